@@ -1,0 +1,86 @@
+// What a protocol can say: its functions and fields, by the standard's own names. The policy
+// compiler, the CLI's help, decoding and event texts read this and know no protocol otherwise.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace bulkhead::protocols {
+
+// The same for every protocol, so that a policy can say what it means without knowing codes.
+enum class AccessClass : std::uint8_t {
+  session,
+  discover,
+  read,
+  publish,
+  write,
+  operate,
+  configure,
+  program,
+  control,
+  diagnose
+};
+
+inline constexpr std::array<std::string_view, 10> kAccessClassNames = {
+    "session", "discover",  "read",    "publish", "write",
+    "operate", "configure", "program", "control", "diagnose"};
+
+constexpr std::string_view describe(AccessClass access) {
+  return kAccessClassNames[static_cast<std::size_t>(access)];
+}
+
+// The way a message travels: request from client or master, response back, publish where there are
+// no such roles.
+enum class Direction : std::uint8_t { request, response, publish };
+
+inline constexpr std::array<std::string_view, 3> kDirectionNames = {"request", "response",
+                                                                    "publish"};
+
+constexpr std::string_view describe(Direction direction) {
+  return kDirectionNames[static_cast<std::size_t>(direction)];
+}
+
+constexpr std::int32_t kNoSubCode = -1;
+
+struct FunctionInfo {
+  std::string_view name;
+  std::uint16_t code = 0;              // the standard's own number
+  std::int32_t sub_code = kNoSubCode;  // where one code has several functions
+  AccessClass access{};
+  std::uint32_t fields = 0;  // bit i: requests of this function carry field i
+};
+
+enum class FieldKind : std::uint8_t { integer, name };
+
+struct FieldInfo {
+  std::string_view name;
+  FieldKind kind{};
+  std::uint8_t width_bits = 0;
+  std::string_view unit;  // what one step of it is, for people
+  std::string_view text;
+};
+
+enum class Carrier : std::uint8_t { tcp, udp };
+
+struct DefaultPort {
+  Carrier carrier{};
+  std::uint16_t port = 0;
+};
+
+constexpr std::uint8_t kNoField = 0xff;
+
+struct Catalogue {
+  std::string_view name;
+  std::string_view title;
+  std::string_view standard;
+  std::span<const FunctionInfo> functions;
+  std::span<const FieldInfo> fields;
+  std::span<const DefaultPort> ports;
+  // The fields that number and hold the elements of an operation; kNoField where it has none.
+  std::uint8_t element_address_field = kNoField;
+  std::uint8_t element_value_field = kNoField;
+};
+
+}  // namespace bulkhead::protocols

@@ -1,0 +1,151 @@
+// The functions and fields of Modbus, by the specification's names.
+#include <array>
+
+#include "dataplane/protocols/modbus/layout.h"
+
+namespace bulkhead::modbus {
+
+namespace {
+
+using protocols::AccessClass;
+using protocols::FieldInfo;
+using protocols::FieldKind;
+using protocols::FunctionInfo;
+using protocols::kNoSubCode;
+
+template <typename... Fields>
+constexpr std::uint32_t with(Fields... fields) {
+  return (0U | ... | (1U << fields));
+}
+
+constexpr std::uint32_t kSpan = with(kUnit, kAddress, kQuantity);
+constexpr std::uint32_t kOne = with(kUnit, kAddress, kValue);
+constexpr std::uint32_t kMany = with(kUnit, kAddress, kQuantity, kValue);
+constexpr std::uint32_t kPlain = with(kUnit);
+constexpr std::uint32_t kDiagnostic = with(kUnit, kSubFunction);
+constexpr std::uint32_t kFileSpan = with(kUnit, kFile, kRecord, kQuantity);
+
+constexpr FunctionInfo diagnostic(std::string_view name, std::int32_t sub_code,
+                                  AccessClass access = AccessClass::diagnose) {
+  return {name, kDiagnostics, sub_code, access, kDiagnostic};
+}
+
+// AP 4.1 and 5: codes that implementers may give a meaning of their own.
+constexpr FunctionInfo user_defined(std::string_view name, std::uint16_t code) {
+  return {name, code, kNoSubCode, AccessClass::program, kPlain};
+}
+
+constexpr std::array kFunctions = {
+    FunctionInfo{"read_coils", kReadCoils, kNoSubCode, AccessClass::read, kSpan},
+    FunctionInfo{"read_discrete_inputs", kReadDiscreteInputs, kNoSubCode, AccessClass::read, kSpan},
+    FunctionInfo{"read_holding_registers", kReadHoldingRegisters, kNoSubCode, AccessClass::read,
+                 kSpan},
+    FunctionInfo{"read_input_registers", kReadInputRegisters, kNoSubCode, AccessClass::read, kSpan},
+    FunctionInfo{"write_single_coil", kWriteSingleCoil, kNoSubCode, AccessClass::write, kOne},
+    FunctionInfo{"write_single_register", kWriteSingleRegister, kNoSubCode, AccessClass::write,
+                 kOne},
+    FunctionInfo{"read_exception_status", kReadExceptionStatus, kNoSubCode, AccessClass::read,
+                 kPlain},
+    diagnostic("return_query_data", 0),
+    diagnostic("restart_communications_option", 1, AccessClass::control),
+    diagnostic("return_diagnostic_register", 2),
+    diagnostic("change_ascii_input_delimiter", 3, AccessClass::configure),
+    diagnostic("force_listen_only_mode", 4, AccessClass::control),
+    diagnostic("clear_counters_and_diagnostic_register", 10, AccessClass::configure),
+    diagnostic("return_bus_message_count", 11),
+    diagnostic("return_bus_communication_error_count", 12),
+    diagnostic("return_bus_exception_error_count", 13),
+    diagnostic("return_server_message_count", 14),
+    diagnostic("return_server_no_response_count", 15),
+    diagnostic("return_server_nak_count", 16),
+    diagnostic("return_server_busy_count", 17),
+    diagnostic("return_bus_character_overrun_count", 18),
+    diagnostic("clear_overrun_counter_and_flag", 20, AccessClass::configure),
+    FunctionInfo{"get_comm_event_counter", kGetCommEventCounter, kNoSubCode, AccessClass::diagnose,
+                 kPlain},
+    FunctionInfo{"get_comm_event_log", kGetCommEventLog, kNoSubCode, AccessClass::diagnose, kPlain},
+    FunctionInfo{"write_multiple_coils", kWriteMultipleCoils, kNoSubCode, AccessClass::write,
+                 kMany},
+    FunctionInfo{"write_multiple_registers", kWriteMultipleRegisters, kNoSubCode,
+                 AccessClass::write, kMany},
+    FunctionInfo{"report_server_id", kReportServerId, kNoSubCode, AccessClass::discover, kPlain},
+    FunctionInfo{"read_file_record", kReadFileRecord, kNoSubCode, AccessClass::read, kFileSpan},
+    FunctionInfo{"write_file_record", kWriteFileRecord, kNoSubCode, AccessClass::write, kFileSpan},
+    FunctionInfo{"mask_write_register", kMaskWriteRegister, kNoSubCode, AccessClass::write,
+                 with(kUnit, kAddress, kAndMask, kOrMask)},
+    FunctionInfo{"read_write_multiple_registers", kReadWriteMultipleRegisters, kNoSubCode,
+                 AccessClass::write, kMany},
+    FunctionInfo{"read_fifo_queue", kReadFifoQueue, kNoSubCode, AccessClass::read,
+                 with(kUnit, kAddress)},
+    FunctionInfo{"canopen_general_reference", kEncapsulatedInterface, kMeiCanopen,
+                 AccessClass::configure, with(kUnit, kMei)},
+    FunctionInfo{"read_device_identification", kEncapsulatedInterface, kMeiDeviceIdentification,
+                 AccessClass::discover, with(kUnit, kMei, kReadDeviceIdCode, kObjectId)},
+    user_defined("user_defined_65", 65),
+    user_defined("user_defined_66", 66),
+    user_defined("user_defined_67", 67),
+    user_defined("user_defined_68", 68),
+    user_defined("user_defined_69", 69),
+    user_defined("user_defined_70", 70),
+    user_defined("user_defined_71", 71),
+    user_defined("user_defined_72", 72),
+    user_defined("user_defined_100", 100),
+    user_defined("user_defined_101", 101),
+    user_defined("user_defined_102", 102),
+    user_defined("user_defined_103", 103),
+    user_defined("user_defined_104", 104),
+    user_defined("user_defined_105", 105),
+    user_defined("user_defined_106", 106),
+    user_defined("user_defined_107", 107),
+    user_defined("user_defined_108", 108),
+    user_defined("user_defined_109", 109),
+    user_defined("user_defined_110", 110),
+};
+
+constexpr std::array kFields = {
+    FieldInfo{"unit", FieldKind::integer, 8, "", "unit identifier behind the server's address"},
+    FieldInfo{"address", FieldKind::integer, 16, "",
+              "every coil, input or register touched, counted from 0 as on the wire"},
+    FieldInfo{"quantity", FieldKind::integer, 16, "elements", "how many elements are touched"},
+    FieldInfo{"value", FieldKind::integer, 16, "",
+              "each written element: a register's value, or 0 and 1 for a coil"},
+    FieldInfo{"file", FieldKind::integer, 16, "", "file number of a file record"},
+    FieldInfo{"record", FieldKind::integer, 16, "", "every record number touched"},
+    FieldInfo{"sub_function", FieldKind::integer, 16, "", "sub-function of diagnostics"},
+    FieldInfo{"mei", FieldKind::integer, 8, "", "type of encapsulated interface"},
+    FieldInfo{"read_device_id_code", FieldKind::integer, 8, "", "category of identification asked"},
+    FieldInfo{"object_id", FieldKind::integer, 8, "", "first identification object asked"},
+    FieldInfo{"and_mask", FieldKind::integer, 16, "", "mask whose set bits a register keeps"},
+    FieldInfo{"or_mask", FieldKind::integer, 16, "", "bits set where the and mask is clear"},
+    FieldInfo{"exception", FieldKind::integer, 8, "", "exception code of a response"},
+};
+
+constexpr std::array kPorts = {
+    protocols::DefaultPort{protocols::Carrier::tcp, 502},
+    protocols::DefaultPort{protocols::Carrier::udp, 502},
+};
+
+}  // namespace
+
+const protocols::Catalogue& catalogue() {
+  static constexpr protocols::Catalogue kCatalogue = {
+      "modbus", "Modbus/TCP", "MODBUS Application Protocol V1.1b3", kFunctions, kFields, kPorts,
+      kAddress, kValue,
+  };
+  return kCatalogue;
+}
+
+std::optional<std::uint16_t> find_function(std::uint8_t code, std::int32_t sub_code) {
+  for (std::size_t i = 0; i < kFunctions.size(); ++i) {
+    if (kFunctions[i].code == code && kFunctions[i].sub_code == sub_code) {
+      return static_cast<std::uint16_t>(i);
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_user_defined(std::uint8_t code) {
+  return (code >= 65 && code <= 72) || (code >= 100 && code <= 110);
+}
+
+}  // namespace bulkhead::modbus

@@ -1,0 +1,89 @@
+// The module's face: framing by the MBAP header, and the way into decoding and pairing.
+#include "dataplane/protocols/modbus/layout.h"
+#include "dataplane/protocols/modbus/pairing.h"
+
+namespace bulkhead::modbus {
+
+using protocols::Direction;
+using protocols::Fault;
+using protocols::Frame;
+using protocols::Operation;
+using protocols::OperationList;
+
+Fault parse_adu(ByteView message, Adu& adu) {
+  ByteReader reader(message);
+  adu.transaction = reader.u16();
+  const std::uint16_t protocol = reader.u16();
+  const std::size_t length = reader.u16();
+  adu.unit = reader.u8();
+  adu.code = reader.u8();
+  adu.data = reader.rest();
+  if (!reader.ok()) return Fault::truncated;
+  if (protocol != 0) return Fault::not_this_protocol;
+  if (length > kLengthMax) return Fault::bad_length;
+  if (length + kLengthFieldEnd > message.size()) return Fault::truncated;
+  return length + kLengthFieldEnd == message.size() ? Fault::none : Fault::trailing_bytes;
+}
+
+Operation* add_operation(const Adu& adu, std::int32_t sub_code, OperationList& operations,
+                         Fault& fault) {
+  const std::optional<std::uint16_t> function = find_function(adu.code, sub_code);
+  if (!function) {
+    fault = Fault::unknown_function;
+    return nullptr;
+  }
+  Operation* operation = operations.add(*function);
+  if (operation == nullptr) {
+    fault = Fault::too_many_operations;
+    return nullptr;
+  }
+  operation->set(kUnit, adu.unit);
+  return operation;
+}
+
+namespace {
+
+class Modbus final : public protocols::Protocol {
+ public:
+  const protocols::Catalogue& catalogue() const override { return modbus::catalogue(); }
+
+  // The protocol identifier and the length are refused as soon as they are seen, so that what is
+  // not Modbus is never held in the hope of more.
+  Frame frame(ByteView stream, Direction /*direction*/) const override {
+    constexpr std::size_t kProtocolEnd = 4;
+    if (stream.size() < kProtocolEnd) return {Fault::none, 0, kProtocolEnd};
+    if (load_be16(stream.data() + 2) != 0) return {Fault::not_this_protocol, 0, 0};
+    if (stream.size() < kLengthFieldEnd) return {Fault::none, 0, kLengthFieldEnd};
+    const std::size_t length = load_be16(stream.data() + 4);
+    if (length < kLengthMin || length > kLengthMax) return {Fault::bad_length, 0, 0};
+    return {Fault::none, kLengthFieldEnd + length, kLengthFieldEnd + length};
+  }
+
+  Fault decode(ByteView message, Direction direction, OperationList& operations) const override {
+    operations.clear();
+    Adu adu;
+    if (const Fault fault = parse_adu(message, adu); fault != Fault::none) return fault;
+    return direction == Direction::response ? decode_response(adu, operations)
+                                            : decode_request(adu, operations);
+  }
+
+  std::size_t session_bytes() const override { return sizeof(Session); }
+
+  Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
+             std::uint32_t now_ms) const override {
+    Adu adu;
+    if (const Fault fault = parse_adu(message, adu); fault != Fault::none) return fault;
+    auto& state = *reinterpret_cast<Session*>(session.data());
+    return direction == Direction::response ? accept_response(state, adu, now_ms)
+                                            : accept_request(state, adu, now_ms);
+  }
+};
+
+}  // namespace
+
+const protocols::Protocol& protocol() {
+  static const Modbus kProtocol;
+  return kProtocol;
+}
+
+}  // namespace bulkhead::modbus

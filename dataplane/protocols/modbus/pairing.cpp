@@ -1,0 +1,135 @@
+// A short table in the order of asking: the answer is nearly always to the first.
+#include "dataplane/protocols/modbus/pairing.h"
+
+#include <algorithm>
+
+namespace bulkhead::modbus {
+
+using protocols::Fault;
+
+namespace {
+
+void remove(Session& session, std::size_t index) {
+  auto* first = session.outstanding.data();
+  std::copy(first + index + 1, first + session.count, first + index);
+  --session.count;
+}
+
+void forget_aged(Session& session, std::uint32_t now_ms) {
+  while (session.count > 0 && now_ms - session.outstanding[0].asked_ms > kOutstandingAgeMs) {
+    remove(session, 0);
+  }
+}
+
+bool make_room(Session& session, std::uint32_t now_ms) {
+  if (session.count < kOutstandingMax) return true;
+  for (std::size_t i = 0; i < session.count; ++i) {
+    const Outstanding& entry = session.outstanding[i];
+    const bool broadcast = entry.unit == 0;
+    if (broadcast || now_ms - entry.asked_ms > kReplaceableAgeMs) {
+      remove(session, i);
+      return true;
+    }
+  }
+  return false;
+}
+
+// AP 6.14: what the groups of a file read's answer come to.
+std::uint16_t file_answer_bytes(const Adu& adu) {
+  constexpr std::size_t kSubRequestBytes = 7;
+  std::size_t total = 0;
+  for (std::size_t at = 1; at + kSubRequestBytes <= adu.data.size(); at += kSubRequestBytes) {
+    total += 2 + 2 * std::size_t{load_be16(adu.data.data() + at + 5)};
+  }
+  return static_cast<std::uint16_t>(total);
+}
+
+Outstanding remember(const Adu& adu, std::uint32_t now_ms) {
+  Outstanding entry;
+  entry.asked_ms = now_ms;
+  entry.transaction = adu.transaction;
+  entry.unit = adu.unit;
+  entry.code = adu.code;
+  ByteReader reader(adu.data);
+  switch (adu.code) {
+    case kReadCoils:
+    case kReadDiscreteInputs:
+      entry.address = reader.u16();
+      entry.data_bytes = static_cast<std::uint16_t>(bytes_for_bits(reader.u16()));
+      break;
+    case kReadHoldingRegisters:
+    case kReadInputRegisters:
+    case kReadWriteMultipleRegisters:
+      entry.address = reader.u16();
+      entry.data_bytes = static_cast<std::uint16_t>(2 * reader.u16());
+      break;
+    case kReadFileRecord:
+      entry.data_bytes = file_answer_bytes(adu);
+      break;
+    case kEncapsulatedInterface:
+      entry.address = reader.u8();
+      break;
+    default:
+      entry.address = reader.u16();
+      entry.second = reader.u16();
+      entry.third = adu.code == kMaskWriteRegister ? reader.u16() : std::uint16_t{0};
+      break;
+  }
+  return entry;
+}
+
+bool answers(const Outstanding& asked, const Adu& adu) {
+  if ((adu.code & kExceptionFlag) != 0) return true;
+  ByteReader reader(adu.data);
+  switch (adu.code) {
+    case kReadCoils:
+    case kReadDiscreteInputs:
+    case kReadHoldingRegisters:
+    case kReadInputRegisters:
+    case kReadWriteMultipleRegisters:
+    case kReadFileRecord:
+      return reader.u8() == asked.data_bytes;
+    case kWriteSingleCoil:
+    case kWriteSingleRegister:
+    case kWriteMultipleCoils:
+    case kWriteMultipleRegisters:
+      return reader.u16() == asked.address && reader.u16() == asked.second;
+    case kMaskWriteRegister:
+      return reader.u16() == asked.address && reader.u16() == asked.second &&
+             reader.u16() == asked.third;
+    case kDiagnostics:
+      return reader.u16() == asked.address;
+    case kEncapsulatedInterface:
+      return reader.u8() == asked.address;
+    case kWriteFileRecord:
+      return reader.u16() == asked.address && reader.u16() == asked.second;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+Fault accept_request(Session& session, const Adu& adu, std::uint32_t now_ms) {
+  forget_aged(session, now_ms);
+  if (!make_room(session, now_ms)) return Fault::too_many_outstanding;
+  session.outstanding[session.count++] = remember(adu, now_ms);
+  return Fault::none;
+}
+
+Fault accept_response(Session& session, const Adu& adu, std::uint32_t now_ms) {
+  forget_aged(session, now_ms);
+  const auto code = static_cast<std::uint8_t>(adu.code & ~kExceptionFlag);
+  Fault fault = Fault::unrequested_response;
+  for (std::size_t i = 0; i < session.count; ++i) {
+    const Outstanding& entry = session.outstanding[i];
+    if (entry.transaction != adu.transaction) continue;
+    fault = Fault::mismatched_response;
+    if (entry.unit != adu.unit || entry.code != code || !answers(entry, adu)) continue;
+    remove(session, i);
+    return Fault::none;
+  }
+  return fault;
+}
+
+}  // namespace bulkhead::modbus

@@ -1,0 +1,38 @@
+// Outstanding requests of one session, and which response answers which (Messaging guide 4.2: the
+// transaction identifier ties them). Plain data, good when all zero.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/protocols/modbus/layout.h"
+
+namespace bulkhead::modbus {
+
+constexpr std::size_t kOutstandingMax = 256;
+constexpr std::uint32_t kOutstandingAgeMs = 30'000;
+// Once the table is full, a request this old makes room: servers leave some functions unanswered.
+constexpr std::uint32_t kReplaceableAgeMs = 1'000;
+
+struct Outstanding {
+  std::uint32_t asked_ms = 0;
+  std::uint16_t transaction = 0;
+  std::uint16_t address = 0;     // or the sub-function of diagnostics
+  std::uint16_t second = 0;      // quantity, value or and mask: what an echo must repeat
+  std::uint16_t third = 0;       // or mask
+  std::uint16_t data_bytes = 0;  // of the answer behind its byte count; 0: not fixed
+  std::uint8_t unit = 0;
+  std::uint8_t code = 0;
+};
+
+// Oldest first.
+struct Session {
+  std::uint32_t count = 0;
+  std::array<Outstanding, kOutstandingMax> outstanding{};
+};
+
+// Both expect a message that decode accepted.
+protocols::Fault accept_request(Session& session, const Adu& adu, std::uint32_t now_ms);
+protocols::Fault accept_response(Session& session, const Adu& adu, std::uint32_t now_ms);
+
+}  // namespace bulkhead::modbus

@@ -1,0 +1,83 @@
+// What a message asks for. A protocol module turns one message into a list of operations; policy
+// judges each. Views in an operation live as long as the message bytes they point into.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/base/range.h"
+
+namespace bulkhead::protocols {
+
+constexpr std::size_t kFieldsMax = 16;
+constexpr std::size_t kOperationsMax = 64;
+
+struct FieldValue {
+  Range range;    // of an integer field: a point, or the span that the message touches
+  ByteView name;  // of a name field
+};
+
+// The written (or returned) elements of an operation, each with its own address: element i belongs
+// to address `first + i`. Width 1: packed least significant bit first (Modbus V1.1b3, 6.11);
+// width 16: big-endian.
+struct Elements {
+  ByteView bytes;
+  std::uint32_t first = 0;
+  std::uint16_t count = 0;
+  std::uint8_t width_bits = 0;
+
+  // Precondition: index < count; the module has checked that `bytes` holds them all.
+  std::uint16_t at(std::size_t index) const {
+    if (width_bits == 1) {
+      return static_cast<std::uint16_t>((bytes[index / 8] >> (index % 8)) & 1U);
+    }
+    return load_be16(bytes.data() + 2 * index);
+  }
+};
+
+// At most one integer field of an operation is a range of more than one value: a message that
+// spans two (Modbus 23) is two operations.
+struct Operation {
+  std::uint16_t function = 0;  // index into the catalogue's functions
+  std::uint32_t present = 0;   // bit i: field i of the catalogue is set
+  std::array<FieldValue, kFieldsMax> fields{};
+  Elements elements;  // count 0 where the operation carries none
+
+  bool has(std::size_t field) const { return (present >> field & 1U) != 0; }
+  void set(std::size_t field, Range range) {
+    fields[field].range = range;
+    present |= 1U << field;
+  }
+  void set(std::size_t field, std::int64_t value) { set(field, Range::point(value)); }
+  void set_name(std::size_t field, ByteView name) {
+    fields[field].name = name;
+    present |= 1U << field;
+  }
+};
+
+// A bounded list that is filled anew for each message; it never allocates.
+class OperationList {
+ public:
+  void clear() { size_ = 0; }
+  std::size_t size() const { return size_; }
+  const Operation& operator[](std::size_t index) const { return operations_[index]; }
+  const Operation* begin() const { return operations_.data(); }
+  const Operation* end() const { return operations_.data() + size_; }
+
+  // A fresh operation, or nullptr when the list is full: the message is then refused.
+  Operation* add(std::uint16_t function) {
+    if (size_ == kOperationsMax) return nullptr;
+    Operation& operation = operations_[size_++];
+    operation.function = function;
+    operation.present = 0;
+    operation.elements = Elements{};
+    return &operation;
+  }
+
+ private:
+  std::size_t size_ = 0;
+  std::array<Operation, kOperationsMax> operations_{};
+};
+
+}  // namespace bulkhead::protocols

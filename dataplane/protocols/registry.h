@@ -1,0 +1,23 @@
+// All protocol modules, in the order of registry.def. A protocol's index is only good inside one
+// process: artefacts and wires carry names.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "dataplane/protocols/protocol.h"
+
+namespace bulkhead::protocols {
+
+constexpr std::uint8_t kNoProtocol = 0xff;
+
+std::span<const Protocol* const> registry();
+
+std::optional<std::uint8_t> find_protocol(std::string_view name);
+
+// The module that expects this port by default, for decoding captures.
+std::optional<std::uint8_t> find_protocol(Carrier carrier, std::uint16_t port);
+
+}  // namespace bulkhead::protocols

@@ -1,0 +1,40 @@
+// Ethernet II frames with up to two VLAN tags (IEEE 802.3, 802.1Q, 802.1ad).
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/wire/address.h"
+
+namespace bulkhead::wire {
+
+constexpr std::size_t kEthernetHeaderBytes = 14;
+constexpr std::size_t kVlanTagBytes = 4;
+constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
+constexpr std::uint16_t kEtherTypeArp = 0x0806;
+constexpr std::uint16_t kEtherTypeVlan = 0x8100;
+constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
+constexpr std::uint16_t kEtherTypeQinQ = 0x88a8;
+constexpr std::uint16_t kEtherTypeMin = 0x0600;  // below: an IEEE 802.3 length, with LLC
+
+// Identifiers of the tags, outermost first; kNoVlan where there is none. VID 0 is a priority tag
+// (802.1Q, 6.9) and counts as no VLAN.
+struct VlanIds {
+  static constexpr std::uint16_t kNoVlan = 0;
+  std::uint16_t outer = kNoVlan;
+  std::uint16_t inner = kNoVlan;
+  bool operator==(const VlanIds&) const = default;
+};
+
+struct EthernetHeader {
+  Mac destination;
+  Mac source;
+  VlanIds vlan;
+  std::uint16_t ethertype = 0;
+  std::uint16_t payload_offset = 0;
+};
+
+// False if the frame is truncated, carries more than two tags, or has a group source address.
+bool parse_ethernet(ByteView frame, EthernetHeader& header);
+
+}  // namespace bulkhead::wire
