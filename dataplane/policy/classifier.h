@@ -1,0 +1,50 @@
+// Finds what governs a packet: its zone, the conduit, and the rules that name its two hosts and its
+// service. Asked once a session and once more after each change of policy.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/base/reason.h"
+#include "dataplane/policy/tables.h"
+
+namespace bulkhead::policy {
+
+// Who asks for what: the client is the host that opens the session.
+struct Endpoints {
+  wire::IpAddress client;
+  wire::IpAddress server;
+  std::uint16_t server_port = 0;
+  Transport transport{};
+};
+
+struct Classification {
+  Reason reason = Reason::no_conduit;  // service_granted if some rule names the endpoints
+  std::uint16_t conduit = kNoConduit;
+  std::uint16_t rule = kNoRule;  // the first that matches
+  std::uint8_t protocol = protocols::kNoProtocol;
+  RuleMask rules;
+};
+
+// The zone of a host behind a port, kNoZone if the port and VLAN have none. `known_source` tells
+// whether the address lies in that zone's networks.
+struct ZoneLookup {
+  std::uint16_t zone = kNoZone;
+  bool known_source = false;
+};
+ZoneLookup find_source_zone(const Tables& tables, std::uint16_t port, wire::VlanIds vlan,
+                            const wire::IpAddress& source);
+
+// The zone whose networks hold the address, kNoZone if none does.
+std::uint16_t find_zone(const Tables& tables, const wire::IpAddress& address);
+
+// False if a MAC address is bound to `address` and it is not `mac`.
+bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac);
+
+Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint16_t to_zone,
+                        const Endpoints& endpoints);
+
+// Whether any rule lets the two hosts speak, whoever opens: the leave to resolve each other.
+bool may_resolve(const Tables& tables, std::uint16_t zone_a, const wire::IpAddress& a,
+                 std::uint16_t zone_b, const wire::IpAddress& b);
+
+}  // namespace bulkhead::policy

@@ -1,0 +1,129 @@
+// Picks the rules whose single-valued fields hold, then covers the one field that may be a range,
+// or the elements, from what those rules grant.
+#include "dataplane/policy/matcher.h"
+
+#include "dataplane/policy/values.h"
+
+namespace bulkhead::policy {
+
+namespace {
+
+using protocols::kNoField;
+using protocols::Operation;
+
+struct Query {
+  const Conduit& conduit;
+  const protocols::Catalogue& catalogue;
+  const Operation& operation;
+  std::uint8_t ranged_field = kNoField;
+};
+
+bool is_element_field(const Query& query, std::uint8_t field) {
+  return query.operation.elements.count > 0 && (field == query.catalogue.element_address_field ||
+                                                field == query.catalogue.element_value_field);
+}
+
+// All but the ranged field and the fields that belong to elements.
+bool fixed_fields_hold(const Query& query, const Rule& rule) {
+  for (const Constraint& constraint : rule.constraints) {
+    if (constraint.field == query.ranged_field || is_element_field(query, constraint.field)) {
+      continue;
+    }
+    if (!query.operation.has(constraint.field)) return false;
+    const Range& value = query.operation.fields[constraint.field].range;
+    if (!contains(constraint.ranges, value.low)) return false;
+  }
+  if (query.operation.elements.count > 0) return true;
+  return rule.value_type == ValueType::plain ||
+         find_constraint(rule, query.catalogue.element_value_field) == nullptr;
+}
+
+// How far from `at` upwards the rule grants the ranged field; `at - 1` if it does not grant `at`.
+std::int64_t covered_up_to(const Rule& rule, std::uint8_t field, std::int64_t at,
+                           std::int64_t high) {
+  const Constraint* constraint = find_constraint(rule, field);
+  if (constraint == nullptr) return high;
+  const Range* range = find_range(constraint->ranges, at);
+  return range == nullptr ? at - 1 : range->high;
+}
+
+// Extends the covered part, rule by rule, until the end is reached or nothing adds to it.
+bool range_covered(const Query& query, const RuleMask& candidates) {
+  const Range& wanted = query.operation.fields[query.ranged_field].range;
+  std::int64_t next = wanted.low;
+  while (next <= wanted.high) {
+    std::int64_t reached = next - 1;
+    candidates.each([&](std::size_t i) {
+      const std::int64_t up_to =
+          covered_up_to(query.conduit.rules[i], query.ranged_field, next, wanted.high);
+      if (up_to > reached) reached = up_to;
+      return reached < wanted.high;
+    });
+    if (reached < next) return false;
+    next = reached + 1;
+  }
+  return true;
+}
+
+bool elements_covered(const Query& query, const RuleMask& candidates) {
+  for (std::size_t i = 0; i < query.operation.elements.count; ++i) {
+    bool covered = false;
+    candidates.each([&](std::size_t rule) {
+      covered =
+          element_granted(query.conduit.rules[rule], query.catalogue, query.operation.elements, i);
+      return !covered;
+    });
+    if (!covered) return false;
+  }
+  return true;
+}
+
+std::uint8_t find_ranged_field(const Operation& operation) {
+  for (std::uint32_t rest = operation.present; rest != 0; rest &= rest - 1) {
+    const auto field = static_cast<std::uint8_t>(std::countr_zero(rest));
+    if (!operation.fields[field].range.is_point()) return field;
+  }
+  return kNoField;
+}
+
+std::uint16_t first_rule(const RuleMask& rules) {
+  std::uint16_t first = kNoRule;
+  rules.each([&](std::size_t i) {
+    first = static_cast<std::uint16_t>(i + 1);
+    return false;
+  });
+  return first;
+}
+
+}  // namespace
+
+Decision judge(const Conduit& conduit, const RuleMask& applicable, std::uint8_t protocol,
+               const Operation& operation, TimeNs now_ns) {
+  Decision decision;
+  const auto& by_function = conduit.rules_by_function[protocol];
+  if (operation.function >= by_function.size()) return decision;
+  const RuleMask naming = applicable & by_function[operation.function];
+  decision.rule = first_rule(naming);
+  if (naming.none()) return decision;
+
+  Query query{conduit, protocols::registry()[protocol]->catalogue(), operation, kNoField};
+  query.ranged_field = find_ranged_field(operation);
+  RuleMask candidates;
+  naming.each([&](std::size_t i) {
+    if (fixed_fields_hold(query, conduit.rules[i])) candidates.set(i);
+    return true;
+  });
+  decision.reason = Reason::values_not_granted;
+  if (candidates.none()) return decision;
+  decision.rule = first_rule(candidates);
+  const bool elements = operation.elements.count > 0;
+  if (elements && !elements_covered(query, candidates)) return decision;
+  if (!elements && query.ranged_field != kNoField && !range_covered(query, candidates)) {
+    return decision;
+  }
+  const bool in_time = conduit.rules[decision.rule - 1U].rate.take(now_ns);
+  decision.reason = in_time ? Reason::granted : Reason::rate_exceeded;
+  return decision;
+}
+
+}  // namespace bulkhead::policy

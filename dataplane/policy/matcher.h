@@ -1,0 +1,24 @@
+// Judges operations. A message passes only if every operation of it lies wholly inside what the
+// rules grant together: each value of a range, each written element with its own address. Two rules
+// that cover a range only between them do cover it.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/base/clock.h"
+#include "dataplane/base/reason.h"
+#include "dataplane/policy/tables.h"
+#include "dataplane/protocols/operation.h"
+
+namespace bulkhead::policy {
+
+struct Decision {
+  Reason reason = Reason::function_not_granted;  // granted, or why not
+  std::uint16_t rule = kNoRule;                  // the first rule that grants, or that came nearest
+};
+
+// `applicable` are the rules that name the session's hosts and service; all are of `protocol`.
+Decision judge(const Conduit& conduit, const RuleMask& applicable, std::uint8_t protocol,
+               const protocols::Operation& operation, TimeNs now_ns);
+
+}  // namespace bulkhead::policy

@@ -1,0 +1,238 @@
+// Rows that a plant engineer can read: what is granted, what is asked, what comes of it.
+#include <gtest/gtest.h>
+
+#include "dataplane/policy/classifier.h"
+#include "dataplane/policy/matcher.h"
+
+namespace bulkhead::policy {
+namespace {
+
+constexpr std::uint8_t kUnit = 0;
+constexpr std::uint8_t kAddress = 1;
+constexpr std::uint8_t kValue = 3;
+constexpr std::uint16_t kReadHolding = 2;
+constexpr std::uint16_t kWriteSingle = 5;
+constexpr std::uint16_t kWriteMultiple = 25;
+
+wire::IpAddress ip(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) {
+  const std::uint8_t bytes[] = {a, b, c, d};
+  return wire::IpAddress::from_v4(bytes);
+}
+
+wire::Prefix host(const wire::IpAddress& address) { return {address, 128}; }
+
+const wire::IpAddress kHmi = ip(10, 20, 0, 10);
+const wire::IpAddress kPlc = ip(10, 10, 0, 20);
+
+Rule modbus_rule(std::initializer_list<std::uint16_t> functions,
+                 std::vector<Constraint> constraints = {}) {
+  Rule rule;
+  rule.clients = {host(kHmi)};
+  rule.servers = {host(kPlc)};
+  rule.ports = {{502, 502}};
+  rule.protocol = *protocols::find_protocol("modbus");
+  for (const std::uint16_t function : functions) rule.functions.set(function);
+  rule.constraints = std::move(constraints);
+  return rule;
+}
+
+Tables plant(std::vector<Rule> rules) {
+  Tables tables;
+  tables.site = "test";
+  tables.zones.push_back({"supervision", 0, {}, {{ip(10, 20, 0, 0), 120}}});
+  tables.zones.push_back({"control", 1, {}, {{ip(10, 10, 0, 0), 120}}});
+  tables.bindings.push_back({kPlc, wire::Mac{{2, 0, 0, 0, 0, 0x20}}});
+  Conduit& conduit = tables.conduits.emplace_back();
+  conduit.name = "scada";
+  conduit.to = 1;
+  conduit.rules = std::move(rules);
+  return tables;
+}
+
+template <typename... Rules>
+Tables plant_of(Rules... rules) {
+  std::vector<Rule> list;
+  (list.push_back(std::move(rules)), ...);
+  Tables tables = plant(std::move(list));
+  EXPECT_EQ(validate(tables), std::nullopt);
+  finish(tables);
+  return tables;
+}
+
+Decision ask(const Tables& tables, const protocols::Operation& operation, TimeNs now_ns = 0) {
+  const Conduit& conduit = tables.conduits[0];
+  RuleMask all;
+  for (std::size_t i = 0; i < conduit.rules.size(); ++i) all.set(i);
+  return judge(conduit, all, *protocols::find_protocol("modbus"), operation, now_ns);
+}
+
+protocols::Operation operation(std::uint16_t function, Range address) {
+  protocols::Operation op;
+  op.function = function;
+  op.set(kUnit, 1);
+  op.set(kAddress, address);
+  return op;
+}
+
+TEST(Matcher, AnOverlapIsNotAMatch) {
+  const Tables tables = plant_of(modbus_rule({kReadHolding}, {{kAddress, {{40, 49}}}}));
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {40, 49})).reason, Reason::granted);
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {39, 49})).reason, Reason::values_not_granted);
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {40, 50})).reason, Reason::values_not_granted);
+  EXPECT_EQ(ask(tables, operation(kWriteSingle, {40, 40})).reason, Reason::function_not_granted);
+}
+
+TEST(Matcher, TwoRulesCoverARangeBetweenThem) {
+  const Tables tables = plant_of(modbus_rule({kReadHolding}, {{kAddress, {{0, 9}}}}),
+                                 modbus_rule({kReadHolding}, {{kAddress, {{10, 19}}}}));
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {5, 15})).reason, Reason::granted);
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {5, 20})).reason, Reason::values_not_granted);
+}
+
+TEST(Matcher, AMissingFieldNeverSatisfiesAnAllow) {
+  const Tables tables = plant_of(modbus_rule({kReadHolding}, {{kValue, {{0, 65535}}}}));
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {1, 1})).reason, Reason::values_not_granted);
+}
+
+TEST(Matcher, EachElementIsJudgedAtItsOwnAddress) {
+  const Tables tables =
+      plant_of(modbus_rule({kWriteMultiple}, {{kAddress, {{40, 40}}}, {kValue, {{0, 10}}}}),
+               modbus_rule({kWriteMultiple}, {{kAddress, {{41, 41}}}, {kValue, {{0, 100}}}}));
+  const std::uint8_t fits[] = {0, 10, 0, 100};
+  const std::uint8_t swapped[] = {0, 100, 0, 10};
+  protocols::Operation write = operation(kWriteMultiple, {40, 41});
+  write.elements = {fits, 40, 2, 16};
+  EXPECT_EQ(ask(tables, write).reason, Reason::granted);
+  write.elements.bytes = swapped;
+  EXPECT_EQ(ask(tables, write).reason, Reason::values_not_granted);
+}
+
+TEST(Matcher, FloatsAreJudgedWholeInEitherWordOrder) {
+  // 0.0 to 100.0; 42.5 is 0x422a0000, 100.5 is 0x42c90000.
+  const Range limits{*float32_order(0), *float32_order(0x42c80000)};
+  Rule rule = modbus_rule({kWriteMultiple}, {{kAddress, {{40, 43}}}, {kValue, {limits}}});
+  rule.value_type = ValueType::float32;
+  const Tables tables = plant_of(std::move(rule));
+  const std::uint8_t good[] = {0x42, 0x2a, 0, 0};
+  const std::uint8_t high[] = {0x42, 0xc9, 0, 0};
+  const std::uint8_t nan[] = {0x7f, 0xc0, 0, 1};
+  protocols::Operation write = operation(kWriteMultiple, {40, 41});
+  write.elements = {good, 40, 2, 16};
+  EXPECT_EQ(ask(tables, write).reason, Reason::granted);
+  write.elements.bytes = high;
+  EXPECT_EQ(ask(tables, write).reason, Reason::values_not_granted);
+  write.elements.bytes = nan;
+  EXPECT_EQ(ask(tables, write).reason, Reason::values_not_granted);
+  write = operation(kWriteMultiple, {41, 42});  // halves of two values
+  write.elements = {good, 41, 2, 16};
+  EXPECT_EQ(ask(tables, write).reason, Reason::values_not_granted);
+}
+
+TEST(Matcher, ARateLimitsHowOftenARuleGrants) {
+  Rule rule = modbus_rule({kReadHolding});
+  rule.rate = RateLimit(kSecondNs / 5, 5);
+  const Tables tables = plant_of(std::move(rule));
+  const protocols::Operation read = operation(kReadHolding, {0, 0});
+  const TimeNs start = 100 * kSecondNs;
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask(tables, read, start).reason, Reason::granted);
+  EXPECT_EQ(ask(tables, read, start).reason, Reason::rate_exceeded);
+  EXPECT_EQ(ask(tables, read, start + kSecondNs / 5 - 1).reason, Reason::rate_exceeded);
+  EXPECT_EQ(ask(tables, read, start + kSecondNs / 5).reason, Reason::granted);
+}
+
+TEST(Classifier, NamesTheRulesOfTwoHostsAndAService) {
+  const Tables tables = plant_of(modbus_rule({kReadHolding}));
+  const auto reason = [&](const wire::IpAddress& client, const wire::IpAddress& server,
+                          std::uint16_t port, std::uint16_t from = 0, std::uint16_t to = 1) {
+    return classify(tables, from, to, {client, server, port, Transport::tcp}).reason;
+  };
+  EXPECT_EQ(reason(kHmi, kPlc, 502), Reason::service_granted);
+  EXPECT_EQ(reason(kHmi, kPlc, 503), Reason::no_rule);
+  EXPECT_EQ(reason(ip(10, 20, 0, 11), kPlc, 502), Reason::no_rule);
+  EXPECT_EQ(reason(kPlc, kHmi, 502, 1, 0), Reason::no_conduit);
+  EXPECT_EQ(reason(kHmi, kHmi, 502, 0, 0), Reason::not_for_another_zone);
+  EXPECT_EQ(reason(kHmi, kPlc, 502, 0, kNoZone), Reason::no_conduit);
+}
+
+TEST(Classifier, SourcesAreCheckedAgainstTheirZoneAndBinding) {
+  const Tables tables = plant_of(modbus_rule({kReadHolding}));
+  EXPECT_TRUE(find_source_zone(tables, 0, {}, kHmi).known_source);
+  EXPECT_FALSE(find_source_zone(tables, 0, {}, kPlc).known_source);
+  EXPECT_EQ(find_source_zone(tables, 0, {7, 0}, kHmi).zone, kNoZone);
+  EXPECT_TRUE(binding_holds(tables, kPlc, wire::Mac{{2, 0, 0, 0, 0, 0x20}}));
+  EXPECT_FALSE(binding_holds(tables, kPlc, wire::Mac{{2, 0, 0, 0, 0, 0x21}}));
+  EXPECT_TRUE(binding_holds(tables, kHmi, wire::Mac{{2, 0, 0, 0, 0, 0x21}}));
+  EXPECT_TRUE(may_resolve(tables, 1, kPlc, 0, kHmi));
+  EXPECT_FALSE(may_resolve(tables, 0, ip(10, 20, 0, 11), 1, kPlc));
+}
+
+// Each way in which tables can be wrong, and that validate() says so.
+TEST(Validate, RefusesWhatAHostileControllerMightSend) {
+  using Change = void (*)(Tables&);
+  const Change changes[] = {
+      [](Tables& t) { t.site.clear(); },
+      [](Tables& t) { t.zones[0].name = std::string(65, 'x'); },
+      [](Tables& t) { t.zones[0].name = "a\"b"; },
+      [](Tables& t) { t.zones[0].name = "control"; },
+      [](Tables& t) { t.zones[0].port = kPortsMax; },
+      [](Tables& t) { t.zones[0].vlan.outer = 4095; },
+      [](Tables& t) {
+        t.zones[0].vlan = {5, 0};
+      },
+      [](Tables& t) { t.zones[0].networks[0].length = 129; },
+      [](Tables& t) { t.zones[0].networks[0].length = 109; },
+      [](Tables& t) { t.zones[0].networks = t.zones[1].networks; },
+      [](Tables& t) { t.zones[0].networks.clear(); },
+      [](Tables& t) { t.bindings.push_back(t.bindings[0]); },
+      [](Tables& t) { t.bindings[0].mac.bytes[0] = 1; },
+      [](Tables& t) { t.conduits[0].from = 2; },
+      [](Tables& t) { t.conduits[0].to = 0; },
+      [](Tables& t) { t.conduits[0].on_deny = static_cast<OnDeny>(9); },
+      [](Tables& t) { t.conduits[0].rules.resize(kRulesMax + 1); },
+      [](Tables& t) { t.conduits[0].rules[0].clients.clear(); },
+      [](Tables& t) { t.conduits[0].rules[0].ports.clear(); },
+      [](Tables& t) {
+        t.conduits[0].rules[0].ports[0] = {9, 8};
+      },
+      [](Tables& t) { t.conduits[0].rules[0].protocol = 200; },
+      [](Tables& t) { t.conduits[0].rules[0].protocol = protocols::kNoProtocol; },
+      [](Tables& t) { t.conduits[0].rules[0].functions.reset(); },
+      [](Tables& t) { t.conduits[0].rules[0].functions.set(255); },
+      [](Tables& t) { t.conduits[0].rules[0].constraints[0].field = 99; },
+      [](Tables& t) {
+        t.conduits[0].rules[0].constraints[0].ranges = {{5, 4}};
+      },
+      [](Tables& t) {
+        t.conduits[0].rules[0].constraints[0].ranges = {{0, 65536}};
+      },
+      [](Tables& t) {
+        t.conduits[0].rules[0].constraints[0].ranges = {{5, 6}, {7, 8}};
+      },
+      [](Tables& t) {
+        t.conduits[0].rules[0].constraints[0].ranges = {{7, 8}, {1, 2}};
+      },
+      [](Tables& t) { t.conduits[0].rules[0].constraints[0].ranges.clear(); },
+      [](Tables& t) {
+        t.conduits[0].rules[0].constraints.push_back({kAddress, {{1, 1}}});
+      },
+      [](Tables& t) {
+        t.conduits[0].rules[0].constraints.clear();
+        t.conduits[0].rules[0].value_type = ValueType::float32;
+      },
+      [](Tables& t) { t.conduits[0].rules[0].rate = RateLimit(kSecondNs, 0); },
+      [](Tables& t) { t.conduits[0].rules[0].transport = Transport::icmp; },
+  };
+  int index = 0;
+  for (const Change change : changes) {
+    std::vector<Rule> rules;
+    rules.push_back(modbus_rule({kReadHolding}, {{kAddress, {{40, 49}}}}));
+    Tables tables = plant(std::move(rules));
+    ASSERT_EQ(validate(tables), std::nullopt);
+    change(tables);
+    EXPECT_NE(validate(tables), std::nullopt) << "change " << index;
+    ++index;
+  }
+}
+
+}  // namespace
+}  // namespace bulkhead::policy

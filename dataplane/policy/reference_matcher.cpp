@@ -1,0 +1,132 @@
+// Obviously right, and far too slow for packets.
+#include "dataplane/policy/reference_matcher.h"
+
+#include <bit>
+#include <cmath>
+#include <map>
+
+namespace bulkhead::policy {
+
+namespace {
+
+using protocols::Operation;
+
+bool in_any(const std::vector<Range>& ranges, std::int64_t value) {
+  for (const Range& range : ranges) {
+    if (range.low <= value && value <= range.high) return true;
+  }
+  return false;
+}
+
+// One point of an operation: a value for each field it has, and the words around an element.
+struct Point {
+  std::map<std::size_t, std::int64_t> fields;
+  bool is_element = false;
+  std::map<std::int64_t, std::uint16_t> words;  // every written register by address
+};
+
+// The typed value at the point's address, if the rule can form one there.
+bool typed_value_granted(const Rule& rule, const Point& point, std::int64_t address,
+                         const std::vector<Range>& addresses, const std::vector<Range>& values) {
+  if (!point.is_element || point.words.count(address) == 0) return false;
+  if (rule.value_type == ValueType::int16) {
+    return in_any(values, static_cast<std::int16_t>(point.words.at(address)));
+  }
+  for (const Range& range : addresses) {
+    for (std::int64_t at = range.low; at + 1 <= range.high; at += 2) {
+      if (address != at && address != at + 1) continue;
+      if (point.words.count(at) == 0 || point.words.count(at + 1) == 0) return false;
+      std::uint32_t high = point.words.at(at);
+      std::uint32_t low = point.words.at(at + 1);
+      if (rule.word_order == WordOrder::little) std::swap(high, low);
+      const std::uint32_t bits = high * 65536U + low;
+      if (rule.value_type == ValueType::uint32) return in_any(values, bits);
+      if (rule.value_type == ValueType::int32) {
+        return in_any(values, static_cast<std::int32_t>(bits));
+      }
+      const float value = std::bit_cast<float>(bits);
+      for (const Range& granted : values) {
+        if (float32_from_order(granted.low) <= value && value <= float32_from_order(granted.high)) {
+          return true;
+        }
+      }
+      return false;
+    }
+  }
+  return false;
+}
+
+bool rule_grants_point(const Rule& rule, const protocols::Catalogue& catalogue,
+                       const Point& point) {
+  std::vector<Range> addresses;
+  for (const Constraint& constraint : rule.constraints) {
+    if (constraint.field == catalogue.element_address_field) addresses = constraint.ranges;
+  }
+  for (const Constraint& constraint : rule.constraints) {
+    const auto value = point.fields.find(constraint.field);
+    if (value == point.fields.end()) return false;
+    const bool typed =
+        constraint.field == catalogue.element_value_field && rule.value_type != ValueType::plain;
+    if (!typed && !in_any(constraint.ranges, value->second)) return false;
+    if (!typed) continue;
+    const auto address = point.fields.find(catalogue.element_address_field);
+    if (address == point.fields.end() ||
+        !typed_value_granted(rule, point, address->second, addresses, constraint.ranges)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::vector<Point> take_apart(const protocols::Catalogue& catalogue, const Operation& operation) {
+  std::vector<Point> points = {Point{}};
+  const bool elements = operation.elements.count > 0;
+  for (std::size_t field = 0; field < catalogue.fields.size(); ++field) {
+    const bool of_elements = elements && (field == catalogue.element_address_field ||
+                                          field == catalogue.element_value_field);
+    if (!operation.has(field) || of_elements) continue;
+    std::vector<Point> longer;
+    for (const Point& point : points) {
+      const Range& range = operation.fields[field].range;
+      for (std::int64_t value = range.low; value <= range.high; ++value) {
+        longer.push_back(point);
+        longer.back().fields[field] = value;
+      }
+    }
+    points = std::move(longer);
+  }
+  if (!elements) return points;
+  std::map<std::int64_t, std::uint16_t> words;
+  for (std::size_t i = 0; i < operation.elements.count; ++i) {
+    words[operation.elements.first + static_cast<std::int64_t>(i)] = operation.elements.at(i);
+  }
+  std::vector<Point> each;
+  for (const auto& [address, word] : words) {
+    each.push_back(points.front());
+    each.back().fields[catalogue.element_address_field] = address;
+    each.back().fields[catalogue.element_value_field] = word;
+    each.back().is_element = operation.elements.width_bits == 16;
+    each.back().words = words;
+  }
+  return each;
+}
+
+}  // namespace
+
+bool reference_grants(const Conduit& conduit, const RuleMask& applicable, std::uint8_t protocol,
+                      const Operation& operation) {
+  const protocols::Catalogue& catalogue = protocols::registry()[protocol]->catalogue();
+  for (const Point& point : take_apart(catalogue, operation)) {
+    bool granted = false;
+    for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
+      const Rule& rule = conduit.rules[i];
+      if (!applicable.test(i) || rule.protocol != protocol) continue;
+      if (!rule.functions.test(operation.function)) continue;
+      granted = granted || rule_grants_point(rule, catalogue, point);
+    }
+    if (!granted) return false;
+  }
+  return true;
+}
+
+}  // namespace bulkhead::policy

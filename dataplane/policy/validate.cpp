@@ -1,0 +1,194 @@
+// Checks every field of compiled tables against its limits and against the others. The data plane
+// does not trust its controller: what a hostile one sends must end here, in words.
+#include <algorithm>
+
+#include "dataplane/policy/tables.h"
+
+namespace bulkhead::policy {
+
+namespace {
+
+using Problem = std::optional<std::string>;
+
+Problem problem(const std::string& where, const std::string& what) { return where + ": " + what; }
+
+Problem check_name(const std::string& where, const std::string& name) {
+  if (name.empty() || name.size() > kNameBytesMax) return problem(where, "name length");
+  const bool printable = std::all_of(name.begin(), name.end(), [](char c) {
+    return c > ' ' && c < 0x7f && c != '"' && c != '\\';
+  });
+  return printable ? Problem{} : problem(where, "a name has a character that names cannot have");
+}
+
+Problem check_prefixes(const std::string& where, const std::vector<wire::Prefix>& prefixes) {
+  if (prefixes.empty()) return problem(where, "no addresses");
+  if (prefixes.size() > kPrefixesMax) return problem(where, "too many addresses");
+  for (const wire::Prefix& prefix : prefixes) {
+    if (prefix.length > wire::kPrefixLengthMax) return problem(where, "prefix length");
+    if (prefix.address.is_v4() && prefix.length < 96) return problem(where, "prefix length");
+    for (std::size_t bit = prefix.length; bit < wire::kPrefixLengthMax; ++bit) {
+      if ((prefix.address.bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) {
+        return problem(where, "a network has host bits set");
+      }
+    }
+  }
+  return {};
+}
+
+bool overlap(const std::vector<wire::Prefix>& a, const std::vector<wire::Prefix>& b) {
+  for (const wire::Prefix& x : a) {
+    for (const wire::Prefix& y : b) {
+      if (x.length <= y.length ? x.contains(y.address) : y.contains(x.address)) return true;
+    }
+  }
+  return false;
+}
+
+Problem check_zones(const Tables& tables) {
+  if (tables.zones.size() > kZonesMax) return problem("zones", "too many");
+  for (std::size_t i = 0; i < tables.zones.size(); ++i) {
+    const Zone& zone = tables.zones[i];
+    const std::string where = "zone " + std::to_string(i);
+    if (Problem p = check_name(where, zone.name)) return p;
+    if (zone.port >= kPortsMax) return problem(where, "port out of range");
+    if (zone.vlan.outer > 4094 || zone.vlan.inner > 4094) return problem(where, "VLAN identifier");
+    if (zone.vlan.inner != 0 && zone.vlan.outer == 0) return problem(where, "inner VLAN alone");
+    if (Problem p = check_prefixes(where, zone.networks)) return p;
+    for (std::size_t j = 0; j < i; ++j) {
+      const Zone& other = tables.zones[j];
+      if (other.name == zone.name) return problem(where, "its name stands twice");
+      if (overlap(zone.networks, other.networks)) {
+        return problem(where, "its networks overlap those of another zone");
+      }
+    }
+  }
+  return {};
+}
+
+Problem check_bindings(const Tables& tables) {
+  if (tables.bindings.size() > kBindingsMax) return problem("bindings", "too many");
+  for (std::size_t i = 0; i < tables.bindings.size(); ++i) {
+    const Binding& binding = tables.bindings[i];
+    if (binding.mac.is_group() || binding.mac.is_zero()) return problem("bindings", "MAC address");
+    if (i > 0 && !(tables.bindings[i - 1].address < binding.address)) {
+      return problem("bindings", "not sorted by address, or one stands twice");
+    }
+  }
+  return {};
+}
+
+// The closed range that a field's wire form can take, widened for typed values.
+Range field_limits(const Rule& rule, const protocols::Catalogue& catalogue, std::uint8_t field) {
+  if (field == catalogue.element_value_field && rule.value_type != ValueType::plain) {
+    return {INT32_MIN, UINT32_MAX};
+  }
+  const unsigned width = catalogue.fields[field].width_bits;
+  return {0, width >= 63 ? INT64_MAX : (std::int64_t{1} << width) - 1};
+}
+
+Problem check_constraints(const std::string& where, const Rule& rule,
+                          const protocols::Catalogue& catalogue) {
+  std::uint64_t seen = 0;
+  for (const Constraint& constraint : rule.constraints) {
+    if (constraint.field >= catalogue.fields.size()) return problem(where, "unknown field");
+    if ((seen >> constraint.field & 1) != 0) return problem(where, "a field stands twice");
+    seen |= std::uint64_t{1} << constraint.field;
+    if (constraint.ranges.empty() || constraint.ranges.size() > kRangesMax) {
+      return problem(where, "number of ranges");
+    }
+    const Range limits = field_limits(rule, catalogue, constraint.field);
+    for (std::size_t i = 0; i < constraint.ranges.size(); ++i) {
+      const Range& range = constraint.ranges[i];
+      if (!range.valid() || !limits.contains(range)) return problem(where, "range out of bounds");
+      if (i > 0 && constraint.ranges[i - 1].high >= range.low - 1) {
+        return problem(where, "ranges not sorted and disjoint");
+      }
+    }
+  }
+  const bool typed = rule.value_type != ValueType::plain;
+  if (typed && catalogue.element_value_field == protocols::kNoField) {
+    return problem(where, "typed values in a protocol without elements");
+  }
+  const bool pairs = typed && rule.value_type != ValueType::int16;
+  const bool addressed = (seen >> (catalogue.element_address_field & 63) & 1) != 0;
+  return pairs && !addressed ? problem(where, "32-bit values without addresses") : Problem{};
+}
+
+Problem check_inspection(const std::string& where, const Rule& rule) {
+  if (rule.protocol == protocols::kNoProtocol) {
+    const bool bare =
+        rule.functions.none() && rule.constraints.empty() && rule.value_type == ValueType::plain;
+    return bare ? Problem{} : problem(where, "functions or fields without a protocol");
+  }
+  const auto modules = protocols::registry();
+  if (rule.protocol >= modules.size()) return problem(where, "unknown protocol");
+  const protocols::Catalogue& catalogue = modules[rule.protocol]->catalogue();
+  if (rule.transport == Transport::icmp) return problem(where, "an ICMP rule names a protocol");
+  if (rule.functions.none()) return problem(where, "no functions");
+  for (std::size_t f = catalogue.functions.size(); f < kFunctionsMax; ++f) {
+    if (rule.functions.test(f)) return problem(where, "unknown function");
+  }
+  return check_constraints(where, rule, catalogue);
+}
+
+Problem check_rule(const std::string& where, const Rule& rule) {
+  constexpr std::uint32_t kBurstMax = 1'000'000;
+  constexpr TimeNs kIntervalMaxNs = 24 * 3600 * kSecondNs;
+  if (Problem p = check_prefixes(where + " clients", rule.clients)) return p;
+  if (Problem p = check_prefixes(where + " servers", rule.servers)) return p;
+  if (rule.transport > Transport::icmp || rule.value_type > ValueType::float32 ||
+      rule.word_order > WordOrder::little) {
+    return problem(where, "value outside its enumeration");
+  }
+  if (rule.ports.empty() != (rule.transport == Transport::icmp)) return problem(where, "ports");
+  if (rule.ports.size() > kRangesMax) return problem(where, "too many ports");
+  for (const PortRange& ports : rule.ports) {
+    if (ports.low == 0 || ports.low > ports.high) return problem(where, "port range");
+  }
+  if (rule.rate.burst() == 0 || rule.rate.burst() > kBurstMax ||
+      rule.rate.interval_ns() > kIntervalMaxNs) {
+    return problem(where, "rate");
+  }
+  return check_inspection(where, rule);
+}
+
+Problem check_conduits(const Tables& tables) {
+  if (tables.conduits.size() > kConduitsMax) return problem("conduits", "too many");
+  for (std::size_t i = 0; i < tables.conduits.size(); ++i) {
+    const Conduit& conduit = tables.conduits[i];
+    const std::string where = "conduit " + std::to_string(i);
+    if (Problem p = check_name(where, conduit.name)) return p;
+    if (conduit.from >= tables.zones.size() || conduit.to >= tables.zones.size() ||
+        conduit.from == conduit.to) {
+      return problem(where, "zones");
+    }
+    if (!(tables.zones[conduit.from].vlan == tables.zones[conduit.to].vlan)) {
+      return problem(where, "its zones are on different VLANs");
+    }
+    if (conduit.on_deny > OnDeny::reset) return problem(where, "on_deny");
+    if (conduit.rules.size() > kRulesMax) return problem(where, "too many rules");
+    for (std::size_t j = 0; j < i; ++j) {
+      const Conduit& other = tables.conduits[j];
+      if (other.name == conduit.name) return problem(where, "its name stands twice");
+      if (other.from == conduit.from && other.to == conduit.to) {
+        return problem(where, "another conduit joins the same zones");
+      }
+    }
+    for (std::size_t r = 0; r < conduit.rules.size(); ++r) {
+      const std::string rule = where + " rule " + std::to_string(r + 1);
+      if (Problem p = check_rule(rule, conduit.rules[r])) return p;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<std::string> validate(const Tables& tables) {
+  if (Problem p = check_name("site", tables.site)) return p;
+  if (Problem p = check_zones(tables)) return p;
+  if (Problem p = check_bindings(tables)) return p;
+  return check_conduits(tables);
+}
+
+}  // namespace bulkhead::policy

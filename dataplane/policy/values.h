@@ -1,0 +1,29 @@
+// Looks values up in a rule's constraints, typed values of one or two registers among them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/base/range.h"
+#include "dataplane/policy/tables.h"
+#include "dataplane/protocols/catalogue.h"
+#include "dataplane/protocols/operation.h"
+
+namespace bulkhead::policy {
+
+// The range that holds the value, or nullptr; `ranges` are sorted and disjoint.
+const Range* find_range(const std::vector<Range>& ranges, std::int64_t value);
+
+inline bool contains(const std::vector<Range>& ranges, std::int64_t value) {
+  return find_range(ranges, value) != nullptr;
+}
+
+// The rule's constraint on a field, or nullptr if it leaves the field free.
+const Constraint* find_constraint(const Rule& rule, std::uint8_t field);
+
+// Whether the rule grants element `index` at its address. A 32-bit value takes two registers,
+// paired from the start of each granted address range; both must be written by the same operation.
+bool element_granted(const Rule& rule, const protocols::Catalogue& catalogue,
+                     const protocols::Elements& elements, std::size_t index);
+
+}  // namespace bulkhead::policy

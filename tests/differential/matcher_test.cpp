@@ -1,0 +1,133 @@
+// The fast matcher against the slow one, on random policies and operations. Values are drawn from a
+// small space, so that grants and questions meet often; both answers must occur.
+#include "dataplane/policy/matcher.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "dataplane/policy/reference_matcher.h"
+
+namespace bulkhead::policy {
+namespace {
+
+constexpr std::int64_t kAddressMax = 23;
+constexpr std::int64_t kValueMax = 9;
+constexpr std::size_t kFunctionCount = 3;
+
+std::uint8_t modbus() { return *protocols::find_protocol("modbus"); }
+
+std::uint8_t field(std::string_view name) {
+  const auto fields = protocols::registry()[modbus()]->catalogue().fields;
+  const auto at = std::find_if(fields.begin(), fields.end(),
+                               [&](const auto& info) { return info.name == name; });
+  return static_cast<std::uint8_t>(at - fields.begin());
+}
+
+std::vector<Range> random_ranges(std::int64_t max, bool even) {
+  std::vector<Range> ranges;
+  std::int64_t at = *rc::gen::inRange<std::int64_t>(0, max / 2 + 1);
+  const int count = *rc::gen::inRange(1, 4);
+  for (int i = 0; i < count && at <= max; ++i) {
+    std::int64_t length = *rc::gen::inRange<std::int64_t>(1, max / 2 + 2);
+    if (even) length += length % 2;
+    ranges.push_back({at, at + length - 1});
+    at += length + *rc::gen::inRange<std::int64_t>(1, 4);
+  }
+  return ranges;
+}
+
+// Limits around the values that two small registers make, in the order of the rule's type.
+std::vector<Range> random_typed_ranges(ValueType type) {
+  const auto low_word = *rc::gen::inRange<std::int64_t>(0, kValueMax + 1);
+  const auto high_word = *rc::gen::inRange<std::int64_t>(0, kValueMax + 1);
+  const std::int64_t limit = high_word * 65536 + low_word;
+  if (type == ValueType::int16) return {{-limit % 5, low_word}};
+  return {{*rc::gen::element<std::int64_t>(0, 65536, 3), limit + 70000}};
+}
+
+Rule random_rule() {
+  Rule rule;
+  rule.protocol = modbus();
+  for (std::size_t f = 0; f < kFunctionCount; ++f)
+    rule.functions.set(f, *rc::gen::arbitrary<bool>());
+  rule.value_type = *rc::gen::element(ValueType::plain, ValueType::plain, ValueType::int16,
+                                      ValueType::uint32, ValueType::int32, ValueType::float32);
+  rule.word_order = *rc::gen::element(WordOrder::big, WordOrder::little);
+  const bool typed = rule.value_type != ValueType::plain;
+  if (*rc::gen::arbitrary<bool>()) {
+    rule.constraints.push_back({field("unit"), random_ranges(3, false)});
+  }
+  if (typed || *rc::gen::inRange(0, 4) > 0) {
+    rule.constraints.push_back({field("address"), random_ranges(kAddressMax, typed)});
+  }
+  if (*rc::gen::arbitrary<bool>()) {
+    rule.constraints.push_back({field("value"), typed ? random_typed_ranges(rule.value_type)
+                                                      : random_ranges(kValueMax, false)});
+  }
+  return rule;
+}
+
+int answers[2] = {0, 0};  // refused, granted: over all questions asked
+
+struct Question {
+  protocols::Operation operation;
+  std::vector<std::uint8_t> bytes;
+};
+
+void random_question(Question& question) {
+  protocols::Operation& operation = question.operation;
+  operation.function =
+      static_cast<std::uint16_t>(*rc::gen::inRange<std::size_t>(0, kFunctionCount));
+  if (*rc::gen::inRange(0, 8) > 0) operation.set(field("unit"), *rc::gen::inRange(0, 4));
+  const auto first = *rc::gen::inRange<std::int64_t>(0, kAddressMax + 1);
+  const auto count = *rc::gen::inRange<std::int64_t>(1, 6);
+  const int shape = *rc::gen::inRange(0, 4);
+  if (shape == 0) {  // one address and one value
+    operation.set(field("address"), first);
+    operation.set(field("value"), *rc::gen::inRange<std::int64_t>(0, kValueMax + 1));
+    return;
+  }
+  operation.set(field("address"), Range{first, first + count - 1});
+  if (shape == 1) return;  // a read
+  for (std::int64_t i = 0; i < 2 * count; ++i) {
+    const auto value = *rc::gen::inRange<int>(0, kValueMax + 1);
+    question.bytes.push_back(i % 2 == 0 && shape == 2 ? std::uint8_t{0}
+                                                      : static_cast<std::uint8_t>(value));
+  }
+  operation.elements = {question.bytes, static_cast<std::uint32_t>(first),
+                        static_cast<std::uint16_t>(count),
+                        static_cast<std::uint8_t>(*rc::gen::element(1, 16, 16, 16))};
+}
+
+RC_GTEST_PROP(Matcher, AgreesWithTheReference, ()) {
+  Tables tables;
+  tables.zones.resize(2);
+  Conduit& conduit = tables.conduits.emplace_back();
+  conduit.to = 1;
+  const int rules = *rc::gen::inRange(0, 5);
+  RuleMask applicable;
+  for (int i = 0; i < rules; ++i) {
+    conduit.rules.push_back(random_rule());
+    if (*rc::gen::inRange(0, 5) > 0) applicable.set(static_cast<std::size_t>(i));
+  }
+  finish(tables);
+  for (int i = 0; i < 20; ++i) {
+    Question question;
+    random_question(question);
+    const bool expected = reference_grants(conduit, applicable, modbus(), question.operation);
+    const Decision decision = judge(conduit, applicable, modbus(), question.operation, 0);
+    ++answers[expected ? 1 : 0];
+    RC_ASSERT((decision.reason == Reason::granted) == expected);
+  }
+}
+
+TEST(Matcher, TheQuestionsHadBothAnswers) {
+  EXPECT_GT(answers[0], answers[1] / 20);
+  EXPECT_GT(answers[1], answers[0] / 20);
+}
+
+}  // namespace
+}  // namespace bulkhead::policy
