@@ -1,0 +1,51 @@
+// What names a session: both endpoints, the transport and the VLAN, the same for both directions.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/wire/address.h"
+#include "dataplane/wire/ethernet.h"
+
+namespace bulkhead::flow {
+
+// The endpoint that sorts lower stands first. Plain bytes without padding: hashed and compared
+// whole.
+struct FlowKey {
+  wire::IpAddress low;
+  wire::IpAddress high;
+  std::uint16_t low_port = 0;
+  std::uint16_t high_port = 0;
+  std::uint16_t vlan_outer = 0;
+  std::uint16_t vlan_inner = 0;
+  std::uint32_t protocol = 0;  // IP protocol number
+
+  bool operator==(const FlowKey&) const = default;
+};
+static_assert(sizeof(FlowKey) == 44);
+
+struct OrderedKey {
+  FlowKey key;
+  bool source_is_low = false;
+};
+
+inline OrderedKey make_key(const wire::IpAddress& source, std::uint16_t source_port,
+                           const wire::IpAddress& destination, std::uint16_t destination_port,
+                           std::uint8_t protocol, wire::VlanIds vlan) {
+  OrderedKey ordered;
+  const auto order = source <=> destination;
+  ordered.source_is_low = order < 0 || (order == 0 && source_port <= destination_port);
+  FlowKey& key = ordered.key;
+  key.low = ordered.source_is_low ? source : destination;
+  key.high = ordered.source_is_low ? destination : source;
+  key.low_port = ordered.source_is_low ? source_port : destination_port;
+  key.high_port = ordered.source_is_low ? destination_port : source_port;
+  key.vlan_outer = vlan.outer;
+  key.vlan_inner = vlan.inner;
+  key.protocol = protocol;
+  return ordered;
+}
+
+// Symmetric: both directions of a session hash alike.
+std::uint32_t hash_key(const FlowKey& key);
+
+}  // namespace bulkhead::flow

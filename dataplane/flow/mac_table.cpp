@@ -1,0 +1,59 @@
+// Four-way set-associative; the stalest entry of a set gives way.
+#include "dataplane/flow/mac_table.h"
+
+namespace bulkhead::flow {
+
+namespace {
+
+std::uint64_t pack(const wire::Mac& mac, std::uint16_t port) {
+  return (mac.to_integer() << 16) | port;
+}
+
+}  // namespace
+
+std::uint32_t MacTable::first_slot(const wire::Mac& mac) {
+  const std::uint64_t mixed = mac.to_integer() * 0x9e3779b97f4a7c15ULL;
+  return static_cast<std::uint32_t>(mixed >> 40) % (kSlots / kWays) * kWays;
+}
+
+void MacTable::learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) {
+  constexpr TimeNs kRefreshNs = kSecondNs;  // spares the shared line most writes
+  Slot* set = &slots_[first_slot(mac)];
+  Slot* stalest = set;
+  for (std::uint32_t way = 0; way < kWays; ++way) {
+    Slot& slot = set[way];
+    const std::uint64_t station = slot.station.load(std::memory_order_relaxed);
+    const TimeNs seen = slot.seen_ns.load(std::memory_order_relaxed);
+    if (station >> 16 == mac.to_integer()) {
+      if (station != pack(mac, port))
+        slot.station.store(pack(mac, port), std::memory_order_relaxed);
+      if (now_ns - seen > kRefreshNs) slot.seen_ns.store(now_ns, std::memory_order_relaxed);
+      return;
+    }
+    if (seen < stalest->seen_ns.load(std::memory_order_relaxed)) stalest = &slot;
+  }
+  stalest->station.store(pack(mac, port), std::memory_order_relaxed);
+  stalest->seen_ns.store(now_ns, std::memory_order_relaxed);
+}
+
+std::optional<std::uint16_t> MacTable::find(const wire::Mac& mac, TimeNs now_ns) const {
+  const Slot* set = &slots_[first_slot(mac)];
+  for (std::uint32_t way = 0; way < kWays; ++way) {
+    const std::uint64_t station = set[way].station.load(std::memory_order_relaxed);
+    if (station >> 16 != mac.to_integer()) continue;
+    if (now_ns - set[way].seen_ns.load(std::memory_order_relaxed) > kAgeNs) return std::nullopt;
+    return static_cast<std::uint16_t>(station);
+  }
+  return std::nullopt;
+}
+
+std::uint32_t MacTable::count(TimeNs now_ns) const {
+  std::uint32_t live = 0;
+  for (std::uint32_t i = 0; i < kSlots; ++i) {
+    const bool used = slots_[i].station.load(std::memory_order_relaxed) != 0;
+    if (used && now_ns - slots_[i].seen_ns.load(std::memory_order_relaxed) <= kAgeNs) ++live;
+  }
+  return live;
+}
+
+}  // namespace bulkhead::flow

@@ -1,0 +1,41 @@
+// Where stations were last seen: learned from the sources of frames that were let through, shared
+// by all workers without locks. A bounded cache: what does not fit is forgotten, never blocked on.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "dataplane/base/clock.h"
+#include "dataplane/wire/address.h"
+
+namespace bulkhead::flow {
+
+class MacTable {
+ public:
+  static constexpr std::uint32_t kSlots = 8192;
+  static constexpr TimeNs kAgeNs = 300 * kSecondNs;  // IEEE 802.1Q, 8.8.3: the default
+
+  MacTable() : slots_(new Slot[kSlots]) {}
+
+  void learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns);
+  // The port behind which the station was seen within the ageing time.
+  std::optional<std::uint16_t> find(const wire::Mac& mac, TimeNs now_ns) const;
+  std::uint32_t count(TimeNs now_ns) const;
+
+ private:
+  // The station and its port are one word, so that a reader never sees half an entry. The time is
+  // beside it; a reader that catches the two apart errs by one refresh.
+  struct Slot {
+    std::atomic<std::uint64_t> station{0};  // MAC in the upper 48 bits, port below
+    std::atomic<TimeNs> seen_ns{0};
+  };
+
+  static constexpr std::uint32_t kWays = 4;
+  static std::uint32_t first_slot(const wire::Mac& mac);
+
+  std::unique_ptr<Slot[]> slots_;
+};
+
+}  // namespace bulkhead::flow

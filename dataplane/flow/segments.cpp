@@ -1,0 +1,179 @@
+// Singly linked lists over the pool, in the order of sequence numbers.
+#include "dataplane/flow/segments.h"
+
+#include <cstring>
+
+#include "dataplane/wire/transport.h"
+
+namespace bulkhead::flow {
+
+using wire::sequence_distance;
+
+SegmentPool::SegmentPool(std::uint32_t capacity) : nodes_(capacity) {
+  for (std::uint32_t i = capacity; i > 0; --i) {
+    nodes_[i - 1].next = free_first_;
+    free_first_ = i - 1;
+  }
+  free_count_ = capacity;
+}
+
+std::uint32_t SegmentPool::take(const Segment& segment) {
+  if (free_first_ == kNoSegment) return kNoSegment;
+  const std::uint32_t index = free_first_;
+  free_first_ = nodes_[index].next;
+  --free_count_;
+  nodes_[index] = segment;
+  nodes_[index].next = kNoSegment;
+  return index;
+}
+
+void SegmentPool::give_back(std::uint32_t index) {
+  rte_pktmbuf_free(nodes_[index].mbuf);
+  nodes_[index].mbuf = nullptr;
+  nodes_[index].next = free_first_;
+  free_first_ = index;
+  ++free_count_;
+}
+
+namespace {
+
+// Cuts the segment to the gap between its neighbours; false if nothing new is left of it.
+bool trim_to_gap(Segment& segment, const Segment* before, const Segment* after) {
+  if (before != nullptr) {
+    if (before->fin) return false;  // nothing follows the end
+    const std::int32_t overlap = sequence_distance(before->end(), segment.sequence);
+    if (overlap > 0) {
+      if (overlap > segment.length) return false;
+      segment.sequence += static_cast<std::uint32_t>(overlap);
+      segment.payload_offset = static_cast<std::uint16_t>(segment.payload_offset + overlap);
+      segment.length = static_cast<std::uint16_t>(segment.length - overlap);
+    }
+  }
+  if (after != nullptr) {
+    const std::int32_t overlap = sequence_distance(segment.end(), after->sequence);
+    if (overlap > 0) {
+      if (overlap >= segment.length) return false;
+      segment.length = static_cast<std::uint16_t>(segment.length - overlap);
+      segment.fin = false;
+    }
+  }
+  return segment.length > 0 || segment.fin;
+}
+
+}  // namespace
+
+HoldResult hold(SegmentPool& pool, TcpSide& side, Segment segment) {
+  std::uint32_t before = kNoSegment;
+  std::uint32_t after = side.held_first;
+  if (side.held_last != kNoSegment &&
+      sequence_distance(segment.sequence, pool[side.held_last].end()) >= 0) {
+    before = side.held_last;  // the usual case: it follows all that is held
+    after = kNoSegment;
+  }
+  while (after != kNoSegment && sequence_distance(pool[after].sequence, segment.sequence) <= 0) {
+    before = after;
+    after = pool[after].next;
+  }
+  const Segment* left = before == kNoSegment ? nullptr : &pool[before];
+  const Segment* right = after == kNoSegment ? nullptr : &pool[after];
+  if (!trim_to_gap(segment, left, right)) return HoldResult::duplicate;
+  if (side.held_count >= kHeldSegmentsMax || side.held_bytes + segment.length > kHeldBytesMax) {
+    return HoldResult::full;
+  }
+  const std::uint32_t index = pool.take(segment);
+  if (index == kNoSegment) return HoldResult::full;
+  pool[index].next = after;
+  (before == kNoSegment ? side.held_first : pool[before].next) = index;
+  if (after == kNoSegment) side.held_last = index;
+  side.held_bytes += segment.length;
+  ++side.held_count;
+  return HoldResult::held;
+}
+
+std::uint32_t contiguous_bytes(SegmentPool& pool, const TcpSide& side) {
+  std::uint32_t next = side.released;
+  for (std::uint32_t i = side.held_first; i != kNoSegment; i = pool[i].next) {
+    if (pool[i].sequence != next) break;
+    next = pool[i].end();
+  }
+  return next - side.released;
+}
+
+ByteView peek(SegmentPool& pool, const TcpSide& side, std::uint32_t offset, std::uint32_t length,
+              std::span<std::uint8_t> scratch) {
+  std::uint32_t i = side.held_first;
+  while (i != kNoSegment && offset >= pool[i].length) {
+    offset -= pool[i].length;
+    i = pool[i].next;
+  }
+  if (i == kNoSegment || length > scratch.size()) return {};
+  if (pool[i].length - offset >= length) return pool[i].payload().subspan(offset, length);
+  std::uint32_t copied = 0;
+  for (; i != kNoSegment && copied < length; i = pool[i].next, offset = 0) {
+    const ByteView piece = pool[i].payload().subspan(offset);
+    const std::size_t count = std::min<std::size_t>(piece.size(), length - copied);
+    std::memcpy(scratch.data() + copied, piece.data(), count);
+    copied += static_cast<std::uint32_t>(count);
+  }
+  return {scratch.data(), copied};
+}
+
+bool matches_released(SegmentPool& pool, const TcpSide& side, std::uint32_t sequence,
+                      ByteView bytes) {
+  for (std::uint32_t i = side.retained_first; i != kNoSegment; i = pool[i].next) {
+    const Segment& kept = pool[i];
+    const std::int32_t offset = sequence_distance(sequence, kept.sequence);
+    const std::int32_t skip_kept = offset > 0 ? offset : 0;
+    const std::int32_t skip_new = offset < 0 ? -offset : 0;
+    if (skip_kept >= kept.length || skip_new >= static_cast<std::int32_t>(bytes.size())) continue;
+    const std::size_t count =
+        std::min<std::size_t>(kept.length - static_cast<std::size_t>(skip_kept),
+                              bytes.size() - static_cast<std::size_t>(skip_new));
+    if (std::memcmp(kept.payload().data() + skip_kept, bytes.data() + skip_new, count) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void retain(SegmentPool& pool, TcpSide& side, std::uint32_t index) {
+  pool[index].next = kNoSegment;
+  (side.retained_last == kNoSegment ? side.retained_first : pool[side.retained_last].next) = index;
+  side.retained_last = index;
+  ++side.retained_count;
+}
+
+void drop_acknowledged(SegmentPool& pool, TcpSide& side) {
+  while (side.retained_first != kNoSegment &&
+         sequence_distance(pool[side.retained_first].end(), side.acknowledged) <= 0) {
+    const std::uint32_t index = side.retained_first;
+    side.retained_first = pool[index].next;
+    pool.give_back(index);
+    --side.retained_count;
+  }
+  if (side.retained_first == kNoSegment) side.retained_last = kNoSegment;
+}
+
+void drop_held(SegmentPool& pool, TcpSide& side) {
+  while (side.held_first != kNoSegment) {
+    const std::uint32_t index = side.held_first;
+    side.held_first = pool[index].next;
+    pool.give_back(index);
+  }
+  side.held_last = kNoSegment;
+  side.held_bytes = 0;
+  side.held_count = 0;
+}
+
+void drop_all(SegmentPool& pool, TcpSide& side) {
+  drop_held(pool, side);
+  while (side.retained_first != kNoSegment) {
+    const std::uint32_t index = side.retained_first;
+    side.retained_first = pool[index].next;
+    pool.give_back(index);
+  }
+  side.retained_last = kNoSegment;
+  side.retained_count = 0;
+}
+
+}  // namespace bulkhead::flow

@@ -1,0 +1,158 @@
+// Sequence arithmetic over both directions of a session.
+#include "dataplane/flow/tcp_tracker.h"
+
+#include <algorithm>
+
+namespace bulkhead::flow {
+
+using wire::kTcpAck;
+using wire::kTcpFin;
+using wire::kTcpSyn;
+using wire::sequence_distance;
+
+namespace {
+
+constexpr std::uint32_t kUnscaledWindowMax = 65535;
+
+// Notes what `receiver` offers to the other side: the right edge moves up, never back, because
+// what was once offered may be in flight.
+void note_offer(Flow& flow, std::size_t receiver, std::uint32_t acknowledgement,
+                std::uint32_t window) {
+  TcpSide& sender = flow.sides[1 - receiver];
+  const std::uint32_t edge = acknowledgement + window;
+  if (sequence_distance(edge, sender.window_end) > 0) sender.window_end = edge;
+  sender.window_max = std::max(sender.window_max, window);
+}
+
+std::uint32_t scaled_window(const Flow& flow, std::size_t receiver, std::uint16_t window) {
+  const bool scaling = flow.sides[0].scale_offered && flow.sides[1].scale_offered;
+  return static_cast<std::uint32_t>(window) << (scaling ? flow.sides[receiver].offered_scale : 0);
+}
+
+void begin_side(TcpSide& side, const wire::TcpHeader& header) {
+  side.released = header.sequence + 1;
+  side.acknowledged = header.sequence + 1;
+  side.window_end = header.sequence + 1;
+  side.scale_offered = header.has_window_scale;
+  side.offered_scale = header.window_scale;
+  side.fin_released = false;
+}
+
+bool acknowledges_released(const Flow& flow, const TcpSegmentInfo& segment) {
+  const TcpSide& other = flow.sides[1 - segment.sender];
+  return sequence_distance(segment.header.acknowledgement, other.released) <= 0;
+}
+
+}  // namespace
+
+bool may_reopen(const Flow& flow) {
+  return flow.phase == TcpPhase::closed || flow.phase == TcpPhase::none ||
+         (flow.sides[kClient].fin_released && flow.sides[kServer].fin_released);
+}
+
+Reason track_open(Flow& flow, const TcpSegmentInfo& segment) {
+  if (segment.length > 0) return Reason::tcp_data_on_syn;
+  if (segment.sender != kClient) return Reason::tcp_unexpected_syn;
+  TcpSide& client = flow.sides[kClient];
+  const bool opening = flow.phase == TcpPhase::syn_sent || flow.phase == TcpPhase::syn_received;
+  const bool again = opening && client.released == segment.header.sequence + 1;
+  if (again) return Reason::session_control;
+  if (flow.phase != TcpPhase::syn_sent && !may_reopen(flow)) return Reason::tcp_unexpected_syn;
+  begin_side(client, segment.header);
+  flow.sides[kServer] = TcpSide{};
+  flow.sides[kServer].window_max = segment.header.window;
+  flow.phase = TcpPhase::syn_sent;
+  return Reason::session_control;
+}
+
+Reason track_accept(Flow& flow, const TcpSegmentInfo& segment) {
+  if (segment.length > 0) return Reason::tcp_data_on_syn;
+  TcpSide& server = flow.sides[kServer];
+  const TcpSide& client = flow.sides[kClient];
+  if (segment.sender != kServer) return Reason::tcp_unexpected_syn;
+  if (segment.header.acknowledgement != client.released) return Reason::tcp_bad_acknowledgement;
+  if (flow.phase == TcpPhase::syn_received) {
+    const bool again = server.released == segment.header.sequence + 1;
+    return again ? Reason::session_control : Reason::tcp_unexpected_syn;
+  }
+  if (flow.phase != TcpPhase::syn_sent) return Reason::tcp_unexpected_syn;
+  const std::uint32_t client_window = server.window_max;
+  begin_side(server, segment.header);
+  server.window_max = client_window;
+  server.window_end = server.released + client_window;
+  note_offer(flow, kServer, segment.header.acknowledgement, segment.header.window);
+  flow.phase = TcpPhase::syn_received;
+  return Reason::session_control;
+}
+
+Reason track_segment(Flow& flow, const TcpSegmentInfo& segment) {
+  const wire::TcpHeader& header = segment.header;
+  if ((header.flags & kTcpAck) == 0) return Reason::tcp_bad_flags;
+  if (flow.phase == TcpPhase::closed || flow.phase == TcpPhase::none) {
+    return Reason::tcp_not_a_session_start;
+  }
+  const bool before_answer = flow.phase == TcpPhase::syn_sent;
+  const bool server_before_client =
+      flow.phase == TcpPhase::syn_received && segment.sender == kServer;
+  if (before_answer || server_before_client) return Reason::tcp_not_a_session_start;
+
+  const TcpSide& side = flow.sides[segment.sender];
+  const bool fin = (header.flags & kTcpFin) != 0;
+  const std::uint32_t end = header.sequence + segment.length + (fin ? 1U : 0U);
+  // One byte over the edge: a probe of a closed window (RFC 9293, 3.8.6.1).
+  const bool beyond = sequence_distance(end, side.window_end + 1) > 0;
+  const std::uint32_t oldest =
+      side.acknowledged - std::max(side.window_max, kUnscaledWindowMax) - 1;
+  if (beyond || sequence_distance(header.sequence, oldest) < 0) return Reason::tcp_out_of_window;
+  if (!acknowledges_released(flow, segment)) return Reason::tcp_bad_acknowledgement;
+
+  TcpSide& other = flow.sides[1 - segment.sender];
+  if (sequence_distance(header.acknowledgement, other.acknowledged) > 0) {
+    other.acknowledged = header.acknowledgement;
+  }
+  note_offer(flow, segment.sender, header.acknowledgement,
+             scaled_window(flow, segment.sender, header.window));
+  if (flow.phase == TcpPhase::syn_received) flow.phase = TcpPhase::established;
+  return Reason::session_control;
+}
+
+Reason track_reset(Flow& flow, const TcpSegmentInfo& segment) {
+  const wire::TcpHeader& header = segment.header;
+  const bool has_ack = (header.flags & kTcpAck) != 0;
+  if (flow.phase == TcpPhase::syn_sent) {
+    // A refused connection: the sequence number is free, the acknowledgement must fit.
+    const bool fits = segment.sender == kServer && has_ack &&
+                      header.acknowledgement == flow.sides[kClient].released;
+    const bool given_up =
+        segment.sender == kClient && header.sequence == flow.sides[kClient].released;
+    if (!fits && !given_up) return Reason::tcp_reset_out_of_sequence;
+    flow.phase = TcpPhase::closed;
+    return Reason::session_control;
+  }
+  const TcpSide& side = flow.sides[segment.sender];
+  const std::uint32_t last = side.released + side.held_bytes;
+  if (sequence_distance(header.sequence, side.acknowledged) < 0 ||
+      sequence_distance(header.sequence, last) > 0) {
+    return Reason::tcp_reset_out_of_sequence;
+  }
+  if (has_ack && !acknowledges_released(flow, segment)) return Reason::tcp_bad_acknowledgement;
+  flow.phase = TcpPhase::closed;
+  return Reason::session_control;
+}
+
+void adopt_midstream(Flow& flow, const TcpSegmentInfo& segment) {
+  constexpr std::uint32_t kWindowAssumed = 1U << 24;
+  TcpSide& sender = flow.sides[segment.sender];
+  TcpSide& receiver = flow.sides[1 - segment.sender];
+  sender.released = segment.header.sequence;
+  sender.acknowledged = segment.header.sequence;
+  receiver.released = segment.header.acknowledgement;
+  receiver.acknowledged = segment.header.acknowledgement;
+  for (TcpSide& side : flow.sides) {
+    side.window_end = side.released + kWindowAssumed;
+    side.window_max = kWindowAssumed;
+  }
+  flow.phase = TcpPhase::established;
+}
+
+}  // namespace bulkhead::flow

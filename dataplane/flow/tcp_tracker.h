@@ -1,0 +1,42 @@
+// The life of a TCP session as seen from the middle: opening, sequence and acknowledgement checks
+// against the windows that both ends offered (RFC 9293, 3.4 and 3.10; RFC 7323, 2), and its end.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/base/reason.h"
+#include "dataplane/flow/flow.h"
+#include "dataplane/wire/transport.h"
+
+namespace bulkhead::flow {
+
+// What a segment is, for the tracker: its header, who sent it, and how many payload bytes it has.
+struct TcpSegmentInfo {
+  const wire::TcpHeader& header;
+  std::size_t sender = kClient;
+  std::uint16_t length = 0;
+};
+
+// All answer session_control if the segment may go on, else why it is refused; a refused segment
+// changes nothing.
+
+// A SYN from the client of a flow that is fresh, still opening or closed.
+Reason track_open(Flow& flow, const TcpSegmentInfo& segment);
+
+// The server's SYN and ACK.
+Reason track_accept(Flow& flow, const TcpSegmentInfo& segment);
+
+// A segment without SYN and RST in a session: window and acknowledgement; moves `acknowledged`.
+Reason track_segment(Flow& flow, const TcpSegmentInfo& segment);
+
+// A RST: valid at the next sequence number only, or within what the receiver has not acknowledged.
+Reason track_reset(Flow& flow, const TcpSegmentInfo& segment);
+
+// Takes up a session that began unseen, trusting the numbers of its first segment. Only for
+// replays of captures; enforcement never does.
+void adopt_midstream(Flow& flow, const TcpSegmentInfo& segment);
+
+// Whether a new SYN may begin a new session under this key.
+bool may_reopen(const Flow& flow);
+
+}  // namespace bulkhead::flow

@@ -1,0 +1,116 @@
+// bulkhead-dataplane: wiring only.
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <thread>
+
+#include "dataplane/ports/eal.h"
+#include "dataplane/service/engine.h"
+#include "dataplane/service/server.h"
+
+namespace {
+
+enum ExitCode : int {
+  kOk = 0,
+  kUsage = 2,
+  kEalFailed = 3,
+  kPortFailed = 4,
+  kSocketFailed = 5,
+};
+
+struct Options {
+  bulkhead::ports::EalOptions eal;
+  bulkhead::service::EngineOptions engine;
+  std::string socket = "/run/bulkhead/dataplane.sock";
+  std::string huge_pages = "auto";
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", BULKHEAD_VERSION);
+  app.set_config("--config", "", "Read options from this file, as `name = value`; flags win");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.add_option("--port", options.engine.devices,
+                 "A zone port, once for each, port 0 first: a DPDK device string such as "
+                 "net_af_packet0,iface=eth1 or a PCI address")
+      ->required()
+      ->expected(1, 32)
+      ->take_all();
+  app.add_option("--socket", options.socket, "Unix socket for bulkheadd")->capture_default_str();
+  app.add_option("--workers", options.engine.workers, "Worker lcores")
+      ->check(CLI::Range(1, 32))
+      ->capture_default_str();
+  app.add_option("--cpus", options.eal.cpus, "CPUs that threads may run on, as 0-3,8");
+  app.add_option("--worker-cpus", options.eal.worker_cpus,
+                 "Pin workers to these CPUs, one each, as 2,3");
+  app.add_option("--huge-pages", options.huge_pages, "auto, yes or no")
+      ->check(CLI::IsMember({"auto", "yes", "no"}))
+      ->capture_default_str();
+  app.add_option("--memory-mib", options.eal.memory_mib, "Memory for packets and tables")
+      ->check(CLI::Range(64, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--buffers", options.engine.buffers, "Packet buffers, all ports together")
+      ->check(CLI::Range(1024, 1 << 24))
+      ->capture_default_str();
+  app.add_option("--flows", options.engine.pipeline.flows_max, "Sessions a worker can track")
+      ->check(CLI::Range(16, 1 << 24))
+      ->capture_default_str();
+  app.add_flag("--verbose", options.eal.verbose, "Show DPDK's own messages");
+}
+
+int run(const Options& options) {
+  auto engine = bulkhead::service::Engine::make(options.engine);
+  if (!engine) {
+    spdlog::error("{}", engine.error());
+    return kPortFailed;
+  }
+  boost::asio::io_context io;
+  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+  signals.async_wait([&io](const boost::system::error_code&, int) { io.stop(); });
+  bulkhead::service::Server server(io, *engine.value(), options.socket);
+  spdlog::info("{} ports, {} workers, socket {}; nothing passes until a policy arrives",
+               options.engine.devices.size(), options.engine.workers, options.socket);
+  io.run();
+  spdlog::info("stopping");
+  return kOk;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "The Bulkhead data plane: stands inline between zones and lets through what its policy "
+      "grants. It listens on no network; bulkheadd drives it over a Unix socket.\n"
+      "Exit codes: 0 stopped, 2 wrong option or config, 3 DPDK did not start, 4 a port failed, "
+      "5 the socket is in use or cannot be made.");
+  spdlog::set_default_logger(spdlog::stderr_color_mt("bulkhead-dataplane"));
+  Options options;
+  declare(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? kOk : kUsage;
+  }
+  options.eal.devices = options.engine.devices;
+  options.eal.workers = options.engine.workers;
+  if (options.huge_pages != "auto") {
+    options.eal.huge_pages = options.huge_pages == "yes" ? bulkhead::ports::HugePages::yes
+                                                         : bulkhead::ports::HugePages::no;
+  }
+  // Held packets must leave buffers for those that arrive.
+  options.engine.pipeline.segments_max = options.engine.buffers / 2 / options.engine.workers;
+  if (const auto problem = bulkhead::ports::start_eal(options.eal)) {
+    spdlog::error("{}", *problem);
+    return kEalFailed;
+  }
+  int code = kSocketFailed;
+  try {
+    code = run(options);
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
+  }
+  bulkhead::ports::stop_eal();
+  return code;
+}

@@ -1,0 +1,230 @@
+// Stages: find flow, classify. A packet belongs to a session that some rule grants, under the
+// policy of this moment, or it goes no further.
+#include "dataplane/flow/tcp_tracker.h"
+#include "dataplane/pipeline/context.h"
+#include "dataplane/policy/classifier.h"
+
+namespace bulkhead::pipeline {
+
+namespace {
+
+using flow::Flow;
+using flow::Packet;
+using policy::Classification;
+
+bool is_tcp(const Packet& packet) { return packet.ip.protocol == wire::kProtocolTcp; }
+
+bool is_opening_syn(const Packet& packet) {
+  return is_tcp(packet) && (packet.tcp.flags & (wire::kTcpSyn | wire::kTcpAck)) == wire::kTcpSyn;
+}
+
+bool is_echo_request(const Packet& packet) {
+  constexpr std::uint8_t kEchoRequestV4 = 8;
+  constexpr std::uint8_t kEchoRequestV6 = 128;
+  return packet.icmp.type == (packet.ip.version == 4 ? kEchoRequestV4 : kEchoRequestV6) &&
+         packet.icmp.code == 0;
+}
+
+policy::Transport transport_of(const Packet& packet) {
+  if (is_tcp(packet)) return policy::Transport::tcp;
+  return packet.ip.protocol == wire::kProtocolUdp ? policy::Transport::udp
+                                                  : policy::Transport::icmp;
+}
+
+struct Sides {
+  std::uint16_t client_zone = policy::kNoZone;
+  std::uint16_t server_zone = policy::kNoZone;
+  policy::Endpoints endpoints;
+};
+
+Sides sides_of(const Packet& packet, std::uint16_t source_zone, std::uint16_t destination_zone,
+               bool from_client) {
+  Sides sides;
+  const std::uint16_t source_port =
+      packet.source_is_low ? packet.key.low_port : packet.key.high_port;
+  const std::uint16_t destination_port =
+      packet.source_is_low ? packet.key.high_port : packet.key.low_port;
+  sides.client_zone = from_client ? source_zone : destination_zone;
+  sides.server_zone = from_client ? destination_zone : source_zone;
+  sides.endpoints = {from_client ? packet.ip.source : packet.ip.destination,
+                     from_client ? packet.ip.destination : packet.ip.source,
+                     from_client ? destination_port : source_port, transport_of(packet)};
+  return sides;
+}
+
+void adopt(Context& context, Flow& flow, const Sides& sides, const Classification& found) {
+  flow.generation = context.image.generation;
+  flow.conduit = found.conduit;
+  flow.rule = found.rule;
+  flow.rules = found.rules;
+  flow.ports = {context.tables().zones[sides.client_zone].port,
+                context.tables().zones[sides.server_zone].port};
+  flow.on_deny = context.tables().conduits[found.conduit].on_deny;
+}
+
+// A session that exists is judged anew after a change of policy. A stream whose protocol changed
+// stands at no known message boundary and cannot be taken up.
+void judge_anew(Context& context, Packet& packet) {
+  Flow& flow = *packet.flow;
+  const policy::Tables& tables = context.tables();
+  Sides sides;
+  sides.client_zone = policy::find_zone(tables, flow.client());
+  sides.server_zone = policy::find_zone(tables, flow.server());
+  sides.endpoints = {flow.client(), flow.server(), flow.server_port(), flow.transport};
+  const Classification found =
+      policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
+  const bool same_protocol =
+      found.protocol == flow.protocol || flow.transport == policy::Transport::udp;
+  if (found.reason == Reason::service_granted && same_protocol) {
+    if (found.protocol != flow.protocol) flow.session = flow::kNoSession;
+    flow.protocol = found.protocol;
+    adopt(context, flow, sides, found);
+    return;
+  }
+  flow.generation = context.image.generation;
+  flow.conduit = found.conduit;
+  flow.rule = policy::kNoRule;
+  if (flow.refused) return;
+  if (is_tcp(packet)) cut_session(context, packet);
+  flow.refused = true;
+  refuse(context, packet,
+         found.reason == Reason::service_granted ? Reason::flow_refused : found.reason);
+}
+
+void refuse_opening(Context& context, Packet& packet, const Classification& found) {
+  const bool tell = found.conduit != policy::kNoConduit &&
+                    context.tables().conduits[found.conduit].on_deny == policy::OnDeny::reset;
+  if (tell && is_opening_syn(packet)) answer_with_reset(context, packet);
+  Verdict verdict;
+  verdict.reason = found.reason;
+  verdict.conduit = found.conduit;
+  verdict.protocol = found.protocol;
+  verdict.bytes = packet.mbuf->pkt_len;
+  context.observer.on_verdict(verdict, packet);
+  rte_pktmbuf_free(packet.mbuf);
+  packet.mbuf = nullptr;
+}
+
+// After a restart of this process sessions are unknown. A reset makes their ends begin anew at
+// once instead of waiting for time-outs.
+void refuse_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
+                      std::uint16_t destination_zone) {
+  for (const bool from_client : {true, false}) {
+    const Sides sides = sides_of(packet, source_zone, destination_zone, from_client);
+    const Classification found =
+        policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
+    if (found.reason != Reason::service_granted) continue;
+    if (context.tables().conduits[found.conduit].on_deny == policy::OnDeny::reset) {
+      answer_with_reset(context, packet);
+    }
+    break;
+  }
+  refuse(context, packet, Reason::tcp_not_a_session_start);
+}
+
+bool may_open(const Context& context, const Packet& packet) {
+  if (is_tcp(packet)) return is_opening_syn(packet) || context.options.accept_midstream;
+  if (packet.ip.protocol == wire::kProtocolUdp) return true;
+  return is_echo_request(packet);
+}
+
+void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
+  const std::uint16_t destination_zone = policy::find_zone(context.tables(), packet.ip.destination);
+  if (!may_open(context, packet)) {
+    if (!is_tcp(packet)) return refuse(context, packet, Reason::icmp_unsolicited);
+    if ((packet.tcp.flags & wire::kTcpRst) != 0) {
+      return refuse(context, packet, Reason::tcp_not_a_session_start);
+    }
+    return refuse_midstream(context, packet, source_zone, destination_zone);
+  }
+  bool from_client = true;
+  Sides sides = sides_of(packet, source_zone, destination_zone, from_client);
+  Classification found =
+      policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
+  const bool maybe_reply = context.options.accept_midstream && !is_opening_syn(packet);
+  if (found.reason != Reason::service_granted && maybe_reply) {
+    from_client = false;
+    sides = sides_of(packet, source_zone, destination_zone, from_client);
+    found =
+        policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
+  }
+  if (found.reason != Reason::service_granted) return refuse_opening(context, packet, found);
+  Flow* flow = context.flows.insert(packet.key);
+  if (flow == nullptr) return refuse(context, packet, Reason::flow_table_full);
+  flow->client_is_low = packet.source_is_low == from_client;
+  flow->transport = transport_of(packet);
+  flow->protocol = found.protocol;
+  flow->created_ns = context.now_ns;
+  adopt(context, *flow, sides, found);
+  packet.flow = flow;
+}
+
+// The hosts of a session stay behind their ports, and bound addresses on their stations.
+bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
+  const policy::Tables& tables = context.tables();
+  const policy::ZoneLookup source =
+      policy::find_source_zone(tables, packet.port, packet.ethernet.vlan, packet.ip.source);
+  zone = source.zone;
+  Reason reason = Reason::granted;
+  if (source.zone == policy::kNoZone) {
+    reason = Reason::unknown_zone;
+  } else if (!source.known_source) {
+    reason = Reason::spoofed_source;
+  } else if (!policy::binding_holds(tables, packet.ip.source, packet.ethernet.source)) {
+    reason = Reason::binding_mismatch;
+  }
+  if (reason == Reason::granted) return true;
+  packet.flow = nullptr;
+  refuse(context, packet, reason);
+  return false;
+}
+
+void classify_packet(Context& context, Packet& packet) {
+  std::uint16_t zone = policy::kNoZone;
+  if (!source_holds(context, packet, zone)) return;
+  match_icmp_error(context, packet);
+  if (packet.about_flow) {
+    const bool current = packet.flow->generation == context.image.generation;
+    if (!current) refuse(context, packet, Reason::icmp_unsolicited);
+    return;
+  }
+  // An earlier packet of this burst may have opened the session.
+  if (packet.flow == nullptr) packet.flow = context.flows.find(packet.key);
+  if (packet.flow != nullptr && is_opening_syn(packet) &&
+      (packet.flow->refused || flow::may_reopen(*packet.flow))) {
+    for (flow::TcpSide& side : packet.flow->sides) flow::drop_all(context.segments, side);
+    context.flows.erase(*packet.flow);
+    packet.flow = nullptr;
+  }
+  if (packet.flow == nullptr) {
+    open_flow(context, packet, zone);
+  } else if (packet.flow->generation != context.image.generation) {
+    packet.from_client = packet.flow->client_is_low == packet.source_is_low;
+    judge_anew(context, packet);
+  }
+  if (packet.mbuf == nullptr) return;
+  packet.from_client = packet.flow->client_is_low == packet.source_is_low;
+  packet.flow->last_seen_ns = context.now_ns;
+}
+
+}  // namespace
+
+void find_flows(Context& context) {
+  for (Packet& packet : context.burst) {
+    if (packet.mbuf != nullptr) packet.flow = context.flows.find(packet.key);
+  }
+}
+
+// A later packet of the burst may belong to a flow that this one ends and opens anew, so the flow
+// is looked up again whenever one was erased: erase() leaves no flow that find() would give.
+void classify(Context& context) {
+  for (Packet& packet : context.burst) {
+    if (packet.mbuf == nullptr) continue;
+    if (packet.flow != nullptr && (!packet.flow->in_use || !(packet.flow->key == packet.key))) {
+      packet.flow = nullptr;
+    }
+    classify_packet(context, packet);
+  }
+}
+
+}  // namespace bulkhead::pipeline

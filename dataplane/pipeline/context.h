@@ -1,0 +1,82 @@
+// What the stages share while one burst is on its way, and the ways a packet can leave them.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "dataplane/flow/flow_table.h"
+#include "dataplane/flow/mac_table.h"
+#include "dataplane/flow/packet.h"
+#include "dataplane/flow/segments.h"
+#include "dataplane/pipeline/image.h"
+#include "dataplane/pipeline/verdict.h"
+
+namespace bulkhead::pipeline {
+
+constexpr std::size_t kBurstMax = 32;
+
+struct PipelineOptions {
+  std::uint32_t flows_max = 16384;
+  std::uint32_t segments_max = 16384;  // held and retained packets, all flows together
+  bool verify_checksums = true;        // false only for captures taken before checksum offload
+  bool accept_midstream = false;       // true only for captures that begin in mid-connection
+};
+
+struct Context {
+  const PipelineOptions& options;
+  const Image& image;
+  TimeNs now_ns;
+  flow::FlowTable& flows;
+  flow::SegmentPool& segments;
+  flow::MacTable& macs;
+  protocols::OperationList& operations;
+  std::span<std::uint8_t> scratch;
+  Output& output;
+  Observer& observer;
+  std::span<flow::Packet> burst;
+
+  const policy::Tables& tables() const { return image.tables; }
+};
+
+// The stages, in their order: each takes what is left of the burst.
+void parse(Context& context);
+void resolve_neighbours(Context& context);
+void find_flows(Context& context);
+void classify(Context& context);
+void inspect(Context& context);
+
+// Tells of the verdict on a packet and drops it.
+void refuse(Context& context, flow::Packet& packet, Reason reason);
+
+// Tells of the verdict on a packet of a flow and sends it on, unless its station is on this side.
+void pass(Context& context, flow::Packet& packet, Reason reason);
+
+// The port behind which the receiver of the packet's flow stands.
+std::uint16_t port_towards_receiver(const flow::Packet& packet);
+
+// One message of the flow: decoded, judged and paired, and told of.
+// True if it may go on.
+bool judge_message(Context& context, const flow::Packet& packet, ByteView message);
+
+// Tells of a message that could not be delimited or is otherwise refused before it was decoded.
+void tell_message_refused(Context& context, const flow::Packet& packet, Reason reason,
+                          protocols::Fault fault);
+
+// Sets the flow of an ICMP error that quotes a packet of a living session.
+void match_icmp_error(Context& context, flow::Packet& packet);
+
+void inspect_tcp(Context& context, flow::Packet& packet);
+void inspect_datagram(Context& context, flow::Packet& packet);
+
+// Judges and releases all whole messages that the packet's sender has standing. Precondition: the
+// packet's buffer is held by its flow.
+void inspect_stream(Context& context, flow::Packet& packet);
+
+// Ends a session: what is held is dropped, both ends are reset if the conduit says so, and nothing
+// passes in it any more. `packet` lends its headers; its buffer must still be whole.
+void cut_session(Context& context, const flow::Packet& packet);
+
+// A RST to the packet's sender, who speaks in a session that does not exist.
+void answer_with_reset(Context& context, const flow::Packet& packet);
+
+}  // namespace bulkhead::pipeline

@@ -1,0 +1,56 @@
+// What one worker has decided, by conduit, rule, function, reason and fault. Written by its worker
+// alone; others may read at any time and see each cell whole.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "dataplane/pipeline/verdict.h"
+
+namespace bulkhead::pipeline {
+
+// What a cell counts. The all-zero key marks a free cell, so `used` is always set.
+struct CounterKey {
+  std::uint16_t conduit = policy::kNoConduit;
+  std::uint16_t rule = policy::kNoRule;
+  std::uint16_t function = kNoFunction;
+  std::uint8_t protocol = protocols::kNoProtocol;
+  Reason reason{};
+  protocols::Fault fault{};
+};
+
+class Counters {
+ public:
+  static constexpr std::size_t kCells = 4096;
+
+  void add(const CounterKey& key, std::uint32_t bytes);
+
+  // Calls visit(key, messages, bytes) for each cell in use.
+  template <typename Visit>
+  void each(Visit&& visit) const {
+    for (const Cell& cell : cells_) {
+      const std::uint64_t packed = cell.key.load(std::memory_order_acquire);
+      if (packed == 0) continue;
+      visit(unpack(packed), cell.messages.load(std::memory_order_relaxed),
+            cell.bytes.load(std::memory_order_relaxed));
+    }
+  }
+  // Messages that found no free cell: counted, but no longer told apart.
+  std::uint64_t overflow() const { return overflow_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Cell {
+    std::atomic<std::uint64_t> key{0};
+    std::atomic<std::uint64_t> messages{0};
+    std::atomic<std::uint64_t> bytes{0};
+  };
+
+  static std::uint64_t pack(const CounterKey& key);
+  static CounterKey unpack(std::uint64_t packed);
+
+  std::array<Cell, kCells> cells_;
+  std::atomic<std::uint64_t> overflow_{0};
+};
+
+}  // namespace bulkhead::pipeline

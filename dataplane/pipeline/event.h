@@ -1,0 +1,41 @@
+// A refusal as it leaves a worker: plain data of fixed size that needs nothing else to be told.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/base/clock.h"
+#include "dataplane/pipeline/verdict.h"
+
+namespace bulkhead::pipeline {
+
+struct Event {
+  TimeNs wall_ns = 0;
+  std::uint32_t generation = 0;
+  Reason reason{};
+  protocols::Fault fault{};
+  protocols::Direction direction{};
+  std::uint8_t protocol = protocols::kNoProtocol;
+  std::uint16_t conduit = policy::kNoConduit;
+  std::uint16_t rule = policy::kNoRule;
+  std::uint16_t function = kNoFunction;
+  std::uint16_t port = 0;
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  std::uint16_t ethertype = 0;
+  std::uint16_t vlan = 0;
+  std::uint8_t ip_protocol = 0;
+  bool is_message = false;
+  bool has_addresses = false;
+  std::uint32_t frame = 0;
+  wire::Mac source_mac;
+  wire::IpAddress source;
+  wire::IpAddress destination;
+  std::uint32_t present = 0;  // integer fields of the operation, by catalogue index
+  std::array<Range, protocols::kFieldsMax> fields{};
+};
+
+// Fills the event from a verdict; the span of an operation's elements becomes the value's.
+void describe_verdict(const Verdict& verdict, const flow::Packet& packet, Event& event);
+
+}  // namespace bulkhead::pipeline

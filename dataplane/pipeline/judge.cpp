@@ -1,0 +1,75 @@
+// Decode and judge: one message becomes operations, operations become a verdict, and the verdict is
+// told with the operation that decided it.
+#include "dataplane/pipeline/context.h"
+#include "dataplane/policy/matcher.h"
+
+namespace bulkhead::pipeline {
+
+namespace {
+
+using protocols::Direction;
+using protocols::Fault;
+
+// Every operation must be granted; the first that is not decides.
+void judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict) {
+  const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
+  for (const protocols::Operation& operation : context.operations) {
+    const policy::Decision decision =
+        policy::judge(conduit, flow.rules, flow.protocol, operation, context.now_ns);
+    const bool first = &operation == context.operations.begin();
+    if (first || decision.reason != Reason::granted) {
+      verdict.reason = decision.reason;
+      verdict.rule = decision.rule;
+      verdict.function = operation.function;
+      verdict.operation = &operation;
+    }
+    if (decision.reason != Reason::granted) return;
+  }
+}
+
+Verdict message_verdict(const flow::Packet& packet, std::size_t bytes) {
+  const flow::Flow& flow = *packet.flow;
+  Verdict verdict;
+  verdict.is_message = true;
+  verdict.direction = packet.from_client ? Direction::request : Direction::response;
+  verdict.conduit = flow.conduit;
+  verdict.protocol = flow.protocol;
+  verdict.bytes = static_cast<std::uint32_t>(bytes);
+  return verdict;
+}
+
+}  // namespace
+
+bool judge_message(Context& context, const flow::Packet& packet, ByteView message) {
+  flow::Flow& flow = *packet.flow;
+  const protocols::Protocol& protocol = *protocols::registry()[flow.protocol];
+  Verdict verdict = message_verdict(packet, message.size());
+  verdict.reason = Reason::protocol_fault;
+  verdict.fault = protocol.decode(message, verdict.direction, context.operations);
+  if (verdict.fault == Fault::none && context.operations.size() == 0) {
+    verdict.fault = Fault::truncated;  // a message that asks for nothing is not understood
+  }
+  if (verdict.fault == Fault::none) {
+    verdict.operation = context.operations.begin();
+    verdict.function = verdict.operation->function;
+    verdict.reason = Reason::answers_request;
+    if (verdict.direction == Direction::request) judge_operations(context, flow, verdict);
+  }
+  if (is_allowed(verdict.reason)) {
+    const auto now_ms = static_cast<std::uint32_t>(context.now_ns / kMillisecondNs);
+    verdict.fault = protocol.pair(context.flows.session(flow), message, verdict.direction, now_ms);
+    if (verdict.fault != Fault::none) verdict.reason = Reason::protocol_fault;
+  }
+  context.observer.on_verdict(verdict, packet);
+  return is_allowed(verdict.reason);
+}
+
+void tell_message_refused(Context& context, const flow::Packet& packet, Reason reason,
+                          Fault fault) {
+  Verdict verdict = message_verdict(packet, packet.payload_length);
+  verdict.reason = reason;
+  verdict.fault = fault;
+  context.observer.on_verdict(verdict, packet);
+}
+
+}  // namespace bulkhead::pipeline

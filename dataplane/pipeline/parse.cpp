@@ -1,0 +1,145 @@
+// Stage: parse. Finds the headers, checks them against the frame, each other and their checksums,
+// and names the session. What is not understood ends here.
+#include <algorithm>
+
+#include "dataplane/pipeline/context.h"
+#include "dataplane/wire/checksum.h"
+
+namespace bulkhead::pipeline {
+
+namespace {
+
+using flow::Packet;
+
+constexpr Reason kGoOn = Reason::granted;
+
+Reason from_status(wire::IpStatus status) {
+  switch (status) {
+    case wire::IpStatus::ok:
+      return kGoOn;
+    case wire::IpStatus::malformed:
+      return Reason::malformed_ip;
+    case wire::IpStatus::bad_checksum:
+      return Reason::bad_ip_checksum;
+    case wire::IpStatus::options:
+      return Reason::ip_options;
+    case wire::IpStatus::fragment:
+      return Reason::fragment;
+  }
+  return Reason::malformed_ip;
+}
+
+Reason parse_tcp_header(Packet& packet, ByteView segment) {
+  if (!wire::parse_tcp(segment, packet.tcp)) return Reason::malformed_transport;
+  if (!wire::tcp_flags_possible(packet.tcp.flags)) return Reason::tcp_bad_flags;
+  if ((packet.tcp.flags & wire::kTcpUrg) != 0 || packet.tcp.urgent != 0) return Reason::tcp_urgent;
+  packet.payload_offset =
+      static_cast<std::uint16_t>(packet.transport_offset + packet.tcp.payload_offset);
+  packet.payload_length = static_cast<std::uint16_t>(segment.size() - packet.tcp.payload_offset);
+  return kGoOn;
+}
+
+Reason parse_udp_header(Packet& packet, ByteView datagram) {
+  if (!wire::parse_udp(datagram, packet.udp)) return Reason::malformed_transport;
+  packet.payload_offset =
+      static_cast<std::uint16_t>(packet.transport_offset + wire::kUdpHeaderBytes);
+  packet.payload_length = packet.udp.payload_length;
+  return kGoOn;
+}
+
+struct Ports {
+  std::uint16_t source = 0;
+  std::uint16_t destination = 0;
+};
+
+Reason parse_transport(const Context& context, Packet& packet) {
+  const ByteView segment = packet.frame_bytes().subspan(packet.transport_offset);
+  const bool v4 = packet.ip.version == 4;
+  Ports ports;
+  Reason reason = Reason::unknown_transport;
+  bool has_checksum = true;
+  if (packet.ip.protocol == wire::kProtocolTcp) {
+    reason = parse_tcp_header(packet, segment);
+    ports = {packet.tcp.source_port, packet.tcp.destination_port};
+  } else if (packet.ip.protocol == wire::kProtocolUdp) {
+    reason = parse_udp_header(packet, segment);
+    ports = {packet.udp.source_port, packet.udp.destination_port};
+    has_checksum = packet.udp.has_checksum || !v4;  // RFC 8200, 8.1: IPv6 must have one
+  } else if (packet.ip.protocol == (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) {
+    reason = wire::parse_icmp(segment, packet.icmp) ? kGoOn : Reason::malformed_transport;
+    ports = {packet.icmp.identifier, packet.icmp.identifier};
+  }
+  if (reason != kGoOn) return reason;
+  if (context.options.verify_checksums && has_checksum) {
+    const bool pseudo = packet.ip.protocol != wire::kProtocolIcmp;
+    const bool right = pseudo ? wire::transport_checksum_ok(packet.ip.source, packet.ip.destination,
+                                                            packet.ip.protocol, segment)
+                              : wire::checksum_finish(wire::checksum_add(0, segment)) == 0;
+    if (!right) return Reason::bad_transport_checksum;
+  }
+  const flow::OrderedKey ordered =
+      flow::make_key(packet.ip.source, ports.source, packet.ip.destination, ports.destination,
+                     packet.ip.protocol, packet.ethernet.vlan);
+  packet.key = ordered.key;
+  packet.source_is_low = ordered.source_is_low;
+  return kGoOn;
+}
+
+// Bytes behind the IP packet are padding that nobody inspects: they do not travel on.
+void cut_padding(Packet& packet) {
+  const auto length = static_cast<std::uint16_t>(packet.ip_offset + packet.ip.payload_offset +
+                                                 packet.ip.payload_length);
+  packet.mbuf->data_len = length;
+  packet.mbuf->pkt_len = length;
+}
+
+Reason parse_ip(const Context& context, Packet& packet) {
+  const ByteView bytes = packet.frame_bytes().subspan(packet.ip_offset);
+  const wire::IpStatus status =
+      packet.ethernet.ethertype == wire::kEtherTypeIpv4
+          ? wire::parse_ipv4(bytes, context.options.verify_checksums, packet.ip)
+          : wire::parse_ipv6(bytes, packet.ip);
+  if (status != wire::IpStatus::ok) return from_status(status);
+  cut_padding(packet);
+  packet.transport_offset = static_cast<std::uint16_t>(packet.ip_offset + packet.ip.payload_offset);
+  const bool neighbour_discovery = packet.ip.protocol == wire::kProtocolIcmpv6;
+  // A frame to many with a packet to one is how hosts are tricked into answering for others.
+  if (packet.ethernet.destination.is_group() && !neighbour_discovery) {
+    return Reason::malformed_ethernet;
+  }
+  return parse_transport(context, packet);
+}
+
+Reason parse_packet(const Context& context, Packet& packet) {
+  packet.ip = wire::IpHeader{};
+  packet.ethernet = wire::EthernetHeader{};
+  packet.payload_offset = 0;
+  packet.payload_length = 0;
+  if (packet.mbuf->nb_segs > 1 && rte_pktmbuf_linearize(packet.mbuf) != 0) {
+    return Reason::malformed_ethernet;
+  }
+  if (!wire::parse_ethernet(packet.frame_bytes(), packet.ethernet)) {
+    return Reason::malformed_ethernet;
+  }
+  packet.ip_offset = packet.ethernet.payload_offset;
+  switch (packet.ethernet.ethertype) {
+    case wire::kEtherTypeIpv4:
+    case wire::kEtherTypeIpv6:
+      return parse_ip(context, packet);
+    case wire::kEtherTypeArp:
+      return kGoOn;
+    default:
+      return Reason::ethertype_not_granted;
+  }
+}
+
+}  // namespace
+
+void parse(Context& context) {
+  for (Packet& packet : context.burst) {
+    const Reason reason = parse_packet(context, packet);
+    if (reason != kGoOn) refuse(context, packet, reason);
+  }
+}
+
+}  // namespace bulkhead::pipeline

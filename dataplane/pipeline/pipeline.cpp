@@ -1,0 +1,126 @@
+// Runs the stages over a burst and lets old sessions go.
+#include "dataplane/pipeline/pipeline.h"
+
+#include <algorithm>
+
+namespace bulkhead::pipeline {
+
+namespace {
+
+std::size_t largest_session() {
+  std::size_t largest = 0;
+  for (const protocols::Protocol* protocol : protocols::registry()) {
+    largest = std::max(largest, protocol->session_bytes());
+  }
+  return largest;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Pipeline>, std::string> Pipeline::make(const std::string& name,
+                                                              const PipelineOptions& options,
+                                                              flow::MacTable& macs) {
+  auto flows = flow::FlowTable::make(name, options.flows_max, largest_session());
+  if (!flows) return flows.error();
+  return std::unique_ptr<Pipeline>(new Pipeline(options, std::move(flows).value(), macs));
+}
+
+Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTable> flows,
+                   flow::MacTable& macs)
+    : options_(options), flows_(std::move(flows)), segments_(options.segments_max), macs_(macs) {}
+
+Pipeline::~Pipeline() {
+  for (std::uint32_t i = 0; i < flows_->capacity(); ++i) {
+    flow::Flow& flow = flows_->slot(i);
+    if (!flow.in_use) continue;
+    for (flow::TcpSide& side : flow.sides) flow::drop_all(segments_, side);
+  }
+}
+
+void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns,
+                       Output& output, Observer& observer, std::uint32_t first_frame) {
+  for (std::size_t i = 0; i < mbufs.size(); ++i) {
+    flow::Packet& packet = burst_[i];
+    packet.mbuf = mbufs[i];
+    packet.frame = first_frame + static_cast<std::uint32_t>(i);
+    packet.port = mbufs[i]->port;
+    packet.flow = nullptr;
+    packet.about_flow = false;
+  }
+  Context context{options_,
+                  image,
+                  now_ns,
+                  *flows_,
+                  segments_,
+                  macs_,
+                  operations_,
+                  scratch_,
+                  output,
+                  observer,
+                  std::span(burst_.data(), mbufs.size())};
+  parse(context);
+  if (image.generation == kNoPolicy) {
+    for (flow::Packet& packet : context.burst) {
+      if (packet.mbuf != nullptr) refuse(context, packet, Reason::no_policy);
+    }
+    return;
+  }
+  resolve_neighbours(context);
+  find_flows(context);
+  classify(context);
+  inspect(context);
+}
+
+void Pipeline::expire(TimeNs now_ns) {
+  constexpr std::uint32_t kSlotsPerCall = 64;
+  for (std::uint32_t i = 0; i < kSlotsPerCall; ++i) {
+    if (expire_next_ >= flows_->capacity()) expire_next_ = 0;
+    flow::Flow& flow = flows_->slot(expire_next_++);
+    if (!flow.in_use || flow.expires_ns > now_ns) continue;
+    for (flow::TcpSide& side : flow.sides) flow::drop_all(segments_, side);
+    flows_->erase(flow);
+  }
+}
+
+void refuse(Context& context, flow::Packet& packet, Reason reason) {
+  Verdict verdict;
+  verdict.reason = reason;
+  verdict.bytes = packet.mbuf->pkt_len;
+  if (packet.flow != nullptr) {
+    verdict.conduit = packet.flow->conduit;
+    verdict.rule = packet.flow->rule;
+    verdict.protocol = packet.flow->protocol;
+  }
+  context.observer.on_verdict(verdict, packet);
+  rte_pktmbuf_free(packet.mbuf);
+  packet.mbuf = nullptr;
+}
+
+std::uint16_t port_towards_receiver(const flow::Packet& packet) {
+  return packet.flow->ports[packet.from_client ? flow::kServer : flow::kClient];
+}
+
+void pass(Context& context, flow::Packet& packet, Reason reason) {
+  const auto station = context.macs.find(packet.ethernet.destination, context.now_ns);
+  if (station && *station == packet.port) {
+    refuse(context, packet, Reason::not_for_another_zone);
+    return;
+  }
+  Verdict verdict;
+  verdict.reason = reason;
+  verdict.bytes = packet.mbuf->pkt_len;
+  if (flow::Flow* flow = packet.flow; flow != nullptr) {
+    const std::size_t side = packet.from_client ? flow::kClient : flow::kServer;
+    ++flow->packets[side];
+    flow->bytes[side] += packet.mbuf->pkt_len;
+    verdict.conduit = flow->conduit;
+    verdict.rule = flow->rule;
+    verdict.protocol = flow->protocol;
+  }
+  context.observer.on_verdict(verdict, packet);
+  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
+  context.output.transmit(packet.mbuf, port_towards_receiver(packet));
+  packet.mbuf = nullptr;
+}
+
+}  // namespace bulkhead::pipeline

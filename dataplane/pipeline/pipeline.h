@@ -1,0 +1,47 @@
+// The way of packets through one worker: receive -> parse -> find flow -> classify -> stream ->
+// frame -> decode -> judge -> release -> transmit. No port, no clock, no lock, no allocation.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "dataplane/base/result.h"
+#include "dataplane/pipeline/context.h"
+
+namespace bulkhead::pipeline {
+
+class Pipeline {
+ public:
+  // `name` must be unique in the process. The MAC table is shared by all workers and outlives them.
+  static Result<std::unique_ptr<Pipeline>, std::string> make(const std::string& name,
+                                                             const PipelineOptions& options,
+                                                             flow::MacTable& macs);
+  ~Pipeline();
+
+  // Takes all buffers; mbuf->port is the index of the zone port. Under an image without a policy
+  // nothing passes. At most kBurstMax at a time. `first_frame` numbers the packets for replays.
+  void process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns, Output& output,
+               Observer& observer, std::uint32_t first_frame = 0);
+
+  // Ends sessions whose time is over; looks at a few slots a call.
+  void expire(TimeNs now_ns);
+
+  flow::FlowTable& flows() { return *flows_; }
+  std::uint32_t segments_available() const { return segments_.available(); }
+
+ private:
+  Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTable> flows,
+           flow::MacTable& macs);
+
+  PipelineOptions options_;
+  std::unique_ptr<flow::FlowTable> flows_;
+  flow::SegmentPool segments_;
+  flow::MacTable& macs_;
+  protocols::OperationList operations_;
+  std::array<std::uint8_t, flow::kHeldBytesMax> scratch_;
+  std::array<flow::Packet, kBurstMax> burst_;
+  std::uint32_t expire_next_ = 0;
+};
+
+}  // namespace bulkhead::pipeline

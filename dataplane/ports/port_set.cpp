@@ -1,0 +1,139 @@
+// Configures ethdevs and moves bursts.
+#include "dataplane/ports/port_set.h"
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace bulkhead::ports {
+
+namespace {
+
+constexpr std::uint16_t kDescriptors = 1024;
+
+std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
+
+std::string failure(const std::string& device, const std::string& what, int error) {
+  return "port " + device_name(device) + ": " + what + ": " + rte_strerror(-error);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PortSet>, std::string> PortSet::open(const std::vector<std::string>& devices,
+                                                            std::uint16_t queues,
+                                                            std::uint32_t buffers) {
+  constexpr unsigned kCache = 256;
+  std::unique_ptr<PortSet> set(new PortSet());
+  set->buffers_ = rte_pktmbuf_pool_create("packets", buffers, kCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+                                          SOCKET_ID_ANY);
+  if (set->buffers_ == nullptr) {
+    return std::string("packet buffers: ") + rte_strerror(rte_errno) +
+           "; raise memory-mib or lower buffers";
+  }
+  for (const std::string& device : devices) {
+    std::string error = set->start(device, queues);
+    if (!error.empty()) return error;
+  }
+  return set;
+}
+
+std::string PortSet::start(const std::string& device, std::uint16_t queues) {
+  Port port;
+  port.device = device;
+  if (rte_eth_dev_get_port_by_name(device_name(device).c_str(), &port.id) != 0) {
+    return "port " + device_name(device) +
+           " is not there: DPDK found no such device; check the device string \"" + device +
+           "\" and that its interface exists";
+  }
+  rte_eth_dev_info info{};
+  if (const int rc = rte_eth_dev_info_get(port.id, &info); rc != 0) {
+    return failure(device, "cannot be asked", rc);
+  }
+  if (info.max_rx_queues < queues || info.max_tx_queues < queues) {
+    return "port " + device_name(device) + " has " +
+           std::to_string(std::min(info.max_rx_queues, info.max_tx_queues)) + " queues for " +
+           std::to_string(queues) + " workers; use fewer workers, or give it more queues " +
+           "(net_af_packet: qpairs=" + std::to_string(queues) + ")";
+  }
+  rte_eth_conf configuration{};
+  int rc = rte_eth_dev_configure(port.id, queues, queues, &configuration);
+  if (rc != 0) return failure(device, "cannot be configured", rc);
+  std::uint16_t rx = kDescriptors;
+  std::uint16_t tx = kDescriptors;
+  rte_eth_dev_adjust_nb_rx_tx_desc(port.id, &rx, &tx);
+  for (std::uint16_t queue = 0; queue < queues; ++queue) {
+    const int socket = rte_eth_dev_socket_id(port.id);
+    const auto node = static_cast<unsigned>(socket);
+    rc = rte_eth_rx_queue_setup(port.id, queue, rx, node, nullptr, buffers_);
+    if (rc == 0) rc = rte_eth_tx_queue_setup(port.id, queue, tx, node, nullptr);
+    if (rc != 0) return failure(device, "queue", rc);
+  }
+  rc = rte_eth_dev_start(port.id);
+  if (rc != 0) return failure(device, "cannot be started", rc);
+  port.started = true;
+  // A bridge takes frames for all stations. Devices without the call take them anyway.
+  rc = rte_eth_promiscuous_enable(port.id);
+  if (rc != 0 && rc != -ENOTSUP) return failure(device, "promiscuous mode", rc);
+  ports_.push_back(port);
+  return {};
+}
+
+PortSet::~PortSet() {
+  for (const Port& port : ports_) {
+    if (!port.started) continue;
+    rte_eth_dev_stop(port.id);
+    rte_eth_dev_close(port.id);
+  }
+  rte_mempool_free(buffers_);
+}
+
+std::string PortSet::mac(std::uint16_t port) const {
+  rte_ether_addr address{};
+  rte_eth_macaddr_get(ports_[port].id, &address);
+  char text[RTE_ETHER_ADDR_FMT_SIZE];
+  rte_ether_format_addr(text, sizeof(text), &address);
+  return text;
+}
+
+bool PortSet::link_up(std::uint16_t port) const {
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(ports_[port].id, &link) == 0 &&
+         link.link_status == RTE_ETH_LINK_UP;
+}
+
+PortCounts PortSet::counts(std::uint16_t port) const {
+  rte_eth_stats stats{};
+  rte_eth_stats_get(ports_[port].id, &stats);
+  return {stats.ipackets, stats.opackets, stats.ibytes, stats.obytes,
+          stats.imissed + stats.rx_nombuf};
+}
+
+std::uint16_t PortSet::receive(std::uint16_t port, std::uint16_t queue, rte_mbuf** mbufs,
+                               std::uint16_t count) const {
+  const std::uint16_t received = rte_eth_rx_burst(ports_[port].id, queue, mbufs, count);
+  std::uint16_t kept = 0;
+  for (std::uint16_t i = 0; i < received; ++i) {
+    rte_mbuf* mbuf = mbufs[i];
+    // net_af_packet and offloading NICs hand the outer tag beside the frame.
+    if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0 && rte_vlan_insert(&mbuf) != 0) {
+      rte_pktmbuf_free(mbuf);
+      continue;
+    }
+    mbuf->ol_flags = 0;
+    mbuf->port = port;
+    mbufs[kept++] = mbuf;
+  }
+  return kept;
+}
+
+std::uint16_t PortSet::transmit(std::uint16_t port, std::uint16_t queue, rte_mbuf** mbufs,
+                                std::uint16_t count) const {
+  return rte_eth_tx_burst(ports_[port].id, queue, mbufs, count);
+}
+
+}  // namespace bulkhead::ports

@@ -1,0 +1,62 @@
+// The zone ports: Ethernet devices with one receive and one transmit queue for each worker.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/base/result.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+
+namespace bulkhead::ports {
+
+struct PortCounts {
+  std::uint64_t packets_in = 0;
+  std::uint64_t packets_out = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t missed = 0;
+};
+
+class PortSet {
+ public:
+  // Opens and starts the devices; the position in the list is the zone port's index.
+  static Result<std::unique_ptr<PortSet>, std::string> open(const std::vector<std::string>& devices,
+                                                            std::uint16_t queues,
+                                                            std::uint32_t buffers);
+  ~PortSet();
+  PortSet(const PortSet&) = delete;
+  PortSet& operator=(const PortSet&) = delete;
+
+  std::uint16_t size() const { return static_cast<std::uint16_t>(ports_.size()); }
+  const std::string& device(std::uint16_t port) const { return ports_[port].device; }
+  std::string mac(std::uint16_t port) const;
+  bool link_up(std::uint16_t port) const;
+  PortCounts counts(std::uint16_t port) const;
+  rte_mempool* buffers() const { return buffers_; }
+
+  // A burst of frames, each whole in one buffer with its VLAN tags in it; mbuf->port is the index.
+  std::uint16_t receive(std::uint16_t port, std::uint16_t queue, rte_mbuf** mbufs,
+                        std::uint16_t count) const;
+  // Takes what the device takes; the rest stays the caller's.
+  std::uint16_t transmit(std::uint16_t port, std::uint16_t queue, rte_mbuf** mbufs,
+                         std::uint16_t count) const;
+
+ private:
+  struct Port {
+    std::string device;
+    std::uint16_t id = 0;
+    bool started = false;
+  };
+
+  PortSet() = default;
+  std::string start(const std::string& device, std::uint16_t queues);
+
+  std::vector<Port> ports_;
+  rte_mempool* buffers_ = nullptr;
+};
+
+}  // namespace bulkhead::ports

@@ -1,0 +1,210 @@
+// The loop of a worker.
+#include "dataplane/ports/worker.h"
+
+#include <rte_cycles.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "dataplane/flow/steering.h"
+
+namespace bulkhead::ports {
+
+namespace {
+
+constexpr std::uint32_t kEventsHeld = 4096;
+constexpr std::uint32_t kEventsPerSecond = 2000;  // of one worker; the rest is only counted
+constexpr std::uint16_t kReceiveBurst = pipeline::kBurstMax;
+
+// Single writer.
+void bump(std::atomic<std::uint64_t>& cell, std::uint64_t by) {
+  cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Worker>, std::string> Worker::make(
+    Shared& shared, std::uint32_t index, const pipeline::PipelineOptions& options) {
+  const std::string name = "worker" + std::to_string(index);
+  auto pipeline = pipeline::Pipeline::make(name, options, shared.macs);
+  if (!pipeline) return pipeline.error();
+  rte_ring* events =
+      rte_ring_create_elem((name + "_events").c_str(), sizeof(pipeline::Event), kEventsHeld,
+                           SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  if (events == nullptr) return std::string("event ring: not enough memory; raise memory-mib");
+  return std::unique_ptr<Worker>(new Worker(shared, index, std::move(pipeline).value(), events));
+}
+
+Worker::Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pipeline> pipeline,
+               rte_ring* events)
+    : shared_(shared), index_(index), pipeline_(std::move(pipeline)), events_(events) {}
+
+Worker::~Worker() { rte_ring_free(events_); }
+
+void Worker::run() {
+  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // short sleeps must be short
+  rte_rcu_qsbr_thread_register(shared_.rcu, index_);
+  rte_rcu_qsbr_thread_online(shared_.rcu, index_);
+  std::uint32_t idle_polls = 0;
+  while (!shared_.stop.load(std::memory_order_relaxed)) {
+    const std::uint64_t begin = rte_rdtsc();
+    now_ns_ = monotonic_now_ns();
+    image_ = shared_.image.load(std::memory_order_acquire);
+    const std::uint32_t packets = poll();
+    for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) flush(port);
+    pipeline_->expire(now_ns_);
+    answer_query();
+    rte_rcu_qsbr_quiescent(shared_.rcu, index_);
+    if (packets > 0) {
+      idle_polls = 0;
+      bump(stats_.packets, packets);
+      bump(stats_.busy_cycles, rte_rdtsc() - begin);
+    } else {
+      rest(++idle_polls);
+    }
+  }
+  rte_rcu_qsbr_thread_offline(shared_.rcu, index_);
+  rte_rcu_qsbr_thread_unregister(shared_.rcu, index_);
+}
+
+// Short sleeps that grow while nothing comes, to at most a quarter of a millisecond.
+void Worker::rest(std::uint32_t idle_polls) {
+  constexpr std::uint32_t kSpins = 32;
+  constexpr std::uint32_t kShortRests = 256;
+  constexpr long kShortNs = 20 * 1000;
+  constexpr long kLongNs = 200 * 1000;
+  if (idle_polls < kSpins) return;
+  stats_.flows.store(pipeline_->flows().size(), std::memory_order_relaxed);
+  stats_.segments_free.store(pipeline_->segments_available(), std::memory_order_relaxed);
+  const timespec pause{0, idle_polls < kShortRests ? kShortNs : kLongNs};
+  nanosleep(&pause, nullptr);
+}
+
+std::uint32_t Worker::poll() {
+  std::uint32_t packets = 0;
+  for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) packets += poll_port(port);
+  if (shared_.worker_count > 1) packets += poll_steered();
+  if (packets > 0) stats_.flows.store(pipeline_->flows().size(), std::memory_order_relaxed);
+  return packets;
+}
+
+std::uint32_t Worker::poll_port(std::uint16_t port) {
+  std::array<rte_mbuf*, kReceiveBurst> mbufs;
+  const std::uint16_t count =
+      shared_.ports.receive(port, static_cast<std::uint16_t>(index_), mbufs.data(), kReceiveBurst);
+  if (count == 0) return 0;
+  if (shared_.worker_count == 1) {
+    process(mbufs.data(), count);
+  } else {
+    steer(mbufs.data(), count);
+  }
+  return count;
+}
+
+// Ports without symmetric RSS: whoever receives a packet passes it to the owner of its session.
+void Worker::steer(rte_mbuf* const* mbufs, std::uint16_t count) {
+  std::array<rte_mbuf*, kReceiveBurst> mine;
+  std::uint32_t mine_count = 0;
+  for (std::uint16_t i = 0; i < count; ++i) {
+    const ByteView frame{rte_pktmbuf_mtod(mbufs[i], const std::uint8_t*), mbufs[i]->data_len};
+    const std::uint32_t owner = flow::steering_hash(frame) % shared_.worker_count;
+    if (owner == index_) {
+      mine[mine_count++] = mbufs[i];
+    } else if (rte_ring_sp_enqueue(shared_.steering[index_ * shared_.worker_count + owner],
+                                   mbufs[i]) != 0) {
+      rte_pktmbuf_free(mbufs[i]);
+      bump(stats_.steering_lost, 1);
+    }
+  }
+  process(mine.data(), mine_count);
+}
+
+std::uint32_t Worker::poll_steered() {
+  std::uint32_t packets = 0;
+  for (std::uint32_t from = 0; from < shared_.worker_count; ++from) {
+    if (from == index_) continue;
+    std::array<rte_mbuf*, kReceiveBurst> mbufs;
+    rte_ring* ring = shared_.steering[from * shared_.worker_count + index_];
+    const unsigned count = rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(mbufs.data()),
+                                                     kReceiveBurst, nullptr);
+    process(mbufs.data(), count);
+    packets += count;
+  }
+  return packets;
+}
+
+void Worker::process(rte_mbuf* const* mbufs, std::uint32_t count) {
+  if (count == 0) return;
+  pipeline_->process(*image_, {mbufs, count}, now_ns_, *this, *this);
+}
+
+void Worker::transmit(rte_mbuf* mbuf, std::uint16_t port) {
+  if (port >= shared_.ports.size()) {  // a policy for more ports than this appliance has
+    rte_pktmbuf_free(mbuf);
+    return;
+  }
+  TransmitBuffer& buffer = out_[port];
+  buffer.mbufs[buffer.count++] = mbuf;
+  if (buffer.count == kTransmitBurst) flush(port);
+}
+
+void Worker::flush(std::uint16_t port) {
+  constexpr int kTriesMax = 8;
+  TransmitBuffer& buffer = out_[port];
+  std::uint16_t sent = 0;
+  for (int tries = 0; sent < buffer.count && tries < kTriesMax; ++tries) {
+    sent = static_cast<std::uint16_t>(
+        sent + shared_.ports.transmit(port, static_cast<std::uint16_t>(index_),
+                                      buffer.mbufs.data() + sent,
+                                      static_cast<std::uint16_t>(buffer.count - sent)));
+  }
+  if (sent < buffer.count) {
+    bump(stats_.transmit_lost[port], buffer.count - sent);
+    rte_pktmbuf_free_bulk(buffer.mbufs.data() + sent, buffer.count - sent);
+  }
+  buffer.count = 0;
+}
+
+void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) {
+  const pipeline::CounterKey key{verdict.conduit,  verdict.rule,   verdict.function,
+                                 verdict.protocol, verdict.reason, verdict.fault};
+  image_->counters[index_]->add(key, verdict.bytes);
+  if (is_allowed(verdict.reason)) return;
+  if (now_ns_ >= events_refill_ns_) {
+    events_refill_ns_ = now_ns_ + kSecondNs;
+    events_left_ = kEventsPerSecond;
+  }
+  if (events_left_ == 0) return bump(stats_.events_suppressed, 1);
+  pipeline::Event event;
+  describe_verdict(verdict, packet, event);
+  event.wall_ns = wall_now_ns();
+  event.generation = image_->generation;
+  if (rte_ring_sp_enqueue_elem(events_, &event, sizeof(event)) != 0) {
+    return bump(stats_.events_suppressed, 1);
+  }
+  --events_left_;
+}
+
+std::uint32_t Worker::take_events(pipeline::Event* events, std::uint32_t count) {
+  return rte_ring_sc_dequeue_burst_elem(events_, events, sizeof(pipeline::Event), count, nullptr);
+}
+
+void Worker::answer_query() {
+  constexpr std::uint32_t kSlotsPerRound = 4096;
+  if (flow_query_.state.load(std::memory_order_acquire) != FlowQuery::asked) return;
+  flow::FlowTable& flows = pipeline_->flows();
+  std::uint32_t looked = 0;
+  flow_query_.count = 0;
+  flow_query_.now_ns = now_ns_;
+  while (flow_query_.cursor < flows.capacity() && flow_query_.count < FlowQuery::kFlowsMax &&
+         looked++ < kSlotsPerRound) {
+    const flow::Flow& flow = flows.slot(flow_query_.cursor++);
+    if (flow.in_use) flow_query_.flows[flow_query_.count++] = flow;
+  }
+  flow_query_.state.store(FlowQuery::answered, std::memory_order_release);
+}
+
+}  // namespace bulkhead::ports

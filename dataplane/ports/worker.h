@@ -1,0 +1,108 @@
+// One worker lcore: polls its queues, hands packets to the workers that own their sessions, runs
+// the pipeline on its own, and sleeps when there is nothing to do.
+#pragma once
+
+#include <rte_rcu_qsbr.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/pipeline/event.h"
+#include "dataplane/pipeline/pipeline.h"
+#include "dataplane/ports/port_set.h"
+
+struct rte_ring;
+
+namespace bulkhead::ports {
+
+// What all workers share. Written by the service thread before the workers start, but for `image`,
+// which is never null once they run.
+struct Shared {
+  Shared(PortSet& port_set, flow::MacTable& mac_table) : ports(port_set), macs(mac_table) {}
+
+  PortSet& ports;
+  flow::MacTable& macs;
+  std::uint32_t worker_count = 1;
+  std::atomic<const pipeline::Image*> image{nullptr};
+  std::atomic<bool> stop{false};
+  rte_rcu_qsbr* rcu = nullptr;
+  std::vector<rte_ring*> steering;  // [from * worker_count + to]
+};
+
+// Written by the worker, read by anyone.
+struct WorkerStats {
+  std::atomic<std::uint64_t> packets{0};
+  std::atomic<std::uint64_t> busy_cycles{0};
+  std::atomic<std::uint64_t> flows{0};
+  std::atomic<std::uint64_t> segments_free{0};
+  std::atomic<std::uint64_t> events_suppressed{0};
+  std::atomic<std::uint64_t> steering_lost{0};
+  std::array<std::atomic<std::uint64_t>, policy::kPortsMax> transmit_lost{};
+};
+
+// The service thread asks for a copy of some flows; the worker fills it between bursts.
+struct FlowQuery {
+  static constexpr std::size_t kFlowsMax = 128;
+  enum State : std::uint32_t { idle, asked, answered };
+
+  std::atomic<std::uint32_t> state{idle};
+  std::uint32_t cursor = 0;  // in: first slot to look at; out: next one, capacity at the end
+  std::uint32_t count = 0;
+  TimeNs now_ns = 0;
+  std::array<flow::Flow, kFlowsMax> flows;
+};
+
+class Worker final : public pipeline::Output, public pipeline::Observer {
+ public:
+  static Result<std::unique_ptr<Worker>, std::string> make(
+      Shared& shared, std::uint32_t index, const pipeline::PipelineOptions& options);
+  ~Worker();
+
+  // Runs on its lcore until shared.stop is set.
+  void run();
+
+  const WorkerStats& stats() const { return stats_; }
+  std::uint32_t flows_max() const { return pipeline_->flows().capacity(); }
+  FlowQuery& flow_query() { return flow_query_; }
+  // Up to `count` events, oldest first. For one reader.
+  std::uint32_t take_events(pipeline::Event* events, std::uint32_t count);
+
+  void transmit(rte_mbuf* mbuf, std::uint16_t port) override;
+  void on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) override;
+
+ private:
+  Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pipeline> pipeline,
+         rte_ring* events);
+
+  std::uint32_t poll();
+  std::uint32_t poll_port(std::uint16_t port);
+  std::uint32_t poll_steered();
+  void steer(rte_mbuf* const* mbufs, std::uint16_t count);
+  void process(rte_mbuf* const* mbufs, std::uint32_t count);
+  void flush(std::uint16_t port);
+  void answer_query();
+  void rest(std::uint32_t idle_polls);
+
+  static constexpr std::uint16_t kTransmitBurst = 64;
+  struct TransmitBuffer {
+    std::array<rte_mbuf*, kTransmitBurst> mbufs{};
+    std::uint16_t count = 0;
+  };
+
+  Shared& shared_;
+  std::uint32_t index_;
+  std::unique_ptr<pipeline::Pipeline> pipeline_;
+  rte_ring* events_;
+  const pipeline::Image* image_ = nullptr;  // of this round
+  TimeNs now_ns_ = 0;
+  std::uint32_t events_left_ = 0;  // in this second
+  TimeNs events_refill_ns_ = 0;
+  std::array<TransmitBuffer, policy::kPortsMax> out_;
+  WorkerStats stats_;
+  FlowQuery flow_query_;
+};
+
+}  // namespace bulkhead::ports

@@ -1,0 +1,245 @@
+// Starts the workers, swaps policies under them with RCU, and sums what they count.
+#include "dataplane/service/engine.h"
+
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "dataplane/service/naming.h"
+#include "dataplane/service/policy_codec.h"
+
+#ifndef BULKHEAD_VERSION
+#define BULKHEAD_VERSION "unknown"
+#endif
+
+namespace bulkhead::service {
+
+namespace {
+
+constexpr unsigned kSteeringRing = 1024;
+constexpr std::size_t kEventsPerCall = 512;
+
+int run_worker(void* worker) {
+  static_cast<ports::Worker*>(worker)->run();
+  return 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>, std::string> Engine::make(const EngineOptions& options) {
+  std::unique_ptr<Engine> engine(new Engine());
+  std::string error = engine->launch(options);
+  if (!error.empty()) return error;
+  return engine;
+}
+
+std::string Engine::launch(const EngineOptions& options) {
+  auto ports = ports::PortSet::open(options.devices, static_cast<std::uint16_t>(options.workers),
+                                    options.buffers);
+  if (!ports) return ports.error();
+  ports_ = std::move(ports).value();
+  shared_ = std::make_unique<ports::Shared>(*ports_, macs_);
+  shared_->worker_count = options.workers;
+  const std::size_t rcu_bytes = rte_rcu_qsbr_get_memsize(options.workers);
+  shared_->rcu = static_cast<rte_rcu_qsbr*>(rte_zmalloc("rcu", rcu_bytes, RTE_CACHE_LINE_SIZE));
+  if (shared_->rcu == nullptr || rte_rcu_qsbr_init(shared_->rcu, options.workers) != 0) {
+    return "RCU state: not enough memory; raise memory-mib";
+  }
+  for (std::uint32_t i = 0; i < options.workers * options.workers; ++i) {
+    const std::string name = "steering" + std::to_string(i);
+    rte_ring* ring =
+        rte_ring_create(name.c_str(), kSteeringRing, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    if (ring == nullptr) return "steering rings: not enough memory; raise memory-mib";
+    shared_->steering.push_back(ring);
+  }
+  for (std::uint32_t i = 0; i < options.workers; ++i) {
+    auto worker = ports::Worker::make(*shared_, i, options.pipeline);
+    if (!worker) return worker.error();
+    workers_.push_back(std::move(worker).value());
+  }
+  image_ = make_image(policy::Tables{});
+  shared_->image.store(image_.get(), std::memory_order_release);
+  started_ns_ = monotonic_now_ns();
+  event_buffer_.resize(kEventsPerCall);
+  unsigned lcore = rte_get_next_lcore(-1U, 1, 0);
+  for (const auto& worker : workers_) {
+    if (lcore >= RTE_MAX_LCORE || rte_eal_remote_launch(run_worker, worker.get(), lcore) != 0) {
+      return "a worker lcore could not be started";
+    }
+    launched_ = true;
+    lcore = rte_get_next_lcore(lcore, 1, 0);
+  }
+  return {};
+}
+
+Engine::~Engine() {
+  if (shared_ == nullptr) return;
+  shared_->stop.store(true);
+  if (launched_) rte_eal_mp_wait_lcore();
+  workers_.clear();
+  for (rte_ring* ring : shared_->steering) {
+    void* mbuf = nullptr;
+    while (rte_ring_sc_dequeue(ring, &mbuf) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(mbuf));
+    rte_ring_free(ring);
+  }
+  rte_free(shared_->rcu);
+}
+
+std::unique_ptr<pipeline::Image> Engine::make_image(policy::Tables tables) const {
+  auto image = std::make_unique<pipeline::Image>();
+  image->tables = std::move(tables);
+  image->generation = generation_;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    image->counters.push_back(std::make_unique<pipeline::Counters>());
+  }
+  return image;
+}
+
+Result<std::uint32_t, std::string> Engine::apply(const v1::PolicyArtefact& artefact,
+                                                 bool check_only) {
+  auto tables = load_policy(artefact);
+  if (!tables) return tables.error();
+  for (const policy::Zone& zone : tables.value().zones) {
+    if (zone.port >= ports_->size()) {
+      return "zone " + zone.name + " is on port " + std::to_string(zone.port) +
+             ", but this appliance has ports 0 to " + std::to_string(ports_->size() - 1);
+    }
+  }
+  if (check_only) return std::uint32_t{0};
+  ++generation_;
+  auto image = make_image(std::move(tables).value());
+  shared_->image.store(image.get(), std::memory_order_release);
+  // Every worker passes a quiescent state each round, and rounds are short even when idle.
+  rte_rcu_qsbr_synchronize(shared_->rcu, RTE_QSBR_THRID_INVALID);
+  if (previous_ != nullptr) add_counts(*previous_, sums_);
+  previous_ = std::move(image_);
+  image_ = std::move(image);
+  return generation_;
+}
+
+v1::DataplaneStatus Engine::status() const {
+  v1::DataplaneStatus status;
+  status.set_version(BULKHEAD_VERSION);
+  status.set_uptime_ms((monotonic_now_ns() - started_ns_) / kMillisecondNs);
+  status.set_policy_generation(generation_);
+  status.set_policy_sha256(image_->tables.digest);
+  status.set_site(image_->tables.site);
+  for (std::uint16_t i = 0; i < ports_->size(); ++i) {
+    const ports::PortCounts counts = ports_->counts(i);
+    v1::PortStatus* port = status.add_ports();
+    port->set_index(i);
+    port->set_device(ports_->device(i));
+    port->set_mac(ports_->mac(i));
+    port->set_link_up(ports_->link_up(i));
+    port->set_packets_in(counts.packets_in);
+    port->set_packets_out(counts.packets_out);
+    port->set_bytes_in(counts.bytes_in);
+    port->set_bytes_out(counts.bytes_out);
+    port->set_missed(counts.missed);
+    std::uint64_t lost = 0;
+    for (const auto& worker : workers_) lost += worker->stats().transmit_lost[i].load();
+    port->set_transmit_lost(lost);
+  }
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const ports::WorkerStats& stats = workers_[i]->stats();
+    v1::WorkerStatus* worker = status.add_workers();
+    worker->set_index(static_cast<std::uint32_t>(i));
+    worker->set_packets(stats.packets.load());
+    worker->set_busy_cycles(stats.busy_cycles.load());
+    worker->set_flows(stats.flows.load());
+    worker->set_flows_max(workers_[i]->flows_max());
+    worker->set_segments_free(stats.segments_free.load());
+    worker->set_events_suppressed(stats.events_suppressed.load());
+    worker->set_steering_lost(stats.steering_lost.load());
+  }
+  status.set_stations_learned(macs_.count(monotonic_now_ns()));
+  status.set_buffers_free(rte_mempool_avail_count(ports_->buffers()));
+  status.set_buffers_total(ports_->buffers()->size);
+  return status;
+}
+
+void Engine::add_counts(const pipeline::Image& image, Sums& sums) {
+  for (const auto& counters : image.counters) {
+    counters->each(
+        [&](const pipeline::CounterKey& key, std::uint64_t messages, std::uint64_t bytes) {
+          const v1::Counter row = name_counter(image.tables, key);
+          Sum& sum = sums[{row.conduit(), row.rule(), row.protocol(), row.function(), row.verdict(),
+                           row.reason(), row.fault()}];
+          sum.messages += messages;
+          sum.bytes += bytes;
+        });
+    if (counters->overflow() > 0) {
+      sums[{"", 0, "", "", "", "counter_overflow", ""}].messages += counters->overflow();
+    }
+  }
+}
+
+v1::Counters Engine::counters() const {
+  Sums sums = sums_;
+  if (previous_ != nullptr) add_counts(*previous_, sums);
+  add_counts(*image_, sums);
+  v1::Counters counters;
+  counters.set_wall_time_ns(wall_now_ns());
+  for (const auto& [name, sum] : sums) {
+    v1::Counter* row = counters.add_rows();
+    row->set_conduit(std::get<0>(name));
+    row->set_rule(std::get<1>(name));
+    row->set_protocol(std::get<2>(name));
+    row->set_function(std::get<3>(name));
+    row->set_verdict(std::get<4>(name));
+    row->set_reason(std::get<5>(name));
+    row->set_fault(std::get<6>(name));
+    row->set_messages(sum.messages);
+    row->set_bytes(sum.bytes);
+  }
+  return counters;
+}
+
+v1::DataplaneFlows Engine::flows(std::uint32_t limit) {
+  constexpr std::uint32_t kLimitDefault = 1000;
+  constexpr std::uint32_t kLimitMax = 100'000;
+  if (limit == 0) limit = kLimitDefault;
+  limit = std::min(limit, kLimitMax);
+  v1::DataplaneFlows out;
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    ports::FlowQuery& query = workers_[i]->flow_query();
+    query.cursor = 0;
+    while (query.cursor < workers_[i]->flows_max()) {
+      query.state.store(ports::FlowQuery::asked, std::memory_order_release);
+      while (query.state.load(std::memory_order_acquire) != ports::FlowQuery::answered) {
+        std::this_thread::sleep_for(std::chrono::microseconds(20));
+      }
+      for (std::uint32_t f = 0; f < query.count; ++f, ++total) {
+        if (total >= limit) continue;
+        v1::Flow named = name_flow(image_->tables, query.flows[f], query.now_ns);
+        named.set_worker(static_cast<std::uint32_t>(i));
+        *out.add_flows() = std::move(named);
+      }
+    }
+    query.state.store(ports::FlowQuery::idle, std::memory_order_release);
+  }
+  out.set_total(total);
+  return out;
+}
+
+void Engine::take_events(v1::Events& events) {
+  for (const auto& worker : workers_) {
+    const std::uint32_t count =
+        worker->take_events(event_buffer_.data(), static_cast<std::uint32_t>(kEventsPerCall));
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const pipeline::Event& event = event_buffer_[i];
+      const bool old = event.generation != image_->generation && previous_ != nullptr &&
+                       event.generation == previous_->generation;
+      *events.add_events() = name_event((old ? previous_ : image_)->tables, event);
+    }
+  }
+}
+
+}  // namespace bulkhead::service

@@ -1,0 +1,66 @@
+// The data plane as its service thread sees it: ports, workers, the policy in force, and what they
+// have counted. All calls are made from one thread, the main lcore.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "bulkhead/v1/dataplane.pb.h"
+#include "dataplane/base/result.h"
+#include "dataplane/ports/worker.h"
+
+namespace bulkhead::service {
+
+struct EngineOptions {
+  std::vector<std::string> devices;
+  std::uint32_t workers = 1;
+  std::uint32_t buffers = 32768;
+  pipeline::PipelineOptions pipeline;
+};
+
+class Engine {
+ public:
+  static Result<std::unique_ptr<Engine>, std::string> make(const EngineOptions& options);
+  ~Engine();
+
+  // Checks an artefact in full and, unless `check_only`, puts it in force at once and for all
+  // workers. Returns the new generation, 0 for check_only.
+  Result<std::uint32_t, std::string> apply(const v1::PolicyArtefact& artefact, bool check_only);
+
+  v1::DataplaneStatus status() const;
+  v1::Counters counters() const;
+  v1::DataplaneFlows flows(std::uint32_t limit);
+  // Moves events out of the workers, at most a bounded number a call.
+  void take_events(v1::Events& events);
+
+ private:
+  using CounterName = std::tuple<std::string, std::uint32_t, std::string, std::string, std::string,
+                                 std::string, std::string>;
+  struct Sum {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+  };
+  using Sums = std::map<CounterName, Sum>;
+
+  Engine() = default;
+  std::string launch(const EngineOptions& options);
+  std::unique_ptr<pipeline::Image> make_image(policy::Tables tables) const;
+  static void add_counts(const pipeline::Image& image, Sums& sums);
+
+  std::unique_ptr<ports::PortSet> ports_;
+  flow::MacTable macs_;
+  std::unique_ptr<ports::Shared> shared_;
+  std::vector<std::unique_ptr<ports::Worker>> workers_;
+  std::unique_ptr<pipeline::Image> image_;
+  std::unique_ptr<pipeline::Image> previous_;  // names events that were still under way
+  Sums sums_;                                  // of images that are gone
+  std::uint32_t generation_ = pipeline::kNoPolicy;
+  TimeNs started_ns_ = 0;
+  std::vector<pipeline::Event> event_buffer_;
+  bool launched_ = false;
+};
+
+}  // namespace bulkhead::service

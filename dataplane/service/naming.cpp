@@ -1,0 +1,115 @@
+// Looks names up in tables and catalogues, bounds checked throughout.
+#include "dataplane/service/naming.h"
+
+#include "dataplane/wire/text.h"
+
+namespace bulkhead::service {
+
+namespace {
+
+std::string conduit_name(const policy::Tables& tables, std::uint16_t conduit) {
+  return conduit < tables.conduits.size() ? tables.conduits[conduit].name : std::string();
+}
+
+const protocols::Catalogue* catalogue_of(std::uint8_t protocol) {
+  const auto modules = protocols::registry();
+  return protocol < modules.size() ? &modules[protocol]->catalogue() : nullptr;
+}
+
+std::string function_name(std::uint8_t protocol, std::uint16_t function) {
+  const protocols::Catalogue* catalogue = catalogue_of(protocol);
+  if (catalogue == nullptr || function >= catalogue->functions.size()) return {};
+  return std::string(catalogue->functions[function].name);
+}
+
+std::string protocol_name(std::uint8_t protocol) {
+  const protocols::Catalogue* catalogue = catalogue_of(protocol);
+  return catalogue == nullptr ? std::string() : std::string(catalogue->name);
+}
+
+std::string fault_name(protocols::Fault fault) {
+  if (fault == protocols::Fault::none) return {};
+  return std::string(protocols::describe(fault).name);
+}
+
+const char* transport_name(policy::Transport transport) {
+  constexpr const char* kNames[] = {"tcp", "udp", "icmp"};
+  return kNames[static_cast<std::size_t>(transport)];
+}
+
+const char* state_name(const flow::Flow& flow) {
+  if (flow.refused) return "refused";
+  if (flow.transport != policy::Transport::tcp) return "open";
+  constexpr const char* kNames[] = {"new",         "syn_sent", "syn_received",
+                                    "established", "closing",  "closed"};
+  const bool closing = flow.sides[0].fin_released || flow.sides[1].fin_released;
+  if (closing && flow.phase == flow::TcpPhase::established) return "closing";
+  return kNames[static_cast<std::size_t>(flow.phase)];
+}
+
+}  // namespace
+
+v1::Counter name_counter(const policy::Tables& tables, const pipeline::CounterKey& key) {
+  v1::Counter row;
+  row.set_conduit(conduit_name(tables, key.conduit));
+  row.set_rule(key.rule);
+  row.set_protocol(protocol_name(key.protocol));
+  row.set_function(function_name(key.protocol, key.function));
+  row.set_verdict(is_allowed(key.reason) ? "allow" : "deny");
+  row.set_reason(std::string(describe(key.reason).name));
+  row.set_fault(fault_name(key.fault));
+  return row;
+}
+
+v1::Event name_event(const policy::Tables& tables, const pipeline::Event& event) {
+  v1::Event out;
+  out.set_wall_time_ns(event.wall_ns);
+  out.set_kind(is_allowed(event.reason) ? "allow" : "deny");
+  out.set_conduit(conduit_name(tables, event.conduit));
+  out.set_rule(event.rule);
+  out.set_reason(std::string(describe(event.reason).name));
+  out.set_fault(fault_name(event.fault));
+  out.set_protocol(protocol_name(event.protocol));
+  out.set_function(function_name(event.protocol, event.function));
+  if (event.is_message) out.set_direction(std::string(protocols::describe(event.direction)));
+  if (const protocols::Catalogue* catalogue = catalogue_of(event.protocol)) {
+    for (std::size_t i = 0; i < catalogue->fields.size(); ++i) {
+      if ((event.present >> i & 1U) == 0) continue;
+      v1::FieldSpan* field = out.add_fields();
+      field->set_name(std::string(catalogue->fields[i].name));
+      field->set_low(event.fields[i].low);
+      field->set_high(event.fields[i].high);
+    }
+  }
+  if (event.has_addresses) {
+    out.set_source(wire::to_text(event.source, event.source_port));
+    out.set_destination(wire::to_text(event.destination, event.destination_port));
+    out.set_transport(
+        event.ethertype == wire::kEtherTypeArp ? "arp" : wire::protocol_name(event.ip_protocol));
+  }
+  out.set_source_mac(wire::to_text(event.source_mac));
+  out.set_port(event.port);
+  out.set_vlan(event.vlan);
+  out.set_policy_generation(event.generation);
+  return out;
+}
+
+v1::Flow name_flow(const policy::Tables& tables, const flow::Flow& flow, TimeNs now_ns) {
+  v1::Flow out;
+  out.set_client(wire::to_text(flow.client(), flow.client_port()));
+  out.set_server(wire::to_text(flow.server(), flow.server_port()));
+  out.set_transport(transport_name(flow.transport));
+  out.set_conduit(conduit_name(tables, flow.conduit));
+  out.set_rule(flow.rule);
+  out.set_protocol(protocol_name(flow.protocol));
+  out.set_state(state_name(flow));
+  out.set_packets_from_client(flow.packets[flow::kClient]);
+  out.set_packets_from_server(flow.packets[flow::kServer]);
+  out.set_bytes_from_client(flow.bytes[flow::kClient]);
+  out.set_bytes_from_server(flow.bytes[flow::kServer]);
+  out.set_age_ms((now_ns - flow.created_ns) / kMillisecondNs);
+  out.set_idle_ms((now_ns - flow.last_seen_ns) / kMillisecondNs);
+  return out;
+}
+
+}  // namespace bulkhead::service

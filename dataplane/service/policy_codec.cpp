@@ -1,0 +1,205 @@
+// Reads an artefact with trust in none of it.
+#include "dataplane/service/policy_codec.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <optional>
+
+namespace bulkhead::service {
+
+namespace {
+
+bool read_address(const std::string& bytes, wire::IpAddress& address) {
+  if (bytes.size() != address.bytes.size()) return false;
+  address = wire::IpAddress::from_v6(reinterpret_cast<const std::uint8_t*>(bytes.data()));
+  return true;
+}
+
+template <typename List>
+bool read_prefixes(const List& list, std::vector<wire::Prefix>& prefixes) {
+  if (static_cast<std::size_t>(list.size()) > policy::kPrefixesMax) return false;
+  for (const v1::Prefix& item : list) {
+    wire::Prefix prefix;
+    if (!read_address(item.address(), prefix.address)) return false;
+    if (item.length() > wire::kPrefixLengthMax) return false;
+    prefix.length = static_cast<std::uint8_t>(item.length());
+    prefixes.push_back(prefix);
+  }
+  return true;
+}
+
+std::optional<std::uint16_t> small(std::uint64_t value) {
+  if (value > 0xffff) return std::nullopt;
+  return static_cast<std::uint16_t>(value);
+}
+
+bool read_zone(const v1::Zone& item, policy::Zone& zone) {
+  const auto port = small(item.port());
+  const auto outer = small(item.vlan_outer());
+  const auto inner = small(item.vlan_inner());
+  if (!port || !outer || !inner) return false;
+  zone.name = item.name();
+  zone.port = *port;
+  zone.vlan = {*outer, *inner};
+  return read_prefixes(item.networks(), zone.networks);
+}
+
+bool read_binding(const v1::Binding& item, policy::Binding& binding) {
+  if (item.mac().size() != binding.mac.bytes.size()) return false;
+  binding.mac = wire::Mac::from(reinterpret_cast<const std::uint8_t*>(item.mac().data()));
+  return read_address(item.address(), binding.address);
+}
+
+std::string read_functions(const v1::Rule& item, policy::Rule& rule) {
+  if (item.protocol().empty()) return item.functions().empty() ? "" : "functions of no protocol";
+  const auto protocol = protocols::find_protocol(item.protocol());
+  if (!protocol) return "unknown protocol";
+  rule.protocol = *protocol;
+  const auto functions = protocols::registry()[*protocol]->catalogue().functions;
+  for (const std::string& name : item.functions()) {
+    std::size_t f = 0;
+    while (f < functions.size() && functions[f].name != name) ++f;
+    if (f == functions.size()) return "unknown function";
+    rule.functions.set(f);
+  }
+  return "";
+}
+
+std::string read_constraints(const v1::Rule& item, policy::Rule& rule) {
+  if (item.constraints().empty()) return "";
+  if (rule.protocol == protocols::kNoProtocol) return "fields of no protocol";
+  const auto fields = protocols::registry()[rule.protocol]->catalogue().fields;
+  if (static_cast<std::size_t>(item.constraints().size()) > fields.size()) return "fields";
+  for (const v1::Constraint& each : item.constraints()) {
+    policy::Constraint constraint;
+    std::size_t f = 0;
+    while (f < fields.size() && fields[f].name != each.field()) ++f;
+    if (f == fields.size()) return "unknown field";
+    if (static_cast<std::size_t>(each.ranges().size()) > policy::kRangesMax) return "ranges";
+    constraint.field = static_cast<std::uint8_t>(f);
+    for (const v1::IntegerRange& range : each.ranges()) {
+      constraint.ranges.push_back({range.low(), range.high()});
+    }
+    rule.constraints.push_back(std::move(constraint));
+  }
+  return "";
+}
+
+std::string read_rule(const v1::Rule& item, policy::Rule& rule) {
+  if (!read_prefixes(item.clients(), rule.clients)) return "clients";
+  if (!read_prefixes(item.servers(), rule.servers)) return "servers";
+  if (!v1::Transport_IsValid(item.transport()) || !v1::ValueType_IsValid(item.value_type()) ||
+      !v1::WordOrder_IsValid(item.word_order())) {
+    return "value outside its enumeration";
+  }
+  rule.transport = static_cast<policy::Transport>(item.transport());
+  rule.value_type = static_cast<policy::ValueType>(item.value_type());
+  rule.word_order = static_cast<policy::WordOrder>(item.word_order());
+  if (static_cast<std::size_t>(item.ports().size()) > policy::kRangesMax) return "ports";
+  for (const v1::PortRange& range : item.ports()) {
+    const auto low = small(range.low());
+    const auto high = small(range.high());
+    if (!low || !high) return "ports";
+    rule.ports.push_back({*low, *high});
+  }
+  if (item.rate_interval_ns() != 0) {
+    rule.rate = policy::RateLimit(item.rate_interval_ns(), item.rate_burst());
+  }
+  if (std::string error = read_functions(item, rule); !error.empty()) return error;
+  return read_constraints(item, rule);
+}
+
+std::string read_conduit(const v1::Conduit& item, policy::Conduit& conduit) {
+  const auto from = small(item.from_zone());
+  const auto to = small(item.to_zone());
+  if (!from || !to) return "zones";
+  if (!v1::OnDeny_IsValid(item.on_deny())) return "on_deny";
+  if (static_cast<std::size_t>(item.rules().size()) > policy::kRulesMax) return "too many rules";
+  conduit.name = item.name();
+  conduit.from = *from;
+  conduit.to = *to;
+  conduit.on_deny = static_cast<policy::OnDeny>(item.on_deny());
+  for (const v1::Rule& each : item.rules()) {
+    policy::Rule rule;
+    const std::string error = read_rule(each, rule);
+    if (!error.empty()) return "rule " + std::to_string(conduit.rules.size() + 1) + ": " + error;
+    conduit.rules.push_back(std::move(rule));
+  }
+  return "";
+}
+
+std::string read_tables(const v1::CompiledPolicy& compiled, policy::Tables& tables) {
+  if (static_cast<std::size_t>(compiled.zones().size()) > policy::kZonesMax ||
+      static_cast<std::size_t>(compiled.bindings().size()) > policy::kBindingsMax ||
+      static_cast<std::size_t>(compiled.conduits().size()) > policy::kConduitsMax) {
+    return "more zones, bindings or conduits than a policy may have";
+  }
+  tables.site = compiled.site();
+  for (const v1::Zone& item : compiled.zones()) {
+    if (!read_zone(item, tables.zones.emplace_back())) return "zone";
+  }
+  for (const v1::Binding& item : compiled.bindings()) {
+    if (!read_binding(item, tables.bindings.emplace_back())) return "binding";
+  }
+  for (const v1::Conduit& item : compiled.conduits()) {
+    const std::string error = read_conduit(item, tables.conduits.emplace_back());
+    if (!error.empty())
+      return "conduit " + std::to_string(tables.conduits.size() - 1) + ": " + error;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string sha256(const std::string& bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr);
+  return {reinterpret_cast<const char*>(digest.data()), length};
+}
+
+std::string to_hex(const std::string& bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+Result<policy::Tables, std::string> load_policy(const v1::PolicyArtefact& artefact) {
+  if (artefact.format() != kPolicyFormat) {
+    return "policy format " + std::to_string(artefact.format()) + " is not " +
+           std::to_string(kPolicyFormat) + ", the one this version reads";
+  }
+  if (artefact.policy().size() > kPolicyBytesMax) return std::string("the policy is too large");
+  const std::string digest = sha256(artefact.policy());
+  if (digest != artefact.sha256()) {
+    return std::string("the policy is damaged: its SHA-256 is not the one it came with");
+  }
+  v1::CompiledPolicy compiled;
+  if (!compiled.ParseFromString(artefact.policy())) {
+    return std::string("the policy is damaged: it cannot be parsed");
+  }
+  policy::Tables tables;
+  if (std::string error = read_tables(compiled, tables); !error.empty()) {
+    return "the policy is malformed: " + error;
+  }
+  if (auto problem = policy::validate(tables)) return "the policy is malformed: " + *problem;
+  tables.digest = to_hex(digest);
+  policy::finish(tables);
+  return tables;
+}
+
+v1::PolicyArtefact seal_policy(const v1::CompiledPolicy& policy) {
+  v1::PolicyArtefact artefact;
+  artefact.set_format(kPolicyFormat);
+  artefact.set_policy(policy.SerializeAsString());
+  artefact.set_sha256(sha256(artefact.policy()));
+  return artefact;
+}
+
+}  // namespace bulkhead::service

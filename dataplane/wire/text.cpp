@@ -1,0 +1,47 @@
+// Formats addresses.
+#include "dataplane/wire/text.h"
+
+#include <arpa/inet.h>
+
+#include <cstdio>
+
+#include "dataplane/wire/ip.h"
+
+namespace bulkhead::wire {
+
+std::string to_text(const Mac& mac) {
+  char text[18];
+  std::snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac.bytes[0], mac.bytes[1],
+                mac.bytes[2], mac.bytes[3], mac.bytes[4], mac.bytes[5]);
+  return text;
+}
+
+std::string to_text(const IpAddress& address) {
+  char text[INET6_ADDRSTRLEN];
+  const bool v4 = address.is_v4();
+  inet_ntop(v4 ? AF_INET : AF_INET6, address.bytes.data() + (v4 ? 12 : 0), text, sizeof(text));
+  return text;
+}
+
+std::string to_text(const IpAddress& address, std::uint16_t port) {
+  const std::string host = to_text(address);
+  if (port == 0) return host;
+  return (address.is_v4() ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+const char* protocol_name(std::uint8_t ip_protocol) {
+  switch (ip_protocol) {
+    case kProtocolTcp:
+      return "tcp";
+    case kProtocolUdp:
+      return "udp";
+    case kProtocolIcmp:
+      return "icmp";
+    case kProtocolIcmpv6:
+      return "icmpv6";
+    default:
+      return "";
+  }
+}
+
+}  // namespace bulkhead::wire

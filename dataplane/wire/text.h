@@ -1,0 +1,16 @@
+// Addresses as people write them.
+#pragma once
+
+#include <string>
+
+#include "dataplane/wire/address.h"
+
+namespace bulkhead::wire {
+
+std::string to_text(const Mac& mac);
+std::string to_text(const IpAddress& address);
+// Address and port; an IPv6 address stands in brackets. Port 0 is left out.
+std::string to_text(const IpAddress& address, std::uint16_t port);
+const char* protocol_name(std::uint8_t ip_protocol);
+
+}  // namespace bulkhead::wire
