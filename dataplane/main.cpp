@@ -1,4 +1,5 @@
 // bulkhead-dataplane: wiring only.
+#include <google/protobuf/stubs/logging.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -85,6 +86,7 @@ int main(int argc, char** argv) {
       "Exit codes: 0 stopped, 2 wrong option or config, 3 DPDK did not start, 4 a port failed, "
       "5 the socket is in use or cannot be made.");
   spdlog::set_default_logger(spdlog::stderr_color_mt("bulkhead-dataplane"));
+  google::protobuf::SetLogHandler(nullptr);  // what a hostile agent sends is told once, by us
   Options options;
   declare(app, options);
   try {

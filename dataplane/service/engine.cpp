@@ -14,10 +14,6 @@
 #include "dataplane/service/naming.h"
 #include "dataplane/service/policy_codec.h"
 
-#ifndef BULKHEAD_VERSION
-#define BULKHEAD_VERSION "unknown"
-#endif
-
 namespace bulkhead::service {
 
 namespace {

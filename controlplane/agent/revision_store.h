@@ -1,0 +1,49 @@
+// Policy revisions on disk: one file each, and which is active. Every change is written aside,
+// flushed and renamed, so that a crash or a full disk leaves the old state or the new, never half.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bulkhead/v1/control.pb.h"
+#include "dataplane/base/result.h"
+
+namespace bulkhead::controlplane {
+
+class RevisionStore {
+ public:
+  static constexpr std::size_t kRevisionsKept = 200;
+
+  // Opens the folder, made if it is not there, and locks it against other instances.
+  static Result<std::unique_ptr<RevisionStore>, std::string> open(const std::string& folder);
+  ~RevisionStore();
+
+  // Keeps a new revision; its number is set. The oldest inactive ones beyond kRevisionsKept go.
+  Result<v1::Revision, std::string> add(v1::GetPolicyResponse stored);
+  // Makes a revision the active one.
+  Result<v1::Revision, std::string> activate(std::uint64_t number);
+
+  // 0 asks for the active revision; nothing if there is none.
+  std::optional<v1::GetPolicyResponse> get(std::uint64_t number) const;
+  std::vector<v1::Revision> list() const;  // newest first
+  std::optional<v1::Revision> active() const;
+  std::uint64_t latest() const;
+
+ private:
+  RevisionStore(std::string folder, int lock) : folder_(std::move(folder)), lock_(lock) {}
+  std::string load();
+  std::string path_of(std::uint64_t number) const;
+  void prune();
+
+  std::string folder_;
+  int lock_;
+  mutable std::mutex mutex_;
+  std::map<std::uint64_t, v1::GetPolicyResponse> revisions_;
+  std::uint64_t active_ = 0;
+};
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,75 @@
+// A policy as its author wrote it: the shape is checked, the names are not yet looked up.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controlplane/policy/diagnostics.h"
+
+namespace bulkhead::controlplane {
+
+// A word of the file and where it stands.
+struct Word {
+  std::string text;
+  Position at;
+};
+
+using Words = std::vector<Word>;
+
+struct ZoneNode {
+  Word name;
+  std::optional<Word> target;  // security level, SL0 to SL4
+  std::optional<Word> port;
+  Words vlan;  // outermost first
+  Words networks;
+};
+
+struct AssetNode {
+  Word name;
+  std::optional<Word> zone;
+  Words addresses;
+  std::optional<Word> mac;
+};
+
+struct WhereNode {
+  Word field;
+  Words values;
+};
+
+struct RuleNode {
+  Position at;
+  std::optional<Word> protocol;
+  std::optional<Word> service;
+  Words clients;
+  Words servers;
+  Words access;
+  Words functions;
+  std::vector<WhereNode> where;
+  std::optional<Word> value_type;
+  std::optional<Word> word_order;
+  std::optional<Word> transport;
+  Words ports;
+  std::optional<Word> rate;
+};
+
+struct ConduitNode {
+  Word name;
+  std::optional<Word> from;
+  std::optional<Word> to;
+  std::optional<Word> on_deny;
+  std::vector<RuleNode> rules;
+};
+
+struct PolicyNode {
+  std::optional<Word> site;
+  std::vector<ZoneNode> zones;
+  std::vector<AssetNode> assets;
+  std::vector<ConduitNode> conduits;
+};
+
+// Pass 1. Whatever could be read is returned, also when there were errors.
+PolicyNode parse_policy(const std::string& text, Diagnostics& diagnostics);
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,120 @@
+// Pass 3: parts that contradict each other, or that a bridge cannot do.
+#include <algorithm>
+#include <set>
+
+#include "controlplane/policy/model.h"
+#include "dataplane/wire/text.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+bool overlap(const wire::Prefix& a, const wire::Prefix& b) {
+  return a.length <= b.length ? a.contains(b.address) : b.contains(a.address);
+}
+
+bool overlap(const std::vector<wire::Prefix>& a, const std::vector<wire::Prefix>& b) {
+  return std::any_of(a.begin(), a.end(), [&](const wire::Prefix& x) {
+    return std::any_of(b.begin(), b.end(), [&](const wire::Prefix& y) { return overlap(x, y); });
+  });
+}
+
+void check_zones(const Model& model, Diagnostics& diagnostics) {
+  if (model.zones.size() > policy::kZonesMax) {
+    diagnostics.error(model.zones[policy::kZonesMax].name.at, "a policy has at most 64 zones");
+  }
+  for (std::size_t i = 0; i < model.zones.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!overlap(model.zones[i].networks, model.zones[j].networks)) continue;
+      diagnostics.error(model.zones[i].name.at, "zone " + model.zones[i].name.text +
+                                                    " has networks that overlap those of zone " +
+                                                    model.zones[j].name.text);
+    }
+  }
+}
+
+void check_assets(const Model& model, Diagnostics& diagnostics) {
+  std::set<wire::IpAddress> seen;
+  for (const ModelAsset& asset : model.assets) {
+    if (asset.zone >= model.zones.size()) continue;
+    const ModelZone& zone = model.zones[asset.zone];
+    for (const wire::IpAddress& address : asset.addresses) {
+      const bool inside =
+          std::any_of(zone.networks.begin(), zone.networks.end(),
+                      [&](const wire::Prefix& network) { return network.contains(address); });
+      if (!inside) {
+        diagnostics.error(asset.name.at,
+                          "asset " + asset.name.text + ": address " + wire::to_text(address) +
+                              " is not inside the networks of zone " + zone.name.text);
+      }
+      if (!seen.insert(address).second) {
+        diagnostics.error(asset.name.at, "asset " + asset.name.text + ": address " +
+                                             wire::to_text(address) +
+                                             " belongs to another asset already");
+      }
+    }
+  }
+}
+
+bool ports_overlap(const ModelRule& a, const ModelRule& b) {
+  for (const policy::PortRange& x : a.ports) {
+    for (const policy::PortRange& y : b.ports) {
+      if (x.low <= y.high && y.low <= x.high) return true;
+    }
+  }
+  return false;
+}
+
+// One session can be read in one way only.
+void check_protocols(const ModelConduit& conduit, Diagnostics& diagnostics) {
+  for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const ModelRule& a = conduit.rules[i];
+      const ModelRule& b = conduit.rules[j];
+      if (a.protocol == b.protocol || a.transport != b.transport || !ports_overlap(a, b)) continue;
+      if (!overlap(a.clients.prefixes, b.clients.prefixes)) continue;
+      if (!overlap(a.servers.prefixes, b.servers.prefixes)) continue;
+      diagnostics.error(a.at, "rule " + std::to_string(i + 1) + " and rule " +
+                                  std::to_string(j + 1) + " of conduit " + conduit.name.text +
+                                  " read the same sessions as different protocols: give them "
+                                  "different hosts or ports");
+    }
+  }
+}
+
+void check_conduits(const Model& model, Diagnostics& diagnostics) {
+  std::set<std::pair<std::size_t, std::size_t>> seen;
+  for (const ModelConduit& conduit : model.conduits) {
+    const ModelZone& from = model.zones[conduit.from];
+    const ModelZone& to = model.zones[conduit.to];
+    if (!seen.insert({conduit.from, conduit.to}).second) {
+      diagnostics.error(conduit.name.at, "another conduit leads from " + from.name.text + " to " +
+                                             to.name.text + " already: put the rules in one");
+    }
+    if (from.port == to.port) {
+      diagnostics.error(conduit.name.at, "zones " + from.name.text + " and " + to.name.text +
+                                             " share port " + std::to_string(from.port) +
+                                             ": nothing stands between them");
+    }
+    if (!(from.vlan == to.vlan)) {
+      diagnostics.error(conduit.name.at,
+                        "zones " + from.name.text + " and " + to.name.text +
+                            " have different vlan tags: bulkhead bridges, it does not re-tag");
+    }
+    if (conduit.rules.empty()) {
+      diagnostics.warning(conduit.name.at, "conduit " + conduit.name.text +
+                                               " has no rules: nothing passes through it");
+    }
+    check_protocols(conduit, diagnostics);
+  }
+}
+
+}  // namespace
+
+void check_policy(const Model& model, Diagnostics& diagnostics) {
+  check_zones(model, diagnostics);
+  check_assets(model, diagnostics);
+  check_conduits(model, diagnostics);
+}
+
+}  // namespace bulkhead::controlplane

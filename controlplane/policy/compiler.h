@@ -1,0 +1,30 @@
+// The policy compiler: parse -> resolve -> check -> lower, and explain. A policy that does not
+// compile changes nothing, and all its mistakes are told at once.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "bulkhead/v1/policy.pb.h"
+#include "controlplane/policy/diagnostics.h"
+#include "controlplane/policy/model.h"
+
+namespace bulkhead::controlplane {
+
+struct Compilation {
+  Diagnostics diagnostics;
+  std::optional<Model> model;                  // set if there was no error
+  std::optional<v1::CompiledPolicy> compiled;  // likewise
+};
+
+// `file` names the text in diagnostics.
+Compilation compile_policy(const std::string& text, const std::string& file);
+
+// Pass 4. Precondition: check_policy found no error.
+v1::CompiledPolicy lower_policy(const Model& model);
+
+// Pass 5: what each grant means, in plain words; one line a rule between headings.
+std::string explain_policy(const Model& model);
+std::string explain_rule(const Model& model, const ModelConduit& conduit, std::size_t rule);
+
+}  // namespace bulkhead::controlplane

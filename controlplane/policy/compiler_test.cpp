@@ -1,0 +1,256 @@
+// Each mistake with its place and its mend, each construct with what it becomes.
+#include "controlplane/policy/compiler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "dataplane/service/policy_codec.h"
+
+namespace bulkhead::controlplane {
+namespace {
+
+const char* const kHead = R"(bulkhead: v1
+site: water-works
+zones:
+  supervision: {target: SL2, port: 0, networks: [10.20.0.0/24]}
+  control:     {target: SL3, port: 1, networks: [10.10.0.0/24, "2001:db8::/64"]}
+assets:
+  hmi:  {zone: supervision, address: 10.20.0.10}
+  plc1: {zone: control, address: 10.10.0.20, mac: "02:00:00:00:00:20"}
+)";
+
+std::string with_rules(const std::string& rules, const std::string& conduit = "") {
+  return std::string(kHead) + "conduits:\n  scada:\n    from: supervision\n    to: control\n" +
+         conduit + "    allow:\n" + rules;
+}
+
+std::vector<std::string> messages(const std::string& text) {
+  const Compilation result = compile_policy(text, "p.yaml");
+  std::vector<std::string> lines;
+  for (const Diagnostic& each : result.diagnostics.list()) {
+    lines.push_back(result.diagnostics.to_text(each));
+  }
+  return lines;
+}
+
+v1::Rule only_rule(const std::string& rule) {
+  const Compilation result = compile_policy(with_rules(rule), "p.yaml");
+  for (const Diagnostic& each : result.diagnostics.list()) {
+    EXPECT_NE(each.severity, Severity::error) << result.diagnostics.to_text(each);
+  }
+  if (!result.compiled) return {};
+  const auto loaded = service::load_policy(service::seal_policy(*result.compiled));
+  EXPECT_TRUE(loaded.ok()) << (loaded.ok() ? "" : loaded.error());
+  return result.compiled->conduits(0).rules(0);
+}
+
+TEST(Compiler, LowersTheExampleOfTheDesign) {
+  const v1::Rule rule = only_rule(
+      "      - protocol: modbus\n        client: hmi\n        server: plc1\n"
+      "        functions: [write_single_register, write_multiple_registers]\n"
+      "        where: {unit: 1, address: 40-49, value: 0-1000}\n        rate: 5/s\n");
+  EXPECT_EQ(rule.protocol(), "modbus");
+  ASSERT_EQ(rule.functions().size(), 2);
+  EXPECT_EQ(rule.ports(0).low(), 502U);
+  ASSERT_EQ(rule.constraints().size(), 3);
+  EXPECT_EQ(rule.constraints(1).field(), "address");
+  EXPECT_EQ(rule.constraints(1).ranges(0).low(), 40);
+  EXPECT_EQ(rule.constraints(1).ranges(0).high(), 49);
+  EXPECT_EQ(rule.rate_interval_ns(), 200'000'000U);
+  EXPECT_EQ(rule.rate_burst(), 5U);
+}
+
+TEST(Compiler, FunctionsByNumberAndAccessClass) {
+  const v1::Rule by_number = only_rule(
+      "      - {protocol: modbus, client: hmi, server: plc1, functions: [3, 0x10, 8/4, 43/14]}\n");
+  const std::vector<std::string> names(by_number.functions().begin(), by_number.functions().end());
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"read_holding_registers", "force_listen_only_mode",
+                                      "write_multiple_registers", "read_device_identification"}));
+  const v1::Rule read =
+      only_rule("      - {protocol: modbus, client: hmi, server: plc1, access: [read, session]}\n");
+  for (const std::string& name : read.functions()) EXPECT_EQ(name.rfind("read_", 0), 0U) << name;
+}
+
+TEST(Compiler, MergesAdjacentAndOverlappingRanges) {
+  const v1::Rule rule = only_rule(
+      "      - {protocol: modbus, client: hmi, server: plc1, functions: [3],\n"
+      "         where: {address: [0-9, 10, 5-12, 0x20..0x21]}}\n");
+  ASSERT_EQ(rule.constraints(0).ranges().size(), 2);
+  EXPECT_EQ(rule.constraints(0).ranges(0).high(), 12);
+  EXPECT_EQ(rule.constraints(0).ranges(1).low(), 32);
+}
+
+TEST(Compiler, TypedValues) {
+  const v1::Rule floats = only_rule(
+      "      - {protocol: modbus, client: hmi, server: plc1, functions: [16],\n"
+      "         where: {address: 40-43, value: -1.5-100.0, as: float32, word_order: little}}\n");
+  EXPECT_EQ(floats.value_type(), v1::VALUE_TYPE_FLOAT32);
+  EXPECT_EQ(floats.word_order(), v1::WORD_ORDER_LITTLE);
+  EXPECT_EQ(floats.constraints(1).ranges(0).low(), *float32_order(0xbfc00000));
+  EXPECT_EQ(floats.constraints(1).ranges(0).high(), *float32_order(0x42c80000));
+  const v1::Rule integers = only_rule(
+      "      - {protocol: modbus, client: hmi, server: plc1, functions: [6, 16],\n"
+      "         where: {address: 7, value: [-20--10, 0..5], as: int16}}\n");
+  EXPECT_EQ(integers.constraints(1).ranges(0).low(), -20);
+  EXPECT_EQ(integers.constraints(1).ranges(0).high(), -10);
+}
+
+TEST(Compiler, PlainServices) {
+  EXPECT_EQ(only_rule("      - {service: ssh, client: hmi, server: any}\n").ports(0).low(), 22U);
+  const v1::Rule range =
+      only_rule("      - {service: udp/5000-5009, client: 10.20.0.0/28, server: 10.10.0.7}\n");
+  EXPECT_EQ(range.transport(), v1::TRANSPORT_UDP);
+  EXPECT_EQ(range.ports(0).high(), 5009U);
+  EXPECT_EQ(only_rule("      - {service: ping, client: any, server: any}\n").transport(),
+            v1::TRANSPORT_ICMP);
+}
+
+struct Mistake {
+  const char* rule;
+  const char* expected;
+};
+
+TEST(Compiler, TellsMistakesWithTheirPlaceAndMend) {
+  const Mistake mistakes[] = {
+      {"- {protocol: modbus, client: hmi, server: plc1, functions: [write_singel_register]}",
+       "p.yaml:14:67: error: unknown function write_singel_register: did you mean "
+       "write_single_register?"},
+      {"- {protocol: modbsu, client: hmi, server: plc1, access: [read]}",
+       "p.yaml:14:20: error: unknown protocol modbsu: did you mean modbus?"},
+      {"- {protocol: ssh, client: hmi, server: plc1}",
+       "p.yaml:14:20: error: unknown protocol ssh: it is a plain service, write `service: ssh`"},
+      {"- {protocol: modbus, client: hni, server: plc1, access: [read]}",
+       "p.yaml:14:36: error: unknown asset hni: did you mean hmi?"},
+      {"- {protocol: modbus, client: plc1, server: plc1, access: [read]}",
+       "p.yaml:14:36: error: client plc1 is in zone control, but the clients of this conduit are "
+       "in "
+       "zone supervision"},
+      {"- {protocol: modbus, client: hmi, server: plc1, access: [raed]}",
+       "p.yaml:14:64: error: unknown access class raed: did you mean read?"},
+      {"- {protocol: modbus, client: hmi, server: plc1, functions: [6], where: {adress: 1}}",
+       "p.yaml:14:79: error: unknown field adress of modbus: did you mean address?"},
+      {"- {protocol: modbus, client: hmi, server: plc1, functions: [6], where: {address: 9-1}}",
+       "p.yaml:14:88: error: address: the range 9-1 runs backwards"},
+      {"- {protocol: modbus, client: hmi, server: plc1, functions: [6], where: {address: 70000}}",
+       "p.yaml:14:88: error: address: 70000 is outside 0 to 65535"},
+      {"- {protocol: modbus, client: hmi, server: plc1, functions: [6], where: {address: x}}",
+       "p.yaml:14:88: error: address: `x` is not a whole number or a range LOW-HIGH"},
+      {"- {protocol: modbus, client: hmi, server: plc1, functions: [3], where: {value: 1}}",
+       "p.yaml:14:79: error: none of the rule's functions has a field value: the rule would grant "
+       "nothing"},
+      {"- {protocol: modbus, client: hmi, server: plc1}",
+       "p.yaml:14:9: error: the rule grants nothing: add access or functions"},
+      {"- {protocol: modbus, client: hmi, server: plc1, acess: [read]}",
+       "p.yaml:14:55: error: rule 1 of scada: unknown key acess: did you mean access?"},
+      {"- {client: hmi, server: plc1}",
+       "p.yaml:14:9: error: the rule names neither a protocol nor a service: add `protocol: "
+       "modbus` "
+       "or `service: ssh`"},
+      {"- {service: tcp, client: hmi, server: plc1}",
+       "p.yaml:14:19: error: service tcp needs a port: write `service: tcp/8080` or add `port:`"},
+      {"- {service: modbus, client: hmi, server: plc1}",
+       "p.yaml:14:19: error: unknown service modbus: write `protocol: modbus` to inspect it"},
+      {"- {service: ssh, client: hmi}",
+       "p.yaml:14:9: error: server is missing: name assets, addresses, or any for all of zone "
+       "control"},
+      {"- {protocol: modbus, client: hmi, server: plc1, access: [read], rate: 5}",
+       "p.yaml:14:77: error: rate must be COUNT/s, COUNT/min or COUNT/h, such as 5/s, not `5`"},
+      {"- {service: ssh, client: hmi, server: 10.30.0.1}",
+       "p.yaml:14:45: error: 10.30.0.1 is not inside the networks of zone control"},
+      {"- {protocol: modbus, client: hmi, server: plc1, functions: [16],"
+       " where: {address: 40-42, value: 1.0, as: float32}}",
+       "p.yaml:14:80: error: address 40-42 is an odd number of registers for values of two"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const auto lines = messages(with_rules("      " + std::string(mistake.rule) + "\n"));
+    EXPECT_NE(std::find(lines.begin(), lines.end(), mistake.expected), lines.end())
+        << mistake.rule << "\nsaid: " << (lines.empty() ? "nothing" : lines[0]);
+  }
+}
+
+TEST(Compiler, TellsAllMistakesAtOnceInOrder) {
+  const auto lines = messages(
+      with_rules("      - {protocol: modbus, client: hni, server: plc2, functions: [read_coil]}\n"
+                 "      - {service: shh, client: hmi, server: plc1}\n",
+                 "    on_deny: rest\n"));
+  ASSERT_EQ(lines.size(), 5U);
+  EXPECT_EQ(lines[0],
+            "p.yaml:13:14: error: on_deny must be drop, reset or reject, not `rest`: did "
+            "you mean reset?");
+  EXPECT_EQ(lines[4], "p.yaml:16:19: error: unknown service shh: did you mean ssh?");
+}
+
+TEST(Compiler, ChecksPartsAgainstEachOther) {
+  const auto first = [](const std::string& text) {
+    const auto lines = messages(text);
+    return lines.empty() ? std::string() : lines[0];
+  };
+  const std::string overlap =
+      "bulkhead: v1\nsite: s\nzones:\n  a: {port: 0, networks: [10.0.0.0/8]}\n"
+      "  b: {port: 1, networks: [10.1.0.0/16]}\n";
+  EXPECT_EQ(first(overlap), "p.yaml:5:3: error: zone b has networks that overlap those of zone a");
+  EXPECT_EQ(first("bulkhead: v2\nsite: s\n"),
+            "p.yaml:1:11: error: unknown language version v2: this compiler reads v1");
+  EXPECT_EQ(first("bulkhead: v1\nsite: s\nzones: [}\n").rfind("p.yaml:3:", 0), 0U);
+  EXPECT_EQ(first("bulkhead: v1\nsite: s\nsite: t\n"),
+            "p.yaml:3:1: error: policy: key site stands twice");
+  const auto conflict =
+      first(with_rules("      - {protocol: modbus, client: hmi, server: plc1, access: [read]}\n"
+                       "      - {service: tcp/502, client: any, server: any}\n"));
+  EXPECT_NE(conflict.find("read the same sessions as different protocols"), std::string::npos);
+}
+
+TEST(Compiler, RejectIsEnforcedAsResetAndSaysSo) {
+  const std::string text =
+      with_rules("      - {service: ssh, client: hmi, server: plc1}\n", "    on_deny: reject\n");
+  const Compilation result = compile_policy(text, "p.yaml");
+  ASSERT_TRUE(result.compiled);
+  EXPECT_EQ(result.compiled->conduits(0).on_deny(), v1::ON_DENY_RESET);
+  ASSERT_EQ(result.diagnostics.list().size(), 1U);
+  EXPECT_EQ(result.diagnostics.list()[0].severity, Severity::warning);
+}
+
+TEST(Compiler, ExplainsGrantsInPlainWords) {
+  const Compilation result = compile_policy(
+      with_rules("      - {protocol: modbus, client: hmi, server: plc1, functions: [6],\n"
+                 "         where: {unit: 1, address: 40-49, value: 0-1000}, rate: 5/s}\n"),
+      "p.yaml");
+  ASSERT_TRUE(result.model);
+  EXPECT_EQ(explain_rule(*result.model, result.model->conduits[0], 0),
+            "hmi (10.20.0.10) may ask plc1 (10.10.0.20) over Modbus/TCP (TCP port 502) for "
+            "write_single_register (6), only with unit 1, address 40 to 49 and value 0 to 1000, at "
+            "most 5/s");
+}
+
+// Truncated and bit-flipped artefacts, other formats: refused in words, at every byte.
+TEST(Artefact, DamageIsRefused) {
+  const Compilation result = compile_policy(
+      with_rules("      - {protocol: modbus, client: hmi, server: plc1, access: [read]}\n"),
+      "p.yaml");
+  ASSERT_TRUE(result.compiled);
+  const v1::PolicyArtefact good = service::seal_policy(*result.compiled);
+  EXPECT_TRUE(service::load_policy(good).ok());
+  for (std::size_t i = 0; i < good.policy().size(); ++i) {
+    v1::PolicyArtefact bad = good;
+    (*bad.mutable_policy())[i] = static_cast<char>((*bad.mutable_policy())[i] ^ (1 << (i % 8)));
+    EXPECT_FALSE(service::load_policy(bad).ok()) << i;
+    bad = good;
+    bad.mutable_policy()->resize(i);
+    EXPECT_FALSE(service::load_policy(bad).ok()) << i;
+    // A hostile controller can make the digest fit: nothing may crash, whatever is answered.
+    bad.set_sha256(service::sha256(bad.policy()));
+    (void)service::load_policy(bad);
+    bad = good;
+    (*bad.mutable_policy())[i] = static_cast<char>((*bad.mutable_policy())[i] ^ (1 << (i % 8)));
+    bad.set_sha256(service::sha256(bad.policy()));
+    (void)service::load_policy(bad);
+  }
+  v1::PolicyArtefact other = good;
+  other.set_format(2);
+  EXPECT_FALSE(service::load_policy(other).ok());
+}
+
+}  // namespace
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,148 @@
+// Pass 5: grants in the words of an operator, not of the language.
+#include <cstdio>
+
+#include "controlplane/policy/compiler.h"
+#include "controlplane/policy/values.h"
+#include "dataplane/wire/text.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+std::string join(const std::vector<std::string>& words, const std::string& last = " and ") {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? last : ", ";
+    text += words[i];
+  }
+  return text;
+}
+
+std::string prefix_text(const wire::Prefix& prefix) {
+  const std::string address = wire::to_text(prefix.address);
+  if (prefix.length == wire::kPrefixLengthMax) return address;
+  return address + "/" + std::to_string(prefix.length - (prefix.address.is_v4() ? 96 : 0));
+}
+
+std::string hosts_text(const Hosts& hosts, const std::string& zone) {
+  std::vector<std::string> words;
+  for (const std::string& name : hosts.names) {
+    words.push_back(name == "any" ? "any host of " + zone : name);
+  }
+  std::string text = join(words);
+  const bool named_asset = hosts.names.size() == 1 && hosts.prefixes.size() == 1 &&
+                           hosts.names[0] != prefix_text(hosts.prefixes[0]) &&
+                           hosts.names[0] != "any";
+  return named_asset ? text + " (" + prefix_text(hosts.prefixes[0]) + ")" : text;
+}
+
+std::string ports_text(const ModelRule& rule) {
+  if (rule.transport == policy::Transport::icmp) return "ICMP echo";
+  std::vector<std::string> words;
+  for (const policy::PortRange& ports : rule.ports) {
+    words.push_back(ports.low == ports.high
+                        ? std::to_string(ports.low)
+                        : std::to_string(ports.low) + " to " + std::to_string(ports.high));
+  }
+  const std::string transport = rule.transport == policy::Transport::tcp ? "TCP" : "UDP";
+  return transport + " port " + join(words);
+}
+
+std::string number_text(std::int64_t value, bool is_float) {
+  if (!is_float) return std::to_string(value);
+  char text[48];
+  std::snprintf(text, sizeof(text), "%g", static_cast<double>(float32_from_order(value)));
+  return text;
+}
+
+std::string constraint_text(const ModelRule& rule, const ModelConstraint& constraint,
+                            const protocols::Catalogue& catalogue) {
+  const bool typed = constraint.field == catalogue.element_value_field &&
+                     rule.value_type != policy::ValueType::plain;
+  const bool is_float = typed && rule.value_type == policy::ValueType::float32;
+  std::vector<std::string> words;
+  for (const Range& range : constraint.ranges) {
+    const std::string low = number_text(range.low, is_float);
+    words.push_back(range.is_point() ? low : low + " to " + number_text(range.high, is_float));
+  }
+  std::string text =
+      std::string(catalogue.fields[constraint.field].name) + " " + join(words, " or ");
+  if (!typed) return text;
+  text += " as " + kValueTypeNames[static_cast<std::size_t>(rule.value_type)];
+  const bool pairs = rule.value_type != policy::ValueType::int16;
+  if (pairs) {
+    text += rule.word_order == policy::WordOrder::big ? " (high word first)" : " (low word first)";
+  }
+  return text;
+}
+
+std::string functions_text(const ModelRule& rule, const protocols::Catalogue& catalogue) {
+  std::vector<std::string> words;
+  for (const std::uint16_t index : rule.functions) {
+    const protocols::FunctionInfo& function = catalogue.functions[index];
+    std::string code = std::to_string(function.code);
+    if (function.sub_code != protocols::kNoSubCode) code += "/" + std::to_string(function.sub_code);
+    words.push_back(std::string(function.name) + " (" + code + ")");
+  }
+  return join(words);
+}
+
+std::string inspected_text(const ModelRule& rule) {
+  const protocols::Catalogue& catalogue = protocols::registry()[rule.protocol]->catalogue();
+  std::string text = functions_text(rule, catalogue);
+  std::vector<std::string> limits;
+  for (const ModelConstraint& constraint : rule.constraints) {
+    limits.push_back(constraint_text(rule, constraint, catalogue));
+  }
+  text += limits.empty() ? ", with any values" : ", only with " + join(limits);
+  if (rule.rate_interval_ns != 0) text += ", at most " + rule.rate_text;
+  return text;
+}
+
+std::string zone_text(const ModelZone& zone) {
+  std::string text = "Zone " + zone.name.text + ": port " + std::to_string(zone.port);
+  if (zone.vlan.outer != 0) text += ", VLAN " + std::to_string(zone.vlan.outer);
+  if (zone.vlan.inner != 0) text += " with inner VLAN " + std::to_string(zone.vlan.inner);
+  std::vector<std::string> networks;
+  for (const wire::Prefix& prefix : zone.networks) networks.push_back(prefix_text(prefix));
+  text += ", " + join(networks);
+  if (!zone.target.empty()) text += ", target " + zone.target;
+  return text + "\n";
+}
+
+std::string denial_text(const ModelConduit& conduit) {
+  if (conduit.on_deny_text == "drop") return "Everything else is dropped without a word.";
+  const std::string text = "Everything else is refused and its session reset at both ends.";
+  return conduit.on_deny_text == "reject" ? text + " (reject is enforced as reset.)" : text;
+}
+
+}  // namespace
+
+std::string explain_rule(const Model& model, const ModelConduit& conduit, std::size_t index) {
+  const ModelRule& rule = conduit.rules[index];
+  const std::string client = hosts_text(rule.clients, model.zones[conduit.from].name.text);
+  const std::string server = hosts_text(rule.servers, model.zones[conduit.to].name.text);
+  if (rule.protocol == protocols::kNoProtocol) {
+    return client + " may open " + rule.service + " sessions to " + server + " (" +
+           ports_text(rule) + "); their content is not inspected";
+  }
+  const protocols::Catalogue& catalogue = protocols::registry()[rule.protocol]->catalogue();
+  return client + " may ask " + server + " over " + std::string(catalogue.title) + " (" +
+         ports_text(rule) + ") for " + inspected_text(rule);
+}
+
+std::string explain_policy(const Model& model) {
+  std::string text = "Site " + model.site + "\n\n";
+  for (const ModelZone& zone : model.zones) text += zone_text(zone);
+  for (const ModelConduit& conduit : model.conduits) {
+    text += "\nConduit " + conduit.name.text + ": hosts of " + model.zones[conduit.from].name.text +
+            " open sessions to hosts of " + model.zones[conduit.to].name.text + "\n";
+    for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
+      text += "  Rule " + std::to_string(i + 1) + ": " + explain_rule(model, conduit, i) + ".\n";
+    }
+    text += "  " + denial_text(conduit) + "\n";
+  }
+  return text + "\nBetween zones that no conduit joins, nothing passes.\n";
+}
+
+}  // namespace bulkhead::controlplane

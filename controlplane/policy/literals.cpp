@@ -1,0 +1,148 @@
+// Each reader takes the whole text or nothing.
+#include "controlplane/policy/literals.h"
+
+#include <arpa/inet.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <regex>
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+struct Split {
+  std::string low;
+  std::string high;
+};
+
+// At the first `..`, or at a `-` that stands neither at the start nor behind an exponent's e.
+Split split_range(const std::string& text) {
+  if (const std::size_t dots = text.find(".."); dots != std::string::npos) {
+    return {text.substr(0, dots), text.substr(dots + 2)};
+  }
+  const bool hexadecimal = text.find("0x") != std::string::npos;
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    const bool exponent = !hexadecimal && (text[i - 1] == 'e' || text[i - 1] == 'E');
+    if (text[i] == '-' && !exponent) return {text.substr(0, i), text.substr(i + 1)};
+  }
+  return {text, text};
+}
+
+std::string strip(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(' ');
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+std::optional<double> read_decimal(const std::string& text) {
+  static const std::regex kDecimal(R"(-?[0-9]+(\.[0-9]+)?([eE]-?[0-9]+)?)");
+  if (!std::regex_match(text, kDecimal)) return std::nullopt;
+  return std::strtod(text.c_str(), nullptr);
+}
+
+std::optional<std::int64_t> order_of(float value) {
+  if (!std::isfinite(value)) return std::nullopt;
+  return float32_order(std::bit_cast<std::uint32_t>(value));
+}
+
+}  // namespace
+
+std::optional<wire::IpAddress> read_address(const std::string& text) {
+  std::uint8_t bytes[16];
+  if (inet_pton(AF_INET, text.c_str(), bytes) == 1) return wire::IpAddress::from_v4(bytes);
+  if (inet_pton(AF_INET6, text.c_str(), bytes) != 1) return std::nullopt;
+  const wire::IpAddress address = wire::IpAddress::from_v6(bytes);
+  if (address.is_v4()) return std::nullopt;
+  return address;
+}
+
+wire::Prefix host_prefix(const wire::IpAddress& address) {
+  return {address, wire::kPrefixLengthMax};
+}
+
+std::optional<wire::Prefix> read_network(const std::string& text, std::string& problem) {
+  problem.clear();
+  const std::size_t slash = text.find('/');
+  const auto address = read_address(text.substr(0, slash));
+  if (!address || slash == std::string::npos) return std::nullopt;
+  const auto length = read_integer(text.substr(slash + 1));
+  const unsigned offset = address->is_v4() ? 96 : 0;
+  if (!length || *length < 0 || *length > wire::kPrefixLengthMax - offset) return std::nullopt;
+  wire::Prefix prefix{*address, static_cast<std::uint8_t>(*length + offset)};
+  for (std::size_t bit = prefix.length; bit < wire::kPrefixLengthMax; ++bit) {
+    if ((address->bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) {
+      problem = "has host bits set behind its first " + std::to_string(*length) + " bits";
+      return std::nullopt;
+    }
+  }
+  return prefix;
+}
+
+std::optional<wire::Mac> read_mac(const std::string& text) {
+  static const std::regex kMac("([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}");
+  if (!std::regex_match(text, kMac)) return std::nullopt;
+  wire::Mac mac;
+  for (std::size_t i = 0; i < mac.bytes.size(); ++i) {
+    mac.bytes[i] = static_cast<std::uint8_t>(std::stoul(text.substr(i * 3, 2), nullptr, 16));
+  }
+  if (mac.is_group() || mac.is_zero()) return std::nullopt;
+  return mac;
+}
+
+std::optional<std::int64_t> read_integer(const std::string& given) {
+  std::string text = strip(given);
+  const bool negative = !text.empty() && text[0] == '-';
+  if (negative) text.erase(0, 1);
+  const bool hexadecimal = text.rfind("0x", 0) == 0;
+  if (hexadecimal) text.erase(0, 2);
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value, hexadecimal ? 16 : 10);
+  if (result.ec != std::errc() || result.ptr != end || text.empty() || text[0] == '-') {
+    return std::nullopt;
+  }
+  return negative ? -value : value;
+}
+
+std::optional<Range> read_integer_range(const std::string& text) {
+  const Split split = split_range(strip(text));
+  const auto low = read_integer(split.low);
+  const auto high = read_integer(split.high);
+  if (!low || !high) return std::nullopt;
+  return Range{*low, *high};
+}
+
+std::optional<Range> read_float_range(const std::string& text) {
+  const Split split = split_range(strip(text));
+  const auto low = read_decimal(strip(split.low));
+  const auto high = read_decimal(strip(split.high));
+  if (!low || !high) return std::nullopt;
+  auto low32 = static_cast<float>(*low);
+  auto high32 = static_cast<float>(*high);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const bool point = *low == *high;  // a single value means the nearest binary32
+  if (!point && low32 < *low) low32 = std::nextafter(low32, kInfinity);
+  if (!point && high32 > *high) high32 = std::nextafter(high32, -kInfinity);
+  const auto low_order = order_of(low32);
+  const auto high_order = order_of(high32);
+  if (!low_order || !high_order) return std::nullopt;
+  return Range{*low_order, *high_order};
+}
+
+std::optional<Rate> read_rate(const std::string& text) {
+  static const std::regex kRate("([0-9]{1,6})/(s|min|h)");
+  std::smatch match;
+  if (!std::regex_match(text, match, kRate)) return std::nullopt;
+  const auto count = static_cast<std::uint32_t>(std::stoul(match[1]));
+  if (count == 0) return std::nullopt;
+  TimeNs period = kSecondNs;
+  if (match[2] == "min") period = 60 * kSecondNs;
+  if (match[2] == "h") period = 3600 * kSecondNs;
+  return Rate{period / count, count};
+}
+
+}  // namespace bulkhead::controlplane

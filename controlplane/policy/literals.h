@@ -1,0 +1,39 @@
+// Reads the small languages inside values: addresses, ranges, rates, ports.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "dataplane/base/clock.h"
+#include "dataplane/base/range.h"
+#include "dataplane/policy/tables.h"
+
+namespace bulkhead::controlplane {
+
+std::optional<wire::IpAddress> read_address(const std::string& text);
+
+// ADDRESS/BITS; host bits must be zero, which `problem` tells of.
+std::optional<wire::Prefix> read_network(const std::string& text, std::string& problem);
+
+std::optional<wire::Mac> read_mac(const std::string& text);
+
+// Decimal or 0x hexadecimal, with an optional sign.
+std::optional<std::int64_t> read_integer(const std::string& text);
+
+// N, LOW-HIGH or LOW..HIGH.
+std::optional<Range> read_integer_range(const std::string& text);
+
+// The same with decimal fractions; limits are rounded inwards to binary32, then ordered.
+std::optional<Range> read_float_range(const std::string& text);
+
+struct Rate {
+  TimeNs interval_ns = 0;
+  std::uint32_t burst = 1;
+};
+// COUNT/s, COUNT/min or COUNT/h.
+std::optional<Rate> read_rate(const std::string& text);
+
+wire::Prefix host_prefix(const wire::IpAddress& address);
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,81 @@
+// A policy with every name looked up: what the later passes check, lower and explain.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controlplane/policy/ast.h"
+#include "dataplane/policy/tables.h"
+
+namespace bulkhead::controlplane {
+
+struct ModelZone {
+  Word name;
+  std::string target;
+  std::uint16_t port = 0;
+  wire::VlanIds vlan;
+  std::vector<wire::Prefix> networks;
+};
+
+struct ModelAsset {
+  Word name;
+  std::size_t zone = 0;
+  std::vector<wire::IpAddress> addresses;
+  std::optional<wire::Mac> mac;
+};
+
+// One side of a rule: the hosts, and how the author called them.
+struct Hosts {
+  std::vector<wire::Prefix> prefixes;
+  std::vector<std::string> names;
+};
+
+struct ModelConstraint {
+  std::uint8_t field = 0;
+  std::vector<Range> ranges;  // sorted, merged; of a typed value: in that type's order
+  Position at;
+};
+
+struct ModelRule {
+  Position at;
+  std::uint8_t protocol = protocols::kNoProtocol;
+  std::string service;  // as written, of a plain service
+  Hosts clients;
+  Hosts servers;
+  policy::Transport transport{};
+  std::vector<policy::PortRange> ports;
+  std::vector<std::uint16_t> functions;  // catalogue indices, sorted
+  std::vector<std::uint16_t> named;      // those that the author named, not an access class
+  std::vector<ModelConstraint> constraints;
+  policy::ValueType value_type = policy::ValueType::plain;
+  policy::WordOrder word_order = policy::WordOrder::big;
+  TimeNs rate_interval_ns = 0;
+  std::uint32_t rate_burst = 1;
+  std::string rate_text;
+};
+
+struct ModelConduit {
+  Word name;
+  std::size_t from = 0;
+  std::size_t to = 0;
+  policy::OnDeny on_deny = policy::OnDeny::drop;
+  std::string on_deny_text;
+  std::vector<ModelRule> rules;
+};
+
+struct Model {
+  std::string site;
+  std::vector<ModelZone> zones;
+  std::vector<ModelAsset> assets;
+  std::vector<ModelConduit> conduits;
+};
+
+// Pass 2. Only a model resolved without errors may go on.
+Model resolve_policy(const PolicyNode& policy, Diagnostics& diagnostics);
+
+// Pass 3. What each part may say alone, but not together.
+void check_policy(const Model& model, Diagnostics& diagnostics);
+
+}  // namespace bulkhead::controlplane

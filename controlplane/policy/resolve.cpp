@@ -1,0 +1,179 @@
+// Pass 2: looks up zones, assets and the catalogue's words, and reads addresses and numbers.
+#include <algorithm>
+
+#include "controlplane/policy/literals.h"
+#include "controlplane/policy/model.h"
+#include "controlplane/policy/resolve_rule.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+class Resolver {
+ public:
+  Resolver(const PolicyNode& policy, Diagnostics& diagnostics)
+      : policy_(policy), diagnostics_(diagnostics) {}
+
+  Model resolve() {
+    if (policy_.site) {
+      model_.site = policy_.site->text;
+      check_name(*policy_.site, "site");
+    }
+    for (const ZoneNode& zone : policy_.zones) resolve_zone(zone);
+    for (const AssetNode& asset : policy_.assets) resolve_asset(asset);
+    for (const ConduitNode& conduit : policy_.conduits) resolve_conduit(conduit);
+    return std::move(model_);
+  }
+
+ private:
+  // Names travel into counters, events and file names: letters, digits, `-`, `_` and `.` only.
+  void check_name(const Word& name, const std::string& what) {
+    const bool clean = !name.text.empty() && name.text.size() <= policy::kNameBytesMax &&
+                       std::all_of(name.text.begin(), name.text.end(), [](unsigned char c) {
+                         return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+                       });
+    if (!clean) {
+      diagnostics_.error(name.at, what + " name `" + name.text +
+                                      "`: use 1 to 64 letters, digits, `-`, `_` or `.`");
+    }
+  }
+
+  std::optional<std::int64_t> integer(const Word& word, const std::string& what, Range limits) {
+    const auto value = read_integer(word.text);
+    if (value && limits.contains(*value)) return value;
+    diagnostics_.error(word.at, what + " must be a number from " + std::to_string(limits.low) +
+                                    " to " + std::to_string(limits.high) + ", not `" + word.text +
+                                    "`");
+    return std::nullopt;
+  }
+
+  void resolve_zone(const ZoneNode& node) {
+    ModelZone zone;
+    zone.name = node.name;
+    check_name(node.name, "zone");
+    if (node.target) {
+      static const std::vector<std::string> kLevels = {"SL0", "SL1", "SL2", "SL3", "SL4"};
+      zone.target = node.target->text;
+      if (std::find(kLevels.begin(), kLevels.end(), zone.target) == kLevels.end()) {
+        diagnostics_.error(node.target->at, "target must be a security level, SL0 to SL4, not `" +
+                                                zone.target + "`");
+      }
+    }
+    if (node.port) {
+      const auto port = integer(*node.port, "port", {0, policy::kPortsMax - 1});
+      zone.port = static_cast<std::uint16_t>(port.value_or(0));
+    }
+    if (node.vlan.size() > 2) {
+      diagnostics_.error(node.vlan[2].at, "vlan has at most two tags: [outer, inner]");
+    }
+    for (std::size_t i = 0; i < node.vlan.size() && i < 2; ++i) {
+      const auto vlan = integer(node.vlan[i], "vlan", {1, 4094});
+      (i == 0 ? zone.vlan.outer : zone.vlan.inner) = static_cast<std::uint16_t>(vlan.value_or(0));
+    }
+    for (const Word& word : node.networks) {
+      std::string problem;
+      const auto network = read_network(word.text, problem);
+      if (network) {
+        zone.networks.push_back(*network);
+      } else {
+        diagnostics_.error(word.at, "network `" + word.text + "` " +
+                                        (problem.empty() ? "is not ADDRESS/BITS, such as "
+                                                           "10.20.0.0/24 or 2001:db8::/64"
+                                                         : problem));
+      }
+    }
+    model_.zones.push_back(std::move(zone));
+  }
+
+  std::optional<std::size_t> find_zone(const Word& word) {
+    std::vector<std::string> known;
+    for (std::size_t i = 0; i < model_.zones.size(); ++i) {
+      if (model_.zones[i].name.text == word.text) return i;
+      known.push_back(model_.zones[i].name.text);
+    }
+    diagnostics_.error(word.at, "unknown zone " + word.text + did_you_mean(word.text, known));
+    return std::nullopt;
+  }
+
+  void resolve_asset(const AssetNode& node) {
+    ModelAsset asset;
+    asset.name = node.name;
+    check_name(node.name, "asset");
+    if (node.name.text == kAnyHost) {
+      diagnostics_.error(node.name.at, "no asset can be called any: it names all hosts of a zone");
+    }
+    if (node.zone) asset.zone = find_zone(*node.zone).value_or(0);
+    for (const Word& word : node.addresses) {
+      if (const auto address = read_address(word.text)) {
+        asset.addresses.push_back(*address);
+      } else {
+        diagnostics_.error(word.at, "`" + word.text + "` is not an IPv4 or IPv6 address");
+      }
+    }
+    if (node.mac) {
+      asset.mac = read_mac(node.mac->text);
+      if (!asset.mac) {
+        diagnostics_.error(node.mac->at, "`" + node.mac->text +
+                                             "` is not the MAC address of one station, such as "
+                                             "\"02:00:00:00:00:20\"");
+      }
+    }
+    model_.assets.push_back(std::move(asset));
+  }
+
+  void resolve_on_deny(const Word& word, ModelConduit& conduit) {
+    conduit.on_deny_text = word.text;
+    if (word.text == "drop") return;
+    if (word.text == "reset") {
+      conduit.on_deny = policy::OnDeny::reset;
+    } else if (word.text == "reject") {
+      conduit.on_deny = policy::OnDeny::reset;
+      diagnostics_.warning(word.at,
+                           "on_deny: reject is enforced as reset by this version: a refused "
+                           "request ends its session at both ends");
+    } else {
+      diagnostics_.error(word.at, "on_deny must be drop, reset or reject, not `" + word.text + "`" +
+                                      did_you_mean(word.text, {"drop", "reset", "reject"}));
+    }
+  }
+
+  void resolve_conduit(const ConduitNode& node) {
+    ModelConduit conduit;
+    conduit.name = node.name;
+    conduit.on_deny_text = "drop";
+    check_name(node.name, "conduit");
+    std::optional<std::size_t> from;
+    std::optional<std::size_t> to;
+    if (node.from) from = find_zone(*node.from);
+    if (node.to) to = find_zone(*node.to);
+    if (node.on_deny) resolve_on_deny(*node.on_deny, conduit);
+    if (from && to) {
+      conduit.from = *from;
+      conduit.to = *to;
+      if (*from == *to) {
+        diagnostics_.error(node.to->at, "conduit " + node.name.text + " leads from zone " +
+                                            node.from->text + " into itself");
+      }
+    }
+    if (node.rules.size() > policy::kRulesMax) {
+      diagnostics_.error(node.rules[policy::kRulesMax].at, "a conduit has at most 256 rules");
+    }
+    const RuleScope scope{model_, from && to ? &conduit : nullptr};
+    for (const RuleNode& rule : node.rules) {
+      conduit.rules.push_back(resolve_rule(rule, scope, diagnostics_));
+    }
+    model_.conduits.push_back(std::move(conduit));
+  }
+
+  const PolicyNode& policy_;
+  Diagnostics& diagnostics_;
+  Model model_;
+};
+
+}  // namespace
+
+Model resolve_policy(const PolicyNode& policy, Diagnostics& diagnostics) {
+  return Resolver(policy, diagnostics).resolve();
+}
+
+}  // namespace bulkhead::controlplane

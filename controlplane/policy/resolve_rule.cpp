@@ -1,0 +1,252 @@
+// Hosts, services, functions, values and rates of one rule.
+#include "controlplane/policy/resolve_rule.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "controlplane/policy/literals.h"
+#include "controlplane/policy/values.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+struct KnownService {
+  const char* name;
+  policy::Transport transport;
+  std::uint16_t port;
+};
+
+// IANA's registered ports of services that zones commonly exchange.
+constexpr std::array kServices = {
+    KnownService{"ping", policy::Transport::icmp, 0},
+    KnownService{"ssh", policy::Transport::tcp, 22},
+    KnownService{"dns", policy::Transport::udp, 53},
+    KnownService{"http", policy::Transport::tcp, 80},
+    KnownService{"ntp", policy::Transport::udp, 123},
+    KnownService{"snmp", policy::Transport::udp, 161},
+    KnownService{"snmptrap", policy::Transport::udp, 162},
+    KnownService{"ldaps", policy::Transport::tcp, 636},
+    KnownService{"https", policy::Transport::tcp, 443},
+    KnownService{"syslog", policy::Transport::udp, 514},
+    KnownService{"syslog-tls", policy::Transport::tcp, 6514},
+    KnownService{"rdp", policy::Transport::tcp, 3389},
+};
+
+bool inside(const std::vector<wire::Prefix>& networks, const wire::Prefix& prefix) {
+  return std::any_of(networks.begin(), networks.end(), [&](const wire::Prefix& network) {
+    return network.length <= prefix.length && network.contains(prefix.address);
+  });
+}
+
+class RuleResolver {
+ public:
+  RuleResolver(const RuleNode& node, const RuleScope& scope, Diagnostics& diagnostics)
+      : node_(node), scope_(scope), diagnostics_(diagnostics) {}
+
+  ModelRule resolve() {
+    rule_.at = node_.at;
+    resolve_hosts();
+    if (node_.protocol && node_.service) {
+      diagnostics_.error(node_.service->at, "a rule names a protocol or a service, not both");
+    } else if (node_.protocol) {
+      resolve_protocol();
+    } else if (node_.service) {
+      resolve_service();
+    } else {
+      diagnostics_.error(node_.at,
+                         "the rule names neither a protocol nor a service: add "
+                         "`protocol: modbus` or `service: ssh`");
+    }
+    if (node_.rate) resolve_rate();
+    return std::move(rule_);
+  }
+
+ private:
+  void resolve_hosts() {
+    if (scope_.conduit == nullptr) return;
+    resolve_side(node_.clients, "client", scope_.conduit->from, rule_.clients);
+    resolve_side(node_.servers, "server", scope_.conduit->to, rule_.servers);
+  }
+
+  void resolve_side(const Words& words, const std::string& side, std::size_t zone, Hosts& hosts) {
+    if (words.empty()) {
+      diagnostics_.error(node_.at, side +
+                                       " is missing: name assets, addresses, or any for all of " +
+                                       "zone " + scope_.model.zones[zone].name.text);
+    }
+    for (const Word& word : words) resolve_host(word, side, zone, hosts);
+  }
+
+  void resolve_host(const Word& word, const std::string& side, std::size_t zone, Hosts& hosts) {
+    const ModelZone& home = scope_.model.zones[zone];
+    hosts.names.push_back(word.text);
+    if (word.text == kAnyHost) {
+      hosts.prefixes.insert(hosts.prefixes.end(), home.networks.begin(), home.networks.end());
+      return;
+    }
+    std::vector<std::string> known = {kAnyHost};
+    for (const ModelAsset& asset : scope_.model.assets) {
+      if (asset.name.text == word.text) {
+        if (asset.zone != zone) {
+          diagnostics_.error(word.at, side + " " + word.text + " is in zone " +
+                                          scope_.model.zones[asset.zone].name.text + ", but the " +
+                                          side + "s of this conduit are in zone " + home.name.text);
+        }
+        for (const wire::IpAddress& address : asset.addresses) {
+          hosts.prefixes.push_back(host_prefix(address));
+        }
+        return;
+      }
+      known.push_back(asset.name.text);
+    }
+    std::string problem;
+    std::optional<wire::Prefix> prefix = read_network(word.text, problem);
+    if (const auto address = read_address(word.text)) prefix = host_prefix(*address);
+    if (!prefix) {
+      diagnostics_.error(
+          word.at, problem.empty() ? "unknown asset " + word.text + did_you_mean(word.text, known)
+                                   : "network `" + word.text + "` " + problem);
+    } else if (!inside(home.networks, *prefix)) {
+      diagnostics_.error(word.at,
+                         word.text + " is not inside the networks of zone " + home.name.text);
+    } else {
+      hosts.prefixes.push_back(*prefix);
+    }
+  }
+
+  void resolve_protocol() {
+    const auto protocol = protocols::find_protocol(node_.protocol->text);
+    if (!protocol) {
+      std::vector<std::string> known;
+      for (const protocols::Protocol* each : protocols::registry()) {
+        known.emplace_back(each->catalogue().name);
+      }
+      std::string hint = did_you_mean(node_.protocol->text, known);
+      for (const KnownService& service : kServices) {
+        if (node_.protocol->text == service.name) {
+          hint = ": it is a plain service, write `service: " + node_.protocol->text + "`";
+        }
+      }
+      diagnostics_.error(node_.protocol->at, "unknown protocol " + node_.protocol->text + hint);
+      return;
+    }
+    rule_.protocol = *protocol;
+    const protocols::Catalogue& catalogue = protocols::registry()[*protocol]->catalogue();
+    resolve_transport();
+    for (const Word& word : node_.ports) resolve_port(word);
+    if (node_.ports.empty()) {
+      const auto carrier = rule_.transport == policy::Transport::tcp ? protocols::Carrier::tcp
+                                                                     : protocols::Carrier::udp;
+      for (const protocols::DefaultPort& port : catalogue.ports) {
+        if (port.carrier == carrier) rule_.ports.push_back({port.port, port.port});
+      }
+      if (rule_.ports.empty()) {
+        diagnostics_.error(node_.at, "port is missing: " + node_.protocol->text +
+                                         " has no usual port over this transport");
+      }
+    }
+    resolve_functions(node_, catalogue, rule_, diagnostics_);
+    resolve_where(node_, catalogue, rule_, diagnostics_);
+  }
+
+  void resolve_transport() {
+    if (!node_.transport) return;
+    if (node_.transport->text == "udp") {
+      rule_.transport = policy::Transport::udp;
+    } else if (node_.transport->text != "tcp") {
+      diagnostics_.error(node_.transport->at,
+                         "transport must be tcp or udp, not `" + node_.transport->text + "`");
+    }
+  }
+
+  void resolve_port(const Word& word) {
+    const auto range = read_integer_range(word.text);
+    if (!range || !range->valid() || !(Range{1, 65535}.contains(*range))) {
+      diagnostics_.error(
+          word.at, "port must be a number from 1 to 65535 or a range, not `" + word.text + "`");
+      return;
+    }
+    rule_.ports.push_back(
+        {static_cast<std::uint16_t>(range->low), static_cast<std::uint16_t>(range->high)});
+  }
+
+  void resolve_service() {
+    const std::string& text = node_.service->text;
+    rule_.service = text;
+    refuse_inspection_keys();
+    const std::size_t slash = text.find('/');
+    const std::string transport = text.substr(0, slash);
+    if (transport == "tcp" || transport == "udp") {
+      rule_.transport = transport == "tcp" ? policy::Transport::tcp : policy::Transport::udp;
+      if (slash != std::string::npos) {
+        resolve_port({text.substr(slash + 1), node_.service->at});
+      } else if (node_.ports.empty()) {
+        diagnostics_.error(
+            node_.service->at,
+            "service " + text + " needs a port: write `service: " + text + "/8080` or add `port:`");
+      }
+      for (const Word& word : node_.ports) resolve_port(word);
+      return;
+    }
+    std::vector<std::string> known;
+    for (const KnownService& service : kServices) {
+      known.emplace_back(service.name);
+      if (text != service.name) continue;
+      rule_.transport = service.transport;
+      if (service.transport != policy::Transport::icmp && node_.ports.empty()) {
+        rule_.ports.push_back({service.port, service.port});
+      }
+      for (const Word& word : node_.ports) resolve_port(word);
+      return;
+    }
+    std::string hint = did_you_mean(text, known);
+    if (protocols::find_protocol(text)) hint = ": write `protocol: " + text + "` to inspect it";
+    diagnostics_.error(node_.service->at, "unknown service " + text + hint +
+                                              (hint.empty() ? ": write tcp/PORT or udp/PORT" : ""));
+  }
+
+  void refuse_inspection_keys() {
+    const bool inspected = !node_.access.empty() || !node_.functions.empty() ||
+                           !node_.where.empty() || node_.value_type || node_.word_order;
+    if (inspected) {
+      diagnostics_.error(node_.at,
+                         "a plain service is not looked into: access, functions, where, "
+                         "as and word_order need `protocol:`");
+    }
+    if (node_.transport) {
+      diagnostics_.error(node_.transport->at, "a service names its transport itself, as tcp/8080");
+    }
+    if (node_.rate) {
+      diagnostics_.error(node_.rate->at, "rate counts messages and needs `protocol:`");
+    }
+  }
+
+  void resolve_rate() {
+    const auto rate = read_rate(node_.rate->text);
+    if (!rate) {
+      diagnostics_.error(node_.rate->at,
+                         "rate must be COUNT/s, COUNT/min or COUNT/h, such as "
+                         "5/s, not `" +
+                             node_.rate->text + "`");
+      return;
+    }
+    rule_.rate_interval_ns = rate->interval_ns;
+    rule_.rate_burst = rate->burst;
+    rule_.rate_text = node_.rate->text;
+  }
+
+  const RuleNode& node_;
+  const RuleScope& scope_;
+  Diagnostics& diagnostics_;
+  ModelRule rule_;
+};
+
+}  // namespace
+
+ModelRule resolve_rule(const RuleNode& node, const RuleScope& scope, Diagnostics& diagnostics) {
+  return RuleResolver(node, scope, diagnostics).resolve();
+}
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,240 @@
+// Looks functions up by name, number or access class, and reads ranges in the type of their field.
+#include "controlplane/policy/values.h"
+
+#include <algorithm>
+#include <set>
+
+#include "controlplane/policy/literals.h"
+
+namespace bulkhead::controlplane {
+
+const std::vector<std::string> kValueTypeNames = {"", "int16", "uint32", "int32", "float32"};
+
+namespace {
+
+using policy::ValueType;
+using protocols::Catalogue;
+
+void add_access_class(const Word& word, const Catalogue& catalogue, std::set<std::uint16_t>& out,
+                      Diagnostics& diagnostics) {
+  const auto& names = protocols::kAccessClassNames;
+  const auto at = std::find(names.begin(), names.end(), word.text);
+  if (at == names.end()) {
+    const std::vector<std::string> known(names.begin(), names.end());
+    diagnostics.error(word.at,
+                      "unknown access class " + word.text + did_you_mean(word.text, known));
+    return;
+  }
+  const auto access = static_cast<protocols::AccessClass>(at - names.begin());
+  for (std::size_t i = 0; i < catalogue.functions.size(); ++i) {
+    if (catalogue.functions[i].access == access) out.insert(static_cast<std::uint16_t>(i));
+  }
+}
+
+// CODE names all functions of the code, CODE/SUB one of them.
+bool add_by_number(const Word& word, const Catalogue& catalogue, std::set<std::uint16_t>& out) {
+  const std::size_t slash = word.text.find('/');
+  const auto code = read_integer(word.text.substr(0, slash));
+  std::optional<std::int64_t> sub;
+  if (slash != std::string::npos) sub = read_integer(word.text.substr(slash + 1));
+  if (!code || (slash != std::string::npos && !sub)) return false;
+  bool found = false;
+  for (std::size_t i = 0; i < catalogue.functions.size(); ++i) {
+    const protocols::FunctionInfo& function = catalogue.functions[i];
+    if (function.code != *code || (sub && function.sub_code != *sub)) continue;
+    out.insert(static_cast<std::uint16_t>(i));
+    found = true;
+  }
+  return found;
+}
+
+void add_function(const Word& word, const Catalogue& catalogue, std::set<std::uint16_t>& out,
+                  Diagnostics& diagnostics) {
+  std::vector<std::string> known;
+  for (std::size_t i = 0; i < catalogue.functions.size(); ++i) {
+    known.emplace_back(catalogue.functions[i].name);
+    if (known.back() == word.text) {
+      out.insert(static_cast<std::uint16_t>(i));
+      return;
+    }
+  }
+  if (add_by_number(word, catalogue, out)) return;
+  diagnostics.error(word.at, "unknown function " + word.text + did_you_mean(word.text, known));
+}
+
+Range limits_of(const protocols::FieldInfo& field, bool typed, ValueType type) {
+  if (!typed) return {0, (std::int64_t{1} << field.width_bits) - 1};
+  switch (type) {
+    case ValueType::int16:
+      return {INT16_MIN, INT16_MAX};
+    case ValueType::uint32:
+      return {0, UINT32_MAX};
+    case ValueType::int32:
+      return {INT32_MIN, INT32_MAX};
+    default:
+      return {INT64_MIN, INT64_MAX};
+  }
+}
+
+// Sorted, with overlapping and adjacent ranges made one.
+std::vector<Range> merge(std::vector<Range> ranges) {
+  std::sort(ranges.begin(), ranges.end(),
+            [](const Range& a, const Range& b) { return a.low < b.low; });
+  std::vector<Range> merged;
+  for (const Range& range : ranges) {
+    if (!merged.empty() && range.low <= merged.back().high + 1) {
+      merged.back().high = std::max(merged.back().high, range.high);
+    } else {
+      merged.push_back(range);
+    }
+  }
+  return merged;
+}
+
+std::vector<Range> read_ranges(const WhereNode& where, const protocols::FieldInfo& field,
+                               bool typed, ValueType type, Diagnostics& diagnostics) {
+  std::vector<Range> ranges;
+  const bool is_float = typed && type == ValueType::float32;
+  const Range limits = limits_of(field, typed, type);
+  const std::string name = where.field.text;
+  for (const Word& word : where.values) {
+    const auto range = is_float ? read_float_range(word.text) : read_integer_range(word.text);
+    if (!range) {
+      diagnostics.error(word.at, name + ": `" + word.text + "` is not a " +
+                                     (is_float ? "number" : "whole number") +
+                                     " or a range LOW-HIGH");
+    } else if (!range->valid()) {
+      diagnostics.error(word.at, name + ": the range " + word.text + " runs backwards");
+    } else if (!limits.contains(*range)) {
+      diagnostics.error(word.at, name + ": " + word.text + " is outside " +
+                                     std::to_string(limits.low) + " to " +
+                                     std::to_string(limits.high));
+    } else {
+      ranges.push_back(*range);
+    }
+  }
+  return merge(std::move(ranges));
+}
+
+void resolve_value_type(const RuleNode& node, const Catalogue& catalogue, ModelRule& rule,
+                        Diagnostics& diagnostics) {
+  if (node.value_type) {
+    const auto at =
+        std::find(kValueTypeNames.begin() + 1, kValueTypeNames.end(), node.value_type->text);
+    if (at == kValueTypeNames.end()) {
+      const std::vector<std::string> known(kValueTypeNames.begin() + 1, kValueTypeNames.end());
+      diagnostics.error(node.value_type->at, "unknown value type " + node.value_type->text +
+                                                 ", use int16, uint32, int32 or float32" +
+                                                 did_you_mean(node.value_type->text, known));
+    } else if (catalogue.element_value_field == protocols::kNoField) {
+      diagnostics.error(node.value_type->at, "this protocol has no typed values");
+    } else {
+      rule.value_type = static_cast<ValueType>(at - kValueTypeNames.begin());
+    }
+  }
+  if (!node.word_order) return;
+  if (node.word_order->text == "little") {
+    rule.word_order = policy::WordOrder::little;
+  } else if (node.word_order->text != "big") {
+    diagnostics.error(node.word_order->at,
+                      "word_order is big (high word first) or little (low word first), not `" +
+                          node.word_order->text + "`");
+  }
+  if (rule.value_type == ValueType::plain || rule.value_type == ValueType::int16) {
+    diagnostics.error(node.word_order->at,
+                      "word_order needs a value of two registers: uint32, int32 or float32");
+  }
+}
+
+// Typed values must say where they lie, and pairs must come out even.
+void check_typed(const RuleNode& node, const Catalogue& catalogue, const ModelRule& rule,
+                 Diagnostics& diagnostics) {
+  if (rule.value_type == ValueType::plain) return;
+  const ModelConstraint* address = nullptr;
+  const ModelConstraint* value = nullptr;
+  for (const ModelConstraint& constraint : rule.constraints) {
+    if (constraint.field == catalogue.element_address_field) address = &constraint;
+    if (constraint.field == catalogue.element_value_field) value = &constraint;
+  }
+  const Position at = node.value_type->at;
+  if (value == nullptr) {
+    diagnostics.error(at, "as: " + node.value_type->text + " needs `value` under where");
+  }
+  if (rule.value_type == ValueType::int16) return;
+  if (address == nullptr) {
+    diagnostics.error(at, "as: " + node.value_type->text +
+                              " needs `address` under where, to say where each pair begins");
+    return;
+  }
+  for (const Range& range : address->ranges) {
+    if ((range.high - range.low) % 2 == 0) {
+      diagnostics.error(address->at, "address " + std::to_string(range.low) + "-" +
+                                         std::to_string(range.high) +
+                                         " is an odd number of registers for values of two");
+    }
+  }
+}
+
+// A field that a function lacks never satisfies an allow. Of a function that the author named that
+// is worth a word; an access class is expected to hold such functions.
+void warn_of_dead_fields(const WhereNode& where, std::uint8_t field, const Catalogue& catalogue,
+                         const ModelRule& rule, Diagnostics& diagnostics) {
+  const auto lacks = [&](std::uint16_t function) {
+    return (catalogue.functions[function].fields >> field & 1U) == 0;
+  };
+  if (!rule.functions.empty() && std::all_of(rule.functions.begin(), rule.functions.end(), lacks)) {
+    diagnostics.error(where.field.at, "none of the rule's functions has a field " +
+                                          where.field.text + ": the rule would grant nothing");
+    return;
+  }
+  for (const std::uint16_t function : rule.named) {
+    if (!lacks(function)) continue;
+    diagnostics.warning(where.field.at, std::string(catalogue.functions[function].name) +
+                                            " has no field " + where.field.text +
+                                            ", so this rule never grants it");
+  }
+}
+
+}  // namespace
+
+void resolve_functions(const RuleNode& node, const Catalogue& catalogue, ModelRule& rule,
+                       Diagnostics& diagnostics) {
+  std::set<std::uint16_t> functions;
+  const std::size_t errors = diagnostics.errors();
+  for (const Word& word : node.functions) add_function(word, catalogue, functions, diagnostics);
+  rule.named.assign(functions.begin(), functions.end());
+  for (const Word& word : node.access) add_access_class(word, catalogue, functions, diagnostics);
+  rule.functions.assign(functions.begin(), functions.end());
+  if (!functions.empty() || diagnostics.errors() != errors) return;
+  diagnostics.error(node.at, node.access.empty() && node.functions.empty()
+                                 ? "the rule grants nothing: add access or functions"
+                                 : "the rule grants nothing: the protocol has no function of "
+                                   "these access classes");
+}
+
+void resolve_where(const RuleNode& node, const Catalogue& catalogue, ModelRule& rule,
+                   Diagnostics& diagnostics) {
+  resolve_value_type(node, catalogue, rule, diagnostics);
+  for (const WhereNode& where : node.where) {
+    std::vector<std::string> known;
+    for (const protocols::FieldInfo& field : catalogue.fields) known.emplace_back(field.name);
+    const auto at = std::find(known.begin(), known.end(), where.field.text);
+    if (at == known.end()) {
+      diagnostics.error(where.field.at, "unknown field " + where.field.text + " of " +
+                                            std::string(catalogue.name) +
+                                            did_you_mean(where.field.text, known));
+      continue;
+    }
+    const auto index = static_cast<std::uint8_t>(at - known.begin());
+    const bool typed =
+        index == catalogue.element_value_field && rule.value_type != ValueType::plain;
+    ModelConstraint constraint{index, {}, where.field.at};
+    constraint.ranges =
+        read_ranges(where, catalogue.fields[index], typed, rule.value_type, diagnostics);
+    warn_of_dead_fields(where, index, catalogue, rule, diagnostics);
+    rule.constraints.push_back(std::move(constraint));
+  }
+  check_typed(node, catalogue, rule, diagnostics);
+}
+
+}  // namespace bulkhead::controlplane

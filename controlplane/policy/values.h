@@ -1,0 +1,17 @@
+// Part of pass 2: functions and field values, by the protocol's catalogue.
+#pragma once
+
+#include "controlplane/policy/model.h"
+
+namespace bulkhead::controlplane {
+
+void resolve_functions(const RuleNode& node, const protocols::Catalogue& catalogue, ModelRule& rule,
+                       Diagnostics& diagnostics);
+
+void resolve_where(const RuleNode& node, const protocols::Catalogue& catalogue, ModelRule& rule,
+                   Diagnostics& diagnostics);
+
+// The words of `as`, in the order of policy::ValueType; the first is empty.
+extern const std::vector<std::string> kValueTypeNames;
+
+}  // namespace bulkhead::controlplane
