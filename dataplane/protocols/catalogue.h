@@ -60,6 +60,7 @@ struct FieldInfo {
   std::uint8_t width_bits = 0;
   std::string_view unit;  // what one step of it is, for people
   std::string_view text;
+  bool spans = false;  // an operation may touch several values of it at once
 };
 
 enum class Carrier : std::uint8_t { tcp, udp };

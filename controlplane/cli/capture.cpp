@@ -1,0 +1,98 @@
+// libpcap for the file, wire/ for the headers.
+#include "controlplane/cli/capture.h"
+
+#include <pcap/pcap.h>
+
+#include <memory>
+
+#include "controlplane/cli/remote.h"
+#include "dataplane/wire/ethernet.h"
+#include "dataplane/wire/ip.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+// The IP packet in a frame of the given link type; empty if there is none.
+ByteView ip_packet(int link_type, ByteView frame) {
+  const auto if_ip = [](std::uint16_t ethertype, ByteView rest) {
+    const bool ip = ethertype == wire::kEtherTypeIpv4 || ethertype == wire::kEtherTypeIpv6;
+    return ip ? rest : ByteView{};
+  };
+  constexpr std::size_t kCookedBytes = 16;
+  constexpr std::size_t kCooked2Bytes = 20;
+  constexpr std::size_t kNullBytes = 4;
+  switch (link_type) {
+    case DLT_EN10MB: {
+      wire::EthernetHeader ethernet;
+      // A group source address is odd but harmless here; zero addresses come from loopbacks.
+      wire::parse_ethernet(frame, ethernet);
+      if (ethernet.payload_offset == 0 || ethernet.payload_offset > frame.size()) return {};
+      return if_ip(ethernet.ethertype, frame.subspan(ethernet.payload_offset));
+    }
+    case DLT_LINUX_SLL:
+      if (frame.size() < kCookedBytes) return {};
+      return if_ip(load_be16(frame.data() + 14), frame.subspan(kCookedBytes));
+    case DLT_LINUX_SLL2:
+      if (frame.size() < kCooked2Bytes) return {};
+      return if_ip(load_be16(frame.data()), frame.subspan(kCooked2Bytes));
+    case DLT_NULL:
+    case DLT_LOOP:
+      return frame.size() < kNullBytes ? ByteView{} : frame.subspan(kNullBytes);
+    case DLT_RAW:
+    case DLT_IPV4:
+    case DLT_IPV6:
+      return frame;
+    default:
+      return {};
+  }
+}
+
+bool parse_packet(ByteView packet, CapturedPacket& out) {
+  if (packet.empty()) return false;
+  wire::IpHeader ip;
+  const wire::IpStatus status =
+      (packet[0] >> 4) == 4 ? wire::parse_ipv4(packet, false, ip) : wire::parse_ipv6(packet, ip);
+  if (status != wire::IpStatus::ok) return false;
+  out.source = ip.source;
+  out.destination = ip.destination;
+  const ByteView segment = packet.subspan(ip.payload_offset, ip.payload_length);
+  if (ip.protocol == wire::kProtocolTcp && wire::parse_tcp(segment, out.tcp)) {
+    out.is_tcp = true;
+    out.source_port = out.tcp.source_port;
+    out.destination_port = out.tcp.destination_port;
+    out.payload = segment.subspan(out.tcp.payload_offset);
+    return true;
+  }
+  wire::UdpHeader udp;
+  if (ip.protocol != wire::kProtocolUdp || !wire::parse_udp(segment, udp)) return false;
+  out.is_tcp = false;
+  out.source_port = udp.source_port;
+  out.destination_port = udp.destination_port;
+  out.payload = segment.subspan(wire::kUdpHeaderBytes);
+  return true;
+}
+
+}  // namespace
+
+void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take) {
+  char error[PCAP_ERRBUF_SIZE];
+  const std::unique_ptr<pcap_t, decltype(&pcap_close)> file(pcap_open_offline(path.c_str(), error),
+                                                            pcap_close);
+  if (file == nullptr) throw CommandFailed{kFileFailed, "cannot read " + std::string(error)};
+  const int link_type = pcap_datalink(file.get());
+  CapturedPacket packet;
+  pcap_pkthdr* header = nullptr;
+  const u_char* bytes = nullptr;
+  for (;;) {
+    const int result = pcap_next_ex(file.get(), &header, &bytes);
+    if (result == PCAP_ERROR_BREAK) return;
+    if (result != 1) {
+      throw CommandFailed{kFileFailed, path + ": " + pcap_geterr(file.get())};
+    }
+    ++packet.frame;
+    if (parse_packet(ip_packet(link_type, {bytes, header->caplen}), packet)) take(packet);
+  }
+}
+
+}  // namespace bulkhead::controlplane

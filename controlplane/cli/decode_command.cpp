@@ -1,0 +1,238 @@
+// decode FILE: every operation in a capture.
+#include <map>
+#include <tuple>
+
+#include "controlplane/cli/capture.h"
+#include "controlplane/cli/operation_json.h"
+#include "controlplane/cli/reassembly.h"
+#include "controlplane/cli/remote.h"
+#include "controlplane/policy/diagnostics.h"
+#include "dataplane/protocols/registry.h"
+#include "dataplane/wire/text.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+using protocols::Direction;
+using protocols::Fault;
+
+struct Endpoint {
+  wire::IpAddress address;
+  std::uint16_t port = 0;
+  auto operator<=>(const Endpoint&) const = default;
+};
+
+// What is known of a conversation between a client and a server.
+struct Conversation {
+  std::uint8_t protocol = protocols::kNoProtocol;
+  std::string name;
+  Reassembly streams[2];  // from the client, from the server
+  std::vector<std::byte> session;
+};
+
+class Decoder {
+ public:
+  Decoder(const Session& session, std::map<std::uint16_t, std::uint8_t> ports)
+      : format_(session.format()), ports_(std::move(ports)) {}
+
+  void take(const CapturedPacket& packet) {
+    const Endpoint source{packet.source, packet.source_port};
+    const Endpoint destination{packet.destination, packet.destination_port};
+    const std::uint8_t to = protocol_of(packet.is_tcp, destination.port);
+    const std::uint8_t from = protocol_of(packet.is_tcp, source.port);
+    if (to == protocols::kNoProtocol && from == protocols::kNoProtocol) return;
+    const auto known_forward = conversations_.find({packet.is_tcp, source, destination});
+    const auto known_backward = conversations_.find({packet.is_tcp, destination, source});
+    bool from_client = to != protocols::kNoProtocol;
+    if (known_forward != conversations_.end()) from_client = true;
+    if (known_backward != conversations_.end()) from_client = false;
+    Conversation& conversation = from_client ? open(packet.is_tcp, source, destination, to)
+                                             : open(packet.is_tcp, destination, source, from);
+    if (packet.is_tcp) {
+      take_segment(conversation, packet, from_client);
+    } else {
+      take_datagram(conversation, packet, from_client);
+    }
+  }
+
+  void finish() {
+    for (auto& [key, conversation] : conversations_) {
+      for (const bool from_client : {true, false}) {
+        conversation.streams[from_client ? 0 : 1].finish();
+        decode_stream(conversation, last_frame_, from_client);
+      }
+    }
+    if (format_ == Format::table) table_.print("no message of a known protocol");
+  }
+
+ private:
+  using Key = std::tuple<bool, Endpoint, Endpoint>;
+
+  std::uint8_t protocol_of(bool is_tcp, std::uint16_t port) const {
+    const auto chosen = ports_.find(port);
+    if (chosen != ports_.end()) return chosen->second;
+    const auto carrier = is_tcp ? protocols::Carrier::tcp : protocols::Carrier::udp;
+    return protocols::find_protocol(carrier, port).value_or(protocols::kNoProtocol);
+  }
+
+  Conversation& open(bool is_tcp, const Endpoint& client, const Endpoint& server,
+                     std::uint8_t protocol) {
+    Conversation& conversation = conversations_[{is_tcp, client, server}];
+    if (conversation.protocol != protocols::kNoProtocol) return conversation;
+    conversation.protocol = protocol;
+    conversation.name = std::string(is_tcp ? "tcp " : "udp ") +
+                        wire::to_text(client.address, client.port) + " > " +
+                        wire::to_text(server.address, server.port);
+    conversation.session.resize(protocols::registry()[protocol]->session_bytes());
+    return conversation;
+  }
+
+  void take_segment(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
+    last_frame_ = packet.frame;
+    Reassembly& own = conversation.streams[from_client ? 0 : 1];
+    Reassembly& other = conversation.streams[from_client ? 1 : 0];
+    if ((packet.tcp.flags & wire::kTcpSyn) != 0) own.begin(packet.tcp.sequence);
+    if ((packet.tcp.flags & wire::kTcpAck) != 0) {
+      other.acknowledged(packet.tcp.acknowledgement);
+      decode_stream(conversation, packet.frame, !from_client);
+    }
+    own.add(packet.tcp.sequence, packet.payload);
+    decode_stream(conversation, packet.frame, from_client);
+  }
+
+  void take_datagram(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
+    const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
+    const Direction direction = from_client ? Direction::request : Direction::response;
+    const protocols::Frame frame = protocol.frame(packet.payload, direction);
+    if (frame.fault == Fault::none && frame.length == packet.payload.size()) {
+      return decode(conversation, packet.frame, from_client, packet.payload);
+    }
+    const bool longer = frame.length == 0 || frame.length > packet.payload.size();
+    const Fault fault = frame.fault != Fault::none ? frame.fault
+                        : longer                   ? Fault::truncated
+                                                   : Fault::trailing_bytes;
+    tell_fault(conversation, packet.frame, direction, fault);
+  }
+
+  // After bytes that are not a message the next segment is taken to begin one.
+  void decode_stream(Conversation& conversation, std::uint32_t frame_number, bool from_client) {
+    Reassembly& stream = conversation.streams[from_client ? 0 : 1];
+    const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
+    const Direction direction = from_client ? Direction::request : Direction::response;
+    stream.take_gap();
+    while (!stream.bytes().empty()) {
+      const protocols::Frame frame = protocol.frame(stream.bytes(), direction);
+      if (frame.fault != Fault::none) {
+        tell_fault(conversation, frame_number, direction, frame.fault);
+        stream.discard();
+        return;
+      }
+      if (frame.length == 0 || frame.length > stream.bytes().size()) return;
+      decode(conversation, frame_number, from_client, stream.bytes().first(frame.length));
+      stream.consume(frame.length);
+    }
+  }
+
+  void decode(Conversation& conversation, std::uint32_t frame, bool from_client, ByteView message) {
+    const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
+    const Direction direction = from_client ? Direction::request : Direction::response;
+    const Fault fault = protocol.decode(message, direction, operations_);
+    if (fault != Fault::none) return tell_fault(conversation, frame, direction, fault);
+    const Fault pairing = protocol.pair(conversation.session, message, direction, 0);
+    for (const protocols::Operation& operation : operations_) {
+      tell(conversation, frame, direction, operation, pairing);
+    }
+  }
+
+  Json head(const Conversation& conversation, std::uint32_t frame, Direction direction) const {
+    return {{"frame", frame},
+            {"stream", conversation.name},
+            {"direction", protocols::describe(direction)},
+            {"protocol", protocols::registry()[conversation.protocol]->catalogue().name}};
+  }
+
+  void tell(const Conversation& conversation, std::uint32_t frame, Direction direction,
+            const protocols::Operation& operation, Fault pairing) {
+    Json json = head(conversation, frame, direction);
+    add_operation(protocols::registry()[conversation.protocol]->catalogue(), operation, json);
+    // The operation stands, but enforcement would refuse the message for this.
+    if (pairing != Fault::none) json["pairing"] = protocols::describe(pairing).name;
+    if (format_ == Format::json) return print_json(json);
+    std::string fields;
+    for (const auto& [name, value] : json["fields"].items()) {
+      if (name == "values") continue;
+      fields += (fields.empty() ? "" : " ") + name + "=";
+      if (!value.is_array()) {
+        fields += value.dump();
+      } else {
+        fields += value[0].dump() + (value[0] == value[1] ? "" : "-" + value[1].dump());
+      }
+    }
+    table_.add({std::to_string(frame), conversation.name,
+                std::string(protocols::describe(direction)), json["function"], fields});
+  }
+
+  void tell_fault(const Conversation& conversation, std::uint32_t frame, Direction direction,
+                  Fault fault) {
+    Json json = head(conversation, frame, direction);
+    json["fault"] = protocols::describe(fault).name;
+    if (format_ == Format::json) return print_json(json);
+    table_.add(
+        {std::to_string(frame), conversation.name, std::string(protocols::describe(direction)), "-",
+         "fault " + std::string(protocols::describe(fault).name)},
+        Colour::bad);
+  }
+
+  Format format_;
+  std::map<std::uint16_t, std::uint8_t> ports_;
+  std::map<Key, Conversation> conversations_;
+  protocols::OperationList operations_;
+  std::uint32_t last_frame_ = 0;
+  Table table_{{"FRAME", "STREAM", "DIRECTION", "FUNCTION", "FIELDS"}};
+};
+
+// PROTOCOL=PORT, repeated.
+std::map<std::uint16_t, std::uint8_t> read_ports(const std::vector<std::string>& words) {
+  std::map<std::uint16_t, std::uint8_t> ports;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    const auto protocol = protocols::find_protocol(name);
+    if (!protocol) {
+      std::vector<std::string> known;
+      for (const auto* each : protocols::registry()) known.emplace_back(each->catalogue().name);
+      throw CommandFailed{kUsage, "unknown protocol " + name + did_you_mean(name, known)};
+    }
+    const unsigned long port =
+        equals == std::string::npos ? 0 : std::strtoul(word.c_str() + equals + 1, nullptr, 10);
+    if (port == 0 || port > 65535) {
+      throw CommandFailed{kUsage, "--as takes PROTOCOL=PORT, such as modbus=1502, not " + word};
+    }
+    ports[static_cast<std::uint16_t>(port)] = *protocol;
+  }
+  return ports;
+}
+
+}  // namespace
+
+void add_decode_command(CLI::App& app, Session& session) {
+  struct Arguments {
+    std::string path;
+    std::vector<std::string> as;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(
+      "decode",
+      "Every operation in a capture (pcap or pcapng); checksums and missing beginnings "
+      "are forgiven");
+  command->add_option("FILE", arguments->path, "The capture")->required();
+  command->add_option("--as", arguments->as, "PROTOCOL=PORT for ports that are not the usual ones");
+  command->callback([&session, arguments] {
+    auto decoder = std::make_unique<Decoder>(session, read_ports(arguments->as));
+    read_capture(arguments->path, [&](const CapturedPacket& packet) { decoder->take(packet); });
+    decoder->finish();
+  });
+}
+
+}  // namespace bulkhead::controlplane

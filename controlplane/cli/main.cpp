@@ -1,0 +1,59 @@
+// bulkheadctl: options and the list of commands.
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "controlplane/cli/remote.h"
+#include "controlplane/cli/session.h"
+
+int main(int argc, char** argv) {
+  using namespace bulkhead::controlplane;
+  CLI::App app(
+      "The operator's tool of the Bulkhead industrial firewall.\n"
+      "\n"
+      "A first round:\n"
+      "  bulkheadctl policy check POLICY.yaml      find every mistake, with its place\n"
+      "  bulkheadctl policy explain POLICY.yaml    what each grant means, in plain words\n"
+      "  bulkheadctl push POLICY.yaml              check it on the appliance; nothing changes yet\n"
+      "  bulkheadctl commit                        put it in force, now and after a restart\n"
+      "  bulkheadctl events --follow               watch what is refused, and why\n"
+      "\n"
+      "Exit codes: 0 done, 1 refused or the policy has errors, 2 wrong option, 3 no appliance "
+      "answers, 4 a file cannot be read or written.");
+  Session session;
+  app.set_version_flag("--version", BULKHEAD_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--server", session.server, "Address and port of bulkheadd")
+      ->envname("BULKHEAD_SERVER")
+      ->capture_default_str();
+  app.add_option("--pki", session.pki, "Folder with ca.crt, client.crt and client.key")
+      ->envname("BULKHEAD_PKI")
+      ->capture_default_str();
+  app.add_option("--tls-name", session.tls_name,
+                 "Name expected in the appliance's certificate, if not that of --server");
+  app.add_option("--format", session.format_text,
+                 "table for people, json for scripts: a line an "
+                 "object")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  add_policy_commands(app, session);
+  add_watch_commands(app, session);
+  add_catalogue_commands(app, session);
+  add_decode_command(app, session);
+  add_pki_commands(app, session);
+  setenv("GRPC_VERBOSITY", "NONE", 0);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? kOk : kUsage;
+  } catch (const CommandFailed& failure) {
+    std::fprintf(stderr, "bulkheadctl: %s\n", failure.text.c_str());
+    return failure.exit_code;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bulkheadctl: %s\n", error.what());
+    return kRefused;
+  }
+  return session.exit_code;
+}

@@ -1,0 +1,100 @@
+// Aligns columns and formats numbers and times.
+#include "controlplane/cli/output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
+namespace bulkhead::controlplane {
+
+std::string paint(const std::string& text, Colour colour) {
+  static const bool kColours = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  if (!kColours || colour == Colour::plain) return text;
+  constexpr const char* kCodes[] = {"", "32", "31", "2", "1"};
+  return "\033[" + std::string(kCodes[static_cast<std::size_t>(colour)]) + "m" + text + "\033[0m";
+}
+
+void Table::add(std::vector<std::string> cells, Colour colour) {
+  rows_.push_back({std::move(cells), colour});
+}
+
+void Table::print(const std::string& when_empty) const {
+  if (rows_.empty()) {
+    std::printf("%s\n", when_empty.c_str());
+    return;
+  }
+  std::vector<std::size_t> widths;
+  for (std::size_t i = 0; i < headings_.size(); ++i) {
+    std::size_t width = headings_[i].size();
+    for (const Row& row : rows_) width = std::max(width, row.cells[i].size());
+    widths.push_back(width);
+  }
+  const auto line = [&](const std::vector<std::string>& cells) {
+    std::string text;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      text += cells[i];
+      if (i + 1 < cells.size()) text += std::string(widths[i] - cells[i].size() + 2, ' ');
+    }
+    return text;
+  };
+  std::printf("%s\n", paint(line(headings_), Colour::bold).c_str());
+  for (const Row& row : rows_) std::printf("%s\n", paint(line(row.cells), row.colour).c_str());
+}
+
+void print_json(const Json& object) {
+  const std::string text =
+      object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
+}
+
+std::string grouped(std::uint64_t value) {
+  std::string text = std::to_string(value);
+  for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3) {
+    text.insert(static_cast<std::size_t>(at), ",");
+  }
+  return text;
+}
+
+std::string local_time(std::uint64_t wall_ns) {
+  if (wall_ns == 0) return {};
+  const auto seconds = static_cast<time_t>(wall_ns / 1'000'000'000);
+  tm parts{};
+  localtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%F %T", &parts);
+  return text;
+}
+
+std::string iso_time(std::uint64_t wall_ns) {
+  const auto seconds = static_cast<time_t>(wall_ns / 1'000'000'000);
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%FT%T", &parts);
+  char fraction[8];
+  std::snprintf(fraction, sizeof(fraction), ".%03uZ",
+                static_cast<unsigned>(wall_ns / 1'000'000 % 1000));
+  return std::string(text) + fraction;
+}
+
+std::string duration(std::uint64_t ms) {
+  const std::uint64_t seconds = ms / 1000;
+  char text[48];
+  if (seconds < 60) {
+    std::snprintf(text, sizeof(text), "%llu.%llus", static_cast<unsigned long long>(seconds),
+                  static_cast<unsigned long long>(ms % 1000 / 100));
+  } else if (seconds < 3600) {
+    std::snprintf(text, sizeof(text), "%llum%02llus", static_cast<unsigned long long>(seconds / 60),
+                  static_cast<unsigned long long>(seconds % 60));
+  } else {
+    std::snprintf(text, sizeof(text), "%lluh%02llum",
+                  static_cast<unsigned long long>(seconds / 3600),
+                  static_cast<unsigned long long>(seconds / 60 % 60));
+  }
+  return text;
+}
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,121 @@
+// pki init|server|client: certificates for development and labs.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "controlplane/cli/output.h"
+#include "controlplane/cli/pki.h"
+#include "controlplane/cli/remote.h"
+
+namespace bulkhead::controlplane {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kDaysDefault = 365;
+
+struct Arguments {
+  std::string folder;
+  std::string name;
+  std::vector<std::string> hosts;
+  int days = kDaysDefault;
+};
+
+// Never over a file that is there: a key that is lost is lost.
+void write_new(const Session& session, const fs::path& path, const std::string& text, mode_t mode) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (file < 0) {
+    throw CommandFailed{kFileFailed,
+                        "cannot create " + path.string() + ": " + std::strerror(errno)};
+  }
+  const ssize_t written = write(file, text.data(), text.size());
+  close(file);
+  if (written != static_cast<ssize_t>(text.size())) {
+    throw CommandFailed{kFileFailed, "cannot write " + path.string()};
+  }
+  if (session.format() == Format::json) {
+    print_json({{"file", path.string()}});
+  } else {
+    std::printf("made %s\n", path.c_str());
+  }
+}
+
+void write_pair(const Session& session, const fs::path& stem, const Issued& issued) {
+  write_new(session, stem.string() + ".key", issued.key_pem, 0600);
+  write_new(session, stem.string() + ".crt", issued.certificate_pem, 0644);
+}
+
+Issued read_authority(const std::string& folder) {
+  return {read_file_or_fail(folder + "/ca.key"), read_file_or_fail(folder + "/ca.crt")};
+}
+
+void run_init(const Session& session, const Arguments& arguments) {
+  const fs::path folder = arguments.folder;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    throw CommandFailed{kFileFailed, "cannot create " + folder.string() + ": " + error.message()};
+  }
+  const Issued authority = make_authority("Bulkhead development CA", arguments.days);
+  std::vector<std::string> hosts = {"localhost", "127.0.0.1", "::1"};
+  hosts.insert(hosts.end(), arguments.hosts.begin(), arguments.hosts.end());
+  write_pair(session, folder / "ca", authority);
+  write_pair(session, folder / "server",
+             issue_server(authority, "bulkheadd", hosts, arguments.days));
+  write_pair(session, folder / "client",
+             issue_client(authority, arguments.name.empty() ? "operator" : arguments.name,
+                          arguments.days));
+  if (session.format() == Format::json) return;
+  std::printf(
+      "\nThe appliance needs ca.crt, server.crt and server.key; the management host needs "
+      "ca.crt, client.crt and client.key; ca.key belongs on neither.\n");
+}
+
+void run_server(const Session& session, const Arguments& arguments) {
+  std::vector<std::string> hosts = arguments.hosts;
+  if (hosts.empty()) hosts.push_back(arguments.name);
+  write_pair(session, fs::path(arguments.folder) / arguments.name,
+             issue_server(read_authority(arguments.folder), arguments.name, hosts, arguments.days));
+}
+
+void run_client(const Session& session, const Arguments& arguments) {
+  write_pair(session, fs::path(arguments.folder) / arguments.name,
+             issue_client(read_authority(arguments.folder), arguments.name, arguments.days));
+}
+
+}  // namespace
+
+void add_pki_commands(CLI::App& app, Session& session) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* pki = app.add_subcommand("pki", "Make certificates for development and labs");
+  pki->require_subcommand(1);
+  const auto common = [&](CLI::App* command, bool names_hosts) {
+    command->add_option("FOLDER", arguments->folder, "Where the authority's files are")->required();
+    command->add_option("--days", arguments->days, "How long certificates are valid")
+        ->check(CLI::Range(1, 3650))
+        ->capture_default_str();
+    if (names_hosts) {
+      command->add_option("--host", arguments->hosts,
+                          "A name or address of the appliance; may be repeated");
+    }
+  };
+  CLI::App* init = pki->add_subcommand("init", "Make an authority, a server and a client");
+  common(init, true);
+  init->add_option("--operator", arguments->name, "Name in the client's certificate");
+  init->callback([&session, arguments] { run_init(session, *arguments); });
+  CLI::App* server = pki->add_subcommand("server", "Issue a certificate for another appliance");
+  common(server, true);
+  server->add_option("NAME", arguments->name, "File name and common name")->required();
+  server->callback([&session, arguments] { run_server(session, *arguments); });
+  CLI::App* client = pki->add_subcommand("client", "Issue a certificate for another operator");
+  common(client, false);
+  client->add_option("NAME", arguments->name, "File name and common name")->required();
+  client->callback([&session, arguments] { run_client(session, *arguments); });
+}
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,41 @@
+// The connection to an appliance's agent, over mutual TLS.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "bulkhead/v1/control.grpc.pb.h"
+#include "controlplane/cli/session.h"
+
+namespace bulkhead::controlplane {
+
+class Remote {
+ public:
+  // Reads the certificates; a missing file throws CommandFailed.
+  explicit Remote(const Session& session);
+
+  v1::PolicyService::Stub& policy() { return *policy_; }
+  v1::TelemetryService::Stub& telemetry() { return *telemetry_; }
+  // With a deadline, for unary calls.
+  std::unique_ptr<grpc::ClientContext> context() const;
+  // Throws CommandFailed with the appliance's words, unless the call went well.
+  void expect(const grpc::Status& status) const;
+
+ private:
+  std::string server_;
+  std::unique_ptr<v1::PolicyService::Stub> policy_;
+  std::unique_ptr<v1::TelemetryService::Stub> telemetry_;
+};
+
+// Ends a command: one clear line and an exit code.
+struct CommandFailed {
+  int exit_code;
+  std::string text;
+};
+
+// The whole file; throws CommandFailed if it cannot be read.
+std::string read_file_or_fail(const std::string& path);
+void write_file_or_fail(const std::string& path, const std::string& bytes);
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,37 @@
+// What every command needs: where the appliance is, how to print, and what to answer to the shell.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+namespace bulkhead::controlplane {
+
+enum ExitCode : int {
+  kOk = 0,
+  kRefused = 1,      // the policy has errors, or the appliance refused
+  kUsage = 2,        // wrong option
+  kUnreachable = 3,  // no appliance answers
+  kFileFailed = 4,   // a file cannot be read or written
+};
+
+enum class Format { table, json };
+
+// Options that all commands share, and the exit code of the command that ran.
+struct Session {
+  std::string server = "127.0.0.1:7443";
+  std::string pki = "/etc/bulkhead/pki";
+  std::string tls_name;
+  std::string format_text = "table";
+  int exit_code = kOk;
+
+  Format format() const { return format_text == "json" ? Format::json : Format::table; }
+};
+
+void add_policy_commands(CLI::App& app, Session& session);
+void add_watch_commands(CLI::App& app, Session& session);
+void add_catalogue_commands(CLI::App& app, Session& session);
+void add_pki_commands(CLI::App& app, Session& session);
+void add_decode_command(CLI::App& app, Session& session);
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,305 @@
+// status, counters, events, flows.
+#include <algorithm>
+#include <map>
+
+#include "controlplane/cli/output.h"
+#include "controlplane/cli/remote.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+Json status_json(const v1::GetStatusResponse& status) {
+  const v1::DataplaneStatus& dataplane = status.dataplane();
+  Json json = {{"agent_version", status.agent_version()},
+               {"agent_uptime_ms", status.agent_uptime_ms()},
+               {"dataplane_connected", status.dataplane_connected()},
+               {"problem", status.problem()},
+               {"site", dataplane.site()},
+               {"active_revision", status.active().number()},
+               {"policy_generation", dataplane.policy_generation()},
+               {"policy_sha256", dataplane.policy_sha256()},
+               {"dataplane_version", dataplane.version()},
+               {"dataplane_uptime_ms", dataplane.uptime_ms()},
+               {"stations_learned", dataplane.stations_learned()},
+               {"buffers_free", dataplane.buffers_free()},
+               {"buffers_total", dataplane.buffers_total()}};
+  for (const v1::PortStatus& port : dataplane.ports()) {
+    json["ports"].push_back({{"port", port.index()},
+                             {"device", port.device()},
+                             {"mac", port.mac()},
+                             {"link_up", port.link_up()},
+                             {"packets_in", port.packets_in()},
+                             {"packets_out", port.packets_out()},
+                             {"bytes_in", port.bytes_in()},
+                             {"bytes_out", port.bytes_out()},
+                             {"missed", port.missed()},
+                             {"transmit_lost", port.transmit_lost()}});
+  }
+  for (const v1::WorkerStatus& worker : dataplane.workers()) {
+    json["workers"].push_back({{"worker", worker.index()},
+                               {"packets", worker.packets()},
+                               {"busy_cycles", worker.busy_cycles()},
+                               {"flows", worker.flows()},
+                               {"flows_max", worker.flows_max()},
+                               {"segments_free", worker.segments_free()},
+                               {"events_suppressed", worker.events_suppressed()},
+                               {"steering_lost", worker.steering_lost()}});
+  }
+  return json;
+}
+
+void print_status(const v1::GetStatusResponse& status) {
+  const v1::DataplaneStatus& dataplane = status.dataplane();
+  const bool good = status.problem().empty();
+  std::printf("%s\n", good ? paint("enforcing", Colour::good).c_str()
+                           : paint("problem: " + status.problem(), Colour::bad).c_str());
+  if (status.active().number() != 0) {
+    std::printf("policy     revision %llu of site %s, sha256 %.12s\n",
+                static_cast<unsigned long long>(status.active().number()),
+                status.active().site().c_str(), status.active().sha256().c_str());
+  }
+  std::printf("agent      %s, up %s\n", status.agent_version().c_str(),
+              duration(status.agent_uptime_ms()).c_str());
+  if (!status.dataplane_connected()) return;
+  std::printf("data plane %s, up %s, %s stations learned, %s of %s buffers free\n\n",
+              dataplane.version().c_str(), duration(dataplane.uptime_ms()).c_str(),
+              grouped(dataplane.stations_learned()).c_str(),
+              grouped(dataplane.buffers_free()).c_str(),
+              grouped(dataplane.buffers_total()).c_str());
+  Table ports({"PORT", "DEVICE", "LINK", "PACKETS IN", "PACKETS OUT", "MISSED", "NOT SENT"});
+  for (const v1::PortStatus& port : dataplane.ports()) {
+    ports.add({std::to_string(port.index()), port.device(), port.link_up() ? "up" : "down",
+               grouped(port.packets_in()), grouped(port.packets_out()), grouped(port.missed()),
+               grouped(port.transmit_lost())},
+              port.link_up() ? Colour::plain : Colour::bad);
+  }
+  ports.print("no ports");
+  std::printf("\n");
+  Table workers({"WORKER", "PACKETS", "FLOWS", "OF", "EVENTS SUPPRESSED"});
+  for (const v1::WorkerStatus& worker : dataplane.workers()) {
+    workers.add({std::to_string(worker.index()), grouped(worker.packets()), grouped(worker.flows()),
+                 grouped(worker.flows_max()), grouped(worker.events_suppressed())});
+  }
+  workers.print("no workers");
+}
+
+void run_status(Session& session) {
+  Remote remote(session);
+  v1::GetStatusResponse status;
+  remote.expect(remote.telemetry().GetStatus(remote.context().get(), {}, &status));
+  session.format() == Format::json ? print_json(status_json(status)) : print_status(status);
+  if (!status.problem().empty()) session.exit_code = kRefused;
+}
+
+Json counter_json(const v1::Counter& row) {
+  Json json = {{"conduit", row.conduit()},   {"rule", row.rule()},
+               {"protocol", row.protocol()}, {"function", row.function()},
+               {"verdict", row.verdict()},   {"reason", row.reason()}};
+  if (!row.fault().empty()) json["fault"] = row.fault();
+  json["messages"] = row.messages();
+  json["bytes"] = row.bytes();
+  return json;
+}
+
+void print_counters(const Session& session, const v1::Counters& counters,
+                    std::map<std::string, std::uint64_t>* before) {
+  Table table({"CONDUIT", "RULE", "PROTOCOL", "FUNCTION", "VERDICT", "REASON", "MESSAGES",
+               before != nullptr ? "SINCE LAST" : "BYTES"});
+  for (const v1::Counter& row : counters.rows()) {
+    if (session.format() == Format::json) {
+      Json json = counter_json(row);
+      json["time"] = iso_time(counters.wall_time_ns());
+      print_json(json);
+      continue;
+    }
+    const auto or_dash = [](const std::string& text) { return text.empty() ? "-" : text; };
+    const std::string reason =
+        row.fault().empty() ? row.reason() : row.reason() + ":" + row.fault();
+    std::string last = grouped(row.bytes());
+    if (before != nullptr) {
+      v1::Counter name = row;
+      name.clear_messages();
+      name.clear_bytes();
+      std::uint64_t& old = (*before)[name.SerializeAsString()];
+      last = "+" + grouped(row.messages() - old);
+      old = row.messages();
+    }
+    table.add({or_dash(row.conduit()), row.rule() == 0 ? "-" : std::to_string(row.rule()),
+               or_dash(row.protocol()), or_dash(row.function()), row.verdict(), reason,
+               grouped(row.messages()), last},
+              row.verdict() == "deny" ? Colour::bad : Colour::plain);
+  }
+  if (session.format() == Format::table) table.print("nothing has been counted yet");
+  std::fflush(stdout);
+}
+
+void run_counters(Session& session, bool watch, std::uint32_t interval_ms) {
+  Remote remote(session);
+  if (!watch) {
+    v1::Counters counters;
+    remote.expect(remote.telemetry().GetCounters(remote.context().get(), {}, &counters));
+    print_counters(session, counters, nullptr);
+    return;
+  }
+  grpc::ClientContext context;
+  v1::WatchCountersRequest request;
+  request.set_interval_ms(interval_ms);
+  const auto reader = remote.telemetry().WatchCounters(&context, request);
+  std::map<std::string, std::uint64_t> before;
+  v1::Counters counters;
+  while (reader->Read(&counters)) {
+    if (session.format() == Format::table) {
+      std::printf("%s\n", paint(local_time(counters.wall_time_ns()), Colour::dim).c_str());
+    }
+    print_counters(session, counters, &before);
+    if (session.format() == Format::table) std::printf("\n");
+  }
+  remote.expect(reader->Finish());
+}
+
+Json event_json(const v1::Event& event) {
+  Json json = {{"time", iso_time(event.wall_time_ns())}, {"kind", event.kind()}};
+  if (event.kind() != "deny") {
+    json["text"] = event.text();
+    return json;
+  }
+  json["reason"] = event.reason();
+  const auto add = [&json](const char* key, const std::string& value) {
+    if (!value.empty()) json[key] = value;
+  };
+  add("fault", event.fault());
+  add("conduit", event.conduit());
+  if (event.rule() != 0) json["rule"] = event.rule();
+  add("protocol", event.protocol());
+  add("function", event.function());
+  add("direction", event.direction());
+  for (const v1::FieldSpan& field : event.fields()) {
+    json["fields"][field.name()] = {field.low(), field.high()};
+  }
+  add("transport", event.transport());
+  add("source", event.source());
+  add("destination", event.destination());
+  add("source_mac", event.source_mac());
+  json["port"] = event.port();
+  if (event.vlan() != 0) json["vlan"] = event.vlan();
+  json["policy_generation"] = event.policy_generation();
+  return json;
+}
+
+std::string event_text(const v1::Event& event) {
+  std::string text = local_time(event.wall_time_ns()) + "  ";
+  if (event.kind() != "deny") return text + paint(event.text(), Colour::dim);
+  text += paint("deny", Colour::bad) + "  " + event.reason();
+  if (!event.fault().empty()) text += ":" + event.fault();
+  if (!event.transport().empty()) {
+    text += "  " + event.transport() + " " + event.source() + " > " + event.destination();
+  } else {
+    text += "  from " + event.source_mac();
+  }
+  if (!event.conduit().empty()) {
+    text += "  conduit " + event.conduit();
+    if (event.rule() != 0) text += " rule " + std::to_string(event.rule());
+  }
+  if (!event.function().empty()) text += "  " + event.function();
+  for (const v1::FieldSpan& field : event.fields()) {
+    text += " " + field.name() + "=" + std::to_string(field.low());
+    if (field.high() != field.low()) text += "-" + std::to_string(field.high());
+  }
+  return text;
+}
+
+void run_events(Session& session, bool follow, std::uint32_t recent) {
+  Remote remote(session);
+  v1::WatchEventsRequest request;
+  request.set_follow(follow);
+  request.set_recent(recent);
+  grpc::ClientContext context;
+  const auto reader = remote.telemetry().WatchEvents(&context, request);
+  v1::Event event;
+  while (reader->Read(&event)) {
+    if (session.format() == Format::json) {
+      print_json(event_json(event));
+    } else {
+      std::printf("%s\n", event_text(event).c_str());
+    }
+    std::fflush(stdout);
+  }
+  remote.expect(reader->Finish());
+}
+
+void run_flows(Session& session, std::uint32_t limit) {
+  Remote remote(session);
+  v1::ListFlowsRequest request;
+  request.set_limit(limit);
+  v1::ListFlowsResponse response;
+  remote.expect(remote.telemetry().ListFlows(remote.context().get(), request, &response));
+  Table table({"TRANSPORT", "CLIENT", "SERVER", "CONDUIT", "RULE", "PROTOCOL", "STATE",
+               "FROM CLIENT", "FROM SERVER", "IDLE"});
+  for (const v1::Flow& flow : response.flows()) {
+    if (session.format() == Format::json) {
+      print_json({{"transport", flow.transport()},
+                  {"client", flow.client()},
+                  {"server", flow.server()},
+                  {"conduit", flow.conduit()},
+                  {"rule", flow.rule()},
+                  {"protocol", flow.protocol()},
+                  {"state", flow.state()},
+                  {"packets_from_client", flow.packets_from_client()},
+                  {"packets_from_server", flow.packets_from_server()},
+                  {"bytes_from_client", flow.bytes_from_client()},
+                  {"bytes_from_server", flow.bytes_from_server()},
+                  {"age_ms", flow.age_ms()},
+                  {"idle_ms", flow.idle_ms()},
+                  {"worker", flow.worker()}});
+      continue;
+    }
+    table.add({flow.transport(), flow.client(), flow.server(), flow.conduit(),
+               std::to_string(flow.rule()), flow.protocol().empty() ? "-" : flow.protocol(),
+               flow.state(), grouped(flow.packets_from_client()),
+               grouped(flow.packets_from_server()), duration(flow.idle_ms())});
+  }
+  if (session.format() == Format::json) return;
+  table.print("no sessions");
+  if (response.total() > static_cast<std::uint64_t>(response.flows().size())) {
+    std::printf("%d of %s sessions; ask for more with --limit\n", response.flows().size(),
+                grouped(response.total()).c_str());
+  }
+}
+
+}  // namespace
+
+void add_watch_commands(CLI::App& app, Session& session) {
+  struct Arguments {
+    bool watch = false;
+    bool follow = false;
+    std::uint32_t interval_ms = 1000;
+    std::uint32_t recent = 50;
+    std::uint32_t limit = 1000;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* status = app.add_subcommand(
+      "status",
+      "Whether the appliance enforces its policy, and how ports and workers are doing; "
+      "exit code 1 if something is wrong");
+  status->callback([&session] { run_status(session); });
+  CLI::App* counters = app.add_subcommand(
+      "counters", "What was decided how often, by conduit, rule, function, verdict and reason");
+  counters->add_flag("--watch", arguments->watch, "Go on, and show what was added");
+  counters->add_option("--interval-ms", arguments->interval_ms, "Time between looks")
+      ->check(CLI::Range(100, 3'600'000))
+      ->capture_default_str();
+  counters->callback(
+      [&session, arguments] { run_counters(session, arguments->watch, arguments->interval_ms); });
+  CLI::App* events = app.add_subcommand("events", "What was refused, and why");
+  events->add_flag("--follow", arguments->follow, "Go on as events come");
+  events->add_option("--recent", arguments->recent, "How many past events to show first")
+      ->capture_default_str();
+  events->callback(
+      [&session, arguments] { run_events(session, arguments->follow, arguments->recent); });
+  CLI::App* flows = app.add_subcommand("flows", "The sessions that are open");
+  flows->add_option("--limit", arguments->limit, "At most so many")->capture_default_str();
+  flows->callback([&session, arguments] { run_flows(session, arguments->limit); });
+}
+
+}  // namespace bulkhead::controlplane
