@@ -1,0 +1,268 @@
+// bulkhead-replay: the real pipeline over a capture, with no port. Each packet enters by the port
+// of the zone that its source belongs to, at the time that the capture gives.
+#include <pcap/pcap.h>
+#include <rte_mbuf.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "controlplane/policy/compiler.h"
+#include "dataplane/pipeline/event.h"
+#include "dataplane/pipeline/pipeline.h"
+#include "dataplane/policy/classifier.h"
+#include "dataplane/ports/eal.h"
+#include "dataplane/service/naming.h"
+#include "dataplane/service/policy_codec.h"
+#include "dataplane/wire/arp.h"
+
+namespace {
+
+using namespace bulkhead;
+using Json = nlohmann::ordered_json;
+
+enum ExitCode : int { kOk = 0, kPolicyFailed = 1, kUsage = 2, kEalFailed = 3, kFileFailed = 4 };
+
+struct Options {
+  std::string policy;
+  std::string capture;
+  std::string out;
+  std::string format = "table";
+  pipeline::PipelineOptions pipeline;
+};
+
+struct Failure {
+  int exit_code;
+  std::string text;
+};
+
+policy::Tables load(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file) throw Failure{kFileFailed, "cannot read " + path};
+  const auto result = controlplane::compile_policy(text, path);
+  for (const auto& each : result.diagnostics.list()) {
+    std::fprintf(stderr, "%s\n", result.diagnostics.to_text(each).c_str());
+  }
+  if (!result.compiled) throw Failure{kPolicyFailed, path + " has errors"};
+  auto tables = service::load_policy(service::seal_policy(*result.compiled));
+  if (!tables) throw Failure{kPolicyFailed, tables.error()};
+  return std::move(tables).value();
+}
+
+class Capture {
+ public:
+  explicit Capture(const std::string& path)
+      : file_(pcap_open_offline_with_tstamp_precision(path.c_str(), PCAP_TSTAMP_PRECISION_NANO,
+                                                      error_),
+              pcap_close) {
+    if (file_ == nullptr) throw Failure{kFileFailed, "cannot read " + std::string(error_)};
+    if (pcap_datalink(file_.get()) != DLT_EN10MB) {
+      throw Failure{kFileFailed, path + " holds no Ethernet frames"};
+    }
+  }
+
+  bool next() {
+    const int result = pcap_next_ex(file_.get(), &header_, &bytes_);
+    if (result == PCAP_ERROR_BREAK) return false;
+    if (result != 1) throw Failure{kFileFailed, pcap_geterr(file_.get())};
+    return true;
+  }
+  ByteView frame() const { return {bytes_, header_->caplen}; }
+  const pcap_pkthdr& header() const { return *header_; }
+  TimeNs time_ns() const {
+    return static_cast<TimeNs>(header_->ts.tv_sec) * kSecondNs +
+           static_cast<TimeNs>(header_->ts.tv_usec);
+  }
+
+ private:
+  char error_[PCAP_ERRBUF_SIZE] = {};
+  std::unique_ptr<pcap_t, decltype(&pcap_close)> file_;
+  pcap_pkthdr* header_ = nullptr;
+  const u_char* bytes_ = nullptr;
+};
+
+// Writes what would have been forwarded, and prints each verdict.
+class Recorder final : public pipeline::Output, public pipeline::Observer {
+ public:
+  Recorder(const policy::Tables& tables, const Options& options)
+      : tables_(tables), json_(options.format == "json") {
+    if (options.out.empty()) return;
+    dead_ = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, 65535, PCAP_TSTAMP_PRECISION_NANO);
+    dumper_ = pcap_dump_open(dead_, options.out.c_str());
+    if (dumper_ == nullptr) {
+      throw Failure{kFileFailed, "cannot write " + options.out + ": " + pcap_geterr(dead_)};
+    }
+  }
+  ~Recorder() {
+    if (dumper_ != nullptr) pcap_dump_close(dumper_);
+    if (dead_ != nullptr) pcap_close(dead_);
+  }
+
+  void at(const pcap_pkthdr& header) { header_ = header; }
+
+  void transmit(rte_mbuf* mbuf, std::uint16_t /*port*/) override {
+    if (dumper_ != nullptr) {
+      header_.caplen = mbuf->data_len;
+      header_.len = mbuf->data_len;
+      pcap_dump(reinterpret_cast<u_char*>(dumper_), &header_,
+                rte_pktmbuf_mtod(mbuf, const u_char*));
+    }
+    rte_pktmbuf_free(mbuf);
+  }
+
+  void on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) override {
+    pipeline::Event event;
+    describe_verdict(verdict, packet, event);
+    ++(is_allowed(verdict.reason) ? allowed_ : denied_);
+    const v1::Event named = service::name_event(tables_, event);
+    json_ ? print_json(event, named) : print_line(event, named);
+  }
+
+  void print_totals() const {
+    if (!json_) std::printf("%lu allowed, %lu denied\n", allowed_, denied_);
+  }
+
+ private:
+  static void print_json(const pipeline::Event& event, const v1::Event& named) {
+    Json json = {{"frame", event.frame},
+                 {"verdict", named.kind()},
+                 {"reason", named.reason()},
+                 {"level", event.is_message ? "message" : "packet"}};
+    const auto add = [&json](const char* key, const std::string& value) {
+      if (!value.empty()) json[key] = value;
+    };
+    add("fault", named.fault());
+    add("conduit", named.conduit());
+    if (named.rule() != 0) json["rule"] = named.rule();
+    add("protocol", named.protocol());
+    add("function", named.function());
+    add("direction", named.direction());
+    add("transport", named.transport());
+    add("source", named.source());
+    add("destination", named.destination());
+    std::printf("%s\n", json.dump().c_str());
+  }
+
+  static void print_line(const pipeline::Event& event, const v1::Event& named) {
+    std::printf("%6u  %-5s  %s%s%s  %s %s > %s  %s", event.frame, named.kind().c_str(),
+                named.reason().c_str(), named.fault().empty() ? "" : ":", named.fault().c_str(),
+                named.transport().c_str(), named.source().c_str(), named.destination().c_str(),
+                named.conduit().c_str());
+    if (named.rule() != 0) std::printf(" rule %u", named.rule());
+    std::printf("  %s\n", named.function().c_str());
+  }
+
+  const policy::Tables& tables_;
+  bool json_;
+  pcap_t* dead_ = nullptr;
+  pcap_dumper_t* dumper_ = nullptr;
+  pcap_pkthdr header_{};
+  std::uint64_t allowed_ = 0;
+  std::uint64_t denied_ = 0;
+};
+
+// The port of the zone whose networks hold the frame's source; 0 if none does.
+std::uint16_t port_of(const policy::Tables& tables, ByteView frame) {
+  wire::EthernetHeader ethernet;
+  if (!wire::parse_ethernet(frame, ethernet)) return 0;
+  const ByteView rest = frame.subspan(ethernet.payload_offset);
+  wire::IpAddress source;
+  wire::ArpMessage arp;
+  wire::IpHeader ip;
+  if (ethernet.ethertype == wire::kEtherTypeArp && wire::parse_arp(rest, arp)) {
+    source = arp.sender;
+  } else if (ethernet.ethertype == wire::kEtherTypeIpv4) {
+    wire::parse_ipv4(rest, false, ip);
+    source = ip.source;
+  } else if (ethernet.ethertype == wire::kEtherTypeIpv6) {
+    wire::parse_ipv6(rest, ip);
+    source = ip.source;
+  }
+  const std::uint16_t zone = policy::find_zone(tables, source);
+  return zone == policy::kNoZone ? std::uint16_t{0} : tables.zones[zone].port;
+}
+
+int replay(const Options& options) {
+  constexpr unsigned kBuffers = 1536;
+  constexpr std::uint16_t kBufferBytes = 65535;
+  pipeline::Image image;
+  image.tables = load(options.policy);
+  image.generation = 1;
+  Capture capture(options.capture);
+  rte_mempool* buffers =
+      rte_pktmbuf_pool_create("replay", kBuffers, 0, 0, kBufferBytes, SOCKET_ID_ANY);
+  flow::MacTable macs;
+  auto made = pipeline::Pipeline::make("replay", options.pipeline, macs);
+  if (buffers == nullptr || !made) throw Failure{kEalFailed, "not enough memory"};
+  const auto pipeline = std::move(made).value();
+  Recorder recorder(image.tables, options);
+  for (std::uint32_t frame = 1; capture.next(); ++frame) {
+    const ByteView bytes = capture.frame();
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(buffers);
+    char* room = mbuf == nullptr
+                     ? nullptr
+                     : rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(bytes.size()));
+    if (room == nullptr || bytes.size() > kBufferBytes - RTE_PKTMBUF_HEADROOM) {
+      throw Failure{kFileFailed, "frame " + std::to_string(frame) + " does not fit a buffer"};
+    }
+    std::copy(bytes.begin(), bytes.end(), room);
+    mbuf->port = port_of(image.tables, bytes);
+    recorder.at(capture.header());
+    pipeline->process(image, std::span(&mbuf, 1), capture.time_ns(), recorder, recorder, frame);
+    pipeline->expire(capture.time_ns());
+  }
+  recorder.print_totals();
+  return kOk;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Runs the data plane's real pipeline over a capture: a line a verdict. Messages are told on "
+      "the frame that makes them whole; packets without a message (SYN, ACK, ARP...) on their "
+      "own.\n"
+      "Exit codes: 0 done, 1 the policy has errors, 2 wrong option, 3 DPDK did not start, 4 a file "
+      "cannot be read or written.");
+  Options options;
+  bool ignore_checksums = false;
+  app.set_version_flag("--version", BULKHEAD_VERSION);
+  app.add_option("--policy", options.policy, "Policy (.yaml)")->required();
+  app.add_option("FILE", options.capture, "Capture, pcap or pcapng")->required();
+  app.add_option("--out", options.out, "Write what would have been forwarded to this pcap");
+  app.add_option("--format", options.format, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  app.add_flag("--ignore-checksums", ignore_checksums,
+               "Forgive wrong checksums, as of captures taken before offload filled them in");
+  app.add_flag("--midstream", options.pipeline.accept_midstream,
+               "Take up sessions whose beginning the capture lacks");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? kOk : kUsage;
+  }
+  options.pipeline.verify_checksums = !ignore_checksums;
+  options.pipeline.segments_max = 1024;
+  ports::EalOptions eal;
+  eal.huge_pages = ports::HugePages::no;
+  eal.memory_mib = 192;
+  eal.workers = 0;
+  if (const auto problem = ports::start_eal(eal)) {
+    std::fprintf(stderr, "bulkhead-replay: %s\n", problem->c_str());
+    return kEalFailed;
+  }
+  int code = kFileFailed;
+  try {
+    code = replay(options);
+  } catch (const Failure& failure) {
+    std::fprintf(stderr, "bulkhead-replay: %s\n", failure.text.c_str());
+    code = failure.exit_code;
+  }
+  ports::stop_eal();
+  return code;
+}
