@@ -1,0 +1,466 @@
+// What packet, what verdict: rows over the whole pipeline, from Ethernet to Modbus.
+#include <gtest/gtest.h>
+
+#include "dataplane/wire/checksum.h"
+#include "tests/support/plant.h"
+
+namespace bulkhead {
+namespace {
+
+using support::Bytes;
+using support::Host;
+using support::kHmi;
+using support::kPlc;
+using support::kRogue;
+using support::Plant;
+using support::TcpSession;
+using support::TcpSpec;
+using wire::kTcpAck;
+using wire::kTcpFin;
+using wire::kTcpPsh;
+using wire::kTcpRst;
+using wire::kTcpSyn;
+
+constexpr std::uint16_t kReadHolding = 2;
+constexpr std::uint16_t kWriteSingle = 5;
+
+policy::Tables plant_policy(policy::OnDeny on_deny = policy::OnDeny::reset) {
+  policy::Rule modbus = support::modbus_rule({kReadHolding, kWriteSingle}, {{0, 99}});
+  policy::Rule datagrams = support::modbus_rule({kReadHolding}, {{0, 99}});
+  datagrams.transport = policy::Transport::udp;
+  policy::Rule ssh;
+  ssh.clients = {{kHmi.address, 128}};
+  ssh.servers = {{kPlc.address, 128}};
+  ssh.ports = {{22, 22}};
+  policy::Rule ping = support::modbus_rule({kReadHolding});
+  ping = policy::Rule{};
+  ping.clients = {{kHmi.address, 128}};
+  ping.servers = {{kPlc.address, 128}};
+  ping.transport = policy::Transport::icmp;
+  return support::with_rules(support::two_zones(on_deny), {&modbus, &datagrams, &ssh, &ping});
+}
+
+const Bytes kRead = support::modbus_adu({3, 0, 0, 0, 10});
+const auto kReadBytes = static_cast<std::uint32_t>(kRead.size());
+const Bytes kReadOutside = support::modbus_adu({3, 0, 95, 0, 10});
+const Bytes kAnswer =
+    support::modbus_adu({3, 20, 0, 0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8, 0, 9});
+
+TcpSpec syn(std::uint16_t port = 502) {
+  TcpSpec spec;
+  spec.destination_port = port;
+  spec.sequence = 1000;
+  spec.flags = kTcpSyn;
+  return spec;
+}
+
+class PipelineTest : public ::testing::Test {
+ protected:
+  Reason hmi(const Bytes& frame) {
+    plant_.clear();
+    plant_.arrive(kHmi, frame);
+    return plant_.last();
+  }
+  std::size_t left() const { return plant_.sent.size(); }
+
+  Plant plant_{plant_policy()};
+};
+
+TEST_F(PipelineTest, ASessionPassesAndItsMessagesAreJudged) {
+  TcpSession session(plant_, 40000);
+  plant_.clear();
+  session.from_client(kRead);
+  EXPECT_EQ(plant_.last(), Reason::granted);
+  ASSERT_EQ(left(), 1U);
+  EXPECT_EQ(plant_.sent[0].port, support::kControl);
+  session.server_acked = session.client_next;
+  session.from_server(kAnswer);
+  EXPECT_EQ(plant_.last(), Reason::answers_request);
+  EXPECT_EQ(plant_.sent.back().port, support::kSupervision);
+}
+
+TEST_F(PipelineTest, ARefusedMessageResetsBothEndsAtTheirNextNumbers) {
+  TcpSession session(plant_, 40000);
+  session.from_client(kRead);
+  plant_.clear();
+  const std::uint32_t expected_by_plc = session.client_next;
+  session.from_client(kReadOutside);
+  EXPECT_EQ(plant_.last(), Reason::values_not_granted);
+  ASSERT_EQ(left(), 2U);
+  const auto to_plc = support::parse_sent(plant_.sent[0].frame);
+  const auto to_hmi = support::parse_sent(plant_.sent[1].frame);
+  ASSERT_TRUE(to_plc && to_hmi);
+  EXPECT_EQ(plant_.sent[0].port, support::kControl);
+  EXPECT_EQ(to_plc->header.sequence, expected_by_plc);
+  EXPECT_EQ(to_plc->header.flags & kTcpRst, kTcpRst);
+  EXPECT_EQ(plant_.sent[1].port, support::kSupervision);
+  EXPECT_EQ(to_hmi->header.sequence, session.server_next);
+  EXPECT_EQ(to_hmi->header.acknowledgement, session.client_next);
+  plant_.clear();
+  session.from_client(kRead);
+  EXPECT_EQ(plant_.last(), Reason::flow_refused);
+}
+
+TEST_F(PipelineTest, DropSaysNothing) {
+  Plant silent(plant_policy(policy::OnDeny::drop));
+  TcpSession session(silent, 40000);
+  silent.clear();
+  session.from_client(kReadOutside);
+  EXPECT_EQ(silent.last(), Reason::values_not_granted);
+  EXPECT_TRUE(silent.sent.empty());
+}
+
+// The granted message before a refused one in the same segment is delivered, and no byte behind it.
+TEST_F(PipelineTest, AGrantedMessageBeforeARefusedOneIsDelivered) {
+  TcpSession session(plant_, 40000);
+  plant_.clear();
+  Bytes both = kRead;
+  both.insert(both.end(), kReadOutside.begin(), kReadOutside.end());
+  session.from_client(both);
+  ASSERT_EQ(left(), 3U);
+  const auto data = support::parse_sent(plant_.sent[0].frame);
+  ASSERT_TRUE(data);
+  EXPECT_EQ(data->payload, kRead);
+  const auto reset = support::parse_sent(plant_.sent[1].frame);
+  EXPECT_EQ(reset->header.sequence, data->header.sequence + kRead.size());
+}
+
+TEST_F(PipelineTest, AnUnaskedResponseEndsTheSession) {
+  TcpSession session(plant_, 40000);
+  plant_.clear();
+  session.from_server(kAnswer);
+  EXPECT_EQ(plant_.last(), Reason::protocol_fault);
+  EXPECT_EQ(plant_.verdicts.back().fault, protocols::Fault::unrequested_response);
+}
+
+TEST_F(PipelineTest, FramesThatAreRefusedBeforeTheirContentIsRead) {
+  const Bytes good = support::tcp_frame(kHmi, kPlc, syn());
+  Bytes bad_ip = good;
+  bad_ip[24] ^= 1;
+  Bytes bad_tcp = good;
+  bad_tcp[50] ^= 1;
+  Bytes group = good;
+  group[6] |= 1;
+  Bytes truncated(good.begin(), good.begin() + 40);
+  Bytes lldp = good;
+  lldp[12] = 0x88;
+  lldp[13] = 0xcc;
+  Bytes fragment = good;
+  fragment[20] = 0x20;
+  store_be16(fragment.data() + 24, 0);
+  store_be16(fragment.data() + 24,
+             wire::checksum_finish(wire::checksum_add(0, ByteView{fragment.data() + 14, 20})));
+  EXPECT_EQ(hmi(bad_ip), Reason::bad_ip_checksum);
+  EXPECT_EQ(hmi(bad_tcp), Reason::bad_transport_checksum);
+  EXPECT_EQ(hmi(group), Reason::malformed_ethernet);
+  EXPECT_EQ(hmi(truncated), Reason::malformed_ip);
+  EXPECT_EQ(hmi(lldp), Reason::ethertype_not_granted);
+  EXPECT_EQ(hmi(fragment), Reason::fragment);
+  EXPECT_EQ(hmi({1, 2, 3}), Reason::malformed_ethernet);
+  EXPECT_EQ(hmi(support::ip_frame(kHmi, kPlc, 47, Bytes(20))), Reason::unknown_transport);
+  EXPECT_EQ(left(), 0U);
+}
+
+TEST_F(PipelineTest, HostsThatAreNotWhoTheySay) {
+  const Host spoofer{kPlc.address, kHmi.station, support::kSupervision};
+  EXPECT_EQ(hmi(support::tcp_frame(spoofer, kPlc, syn())), Reason::spoofed_source);
+  EXPECT_EQ(hmi(support::tcp_frame(kRogue, kPlc, syn())), Reason::no_rule);
+  EXPECT_EQ(hmi(support::tcp_frame(kHmi, kPlc, syn(8502))), Reason::no_rule);
+  EXPECT_EQ(hmi(support::tcp_frame(kHmi, kRogue, syn())), Reason::not_for_another_zone);
+  EXPECT_EQ(hmi(support::with_vlan(support::tcp_frame(kHmi, kPlc, syn()), 7)),
+            Reason::unknown_zone);
+  const Host false_plc{kPlc.address, support::mac(0x21), support::kControl};
+  plant_.clear();
+  plant_.arrive(false_plc, support::tcp_frame(false_plc, kHmi, syn()));
+  EXPECT_EQ(plant_.last(), Reason::binding_mismatch);
+}
+
+TEST_F(PipelineTest, SegmentsThatNoStackSends) {
+  const auto reason = [&](TcpSpec spec) { return hmi(support::tcp_frame(kHmi, kPlc, spec)); };
+  TcpSpec spec = syn();
+  spec.flags = kTcpSyn | kTcpFin;
+  EXPECT_EQ(reason(spec), Reason::tcp_bad_flags);
+  spec.flags = 0;
+  EXPECT_EQ(reason(spec), Reason::tcp_bad_flags);
+  spec.flags = kTcpAck | wire::kTcpUrg;
+  EXPECT_EQ(reason(spec), Reason::tcp_urgent);
+  spec = syn();
+  spec.payload = kRead;
+  EXPECT_EQ(reason(spec), Reason::tcp_data_on_syn);
+  spec = syn();
+  spec.flags = kTcpAck;
+  spec.source_port = 40001;
+  EXPECT_EQ(reason(spec), Reason::tcp_not_a_session_start);
+  spec = syn();
+  spec.source_port = 40002;
+  spec.options = {3, 9, 1, 1};  // an option that runs over its end
+  EXPECT_EQ(reason(spec), Reason::malformed_transport);
+}
+
+TEST_F(PipelineTest, NumbersOutsideTheSession) {
+  TcpSession session(plant_, 40000);
+  plant_.clear();
+  session.client_at(session.client_next + 70000, kRead);
+  EXPECT_EQ(plant_.last(), Reason::tcp_out_of_window);
+  session.client_at(session.client_next - 200000, kRead);
+  EXPECT_EQ(plant_.last(), Reason::tcp_out_of_window);
+  session.client_acked = session.server_next + 1;
+  session.client_at(session.client_next, kRead);
+  EXPECT_EQ(plant_.last(), Reason::tcp_bad_acknowledgement);
+  session.client_acked = session.server_next;
+  session.client_at(session.client_next + 1, {}, kTcpRst);
+  EXPECT_EQ(plant_.last(), Reason::tcp_reset_out_of_sequence);
+  session.client_at(session.client_next, {}, kTcpSyn);
+  EXPECT_EQ(plant_.last(), Reason::tcp_unexpected_syn);
+  EXPECT_EQ(left(), 0U);
+}
+
+TEST_F(PipelineTest, AResetBehindHeldBytesGoesOutAtTheReceiversNumber) {
+  TcpSession session(plant_, 40000);
+  session.from_client(Bytes(kRead.begin(), kRead.begin() + 5));
+  plant_.clear();
+  session.client_at(session.client_next, {}, kTcpRst);
+  ASSERT_EQ(left(), 1U);
+  const auto reset = support::parse_sent(plant_.sent[0].frame);
+  ASSERT_TRUE(reset);
+  EXPECT_EQ(reset->header.sequence, session.client_next - 5);
+}
+
+TEST_F(PipelineTest, KeepAlivesAndRetransmissionsPass) {
+  TcpSession session(plant_, 40000);
+  session.from_client(kRead);
+  plant_.clear();
+  session.client_at(session.client_next - kReadBytes, kRead);  // lost on the way to the PLC
+  ASSERT_EQ(left(), 1U);
+  EXPECT_EQ(support::parse_sent(plant_.sent[0].frame)->payload, kRead);
+  session.server_acked = session.client_next;
+  session.server_at(session.server_next, {}, kTcpAck);
+  plant_.clear();
+  session.client_at(session.client_next - 1, {0}, kTcpAck);  // a keep-alive with its garbage byte
+  ASSERT_EQ(left(), 1U);
+  EXPECT_TRUE(support::parse_sent(plant_.sent[0].frame)->payload.empty());
+  plant_.clear();
+  session.client_at(session.client_next - kReadBytes, kReadOutside);  // acknowledged long ago
+  for (const auto& each : plant_.sent) {
+    EXPECT_TRUE(support::parse_sent(each.frame)->payload.empty());
+  }
+}
+
+TEST_F(PipelineTest, ALyingRetransmissionIsToldAndDropped) {
+  TcpSession session(plant_, 40000);
+  session.from_client(kRead);
+  plant_.clear();
+  session.client_at(session.client_next - kReadBytes, kReadOutside);
+  EXPECT_EQ(plant_.last(), Reason::tcp_inconsistent_retransmission);
+  EXPECT_EQ(left(), 0U);
+}
+
+TEST_F(PipelineTest, ClosingInTheMiddleOfAMessageIsRefused) {
+  TcpSession session(plant_, 40000);
+  session.from_client(Bytes(kRead.begin(), kRead.begin() + 9));
+  plant_.clear();
+  session.client_at(session.client_next, {}, kTcpFin | kTcpAck);
+  EXPECT_EQ(plant_.last(), Reason::stream_ended_in_message);
+}
+
+TEST_F(PipelineTest, SessionsCloseAndTheirPortsAreUsedAgain) {
+  for (int round = 0; round < 3; ++round) {
+    TcpSession session(plant_, 40000, 5000U + 777U * static_cast<std::uint32_t>(round));
+    session.from_client(kRead, kTcpAck | kTcpPsh | kTcpFin);
+    EXPECT_EQ(plant_.verdicts.back().reason, Reason::granted);
+    session.client_next += 1;
+    session.server_acked = session.client_next;
+    plant_.clear();
+    session.from_server(kAnswer, kTcpAck | kTcpFin);  // an answer after the client's FIN
+    EXPECT_EQ(plant_.last(), Reason::answers_request);
+    session.server_next += 1;
+    session.client_acked = session.server_next;
+    session.client_at(session.client_next, {}, kTcpAck);
+    EXPECT_EQ(plant_.last(), Reason::session_control);
+  }
+  EXPECT_EQ(plant_.pipeline().flows().size(), 1U);
+}
+
+TEST_F(PipelineTest, DataBehindTheEndIsRefused) {
+  TcpSession session(plant_, 40000);
+  session.from_client({}, kTcpAck | kTcpFin);
+  session.client_next += 1;
+  session.client_at(session.client_next, kRead);
+  EXPECT_EQ(plant_.last(), Reason::tcp_after_end);
+}
+
+TEST_F(PipelineTest, ARequestAndItsAnswerMayShareABurst) {
+  TcpSession session(plant_, 40000);
+  TcpSpec request{40000, 502,  session.client_next, session.client_acked, kTcpAck, 65535, 0,
+                  {},    kRead};
+  TcpSpec answer{502, 40000,  session.server_next, session.client_next + 12, kTcpAck, 65535, 0,
+                 {},  kAnswer};
+  plant_.clear();
+  plant_.arrive_burst({{support::kSupervision, support::tcp_frame(kHmi, kPlc, request)},
+                       {support::kControl, support::tcp_frame(kPlc, kHmi, answer)}});
+  EXPECT_EQ(left(), 2U);
+}
+
+TEST_F(PipelineTest, APolicyChangeCutsSessionsAtTheirNextPacket) {
+  TcpSession session(plant_, 40000);
+  TcpSession ssh(plant_, 40001, 1, 2, 22);
+  policy::Rule only_ssh;
+  only_ssh.clients = {{kHmi.address, 128}};
+  only_ssh.servers = {{kPlc.address, 128}};
+  only_ssh.ports = {{22, 22}};
+  plant_.change_policy(support::with_rules(support::two_zones(policy::OnDeny::drop), {&only_ssh}));
+  plant_.clear();
+  session.from_client(kRead);
+  EXPECT_EQ(plant_.last(), Reason::no_rule);
+  EXPECT_EQ(left(), 2U);  // the resets that the conduit promised when the session was granted
+  plant_.clear();
+  ssh.from_client({1, 2, 3});
+  EXPECT_EQ(plant_.last(), Reason::service_granted);
+}
+
+TEST_F(PipelineTest, APolicyChangeJudgesLivingSessionsByTheNewRules) {
+  TcpSession session(plant_, 40000);
+  policy::Rule narrower = support::modbus_rule({kReadHolding}, {{0, 5}});
+  plant_.change_policy(support::with_rules(support::two_zones(policy::OnDeny::reset), {&narrower}));
+  plant_.clear();
+  session.from_client(kRead);
+  EXPECT_EQ(plant_.last(), Reason::values_not_granted);
+}
+
+TEST_F(PipelineTest, DatagramsAreRefusedOneByOne) {
+  const auto send = [&](const Bytes& payload) {
+    return hmi(support::udp_frame(kHmi, kPlc, 5000, 502, payload));
+  };
+  EXPECT_EQ(send(kRead), Reason::session_control);
+  EXPECT_EQ(left(), 1U);
+  EXPECT_EQ(send(kReadOutside), Reason::values_not_granted);
+  EXPECT_EQ(left(), 0U);
+  Bytes longer = kRead;
+  longer.push_back(0);
+  EXPECT_EQ(send(longer), Reason::protocol_fault);
+  EXPECT_EQ(send(support::modbus_adu({3, 0, 0, 0, 10}, 2)), Reason::session_control);
+  plant_.clear();
+  plant_.arrive(kPlc, support::udp_frame(kPlc, kHmi, 502, 5000, kAnswer));
+  EXPECT_EQ(left(), 1U);
+}
+
+Bytes icmp(std::uint8_t type, std::uint8_t code, std::uint16_t identifier, const Bytes& body = {}) {
+  Bytes message = {type,
+                   code,
+                   0,
+                   0,
+                   static_cast<std::uint8_t>(identifier >> 8),
+                   static_cast<std::uint8_t>(identifier),
+                   0,
+                   1};
+  message.insert(message.end(), body.begin(), body.end());
+  store_be16(message.data() + 2, wire::checksum_finish(wire::checksum_add(0, message)));
+  return message;
+}
+
+TEST_F(PipelineTest, EchoesAreAnsweredAndErrorsMustQuoteASession) {
+  EXPECT_EQ(hmi(support::ip_frame(kHmi, kPlc, 1, icmp(8, 0, 77))), Reason::service_granted);
+  plant_.clear();
+  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, icmp(0, 0, 77)));
+  EXPECT_EQ(plant_.last(), Reason::service_granted);
+  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, icmp(0, 0, 78)));
+  EXPECT_EQ(plant_.last(), Reason::icmp_unsolicited);
+  const Bytes asked = support::udp_frame(kHmi, kPlc, 5000, 502, kRead);
+  hmi(asked);
+  const Bytes quote(asked.begin() + 14, asked.begin() + 14 + 28);
+  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, icmp(3, 3, 0, quote)));
+  EXPECT_EQ(plant_.last(), Reason::icmp_for_session);
+  Bytes other = quote;
+  other[21] ^= 1;  // another port
+  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, icmp(3, 3, 0, other)));
+  EXPECT_EQ(plant_.last(), Reason::icmp_unsolicited);
+}
+
+TEST_F(PipelineTest, ArpPassesBetweenHostsThatMaySpeak) {
+  const wire::Mac everyone{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+  EXPECT_EQ(hmi(support::arp_frame(kHmi, everyone, 1, kPlc.address)), Reason::address_resolution);
+  EXPECT_EQ(plant_.sent[0].port, support::kControl);
+  EXPECT_EQ(hmi(support::arp_frame(kRogue, everyone, 1, kPlc.address)), Reason::no_rule);
+  const Host liar{kHmi.address, support::mac(0x99), support::kSupervision};
+  Bytes contradiction = support::arp_frame(liar, everyone, 1, kPlc.address);
+  contradiction[11] = 0x10;  // the frame comes from another station than the message says
+  EXPECT_EQ(hmi(contradiction), Reason::malformed_arp);
+  const Host false_plc{kPlc.address, support::mac(0x21), support::kControl};
+  plant_.clear();
+  plant_.arrive(false_plc, support::arp_frame(false_plc, kHmi.station, 2, kHmi.address));
+  EXPECT_EQ(plant_.last(), Reason::binding_mismatch);
+  plant_.arrive(kPlc, support::arp_frame(kPlc, kHmi.station, 2, kHmi.address));
+  EXPECT_EQ(plant_.last(), Reason::address_resolution);
+}
+
+TEST_F(PipelineTest, Ipv6SessionsAndNeighbours) {
+  const Host hmi6{support::ip6("2001:db8:20::10"), kHmi.station, support::kSupervision};
+  const Host plc6{support::ip6("2001:db8:10::20"), kPlc.station, support::kControl};
+  EXPECT_EQ(hmi(support::tcp_frame(hmi6, plc6, syn())), Reason::session_control);
+  Bytes solicitation = {135, 0, 0, 0, 0, 0, 0, 0};
+  for (const std::uint8_t byte : plc6.address.bytes) solicitation.push_back(byte);
+  solicitation.insert(solicitation.end(), {1, 1, 2, 0, 0, 0, 0, 0x10});
+  const Host solicited{support::ip6("ff02::1:ff00:20"), wire::Mac{{0x33, 0x33, 0xff, 0, 0, 0x20}},
+                       0};
+  const std::uint32_t pseudo = wire::pseudo_header_sum(
+      hmi6.address, solicited.address, 58, static_cast<std::uint32_t>(solicitation.size()));
+  store_be16(solicitation.data() + 2,
+             wire::checksum_finish(wire::checksum_add(pseudo, solicitation)));
+  EXPECT_EQ(hmi(support::ip_frame(hmi6, solicited, 58, solicitation)), Reason::address_resolution);
+  Bytes extension = support::tcp_frame(hmi6, plc6, syn());
+  extension[20] = 0;  // hop-by-hop options
+  EXPECT_EQ(hmi(extension), Reason::ip_options);
+  extension[20] = 44;
+  EXPECT_EQ(hmi(extension), Reason::fragment);
+}
+
+TEST_F(PipelineTest, TaggedZones) {
+  policy::Tables tables = plant_policy();
+  for (policy::Zone& zone : tables.zones) zone.vlan = {100, 10};
+  Plant tagged(std::move(tables));
+  const Bytes frame = support::tcp_frame(kHmi, kPlc, syn());
+  const Bytes inner = support::with_vlan(frame, 10);
+  const Bytes both = support::with_vlan(inner, 100, 0x88a8);
+  tagged.arrive(kHmi, inner);
+  EXPECT_EQ(tagged.last(), Reason::unknown_zone);
+  tagged.arrive(kHmi, both);
+  EXPECT_EQ(tagged.last(), Reason::session_control);
+  ASSERT_EQ(tagged.sent.size(), 1U);
+  EXPECT_EQ(tagged.sent[0].frame, both);
+  tagged.arrive(kHmi, support::with_vlan(both, 5));
+  EXPECT_EQ(tagged.last(), Reason::malformed_ethernet);
+}
+
+TEST_F(PipelineTest, PaddingDoesNotTravelOn) {
+  Bytes frame = support::tcp_frame(kHmi, kPlc, syn());
+  const std::size_t whole = frame.size();
+  frame.insert(frame.end(), {'s', 'e', 'c', 'r', 'e', 't'});
+  EXPECT_EQ(hmi(frame), Reason::session_control);
+  EXPECT_EQ(plant_.sent[0].frame.size(), whole);
+}
+
+TEST(EmptyPolicy, NothingPasses) {
+  policy::Tables tables = support::two_zones(policy::OnDeny::drop);
+  Plant plant(std::move(tables));
+  plant.arrive(kHmi, support::tcp_frame(kHmi, kPlc, syn()));
+  plant.arrive(kHmi, support::arp_frame(kHmi, kPlc.station, 1, kPlc.address));
+  EXPECT_TRUE(plant.sent.empty());
+}
+
+TEST(FullTable, NewSessionsAreRefusedAndOldOnesLive) {
+  pipeline::PipelineOptions options;
+  options.flows_max = 4;
+  Plant plant(plant_policy(), options);
+  TcpSession first(plant, 40000);
+  for (std::uint16_t port = 40001; port < 40004; ++port) TcpSession(plant, port);
+  plant.clear();
+  TcpSpec spec = syn();
+  spec.source_port = 40004;
+  plant.arrive(kHmi, support::tcp_frame(kHmi, kPlc, spec));
+  EXPECT_EQ(plant.last(), Reason::flow_table_full);
+  first.from_client(kRead);
+  EXPECT_EQ(plant.last(), Reason::granted);
+}
+
+}  // namespace
+}  // namespace bulkhead

@@ -1,0 +1,202 @@
+// Runs the pipeline with a clock that tests turn.
+#include "tests/support/plant.h"
+
+#include <rte_eal.h>
+#include <rte_mempool.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "dataplane/ports/eal.h"
+
+namespace bulkhead::support {
+
+void start_eal_for_tests() {
+  static const bool kStarted = [] {
+    ports::EalOptions options;
+    options.huge_pages = ports::HugePages::no;
+    options.memory_mib = 256;
+    options.workers = 0;
+    if (const auto problem = ports::start_eal(options)) {
+      std::fprintf(stderr, "%s\n", problem->c_str());
+      std::abort();
+    }
+    return true;
+  }();
+  (void)kStarted;
+}
+
+const Host kHmi{ip4(10, 20, 0, 10), mac(0x10), kSupervision};
+const Host kRogue{ip4(10, 20, 0, 66), mac(0x66), kSupervision};
+const Host kPlc{ip4(10, 10, 0, 20), mac(0x20), kControl};
+
+namespace {
+
+constexpr unsigned kBuffers = 4096;
+
+int next_number() {
+  static int number = 0;
+  return number++;
+}
+
+std::unique_ptr<pipeline::Image> make_image(policy::Tables tables, std::uint32_t generation) {
+  if (const auto problem = policy::validate(tables)) {
+    std::fprintf(stderr, "test policy: %s\n", problem->c_str());
+    std::abort();
+  }
+  auto image = std::make_unique<pipeline::Image>();
+  image->tables = std::move(tables);
+  policy::finish(image->tables);
+  image->generation = generation;
+  return image;
+}
+
+}  // namespace
+
+Plant::Plant(policy::Tables tables, pipeline::PipelineOptions options) {
+  start_eal_for_tests();
+  options.flows_max = std::min(options.flows_max, 1024U);
+  options.segments_max = std::min(options.segments_max, 2048U);
+  const std::string name = "plant" + std::to_string(next_number());
+  buffers_ = rte_pktmbuf_pool_create(name.c_str(), kBuffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+                                     SOCKET_ID_ANY);
+  auto made = pipeline::Pipeline::make(name, options, macs_);
+  if (buffers_ == nullptr || !made) std::abort();
+  pipeline_ = std::move(made).value();
+  image_ = make_image(std::move(tables), 1);
+}
+
+Plant::~Plant() {
+  pipeline_.reset();
+  rte_mempool_free(buffers_);
+}
+
+std::uint32_t Plant::buffers_in_use() const { return rte_mempool_in_use_count(buffers_); }
+
+rte_mbuf* Plant::make_mbuf(std::uint16_t port, const Bytes& frame) {
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(buffers_);
+  if (mbuf == nullptr) std::abort();
+  char* room = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
+  if (room == nullptr) std::abort();
+  std::copy(frame.begin(), frame.end(), room);
+  mbuf->port = port;
+  return mbuf;
+}
+
+void Plant::arrive(std::uint16_t port, const Bytes& frame) { arrive_burst({Sent{port, frame}}); }
+
+void Plant::arrive_burst(const std::vector<Sent>& frames) {
+  std::vector<rte_mbuf*> mbufs;
+  for (const Sent& each : frames) mbufs.push_back(make_mbuf(each.port, each.frame));
+  pipeline_->process(*image_, mbufs, now_ns_, *this, *this);
+}
+
+void Plant::change_policy(policy::Tables tables) {
+  image_ = make_image(std::move(tables), image_->generation + 1);
+}
+
+void Plant::pass_time(TimeNs by_ns) {
+  now_ns_ += by_ns;
+  for (int i = 0; i < 64; ++i) pipeline_->expire(now_ns_);
+}
+
+void Plant::transmit(rte_mbuf* mbuf, std::uint16_t port) {
+  const std::uint8_t* bytes = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
+  sent.push_back({port, Bytes(bytes, bytes + mbuf->data_len)});
+  rte_pktmbuf_free(mbuf);
+}
+
+void Plant::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) {
+  pipeline::describe_verdict(verdict, packet, verdicts.emplace_back());
+}
+
+policy::Tables two_zones(policy::OnDeny on_deny) {
+  policy::Tables tables;
+  tables.site = "test";
+  tables.zones.push_back(
+      {"supervision", kSupervision, {}, {{ip4(10, 20, 0, 0), 120}, {ip6("2001:db8:20::"), 64}}});
+  tables.zones.push_back(
+      {"control", kControl, {}, {{ip4(10, 10, 0, 0), 120}, {ip6("2001:db8:10::"), 64}}});
+  tables.bindings.push_back({kPlc.address, kPlc.station});
+  policy::Conduit& conduit = tables.conduits.emplace_back();
+  conduit.name = "scada";
+  conduit.to = 1;
+  conduit.on_deny = on_deny;
+  return tables;
+}
+
+policy::Rule modbus_rule(std::vector<std::uint16_t> functions, std::vector<Range> addresses) {
+  constexpr std::uint8_t kAddressField = 1;
+  policy::Rule rule;
+  rule.clients = {{kHmi.address, 128}, {ip6("2001:db8:20::10"), 128}};
+  rule.servers = {{kPlc.address, 128}, {ip6("2001:db8:10::20"), 128}};
+  rule.ports = {{502, 502}};
+  rule.protocol = *protocols::find_protocol("modbus");
+  for (const std::uint16_t function : functions) rule.functions.set(function);
+  if (!addresses.empty()) rule.constraints.push_back({kAddressField, std::move(addresses)});
+  return rule;
+}
+
+policy::Tables with_rules(policy::Tables tables, std::vector<policy::Rule*> rules) {
+  for (policy::Rule* rule : rules) tables.conduits[0].rules.push_back(std::move(*rule));
+  return tables;
+}
+
+TcpSession::TcpSession(Plant& plant, std::uint16_t port, std::uint32_t client_isn,
+                       std::uint32_t server_isn, std::uint16_t to_port)
+    : client_next(client_isn + 1),
+      server_next(server_isn + 1),
+      client_acked(server_isn + 1),
+      server_acked(client_isn + 1),
+      client_port(port),
+      server_port(to_port),
+      plant_(plant) {
+  TcpSpec spec;
+  spec.source_port = port;
+  spec.destination_port = to_port;
+  spec.sequence = client_isn;
+  spec.flags = wire::kTcpSyn;
+  plant.arrive(kHmi, tcp_frame(kHmi, kPlc, spec));
+  TcpSpec answer;
+  answer.source_port = to_port;
+  answer.destination_port = port;
+  answer.sequence = server_isn;
+  answer.acknowledgement = client_isn + 1;
+  answer.flags = wire::kTcpSyn | wire::kTcpAck;
+  plant.arrive(kPlc, tcp_frame(kPlc, kHmi, answer));
+  client_at(client_next, {}, wire::kTcpAck);
+}
+
+void TcpSession::client_at(std::uint32_t sequence, const Bytes& payload, std::uint8_t flags) {
+  TcpSpec spec;
+  spec.source_port = client_port;
+  spec.destination_port = server_port;
+  spec.sequence = sequence;
+  spec.acknowledgement = client_acked;
+  spec.flags = flags;
+  spec.payload = payload;
+  plant_.arrive(kHmi, tcp_frame(kHmi, kPlc, spec));
+}
+
+void TcpSession::server_at(std::uint32_t sequence, const Bytes& payload, std::uint8_t flags) {
+  TcpSpec spec;
+  spec.source_port = server_port;
+  spec.destination_port = client_port;
+  spec.sequence = sequence;
+  spec.acknowledgement = server_acked;
+  spec.flags = flags;
+  spec.payload = payload;
+  plant_.arrive(kPlc, tcp_frame(kPlc, kHmi, spec));
+}
+
+void TcpSession::from_client(const Bytes& payload, std::uint8_t flags) {
+  client_at(client_next, payload, flags);
+  client_next += static_cast<std::uint32_t>(payload.size());
+}
+
+void TcpSession::from_server(const Bytes& payload, std::uint8_t flags) {
+  server_at(server_next, payload, flags);
+  server_next += static_cast<std::uint32_t>(payload.size());
+}
+
+}  // namespace bulkhead::support

@@ -1,0 +1,139 @@
+// A pipeline with two zones around it, without ports: tests write what hosts would send and read
+// what would have left. EAL runs without huge pages.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/pipeline/event.h"
+#include "dataplane/pipeline/pipeline.h"
+
+namespace bulkhead::support {
+
+using Bytes = std::vector<std::uint8_t>;
+
+// Starts EAL once for the process.
+void start_eal_for_tests();
+
+constexpr std::uint16_t kSupervision = 0;  // zone ports
+constexpr std::uint16_t kControl = 1;
+
+wire::IpAddress ip4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d);
+wire::IpAddress ip6(const std::string& text);
+wire::Mac mac(std::uint8_t last);
+
+struct Host {
+  wire::IpAddress address;
+  wire::Mac station;
+  std::uint16_t port = 0;  // zone port it stands behind
+};
+
+// Frames, with right lengths and checksums unless told otherwise.
+struct TcpSpec {
+  std::uint16_t source_port = 40000;
+  std::uint16_t destination_port = 502;
+  std::uint32_t sequence = 0;
+  std::uint32_t acknowledgement = 0;
+  std::uint8_t flags = wire::kTcpAck;
+  std::uint16_t window = 65535;
+  std::uint16_t urgent = 0;
+  Bytes options;  // a multiple of four bytes
+  Bytes payload;
+};
+Bytes tcp_frame(const Host& from, const Host& to, const TcpSpec& spec);
+Bytes udp_frame(const Host& from, const Host& to, std::uint16_t source_port,
+                std::uint16_t destination_port, const Bytes& payload);
+Bytes ip_frame(const Host& from, const Host& to, std::uint8_t protocol, const Bytes& payload);
+Bytes arp_frame(const Host& from, const wire::Mac& to, std::uint16_t operation,
+                const wire::IpAddress& target);
+Bytes with_vlan(const Bytes& frame, std::uint16_t vid, std::uint16_t tpid = 0x8100);
+
+Bytes modbus_adu(Bytes pdu, std::uint16_t transaction = 1, std::uint8_t unit = 1);
+
+// What a TCP frame that left says.
+struct SentTcp {
+  wire::TcpHeader header;
+  Bytes payload;
+};
+std::optional<SentTcp> parse_sent(const Bytes& frame);
+
+struct Sent {
+  std::uint16_t port = 0;
+  Bytes frame;
+};
+
+class Plant : public pipeline::Output, public pipeline::Observer {
+ public:
+  explicit Plant(policy::Tables tables, pipeline::PipelineOptions options = {});
+  ~Plant();
+
+  // The frame arrives on a zone port; what leaves and what is told is added to the lists below.
+  void arrive(std::uint16_t port, const Bytes& frame);
+  void arrive(const Host& from, const Bytes& frame) { arrive(from.port, frame); }
+  // Several at once, as one burst.
+  void arrive_burst(const std::vector<Sent>& frames);
+  void change_policy(policy::Tables tables);
+  void pass_time(TimeNs by_ns);
+  void clear() {
+    sent.clear();
+    verdicts.clear();
+  }
+  // Why the last packet or message was let through or refused.
+  Reason last() const { return verdicts.empty() ? Reason::no_policy : verdicts.back().reason; }
+  std::uint32_t buffers_in_use() const;
+
+  std::vector<Sent> sent;
+  std::vector<pipeline::Event> verdicts;
+  pipeline::Pipeline& pipeline() { return *pipeline_; }
+
+  void transmit(rte_mbuf* mbuf, std::uint16_t port) override;
+  void on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) override;
+
+ private:
+  rte_mbuf* make_mbuf(std::uint16_t port, const Bytes& frame);
+
+  flow::MacTable macs_;
+  rte_mempool* buffers_;
+  std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::unique_ptr<pipeline::Image> image_;
+  TimeNs now_ns_ = 1000 * kSecondNs;
+};
+
+// The zones and hosts that most tests use, and a conduit between them.
+extern const Host kHmi;    // 10.20.0.10 in supervision
+extern const Host kRogue;  // 10.20.0.66, named by no rule
+extern const Host kPlc;    // 10.10.0.20 in control, its MAC address bound
+policy::Tables two_zones(policy::OnDeny on_deny);
+policy::Rule modbus_rule(std::vector<std::uint16_t> functions, std::vector<Range> addresses = {});
+policy::Tables with_rules(policy::Tables tables, std::vector<policy::Rule*> rules);
+
+// A TCP session of the HMI with the PLC, opened by a handshake, that keeps its numbers.
+class TcpSession {
+ public:
+  TcpSession(Plant& plant, std::uint16_t client_port, std::uint32_t client_isn = 1000,
+             std::uint32_t server_isn = 900000, std::uint16_t server_port = 502);
+  // Sends bytes as one segment and counts them.
+  void from_client(const Bytes& payload, std::uint8_t flags = wire::kTcpAck | wire::kTcpPsh);
+  void from_server(const Bytes& payload, std::uint8_t flags = wire::kTcpAck | wire::kTcpPsh);
+  // A segment at any number, not counted.
+  void client_at(std::uint32_t sequence, const Bytes& payload,
+                 std::uint8_t flags = wire::kTcpAck | wire::kTcpPsh);
+  void server_at(std::uint32_t sequence, const Bytes& payload,
+                 std::uint8_t flags = wire::kTcpAck | wire::kTcpPsh);
+
+  std::uint32_t client_next;  // next number each end sends
+  std::uint32_t server_next;
+  std::uint32_t client_acked;  // what each end acknowledges
+  std::uint32_t server_acked;
+  std::uint16_t client_port;
+  std::uint16_t server_port;
+
+ private:
+  Plant& plant_;
+};
+
+}  // namespace bulkhead::support
