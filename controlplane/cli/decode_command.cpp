@@ -60,7 +60,7 @@ class Decoder {
     for (auto& [key, conversation] : conversations_) {
       for (const bool from_client : {true, false}) {
         conversation.streams[from_client ? 0 : 1].finish();
-        decode_stream(conversation, last_frame_, from_client);
+        decode_stream(conversation, from_client);
       }
     }
     if (format_ == Format::table) table_.print("no message of a known protocol");
@@ -89,16 +89,15 @@ class Decoder {
   }
 
   void take_segment(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
-    last_frame_ = packet.frame;
     Reassembly& own = conversation.streams[from_client ? 0 : 1];
     Reassembly& other = conversation.streams[from_client ? 1 : 0];
     if ((packet.tcp.flags & wire::kTcpSyn) != 0) own.begin(packet.tcp.sequence);
     if ((packet.tcp.flags & wire::kTcpAck) != 0) {
       other.acknowledged(packet.tcp.acknowledgement);
-      decode_stream(conversation, packet.frame, !from_client);
+      decode_stream(conversation, !from_client);
     }
-    own.add(packet.tcp.sequence, packet.payload);
-    decode_stream(conversation, packet.frame, from_client);
+    own.add(packet.tcp.sequence, packet.payload, packet.frame);
+    decode_stream(conversation, from_client);
   }
 
   void take_datagram(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
@@ -116,20 +115,20 @@ class Decoder {
   }
 
   // After bytes that are not a message the next segment is taken to begin one.
-  void decode_stream(Conversation& conversation, std::uint32_t frame_number, bool from_client) {
+  void decode_stream(Conversation& conversation, bool from_client) {
     Reassembly& stream = conversation.streams[from_client ? 0 : 1];
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction = from_client ? Direction::request : Direction::response;
-    stream.take_gap();
     while (!stream.bytes().empty()) {
       const protocols::Frame frame = protocol.frame(stream.bytes(), direction);
       if (frame.fault != Fault::none) {
-        tell_fault(conversation, frame_number, direction, frame.fault);
+        tell_fault(conversation, stream.completed_in(1), direction, frame.fault);
         stream.discard();
         return;
       }
       if (frame.length == 0 || frame.length > stream.bytes().size()) return;
-      decode(conversation, frame_number, from_client, stream.bytes().first(frame.length));
+      decode(conversation, stream.completed_in(frame.length), from_client,
+             stream.bytes().first(frame.length));
       stream.consume(frame.length);
     }
   }
@@ -188,7 +187,6 @@ class Decoder {
   std::map<std::uint16_t, std::uint8_t> ports_;
   std::map<Key, Conversation> conversations_;
   protocols::OperationList operations_;
-  std::uint32_t last_frame_ = 0;
   Table table_{{"FRAME", "STREAM", "DIRECTION", "FUNCTION", "FIELDS"}};
 };
 

@@ -17,7 +17,7 @@ void Reassembly::begin(std::uint32_t sequence) {
   next_ = sequence + 1;
 }
 
-void Reassembly::add(std::uint32_t sequence, ByteView payload) {
+void Reassembly::add(std::uint32_t sequence, ByteView payload, std::uint32_t frame) {
   if (payload.empty()) return;
   if (!begun_) {
     begun_ = true;
@@ -25,28 +25,29 @@ void Reassembly::add(std::uint32_t sequence, ByteView payload) {
   }
   if (sequence_distance(sequence, next_) > 0) {
     if (pending_.size() >= kPendingMax) skip_to_pending();
-    pending_.push_back({sequence, {payload.begin(), payload.end()}});
+    pending_.push_back({sequence, frame, {payload.begin(), payload.end()}});
     return;
   }
-  deliver(sequence, payload);
-  deliver_pending();
+  deliver(sequence, payload, frame);
+  deliver_pending(frame);
 }
 
-void Reassembly::deliver(std::uint32_t sequence, ByteView payload) {
+void Reassembly::deliver(std::uint32_t sequence, ByteView payload, std::uint32_t frame) {
   const std::int32_t known = sequence_distance(next_, sequence);
   if (known < 0 || known >= static_cast<std::int32_t>(payload.size())) return;
   const ByteView fresh = payload.subspan(static_cast<std::size_t>(known));
   bytes_.insert(bytes_.end(), fresh.begin(), fresh.end());
+  runs_.push_back({fresh.size(), frame});
   next_ += static_cast<std::uint32_t>(fresh.size());
 }
 
-void Reassembly::deliver_pending() {
+void Reassembly::deliver_pending(std::uint32_t frame) {
   bool moved = true;
   while (moved && !pending_.empty()) {
     moved = false;
     for (std::size_t i = 0; i < pending_.size(); ++i) {
       if (sequence_distance(pending_[i].sequence, next_) > 0) continue;
-      deliver(pending_[i].sequence, pending_[i].bytes);
+      deliver(pending_[i].sequence, pending_[i].bytes, frame != 0 ? frame : pending_[i].frame);
       pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
       moved = true;
       break;
@@ -60,9 +61,8 @@ void Reassembly::skip_to_pending() {
       pending_.begin(), pending_.end(),
       [](const Piece& a, const Piece& b) { return sequence_distance(a.sequence, b.sequence) < 0; });
   next_ = first->sequence;
-  bytes_.clear();
-  gap_ = true;
-  deliver_pending();
+  discard();
+  deliver_pending(0);
 }
 
 void Reassembly::acknowledged(std::uint32_t acknowledgement) {
@@ -77,14 +77,24 @@ void Reassembly::finish() {
   while (!pending_.empty()) skip_to_pending();
 }
 
-void Reassembly::consume(std::size_t count) {
-  bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(count));
+std::uint32_t Reassembly::completed_in(std::size_t count) const {
+  std::uint32_t latest = 0;
+  std::size_t seen = 0;
+  for (auto run = runs_.begin(); run != runs_.end() && seen < count; ++run) {
+    latest = std::max(latest, run->frame);
+    seen += run->length;
+  }
+  return latest;
 }
 
-bool Reassembly::take_gap() {
-  const bool gap = gap_;
-  gap_ = false;
-  return gap;
+void Reassembly::consume(std::size_t count) {
+  bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(count));
+  while (count > 0 && !runs_.empty()) {
+    const std::size_t part = std::min(count, runs_.front().length);
+    runs_.front().length -= part;
+    count -= part;
+    if (runs_.front().length == 0) runs_.pop_front();
+  }
 }
 
 }  // namespace bulkhead::controlplane
