@@ -22,7 +22,8 @@ bool parse_ethernet(ByteView frame, EthernetHeader& header) {
   }
   header.ethertype = ethertype;
   header.payload_offset = static_cast<std::uint16_t>(12 + reader.offset());
-  return reader.ok() && !header.source.is_group() && !header.source.is_zero();
+  return reader.ok() && !header.source.is_group() && !header.source.is_zero() &&
+         !header.destination.is_zero();
 }
 
 }  // namespace bulkhead::wire

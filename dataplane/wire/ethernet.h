@@ -34,7 +34,8 @@ struct EthernetHeader {
   std::uint16_t payload_offset = 0;
 };
 
-// False if the frame is truncated, carries more than two tags, or has a group source address.
+// False if the frame is truncated, carries more than two tags, comes from a group, or has a zero
+// address.
 bool parse_ethernet(ByteView frame, EthernetHeader& header);
 
 }  // namespace bulkhead::wire

@@ -41,6 +41,7 @@ class Lab:
         self.bin = Path(build or ROOT / "build") / "bin"
         self.folder = Path(folder or f"/run/bulkhead-lab-{prefix}")
         self.pki = self.folder / "pki"
+        self.children = {}  # of this process, by role; they outlive it
 
     # Names of the namespaces.
     def ns(self, name):
@@ -83,11 +84,14 @@ class Lab:
         with open(self.folder / f"{role}.log", "ab") as log:
             process = subprocess.Popen(self.in_ns(name, *words), stdout=log, stderr=log,
                                        stdin=subprocess.DEVNULL, start_new_session=True)
+        self.children[role] = process
         # The start time tells this process from a later one with the same number.
         (self.folder / f"{role}.pid").write_text(f"{process.pid} {start_time(process.pid)}")
         return process
 
     def pid(self, role):
+        if role in self.children:
+            self.children[role].poll()  # so that one that ended is no zombie
         file = self.folder / f"{role}.pid"
         if not file.exists():
             return None
@@ -100,6 +104,8 @@ class Lab:
             return
         os.kill(pid, how)
         wait_until(lambda: self.pid(role) is None, f"{role} to end", 10)
+        if role in self.children:
+            self.children.pop(role).wait()
         (self.folder / f"{role}.pid").unlink(missing_ok=True)
 
     def log(self, role):
@@ -110,11 +116,11 @@ class Lab:
         self.spawn("ctl", [self.bin / "lab-plc", PLC], "plc")
         wait_until(lambda: "listening" in self.log("plc"), "the PLC to listen", 5)
 
-    def start_dataplane(self, *extra):
+    def start_dataplane(self, *extra, ports=("net_af_packet0,iface=zone0",
+                                             "net_af_packet1,iface=zone1")):
         socket = self.folder / "dataplane.sock"
-        self.spawn("fw", [self.bin / "bulkhead-dataplane", "--socket", socket,
-                          "--port", "net_af_packet0,iface=zone0",
-                          "--port", "net_af_packet1,iface=zone1",
+        devices = [word for port in ports for word in ("--port", port)]
+        self.spawn("fw", [self.bin / "bulkhead-dataplane", "--socket", socket, *devices,
                           "--memory-mib", "256", "--buffers", "16384", "--flows", "4096", *extra],
                    "dataplane")
         listening = self.in_ns("fw", "grep", "-q", socket, "/proc/net/unix")

@@ -152,6 +152,9 @@ TEST_F(PipelineTest, FramesThatAreRefusedBeforeTheirContentIsRead) {
              wire::checksum_finish(wire::checksum_add(0, ByteView{fragment.data() + 14, 20})));
   EXPECT_EQ(hmi(bad_ip), Reason::bad_ip_checksum);
   EXPECT_EQ(hmi(bad_tcp), Reason::bad_transport_checksum);
+  Bytes nowhere = good;
+  std::fill(nowhere.begin(), nowhere.begin() + 6, std::uint8_t{0});
+  EXPECT_EQ(hmi(nowhere), Reason::malformed_ethernet);  // a reset back would come from nowhere
   EXPECT_EQ(hmi(group), Reason::malformed_ethernet);
   EXPECT_EQ(hmi(truncated), Reason::malformed_ip);
   EXPECT_EQ(hmi(lldp), Reason::ethertype_not_granted);

@@ -1,0 +1,179 @@
+// Headers cut at every length, and each field at its edges.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "dataplane/base/range.h"
+#include "dataplane/wire/arp.h"
+#include "dataplane/wire/checksum.h"
+#include "dataplane/wire/ethernet.h"
+#include "dataplane/wire/ip.h"
+#include "dataplane/wire/text.h"
+#include "dataplane/wire/transport.h"
+
+namespace bulkhead::wire {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+// RFC 1071, 3: the example's sum is 0xddf2.
+TEST(Checksum, TheExampleOfTheRfc) {
+  const Bytes bytes = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
+  EXPECT_EQ(checksum_add(0, bytes), 0xddf2U);
+  EXPECT_EQ(checksum_finish(0xddf2), 0x220d);
+  const Bytes odd = {0x00, 0x01, 0xf2};
+  EXPECT_EQ(checksum_add(0, odd), 0xf201U);
+}
+
+const Bytes kTagged = {2, 0,    0,    0,    0,   1,    2, 0, 0,  0, 0,
+                       2, 0x88, 0xa8, 0x20, 100, 0x81, 0, 0, 10, 8, 0};
+
+TEST(Ethernet, TagsAreReadOutermostFirst) {
+  EthernetHeader header;
+  ASSERT_TRUE(parse_ethernet(kTagged, header));
+  EXPECT_EQ(header.vlan, (VlanIds{100, 10}));
+  EXPECT_EQ(header.ethertype, kEtherTypeIpv4);
+  EXPECT_EQ(header.payload_offset, 22);
+  for (std::size_t cut = 0; cut < kTagged.size(); ++cut) {
+    EXPECT_FALSE(parse_ethernet(ByteView{kTagged}.first(cut), header)) << cut;
+  }
+}
+
+TEST(Ethernet, APriorityTagIsNoVlan) {
+  Bytes frame = kTagged;
+  frame[14] = 0xe0;
+  frame[15] = 0;
+  EthernetHeader header;
+  ASSERT_TRUE(parse_ethernet(frame, header));
+  EXPECT_EQ(header.vlan, (VlanIds{10, 0}));
+}
+
+const Bytes kIpv4 = {0x45, 0, 0, 24, 0,  0, 0x40, 0, 64, 17, 0, 0,
+                     10,   0, 0, 1,  10, 0, 0,    2, 1,  2,  3, 4};
+
+IpStatus ipv4(Bytes packet) {
+  IpHeader header;
+  return parse_ipv4(packet, false, header);
+}
+
+TEST(Ipv4, LengthsAndOptions) {
+  EXPECT_EQ(ipv4(kIpv4), IpStatus::ok);
+  for (std::size_t cut = 0; cut < kIpv4.size(); ++cut) {
+    EXPECT_EQ(ipv4(Bytes(kIpv4.begin(), kIpv4.begin() + static_cast<std::ptrdiff_t>(cut))),
+              IpStatus::malformed);
+  }
+  const auto changed = [](std::size_t at, std::uint8_t value) {
+    Bytes packet = kIpv4;
+    packet[at] = value;
+    return ipv4(packet);
+  };
+  EXPECT_EQ(changed(0, 0x44), IpStatus::malformed);
+  EXPECT_EQ(changed(0, 0x46), IpStatus::options);
+  EXPECT_EQ(changed(0, 0x47), IpStatus::malformed);
+  EXPECT_EQ(changed(3, 19), IpStatus::malformed);
+  EXPECT_EQ(changed(3, 25), IpStatus::malformed);
+  EXPECT_EQ(changed(6, 0x20), IpStatus::fragment);
+  EXPECT_EQ(changed(7, 1), IpStatus::fragment);
+  EXPECT_EQ(changed(12, 224), IpStatus::malformed);
+  IpHeader header;
+  EXPECT_EQ(parse_ipv4(kIpv4, true, header), IpStatus::bad_checksum);
+}
+
+TEST(Ipv6, ExtensionsAndMappedAddressesAreRefused) {
+  Bytes packet(44);
+  packet[0] = 0x60;
+  packet[5] = 4;
+  packet[6] = 6;
+  packet[8] = 0x20;
+  packet[24] = 0x20;
+  IpHeader header;
+  EXPECT_EQ(parse_ipv6(packet, header), IpStatus::ok);
+  EXPECT_EQ(header.payload_length, 4);
+  packet[5] = 5;
+  EXPECT_EQ(parse_ipv6(packet, header), IpStatus::malformed);
+  packet[5] = 4;
+  packet[6] = 44;
+  EXPECT_EQ(parse_ipv6(packet, header), IpStatus::fragment);
+  packet[6] = 0;
+  EXPECT_EQ(parse_ipv6(packet, header), IpStatus::options);
+  packet[6] = 6;
+  packet[8] = 0;
+  packet[18] = packet[19] = 0xff;
+  EXPECT_EQ(parse_ipv6(packet, header), IpStatus::malformed);
+}
+
+TEST(Tcp, OffsetsAndOptions) {
+  Bytes segment(24);
+  segment[1] = 1;
+  segment[3] = 2;
+  segment[12] = 0x60;
+  segment[20] = 3;
+  segment[21] = 3;
+  segment[22] = 20;
+  TcpHeader header;
+  ASSERT_TRUE(parse_tcp(segment, header));
+  EXPECT_TRUE(header.has_window_scale);
+  EXPECT_EQ(header.window_scale, 14);  // RFC 7323, 2.3: more is read as the most
+  for (const std::uint8_t offset : {0x00, 0x40, 0x70, 0xf0}) {
+    segment[12] = offset;
+    EXPECT_FALSE(parse_tcp(segment, header)) << int{offset};
+  }
+  segment[12] = 0x60;
+  for (const std::uint8_t length : {0, 1, 5}) {
+    segment[21] = length;
+    EXPECT_FALSE(parse_tcp(segment, header)) << int{length};
+  }
+  segment[21] = 3;
+  segment[1] = 0;
+  EXPECT_FALSE(parse_tcp(segment, header)) << "port 0";
+}
+
+TEST(Tcp, FlagsThatNoStackSends) {
+  int possible = 0;
+  for (int flags = 0; flags < 64; ++flags) {
+    possible += tcp_flags_possible(static_cast<std::uint8_t>(flags)) ? 1 : 0;
+  }
+  EXPECT_EQ(possible, 6 * 4);  // six combinations, each with and without PSH and URG
+}
+
+TEST(Udp, TheLengthIsThatOfTheDatagram) {
+  Bytes datagram = {0, 1, 0, 2, 0, 10, 0, 0, 7, 7};
+  UdpHeader header;
+  EXPECT_TRUE(parse_udp(datagram, header));
+  EXPECT_EQ(header.payload_length, 2);
+  for (const std::uint8_t length : {7, 9, 11}) {
+    datagram[5] = length;
+    EXPECT_FALSE(parse_udp(datagram, header));
+  }
+}
+
+TEST(Prefix, CoversByBits) {
+  const std::uint8_t network[] = {10, 20, 32, 0};
+  const Prefix prefix{IpAddress::from_v4(network), 96 + 19};
+  const auto covered = [&](std::uint8_t third) {
+    const std::uint8_t address[] = {10, 20, third, 9};
+    return prefix.contains(IpAddress::from_v4(address));
+  };
+  EXPECT_FALSE(covered(31));
+  EXPECT_TRUE(covered(32));
+  EXPECT_TRUE(covered(63));
+  EXPECT_FALSE(covered(64));
+  EXPECT_EQ(to_text(prefix.address, 502), "10.20.32.0:502");
+}
+
+TEST(Float32Order, SortsAsTheNumbersDo) {
+  const float values[] = {-3e38F, -1.5F, -1e-40F, 0.0F, 1e-40F, 0.1F, 1.0F, 3e38F};
+  std::int64_t last = INT64_MIN;
+  for (const float value : values) {
+    const auto order = float32_order(std::bit_cast<std::uint32_t>(value));
+    ASSERT_TRUE(order);
+    EXPECT_GT(*order, last);
+    EXPECT_EQ(float32_from_order(*order), value);
+    last = *order;
+  }
+  EXPECT_EQ(float32_order(0x80000000U), float32_order(0));
+  EXPECT_FALSE(float32_order(0x7f800001U));
+}
+
+}  // namespace
+}  // namespace bulkhead::wire

@@ -1,0 +1,86 @@
+// The one fuzz driver of all protocol modules. The first byte picks module and direction; the rest
+// is a stream, framed and decoded whole and byte by byte: both must agree, and what comes out must
+// stay within the message.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+#include "dataplane/protocols/registry.h"
+
+namespace {
+
+using bulkhead::ByteView;
+using bulkhead::protocols::Catalogue;
+using bulkhead::protocols::Direction;
+using bulkhead::protocols::Fault;
+using bulkhead::protocols::Frame;
+using bulkhead::protocols::Operation;
+using bulkhead::protocols::OperationList;
+using bulkhead::protocols::Protocol;
+
+void require(bool good) {
+  if (!good) std::abort();
+}
+
+// Asks with one byte more each time, as a stream that arrives byte by byte does.
+Frame frame_bytewise(const Protocol& protocol, ByteView stream, Direction direction) {
+  Frame frame;
+  for (std::size_t have = 0; have <= stream.size(); ++have) {
+    frame = protocol.frame(stream.first(have), direction);
+    if (frame.fault != Fault::none || frame.length != 0) return frame;
+    require(frame.needed > have);
+  }
+  return frame;
+}
+
+void check_operation(const Catalogue& catalogue, const Operation& operation, ByteView message) {
+  require(operation.function < catalogue.functions.size());
+  require((operation.present >> catalogue.fields.size()) == 0);
+  int ranged = 0;
+  for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
+    if (!operation.has(i)) continue;
+    require(operation.fields[i].range.valid());
+    ranged += operation.fields[i].range.is_point() ? 0 : 1;
+  }
+  require(ranged <= 1);
+  const auto& elements = operation.elements;
+  if (elements.count == 0) return;
+  require(elements.bytes.data() >= message.data());
+  require(elements.bytes.data() + elements.bytes.size() <= message.data() + message.size());
+  unsigned sum = 0;
+  for (std::size_t i = 0; i < elements.count; ++i) sum += elements.at(i);
+  require(sum <= 65535U * elements.count);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const auto modules = bulkhead::protocols::registry();
+  const Protocol& protocol = *modules[(data[0] >> 1) % modules.size()];
+  const Direction direction = (data[0] & 1) != 0 ? Direction::response : Direction::request;
+  static OperationList operations;
+  alignas(16) static std::byte session[64 * 1024];
+  require(protocol.session_bytes() <= sizeof(session));
+  for (std::size_t i = 0; i < protocol.session_bytes(); ++i) session[i] = std::byte{0};
+  ByteView stream{data + 1, size - 1};
+  while (!stream.empty()) {
+    const Frame frame = protocol.frame(stream, direction);
+    const Frame bytewise = frame_bytewise(protocol, stream, direction);
+    require(frame.fault == bytewise.fault && frame.length == bytewise.length);
+    if (frame.fault != Fault::none || frame.length == 0 || frame.length > stream.size()) break;
+    const ByteView message = stream.first(frame.length);
+    if (protocol.decode(message, direction, operations) == Fault::none) {
+      require(operations.size() > 0);
+      for (const Operation& operation : operations) {
+        check_operation(protocol.catalogue(), operation, message);
+      }
+      protocol.pair({session, protocol.session_bytes()}, message, direction, 0);
+    }
+    stream = stream.subspan(frame.length);
+  }
+  // And as a datagram, whatever its length.
+  protocol.decode(ByteView{data + 1, size - 1}, direction, operations);
+  return 0;
+}
