@@ -114,14 +114,14 @@ TEST(Tcp, OffsetsAndOptions) {
   ASSERT_TRUE(parse_tcp(segment, header));
   EXPECT_TRUE(header.has_window_scale);
   EXPECT_EQ(header.window_scale, 14);  // RFC 7323, 2.3: more is read as the most
-  for (const std::uint8_t offset : {0x00, 0x40, 0x70, 0xf0}) {
-    segment[12] = offset;
-    EXPECT_FALSE(parse_tcp(segment, header)) << int{offset};
+  for (const int offset : {0x00, 0x40, 0x70, 0xf0}) {
+    segment[12] = static_cast<std::uint8_t>(offset);
+    EXPECT_FALSE(parse_tcp(segment, header)) << offset;
   }
   segment[12] = 0x60;
-  for (const std::uint8_t length : {0, 1, 5}) {
-    segment[21] = length;
-    EXPECT_FALSE(parse_tcp(segment, header)) << int{length};
+  for (const int length : {0, 1, 5}) {
+    segment[21] = static_cast<std::uint8_t>(length);
+    EXPECT_FALSE(parse_tcp(segment, header)) << length;
   }
   segment[21] = 3;
   segment[1] = 0;
@@ -141,8 +141,8 @@ TEST(Udp, TheLengthIsThatOfTheDatagram) {
   UdpHeader header;
   EXPECT_TRUE(parse_udp(datagram, header));
   EXPECT_EQ(header.payload_length, 2);
-  for (const std::uint8_t length : {7, 9, 11}) {
-    datagram[5] = length;
+  for (const int length : {7, 9, 11}) {
+    datagram[5] = static_cast<std::uint8_t>(length);
     EXPECT_FALSE(parse_udp(datagram, header));
   }
 }
