@@ -35,8 +35,10 @@ conduits:
     to: control
     on_deny: reset
     allow:
-      - {protocol: modbus, client: any, server: any, access: [read], where: {unit: 1, address: 0-99}}
-      - {protocol: modbus, client: any, server: any, functions: [6, 16], where: {address: 40-49, value: 0-1000}}
+      - {protocol: modbus, client: any, server: any, access: [read],
+         where: {unit: 1, address: 0-99}}
+      - {protocol: modbus, client: any, server: any, functions: [6, 16],
+         where: {address: 40-49, value: 0-1000}}
 )";
 
 constexpr std::uint32_t kBurst = 32;
