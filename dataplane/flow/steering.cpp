@@ -4,6 +4,7 @@
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
+#include "dataplane/wire/transport.h"
 
 namespace bulkhead::flow {
 
@@ -16,14 +17,24 @@ std::uint32_t steering_hash(ByteView frame) {
   if (ethernet.ethertype == wire::kEtherTypeIpv4) status = wire::parse_ipv4(packet, false, ip);
   if (ethernet.ethertype == wire::kEtherTypeIpv6) status = wire::parse_ipv6(packet, ip);
   if (status != wire::IpStatus::ok) return 0;
-  ByteReader ports(packet.subspan(ip.payload_offset, ip.payload_length));
-  const std::uint16_t source = ports.u16();
-  const std::uint16_t destination = ports.u16();
-  // ICMP goes to one worker: an error must meet the session that it quotes, wherever that is, so
-  // errors find sessions of that worker only.
-  if (ip.protocol != wire::kProtocolTcp && ip.protocol != wire::kProtocolUdp) return 0;
-  return hash_key(
-      make_key(ip.source, source, ip.destination, destination, ip.protocol, ethernet.vlan).key);
+  const ByteView segment = packet.subspan(ip.payload_offset, ip.payload_length);
+  if (ip.protocol == wire::kProtocolTcp || ip.protocol == wire::kProtocolUdp) {
+    ByteReader ports(segment);
+    const std::uint16_t source = ports.u16();
+    const std::uint16_t destination = ports.u16();
+    return hash_key(
+        make_key(ip.source, source, ip.destination, destination, ip.protocol, ethernet.vlan).key);
+  }
+  // An ICMP error goes to the owner of the session that it quotes.
+  wire::IcmpHeader icmp;
+  wire::QuotedPacket quoted;
+  const bool quotes = wire::parse_icmp(segment, icmp) &&
+                      wire::is_icmp_error(ip.version, icmp.type) &&
+                      wire::parse_icmp_quote(icmp.body, ip.version, quoted);
+  if (!quotes) return 0;
+  return hash_key(make_key(quoted.source, quoted.source_port, quoted.destination,
+                           quoted.destination_port, quoted.protocol, ethernet.vlan)
+                      .key);
 }
 
 }  // namespace bulkhead::flow

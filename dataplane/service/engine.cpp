@@ -225,15 +225,21 @@ v1::DataplaneFlows Engine::flows(std::uint32_t limit) {
   return out;
 }
 
+// An event of a policy that is two changes old keeps its reason and addresses, but no names.
+const policy::Tables& Engine::tables_of(std::uint32_t generation) const {
+  static const policy::Tables kForgotten;
+  if (generation == image_->generation) return image_->tables;
+  const bool previous = previous_ != nullptr && previous_->generation == generation;
+  return previous ? previous_->tables : kForgotten;
+}
+
 void Engine::take_events(v1::Events& events) {
   for (const auto& worker : workers_) {
     const std::uint32_t count =
         worker->take_events(event_buffer_.data(), static_cast<std::uint32_t>(kEventsPerCall));
     for (std::uint32_t i = 0; i < count; ++i) {
       const pipeline::Event& event = event_buffer_[i];
-      const bool old = event.generation != image_->generation && previous_ != nullptr &&
-                       event.generation == previous_->generation;
-      *events.add_events() = name_event((old ? previous_ : image_)->tables, event);
+      *events.add_events() = name_event(tables_of(event.generation), event);
     }
   }
 }

@@ -48,6 +48,7 @@ class Engine {
   Engine() = default;
   std::string launch(const EngineOptions& options);
   std::unique_ptr<pipeline::Image> make_image(policy::Tables tables) const;
+  const policy::Tables& tables_of(std::uint32_t generation) const;
   static void add_counts(const pipeline::Image& image, Sums& sums);
 
   std::unique_ptr<ports::PortSet> ports_;

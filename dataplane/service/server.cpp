@@ -9,6 +9,7 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <deque>
+#include <filesystem>
 #include <stdexcept>
 
 #include "dataplane/base/bytes.h"
@@ -122,6 +123,8 @@ Server::Server(asio::io_context& io, Engine& engine, const std::string& path)
   if (stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) unlink(path.c_str());
   const mode_t before = umask(0077);
   error_code error;
+  std::error_code ignored;  // a folder that cannot be made shows when the socket is bound
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   acceptor_.open();
   acceptor_.bind(stream_protocol::endpoint(path), error);
   umask(before);

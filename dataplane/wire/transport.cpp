@@ -1,6 +1,8 @@
 // Parses TCP, UDP, ICMP and neighbour discovery headers.
 #include "dataplane/wire/transport.h"
 
+#include "dataplane/wire/ip.h"
+
 namespace bulkhead::wire {
 
 namespace {
@@ -86,6 +88,30 @@ bool parse_icmp(ByteView message, IcmpHeader& header) {
   header.identifier = load_be16(message.data() + 4);
   header.body = message.subspan(kIcmpHeaderBytes);
   return true;
+}
+
+bool is_icmp_error(std::uint8_t ip_version, std::uint8_t type) {
+  if (ip_version == 4) return type == 3 || type == 11 || type == 12;
+  return type >= 1 && type <= 4;
+}
+
+bool parse_icmp_quote(ByteView body, std::uint8_t ip_version, QuotedPacket& quoted) {
+  ByteReader reader(body);
+  const std::uint8_t first = reader.u8();
+  const bool v4 = ip_version == 4;
+  if (first >> 4 != ip_version || (v4 && (first & 0x0f) != 5)) return false;
+  reader.skip(v4 ? 8 : 5);
+  quoted.protocol = reader.u8();
+  reader.skip(v4 ? 2 : 1);
+  const ByteView source = reader.take(v4 ? 4 : 16);
+  const ByteView destination = reader.take(v4 ? 4 : 16);
+  quoted.source_port = reader.u16();
+  quoted.destination_port = reader.u16();
+  if (!reader.ok()) return false;
+  quoted.source = v4 ? IpAddress::from_v4(source.data()) : IpAddress::from_v6(source.data());
+  quoted.destination =
+      v4 ? IpAddress::from_v4(destination.data()) : IpAddress::from_v6(destination.data());
+  return quoted.protocol == kProtocolTcp || quoted.protocol == kProtocolUdp;
 }
 
 bool parse_neighbour(ByteView message, NeighbourMessage& neighbour) {

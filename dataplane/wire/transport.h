@@ -57,6 +57,23 @@ struct IcmpHeader {
 
 bool parse_icmp(ByteView message, IcmpHeader& header);
 
+// Destination unreachable, time exceeded, parameter problem, packet too big. No redirects: they
+// would move a host's routes.
+bool is_icmp_error(std::uint8_t ip_version, std::uint8_t type);
+
+// The packet that an ICMP error is about, as far as the quote goes.
+struct QuotedPacket {
+  IpAddress source;
+  IpAddress destination;
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  std::uint8_t protocol = 0;
+};
+
+// False unless the quote holds an IP header of that version without options, and the ports of TCP
+// or UDP behind it; it may be cut after them.
+bool parse_icmp_quote(ByteView body, std::uint8_t ip_version, QuotedPacket& quoted);
+
 // Serial number arithmetic on sequence numbers (RFC 1982): the signed distance from b to a.
 inline std::int32_t sequence_distance(std::uint32_t a, std::uint32_t b) {
   return static_cast<std::int32_t>(a - b);

@@ -191,6 +191,14 @@ class Enforcement(LabCase):
         watching.terminate()
         watching.wait()
 
+    def test_8_health_and_reflection_answer_any_grpc_tool(self):
+        said = run(*self.lab.in_ns("fw", self.lab.bin / "grpc_probe", "127.0.0.1:7443",
+                                   self.lab.pki)).stdout
+        self.assertTrue(said.startswith("SERVING"), said)
+        for service in ("bulkhead.v1.PolicyService", "bulkhead.v1.TelemetryService",
+                        "grpc.health.v1.Health"):
+            self.assertIn(service, said)
+
     def test_9_plain_services_and_ipv6(self):
         self.commit(POLICY)
         server, client = "2001:db8:10::20", "2001:db8:20::10"
@@ -413,6 +421,10 @@ print("answered" if heard else "silent")
         config = self.write("prot = \"net_null0\"\n", ".toml")
         code, said = self.exit_of(dataplane, "--config", config, "--port", "net_null0")
         self.assertEqual((code, "prot" in said), (2, True), said)
+        good = self.write('port = ["net_null0,size=64", "net_null1"]\nmemory-mib = 128\n'
+                          'buffers = 1024\nworkers = 1\n', ".toml")
+        code, said = self.exit_of(dataplane, "--config", good, "--socket", "/proc/x/y")
+        self.assertEqual((code, "/proc/x/y" in said), (5, True), said)
         code, said = self.exit_of(dataplane, "--port", "net_af_packet7,iface=missing",
                                   "--memory-mib", "128", "--buffers", "1024")
         self.assertEqual((code, "is not there" in said), (4, True), said)
