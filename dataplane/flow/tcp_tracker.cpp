@@ -57,7 +57,9 @@ Reason track_open(Flow& flow, const TcpSegmentInfo& segment) {
   const bool opening = flow.phase == TcpPhase::syn_sent || flow.phase == TcpPhase::syn_received;
   const bool again = opening && client.released == segment.header.sequence + 1;
   if (again) return Reason::session_control;
-  if (flow.phase != TcpPhase::syn_sent && !may_reopen(flow)) return Reason::tcp_unexpected_syn;
+  // A client that restarted and knows nothing of its old session: the server challenges it, and the
+  // reset that it answers with ends that session (RFC 5961, 4.2). Nothing changes here before.
+  if (flow.phase != TcpPhase::syn_sent && !may_reopen(flow)) return Reason::session_control;
   begin_side(client, segment.header);
   flow.sides[kServer] = TcpSide{};
   flow.sides[kServer].window_max = segment.header.window;

@@ -20,7 +20,8 @@ struct TcpSegmentInfo {
 // All answer session_control if the segment may go on, else why it is refused; a refused segment
 // changes nothing.
 
-// A SYN from the client of a flow that is fresh, still opening or closed.
+// A SYN from the client: of a flow that is fresh, still opening or closed it begins a session; into
+// a living one it passes and changes nothing.
 Reason track_open(Flow& flow, const TcpSegmentInfo& segment);
 
 // The server's SYN and ACK.

@@ -70,6 +70,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
                      [self = shared_from_this()](error_code error, std::size_t) {
                        v1::DataplaneRequest request;
                        if (error || !request.ParseFromString(self->body_)) return self->stop();
+                       if (!self->has_room()) return self->stop();  // it asks, but does not read
                        if (request.has_subscribe_events()) self->subscribed_ = true;
                        self->send(self->server_.answer(request));
                        self->read_length();

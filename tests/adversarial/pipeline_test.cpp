@@ -213,9 +213,39 @@ TEST_F(PipelineTest, NumbersOutsideTheSession) {
   session.client_acked = session.server_next;
   session.client_at(session.client_next + 1, {}, kTcpRst);
   EXPECT_EQ(plant_.last(), Reason::tcp_reset_out_of_sequence);
-  session.client_at(session.client_next, {}, kTcpSyn);
+  session.server_at(session.server_next, {}, kTcpSyn);
   EXPECT_EQ(plant_.last(), Reason::tcp_unexpected_syn);
   EXPECT_EQ(left(), 0U);
+}
+
+// A client that lost power and comes back on its old port: its SYN is challenged by the server, its
+// reset ends the old session, and its next SYN begins a new one (RFC 5961, 4.2).
+TEST_F(PipelineTest, AClientThatRestartedGetsThrough) {
+  TcpSession session(plant_, 40000);
+  session.from_client(kRead);
+  session.server_acked = session.client_next;
+  plant_.clear();
+  session.client_at(77777, {}, kTcpSyn);
+  EXPECT_EQ(left(), 1U);
+  session.server_at(session.server_next, {}, kTcpAck);
+  EXPECT_EQ(left(), 2U);
+  session.client_at(session.server_acked, {}, kTcpRst);
+  EXPECT_EQ(plant_.last(), Reason::session_control);
+  TcpSession again(plant_, 40000, 77777);
+  again.from_client(kRead);
+  EXPECT_EQ(plant_.last(), Reason::granted);
+}
+
+// A SYN into a living session does not let anything through that the session would not.
+TEST_F(PipelineTest, ASynInALivingSessionChangesNothing) {
+  TcpSession session(plant_, 40000);
+  session.client_at(session.client_next + 100, {}, kTcpSyn);
+  plant_.clear();
+  session.client_at(session.client_next + 101, kReadOutside);
+  EXPECT_EQ(left(), 0U);
+  session.from_client(kRead);
+  ASSERT_EQ(left(), 1U);  // what lies behind the hole stays held
+  EXPECT_EQ(support::parse_sent(plant_.sent[0].frame)->payload, kRead);
 }
 
 TEST_F(PipelineTest, AResetBehindHeldBytesGoesOutAtTheReceiversNumber) {
