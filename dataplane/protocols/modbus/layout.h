@@ -94,6 +94,12 @@ protocols::Fault decode_response(const Adu& adu, protocols::OperationList& opera
 protocols::Operation* add_operation(const Adu& adu, std::int32_t sub_code,
                                     protocols::OperationList& operations, protocols::Fault& fault);
 
+// The operation of a function that its sub-code names: the sub-function of diagnostics or the type
+// of an encapsulated interface, which stands at the start of `reader`. nullptr as above.
+protocols::Operation* add_sub_operation(const Adu& adu, ByteReader& reader,
+                                        protocols::OperationList& operations,
+                                        protocols::Fault& fault);
+
 constexpr std::size_t bytes_for_bits(std::size_t bits) { return (bits + 7) / 8; }
 
 // How `reader` must stand once all of a PDU was read.

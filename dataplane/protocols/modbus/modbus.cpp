@@ -41,6 +41,19 @@ Operation* add_operation(const Adu& adu, std::int32_t sub_code, OperationList& o
   return operation;
 }
 
+Operation* add_sub_operation(const Adu& adu, ByteReader& reader, OperationList& operations,
+                             Fault& fault) {
+  const bool diagnostics = adu.code == kDiagnostics;
+  const std::uint16_t sub_code = diagnostics ? reader.u16() : reader.u8();
+  if (!reader.ok()) {
+    fault = Fault::truncated;
+    return nullptr;
+  }
+  Operation* operation = add_operation(adu, sub_code, operations, fault);
+  if (operation != nullptr) operation->set(diagnostics ? kSubFunction : kMei, sub_code);
+  return operation;
+}
+
 namespace {
 
 class Modbus final : public protocols::Protocol {

@@ -82,13 +82,11 @@ Fault decode_write_multiple(const Adu& adu, OperationList& operations) {
 // AP 6.8. Only sub-function 0 carries free data; the others a field of two bytes.
 Fault decode_diagnostics(const Adu& adu, OperationList& operations) {
   ByteReader reader(adu.data);
-  const std::uint16_t sub_function = reader.u16();
-  const std::size_t data_bytes = reader.remaining();
-  if (!reader.ok()) return Fault::truncated;
   Fault fault = Fault::none;
-  Operation* operation = add_operation(adu, sub_function, operations, fault);
+  const Operation* operation = add_sub_operation(adu, reader, operations, fault);
   if (operation == nullptr) return fault;
-  operation->set(kSubFunction, sub_function);
+  const std::int64_t sub_function = operation->fields[kSubFunction].range.low;
+  const std::size_t data_bytes = reader.remaining();
   if (sub_function == 0)
     return data_bytes > 0 && data_bytes % 2 == 0 ? Fault::none : Fault::bad_length;
   const std::uint16_t data = reader.u16();
@@ -177,13 +175,10 @@ Fault decode_read_fifo(const Adu& adu, OperationList& operations) {
 // AP 6.19 to 6.21.
 Fault decode_encapsulated(const Adu& adu, OperationList& operations) {
   ByteReader reader(adu.data);
-  const std::uint8_t mei = reader.u8();
-  if (!reader.ok()) return Fault::truncated;
   Fault fault = Fault::none;
-  Operation* operation = add_operation(adu, mei, operations, fault);
+  Operation* operation = add_sub_operation(adu, reader, operations, fault);
   if (operation == nullptr) return fault;
-  operation->set(kMei, mei);
-  if (mei == kMeiCanopen) return Fault::none;
+  if (operation->fields[kMei].range.low == kMeiCanopen) return Fault::none;
   const std::uint8_t read_code = reader.u8();
   const std::uint8_t object = reader.u8();
   if (const Fault end = at_end(reader); end != Fault::none) return end;

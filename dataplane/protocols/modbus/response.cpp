@@ -79,14 +79,13 @@ Fault decode_echo(const Adu& adu, OperationList& operations) {
 
 Fault decode_diagnostics(const Adu& adu, OperationList& operations) {
   ByteReader reader(adu.data);
-  const std::uint16_t sub_function = reader.u16();
-  const std::size_t data_bytes = reader.remaining();
-  if (!reader.ok()) return Fault::truncated;
   Fault fault = Fault::none;
-  Operation* operation = add_operation(adu, sub_function, operations, fault);
+  const Operation* operation = add_sub_operation(adu, reader, operations, fault);
   if (operation == nullptr) return fault;
-  operation->set(kSubFunction, sub_function);
-  const bool fits = sub_function == 0 ? data_bytes > 0 && data_bytes % 2 == 0 : data_bytes == 2;
+  const std::size_t data_bytes = reader.remaining();
+  const bool fits = operation->fields[kSubFunction].range.low == 0
+                        ? data_bytes > 0 && data_bytes % 2 == 0
+                        : data_bytes == 2;
   return fits ? Fault::none : Fault::bad_length;
 }
 
@@ -157,13 +156,11 @@ Fault decode_identification(ByteReader& reader, Operation& operation) {
 
 Fault decode_encapsulated(const Adu& adu, OperationList& operations) {
   ByteReader reader(adu.data);
-  const std::uint8_t mei = reader.u8();
-  if (!reader.ok()) return Fault::truncated;
   Fault fault = Fault::none;
-  Operation* operation = add_operation(adu, mei, operations, fault);
+  Operation* operation = add_sub_operation(adu, reader, operations, fault);
   if (operation == nullptr) return fault;
-  operation->set(kMei, mei);
-  return mei == kMeiCanopen ? Fault::none : decode_identification(reader, *operation);
+  const bool canopen = operation->fields[kMei].range.low == kMeiCanopen;
+  return canopen ? Fault::none : decode_identification(reader, *operation);
 }
 
 }  // namespace
