@@ -110,6 +110,24 @@ TEST_F(PipelineTest, DropSaysNothing) {
   EXPECT_TRUE(silent.sent.empty());
 }
 
+// Containment: a read that is granted does not carry a write that is not, nor the other way round.
+TEST_F(PipelineTest, EveryOperationOfAMessageMustBeGranted) {
+  constexpr std::uint16_t kReadWrite = 30;
+  const auto verdict_of = [&](std::uint8_t read_address, std::uint8_t write_address) {
+    policy::Rule copy = support::modbus_rule({kReadWrite}, {{0, 99}});
+    Plant plant(support::with_rules(support::two_zones(policy::OnDeny::drop), {&copy}));
+    TcpSession session(plant, 40000);
+    plant.clear();
+    session.from_client(
+        support::modbus_adu({23, 0, read_address, 0, 2, 0, write_address, 0, 1, 2, 0, 7}));
+    EXPECT_EQ(plant.sent.size(), plant.last() == Reason::granted ? 1U : 0U);
+    return plant.last();
+  };
+  EXPECT_EQ(verdict_of(98, 99), Reason::granted);
+  EXPECT_EQ(verdict_of(99, 99), Reason::values_not_granted);
+  EXPECT_EQ(verdict_of(98, 100), Reason::values_not_granted);
+}
+
 // The granted message before a refused one in the same segment is delivered, and no byte behind it.
 TEST_F(PipelineTest, AGrantedMessageBeforeARefusedOneIsDelivered) {
   TcpSession session(plant_, 40000);
