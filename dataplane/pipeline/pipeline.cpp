@@ -73,6 +73,9 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
 
 void Pipeline::expire(TimeNs now_ns) {
   constexpr std::uint32_t kSlotsPerCall = 64;
+  constexpr TimeNs kPeriodNs = kMillisecondNs;
+  if (now_ns - expired_ns_ < kPeriodNs) return;
+  expired_ns_ = now_ns;
   for (std::uint32_t i = 0; i < kSlotsPerCall; ++i) {
     if (expire_next_ >= flows_->capacity()) expire_next_ = 0;
     flow::Flow& flow = flows_->slot(expire_next_++);

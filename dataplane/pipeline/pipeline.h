@@ -24,7 +24,7 @@ class Pipeline {
   void process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns, Output& output,
                Observer& observer, std::uint32_t first_frame = 0);
 
-  // Ends sessions whose time is over; looks at a few slots a call.
+  // Ends sessions whose time is over; looks at a few slots, at most once a millisecond.
   void expire(TimeNs now_ns);
 
   flow::FlowTable& flows() { return *flows_; }
@@ -42,6 +42,7 @@ class Pipeline {
   std::array<std::uint8_t, flow::kHeldBytesMax> scratch_;
   std::array<flow::Packet, kBurstMax> burst_;
   std::uint32_t expire_next_ = 0;
+  TimeNs expired_ns_ = 0;
 };
 
 }  // namespace bulkhead::pipeline

@@ -7,6 +7,7 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -42,7 +43,7 @@ conduits:
 )";
 
 constexpr std::uint32_t kBurst = 32;
-constexpr std::uint32_t kWindow = 512;  // requests in flight
+constexpr std::uint32_t kWindowMax = 512;  // requests in flight, one a session
 
 [[noreturn]] void fail(const std::string& what) {
   std::fprintf(stderr, "pipeline_bench: %s\n", what.c_str());
@@ -120,12 +121,15 @@ class Generator {
   std::uint64_t run(double seconds) {
     const std::uint64_t end =
         rte_rdtsc() + static_cast<std::uint64_t>(seconds * static_cast<double>(rte_get_tsc_hz()));
+    const std::uint64_t stalled = end + 2 * rte_get_tsc_hz();
+    const auto window = std::min(kWindowMax, static_cast<std::uint32_t>(sessions_.size()));
     std::uint64_t done = 0;
     while (rte_rdtsc() < end || in_flight_ > 0) {
       const bool more = rte_rdtsc() < end;
-      for (std::uint32_t i = 0; more && i < kBurst && in_flight_ < kWindow; ++i) ask_next();
+      for (std::uint32_t i = 0; more && i < kBurst && in_flight_ < window; ++i) ask_next();
       answer_requests();
       done += collect_answers();
+      if (rte_rdtsc() > stalled) fail("requests were lost: " + std::to_string(in_flight_));
     }
     return done;
   }

@@ -97,7 +97,7 @@ void Plant::change_policy(policy::Tables tables) {
 
 void Plant::pass_time(TimeNs by_ns) {
   now_ns_ += by_ns;
-  for (int i = 0; i < 64; ++i) pipeline_->expire(now_ns_);
+  for (int i = 0; i < 64; ++i) pipeline_->expire(now_ns_ += kMillisecondNs);
 }
 
 void Plant::transmit(rte_mbuf* mbuf, std::uint16_t port) {
