@@ -137,7 +137,9 @@ class Decoder {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction = from_client ? Direction::request : Direction::response;
     const Fault fault = protocol.decode(message, direction, operations_);
-    if (fault != Fault::none) return tell_fault(conversation, frame, direction, fault);
+    if (fault != Fault::none) {
+      return tell_fault(conversation, frame, direction, fault, protocol.claimed_code(message));
+    }
     const Fault pairing = protocol.pair(conversation.session, message, direction, 0);
     for (const protocols::Operation& operation : operations_) {
       tell(conversation, frame, direction, operation, pairing);
@@ -172,14 +174,17 @@ class Decoder {
                 std::string(protocols::describe(direction)), json["function"], fields});
   }
 
+  // `code` is what the message claims to be, where that can be read.
   void tell_fault(const Conversation& conversation, std::uint32_t frame, Direction direction,
-                  Fault fault) {
+                  Fault fault, std::optional<std::uint16_t> code = std::nullopt) {
     Json json = head(conversation, frame, direction);
     json["fault"] = protocols::describe(fault).name;
+    if (code) json["code"] = *code;
     if (format_ == Format::json) return print_json(json);
+    const std::string claimed = code ? "code " + std::to_string(*code) : "-";
     table_.add(
-        {std::to_string(frame), conversation.name, std::string(protocols::describe(direction)), "-",
-         "fault " + std::string(protocols::describe(fault).name)},
+        {std::to_string(frame), conversation.name, std::string(protocols::describe(direction)),
+         claimed, "fault " + std::string(protocols::describe(fault).name)},
         Colour::bad);
   }
 

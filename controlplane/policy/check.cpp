@@ -112,7 +112,10 @@ void check_conduits(const Model& model, Diagnostics& diagnostics) {
 }  // namespace
 
 void check_policy(const Model& model, Diagnostics& diagnostics) {
+  const bool resolved = diagnostics.errors() == 0;
   check_zones(model, diagnostics);
+  // What names a thing that could not be read would only be told again, in other words.
+  if (!resolved) return;
   check_assets(model, diagnostics);
   check_conduits(model, diagnostics);
 }

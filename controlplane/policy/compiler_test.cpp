@@ -191,6 +191,8 @@ TEST(Compiler, ChecksPartsAgainstEachOther) {
       "bulkhead: v1\nsite: s\nzones:\n  a: {port: 0, networks: [10.0.0.0/8]}\n"
       "  b: {port: 1, networks: [10.1.0.0/16]}\n";
   EXPECT_EQ(first(overlap), "p.yaml:5:3: error: zone b has networks that overlap those of zone a");
+  const auto both = messages(overlap + "conduits:\n  c: {from: a, to: d}\n");
+  EXPECT_EQ(both.size(), 2U);  // mistakes of several passes at once
   EXPECT_EQ(first("bulkhead: v2\nsite: s\n"),
             "p.yaml:1:11: error: unknown language version v2: this compiler reads v1");
   EXPECT_EQ(first("bulkhead: v1\nsite: s\nzones: [}\n").rfind("p.yaml:3:", 0), 0U);

@@ -97,7 +97,7 @@ Compilation compile_policy(const std::string& text, const std::string& file) {
   Compilation result{Diagnostics(file), std::nullopt, std::nullopt};
   const PolicyNode parsed = parse_policy(text, result.diagnostics);
   Model model = resolve_policy(parsed, result.diagnostics);
-  if (result.diagnostics.errors() == 0) check_policy(model, result.diagnostics);
+  check_policy(model, result.diagnostics);
   if (result.diagnostics.errors() == 0) {
     result.compiled = lower_policy(model);
     result.model = std::move(model);

@@ -72,10 +72,10 @@ struct Model {
   std::vector<ModelConduit> conduits;
 };
 
-// Pass 2. Only a model resolved without errors may go on.
+// Pass 2. Only a model resolved without errors may be lowered.
 Model resolve_policy(const PolicyNode& policy, Diagnostics& diagnostics);
 
-// Pass 3. What each part may say alone, but not together.
+// Pass 3. What each part may say alone, but not together. After errors it looks at zones only.
 void check_policy(const Model& model, Diagnostics& diagnostics);
 
 }  // namespace bulkhead::controlplane

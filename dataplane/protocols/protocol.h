@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "dataplane/base/bytes.h"
@@ -31,6 +32,10 @@ class Protocol {
 
   // Decodes exactly one message. On a fault the list's content is unspecified.
   virtual Fault decode(ByteView message, Direction direction, OperationList& operations) const = 0;
+
+  // The standard's own number of the function that a message claims, for telling of messages that
+  // do not decode. Nothing if it is too short to claim one.
+  virtual std::optional<std::uint16_t> claimed_code(ByteView message) const = 0;
 
   // Bytes of state a session needs for pair(); plain data, valid when all zero.
   virtual std::size_t session_bytes() const { return 0; }

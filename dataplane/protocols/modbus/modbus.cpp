@@ -80,6 +80,11 @@ class Modbus final : public protocols::Protocol {
                                             : decode_request(adu, operations);
   }
 
+  std::optional<std::uint16_t> claimed_code(ByteView message) const override {
+    if (message.size() <= kMbapBytes) return std::nullopt;
+    return static_cast<std::uint16_t>(message[kMbapBytes] & ~kExceptionFlag);
+  }
+
   std::size_t session_bytes() const override { return sizeof(Session); }
 
   Fault pair(std::span<std::byte> session, ByteView message, Direction direction,

@@ -223,6 +223,12 @@ TEST(Modbus, UnknownFunctionsAreFaults) {
   EXPECT_EQ(decode(adu({43, 15})).fault, Fault::unknown_function);
 }
 
+TEST(Modbus, AMessageThatDoesNotDecodeStillClaimsAFunction) {
+  EXPECT_EQ(module().claimed_code(adu({90, 1})), 90);
+  EXPECT_EQ(module().claimed_code(adu({0x80 | 90, 1})), 90);
+  EXPECT_EQ(module().claimed_code(Bytes{0, 1, 0, 0, 0, 1, 9}), std::nullopt);
+}
+
 TEST(Modbus, FrameLimits) {
   const auto frame = [](Bytes bytes) { return module().frame(bytes, Direction::request); };
   EXPECT_EQ(frame({}).needed, 4U);
