@@ -92,8 +92,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? kOk : kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
+    spdlog::error("wrong option or config: {}; see --help", error.what());
+    return kUsage;
   }
   options.eal.devices = options.engine.devices;
   options.eal.workers = options.engine.workers;

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 
 #include "controlplane/api/services.h"
@@ -88,6 +89,7 @@ int main(int argc, char** argv) {
       "Exit codes: 0 stopped, 2 wrong option or config, 3 the state folder is in use or damaged, "
       "4 the address cannot be listened on, 5 a certificate or key is missing.");
   spdlog::set_default_logger(spdlog::stderr_color_mt("bulkheadd"));
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // what goes wrong is told once, by us
   Options options;
   app.set_version_flag("--version", BULKHEAD_VERSION);
   app.set_config("--config", "", "Read options from this file, as `name = value`; flags win");
@@ -101,8 +103,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? kOk : kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
+    spdlog::error("wrong option or config: {}; see --help", error.what());
+    return kUsage;
   }
   // Before any thread starts, so that only sigwait hears them.
   sigset_t signals;

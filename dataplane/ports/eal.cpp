@@ -74,14 +74,16 @@ std::optional<std::string> start_eal(const EalOptions& options) {
     arguments.push_back((is_pci(device) ? "--allow=" : "--vdev=") + device);
   }
   if (!any_pci) arguments.emplace_back("--no-pci");
-  arguments.push_back(options.verbose ? "--log-level=info" : "--log-level=error");
+  // Without it, what went wrong is told once, by us.
+  arguments.push_back(options.verbose ? "--log-level=info" : "--log-level=critical");
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   if (rte_eal_init(static_cast<int>(arguments.size()), argv.data()) < 0) {
     return std::string("DPDK did not start: ") + rte_strerror(rte_errno) +
            (huge ? " (are there " + std::to_string(options.memory_mib) + " MiB of huge pages?)"
-                 : "");
+                 : "") +
+           "; --verbose shows DPDK's own words";
   }
   return std::nullopt;
 }

@@ -411,9 +411,9 @@ print("answered" if heard else "silent")
                 peer.sendall(garbage)
         self.assertEqual(self.lab.hmi("read", 0, 1)["result"], "ok")
 
-    def exit_of(self, *words):
+    def exit_of(self, *words, lines=1):
         done = run(*self.lab.in_ns("fw", *words), check=False)
-        self.assertEqual(len(done.stderr.strip().splitlines()[-1:]), 1)
+        self.assertEqual(len(done.stderr.strip().splitlines()), lines, done.stderr)
         return done.returncode, done.stderr
 
     def test_daemons_that_cannot_start_say_why(self):
