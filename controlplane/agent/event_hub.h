@@ -1,5 +1,5 @@
 // Recent events, and those who follow new ones. Thread-safe; a follower that does not keep up loses
-// events and is told how many.
+// events, which are counted.
 #pragma once
 
 #include <chrono>

@@ -44,6 +44,14 @@ std::shared_ptr<grpc::ServerCredentials> credentials(const Options& options, std
   return grpc::SslServerCredentials(tls);
 }
 
+sigset_t ending_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
 int serve(const Options& options, Agent& agent,
           const std::shared_ptr<grpc::ServerCredentials>& tls) {
   constexpr int kThreadsMax = 128;
@@ -68,10 +76,7 @@ int serve(const Options& options, Agent& agent,
   }
   agent.start();
   spdlog::info("listening on {} with mutual TLS, state in {}", options.listen, options.state);
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
+  const sigset_t signals = ending_signals();
   int received = 0;
   sigwait(&signals, &received);
   spdlog::info("stopping");
@@ -108,10 +113,7 @@ int main(int argc, char** argv) {
     return kUsage;
   }
   // Before any thread starts, so that only sigwait hears them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
+  const sigset_t signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::string problem;
   const auto tls = credentials(options, problem);

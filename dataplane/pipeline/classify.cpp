@@ -99,10 +99,7 @@ void refuse_opening(Context& context, Packet& packet, const Classification& foun
   verdict.reason = found.reason;
   verdict.conduit = found.conduit;
   verdict.protocol = found.protocol;
-  verdict.bytes = packet.mbuf->pkt_len;
-  context.observer.on_verdict(verdict, packet);
-  rte_pktmbuf_free(packet.mbuf);
-  packet.mbuf = nullptr;
+  refuse(context, packet, verdict);
 }
 
 // After a restart of this process sessions are unknown. A reset makes their ends begin anew at

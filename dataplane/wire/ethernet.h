@@ -15,7 +15,6 @@ constexpr std::uint16_t kEtherTypeArp = 0x0806;
 constexpr std::uint16_t kEtherTypeVlan = 0x8100;
 constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 constexpr std::uint16_t kEtherTypeQinQ = 0x88a8;
-constexpr std::uint16_t kEtherTypeMin = 0x0600;  // below: an IEEE 802.3 length, with LLC
 
 // Identifiers of the tags, outermost first; kNoVlan where there is none. VID 0 is a priority tag
 // (802.1Q, 6.9) and counts as no VLAN.

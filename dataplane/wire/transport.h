@@ -9,7 +9,6 @@
 namespace bulkhead::wire {
 
 constexpr std::size_t kTcpHeaderBytes = 20;
-constexpr std::size_t kTcpHeaderBytesMax = 60;
 constexpr std::size_t kUdpHeaderBytes = 8;
 
 constexpr std::uint8_t kTcpFin = 0x01;
