@@ -6,12 +6,14 @@
 #include <cstdint>
 
 #include "dataplane/base/bytes.h"
-#include "dataplane/flow/flow.h"
+#include "dataplane/flow/flow_key.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
 #include "dataplane/wire/transport.h"
 
 namespace bulkhead::flow {
+
+struct Flow;
 
 // Offsets count from the start of the frame. The buffer is one contiguous segment.
 struct Packet {
@@ -34,11 +36,6 @@ struct Packet {
   bool about_flow = false;  // an ICMP error about the flow, not a packet of it
 
   std::uint8_t* bytes() const { return rte_pktmbuf_mtod(mbuf, std::uint8_t*); }
-  std::size_t sender() const { return from_client ? kClient : kServer; }
-  void drop() {
-    rte_pktmbuf_free(mbuf);
-    mbuf = nullptr;
-  }
   ByteView frame_bytes() const { return {bytes(), mbuf->data_len}; }
   ByteView payload() const { return {bytes() + payload_offset, payload_length}; }
 };

@@ -91,26 +91,22 @@ void fit_frame(Segment& segment) {
         headers - segment.transport_offset + segment.length});
 }
 
-Segment copy_head(const Segment& segment, std::uint16_t length) {
-  Segment head = segment;
-  head.length = length;
-  head.fin = false;
-  head.mbuf = rte_pktmbuf_alloc(segment.mbuf->pool);
-  if (head.mbuf == nullptr) return head;
+rte_mbuf* copy_head(const Segment& segment, std::uint16_t length) {
+  rte_mbuf* copy = rte_pktmbuf_alloc(segment.mbuf->pool);
+  if (copy == nullptr) return nullptr;
   const std::uint8_t* from = rte_pktmbuf_mtod(segment.mbuf, const std::uint8_t*);
   const std::size_t headers =
       segment.transport_offset + tcp_header_bytes(from + segment.transport_offset);
-  std::uint8_t* to = rte_pktmbuf_mtod(head.mbuf, std::uint8_t*);
-  head.payload_offset = static_cast<std::uint16_t>(headers);
+  std::uint8_t* to = rte_pktmbuf_mtod(copy, std::uint8_t*);
   std::memcpy(to, from, headers);
   std::memcpy(to + headers, from + segment.payload_offset, length);
-  set_length(head.mbuf, headers + length);
+  set_length(copy, headers + length);
   std::uint8_t* tcp = to + segment.transport_offset;
   tcp[kTcpFlags] &= static_cast<std::uint8_t>(~wire::kTcpFin);
   tcp[kTcpFlags] |= wire::kTcpPsh;
   store_be32(tcp + kTcpSequence, segment.sequence);
   seal({ip_of(to, segment.transport_offset), tcp, headers - segment.transport_offset + length});
-  return head;
+  return copy;
 }
 
 void set_sequence(const Packet& packet, std::uint32_t sequence) {

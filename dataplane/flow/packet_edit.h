@@ -15,9 +15,9 @@ namespace bulkhead::flow {
 // out, the sequence number follows, FIN stands only if the segment has it.
 void fit_frame(Segment& segment);
 
-// A segment of its own with the headers and the first `length` payload bytes, without FIN; its
-// buffer is nullptr if none was free. Precondition: 0 < length < segment.length.
-Segment copy_head(const Segment& segment, std::uint16_t length);
+// A new frame with the segment's headers and its first `length` payload bytes, without FIN; nullptr
+// if no buffer was free. Precondition: 0 < length < segment.length.
+rte_mbuf* copy_head(const Segment& segment, std::uint16_t length);
 
 // Rewrites the sequence number.
 void set_sequence(const Packet& packet, std::uint32_t sequence);

@@ -44,7 +44,9 @@ bool trim_to_gap(Segment& segment, const Segment* before, const Segment* after) 
     const std::int32_t overlap = sequence_distance(before->end(), segment.sequence);
     if (overlap > 0) {
       if (overlap > segment.length) return false;
-      segment.cut_front(static_cast<std::uint32_t>(overlap));
+      segment.sequence += static_cast<std::uint32_t>(overlap);
+      segment.payload_offset = static_cast<std::uint16_t>(segment.payload_offset + overlap);
+      segment.length = static_cast<std::uint16_t>(segment.length - overlap);
     }
   }
   if (after != nullptr) {

@@ -16,18 +16,14 @@ struct Segment {
   rte_mbuf* mbuf = nullptr;
   std::uint32_t sequence = 0;  // of the first payload byte
   std::uint32_t next = kNoSegment;
+  std::uint32_t frame = 0;
   std::uint16_t transport_offset = 0;  // of the TCP header in the frame
   std::uint16_t payload_offset = 0;
   std::uint16_t length = 0;  // of the payload
+  std::uint16_t port = 0;    // it arrived on
   bool fin = false;
 
   std::uint32_t end() const { return sequence + length; }
-  // Leaves the first `count` payload bytes out; the frame itself follows with fit_frame().
-  void cut_front(std::uint32_t count) {
-    sequence += count;
-    payload_offset = static_cast<std::uint16_t>(payload_offset + count);
-    length = static_cast<std::uint16_t>(length - count);
-  }
   ByteView payload() const {
     return {rte_pktmbuf_mtod(mbuf, const std::uint8_t*) + payload_offset, length};
   }

@@ -99,7 +99,10 @@ void refuse_opening(Context& context, Packet& packet, const Classification& foun
   verdict.reason = found.reason;
   verdict.conduit = found.conduit;
   verdict.protocol = found.protocol;
-  refuse(context, packet, verdict);
+  verdict.bytes = packet.mbuf->pkt_len;
+  context.observer.on_verdict(verdict, packet);
+  rte_pktmbuf_free(packet.mbuf);
+  packet.mbuf = nullptr;
 }
 
 // After a restart of this process sessions are unknown. A reset makes their ends begin anew at

@@ -47,18 +47,9 @@ void inspect(Context& context);
 
 // Tells of the verdict on a packet and drops it.
 void refuse(Context& context, flow::Packet& packet, Reason reason);
-void refuse(Context& context, flow::Packet& packet, Verdict verdict);
 
 // Tells of the verdict on a packet of a flow and sends it on, unless its station is on this side.
 void pass(Context& context, flow::Packet& packet, Reason reason);
-
-// The way a packet's messages travel.
-inline protocols::Direction direction_of(const flow::Packet& packet) {
-  return packet.from_client ? protocols::Direction::request : protocols::Direction::response;
-}
-
-// Counts a frame that the packet's sender got through to its flow.
-void count_forwarded(const flow::Packet& packet, std::uint32_t bytes);
 
 // The port behind which the receiver of the packet's flow stands.
 std::uint16_t port_towards_receiver(const flow::Packet& packet);

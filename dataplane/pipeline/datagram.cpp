@@ -18,7 +18,9 @@ bool is_echo(const flow::Packet& packet) {
 
 bool is_whole_message(const protocols::Protocol& protocol, const flow::Packet& packet,
                       protocols::Fault& fault) {
-  const protocols::Frame frame = protocol.frame(packet.payload(), direction_of(packet));
+  const protocols::Direction direction =
+      packet.from_client ? protocols::Direction::request : protocols::Direction::response;
+  const protocols::Frame frame = protocol.frame(packet.payload(), direction);
   fault = frame.fault;
   if (fault != protocols::Fault::none) return false;
   if (frame.length == packet.payload_length) return true;
@@ -47,7 +49,8 @@ void inspect_datagram(Context& context, flow::Packet& packet) {
   } else if (judge_message(context, packet, packet.payload())) {
     return pass(context, packet, Reason::session_control);
   }
-  packet.drop();
+  rte_pktmbuf_free(packet.mbuf);
+  packet.mbuf = nullptr;
 }
 
 }  // namespace bulkhead::pipeline

@@ -31,7 +31,7 @@ Verdict message_verdict(const flow::Packet& packet, std::size_t bytes) {
   const flow::Flow& flow = *packet.flow;
   Verdict verdict;
   verdict.is_message = true;
-  verdict.direction = direction_of(packet);
+  verdict.direction = packet.from_client ? Direction::request : Direction::response;
   verdict.conduit = flow.conduit;
   verdict.protocol = flow.protocol;
   verdict.bytes = static_cast<std::uint32_t>(bytes);

@@ -85,33 +85,18 @@ void Pipeline::expire(TimeNs now_ns) {
   }
 }
 
-namespace {
-
-void name_flow(const flow::Packet& packet, Verdict& verdict) {
-  if (packet.flow == nullptr) return;
-  verdict.conduit = packet.flow->conduit;
-  verdict.rule = packet.flow->rule;
-  verdict.protocol = packet.flow->protocol;
-}
-
-}  // namespace
-
 void refuse(Context& context, flow::Packet& packet, Reason reason) {
   Verdict verdict;
   verdict.reason = reason;
-  name_flow(packet, verdict);
-  refuse(context, packet, verdict);
-}
-
-void refuse(Context& context, flow::Packet& packet, Verdict verdict) {
   verdict.bytes = packet.mbuf->pkt_len;
+  if (packet.flow != nullptr) {
+    verdict.conduit = packet.flow->conduit;
+    verdict.rule = packet.flow->rule;
+    verdict.protocol = packet.flow->protocol;
+  }
   context.observer.on_verdict(verdict, packet);
-  packet.drop();
-}
-
-void count_forwarded(const flow::Packet& packet, std::uint32_t bytes) {
-  ++packet.flow->packets[packet.sender()];
-  packet.flow->bytes[packet.sender()] += bytes;
+  rte_pktmbuf_free(packet.mbuf);
+  packet.mbuf = nullptr;
 }
 
 std::uint16_t port_towards_receiver(const flow::Packet& packet) {
@@ -127,8 +112,14 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
   Verdict verdict;
   verdict.reason = reason;
   verdict.bytes = packet.mbuf->pkt_len;
-  name_flow(packet, verdict);
-  count_forwarded(packet, packet.mbuf->pkt_len);
+  if (flow::Flow* flow = packet.flow; flow != nullptr) {
+    const std::size_t side = packet.from_client ? flow::kClient : flow::kServer;
+    ++flow->packets[side];
+    flow->bytes[side] += packet.mbuf->pkt_len;
+    verdict.conduit = flow->conduit;
+    verdict.rule = flow->rule;
+    verdict.protocol = flow->protocol;
+  }
   context.observer.on_verdict(verdict, packet);
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
   context.output.transmit(packet.mbuf, port_towards_receiver(packet));

@@ -33,10 +33,12 @@ enum class Next : std::uint8_t { message, wait, refused };
 protocols::Frame delimit(const Stream& stream) {
   constexpr std::uint32_t kFirstLook = 64;
   const protocols::Protocol& protocol = *protocols::registry()[stream.packet.flow->protocol];
+  const protocols::Direction direction =
+      stream.packet.from_client ? protocols::Direction::request : protocols::Direction::response;
   const std::uint32_t standing = stream.available - stream.granted;
   std::uint32_t look = std::min(standing, kFirstLook);
   for (;;) {
-    const protocols::Frame frame = protocol.frame(stream.peek(look), direction_of(stream.packet));
+    const protocols::Frame frame = protocol.frame(stream.peek(look), direction);
     const bool undecided = frame.fault == protocols::Fault::none && frame.length == 0;
     if (!undecided || frame.needed <= look || frame.needed > standing) return frame;
     look = static_cast<std::uint32_t>(frame.needed);
@@ -95,11 +97,17 @@ void unlink_first(flow::SegmentPool& pool, TcpSide& side) {
   --side.held_count;
 }
 
+void count_forwarded(const Stream& stream, std::uint32_t bytes) {
+  const std::size_t side = stream.packet.from_client ? flow::kClient : flow::kServer;
+  ++stream.packet.flow->packets[side];
+  stream.packet.flow->bytes[side] += bytes;
+}
+
 // Sends the buffer and keeps a reference for as long as a retransmission must be compared.
 void send_and_retain(Stream& stream, std::uint32_t index) {
   Context& context = stream.context;
   rte_mbuf* mbuf = context.segments[index].mbuf;
-  count_forwarded(stream.packet, mbuf->pkt_len);
+  count_forwarded(stream, mbuf->pkt_len);
   if (context.segments[index].length > 0) {
     rte_mbuf_refcnt_update(mbuf, 1);
     flow::retain(context.segments, stream.side, index);
@@ -114,14 +122,22 @@ void send_and_retain(Stream& stream, std::uint32_t index) {
 bool send_head(Stream& stream, std::uint16_t count) {
   flow::SegmentPool& pool = stream.context.segments;
   Segment& first = pool[stream.side.held_first];
-  const Segment head = flow::copy_head(first, count);
+  Segment head = first;
+  head.mbuf = flow::copy_head(first, count);
   if (head.mbuf == nullptr) return false;
+  head.length = count;
+  head.fin = false;
+  const std::uint8_t* bytes = rte_pktmbuf_mtod(head.mbuf, const std::uint8_t*);
+  head.payload_offset = static_cast<std::uint16_t>(head.transport_offset +
+                                                   (bytes[head.transport_offset + 12] >> 4) * 4);
   const std::uint32_t index = pool.take(head);
   if (index == flow::kNoSegment) {
     rte_pktmbuf_free(head.mbuf);
     return false;
   }
-  first.cut_front(count);
+  first.sequence += count;
+  first.payload_offset = static_cast<std::uint16_t>(first.payload_offset + count);
+  first.length = static_cast<std::uint16_t>(first.length - count);
   stream.side.held_bytes -= count;
   send_and_retain(stream, index);
   return true;
@@ -162,8 +178,8 @@ Resets make_resets(const Packet& packet, std::uint32_t granted) {
   const flow::Flow& flow = *packet.flow;
   Resets resets;
   if (flow.on_deny != policy::OnDeny::reset) return resets;
-  const TcpSide& side = flow.sides[packet.sender()];
-  const TcpSide& other = flow.sides[1 - packet.sender()];
+  const TcpSide& side = flow.sides[packet.from_client ? flow::kClient : flow::kServer];
+  const TcpSide& other = flow.sides[packet.from_client ? flow::kServer : flow::kClient];
   resets.to_receiver =
       flow::make_reset(packet, false, {side.released + granted, other.released, true});
   resets.to_sender = flow::make_reset(
@@ -188,7 +204,7 @@ void mark_cut(Context& context, const Packet& packet) {
 
 void inspect_stream(Context& context, Packet& packet) {
   flow::Flow& flow = *packet.flow;
-  TcpSide& side = flow.sides[packet.sender()];
+  TcpSide& side = flow.sides[packet.from_client ? flow::kClient : flow::kServer];
   Stream stream{context, packet, side, flow::contiguous_bytes(context.segments, side), 0};
   const bool refused = judge_all(stream) == Next::refused;
   // Made before the release, which may give this packet's buffer away.

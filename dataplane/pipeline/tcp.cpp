@@ -55,6 +55,12 @@ void pass_uninspected(Context& context, Packet& packet, TcpSide& side) {
   pass(context, packet, Reason::service_granted);
 }
 
+void cut_front(Segment& segment, std::uint32_t count) {
+  segment.sequence += count;
+  segment.payload_offset = static_cast<std::uint16_t>(segment.payload_offset + count);
+  segment.length = static_cast<std::uint16_t>(segment.length - count);
+}
+
 // Bytes below what the receiver has acknowledged are no longer known here, so they do not travel;
 // an empty segment with the old number makes the receiver acknowledge again.
 void pass_retransmission(Context& context, Packet& packet, const TcpSide& side, Segment segment) {
@@ -62,8 +68,8 @@ void pass_retransmission(Context& context, Packet& packet, const TcpSide& side, 
   if (known_from >= segment.length && !segment.fin) {
     segment.length = 0;
   } else if (known_from > 0) {
-    segment.cut_front(
-        std::min<std::uint32_t>(static_cast<std::uint32_t>(known_from), segment.length));
+    cut_front(segment,
+              std::min<std::uint32_t>(static_cast<std::uint32_t>(known_from), segment.length));
   }
   flow::fit_frame(segment);
   pass(context, packet, Reason::session_control);
@@ -72,12 +78,12 @@ void pass_retransmission(Context& context, Packet& packet, const TcpSide& side, 
 // The part of the segment that was let through before goes again on its own.
 bool pass_head_again(Context& context, const Packet& packet, const TcpSide& side, Segment segment) {
   const std::int32_t known_from = sequence_distance(side.acknowledged, segment.sequence);
-  if (known_from > 0) segment.cut_front(static_cast<std::uint32_t>(known_from));
+  if (known_from > 0) cut_front(segment, static_cast<std::uint32_t>(known_from));
   const std::int32_t count = sequence_distance(side.released, segment.sequence);
   if (count <= 0) return true;
-  const Segment head = flow::copy_head(segment, static_cast<std::uint16_t>(count));
-  if (head.mbuf == nullptr) return false;
-  context.output.transmit(head.mbuf, port_towards_receiver(packet));
+  rte_mbuf* head = flow::copy_head(segment, static_cast<std::uint16_t>(count));
+  if (head == nullptr) return false;
+  context.output.transmit(head, port_towards_receiver(packet));
   return true;
 }
 
@@ -89,7 +95,8 @@ void queue(Context& context, Packet& packet, TcpSide& side, const Segment& segme
     case flow::HoldResult::full:
       return refuse(context, packet, Reason::hold_limit);
     case flow::HoldResult::duplicate:
-      packet.drop();
+      rte_pktmbuf_free(packet.mbuf);
+      packet.mbuf = nullptr;
       return;
     case flow::HoldResult::held:
       inspect_stream(context, packet);
@@ -102,9 +109,11 @@ void take_data(Context& context, Packet& packet, TcpSide& side) {
   Segment segment;
   segment.mbuf = packet.mbuf;
   segment.sequence = packet.tcp.sequence;
+  segment.frame = packet.frame;
   segment.transport_offset = packet.transport_offset;
   segment.payload_offset = packet.payload_offset;
   segment.length = packet.payload_length;
+  segment.port = packet.port;
   segment.fin = (packet.tcp.flags & wire::kTcpFin) != 0;
   const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
   const std::int32_t behind = sequence_distance(side.released, segment.sequence);
@@ -124,7 +133,7 @@ void take_data(Context& context, Packet& packet, TcpSide& side) {
     if (!pass_head_again(context, packet, side, segment)) {
       return refuse(context, packet, Reason::out_of_buffers);
     }
-    segment.cut_front(static_cast<std::uint32_t>(behind));
+    cut_front(segment, static_cast<std::uint32_t>(behind));
   }
   queue(context, packet, side, segment);
 }
@@ -147,7 +156,8 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
 
 void inspect_tcp(Context& context, Packet& packet) {
   Flow& flow = *packet.flow;
-  const flow::TcpSegmentInfo info{packet.tcp, packet.sender(), packet.payload_length};
+  const flow::TcpSegmentInfo info{packet.tcp, packet.from_client ? flow::kClient : flow::kServer,
+                                  packet.payload_length};
   const std::uint8_t flags = packet.tcp.flags;
   if (flow.refused) {
     const bool answer = flow.on_deny == policy::OnDeny::reset && (flags & wire::kTcpRst) == 0;
