@@ -54,7 +54,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--buffers", options.engine.buffers, "Packet buffers, all ports together")
       ->check(CLI::Range(1024, 1 << 24))
       ->capture_default_str();
-  app.add_option("--flows", options.engine.pipeline.flows_max, "Sessions a worker can track")
+  app.add_option("--flows", options.engine.pipeline.limits.flows, "Sessions a worker can track")
       ->check(CLI::Range(16, 1 << 24))
       ->capture_default_str();
   app.add_flag("--verbose", options.eal.verbose, "Show DPDK's own messages");
@@ -103,7 +103,7 @@ int main(int argc, char** argv) {
                                                          : bulkhead::ports::HugePages::no;
   }
   // Held packets must leave buffers for those that arrive.
-  options.engine.pipeline.segments_max = options.engine.buffers / 2 / options.engine.workers;
+  options.engine.pipeline.limits.segments = options.engine.buffers / 2 / options.engine.workers;
   if (const auto problem = bulkhead::ports::start_eal(options.eal)) {
     spdlog::error("{}", *problem);
     return kEalFailed;

@@ -204,14 +204,13 @@ TEST(Compiler, ChecksPartsAgainstEachOther) {
   EXPECT_NE(conflict.find("read the same sessions as different protocols"), std::string::npos);
 }
 
-TEST(Compiler, RejectIsEnforcedAsResetAndSaysSo) {
+TEST(Compiler, RejectIsLowered) {
   const std::string text =
       with_rules("      - {service: ssh, client: hmi, server: plc1}\n", "    on_deny: reject\n");
   const Compilation result = compile_policy(text, "p.yaml");
   ASSERT_TRUE(result.compiled);
-  EXPECT_EQ(result.compiled->conduits(0).on_deny(), v1::ON_DENY_RESET);
-  ASSERT_EQ(result.diagnostics.list().size(), 1U);
-  EXPECT_EQ(result.diagnostics.list()[0].severity, Severity::warning);
+  EXPECT_EQ(result.compiled->conduits(0).on_deny(), v1::ON_DENY_REJECT);
+  EXPECT_TRUE(result.diagnostics.list().empty());
 }
 
 TEST(Compiler, ExplainsGrantsInPlainWords) {

@@ -112,8 +112,11 @@ std::string zone_text(const ModelZone& zone) {
 
 std::string denial_text(const ModelConduit& conduit) {
   if (conduit.on_deny_text == "drop") return "Everything else is dropped without a word.";
-  const std::string text = "Everything else is refused and its session reset at both ends.";
-  return conduit.on_deny_text == "reject" ? text + " (reject is enforced as reset.)" : text;
+  if (conduit.on_deny_text == "reset") {
+    return "Everything else is refused and its session reset at both ends.";
+  }
+  return "Any other request is answered with its protocol's own refusal and never arrives; its "
+         "session goes on. Where that is not possible, the session is reset at both ends.";
 }
 
 }  // namespace

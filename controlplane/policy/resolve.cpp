@@ -127,10 +127,7 @@ class Resolver {
     if (word.text == "reset") {
       conduit.on_deny = policy::OnDeny::reset;
     } else if (word.text == "reject") {
-      conduit.on_deny = policy::OnDeny::reset;
-      diagnostics_.warning(word.at,
-                           "on_deny: reject is enforced as reset by this version: a refused "
-                           "request ends its session at both ends");
+      conduit.on_deny = policy::OnDeny::reject;
     } else {
       diagnostics_.error(word.at, "on_deny must be drop, reset or reject, not `" + word.text + "`" +
                                       did_you_mean(word.text, {"drop", "reset", "reject"}));

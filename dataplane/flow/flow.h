@@ -6,6 +6,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/flow/flow_key.h"
+#include "dataplane/flow/rtt.h"
 #include "dataplane/policy/tables.h"
 
 namespace bulkhead::flow {
@@ -15,22 +16,48 @@ constexpr std::uint32_t kNoSession = 0xffffffff;
 
 enum class TcpPhase : std::uint8_t { none, syn_sent, syn_received, established, closing, closed };
 
-// What one end sends. Sequence numbers are the sender's own; nothing here is translated.
+// What one end sends, counted in its own sequence numbers. What its receiver sees is counted in
+// the receiver's: the two differ once bytes were taken out or added (see Carry).
 struct TcpSide {
-  std::uint32_t released = 0;             // next sequence number to let through; all before it left
-  std::uint32_t acknowledged = 0;         // highest that the receiver has acknowledged
-  std::uint32_t window_end = 0;           // right edge of what the receiver has offered
-  std::uint32_t window_max = 0;           // largest window that the receiver ever offered
+  std::uint32_t released = 0;             // next number to judge; all before it has its verdict
+  std::uint32_t acknowledged = 0;         // highest that was acknowledged to this end
+  std::uint32_t window_end = 0;           // right edge of what was offered to this end
+  std::uint32_t window_max = 0;           // largest window that was ever offered
   std::uint32_t held_first = kNoSegment;  // ordered by sequence number
   std::uint32_t held_last = kNoSegment;
   std::uint32_t held_bytes = 0;
   std::uint32_t held_count = 0;
-  std::uint32_t retained_first = kNoSegment;  // released, not yet acknowledged
+  std::uint32_t retained_first = kNoSegment;  // released, the receiver has not acknowledged it
   std::uint32_t retained_last = kNoSegment;
   std::uint32_t retained_count = 0;
+  std::uint32_t timestamp = 0;    // TSval that this end sent last (RFC 7323, 3.2)
+  std::uint32_t unread = 0;       // bytes still to pass of a message that its head decided
+  TimeNs held_since_ns = 0;       // when the unfinished message began; 0: none is held
+  TimeNs hold_deadline_ns = 0;    // when held bytes are acknowledged; 0: not awaited
+  std::uint16_t mss = 0;          // largest payload that this end takes; 0: it did not say
   std::uint8_t offered_scale = 0;  // by this side in its SYN, for the windows that it announces
   bool scale_offered = false;
+  bool timestamps_offered = false;
   bool fin_released = false;
+};
+
+// What the receiver of one side sees of it while the firewall carries the session, in the numbers
+// that the receiver sees. `out_next - released` is the side's delta.
+struct Carry {
+  std::uint32_t out_next = 0;   // behind all that was granted or injected
+  std::uint32_t out_sent = 0;   // behind all that was sent; the rest waits for the window
+  std::uint32_t out_acked = 0;  // highest that the receiver has acknowledged
+  std::uint32_t out_edge = 0;   // right edge that the receiver offers now
+  std::uint32_t unsent_first = kNoSegment;  // in the retained list
+  std::uint32_t recover = 0;    // RFC 6582, 3.2: until this is acknowledged, gaps are filled
+  std::uint32_t timed_end = 0;  // RFC 6298, 3: one segment at a time is timed
+  TimeNs timed_ns = 0;          // 0: none
+  TimeNs retransmit_ns = 0;     // deadline; 0: nothing is under way
+  TimeNs progress_ns = 0;       // when the receiver last took something
+  TimeNs heard_ns = 0;          // when the receiver last said anything
+  RttEstimator rtt;
+  std::uint8_t duplicates = 0;
+  bool recovering = false;
 };
 
 constexpr std::size_t kClient = 0;
@@ -54,7 +81,15 @@ struct Flow {
   bool in_use = false;
   bool client_is_low = false;
   bool refused = false;
+  bool half_open = false;  // counted among the sessions that are opening
+  bool carried = false;  // the firewall acknowledges, delivers and translates; see Carry
   std::array<TcpSide, 2> sides;
+  std::array<Carry, 2> carry;                // good while `carried`
+  std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
+  std::uint32_t pending_last = kNoSegment;
+  std::uint32_t pending_count = 0;
+  TimeNs pending_deadline_ns = 0;
+  TimeNs challenged_ns = 0;  // when a challenge was last sent
   std::array<std::uint64_t, 2> packets{};  // forwarded, by sender
   std::array<std::uint64_t, 2> bytes{};
 

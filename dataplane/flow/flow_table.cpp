@@ -63,12 +63,12 @@ Flow* FlowTable::insert(const FlowKey& key) {
 void FlowTable::erase(Flow& flow) {
   rte_hash_del_key(hash_, &flow.key);
   flow.in_use = false;
-  free_.push_back(static_cast<std::uint32_t>(&flow - flows_.data()));
+  free_.push_back(index_of(flow));
   --size_;
 }
 
 std::span<std::byte> FlowTable::session(Flow& flow) {
-  const auto slot = static_cast<std::uint32_t>(&flow - flows_.data());
+  const std::uint32_t slot = index_of(flow);
   std::byte* block = sessions_.get() + std::size_t{slot} * session_bytes_;
   if (flow.session == kNoSession) {
     flow.session = slot;

@@ -36,6 +36,9 @@ class FlowTable {
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
   // Slots 0 to capacity() - 1 for walking; check in_use.
   Flow& slot(std::uint32_t index) { return flows_[index]; }
+  std::uint32_t index_of(const Flow& flow) const {
+    return static_cast<std::uint32_t>(&flow - flows_.data());
+  }
 
  private:
   FlowTable(rte_hash* hash, std::uint32_t flows_max, std::size_t session_bytes);

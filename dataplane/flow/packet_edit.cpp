@@ -17,45 +17,52 @@ constexpr std::size_t kTcpFlags = 13;
 constexpr std::size_t kTcpWindow = 14;
 constexpr std::size_t kTcpChecksum = 16;
 constexpr std::size_t kTcpUrgent = 18;
+constexpr std::size_t kUdpLength = 4;
+constexpr std::size_t kUdpChecksum = 6;
+// RFC 7323, A: two bytes of padding, then the option.
+constexpr std::size_t kTimestampBytes = 12;
+constexpr std::uint8_t kTimestampKind = 8;
+constexpr std::uint8_t kTimestampLength = 10;
 
 struct Frame {
   std::uint8_t* ip;
-  std::uint8_t* tcp;
-  std::size_t segment_bytes;  // TCP header and payload
+  std::uint8_t* transport;
+  std::size_t bytes;  // transport header and payload
+  std::uint8_t protocol = wire::kProtocolTcp;
 };
 
-// Sets the lengths and checksums of the IP header before `tcp` and of the segment itself.
+// Sets the lengths and checksums of the IP header before the transport's and of that itself.
 void seal(const Frame& frame) {
   const bool v4 = (frame.ip[0] >> 4) == 4;
   wire::IpAddress source;
   wire::IpAddress destination;
   if (v4) {
-    store_be16(frame.ip + 2,
-               static_cast<std::uint16_t>(wire::kIpv4HeaderBytes + frame.segment_bytes));
+    store_be16(frame.ip + 2, static_cast<std::uint16_t>(wire::kIpv4HeaderBytes + frame.bytes));
     store_be16(frame.ip + 10, 0);
     store_be16(frame.ip + 10, wire::checksum_finish(wire::checksum_add(
                                   0, ByteView{frame.ip, wire::kIpv4HeaderBytes})));
     source = wire::IpAddress::from_v4(frame.ip + 12);
     destination = wire::IpAddress::from_v4(frame.ip + 16);
   } else {
-    store_be16(frame.ip + 4, static_cast<std::uint16_t>(frame.segment_bytes));
+    store_be16(frame.ip + 4, static_cast<std::uint16_t>(frame.bytes));
     source = wire::IpAddress::from_v6(frame.ip + 8);
     destination = wire::IpAddress::from_v6(frame.ip + 24);
   }
-  store_be16(frame.tcp + kTcpChecksum, 0);
-  const std::uint32_t pseudo = wire::pseudo_header_sum(
-      source, destination, wire::kProtocolTcp, static_cast<std::uint32_t>(frame.segment_bytes));
-  store_be16(frame.tcp + kTcpChecksum, wire::checksum_finish(wire::checksum_add(
-                                           pseudo, ByteView{frame.tcp, frame.segment_bytes})));
+  const bool tcp = frame.protocol == wire::kProtocolTcp;
+  std::uint8_t* checksum = frame.transport + (tcp ? kTcpChecksum : kUdpChecksum);
+  store_be16(checksum, 0);
+  const std::uint32_t pseudo = wire::pseudo_header_sum(source, destination, frame.protocol,
+                                                       static_cast<std::uint32_t>(frame.bytes));
+  const std::uint16_t sum = wire::checksum_finish(
+      wire::checksum_add(pseudo, ByteView{frame.transport, frame.bytes}));
+  store_be16(checksum, sum == 0 && !tcp ? 0xffff : sum);  // RFC 768: zero says there is none
 }
 
-// Where the IP header lies, given the transport offset: neither version has options here.
+// Where the IP header lies; the frame was parsed before.
 std::uint8_t* ip_of(std::uint8_t* bytes, std::uint16_t transport_offset) {
-  std::uint8_t* v4 = bytes + transport_offset - wire::kIpv4HeaderBytes;
-  const std::size_t ethernet = transport_offset - wire::kIpv4HeaderBytes;
-  // The EtherType stands in the two bytes before the IP header.
-  if (load_be16(bytes + ethernet - 2) == wire::kEtherTypeIpv4) return v4;
-  return bytes + transport_offset - wire::kIpv6HeaderBytes;
+  wire::EthernetHeader ethernet;
+  wire::parse_ethernet(ByteView{bytes, transport_offset}, ethernet);
+  return bytes + ethernet.payload_offset;
 }
 
 std::size_t tcp_header_bytes(const std::uint8_t* tcp) {
@@ -76,7 +83,9 @@ void fit_frame(Segment& segment) {
   const std::size_t cut = segment.payload_offset - headers;
   const bool fin_stands = (tcp[kTcpFlags] & wire::kTcpFin) != 0;
   const std::size_t length = std::size_t{segment.payload_offset} + segment.length;
-  if (cut == 0 && length == segment.mbuf->data_len && fin_stands == segment.fin) return;
+  const bool whole = cut == 0 && length == segment.mbuf->data_len && fin_stands == segment.fin;
+  if (whole && !segment.edited) return;
+  segment.edited = false;
   set_length(segment.mbuf, length);
   if (cut > 0) {
     std::memmove(bytes + cut, bytes, headers);
@@ -109,38 +118,138 @@ rte_mbuf* copy_head(const Segment& segment, std::uint16_t length) {
   return copy;
 }
 
-void set_sequence(const Packet& packet, std::uint32_t sequence) {
-  std::uint8_t* tcp = packet.bytes() + packet.transport_offset;
-  store_be32(tcp + kTcpSequence, sequence);
-  seal({packet.bytes() + packet.ip_offset, tcp,
-        std::size_t{packet.payload_offset} - packet.transport_offset + packet.payload_length});
+rte_mbuf* copy_frame(const rte_mbuf* mbuf) {
+  rte_mbuf* copy = rte_pktmbuf_alloc(mbuf->pool);
+  if (copy == nullptr) return nullptr;
+  std::memcpy(rte_pktmbuf_mtod(copy, std::uint8_t*), rte_pktmbuf_mtod(mbuf, const std::uint8_t*),
+              mbuf->data_len);
+  set_length(copy, mbuf->data_len);
+  return copy;
 }
 
-rte_mbuf* make_reset(const Packet& packet, bool to_sender, const ResetNumbers& numbers) {
-  rte_mbuf* reset = rte_pktmbuf_alloc(packet.mbuf->pool);
-  if (reset == nullptr) return nullptr;
-  std::uint8_t* bytes = rte_pktmbuf_mtod(reset, std::uint8_t*);
-  const std::size_t length = packet.transport_offset + wire::kTcpHeaderBytes;
-  std::memcpy(bytes, packet.bytes(), length);
-  set_length(reset, length);
-  std::uint8_t* ip = bytes + packet.ip_offset;
-  std::uint8_t* tcp = bytes + packet.transport_offset;
-  if (to_sender) {
-    std::swap_ranges(bytes, bytes + 6, bytes + 6);
-    const std::size_t size = packet.ip.version == 4 ? 4 : 16;
-    std::uint8_t* source = ip + (packet.ip.version == 4 ? 12 : 8);
-    std::swap_ranges(source, source + size, source + size);
-    std::swap_ranges(tcp, tcp + 2, tcp + 2);
+namespace {
+
+// The two numbers of the time stamp option, or nullptr if the header has none. The options were
+// walked when the packet was parsed.
+std::uint8_t* find_timestamps(std::uint8_t* tcp) {
+  const std::size_t end = tcp_header_bytes(tcp);
+  for (std::size_t at = wire::kTcpHeaderBytes; at + kTimestampLength <= end;) {
+    if (tcp[at] == 0) return nullptr;
+    if (tcp[at] == 1) {
+      ++at;
+    } else if (tcp[at] == kTimestampKind) {
+      return tcp + at + 2;
+    } else {
+      at += std::max<std::size_t>(tcp[at + 1], 2);
+    }
   }
+  return nullptr;
+}
+
+void seal_tcp(rte_mbuf* mbuf, std::uint16_t transport_offset) {
+  std::uint8_t* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  seal({ip_of(bytes, transport_offset), bytes + transport_offset,
+        std::size_t{mbuf->data_len} - transport_offset});
+}
+
+std::span<std::uint8_t> options_of(const Packet& packet) {
+  return {packet.bytes() + packet.transport_offset + wire::kTcpHeaderBytes,
+          packet.tcp.payload_offset - wire::kTcpHeaderBytes};
+}
+
+// The frame's headers up to and without the transport's, turned round if the pattern says so, with
+// `bytes` of room behind them.
+std::uint8_t* begin_like(const Pattern& pattern, rte_mbuf* mbuf, std::size_t bytes) {
+  std::uint8_t* frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  const std::uint8_t* from = rte_pktmbuf_mtod(pattern.mbuf, const std::uint8_t*);
+  std::memcpy(frame, from, pattern.transport_offset + std::size_t{4});  // and both ports
+  set_length(mbuf, pattern.transport_offset + bytes);
+  if (!pattern.reverse) return frame;
+  std::swap_ranges(frame, frame + 6, frame + 6);
+  std::uint8_t* ip = ip_of(frame, pattern.transport_offset);
+  const bool v4 = (ip[0] >> 4) == 4;
+  std::uint8_t* source = ip + (v4 ? 12 : 8);
+  const std::size_t size = v4 ? 4 : 16;
+  std::swap_ranges(source, source + size, source + size);
+  std::uint8_t* ports = frame + pattern.transport_offset;
+  std::swap_ranges(ports, ports + 2, ports + 2);
+  return frame;
+}
+
+}  // namespace
+
+void write_numbers(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumbers& numbers) {
+  std::uint8_t* tcp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + transport_offset;
   store_be32(tcp + kTcpSequence, numbers.sequence);
-  store_be32(tcp + kTcpAcknowledgement, numbers.with_acknowledgement ? numbers.acknowledgement : 0);
-  tcp[kTcpDataOffset] = (wire::kTcpHeaderBytes / 4) << 4;
-  tcp[kTcpFlags] =
-      static_cast<std::uint8_t>(wire::kTcpRst | (numbers.with_acknowledgement ? wire::kTcpAck : 0));
-  store_be16(tcp + kTcpWindow, 0);
+  store_be32(tcp + kTcpAcknowledgement, numbers.acknowledgement);
+  store_be16(tcp + kTcpWindow, numbers.window);
+  std::uint8_t* timestamps = numbers.has_timestamps ? find_timestamps(tcp) : nullptr;
+  if (timestamps != nullptr) {
+    store_be32(timestamps, numbers.timestamp);
+    store_be32(timestamps + 4, numbers.echo);
+  }
+  wire::clear_sack_blocks(
+      {tcp + wire::kTcpHeaderBytes, tcp_header_bytes(tcp) - wire::kTcpHeaderBytes});
+  seal_tcp(mbuf, transport_offset);
+}
+
+void write_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::uint32_t sequence) {
+  store_be32(rte_pktmbuf_mtod(mbuf, std::uint8_t*) + transport_offset + kTcpSequence, sequence);
+  seal_tcp(mbuf, transport_offset);
+}
+
+void normalise_syn(const Packet& packet, bool keep_sack) {
+  if (wire::normalise_syn_options(options_of(packet), keep_sack)) {
+    seal_tcp(packet.mbuf, packet.transport_offset);
+  }
+}
+
+void copy_tcp_state(std::uint8_t* to_tcp, const std::uint8_t* from_tcp) {
+  std::memcpy(to_tcp + kTcpAcknowledgement, from_tcp + kTcpAcknowledgement, 4);
+  to_tcp[kTcpFlags] = from_tcp[kTcpFlags];
+  std::memcpy(to_tcp + kTcpWindow, from_tcp + kTcpWindow, 2);
+  const std::size_t header = tcp_header_bytes(from_tcp);
+  if (header == tcp_header_bytes(to_tcp)) {
+    std::memcpy(to_tcp + wire::kTcpHeaderBytes, from_tcp + wire::kTcpHeaderBytes,
+                header - wire::kTcpHeaderBytes);
+  }
+}
+
+rte_mbuf* make_segment(const Pattern& pattern, const TcpNumbers& numbers, std::uint8_t flags,
+                       ByteView payload) {
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(pattern.mbuf->pool);
+  if (mbuf == nullptr) return nullptr;
+  const std::size_t header =
+      wire::kTcpHeaderBytes + (numbers.has_timestamps ? kTimestampBytes : 0);
+  std::uint8_t* frame = begin_like(pattern, mbuf, header + payload.size());
+  std::uint8_t* tcp = frame + pattern.transport_offset;
+  store_be32(tcp + kTcpSequence, numbers.sequence);
+  store_be32(tcp + kTcpAcknowledgement, numbers.acknowledgement);
+  tcp[kTcpDataOffset] = static_cast<std::uint8_t>((header / 4) << 4);
+  tcp[kTcpFlags] = flags;
+  store_be16(tcp + kTcpWindow, numbers.window);
   store_be16(tcp + kTcpUrgent, 0);
-  seal({ip, tcp, wire::kTcpHeaderBytes});
-  return reset;
+  if (numbers.has_timestamps) {
+    const std::uint8_t option[] = {1, 1, kTimestampKind, kTimestampLength};
+    std::memcpy(tcp + wire::kTcpHeaderBytes, option, sizeof(option));
+    store_be32(tcp + wire::kTcpHeaderBytes + 4, numbers.timestamp);
+    store_be32(tcp + wire::kTcpHeaderBytes + 8, numbers.echo);
+  }
+  if (!payload.empty()) std::memcpy(tcp + header, payload.data(), payload.size());
+  seal_tcp(mbuf, pattern.transport_offset);
+  return mbuf;
+}
+
+rte_mbuf* make_datagram(const Pattern& pattern, ByteView payload) {
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(pattern.mbuf->pool);
+  if (mbuf == nullptr) return nullptr;
+  const std::size_t bytes = wire::kUdpHeaderBytes + payload.size();
+  std::uint8_t* frame = begin_like(pattern, mbuf, bytes);
+  std::uint8_t* udp = frame + pattern.transport_offset;
+  store_be16(udp + kUdpLength, static_cast<std::uint16_t>(bytes));
+  std::memcpy(udp + wire::kUdpHeaderBytes, payload.data(), payload.size());
+  seal({ip_of(frame, pattern.transport_offset), udp, bytes, wire::kProtocolUdp});
+  return mbuf;
 }
 
 }  // namespace bulkhead::flow

@@ -1,15 +1,36 @@
-// Changes to TCP packets in their buffers: cutting, splitting and making resets. Lengths and
-// checksums are right again after each call. Offsets are those of flow::Packet.
+// Changes to packets in their buffers, and packets made after the pattern of others. Lengths and
+// checksums are right again after each call. Offsets count from the start of the frame.
 #pragma once
 
 #include <rte_mbuf.h>
 
 #include <cstdint>
+#include <span>
 
 #include "dataplane/flow/packet.h"
 #include "dataplane/flow/segments.h"
 
 namespace bulkhead::flow {
+
+// A frame between the two ends of a session whose headers others are made after.
+struct Pattern {
+  const rte_mbuf* mbuf = nullptr;
+  std::uint16_t transport_offset = 0;
+  bool reverse = false;  // the new one goes the other way
+
+  static Pattern like(const Packet& packet) { return {packet.mbuf, packet.transport_offset}; }
+  static Pattern like(const Segment& segment) { return {segment.mbuf, segment.transport_offset}; }
+  Pattern reversed() const { return {mbuf, transport_offset, !reverse}; }
+};
+
+struct TcpNumbers {
+  std::uint32_t sequence = 0;
+  std::uint32_t acknowledgement = 0;
+  std::uint16_t window = 0;
+  bool has_timestamps = false;
+  std::uint32_t timestamp = 0;
+  std::uint32_t echo = 0;
+};
 
 // Makes the frame hold just what the segment says: bytes cut from its front or its end are taken
 // out, the sequence number follows, FIN stands only if the segment has it.
@@ -19,17 +40,27 @@ void fit_frame(Segment& segment);
 // if no buffer was free. Precondition: 0 < length < segment.length.
 rte_mbuf* copy_head(const Segment& segment, std::uint16_t length);
 
-// Rewrites the sequence number.
-void set_sequence(const Packet& packet, std::uint32_t sequence);
+// A copy of a whole frame; nullptr if no buffer was free.
+rte_mbuf* copy_frame(const rte_mbuf* mbuf);
 
-struct ResetNumbers {
-  std::uint32_t sequence = 0;
-  std::uint32_t acknowledgement = 0;
-  bool with_acknowledgement = true;
-};
+// Overwrites the numbers of a TCP segment. Time stamps are written where the header has them; SACK
+// blocks are taken out, for they speak of numbers that the other end does not know.
+void write_numbers(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumbers& numbers);
 
-// A RST between the packet's two ends: onwards to its receiver, or back to its sender. nullptr if
-// no buffer was free.
-rte_mbuf* make_reset(const Packet& packet, bool to_sender, const ResetNumbers& numbers);
+// Overwrites the sequence number alone.
+void write_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::uint32_t sequence);
+
+// Takes options off a SYN that must not be negotiated (wire::normalise_syn_options).
+void normalise_syn(const Packet& packet, bool keep_sack);
+
+// Copies acknowledgement, window, flags and, if both headers are of one shape, options.
+void copy_tcp_state(std::uint8_t* to_tcp, const std::uint8_t* from_tcp);
+
+// A TCP segment; nullptr if no buffer was free. Time stamps stand in it if `numbers` has them.
+rte_mbuf* make_segment(const Pattern& pattern, const TcpNumbers& numbers, std::uint8_t flags,
+                       ByteView payload);
+
+// A UDP datagram; nullptr if no buffer was free.
+rte_mbuf* make_datagram(const Pattern& pattern, ByteView payload);
 
 }  // namespace bulkhead::flow

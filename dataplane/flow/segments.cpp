@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "dataplane/flow/packet_edit.h"
 #include "dataplane/wire/transport.h"
 
 namespace bulkhead::flow {
@@ -44,9 +45,7 @@ bool trim_to_gap(Segment& segment, const Segment* before, const Segment* after) 
     const std::int32_t overlap = sequence_distance(before->end(), segment.sequence);
     if (overlap > 0) {
       if (overlap > segment.length) return false;
-      segment.sequence += static_cast<std::uint32_t>(overlap);
-      segment.payload_offset = static_cast<std::uint16_t>(segment.payload_offset + overlap);
-      segment.length = static_cast<std::uint16_t>(segment.length - overlap);
+      segment.cut_front(static_cast<std::uint32_t>(overlap));
     }
   }
   if (after != nullptr) {
@@ -60,9 +59,33 @@ bool trim_to_gap(Segment& segment, const Segment* before, const Segment* after) 
   return segment.length > 0 || segment.fin;
 }
 
+// Copies the segment's bytes behind those of the last held one, and its acknowledgement, window and
+// time stamps over those that are older there.
+bool merge(Segment& last, const Segment& segment, std::uint32_t merge_max) {
+  if (last.fin || segment.sequence != last.end() || last.length + segment.length > merge_max ||
+      rte_mbuf_refcnt_read(last.mbuf) != 1) {
+    return false;
+  }
+  // What stands behind the payload now was cut away when the segment was trimmed.
+  const std::size_t end = std::size_t{last.payload_offset} + last.length;
+  const std::size_t room = last.mbuf->buf_len - last.mbuf->data_off;
+  if (end + segment.length > room) return false;
+  std::uint8_t* to = rte_pktmbuf_mtod(last.mbuf, std::uint8_t*);
+  const std::uint8_t* from = rte_pktmbuf_mtod(segment.mbuf, const std::uint8_t*);
+  std::memcpy(to + end, from + segment.payload_offset, segment.length);
+  copy_tcp_state(to + last.transport_offset, from + segment.transport_offset);
+  last.length = static_cast<std::uint16_t>(last.length + segment.length);
+  last.fin = segment.fin;
+  last.edited = true;
+  last.mbuf->data_len = static_cast<std::uint16_t>(end + segment.length);
+  last.mbuf->pkt_len = last.mbuf->data_len;
+  return true;
+}
+
 }  // namespace
 
-HoldResult hold(SegmentPool& pool, TcpSide& side, Segment segment) {
+HoldResult hold(SegmentPool& pool, const Limits& limits, TcpSide& side, Segment segment,
+                std::uint32_t merge_max) {
   std::uint32_t before = kNoSegment;
   std::uint32_t after = side.held_first;
   if (side.held_last != kNoSegment &&
@@ -77,9 +100,12 @@ HoldResult hold(SegmentPool& pool, TcpSide& side, Segment segment) {
   const Segment* left = before == kNoSegment ? nullptr : &pool[before];
   const Segment* right = after == kNoSegment ? nullptr : &pool[after];
   if (!trim_to_gap(segment, left, right)) return HoldResult::duplicate;
-  if (side.held_count >= kHeldSegmentsMax || side.held_bytes + segment.length > kHeldBytesMax) {
-    return HoldResult::full;
+  if (side.held_bytes + segment.length > limits.held_bytes) return HoldResult::full;
+  if (after == kNoSegment && before != kNoSegment && merge(pool[before], segment, merge_max)) {
+    side.held_bytes += segment.length;
+    return HoldResult::merged;
   }
+  if (side.held_count >= limits.held_segments) return HoldResult::full;
   const std::uint32_t index = pool.take(segment);
   if (index == kNoSegment) return HoldResult::full;
   pool[index].next = after;
@@ -122,6 +148,7 @@ bool matches_released(SegmentPool& pool, const TcpSide& side, std::uint32_t sequ
                       ByteView bytes) {
   for (std::uint32_t i = side.retained_first; i != kNoSegment; i = pool[i].next) {
     const Segment& kept = pool[i];
+    if (kept.injected) continue;
     const std::int32_t offset = sequence_distance(sequence, kept.sequence);
     const std::int32_t skip_kept = offset > 0 ? offset : 0;
     const std::int32_t skip_new = offset < 0 ? -offset : 0;
@@ -143,9 +170,9 @@ void retain(SegmentPool& pool, TcpSide& side, std::uint32_t index) {
   ++side.retained_count;
 }
 
-void drop_acknowledged(SegmentPool& pool, TcpSide& side) {
+void drop_acknowledged(SegmentPool& pool, TcpSide& side, std::uint32_t acked) {
   while (side.retained_first != kNoSegment &&
-         sequence_distance(pool[side.retained_first].end(), side.acknowledged) <= 0) {
+         sequence_distance(pool[side.retained_first].out_end(), acked) <= 0) {
     const std::uint32_t index = side.retained_first;
     side.retained_first = pool[index].next;
     pool.give_back(index);
@@ -154,26 +181,55 @@ void drop_acknowledged(SegmentPool& pool, TcpSide& side) {
   if (side.retained_first == kNoSegment) side.retained_last = kNoSegment;
 }
 
-void drop_held(SegmentPool& pool, TcpSide& side) {
+void take_out(SegmentPool& pool, TcpSide& side, std::uint32_t count) {
+  side.released += count;
+  side.held_bytes -= count;
   while (side.held_first != kNoSegment) {
     const std::uint32_t index = side.held_first;
-    side.held_first = pool[index].next;
+    Segment& segment = pool[index];
+    if (count < segment.length || segment.fin) {
+      segment.cut_front(count);
+      return;
+    }
+    count -= segment.length;
+    side.held_first = segment.next;
+    if (side.held_first == kNoSegment) side.held_last = kNoSegment;
+    --side.held_count;
     pool.give_back(index);
+    if (count == 0) return;
   }
-  side.held_last = kNoSegment;
-  side.held_bytes = 0;
-  side.held_count = 0;
 }
 
-void drop_all(SegmentPool& pool, TcpSide& side) {
-  drop_held(pool, side);
-  while (side.retained_first != kNoSegment) {
-    const std::uint32_t index = side.retained_first;
-    side.retained_first = pool[index].next;
-    pool.give_back(index);
+void drop_list(SegmentPool& pool, std::uint32_t first) {
+  while (first != kNoSegment) {
+    const std::uint32_t next = pool[first].next;
+    pool.give_back(first);
+    first = next;
   }
-  side.retained_last = kNoSegment;
-  side.retained_count = 0;
+}
+
+void drop_held(SegmentPool& pool, TcpSide& side) {
+  drop_list(pool, side.held_first);
+  side.held_first = side.held_last = kNoSegment;
+  side.held_bytes = side.held_count = 0;
+  side.held_since_ns = side.hold_deadline_ns = 0;
+}
+
+void drop_all(SegmentPool& pool, Flow& flow) {
+  for (TcpSide& side : flow.sides) {
+    drop_held(pool, side);
+    drop_list(pool, side.retained_first);
+    side.retained_first = side.retained_last = kNoSegment;
+    side.retained_count = 0;
+  }
+  for (Carry& carry : flow.carry) {
+    carry.unsent_first = kNoSegment;
+    carry.retransmit_ns = 0;
+  }
+  drop_list(pool, flow.pending_first);
+  flow.pending_first = flow.pending_last = kNoSegment;
+  flow.pending_count = 0;
+  flow.pending_deadline_ns = 0;
 }
 
 }  // namespace bulkhead::flow

@@ -9,23 +9,33 @@
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/flow/limits.h"
 
 namespace bulkhead::flow {
 
 struct Segment {
   rte_mbuf* mbuf = nullptr;
-  std::uint32_t sequence = 0;  // of the first payload byte
+  std::uint32_t sequence = 0;  // of the first payload byte, as its sender counts
+  std::uint32_t out = 0;       // the same as the receiver counts; good once released
   std::uint32_t next = kNoSegment;
-  std::uint32_t frame = 0;
   std::uint16_t transport_offset = 0;  // of the TCP header in the frame
   std::uint16_t payload_offset = 0;
-  std::uint16_t length = 0;  // of the payload
-  std::uint16_t port = 0;    // it arrived on
+  std::uint16_t length = 0;     // of the payload
+  std::uint16_t waits_for = 0;  // a pending refusal: answers that must come before it
   bool fin = false;
+  bool edited = false;    // the frame's lengths and checksums are out of date
+  bool injected = false;  // made here: the sender does not count it
 
   std::uint32_t end() const { return sequence + length; }
+  std::uint32_t out_end() const { return out + length + (fin ? 1U : 0U); }
   ByteView payload() const {
     return {rte_pktmbuf_mtod(mbuf, const std::uint8_t*) + payload_offset, length};
+  }
+  void cut_front(std::uint32_t count) {
+    sequence += count;
+    out += count;
+    payload_offset = static_cast<std::uint16_t>(payload_offset + count);
+    length = static_cast<std::uint16_t>(length - count);
   }
 };
 
@@ -39,6 +49,7 @@ class SegmentPool {
   // Frees the node and its buffer.
   void give_back(std::uint32_t index);
   std::uint32_t available() const { return free_count_; }
+  std::uint32_t capacity() const { return static_cast<std::uint32_t>(nodes_.size()); }
 
  private:
   std::vector<Segment> nodes_;
@@ -46,16 +57,14 @@ class SegmentPool {
   std::uint32_t free_count_ = 0;
 };
 
-constexpr std::uint32_t kHeldSegmentsMax = 512;      // a side
-constexpr std::uint32_t kRetainedSegmentsMax = 512;  // a side
-constexpr std::uint32_t kHeldBytesMax = 64 * 1024;   // a side: the hold limit
-
-enum class HoldResult : std::uint8_t { held, duplicate, full };
+enum class HoldResult : std::uint8_t { held, merged, duplicate, full };
 
 // Takes a segment of new bytes (sequence >= released) into the side's order. Where it overlaps what
-// is held, the bytes that came first stay. On `held` the buffer belongs to the side; otherwise to
-// the caller still.
-HoldResult hold(SegmentPool& pool, TcpSide& side, Segment segment);
+// is held, the bytes that came first stay. A small one that follows the last held one is copied
+// behind it, up to `merge_max` payload bytes. On `held` the buffer belongs to the side; otherwise
+// to the caller still.
+HoldResult hold(SegmentPool& pool, const Limits& limits, TcpSide& side, Segment segment,
+                std::uint32_t merge_max);
 
 // Bytes that follow `released` without a gap.
 std::uint32_t contiguous_bytes(SegmentPool& pool, const TcpSide& side);
@@ -70,10 +79,17 @@ ByteView peek(SegmentPool& pool, const TcpSide& side, std::uint32_t offset, std:
 bool matches_released(SegmentPool& pool, const TcpSide& side, std::uint32_t sequence,
                       ByteView bytes);
 
-// Keeps a copy of the reference to a released segment.
+// Puts a released segment behind those that the receiver has not acknowledged.
 void retain(SegmentPool& pool, TcpSide& side, std::uint32_t index);
-void drop_acknowledged(SegmentPool& pool, TcpSide& side);
+// Gives back what lies below `acked`, in the receiver's numbers.
+void drop_acknowledged(SegmentPool& pool, TcpSide& side, std::uint32_t acked);
+// Takes `count` held bytes from `released` on out for good; `released` moves behind them.
+// Precondition: they are contiguous.
+void take_out(SegmentPool& pool, TcpSide& side, std::uint32_t count);
 void drop_held(SegmentPool& pool, TcpSide& side);
-void drop_all(SegmentPool& pool, TcpSide& side);
+// Gives back a list of segments.
+void drop_list(SegmentPool& pool, std::uint32_t first);
+// Gives back all that a flow keeps.
+void drop_all(SegmentPool& pool, Flow& flow);
 
 }  // namespace bulkhead::flow

@@ -24,23 +24,33 @@ void note_offer(Flow& flow, std::size_t receiver, std::uint32_t acknowledgement,
   sender.window_max = std::max(sender.window_max, window);
 }
 
-std::uint32_t scaled_window(const Flow& flow, std::size_t receiver, std::uint16_t window) {
-  const bool scaling = flow.sides[0].scale_offered && flow.sides[1].scale_offered;
-  return static_cast<std::uint32_t>(window) << (scaling ? flow.sides[receiver].offered_scale : 0);
-}
-
 void begin_side(TcpSide& side, const wire::TcpHeader& header) {
   side.released = header.sequence + 1;
   side.acknowledged = header.sequence + 1;
   side.window_end = header.sequence + 1;
   side.scale_offered = header.has_window_scale;
   side.offered_scale = header.window_scale;
+  side.timestamps_offered = header.has_timestamps;
+  side.timestamp = header.timestamp;
+  side.mss = header.mss;
   side.fin_released = false;
 }
 
-bool acknowledges_released(const Flow& flow, const TcpSegmentInfo& segment) {
-  const TcpSide& other = flow.sides[1 - segment.sender];
-  return sequence_distance(segment.header.acknowledgement, other.released) <= 0;
+// Behind the last byte of this end that the other can have seen.
+std::uint32_t seen_up_to(const Flow& flow, std::size_t end) {
+  return flow.carried ? flow.carry[end].out_sent : flow.sides[end].released;
+}
+
+bool acknowledgement_fits(const Flow& flow, const TcpSegmentInfo& segment) {
+  const std::size_t other = 1 - segment.sender;
+  const std::uint32_t acknowledged =
+      flow.carried ? flow.carry[other].out_acked : flow.sides[other].acknowledged;
+  // RFC 5961, 5.2: not ahead of what was sent, not older than the largest window.
+  const std::uint32_t oldest =
+      acknowledged - std::max(flow.sides[other].window_max, kUnscaledWindowMax);
+  const std::uint32_t number = segment.header.acknowledgement;
+  return sequence_distance(number, seen_up_to(flow, other)) <= 0 &&
+         sequence_distance(number, oldest) >= 0;
 }
 
 }  // namespace
@@ -57,9 +67,7 @@ Reason track_open(Flow& flow, const TcpSegmentInfo& segment) {
   const bool opening = flow.phase == TcpPhase::syn_sent || flow.phase == TcpPhase::syn_received;
   const bool again = opening && client.released == segment.header.sequence + 1;
   if (again) return Reason::session_control;
-  // A client that restarted and knows nothing of its old session: the server challenges it, and the
-  // reset that it answers with ends that session (RFC 5961, 4.2). Nothing changes here before.
-  if (flow.phase != TcpPhase::syn_sent && !may_reopen(flow)) return Reason::session_control;
+  if (flow.phase != TcpPhase::syn_sent && !may_reopen(flow)) return Reason::tcp_unexpected_syn;
   begin_side(client, segment.header);
   flow.sides[kServer] = TcpSide{};
   flow.sides[kServer].window_max = segment.header.window;
@@ -87,9 +95,10 @@ Reason track_accept(Flow& flow, const TcpSegmentInfo& segment) {
   return Reason::session_control;
 }
 
-Reason track_segment(Flow& flow, const TcpSegmentInfo& segment) {
+Reason check_segment(const Flow& flow, const TcpSegmentInfo& segment) {
   const wire::TcpHeader& header = segment.header;
   if ((header.flags & kTcpAck) == 0) return Reason::tcp_bad_flags;
+  if (header.unknown_options || header.opening_options) return Reason::tcp_unknown_option;
   if (flow.phase == TcpPhase::closed || flow.phase == TcpPhase::none) {
     return Reason::tcp_not_a_session_start;
   }
@@ -106,16 +115,26 @@ Reason track_segment(Flow& flow, const TcpSegmentInfo& segment) {
   const std::uint32_t oldest =
       side.acknowledged - std::max(side.window_max, kUnscaledWindowMax) - 1;
   if (beyond || sequence_distance(header.sequence, oldest) < 0) return Reason::tcp_out_of_window;
-  if (!acknowledges_released(flow, segment)) return Reason::tcp_bad_acknowledgement;
+  return acknowledgement_fits(flow, segment) ? Reason::session_control
+                                             : Reason::tcp_bad_acknowledgement;
+}
 
+std::uint32_t announced_window(const Flow& flow, const TcpSegmentInfo& segment) {
+  const bool scaling = flow.sides[0].scale_offered && flow.sides[1].scale_offered;
+  const std::uint8_t scale = scaling ? flow.sides[segment.sender].offered_scale : std::uint8_t{0};
+  return static_cast<std::uint32_t>(segment.header.window) << scale;
+}
+
+bool note_segment(Flow& flow, const TcpSegmentInfo& segment) {
   TcpSide& other = flow.sides[1 - segment.sender];
-  if (sequence_distance(header.acknowledgement, other.acknowledged) > 0) {
-    other.acknowledged = header.acknowledgement;
+  const std::uint32_t acknowledged = other.acknowledged;
+  const std::uint32_t window_end = other.window_end;
+  if (sequence_distance(segment.header.acknowledgement, acknowledged) > 0) {
+    other.acknowledged = segment.header.acknowledgement;
   }
-  note_offer(flow, segment.sender, header.acknowledgement,
-             scaled_window(flow, segment.sender, header.window));
+  note_offer(flow, segment.sender, segment.header.acknowledgement, announced_window(flow, segment));
   if (flow.phase == TcpPhase::syn_received) flow.phase = TcpPhase::established;
-  return Reason::session_control;
+  return other.acknowledged != acknowledged || other.window_end != window_end;
 }
 
 Reason track_reset(Flow& flow, const TcpSegmentInfo& segment) {
@@ -137,7 +156,7 @@ Reason track_reset(Flow& flow, const TcpSegmentInfo& segment) {
       sequence_distance(header.sequence, last) > 0) {
     return Reason::tcp_reset_out_of_sequence;
   }
-  if (has_ack && !acknowledges_released(flow, segment)) return Reason::tcp_bad_acknowledgement;
+  if (has_ack && !acknowledgement_fits(flow, segment)) return Reason::tcp_bad_acknowledgement;
   flow.phase = TcpPhase::closed;
   return Reason::session_control;
 }

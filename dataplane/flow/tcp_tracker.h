@@ -20,17 +20,25 @@ struct TcpSegmentInfo {
 // All answer session_control if the segment may go on, else why it is refused; a refused segment
 // changes nothing.
 
-// A SYN from the client: of a flow that is fresh, still opening or closed it begins a session; into
-// a living one it passes and changes nothing.
+// A SYN from the client: of a flow that is fresh, still opening or closed it begins a session. Into
+// a living one it is refused as tcp_unexpected_syn: its sender is to be challenged (RFC 5961, 4.2).
 Reason track_open(Flow& flow, const TcpSegmentInfo& segment);
 
 // The server's SYN and ACK.
 Reason track_accept(Flow& flow, const TcpSegmentInfo& segment);
 
-// A segment without SYN and RST in a session: window and acknowledgement; moves `acknowledged`.
-Reason track_segment(Flow& flow, const TcpSegmentInfo& segment);
+// A segment without SYN and RST in a session: is it within the windows? Changes nothing.
+Reason check_segment(const Flow& flow, const TcpSegmentInfo& segment);
 
-// A RST: valid at the next sequence number only, or within what the receiver has not acknowledged.
+// Takes what a checked segment says into the state, of a session that is not carried. True if it
+// told the other end something new: an acknowledgement or a window.
+bool note_segment(Flow& flow, const TcpSegmentInfo& segment);
+
+// The window that the segment announces, in bytes.
+std::uint32_t announced_window(const Flow& flow, const TcpSegmentInfo& segment);
+
+// A RST: valid at the next sequence number only, or within what the receiver has not acknowledged
+// (RFC 5961, 3.2; the receiver checks it against what it has).
 Reason track_reset(Flow& flow, const TcpSegmentInfo& segment);
 
 // Takes up a session that began unseen, trusting the numbers of its first segment. Only for

@@ -93,7 +93,7 @@ void judge_anew(Context& context, Packet& packet) {
 
 void refuse_opening(Context& context, Packet& packet, const Classification& found) {
   const bool tell = found.conduit != policy::kNoConduit &&
-                    context.tables().conduits[found.conduit].on_deny == policy::OnDeny::reset;
+                    context.tables().conduits[found.conduit].on_deny != policy::OnDeny::drop;
   if (tell && is_opening_syn(packet)) answer_with_reset(context, packet);
   Verdict verdict;
   verdict.reason = found.reason;
@@ -114,7 +114,7 @@ void refuse_midstream(Context& context, Packet& packet, std::uint16_t source_zon
     const Classification found =
         policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
     if (found.reason != Reason::service_granted) continue;
-    if (context.tables().conduits[found.conduit].on_deny == policy::OnDeny::reset) {
+    if (context.tables().conduits[found.conduit].on_deny != policy::OnDeny::drop) {
       answer_with_reset(context, packet);
     }
     break;
@@ -149,12 +149,18 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
         policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
   }
   if (found.reason != Reason::service_granted) return refuse_opening(context, packet, found);
+  const bool opening = is_tcp(packet) && is_opening_syn(packet);
+  if (opening && context.stats.half_open >= context.limits().half_open) {
+    return refuse(context, packet, Reason::half_open_limit);
+  }
   Flow* flow = context.flows.insert(packet.key);
   if (flow == nullptr) return refuse(context, packet, Reason::flow_table_full);
   flow->client_is_low = packet.source_is_low == from_client;
   flow->transport = transport_of(packet);
   flow->protocol = found.protocol;
   flow->created_ns = context.now_ns;
+  flow->half_open = opening;
+  if (opening) ++context.stats.half_open;
   adopt(context, *flow, sides, found);
   packet.flow = flow;
 }
@@ -192,8 +198,7 @@ void classify_packet(Context& context, Packet& packet) {
   if (packet.flow == nullptr) packet.flow = context.flows.find(packet.key);
   if (packet.flow != nullptr && is_opening_syn(packet) &&
       (packet.flow->refused || flow::may_reopen(*packet.flow))) {
-    for (flow::TcpSide& side : packet.flow->sides) flow::drop_all(context.segments, side);
-    context.flows.erase(*packet.flow);
+    forget(context, *packet.flow);
     packet.flow = nullptr;
   }
   if (packet.flow == nullptr) {

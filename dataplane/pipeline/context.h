@@ -8,6 +8,7 @@
 #include "dataplane/flow/mac_table.h"
 #include "dataplane/flow/packet.h"
 #include "dataplane/flow/segments.h"
+#include "dataplane/flow/timer_wheel.h"
 #include "dataplane/pipeline/image.h"
 #include "dataplane/pipeline/verdict.h"
 
@@ -16,10 +17,19 @@ namespace bulkhead::pipeline {
 constexpr std::size_t kBurstMax = 32;
 
 struct PipelineOptions {
-  std::uint32_t flows_max = 16384;
-  std::uint32_t segments_max = 16384;  // held and retained packets, all flows together
-  bool verify_checksums = true;        // false only for captures taken before checksum offload
-  bool accept_midstream = false;       // true only for captures that begin in mid-connection
+  flow::Limits limits;
+  bool verify_checksums = true;   // false only for captures taken before checksum offload
+  bool accept_midstream = false;  // true only for captures that begin in mid-connection
+};
+
+// What a worker did of its own accord. Plain counts since it began.
+struct PipelineStats {
+  std::uint64_t held_acknowledged = 0;  // times held bytes were acknowledged for their receiver
+  std::uint64_t resent = 0;             // owned segments that were sent again
+  std::uint64_t rejected = 0;           // refusals sent in living sessions
+  std::uint64_t challenged = 0;         // challenge acknowledgements (RFC 5961)
+  std::uint64_t reassembled = 0;        // datagrams put together from fragments
+  std::uint32_t half_open = 0;          // sessions that are opening now
 };
 
 struct Context {
@@ -28,13 +38,16 @@ struct Context {
   TimeNs now_ns;
   flow::FlowTable& flows;
   flow::SegmentPool& segments;
+  flow::TimerWheel& timers;
   flow::MacTable& macs;
   protocols::OperationList& operations;
   std::span<std::uint8_t> scratch;
+  PipelineStats& stats;
   Output& output;
   Observer& observer;
   std::span<flow::Packet> burst;
 
+  const flow::Limits& limits() const { return options.limits; }
   const policy::Tables& tables() const { return image.tables; }
 };
 
@@ -54,13 +67,17 @@ void pass(Context& context, flow::Packet& packet, Reason reason);
 // The port behind which the receiver of the packet's flow stands.
 std::uint16_t port_towards_receiver(const flow::Packet& packet);
 
-// One message of the flow: decoded, judged and paired, and told of.
-// True if it may go on.
-bool judge_message(Context& context, const flow::Packet& packet, ByteView message);
+// One message of the flow: decoded, judged and paired. What was found is in `verdict`, which is the
+// caller's to tell. `length` is the whole message's; `message` may be its head alone.
+void judge_message(Context& context, const flow::Packet& packet, ByteView message,
+                   std::size_t length, Verdict& verdict);
 
-// Tells of a message that could not be delimited or is otherwise refused before it was decoded.
-void tell_message_refused(Context& context, const flow::Packet& packet, Reason reason,
-                          protocols::Fault fault);
+// A verdict on a message that could not be delimited or is refused before it was decoded.
+Verdict refused_message(const flow::Packet& packet, Reason reason, protocols::Fault fault);
+
+// Writes the refusal of a request into `reply`; its length, 0 if the protocol has none.
+std::size_t write_refusal(const flow::Flow& flow, const Verdict& verdict, ByteView request,
+                          std::span<std::uint8_t> reply);
 
 // Sets the flow of an ICMP error that quotes a packet of a living session.
 void match_icmp_error(Context& context, flow::Packet& packet);
@@ -78,5 +95,8 @@ void cut_session(Context& context, const flow::Packet& packet);
 
 // A RST to the packet's sender, who speaks in a session that does not exist.
 void answer_with_reset(Context& context, const flow::Packet& packet);
+
+// Forgets a session.
+void forget(Context& context, flow::Flow& flow);
 
 }  // namespace bulkhead::pipeline

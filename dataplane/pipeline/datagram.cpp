@@ -1,12 +1,10 @@
 // UDP and ICMP echo: a datagram is a message; one refusal costs one datagram.
+#include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/context.h"
 
 namespace bulkhead::pipeline {
 
 namespace {
-
-constexpr TimeNs kUdpIdleNs = 120 * kSecondNs;  // RFC 4787, 4.3: not less than two minutes
-constexpr TimeNs kIcmpIdleNs = 10 * kSecondNs;
 
 // What follows the first echo request must be requests one way and replies the other.
 bool is_echo(const flow::Packet& packet) {
@@ -29,6 +27,25 @@ bool is_whole_message(const protocols::Protocol& protocol, const flow::Packet& p
   return false;
 }
 
+// The refusal goes back as a datagram; where there is none, the datagram is only dropped.
+void refuse_datagram(Context& context, const flow::Packet& packet, Verdict& verdict) {
+  std::array<std::uint8_t, protocols::kRefusalBytesMax> reply;
+  const std::size_t length =
+      packet.from_client && verdict.fault != protocols::Fault::not_this_protocol
+          ? write_refusal(*packet.flow, verdict, packet.payload(), reply)
+          : 0;
+  verdict.unsound = packet.from_client ? Unsound::no_refusal : Unsound::not_a_request;
+  if (length == 0) return;
+  rte_mbuf* mbuf = flow::make_datagram(flow::Pattern::like(packet).reversed(),
+                                       ByteView{reply.data(), length});
+  verdict.unsound = Unsound::no_room;
+  if (mbuf == nullptr) return;
+  verdict.unsound = Unsound::none;
+  verdict.action = Action::reject;
+  ++context.stats.rejected;
+  context.output.transmit(mbuf, packet.port);
+}
+
 }  // namespace
 
 void inspect_datagram(Context& context, flow::Packet& packet) {
@@ -36,19 +53,24 @@ void inspect_datagram(Context& context, flow::Packet& packet) {
   if (flow.refused) return refuse(context, packet, Reason::flow_refused);
   if (flow.transport == policy::Transport::icmp) {
     if (!is_echo(packet)) return refuse(context, packet, Reason::icmp_unsolicited);
-    flow.expires_ns = context.now_ns + kIcmpIdleNs;
+    flow.expires_ns = context.now_ns + context.limits().echo_ns;
     return pass(context, packet, Reason::service_granted);
   }
-  flow.expires_ns = context.now_ns + kUdpIdleNs;
+  flow.expires_ns = context.now_ns + context.limits().datagram_ns;
   if (flow.protocol == protocols::kNoProtocol) {
     return pass(context, packet, Reason::service_granted);
   }
+  Verdict verdict;
   protocols::Fault fault = protocols::Fault::none;
   if (!is_whole_message(*protocols::registry()[flow.protocol], packet, fault)) {
-    tell_message_refused(context, packet, Reason::protocol_fault, fault);
-  } else if (judge_message(context, packet, packet.payload())) {
-    return pass(context, packet, Reason::session_control);
+    verdict = refused_message(packet, Reason::protocol_fault, fault);
+  } else {
+    judge_message(context, packet, packet.payload(), packet.payload_length, verdict);
   }
+  const bool allowed = is_allowed(verdict.reason);
+  if (!allowed && flow.on_deny == policy::OnDeny::reject) refuse_datagram(context, packet, verdict);
+  context.observer.on_verdict(verdict, packet);
+  if (allowed) return pass(context, packet, Reason::session_control);
   rte_pktmbuf_free(packet.mbuf);
   packet.mbuf = nullptr;
 }

@@ -22,6 +22,7 @@ void judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict
       verdict.rule = decision.rule;
       verdict.function = operation.function;
       verdict.operation = &operation;
+      verdict.denial = decision.denial;
     }
     if (decision.reason != Reason::granted) return;
   }
@@ -38,14 +39,23 @@ Verdict message_verdict(const flow::Packet& packet, std::size_t bytes) {
   return verdict;
 }
 
+// A request that does not decode was not granted for what its function is, or for how it is put.
+protocols::Denial denial_of(Fault fault) {
+  return fault == Fault::unknown_function ? protocols::Denial::function : protocols::Denial::value;
+}
+
 }  // namespace
 
-bool judge_message(Context& context, const flow::Packet& packet, ByteView message) {
+void judge_message(Context& context, const flow::Packet& packet, ByteView message,
+                   std::size_t length, Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = *protocols::registry()[flow.protocol];
-  Verdict verdict = message_verdict(packet, message.size());
+  verdict = message_verdict(packet, length);
   verdict.reason = Reason::protocol_fault;
-  verdict.fault = protocol.decode(message, verdict.direction, context.operations);
+  verdict.fault = message.size() == length
+                      ? protocol.decode(message, verdict.direction, context.operations)
+                      : protocol.decode_head(message, length, verdict.direction,
+                                             context.operations);
   if (verdict.fault == Fault::none && context.operations.size() == 0) {
     verdict.fault = Fault::truncated;  // a message that asks for nothing is not understood
   }
@@ -60,16 +70,19 @@ bool judge_message(Context& context, const flow::Packet& packet, ByteView messag
     verdict.fault = protocol.pair(context.flows.session(flow), message, verdict.direction, now_ms);
     if (verdict.fault != Fault::none) verdict.reason = Reason::protocol_fault;
   }
-  context.observer.on_verdict(verdict, packet);
-  return is_allowed(verdict.reason);
+  if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);
 }
 
-void tell_message_refused(Context& context, const flow::Packet& packet, Reason reason,
-                          Fault fault) {
+Verdict refused_message(const flow::Packet& packet, Reason reason, Fault fault) {
   Verdict verdict = message_verdict(packet, packet.payload_length);
   verdict.reason = reason;
   verdict.fault = fault;
-  context.observer.on_verdict(verdict, packet);
+  return verdict;
+}
+
+std::size_t write_refusal(const flow::Flow& flow, const Verdict& verdict, ByteView request,
+                          std::span<std::uint8_t> reply) {
+  return protocols::registry()[flow.protocol]->refuse(request, verdict.denial, reply);
 }
 
 }  // namespace bulkhead::pipeline

@@ -1,6 +1,8 @@
 // Runs the stages over a burst and lets old sessions go.
 #include "dataplane/pipeline/pipeline.h"
 
+#include "dataplane/pipeline/deliver.h"
+
 #include <algorithm>
 
 namespace bulkhead::pipeline {
@@ -20,21 +22,32 @@ std::size_t largest_session() {
 Result<std::unique_ptr<Pipeline>, std::string> Pipeline::make(const std::string& name,
                                                               const PipelineOptions& options,
                                                               flow::MacTable& macs) {
-  auto flows = flow::FlowTable::make(name, options.flows_max, largest_session());
+  auto flows = flow::FlowTable::make(name, options.limits.flows, largest_session());
   if (!flows) return flows.error();
   return std::unique_ptr<Pipeline>(new Pipeline(options, std::move(flows).value(), macs));
 }
 
 Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTable> flows,
                    flow::MacTable& macs)
-    : options_(options), flows_(std::move(flows)), segments_(options.segments_max), macs_(macs) {}
+    : options_(options),
+      flows_(std::move(flows)),
+      segments_(options.limits.segments),
+      timers_(options.limits.flows),
+      macs_(macs),
+      scratch_(options.limits.held_bytes) {}
 
 Pipeline::~Pipeline() {
   for (std::uint32_t i = 0; i < flows_->capacity(); ++i) {
     flow::Flow& flow = flows_->slot(i);
-    if (!flow.in_use) continue;
-    for (flow::TcpSide& side : flow.sides) flow::drop_all(segments_, side);
+    if (flow.in_use) flow::drop_all(segments_, flow);
   }
+}
+
+Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output,
+                               Observer& observer, std::size_t burst) {
+  return {options_, image,    now_ns,  *flows_, segments_, timers_,
+          macs_,    operations_, scratch_, stats_,  output,    observer,
+          std::span(burst_.data(), burst)};
 }
 
 void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns,
@@ -47,17 +60,7 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
     packet.flow = nullptr;
     packet.about_flow = false;
   }
-  Context context{options_,
-                  image,
-                  now_ns,
-                  *flows_,
-                  segments_,
-                  macs_,
-                  operations_,
-                  scratch_,
-                  output,
-                  observer,
-                  std::span(burst_.data(), mbufs.size())};
+  Context context = make_context(image, now_ns, output, observer, mbufs.size());
   parse(context);
   if (image.generation == kNoPolicy) {
     for (flow::Packet& packet : context.burst) {
@@ -71,18 +74,33 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
   inspect(context);
 }
 
-void Pipeline::expire(TimeNs now_ns) {
+void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer) {
+  constexpr std::uint32_t kTimersPerCall = 256;
+  Context context = make_context(image, now_ns, output, observer, 0);
+  timers_.advance(now_ns, kTimersPerCall, [&](std::uint32_t index) {
+    flow::Flow& flow = flows_->slot(index);
+    if (flow.in_use) run_timers(context, flow);
+  });
+  expire(context);
+}
+
+void Pipeline::expire(Context& context) {
   constexpr std::uint32_t kSlotsPerCall = 64;
   constexpr TimeNs kPeriodNs = kMillisecondNs;
-  if (now_ns - expired_ns_ < kPeriodNs) return;
-  expired_ns_ = now_ns;
+  if (context.now_ns - expired_ns_ < kPeriodNs) return;
+  expired_ns_ = context.now_ns;
   for (std::uint32_t i = 0; i < kSlotsPerCall; ++i) {
     if (expire_next_ >= flows_->capacity()) expire_next_ = 0;
     flow::Flow& flow = flows_->slot(expire_next_++);
-    if (!flow.in_use || flow.expires_ns > now_ns) continue;
-    for (flow::TcpSide& side : flow.sides) flow::drop_all(segments_, side);
-    flows_->erase(flow);
+    if (flow.in_use && flow.expires_ns <= context.now_ns) forget(context, flow);
   }
+}
+
+void forget(Context& context, flow::Flow& flow) {
+  flow::drop_all(context.segments, flow);
+  context.timers.disarm(context.flows.index_of(flow));
+  if (flow.half_open) --context.stats.half_open;
+  context.flows.erase(flow);
 }
 
 void refuse(Context& context, flow::Packet& packet, Reason reason) {

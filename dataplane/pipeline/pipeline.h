@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "dataplane/base/result.h"
 #include "dataplane/pipeline/context.h"
@@ -24,22 +25,29 @@ class Pipeline {
   void process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns, Output& output,
                Observer& observer, std::uint32_t first_frame = 0);
 
-  // Ends sessions whose time is over; looks at a few slots, at most once a millisecond.
-  void expire(TimeNs now_ns);
+  // Does what time alone asks for: held bytes are acknowledged, owned bytes sent again, and sessions
+  // ended whose time is over. To be called between bursts, at least once a millisecond.
+  void pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer);
 
   flow::FlowTable& flows() { return *flows_; }
-  std::uint32_t segments_available() const { return segments_.available(); }
+  const flow::SegmentPool& segments() const { return segments_; }
+  const PipelineStats& stats() const { return stats_; }
 
  private:
   Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTable> flows,
            flow::MacTable& macs);
+  Context make_context(const Image& image, TimeNs now_ns, Output& output, Observer& observer,
+                       std::size_t burst);
+  void expire(Context& context);
 
   PipelineOptions options_;
   std::unique_ptr<flow::FlowTable> flows_;
   flow::SegmentPool segments_;
+  flow::TimerWheel timers_;
   flow::MacTable& macs_;
   protocols::OperationList operations_;
-  std::array<std::uint8_t, flow::kHeldBytesMax> scratch_;
+  std::vector<std::uint8_t> scratch_;  // as large as the hold limit
+  PipelineStats stats_;
   std::array<flow::Packet, kBurstMax> burst_;
   std::uint32_t expire_next_ = 0;
   TimeNs expired_ns_ = 0;

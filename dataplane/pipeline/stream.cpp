@@ -2,14 +2,17 @@
 // to the last boundary that was granted. No byte of a message leaves before its verdict.
 #include <algorithm>
 
-#include "dataplane/flow/packet_edit.h"
-#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/planted.h"
+#include "dataplane/pipeline/splice.h"
 
 namespace bulkhead::pipeline {
 
 namespace {
 
+using flow::kNoSegment;
 using flow::Packet;
+using flow::Pattern;
 using flow::Segment;
 using flow::TcpSide;
 using wire::sequence_distance;
@@ -18,16 +21,20 @@ using wire::sequence_distance;
 struct Stream {
   Context& context;
   const Packet& packet;
+  Speaker speaker;
   TcpSide& side;
   std::uint32_t available = 0;
   std::uint32_t granted = 0;
+  std::uint32_t fin = 0;  // 1 if the end of the stream follows the available bytes
+  bool out_of_buffers = false;
 
   ByteView peek(std::uint32_t length) const {
     return flow::peek(context.segments, side, granted, length, context.scratch);
   }
 };
 
-enum class Next : std::uint8_t { message, wait, refused };
+// What became of the next bytes of the stream.
+enum class Next : std::uint8_t { granted, taken_out, wait, refused };
 
 // Asks the protocol how long the next message is, with as many bytes as it needs to tell.
 protocols::Frame delimit(const Stream& stream) {
@@ -45,99 +52,49 @@ protocols::Frame delimit(const Stream& stream) {
   }
 }
 
-Next judge_next(Stream& stream) {
-  const protocols::Frame frame = delimit(stream);
-  if (frame.fault != protocols::Fault::none) {
-    tell_message_refused(stream.context, stream.packet, Reason::protocol_fault, frame.fault);
-    return Next::refused;
-  }
-  if (frame.length > flow::kHeldBytesMax || frame.needed > flow::kHeldBytesMax) {
-    tell_message_refused(stream.context, stream.packet, Reason::message_too_long,
-                         protocols::Fault::none);
-    return Next::refused;
-  }
-  if (frame.length == 0 || frame.length > stream.available - stream.granted) return Next::wait;
-  const auto length = static_cast<std::uint32_t>(frame.length);
-  if (!judge_message(stream.context, stream.packet, stream.peek(length))) return Next::refused;
-  stream.granted += length;
-  return Next::message;
-}
-
-// The contiguous bytes end the stream, but not at a boundary.
-bool ends_in_message(Stream& stream) {
-  if (stream.available == stream.granted) return false;
-  const std::uint32_t end = stream.side.released + stream.available;
-  for (std::uint32_t i = stream.side.held_first; i != flow::kNoSegment;
-       i = stream.context.segments[i].next) {
-    const Segment& segment = stream.context.segments[i];
-    if (segment.end() == end && segment.fin) return true;
-  }
-  return false;
-}
-
-Next judge_all(Stream& stream) {
-  Next next = Next::wait;
-  while (stream.granted < stream.available) {
-    next = judge_next(stream);
-    if (next != Next::message) break;
-  }
-  if (next == Next::wait && ends_in_message(stream)) {
-    tell_message_refused(stream.context, stream.packet, Reason::stream_ended_in_message,
-                         protocols::Fault::none);
-    return Next::refused;
-  }
-  return next;
-}
-
 void unlink_first(flow::SegmentPool& pool, TcpSide& side) {
   const std::uint32_t index = side.held_first;
   side.held_first = pool[index].next;
-  if (side.held_first == flow::kNoSegment) side.held_last = flow::kNoSegment;
+  if (side.held_first == kNoSegment) side.held_last = kNoSegment;
   side.held_bytes -= pool[index].length;
   --side.held_count;
 }
 
 void count_forwarded(const Stream& stream, std::uint32_t bytes) {
-  const std::size_t side = stream.packet.from_client ? flow::kClient : flow::kServer;
-  ++stream.packet.flow->packets[side];
-  stream.packet.flow->bytes[side] += bytes;
+  ++stream.speaker.flow.packets[stream.speaker.end];
+  stream.speaker.flow.bytes[stream.speaker.end] += bytes;
 }
 
 // Sends the buffer and keeps a reference for as long as a retransmission must be compared.
 void send_and_retain(Stream& stream, std::uint32_t index) {
   Context& context = stream.context;
-  rte_mbuf* mbuf = context.segments[index].mbuf;
+  if (stream.speaker.flow.carried) return deliver(context, stream.speaker, index);
+  Segment& segment = context.segments[index];
+  flow::fit_frame(segment);
+  segment.out = segment.sequence;
+  rte_mbuf* mbuf = segment.mbuf;
   count_forwarded(stream, mbuf->pkt_len);
-  if (context.segments[index].length > 0) {
-    rte_mbuf_refcnt_update(mbuf, 1);
-    flow::retain(context.segments, stream.side, index);
-  } else {
-    context.segments[index].mbuf = nullptr;
-    context.segments.give_back(index);
-  }
+  rte_mbuf_refcnt_update(mbuf, 1);
+  flow::retain(context.segments, stream.side, index);
   context.output.transmit(mbuf, port_towards_receiver(stream.packet));
 }
 
 // The first `count` bytes of the first held segment leave in a frame of their own.
 bool send_head(Stream& stream, std::uint16_t count) {
   flow::SegmentPool& pool = stream.context.segments;
-  Segment& first = pool[stream.side.held_first];
-  Segment head = first;
-  head.mbuf = flow::copy_head(first, count);
+  Segment head = pool[stream.side.held_first];
+  head.mbuf = flow::copy_head(head, count);
   if (head.mbuf == nullptr) return false;
   head.length = count;
   head.fin = false;
-  const std::uint8_t* bytes = rte_pktmbuf_mtod(head.mbuf, const std::uint8_t*);
-  head.payload_offset = static_cast<std::uint16_t>(head.transport_offset +
-                                                   (bytes[head.transport_offset + 12] >> 4) * 4);
+  head.edited = false;
+  head.payload_offset = static_cast<std::uint16_t>(head.mbuf->data_len - count);
   const std::uint32_t index = pool.take(head);
-  if (index == flow::kNoSegment) {
+  if (index == kNoSegment) {
     rte_pktmbuf_free(head.mbuf);
     return false;
   }
-  first.sequence += count;
-  first.payload_offset = static_cast<std::uint16_t>(first.payload_offset + count);
-  first.length = static_cast<std::uint16_t>(first.length - count);
+  pool[stream.side.held_first].cut_front(count);
   stream.side.held_bytes -= count;
   send_and_retain(stream, index);
   return true;
@@ -148,7 +105,9 @@ bool release(Stream& stream) {
   flow::SegmentPool& pool = stream.context.segments;
   TcpSide& side = stream.side;
   const std::uint32_t target = side.released + stream.granted;
-  while (side.held_first != flow::kNoSegment) {
+  stream.available -= stream.granted;
+  stream.granted = 0;
+  while (side.held_first != kNoSegment) {
     const std::uint32_t index = side.held_first;
     Segment& segment = pool[index];
     if (segment.sequence != side.released) return true;
@@ -161,68 +120,186 @@ bool release(Stream& stream) {
     unlink_first(pool, side);
     side.released = segment.end() + (segment.fin ? 1U : 0U);
     side.fin_released = segment.fin;
-    flow::fit_frame(segment);
     send_and_retain(stream, index);
     if (side.fin_released) return true;
   }
   return true;
 }
 
-struct Resets {
-  rte_mbuf* to_receiver = nullptr;
-  rte_mbuf* to_sender = nullptr;
-};
-
-// Both ends get a reset at exactly the number that they expect next.
-Resets make_resets(const Packet& packet, std::uint32_t granted) {
-  const flow::Flow& flow = *packet.flow;
-  Resets resets;
-  if (flow.on_deny != policy::OnDeny::reset) return resets;
-  const TcpSide& side = flow.sides[packet.from_client ? flow::kClient : flow::kServer];
-  const TcpSide& other = flow.sides[packet.from_client ? flow::kServer : flow::kClient];
-  resets.to_receiver =
-      flow::make_reset(packet, false, {side.released + granted, other.released, true});
-  resets.to_sender = flow::make_reset(
-      packet, true, {other.released, packet.tcp.sequence + packet.payload_length, true});
-  return resets;
+// A message that is not granted: answered and taken out where the conduit says so and that is
+// sound, else the end of the session.
+Next refuse_message(Stream& stream, Verdict& verdict, std::uint32_t length) {
+  const flow::Flow& flow = stream.speaker.flow;
+  verdict.action = flow.on_deny == policy::OnDeny::drop ? Action::drop : Action::reset;
+  std::uint32_t refusal = kNoSegment;
+  if (flow.on_deny == policy::OnDeny::reject) {
+    const ByteView message = length == 0 ? ByteView{} : stream.peek(length);
+    verdict.unsound = make_refusal(stream.context, stream.speaker, verdict, message, refusal);
+    if (verdict.unsound == Unsound::none) verdict.action = Action::reject;
+  }
+  stream.context.observer.on_verdict(verdict, stream.packet);
+  if (refusal == kNoSegment) return Next::refused;
+  // The granted bytes before it keep their place in front of what the splice changes.
+  if (!release(stream)) {
+    flow::drop_list(stream.context.segments, refusal);
+    stream.out_of_buffers = true;
+    return Next::refused;
+  }
+  take_out_message(stream.context, stream.speaker.flow, length, refusal);
+  stream.available -= length;
+  return Next::taken_out;
 }
 
-void send_resets(Context& context, const Packet& packet, const Resets& resets) {
-  if (resets.to_receiver != nullptr) {
-    context.output.transmit(resets.to_receiver, port_towards_receiver(packet));
+Next refuse_undelimited(Stream& stream, Reason reason, protocols::Fault fault) {
+  Verdict verdict = refused_message(stream.packet, reason, fault);
+  return refuse_message(stream, verdict, 0);
+}
+
+// Bytes of a long message whose head was granted.
+Next pass_unread(Stream& stream) {
+  const std::uint32_t count = std::min(stream.side.unread, stream.available - stream.granted);
+  stream.side.unread -= count;
+  stream.granted += count;
+  return Next::granted;
+}
+
+// Pending refusals whose earlier requests are answered by now go behind the answer.
+bool note_answer(Stream& stream) {
+  if (stream.speaker.flow.pending_first == kNoSegment) return true;
+  const bool due = count_answer(stream.context, stream.speaker.flow);
+  if (!due || stream.side.unread > 0) return true;
+  const bool released = release(stream);
+  if (released) send_due_refusals(stream.context, stream.speaker, false);
+  return released;
+}
+
+Next judge_next(Stream& stream) {
+  if (stream.side.unread > 0) return pass_unread(stream);
+  const protocols::Frame frame = delimit(stream);
+  if (frame.fault != protocols::Fault::none) {
+    return refuse_undelimited(stream, Reason::protocol_fault, frame.fault);
   }
-  if (resets.to_sender != nullptr) context.output.transmit(resets.to_sender, packet.port);
+  const std::size_t limit = stream.context.limits().held_bytes;
+  const bool by_head = frame.length > limit && frame.head > 0 && frame.head <= limit;
+  if ((frame.length > limit && !by_head) || frame.needed > std::max(limit, frame.length)) {
+    return refuse_undelimited(stream, Reason::message_too_long, protocols::Fault::none);
+  }
+  const std::size_t wanted = by_head ? frame.head : frame.length;
+  if (frame.length == 0 || wanted > stream.available - stream.granted) return Next::wait;
+  const auto count = static_cast<std::uint32_t>(wanted);
+  Verdict verdict;
+  judge_message(stream.context, stream.packet, stream.peek(count), frame.length, verdict);
+  if (planted(Mistake::judge_first_only) && stream.granted > 0) verdict.reason = Reason::granted;
+  if (!is_allowed(verdict.reason)) {
+    if (by_head) return refuse_message(stream, verdict, 0);
+    return refuse_message(stream, verdict, count);
+  }
+  stream.context.observer.on_verdict(verdict, stream.packet);
+  stream.granted += count;
+  stream.side.unread = static_cast<std::uint32_t>(frame.length - wanted);
+  if (!stream.packet.from_client && !note_answer(stream)) {
+    stream.out_of_buffers = true;
+    return Next::refused;
+  }
+  return Next::granted;
+}
+
+// Whether the sender's FIN follows the contiguous bytes.
+std::uint32_t find_end(const Stream& stream) {
+  const std::uint32_t end = stream.side.released + stream.available;
+  for (std::uint32_t i = stream.side.held_first; i != kNoSegment;
+       i = stream.context.segments[i].next) {
+    const Segment& segment = stream.context.segments[i];
+    if (segment.end() == end && segment.fin) return 1;
+  }
+  return 0;
+}
+
+Next judge_all(Stream& stream) {
+  Next next = Next::wait;
+  while (stream.granted < stream.available) {
+    next = judge_next(stream);
+    if (next == Next::wait || next == Next::refused) break;
+  }
+  const bool unfinished = next == Next::wait && stream.granted < stream.available;
+  if ((unfinished || stream.side.unread > 0) && find_end(stream) != 0) {
+    return refuse_undelimited(stream, Reason::stream_ended_in_message, protocols::Fault::none);
+  }
+  return next;
 }
 
 void mark_cut(Context& context, const Packet& packet) {
-  flow::Flow& flow = *packet.flow;
-  flow.refused = true;
-  for (TcpSide& each : flow.sides) flow::drop_all(context.segments, each);
+  packet.flow->refused = true;
+  flow::drop_all(context.segments, *packet.flow);
+}
+
+// Bytes of an unfinished message stay: their sender may wait for an acknowledgement, but not we for
+// the rest without end.
+void await_rest(Stream& stream) {
+  Context& context = stream.context;
+  TcpSide& side = stream.side;
+  const bool unfinished = side.held_count > 0;
+  const bool unacknowledged =
+      sequence_distance(side.released + stream.available, side.acknowledged) > 0;
+  const bool owed = stream.speaker.flow.carried && unacknowledged;
+  const bool waiting = side.hold_deadline_ns != 0 || side.held_since_ns != 0;
+  if (!unfinished && !owed && !waiting) return;
+  const TimeNs pause_ns = context.limits().acknowledge_held_ns;
+  const bool stands = stream.available > 0 || stream.speaker.flow.pending_first != kNoSegment;
+  const bool timed = stands && unacknowledged && pause_ns != 0;
+  side.hold_deadline_ns = timed ? context.now_ns + pause_ns : 0;
+  if (!unfinished) {
+    side.held_since_ns = 0;
+  } else if (side.held_since_ns == 0) {
+    side.held_since_ns = context.now_ns;
+  }
+  schedule(context, stream.speaker.flow);
+}
+
+// A server that closes its side gets the refusals that still wait in before the end.
+void refuse_before_end(Stream& stream) {
+  const bool pending = stream.speaker.flow.pending_first != kNoSegment;
+  if (stream.packet.from_client || !pending || stream.side.unread > 0) return;
+  if (find_end(stream) != 0) send_due_refusals(stream.context, stream.speaker, true);
+}
+
+// Both ends get a reset at exactly the number that they expect next.
+void reset_both(Context& context, const Packet& packet, const Pattern& pattern) {
+  if (packet.flow->on_deny == policy::OnDeny::drop) return;
+  const Speaker speaker = speaker_of(packet);
+  const std::uint32_t taken = packet.tcp.sequence + packet.payload_length;
+  send_resets(context, speaker, make_resets(speaker, pattern, taken));
 }
 
 }  // namespace
 
 void inspect_stream(Context& context, Packet& packet) {
-  flow::Flow& flow = *packet.flow;
-  TcpSide& side = flow.sides[packet.from_client ? flow::kClient : flow::kServer];
-  Stream stream{context, packet, side, flow::contiguous_bytes(context.segments, side), 0};
-  const bool refused = judge_all(stream) == Next::refused;
-  // Made before the release, which may give this packet's buffer away.
-  const Resets resets = refused ? make_resets(packet, stream.granted) : Resets{};
+  const Speaker speaker = speaker_of(packet);
+  TcpSide& side = speaker.side();
+  Stream stream{context, packet, speaker, side, flow::contiguous_bytes(context.segments, side), 0};
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
-  const bool released = release(stream);
-  if (refused) {
-    send_resets(context, packet, resets);
+  refuse_before_end(stream);
+  const std::uint32_t released = side.released;
+  const bool refused = judge_all(stream) == Next::refused && !stream.out_of_buffers;
+  if (planted(Mistake::release_early)) stream.granted = stream.available;
+  // A message was finished, so what is held now began later.
+  if (stream.granted > 0 || side.released != released) side.held_since_ns = 0;
+  if (stream.out_of_buffers || !release(stream)) {
+    context.observer.on_verdict(
+        refused_message(packet, Reason::out_of_buffers, protocols::Fault::none), packet);
     mark_cut(context, packet);
-  } else if (!released) {
-    tell_message_refused(context, packet, Reason::out_of_buffers, protocols::Fault::none);
+  } else if (refused) {
+    // What was refused is still held; this packet's own buffer may be gone.
+    reset_both(context, packet, Pattern::like(context.segments[side.held_first]));
     mark_cut(context, packet);
+  } else {
+    await_rest(stream);
   }
 }
 
 void cut_session(Context& context, const Packet& packet) {
   if ((packet.tcp.flags & (wire::kTcpSyn | wire::kTcpRst)) == 0) {
-    send_resets(context, packet, make_resets(packet, 0));
+    reset_both(context, packet, Pattern::like(packet));
   }
   mark_cut(context, packet);
 }
@@ -231,11 +308,12 @@ void answer_with_reset(Context& context, const Packet& packet) {
   // RFC 9293, 3.5.2, group 1: the numbers come from what the sender said.
   const bool syn = (packet.tcp.flags & wire::kTcpSyn) != 0;
   const bool has_ack = (packet.tcp.flags & wire::kTcpAck) != 0;
-  flow::ResetNumbers numbers;
+  flow::TcpNumbers numbers;
   numbers.sequence = has_ack ? packet.tcp.acknowledgement : 0;
-  numbers.acknowledgement = packet.tcp.sequence + packet.payload_length + (syn ? 1U : 0U);
-  numbers.with_acknowledgement = !has_ack;
-  rte_mbuf* reset = flow::make_reset(packet, true, numbers);
+  numbers.acknowledgement =
+      has_ack ? 0 : packet.tcp.sequence + packet.payload_length + (syn ? 1U : 0U);
+  const std::uint8_t flags = has_ack ? wire::kTcpRst : wire::kTcpRst | wire::kTcpAck;
+  rte_mbuf* reset = flow::make_segment(Pattern::like(packet).reversed(), numbers, flags, {});
   if (reset != nullptr) context.output.transmit(reset, packet.port);
 }
 

@@ -1,8 +1,10 @@
 // TCP segments of granted sessions: checked against the session's state, then passed, or queued as
 // bytes of a stream that is inspected.
-#include "dataplane/flow/packet_edit.h"
+#include <algorithm>
+
 #include "dataplane/flow/tcp_tracker.h"
-#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/planted.h"
 
 namespace bulkhead::pipeline {
 
@@ -10,38 +12,66 @@ namespace {
 
 using flow::Flow;
 using flow::Packet;
+using flow::Pattern;
 using flow::Segment;
 using flow::TcpPhase;
 using flow::TcpSide;
 using wire::sequence_distance;
 
-constexpr TimeNs kOpeningNs = 30 * kSecondNs;
-constexpr TimeNs kEstablishedNs = 2 * 3600 * kSecondNs + 300 * kSecondNs;  // RFC 5382, 5
-constexpr TimeNs kClosingNs = 60 * kSecondNs;
-constexpr TimeNs kClosedNs = 10 * kSecondNs;
-
-void renew(Flow& flow, TimeNs now_ns) {
-  TimeNs idle_ns = kEstablishedNs;
+void renew(const Context& context, Flow& flow) {
+  const flow::Limits& limits = context.limits();
+  TimeNs idle_ns = limits.established_ns;
   if (flow.phase < TcpPhase::established) {
-    idle_ns = kOpeningNs;
+    idle_ns = limits.opening_ns;
   } else if (flow.phase == TcpPhase::closed || flow.refused) {
-    idle_ns = kClosedNs;
+    idle_ns = limits.closed_ns;
   } else if (flow.sides[0].fin_released || flow.sides[1].fin_released) {
-    idle_ns = kClosingNs;
+    idle_ns = limits.closing_ns;
   }
-  flow.expires_ns = now_ns + idle_ns;
+  flow.expires_ns = context.now_ns + idle_ns;
+}
+
+// RFC 5961, 7 and 10: whoever speaks out of turn is told where the session stands, not too often.
+void challenge(Context& context, const Packet& packet) {
+  constexpr TimeNs kPauseNs = 100 * kMillisecondNs;
+  Flow& flow = *packet.flow;
+  if (flow.phase != TcpPhase::established || context.now_ns - flow.challenged_ns < kPauseNs) return;
+  flow.challenged_ns = context.now_ns;
+  ++context.stats.challenged;
+  const Speaker speaker = speaker_of(packet);
+  send_bare(context, {flow, speaker.other()}, Pattern::like(packet).reversed());
+}
+
+void handle_syn(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
+  Flow& flow = *packet.flow;
+  const bool answer = (packet.tcp.flags & wire::kTcpAck) != 0;
+  const Reason reason = answer ? flow::track_accept(flow, info) : flow::track_open(flow, info);
+  if (!is_allowed(reason)) {
+    if (reason == Reason::tcp_unexpected_syn) challenge(context, packet);
+    return refuse(context, packet, reason);
+  }
+  const bool splices =
+      flow.protocol != protocols::kNoProtocol && flow.on_deny == policy::OnDeny::reject;
+  flow::normalise_syn(packet, !splices);
+  pass(context, packet, reason);
 }
 
 void handle_reset(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
   const Reason reason = flow::track_reset(flow, info);
-  if (!is_allowed(reason)) return refuse(context, packet, reason);
-  TcpSide& side = flow.sides[info.sender];
-  // The sender counts bytes that are held here; its receiver never had them.
-  if (sequence_distance(packet.tcp.sequence, side.released) > 0) {
-    flow::set_sequence(packet, side.released);
+  if (!is_allowed(reason)) {
+    if (reason == Reason::tcp_reset_out_of_sequence) challenge(context, packet);
+    return refuse(context, packet, reason);
   }
-  for (TcpSide& each : flow.sides) flow::drop_all(context.segments, each);
+  const Speaker speaker = speaker_of(packet);
+  if (flow.carried) {
+    flow::write_numbers(packet.mbuf, packet.transport_offset,
+                        flow::numbers_from(flow, speaker.end));
+  } else if (sequence_distance(packet.tcp.sequence, speaker.side().released) > 0) {
+    // The sender counts bytes that are held here; its receiver never had them.
+    flow::write_sequence(packet.mbuf, packet.transport_offset, speaker.side().released);
+  }
+  flow::drop_all(context.segments, flow);
   pass(context, packet, reason);
 }
 
@@ -55,10 +85,47 @@ void pass_uninspected(Context& context, Packet& packet, TcpSide& side) {
   pass(context, packet, Reason::service_granted);
 }
 
-void cut_front(Segment& segment, std::uint32_t count) {
-  segment.sequence += count;
-  segment.payload_offset = static_cast<std::uint16_t>(segment.payload_offset + count);
-  segment.length = static_cast<std::uint16_t>(segment.length - count);
+// It is taken note of and goes no further.
+void swallow(Context& context, Packet& packet) {
+  Verdict verdict;
+  verdict.reason = Reason::session_control;
+  verdict.bytes = packet.mbuf->pkt_len;
+  verdict.conduit = packet.flow->conduit;
+  verdict.rule = packet.flow->rule;
+  verdict.protocol = packet.flow->protocol;
+  context.observer.on_verdict(verdict, packet);
+  rte_pktmbuf_free(packet.mbuf);
+  packet.mbuf = nullptr;
+}
+
+// In a carried session each end counts in its own numbers.
+void pass_translated(Context& context, Packet& packet, bool below) {
+  const Speaker speaker = speaker_of(packet);
+  flow::TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
+  numbers.has_timestamps = false;  // its own stand
+  if (below) numbers.sequence = speaker.carry().out_acked - 1;
+  if (planted(Mistake::forget_delta)) numbers.acknowledgement = packet.tcp.acknowledgement;
+  flow::write_numbers(packet.mbuf, packet.transport_offset, numbers);
+  pass(context, packet, Reason::session_control);
+}
+
+// A segment without data: an acknowledgement, a window update or a keep-alive.
+void pass_bare(Context& context, Packet& packet, const flow::AckNews& news) {
+  const Speaker speaker = speaker_of(packet);
+  if (!speaker.flow.carried) return pass(context, packet, Reason::session_control);
+  // It asks for bytes that the firewall owes; their sender has nothing to add.
+  if (news.duplicate) return swallow(context, packet);
+  const bool keep_alive = sequence_distance(packet.tcp.sequence, speaker.side().acknowledged) < 0;
+  pass_translated(context, packet, keep_alive);
+}
+
+void strip_payload(Packet& packet) {
+  Segment empty;
+  empty.mbuf = packet.mbuf;
+  empty.sequence = packet.tcp.sequence;
+  empty.transport_offset = packet.transport_offset;
+  empty.payload_offset = packet.payload_offset;
+  flow::fit_frame(empty);
 }
 
 // Bytes below what the receiver has acknowledged are no longer known here, so they do not travel;
@@ -68,17 +135,30 @@ void pass_retransmission(Context& context, Packet& packet, const TcpSide& side, 
   if (known_from >= segment.length && !segment.fin) {
     segment.length = 0;
   } else if (known_from > 0) {
-    cut_front(segment,
-              std::min<std::uint32_t>(static_cast<std::uint32_t>(known_from), segment.length));
+    segment.cut_front(
+        std::min<std::uint32_t>(static_cast<std::uint32_t>(known_from), segment.length));
   }
   flow::fit_frame(segment);
   pass(context, packet, Reason::session_control);
 }
 
+// The same in a carried session: what the receiver lacks goes from our own copy, which is what was
+// judged; for what was acknowledged already, the receiver is asked to say so again.
+void answer_retransmission(Context& context, Packet& packet, const Segment& segment) {
+  const Speaker speaker = speaker_of(packet);
+  const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
+  if (sequence_distance(end, speaker.side().acknowledged) > 0) {
+    resend_first(context, speaker);
+    return swallow(context, packet);
+  }
+  strip_payload(packet);
+  pass_translated(context, packet, true);
+}
+
 // The part of the segment that was let through before goes again on its own.
 bool pass_head_again(Context& context, const Packet& packet, const TcpSide& side, Segment segment) {
   const std::int32_t known_from = sequence_distance(side.acknowledged, segment.sequence);
-  if (known_from > 0) cut_front(segment, static_cast<std::uint32_t>(known_from));
+  if (known_from > 0) segment.cut_front(static_cast<std::uint32_t>(known_from));
   const std::int32_t count = sequence_distance(side.released, segment.sequence);
   if (count <= 0) return true;
   rte_mbuf* head = flow::copy_head(segment, static_cast<std::uint16_t>(count));
@@ -87,69 +167,152 @@ bool pass_head_again(Context& context, const Packet& packet, const TcpSide& side
   return true;
 }
 
-void queue(Context& context, Packet& packet, TcpSide& side, const Segment& segment) {
-  if (side.retained_count >= flow::kRetainedSegmentsMax) {
-    return refuse(context, packet, Reason::hold_limit);
-  }
-  switch (flow::hold(context.segments, side, segment)) {
+// Payload bytes that fit one segment to the speaker's receiver (RFC 9293, 3.7.1; RFC 6691).
+std::uint32_t segment_room(const Speaker& speaker) {
+  constexpr std::uint32_t kDefaultMss = 536;
+  constexpr std::uint32_t kTimestampBytes = 12;
+  const TcpSide& receiver = speaker.flow.sides[speaker.other()];
+  const std::uint32_t mss = receiver.mss == 0 ? kDefaultMss : receiver.mss;
+  const bool stamped = receiver.timestamps_offered && speaker.side().timestamps_offered;
+  return stamped && mss > kTimestampBytes ? mss - kTimestampBytes : mss;
+}
+
+// A part of the pool is kept for messages that are whole: unfinished ones must not stop them.
+bool reserve_is_touched(const Context& context) {
+  return context.segments.available() < context.segments.capacity() / 4;
+}
+
+void tell_gap(Context& context, const Packet& packet, const Speaker& speaker) {
+  // RFC 5681, 4.2: the receiver never sees what came out of order, so it is said here.
+  if (sequence_distance(packet.tcp.sequence, speaker.side().released) <= 0) return;
+  const auto pattern = pattern_from(context, {speaker.flow, speaker.other()});
+  const std::uint32_t standing =
+      speaker.side().released + flow::contiguous_bytes(context.segments, speaker.side());
+  const bool gap = sequence_distance(packet.tcp.sequence, standing) > 0;
+  if (gap && pattern) send_bare(context, {speaker.flow, speaker.other()}, *pattern);
+}
+
+void queue(Context& context, Packet& packet, const Segment& segment) {
+  const Speaker speaker = speaker_of(packet);
+  TcpSide& side = speaker.side();
+  const bool at_bound = side.retained_count >= context.limits().retained_segments ||
+                        (side.held_count > 0 && reserve_is_touched(context));
+  if (at_bound) return refuse(context, packet, Reason::hold_limit);
+  const auto result =
+      flow::hold(context.segments, context.limits(), side, segment, segment_room(speaker));
+  switch (result) {
     case flow::HoldResult::full:
       return refuse(context, packet, Reason::hold_limit);
     case flow::HoldResult::duplicate:
       rte_pktmbuf_free(packet.mbuf);
       packet.mbuf = nullptr;
       return;
+    case flow::HoldResult::merged:
     case flow::HoldResult::held:
       inspect_stream(context, packet);
+      if (result == flow::HoldResult::merged) rte_pktmbuf_free(packet.mbuf);
       packet.mbuf = nullptr;
-      return;
+      if (side.held_count == 0) return;
+      if (side.held_count == 1 && reserve_is_touched(context)) {
+        flow::drop_held(context.segments, side);
+        context.observer.on_verdict(
+            refused_message(packet, Reason::hold_limit, protocols::Fault::none), packet);
+        return;
+      }
+      return tell_gap(context, packet, speaker);
   }
 }
 
-void take_data(Context& context, Packet& packet, TcpSide& side) {
+void take_data(Context& context, Packet& packet) {
+  const Speaker speaker = speaker_of(packet);
+  const TcpSide& side = speaker.side();
   Segment segment;
   segment.mbuf = packet.mbuf;
   segment.sequence = packet.tcp.sequence;
-  segment.frame = packet.frame;
+  segment.out = packet.tcp.sequence;
   segment.transport_offset = packet.transport_offset;
   segment.payload_offset = packet.payload_offset;
   segment.length = packet.payload_length;
-  segment.port = packet.port;
   segment.fin = (packet.tcp.flags & wire::kTcpFin) != 0;
   const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
   const std::int32_t behind = sequence_distance(side.released, segment.sequence);
   if (behind > 0) {
     const std::size_t known =
         std::min<std::size_t>(static_cast<std::size_t>(behind), segment.length);
-    if (!flow::matches_released(context.segments, side, segment.sequence,
+    if (!planted(Mistake::overlaps_unchecked) &&
+        !flow::matches_released(context.segments, side, segment.sequence,
                                 packet.payload().first(known))) {
       return refuse(context, packet, Reason::tcp_inconsistent_retransmission);
     }
     if (sequence_distance(end, side.released) <= 0) {
-      return pass_retransmission(context, packet, side, segment);
+      return speaker.flow.carried ? answer_retransmission(context, packet, segment)
+                                  : pass_retransmission(context, packet, side, segment);
     }
   }
   if (side.fin_released) return refuse(context, packet, Reason::tcp_after_end);
   if (behind > 0) {
-    if (!pass_head_again(context, packet, side, segment)) {
+    if (!speaker.flow.carried && !pass_head_again(context, packet, side, segment)) {
       return refuse(context, packet, Reason::out_of_buffers);
     }
-    cut_front(segment, static_cast<std::uint32_t>(behind));
+    segment.cut_front(static_cast<std::uint32_t>(behind));
   }
-  queue(context, packet, side, segment);
+  queue(context, packet, segment);
+}
+
+// What the segment says to the other end about the other end's bytes.
+flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
+                                   const flow::TcpSegmentInfo& info) {
+  const Speaker answering{*packet.flow, 1 - info.sender};
+  Flow& flow = *packet.flow;
+  if (!flow.carried) {
+    flow::AckNews news;
+    news.news_for_sender = flow::note_segment(flow, info);
+    flow::drop_acknowledged(context.segments, answering.side(), answering.side().acknowledged);
+    return news;
+  }
+  const bool bare = info.length == 0 && (packet.tcp.flags & wire::kTcpFin) == 0;
+  const flow::AckNews news = flow::take_acknowledgement(
+      context.segments, flow, answering.end, packet.tcp.acknowledgement,
+      flow::announced_window(flow, info), bare, context.now_ns);
+  if (flow.phase == TcpPhase::syn_received) flow.phase = TcpPhase::established;
+  if (news.fill_gap) resend_first(context, answering);
+  push(context, answering);
+  flow::end_carry_if_done(flow);
+  return news;
 }
 
 void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
   const bool unseen = flow.phase == TcpPhase::none && context.options.accept_midstream;
   if (unseen) flow::adopt_midstream(flow, info);
-  const Reason reason = flow::track_segment(flow, info);
-  if (!is_allowed(reason)) return refuse(context, packet, reason);
-  flow::drop_acknowledged(context.segments, flow.sides[1 - info.sender]);
+  const Reason reason = flow::check_segment(flow, info);
+  if (!is_allowed(reason)) {
+    const bool lost = reason == Reason::tcp_out_of_window ||
+                      reason == Reason::tcp_bad_acknowledgement;
+    if (lost) challenge(context, packet);
+    if (flow.phase == TcpPhase::closed) answer_with_reset(context, packet);
+    return refuse(context, packet, reason);
+  }
+  const bool was_carried = flow.carried;
+  const flow::AckNews news = note_acknowledgement(context, packet, info);
   TcpSide& side = flow.sides[info.sender];
+  if (packet.tcp.has_timestamps && sequence_distance(packet.tcp.timestamp, side.timestamp) > 0) {
+    side.timestamp = packet.tcp.timestamp;
+  }
   const bool fin = (packet.tcp.flags & wire::kTcpFin) != 0;
   if (flow.protocol == protocols::kNoProtocol) return pass_uninspected(context, packet, side);
-  if (packet.payload_length == 0 && !fin) return pass(context, packet, Reason::session_control);
-  take_data(context, packet, side);
+  if (packet.payload_length == 0 && !fin) {
+    pass_bare(context, packet, news);
+  } else {
+    const std::uint64_t forwarded = flow.packets[info.sender];
+    take_data(context, packet);
+    // Its data waits, but what it says to the other end must not.
+    if (news.news_for_sender && flow.packets[info.sender] == forwarded && !flow.refused) {
+      const auto pattern = pattern_from(context, speaker_of(packet));
+      if (pattern) send_bare(context, speaker_of(packet), *pattern);
+    }
+  }
+  if (flow.carried || was_carried) schedule(context, flow);
 }
 
 }  // namespace
@@ -160,20 +323,22 @@ void inspect_tcp(Context& context, Packet& packet) {
                                   packet.payload_length};
   const std::uint8_t flags = packet.tcp.flags;
   if (flow.refused) {
-    const bool answer = flow.on_deny == policy::OnDeny::reset && (flags & wire::kTcpRst) == 0;
+    const bool answer = flow.on_deny != policy::OnDeny::drop && (flags & wire::kTcpRst) == 0;
     if (answer) answer_with_reset(context, packet);
     return refuse(context, packet, Reason::flow_refused);
   }
   if ((flags & wire::kTcpSyn) != 0) {
-    const Reason reason = (flags & wire::kTcpAck) != 0 ? flow::track_accept(flow, info)
-                                                       : flow::track_open(flow, info);
-    is_allowed(reason) ? pass(context, packet, reason) : refuse(context, packet, reason);
+    handle_syn(context, packet, info);
   } else if ((flags & wire::kTcpRst) != 0) {
     handle_reset(context, packet, info);
   } else {
     handle_segment(context, packet, info);
   }
-  renew(flow, context.now_ns);
+  if (flow.half_open && flow.phase >= TcpPhase::established) {
+    flow.half_open = false;
+    --context.stats.half_open;
+  }
+  renew(context, flow);
 }
 
 }  // namespace bulkhead::pipeline

@@ -3,7 +3,9 @@
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "dataplane/base/reason.h"
 #include "dataplane/flow/packet.h"
@@ -13,6 +15,31 @@
 namespace bulkhead::pipeline {
 
 constexpr std::uint16_t kNoFunction = 0xffff;
+
+// What was done about a refused message or packet.
+enum class Action : std::uint8_t { drop, reset, reject };
+
+// Why `reject` fell back to `reset`.
+enum class Unsound : std::uint8_t {
+#define BULKHEAD_UNSOUND(name, text) name,
+#include "dataplane/pipeline/unsound.def"
+#undef BULKHEAD_UNSOUND
+};
+
+struct NamedText {
+  std::string_view name;
+  std::string_view text;
+};
+
+inline constexpr std::array kUnsound = {
+#define BULKHEAD_UNSOUND(name, text) NamedText{#name, text},
+#include "dataplane/pipeline/unsound.def"
+#undef BULKHEAD_UNSOUND
+};
+
+constexpr std::string_view action_name(Action action) {
+  return action == Action::drop ? "drop" : action == Action::reset ? "reset" : "reject";
+}
 
 // Views and pointers are good only during the call that brings the record.
 struct Verdict {
@@ -24,6 +51,9 @@ struct Verdict {
   std::uint16_t rule = policy::kNoRule;
   std::uint16_t function = kNoFunction;
   std::uint8_t protocol = protocols::kNoProtocol;
+  Action action = Action::drop;                     // if it was refused
+  Unsound unsound = Unsound::none;                  // if `reject` became `reset`
+  protocols::Denial denial{};                       // which part of a request was not granted
   std::uint32_t bytes = 0;                          // of the message, or of the frame
   const protocols::Operation* operation = nullptr;  // the refused one, or the first
 };

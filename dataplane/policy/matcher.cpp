@@ -78,6 +78,23 @@ bool elements_covered(const Query& query, const RuleMask& candidates) {
   return true;
 }
 
+// Every element's address is granted by some rule, so what is not granted is a value.
+bool element_addresses_covered(const Query& query, const RuleMask& candidates) {
+  const protocols::Elements& elements = query.operation.elements;
+  for (std::size_t i = 0; i < elements.count; ++i) {
+    const auto address = static_cast<std::int64_t>(elements.first + i);
+    bool covered = false;
+    candidates.each([&](std::size_t rule) {
+      const Constraint* constraint =
+          find_constraint(query.conduit.rules[rule], query.catalogue.element_address_field);
+      covered = constraint == nullptr || contains(constraint->ranges, address);
+      return !covered;
+    });
+    if (!covered) return false;
+  }
+  return true;
+}
+
 std::uint8_t find_ranged_field(const Operation& operation) {
   for (std::uint32_t rest = operation.present; rest != 0; rest &= rest - 1) {
     const auto field = static_cast<std::uint8_t>(std::countr_zero(rest));
@@ -114,15 +131,21 @@ Decision judge(const Conduit& conduit, const RuleMask& applicable, std::uint8_t 
     return true;
   });
   decision.reason = Reason::values_not_granted;
+  decision.denial = protocols::Denial::address;
   if (candidates.none()) return decision;
   decision.rule = first_rule(candidates);
   const bool elements = operation.elements.count > 0;
-  if (elements && !elements_covered(query, candidates)) return decision;
+  if (elements && !elements_covered(query, candidates)) {
+    const bool value = element_addresses_covered(query, candidates);
+    if (value) decision.denial = protocols::Denial::value;
+    return decision;
+  }
   if (!elements && query.ranged_field != kNoField && !range_covered(query, candidates)) {
     return decision;
   }
   const bool in_time = conduit.rules[decision.rule - 1U].rate.take(now_ns);
   decision.reason = in_time ? Reason::granted : Reason::rate_exceeded;
+  decision.denial = protocols::Denial::function;
   return decision;
 }
 

@@ -9,11 +9,13 @@
 #include "dataplane/base/reason.h"
 #include "dataplane/policy/tables.h"
 #include "dataplane/protocols/operation.h"
+#include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::policy {
 
 struct Decision {
   Reason reason = Reason::function_not_granted;  // granted, or why not
+  protocols::Denial denial = protocols::Denial::function;  // if it is not
   std::uint16_t rule = kNoRule;                  // the first rule that grants, or that came nearest
 };
 

@@ -31,7 +31,7 @@ constexpr std::uint16_t kNoRule = 0;  // rules count from 1
 constexpr std::uint16_t kNoConduit = 0xffff;
 constexpr std::uint16_t kNoZone = 0xffff;
 
-enum class OnDeny : std::uint8_t { drop, reset };
+enum class OnDeny : std::uint8_t { drop, reset, reject };
 enum class Transport : std::uint8_t { tcp, udp, icmp };
 enum class ValueType : std::uint8_t { plain, int16, uint32, int32, float32 };
 enum class WordOrder : std::uint8_t {

@@ -165,7 +165,7 @@ Problem check_conduits(const Tables& tables) {
     if (!(tables.zones[conduit.from].vlan == tables.zones[conduit.to].vlan)) {
       return problem(where, "its zones are on different VLANs");
     }
-    if (conduit.on_deny > OnDeny::reset) return problem(where, "on_deny");
+    if (conduit.on_deny > OnDeny::reject) return problem(where, "on_deny");
     if (conduit.rules.size() > kRulesMax) return problem(where, "too many rules");
     for (std::size_t j = 0; j < i; ++j) {
       const Conduit& other = tables.conduits[j];

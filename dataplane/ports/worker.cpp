@@ -54,8 +54,8 @@ void Worker::run() {
     now_ns_ = monotonic_now_ns();
     image_ = shared_.image.load(std::memory_order_acquire);
     const std::uint32_t packets = poll();
+    pipeline_->pass_time(*image_, now_ns_, *this, *this);
     for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) flush(port);
-    pipeline_->expire(now_ns_);
     answer_query();
     rte_rcu_qsbr_quiescent(shared_.rcu, index_);
     if (packets > 0) {
@@ -78,7 +78,7 @@ void Worker::rest(std::uint32_t idle_polls) {
   constexpr long kLongNs = 200 * 1000;
   if (idle_polls < kSpins) return;
   stats_.flows.store(pipeline_->flows().size(), std::memory_order_relaxed);
-  stats_.segments_free.store(pipeline_->segments_available(), std::memory_order_relaxed);
+  stats_.segments_free.store(pipeline_->segments().available(), std::memory_order_relaxed);
   const timespec pause{0, idle_polls < kShortRests ? kShortNs : kLongNs};
   nanosleep(&pause, nullptr);
 }

@@ -16,12 +16,20 @@
 namespace bulkhead::protocols {
 
 // How the next message lies in a stream. `length` is known once `fault` is none and it is not zero;
-// zero asks for at least `needed` bytes in all before the question is put again.
+// zero asks for at least `needed` bytes in all before the question is put again. `head`, if not
+// zero, is how many of its first bytes hold all operations with all their fields, so that what is
+// behind them is content that no grant can speak of: decode_head() judges by them alone.
 struct Frame {
   Fault fault = Fault::none;
   std::size_t length = 0;
   std::size_t needed = 0;
+  std::size_t head = 0;
 };
+
+// Which part of a request was not granted, for the protocol's own refusal.
+enum class Denial : std::uint8_t { function, address, value };
+
+constexpr std::size_t kRefusalBytesMax = 512;
 
 class Protocol {
  public:
@@ -32,6 +40,14 @@ class Protocol {
 
   // Decodes exactly one message. On a fault the list's content is unspecified.
   virtual Fault decode(ByteView message, Direction direction, OperationList& operations) const = 0;
+
+  // Decodes a message of `length` bytes by its first Frame::head bytes. For messages that are longer
+  // than what is held; modules that never give a head need not have it.
+  virtual Fault decode_head(ByteView head, std::size_t length, Direction direction,
+                            OperationList& operations) const {
+    (void)head, (void)length, (void)direction, (void)operations;
+    return Fault::bad_length;
+  }
 
   // The standard's own number of the function that a message claims, for telling of messages that
   // do not decode. Nothing if it is too short to claim one.
@@ -46,6 +62,19 @@ class Protocol {
                      std::uint32_t now_ms) const {
     (void)session, (void)message, (void)direction, (void)now_ms;
     return Fault::none;
+  }
+
+  // How many granted requests of the session wait for an answer that is still to be expected.
+  virtual std::size_t outstanding(std::span<const std::byte> session) const {
+    (void)session;
+    return 0;
+  }
+
+  // Writes the protocol's own refusal of one request into `reply` and gives its length; 0 where
+  // there is none. The request may be one that does not decode, but is delimited.
+  virtual std::size_t refuse(ByteView request, Denial denial, std::span<std::uint8_t> reply) const {
+    (void)request, (void)denial, (void)reply;
+    return 0;
   }
 
  protected:

@@ -211,8 +211,8 @@ int replay(const Options& options) {
     std::copy(bytes.begin(), bytes.end(), room);
     mbuf->port = port_of(image.tables, bytes);
     recorder.at(capture.header());
+    pipeline->pass_time(image, capture.time_ns(), recorder, recorder);
     pipeline->process(image, std::span(&mbuf, 1), capture.time_ns(), recorder, recorder, frame);
-    pipeline->expire(capture.time_ns());
   }
   recorder.print_totals();
   return kOk;
@@ -247,7 +247,7 @@ int main(int argc, char** argv) {
     return code == 0 ? kOk : kUsage;
   }
   options.pipeline.verify_checksums = !ignore_checksums;
-  options.pipeline.segments_max = 1024;
+  options.pipeline.limits.segments = 1024;
   ports::EalOptions eal;
   eal.huge_pages = ports::HugePages::no;
   eal.memory_mib = 192;

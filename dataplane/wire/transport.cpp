@@ -7,37 +7,124 @@ namespace bulkhead::wire {
 
 namespace {
 
-// RFC 9293, 3.2: kind 0 ends the list, kind 1 pads, all others carry their own length.
-bool parse_tcp_options(ByteView options, TcpHeader& header) {
-  constexpr std::uint8_t kEnd = 0;
-  constexpr std::uint8_t kNoOperation = 1;
-  constexpr std::uint8_t kWindowScale = 3;
+constexpr std::uint8_t kOptionEnd = 0;
+constexpr std::uint8_t kOptionPadding = 1;
+constexpr std::uint8_t kOptionMss = 2;
+constexpr std::uint8_t kOptionWindowScale = 3;
+constexpr std::uint8_t kOptionSackPermitted = 4;
+constexpr std::uint8_t kOptionSack = 5;
+constexpr std::uint8_t kOptionTimestamps = 8;
+
+// RFC 9293, 3.2; RFC 7323, 2.2 and 3.2; RFC 2018, 2 and 3: what stands behind kind and length.
+bool option_length_possible(std::uint8_t kind, std::size_t bytes) {
+  switch (kind) {
+    case kOptionMss:
+      return bytes == 2;
+    case kOptionWindowScale:
+      return bytes == 1;
+    case kOptionSackPermitted:
+      return bytes == 0;
+    case kOptionSack:
+      return bytes % 8 == 0 && bytes >= 8 && bytes <= 32;
+    case kOptionTimestamps:
+      return bytes == 8;
+    default:
+      return true;
+  }
+}
+
+void note_option(std::uint8_t kind, ByteView value, TcpHeader& header) {
   constexpr std::uint8_t kWindowScaleMax = 14;  // RFC 7323, 2.3
+  switch (kind) {
+    case kOptionMss:
+      header.mss = load_be16(value.data());
+      header.opening_options = true;
+      break;
+    case kOptionWindowScale:
+      header.has_window_scale = true;
+      header.window_scale = value[0] < kWindowScaleMax ? value[0] : kWindowScaleMax;
+      header.opening_options = true;
+      break;
+    case kOptionSackPermitted:
+      header.opening_options = true;
+      break;
+    case kOptionSack:
+      break;
+    case kOptionTimestamps:
+      header.has_timestamps = true;
+      header.timestamp = load_be32(value.data());
+      break;
+    default:
+      header.unknown_options = true;
+      break;
+  }
+}
+
+// RFC 9293, 3.2: kind 0 ends the list, kind 1 pads, all others carry their own length. One that
+// stands twice would be read one way here and another way there.
+bool parse_tcp_options(ByteView options, TcpHeader& header) {
   ByteReader reader(options);
+  std::uint32_t seen = 0;
   while (reader.remaining() > 0) {
     const std::uint8_t kind = reader.u8();
-    if (kind == kEnd) return true;
-    if (kind == kNoOperation) continue;
+    if (kind == kOptionEnd) return true;
+    if (kind == kOptionPadding) continue;
     const std::uint8_t length = reader.u8();
     if (!reader.ok() || length < 2) return false;
     const ByteView value = reader.take(length - 2U);
-    if (!reader.ok()) return false;
-    if (kind == kWindowScale) {
-      if (value.size() != 1) return false;
-      header.has_window_scale = true;
-      header.window_scale = value[0] < kWindowScaleMax ? value[0] : kWindowScaleMax;
-    }
+    if (!reader.ok() || !option_length_possible(kind, value.size())) return false;
+    const std::uint32_t bit = kind <= kOptionTimestamps ? 1U << kind : 0U;
+    if ((seen & bit) != 0) return false;
+    seen |= bit;
+    note_option(kind, value, header);
   }
   return true;
 }
 
+// Overwrites each option for which drop(kind) is true, and whatever stands behind the end.
+template <typename Drop>
+bool blank_options(std::span<std::uint8_t> options, Drop&& drop) {
+  bool changed = false;
+  const auto blank = [&](std::size_t from, std::size_t count) {
+    for (std::uint8_t& byte : options.subspan(from, count)) byte = kOptionPadding;
+    changed = true;
+  };
+  for (std::size_t at = 0; at < options.size();) {
+    if (options[at] == kOptionPadding) {
+      ++at;
+    } else if (options[at] == kOptionEnd) {
+      blank(at, options.size() - at);
+      return changed;
+    } else {
+      const std::size_t length = options[at + 1];
+      if (drop(options[at])) blank(at, length);
+      at += length;
+    }
+  }
+  return changed;
+}
+
 }  // namespace
+
+bool normalise_syn_options(std::span<std::uint8_t> options, bool keep_sack) {
+  return blank_options(options, [keep_sack](std::uint8_t kind) {
+    const bool known = kind == kOptionMss || kind == kOptionWindowScale ||
+                       kind == kOptionTimestamps || (kind == kOptionSackPermitted && keep_sack);
+    return !known;
+  });
+}
+
+bool clear_sack_blocks(std::span<std::uint8_t> options) {
+  return blank_options(options, [](std::uint8_t kind) { return kind == kOptionSack; });
+}
 
 bool parse_tcp(ByteView segment, TcpHeader& header) {
   if (segment.size() < kTcpHeaderBytes) return false;
   const std::uint8_t* p = segment.data();
   const std::size_t header_bytes = static_cast<std::size_t>(p[12] >> 4) * 4;
   if (header_bytes < kTcpHeaderBytes || header_bytes > segment.size()) return false;
+  constexpr std::uint8_t kReservedBits = 0x0e;  // RFC 9293, 3.1; the lowest was ECN's (RFC 3540)
+  if ((p[12] & kReservedBits) != 0) return false;
   header.source_port = load_be16(p);
   header.destination_port = load_be16(p + 2);
   header.sequence = load_be32(p + 4);
@@ -46,8 +133,12 @@ bool parse_tcp(ByteView segment, TcpHeader& header) {
   header.window = load_be16(p + 14);
   header.urgent = load_be16(p + 18);
   header.payload_offset = static_cast<std::uint16_t>(header_bytes);
-  header.has_window_scale = false;
+  header.mss = 0;
   header.window_scale = 0;
+  header.has_window_scale = false;
+  header.has_timestamps = false;
+  header.opening_options = false;
+  header.unknown_options = false;
   if (header.source_port == 0 || header.destination_port == 0) return false;
   const ByteView options = segment.subspan(kTcpHeaderBytes, header_bytes - kTcpHeaderBytes);
   return parse_tcp_options(options, header);

@@ -1,4 +1,5 @@
-// TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792) and ICMPv6 (RFC 4443) headers.
+// TCP (RFC 9293; options of RFC 7323 and RFC 2018), UDP (RFC 768), ICMP (RFC 792) and ICMPv6
+// (RFC 4443) headers.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +28,26 @@ struct TcpHeader {
   std::uint16_t window = 0;
   std::uint16_t urgent = 0;
   std::uint16_t payload_offset = 0;  // from the start of the TCP header
-  std::uint8_t window_scale = 0;     // from the options, only on a SYN
+  std::uint32_t timestamp = 0;       // TSval, if has_timestamps
+  std::uint16_t mss = 0;             // 0: not announced
+  std::uint8_t window_scale = 0;
   bool has_window_scale = false;
+  bool has_timestamps = false;
+  bool opening_options = false;  // MSS, window scale or SACK-permitted: at home on a SYN only
+  bool unknown_options = false;
 };
 
-// False if truncated, the data offset is wrong, a port is zero, or an option runs over its end.
+// False if truncated, the data offset is wrong, reserved bits are set, a port is zero, or an option
+// runs over its end, has a wrong length or stands twice.
 bool parse_tcp(ByteView segment, TcpHeader& header);
+
+// Overwrites the options of a SYN that are not passed on with padding: all but MSS, window scale
+// and timestamps, and SACK-permitted unless `keep_sack`. `options` are those of a header that
+// parse_tcp took. True if any byte changed; the checksum is then the caller's to mend.
+bool normalise_syn_options(std::span<std::uint8_t> options, bool keep_sack);
+
+// Overwrites SACK blocks with padding. True if any byte changed.
+bool clear_sack_blocks(std::span<std::uint8_t> options);
 
 // True for the combinations of SYN, FIN, RST and ACK that a conforming stack sends.
 bool tcp_flags_possible(std::uint8_t flags);

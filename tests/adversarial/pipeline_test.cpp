@@ -500,7 +500,7 @@ TEST(EmptyPolicy, NothingPasses) {
 
 TEST(FullTable, NewSessionsAreRefusedAndOldOnesLive) {
   pipeline::PipelineOptions options;
-  options.flows_max = 4;
+  options.limits.flows = 4;
   Plant plant(plant_policy(), options);
   TcpSession first(plant, 40000);
   for (std::uint16_t port = 40001; port < 40004; ++port) TcpSession(plant, port);

@@ -313,8 +313,8 @@ int main(int argc, char** argv) {
   service::EngineOptions options;
   options.devices = {"net_ring_zone0", "net_ring_zone1"};
   options.buffers = 4096;
-  options.pipeline.flows_max = flows + flows / 4;
-  options.pipeline.segments_max = 16384;
+  options.pipeline.limits.flows = flows + flows / 4;
+  options.pipeline.limits.segments = 16384;
   auto engine = service::Engine::make(options);
   if (!engine) fail(engine.error());
   const auto compiled = controlplane::compile_policy(kPolicy, "bench");

@@ -55,8 +55,8 @@ std::unique_ptr<pipeline::Image> make_image(policy::Tables tables, std::uint32_t
 
 Plant::Plant(policy::Tables tables, pipeline::PipelineOptions options) {
   start_eal_for_tests();
-  options.flows_max = std::min(options.flows_max, 1024U);
-  options.segments_max = std::min(options.segments_max, 2048U);
+  options.limits.flows = std::min(options.limits.flows, 1024U);
+  options.limits.segments = std::min(options.limits.segments, 2048U);
   const std::string name = "plant" + std::to_string(next_number());
   buffers_ = rte_pktmbuf_pool_create(name.c_str(), kBuffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
                                      SOCKET_ID_ANY);
@@ -97,7 +97,9 @@ void Plant::change_policy(policy::Tables tables) {
 
 void Plant::pass_time(TimeNs by_ns) {
   now_ns_ += by_ns;
-  for (int i = 0; i < 64; ++i) pipeline_->expire(now_ns_ += kMillisecondNs);
+  for (int i = 0; i < 64; ++i) {
+    pipeline_->pass_time(*image_, now_ns_ += kMillisecondNs, *this, *this);
+  }
 }
 
 void Plant::transmit(rte_mbuf* mbuf, std::uint16_t port) {

@@ -48,6 +48,11 @@ enum Code : std::uint8_t {
   kEncapsulatedInterface = 43,
 };
 
+// AP 7: exception codes.
+constexpr std::uint8_t kIllegalFunction = 1;
+constexpr std::uint8_t kIllegalDataAddress = 2;
+constexpr std::uint8_t kIllegalDataValue = 3;
+
 constexpr std::uint8_t kMeiCanopen = 13;
 constexpr std::uint8_t kMeiDeviceIdentification = 14;
 

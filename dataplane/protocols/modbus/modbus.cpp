@@ -1,4 +1,6 @@
 // The module's face: framing by the MBAP header, and the way into decoding and pairing.
+#include <algorithm>
+
 #include "dataplane/protocols/modbus/layout.h"
 #include "dataplane/protocols/modbus/pairing.h"
 
@@ -94,6 +96,32 @@ class Modbus final : public protocols::Protocol {
     auto& state = *reinterpret_cast<Session*>(session.data());
     return direction == Direction::response ? accept_response(state, adu, now_ms)
                                             : accept_request(state, adu, now_ms);
+  }
+
+  std::size_t outstanding(std::span<const std::byte> session) const override {
+    return awaited(*reinterpret_cast<const Session*>(session.data()));
+  }
+
+  // AP 7: the function code with its highest bit set, and an exception code.
+  std::size_t refuse(ByteView request, protocols::Denial denial,
+                     std::span<std::uint8_t> reply) const override {
+    constexpr std::size_t kReplyBytes = kMbapBytes + 2;
+    if (request.size() <= kMbapBytes || reply.size() < kReplyBytes) return 0;
+    std::copy_n(request.begin(), kMbapBytes, reply.begin());
+    store_be16(reply.data() + 4, kReplyBytes - kLengthFieldEnd);
+    reply[kMbapBytes] = static_cast<std::uint8_t>(request[kMbapBytes] | kExceptionFlag);
+    switch (denial) {
+      case protocols::Denial::function:
+        reply[kMbapBytes + 1] = kIllegalFunction;
+        break;
+      case protocols::Denial::address:
+        reply[kMbapBytes + 1] = kIllegalDataAddress;
+        break;
+      case protocols::Denial::value:
+        reply[kMbapBytes + 1] = kIllegalDataValue;
+        break;
+    }
+    return kReplyBytes;
   }
 };
 

@@ -110,6 +110,12 @@ bool answers(const Outstanding& asked, const Adu& adu) {
 
 }  // namespace
 
+std::size_t awaited(const Session& session) {
+  const auto* first = session.outstanding.data();
+  return static_cast<std::size_t>(std::count_if(
+      first, first + session.count, [](const Outstanding& entry) { return entry.unit != 0; }));
+}
+
 Fault accept_request(Session& session, const Adu& adu, std::uint32_t now_ms) {
   forget_aged(session, now_ms);
   if (!make_room(session, now_ms)) return Fault::too_many_outstanding;

@@ -31,6 +31,9 @@ struct Session {
   std::array<Outstanding, kOutstandingMax> outstanding{};
 };
 
+// Requests that a server will answer: not those to all units (AP 4.1).
+std::size_t awaited(const Session& session);
+
 // Both expect a message that decode accepted.
 protocols::Fault accept_request(Session& session, const Adu& adu, std::uint32_t now_ms);
 protocols::Fault accept_response(Session& session, const Adu& adu, std::uint32_t now_ms);

@@ -1,0 +1,61 @@
+// What the firewall sends in a session on its own account: granted bytes that it owns, their
+// repetition, refusals, and acknowledgements in the name of either end.
+#pragma once
+
+#include <optional>
+
+#include "dataplane/flow/carry.h"
+#include "dataplane/pipeline/context.h"
+
+namespace bulkhead::pipeline {
+
+// The flow, and which of its ends speaks.
+struct Speaker {
+  flow::Flow& flow;
+  std::size_t end = flow::kClient;
+
+  std::size_t other() const { return 1 - end; }
+  flow::TcpSide& side() const { return flow.sides[end]; }
+  flow::Carry& carry() const { return flow.carry[end]; }
+};
+
+Speaker speaker_of(const flow::Packet& packet);
+
+// The headers of a frame from the speaker, if the flow keeps any.
+std::optional<flow::Pattern> pattern_from(Context& context, const Speaker& speaker);
+
+// A segment without data in the speaker's name. `pattern` is a frame from it, or one turned round.
+void send_bare(Context& context, const Speaker& speaker, const flow::Pattern& pattern);
+// The same one number below what the receiver has, so that it answers (RFC 9293, 3.8.4).
+void send_probe(Context& context, const Speaker& speaker, const flow::Pattern& pattern);
+
+// Takes a granted segment of the speaker's stream, fits its frame and sends it as soon as the
+// receiver's window takes it. Precondition: the flow is carried.
+void deliver(Context& context, const Speaker& speaker, std::uint32_t index);
+
+// Sends what the receiver's window takes of what was granted.
+void push(Context& context, const Speaker& speaker);
+
+// Sends the oldest segment that the receiver lacks once more.
+void resend_first(Context& context, const Speaker& speaker);
+
+// Resets for both ends at the numbers that they expect next.
+struct Resets {
+  rte_mbuf* to_receiver = nullptr;
+  rte_mbuf* to_speaker = nullptr;
+};
+// `taken`: up to where what the speaker sent counts as received.
+Resets make_resets(const Speaker& speaker, const flow::Pattern& pattern, std::uint32_t taken);
+void send_resets(Context& context, const Speaker& speaker, const Resets& resets);
+
+// Injects pending refusals into the speaker's stream (the server's): those whose time has come, or
+// all. Precondition: the stream stands at a message boundary.
+void send_due_refusals(Context& context, const Speaker& speaker, bool all);
+
+// Sees to it that the flow is looked at when its next deadline comes.
+void schedule(Context& context, flow::Flow& flow);
+
+// Does what a flow's deadlines ask for.
+void run_timers(Context& context, flow::Flow& flow);
+
+}  // namespace bulkhead::pipeline

@@ -1,0 +1,170 @@
+// What a session does when time passes and no packet comes: acknowledge what is held, send again
+// what was lost, give up what cannot be delivered.
+#include <algorithm>
+
+#include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/planted.h"
+
+namespace bulkhead::pipeline {
+
+using flow::Carry;
+using flow::Flow;
+using flow::kNoSegment;
+using flow::Pattern;
+using flow::TcpSide;
+using wire::sequence_distance;
+
+namespace {
+
+// A packet that never was, for telling of a session without one.
+flow::Packet packet_about(const Speaker& speaker, const Pattern& pattern) {
+  const Flow& flow = speaker.flow;
+  const bool from_client = speaker.end == flow::kClient;
+  flow::Packet packet;
+  packet.port = flow.ports[speaker.end];
+  wire::parse_ethernet(ByteView{rte_pktmbuf_mtod(pattern.mbuf, const std::uint8_t*),
+                                pattern.mbuf->data_len},
+                       packet.ethernet);
+  packet.ip.source = from_client ? flow.client() : flow.server();
+  packet.ip.destination = from_client ? flow.server() : flow.client();
+  packet.ip.version = packet.ip.source.is_v4() ? 4 : 6;
+  packet.ip.protocol = wire::kProtocolTcp;
+  packet.tcp.source_port = from_client ? flow.client_port() : flow.server_port();
+  packet.tcp.destination_port = from_client ? flow.server_port() : flow.client_port();
+  packet.payload_offset = pattern.transport_offset;
+  packet.key = flow.key;
+  packet.flow = &speaker.flow;
+  packet.from_client = from_client;
+  return packet;
+}
+
+// Ends the session at both ends. `pattern` is a frame from the speaker.
+void end_session(Context& context, const Speaker& speaker, const Pattern& pattern, Reason reason) {
+  Flow& flow = speaker.flow;
+  const bool silent = reason != Reason::undeliverable && flow.on_deny == policy::OnDeny::drop;
+  Verdict verdict =
+      refused_message(packet_about(speaker, pattern), reason, protocols::Fault::none);
+  verdict.action = silent ? Action::drop : Action::reset;
+  context.observer.on_verdict(verdict, packet_about(speaker, pattern));
+  if (!silent) {
+    send_resets(context, speaker, make_resets(speaker, pattern, speaker.side().acknowledged));
+  }
+  flow::drop_all(context.segments, flow);
+  flow.phase = flow::TcpPhase::closed;
+  flow.refused = reason != Reason::undeliverable;
+  flow.expires_ns = context.now_ns + context.limits().closed_ns;
+}
+
+void acknowledge_held(Context& context, const Speaker& speaker) {
+  TcpSide& side = speaker.side();
+  side.hold_deadline_ns = 0;
+  if (planted(Mistake::never_acknowledge_on_hold)) return;
+  const auto answer = pattern_from(context, {speaker.flow, speaker.other()});
+  const std::uint32_t end = side.released + flow::contiguous_bytes(context.segments, side);
+  if (!answer || sequence_distance(end, side.acknowledged) <= 0) return;
+  flow::begin_carry(speaker.flow, context.now_ns);
+  side.acknowledged = end;
+  // Never more than what can be held: granted bytes that are still owed count too.
+  const std::uint32_t edge =
+      flow::sender_acknowledged(context.segments, speaker.flow, speaker.end) +
+      context.limits().held_bytes;
+  if (sequence_distance(edge, side.window_end) > 0) side.window_end = edge;
+  ++context.stats.held_acknowledged;
+  send_bare(context, {speaker.flow, speaker.other()}, *answer);
+}
+
+// False if the session has ended.
+bool retransmit(Context& context, const Speaker& speaker) {
+  Carry& carry = speaker.carry();
+  const std::uint32_t first = speaker.side().retained_first;
+  carry.retransmit_ns = 0;
+  if (first == kNoSegment) return true;
+  const Pattern pattern = Pattern::like(context.segments[first]);
+  const bool silent = context.now_ns - carry.heard_ns >= context.limits().deliver_ns;
+  const bool stuck = context.now_ns - carry.progress_ns >= context.limits().closed_window_ns;
+  if (silent || stuck) {
+    end_session(context, speaker, pattern, Reason::undeliverable);
+    return false;
+  }
+  if (carry.out_sent != carry.out_acked) {
+    carry.recovering = true;
+    carry.recover = carry.out_sent;
+    resend_first(context, speaker);
+  } else {
+    send_probe(context, speaker, pattern);
+  }
+  carry.rtt.back_off();
+  carry.retransmit_ns = context.now_ns + carry.rtt.timeout_ns();
+  return true;
+}
+
+bool is_over(TimeNs deadline_ns, TimeNs now_ns) {
+  return deadline_ns != 0 && deadline_ns <= now_ns;
+}
+
+TimeNs message_deadline(const Context& context, const TcpSide& side) {
+  return side.held_since_ns == 0 ? 0 : side.held_since_ns + context.limits().message_ns;
+}
+
+// False if the session has ended.
+bool run_side(Context& context, const Speaker& speaker) {
+  TcpSide& side = speaker.side();
+  if (is_over(side.hold_deadline_ns, context.now_ns)) acknowledge_held(context, speaker);
+  if (is_over(message_deadline(context, side), context.now_ns)) {
+    const auto pattern = pattern_from(context, speaker);
+    if (pattern) end_session(context, speaker, *pattern, Reason::message_too_slow);
+    return !pattern;
+  }
+  const bool due = speaker.flow.carried && is_over(speaker.carry().retransmit_ns, context.now_ns);
+  return !due || retransmit(context, speaker);
+}
+
+}  // namespace
+
+std::optional<Pattern> pattern_from(Context& context, const Speaker& speaker) {
+  const Flow& flow = speaker.flow;
+  const TcpSide& own = speaker.side();
+  const TcpSide& other = flow.sides[speaker.other()];
+  const auto like = [&](std::uint32_t index) { return Pattern::like(context.segments[index]); };
+  for (const std::uint32_t index : {own.held_first, own.retained_first}) {
+    if (index != kNoSegment) return like(index);
+  }
+  for (const std::uint32_t index : {other.held_first, other.retained_first}) {
+    if (index != kNoSegment) return like(index).reversed();
+  }
+  if (flow.pending_first == kNoSegment) return std::nullopt;
+  const Pattern refusal = like(flow.pending_first);  // they come from the server
+  return speaker.end == flow::kServer ? refusal : refusal.reversed();
+}
+
+void schedule(Context& context, Flow& flow) {
+  TimeNs next = 0;
+  const auto consider = [&next](TimeNs deadline_ns) {
+    if (deadline_ns != 0 && (next == 0 || deadline_ns < next)) next = deadline_ns;
+  };
+  for (std::size_t i = 0; i < 2; ++i) {
+    consider(flow.sides[i].hold_deadline_ns);
+    consider(message_deadline(context, flow.sides[i]));
+    if (flow.carried) consider(flow.carry[i].retransmit_ns);
+  }
+  consider(flow.pending_deadline_ns);
+  const std::uint32_t timer = context.flows.index_of(flow);
+  next == 0 ? context.timers.disarm(timer) : context.timers.arm(timer, next);
+}
+
+void run_timers(Context& context, Flow& flow) {
+  for (const std::size_t end : {flow::kClient, flow::kServer}) {
+    if (!run_side(context, {flow, end})) return;
+  }
+  const bool at_boundary = flow.sides[flow::kServer].unread == 0;
+  if (is_over(flow.pending_deadline_ns, context.now_ns)) {
+    if (at_boundary) {
+      send_due_refusals(context, {flow, flow::kServer}, true);
+    } else {
+      flow.pending_deadline_ns = context.now_ns + context.limits().refusal_wait_ns;
+    }
+  }
+  schedule(context, flow);
+}
+
+}  // namespace bulkhead::pipeline
