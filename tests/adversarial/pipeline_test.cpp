@@ -233,20 +233,27 @@ TEST_F(PipelineTest, NumbersOutsideTheSession) {
   EXPECT_EQ(plant_.last(), Reason::tcp_reset_out_of_sequence);
   session.server_at(session.server_next, {}, kTcpSyn);
   EXPECT_EQ(plant_.last(), Reason::tcp_unexpected_syn);
-  EXPECT_EQ(left(), 0U);
+  // One challenge to the client, however often (RFC 5961, 7 and 10), and nothing to the PLC.
+  ASSERT_EQ(left(), 1U);
+  EXPECT_EQ(plant_.sent[0].port, support::kSupervision);
+  const auto challenge = support::parse_sent(plant_.sent[0].frame);
+  EXPECT_EQ(challenge->header.flags, kTcpAck);
+  EXPECT_EQ(challenge->header.sequence, session.server_next);
+  EXPECT_EQ(challenge->header.acknowledgement, session.client_next);
 }
 
-// A client that lost power and comes back on its old port: its SYN is challenged by the server, its
-// reset ends the old session, and its next SYN begins a new one (RFC 5961, 4.2).
+// A client that lost power and comes back on its old port: its SYN is challenged in the server's
+// name, its reset ends the old session, and its next SYN begins a new one (RFC 5961, 4.2).
 TEST_F(PipelineTest, AClientThatRestartedGetsThrough) {
   TcpSession session(plant_, 40000);
   session.from_client(kRead);
   session.server_acked = session.client_next;
   plant_.clear();
   session.client_at(77777, {}, kTcpSyn);
-  EXPECT_EQ(left(), 1U);
-  session.server_at(session.server_next, {}, kTcpAck);
-  EXPECT_EQ(left(), 2U);
+  ASSERT_EQ(left(), 1U);
+  EXPECT_EQ(plant_.sent[0].port, support::kSupervision);
+  EXPECT_EQ(support::parse_sent(plant_.sent[0].frame)->header.acknowledgement,
+            session.server_acked);
   session.client_at(session.server_acked, {}, kTcpRst);
   EXPECT_EQ(plant_.last(), Reason::session_control);
   TcpSession again(plant_, 40000, 77777);
@@ -260,9 +267,11 @@ TEST_F(PipelineTest, ASynInALivingSessionChangesNothing) {
   session.client_at(session.client_next + 100, {}, kTcpSyn);
   plant_.clear();
   session.client_at(session.client_next + 101, kReadOutside);
-  EXPECT_EQ(left(), 0U);
+  ASSERT_EQ(left(), 1U);  // what lies behind the hole stays held, and the client hears of the hole
+  EXPECT_EQ(plant_.sent[0].port, support::kSupervision);
+  plant_.clear();
   session.from_client(kRead);
-  ASSERT_EQ(left(), 1U);  // what lies behind the hole stays held
+  ASSERT_EQ(left(), 1U);
   EXPECT_EQ(support::parse_sent(plant_.sent[0].frame)->payload, kRead);
 }
 

@@ -261,6 +261,7 @@ TEST(Segmentation, NothingIsLeakedWhenSessionsEnd) {
   EXPECT_GE(plant.buffers_in_use(), 100U);
   plant.pass_time(24 * 3600 * kSecondNs);
   EXPECT_EQ(plant.buffers_in_use(), 0U);
+  plant.pass_time(60 * kSecondNs);
   EXPECT_EQ(plant.pipeline().flows().size(), 0U);
 }
 

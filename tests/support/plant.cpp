@@ -102,6 +102,11 @@ void Plant::pass_time(TimeNs by_ns) {
   }
 }
 
+void Plant::be_at(TimeNs now_ns) {
+  now_ns_ = now_ns;
+  pipeline_->pass_time(*image_, now_ns_, *this, *this);
+}
+
 void Plant::transmit(rte_mbuf* mbuf, std::uint16_t port) {
   const std::uint8_t* bytes = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
   sent.push_back({port, Bytes(bytes, bytes + mbuf->data_len)});

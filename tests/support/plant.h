@@ -78,6 +78,9 @@ class Plant : public pipeline::Output, public pipeline::Observer {
   void arrive_burst(const std::vector<Sent>& frames);
   void change_policy(policy::Tables tables);
   void pass_time(TimeNs by_ns);
+  // Moves the clock to a time and runs the timers once.
+  void be_at(TimeNs now_ns);
+  TimeNs now_ns() const { return now_ns_; }
   void clear() {
     sent.clear();
     verdicts.clear();

@@ -1,0 +1,126 @@
+// Each attack is a known way of making an inspector and a host see different streams.
+#include "tests/adversarial/model/attacker.h"
+
+#include "dataplane/wire/checksum.h"
+
+namespace bulkhead::adversary {
+
+namespace {
+
+using wire::kTcpAck;
+using wire::kTcpFin;
+using wire::kTcpPsh;
+using wire::kTcpRst;
+using wire::kTcpSyn;
+using wire::kTcpUrg;
+
+std::uint32_t below(Random& random, std::uint32_t limit) {
+  return static_cast<std::uint32_t>(random() % limit);
+}
+
+Bytes random_payload(Random& random) {
+  const auto transaction = static_cast<std::uint16_t>(1 + below(random, 60));
+  switch (below(random, 4)) {
+    case 0:
+      return random_request(random, transaction, true).bytes;
+    case 1:
+      return random_request(random, transaction, false).bytes;
+    case 2: {
+      Bytes bytes = random_request(random, transaction, true).bytes;
+      bytes.resize(1 + below(random, static_cast<std::uint32_t>(bytes.size())));
+      return bytes;
+    }
+    default: {
+      Bytes bytes(1 + below(random, 300));
+      for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
+      return bytes;
+    }
+  }
+}
+
+// Near the numbers in use, where windows end, or anywhere.
+std::uint32_t random_sequence(const TcpModel& end, Random& random) {
+  const std::uint32_t next = end.next_sequence();
+  switch (below(random, 6)) {
+    case 0:
+      return next;
+    case 1:
+      return next - 1 - below(random, 400);
+    case 2:
+      return next + 1 + below(random, 400);
+    case 3:
+      return next + end.config().window - below(random, 3);
+    case 4:
+      return next - below(random, 70000);
+    default:
+      return static_cast<std::uint32_t>(random());
+  }
+}
+
+void spoil(Bytes& frame, Random& random) {
+  constexpr std::size_t kTcp = 14 + 20;
+  switch (below(random, 5)) {
+    case 0:  // the checksum
+      frame[kTcp + 16] ^= 0x55;
+      return;
+    case 1:  // the data offset
+      frame[kTcp + 12] = static_cast<std::uint8_t>(below(random, 16) << 4);
+      return;
+    case 2:  // the urgent pointer
+      frame[kTcp + 13] |= kTcpUrg;
+      frame[kTcp + 19] = static_cast<std::uint8_t>(below(random, 20));
+      return;
+    case 3:  // the length of the IP packet
+      frame[14 + 3] = static_cast<std::uint8_t>(random());
+      return;
+    default:
+      frame[kTcp + below(random, static_cast<std::uint32_t>(frame.size() - kTcp))] ^= 0xff;
+      return;
+  }
+}
+
+}  // namespace
+
+std::vector<Bytes> random_attack(TcpModel& end, Random& random, TimeNs now_ns) {
+  const std::uint32_t sequence = random_sequence(end, random);
+  switch (below(random, 8)) {
+    case 0: {  // the same numbers twice, with different bytes
+      const Bytes first = random_payload(random);
+      Bytes second = first;
+      second[below(random, static_cast<std::uint32_t>(second.size()))] ^= 0x01;
+      return {end.frame(sequence, first, kTcpAck, now_ns),
+              end.frame(sequence, second, kTcpAck | kTcpPsh, now_ns)};
+    }
+    case 1:
+      return {end.frame(sequence, random_payload(random), kTcpAck | kTcpPsh, now_ns)};
+    case 2:
+      return {end.frame(sequence, {}, kTcpRst, now_ns)};
+    case 3:
+      return {end.frame(sequence, random_payload(random), kTcpAck | kTcpFin, now_ns)};
+    case 4:
+      return {end.frame(sequence, below(random, 2) == 0 ? Bytes{} : random_payload(random),
+                        kTcpSyn, now_ns)};
+    case 5: {
+      const auto flags = static_cast<std::uint8_t>(below(random, 64));
+      return {end.frame(sequence, random_payload(random), flags, now_ns)};
+    }
+    case 6: {
+      Bytes frame = end.frame(sequence, random_payload(random), kTcpAck | kTcpPsh, now_ns);
+      spoil(frame, random);
+      return {frame};
+    }
+    default: {  // many pieces out of order, some of them twice and different
+      std::vector<Bytes> frames;
+      const Bytes whole = random_payload(random);
+      for (std::size_t at = whole.size(); at > 0; --at) {
+        Bytes piece(1, whole[at - 1]);
+        if (below(random, 8) == 0) piece[0] ^= 0xff;
+        frames.push_back(end.frame(sequence + static_cast<std::uint32_t>(at - 1), piece,
+                                   kTcpAck | kTcpPsh, now_ns));
+      }
+      return frames;
+    }
+  }
+}
+
+}  // namespace bulkhead::adversary

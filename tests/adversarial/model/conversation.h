@@ -1,0 +1,44 @@
+// What the two ends of a case say to each other, and what may arrive of it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/adversarial/model/tcp_model.h"
+
+namespace bulkhead::adversary {
+
+struct Request {
+  Bytes bytes;
+  std::uint16_t transaction = 0;
+  std::uint8_t code = 0;
+  bool granted = false;
+  bool answered = true;  // false: the server keeps silent
+};
+
+// The policy of all cases: reads and writes of registers 0 to 199.
+policy::Tables case_policy(policy::OnDeny on_deny);
+
+// `transaction` ties it to its answer. Some that are not granted do not decode.
+Request random_request(Random& random, std::uint16_t transaction, bool granted);
+
+// Whether the policy grants these bytes, judged without the product's code.
+bool is_granted(const Bytes& message);
+
+// The server's answer to a whole request.
+Bytes answer_to(const Bytes& request);
+
+// The length of the whole message at `offset`; 0 if it is not whole, nothing if it is no message.
+std::optional<std::size_t> message_at(const Bytes& stream, std::size_t offset);
+
+// Splits a stream into messages. `rest` is what stands behind the last whole one.
+struct Split {
+  std::vector<Bytes> messages;
+  Bytes rest;
+  bool malformed = false;
+};
+Split split(const Bytes& stream);
+
+}  // namespace bulkhead::adversary

@@ -1,0 +1,462 @@
+// Time moves from event to event; the firewall's timers run in between as its worker would.
+#include "tests/adversarial/model/world.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <queue>
+
+#include "tests/adversarial/model/attacker.h"
+
+namespace bulkhead::adversary {
+
+namespace {
+
+using support::kControl;
+using support::kSupervision;
+using support::SentTcp;
+
+constexpr std::size_t kClient = 0;
+constexpr std::size_t kServer = 1;
+constexpr TimeNs kStartNs = 1000 * kSecondNs;
+constexpr TimeNs kTimeLimitNs = 300 * kSecondNs;
+
+std::uint32_t below(Random& random, std::uint32_t limit) {
+  return static_cast<std::uint32_t>(random() % limit);
+}
+bool one_in(Random& random, std::uint32_t n) { return below(random, n) == 0; }
+
+struct Link {
+  std::uint32_t loss = 0, twice = 0, late = 0;  // of a thousand frames
+  TimeNs delay_ns = 100 * kMicrosecondNs;
+};
+
+// What is random about a case, drawn once from its seed.
+struct Plan {
+  TcpConfig ends[2];
+  Link links[2];
+  std::vector<Request> requests;
+  std::size_t depth = 1;        // requests under way at once
+  std::uint32_t pieces = 0;     // 0: whole writes, 1: two pieces, 2: byte by byte, 3: several at once
+  bool half_close = false;      // the client closes before the answers are in
+  bool attacked = false;
+  bool rogue_server = false;
+  TimeNs think_ns = 0;          // of the server
+};
+
+TcpConfig random_end(Random& random, std::size_t end, std::uint16_t client_port) {
+  const std::uint16_t sizes[] = {88, 128, 536, 1000, 1460};
+  const std::uint32_t windows[] = {40, 100, 300, 2000, 8192, 65535, 200000};
+  TcpConfig config;
+  config.self = end == kClient ? support::kHmi : support::kPlc;
+  config.peer = end == kClient ? support::kPlc : support::kHmi;
+  config.self_port = end == kClient ? client_port : std::uint16_t{502};
+  config.peer_port = end == kClient ? std::uint16_t{502} : client_port;
+  config.isn = one_in(random, 2) ? 0xfffff000U + below(random, 0xfff)
+                                 : static_cast<std::uint32_t>(random());
+  config.mss = sizes[below(random, 5)];
+  config.window = windows[one_in(random, 3) ? below(random, 7) : 5];
+  config.scale = one_in(random, 2) ? static_cast<std::uint8_t>(below(random, 9)) : std::uint8_t{0};
+  config.nagle = one_in(random, 2);
+  config.timestamps = !one_in(random, 3);
+  config.chops = one_in(random, 3);
+  config.keeps_out_of_order = !one_in(random, 3);
+  config.last_wins = one_in(random, 2);
+  config.byte_probes = one_in(random, 2);
+  config.delays_acks = one_in(random, 3);
+  config.read_every_ns = one_in(random, 4) ? (1 + below(random, 30)) * kMillisecondNs : 0;
+  return config;
+}
+
+Plan random_plan(Random& random, std::uint16_t client_port) {
+  Plan plan;
+  for (const std::size_t end : {kClient, kServer}) {
+    plan.ends[end] = random_end(random, end, client_port);
+    Link& link = plan.links[end];
+    if (one_in(random, 2)) link = {below(random, 60), below(random, 60), below(random, 100)};
+    link.delay_ns = (10 + below(random, 400)) * kMicrosecondNs;
+  }
+  const std::uint32_t count = 1 + below(random, one_in(random, 8) ? 60 : 12);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    plan.requests.push_back(
+        random_request(random, static_cast<std::uint16_t>(i + 1), !one_in(random, 3)));
+    plan.requests.back().answered = !one_in(random, 40);
+  }
+  plan.depth = one_in(random, 2) ? 1 : 1 + below(random, 20);
+  plan.pieces = below(random, 4);
+  plan.half_close = one_in(random, 5);
+  plan.attacked = one_in(random, 4);
+  plan.rogue_server = !plan.attacked && one_in(random, 12);
+  plan.think_ns = below(random, 4) * kMillisecondNs;
+  return plan;
+}
+
+class World {
+ public:
+  World(support::Plant& plant, policy::OnDeny on_deny, const CaseConfig& config)
+      : plant_(plant),
+        on_deny_(on_deny),
+        config_(config),
+        random_(config.seed * 0x9e3779b97f4a7c15ULL + 1),
+        plan_(random_plan(random_, static_cast<std::uint16_t>(1024 + config.seed % 60000))),
+        now_ns_(std::max(plant.now_ns(), kStartNs)),
+        ends_{TcpModel(plan_.ends[kClient], random_), TcpModel(plan_.ends[kServer], random_)} {}
+
+  std::optional<std::string> run();
+
+ private:
+  struct Event {
+    TimeNs at_ns;
+    std::uint64_t order;
+    std::size_t from_end;  // towards the firewall from it, or from the firewall to it
+    bool to_firewall;
+    Bytes frame;
+    bool operator<(const Event& other) const {
+      return at_ns != other.at_ns ? at_ns > other.at_ns : order > other.order;
+    }
+  };
+
+  void violate(const std::string& what) {
+    if (!violation_) violation_ = what;
+  }
+  void put_on_wire(std::size_t end, bool to_firewall, const Bytes& frame);
+  void flush(std::size_t end);
+  void take_from_firewall();
+  void trace(const char* where, const Bytes& frame) const;
+  void step_client();
+  void step_server();
+  void write_request(const Request& request);
+  void advance_to(TimeNs at_ns);
+  bool is_over() const;
+  bool next_event(TimeNs& at_ns) const;
+  void attack();
+  std::size_t answered() const { return split(ends_[kClient].received).messages.size(); }
+  void check_streams();
+  void check_server_stream(const Split& heard, const std::string& who);
+  void check_client_stream();
+  void check_complete();
+
+  support::Plant& plant_;
+  policy::OnDeny on_deny_;
+  CaseConfig config_;
+  Random random_;
+  Plan plan_;
+  TimeNs now_ns_;
+  TcpModel ends_[2];
+  Receivers receivers_[2];
+  std::priority_queue<Event> events_;
+  std::uint64_t order_ = 0;
+  std::optional<std::string> violation_;
+  std::size_t asked_ = 0, expected_answers_ = 0, served_ = 0;
+  std::size_t consumed_ = 0;  // bytes of the server's stream
+  std::vector<std::pair<TimeNs, Bytes>> client_writes_, server_writes_;
+  bool client_closing_ = false, server_closing_ = false;
+  std::uint32_t attacks_ = 0;
+};
+
+void World::trace(const char* where, const Bytes& frame) const {
+  const auto tcp = support::parse_sent(frame);
+  if (!config_.trace || !tcp) return;
+  std::printf("%12.6f %s %5u > %5u seq %u ack %u win %u flags %02x len %zu\n",
+              static_cast<double>(now_ns_ - kStartNs) / 1e9, where, tcp->header.source_port,
+              tcp->header.destination_port, tcp->header.sequence, tcp->header.acknowledgement,
+              tcp->header.window, tcp->header.flags, tcp->payload.size());
+}
+
+void World::put_on_wire(std::size_t end, bool to_firewall, const Bytes& frame) {
+  const Link& link = plan_.links[end];
+  if (below(random_, 1000) < link.loss) return;
+  const int copies = below(random_, 1000) < link.twice ? 2 : 1;
+  for (int i = 0; i < copies; ++i) {
+    TimeNs delay_ns = link.delay_ns + static_cast<TimeNs>(i) * 10 * kMicrosecondNs;
+    if (below(random_, 1000) < link.late) delay_ns += below(random_, 3000) * kMicrosecondNs;
+    events_.push({now_ns_ + delay_ns, order_++, end, to_firewall, frame});
+  }
+}
+
+void World::flush(std::size_t end) {
+  for (const Bytes& frame : ends_[end].output) {
+    trace(end == kClient ? "client  sends" : "server  sends", frame);
+    put_on_wire(end, true, frame);
+  }
+  ends_[end].output.clear();
+}
+
+void World::take_from_firewall() {
+  std::vector<support::Sent> sent;
+  std::swap(sent, plant_.sent);
+  for (const support::Sent& each : sent) {
+    const std::size_t end = each.port == kSupervision ? kClient : kServer;
+    trace(end == kClient ? "  fw to client" : "  fw to server", each.frame);
+    const auto tcp = support::parse_sent(each.frame);
+    if (!tcp) {
+      violate("a damaged frame left");
+      continue;
+    }
+    Receivers& receivers = receivers_[end];
+    if ((tcp->header.flags & wire::kTcpSyn) != 0) {
+      if (!receivers.begun()) receivers.begin(tcp->header.sequence + 1);
+    } else if (const auto wrong = receivers.take(*tcp)) {
+      violate(*wrong + (end == kClient ? " to the client" : " to the server"));
+    }
+    put_on_wire(end, false, each.frame);
+  }
+}
+
+void World::write_request(const Request& request) {
+  const Bytes& bytes = request.bytes;
+  TimeNs at_ns = client_writes_.empty() ? now_ns_ : client_writes_.back().first;
+  if (plan_.pieces == 0 || plan_.pieces == 3) {
+    client_writes_.emplace_back(at_ns, bytes);
+  } else if (plan_.pieces == 1) {
+    const auto cut = bytes.begin() + 1 + below(random_, static_cast<std::uint32_t>(bytes.size()) - 1);
+    client_writes_.emplace_back(at_ns, Bytes(bytes.begin(), cut));
+    client_writes_.emplace_back(at_ns + below(random_, 3000) * kMicrosecondNs,
+                                Bytes(cut, bytes.end()));
+  } else {
+    for (const std::uint8_t byte : bytes) {
+      client_writes_.emplace_back(at_ns, Bytes{byte});
+      at_ns += below(random_, 200) * kMicrosecondNs;
+    }
+  }
+}
+
+void World::step_client() {
+  TcpModel& client = ends_[kClient];
+  if (!client.established()) return;
+  const std::size_t answers = answered();
+  while (asked_ < plan_.requests.size() && expected_answers_ < answers + plan_.depth) {
+    const Request& request = plan_.requests[asked_++];
+    expected_answers_ += request.answered || !request.granted ? 1 : 0;
+    write_request(request);
+  }
+  std::size_t due = 0;
+  while (due < client_writes_.size() && client_writes_[due].first <= now_ns_) ++due;
+  Bytes together;
+  for (std::size_t i = 0; i < due; ++i) {
+    if (plan_.pieces == 3) {
+      together.insert(together.end(), client_writes_[i].second.begin(),
+                      client_writes_[i].second.end());
+    } else {
+      client.write(client_writes_[i].second, now_ns_);
+    }
+  }
+  if (!together.empty()) client.write(together, now_ns_);
+  client_writes_.erase(client_writes_.begin(), client_writes_.begin() + static_cast<std::ptrdiff_t>(due));
+  const bool all_asked = asked_ == plan_.requests.size() && client_writes_.empty();
+  const bool all_heard = answers >= expected_answers_;
+  if (all_asked && (all_heard || plan_.half_close) && !client_closing_) {
+    client_closing_ = true;
+    client.close(now_ns_);
+  }
+}
+
+void World::step_server() {
+  TcpModel& server = ends_[kServer];
+  for (;;) {
+    const auto length = message_at(server.received, consumed_);
+    if (!length || *length == 0) break;
+    const auto begin = server.received.begin() + static_cast<std::ptrdiff_t>(consumed_);
+    const Bytes request(begin, begin + static_cast<std::ptrdiff_t>(*length));
+    consumed_ += *length;
+    if (!is_granted(request)) {
+      violate("a request that is not granted reached the server");
+      break;
+    }
+    const std::size_t index = load_be16(request.data()) - 1U;
+    const bool silent = index < plan_.requests.size() && !plan_.requests[index].answered;
+    Bytes answer = answer_to(request);
+    if (plan_.rogue_server && one_in(random_, 4)) answer[below(random_, 9)] ^= 1;
+    if (!silent) server_writes_.emplace_back(now_ns_ + plan_.think_ns, answer);
+  }
+  std::size_t due = 0;
+  while (due < server_writes_.size() && server_writes_[due].first <= now_ns_) {
+    server.write(server_writes_[due++].second, now_ns_);
+  }
+  server_writes_.erase(server_writes_.begin(), server_writes_.begin() + static_cast<std::ptrdiff_t>(due));
+  if (server.peer_closed() && server_writes_.empty() && !server_closing_) {
+    server_closing_ = true;
+    server.close(now_ns_);
+  }
+}
+
+void World::attack() {
+  if (!plan_.attacked || !ends_[kClient].established() || attacks_ > 40 || !one_in(random_, 3)) {
+    return;
+  }
+  ++attacks_;
+  const std::size_t end = one_in(random_, 3) ? kServer : kClient;
+  for (const Bytes& frame : random_attack(ends_[end], random_, now_ns_)) {
+    trace("attacker sends", frame);
+    events_.push({now_ns_ + plan_.links[end].delay_ns, order_++, end, true, frame});
+  }
+}
+
+// The firewall's worker looks at its timers at least this often.
+void World::advance_to(TimeNs at_ns) {
+  TimeNs step_ns = 250 * kMicrosecondNs;
+  while (now_ns_ < at_ns) {
+    now_ns_ = std::min(at_ns, now_ns_ + step_ns);
+    plant_.be_at(now_ns_);
+    if (!plant_.sent.empty()) {
+      take_from_firewall();
+      return;  // what it sent may come before what was awaited
+    }
+    if (step_ns < 10 * kMillisecondNs) step_ns *= 2;
+  }
+  plant_.be_at(at_ns);
+  take_from_firewall();
+}
+
+bool World::next_event(TimeNs& at_ns) const {
+  at_ns = UINT64_MAX;
+  if (!events_.empty()) at_ns = events_.top().at_ns;
+  for (const TcpModel& end : ends_) {
+    if (end.next_timer() != 0) at_ns = std::min(at_ns, end.next_timer());
+  }
+  for (const auto* writes : {&client_writes_, &server_writes_}) {
+    if (!writes->empty()) at_ns = std::min(at_ns, writes->front().first);
+  }
+  return at_ns != UINT64_MAX;
+}
+
+bool World::is_over() const {
+  if (ends_[kClient].failed() && ends_[kServer].failed()) return true;
+  return ends_[kClient].finished() && ends_[kServer].finished();
+}
+
+std::optional<std::string> World::run() {
+  plant_.clear();
+  plant_.be_at(now_ns_);
+  const TimeNs end_ns = now_ns_ + kTimeLimitNs;
+  ends_[kClient].connect(now_ns_);
+  flush(kClient);
+  TimeNs last_progress_ns = now_ns_;
+  std::size_t last_size = 0;
+  while (!violation_ && now_ns_ < end_ns && !is_over()) {
+    TimeNs at_ns = 0;
+    const bool more = next_event(at_ns);
+    // A dead conversation: refused without a word, or attacked to death.
+    const std::size_t size = ends_[0].received.size() + ends_[1].received.size();
+    if (size != last_size) last_progress_ns = now_ns_;
+    last_size = size;
+    const bool may_stall = plan_.attacked || plan_.rogue_server || on_deny_ != policy::OnDeny::reject;
+    if (may_stall && now_ns_ - last_progress_ns > 8 * kSecondNs) break;
+    if (!more) {
+      // Only the firewall's own timers are left.
+      if (now_ns_ - last_progress_ns > 20 * kSecondNs) break;
+      at_ns = now_ns_ + 10 * kMillisecondNs;
+    }
+    advance_to(std::max(at_ns, now_ns_));
+    while (!events_.empty() && events_.top().at_ns <= now_ns_) {
+      const Event event = events_.top();
+      events_.pop();
+      if (event.to_firewall) {
+        plant_.arrive(event.from_end == kClient ? kSupervision : kControl, event.frame);
+        take_from_firewall();
+      } else if (const auto tcp = support::parse_sent(event.frame)) {
+        ends_[event.from_end].take(*tcp, now_ns_);
+      }
+    }
+    for (TcpModel& end : ends_) end.run_timers(now_ns_);
+    step_client();
+    step_server();
+    flush(kClient);
+    flush(kServer);
+    attack();
+    plant_.verdicts.clear();
+  }
+  check_streams();
+  if (!violation_) check_complete();
+  return violation_;
+}
+
+void World::check_server_stream(const Split& heard, const std::string& who) {
+  if (heard.malformed) return violate(who + " accepted bytes that are no message");
+  std::size_t next = 0;
+  for (const Bytes& message : heard.messages) {
+    if (!is_granted(message)) return violate(who + " accepted a message that is not granted");
+    if (plan_.attacked) continue;
+    while (next < plan_.requests.size() && plan_.requests[next].bytes != message) ++next;
+    if (next == plan_.requests.size()) {
+      return violate(who + " accepted a message that was not sent, or out of order");
+    }
+    ++next;
+  }
+  if (heard.rest.empty()) return;
+  // A window smaller than the message lets it through in parts; then the session may have ended.
+  const bool small = plan_.ends[kServer].window < 600 || plan_.ends[kServer].read_every_ns != 0;
+  if (!small) return violate(who + " accepted a part of a message");
+  for (const Request& request : plan_.requests) {
+    const bool part = request.granted && request.bytes.size() > heard.rest.size() &&
+                      std::equal(heard.rest.begin(), heard.rest.end(), request.bytes.begin());
+    if (part || plan_.attacked) return;
+  }
+  violate(who + " accepted a part of a message that is not granted");
+}
+
+void World::check_client_stream() {
+  for (std::size_t i = 0; i < Receivers::kCount; ++i) {
+    const Split heard = split(receivers_[kClient].stream(i));
+    if (heard.malformed) return violate("client accepted bytes that are no message");
+    for (const Bytes& message : heard.messages) {
+      const std::size_t index = load_be16(message.data()) - 1U;
+      const bool known = index < plan_.requests.size() || plan_.attacked;
+      if (!known) return violate("client accepted an answer to nothing");
+    }
+  }
+}
+
+void World::check_streams() {
+  for (std::size_t i = 0; i < Receivers::kCount && !violation_; ++i) {
+    check_server_stream(split(receivers_[kServer].stream(i)), "receiver " + std::to_string(i));
+  }
+  if (!violation_) check_server_stream(split(ends_[kServer].received), "the server");
+  if (!violation_) check_client_stream();
+}
+
+// What a well-behaved pair must get done.
+void World::check_complete() {
+  if (plan_.attacked || plan_.rogue_server) return;
+  const bool all_granted = std::all_of(plan_.requests.begin(), plan_.requests.end(),
+                                       [](const Request& request) { return request.granted; });
+  if (on_deny_ != policy::OnDeny::reject && !all_granted) return;
+  std::size_t delivered = 0;
+  for (const Request& request : plan_.requests) delivered += request.granted ? 1 : 0;
+  if (split(ends_[kServer].received).messages.size() != delivered) {
+    return violate("a granted message was lost: " +
+                   std::to_string(split(ends_[kServer].received).messages.size()) + " of " +
+                   std::to_string(delivered) + " arrived");
+  }
+  std::vector<int> heard(plan_.requests.size());
+  for (const Bytes& answer : split(ends_[kClient].received).messages) {
+    const std::size_t index = load_be16(answer.data()) - 1U;
+    if (index >= heard.size()) return violate("an answer to nothing");
+    ++heard[index];
+    const Request& request = plan_.requests[index];
+    const std::uint8_t code = request.granted ? request.code : request.code | 0x80;
+    if (answer[7] != code) return violate("a wrong answer to request " + std::to_string(index + 1));
+  }
+  for (std::size_t i = 0; i < heard.size(); ++i) {
+    const Request& request = plan_.requests[i];
+    const int wanted = request.granted && !request.answered ? 0 : 1;
+    if (heard[i] != wanted) {
+      return violate(std::string(request.granted ? "granted" : "refused") + " request " +
+                     std::to_string(i + 1) + " was answered " + std::to_string(heard[i]) +
+                     " times");
+    }
+  }
+  if (!ends_[kClient].finished() || !ends_[kServer].finished()) {
+    violate("the session did not end cleanly");
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> run_case(support::Plant& plant, policy::OnDeny on_deny,
+                                    const CaseConfig& config) {
+  auto violation = World(plant, on_deny, config).run();
+  plant.clear();
+  return violation;
+}
+
+}  // namespace bulkhead::adversary
