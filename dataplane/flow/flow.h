@@ -55,6 +55,7 @@ struct Carry {
   TimeNs retransmit_ns = 0;     // deadline; 0: nothing is under way
   TimeNs progress_ns = 0;       // when the receiver last took something
   TimeNs heard_ns = 0;          // when the receiver last said anything
+  TimeNs resent_ns = 0;         // when something last was sent again
   RttEstimator rtt;
   std::uint8_t duplicates = 0;
   bool recovering = false;

@@ -1,6 +1,7 @@
 // Singly linked lists over the pool, in the order of sequence numbers.
 #include "dataplane/flow/segments.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/flow/packet_edit.h"
@@ -38,25 +39,64 @@ void SegmentPool::give_back(std::uint32_t index) {
 
 namespace {
 
-// Cuts the segment to the gap between its neighbours; false if nothing new is left of it.
-bool trim_to_gap(Segment& segment, const Segment* before, const Segment* after) {
-  if (before != nullptr) {
-    if (before->fin) return false;  // nothing follows the end
-    const std::int32_t overlap = sequence_distance(before->end(), segment.sequence);
-    if (overlap > 0) {
-      if (overlap > segment.length) return false;
-      segment.cut_front(static_cast<std::uint32_t>(overlap));
-    }
+// Whether two segments say the same where they overlap, and about where the stream ends.
+bool agrees(const Segment& one, const Segment& other) {
+  const bool one_first = sequence_distance(one.sequence, other.sequence) <= 0;
+  const Segment& first = one_first ? one : other;
+  const Segment& second = one_first ? other : one;
+  const std::int32_t skip = sequence_distance(second.sequence, first.sequence);
+  if ((one.fin && sequence_distance(other.end(), one.end()) > 0) ||
+      (other.fin && sequence_distance(one.end(), other.end()) > 0)) {
+    return false;
   }
-  if (after != nullptr) {
-    const std::int32_t overlap = sequence_distance(segment.end(), after->sequence);
-    if (overlap > 0) {
-      if (overlap >= segment.length) return false;
-      segment.length = static_cast<std::uint16_t>(segment.length - overlap);
-      segment.fin = false;
-    }
+  if (skip >= first.length) return true;
+  const std::size_t count = std::min<std::size_t>(first.length - static_cast<std::size_t>(skip),
+                                                  second.length);
+  return std::memcmp(first.payload().data() + skip, second.payload().data(), count) == 0;
+}
+
+// Where a new segment goes: behind `before`, and in front of the first one that it does not cover.
+struct Place {
+  std::uint32_t before = kNoSegment;
+  std::uint32_t after = kNoSegment;
+};
+
+Place find_place(SegmentPool& pool, const TcpSide& side, const Segment& segment) {
+  const std::uint32_t last = side.held_last;
+  if (last == kNoSegment || sequence_distance(segment.sequence, pool[last].end()) >= 0) {
+    return {last, kNoSegment};  // the usual case: it follows all that is held
   }
-  return segment.length > 0 || segment.fin;
+  Place place{kNoSegment, side.held_first};
+  while (place.after != kNoSegment &&
+         sequence_distance(pool[place.after].sequence, segment.sequence) <= 0) {
+    place.before = place.after;
+    place.after = pool[place.after].next;
+  }
+  return place;
+}
+
+bool agrees_with_held(SegmentPool& pool, const Place& place, const Segment& segment) {
+  if (place.before != kNoSegment && !agrees(pool[place.before], segment)) return false;
+  for (std::uint32_t i = place.after; i != kNoSegment; i = pool[i].next) {
+    if (!agrees(segment, pool[i])) return false;
+    if (!segment.fin && sequence_distance(pool[i].sequence, segment.end()) >= 0) break;
+  }
+  return true;
+}
+
+// Gives back the held segments that the new one covers wholly; their bytes are in it.
+void drop_covered(SegmentPool& pool, TcpSide& side, Place& place, Segment& segment) {
+  while (place.after != kNoSegment &&
+         sequence_distance(pool[place.after].end(), segment.end()) <= 0) {
+    const std::uint32_t covered = place.after;
+    segment.fin = segment.fin || pool[covered].fin;
+    place.after = pool[covered].next;
+    side.held_bytes -= pool[covered].length;
+    --side.held_count;
+    pool.give_back(covered);
+  }
+  (place.before == kNoSegment ? side.held_first : pool[place.before].next) = place.after;
+  if (place.after == kNoSegment) side.held_last = place.before;
 }
 
 // Copies the segment's bytes behind those of the last held one, and its acknowledgement, window and
@@ -86,31 +126,36 @@ bool merge(Segment& last, const Segment& segment, std::uint32_t merge_max) {
 
 HoldResult hold(SegmentPool& pool, const Limits& limits, TcpSide& side, Segment segment,
                 std::uint32_t merge_max) {
-  std::uint32_t before = kNoSegment;
-  std::uint32_t after = side.held_first;
-  if (side.held_last != kNoSegment &&
-      sequence_distance(segment.sequence, pool[side.held_last].end()) >= 0) {
-    before = side.held_last;  // the usual case: it follows all that is held
-    after = kNoSegment;
+  Place place = find_place(pool, side, segment);
+  if (!agrees_with_held(pool, place, segment)) return HoldResult::conflict;
+  if (place.before != kNoSegment) {
+    const std::int32_t overlap = sequence_distance(pool[place.before].end(), segment.sequence);
+    if (overlap > segment.length) return HoldResult::duplicate;
+    if (overlap > 0) segment.cut_front(static_cast<std::uint32_t>(overlap));
+    if (segment.length == 0 && (!segment.fin || pool[place.before].fin)) {
+      return HoldResult::duplicate;
+    }
   }
-  while (after != kNoSegment && sequence_distance(pool[after].sequence, segment.sequence) <= 0) {
-    before = after;
-    after = pool[after].next;
-  }
-  const Segment* left = before == kNoSegment ? nullptr : &pool[before];
-  const Segment* right = after == kNoSegment ? nullptr : &pool[after];
-  if (!trim_to_gap(segment, left, right)) return HoldResult::duplicate;
-  if (side.held_bytes + segment.length > limits.held_bytes) return HoldResult::full;
-  if (after == kNoSegment && before != kNoSegment && merge(pool[before], segment, merge_max)) {
+  // What it covers makes room; nothing is given up before it is sure that this one can be kept.
+  const bool covers = place.after != kNoSegment &&
+                      sequence_distance(pool[place.after].end(), segment.end()) <= 0;
+  if (!covers && side.held_bytes + segment.length > limits.held_bytes) return HoldResult::full;
+  if (!covers && place.after == kNoSegment && place.before != kNoSegment &&
+      merge(pool[place.before], segment, merge_max)) {
     side.held_bytes += segment.length;
     return HoldResult::merged;
   }
-  if (side.held_count >= limits.held_segments) return HoldResult::full;
+  const bool at_limit = side.held_count >= limits.held_segments || pool.available() == 0;
+  if (!covers && at_limit) return HoldResult::full;
+  drop_covered(pool, side, place, segment);
+  if (place.after != kNoSegment) {
+    const std::int32_t overlap = sequence_distance(segment.end(), pool[place.after].sequence);
+    if (overlap > 0) segment.length = static_cast<std::uint16_t>(segment.length - overlap);
+  }
   const std::uint32_t index = pool.take(segment);
-  if (index == kNoSegment) return HoldResult::full;
-  pool[index].next = after;
-  (before == kNoSegment ? side.held_first : pool[before].next) = index;
-  if (after == kNoSegment) side.held_last = index;
+  pool[index].next = place.after;
+  (place.before == kNoSegment ? side.held_first : pool[place.before].next) = index;
+  if (place.after == kNoSegment) side.held_last = index;
   side.held_bytes += segment.length;
   ++side.held_count;
   return HoldResult::held;

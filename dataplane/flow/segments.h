@@ -57,12 +57,12 @@ class SegmentPool {
   std::uint32_t free_count_ = 0;
 };
 
-enum class HoldResult : std::uint8_t { held, merged, duplicate, full };
+enum class HoldResult : std::uint8_t { held, merged, duplicate, conflict, full };
 
 // Takes a segment of new bytes (sequence >= released) into the side's order. Where it overlaps what
-// is held, the bytes that came first stay. A small one that follows the last held one is copied
-// behind it, up to `merge_max` payload bytes. On `held` the buffer belongs to the side; otherwise
-// to the caller still.
+// is held, both must say the same, else it is a conflict and changes nothing. A small one that
+// follows the last held one is copied behind it, up to `merge_max` payload bytes. On `held` the
+// buffer belongs to the side; otherwise to the caller still.
 HoldResult hold(SegmentPool& pool, const Limits& limits, TcpSide& side, Segment segment,
                 std::uint32_t merge_max);
 

@@ -108,10 +108,8 @@ Reason check_segment(const Flow& flow, const TcpSegmentInfo& segment) {
   if (before_answer || server_before_client) return Reason::tcp_not_a_session_start;
 
   const TcpSide& side = flow.sides[segment.sender];
-  const bool fin = (header.flags & kTcpFin) != 0;
-  const std::uint32_t end = header.sequence + segment.length + (fin ? 1U : 0U);
-  // One byte over the edge: a probe of a closed window (RFC 9293, 3.8.6.1).
-  const bool beyond = sequence_distance(end, side.window_end + 1) > 0;
+  // What begins inside is trimmed to the window where it is taken up.
+  const bool beyond = sequence_distance(header.sequence, side.window_end) > 0;
   const std::uint32_t oldest =
       side.acknowledged - std::max(side.window_max, kUnscaledWindowMax) - 1;
   if (beyond || sequence_distance(header.sequence, oldest) < 0) return Reason::tcp_out_of_window;

@@ -194,6 +194,10 @@ void classify_packet(Context& context, Packet& packet) {
     if (!current) refuse(context, packet, Reason::icmp_unsolicited);
     return;
   }
+  if (is_opening_syn(packet) && packet.payload_length > 0) {
+    packet.flow = nullptr;
+    return refuse(context, packet, Reason::tcp_data_on_syn);
+  }
   // An earlier packet of this burst may have opened the session.
   if (packet.flow == nullptr) packet.flow = context.flows.find(packet.key);
   if (packet.flow != nullptr && is_opening_syn(packet) &&

@@ -110,6 +110,7 @@ void resend_first(Context& context, const Speaker& speaker) {
   const std::uint32_t index = speaker.side().retained_first;
   if (index == kNoSegment || index == speaker.carry().unsent_first) return;
   if (planted(Mistake::drop_resend)) return;
+  speaker.carry().resent_ns = context.now_ns;
   const Segment& segment = context.segments[index];
   rte_mbuf* copy = flow::copy_frame(segment.mbuf);
   if (copy == nullptr) return;

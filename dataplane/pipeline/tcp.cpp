@@ -56,6 +56,15 @@ void handle_syn(Context& context, Packet& packet, const flow::TcpSegmentInfo& in
   pass(context, packet, reason);
 }
 
+void strip_payload(Packet& packet) {
+  Segment empty;
+  empty.mbuf = packet.mbuf;
+  empty.sequence = packet.tcp.sequence;
+  empty.transport_offset = packet.transport_offset;
+  empty.payload_offset = packet.payload_offset;
+  flow::fit_frame(empty);
+}
+
 void handle_reset(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
   const Reason reason = flow::track_reset(flow, info);
@@ -64,6 +73,7 @@ void handle_reset(Context& context, Packet& packet, const flow::TcpSegmentInfo& 
     return refuse(context, packet, reason);
   }
   const Speaker speaker = speaker_of(packet);
+  strip_payload(packet);  // a diagnostic text at best (RFC 1122, 4.2.2.12)
   if (flow.carried) {
     flow::write_numbers(packet.mbuf, packet.transport_offset,
                         flow::numbers_from(flow, speaker.end));
@@ -119,15 +129,6 @@ void pass_bare(Context& context, Packet& packet, const flow::AckNews& news) {
   pass_translated(context, packet, keep_alive);
 }
 
-void strip_payload(Packet& packet) {
-  Segment empty;
-  empty.mbuf = packet.mbuf;
-  empty.sequence = packet.tcp.sequence;
-  empty.transport_offset = packet.transport_offset;
-  empty.payload_offset = packet.payload_offset;
-  flow::fit_frame(empty);
-}
-
 // Bytes below what the receiver has acknowledged are no longer known here, so they do not travel;
 // an empty segment with the old number makes the receiver acknowledge again.
 void pass_retransmission(Context& context, Packet& packet, const TcpSide& side, Segment segment) {
@@ -148,7 +149,9 @@ void answer_retransmission(Context& context, Packet& packet, const Segment& segm
   const Speaker speaker = speaker_of(packet);
   const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
   if (sequence_distance(end, speaker.side().acknowledged) > 0) {
-    resend_first(context, speaker);
+    // A window of them comes at once; one of ours is enough.
+    constexpr TimeNs kPauseNs = 20 * kMillisecondNs;
+    if (context.now_ns - speaker.carry().resent_ns >= kPauseNs) resend_first(context, speaker);
     return swallow(context, packet);
   }
   strip_payload(packet);
@@ -203,10 +206,14 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
   switch (result) {
     case flow::HoldResult::full:
       return refuse(context, packet, Reason::hold_limit);
+    case flow::HoldResult::conflict:
+      return refuse(context, packet, Reason::tcp_inconsistent_retransmission);
     case flow::HoldResult::duplicate:
-      rte_pktmbuf_free(packet.mbuf);
-      packet.mbuf = nullptr;
-      return;
+      // Its sender may have missed what was said of these bytes.
+      if (speaker.flow.carried) {
+        send_bare(context, {speaker.flow, speaker.other()}, Pattern::like(packet).reversed());
+      }
+      return swallow(context, packet);
     case flow::HoldResult::merged:
     case flow::HoldResult::held:
       inspect_stream(context, packet);
@@ -223,6 +230,15 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
   }
 }
 
+// RFC 9293, 3.10.7.4: bytes beyond the window are not taken; but for one, which probes a closed
+// window (3.8.6.1).
+void trim_to_window(const TcpSide& side, Segment& segment) {
+  const std::int32_t beyond = sequence_distance(segment.end(), side.window_end + 1);
+  if (beyond <= 0) return;
+  segment.length = static_cast<std::uint16_t>(std::max(segment.length - beyond, 0));
+  segment.fin = false;
+}
+
 void take_data(Context& context, Packet& packet) {
   const Speaker speaker = speaker_of(packet);
   const TcpSide& side = speaker.side();
@@ -234,6 +250,7 @@ void take_data(Context& context, Packet& packet) {
   segment.payload_offset = packet.payload_offset;
   segment.length = packet.payload_length;
   segment.fin = (packet.tcp.flags & wire::kTcpFin) != 0;
+  trim_to_window(side, segment);
   const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
   const std::int32_t behind = sequence_distance(side.released, segment.sequence);
   if (behind > 0) {

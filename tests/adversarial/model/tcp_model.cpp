@@ -108,7 +108,9 @@ std::uint64_t TcpModel::send_piece(std::uint64_t from, std::uint64_t limit, Time
   emit(sequence_of(from), payload,
        static_cast<std::uint8_t>(kTcpAck | (length > 0 ? kTcpPsh : 0) | (fin ? kTcpFin : 0)),
        now_ns);
-  return from + length + (fin ? 1 : 0);
+  const std::uint64_t end = from + length + (fin ? 1 : 0);
+  reached_ = std::max(reached_, end);
+  return end;
 }
 
 void TcpModel::send_more(TimeNs now_ns) {
@@ -124,10 +126,14 @@ void TcpModel::send_more(TimeNs now_ns) {
     const bool last = closing_ && length == waiting;
     if (waiting > 0 && small && in_flight && config_.nagle && !last) break;
     nxt_ = send_piece(nxt_, nxt_ + length, now_ns);
-    reached_ = std::max(reached_, nxt_);
     if (retransmit_at_ns_ == 0) retransmit_at_ns_ = now_ns + rto_ns_;
   }
   if (nxt_ < sent_end() && retransmit_at_ns_ == 0) retransmit_at_ns_ = now_ns + rto_ns_;
+}
+
+// A segment from the first unacknowledged byte, inside the window.
+std::uint64_t TcpModel::resend_limit() const {
+  return std::min({sent_end(), una_ + segment_max(), std::max(edge_, una_ + 1)});
 }
 
 void TcpModel::retransmit(TimeNs now_ns) {
@@ -147,7 +153,7 @@ void TcpModel::retransmit(TimeNs now_ns) {
     return;
   }
   congestion_ = segment_max();
-  nxt_ = send_piece(una_, std::min<std::uint64_t>(sent_end(), una_ + segment_max()), now_ns);
+  nxt_ = send_piece(una_, resend_limit(), now_ns);
 }
 
 void TcpModel::take_acknowledgement(const SentTcp& segment, TimeNs now_ns) {
@@ -166,7 +172,7 @@ void TcpModel::take_acknowledgement(const SentTcp& segment, TimeNs now_ns) {
     congestion_ += segment_max();
     retransmit_at_ns_ = una_ < sent_end() ? now_ns + rto_ns_ : 0;
   } else if (bare && nxt_ > una_ && ++duplicates_ == 3) {
-    send_piece(una_, std::min<std::uint64_t>(sent_end(), una_ + segment_max()), now_ns);
+    send_piece(una_, resend_limit(), now_ns);
   } else if (bare) {
     tries_ = 0;  // the peer lives
   }

@@ -84,6 +84,7 @@ class TcpModel {
   void take_syn(const support::SentTcp& segment, TimeNs now_ns);
   bool acceptable(const support::SentTcp& segment, TimeNs now_ns);
   void deliver_ready();
+  std::uint64_t resend_limit() const;
   void retransmit(TimeNs now_ns);
 
   TcpConfig config_;
