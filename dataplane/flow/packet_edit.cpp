@@ -94,7 +94,8 @@ void fit_frame(Segment& segment) {
     bytes += cut;
     tcp += cut;
   }
-  if (!segment.fin) tcp[kTcpFlags] &= static_cast<std::uint8_t>(~wire::kTcpFin);
+  const auto others = static_cast<std::uint8_t>(tcp[kTcpFlags] & ~wire::kTcpFin);
+  tcp[kTcpFlags] = static_cast<std::uint8_t>(others | (segment.fin ? wire::kTcpFin : 0));
   store_be32(tcp + kTcpSequence, segment.sequence);
   seal({ip_of(bytes, segment.transport_offset), tcp,
         headers - segment.transport_offset + segment.length});

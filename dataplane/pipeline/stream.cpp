@@ -281,7 +281,7 @@ void inspect_stream(Context& context, Packet& packet) {
   refuse_before_end(stream);
   const std::uint32_t released = side.released;
   const bool refused = judge_all(stream) == Next::refused && !stream.out_of_buffers;
-  if (planted(Mistake::release_early)) stream.granted = stream.available;
+  if (planted(Mistake::release_early) && !refused) stream.granted = stream.available;
   // A message was finished, so what is held now began later.
   if (stream.granted > 0 || side.released != released) side.held_since_ns = 0;
   if (stream.out_of_buffers || !release(stream)) {

@@ -42,17 +42,25 @@ void challenge(Context& context, const Packet& packet) {
   send_bare(context, {flow, speaker.other()}, Pattern::like(packet).reversed());
 }
 
+// RFC 7323, 5.3: what is sent in this end's name must not look older than what it sent itself.
+void note_timestamp(const Packet& packet, TcpSide& side) {
+  if (packet.tcp.has_timestamps && sequence_distance(packet.tcp.timestamp, side.timestamp) > 0) {
+    side.timestamp = packet.tcp.timestamp;
+  }
+}
+
 void handle_syn(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
   const bool answer = (packet.tcp.flags & wire::kTcpAck) != 0;
   const Reason reason = answer ? flow::track_accept(flow, info) : flow::track_open(flow, info);
   if (!is_allowed(reason)) {
-    if (reason == Reason::tcp_unexpected_syn) challenge(context, packet);
+    challenge(context, packet);  // also a server whose handshake lacks its last step
     return refuse(context, packet, reason);
   }
   const bool splices =
       flow.protocol != protocols::kNoProtocol && flow.on_deny == policy::OnDeny::reject;
   flow::normalise_syn(packet, !splices);
+  note_timestamp(packet, flow.sides[info.sender]);
   pass(context, packet, reason);
 }
 
@@ -195,12 +203,21 @@ void tell_gap(Context& context, const Packet& packet, const Speaker& speaker) {
   if (gap && pattern) send_bare(context, {speaker.flow, speaker.other()}, *pattern);
 }
 
+void acknowledge_again(Context& context, const Packet& packet) {
+  const Speaker answering{*packet.flow, speaker_of(packet).other()};
+  const auto pattern = pattern_from(context, answering);
+  if (pattern) send_bare(context, answering, *pattern);
+}
+
 void queue(Context& context, Packet& packet, const Segment& segment) {
   const Speaker speaker = speaker_of(packet);
   TcpSide& side = speaker.side();
   const bool at_bound = side.retained_count >= context.limits().retained_segments ||
                         (side.held_count > 0 && reserve_is_touched(context));
   if (at_bound) return refuse(context, packet, Reason::hold_limit);
+  // Its sender missed what was said of these bytes.
+  const bool known =
+      speaker.flow.carried && sequence_distance(segment.end(), side.acknowledged) <= 0;
   const auto result =
       flow::hold(context.segments, context.limits(), side, segment, segment_room(speaker));
   switch (result) {
@@ -209,14 +226,12 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
     case flow::HoldResult::conflict:
       return refuse(context, packet, Reason::tcp_inconsistent_retransmission);
     case flow::HoldResult::duplicate:
-      // Its sender may have missed what was said of these bytes.
-      if (speaker.flow.carried) {
-        send_bare(context, {speaker.flow, speaker.other()}, Pattern::like(packet).reversed());
-      }
+      if (known) acknowledge_again(context, packet);
       return swallow(context, packet);
     case flow::HoldResult::merged:
     case flow::HoldResult::held:
       inspect_stream(context, packet);
+      if (known) acknowledge_again(context, packet);
       if (result == flow::HoldResult::merged) rte_pktmbuf_free(packet.mbuf);
       packet.mbuf = nullptr;
       if (side.held_count == 0) return;
@@ -313,9 +328,7 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
   const bool was_carried = flow.carried;
   const flow::AckNews news = note_acknowledgement(context, packet, info);
   TcpSide& side = flow.sides[info.sender];
-  if (packet.tcp.has_timestamps && sequence_distance(packet.tcp.timestamp, side.timestamp) > 0) {
-    side.timestamp = packet.tcp.timestamp;
-  }
+  note_timestamp(packet, side);
   const bool fin = (packet.tcp.flags & wire::kTcpFin) != 0;
   if (flow.protocol == protocols::kNoProtocol) return pass_uninspected(context, packet, side);
   if (packet.payload_length == 0 && !fin) {

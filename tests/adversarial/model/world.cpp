@@ -123,6 +123,7 @@ class World {
   void flush(std::size_t end);
   void take_from_firewall();
   void trace(const char* where, const Bytes& frame) const;
+  void trace_refusals() const;
   void step_client();
   void step_server();
   void write_request(const Request& request);
@@ -161,6 +162,17 @@ void World::trace(const char* where, const Bytes& frame) const {
               static_cast<double>(now_ns_ - kStartNs) / 1e9, where, tcp->header.source_port,
               tcp->header.destination_port, tcp->header.sequence, tcp->header.acknowledgement,
               tcp->header.window, tcp->header.flags, tcp->payload.size());
+}
+
+void World::trace_refusals() const {
+  if (!config_.trace) return;
+  for (const pipeline::Event& event : plant_.verdicts) {
+    if (is_allowed(event.reason)) continue;
+    const std::string_view reason = describe(event.reason).name;
+    std::printf("%12.6f   refused: %.*s %s\n", static_cast<double>(now_ns_ - kStartNs) / 1e9,
+                static_cast<int>(reason.size()), reason.data(),
+                event.is_message ? "(message)" : "");
+  }
 }
 
 void World::put_on_wire(std::size_t end, bool to_firewall, const Bytes& frame) {
@@ -364,6 +376,7 @@ std::optional<std::string> World::run() {
     flush(kClient);
     flush(kServer);
     attack();
+    trace_refusals();
     plant_.verdicts.clear();
   }
   check_streams();
