@@ -23,9 +23,9 @@ void end_carry_if_done(Flow& flow);
 std::uint32_t sender_acknowledged(SegmentPool& pool, const Flow& flow, std::size_t side);
 
 struct AckNews {
-  bool advanced = false;      // the receiver has more than before
-  bool duplicate = false;     // it says again what it said (RFC 5681, 2)
-  bool fill_gap = false;      // the first retained segment should go again now
+  bool advanced = false;         // the receiver has more than before
+  bool duplicate = false;        // it says again what it said (RFC 5681, 2)
+  bool fill_gap = false;         // the first retained segment should go again now
   bool news_for_sender = false;  // acknowledged or window_end moved
 };
 

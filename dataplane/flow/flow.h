@@ -18,7 +18,7 @@ enum class TcpPhase : std::uint8_t { none, syn_sent, syn_received, established, 
 
 // What one end sends, counted in its own sequence numbers. What its receiver sees is counted in
 // the receiver's: the two differ once bytes were taken out or added (see Carry).
-struct TcpSide {
+struct alignas(64) TcpSide {
   std::uint32_t released = 0;             // next number to judge; all before it has its verdict
   std::uint32_t acknowledged = 0;         // highest that was acknowledged to this end
   std::uint32_t window_end = 0;           // right edge of what was offered to this end
@@ -30,15 +30,21 @@ struct TcpSide {
   std::uint32_t retained_first = kNoSegment;  // released, the receiver has not acknowledged it
   std::uint32_t retained_last = kNoSegment;
   std::uint32_t retained_count = 0;
-  std::uint32_t timestamp = 0;    // TSval that this end sent last (RFC 7323, 3.2)
-  std::uint32_t unread = 0;       // bytes still to pass of a message that its head decided
-  TimeNs held_since_ns = 0;       // when the unfinished message began; 0: none is held
-  TimeNs hold_deadline_ns = 0;    // when held bytes are acknowledged; 0: not awaited
-  std::uint16_t mss = 0;          // largest payload that this end takes; 0: it did not say
+  std::uint32_t timestamp = 0;     // TSval that this end sent last (RFC 7323, 3.2)
+  std::uint32_t unread = 0;        // bytes still to pass of a message that its head decided
+  std::uint16_t mss = 0;           // largest payload that this end takes; 0: it did not say
   std::uint8_t offered_scale = 0;  // by this side in its SYN, for the windows that it announces
   bool scale_offered = false;
   bool timestamps_offered = false;
   bool fin_released = false;
+  bool awaits_rest = false;  // the side's HoldTimes count
+};
+static_assert(sizeof(TcpSide) == 64);
+
+// How long the bytes of an unfinished message have been held.
+struct HoldTimes {
+  TimeNs since_ns = 0;     // when it began; 0: none is held
+  TimeNs deadline_ns = 0;  // when they are acknowledged; 0: not awaited
 };
 
 // What the receiver of one side sees of it while the firewall carries the session, in the numbers
@@ -64,17 +70,13 @@ struct Carry {
 constexpr std::size_t kClient = 0;
 constexpr std::size_t kServer = 1;
 
-struct Flow {
+// Cache line by cache line: which session, both directions, what it may, what passed, the rest.
+struct alignas(64) Flow {
   FlowKey key;
   std::uint32_t generation = 0;        // of the policy that it was last judged under
   std::uint32_t session = kNoSession;  // block of protocol state
-  TimeNs created_ns = 0;
-  TimeNs last_seen_ns = 0;
-  TimeNs expires_ns = 0;
-  policy::RuleMask rules;
   std::uint16_t conduit = policy::kNoConduit;
   std::uint16_t rule = policy::kNoRule;
-  std::array<std::uint16_t, 2> ports{};  // behind which client and server stand
   std::uint8_t protocol = protocols::kNoProtocol;
   policy::OnDeny on_deny = policy::OnDeny::drop;
   policy::Transport transport{};
@@ -82,17 +84,26 @@ struct Flow {
   bool in_use = false;
   bool client_is_low = false;
   bool refused = false;
-  bool half_open = false;  // counted among the sessions that are opening
   bool carried = false;  // the firewall acknowledges, delivers and translates; see Carry
+
   std::array<TcpSide, 2> sides;
-  std::array<Carry, 2> carry;                // good while `carried`
+
+  TimeNs last_seen_ns = 0;
+  TimeNs expires_ns = 0;
+  policy::RuleMask rules;
+  std::array<std::uint16_t, 2> ports{};      // behind which client and server stand
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
-  std::uint32_t pending_last = kNoSegment;
-  std::uint32_t pending_count = 0;
-  TimeNs pending_deadline_ns = 0;
-  TimeNs challenged_ns = 0;  // when a challenge was last sent
+  bool half_open = false;                    // counted among the sessions that are opening
+
   std::array<std::uint64_t, 2> packets{};  // forwarded, by sender
   std::array<std::uint64_t, 2> bytes{};
+  TimeNs created_ns = 0;
+  TimeNs challenged_ns = 0;  // when a challenge was last sent
+  TimeNs pending_deadline_ns = 0;
+  std::uint32_t pending_last = kNoSegment;
+  std::uint32_t pending_count = 0;
+  std::array<HoldTimes, 2> hold;
+  std::array<Carry, 2> carry;  // good while `carried`
 
   const wire::IpAddress& client() const { return client_is_low ? key.low : key.high; }
   const wire::IpAddress& server() const { return client_is_low ? key.high : key.low; }

@@ -32,6 +32,9 @@ class FlowTable {
   // The flow's block of protocol state, zeroed when it is first asked for.
   std::span<std::byte> session(Flow& flow);
 
+  // Asks for the cache lines that the next stages read of a flow and its protocol state.
+  void prefetch(const Flow& flow) const;
+
   std::uint32_t size() const { return size_; }
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
   // Slots 0 to capacity() - 1 for walking; check in_use.

@@ -22,12 +22,12 @@ struct Limits {
   std::uint32_t pending_refusals = 256;    // that wait for the answers to earlier requests
 
   // Time.
-  TimeNs acknowledge_held_ns = kMillisecondNs;  // design 6; 0: held bytes are never acknowledged
-  TimeNs message_ns = 60 * kSecondNs;           // from a message's first byte to its last
+  TimeNs acknowledge_held_ns = kMillisecondNs;    // design 6; 0: held bytes are never acknowledged
+  TimeNs message_ns = 60 * kSecondNs;             // from a message's first byte to its last
   TimeNs refusal_wait_ns = 300 * kMillisecondNs;  // of a refusal for earlier answers
-  TimeNs deliver_ns = 100 * kSecondNs;         // RFC 9293, 3.8.3: R2, without a sign of the receiver
-  TimeNs closed_window_ns = 600 * kSecondNs;   // with signs, but without taking a byte
-  TimeNs fragments_ns = 5 * kSecondNs;         // from the first fragment to the last
+  TimeNs deliver_ns = 100 * kSecondNs;        // RFC 9293, 3.8.3: R2, without a sign of the receiver
+  TimeNs closed_window_ns = 600 * kSecondNs;  // with signs, but without taking a byte
+  TimeNs fragments_ns = 5 * kSecondNs;        // from the first fragment to the last
   TimeNs opening_ns = 10 * kSecondNs;
   TimeNs established_ns = 2 * 3600 * kSecondNs + 300 * kSecondNs;  // RFC 5382, 5
   TimeNs closing_ns = 60 * kSecondNs;

@@ -53,8 +53,8 @@ void seal(const Frame& frame) {
   store_be16(checksum, 0);
   const std::uint32_t pseudo = wire::pseudo_header_sum(source, destination, frame.protocol,
                                                        static_cast<std::uint32_t>(frame.bytes));
-  const std::uint16_t sum = wire::checksum_finish(
-      wire::checksum_add(pseudo, ByteView{frame.transport, frame.bytes}));
+  const std::uint16_t sum =
+      wire::checksum_finish(wire::checksum_add(pseudo, ByteView{frame.transport, frame.bytes}));
   store_be16(checksum, sum == 0 && !tcp ? 0xffff : sum);  // RFC 768: zero says there is none
 }
 
@@ -220,8 +220,7 @@ rte_mbuf* make_segment(const Pattern& pattern, const TcpNumbers& numbers, std::u
                        ByteView payload) {
   rte_mbuf* mbuf = rte_pktmbuf_alloc(pattern.mbuf->pool);
   if (mbuf == nullptr) return nullptr;
-  const std::size_t header =
-      wire::kTcpHeaderBytes + (numbers.has_timestamps ? kTimestampBytes : 0);
+  const std::size_t header = wire::kTcpHeaderBytes + (numbers.has_timestamps ? kTimestampBytes : 0);
   std::uint8_t* frame = begin_like(pattern, mbuf, header + payload.size());
   std::uint8_t* tcp = frame + pattern.transport_offset;
   store_be32(tcp + kTcpSequence, numbers.sequence);

@@ -50,8 +50,8 @@ bool agrees(const Segment& one, const Segment& other) {
     return false;
   }
   if (skip >= first.length) return true;
-  const std::size_t count = std::min<std::size_t>(first.length - static_cast<std::size_t>(skip),
-                                                  second.length);
+  const std::size_t count =
+      std::min<std::size_t>(first.length - static_cast<std::size_t>(skip), second.length);
   return std::memcmp(first.payload().data() + skip, second.payload().data(), count) == 0;
 }
 
@@ -137,8 +137,8 @@ HoldResult hold(SegmentPool& pool, const Limits& limits, TcpSide& side, Segment 
     }
   }
   // What it covers makes room; nothing is given up before it is sure that this one can be kept.
-  const bool covers = place.after != kNoSegment &&
-                      sequence_distance(pool[place.after].end(), segment.end()) <= 0;
+  const bool covers =
+      place.after != kNoSegment && sequence_distance(pool[place.after].end(), segment.end()) <= 0;
   if (!covers && side.held_bytes + segment.length > limits.held_bytes) return HoldResult::full;
   if (!covers && place.after == kNoSegment && place.before != kNoSegment &&
       merge(pool[place.before], segment, merge_max)) {
@@ -257,7 +257,7 @@ void drop_held(SegmentPool& pool, TcpSide& side) {
   drop_list(pool, side.held_first);
   side.held_first = side.held_last = kNoSegment;
   side.held_bytes = side.held_count = 0;
-  side.held_since_ns = side.hold_deadline_ns = 0;
+  side.awaits_rest = false;
 }
 
 void drop_all(SegmentPool& pool, Flow& flow) {
@@ -267,6 +267,7 @@ void drop_all(SegmentPool& pool, Flow& flow) {
     side.retained_first = side.retained_last = kNoSegment;
     side.retained_count = 0;
   }
+  flow.hold = {};
   for (Carry& carry : flow.carry) {
     carry.unsent_first = kNoSegment;
     carry.retransmit_ns = 0;

@@ -86,6 +86,7 @@ void drop_acknowledged(SegmentPool& pool, TcpSide& side, std::uint32_t acked);
 // Takes `count` held bytes from `released` on out for good; `released` moves behind them.
 // Precondition: they are contiguous.
 void take_out(SegmentPool& pool, TcpSide& side, std::uint32_t count);
+// All that the side holds.
 void drop_held(SegmentPool& pool, TcpSide& side);
 // Gives back a list of segments.
 void drop_list(SegmentPool& pool, std::uint32_t first);

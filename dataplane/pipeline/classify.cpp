@@ -220,7 +220,9 @@ void classify_packet(Context& context, Packet& packet) {
 
 void find_flows(Context& context) {
   for (Packet& packet : context.burst) {
-    if (packet.mbuf != nullptr) packet.flow = context.flows.find(packet.key);
+    if (packet.mbuf == nullptr) continue;
+    packet.flow = context.flows.find(packet.key);
+    if (packet.flow != nullptr) context.flows.prefetch(*packet.flow);
   }
 }
 

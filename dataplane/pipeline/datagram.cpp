@@ -36,8 +36,8 @@ void refuse_datagram(Context& context, const flow::Packet& packet, Verdict& verd
           : 0;
   verdict.unsound = packet.from_client ? Unsound::no_refusal : Unsound::not_a_request;
   if (length == 0) return;
-  rte_mbuf* mbuf = flow::make_datagram(flow::Pattern::like(packet).reversed(),
-                                       ByteView{reply.data(), length});
+  rte_mbuf* mbuf =
+      flow::make_datagram(flow::Pattern::like(packet).reversed(), ByteView{reply.data(), length});
   verdict.unsound = Unsound::no_room;
   if (mbuf == nullptr) return;
   verdict.unsound = Unsound::none;

@@ -1,11 +1,33 @@
 // Stage: inspect. Hands each packet of a granted session to its transport; order is kept, so that a
 // request and its response in one burst meet in that order.
+#include <rte_prefetch.h>
+
 #include "dataplane/pipeline/context.h"
 
 namespace bulkhead::pipeline {
 
+namespace {
+
+// What the packet acknowledges will be given back: its node and its buffer are far from the cache.
+void prefetch_acknowledged(const Context& context, const flow::Packet& packet, bool buffer) {
+  if (packet.mbuf == nullptr || packet.flow == nullptr) return;
+  const std::size_t other = packet.from_client ? flow::kServer : flow::kClient;
+  const std::uint32_t first = packet.flow->sides[other].retained_first;
+  if (first == flow::kNoSegment) return;
+  const flow::Segment& segment = context.segments[first];
+  buffer ? rte_prefetch0(segment.mbuf) : rte_prefetch0(&segment);
+}
+
+}  // namespace
+
 void inspect(Context& context) {
-  for (flow::Packet& packet : context.burst) {
+  constexpr std::size_t kAhead = 4;
+  for (const flow::Packet& packet : context.burst) prefetch_acknowledged(context, packet, false);
+  for (std::size_t i = 0; i < context.burst.size(); ++i) {
+    flow::Packet& packet = context.burst[i];
+    if (i + kAhead < context.burst.size()) {
+      prefetch_acknowledged(context, context.burst[i + kAhead], true);
+    }
     if (packet.mbuf == nullptr) continue;
     // A later packet of this burst may have ended the session and its slot may have a new tenant.
     if (packet.about_flow) {

@@ -52,10 +52,10 @@ void judge_message(Context& context, const flow::Packet& packet, ByteView messag
   const protocols::Protocol& protocol = *protocols::registry()[flow.protocol];
   verdict = message_verdict(packet, length);
   verdict.reason = Reason::protocol_fault;
-  verdict.fault = message.size() == length
-                      ? protocol.decode(message, verdict.direction, context.operations)
-                      : protocol.decode_head(message, length, verdict.direction,
-                                             context.operations);
+  verdict.fault =
+      message.size() == length
+          ? protocol.decode(message, verdict.direction, context.operations)
+          : protocol.decode_head(message, length, verdict.direction, context.operations);
   if (verdict.fault == Fault::none && context.operations.size() == 0) {
     verdict.fault = Fault::truncated;  // a message that asks for nothing is not understood
   }

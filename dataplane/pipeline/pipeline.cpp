@@ -1,9 +1,9 @@
 // Runs the stages over a burst and lets old sessions go.
 #include "dataplane/pipeline/pipeline.h"
 
-#include "dataplane/pipeline/deliver.h"
-
 #include <algorithm>
+
+#include "dataplane/pipeline/deliver.h"
 
 namespace bulkhead::pipeline {
 
@@ -45,8 +45,18 @@ Pipeline::~Pipeline() {
 
 Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output,
                                Observer& observer, std::size_t burst) {
-  return {options_, image,    now_ns,  *flows_, segments_, timers_,
-          macs_,    operations_, scratch_, stats_,  output,    observer,
+  return {options_,
+          image,
+          now_ns,
+          *flows_,
+          segments_,
+          timers_,
+          macs_,
+          operations_,
+          scratch_,
+          stats_,
+          output,
+          observer,
           std::span(burst_.data(), burst)};
 }
 

@@ -25,8 +25,8 @@ class Pipeline {
   void process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns, Output& output,
                Observer& observer, std::uint32_t first_frame = 0);
 
-  // Does what time alone asks for: held bytes are acknowledged, owned bytes sent again, and sessions
-  // ended whose time is over. To be called between bursts, at least once a millisecond.
+  // Does what time alone asks for: held bytes are acknowledged, owned bytes sent again, and
+  // sessions ended whose time is over. To be called between bursts, at least once a millisecond.
   void pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer);
 
   flow::FlowTable& flows() { return *flows_; }

@@ -6,8 +6,8 @@
 namespace bulkhead::pipeline {
 
 // Makes the refusal of the message that the speaker's held bytes begin with (behind those that are
-// granted), so that nothing can fail later: `refusal` is then a segment of the pool, else kNoSegment
-// and the answer why not. `message` is empty if its end is not known.
+// granted), so that nothing can fail later: `refusal` is then a segment of the pool, else
+// kNoSegment and the answer why not. `message` is empty if its end is not known.
 Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& verdict,
                      ByteView message, std::uint32_t& refusal);
 

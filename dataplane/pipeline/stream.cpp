@@ -235,24 +235,21 @@ void mark_cut(Context& context, const Packet& packet) {
 
 // Bytes of an unfinished message stay: their sender may wait for an acknowledgement, but not we for
 // the rest without end.
-void await_rest(Stream& stream) {
+void await_rest(Stream& stream, bool progress) {
   Context& context = stream.context;
   TcpSide& side = stream.side;
   const bool unfinished = side.held_count > 0;
+  if (!unfinished && !side.awaits_rest && !stream.speaker.flow.carried) return;
   const bool unacknowledged =
       sequence_distance(side.released + stream.available, side.acknowledged) > 0;
-  const bool owed = stream.speaker.flow.carried && unacknowledged;
-  const bool waiting = side.hold_deadline_ns != 0 || side.held_since_ns != 0;
-  if (!unfinished && !owed && !waiting) return;
   const TimeNs pause_ns = context.limits().acknowledge_held_ns;
   const bool stands = stream.available > 0 || stream.speaker.flow.pending_first != kNoSegment;
   const bool timed = stands && unacknowledged && pause_ns != 0;
-  side.hold_deadline_ns = timed ? context.now_ns + pause_ns : 0;
-  if (!unfinished) {
-    side.held_since_ns = 0;
-  } else if (side.held_since_ns == 0) {
-    side.held_since_ns = context.now_ns;
-  }
+  flow::HoldTimes& hold = stream.speaker.flow.hold[stream.speaker.end];
+  hold.deadline_ns = timed ? context.now_ns + pause_ns : 0;
+  if (!unfinished || progress) hold.since_ns = 0;
+  if (unfinished && hold.since_ns == 0) hold.since_ns = context.now_ns;
+  side.awaits_rest = unfinished || timed;
   schedule(context, stream.speaker.flow);
 }
 
@@ -282,8 +279,6 @@ void inspect_stream(Context& context, Packet& packet) {
   const std::uint32_t released = side.released;
   const bool refused = judge_all(stream) == Next::refused && !stream.out_of_buffers;
   if (planted(Mistake::release_early) && !refused) stream.granted = stream.available;
-  // A message was finished, so what is held now began later.
-  if (stream.granted > 0 || side.released != released) side.held_since_ns = 0;
   if (stream.out_of_buffers || !release(stream)) {
     context.observer.on_verdict(
         refused_message(packet, Reason::out_of_buffers, protocols::Fault::none), packet);
@@ -293,7 +288,8 @@ void inspect_stream(Context& context, Packet& packet) {
     reset_both(context, packet, Pattern::like(context.segments[side.held_first]));
     mark_cut(context, packet);
   } else {
-    await_rest(stream);
+    // Once a message was finished, what is held now began later.
+    await_rest(stream, side.released != released);
   }
 }
 

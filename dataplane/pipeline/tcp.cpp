@@ -303,9 +303,9 @@ flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
     return news;
   }
   const bool bare = info.length == 0 && (packet.tcp.flags & wire::kTcpFin) == 0;
-  const flow::AckNews news = flow::take_acknowledgement(
-      context.segments, flow, answering.end, packet.tcp.acknowledgement,
-      flow::announced_window(flow, info), bare, context.now_ns);
+  const flow::AckNews news =
+      flow::take_acknowledgement(context.segments, flow, answering.end, packet.tcp.acknowledgement,
+                                 flow::announced_window(flow, info), bare, context.now_ns);
   if (flow.phase == TcpPhase::syn_received) flow.phase = TcpPhase::established;
   if (news.fill_gap) resend_first(context, answering);
   push(context, answering);
@@ -319,8 +319,8 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
   if (unseen) flow::adopt_midstream(flow, info);
   const Reason reason = flow::check_segment(flow, info);
   if (!is_allowed(reason)) {
-    const bool lost = reason == Reason::tcp_out_of_window ||
-                      reason == Reason::tcp_bad_acknowledgement;
+    const bool lost =
+        reason == Reason::tcp_out_of_window || reason == Reason::tcp_bad_acknowledgement;
     if (lost) challenge(context, packet);
     if (flow.phase == TcpPhase::closed) answer_with_reset(context, packet);
     return refuse(context, packet, reason);

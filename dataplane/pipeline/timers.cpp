@@ -22,9 +22,9 @@ flow::Packet packet_about(const Speaker& speaker, const Pattern& pattern) {
   const bool from_client = speaker.end == flow::kClient;
   flow::Packet packet;
   packet.port = flow.ports[speaker.end];
-  wire::parse_ethernet(ByteView{rte_pktmbuf_mtod(pattern.mbuf, const std::uint8_t*),
-                                pattern.mbuf->data_len},
-                       packet.ethernet);
+  wire::parse_ethernet(
+      ByteView{rte_pktmbuf_mtod(pattern.mbuf, const std::uint8_t*), pattern.mbuf->data_len},
+      packet.ethernet);
   packet.ip.source = from_client ? flow.client() : flow.server();
   packet.ip.destination = from_client ? flow.server() : flow.client();
   packet.ip.version = packet.ip.source.is_v4() ? 4 : 6;
@@ -42,8 +42,7 @@ flow::Packet packet_about(const Speaker& speaker, const Pattern& pattern) {
 void end_session(Context& context, const Speaker& speaker, const Pattern& pattern, Reason reason) {
   Flow& flow = speaker.flow;
   const bool silent = reason != Reason::undeliverable && flow.on_deny == policy::OnDeny::drop;
-  Verdict verdict =
-      refused_message(packet_about(speaker, pattern), reason, protocols::Fault::none);
+  Verdict verdict = refused_message(packet_about(speaker, pattern), reason, protocols::Fault::none);
   verdict.action = silent ? Action::drop : Action::reset;
   context.observer.on_verdict(verdict, packet_about(speaker, pattern));
   if (!silent) {
@@ -57,7 +56,7 @@ void end_session(Context& context, const Speaker& speaker, const Pattern& patter
 
 void acknowledge_held(Context& context, const Speaker& speaker) {
   TcpSide& side = speaker.side();
-  side.hold_deadline_ns = 0;
+  speaker.flow.hold[speaker.end].deadline_ns = 0;
   if (planted(Mistake::never_acknowledge_on_hold)) return;
   const auto answer = pattern_from(context, {speaker.flow, speaker.other()});
   const std::uint32_t end = side.released + flow::contiguous_bytes(context.segments, side);
@@ -102,15 +101,15 @@ bool is_over(TimeNs deadline_ns, TimeNs now_ns) {
   return deadline_ns != 0 && deadline_ns <= now_ns;
 }
 
-TimeNs message_deadline(const Context& context, const TcpSide& side) {
-  return side.held_since_ns == 0 ? 0 : side.held_since_ns + context.limits().message_ns;
+TimeNs message_deadline(const Context& context, const flow::HoldTimes& hold) {
+  return hold.since_ns == 0 ? 0 : hold.since_ns + context.limits().message_ns;
 }
 
 // False if the session has ended.
 bool run_side(Context& context, const Speaker& speaker) {
-  TcpSide& side = speaker.side();
-  if (is_over(side.hold_deadline_ns, context.now_ns)) acknowledge_held(context, speaker);
-  if (is_over(message_deadline(context, side), context.now_ns)) {
+  const flow::HoldTimes& hold = speaker.flow.hold[speaker.end];
+  if (is_over(hold.deadline_ns, context.now_ns)) acknowledge_held(context, speaker);
+  if (is_over(message_deadline(context, hold), context.now_ns)) {
     const auto pattern = pattern_from(context, speaker);
     if (pattern) end_session(context, speaker, *pattern, Reason::message_too_slow);
     return !pattern;
@@ -143,8 +142,8 @@ void schedule(Context& context, Flow& flow) {
     if (deadline_ns != 0 && (next == 0 || deadline_ns < next)) next = deadline_ns;
   };
   for (std::size_t i = 0; i < 2; ++i) {
-    consider(flow.sides[i].hold_deadline_ns);
-    consider(message_deadline(context, flow.sides[i]));
+    consider(flow.hold[i].deadline_ns);
+    consider(message_deadline(context, flow.hold[i]));
     if (flow.carried) consider(flow.carry[i].retransmit_ns);
   }
   consider(flow.pending_deadline_ns);

@@ -14,9 +14,9 @@
 namespace bulkhead::policy {
 
 struct Decision {
-  Reason reason = Reason::function_not_granted;  // granted, or why not
+  Reason reason = Reason::function_not_granted;            // granted, or why not
   protocols::Denial denial = protocols::Denial::function;  // if it is not
-  std::uint16_t rule = kNoRule;                  // the first rule that grants, or that came nearest
+  std::uint16_t rule = kNoRule;  // the first rule that grants, or that came nearest
 };
 
 // `applicable` are the rules that name the session's hosts and service; all are of `protocol`.

@@ -41,8 +41,8 @@ class Protocol {
   // Decodes exactly one message. On a fault the list's content is unspecified.
   virtual Fault decode(ByteView message, Direction direction, OperationList& operations) const = 0;
 
-  // Decodes a message of `length` bytes by its first Frame::head bytes. For messages that are longer
-  // than what is held; modules that never give a head need not have it.
+  // Decodes a message of `length` bytes by its first Frame::head bytes. For messages that are
+  // longer than what is held; modules that never give a head need not have it.
   virtual Fault decode_head(ByteView head, std::size_t length, Direction direction,
                             OperationList& operations) const {
     (void)head, (void)length, (void)direction, (void)operations;

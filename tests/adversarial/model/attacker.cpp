@@ -98,8 +98,8 @@ std::vector<Bytes> random_attack(TcpModel& end, Random& random, TimeNs now_ns) {
     case 3:
       return {end.frame(sequence, random_payload(random), kTcpAck | kTcpFin, now_ns)};
     case 4:
-      return {end.frame(sequence, below(random, 2) == 0 ? Bytes{} : random_payload(random),
-                        kTcpSyn, now_ns)};
+      return {end.frame(sequence, below(random, 2) == 0 ? Bytes{} : random_payload(random), kTcpSyn,
+                        now_ns)};
     case 5: {
       const auto flags = static_cast<std::uint8_t>(below(random, 64));
       return {end.frame(sequence, random_payload(random), flags, now_ns)};

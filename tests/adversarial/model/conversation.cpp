@@ -5,7 +5,7 @@ namespace bulkhead::adversary {
 
 namespace {
 
-constexpr std::uint16_t kReadHoldingFunction = 2;    // catalogue indices
+constexpr std::uint16_t kReadHoldingFunction = 2;  // catalogue indices
 constexpr std::uint16_t kWriteMultipleFunction = 25;
 constexpr std::uint32_t kGrantedRegisters = 200;
 

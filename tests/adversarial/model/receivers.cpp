@@ -5,8 +5,8 @@ namespace bulkhead::adversary {
 
 std::optional<std::string> Receivers::take(const support::SentTcp& segment) {
   if (!begun_ || segment.payload.empty()) return std::nullopt;
-  const std::int32_t ahead = wire::sequence_distance(
-      segment.header.sequence, first_ + static_cast<std::uint32_t>(reached_));
+  const std::int32_t ahead = wire::sequence_distance(segment.header.sequence,
+                                                     first_ + static_cast<std::uint32_t>(reached_));
   const std::int64_t from = static_cast<std::int64_t>(reached_) + ahead;
   if (from < 0) return "a segment from before the stream's beginning was forwarded";
   for (std::size_t i = 0; i < segment.payload.size(); ++i) {

@@ -16,7 +16,10 @@ class Receivers {
   static constexpr std::size_t kCount = 4;  // first or last wins, with or without out of order
 
   // The first number that carries data.
-  void begin(std::uint32_t first) { first_ = first; begun_ = true; }
+  void begin(std::uint32_t first) {
+    first_ = first;
+    begun_ = true;
+  }
   bool begun() const { return begun_; }
   // A segment that reached the wire. Says what is wrong with it, if anything.
   std::optional<std::string> take(const support::SentTcp& segment);

@@ -27,7 +27,9 @@ void put32(Bytes& out, std::uint32_t value) {
   }
 }
 
-std::uint32_t stamp_of(TimeNs now_ns) { return static_cast<std::uint32_t>(now_ns / kMillisecondNs); }
+std::uint32_t stamp_of(TimeNs now_ns) {
+  return static_cast<std::uint32_t>(now_ns / kMillisecondNs);
+}
 
 }  // namespace
 
@@ -51,7 +53,9 @@ Bytes TcpModel::frame(std::uint32_t sequence, const Bytes& payload, std::uint8_t
   spec.sequence = sequence;
   spec.flags = flags;
   if ((flags & kTcpAck) != 0) spec.acknowledgement = acknowledgement();
-  spec.window = window_field();
+  spec.window = (flags & kTcpSyn) != 0  // RFC 7323, 2.2: never scaled
+                    ? static_cast<std::uint16_t>(std::min<std::uint32_t>(config_.window, 65535))
+                    : window_field();
   if ((flags & kTcpSyn) != 0) {
     spec.options = {2, 4, static_cast<std::uint8_t>(config_.mss >> 8),
                     static_cast<std::uint8_t>(config_.mss)};
@@ -100,7 +104,8 @@ void TcpModel::acknowledge(TimeNs now_ns) { emit(sequence_of(nxt_), {}, kTcpAck,
 // One segment from `from`, not beyond `limit`; gives the offset behind it.
 std::uint64_t TcpModel::send_piece(std::uint64_t from, std::uint64_t limit, TimeNs now_ns) {
   const std::uint64_t data_end = std::min<std::uint64_t>(limit, buffer_.size());
-  std::uint64_t length = std::min<std::uint64_t>(data_end - std::min(from, data_end), segment_max());
+  std::uint64_t length =
+      std::min<std::uint64_t>(data_end - std::min(from, data_end), segment_max());
   if (config_.chops && length > 1) length = 1 + random_() % length;
   const auto begin = buffer_.begin() + static_cast<std::ptrdiff_t>(std::min(from, data_end));
   const Bytes payload(begin, begin + static_cast<std::ptrdiff_t>(length));
@@ -149,6 +154,7 @@ void TcpModel::retransmit(TimeNs now_ns) {
     if (!config_.byte_probes || edge_ > una_ || una_ >= buffer_.size()) {
       return emit(sequence_of(una_) - 1, {}, kTcpAck, now_ns);
     }
+    reached_ = std::max(reached_, una_ + 1);
     emit(sequence_of(una_), {buffer_[una_]}, kTcpAck, now_ns);
     return;
   }
@@ -190,16 +196,18 @@ void TcpModel::deliver_ready() {
 }
 
 void TcpModel::take_data(const SentTcp& segment, TimeNs now_ns) {
-  const std::int32_t ahead = sequence_distance(
-      segment.header.sequence, peer_isn_ + 1 + static_cast<std::uint32_t>(next_));
+  const std::int32_t ahead =
+      sequence_distance(segment.header.sequence, peer_isn_ + 1 + static_cast<std::uint32_t>(next_));
   const std::int64_t from = static_cast<std::int64_t>(next_) + ahead;
   const bool in_order = ahead <= 0;
   const bool gap = !in_order || !waiting_.empty();
   if (in_order || config_.keeps_out_of_order) {
-    const std::uint64_t limit = next_ + config_.window - std::min<std::uint64_t>(unread_, config_.window);
+    const std::uint64_t limit =
+        next_ + config_.window - std::min<std::uint64_t>(unread_, config_.window);
     for (std::size_t i = 0; i < segment.payload.size(); ++i) {
       const std::int64_t at = from + static_cast<std::int64_t>(i);
-      if (at < static_cast<std::int64_t>(next_) || static_cast<std::uint64_t>(at) >= limit) continue;
+      if (at < static_cast<std::int64_t>(next_) || static_cast<std::uint64_t>(at) >= limit)
+        continue;
       const auto key = static_cast<std::uint64_t>(at);
       if (config_.last_wins) {
         waiting_[key] = segment.payload[i];
@@ -266,7 +274,13 @@ bool TcpModel::acceptable(const SentTcp& segment, TimeNs now_ns) {
   const bool unstamped = stamps_ && !segment.header.has_timestamps;
   const bool ok = from <= window && from + length >= 0 && !stale && !unstamped;
   const bool keep_alive = from == -1 && length <= 1;
-  if (!ok || keep_alive) acknowledge(now_ns);
+  // As stacks do, so that two ends never answer each other's answers for ever.
+  constexpr TimeNs kPauseNs = 5 * kMillisecondNs;
+  const bool answer = !ok || keep_alive;
+  if (answer && now_ns - told_ns_ >= kPauseNs) {
+    told_ns_ = now_ns;
+    acknowledge(now_ns);
+  }
   if (ok && stamps_ && from <= 0 &&
       sequence_distance(segment.header.timestamp, recent_stamp_) > 0) {
     recent_stamp_ = segment.header.timestamp;
@@ -280,8 +294,8 @@ void TcpModel::take(const SentTcp& segment, TimeNs now_ns) {
   if ((flags & kTcpSyn) != 0) return take_syn(segment, now_ns);
   if (state_ == State::closed) return;
   if ((flags & kTcpRst) != 0) {
-    const bool refused = state_ == State::syn_sent &&
-                         segment.header.acknowledgement == config_.isn + 1;
+    const bool refused =
+        state_ == State::syn_sent && segment.header.acknowledgement == config_.isn + 1;
     if (refused || segment.header.sequence == acknowledgement()) {
       reset_ = failed_ = true;
       retransmit_at_ns_ = 0;

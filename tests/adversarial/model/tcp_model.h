@@ -22,16 +22,16 @@ struct TcpConfig {
   std::uint16_t peer_port = 0;
   std::uint32_t isn = 0;
   std::uint16_t mss = 1460;
-  std::uint32_t window = 65535;   // receive buffer
-  std::uint8_t scale = 0;         // of its windows; offered if not 0
+  std::uint32_t window = 65535;  // receive buffer
+  std::uint8_t scale = 0;        // of its windows; offered if not 0
   bool nagle = true;
   bool timestamps = false;
-  bool chops = false;             // segments of random length
+  bool chops = false;  // segments of random length
   bool keeps_out_of_order = true;
-  bool last_wins = false;         // of two copies of a byte out of order
-  bool byte_probes = false;       // a closed window is probed with a byte, not an empty segment
+  bool last_wins = false;    // of two copies of a byte out of order
+  bool byte_probes = false;  // a closed window is probed with a byte, not an empty segment
   bool delays_acks = false;
-  TimeNs read_every_ns = 0;       // 0: the application reads at once
+  TimeNs read_every_ns = 0;  // 0: the application reads at once
 };
 
 class TcpModel {
@@ -107,7 +107,7 @@ class TcpModel {
   std::map<std::uint64_t, std::uint8_t> waiting_;  // out of order, a byte each
   std::uint64_t fin_at_ = UINT64_MAX;
   std::uint64_t unread_ = 0;
-  TimeNs read_at_ns_ = 0, ack_at_ns_ = 0;
+  TimeNs read_at_ns_ = 0, ack_at_ns_ = 0, told_ns_ = 0;
   std::uint32_t recent_stamp_ = 0;
   bool has_recent_ = false;
 };

@@ -18,6 +18,7 @@ using support::SentTcp;
 constexpr std::size_t kClient = 0;
 constexpr std::size_t kServer = 1;
 constexpr TimeNs kStartNs = 1000 * kSecondNs;
+constexpr std::uint64_t kEventsMax = 100'000;
 constexpr TimeNs kTimeLimitNs = 300 * kSecondNs;
 
 std::uint32_t below(Random& random, std::uint32_t limit) {
@@ -35,12 +36,12 @@ struct Plan {
   TcpConfig ends[2];
   Link links[2];
   std::vector<Request> requests;
-  std::size_t depth = 1;        // requests under way at once
-  std::uint32_t pieces = 0;     // 0: whole writes, 1: two pieces, 2: byte by byte, 3: several at once
-  bool half_close = false;      // the client closes before the answers are in
+  std::size_t depth = 1;     // requests under way at once
+  std::uint32_t pieces = 0;  // 0: whole writes, 1: two pieces, 2: byte by byte, 3: several at once
+  bool half_close = false;   // the client closes before the answers are in
   bool attacked = false;
   bool rogue_server = false;
-  TimeNs think_ns = 0;          // of the server
+  TimeNs think_ns = 0;  // of the server
 };
 
 TcpConfig random_end(Random& random, std::size_t end, std::uint16_t client_port) {
@@ -51,8 +52,8 @@ TcpConfig random_end(Random& random, std::size_t end, std::uint16_t client_port)
   config.peer = end == kClient ? support::kPlc : support::kHmi;
   config.self_port = end == kClient ? client_port : std::uint16_t{502};
   config.peer_port = end == kClient ? std::uint16_t{502} : client_port;
-  config.isn = one_in(random, 2) ? 0xfffff000U + below(random, 0xfff)
-                                 : static_cast<std::uint32_t>(random());
+  config.isn =
+      one_in(random, 2) ? 0xfffff000U + below(random, 0xfff) : static_cast<std::uint32_t>(random());
   config.mss = sizes[below(random, 5)];
   config.window = windows[one_in(random, 3) ? below(random, 7) : 5];
   config.scale = one_in(random, 2) ? static_cast<std::uint8_t>(below(random, 9)) : std::uint8_t{0};
@@ -146,7 +147,7 @@ class World {
   TcpModel ends_[2];
   Receivers receivers_[2];
   std::priority_queue<Event> events_;
-  std::uint64_t order_ = 0;
+  std::uint64_t order_ = 0, handled_ = 0;
   std::optional<std::string> violation_;
   std::size_t asked_ = 0, expected_answers_ = 0, served_ = 0;
   std::size_t consumed_ = 0;  // bytes of the server's stream
@@ -221,7 +222,8 @@ void World::write_request(const Request& request) {
   if (plan_.pieces == 0 || plan_.pieces == 3) {
     client_writes_.emplace_back(at_ns, bytes);
   } else if (plan_.pieces == 1) {
-    const auto cut = bytes.begin() + 1 + below(random_, static_cast<std::uint32_t>(bytes.size()) - 1);
+    const auto cut =
+        bytes.begin() + 1 + below(random_, static_cast<std::uint32_t>(bytes.size()) - 1);
     client_writes_.emplace_back(at_ns, Bytes(bytes.begin(), cut));
     client_writes_.emplace_back(at_ns + below(random_, 3000) * kMicrosecondNs,
                                 Bytes(cut, bytes.end()));
@@ -254,7 +256,8 @@ void World::step_client() {
     }
   }
   if (!together.empty()) client.write(together, now_ns_);
-  client_writes_.erase(client_writes_.begin(), client_writes_.begin() + static_cast<std::ptrdiff_t>(due));
+  client_writes_.erase(client_writes_.begin(),
+                       client_writes_.begin() + static_cast<std::ptrdiff_t>(due));
   const bool all_asked = asked_ == plan_.requests.size() && client_writes_.empty();
   const bool all_heard = answers >= expected_answers_;
   if (all_asked && (all_heard || plan_.half_close) && !client_closing_) {
@@ -285,7 +288,8 @@ void World::step_server() {
   while (due < server_writes_.size() && server_writes_[due].first <= now_ns_) {
     server.write(server_writes_[due++].second, now_ns_);
   }
-  server_writes_.erase(server_writes_.begin(), server_writes_.begin() + static_cast<std::ptrdiff_t>(due));
+  server_writes_.erase(server_writes_.begin(),
+                       server_writes_.begin() + static_cast<std::ptrdiff_t>(due));
   if (server.peer_closed() && server_writes_.empty() && !server_closing_) {
     server_closing_ = true;
     server.close(now_ns_);
@@ -352,7 +356,8 @@ std::optional<std::string> World::run() {
     const std::size_t size = ends_[0].received.size() + ends_[1].received.size();
     if (size != last_size) last_progress_ns = now_ns_;
     last_size = size;
-    const bool may_stall = plan_.attacked || plan_.rogue_server || on_deny_ != policy::OnDeny::reject;
+    const bool may_stall =
+        plan_.attacked || plan_.rogue_server || on_deny_ != policy::OnDeny::reject;
     if (may_stall && now_ns_ - last_progress_ns > 8 * kSecondNs) break;
     if (!more) {
       // Only the firewall's own timers are left.
@@ -360,9 +365,10 @@ std::optional<std::string> World::run() {
       at_ns = now_ns_ + 10 * kMillisecondNs;
     }
     advance_to(std::max(at_ns, now_ns_));
-    while (!events_.empty() && events_.top().at_ns <= now_ns_) {
+    while (!violation_ && !events_.empty() && events_.top().at_ns <= now_ns_) {
       const Event event = events_.top();
       events_.pop();
+      if (++handled_ > kEventsMax) violate("more frames than any conversation needs");
       if (event.to_firewall) {
         plant_.arrive(event.from_end == kClient ? kSupervision : kControl, event.frame);
         take_from_firewall();
@@ -397,8 +403,8 @@ void World::check_server_stream(const Split& heard, const std::string& who) {
     ++next;
   }
   if (heard.rest.empty()) return;
-  // A window smaller than the message lets it through in parts, and its link may lose some; then the
-  // session may have ended.
+  // A window smaller than the message lets it through in parts, and its link may lose some; then
+  // the session may have ended.
   const bool small = plan_.ends[kServer].window < 600 || plan_.ends[kServer].read_every_ns != 0;
   const bool lossy = who == "the server" && (plan_.attacked || on_deny_ != policy::OnDeny::reject);
   if (!small && !lossy) return violate(who + " accepted a part of a message");
