@@ -169,6 +169,8 @@ Json event_json(const v1::Event& event) {
     if (!value.empty()) json[key] = value;
   };
   add("fault", event.fault());
+  add("action", event.action());
+  add("fallback", event.fallback());
   add("conduit", event.conduit());
   if (event.rule() != 0) json["rule"] = event.rule();
   add("protocol", event.protocol());

@@ -96,6 +96,7 @@ void refuse_opening(Context& context, Packet& packet, const Classification& foun
                     context.tables().conduits[found.conduit].on_deny != policy::OnDeny::drop;
   if (tell && is_opening_syn(packet)) answer_with_reset(context, packet);
   Verdict verdict;
+  verdict.action = tell && is_opening_syn(packet) ? Action::reset : Action::drop;
   verdict.reason = found.reason;
   verdict.conduit = found.conduit;
   verdict.protocol = found.protocol;

@@ -38,6 +38,8 @@ void describe_verdict(const Verdict& verdict, const flow::Packet& packet, Event&
   event.rule = verdict.rule;
   event.function = verdict.function;
   event.is_message = verdict.is_message;
+  event.action = verdict.action;
+  event.unsound = verdict.unsound;
   event.port = packet.port;
   event.frame = packet.frame;
   event.ethertype = packet.ethernet.ethertype;

@@ -25,6 +25,8 @@ struct Event {
   std::uint16_t ethertype = 0;
   std::uint16_t vlan = 0;
   std::uint8_t ip_protocol = 0;
+  Action action = Action::drop;
+  Unsound unsound = Unsound::none;
   bool is_message = false;
   bool has_addresses = false;
   std::uint32_t frame = 0;

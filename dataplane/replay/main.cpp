@@ -135,6 +135,8 @@ class Recorder final : public pipeline::Output, public pipeline::Observer {
       if (!value.empty()) json[key] = value;
     };
     add("fault", named.fault());
+    add("action", named.action());
+    add("fallback", named.fallback());
     add("conduit", named.conduit());
     if (named.rule() != 0) json["rule"] = named.rule();
     add("protocol", named.protocol());

@@ -69,6 +69,11 @@ v1::Event name_event(const policy::Tables& tables, const pipeline::Event& event)
   out.set_rule(event.rule);
   out.set_reason(std::string(describe(event.reason).name));
   out.set_fault(fault_name(event.fault));
+  if (!is_allowed(event.reason)) {
+    out.set_action(std::string(pipeline::action_name(event.action)));
+    const auto unsound = static_cast<std::size_t>(event.unsound);
+    if (unsound != 0) out.set_fallback(std::string(pipeline::kUnsound[unsound].name));
+  }
   out.set_protocol(protocol_name(event.protocol));
   out.set_function(function_name(event.protocol, event.function));
   if (event.is_message) out.set_direction(std::string(protocols::describe(event.direction)));

@@ -35,6 +35,9 @@ def run(*words, check=True, timeout=60, text_input=None):
     return done
 
 
+ZONE_PORTS = ("net_af_packet0,iface=zone0", "net_af_packet1,iface=zone1")
+
+
 class Lab:
     def __init__(self, prefix="bh", build=None, folder=None):
         self.prefix = prefix
@@ -116,8 +119,7 @@ class Lab:
         self.spawn("ctl", [self.bin / "lab-plc", PLC], "plc")
         wait_until(lambda: "listening" in self.log("plc"), "the PLC to listen", 5)
 
-    def start_dataplane(self, *extra, ports=("net_af_packet0,iface=zone0",
-                                             "net_af_packet1,iface=zone1")):
+    def start_dataplane(self, *extra, ports=ZONE_PORTS):
         socket = self.folder / "dataplane.sock"
         devices = [word for port in ports for word in ("--port", port)]
         self.spawn("fw", [self.bin / "bulkhead-dataplane", "--socket", socket, *devices,

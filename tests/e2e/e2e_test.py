@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
 import demo  # noqa: E402
-from lab import HMI, HMI_MAC, PLC, Lab, run, wait_until  # noqa: E402
+from lab import HMI, HMI_MAC, PLC, ZONE_PORTS, Lab, run, wait_until  # noqa: E402
 
 BUILD = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build"
 POLICY = ROOT / "policies/water-works/policy.yaml"
@@ -41,8 +41,13 @@ class LabCase(unittest.TestCase):
         cls.addClassCleanup(cls.lab.down)
         cls.lab.prepare()
         cls.lab.start_plc()
-        cls.lab.start_dataplane(*cls.dataplane_options)
+        cls.lab.start_dataplane(*cls.dataplane_options, ports=cls.zone_ports())
         cls.lab.start_agent()
+
+    @classmethod
+    def zone_ports(cls):
+        """The devices that the data plane opens, once the lab's network stands."""
+        return ZONE_PORTS
 
     def write(self, text, suffix=".yaml"):
         handle, path = tempfile.mkstemp(suffix=suffix)
