@@ -59,6 +59,7 @@ struct ConduitNode {
   std::optional<Word> from;
   std::optional<Word> to;
   std::optional<Word> on_deny;
+  std::optional<Word> fragments;
   std::vector<RuleNode> rules;
 };
 

@@ -62,6 +62,7 @@ struct ModelConduit {
   std::size_t to = 0;
   policy::OnDeny on_deny = policy::OnDeny::drop;
   std::string on_deny_text;
+  bool reassemble = false;
   std::vector<ModelRule> rules;
 };
 

@@ -181,6 +181,7 @@ class Parser {
              {{"from", word("from", conduit.from)},
               {"to", word("to", conduit.to)},
               {"on_deny", word("on_deny", conduit.on_deny)},
+              {"fragments", word("fragments", conduit.fragments)},
               {"allow", rules}});
     require(conduit.from.has_value(), name, "conduit", "from");
     require(conduit.to.has_value(), name, "conduit", "to");

@@ -134,6 +134,13 @@ class Resolver {
     }
   }
 
+  void resolve_fragments(const Word& word, ModelConduit& conduit) {
+    conduit.reassemble = word.text == "reassemble";
+    if (conduit.reassemble || word.text == "drop") return;
+    diagnostics_.error(word.at, "fragments must be drop or reassemble, not `" + word.text + "`" +
+                                    did_you_mean(word.text, {"drop", "reassemble"}));
+  }
+
   void resolve_conduit(const ConduitNode& node) {
     ModelConduit conduit;
     conduit.name = node.name;
@@ -144,6 +151,7 @@ class Resolver {
     if (node.from) from = find_zone(*node.from);
     if (node.to) to = find_zone(*node.to);
     if (node.on_deny) resolve_on_deny(*node.on_deny, conduit);
+    if (node.fragments) resolve_fragments(*node.fragments, conduit);
     if (from && to) {
       conduit.from = *from;
       conduit.to = *to;

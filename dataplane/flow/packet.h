@@ -33,6 +33,7 @@ struct Packet {
   bool source_is_low = false;
   Flow* flow = nullptr;
   bool from_client = false;
+  bool reassembled = false;  // from fragments
   bool about_flow = false;  // an ICMP error about the flow, not a packet of it
 
   std::uint8_t* bytes() const { return rte_pktmbuf_mtod(mbuf, std::uint8_t*); }

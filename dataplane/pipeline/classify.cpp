@@ -213,6 +213,9 @@ void classify_packet(Context& context, Packet& packet) {
     judge_anew(context, packet);
   }
   if (packet.mbuf == nullptr) return;
+  if (packet.reassembled && !context.tables().conduits[packet.flow->conduit].reassemble) {
+    return refuse(context, packet, Reason::fragment);
+  }
   packet.from_client = packet.flow->client_is_low == packet.source_is_low;
   packet.flow->last_seen_ns = context.now_ns;
 }

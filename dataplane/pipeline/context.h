@@ -5,6 +5,7 @@
 #include <span>
 
 #include "dataplane/flow/flow_table.h"
+#include "dataplane/flow/fragments.h"
 #include "dataplane/flow/mac_table.h"
 #include "dataplane/flow/packet.h"
 #include "dataplane/flow/segments.h"
@@ -18,6 +19,7 @@ constexpr std::size_t kBurstMax = 32;
 
 struct PipelineOptions {
   flow::Limits limits;
+  std::uint16_t mtu = 1500;       // of the zone ports, IP packet
   bool verify_checksums = true;   // false only for captures taken before checksum offload
   bool accept_midstream = false;  // true only for captures that begin in mid-connection
 };
@@ -32,6 +34,26 @@ struct PipelineStats {
   std::uint32_t half_open = 0;          // sessions that are opening now
 };
 
+// The way out: packets that are longer than the wire takes leave in fragments.
+class Egress {
+ public:
+  Egress(Output& output, std::uint16_t mtu, std::uint32_t& identification)
+      : output_(output), mtu_(mtu), identification_(identification) {}
+
+  void transmit(rte_mbuf* mbuf, std::uint16_t port) {
+    constexpr std::uint32_t kHeadersMax = 22;  // Ethernet with two tags
+    if (mbuf->pkt_len <= mtu_ + kHeadersMax) return output_.transmit(mbuf, port);
+    send_in_pieces(mbuf, port);
+  }
+
+ private:
+  void send_in_pieces(rte_mbuf* mbuf, std::uint16_t port);
+
+  Output& output_;
+  std::uint16_t mtu_;
+  std::uint32_t& identification_;
+};
+
 struct Context {
   const PipelineOptions& options;
   const Image& image;
@@ -43,7 +65,8 @@ struct Context {
   protocols::OperationList& operations;
   std::span<std::uint8_t> scratch;
   PipelineStats& stats;
-  Output& output;
+  flow::Reassembler& reassembler;
+  Egress output;
   Observer& observer;
   std::span<flow::Packet> burst;
 
@@ -57,6 +80,10 @@ void resolve_neighbours(Context& context);
 void find_flows(Context& context);
 void classify(Context& context);
 void inspect(Context& context);
+
+// Takes a parsed fragment. If it completes its packet, the packet is that one from now on and to be
+// parsed anew; if it waits for others, the packet's buffer is gone. Otherwise the reason of refusal.
+Reason reassemble(Context& context, flow::Packet& packet);
 
 // Tells of the verdict on a packet and drops it.
 void refuse(Context& context, flow::Packet& packet, Reason reason);

@@ -133,11 +133,22 @@ Reason parse_packet(const Context& context, Packet& packet) {
   }
 }
 
+// A fragment that completes its packet is parsed once more, as that packet.
+Reason parse_fragment(Context& context, Packet& packet) {
+  const Reason reason = reassemble(context, packet);
+  if (!is_allowed(reason) || packet.mbuf == nullptr) return reason;
+  return parse_packet(context, packet);
+}
+
 }  // namespace
 
 void parse(Context& context) {
   for (Packet& packet : context.burst) {
-    const Reason reason = parse_packet(context, packet);
+    Reason reason = parse_packet(context, packet);
+    if (reason == Reason::fragment) {
+      reason = parse_fragment(context, packet);
+      if (is_allowed(reason) && packet.mbuf == nullptr) continue;  // it waits for the others
+    }
     if (reason != kGoOn) refuse(context, packet, reason);
   }
 }

@@ -24,15 +24,19 @@ Result<std::unique_ptr<Pipeline>, std::string> Pipeline::make(const std::string&
                                                               flow::MacTable& macs) {
   auto flows = flow::FlowTable::make(name, options.limits.flows, largest_session());
   if (!flows) return flows.error();
-  return std::unique_ptr<Pipeline>(new Pipeline(options, std::move(flows).value(), macs));
+  auto reassembler = flow::Reassembler::make(name, options.limits);
+  if (!reassembler) return reassembler.error();
+  return std::unique_ptr<Pipeline>(new Pipeline(options, std::move(flows).value(),
+                                                std::move(reassembler).value(), macs));
 }
 
 Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTable> flows,
-                   flow::MacTable& macs)
+                   std::unique_ptr<flow::Reassembler> reassembler, flow::MacTable& macs)
     : options_(options),
       flows_(std::move(flows)),
       segments_(options.limits.segments),
       timers_(options.limits.flows),
+      reassembler_(std::move(reassembler)),
       macs_(macs),
       scratch_(options.limits.held_bytes) {}
 
@@ -55,7 +59,8 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           operations_,
           scratch_,
           stats_,
-          output,
+          *reassembler_,
+          Egress(output, options_.mtu, identification_),
           observer,
           std::span(burst_.data(), burst)};
 }
@@ -69,6 +74,7 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
     packet.port = mbufs[i]->port;
     packet.flow = nullptr;
     packet.about_flow = false;
+    packet.reassembled = false;
   }
   Context context = make_context(image, now_ns, output, observer, mbufs.size());
   parse(context);
@@ -99,6 +105,10 @@ void Pipeline::expire(Context& context) {
   constexpr TimeNs kPeriodNs = kMillisecondNs;
   if (context.now_ns - expired_ns_ < kPeriodNs) return;
   expired_ns_ = context.now_ns;
+  if (context.now_ns - fragments_expired_ns_ >= kSecondNs) {
+    fragments_expired_ns_ = context.now_ns;
+    reassembler_->expire(context.now_ns);
+  }
   for (std::uint32_t i = 0; i < kSlotsPerCall; ++i) {
     if (expire_next_ >= flows_->capacity()) expire_next_ = 0;
     flow::Flow& flow = flows_->slot(expire_next_++);
@@ -116,7 +126,7 @@ void forget(Context& context, flow::Flow& flow) {
 void refuse(Context& context, flow::Packet& packet, Reason reason) {
   Verdict verdict;
   verdict.reason = reason;
-  verdict.bytes = packet.mbuf->pkt_len;
+  verdict.bytes = packet.mbuf == nullptr ? 0 : packet.mbuf->pkt_len;
   if (packet.flow != nullptr) {
     verdict.conduit = packet.flow->conduit;
     verdict.rule = packet.flow->rule;

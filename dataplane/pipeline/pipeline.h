@@ -35,7 +35,7 @@ class Pipeline {
 
  private:
   Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTable> flows,
-           flow::MacTable& macs);
+           std::unique_ptr<flow::Reassembler> reassembler, flow::MacTable& macs);
   Context make_context(const Image& image, TimeNs now_ns, Output& output, Observer& observer,
                        std::size_t burst);
   void expire(Context& context);
@@ -44,6 +44,8 @@ class Pipeline {
   std::unique_ptr<flow::FlowTable> flows_;
   flow::SegmentPool segments_;
   flow::TimerWheel timers_;
+  std::unique_ptr<flow::Reassembler> reassembler_;
+  std::uint32_t identification_ = 0;
   flow::MacTable& macs_;
   protocols::OperationList operations_;
   std::vector<std::uint8_t> scratch_;  // as large as the hold limit
@@ -51,6 +53,7 @@ class Pipeline {
   std::array<flow::Packet, kBurstMax> burst_;
   std::uint32_t expire_next_ = 0;
   TimeNs expired_ns_ = 0;
+  TimeNs fragments_expired_ns_ = 0;
 };
 
 }  // namespace bulkhead::pipeline

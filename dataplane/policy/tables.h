@@ -126,6 +126,7 @@ struct Conduit {
   std::uint16_t from = 0;  // zone whose hosts open sessions
   std::uint16_t to = 0;
   OnDeny on_deny = OnDeny::drop;
+  bool reassemble = false;  // fragmented packets are put together and judged, else dropped
   std::vector<Rule> rules;
 
   // Derived by finish(): rules that name a function, by protocol and function.

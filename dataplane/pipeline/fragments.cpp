@@ -1,0 +1,71 @@
+// Fragments, where a conduit puts them together: the whole packet is parsed and judged like any
+// other, and what passes is that packet, taken apart again if the wire needs it.
+#include "dataplane/flow/fragments.h"
+
+#include "dataplane/pipeline/context.h"
+#include "dataplane/policy/classifier.h"
+
+namespace bulkhead::pipeline {
+
+namespace {
+
+// Which ports a fragment is for is not known yet: any conduit between the two zones will do here,
+// and the one that the whole packet belongs to decides.
+bool may_reassemble(const Context& context, const flow::Packet& packet) {
+  const policy::Tables& tables = context.tables();
+  const policy::ZoneLookup source =
+      policy::find_source_zone(tables, packet.port, packet.ethernet.vlan, packet.ip.source);
+  const std::uint16_t destination = policy::find_zone(tables, packet.ip.destination);
+  if (source.zone == policy::kNoZone || !source.known_source || destination == policy::kNoZone ||
+      !policy::binding_holds(tables, packet.ip.source, packet.ethernet.source)) {
+    return false;
+  }
+  const std::size_t zones = tables.zones.size();
+  for (const std::size_t pair :
+       {source.zone * zones + destination, destination * zones + source.zone}) {
+    const std::uint16_t conduit = tables.conduit_by_zones[pair];
+    if (conduit != policy::kNoConduit && tables.conduits[conduit].reassemble) return true;
+  }
+  return false;
+}
+
+// A fragment header that makes no fragment (RFC 6946) is of no use to an honest sender.
+bool is_atomic(const flow::Packet& packet) {
+  if (packet.ip.version == 4 || packet.ip.payload_length < 8) return packet.ip.version != 4;
+  const std::uint8_t* header = packet.bytes() + packet.ip_offset + wire::kIpv6HeaderBytes;
+  return (load_be16(header + 2) & 0xfff9) == 0;
+}
+
+}  // namespace
+
+Reason reassemble(Context& context, flow::Packet& packet) {
+  const bool v4 = packet.ip.version == 4;
+  if (context.image.generation == kNoPolicy) return Reason::no_policy;
+  if (v4 && packet.ip.payload_offset != wire::kIpv4HeaderBytes) return Reason::ip_options;
+  if (!may_reassemble(context, packet)) return Reason::fragment;
+  if (is_atomic(packet) || packet.ethernet.destination.is_group()) return Reason::fragment_conflict;
+  rte_mbuf* whole = nullptr;
+  const auto outcome = context.reassembler.take(packet.mbuf, packet.ip_offset, v4, context.now_ns,
+                                                whole);
+  packet.mbuf = whole;
+  switch (outcome) {
+    case flow::Reassembler::Outcome::held:
+      return Reason::session_control;
+    case flow::Reassembler::Outcome::whole:
+      packet.reassembled = true;
+      ++context.stats.reassembled;
+      return Reason::session_control;
+    case flow::Reassembler::Outcome::conflict:
+      return Reason::fragment_conflict;
+    case flow::Reassembler::Outcome::no_room:
+      break;
+  }
+  return Reason::fragment_limit;
+}
+
+void Egress::send_in_pieces(rte_mbuf* mbuf, std::uint16_t port) {
+  const flow::Pieces pieces = flow::fragment(mbuf, mtu_, ++identification_);
+  for (std::uint16_t i = 0; i < pieces.count; ++i) output_.transmit(pieces.mbufs[i], port);
+}
+
+}  // namespace bulkhead::pipeline
