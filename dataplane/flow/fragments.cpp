@@ -118,8 +118,8 @@ rte_mbuf* cut_ipv4(const rte_mbuf* packet, const Cut& cut) {
   rte_mbuf* mbuf = rte_pktmbuf_alloc(packet->pool);
   if (mbuf == nullptr) return nullptr;
   const std::size_t bytes = cut.payload_offset + cut.length;
-  auto* to = reinterpret_cast<std::uint8_t*>(
-      rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(bytes)));
+  auto* to =
+      reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(bytes)));
   std::memcpy(to, cut.frame, cut.payload_offset);
   std::memcpy(to + cut.payload_offset, cut.frame + cut.payload_offset + cut.from, cut.length);
   std::uint8_t* ip = to + cut.ip_offset;
@@ -135,8 +135,8 @@ rte_mbuf* cut_ipv6(const rte_mbuf* packet, const Cut& cut, std::uint32_t identif
   rte_mbuf* mbuf = rte_pktmbuf_alloc(packet->pool);
   if (mbuf == nullptr) return nullptr;
   const std::size_t bytes = cut.payload_offset + kFragmentHeaderBytes + cut.length;
-  auto* to = reinterpret_cast<std::uint8_t*>(
-      rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(bytes)));
+  auto* to =
+      reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(bytes)));
   std::memcpy(to, cut.frame, cut.payload_offset);
   std::uint8_t* ip = to + cut.ip_offset;
   std::uint8_t* header = to + cut.payload_offset;

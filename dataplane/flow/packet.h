@@ -34,7 +34,7 @@ struct Packet {
   Flow* flow = nullptr;
   bool from_client = false;
   bool reassembled = false;  // from fragments
-  bool about_flow = false;  // an ICMP error about the flow, not a packet of it
+  bool about_flow = false;   // an ICMP error about the flow, not a packet of it
 
   std::uint8_t* bytes() const { return rte_pktmbuf_mtod(mbuf, std::uint8_t*); }
   ByteView frame_bytes() const { return {bytes(), mbuf->data_len}; }

@@ -82,7 +82,8 @@ void classify(Context& context);
 void inspect(Context& context);
 
 // Takes a parsed fragment. If it completes its packet, the packet is that one from now on and to be
-// parsed anew; if it waits for others, the packet's buffer is gone. Otherwise the reason of refusal.
+// parsed anew; if it waits for others, the packet's buffer is gone. Otherwise the reason of
+// refusal.
 Reason reassemble(Context& context, flow::Packet& packet);
 
 // Tells of the verdict on a packet and drops it.

@@ -45,8 +45,8 @@ Reason reassemble(Context& context, flow::Packet& packet) {
   if (!may_reassemble(context, packet)) return Reason::fragment;
   if (is_atomic(packet) || packet.ethernet.destination.is_group()) return Reason::fragment_conflict;
   rte_mbuf* whole = nullptr;
-  const auto outcome = context.reassembler.take(packet.mbuf, packet.ip_offset, v4, context.now_ns,
-                                                whole);
+  const auto outcome =
+      context.reassembler.take(packet.mbuf, packet.ip_offset, v4, context.now_ns, whole);
   packet.mbuf = whole;
   switch (outcome) {
     case flow::Reassembler::Outcome::held:

@@ -26,8 +26,8 @@ Result<std::unique_ptr<Pipeline>, std::string> Pipeline::make(const std::string&
   if (!flows) return flows.error();
   auto reassembler = flow::Reassembler::make(name, options.limits);
   if (!reassembler) return reassembler.error();
-  return std::unique_ptr<Pipeline>(new Pipeline(options, std::move(flows).value(),
-                                                std::move(reassembler).value(), macs));
+  return std::unique_ptr<Pipeline>(
+      new Pipeline(options, std::move(flows).value(), std::move(reassembler).value(), macs));
 }
 
 Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTable> flows,
@@ -49,20 +49,13 @@ Pipeline::~Pipeline() {
 
 Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output,
                                Observer& observer, std::size_t burst) {
-  return {options_,
-          image,
-          now_ns,
-          *flows_,
-          segments_,
-          timers_,
-          macs_,
-          operations_,
-          scratch_,
-          stats_,
-          *reassembler_,
-          Egress(output, options_.mtu, identification_),
-          observer,
-          std::span(burst_.data(), burst)};
+  return {options_,      image,
+          now_ns,        *flows_,
+          segments_,     timers_,
+          macs_,         operations_,
+          scratch_,      stats_,
+          *reassembler_, Egress(output, options_.mtu, identification_),
+          observer,      std::span(burst_.data(), burst)};
 }
 
 void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns,

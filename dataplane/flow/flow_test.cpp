@@ -1,0 +1,82 @@
+// The parts of the stream engine that need no packets: the retransmission timer and the wheel.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "dataplane/flow/rtt.h"
+#include "dataplane/flow/timer_wheel.h"
+
+namespace bulkhead::flow {
+namespace {
+
+// RFC 6298, 2 and 5.
+TEST(RttEstimator, FollowsTheStandard) {
+  RttEstimator rtt;
+  EXPECT_EQ(rtt.timeout_ns(), kRtoInitialNs);
+  rtt.sample(500 * kMillisecondNs);
+  EXPECT_EQ(rtt.timeout_ns(), 500 * kMillisecondNs + 4 * 250 * kMillisecondNs);
+  rtt.sample(500 * kMillisecondNs);  // variation 3/4, smoothed the same
+  EXPECT_EQ(rtt.timeout_ns(), 500 * kMillisecondNs + 4 * (250 * kMillisecondNs * 3 / 4));
+  rtt.back_off();
+  EXPECT_EQ(rtt.timeout_ns(), 2 * (500 + 750) * kMillisecondNs);
+  for (int i = 0; i < 40; ++i) rtt.back_off();
+  EXPECT_EQ(rtt.timeout_ns(), kRtoMaxNs);
+  rtt.recover();
+  EXPECT_EQ(rtt.timeout_ns(), (500 + 750) * kMillisecondNs);
+}
+
+TEST(RttEstimator, AFastNetworkIsNotAskedFasterThanTheBound) {
+  RttEstimator rtt;
+  for (int i = 0; i < 20; ++i) rtt.sample(50 * kMicrosecondNs);
+  EXPECT_EQ(rtt.timeout_ns(), kRtoMinNs);
+}
+
+// Against a map: each timer fires once, not early, and late by no more than a tick and a step.
+TEST(TimerWheel, FiresLikeAMapWould) {
+  std::mt19937_64 random(7);
+  TimerWheel wheel(64);
+  std::map<std::uint32_t, TimeNs> armed;
+  TimeNs now_ns = 5 * kSecondNs;
+  for (int round = 0; round < 20000; ++round) {
+    const auto timer = static_cast<std::uint32_t>(random() % 64);
+    if (random() % 4 == 0) {
+      wheel.disarm(timer);
+      armed.erase(timer);
+    } else {
+      const TimeNs deadline_ns =
+          now_ns + random() % (random() % 50 == 0 ? 3 * kSecondNs : 20 * kMillisecondNs);
+      wheel.arm(timer, deadline_ns);
+      armed[timer] = deadline_ns;
+    }
+    const TimeNs step_ns = random() % 100 == 0 ? 2 * kSecondNs : random() % kMillisecondNs;
+    now_ns += step_ns;
+    wheel.advance(now_ns, 1000, [&](std::uint32_t fired) {
+      ASSERT_EQ(armed.count(fired), 1U);
+      EXPECT_LE(armed[fired], now_ns);
+      armed.erase(fired);
+      if (random() % 8 == 0) {  // a timer may arm itself or another inside the call
+        const auto next = static_cast<std::uint32_t>(random() % 64);
+        wheel.arm(next, now_ns + kMillisecondNs);
+        armed[next] = now_ns + kMillisecondNs;
+      }
+    });
+    for (const auto& [timer_left, deadline_ns] : armed) {
+      ASSERT_GT(deadline_ns + TimerWheel::kTickNs, now_ns) << "timer " << timer_left << " is late";
+    }
+  }
+}
+
+TEST(TimerWheel, AtABoundTheRestComesWithTheNextCall) {
+  TimerWheel wheel(16);
+  for (std::uint32_t i = 0; i < 16; ++i) wheel.arm(i, 10 * kMillisecondNs);
+  int fired = 0;
+  const auto count = [&fired](std::uint32_t) { ++fired; };
+  wheel.advance(20 * kMillisecondNs, 5, count);
+  EXPECT_EQ(fired, 5);
+  wheel.advance(20 * kMillisecondNs, 100, count);
+  EXPECT_EQ(fired, 16);
+}
+
+}  // namespace
+}  // namespace bulkhead::flow

@@ -1,0 +1,486 @@
+// What the stream engine does of its own accord, case by case; the adversary looks for the cases
+// that nobody thought of.
+#include <gtest/gtest.h>
+
+#include "dataplane/wire/checksum.h"
+#include "tests/support/plant.h"
+
+namespace bulkhead {
+namespace {
+
+using support::Bytes;
+using support::kControl;
+using support::kHmi;
+using support::kPlc;
+using support::kSupervision;
+using support::Plant;
+using support::SentTcp;
+using support::TcpSession;
+using support::TcpSpec;
+using wire::kTcpAck;
+using wire::kTcpFin;
+using wire::kTcpPsh;
+using wire::kTcpRst;
+using wire::kTcpSyn;
+
+constexpr std::uint16_t kReadHolding = 2;
+constexpr std::uint16_t kWriteSingle = 5;
+
+policy::Tables engine_policy(policy::OnDeny on_deny, bool reassemble = false) {
+  policy::Rule modbus = support::modbus_rule({kReadHolding, kWriteSingle}, {{0, 99}});
+  policy::Rule datagrams = support::modbus_rule({kReadHolding}, {{0, 99}});
+  datagrams.transport = policy::Transport::udp;
+  policy::Rule ping;
+  ping.clients = modbus.clients;
+  ping.servers = modbus.servers;
+  ping.transport = policy::Transport::icmp;
+  policy::Tables tables =
+      support::with_rules(support::two_zones(on_deny), {&modbus, &datagrams, &ping});
+  tables.conduits[0].reassemble = reassemble;
+  return tables;
+}
+
+Bytes read(std::uint8_t transaction, std::uint8_t first = 0) {
+  return support::modbus_adu({3, 0, first, 0, 10}, transaction);
+}
+Bytes forbidden(std::uint8_t transaction) {
+  return support::modbus_adu({6, 1, 0, 0, 7}, transaction);
+}
+Bytes exception(std::uint8_t transaction, std::uint8_t function, std::uint8_t code) {
+  return support::modbus_adu({static_cast<std::uint8_t>(function | 0x80), code}, transaction);
+}
+Bytes answer(std::uint8_t transaction) {
+  Bytes pdu = {3, 20};
+  pdu.resize(22, transaction);
+  return support::modbus_adu(pdu, transaction);
+}
+Bytes operator+(Bytes one, const Bytes& other) {
+  one.insert(one.end(), other.begin(), other.end());
+  return one;
+}
+std::uint32_t size(const Bytes& bytes) { return static_cast<std::uint32_t>(bytes.size()); }
+
+class Engine : public ::testing::Test {
+ protected:
+  // What left towards a port since the last call, in order.
+  std::vector<SentTcp> take(Plant& plant, std::uint16_t port) {
+    std::vector<SentTcp> out;
+    std::vector<support::Sent> rest;
+    for (const support::Sent& each : plant.sent) {
+      if (each.port != port) {
+        rest.push_back(each);
+        continue;
+      }
+      const auto tcp = support::parse_sent(each.frame);
+      EXPECT_TRUE(tcp.has_value());
+      if (tcp) out.push_back(*tcp);
+    }
+    plant.sent = rest;
+    return out;
+  }
+  void wait(Plant& plant, TimeNs by_ns) { plant.be_at(plant.now_ns() + by_ns); }
+};
+
+TEST_F(Engine, HeldBytesAreAcknowledgedAfterAMillisecond) {
+  Plant plant(engine_policy(policy::OnDeny::reset));
+  TcpSession session(plant, 40000);
+  plant.clear();
+  const Bytes request = read(1);
+  session.from_client(Bytes(request.begin(), request.begin() + 5));
+  wait(plant, 900 * kMicrosecondNs);
+  EXPECT_TRUE(plant.sent.empty());
+  wait(plant, 600 * kMicrosecondNs);
+  const auto acks = take(plant, kSupervision);
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].header.flags, kTcpAck);
+  EXPECT_EQ(acks[0].header.acknowledgement, session.client_next);
+  EXPECT_EQ(acks[0].header.sequence, session.server_next);
+  EXPECT_GT(acks[0].header.window, 0);
+  EXPECT_TRUE(take(plant, kControl).empty());  // and nothing of it left
+  session.from_client(Bytes(request.begin() + 5, request.end()));
+  const auto whole = take(plant, kControl);
+  ASSERT_EQ(whole.size(), 1U);
+  EXPECT_EQ(whole[0].payload, request);
+}
+
+TEST_F(Engine, OwnedBytesAreSentAgainUntilTheReceiverHasThem) {
+  Plant plant(engine_policy(policy::OnDeny::reset));
+  TcpSession session(plant, 40000);
+  const Bytes request = read(1);
+  session.from_client(Bytes(request.begin(), request.begin() + 5));
+  wait(plant, 2 * kMillisecondNs);
+  session.from_client(Bytes(request.begin() + 5, request.end()));
+  plant.clear();
+  wait(plant, 1100 * kMillisecondNs);  // RFC 6298, 2.1: a second before the first measurement
+  auto again = take(plant, kControl);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].payload, request);
+  wait(plant, 1500 * kMillisecondNs);
+  EXPECT_TRUE(take(plant, kControl).empty());  // 5.5: twice as long
+  wait(plant, 700 * kMillisecondNs);
+  EXPECT_EQ(take(plant, kControl).size(), 1U);
+  session.server_acked = session.client_next;
+  session.server_at(session.server_next, {}, kTcpAck);
+  plant.clear();
+  wait(plant, 30 * kSecondNs);
+  EXPECT_TRUE(take(plant, kControl).empty());
+}
+
+TEST_F(Engine, WhatCannotBeDeliveredEndsTheSessionAtBothEnds) {
+  Plant plant(engine_policy(policy::OnDeny::reset));
+  TcpSession session(plant, 40000);
+  const Bytes request = read(1);
+  session.from_client(Bytes(request.begin(), request.begin() + 5));
+  wait(plant, 2 * kMillisecondNs);
+  session.from_client(Bytes(request.begin() + 5, request.end()));
+  plant.clear();
+  for (int i = 0; i < 1700; ++i) wait(plant, 100 * kMillisecondNs);
+  EXPECT_EQ(plant.last(), Reason::undeliverable);
+  const auto to_plc = take(plant, kControl);
+  const auto to_hmi = take(plant, kSupervision);
+  ASSERT_FALSE(to_plc.empty());
+  ASSERT_EQ(to_hmi.size(), 1U);
+  EXPECT_NE(to_plc.back().header.flags & kTcpRst, 0);
+  EXPECT_EQ(to_hmi[0].header.sequence, session.server_next);
+  EXPECT_NE(to_hmi[0].header.flags & kTcpRst, 0);
+  EXPECT_EQ(plant.buffers_in_use(), 0U);
+}
+
+TEST_F(Engine, AMessageThatNeverEndsIsGivenUp) {
+  Plant plant(engine_policy(policy::OnDeny::reset));
+  TcpSession session(plant, 40000);
+  const Bytes request = read(1);
+  for (std::size_t i = 0; i < 5; ++i) {  // a byte every twenty seconds
+    session.from_client({request[i]});
+    for (int step = 0; step < 200; ++step) wait(plant, 100 * kMillisecondNs);
+  }
+  const auto reasons = plant.verdicts;
+  EXPECT_TRUE(std::any_of(reasons.begin(), reasons.end(), [](const pipeline::Event& event) {
+    return event.reason == Reason::message_too_slow;
+  }));
+  EXPECT_EQ(plant.buffers_in_use(), 0U);
+}
+
+TEST_F(Engine, OneRefusalCostsOneMessage) {
+  Plant plant(engine_policy(policy::OnDeny::reject));
+  TcpSession session(plant, 40000);
+  plant.clear();
+  const std::uint32_t begin = session.client_next;
+  session.from_client(forbidden(1));
+  EXPECT_EQ(plant.last(), Reason::values_not_granted);
+  EXPECT_TRUE(take(plant, kControl).empty());
+  const auto refusal = take(plant, kSupervision);
+  ASSERT_EQ(refusal.size(), 1U);
+  EXPECT_EQ(refusal[0].payload, exception(1, 6, 2));
+  EXPECT_EQ(refusal[0].header.sequence, session.server_next);
+  EXPECT_EQ(refusal[0].header.acknowledgement, session.client_next);
+  EXPECT_EQ(plant.verdicts.back().action, pipeline::Action::reject);
+  // The client counts the refusal, the PLC does not count the request.
+  session.client_acked += size(refusal[0].payload);
+  session.from_client(read(2));
+  const auto request = take(plant, kControl);
+  ASSERT_EQ(request.size(), 1U);
+  EXPECT_EQ(request[0].payload, read(2));
+  EXPECT_EQ(request[0].header.sequence, begin);
+  EXPECT_EQ(request[0].header.acknowledgement, session.server_next);
+  session.server_acked = begin + size(read(2));
+  session.from_server(answer(2));
+  const auto answered = take(plant, kSupervision);
+  ASSERT_EQ(answered.size(), 1U);
+  EXPECT_EQ(answered[0].payload, answer(2));
+  EXPECT_EQ(answered[0].header.sequence, session.server_next - size(answer(2)) + 9);
+  EXPECT_EQ(answered[0].header.acknowledgement, session.client_next);
+}
+
+// Before, between and after granted ones in one segment; the answers keep the order of asking.
+TEST_F(Engine, RefusedAmongGrantedInOneSegment) {
+  Plant plant(engine_policy(policy::OnDeny::reject));
+  TcpSession session(plant, 40000);
+  plant.clear();
+  session.from_client(forbidden(1) + read(2) + forbidden(3) + read(4) + forbidden(5));
+  Bytes forwarded;
+  for (const SentTcp& each : take(plant, kControl)) forwarded = forwarded + each.payload;
+  EXPECT_EQ(forwarded, read(2) + read(4));
+  Bytes heard;
+  for (const SentTcp& each : take(plant, kSupervision)) heard = heard + each.payload;
+  EXPECT_EQ(heard, exception(1, 6, 2));
+  session.server_acked += size(forwarded);
+  session.from_server(answer(2) + answer(4));
+  for (const SentTcp& each : take(plant, kSupervision)) heard = heard + each.payload;
+  EXPECT_EQ(heard,
+            exception(1, 6, 2) + answer(2) + exception(3, 6, 2) + answer(4) + exception(5, 6, 2));
+}
+
+// A server that keeps silent does not keep the refusal back for ever.
+TEST_F(Engine, ARefusalDoesNotWaitForASilentServer) {
+  Plant plant(engine_policy(policy::OnDeny::reject));
+  TcpSession session(plant, 40000);
+  plant.clear();
+  session.from_client(read(1) + forbidden(2));
+  for (const SentTcp& each : take(plant, kSupervision)) EXPECT_TRUE(each.payload.empty());
+  wait(plant, 400 * kMillisecondNs);
+  Bytes heard;
+  for (const SentTcp& each : take(plant, kSupervision)) heard = heard + each.payload;
+  EXPECT_EQ(heard, exception(2, 6, 2));
+}
+
+TEST_F(Engine, TheExceptionTellsTheCause) {
+  policy::Rule rule = support::modbus_rule({kWriteSingle}, {{0, 99}});
+  constexpr std::uint8_t kValueField = 3;
+  rule.constraints.push_back({kValueField, {{0, 10}}});
+  Plant plant(support::with_rules(support::two_zones(policy::OnDeny::reject), {&rule}));
+  TcpSession session(plant, 40000);
+  const auto code_of = [&](const Bytes& pdu) {
+    plant.clear();
+    session.from_client(support::modbus_adu(pdu, 9));
+    const auto heard = take(plant, kSupervision);
+    if (heard.size() != 1 || heard[0].payload.size() != 9) return 0;
+    session.client_acked += 9;
+    return static_cast<int>(heard[0].payload[8]);
+  };
+  EXPECT_EQ(code_of({3, 0, 0, 0, 1}), 1);     // function
+  EXPECT_EQ(code_of({6, 0, 100, 0, 1}), 2);   // address
+  EXPECT_EQ(code_of({6, 0, 1, 0, 11}), 3);    // value
+  EXPECT_EQ(code_of({6, 0, 200, 0, 11}), 2);  // both
+  EXPECT_EQ(code_of({99, 1, 2}), 1);          // not granted by number
+  EXPECT_EQ(code_of({3, 0, 0, 0, 0}), 3);     // a quantity that cannot be
+}
+
+TEST_F(Engine, ThousandsOfRefusalsLeaveTheSessionHealthy) {
+  Plant plant(engine_policy(policy::OnDeny::reject));
+  TcpSession session(plant, 40000, 0xffffff00U, 0xffff0000U);
+  for (int i = 0; i < 5000; ++i) {
+    const auto transaction = static_cast<std::uint8_t>(i);
+    plant.clear();
+    session.from_client(forbidden(transaction));
+    auto heard = take(plant, kSupervision);
+    ASSERT_EQ(heard.size(), 1U) << i;
+    ASSERT_EQ(heard[0].payload, exception(transaction, 6, 2));
+    ASSERT_EQ(heard[0].header.sequence, session.client_acked);
+    session.client_acked += 9;
+    plant.clear();
+    session.from_client(read(transaction));
+    ASSERT_EQ(take(plant, kControl).size(), 1U) << i;
+    session.server_acked += size(read(transaction));
+    session.from_server(answer(transaction));
+    heard = take(plant, kSupervision);
+    ASSERT_EQ(heard.size(), 1U) << i;
+    ASSERT_EQ(heard[0].header.sequence, session.client_acked);
+    session.client_acked += size(answer(transaction));
+  }
+}
+
+TEST_F(Engine, AnUnsoundSpliceIsAResetThatSaysWhy) {
+  Plant plant(engine_policy(policy::OnDeny::reject));
+  TcpSession session(plant, 40000);
+  plant.clear();
+  session.from_client({0, 1, 0, 9, 0, 2, 1, 1});  // no boundary: this is not Modbus
+  EXPECT_EQ(plant.verdicts.back().action, pipeline::Action::reset);
+  EXPECT_EQ(plant.verdicts.back().unsound, pipeline::Unsound::no_boundary);
+  ASSERT_FALSE(plant.sent.empty());
+  TcpSession other(plant, 40001);
+  plant.clear();
+  other.from_server(answer(1));  // an answer to nothing
+  EXPECT_EQ(plant.verdicts.back().unsound, pipeline::Unsound::not_a_request);
+}
+
+TEST_F(Engine, RefusedDatagramsAreAnswered) {
+  Plant plant(engine_policy(policy::OnDeny::reject));
+  plant.arrive(kHmi, support::udp_frame(kHmi, kPlc, 5000, 502, forbidden(7)));
+  ASSERT_EQ(plant.sent.size(), 1U);
+  EXPECT_EQ(plant.sent[0].port, kSupervision);
+  EXPECT_EQ(plant.sent[0].frame, support::udp_frame(kPlc, kHmi, 502, 5000, exception(7, 6, 1)));
+  EXPECT_EQ(plant.verdicts.back().action, pipeline::Action::reject);
+}
+
+TEST_F(Engine, SynOptionsAreNormalised) {
+  const auto left_of = [&](policy::OnDeny on_deny, const Bytes& options) {
+    Plant plant(engine_policy(on_deny));
+    TcpSpec spec;
+    spec.flags = kTcpSyn;
+    spec.options = options;
+    plant.arrive(kHmi, support::tcp_frame(kHmi, kPlc, spec));
+    if (plant.sent.size() != 1) return Bytes{};
+    const Bytes& frame = plant.sent[0].frame;
+    EXPECT_TRUE(support::parse_sent(frame).has_value());  // checksums too
+    return Bytes(frame.begin() + 54, frame.end());
+  };
+  const Bytes usual = {2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
+  EXPECT_EQ(left_of(policy::OnDeny::reset, usual), usual);
+  Bytes without_sack = usual;
+  without_sack[4] = without_sack[5] = 1;
+  EXPECT_EQ(left_of(policy::OnDeny::reject, usual), without_sack);
+  EXPECT_EQ(left_of(policy::OnDeny::reset, {34, 4, 9, 9, 2, 4, 5, 180}),
+            (Bytes{1, 1, 1, 1, 2, 4, 5, 180}));
+  EXPECT_EQ(left_of(policy::OnDeny::reset, {2, 4, 5, 180, 2, 4, 1, 1}), Bytes{});  // twice
+  EXPECT_EQ(left_of(policy::OnDeny::reset, {2, 3, 5, 0}), Bytes{});                // wrong length
+}
+
+TEST_F(Engine, UnknownOptionsInASessionAreRefused) {
+  Plant plant(engine_policy(policy::OnDeny::reset));
+  TcpSession session(plant, 40000);
+  for (const Bytes& options : {Bytes{30, 4, 0, 0}, Bytes{3, 3, 7, 1}, Bytes{2, 4, 5, 180}}) {
+    TcpSpec spec;
+    spec.sequence = session.client_next;
+    spec.acknowledgement = session.client_acked;
+    spec.options = options;
+    spec.payload = read(1);
+    plant.clear();
+    plant.arrive(kHmi, support::tcp_frame(kHmi, kPlc, spec));
+    EXPECT_EQ(plant.last(), Reason::tcp_unknown_option);
+    EXPECT_TRUE(take(plant, kControl).empty());
+  }
+}
+
+TEST_F(Engine, HalfOpenSessionsAreBoundedAndOthersGoOn) {
+  pipeline::PipelineOptions options;
+  options.limits.half_open = 8;
+  Plant plant(engine_policy(policy::OnDeny::drop), options);
+  TcpSession session(plant, 39999);
+  for (std::uint16_t port = 20000; port < 20020; ++port) {
+    TcpSpec spec;
+    spec.source_port = port;
+    spec.flags = kTcpSyn;
+    plant.arrive(kHmi, support::tcp_frame(kHmi, kPlc, spec));
+    EXPECT_EQ(plant.last(), port < 20008 ? Reason::session_control : Reason::half_open_limit);
+  }
+  plant.clear();
+  session.from_client(read(1));
+  EXPECT_EQ(plant.last(), Reason::granted);
+  plant.pass_time(20 * kSecondNs);
+  EXPECT_EQ(plant.pipeline().stats().half_open, 0U);
+  TcpSession later(plant, 30000);
+  later.from_client(read(1));
+  EXPECT_EQ(plant.last(), Reason::granted);
+}
+
+// Half-messages fill what they may; whole ones still pass.
+TEST_F(Engine, HalfMessagesDoNotStopWholeOnes) {
+  pipeline::PipelineOptions options;
+  options.limits.segments = 64;
+  Plant plant(engine_policy(policy::OnDeny::drop), options);
+  TcpSession good(plant, 50000);
+  for (std::uint16_t port = 1024; port < 1224; ++port) {
+    TcpSession half(plant, port);
+    half.from_client({0, 1, 0, 0, 0});
+  }
+  EXPECT_LE(plant.pipeline().segments().capacity() - plant.pipeline().segments().available(), 49U);
+  plant.clear();
+  for (std::uint8_t i = 0; i < 100; ++i) {
+    good.from_client(read(i));
+    ASSERT_EQ(plant.last(), Reason::granted) << int{i};
+    good.server_acked = good.client_next;
+    good.from_server(answer(i));
+    ASSERT_EQ(plant.last(), Reason::answers_request) << int{i};
+    good.client_acked = good.server_next;
+  }
+}
+
+// --- fragments
+// ------------------------------------------------------------------------------------
+
+struct Part {
+  std::size_t offset;
+  std::size_t length;
+  bool more;
+};
+
+// A part of the IP payload of a whole IPv4 frame.
+Bytes fragment_of(const Bytes& whole, const Part& part, std::uint16_t identification) {
+  Bytes frame(whole.begin(), whole.begin() + 34);
+  const auto begin = whole.begin() + 34 + static_cast<std::ptrdiff_t>(part.offset);
+  frame.insert(frame.end(), begin, begin + static_cast<std::ptrdiff_t>(part.length));
+  std::uint8_t* ip = frame.data() + 14;
+  store_be16(ip + 2, static_cast<std::uint16_t>(20 + part.length));
+  store_be16(ip + 4, identification);
+  store_be16(ip + 6, static_cast<std::uint16_t>((part.offset / 8) | (part.more ? 0x2000U : 0U)));
+  store_be16(ip + 10, 0);
+  store_be16(ip + 10, wire::checksum_finish(wire::checksum_add(0, ByteView{ip, 20})));
+  return frame;
+}
+
+TEST_F(Engine, FragmentsAreDroppedUnlessTheConduitSaysOtherwise) {
+  const Bytes whole = support::udp_frame(kHmi, kPlc, 5000, 502, read(1));
+  Plant plant(engine_policy(policy::OnDeny::drop));
+  plant.arrive(kHmi, fragment_of(whole, {0, 8, true}, 1));
+  EXPECT_EQ(plant.last(), Reason::fragment);
+}
+
+TEST_F(Engine, ReassembledPacketsAreJudgedWhole) {
+  Plant plant(engine_policy(policy::OnDeny::drop, true));
+  const Bytes good = support::udp_frame(kHmi, kPlc, 5000, 502, read(1));
+  plant.arrive(kHmi, fragment_of(good, {8, 12, false}, 1));
+  EXPECT_TRUE(plant.sent.empty());
+  EXPECT_TRUE(plant.verdicts.empty());
+  plant.arrive(kHmi, fragment_of(good, {0, 8, true}, 1));
+  ASSERT_EQ(plant.sent.size(), 1U);
+  EXPECT_EQ(Bytes(plant.sent[0].frame.begin() + 34, plant.sent[0].frame.end()),
+            Bytes(good.begin() + 34, good.end()));
+  plant.clear();
+  const Bytes bad = support::udp_frame(kHmi, kPlc, 5000, 502, read(1, 95));
+  plant.arrive(kHmi, fragment_of(bad, {0, 16, true}, 2));
+  plant.arrive(kHmi, fragment_of(bad, {16, 4, false}, 2));
+  EXPECT_EQ(plant.last(), Reason::values_not_granted);
+  EXPECT_TRUE(plant.sent.empty());
+  EXPECT_EQ(plant.buffers_in_use(), 0U);
+}
+
+TEST_F(Engine, OverlappingFragmentsNeverMakeAPacket) {
+  const Bytes good = support::udp_frame(kHmi, kPlc, 5000, 502, read(1));
+  const Bytes bad = support::udp_frame(kHmi, kPlc, 5000, 502, forbidden(1));
+  const std::vector<std::vector<Part>> overlaps = {
+      {{0, 16, true}, {8, 12, false}},                 // the second begins inside the first
+      {{0, 8, true}, {0, 8, true}, {8, 12, false}},    // the first twice
+      {{8, 12, false}, {8, 12, false}, {0, 8, true}},  // the last twice
+      {{0, 8, true}, {8, 8, true}, {8, 8, true}, {16, 4, false}}};
+  std::uint16_t identification = 10;
+  for (const auto& parts : overlaps) {
+    Plant plant(engine_policy(policy::OnDeny::drop, true));
+    ++identification;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      plant.arrive(kHmi, fragment_of(i % 2 == 0 ? good : bad, parts[i], identification));
+    }
+    EXPECT_TRUE(plant.sent.empty());
+    for (int i = 0; i < 20; ++i) plant.pass_time(kSecondNs);
+    EXPECT_EQ(plant.buffers_in_use(), 0U);
+  }
+}
+
+TEST_F(Engine, FragmentsThatNeverCompleteAreBoundedAndForgotten) {
+  Plant plant(engine_policy(policy::OnDeny::drop, true));
+  const Bytes good = support::udp_frame(kHmi, kPlc, 5000, 502, read(1));
+  for (std::uint16_t i = 0; i < 2000; ++i) {
+    plant.arrive(kHmi, fragment_of(good, {0, 8, true}, i));
+    ASSERT_LE(plant.buffers_in_use(), 256U);
+  }
+  for (int i = 0; i < 20; ++i) plant.pass_time(kSecondNs);
+  EXPECT_EQ(plant.buffers_in_use(), 0U);
+}
+
+// What is too long for the wire leaves in fragments that make the same packet.
+TEST_F(Engine, ALongPacketLeavesInFragments) {
+  Plant plant(engine_policy(policy::OnDeny::drop, true));
+  Bytes echo(8 + 4000);
+  echo[0] = 8;
+  for (std::size_t i = 8; i < echo.size(); ++i) echo[i] = static_cast<std::uint8_t>(i);
+  store_be16(echo.data() + 2, wire::checksum_finish(wire::checksum_add(0, echo)));
+  const Bytes whole = support::ip_frame(kHmi, kPlc, 1, echo);
+  for (std::size_t at = 0; at < echo.size(); at += 1480) {
+    const std::size_t length = std::min<std::size_t>(1480, echo.size() - at);
+    plant.arrive(kHmi, fragment_of(whole, {at, length, at + length < echo.size()}, 77));
+  }
+  ASSERT_EQ(plant.sent.size(), 3U);
+  Bytes joined;
+  for (const support::Sent& each : plant.sent) {
+    EXPECT_LE(each.frame.size(), 1514U);
+    EXPECT_EQ(wire::checksum_add(0, ByteView{each.frame}.subspan(14, 20)), 0xffffU);
+    const std::size_t offset = (load_be16(each.frame.data() + 20) & 0x1fff) * 8U;
+    EXPECT_EQ(offset, joined.size());
+    joined.insert(joined.end(), each.frame.begin() + 34, each.frame.end());
+  }
+  EXPECT_EQ(joined, echo);
+  EXPECT_EQ(plant.buffers_in_use(), 0U);
+}
+
+}  // namespace
+}  // namespace bulkhead
