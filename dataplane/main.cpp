@@ -28,6 +28,20 @@ struct Options {
   std::string huge_pages = "auto";
 };
 
+void declare_limits(CLI::App& app, Options& options) {
+  bulkhead::flow::Limits& limits = options.engine.pipeline.limits;
+  for (std::size_t i = 0; i < bulkhead::flow::kLimits.size(); ++i) {
+    const bulkhead::flow::LimitInfo& info = bulkhead::flow::kLimits[i];
+    const std::string option = "--" + std::string(info.name);
+    app.add_option_function<std::uint64_t>(
+           option, [&limits, i](const std::uint64_t& value) { set_limit(limits, i, value); },
+           std::string(info.text) + ", in " + std::string(info.unit))
+        ->check(CLI::Range(info.least, info.largest))
+        ->default_str(std::to_string(limit_value(limits, i)))
+        ->group("Limits of each worker");
+  }
+}
+
 void declare(CLI::App& app, Options& options) {
   app.set_version_flag("--version", BULKHEAD_VERSION);
   app.set_config("--config", "", "Read options from this file, as `name = value`; flags win");
@@ -54,9 +68,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--buffers", options.engine.buffers, "Packet buffers, all ports together")
       ->check(CLI::Range(1024, 1 << 24))
       ->capture_default_str();
-  app.add_option("--flows", options.engine.pipeline.limits.flows, "Sessions a worker can track")
-      ->check(CLI::Range(16, 1 << 24))
-      ->capture_default_str();
+  declare_limits(app, options);
   app.add_flag("--verbose", options.eal.verbose, "Show DPDK's own messages");
 }
 
@@ -103,7 +115,16 @@ int main(int argc, char** argv) {
                                                          : bulkhead::ports::HugePages::no;
   }
   // Held packets must leave buffers for those that arrive.
-  options.engine.pipeline.limits.segments = options.engine.buffers / 2 / options.engine.workers;
+  std::uint32_t& segments = options.engine.pipeline.limits.segments;
+  const std::uint32_t room = options.engine.buffers / 2 / options.engine.workers;
+  if (app.count("--segments") == 0) segments = room;
+  if (segments > room) {
+    spdlog::error(
+        "--segments {} would leave too few of the {} buffers for packets that arrive; "
+        "use at most {}, or raise --buffers",
+        segments, options.engine.buffers, room);
+    return kUsage;
+  }
   if (const auto problem = bulkhead::ports::start_eal(options.eal)) {
     spdlog::error("{}", *problem);
     return kEalFailed;

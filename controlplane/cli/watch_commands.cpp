@@ -44,7 +44,17 @@ Json status_json(const v1::GetStatusResponse& status) {
                                {"flows_max", worker.flows_max()},
                                {"segments_free", worker.segments_free()},
                                {"events_suppressed", worker.events_suppressed()},
-                               {"steering_lost", worker.steering_lost()}});
+                               {"steering_lost", worker.steering_lost()},
+                               {"held_acknowledged", worker.held_acknowledged()},
+                               {"resent", worker.resent()},
+                               {"rejected", worker.rejected()},
+                               {"challenged", worker.challenged()},
+                               {"reassembled", worker.reassembled()}});
+    for (const v1::LimitStatus& limit : worker.limits()) {
+      Json row = {{"name", limit.name()}, {"unit", limit.unit()}, {"max", limit.max()}};
+      if (limit.has_used()) row["used"] = limit.used();
+      json["workers"].back()["limits"].push_back(std::move(row));
+    }
   }
   return json;
 }
@@ -82,6 +92,19 @@ void print_status(const v1::GetStatusResponse& status) {
                  grouped(worker.flows_max()), grouped(worker.events_suppressed())});
   }
   workers.print("no workers");
+  if (dataplane.workers().empty()) return;
+  std::printf("\n");
+  Table limits({"LIMIT", "OF A WORKER", "USED", "UNIT"});
+  for (int i = 0; i < dataplane.workers(0).limits_size(); ++i) {
+    const v1::LimitStatus& limit = dataplane.workers(0).limits(i);
+    std::uint64_t used = 0;
+    for (const v1::WorkerStatus& worker : dataplane.workers()) {
+      if (i < worker.limits_size()) used = std::max<std::uint64_t>(used, worker.limits(i).used());
+    }
+    limits.add(
+        {limit.name(), grouped(limit.max()), limit.has_used() ? grouped(used) : "", limit.unit()});
+  }
+  limits.print("no limits");
 }
 
 void run_status(Session& session) {

@@ -62,6 +62,10 @@ void Worker::run() {
       idle_polls = 0;
       bump(stats_.packets, packets);
       bump(stats_.busy_cycles, rte_rdtsc() - begin);
+      if (now_ns_ - published_ns_ >= 100 * kMillisecondNs) {
+        published_ns_ = now_ns_;
+        publish();
+      }
     } else {
       rest(++idle_polls);
     }
@@ -77,8 +81,7 @@ void Worker::rest(std::uint32_t idle_polls) {
   constexpr long kShortNs = 20 * 1000;
   constexpr long kLongNs = 200 * 1000;
   if (idle_polls < kSpins) return;
-  stats_.flows.store(pipeline_->flows().size(), std::memory_order_relaxed);
-  stats_.segments_free.store(pipeline_->segments().available(), std::memory_order_relaxed);
+  publish();
   const timespec pause{0, idle_polls < kShortRests ? kShortNs : kLongNs};
   nanosleep(&pause, nullptr);
 }
@@ -87,8 +90,23 @@ std::uint32_t Worker::poll() {
   std::uint32_t packets = 0;
   for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) packets += poll_port(port);
   if (shared_.worker_count > 1) packets += poll_steered();
-  if (packets > 0) stats_.flows.store(pipeline_->flows().size(), std::memory_order_relaxed);
   return packets;
+}
+
+// For the status: now and then, and whenever the worker goes to rest.
+void Worker::publish() {
+  const pipeline::PipelineStats& counts = pipeline_->stats();
+  const auto put = [](std::atomic<std::uint64_t>& cell, std::uint64_t value) {
+    cell.store(value, std::memory_order_relaxed);
+  };
+  put(stats_.flows, pipeline_->flows().size());
+  put(stats_.segments_free, pipeline_->segments().available());
+  put(stats_.half_open, counts.half_open);
+  put(stats_.held_acknowledged, counts.held_acknowledged);
+  put(stats_.resent, counts.resent);
+  put(stats_.rejected, counts.rejected);
+  put(stats_.challenged, counts.challenged);
+  put(stats_.reassembled, counts.reassembled);
 }
 
 std::uint32_t Worker::poll_port(std::uint16_t port) {

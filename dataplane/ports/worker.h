@@ -40,6 +40,12 @@ struct WorkerStats {
   std::atomic<std::uint64_t> segments_free{0};
   std::atomic<std::uint64_t> events_suppressed{0};
   std::atomic<std::uint64_t> steering_lost{0};
+  std::atomic<std::uint64_t> half_open{0};
+  std::atomic<std::uint64_t> held_acknowledged{0};
+  std::atomic<std::uint64_t> resent{0};
+  std::atomic<std::uint64_t> rejected{0};
+  std::atomic<std::uint64_t> challenged{0};
+  std::atomic<std::uint64_t> reassembled{0};
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> transmit_lost{};
 };
 
@@ -84,6 +90,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   void process(rte_mbuf* const* mbufs, std::uint32_t count);
   void flush(std::uint16_t port);
   void answer_query();
+  void publish();
   void rest(std::uint32_t idle_polls);
 
   static constexpr std::uint16_t kTransmitBurst = 64;
@@ -100,6 +107,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   TimeNs now_ns_ = 0;
   std::uint32_t events_left_ = 0;  // in this second
   TimeNs events_refill_ns_ = 0;
+  TimeNs published_ns_ = 0;
   std::array<TransmitBuffer, policy::kPortsMax> out_;
   WorkerStats stats_;
   FlowQuery flow_query_;

@@ -26,6 +26,21 @@ int run_worker(void* worker) {
   return 0;
 }
 
+// What is used is known of the bounds that a worker's sessions share.
+void add_limits(const flow::Limits& limits, const ports::WorkerStats& stats,
+                v1::WorkerStatus& worker) {
+  for (std::size_t i = 0; i < flow::kLimits.size(); ++i) {
+    const flow::LimitInfo& info = flow::kLimits[i];
+    v1::LimitStatus* row = worker.add_limits();
+    row->set_name(std::string(info.name));
+    row->set_unit(std::string(info.unit));
+    row->set_max(flow::limit_value(limits, i));
+    if (info.name == "flows") row->set_used(stats.flows.load());
+    if (info.name == "half-open") row->set_used(stats.half_open.load());
+    if (info.name == "segments") row->set_used(limits.segments - stats.segments_free.load());
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>, std::string> Engine::make(const EngineOptions& options) {
@@ -41,6 +56,7 @@ std::string Engine::launch(const EngineOptions& options) {
   if (!ports) return ports.error();
   ports_ = std::move(ports).value();
   shared_ = std::make_unique<ports::Shared>(*ports_, macs_);
+  limits_ = options.pipeline.limits;
   shared_->worker_count = options.workers;
   const std::size_t rcu_bytes = rte_rcu_qsbr_get_memsize(options.workers);
   shared_->rcu = static_cast<rte_rcu_qsbr*>(rte_zmalloc("rcu", rcu_bytes, RTE_CACHE_LINE_SIZE));
@@ -153,6 +169,12 @@ v1::DataplaneStatus Engine::status() const {
     worker->set_segments_free(stats.segments_free.load());
     worker->set_events_suppressed(stats.events_suppressed.load());
     worker->set_steering_lost(stats.steering_lost.load());
+    worker->set_held_acknowledged(stats.held_acknowledged.load());
+    worker->set_resent(stats.resent.load());
+    worker->set_rejected(stats.rejected.load());
+    worker->set_challenged(stats.challenged.load());
+    worker->set_reassembled(stats.reassembled.load());
+    add_limits(limits_, stats, *worker);
   }
   status.set_stations_learned(macs_.count(monotonic_now_ns()));
   status.set_buffers_free(rte_mempool_avail_count(ports_->buffers()));

@@ -60,6 +60,7 @@ class Engine {
   Sums sums_;                                  // of images that are gone
   std::uint32_t generation_ = pipeline::kNoPolicy;
   TimeNs started_ns_ = 0;
+  flow::Limits limits_;
   std::vector<pipeline::Event> event_buffer_;
   bool launched_ = false;
 };

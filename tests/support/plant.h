@@ -66,7 +66,7 @@ struct Sent {
   Bytes frame;
 };
 
-class Plant : public pipeline::Output, public pipeline::Observer {
+class Plant final : public pipeline::Output, public pipeline::Observer {
  public:
   explicit Plant(policy::Tables tables, pipeline::PipelineOptions options = {});
   ~Plant();
