@@ -149,7 +149,7 @@ class World {
   std::priority_queue<Event> events_;
   std::uint64_t order_ = 0, handled_ = 0;
   std::optional<std::string> violation_;
-  std::size_t asked_ = 0, expected_answers_ = 0, served_ = 0;
+  std::size_t asked_ = 0, expected_answers_ = 0;
   std::size_t consumed_ = 0;  // bytes of the server's stream
   std::vector<std::pair<TimeNs, Bytes>> client_writes_, server_writes_;
   bool client_closing_ = false, server_closing_ = false;
