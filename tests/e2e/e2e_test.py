@@ -333,16 +333,11 @@ except TimeoutError:
 class TwoWorkers(LabCase):
     """Sessions are steered to the worker that owns them."""
 
+    dataplane_options = ("--workers", "2")
+
     @classmethod
-    def setUpClass(cls):
-        start = Lab.start_dataplane
-        try:
-            Lab.start_dataplane = lambda lab: start(
-                lab, "--workers", "2", ports=[f"net_af_packet{i},iface=zone{i},qpairs=2"
-                                              for i in (0, 1)])
-            super().setUpClass()
-        finally:
-            Lab.start_dataplane = start
+    def zone_ports(cls):
+        return [f"net_af_packet{i},iface=zone{i},qpairs=2" for i in (0, 1)]
 
     def test_sessions_of_both_workers_work(self):
         self.commit(POLICY)

@@ -42,7 +42,7 @@ def plain(options):
     connection = socket.socket()
     if options.mss:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, options.mss)
-    connection.settimeout(30)
+    connection.settimeout(options.timeout)
     connection.connect((options.host, options.port))
     for number in range(options.requests):
         refused = number % 3 == 2
@@ -96,6 +96,7 @@ def main():
     parser.add_argument("requests", type=int)
     parser.add_argument("--pieces", choices=("whole", "two", "bytes"), default="whole")
     parser.add_argument("--mss", type=int, default=0)
+    parser.add_argument("--timeout", type=float, default=30)
     parser.add_argument("--pymodbus", action="store_true")
     options = parser.parse_args()
     outcome = {"answered": 0, "refused": 0, "wrong": 0, "error": ""}

@@ -87,6 +87,18 @@ class Refusals(StreamCase):
         self.assertEqual((event["reason"], event["action"]), ("values_not_granted", "reject"))
 
 
+class WithoutAcknowledging(StreamCase):
+    """What the mechanism is for: without it, a request in two writes never gets its answer."""
+
+    prefix = "bhn"
+    dataplane_options = ("--acknowledge-held", "0")
+
+    def test_a_request_in_two_writes_hangs(self):
+        self.expect_all(self.client(requests=3), 3)
+        outcome = self.client("--pieces", "two", "--timeout", 4, requests=1)
+        self.assertEqual((outcome["error"], outcome["answered"]), ("timed out", 0))
+
+
 class Lossy(StreamCase):
     """Two lossy cables: 2 % of the frames are lost and 2 % overtaken, on each side."""
 

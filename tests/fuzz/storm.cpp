@@ -130,8 +130,9 @@ void mutate(Bytes& frame, Random& random) {
   }
 }
 
-policy::Tables storm_policy() {
-  policy::Tables tables = support::two_zones(policy::OnDeny::reset);
+policy::Tables storm_policy(policy::OnDeny on_deny) {
+  policy::Tables tables = support::two_zones(on_deny);
+  tables.conduits[0].reassemble = on_deny == policy::OnDeny::reject;
   tables.bindings.clear();
   policy::Rule tcp = support::modbus_rule({0, 1, 2, 3, 4, 5, 24, 25, 27, 28, 30}, {{0, 999}});
   tcp.clients = {{support::ip4(10, 20, 0, 0), 120}};
@@ -178,8 +179,10 @@ int main(int argc, char** argv) {
   }
   pipeline::PipelineOptions lenient;
   lenient.accept_midstream = true;
-  support::Plant strict(storm_policy());
-  support::Plant midstream(storm_policy(), lenient);
+  support::Plant strict(storm_policy(policy::OnDeny::reject));
+  support::Plant midstream(storm_policy(policy::OnDeny::reset), lenient);
+  support::Plant splicing(storm_policy(policy::OnDeny::reject), lenient);
+  support::Plant* const plants[] = {&strict, &midstream, &splicing};
   std::uint64_t allowed = 0;
   const auto begin = std::chrono::steady_clock::now();
   for (std::uint64_t i = 0; i < total; ++i) {
@@ -191,17 +194,19 @@ int main(int argc, char** argv) {
       mutate(frame, random);
       if (random() % 2 == 0) mend_checksums(frame);
     }
-    support::Plant& plant = random() % 2 == 0 ? strict : midstream;
+    support::Plant& plant = *plants[random() % std::size(plants)];
     plant.clear();
     plant.arrive(from_client ? support::kSupervision : support::kControl, frame);
     check_sent(plant);
     allowed += plant.sent.size();
+    if (i % 64 == 0) plant.be_at(plant.now_ns() + random() % (50 * kMillisecondNs));
+    check_sent(plant);
     if (i % 4096 == 0) plant.pass_time(20 * kSecondNs);
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  for (support::Plant* plant : {&strict, &midstream}) {
+  for (support::Plant* plant : plants) {
     plant->clear();
-    plant->pass_time(48 * 3600 * kSecondNs);
+    for (int i = 0; i < 3; ++i) plant->pass_time(48 * 3600 * kSecondNs);
     require(plant->buffers_in_use() == 0, "a buffer was lost");
   }
   std::printf("%lu mutations in %.1f s, %lu frames left, no fault\n", total, seconds.count(),

@@ -1,6 +1,8 @@
 // Each attack is a known way of making an inspector and a host see different streams.
 #include "tests/adversarial/model/attacker.h"
 
+#include <algorithm>
+
 #include "dataplane/wire/checksum.h"
 
 namespace bulkhead::adversary {
@@ -79,11 +81,48 @@ void spoil(Bytes& frame, Random& random) {
   }
 }
 
+// Two segments, each cut in two at the same places, sent so that their pieces overlap. What is left
+// of either must be judged whole or not at all.
+std::vector<Bytes> overlapping_fragments(const Bytes& one, const Bytes& other, Random& random) {
+  constexpr std::size_t kIp = 14;
+  constexpr std::size_t kPayload = kIp + 20;
+  const auto identification = static_cast<std::uint16_t>(random());
+  std::vector<Bytes> pieces;
+  for (const Bytes* whole : {&one, &other}) {
+    const std::size_t length = whole->size() - kPayload;
+    const std::size_t cut = 8 * (1 + below(random, static_cast<std::uint32_t>((length - 1) / 8)));
+    const std::size_t from = below(random, 2) == 0 ? cut : cut - 8 * below(random, 2);
+    for (const bool first : {true, false}) {
+      const std::size_t begin = first ? 0 : from;
+      const std::size_t end = first ? std::min(cut, length) : length;
+      Bytes piece(kPayload + end - begin);
+      std::copy_n(whole->begin(), kPayload, piece.begin());
+      std::copy_n(whole->begin() + static_cast<std::ptrdiff_t>(kPayload + begin), end - begin,
+                  piece.begin() + kPayload);
+      std::uint8_t* ip = piece.data() + kIp;
+      store_be16(ip + 2, static_cast<std::uint16_t>(20 + end - begin));
+      store_be16(ip + 4, identification);
+      store_be16(ip + 6, static_cast<std::uint16_t>((begin / 8) | (first ? 0x2000U : 0U)));
+      store_be16(ip + 10, 0);
+      store_be16(ip + 10, wire::checksum_finish(wire::checksum_add(0, ByteView{ip, 20})));
+      pieces.push_back(std::move(piece));
+    }
+  }
+  std::shuffle(pieces.begin(), pieces.end(), random);
+  pieces.resize(2 + below(random, 3));
+  return pieces;
+}
+
 }  // namespace
 
 std::vector<Bytes> random_attack(TcpModel& end, Random& random, TimeNs now_ns) {
   const std::uint32_t sequence = random_sequence(end, random);
-  switch (below(random, 8)) {
+  switch (below(random, 9)) {
+    case 7:
+      return overlapping_fragments(
+          end.frame(sequence, random_request(random, 1, true).bytes, kTcpAck | kTcpPsh, now_ns),
+          end.frame(sequence, random_request(random, 1, false).bytes, kTcpAck | kTcpPsh, now_ns),
+          random);
     case 0: {  // the same numbers twice, with different bytes
       const Bytes first = random_payload(random);
       Bytes second = first;

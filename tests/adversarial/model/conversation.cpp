@@ -31,7 +31,9 @@ Bytes write_request(Random& random, std::uint32_t first, std::uint32_t count) {
 policy::Tables case_policy(policy::OnDeny on_deny) {
   policy::Rule rule = support::modbus_rule({kReadHoldingFunction, kWriteMultipleFunction},
                                            {{0, kGrantedRegisters - 1}});
-  return support::with_rules(support::two_zones(on_deny), {&rule});
+  policy::Tables tables = support::with_rules(support::two_zones(on_deny), {&rule});
+  tables.conduits[0].reassemble = true;
+  return tables;
 }
 
 Request random_request(Random& random, std::uint16_t transaction, bool granted) {

@@ -406,7 +406,8 @@ void World::check_server_stream(const Split& heard, const std::string& who) {
   // A window smaller than the message lets it through in parts, and its link may lose some; then
   // the session may have ended.
   const bool small = plan_.ends[kServer].window < 600 || plan_.ends[kServer].read_every_ns != 0;
-  const bool lossy = who == "the server" && (plan_.attacked || on_deny_ != policy::OnDeny::reject);
+  const bool cut_short = plan_.attacked || plan_.rogue_server || on_deny_ != policy::OnDeny::reject;
+  const bool lossy = who == "the server" && cut_short;
   if (!small && !lossy) return violate(who + " accepted a part of a message");
   for (const Request& request : plan_.requests) {
     const bool part = request.granted && request.bytes.size() > heard.rest.size() &&
