@@ -267,6 +267,13 @@ void take_data(Context& context, Packet& packet) {
   segment.fin = (packet.tcp.flags & wire::kTcpFin) != 0;
   trim_to_window(side, segment);
   const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
+  if (side.fin_released) {
+    // The end has a number of its own: no byte may stand there, and no other end.
+    const std::int32_t past = sequence_distance(segment.end(), side.released - 1);
+    if (past > 0 || (segment.fin && past != 0)) {
+      return refuse(context, packet, Reason::tcp_after_end);
+    }
+  }
   const std::int32_t behind = sequence_distance(side.released, segment.sequence);
   if (behind > 0) {
     const std::size_t known =
@@ -281,7 +288,6 @@ void take_data(Context& context, Packet& packet) {
                                   : pass_retransmission(context, packet, side, segment);
     }
   }
-  if (side.fin_released) return refuse(context, packet, Reason::tcp_after_end);
   if (behind > 0) {
     if (!speaker.flow.carried && !pass_head_again(context, packet, side, segment)) {
       return refuse(context, packet, Reason::out_of_buffers);

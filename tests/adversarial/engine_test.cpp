@@ -161,6 +161,22 @@ TEST_F(Engine, AMessageThatNeverEndsIsGivenUp) {
   EXPECT_EQ(plant.buffers_in_use(), 0U);
 }
 
+// Found by the adversary (seed 12644): a byte at the number of a FIN was taken for a repetition of
+// it, and would have been data to a receiver that the FIN had not reached.
+TEST_F(Engine, NoByteStandsAtTheNumberOfAFin) {
+  Plant plant(engine_policy(policy::OnDeny::reset));
+  TcpSession session(plant, 40000);
+  session.from_client(read(1), kTcpAck | kTcpPsh | kTcpFin);
+  plant.clear();
+  session.client_at(session.client_next, {7});
+  EXPECT_EQ(plant.last(), Reason::tcp_after_end);
+  EXPECT_TRUE(take(plant, kControl).empty());
+  session.client_at(session.client_next, {}, kTcpAck | kTcpFin);  // the FIN itself again
+  const auto again = take(plant, kControl);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_NE(again[0].header.flags & kTcpFin, 0);
+}
+
 TEST_F(Engine, OneRefusalCostsOneMessage) {
   Plant plant(engine_policy(policy::OnDeny::reject));
   TcpSession session(plant, 40000);
