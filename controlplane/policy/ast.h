@@ -60,6 +60,7 @@ struct ConduitNode {
   std::optional<Word> to;
   std::optional<Word> on_deny;
   std::optional<Word> fragments;
+  std::optional<Word> midstream;
   std::vector<RuleNode> rules;
 };
 

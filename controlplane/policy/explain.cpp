@@ -144,6 +144,9 @@ std::string explain_policy(const Model& model) {
       text += "  Rule " + std::to_string(i + 1) + ": " + explain_rule(model, conduit, i) + ".\n";
     }
     text += "  " + denial_text(conduit) + "\n";
+    if (conduit.resume) {
+      text += "  Sessions that were open before the data plane started are taken up.\n";
+    }
     if (conduit.reassemble) text += "  Fragmented packets are put together and judged whole.\n";
   }
   return text + "\nBetween zones that no conduit joins, nothing passes.\n";

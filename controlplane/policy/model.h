@@ -63,6 +63,7 @@ struct ModelConduit {
   policy::OnDeny on_deny = policy::OnDeny::drop;
   std::string on_deny_text;
   bool reassemble = false;
+  bool resume = false;
   std::vector<ModelRule> rules;
 };
 

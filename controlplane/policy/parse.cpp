@@ -182,6 +182,7 @@ class Parser {
               {"to", word("to", conduit.to)},
               {"on_deny", word("on_deny", conduit.on_deny)},
               {"fragments", word("fragments", conduit.fragments)},
+              {"midstream", word("midstream", conduit.midstream)},
               {"allow", rules}});
     require(conduit.from.has_value(), name, "conduit", "from");
     require(conduit.to.has_value(), name, "conduit", "to");

@@ -134,11 +134,14 @@ class Resolver {
     }
   }
 
-  void resolve_fragments(const Word& word, ModelConduit& conduit) {
-    conduit.reassemble = word.text == "reassemble";
-    if (conduit.reassemble || word.text == "drop") return;
-    diagnostics_.error(word.at, "fragments must be drop or reassemble, not `" + word.text + "`" +
-                                    did_you_mean(word.text, {"drop", "reassemble"}));
+  // One of two words; true for the second, which is not the default.
+  bool resolve_choice(const std::optional<Word>& word, const std::string& key,
+                      const std::string& usual, const std::string& other) {
+    if (!word || word->text == usual) return false;
+    if (word->text == other) return true;
+    diagnostics_.error(word->at, key + " must be " + usual + " or " + other + ", not `" +
+                                     word->text + "`" + did_you_mean(word->text, {usual, other}));
+    return false;
   }
 
   void resolve_conduit(const ConduitNode& node) {
@@ -151,7 +154,8 @@ class Resolver {
     if (node.from) from = find_zone(*node.from);
     if (node.to) to = find_zone(*node.to);
     if (node.on_deny) resolve_on_deny(*node.on_deny, conduit);
-    if (node.fragments) resolve_fragments(*node.fragments, conduit);
+    conduit.reassemble = resolve_choice(node.fragments, "fragments", "drop", "reassemble");
+    conduit.resume = resolve_choice(node.midstream, "midstream", "refuse", "resume");
     if (from && to) {
       conduit.from = *from;
       conduit.to = *to;

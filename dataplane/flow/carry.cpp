@@ -134,6 +134,7 @@ void note_sent(SegmentPool& pool, Flow& flow, std::size_t side, TimeNs now_ns) {
 
 std::uint16_t window_from(const Flow& flow, std::size_t receiver) {
   const TcpSide& sender = flow.sides[1 - receiver];
+  if (flow.resumed) return flow.sides[receiver].announced;
   const bool scaling = flow.sides[0].scale_offered && flow.sides[1].scale_offered;
   const std::int32_t open = sequence_distance(sender.window_end, sender.acknowledged);
   if (open <= 0) return 0;

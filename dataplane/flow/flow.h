@@ -14,7 +14,15 @@ namespace bulkhead::flow {
 constexpr std::uint32_t kNoSegment = 0xffffffff;
 constexpr std::uint32_t kNoSession = 0xffffffff;
 
-enum class TcpPhase : std::uint8_t { none, syn_sent, syn_received, established, closing, closed };
+enum class TcpPhase : std::uint8_t {
+  none,
+  resuming,  // open already, but where its messages begin is not known yet
+  syn_sent,
+  syn_received,
+  established,
+  closing,
+  closed
+};
 
 // What one end sends, counted in its own sequence numbers. What its receiver sees is counted in
 // the receiver's: the two differ once bytes were taken out or added (see Carry).
@@ -37,7 +45,9 @@ struct alignas(64) TcpSide {
   bool scale_offered = false;
   bool timestamps_offered = false;
   bool fin_released = false;
-  bool awaits_rest = false;  // the side's HoldTimes count
+  bool awaits_rest = false;     // the side's HoldTimes count
+  bool known = false;           // while resuming: `released` is proven
+  std::uint16_t announced = 0;  // window field that this end sent last, where its scale is unknown
 };
 static_assert(sizeof(TcpSide) == 64);
 
@@ -93,6 +103,7 @@ struct alignas(64) Flow {
   policy::RuleMask rules;
   std::array<std::uint16_t, 2> ports{};      // behind which client and server stand
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
+  bool resumed = false;                      // its SYNs, and so its window scales, were not seen
   bool half_open = false;                    // counted among the sessions that are opening
 
   std::array<std::uint64_t, 2> packets{};  // forwarded, by sender

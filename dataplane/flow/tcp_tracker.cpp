@@ -55,9 +55,17 @@ bool acknowledgement_fits(const Flow& flow, const TcpSegmentInfo& segment) {
 
 }  // namespace
 
-bool may_reopen(const Flow& flow) {
-  return flow.phase == TcpPhase::closed || flow.phase == TcpPhase::none ||
-         (flow.sides[kClient].fin_released && flow.sides[kServer].fin_released);
+bool may_reopen(const Flow& flow, const wire::TcpHeader& syn) {
+  if (flow.phase == TcpPhase::closed || flow.phase == TcpPhase::none ||
+      flow.phase == TcpPhase::resuming) {
+    return true;
+  }
+  const TcpSide& client = flow.sides[kClient];
+  const bool both_closed = client.fin_released && flow.sides[kServer].fin_released;
+  const bool later = sequence_distance(syn.sequence, client.released) > 0;
+  const bool stamped_later = syn.has_timestamps && client.timestamps_offered &&
+                             sequence_distance(syn.timestamp, client.timestamp) > 0;
+  return both_closed && (later || stamped_later);
 }
 
 Reason track_open(Flow& flow, const TcpSegmentInfo& segment) {
@@ -67,7 +75,8 @@ Reason track_open(Flow& flow, const TcpSegmentInfo& segment) {
   const bool opening = flow.phase == TcpPhase::syn_sent || flow.phase == TcpPhase::syn_received;
   const bool again = opening && client.released == segment.header.sequence + 1;
   if (again) return Reason::session_control;
-  if (flow.phase != TcpPhase::syn_sent && !may_reopen(flow)) return Reason::tcp_unexpected_syn;
+  if (flow.phase != TcpPhase::syn_sent && !may_reopen(flow, segment.header))
+    return Reason::tcp_unexpected_syn;
   begin_side(client, segment.header);
   flow.sides[kServer] = TcpSide{};
   flow.sides[kServer].window_max = segment.header.window;
@@ -118,6 +127,8 @@ Reason check_segment(const Flow& flow, const TcpSegmentInfo& segment) {
 }
 
 std::uint32_t announced_window(const Flow& flow, const TcpSegmentInfo& segment) {
+  constexpr std::uint8_t kScaleMax = 14;  // RFC 7323, 2.3
+  if (flow.resumed) return static_cast<std::uint32_t>(segment.header.window) << kScaleMax;
   const bool scaling = flow.sides[0].scale_offered && flow.sides[1].scale_offered;
   const std::uint8_t scale = scaling ? flow.sides[segment.sender].offered_scale : std::uint8_t{0};
   return static_cast<std::uint32_t>(segment.header.window) << scale;

@@ -106,18 +106,47 @@ void refuse_opening(Context& context, Packet& packet, const Classification& foun
   packet.mbuf = nullptr;
 }
 
-// After a restart of this process sessions are unknown. A reset makes their ends begin anew at
-// once instead of waiting for time-outs.
-void refuse_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
-                      std::uint16_t destination_zone) {
+// A flow for the packet; false if there was no room and the packet is refused.
+bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Classification& found,
+                 bool from_client) {
+  const bool opening = is_tcp(packet) && is_opening_syn(packet);
+  if (opening && context.stats.half_open >= context.limits().half_open) {
+    refuse(context, packet, Reason::half_open_limit);
+    return false;
+  }
+  Flow* flow = context.flows.insert(packet.key);
+  if (flow == nullptr) {
+    refuse(context, packet, Reason::flow_table_full);
+    return false;
+  }
+  flow->client_is_low = packet.source_is_low == from_client;
+  flow->transport = transport_of(packet);
+  flow->protocol = found.protocol;
+  flow->created_ns = context.now_ns;
+  flow->half_open = opening;
+  if (opening) ++context.stats.half_open;
+  adopt(context, *flow, sides, found);
+  packet.flow = flow;
+  return true;
+}
+
+// After a restart of this process sessions are unknown. Where the conduit does not take them up, a
+// reset makes their ends begin anew at once instead of waiting for time-outs.
+void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
+                    std::uint16_t destination_zone) {
   for (const bool from_client : {true, false}) {
     const Sides sides = sides_of(packet, source_zone, destination_zone, from_client);
     const Classification found =
         policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
     if (found.reason != Reason::service_granted) continue;
-    if (context.tables().conduits[found.conduit].on_deny != policy::OnDeny::drop) {
-      answer_with_reset(context, packet);
+    const policy::Conduit& conduit = context.tables().conduits[found.conduit];
+    if (conduit.resume && found.protocol != protocols::kNoProtocol) {
+      if (!insert_flow(context, packet, sides, found, from_client)) return;
+      packet.flow->phase = flow::TcpPhase::resuming;
+      packet.flow->resumed = true;
+      return;
     }
+    if (conduit.on_deny != policy::OnDeny::drop) answer_with_reset(context, packet);
     break;
   }
   refuse(context, packet, Reason::tcp_not_a_session_start);
@@ -136,7 +165,7 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
     if ((packet.tcp.flags & wire::kTcpRst) != 0) {
       return refuse(context, packet, Reason::tcp_not_a_session_start);
     }
-    return refuse_midstream(context, packet, source_zone, destination_zone);
+    return meet_midstream(context, packet, source_zone, destination_zone);
   }
   bool from_client = true;
   Sides sides = sides_of(packet, source_zone, destination_zone, from_client);
@@ -150,20 +179,7 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
         policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
   }
   if (found.reason != Reason::service_granted) return refuse_opening(context, packet, found);
-  const bool opening = is_tcp(packet) && is_opening_syn(packet);
-  if (opening && context.stats.half_open >= context.limits().half_open) {
-    return refuse(context, packet, Reason::half_open_limit);
-  }
-  Flow* flow = context.flows.insert(packet.key);
-  if (flow == nullptr) return refuse(context, packet, Reason::flow_table_full);
-  flow->client_is_low = packet.source_is_low == from_client;
-  flow->transport = transport_of(packet);
-  flow->protocol = found.protocol;
-  flow->created_ns = context.now_ns;
-  flow->half_open = opening;
-  if (opening) ++context.stats.half_open;
-  adopt(context, *flow, sides, found);
-  packet.flow = flow;
+  insert_flow(context, packet, sides, found, from_client);
 }
 
 // The hosts of a session stay behind their ports, and bound addresses on their stations.
@@ -202,7 +218,7 @@ void classify_packet(Context& context, Packet& packet) {
   // An earlier packet of this burst may have opened the session.
   if (packet.flow == nullptr) packet.flow = context.flows.find(packet.key);
   if (packet.flow != nullptr && is_opening_syn(packet) &&
-      (packet.flow->refused || flow::may_reopen(*packet.flow))) {
+      (packet.flow->refused || flow::may_reopen(*packet.flow, packet.tcp))) {
     forget(context, *packet.flow);
     packet.flow = nullptr;
   }

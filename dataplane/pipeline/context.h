@@ -121,6 +121,10 @@ void inspect_stream(Context& context, flow::Packet& packet);
 // passes in it any more. `packet` lends its headers; its buffer must still be whole.
 void cut_session(Context& context, const flow::Packet& packet);
 
+// A packet of a session that is being resumed. True if the session is established by it and the
+// packet goes on; otherwise it was passed or refused.
+bool resume_session(Context& context, flow::Packet& packet);
+
 // A RST to the packet's sender, who speaks in a session that does not exist.
 void answer_with_reset(Context& context, const flow::Packet& packet);
 

@@ -321,6 +321,8 @@ flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
 
 void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
+  if (flow.phase == TcpPhase::resuming && !resume_session(context, packet)) return;
+  if (flow.resumed) flow.sides[info.sender].announced = packet.tcp.window;
   const bool unseen = flow.phase == TcpPhase::none && context.options.accept_midstream;
   if (unseen) flow::adopt_midstream(flow, info);
   const Reason reason = flow::check_segment(flow, info);

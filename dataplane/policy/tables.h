@@ -126,6 +126,7 @@ struct Conduit {
   std::uint16_t from = 0;  // zone whose hosts open sessions
   std::uint16_t to = 0;
   OnDeny on_deny = OnDeny::drop;
+  bool resume = false;      // sessions that were open before this process was are taken up
   bool reassemble = false;  // fragmented packets are put together and judged, else dropped
   std::vector<Rule> rules;
 

@@ -40,7 +40,7 @@ const char* transport_name(policy::Transport transport) {
 const char* state_name(const flow::Flow& flow) {
   if (flow.refused) return "refused";
   if (flow.transport != policy::Transport::tcp) return "open";
-  constexpr const char* kNames[] = {"new",         "syn_sent", "syn_received",
+  constexpr const char* kNames[] = {"new",         "resuming", "syn_sent", "syn_received",
                                     "established", "closing",  "closed"};
   const bool closing = flow.sides[0].fin_released || flow.sides[1].fin_released;
   if (closing && flow.phase == flow::TcpPhase::established) return "closing";

@@ -392,6 +392,100 @@ TEST_F(Engine, HalfMessagesDoNotStopWholeOnes) {
   }
 }
 
+// --- sessions that are open already
+
+class Midstream : public Engine {
+ protected:
+  explicit Midstream() : plant_(resuming_policy()) {}
+
+  static policy::Tables resuming_policy() {
+    policy::Tables tables = engine_policy(policy::OnDeny::reset);
+    tables.conduits[0].resume = true;
+    return tables;
+  }
+  void from_hmi(std::uint32_t sequence, std::uint32_t acknowledgement, const Bytes& payload) {
+    TcpSpec spec;
+    spec.sequence = sequence;
+    spec.acknowledgement = acknowledgement;
+    spec.payload = payload;
+    plant_.arrive(kHmi, support::tcp_frame(kHmi, kPlc, spec));
+  }
+  void from_plc(std::uint32_t sequence, std::uint32_t acknowledgement, const Bytes& payload) {
+    TcpSpec spec;
+    spec.source_port = 502;
+    spec.destination_port = 40000;
+    spec.sequence = sequence;
+    spec.acknowledgement = acknowledgement;
+    spec.payload = payload;
+    plant_.arrive(kPlc, support::tcp_frame(kPlc, kHmi, spec));
+  }
+
+  Plant plant_;
+};
+
+// The first request asks the PLC where it stands; sent again at that number it is judged.
+TEST_F(Midstream, IsTakenUpWhereTheReceiverStands) {
+  from_hmi(5000, 7000, read(1));
+  const auto asked = take(plant_, kControl);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_TRUE(asked[0].payload.empty());
+  EXPECT_EQ(asked[0].header.sequence, 4999U);
+  from_plc(7000, 5000, {});
+  from_hmi(5000, 7000, read(1));
+  EXPECT_EQ(plant_.last(), Reason::granted);
+  const auto request = take(plant_, kControl);
+  ASSERT_EQ(request.size(), 1U);
+  EXPECT_EQ(request[0].payload, read(1));
+  from_plc(7000, 5000 + size(read(1)), answer(1));
+  EXPECT_EQ(plant_.last(), Reason::answers_request);
+  from_hmi(5000 + size(read(1)), 7000 + size(answer(1)), read(2, 95));
+  EXPECT_EQ(plant_.last(), Reason::values_not_granted);
+}
+
+TEST_F(Midstream, WhatStraddlesTheBoundaryIsAReset) {
+  from_plc(7000, 5006, {});
+  plant_.clear();
+  from_hmi(5000, 7000, read(1));
+  EXPECT_EQ(plant_.last(), Reason::tcp_no_boundary);
+  EXPECT_TRUE(take(plant_, kControl).empty());
+  const auto reset = take(plant_, kSupervision);
+  ASSERT_EQ(reset.size(), 1U);
+  EXPECT_NE(reset[0].header.flags & kTcpRst, 0);
+}
+
+TEST_F(Midstream, NothingPassesBeforeTheBoundaryIsKnown) {
+  for (int i = 0; i < 5; ++i) from_hmi(5000, 7000, read(1));
+  for (int i = 0; i < 5; ++i) from_plc(7100, 4000, answer(1));  // behind a gap
+  for (const auto port : {kControl, kSupervision}) {
+    for (const SentTcp& each : take(plant_, port)) EXPECT_TRUE(each.payload.empty());
+  }
+}
+
+TEST_F(Engine, ByDefaultAnOpenSessionIsNotTakenUp) {
+  Plant plant(engine_policy(policy::OnDeny::reset));
+  TcpSpec spec;
+  spec.sequence = 5000;
+  spec.acknowledgement = 7000;
+  spec.payload = read(1);
+  plant.arrive(kHmi, support::tcp_frame(kHmi, kPlc, spec));
+  EXPECT_EQ(plant.last(), Reason::tcp_not_a_session_start);
+}
+
+// Found by the adversary (seed 1002501): a late copy of the first SYN made an end of the session
+// while its last bytes were still owed.
+TEST_F(Engine, ALateCopyOfTheFirstSynBeginsNothing) {
+  Plant plant(engine_policy(policy::OnDeny::reset));
+  TcpSession session(plant, 40000, 1000);
+  session.from_client({}, kTcpAck | kTcpFin);
+  session.from_server({}, kTcpAck | kTcpFin);
+  session.client_at(1000, {}, kTcpSyn);
+  EXPECT_EQ(plant.last(), Reason::tcp_unexpected_syn);
+  plant.clear();
+  session.client_at(900000, {}, kTcpSyn);  // a new one, in TIME-WAIT
+  EXPECT_EQ(plant.last(), Reason::session_control);
+  EXPECT_EQ(take(plant, kControl).size(), 1U);
+}
+
 // --- fragments
 // ------------------------------------------------------------------------------------
 
