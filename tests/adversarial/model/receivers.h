@@ -21,6 +21,7 @@ class Receivers {
     begun_ = true;
   }
   bool begun() const { return begun_; }
+  std::uint32_t first() const { return first_; }
   // A segment that reached the wire. Says what is wrong with it, if anything.
   std::optional<std::string> take(const support::SentTcp& segment);
   const Bytes& stream(std::size_t receiver) const { return models_[receiver].accepted; }
