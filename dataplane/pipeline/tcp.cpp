@@ -235,7 +235,9 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
       if (result == flow::HoldResult::merged) rte_pktmbuf_free(packet.mbuf);
       packet.mbuf = nullptr;
       if (side.held_count == 0) return;
-      if (side.held_count == 1 && reserve_is_touched(context)) {
+      // What was acknowledged to the sender must not be given up.
+      if (side.held_count == 1 && reserve_is_touched(context) &&
+          sequence_distance(side.acknowledged, side.released) <= 0) {
         flow::drop_held(context.segments, side);
         context.observer.on_verdict(
             refused_message(packet, Reason::hold_limit, protocols::Fault::none), packet);
