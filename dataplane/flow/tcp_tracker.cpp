@@ -63,8 +63,9 @@ bool may_reopen(const Flow& flow, const wire::TcpHeader& syn) {
   const TcpSide& client = flow.sides[kClient];
   const bool both_closed = client.fin_released && flow.sides[kServer].fin_released;
   const bool later = sequence_distance(syn.sequence, client.released) > 0;
-  const bool stamped_later = syn.has_timestamps && client.timestamps_offered &&
-                             sequence_distance(syn.timestamp, client.timestamp) > 0;
+  const bool stamped = client.timestamps_offered && flow.sides[kServer].timestamps_offered;
+  const bool stamped_later =
+      stamped && syn.has_timestamps && sequence_distance(syn.timestamp, client.timestamp) > 0;
   return both_closed && (later || stamped_later);
 }
 
