@@ -139,7 +139,13 @@ HoldResult hold(SegmentPool& pool, const Limits& limits, TcpSide& side, Segment 
   // What it covers makes room; nothing is given up before it is sure that this one can be kept.
   const bool covers =
       place.after != kNoSegment && sequence_distance(pool[place.after].end(), segment.end()) <= 0;
-  if (!covers && side.held_bytes + segment.length > limits.held_bytes) return HoldResult::full;
+  const std::uint32_t room = limits.held_bytes - std::min(side.held_bytes, limits.held_bytes);
+  if (!covers && segment.length > room) {
+    // Its beginning may complete what is held; the rest comes again.
+    if (room == 0) return HoldResult::full;
+    segment.length = static_cast<std::uint16_t>(room);
+    segment.fin = false;
+  }
   if (!covers && place.after == kNoSegment && place.before != kNoSegment &&
       merge(pool[place.before], segment, merge_max)) {
     side.held_bytes += segment.length;

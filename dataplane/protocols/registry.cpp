@@ -12,13 +12,35 @@
 
 namespace bulkhead::protocols {
 
-std::span<const Protocol* const> registry() {
-  static const std::array kProtocols = {
+namespace {
+
+constexpr std::size_t kCount = 0
+#define BULKHEAD_PROTOCOL(name) +1
+#include "dataplane/protocols/registry.def"
+#undef BULKHEAD_PROTOCOL
+    ;
+
+struct Registry {
+  std::array<const Protocol*, kCount + 1> modules = {
 #define BULKHEAD_PROTOCOL(name) &bulkhead::name::protocol(),
 #include "dataplane/protocols/registry.def"
 #undef BULKHEAD_PROTOCOL
   };
-  return kProtocols;
+  std::size_t count = kCount;
+};
+
+Registry& all() {
+  static Registry modules;
+  return modules;
+}
+
+}  // namespace
+
+std::span<const Protocol* const> registry() { return {all().modules.data(), all().count}; }
+
+void add_protocol_for_tests(const Protocol& protocol) {
+  all().modules[kCount] = &protocol;
+  all().count = kCount + 1;
 }
 
 std::optional<std::uint8_t> find_protocol(std::string_view name) {
