@@ -535,6 +535,45 @@ TEST_F(Engine, ReassembledPacketsAreJudgedWhole) {
   EXPECT_EQ(plant.buffers_in_use(), 0U);
 }
 
+// A part of the payload of a whole IPv6 frame.
+Bytes fragment6_of(const Bytes& whole, const Part& part, std::uint32_t identification) {
+  constexpr std::size_t kHeaders = 14 + 40;
+  Bytes frame(kHeaders + 8 + part.length);
+  std::copy_n(whole.begin(), kHeaders, frame.begin());
+  std::uint8_t* ip = frame.data() + 14;
+  std::uint8_t* header = ip + 40;
+  header[0] = ip[6];
+  store_be16(header + 2, static_cast<std::uint16_t>(part.offset | (part.more ? 1U : 0U)));
+  store_be32(header + 4, identification);
+  ip[6] = 44;
+  store_be16(ip + 4, static_cast<std::uint16_t>(8 + part.length));
+  std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(kHeaders + part.offset), part.length,
+              frame.begin() + kHeaders + 8);
+  return frame;
+}
+
+TEST_F(Engine, FragmentsOfIpv6) {
+  const support::Host hmi{support::ip6("2001:db8:20::10"), support::mac(0x10), kSupervision};
+  const support::Host plc{support::ip6("2001:db8:10::20"), support::mac(0x20), kControl};
+  Plant plant(engine_policy(policy::OnDeny::drop, true));
+  const Bytes good = support::udp_frame(hmi, plc, 5000, 502, read(1));
+  plant.arrive(hmi, fragment6_of(good, {16, 4, false}, 1));
+  EXPECT_TRUE(plant.sent.empty());
+  plant.arrive(hmi, fragment6_of(good, {0, 16, true}, 1));
+  ASSERT_EQ(plant.sent.size(), 1U);
+  EXPECT_EQ(plant.sent[0].frame, good);
+  plant.clear();
+  const Bytes bad = support::udp_frame(hmi, plc, 5000, 502, read(1, 95));
+  plant.arrive(hmi, fragment6_of(bad, {0, 16, true}, 2));
+  plant.arrive(hmi, fragment6_of(bad, {16, 4, false}, 2));
+  EXPECT_EQ(plant.last(), Reason::values_not_granted);
+  plant.arrive(hmi, fragment6_of(good, {0, 16, true}, 3));
+  plant.arrive(hmi, fragment6_of(bad, {8, 12, false}, 3));   // overlaps
+  plant.arrive(hmi, fragment6_of(good, {0, 20, false}, 4));  // a header, but no fragment
+  EXPECT_EQ(plant.last(), Reason::fragment_conflict);
+  EXPECT_TRUE(plant.sent.empty());
+}
+
 TEST_F(Engine, OverlappingFragmentsNeverMakeAPacket) {
   const Bytes good = support::udp_frame(kHmi, kPlc, 5000, 502, read(1));
   const Bytes bad = support::udp_frame(kHmi, kPlc, 5000, 502, forbidden(1));

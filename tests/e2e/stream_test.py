@@ -87,6 +87,18 @@ class Refusals(StreamCase):
         self.assertEqual((event["reason"], event["action"]), ("values_not_granted", "reject"))
 
 
+    def test_status_names_every_limit_and_what_is_used(self):
+        ask = self.session()
+        ask("read 0 1")
+        worker = self.lab.ctl_json("status")[0]["workers"][0]
+        limits = {limit["name"]: limit for limit in worker["limits"]}
+        self.assertGreaterEqual(limits["flows"]["used"], 1)
+        self.assertEqual((limits["held-bytes"]["max"], limits["held-bytes"]["unit"]),
+                         (65536, "bytes"))
+        self.assertIn("half-open", limits)
+        self.assertGreaterEqual(worker["rejected"], 0)
+
+
 class WithoutAcknowledging(StreamCase):
     """What the mechanism is for: without it, a request in two writes never gets its answer."""
 
