@@ -217,6 +217,8 @@ std::string event_text(const v1::Event& event) {
   if (event.kind() != "deny") return text + paint(event.text(), Colour::dim);
   text += paint("deny", Colour::bad) + "  " + event.reason();
   if (!event.fault().empty()) text += ":" + event.fault();
+  if (!event.action().empty()) text += "  " + event.action();
+  if (!event.fallback().empty()) text += " (not reject: " + event.fallback() + ")";
   if (!event.transport().empty()) {
     text += "  " + event.transport() + " " + event.source() + " > " + event.destination();
   } else {
