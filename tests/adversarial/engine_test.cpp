@@ -177,6 +177,17 @@ TEST_F(Engine, NoByteStandsAtTheNumberOfAFin) {
   EXPECT_NE(again[0].header.flags & kTcpFin, 0);
 }
 
+// Found by the adversary (seed 114): bytes on a RST are no message, and no stack needs them.
+TEST_F(Engine, DataOnAResetDoesNotPass) {
+  Plant plant(engine_policy(policy::OnDeny::reset));
+  TcpSession session(plant, 40000);
+  plant.clear();
+  session.client_at(session.client_next, forbidden(1), kTcpRst | kTcpAck);
+  const auto reset = take(plant, kControl);
+  ASSERT_EQ(reset.size(), 1U);
+  EXPECT_TRUE(reset[0].payload.empty());
+}
+
 TEST_F(Engine, OneRefusalCostsOneMessage) {
   Plant plant(engine_policy(policy::OnDeny::reject));
   TcpSession session(plant, 40000);
