@@ -74,7 +74,6 @@ AckNews take_acknowledgement(SegmentPool& pool, Flow& flow, std::size_t index,
   }
   carry.out_edge = edge;
   if (step > 0) {
-    news.advanced = true;
     carry.out_acked = acknowledgement;
     carry.duplicates = 0;
     carry.progress_ns = now_ns;
@@ -116,6 +115,13 @@ void append(SegmentPool& pool, Flow& flow, std::size_t side, std::uint32_t index
   if (carry.unsent_first == kNoSegment) carry.unsent_first = index;
 }
 
+void await_receiver(Carry& carry, TimeNs now_ns) {
+  if (carry.retransmit_ns != 0) return;
+  carry.retransmit_ns = now_ns + carry.rtt.timeout_ns();
+  carry.progress_ns = now_ns;
+  carry.heard_ns = now_ns;
+}
+
 void note_sent(SegmentPool& pool, Flow& flow, std::size_t side, TimeNs now_ns) {
   Carry& carry = flow.carry[side];
   const Segment& segment = pool[carry.unsent_first];
@@ -125,11 +131,7 @@ void note_sent(SegmentPool& pool, Flow& flow, std::size_t side, TimeNs now_ns) {
     carry.timed_ns = now_ns;
     carry.timed_end = carry.out_sent;
   }
-  if (carry.retransmit_ns == 0) {
-    carry.retransmit_ns = now_ns + carry.rtt.timeout_ns();
-    carry.progress_ns = now_ns;
-    carry.heard_ns = now_ns;
-  }
+  await_receiver(carry, now_ns);
 }
 
 std::uint16_t window_from(const Flow& flow, std::size_t receiver) {

@@ -23,7 +23,6 @@ void end_carry_if_done(Flow& flow);
 std::uint32_t sender_acknowledged(SegmentPool& pool, const Flow& flow, std::size_t side);
 
 struct AckNews {
-  bool advanced = false;         // the receiver has more than before
   bool duplicate = false;        // it says again what it said (RFC 5681, 2)
   bool fill_gap = false;         // the first retained segment should go again now
   bool news_for_sender = false;  // acknowledged or window_end moved
@@ -37,6 +36,9 @@ AckNews take_acknowledgement(SegmentPool& pool, Flow& flow, std::size_t side,
 
 // Puts a granted segment of the side (sequence == released before it) into the receiver's order.
 void append(SegmentPool& pool, Flow& flow, std::size_t side, std::uint32_t index);
+
+// Starts the retransmission timer if it does not run.
+void await_receiver(Carry& carry, TimeNs now_ns);
 
 // Notes that the segment, the first unsent one, leaves now.
 void note_sent(SegmentPool& pool, Flow& flow, std::size_t side, TimeNs now_ns);

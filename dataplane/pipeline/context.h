@@ -86,7 +86,7 @@ void inspect(Context& context);
 // refusal.
 Reason reassemble(Context& context, flow::Packet& packet);
 
-// Tells of the verdict on a packet and drops it.
+// Tells of the verdict on a packet and drops it: it is refused, or needed no further.
 void refuse(Context& context, flow::Packet& packet, Reason reason);
 
 // Tells of the verdict on a packet of a flow and sends it on, unless its station is on this side.

@@ -99,11 +99,7 @@ void push(Context& context, const Speaker& speaker) {
     send_to(context, speaker.flow, speaker.other(), segment.mbuf);
   }
   // The window is closed: it is asked for when the timer runs out.
-  if (carry.unsent_first != kNoSegment && carry.retransmit_ns == 0) {
-    carry.retransmit_ns = context.now_ns + carry.rtt.timeout_ns();
-    carry.progress_ns = context.now_ns;
-    carry.heard_ns = context.now_ns;
-  }
+  if (carry.unsent_first != kNoSegment) flow::await_receiver(carry, context.now_ns);
 }
 
 void resend_first(Context& context, const Speaker& speaker) {

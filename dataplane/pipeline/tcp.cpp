@@ -104,17 +104,7 @@ void pass_uninspected(Context& context, Packet& packet, TcpSide& side) {
 }
 
 // It is taken note of and goes no further.
-void swallow(Context& context, Packet& packet) {
-  Verdict verdict;
-  verdict.reason = Reason::session_control;
-  verdict.bytes = packet.mbuf->pkt_len;
-  verdict.conduit = packet.flow->conduit;
-  verdict.rule = packet.flow->rule;
-  verdict.protocol = packet.flow->protocol;
-  context.observer.on_verdict(verdict, packet);
-  rte_pktmbuf_free(packet.mbuf);
-  packet.mbuf = nullptr;
-}
+void swallow(Context& context, Packet& packet) { refuse(context, packet, Reason::session_control); }
 
 // In a carried session each end counts in its own numbers.
 void pass_translated(Context& context, Packet& packet, bool below) {
@@ -289,8 +279,6 @@ void take_data(Context& context, Packet& packet) {
       return speaker.flow.carried ? answer_retransmission(context, packet, segment)
                                   : pass_retransmission(context, packet, side, segment);
     }
-  }
-  if (behind > 0) {
     if (!speaker.flow.carried && !pass_head_again(context, packet, side, segment)) {
       return refuse(context, packet, Reason::out_of_buffers);
     }

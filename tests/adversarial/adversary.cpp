@@ -1,6 +1,6 @@
 // bulkhead-adversary: random conversations and attacks through the stream engine, and four model
 // receivers that say what each kind of host would have accepted.
-//   bulkhead-adversary --cases N --seed S [--plant NAME] [--trace] [--jobs N]
+//   bulkhead-adversary --cases N --seed S [--plant NAME] [--trace]
 // The last line is `cases N violations V`; exit 1 if there was any, 2 for wrong usage. A case is
 // its seed alone: `--cases 1 --seed S` runs one again.
 #include <sys/wait.h>
