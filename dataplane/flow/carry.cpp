@@ -137,11 +137,9 @@ void note_sent(SegmentPool& pool, Flow& flow, std::size_t side, TimeNs now_ns) {
 std::uint16_t window_from(const Flow& flow, std::size_t receiver) {
   const TcpSide& sender = flow.sides[1 - receiver];
   if (flow.resumed) return flow.sides[receiver].announced;
-  const bool scaling = flow.sides[0].scale_offered && flow.sides[1].scale_offered;
   const std::int32_t open = sequence_distance(sender.window_end, sender.acknowledged);
   if (open <= 0) return 0;
-  const std::uint32_t scaled =
-      static_cast<std::uint32_t>(open) >> (scaling ? flow.sides[receiver].offered_scale : 0);
+  const std::uint32_t scaled = static_cast<std::uint32_t>(open) >> flow.window_scale(receiver);
   return static_cast<std::uint16_t>(std::min<std::uint32_t>(scaled, 0xffff));
 }
 

@@ -116,6 +116,12 @@ struct alignas(64) Flow {
   std::array<HoldTimes, 2> hold;
   std::array<Carry, 2> carry;  // good while `carried`
 
+  // By how much an end's window field counts; only if both ends offered to scale (RFC 7323, 2.2).
+  std::uint8_t window_scale(std::size_t end) const {
+    const bool scaling = sides[0].scale_offered && sides[1].scale_offered;
+    return scaling ? sides[end].offered_scale : std::uint8_t{0};
+  }
+
   const wire::IpAddress& client() const { return client_is_low ? key.low : key.high; }
   const wire::IpAddress& server() const { return client_is_low ? key.high : key.low; }
   std::uint16_t client_port() const { return client_is_low ? key.low_port : key.high_port; }

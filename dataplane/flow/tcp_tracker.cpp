@@ -130,9 +130,7 @@ Reason check_segment(const Flow& flow, const TcpSegmentInfo& segment) {
 std::uint32_t announced_window(const Flow& flow, const TcpSegmentInfo& segment) {
   constexpr std::uint8_t kScaleMax = 14;  // RFC 7323, 2.3
   if (flow.resumed) return static_cast<std::uint32_t>(segment.header.window) << kScaleMax;
-  const bool scaling = flow.sides[0].scale_offered && flow.sides[1].scale_offered;
-  const std::uint8_t scale = scaling ? flow.sides[segment.sender].offered_scale : std::uint8_t{0};
-  return static_cast<std::uint32_t>(segment.header.window) << scale;
+  return static_cast<std::uint32_t>(segment.header.window) << flow.window_scale(segment.sender);
 }
 
 bool note_segment(Flow& flow, const TcpSegmentInfo& segment) {
