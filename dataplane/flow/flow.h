@@ -105,6 +105,8 @@ struct alignas(64) Flow {
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
   bool resumed = false;                      // its SYNs, and so its window scales, were not seen
   bool half_open = false;                    // counted among the sessions that are opening
+  bool draining = false;  // refused, but owes granted bytes; acknowledgements are still heard
+  std::array<bool, 2> reset_due{};  // ends that get a reset once nothing is owed to them
 
   std::array<std::uint64_t, 2> packets{};  // forwarded, by sender
   std::array<std::uint64_t, 2> bytes{};

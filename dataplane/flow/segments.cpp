@@ -267,17 +267,21 @@ void drop_held(SegmentPool& pool, TcpSide& side) {
 }
 
 void drop_all(SegmentPool& pool, Flow& flow) {
+  drop_ungranted(pool, flow);
   for (TcpSide& side : flow.sides) {
-    drop_held(pool, side);
     drop_list(pool, side.retained_first);
     side.retained_first = side.retained_last = kNoSegment;
     side.retained_count = 0;
   }
-  flow.hold = {};
   for (Carry& carry : flow.carry) {
     carry.unsent_first = kNoSegment;
     carry.retransmit_ns = 0;
   }
+}
+
+void drop_ungranted(SegmentPool& pool, Flow& flow) {
+  for (TcpSide& side : flow.sides) drop_held(pool, side);
+  flow.hold = {};
   drop_list(pool, flow.pending_first);
   flow.pending_first = flow.pending_last = kNoSegment;
   flow.pending_count = 0;

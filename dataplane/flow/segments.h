@@ -92,5 +92,7 @@ void drop_held(SegmentPool& pool, TcpSide& side);
 void drop_list(SegmentPool& pool, std::uint32_t first);
 // Gives back all that a flow keeps.
 void drop_all(SegmentPool& pool, Flow& flow);
+// The same, but for what was granted and its receiver has not acknowledged.
+void drop_ungranted(SegmentPool& pool, Flow& flow);
 
 }  // namespace bulkhead::flow

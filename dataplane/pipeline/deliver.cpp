@@ -118,24 +118,15 @@ void resend_first(Context& context, const Speaker& speaker) {
   send_to(context, speaker.flow, speaker.other(), copy);
 }
 
-Resets make_resets(const Speaker& speaker, const Pattern& pattern, std::uint32_t taken) {
-  const Flow& flow = speaker.flow;
-  const Speaker answering{speaker.flow, speaker.other()};
-  TcpNumbers to_receiver = flow::numbers_from(flow, speaker.end);
-  to_receiver.window = 0;
-  to_receiver.has_timestamps = false;
-  TcpNumbers to_speaker = flow::numbers_from(flow, answering.end);
-  to_speaker.acknowledgement = taken;
-  to_speaker.window = 0;
-  to_speaker.has_timestamps = false;
-  constexpr std::uint8_t kFlags = wire::kTcpRst | wire::kTcpAck;
-  return {flow::make_segment(pattern, to_receiver, kFlags, {}),
-          flow::make_segment(pattern.reversed(), to_speaker, kFlags, {})};
-}
-
-void send_resets(Context& context, const Speaker& speaker, const Resets& resets) {
-  send_to(context, speaker.flow, speaker.other(), resets.to_receiver);
-  send_to(context, speaker.flow, speaker.end, resets.to_speaker);
+flow::AckNews hear_receiver(Context& context, const Speaker& speaker, const flow::Packet& packet,
+                            std::uint32_t window) {
+  const bool bare = packet.payload_length == 0 && (packet.tcp.flags & wire::kTcpFin) == 0;
+  const flow::AckNews news =
+      flow::take_acknowledgement(context.segments, speaker.flow, speaker.end,
+                                 packet.tcp.acknowledgement, window, bare, context.now_ns);
+  if (news.fill_gap) resend_first(context, speaker);
+  push(context, speaker);
+  return news;
 }
 
 void send_due_refusals(Context& context, const Speaker& speaker, bool all) {

@@ -39,14 +39,10 @@ void push(Context& context, const Speaker& speaker);
 // Sends the oldest segment that the receiver lacks once more.
 void resend_first(Context& context, const Speaker& speaker);
 
-// Resets for both ends at the numbers that they expect next.
-struct Resets {
-  rte_mbuf* to_receiver = nullptr;
-  rte_mbuf* to_speaker = nullptr;
-};
-// `taken`: up to where what the speaker sent counts as received.
-Resets make_resets(const Speaker& speaker, const flow::Pattern& pattern, std::uint32_t taken);
-void send_resets(Context& context, const Speaker& speaker, const Resets& resets);
+// Takes what the receiver's packet acknowledges of the speaker's bytes, and sends what that calls
+// for. Precondition: the flow is carried and the packet was checked.
+flow::AckNews hear_receiver(Context& context, const Speaker& speaker, const flow::Packet& packet,
+                            std::uint32_t window);
 
 // Injects pending refusals into the speaker's stream (the server's): those whose time has come, or
 // all. Precondition: the stream stands at a message boundary.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/ending.h"
 #include "dataplane/pipeline/planted.h"
 #include "dataplane/pipeline/splice.h"
 
@@ -12,7 +13,6 @@ namespace {
 
 using flow::kNoSegment;
 using flow::Packet;
-using flow::Pattern;
 using flow::Segment;
 using flow::TcpSide;
 using wire::sequence_distance;
@@ -228,11 +228,6 @@ Next judge_all(Stream& stream) {
   return next;
 }
 
-void mark_cut(Context& context, const Packet& packet) {
-  packet.flow->refused = true;
-  flow::drop_all(context.segments, *packet.flow);
-}
-
 // Bytes of an unfinished message stay: their sender may wait for an acknowledgement, but not we for
 // the rest without end.
 void await_rest(Stream& stream, bool progress) {
@@ -260,14 +255,6 @@ void refuse_before_end(Stream& stream) {
   if (find_end(stream) != 0) send_due_refusals(stream.context, stream.speaker, true);
 }
 
-// Both ends get a reset at exactly the number that they expect next.
-void reset_both(Context& context, const Packet& packet, const Pattern& pattern) {
-  if (packet.flow->on_deny == policy::OnDeny::drop) return;
-  const Speaker speaker = speaker_of(packet);
-  const std::uint32_t taken = packet.tcp.sequence + packet.payload_length;
-  send_resets(context, speaker, make_resets(speaker, pattern, taken));
-}
-
 }  // namespace
 
 void inspect_stream(Context& context, Packet& packet) {
@@ -280,37 +267,16 @@ void inspect_stream(Context& context, Packet& packet) {
   const bool refused = judge_all(stream) == Next::refused && !stream.out_of_buffers;
   if (planted(Mistake::release_early) && !refused) stream.granted = stream.available;
   if (stream.out_of_buffers || !release(stream)) {
-    context.observer.on_verdict(
-        refused_message(packet, Reason::out_of_buffers, protocols::Fault::none), packet);
-    mark_cut(context, packet);
+    Verdict verdict = refused_message(packet, Reason::out_of_buffers, protocols::Fault::none);
+    verdict.action = speaker.flow.on_deny == policy::OnDeny::drop ? Action::drop : Action::reset;
+    context.observer.on_verdict(verdict, packet);
+    refuse_session(context, speaker);
   } else if (refused) {
-    // What was refused is still held; this packet's own buffer may be gone.
-    reset_both(context, packet, Pattern::like(context.segments[side.held_first]));
-    mark_cut(context, packet);
+    refuse_session(context, speaker);
   } else {
     // Once a message was finished, what is held now began later.
     await_rest(stream, side.released != released);
   }
-}
-
-void cut_session(Context& context, const Packet& packet) {
-  if ((packet.tcp.flags & (wire::kTcpSyn | wire::kTcpRst)) == 0) {
-    reset_both(context, packet, Pattern::like(packet));
-  }
-  mark_cut(context, packet);
-}
-
-void answer_with_reset(Context& context, const Packet& packet) {
-  // RFC 9293, 3.5.2, group 1: the numbers come from what the sender said.
-  const bool syn = (packet.tcp.flags & wire::kTcpSyn) != 0;
-  const bool has_ack = (packet.tcp.flags & wire::kTcpAck) != 0;
-  flow::TcpNumbers numbers;
-  numbers.sequence = has_ack ? packet.tcp.acknowledgement : 0;
-  numbers.acknowledgement =
-      has_ack ? 0 : packet.tcp.sequence + packet.payload_length + (syn ? 1U : 0U);
-  const std::uint8_t flags = has_ack ? wire::kTcpRst : wire::kTcpRst | wire::kTcpAck;
-  rte_mbuf* reset = flow::make_segment(Pattern::like(packet).reversed(), numbers, flags, {});
-  if (reset != nullptr) context.output.transmit(reset, packet.port);
 }
 
 }  // namespace bulkhead::pipeline

@@ -4,6 +4,7 @@
 
 #include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/ending.h"
 #include "dataplane/pipeline/planted.h"
 
 namespace bulkhead::pipeline {
@@ -17,19 +18,6 @@ using flow::Segment;
 using flow::TcpPhase;
 using flow::TcpSide;
 using wire::sequence_distance;
-
-void renew(const Context& context, Flow& flow) {
-  const flow::Limits& limits = context.limits();
-  TimeNs idle_ns = limits.established_ns;
-  if (flow.phase < TcpPhase::established) {
-    idle_ns = limits.opening_ns;
-  } else if (flow.phase == TcpPhase::closed || flow.refused) {
-    idle_ns = limits.closed_ns;
-  } else if (flow.sides[0].fin_released || flow.sides[1].fin_released) {
-    idle_ns = limits.closing_ns;
-  }
-  flow.expires_ns = context.now_ns + idle_ns;
-}
 
 // RFC 5961, 7 and 10: whoever speaks out of turn is told where the session stands, not too often.
 void challenge(Context& context, const Packet& packet) {
@@ -298,13 +286,9 @@ flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
     flow::drop_acknowledged(context.segments, answering.side(), answering.side().acknowledged);
     return news;
   }
-  const bool bare = info.length == 0 && (packet.tcp.flags & wire::kTcpFin) == 0;
   const flow::AckNews news =
-      flow::take_acknowledgement(context.segments, flow, answering.end, packet.tcp.acknowledgement,
-                                 flow::announced_window(flow, info), bare, context.now_ns);
+      hear_receiver(context, answering, packet, flow::announced_window(flow, info));
   if (flow.phase == TcpPhase::syn_received) flow.phase = TcpPhase::established;
-  if (news.fill_gap) resend_first(context, answering);
-  push(context, answering);
   flow::end_carry_if_done(flow);
   return news;
 }
@@ -351,9 +335,10 @@ void inspect_tcp(Context& context, Packet& packet) {
                                   packet.payload_length};
   const std::uint8_t flags = packet.tcp.flags;
   if (flow.refused) {
-    const bool answer = flow.on_deny != policy::OnDeny::drop && (flags & wire::kTcpRst) == 0;
-    if (answer) answer_with_reset(context, packet);
-    return refuse(context, packet, Reason::flow_refused);
+    const bool draining = flow.draining;
+    take_in_refused(context, packet, info);
+    if (draining) renew(context, flow);  // the others do not live longer for being spoken to
+    return;
   }
   if ((flags & wire::kTcpSyn) != 0) {
     handle_syn(context, packet, info);

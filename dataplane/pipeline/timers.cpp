@@ -2,7 +2,7 @@
 // what was lost, give up what cannot be delivered.
 #include <algorithm>
 
-#include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/ending.h"
 #include "dataplane/pipeline/planted.h"
 
 namespace bulkhead::pipeline {
@@ -38,20 +38,12 @@ flow::Packet packet_about(const Speaker& speaker, const Pattern& pattern) {
   return packet;
 }
 
-// Ends the session at both ends. `pattern` is a frame from the speaker.
-void end_session(Context& context, const Speaker& speaker, const Pattern& pattern, Reason reason) {
-  Flow& flow = speaker.flow;
-  const bool silent = reason != Reason::undeliverable && flow.on_deny == policy::OnDeny::drop;
-  Verdict verdict = refused_message(packet_about(speaker, pattern), reason, protocols::Fault::none);
-  verdict.action = silent ? Action::drop : Action::reset;
-  context.observer.on_verdict(verdict, packet_about(speaker, pattern));
-  if (!silent) {
-    send_resets(context, speaker, make_resets(speaker, pattern, speaker.side().acknowledged));
-  }
-  flow::drop_all(context.segments, flow);
-  flow.phase = flow::TcpPhase::closed;
-  flow.refused = reason != Reason::undeliverable;
-  flow.expires_ns = context.now_ns + context.limits().closed_ns;
+void tell_end(Context& context, const Speaker& speaker, const Pattern& pattern, Reason reason,
+              Action action) {
+  const flow::Packet packet = packet_about(speaker, pattern);
+  Verdict verdict = refused_message(packet, reason, protocols::Fault::none);
+  verdict.action = action;
+  context.observer.on_verdict(verdict, packet);
 }
 
 void acknowledge_held(Context& context, const Speaker& speaker) {
@@ -82,7 +74,8 @@ bool retransmit(Context& context, const Speaker& speaker) {
   const bool silent = context.now_ns - carry.heard_ns >= context.limits().deliver_ns;
   const bool stuck = context.now_ns - carry.progress_ns >= context.limits().closed_window_ns;
   if (silent || stuck) {
-    end_session(context, speaker, pattern, Reason::undeliverable);
+    tell_end(context, speaker, pattern, Reason::undeliverable, Action::reset);
+    close_session(context, speaker, pattern);
     return false;
   }
   if (carry.out_sent != carry.out_acked) {
@@ -111,8 +104,12 @@ bool run_side(Context& context, const Speaker& speaker) {
   if (is_over(hold.deadline_ns, context.now_ns)) acknowledge_held(context, speaker);
   if (is_over(message_deadline(context, hold), context.now_ns)) {
     const auto pattern = pattern_from(context, speaker);
-    if (pattern) end_session(context, speaker, *pattern, Reason::message_too_slow);
-    return !pattern;
+    if (!pattern) return true;
+    const bool silent = speaker.flow.on_deny == policy::OnDeny::drop;
+    tell_end(context, speaker, *pattern, Reason::message_too_slow,
+             silent ? Action::drop : Action::reset);
+    refuse_session(context, speaker);
+    return false;
   }
   const bool due = speaker.flow.carried && is_over(speaker.carry().retransmit_ns, context.now_ns);
   return !due || retransmit(context, speaker);

@@ -82,6 +82,8 @@ TEST_F(PipelineTest, ASessionPassesAndItsMessagesAreJudged) {
 TEST_F(PipelineTest, ARefusedMessageResetsBothEndsAtTheirNextNumbers) {
   TcpSession session(plant_, 40000);
   session.from_client(kRead);
+  session.server_acked = session.client_next;
+  session.from_server({});
   plant_.clear();
   const std::uint32_t expected_by_plc = session.client_next;
   session.from_client(kReadOutside);
@@ -95,7 +97,7 @@ TEST_F(PipelineTest, ARefusedMessageResetsBothEndsAtTheirNextNumbers) {
   EXPECT_EQ(to_plc->header.flags & kTcpRst, kTcpRst);
   EXPECT_EQ(plant_.sent[1].port, support::kSupervision);
   EXPECT_EQ(to_hmi->header.sequence, session.server_next);
-  EXPECT_EQ(to_hmi->header.acknowledgement, session.client_next);
+  EXPECT_EQ(to_hmi->header.acknowledgement, expected_by_plc);
   plant_.clear();
   session.from_client(kRead);
   EXPECT_EQ(plant_.last(), Reason::flow_refused);
@@ -128,19 +130,28 @@ TEST_F(PipelineTest, EveryOperationOfAMessageMustBeGranted) {
   EXPECT_EQ(verdict_of(98, 100), Reason::values_not_granted);
 }
 
-// The granted message before a refused one in the same segment is delivered, and no byte behind it.
+// The granted message before a refused one in the same segment is delivered, and no byte behind it;
+// its receiver is reset when it has it.
 TEST_F(PipelineTest, AGrantedMessageBeforeARefusedOneIsDelivered) {
   TcpSession session(plant_, 40000);
   plant_.clear();
   Bytes both = kRead;
   both.insert(both.end(), kReadOutside.begin(), kReadOutside.end());
   session.from_client(both);
-  ASSERT_EQ(left(), 3U);
+  ASSERT_EQ(left(), 2U);
   const auto data = support::parse_sent(plant_.sent[0].frame);
   ASSERT_TRUE(data);
   EXPECT_EQ(data->payload, kRead);
-  const auto reset = support::parse_sent(plant_.sent[1].frame);
-  EXPECT_EQ(reset->header.sequence, data->header.sequence + kRead.size());
+  EXPECT_EQ(plant_.sent[1].port, support::kSupervision);
+  plant_.clear();
+  session.server_acked = data->header.sequence + static_cast<std::uint32_t>(kRead.size());
+  session.from_server({});
+  ASSERT_EQ(left(), 1U);
+  EXPECT_EQ(plant_.sent[0].port, support::kControl);
+  const auto reset = support::parse_sent(plant_.sent[0].frame);
+  ASSERT_TRUE(reset);
+  EXPECT_NE(reset->header.flags & kTcpRst, 0);
+  EXPECT_EQ(reset->header.sequence, session.server_acked);
 }
 
 TEST_F(PipelineTest, AnUnaskedResponseEndsTheSession) {

@@ -160,6 +160,11 @@ Outcome run(Plant& plant, const Conversation& talk, std::vector<Piece> pieces, s
       session.server_at(session.server_next, {}, wire::kTcpAck);
     }
   }
+  // What was granted is delivered before the reset that a refusal brings.
+  plant.sent.clear();
+  session.server_acked = receiver.next;
+  session.server_at(session.server_next, {}, wire::kTcpAck);
+  receiver.take(plant.sent);
   for (const pipeline::Event& event : plant.verdicts) {
     if (event.is_message) outcome.verdicts.push_back(event.reason);
   }

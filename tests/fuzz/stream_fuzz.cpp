@@ -137,7 +137,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ByteReader input({data, size});
   const auto on_deny = static_cast<policy::OnDeny>(input.u8() % 3);
   auto& plant = plants[static_cast<std::size_t>(on_deny)];
-  if (!plant) plant = std::make_unique<support::Plant>(adversary::case_policy(on_deny));
+  if (!plant) {
+    pipeline::PipelineOptions options;
+    options.limits.flows = 16;  // few, so that a day passes quickly
+    plant = std::make_unique<support::Plant>(adversary::case_policy(on_deny), options);
+  }
   if (++port < 1024) port = 1024;
   Session session(*plant, port);
   while (input.remaining() > 0) session.step(input);

@@ -57,6 +57,7 @@ Plant::Plant(policy::Tables tables, pipeline::PipelineOptions options) {
   start_eal_for_tests();
   options.limits.flows = std::min(options.limits.flows, 1024U);
   options.limits.segments = std::min(options.limits.segments, 2048U);
+  flows_ = options.limits.flows;
   const std::string name = "plant" + std::to_string(next_number());
   buffers_ = rte_pktmbuf_pool_create(name.c_str(), kBuffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
                                      SOCKET_ID_ANY);
@@ -96,8 +97,9 @@ void Plant::change_policy(policy::Tables tables) {
 }
 
 void Plant::pass_time(TimeNs by_ns) {
+  constexpr std::uint32_t kSlotsPerRound = 64;  // what one call looks at of the flow table
   now_ns_ += by_ns;
-  for (int i = 0; i < 64; ++i) {
+  for (std::uint32_t slot = 0; slot < flows_ + kSlotsPerRound; slot += kSlotsPerRound) {
     pipeline_->pass_time(*image_, now_ns_ += kMillisecondNs, *this, *this);
   }
 }

@@ -77,6 +77,7 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
   // Several at once, as one burst.
   void arrive_burst(const std::vector<Sent>& frames);
   void change_policy(policy::Tables tables);
+  // Long enough behind it that every session was looked at.
   void pass_time(TimeNs by_ns);
   // Moves the clock to a time and runs the timers once.
   void be_at(TimeNs now_ns);
@@ -103,6 +104,7 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
   rte_mempool* buffers_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::unique_ptr<pipeline::Image> image_;
+  std::uint32_t flows_ = 0;
   TimeNs now_ns_ = 1000 * kSecondNs;
 };
 

@@ -1,5 +1,7 @@
-// Each byte goes in under its 64-bit place in the stream.
+// Each byte goes in under its place in the stream, counted without wrapping round.
 #include "tests/adversarial/model/receivers.h"
+
+#include <algorithm>
 
 namespace bulkhead::adversary {
 
@@ -8,32 +10,33 @@ std::optional<std::string> Receivers::take(const support::SentTcp& segment) {
   const std::int32_t ahead = wire::sequence_distance(segment.header.sequence,
                                                      first_ + static_cast<std::uint32_t>(reached_));
   const std::int64_t from = static_cast<std::int64_t>(reached_) + ahead;
+  constexpr std::int64_t kFarthest = 16 << 20;
   if (from < 0) return "a segment from before the stream's beginning was forwarded";
-  for (std::size_t i = 0; i < segment.payload.size(); ++i) {
-    const std::uint64_t at = static_cast<std::uint64_t>(from) + i;
-    const auto [entry, fresh] = seen_.emplace(at, segment.payload[i]);
-    if (!fresh && entry->second != segment.payload[i]) {
+  if (ahead > kFarthest) return "a segment from far beyond any window was forwarded";
+  const auto begin = static_cast<std::size_t>(from);
+  const std::size_t end = begin + segment.payload.size();
+  reached_ = std::max(reached_, static_cast<std::uint64_t>(end));
+  seen_.resize(reached_, kNone);
+  for (std::size_t at = begin; at < end; ++at) {
+    const std::uint8_t byte = segment.payload[at - begin];
+    if (seen_[at] != kNone && seen_[at] != byte) {
       return "two copies of byte " + std::to_string(at) + " differ on the wire";
     }
-    for (std::size_t m = 0; m < kCount; ++m) {
-      Model& model = models_[m];
-      const bool last_wins = (m & 1) != 0;
-      const bool out_of_order = (m & 2) != 0;
-      const std::uint64_t next = model.accepted.size();
-      if (at < next || (!out_of_order && static_cast<std::uint64_t>(from) > next)) continue;
-      if (last_wins) {
-        model.waiting[at] = segment.payload[i];
-      } else {
-        model.waiting.emplace(at, segment.payload[i]);
-      }
-    }
+    seen_[at] = byte;
   }
-  reached_ = std::max(reached_, static_cast<std::uint64_t>(from) + segment.payload.size());
-  for (Model& model : models_) {
-    for (auto it = model.waiting.begin();
-         it != model.waiting.end() && it->first == model.accepted.size();) {
-      model.accepted.push_back(it->second);
-      it = model.waiting.erase(it);
+  for (std::size_t m = 0; m < kCount; ++m) {
+    Model& model = models_[m];
+    const bool last_wins = (m & 1) != 0;
+    const bool out_of_order = (m & 2) != 0;
+    const std::size_t next = model.accepted.size();
+    if (!out_of_order && begin > next) continue;
+    model.waiting.resize(reached_, kNone);
+    for (std::size_t at = std::max(begin, next); at < end; ++at) {
+      std::uint16_t& place = model.waiting[at];
+      if (last_wins || place == kNone) place = segment.payload[at - begin];
+    }
+    for (std::size_t at = next; at < model.waiting.size() && model.waiting[at] != kNone; ++at) {
+      model.accepted.push_back(static_cast<std::uint8_t>(model.waiting[at]));
     }
   }
   return std::nullopt;

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/adversarial/model/tcp_model.h"
 
@@ -27,15 +27,19 @@ class Receivers {
   const Bytes& stream(std::size_t receiver) const { return models_[receiver].accepted; }
 
  private:
+  // Bytes by their place in the stream; kNone where none has come.
+  using Places = std::vector<std::uint16_t>;
+  static constexpr std::uint16_t kNone = 0x100;
+
   struct Model {
     Bytes accepted;
-    std::map<std::uint64_t, std::uint8_t> waiting;
+    Places waiting;
   };
 
   bool begun_ = false;
   std::uint32_t first_ = 0;
   std::uint64_t reached_ = 0;
-  std::map<std::uint64_t, std::uint8_t> seen_;
+  Places seen_;
   std::array<Model, kCount> models_;
 };
 

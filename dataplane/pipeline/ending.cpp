@@ -1,0 +1,139 @@
+// A session that is refused lives on until its granted bytes have arrived: a reset that overtakes
+// them would leave a receiver with a part of a message.
+#include "dataplane/pipeline/ending.h"
+
+#include "dataplane/flow/tcp_tracker.h"
+
+namespace bulkhead::pipeline {
+
+namespace {
+
+using flow::Flow;
+using flow::kNoSegment;
+using flow::Packet;
+using flow::Pattern;
+using flow::TcpNumbers;
+
+// Whether the end lacks something that was granted to it.
+bool is_owed(const Flow& flow, std::size_t end) {
+  return flow.sides[1 - end].retained_first != kNoSegment;
+}
+
+// In the speaker's name, at the number that the other end expects next.
+void send_reset(Context& context, const Speaker& speaker, const Pattern& pattern) {
+  TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
+  numbers.window = 0;
+  numbers.has_timestamps = false;
+  rte_mbuf* reset = flow::make_segment(pattern, numbers, wire::kTcpRst | wire::kTcpAck, {});
+  if (reset != nullptr) context.output.transmit(reset, speaker.flow.ports[speaker.other()]);
+}
+
+enum class To : std::uint8_t { ends_that_lack_nothing, all };
+
+// `pattern` is a frame from the speaker.
+void send_due_resets(Context& context, const Speaker& speaker, const Pattern& pattern, To to) {
+  Flow& flow = speaker.flow;
+  for (const std::size_t end : {speaker.other(), speaker.end}) {
+    if (!flow.reset_due[end] || (to == To::ends_that_lack_nothing && is_owed(flow, end))) continue;
+    flow.reset_due[end] = false;
+    const Speaker from{flow, 1 - end};
+    send_reset(context, from, from.end == speaker.end ? pattern : pattern.reversed());
+  }
+}
+
+void note_drained(Context& context, Flow& flow) {
+  flow.draining = is_owed(flow, flow::kClient) || is_owed(flow, flow::kServer);
+  schedule(context, flow);
+}
+
+}  // namespace
+
+void renew(const Context& context, Flow& flow) {
+  const flow::Limits& limits = context.limits();
+  TimeNs idle_ns = limits.established_ns;
+  if (flow.phase < flow::TcpPhase::established) {
+    idle_ns = limits.opening_ns;
+  } else if (flow.draining) {
+    idle_ns = 2 * limits.deliver_ns;  // its own timers end it before
+  } else if (flow.phase == flow::TcpPhase::closed || flow.refused) {
+    idle_ns = limits.closed_ns;
+  } else if (flow.sides[0].fin_released || flow.sides[1].fin_released) {
+    idle_ns = limits.closing_ns;
+  }
+  flow.expires_ns = context.now_ns + idle_ns;
+}
+
+void refuse_session(Context& context, const Speaker& speaker) {
+  Flow& flow = speaker.flow;
+  const bool tell = flow.on_deny != policy::OnDeny::drop;
+  const auto pattern = pattern_from(context, speaker);
+  flow.refused = true;
+  flow.reset_due = {tell, tell};
+  if (pattern) send_due_resets(context, speaker, *pattern, To::ends_that_lack_nothing);
+  flow::begin_carry(flow, context.now_ns);
+  flow::drop_ungranted(context.segments, flow);
+  note_drained(context, flow);
+  renew(context, flow);
+}
+
+void close_session(Context& context, const Speaker& speaker, const Pattern& pattern) {
+  Flow& flow = speaker.flow;
+  if (!flow.draining) flow.reset_due = {true, true};
+  send_due_resets(context, speaker, pattern, To::all);
+  flow::drop_all(context.segments, flow);
+  flow.draining = false;
+  flow.phase = flow::TcpPhase::closed;
+  renew(context, flow);
+}
+
+void cut_session(Context& context, const Packet& packet) {
+  Flow& flow = *packet.flow;
+  const bool tell = flow.on_deny != policy::OnDeny::drop &&
+                    (packet.tcp.flags & (wire::kTcpSyn | wire::kTcpRst)) == 0;
+  flow.refused = true;
+  flow.reset_due = {tell, tell};
+  send_due_resets(context, speaker_of(packet), Pattern::like(packet), To::all);
+  flow::drop_all(context.segments, flow);
+}
+
+void take_in_refused(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
+  Flow& flow = *packet.flow;
+  const Speaker speaker = speaker_of(packet);
+  const bool is_reset = (packet.tcp.flags & wire::kTcpRst) != 0;
+  if (!is_owed(flow, info.sender)) {
+    if (flow.on_deny != policy::OnDeny::drop && !is_reset) answer_with_reset(context, packet);
+    return refuse(context, packet, Reason::flow_refused);
+  }
+  if (is_reset) {
+    if (!is_allowed(flow::track_reset(flow, info))) {
+      return refuse(context, packet, Reason::tcp_reset_out_of_sequence);
+    }
+    flow.reset_due[info.sender] = false;
+    close_session(context, speaker, Pattern::like(packet));
+    return refuse(context, packet, Reason::session_control);
+  }
+  const bool usable =
+      (packet.tcp.flags & wire::kTcpSyn) == 0 && is_allowed(flow::check_segment(flow, info));
+  if (!usable) return refuse(context, packet, Reason::flow_refused);
+  const Speaker owing{flow, speaker.other()};
+  hear_receiver(context, owing, packet, flow::announced_window(flow, info));
+  send_due_resets(context, speaker, Pattern::like(packet), To::ends_that_lack_nothing);
+  note_drained(context, flow);
+  const bool bare = packet.payload_length == 0;
+  refuse(context, packet, bare ? Reason::session_control : Reason::flow_refused);
+}
+
+void answer_with_reset(Context& context, const Packet& packet) {
+  // RFC 9293, 3.5.2, group 1: the numbers come from what the sender said.
+  const bool syn = (packet.tcp.flags & wire::kTcpSyn) != 0;
+  const bool has_ack = (packet.tcp.flags & wire::kTcpAck) != 0;
+  TcpNumbers numbers;
+  numbers.sequence = has_ack ? packet.tcp.acknowledgement : 0;
+  numbers.acknowledgement =
+      has_ack ? 0 : packet.tcp.sequence + packet.payload_length + (syn ? 1U : 0U);
+  const std::uint8_t flags = has_ack ? wire::kTcpRst : wire::kTcpRst | wire::kTcpAck;
+  rte_mbuf* reset = flow::make_segment(Pattern::like(packet).reversed(), numbers, flags, {});
+  if (reset != nullptr) context.output.transmit(reset, packet.port);
+}
+
+}  // namespace bulkhead::pipeline
