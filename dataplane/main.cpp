@@ -1,10 +1,13 @@
 // bulkhead-dataplane: wiring only.
 #include <google/protobuf/stubs/logging.h>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "dataplane/ports/eal.h"
@@ -72,6 +75,29 @@ void declare(CLI::App& app, Options& options) {
   app.add_flag("--verbose", options.eal.verbose, "Show DPDK's own messages");
 }
 
+// Limits that depend on others: what was not said follows, what cannot be is refused.
+std::optional<std::string> fit_limits(const CLI::App& app, Options& options) {
+  bulkhead::flow::Limits& limits = options.engine.pipeline.limits;
+  // Held packets must leave buffers for those that arrive.
+  const std::uint32_t room = options.engine.buffers / 2 / options.engine.workers;
+  if (app.count("--segments") == 0) limits.segments = room;
+  if (limits.segments > room) {
+    return fmt::format(
+        "--segments {} would leave too few of the {} buffers for packets that arrive; use at most "
+        "{}, or raise --buffers",
+        limits.segments, options.engine.buffers, room);
+  }
+  // A flood of openings must leave room for sessions that open in earnest.
+  if (app.count("--half-open") == 0) limits.half_open = limits.flows / 4;
+  if (limits.half_open >= limits.flows) {
+    return fmt::format(
+        "--half-open {} would let sessions that never open fill the table of {}; use less, a "
+        "quarter is usual, or raise --flows",
+        limits.half_open, limits.flows);
+  }
+  return std::nullopt;
+}
+
 int run(const Options& options) {
   auto engine = bulkhead::service::Engine::make(options.engine);
   if (!engine) {
@@ -114,15 +140,8 @@ int main(int argc, char** argv) {
     options.eal.huge_pages = options.huge_pages == "yes" ? bulkhead::ports::HugePages::yes
                                                          : bulkhead::ports::HugePages::no;
   }
-  // Held packets must leave buffers for those that arrive.
-  std::uint32_t& segments = options.engine.pipeline.limits.segments;
-  const std::uint32_t room = options.engine.buffers / 2 / options.engine.workers;
-  if (app.count("--segments") == 0) segments = room;
-  if (segments > room) {
-    spdlog::error(
-        "--segments {} would leave too few of the {} buffers for packets that arrive; "
-        "use at most {}, or raise --buffers",
-        segments, options.engine.buffers, room);
+  if (const auto problem = fit_limits(app, options)) {
+    spdlog::error("{}", *problem);
     return kUsage;
   }
   if (const auto problem = bulkhead::ports::start_eal(options.eal)) {

@@ -146,21 +146,6 @@ TEST_F(Engine, WhatCannotBeDeliveredEndsTheSessionAtBothEnds) {
   EXPECT_EQ(plant.buffers_in_use(), 0U);
 }
 
-TEST_F(Engine, AMessageThatNeverEndsIsGivenUp) {
-  Plant plant(engine_policy(policy::OnDeny::reset));
-  TcpSession session(plant, 40000);
-  const Bytes request = read(1);
-  for (std::size_t i = 0; i < 5; ++i) {  // a byte every twenty seconds
-    session.from_client({request[i]});
-    for (int step = 0; step < 200; ++step) wait(plant, 100 * kMillisecondNs);
-  }
-  const auto reasons = plant.verdicts;
-  EXPECT_TRUE(std::any_of(reasons.begin(), reasons.end(), [](const pipeline::Event& event) {
-    return event.reason == Reason::message_too_slow;
-  }));
-  EXPECT_EQ(plant.buffers_in_use(), 0U);
-}
-
 // Found by the adversary (seed 12644): a byte at the number of a FIN was taken for a repetition of
 // it, and would have been data to a receiver that the FIN had not reached.
 TEST_F(Engine, NoByteStandsAtTheNumberOfAFin) {
@@ -356,50 +341,6 @@ TEST_F(Engine, UnknownOptionsInASessionAreRefused) {
     plant.arrive(kHmi, support::tcp_frame(kHmi, kPlc, spec));
     EXPECT_EQ(plant.last(), Reason::tcp_unknown_option);
     EXPECT_TRUE(take(plant, kControl).empty());
-  }
-}
-
-TEST_F(Engine, HalfOpenSessionsAreBoundedAndOthersGoOn) {
-  pipeline::PipelineOptions options;
-  options.limits.half_open = 8;
-  Plant plant(engine_policy(policy::OnDeny::drop), options);
-  TcpSession session(plant, 39999);
-  for (std::uint16_t port = 20000; port < 20020; ++port) {
-    TcpSpec spec;
-    spec.source_port = port;
-    spec.flags = kTcpSyn;
-    plant.arrive(kHmi, support::tcp_frame(kHmi, kPlc, spec));
-    EXPECT_EQ(plant.last(), port < 20008 ? Reason::session_control : Reason::half_open_limit);
-  }
-  plant.clear();
-  session.from_client(read(1));
-  EXPECT_EQ(plant.last(), Reason::granted);
-  plant.pass_time(20 * kSecondNs);
-  EXPECT_EQ(plant.pipeline().stats().half_open, 0U);
-  TcpSession later(plant, 30000);
-  later.from_client(read(1));
-  EXPECT_EQ(plant.last(), Reason::granted);
-}
-
-// Half-messages fill what they may; whole ones still pass.
-TEST_F(Engine, HalfMessagesDoNotStopWholeOnes) {
-  pipeline::PipelineOptions options;
-  options.limits.segments = 64;
-  Plant plant(engine_policy(policy::OnDeny::drop), options);
-  TcpSession good(plant, 50000);
-  for (std::uint16_t port = 1024; port < 1224; ++port) {
-    TcpSession half(plant, port);
-    half.from_client({0, 1, 0, 0, 0});
-  }
-  EXPECT_LE(plant.pipeline().segments().capacity() - plant.pipeline().segments().available(), 49U);
-  plant.clear();
-  for (std::uint8_t i = 0; i < 100; ++i) {
-    good.from_client(read(i));
-    ASSERT_EQ(plant.last(), Reason::granted) << int{i};
-    good.server_acked = good.client_next;
-    good.from_server(answer(i));
-    ASSERT_EQ(plant.last(), Reason::answers_request) << int{i};
-    good.client_acked = good.server_next;
   }
 }
 

@@ -517,20 +517,5 @@ TEST(EmptyPolicy, NothingPasses) {
   EXPECT_TRUE(plant.sent.empty());
 }
 
-TEST(FullTable, NewSessionsAreRefusedAndOldOnesLive) {
-  pipeline::PipelineOptions options;
-  options.limits.flows = 4;
-  Plant plant(plant_policy(), options);
-  TcpSession first(plant, 40000);
-  for (std::uint16_t port = 40001; port < 40004; ++port) TcpSession(plant, port);
-  plant.clear();
-  TcpSpec spec = syn();
-  spec.source_port = 40004;
-  plant.arrive(kHmi, support::tcp_frame(kHmi, kPlc, spec));
-  EXPECT_EQ(plant.last(), Reason::flow_table_full);
-  first.from_client(kRead);
-  EXPECT_EQ(plant.last(), Reason::granted);
-}
-
 }  // namespace
 }  // namespace bulkhead

@@ -8,13 +8,14 @@ Needs root.
 import json
 import os
 import sys
+import time
 import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from e2e_test import BUILD, POLICY, LabCase  # noqa: E402
-from lab import PLC, run  # noqa: E402
+from lab import PLC, PLC_MAC, run  # noqa: E402
 
 assert BUILD
 REQUESTS = 1000
@@ -97,6 +98,34 @@ class Refusals(StreamCase):
                          (65536, "bytes"))
         self.assertIn("half-open", limits)
         self.assertGreaterEqual(worker["rejected"], 0)
+
+
+class SynFlood(StreamCase):
+    """Half-open sessions are bounded; sessions that stand do not notice the flood."""
+
+    prefix = "bhf"
+    SPARE, SPARE_MAC = "10.20.0.77", "02:00:00:00:20:77"  # granted, but nobody answers there
+
+    def half_open(self):
+        limits = self.lab.ctl_json("status")[0]["workers"][0]["limits"]
+        return next(limit for limit in limits if limit["name"] == "half-open")
+
+    def test_standing_sessions_do_not_notice(self):
+        spare = f"  spare: {{zone: supervision, address: {self.SPARE}}}\nconduits:"
+        self.commit(REJECT.replace("conduits:", spare).replace(
+            "client: hmi, server: plc1, access: [read, session]",
+            "client: [hmi, spare], server: plc1, access: [read, session]"))
+        load = self.load(500, 6)
+        time.sleep(1)
+        flood = run(*self.lab.in_ns("sup", sys.executable, HERE / "syn_flood.py", "eth0",
+                                    self.SPARE_MAC, self.SPARE, PLC_MAC, PLC, 502, 3))
+        half_open = self.half_open()
+        result = self.result_of(load)
+        self.assertEqual((result["sent"], result["failed"]), (3000, 0))
+        self.assertGreater(int(flood.stdout), 2 * half_open["max"], "too slow to flood anything")
+        self.assertEqual(half_open["used"], half_open["max"])
+        reasons = {row["reason"] for row in self.lab.ctl_json("counters")}
+        self.assertIn("half_open_limit", reasons)
 
 
 class WithoutAcknowledging(StreamCase):

@@ -32,8 +32,6 @@ const Host kPlc{ip4(10, 10, 0, 20), mac(0x20), kControl};
 
 namespace {
 
-constexpr unsigned kBuffers = 4096;
-
 int next_number() {
   static int number = 0;
   return number++;
@@ -53,14 +51,16 @@ std::unique_ptr<pipeline::Image> make_image(policy::Tables tables, std::uint32_t
 
 }  // namespace
 
-Plant::Plant(policy::Tables tables, pipeline::PipelineOptions options) {
+Plant::Plant(policy::Tables tables, pipeline::PipelineOptions options, PlantSize size) {
   start_eal_for_tests();
-  options.limits.flows = std::min(options.limits.flows, 1024U);
-  options.limits.segments = std::min(options.limits.segments, 2048U);
+  if (size == PlantSize::small) {
+    options.limits.flows = std::min(options.limits.flows, 1024U);
+    options.limits.segments = std::min(options.limits.segments, 2048U);
+  }
   flows_ = options.limits.flows;
   const std::string name = "plant" + std::to_string(next_number());
-  buffers_ = rte_pktmbuf_pool_create(name.c_str(), kBuffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                     SOCKET_ID_ANY);
+  buffers_ = rte_pktmbuf_pool_create(name.c_str(), 2 * options.limits.segments, 0, 0,
+                                     RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   auto made = pipeline::Pipeline::make(name, options, macs_);
   if (buffers_ == nullptr || !made) std::abort();
   pipeline_ = std::move(made).value();

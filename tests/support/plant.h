@@ -66,9 +66,14 @@ struct Sent {
   Bytes frame;
 };
 
+// How much a plant can hold: enough for a test of one thing and quick to make, or all that the
+// options say.
+enum class PlantSize : std::uint8_t { small, as_configured };
+
 class Plant final : public pipeline::Output, public pipeline::Observer {
  public:
-  explicit Plant(policy::Tables tables, pipeline::PipelineOptions options = {});
+  explicit Plant(policy::Tables tables, pipeline::PipelineOptions options = {},
+                 PlantSize size = PlantSize::small);
   ~Plant();
 
   // The frame arrives on a zone port; what leaves and what is told is added to the lists below.
