@@ -53,6 +53,18 @@ std::uint32_t sender_acknowledged(SegmentPool& pool, const Flow& flow, std::size
   return first.sequence + static_cast<std::uint32_t>(part);
 }
 
+std::optional<std::uint32_t> sender_number(SegmentPool& pool, const Flow& flow, std::size_t index,
+                                           std::uint32_t out) {
+  const TcpSide& side = flow.sides[index];
+  for (std::uint32_t i = side.retained_first; i != kNoSegment; i = pool[i].next) {
+    const std::int32_t part = sequence_distance(out, pool[i].out);
+    if (part < 0 || sequence_distance(out, pool[i].out_end()) >= 0) continue;
+    if (pool[i].injected) return std::nullopt;
+    return pool[i].sequence + static_cast<std::uint32_t>(part);
+  }
+  return out - flow.carry[index].out_next + side.released;
+}
+
 AckNews take_acknowledgement(SegmentPool& pool, Flow& flow, std::size_t index,
                              std::uint32_t acknowledgement, std::uint32_t window, bool bare,
                              TimeNs now_ns) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "dataplane/base/clock.h"
 #include "dataplane/flow/flow.h"
@@ -21,6 +22,11 @@ void end_carry_if_done(Flow& flow);
 // Up to where the side's sender may take its bytes as received: what the receiver has acknowledged,
 // with what was taken out behind it.
 std::uint32_t sender_acknowledged(SegmentPool& pool, const Flow& flow, std::size_t side);
+
+// The sender's own number of a byte of the side that the receiver knows by `out`; nullopt if the
+// sender never sent that byte. Bytes that the receiver has acknowledged are no longer told apart.
+std::optional<std::uint32_t> sender_number(SegmentPool& pool, const Flow& flow, std::size_t side,
+                                           std::uint32_t out);
 
 struct AckNews {
   bool duplicate = false;        // it says again what it said (RFC 5681, 2)

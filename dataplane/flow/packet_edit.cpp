@@ -199,6 +199,21 @@ void write_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::uint32_
   seal_tcp(mbuf, transport_offset);
 }
 
+void write_quoted_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::size_t at,
+                           std::uint32_t sequence) {
+  std::uint8_t* icmp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + transport_offset;
+  constexpr std::size_t kChecksum = 2;
+  // RFC 1624, 3: the pseudo-header of ICMPv6 need not be known.
+  std::uint32_t sum = static_cast<std::uint16_t>(~load_be16(icmp + kChecksum));
+  for (std::size_t i = 0; i < 4; i += 2) {
+    sum += static_cast<std::uint16_t>(~load_be16(icmp + at + i));
+  }
+  store_be32(icmp + at, sequence);
+  sum += load_be16(icmp + at);
+  sum += load_be16(icmp + at + 2);
+  store_be16(icmp + kChecksum, wire::checksum_finish(sum));
+}
+
 void normalise_syn(const Packet& packet, bool keep_sack) {
   if (wire::normalise_syn_options(options_of(packet), keep_sack)) {
     seal_tcp(packet.mbuf, packet.transport_offset);

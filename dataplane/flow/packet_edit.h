@@ -50,6 +50,10 @@ void write_numbers(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumb
 // Overwrites the sequence number alone.
 void write_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::uint32_t sequence);
 
+// Overwrites the TCP sequence number that an ICMP error quotes; `at` counts from the ICMP header.
+void write_quoted_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::size_t at,
+                           std::uint32_t sequence);
+
 // Takes options off a SYN that must not be negotiated (wire::normalise_syn_options).
 void normalise_syn(const Packet& packet, bool keep_sack);
 

@@ -36,11 +36,6 @@ void begin_side(TcpSide& side, const wire::TcpHeader& header) {
   side.fin_released = false;
 }
 
-// Behind the last byte of this end that the other can have seen.
-std::uint32_t seen_up_to(const Flow& flow, std::size_t end) {
-  return flow.carried ? flow.carry[end].out_sent : flow.sides[end].released;
-}
-
 bool acknowledgement_fits(const Flow& flow, const TcpSegmentInfo& segment) {
   const std::size_t other = 1 - segment.sender;
   const std::uint32_t acknowledged =
@@ -54,6 +49,10 @@ bool acknowledgement_fits(const Flow& flow, const TcpSegmentInfo& segment) {
 }
 
 }  // namespace
+
+std::uint32_t seen_up_to(const Flow& flow, std::size_t end) {
+  return flow.carried ? flow.carry[end].out_sent : flow.sides[end].released;
+}
 
 bool may_reopen(const Flow& flow, const wire::TcpHeader& syn) {
   if (flow.phase == TcpPhase::closed || flow.phase == TcpPhase::none ||

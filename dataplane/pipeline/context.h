@@ -109,6 +109,8 @@ std::size_t write_refusal(const flow::Flow& flow, const Verdict& verdict, ByteVi
 
 // Sets the flow of an ICMP error that quotes a packet of a living session.
 void match_icmp_error(Context& context, flow::Packet& packet);
+// Lets such an error through if it is about bytes under way, in the numbers of the one it goes to.
+void pass_icmp_error(Context& context, flow::Packet& packet);
 
 void inspect_tcp(Context& context, flow::Packet& packet);
 void inspect_datagram(Context& context, flow::Packet& packet);

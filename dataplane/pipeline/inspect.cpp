@@ -41,7 +41,7 @@ void inspect(Context& context) {
       packet.flow = nullptr;
       refuse(context, packet, Reason::flow_refused);
     } else if (packet.about_flow) {
-      pass(context, packet, Reason::icmp_for_session);
+      pass_icmp_error(context, packet);
     } else if (flow->transport == policy::Transport::tcp) {
       inspect_tcp(context, packet);
     } else {

@@ -172,7 +172,6 @@ bool parse_udp(ByteView datagram, UdpHeader& header) {
 }
 
 bool parse_icmp(ByteView message, IcmpHeader& header) {
-  constexpr std::size_t kIcmpHeaderBytes = 8;
   if (message.size() < kIcmpHeaderBytes) return false;
   header.type = message[0];
   header.code = message[1];
@@ -198,6 +197,8 @@ bool parse_icmp_quote(ByteView body, std::uint8_t ip_version, QuotedPacket& quot
   const ByteView destination = reader.take(v4 ? 4 : 16);
   quoted.source_port = reader.u16();
   quoted.destination_port = reader.u16();
+  quoted.sequence_at = v4 ? 24 : 44;
+  quoted.sequence = reader.u32();
   if (!reader.ok()) return false;
   quoted.source = v4 ? IpAddress::from_v4(source.data()) : IpAddress::from_v6(source.data());
   quoted.destination =

@@ -62,6 +62,8 @@ struct UdpHeader {
 // False if truncated, the length contradicts the datagram, or the destination port is zero.
 bool parse_udp(ByteView datagram, UdpHeader& header);
 
+constexpr std::size_t kIcmpHeaderBytes = 8;
+
 struct IcmpHeader {
   std::uint8_t type = 0;
   std::uint8_t code = 0;
@@ -82,10 +84,12 @@ struct QuotedPacket {
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
   std::uint8_t protocol = 0;
+  std::uint32_t sequence = 0;   // TCP's
+  std::size_t sequence_at = 0;  // where it stands in the quote
 };
 
-// False unless the quote holds an IP header of that version without options, and the ports of TCP
-// or UDP behind it; it may be cut after them.
+// False unless the quote holds an IP header of that version without options, and the first eight
+// bytes of TCP or UDP behind it (RFC 792); it may be cut after them.
 bool parse_icmp_quote(ByteView body, std::uint8_t ip_version, QuotedPacket& quoted);
 
 // Serial number arithmetic on sequence numbers (RFC 1982): the signed distance from b to a.

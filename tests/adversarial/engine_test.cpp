@@ -305,6 +305,33 @@ TEST_F(Engine, RefusedDatagramsAreAnswered) {
   EXPECT_EQ(plant.verdicts.back().action, pipeline::Action::reject);
 }
 
+// In a spliced session the ends count differently: an error about a segment reaches its sender in
+// the sender's numbers, or not at all if it is not about anything under way.
+TEST_F(Engine, IcmpErrorsQuoteTheSendersNumbers) {
+  Plant plant(engine_policy(policy::OnDeny::reject));
+  TcpSession session(plant, 40000);
+  session.from_client(forbidden(1));
+  plant.clear();
+  const std::uint32_t number = session.client_next;
+  session.from_client(read(2));
+  ASSERT_EQ(plant.sent.size(), 1U);
+  const Bytes& request = plant.sent[0].frame;
+  Bytes quote(request.begin() + 14, request.begin() + 14 + 28);
+  ASSERT_EQ(load_be32(quote.data() + 24), number - size(forbidden(1)));
+  const auto error_about = [&](const Bytes& quoted) {
+    plant.clear();
+    plant.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, support::icmp_message(3, 1, 0, quoted)));
+    return plant.last();
+  };
+  EXPECT_EQ(error_about(quote), Reason::icmp_for_session);
+  ASSERT_EQ(plant.sent.size(), 1U);
+  const Bytes message(plant.sent[0].frame.begin() + 34, plant.sent[0].frame.end());
+  EXPECT_EQ(load_be32(message.data() + 8 + 24), number);
+  EXPECT_EQ(wire::checksum_finish(wire::checksum_add(0, message)), 0);
+  quote[26] ^= 1;
+  EXPECT_EQ(error_about(quote), Reason::icmp_unsolicited);
+}
+
 TEST_F(Engine, SynOptionsAreNormalised) {
   const auto left_of = [&](policy::OnDeny on_deny, const Bytes& options) {
     Plant plant(engine_policy(on_deny));

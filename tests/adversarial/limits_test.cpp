@@ -246,7 +246,7 @@ TEST_F(IdleSession, Datagrams) {
 }
 
 TEST_F(IdleSession, Echo) {
-  plant_.arrive(kHmi, support::ip_frame(kHmi, kPlc, 1, {8, 0, 0xf7, 0xfd, 0, 1, 0, 1}));
+  plant_.arrive(kHmi, support::ip_frame(kHmi, kPlc, 1, support::icmp_message(8, 0, 1)));
   ASSERT_EQ(plant_.last(), Reason::service_granted);
   expect_gone_after(defaults_.echo_ns);
 }

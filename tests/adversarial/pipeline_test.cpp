@@ -414,35 +414,22 @@ TEST_F(PipelineTest, DatagramsAreRefusedOneByOne) {
   EXPECT_EQ(left(), 1U);
 }
 
-Bytes icmp(std::uint8_t type, std::uint8_t code, std::uint16_t identifier, const Bytes& body = {}) {
-  Bytes message = {type,
-                   code,
-                   0,
-                   0,
-                   static_cast<std::uint8_t>(identifier >> 8),
-                   static_cast<std::uint8_t>(identifier),
-                   0,
-                   1};
-  message.insert(message.end(), body.begin(), body.end());
-  store_be16(message.data() + 2, wire::checksum_finish(wire::checksum_add(0, message)));
-  return message;
-}
-
 TEST_F(PipelineTest, EchoesAreAnsweredAndErrorsMustQuoteASession) {
-  EXPECT_EQ(hmi(support::ip_frame(kHmi, kPlc, 1, icmp(8, 0, 77))), Reason::service_granted);
+  EXPECT_EQ(hmi(support::ip_frame(kHmi, kPlc, 1, support::icmp_message(8, 0, 77))),
+            Reason::service_granted);
   plant_.clear();
-  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, icmp(0, 0, 77)));
+  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, support::icmp_message(0, 0, 77)));
   EXPECT_EQ(plant_.last(), Reason::service_granted);
-  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, icmp(0, 0, 78)));
+  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, support::icmp_message(0, 0, 78)));
   EXPECT_EQ(plant_.last(), Reason::icmp_unsolicited);
   const Bytes asked = support::udp_frame(kHmi, kPlc, 5000, 502, kRead);
   hmi(asked);
   const Bytes quote(asked.begin() + 14, asked.begin() + 14 + 28);
-  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, icmp(3, 3, 0, quote)));
+  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, support::icmp_message(3, 3, 0, quote)));
   EXPECT_EQ(plant_.last(), Reason::icmp_for_session);
   Bytes other = quote;
   other[21] ^= 1;  // another port
-  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, icmp(3, 3, 0, other)));
+  plant_.arrive(kPlc, support::ip_frame(kPlc, kHmi, 1, support::icmp_message(3, 3, 0, other)));
   EXPECT_EQ(plant_.last(), Reason::icmp_unsolicited);
 }
 

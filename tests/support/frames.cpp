@@ -44,6 +44,18 @@ wire::IpAddress ip6(const std::string& text) {
 
 wire::Mac mac(std::uint8_t last) { return wire::Mac{{2, 0, 0, 0, 0, last}}; }
 
+Bytes icmp_message(std::uint8_t type, std::uint8_t code, std::uint16_t identifier,
+                   const Bytes& body) {
+  Bytes message(wire::kIcmpHeaderBytes + body.size());
+  message[0] = type;
+  message[1] = code;
+  store_be16(message.data() + 4, identifier);
+  store_be16(message.data() + 6, 1);
+  std::copy(body.begin(), body.end(), message.begin() + wire::kIcmpHeaderBytes);
+  store_be16(message.data() + 2, wire::checksum_finish(wire::checksum_add(0, message)));
+  return message;
+}
+
 Bytes ip_frame(const Host& from, const Host& to, std::uint8_t protocol, const Bytes& payload) {
   Bytes frame;
   append(frame, to.station.bytes);

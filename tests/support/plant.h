@@ -47,6 +47,9 @@ struct TcpSpec {
 Bytes tcp_frame(const Host& from, const Host& to, const TcpSpec& spec);
 Bytes udp_frame(const Host& from, const Host& to, std::uint16_t source_port,
                 std::uint16_t destination_port, const Bytes& payload);
+// Checksummed as of IPv4; `identifier` stands where an echo has it.
+Bytes icmp_message(std::uint8_t type, std::uint8_t code, std::uint16_t identifier,
+                   const Bytes& body = {});
 Bytes ip_frame(const Host& from, const Host& to, std::uint8_t protocol, const Bytes& payload);
 Bytes arp_frame(const Host& from, const wire::Mac& to, std::uint16_t operation,
                 const wire::IpAddress& target);
