@@ -100,9 +100,9 @@ class Enforcement(LabCase):
         expected = [  # at the client, at the PLC, verdict, rule, reason
             ({"ok"}, True, "allow", 1, "granted"),
             ({"ok"}, True, "allow", 2, "granted"),
-            ({"reset"}, False, "deny", 2, "values_not_granted"),
-            ({"reset"}, False, "deny", 2, "values_not_granted"),
-            ({"reset"}, False, "deny", 0, "function_not_granted"),
+            ({"exception 3"}, False, "deny", 2, "values_not_granted"),
+            ({"exception 2"}, False, "deny", 2, "values_not_granted"),
+            ({"exception 1"}, False, "deny", 0, "function_not_granted"),
             ({"unreachable", "timeout"}, False, "deny", 0, "no_rule"),
             ({"refused", "reset"}, False, "deny", 0, "no_rule"),
         ]
@@ -121,9 +121,11 @@ class Enforcement(LabCase):
         self.commit(POLICY)
         self.lab.hmi("write", 44, 1, 2, 3)
         self.assertEqual(self.lab.at_plc(44, 3), [1, 2, 3])
-        for words in (("write", 48, 7, 7, 7), ("write", 44, 9, 9, 1001), ("write", 38, 5, 5, 5)):
+        for words, answer in ((("write", 48, 7, 7, 7), "exception 2"),
+                              (("write", 44, 9, 9, 1001), "exception 3"),
+                              (("write", 38, 5, 5, 5), "exception 2")):
             before = self.lab.at_plc(words[1], 3)
-            self.assertEqual(self.lab.hmi(*words)["result"], "reset")
+            self.assertEqual(self.lab.hmi(*words)["result"], answer)
             self.assertEqual(self.lab.at_plc(words[1], 3), before)
 
     def test_3_a_rate_limits_writes(self):
@@ -238,13 +240,13 @@ class Restarts(LabCase):
         self.lab.start_dataplane()
         wait_until(enforcing, "the agent to bring the policy back", 5)
         self.assertEqual(self.lab.hmi("read", 0, 1)["result"], "ok")
-        self.assertEqual(self.lab.hmi("write", 42, 5000)["result"], "reset")
+        self.assertEqual(self.lab.hmi("write", 42, 5000)["result"], "exception 3")
 
         load = self.load(1000, 3)
         time.sleep(0.5)
         self.lab.stop("agent", signal.SIGKILL)
         time.sleep(1)
-        self.assertEqual(self.lab.hmi("write", 42, 5000)["result"], "reset")
+        self.assertEqual(self.lab.hmi("write", 42, 5000)["result"], "exception 3")
         self.lab.start_agent()
         wait_until(enforcing, "the agent to find the data plane", 5)
         result = self.result_of(load)
@@ -327,7 +329,7 @@ except TimeoutError:
         text = POLICY.read_text().replace("port: 0,", "port: 0, vlan: 10,")
         self.commit(text.replace("port: 1,", "port: 1, vlan: 10,"))
         self.assertEqual(self.lab.hmi("read", 0, 1)["result"], "ok")
-        self.assertEqual(self.lab.hmi("write", 42, 5000)["result"], "reset")
+        self.assertEqual(self.lab.hmi("write", 42, 5000)["result"], "exception 3")
 
 
 class TwoWorkers(LabCase):
@@ -347,7 +349,7 @@ class TwoWorkers(LabCase):
                 self.assertEqual(ask("read 0 1")["result"], "ok")
         workers = {flow["worker"] for flow in self.lab.ctl_json("flows")}
         self.assertEqual(workers, {0, 1})
-        self.assertEqual(sessions[0]("write 60 1")["result"], "reset")
+        self.assertEqual(sessions[0]("write 60 1")["result"], "exception 2")
         self.assertEqual(sessions[1]("read 0 1")["result"], "ok")
 
 
