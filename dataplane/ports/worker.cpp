@@ -50,28 +50,34 @@ void Worker::run() {
   rte_rcu_qsbr_thread_online(shared_.rcu, index_);
   std::uint32_t idle_polls = 0;
   while (!shared_.stop.load(std::memory_order_relaxed)) {
-    const std::uint64_t begin = rte_rdtsc();
-    now_ns_ = monotonic_now_ns();
-    image_ = shared_.image.load(std::memory_order_acquire);
-    const std::uint32_t packets = poll();
-    pipeline_->pass_time(*image_, now_ns_, *this, *this);
-    for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) flush(port);
-    answer_query();
+    const std::uint32_t packets = turn();
     rte_rcu_qsbr_quiescent(shared_.rcu, index_);
     if (packets > 0) {
       idle_polls = 0;
-      bump(stats_.packets, packets);
-      bump(stats_.busy_cycles, rte_rdtsc() - begin);
-      if (now_ns_ - published_ns_ >= 100 * kMillisecondNs) {
-        published_ns_ = now_ns_;
-        publish();
-      }
     } else {
       rest(++idle_polls);
     }
   }
   rte_rcu_qsbr_thread_offline(shared_.rcu, index_);
   rte_rcu_qsbr_thread_unregister(shared_.rcu, index_);
+}
+
+std::uint32_t Worker::turn() {
+  const std::uint64_t begin = rte_rdtsc();
+  now_ns_ = monotonic_now_ns();
+  image_ = shared_.image.load(std::memory_order_acquire);
+  const std::uint32_t packets = poll();
+  pipeline_->pass_time(*image_, now_ns_, *this, *this);
+  for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) flush(port);
+  answer_query();
+  if (packets == 0) return 0;
+  bump(stats_.packets, packets);
+  bump(stats_.busy_cycles, rte_rdtsc() - begin);
+  if (now_ns_ - published_ns_ >= 100 * kMillisecondNs) {
+    published_ns_ = now_ns_;
+    publish();
+  }
+  return packets;
 }
 
 // Short sleeps that grow while nothing comes, to at most a quarter of a millisecond.

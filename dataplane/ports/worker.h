@@ -69,6 +69,9 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
 
   // Runs on its lcore until shared.stop is set.
   void run();
+  // One round: takes what has arrived on each port, lets time pass, sends. Returns how many packets
+  // there were.
+  std::uint32_t turn();
 
   const WorkerStats& stats() const { return stats_; }
   std::uint32_t flows_max() const { return pipeline_->flows().capacity(); }

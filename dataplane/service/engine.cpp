@@ -79,6 +79,7 @@ std::string Engine::launch(const EngineOptions& options) {
   shared_->image.store(image_.get(), std::memory_order_release);
   started_ns_ = monotonic_now_ns();
   event_buffer_.resize(kEventsPerCall);
+  if (!options.launch) return {};
   unsigned lcore = rte_get_next_lcore(-1U, 1, 0);
   for (const auto& worker : workers_) {
     if (lcore >= RTE_MAX_LCORE || rte_eal_remote_launch(run_worker, worker.get(), lcore) != 0) {

@@ -19,6 +19,7 @@ struct EngineOptions {
   std::uint32_t workers = 1;
   std::uint32_t buffers = 32768;
   pipeline::PipelineOptions pipeline;
+  bool launch = true;  // workers run on lcores of their own; else whoever made the engine runs them
 };
 
 class Engine {
@@ -29,6 +30,8 @@ class Engine {
   // Checks an artefact in full and, unless `check_only`, puts it in force at once and for all
   // workers. Returns the new generation, 0 for check_only.
   Result<std::uint32_t, std::string> apply(const v1::PolicyArtefact& artefact, bool check_only);
+
+  ports::Worker& worker(std::uint32_t index) { return *workers_[index]; }
 
   v1::DataplaneStatus status() const;
   v1::Counters counters() const;
