@@ -136,7 +136,7 @@ Traffic::Traffic(const Plan& plan, Cable clients, Cable servers)
   // A client's delayed acknowledgement comes before its next request if that takes its time.
   constexpr std::uint32_t kManyFlows = 100'000;
   acks_ = plan.work == Work::modbus && plan.flows > kManyFlows;
-  if (acks_) burst_ = kBurst / 2;  // a port gives the worker one burst a round
+  if (acks_) burst_ = kBurst / 2;  // the other half of a burst are acknowledgements
   const std::uint16_t port = plan.work == Work::plain ? kPlainPort : kModbusPort;
   const std::uint8_t ack = wire::kTcpAck;
   const std::uint8_t push = wire::kTcpAck | wire::kTcpPsh;
@@ -260,7 +260,7 @@ std::uint32_t Traffic::send(std::uint64_t now_ticks) {
   std::uint32_t sent = churn(now_ticks);
   const auto asked = asked_;
   const std::uint32_t answers = asked_count_;
-  sent += ask();
+  sent += ask(burst_ - sent);
   if (answers == 0) return sent;
   if (acks_) sent += acknowledge();
   Burst mbufs;
@@ -282,9 +282,10 @@ std::uint32_t Traffic::send(std::uint64_t now_ticks) {
   return sent + answers;
 }
 
-std::uint32_t Traffic::ask() {
+// A port gives the worker one burst a round: more than that would pile up.
+std::uint32_t Traffic::ask(std::uint32_t count_max) {
   const bool opening = plan_.work == Work::new_flows;
-  const std::uint32_t count = opening ? std::min(burst_, plan_.flows - next_) : burst_;
+  const std::uint32_t count = opening ? std::min(count_max, plan_.flows - next_) : count_max;
   Burst mbufs;
   take(mbufs, count);
   for (std::uint32_t i = 0; i < count; ++i) {

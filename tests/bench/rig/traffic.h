@@ -102,7 +102,7 @@ class Traffic {
 
   using Burst = std::array<rte_mbuf*, kBurst>;
 
-  std::uint32_t ask();
+  std::uint32_t ask(std::uint32_t count_max);
   std::uint32_t acknowledge();
   void take(Burst& mbufs, std::uint32_t count);
   std::uint32_t next_opening() const;
