@@ -84,7 +84,7 @@ constexpr std::size_t kServer = 1;
 struct alignas(64) Flow {
   FlowKey key;
   std::uint32_t generation = 0;        // of the policy that it was last judged under
-  std::uint32_t session = kNoSession;  // block of protocol state
+  std::uint32_t session = kNoSession;  // block of protocol state, see FlowTable
   std::uint16_t conduit = policy::kNoConduit;
   std::uint16_t rule = policy::kNoRule;
   std::uint8_t protocol = protocols::kNoProtocol;

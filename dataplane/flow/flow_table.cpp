@@ -16,7 +16,7 @@ std::uint32_t hash_key(const FlowKey& key) { return rte_hash_crc(&key, sizeof(ke
 
 Result<std::unique_ptr<FlowTable>, std::string> FlowTable::make(const std::string& name,
                                                                 std::uint32_t flows_max,
-                                                                std::size_t session_bytes) {
+                                                                const Blocks& blocks) {
   rte_hash_parameters parameters{};
   parameters.name = name.c_str();
   // Room to spare: a cuckoo table may fail to place a key before it is quite full.
@@ -30,14 +30,27 @@ Result<std::unique_ptr<FlowTable>, std::string> FlowTable::make(const std::strin
     return std::string("flow table: ") + rte_strerror(rte_errno) +
            "; give DPDK more memory or lower flows_max";
   }
-  return std::unique_ptr<FlowTable>(new FlowTable(hash, flows_max, session_bytes));
+  return std::unique_ptr<FlowTable>(new FlowTable(hash, flows_max, blocks));
 }
 
-FlowTable::FlowTable(rte_hash* hash, std::uint32_t flows_max, std::size_t session_bytes)
-    : hash_(hash), flows_(flows_max), session_bytes_((session_bytes + 63) / 64 * 64) {
+namespace {
+
+constexpr std::uint32_t kDeep = 0x80000000;  // names of deep blocks; slots are fewer than that
+
+std::size_t whole_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+}  // namespace
+
+FlowTable::FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& blocks)
+    : hash_(hash),
+      flows_(flows_max),
+      blocks_{whole_lines(blocks.usual_bytes), whole_lines(blocks.deep_bytes), blocks.deep_max} {
   free_.reserve(flows_max);
+  deep_free_.reserve(blocks_.deep_max);
+  for (std::uint32_t i = blocks_.deep_max; i > 0; --i) deep_free_.push_back(i - 1);
+  deep_.reset(new std::byte[std::size_t{blocks_.deep_max} * blocks_.deep_bytes]);
   for (std::uint32_t i = flows_max; i > 0; --i) free_.push_back(i - 1);
-  sessions_.reset(new std::byte[std::size_t{flows_max} * session_bytes_]);
+  sessions_.reset(new std::byte[std::size_t{flows_max} * blocks_.usual_bytes]);
 }
 
 FlowTable::~FlowTable() { rte_hash_free(hash_); }
@@ -53,7 +66,7 @@ void FlowTable::prefetch(const Flow& flow) const {
   constexpr std::size_t kLines = 5;  // see Flow
   const auto* bytes = reinterpret_cast<const std::byte*>(&flow);
   for (std::size_t i = 0; i < kLines; ++i) rte_prefetch0(bytes + i * kLine);
-  rte_prefetch0(sessions_.get() + std::size_t{index_of(flow)} * session_bytes_);
+  rte_prefetch0(sessions_.get() + std::size_t{index_of(flow)} * blocks_.usual_bytes);
 }
 
 Flow* FlowTable::insert(const FlowKey& key) {
@@ -71,19 +84,38 @@ Flow* FlowTable::insert(const FlowKey& key) {
 
 void FlowTable::erase(Flow& flow) {
   rte_hash_del_key(hash_, &flow.key);
+  if (flow.session != kNoSession && flow.session >= kDeep) {
+    deep_free_.push_back(flow.session - kDeep);
+  }
+  flow.session = kNoSession;
   flow.in_use = false;
   free_.push_back(index_of(flow));
   --size_;
 }
 
 std::span<std::byte> FlowTable::session(Flow& flow) {
+  if (flow.session != kNoSession && flow.session >= kDeep) {
+    return {deep_.get() + std::size_t{flow.session - kDeep} * blocks_.deep_bytes,
+            blocks_.deep_bytes};
+  }
   const std::uint32_t slot = index_of(flow);
-  std::byte* block = sessions_.get() + std::size_t{slot} * session_bytes_;
+  std::byte* block = sessions_.get() + std::size_t{slot} * blocks_.usual_bytes;
   if (flow.session == kNoSession) {
     flow.session = slot;
-    std::memset(block, 0, session_bytes_);
+    std::memset(block, 0, blocks_.usual_bytes);
   }
-  return {block, session_bytes_};
+  return {block, blocks_.usual_bytes};
+}
+
+bool FlowTable::deepen_session(Flow& flow) {
+  const std::span<std::byte> usual = session(flow);
+  if (flow.session >= kDeep || deep_free_.empty()) return false;
+  flow.session = kDeep + deep_free_.back();
+  deep_free_.pop_back();
+  const std::span<std::byte> deep = session(flow);
+  std::memcpy(deep.data(), usual.data(), usual.size());
+  std::memset(deep.data() + usual.size(), 0, deep.size() - usual.size());
+  return true;
 }
 
 }  // namespace bulkhead::flow

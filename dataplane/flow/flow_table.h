@@ -16,10 +16,17 @@ namespace bulkhead::flow {
 
 class FlowTable {
  public:
-  // `name` must be unique in the process; `session_bytes` is the block that a protocol may ask for.
+  // The blocks of protocol state: each flow has a usual one, some may have a deep one.
+  struct Blocks {
+    std::size_t usual_bytes = 0;
+    std::size_t deep_bytes = 0;
+    std::uint32_t deep_max = 0;
+  };
+
+  // `name` must be unique in the process.
   static Result<std::unique_ptr<FlowTable>, std::string> make(const std::string& name,
                                                               std::uint32_t flows_max,
-                                                              std::size_t session_bytes);
+                                                              const Blocks& blocks);
   ~FlowTable();
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
@@ -31,10 +38,15 @@ class FlowTable {
 
   // The flow's block of protocol state, zeroed when it is first asked for.
   std::span<std::byte> session(Flow& flow);
+  // Moves the flow's state into a deep block; false if it has one, or none is left.
+  bool deepen_session(Flow& flow);
 
   // Asks for the cache lines that the next stages read of a flow and its protocol state.
   void prefetch(const Flow& flow) const;
 
+  std::uint32_t deep_sessions() const {
+    return blocks_.deep_max - static_cast<std::uint32_t>(deep_free_.size());
+  }
   std::uint32_t size() const { return size_; }
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
   // Slots 0 to capacity() - 1 for walking; check in_use.
@@ -44,13 +56,15 @@ class FlowTable {
   }
 
  private:
-  FlowTable(rte_hash* hash, std::uint32_t flows_max, std::size_t session_bytes);
+  FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& blocks);
 
   rte_hash* hash_;
   std::vector<Flow> flows_;
   std::vector<std::uint32_t> free_;
-  std::size_t session_bytes_;
+  Blocks blocks_;
   std::unique_ptr<std::byte[]> sessions_;  // block i belongs to slot i
+  std::unique_ptr<std::byte[]> deep_;      // block i is named kDeep + i
+  std::vector<std::uint32_t> deep_free_;
   std::uint32_t size_ = 0;
 };
 

@@ -67,7 +67,13 @@ void judge_message(Context& context, const flow::Packet& packet, ByteView messag
   }
   if (is_allowed(verdict.reason)) {
     const auto now_ms = static_cast<std::uint32_t>(context.now_ns / kMillisecondNs);
-    verdict.fault = protocol.pair(context.flows.session(flow), message, verdict.direction, now_ms);
+    const auto pair = [&] {
+      return protocol.pair(context.flows.session(flow), message, verdict.direction, now_ms);
+    };
+    verdict.fault = pair();
+    if (verdict.fault == Fault::too_many_outstanding && context.flows.deepen_session(flow)) {
+      verdict.fault = pair();
+    }
     if (verdict.fault != Fault::none) verdict.reason = Reason::protocol_fault;
   }
   if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);

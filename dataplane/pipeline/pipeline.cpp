@@ -9,12 +9,14 @@ namespace bulkhead::pipeline {
 
 namespace {
 
-std::size_t largest_session() {
-  std::size_t largest = 0;
+flow::FlowTable::Blocks session_blocks(const flow::Limits& limits) {
+  flow::FlowTable::Blocks blocks;
+  blocks.deep_max = std::min(limits.deep_sessions, limits.flows);
   for (const protocols::Protocol* protocol : protocols::registry()) {
-    largest = std::max(largest, protocol->session_bytes());
+    blocks.usual_bytes = std::max(blocks.usual_bytes, protocol->session_bytes());
+    blocks.deep_bytes = std::max(blocks.deep_bytes, protocol->session_bytes_max());
   }
-  return largest;
+  return blocks;
 }
 
 }  // namespace
@@ -22,7 +24,7 @@ std::size_t largest_session() {
 Result<std::unique_ptr<Pipeline>, std::string> Pipeline::make(const std::string& name,
                                                               const PipelineOptions& options,
                                                               flow::MacTable& macs) {
-  auto flows = flow::FlowTable::make(name, options.limits.flows, largest_session());
+  auto flows = flow::FlowTable::make(name, options.limits.flows, session_blocks(options.limits));
   if (!flows) return flows.error();
   auto reassembler = flow::Reassembler::make(name, options.limits);
   if (!reassembler) return reassembler.error();

@@ -108,6 +108,7 @@ void Worker::publish() {
   put(stats_.flows, pipeline_->flows().size());
   put(stats_.segments_free, pipeline_->segments().available());
   put(stats_.half_open, counts.half_open);
+  put(stats_.deep_sessions, pipeline_->flows().deep_sessions());
   put(stats_.held_acknowledged, counts.held_acknowledged);
   put(stats_.resent, counts.resent);
   put(stats_.rejected, counts.rejected);

@@ -41,6 +41,7 @@ struct WorkerStats {
   std::atomic<std::uint64_t> events_suppressed{0};
   std::atomic<std::uint64_t> steering_lost{0};
   std::atomic<std::uint64_t> half_open{0};
+  std::atomic<std::uint64_t> deep_sessions{0};
   std::atomic<std::uint64_t> held_acknowledged{0};
   std::atomic<std::uint64_t> resent{0};
   std::atomic<std::uint64_t> rejected{0};

@@ -53,11 +53,15 @@ class Protocol {
   // do not decode. Nothing if it is too short to claim one.
   virtual std::optional<std::uint16_t> claimed_code(ByteView message) const = 0;
 
-  // Bytes of state a session needs for pair(); plain data, valid when all zero.
+  // Bytes of state that a session usually needs for pair(), and that it needs at most; plain data,
+  // valid when all zero. The larger block begins with what the smaller one held.
   virtual std::size_t session_bytes() const { return 0; }
+  virtual std::size_t session_bytes_max() const { return session_bytes(); }
 
   // Ties responses to requests. Call it for each message that decoded and was granted, in order.
-  // `session` has session_bytes() bytes, suitably aligned for any plain type.
+  // `session` has session_bytes() bytes or more, suitably aligned for any plain type. A request
+  // that finds no room is Fault::too_many_outstanding and leaves the session as it was: put it
+  // again with a larger block.
   virtual Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
                      std::uint32_t now_ms) const {
     (void)session, (void)message, (void)direction, (void)now_ms;
@@ -65,7 +69,7 @@ class Protocol {
   }
 
   // How many granted requests of the session wait for an answer that is still to be expected.
-  virtual std::size_t outstanding(std::span<const std::byte> session) const {
+  virtual std::size_t outstanding(std::span<std::byte> session) const {
     (void)session;
     return 0;
   }

@@ -37,6 +37,7 @@ void add_limits(const flow::Limits& limits, const ports::WorkerStats& stats,
     row->set_max(flow::limit_value(limits, i));
     if (info.name == "flows") row->set_used(stats.flows.load());
     if (info.name == "half-open") row->set_used(stats.half_open.load());
+    if (info.name == "deep-sessions") row->set_used(stats.deep_sessions.load());
     if (info.name == "segments") row->set_used(limits.segments - stats.segments_free.load());
   }
 }

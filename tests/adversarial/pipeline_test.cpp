@@ -488,6 +488,40 @@ TEST_F(PipelineTest, TaggedZones) {
   EXPECT_EQ(tagged.last(), Reason::malformed_ethernet);
 }
 
+// More than the usual room holds: the session gets more, and each answer still finds its request.
+TEST_F(PipelineTest, ManyRequestsUnderWay) {
+  constexpr std::uint16_t kRequests = 60;
+  TcpSession session(plant_, 40000);
+  for (std::uint16_t i = 0; i < kRequests; ++i) {
+    session.from_client(support::modbus_adu({3, 0, 0, 0, 10}, i));
+    ASSERT_EQ(plant_.last(), Reason::granted) << i;
+  }
+  EXPECT_EQ(plant_.pipeline().flows().deep_sessions(), 1U);
+  session.server_acked = session.client_next;
+  Bytes pdu = {3, 20};
+  pdu.resize(22);
+  for (std::uint16_t i = 0; i < kRequests; ++i) {
+    session.from_server(support::modbus_adu(pdu, i));
+    ASSERT_EQ(plant_.last(), Reason::answers_request) << i;
+  }
+  session.from_client({}, kTcpRst | kTcpAck);
+  plant_.pass_time(60 * kSecondNs);
+  EXPECT_EQ(plant_.pipeline().flows().deep_sessions(), 0U);
+}
+
+TEST(NoRoomForMore, OneRequestTooManyIsRefused) {
+  pipeline::PipelineOptions options;
+  options.limits.deep_sessions = 0;
+  Plant plant(plant_policy(), options);
+  TcpSession session(plant, 40000);
+  for (std::uint16_t i = 0; i < 7; ++i) {
+    session.from_client(support::modbus_adu({3, 0, 0, 0, 10}, i));
+    ASSERT_EQ(plant.last(), Reason::granted) << i;
+  }
+  session.from_client(support::modbus_adu({3, 0, 0, 0, 10}, 7));
+  EXPECT_EQ(plant.last(), Reason::protocol_fault);
+}
+
 TEST_F(PipelineTest, PaddingDoesNotTravelOn) {
   Bytes frame = support::tcp_frame(kHmi, kPlc, syn());
   const std::size_t whole = frame.size();

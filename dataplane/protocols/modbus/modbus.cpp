@@ -87,19 +87,19 @@ class Modbus final : public protocols::Protocol {
     return static_cast<std::uint16_t>(message[kMbapBytes] & ~kExceptionFlag);
   }
 
-  std::size_t session_bytes() const override { return sizeof(Session); }
+  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
+  std::size_t session_bytes_max() const override { return Session::bytes_for(kOutstandingMax); }
 
   Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
              std::uint32_t now_ms) const override {
     Adu adu;
     if (const Fault fault = parse_adu(message, adu); fault != Fault::none) return fault;
-    auto& state = *reinterpret_cast<Session*>(session.data());
-    return direction == Direction::response ? accept_response(state, adu, now_ms)
-                                            : accept_request(state, adu, now_ms);
+    return direction == Direction::response ? accept_response(Session(session), adu, now_ms)
+                                            : accept_request(Session(session), adu, now_ms);
   }
 
-  std::size_t outstanding(std::span<const std::byte> session) const override {
-    return awaited(*reinterpret_cast<const Session*>(session.data()));
+  std::size_t outstanding(std::span<std::byte> session) const override {
+    return awaited(Session(session));
   }
 
   // AP 7: the function code with its highest bit set, and an exception code.

@@ -249,11 +249,10 @@ class Pairing : public ::testing::Test {
     return pair(adu(pdu, transaction, unit), Direction::response);
   }
   Fault pair(const Bytes& message, Direction direction) {
-    return module().pair(std::as_writable_bytes(std::span(&session_, 1)), message, direction,
-                         now_ms_);
+    return module().pair(block_, message, direction, now_ms_);
   }
 
-  Session session_;
+  alignas(8) std::array<std::byte, Session::bytes_for(kOutstandingMax)> block_{};
   std::uint32_t now_ms_ = 0xffffff00U;  // near its wrap: ages are differences
 };
 
@@ -292,6 +291,22 @@ TEST_F(Pairing, HoldsManyRequestsAndRefusesOneTooMany) {
   EXPECT_EQ(request({3, 0, 0, 0, 1}, 999), Fault::none);
   now_ms_ += kReplaceableAgeMs + 1;  // what a server never answers makes room
   EXPECT_EQ(request({3, 0, 0, 0, 1}, 1000), Fault::none);
+}
+
+TEST_F(Pairing, ASmallBlockAsksForALargerOneAndForgetsNothing) {
+  const std::span<std::byte> small(block_.data(), module().session_bytes());
+  const auto ask = [&](std::span<std::byte> block, std::uint16_t transaction, std::uint8_t unit) {
+    return module().pair(block, adu({3, 0, 0, 0, 1}, transaction, unit), Direction::request,
+                         now_ms_);
+  };
+  for (std::uint16_t i = 0; i < kOutstandingUsual; ++i) EXPECT_EQ(ask(small, i, 1), Fault::none);
+  now_ms_ += kReplaceableAgeMs + 1;
+  EXPECT_EQ(ask(small, 100, 1), Fault::too_many_outstanding);
+  EXPECT_EQ(ask(block_, 100, 1), Fault::none);
+  for (std::uint16_t i = 0; i < kOutstandingUsual; ++i) {
+    EXPECT_EQ(response({3, 2, 0, 0}, i), Fault::none) << i;
+  }
+  EXPECT_EQ(response({3, 2, 0, 0}, 100), Fault::none);
 }
 
 TEST_F(Pairing, RequestsAge) {

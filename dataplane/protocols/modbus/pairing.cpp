@@ -9,25 +9,22 @@ using protocols::Fault;
 
 namespace {
 
-void remove(Session& session, std::size_t index) {
-  auto* first = session.outstanding.data();
-  std::copy(first + index + 1, first + session.count, first + index);
-  --session.count;
-}
-
 void forget_aged(Session& session, std::uint32_t now_ms) {
-  while (session.count > 0 && now_ms - session.outstanding[0].asked_ms > kOutstandingAgeMs) {
-    remove(session, 0);
+  while (!session.outstanding().empty() &&
+         now_ms - session.outstanding()[0].asked_ms > kOutstandingAgeMs) {
+    session.remove(0);
   }
 }
 
 bool make_room(Session& session, std::uint32_t now_ms) {
-  if (session.count < kOutstandingMax) return true;
-  for (std::size_t i = 0; i < session.count; ++i) {
-    const Outstanding& entry = session.outstanding[i];
-    const bool broadcast = entry.unit == 0;
-    if (broadcast || now_ms - entry.asked_ms > kReplaceableAgeMs) {
-      remove(session, i);
+  if (!session.full()) return true;
+  const std::span<const Outstanding> entries = session.outstanding();
+  const bool can_grow = entries.size() < kOutstandingMax;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const bool broadcast = entries[i].unit == 0;
+    const bool replaceable = !can_grow && now_ms - entries[i].asked_ms > kReplaceableAgeMs;
+    if (broadcast || replaceable) {
+      session.remove(i);
       return true;
     }
   }
@@ -110,29 +107,37 @@ bool answers(const Outstanding& asked, const Adu& adu) {
 
 }  // namespace
 
-std::size_t awaited(const Session& session) {
-  const auto* first = session.outstanding.data();
-  return static_cast<std::size_t>(std::count_if(
-      first, first + session.count, [](const Outstanding& entry) { return entry.unit != 0; }));
+void Session::remove(std::size_t index) {
+  const std::span<Outstanding> entries = outstanding();
+  std::copy(entries.begin() + static_cast<std::ptrdiff_t>(index) + 1, entries.end(),
+            entries.begin() + static_cast<std::ptrdiff_t>(index));
+  --*count_;
 }
 
-Fault accept_request(Session& session, const Adu& adu, std::uint32_t now_ms) {
+std::size_t awaited(Session session) {
+  const std::span<const Outstanding> entries = session.outstanding();
+  return static_cast<std::size_t>(std::count_if(
+      entries.begin(), entries.end(), [](const Outstanding& entry) { return entry.unit != 0; }));
+}
+
+Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms) {
   forget_aged(session, now_ms);
   if (!make_room(session, now_ms)) return Fault::too_many_outstanding;
-  session.outstanding[session.count++] = remember(adu, now_ms);
+  session.add(remember(adu, now_ms));
   return Fault::none;
 }
 
-Fault accept_response(Session& session, const Adu& adu, std::uint32_t now_ms) {
+Fault accept_response(Session session, const Adu& adu, std::uint32_t now_ms) {
   forget_aged(session, now_ms);
   const auto code = static_cast<std::uint8_t>(adu.code & ~kExceptionFlag);
   Fault fault = Fault::unrequested_response;
-  for (std::size_t i = 0; i < session.count; ++i) {
-    const Outstanding& entry = session.outstanding[i];
+  const std::span<const Outstanding> entries = session.outstanding();
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Outstanding& entry = entries[i];
     if (entry.transaction != adu.transaction) continue;
     fault = Fault::mismatched_response;
     if (entry.unit != adu.unit || entry.code != code || !answers(entry, adu)) continue;
-    remove(session, i);
+    session.remove(i);
     return Fault::none;
   }
   return fault;

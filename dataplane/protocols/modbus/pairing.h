@@ -2,13 +2,15 @@
 // transaction identifier ties them). Plain data, good when all zero.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "dataplane/protocols/modbus/layout.h"
 
 namespace bulkhead::modbus {
 
+constexpr std::size_t kOutstandingUsual = 7;
 constexpr std::size_t kOutstandingMax = 256;
 constexpr std::uint32_t kOutstandingAgeMs = 30'000;
 // Once the table is full, a request this old makes room: servers leave some functions unanswered.
@@ -25,17 +27,36 @@ struct Outstanding {
   std::uint8_t code = 0;
 };
 
-// Oldest first.
-struct Session {
-  std::uint32_t count = 0;
-  std::array<Outstanding, kOutstandingMax> outstanding{};
+// A session's block: how many there are, and they, oldest first. The block's size is their bound.
+class Session {
+ public:
+  static constexpr std::size_t bytes_for(std::size_t outstanding) {
+    return kHeaderBytes + outstanding * sizeof(Outstanding);
+  }
+
+  // Precondition: bytes_for(1) bytes or more, aligned as Outstanding is.
+  explicit Session(std::span<std::byte> block)
+      : count_(reinterpret_cast<std::uint32_t*>(block.data())),
+        entries_(reinterpret_cast<Outstanding*>(block.data() + kHeaderBytes),
+                 (block.size() - kHeaderBytes) / sizeof(Outstanding)) {}
+
+  std::span<Outstanding> outstanding() const { return entries_.first(*count_); }
+  bool full() const { return *count_ >= entries_.size(); }
+  void add(const Outstanding& entry) { entries_[(*count_)++] = entry; }
+  void remove(std::size_t index);
+
+ private:
+  static constexpr std::size_t kHeaderBytes = 8;
+
+  std::uint32_t* count_;
+  std::span<Outstanding> entries_;
 };
 
 // Requests that a server will answer: not those to all units (AP 4.1).
-std::size_t awaited(const Session& session);
+std::size_t awaited(Session session);
 
 // Both expect a message that decode accepted.
-protocols::Fault accept_request(Session& session, const Adu& adu, std::uint32_t now_ms);
-protocols::Fault accept_response(Session& session, const Adu& adu, std::uint32_t now_ms);
+protocols::Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms);
+protocols::Fault accept_response(Session session, const Adu& adu, std::uint32_t now_ms);
 
 }  // namespace bulkhead::modbus
