@@ -18,6 +18,10 @@ inline std::uint32_t load_be32(const std::uint8_t* p) {
   return (static_cast<std::uint32_t>(load_be16(p)) << 16) | load_be16(p + 2);
 }
 
+inline std::uint64_t load_be64(const std::uint8_t* p) {
+  return (static_cast<std::uint64_t>(load_be32(p)) << 32) | load_be32(p + 4);
+}
+
 inline void store_be16(std::uint8_t* p, std::uint16_t value) {
   p[0] = static_cast<std::uint8_t>(value >> 8);
   p[1] = static_cast<std::uint8_t>(value);

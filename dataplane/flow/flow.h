@@ -83,8 +83,7 @@ constexpr std::size_t kServer = 1;
 // Cache line by cache line: which session, both directions, what it may, what passed, the rest.
 struct alignas(64) Flow {
   FlowKey key;
-  std::uint32_t generation = 0;        // of the policy that it was last judged under
-  std::uint32_t session = kNoSession;  // block of protocol state, see FlowTable
+  std::uint32_t generation = 0;  // of the policy that it was last judged under
   std::uint16_t conduit = policy::kNoConduit;
   std::uint16_t rule = policy::kNoRule;
   std::uint8_t protocol = protocols::kNoProtocol;
@@ -101,7 +100,10 @@ struct alignas(64) Flow {
   TimeNs last_seen_ns = 0;
   TimeNs expires_ns = 0;
   policy::RuleMask rules;
-  std::array<std::uint16_t, 2> ports{};      // behind which client and server stand
+  std::array<std::uint16_t, 2> ports{};  // behind which client and server stand
+  std::array<wire::Mac, 2> stations{};   // that the ends' addresses are bound to; zero: to none
+
+  std::uint32_t session = kNoSession;        // block of protocol state, see FlowTable
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
   bool resumed = false;                      // its SYNs, and so its window scales, were not seen
   bool half_open = false;                    // counted among the sessions that are opening

@@ -60,6 +60,11 @@ void adopt(Context& context, Flow& flow, const Sides& sides, const Classificatio
   flow.ports = {context.tables().zones[sides.client_zone].port,
                 context.tables().zones[sides.server_zone].port};
   flow.on_deny = context.tables().conduits[found.conduit].on_deny;
+  for (const std::size_t end : {flow::kClient, flow::kServer}) {
+    const wire::Mac* station = policy::find_binding(
+        context.tables(), end == flow::kClient ? sides.endpoints.client : sides.endpoints.server);
+    flow.stations[end] = station != nullptr ? *station : wire::Mac{};
+  }
 }
 
 // A session that exists is judged anew after a change of policy. A stream whose protocol changed
@@ -182,6 +187,20 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
   insert_flow(context, packet, sides, found, from_client);
 }
 
+// The common packet: of a session that this policy has judged, from where its sender belongs. The
+// address and the VLAN are the session's own, and so is the zone.
+bool is_at_home(const Context& context, const Packet& packet) {
+  const Flow* flow = packet.flow;
+  if (flow == nullptr || flow->generation != context.image.generation || packet.reassembled ||
+      flow->transport == policy::Transport::icmp || is_opening_syn(packet)) {
+    return false;
+  }
+  const std::size_t end =
+      flow->client_is_low == packet.source_is_low ? flow::kClient : flow::kServer;
+  return packet.port == flow->ports[end] &&
+         (flow->stations[end].is_zero() || flow->stations[end] == packet.ethernet.source);
+}
+
 // The hosts of a session stay behind their ports, and bound addresses on their stations.
 bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
   const policy::Tables& tables = context.tables();
@@ -203,6 +222,11 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
 }
 
 void classify_packet(Context& context, Packet& packet) {
+  if (is_at_home(context, packet)) {
+    packet.from_client = packet.flow->client_is_low == packet.source_is_low;
+    packet.flow->last_seen_ns = context.now_ns;
+    return;
+  }
   std::uint16_t zone = policy::kNoZone;
   if (!source_holds(context, packet, zone)) return;
   match_icmp_error(context, packet);

@@ -51,12 +51,17 @@ std::uint16_t find_zone(const Tables& tables, const wire::IpAddress& address) {
   return kNoZone;
 }
 
-bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac) {
+const wire::Mac* find_binding(const Tables& tables, const wire::IpAddress& address) {
   const auto found = std::lower_bound(
       tables.bindings.begin(), tables.bindings.end(), address,
       [](const Binding& binding, const wire::IpAddress& a) { return binding.address < a; });
-  if (found == tables.bindings.end() || found->address != address) return true;
-  return found->mac == mac;
+  if (found == tables.bindings.end() || found->address != address) return nullptr;
+  return &found->mac;
+}
+
+bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac) {
+  const wire::Mac* station = find_binding(tables, address);
+  return station == nullptr || *station == mac;
 }
 
 Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint16_t to_zone,

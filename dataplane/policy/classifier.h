@@ -37,6 +37,9 @@ ZoneLookup find_source_zone(const Tables& tables, std::uint16_t port, wire::Vlan
 // The zone whose networks hold the address, kNoZone if none does.
 std::uint16_t find_zone(const Tables& tables, const wire::IpAddress& address);
 
+// The station that an address is bound to; nullptr if it is bound to none.
+const wire::Mac* find_binding(const Tables& tables, const wire::IpAddress& address);
+
 // False if a MAC address is bound to `address` and it is not `mac`.
 bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac);
 

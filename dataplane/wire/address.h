@@ -15,7 +15,7 @@ namespace bulkhead::wire {
 struct Mac {
   std::array<std::uint8_t, 6> bytes{};
 
-  bool operator==(const Mac&) const = default;
+  bool operator==(const Mac& other) const { return to_integer() == other.to_integer(); }
   bool is_group() const { return (bytes[0] & 1) != 0; }
   bool is_zero() const { return *this == Mac{}; }
   std::uint64_t to_integer() const {
@@ -32,7 +32,16 @@ struct Mac {
 struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};
 
-  auto operator<=>(const IpAddress&) const = default;
+  bool operator==(const IpAddress& other) const {
+    return high() == other.high() && low() == other.low();
+  }
+  std::strong_ordering operator<=>(const IpAddress& other) const {
+    const auto order = high() <=> other.high();
+    return order != 0 ? order : low() <=> other.low();
+  }
+  // Its halves as numbers, the first byte most significant.
+  std::uint64_t high() const { return load_be64(bytes.data()); }
+  std::uint64_t low() const { return load_be64(bytes.data() + 8); }
 
   static IpAddress from_v4(const std::uint8_t* p) {
     IpAddress address;
@@ -46,10 +55,7 @@ struct IpAddress {
     std::memcpy(address.bytes.data(), p, 16);
     return address;
   }
-  bool is_v4() const {
-    constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0;
-  }
+  bool is_v4() const { return high() == 0 && low() >> 32 == 0xffff; }
 };
 
 // length counts bits of the 16-byte form: an IPv4 /24 has length 96 + 24.
@@ -60,12 +66,10 @@ struct Prefix {
   bool operator==(const Prefix&) const = default;
 
   bool contains(const IpAddress& other) const {
-    const std::size_t whole = length / 8;
-    if (std::memcmp(address.bytes.data(), other.bytes.data(), whole) != 0) return false;
-    const unsigned rest = length % 8;
-    if (rest == 0) return true;
-    const auto mask = static_cast<std::uint8_t>(0xff << (8 - rest));
-    return ((address.bytes[whole] ^ other.bytes[whole]) & mask) == 0;
+    const std::uint64_t high = address.high() ^ other.high();
+    const std::uint64_t low = address.low() ^ other.low();
+    if (length <= 64) return length == 0 || high >> (64 - length) == 0;
+    return high == 0 && low >> (128 - length) == 0;
   }
 };
 
