@@ -1,5 +1,9 @@
-// Sums sixteen bits at a time in a 64-bit accumulator and folds at the end.
+// Sums in a 64-bit accumulator and folds at the end.
 #include "dataplane/wire/checksum.h"
+
+#include <array>
+#include <bit>
+#include <cstring>
 
 namespace bulkhead::wire {
 
@@ -13,12 +17,35 @@ std::uint32_t fold(std::uint64_t sum) {
 }  // namespace
 
 std::uint32_t checksum_add(std::uint32_t initial, ByteView bytes) {
-  std::uint64_t sum = initial;
-  std::size_t i = 0;
-  for (; i + 4 <= bytes.size(); i += 4) sum += load_be32(bytes.data() + i);
-  for (; i + 2 <= bytes.size(); i += 2) sum += load_be16(bytes.data() + i);
-  if (i < bytes.size()) sum += static_cast<std::uint32_t>(bytes[i]) << 8;
-  return fold(sum);
+  // RFC 1071, 2(B): the sum in the machine's byte order is the sum, its bytes swapped.
+  std::uint64_t sum = 0;
+  const std::uint8_t* p = bytes.data();
+  std::size_t left = bytes.size();
+  const auto add = [&]<typename Word>(Word word) {
+    std::memcpy(&word, p, sizeof(word));
+    sum += word;
+    p += sizeof(word);
+    left -= sizeof(word);
+  };
+  while (left >= 16) {
+    add(std::uint32_t{});
+    add(std::uint32_t{});
+    add(std::uint32_t{});
+    add(std::uint32_t{});
+  }
+  while (left >= 4) add(std::uint32_t{});
+  if (left >= 2) add(std::uint16_t{});
+  if (left == 1) {
+    const std::array<std::uint8_t, 2> last = {*p, 0};
+    std::uint16_t word = 0;
+    std::memcpy(&word, last.data(), sizeof(word));
+    sum += word;
+  }
+  std::uint32_t folded = fold(sum);
+  if constexpr (std::endian::native == std::endian::little) {
+    folded = (folded >> 8 & 0xff) | (folded & 0xff) << 8;
+  }
+  return fold(std::uint64_t{initial} + folded);
 }
 
 std::uint16_t checksum_finish(std::uint32_t sum) { return static_cast<std::uint16_t>(~fold(sum)); }

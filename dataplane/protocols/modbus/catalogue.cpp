@@ -136,7 +136,16 @@ const protocols::Catalogue& catalogue() {
 }
 
 std::optional<std::uint16_t> find_function(std::uint8_t code, std::int32_t sub_code) {
-  for (std::size_t i = 0; i < kFunctions.size(); ++i) {
+  // Where each code stands first; behind the end where it does not.
+  static constexpr auto kFirst = [] {
+    std::array<std::uint8_t, 256> first{};
+    first.fill(static_cast<std::uint8_t>(kFunctions.size()));
+    for (std::size_t i = kFunctions.size(); i > 0; --i) {
+      first[kFunctions[i - 1].code] = static_cast<std::uint8_t>(i - 1);
+    }
+    return first;
+  }();
+  for (std::size_t i = kFirst[code]; i < kFunctions.size(); ++i) {
     if (kFunctions[i].code == code && kFunctions[i].sub_code == sub_code) {
       return static_cast<std::uint16_t>(i);
     }
