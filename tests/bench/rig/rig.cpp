@@ -75,13 +75,64 @@ Measured measure(rig::Traffic& traffic, ports::Worker& worker, double seconds) {
   return measured;
 }
 
-std::uint64_t allowed_messages(service::Engine& engine, bool allowed) {
+std::uint64_t messages(service::Engine& engine, std::string_view verdict) {
   std::uint64_t sum = 0;
   const v1::Counters counters = engine.counters();
   for (const auto& row : counters.rows()) {
-    if ((row.verdict() == "allow") == allowed) sum += row.messages();
+    if (row.verdict() == verdict) sum += row.messages();
   }
   return sum;
+}
+
+void declare(CLI::App& app, Options& options) {
+  rig::Plan& plan = options.plan;
+  static const std::map<std::string, rig::Work> kWorks = {{"plain", rig::Work::plain},
+                                                          {"modbus", rig::Work::modbus},
+                                                          {"new_flows", rig::Work::new_flows}};
+  static const std::map<std::string, rig::Order> kOrders = {{"uniform", rig::Order::uniform},
+                                                            {"zipf", rig::Order::zipf}};
+  app.add_option("--work", plan.work, "What the sessions do")
+      ->transform(CLI::CheckedTransformer(kWorks));
+  app.add_option("--order", plan.order, "How busy each session is")
+      ->transform(CLI::CheckedTransformer(kOrders));
+  app.add_option("--flows", plan.flows, "Sessions")->check(CLI::Range(1, 1 << 22));
+  app.add_option("--zones", plan.side, "On each side; each pair has a conduit");
+  app.add_option("--rules", plan.rules, "Of each conduit");
+  app.add_option("--churn", plan.churn_per_second, "Sessions a second that begin anew");
+  app.add_option("--seconds", options.seconds, "How long, after a quarter of it to warm up");
+  app.add_option("--memory-mib", options.memory_mib, "Memory for packets and tables");
+  app.add_option("--capture", options.capture, "Write frames for testpmd here and end");
+}
+
+std::unique_ptr<service::Engine> make_engine(const rig::Plan& plan) {
+  service::EngineOptions options;
+  options.devices = {"net_ring_zone0", "net_ring_zone1"};
+  options.buffers = 4096;
+  options.launch = false;
+  flow::Limits& limits = options.pipeline.limits;
+  limits.flows = plan.flows + plan.flows / 8 + 64;
+  limits.half_open = limits.flows;
+  limits.segments = plan.buffers;
+  auto engine = service::Engine::make(options);
+  if (!engine) fail(engine.error());
+  const auto compiled = controlplane::compile_policy(rig::policy_text(plan), "rig");
+  if (!compiled.compiled) fail("the policy does not compile");
+  const auto applied = engine.value()->apply(service::seal_policy(*compiled.compiled), false);
+  if (!applied) fail(applied.error());
+  return std::move(engine).value();
+}
+
+void print(const Measured& measured, std::uint64_t flows) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto packets = static_cast<double>(measured.packets);
+  std::printf(
+      "{\"packets\":%lu,\"seconds\":%.4f,\"mpps\":%.4f,\"cycles_per_packet\":%.1f,"
+      "\"making_cycles\":%.1f,\"flows\":%lu,\"ghz\":%.3f,\"memory_mib\":%ld}\n",
+      measured.packets, measured.seconds, packets / measured.seconds / 1e6,
+      static_cast<double>(measured.cycles) / packets,
+      static_cast<double>(measured.making) / packets, flows,
+      static_cast<double>(rte_get_tsc_hz()) / 1e9, usage.ru_maxrss / 1024);
 }
 
 }  // namespace
@@ -89,23 +140,9 @@ std::uint64_t allowed_messages(service::Engine& engine, bool allowed) {
 int main(int argc, char** argv) {
   CLI::App app("One measurement of the fast path on one core. bulkhead-bench runs several.");
   Options options;
-  rig::Plan& plan = options.plan;
-  const std::map<std::string, rig::Work> works = {{"plain", rig::Work::plain},
-                                                  {"modbus", rig::Work::modbus},
-                                                  {"new_flows", rig::Work::new_flows}};
-  const std::map<std::string, rig::Order> orders = {{"uniform", rig::Order::uniform},
-                                                    {"zipf", rig::Order::zipf}};
-  app.add_option("--work", plan.work)->transform(CLI::CheckedTransformer(works));
-  app.add_option("--order", plan.order)->transform(CLI::CheckedTransformer(orders));
-  app.add_option("--flows", plan.flows)->check(CLI::Range(1, 1 << 22));
-  app.add_option("--zones", plan.side, "On each side; each pair has a conduit");
-  app.add_option("--rules", plan.rules, "Of each conduit");
-  app.add_option("--churn", plan.churn_per_second, "Sessions a second that begin anew");
-  app.add_option("--seconds", options.seconds);
-  app.add_option("--memory-mib", options.memory_mib);
-  app.add_option("--capture", options.capture, "Write frames for testpmd here and end");
+  declare(app, options);
   CLI11_PARSE(app, argc, argv);
-
+  rig::Plan& plan = options.plan;
   const std::uint32_t retained = plan.flows > 100'000 ? 4096 : plan.flows * 2;
   plan.buffers = retained + 16384;
   ports::EalOptions eal;
@@ -122,43 +159,19 @@ int main(int argc, char** argv) {
     traffic.write_capture(options.capture + "1.pcap", false, frames);
     return 0;
   }
-  service::EngineOptions engine_options;
-  engine_options.devices = {"net_ring_zone0", "net_ring_zone1"};
-  engine_options.buffers = 4096;
-  engine_options.launch = false;
-  flow::Limits& limits = engine_options.pipeline.limits;
-  limits.flows = plan.flows + plan.flows / 8 + 64;
-  limits.half_open = limits.flows;
-  limits.segments = plan.buffers;
-  auto engine = service::Engine::make(engine_options);
-  if (!engine) fail(engine.error());
-  const auto compiled = controlplane::compile_policy(rig::policy_text(plan), "rig");
-  if (!compiled.compiled) fail("the policy does not compile");
-  const auto applied = engine.value()->apply(service::seal_policy(*compiled.compiled), false);
-  if (!applied) fail(applied.error());
-
-  ports::Worker& worker = engine.value()->worker(0);
-  traffic.open([&] {
+  const auto engine = make_engine(plan);
+  ports::Worker& worker = engine->worker(0);
+  const auto turn = [&] {
     worker.turn();
     traffic.collect();
-  });
+  };
+  traffic.open(turn);
   if (plan.work != rig::Work::new_flows) measure(traffic, worker, options.seconds / 4);
   const Measured measured = measure(traffic, worker, options.seconds);
-  worker.turn();
-  traffic.collect();
-
+  turn();
   // What was measured counts only if all of it went through.
-  const std::uint64_t refused = allowed_messages(*engine.value(), false);
+  const std::uint64_t refused = messages(*engine, "deny");
   if (refused > 0) fail(std::to_string(refused) + " packets or messages were refused");
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto packets = static_cast<double>(measured.packets);
-  std::printf(
-      "{\"packets\":%lu,\"seconds\":%.4f,\"mpps\":%.4f,\"cycles_per_packet\":%.1f,"
-      "\"making_cycles\":%.1f,\"flows\":%lu,\"ghz\":%.3f,\"memory_mib\":%ld}\n",
-      measured.packets, measured.seconds, packets / measured.seconds / 1e6,
-      static_cast<double>(measured.cycles) / packets,
-      static_cast<double>(measured.making) / packets, engine.value()->status().workers(0).flows(),
-      static_cast<double>(rte_get_tsc_hz()) / 1e9, usage.ru_maxrss / 1024);
+  print(measured, engine->status().workers(0).flows());
   return 0;
 }
