@@ -27,15 +27,8 @@ constexpr std::uint16_t kReadHolding = 2;
 constexpr std::uint16_t kWriteSingle = 5;
 
 policy::Tables engine_policy(policy::OnDeny on_deny, bool reassemble = false) {
-  policy::Rule modbus = support::modbus_rule({kReadHolding, kWriteSingle}, {{0, 99}});
-  policy::Rule datagrams = support::modbus_rule({kReadHolding}, {{0, 99}});
-  datagrams.transport = policy::Transport::udp;
-  policy::Rule ping;
-  ping.clients = modbus.clients;
-  ping.servers = modbus.servers;
-  ping.transport = policy::Transport::icmp;
-  policy::Tables tables =
-      support::with_rules(support::two_zones(on_deny), {&modbus, &datagrams, &ping});
+  policy::Tables tables = support::modbus_tables(
+      on_deny, support::modbus_rule({kReadHolding, kWriteSingle}, {{0, 99}}));
   tables.conduits[0].reassemble = reassemble;
   return tables;
 }

@@ -30,14 +30,7 @@ constexpr std::uint32_t kMillion = 1'000'000;
 policy::Tables open_policy(policy::OnDeny on_deny = policy::OnDeny::drop) {
   policy::Rule modbus = support::modbus_rule({kReadHolding}, {{0, 99}});
   modbus.clients = {{support::ip4(10, 20, 0, 0), 112}};
-  policy::Rule datagrams = support::modbus_rule({kReadHolding}, {{0, 99}});
-  datagrams.transport = policy::Transport::udp;
-  policy::Rule ping;
-  ping.clients = modbus.clients;
-  ping.servers = modbus.servers;
-  ping.transport = policy::Transport::icmp;
-  policy::Tables tables =
-      support::with_rules(support::two_zones(on_deny), {&modbus, &datagrams, &ping});
+  policy::Tables tables = support::modbus_tables(on_deny, std::move(modbus));
   tables.zones[0].networks[0].length = 112;
   return tables;
 }

@@ -151,6 +151,17 @@ policy::Tables with_rules(policy::Tables tables, std::vector<policy::Rule*> rule
   return tables;
 }
 
+policy::Tables modbus_tables(policy::OnDeny on_deny, policy::Rule modbus) {
+  constexpr std::uint16_t kReadHolding = 2;
+  policy::Rule datagrams = modbus_rule({kReadHolding}, {{0, 99}});
+  datagrams.transport = policy::Transport::udp;
+  policy::Rule ping;
+  ping.clients = modbus.clients;
+  ping.servers = modbus.servers;
+  ping.transport = policy::Transport::icmp;
+  return with_rules(two_zones(on_deny), {&modbus, &datagrams, &ping});
+}
+
 TcpSession::TcpSession(Plant& plant, std::uint16_t port, std::uint32_t client_isn,
                        std::uint32_t server_isn, std::uint16_t to_port)
     : client_next(client_isn + 1),

@@ -122,6 +122,8 @@ extern const Host kRogue;  // 10.20.0.66, named by no rule
 extern const Host kPlc;    // 10.10.0.20 in control, its MAC address bound
 policy::Tables two_zones(policy::OnDeny on_deny);
 policy::Rule modbus_rule(std::vector<std::uint16_t> functions, std::vector<Range> addresses = {});
+// The two zones with the rule for Modbus over TCP, and Modbus over UDP and ping beside it.
+policy::Tables modbus_tables(policy::OnDeny on_deny, policy::Rule modbus);
 policy::Tables with_rules(policy::Tables tables, std::vector<policy::Rule*> rules);
 
 // A TCP session of the HMI with the PLC, opened by a handshake, that keeps its numbers.
