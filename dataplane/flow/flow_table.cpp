@@ -84,10 +84,7 @@ Flow* FlowTable::insert(const FlowKey& key) {
 
 void FlowTable::erase(Flow& flow) {
   rte_hash_del_key(hash_, &flow.key);
-  if (flow.session != kNoSession && flow.session >= kDeep) {
-    deep_free_.push_back(flow.session - kDeep);
-  }
-  flow.session = kNoSession;
+  drop_session(flow);
   flow.in_use = false;
   free_.push_back(index_of(flow));
   --size_;
@@ -105,6 +102,13 @@ std::span<std::byte> FlowTable::session(Flow& flow) {
     std::memset(block, 0, blocks_.usual_bytes);
   }
   return {block, blocks_.usual_bytes};
+}
+
+void FlowTable::drop_session(Flow& flow) {
+  if (flow.session != kNoSession && flow.session >= kDeep) {
+    deep_free_.push_back(flow.session - kDeep);
+  }
+  flow.session = kNoSession;
 }
 
 bool FlowTable::deepen_session(Flow& flow) {

@@ -38,6 +38,8 @@ class FlowTable {
 
   // The flow's block of protocol state, zeroed when it is first asked for.
   std::span<std::byte> session(Flow& flow);
+  // Forgets the flow's state; the next session() begins anew.
+  void drop_session(Flow& flow);
   // Moves the flow's state into a deep block; false if it has one, or none is left.
   bool deepen_session(Flow& flow);
 

@@ -81,7 +81,7 @@ void judge_anew(Context& context, Packet& packet) {
   const bool same_protocol =
       found.protocol == flow.protocol || flow.transport == policy::Transport::udp;
   if (found.reason == Reason::service_granted && same_protocol) {
-    if (found.protocol != flow.protocol) flow.session = flow::kNoSession;
+    if (found.protocol != flow.protocol) context.flows.drop_session(flow);
     flow.protocol = found.protocol;
     adopt(context, flow, sides, found);
     return;
