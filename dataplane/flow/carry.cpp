@@ -159,7 +159,7 @@ TcpNumbers numbers_from(const Flow& flow, std::size_t end) {
   const TcpSide& side = flow.sides[end];
   const TcpSide& other = flow.sides[1 - end];
   TcpNumbers numbers;
-  numbers.sequence = flow.carried ? flow.carry[end].out_sent : side.released;
+  numbers.sequence = flow.sent_up_to(end);
   numbers.acknowledgement = other.acknowledged;
   numbers.window = window_from(flow, end);
   numbers.has_timestamps = side.timestamps_offered && other.timestamps_offered;

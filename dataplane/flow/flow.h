@@ -126,6 +126,15 @@ struct alignas(64) Flow {
     return scaling ? sides[end].offered_scale : std::uint8_t{0};
   }
 
+  // Of an end's bytes, in the other's numbers: behind the last that the other can have seen, and
+  // behind those that it has acknowledged.
+  std::uint32_t sent_up_to(std::size_t end) const {
+    return carried ? carry[end].out_sent : sides[end].released;
+  }
+  std::uint32_t acknowledged_up_to(std::size_t end) const {
+    return carried ? carry[end].out_acked : sides[end].acknowledged;
+  }
+
   const wire::IpAddress& client() const { return client_is_low ? key.low : key.high; }
   const wire::IpAddress& server() const { return client_is_low ? key.high : key.low; }
   std::uint16_t client_port() const { return client_is_low ? key.low_port : key.high_port; }

@@ -38,21 +38,15 @@ void begin_side(TcpSide& side, const wire::TcpHeader& header) {
 
 bool acknowledgement_fits(const Flow& flow, const TcpSegmentInfo& segment) {
   const std::size_t other = 1 - segment.sender;
-  const std::uint32_t acknowledged =
-      flow.carried ? flow.carry[other].out_acked : flow.sides[other].acknowledged;
   // RFC 5961, 5.2: not ahead of what was sent, not older than the largest window.
   const std::uint32_t oldest =
-      acknowledged - std::max(flow.sides[other].window_max, kUnscaledWindowMax);
+      flow.acknowledged_up_to(other) - std::max(flow.sides[other].window_max, kUnscaledWindowMax);
   const std::uint32_t number = segment.header.acknowledgement;
-  return sequence_distance(number, seen_up_to(flow, other)) <= 0 &&
+  return sequence_distance(number, flow.sent_up_to(other)) <= 0 &&
          sequence_distance(number, oldest) >= 0;
 }
 
 }  // namespace
-
-std::uint32_t seen_up_to(const Flow& flow, std::size_t end) {
-  return flow.carried ? flow.carry[end].out_sent : flow.sides[end].released;
-}
 
 bool may_reopen(const Flow& flow, const wire::TcpHeader& syn) {
   if (flow.phase == TcpPhase::closed || flow.phase == TcpPhase::none ||

@@ -27,9 +27,6 @@ Reason track_open(Flow& flow, const TcpSegmentInfo& segment);
 // The server's SYN and ACK.
 Reason track_accept(Flow& flow, const TcpSegmentInfo& segment);
 
-// Behind the last byte of this end that the other can have seen, in the other's numbers.
-std::uint32_t seen_up_to(const Flow& flow, std::size_t end);
-
 // A segment without SYN and RST in a session: is it within the windows? Changes nothing.
 Reason check_segment(const Flow& flow, const TcpSegmentInfo& segment);
 

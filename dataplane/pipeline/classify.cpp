@@ -221,23 +221,20 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
   return false;
 }
 
-void classify_packet(Context& context, Packet& packet) {
-  if (is_at_home(context, packet)) {
-    packet.from_client = packet.flow->client_is_low == packet.source_is_low;
-    packet.flow->last_seen_ns = context.now_ns;
-    return;
-  }
+// Any other packet. True if it belongs to a session, which may be new, and goes on in it.
+bool admit(Context& context, Packet& packet) {
   std::uint16_t zone = policy::kNoZone;
-  if (!source_holds(context, packet, zone)) return;
+  if (!source_holds(context, packet, zone)) return false;
   match_icmp_error(context, packet);
   if (packet.about_flow) {
     const bool current = packet.flow->generation == context.image.generation;
     if (!current) refuse(context, packet, Reason::icmp_unsolicited);
-    return;
+    return false;
   }
   if (is_opening_syn(packet) && packet.payload_length > 0) {
     packet.flow = nullptr;
-    return refuse(context, packet, Reason::tcp_data_on_syn);
+    refuse(context, packet, Reason::tcp_data_on_syn);
+    return false;
   }
   // An earlier packet of this burst may have opened the session.
   if (packet.flow == nullptr) packet.flow = context.flows.find(packet.key);
@@ -252,10 +249,16 @@ void classify_packet(Context& context, Packet& packet) {
     packet.from_client = packet.flow->client_is_low == packet.source_is_low;
     judge_anew(context, packet);
   }
-  if (packet.mbuf == nullptr) return;
+  if (packet.mbuf == nullptr) return false;
   if (packet.reassembled && !context.tables().conduits[packet.flow->conduit].reassemble) {
-    return refuse(context, packet, Reason::fragment);
+    refuse(context, packet, Reason::fragment);
+    return false;
   }
+  return true;
+}
+
+void classify_packet(Context& context, Packet& packet) {
+  if (!is_at_home(context, packet) && !admit(context, packet)) return;
   packet.from_client = packet.flow->client_is_low == packet.source_is_low;
   packet.flow->last_seen_ns = context.now_ns;
 }

@@ -64,8 +64,7 @@ void send_bare(Context& context, const Speaker& speaker, const Pattern& pattern)
 
 void send_probe(Context& context, const Speaker& speaker, const Pattern& pattern) {
   TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
-  numbers.sequence =
-      (speaker.flow.carried ? speaker.carry().out_acked : speaker.side().acknowledged) - 1;
+  numbers.sequence = speaker.flow.acknowledged_up_to(speaker.end) - 1;
   send_to(context, speaker.flow, speaker.other(),
           flow::make_segment(pattern, numbers, wire::kTcpAck, {}));
 }

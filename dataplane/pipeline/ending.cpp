@@ -65,7 +65,7 @@ void renew(const Context& context, Flow& flow) {
 
 void refuse_session(Context& context, const Speaker& speaker) {
   Flow& flow = speaker.flow;
-  const bool tell = flow.on_deny != policy::OnDeny::drop;
+  const bool tell = ending_action(flow) == Action::reset;
   const auto pattern = pattern_from(context, speaker);
   flow.refused = true;
   flow.reset_due = {tell, tell};
@@ -88,7 +88,7 @@ void close_session(Context& context, const Speaker& speaker, const Pattern& patt
 
 void cut_session(Context& context, const Packet& packet) {
   Flow& flow = *packet.flow;
-  const bool tell = flow.on_deny != policy::OnDeny::drop &&
+  const bool tell = ending_action(flow) == Action::reset &&
                     (packet.tcp.flags & (wire::kTcpSyn | wire::kTcpRst)) == 0;
   flow.refused = true;
   flow.reset_due = {tell, tell};

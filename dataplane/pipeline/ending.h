@@ -7,6 +7,11 @@
 
 namespace bulkhead::pipeline {
 
+// What the end of a session by refusal is to its ends.
+inline Action ending_action(const flow::Flow& flow) {
+  return flow.on_deny == policy::OnDeny::drop ? Action::drop : Action::reset;
+}
+
 // Sets when the session is forgotten if nobody speaks in it any more.
 void renew(const Context& context, flow::Flow& flow);
 
@@ -15,8 +20,7 @@ void renew(const Context& context, flow::Flow& flow);
 // Precondition: the session keeps a frame of the speaker or its answer (see pattern_from).
 void refuse_session(Context& context, const Speaker& speaker);
 
-// Ends the session now. What is still owed is given up. `pattern` is a frame from the speaker whose
-// buffer is not one of the session's.
+// Ends the session now. What is still owed is given up. `pattern` is a frame from the speaker.
 void close_session(Context& context, const Speaker& speaker, const flow::Pattern& pattern);
 
 // A packet of a session that is refused.

@@ -1,7 +1,6 @@
 // ICMP errors (RFC 792; RFC 4443, 3) pass only if they quote a packet of a living session that may
 // be under way, and go back to the host that sent it (RFC 5927, 4.1).
 #include "dataplane/flow/carry.h"
-#include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/context.h"
 
 namespace bulkhead::pipeline {
@@ -17,10 +16,9 @@ bool parse_quote(const flow::Packet& packet, wire::QuotedPacket& quoted) {
 // a keep-alive stand one below what was acknowledged.
 std::optional<std::uint32_t> number_under_way(Context& context, const flow::Flow& flow,
                                               std::size_t sender, std::uint32_t quoted) {
-  const std::uint32_t acknowledged =
-      flow.carried ? flow.carry[sender].out_acked : flow.sides[sender].acknowledged;
-  const bool under_way = wire::sequence_distance(quoted, acknowledged - 1) >= 0 &&
-                         wire::sequence_distance(quoted, flow::seen_up_to(flow, sender)) <= 0;
+  const bool under_way =
+      wire::sequence_distance(quoted, flow.acknowledged_up_to(sender) - 1) >= 0 &&
+      wire::sequence_distance(quoted, flow.sent_up_to(sender)) <= 0;
   if (!under_way) return std::nullopt;
   if (!flow.carried) return quoted;
   return flow::sender_number(context.segments, flow, sender, quoted);

@@ -130,7 +130,7 @@ bool release(Stream& stream) {
 // sound, else the end of the session.
 Next refuse_message(Stream& stream, Verdict& verdict, std::uint32_t length) {
   const flow::Flow& flow = stream.speaker.flow;
-  verdict.action = flow.on_deny == policy::OnDeny::drop ? Action::drop : Action::reset;
+  verdict.action = ending_action(flow);
   std::uint32_t refusal = kNoSegment;
   if (flow.on_deny == policy::OnDeny::reject) {
     const ByteView message = length == 0 ? ByteView{} : stream.peek(length);
@@ -268,7 +268,7 @@ void inspect_stream(Context& context, Packet& packet) {
   if (planted(Mistake::release_early) && !refused) stream.granted = stream.available;
   if (stream.out_of_buffers || !release(stream)) {
     Verdict verdict = refused_message(packet, Reason::out_of_buffers, protocols::Fault::none);
-    verdict.action = speaker.flow.on_deny == policy::OnDeny::drop ? Action::drop : Action::reset;
+    verdict.action = ending_action(speaker.flow);
     context.observer.on_verdict(verdict, packet);
     refuse_session(context, speaker);
   } else if (refused) {

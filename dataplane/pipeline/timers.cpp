@@ -105,9 +105,7 @@ bool run_side(Context& context, const Speaker& speaker) {
   if (is_over(message_deadline(context, hold), context.now_ns)) {
     const auto pattern = pattern_from(context, speaker);
     if (!pattern) return true;
-    const bool silent = speaker.flow.on_deny == policy::OnDeny::drop;
-    tell_end(context, speaker, *pattern, Reason::message_too_slow,
-             silent ? Action::drop : Action::reset);
+    tell_end(context, speaker, *pattern, Reason::message_too_slow, ending_action(speaker.flow));
     refuse_session(context, speaker);
     return false;
   }
