@@ -3,6 +3,7 @@
 #include <set>
 
 #include "controlplane/policy/model.h"
+#include "dataplane/policy/overlap.h"
 #include "dataplane/wire/text.h"
 
 namespace bulkhead::controlplane {
@@ -21,15 +22,17 @@ bool overlap(const std::vector<wire::Prefix>& a, const std::vector<wire::Prefix>
 
 void check_zones(const Model& model, Diagnostics& diagnostics) {
   if (model.zones.size() > policy::kZonesMax) {
-    diagnostics.error(model.zones[policy::kZonesMax].name.at, "a policy has at most 64 zones");
+    diagnostics.error(model.zones[policy::kZonesMax].name.at,
+                      "a policy has at most " + std::to_string(policy::kZonesMax) + " zones");
   }
+  std::vector<policy::OwnedPrefix> networks;
   for (std::size_t i = 0; i < model.zones.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (!overlap(model.zones[i].networks, model.zones[j].networks)) continue;
-      diagnostics.error(model.zones[i].name.at, "zone " + model.zones[i].name.text +
-                                                    " has networks that overlap those of zone " +
-                                                    model.zones[j].name.text);
-    }
+    for (const wire::Prefix& network : model.zones[i].networks) networks.push_back({network, i});
+  }
+  for (const auto& [later, earlier] : policy::find_overlaps(std::move(networks))) {
+    diagnostics.error(model.zones[later].name.at, "zone " + model.zones[later].name.text +
+                                                      " has networks that overlap those of zone " +
+                                                      model.zones[earlier].name.text);
   }
 }
 
@@ -83,6 +86,10 @@ void check_protocols(const ModelConduit& conduit, Diagnostics& diagnostics) {
 }
 
 void check_conduits(const Model& model, Diagnostics& diagnostics) {
+  if (model.conduits.size() > policy::kConduitsMax) {
+    diagnostics.error(model.conduits[policy::kConduitsMax].name.at,
+                      "a policy has at most " + std::to_string(policy::kConduitsMax) + " conduits");
+  }
   std::set<std::pair<std::size_t, std::size_t>> seen;
   for (const ModelConduit& conduit : model.conduits) {
     const ModelZone& from = model.zones[conduit.from];

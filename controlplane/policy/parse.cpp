@@ -11,7 +11,7 @@ namespace bulkhead::controlplane {
 
 namespace {
 
-constexpr std::size_t kTextBytesMax = 4 * 1024 * 1024;
+constexpr std::size_t kTextBytesMax = 32 * 1024 * 1024;
 
 Position position(const YAML::Node& node) {
   const YAML::Mark mark = node.Mark();
@@ -226,7 +226,7 @@ class Parser {
 PolicyNode parse_policy(const std::string& text, Diagnostics& diagnostics) {
   PolicyNode policy;
   if (text.size() > kTextBytesMax) {
-    diagnostics.error({}, "the policy is larger than 4 MiB");
+    diagnostics.error({}, "the policy is larger than 32 MiB");
     return policy;
   }
   try {

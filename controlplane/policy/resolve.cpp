@@ -82,15 +82,14 @@ class Resolver {
                                                          : problem));
       }
     }
+    zones_.emplace(zone.name.text, model_.zones.size());
     model_.zones.push_back(std::move(zone));
   }
 
   std::optional<std::size_t> find_zone(const Word& word) {
+    if (const auto found = zones_.find(word.text); found != zones_.end()) return found->second;
     std::vector<std::string> known;
-    for (std::size_t i = 0; i < model_.zones.size(); ++i) {
-      if (model_.zones[i].name.text == word.text) return i;
-      known.push_back(model_.zones[i].name.text);
-    }
+    for (const ModelZone& zone : model_.zones) known.push_back(zone.name.text);
     diagnostics_.error(word.at, "unknown zone " + word.text + did_you_mean(word.text, known));
     return std::nullopt;
   }
@@ -118,6 +117,7 @@ class Resolver {
                                              "\"02:00:00:00:00:20\"");
       }
     }
+    assets_.emplace(asset.name.text, model_.assets.size());
     model_.assets.push_back(std::move(asset));
   }
 
@@ -165,9 +165,10 @@ class Resolver {
       }
     }
     if (node.rules.size() > policy::kRulesMax) {
-      diagnostics_.error(node.rules[policy::kRulesMax].at, "a conduit has at most 256 rules");
+      diagnostics_.error(node.rules[policy::kRulesMax].at,
+                         "a conduit has at most " + std::to_string(policy::kRulesMax) + " rules");
     }
-    const RuleScope scope{model_, from && to ? &conduit : nullptr};
+    const RuleScope scope{model_, assets_, from && to ? &conduit : nullptr};
     for (const RuleNode& rule : node.rules) {
       conduit.rules.push_back(resolve_rule(rule, scope, diagnostics_));
     }
@@ -177,6 +178,8 @@ class Resolver {
   const PolicyNode& policy_;
   Diagnostics& diagnostics_;
   Model model_;
+  Places zones_;
+  Places assets_;
 };
 
 }  // namespace

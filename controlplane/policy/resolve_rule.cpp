@@ -79,6 +79,25 @@ class RuleResolver {
     for (const Word& word : words) resolve_host(word, side, zone, hosts);
   }
 
+  void resolve_asset(const Word& word, const std::string& side, std::size_t zone,
+                     const ModelAsset& asset, Hosts& hosts) {
+    if (asset.zone != zone) {
+      diagnostics_.error(word.at, side + " " + word.text + " is in zone " +
+                                      scope_.model.zones[asset.zone].name.text + ", but the " +
+                                      side + "s of this conduit are in zone " +
+                                      scope_.model.zones[zone].name.text);
+    }
+    for (const wire::IpAddress& address : asset.addresses) {
+      hosts.prefixes.push_back(host_prefix(address));
+    }
+  }
+
+  std::vector<std::string> known_hosts() const {
+    std::vector<std::string> known = {kAnyHost};
+    for (const ModelAsset& asset : scope_.model.assets) known.push_back(asset.name.text);
+    return known;
+  }
+
   void resolve_host(const Word& word, const std::string& side, std::size_t zone, Hosts& hosts) {
     const ModelZone& home = scope_.model.zones[zone];
     hosts.names.push_back(word.text);
@@ -86,28 +105,16 @@ class RuleResolver {
       hosts.prefixes.insert(hosts.prefixes.end(), home.networks.begin(), home.networks.end());
       return;
     }
-    std::vector<std::string> known = {kAnyHost};
-    for (const ModelAsset& asset : scope_.model.assets) {
-      if (asset.name.text == word.text) {
-        if (asset.zone != zone) {
-          diagnostics_.error(word.at, side + " " + word.text + " is in zone " +
-                                          scope_.model.zones[asset.zone].name.text + ", but the " +
-                                          side + "s of this conduit are in zone " + home.name.text);
-        }
-        for (const wire::IpAddress& address : asset.addresses) {
-          hosts.prefixes.push_back(host_prefix(address));
-        }
-        return;
-      }
-      known.push_back(asset.name.text);
+    if (const auto found = scope_.assets.find(word.text); found != scope_.assets.end()) {
+      return resolve_asset(word, side, zone, scope_.model.assets[found->second], hosts);
     }
     std::string problem;
     std::optional<wire::Prefix> prefix = read_network(word.text, problem);
     if (const auto address = read_address(word.text)) prefix = host_prefix(*address);
     if (!prefix) {
-      diagnostics_.error(
-          word.at, problem.empty() ? "unknown asset " + word.text + did_you_mean(word.text, known)
-                                   : "network `" + word.text + "` " + problem);
+      diagnostics_.error(word.at, problem.empty() ? "unknown asset " + word.text +
+                                                        did_you_mean(word.text, known_hosts())
+                                                  : "network `" + word.text + "` " + problem);
     } else if (!inside(home.networks, *prefix)) {
       diagnostics_.error(word.at,
                          word.text + " is not inside the networks of zone " + home.name.text);

@@ -1,6 +1,9 @@
 // Part of pass 2: one rule.
 #pragma once
 
+#include <string>
+#include <unordered_map>
+
 #include "controlplane/policy/model.h"
 
 namespace bulkhead::controlplane {
@@ -8,8 +11,12 @@ namespace bulkhead::controlplane {
 // The word that stands for all hosts of the rule's zone.
 inline constexpr const char* kAnyHost = "any";
 
+// Where the things of a name stand in the model's list.
+using Places = std::unordered_map<std::string, std::size_t>;
+
 struct RuleScope {
-  const Model& model;           // zones and assets
+  const Model& model;  // zones and assets
+  const Places& assets;
   const ModelConduit* conduit;  // nullptr if its zones are unknown: then hosts are not looked up
 };
 

@@ -99,7 +99,7 @@ struct alignas(64) Flow {
 
   TimeNs last_seen_ns = 0;
   TimeNs expires_ns = 0;
-  policy::RuleMask rules;
+  policy::RuleCell cell;                 // where it stands among its conduit's rules
   std::array<std::uint16_t, 2> ports{};  // behind which client and server stand
   std::array<wire::Mac, 2> stations{};   // that the ends' addresses are bound to; zero: to none
 

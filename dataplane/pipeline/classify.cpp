@@ -56,7 +56,7 @@ void adopt(Context& context, Flow& flow, const Sides& sides, const Classificatio
   flow.generation = context.image.generation;
   flow.conduit = found.conduit;
   flow.rule = found.rule;
-  flow.rules = found.rules;
+  flow.cell = found.cell;
   flow.ports = {context.tables().zones[sides.client_zone].port,
                 context.tables().zones[sides.server_zone].port};
   flow.on_deny = context.tables().conduits[found.conduit].on_deny;

@@ -1,6 +1,10 @@
 // An open-addressing table of fixed size; cells are never freed while their image lives.
 #include "dataplane/pipeline/counters.h"
 
+#include <algorithm>
+#include <bit>
+#include <type_traits>
+
 namespace bulkhead::pipeline {
 
 namespace {
@@ -10,51 +14,89 @@ void bump(std::atomic<std::uint64_t>& cell, std::uint64_t by) {
   cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
-constexpr unsigned kConduitBits = 12;  // kConduitsMax and kNoConduit
-constexpr unsigned kRuleBits = 12;
-constexpr unsigned kFunctionBits = 12;
-constexpr std::uint64_t kLow12 = 0xfff;
+// The widths of a key's parts; the values of one that means "none" are all ones.
+constexpr unsigned kConduitBits = 16;
+constexpr unsigned kRuleBits = 13;
+constexpr unsigned kFunctionBits = 9;
+constexpr std::uint64_t kFunctionMask = (1U << kFunctionBits) - 1;
+static_assert(policy::kConduitsMax < (1U << kConduitBits));
+static_assert(policy::kRulesMax < (1U << kRuleBits));
+static_assert(policy::kFunctionsMax < (1U << kFunctionBits));
+
+std::uint64_t mix(std::uint64_t value) {
+  value *= 0x9e3779b97f4a7c15ULL;
+  return value ^ value >> 32;
+}
+
+// Cells that a conduit's neighbouring rules share: what one session counts lies together.
+constexpr std::size_t kHomeCells = 16;
 
 }  // namespace
 
+Counters::Counters(std::size_t cells)
+    : cells_(static_cast<Cell*>(std::calloc(cells, sizeof(Cell)))), count_(cells) {
+  static_assert(std::is_trivially_destructible_v<Cell>);
+  if (cells_ == nullptr) std::abort();  // as operator new would end
+}
+
+std::size_t Counters::cells_for(const policy::Tables& tables) {
+  constexpr std::size_t kLeast = 4096;
+  constexpr std::size_t kMost = std::size_t{1} << 20;
+  std::size_t wanted = kLeast + tables.conduits.size() * kHomeCells;
+  for (const policy::Conduit& conduit : tables.conduits) wanted += conduit.rules.size() * 4;
+  return std::min(std::bit_ceil(wanted), kMost);
+}
+
 std::uint64_t Counters::pack(const CounterKey& key) {
   std::uint64_t packed = 1;
-  packed = (packed << kConduitBits) | (key.conduit & kLow12);
-  packed = (packed << kRuleBits) | (key.rule & kLow12);
-  packed = (packed << kFunctionBits) | (key.function & kLow12);
-  packed = (packed << 8) | key.protocol;
-  packed = (packed << 8) | static_cast<std::uint8_t>(key.reason);
-  return (packed << 8) | static_cast<std::uint8_t>(key.fault);
+  packed = packed << kConduitBits | key.conduit;
+  packed = packed << kRuleBits | key.rule;
+  packed = packed << kFunctionBits | (key.function & kFunctionMask);
+  packed = packed << 8 | key.protocol;
+  packed = packed << 8 | static_cast<std::uint8_t>(key.reason);
+  return packed << 8 | static_cast<std::uint8_t>(key.fault);
 }
 
 CounterKey Counters::unpack(std::uint64_t packed) {
-  const auto widen = [](std::uint64_t value) {
-    return static_cast<std::uint16_t>(value == kLow12 ? 0xffff : value);
-  };
   CounterKey key;
-  key.fault = static_cast<protocols::Fault>(packed & 0xff);
-  key.reason = static_cast<Reason>(packed >> 8 & 0xff);
-  key.protocol = static_cast<std::uint8_t>(packed >> 16);
-  key.function = widen(packed >> 24 & kLow12);
-  key.rule = static_cast<std::uint16_t>(packed >> 36 & kLow12);
-  key.conduit = widen(packed >> 48 & kLow12);
+  const auto take = [&packed](unsigned bits) {
+    const std::uint64_t value = packed & ((std::uint64_t{1} << bits) - 1);
+    packed >>= bits;
+    return value;
+  };
+  key.fault = static_cast<protocols::Fault>(take(8));
+  key.reason = static_cast<Reason>(take(8));
+  key.protocol = static_cast<std::uint8_t>(take(8));
+  key.function = static_cast<std::uint16_t>(take(kFunctionBits));
+  if (key.function == kFunctionMask) key.function = kNoFunction;
+  key.rule = static_cast<std::uint16_t>(take(kRuleBits));
+  key.conduit = static_cast<std::uint16_t>(take(kConduitBits));
   return key;
 }
 
-void Counters::add(const CounterKey& key, std::uint32_t bytes) {
-  constexpr std::size_t kProbesMax = 64;
-  const std::uint64_t packed = pack(key);
-  const std::uint64_t mixed = packed * 0x9e3779b97f4a7c15ULL;
-  for (std::size_t probe = 0; probe < kProbesMax; ++probe) {
-    Cell& cell = cells_[((mixed >> 48) + probe) % kCells];
+bool Counters::add_at(std::size_t first, std::size_t probes, std::uint64_t packed,
+                      std::uint32_t bytes) {
+  for (std::size_t probe = 0; probe < probes; ++probe) {
+    Cell& cell = cells_[(first + probe) & (count_ - 1)];
     const std::uint64_t present = cell.key.load(std::memory_order_relaxed);
     if (present != packed && present != 0) continue;
     bump(cell.messages, 1);
     bump(cell.bytes, bytes);
     if (present == 0) cell.key.store(packed, std::memory_order_release);
-    return;
+    return true;
   }
-  bump(overflow_, 1);
+  return false;
+}
+
+void Counters::add(const CounterKey& key, std::uint32_t bytes) {
+  constexpr std::size_t kProbesMax = 64;
+  constexpr unsigned kRulesTogether = 4;
+  const std::uint64_t packed = pack(key);
+  const std::uint64_t mixed = mix(packed);
+  const std::uint64_t home =
+      mix(std::uint64_t{key.conduit} << 16 | key.rule / kRulesTogether) * kHomeCells;
+  if (add_at(home + (mixed & (kHomeCells / 2 - 1)), kHomeCells / 2, packed, bytes)) return;
+  if (!add_at(mixed >> 16, kProbesMax, packed, bytes)) bump(overflow_, 1);
 }
 
 }  // namespace bulkhead::pipeline

@@ -2,9 +2,10 @@
 // alone; others may read at any time and see each cell whole.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 
 #include "dataplane/pipeline/verdict.h"
 
@@ -22,14 +23,19 @@ struct CounterKey {
 
 class Counters {
  public:
-  static constexpr std::size_t kCells = 4096;
+  // For policies of any size; see cells_for().
+  explicit Counters(std::size_t cells);
+
+  // How many cells a policy may need: a power of two, bounded.
+  static std::size_t cells_for(const policy::Tables& tables);
 
   void add(const CounterKey& key, std::uint32_t bytes);
 
   // Calls visit(key, messages, bytes) for each cell in use.
   template <typename Visit>
   void each(Visit&& visit) const {
-    for (const Cell& cell : cells_) {
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Cell& cell = cells_[i];
       const std::uint64_t packed = cell.key.load(std::memory_order_acquire);
       if (packed == 0) continue;
       visit(unpack(packed), cell.messages.load(std::memory_order_relaxed),
@@ -49,7 +55,14 @@ class Counters {
   static std::uint64_t pack(const CounterKey& key);
   static CounterKey unpack(std::uint64_t packed);
 
-  std::array<Cell, kCells> cells_;
+  struct Free {
+    void operator()(Cell* cells) const { std::free(cells); }
+  };
+
+  bool add_at(std::size_t first, std::size_t probes, std::uint64_t packed, std::uint32_t bytes);
+
+  std::unique_ptr<Cell[], Free> cells_;
+  std::size_t count_;
   std::atomic<std::uint64_t> overflow_{0};
 };
 

@@ -20,11 +20,10 @@ bool may_reassemble(const Context& context, const flow::Packet& packet) {
       !policy::binding_holds(tables, packet.ip.source, packet.ethernet.source)) {
     return false;
   }
-  const std::size_t zones = tables.zones.size();
-  for (const std::size_t pair :
-       {source.zone * zones + destination, destination * zones + source.zone}) {
-    const std::uint16_t conduit = tables.conduit_by_zones[pair];
-    if (conduit != policy::kNoConduit && tables.conduits[conduit].reassemble) return true;
+  for (const policy::Conduit* conduit :
+       {policy::find_conduit(tables, source.zone, destination),
+        policy::find_conduit(tables, destination, source.zone)}) {
+    if (conduit != nullptr && conduit->reassemble) return true;
   }
   return false;
 }

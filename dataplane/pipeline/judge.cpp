@@ -15,7 +15,7 @@ void judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict
   const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
   for (const protocols::Operation& operation : context.operations) {
     const policy::Decision decision =
-        policy::judge(conduit, flow.rules, flow.protocol, operation, context.now_ns);
+        policy::judge(conduit, flow.cell, flow.protocol, operation, context.now_ns);
     const bool first = &operation == context.operations.begin();
     if (first || decision.reason != Reason::granted) {
       verdict.reason = decision.reason;

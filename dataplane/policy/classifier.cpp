@@ -1,54 +1,27 @@
-// Walks the conduit's rules in order: a first packet is rare, and rules are few.
+// Every question is a look-up in maps that finish() made: no answer takes longer for more zones,
+// conduits or rules than its search does.
 #include "dataplane/policy/classifier.h"
 
 #include <algorithm>
 
 namespace bulkhead::policy {
 
-namespace {
-
-bool any_contains(const std::vector<wire::Prefix>& prefixes, const wire::IpAddress& address) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](const wire::Prefix& prefix) { return prefix.contains(address); });
-}
-
-bool names_service(const Rule& rule, const Endpoints& endpoints) {
-  if (rule.transport != endpoints.transport) return false;
-  if (rule.transport == Transport::icmp) return true;
-  return std::any_of(rule.ports.begin(), rule.ports.end(), [&](const PortRange& ports) {
-    return ports.low <= endpoints.server_port && endpoints.server_port <= ports.high;
-  });
-}
-
-bool names_hosts(const Rule& rule, const wire::IpAddress& client, const wire::IpAddress& server) {
-  return any_contains(rule.clients, client) && any_contains(rule.servers, server);
-}
-
 const Conduit* find_conduit(const Tables& tables, std::uint16_t from, std::uint16_t to) {
-  const std::uint16_t index = tables.conduit_by_zones[from * tables.zones.size() + to];
+  const std::uint16_t index = tables.conduit_by_zones.find(zones_key(from, to));
   return index == kNoConduit ? nullptr : &tables.conduits[index];
 }
 
-}  // namespace
+std::uint16_t find_zone(const Tables& tables, const wire::IpAddress& address) {
+  return tables.zone_by_address.find(AddressKey::of(address));
+}
 
 ZoneLookup find_source_zone(const Tables& tables, std::uint16_t port, wire::VlanIds vlan,
                             const wire::IpAddress& source) {
-  ZoneLookup lookup;
-  for (std::size_t i = 0; i < tables.zones.size(); ++i) {
-    const Zone& zone = tables.zones[i];
-    if (zone.port != port || !(zone.vlan == vlan)) continue;
-    lookup.zone = static_cast<std::uint16_t>(i);
-    lookup.known_source = any_contains(zone.networks, source);
-    if (lookup.known_source) break;
+  const std::uint16_t home = find_zone(tables, source);
+  if (home != kNoZone && tables.zones[home].port == port && tables.zones[home].vlan == vlan) {
+    return {home, true};
   }
-  return lookup;
-}
-
-std::uint16_t find_zone(const Tables& tables, const wire::IpAddress& address) {
-  for (std::size_t i = 0; i < tables.zones.size(); ++i) {
-    if (any_contains(tables.zones[i].networks, address)) return static_cast<std::uint16_t>(i);
-  }
-  return kNoZone;
+  return {tables.zone_by_port.find(port_key(port, vlan)), false};
 }
 
 const wire::Mac* find_binding(const Tables& tables, const wire::IpAddress& address) {
@@ -76,25 +49,13 @@ Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint
   if (conduit == nullptr) return result;
   result.conduit = static_cast<std::uint16_t>(conduit - tables.conduits.data());
   result.reason = Reason::no_rule;
-  for (std::size_t i = 0; i < conduit->rules.size(); ++i) {
-    const Rule& rule = conduit->rules[i];
-    if (!names_service(rule, endpoints)) continue;
-    if (!names_hosts(rule, endpoints.client, endpoints.server)) continue;
-    if (result.rules.none()) {
-      result.protocol = rule.protocol;
-      result.rule = static_cast<std::uint16_t>(i + 1);
-      result.reason = Reason::service_granted;
-    }
-    // The compiler refuses policies in which one service has two protocols; should a hostile
-    // controller send one all the same, the inspected reading wins.
-    if (rule.protocol != result.protocol) {
-      if (result.protocol != protocols::kNoProtocol) continue;
-      result.protocol = rule.protocol;
-      result.rule = static_cast<std::uint16_t>(i + 1);
-      result.rules = RuleMask{};
-    }
-    result.rules.set(i);
-  }
+  result.cell = conduit->index.locate(endpoints);
+  result.rule = conduit->index.first_rule(result.cell);
+  if (result.rule == kNoRule) return result;
+  // The compiler refuses policies in which one service has two protocols; should a hostile
+  // controller send one all the same, an inspected reading wins: the first.
+  result.protocol = conduit->rules[result.rule - 1U].protocol;
+  result.reason = Reason::service_granted;
   return result;
 }
 
@@ -103,9 +64,7 @@ bool may_resolve(const Tables& tables, std::uint16_t zone_a, const wire::IpAddre
   if (zone_a == kNoZone || zone_b == kNoZone || zone_a == zone_b) return false;
   const auto granted = [](const Conduit* conduit, const wire::IpAddress& client,
                           const wire::IpAddress& server) {
-    return conduit != nullptr &&
-           std::any_of(conduit->rules.begin(), conduit->rules.end(),
-                       [&](const Rule& rule) { return names_hosts(rule, client, server); });
+    return conduit != nullptr && conduit->index.joins(client, server);
   };
   return granted(find_conduit(tables, zone_a, zone_b), a, b) ||
          granted(find_conduit(tables, zone_b, zone_a), b, a);

@@ -20,9 +20,9 @@ struct Endpoints {
 struct Classification {
   Reason reason = Reason::no_conduit;  // service_granted if some rule names the endpoints
   std::uint16_t conduit = kNoConduit;
-  std::uint16_t rule = kNoRule;  // the first that matches
+  std::uint16_t rule = kNoRule;  // the first that matches, of those that inspect if one does
   std::uint8_t protocol = protocols::kNoProtocol;
-  RuleMask rules;
+  RuleCell cell;
 };
 
 // The zone of a host behind a port, kNoZone if the port and VLAN have none. `known_source` tells
@@ -42,6 +42,9 @@ const wire::Mac* find_binding(const Tables& tables, const wire::IpAddress& addre
 
 // False if a MAC address is bound to `address` and it is not `mac`.
 bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac);
+
+// The conduit that leads from one zone to the other, nullptr if there is none.
+const Conduit* find_conduit(const Tables& tables, std::uint16_t from, std::uint16_t to);
 
 Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint16_t to_zone,
                         const Endpoints& endpoints);

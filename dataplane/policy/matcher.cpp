@@ -2,6 +2,9 @@
 // or the elements, from what those rules grant.
 #include "dataplane/policy/matcher.h"
 
+#include <array>
+#include <bit>
+
 #include "dataplane/policy/values.h"
 
 namespace bulkhead::policy {
@@ -10,6 +13,20 @@ namespace {
 
 using protocols::kNoField;
 using protocols::Operation;
+
+// Rules whose fixed fields hold, by place in the conduit's list. Not initialised: it is large, and
+// what is read was written.
+class Candidates {
+ public:
+  void add(std::size_t rule) { rules_[count_++] = static_cast<std::uint16_t>(rule); }
+  bool none() const { return count_ == 0; }
+  const std::uint16_t* begin() const { return rules_.data(); }
+  const std::uint16_t* end() const { return rules_.data() + count_; }
+
+ private:
+  std::size_t count_ = 0;
+  std::array<std::uint16_t, kRulesMax> rules_;
+};
 
 struct Query {
   const Conduit& conduit;
@@ -48,48 +65,48 @@ std::int64_t covered_up_to(const Rule& rule, std::uint8_t field, std::int64_t at
 }
 
 // Extends the covered part, rule by rule, until the end is reached or nothing adds to it.
-bool range_covered(const Query& query, const RuleMask& candidates) {
+bool range_covered(const Query& query, const Candidates& candidates) {
   const Range& wanted = query.operation.fields[query.ranged_field].range;
   std::int64_t next = wanted.low;
   while (next <= wanted.high) {
     std::int64_t reached = next - 1;
-    candidates.each([&](std::size_t i) {
+    for (const std::uint16_t rule : candidates) {
       const std::int64_t up_to =
-          covered_up_to(query.conduit.rules[i], query.ranged_field, next, wanted.high);
+          covered_up_to(query.conduit.rules[rule], query.ranged_field, next, wanted.high);
       if (up_to > reached) reached = up_to;
-      return reached < wanted.high;
-    });
+      if (reached >= wanted.high) break;
+    }
     if (reached < next) return false;
     next = reached + 1;
   }
   return true;
 }
 
-bool elements_covered(const Query& query, const RuleMask& candidates) {
+bool elements_covered(const Query& query, const Candidates& candidates) {
   for (std::size_t i = 0; i < query.operation.elements.count; ++i) {
     bool covered = false;
-    candidates.each([&](std::size_t rule) {
+    for (const std::uint16_t rule : candidates) {
       covered =
           element_granted(query.conduit.rules[rule], query.catalogue, query.operation.elements, i);
-      return !covered;
-    });
+      if (covered) break;
+    }
     if (!covered) return false;
   }
   return true;
 }
 
 // Every element's address is granted by some rule, so what is not granted is a value.
-bool element_addresses_covered(const Query& query, const RuleMask& candidates) {
+bool element_addresses_covered(const Query& query, const Candidates& candidates) {
   const protocols::Elements& elements = query.operation.elements;
   for (std::size_t i = 0; i < elements.count; ++i) {
     const auto address = static_cast<std::int64_t>(elements.first + i);
     bool covered = false;
-    candidates.each([&](std::size_t rule) {
+    for (const std::uint16_t rule : candidates) {
       const Constraint* constraint =
           find_constraint(query.conduit.rules[rule], query.catalogue.element_address_field);
       covered = constraint == nullptr || contains(constraint->ranges, address);
-      return !covered;
-    });
+      if (covered) break;
+    }
     if (!covered) return false;
   }
   return true;
@@ -103,37 +120,24 @@ std::uint8_t find_ranged_field(const Operation& operation) {
   return kNoField;
 }
 
-std::uint16_t first_rule(const RuleMask& rules) {
-  std::uint16_t first = kNoRule;
-  rules.each([&](std::size_t i) {
-    first = static_cast<std::uint16_t>(i + 1);
-    return false;
-  });
-  return first;
-}
-
 }  // namespace
 
-Decision judge(const Conduit& conduit, const RuleMask& applicable, std::uint8_t protocol,
+Decision judge(const Conduit& conduit, RuleCell cell, std::uint8_t protocol,
                const Operation& operation, TimeNs now_ns) {
   Decision decision;
-  const auto& by_function = conduit.rules_by_function[protocol];
-  if (operation.function >= by_function.size()) return decision;
-  const RuleMask naming = applicable & by_function[operation.function];
-  decision.rule = first_rule(naming);
-  if (naming.none()) return decision;
-
   Query query{conduit, protocols::registry()[protocol]->catalogue(), operation, kNoField};
   query.ranged_field = find_ranged_field(operation);
-  RuleMask candidates;
-  naming.each([&](std::size_t i) {
-    if (fixed_fields_hold(query, conduit.rules[i])) candidates.set(i);
+  Candidates candidates;
+  conduit.index.each(cell, protocol, operation.function, [&](std::size_t i) {
+    if (decision.rule == kNoRule) decision.rule = static_cast<std::uint16_t>(i + 1);
+    if (fixed_fields_hold(query, conduit.rules[i])) candidates.add(i);
     return true;
   });
+  if (decision.rule == kNoRule) return decision;
   decision.reason = Reason::values_not_granted;
   decision.denial = protocols::Denial::address;
   if (candidates.none()) return decision;
-  decision.rule = first_rule(candidates);
+  decision.rule = static_cast<std::uint16_t>(*candidates.begin() + 1);
   const bool elements = operation.elements.count > 0;
   if (elements && !elements_covered(query, candidates)) {
     const bool value = element_addresses_covered(query, candidates);

@@ -19,8 +19,8 @@ struct Decision {
   std::uint16_t rule = kNoRule;  // the first rule that grants, or that came nearest
 };
 
-// `applicable` are the rules that name the session's hosts and service; all are of `protocol`.
-Decision judge(const Conduit& conduit, const RuleMask& applicable, std::uint8_t protocol,
+// `cell` is where the session stands among the conduit's rules, `protocol` how it is read.
+Decision judge(const Conduit& conduit, RuleCell cell, std::uint8_t protocol,
                const protocols::Operation& operation, TimeNs now_ns);
 
 }  // namespace bulkhead::policy

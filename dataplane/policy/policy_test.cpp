@@ -61,9 +61,8 @@ Tables plant_of(Rules... rules) {
 
 Decision ask(const Tables& tables, const protocols::Operation& operation, TimeNs now_ns = 0) {
   const Conduit& conduit = tables.conduits[0];
-  RuleMask all;
-  for (std::size_t i = 0; i < conduit.rules.size(); ++i) all.set(i);
-  return judge(conduit, all, *protocols::find_protocol("modbus"), operation, now_ns);
+  const RuleCell cell = conduit.index.locate({kHmi, kPlc, 502, Transport::tcp});
+  return judge(conduit, cell, *protocols::find_protocol("modbus"), operation, now_ns);
 }
 
 protocols::Operation operation(std::uint16_t function, Range address) {
@@ -164,6 +163,76 @@ TEST(Classifier, SourcesAreCheckedAgainstTheirZoneAndBinding) {
   EXPECT_TRUE(binding_holds(tables, kHmi, wire::Mac{{2, 0, 0, 0, 0, 0x21}}));
   EXPECT_TRUE(may_resolve(tables, 1, kPlc, 0, kHmi));
   EXPECT_FALSE(may_resolve(tables, 0, ip(10, 20, 0, 11), 1, kPlc));
+}
+
+// Ten thousand zones in pairs, and in one conduit a rule for each of 4,000 devices.
+Tables large_site(std::uint32_t pairs, std::uint32_t devices) {
+  Tables tables;
+  tables.site = "large";
+  const auto net = [](std::uint8_t first, std::uint32_t i) {
+    return ip(first, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i), 0);
+  };
+  for (std::uint32_t i = 0; i < pairs; ++i) {
+    tables.zones.push_back({"up" + std::to_string(i), 0, {}, {{net(10, i), 120}}});
+    tables.zones.push_back({"down" + std::to_string(i), 1, {}, {{net(20, i), 120}}});
+    Conduit& conduit = tables.conduits.emplace_back();
+    conduit.name = "c" + std::to_string(i);
+    conduit.from = static_cast<std::uint16_t>(2 * i);
+    conduit.to = static_cast<std::uint16_t>(2 * i + 1);
+    Rule rule = modbus_rule({kReadHolding});
+    rule.clients = {{net(10, i), 120}};
+    rule.servers = {{net(20, i), 120}};
+    conduit.rules.push_back(std::move(rule));
+  }
+  tables.zones.push_back({"office", 0, {}, {{ip(30, 0, 0, 0), 104}}});
+  tables.zones.push_back({"field", 1, {}, {{ip(31, 0, 0, 0), 104}}});
+  Conduit& wide = tables.conduits.emplace_back();
+  wide.name = "wide";
+  wide.from = static_cast<std::uint16_t>(2 * pairs);
+  wide.to = static_cast<std::uint16_t>(2 * pairs + 1);
+  for (std::uint32_t i = 0; i < devices; ++i) {
+    Rule rule = modbus_rule({kReadHolding}, {{kAddress, {{i, i}}}});
+    rule.clients = {{ip(30, 0, 0, 0), 104}};
+    rule.servers = {host(net(31, i))};
+    wide.rules.push_back(std::move(rule));
+  }
+  return tables;
+}
+
+TEST(Classifier, FindsItsWayInALargeSite) {
+  constexpr std::uint32_t kPairs = 10000;
+  constexpr std::uint32_t kDevices = 4000;
+  Tables tables = large_site(kPairs, kDevices);
+  ASSERT_EQ(validate(tables), std::nullopt);
+  finish(tables);
+  for (std::uint32_t i = 0; i < kPairs; i += 97) {
+    const auto host_in = [&](std::uint8_t first, std::uint32_t of) {
+      return ip(first, static_cast<std::uint8_t>(of >> 8), static_cast<std::uint8_t>(of), 9);
+    };
+    const auto ask_for = [&](std::uint32_t client, std::uint32_t server) {
+      const wire::IpAddress from = host_in(10, client);
+      const wire::IpAddress to = host_in(20, server);
+      EXPECT_TRUE(find_source_zone(tables, 0, {}, from).known_source);
+      return classify(tables, find_zone(tables, from), find_zone(tables, to),
+                      {from, to, 502, Transport::tcp});
+    };
+    EXPECT_EQ(ask_for(i, i).conduit, i);
+    EXPECT_EQ(ask_for(i, i).reason, Reason::service_granted);
+    EXPECT_EQ(ask_for(i, (i + 1) % kPairs).reason, Reason::no_conduit);
+  }
+  const Conduit& wide = tables.conduits.back();
+  for (std::uint32_t i = 0; i < kDevices; i += 53) {
+    const auto device = ip(31, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i), 0);
+    const RuleCell cell = wide.index.locate({ip(30, 1, 2, 3), device, 502, Transport::tcp});
+    EXPECT_EQ(wide.index.first_rule(cell), i + 1);
+    const auto at = [&](std::uint32_t address) {
+      return judge(wide, cell, *protocols::find_protocol("modbus"),
+                   operation(kReadHolding, {address, address}), 0);
+    };
+    EXPECT_EQ(at(i).reason, Reason::granted);
+    EXPECT_EQ(at(i).rule, i + 1);
+    EXPECT_EQ(at(i + 1).reason, Reason::values_not_granted);
+  }
 }
 
 // Each way in which tables can be wrong, and that validate() says so.

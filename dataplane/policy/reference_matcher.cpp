@@ -18,6 +18,22 @@ bool in_any(const std::vector<Range>& ranges, std::int64_t value) {
   return false;
 }
 
+bool in_any(const std::vector<wire::Prefix>& prefixes, const wire::IpAddress& address) {
+  for (const wire::Prefix& prefix : prefixes) {
+    if (prefix.contains(address)) return true;
+  }
+  return false;
+}
+
+bool names_session(const Rule& rule, const Endpoints& endpoints) {
+  bool port = rule.transport == Transport::icmp;
+  for (const PortRange& ports : rule.ports) {
+    port = port || (ports.low <= endpoints.server_port && endpoints.server_port <= ports.high);
+  }
+  return port && rule.transport == endpoints.transport && in_any(rule.clients, endpoints.client) &&
+         in_any(rule.servers, endpoints.server);
+}
+
 // One point of an operation: a value for each field it has, and the words around an element.
 struct Point {
   std::map<std::size_t, std::int64_t> fields;
@@ -113,14 +129,14 @@ std::vector<Point> take_apart(const protocols::Catalogue& catalogue, const Opera
 
 }  // namespace
 
-bool reference_grants(const Conduit& conduit, const RuleMask& applicable, std::uint8_t protocol,
+bool reference_grants(const Conduit& conduit, const Endpoints& endpoints, std::uint8_t protocol,
                       const Operation& operation) {
   const protocols::Catalogue& catalogue = protocols::registry()[protocol]->catalogue();
   for (const Point& point : take_apart(catalogue, operation)) {
     bool granted = false;
     for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
       const Rule& rule = conduit.rules[i];
-      if (!applicable.test(i) || rule.protocol != protocol) continue;
+      if (!names_session(rule, endpoints) || rule.protocol != protocol) continue;
       if (!rule.functions.test(operation.function)) continue;
       granted = granted || rule_grants_point(rule, catalogue, point);
     }

@@ -1,6 +1,9 @@
 // Builds the derived tables and keeps the clocks of rate limits.
 #include "dataplane/policy/tables.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace bulkhead::policy {
 
 bool RateLimit::take(TimeNs now_ns) const {
@@ -19,32 +22,71 @@ bool RateLimit::take(TimeNs now_ns) const {
 
 namespace {
 
-void index_functions(Conduit& conduit) {
-  const auto modules = protocols::registry();
-  conduit.rules_by_function.assign(modules.size(), {});
-  for (std::size_t i = 0; i < modules.size(); ++i) {
-    conduit.rules_by_function[i].assign(modules[i]->catalogue().functions.size(), RuleMask{});
+// One step wide each: a map of single keys.
+template <typename Key>
+IntervalMap<Key> single_keys(std::vector<std::pair<Key, std::uint16_t>> entries,
+                             std::uint16_t none) {
+  std::sort(entries.begin(), entries.end());
+  IntervalMap<Key> map(Key{}, none);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto& [key, value] = entries[i];
+    if (i > 0 && entries[i - 1].first == key) continue;  // the first of them stands for all
+    map.change(key, value);
+    map.change(key + 1, none);
   }
-  for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
-    const Rule& rule = conduit.rules[i];
-    if (rule.protocol == protocols::kNoProtocol) continue;
-    auto& by_function = conduit.rules_by_function[rule.protocol];
-    for (std::size_t f = 0; f < by_function.size(); ++f) {
-      if (rule.functions.test(f)) by_function[f].set(i);
+  return map;
+}
+
+// The networks of a zone may lie in one another, those of two zones do not.
+IntervalMap<AddressKey> map_networks(const std::vector<Zone>& zones) {
+  std::vector<std::pair<wire::Prefix, std::uint16_t>> networks;
+  for (std::size_t i = 0; i < zones.size(); ++i) {
+    for (const wire::Prefix& network : zones[i].networks) {
+      networks.emplace_back(network, static_cast<std::uint16_t>(i));
     }
   }
+  std::sort(networks.begin(), networks.end(), [](const auto& a, const auto& b) {
+    const auto order = a.first.address <=> b.first.address;
+    return order != 0 ? order < 0 : a.first.length < b.first.length;
+  });
+  IntervalMap<AddressKey> map(AddressKey{}, kNoZone);
+  AddressKey end;
+  for (const auto& [network, zone] : networks) {
+    const AddressKey first = AddressKey::first_of(network);
+    if (first < end) continue;  // inside the one before, which is the same zone's
+    map.change(first, zone);
+    end = AddressKey::behind(network);
+    if (end.is_zero()) break;  // it reaches to the last address
+    map.change(end, kNoZone);
+  }
+  return map;
 }
 
 }  // namespace
 
+std::uint64_t port_key(std::uint16_t port, wire::VlanIds vlan) {
+  return std::uint64_t{port} << 32 | std::uint64_t{vlan.outer} << 16 | vlan.inner;
+}
+
+std::uint32_t zones_key(std::uint16_t from, std::uint16_t to) {
+  return std::uint32_t{from} << 16 | to;
+}
+
 void finish(Tables& tables) {
-  tables.conduit_by_zones.assign(tables.zones.size() * tables.zones.size(), kNoConduit);
+  std::vector<std::pair<std::uint64_t, std::uint16_t>> ports;
+  for (std::size_t i = 0; i < tables.zones.size(); ++i) {
+    ports.emplace_back(port_key(tables.zones[i].port, tables.zones[i].vlan),
+                       static_cast<std::uint16_t>(i));
+  }
+  std::vector<std::pair<std::uint32_t, std::uint16_t>> pairs;
   for (std::size_t i = 0; i < tables.conduits.size(); ++i) {
     Conduit& conduit = tables.conduits[i];
-    tables.conduit_by_zones[conduit.from * tables.zones.size() + conduit.to] =
-        static_cast<std::uint16_t>(i);
-    index_functions(conduit);
+    pairs.emplace_back(zones_key(conduit.from, conduit.to), static_cast<std::uint16_t>(i));
+    conduit.index.build(conduit.rules);
   }
+  tables.zone_by_address = map_networks(tables.zones);
+  tables.zone_by_port = single_keys(std::move(ports), kNoZone);
+  tables.conduit_by_zones = single_keys(std::move(pairs), kNoConduit);
 }
 
 }  // namespace bulkhead::policy

@@ -12,19 +12,21 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/range.h"
+#include "dataplane/policy/rule_index.h"
 #include "dataplane/protocols/registry.h"
 #include "dataplane/wire/address.h"
 #include "dataplane/wire/ethernet.h"
 
 namespace bulkhead::policy {
 
-constexpr std::size_t kZonesMax = 64;
-constexpr std::size_t kConduitsMax = 256;
-constexpr std::size_t kRulesMax = 256;  // of one conduit
+constexpr std::size_t kZonesMax = 32768;
+constexpr std::size_t kConduitsMax = 32768;
+constexpr std::size_t kRulesMax = RuleIndex::kRulesMax;  // of one conduit
 constexpr std::size_t kFunctionsMax = 256;
 constexpr std::size_t kPrefixesMax = 1024;  // of one rule's side, or of one zone
 constexpr std::size_t kRangesMax = 1024;    // of one constraint
 constexpr std::size_t kBindingsMax = 65536;
+constexpr std::size_t kIndexBytesMax = std::size_t{256} << 20;  // of all rule indices together
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::uint16_t kPortsMax = 32;
 constexpr std::uint16_t kNoRule = 0;  // rules count from 1
@@ -38,29 +40,6 @@ enum class WordOrder : std::uint8_t {
   big,
   little
 };  // which register of a pair holds the high word
-
-// A set of a conduit's rules; bit i is the rule with id i + 1.
-struct RuleMask {
-  std::array<std::uint64_t, kRulesMax / 64> words{};
-
-  void set(std::size_t bit) { words[bit / 64] |= std::uint64_t{1} << (bit % 64); }
-  bool test(std::size_t bit) const { return (words[bit / 64] >> (bit % 64) & 1U) != 0; }
-  bool none() const { return (words[0] | words[1] | words[2] | words[3]) == 0; }
-  RuleMask operator&(const RuleMask& other) const {
-    RuleMask both;
-    for (std::size_t i = 0; i < words.size(); ++i) both.words[i] = words[i] & other.words[i];
-    return both;
-  }
-  // Calls visit(bit) from the lowest; stops when it returns false.
-  template <typename Visit>
-  void each(Visit&& visit) const {
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      for (std::uint64_t word = words[i]; word != 0; word &= word - 1) {
-        if (!visit(i * 64 + static_cast<std::size_t>(std::countr_zero(word)))) return;
-      }
-    }
-  }
-};
 
 struct Zone {
   std::string name;
@@ -130,8 +109,7 @@ struct Conduit {
   bool reassemble = false;  // fragmented packets are put together and judged, else dropped
   std::vector<Rule> rules;
 
-  // Derived by finish(): rules that name a function, by protocol and function.
-  std::vector<std::vector<RuleMask>> rules_by_function;
+  RuleIndex index;  // derived by finish()
 };
 
 struct Tables {
@@ -141,9 +119,15 @@ struct Tables {
   std::vector<Binding> bindings;  // sorted by address
   std::vector<Conduit> conduits;
 
-  // Derived by finish(): from * zones + to -> conduit, kNoConduit where there is none.
-  std::vector<std::uint16_t> conduit_by_zones;
+  // Derived by finish().
+  IntervalMap<AddressKey> zone_by_address;      // kNoZone where there is none
+  IntervalMap<std::uint64_t> zone_by_port;      // port and VLAN; one of the zones there
+  IntervalMap<std::uint32_t> conduit_by_zones;  // from and to
 };
+
+// Keys of the derived maps.
+std::uint64_t port_key(std::uint16_t port, wire::VlanIds vlan);
+std::uint32_t zones_key(std::uint16_t from, std::uint16_t to);
 
 // What is wrong with the tables, or nothing. Trusts no field of them.
 std::optional<std::string> validate(const Tables& tables);

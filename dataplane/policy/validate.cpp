@@ -1,7 +1,10 @@
 // Checks every field of compiled tables against its limits and against the others. The data plane
 // does not trust its controller: what a hostile one sends must end here, in words.
 #include <algorithm>
+#include <set>
+#include <string_view>
 
+#include "dataplane/policy/overlap.h"
 #include "dataplane/policy/tables.h"
 
 namespace bulkhead::policy {
@@ -35,17 +38,10 @@ Problem check_prefixes(const std::string& where, const std::vector<wire::Prefix>
   return {};
 }
 
-bool overlap(const std::vector<wire::Prefix>& a, const std::vector<wire::Prefix>& b) {
-  for (const wire::Prefix& x : a) {
-    for (const wire::Prefix& y : b) {
-      if (x.length <= y.length ? x.contains(y.address) : y.contains(x.address)) return true;
-    }
-  }
-  return false;
-}
-
 Problem check_zones(const Tables& tables) {
   if (tables.zones.size() > kZonesMax) return problem("zones", "too many");
+  std::set<std::string_view> names;
+  std::vector<OwnedPrefix> networks;
   for (std::size_t i = 0; i < tables.zones.size(); ++i) {
     const Zone& zone = tables.zones[i];
     const std::string where = "zone " + std::to_string(i);
@@ -54,15 +50,13 @@ Problem check_zones(const Tables& tables) {
     if (zone.vlan.outer > 4094 || zone.vlan.inner > 4094) return problem(where, "VLAN identifier");
     if (zone.vlan.inner != 0 && zone.vlan.outer == 0) return problem(where, "inner VLAN alone");
     if (Problem p = check_prefixes(where, zone.networks)) return p;
-    for (std::size_t j = 0; j < i; ++j) {
-      const Zone& other = tables.zones[j];
-      if (other.name == zone.name) return problem(where, "its name stands twice");
-      if (overlap(zone.networks, other.networks)) {
-        return problem(where, "its networks overlap those of another zone");
-      }
-    }
+    if (!names.insert(zone.name).second) return problem(where, "its name stands twice");
+    for (const wire::Prefix& network : zone.networks) networks.push_back({network, i});
   }
-  return {};
+  const auto overlaps = find_overlaps(std::move(networks));
+  if (overlaps.empty()) return {};
+  return problem("zone " + std::to_string(overlaps[0].first),
+                 "its networks overlap those of another zone");
 }
 
 Problem check_bindings(const Tables& tables) {
@@ -152,8 +146,31 @@ Problem check_rule(const std::string& where, const Rule& rule) {
   return check_inspection(where, rule);
 }
 
+// Each end of a prefix or port range may begin another set of rules; sets have 16-bit numbers, and
+// each needs a bit a rule.
+Problem check_index_size(const std::string& where, const Conduit& conduit, std::size_t& bytes) {
+  std::size_t clients = 0;
+  std::size_t servers = 0;
+  std::size_t ports = 0;
+  for (const Rule& rule : conduit.rules) {
+    clients += 2 * rule.clients.size();
+    servers += 2 * rule.servers.size();
+    ports += 2 * std::max<std::size_t>(rule.ports.size(), 1);
+  }
+  constexpr std::size_t kSetsMax = 0xfffe;
+  if (clients > kSetsMax || servers > kSetsMax || ports > kSetsMax) {
+    return problem(where, "its rules name too many addresses or ports");
+  }
+  bytes += (clients + servers + ports) * (conduit.rules.size() / 64 + 2) * sizeof(std::uint64_t);
+  if (bytes > kIndexBytesMax) return problem(where, "too many rules for too many addresses");
+  return {};
+}
+
 Problem check_conduits(const Tables& tables) {
   if (tables.conduits.size() > kConduitsMax) return problem("conduits", "too many");
+  std::set<std::string_view> names;
+  std::set<std::uint32_t> pairs;
+  std::size_t index_bytes = 0;
   for (std::size_t i = 0; i < tables.conduits.size(); ++i) {
     const Conduit& conduit = tables.conduits[i];
     const std::string where = "conduit " + std::to_string(i);
@@ -167,17 +184,15 @@ Problem check_conduits(const Tables& tables) {
     }
     if (conduit.on_deny > OnDeny::reject) return problem(where, "on_deny");
     if (conduit.rules.size() > kRulesMax) return problem(where, "too many rules");
-    for (std::size_t j = 0; j < i; ++j) {
-      const Conduit& other = tables.conduits[j];
-      if (other.name == conduit.name) return problem(where, "its name stands twice");
-      if (other.from == conduit.from && other.to == conduit.to) {
-        return problem(where, "another conduit joins the same zones");
-      }
+    if (!names.insert(conduit.name).second) return problem(where, "its name stands twice");
+    if (!pairs.insert(zones_key(conduit.from, conduit.to)).second) {
+      return problem(where, "another conduit joins the same zones");
     }
     for (std::size_t r = 0; r < conduit.rules.size(); ++r) {
       const std::string rule = where + " rule " + std::to_string(r + 1);
       if (Problem p = check_rule(rule, conduit.rules[r])) return p;
     }
+    if (Problem p = check_index_size(where, conduit, index_bytes)) return p;
   }
   return {};
 }

@@ -109,8 +109,9 @@ std::unique_ptr<pipeline::Image> Engine::make_image(policy::Tables tables) const
   auto image = std::make_unique<pipeline::Image>();
   image->tables = std::move(tables);
   image->generation = generation_;
+  const std::size_t cells = pipeline::Counters::cells_for(image->tables);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    image->counters.push_back(std::make_unique<pipeline::Counters>());
+    image->counters.push_back(std::make_unique<pipeline::Counters>(cells));
   }
   return image;
 }

@@ -33,13 +33,16 @@ WORKS = {
                         ["--work", "modbus", "--flows", 10_000, "--order", "zipf"], "modbus"),
     "modbus_1m": ("Modbus, 1,000,000 sessions, answers acknowledged on their own",
                   ["--work", "modbus", "--flows", 1_000_000, "--memory-mib", 2048], "modbus"),
-    "new_flows": ("first packets of sessions, to their verdict",
-                  ["--work", "new_flows", "--flows", 500_000, "--memory-mib", 1024], "plain"),
+    "new_flows": ("first packets of sessions, to their verdict, among 10,000 conduits",
+                  ["--work", "new_flows", "--flows", 500_000, "--memory-mib", 1024,
+                   "--zones", 100, "--rules", 10], "plain"),
     "policy_10": ("Modbus, 10,000 sessions over 9 conduits with 90 rules",
                   ["--work", "modbus", "--flows", 10_000, "--zones", 3, "--rules", 10], "modbus"),
-    "policy_225": ("the same over 225 conduits with 2,250 rules",
-                   ["--work", "modbus", "--flows", 10_000, "--zones", 15, "--rules", 10],
-                   "modbus"),
+    "policy_10000": ("the same over 10,000 conduits with 100,000 rules",
+                     ["--work", "modbus", "--flows", 10_000, "--zones", 100, "--rules", 10],
+                     "modbus"),
+    "policy_devices": ("the same over one conduit with a rule for each of 4,000 devices",
+                       ["--work", "modbus", "--flows", 10_000, "--devices", 4000], "modbus"),
 }
 
 

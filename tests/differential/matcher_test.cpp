@@ -48,8 +48,34 @@ std::vector<Range> random_typed_ranges(ValueType type) {
   return {{*rc::gen::element<std::int64_t>(0, 65536, 3), limit + 70000}};
 }
 
+// Hosts of a small network, so that rules of few and of many hosts meet; IPv6 now and then.
+wire::IpAddress random_host() {
+  const auto last = static_cast<std::uint8_t>(*rc::gen::inRange(0, 8));
+  const std::uint8_t v4[] = {10, 0, 0, last};
+  if (*rc::gen::inRange(0, 4) > 0) return wire::IpAddress::from_v4(v4);
+  const std::uint8_t v6[16] = {0x20, 1, 0xd, 0xb8, 0, 0, 0, last};
+  return wire::IpAddress::from_v6(v6);
+}
+
+wire::Prefix random_network() {
+  wire::Prefix prefix{random_host(), wire::kPrefixLengthMax};
+  const std::size_t last = prefix.address.is_v4() ? 15 : 7;
+  const auto host_bits = static_cast<std::uint8_t>(*rc::gen::inRange(0, 4));
+  const std::size_t below = prefix.address.is_v4() ? 0 : 64;
+  prefix.length = static_cast<std::uint8_t>(prefix.length - below - host_bits);
+  prefix.address.bytes[last] =
+      static_cast<std::uint8_t>(prefix.address.bytes[last] >> host_bits << host_bits);
+  return prefix;
+}
+
 Rule random_rule() {
   Rule rule;
+  rule.clients.push_back(random_network());
+  rule.servers.push_back(random_network());
+  if (*rc::gen::arbitrary<bool>()) rule.servers.push_back(random_network());
+  rule.transport = *rc::gen::element(Transport::tcp, Transport::tcp, Transport::udp);
+  const auto port = static_cast<std::uint16_t>(*rc::gen::inRange(500, 504));
+  rule.ports.push_back({port, static_cast<std::uint16_t>(port + *rc::gen::inRange(0, 3))});
   rule.protocol = modbus();
   for (std::size_t f = 0; f < kFunctionCount; ++f)
     rule.functions.set(f, *rc::gen::arbitrary<bool>());
@@ -102,23 +128,27 @@ void random_question(Question& question) {
                         static_cast<std::uint8_t>(*rc::gen::element(1, 16, 16, 16))};
 }
 
+Endpoints random_endpoints() {
+  return {random_host(), random_host(), static_cast<std::uint16_t>(*rc::gen::inRange(500, 504)),
+          *rc::gen::element(Transport::tcp, Transport::tcp, Transport::udp)};
+}
+
+// Conduits of a few rules, and of more than a word of bits holds.
 RC_GTEST_PROP(Matcher, AgreesWithTheReference, ()) {
   Tables tables;
   tables.zones.resize(2);
   Conduit& conduit = tables.conduits.emplace_back();
   conduit.to = 1;
-  const int rules = *rc::gen::inRange(1, 8);
-  RuleMask applicable;
-  for (int i = 0; i < rules; ++i) {
-    conduit.rules.push_back(random_rule());
-    if (*rc::gen::inRange(0, 5) > 0) applicable.set(static_cast<std::size_t>(i));
-  }
+  const int rules = *rc::gen::element(1, 3, 8, 20, 64, 65, 200);
+  for (int i = 0; i < rules; ++i) conduit.rules.push_back(random_rule());
   finish(tables);
   for (int i = 0; i < 20; ++i) {
     Question question;
     random_question(question);
-    const bool expected = reference_grants(conduit, applicable, modbus(), question.operation);
-    const Decision decision = judge(conduit, applicable, modbus(), question.operation, 0);
+    const Endpoints endpoints = random_endpoints();
+    const bool expected = reference_grants(conduit, endpoints, modbus(), question.operation);
+    const RuleCell cell = conduit.index.locate(endpoints);
+    const Decision decision = judge(conduit, cell, modbus(), question.operation, 0);
     ++answers[expected ? 1 : 0];
     RC_ASSERT((decision.reason == Reason::granted) == expected);
   }

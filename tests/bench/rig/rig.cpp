@@ -98,6 +98,8 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--flows", plan.flows, "Sessions")->check(CLI::Range(1, 1 << 22));
   app.add_option("--zones", plan.side, "On each side; each pair has a conduit");
   app.add_option("--rules", plan.rules, "Of each conduit");
+  app.add_option("--devices", plan.devices, "Instead: one conduit with a rule for each device")
+      ->check(CLI::Range(0, 4095));
   app.add_option("--churn", plan.churn_per_second, "Sessions a second that begin anew");
   app.add_option("--seconds", options.seconds, "How long, after a quarter of it to warm up");
   app.add_option("--memory-mib", options.memory_mib, "Memory for packets and tables");

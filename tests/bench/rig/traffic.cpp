@@ -68,7 +68,29 @@ std::uint32_t words(std::uint32_t value) { return (value >> 16) + (value & 0xfff
 
 }  // namespace
 
+namespace {
+
+// One flat site: what each of many devices may be asked stands in a rule of its own.
+std::string device_policy(std::uint32_t devices) {
+  std::string text =
+      "bulkhead: v1\nsite: rig\nzones:\n  up: {port: 0, networks: [10.64.0.0/26]}\n"
+      "  down: {port: 1, networks: [10.128.0.0/16]}\nconduits:\n"
+      "  c:\n    from: up\n    to: down\n    on_deny: reset\n    allow:\n";
+  char line[256];
+  for (std::uint32_t i = 0; i < devices; ++i) {
+    std::snprintf(line, sizeof(line),
+                  "      - {protocol: modbus, client: any, server: %s, functions: [3, 6],"
+                  " where: {unit: 1, address: 0-99}}\n",
+                  dotted(server_zone(0) + 1 + i).c_str());
+    text += line;
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string policy_text(const Plan& plan) {
+  if (plan.devices > 0) return device_policy(plan.devices);
   std::string text = "bulkhead: v1\nsite: rig\nzones:\n";
   char line[256];
   for (std::uint32_t i = 0; i < plan.side; ++i) {
@@ -111,11 +133,11 @@ Traffic::Traffic(const Plan& plan, Cable clients, Cable servers)
   for (std::uint32_t i = 0; i < plan.flows; ++i) {
     Session& session = sessions_[i];
     const std::uint32_t pair = i % (plan.side * plan.side);
-    const std::uint32_t hosts = kHostsPerZone - 2;
+    const std::uint32_t hosts = plan.devices > 0 ? plan.devices : kHostsPerZone - 2;
     const std::uint32_t rest = i / (plan.side * plan.side);
-    session.client = client_zone(pair / plan.side) + 1 + rest % hosts;
-    session.server = server_zone(pair % plan.side) + 1 + rest / hosts % hosts;
-    session.port = static_cast<std::uint16_t>(kFirstPort + rest / hosts / hosts);
+    session.server = server_zone(pair % plan.side) + 1 + rest % hosts;
+    session.client = client_zone(pair / plan.side) + 1 + rest / hosts % (kHostsPerZone - 2);
+    session.port = static_cast<std::uint16_t>(kFirstPort + rest / hosts / (kHostsPerZone - 2));
     session.client_next = i * 7919U;
     session.server_next = i * 104729U;
   }

@@ -37,6 +37,7 @@ struct Plan {
   std::uint32_t flows = 10000;
   std::uint32_t side = 1;         // zones on each side; side * side conduits
   std::uint32_t rules = 2;        // of each conduit
+  std::uint32_t devices = 0;      // if not 0: one conduit, with a rule for each of them
   double churn_per_second = 0;    // sessions that are reset and opened anew
   std::uint32_t buffers = 32767;  // for packets under way, and those that the firewall retains
 };
