@@ -13,10 +13,8 @@ void begin_carry(Flow& flow, TimeNs now_ns) {
   flow.carried = true;
   for (std::size_t i = 0; i < 2; ++i) {
     const TcpSide& side = flow.sides[i];
-    const RttEstimator rtt = flow.carry[i].rtt;
     Carry& carry = flow.carry[i];
     carry = Carry{};
-    carry.rtt = rtt;
     carry.out_next = side.released;
     carry.out_sent = side.released;
     carry.out_acked = side.acknowledged;
@@ -41,7 +39,6 @@ void end_carry_if_done(Flow& flow) {
     if (!done) return;
   }
   flow.carried = false;
-  for (Carry& carry : flow.carry) carry.retransmit_ns = 0;
 }
 
 std::uint32_t sender_acknowledged(SegmentPool& pool, const Flow& flow, std::size_t index) {

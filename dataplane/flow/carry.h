@@ -13,7 +13,7 @@
 
 namespace bulkhead::flow {
 
-// From now on the flow's `carry` is good. Idempotent.
+// From now on the flow's `carry` is good. Idempotent. Precondition: the table has lent it.
 void begin_carry(Flow& flow, TimeNs now_ns);
 
 // Stops carrying as soon as both ends count alike again and nothing is owed.

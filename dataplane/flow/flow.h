@@ -77,6 +77,9 @@ struct Carry {
   bool recovering = false;
 };
 
+// Both sides of a session that is carried.
+using Carries = std::array<Carry, 2>;
+
 constexpr std::size_t kClient = 0;
 constexpr std::size_t kServer = 1;
 
@@ -103,6 +106,7 @@ struct alignas(64) Flow {
   std::array<std::uint16_t, 2> ports{};  // behind which client and server stand
   std::array<wire::Mac, 2> stations{};   // that the ends' addresses are bound to; zero: to none
 
+  std::array<std::uint32_t, 2> counted{};    // where messages of each sender were last counted
   std::uint32_t session = kNoSession;        // block of protocol state, see FlowTable
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
   bool resumed = false;                      // its SYNs, and so its window scales, were not seen
@@ -118,7 +122,7 @@ struct alignas(64) Flow {
   std::uint32_t pending_last = kNoSegment;
   std::uint32_t pending_count = 0;
   std::array<HoldTimes, 2> hold;
-  std::array<Carry, 2> carry;  // good while `carried`
+  Carry* carry = nullptr;  // by sender, lent by the table; good while `carried`
 
   // By how much an end's window field counts; only if both ends offered to scale (RFC 7323, 2.2).
   std::uint8_t window_scale(std::size_t end) const {
@@ -140,5 +144,7 @@ struct alignas(64) Flow {
   std::uint16_t client_port() const { return client_is_low ? key.low_port : key.high_port; }
   std::uint16_t server_port() const { return client_is_low ? key.high_port : key.low_port; }
 };
+
+static_assert(sizeof(Flow) == 384);
 
 }  // namespace bulkhead::flow

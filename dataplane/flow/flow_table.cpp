@@ -44,7 +44,11 @@ std::size_t whole_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 FlowTable::FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& blocks)
     : hash_(hash),
       flows_(flows_max),
-      blocks_{whole_lines(blocks.usual_bytes), whole_lines(blocks.deep_bytes), blocks.deep_max} {
+      blocks_{whole_lines(blocks.usual_bytes), whole_lines(blocks.deep_bytes), blocks.deep_max,
+              blocks.carried_max},
+      carries_(blocks.carried_max) {
+  carries_free_.reserve(blocks_.carried_max);
+  for (std::uint32_t i = blocks_.carried_max; i > 0; --i) carries_free_.push_back(i - 1);
   free_.reserve(flows_max);
   deep_free_.reserve(blocks_.deep_max);
   for (std::uint32_t i = blocks_.deep_max; i > 0; --i) deep_free_.push_back(i - 1);
@@ -85,9 +89,26 @@ Flow* FlowTable::insert(const FlowKey& key) {
 void FlowTable::erase(Flow& flow) {
   rte_hash_del_key(hash_, &flow.key);
   drop_session(flow);
+  take_back_carry(flow);
   flow.in_use = false;
   free_.push_back(index_of(flow));
   --size_;
+}
+
+bool FlowTable::lend_carry(Flow& flow) {
+  if (flow.carry != nullptr) return true;
+  if (carries_free_.empty()) return false;
+  flow.carry = carries_[carries_free_.back()].data();
+  carries_free_.pop_back();
+  return true;
+}
+
+void FlowTable::take_back_carry(Flow& flow) {
+  if (flow.carry == nullptr) return;
+  const auto* carries = reinterpret_cast<const Carries*>(flow.carry);
+  carries_free_.push_back(static_cast<std::uint32_t>(carries - carries_.data()));
+  flow.carry = nullptr;
+  flow.carried = false;
 }
 
 std::span<std::byte> FlowTable::session(Flow& flow) {

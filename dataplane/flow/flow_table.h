@@ -21,6 +21,7 @@ class FlowTable {
     std::size_t usual_bytes = 0;
     std::size_t deep_bytes = 0;
     std::uint32_t deep_max = 0;
+    std::uint32_t carried_max = 0;
   };
 
   // `name` must be unique in the process.
@@ -43,11 +44,21 @@ class FlowTable {
   // Moves the flow's state into a deep block; false if it has one, or none is left.
   bool deepen_session(Flow& flow);
 
+  // Sees to it that the flow has its Carry; false if none is left.
+  bool lend_carry(Flow& flow);
+  void take_back_carry(Flow& flow);
+  bool can_lend_carry(const Flow& flow) const {
+    return flow.carry != nullptr || !carries_free_.empty();
+  }
+
   // Asks for the cache lines that the next stages read of a flow and its protocol state.
   void prefetch(const Flow& flow) const;
 
   std::uint32_t deep_sessions() const {
     return blocks_.deep_max - static_cast<std::uint32_t>(deep_free_.size());
+  }
+  std::uint32_t carried_sessions() const {
+    return static_cast<std::uint32_t>(carries_.size() - carries_free_.size());
   }
   std::uint32_t size() const { return size_; }
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
@@ -67,6 +78,8 @@ class FlowTable {
   std::unique_ptr<std::byte[]> sessions_;  // block i belongs to slot i
   std::unique_ptr<std::byte[]> deep_;      // block i is named kDeep + i
   std::vector<std::uint32_t> deep_free_;
+  std::vector<Carries> carries_;
+  std::vector<std::uint32_t> carries_free_;
   std::uint32_t size_ = 0;
 };
 

@@ -12,6 +12,7 @@
 #include "dataplane/flow/timer_wheel.h"
 #include "dataplane/pipeline/image.h"
 #include "dataplane/pipeline/verdict.h"
+#include "dataplane/pipeline/verdict_cache.h"
 
 namespace bulkhead::pipeline {
 
@@ -22,6 +23,7 @@ struct PipelineOptions {
   std::uint16_t mtu = 1500;       // of the zone ports, IP packet
   bool verify_checksums = true;   // false only for captures taken before checksum offload
   bool accept_midstream = false;  // true only for captures that begin in mid-connection
+  bool remember_verdicts = true;  // false where each verdict is told with what was asked
 };
 
 // What a worker did of its own accord. Plain counts since it began.
@@ -62,6 +64,7 @@ struct Context {
   flow::SegmentPool& segments;
   flow::TimerWheel& timers;
   flow::MacTable& macs;
+  VerdictCache& verdicts;
   protocols::OperationList& operations;
   std::span<std::uint8_t> scratch;
   PipelineStats& stats;
@@ -94,6 +97,9 @@ void pass(Context& context, flow::Packet& packet, Reason reason);
 
 // The port behind which the receiver of the packet's flow stands.
 std::uint16_t port_towards_receiver(const flow::Packet& packet);
+
+// Fetches what is known of the request that the packet may hold.
+void prefetch_verdict(const Context& context, const flow::Packet& packet);
 
 // One message of the flow: decoded, judged and paired. What was found is in `verdict`, which is the
 // caller's to tell. `length` is the whole message's; `message` may be its head alone.

@@ -74,29 +74,33 @@ CounterKey Counters::unpack(std::uint64_t packed) {
   return key;
 }
 
-bool Counters::add_at(std::size_t first, std::size_t probes, std::uint64_t packed,
-                      std::uint32_t bytes) {
+std::uint32_t Counters::find(std::size_t first, std::size_t probes, std::uint64_t packed) {
   for (std::size_t probe = 0; probe < probes; ++probe) {
-    Cell& cell = cells_[(first + probe) & (count_ - 1)];
-    const std::uint64_t present = cell.key.load(std::memory_order_relaxed);
+    const std::size_t place = (first + probe) & (count_ - 1);
+    const std::uint64_t present = cells_[place].key.load(std::memory_order_relaxed);
     if (present != packed && present != 0) continue;
-    bump(cell.messages, 1);
-    bump(cell.bytes, bytes);
-    if (present == 0) cell.key.store(packed, std::memory_order_release);
-    return true;
+    if (present == 0) cells_[place].key.store(packed, std::memory_order_release);
+    return static_cast<std::uint32_t>(place);
   }
-  return false;
+  return kNowhere;
 }
 
-void Counters::add(const CounterKey& key, std::uint32_t bytes) {
+void Counters::add(const CounterKey& key, std::uint32_t bytes, std::uint32_t& place) {
   constexpr std::size_t kProbesMax = 64;
   constexpr unsigned kRulesTogether = 4;
   const std::uint64_t packed = pack(key);
-  const std::uint64_t mixed = mix(packed);
-  const std::uint64_t home =
-      mix(std::uint64_t{key.conduit} << 16 | key.rule / kRulesTogether) * kHomeCells;
-  if (add_at(home + (mixed & (kHomeCells / 2 - 1)), kHomeCells / 2, packed, bytes)) return;
-  if (!add_at(mixed >> 16, kProbesMax, packed, bytes)) bump(overflow_, 1);
+  if (cells_[place & (count_ - 1)].key.load(std::memory_order_relaxed) != packed) {
+    const std::uint64_t mixed = mix(packed);
+    const std::uint64_t home =
+        mix(std::uint64_t{key.conduit} << 16 | key.rule / kRulesTogether) * kHomeCells;
+    std::uint32_t found = find(home + (mixed & (kHomeCells / 2 - 1)), kHomeCells / 2, packed);
+    if (found == kNowhere) found = find(mixed >> 16, kProbesMax, packed);
+    if (found == kNowhere) return bump(overflow_, 1);
+    place = found;
+  }
+  Cell& cell = cells_[place & (count_ - 1)];
+  bump(cell.messages, 1);
+  bump(cell.bytes, bytes);
 }
 
 }  // namespace bulkhead::pipeline

@@ -2,6 +2,8 @@
 // alone; others may read at any time and see each cell whole.
 #pragma once
 
+#include <rte_prefetch.h>
+
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -29,7 +31,9 @@ class Counters {
   // How many cells a policy may need: a power of two, bounded.
   static std::size_t cells_for(const policy::Tables& tables);
 
-  void add(const CounterKey& key, std::uint32_t bytes);
+  // `place` is where a like message was counted last, and where this one was: a hint.
+  void add(const CounterKey& key, std::uint32_t bytes, std::uint32_t& place);
+  void prefetch(std::uint32_t place) const { rte_prefetch0(&cells_[place & (count_ - 1)]); }
 
   // Calls visit(key, messages, bytes) for each cell in use.
   template <typename Visit>
@@ -59,7 +63,10 @@ class Counters {
     void operator()(Cell* cells) const { std::free(cells); }
   };
 
-  bool add_at(std::size_t first, std::size_t probes, std::uint64_t packed, std::uint32_t bytes);
+  static constexpr std::uint32_t kNowhere = 0xffffffff;
+
+  // The cell of the key among the next few, claimed if one is free.
+  std::uint32_t find(std::size_t first, std::size_t probes, std::uint64_t packed);
 
   std::unique_ptr<Cell[], Free> cells_;
   std::size_t count_;

@@ -52,6 +52,12 @@ bool split_unsent(Context& context, const Speaker& speaker, std::uint16_t count)
 
 }  // namespace
 
+bool begin_carry(Context& context, Flow& flow) {
+  if (!context.flows.lend_carry(flow)) return false;
+  flow::begin_carry(flow, context.now_ns);
+  return true;
+}
+
 Speaker speaker_of(const flow::Packet& packet) {
   return {*packet.flow, packet.from_client ? flow::kClient : flow::kServer};
 }

@@ -19,6 +19,9 @@ struct Speaker {
   flow::Carry& carry() const { return flow.carry[end]; }
 };
 
+// The firewall carries the session from now on; false if it carries too many.
+bool begin_carry(Context& context, flow::Flow& flow);
+
 Speaker speaker_of(const flow::Packet& packet);
 
 // The headers of a frame from the speaker, if the flow keeps any.

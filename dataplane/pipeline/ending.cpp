@@ -41,8 +41,13 @@ void send_due_resets(Context& context, const Speaker& speaker, const Pattern& pa
   }
 }
 
+bool owes_something(const Flow& flow) {
+  return is_owed(flow, flow::kClient) || is_owed(flow, flow::kServer);
+}
+
 void note_drained(Context& context, Flow& flow) {
-  flow.draining = is_owed(flow, flow::kClient) || is_owed(flow, flow::kServer);
+  flow.draining = owes_something(flow);
+  if (!flow.draining) context.flows.take_back_carry(flow);
   schedule(context, flow);
 }
 
@@ -69,9 +74,12 @@ void refuse_session(Context& context, const Speaker& speaker) {
   const auto pattern = pattern_from(context, speaker);
   flow.refused = true;
   flow.reset_due = {tell, tell};
-  if (pattern) send_due_resets(context, speaker, *pattern, To::ends_that_lack_nothing);
-  flow::begin_carry(flow, context.now_ns);
-  flow::drop_ungranted(context.segments, flow);
+  // Where no more sessions can be carried, what was granted is the sender's to lose.
+  const bool carries = !owes_something(flow) || begin_carry(context, flow);
+  if (pattern) {
+    send_due_resets(context, speaker, *pattern, carries ? To::ends_that_lack_nothing : To::all);
+  }
+  carries ? flow::drop_ungranted(context.segments, flow) : flow::drop_all(context.segments, flow);
   note_drained(context, flow);
   renew(context, flow);
 }

@@ -20,9 +20,8 @@ bool may_reassemble(const Context& context, const flow::Packet& packet) {
       !policy::binding_holds(tables, packet.ip.source, packet.ethernet.source)) {
     return false;
   }
-  for (const policy::Conduit* conduit :
-       {policy::find_conduit(tables, source.zone, destination),
-        policy::find_conduit(tables, destination, source.zone)}) {
+  for (const policy::Conduit* conduit : {policy::find_conduit(tables, source.zone, destination),
+                                         policy::find_conduit(tables, destination, source.zone)}) {
     if (conduit != nullptr && conduit->reassemble) return true;
   }
   return false;

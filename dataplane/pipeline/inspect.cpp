@@ -22,7 +22,12 @@ void prefetch_acknowledged(const Context& context, const flow::Packet& packet, b
 
 void inspect(Context& context) {
   constexpr std::size_t kAhead = 4;
-  for (const flow::Packet& packet : context.burst) prefetch_acknowledged(context, packet, false);
+  for (const flow::Packet& packet : context.burst) {
+    if (packet.mbuf == nullptr || packet.flow == nullptr) continue;
+    prefetch_acknowledged(context, packet, false);
+    prefetch_verdict(context, packet);
+    context.observer.expect(packet);
+  }
   for (std::size_t i = 0; i < context.burst.size(); ++i) {
     flow::Packet& packet = context.burst[i];
     if (i + kAhead < context.burst.size()) {

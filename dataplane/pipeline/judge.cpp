@@ -10,9 +10,11 @@ namespace {
 using protocols::Direction;
 using protocols::Fault;
 
-// Every operation must be granted; the first that is not decides.
-void judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict) {
+// Every operation must be granted; the first that is not decides. Returns whether the verdict
+// depends on the message alone.
+bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict) {
   const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
+  bool lasting = true;
   for (const protocols::Operation& operation : context.operations) {
     const policy::Decision decision =
         policy::judge(conduit, flow.cell, flow.protocol, operation, context.now_ns);
@@ -24,8 +26,10 @@ void judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict
       verdict.operation = &operation;
       verdict.denial = decision.denial;
     }
-    if (decision.reason != Reason::granted) return;
+    if (decision.reason != Reason::granted) return false;
+    lasting = lasting && conduit.rules[decision.rule - 1U].rate.interval_ns() == 0;
   }
+  return lasting;
 }
 
 Verdict message_verdict(const flow::Packet& packet, std::size_t bytes) {
@@ -44,13 +48,18 @@ protocols::Denial denial_of(Fault fault) {
   return fault == Fault::unknown_function ? protocols::Denial::function : protocols::Denial::value;
 }
 
-}  // namespace
+// The part of a whole request that its verdict depends on; nothing if it is not remembered.
+ByteView judged_part(const Context& context, const protocols::Protocol& protocol,
+                     ByteView message) {
+  const std::size_t skip = protocol.correlation_bytes();
+  const bool fits = message.size() > skip && message.size() - skip <= VerdictCache::kBytesMax;
+  return fits && context.verdicts.enabled() ? message.subspan(skip) : ByteView{};
+}
 
-void judge_message(Context& context, const flow::Packet& packet, ByteView message,
-                   std::size_t length, Verdict& verdict) {
-  flow::Flow& flow = *packet.flow;
+// Decodes the message and judges it if it is a request. True if the verdict can be remembered.
+bool decode_and_judge(Context& context, const flow::Flow& flow, ByteView message,
+                      std::size_t length, Verdict& verdict) {
   const protocols::Protocol& protocol = *protocols::registry()[flow.protocol];
-  verdict = message_verdict(packet, length);
   verdict.reason = Reason::protocol_fault;
   verdict.fault =
       message.size() == length
@@ -59,11 +68,49 @@ void judge_message(Context& context, const flow::Packet& packet, ByteView messag
   if (verdict.fault == Fault::none && context.operations.size() == 0) {
     verdict.fault = Fault::truncated;  // a message that asks for nothing is not understood
   }
-  if (verdict.fault == Fault::none) {
-    verdict.operation = context.operations.begin();
-    verdict.function = verdict.operation->function;
-    verdict.reason = Reason::answers_request;
-    if (verdict.direction == Direction::request) judge_operations(context, flow, verdict);
+  if (verdict.fault != Fault::none) return false;
+  verdict.operation = context.operations.begin();
+  verdict.function = verdict.operation->function;
+  verdict.reason = Reason::answers_request;
+  return verdict.direction == Direction::request && judge_operations(context, flow, verdict);
+}
+
+// The same for a request that may have come before.
+void recall_or_judge(Context& context, const flow::Flow& flow, ByteView message, ByteView judged,
+                     Verdict& verdict) {
+  const VerdictCache::Question question(flow, judged);
+  if (const VerdictCache::Known* known = context.verdicts.find(question)) {
+    verdict.reason = Reason::granted;
+    verdict.rule = known->rule;
+    verdict.function = known->function;
+  } else if (decode_and_judge(context, flow, message, message.size(), verdict)) {
+    context.verdicts.remember(question, {verdict.rule, verdict.function});
+  }
+}
+
+}  // namespace
+
+void prefetch_verdict(const Context& context, const flow::Packet& packet) {
+  const flow::Flow& flow = *packet.flow;
+  if (!packet.from_client || flow.protocol == protocols::kNoProtocol) return;
+  const protocols::Protocol& protocol = *protocols::registry()[flow.protocol];
+  const ByteView judged = judged_part(context, protocol, packet.payload());
+  if (!judged.empty()) context.verdicts.prefetch({flow, judged});
+}
+
+void judge_message(Context& context, const flow::Packet& packet, ByteView message,
+                   std::size_t length, Verdict& verdict) {
+  flow::Flow& flow = *packet.flow;
+  const protocols::Protocol& protocol = *protocols::registry()[flow.protocol];
+  verdict = message_verdict(packet, length);
+  ByteView judged;
+  if (verdict.direction == Direction::request && message.size() == length) {
+    judged = judged_part(context, protocol, message);
+  }
+  if (judged.empty()) {
+    decode_and_judge(context, flow, message, length, verdict);
+  } else {
+    recall_or_judge(context, flow, message, judged, verdict);
   }
   if (is_allowed(verdict.reason)) {
     const auto now_ms = static_cast<std::uint32_t>(context.now_ns / kMillisecondNs);

@@ -12,6 +12,7 @@ namespace {
 flow::FlowTable::Blocks session_blocks(const flow::Limits& limits) {
   flow::FlowTable::Blocks blocks;
   blocks.deep_max = std::min(limits.deep_sessions, limits.flows);
+  blocks.carried_max = std::min(limits.carried_sessions, limits.flows);
   for (const protocols::Protocol* protocol : protocols::registry()) {
     blocks.usual_bytes = std::max(blocks.usual_bytes, protocol->session_bytes());
     blocks.deep_bytes = std::max(blocks.deep_bytes, protocol->session_bytes_max());
@@ -40,6 +41,7 @@ Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTab
       timers_(options.limits.flows),
       reassembler_(std::move(reassembler)),
       macs_(macs),
+      verdicts_(options.remember_verdicts ? options.limits.known_verdicts : 0),
       scratch_(options.limits.held_bytes) {}
 
 Pipeline::~Pipeline() {
@@ -51,13 +53,21 @@ Pipeline::~Pipeline() {
 
 Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output,
                                Observer& observer, std::size_t burst) {
-  return {options_,      image,
-          now_ns,        *flows_,
-          segments_,     timers_,
-          macs_,         operations_,
-          scratch_,      stats_,
-          *reassembler_, Egress(output, options_.mtu, identification_),
-          observer,      std::span(burst_.data(), burst)};
+  return {options_,
+          image,
+          now_ns,
+          *flows_,
+          segments_,
+          timers_,
+          macs_,
+          verdicts_,
+          operations_,
+          scratch_,
+          stats_,
+          *reassembler_,
+          Egress(output, options_.mtu, identification_),
+          observer,
+          std::span(burst_.data(), burst)};
 }
 
 void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns,

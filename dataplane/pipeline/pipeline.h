@@ -47,6 +47,7 @@ class Pipeline {
   std::unique_ptr<flow::Reassembler> reassembler_;
   std::uint32_t identification_ = 0;
   flow::MacTable& macs_;
+  VerdictCache verdicts_;
   protocols::OperationList operations_;
   std::vector<std::uint8_t> scratch_;  // as large as the hold limit
   PipelineStats stats_;

@@ -20,6 +20,7 @@ Unsound find_obstacle(const Context& context, const Speaker& speaker, ByteView m
   if (message.empty()) return Unsound::no_boundary;
   if (server.fin_released) return Unsound::other_side_closed;
   if (server.unread > 0) return Unsound::inside_message;
+  if (!context.flows.can_lend_carry(flow)) return Unsound::too_many_carried;
   const bool many = flow.pending_count >= context.limits().pending_refusals;
   return many ? Unsound::too_many_pending : Unsound::none;
 }
@@ -56,7 +57,7 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
 
 void take_out_message(Context& context, Flow& flow, std::uint32_t length, std::uint32_t refusal) {
   flow::SegmentPool& pool = context.segments;
-  flow::begin_carry(flow, context.now_ns);
+  begin_carry(context, flow);  // find_obstacle() saw that it can be
   flow::TcpSide& client = flow.sides[flow::kClient];
   flow::take_out(pool, client, length);
   (flow.pending_last == kNoSegment ? flow.pending_first : pool[flow.pending_last].next) = refusal;

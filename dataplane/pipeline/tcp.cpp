@@ -290,6 +290,7 @@ flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
       hear_receiver(context, answering, packet, flow::announced_window(flow, info));
   if (flow.phase == TcpPhase::syn_received) flow.phase = TcpPhase::established;
   flow::end_carry_if_done(flow);
+  if (!flow.carried) context.flows.take_back_carry(flow);
   return news;
 }
 

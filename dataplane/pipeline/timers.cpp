@@ -53,7 +53,7 @@ void acknowledge_held(Context& context, const Speaker& speaker) {
   const auto answer = pattern_from(context, {speaker.flow, speaker.other()});
   const std::uint32_t end = side.released + flow::contiguous_bytes(context.segments, side);
   if (!answer || sequence_distance(end, side.acknowledged) <= 0) return;
-  flow::begin_carry(speaker.flow, context.now_ns);
+  if (!begin_carry(context, speaker.flow)) return;
   side.acknowledged = end;
   // Never more than what can be held: granted bytes that are still owed count too.
   const std::uint32_t edge =

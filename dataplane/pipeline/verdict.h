@@ -62,6 +62,8 @@ class Observer {
  public:
   // `packet` is the one that was judged, or that made the message whole.
   virtual void on_verdict(const Verdict& verdict, const flow::Packet& packet) = 0;
+  // A verdict on a packet of a session will come soon.
+  virtual void expect(const flow::Packet& packet) { (void)packet; }
 
  protected:
   ~Observer() = default;

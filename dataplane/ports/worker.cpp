@@ -109,6 +109,7 @@ void Worker::publish() {
   put(stats_.segments_free, pipeline_->segments().available());
   put(stats_.half_open, counts.half_open);
   put(stats_.deep_sessions, pipeline_->flows().deep_sessions());
+  put(stats_.carried_sessions, pipeline_->flows().carried_sessions());
   put(stats_.held_acknowledged, counts.held_acknowledged);
   put(stats_.resent, counts.resent);
   put(stats_.rejected, counts.rejected);
@@ -196,7 +197,10 @@ void Worker::flush(std::uint16_t port) {
 void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   const pipeline::CounterKey key{verdict.conduit,  verdict.rule,   verdict.function,
                                  verdict.protocol, verdict.reason, verdict.fault};
-  image_->counters[index_]->add(key, verdict.bytes);
+  std::uint32_t anywhere = 0;
+  flow::Flow* flow = packet.flow;
+  image_->counters[index_]->add(key, verdict.bytes,
+                                flow != nullptr ? flow->counted[packet.from_client] : anywhere);
   if (is_allowed(verdict.reason)) return;
   if (now_ns_ >= events_refill_ns_) {
     events_refill_ns_ = now_ns_ + kSecondNs;
@@ -211,6 +215,10 @@ void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& pa
     return bump(stats_.events_suppressed, 1);
   }
   --events_left_;
+}
+
+void Worker::expect(const flow::Packet& packet) {
+  image_->counters[index_]->prefetch(packet.flow->counted[packet.from_client]);
 }
 
 std::uint32_t Worker::take_events(pipeline::Event* events, std::uint32_t count) {

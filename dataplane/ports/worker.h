@@ -42,6 +42,7 @@ struct WorkerStats {
   std::atomic<std::uint64_t> steering_lost{0};
   std::atomic<std::uint64_t> half_open{0};
   std::atomic<std::uint64_t> deep_sessions{0};
+  std::atomic<std::uint64_t> carried_sessions{0};
   std::atomic<std::uint64_t> held_acknowledged{0};
   std::atomic<std::uint64_t> resent{0};
   std::atomic<std::uint64_t> rejected{0};
@@ -82,6 +83,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
 
   void transmit(rte_mbuf* mbuf, std::uint16_t port) override;
   void on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) override;
+  void expect(const flow::Packet& packet) override;
 
  private:
   Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pipeline> pipeline,

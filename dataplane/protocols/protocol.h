@@ -41,6 +41,10 @@ class Protocol {
   // Decodes exactly one message. On a fault the list's content is unspecified.
   virtual Fault decode(ByteView message, Direction direction, OperationList& operations) const = 0;
 
+  // How many bytes at the start of a message only tie it to others, such as a transaction
+  // identifier: messages that are alike behind them decode alike. Messages are no shorter.
+  virtual std::size_t correlation_bytes() const { return 0; }
+
   // Decodes a message of `length` bytes by its first Frame::head bytes. For messages that are
   // longer than what is held; modules that never give a head need not have it.
   virtual Fault decode_head(ByteView head, std::size_t length, Direction direction,

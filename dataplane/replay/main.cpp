@@ -31,6 +31,8 @@ struct Options {
   std::string out;
   std::string format = "table";
   pipeline::PipelineOptions pipeline;
+
+  Options() { pipeline.remember_verdicts = false; }  // each verdict tells what was asked
 };
 
 struct Failure {

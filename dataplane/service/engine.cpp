@@ -38,6 +38,7 @@ void add_limits(const flow::Limits& limits, const ports::WorkerStats& stats,
     if (info.name == "flows") row->set_used(stats.flows.load());
     if (info.name == "half-open") row->set_used(stats.half_open.load());
     if (info.name == "deep-sessions") row->set_used(stats.deep_sessions.load());
+    if (info.name == "carried-sessions") row->set_used(stats.carried_sessions.load());
     if (info.name == "segments") row->set_used(limits.segments - stats.segments_free.load());
   }
 }
