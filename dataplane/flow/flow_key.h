@@ -55,7 +55,4 @@ inline OrderedKey make_key(const wire::IpAddress& source, std::uint16_t source_p
   return ordered;
 }
 
-// Symmetric: both directions of a session hash alike.
-std::uint32_t hash_key(const FlowKey& key);
-
 }  // namespace bulkhead::flow

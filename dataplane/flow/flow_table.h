@@ -32,7 +32,11 @@ class FlowTable {
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
 
+  static constexpr std::size_t kFindMax = 64;
+
   Flow* find(const FlowKey& key);
+  // The same for at most kFindMax keys at once, which overlaps their misses.
+  void find(std::span<const FlowKey* const> keys, Flow** flows);
   // A fresh flow under the key; nullptr when the table is full. Precondition: find() gave nothing.
   Flow* insert(const FlowKey& key);
   void erase(Flow& flow);

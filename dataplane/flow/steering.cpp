@@ -1,14 +1,64 @@
-// Reads just the headers that the session key needs; the owner parses again, in full.
+// Reads just the fields that name a session; the owner parses again, in full. Both ends are hashed
+// alone and added, so that the direction does not matter.
 #include "dataplane/flow/steering.h"
 
-#include "dataplane/flow/flow_key.h"
+#include <rte_hash_crc.h>
+
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
 #include "dataplane/wire/transport.h"
 
 namespace bulkhead::flow {
 
+namespace {
+
+std::uint32_t hash_end(std::uint64_t high, std::uint64_t low, std::uint16_t port) {
+  if (high == 0) return rte_hash_crc_8byte(low << 16 | port, 0);
+  return rte_hash_crc_8byte(low, rte_hash_crc_8byte(high, port));
+}
+
+std::uint32_t hash_session(std::uint32_t ends, std::uint8_t protocol, wire::VlanIds vlan) {
+  // VLAN identifiers have 12 bits.
+  return rte_hash_crc_8byte(std::uint64_t{ends} << 32 | std::uint64_t{vlan.outer} << 20 |
+                                std::uint64_t{vlan.inner} << 8 | protocol,
+                            0);
+}
+
+std::uint32_t hash_ends(const wire::IpAddress& one, std::uint16_t one_port,
+                        const wire::IpAddress& other, std::uint16_t other_port) {
+  return hash_end(one.high(), one.low(), one_port) +
+         hash_end(other.high(), other.low(), other_port);
+}
+
+bool has_ports(std::uint8_t protocol) {
+  return protocol == wire::kProtocolTcp || protocol == wire::kProtocolUdp;
+}
+
+// The usual frame: no tag, IPv4 without options, not a fragment, with ports.
+bool hash_usual(ByteView frame, std::uint32_t& hash) {
+  constexpr std::size_t kIp = 14;
+  constexpr std::size_t kPorts = kIp + wire::kIpv4HeaderBytes;
+  constexpr std::uint64_t kMapped = std::uint64_t{0xffff} << 32;  // see wire::IpAddress
+  constexpr std::uint8_t kNoOptions = 0x45;
+  constexpr std::uint16_t kFragment = 0x3fff;
+  if (frame.size() < kPorts + 4) return false;
+  const std::uint8_t* p = frame.data();
+  if (load_be16(p + 12) != wire::kEtherTypeIpv4 || p[kIp] != kNoOptions ||
+      (load_be16(p + kIp + 6) & kFragment) != 0 || !has_ports(p[kIp + 9])) {
+    return false;
+  }
+  const std::uint32_t ends =
+      hash_end(0, kMapped | load_be32(p + kIp + 12), load_be16(p + kPorts)) +
+      hash_end(0, kMapped | load_be32(p + kIp + 16), load_be16(p + kPorts + 2));
+  hash = hash_session(ends, p[kIp + 9], {});
+  return true;
+}
+
+}  // namespace
+
 std::uint32_t steering_hash(ByteView frame) {
+  std::uint32_t hash = 0;
+  if (hash_usual(frame, hash)) return hash;
   wire::EthernetHeader ethernet;
   if (!wire::parse_ethernet(frame, ethernet)) return 0;
   wire::IpHeader ip;
@@ -18,12 +68,12 @@ std::uint32_t steering_hash(ByteView frame) {
   if (ethernet.ethertype == wire::kEtherTypeIpv6) status = wire::parse_ipv6(packet, ip);
   if (status != wire::IpStatus::ok) return 0;
   const ByteView segment = packet.subspan(ip.payload_offset, ip.payload_length);
-  if (ip.protocol == wire::kProtocolTcp || ip.protocol == wire::kProtocolUdp) {
+  if (has_ports(ip.protocol)) {
     ByteReader ports(segment);
     const std::uint16_t source = ports.u16();
     const std::uint16_t destination = ports.u16();
-    return hash_key(
-        make_key(ip.source, source, ip.destination, destination, ip.protocol, ethernet.vlan).key);
+    return hash_session(hash_ends(ip.source, source, ip.destination, destination), ip.protocol,
+                        ethernet.vlan);
   }
   // An ICMP error goes to the owner of the session that it quotes.
   wire::IcmpHeader icmp;
@@ -32,9 +82,9 @@ std::uint32_t steering_hash(ByteView frame) {
                       wire::is_icmp_error(ip.version, icmp.type) &&
                       wire::parse_icmp_quote(icmp.body, ip.version, quoted);
   if (!quotes) return 0;
-  return hash_key(make_key(quoted.source, quoted.source_port, quoted.destination,
-                           quoted.destination_port, quoted.protocol, ethernet.vlan)
-                      .key);
+  return hash_session(
+      hash_ends(quoted.source, quoted.source_port, quoted.destination, quoted.destination_port),
+      quoted.protocol, ethernet.vlan);
 }
 
 }  // namespace bulkhead::flow

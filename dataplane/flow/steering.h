@@ -10,4 +10,9 @@ namespace bulkhead::flow {
 
 std::uint32_t steering_hash(ByteView frame);
 
+// The owner among `workers` of them.
+inline std::uint32_t owner_of(std::uint32_t hash, std::uint32_t workers) {
+  return static_cast<std::uint32_t>(std::uint64_t{hash} * workers >> 32);
+}
+
 }  // namespace bulkhead::flow

@@ -266,10 +266,21 @@ void classify_packet(Context& context, Packet& packet) {
 }  // namespace
 
 void find_flows(Context& context) {
+  static_assert(kBurstMax <= flow::FlowTable::kFindMax);
+  std::array<Packet*, kBurstMax> packets;
+  std::array<const flow::FlowKey*, kBurstMax> keys;
+  std::array<Flow*, kBurstMax> flows;
+  std::size_t count = 0;
   for (Packet& packet : context.burst) {
     if (packet.mbuf == nullptr) continue;
-    packet.flow = context.flows.find(packet.key);
-    if (packet.flow != nullptr) context.flows.prefetch(*packet.flow);
+    packets[count] = &packet;
+    keys[count++] = &packet.key;
+  }
+  if (count == 0) return;
+  context.flows.find({keys.data(), count}, flows.data());
+  for (std::size_t i = 0; i < count; ++i) {
+    packets[i]->flow = flows[i];
+    if (flows[i] != nullptr) context.flows.prefetch(*flows[i]);
   }
 }
 

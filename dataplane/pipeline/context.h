@@ -23,8 +23,14 @@ struct PipelineOptions {
   std::uint16_t mtu = 1500;       // of the zone ports, IP packet
   bool verify_checksums = true;   // false only for captures taken before checksum offload
   bool accept_midstream = false;  // true only for captures that begin in mid-connection
+  bool measure_stages = false;    // costs a few cycles itself
   bool remember_verdicts = true;  // false where each verdict is told with what was asked
 };
+
+// Where a worker's time goes.
+enum class Stage : std::uint8_t { parse, resolve, find_flows, classify, inspect, pass_time };
+constexpr std::array<std::string_view, 6> kStageNames = {"parse",    "resolve", "find_flows",
+                                                         "classify", "inspect", "pass_time"};
 
 // What a worker did of its own accord. Plain counts since it began.
 struct PipelineStats {
@@ -34,6 +40,7 @@ struct PipelineStats {
   std::uint64_t challenged = 0;         // challenge acknowledgements (RFC 5961)
   std::uint64_t reassembled = 0;        // datagrams put together from fragments
   std::uint32_t half_open = 0;          // sessions that are opening now
+  std::array<std::uint64_t, kStageNames.size()> stage_cycles{};  // if they are measured
 };
 
 // The way out: packets that are longer than the wire takes leave in fragments.

@@ -1,6 +1,8 @@
 // Runs the stages over a burst and lets old sessions go.
 #include "dataplane/pipeline/pipeline.h"
 
+#include <rte_cycles.h>
+
 #include <algorithm>
 
 #include "dataplane/pipeline/deliver.h"
@@ -8,6 +10,25 @@
 namespace bulkhead::pipeline {
 
 namespace {
+
+// Counts cycles by stage, or does nothing.
+class StageClock {
+ public:
+  StageClock(bool running, PipelineStats& stats)
+      : running_(running), stats_(stats), last_(running ? rte_rdtsc() : 0) {}
+
+  void lap(Stage stage) {
+    if (!running_) return;
+    const std::uint64_t now = rte_rdtsc();
+    stats_.stage_cycles[static_cast<std::size_t>(stage)] += now - last_;
+    last_ = now;
+  }
+
+ private:
+  bool running_;
+  PipelineStats& stats_;
+  std::uint64_t last_;
+};
 
 flow::FlowTable::Blocks session_blocks(const flow::Limits& limits) {
   flow::FlowTable::Blocks blocks;
@@ -82,7 +103,9 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
     packet.reassembled = false;
   }
   Context context = make_context(image, now_ns, output, observer, mbufs.size());
+  StageClock clock(options_.measure_stages, stats_);
   parse(context);
+  clock.lap(Stage::parse);
   if (image.generation == kNoPolicy) {
     for (flow::Packet& packet : context.burst) {
       if (packet.mbuf != nullptr) refuse(context, packet, Reason::no_policy);
@@ -90,19 +113,36 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
     return;
   }
   resolve_neighbours(context);
+  clock.lap(Stage::resolve);
   find_flows(context);
+  clock.lap(Stage::find_flows);
   classify(context);
+  clock.lap(Stage::classify);
   inspect(context);
+  clock.lap(Stage::inspect);
 }
 
 void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer) {
   constexpr std::uint32_t kTimersPerCall = 256;
+  StageClock clock(options_.measure_stages, stats_);
   Context context = make_context(image, now_ns, output, observer, 0);
   timers_.advance(now_ns, kTimersPerCall, [&](std::uint32_t index) {
     flow::Flow& flow = flows_->slot(index);
     if (flow.in_use) run_timers(context, flow);
   });
   expire(context);
+  clock.lap(Stage::pass_time);
+}
+
+void Pipeline::forget_all() {
+  for (std::uint32_t i = 0; i < flows_->capacity(); ++i) {
+    flow::Flow& flow = flows_->slot(i);
+    if (!flow.in_use) continue;
+    flow::drop_all(segments_, flow);
+    timers_.disarm(i);
+    flows_->erase(flow);
+  }
+  stats_.half_open = 0;
 }
 
 void Pipeline::expire(Context& context) {

@@ -29,6 +29,9 @@ class Pipeline {
   // sessions ended whose time is over. To be called between bursts, at least once a millisecond.
   void pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer);
 
+  // Forgets all sessions, as if none had been; for replays of the same capture.
+  void forget_all();
+
   flow::FlowTable& flows() { return *flows_; }
   const flow::SegmentPool& segments() const { return segments_; }
   const PipelineStats& stats() const { return stats_; }

@@ -46,18 +46,24 @@ Worker::~Worker() { rte_ring_free(events_); }
 
 void Worker::run() {
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // short sleeps must be short
-  rte_rcu_qsbr_thread_register(shared_.rcu, index_);
-  rte_rcu_qsbr_thread_online(shared_.rcu, index_);
+  join();
   std::uint32_t idle_polls = 0;
   while (!shared_.stop.load(std::memory_order_relaxed)) {
-    const std::uint32_t packets = turn();
-    rte_rcu_qsbr_quiescent(shared_.rcu, index_);
-    if (packets > 0) {
+    if (turn() > 0) {
       idle_polls = 0;
     } else {
       rest(++idle_polls);
     }
   }
+  leave();
+}
+
+void Worker::join() {
+  rte_rcu_qsbr_thread_register(shared_.rcu, index_);
+  rte_rcu_qsbr_thread_online(shared_.rcu, index_);
+}
+
+void Worker::leave() {
   rte_rcu_qsbr_thread_offline(shared_.rcu, index_);
   rte_rcu_qsbr_thread_unregister(shared_.rcu, index_);
 }
@@ -70,6 +76,7 @@ std::uint32_t Worker::turn() {
   pipeline_->pass_time(*image_, now_ns_, *this, *this);
   for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) flush(port);
   answer_query();
+  rte_rcu_qsbr_quiescent(shared_.rcu, index_);
   if (packets == 0) return 0;
   bump(stats_.packets, packets);
   bump(stats_.busy_cycles, rte_rdtsc() - begin);
@@ -136,7 +143,7 @@ void Worker::steer(rte_mbuf* const* mbufs, std::uint16_t count) {
   std::uint32_t mine_count = 0;
   for (std::uint16_t i = 0; i < count; ++i) {
     const ByteView frame{rte_pktmbuf_mtod(mbufs[i], const std::uint8_t*), mbufs[i]->data_len};
-    const std::uint32_t owner = flow::steering_hash(frame) % shared_.worker_count;
+    const std::uint32_t owner = flow::owner_of(flow::steering_hash(frame), shared_.worker_count);
     if (owner == index_) {
       mine[mine_count++] = mbufs[i];
     } else if (rte_ring_sp_enqueue(shared_.steering[index_ * shared_.worker_count + owner],

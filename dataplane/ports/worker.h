@@ -71,11 +71,17 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
 
   // Runs on its lcore until shared.stop is set.
   void run();
+  // The same by hand: join(), any number of turns on one thread, leave().
+  void join();
   // One round: takes what has arrived on each port, lets time pass, sends. Returns how many packets
   // there were.
   std::uint32_t turn();
+  void leave();
 
   const WorkerStats& stats() const { return stats_; }
+  const pipeline::PipelineStats& pipeline_stats() const { return pipeline_->stats(); }
+  // Of the policy of the last round. For the worker's own thread.
+  std::uint32_t generation() const { return image_ == nullptr ? 0 : image_->generation; }
   std::uint32_t flows_max() const { return pipeline_->flows().capacity(); }
   FlowQuery& flow_query() { return flow_query_; }
   // Up to `count` events, oldest first. For one reader.

@@ -1,20 +1,26 @@
-// One measurement: a plan's traffic through a whole worker, ports included, on this core. Making
-// the packets counts too, as receiving them does for testpmd on net_pcap ports: a copy each.
+// One measurement: a plan's traffic through whole workers, ports included, one a core. Making the
+// packets counts too, as receiving them does for testpmd on net_pcap ports: a copy each.
 // Prints one JSON line.
 #include <rte_cycles.h>
 #include <rte_eth_ring.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
+#include <barrier>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
 
 #include "controlplane/policy/compiler.h"
 #include "dataplane/ports/eal.h"
 #include "dataplane/service/engine.h"
 #include "dataplane/service/policy_codec.h"
-#include "tests/bench/rig/traffic.h"
+#include "tests/bench/rig/lane.h"
 
 namespace {
 
@@ -25,7 +31,18 @@ using namespace bulkhead;
   std::exit(1);
 }
 
-rig::Cable make_port(const char* name) {
+struct Options {
+  rig::Plan plan;
+  double seconds = 1;
+  double pace = 0;   // share of the most that was measured before; 0: as fast as it goes
+  double swaps = 0;  // changes of policy a second
+  bool stages = false;
+  std::uint32_t memory_mib = 512;
+  std::string capture;
+};
+
+// A zone port with a queue for each lane.
+std::vector<rig::Cable> make_port(const std::string& name, std::uint32_t lanes) {
   constexpr unsigned kDescriptors = 1024;
   const auto make_ring = [](const std::string& ring_name) {
     rte_ring* ring = rte_ring_create(ring_name.c_str(), kDescriptors, SOCKET_ID_ANY,
@@ -33,46 +50,18 @@ rig::Cable make_port(const char* name) {
     if (ring == nullptr) fail("no memory for rings");
     return ring;
   };
-  rig::Cable cable{make_ring(std::string(name) + "_in"), make_ring(std::string(name) + "_out")};
-  if (rte_eth_from_rings(name, &cable.to_port, 1, &cable.from_port, 1, SOCKET_ID_ANY) < 0) {
+  std::vector<rig::Cable> cables;
+  std::vector<rte_ring*> in;
+  std::vector<rte_ring*> out;
+  for (std::uint32_t i = 0; i < lanes; ++i) {
+    in.push_back(make_ring(name + "_in" + std::to_string(i)));
+    out.push_back(make_ring(name + "_out" + std::to_string(i)));
+    cables.push_back({in.back(), out.back()});
+  }
+  if (rte_eth_from_rings(name.c_str(), in.data(), lanes, out.data(), lanes, SOCKET_ID_ANY) < 0) {
     fail("no net_ring port");
   }
-  return cable;
-}
-
-struct Options {
-  rig::Plan plan;
-  double seconds = 1;
-  std::uint32_t memory_mib = 512;
-  std::string capture;
-};
-
-struct Measured {
-  std::uint64_t packets = 0;
-  std::uint64_t cycles = 0;  // all
-  std::uint64_t making = 0;  // of these, for making packets and for taking them back
-  double seconds = 0;
-};
-
-Measured measure(rig::Traffic& traffic, ports::Worker& worker, double seconds) {
-  Measured measured;
-  const double hz = static_cast<double>(rte_get_tsc_hz());
-  const std::uint64_t begin = rte_rdtsc();
-  const std::uint64_t end = begin + static_cast<std::uint64_t>(seconds * hz);
-  std::uint64_t now = begin;
-  while (now < end && !traffic.exhausted()) {
-    measured.packets += traffic.send(now);
-    const std::uint64_t made = rte_rdtsc();
-    worker.turn();
-    const std::uint64_t judged = rte_rdtsc();
-    traffic.collect();
-    measured.making += made - now;
-    now = rte_rdtsc();
-    measured.making += now - judged;
-  }
-  measured.cycles = now - begin;
-  measured.seconds = static_cast<double>(measured.cycles) / hz;
-  return measured;
+  return cables;
 }
 
 std::uint64_t messages(service::Engine& engine, std::string_view verdict) {
@@ -95,85 +84,253 @@ void declare(CLI::App& app, Options& options) {
       ->transform(CLI::CheckedTransformer(kWorks));
   app.add_option("--order", plan.order, "How busy each session is")
       ->transform(CLI::CheckedTransformer(kOrders));
-  app.add_option("--flows", plan.flows, "Sessions")->check(CLI::Range(1, 1 << 22));
+  app.add_option("--flows", plan.flows, "Sessions, of all workers together")
+      ->check(CLI::Range(1, 1 << 22));
+  app.add_option("--workers", plan.lanes, "Workers, one a core, with sessions of their own each")
+      ->check(CLI::Range(1, 16));
   app.add_option("--zones", plan.side, "On each side; each pair has a conduit");
   app.add_option("--rules", plan.rules, "Of each conduit");
   app.add_option("--devices", plan.devices, "Instead: one conduit with a rule for each device")
       ->check(CLI::Range(0, 4095));
   app.add_option("--churn", plan.churn_per_second, "Sessions a second that begin anew");
   app.add_option("--seconds", options.seconds, "How long, after a quarter of it to warm up");
+  app.add_option("--pace", options.pace, "Share of full load, for the time inside")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--swaps", options.swaps, "Changes of policy a second, from another thread");
+  app.add_flag("--stages", options.stages, "Cycles by stage");
   app.add_option("--memory-mib", options.memory_mib, "Memory for packets and tables");
   app.add_option("--capture", options.capture, "Write frames for testpmd here and end");
 }
 
-std::unique_ptr<service::Engine> make_engine(const rig::Plan& plan) {
-  service::EngineOptions options;
-  options.devices = {"net_ring_zone0", "net_ring_zone1"};
-  options.buffers = 4096;
-  options.launch = false;
-  flow::Limits& limits = options.pipeline.limits;
-  limits.flows = plan.flows + plan.flows / 8 + 64;
-  limits.half_open = limits.flows;
-  limits.segments = plan.buffers;
-  auto engine = service::Engine::make(options);
-  if (!engine) fail(engine.error());
+v1::PolicyArtefact make_policy(const rig::Plan& plan) {
   const auto compiled = controlplane::compile_policy(rig::policy_text(plan), "rig");
   if (!compiled.compiled) fail("the policy does not compile");
-  const auto applied = engine.value()->apply(service::seal_policy(*compiled.compiled), false);
-  if (!applied) fail(applied.error());
+  return service::seal_policy(*compiled.compiled);
+}
+
+std::unique_ptr<service::Engine> make_engine(const Options& options) {
+  const rig::Plan& plan = options.plan;
+  service::EngineOptions engine_options;
+  engine_options.devices = {"net_ring_zone0", "net_ring_zone1"};
+  engine_options.workers = plan.lanes;
+  engine_options.buffers = 4096;
+  engine_options.launch = false;
+  engine_options.pipeline.measure_stages = options.stages;
+  flow::Limits& limits = engine_options.pipeline.limits;
+  const std::uint32_t flows = plan.flows / plan.lanes;
+  limits.flows = flows + flows / 8 + 64;
+  limits.half_open = limits.flows;
+  limits.segments = plan.buffers;
+  auto engine = service::Engine::make(engine_options);
+  if (!engine) fail(engine.error());
   return std::move(engine).value();
 }
 
-void print(const Measured& measured, std::uint64_t flows) {
+// Applies the policy again and again while the lanes run.
+class Swapper {
+ public:
+  Swapper(service::Engine& engine, const v1::PolicyArtefact& policy, double per_second)
+      : thread_([this, &engine, &policy, per_second] {
+          const auto pause = std::chrono::duration<double>(1 / per_second);
+          while (!stop_) {
+            std::this_thread::sleep_for(pause);
+            if (!engine.apply(policy, false)) fail("the policy is refused");
+            ++swaps_;
+          }
+        }) {}
+  std::uint32_t stop() {
+    stop_ = true;
+    thread_.join();
+    return swaps_;
+  }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::uint32_t swaps_ = 0;
+  std::thread thread_;
+};
+
+struct Job {
+  const Options& options;
+  std::vector<rig::Cable> clients;
+  std::vector<rig::Cable> servers;
+  service::Engine& engine;
+  std::barrier<>& barrier;
+  std::vector<rig::Measured> measured;
+  std::vector<std::uint64_t> lost;
+  rig::Histogram machine;  // waits of packets that nobody works on, if paced
+};
+
+// A lane from beginning to end, on its own core.
+void run_lane(Job& job, std::uint32_t index) {
+  const Options& options = job.options;
+  rig::Plan plan = options.plan;
+  plan.lane = index;
+  plan.flows /= plan.lanes;
+  ports::Worker& worker = job.engine.worker(index);
+  rig::Lane lane(plan, job.clients[index], job.servers[index], worker);
+  worker.join();
+  lane.open();
+  job.barrier.arrive_and_wait();
+  rig::Measured before;
+  if (plan.work != rig::Work::new_flows) before = lane.saturate(options.seconds / 4);
+  if (options.pace > 0 && index == 0) {
+    worker.leave();
+    job.machine = rig::watch_machine(options.seconds, before.rate() * options.pace);
+    worker.join();
+  }
+  job.measured[index] = options.pace > 0 ? lane.pace(options.seconds, before.rate() * options.pace)
+                                         : lane.saturate(options.seconds);
+  lane.settle();
+  job.lost[index] = lane.lost();
+  worker.leave();  // no change of policy waits for it from here on
+}
+
+int run_other_lane(void* argument) {
+  run_lane(*static_cast<Job*>(argument), rte_lcore_id());
+  return 0;
+}
+
+nlohmann::ordered_json time_inside(const rig::Histogram& cycles) {
+  const double us = static_cast<double>(rte_get_tsc_hz()) / 1e6;
+  const auto in_us = [us](std::uint64_t value) {
+    return std::round(static_cast<double>(value) / us * 1000) / 1000;
+  };
+  nlohmann::ordered_json out = {{"packets", cycles.total()},
+                                {"p50_us", in_us(cycles.quantile(0.5))},
+                                {"p99_us", in_us(cycles.quantile(0.99))},
+                                {"p999_us", in_us(cycles.quantile(0.999))},
+                                {"p9999_us", in_us(cycles.quantile(0.9999))},
+                                {"max_us", in_us(cycles.largest())}};
+  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
+  cycles.each([&](std::uint64_t upper, std::uint64_t count) {
+    steps.push_back({in_us(upper), count});
+  });
+  out["histogram_us"] = steps;
+  return out;
+}
+
+// Cycles a packet in each stage; what is left of the worker's are its ports and its loop.
+nlohmann::ordered_json stage_cycles(service::Engine& engine, const rig::Measured& all,
+                                    std::uint64_t packets) {
+  nlohmann::ordered_json out;
+  double sum = 0;
+  for (std::size_t i = 0; i < pipeline::kStageNames.size(); ++i) {
+    // Counted since the sessions were opened, as `packets` are.
+    const double cycles = static_cast<double>(engine.worker(0).pipeline_stats().stage_cycles[i]) /
+                          static_cast<double>(packets);
+    sum += cycles;
+    out[std::string(pipeline::kStageNames[i])] = std::round(cycles * 10) / 10;
+  }
+  const double mine =
+      static_cast<double>(all.cycles - all.making) / static_cast<double>(all.packets);
+  out["ports_and_loop"] = std::round((mine - sum) * 10) / 10;
+  out["making"] =
+      std::round(static_cast<double>(all.making) / static_cast<double>(all.packets) * 10) / 10;
+  return out;
+}
+
+void print(Job& job, std::uint32_t swaps) {
+  rig::Measured all;
+  double seconds = 0;
+  double rate = 0;
+  for (const rig::Measured& each : job.measured) {
+    all.packets += each.packets;
+    all.cycles += each.cycles;
+    all.making += each.making;
+    all.inside.add(each.inside);
+    all.after_swap.add(each.after_swap);
+    seconds = std::max(seconds, each.seconds());
+    rate += each.rate();
+  }
+  std::uint64_t flows = 0;
+  const v1::DataplaneStatus status = job.engine.status();
+  for (const auto& worker : status.workers()) flows += worker.flows();
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto packets = static_cast<double>(measured.packets);
-  std::printf(
-      "{\"packets\":%lu,\"seconds\":%.4f,\"mpps\":%.4f,\"cycles_per_packet\":%.1f,"
-      "\"making_cycles\":%.1f,\"flows\":%lu,\"ghz\":%.3f,\"memory_mib\":%ld}\n",
-      measured.packets, measured.seconds, packets / measured.seconds / 1e6,
-      static_cast<double>(measured.cycles) / packets,
-      static_cast<double>(measured.making) / packets, flows,
-      static_cast<double>(rte_get_tsc_hz()) / 1e9, usage.ru_maxrss / 1024);
+  const auto per_packet = [&](std::uint64_t cycles) {
+    return std::round(static_cast<double>(cycles) / static_cast<double>(all.packets) * 10) / 10;
+  };
+  nlohmann::ordered_json out = {{"packets", all.packets},
+                                {"seconds", seconds},
+                                {"mpps", std::round(rate / 100) / 10000},
+                                {"cycles_per_packet", per_packet(all.cycles)},
+                                {"making_cycles", per_packet(all.making)},
+                                {"workers", job.options.plan.lanes},
+                                {"flows", flows},
+                                {"ghz", static_cast<double>(rte_get_tsc_hz()) / 1e9},
+                                {"memory_mib", usage.ru_maxrss / 1024}};
+  if (job.options.stages) {
+    out["stages"] = stage_cycles(job.engine, all, job.engine.worker(0).stats().packets.load());
+  }
+  if (job.options.pace > 0 || swaps > 0) out["inside"] = time_inside(all.inside);
+  if (job.options.pace > 0) out["machine"] = time_inside(job.machine);
+  if (swaps > 0) {
+    out["swaps"] = swaps;
+    out["after_swap"] = time_inside(all.after_swap);
+  }
+  std::printf("%s\n", out.dump().c_str());
+}
+
+void start(Options& options) {
+  rig::Plan& plan = options.plan;
+  if (plan.lanes > 1 && plan.churn_per_second > 0) fail("--churn goes with one worker only");
+  const std::uint32_t flows = plan.flows / plan.lanes;
+  plan.buffers = (flows > 100'000 ? 4096 : flows * 2) + 16384;
+  ports::EalOptions eal;
+  eal.huge_pages = ports::HugePages::automatic;
+  eal.memory_mib = options.memory_mib;
+  eal.workers = plan.lanes - 1;
+  if (const auto problem = ports::start_eal(eal)) fail(*problem);
+}
+
+void write_captures(const rig::Plan& plan, const std::string& prefix, Job& job) {
+  rig::Traffic traffic(plan, job.clients[0], job.servers[0]);
+  const std::uint32_t frames = std::min(plan.flows, 4096U);
+  traffic.write_capture(prefix + "0.pcap", true, frames);
+  traffic.write_capture(prefix + "1.pcap", false, frames);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("One measurement of the fast path on one core. bulkhead-bench runs several.");
+  CLI::App app(
+      "One measurement of the fast path, a core a worker. bulkhead-bench runs several. Whatever is "
+      "refused or lost fails it.");
   Options options;
   declare(app, options);
   CLI11_PARSE(app, argc, argv);
-  rig::Plan& plan = options.plan;
-  const std::uint32_t retained = plan.flows > 100'000 ? 4096 : plan.flows * 2;
-  plan.buffers = retained + 16384;
-  ports::EalOptions eal;
-  eal.huge_pages = ports::HugePages::automatic;
-  eal.memory_mib = options.memory_mib;
-  eal.workers = 0;
-  if (const auto problem = ports::start_eal(eal)) fail(*problem);
-  const rig::Cable clients = make_port("zone0");
-  const rig::Cable servers = make_port("zone1");
-  rig::Traffic traffic(plan, clients, servers);
+  start(options);
+  const std::uint32_t lanes = options.plan.lanes;
+  auto clients = make_port("zone0", lanes);
+  auto servers = make_port("zone1", lanes);
+  const auto engine = make_engine(options);
+  std::barrier<> barrier(lanes);
+  Job job{options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}};
+  job.measured.resize(lanes);
+  job.lost.resize(lanes);
   if (!options.capture.empty()) {
-    const std::uint32_t frames = std::min(plan.flows, 4096U);
-    traffic.write_capture(options.capture + "0.pcap", true, frames);
-    traffic.write_capture(options.capture + "1.pcap", false, frames);
+    write_captures(options.plan, options.capture, job);
     return 0;
   }
-  const auto engine = make_engine(plan);
-  ports::Worker& worker = engine->worker(0);
-  const auto turn = [&] {
-    worker.turn();
-    traffic.collect();
-  };
-  traffic.open(turn);
-  if (plan.work != rig::Work::new_flows) measure(traffic, worker, options.seconds / 4);
-  const Measured measured = measure(traffic, worker, options.seconds);
-  turn();
+  const v1::PolicyArtefact policy = make_policy(options.plan);
+  if (const auto applied = engine->apply(policy, false); !applied) fail(applied.error());
+  for (std::uint32_t i = 1; i < lanes; ++i) rte_eal_remote_launch(run_other_lane, &job, i);
+  std::uint32_t swaps = 0;
+  if (options.swaps > 0) {
+    Swapper swapper(*engine, policy, options.swaps);
+    run_lane(job, 0);
+    swaps = swapper.stop();
+  } else {
+    run_lane(job, 0);
+  }
+  rte_eal_mp_wait_lcore();
   // What was measured counts only if all of it went through.
   const std::uint64_t refused = messages(*engine, "deny");
   if (refused > 0) fail(std::to_string(refused) + " packets or messages were refused");
-  print(measured, engine->status().workers(0).flows());
+  for (const std::uint64_t lost : job.lost) {
+    if (lost > 0) fail(std::to_string(lost) + " packets went in and did not come out");
+  }
+  print(job, swaps);
   return 0;
 }

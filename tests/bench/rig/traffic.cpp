@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "dataplane/flow/steering.h"
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/transport.h"
 #include "tests/support/plant.h"
@@ -127,19 +128,19 @@ std::string policy_text(const Plan& plan) {
 
 Traffic::Traffic(const Plan& plan, Cable clients, Cable servers)
     : plan_(plan), clients_(clients), servers_(servers), sessions_(plan.flows) {
-  buffers_ = rte_pktmbuf_pool_create("traffic", plan.buffers, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+  const std::string pool = "traffic" + std::to_string(plan.lane);
+  buffers_ = rte_pktmbuf_pool_create(pool.c_str(), plan.buffers, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
                                      SOCKET_ID_ANY);
   if (buffers_ == nullptr) fail("no memory for buffers");
-  for (std::uint32_t i = 0; i < plan.flows; ++i) {
-    Session& session = sessions_[i];
-    const std::uint32_t pair = i % (plan.side * plan.side);
-    const std::uint32_t hosts = plan.devices > 0 ? plan.devices : kHostsPerZone - 2;
-    const std::uint32_t rest = i / (plan.side * plan.side);
-    session.server = server_zone(pair % plan.side) + 1 + rest % hosts;
-    session.client = client_zone(pair / plan.side) + 1 + rest / hosts % (kHostsPerZone - 2);
-    session.port = static_cast<std::uint16_t>(kFirstPort + rest / hosts / (kHostsPerZone - 2));
-    session.client_next = i * 7919U;
-    session.server_next = i * 104729U;
+  constexpr rte_mbuf_dynfield kCame = {"bench_came", sizeof(std::uint64_t), alignof(std::uint64_t),
+                                       0};
+  came_offset_ = rte_mbuf_dynfield_register(&kCame);
+  if (came_offset_ < 0) fail("no room in buffers for the time");
+  make_templates();
+  std::uint32_t made = 0;
+  for (std::uint32_t i = 0; made < plan.flows; ++i) {
+    const Session session = session_of(i);
+    if (owner_of(session) == plan.lane) sessions_[made++] = session;
   }
   if (plan.order == Order::zipf) {
     // Popularity by rank, exponent one, drawn beforehand.
@@ -159,7 +160,33 @@ Traffic::Traffic(const Plan& plan, Cable clients, Cable servers)
   constexpr std::uint32_t kManyFlows = 100'000;
   acks_ = plan.work == Work::modbus && plan.flows > kManyFlows;
   if (acks_) burst_ = kBurst / 2;  // the other half of a burst are acknowledgements
-  const std::uint16_t port = plan.work == Work::plain ? kPlainPort : kModbusPort;
+}
+
+Session Traffic::session_of(std::uint32_t i) const {
+  const std::uint32_t pairs = plan_.side * plan_.side;
+  const std::uint32_t servers = plan_.devices > 0 ? plan_.devices : kHostsPerZone - 2;
+  const std::uint32_t clients = kHostsPerZone - 2;
+  const std::uint32_t pair = i % pairs;
+  const std::uint32_t rest = i / pairs;
+  Session session;
+  session.server = server_zone(pair % plan_.side) + 1 + rest % servers;
+  session.client = client_zone(pair / plan_.side) + 1 + rest / servers % clients;
+  session.port = static_cast<std::uint16_t>(kFirstPort + rest / servers / clients);
+  session.client_next = i * 7919U;
+  session.server_next = i * 104729U;
+  return session;
+}
+
+// Which lane's queue a port with receive-side scaling would give the session to.
+std::uint32_t Traffic::owner_of(const Session& session) const {
+  if (plan_.lanes == 1) return 0;
+  std::array<std::uint8_t, 128> frame;
+  put(frame.data(), syn_, session, true, 0, 0, 0);
+  return flow::owner_of(flow::steering_hash({frame.data(), syn_.length}), plan_.lanes);
+}
+
+void Traffic::make_templates() {
+  const std::uint16_t port = plan_.work == Work::plain ? kPlainPort : kModbusPort;
   const std::uint8_t ack = wire::kTcpAck;
   const std::uint8_t push = wire::kTcpAck | wire::kTcpPsh;
   syn_ = make_template(true, wire::kTcpSyn, {}, port);
@@ -209,6 +236,7 @@ void Traffic::emit(rte_mbuf* mbuf, const Template& frame, const Session& session
       transaction);
   mbuf->data_len = frame.length;
   mbuf->pkt_len = frame.length;
+  *came_ticks(mbuf) = now_ticks_;
 }
 
 void Traffic::give(rte_ring* ring, rte_mbuf** mbufs, std::uint32_t count) {
@@ -278,11 +306,12 @@ std::uint32_t Traffic::churn(std::uint64_t now_ticks) {
 }
 
 // Requests are made before the answers to those of the call before: the firewall sees them first.
-std::uint32_t Traffic::send(std::uint64_t now_ticks) {
+std::uint32_t Traffic::send(std::uint64_t now_ticks, std::uint32_t count) {
+  now_ticks_ = now_ticks;
   std::uint32_t sent = churn(now_ticks);
   const auto asked = asked_;
   const std::uint32_t answers = asked_count_;
-  sent += ask(burst_ - sent);
+  sent += ask(std::min(count, burst_) - sent);
   if (answers == 0) return sent;
   if (acks_) sent += acknowledge();
   Burst mbufs;
@@ -348,19 +377,8 @@ void Traffic::take(Burst& mbufs, std::uint32_t count) {
   }
 }
 
-std::uint32_t Traffic::collect() {
-  std::uint32_t collected = 0;
-  for (rte_ring* ring : {clients_.from_port, servers_.from_port}) {
-    std::array<rte_mbuf*, 2 * kBurst> mbufs;
-    unsigned count = 0;
-    do {
-      count = rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(mbufs.data()),
-                                        static_cast<unsigned>(mbufs.size()), nullptr);
-      if (count > 0) rte_pktmbuf_free_bulk(mbufs.data(), count);
-      collected += count;
-    } while (count == mbufs.size());
-  }
-  return collected;
+std::uint32_t Traffic::take_from(rte_ring* ring) {
+  return rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(taken_.data()), kBatch, nullptr);
 }
 
 void Traffic::write_capture(const std::string& path, bool from_clients, std::uint32_t frames) {

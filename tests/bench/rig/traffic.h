@@ -3,6 +3,7 @@
 #pragma once
 
 #include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
@@ -35,10 +36,12 @@ struct Plan {
   Work work = Work::modbus;
   Order order = Order::uniform;
   std::uint32_t flows = 10000;
-  std::uint32_t side = 1;         // zones on each side; side * side conduits
-  std::uint32_t rules = 2;        // of each conduit
-  std::uint32_t devices = 0;      // if not 0: one conduit, with a rule for each of them
-  double churn_per_second = 0;    // sessions that are reset and opened anew
+  std::uint32_t side = 1;       // zones on each side; side * side conduits
+  std::uint32_t rules = 2;      // of each conduit
+  std::uint32_t devices = 0;    // if not 0: one conduit, with a rule for each of them
+  double churn_per_second = 0;  // sessions that are reset and opened anew
+  std::uint32_t lane = 0;       // of `lanes` that share the work; each has sessions of its own
+  std::uint32_t lanes = 1;
   std::uint32_t buffers = 32767;  // for packets under way, and those that the firewall retains
 };
 
@@ -69,29 +72,47 @@ static_assert(sizeof(Session) == 32);
 
 class Traffic {
  public:
+  static constexpr std::uint32_t kBurst = 32;
+
   Traffic(const Plan& plan, Cable clients, Cable servers);
 
-  // Opens every session that the plan needs. `turn` lets the firewall work.
+  // Opens every session that the plan needs. turn(packets sent) lets the firewall work.
   template <typename Turn>
   void open(Turn&& turn) {
     if (plan_.work == Work::new_flows) return;
     while (opened_ < sessions_.size()) {
       const std::uint32_t count = next_opening();
-      open_step(count, 0);
-      turn();
-      open_step(count, 1);
-      turn();
-      open_step(count, 2);
-      turn();
+      for (int step = 0; step < 3; ++step) {
+        open_step(count, step);
+        turn(count);
+      }
       opened_ += count;
     }
   }
 
-  // Puts the next burst on each cable: requests of some sessions, and answers to those of the call
-  // before. Returns how many packets.
-  std::uint32_t send(std::uint64_t now_ticks);
-  // Takes what has left the firewall. Returns how many packets.
-  std::uint32_t collect();
+  // Puts the next burst on each cable: requests of at most `count` sessions, and answers to those
+  // of the call before. Returns how many packets. All bear `now_ticks` as the time they came.
+  std::uint32_t send(std::uint64_t now_ticks, std::uint32_t count = kBurst);
+  // Takes what has left the firewall and calls seen(came_ticks) for each. Returns how many packets.
+  template <typename Seen>
+  std::uint32_t collect(Seen&& seen) {
+    std::uint32_t collected = 0;
+    for (rte_ring* ring : {clients_.from_port, servers_.from_port}) {
+      for (std::uint32_t count = kBatch; count == kBatch; collected += count) {
+        count = take_from(ring);
+        for (std::uint32_t i = 0; i < count; ++i) seen(*came_ticks(taken_[i]));
+        if (count > 0) rte_pktmbuf_free_bulk(taken_.data(), count);
+      }
+    }
+    return collected;
+  }
+  std::uint32_t collect() {
+    return collect([](std::uint64_t) {});
+  }
+  // How many requests one call of send() makes at most.
+  std::uint32_t burst() const { return burst_; }
+  // Buffers that are not under way nor retained.
+  std::uint32_t buffers_free() const { return rte_mempool_avail_count(buffers_); }
   // Whether the plan has packets left (new_flows ends with its last session).
   bool exhausted() const { return plan_.work == Work::new_flows && next_ >= plan_.flows; }
 
@@ -99,10 +120,13 @@ class Traffic {
   void write_capture(const std::string& path, bool from_clients, std::uint32_t frames);
 
  private:
-  static constexpr std::uint32_t kBurst = 32;
+  static constexpr std::uint32_t kBatch = 64;
 
   using Burst = std::array<rte_mbuf*, kBurst>;
 
+  void make_templates();
+  Session session_of(std::uint32_t i) const;
+  std::uint32_t owner_of(const Session& session) const;
   std::uint32_t ask(std::uint32_t count_max);
   std::uint32_t acknowledge();
   void take(Burst& mbufs, std::uint32_t count);
@@ -113,6 +137,10 @@ class Traffic {
   std::uint8_t* put(std::uint8_t* to, const Template& frame, const Session& session,
                     bool from_client, std::uint32_t sequence, std::uint32_t acknowledgement,
                     std::uint16_t transaction) const;
+  std::uint32_t take_from(rte_ring* ring);
+  std::uint64_t* came_ticks(rte_mbuf* mbuf) const {
+    return RTE_MBUF_DYNFIELD(mbuf, came_offset_, std::uint64_t*);
+  }
   void emit(rte_mbuf* mbuf, const Template& frame, const Session& session, bool from_client,
             std::uint32_t sequence, std::uint32_t acknowledgement, std::uint16_t transaction) const;
   void give(rte_ring* ring, rte_mbuf** mbufs, std::uint32_t count);
@@ -139,6 +167,9 @@ class Traffic {
   std::uint64_t churn_next_ = 0;
   std::uint32_t churn_session_ = 0;
   int churn_step_ = 0;
+  int came_offset_ = 0;  // of the time in a buffer
+  std::uint64_t now_ticks_ = 0;
+  std::array<rte_mbuf*, kBatch> taken_{};
   Template syn_, syn_ack_, ack_, reset_;
   Template read_, write_, read_answer_, write_answer_, plain_up_, plain_down_;
 };
