@@ -2,34 +2,43 @@
 // Nothing here allocates, throws or copies; views live as long as the bytes they were lent from.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace bulkhead {
 
 using ByteView = std::span<const std::uint8_t>;
 
+// One load and at most one swap each; compilers do not see that in shifts of eight bytes.
 inline std::uint16_t load_be16(const std::uint8_t* p) {
-  return static_cast<std::uint16_t>((p[0] << 8) | p[1]);
+  std::uint16_t value = 0;
+  std::memcpy(&value, p, sizeof(value));
+  return std::endian::native == std::endian::little ? __builtin_bswap16(value) : value;
 }
 
 inline std::uint32_t load_be32(const std::uint8_t* p) {
-  return (static_cast<std::uint32_t>(load_be16(p)) << 16) | load_be16(p + 2);
+  std::uint32_t value = 0;
+  std::memcpy(&value, p, sizeof(value));
+  return std::endian::native == std::endian::little ? __builtin_bswap32(value) : value;
 }
 
 inline std::uint64_t load_be64(const std::uint8_t* p) {
-  return (static_cast<std::uint64_t>(load_be32(p)) << 32) | load_be32(p + 4);
+  std::uint64_t value = 0;
+  std::memcpy(&value, p, sizeof(value));
+  return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
 }
 
 inline void store_be16(std::uint8_t* p, std::uint16_t value) {
-  p[0] = static_cast<std::uint8_t>(value >> 8);
-  p[1] = static_cast<std::uint8_t>(value);
+  if constexpr (std::endian::native == std::endian::little) value = __builtin_bswap16(value);
+  std::memcpy(p, &value, sizeof(value));
 }
 
 inline void store_be32(std::uint8_t* p, std::uint32_t value) {
-  store_be16(p, static_cast<std::uint16_t>(value >> 16));
-  store_be16(p + 2, static_cast<std::uint16_t>(value));
+  if constexpr (std::endian::native == std::endian::little) value = __builtin_bswap32(value);
+  std::memcpy(p, &value, sizeof(value));
 }
 
 // Reads big-endian integers in order. The first read past the end fails the reader for good; that

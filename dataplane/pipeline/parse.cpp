@@ -13,6 +13,17 @@ using flow::Packet;
 
 constexpr Reason kGoOn = Reason::granted;
 
+// What a port that can has verified already; a packet put together here came from no port.
+bool port_verified_ip(const Packet& packet) {
+  return !packet.reassembled &&
+         (packet.mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+}
+
+bool port_verified_transport(const Packet& packet) {
+  return !packet.reassembled &&
+         (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+}
+
 Reason from_status(wire::IpStatus status) {
   switch (status) {
     case wire::IpStatus::ok:
@@ -70,7 +81,7 @@ Reason parse_transport(const Context& context, Packet& packet) {
     ports = {packet.icmp.identifier, packet.icmp.identifier};
   }
   if (reason != kGoOn) return reason;
-  if (context.options.verify_checksums && has_checksum) {
+  if (context.options.verify_checksums && has_checksum && !port_verified_transport(packet)) {
     const bool pseudo = packet.ip.protocol != wire::kProtocolIcmp;
     const bool right = pseudo ? wire::transport_checksum_ok(packet.ip.source, packet.ip.destination,
                                                             packet.ip.protocol, segment)
@@ -97,7 +108,8 @@ Reason parse_ip(const Context& context, Packet& packet) {
   const ByteView bytes = packet.frame_bytes().subspan(packet.ip_offset);
   const wire::IpStatus status =
       packet.ethernet.ethertype == wire::kEtherTypeIpv4
-          ? wire::parse_ipv4(bytes, context.options.verify_checksums, packet.ip)
+          ? wire::parse_ipv4(bytes, context.options.verify_checksums && !port_verified_ip(packet),
+                             packet.ip)
           : wire::parse_ipv6(bytes, packet.ip);
   if (status != wire::IpStatus::ok) return from_status(status);
   cut_padding(packet);

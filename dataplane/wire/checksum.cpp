@@ -1,7 +1,6 @@
-// Sums in a 64-bit accumulator and folds at the end.
+// Sums 64-bit words with end-around carry and folds at the end.
 #include "dataplane/wire/checksum.h"
 
-#include <array>
 #include <bit>
 #include <cstring>
 
@@ -9,54 +8,69 @@ namespace bulkhead::wire {
 
 namespace {
 
+// One's complement sums: a carry out of the top comes in again below.
+std::uint64_t add_around(std::uint64_t sum, std::uint64_t word) {
+  sum += word;
+  return sum + (sum < word ? 1 : 0);
+}
+
 std::uint32_t fold(std::uint64_t sum) {
-  while ((sum >> 16) != 0) sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum >> 32) + (sum & 0xffffffff);
+  sum = (sum >> 32) + (sum & 0xffffffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
   return static_cast<std::uint32_t>(sum);
+}
+
+// In the machine's byte order.
+std::uint64_t sum_words(ByteView bytes) {
+  std::uint64_t sum = 0;
+  const std::uint8_t* p = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= 8; left -= 8, p += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, p, sizeof(word));
+    sum = add_around(sum, word);
+  }
+  if ((left & 4) != 0) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, p, sizeof(word));
+    sum = add_around(sum, word);
+    p += sizeof(word);
+  }
+  if ((left & 2) != 0) {
+    std::uint16_t word = 0;
+    std::memcpy(&word, p, sizeof(word));
+    sum = add_around(sum, word);
+    p += sizeof(word);
+  }
+  if ((left & 1) == 0) return sum;
+  const bool little = std::endian::native == std::endian::little;
+  return add_around(sum, little ? std::uint64_t{*p} : std::uint64_t{*p} << 8);
+}
+
+// RFC 1071, 2(B): the sum in the machine's byte order is the sum, its bytes swapped.
+std::uint32_t in_network_order(std::uint64_t sum) {
+  const std::uint32_t folded = fold(sum);
+  if constexpr (std::endian::native != std::endian::little) return folded;
+  return (folded >> 8 & 0xff) | (folded & 0xff) << 8;
 }
 
 }  // namespace
 
 std::uint32_t checksum_add(std::uint32_t initial, ByteView bytes) {
-  // RFC 1071, 2(B): the sum in the machine's byte order is the sum, its bytes swapped.
-  std::uint64_t sum = 0;
-  const std::uint8_t* p = bytes.data();
-  std::size_t left = bytes.size();
-  const auto add = [&]<typename Word>(Word word) {
-    std::memcpy(&word, p, sizeof(word));
-    sum += word;
-    p += sizeof(word);
-    left -= sizeof(word);
-  };
-  while (left >= 16) {
-    add(std::uint32_t{});
-    add(std::uint32_t{});
-    add(std::uint32_t{});
-    add(std::uint32_t{});
-  }
-  while (left >= 4) add(std::uint32_t{});
-  if (left >= 2) add(std::uint16_t{});
-  if (left == 1) {
-    const std::array<std::uint8_t, 2> last = {*p, 0};
-    std::uint16_t word = 0;
-    std::memcpy(&word, last.data(), sizeof(word));
-    sum += word;
-  }
-  std::uint32_t folded = fold(sum);
-  if constexpr (std::endian::native == std::endian::little) {
-    folded = (folded >> 8 & 0xff) | (folded & 0xff) << 8;
-  }
-  return fold(std::uint64_t{initial} + folded);
+  return fold(std::uint64_t{initial} + in_network_order(sum_words(bytes)));
 }
 
 std::uint16_t checksum_finish(std::uint32_t sum) { return static_cast<std::uint16_t>(~fold(sum)); }
 
 std::uint32_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination,
                                 std::uint8_t protocol, std::uint32_t length_bytes) {
-  const std::size_t skip = source.is_v4() ? 12 : 0;
-  std::uint32_t sum = checksum_add(0, ByteView{source.bytes}.subspan(skip));
-  sum = checksum_add(sum, ByteView{destination.bytes}.subspan(skip));
-  return fold(static_cast<std::uint64_t>(sum) + protocol + (length_bytes >> 16) +
-              (length_bytes & 0xffff));
+  // RFC 9293, 3.1: an IPv4 address counts without what maps it into IPv6.
+  const std::uint64_t mask = source.is_v4() ? 0xffffffff : ~std::uint64_t{0};
+  std::uint64_t sum = add_around(source.low() & mask, destination.low() & mask);
+  sum = add_around(sum, add_around(source.high(), destination.high()));
+  return fold(std::uint64_t{fold(sum)} + protocol + length_bytes);
 }
 
 bool transport_checksum_ok(const IpAddress& source, const IpAddress& destination,
