@@ -4,6 +4,7 @@
 #include <rte_cycles.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "dataplane/pipeline/deliver.h"
 
@@ -143,6 +144,10 @@ void Pipeline::forget_all() {
     flows_->erase(flow);
   }
   stats_.half_open = 0;
+  // A call lets go of a few.
+  for (std::uint32_t i = 0; i < options_.limits.datagrams; ++i) {
+    reassembler_->expire(std::numeric_limits<TimeNs>::max());
+  }
 }
 
 void Pipeline::expire(Context& context) {

@@ -55,14 +55,30 @@ def check(replay, case):
                                "json", case], capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
             return [f"bulkhead-replay: {done.stderr.strip()}"]
-        reasons = {json.loads(line)["reason"] for line in done.stdout.splitlines()}
+        verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+        reasons = {verdict["reason"] for verdict in verdicts}
         problems = [f"reason {reason} was not given, but {sorted(reasons)}"
                     for reason in expected["reasons"] if reason not in reasons]
         for how, stream in zip(("first", "last"), server_streams(out)):
             if stream != expected["reaches_server"]:
                 problems.append(f"a server where the {how} copy wins gets {stream or 'nothing'}, "
                                 f"not {expected['reaches_server'] or 'nothing'}")
-        return problems
+        return problems + check_measured(replay, case, verdicts)
+
+
+def check_measured(replay, case, verdicts):
+    """In bursts and again and again, each round has the verdicts of the replay."""
+    rounds = 3
+    done = subprocess.run([replay, "--policy", HERE / "policy.yaml", "--measure", "--loop",
+                           str(rounds), "--format", "json", case],
+                          capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        return [f"bulkhead-replay --measure: {done.stderr.strip()}"]
+    measured = json.loads(done.stdout)
+    expected = {kind: rounds * sum(verdict["verdict"] == word for verdict in verdicts)
+                for kind, word in (("allowed", "allow"), ("denied", "deny"))}
+    return [f"measured {measured[kind]} {kind}, not {count}"
+            for kind, count in expected.items() if measured[kind] != count]
 
 
 def main():
