@@ -57,7 +57,7 @@ void declare(CLI::App& app, Options& options) {
       ->take_all();
   app.add_option("--socket", options.socket, "Unix socket for bulkheadd")->capture_default_str();
   app.add_option("--workers", options.engine.workers, "Worker lcores")
-      ->check(CLI::Range(1, 32))
+      ->check(CLI::Range(1U, bulkhead::ports::kWorkersMax))
       ->capture_default_str();
   app.add_option("--cpus", options.eal.cpus, "CPUs that threads may run on, as 0-3,8");
   app.add_option("--worker-cpus", options.eal.worker_cpus,

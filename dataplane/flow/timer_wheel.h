@@ -19,6 +19,8 @@ class TimerWheel {
   void arm(std::uint32_t timer, TimeNs deadline_ns);
   void disarm(std::uint32_t timer);
 
+  bool any_armed() const { return armed_ > 0; }
+
   // Calls expired(timer) for timers whose time has come, at most `count_max`; they are disarmed
   // before. Timers may be armed and disarmed inside the call.
   template <typename Expired>

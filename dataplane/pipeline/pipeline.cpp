@@ -151,15 +151,17 @@ void Pipeline::forget_all() {
 }
 
 void Pipeline::expire(Context& context) {
-  constexpr std::uint32_t kSlotsPerCall = 64;
+  constexpr std::uint32_t kSlotsPerPeriod = 64;
   constexpr TimeNs kPeriodNs = kMillisecondNs;
-  if (context.now_ns - expired_ns_ < kPeriodNs) return;
+  constexpr TimeNs kPeriodsMax = 100;  // after a sleep
+  const TimeNs periods = std::min((context.now_ns - expired_ns_) / kPeriodNs, kPeriodsMax);
+  if (periods == 0) return;
   expired_ns_ = context.now_ns;
   if (context.now_ns - fragments_expired_ns_ >= kSecondNs) {
     fragments_expired_ns_ = context.now_ns;
     reassembler_->expire(context.now_ns);
   }
-  for (std::uint32_t i = 0; i < kSlotsPerCall; ++i) {
+  for (std::uint32_t i = 0; i < kSlotsPerPeriod * periods; ++i) {
     if (expire_next_ >= flows_->capacity()) expire_next_ = 0;
     flow::Flow& flow = flows_->slot(expire_next_++);
     if (flow.in_use && flow.expires_ns <= context.now_ns) forget(context, flow);

@@ -26,8 +26,12 @@ class Pipeline {
                Observer& observer, std::uint32_t first_frame = 0);
 
   // Does what time alone asks for: held bytes are acknowledged, owned bytes sent again, and
-  // sessions ended whose time is over. To be called between bursts, at least once a millisecond.
+  // sessions ended whose time is over. To be called between bursts, at least once a millisecond
+  // while awaits_time(), else at least ten times a second.
   void pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer);
+
+  // Whether some session waits for a time to come, other than the end of its idle time.
+  bool awaits_time() const { return timers_.any_armed(); }
 
   // Forgets all sessions, as if none had been; for replays of the same capture.
   void forget_all();

@@ -1,14 +1,18 @@
 // Configures ethdevs and moves bursts.
 #include "dataplane/ports/port_set.h"
 
+#include <linux/if_packet.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 
 namespace bulkhead::ports {
 
@@ -17,6 +21,26 @@ namespace {
 constexpr std::uint16_t kDescriptors = 1024;
 
 std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
+
+// The packet sockets that this process has on an interface. The device keeps those of its queues to
+// itself; it opens them in the order of the queues.
+std::vector<int> packet_sockets(unsigned interface) {
+  std::vector<int> sockets;
+  if (interface == 0) return sockets;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    const int descriptor = std::atoi(entry.path().filename().c_str());
+    sockaddr_ll address{};
+    socklen_t length = sizeof(address);
+    if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+        address.sll_family == AF_PACKET &&
+        static_cast<unsigned>(address.sll_ifindex) == interface) {
+      sockets.push_back(descriptor);
+    }
+  }
+  std::sort(sockets.begin(), sockets.end());
+  return sockets;
+}
 
 std::string failure(const std::string& device, const std::string& what, int error) {
   return "port " + device_name(device) + ": " + what + ": " + rte_strerror(-error);
@@ -63,8 +87,8 @@ std::string PortSet::start(const std::string& device, std::uint16_t queues) {
   rte_eth_conf configuration{};
   // Where the port can verify checksums it does; elsewhere the pipeline does, with the same result.
   configuration.rxmode.offloads =
-      info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM |
-                              RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+      info.rx_offload_capa &
+      (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
   int rc = rte_eth_dev_configure(port.id, queues, queues, &configuration);
   if (rc != 0) return failure(device, "cannot be configured", rc);
   std::uint16_t rx = kDescriptors;
@@ -80,11 +104,17 @@ std::string PortSet::start(const std::string& device, std::uint16_t queues) {
   rc = rte_eth_dev_start(port.id);
   if (rc != 0) return failure(device, "cannot be started", rc);
   port.started = true;
+  port.sockets = packet_sockets(info.if_index);
   // A bridge takes frames for all stations. Devices without the call take them anyway.
   rc = rte_eth_promiscuous_enable(port.id);
   if (rc != 0 && rc != -ENOTSUP) return failure(device, "promiscuous mode", rc);
   ports_.push_back(port);
   return {};
+}
+
+int PortSet::receive_descriptor(std::uint16_t port, std::uint16_t queue) const {
+  const std::vector<int>& sockets = ports_[port].sockets;
+  return queue < sockets.size() ? sockets[queue] : -1;
 }
 
 PortSet::~PortSet() {

@@ -36,6 +36,9 @@ class PortSet {
   std::string mac(std::uint16_t port) const;
   bool link_up(std::uint16_t port) const;
   PortCounts counts(std::uint16_t port) const;
+  // A descriptor that poll(2) finds readable while the queue has packets, -1 if the device has
+  // none.
+  int receive_descriptor(std::uint16_t port, std::uint16_t queue) const;
   rte_mempool* buffers() const { return buffers_; }
 
   // A burst of frames, each whole in one buffer with its VLAN tags in it; mbuf->port is the index.
@@ -50,6 +53,7 @@ class PortSet {
     std::string device;
     std::uint16_t id = 0;
     bool started = false;
+    std::vector<int> sockets;  // of net_af_packet, a queue each
   };
 
   PortSet() = default;

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <bit>
 #include <ctime>
 
 #include "dataplane/flow/steering.h"
@@ -35,12 +36,19 @@ Result<std::unique_ptr<Worker>, std::string> Worker::make(
       rte_ring_create_elem((name + "_events").c_str(), sizeof(pipeline::Event), kEventsHeld,
                            SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
   if (events == nullptr) return std::string("event ring: not enough memory; raise memory-mib");
-  return std::unique_ptr<Worker>(new Worker(shared, index, std::move(pipeline).value(), events));
+  auto doorbell = Doorbell::make(shared.ports, static_cast<std::uint16_t>(index));
+  if (!doorbell) return doorbell.error();
+  return std::unique_ptr<Worker>(
+      new Worker(shared, index, std::move(pipeline).value(), events, std::move(doorbell).value()));
 }
 
 Worker::Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pipeline> pipeline,
-               rte_ring* events)
-    : shared_(shared), index_(index), pipeline_(std::move(pipeline)), events_(events) {}
+               rte_ring* events, Doorbell doorbell)
+    : shared_(shared),
+      index_(index),
+      pipeline_(std::move(pipeline)),
+      events_(events),
+      doorbell_(std::move(doorbell)) {}
 
 Worker::~Worker() { rte_ring_free(events_); }
 
@@ -87,16 +95,35 @@ std::uint32_t Worker::turn() {
   return packets;
 }
 
-// Short sleeps that grow while nothing comes, to at most a quarter of a millisecond.
+// Sleeps until something comes, where all ports tell; else in short naps, because somebody has to
+// look. No change of policy waits for a sleeper.
 void Worker::rest(std::uint32_t idle_polls) {
   constexpr std::uint32_t kSpins = 32;
   constexpr std::uint32_t kShortRests = 256;
   constexpr long kShortNs = 20 * 1000;
   constexpr long kLongNs = 200 * 1000;
+  constexpr int kTimersMs = 1;
+  constexpr int kIdleMs = 100;
   if (idle_polls < kSpins) return;
   publish();
-  const timespec pause{0, idle_polls < kShortRests ? kShortNs : kLongNs};
-  nanosleep(&pause, nullptr);
+  if (!doorbell_.hears_all_ports()) {
+    const timespec pause{0, idle_polls < kShortRests ? kShortNs : kLongNs};
+    nanosleep(&pause, nullptr);
+    return;
+  }
+  doorbell_.announce();
+  if (is_wanted()) return doorbell_.stay_awake();
+  rte_rcu_qsbr_thread_offline(shared_.rcu, index_);
+  doorbell_.sleep(pipeline_->awaits_time() ? kTimersMs : kIdleMs);
+  rte_rcu_qsbr_thread_online(shared_.rcu, index_);
+}
+
+// Whether there is work that no port tells of.
+bool Worker::is_wanted() const {
+  for (std::uint32_t from = 0; from < shared_.worker_count; ++from) {
+    if (!rte_ring_empty(shared_.steering[from * shared_.worker_count + index_])) return true;
+  }
+  return shared_.stop.load() || flow_query_.state.load() == FlowQuery::asked;
 }
 
 std::uint32_t Worker::poll() {
@@ -141,6 +168,8 @@ std::uint32_t Worker::poll_port(std::uint16_t port) {
 void Worker::steer(rte_mbuf* const* mbufs, std::uint16_t count) {
   std::array<rte_mbuf*, kReceiveBurst> mine;
   std::uint32_t mine_count = 0;
+  std::uint32_t handed_to = 0;  // a bit an owner
+  static_assert(kWorkersMax <= 32);
   for (std::uint16_t i = 0; i < count; ++i) {
     const ByteView frame{rte_pktmbuf_mtod(mbufs[i], const std::uint8_t*), mbufs[i]->data_len};
     const std::uint32_t owner = flow::owner_of(flow::steering_hash(frame), shared_.worker_count);
@@ -150,7 +179,12 @@ void Worker::steer(rte_mbuf* const* mbufs, std::uint16_t count) {
                                    mbufs[i]) != 0) {
       rte_pktmbuf_free(mbufs[i]);
       bump(stats_.steering_lost, 1);
+    } else {
+      handed_to |= 1U << owner;
     }
+  }
+  for (; handed_to != 0; handed_to &= handed_to - 1) {
+    shared_.workers[static_cast<std::size_t>(std::countr_zero(handed_to))]->wake();
   }
   process(mine.data(), mine_count);
 }

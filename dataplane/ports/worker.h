@@ -12,11 +12,16 @@
 
 #include "dataplane/pipeline/event.h"
 #include "dataplane/pipeline/pipeline.h"
+#include "dataplane/ports/doorbell.h"
 #include "dataplane/ports/port_set.h"
 
 struct rte_ring;
 
 namespace bulkhead::ports {
+
+class Worker;
+
+constexpr std::uint32_t kWorkersMax = 32;
 
 // What all workers share. Written by the service thread before the workers start, but for `image`,
 // which is never null once they run.
@@ -30,6 +35,7 @@ struct Shared {
   std::atomic<bool> stop{false};
   rte_rcu_qsbr* rcu = nullptr;
   std::vector<rte_ring*> steering;  // [from * worker_count + to]
+  std::vector<Worker*> workers;     // all there are, before the first runs
 };
 
 // Written by the worker, read by anyone.
@@ -84,6 +90,8 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   std::uint32_t generation() const { return image_ == nullptr ? 0 : image_->generation; }
   std::uint32_t flows_max() const { return pipeline_->flows().capacity(); }
   FlowQuery& flow_query() { return flow_query_; }
+  // For any thread: there is something to do that no port tells of.
+  void wake() { doorbell_.ring(); }
   // Up to `count` events, oldest first. For one reader.
   std::uint32_t take_events(pipeline::Event* events, std::uint32_t count);
 
@@ -93,7 +101,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
 
  private:
   Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pipeline> pipeline,
-         rte_ring* events);
+         rte_ring* events, Doorbell doorbell);
 
   std::uint32_t poll();
   std::uint32_t poll_port(std::uint16_t port);
@@ -104,6 +112,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   void answer_query();
   void publish();
   void rest(std::uint32_t idle_polls);
+  bool is_wanted() const;
 
   static constexpr std::uint16_t kTransmitBurst = 64;
   struct TransmitBuffer {
@@ -115,6 +124,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   std::uint32_t index_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   rte_ring* events_;
+  Doorbell doorbell_;
   const pipeline::Image* image_ = nullptr;  // of this round
   TimeNs now_ns_ = 0;
   std::uint32_t events_left_ = 0;  // in this second

@@ -75,6 +75,7 @@ std::string Engine::launch(const EngineOptions& options) {
   for (std::uint32_t i = 0; i < options.workers; ++i) {
     auto worker = ports::Worker::make(*shared_, i, options.pipeline);
     if (!worker) return worker.error();
+    shared_->workers.push_back(worker.value().get());
     workers_.push_back(std::move(worker).value());
   }
   image_ = make_image(policy::Tables{});
@@ -96,6 +97,7 @@ std::string Engine::launch(const EngineOptions& options) {
 Engine::~Engine() {
   if (shared_ == nullptr) return;
   shared_->stop.store(true);
+  for (const auto& worker : workers_) worker->wake();
   if (launched_) rte_eal_mp_wait_lcore();
   workers_.clear();
   for (rte_ring* ring : shared_->steering) {
@@ -235,6 +237,7 @@ v1::DataplaneFlows Engine::flows(std::uint32_t limit) {
     query.cursor = 0;
     while (query.cursor < workers_[i]->flows_max()) {
       query.state.store(ports::FlowQuery::asked, std::memory_order_release);
+      workers_[i]->wake();
       while (query.state.load(std::memory_order_acquire) != ports::FlowQuery::answered) {
         std::this_thread::sleep_for(std::chrono::microseconds(20));
       }
