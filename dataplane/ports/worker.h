@@ -88,6 +88,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   const pipeline::PipelineStats& pipeline_stats() const { return pipeline_->stats(); }
   // Of the policy of the last round. For the worker's own thread.
   std::uint32_t generation() const { return image_ == nullptr ? 0 : image_->generation; }
+  std::uint32_t flows() const { return pipeline_->flows().size(); }  // for its own thread
   std::uint32_t flows_max() const { return pipeline_->flows().capacity(); }
   FlowQuery& flow_query() { return flow_query_; }
   // For any thread: there is something to do that no port tells of.

@@ -95,8 +95,12 @@ Measured Lane::pace(double seconds, double rate) {
   return measured;
 }
 
-void Lane::settle() {
+void Lane::close() {
   Measured unused;
+  traffic_.close([&](std::uint32_t count) {
+    sent_ += count;
+    turn(unused);
+  });
   for (int i = 0; i < 4; ++i) turn(unused);
 }
 

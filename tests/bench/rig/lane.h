@@ -36,8 +36,10 @@ class Lane {
   // Packets that arrive at even distances, `rate` a second, whether the worker is ready or not: a
   // packet that waits has waited since it was due.
   Measured pace(double seconds, double rate);
-  // Whatever is still under way.
-  void settle();
+  // Ends all sessions and waits for whatever is still under way.
+  void close();
+  // Buffers that nobody gave back; good after close().
+  std::uint32_t buffers_in_use() const { return traffic_.buffers_in_use(); }
 
  private:
   void send(Measured& measured, std::uint64_t came_ticks, std::uint32_t count);

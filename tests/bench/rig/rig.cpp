@@ -157,8 +157,10 @@ struct Job {
   service::Engine& engine;
   std::barrier<>& barrier;
   std::vector<rig::Measured> measured;
-  std::vector<std::uint64_t> lost;
-  rig::Histogram machine;  // waits of packets that nobody works on, if paced
+  std::vector<std::uint64_t> flows;  // at the end
+  std::vector<std::uint64_t> lost;   // packets that went in and did not come out
+  std::vector<std::uint64_t> kept;   // buffers, when all sessions have ended
+  rig::Histogram machine;            // waits of packets that nobody works on, if paced
 };
 
 // A lane from beginning to end, on its own core.
@@ -181,8 +183,10 @@ void run_lane(Job& job, std::uint32_t index) {
   }
   job.measured[index] = options.pace > 0 ? lane.pace(options.seconds, before.rate() * options.pace)
                                          : lane.saturate(options.seconds);
-  lane.settle();
+  job.flows[index] = worker.flows();
+  lane.close();
   job.lost[index] = lane.lost();
+  job.kept[index] = lane.buffers_in_use();
   worker.leave();  // no change of policy waits for it from here on
 }
 
@@ -244,8 +248,7 @@ void print(Job& job, std::uint32_t swaps) {
     rate += each.rate();
   }
   std::uint64_t flows = 0;
-  const v1::DataplaneStatus status = job.engine.status();
-  for (const auto& worker : status.workers()) flows += worker.flows();
+  for (const std::uint64_t each : job.flows) flows += each;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const auto per_packet = [&](std::uint64_t cycles) {
@@ -306,9 +309,11 @@ int main(int argc, char** argv) {
   auto servers = make_port("zone1", lanes);
   const auto engine = make_engine(options);
   std::barrier<> barrier(lanes);
-  Job job{options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}};
+  Job job{options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}, {}, {}};
   job.measured.resize(lanes);
+  job.flows.resize(lanes);
   job.lost.resize(lanes);
+  job.kept.resize(lanes);
   if (!options.capture.empty()) {
     write_captures(options.plan, options.capture, job);
     return 0;
@@ -330,6 +335,9 @@ int main(int argc, char** argv) {
   if (refused > 0) fail(std::to_string(refused) + " packets or messages were refused");
   for (const std::uint64_t lost : job.lost) {
     if (lost > 0) fail(std::to_string(lost) + " packets went in and did not come out");
+  }
+  for (const std::uint64_t kept : job.kept) {
+    if (kept > 0) fail(std::to_string(kept) + " packet buffers were not given back");
   }
   print(job, swaps);
   return 0;

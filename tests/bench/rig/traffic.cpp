@@ -266,6 +266,15 @@ void Traffic::open_step(std::uint32_t count, int step) {
   }
 }
 
+std::uint32_t Traffic::reset_some() {
+  const std::uint32_t count = std::min<std::uint32_t>(kBurst, opened_);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Session& session = sessions_[--opened_];
+    give_one(true, reset_, session, session.client_next, session.server_next);
+  }
+  return count;
+}
+
 // The next session to ask; its line is fetched a burst before it is used.
 std::uint32_t Traffic::pick() {
   const std::uint32_t at = next_++;

@@ -90,6 +90,12 @@ class Traffic {
     }
   }
 
+  // Resets every session that was opened. turn(packets sent) lets the firewall work.
+  template <typename Turn>
+  void close(Turn&& turn) {
+    while (opened_ > 0) turn(reset_some());
+  }
+
   // Puts the next burst on each cable: requests of at most `count` sessions, and answers to those
   // of the call before. Returns how many packets. All bear `now_ticks` as the time they came.
   std::uint32_t send(std::uint64_t now_ticks, std::uint32_t count = kBurst);
@@ -111,8 +117,8 @@ class Traffic {
   }
   // How many requests one call of send() makes at most.
   std::uint32_t burst() const { return burst_; }
-  // Buffers that are not under way nor retained.
-  std::uint32_t buffers_free() const { return rte_mempool_avail_count(buffers_); }
+  // Buffers that are under way or that the firewall keeps.
+  std::uint32_t buffers_in_use() const { return rte_mempool_in_use_count(buffers_); }
   // Whether the plan has packets left (new_flows ends with its last session).
   bool exhausted() const { return plan_.work == Work::new_flows && next_ >= plan_.flows; }
 
@@ -131,6 +137,7 @@ class Traffic {
   std::uint32_t acknowledge();
   void take(Burst& mbufs, std::uint32_t count);
   std::uint32_t next_opening() const;
+  std::uint32_t reset_some();
   void open_step(std::uint32_t count, int step);
   std::uint32_t pick();
   std::uint32_t churn(std::uint64_t now_ticks);
