@@ -19,30 +19,51 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
-# Name, what it is, options of the rig, the capture that testpmd gets.
+LARGE = ["--zones", 100, "--rules", 10]  # 10,000 conduits with 10 rules each
+
+
+class Work(NamedTuple):
+    what: str
+    rig: list          # options of bench-rig
+    capture: str       # what testpmd gets
+    goal: float = None  # of testpmd's rate
+    quick: bool = True
+
+
 WORKS = {
-    "plain_10k": ("plain TCP service, 60-byte frames, 10,000 sessions",
-                  ["--work", "plain", "--flows", 10_000], "plain"),
-    "modbus_1": ("Modbus, one session with 16 requests under way",
-                 ["--work", "modbus", "--flows", 1], "modbus"),
-    "modbus_10k": ("Modbus, 10,000 sessions, 200 of them begin anew each second",
-                   ["--work", "modbus", "--flows", 10_000, "--churn", 200], "modbus"),
-    "modbus_10k_zipf": ("the same, some sessions far busier than others",
-                        ["--work", "modbus", "--flows", 10_000, "--order", "zipf"], "modbus"),
-    "modbus_1m": ("Modbus, 1,000,000 sessions, answers acknowledged on their own",
-                  ["--work", "modbus", "--flows", 1_000_000, "--memory-mib", 2048], "modbus"),
-    "new_flows": ("first packets of sessions, to their verdict, among 10,000 conduits",
-                  ["--work", "new_flows", "--flows", 500_000, "--memory-mib", 1024,
-                   "--zones", 100, "--rules", 10], "plain"),
-    "policy_10": ("Modbus, 10,000 sessions over 9 conduits with 90 rules",
-                  ["--work", "modbus", "--flows", 10_000, "--zones", 3, "--rules", 10], "modbus"),
-    "policy_10000": ("the same over 10,000 conduits with 100,000 rules",
-                     ["--work", "modbus", "--flows", 10_000, "--zones", 100, "--rules", 10],
-                     "modbus"),
-    "policy_devices": ("the same over one conduit with a rule for each of 4,000 devices",
-                       ["--work", "modbus", "--flows", 10_000, "--devices", 4000], "modbus"),
+    "plain_10k": Work("plain TCP service, 60-byte frames, 10,000 sessions",
+                      ["--work", "plain", "--flows", 10_000], "plain", 0.40),
+    "modbus_1": Work("Modbus, one session with 16 requests under way",
+                     ["--work", "modbus", "--flows", 1], "modbus", 0.25),
+    "modbus_10k": Work("Modbus, 10,000 sessions, 200 of them begin anew each second",
+                       ["--work", "modbus", "--flows", 10_000, "--churn", 200], "modbus", 0.25),
+    "modbus_10k_zipf": Work("the same, some sessions far busier than others",
+                            ["--work", "modbus", "--flows", 10_000, "--order", "zipf"], "modbus",
+                            quick=False),
+    "modbus_1m": Work("Modbus, 1,000,000 sessions, answers acknowledged on their own",
+                      ["--work", "modbus", "--flows", 1_000_000, "--memory-mib", 2048], "modbus",
+                      0.25),
+    "new_flows": Work("first packets of sessions, to their verdict, among 10,000 conduits",
+                      ["--work", "new_flows", "--flows", 500_000, "--memory-mib", 1024, *LARGE],
+                      "plain"),
+    "policy_10": Work("Modbus, 10,000 sessions over 9 conduits with 90 rules",
+                      ["--work", "modbus", "--flows", 10_000, "--zones", 3, "--rules", 10],
+                      "modbus"),
+    "policy_10000": Work("the same over 10,000 conduits with 100,000 rules",
+                         ["--work", "modbus", "--flows", 10_000, *LARGE], "modbus"),
+    "policy_devices": Work("the same over one conduit with a rule for each of 4,000 devices",
+                           ["--work", "modbus", "--flows", 10_000, "--devices", 4000], "modbus",
+                           quick=False),
+    "workers_2": Work("Modbus, 10,000 sessions shared by two workers on a core each",
+                      ["--work", "modbus", "--flows", 10_000, "--workers", 2], "modbus"),
+    "half_load": Work("Modbus, 10,000 sessions at half of the rate that saturates the worker",
+                      ["--work", "modbus", "--flows", 10_000, "--pace", 0.5], "modbus"),
+    "swap": Work("Modbus, 10,000 sessions at full load, the policy of 90 rules changes 5 times a "
+                 "second", ["--work", "modbus", "--flows", 10_000, "--zones", 3, "--rules", 10,
+                            "--swaps", 5], "modbus"),
 }
 
 
@@ -86,54 +107,118 @@ def say(line):
     print(line, file=sys.stderr, flush=True)
 
 
-def measure(options, works):
-    """Rounds of all works, testpmd between them; rows of medians, in the order of WORKS."""
-    figures = {work: [] for work in works}
-    references = {}
-    failures = {}
-    captures = sorted({WORKS[work][2] for work in works})
-    with tempfile.TemporaryDirectory(prefix="bulkhead-bench") as folder:
-        if options.testpmd:
-            for capture in captures:
-                subprocess.run(
-                    [options.build / "bin/bench-rig", "--work", capture, "--flows", "4096",
-                     "--capture", f"{folder}/{capture}"], check=True, capture_output=True)
-        for number in range(options.rounds):
-            say(f"round {number + 1} of {options.rounds}")
-            for capture in captures if options.testpmd else []:
-                references.setdefault(capture, []).append(
-                    testpmd(f"{folder}/{capture}", options.seconds))
-            for work in works:
-                if work in failures:
-                    continue
-                try:
-                    figures[work].append(rig(options.build, WORKS[work][1], options.seconds))
-                except (Failed, subprocess.TimeoutExpired) as error:
-                    failures[work] = str(error)
-                    say(f"{work}: {error}")
-    rows = []
-    for work in works:
-        if work in failures:
-            rows.append({"work": work, "error": failures[work]})
-            continue
-        mpps = [figure["mpps"] for figure in figures[work]]
+def seconds_of(work, options):
+    """Waits are rare: they need longer than rates."""
+    return options.seconds * (5 if work in ("half_load", "swap") else 1)
+
+
+class Run:
+    """Rounds of all works, testpmd between them."""
+
+    def __init__(self, options, works, folder):
+        self.options, self.works, self.folder = options, works, Path(folder)
+        self.figures = {work: [] for work in works}
+        self.references = {}
+        self.stages = {}
+        self.failures = {}
+
+    def make_captures(self):
+        for capture in sorted({WORKS[work].capture for work in self.works}):
+            rig_capture = [self.options.build / "bin/bench-rig", "--work", capture, "--flows",
+                           "4096", "--capture", self.folder / capture]
+            subprocess.run(rig_capture, check=True, capture_output=True)
+            self.references[capture] = []
+
+    def measure(self, work, *words, seconds=None):
+        plan = WORKS[work].rig
+        large = "--zones" in plan or "--devices" in plan
+        kept = ["--artefact", self.folder / "-".join(map(str, plan[4:]))] if large else []
+        try:
+            return rig(self.options.build, [*plan, *kept, *words],
+                       seconds or seconds_of(work, self.options))
+        except (Failed, subprocess.TimeoutExpired) as error:
+            self.failures[work] = str(error)
+            say(f"{work}: {error}")
+            return None
+
+    def rounds(self):
+        for number in range(self.options.rounds):
+            say(f"round {number + 1} of {self.options.rounds}")
+            for capture, rates in self.references.items():
+                rates.append(testpmd(f"{self.folder}/{capture}", self.options.seconds))
+            for work in self.works:
+                if work not in self.failures:
+                    self.figures[work].append(self.measure(work))
+        for work in self.works if self.options.stages else []:
+            if work not in self.failures and not self.figures[work][-1].get("inside"):
+                measured = self.measure(work, "--stages")
+                self.stages[work] = measured and measured["stages"]
+
+    def row(self, work):
+        if work in self.failures:
+            return {"work": work, "error": self.failures[work]}
+        figures = self.figures[work]
+        middle = sorted(figures, key=lambda figure: figure["mpps"])[len(figures) // 2]
+        mpps = [figure["mpps"] for figure in figures]
         row = {"work": work, "mpps": round(statistics.median(mpps), 3), "spread": spread(mpps),
-               "rounds": options.rounds,
-               "cycles_per_packet": statistics.median(f["cycles_per_packet"]
-                                                      for f in figures[work]),
-               "making_cycles": statistics.median(f["making_cycles"] for f in figures[work]),
-               "flows": figures[work][-1]["flows"], "memory_mib": figures[work][-1]["memory_mib"]}
-        reference = references.get(WORKS[work][2])
+               "rounds": len(figures),
+               "cycles_per_packet": statistics.median(f["cycles_per_packet"] for f in figures),
+               "making_cycles": statistics.median(f["making_cycles"] for f in figures),
+               "workers": middle["workers"], "flows": middle["flows"],
+               "memory_mib": middle["memory_mib"]}
+        reference = self.references.get(WORKS[work].capture)
         if reference:
             row["testpmd_mpps"] = round(statistics.median(reference), 3)
             row["testpmd_spread"] = spread(reference)
             row["ratio"] = round(row["mpps"] / row["testpmd_mpps"], 4)
-        rows.append(row)
-    return rows
+            if WORKS[work].goal:
+                row["goal"] = WORKS[work].goal
+        for key in ("inside", "after_swap", "machine"):
+            if key in middle:
+                row[key] = median_times([figure[key] for figure in figures])
+        if "swaps" in middle:
+            row["swaps"] = sum(figure["swaps"] for figure in figures)
+        if self.stages.get(work):
+            row["stages"] = self.stages[work]
+        return row
+
+
+def median_times(times):
+    """Medians of each quantile; the histogram is of all rounds together."""
+    merged = {}
+    for each in times:
+        for upper, count in each["histogram_us"]:
+            merged[upper] = merged.get(upper, 0) + count
+    middle = {key: statistics.median(each[key] for each in times)
+              for key in times[0] if key.endswith("_us") and key != "histogram_us"}
+    return {"packets": sum(each["packets"] for each in times), **middle,
+            "histogram_us": sorted(merged.items())}
+
+
+def measure(options, works):
+    """Rows of medians, in the order of WORKS."""
+    with tempfile.TemporaryDirectory(prefix="bulkhead-bench") as folder:
+        run = Run(options, works, folder)
+        if options.testpmd:
+            run.make_captures()
+        run.rounds()
+        return [run.row(work) for work in works]
+
+
+# What one row says of another: name, the two works, how they compare, the goal.
+COMPARISONS = (
+    ("a million sessions against ten thousand", "modbus_1m", "modbus_10k", "mpps", "at least 0.5"),
+    ("100,000 rules against 90", "policy_10000", "policy_10", "cycles_per_packet", "at most 1.2"),
+    ("a rule for each of 4,000 devices against 90 rules", "policy_devices", "policy_10",
+     "cycles_per_packet", "at most 1.2"),
+    ("two workers against one", "workers_2", "modbus_10k", "mpps", "at least 1.9"),
+)
 
 
 def table(rows):
-    lines = [f"{'WORK':<16} {'MPPS':>7} {'SPREAD':>7} {'CYCLES':>7} {'TESTPMD':>8} {'RATIO':>7}  WHAT"]
+    lines = [f"{'WORK':<16} {'MPPS':>7} {'SPREAD':>7} {'CYCLES':>7} {'TESTPMD':>8} {'RATIO':>7} "
+             f"{'GOAL':>5}  WHAT"]
+    good = {row["work"]: row for row in rows if "error" not in row}
     for row in rows:
         if "error" in row:
             lines.append(f"{row['work']:<16} failed: {row['error']}")
@@ -141,39 +226,78 @@ def table(rows):
         lines.append(
             f"{row['work']:<16} {row['mpps']:>7.2f} {row['spread']:>7.1%} "
             f"{row['cycles_per_packet']:>7.0f} {row.get('testpmd_mpps', '-'):>8} "
-            f"{row.get('ratio', '-'):>7}  {WORKS[row['work']][0]}")
+            f"{row.get('ratio', '-'):>7} {row.get('goal', '-'):>5}  {WORKS[row['work']].what}")
+    lines.append("")
+    for name, one, other, key, goal in COMPARISONS:
+        if one in good and other in good:
+            lines.append(f"{name}: {good[one][key] / good[other][key]:.2f} (goal: {goal})")
+    for row in good.values():
+        for key, name in (("inside", "time inside"), ("after_swap", "in 100 ms after a swap"),
+                          ("machine", "this machine's own pauses at that pace")):
+            if key in row:
+                lines.append(f"{row['work']}, {name}, us: " + ", ".join(
+                    f"{label} {row[key][field]:.1f}" for label, field in
+                    (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p999_us"),
+                     ("p99.99", "p9999_us"), ("max", "max_us"))))
+    for row in good.values():
+        if "stages" in row:
+            lines.append(f"{row['work']}, cycles a packet: " + ", ".join(
+                f"{stage} {cycles:.0f}" for stage, cycles in row["stages"].items()))
     return "\n".join(lines)
 
 
-def main():
+def parse_options():
     parser = argparse.ArgumentParser(prog="bulkhead-bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--quick", action="store_true", help="3 short rounds, under 50 seconds")
-    length.add_argument("--full", action="store_true", help="7 rounds of 2 seconds each (default)")
+    length.add_argument("--quick", action="store_true",
+                        help="3 short rounds of the most important works, under 50 seconds")
+    length.add_argument("--full", action="store_true",
+                        help="7 rounds of 2 seconds each of all works, and stages (default)")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each measurement")
     parser.add_argument("--work", action="append", choices=list(WORKS), metavar="NAME",
                         help=f"only these: {', '.join(WORKS)}")
+    parser.add_argument("--stages", action="store_true", help="cycles a packet in each stage")
     parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--plot", type=Path, metavar="FILE",
+                        help="draw the rows into this .svg or .png (needs python3-matplotlib)")
     parser.add_argument("--build", type=Path, default=HERE.parent.parent / "build",
                         help="build folder with bin/bench-rig")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 7)
     options.seconds = options.seconds or (0.2 if options.quick else 2)
+    options.stages = options.stages or not options.quick
     options.testpmd = shutil.which("dpdk-testpmd") is not None
+    return options
+
+
+def draw(rows, path):
+    """In a process of its own: matplotlib belongs to the system's python."""
+    done = subprocess.run(["/usr/bin/python3", HERE / "plot.py", path], text=True,
+                          input="\n".join(json.dumps(row) for row in rows), capture_output=True)
+    if done.returncode != 0:
+        raise Failed(f"no plot: {done.stderr.strip().splitlines()[-1]}")
+
+
+def main():
+    options = parse_options()
     if not (options.build / "bin/bench-rig").exists():
         say(f"{options.build}/bin/bench-rig is not there: build with -DBULKHEAD_TESTS=ON, or name "
             "the build folder with --build")
         return 2
     if not options.testpmd:
         say("dpdk-testpmd is not there (Debian: dpdk-dev): no comparison")
-    rows = measure(options, options.work or list(WORKS))
+    chosen = [work for work in WORKS if WORKS[work].quick or not options.quick]
+    rows = measure(options, options.work or chosen)
     if options.format == "json":
         for row in rows:
             print(json.dumps(row))
     else:
         print(table(rows))
+    if options.plot:
+        draw(rows, options.plot)
+        say(f"drawn into {options.plot}")
     return 1 if any("error" in row for row in rows) else 0
 
 

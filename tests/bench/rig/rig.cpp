@@ -12,6 +12,7 @@
 #include <barrier>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -39,6 +40,7 @@ struct Options {
   bool stages = false;
   std::uint32_t memory_mib = 512;
   std::string capture;
+  std::string artefact;
 };
 
 // A zone port with a queue for each lane.
@@ -99,13 +101,26 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--swaps", options.swaps, "Changes of policy a second, from another thread");
   app.add_flag("--stages", options.stages, "Cycles by stage");
   app.add_option("--memory-mib", options.memory_mib, "Memory for packets and tables");
+  app.add_option("--artefact", options.artefact,
+                 "Keep the compiled policy in this file, or take it from there");
   app.add_option("--capture", options.capture, "Write frames for testpmd here and end");
 }
 
-v1::PolicyArtefact make_policy(const rig::Plan& plan) {
-  const auto compiled = controlplane::compile_policy(rig::policy_text(plan), "rig");
+// Compiling a large policy takes longer than measuring it: the artefact may be kept in a file.
+v1::PolicyArtefact make_policy(const Options& options) {
+  v1::PolicyArtefact artefact;
+  if (std::ifstream kept(options.artefact, std::ios::binary); kept) {
+    if (!artefact.ParseFromIstream(&kept)) fail(options.artefact + " holds no policy");
+    return artefact;
+  }
+  const auto compiled = controlplane::compile_policy(rig::policy_text(options.plan), "rig");
   if (!compiled.compiled) fail("the policy does not compile");
-  return service::seal_policy(*compiled.compiled);
+  artefact = service::seal_policy(*compiled.compiled);
+  if (!options.artefact.empty()) {
+    std::ofstream file(options.artefact, std::ios::binary);
+    if (!artefact.SerializeToOstream(&file)) fail("cannot write " + options.artefact);
+  }
+  return artefact;
 }
 
 std::unique_ptr<service::Engine> make_engine(const Options& options) {
@@ -150,6 +165,8 @@ class Swapper {
   std::thread thread_;
 };
 
+using Stages = std::array<std::uint64_t, pipeline::kStageNames.size()>;
+
 struct Job {
   const Options& options;
   std::vector<rig::Cable> clients;
@@ -157,6 +174,7 @@ struct Job {
   service::Engine& engine;
   std::barrier<>& barrier;
   std::vector<rig::Measured> measured;
+  std::vector<Stages> stages;        // cycles while it was measured
   std::vector<std::uint64_t> flows;  // at the end
   std::vector<std::uint64_t> lost;   // packets that went in and did not come out
   std::vector<std::uint64_t> kept;   // buffers, when all sessions have ended
@@ -181,8 +199,12 @@ void run_lane(Job& job, std::uint32_t index) {
     job.machine = rig::watch_machine(options.seconds, before.rate() * options.pace);
     worker.join();
   }
+  const Stages stages_before = worker.pipeline_stats().stage_cycles;
   job.measured[index] = options.pace > 0 ? lane.pace(options.seconds, before.rate() * options.pace)
                                          : lane.saturate(options.seconds);
+  for (std::size_t i = 0; i < stages_before.size(); ++i) {
+    job.stages[index][i] = worker.pipeline_stats().stage_cycles[i] - stages_before[i];
+  }
   job.flows[index] = worker.flows();
   lane.close();
   job.lost[index] = lane.lost();
@@ -215,22 +237,19 @@ nlohmann::ordered_json time_inside(const rig::Histogram& cycles) {
 }
 
 // Cycles a packet in each stage; what is left of the worker's are its ports and its loop.
-nlohmann::ordered_json stage_cycles(service::Engine& engine, const rig::Measured& all,
-                                    std::uint64_t packets) {
+nlohmann::ordered_json stage_cycles(const Job& job, const rig::Measured& all) {
   nlohmann::ordered_json out;
+  const auto packets = static_cast<double>(all.packets);
+  const auto rounded = [](double cycles) { return std::round(cycles * 10) / 10; };
   double sum = 0;
   for (std::size_t i = 0; i < pipeline::kStageNames.size(); ++i) {
-    // Counted since the sessions were opened, as `packets` are.
-    const double cycles = static_cast<double>(engine.worker(0).pipeline_stats().stage_cycles[i]) /
-                          static_cast<double>(packets);
+    double cycles = 0;
+    for (const Stages& stages : job.stages) cycles += static_cast<double>(stages[i]) / packets;
     sum += cycles;
-    out[std::string(pipeline::kStageNames[i])] = std::round(cycles * 10) / 10;
+    out[std::string(pipeline::kStageNames[i])] = rounded(cycles);
   }
-  const double mine =
-      static_cast<double>(all.cycles - all.making) / static_cast<double>(all.packets);
-  out["ports_and_loop"] = std::round((mine - sum) * 10) / 10;
-  out["making"] =
-      std::round(static_cast<double>(all.making) / static_cast<double>(all.packets) * 10) / 10;
+  out["ports_and_loop"] = rounded(static_cast<double>(all.cycles - all.making) / packets - sum);
+  out["making"] = rounded(static_cast<double>(all.making) / packets);
   return out;
 }
 
@@ -264,7 +283,7 @@ void print(Job& job, std::uint32_t swaps) {
                                 {"ghz", static_cast<double>(rte_get_tsc_hz()) / 1e9},
                                 {"memory_mib", usage.ru_maxrss / 1024}};
   if (job.options.stages) {
-    out["stages"] = stage_cycles(job.engine, all, job.engine.worker(0).stats().packets.load());
+    out["stages"] = stage_cycles(job, all);
   }
   if (job.options.pace > 0 || swaps > 0) out["inside"] = time_inside(all.inside);
   if (job.options.pace > 0) out["machine"] = time_inside(job.machine);
@@ -309,8 +328,10 @@ int main(int argc, char** argv) {
   auto servers = make_port("zone1", lanes);
   const auto engine = make_engine(options);
   std::barrier<> barrier(lanes);
-  Job job{options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}, {}, {}};
+  Job job{options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}, {}, {},
+          {}};
   job.measured.resize(lanes);
+  job.stages.resize(lanes);
   job.flows.resize(lanes);
   job.lost.resize(lanes);
   job.kept.resize(lanes);
@@ -318,7 +339,7 @@ int main(int argc, char** argv) {
     write_captures(options.plan, options.capture, job);
     return 0;
   }
-  const v1::PolicyArtefact policy = make_policy(options.plan);
+  const v1::PolicyArtefact policy = make_policy(options);
   if (const auto applied = engine->apply(policy, false); !applied) fail(applied.error());
   for (std::uint32_t i = 1; i < lanes; ++i) rte_eal_remote_launch(run_other_lane, &job, i);
   std::uint32_t swaps = 0;
