@@ -1,0 +1,187 @@
+// The inner parts of the fast path one by one, warm in the cache. What a packet costs in all, with
+// what is not in the cache, is bulkhead-bench's to say.
+#include <benchmark/benchmark.h>
+
+#include "controlplane/policy/compiler.h"
+#include "dataplane/flow/flow_table.h"
+#include "dataplane/flow/steering.h"
+#include "dataplane/pipeline/counters.h"
+#include "dataplane/pipeline/verdict_cache.h"
+#include "dataplane/policy/classifier.h"
+#include "dataplane/policy/matcher.h"
+#include "dataplane/ports/eal.h"
+#include "dataplane/service/policy_codec.h"
+#include "dataplane/wire/checksum.h"
+#include "tests/bench/rig/traffic.h"
+#include "tests/support/plant.h"
+
+namespace {
+
+using namespace bulkhead;
+using protocols::Direction;
+
+const protocols::Protocol& modbus() {
+  return *protocols::registry()[*protocols::find_protocol("modbus")];
+}
+
+const support::Bytes& read_request() {
+  static const support::Bytes adu = support::modbus_adu({3, 0, 0, 0, 10}, 1);
+  return adu;
+}
+
+const support::Bytes& read_response() {
+  static const support::Bytes adu = [] {
+    support::Bytes pdu = {3, 20};
+    pdu.resize(22, 7);
+    return support::modbus_adu(pdu, 1);
+  }();
+  return adu;
+}
+
+support::Bytes tcp_frame(std::size_t payload) {
+  support::TcpSpec spec;
+  spec.source_port = 40000;
+  spec.destination_port = 502;
+  spec.payload = support::Bytes(payload, 7);
+  return support::tcp_frame({support::ip4(10, 64, 0, 1), support::mac(1), 0},
+                            {support::ip4(10, 128, 0, 1), support::mac(2), 0}, spec);
+}
+
+// Both kinds of the rig: `side` * `side` conduits of ten rules, or one of `devices` rules.
+const policy::Tables& tables_of(std::uint32_t side, std::uint32_t devices) {
+  static std::map<std::pair<std::uint32_t, std::uint32_t>, policy::Tables> made;
+  const auto key = std::pair(side, devices);
+  if (const auto found = made.find(key); found != made.end()) return found->second;
+  rig::Plan plan;
+  plan.side = side;
+  plan.rules = 10;
+  plan.devices = devices;
+  const auto compiled = controlplane::compile_policy(rig::policy_text(plan), "bench");
+  auto tables = service::load_policy(service::seal_policy(*compiled.compiled));
+  return made.emplace(key, std::move(tables).value()).first->second;
+}
+
+void BM_Checksum(benchmark::State& state) {
+  const support::Bytes bytes(static_cast<std::size_t>(state.range(0)), 7);
+  for (auto _ : state) benchmark::DoNotOptimize(wire::checksum_add(0, bytes));
+}
+BENCHMARK(BM_Checksum)->Arg(20)->Arg(64)->Arg(1460);
+
+void BM_SteeringHash(benchmark::State& state) {
+  const support::Bytes frame = tcp_frame(12);
+  for (auto _ : state) benchmark::DoNotOptimize(flow::steering_hash(frame));
+}
+BENCHMARK(BM_SteeringHash);
+
+void BM_ModbusFrame(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(modbus().frame(read_request(), Direction::request));
+}
+BENCHMARK(BM_ModbusFrame);
+
+void BM_ModbusDecode(benchmark::State& state) {
+  const bool request = state.range(0) == 0;
+  const support::Bytes& adu = request ? read_request() : read_response();
+  const Direction direction = request ? Direction::request : Direction::response;
+  protocols::OperationList operations;
+  for (auto _ : state) benchmark::DoNotOptimize(modbus().decode(adu, direction, operations));
+}
+BENCHMARK(BM_ModbusDecode)->ArgName("response")->Arg(0)->Arg(1);
+
+void BM_Judge(benchmark::State& state) {
+  const auto devices = static_cast<std::uint32_t>(state.range(0));
+  const policy::Tables& tables = tables_of(1, devices);
+  const policy::Conduit& conduit = tables.conduits[0];
+  const policy::RuleCell cell = conduit.index.locate(
+      {support::ip4(10, 64, 0, 1), support::ip4(10, 128, 0, 2), 502, policy::Transport::tcp});
+  protocols::OperationList operations;
+  modbus().decode(read_request(), Direction::request, operations);
+  const std::uint8_t protocol = *protocols::find_protocol("modbus");
+  for (auto _ : state) {
+    const policy::Decision decision = policy::judge(conduit, cell, protocol, operations[0], 0);
+    if (decision.reason == Reason::function_not_granted) state.SkipWithError("not granted");
+    benchmark::DoNotOptimize(decision);
+  }
+}
+BENCHMARK(BM_Judge)->ArgName("devices")->Arg(0)->Arg(100)->Arg(4000);
+
+void BM_Classify(benchmark::State& state) {
+  const policy::Tables& tables = tables_of(static_cast<std::uint32_t>(state.range(0)), 0);
+  const wire::IpAddress client = support::ip4(10, 64, 0, 1);
+  const wire::IpAddress server = support::ip4(10, 128, 0, 1);
+  for (auto _ : state) {
+    const std::uint16_t from = policy::find_source_zone(tables, 0, {}, client).zone;
+    const std::uint16_t to = policy::find_zone(tables, server);
+    const auto found =
+        policy::classify(tables, from, to, {client, server, 502, policy::Transport::tcp});
+    if (found.reason != Reason::service_granted) state.SkipWithError("not granted");
+    benchmark::DoNotOptimize(found);
+  }
+}
+BENCHMARK(BM_Classify)->ArgName("zones")->Arg(3)->Arg(100);
+
+flow::FlowKey key_of(std::uint32_t i) {
+  const auto byte = [i](unsigned shift) { return static_cast<std::uint8_t>(i >> shift); };
+  return flow::make_key(support::ip4(10, byte(16), byte(8), byte(0)), 40000,
+                        support::ip4(10, 200, 0, 1), 502, 6, {})
+      .key;
+}
+
+// Random sessions: what is measured is mostly the way to memory.
+void BM_FindFlows(benchmark::State& state) {
+  const auto flows = static_cast<std::uint32_t>(state.range(0));
+  auto table = flow::FlowTable::make("bench" + std::to_string(flows), flows, {128, 4096, 16, 16});
+  std::vector<flow::FlowKey> keys;
+  for (std::uint32_t i = 0; i < flows; ++i) {
+    keys.push_back(key_of(i));
+    if (table.value()->insert(keys.back()) == nullptr) state.SkipWithError("table full");
+  }
+  constexpr std::size_t kBurst = 32;
+  std::array<const flow::FlowKey*, kBurst> names;
+  std::array<flow::Flow*, kBurst> found;
+  std::uint32_t next = 0;
+  for (auto _ : state) {
+    for (const flow::FlowKey*& name : names) name = &keys[(next += 40503) % flows];
+    table.value()->find(names, found.data());
+    benchmark::DoNotOptimize(found);
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBurst));
+}
+BENCHMARK(BM_FindFlows)->ArgName("flows")->Arg(10'000)->Arg(500'000);
+
+void BM_RecallVerdict(benchmark::State& state) {
+  pipeline::VerdictCache cache(65536);
+  flow::Flow flow;
+  flow.generation = 1;
+  const ByteView judged = ByteView(read_request()).subspan(2);
+  cache.remember({flow, judged}, {1, 2});
+  for (auto _ : state) {
+    const pipeline::VerdictCache::Question question(flow, judged);
+    benchmark::DoNotOptimize(cache.find(question));
+  }
+}
+BENCHMARK(BM_RecallVerdict);
+
+void BM_Count(benchmark::State& state) {
+  pipeline::Counters counters(4096);
+  std::uint32_t place = 0;
+  const pipeline::CounterKey key{1, 2, 3, 0, Reason::granted, protocols::Fault::none};
+  for (auto _ : state) counters.add(key, 64, place);
+}
+BENCHMARK(BM_Count);
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  ports::EalOptions eal;
+  eal.huge_pages = ports::HugePages::automatic;
+  eal.memory_mib = 512;
+  eal.workers = 0;
+  if (const auto problem = ports::start_eal(eal)) {
+    std::fprintf(stderr, "bench-inner: %s\n", problem->c_str());
+    return 1;
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
