@@ -5,6 +5,7 @@
 #include <rte_errno.h>
 #include <rte_ip_frag.h>
 #include <rte_lcore.h>
+#include <rte_mbuf_dyn.h>
 
 #include <algorithm>
 #include <cstring>
@@ -22,6 +23,17 @@ constexpr std::size_t kFragmentHeaderBytes = 8;  // RFC 8200, 4.5
 constexpr std::uint16_t kWholeBytes = 65535;     // of a buffer: head room and packet
 constexpr std::uint32_t kWholeBuffers = 64;
 
+// The mark that a whole packet bears on its way to the worker that owns its session; 0 if buffers
+// have no room for it.
+std::uint64_t whole_flag() {
+  static const std::uint64_t flag = [] {
+    constexpr rte_mbuf_dynflag kWhole = {"bulkhead_whole", 0};
+    const int bit = rte_mbuf_dynflag_register(&kWhole);
+    return bit < 0 ? std::uint64_t{0} : std::uint64_t{1} << bit;
+  }();
+  return flag;
+}
+
 void seal_ipv4(std::uint8_t* ip) {
   store_be16(ip + 10, 0);
   store_be16(ip + 10,
@@ -29,6 +41,8 @@ void seal_ipv4(std::uint8_t* ip) {
 }
 
 }  // namespace
+
+bool Reassembler::is_whole(const rte_mbuf* mbuf) { return (mbuf->ol_flags & whole_flag()) != 0; }
 
 Result<std::unique_ptr<Reassembler>, std::string> Reassembler::make(const std::string& name,
                                                                     const Limits& limits) {
@@ -39,6 +53,7 @@ Result<std::unique_ptr<Reassembler>, std::string> Reassembler::make(const std::s
                                           limits.fragments_ns, SOCKET_ID_ANY);
   made->whole_ = rte_pktmbuf_pool_create((name + "_whole").c_str(), kWholeBuffers, 0, 0,
                                          kWholeBytes, SOCKET_ID_ANY);
+  if (whole_flag() == 0) return std::string("fragments: packet buffers have no room for a mark");
   if (made->table_ == nullptr || made->whole_ == nullptr) {
     return std::string("fragments: ") + rte_strerror(rte_errno) + "; raise memory-mib";
   }
@@ -68,6 +83,7 @@ rte_mbuf* Reassembler::flatten(rte_mbuf* chain) {
     room += part->data_len;
   }
   whole->port = chain->port;
+  whole->ol_flags = whole_flag();
   rte_pktmbuf_free(chain);
   return whole;
 }

@@ -55,6 +55,8 @@ class Egress {
     send_in_pieces(mbuf, port);
   }
 
+  bool hand_over(rte_mbuf* mbuf) { return output_.hand_over(mbuf); }
+
  private:
   void send_in_pieces(rte_mbuf* mbuf, std::uint16_t port);
 
@@ -92,8 +94,8 @@ void classify(Context& context);
 void inspect(Context& context);
 
 // Takes a parsed fragment. If it completes its packet, the packet is that one from now on and to be
-// parsed anew; if it waits for others, the packet's buffer is gone. Otherwise the reason of
-// refusal.
+// parsed anew; if it waits for others, or its session is another worker's, the packet's buffer is
+// gone. Otherwise the reason of refusal.
 Reason reassemble(Context& context, flow::Packet& packet);
 
 // Tells of the verdict on a packet and drops it: it is refused, or needed no further.

@@ -52,6 +52,7 @@ Reason reassemble(Context& context, flow::Packet& packet) {
     case flow::Reassembler::Outcome::whole:
       packet.reassembled = true;
       ++context.stats.reassembled;
+      if (context.output.hand_over(whole)) packet.mbuf = nullptr;
       return Reason::session_control;
     case flow::Reassembler::Outcome::conflict:
       return Reason::fragment_conflict;

@@ -101,7 +101,7 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
     packet.port = mbufs[i]->port;
     packet.flow = nullptr;
     packet.about_flow = false;
-    packet.reassembled = false;
+    packet.reassembled = flow::Reassembler::is_whole(mbufs[i]);
   }
   Context context = make_context(image, now_ns, output, observer, mbufs.size());
   StageClock clock(options_.measure_stages, stats_);

@@ -73,6 +73,12 @@ class Output {
  public:
   // Takes the buffer.
   virtual void transmit(rte_mbuf* mbuf, std::uint16_t port) = 0;
+  // Offers a packet that was put together from fragments: who owns its session is known only now.
+  // True if somebody else does and the buffer was taken.
+  virtual bool hand_over(rte_mbuf* mbuf) {
+    (void)mbuf;
+    return false;
+  }
 
  protected:
   ~Output() = default;

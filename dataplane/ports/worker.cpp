@@ -164,29 +164,47 @@ std::uint32_t Worker::poll_port(std::uint16_t port) {
   return count;
 }
 
-// Ports without symmetric RSS: whoever receives a packet passes it to the owner of its session.
+std::uint32_t Worker::owner_of(const rte_mbuf* mbuf) const {
+  const ByteView frame{rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len};
+  return flow::owner_of(flow::steering_hash(frame), shared_.worker_count);
+}
+
+// False if the other's ring is full; the packet is lost then.
+bool Worker::give(rte_mbuf* mbuf, std::uint32_t owner) {
+  if (rte_ring_sp_enqueue(shared_.steering[index_ * shared_.worker_count + owner], mbuf) == 0) {
+    return true;
+  }
+  rte_pktmbuf_free(mbuf);
+  bump(stats_.steering_lost, 1);
+  return false;
+}
+
+// Whoever receives a packet passes it to the owner of its session.
 void Worker::steer(rte_mbuf* const* mbufs, std::uint16_t count) {
   std::array<rte_mbuf*, kReceiveBurst> mine;
   std::uint32_t mine_count = 0;
-  std::uint32_t handed_to = 0;  // a bit an owner
+  std::uint32_t given_to = 0;  // a bit an owner
   static_assert(kWorkersMax <= 32);
   for (std::uint16_t i = 0; i < count; ++i) {
-    const ByteView frame{rte_pktmbuf_mtod(mbufs[i], const std::uint8_t*), mbufs[i]->data_len};
-    const std::uint32_t owner = flow::owner_of(flow::steering_hash(frame), shared_.worker_count);
+    const std::uint32_t owner = owner_of(mbufs[i]);
     if (owner == index_) {
       mine[mine_count++] = mbufs[i];
-    } else if (rte_ring_sp_enqueue(shared_.steering[index_ * shared_.worker_count + owner],
-                                   mbufs[i]) != 0) {
-      rte_pktmbuf_free(mbufs[i]);
-      bump(stats_.steering_lost, 1);
-    } else {
-      handed_to |= 1U << owner;
+    } else if (give(mbufs[i], owner)) {
+      given_to |= 1U << owner;
     }
   }
-  for (; handed_to != 0; handed_to &= handed_to - 1) {
-    shared_.workers[static_cast<std::size_t>(std::countr_zero(handed_to))]->wake();
+  for (; given_to != 0; given_to &= given_to - 1) {
+    shared_.workers[static_cast<std::size_t>(std::countr_zero(given_to))]->wake();
   }
   process(mine.data(), mine_count);
+}
+
+bool Worker::hand_over(rte_mbuf* mbuf) {
+  if (shared_.worker_count == 1) return false;
+  const std::uint32_t owner = owner_of(mbuf);
+  if (owner == index_) return false;
+  if (give(mbuf, owner)) shared_.workers[owner]->wake();
+  return true;
 }
 
 std::uint32_t Worker::poll_steered() {

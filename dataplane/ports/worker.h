@@ -97,6 +97,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   std::uint32_t take_events(pipeline::Event* events, std::uint32_t count);
 
   void transmit(rte_mbuf* mbuf, std::uint16_t port) override;
+  bool hand_over(rte_mbuf* mbuf) override;
   void on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) override;
   void expect(const flow::Packet& packet) override;
 
@@ -108,6 +109,8 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   std::uint32_t poll_port(std::uint16_t port);
   std::uint32_t poll_steered();
   void steer(rte_mbuf* const* mbufs, std::uint16_t count);
+  std::uint32_t owner_of(const rte_mbuf* mbuf) const;
+  bool give(rte_mbuf* mbuf, std::uint32_t owner);
   void process(rte_mbuf* const* mbufs, std::uint32_t count);
   void flush(std::uint16_t port);
   void answer_query();

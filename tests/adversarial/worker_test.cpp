@@ -1,0 +1,308 @@
+// Whole workers with their ports: who gets which packet, and what happens when a port takes no more
+// or no buffers are left. The ports are rings; nothing is lost that is not counted.
+#include <gtest/gtest.h>
+#include <rte_eth_ring.h>
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+#include <cstring>
+#include <set>
+
+#include "controlplane/policy/compiler.h"
+#include "dataplane/flow/steering.h"
+#include "dataplane/service/engine.h"
+#include "dataplane/service/policy_codec.h"
+#include "dataplane/wire/checksum.h"
+#include "tests/support/plant.h"
+
+namespace bulkhead {
+namespace {
+
+using support::Bytes;
+using support::Host;
+using support::ip4;
+using support::ip_frame;
+using support::tcp_frame;
+using support::udp_frame;
+
+constexpr const char* kPolicy = R"(bulkhead: v1
+site: workers
+zones:
+  supervision: {port: 0, networks: [10.20.0.0/24]}
+  control: {port: 1, networks: [10.10.0.0/24]}
+conduits:
+  scada:
+    from: supervision
+    to: control
+    on_deny: reject
+    fragments: reassemble
+    allow:
+      - {protocol: modbus, client: any, server: any, access: [read]}
+      - {service: udp/5000, client: any, server: any}
+)";
+
+const Host kClient{ip4(10, 20, 0, 10), support::mac(1), 0};
+const Host kServer{ip4(10, 10, 0, 20), support::mac(2), 1};
+
+// An appliance of `workers` workers, run by hand.
+class Appliance {
+ public:
+  Appliance(std::uint32_t workers, unsigned ring_size) : workers_(workers) {
+    support::start_eal_for_tests();
+    static int number = 0;
+    const std::string name = "wt" + std::to_string(number++);
+    pool_ = rte_pktmbuf_pool_create((name + "pool").c_str(), kBuffers, 0, 0,
+                                    RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    service::EngineOptions options;
+    options.workers = workers;
+    options.buffers = 1024;
+    options.launch = false;
+    options.pipeline.limits.flows = 256;
+    options.pipeline.limits.segments = 256;
+    for (const std::string port : {"a", "b"}) {
+      for (std::uint32_t queue = 0; queue < workers; ++queue) {
+        in_.push_back(ring(name + port + "in" + std::to_string(queue), ring_size));
+        out_.push_back(ring(name + port + "out" + std::to_string(queue), ring_size));
+      }
+      const std::size_t first = in_.size() - workers;
+      rte_eth_from_rings((name + port).c_str(), &in_[first], workers, &out_[first], workers,
+                         SOCKET_ID_ANY);
+      options.devices.push_back("net_ring_" + name + port);
+    }
+    engine_ = service::Engine::make(options).value();
+    const auto compiled = controlplane::compile_policy(kPolicy, "test");
+    EXPECT_TRUE(engine_->apply(service::seal_policy(*compiled.compiled), false));
+  }
+
+  ~Appliance() {
+    engine_.reset();
+    collect();
+    EXPECT_EQ(rte_mempool_in_use_count(pool_), held_.size());
+    for (rte_mbuf* mbuf : held_) rte_pktmbuf_free(mbuf);
+    rte_mempool_free(pool_);
+  }
+
+  // A frame arrives on a queue of a port. False if no buffer or no place was left.
+  bool arrive(const Bytes& frame, std::uint16_t port, std::uint32_t queue = 0) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
+    if (mbuf == nullptr) return false;
+    std::copy(frame.begin(), frame.end(),
+              rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())));
+    if (rte_ring_enqueue(in_[port * workers_ + queue], mbuf) == 0) return true;
+    rte_pktmbuf_free(mbuf);
+    return false;
+  }
+
+  void turn(int times = 3) {
+    for (int i = 0; i < times; ++i) {
+      for (std::uint32_t w = 0; w < workers_; ++w) engine_->worker(w).turn();
+    }
+  }
+
+  // What has left, with the queue that it left by.
+  struct Left {
+    std::uint32_t queue = 0;
+    Bytes frame;
+  };
+  std::vector<Left> collect() {
+    std::vector<Left> left;
+    for (std::size_t i = 0; i < out_.size(); ++i) {
+      for (void* object = nullptr; rte_ring_dequeue(out_[i], &object) == 0;) {
+        auto* mbuf = static_cast<rte_mbuf*>(object);
+        const auto* bytes = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
+        left.push_back(
+            {static_cast<std::uint32_t>(i % workers_), Bytes(bytes, bytes + mbuf->data_len)});
+        rte_pktmbuf_free(mbuf);
+      }
+    }
+    return left;
+  }
+
+  // Takes all free buffers but `rest`, until release().
+  void hold_buffers(unsigned rest) {
+    while (rte_mempool_avail_count(pool_) > rest) held_.push_back(rte_pktmbuf_alloc(pool_));
+  }
+  void release() {
+    for (rte_mbuf* mbuf : held_) rte_pktmbuf_free(mbuf);
+    held_.clear();
+  }
+
+  v1::DataplaneStatus status() const { return engine_->status(); }
+  std::uint64_t counted(std::string_view reason) const {
+    std::uint64_t sum = 0;
+    const v1::Counters counters = engine_->counters();
+    for (const auto& row : counters.rows()) sum += row.reason() == reason ? row.messages() : 0;
+    return sum;
+  }
+
+ private:
+  static constexpr unsigned kBuffers = 1023;
+
+  static rte_ring* ring(const std::string& name, unsigned size) {
+    return rte_ring_create(name.c_str(), size, SOCKET_ID_ANY, 0);
+  }
+
+  std::uint32_t workers_;
+  rte_mempool* pool_ = nullptr;
+  std::vector<rte_ring*> in_;
+  std::vector<rte_ring*> out_;
+  std::unique_ptr<service::Engine> engine_;
+  std::vector<rte_mbuf*> held_;
+};
+
+Bytes datagram(std::uint16_t source_port, std::size_t bytes = 20) {
+  return udp_frame(kClient, kServer, source_port, 5000, Bytes(bytes, 7));
+}
+
+TEST(Workers, WhatAPortDoesNotTakeIsCountedAndGivenBack) {
+  Appliance appliance(1, 64);
+  constexpr int kSent = 500;
+  for (int i = 0; i < kSent; ++i) {
+    ASSERT_TRUE(appliance.arrive(datagram(40000), 0));
+    appliance.turn(1);
+  }
+  const std::size_t left = appliance.collect().size();
+  EXPECT_EQ(left, 63U);  // what a ring of 64 holds
+  EXPECT_EQ(appliance.status().ports(1).transmit_lost(), kSent - left);
+  ASSERT_TRUE(appliance.arrive(datagram(40000), 0));
+  appliance.turn();
+  EXPECT_EQ(appliance.collect().size(), 1U);
+}
+
+// A session of two requests, one at a time: a granted one, then one that is refused.
+struct ModbusClient {
+  Appliance& appliance;
+  std::uint16_t port = 40000;
+  std::uint32_t next = 1001;
+
+  void send(bool from_client, std::uint8_t flags, const Bytes& payload = {}) {
+    support::TcpSpec spec;
+    spec.source_port = from_client ? port : std::uint16_t{502};
+    spec.destination_port = from_client ? std::uint16_t{502} : port;
+    spec.sequence = from_client ? next : 5001;
+    spec.acknowledgement = from_client ? 5001 : next;
+    if ((flags & wire::kTcpSyn) != 0) --spec.sequence;
+    if (flags == wire::kTcpSyn) spec.acknowledgement = 0;
+    spec.flags = flags;
+    spec.payload = payload;
+    EXPECT_TRUE(appliance.arrive(
+        from_client ? tcp_frame(kClient, kServer, spec) : tcp_frame(kServer, kClient, spec),
+        from_client ? 0 : 1));
+    appliance.turn();
+    if (from_client) next += static_cast<std::uint32_t>(payload.size());
+  }
+  void open() {
+    send(true, wire::kTcpSyn);
+    send(false, wire::kTcpSyn | wire::kTcpAck);
+    send(true, wire::kTcpAck);
+    appliance.collect();
+  }
+};
+
+const Bytes kRead = support::modbus_adu({3, 0, 0, 0, 1});
+const Bytes kWrite = support::modbus_adu({6, 0, 0, 0, 1});
+
+TEST(Workers, WithoutBuffersARefusalBecomesTheEndOfItsSessionAndNothingElse) {
+  Appliance appliance(1, 256);
+  ModbusClient unlucky{appliance, 40000};
+  ModbusClient other{appliance, 40001};
+  unlucky.open();
+  other.open();
+  appliance.hold_buffers(1);  // for the request itself
+  unlucky.send(true, wire::kTcpAck | wire::kTcpPsh, kWrite);
+  EXPECT_TRUE(appliance.collect().empty());  // neither the refusal nor a reset could be made
+  EXPECT_EQ(appliance.counted("function_not_granted"), 1U);
+  appliance.release();
+  unlucky.send(true, wire::kTcpAck | wire::kTcpPsh, kRead);
+  for (const auto& left : appliance.collect()) {
+    const auto sent = support::parse_sent(left.frame);
+    EXPECT_TRUE(sent->payload.empty());  // nothing of the refused session reaches the server
+  }
+  other.send(true, wire::kTcpAck | wire::kTcpPsh, kRead);
+  const auto passed = appliance.collect();
+  ASSERT_EQ(passed.size(), 1U);
+  EXPECT_EQ(support::parse_sent(passed[0].frame)->payload, kRead);
+}
+
+TEST(Workers, EachSessionHasOneOwnerWhicheverQueueItsPacketsComeBy) {
+  Appliance appliance(3, 256);
+  std::set<std::uint32_t> owners;
+  for (std::uint16_t port = 40000; port < 40040; ++port) {
+    const Bytes there = datagram(port);
+    const Bytes back = udp_frame(kServer, kClient, 5000, port, Bytes(20, 8));
+    std::set<std::uint32_t> of_session;
+    for (std::uint32_t queue = 0; queue < 3; ++queue) {
+      ASSERT_TRUE(appliance.arrive(there, 0, queue));
+      appliance.turn();
+      ASSERT_TRUE(appliance.arrive(back, 1, queue));
+      appliance.turn();
+    }
+    const auto left = appliance.collect();
+    EXPECT_EQ(left.size(), 6U);
+    for (const auto& each : left) of_session.insert(each.queue);
+    EXPECT_EQ(of_session.size(), 1U);
+    owners.insert(of_session.begin(), of_session.end());
+  }
+  EXPECT_EQ(owners.size(), 3U);
+}
+
+TEST(Workers, BothDirectionsAndWhatIsSaidOfThemHashAlike) {
+  const Host v6_client{support::ip6("2001:db8::1"), support::mac(1), 0};
+  const Host v6_server{support::ip6("2001:db8:1::1"), support::mac(2), 1};
+  for (const auto& [client, server] : {std::pair{kClient, kServer}, {v6_client, v6_server}}) {
+    const Bytes there = udp_frame(client, server, 1234, 5000, Bytes(8, 1));
+    const Bytes back = udp_frame(server, client, 5000, 1234, Bytes(8, 1));
+    EXPECT_EQ(flow::steering_hash(there), flow::steering_hash(back));
+    EXPECT_NE(flow::steering_hash(there),
+              flow::steering_hash(udp_frame(client, server, 1235, 5000, Bytes(8, 1))));
+    const Bytes tagged = support::with_vlan(there, 7);
+    EXPECT_EQ(flow::steering_hash(tagged), flow::steering_hash(support::with_vlan(back, 7)));
+    EXPECT_NE(flow::steering_hash(tagged), flow::steering_hash(there));
+  }
+  // ICMP: port unreachable, with the header of the datagram and its first bytes.
+  const Bytes there = datagram(1234);
+  Bytes quote(28);
+  std::memcpy(quote.data(), there.data() + 14, quote.size());
+  const Bytes error = ip_frame(kServer, kClient, 1, support::icmp_message(3, 3, 0, quote));
+  EXPECT_EQ(flow::steering_hash(error), flow::steering_hash(there));
+}
+
+// The fragments of a datagram: one frame each, `cut` payload bytes in the first.
+std::vector<Bytes> fragments_of(const Bytes& frame, std::size_t cut) {
+  const auto piece = [&](std::size_t from, std::size_t to, bool more) {
+    Bytes part(34 + to - from);
+    std::memcpy(part.data(), frame.data(), 34);
+    std::memcpy(part.data() + 34, frame.data() + 34 + from, to - from);
+    store_be16(part.data() + 16, static_cast<std::uint16_t>(20 + to - from));
+    store_be16(part.data() + 18, 77);
+    store_be16(part.data() + 20,
+               static_cast<std::uint16_t>((more ? 0x2000U : 0U) | static_cast<unsigned>(from / 8)));
+    store_be16(part.data() + 24, 0);
+    store_be16(part.data() + 24,
+               wire::checksum_finish(wire::checksum_add(0, ByteView(part).subspan(14, 20))));
+    return part;
+  };
+  const std::size_t payload = frame.size() - 34;
+  return {piece(0, cut, true), piece(cut, payload, false)};
+}
+
+TEST(Workers, AFragmentedPacketGoesToTheOwnerOfItsSession) {
+  Appliance appliance(3, 256);
+  for (std::uint16_t port = 40000; port < 40010; ++port) {
+    ASSERT_TRUE(appliance.arrive(datagram(port, 200), 0, 1));
+    appliance.turn();
+    const auto whole = appliance.collect();
+    ASSERT_EQ(whole.size(), 1U);
+    for (const Bytes& part : fragments_of(datagram(port, 200), 104)) {
+      ASSERT_TRUE(appliance.arrive(part, 0, 2));
+      appliance.turn();
+    }
+    const auto again = appliance.collect();
+    ASSERT_EQ(again.size(), 1U);
+    EXPECT_EQ(again[0].queue, whole[0].queue);
+  }
+  EXPECT_EQ(appliance.counted("service_granted"), 20U);
+}
+
+}  // namespace
+}  // namespace bulkhead
