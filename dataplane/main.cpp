@@ -71,6 +71,10 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--buffers", options.engine.buffers, "Packet buffers, all ports together")
       ->check(CLI::Range(1024, 1 << 24))
       ->capture_default_str();
+  app.add_option("--mtu", options.engine.pipeline.mtu,
+                 "Longest IP packet of the zone ports, in bytes; above 1500 for jumbo frames")
+      ->check(CLI::Range(1280, 9200))
+      ->capture_default_str();
   declare_limits(app, options);
   app.add_flag("--verbose", options.eal.verbose, "Show DPDK's own messages");
 }

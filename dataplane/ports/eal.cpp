@@ -9,6 +9,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 namespace bulkhead::ports {
@@ -24,30 +25,86 @@ bool huge_pages_free() {
   return false;
 }
 
-std::string allowed_cpus() {
+std::set<int> allowed_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
   sched_getaffinity(0, sizeof(set), &set);
-  std::string list;
+  std::set<int> allowed;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &set)) continue;
-    if (!list.empty()) list += ',';
-    list += std::to_string(cpu);
+    if (CPU_ISSET(cpu, &set)) allowed.insert(cpu);
   }
+  return allowed;
+}
+
+std::string join(const std::set<int>& cpus) {
+  std::string list;
+  for (const int cpu : cpus) list += (list.empty() ? "" : ",") + std::to_string(cpu);
   return list;
 }
 
-// Lcore 0 is the main one; workers are 1 and up. Unpinned threads float over all allowed CPUs.
-std::string lcore_map(const EalOptions& options) {
-  const std::string cpus = options.cpus.empty() ? allowed_cpus() : options.cpus;
-  std::string map = "0@(" + cpus + ")";
-  std::istringstream pinned(options.worker_cpus);
-  for (std::uint32_t i = 1; i <= options.workers; ++i) {
-    std::string cpu;
-    const bool pin = static_cast<bool>(std::getline(pinned, cpu, ','));
-    map += "," + std::to_string(i) + "@" + (pin ? cpu : "(" + cpus + ")");
+// `0-3,8` as numbers in their order; nothing if it is not such a list.
+std::optional<std::vector<int>> read_cpus(const std::string& text) {
+  std::vector<int> cpus;
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
+    int first = 0;
+    int last = 0;
+    int used = 0;
+    const int read = std::sscanf(part.c_str(), "%d%n-%d%n", &first, &used, &last, &used);
+    if (read == 1) last = first;
+    if (read < 1 || static_cast<std::size_t>(used) != part.size() || first < 0 || last < first ||
+        last >= CPU_SETSIZE) {
+      return std::nullopt;
+    }
+    for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
   }
-  return map;
+  return cpus;
+}
+
+std::optional<std::string> check_cpus(const std::string& option, const std::string& text,
+                                      std::vector<int>& cpus) {
+  const auto read = read_cpus(text);
+  if (!read || read->empty()) {
+    return option + " must be a list of CPUs such as 0-3,8, not `" + text + "`";
+  }
+  const std::set<int> allowed = allowed_cpus();
+  for (const int cpu : *read) {
+    if (allowed.count(cpu) == 0) {
+      return option + " names CPU " + std::to_string(cpu) +
+             ", which this process may not use: it may use " + join(allowed);
+    }
+  }
+  cpus = *read;
+  return std::nullopt;
+}
+
+// Lcore 0 is the main one; workers are 1 and up. Unpinned threads float over all allowed CPUs.
+std::optional<std::string> map_lcores(const EalOptions& options, std::string& map) {
+  std::vector<int> all;
+  if (!options.cpus.empty()) {
+    if (auto problem = check_cpus("--cpus", options.cpus, all)) return problem;
+  }
+  const std::set<int> floating =
+      all.empty() ? allowed_cpus() : std::set<int>(all.begin(), all.end());
+  std::vector<int> pinned;
+  if (!options.worker_cpus.empty()) {
+    if (auto problem = check_cpus("--worker-cpus", options.worker_cpus, pinned)) return problem;
+    if (pinned.size() != options.workers) {
+      return "--worker-cpus names " + std::to_string(pinned.size()) + " CPUs for " +
+             std::to_string(options.workers) + " workers: name one each";
+    }
+    if (std::set<int>(pinned.begin(), pinned.end()).size() != pinned.size()) {
+      return std::string(
+          "--worker-cpus names a CPU twice: two workers on one only wait for "
+          "each other");
+    }
+  }
+  map = "0@(" + join(floating) + ")";
+  for (std::uint32_t i = 1; i <= options.workers; ++i) {
+    map += "," + std::to_string(i) + "@" +
+           (pinned.empty() ? "(" + join(floating) + ")" : std::to_string(pinned[i - 1]));
+  }
+  return std::nullopt;
 }
 
 bool is_pci(const std::string& device) {
@@ -59,12 +116,14 @@ bool is_pci(const std::string& device) {
 std::optional<std::string> start_eal(const EalOptions& options) {
   const bool huge = options.huge_pages == HugePages::yes ||
                     (options.huge_pages == HugePages::automatic && huge_pages_free());
+  std::string lcores;
+  if (auto problem = map_lcores(options, lcores)) return problem;
   std::vector<std::string> arguments = {"bulkhead-dataplane",
                                         "--no-telemetry",
                                         "--no-shconf",
                                         "--file-prefix=bulkhead" + std::to_string(getpid()),
                                         "--iova-mode=va",
-                                        "--lcores=" + lcore_map(options),
+                                        "--lcores=" + lcores,
                                         "-m",
                                         std::to_string(options.memory_mib)};
   arguments.push_back(huge ? "--in-memory" : "--no-huge");

@@ -2,12 +2,15 @@
 #include "dataplane/ports/port_set.h"
 
 #include <linux/if_packet.h>
+#include <net/if.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -46,27 +49,55 @@ std::string failure(const std::string& device, const std::string& what, int erro
   return "port " + device_name(device) + ": " + what + ": " + rte_strerror(-error);
 }
 
+// What a frame may take up in a buffer, with room for its Ethernet header and two tags.
+std::size_t frame_room(std::uint16_t mtu) {
+  constexpr std::size_t kFramingBytes = 14 + 2 * 4;
+  constexpr std::size_t kStep = 1024;
+  return (mtu + kFramingBytes + kStep - 1) / kStep * kStep;
+}
+
+// An interface of the kernel has an MTU that is its administrator's; other ports get theirs here.
+std::string fit_mtu(const std::string& device, std::uint16_t id, unsigned interface,
+                    std::uint16_t mtu) {
+  if (interface == 0) {
+    const int rc = rte_eth_dev_set_mtu(id, mtu);
+    if (rc == 0 || (rc == -ENOTSUP && mtu <= RTE_ETHER_MTU)) return {};
+    return failure(device, "cannot have an MTU of " + std::to_string(mtu), rc);
+  }
+  ifreq request{};
+  if_indextoname(interface, request.ifr_name);
+  const int probe = socket(AF_INET, SOCK_DGRAM, 0);
+  const bool known = probe >= 0 && ioctl(probe, SIOCGIFMTU, &request) == 0;
+  if (probe >= 0) close(probe);
+  if (!known || request.ifr_mtu >= mtu || mtu <= RTE_ETHER_MTU) return {};
+  return "port " + device_name(device) + ": its interface has an MTU of " +
+         std::to_string(request.ifr_mtu) + " and is to carry " + std::to_string(mtu) +
+         "; use `ip link set " + request.ifr_name + " mtu " + std::to_string(mtu) + "`";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<PortSet>, std::string> PortSet::open(const std::vector<std::string>& devices,
                                                             std::uint16_t queues,
-                                                            std::uint32_t buffers) {
+                                                            std::uint32_t buffers,
+                                                            std::uint16_t mtu) {
   constexpr unsigned kCache = 256;
+  const auto room = static_cast<std::uint16_t>(
+      std::max<std::size_t>(RTE_MBUF_DEFAULT_BUF_SIZE, RTE_PKTMBUF_HEADROOM + frame_room(mtu)));
   std::unique_ptr<PortSet> set(new PortSet());
-  set->buffers_ = rte_pktmbuf_pool_create("packets", buffers, kCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                          SOCKET_ID_ANY);
+  set->buffers_ = rte_pktmbuf_pool_create("packets", buffers, kCache, 0, room, SOCKET_ID_ANY);
   if (set->buffers_ == nullptr) {
     return std::string("packet buffers: ") + rte_strerror(rte_errno) +
            "; raise memory-mib or lower buffers";
   }
   for (const std::string& device : devices) {
-    std::string error = set->start(device, queues);
+    std::string error = set->start(device, queues, mtu);
     if (!error.empty()) return error;
   }
   return set;
 }
 
-std::string PortSet::start(const std::string& device, std::uint16_t queues) {
+std::string PortSet::start(const std::string& device, std::uint16_t queues, std::uint16_t mtu) {
   Port port;
   port.device = device;
   if (rte_eth_dev_get_port_by_name(device_name(device).c_str(), &port.id) != 0) {
@@ -91,6 +122,10 @@ std::string PortSet::start(const std::string& device, std::uint16_t queues) {
       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
   int rc = rte_eth_dev_configure(port.id, queues, queues, &configuration);
   if (rc != 0) return failure(device, "cannot be configured", rc);
+  port.sockets = packet_sockets(info.if_index);
+  if (std::string error = fit_mtu(device, port.id, info.if_index, mtu); !error.empty()) {
+    return error;
+  }
   std::uint16_t rx = kDescriptors;
   std::uint16_t tx = kDescriptors;
   rte_eth_dev_adjust_nb_rx_tx_desc(port.id, &rx, &tx);
@@ -99,12 +134,17 @@ std::string PortSet::start(const std::string& device, std::uint16_t queues) {
     const auto node = static_cast<unsigned>(socket);
     rc = rte_eth_rx_queue_setup(port.id, queue, rx, node, nullptr, buffers_);
     if (rc == 0) rc = rte_eth_tx_queue_setup(port.id, queue, tx, node, nullptr);
+    if (rc == -ENOMEM && !port.sockets.empty()) {
+      return "port " + device_name(device) +
+             ": its frames are longer than the buffers of an MTU of " + std::to_string(mtu) +
+             "; give net_af_packet framesz=" + std::to_string(frame_room(mtu)) +
+             ",blocksz=" + std::to_string(frame_room(mtu) * 8);
+    }
     if (rc != 0) return failure(device, "queue", rc);
   }
   rc = rte_eth_dev_start(port.id);
   if (rc != 0) return failure(device, "cannot be started", rc);
   port.started = true;
-  port.sockets = packet_sockets(info.if_index);
   // A bridge takes frames for all stations. Devices without the call take them anyway.
   rc = rte_eth_promiscuous_enable(port.id);
   if (rc != 0 && rc != -ENOTSUP) return failure(device, "promiscuous mode", rc);

@@ -23,10 +23,12 @@ struct PortCounts {
 
 class PortSet {
  public:
-  // Opens and starts the devices; the position in the list is the zone port's index.
+  // Opens and starts the devices; the position in the list is the zone port's index. `mtu` is of IP
+  // packets, in bytes.
   static Result<std::unique_ptr<PortSet>, std::string> open(const std::vector<std::string>& devices,
                                                             std::uint16_t queues,
-                                                            std::uint32_t buffers);
+                                                            std::uint32_t buffers,
+                                                            std::uint16_t mtu);
   ~PortSet();
   PortSet(const PortSet&) = delete;
   PortSet& operator=(const PortSet&) = delete;
@@ -57,7 +59,7 @@ class PortSet {
   };
 
   PortSet() = default;
-  std::string start(const std::string& device, std::uint16_t queues);
+  std::string start(const std::string& device, std::uint16_t queues, std::uint16_t mtu);
 
   std::vector<Port> ports_;
   rte_mempool* buffers_ = nullptr;

@@ -54,7 +54,7 @@ Result<std::unique_ptr<Engine>, std::string> Engine::make(const EngineOptions& o
 
 std::string Engine::launch(const EngineOptions& options) {
   auto ports = ports::PortSet::open(options.devices, static_cast<std::uint16_t>(options.workers),
-                                    options.buffers);
+                                    options.buffers, options.pipeline.mtu);
   if (!ports) return ports.error();
   ports_ = std::move(ports).value();
   shared_ = std::make_unique<ports::Shared>(*ports_, macs_);

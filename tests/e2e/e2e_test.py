@@ -368,6 +368,46 @@ class TwoWorkers(LabCase):
         self.assertEqual(sessions[1]("read 0 1")["result"], "ok")
 
 
+class Jumbo(LabCase):
+    """Frames of nine thousand bytes, whole from end to end."""
+
+    dataplane_options = ("--mtu", "9000")
+    HEAR = """if True:
+        import socket
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(("0.0.0.0", 5000))
+        s.settimeout(5)
+        print("ready", flush=True)
+        print(len(s.recv(65535)))
+        """
+    SEND = """if True:
+        import socket, sys
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER, IP_PMTUDISC_DO
+        s.sendto(bytes(int(sys.argv[1])), (sys.argv[2], 5000))
+        """
+
+    @classmethod
+    def zone_ports(cls):
+        for namespace, device in (("sup", "eth0"), ("ctl", "eth0"), ("fw", "zone0"),
+                                  ("fw", "zone1")):
+            run("ip", "-n", cls.lab.ns(namespace), "link", "set", device, "mtu", "9000")
+        return [f"net_af_packet{i},iface=zone{i},framesz=9216,blocksz=73728" for i in (0, 1)]
+
+    def test_a_datagram_of_a_jumbo_frame_arrives_whole(self):
+        self.commit(POLICY.read_text().replace(
+            "    allow:\n", "    allow:\n      - {service: udp/5000, client: any, server: any}\n", 1))
+        for length in (1000, 4000, 8972):
+            with self.subTest(bytes=length):
+                hearing = subprocess.Popen(
+                    self.lab.in_ns("ctl", sys.executable, "-c", self.HEAR),
+                    stdout=subprocess.PIPE, text=True)
+                hearing.stdout.readline()
+                run(*self.lab.in_ns("sup", sys.executable, "-c", self.SEND, length, PLC))
+                self.assertEqual(hearing.communicate(timeout=10)[0].strip(), str(length))
+        self.assertEqual(self.lab.hmi("read", 0, 1)["result"], "ok")
+
+
 class BadInput(LabCase):
     def test_without_a_valid_client_certificate_nothing_answers(self):
         self.commit(POLICY)
