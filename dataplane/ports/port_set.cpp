@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 
 namespace bulkhead::ports {
 
@@ -25,23 +26,33 @@ constexpr std::uint16_t kDescriptors = 1024;
 
 std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
 
-// The packet sockets that this process has on an interface. The device keeps those of its queues to
-// itself; it opens them in the order of the queues.
-std::vector<int> packet_sockets(unsigned interface) {
+// The descriptors of this process that are sockets of a family, in rising order.
+std::vector<int> sockets_of(int family) {
   std::vector<int> sockets;
-  if (interface == 0) return sockets;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
     const int descriptor = std::atoi(entry.path().filename().c_str());
-    sockaddr_ll address{};
-    socklen_t length = sizeof(address);
-    if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
-        address.sll_family == AF_PACKET &&
-        static_cast<unsigned>(address.sll_ifindex) == interface) {
-      sockets.push_back(descriptor);
-    }
+    int domain = 0;
+    socklen_t length = sizeof(domain);
+    const bool known = getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0;
+    if (known && domain == family) sockets.push_back(descriptor);
   }
   std::sort(sockets.begin(), sockets.end());
+  return sockets;
+}
+
+// Those of net_af_packet on an interface. The device keeps them to itself, but opens them in the
+// order of its queues.
+std::vector<int> packet_sockets(unsigned interface) {
+  std::vector<int> sockets;
+  for (const int descriptor : sockets_of(AF_PACKET)) {
+    sockaddr_ll address{};
+    socklen_t length = sizeof(address);
+    const bool bound =
+        getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+        interface != 0 && static_cast<unsigned>(address.sll_ifindex) == interface;
+    if (bound) sockets.push_back(descriptor);
+  }
   return sockets;
 }
 
@@ -132,7 +143,12 @@ std::string PortSet::start(const std::string& device, std::uint16_t queues, std:
   for (std::uint16_t queue = 0; queue < queues; ++queue) {
     const int socket = rte_eth_dev_socket_id(port.id);
     const auto node = static_cast<unsigned>(socket);
+    const std::vector<int> before = sockets_of(AF_XDP);
     rc = rte_eth_rx_queue_setup(port.id, queue, rx, node, nullptr, buffers_);
+    // net_af_xdp opens the socket of a queue here.
+    const std::vector<int> after = sockets_of(AF_XDP);
+    std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                        std::back_inserter(port.sockets));
     if (rc == 0) rc = rte_eth_tx_queue_setup(port.id, queue, tx, node, nullptr);
     if (rc == -ENOMEM && !port.sockets.empty()) {
       return "port " + device_name(device) +

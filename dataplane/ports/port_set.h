@@ -55,7 +55,7 @@ class PortSet {
     std::string device;
     std::uint16_t id = 0;
     bool started = false;
-    std::vector<int> sockets;  // of net_af_packet, a queue each
+    std::vector<int> sockets;  // of net_af_packet or net_af_xdp, a queue each
   };
 
   PortSet() = default;
