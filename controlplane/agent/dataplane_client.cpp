@@ -16,9 +16,9 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::uint32_t kFrameBytesMax = 64 * 1024 * 1024;
+constexpr std::uint32_t kFrameBytesMax = 128 * 1024 * 1024;
 constexpr auto kRetryPeriod = std::chrono::milliseconds(200);
-constexpr auto kCallTimeout = std::chrono::seconds(10);
+constexpr auto kCallTimeout = std::chrono::seconds(30);
 
 }  // namespace
 

@@ -63,7 +63,7 @@ int serve(const Options& options, Agent& agent,
   int port = 0;
   builder.AddListeningPort(options.listen, tls, &port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.SetMaxReceiveMessageSize(64 * 1024 * 1024);
+  builder.SetMaxReceiveMessageSize(128 * 1024 * 1024);
   grpc::ResourceQuota quota("bulkheadd");
   quota.SetMaxThreads(kThreadsMax);
   builder.SetResourceQuota(quota);

@@ -43,7 +43,7 @@ Remote::Remote(const Session& session) : server_(session.server) {
   tls.pem_private_key = pem(session, "client.key");
   tls.pem_cert_chain = pem(session, "client.crt");
   grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(64 * 1024 * 1024);
+  arguments.SetMaxReceiveMessageSize(128 * 1024 * 1024);
   if (!session.tls_name.empty()) arguments.SetSslTargetNameOverride(session.tls_name);
   const auto channel =
       grpc::CreateCustomChannel(session.server, grpc::SslCredentials(tls), arguments);
@@ -52,7 +52,7 @@ Remote::Remote(const Session& session) : server_(session.server) {
 }
 
 std::unique_ptr<grpc::ClientContext> Remote::context() const {
-  constexpr auto kDeadline = std::chrono::seconds(15);
+  constexpr auto kDeadline = std::chrono::seconds(60);
   auto context = std::make_unique<grpc::ClientContext>();
   context->set_deadline(std::chrono::system_clock::now() + kDeadline);
   return context;

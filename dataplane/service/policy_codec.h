@@ -10,7 +10,7 @@
 namespace bulkhead::service {
 
 constexpr std::uint32_t kPolicyFormat = 1;
-constexpr std::size_t kPolicyBytesMax = 32 * 1024 * 1024;
+constexpr std::size_t kPolicyBytesMax = 64 * 1024 * 1024;
 
 // The digest of the bytes, raw.
 std::string sha256(const std::string& bytes);
