@@ -23,17 +23,6 @@ constexpr std::size_t kFragmentHeaderBytes = 8;  // RFC 8200, 4.5
 constexpr std::uint16_t kWholeBytes = 65535;     // of a buffer: head room and packet
 constexpr std::uint32_t kWholeBuffers = 64;
 
-// The mark that a whole packet bears on its way to the worker that owns its session; 0 if buffers
-// have no room for it.
-std::uint64_t whole_flag() {
-  static const std::uint64_t flag = [] {
-    constexpr rte_mbuf_dynflag kWhole = {"bulkhead_whole", 0};
-    const int bit = rte_mbuf_dynflag_register(&kWhole);
-    return bit < 0 ? std::uint64_t{0} : std::uint64_t{1} << bit;
-  }();
-  return flag;
-}
-
 void seal_ipv4(std::uint8_t* ip) {
   store_be16(ip + 10, 0);
   store_be16(ip + 10,
@@ -42,7 +31,16 @@ void seal_ipv4(std::uint8_t* ip) {
 
 }  // namespace
 
-bool Reassembler::is_whole(const rte_mbuf* mbuf) { return (mbuf->ol_flags & whole_flag()) != 0; }
+// A mark, because a whole packet may have a way to go to the worker that owns its session; 0 if
+// buffers have no room for it.
+std::uint64_t Reassembler::whole_flag() {
+  static const std::uint64_t flag = [] {
+    constexpr rte_mbuf_dynflag kWhole = {"bulkhead_whole", 0};
+    const int bit = rte_mbuf_dynflag_register(&kWhole);
+    return bit < 0 ? std::uint64_t{0} : std::uint64_t{1} << bit;
+  }();
+  return flag;
+}
 
 Result<std::unique_ptr<Reassembler>, std::string> Reassembler::make(const std::string& name,
                                                                     const Limits& limits) {

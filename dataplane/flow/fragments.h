@@ -34,8 +34,8 @@ class Reassembler {
   // or IPv6 with the fragment header first. On `whole`, `packet` is the packet in one piece.
   Outcome take(rte_mbuf* mbuf, std::uint16_t ip_offset, bool v4, TimeNs now_ns, rte_mbuf*& packet);
 
-  // Whether the packet was put together from fragments, by whichever worker.
-  static bool is_whole(const rte_mbuf* mbuf);
+  // In ol_flags of packets that were put together from fragments, by whichever worker.
+  static std::uint64_t whole_flag();
 
   // Gives back what was held too long.
   void expire(TimeNs now_ns);

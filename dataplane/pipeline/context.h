@@ -81,9 +81,14 @@ struct Context {
   Egress output;
   Observer& observer;
   std::span<flow::Packet> burst;
+  std::span<const protocols::Protocol* const> protocols;
 
   const flow::Limits& limits() const { return options.limits; }
   const policy::Tables& tables() const { return image.tables; }
+  // How the flow is read. Precondition: it is inspected.
+  const protocols::Protocol& protocol_of(const flow::Flow& flow) const {
+    return *protocols[flow.protocol];
+  }
 };
 
 // The stages, in their order: each takes what is left of the burst.

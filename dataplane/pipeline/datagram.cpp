@@ -62,7 +62,7 @@ void inspect_datagram(Context& context, flow::Packet& packet) {
   }
   Verdict verdict;
   protocols::Fault fault = protocols::Fault::none;
-  if (!is_whole_message(*protocols::registry()[flow.protocol], packet, fault)) {
+  if (!is_whole_message(context.protocol_of(flow), packet, fault)) {
     verdict = refused_message(packet, Reason::protocol_fault, fault);
   } else {
     judge_message(context, packet, packet.payload(), packet.payload_length, verdict);

@@ -59,7 +59,7 @@ ByteView judged_part(const Context& context, const protocols::Protocol& protocol
 // Decodes the message and judges it if it is a request. True if the verdict can be remembered.
 bool decode_and_judge(Context& context, const flow::Flow& flow, ByteView message,
                       std::size_t length, Verdict& verdict) {
-  const protocols::Protocol& protocol = *protocols::registry()[flow.protocol];
+  const protocols::Protocol& protocol = context.protocol_of(flow);
   verdict.reason = Reason::protocol_fault;
   verdict.fault =
       message.size() == length
@@ -93,7 +93,7 @@ void recall_or_judge(Context& context, const flow::Flow& flow, ByteView message,
 void prefetch_verdict(const Context& context, const flow::Packet& packet) {
   const flow::Flow& flow = *packet.flow;
   if (!packet.from_client || flow.protocol == protocols::kNoProtocol) return;
-  const protocols::Protocol& protocol = *protocols::registry()[flow.protocol];
+  const protocols::Protocol& protocol = context.protocol_of(flow);
   const ByteView judged = judged_part(context, protocol, packet.payload());
   if (!judged.empty()) context.verdicts.prefetch({flow, judged});
 }
@@ -101,7 +101,7 @@ void prefetch_verdict(const Context& context, const flow::Packet& packet) {
 void judge_message(Context& context, const flow::Packet& packet, ByteView message,
                    std::size_t length, Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
-  const protocols::Protocol& protocol = *protocols::registry()[flow.protocol];
+  const protocols::Protocol& protocol = context.protocol_of(flow);
   verdict = message_verdict(packet, length);
   ByteView judged;
   if (verdict.direction == Direction::request && message.size() == length) {

@@ -89,7 +89,8 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           *reassembler_,
           Egress(output, options_.mtu, identification_),
           observer,
-          std::span(burst_.data(), burst)};
+          std::span(burst_.data(), burst),
+          protocols::registry()};
 }
 
 void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns,
@@ -101,7 +102,7 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
     packet.port = mbufs[i]->port;
     packet.flow = nullptr;
     packet.about_flow = false;
-    packet.reassembled = flow::Reassembler::is_whole(mbufs[i]);
+    packet.reassembled = (mbufs[i]->ol_flags & whole_flag_) != 0;
   }
   Context context = make_context(image, now_ns, output, observer, mbufs.size());
   StageClock clock(options_.measure_stages, stats_);

@@ -53,6 +53,7 @@ class Pipeline {
   flow::TimerWheel timers_;
   std::unique_ptr<flow::Reassembler> reassembler_;
   std::uint32_t identification_ = 0;
+  std::uint64_t whole_flag_ = flow::Reassembler::whole_flag();
   flow::MacTable& macs_;
   VerdictCache verdicts_;
   protocols::OperationList operations_;

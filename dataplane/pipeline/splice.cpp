@@ -47,7 +47,7 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
   segment.length = static_cast<std::uint16_t>(length);
   segment.payload_offset = static_cast<std::uint16_t>(mbuf->data_len - length);
   segment.injected = true;
-  const protocols::Protocol& protocol = *protocols::registry()[flow.protocol];
+  const protocols::Protocol& protocol = context.protocol_of(flow);
   segment.waits_for = static_cast<std::uint16_t>(protocol.outstanding(context.flows.session(flow)));
   refusal = context.segments.take(segment);
   if (refusal != kNoSegment) return Unsound::none;

@@ -39,7 +39,7 @@ enum class Next : std::uint8_t { granted, taken_out, wait, refused };
 // Asks the protocol how long the next message is, with as many bytes as it needs to tell.
 protocols::Frame delimit(const Stream& stream) {
   constexpr std::uint32_t kFirstLook = 64;
-  const protocols::Protocol& protocol = *protocols::registry()[stream.packet.flow->protocol];
+  const protocols::Protocol& protocol = stream.context.protocol_of(*stream.packet.flow);
   const protocols::Direction direction =
       stream.packet.from_client ? protocols::Direction::request : protocols::Direction::response;
   const std::uint32_t standing = stream.available - stream.granted;
