@@ -25,6 +25,28 @@ TEST(Checksum, TheExampleOfTheRfc) {
   EXPECT_EQ(checksum_add(0, odd), 0xf201U);
 }
 
+// Word by word, as the RFC puts it, for every length and both parities of the address.
+TEST(Checksum, AgreesWithSumsOfSixteenBits) {
+  Bytes bytes(300);
+  std::uint32_t state = 1;
+  for (std::uint8_t& byte : bytes) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<std::uint8_t>(state % 5 == 0 ? 0xff : state >> 24);
+  }
+  for (std::size_t from = 0; from < 9; ++from) {
+    for (std::size_t length = 0; length + from <= bytes.size(); ++length) {
+      std::uint32_t sum = 0x1234;
+      for (std::size_t i = 0; i < length; ++i) {
+        sum += static_cast<std::uint32_t>(bytes[from + i]) << (i % 2 == 0 ? 8 : 0);
+      }
+      while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+      const ByteView view = ByteView(bytes).subspan(from, length);
+      ASSERT_EQ(checksum_finish(checksum_add(0x1234, view)), static_cast<std::uint16_t>(~sum))
+          << from << ' ' << length;
+    }
+  }
+}
+
 const Bytes kTagged = {2, 0,    0,    0,    0,   1,    2, 0, 0,  0, 0,
                        2, 0x88, 0xa8, 0x20, 100, 0x81, 0, 0, 10, 8, 0};
 

@@ -289,6 +289,36 @@ TEST_F(Engine, AnUnsoundSpliceIsAResetThatSaysWhy) {
   EXPECT_EQ(plant.verdicts.back().unsound, pipeline::Unsound::not_a_request);
 }
 
+TEST_F(Engine, WhereNoMoreSessionsCanBeCarriedARefusalIsAReset) {
+  pipeline::PipelineOptions options;
+  options.limits.carried_sessions = 1;
+  Plant plant(engine_policy(policy::OnDeny::reject), options);
+  TcpSession first(plant, 40000);
+  TcpSession second(plant, 40001);
+  first.from_client(forbidden(1));
+  EXPECT_EQ(plant.verdicts.back().action, pipeline::Action::reject);
+  plant.clear();
+  second.from_client(forbidden(1));
+  EXPECT_EQ(plant.verdicts.back().action, pipeline::Action::reset);
+  EXPECT_EQ(plant.verdicts.back().unsound, pipeline::Unsound::too_many_carried);
+  EXPECT_EQ(plant.sent.size(), 2U);  // both ends hear of it
+  // Held bytes of a third are not acknowledged, and what it asks whole still passes.
+  TcpSession third(plant, 40002);
+  const Bytes request = read(1);
+  third.from_client(Bytes(request.begin(), request.begin() + 5));
+  plant.clear();
+  wait(plant, 2 * kMillisecondNs);
+  EXPECT_TRUE(plant.sent.empty());
+  third.from_client(Bytes(request.begin() + 5, request.end()));
+  EXPECT_EQ(plant.last(), Reason::granted);
+  // The first one ends and leaves its place.
+  first.client_at(first.client_next, {}, wire::kTcpRst | wire::kTcpAck);
+  plant.pass_time(60 * kSecondNs);
+  TcpSession fourth(plant, 40003);
+  fourth.from_client(forbidden(1));
+  EXPECT_EQ(plant.verdicts.back().action, pipeline::Action::reject);
+}
+
 TEST_F(Engine, RefusedDatagramsAreAnswered) {
   Plant plant(engine_policy(policy::OnDeny::reject));
   plant.arrive(kHmi, support::udp_frame(kHmi, kPlc, 5000, 502, forbidden(7)));

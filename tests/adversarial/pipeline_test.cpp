@@ -397,6 +397,52 @@ TEST_F(PipelineTest, APolicyChangeJudgesLivingSessionsByTheNewRules) {
   EXPECT_EQ(plant_.last(), Reason::values_not_granted);
 }
 
+// The same bytes once more are not asked about again: under another policy they are.
+TEST_F(PipelineTest, ARequestThatWasGrantedIsGrantedAgainUnderItsPolicyOnly) {
+  TcpSession session(plant_, 40000);
+  const auto ask = [&](const Bytes& request) {
+    plant_.clear();
+    session.from_client(request);
+    return plant_.verdicts.back();
+  };
+  for (std::uint16_t transaction = 1; transaction < 4; ++transaction) {
+    const pipeline::Event verdict = ask(support::modbus_adu({3, 0, 0, 0, 10}, transaction));
+    EXPECT_EQ(verdict.reason, Reason::granted);
+    EXPECT_EQ(verdict.rule, 1);
+    EXPECT_EQ(verdict.function, kReadHolding);
+  }
+  policy::Rule narrower = support::modbus_rule({kReadHolding}, {{0, 5}});
+  plant_.change_policy(support::with_rules(support::two_zones(policy::OnDeny::reset), {&narrower}));
+  EXPECT_EQ(ask(support::modbus_adu({3, 0, 0, 0, 10}, 4)).reason, Reason::values_not_granted);
+}
+
+TEST_F(PipelineTest, ARateIsKeptThoughTheRequestRepeats) {
+  policy::Rule limited = support::modbus_rule({kReadHolding}, {{0, 99}});
+  limited.rate = policy::RateLimit(kSecondNs, 2);
+  Plant plant(support::with_rules(support::two_zones(policy::OnDeny::reset), {&limited}));
+  TcpSession session(plant, 40000);
+  for (const Reason expected : {Reason::granted, Reason::granted, Reason::rate_exceeded}) {
+    session.from_client(kRead);
+    EXPECT_EQ(plant.last(), expected);
+  }
+}
+
+// What a port has verified is not summed again; what it has not is.
+TEST_F(PipelineTest, ChecksumsAreVerifiedOnceByThePortOrHere) {
+  constexpr std::uint64_t kGood = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  constexpr std::uint64_t kBad = RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD;
+  Bytes wrong = support::tcp_frame(kHmi, kPlc, syn());
+  wrong[14 + 20 + 16] ^= 1;
+  for (const std::uint64_t flags : {std::uint64_t{0}, kBad, RTE_MBUF_F_RX_IP_CKSUM_GOOD}) {
+    plant_.arrive(kHmi.port, wrong, flags);
+    EXPECT_EQ(plant_.last(), Reason::bad_transport_checksum) << flags;
+  }
+  plant_.arrive(kHmi.port, wrong, kGood);
+  EXPECT_EQ(plant_.last(), Reason::session_control);
+  plant_.arrive(kHmi.port, support::tcp_frame(kHmi, kPlc, syn()), kBad);
+  EXPECT_EQ(plant_.last(), Reason::session_control);  // the port was wrong: the sum is right
+}
+
 TEST_F(PipelineTest, DatagramsAreRefusedOneByOne) {
   const auto send = [&](const Bytes& payload) {
     return hmi(support::udp_frame(kHmi, kPlc, 5000, 502, payload));

@@ -84,7 +84,11 @@ rte_mbuf* Plant::make_mbuf(std::uint16_t port, const Bytes& frame) {
   return mbuf;
 }
 
-void Plant::arrive(std::uint16_t port, const Bytes& frame) { arrive_burst({Sent{port, frame}}); }
+void Plant::arrive(std::uint16_t port, const Bytes& frame, std::uint64_t flags) {
+  rte_mbuf* mbuf = make_mbuf(port, frame);
+  mbuf->ol_flags |= flags;
+  pipeline_->process(*image_, {&mbuf, 1}, now_ns_, *this, *this);
+}
 
 void Plant::arrive_burst(const std::vector<Sent>& frames) {
   std::vector<rte_mbuf*> mbufs;

@@ -80,7 +80,8 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
   ~Plant();
 
   // The frame arrives on a zone port; what leaves and what is told is added to the lists below.
-  void arrive(std::uint16_t port, const Bytes& frame);
+  // `flags` are ol_flags, as a port with offloads sets them.
+  void arrive(std::uint16_t port, const Bytes& frame, std::uint64_t flags = 0);
   void arrive(const Host& from, const Bytes& frame) { arrive(from.port, frame); }
   // Several at once, as one burst.
   void arrive_burst(const std::vector<Sent>& frames);

@@ -41,7 +41,25 @@ struct Decoded {
   Range field(Field field, std::size_t i = 0) const { return operations[i].fields[field].range; }
 };
 
-Decoded decode(const Bytes& message, Direction direction = Direction::request) {
+Decoded decode(const Bytes& message, Direction direction = Direction::request);
+
+// Verdicts are remembered by what stands behind the transaction identifier (Messaging
+// guide, 3.1.3).
+TEST(Correlation, TheTransactionIdentifierChangesNothingElse) {
+  EXPECT_EQ(module().correlation_bytes(), 2U);
+  const Decoded one = decode(adu({16, 0, 40, 0, 2, 4, 0, 1, 0, 2}, 1));
+  const Decoded other = decode(adu({16, 0, 40, 0, 2, 4, 0, 1, 0, 2}, 0xfffe));
+  ASSERT_EQ(one.fault, Fault::none);
+  ASSERT_EQ(one.operations.size(), other.operations.size());
+  EXPECT_EQ(one.operations[0].function, other.operations[0].function);
+  EXPECT_EQ(one.operations[0].present, other.operations[0].present);
+  for (std::size_t f = 0; f < catalogue().fields.size(); ++f) {
+    EXPECT_EQ(one.operations[0].fields[f].range, other.operations[0].fields[f].range);
+  }
+  EXPECT_EQ(decode(adu({99}, 1)).fault, decode(adu({99}, 2)).fault);
+}
+
+Decoded decode(const Bytes& message, Direction direction) {
   Decoded decoded;
   decoded.message = message;
   decoded.fault = module().decode(decoded.message, direction, decoded.operations);
