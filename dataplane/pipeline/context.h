@@ -135,9 +135,16 @@ void pass_icmp_error(Context& context, flow::Packet& packet);
 void inspect_tcp(Context& context, flow::Packet& packet);
 void inspect_datagram(Context& context, flow::Packet& packet);
 
+// The usual case: a segment that is one message, the next of its stream, when nothing is held.
+// `passed`: it was granted and has left. `refused`: `verdict` says why, and the message stands
+// where it stood; it is to be held and inspected with that verdict.
+enum class Whole : std::uint8_t { no, passed, refused };
+Whole pass_whole_message(Context& context, flow::Packet& packet, const flow::Segment& segment,
+                         Verdict& verdict);
+
 // Judges and releases all whole messages that the packet's sender has standing. Precondition: the
-// packet's buffer is held by its flow.
-void inspect_stream(Context& context, flow::Packet& packet);
+// packet's buffer is held by its flow. `judged` is the verdict on the first, if it was judged.
+void inspect_stream(Context& context, flow::Packet& packet, const Verdict* judged = nullptr);
 
 // Ends a session: what is held is dropped, both ends are reset if the conduit says so, and nothing
 // passes in it any more. `packet` lends its headers; its buffer must still be whole.

@@ -1,6 +1,7 @@
 // Streams: messages are delimited in what has arrived in order, judged one by one, and released up
 // to the last boundary that was granted. No byte of a message leaves before its verdict.
 #include <algorithm>
+#include <utility>
 
 #include "dataplane/pipeline/deliver.h"
 #include "dataplane/pipeline/ending.h"
@@ -27,6 +28,7 @@ struct Stream {
   std::uint32_t granted = 0;
   std::uint32_t fin = 0;  // 1 if the end of the stream follows the available bytes
   bool out_of_buffers = false;
+  const Verdict* judged = nullptr;  // of the first message, if it was judged already
 
   ByteView peek(std::uint32_t length) const {
     return flow::peek(context.segments, side, granted, length, context.scratch);
@@ -188,7 +190,11 @@ Next judge_next(Stream& stream) {
   if (frame.length == 0 || wanted > stream.available - stream.granted) return Next::wait;
   const auto count = static_cast<std::uint32_t>(wanted);
   Verdict verdict;
-  judge_message(stream.context, stream.packet, stream.peek(count), frame.length, verdict);
+  if (stream.judged != nullptr) {
+    verdict = *std::exchange(stream.judged, nullptr);
+  } else {
+    judge_message(stream.context, stream.packet, stream.peek(count), frame.length, verdict);
+  }
   if (planted(Mistake::judge_first_only) && stream.granted > 0) verdict.reason = Reason::granted;
   if (!is_allowed(verdict.reason)) {
     if (by_head) return refuse_message(stream, verdict, 0);
@@ -255,12 +261,49 @@ void refuse_before_end(Stream& stream) {
   if (find_end(stream) != 0) send_due_refusals(stream.context, stream.speaker, true);
 }
 
+// Nothing is held or owed, and the segment brings what comes next and no end.
+bool may_be_whole(const Context& context, const Packet& packet, const Segment& segment) {
+  const flow::Flow& flow = *packet.flow;
+  const TcpSide& side = flow.sides[packet.from_client ? flow::kClient : flow::kServer];
+  const bool plain = !flow.carried && flow.pending_first == kNoSegment && side.held_count == 0 &&
+                     side.unread == 0 && !side.awaits_rest;
+  return plain && segment.sequence == side.released && (packet.tcp.flags & wire::kTcpFin) == 0 &&
+         segment.length > 0 && segment.length == packet.payload_length &&
+         segment.length <= context.limits().held_bytes && context.segments.available() > 0;
+}
+
 }  // namespace
 
-void inspect_stream(Context& context, Packet& packet) {
+Whole pass_whole_message(Context& context, Packet& packet, const Segment& segment,
+                         Verdict& verdict) {
+  if (!may_be_whole(context, packet, segment)) return Whole::no;
+  const Speaker speaker = speaker_of(packet);
+  const ByteView message = packet.payload();
+  const protocols::Frame frame =
+      context.protocol_of(speaker.flow)
+          .frame(message, packet.from_client ? protocols::Direction::request
+                                             : protocols::Direction::response);
+  if (frame.fault != protocols::Fault::none || frame.length != message.size()) return Whole::no;
+  judge_message(context, packet, message, frame.length, verdict);
+  if (!is_allowed(verdict.reason)) return Whole::refused;
+  context.observer.on_verdict(verdict, packet);
+  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
+  TcpSide& side = speaker.side();
+  side.released = segment.end();
+  flow::retain(context.segments, side, context.segments.take(segment));
+  rte_mbuf_refcnt_update(packet.mbuf, 1);
+  ++speaker.flow.packets[speaker.end];
+  speaker.flow.bytes[speaker.end] += packet.mbuf->pkt_len;
+  context.output.transmit(packet.mbuf, port_towards_receiver(packet));
+  packet.mbuf = nullptr;
+  return Whole::passed;
+}
+
+void inspect_stream(Context& context, Packet& packet, const Verdict* judged) {
   const Speaker speaker = speaker_of(packet);
   TcpSide& side = speaker.side();
   Stream stream{context, packet, speaker, side, flow::contiguous_bytes(context.segments, side), 0};
+  stream.judged = judged;
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
   refuse_before_end(stream);
   const std::uint32_t released = side.released;

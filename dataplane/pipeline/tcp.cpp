@@ -193,6 +193,9 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
   const bool at_bound = side.retained_count >= context.limits().retained_segments ||
                         (side.held_count > 0 && reserve_is_touched(context));
   if (at_bound) return refuse(context, packet, Reason::hold_limit);
+  Verdict verdict;
+  const Whole whole = pass_whole_message(context, packet, segment, verdict);
+  if (whole == Whole::passed) return;
   // Its sender missed what was said of these bytes.
   const bool known =
       speaker.flow.carried && sequence_distance(segment.end(), side.acknowledged) <= 0;
@@ -208,7 +211,7 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
       return swallow(context, packet);
     case flow::HoldResult::merged:
     case flow::HoldResult::held:
-      inspect_stream(context, packet);
+      inspect_stream(context, packet, whole == Whole::refused ? &verdict : nullptr);
       if (known) acknowledge_again(context, packet);
       if (result == flow::HoldResult::merged) rte_pktmbuf_free(packet.mbuf);
       packet.mbuf = nullptr;

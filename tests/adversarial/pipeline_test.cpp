@@ -433,7 +433,8 @@ TEST_F(PipelineTest, ChecksumsAreVerifiedOnceByThePortOrHere) {
   constexpr std::uint64_t kBad = RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD;
   Bytes wrong = support::tcp_frame(kHmi, kPlc, syn());
   wrong[14 + 20 + 16] ^= 1;
-  for (const std::uint64_t flags : {std::uint64_t{0}, kBad, RTE_MBUF_F_RX_IP_CKSUM_GOOD}) {
+  for (const std::uint64_t flags :
+       {std::uint64_t{0}, kBad, std::uint64_t{RTE_MBUF_F_RX_IP_CKSUM_GOOD}}) {
     plant_.arrive(kHmi.port, wrong, flags);
     EXPECT_EQ(plant_.last(), Reason::bad_transport_checksum) << flags;
   }
