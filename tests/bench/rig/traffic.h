@@ -93,6 +93,7 @@ class Traffic {
   // Resets every session that was opened. turn(packets sent) lets the firewall work.
   template <typename Turn>
   void close(Turn&& turn) {
+    while (churn_step_ != 0) turn(churn(0));  // one that begins anew has begun
     while (opened_ > 0) turn(reset_some());
   }
 
