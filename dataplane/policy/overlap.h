@@ -14,8 +14,8 @@ struct OwnedPrefix {
   std::size_t owner = 0;
 };
 
-// Pairs of owners, the larger number first, each once, in rising order. Every overlap of two owners
-// appears in some pair; of three that lie in one another, not all pairs need to.
+// Pairs of owners that share addresses, the larger number first, each once, in rising order. Empty
+// only if no two do; of three networks in one another, the first and the last may not be a pair.
 std::vector<std::pair<std::size_t, std::size_t>> find_overlaps(std::vector<OwnedPrefix> prefixes);
 
 }  // namespace bulkhead::policy
