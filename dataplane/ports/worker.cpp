@@ -81,8 +81,9 @@ std::uint32_t Worker::turn() {
   now_ns_ = monotonic_now_ns();
   image_ = shared_.image.load(std::memory_order_acquire);
   const std::uint32_t packets = poll();
+  flush_all();  // packets do not wait for what time asks for, which is much after a sleep
   pipeline_->pass_time(*image_, now_ns_, *this, *this);
-  for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) flush(port);
+  flush_all();
   answer_query();
   rte_rcu_qsbr_quiescent(shared_.rcu, index_);
   if (packets == 0) return 0;
@@ -234,6 +235,12 @@ void Worker::transmit(rte_mbuf* mbuf, std::uint16_t port) {
   TransmitBuffer& buffer = out_[port];
   buffer.mbufs[buffer.count++] = mbuf;
   if (buffer.count == kTransmitBurst) flush(port);
+}
+
+void Worker::flush_all() {
+  for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) {
+    if (out_[port].count > 0) flush(port);
+  }
 }
 
 void Worker::flush(std::uint16_t port) {

@@ -113,6 +113,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   bool give(rte_mbuf* mbuf, std::uint32_t owner);
   void process(rte_mbuf* const* mbufs, std::uint32_t count);
   void flush(std::uint16_t port);
+  void flush_all();
   void answer_query();
   void publish();
   void rest(std::uint32_t idle_polls);
