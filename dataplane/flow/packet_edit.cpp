@@ -119,12 +119,14 @@ rte_mbuf* copy_head(const Segment& segment, std::uint16_t length) {
   return copy;
 }
 
-rte_mbuf* copy_frame(const rte_mbuf* mbuf) {
-  rte_mbuf* copy = rte_pktmbuf_alloc(mbuf->pool);
+rte_mbuf* copy_frame(const SegmentPool& pool, std::uint32_t index) {
+  rte_mbuf* copy = rte_pktmbuf_alloc(pool.pattern(index).buffers);
   if (copy == nullptr) return nullptr;
-  std::memcpy(rte_pktmbuf_mtod(copy, std::uint8_t*), rte_pktmbuf_mtod(mbuf, const std::uint8_t*),
-              mbuf->data_len);
-  set_length(copy, mbuf->data_len);
+  const std::uint8_t* frame = pool.frame(index);
+  const ByteView payload = pool.payload(index);
+  const auto length = static_cast<std::size_t>(payload.data() + payload.size() - frame);
+  std::memcpy(rte_pktmbuf_mtod(copy, std::uint8_t*), frame, length);
+  set_length(copy, length);
   return copy;
 }
 
@@ -162,8 +164,7 @@ std::span<std::uint8_t> options_of(const Packet& packet) {
 // `bytes` of room behind them.
 std::uint8_t* begin_like(const Pattern& pattern, rte_mbuf* mbuf, std::size_t bytes) {
   std::uint8_t* frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
-  const std::uint8_t* from = rte_pktmbuf_mtod(pattern.mbuf, const std::uint8_t*);
-  std::memcpy(frame, from, pattern.transport_offset + std::size_t{4});  // and both ports
+  std::memcpy(frame, pattern.frame, pattern.transport_offset + std::size_t{4});  // and both ports
   set_length(mbuf, pattern.transport_offset + bytes);
   if (!pattern.reverse) return frame;
   std::swap_ranges(frame, frame + 6, frame + 6);
@@ -233,7 +234,7 @@ void copy_tcp_state(std::uint8_t* to_tcp, const std::uint8_t* from_tcp) {
 
 rte_mbuf* make_segment(const Pattern& pattern, const TcpNumbers& numbers, std::uint8_t flags,
                        ByteView payload) {
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(pattern.mbuf->pool);
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(pattern.buffers);
   if (mbuf == nullptr) return nullptr;
   const std::size_t header = wire::kTcpHeaderBytes + (numbers.has_timestamps ? kTimestampBytes : 0);
   std::uint8_t* frame = begin_like(pattern, mbuf, header + payload.size());
@@ -256,7 +257,7 @@ rte_mbuf* make_segment(const Pattern& pattern, const TcpNumbers& numbers, std::u
 }
 
 rte_mbuf* make_datagram(const Pattern& pattern, ByteView payload) {
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(pattern.mbuf->pool);
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(pattern.buffers);
   if (mbuf == nullptr) return nullptr;
   const std::size_t bytes = wire::kUdpHeaderBytes + payload.size();
   std::uint8_t* frame = begin_like(pattern, mbuf, bytes);

@@ -12,16 +12,9 @@
 
 namespace bulkhead::flow {
 
-// A frame between the two ends of a session whose headers others are made after.
-struct Pattern {
-  const rte_mbuf* mbuf = nullptr;
-  std::uint16_t transport_offset = 0;
-  bool reverse = false;  // the new one goes the other way
-
-  static Pattern like(const Packet& packet) { return {packet.mbuf, packet.transport_offset}; }
-  static Pattern like(const Segment& segment) { return {segment.mbuf, segment.transport_offset}; }
-  Pattern reversed() const { return {mbuf, transport_offset, !reverse}; }
-};
+inline Pattern pattern_of(const Packet& packet) {
+  return {packet.bytes(), packet.mbuf->pool, packet.transport_offset};
+}
 
 struct TcpNumbers {
   std::uint32_t sequence = 0;
@@ -40,8 +33,8 @@ void fit_frame(Segment& segment);
 // if no buffer was free. Precondition: 0 < length < segment.length.
 rte_mbuf* copy_head(const Segment& segment, std::uint16_t length);
 
-// A copy of a whole frame; nullptr if no buffer was free.
-rte_mbuf* copy_frame(const rte_mbuf* mbuf);
+// A copy of a retained segment's whole frame; nullptr if no buffer was free.
+rte_mbuf* copy_frame(const SegmentPool& pool, std::uint32_t index);
 
 // Overwrites the numbers of a TCP segment. Time stamps are written where the header has them; SACK
 // blocks are taken out, for they speak of numbers that the other end does not know.

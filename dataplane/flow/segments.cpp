@@ -11,7 +11,8 @@ namespace bulkhead::flow {
 
 using wire::sequence_distance;
 
-SegmentPool::SegmentPool(std::uint32_t capacity) : nodes_(capacity) {
+SegmentPool::SegmentPool(std::uint32_t capacity)
+    : nodes_(capacity), copies_(new Copy[capacity]) {
   for (std::uint32_t i = capacity; i > 0; --i) {
     nodes_[i - 1].next = free_first_;
     free_first_ = i - 1;
@@ -29,15 +30,40 @@ std::uint32_t SegmentPool::take(const Segment& segment) {
   return index;
 }
 
+std::uint32_t SegmentPool::take_leaving(const Segment& segment) {
+  const std::uint32_t index = take(segment);
+  if (index == kNoSegment) return index;
+  Copy& copy = copies_[index];
+  const rte_mbuf* mbuf = segment.mbuf;
+  // All of it is copied, whatever the frame's length: that is a few moves, and no call.
+  const bool fits = std::size_t{segment.payload_offset} + segment.length <= copy.frame.size() &&
+                    std::size_t{mbuf->buf_len} - mbuf->data_off >= copy.frame.size();
+  if (fits) {
+    std::memcpy(copy.frame.data(), rte_pktmbuf_mtod(mbuf, const std::uint8_t*), copy.frame.size());
+    copy.buffers = mbuf->pool;
+    nodes_[index].mbuf = nullptr;
+  } else {
+    rte_mbuf_refcnt_update(segment.mbuf, 1);
+  }
+  return index;
+}
+
 void SegmentPool::give_back(std::uint32_t index) {
-  rte_pktmbuf_free(nodes_[index].mbuf);
-  nodes_[index].mbuf = nullptr;
+  if (nodes_[index].mbuf != nullptr) {
+    rte_pktmbuf_free(nodes_[index].mbuf);
+    nodes_[index].mbuf = nullptr;
+  }
   nodes_[index].next = free_first_;
   free_first_ = index;
   ++free_count_;
 }
 
 namespace {
+
+// Of a segment that is held, or is to be.
+ByteView payload_of(const Segment& held) {
+  return {rte_pktmbuf_mtod(held.mbuf, const std::uint8_t*) + held.payload_offset, held.length};
+}
 
 // Whether two segments say the same where they overlap, and about where the stream ends.
 bool agrees(const Segment& one, const Segment& other) {
@@ -52,7 +78,7 @@ bool agrees(const Segment& one, const Segment& other) {
   if (skip >= first.length) return true;
   const std::size_t count =
       std::min<std::size_t>(first.length - static_cast<std::size_t>(skip), second.length);
-  return std::memcmp(first.payload().data() + skip, second.payload().data(), count) == 0;
+  return std::memcmp(payload_of(first).data() + skip, payload_of(second).data(), count) == 0;
 }
 
 // Where a new segment goes: behind `before`, and in front of the first one that it does not cover.
@@ -184,10 +210,10 @@ ByteView peek(SegmentPool& pool, const TcpSide& side, std::uint32_t offset, std:
     i = pool[i].next;
   }
   if (i == kNoSegment || length > scratch.size()) return {};
-  if (pool[i].length - offset >= length) return pool[i].payload().subspan(offset, length);
+  if (pool[i].length - offset >= length) return pool.payload(i).subspan(offset, length);
   std::uint32_t copied = 0;
   for (; i != kNoSegment && copied < length; i = pool[i].next, offset = 0) {
-    const ByteView piece = pool[i].payload().subspan(offset);
+    const ByteView piece = pool.payload(i).subspan(offset);
     const std::size_t count = std::min<std::size_t>(piece.size(), length - copied);
     std::memcpy(scratch.data() + copied, piece.data(), count);
     copied += static_cast<std::uint32_t>(count);
@@ -207,7 +233,7 @@ bool matches_released(SegmentPool& pool, const TcpSide& side, std::uint32_t sequ
     const std::size_t count =
         std::min<std::size_t>(kept.length - static_cast<std::size_t>(skip_kept),
                               bytes.size() - static_cast<std::size_t>(skip_new));
-    if (std::memcmp(kept.payload().data() + skip_kept, bytes.data() + skip_new, count) != 0) {
+    if (std::memcmp(pool.payload(i).data() + skip_kept, bytes.data() + skip_new, count) != 0) {
       return false;
     }
   }

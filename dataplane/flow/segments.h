@@ -4,7 +4,9 @@
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "dataplane/base/bytes.h"
@@ -14,7 +16,7 @@
 namespace bulkhead::flow {
 
 struct Segment {
-  rte_mbuf* mbuf = nullptr;
+  rte_mbuf* mbuf = nullptr;    // nullptr: its buffer went on, and the pool has a copy of the frame
   std::uint32_t sequence = 0;  // of the first payload byte, as its sender counts
   std::uint32_t out = 0;       // the same as the receiver counts; good once released
   std::uint32_t next = kNoSegment;
@@ -28,15 +30,23 @@ struct Segment {
 
   std::uint32_t end() const { return sequence + length; }
   std::uint32_t out_end() const { return out + length + (fin ? 1U : 0U); }
-  ByteView payload() const {
-    return {rte_pktmbuf_mtod(mbuf, const std::uint8_t*) + payload_offset, length};
-  }
   void cut_front(std::uint32_t count) {
     sequence += count;
     out += count;
     payload_offset = static_cast<std::uint16_t>(payload_offset + count);
     length = static_cast<std::uint16_t>(length - count);
   }
+};
+
+// A frame between the two ends of a session whose headers others are made after. Lent by a buffer
+// or by a node of the pool.
+struct Pattern {
+  const std::uint8_t* frame = nullptr;
+  rte_mempool* buffers = nullptr;  // where others like it come from
+  std::uint16_t transport_offset = 0;
+  bool reverse = false;  // the new one goes the other way
+
+  Pattern reversed() const { return {frame, buffers, transport_offset, !reverse}; }
 };
 
 class SegmentPool {
@@ -46,13 +56,38 @@ class SegmentPool {
   Segment& operator[](std::uint32_t index) { return nodes_[index]; }
   // kNoSegment when the pool is empty. The node owns the buffer from then on.
   std::uint32_t take(const Segment& segment);
+  // The same for a segment that leaves now: the node has a copy of a short frame, so that its
+  // buffer is free once it is sent, or else a reference of its own to the buffer. Precondition: the
+  // frame ends with the payload.
+  std::uint32_t take_leaving(const Segment& segment);
+  // The first byte of the frame.
+  const std::uint8_t* frame(std::uint32_t index) const {
+    const rte_mbuf* mbuf = nodes_[index].mbuf;
+    return mbuf != nullptr ? rte_pktmbuf_mtod(mbuf, const std::uint8_t*)
+                           : copies_[index].frame.data();
+  }
+  ByteView payload(std::uint32_t index) const {
+    return {frame(index) + nodes_[index].payload_offset, nodes_[index].length};
+  }
+  Pattern pattern(std::uint32_t index) const {
+    const Segment& segment = nodes_[index];
+    return {frame(index), segment.mbuf != nullptr ? segment.mbuf->pool : copies_[index].buffers,
+            segment.transport_offset};
+  }
   // Frees the node and its buffer.
   void give_back(std::uint32_t index);
   std::uint32_t available() const { return free_count_; }
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(nodes_.size()); }
 
  private:
+  struct alignas(64) Copy {
+    rte_mempool* buffers;
+    std::array<std::uint8_t, 120> frame;
+  };
+  static_assert(sizeof(Copy) == 128);
+
   std::vector<Segment> nodes_;
+  std::unique_ptr<Copy[]> copies_;  // by node; untouched, and so without memory, until it is used
   std::uint32_t free_first_ = kNoSegment;
   std::uint32_t free_count_ = 0;
 };

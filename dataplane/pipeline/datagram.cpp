@@ -37,7 +37,7 @@ void refuse_datagram(Context& context, const flow::Packet& packet, Verdict& verd
   verdict.unsound = packet.from_client ? Unsound::no_refusal : Unsound::not_a_request;
   if (length == 0) return;
   rte_mbuf* mbuf =
-      flow::make_datagram(flow::Pattern::like(packet).reversed(), ByteView{reply.data(), length});
+      flow::make_datagram(flow::pattern_of(packet).reversed(), ByteView{reply.data(), length});
   verdict.unsound = Unsound::no_room;
   if (mbuf == nullptr) return;
   verdict.unsound = Unsound::none;

@@ -113,7 +113,7 @@ void resend_first(Context& context, const Speaker& speaker) {
   if (planted(Mistake::drop_resend)) return;
   speaker.carry().resent_ns = context.now_ns;
   const Segment& segment = context.segments[index];
-  rte_mbuf* copy = flow::copy_frame(segment.mbuf);
+  rte_mbuf* copy = flow::copy_frame(context.segments, index);
   if (copy == nullptr) return;
   TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
   numbers.sequence = segment.out;

@@ -100,7 +100,7 @@ void cut_session(Context& context, const Packet& packet) {
                     (packet.tcp.flags & (wire::kTcpSyn | wire::kTcpRst)) == 0;
   flow.refused = true;
   flow.reset_due = {tell, tell};
-  send_due_resets(context, speaker_of(packet), Pattern::like(packet), To::all);
+  send_due_resets(context, speaker_of(packet), flow::pattern_of(packet), To::all);
   flow::drop_all(context.segments, flow);
 }
 
@@ -117,7 +117,7 @@ void take_in_refused(Context& context, Packet& packet, const flow::TcpSegmentInf
       return refuse(context, packet, Reason::tcp_reset_out_of_sequence);
     }
     flow.reset_due[info.sender] = false;
-    close_session(context, speaker, Pattern::like(packet));
+    close_session(context, speaker, flow::pattern_of(packet));
     return refuse(context, packet, Reason::session_control);
   }
   const bool usable =
@@ -125,7 +125,7 @@ void take_in_refused(Context& context, Packet& packet, const flow::TcpSegmentInf
   if (!usable) return refuse(context, packet, Reason::flow_refused);
   const Speaker owing{flow, speaker.other()};
   hear_receiver(context, owing, packet, flow::announced_window(flow, info));
-  send_due_resets(context, speaker, Pattern::like(packet), To::ends_that_lack_nothing);
+  send_due_resets(context, speaker, flow::pattern_of(packet), To::ends_that_lack_nothing);
   note_drained(context, flow);
   const bool bare = packet.payload_length == 0;
   refuse(context, packet, bare ? Reason::session_control : Reason::flow_refused);
@@ -140,7 +140,7 @@ void answer_with_reset(Context& context, const Packet& packet) {
   numbers.acknowledgement =
       has_ack ? 0 : packet.tcp.sequence + packet.payload_length + (syn ? 1U : 0U);
   const std::uint8_t flags = has_ack ? wire::kTcpRst : wire::kTcpRst | wire::kTcpAck;
-  rte_mbuf* reset = flow::make_segment(Pattern::like(packet).reversed(), numbers, flags, {});
+  rte_mbuf* reset = flow::make_segment(flow::pattern_of(packet).reversed(), numbers, flags, {});
   if (reset != nullptr) context.output.transmit(reset, packet.port);
 }
 

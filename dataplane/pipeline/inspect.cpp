@@ -15,7 +15,8 @@ void prefetch_acknowledged(const Context& context, const flow::Packet& packet, b
   const std::uint32_t first = packet.flow->sides[other].retained_first;
   if (first == flow::kNoSegment) return;
   const flow::Segment& segment = context.segments[first];
-  buffer ? rte_prefetch0(segment.mbuf) : rte_prefetch0(&segment);
+  if (!buffer) return rte_prefetch0(&segment);
+  if (segment.mbuf != nullptr) rte_prefetch0(segment.mbuf);
 }
 
 }  // namespace

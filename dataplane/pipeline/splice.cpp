@@ -36,14 +36,14 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply;
   const std::size_t length = write_refusal(flow, verdict, message, reply);
   if (length == 0) return Unsound::no_refusal;
-  const Segment& held = context.segments[speaker.side().held_first];
+  const Pattern pattern = context.segments.pattern(speaker.side().held_first);
   const flow::TcpNumbers numbers = flow::numbers_from(flow, flow::kServer);
-  rte_mbuf* mbuf = flow::make_segment(Pattern::like(held).reversed(), numbers,
+  rte_mbuf* mbuf = flow::make_segment(pattern.reversed(), numbers,
                                       wire::kTcpAck | wire::kTcpPsh, {reply.data(), length});
   if (mbuf == nullptr) return Unsound::no_room;
   Segment segment;
   segment.mbuf = mbuf;
-  segment.transport_offset = held.transport_offset;
+  segment.transport_offset = pattern.transport_offset;
   segment.length = static_cast<std::uint16_t>(length);
   segment.payload_offset = static_cast<std::uint16_t>(mbuf->data_len - length);
   segment.injected = true;

@@ -290,8 +290,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
   TcpSide& side = speaker.side();
   side.released = segment.end();
-  flow::retain(context.segments, side, context.segments.take(segment));
-  rte_mbuf_refcnt_update(packet.mbuf, 1);
+  flow::retain(context.segments, side, context.segments.take_leaving(segment));
   ++speaker.flow.packets[speaker.end];
   speaker.flow.bytes[speaker.end] += packet.mbuf->pkt_len;
   context.output.transmit(packet.mbuf, port_towards_receiver(packet));

@@ -27,7 +27,7 @@ void challenge(Context& context, const Packet& packet) {
   flow.challenged_ns = context.now_ns;
   ++context.stats.challenged;
   const Speaker speaker = speaker_of(packet);
-  send_bare(context, {flow, speaker.other()}, Pattern::like(packet).reversed());
+  send_bare(context, {flow, speaker.other()}, flow::pattern_of(packet).reversed());
 }
 
 // RFC 7323, 5.3: what is sent in this end's name must not look older than what it sent itself.

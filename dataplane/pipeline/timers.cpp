@@ -22,9 +22,7 @@ flow::Packet packet_about(const Speaker& speaker, const Pattern& pattern) {
   const bool from_client = speaker.end == flow::kClient;
   flow::Packet packet;
   packet.port = flow.ports[speaker.end];
-  wire::parse_ethernet(
-      ByteView{rte_pktmbuf_mtod(pattern.mbuf, const std::uint8_t*), pattern.mbuf->data_len},
-      packet.ethernet);
+  wire::parse_ethernet(ByteView{pattern.frame, pattern.transport_offset}, packet.ethernet);
   packet.ip.source = from_client ? flow.client() : flow.server();
   packet.ip.destination = from_client ? flow.server() : flow.client();
   packet.ip.version = packet.ip.source.is_v4() ? 4 : 6;
@@ -70,7 +68,7 @@ bool retransmit(Context& context, const Speaker& speaker) {
   const std::uint32_t first = speaker.side().retained_first;
   carry.retransmit_ns = 0;
   if (first == kNoSegment) return true;
-  const Pattern pattern = Pattern::like(context.segments[first]);
+  const Pattern pattern = context.segments.pattern(first);
   const bool silent = context.now_ns - carry.heard_ns >= context.limits().deliver_ns;
   const bool stuck = context.now_ns - carry.progress_ns >= context.limits().closed_window_ns;
   if (silent || stuck) {
@@ -119,7 +117,7 @@ std::optional<Pattern> pattern_from(Context& context, const Speaker& speaker) {
   const Flow& flow = speaker.flow;
   const TcpSide& own = speaker.side();
   const TcpSide& other = flow.sides[speaker.other()];
-  const auto like = [&](std::uint32_t index) { return Pattern::like(context.segments[index]); };
+  const auto like = [&](std::uint32_t index) { return context.segments.pattern(index); };
   for (const std::uint32_t index : {own.held_first, own.retained_first}) {
     if (index != kNoSegment) return like(index);
   }
