@@ -41,6 +41,11 @@ inline void store_be32(std::uint8_t* p, std::uint32_t value) {
   std::memcpy(p, &value, sizeof(value));
 }
 
+inline void store_be64(std::uint8_t* p, std::uint64_t value) {
+  if constexpr (std::endian::native == std::endian::little) value = __builtin_bswap64(value);
+  std::memcpy(p, &value, sizeof(value));
+}
+
 // Reads big-endian integers in order. The first read past the end fails the reader for good; that
 // read and all later ones give zero or an empty view, so one ok() after straight-line code
 // suffices.

@@ -38,6 +38,28 @@ struct OrderedKey {
   bool source_is_low = false;
 };
 
+// The same as make_key() for a session of IPv4 without tags; true if the source is low.
+inline bool write_key_v4(FlowKey& key, std::uint32_t source, std::uint16_t source_port,
+                         std::uint32_t destination, std::uint16_t destination_port,
+                         std::uint8_t protocol) {
+  constexpr std::uint64_t kMapped = std::uint64_t{0xffff} << 32;
+  const bool source_is_low =
+      source < destination || (source == destination && source_port <= destination_port);
+  const auto write = [](wire::IpAddress& address, std::uint32_t v4) {
+    store_be64(address.bytes.data(), 0);
+    store_be64(address.bytes.data() + 8, kMapped | v4);
+  };
+  write(key.low, source_is_low ? source : destination);
+  write(key.high, source_is_low ? destination : source);
+  key.low_port = source_is_low ? source_port : destination_port;
+  key.high_port = source_is_low ? destination_port : source_port;
+  key.vlan_outer = wire::VlanIds::kNoVlan;
+  key.vlan_inner = wire::VlanIds::kNoVlan;
+  key.protocol = protocol;
+  key.reserved = 0;
+  return source_is_low;
+}
+
 inline OrderedKey make_key(const wire::IpAddress& source, std::uint16_t source_port,
                            const wire::IpAddress& destination, std::uint16_t destination_port,
                            std::uint8_t protocol, wire::VlanIds vlan) {

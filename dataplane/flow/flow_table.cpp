@@ -105,6 +105,9 @@ void FlowTable::prefetch(const Flow& flow) const {
   constexpr std::size_t kLines = 5;  // see Flow
   const auto* bytes = reinterpret_cast<const std::byte*>(&flow);
   for (std::size_t i = 0; i < kLines; ++i) rte_prefetch0(bytes + i * kLine);
+}
+
+void FlowTable::prefetch_session(const Flow& flow) const {
   rte_prefetch0(sessions_.get() + std::size_t{index_of(flow)} * blocks_.usual_bytes);
 }
 
@@ -128,6 +131,7 @@ void FlowTable::erase(Flow& flow) {
   flow.in_use = false;
   free_.push_back(index_of(flow));
   --size_;
+  ++erasures_;
 }
 
 bool FlowTable::lend_carry(Flow& flow) {

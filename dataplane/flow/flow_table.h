@@ -55,8 +55,9 @@ class FlowTable {
     return flow.carry != nullptr || !carries_free_.empty();
   }
 
-  // Asks for the cache lines that the next stages read of a flow and its protocol state.
+  // Asks for the cache lines that the next stages read of a flow, and of its protocol state.
   void prefetch(const Flow& flow) const;
+  void prefetch_session(const Flow& flow) const;
 
   std::uint32_t deep_sessions() const {
     return blocks_.deep_max - static_cast<std::uint32_t>(deep_free_.size());
@@ -65,6 +66,8 @@ class FlowTable {
     return static_cast<std::uint32_t>(carries_.size() - carries_free_.size());
   }
   std::uint32_t size() const { return size_; }
+  // How often a flow was erased: while it stands, what find() gave is good.
+  std::uint64_t erasures() const { return erasures_; }
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
   // Slots 0 to capacity() - 1 for walking; check in_use.
   Flow& slot(std::uint32_t index) { return flows_[index]; }
@@ -85,6 +88,7 @@ class FlowTable {
   std::vector<Carries> carries_;
   std::vector<std::uint32_t> carries_free_;
   std::uint32_t size_ = 0;
+  std::uint64_t erasures_ = 0;
 };
 
 }  // namespace bulkhead::flow

@@ -11,8 +11,7 @@ namespace bulkhead::flow {
 
 using wire::sequence_distance;
 
-SegmentPool::SegmentPool(std::uint32_t capacity)
-    : nodes_(capacity), copies_(new Copy[capacity]) {
+SegmentPool::SegmentPool(std::uint32_t capacity) : nodes_(capacity), copies_(new Copy[capacity]) {
   for (std::uint32_t i = capacity; i > 0; --i) {
     nodes_[i - 1].next = free_first_;
     free_first_ = i - 1;

@@ -277,6 +277,7 @@ void find_flows(Context& context) {
     keys[count++] = &packet.key;
   }
   if (count == 0) return;
+  context.erasures = context.flows.erasures();
   context.flows.find({keys.data(), count}, flows.data());
   for (std::size_t i = 0; i < count; ++i) {
     packets[i]->flow = flows[i];
@@ -289,9 +290,7 @@ void find_flows(Context& context) {
 void classify(Context& context) {
   for (Packet& packet : context.burst) {
     if (packet.mbuf == nullptr) continue;
-    if (packet.flow != nullptr && (!packet.flow->in_use || !(packet.flow->key == packet.key))) {
-      packet.flow = nullptr;
-    }
+    if (packet.flow != nullptr && !context.still_of(packet)) packet.flow = nullptr;
     classify_packet(context, packet);
   }
 }

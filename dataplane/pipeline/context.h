@@ -82,9 +82,16 @@ struct Context {
   Observer& observer;
   std::span<flow::Packet> burst;
   std::span<const protocols::Protocol* const> protocols;
+  bool all_usual = true;       // every packet of the burst, see wire::parse_usual
+  std::uint64_t erasures = 0;  // of flows, when those of the burst were looked up
 
   const flow::Limits& limits() const { return options.limits; }
   const policy::Tables& tables() const { return image.tables; }
+  // Whether the packet's flow is still the one that was looked up: another packet of the burst may
+  // have ended it, and its slot may have a new tenant.
+  bool still_of(const flow::Packet& packet) const {
+    return flows.erasures() == erasures || (packet.flow->in_use && packet.flow->key == packet.key);
+  }
   // How the flow is read. Precondition: it is inspected.
   const protocols::Protocol& protocol_of(const flow::Flow& flow) const {
     return *protocols[flow.protocol];
@@ -112,7 +119,8 @@ void pass(Context& context, flow::Packet& packet, Reason reason);
 // The port behind which the receiver of the packet's flow stands.
 std::uint16_t port_towards_receiver(const flow::Packet& packet);
 
-// Fetches what is known of the request that the packet may hold.
+// Fetches what is known of the request that the packet may hold. Precondition: its flow is
+// inspected.
 void prefetch_verdict(const Context& context, const flow::Packet& packet);
 
 // One message of the flow: decoded, judged and paired. What was found is in `verdict`, which is the

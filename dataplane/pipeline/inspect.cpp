@@ -26,7 +26,10 @@ void inspect(Context& context) {
   for (const flow::Packet& packet : context.burst) {
     if (packet.mbuf == nullptr || packet.flow == nullptr) continue;
     prefetch_acknowledged(context, packet, false);
-    prefetch_verdict(context, packet);
+    if (packet.flow->protocol != protocols::kNoProtocol) {
+      context.flows.prefetch_session(*packet.flow);
+      prefetch_verdict(context, packet);
+    }
     context.observer.expect(packet);
   }
   for (std::size_t i = 0; i < context.burst.size(); ++i) {
@@ -35,15 +38,14 @@ void inspect(Context& context) {
       prefetch_acknowledged(context, context.burst[i + kAhead], true);
     }
     if (packet.mbuf == nullptr) continue;
-    // A later packet of this burst may have ended the session and its slot may have a new tenant.
     if (packet.about_flow) {
       packet.flow = nullptr;
       match_icmp_error(context, packet);
     }
     flow::Flow* flow = packet.flow;
-    const bool stale =
-        flow == nullptr || !flow->in_use || (!packet.about_flow && !(flow->key == packet.key));
-    if (stale) {
+    const bool stands =
+        flow != nullptr && (packet.about_flow ? flow->in_use : context.still_of(packet));
+    if (!stands) {
       packet.flow = nullptr;
       refuse(context, packet, Reason::flow_refused);
     } else if (packet.about_flow) {

@@ -92,7 +92,7 @@ void recall_or_judge(Context& context, const flow::Flow& flow, ByteView message,
 
 void prefetch_verdict(const Context& context, const flow::Packet& packet) {
   const flow::Flow& flow = *packet.flow;
-  if (!packet.from_client || flow.protocol == protocols::kNoProtocol) return;
+  if (!packet.from_client) return;
   const protocols::Protocol& protocol = context.protocol_of(flow);
   const ByteView judged = judged_part(context, protocol, packet.payload());
   if (!judged.empty()) context.verdicts.prefetch({flow, judged});

@@ -4,6 +4,7 @@
 
 #include "dataplane/pipeline/context.h"
 #include "dataplane/wire/checksum.h"
+#include "dataplane/wire/usual.h"
 
 namespace bulkhead::pipeline {
 
@@ -145,6 +146,29 @@ Reason parse_packet(const Context& context, Packet& packet) {
   }
 }
 
+// Most packets are alike. False if this one is not, or not right: it is to be parsed step by step.
+bool parse_usual(const Context& context, Packet& packet) {
+  const bool verify = context.options.verify_checksums;
+  if (packet.mbuf->nb_segs > 1 || !wire::parse_usual(packet.frame_bytes(),
+                                                     {verify && !port_verified_ip(packet),
+                                                      verify && !port_verified_transport(packet)},
+                                                     {packet.ethernet, packet.ip, packet.tcp})) {
+    return false;
+  }
+  packet.ip_offset = wire::kUsualIpOffset;
+  packet.transport_offset = wire::kUsualTcpOffset;
+  packet.payload_offset =
+      static_cast<std::uint16_t>(wire::kUsualTcpOffset + packet.tcp.payload_offset);
+  packet.payload_length =
+      static_cast<std::uint16_t>(packet.ip.payload_length - packet.tcp.payload_offset);
+  cut_padding(packet);
+  const std::uint8_t* addresses = packet.bytes() + wire::kUsualIpOffset + 12;
+  packet.source_is_low =
+      flow::write_key_v4(packet.key, load_be32(addresses), packet.tcp.source_port,
+                         load_be32(addresses + 4), packet.tcp.destination_port, wire::kProtocolTcp);
+  return true;
+}
+
 // A fragment that completes its packet is parsed once more, as that packet.
 Reason parse_fragment(Context& context, Packet& packet) {
   const Reason reason = reassemble(context, packet);
@@ -156,6 +180,8 @@ Reason parse_fragment(Context& context, Packet& packet) {
 
 void parse(Context& context) {
   for (Packet& packet : context.burst) {
+    if (parse_usual(context, packet)) continue;
+    context.all_usual = false;
     Reason reason = parse_packet(context, packet);
     if (reason == Reason::fragment) {
       reason = parse_fragment(context, packet);

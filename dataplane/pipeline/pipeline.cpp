@@ -194,12 +194,22 @@ std::uint16_t port_towards_receiver(const flow::Packet& packet) {
   return packet.flow->ports[packet.from_client ? flow::kServer : flow::kClient];
 }
 
-void pass(Context& context, flow::Packet& packet, Reason reason) {
+namespace {
+
+// Whether the station that the frame is for was seen behind the port that it came from: a switch
+// that does not know it sends the frame everywhere. Where both ends of a session have spoken
+// through their own ports, that is settled.
+bool stays_here(const Context& context, const flow::Packet& packet) {
+  const flow::Flow* flow = packet.flow;
+  if (flow != nullptr && flow->phase == flow::TcpPhase::established) return false;
   const auto station = context.macs.find(packet.ethernet.destination, context.now_ns);
-  if (station && *station == packet.port) {
-    refuse(context, packet, Reason::not_for_another_zone);
-    return;
-  }
+  return station && *station == packet.port;
+}
+
+}  // namespace
+
+void pass(Context& context, flow::Packet& packet, Reason reason) {
+  if (stays_here(context, packet)) return refuse(context, packet, Reason::not_for_another_zone);
   Verdict verdict;
   verdict.reason = reason;
   verdict.bytes = packet.mbuf->pkt_len;

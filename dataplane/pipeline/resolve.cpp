@@ -89,6 +89,7 @@ void resolve_neighbour(Context& context, Packet& packet) {
 }  // namespace
 
 void resolve_neighbours(Context& context) {
+  if (context.all_usual) return;
   for (Packet& packet : context.burst) {
     if (packet.mbuf == nullptr) continue;
     if (packet.ethernet.ethertype == wire::kEtherTypeArp) {

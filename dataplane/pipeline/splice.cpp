@@ -38,8 +38,8 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
   if (length == 0) return Unsound::no_refusal;
   const Pattern pattern = context.segments.pattern(speaker.side().held_first);
   const flow::TcpNumbers numbers = flow::numbers_from(flow, flow::kServer);
-  rte_mbuf* mbuf = flow::make_segment(pattern.reversed(), numbers,
-                                      wire::kTcpAck | wire::kTcpPsh, {reply.data(), length});
+  rte_mbuf* mbuf = flow::make_segment(pattern.reversed(), numbers, wire::kTcpAck | wire::kTcpPsh,
+                                      {reply.data(), length});
   if (mbuf == nullptr) return Unsound::no_room;
   Segment segment;
   segment.mbuf = mbuf;

@@ -3,10 +3,13 @@
 // stands in it, and the message), compared in full; a change of policy makes all of it worthless.
 #pragma once
 
+#include <rte_hash_crc.h>
 #include <rte_prefetch.h>
 
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "dataplane/base/bytes.h"
@@ -18,18 +21,25 @@ class VerdictCache {
  public:
   static constexpr std::size_t kBytesMax = 40;  // of a message; longer ones are judged each time
 
-  // A message of a session, without what only ties it to its answer. Compared by words.
+  // A message of a session, without what only ties it to its answer. Held and compared by words.
   class Question {
    public:
     // Precondition: 0 < judged.size() <= kBytesMax.
     Question(const flow::Flow& flow, ByteView judged);
-    Question() = default;
-
-    bool operator==(const Question&) const = default;
-    std::uint32_t hash() const;
 
    private:
-    std::array<std::uint64_t, 2 + kBytesMax / 8> words_{};
+    friend class VerdictCache;
+    static constexpr std::size_t kWhere = 2;  // words that say where the session stands
+    using Words = std::array<std::uint64_t, kWhere + kBytesMax / 8>;
+
+    void add(std::uint64_t word) {
+      words_[count_++] = word;
+      hash_ = rte_hash_crc_8byte(word, hash_);
+    }
+
+    Words words_;  // those behind `count_` are unspecified
+    std::uint32_t count_ = 0;
+    std::uint32_t hash_ = 0;
   };
 
   struct Known {
@@ -49,30 +59,64 @@ class VerdictCache {
   // What was granted, nullptr if it is not known.
   const Known* find(const Question& question) const {
     const Entry* set = &entries_[place(question)];
-    if (set[0].question == question) return &set[0].known;
-    return set[1].question == question ? &set[1].known : nullptr;
+    if (set[0].holds(question)) return &set[0].known;
+    return set[1].holds(question) ? &set[1].known : nullptr;
   }
   // A verdict that depends on nothing but the question: no rate, no value that changes.
   void remember(const Question& question, Known known) {
     Entry* set = &entries_[place(question)];
     set[1] = set[0];
-    set[0] = {question, known};
+    set[0] = {question.words_, question.hash_, known};
   }
 
  private:
   static constexpr std::size_t kWays = 2;
 
   struct alignas(64) Entry {
-    Question question;
+    Question::Words words{};
+    std::uint32_t hash = 0;
     Known known;
+
+    // The first word tells how many there are, so that no two of other lengths are taken for one.
+    bool holds(const Question& question) const {
+      if (hash != question.hash_) return false;
+      std::uint64_t difference = 0;
+      for (std::size_t i = 0; i < question.count_; ++i) difference |= words[i] ^ question.words_[i];
+      return difference == 0;
+    }
   };
   static_assert(sizeof(Entry) == 64);
 
   std::size_t place(const Question& question) const {
-    return question.hash() & (entries_.size() - kWays);
+    return question.hash_ & (entries_.size() - kWays);
   }
 
   std::vector<Entry> entries_;
 };
+
+inline VerdictCache::Question::Question(const flow::Flow& flow, ByteView judged) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  add(std::uint64_t{flow.generation} << 32 | std::uint64_t{flow.conduit} << 16 |
+      std::uint64_t{flow.protocol} << 8 | judged.size());
+  add(std::uint64_t{flow.cell.clients} << 32 | std::uint64_t{flow.cell.servers} << 16 |
+      flow.cell.service);
+  const std::uint8_t* p = judged.data();
+  std::size_t left = judged.size();
+  for (; left >= kWord; left -= kWord, p += kWord) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, p, kWord);
+    add(word);
+  }
+  if (left == 0) return;
+  std::uint64_t word = 0;
+  if (judged.size() >= kWord && std::endian::native == std::endian::little) {
+    // The last eight bytes in one load, without those that were added before.
+    std::memcpy(&word, p + left - kWord, kWord);
+    word >>= 8 * (kWord - left);
+  } else {
+    std::memcpy(&word, p, left);
+  }
+  add(word);
+}
 
 }  // namespace bulkhead::pipeline

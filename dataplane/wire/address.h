@@ -19,8 +19,9 @@ struct Mac {
   bool is_group() const { return (bytes[0] & 1) != 0; }
   bool is_zero() const { return *this == Mac{}; }
   std::uint64_t to_integer() const {
-    return (static_cast<std::uint64_t>(load_be16(bytes.data())) << 32) |
-           load_be32(bytes.data() + 2);
+    // Loaded as it was stored, by four and two: the core waits where a load spans two stores.
+    return (static_cast<std::uint64_t>(load_be32(bytes.data())) << 16) |
+           load_be16(bytes.data() + 4);
   }
   static Mac from(const std::uint8_t* p) {
     Mac mac;
@@ -45,9 +46,7 @@ struct IpAddress {
 
   static IpAddress from_v4(const std::uint8_t* p) {
     IpAddress address;
-    address.bytes[10] = 0xff;
-    address.bytes[11] = 0xff;
-    std::memcpy(address.bytes.data() + 12, p, 4);
+    store_be64(address.bytes.data() + 8, std::uint64_t{0xffff} << 32 | load_be32(p));
     return address;
   }
   static IpAddress from_v6(const std::uint8_t* p) {

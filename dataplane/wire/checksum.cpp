@@ -8,47 +8,6 @@ namespace bulkhead::wire {
 
 namespace {
 
-// One's complement sums: a carry out of the top comes in again below.
-std::uint64_t add_around(std::uint64_t sum, std::uint64_t word) {
-  sum += word;
-  return sum + (sum < word ? 1 : 0);
-}
-
-std::uint32_t fold(std::uint64_t sum) {
-  sum = (sum >> 32) + (sum & 0xffffffff);
-  sum = (sum >> 32) + (sum & 0xffffffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  return static_cast<std::uint32_t>(sum);
-}
-
-// In the machine's byte order.
-std::uint64_t sum_words(ByteView bytes) {
-  std::uint64_t sum = 0;
-  const std::uint8_t* p = bytes.data();
-  std::size_t left = bytes.size();
-  for (; left >= 8; left -= 8, p += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, p, sizeof(word));
-    sum = add_around(sum, word);
-  }
-  if ((left & 4) != 0) {
-    std::uint32_t word = 0;
-    std::memcpy(&word, p, sizeof(word));
-    sum = add_around(sum, word);
-    p += sizeof(word);
-  }
-  if ((left & 2) != 0) {
-    std::uint16_t word = 0;
-    std::memcpy(&word, p, sizeof(word));
-    sum = add_around(sum, word);
-    p += sizeof(word);
-  }
-  if ((left & 1) == 0) return sum;
-  const bool little = std::endian::native == std::endian::little;
-  return add_around(sum, little ? std::uint64_t{*p} : std::uint64_t{*p} << 8);
-}
-
 // RFC 1071, 2(B): the sum in the machine's byte order is the sum, its bytes swapped.
 std::uint32_t in_network_order(std::uint64_t sum) {
   const std::uint32_t folded = fold(sum);
