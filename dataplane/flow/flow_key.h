@@ -38,10 +38,11 @@ struct OrderedKey {
   bool source_is_low = false;
 };
 
-// The same as make_key() for a session of IPv4 without tags; true if the source is low.
+// The same as make_key() for a session of IPv4, without a detour through other memory; true if the
+// source is low.
 inline bool write_key_v4(FlowKey& key, std::uint32_t source, std::uint16_t source_port,
                          std::uint32_t destination, std::uint16_t destination_port,
-                         std::uint8_t protocol) {
+                         std::uint8_t protocol, wire::VlanIds vlan) {
   constexpr std::uint64_t kMapped = std::uint64_t{0xffff} << 32;
   const bool source_is_low =
       source < destination || (source == destination && source_port <= destination_port);
@@ -53,8 +54,8 @@ inline bool write_key_v4(FlowKey& key, std::uint32_t source, std::uint16_t sourc
   write(key.high, source_is_low ? destination : source);
   key.low_port = source_is_low ? source_port : destination_port;
   key.high_port = source_is_low ? destination_port : source_port;
-  key.vlan_outer = wire::VlanIds::kNoVlan;
-  key.vlan_inner = wire::VlanIds::kNoVlan;
+  key.vlan_outer = vlan.outer;
+  key.vlan_inner = vlan.inner;
   key.protocol = protocol;
   key.reserved = 0;
   return source_is_low;

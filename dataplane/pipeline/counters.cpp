@@ -9,20 +9,6 @@ namespace bulkhead::pipeline {
 
 namespace {
 
-// Single writer: a plain addition published with a store, with no locked instruction.
-void bump(std::atomic<std::uint64_t>& cell, std::uint64_t by) {
-  cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-}
-
-// The widths of a key's parts; the values of one that means "none" are all ones.
-constexpr unsigned kConduitBits = 16;
-constexpr unsigned kRuleBits = 13;
-constexpr unsigned kFunctionBits = 9;
-constexpr std::uint64_t kFunctionMask = (1U << kFunctionBits) - 1;
-static_assert(policy::kConduitsMax < (1U << kConduitBits));
-static_assert(policy::kRulesMax < (1U << kRuleBits));
-static_assert(policy::kFunctionsMax < (1U << kFunctionBits));
-
 std::uint64_t mix(std::uint64_t value) {
   value *= 0x9e3779b97f4a7c15ULL;
   return value ^ value >> 32;
@@ -45,16 +31,6 @@ std::size_t Counters::cells_for(const policy::Tables& tables) {
   std::size_t wanted = kLeast + tables.conduits.size() * kHomeCells;
   for (const policy::Conduit& conduit : tables.conduits) wanted += conduit.rules.size() * 4;
   return std::min(std::bit_ceil(wanted), kMost);
-}
-
-std::uint64_t Counters::pack(const CounterKey& key) {
-  std::uint64_t packed = 1;
-  packed = packed << kConduitBits | key.conduit;
-  packed = packed << kRuleBits | key.rule;
-  packed = packed << kFunctionBits | (key.function & kFunctionMask);
-  packed = packed << 8 | key.protocol;
-  packed = packed << 8 | static_cast<std::uint8_t>(key.reason);
-  return packed << 8 | static_cast<std::uint8_t>(key.fault);
 }
 
 CounterKey Counters::unpack(std::uint64_t packed) {
@@ -85,22 +61,17 @@ std::uint32_t Counters::find(std::size_t first, std::size_t probes, std::uint64_
   return kNowhere;
 }
 
-void Counters::add(const CounterKey& key, std::uint32_t bytes, std::uint32_t& place) {
+Counters::Cell* Counters::claim(const CounterKey& key, std::uint64_t packed, std::uint32_t& place) {
   constexpr std::size_t kProbesMax = 64;
   constexpr unsigned kRulesTogether = 4;
-  const std::uint64_t packed = pack(key);
-  if (cells_[place & (count_ - 1)].key.load(std::memory_order_relaxed) != packed) {
-    const std::uint64_t mixed = mix(packed);
-    const std::uint64_t home =
-        mix(std::uint64_t{key.conduit} << 16 | key.rule / kRulesTogether) * kHomeCells;
-    std::uint32_t found = find(home + (mixed & (kHomeCells / 2 - 1)), kHomeCells / 2, packed);
-    if (found == kNowhere) found = find(mixed >> 16, kProbesMax, packed);
-    if (found == kNowhere) return bump(overflow_, 1);
-    place = found;
-  }
-  Cell& cell = cells_[place & (count_ - 1)];
-  bump(cell.messages, 1);
-  bump(cell.bytes, bytes);
+  const std::uint64_t mixed = mix(packed);
+  const std::uint64_t home =
+      mix(std::uint64_t{key.conduit} << 16 | key.rule / kRulesTogether) * kHomeCells;
+  std::uint32_t found = find(home + (mixed & (kHomeCells / 2 - 1)), kHomeCells / 2, packed);
+  if (found == kNowhere) found = find(mixed >> 16, kProbesMax, packed);
+  if (found == kNowhere) return nullptr;
+  place = found;
+  return &cells_[found];
 }
 
 }  // namespace bulkhead::pipeline

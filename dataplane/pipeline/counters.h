@@ -32,7 +32,16 @@ class Counters {
   static std::size_t cells_for(const policy::Tables& tables);
 
   // `place` is where a like message was counted last, and where this one was: a hint.
-  void add(const CounterKey& key, std::uint32_t bytes, std::uint32_t& place);
+  void add(const CounterKey& key, std::uint32_t bytes, std::uint32_t& place) {
+    const std::uint64_t packed = pack(key);
+    Cell* cell = &cells_[place & (count_ - 1)];
+    if (cell->key.load(std::memory_order_relaxed) != packed) {
+      cell = claim(key, packed, place);
+      if (cell == nullptr) return bump(overflow_, 1);
+    }
+    bump(cell->messages, 1);
+    bump(cell->bytes, bytes);
+  }
   void prefetch(std::uint32_t place) const { rte_prefetch0(&cells_[place & (count_ - 1)]); }
 
   // Calls visit(key, messages, bytes) for each cell in use.
@@ -56,8 +65,30 @@ class Counters {
     std::atomic<std::uint64_t> bytes{0};
   };
 
-  static std::uint64_t pack(const CounterKey& key);
+  // The widths of a key's parts; the values of one that means "none" are all ones.
+  static constexpr unsigned kConduitBits = 16;
+  static constexpr unsigned kRuleBits = 13;
+  static constexpr unsigned kFunctionBits = 9;
+  static constexpr std::uint64_t kFunctionMask = (1U << kFunctionBits) - 1;
+  static_assert(policy::kConduitsMax < (1U << kConduitBits));
+  static_assert(policy::kRulesMax < (1U << kRuleBits));
+  static_assert(policy::kFunctionsMax < (1U << kFunctionBits));
+
+  static std::uint64_t pack(const CounterKey& key) {
+    std::uint64_t packed = 1;
+    packed = packed << kConduitBits | key.conduit;
+    packed = packed << kRuleBits | key.rule;
+    packed = packed << kFunctionBits | (key.function & kFunctionMask);
+    packed = packed << 8 | key.protocol;
+    packed = packed << 8 | static_cast<std::uint8_t>(key.reason);
+    return packed << 8 | static_cast<std::uint8_t>(key.fault);
+  }
   static CounterKey unpack(std::uint64_t packed);
+
+  // Single writer: a plain addition published with a store, with no locked instruction.
+  static void bump(std::atomic<std::uint64_t>& cell, std::uint64_t by) {
+    cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
 
   struct Free {
     void operator()(Cell* cells) const { std::free(cells); }
@@ -65,6 +96,8 @@ class Counters {
 
   static constexpr std::uint32_t kNowhere = 0xffffffff;
 
+  // The cell of the key, which may be new, and its place; nullptr if none is free.
+  Cell* claim(const CounterKey& key, std::uint64_t packed, std::uint32_t& place);
   // The cell of the key among the next few, claimed if one is free.
   std::uint32_t find(std::size_t first, std::size_t probes, std::uint64_t packed);
 

@@ -155,17 +155,17 @@ bool parse_usual(const Context& context, Packet& packet) {
                                                      {packet.ethernet, packet.ip, packet.tcp})) {
     return false;
   }
-  packet.ip_offset = wire::kUsualIpOffset;
-  packet.transport_offset = wire::kUsualTcpOffset;
+  packet.ip_offset = packet.ethernet.payload_offset;
+  packet.transport_offset = static_cast<std::uint16_t>(packet.ip_offset + wire::kIpv4HeaderBytes);
   packet.payload_offset =
-      static_cast<std::uint16_t>(wire::kUsualTcpOffset + packet.tcp.payload_offset);
+      static_cast<std::uint16_t>(packet.transport_offset + packet.tcp.payload_offset);
   packet.payload_length =
       static_cast<std::uint16_t>(packet.ip.payload_length - packet.tcp.payload_offset);
   cut_padding(packet);
-  const std::uint8_t* addresses = packet.bytes() + wire::kUsualIpOffset + 12;
-  packet.source_is_low =
-      flow::write_key_v4(packet.key, load_be32(addresses), packet.tcp.source_port,
-                         load_be32(addresses + 4), packet.tcp.destination_port, wire::kProtocolTcp);
+  const std::uint8_t* addresses = packet.bytes() + packet.ip_offset + 12;
+  packet.source_is_low = flow::write_key_v4(
+      packet.key, load_be32(addresses), packet.tcp.source_port, load_be32(addresses + 4),
+      packet.tcp.destination_port, wire::kProtocolTcp, packet.ethernet.vlan);
   return true;
 }
 

@@ -267,7 +267,11 @@ void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& pa
   flow::Flow* flow = packet.flow;
   image_->counters[index_]->add(key, verdict.bytes,
                                 flow != nullptr ? flow->counted[packet.from_client] : anywhere);
-  if (is_allowed(verdict.reason)) return;
+  if (!is_allowed(verdict.reason)) tell(verdict, packet);
+}
+
+// What was refused is an event, as many as may be told of in a second.
+void Worker::tell(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   if (now_ns_ >= events_refill_ns_) {
     events_refill_ns_ = now_ns_ + kSecondNs;
     events_left_ = kEventsPerSecond;

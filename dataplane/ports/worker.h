@@ -114,6 +114,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   void process(rte_mbuf* const* mbufs, std::uint32_t count);
   void flush(std::uint16_t port);
   void flush_all();
+  void tell(const pipeline::Verdict& verdict, const flow::Packet& packet);
   void answer_query();
   void publish();
   void rest(std::uint32_t idle_polls);

@@ -1,6 +1,6 @@
-// The usual packet in one step: Ethernet without a tag, IPv4 without options and in one piece, TCP
-// without options or with time stamps alone. Whatever is unlike that, or wrong in any way, is left
-// to the parsers of the single headers, which this one agrees with (see wire_test).
+// The usual packet in one step: Ethernet with one VLAN tag or none, IPv4 without options and in one
+// piece, TCP without options or with time stamps alone. Whatever is unlike that, or wrong in any
+// way, is left to the parsers of the single headers, which this one agrees with (see wire_test).
 #pragma once
 
 #include "dataplane/wire/checksum.h"
@@ -16,9 +16,6 @@ struct UsualPacket {
   TcpHeader& tcp;
 };
 
-constexpr std::size_t kUsualIpOffset = kEthernetHeaderBytes;
-constexpr std::size_t kUsualTcpOffset = kUsualIpOffset + kIpv4HeaderBytes;
-
 // Which checksums are to be looked at; those of a port that did it itself are not.
 struct VerifyChecksums {
   bool ip = true;
@@ -30,20 +27,24 @@ struct VerifyChecksums {
 inline bool parse_usual(ByteView frame, VerifyChecksums verify, UsualPacket packet) {
   constexpr std::uint32_t kTimestampsAlone = 0x0101080a;  // RFC 7323, A
   constexpr std::size_t kTimestampsHeader = kTcpHeaderBytes + 12;
-  if (frame.size() < kUsualTcpOffset + kTcpHeaderBytes) return false;
+  constexpr std::size_t kHeaders = kIpv4HeaderBytes + kTcpHeaderBytes;
+  if (frame.size() < kEthernetHeaderBytes + kHeaders) return false;
   const std::uint8_t* ethernet = frame.data();
-  const std::uint8_t* ip = ethernet + kUsualIpOffset;
-  const std::uint8_t* tcp = ethernet + kUsualTcpOffset;
+  const bool tagged = load_be16(ethernet + 12) == kEtherTypeVlan;
+  const std::size_t ip_offset = kEthernetHeaderBytes + (tagged ? kVlanTagBytes : 0);
+  if (frame.size() < ip_offset + kHeaders) return false;
+  const std::uint8_t* ip = ethernet + ip_offset;
+  const std::uint8_t* tcp = ip + kIpv4HeaderBytes;
   const std::size_t total = load_be16(ip + 2);
   const std::uint8_t flags = tcp[13] & 0x3f;
   const std::size_t header_bytes = static_cast<std::size_t>(tcp[12] >> 4) * 4;
-  const bool usual_ip = load_be16(ethernet + 12) == kEtherTypeIpv4 && ip[0] == 0x45 &&
+  const bool usual_ip = load_be16(ip - 2) == kEtherTypeIpv4 && ip[0] == 0x45 &&
                         (load_be16(ip + 6) & 0x3fff) == 0 && ip[9] == kProtocolTcp && ip[12] < 224;
   // ACK, and at most PSH and FIN with it; no reserved bits, no urgent data.
   const bool usual_tcp = (flags & ~(kTcpPsh | kTcpFin)) == kTcpAck && (tcp[12] & 0x0e) == 0 &&
                          load_be16(tcp + 18) == 0 && load_be16(tcp) != 0 && load_be16(tcp + 2) != 0;
   if (!usual_ip || !usual_tcp || total < kIpv4HeaderBytes + header_bytes ||
-      total > frame.size() - kUsualIpOffset) {
+      total > frame.size() - ip_offset) {
     return false;
   }
   packet.tcp.has_timestamps = header_bytes == kTimestampsHeader;
@@ -64,8 +65,9 @@ inline bool parse_usual(ByteView frame, VerifyChecksums verify, UsualPacket pack
                      (!verify.transport || ipv4_tcp_checksum_ok(ip, {tcp, segment_bytes}));
   if (!one_to_one || !right) return false;
   packet.ethernet.vlan = VlanIds{};
+  if (tagged) packet.ethernet.vlan.outer = load_be16(ethernet + 14) & 0x0fff;
   packet.ethernet.ethertype = kEtherTypeIpv4;
-  packet.ethernet.payload_offset = kUsualIpOffset;
+  packet.ethernet.payload_offset = static_cast<std::uint16_t>(ip_offset);
   packet.ip.source = IpAddress::from_v4(ip + 12);
   packet.ip.destination = IpAddress::from_v4(ip + 16);
   packet.ip.version = 4;
