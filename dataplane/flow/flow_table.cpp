@@ -1,4 +1,6 @@
-// rte_hash from key to slot; slots and protocol state stand in flat arrays beside it.
+// rte_hash from key to slot; slots and protocol state stand in flat arrays beside it. Before it is
+// asked, a hint is tried: a slot where a key of a like hash was found last. Its key is compared in
+// full, in a line that is needed anyway.
 #include "dataplane/flow/flow_table.h"
 
 #include <rte_errno.h>
@@ -8,6 +10,7 @@
 #include <rte_prefetch.h>
 
 #include <array>
+#include <bit>
 #include <cstring>
 #include <new>
 
@@ -54,6 +57,8 @@ Result<std::unique_ptr<FlowTable>, std::string> FlowTable::make(const std::strin
 
 namespace {
 
+constexpr unsigned kSlotBits = 24;  // flows are at most that many, see limits.def
+constexpr std::uint32_t kSlotMask = (1U << kSlotBits) - 1;
 constexpr std::uint32_t kDeep = 0x80000000;  // names of deep blocks; slots are fewer than that
 
 std::size_t whole_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -62,6 +67,7 @@ std::size_t whole_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 FlowTable::FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& blocks)
     : hash_(hash),
+      hints_(std::bit_ceil(flows_max) * std::size_t{2}),
       flows_(flows_max),
       blocks_{whole_lines(blocks.usual_bytes), whole_lines(blocks.deep_bytes), blocks.deep_max,
               blocks.carried_max},
@@ -84,19 +90,46 @@ Flow* FlowTable::find(const FlowKey& key) {
   return static_cast<Flow*>(data);
 }
 
+Flow& FlowTable::hinted(std::uint32_t hash) {
+  const auto [newer, older] = hints(hash);
+  return flows_[(newer >> kSlotBits == hash >> kSlotBits ? newer : older) & kSlotMask];
+}
+
+void FlowTable::remember(std::uint32_t hash, std::uint32_t slot) {
+  Hints& place = hints(hash);
+  place = {(hash & ~kSlotMask) | slot, place[0]};
+}
+
 void FlowTable::find(std::span<const FlowKey* const> keys, Flow** flows) {
+  std::array<hash_sig_t, kFindMax> hashes;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    hashes[i] = hash_key(*keys[i]);
+    rte_prefetch0(&hints(hashes[i]));
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    flows[i] = &hinted(hashes[i]);
+    rte_prefetch0(flows[i]);
+  }
+  std::array<const void*, kFindMax> names;
+  std::array<hash_sig_t, kFindMax> others;
+  std::array<std::size_t, kFindMax> places;
+  std::uint32_t count = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (flows[i]->in_use && flows[i]->key == *keys[i]) continue;
+    flows[i] = nullptr;
+    names[count] = keys[i];
+    others[count] = hashes[i];
+    places[count++] = i;
+  }
+  if (count == 0) return;
   std::uint64_t hits = 0;
   std::array<void*, kFindMax> data;
-  std::array<hash_sig_t, kFindMax> hashes;
-  std::array<const void*, kFindMax> names;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    names[i] = keys[i];
-    hashes[i] = hash_key(*keys[i]);
-  }
-  rte_hash_lookup_with_hash_bulk_data(hash_, names.data(), hashes.data(),
-                                      static_cast<std::uint32_t>(keys.size()), &hits, data.data());
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    flows[i] = (hits >> i & 1) != 0 ? static_cast<Flow*>(data[i]) : nullptr;
+  rte_hash_lookup_with_hash_bulk_data(hash_, names.data(), others.data(), count, &hits,
+                                      data.data());
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if ((hits >> i & 1) == 0) continue;
+    flows[places[i]] = static_cast<Flow*>(data[i]);
+    remember(others[i], index_of(*flows[places[i]]));
   }
 }
 
@@ -115,7 +148,9 @@ Flow* FlowTable::insert(const FlowKey& key) {
   if (free_.empty()) return nullptr;
   const std::uint32_t slot = free_.back();
   Flow* flow = &flows_[slot];
-  if (rte_hash_add_key_with_hash_data(hash_, &key, hash_key(key), flow) != 0) return nullptr;
+  const std::uint32_t hash = hash_key(key);
+  if (rte_hash_add_key_with_hash_data(hash_, &key, hash, flow) != 0) return nullptr;
+  remember(hash, slot);
   free_.pop_back();
   ++size_;
   *flow = Flow{};

@@ -1,6 +1,7 @@
 // All sessions of one worker: a bounded table that never allocates once made. Not shared.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -78,7 +79,15 @@ class FlowTable {
  private:
   FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& blocks);
 
+  // Two slots where keys of a like hash were found last, the newer one first: eight bits of the
+  // hash that brought it there and, below, the slot.
+  using Hints = std::array<std::uint32_t, 2>;
+  Hints& hints(std::uint32_t hash) { return hints_[hash & (hints_.size() - 1)]; }
+  Flow& hinted(std::uint32_t hash);
+  void remember(std::uint32_t hash, std::uint32_t slot);
+
   rte_hash* hash_;
+  std::vector<Hints> hints_;
   std::vector<Flow> flows_;
   std::vector<std::uint32_t> free_;
   Blocks blocks_;
