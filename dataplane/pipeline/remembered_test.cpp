@@ -53,6 +53,25 @@ TEST(VerdictCache, AnAnswerIsGoodForItsQuestionOnly) {
   }
 }
 
+// Bytes are taken by words, and what is left over in one more: each of them must count.
+TEST(VerdictCache, EveryByteOfEveryLengthCounts) {
+  const flow::Flow flow = flow_at(3, {1, 2, 3});
+  for (std::size_t length = 1; length <= VerdictCache::kBytesMax; ++length) {
+    // Behind other bytes, as a message lies behind its headers.
+    Bytes frame(8 + length + 8, 0xa5);
+    const ByteView request = ByteView(frame).subspan(8, length);
+    VerdictCache cache(64);
+    cache.remember({flow, request}, {5, 2});
+    ASSERT_NE(cache.find({flow, request}), nullptr) << length;
+    for (std::size_t at = 0; at < frame.size(); ++at) {
+      const bool counts = at >= 8 && at < 8 + length;
+      frame[at] ^= 0x10;
+      EXPECT_EQ(cache.find({flow, request}) == nullptr, counts) << length << " at " << at;
+      frame[at] ^= 0x10;
+    }
+  }
+}
+
 TEST(VerdictCache, InOnePlaceTheNewestTwoStay) {
   VerdictCache cache(1);  // the least: one place
   const flow::Flow flow = flow_at(0, {});
