@@ -1,6 +1,6 @@
 // The usual packet in one step: Ethernet with one VLAN tag or none, IPv4 without options and in one
 // piece, TCP without options or with time stamps alone. Whatever is unlike that, or wrong in any
-// way, is left to the parsers of the single headers, which this one agrees with (see usual_test.cpp).
+// way, is left to the parsers of the single headers, which this one agrees with (usual_test.cpp).
 #pragma once
 
 #include "dataplane/wire/checksum.h"
