@@ -117,7 +117,9 @@ void refuse(Context& context, flow::Packet& packet, Reason reason);
 void pass(Context& context, flow::Packet& packet, Reason reason);
 
 // The port behind which the receiver of the packet's flow stands.
-std::uint16_t port_towards_receiver(const flow::Packet& packet);
+inline std::uint16_t port_towards_receiver(const flow::Packet& packet) {
+  return packet.flow->ports[packet.from_client ? flow::kServer : flow::kClient];
+}
 
 // Fetches what is known of the request that the packet may hold. Precondition: its flow is
 // inspected.

@@ -58,10 +58,6 @@ bool begin_carry(Context& context, Flow& flow) {
   return true;
 }
 
-Speaker speaker_of(const flow::Packet& packet) {
-  return {*packet.flow, packet.from_client ? flow::kClient : flow::kServer};
-}
-
 void send_bare(Context& context, const Speaker& speaker, const Pattern& pattern) {
   const TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
   send_to(context, speaker.flow, speaker.other(),

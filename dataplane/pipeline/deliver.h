@@ -22,7 +22,9 @@ struct Speaker {
 // The firewall carries the session from now on; false if it carries too many.
 bool begin_carry(Context& context, flow::Flow& flow);
 
-Speaker speaker_of(const flow::Packet& packet);
+inline Speaker speaker_of(const flow::Packet& packet) {
+  return {*packet.flow, packet.from_client ? flow::kClient : flow::kServer};
+}
 
 // The headers of a frame from the speaker, if the flow keeps any.
 std::optional<flow::Pattern> pattern_from(Context& context, const Speaker& speaker);

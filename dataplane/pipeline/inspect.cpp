@@ -23,10 +23,12 @@ void prefetch_acknowledged(const Context& context, const flow::Packet& packet, b
 
 void inspect(Context& context) {
   constexpr std::size_t kAhead = 4;
+  bool any_inspected = false;
   for (const flow::Packet& packet : context.burst) {
     if (packet.mbuf == nullptr || packet.flow == nullptr) continue;
-    prefetch_acknowledged(context, packet, false);
     if (packet.flow->protocol != protocols::kNoProtocol) {
+      any_inspected = true;
+      prefetch_acknowledged(context, packet, false);
       context.flows.prefetch_session(*packet.flow);
       prefetch_verdict(context, packet);
     }
@@ -34,7 +36,7 @@ void inspect(Context& context) {
   }
   for (std::size_t i = 0; i < context.burst.size(); ++i) {
     flow::Packet& packet = context.burst[i];
-    if (i + kAhead < context.burst.size()) {
+    if (any_inspected && i + kAhead < context.burst.size()) {
       prefetch_acknowledged(context, context.burst[i + kAhead], true);
     }
     if (packet.mbuf == nullptr) continue;

@@ -190,10 +190,6 @@ void refuse(Context& context, flow::Packet& packet, Reason reason) {
   packet.mbuf = nullptr;
 }
 
-std::uint16_t port_towards_receiver(const flow::Packet& packet) {
-  return packet.flow->ports[packet.from_client ? flow::kServer : flow::kClient];
-}
-
 namespace {
 
 // Whether the station that the frame is for was seen behind the port that it came from: a switch

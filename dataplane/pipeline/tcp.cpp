@@ -286,7 +286,9 @@ flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
   if (!flow.carried) {
     flow::AckNews news;
     news.news_for_sender = flow::note_segment(flow, info);
-    flow::drop_acknowledged(context.segments, answering.side(), answering.side().acknowledged);
+    if (answering.side().retained_first != flow::kNoSegment) {
+      flow::drop_acknowledged(context.segments, answering.side(), answering.side().acknowledged);
+    }
     return news;
   }
   const flow::AckNews news =

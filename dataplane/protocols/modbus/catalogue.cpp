@@ -135,7 +135,7 @@ const protocols::Catalogue& catalogue() {
   return kCatalogue;
 }
 
-std::optional<std::uint16_t> find_function(std::uint8_t code, std::int32_t sub_code) {
+std::uint16_t find_function(std::uint8_t code, std::int32_t sub_code) {
   // Where each code stands first; behind the end where it does not.
   static constexpr auto kFirst = [] {
     std::array<std::uint8_t, 256> first{};
@@ -150,7 +150,7 @@ std::optional<std::uint16_t> find_function(std::uint8_t code, std::int32_t sub_c
       return static_cast<std::uint16_t>(i);
     }
   }
-  return std::nullopt;
+  return kNotInCatalogue;
 }
 
 bool is_user_defined(std::uint8_t code) {

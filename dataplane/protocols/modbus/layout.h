@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/protocols/protocol.h"
@@ -75,9 +74,10 @@ enum Field : std::uint8_t {
 
 const protocols::Catalogue& catalogue();
 
-// The catalogue index of a function; nothing if the catalogue does not have it.
-std::optional<std::uint16_t> find_function(std::uint8_t code,
-                                           std::int32_t sub_code = protocols::kNoSubCode);
+constexpr std::uint16_t kNotInCatalogue = 0xffff;
+
+// The catalogue index of a function; kNotInCatalogue if the catalogue does not have it.
+std::uint16_t find_function(std::uint8_t code, std::int32_t sub_code = protocols::kNoSubCode);
 
 bool is_user_defined(std::uint8_t code);
 

@@ -29,12 +29,12 @@ Fault parse_adu(ByteView message, Adu& adu) {
 
 Operation* add_operation(const Adu& adu, std::int32_t sub_code, OperationList& operations,
                          Fault& fault) {
-  const std::optional<std::uint16_t> function = find_function(adu.code, sub_code);
-  if (!function) {
+  const std::uint16_t function = find_function(adu.code, sub_code);
+  if (function == kNotInCatalogue) {
     fault = Fault::unknown_function;
     return nullptr;
   }
-  Operation* operation = operations.add(*function);
+  Operation* operation = operations.add(function);
   if (operation == nullptr) {
     fault = Fault::too_many_operations;
     return nullptr;

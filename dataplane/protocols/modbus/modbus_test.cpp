@@ -232,8 +232,8 @@ TEST(Modbus, FileRecordsAreOneOperationEach) {
 TEST(Modbus, UnknownFunctionsAreFaults) {
   for (int code = 0; code < 256; ++code) {
     const auto byte = static_cast<std::uint8_t>(code);
-    const bool known =
-        find_function(byte).has_value() || byte == kDiagnostics || byte == kEncapsulatedInterface;
+    const bool known = find_function(byte) != kNotInCatalogue || byte == kDiagnostics ||
+                       byte == kEncapsulatedInterface;
     const Fault fault = decode(adu({byte})).fault;
     EXPECT_EQ(fault == Fault::unknown_function, !known) << code;
   }
