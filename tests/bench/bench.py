@@ -79,6 +79,17 @@ def rig(build, words, seconds):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def until_prompt(process):
+    """What testpmd says before it asks for the next command: it takes its time to begin."""
+    said = ""
+    while not said.endswith("testpmd> "):
+        character = process.stdout.read(1)
+        if not character:
+            raise Failed(f"testpmd has ended:\n{said[-1500:]}")
+        said += character
+    return said
+
+
 def testpmd(capture, seconds):
     """Packets a second that one core forwards, in millions."""
     process = subprocess.Popen(
@@ -87,15 +98,19 @@ def testpmd(capture, seconds):
          *(f"--vdev=net_pcap{i},rx_pcap={capture}{i}.pcap,infinite_rx=1" for i in (0, 1)), "--",
          "-i", "--forward-mode=macswap", "--nb-cores=1", "--total-num-mbufs=32768"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    out = until_prompt(process)
     for words, pause in (("start", 0.3), ("show port stats all", seconds),
-                         ("show port stats all", 0), ("stop", 0), ("quit", 0)):
+                         ("show port stats all", 0), ("stop", 0)):
         process.stdin.write(words + "\n")
         process.stdin.flush()
+        out += until_prompt(process)
         time.sleep(pause)
-    out = process.communicate(timeout=60)[0]
+    out += process.communicate("quit\n", timeout=60)[0]
     rates = [int(rate) for rate in re.findall(r"Rx-pps:\s+(\d+)", out)]
     if len(rates) < 4:
         raise Failed(f"testpmd said nothing of its rate:\n{out[-1500:]}")
+    if sum(rates[-2:]) == 0:
+        raise Failed("testpmd forwarded nothing: does another program have its core?")
     return sum(rates[-2:]) / 1e6
 
 
