@@ -6,6 +6,7 @@
 #include <rte_hash_crc.h>
 #include <rte_prefetch.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -66,7 +67,8 @@ class VerdictCache {
   void remember(const Question& question, Known known) {
     Entry* set = &entries_[place(question)];
     set[1] = set[0];
-    set[0] = {question.words_, question.hash_, known};
+    set[0] = {{}, question.hash_, known};
+    std::copy_n(question.words_.begin(), question.count_, set[0].words.begin());
   }
 
  private:
