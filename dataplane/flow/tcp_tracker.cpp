@@ -46,10 +46,18 @@ bool acknowledgement_fits(const Flow& flow, const TcpSegmentInfo& segment) {
          sequence_distance(number, oldest) >= 0;
 }
 
+// Whether bytes that the firewall acknowledged in a receiver's name still have to reach it.
+bool is_owing(const Flow& flow) {
+  return flow.carried && std::any_of(flow.sides.begin(), flow.sides.end(), [](const TcpSide& side) {
+           return side.retained_first != kNoSegment;
+         });
+}
+
 }  // namespace
 
 bool may_reopen(const Flow& flow, const wire::TcpHeader& syn) {
-  if (flow.phase == TcpPhase::closed || flow.phase == TcpPhase::none ||
+  if (is_owing(flow)) return false;
+  if (flow.refused || flow.phase == TcpPhase::closed || flow.phase == TcpPhase::none ||
       flow.phase == TcpPhase::resuming) {
     return true;
   }

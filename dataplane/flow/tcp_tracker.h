@@ -45,8 +45,9 @@ Reason track_reset(Flow& flow, const TcpSegmentInfo& segment);
 // replays of captures; enforcement never does.
 void adopt_midstream(Flow& flow, const TcpSegmentInfo& segment);
 
-// Whether a SYN may begin a new session under this key: once both ends have closed, only one that
-// is no late copy of an old one (RFC 9293, 3.10.7.4, TIME-WAIT; RFC 6191).
+// Whether a SYN may begin a new session under this key: never while bytes that the firewall
+// acknowledged in a receiver's name have to reach it; once both ends have closed, only one that is
+// no late copy of an old one (RFC 9293, 3.10.7.4, TIME-WAIT; RFC 6191).
 bool may_reopen(const Flow& flow, const wire::TcpHeader& syn);
 
 }  // namespace bulkhead::flow

@@ -239,7 +239,7 @@ bool admit(Context& context, Packet& packet) {
   // An earlier packet of this burst may have opened the session.
   if (packet.flow == nullptr) packet.flow = context.flows.find(packet.key);
   if (packet.flow != nullptr && is_opening_syn(packet) &&
-      (packet.flow->refused || flow::may_reopen(*packet.flow, packet.tcp))) {
+      flow::may_reopen(*packet.flow, packet.tcp)) {
     forget(context, *packet.flow);
     packet.flow = nullptr;
   }

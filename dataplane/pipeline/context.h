@@ -85,6 +85,8 @@ struct Context {
   bool all_usual = true;       // every packet of the burst, see wire::parse_usual
   std::uint64_t erasures = 0;  // of flows, when those of the burst were looked up
 
+  // What protocol modules count time in; it wraps.
+  std::uint32_t now_ms() const { return static_cast<std::uint32_t>(now_ns / kMillisecondNs); }
   const flow::Limits& limits() const { return options.limits; }
   const policy::Tables& tables() const { return image.tables; }
   // Whether the packet's flow is still the one that was looked up: another packet of the burst may

@@ -108,8 +108,11 @@ void take_in_refused(Context& context, Packet& packet, const flow::TcpSegmentInf
   Flow& flow = *packet.flow;
   const Speaker speaker = speaker_of(packet);
   const bool is_reset = (packet.tcp.flags & wire::kTcpRst) != 0;
+  // A client that opens anew before all is delivered hears nothing, and so asks again.
+  const bool too_early = flow.draining && (packet.tcp.flags & wire::kTcpSyn) != 0;
   if (!is_owed(flow, info.sender)) {
-    if (flow.on_deny != policy::OnDeny::drop && !is_reset) answer_with_reset(context, packet);
+    const bool tell = flow.on_deny != policy::OnDeny::drop && !is_reset && !too_early;
+    if (tell) answer_with_reset(context, packet);
     return refuse(context, packet, Reason::flow_refused);
   }
   if (is_reset) {

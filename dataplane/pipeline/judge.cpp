@@ -113,9 +113,9 @@ void judge_message(Context& context, const flow::Packet& packet, ByteView messag
     recall_or_judge(context, flow, message, judged, verdict);
   }
   if (is_allowed(verdict.reason)) {
-    const auto now_ms = static_cast<std::uint32_t>(context.now_ns / kMillisecondNs);
     const auto pair = [&] {
-      return protocol.pair(context.flows.session(flow), message, verdict.direction, now_ms);
+      return protocol.pair(context.flows.session(flow), message, verdict.direction,
+                           context.now_ms());
     };
     verdict.fault = pair();
     if (verdict.fault == Fault::too_many_outstanding && context.flows.deepen_session(flow)) {

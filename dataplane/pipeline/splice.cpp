@@ -48,7 +48,8 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
   segment.payload_offset = static_cast<std::uint16_t>(mbuf->data_len - length);
   segment.injected = true;
   const protocols::Protocol& protocol = context.protocol_of(flow);
-  segment.waits_for = static_cast<std::uint16_t>(protocol.outstanding(context.flows.session(flow)));
+  segment.waits_for = static_cast<std::uint16_t>(
+      protocol.outstanding(context.flows.session(flow), context.now_ms()));
   refusal = context.segments.take(segment);
   if (refusal != kNoSegment) return Unsound::none;
   rte_pktmbuf_free(mbuf);

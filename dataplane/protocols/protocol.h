@@ -73,8 +73,8 @@ class Protocol {
   }
 
   // How many granted requests of the session wait for an answer that is still to be expected.
-  virtual std::size_t outstanding(std::span<std::byte> session) const {
-    (void)session;
+  virtual std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const {
+    (void)session, (void)now_ms;
     return 0;
   }
 

@@ -488,6 +488,33 @@ TEST_F(Engine, ALateCopyOfTheFirstSynBeginsNothing) {
   EXPECT_EQ(take(plant, kControl).size(), 1U);
 }
 
+// Found by the adversary (seed 60332688): a late copy of the first SYN took the place of a session
+// that was refused, and the server was left with a part of a message.
+TEST_F(Engine, NoSynEndsWhatIsStillOwed) {
+  Plant plant(engine_policy(policy::OnDeny::reset));
+  TcpSession session(plant, 40000, 1000);
+  const Bytes request = read(1);
+  send_owned(plant, session, request);
+  session.from_client(forbidden(2));
+  EXPECT_EQ(plant.verdicts.back().action, pipeline::Action::reset);
+  plant.clear();
+  for (const std::uint32_t sequence : {1000U, 900000U}) {
+    session.client_at(sequence, {}, kTcpSyn);
+    EXPECT_EQ(plant.last(), Reason::flow_refused);
+    EXPECT_TRUE(plant.sent.empty());  // whoever opens anew asks again
+  }
+  wait(plant, 1100 * kMillisecondNs);
+  const auto again = take(plant, kControl);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].payload, request);
+  session.server_acked += size(request);
+  session.server_at(session.server_next, {}, kTcpAck);
+  plant.clear();
+  session.client_at(900000, {}, kTcpSyn);
+  EXPECT_EQ(plant.last(), Reason::session_control);
+  EXPECT_EQ(take(plant, kControl).size(), 1U);
+}
+
 // --- fragments
 // ------------------------------------------------------------------------------------
 

@@ -99,8 +99,8 @@ class Modbus final : public protocols::Protocol {
                                             : accept_request(Session(session), adu, now_ms);
   }
 
-  std::size_t outstanding(std::span<std::byte> session) const override {
-    return awaited(Session(session));
+  std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
+    return awaited(Session(session), now_ms);
   }
 
   // AP 7: the function code with its highest bit set, and an exception code.

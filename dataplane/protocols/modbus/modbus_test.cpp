@@ -336,6 +336,16 @@ TEST_F(Pairing, RequestsAge) {
   EXPECT_EQ(response({3, 2, 0, 0}, 2), Fault::none);
 }
 
+// An answer may come late, but nobody waits for one for long.
+TEST_F(Pairing, WhatWasAskedLongAgoIsNotAwaited) {
+  EXPECT_EQ(request({3, 0, 0, 0, 1}), Fault::none);
+  EXPECT_EQ(request({6, 0, 1, 0, 3}, 2, 0), Fault::none);
+  EXPECT_EQ(module().outstanding(block_, now_ms_ + kAwaitedMs), 1U);
+  EXPECT_EQ(module().outstanding(block_, now_ms_ + kAwaitedMs + 1), 0U);
+  now_ms_ += kAwaitedMs + 1;
+  EXPECT_EQ(response({3, 2, 0, 0}, 1), Fault::none);
+}
+
 TEST_F(Pairing, BroadcastsNeverFillTheTable) {
   for (int i = 0; i < 1000; ++i) {
     EXPECT_EQ(request({6, 0, 1, 0, 3}, static_cast<std::uint16_t>(i), 0), Fault::none);

@@ -114,10 +114,12 @@ void Session::remove(std::size_t index) {
   --*count_;
 }
 
-std::size_t awaited(Session session) {
+std::size_t awaited(Session session, std::uint32_t now_ms) {
   const std::span<const Outstanding> entries = session.outstanding();
-  return static_cast<std::size_t>(std::count_if(
-      entries.begin(), entries.end(), [](const Outstanding& entry) { return entry.unit != 0; }));
+  return static_cast<std::size_t>(
+      std::count_if(entries.begin(), entries.end(), [now_ms](const Outstanding& entry) {
+        return entry.unit != 0 && now_ms - entry.asked_ms <= kAwaitedMs;
+      }));
 }
 
 Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms) {

@@ -12,7 +12,9 @@ namespace bulkhead::modbus {
 
 constexpr std::size_t kOutstandingUsual = 7;
 constexpr std::size_t kOutstandingMax = 256;
-constexpr std::uint32_t kOutstandingAgeMs = 30'000;
+// Longer than TCP tries to bring a request to its server (RFC 9293, 3.8.3), and its answer back.
+constexpr std::uint32_t kOutstandingAgeMs = 300'000;
+constexpr std::uint32_t kAwaitedMs = 30'000;
 // Once the table is full, a request this old makes room: servers leave some functions unanswered.
 constexpr std::uint32_t kReplaceableAgeMs = 1'000;
 
@@ -52,8 +54,9 @@ class Session {
   std::span<Outstanding> entries_;
 };
 
-// Requests that a server will answer: not those to all units (AP 4.1).
-std::size_t awaited(Session session);
+// Requests that a server is expected to answer: not those to all units (AP 4.1), and none that has
+// waited longer than kAwaitedMs.
+std::size_t awaited(Session session, std::uint32_t now_ms);
 
 // Both expect a message that decode accepted.
 protocols::Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms);

@@ -20,6 +20,8 @@ constexpr std::size_t kServer = 1;
 constexpr TimeNs kStartNs = 1000 * kSecondNs;
 constexpr std::uint64_t kEventsMax = 100'000;
 constexpr TimeNs kTimeLimitNs = 300 * kSecondNs;
+// Longer than the firewall's longest pauses between two resends that both may be lost.
+constexpr TimeNs kFirewallAloneNs = 150 * kSecondNs;
 
 std::uint32_t below(Random& random, std::uint32_t limit) {
   return static_cast<std::uint32_t>(random() % limit);
@@ -361,7 +363,7 @@ std::optional<std::string> World::run() {
     if (may_stall && now_ns_ - last_progress_ns > 8 * kSecondNs) break;
     if (!more) {
       // Only the firewall's own timers are left.
-      if (now_ns_ - last_progress_ns > 20 * kSecondNs) break;
+      if (now_ns_ - last_progress_ns > kFirewallAloneNs) break;
       at_ns = now_ns_ + 10 * kMillisecondNs;
     }
     advance_to(std::max(at_ns, now_ns_));
