@@ -26,6 +26,18 @@ std::string code_text(const protocols::FunctionInfo& function) {
   return text;
 }
 
+std::string kind_text(const protocols::FieldInfo& field) {
+  switch (field.kind) {
+    case protocols::FieldKind::real:
+      return "a number";
+    case protocols::FieldKind::name:
+      return field.any_case ? "a name in any case" : "a name";
+    case protocols::FieldKind::integer:
+      break;
+  }
+  return std::to_string(field.width_bits) + " bits";
+}
+
 std::vector<std::string> field_names(const Catalogue& catalogue, std::uint32_t mask) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
@@ -61,6 +73,7 @@ void show_json(const Catalogue& catalogue) {
         {"protocol", catalogue.name}, {"function", function.name}, {"code", function.code}};
     if (function.sub_code != protocols::kNoSubCode) json["sub_code"] = function.sub_code;
     json["access"] = protocols::describe(function.access);
+    json["initiator"] = protocols::describe(function.initiator);
     json["fields"] = field_names(catalogue, function.fields);
     print_json(json);
   }
@@ -70,21 +83,21 @@ void show_table(const Catalogue& catalogue) {
   std::printf("%s: %s (%s), by default on %s\n\n", std::string(catalogue.name).c_str(),
               std::string(catalogue.title).c_str(), std::string(catalogue.standard).c_str(),
               ports_text(catalogue).c_str());
-  Table functions({"FUNCTION", "CODE", "ACCESS", "FIELDS FOR where"});
+  Table functions({"FUNCTION", "CODE", "ACCESS", "BEGUN BY", "FIELDS FOR where"});
   for (const protocols::FunctionInfo& function : catalogue.functions) {
     std::string fields;
     for (const std::string& name : field_names(catalogue, function.fields)) {
       fields += (fields.empty() ? "" : ", ") + name;
     }
     functions.add({std::string(function.name), code_text(function),
-                   std::string(protocols::describe(function.access)), fields});
+                   std::string(protocols::describe(function.access)),
+                   std::string(protocols::describe(function.initiator)), fields});
   }
   functions.print("");
   std::printf("\n");
-  Table fields({"FIELD", "BITS", "WHAT IT IS"});
+  Table fields({"FIELD", "TAKES", "WHAT IT IS"});
   for (const protocols::FieldInfo& field : catalogue.fields) {
-    fields.add(
-        {std::string(field.name), std::to_string(field.width_bits), std::string(field.text)});
+    fields.add({std::string(field.name), kind_text(field), std::string(field.text)});
   }
   fields.print("");
 }

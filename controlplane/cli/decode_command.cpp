@@ -1,4 +1,5 @@
 // decode FILE: every operation in a capture.
+#include <bit>
 #include <map>
 #include <tuple>
 
@@ -16,6 +17,7 @@ namespace {
 
 using protocols::Direction;
 using protocols::Fault;
+using protocols::ProtocolSet;
 
 struct Endpoint {
   wire::IpAddress address;
@@ -25,10 +27,13 @@ struct Endpoint {
 
 // What is known of a conversation between a client and a server.
 struct Conversation {
-  std::uint8_t protocol = protocols::kNoProtocol;
+  ProtocolSet candidates = 0;                      // by its port
+  std::uint8_t protocol = protocols::kNoProtocol;  // once its content told
   std::string name;
-  Reassembly streams[2];  // from the client, from the server
+  Reassembly streams[2];              // from the client, from the server
+  std::vector<std::uint8_t> rest[2];  // of datagrams, a message that goes on in the next
   std::vector<std::byte> session;
+  bool begun = false;  // its beginning is in the capture
 };
 
 class Decoder {
@@ -39,12 +44,12 @@ class Decoder {
   void take(const CapturedPacket& packet) {
     const Endpoint source{packet.source, packet.source_port};
     const Endpoint destination{packet.destination, packet.destination_port};
-    const std::uint8_t to = protocol_of(packet.is_tcp, destination.port);
-    const std::uint8_t from = protocol_of(packet.is_tcp, source.port);
-    if (to == protocols::kNoProtocol && from == protocols::kNoProtocol) return;
+    const ProtocolSet to = protocols_of(packet.is_tcp, destination.port);
+    const ProtocolSet from = protocols_of(packet.is_tcp, source.port);
+    if (to == 0 && from == 0) return;
     const auto known_forward = conversations_.find({packet.is_tcp, source, destination});
     const auto known_backward = conversations_.find({packet.is_tcp, destination, source});
-    bool from_client = to != protocols::kNoProtocol;
+    bool from_client = to != 0;
     if (known_forward != conversations_.end()) from_client = true;
     if (known_backward != conversations_.end()) from_client = false;
     Conversation& conversation = from_client ? open(packet.is_tcp, source, destination, to)
@@ -58,6 +63,9 @@ class Decoder {
 
   void finish() {
     for (auto& [key, conversation] : conversations_) {
+      if (conversation.protocol == protocols::kNoProtocol) {
+        settle_on(conversation, first_of(conversation.candidates));
+      }
       for (const bool from_client : {true, false}) {
         conversation.streams[from_client ? 0 : 1].finish();
         decode_stream(conversation, from_client);
@@ -69,29 +77,65 @@ class Decoder {
  private:
   using Key = std::tuple<bool, Endpoint, Endpoint>;
 
-  std::uint8_t protocol_of(bool is_tcp, std::uint16_t port) const {
+  static std::uint8_t first_of(ProtocolSet set) {
+    return static_cast<std::uint8_t>(std::countr_zero(set));
+  }
+
+  ProtocolSet protocols_of(bool is_tcp, std::uint16_t port) const {
     const auto chosen = ports_.find(port);
-    if (chosen != ports_.end()) return chosen->second;
-    const auto carrier = is_tcp ? protocols::Carrier::tcp : protocols::Carrier::udp;
-    return protocols::find_protocol(carrier, port).value_or(protocols::kNoProtocol);
+    if (chosen != ports_.end()) return ProtocolSet{1} << chosen->second;
+    return protocols::find_protocols(is_tcp ? protocols::Carrier::tcp : protocols::Carrier::udp,
+                                     port);
   }
 
   Conversation& open(bool is_tcp, const Endpoint& client, const Endpoint& server,
-                     std::uint8_t protocol) {
+                     ProtocolSet candidates) {
     Conversation& conversation = conversations_[{is_tcp, client, server}];
-    if (conversation.protocol != protocols::kNoProtocol) return conversation;
-    conversation.protocol = protocol;
+    if (conversation.candidates != 0) return conversation;
+    conversation.candidates = candidates;
     conversation.name = std::string(is_tcp ? "tcp " : "udp ") +
                         wire::to_text(client.address, client.port) + " > " +
                         wire::to_text(server.address, server.port);
-    conversation.session.resize(protocols::registry()[protocol]->session_bytes());
+    if (std::has_single_bit(candidates) || !is_tcp) settle_on(conversation, first_of(candidates));
     return conversation;
+  }
+
+  void settle_on(Conversation& conversation, std::uint8_t protocol) {
+    conversation.protocol = protocol;
+    const protocols::Protocol& module = *protocols::registry()[protocol];
+    conversation.session.resize(module.session_bytes_max());
+    if (!conversation.begun) module.begin_unseen(conversation.session);
+  }
+
+  // Several protocols use the port: what was said so far may tell which it is.
+  void recognise(Conversation& conversation) {
+    ProtocolSet possible = conversation.candidates;
+    for (std::size_t i = 0; i < protocols::registry().size(); ++i) {
+      if ((possible >> i & 1U) == 0) continue;
+      for (const Direction direction : {Direction::request, Direction::response}) {
+        const ByteView said = conversation.streams[direction == Direction::request ? 0 : 1].bytes();
+        if (said.empty()) continue;
+        const auto recognition = protocols::registry()[i]->recognise(said, direction);
+        if (recognition == protocols::Recognition::yes) {
+          return settle_on(conversation, static_cast<std::uint8_t>(i));
+        }
+        if (recognition == protocols::Recognition::no) possible &= ~(ProtocolSet{1} << i);
+      }
+    }
+    if (possible == 0) return settle_on(conversation, first_of(conversation.candidates));
+    if (std::has_single_bit(possible)) settle_on(conversation, first_of(possible));
   }
 
   void take_segment(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
     Reassembly& own = conversation.streams[from_client ? 0 : 1];
     Reassembly& other = conversation.streams[from_client ? 1 : 0];
-    if ((packet.tcp.flags & wire::kTcpSyn) != 0) own.begin(packet.tcp.sequence);
+    if ((packet.tcp.flags & wire::kTcpSyn) != 0) {
+      const bool opens = (packet.tcp.flags & wire::kTcpAck) == 0;
+      if (own.begin(packet.tcp.sequence) && opens) {
+        conversation.begun = true;
+        std::fill(conversation.session.begin(), conversation.session.end(), std::byte{0});
+      }
+    }
     if ((packet.tcp.flags & wire::kTcpAck) != 0) {
       other.acknowledged(packet.tcp.acknowledgement);
       decode_stream(conversation, !from_client);
@@ -100,23 +144,35 @@ class Decoder {
     decode_stream(conversation, from_client);
   }
 
+  // Enforcement judges each datagram alone; here a message may go on in the next.
   void take_datagram(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction = from_client ? Direction::request : Direction::response;
-    const protocols::Frame frame = protocol.frame(packet.payload, direction);
-    if (frame.fault == Fault::none && frame.length == packet.payload.size()) {
-      return decode(conversation, packet.frame, from_client, packet.payload);
+    std::vector<std::uint8_t>& begun = conversation.rest[from_client ? 0 : 1];
+    begun.insert(begun.end(), packet.payload.begin(), packet.payload.end());
+    ByteView rest = begun;
+    while (!rest.empty()) {
+      const protocols::Frame frame = protocols::frame_in_datagram(protocol, rest, direction);
+      if (frame.fault == Fault::truncated && protocol.many_in_datagram()) break;
+      if (frame.fault != Fault::none) {
+        tell_fault(conversation, packet.frame, direction, frame.fault);
+        rest = {};
+        break;
+      }
+      decode(conversation, packet.frame, from_client, rest.first(frame.length));
+      rest = rest.subspan(frame.length);
     }
-    const bool longer = frame.length == 0 || frame.length > packet.payload.size();
-    const Fault fault = frame.fault != Fault::none ? frame.fault
-                        : longer                   ? Fault::truncated
-                                                   : Fault::trailing_bytes;
-    tell_fault(conversation, packet.frame, direction, fault);
+    begun.erase(begun.begin(), begun.end() - static_cast<std::ptrdiff_t>(rest.size()));
   }
 
   // After bytes that are not a message the next segment is taken to begin one.
   void decode_stream(Conversation& conversation, bool from_client) {
     Reassembly& stream = conversation.streams[from_client ? 0 : 1];
+    if (conversation.protocol == protocols::kNoProtocol) {
+      recognise(conversation);
+      if (conversation.protocol == protocols::kNoProtocol) return;
+      decode_stream(conversation, !from_client);
+    }
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction = from_client ? Direction::request : Direction::response;
     while (!stream.bytes().empty()) {
@@ -135,7 +191,8 @@ class Decoder {
 
   void decode(Conversation& conversation, std::uint32_t frame, bool from_client, ByteView message) {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
-    const Direction direction = from_client ? Direction::request : Direction::response;
+    const Direction direction = protocol.told_direction(message).value_or(
+        from_client ? Direction::request : Direction::response);
     const Fault fault = protocol.decode(message, direction, operations_);
     if (fault != Fault::none) {
       return tell_fault(conversation, frame, direction, fault, protocol.claimed_code(message));

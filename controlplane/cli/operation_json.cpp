@@ -2,6 +2,7 @@
 #include "controlplane/cli/operation_json.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace bulkhead::controlplane {
 
@@ -20,6 +21,14 @@ void add_elements(const protocols::Catalogue& catalogue, const protocols::Operat
 
 }  // namespace
 
+Json real_json(double value) {
+  constexpr double kExact = 9007199254740992.0;  // 2^53
+  if (std::trunc(value) == value && std::abs(value) <= kExact) {
+    return static_cast<std::int64_t>(value);
+  }
+  return value;
+}
+
 void add_operation(const protocols::Catalogue& catalogue, const protocols::Operation& operation,
                    Json& json) {
   const protocols::FunctionInfo& function = catalogue.functions[operation.function];
@@ -35,6 +44,8 @@ void add_operation(const protocols::Catalogue& catalogue, const protocols::Opera
     const std::string name(field.name);
     if (field.kind == protocols::FieldKind::name) {
       fields[name] = std::string(value.name.begin(), value.name.end());
+    } else if (field.kind == protocols::FieldKind::real) {
+      fields[name] = real_json(float64_from_order(value.range.low));
     } else if (field.spans) {
       fields[name] = {value.range.low, value.range.high};
     } else {

@@ -9,12 +9,13 @@ namespace bulkhead::controlplane {
 
 using wire::sequence_distance;
 
-void Reassembly::begin(std::uint32_t sequence) {
+bool Reassembly::begin(std::uint32_t sequence) {
   const bool same = begun_ && next_ == sequence + 1;
-  if (same) return;
+  if (same) return false;
   *this = Reassembly();
   begun_ = true;
   next_ = sequence + 1;
+  return true;
 }
 
 void Reassembly::add(std::uint32_t sequence, ByteView payload, std::uint32_t frame) {

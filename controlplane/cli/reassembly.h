@@ -12,8 +12,8 @@ namespace bulkhead::controlplane {
 
 class Reassembly {
  public:
-  // A SYN: what follows is a new stream.
-  void begin(std::uint32_t sequence);
+  // A SYN: what follows is a new stream. False if it is a copy of the one that began this.
+  bool begin(std::uint32_t sequence);
   // Bytes that were sent. Those that were seen before are left out.
   void add(std::uint32_t sequence, ByteView payload, std::uint32_t frame);
   // The receiver has these bytes: what the capture lacks of them is lost, and is skipped.

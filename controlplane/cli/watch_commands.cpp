@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "controlplane/cli/operation_json.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
 
@@ -181,6 +182,15 @@ void run_counters(Session& session, bool watch, std::uint32_t interval_ms) {
   remote.expect(reader->Finish());
 }
 
+// A name as text, a number as its lowest and highest value.
+Json span_json(const v1::FieldSpan& field) {
+  if (field.kind() == v1::FIELD_KIND_NAME) return field.text();
+  if (field.kind() == v1::FIELD_KIND_REAL) {
+    return {real_json(field.real_low()), real_json(field.real_high())};
+  }
+  return {field.low(), field.high()};
+}
+
 Json event_json(const v1::Event& event) {
   Json json = {{"time", iso_time(event.wall_time_ns())}, {"kind", event.kind()}};
   if (event.kind() != "deny") {
@@ -200,7 +210,7 @@ Json event_json(const v1::Event& event) {
   add("function", event.function());
   add("direction", event.direction());
   for (const v1::FieldSpan& field : event.fields()) {
-    json["fields"][field.name()] = {field.low(), field.high()};
+    json["fields"][field.name()] = span_json(field);
   }
   add("transport", event.transport());
   add("source", event.source());
@@ -230,8 +240,13 @@ std::string event_text(const v1::Event& event) {
   }
   if (!event.function().empty()) text += "  " + event.function();
   for (const v1::FieldSpan& field : event.fields()) {
-    text += " " + field.name() + "=" + std::to_string(field.low());
-    if (field.high() != field.low()) text += "-" + std::to_string(field.high());
+    const Json span = span_json(field);
+    text += " " + field.name() + "=";
+    if (!span.is_array()) {
+      text += span.dump(-1, ' ', true, Json::error_handler_t::replace);
+    } else {
+      text += span[0].dump() + (span[0] == span[1] ? "" : "-" + span[1].dump());
+    }
   }
   return text;
 }

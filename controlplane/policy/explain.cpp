@@ -48,10 +48,15 @@ std::string ports_text(const ModelRule& rule) {
   return transport + " port " + join(words);
 }
 
-std::string number_text(std::int64_t value, bool is_float) {
-  if (!is_float) return std::to_string(value);
+// What the numbers of a constraint are.
+enum class Number : std::uint8_t { integer, float32, real };
+
+std::string number_text(std::int64_t value, Number number) {
+  if (number == Number::integer) return std::to_string(value);
   char text[48];
-  std::snprintf(text, sizeof(text), "%g", static_cast<double>(float32_from_order(value)));
+  const double shown = number == Number::real ? float64_from_order(value)
+                                              : static_cast<double>(float32_from_order(value));
+  std::snprintf(text, sizeof(text), "%g", shown);
   return text;
 }
 
@@ -59,11 +64,15 @@ std::string constraint_text(const ModelRule& rule, const ModelConstraint& constr
                             const protocols::Catalogue& catalogue) {
   const bool typed = constraint.field == catalogue.element_value_field &&
                      rule.value_type != policy::ValueType::plain;
-  const bool is_float = typed && rule.value_type == policy::ValueType::float32;
-  std::vector<std::string> words;
+  Number number = Number::integer;
+  if (typed && rule.value_type == policy::ValueType::float32) number = Number::float32;
+  if (!typed && catalogue.fields[constraint.field].kind == protocols::FieldKind::real) {
+    number = Number::real;
+  }
+  std::vector<std::string> words = constraint.patterns;
   for (const Range& range : constraint.ranges) {
-    const std::string low = number_text(range.low, is_float);
-    words.push_back(range.is_point() ? low : low + " to " + number_text(range.high, is_float));
+    const std::string low = number_text(range.low, number);
+    words.push_back(range.is_point() ? low : low + " to " + number_text(range.high, number));
   }
   std::string text =
       std::string(catalogue.fields[constraint.field].name) + " " + join(words, " or ");

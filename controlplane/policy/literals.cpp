@@ -133,6 +133,20 @@ std::optional<Range> read_float_range(const std::string& text) {
   return Range{*low_order, *high_order};
 }
 
+std::optional<Range> read_real_range(const std::string& text, unsigned width_bits) {
+  const Split split = split_range(strip(text));
+  const auto limit = [width_bits](const std::string& word) -> std::optional<std::int64_t> {
+    auto value = read_decimal(strip(word));
+    if (!value || !std::isfinite(*value)) return std::nullopt;
+    const bool narrow = width_bits == 32 && std::trunc(*value) != *value;
+    return float64_order(narrow ? static_cast<double>(static_cast<float>(*value)) : *value);
+  };
+  const auto low = limit(split.low);
+  const auto high = limit(split.high);
+  if (!low || !high) return std::nullopt;
+  return Range{*low, *high};
+}
+
 std::optional<Rate> read_rate(const std::string& text) {
   static const std::regex kRate("([0-9]{1,6})/(s|min|h)");
   std::smatch match;

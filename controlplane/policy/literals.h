@@ -27,6 +27,10 @@ std::optional<Range> read_integer_range(const std::string& text);
 // The same with decimal fractions; limits are rounded inwards to binary32, then ordered.
 std::optional<Range> read_float_range(const std::string& text);
 
+// The same without rounding, ordered as binary64. For a field of `width_bits` 32 a fraction means
+// the nearest binary32, so that what a device sends for it is met.
+std::optional<Range> read_real_range(const std::string& text, unsigned width_bits);
+
 struct Rate {
   TimeNs interval_ns = 0;
   std::uint32_t burst = 1;

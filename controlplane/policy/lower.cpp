@@ -62,6 +62,7 @@ void put_rule(const ModelRule& rule, v1::Rule* out) {
       to->set_low(range.low);
       to->set_high(range.high);
     }
+    for (const std::string& pattern : constraint.patterns) each->add_patterns(pattern);
   }
   out->set_value_type(static_cast<v1::ValueType>(rule.value_type));
   out->set_word_order(static_cast<v1::WordOrder>(rule.word_order));

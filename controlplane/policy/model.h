@@ -34,7 +34,8 @@ struct Hosts {
 
 struct ModelConstraint {
   std::uint8_t field = 0;
-  std::vector<Range> ranges;  // sorted, merged; of a typed value: in that type's order
+  std::vector<Range> ranges;  // sorted, merged; of a typed or real value: in that type's order
+  std::vector<std::string> patterns;  // of a name
   Position at;
 };
 

@@ -63,7 +63,9 @@ void add_function(const Word& word, const Catalogue& catalogue, std::set<std::ui
 }
 
 Range limits_of(const protocols::FieldInfo& field, bool typed, ValueType type) {
-  if (!typed) return {0, (std::int64_t{1} << field.width_bits) - 1};
+  if (!typed && field.kind == protocols::FieldKind::real) return {-INT64_MAX, INT64_MAX};
+  if (!typed)
+    return {0, field.width_bits >= 63 ? INT64_MAX : (std::int64_t{1} << field.width_bits) - 1};
   switch (type) {
     case ValueType::int16:
       return {INT16_MIN, INT16_MAX};
@@ -94,11 +96,14 @@ std::vector<Range> merge(std::vector<Range> ranges) {
 std::vector<Range> read_ranges(const WhereNode& where, const protocols::FieldInfo& field,
                                bool typed, ValueType type, Diagnostics& diagnostics) {
   std::vector<Range> ranges;
-  const bool is_float = typed && type == ValueType::float32;
+  const bool is_real = !typed && field.kind == protocols::FieldKind::real;
+  const bool is_float = is_real || (typed && type == ValueType::float32);
   const Range limits = limits_of(field, typed, type);
   const std::string name = where.field.text;
   for (const Word& word : where.values) {
-    const auto range = is_float ? read_float_range(word.text) : read_integer_range(word.text);
+    const auto range = is_real    ? read_real_range(word.text, field.width_bits)
+                       : is_float ? read_float_range(word.text)
+                                  : read_integer_range(word.text);
     if (!range) {
       diagnostics.error(word.at, name + ": `" + word.text + "` is not a " +
                                      (is_float ? "number" : "whole number") +
@@ -114,6 +119,19 @@ std::vector<Range> read_ranges(const WhereNode& where, const protocols::FieldInf
     }
   }
   return merge(std::move(ranges));
+}
+
+std::vector<std::string> read_patterns(const WhereNode& where, Diagnostics& diagnostics) {
+  std::vector<std::string> patterns;
+  for (const Word& word : where.values) {
+    if (word.text.empty() || word.text.size() > policy::kPatternBytesMax) {
+      diagnostics.error(word.at, where.field.text + ": a name has 1 to " +
+                                     std::to_string(policy::kPatternBytesMax) + " characters");
+    } else {
+      patterns.push_back(word.text);
+    }
+  }
+  return patterns;
 }
 
 void resolve_value_type(const RuleNode& node, const Catalogue& catalogue, ModelRule& rule,
@@ -228,9 +246,13 @@ void resolve_where(const RuleNode& node, const Catalogue& catalogue, ModelRule& 
     const auto index = static_cast<std::uint8_t>(at - known.begin());
     const bool typed =
         index == catalogue.element_value_field && rule.value_type != ValueType::plain;
-    ModelConstraint constraint{index, {}, where.field.at};
-    constraint.ranges =
-        read_ranges(where, catalogue.fields[index], typed, rule.value_type, diagnostics);
+    ModelConstraint constraint{index, {}, {}, where.field.at};
+    if (catalogue.fields[index].kind == protocols::FieldKind::name) {
+      constraint.patterns = read_patterns(where, diagnostics);
+    } else {
+      constraint.ranges =
+          read_ranges(where, catalogue.fields[index], typed, rule.value_type, diagnostics);
+    }
     warn_of_dead_fields(where, index, catalogue, rule, diagnostics);
     rule.constraints.push_back(std::move(constraint));
   }

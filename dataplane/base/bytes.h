@@ -31,6 +31,10 @@ inline std::uint64_t load_be64(const std::uint8_t* p) {
   return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
 }
 
+inline std::uint16_t load_le16(const std::uint8_t* p) { return __builtin_bswap16(load_be16(p)); }
+inline std::uint32_t load_le32(const std::uint8_t* p) { return __builtin_bswap32(load_be32(p)); }
+inline std::uint64_t load_le64(const std::uint8_t* p) { return __builtin_bswap64(load_be64(p)); }
+
 inline void store_be16(std::uint8_t* p, std::uint16_t value) {
   if constexpr (std::endian::native == std::endian::little) value = __builtin_bswap16(value);
   std::memcpy(p, &value, sizeof(value));
@@ -46,7 +50,14 @@ inline void store_be64(std::uint8_t* p, std::uint64_t value) {
   std::memcpy(p, &value, sizeof(value));
 }
 
-// Reads big-endian integers in order. The first read past the end fails the reader for good; that
+inline void store_le16(std::uint8_t* p, std::uint16_t value) {
+  store_be16(p, __builtin_bswap16(value));
+}
+inline void store_le32(std::uint8_t* p, std::uint32_t value) {
+  store_be32(p, __builtin_bswap32(value));
+}
+
+// Reads integers in order, big-endian where the name does not say otherwise. The first read past the end fails the reader for good; that
 // read and all later ones give zero or an empty view, so one ok() after straight-line code
 // suffices.
 class ByteReader {
@@ -69,6 +80,17 @@ class ByteReader {
     const std::uint8_t* p = advance(4);
     return p != nullptr ? load_be32(p) : 0U;
   }
+  std::uint64_t u64() {
+    const std::uint8_t* p = advance(8);
+    return p != nullptr ? load_be64(p) : 0U;
+  }
+  std::uint16_t u16_le() { return __builtin_bswap16(u16()); }
+  std::uint32_t u24_le() {
+    const std::uint8_t* p = advance(3);
+    return p != nullptr ? load_le16(p) | std::uint32_t{p[2]} << 16 : 0U;
+  }
+  std::uint32_t u32_le() { return __builtin_bswap32(u32()); }
+  std::uint64_t u64_le() { return __builtin_bswap64(u64()); }
   ByteView take(std::size_t length) {
     const std::uint8_t* p = advance(length);
     return p != nullptr ? ByteView{p, length} : ByteView{};

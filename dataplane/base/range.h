@@ -1,6 +1,6 @@
 // Closed integer ranges, the one shape in which fields and their limits are compared.
-// Every field value, signed or not, fits an int64; a float32 is mapped to an int64 that sorts
-// alike.
+// Every field value, signed or not, fits an int64; a floating-point number is mapped to an int64
+// that sorts alike.
 #pragma once
 
 #include <bit>
@@ -38,6 +38,23 @@ constexpr float float32_from_order(std::int64_t ordered) {
   const bool negative = ordered < 0;
   const auto magnitude = static_cast<std::uint32_t>(negative ? -ordered : ordered);
   return std::bit_cast<float>(magnitude | (negative ? 0x80000000U : 0U));
+}
+
+// The same for binary64, in which every binary32 and every integer up to 2^53 is exact.
+constexpr std::optional<std::int64_t> float64_order(double value) {
+  constexpr std::uint64_t kMagnitudeMask = 0x7fffffffffffffffULL;
+  constexpr std::uint64_t kInfinity = 0x7ff0000000000000ULL;
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  const std::uint64_t magnitude = bits & kMagnitudeMask;
+  if (magnitude > kInfinity) return std::nullopt;
+  const auto ordered = static_cast<std::int64_t>(magnitude);
+  return (bits & ~kMagnitudeMask) != 0 ? -ordered : ordered;
+}
+
+constexpr double float64_from_order(std::int64_t ordered) {
+  const bool negative = ordered < 0;
+  const auto magnitude = static_cast<std::uint64_t>(negative ? -ordered : ordered);
+  return std::bit_cast<double>(magnitude | (negative ? 0x8000000000000000ULL : 0U));
 }
 
 }  // namespace bulkhead

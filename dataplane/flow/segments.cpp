@@ -220,6 +220,24 @@ ByteView peek(SegmentPool& pool, const TcpSide& side, std::uint32_t offset, std:
   return {scratch.data(), copied};
 }
 
+std::span<std::uint8_t> writable_payload(Segment& segment) {
+  return {rte_pktmbuf_mtod(segment.mbuf, std::uint8_t*) + segment.payload_offset, segment.length};
+}
+
+void poke(SegmentPool& pool, const TcpSide& side, std::uint32_t offset, ByteView bytes) {
+  std::uint32_t i = side.held_first;
+  while (i != kNoSegment && offset >= pool[i].length) {
+    offset -= pool[i].length;
+    i = pool[i].next;
+  }
+  for (; i != kNoSegment && !bytes.empty(); i = pool[i].next, offset = 0) {
+    const std::span<std::uint8_t> to = writable_payload(pool[i]).subspan(offset);
+    const std::size_t count = std::min(to.size(), bytes.size());
+    std::memcpy(to.data(), bytes.data(), count);
+    bytes = bytes.subspan(count);
+  }
+}
+
 bool matches_released(SegmentPool& pool, const TcpSide& side, std::uint32_t sequence,
                       ByteView bytes) {
   for (std::uint32_t i = side.retained_first; i != kNoSegment; i = pool[i].next) {

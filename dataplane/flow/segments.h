@@ -109,6 +109,12 @@ std::uint32_t contiguous_bytes(SegmentPool& pool, const TcpSide& side);
 ByteView peek(SegmentPool& pool, const TcpSide& side, std::uint32_t offset, std::uint32_t length,
               std::span<std::uint8_t> scratch);
 
+// The payload of a segment made here, to be written.
+std::span<std::uint8_t> writable_payload(Segment& segment);
+
+// Writes over bytes from `offset` behind `released`. Precondition: that many are contiguous.
+void poke(SegmentPool& pool, const TcpSide& side, std::uint32_t offset, ByteView bytes);
+
 // True if each byte of `bytes`, from `sequence` on and before `released`, equals what was released.
 // Bytes that the receiver has acknowledged are no longer known and count as equal.
 bool matches_released(SegmentPool& pool, const TcpSide& side, std::uint32_t sequence,

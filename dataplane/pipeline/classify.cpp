@@ -149,6 +149,7 @@ void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
       if (!insert_flow(context, packet, sides, found, from_client)) return;
       packet.flow->phase = flow::TcpPhase::resuming;
       packet.flow->resumed = true;
+      begin_unseen(context, *packet.flow);
       return;
     }
     if (conduit.on_deny != policy::OnDeny::drop) answer_with_reset(context, packet);

@@ -118,6 +118,17 @@ void refuse(Context& context, flow::Packet& packet, Reason reason);
 // Tells of the verdict on a packet of a flow and sends it on, unless its station is on this side.
 void pass(Context& context, flow::Packet& packet, Reason reason);
 
+// The way the packet's messages travel.
+inline protocols::Direction direction_of(const flow::Packet& packet) {
+  return packet.from_client ? protocols::Direction::request : protocols::Direction::response;
+}
+
+// Tells the protocol that the session's beginning was not seen.
+inline void begin_unseen(Context& context, flow::Flow& flow) {
+  if (flow.protocol == protocols::kNoProtocol) return;
+  context.protocol_of(flow).begin_unseen(context.flows.session(flow));
+}
+
 // The port behind which the receiver of the packet's flow stands.
 inline std::uint16_t port_towards_receiver(const flow::Packet& packet) {
   return packet.flow->ports[packet.from_client ? flow::kServer : flow::kClient];

@@ -1,4 +1,4 @@
-// UDP and ICMP echo: a datagram is a message; one refusal costs one datagram.
+// UDP and ICMP echo: a datagram is a message, or several; one refusal costs one datagram.
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/context.h"
 
@@ -14,25 +14,36 @@ bool is_echo(const flow::Packet& packet) {
   return packet.icmp.code == 0 && packet.icmp.type == (packet.from_client ? request : reply);
 }
 
-bool is_whole_message(const protocols::Protocol& protocol, const flow::Packet& packet,
-                      protocols::Fault& fault) {
-  const protocols::Direction direction =
-      packet.from_client ? protocols::Direction::request : protocols::Direction::response;
-  const protocols::Frame frame = protocol.frame(packet.payload(), direction);
-  fault = frame.fault;
-  if (fault != protocols::Fault::none) return false;
-  if (frame.length == packet.payload_length) return true;
-  const bool longer = frame.length == 0 || frame.length > packet.payload_length;
-  fault = longer ? protocols::Fault::truncated : protocols::Fault::trailing_bytes;
-  return false;
+// Judges one message after the other, and tells of all but the last, which is `message`. False if
+// it is refused.
+bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdict,
+                    ByteView& message) {
+  const protocols::Protocol& protocol = context.protocol_of(*packet.flow);
+  ByteView rest = packet.payload();
+  for (;;) {
+    const protocols::Frame frame =
+        protocols::frame_in_datagram(protocol, rest, direction_of(packet));
+    if (frame.fault != protocols::Fault::none) {
+      message = rest;
+      verdict = refused_message(packet, Reason::protocol_fault, frame.fault);
+      return false;
+    }
+    message = rest.first(frame.length);
+    judge_message(context, packet, message, message.size(), verdict);
+    rest = rest.subspan(frame.length);
+    if (!is_allowed(verdict.reason)) return false;
+    if (rest.empty()) return true;
+    context.observer.on_verdict(verdict, packet);
+  }
 }
 
 // The refusal goes back as a datagram; where there is none, the datagram is only dropped.
-void refuse_datagram(Context& context, const flow::Packet& packet, Verdict& verdict) {
+void refuse_datagram(Context& context, const flow::Packet& packet, ByteView message,
+                     Verdict& verdict) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply;
   const std::size_t length =
       packet.from_client && verdict.fault != protocols::Fault::not_this_protocol
-          ? write_refusal(*packet.flow, verdict, packet.payload(), reply)
+          ? write_refusal(*packet.flow, verdict, message, reply)
           : 0;
   verdict.unsound = packet.from_client ? Unsound::no_refusal : Unsound::not_a_request;
   if (length == 0) return;
@@ -61,14 +72,11 @@ void inspect_datagram(Context& context, flow::Packet& packet) {
     return pass(context, packet, Reason::service_granted);
   }
   Verdict verdict;
-  protocols::Fault fault = protocols::Fault::none;
-  if (!is_whole_message(context.protocol_of(flow), packet, fault)) {
-    verdict = refused_message(packet, Reason::protocol_fault, fault);
-  } else {
-    judge_message(context, packet, packet.payload(), packet.payload_length, verdict);
+  ByteView message;
+  const bool allowed = judge_datagram(context, packet, verdict, message);
+  if (!allowed && flow.on_deny == policy::OnDeny::reject) {
+    refuse_datagram(context, packet, message, verdict);
   }
-  const bool allowed = is_allowed(verdict.reason);
-  if (!allowed && flow.on_deny == policy::OnDeny::reject) refuse_datagram(context, packet, verdict);
   context.observer.on_verdict(verdict, packet);
   if (allowed) return pass(context, packet, Reason::session_control);
   rte_pktmbuf_free(packet.mbuf);

@@ -11,9 +11,19 @@ void copy_fields(const Verdict& verdict, Event& event) {
   const protocols::Operation& operation = *verdict.operation;
   const protocols::Catalogue& catalogue = protocols::registry()[verdict.protocol]->catalogue();
   event.present = operation.present;
+  std::size_t names = 0;
   for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
     event.fields[i] = operation.fields[i].range;
-    if (catalogue.fields[i].kind == protocols::FieldKind::name) event.present &= ~(1U << i);
+    if (catalogue.fields[i].kind != protocols::FieldKind::name || !operation.has(i)) continue;
+    if (names == event.names.size()) {
+      event.present &= ~(1U << i);
+      continue;
+    }
+    const ByteView name = operation.fields[i].name;
+    const std::size_t count = std::min(name.size(), event.names.size() - names - 1);
+    event.names[names++] = static_cast<std::uint8_t>(count);
+    std::copy_n(name.begin(), count, event.names.begin() + static_cast<std::ptrdiff_t>(names));
+    names += count;
   }
   const protocols::Elements& elements = operation.elements;
   const std::uint8_t value = catalogue.element_value_field;

@@ -33,8 +33,10 @@ struct Event {
   wire::Mac source_mac;
   wire::IpAddress source;
   wire::IpAddress destination;
-  std::uint32_t present = 0;  // integer fields of the operation, by catalogue index
+  std::uint32_t present = 0;  // fields of the operation, by catalogue index
   std::array<Range, protocols::kFieldsMax> fields{};
+  // Of each name that is present, in the catalogue's order: how many bytes of it follow, and they.
+  std::array<std::uint8_t, 128> names{};
 };
 
 // Fills the event from a verdict; the span of an operation's elements becomes the value's.

@@ -1,5 +1,7 @@
 // Decode and judge: one message becomes operations, operations become a verdict, and the verdict is
 // told with the operation that decided it.
+#include <utility>
+
 #include "dataplane/pipeline/context.h"
 #include "dataplane/policy/matcher.h"
 
@@ -10,16 +12,20 @@ namespace {
 using protocols::Direction;
 using protocols::Fault;
 
-// Every operation must be granted; the first that is not decides. Returns whether the verdict
-// depends on the message alone.
+// Every operation must be granted, but for those that only answer; the first that is not decides.
+// Returns whether the verdict depends on the message alone.
 bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict) {
   const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
+  const auto functions = context.protocol_of(flow).catalogue().functions;
   bool lasting = true;
+  bool first = true;
   for (const protocols::Operation& operation : context.operations) {
+    const bool answers = verdict.direction != Direction::request &&
+                         functions[operation.function].initiator == protocols::Initiator::client;
+    if (answers) continue;
     const policy::Decision decision =
         policy::judge(conduit, flow.cell, flow.protocol, operation, context.now_ns);
-    const bool first = &operation == context.operations.begin();
-    if (first || decision.reason != Reason::granted) {
+    if (std::exchange(first, false) || decision.reason != Reason::granted) {
       verdict.reason = decision.reason;
       verdict.rule = decision.rule;
       verdict.function = operation.function;
@@ -36,7 +42,7 @@ Verdict message_verdict(const flow::Packet& packet, std::size_t bytes) {
   const flow::Flow& flow = *packet.flow;
   Verdict verdict;
   verdict.is_message = true;
-  verdict.direction = packet.from_client ? Direction::request : Direction::response;
+  verdict.direction = direction_of(packet);
   verdict.conduit = flow.conduit;
   verdict.protocol = flow.protocol;
   verdict.bytes = static_cast<std::uint32_t>(bytes);
@@ -56,7 +62,8 @@ ByteView judged_part(const Context& context, const protocols::Protocol& protocol
   return fits && context.verdicts.enabled() ? message.subspan(skip) : ByteView{};
 }
 
-// Decodes the message and judges it if it is a request. True if the verdict can be remembered.
+// Decodes the message and judges what is asked or told in it. True if the verdict can be
+// remembered.
 bool decode_and_judge(Context& context, const flow::Flow& flow, ByteView message,
                       std::size_t length, Verdict& verdict) {
   const protocols::Protocol& protocol = context.protocol_of(flow);
@@ -72,7 +79,7 @@ bool decode_and_judge(Context& context, const flow::Flow& flow, ByteView message
   verdict.operation = context.operations.begin();
   verdict.function = verdict.operation->function;
   verdict.reason = Reason::answers_request;
-  return verdict.direction == Direction::request && judge_operations(context, flow, verdict);
+  return judge_operations(context, flow, verdict);
 }
 
 // The same for a request that may have come before.

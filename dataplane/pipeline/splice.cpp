@@ -36,6 +36,9 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply;
   const std::size_t length = write_refusal(flow, verdict, message, reply);
   if (length == 0) return Unsound::no_refusal;
+  if (!context.protocol_of(flow).take_out(context.flows.session(flow), message)) {
+    return Unsound::numbering;
+  }
   const Pattern pattern = context.segments.pattern(speaker.side().held_first);
   const flow::TcpNumbers numbers = flow::numbers_from(flow, flow::kServer);
   rte_mbuf* mbuf = flow::make_segment(pattern.reversed(), numbers, wire::kTcpAck | wire::kTcpPsh,

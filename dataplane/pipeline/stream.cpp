@@ -42,8 +42,7 @@ enum class Next : std::uint8_t { granted, taken_out, wait, refused };
 protocols::Frame delimit(const Stream& stream) {
   constexpr std::uint32_t kFirstLook = 64;
   const protocols::Protocol& protocol = stream.context.protocol_of(*stream.packet.flow);
-  const protocols::Direction direction =
-      stream.packet.from_client ? protocols::Direction::request : protocols::Direction::response;
+  const protocols::Direction direction = direction_of(stream.packet);
   const std::uint32_t standing = stream.available - stream.granted;
   std::uint32_t look = std::min(standing, kFirstLook);
   for (;;) {
@@ -175,6 +174,19 @@ bool note_answer(Stream& stream) {
   return released;
 }
 
+// In a session from which messages were taken out its ends count them differently.
+void renumber(Stream& stream, std::uint32_t length) {
+  const protocols::Protocol& protocol = stream.context.protocol_of(stream.speaker.flow);
+  std::array<std::uint8_t, protocols::kNumberedBytesMax> first_bytes;
+  const std::size_t count = std::min<std::size_t>(protocol.numbered_bytes(), length);
+  if (count == 0 || count > first_bytes.size()) return;
+  const ByteView standing = stream.peek(static_cast<std::uint32_t>(count));
+  std::copy(standing.begin(), standing.end(), first_bytes.begin());
+  protocol.renumber(stream.context.flows.session(stream.speaker.flow), direction_of(stream.packet),
+                    {first_bytes.data(), count});
+  flow::poke(stream.context.segments, stream.side, stream.granted, {first_bytes.data(), count});
+}
+
 Next judge_next(Stream& stream) {
   if (stream.side.unread > 0) return pass_unread(stream);
   const protocols::Frame frame = delimit(stream);
@@ -201,6 +213,7 @@ Next judge_next(Stream& stream) {
     return refuse_message(stream, verdict, count);
   }
   stream.context.observer.on_verdict(verdict, stream.packet);
+  if (stream.speaker.flow.carried) renumber(stream, count);
   stream.granted += count;
   stream.side.unread = static_cast<std::uint32_t>(frame.length - wanted);
   if (!stream.packet.from_client && !note_answer(stream)) {
@@ -280,9 +293,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   const Speaker speaker = speaker_of(packet);
   const ByteView message = packet.payload();
   const protocols::Frame frame =
-      context.protocol_of(speaker.flow)
-          .frame(message, packet.from_client ? protocols::Direction::request
-                                             : protocols::Direction::response);
+      context.protocol_of(speaker.flow).frame(message, direction_of(packet));
   if (frame.fault != protocols::Fault::none || frame.length != message.size()) return Whole::no;
   judge_message(context, packet, message, frame.length, verdict);
   if (!is_allowed(verdict.reason)) return Whole::refused;

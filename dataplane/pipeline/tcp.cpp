@@ -261,7 +261,11 @@ void take_data(Context& context, Packet& packet) {
   if (behind > 0) {
     const std::size_t known =
         std::min<std::size_t>(static_cast<std::size_t>(behind), segment.length);
-    if (!planted(Mistake::overlaps_unchecked) &&
+    // Where messages are renumbered, what was released is not what the sender said; of a session
+    // that is carried only our own copy goes again.
+    const bool renumbered =
+        speaker.flow.carried && context.protocol_of(speaker.flow).numbered_bytes() > 0;
+    if (!planted(Mistake::overlaps_unchecked) && !renumbered &&
         !flow::matches_released(context.segments, side, segment.sequence,
                                 packet.payload().first(known))) {
       return refuse(context, packet, Reason::tcp_inconsistent_retransmission);
@@ -304,7 +308,10 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
   if (flow.phase == TcpPhase::resuming && !resume_session(context, packet)) return;
   if (flow.resumed) flow.sides[info.sender].announced = packet.tcp.window;
   const bool unseen = flow.phase == TcpPhase::none && context.options.accept_midstream;
-  if (unseen) flow::adopt_midstream(flow, info);
+  if (unseen) {
+    flow::adopt_midstream(flow, info);
+    begin_unseen(context, flow);
+  }
   const Reason reason = flow::check_segment(flow, info);
   if (!is_allowed(reason)) {
     const bool lost =

@@ -47,8 +47,10 @@ bool fixed_fields_hold(const Query& query, const Rule& rule) {
       continue;
     }
     if (!query.operation.has(constraint.field)) return false;
-    const Range& value = query.operation.fields[constraint.field].range;
-    if (!contains(constraint.ranges, value.low)) return false;
+    if (!grants(constraint, query.catalogue.fields[constraint.field],
+                query.operation.fields[constraint.field])) {
+      return false;
+    }
   }
   if (query.operation.elements.count > 0) return true;
   return rule.value_type == ValueType::plain ||

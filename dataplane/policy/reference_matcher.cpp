@@ -34,9 +34,36 @@ bool names_session(const Rule& rule, const Endpoints& endpoints) {
          in_any(rule.servers, endpoints.server);
 }
 
+// By the first character: a star stands for nothing, or for one byte and whatever it stands for
+// behind that.
+bool is_like(const std::string& pattern, const std::string& name) {
+  if (pattern.empty()) return name.empty();
+  if (pattern[0] == '*') {
+    return is_like(pattern.substr(1), name) || (!name.empty() && is_like(pattern, name.substr(1)));
+  }
+  return !name.empty() && pattern[0] == name[0] && is_like(pattern.substr(1), name.substr(1));
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+bool name_granted(const Constraint& constraint, const protocols::FieldInfo& field,
+                  std::string name) {
+  if (field.any_case) name = lower(name);
+  for (const std::string& pattern : constraint.patterns) {
+    if (is_like(field.any_case ? lower(pattern) : pattern, name)) return true;
+  }
+  return false;
+}
+
 // One point of an operation: a value for each field it has, and the words around an element.
 struct Point {
   std::map<std::size_t, std::int64_t> fields;
+  std::map<std::size_t, std::string> names;
   bool is_element = false;
   std::map<std::int64_t, std::uint16_t> words;  // every written register by address
 };
@@ -79,6 +106,12 @@ bool rule_grants_point(const Rule& rule, const protocols::Catalogue& catalogue,
     if (constraint.field == catalogue.element_address_field) addresses = constraint.ranges;
   }
   for (const Constraint& constraint : rule.constraints) {
+    const protocols::FieldInfo& field = catalogue.fields[constraint.field];
+    if (field.kind == protocols::FieldKind::name) {
+      const auto name = point.names.find(constraint.field);
+      if (name == point.names.end() || !name_granted(constraint, field, name->second)) return false;
+      continue;
+    }
     const auto value = point.fields.find(constraint.field);
     if (value == point.fields.end()) return false;
     const bool typed =
@@ -101,6 +134,11 @@ std::vector<Point> take_apart(const protocols::Catalogue& catalogue, const Opera
     const bool of_elements = elements && (field == catalogue.element_address_field ||
                                           field == catalogue.element_value_field);
     if (!operation.has(field) || of_elements) continue;
+    if (catalogue.fields[field].kind == protocols::FieldKind::name) {
+      const ByteView name = operation.fields[field].name;
+      for (Point& point : points) point.names[field] = std::string(name.begin(), name.end());
+      continue;
+    }
     std::vector<Point> longer;
     for (const Point& point : points) {
       const Range& range = operation.fields[field].range;

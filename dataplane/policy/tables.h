@@ -25,6 +25,8 @@ constexpr std::size_t kRulesMax = RuleIndex::kRulesMax;  // of one conduit
 constexpr std::size_t kFunctionsMax = 256;
 constexpr std::size_t kPrefixesMax = 1024;  // of one rule's side, or of one zone
 constexpr std::size_t kRangesMax = 1024;    // of one constraint
+constexpr std::size_t kPatternsMax = 1024;  // of one constraint
+constexpr std::size_t kPatternBytesMax = 256;
 constexpr std::size_t kBindingsMax = 65536;
 constexpr std::size_t kIndexBytesMax = std::size_t{256} << 20;  // of all rule indices together
 constexpr std::size_t kNameBytesMax = 64;
@@ -58,10 +60,12 @@ struct PortRange {
   std::uint16_t high = 0;
 };
 
-// The ranges of one field that a rule grants: sorted, disjoint, not adjacent.
+// What of one field a rule grants: of a number ranges, sorted, disjoint and not adjacent; of a name
+// patterns, in which `*` stands for any bytes and everything else for itself.
 struct Constraint {
   std::uint8_t field = 0;
-  std::vector<Range> ranges;
+  std::vector<Range> ranges{};
+  std::vector<std::string> patterns{};
 };
 
 // A limit on how often a rule may grant, shared by all workers: the time at which the bucket would

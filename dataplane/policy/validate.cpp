@@ -71,11 +71,23 @@ Problem check_bindings(const Tables& tables) {
   return {};
 }
 
+Problem check_patterns(const std::string& where, const std::vector<std::string>& patterns) {
+  if (patterns.empty() || patterns.size() > kPatternsMax) {
+    return problem(where, "number of patterns");
+  }
+  for (const std::string& pattern : patterns) {
+    if (pattern.empty() || pattern.size() > kPatternBytesMax)
+      return problem(where, "pattern length");
+  }
+  return {};
+}
+
 // The closed range that a field's wire form can take, widened for typed values.
 Range field_limits(const Rule& rule, const protocols::Catalogue& catalogue, std::uint8_t field) {
   if (field == catalogue.element_value_field && rule.value_type != ValueType::plain) {
     return {INT32_MIN, UINT32_MAX};
   }
+  if (catalogue.fields[field].kind == protocols::FieldKind::real) return {-INT64_MAX, INT64_MAX};
   const unsigned width = catalogue.fields[field].width_bits;
   return {0, width >= 63 ? INT64_MAX : (std::int64_t{1} << width) - 1};
 }
@@ -87,6 +99,12 @@ Problem check_constraints(const std::string& where, const Rule& rule,
     if (constraint.field >= catalogue.fields.size()) return problem(where, "unknown field");
     if ((seen >> constraint.field & 1) != 0) return problem(where, "a field stands twice");
     seen |= std::uint64_t{1} << constraint.field;
+    if (catalogue.fields[constraint.field].kind == protocols::FieldKind::name) {
+      if (!constraint.ranges.empty()) return problem(where, "ranges of a name");
+      if (Problem p = check_patterns(where, constraint.patterns)) return p;
+      continue;
+    }
+    if (!constraint.patterns.empty()) return problem(where, "patterns of a number");
     if (constraint.ranges.empty() || constraint.ranges.size() > kRangesMax) {
       return problem(where, "number of ranges");
     }

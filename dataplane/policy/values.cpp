@@ -23,6 +23,48 @@ const Constraint* find_constraint(const Rule& rule, std::uint8_t field) {
 
 namespace {
 
+std::uint8_t fold(std::uint8_t byte, bool any_case) {
+  const bool upper = any_case && byte >= 'A' && byte <= 'Z';
+  return upper ? static_cast<std::uint8_t>(byte + ('a' - 'A')) : byte;
+}
+
+}  // namespace
+
+// After a mismatch the latest star takes one byte more; those before it need never be tried again.
+bool matches(std::string_view pattern, ByteView name, bool any_case) {
+  std::size_t p = 0;
+  std::size_t n = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t taken = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      taken = n;
+    } else if (p < pattern.size() &&
+               fold(static_cast<std::uint8_t>(pattern[p]), any_case) == fold(name[n], any_case)) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++taken;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+bool grants(const Constraint& constraint, const protocols::FieldInfo& field,
+            const protocols::FieldValue& value) {
+  if (field.kind != protocols::FieldKind::name) return contains(constraint.ranges, value.range.low);
+  return std::any_of(
+      constraint.patterns.begin(), constraint.patterns.end(),
+      [&](const std::string& pattern) { return matches(pattern, value.name, field.any_case); });
+}
+
+namespace {
+
 std::optional<std::int64_t> from_pair(const Rule& rule, std::uint16_t first, std::uint16_t second) {
   const bool big = rule.word_order == WordOrder::big;
   const std::uint32_t bits =

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/base/range.h"
@@ -20,6 +21,13 @@ inline bool contains(const std::vector<Range>& ranges, std::int64_t value) {
 
 // The rule's constraint on a field, or nullptr if it leaves the field free.
 const Constraint* find_constraint(const Rule& rule, std::uint8_t field);
+
+// Whether the whole name is what the pattern says; `any_case` of ASCII letters.
+bool matches(std::string_view pattern, ByteView name, bool any_case);
+
+// Whether a single value of the constraint's field is granted.
+bool grants(const Constraint& constraint, const protocols::FieldInfo& field,
+            const protocols::FieldValue& value);
 
 // Whether the rule grants element `index` at its address. A 32-bit value takes two registers,
 // paired from the start of each granted address range; both must be written by the same operation.

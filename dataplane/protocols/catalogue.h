@@ -42,6 +42,16 @@ constexpr std::string_view describe(Direction direction) {
   return kDirectionNames[static_cast<std::size_t>(direction)];
 }
 
+// Who may send a message of a function unasked. What a server sends is judged by rules like a
+// request if it may begin it, and is an answer to one if not.
+enum class Initiator : std::uint8_t { client, server, either };
+
+inline constexpr std::array<std::string_view, 3> kInitiatorNames = {"client", "server", "either"};
+
+constexpr std::string_view describe(Initiator initiator) {
+  return kInitiatorNames[static_cast<std::size_t>(initiator)];
+}
+
 constexpr std::int32_t kNoSubCode = -1;
 
 struct FunctionInfo {
@@ -49,10 +59,13 @@ struct FunctionInfo {
   std::uint16_t code = 0;              // the standard's own number
   std::int32_t sub_code = kNoSubCode;  // where one code has several functions
   AccessClass access{};
-  std::uint32_t fields = 0;  // bit i: requests of this function carry field i
+  std::uint32_t fields = 0;  // bit i: what policy judges of this function carries field i
+  Initiator initiator = Initiator::client;
 };
 
-enum class FieldKind : std::uint8_t { integer, name };
+// An integer is not negative. A real is any number: its range holds float64_order() values. A name
+// is bytes, which a policy meets with patterns.
+enum class FieldKind : std::uint8_t { integer, real, name };
 
 struct FieldInfo {
   std::string_view name;
@@ -60,7 +73,8 @@ struct FieldInfo {
   std::uint8_t width_bits = 0;
   std::string_view unit;  // what one step of it is, for people
   std::string_view text;
-  bool spans = false;  // an operation may touch several values of it at once
+  bool spans = false;     // an operation may touch several values of it at once
+  bool any_case = false;  // of a name: upper and lower case letters are the same
 };
 
 enum class Carrier : std::uint8_t { tcp, udp };

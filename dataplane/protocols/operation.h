@@ -10,11 +10,11 @@
 
 namespace bulkhead::protocols {
 
-constexpr std::size_t kFieldsMax = 16;
-constexpr std::size_t kOperationsMax = 64;
+constexpr std::size_t kFieldsMax = 24;
+constexpr std::size_t kOperationsMax = 1024;
 
 struct FieldValue {
-  Range range;    // of an integer field: a point, or the span that the message touches
+  Range range;    // of a number: a point, or the span that the message touches
   ByteView name;  // of a name field
 };
 
@@ -50,7 +50,12 @@ struct Operation {
     present |= 1U << field;
   }
   void set(std::size_t field, std::int64_t value) { set(field, Range::point(value)); }
+  // Nothing is set for what is not a number: no grant on the field covers it.
+  void set_real(std::size_t field, double value) {
+    if (const auto order = float64_order(value)) set(field, *order);
+  }
   void set_name(std::size_t field, ByteView name) {
+    fields[field].range = Range{};  // a name is never a span
     fields[field].name = name;
     present |= 1U << field;
   }

@@ -26,10 +26,14 @@ struct Frame {
   std::size_t head = 0;
 };
 
+// `unknown`: more bytes may tell.
+enum class Recognition : std::uint8_t { no, unknown, yes };
+
 // Which part of a request was not granted, for the protocol's own refusal.
 enum class Denial : std::uint8_t { function, address, value };
 
 constexpr std::size_t kRefusalBytesMax = 512;
+constexpr std::size_t kNumberedBytesMax = 32;
 
 class Protocol {
  public:
@@ -37,6 +41,24 @@ class Protocol {
 
   // How many bytes make the message at the start of `stream` (which may hold less, or more).
   virtual Frame frame(ByteView stream, Direction direction) const = 0;
+
+  // Which way a message says itself that it travels; nothing where only its connection tells. One
+  // that comes the other way does not decode.
+  virtual std::optional<Direction> told_direction(ByteView message) const {
+    (void)message;
+    return std::nullopt;
+  }
+
+  // Whether the beginning of a stream is this protocol's, where several use one port.
+  virtual Recognition recognise(ByteView stream, Direction direction) const {
+    const Frame first = frame(stream, direction);
+    if (first.fault != Fault::none) return Recognition::no;
+    return first.length != 0 && first.length <= stream.size() ? Recognition::yes
+                                                              : Recognition::unknown;
+  }
+
+  // Whether a datagram may hold several messages, one behind the other.
+  virtual bool many_in_datagram() const { return false; }
 
   // Decodes exactly one message. On a fault the list's content is unspecified.
   virtual Fault decode(ByteView message, Direction direction, OperationList& operations) const = 0;
@@ -56,6 +78,9 @@ class Protocol {
   // The standard's own number of the function that a message claims, for telling of messages that
   // do not decode. Nothing if it is too short to claim one.
   virtual std::optional<std::uint16_t> claimed_code(ByteView message) const = 0;
+
+  // Tells a session's state, before anything else, that the session's beginning was not seen.
+  virtual void begin_unseen(std::span<std::byte> session) const { (void)session; }
 
   // Bytes of state that a session usually needs for pair(), and that it needs at most; plain data,
   // valid when all zero. The larger block begins with what the smaller one held.
@@ -78,6 +103,27 @@ class Protocol {
     return 0;
   }
 
+  // Messages that are numbered (IEC 60870-5-104's APDUs, OPC UA's chunks) count on after one was
+  // taken out or put in. How many of a message's first bytes hold its numbers, at most
+  // kNumberedBytesMax; 0: there are none.
+  virtual std::size_t numbered_bytes() const { return 0; }
+  // A request, which was refused, will not reach the server. False if the session cannot go on
+  // without it.
+  virtual bool take_out(std::span<std::byte> session, ByteView request) const {
+    (void)session, (void)request;
+    return true;
+  }
+  // A refusal goes to the client now, as the server's next message: gives it its numbers.
+  virtual void put_in(std::span<std::byte> session, std::span<std::uint8_t> refusal) const {
+    (void)session, (void)refusal;
+  }
+  // A message passes: changes its first bytes from the numbers of its sender to its receiver's.
+  // Precondition: pair() accepted it.
+  virtual void renumber(std::span<std::byte> session, Direction direction,
+                        std::span<std::uint8_t> first_bytes) const {
+    (void)session, (void)direction, (void)first_bytes;
+  }
+
   // Writes the protocol's own refusal of one request into `reply` and gives its length; 0 where
   // there is none. The request may be one that does not decode, but is delimited.
   virtual std::size_t refuse(ByteView request, Denial denial, std::span<std::uint8_t> reply) const {
@@ -88,5 +134,18 @@ class Protocol {
  protected:
   ~Protocol() = default;
 };
+
+// The next message in what is left of a datagram: as frame(), but what is not whole is a fault, and
+// so is what follows a message that must be alone.
+inline Frame frame_in_datagram(const Protocol& protocol, ByteView rest, Direction direction) {
+  Frame frame = protocol.frame(rest, direction);
+  if (frame.fault != Fault::none) return frame;
+  if (frame.length == 0 || frame.length > rest.size()) {
+    frame.fault = Fault::truncated;
+  } else if (frame.length < rest.size() && !protocol.many_in_datagram()) {
+    frame.fault = Fault::trailing_bytes;
+  }
+  return frame;
+}
 
 }  // namespace bulkhead::protocols

@@ -36,6 +36,8 @@ Registry& all() {
 
 }  // namespace
 
+static_assert(kCount < 64);  // ProtocolSet
+
 std::span<const Protocol* const> registry() { return {all().modules.data(), all().count}; }
 
 void add_protocol_for_tests(const Protocol& protocol) {
@@ -50,13 +52,14 @@ std::optional<std::uint8_t> find_protocol(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<std::uint8_t> find_protocol(Carrier carrier, std::uint16_t port) {
+ProtocolSet find_protocols(Carrier carrier, std::uint16_t port) {
+  ProtocolSet found = 0;
   for (std::size_t i = 0; i < registry().size(); ++i) {
     for (const DefaultPort& known : registry()[i]->catalogue().ports) {
-      if (known.carrier == carrier && known.port == port) return static_cast<std::uint8_t>(i);
+      if (known.carrier == carrier && known.port == port) found |= ProtocolSet{1} << i;
     }
   }
-  return std::nullopt;
+  return found;
 }
 
 }  // namespace bulkhead::protocols

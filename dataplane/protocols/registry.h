@@ -21,7 +21,10 @@ void add_protocol_for_tests(const Protocol& protocol);
 
 std::optional<std::uint8_t> find_protocol(std::string_view name);
 
-// The module that expects this port by default, for decoding captures.
-std::optional<std::uint8_t> find_protocol(Carrier carrier, std::uint16_t port);
+// A set of modules: bit i is the one of index i.
+using ProtocolSet = std::uint64_t;
+
+// The modules that expect this port by default, for decoding captures.
+ProtocolSet find_protocols(Carrier carrier, std::uint16_t port);
 
 }  // namespace bulkhead::protocols

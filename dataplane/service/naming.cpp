@@ -1,6 +1,8 @@
 // Looks names up in tables and catalogues, bounds checked throughout.
 #include "dataplane/service/naming.h"
 
+#include <algorithm>
+
 #include "dataplane/wire/text.h"
 
 namespace bulkhead::service {
@@ -47,6 +49,36 @@ const char* state_name(const flow::Flow& flow) {
   return kNames[static_cast<std::size_t>(flow.phase)];
 }
 
+void name_fields(const protocols::Catalogue& catalogue, const pipeline::Event& event,
+                 v1::Event& out) {
+  std::size_t names = 0;
+  for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
+    if ((event.present >> i & 1U) == 0) continue;
+    v1::FieldSpan* field = out.add_fields();
+    field->set_name(std::string(catalogue.fields[i].name));
+    const Range& range = event.fields[i];
+    switch (catalogue.fields[i].kind) {
+      case protocols::FieldKind::integer:
+        field->set_low(range.low);
+        field->set_high(range.high);
+        break;
+      case protocols::FieldKind::real:
+        field->set_kind(v1::FIELD_KIND_REAL);
+        field->set_real_low(float64_from_order(range.low));
+        field->set_real_high(float64_from_order(range.high));
+        break;
+      case protocols::FieldKind::name: {
+        const std::size_t count =
+            std::min<std::size_t>(event.names[names], event.names.size() - names - 1);
+        field->set_kind(v1::FIELD_KIND_NAME);
+        field->set_text(event.names.data() + names + 1, count);
+        names = std::min(names + 1 + count, event.names.size() - 1);
+        break;
+      }
+    }
+  }
+}
+
 }  // namespace
 
 v1::Counter name_counter(const policy::Tables& tables, const pipeline::CounterKey& key) {
@@ -78,13 +110,7 @@ v1::Event name_event(const policy::Tables& tables, const pipeline::Event& event)
   out.set_function(function_name(event.protocol, event.function));
   if (event.is_message) out.set_direction(std::string(protocols::describe(event.direction)));
   if (const protocols::Catalogue* catalogue = catalogue_of(event.protocol)) {
-    for (std::size_t i = 0; i < catalogue->fields.size(); ++i) {
-      if ((event.present >> i & 1U) == 0) continue;
-      v1::FieldSpan* field = out.add_fields();
-      field->set_name(std::string(catalogue->fields[i].name));
-      field->set_low(event.fields[i].low);
-      field->set_high(event.fields[i].high);
-    }
+    name_fields(*catalogue, event, out);
   }
   if (event.has_addresses) {
     out.set_source(wire::to_text(event.source, event.source_port));

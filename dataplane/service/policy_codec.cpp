@@ -81,6 +81,8 @@ std::string read_constraints(const v1::Rule& item, policy::Rule& rule) {
     for (const v1::IntegerRange& range : each.ranges()) {
       constraint.ranges.push_back({range.low(), range.high()});
     }
+    if (static_cast<std::size_t>(each.patterns().size()) > policy::kPatternsMax) return "patterns";
+    constraint.patterns.assign(each.patterns().begin(), each.patterns().end());
     rule.constraints.push_back(std::move(constraint));
   }
   return "";

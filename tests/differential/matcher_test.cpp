@@ -6,6 +6,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "dataplane/policy/reference_matcher.h"
@@ -149,6 +150,87 @@ RC_GTEST_PROP(Matcher, AgreesWithTheReference, ()) {
     const bool expected = reference_grants(conduit, endpoints, modbus(), question.operation);
     const RuleCell cell = conduit.index.locate(endpoints);
     const Decision decision = judge(conduit, cell, modbus(), question.operation, 0);
+    ++answers[expected ? 1 : 0];
+    RC_ASSERT((decision.reason == Reason::granted) == expected);
+  }
+}
+
+// A protocol of names and of numbers that are not whole.
+constexpr std::array kNamedFields = {
+    protocols::FieldInfo{"tag", protocols::FieldKind::name, 0, "", "", false, true},
+    protocols::FieldInfo{"item", protocols::FieldKind::name, 0, "", ""},
+    protocols::FieldInfo{"level", protocols::FieldKind::real, 32, "", ""}};
+constexpr std::array kNamedFunctions = {
+    protocols::FunctionInfo{"get", 0, protocols::kNoSubCode, protocols::AccessClass::read, 7}};
+
+class Named final : public protocols::Protocol {
+ public:
+  const protocols::Catalogue& catalogue() const override {
+    static constexpr protocols::Catalogue kCatalogue = {"named",         "Named",      "this test",
+                                                        kNamedFunctions, kNamedFields, {}};
+    return kCatalogue;
+  }
+  protocols::Frame frame(ByteView, protocols::Direction) const override { return {}; }
+  protocols::Fault decode(ByteView, protocols::Direction,
+                          protocols::OperationList&) const override {
+    return protocols::Fault::truncated;
+  }
+  std::optional<std::uint16_t> claimed_code(ByteView) const override { return std::nullopt; }
+};
+
+std::uint8_t named() {
+  static const Named kNamed;
+  if (!protocols::find_protocol("named")) protocols::add_protocol_for_tests(kNamed);
+  return *protocols::find_protocol("named");
+}
+
+std::string random_text(const char* letters, std::size_t kinds) {
+  std::string text;
+  const int length = *rc::gen::inRange(1, 5);
+  for (int i = 0; i < length; ++i) text += letters[*rc::gen::inRange<std::size_t>(0, kinds)];
+  return text;
+}
+
+RC_GTEST_PROP(Matcher, AgreesOnNamesAndReals, ()) {
+  Tables tables;
+  tables.zones.resize(2);
+  Conduit& conduit = tables.conduits.emplace_back();
+  conduit.to = 1;
+  const wire::IpAddress host = random_host();
+  for (int i = *rc::gen::inRange(1, 4); i > 0; --i) {
+    Rule& rule = conduit.rules.emplace_back();
+    rule.clients = {{host, wire::kPrefixLengthMax}};
+    rule.servers = rule.clients;
+    rule.ports = {{500, 500}};
+    rule.protocol = named();
+    rule.functions.set(0);
+    for (std::uint8_t field = 0; field < 2; ++field) {
+      if (*rc::gen::arbitrary<bool>()) continue;
+      Constraint& constraint = rule.constraints.emplace_back(Constraint{field, {}, {}});
+      for (int p = *rc::gen::inRange(1, 3); p > 0; --p) {
+        constraint.patterns.push_back(random_text("aBb*", 4));
+      }
+    }
+    if (*rc::gen::arbitrary<bool>()) {
+      const double low = *rc::gen::element(-1.5, 0.0, 2.0);
+      rule.constraints.push_back({2, {{*float64_order(low), *float64_order(low + 2)}}, {}});
+    }
+  }
+  finish(tables);
+  for (int i = 0; i < 20; ++i) {
+    const std::string tag = random_text("abAB", 4);
+    const std::string item = random_text("abAB", 4);
+    const auto bytes = [](const std::string& text) {
+      return ByteView{reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+    };
+    protocols::Operation operation;
+    if (*rc::gen::inRange(0, 8) > 0) operation.set_name(0, bytes(tag));
+    operation.set_name(1, bytes(item));
+    operation.set_real(2, *rc::gen::element(-2.0, -1.5, -0.0, 0.5, 1e300, std::nan("")));
+    const Endpoints endpoints{host, host, 500, Transport::tcp};
+    const bool expected = reference_grants(conduit, endpoints, named(), operation);
+    const Decision decision =
+        judge(conduit, conduit.index.locate(endpoints), named(), operation, 0);
     ++answers[expected ? 1 : 0];
     RC_ASSERT((decision.reason == Reason::granted) == expected);
   }

@@ -89,7 +89,9 @@ class Modbus final : public protocols::Protocol {
 
   std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
   std::size_t correlation_bytes() const override { return 2; }
-  std::size_t session_bytes_max() const override { return Session::bytes_for(kOutstandingMax); }
+  std::size_t session_bytes_max() const override {
+    return Session::bytes_for(protocols::kOutstandingMax);
+  }
 
   Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
              std::uint32_t now_ms) const override {

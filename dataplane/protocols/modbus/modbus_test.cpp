@@ -13,6 +13,10 @@ namespace {
 
 using protocols::Direction;
 using protocols::Fault;
+using protocols::kAwaitedMs;
+using protocols::kOutstandingAgeMs;
+using protocols::kOutstandingMax;
+using protocols::kReplaceableAgeMs;
 using protocols::OperationList;
 
 using Bytes = std::vector<std::uint8_t>;

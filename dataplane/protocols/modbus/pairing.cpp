@@ -1,35 +1,11 @@
 // A short table in the order of asking: the answer is nearly always to the first.
 #include "dataplane/protocols/modbus/pairing.h"
 
-#include <algorithm>
-
 namespace bulkhead::modbus {
 
 using protocols::Fault;
 
 namespace {
-
-void forget_aged(Session& session, std::uint32_t now_ms) {
-  while (!session.outstanding().empty() &&
-         now_ms - session.outstanding()[0].asked_ms > kOutstandingAgeMs) {
-    session.remove(0);
-  }
-}
-
-bool make_room(Session& session, std::uint32_t now_ms) {
-  if (!session.full()) return true;
-  const std::span<const Outstanding> entries = session.outstanding();
-  const bool can_grow = entries.size() < kOutstandingMax;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const bool broadcast = entries[i].unit == 0;
-    const bool replaceable = !can_grow && now_ms - entries[i].asked_ms > kReplaceableAgeMs;
-    if (broadcast || replaceable) {
-      session.remove(i);
-      return true;
-    }
-  }
-  return false;
-}
 
 // AP 6.14: what the groups of a file read's answer come to.
 std::uint16_t file_answer_bytes(const Adu& adu) {
@@ -107,33 +83,22 @@ bool answers(const Outstanding& asked, const Adu& adu) {
 
 }  // namespace
 
-void Session::remove(std::size_t index) {
-  const std::span<Outstanding> entries = outstanding();
-  std::copy(entries.begin() + static_cast<std::ptrdiff_t>(index) + 1, entries.end(),
-            entries.begin() + static_cast<std::ptrdiff_t>(index));
-  --*count_;
-}
-
 std::size_t awaited(Session session, std::uint32_t now_ms) {
-  const std::span<const Outstanding> entries = session.outstanding();
-  return static_cast<std::size_t>(
-      std::count_if(entries.begin(), entries.end(), [now_ms](const Outstanding& entry) {
-        return entry.unit != 0 && now_ms - entry.asked_ms <= kAwaitedMs;
-      }));
+  return session.awaited(now_ms, [](const Outstanding& entry) { return entry.unit != 0; });
 }
 
+// A request to all units is never answered, so it makes room for any other.
 Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms) {
-  forget_aged(session, now_ms);
-  if (!make_room(session, now_ms)) return Fault::too_many_outstanding;
-  session.add(remember(adu, now_ms));
-  return Fault::none;
+  const auto broadcast = [](const Outstanding& entry) { return entry.unit == 0; };
+  const bool added = session.add(remember(adu, now_ms), now_ms, broadcast);
+  return added ? Fault::none : Fault::too_many_outstanding;
 }
 
 Fault accept_response(Session session, const Adu& adu, std::uint32_t now_ms) {
-  forget_aged(session, now_ms);
+  session.forget_aged(now_ms);
   const auto code = static_cast<std::uint8_t>(adu.code & ~kExceptionFlag);
   Fault fault = Fault::unrequested_response;
-  const std::span<const Outstanding> entries = session.outstanding();
+  const std::span<const Outstanding> entries = session.entries();
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Outstanding& entry = entries[i];
     if (entry.transaction != adu.transaction) continue;

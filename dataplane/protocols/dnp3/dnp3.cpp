@@ -1,0 +1,157 @@
+// The module's face: which fragments and frames each side may send, and the refusal of a request.
+#include <algorithm>
+
+#include "dataplane/protocols/dnp3/layout.h"
+#include "dataplane/protocols/dnp3/pairing.h"
+
+namespace bulkhead::dnp3 {
+
+using protocols::Direction;
+using protocols::Fault;
+using protocols::Frame;
+using protocols::Operation;
+using protocols::OperationList;
+
+namespace {
+
+Fault add_link_operation(const LinkHeader& header, OperationList& operations) {
+  const std::uint16_t function = find_function(header.code());
+  if (function == kNotInCatalogue) return Fault::unknown_function;
+  Operation* operation = operations.add(function);
+  if (operation == nullptr) return Fault::too_many_operations;
+  operation->set(kSource, header.source);
+  operation->set(kDestination, header.destination);
+  return Fault::none;
+}
+
+// Frames of the data link layer that ask or answer something of their own.
+Fault decode_link_frames(ByteView message, OperationList& operations) {
+  for (ByteView rest = message; rest.size() >= kLinkHeaderBytes;) {
+    LinkHeader header;
+    if (const Fault fault = parse_link_header(rest, header); fault != Fault::none) return fault;
+    if (!header.has_user_data()) {
+      if (const Fault fault = add_link_operation(header, operations); fault != Fault::none) {
+        return fault;
+      }
+    }
+    rest = rest.subspan(std::min(header.frame_bytes, rest.size()));
+  }
+  return Fault::none;
+}
+
+// Requests come from masters and are one fragment (4.2.2.4); the rest comes from outstations.
+Fault check_direction(const Fragment& fragment, const Application& application,
+                      Direction direction) {
+  const bool from_master = (fragment.link.control & kDirectionFromMaster) != 0;
+  if (from_master == application.is_response()) return Fault::wrong_direction;
+  if (from_master != (direction == Direction::request)) return Fault::wrong_direction;
+  const bool whole = application.first() && application.final();
+  if (from_master && !whole) return Fault::bad_sequence;
+  // A confirmation tells which kind of response it is for; no other request is unsolicited.
+  const bool unsolicited = application.code == kUnsolicitedResponse;
+  const bool confirm = application.code == kConfirm;
+  return confirm || application.unsolicited() == unsolicited ? Fault::none : Fault::bad_value;
+}
+
+class Dnp3 final : public protocols::Protocol {
+ public:
+  const protocols::Catalogue& catalogue() const override { return dnp3::catalogue(); }
+
+  Frame frame(ByteView stream, Direction /*direction*/) const override {
+    return frame_message(stream);
+  }
+
+  std::optional<Direction> told_direction(ByteView message) const override {
+    if (message.size() < kLinkHeaderBytes) return std::nullopt;
+    return (message[3] & kDirectionFromMaster) != 0 ? Direction::request : Direction::response;
+  }
+
+  bool many_in_datagram() const override { return true; }
+
+  Fault decode(ByteView message, Direction direction, OperationList& operations) const override {
+    operations.clear();
+    const Frame whole = protocols::frame_in_datagram(*this, message, direction);
+    if (whole.fault != Fault::none) return whole.fault;
+    if (whole.length < message.size()) return Fault::trailing_bytes;
+    Fragment fragment;
+    if (const Fault fault = gather(message, fragment); fault != Fault::none) return fault;
+    if (const Fault fault = decode_link_frames(message, operations);
+        fault != Fault::none || !fragment.has_application) {
+      return fault;
+    }
+    Application application;
+    Fault fault = parse_application(fragment, application);
+    if (fault == Fault::none && find_function(application.code) == kNotInCatalogue) {
+      fault = Fault::unknown_function;
+    }
+    if (fault == Fault::none) fault = check_direction(fragment, application, direction);
+    return fault != Fault::none ? fault : decode_objects(fragment, application, operations);
+  }
+
+  std::optional<std::uint16_t> claimed_code(ByteView message) const override {
+    constexpr std::size_t kCodeAt = kLinkHeaderBytes + 2;
+    if (message.size() < kLinkHeaderBytes) return std::nullopt;
+    LinkHeader header;
+    if (parse_link_header(message, header) != Fault::none) return std::nullopt;
+    if (!header.has_user_data()) return header.code();
+    if (message.size() <= kCodeAt || header.data_bytes < 3) return std::nullopt;
+    return message[kCodeAt];
+  }
+
+  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
+  std::size_t session_bytes_max() const override {
+    return Session::bytes_for(protocols::kOutstandingMax);
+  }
+
+  Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
+             std::uint32_t now_ms) const override {
+    Fragment fragment;
+    if (const Fault fault = gather(message, fragment); fault != Fault::none) return fault;
+    return direction == Direction::request ? accept_request(Session(session), fragment, now_ms)
+                                           : accept_response(Session(session), fragment, now_ms);
+  }
+
+  std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
+    return awaited(Session(session), now_ms);
+  }
+
+  // 4.2.2.6: a null response with IIN2.0, "function code not supported", under the request's
+  // sequence number. What wants no response, or an acknowledgement of its frame, has none.
+  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
+                     std::span<std::uint8_t> reply) const override {
+    constexpr std::uint8_t kDataBytes = 5;  // transport, control, function and indications
+    constexpr std::size_t kReplyBytes = kLinkHeaderBytes + kDataBytes + 2;
+    constexpr std::size_t kRequestMin = kLinkHeaderBytes + 3;
+    constexpr std::uint16_t kBroadcastFirst = 0xfffd;
+    if (request.size() < kRequestMin || reply.size() < kReplyBytes) return 0;
+    LinkHeader header;
+    if (parse_link_header(request, header) != Fault::none || header.data_bytes < 3) return 0;
+    const bool plain = (header.control & 0x4f) == (kPrimary | kLinkUserData);
+    const std::uint8_t code = request[kLinkHeaderBytes + 2];
+    if (!plain || !wants_response(code) || header.destination >= kBroadcastFirst) return 0;
+    reply[0] = 0x05;
+    reply[1] = 0x64;
+    reply[2] = 5 + kDataBytes;
+    reply[3] = kPrimary | kLinkUserData;
+    store_le16(reply.data() + 4, header.source);
+    store_le16(reply.data() + 6, header.destination);
+    store_le16(reply.data() + 8, crc({reply.data(), 8}));
+    std::uint8_t* const data = reply.data() + kLinkHeaderBytes;
+    data[0] = 0xc0;  // transport: first and final
+    data[1] = static_cast<std::uint8_t>(0xc0 | (request[kLinkHeaderBytes + 1] & 0x0f));
+    data[2] = kResponse;
+    data[3] = 0;
+    data[4] = 0x01;
+    store_le16(data + kDataBytes, crc({data, kDataBytes}));
+    return kReplyBytes;
+  }
+};
+
+}  // namespace
+
+const protocols::Protocol& protocol() {
+  static const Dnp3 kProtocol;
+  return kProtocol;
+}
+
+}  // namespace bulkhead::dnp3

@@ -1,0 +1,160 @@
+// Numbers and shapes of DNP3 that the files of this module share. Source: IEEE Std 1815-2012.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/protocols/protocol.h"
+
+namespace bulkhead::dnp3 {
+
+// Function codes of the application layer (4.2.2.5).
+enum Code : std::uint8_t {
+  kConfirm = 0,
+  kRead = 1,
+  kWrite = 2,
+  kSelect = 3,
+  kOperate = 4,
+  kDirectOperate = 5,
+  kDirectOperateNoResponse = 6,
+  kImmediateFreeze = 7,
+  kImmediateFreezeNoResponse = 8,
+  kFreezeClear = 9,
+  kFreezeClearNoResponse = 10,
+  kFreezeAtTime = 11,
+  kFreezeAtTimeNoResponse = 12,
+  kColdRestart = 13,
+  kWarmRestart = 14,
+  kInitializeData = 15,
+  kInitializeApplication = 16,
+  kStartApplication = 17,
+  kStopApplication = 18,
+  kSaveConfiguration = 19,
+  kEnableUnsolicited = 20,
+  kDisableUnsolicited = 21,
+  kAssignClass = 22,
+  kDelayMeasure = 23,
+  kRecordCurrentTime = 24,
+  kOpenFile = 25,
+  kCloseFile = 26,
+  kDeleteFile = 27,
+  kGetFileInformation = 28,
+  kAuthenticateFile = 29,
+  kAbortFile = 30,
+  kActivateConfiguration = 31,
+  kAuthenticateRequest = 32,
+  kAuthenticateRequestNoAck = 33,
+  kResponse = 129,
+  kUnsolicitedResponse = 130,
+  kAuthenticateResponse = 131,
+};
+
+// Frames of the data link layer that carry no application data are functions too. Their code is
+// kLinkCode with the PRM bit and the function code of the control octet (9.2.4.1.3).
+constexpr std::uint16_t kLinkCode = 0x100;
+constexpr std::uint8_t kPrimary = 0x40;
+enum LinkFunction : std::uint8_t {
+  kLinkConfirmedUserData = 3,
+  kLinkUserData = 4,
+};
+
+// Indices into the catalogue's fields.
+enum Field : std::uint8_t {
+  kSource,
+  kDestination,
+  kGroup,
+  kVariation,
+  kIndex,
+  kControlCode,
+  kCount,
+  kOnTime,
+  kOffTime,
+  kValue,
+  kIin,
+};
+
+const protocols::Catalogue& catalogue();
+
+constexpr std::uint16_t kNotInCatalogue = 0xffff;
+// The catalogue index of a function; kNotInCatalogue if the catalogue does not have it.
+std::uint16_t find_function(std::uint16_t code);
+
+constexpr std::size_t kLinkHeaderBytes = 10;
+constexpr std::uint8_t kDirectionFromMaster = 0x80;  // of the control octet
+
+// The header of a data link frame (9.2.4.1).
+struct LinkHeader {
+  std::uint8_t control = 0;
+  std::uint16_t destination = 0;
+  std::uint16_t source = 0;
+  std::size_t data_bytes = 0;   // user data, without the CRCs
+  std::size_t frame_bytes = 0;  // all of the frame
+
+  bool has_user_data() const {
+    const std::uint8_t function = control & 0x4f;
+    return function == (kPrimary | kLinkUserData) ||
+           function == (kPrimary | kLinkConfirmedUserData);
+  }
+  std::uint16_t code() const { return static_cast<std::uint16_t>(kLinkCode | (control & 0x4f)); }
+};
+
+// CRC of 9.2.4.1.5, as it is sent: low octet first.
+std::uint16_t crc(ByteView bytes);
+
+// Precondition: kLinkHeaderBytes or more.
+protocols::Fault parse_link_header(ByteView bytes, LinkHeader& header);
+
+// A message here is what makes one fragment of the application layer: all data link frames that
+// carry it (8.2), with those without user data that stand between them; or one such frame alone.
+protocols::Frame frame_message(ByteView stream);
+
+// No outstation is required to take more than 2048 octets (4.1.2); many can be set to more.
+constexpr std::size_t kFragmentBytesMax = 65536;
+
+// A fragment put together, its CRCs checked and removed; views into it live as long as it does.
+struct Fragment {
+  LinkHeader link;  // of the first frame
+  bool has_application = false;
+  std::size_t size = 0;
+  std::array<std::uint8_t, kFragmentBytesMax> bytes;
+
+  ByteView view() const { return {bytes.data(), size}; }
+};
+
+// Precondition: frame_message() delimited the message, exactly.
+protocols::Fault gather(ByteView message, Fragment& fragment);
+
+// The header of the application layer (4.2.2).
+struct Application {
+  std::uint8_t control = 0;
+  std::uint8_t code = 0;
+  std::uint16_t iin = 0;
+  ByteView objects;
+
+  bool first() const { return (control & 0x80) != 0; }
+  bool final() const { return (control & 0x40) != 0; }
+  bool confirm() const { return (control & 0x20) != 0; }
+  bool unsolicited() const { return (control & 0x10) != 0; }
+  std::uint8_t sequence() const { return control & 0x0f; }
+  bool is_response() const { return code >= kResponse && code <= kAuthenticateResponse; }
+};
+
+protocols::Fault parse_application(const Fragment& fragment, Application& application);
+
+// Whether the requests of a function are answered (4.2.2.5).
+bool wants_response(std::uint8_t code);
+
+// Each object header is an operation, and so is each object that controls something.
+protocols::Fault decode_objects(const Fragment& fragment, const Application& application,
+                                protocols::OperationList& operations);
+
+// How an object of a group and variation is stored (annex A): in `bits`, or with a length of its
+// own in front. kUnknown where the standard defines none.
+struct ObjectSize {
+  enum Kind : std::uint8_t { unknown, bits, attribute, free_format } kind = unknown;
+  std::uint16_t size_bits = 0;
+};
+ObjectSize size_of_object(std::uint8_t group, std::uint8_t variation);
+
+}  // namespace bulkhead::dnp3

@@ -1,0 +1,38 @@
+// Requests of one session and which responses answer them (IEEE 1815, 4.2.2.4: sequence numbers),
+// and what is selected.
+#pragma once
+
+#include "dataplane/protocols/dnp3/layout.h"
+#include "dataplane/protocols/outstanding.h"
+
+namespace bulkhead::dnp3 {
+
+constexpr std::size_t kOutstandingUsual = 4;
+// An outstation drops a selection after a time of its own (4.4.3), which is shorter.
+constexpr std::uint32_t kSelectedMs = 30'000;
+
+struct Outstanding {
+  std::uint32_t asked_ms = 0;
+  std::uint16_t master = 0;
+  std::uint16_t outstation = 0;
+  std::uint64_t controls = 0;  // digest of what is controlled
+  std::uint8_t code = 0;
+  std::uint8_t sequence = 0;  // of the fragment that answers next
+  bool answered = false;      // only what was selected is still of interest
+  bool continued = false;     // a first fragment of the answer has passed
+};
+
+using Session = protocols::OutstandingTable<Outstanding>;
+
+// What a control request controls, whatever the status that an answer gives each: equal digests,
+// equal objects. 0 if the objects are no whole controls.
+std::uint64_t digest_of_controls(ByteView objects);
+
+// Requests that are still to be answered.
+std::size_t awaited(Session session, std::uint32_t now_ms);
+
+// Both expect a message that decode accepted.
+protocols::Fault accept_request(Session session, const Fragment& fragment, std::uint32_t now_ms);
+protocols::Fault accept_response(Session session, const Fragment& fragment, std::uint32_t now_ms);
+
+}  // namespace bulkhead::dnp3
