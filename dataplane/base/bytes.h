@@ -57,9 +57,9 @@ inline void store_le32(std::uint8_t* p, std::uint32_t value) {
   store_be32(p, __builtin_bswap32(value));
 }
 
-// Reads integers in order, big-endian where the name does not say otherwise. The first read past the end fails the reader for good; that
-// read and all later ones give zero or an empty view, so one ok() after straight-line code
-// suffices.
+// Reads integers in order, big-endian where the name does not say otherwise. The first read past
+// the end fails the reader for good; that read and all later ones give zero or an empty view, so
+// one ok() after straight-line code suffices.
 class ByteReader {
  public:
   explicit ByteReader(ByteView bytes) : bytes_(bytes) {}

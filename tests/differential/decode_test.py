@@ -1,128 +1,75 @@
-"""bulkheadctl decode against the ground truth beside each Modbus capture.
+"""bulkheadctl decode against the ground truth beside each real capture.
 
-usage: decode_test.py BULKHEADCTL CAPTURES
-For every frame that the truth lists a Modbus message on, the function code, the unit and, for
-requests and echoes, address and quantity must be the same. Differences that were settled from the
-specification stand in settled.tsv, each with its reason; one that does not occur any more fails too.
+usage: decode_test.py BULKHEADCTL CAPTURES [PROTOCOL...]
+CAPTURES holds a folder a protocol. truths/PROTOCOL.py says what of a truth's row and of the decoded
+lines of a frame must be the same. Differences that were settled from the specification stand in
+settled/PROTOCOL.tsv, each with its reason; one that does not occur any more fails too.
 """
 
 import csv
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-ADDRESS_AND_QUANTITY = {1, 2, 3, 4, 15, 16}  # requests whose reference and count the truth shows
-ADDRESS_ONLY = {5, 6, 22}
-
-
-def numbers(cell):
-    return [int(part, 0) for part in cell.split(",") if part != ""]
+csv.field_size_limit(1 << 24)
 
 
 def truth_of(path):
-    """frame -> sorted list of (code, unit)"""
+    """frame -> row"""
     with open(path, encoding="utf-8", errors="replace") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    frames = {}
-    for row in rows:
-        codes = numbers(row.get("modbus.func_code") or "")
-        units = numbers(row.get("mbtcp.unit_id") or "")
-        if not codes:
-            continue
-        frames[int(row["frame"])] = {
-            "codes": sorted(codes), "units": sorted(units),
-            "references": numbers(row.get("modbus.reference_num") or ""),
-            "counts": numbers(row.get("modbus.word_cnt") or "") +
-                      numbers(row.get("modbus.bit_cnt") or ""),
-            "query": "Query" in (row.get("_ws.col.Info") or ""),
-        }
-    return frames
+    return {int(row["frame"]): row for row in rows}
 
 
-def decoded_of(bulkheadctl, path):
-    done = subprocess.run([bulkheadctl, "decode", path, "--format", "json"], capture_output=True,
-                          text=True, check=True)
+def decoded_of(bulkheadctl, path, module):
+    options = getattr(module, "OPTIONS", [])
+    done = subprocess.run([bulkheadctl, "decode", path, "--format", "json", *options],
+                          capture_output=True, text=True, check=True)
     frames = {}
     for line in done.stdout.splitlines():
         message = json.loads(line)
-        frames.setdefault(message["frame"], []).append(message)
+        if message["protocol"] in module.PROTOCOLS:
+            frames.setdefault(message["frame"], []).append(message)
     return frames
-
-
-def messages_of(lines):
-    """One entry a message: the second operation of a function 23, or of a file request, is not one."""
-    whole = []
-    for line in lines:
-        if "fault" in line:
-            continue
-        key = (line["code"], line["fields"].get("unit"))
-        embedded = line["code"] in (20, 21, 23) and whole and whole[-1][0] == key
-        if embedded:
-            continue
-        whole.append((key, line))
-    return [line for _, line in whole]
-
-
-def compare(frame, truth, lines):
-    """What differs, or nothing."""
-    faults = sorted(line["fault"] for line in lines if "fault" in line)
-    found = messages_of(lines)
-    codes = sorted(line["code"] for line in found)
-    units = sorted(line["fields"]["unit"] for line in found)
-    if codes != truth["codes"] or units != truth["units"]:
-        return f"codes {truth['codes']} != {codes}" + (f" faults {faults}" if faults else "")
-    if len(found) != 1:
-        return None
-    fields, code = found[0]["fields"], found[0]["code"]
-    spans = code in ADDRESS_AND_QUANTITY and "quantity" in fields
-    if spans or (code in ADDRESS_ONLY and "address" in fields):
-        if truth["references"][:1] != [fields["address"][0]]:
-            return f"address {truth['references']} != {fields['address']}"
-    if spans and truth["counts"][:1] != [fields["quantity"]]:
-        return f"quantity {truth['counts']} != {fields['quantity']}"
-    return None
 
 
 def read_settled(path):
     settled = {}
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("#") or not line.strip():
-                continue
-            capture, frames, difference, reason = line.rstrip("\n").split("\t")
-            for part in frames.split(","):
-                low, _, high = part.partition("-")
-                for frame in range(int(low), int(high or low) + 1):
-                    settled[(capture, frame)] = (difference, reason)
+    if not path.exists():
+        return settled
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#") or not line.strip():
+            continue
+        capture, frames, difference, reason = line.split("\t")
+        for part in frames.split(","):
+            low, _, high = part.partition("-")
+            for frame in range(int(low), int(high or low) + 1):
+                settled.setdefault((capture, frame), []).append((difference, reason))
     return settled
 
 
-def main():
-    bulkheadctl, captures = sys.argv[1], Path(sys.argv[2])
-    if not captures.is_dir():
-        print(f"SKIPPED: {captures} is not there; it holds real captures that are not part of this "
-              "project")
-        return 77
-    settled = read_settled(Path(__file__).with_name("settled.tsv"))
-    compared = messages = 0
-    unsettled, used = [], set()
+def compare_protocol(bulkheadctl, captures, name):
+    module = importlib.import_module(f"truths.{name}")
+    settled = read_settled(Path(__file__).parent / "settled" / f"{name}.tsv")
+    compared = messages = agreed = 0
+    unsettled, used, reasons = [], set(), {}
     for capture in sorted(captures.glob("*.pcap")):
         truth = truth_of(capture.with_suffix(".truth.tsv"))
-        decoded = decoded_of(bulkheadctl, capture)
+        decoded = decoded_of(bulkheadctl, capture, module)
         compared += 1
         for frame in sorted(set(truth) | set(decoded)):
-            messages += len(truth.get(frame, {"codes": []})["codes"])
-            if frame not in truth:
-                operations = messages_of(decoded[frame])
-                difference = "not in the truth" if operations else None
-            else:
-                difference = compare(frame, truth[frame], decoded.get(frame, []))
+            count, difference = module.compare(truth.get(frame), decoded.get(frame, []))
+            messages += count
             if difference is None:
+                agreed += count
                 continue
-            known = settled.get((capture.name, frame))
-            if known and known[0] in difference:
+            known = [each for each in settled.get((capture.name, frame), [])
+                     if each[0] in difference]
+            if known:
                 used.add((capture.name, frame))
+                reasons[known[0][1]] = reasons.get(known[0][1], 0) + 1
             else:
                 unsettled.append(f"{capture.name} frame {frame}: {difference}")
     stale = sorted(set(settled) - used)
@@ -130,9 +77,24 @@ def main():
         print(line)
     for capture, frame in stale[:20]:
         print(f"{capture} frame {frame}: settled, but does not differ any more")
-    print(f"{compared} captures, {messages} messages, {len(used)} settled differences, "
-          f"{len(unsettled)} unsettled")
-    return 1 if unsettled or stale or messages == 0 else 0
+    for reason, count in sorted(reasons.items()):
+        print(f"  settled in {count} frames: {reason}")
+    print(f"{name}: {compared} captures, {messages} messages, {agreed} agree, "
+          f"{len(used)} settled differences, {len(unsettled)} unsettled")
+    return not unsettled and not stale and messages > 0
+
+
+def main():
+    bulkheadctl, captures, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+    if not captures.is_dir():
+        print(f"SKIPPED: {captures} is not there; it holds real captures that are not part of this "
+              "project")
+        return 77
+    sys.path.insert(0, str(Path(__file__).parent))
+    known = sorted(path.stem for path in Path(__file__).parent.glob("truths/*.py"))
+    names = names or [name for name in known if name not in ("__init__", "common")]
+    good = [compare_protocol(bulkheadctl, captures / name, name) for name in names]
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":
