@@ -1,0 +1,166 @@
+// The module's face: framing by the APCI, who may send which frame, and the refusal of a command.
+#include <algorithm>
+
+#include "dataplane/protocols/iec104/session.h"
+
+namespace bulkhead::iec104 {
+
+using protocols::Direction;
+using protocols::Fault;
+using protocols::Frame;
+using protocols::OperationList;
+
+Fault parse_apdu(ByteView message, Apdu& apdu) {
+  ByteReader reader(message);
+  const std::uint8_t start = reader.u8();
+  const std::uint8_t length = reader.u8();
+  const std::uint16_t first = reader.u16_le();
+  const std::uint16_t second = reader.u16_le();
+  apdu.asdu = reader.rest();
+  if (!reader.ok()) return Fault::truncated;
+  if (start != kStart) return Fault::not_this_protocol;
+  if (length < kLengthMin || length > kLengthMax) return Fault::bad_length;
+  if (length + kLengthFieldEnd > message.size()) return Fault::truncated;
+  if (length + kLengthFieldEnd < message.size()) return Fault::trailing_bytes;
+  apdu.control = static_cast<std::uint8_t>(first);
+  apdu.send_number = first >> 1;
+  apdu.receive_number = second >> 1;
+  if (apdu.is_information()) return (second & 1) == 0 ? Fault::none : Fault::bad_value;
+  // 104, 5: the other formats are four octets, and what they do not use is zero.
+  if (!apdu.asdu.empty()) return Fault::bad_length;
+  if (apdu.is_supervisory()) {
+    return first == kSupervisory && (second & 1) == 0 ? Fault::none : Fault::bad_value;
+  }
+  return first == apdu.control && second == 0 ? Fault::none : Fault::bad_value;
+}
+
+namespace {
+
+Fault decode_control(const Apdu& apdu, Direction direction, OperationList& operations) {
+  const std::uint16_t function =
+      find_function(static_cast<std::uint16_t>(kControlCode | apdu.control));
+  if (function == kNotInCatalogue) return Fault::unknown_function;
+  // 104, 5.3: the controlling station starts and stops.
+  const bool starts = apdu.control == kStartDtAct || apdu.control == kStopDtAct;
+  const bool confirms = apdu.control == kStartDtCon || apdu.control == kStopDtCon;
+  if (direction == Direction::request ? confirms : starts) return Fault::wrong_direction;
+  return operations.add(function) != nullptr ? Fault::none : Fault::too_many_operations;
+}
+
+class Iec104 final : public protocols::Protocol {
+ public:
+  const protocols::Catalogue& catalogue() const override { return iec104::catalogue(); }
+
+  Frame frame(ByteView stream, Direction /*direction*/) const override {
+    if (stream.empty()) return {Fault::none, 0, kLengthFieldEnd};
+    if (stream[0] != kStart) return {Fault::not_this_protocol, 0, 0};
+    if (stream.size() < kLengthFieldEnd) return {Fault::none, 0, kLengthFieldEnd};
+    if (stream[1] < kLengthMin || stream[1] > kLengthMax) return {Fault::bad_length, 0, 0};
+    const std::size_t length = kLengthFieldEnd + stream[1];
+    return {Fault::none, length, length};
+  }
+
+  Fault decode(ByteView message, Direction direction, OperationList& operations) const override {
+    operations.clear();
+    Apdu apdu;
+    if (const Fault fault = parse_apdu(message, apdu); fault != Fault::none) return fault;
+    if (!apdu.is_information()) return decode_control(apdu, direction, operations);
+    Asdu asdu;
+    if (const Fault fault = parse_asdu(apdu.asdu, asdu); fault != Fault::none) return fault;
+    return decode_asdu(asdu, direction, operations);
+  }
+
+  // Frames that differ only in their numbers ask for the same.
+  std::optional<std::uint16_t> claimed_code(ByteView message) const override {
+    if (message.size() < kApciBytes) return std::nullopt;
+    if ((message[2] & 1) != 0) return static_cast<std::uint16_t>(kControlCode | message[2]);
+    if (message.size() == kApciBytes) return std::nullopt;
+    return message[kApciBytes];
+  }
+
+  void begin_unseen(std::span<std::byte> session) const override {
+    iec104::begin_unseen(Session(session));
+  }
+
+  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
+  std::size_t session_bytes_max() const override {
+    return Session::bytes_for(protocols::kOutstandingMax);
+  }
+
+  Fault pair(std::span<std::byte> block, ByteView message, Direction direction,
+             std::uint32_t now_ms) const override {
+    const Session session(block);
+    Apdu apdu;
+    if (const Fault fault = parse_apdu(message, apdu); fault != Fault::none) return fault;
+    Numbers next = session.state();
+    if (const Fault fault = accept_numbers(next, apdu, direction); fault != Fault::none) {
+      return fault;
+    }
+    if (apdu.is_information()) {
+      Asdu asdu;
+      if (const Fault fault = parse_asdu(apdu.asdu, asdu); fault != Fault::none) return fault;
+      const Fault fault = direction == Direction::request
+                              ? accept_command(session, asdu, now_ms)
+                              : accept_confirmation(session, asdu, now_ms);
+      if (fault != Fault::none) return fault;
+    }
+    session.state() = next;
+    return Fault::none;
+  }
+
+  std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
+    return awaited(Session(session), now_ms);
+  }
+
+  std::size_t numbered_bytes() const override { return kApciBytes; }
+
+  bool take_out(std::span<std::byte> session, ByteView request) const override {
+    Apdu apdu;
+    return parse_apdu(request, apdu) == Fault::none &&
+           iec104::take_out(Session(session).state(), apdu);
+  }
+
+  void put_in(std::span<std::byte> session, std::span<std::uint8_t> refusal) const override {
+    iec104::put_in(Session(session).state(), refusal);
+  }
+
+  void renumber(std::span<std::byte> session, Direction direction,
+                std::span<std::uint8_t> first_bytes) const override {
+    if (first_bytes.size() < kApciBytes) return;
+    iec104::renumber(Session(session).state(), direction, first_bytes);
+  }
+
+  // 101, 7.2.3: the command itself with a negative confirmation as its cause. What is not a command
+  // has none.
+  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
+                     std::span<std::uint8_t> reply) const override {
+    constexpr std::uint8_t kNegative = 0x40;
+    constexpr std::uint8_t kTestBit = 0x80;
+    constexpr std::size_t kCauseAt = kApciBytes + 2;
+    Apdu apdu;
+    Asdu asdu;
+    if (parse_apdu(request, apdu) != Fault::none || !apdu.is_information() ||
+        parse_asdu(apdu.asdu, asdu) != Fault::none || reply.size() < request.size()) {
+      return 0;
+    }
+    const bool known = find_function(asdu.type) != kNotInCatalogue;
+    const bool asks = asdu.cause == kActivation || asdu.cause == kDeactivation;
+    if (asdu.negative || (known && !type_info(asdu.type).command)) return 0;
+    std::uint8_t cause = kUnknownFirst;
+    if (known && asks) {
+      cause = asdu.cause == kActivation ? kActivationCon : kDeactivationCon;
+    }
+    std::copy(request.begin(), request.end(), reply.begin());
+    reply[kCauseAt] = static_cast<std::uint8_t>(cause | kNegative | (request[kCauseAt] & kTestBit));
+    return request.size();
+  }
+};
+
+}  // namespace
+
+const protocols::Protocol& protocol() {
+  static const Iec104 kProtocol;
+  return kProtocol;
+}
+
+}  // namespace bulkhead::iec104

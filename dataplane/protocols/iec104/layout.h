@@ -1,0 +1,126 @@
+// Numbers and shapes of IEC 60870-5-104 that the files of this module share. Sources: IEC
+// 60870-5-104:2006 ("104") and, for what ASDUs hold, IEC 60870-5-101:2003 ("101").
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/protocols/protocol.h"
+
+namespace bulkhead::iec104 {
+
+constexpr std::uint8_t kStart = 0x68;       // 104, 5
+constexpr std::size_t kApciBytes = 6;       // start, length and four control octets
+constexpr std::size_t kLengthFieldEnd = 2;  // octets before those that the length counts
+constexpr std::uint8_t kLengthMin = 4;
+constexpr std::uint8_t kLengthMax = 253;     // 104, 5
+constexpr std::size_t kAsduHeaderBytes = 6;  // 104, 7.1: two octets each for cause and address
+constexpr std::uint16_t kNumbers = 32768;    // send and receive numbers are modulo this
+
+// Frames without an ASDU are functions too; their code is this with their first control octet.
+constexpr std::uint16_t kControlCode = 0x100;
+enum Unnumbered : std::uint8_t {
+  kStartDtAct = 0x07,
+  kStartDtCon = 0x0b,
+  kStopDtAct = 0x13,
+  kStopDtCon = 0x23,
+  kTestFrAct = 0x43,
+  kTestFrCon = 0x83,
+};
+constexpr std::uint8_t kSupervisory = 0x01;
+
+// Causes of transmission (101, 7.2.3).
+enum Cause : std::uint8_t {
+  kRequest = 5,
+  kActivation = 6,
+  kActivationCon = 7,
+  kDeactivation = 8,
+  kDeactivationCon = 9,
+  kActivationTermination = 10,
+  kFile = 13,
+  kUnknownFirst = 44,
+  kUnknownLast = 47,
+};
+
+// Indices into the catalogue's fields.
+enum Field : std::uint8_t {
+  kCause,
+  kNegative,
+  kTest,
+  kOriginator,
+  kCommonAddress,
+  kObjectAddress,
+  kValue,
+  kQualifier,
+  kSelect,
+};
+
+// What an information element holds in front of its time tag (101, 7.2.6).
+enum class Element : std::uint8_t {
+  none,
+  bit,         // SIQ: one octet, bit 0
+  two_bits,    // DIQ: one octet, bits 0 and 1
+  step,        // VTI and quality
+  bitstring,   // BSI, and quality where it is monitored
+  normalized,  // NVA
+  scaled,      // SVA
+  floating,    // IEEE STD 754
+  counter,     // BCR
+  command,     // SCO, DCO, RCO: value, qualifier and select in one octet
+  qualifier,   // QOI, QCC, QRP, QPA, COI
+  other,       // its size is known, but no value of it is told
+  segment,     // a file segment: says its own length
+  opaque,      // its size is not known; addresses of objects are not told
+};
+
+struct TypeInfo {
+  std::uint8_t type = 0;
+  Element element = Element::none;
+  std::uint8_t element_bytes = 0;  // without the object address, with qualifiers and time
+  std::uint8_t value_bytes = 0;    // of it, where a value or a command's qualifier follows
+  bool command = false;            // from the controlling station, one object at a time
+  bool has_qualifier = false;      // an octet behind the value: QOS (with select) or QPM
+};
+
+const protocols::Catalogue& catalogue();
+
+constexpr std::uint16_t kNotInCatalogue = 0xffff;
+// The catalogue index of a type, or of kControlCode and more; kNotInCatalogue if it is none.
+std::uint16_t find_function(std::uint16_t code);
+
+// How the information objects of a type look. Precondition: find_function() knows it.
+TypeInfo type_info(std::uint8_t type);
+
+// A frame (104, 5).
+struct Apdu {
+  std::uint8_t control = 0;  // the first control octet
+  std::uint16_t send_number = 0;
+  std::uint16_t receive_number = 0;
+  ByteView asdu;
+
+  bool is_information() const { return (control & 1) == 0; }
+  bool is_supervisory() const { return (control & 3) == 1; }
+};
+
+// Checks the frame against the message's length; a message that frame() delimited has it.
+protocols::Fault parse_apdu(ByteView message, Apdu& apdu);
+
+// The header of an ASDU (101, 7.2).
+struct Asdu {
+  std::uint8_t type = 0;
+  std::uint8_t count = 0;
+  bool sequence = false;  // one address, consecutive objects
+  std::uint8_t cause = 0;
+  bool negative = false;
+  bool test = false;
+  std::uint8_t originator = 0;
+  std::uint16_t common_address = 0;
+  ByteView objects;
+};
+
+protocols::Fault parse_asdu(ByteView bytes, Asdu& asdu);
+
+protocols::Fault decode_asdu(const Asdu& asdu, protocols::Direction direction,
+                             protocols::OperationList& operations);
+
+}  // namespace bulkhead::iec104

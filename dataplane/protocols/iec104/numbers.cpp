@@ -1,0 +1,203 @@
+// Send and receive numbers (104, 5.1): continuity, and their translation once frames were taken out
+// or put in.
+#include "dataplane/protocols/iec104/session.h"
+
+namespace bulkhead::iec104 {
+
+using protocols::Direction;
+using protocols::Fault;
+
+namespace {
+
+constexpr std::uint16_t kMask = kNumbers - 1;
+
+std::uint16_t add(std::uint16_t number, unsigned count) {
+  return static_cast<std::uint16_t>((number + count) & kMask);
+}
+
+// How far `to` is ahead of `from`, going round.
+std::uint16_t distance(std::uint16_t from, std::uint16_t to) {
+  return static_cast<std::uint16_t>((to - from) & kMask);
+}
+
+std::uint16_t client_next_at_server(const Numbers& numbers) {
+  return add(numbers.client_next, kNumbers - numbers.taken_out.total());
+}
+
+std::uint16_t server_next_at_client(const Numbers& numbers) {
+  return add(numbers.server_next, numbers.put_in.total());
+}
+
+// Whether frames before `at` include one that is acknowledged by `number`; both in one view.
+bool acknowledges(std::uint16_t number, std::uint16_t at, std::uint16_t latest) {
+  return distance(number, latest) < distance(at, latest);
+}
+
+// From the server's view of the client's frames to the client's: frames that were taken out right
+// behind what is acknowledged count with it.
+std::uint16_t to_client(const Numbers& numbers, std::uint16_t received) {
+  std::uint16_t number = add(received, numbers.taken_out.behind);
+  for (std::size_t i = 0; i < numbers.taken_out.count; ++i) {
+    const std::uint16_t at = numbers.taken_out.at[i];
+    const bool reached = distance(number, numbers.client_next) <= distance(at, numbers.client_next);
+    if (reached) number = add(number, 1);
+  }
+  return number;
+}
+
+// From the client's view of the server's frames to the server's.
+std::uint16_t to_server(const Numbers& numbers, std::uint16_t received) {
+  const std::uint16_t latest = server_next_at_client(numbers);
+  unsigned own = numbers.put_in.behind;
+  for (std::size_t i = 0; i < numbers.put_in.count; ++i) {
+    if (acknowledges(received, numbers.put_in.at[i], latest)) ++own;
+  }
+  return add(received, kNumbers - own);
+}
+
+// Forgets where frames stood that lie behind the acknowledged number.
+void settle(Splices& splices, std::uint16_t acknowledged, std::uint16_t latest) {
+  while (splices.count > 0 && acknowledges(acknowledged, splices.at[0], latest)) {
+    for (std::size_t i = 1; i < splices.count; ++i) splices.at[i - 1] = splices.at[i];
+    --splices.count;
+    splices.behind = add(splices.behind, 1);
+  }
+}
+
+bool note(Splices& splices, std::uint16_t at) {
+  if (splices.count == Splices::kMax) return false;
+  splices.at[splices.count++] = at;
+  return true;
+}
+
+Fault accept_acknowledgement(Numbers& numbers, std::uint16_t received, Direction direction) {
+  const bool client = direction == Direction::request;
+  const std::uint16_t latest =
+      client ? server_next_at_client(numbers) : client_next_at_server(numbers);
+  std::uint16_t& known = client ? numbers.client_acknowledged : numbers.server_acknowledged;
+  if (distance(known, received) > distance(known, latest)) return Fault::bad_sequence;
+  known = received;
+  if (client) {
+    settle(numbers.put_in, received, latest);
+  } else {
+    settle(numbers.taken_out, to_client(numbers, received), numbers.client_next);
+  }
+  return Fault::none;
+}
+
+// A session that is met in its midst begins with what its stations say.
+void learn(Numbers& numbers, const Apdu& apdu, Direction direction) {
+  const bool client = direction == Direction::request;
+  bool& own_unknown = client ? numbers.client_unknown : numbers.server_unknown;
+  bool& other_unknown = client ? numbers.server_unknown : numbers.client_unknown;
+  if (own_unknown && apdu.is_information()) {
+    (client ? numbers.client_next : numbers.server_next) = apdu.send_number;
+    (client ? numbers.server_acknowledged : numbers.client_acknowledged) = apdu.send_number;
+    own_unknown = false;
+  }
+  if (other_unknown) {
+    (client ? numbers.client_acknowledged : numbers.server_acknowledged) = apdu.receive_number;
+  }
+}
+
+// 104, 5.3: only between STARTDT and STOPDT do stations send data.
+Fault accept_unnumbered(Numbers& numbers, std::uint8_t control) {
+  Transfer& transfer = numbers.transfer;
+  const bool unseen = transfer == Transfer::unseen;
+  switch (control) {
+    case kStartDtAct:
+      transfer = transfer == Transfer::started ? Transfer::started : Transfer::starting;
+      return Fault::none;
+    case kStartDtCon:
+      if (transfer != Transfer::starting && !unseen) return Fault::unrequested_response;
+      transfer = Transfer::started;
+      return Fault::none;
+    case kStopDtAct:
+      transfer = Transfer::stopping;
+      return Fault::none;
+    case kStopDtCon:
+      if (transfer != Transfer::stopping && !unseen) return Fault::unrequested_response;
+      transfer = Transfer::stopped;
+      return Fault::none;
+    default:
+      return Fault::none;
+  }
+}
+
+bool may_send_data(const Numbers& numbers, Direction direction) {
+  if (numbers.transfer == Transfer::started || numbers.transfer == Transfer::unseen) return true;
+  return numbers.transfer == Transfer::stopping && direction == Direction::response;
+}
+
+void store_number(std::uint8_t* to, std::uint16_t number) {
+  store_le16(to, static_cast<std::uint16_t>(number << 1));
+}
+
+}  // namespace
+
+void begin_unseen(Session session) {
+  Numbers& numbers = session.state();
+  numbers.transfer = Transfer::unseen;
+  numbers.client_unknown = numbers.server_unknown = true;
+}
+
+Fault accept_numbers(Numbers& numbers, const Apdu& apdu, Direction direction) {
+  const bool client = direction == Direction::request;
+  if (!apdu.is_information() && !apdu.is_supervisory()) {
+    return accept_unnumbered(numbers, apdu.control);
+  }
+  learn(numbers, apdu, direction);
+  Numbers next = numbers;
+  if (apdu.is_information()) {
+    if (!may_send_data(numbers, direction)) return Fault::not_started;
+    std::uint16_t& expected = client ? next.client_next : next.server_next;
+    if (apdu.send_number != expected) return Fault::bad_sequence;
+    expected = add(expected, 1);
+    const std::uint16_t unacknowledged =
+        client ? distance(next.server_acknowledged, client_next_at_server(next))
+               : distance(next.client_acknowledged, server_next_at_client(next));
+    if (unacknowledged > kUnacknowledgedMax) return Fault::too_many_outstanding;
+  }
+  const bool known = client ? !next.server_unknown : !next.client_unknown;
+  const Fault fault =
+      known ? accept_acknowledgement(next, apdu.receive_number, direction) : Fault::none;
+  if (fault == Fault::none) numbers = next;
+  return fault;
+}
+
+bool take_out(Numbers& numbers, const Apdu& apdu) {
+  if (!apdu.is_information()) return true;
+  Numbers next = numbers;
+  if (accept_numbers(next, apdu, Direction::request) != Fault::none) return false;
+  if (!note(next.taken_out, apdu.send_number) || next.put_in.count == Splices::kMax) return false;
+  numbers = next;
+  return true;
+}
+
+void put_in(Numbers& numbers, std::span<std::uint8_t> frame) {
+  const std::uint16_t number = server_next_at_client(numbers);
+  if (!note(numbers.put_in, number)) {
+    // Of so many refusals the client acknowledged none: the oldest is taken to have been.
+    settle(numbers.put_in, add(numbers.put_in.at[0], 1), number);
+    note(numbers.put_in, number);
+  }
+  store_number(frame.data() + 2, number);
+  store_number(frame.data() + 4, to_client(numbers, numbers.server_acknowledged));
+}
+
+// pair() has counted the frame already; its own number is the one before.
+void renumber(const Numbers& numbers, Direction direction, std::span<std::uint8_t> frame) {
+  const bool client = direction == Direction::request;
+  const std::uint8_t control = frame[2];
+  if ((control & 3) == 3) return;
+  if ((control & 1) == 0) {
+    const std::uint16_t next =
+        client ? client_next_at_server(numbers) : server_next_at_client(numbers);
+    store_number(frame.data() + 2, add(next, kNumbers - 1));
+  }
+  const std::uint16_t received = load_le16(frame.data() + 4) >> 1;
+  store_number(frame.data() + 4,
+               client ? to_server(numbers, received) : to_client(numbers, received));
+}
+
+}  // namespace bulkhead::iec104
