@@ -1,0 +1,162 @@
+// Walks TPKTs; nothing is copied unless a data unit stands in several TPDUs.
+#include "dataplane/protocols/cotp.h"
+
+#include <algorithm>
+#include <array>
+
+namespace bulkhead::cotp {
+
+using protocols::Fault;
+using protocols::Frame;
+
+namespace {
+
+constexpr std::uint8_t kVersion = 3;
+constexpr std::uint8_t kEndOfUnit = 0x80;
+constexpr std::size_t kLengthMin = 7;  // RFC 1006, 6: with the shortest TPDU
+
+// Reads a TPKT's header; zero if more bytes are needed.
+Fault tpkt_length(ByteView stream, std::size_t& length) {
+  length = 0;
+  if (!stream.empty() && stream[0] != kVersion) return Fault::not_this_protocol;
+  if (stream.size() >= 2 && stream[1] != 0) return Fault::not_this_protocol;
+  if (stream.size() < kTpktBytes) return Fault::none;
+  length = load_be16(stream.data() + 2);
+  return length >= kLengthMin ? Fault::none : Fault::bad_length;
+}
+
+// A DT TPDU of class 0 (RFC 905, 13.7): three octets of header.
+struct Data {
+  bool end = false;
+  std::size_t bytes = 0;
+};
+
+constexpr std::size_t kLookBytes = kTpktBytes + 3;
+
+Fault parse_data(ByteView tpkt, std::size_t length, Data& data) {
+  if (tpkt[4] != 2) return Fault::bad_length;
+  if ((tpkt[6] & 0x7f) != 0) return Fault::bad_value;
+  data.end = (tpkt[6] & kEndOfUnit) != 0;
+  data.bytes = length - kLookBytes;
+  return Fault::none;
+}
+
+// Parameters of a connection (RFC 905, 13.3.4).
+Fault parse_connect(ByteView tpdu, Message& message) {
+  constexpr std::size_t kFixedBytes = 5;
+  constexpr std::uint8_t kCallingTsap = 0xc1;
+  constexpr std::uint8_t kCalledTsap = 0xc2;
+  ByteReader reader(tpdu);
+  reader.skip(kFixedBytes);
+  while (reader.remaining() > 0) {
+    const std::uint8_t code = reader.u8();
+    const ByteView value = reader.take(reader.u8());
+    if (!reader.ok()) return Fault::truncated;
+    if (code == kCallingTsap) message.calling_tsap = value;
+    if (code == kCalledTsap) message.called_tsap = value;
+  }
+  return reader.ok() ? Fault::none : Fault::truncated;
+}
+
+Fault parse_alone(ByteView tpkt, Message& message) {
+  const std::size_t header = tpkt[4];
+  const std::uint8_t code = tpkt[5] & 0xf0;
+  if (header + 5 != tpkt.size()) return Fault::bad_length;  // user data goes in DT only
+  message.tpdu = code;
+  const ByteView tpdu = tpkt.subspan(6);
+  switch (code) {
+    case kConnect:
+    case kConfirm:
+      return parse_connect(tpdu, message);
+    case kDisconnect:
+      return tpdu.size() >= 5 ? Fault::none : Fault::truncated;
+    case kError:
+      return tpdu.size() >= 3 ? Fault::none : Fault::truncated;
+    default:
+      return Fault::unknown_function;
+  }
+}
+
+}  // namespace
+
+Frame frame_message(ByteView stream) {
+  bool begun = false;
+  std::size_t user_bytes = 0;
+  for (std::size_t at = 0;;) {
+    const ByteView rest = stream.subspan(std::min(at, stream.size()));
+    std::size_t length = 0;
+    if (const Fault fault = tpkt_length(rest, length); fault != Fault::none) return {fault, 0, 0};
+    if (length == 0) return {Fault::none, 0, at + kTpktBytes};
+    if (rest.size() < kLookBytes) return {Fault::none, 0, at + kLookBytes};
+    at += length;
+    if ((rest[5] & 0xf0) != kData) {
+      if (begun) return {Fault::bad_sequence, 0, 0};
+      return {Fault::none, at, at};
+    }
+    Data data;
+    if (const Fault fault = parse_data(rest, length, data); fault != Fault::none) {
+      return {fault, 0, 0};
+    }
+    user_bytes += data.bytes;
+    if (user_bytes > kUserBytesMax) return {Fault::bad_length, 0, 0};
+    if (data.end || (data.bytes == 0 && !begun)) return {Fault::none, at, at};
+    begun = true;
+  }
+}
+
+Fault parse_message(ByteView bytes, Message& message) {
+  thread_local std::array<std::uint8_t, kUserBytesMax> joined;
+  message = Message{};
+  std::size_t count = 0;
+  bool begun = false;
+  for (ByteView rest = bytes;;) {
+    std::size_t length = 0;
+    if (const Fault fault = tpkt_length(rest, length); fault != Fault::none) return fault;
+    if (length == 0 || rest.size() < kLookBytes || length > rest.size()) return Fault::truncated;
+    const ByteView tpkt = rest.first(length);
+    rest = rest.subspan(length);
+    if ((tpkt[5] & 0xf0) != kData) {
+      if (begun) return Fault::bad_sequence;
+      if (!rest.empty()) return Fault::trailing_bytes;
+      return parse_alone(tpkt, message);
+    }
+    Data data;
+    if (const Fault fault = parse_data(tpkt, length, data); fault != Fault::none) return fault;
+    const ByteView part = tpkt.subspan(kLookBytes);
+    const bool last = data.end || (part.empty() && !begun);
+    message.tpdu = kData;
+    if (last && !begun) {
+      message.user = part;
+    } else {
+      if (count + part.size() > joined.size()) return Fault::bad_length;
+      std::copy(part.begin(), part.end(), joined.begin() + static_cast<std::ptrdiff_t>(count));
+      count += part.size();
+      message.user = {joined.data(), count};
+    }
+    if (last) return rest.empty() ? Fault::none : Fault::trailing_bytes;
+    begun = true;
+    if (rest.empty()) return Fault::truncated;
+  }
+}
+
+FirstOctet first_user_octet(ByteView stream) {
+  for (ByteView rest = stream;;) {
+    std::size_t length = 0;
+    if (const Fault fault = tpkt_length(rest, length); fault != Fault::none) return {fault};
+    if (length == 0 || rest.size() <= kLookBytes) return {};
+    if ((rest[5] & 0xf0) == kData && length > kLookBytes) return {Fault::none, true, rest[7]};
+    if (length > rest.size()) return {};
+    rest = rest.subspan(length);
+  }
+}
+
+void put_data_header(std::span<std::uint8_t> to, std::size_t user_bytes) {
+  to[0] = kVersion;
+  to[1] = 0;
+  store_be16(to.data() + 2, static_cast<std::uint16_t>(kDataHeaderBytes + user_bytes));
+  to[4] = 2;
+  to[5] = kData;
+  to[6] = kEndOfUnit;
+}
+
+}  // namespace bulkhead::cotp

@@ -1,0 +1,185 @@
+// The functions and fields of S7 communication.
+#include <array>
+
+#include "dataplane/protocols/s7comm/layout.h"
+
+namespace bulkhead::s7comm {
+
+namespace {
+
+using protocols::AccessClass;
+using protocols::FieldInfo;
+using protocols::FieldKind;
+using protocols::FunctionInfo;
+using protocols::Initiator;
+using protocols::kNoSubCode;
+
+template <typename... Fields>
+constexpr std::uint32_t with(Fields... fields) {
+  return (0U | ... | (1U << fields));
+}
+
+constexpr std::uint32_t kItem =
+    with(kArea, kDb, kAddress, kBit, kLength, kTransportSize, kItemCount);
+constexpr std::uint32_t kBlock = with(kBlockType, kBlockNumber);
+constexpr std::uint32_t kTsaps = with(kTsap, kTsapName);
+
+constexpr FunctionInfo job(std::string_view name, std::uint8_t code, AccessClass access,
+                           std::uint32_t fields = 0, Initiator initiator = Initiator::client) {
+  return {name, code, kNoSubCode, access, fields, initiator};
+}
+
+constexpr FunctionInfo user_data(std::string_view name, std::uint8_t group,
+                                 std::uint8_t sub_function, AccessClass access,
+                                 std::uint32_t fields = 0,
+                                 Initiator initiator = Initiator::client) {
+  return {name,     static_cast<std::uint16_t>(kUserDataCode | group), sub_function, access, fields,
+          initiator};
+}
+
+constexpr FunctionInfo tpdu(std::string_view name, std::uint16_t code, std::uint32_t fields,
+                            Initiator initiator) {
+  return {name, code, kNoSubCode, AccessClass::session, fields, initiator};
+}
+
+constexpr auto kEither = Initiator::either;
+constexpr auto kServer = Initiator::server;
+
+constexpr std::array kFunctions = {
+    job("cpu_services", kCpuServices, AccessClass::control),
+    job("setup_communication", kSetup, AccessClass::session, with(kPduSize)),
+    job("read_var", kReadVar, AccessClass::read, kItem),
+    job("write_var", kWriteVar, AccessClass::write, kItem | with(kValue)),
+    job("request_download", kRequestDownload, AccessClass::program, kBlock),
+    job("download_block", kDownloadBlock, AccessClass::program, kBlock, kServer),
+    job("download_ended", kDownloadEnded, AccessClass::program, kBlock, kServer),
+    job("start_upload", kStartUpload, AccessClass::program, kBlock),
+    job("upload", kUpload, AccessClass::program),
+    job("end_upload", kEndUpload, AccessClass::program),
+    job("pi_service", kPiService, AccessClass::control, with(kPiServiceName) | kBlock),
+    job("plc_stop", kPlcStop, AccessClass::control, with(kPiServiceName)),
+    user_data("mode_stop", 0, 0, AccessClass::publish, 0, kServer),
+    user_data("mode_warm_restart", 0, 1, AccessClass::publish, 0, kServer),
+    user_data("mode_run", 0, 2, AccessClass::publish, 0, kServer),
+    user_data("mode_hot_restart", 0, 3, AccessClass::publish, 0, kServer),
+    user_data("mode_hold", 0, 4, AccessClass::publish, 0, kServer),
+    user_data("mode_cold_restart", 0, 6, AccessClass::publish, 0, kServer),
+    user_data("mode_run_redundant", 0, 9, AccessClass::publish, 0, kServer),
+    user_data("mode_link_up", 0, 11, AccessClass::publish, 0, kServer),
+    user_data("mode_update", 0, 12, AccessClass::publish, 0, kServer),
+    user_data("request_diagnostic_data", 1, 1, AccessClass::diagnose, 0, kEither),
+    user_data("variable_table", 1, 2, AccessClass::operate, 0, kEither),
+    user_data("programmer_command_3", 1, 3, AccessClass::program, 0, kEither),
+    user_data("programmer_command_4", 1, 4, AccessClass::program, 0, kEither),
+    user_data("programmer_command_5", 1, 5, AccessClass::program, 0, kEither),
+    user_data("programmer_command_6", 1, 6, AccessClass::program, 0, kEither),
+    user_data("programmer_command_7", 1, 7, AccessClass::program, 0, kEither),
+    user_data("programmer_command_8", 1, 8, AccessClass::program, 0, kEither),
+    user_data("programmer_command_9", 1, 9, AccessClass::program, 0, kEither),
+    user_data("programmer_command_10", 1, 10, AccessClass::program, 0, kEither),
+    user_data("programmer_command_11", 1, 11, AccessClass::program, 0, kEither),
+    user_data("erase", 1, 12, AccessClass::program, 0, kEither),
+    user_data("programmer_command_13", 1, 13, AccessClass::program, 0, kEither),
+    user_data("read_diagnostic_data", 1, 14, AccessClass::diagnose, 0, kEither),
+    user_data("remove_diagnostic_data", 1, 15, AccessClass::diagnose, 0, kEither),
+    user_data("force", 1, 16, AccessClass::operate, 0, kEither),
+    user_data("programmer_command_17", 1, 17, AccessClass::program, 0, kEither),
+    user_data("programmer_command_18", 1, 18, AccessClass::program, 0, kEither),
+    user_data("request_diagnostic_data_2", 1, 19, AccessClass::diagnose, 0, kEither),
+    user_data("programmer_command_20", 1, 20, AccessClass::program, 0, kEither),
+    user_data("programmer_command_21", 1, 21, AccessClass::program, 0, kEither),
+    user_data("flash_led", 1, 22, AccessClass::diagnose, 0, kEither),
+    user_data("cyclic_read", 2, 1, AccessClass::read, kItem, kEither),
+    user_data("cyclic_unsubscribe", 2, 4, AccessClass::session, 0, kEither),
+    user_data("cyclic_read_on_change", 2, 5, AccessClass::read, kItem, kEither),
+    user_data("cyclic_modify", 2, 6, AccessClass::read, kItem, kEither),
+    user_data("list_blocks", 3, 1, AccessClass::discover),
+    user_data("list_blocks_of_type", 3, 2, AccessClass::discover, with(kBlockType)),
+    user_data("get_block_info", 3, 3, AccessClass::discover, kBlock),
+    user_data("read_szl", 4, 1, AccessClass::diagnose, with(kSzlId, kSzlIndex)),
+    user_data("message_service", 4, 2, AccessClass::read),
+    user_data("diagnostic_message", 4, 3, AccessClass::publish, 0, kServer),
+    user_data("alarm_8_indication", 4, 5, AccessClass::publish, 0, kServer),
+    user_data("notify_indication", 4, 6, AccessClass::publish, 0, kServer),
+    user_data("alarm_8_lock", 4, 7, AccessClass::configure),
+    user_data("alarm_8_unlock", 4, 8, AccessClass::configure),
+    user_data("scan_indication", 4, 9, AccessClass::publish, 0, kServer),
+    user_data("alarm_acknowledge", 4, 11, AccessClass::operate),
+    user_data("alarm_acknowledge_indication", 4, 12, AccessClass::publish, 0, kServer),
+    user_data("alarm_lock_indication", 4, 13, AccessClass::publish, 0, kServer),
+    user_data("alarm_unlock_indication", 4, 14, AccessClass::publish, 0, kServer),
+    user_data("alarm_sq_indication", 4, 17, AccessClass::publish, 0, kServer),
+    user_data("alarm_s_indication", 4, 18, AccessClass::publish, 0, kServer),
+    user_data("alarm_query", 4, 19, AccessClass::read),
+    user_data("notify_8_indication", 4, 22, AccessClass::publish, 0, kServer),
+    user_data("password", 5, 1, AccessClass::session),
+    user_data("clear_password", 5, 2, AccessClass::session),
+    user_data("block_send", 6, 1, AccessClass::write, 0, kEither),
+    user_data("block_receive", 6, 2, AccessClass::write, 0, kEither),
+    user_data("read_clock", 7, 1, AccessClass::read),
+    user_data("set_clock", 7, 2, AccessClass::configure),
+    user_data("read_clock_following", 7, 3, AccessClass::read),
+    user_data("set_clock_following", 7, 4, AccessClass::configure),
+    user_data("nc_request_download", 15, 1, AccessClass::program),
+    user_data("nc_download", 15, 2, AccessClass::program),
+    user_data("nc_continue_download", 15, 3, AccessClass::program),
+    user_data("nc_download_ended", 15, 4, AccessClass::program),
+    user_data("nc_start_upload", 15, 6, AccessClass::program),
+    user_data("nc_upload", 15, 7, AccessClass::program),
+    user_data("nc_continue_upload", 15, 8, AccessClass::program),
+    FunctionInfo{"acknowledge", kAckCode, kNoSubCode, AccessClass::session, 0, Initiator::client},
+    tpdu("cotp_connect", kCotpCode | cotp::kConnect, kTsaps, Initiator::client),
+    tpdu("cotp_confirm", kCotpCode | cotp::kConfirm, kTsaps, Initiator::client),
+    tpdu("cotp_disconnect", kCotpCode | cotp::kDisconnect, 0, kEither),
+    tpdu("cotp_error", kCotpCode | cotp::kError, 0, kEither),
+    tpdu("cotp_empty_data", kEmptyData, 0, kEither),
+};
+
+constexpr std::array kFields = {
+    FieldInfo{
+        "area", FieldKind::integer, 8, "",
+        "0x81 inputs, 0x82 outputs, 0x83 merkers, 0x84 data block, 0x1c counters, 0x1d timers"},
+    FieldInfo{"db", FieldKind::integer, 16, "", "number of the data block"},
+    FieldInfo{"address", FieldKind::integer, 32, "bytes",
+              "every byte touched; for counters and timers their numbers", true},
+    FieldInfo{"bit", FieldKind::integer, 3, "", "the bit of a single-bit item"},
+    FieldInfo{"length", FieldKind::integer, 16, "elements", "elements of the transport size"},
+    FieldInfo{
+        "transport_size", FieldKind::integer, 8, "",
+        "1 bit, 2 byte, 3 char, 4 word, 5 int, 6 dword, 7 dint, 8 real, 28 counter, 29 timer"},
+    FieldInfo{"item_count", FieldKind::integer, 8, "", "items of the job"},
+    FieldInfo{"value", FieldKind::real, 64, "", "what a single element is written to, in its type"},
+    FieldInfo{"pdu_size", FieldKind::integer, 16, "bytes", "longest PDU that is asked for"},
+    FieldInfo{"pi_service", FieldKind::name, 0, "",
+              "program invocation: P_PROGRAM starts or stops, _INSE, _DELE, _MODU, _GARB, ..."},
+    FieldInfo{"block_type", FieldKind::integer, 8, "",
+              "0x08 OB, 0x0a DB, 0x0b SDB, 0x0c FC, 0x0d SFC, 0x0e FB, 0x0f SFB"},
+    FieldInfo{"block_number", FieldKind::integer, 17, "", "number of the block"},
+    FieldInfo{"szl_id", FieldKind::integer, 16, "", "system status list"},
+    FieldInfo{"szl_index", FieldKind::integer, 16, "", "index into it"},
+    FieldInfo{"tsap", FieldKind::integer, 16, "",
+              "called TSAP of two octets: kind of connection, rack and slot"},
+    FieldInfo{"tsap_name", FieldKind::name, 0, "", "called TSAP of other lengths"},
+};
+
+constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 102}};
+
+}  // namespace
+
+const protocols::Catalogue& catalogue() {
+  static constexpr protocols::Catalogue kCatalogue = {
+      "s7comm", "S7 communication", "ISO on TCP (RFC 1006)", kFunctions, kFields, kPorts,
+  };
+  return kCatalogue;
+}
+
+std::uint16_t find_function(std::uint16_t code, std::int32_t sub_code) {
+  for (std::size_t i = 0; i < kFunctions.size(); ++i) {
+    if (kFunctions[i].code == code && kFunctions[i].sub_code == sub_code) {
+      return static_cast<std::uint16_t>(i);
+    }
+  }
+  return kNotInCatalogue;
+}
+
+}  // namespace bulkhead::s7comm

@@ -1,0 +1,108 @@
+// Numbers and shapes of S7 communication that the files of this module share. Siemens publishes no
+// specification; sources are what the dissectors and libraries that speak it agree on (Wireshark's
+// s7comm, Snap7), checked against real traffic. Below it stands ../cotp.h.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/protocols/cotp.h"
+#include "dataplane/protocols/protocol.h"
+
+namespace bulkhead::s7comm {
+
+constexpr std::uint8_t kProtocolId = 0x32;
+constexpr std::size_t kHeaderBytes = 10;
+constexpr std::size_t kItemsMax = 255;
+
+enum Rosctr : std::uint8_t { kJob = 1, kAck = 2, kAckData = 3, kUserData = 7 };
+
+// Functions of jobs.
+enum Code : std::uint8_t {
+  kCpuServices = 0x00,
+  kReadVar = 0x04,
+  kWriteVar = 0x05,
+  kRequestDownload = 0x1a,
+  kDownloadBlock = 0x1b,
+  kDownloadEnded = 0x1c,
+  kStartUpload = 0x1d,
+  kUpload = 0x1e,
+  kEndUpload = 0x1f,
+  kPiService = 0x28,
+  kPlcStop = 0x29,
+  kSetup = 0xf0,
+};
+
+// User data is named by its group and sub-function; a TPDU alone by its code.
+constexpr std::uint16_t kAckCode = 0x600;  // an acknowledgement that names no function
+constexpr std::uint16_t kUserDataCode = 0x700;
+constexpr std::uint16_t kCotpCode = 0x800;
+constexpr std::uint16_t kEmptyData = kCotpCode | 0x0f;
+
+// Indices into the catalogue's fields.
+enum Field : std::uint8_t {
+  kArea,
+  kDb,
+  kAddress,
+  kBit,
+  kLength,
+  kTransportSize,
+  kItemCount,
+  kValue,
+  kPduSize,
+  kPiServiceName,
+  kBlockType,
+  kBlockNumber,
+  kSzlId,
+  kSzlIndex,
+  kTsap,
+  kTsapName,
+};
+
+const protocols::Catalogue& catalogue();
+
+constexpr std::uint16_t kNotInCatalogue = 0xffff;
+// The catalogue index of a function; kNotInCatalogue if the catalogue does not have it.
+std::uint16_t find_function(std::uint16_t code, std::int32_t sub_code = protocols::kNoSubCode);
+
+// One PDU.
+struct Pdu {
+  std::uint8_t rosctr = 0;
+  std::uint16_t reference = 0;
+  std::uint8_t error_class = 0;
+  std::uint8_t error_code = 0;
+  ByteView parameters;
+  ByteView data;
+};
+
+protocols::Fault parse_pdu(ByteView bytes, Pdu& pdu);
+
+// The head of user data's parameters.
+struct UserData {
+  std::uint8_t type = 0;  // kPush, kAsk or kAnswer
+  std::uint8_t group = 0;
+  std::uint8_t sub_function = 0;
+  std::uint8_t sequence = 0;
+  bool last = true;
+  ByteView payload;  // of the data, behind its own head
+
+  static constexpr std::uint8_t kPush = 0;
+  static constexpr std::uint8_t kAsk = 4;
+  static constexpr std::uint8_t kAnswer = 8;
+  std::uint16_t code() const { return static_cast<std::uint16_t>(kUserDataCode | group); }
+};
+
+protocols::Fault parse_user_data(const Pdu& pdu, UserData& user);
+
+protocols::Fault decode_job(const Pdu& pdu, protocols::OperationList& operations);
+protocols::Fault decode_answer(const Pdu& pdu, protocols::OperationList& operations);
+protocols::Fault decode_user_data(const Pdu& pdu, protocols::OperationList& operations);
+
+// An operation of the function; nullptr if the catalogue lacks it or the list is full.
+protocols::Operation* add_operation(std::uint16_t code, std::int32_t sub_code,
+                                    protocols::OperationList& operations, protocols::Fault& fault);
+
+// A file name of a block ("_0A00001P"): type and number. False if it is none.
+bool set_block(ByteView name, protocols::Operation& operation);
+
+}  // namespace bulkhead::s7comm

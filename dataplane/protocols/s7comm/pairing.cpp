@@ -1,0 +1,85 @@
+// Both sides ask: a PLC that is loaded fetches the blocks with jobs of its own.
+#include "dataplane/protocols/s7comm/pairing.h"
+
+namespace bulkhead::s7comm {
+
+using protocols::Direction;
+using protocols::Fault;
+
+namespace {
+
+// The head of a PDU and its parameters and data must fit what was agreed on.
+Fault check_size(const Agreed& agreed, const Pdu& pdu) {
+  const bool answers = pdu.rosctr == kAck || pdu.rosctr == kAckData;
+  const std::size_t bytes =
+      kHeaderBytes + (answers ? 2U : 0U) + pdu.parameters.size() + pdu.data.size();
+  return agreed.pdu_size == 0 || bytes <= agreed.pdu_size ? Fault::none : Fault::bad_length;
+}
+
+Fault accept_request(Session session, const Outstanding& request, std::uint32_t now_ms) {
+  return session.add(request, now_ms) ? Fault::none : Fault::too_many_outstanding;
+}
+
+Fault accept_answer(Session session, const Outstanding& answer, const Pdu& pdu,
+                    std::uint32_t now_ms) {
+  session.forget_aged(now_ms);
+  Fault fault = Fault::unrequested_response;
+  for (std::size_t i = 0; i < session.entries().size(); ++i) {
+    const Outstanding& entry = session.entries()[i];
+    if (entry.reference != answer.reference || entry.by_server != answer.by_server) continue;
+    fault = Fault::mismatched_response;
+    const bool refused = pdu.rosctr == kAck || pdu.error_class != 0;
+    const bool same = entry.code == answer.code && entry.sub_function == answer.sub_function &&
+                      (refused || entry.items == answer.items);
+    if (!same && !(refused && (pdu.parameters.empty() || entry.code == answer.code))) continue;
+    session.remove(i);
+    return Fault::none;
+  }
+  return fault;
+}
+
+// The sizes that a setup and its answer name: the answer's counts.
+void agree(Session session, const Pdu& pdu) {
+  constexpr std::uint16_t kLeast = 64;  // less is no size that any controller has
+  const bool setup = pdu.rosctr == kAckData && pdu.error_class == 0 && pdu.parameters.size() == 8 &&
+                     pdu.parameters[0] == kSetup;
+  if (!setup) return;
+  const std::uint16_t size = load_be16(pdu.parameters.data() + 6);
+  session.state().pdu_size = size < kLeast ? kLeast : size;
+}
+
+}  // namespace
+
+std::size_t awaited(Session session, std::uint32_t now_ms) {
+  return session.awaited(now_ms, [](const Outstanding& entry) { return !entry.by_server; });
+}
+
+Fault accept_pdu(Session session, const Pdu& pdu, Direction direction, std::uint32_t now_ms) {
+  if (const Fault fault = check_size(session.state(), pdu); fault != Fault::none) return fault;
+  const bool from_server = direction == Direction::response;
+  Outstanding entry;
+  entry.asked_ms = now_ms;
+  entry.reference = pdu.reference;
+  if (pdu.rosctr == kUserData) {
+    UserData user;
+    if (const Fault fault = parse_user_data(pdu, user); fault != Fault::none) return fault;
+    entry.code = user.code();
+    entry.sub_function = user.sub_function;
+    if (user.type == UserData::kPush) return Fault::none;
+    if (user.type == UserData::kAsk) return accept_request(session, entry, now_ms);
+    return accept_answer(session, entry, pdu, now_ms);
+  }
+  ByteReader reader(pdu.parameters);
+  entry.code = reader.u8();
+  if (entry.code == kReadVar || entry.code == kWriteVar) entry.items = reader.u8();
+  if (pdu.rosctr == kJob) {
+    entry.by_server = from_server;
+    return accept_request(session, entry, now_ms);
+  }
+  entry.by_server = !from_server;
+  const Fault fault = accept_answer(session, entry, pdu, now_ms);
+  if (fault == Fault::none) agree(session, pdu);
+  return fault;
+}
+
+}  // namespace bulkhead::s7comm

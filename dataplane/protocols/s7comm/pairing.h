@@ -1,0 +1,33 @@
+// Jobs and user data that wait for their answers, by PDU reference and function; and the PDU size
+// that both sides agreed on.
+#pragma once
+
+#include "dataplane/protocols/outstanding.h"
+#include "dataplane/protocols/s7comm/layout.h"
+
+namespace bulkhead::s7comm {
+
+constexpr std::size_t kOutstandingUsual = 6;
+
+struct Outstanding {
+  std::uint32_t asked_ms = 0;
+  std::uint16_t reference = 0;
+  std::uint16_t code = 0;
+  std::uint8_t sub_function = 0;
+  std::uint8_t items = 0;
+  bool by_server = false;
+};
+
+struct Agreed {
+  std::uint16_t pdu_size = 0;  // 0: nothing is agreed on yet
+};
+
+using Session = protocols::OutstandingTable<Outstanding, Agreed>;
+
+// Expects a PDU that decode accepted.
+protocols::Fault accept_pdu(Session session, const Pdu& pdu, protocols::Direction direction,
+                            std::uint32_t now_ms);
+
+std::size_t awaited(Session session, std::uint32_t now_ms);
+
+}  // namespace bulkhead::s7comm

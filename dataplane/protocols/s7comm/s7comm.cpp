@@ -1,0 +1,207 @@
+// The module's face: what stands in a TPDU, which side may send it, and the refusal of a request.
+#include <algorithm>
+#include <array>
+
+#include "dataplane/protocols/s7comm/layout.h"
+#include "dataplane/protocols/s7comm/pairing.h"
+
+namespace bulkhead::s7comm {
+
+using protocols::Direction;
+using protocols::Fault;
+using protocols::Frame;
+using protocols::kNoSubCode;
+using protocols::Operation;
+using protocols::OperationList;
+using protocols::Recognition;
+
+namespace {
+
+Fault decode_tpdu(const cotp::Message& message, Direction direction, OperationList& operations) {
+  const bool connect = message.tpdu == cotp::kConnect;
+  const bool confirm = message.tpdu == cotp::kConfirm;
+  if (direction == Direction::request ? confirm : connect) return Fault::wrong_direction;
+  const std::uint16_t code = message.tpdu == cotp::kData
+                                 ? kEmptyData
+                                 : static_cast<std::uint16_t>(kCotpCode | message.tpdu);
+  Fault fault = Fault::none;
+  Operation* operation = add_operation(code, kNoSubCode, operations, fault);
+  if (operation == nullptr) return fault;
+  if (!connect && !confirm) return Fault::none;
+  if (message.called_tsap.size() == 2) {
+    operation->set(kTsap, load_be16(message.called_tsap.data()));
+  } else {
+    operation->set_name(kTsapName, message.called_tsap);
+  }
+  return Fault::none;
+}
+
+// Only a PLC that is loaded asks its client for something: for blocks.
+bool asked_by_server(std::uint8_t code) { return code == kDownloadBlock || code == kDownloadEnded; }
+
+Fault check_direction(const Pdu& pdu, Direction direction) {
+  const bool from_client = direction == Direction::request;
+  if (pdu.rosctr == kUserData) {
+    UserData user;
+    if (const Fault fault = parse_user_data(pdu, user); fault != Fault::none) return fault;
+    return (user.type == UserData::kAsk) == from_client ? Fault::none : Fault::wrong_direction;
+  }
+  const bool by_server = !pdu.parameters.empty() && asked_by_server(pdu.parameters[0]);
+  const bool asks = pdu.rosctr == kJob;
+  if (!asks && pdu.parameters.empty()) return Fault::none;
+  return asks == (by_server != from_client) ? Fault::none : Fault::wrong_direction;
+}
+
+class S7Comm final : public protocols::Protocol {
+ public:
+  const protocols::Catalogue& catalogue() const override { return s7comm::catalogue(); }
+
+  Frame frame(ByteView stream, Direction /*direction*/) const override {
+    return cotp::frame_message(stream);
+  }
+
+  Recognition recognise(ByteView stream, Direction /*direction*/) const override {
+    const cotp::FirstOctet first = cotp::first_user_octet(stream);
+    if (first.fault != Fault::none) return Recognition::no;
+    if (!first.known) return Recognition::unknown;
+    return first.octet == kProtocolId ? Recognition::yes : Recognition::no;
+  }
+
+  Fault decode(ByteView bytes, Direction direction, OperationList& operations) const override {
+    operations.clear();
+    cotp::Message message;
+    if (const Fault fault = cotp::parse_message(bytes, message); fault != Fault::none) {
+      return fault;
+    }
+    if (message.user.empty()) return decode_tpdu(message, direction, operations);
+    Pdu pdu;
+    if (const Fault fault = parse_pdu(message.user, pdu); fault != Fault::none) return fault;
+    if (const Fault fault = check_direction(pdu, direction); fault != Fault::none) return fault;
+    switch (pdu.rosctr) {
+      case kJob:
+        return decode_job(pdu, operations);
+      case kAck:
+      case kAckData:
+        return decode_answer(pdu, operations);
+      case kUserData:
+        return decode_user_data(pdu, operations);
+      default:
+        return Fault::unknown_function;
+    }
+  }
+
+  std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {
+    cotp::Message message;
+    Pdu pdu;
+    if (cotp::parse_message(bytes, message) != Fault::none) return std::nullopt;
+    if (message.user.empty()) return static_cast<std::uint16_t>(kCotpCode | message.tpdu);
+    const Fault fault = parse_pdu(message.user, pdu);
+    if (fault != Fault::none || pdu.parameters.empty()) return std::nullopt;
+    if (pdu.rosctr != kUserData) return pdu.parameters[0];
+    UserData user;
+    if (parse_user_data(pdu, user) != Fault::none) return std::nullopt;
+    return user.code();
+  }
+
+  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
+  std::size_t session_bytes_max() const override {
+    return Session::bytes_for(protocols::kOutstandingMax);
+  }
+
+  Fault pair(std::span<std::byte> session, ByteView bytes, Direction direction,
+             std::uint32_t now_ms) const override {
+    cotp::Message message;
+    if (const Fault fault = cotp::parse_message(bytes, message); fault != Fault::none) {
+      return fault;
+    }
+    if (message.user.empty()) return Fault::none;
+    Pdu pdu;
+    if (const Fault fault = parse_pdu(message.user, pdu); fault != Fault::none) return fault;
+    return accept_pdu(Session(session), pdu, direction, now_ms);
+  }
+
+  std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
+    return awaited(Session(session), now_ms);
+  }
+
+  // Ack_Data with error class 0x81, code 0x04: the service is not available; for user data the same
+  // in its parameters.
+  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
+                     std::span<std::uint8_t> reply) const override {
+    constexpr std::uint8_t kErrorClass = 0x81;
+    constexpr std::uint8_t kErrorCode = 0x04;
+    cotp::Message message;
+    Pdu pdu;
+    if (cotp::parse_message(request, message) != Fault::none || message.user.empty() ||
+        parse_pdu(message.user, pdu) != Fault::none) {
+      return 0;
+    }
+    const auto high = static_cast<std::uint8_t>(pdu.reference >> 8);
+    const auto low = static_cast<std::uint8_t>(pdu.reference);
+    if (pdu.rosctr == kJob && !pdu.parameters.empty()) {
+      const std::uint8_t code = pdu.parameters[0];
+      if (asked_by_server(code)) return 0;
+      const bool items = (code == kReadVar || code == kWriteVar) && pdu.parameters.size() > 1;
+      const std::array<std::uint8_t, 14> answer = {
+          kProtocolId, kAckData,
+          0,           0,
+          high,        low,
+          0,           static_cast<std::uint8_t>(items ? 2 : 1),
+          0,           0,
+          kErrorClass, kErrorCode,
+          code,        items ? pdu.parameters[1] : std::uint8_t{0}};
+      return put(ByteView(answer).first(items ? 14 : 13), reply);
+    }
+    UserData user;
+    if (pdu.rosctr != kUserData || parse_user_data(pdu, user) != Fault::none ||
+        user.type != UserData::kAsk) {
+      return 0;
+    }
+    const auto type = static_cast<std::uint8_t>(UserData::kAnswer << 4 | user.group);
+    const std::array<std::uint8_t, 26> answer = {kProtocolId,
+                                                 kUserData,
+                                                 0,
+                                                 0,
+                                                 high,
+                                                 low,
+                                                 0,
+                                                 12,
+                                                 0,
+                                                 4,  //
+                                                 0,
+                                                 1,
+                                                 0x12,
+                                                 8,
+                                                 0x12,
+                                                 type,
+                                                 user.sub_function,
+                                                 user.sequence,
+                                                 0,
+                                                 0,
+                                                 kErrorClass,
+                                                 kErrorCode,
+                                                 0x0a,
+                                                 0,
+                                                 0,
+                                                 0};
+    return put(answer, reply);
+  }
+
+ private:
+  static std::size_t put(ByteView answer, std::span<std::uint8_t> reply) {
+    const std::size_t bytes = cotp::kDataHeaderBytes + answer.size();
+    if (reply.size() < bytes) return 0;
+    cotp::put_data_header(reply, answer.size());
+    std::copy(answer.begin(), answer.end(), reply.begin() + cotp::kDataHeaderBytes);
+    return bytes;
+  }
+};
+
+}  // namespace
+
+const protocols::Protocol& protocol() {
+  static const S7Comm kProtocol;
+  return kProtocol;
+}
+
+}  // namespace bulkhead::s7comm
