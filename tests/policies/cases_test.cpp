@@ -1,0 +1,177 @@
+// Every example policy beside its cases: each message goes through the whole pipeline in a session
+// of the hosts that the case names, and must come to the verdict, by the rule, that the case says.
+//
+//   client (zone of the asset) --- pipeline under policy.yaml --- server (zone of the asset)
+#include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "controlplane/policy/compiler.h"
+#include "dataplane/service/policy_codec.h"
+#include "dataplane/wire/text.h"
+#include "tests/support/plant.h"
+
+namespace bulkhead {
+namespace {
+
+using support::Bytes;
+using support::Host;
+
+constexpr std::uint16_t kClientPort = 40000;
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Bytes from_hex(const std::string& text) {
+  std::istringstream words(text);
+  Bytes bytes;
+  for (std::string word; words >> word;) {
+    bytes.push_back(static_cast<std::uint8_t>(std::stoul(word, nullptr, 16)));
+  }
+  return bytes;
+}
+
+wire::Mac mac_of(const YAML::Node& asset, std::uint8_t otherwise) {
+  wire::Mac mac = support::mac(otherwise);
+  if (!asset["mac"]) return mac;
+  std::string text = asset["mac"].as<std::string>();
+  std::replace(text.begin(), text.end(), ':', ' ');
+  const Bytes bytes = from_hex(text);
+  std::copy(bytes.begin(), bytes.end(), mac.bytes.begin());
+  return mac;
+}
+
+Host host_of(const YAML::Node& policy, const std::string& name, std::uint8_t station) {
+  const YAML::Node asset = policy["assets"][name];
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  std::sscanf(asset["address"].as<std::string>().c_str(), "%u.%u.%u.%u", &a, &b, &c, &d);
+  const YAML::Node zone = policy["zones"][asset["zone"].as<std::string>()];
+  return {support::ip4(static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b),
+                       static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(d)),
+          mac_of(asset, station), zone["port"].as<std::uint16_t>()};
+}
+
+// A TCP session between any two hosts that keeps its numbers.
+class Talk {
+ public:
+  Talk(support::Plant& plant, const Host& client, const Host& server, std::uint16_t port)
+      : plant_(plant), client_(client), server_(server), port_(port) {
+    send(true, {}, wire::kTcpSyn);
+    ++client_next_;
+    send(false, {}, wire::kTcpSyn | wire::kTcpAck);
+    ++server_next_;
+    send(true, {}, wire::kTcpAck);
+  }
+
+  void say(bool from_client, const Bytes& payload) {
+    send(from_client, payload, wire::kTcpAck | wire::kTcpPsh);
+    (from_client ? client_next_ : server_next_) += static_cast<std::uint32_t>(payload.size());
+  }
+
+ private:
+  void send(bool from_client, const Bytes& payload, std::uint8_t flags) {
+    support::TcpSpec spec;
+    spec.source_port = from_client ? kClientPort : port_;
+    spec.destination_port = from_client ? port_ : kClientPort;
+    spec.sequence = from_client ? client_next_ : server_next_;
+    spec.acknowledgement = flags == wire::kTcpSyn ? 0 : from_client ? server_next_ : client_next_;
+    spec.flags = flags;
+    spec.payload = payload;
+    const Host& from = from_client ? client_ : server_;
+    plant_.arrive(from, support::tcp_frame(from, from_client ? server_ : client_, spec));
+  }
+
+  support::Plant& plant_;
+  Host client_;
+  Host server_;
+  std::uint16_t port_;
+  std::uint32_t client_next_ = 1000;
+  std::uint32_t server_next_ = 900000;
+};
+
+policy::Tables compile(const std::filesystem::path& path) {
+  const auto result = controlplane::compile_policy(read_file(path), path.string());
+  EXPECT_TRUE(result.compiled) << path;
+  EXPECT_TRUE(result.diagnostics.list().empty()) << path << " has warnings";
+  auto tables = service::load_policy(service::seal_policy(*result.compiled));
+  EXPECT_TRUE(tables) << path;
+  return std::move(tables).value();
+}
+
+// The verdict on the last message that was told.
+const pipeline::Event* last_message(const support::Plant& plant) {
+  const pipeline::Event* found = nullptr;
+  for (const pipeline::Event& event : plant.verdicts) {
+    if (event.is_message) found = &event;
+  }
+  return found;
+}
+
+void run_case(const std::filesystem::path& policy_path, const YAML::Node& policy,
+              const YAML::Node& each) {
+  const auto what = each["what"].as<std::string>();
+  SCOPED_TRACE(policy_path.string() + ": " + what);
+  const auto protocol = protocols::find_protocol(each["protocol"].as<std::string>());
+  ASSERT_TRUE(protocol);
+  const std::uint16_t port = protocols::registry()[*protocol]->catalogue().ports[0].port;
+  support::Plant plant(compile(policy_path));
+  const Host client = host_of(policy, each["client"].as<std::string>(), 0x51);
+  const Host server = host_of(policy, each["server"].as<std::string>(), 0x52);
+  Talk talk(plant, client, server, port);
+  for (const YAML::Node& before : each["before"]) {
+    const auto text = before.as<std::string>();
+    talk.say(text[0] == '>', from_hex(text.substr(1)));
+    const pipeline::Event* verdict = last_message(plant);
+    ASSERT_TRUE(verdict != nullptr && is_allowed(verdict->reason)) << "before: " << text;
+  }
+  plant.clear();
+  const bool from_client = !each["from"] || each["from"].as<std::string>() == "client";
+  const Bytes message = from_hex(each["message"].as<std::string>());
+  talk.say(from_client, message);
+  const pipeline::Event* verdict = last_message(plant);
+  ASSERT_NE(verdict, nullptr);
+  const bool allowed = is_allowed(verdict->reason);
+  EXPECT_EQ(allowed, each["verdict"].as<std::string>() == "allow")
+      << describe(verdict->reason).name << " " << protocols::describe(verdict->fault).name;
+  if (each["rule"]) {
+    EXPECT_EQ(verdict->rule, each["rule"].as<unsigned>());
+  }
+  if (each["reason"]) {
+    EXPECT_EQ(describe(verdict->reason).name, each["reason"].as<std::string>())
+        << protocols::describe(verdict->fault).name;
+  }
+  // What leaves towards the receiver is the whole message, or nothing of it.
+  Bytes delivered;
+  for (const support::Sent& sent : plant.sent) {
+    if (sent.port != (from_client ? server : client).port) continue;
+    const auto tcp = support::parse_sent(sent.frame);
+    if (tcp) delivered.insert(delivered.end(), tcp->payload.begin(), tcp->payload.end());
+  }
+  EXPECT_EQ(delivered, allowed ? message : Bytes{});
+}
+
+TEST(Policies, EveryCaseOfEveryExample) {
+  std::size_t sites = 0;
+  std::size_t cases = 0;
+  for (const auto& site : std::filesystem::directory_iterator(BULKHEAD_POLICIES)) {
+    if (!site.is_directory()) continue;
+    ++sites;
+    const std::filesystem::path path = site.path() / "policy.yaml";
+    const YAML::Node policy = YAML::LoadFile(path);
+    for (const YAML::Node& each : YAML::LoadFile(site.path() / "cases.yaml")["cases"]) {
+      run_case(path, policy, each);
+      ++cases;
+    }
+  }
+  EXPECT_GE(sites, 3U);
+  EXPECT_GE(cases, 50U);
+  RecordProperty("cases", static_cast<int>(cases));
+}
+
+}  // namespace
+}  // namespace bulkhead
