@@ -1,0 +1,151 @@
+// Chunks (6, 6.7.2 and 7.1.2): their headers, and the message that they make.
+#include <algorithm>
+
+#include "dataplane/protocols/opcua/layout.h"
+
+namespace bulkhead::opcua {
+
+using protocols::Fault;
+using protocols::Frame;
+
+namespace {
+
+struct Chunk {
+  Kind kind{};
+  char part = 0;  // F, C or A
+  std::size_t size = 0;
+};
+
+constexpr struct {
+  char text[4];
+  Kind kind;
+} kKinds[] = {{"HEL", Kind::hello},         {"ACK", Kind::acknowledge}, {"ERR", Kind::error},
+              {"RHE", Kind::reverse_hello}, {"OPN", Kind::open},        {"MSG", Kind::message},
+              {"CLO", Kind::close}};
+
+bool is_whole_type(Kind kind) { return kind != Kind::message; }
+
+// What can be told from the bytes there are; size 0 if more are needed.
+Fault parse_header(ByteView bytes, Chunk& chunk) {
+  bool possible = false;
+  const std::size_t seen = std::min<std::size_t>(bytes.size(), 3);
+  for (const auto& known : kKinds) {
+    if (!std::equal(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(seen), known.text)) {
+      continue;
+    }
+    possible = true;
+    chunk.kind = known.kind;
+  }
+  if (!possible) return Fault::not_this_protocol;
+  chunk.size = 0;
+  if (bytes.size() < 4) return Fault::none;
+  chunk.part = static_cast<char>(bytes[3]);
+  const bool known =
+      chunk.part == 'F' || (!is_whole_type(chunk.kind) && (chunk.part == 'C' || chunk.part == 'A'));
+  if (!known) return Fault::bad_value;
+  if (bytes.size() < kHeaderBytes) return Fault::none;
+  chunk.size = load_le32(bytes.data() + 4);
+  const bool secure = chunk.kind == Kind::message || chunk.kind == Kind::close;
+  const std::size_t least = secure ? kSecureHeaderBytes : kHeaderBytes;
+  return chunk.size >= least && chunk.size <= kChunkBytesMax ? Fault::none : Fault::bad_length;
+}
+
+// 6, table 62: a length of -1 is null.
+ByteView read_bytes(ByteReader& reader) {
+  const std::uint32_t length = reader.u32_le();
+  return length == UINT32_MAX ? ByteView{} : reader.take(length);
+}
+
+Fault parse_open(ByteReader& reader, Message& message) {
+  message.channel = reader.u32_le();
+  message.policy = read_bytes(reader);
+  read_bytes(reader);  // the sender's certificate
+  message.thumbprint = read_bytes(reader);
+  if (!reader.ok()) return Fault::truncated;
+  if (message.is_secured_open()) {
+    message.body = reader.rest();
+    return Fault::none;
+  }
+  message.sequence = message.last_sequence = reader.u32_le();
+  message.request = reader.u32_le();
+  message.body = reader.rest();
+  return reader.ok() ? Fault::none : Fault::truncated;
+}
+
+}  // namespace
+
+bool Message::is_secured_open() const {
+  constexpr std::string_view kNone = "http://opcfoundation.org/UA/SecurityPolicy#None";
+  return !policy.empty() && !std::equal(policy.begin(), policy.end(), kNone.begin(), kNone.end());
+}
+
+// A message of several chunks is one: they follow one another (6, 6.7.2.4).
+Frame frame_message(ByteView stream) {
+  std::size_t at = 0;
+  for (std::size_t count = 1;; ++count) {
+    const ByteView rest = stream.subspan(std::min(at, stream.size()));
+    if (rest.empty()) return {Fault::none, 0, at + kHeaderBytes};
+    Chunk chunk;
+    if (const Fault fault = parse_header(rest, chunk); fault != Fault::none) return {fault, 0, 0};
+    if (count > 1 && chunk.kind != Kind::message && rest.size() >= 3) {
+      return {Fault::bad_sequence, 0, 0};
+    }
+    if (chunk.size == 0) return {Fault::none, 0, at + kHeaderBytes};
+    at += chunk.size;
+    if (chunk.part != 'C') return {Fault::none, at, at};
+    if (count == kChunksMax) return {Fault::too_many_operations, 0, 0};
+  }
+}
+
+Fault parse_message(ByteView bytes, Message& message) {
+  thread_local std::array<std::uint8_t, kBodyBytesMax> joined;
+  message = Message{};
+  std::size_t count = 0;
+  for (ByteView rest = bytes; !rest.empty();) {
+    Chunk chunk;
+    if (const Fault fault = parse_header(rest, chunk); fault != Fault::none) return fault;
+    if (chunk.size == 0 || chunk.size > rest.size()) return Fault::truncated;
+    const bool first = rest.data() == bytes.data();
+    message.kind = chunk.kind;
+    ++message.chunks;
+    ByteReader reader(rest.first(chunk.size));
+    reader.skip(kHeaderBytes);
+    rest = rest.subspan(chunk.size);
+    if (chunk.part != 'C' && !rest.empty()) return Fault::trailing_bytes;
+    if (chunk.part == 'C' && rest.empty()) return Fault::truncated;
+    if (chunk.kind == Kind::open) return parse_open(reader, message);
+    if (chunk.kind != Kind::message && chunk.kind != Kind::close) {
+      message.body = reader.rest();
+      return Fault::none;
+    }
+    const std::uint32_t channel = reader.u32_le();
+    const std::uint32_t token = reader.u32_le();
+    const std::uint32_t sequence = reader.u32_le();
+    const std::uint32_t request = reader.u32_le();
+    // Where chunks are encrypted these numbers are not to be read.
+    const bool follows = sequence == message.last_sequence + 1 && request == message.request;
+    if (!first && !follows) message.consistent = false;
+    if (first) {
+      message.channel = channel;
+      message.token = token;
+      message.sequence = sequence;
+      message.request = request;
+    } else if (channel != message.channel || token != message.token) {
+      return Fault::bad_sequence;
+    }
+    message.last_sequence = sequence;
+    message.aborted = chunk.part == 'A';
+    const ByteView part = reader.rest();
+    if (first && chunk.part != 'C') {
+      message.body = part;
+      return Fault::none;
+    }
+    if (count + part.size() > joined.size()) return Fault::bad_length;
+    std::copy(part.begin(), part.end(), joined.begin() + static_cast<std::ptrdiff_t>(count));
+    count += part.size();
+    message.body = {joined.data(), count};
+  }
+  return bytes.empty() ? Fault::truncated : Fault::none;
+}
+
+}  // namespace bulkhead::opcua
