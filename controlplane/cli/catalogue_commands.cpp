@@ -67,6 +67,14 @@ void list_protocols(const Session& session) {
   std::printf("\nSee one with `bulkheadctl protocols NAME`.\n");
 }
 
+std::string fields_text(const Catalogue& catalogue, std::uint32_t mask) {
+  std::string text;
+  for (const std::string& name : field_names(catalogue, mask)) {
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
+
 void show_json(const Catalogue& catalogue) {
   for (const protocols::FunctionInfo& function : catalogue.functions) {
     Json json = {
@@ -85,13 +93,10 @@ void show_table(const Catalogue& catalogue) {
               ports_text(catalogue).c_str());
   Table functions({"FUNCTION", "CODE", "ACCESS", "BEGUN BY", "FIELDS FOR where"});
   for (const protocols::FunctionInfo& function : catalogue.functions) {
-    std::string fields;
-    for (const std::string& name : field_names(catalogue, function.fields)) {
-      fields += (fields.empty() ? "" : ", ") + name;
-    }
     functions.add({std::string(function.name), code_text(function),
                    std::string(protocols::describe(function.access)),
-                   std::string(protocols::describe(function.initiator)), fields});
+                   std::string(protocols::describe(function.initiator)),
+                   fields_text(catalogue, function.fields)});
   }
   functions.print("");
   std::printf("\n");
@@ -100,6 +105,35 @@ void show_table(const Catalogue& catalogue) {
     fields.add({std::string(field.name), kind_text(field), std::string(field.text)});
   }
   fields.print("");
+}
+
+// The page that policies/reference.md is: every protocol as a person looks it up.
+void show_reference() {
+  std::printf(
+      "# Protocols, functions and fields\n\n"
+      "Made by `bulkheadctl protocols --reference` from the catalogues of the modules; do not "
+      "edit.\n"
+      "*Begun by*: what a server may begin is granted by rules like a request; what only a client\n"
+      "begins needs no rule on its way back, but must answer something.\n");
+  for (const protocols::Protocol* protocol : protocols::registry()) {
+    const Catalogue& catalogue = protocol->catalogue();
+    std::printf("\n## %s\n\n%s (%s), by default on %s.\n\n", std::string(catalogue.name).c_str(),
+                std::string(catalogue.title).c_str(), std::string(catalogue.standard).c_str(),
+                ports_text(catalogue).c_str());
+    std::printf("| field | takes | what it is |\n|---|---|---|\n");
+    for (const protocols::FieldInfo& field : catalogue.fields) {
+      std::printf("| `%s` | %s | %s |\n", std::string(field.name).c_str(), kind_text(field).c_str(),
+                  std::string(field.text).c_str());
+    }
+    std::printf("\n| function | code | access | begun by | fields |\n|---|---|---|---|---|\n");
+    for (const protocols::FunctionInfo& function : catalogue.functions) {
+      std::printf("| `%s` | %s | %s | %s | %s |\n", std::string(function.name).c_str(),
+                  code_text(function).c_str(),
+                  std::string(protocols::describe(function.access)).c_str(),
+                  std::string(protocols::describe(function.initiator)).c_str(),
+                  fields_text(catalogue, function.fields).c_str());
+    }
+  }
 }
 
 void run_protocols(const Session& session, const std::string& name) {
@@ -119,11 +153,19 @@ void run_protocols(const Session& session, const std::string& name) {
 }  // namespace
 
 void add_catalogue_commands(CLI::App& app, Session& session) {
-  const auto name = std::make_shared<std::string>();
+  struct Arguments {
+    std::string name;
+    bool reference = false;
+  };
+  const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
       "protocols", "The protocols that policies can name, with their functions and fields");
-  command->add_option("NAME", *name, "Show this one in full");
-  command->callback([&session, name] { run_protocols(session, *name); });
+  auto* name = command->add_option("NAME", arguments->name, "Show this one in full");
+  command->add_flag("--reference", arguments->reference, "Print the page of all, in Markdown")
+      ->excludes(name);
+  command->callback([&session, arguments] {
+    arguments->reference ? show_reference() : run_protocols(session, arguments->name);
+  });
 }
 
 }  // namespace bulkhead::controlplane

@@ -1,6 +1,10 @@
 // The inner parts of the fast path one by one, warm in the cache. What a packet costs in all, with
 // what is not in the cache, is bulkhead-bench's to say.
 #include <benchmark/benchmark.h>
+#include <yaml-cpp/yaml.h>
+
+#include <filesystem>
+#include <sstream>
 
 #include "controlplane/policy/compiler.h"
 #include "dataplane/flow/flow_table.h"
@@ -86,6 +90,62 @@ void BM_ModbusDecode(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(modbus().decode(adu, direction, operations));
 }
 BENCHMARK(BM_ModbusDecode)->ArgName("response")->Arg(0)->Arg(1);
+
+// The messages that the examples of policies grant: framed and decoded, one after the other.
+struct Sample {
+  std::uint8_t protocol = 0;
+  Direction direction = Direction::request;
+  support::Bytes message;
+};
+
+support::Bytes from_hex(const std::string& text) {
+  std::istringstream words(text);
+  support::Bytes bytes;
+  for (std::string word; words >> word;) {
+    bytes.push_back(static_cast<std::uint8_t>(std::stoul(word, nullptr, 16)));
+  }
+  return bytes;
+}
+
+std::vector<Sample> samples_of(const std::string& protocol) {
+  std::vector<Sample> samples;
+  for (const auto& site : std::filesystem::directory_iterator(BULKHEAD_POLICIES)) {
+    if (!site.is_directory()) continue;
+    for (const YAML::Node& each : YAML::LoadFile(site.path() / "cases.yaml")["cases"]) {
+      if (each["protocol"].as<std::string>() != protocol) continue;
+      if (each["verdict"].as<std::string>() != "allow") continue;
+      const bool back = each["from"] && each["from"].as<std::string>() == "server";
+      samples.push_back({*protocols::find_protocol(protocol),
+                         back ? Direction::response : Direction::request,
+                         from_hex(each["message"].as<std::string>())});
+    }
+  }
+  return samples;
+}
+
+void BM_FrameAndDecode(benchmark::State& state, const std::string& protocol) {
+  const std::vector<Sample> samples = samples_of(protocol);
+  static const auto kOperations = std::make_unique<protocols::OperationList>();
+  if (samples.empty()) state.SkipWithError("no message of this protocol in the examples");
+  std::size_t next = 0;
+  for (auto _ : state) {
+    const Sample& sample = samples[next];
+    next = next + 1 < samples.size() ? next + 1 : 0;
+    const protocols::Protocol& module = *protocols::registry()[sample.protocol];
+    benchmark::DoNotOptimize(module.frame(sample.message, sample.direction));
+    const auto fault = module.decode(sample.message, sample.direction, *kOperations);
+    if (fault != protocols::Fault::none) state.SkipWithError("does not decode");
+  }
+}
+
+void register_protocols() {
+  for (const protocols::Protocol* module : protocols::registry()) {
+    const std::string name(module->catalogue().name);
+    benchmark::RegisterBenchmark(
+        ("BM_FrameAndDecode/" + name).c_str(),
+        [name](benchmark::State& state) { BM_FrameAndDecode(state, name); });
+  }
+}
 
 void BM_Judge(benchmark::State& state) {
   const auto devices = static_cast<std::uint32_t>(state.range(0));
@@ -182,6 +242,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "bench-inner: %s\n", problem->c_str());
     return 1;
   }
+  register_protocols();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -1,6 +1,7 @@
 // The one fuzz driver of all protocol modules. The first byte picks module and direction; the rest
 // is a stream, framed and decoded whole and byte by byte: both must agree, and what comes out must
 // stay within the message.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -53,18 +54,38 @@ void check_operation(const Catalogue& catalogue, const Operation& operation, Byt
   require(sum <= 65535U * elements.count);
 }
 
+// What the pipeline does with a request that it refuses, and with messages that pass after that.
+void refuse_and_renumber(const Protocol& protocol, std::span<std::byte> session, ByteView message,
+                         Direction direction) {
+  std::uint8_t reply[bulkhead::protocols::kRefusalBytesMax];
+  const std::size_t length =
+      protocol.refuse(message, bulkhead::protocols::Denial::value, {reply, sizeof(reply)});
+  require(length <= sizeof(reply));
+  if (direction == Direction::request && length > 0 && protocol.take_out(session, message)) {
+    protocol.put_in(session, {reply, length});
+  }
+  std::uint8_t first_bytes[bulkhead::protocols::kNumberedBytesMax];
+  const std::size_t count = std::min(protocol.numbered_bytes(), message.size());
+  require(protocol.numbered_bytes() <= sizeof(first_bytes));
+  std::copy_n(message.begin(), count, first_bytes);
+  if (count > 0) protocol.renumber(session, direction, {first_bytes, count});
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const auto modules = bulkhead::protocols::registry();
-  const Protocol& protocol = *modules[(data[0] >> 1) % modules.size()];
+  const Protocol& protocol = *modules[(data[0] >> 1 & 0x3f) % modules.size()];
+  const std::uint8_t direction_byte = data[0];
   const Direction direction = (data[0] & 1) != 0 ? Direction::response : Direction::request;
   static OperationList operations;
   alignas(16) static std::byte session[64 * 1024];
   require(protocol.session_bytes() <= sizeof(session));
   for (std::size_t i = 0; i < protocol.session_bytes(); ++i) session[i] = std::byte{0};
+  if (direction_byte >= 0x80) protocol.begin_unseen({session, protocol.session_bytes()});
   ByteView stream{data + 1, size - 1};
+  protocol.recognise(stream, direction);
   while (!stream.empty()) {
     const Frame frame = protocol.frame(stream, direction);
     const Frame bytewise = frame_bytewise(protocol, stream, direction);
@@ -76,8 +97,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       for (const Operation& operation : operations) {
         check_operation(protocol.catalogue(), operation, message);
       }
-      protocol.pair({session, protocol.session_bytes()}, message, direction, 0);
+      const std::span<std::byte> block{session, protocol.session_bytes()};
+      protocol.told_direction(message);
+      protocol.outstanding(block, 0);
+      if (protocol.pair(block, message, direction, 0) == Fault::none && direction_byte >= 0x80) {
+        refuse_and_renumber(protocol, block, message, direction);
+      }
     }
+    protocol.claimed_code(message);
     stream = stream.subspan(frame.length);
   }
   // And as a datagram, whatever its length.

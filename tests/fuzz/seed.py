@@ -1,0 +1,35 @@
+"""Seeds for protocol_fuzz: the messages of all policies' cases, in a file each.
+
+usage: seed.py CORPUS          (in the root of the checkout)
+The first byte picks the module, by its line in registry.def, and the direction.
+"""
+
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+
+def main():
+    corpus = Path(sys.argv[1])
+    corpus.mkdir(parents=True, exist_ok=True)
+    registry = Path("dataplane/protocols/registry.def").read_text(encoding="utf-8")
+    modules = re.findall(r"^BULKHEAD_PROTOCOL\((\w+)\)", registry, re.M)
+    count = 0
+    for path in sorted(Path("policies").glob("*/cases.yaml")):
+        module = None
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if match := re.match(r"\s+protocol: (\w+)", line):
+                module = modules.index(match.group(1))
+            match = re.match(r'\s+(?:message: |- )"([<>]?)\s*((?:[0-9a-f]{2} ?)+)"', line)
+            if not match or module is None:
+                continue
+            back = match.group(1) == "<"
+            seed = bytes([module << 1 | back]) + bytes.fromhex(match.group(2))
+            (corpus / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+            count += 1
+    print(f"{count} seeds")
+
+
+if __name__ == "__main__":
+    main()
