@@ -141,7 +141,7 @@ class RuleResolver {
     }
     rule_.protocol = *protocol;
     const protocols::Catalogue& catalogue = protocols::registry()[*protocol]->catalogue();
-    resolve_transport();
+    resolve_transport(catalogue);
     for (const Word& word : node_.ports) resolve_port(word);
     if (node_.ports.empty()) {
       const auto carrier = rule_.transport == policy::Transport::tcp ? protocols::Carrier::tcp
@@ -158,9 +158,13 @@ class RuleResolver {
     resolve_where(node_, catalogue, rule_, diagnostics_);
   }
 
-  void resolve_transport() {
-    if (!node_.transport) return;
-    if (node_.transport->text == "udp") {
+  // Where the rule names none, it is what the protocol usually has.
+  void resolve_transport(const protocols::Catalogue& catalogue) {
+    const bool datagrams =
+        !catalogue.ports.empty() && catalogue.ports[0].carrier == protocols::Carrier::udp;
+    if (!node_.transport) {
+      if (datagrams) rule_.transport = policy::Transport::udp;
+    } else if (node_.transport->text == "udp") {
       rule_.transport = policy::Transport::udp;
     } else if (node_.transport->text != "tcp") {
       diagnostics_.error(node_.transport->at,

@@ -31,13 +31,20 @@ void add_access_class(const Word& word, const Catalogue& catalogue, std::set<std
   }
 }
 
-// CODE names all functions of the code, CODE/SUB one of them.
+// CODE names the function of that code alone, or all that share it if each has a sub-code; CODE/SUB
+// one of those.
 bool add_by_number(const Word& word, const Catalogue& catalogue, std::set<std::uint16_t>& out) {
   const std::size_t slash = word.text.find('/');
   const auto code = read_integer(word.text.substr(0, slash));
   std::optional<std::int64_t> sub;
   if (slash != std::string::npos) sub = read_integer(word.text.substr(slash + 1));
   if (!code || (slash != std::string::npos && !sub)) return false;
+  const auto stands_alone = [&](const protocols::FunctionInfo& function) {
+    return function.code == *code && function.sub_code == protocols::kNoSubCode;
+  };
+  if (!sub && std::any_of(catalogue.functions.begin(), catalogue.functions.end(), stands_alone)) {
+    sub = protocols::kNoSubCode;
+  }
   bool found = false;
   for (std::size_t i = 0; i < catalogue.functions.size(); ++i) {
     const protocols::FunctionInfo& function = catalogue.functions[i];

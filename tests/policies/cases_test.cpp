@@ -56,11 +56,17 @@ Host host_of(const YAML::Node& policy, const std::string& name, std::uint8_t sta
           mac_of(asset, station), zone["port"].as<std::uint16_t>()};
 }
 
-// A TCP session between any two hosts that keeps its numbers.
+// A session between any two hosts: of TCP, with its numbers, or of datagrams.
 class Talk {
  public:
-  Talk(support::Plant& plant, const Host& client, const Host& server, std::uint16_t port)
-      : plant_(plant), client_(client), server_(server), port_(port) {
+  Talk(support::Plant& plant, const Host& client, const Host& server,
+       const protocols::DefaultPort& usual)
+      : plant_(plant),
+        client_(client),
+        server_(server),
+        port_(usual.port),
+        datagrams_(usual.carrier == protocols::Carrier::udp) {
+    if (datagrams_) return;
     send(true, {}, wire::kTcpSyn);
     ++client_next_;
     send(false, {}, wire::kTcpSyn | wire::kTcpAck);
@@ -69,6 +75,14 @@ class Talk {
   }
 
   void say(bool from_client, const Bytes& payload) {
+    if (datagrams_) {
+      const Host& from = from_client ? client_ : server_;
+      const std::uint16_t source = from_client ? kClientPort : port_;
+      const std::uint16_t destination = from_client ? port_ : kClientPort;
+      plant_.arrive(from, support::udp_frame(from, from_client ? server_ : client_, source,
+                                             destination, payload));
+      return;
+    }
     send(from_client, payload, wire::kTcpAck | wire::kTcpPsh);
     (from_client ? client_next_ : server_next_) += static_cast<std::uint32_t>(payload.size());
   }
@@ -90,6 +104,7 @@ class Talk {
   Host client_;
   Host server_;
   std::uint16_t port_;
+  bool datagrams_;
   std::uint32_t client_next_ = 1000;
   std::uint32_t server_next_ = 900000;
 };
@@ -118,7 +133,7 @@ void run_case(const std::filesystem::path& policy_path, const YAML::Node& policy
   SCOPED_TRACE(policy_path.string() + ": " + what);
   const auto protocol = protocols::find_protocol(each["protocol"].as<std::string>());
   ASSERT_TRUE(protocol);
-  const std::uint16_t port = protocols::registry()[*protocol]->catalogue().ports[0].port;
+  const protocols::DefaultPort& port = protocols::registry()[*protocol]->catalogue().ports[0];
   support::Plant plant(compile(policy_path));
   const Host client = host_of(policy, each["client"].as<std::string>(), 0x51);
   const Host server = host_of(policy, each["server"].as<std::string>(), 0x52);
@@ -149,8 +164,10 @@ void run_case(const std::filesystem::path& policy_path, const YAML::Node& policy
   Bytes delivered;
   for (const support::Sent& sent : plant.sent) {
     if (sent.port != (from_client ? server : client).port) continue;
+    constexpr std::size_t kUdpPayloadAt = 14 + 20 + 8;
     const auto tcp = support::parse_sent(sent.frame);
     if (tcp) delivered.insert(delivered.end(), tcp->payload.begin(), tcp->payload.end());
+    if (!tcp) delivered.assign(sent.frame.begin() + kUdpPayloadAt, sent.frame.end());
   }
   EXPECT_EQ(delivered, allowed ? message : Bytes{});
 }
