@@ -10,6 +10,8 @@
 
 namespace bulkhead::protocols {
 
+// What a module asks for each session is at most this, for every session pays for the largest.
+constexpr std::size_t kSessionBytesUsual = 128;
 // Every session can track so many; smaller blocks hold fewer until they grow.
 constexpr std::size_t kOutstandingMax = 256;
 // Longer than TCP tries to bring a request to its server (RFC 9293, 3.8.3), and its answer back.

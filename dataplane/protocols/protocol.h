@@ -83,7 +83,9 @@ class Protocol {
   virtual void begin_unseen(std::span<std::byte> session) const { (void)session; }
 
   // Bytes of state that a session usually needs for pair(), and that it needs at most; plain data,
-  // valid when all zero. The larger block begins with what the smaller one held.
+  // valid when all zero. Every session has the usual size of the module that needs most, so it is
+  // at most kSessionBytesUsual (outstanding.h). The larger block begins with what the smaller one
+  // held.
   virtual std::size_t session_bytes() const { return 0; }
   virtual std::size_t session_bytes_max() const { return session_bytes(); }
 

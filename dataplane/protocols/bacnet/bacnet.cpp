@@ -24,6 +24,7 @@ struct Outstanding {
 };
 
 using Session = protocols::OutstandingTable<Outstanding>;
+static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 bool is_client_only(const Message& message) {
   const std::uint16_t function = find_function(message.service);

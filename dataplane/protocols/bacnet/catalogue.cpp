@@ -13,11 +13,7 @@ using protocols::FieldKind;
 using protocols::FunctionInfo;
 using protocols::Initiator;
 using protocols::kNoSubCode;
-
-template <typename... Fields>
-constexpr std::uint32_t with(Fields... fields) {
-  return (0U | ... | (1U << fields));
-}
+using protocols::with;
 
 constexpr std::uint32_t kObject = with(kObjectType, kInstance, kNetwork);
 constexpr std::uint32_t kPropertyOf = kObject | with(kProperty, kIndex);
@@ -155,12 +151,7 @@ const protocols::Catalogue& catalogue() {
 }
 
 std::uint16_t find_function(std::uint16_t code, std::int32_t sub_code) {
-  for (std::size_t i = 0; i < kFunctions.size(); ++i) {
-    if (kFunctions[i].code == code && kFunctions[i].sub_code == sub_code) {
-      return static_cast<std::uint16_t>(i);
-    }
-  }
-  return kNotInCatalogue;
+  return protocols::find_function(kFunctions, code, sub_code);
 }
 
 }  // namespace bulkhead::bacnet

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/protocols/lookup.h"
 #include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::bacnet {
@@ -73,7 +74,7 @@ enum Field : std::uint8_t {
 
 const protocols::Catalogue& catalogue();
 
-constexpr std::uint16_t kNotInCatalogue = 0xffff;
+using protocols::kNotInCatalogue;
 std::uint16_t find_function(std::uint16_t code, std::int32_t sub_code = protocols::kNoSubCode);
 
 // A message down to what its APDU carries.

@@ -13,11 +13,7 @@ using protocols::FieldKind;
 using protocols::FunctionInfo;
 using protocols::Initiator;
 using protocols::kNoSubCode;
-
-template <typename... Fields>
-constexpr std::uint32_t with(Fields... fields) {
-  return (0U | ... | (1U << fields));
-}
+using protocols::with;
 
 constexpr std::uint32_t kLink = with(kSource, kDestination);
 constexpr std::uint32_t kHeaders = kLink | with(kGroup, kVariation, kIndex);
@@ -120,10 +116,7 @@ const protocols::Catalogue& catalogue() {
 }
 
 std::uint16_t find_function(std::uint16_t code) {
-  for (std::size_t i = 0; i < kFunctions.size(); ++i) {
-    if (kFunctions[i].code == code) return static_cast<std::uint16_t>(i);
-  }
-  return kNotInCatalogue;
+  return protocols::find_function(kFunctions, code);
 }
 
 bool wants_response(std::uint8_t code) {

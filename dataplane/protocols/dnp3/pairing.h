@@ -23,6 +23,7 @@ struct Outstanding {
 };
 
 using Session = protocols::OutstandingTable<Outstanding>;
+static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 // What a control request controls, whatever the status that an answer gives each: equal digests,
 // equal objects. 0 if the objects are no whole controls.

@@ -13,11 +13,7 @@ using protocols::FieldKind;
 using protocols::FunctionInfo;
 using protocols::Initiator;
 using protocols::kNoSubCode;
-
-template <typename... Fields>
-constexpr std::uint32_t with(Fields... fields) {
-  return (0U | ... | (1U << fields));
-}
+using protocols::with;
 
 constexpr std::uint32_t kObject = with(kService, kClass, kInstance, kAttribute, kMember, kTag);
 constexpr std::uint32_t kOfTag = kObject | with(kElements);
@@ -167,15 +163,6 @@ constexpr std::array kPorts = {
 
 constexpr std::size_t kServicesBegin = 11;  // behind the commands
 
-std::uint16_t find(std::size_t begin, std::size_t end, std::uint16_t code, std::int32_t sub_code) {
-  for (std::size_t i = begin; i < end; ++i) {
-    if (kFunctions[i].code == code && kFunctions[i].sub_code == sub_code) {
-      return static_cast<std::uint16_t>(i);
-    }
-  }
-  return kNotInCatalogue;
-}
-
 }  // namespace
 
 const protocols::Catalogue& catalogue() {
@@ -191,13 +178,14 @@ const protocols::Catalogue& catalogue() {
 }
 
 std::uint16_t find_command(std::uint16_t command) {
-  return find(0, kServicesBegin, command, kNoSubCode);
+  return protocols::find_function(std::span(kFunctions).first(kServicesBegin), command);
 }
 
 std::uint16_t find_service(std::uint8_t service, std::int32_t class_id) {
-  const std::uint16_t special = find(kServicesBegin, kFunctions.size(), service, class_id);
-  if (special != kNotInCatalogue) return special;
-  return find(kServicesBegin, kFunctions.size(), service, kNoSubCode);
+  const std::span<const FunctionInfo> services = std::span(kFunctions).subspan(kServicesBegin);
+  std::uint16_t found = protocols::find_function(services, service, class_id);
+  if (found == kNotInCatalogue) found = protocols::find_function(services, service);
+  return found == kNotInCatalogue ? found : static_cast<std::uint16_t>(kServicesBegin + found);
 }
 
 }  // namespace bulkhead::enip

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/protocols/lookup.h"
 #include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::enip {
@@ -88,7 +89,7 @@ enum Field : std::uint8_t {
 
 const protocols::Catalogue& catalogue();
 
-constexpr std::uint16_t kNotInCatalogue = 0xffff;
+using protocols::kNotInCatalogue;
 std::uint16_t find_command(std::uint16_t command);
 // The catalogue index of a service asked of a class, or of a tag; kNotInCatalogue if it has none.
 std::uint16_t find_service(std::uint8_t service, std::int32_t class_id);

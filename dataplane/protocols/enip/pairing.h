@@ -26,7 +26,7 @@ struct Connection {
 };
 
 struct Known {
-  static constexpr std::size_t kConnectionsMax = 16;
+  static constexpr std::size_t kConnectionsMax = 6;
   std::uint32_t session = 0;  // the handle; 0: none is registered
   std::uint8_t next = 0;      // of connections, round and round
   bool unseen = false;        // the beginning was not seen: any handle will do
@@ -34,6 +34,7 @@ struct Known {
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Known>;
+static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 // Both expect a message that decode accepted.
 protocols::Fault accept_request(Session session, const Encapsulation& encapsulation,

@@ -13,11 +13,7 @@ using protocols::FieldKind;
 using protocols::FunctionInfo;
 using protocols::Initiator;
 using protocols::kNoSubCode;
-
-template <typename... Fields>
-constexpr std::uint32_t with(Fields... fields) {
-  return (0U | ... | (1U << fields));
-}
+using protocols::with;
 
 constexpr std::uint32_t kHeader = with(kCause, kNegative, kTest, kOriginator, kCommonAddress);
 constexpr std::uint32_t kObject = kHeader | with(kObjectAddress);

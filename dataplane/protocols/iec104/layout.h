@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/protocols/lookup.h"
 #include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::iec104 {
@@ -84,7 +85,7 @@ struct TypeInfo {
 
 const protocols::Catalogue& catalogue();
 
-constexpr std::uint16_t kNotInCatalogue = 0xffff;
+using protocols::kNotInCatalogue;
 // The catalogue index of a type, or of kControlCode and more; kNotInCatalogue if it is none.
 std::uint16_t find_function(std::uint16_t code);
 

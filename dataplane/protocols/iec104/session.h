@@ -10,7 +10,7 @@
 
 namespace bulkhead::iec104 {
 
-constexpr std::size_t kOutstandingUsual = 4;
+constexpr std::size_t kOutstandingUsual = 3;
 // Many more frames than any station leaves unacknowledged (104, 5.5: k is 12 unless agreed).
 constexpr std::uint16_t kUnacknowledgedMax = 1024;
 constexpr std::uint32_t kSelectedMs = 60'000;  // a station's own time-out is shorter
@@ -54,6 +54,7 @@ struct Outstanding {
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Numbers>;
+static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 void begin_unseen(Session session);
 

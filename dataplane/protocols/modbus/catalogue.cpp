@@ -12,11 +12,7 @@ using protocols::FieldInfo;
 using protocols::FieldKind;
 using protocols::FunctionInfo;
 using protocols::kNoSubCode;
-
-template <typename... Fields>
-constexpr std::uint32_t with(Fields... fields) {
-  return (0U | ... | (1U << fields));
-}
+using protocols::with;
 
 constexpr std::uint32_t kSpan = with(kUnit, kAddress, kQuantity);
 constexpr std::uint32_t kOne = with(kUnit, kAddress, kValue);

@@ -25,6 +25,7 @@ struct Outstanding {
 };
 
 using Session = protocols::OutstandingTable<Outstanding>;
+static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 // Requests that a server is expected to answer: not those to all units (AP 4.1), and none that has
 // waited longer than protocols::kAwaitedMs.

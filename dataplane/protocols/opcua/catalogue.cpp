@@ -12,11 +12,7 @@ using protocols::FieldKind;
 using protocols::FunctionInfo;
 using protocols::Initiator;
 using protocols::kNoSubCode;
-
-template <typename... Fields>
-constexpr std::uint32_t with(Fields... fields) {
-  return (0U | ... | (1U << fields));
-}
+using protocols::with;
 
 constexpr std::uint32_t kNodes = with(kNamespace, kNode, kNodeName);
 constexpr std::uint32_t kValues = kNodes | with(kAttribute);
@@ -123,10 +119,7 @@ const protocols::Catalogue& catalogue() {
 }
 
 std::uint16_t find_function(std::uint32_t code) {
-  for (std::size_t i = 0; i < kFunctions.size(); ++i) {
-    if (kFunctions[i].code == code) return static_cast<std::uint16_t>(i);
-  }
-  return kNotInCatalogue;
+  return protocols::find_function(kFunctions, code);
 }
 
 }  // namespace bulkhead::opcua

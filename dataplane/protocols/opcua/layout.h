@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/protocols/lookup.h"
 #include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::opcua {
@@ -60,7 +61,7 @@ enum Field : std::uint8_t {
 
 const protocols::Catalogue& catalogue();
 
-constexpr std::uint16_t kNotInCatalogue = 0xffff;
+using protocols::kNotInCatalogue;
 // The catalogue index of a code or encoding; kNotInCatalogue if the catalogue does not have it.
 std::uint16_t find_function(std::uint32_t code);
 

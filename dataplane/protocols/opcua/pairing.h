@@ -7,7 +7,7 @@
 
 namespace bulkhead::opcua {
 
-constexpr std::size_t kOutstandingUsual = 8;
+constexpr std::size_t kOutstandingUsual = 7;
 
 struct Outstanding {
   std::uint32_t asked_ms = 0;
@@ -28,6 +28,7 @@ struct Known {
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Known>;
+static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 // Both expect a message that decode accepted.
 protocols::Fault accept_message(Session session, const Message& message,

@@ -7,6 +7,7 @@
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/protocols/cotp.h"
+#include "dataplane/protocols/lookup.h"
 #include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::s7comm {
@@ -61,7 +62,7 @@ enum Field : std::uint8_t {
 
 const protocols::Catalogue& catalogue();
 
-constexpr std::uint16_t kNotInCatalogue = 0xffff;
+using protocols::kNotInCatalogue;
 // The catalogue index of a function; kNotInCatalogue if the catalogue does not have it.
 std::uint16_t find_function(std::uint16_t code, std::int32_t sub_code = protocols::kNoSubCode);
 

@@ -23,6 +23,7 @@ struct Agreed {
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Agreed>;
+static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 // Expects a PDU that decode accepted.
 protocols::Fault accept_pdu(Session session, const Pdu& pdu, protocols::Direction direction,
