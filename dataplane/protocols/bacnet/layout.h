@@ -88,7 +88,6 @@ struct Message {
   bool more_follows = false;
   std::uint8_t invoke_id = 0;
   std::uint8_t service = 0;
-  std::size_t npdu_header_bytes = 0;  // from BVLC's end to the APDU
   ByteView npdu;
   ByteView data;  // behind the service
 };

@@ -53,7 +53,6 @@ Fault parse_npdu(ByteView bytes, Message& message) {
   if (!reader.ok()) return Fault::truncated;
   if (version != 1) return Fault::not_this_protocol;
   if ((control & kReserved) != 0) return Fault::bad_value;
-  message.npdu_header_bytes = reader.offset();
   if ((control & kNetworkMessage) == 0) return parse_apdu(reader.rest(), message);
   message.network_message = reader.u8();
   if (message.network_message >= kProprietary) return Fault::unknown_function;

@@ -27,7 +27,7 @@ struct Tag {
 // 20.2.1.
 class TagReader {
  public:
-  explicit TagReader(ByteView bytes) : bytes_(bytes), reader_(bytes) {}
+  explicit TagReader(ByteView bytes) : reader_(bytes) {}
 
   bool ok() const { return ok_ && reader_.ok(); }
   bool at_end() const { return reader_.remaining() == 0; }
@@ -93,7 +93,6 @@ class TagReader {
     return false;
   }
 
-  ByteView bytes_;
   ByteReader reader_;
   bool ok_ = true;
 };
@@ -159,9 +158,9 @@ class Decoder {
       case kWriteProperty:
         return write_property();
       case kReadPropertyMultiple:
-        return read_multiple();
+        return several(false);
       case kWritePropertyMultiple:
-        return write_multiple();
+        return several(true);
       case kSubscribeCov:
         return finish(reader_.context(0) && set_object(add(), reader_.context(1)), false);
       case kSubscribeCovProperty:
@@ -273,25 +272,9 @@ class Decoder {
     return finish(good, true);
   }
 
-  // 15.7: of each object a list of properties.
-  Fault read_multiple() {
-    bool good = !reader_.at_end();
-    while (good && reader_.ok() && !reader_.at_end() && !full_) {
-      const auto object = reader_.context(0);
-      good = object && reader_.opens(1);
-      bool any = false;
-      while (good && reader_.ok() && !reader_.closes(1)) {
-        Operation* operation = add();
-        good = set_object(operation, object) && set_property(operation, 0, 1);
-        any = true;
-      }
-      good = good && any;
-    }
-    return finish(good, true);
-  }
-
-  // 15.10.
-  Fault write_multiple() {
+  // 15.7 and 15.10: of each object a list of properties; what is written has a value and a
+  // priority.
+  Fault several(bool write) {
     bool good = !reader_.at_end();
     while (good && reader_.ok() && !reader_.at_end() && !full_) {
       const auto object = reader_.context(0);
@@ -300,7 +283,7 @@ class Decoder {
       while (good && reader_.ok() && !reader_.closes(1)) {
         Operation* operation = add();
         good = set_object(operation, object) && set_property(operation, 0, 1) &&
-               set_value(*operation, 2) && set_priority(*operation, 3);
+               (!write || (set_value(*operation, 2) && set_priority(*operation, 3)));
         any = true;
       }
       good = good && any;

@@ -122,7 +122,6 @@ class Dnp3 final : public protocols::Protocol {
     constexpr std::uint8_t kDataBytes = 5;  // transport, control, function and indications
     constexpr std::size_t kReplyBytes = kLinkHeaderBytes + kDataBytes + 2;
     constexpr std::size_t kRequestMin = kLinkHeaderBytes + 3;
-    constexpr std::uint16_t kBroadcastFirst = 0xfffd;
     if (request.size() < kRequestMin || reply.size() < kReplyBytes) return 0;
     LinkHeader header;
     if (parse_link_header(request, header) != Fault::none || header.data_bytes < 3) return 0;

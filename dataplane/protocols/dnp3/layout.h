@@ -82,6 +82,7 @@ using protocols::kNotInCatalogue;
 std::uint16_t find_function(std::uint16_t code);
 
 constexpr std::size_t kLinkHeaderBytes = 10;
+constexpr std::uint16_t kBroadcastFirst = 0xfffd;    // of destinations (9.2.4.1.4)
 constexpr std::uint8_t kDirectionFromMaster = 0x80;  // of the control octet
 
 // The header of a data link frame (9.2.4.1).
@@ -135,7 +136,6 @@ struct Application {
 
   bool first() const { return (control & 0x80) != 0; }
   bool final() const { return (control & 0x40) != 0; }
-  bool confirm() const { return (control & 0x20) != 0; }
   bool unsolicited() const { return (control & 0x10) != 0; }
   std::uint8_t sequence() const { return control & 0x0f; }
   bool is_response() const { return code >= kResponse && code <= kAuthenticateResponse; }
@@ -146,7 +146,8 @@ protocols::Fault parse_application(const Fragment& fragment, Application& applic
 // Whether the requests of a function are answered (4.2.2.5).
 bool wants_response(std::uint8_t code);
 
-// Each object header is an operation, and so is each object that controls something.
+// Each object header is an operation, and so is each object that controls something. Precondition:
+// the catalogue has the function.
 protocols::Fault decode_objects(const Fragment& fragment, const Application& application,
                                 protocols::OperationList& operations);
 

@@ -400,7 +400,6 @@ Fault parse_application(const Fragment& fragment, Application& application) {
 
 Fault decode_objects(const Fragment& fragment, const Application& application,
                      OperationList& operations) {
-  if (find_function(application.code) == kNotInCatalogue) return Fault::unknown_function;
   return Walker(fragment, application, operations).walk();
 }
 

@@ -8,8 +8,6 @@ using protocols::Fault;
 
 namespace {
 
-constexpr std::uint16_t kBroadcastFirst = 0xfffd;  // 9.2.4.1.4
-
 bool is_control(std::uint8_t code) { return code >= kSelect && code <= kDirectOperateNoResponse; }
 
 // The selection is of the same objects, by the request before this one (4.4.3).

@@ -70,7 +70,6 @@ class Iec104 final : public protocols::Protocol {
     return decode_asdu(asdu, direction, operations);
   }
 
-  // Frames that differ only in their numbers ask for the same.
   std::optional<std::uint16_t> claimed_code(ByteView message) const override {
     if (message.size() < kApciBytes) return std::nullopt;
     if ((message[2] & 1) != 0) return static_cast<std::uint16_t>(kControlCode | message[2]);

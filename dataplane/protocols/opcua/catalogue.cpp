@@ -81,7 +81,7 @@ constexpr std::array kFunctions = {
     BULKHEAD_SERVICE("create_subscription", 787, 790, kReads, 0),
     BULKHEAD_SERVICE("modify_subscription", 793, 796, kReads, 0),
     BULKHEAD_SERVICE("set_publishing_mode", 799, 802, kReads, 0),
-    BULKHEAD_SERVICE("publish", kPublish, 829, kReads, 0),
+    BULKHEAD_SERVICE("publish", 826, 829, kReads, 0),
     BULKHEAD_SERVICE("republish", 832, 835, kReads, 0),
     BULKHEAD_SERVICE("transfer_subscriptions", 841, 844, kReads, 0),
     BULKHEAD_SERVICE("delete_subscriptions", 847, 850, kReads, 0),

@@ -40,7 +40,6 @@ enum Code : std::uint16_t {
   kCall = 712,
   kCreateMonitoredItems = 751,
   kRegisterNodes = 560,
-  kPublish = 826,
 };
 
 // Indices into the catalogue's fields.

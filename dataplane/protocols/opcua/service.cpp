@@ -21,6 +21,14 @@ bool is_response(std::uint16_t function) {
          (function >= kServicesBegin && (function - kServicesBegin) % 2 == 1);
 }
 
+// The function that a body's type says; kNotInCatalogue where it cannot be read, or is no service.
+std::uint16_t service_of(const Message& message) {
+  const NodeId type = BodyReader(message.body).node_id();
+  if (!message.consistent || !type.is_numeric || type.name_space != 0) return kNotInCatalogue;
+  const std::uint16_t function = find_function(type.number);
+  return function >= kServicesBegin - 1 ? function : kNotInCatalogue;
+}
+
 class ServiceDecoder {
  public:
   ServiceDecoder(ByteView body, std::uint16_t function, OperationList* operations)
@@ -188,11 +196,8 @@ Reading reading_of(std::size_t remaining) {
 }  // namespace
 
 std::optional<Direction> told_by_service(const Message& message) {
-  const NodeId type = BodyReader(message.body).node_id();
-  const std::uint16_t function = find_function(type.number);
-  const bool known = type.is_numeric && type.name_space == 0 && function != kNotInCatalogue &&
-                     function >= kServicesBegin - 1;
-  if (!known || !message.consistent) return std::nullopt;
+  const std::uint16_t function = service_of(message);
+  if (function == kNotInCatalogue) return std::nullopt;
   return is_response(function) ? Direction::response : Direction::request;
 }
 
@@ -200,12 +205,9 @@ Fault decode_body(const Message& message, Direction direction, OperationList* op
                   Reading& reading, std::uint16_t& code) {
   reading = Reading::unreadable;
   code = kSecuredMessage;
-  const NodeId type = BodyReader(message.body).node_id();
-  const std::uint16_t function = find_function(type.number);
-  const bool known = message.consistent && type.is_numeric && type.name_space == 0 &&
-                     function != kNotInCatalogue && function >= kServicesBegin - 1;
-  if (!known) return Fault::unknown_function;
-  code = static_cast<std::uint16_t>(type.number);
+  const std::uint16_t function = service_of(message);
+  if (function == kNotInCatalogue) return Fault::unknown_function;
+  code = catalogue().functions[function].code;
   if (is_response(function) != (direction == Direction::response)) return Fault::wrong_direction;
   ServiceDecoder decoder(message.body, function, operations);
   decoder.type();
