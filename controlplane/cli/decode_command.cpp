@@ -110,19 +110,19 @@ class Decoder {
   // Several protocols use the port: what was said so far may tell which it is.
   void recognise(Conversation& conversation) {
     ProtocolSet possible = conversation.candidates;
-    for (std::size_t i = 0; i < protocols::registry().size(); ++i) {
-      if ((possible >> i & 1U) == 0) continue;
-      for (const Direction direction : {Direction::request, Direction::response}) {
-        const ByteView said = conversation.streams[direction == Direction::request ? 0 : 1].bytes();
-        if (said.empty()) continue;
+    for (const Direction direction : {Direction::request, Direction::response}) {
+      const ByteView said = conversation.streams[direction == Direction::request ? 0 : 1].bytes();
+      ProtocolSet fits = 0;
+      for (std::size_t i = 0; i < protocols::registry().size() && !said.empty(); ++i) {
+        if ((conversation.candidates >> i & 1U) == 0) continue;
         const auto recognition = protocols::registry()[i]->recognise(said, direction);
         if (recognition == protocols::Recognition::yes) {
           return settle_on(conversation, static_cast<std::uint8_t>(i));
         }
-        if (recognition == protocols::Recognition::no) possible &= ~(ProtocolSet{1} << i);
+        if (recognition == protocols::Recognition::unknown) fits |= ProtocolSet{1} << i;
       }
+      if (fits != 0) possible &= fits;  // what is none of them tells nothing
     }
-    if (possible == 0) return settle_on(conversation, first_of(conversation.candidates));
     if (std::has_single_bit(possible)) settle_on(conversation, first_of(possible));
   }
 

@@ -20,8 +20,9 @@ bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict
   bool lasting = true;
   bool first = true;
   for (const protocols::Operation& operation : context.operations) {
-    const bool answers = verdict.direction != Direction::request &&
-                         functions[operation.function].initiator == protocols::Initiator::client;
+    const bool answers = operation.answers ||
+                         (verdict.direction != Direction::request &&
+                          functions[operation.function].initiator == protocols::Initiator::client);
     if (answers) continue;
     const policy::Decision decision =
         policy::judge(conduit, flow.cell, flow.protocol, operation, context.now_ns);

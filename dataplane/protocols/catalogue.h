@@ -43,7 +43,8 @@ constexpr std::string_view describe(Direction direction) {
 }
 
 // Who may send a message of a function unasked. What a server sends is judged by rules like a
-// request if it may begin it, and is an answer to one if not.
+// request if it may begin it, and is an answer to one if not; a client's answers say so themselves
+// (Operation::answers).
 enum class Initiator : std::uint8_t { client, server, either };
 
 inline constexpr std::array<std::string_view, 3> kInitiatorNames = {"client", "server", "either"};

@@ -44,7 +44,6 @@ Fault parse_data(ByteView tpkt, std::size_t length, Data& data) {
 // Parameters of a connection (RFC 905, 13.3.4).
 Fault parse_connect(ByteView tpdu, Message& message) {
   constexpr std::size_t kFixedBytes = 5;
-  constexpr std::uint8_t kCallingTsap = 0xc1;
   constexpr std::uint8_t kCalledTsap = 0xc2;
   ByteReader reader(tpdu);
   reader.skip(kFixedBytes);
@@ -52,7 +51,6 @@ Fault parse_connect(ByteView tpdu, Message& message) {
     const std::uint8_t code = reader.u8();
     const ByteView value = reader.take(reader.u8());
     if (!reader.ok()) return Fault::truncated;
-    if (code == kCallingTsap) message.calling_tsap = value;
     if (code == kCalledTsap) message.called_tsap = value;
   }
   return reader.ok() ? Fault::none : Fault::truncated;
@@ -137,6 +135,31 @@ Fault parse_message(ByteView bytes, Message& message) {
     begun = true;
     if (rest.empty()) return Fault::truncated;
   }
+}
+
+std::uint16_t code_alone(const Message& message) {
+  if (message.tpdu == kData) return kEmptyDataCode;
+  return static_cast<std::uint16_t>(kTpduCode | message.tpdu);
+}
+
+Fault decode_alone(const Message& message, protocols::Direction direction,
+                   const protocols::Catalogue& catalogue, TsapFields fields,
+                   protocols::OperationList& operations) {
+  const bool connect = message.tpdu == kConnect;
+  const bool confirm = message.tpdu == kConfirm;
+  const bool from_client = direction == protocols::Direction::request;
+  if (from_client ? confirm : connect) return Fault::wrong_direction;
+  const auto function = protocols::find_function(catalogue.functions, code_alone(message));
+  if (function == protocols::kNotInCatalogue) return Fault::unknown_function;
+  protocols::Operation* operation = operations.add(function);
+  if (operation == nullptr) return Fault::too_many_operations;
+  if (!connect && !confirm) return Fault::none;
+  if (message.called_tsap.size() == 2) {
+    operation->set(fields.number, load_be16(message.called_tsap.data()));
+  } else {
+    operation->set_name(fields.name, message.called_tsap);
+  }
+  return Fault::none;
 }
 
 FirstOctet first_user_octet(ByteView stream) {

@@ -3,9 +3,11 @@
 // needs: all DT TPDUs up to its end, or one TPDU alone.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/protocols/lookup.h"
 #include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::cotp {
@@ -28,13 +30,45 @@ struct Message {
   std::uint8_t tpdu = 0;
   ByteView user;         // of kData; empty if the TPDU keeps the connection alive
   ByteView called_tsap;  // of kConnect and kConfirm
-  ByteView calling_tsap;
 };
 
 protocols::Frame frame_message(ByteView stream);
 
 // Expects exactly one message.
 protocols::Fault parse_message(ByteView bytes, Message& message);
+
+// What stands in the catalogues of all that is carried so: TPDUs without user data, by their codes.
+constexpr std::uint16_t kTpduCode = 0x800;
+constexpr std::uint16_t kEmptyDataCode = kTpduCode | 0x0f;
+constexpr std::array<protocols::FunctionInfo, 5> tpdu_functions(std::uint32_t tsap_fields) {
+  using protocols::Initiator;
+  constexpr auto kSession = protocols::AccessClass::session;
+  constexpr auto kNone = protocols::kNoSubCode;
+  return {{
+      {"cotp_connect", kTpduCode | kConnect, kNone, kSession, tsap_fields, Initiator::client},
+      {"cotp_confirm", kTpduCode | kConfirm, kNone, kSession, tsap_fields, Initiator::client},
+      {"cotp_disconnect", kTpduCode | kDisconnect, kNone, kSession, 0, Initiator::either},
+      {"cotp_error", kTpduCode | kError, kNone, kSession, 0, Initiator::either},
+      {"cotp_empty_data", kEmptyDataCode, kNone, kSession, 0, Initiator::either},
+  }};
+}
+
+// The called TSAP: as a number where it has two octets, as a name otherwise.
+struct TsapFields {
+  std::uint8_t number;
+  std::uint8_t name;
+};
+constexpr protocols::FieldInfo kTsapInfo{"tsap", protocols::FieldKind::integer, 16, "",
+                                         "called TSAP of two octets: kind of connection, rack and "
+                                         "slot"};
+constexpr protocols::FieldInfo kTsapNameInfo{"tsap_name", protocols::FieldKind::name, 0, "",
+                                             "called TSAP of other lengths"};
+
+// The code of a message without user data, and its one operation.
+std::uint16_t code_alone(const Message& message);
+protocols::Fault decode_alone(const Message& message, protocols::Direction direction,
+                              const protocols::Catalogue& catalogue, TsapFields fields,
+                              protocols::OperationList& operations);
 
 // The first octet that users exchange, if the stream goes so far; `fault` if it is no such stream.
 struct FirstOctet {

@@ -1,6 +1,7 @@
 // What the catalogues of modules are made and searched with.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -12,6 +13,16 @@ namespace bulkhead::protocols {
 template <typename... Fields>
 constexpr std::uint32_t with(Fields... fields) {
   return (0U | ... | (1U << fields));
+}
+
+// Functions of a module, and those of what it stands on.
+template <std::size_t Own, std::size_t Below>
+constexpr std::array<FunctionInfo, Own + Below> join_functions(
+    const std::array<FunctionInfo, Own>& own, const std::array<FunctionInfo, Below>& below) {
+  std::array<FunctionInfo, Own + Below> all{};
+  for (std::size_t i = 0; i < Own; ++i) all[i] = own[i];
+  for (std::size_t i = 0; i < Below; ++i) all[Own + i] = below[i];
+  return all;
 }
 
 constexpr std::uint16_t kNotInCatalogue = 0xffff;

@@ -18,7 +18,6 @@ using protocols::with;
 constexpr std::uint32_t kItem =
     with(kArea, kDb, kAddress, kBit, kLength, kTransportSize, kItemCount);
 constexpr std::uint32_t kBlock = with(kBlockType, kBlockNumber);
-constexpr std::uint32_t kTsaps = with(kTsap, kTsapName);
 
 constexpr FunctionInfo job(std::string_view name, std::uint8_t code, AccessClass access,
                            std::uint32_t fields = 0, Initiator initiator = Initiator::client) {
@@ -33,15 +32,10 @@ constexpr FunctionInfo user_data(std::string_view name, std::uint8_t group,
           initiator};
 }
 
-constexpr FunctionInfo tpdu(std::string_view name, std::uint16_t code, std::uint32_t fields,
-                            Initiator initiator) {
-  return {name, code, kNoSubCode, AccessClass::session, fields, initiator};
-}
-
 constexpr auto kEither = Initiator::either;
 constexpr auto kServer = Initiator::server;
 
-constexpr std::array kFunctions = {
+constexpr std::array kOwnFunctions = {
     job("cpu_services", kCpuServices, AccessClass::control),
     job("setup_communication", kSetup, AccessClass::session, with(kPduSize)),
     job("read_var", kReadVar, AccessClass::read, kItem),
@@ -124,12 +118,10 @@ constexpr std::array kFunctions = {
     user_data("nc_upload", 15, 7, AccessClass::program),
     user_data("nc_continue_upload", 15, 8, AccessClass::program),
     FunctionInfo{"acknowledge", kAckCode, kNoSubCode, AccessClass::session, 0, Initiator::client},
-    tpdu("cotp_connect", kCotpCode | cotp::kConnect, kTsaps, Initiator::client),
-    tpdu("cotp_confirm", kCotpCode | cotp::kConfirm, kTsaps, Initiator::client),
-    tpdu("cotp_disconnect", kCotpCode | cotp::kDisconnect, 0, kEither),
-    tpdu("cotp_error", kCotpCode | cotp::kError, 0, kEither),
-    tpdu("cotp_empty_data", kEmptyData, 0, kEither),
 };
+
+constexpr auto kFunctions =
+    protocols::join_functions(kOwnFunctions, cotp::tpdu_functions(with(kTsap, kTsapName)));
 
 constexpr std::array kFields = {
     FieldInfo{
@@ -153,9 +145,8 @@ constexpr std::array kFields = {
     FieldInfo{"block_number", FieldKind::integer, 17, "", "number of the block"},
     FieldInfo{"szl_id", FieldKind::integer, 16, "", "system status list"},
     FieldInfo{"szl_index", FieldKind::integer, 16, "", "index into it"},
-    FieldInfo{"tsap", FieldKind::integer, 16, "",
-              "called TSAP of two octets: kind of connection, rack and slot"},
-    FieldInfo{"tsap_name", FieldKind::name, 0, "", "called TSAP of other lengths"},
+    cotp::kTsapInfo,
+    cotp::kTsapNameInfo,
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 102}};

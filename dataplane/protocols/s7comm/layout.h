@@ -34,11 +34,9 @@ enum Code : std::uint8_t {
   kSetup = 0xf0,
 };
 
-// User data is named by its group and sub-function; a TPDU alone by its code.
+// User data is named by its group and sub-function.
 constexpr std::uint16_t kAckCode = 0x600;  // an acknowledgement that names no function
 constexpr std::uint16_t kUserDataCode = 0x700;
-constexpr std::uint16_t kCotpCode = 0x800;
-constexpr std::uint16_t kEmptyData = kCotpCode | 0x0f;
 
 // Indices into the catalogue's fields.
 enum Field : std::uint8_t {
@@ -84,7 +82,6 @@ struct UserData {
   std::uint8_t group = 0;
   std::uint8_t sub_function = 0;
   std::uint8_t sequence = 0;
-  bool last = true;
   ByteView payload;  // of the data, behind its own head
 
   static constexpr std::uint8_t kPush = 0;

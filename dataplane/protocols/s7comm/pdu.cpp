@@ -38,11 +38,7 @@ Fault parse_user_data(const Pdu& pdu, UserData& user) {
   const std::uint8_t type = reader.u8();
   user.sub_function = reader.u8();
   user.sequence = reader.u8();
-  if (length == kLong) {
-    reader.skip(1);
-    user.last = reader.u8() == 0;
-    reader.skip(2);
-  }
+  if (length == kLong) reader.skip(4);  // whether more of it follows, and an error
   if (!reader.ok()) return Fault::truncated;
   if (head != kHead || (length != kShort && length != kLong)) return Fault::bad_value;
   if (reader.remaining() != 0) return Fault::trailing_bytes;

@@ -10,31 +10,10 @@ namespace bulkhead::s7comm {
 using protocols::Direction;
 using protocols::Fault;
 using protocols::Frame;
-using protocols::kNoSubCode;
-using protocols::Operation;
 using protocols::OperationList;
 using protocols::Recognition;
 
 namespace {
-
-Fault decode_tpdu(const cotp::Message& message, Direction direction, OperationList& operations) {
-  const bool connect = message.tpdu == cotp::kConnect;
-  const bool confirm = message.tpdu == cotp::kConfirm;
-  if (direction == Direction::request ? confirm : connect) return Fault::wrong_direction;
-  const std::uint16_t code = message.tpdu == cotp::kData
-                                 ? kEmptyData
-                                 : static_cast<std::uint16_t>(kCotpCode | message.tpdu);
-  Fault fault = Fault::none;
-  Operation* operation = add_operation(code, kNoSubCode, operations, fault);
-  if (operation == nullptr) return fault;
-  if (!connect && !confirm) return Fault::none;
-  if (message.called_tsap.size() == 2) {
-    operation->set(kTsap, load_be16(message.called_tsap.data()));
-  } else {
-    operation->set_name(kTsapName, message.called_tsap);
-  }
-  return Fault::none;
-}
 
 // Only a PLC that is loaded asks its client for something: for blocks.
 bool asked_by_server(std::uint8_t code) { return code == kDownloadBlock || code == kDownloadEnded; }
@@ -73,7 +52,9 @@ class S7Comm final : public protocols::Protocol {
     if (const Fault fault = cotp::parse_message(bytes, message); fault != Fault::none) {
       return fault;
     }
-    if (message.user.empty()) return decode_tpdu(message, direction, operations);
+    if (message.user.empty()) {
+      return cotp::decode_alone(message, direction, catalogue(), {kTsap, kTsapName}, operations);
+    }
     Pdu pdu;
     if (const Fault fault = parse_pdu(message.user, pdu); fault != Fault::none) return fault;
     if (const Fault fault = check_direction(pdu, direction); fault != Fault::none) return fault;
@@ -94,7 +75,7 @@ class S7Comm final : public protocols::Protocol {
     cotp::Message message;
     Pdu pdu;
     if (cotp::parse_message(bytes, message) != Fault::none) return std::nullopt;
-    if (message.user.empty()) return static_cast<std::uint16_t>(kCotpCode | message.tpdu);
+    if (message.user.empty()) return cotp::code_alone(message);
     const Fault fault = parse_pdu(message.user, pdu);
     if (fault != Fault::none || pdu.parameters.empty()) return std::nullopt;
     if (pdu.rosctr != kUserData) return pdu.parameters[0];

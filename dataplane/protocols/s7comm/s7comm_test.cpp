@@ -1,6 +1,7 @@
 // PDUs as real clients send them: every function, every item of a job, pairing, the agreed size,
 // and the refusal. The layouts are those of Wireshark's s7comm and of Snap7.
 #include "dataplane/protocols/s7comm/pairing.h"
+#include "tests/support/iso_on_tcp.h"
 #include "tests/support/protocol_rows.h"
 
 namespace bulkhead::s7comm {
@@ -9,6 +10,7 @@ namespace {
 using protocols::Direction;
 using protocols::Fault;
 using support::bytes_of;
+using support::data_unit;
 using support::join;
 using support::Message;
 using support::Row;
@@ -17,14 +19,6 @@ constexpr auto kAsk = Direction::request;
 constexpr auto kBack = Direction::response;
 
 const protocols::Protocol& module() { return support::module_of("s7comm"); }
-
-// RFC 1006: a TPKT with one DT TPDU.
-Message data_unit(const Message& user, std::uint8_t end = 0x80) {
-  const std::size_t length = 7 + user.size();
-  return join({{3, 0, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length), 2,
-                0xf0, end},
-               user});
-}
 
 Message pdu(std::uint8_t rosctr, const Message& parameters, const Message& data = {},
             std::uint16_t reference = 1, const Message& error = {0, 0}) {

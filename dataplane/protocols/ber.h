@@ -1,0 +1,78 @@
+// The Basic Encoding Rules of ASN.1 (ITU-T X.690, clause 8), as far as industrial protocols use
+// them: identifiers of up to four octets, lengths of up to four, definite or indefinite, values as
+// views. Nothing is copied; all is bounded.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/base/bytes.h"
+
+namespace bulkhead::ber {
+
+// How deep constructed values may stand in each other: the type of a logical node of IEC 61850
+// takes four for each of its levels.
+constexpr int kDepthMax = 48;
+// And how many of indefinite length, each of which is read to its end before it is read.
+constexpr int kIndefiniteMax = 12;
+
+// An identifier's class and number in one, without its constructed bit.
+using Tag = std::uint32_t;
+constexpr Tag kClassShift = 24;
+constexpr Tag universal(Tag number) { return number; }
+constexpr Tag application(Tag number) { return Tag{1} << kClassShift | number; }
+constexpr Tag context(Tag number) { return Tag{2} << kClassShift | number; }
+
+constexpr Tag kInteger = universal(2);
+constexpr Tag kBitString = universal(3);
+constexpr Tag kObjectIdentifier = universal(6);
+constexpr Tag kExternal = universal(8);
+constexpr Tag kSequence = universal(16);
+constexpr Tag kSet = universal(17);
+
+struct Element {
+  Tag tag = 0;
+  bool constructed = false;
+  ByteView content;
+
+  bool is(Tag wanted) const { return tag == wanted; }
+  bool is_context() const { return tag >> kClassShift == 2; }
+  std::uint32_t number() const { return tag & ((Tag{1} << kClassShift) - 1); }
+};
+
+// Reads the elements of a value one behind the other. What is malformed, or deeper than
+// kDepthMax, ends it for good.
+class Reader {
+ public:
+  explicit Reader(ByteView bytes) : rest_(bytes) {}
+
+  // False at the end, and where the next element is malformed.
+  bool next(Element& element);
+  // The same, but nothing is read if the next element has another tag.
+  bool next_if(Tag tag, Element& element);
+  // No element is left, and none was malformed.
+  bool at_end() const { return ok_ && rest_.empty(); }
+  bool ok() const { return ok_; }
+
+ private:
+  ByteView rest_;
+  bool ok_ = true;
+};
+
+// The element that a stream begins with, and how many bytes it takes.
+std::optional<std::size_t> read_element(ByteView bytes, Element& element);
+
+// The only element of a value.
+bool only(ByteView bytes, Element& element);
+
+// Every constructed value in it is well-formed, down to kDepthMax.
+bool well_formed(ByteView bytes);
+
+// How many elements a value has; nothing if one is malformed.
+std::optional<std::size_t> count(ByteView bytes);
+
+// Integers of one to eight octets, in two's complement; unsigned ones of up to nine.
+std::optional<std::int64_t> to_integer(ByteView content);
+std::optional<std::uint64_t> to_unsigned(ByteView content);
+
+}  // namespace bulkhead::ber

@@ -1,0 +1,179 @@
+// Numbers and shapes of the Manufacturing Message Specification (ISO 9506-2) that the files of this
+// module share, and of what stands between it and ../cotp.h: the session protocol's kernel
+// (ISO 8327-1), the presentation protocol (ISO 8823-1) and ACSE (ISO 8650-1), as IEC 61850-8-1,
+// clause 25, and IEC 60870-6-503 use them. Names of objects follow IEC 61850-8-1, 7.3.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/protocols/ber.h"
+#include "dataplane/protocols/cotp.h"
+#include "dataplane/protocols/lookup.h"
+#include "dataplane/protocols/protocol.h"
+
+namespace bulkhead::mms {
+
+// The SPDU identifiers of the kernel (ISO 8327-1, 8.3).
+enum Spdu : std::uint8_t {
+  kGiveTokensOrData = 0x01,
+  kNotFinished = 0x08,
+  kFinish = 0x09,
+  kDisconnect = 0x0a,
+  kRefuse = 0x0c,
+  kConnect = 0x0d,
+  kAccept = 0x0e,
+  kAbort = 0x19,
+  kAbortAccept = 0x1a,
+};
+
+// The alternatives of MMSpdu (ISO 9506-2, 7).
+enum PduTag : std::uint8_t {
+  kConfirmedRequest = 0,
+  kConfirmedResponse = 1,
+  kConfirmedError = 2,
+  kUnconfirmed = 3,
+  kReject = 4,
+  kCancelRequest = 5,
+  kCancelResponse = 6,
+  kCancelError = 7,
+  kInitiateRequest = 8,
+  kInitiateResponse = 9,
+  kInitiateError = 10,
+  kConcludeRequest = 11,
+  kConcludeResponse = 12,
+  kConcludeError = 13,
+};
+
+// The confirmed services (ISO 9506-2, 7.1) that are decoded by more than the names in them.
+enum Service : std::uint8_t {
+  kStatus = 0,
+  kGetNameList = 1,
+  kRead = 4,
+  kWrite = 5,
+  kGetVariableAccessAttributes = 6,
+  kDefineNamedVariableList = 11,
+  kGetNamedVariableListAttributes = 12,
+  kDeleteNamedVariableList = 13,
+  kObtainFile = 46,
+  kFileOpen = 72,
+  kFileRead = 73,
+  kFileClose = 74,
+  kFileRename = 75,
+  kFileDelete = 76,
+  kFileDirectory = 77,
+  kAdditionalService = 78,
+};
+
+// A function's code is a confirmed service's tag; other messages stand behind these.
+constexpr std::uint16_t kUnconfirmedCode = 0x100;  // and the tag of the unconfirmed service
+constexpr std::uint16_t kPduCode = 0x200;          // and the tag of the MMSpdu
+constexpr std::uint16_t kSpduCode = 0x300;         // and the identifier of the SPDU
+
+// What a read or a write does besides, by the functional constraint of IEC 61850-7-2.
+enum SubCode : std::int32_t {
+  kSelect = 1,              // a read that selects: of the SBO of a controllable object
+  kOperate = 1,             // writes: CO
+  kWriteConfiguration = 2,  // CF, DC, EX, SE, SG, GO, MS, US
+  kWriteReportControl = 3,  // RP, BR, LG
+  kWriteNamedList = 4,      // a named variable list, whose members do not stand in the message
+  // What the other side than usual asks or tells: control centres do both (IEC 60870-6-503), and a
+  // server that obtains a file reads it at its client.
+  kOtherSide = 0x100,
+};
+
+// Indices into the catalogue's fields.
+enum Field : std::uint8_t {
+  kDomain,
+  kItem,
+  kLogicalNode,
+  kFunctionalConstraint,
+  kControl,
+  kDataSet,
+  kReportControlBlock,
+  kFile,
+  kProgram,
+  kObjectClass,
+  kValue,
+  kTsap,
+  kTsapName,
+};
+
+const protocols::Catalogue& catalogue();
+
+// What one data unit of the transport holds.
+struct Unit {
+  std::uint8_t spdu = 0;
+  bool bare = false;  // the MMSpdu stands on the transport, without session and presentation
+  bool has_pdu = false;
+  ber::Element pdu;           // the MMSpdu
+  std::uint32_t context = 0;  // the presentation context it stands in
+};
+
+// Of data without a presentation context that was agreed on, none is assumed: what goes in data is
+// MMS (ACSE goes with the other SPDUs only).
+protocols::Fault parse_unit(ByteView user, Unit& unit);
+
+// Whether an MMSpdu may begin so.
+bool begins_pdu(std::uint8_t octet);
+
+// The head of a confirmed, cancelled or rejected service.
+struct Call {
+  std::optional<std::uint32_t> invoke_id;
+  ber::Element service;  // of requests and responses
+};
+protocols::Fault parse_call(const Unit& unit, Call& call);
+
+// A service of two levels is named by both: kAdditionalService and what stands in it.
+struct FunctionCode {
+  std::uint16_t code = 0;
+  std::int32_t sub_code = protocols::kNoSubCode;
+};
+FunctionCode function_code(const ber::Element& service);
+
+// How many results a read or a write must bring; nothing if its variables stand elsewhere.
+std::optional<std::size_t> variables_asked(const ber::Element& service);
+std::optional<std::size_t> results_given(const ber::Element& service);
+
+// What the files of this module decode together: they add operations until a fault stands.
+class Decoding {
+ public:
+  Decoding(protocols::OperationList& operations, bool other_side, bool answers)
+      : operations_(operations), other_side_(other_side), answers_(answers) {}
+
+  protocols::Fault fault() const { return fault_; }
+  void fail(protocols::Fault fault) {
+    if (fault_ == protocols::Fault::none) fault_ = fault;
+  }
+  // An operation of the function; nullptr, and a fault, if there is none such or no room.
+  protocols::Operation* add(FunctionCode function);
+
+ private:
+  protocols::OperationList& operations_;
+  bool other_side_;
+  bool answers_;
+  protocols::Fault fault_ = protocols::Fault::none;
+};
+
+void decode_request(const ber::Element& service, Decoding& decoding);
+void decode_response(const ber::Element& service, Decoding& decoding);
+void decode_unconfirmed(const ber::Element& service, Decoding& decoding);
+
+// Variables (variable.cpp): reads, writes, reports and named lists of them.
+void decode_read(const ber::Element& service, Decoding& decoding);
+void decode_write(const ber::Element& service, Decoding& decoding);
+void decode_report(const ber::Element& service, Decoding& decoding);
+void decode_define_list(const ber::Element& service, Decoding& decoding);
+void decode_delete_lists(const ber::Element& service, Decoding& decoding);
+void decode_variable_attributes(const ber::Element& service, Decoding& decoding);
+
+// An ObjectName (ISO 9506-2, 7.5.2) as a variable's or as a list's name. False if it is none.
+bool set_variable_name(const ber::Element& name, protocols::Operation& operation);
+bool set_list_name(const ber::Element& name, protocols::Operation& operation);
+
+// Data (ISO 9506-2, 14.4.2): well-formed, and the number that it is, or that its first component
+// is, if it is one.
+bool read_data(const ber::Element& data, std::optional<double>& number);
+
+}  // namespace bulkhead::mms

@@ -1,0 +1,266 @@
+// The module's face: which PDU goes which way, and the refusal of a request.
+#include <algorithm>
+#include <array>
+
+#include "dataplane/protocols/mms/layout.h"
+#include "dataplane/protocols/mms/pairing.h"
+
+namespace bulkhead::mms {
+
+using protocols::Direction;
+using protocols::Fault;
+using protocols::Frame;
+using protocols::OperationList;
+using protocols::Recognition;
+
+namespace {
+
+// The code of what is no service; requests and their answers are one function.
+std::uint16_t pdu_code(std::uint32_t tag) {
+  switch (tag) {
+    case kCancelResponse:
+    case kCancelError:
+      tag = kCancelRequest;
+      break;
+    case kInitiateResponse:
+    case kInitiateError:
+      tag = kInitiateRequest;
+      break;
+    case kConcludeResponse:
+    case kConcludeError:
+      tag = kConcludeRequest;
+      break;
+    default:
+      break;
+  }
+  return static_cast<std::uint16_t>(kPduCode | (tag & 0xff));
+}
+
+FunctionCode code_of(const Unit& unit, const Call& call) {
+  if (!unit.has_pdu) {
+    // Whoever accepts an association need not speak of MMS in it.
+    if (unit.spdu == kAccept) return {pdu_code(kInitiateResponse)};
+    return {static_cast<std::uint16_t>(kSpduCode | unit.spdu)};
+  }
+  switch (unit.pdu.number()) {
+    case kConfirmedRequest:
+    case kConfirmedResponse:
+      return function_code(call.service);
+    case kUnconfirmed: {
+      const std::uint32_t number = std::min(call.service.number(), 0xffU);
+      return {static_cast<std::uint16_t>(kUnconfirmedCode | number)};
+    }
+    default:
+      return {pdu_code(unit.pdu.number())};
+  }
+}
+
+// A connection and its acceptance bring the initiate PDUs, which go in nothing else.
+Fault check_place(const Unit& unit) {
+  const std::uint32_t tag = unit.pdu.number();
+  if (unit.bare) return Fault::none;
+  switch (unit.spdu) {
+    case kConnect:
+      return tag == kInitiateRequest ? Fault::none : Fault::bad_value;
+    case kAccept:
+      return !unit.has_pdu || tag == kInitiateResponse || tag == kInitiateError ? Fault::none
+                                                                                : Fault::bad_value;
+    default:
+      return !unit.has_pdu || tag < kInitiateRequest || tag > kInitiateError ? Fault::none
+                                                                             : Fault::bad_value;
+  }
+}
+
+bool is_answer(const Unit& unit) {
+  if (!unit.has_pdu) return unit.spdu == kAccept || unit.spdu == kRefuse;
+  switch (unit.pdu.number()) {
+    case kConfirmedResponse:
+    case kCancelResponse:
+    case kCancelError:
+    case kInitiateResponse:
+    case kInitiateError:
+    case kConcludeResponse:
+    case kConcludeError:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// An association is begun by the client; all else has functions of its own for the other side.
+Fault check_direction(const Unit& unit, Direction direction) {
+  const bool from_client = direction == Direction::request;
+  const std::uint32_t tag = unit.pdu.number();
+  const bool initiates = unit.spdu == kConnect || unit.spdu == kAccept || unit.spdu == kRefuse ||
+                         (unit.has_pdu && tag >= kInitiateRequest && tag <= kInitiateError);
+  return !initiates || is_answer(unit) != from_client ? Fault::none : Fault::wrong_direction;
+}
+
+Fault parse(ByteView bytes, cotp::Message& message, Unit& unit, Call& call) {
+  Fault fault = cotp::parse_message(bytes, message);
+  if (fault != Fault::none || message.user.empty()) return fault;
+  fault = parse_unit(message.user, unit);
+  if (fault != Fault::none || !unit.has_pdu) return fault;
+  return parse_call(unit, call);
+}
+
+class Mms final : public protocols::Protocol {
+ public:
+  const protocols::Catalogue& catalogue() const override { return mms::catalogue(); }
+
+  Frame frame(ByteView stream, Direction /*direction*/) const override {
+    return cotp::frame_message(stream);
+  }
+
+  // Every connection begins with a session's SPDU, and all data that follows is one too.
+  Recognition recognise(ByteView stream, Direction /*direction*/) const override {
+    const cotp::FirstOctet first = cotp::first_user_octet(stream);
+    if (first.fault != Fault::none) return Recognition::no;
+    if (!first.known) return Recognition::unknown;
+    switch (first.octet) {
+      case kGiveTokensOrData:
+      case kNotFinished:
+      case kFinish:
+      case kDisconnect:
+      case kRefuse:
+      case kConnect:
+      case kAccept:
+      case kAbort:
+      case kAbortAccept:
+        return Recognition::yes;
+      default:
+        return begins_pdu(first.octet) ? Recognition::yes : Recognition::no;
+    }
+  }
+
+  Fault decode(ByteView bytes, Direction direction, OperationList& operations) const override {
+    operations.clear();
+    cotp::Message message;
+    Unit unit;
+    Call call;
+    if (const Fault fault = parse(bytes, message, unit, call); fault != Fault::none) return fault;
+    if (message.user.empty()) {
+      return cotp::decode_alone(message, direction, catalogue(), {kTsap, kTsapName}, operations);
+    }
+    if (const Fault fault = check_place(unit); fault != Fault::none) return fault;
+    if (const Fault fault = check_direction(unit, direction); fault != Fault::none) return fault;
+    const bool from_client = direction == Direction::request;
+    const bool error = unit.has_pdu && unit.pdu.number() == kConfirmedError;
+    const bool answers = from_client && (is_answer(unit) || error);
+    const bool service = unit.has_pdu && unit.pdu.number() <= kUnconfirmed && !error;
+    const bool usual = unit.pdu.number() == kConfirmedRequest ? from_client : !from_client;
+    Decoding decoding(operations, service && !usual, answers);
+    if (!service) {
+      decoding.add(code_of(unit, call));
+    } else if (unit.pdu.number() == kConfirmedRequest) {
+      decode_request(call.service, decoding);
+    } else if (unit.pdu.number() == kConfirmedResponse) {
+      decode_response(call.service, decoding);
+    } else {
+      decode_unconfirmed(call.service, decoding);
+    }
+    return decoding.fault();
+  }
+
+  std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {
+    cotp::Message message;
+    if (cotp::parse_message(bytes, message) != Fault::none) return std::nullopt;
+    if (message.user.empty()) return cotp::code_alone(message);
+    Unit unit;
+    Call call;
+    if (parse_unit(message.user, unit) != Fault::none) return std::nullopt;
+    if (unit.has_pdu && parse_call(unit, call) != Fault::none) return pdu_code(unit.pdu.number());
+    return code_of(unit, call).code;
+  }
+
+  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
+  std::size_t session_bytes_max() const override {
+    return Session::bytes_for(protocols::kOutstandingMax);
+  }
+
+  Fault pair(std::span<std::byte> session, ByteView bytes, Direction direction,
+             std::uint32_t now_ms) const override {
+    cotp::Message message;
+    if (const Fault fault = cotp::parse_message(bytes, message); fault != Fault::none) {
+      return fault;
+    }
+    if (message.user.empty()) return Fault::none;
+    Unit unit;
+    if (const Fault fault = parse_unit(message.user, unit); fault != Fault::none) return fault;
+    return accept_unit(Session(session), unit, direction, now_ms);
+  }
+
+  std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
+    return awaited(Session(session), now_ms);
+  }
+
+  // A confirmed error: class access, object-access-denied (ISO 9506-2, 7.4.2), in the presentation
+  // context of the request.
+  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
+                     std::span<std::uint8_t> reply) const override {
+    cotp::Message message;
+    Unit unit;
+    Call call;
+    if (parse(request, message, unit, call) != Fault::none || !unit.has_pdu ||
+        unit.pdu.number() != kConfirmedRequest || !call.invoke_id) {
+      return 0;
+    }
+    std::array<std::uint8_t, 64> user{};
+    const std::size_t user_bytes = put_error(unit, *call.invoke_id, user);
+    if (reply.size() < cotp::kDataHeaderBytes + user_bytes) return 0;
+    cotp::put_data_header(reply, user_bytes);
+    std::copy_n(user.begin(), user_bytes, reply.begin() + cotp::kDataHeaderBytes);
+    return cotp::kDataHeaderBytes + user_bytes;
+  }
+
+ private:
+  // An integer that is not negative in the fewest octets.
+  static std::size_t put_unsigned(std::uint8_t tag, std::uint32_t number,
+                                  std::span<std::uint8_t> to) {
+    std::uint8_t octets = 1;
+    while (octets < 5 && (std::uint64_t{number} >> (8 * octets - 1)) != 0) ++octets;
+    to[0] = tag;
+    to[1] = octets;
+    for (std::uint8_t i = 0; i < octets; ++i) {
+      to[2U + i] = static_cast<std::uint8_t>(std::uint64_t{number} >> (8 * (octets - 1 - i)));
+    }
+    return 2U + octets;
+  }
+
+  // The answer's data unit, from its end: each header knows the length of what is behind it.
+  static std::size_t put_error(const Unit& unit, std::uint32_t invoke_id,
+                               std::span<std::uint8_t, 64> to) {
+    constexpr std::array<std::uint8_t, 7> kError = {0xa2, 5, 0xa0, 3, 0x87, 1, 3};
+    std::array<std::uint8_t, 8> number{};
+    std::size_t at = to.size();
+    const auto put = [&](ByteView bytes) {
+      at -= bytes.size();
+      std::copy(bytes.begin(), bytes.end(), to.begin() + static_cast<std::ptrdiff_t>(at));
+    };
+    const auto put_header = [&](std::uint8_t tag) {
+      put(std::array{tag, static_cast<std::uint8_t>(to.size() - at)});
+    };
+    put(kError);
+    put(ByteView(number).first(put_unsigned(0x80, invoke_id, number)));
+    put_header(0xa0 | kConfirmedError);
+    if (!unit.bare) {
+      put_header(0xa0);  // a single ASN.1 type
+      put(ByteView(number).first(put_unsigned(0x02, unit.context, number)));
+      put_header(0x30);
+      put_header(0x61);
+      put(std::array<std::uint8_t, 4>{kGiveTokensOrData, 0, kGiveTokensOrData, 0});
+    }
+    const std::size_t bytes = to.size() - at;
+    std::copy(to.begin() + static_cast<std::ptrdiff_t>(at), to.end(), to.begin());
+    return bytes;
+  }
+};
+
+}  // namespace
+
+const protocols::Protocol& protocol() {
+  static const Mms kProtocol;
+  return kProtocol;
+}
+
+}  // namespace bulkhead::mms

@@ -1,0 +1,40 @@
+// Confirmed services that wait for their answers, by invoke identifier and who asked, and what both
+// sides agreed on: the presentation context of MMS and how long a PDU may be.
+#pragma once
+
+#include "dataplane/protocols/mms/layout.h"
+#include "dataplane/protocols/outstanding.h"
+
+namespace bulkhead::mms {
+
+constexpr std::size_t kOutstandingUsual = 8;
+
+struct Outstanding {
+  std::uint32_t asked_ms = 0;
+  std::uint32_t invoke_id = 0;
+  std::uint16_t results = 0;  // how many must come; kAnyResults if that is not known
+  std::uint8_t service = 0;   // a service's tag, or one of those below
+  bool by_server = false;
+
+  static constexpr std::uint16_t kAnyResults = 0xffff;
+  static constexpr std::uint8_t kInitiate = 0xf0;
+  static constexpr std::uint8_t kConclude = 0xf1;
+  static constexpr std::uint8_t kCancel = 0xf2;
+};
+
+struct Agreed {
+  std::uint16_t context = 0;          // plus one; 0: it is not known
+  std::uint32_t to_client_bytes = 0;  // longest MMS PDU; 0: it is not known
+  std::uint32_t to_server_bytes = 0;
+};
+
+using Session = protocols::OutstandingTable<Outstanding, Agreed>;
+static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
+
+// Expects a unit that decode accepted.
+protocols::Fault accept_unit(Session session, const Unit& unit, protocols::Direction direction,
+                             std::uint32_t now_ms);
+
+std::size_t awaited(Session session, std::uint32_t now_ms);
+
+}  // namespace bulkhead::mms
