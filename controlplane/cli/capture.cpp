@@ -4,6 +4,7 @@
 #include <pcap/pcap.h>
 
 #include <memory>
+#include <vector>
 
 #include "controlplane/cli/remote.h"
 #include "dataplane/wire/ethernet.h"
@@ -48,8 +49,24 @@ ByteView ip_packet(int link_type, ByteView frame) {
   }
 }
 
-bool parse_packet(ByteView packet, CapturedPacket& out) {
-  if (packet.empty()) return false;
+// A length of zero is left to hardware that segments (TSO), after the capture: then the packet is
+// all that is left of its frame.
+ByteView with_length(ByteView packet, std::vector<std::uint8_t>& copy) {
+  const bool v4 = (packet[0] >> 4) == 4;
+  const std::size_t header = v4 ? 0 : wire::kIpv6HeaderBytes;
+  const std::size_t at = v4 ? 2 : 4;
+  if (packet.size() < wire::kIpv4HeaderBytes + header || packet.size() > 0xffff ||
+      load_be16(packet.data() + at) != 0) {
+    return packet;
+  }
+  copy.assign(packet.begin(), packet.end());
+  store_be16(copy.data() + at, static_cast<std::uint16_t>(packet.size() - header));
+  return copy;
+}
+
+bool parse_packet(ByteView given, std::vector<std::uint8_t>& copy, CapturedPacket& out) {
+  if (given.empty()) return false;
+  const ByteView packet = with_length(given, copy);
   wire::IpHeader ip;
   const wire::IpStatus status =
       (packet[0] >> 4) == 4 ? wire::parse_ipv4(packet, false, ip) : wire::parse_ipv6(packet, ip);
@@ -58,7 +75,7 @@ bool parse_packet(ByteView packet, CapturedPacket& out) {
   out.destination = ip.destination;
   const ByteView segment = packet.subspan(ip.payload_offset, ip.payload_length);
   if (ip.protocol == wire::kProtocolTcp && wire::parse_tcp(segment, out.tcp)) {
-    out.is_tcp = true;
+    out.carrier = protocols::Carrier::tcp;
     out.source_port = out.tcp.source_port;
     out.destination_port = out.tcp.destination_port;
     out.payload = segment.subspan(out.tcp.payload_offset);
@@ -66,10 +83,27 @@ bool parse_packet(ByteView packet, CapturedPacket& out) {
   }
   wire::UdpHeader udp;
   if (ip.protocol != wire::kProtocolUdp || !wire::parse_udp(segment, udp)) return false;
-  out.is_tcp = false;
+  out.carrier = protocols::Carrier::udp;
   out.source_port = udp.source_port;
   out.destination_port = udp.destination_port;
   out.payload = segment.subspan(wire::kUdpHeaderBytes);
+  return true;
+}
+
+// A frame that carries neither IP nor a length.
+bool parse_bare(ByteView frame, CapturedPacket& out) {
+  wire::EthernetHeader ethernet;
+  wire::parse_ethernet(frame, ethernet);
+  const bool ip = ethernet.ethertype == wire::kEtherTypeIpv4 ||
+                  ethernet.ethertype == wire::kEtherTypeIpv6 ||
+                  ethernet.ethertype == wire::kEtherTypeArp;
+  if (ip || ethernet.payload_offset == 0 || ethernet.payload_offset > frame.size()) return false;
+  out.carrier = protocols::Carrier::ethernet;
+  out.source = wire::IpAddress::from_mac(ethernet.source);
+  out.destination = wire::IpAddress::from_mac(ethernet.destination);
+  out.source_port = 0;
+  out.destination_port = ethernet.ethertype;
+  out.payload = frame.subspan(ethernet.payload_offset);
   return true;
 }
 
@@ -82,6 +116,7 @@ void read_capture(const std::string& path, const std::function<void(const Captur
   if (file == nullptr) throw CommandFailed{kFileFailed, "cannot read " + std::string(error)};
   const int link_type = pcap_datalink(file.get());
   CapturedPacket packet;
+  std::vector<std::uint8_t> copy;
   pcap_pkthdr* header = nullptr;
   const u_char* bytes = nullptr;
   for (;;) {
@@ -91,7 +126,11 @@ void read_capture(const std::string& path, const std::function<void(const Captur
       throw CommandFailed{kFileFailed, path + ": " + pcap_geterr(file.get())};
     }
     ++packet.frame;
-    if (parse_packet(ip_packet(link_type, {bytes, header->caplen}), packet)) take(packet);
+    const ByteView frame(bytes, header->caplen);
+    if (parse_packet(ip_packet(link_type, frame), copy, packet) ||
+        (link_type == DLT_EN10MB && parse_bare(frame, packet))) {
+      take(packet);
+    }
   }
 }
 

@@ -1,19 +1,21 @@
-// Reads captures (pcap and pcapng, through libpcap) and finds the IP packets in their frames.
+// Reads captures (pcap and pcapng, through libpcap) and finds what protocols are carried in.
 #pragma once
 
 #include <functional>
 #include <string>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/protocols/catalogue.h"
 #include "dataplane/wire/address.h"
 #include "dataplane/wire/transport.h"
 
 namespace bulkhead::controlplane {
 
-// A TCP segment or UDP datagram of a capture. The payload lives until the next frame is read.
+// A TCP segment, a UDP datagram, or what Ethernet carries itself: then the ends are stations and
+// the destination's port is the EtherType. The payload lives until the next frame is read.
 struct CapturedPacket {
   std::uint32_t frame = 0;  // from 1
-  bool is_tcp = false;
+  protocols::Carrier carrier{};
   wire::IpAddress source;
   wire::IpAddress destination;
   std::uint16_t source_port = 0;
@@ -22,7 +24,7 @@ struct CapturedPacket {
   ByteView payload;
 };
 
-// Calls `take` for each TCP and UDP packet, in order. Checksums are not looked at: captures are
+// Calls `take` for each of them, in order. Checksums are not looked at: captures are
 // often taken before the hardware fills them in. Throws CommandFailed if the file cannot be read.
 void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take);
 

@@ -1,4 +1,5 @@
 // decode FILE: every operation in a capture.
+#include <array>
 #include <bit>
 #include <map>
 #include <tuple>
@@ -15,6 +16,7 @@ namespace bulkhead::controlplane {
 
 namespace {
 
+using protocols::Carrier;
 using protocols::Direction;
 using protocols::Fault;
 using protocols::ProtocolSet;
@@ -33,7 +35,12 @@ struct Conversation {
   Reassembly streams[2];              // from the client, from the server
   std::vector<std::uint8_t> rest[2];  // of datagrams, a message that goes on in the next
   std::vector<std::byte> session;
-  bool begun = false;  // its beginning is in the capture
+  struct Unread {
+    std::uint32_t frame = 0;
+    Direction direction{};
+  };
+  std::vector<Unread> unread;  // bytes of no candidate, before the content told which it is
+  bool begun = false;          // its beginning is in the capture
 };
 
 class Decoder {
@@ -44,17 +51,17 @@ class Decoder {
   void take(const CapturedPacket& packet) {
     const Endpoint source{packet.source, packet.source_port};
     const Endpoint destination{packet.destination, packet.destination_port};
-    const ProtocolSet to = protocols_of(packet.is_tcp, destination.port);
-    const ProtocolSet from = protocols_of(packet.is_tcp, source.port);
+    const ProtocolSet to = protocols_of(packet.carrier, destination.port);
+    const ProtocolSet from = protocols_of(packet.carrier, source.port);
     if (to == 0 && from == 0) return;
-    const auto known_forward = conversations_.find({packet.is_tcp, source, destination});
-    const auto known_backward = conversations_.find({packet.is_tcp, destination, source});
+    const auto known_forward = conversations_.find({packet.carrier, source, destination});
+    const auto known_backward = conversations_.find({packet.carrier, destination, source});
     bool from_client = to != 0;
     if (known_forward != conversations_.end()) from_client = true;
     if (known_backward != conversations_.end()) from_client = false;
-    Conversation& conversation = from_client ? open(packet.is_tcp, source, destination, to)
-                                             : open(packet.is_tcp, destination, source, from);
-    if (packet.is_tcp) {
+    Conversation& conversation = from_client ? open(packet.carrier, source, destination, to)
+                                             : open(packet.carrier, destination, source, from);
+    if (packet.carrier == Carrier::tcp) {
       take_segment(conversation, packet, from_client);
     } else {
       take_datagram(conversation, packet, from_client);
@@ -75,28 +82,31 @@ class Decoder {
   }
 
  private:
-  using Key = std::tuple<bool, Endpoint, Endpoint>;
+  using Key = std::tuple<Carrier, Endpoint, Endpoint>;
 
   static std::uint8_t first_of(ProtocolSet set) {
     return static_cast<std::uint8_t>(std::countr_zero(set));
   }
 
-  ProtocolSet protocols_of(bool is_tcp, std::uint16_t port) const {
+  ProtocolSet protocols_of(Carrier carrier, std::uint16_t port) const {
     const auto chosen = ports_.find(port);
-    if (chosen != ports_.end()) return ProtocolSet{1} << chosen->second;
-    return protocols::find_protocols(is_tcp ? protocols::Carrier::tcp : protocols::Carrier::udp,
-                                     port);
+    if (chosen != ports_.end() && carrier != Carrier::ethernet) {
+      return ProtocolSet{1} << chosen->second;
+    }
+    return protocols::find_protocols(carrier, port);
   }
 
-  Conversation& open(bool is_tcp, const Endpoint& client, const Endpoint& server,
+  Conversation& open(Carrier carrier, const Endpoint& client, const Endpoint& server,
                      ProtocolSet candidates) {
-    Conversation& conversation = conversations_[{is_tcp, client, server}];
+    Conversation& conversation = conversations_[{carrier, client, server}];
     if (conversation.candidates != 0) return conversation;
     conversation.candidates = candidates;
-    conversation.name = std::string(is_tcp ? "tcp " : "udp ") +
+    static constexpr std::array kCarriers = {"tcp ", "udp ", "ethernet "};
+    conversation.name = kCarriers[static_cast<std::size_t>(carrier)] +
                         wire::to_text(client.address, client.port) + " > " +
                         wire::to_text(server.address, server.port);
-    if (std::has_single_bit(candidates) || !is_tcp) settle_on(conversation, first_of(candidates));
+    if (std::has_single_bit(candidates) || carrier != Carrier::tcp)
+      settle_on(conversation, first_of(candidates));
     return conversation;
   }
 
@@ -105,15 +115,21 @@ class Decoder {
     const protocols::Protocol& module = *protocols::registry()[protocol];
     conversation.session.resize(module.session_bytes_max());
     if (!conversation.begun) module.begin_unseen(conversation.session);
+    for (const auto& [frame, direction] : conversation.unread) {
+      tell_fault(conversation, frame, direction, Fault::not_this_protocol);
+    }
+    conversation.unread.clear();
   }
 
   // Several protocols use the port: what was said so far may tell which it is.
   void recognise(Conversation& conversation) {
     ProtocolSet possible = conversation.candidates;
     for (const Direction direction : {Direction::request, Direction::response}) {
-      const ByteView said = conversation.streams[direction == Direction::request ? 0 : 1].bytes();
+      Reassembly& stream = conversation.streams[direction == Direction::request ? 0 : 1];
+      const ByteView said = stream.bytes();
+      if (said.empty()) continue;
       ProtocolSet fits = 0;
-      for (std::size_t i = 0; i < protocols::registry().size() && !said.empty(); ++i) {
+      for (std::size_t i = 0; i < protocols::registry().size(); ++i) {
         if ((conversation.candidates >> i & 1U) == 0) continue;
         const auto recognition = protocols::registry()[i]->recognise(said, direction);
         if (recognition == protocols::Recognition::yes) {
@@ -121,7 +137,12 @@ class Decoder {
         }
         if (recognition == protocols::Recognition::unknown) fits |= ProtocolSet{1} << i;
       }
-      if (fits != 0) possible &= fits;  // what is none of them tells nothing
+      if (fits != 0) {
+        possible &= fits;
+      } else {  // what is none of them tells nothing
+        conversation.unread.push_back({stream.completed_in(1), direction});
+        stream.discard();
+      }
     }
     if (std::has_single_bit(possible)) settle_on(conversation, first_of(possible));
   }
@@ -149,7 +170,14 @@ class Decoder {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction = from_client ? Direction::request : Direction::response;
     std::vector<std::uint8_t>& begun = conversation.rest[from_client ? 0 : 1];
-    begun.insert(begun.end(), packet.payload.begin(), packet.payload.end());
+    ByteView payload = packet.payload;
+    if (packet.carrier == Carrier::ethernet) {  // behind the message is padding
+      const protocols::Frame frame = protocol.frame(payload, direction);
+      if (frame.fault == Fault::none && frame.length > 0 && frame.length < payload.size()) {
+        payload = payload.first(frame.length);
+      }
+    }
+    begun.insert(begun.end(), payload.begin(), payload.end());
     ByteView rest = begun;
     while (!rest.empty()) {
       const protocols::Frame frame = protocols::frame_in_datagram(protocol, rest, direction);

@@ -1,5 +1,6 @@
 // Pass 3: parts that contradict each other, or that a bridge cannot do.
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "controlplane/policy/model.h"
@@ -36,6 +37,25 @@ void check_zones(const Model& model, Diagnostics& diagnostics) {
   }
 }
 
+// A station, or a group of them, is in one zone: frames to it go there.
+void check_stations(const Model& model, Diagnostics& diagnostics) {
+  std::map<wire::IpAddress, std::size_t> homes;
+  for (std::size_t i = 0; i < model.zones.size(); ++i) {
+    const ModelZone& zone = model.zones[i];
+    if (zone.networks.empty() && zone.stations.empty()) {
+      diagnostics.error(zone.name.at, "zone " + zone.name.text +
+                                          " has no hosts: give it networks, or assets with a mac");
+    }
+    for (const wire::Prefix& station : zone.stations) {
+      const auto [home, added] = homes.emplace(station.address, i);
+      if (added) continue;
+      diagnostics.error(zone.name.at, "station " + wire::to_text(station.address) + " is in zone " +
+                                          model.zones[home->second].name.text + " and in zone " +
+                                          zone.name.text);
+    }
+  }
+}
+
 void check_assets(const Model& model, Diagnostics& diagnostics) {
   std::set<wire::IpAddress> seen;
   for (const ModelAsset& asset : model.assets) {
@@ -68,6 +88,11 @@ bool ports_overlap(const ModelRule& a, const ModelRule& b) {
   return false;
 }
 
+bool shares_port(const ModelRule& rule) {
+  return rule.protocol != protocols::kNoProtocol &&
+         protocols::registry()[rule.protocol]->shares_port();
+}
+
 // One session can be read in one way only.
 void check_protocols(const ModelConduit& conduit, Diagnostics& diagnostics) {
   for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
@@ -75,6 +100,7 @@ void check_protocols(const ModelConduit& conduit, Diagnostics& diagnostics) {
       const ModelRule& a = conduit.rules[i];
       const ModelRule& b = conduit.rules[j];
       if (a.protocol == b.protocol || a.transport != b.transport || !ports_overlap(a, b)) continue;
+      if (shares_port(a) && shares_port(b)) continue;  // the sessions' content tells
       if (!overlap(a.clients.prefixes, b.clients.prefixes)) continue;
       if (!overlap(a.servers.prefixes, b.servers.prefixes)) continue;
       diagnostics.error(a.at, "rule " + std::to_string(i + 1) + " and rule " +
@@ -121,6 +147,7 @@ void check_conduits(const Model& model, Diagnostics& diagnostics) {
 void check_policy(const Model& model, Diagnostics& diagnostics) {
   const bool resolved = diagnostics.errors() == 0;
   check_zones(model, diagnostics);
+  check_stations(model, diagnostics);
   // What names a thing that could not be read would only be told again, in other words.
   if (!resolved) return;
   check_assets(model, diagnostics);

@@ -36,8 +36,20 @@ std::string hosts_text(const Hosts& hosts, const std::string& zone) {
   return named_asset ? text + " (" + prefix_text(hosts.prefixes[0]) + ")" : text;
 }
 
+std::string ethertypes_text(const ModelRule& rule) {
+  std::vector<std::string> words;
+  for (const policy::PortRange& types : rule.ports) {
+    char text[32];
+    std::snprintf(text, sizeof(text), types.low == types.high ? "0x%04x" : "0x%04x to 0x%04x",
+                  types.low, types.high);
+    words.emplace_back(text);
+  }
+  return "EtherType " + join(words);
+}
+
 std::string ports_text(const ModelRule& rule) {
   if (rule.transport == policy::Transport::icmp) return "ICMP echo";
+  if (rule.transport == policy::Transport::ethernet) return ethertypes_text(rule);
   std::vector<std::string> words;
   for (const policy::PortRange& ports : rule.ports) {
     words.push_back(ports.low == ports.high

@@ -82,14 +82,14 @@ std::optional<wire::Prefix> read_network(const std::string& text, std::string& p
   return prefix;
 }
 
-std::optional<wire::Mac> read_mac(const std::string& text) {
+std::optional<wire::Mac> read_mac(const std::string& text, bool group_too) {
   static const std::regex kMac("([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}");
   if (!std::regex_match(text, kMac)) return std::nullopt;
   wire::Mac mac;
   for (std::size_t i = 0; i < mac.bytes.size(); ++i) {
     mac.bytes[i] = static_cast<std::uint8_t>(std::stoul(text.substr(i * 3, 2), nullptr, 16));
   }
-  if (mac.is_group() || mac.is_zero()) return std::nullopt;
+  if ((mac.is_group() && !group_too) || mac.is_zero()) return std::nullopt;
   return mac;
 }
 

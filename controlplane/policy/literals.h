@@ -16,7 +16,8 @@ std::optional<wire::IpAddress> read_address(const std::string& text);
 // ADDRESS/BITS; host bits must be zero, which `problem` tells of.
 std::optional<wire::Prefix> read_network(const std::string& text, std::string& problem);
 
-std::optional<wire::Mac> read_mac(const std::string& text);
+// Of one station, or of a group of them where that may stand.
+std::optional<wire::Mac> read_mac(const std::string& text, bool group_too);
 
 // Decimal or 0x hexadecimal, with an optional sign.
 std::optional<std::int64_t> read_integer(const std::string& text);

@@ -17,6 +17,7 @@ struct ModelZone {
   std::uint16_t port = 0;
   wire::VlanIds vlan;
   std::vector<wire::Prefix> networks;
+  std::vector<wire::Prefix> stations;  // that rules name, or that have no address; no two alike
 };
 
 struct ModelAsset {

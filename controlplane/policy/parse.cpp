@@ -110,7 +110,6 @@ class Parser {
               {"vlan", words("vlan", zone.vlan)},
               {"networks", words("networks", zone.networks)}});
     require(zone.port.has_value(), name, "zone", "port");
-    require(!zone.networks.empty(), name, "zone", "networks");
     policy.zones.push_back(std::move(zone));
   }
 
@@ -122,7 +121,7 @@ class Parser {
               {"address", words("address", asset.addresses)},
               {"mac", word("mac", asset.mac)}});
     require(asset.zone.has_value(), name, "asset", "zone");
-    require(!asset.addresses.empty(), name, "asset", "address");
+    require(!asset.addresses.empty() || asset.mac.has_value(), name, "asset", "address");
     policy.assets.push_back(std::move(asset));
   }
 

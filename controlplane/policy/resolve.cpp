@@ -110,15 +110,23 @@ class Resolver {
       }
     }
     if (node.mac) {
-      asset.mac = read_mac(node.mac->text);
+      asset.mac = read_mac(node.mac->text, node.addresses.empty());
       if (!asset.mac) {
         diagnostics_.error(node.mac->at, "`" + node.mac->text +
                                              "` is not the MAC address of one station, such as "
                                              "\"02:00:00:00:00:20\"");
+      } else if (node.addresses.empty() && asset.zone < model_.zones.size()) {
+        add_station(wire::IpAddress::from_mac(*asset.mac), asset.zone);
       }
     }
     assets_.emplace(asset.name.text, model_.assets.size());
     model_.assets.push_back(std::move(asset));
+  }
+
+  void add_station(const wire::IpAddress& station, std::size_t zone) {
+    std::vector<wire::Prefix>& known = model_.zones[zone].stations;
+    const wire::Prefix prefix = host_prefix(station);
+    if (std::find(known.begin(), known.end(), prefix) == known.end()) known.push_back(prefix);
   }
 
   void resolve_on_deny(const Word& word, ModelConduit& conduit) {
@@ -171,6 +179,11 @@ class Resolver {
     const RuleScope scope{model_, assets_, from && to ? &conduit : nullptr};
     for (const RuleNode& rule : node.rules) {
       conduit.rules.push_back(resolve_rule(rule, scope, diagnostics_));
+    }
+    for (const ModelRule& rule : conduit.rules) {
+      if (rule.transport != policy::Transport::ethernet) continue;
+      for (const wire::Prefix& one : rule.clients.prefixes) add_station(one.address, conduit.from);
+      for (const wire::Prefix& one : rule.servers.prefixes) add_station(one.address, conduit.to);
     }
     model_.conduits.push_back(std::move(conduit));
   }

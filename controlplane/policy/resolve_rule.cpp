@@ -47,7 +47,6 @@ class RuleResolver {
 
   ModelRule resolve() {
     rule_.at = node_.at;
-    resolve_hosts();
     if (node_.protocol && node_.service) {
       diagnostics_.error(node_.service->at, "a rule names a protocol or a service, not both");
     } else if (node_.protocol) {
@@ -60,6 +59,7 @@ class RuleResolver {
                          "`protocol: modbus` or `service: ssh`");
     }
     if (node_.rate) resolve_rate();
+    resolve_hosts();
     return std::move(rule_);
   }
 
@@ -87,8 +87,40 @@ class RuleResolver {
                                       side + "s of this conduit are in zone " +
                                       scope_.model.zones[zone].name.text);
     }
+    if (is_bare()) return resolve_station(word, side, asset, hosts);
+    if (asset.addresses.empty()) {
+      diagnostics_.error(word.at, side + " " + word.text + " has no address, only a mac");
+    }
     for (const wire::IpAddress& address : asset.addresses) {
       hosts.prefixes.push_back(host_prefix(address));
+    }
+  }
+
+  // What Ethernet itself carries.
+  bool is_bare() const { return rule_.transport == policy::Transport::ethernet; }
+
+  void resolve_station(const Word& word, const std::string& side, const ModelAsset& asset,
+                       Hosts& hosts) {
+    if (!asset.mac) {
+      diagnostics_.error(word.at, side + " " + word.text +
+                                      " needs a mac: Ethernet itself carries what the rule grants");
+      return;
+    }
+    if (asset.mac->is_group() && side == "client") {
+      diagnostics_.error(
+          word.at, "client " + word.text + " is a group of stations, which sends nothing itself");
+    }
+    hosts.prefixes.push_back(host_prefix(wire::IpAddress::from_mac(*asset.mac)));
+  }
+
+  // All stations of a zone that assets name; groups only receive.
+  void resolve_any_station(const std::string& side, std::size_t zone, Hosts& hosts) {
+    for (const ModelAsset& asset : scope_.model.assets) {
+      if (asset.zone != zone || !asset.mac) continue;
+      if (asset.mac->is_group() && side == "client") continue;
+      const wire::Prefix station = host_prefix(wire::IpAddress::from_mac(*asset.mac));
+      const auto known = std::find(hosts.prefixes.begin(), hosts.prefixes.end(), station);
+      if (known == hosts.prefixes.end()) hosts.prefixes.push_back(station);
     }
   }
 
@@ -101,12 +133,25 @@ class RuleResolver {
   void resolve_host(const Word& word, const std::string& side, std::size_t zone, Hosts& hosts) {
     const ModelZone& home = scope_.model.zones[zone];
     hosts.names.push_back(word.text);
+    if (word.text == kAnyHost && is_bare()) {
+      resolve_any_station(side, zone, hosts);
+      if (hosts.prefixes.empty()) {
+        diagnostics_.error(word.at, "no asset of zone " + home.name.text + " has a mac");
+      }
+      return;
+    }
     if (word.text == kAnyHost) {
       hosts.prefixes.insert(hosts.prefixes.end(), home.networks.begin(), home.networks.end());
       return;
     }
     if (const auto found = scope_.assets.find(word.text); found != scope_.assets.end()) {
       return resolve_asset(word, side, zone, scope_.model.assets[found->second], hosts);
+    }
+    if (is_bare()) {
+      diagnostics_.error(word.at, "unknown asset " + word.text +
+                                      did_you_mean(word.text, known_hosts()) +
+                                      ": stations are named by assets with a mac");
+      return;
     }
     std::string problem;
     std::optional<wire::Prefix> prefix = read_network(word.text, problem);
@@ -144,10 +189,9 @@ class RuleResolver {
     resolve_transport(catalogue);
     for (const Word& word : node_.ports) resolve_port(word);
     if (node_.ports.empty()) {
-      const auto carrier = rule_.transport == policy::Transport::tcp ? protocols::Carrier::tcp
-                                                                     : protocols::Carrier::udp;
       for (const protocols::DefaultPort& port : catalogue.ports) {
-        if (port.carrier == carrier) rule_.ports.push_back({port.port, port.port});
+        if (transport_over(port.carrier) == rule_.transport)
+          rule_.ports.push_back({port.port, port.port});
       }
       if (rule_.ports.empty()) {
         diagnostics_.error(node_.at, "port is missing: " + node_.protocol->text +
@@ -160,21 +204,42 @@ class RuleResolver {
 
   // Where the rule names none, it is what the protocol usually has.
   void resolve_transport(const protocols::Catalogue& catalogue) {
-    const bool datagrams =
-        !catalogue.ports.empty() && catalogue.ports[0].carrier == protocols::Carrier::udp;
-    if (!node_.transport) {
-      if (datagrams) rule_.transport = policy::Transport::udp;
+    if (!catalogue.ports.empty()) rule_.transport = transport_over(catalogue.ports[0].carrier);
+    if (!node_.transport) return;
+    if (is_bare()) {
+      diagnostics_.error(node_.transport->at,
+                         "Ethernet itself carries " + std::string(catalogue.name));
+    } else if (node_.transport->text == "tcp") {
+      rule_.transport = policy::Transport::tcp;
     } else if (node_.transport->text == "udp") {
       rule_.transport = policy::Transport::udp;
-    } else if (node_.transport->text != "tcp") {
+    } else {
       diagnostics_.error(node_.transport->at,
                          "transport must be tcp or udp, not `" + node_.transport->text + "`");
     }
   }
 
+  static policy::Transport transport_over(protocols::Carrier carrier) {
+    switch (carrier) {
+      case protocols::Carrier::tcp:
+        return policy::Transport::tcp;
+      case protocols::Carrier::udp:
+        return policy::Transport::udp;
+      case protocols::Carrier::ethernet:
+        return policy::Transport::ethernet;
+    }
+    return policy::Transport::tcp;
+  }
+
   void resolve_port(const Word& word) {
     const auto range = read_integer_range(word.text);
-    if (!range || !range->valid() || !(Range{1, 65535}.contains(*range))) {
+    const Range limits{is_bare() ? policy::kEtherTypeMin : 1, 65535};
+    if (is_bare() && (!range || !range->valid() || !limits.contains(*range))) {
+      diagnostics_.error(word.at,
+                         "an EtherType is a number from 0x0600 to 0xffff, not `" + word.text + "`");
+      return;
+    }
+    if (!range || !range->valid() || !limits.contains(*range)) {
       diagnostics_.error(
           word.at, "port must be a number from 1 to 65535 or a range, not `" + word.text + "`");
       return;
@@ -189,8 +254,10 @@ class RuleResolver {
     refuse_inspection_keys();
     const std::size_t slash = text.find('/');
     const std::string transport = text.substr(0, slash);
-    if (transport == "tcp" || transport == "udp") {
-      rule_.transport = transport == "tcp" ? policy::Transport::tcp : policy::Transport::udp;
+    if (transport == "tcp" || transport == "udp" || transport == "ethernet") {
+      rule_.transport = policy::Transport::tcp;
+      if (transport == "udp") rule_.transport = policy::Transport::udp;
+      if (transport == "ethernet") rule_.transport = policy::Transport::ethernet;
       if (slash != std::string::npos) {
         resolve_port({text.substr(slash + 1), node_.service->at});
       } else if (node_.ports.empty()) {
@@ -214,8 +281,9 @@ class RuleResolver {
     }
     std::string hint = did_you_mean(text, known);
     if (protocols::find_protocol(text)) hint = ": write `protocol: " + text + "` to inspect it";
-    diagnostics_.error(node_.service->at, "unknown service " + text + hint +
-                                              (hint.empty() ? ": write tcp/PORT or udp/PORT" : ""));
+    diagnostics_.error(node_.service->at,
+                       "unknown service " + text + hint +
+                           (hint.empty() ? ": write tcp/PORT, udp/PORT or ethernet/TYPE" : ""));
   }
 
   void refuse_inspection_keys() {

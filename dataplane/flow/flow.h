@@ -109,9 +109,10 @@ struct alignas(64) Flow {
   std::array<std::uint32_t, 2> counted{};    // where messages of each sender were last counted
   std::uint32_t session = kNoSession;        // block of protocol state, see FlowTable
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
-  bool resumed = false;                      // its SYNs, and so its window scales, were not seen
-  bool half_open = false;                    // counted among the sessions that are opening
-  bool draining = false;  // refused, but owes granted bytes; acknowledgements are still heard
+  bool told = true;  // which of the protocols that its rules have it is; see Protocol::recognise
+  bool resumed = false;    // its SYNs, and so its window scales, were not seen
+  bool half_open = false;  // counted among the sessions that are opening
+  bool draining = false;   // refused, but owes granted bytes; acknowledgements are still heard
   std::array<bool, 2> reset_due{};  // ends that get a reset once nothing is owed to them
 
   std::array<std::uint64_t, 2> packets{};  // forwarded, by sender

@@ -27,6 +27,7 @@ bool is_echo_request(const Packet& packet) {
 
 policy::Transport transport_of(const Packet& packet) {
   if (is_tcp(packet)) return policy::Transport::tcp;
+  if (is_bare(packet)) return policy::Transport::ethernet;
   return packet.ip.protocol == wire::kProtocolUdp ? policy::Transport::udp
                                                   : policy::Transport::icmp;
 }
@@ -78,11 +79,17 @@ void judge_anew(Context& context, Packet& packet) {
   sides.endpoints = {flow.client(), flow.server(), flow.server_port(), flow.transport};
   const Classification found =
       policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
-  const bool same_protocol =
-      found.protocol == flow.protocol || flow.transport == policy::Transport::udp;
-  if (found.reason == Reason::service_granted && same_protocol) {
-    if (found.protocol != flow.protocol) context.flows.drop_session(flow);
-    flow.protocol = found.protocol;
+  const bool stays =
+      found.protocol == flow.protocol ||
+      (flow.protocol != protocols::kNoProtocol && (found.protocols >> flow.protocol & 1U) != 0);
+  if (found.reason == Reason::service_granted &&
+      (stays || flow.transport != policy::Transport::tcp)) {
+    if (!stays) {
+      context.flows.drop_session(flow);
+      flow.protocol = found.protocol;
+    }
+    // What a stream lost of a session stays lost; a datagram stands alone.
+    if (flow.transport != policy::Transport::tcp) flow.refused = false;
     adopt(context, flow, sides, found);
     return;
   }
@@ -127,6 +134,7 @@ bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Cla
   flow->client_is_low = packet.source_is_low == from_client;
   flow->transport = transport_of(packet);
   flow->protocol = found.protocol;
+  flow->told = (found.protocols & (found.protocols - 1)) == 0;
   flow->created_ns = context.now_ns;
   flow->half_open = opening;
   if (opening) ++context.stats.half_open;
@@ -160,7 +168,7 @@ void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
 
 bool may_open(const Context& context, const Packet& packet) {
   if (is_tcp(packet)) return is_opening_syn(packet) || context.options.accept_midstream;
-  if (packet.ip.protocol == wire::kProtocolUdp) return true;
+  if (packet.ip.protocol == wire::kProtocolUdp || is_bare(packet)) return true;
   return is_echo_request(packet);
 }
 
@@ -177,15 +185,22 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
   Sides sides = sides_of(packet, source_zone, destination_zone, from_client);
   Classification found =
       policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
-  const bool maybe_reply = context.options.accept_midstream && !is_opening_syn(packet);
+  const bool maybe_reply =
+      context.options.accept_midstream && !is_opening_syn(packet) && !is_bare(packet);
   if (found.reason != Reason::service_granted && maybe_reply) {
     from_client = false;
     sides = sides_of(packet, source_zone, destination_zone, from_client);
     found =
         policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
   }
-  if (found.reason != Reason::service_granted) return refuse_opening(context, packet, found);
-  insert_flow(context, packet, sides, found, from_client);
+  if (found.reason == Reason::service_granted) {
+    insert_flow(context, packet, sides, found, from_client);
+    return;
+  }
+  if (found.reason == Reason::no_rule && is_bare(packet)) {
+    found.reason = Reason::ethertype_not_granted;
+  }
+  refuse_opening(context, packet, found);
 }
 
 // The common packet: of a session that this policy has judged, from where its sender belongs. The
@@ -212,7 +227,8 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
   if (source.zone == policy::kNoZone) {
     reason = Reason::unknown_zone;
   } else if (!source.known_source) {
-    reason = Reason::spoofed_source;
+    // Of stations those are known that some rule names.
+    reason = is_bare(packet) ? Reason::ethertype_not_granted : Reason::spoofed_source;
   } else if (!policy::binding_holds(tables, packet.ip.source, packet.ethernet.source)) {
     reason = Reason::binding_mismatch;
   }

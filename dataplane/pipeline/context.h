@@ -118,6 +118,9 @@ void refuse(Context& context, flow::Packet& packet, Reason reason);
 // Tells of the verdict on a packet of a flow and sends it on, unless its station is on this side.
 void pass(Context& context, flow::Packet& packet, Reason reason);
 
+// Whether Ethernet itself carries the packet, not IP. Precondition: neighbours are resolved.
+inline bool is_bare(const flow::Packet& packet) { return packet.ip.version == 0; }
+
 // The way the packet's messages travel.
 inline protocols::Direction direction_of(const flow::Packet& packet) {
   return packet.from_client ? protocols::Direction::request : protocols::Direction::response;

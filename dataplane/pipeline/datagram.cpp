@@ -1,4 +1,5 @@
-// UDP and ICMP echo: a datagram is a message, or several; one refusal costs one datagram.
+// UDP, ICMP echo and what Ethernet carries itself: a datagram is a message, or several; one refusal
+// costs one datagram.
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/context.h"
 
@@ -37,12 +38,23 @@ bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdi
   }
 }
 
+// Bytes behind the message are the frame's padding, which nobody inspects: they do not travel on.
+void cut_padding(const Context& context, flow::Packet& packet) {
+  const protocols::Frame frame =
+      context.protocol_of(*packet.flow).frame(packet.payload(), direction_of(packet));
+  if (frame.fault != protocols::Fault::none || frame.length >= packet.payload_length) return;
+  if (frame.length == 0) return;
+  packet.payload_length = static_cast<std::uint16_t>(frame.length);
+  packet.mbuf->data_len = static_cast<std::uint16_t>(packet.payload_offset + frame.length);
+  packet.mbuf->pkt_len = packet.mbuf->data_len;
+}
+
 // The refusal goes back as a datagram; where there is none, the datagram is only dropped.
 void refuse_datagram(Context& context, const flow::Packet& packet, ByteView message,
                      Verdict& verdict) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply;
   const std::size_t length =
-      packet.from_client && verdict.fault != protocols::Fault::not_this_protocol
+      packet.from_client && !is_bare(packet) && verdict.fault != protocols::Fault::not_this_protocol
           ? write_refusal(*packet.flow, verdict, message, reply)
           : 0;
   verdict.unsound = packet.from_client ? Unsound::no_refusal : Unsound::not_a_request;
@@ -71,6 +83,7 @@ void inspect_datagram(Context& context, flow::Packet& packet) {
   if (flow.protocol == protocols::kNoProtocol) {
     return pass(context, packet, Reason::service_granted);
   }
+  if (is_bare(packet)) cut_padding(context, packet);
   Verdict verdict;
   ByteView message;
   const bool allowed = judge_datagram(context, packet, verdict, message);

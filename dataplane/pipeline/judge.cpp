@@ -1,5 +1,6 @@
 // Decode and judge: one message becomes operations, operations become a verdict, and the verdict is
 // told with the operation that decided it.
+#include <bit>
 #include <utility>
 
 #include "dataplane/pipeline/context.h"
@@ -20,9 +21,9 @@ bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict
   bool lasting = true;
   bool first = true;
   for (const protocols::Operation& operation : context.operations) {
-    const bool answers = operation.answers ||
-                         (verdict.direction != Direction::request &&
-                          functions[operation.function].initiator == protocols::Initiator::client);
+    const bool answers =
+        operation.tied || (verdict.direction != Direction::request &&
+                           functions[operation.function].initiator == protocols::Initiator::client);
     if (answers) continue;
     const policy::Decision decision =
         policy::judge(conduit, flow.cell, flow.protocol, operation, context.now_ns);
@@ -36,7 +37,7 @@ bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict
     if (decision.reason != Reason::granted) return false;
     lasting = lasting && conduit.rules[decision.rule - 1U].rate.interval_ns() == 0;
   }
-  return lasting;
+  return lasting && !first;
 }
 
 Verdict message_verdict(const flow::Packet& packet, std::size_t bytes) {
@@ -106,8 +107,11 @@ void prefetch_verdict(const Context& context, const flow::Packet& packet) {
   if (!judged.empty()) context.verdicts.prefetch({flow, judged});
 }
 
-void judge_message(Context& context, const flow::Packet& packet, ByteView message,
-                   std::size_t length, Verdict& verdict) {
+namespace {
+
+// The message as one of the protocol that the flow has.
+void judge_as(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
+              Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = context.protocol_of(flow);
   verdict = message_verdict(packet, length);
@@ -132,6 +136,47 @@ void judge_message(Context& context, const flow::Packet& packet, ByteView messag
     if (verdict.fault != Fault::none) verdict.reason = Reason::protocol_fault;
   }
   if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);
+}
+
+void read_as(Context& context, flow::Flow& flow, std::uint8_t protocol) {
+  if (flow.protocol == protocol) return;
+  context.flows.drop_session(flow);
+  flow.protocol = protocol;
+  if (flow.resumed) begin_unseen(context, flow);
+}
+
+// The session's rules have several protocols, and its content has not told yet which it is: this
+// message may. If it does not, it passes if any of them grants it.
+void judge_untold(Context& context, const flow::Packet& packet, ByteView message,
+                  std::size_t length, Verdict& verdict) {
+  flow::Flow& flow = *packet.flow;
+  const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
+  protocols::ProtocolSet possible = 0;
+  for (auto rest = conduit.index.protocols_in(flow.cell); rest != 0; rest &= rest - 1) {
+    const auto protocol = static_cast<std::uint8_t>(std::countr_zero(rest));
+    if (!context.protocols[protocol]->shares_port()) continue;
+    const auto recognition = context.protocols[protocol]->recognise(message, direction_of(packet));
+    if (recognition == protocols::Recognition::no) continue;
+    if (recognition == protocols::Recognition::yes) {
+      flow.told = true;
+      read_as(context, flow, protocol);
+      return judge_as(context, packet, message, length, verdict);
+    }
+    possible |= protocols::ProtocolSet{1} << protocol;
+  }
+  judge_as(context, packet, message, length, verdict);
+  for (; possible != 0 && !is_allowed(verdict.reason); possible &= possible - 1) {
+    read_as(context, flow, static_cast<std::uint8_t>(std::countr_zero(possible)));
+    judge_as(context, packet, message, length, verdict);
+  }
+}
+
+}  // namespace
+
+void judge_message(Context& context, const flow::Packet& packet, ByteView message,
+                   std::size_t length, Verdict& verdict) {
+  if (packet.flow->told) return judge_as(context, packet, message, length, verdict);
+  judge_untold(context, packet, message, length, verdict);
 }
 
 Verdict refused_message(const flow::Packet& packet, Reason reason, Fault fault) {

@@ -123,6 +123,23 @@ Reason parse_ip(const Context& context, Packet& packet) {
   return parse_transport(context, packet);
 }
 
+// What Ethernet carries itself is a session between two stations for each EtherType.
+Reason parse_bare(Packet& packet) {
+  constexpr std::uint8_t kNoIpProtocol = 255;  // reserved (IANA)
+  const std::uint16_t ethertype = packet.ethernet.ethertype;
+  if (ethertype < policy::kEtherTypeMin) return Reason::ethertype_not_granted;
+  packet.ip.protocol = kNoIpProtocol;
+  packet.ip.source = wire::IpAddress::from_mac(packet.ethernet.source);
+  packet.ip.destination = wire::IpAddress::from_mac(packet.ethernet.destination);
+  packet.payload_offset = packet.ethernet.payload_offset;
+  packet.payload_length = static_cast<std::uint16_t>(packet.mbuf->data_len - packet.payload_offset);
+  const flow::OrderedKey ordered = flow::make_key(packet.ip.source, 0, packet.ip.destination,
+                                                  ethertype, kNoIpProtocol, packet.ethernet.vlan);
+  packet.key = ordered.key;
+  packet.source_is_low = ordered.source_is_low;
+  return kGoOn;
+}
+
 Reason parse_packet(const Context& context, Packet& packet) {
   packet.ip = wire::IpHeader{};
   packet.ethernet = wire::EthernetHeader{};
@@ -142,7 +159,7 @@ Reason parse_packet(const Context& context, Packet& packet) {
     case wire::kEtherTypeArp:
       return kGoOn;
     default:
-      return Reason::ethertype_not_granted;
+      return parse_bare(packet);
   }
 }
 

@@ -96,7 +96,7 @@ void resolve_neighbours(Context& context) {
       resolve_arp(context, packet);
     } else if (is_neighbour_message(packet)) {
       resolve_neighbour(context, packet);
-    } else if (packet.ethernet.destination.is_group()) {
+    } else if (packet.ethernet.destination.is_group() && !is_bare(packet)) {
       refuse(context, packet, Reason::malformed_ethernet);
     }
   }

@@ -3,6 +3,7 @@
 #include "dataplane/policy/classifier.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace bulkhead::policy {
 
@@ -37,6 +38,19 @@ bool binding_holds(const Tables& tables, const wire::IpAddress& address, const w
   return station == nullptr || *station == mac;
 }
 
+namespace {
+
+// Of the protocols, those that others may stand beside.
+protocols::ProtocolSet sharing(protocols::ProtocolSet set) {
+  for (protocols::ProtocolSet rest = set; rest != 0; rest &= rest - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(rest));
+    if (!protocols::registry()[i]->shares_port()) set &= ~(protocols::ProtocolSet{1} << i);
+  }
+  return set;
+}
+
+}  // namespace
+
 Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint16_t to_zone,
                         const Endpoints& endpoints) {
   Classification result;
@@ -55,6 +69,12 @@ Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint
   // The compiler refuses policies in which one service has two protocols; should a hostile
   // controller send one all the same, an inspected reading wins: the first.
   result.protocol = conduit->rules[result.rule - 1U].protocol;
+  if (result.protocol != protocols::kNoProtocol) {
+    result.protocols = protocols::ProtocolSet{1} << result.protocol;
+    if (protocols::registry()[result.protocol]->shares_port()) {
+      result.protocols = sharing(conduit->index.protocols_in(result.cell));
+    }
+  }
   result.reason = Reason::service_granted;
   return result;
 }

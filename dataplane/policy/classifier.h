@@ -22,6 +22,7 @@ struct Classification {
   std::uint16_t conduit = kNoConduit;
   std::uint16_t rule = kNoRule;  // the first that matches, of those that inspect if one does
   std::uint8_t protocol = protocols::kNoProtocol;
+  protocols::ProtocolSet protocols = 0;  // all that may be, if they share a port
   RuleCell cell;
 };
 

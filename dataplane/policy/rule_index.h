@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dataplane/policy/interval_map.h"
+#include "dataplane/protocols/registry.h"
 #include "dataplane/wire/address.h"
 
 namespace bulkhead::policy {
@@ -50,6 +51,9 @@ class RuleIndex {
   // The lowest rule of the cell (from 1), 0 if there is none; of those that inspect if there are
   // such.
   std::uint16_t first_rule(RuleCell cell) const;
+
+  // The protocols of the cell's rules.
+  protocols::ProtocolSet protocols_in(RuleCell cell) const;
 
   // Whether any rule names both hosts, whatever the service.
   bool joins(const wire::IpAddress& client, const wire::IpAddress& server) const;
@@ -97,6 +101,7 @@ class RuleIndex {
   std::uint32_t all_row_ = 0;
   std::vector<std::uint64_t> bits_{0};
   std::vector<FunctionRows> functions_;  // by protocol
+  std::vector<std::uint8_t> protocols_;  // of each rule
   IntervalMap<AddressKey> clients_;
   IntervalMap<AddressKey> servers_;
   IntervalMap<std::uint32_t> services_;  // transport and port

@@ -36,7 +36,10 @@ constexpr std::uint16_t kNoConduit = 0xffff;
 constexpr std::uint16_t kNoZone = 0xffff;
 
 enum class OnDeny : std::uint8_t { drop, reset, reject };
-enum class Transport : std::uint8_t { tcp, udp, icmp };
+// Of what Ethernet carries itself, the ends are stations, as addresses of that form, and the port
+// is the EtherType.
+enum class Transport : std::uint8_t { tcp, udp, icmp, ethernet };
+constexpr std::uint16_t kEtherTypeMin = 0x0600;  // IEEE 802.3, 3.2.6: less is a length
 enum class ValueType : std::uint8_t { plain, int16, uint32, int32, float32 };
 enum class WordOrder : std::uint8_t {
   big,

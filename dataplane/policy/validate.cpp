@@ -143,19 +143,32 @@ Problem check_inspection(const std::string& where, const Rule& rule) {
   return check_constraints(where, rule, catalogue);
 }
 
+// Stations stand in rules for Ethernet, one by one, and in no others.
+bool ends_fit(const Rule& rule) {
+  const auto fits = [&rule](const wire::Prefix& prefix) {
+    const bool station = prefix.address.is_mac();
+    if (rule.transport != Transport::ethernet) return !station;
+    return station && prefix.length == wire::kPrefixLengthMax;
+  };
+  return std::all_of(rule.clients.begin(), rule.clients.end(), fits) &&
+         std::all_of(rule.servers.begin(), rule.servers.end(), fits);
+}
+
 Problem check_rule(const std::string& where, const Rule& rule) {
   constexpr std::uint32_t kBurstMax = 1'000'000;
   constexpr TimeNs kIntervalMaxNs = 24 * 3600 * kSecondNs;
   if (Problem p = check_prefixes(where + " clients", rule.clients)) return p;
   if (Problem p = check_prefixes(where + " servers", rule.servers)) return p;
-  if (rule.transport > Transport::icmp || rule.value_type > ValueType::float32 ||
+  if (rule.transport > Transport::ethernet || rule.value_type > ValueType::float32 ||
       rule.word_order > WordOrder::little) {
     return problem(where, "value outside its enumeration");
   }
+  if (!ends_fit(rule)) return problem(where, "its ends are not of its transport");
   if (rule.ports.empty() != (rule.transport == Transport::icmp)) return problem(where, "ports");
   if (rule.ports.size() > kRangesMax) return problem(where, "too many ports");
   for (const PortRange& ports : rule.ports) {
-    if (ports.low == 0 || ports.low > ports.high) return problem(where, "port range");
+    const bool ethertype = rule.transport != Transport::ethernet || ports.low >= kEtherTypeMin;
+    if (ports.low == 0 || ports.low > ports.high || !ethertype) return problem(where, "port range");
   }
   if (rule.rate.burst() == 0 || rule.rate.burst() > kBurstMax ||
       rule.rate.interval_ns() > kIntervalMaxNs) {

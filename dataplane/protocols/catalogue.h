@@ -43,8 +43,8 @@ constexpr std::string_view describe(Direction direction) {
 }
 
 // Who may send a message of a function unasked. What a server sends is judged by rules like a
-// request if it may begin it, and is an answer to one if not; a client's answers say so themselves
-// (Operation::answers).
+// request if it may begin it, and is an answer to one if not; what pair() ties to something else
+// says so (Operation::tied).
 enum class Initiator : std::uint8_t { client, server, either };
 
 inline constexpr std::array<std::string_view, 3> kInitiatorNames = {"client", "server", "either"};
@@ -78,11 +78,11 @@ struct FieldInfo {
   bool any_case = false;  // of a name: upper and lower case letters are the same
 };
 
-enum class Carrier : std::uint8_t { tcp, udp };
+enum class Carrier : std::uint8_t { tcp, udp, ethernet };
 
 struct DefaultPort {
   Carrier carrier{};
-  std::uint16_t port = 0;
+  std::uint16_t port = 0;  // Ethernet: the EtherType
 };
 
 constexpr std::uint8_t kNoField = 0xff;

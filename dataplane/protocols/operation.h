@@ -40,7 +40,7 @@ struct Elements {
 // spans two (Modbus 23) is two operations.
 struct Operation {
   std::uint16_t function = 0;  // index into the catalogue's functions
-  bool answers = false;        // a client's answer to what its server asked, which was judged
+  bool tied = false;           // pair() ties it to what was judged: it needs no grant
   std::uint32_t present = 0;   // bit i: field i of the catalogue is set
   std::array<FieldValue, kFieldsMax> fields{};
   Elements elements;  // count 0 where the operation carries none
@@ -76,7 +76,7 @@ class OperationList {
     if (size_ == kOperationsMax) return nullptr;
     Operation& operation = operations_[size_++];
     operation.function = function;
-    operation.answers = false;
+    operation.tied = false;
     operation.present = 0;
     operation.elements = Elements{};
     return &operation;

@@ -49,6 +49,10 @@ class Protocol {
     return std::nullopt;
   }
 
+  // Whether the same hosts may use this protocol and others on one port, each in sessions of its
+  // own: all of them delimit messages alike, and recognise() tells whose a message is.
+  virtual bool shares_port() const { return false; }
+
   // Whether the beginning of a stream is this protocol's, where several use one port.
   virtual Recognition recognise(ByteView stream, Direction direction) const {
     const Frame first = frame(stream, direction);

@@ -35,7 +35,7 @@ std::string fault_name(protocols::Fault fault) {
 }
 
 const char* transport_name(policy::Transport transport) {
-  constexpr const char* kNames[] = {"tcp", "udp", "icmp"};
+  constexpr const char* kNames[] = {"tcp", "udp", "icmp", "ethernet"};
   return kNames[static_cast<std::size_t>(transport)];
 }
 

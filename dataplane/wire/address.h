@@ -1,5 +1,6 @@
 // MAC and IP addresses as plain values. An IPv4 address is held in its IPv4-mapped IPv6 form
-// (RFC 4291, 2.5.5.2), so that tables and comparisons know one shape.
+// (RFC 4291, 2.5.5.2), and so is a station of what Ethernet carries itself, as ::fffe and its MAC
+// address (in 0000::/8, which RFC 4291, 2.4 reserves): tables and comparisons know one shape.
 #pragma once
 
 #include <algorithm>
@@ -31,6 +32,8 @@ struct Mac {
 };
 
 struct IpAddress {
+  static constexpr std::uint64_t kMacPrefix = 0xfffe;
+
   std::array<std::uint8_t, 16> bytes{};
 
   bool operator==(const IpAddress& other) const {
@@ -54,6 +57,14 @@ struct IpAddress {
     std::memcpy(address.bytes.data(), p, 16);
     return address;
   }
+  static IpAddress from_mac(const Mac& mac) {
+    IpAddress address;
+    store_be64(address.bytes.data() + 8, kMacPrefix << 48 | mac.to_integer());
+    return address;
+  }
+  bool is_mac() const { return high() == 0 && low() >> 48 == kMacPrefix; }
+  // Precondition: is_mac().
+  Mac mac() const { return Mac::from(bytes.data() + 10); }
   bool is_v4() const { return high() == 0 && low() >> 32 == 0xffff; }
 };
 

@@ -50,9 +50,12 @@ IpStatus parse_ipv6(ByteView packet, IpHeader& header) {
   header.destination = IpAddress::from_v6(p + 24);
   header.protocol = p[6];
   header.hop_limit = p[7];
-  // An IPv4-mapped address on the wire would be mistaken for an IPv4 host (RFC 4291, 2.5.5.2).
+  // An IPv4-mapped address on the wire would be mistaken for an IPv4 host (RFC 4291, 2.5.5.2), and
+  // one in the form of a MAC address for a station.
+  const auto stands_for_other = [](const IpAddress& a) { return a.is_v4() || a.is_mac(); };
   if ((p[0] >> 4) != 6 || payload > packet.size() - kIpv6HeaderBytes ||
-      is_impossible_source(header.source) || header.source.is_v4() || header.destination.is_v4()) {
+      is_impossible_source(header.source) || stands_for_other(header.source) ||
+      stands_for_other(header.destination)) {
     return IpStatus::malformed;
   }
   header.payload_offset = kIpv6HeaderBytes;

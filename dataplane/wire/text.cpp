@@ -17,6 +17,7 @@ std::string to_text(const Mac& mac) {
 }
 
 std::string to_text(const IpAddress& address) {
+  if (address.is_mac()) return to_text(address.mac());
   char text[INET6_ADDRSTRLEN];
   const bool v4 = address.is_v4();
   inet_ntop(v4 ? AF_INET : AF_INET6, address.bytes.data() + (v4 ? 12 : 0), text, sizeof(text));
@@ -25,7 +26,7 @@ std::string to_text(const IpAddress& address) {
 
 std::string to_text(const IpAddress& address, std::uint16_t port) {
   const std::string host = to_text(address);
-  if (port == 0) return host;
+  if (port == 0 || address.is_mac()) return host;
   return (address.is_v4() ? host : "[" + host + "]") + ":" + std::to_string(port);
 }
 

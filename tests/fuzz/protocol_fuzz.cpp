@@ -1,10 +1,13 @@
-// The one fuzz driver of all protocol modules. The first byte picks module and direction; the rest
-// is a stream, framed and decoded whole and byte by byte: both must agree, and what comes out must
-// stay within the message.
+// The one fuzz driver of all protocol modules, linked under the name of each (mms_fuzz): then it is
+// that one's, else the first byte picks it. The first byte picks the direction too; the rest is a
+// stream, framed and decoded whole and byte by byte: both must agree, and what comes out must stay
+// within the message.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/protocols/registry.h"
@@ -73,10 +76,20 @@ void refuse_and_renumber(const Protocol& protocol, std::span<std::byte> session,
 
 }  // namespace
 
+// The module that the program's name says, if it says one.
+static std::optional<std::uint8_t> named;
+
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** argv) {
+  std::string_view name = (*argv)[0];
+  name.remove_prefix(name.rfind('/') + 1);
+  named = bulkhead::protocols::find_protocol(name.substr(0, name.rfind("_fuzz")));
+  return 0;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const auto modules = bulkhead::protocols::registry();
-  const Protocol& protocol = *modules[(data[0] >> 1 & 0x3f) % modules.size()];
+  const Protocol& protocol = *modules[named.value_or((data[0] >> 1 & 0x3f) % modules.size())];
   const std::uint8_t direction_byte = data[0];
   const Direction direction = (data[0] & 1) != 0 ? Direction::response : Direction::request;
   static OperationList operations;

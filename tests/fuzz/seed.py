@@ -1,7 +1,8 @@
 """Seeds for protocol_fuzz: the messages of all policies' cases, in a file each.
 
 usage: seed.py CORPUS          (in the root of the checkout)
-The first byte picks the module, by its line in registry.def, and the direction.
+Each protocol has a folder in CORPUS. The first byte picks the module, by its line in registry.def,
+and the direction.
 """
 
 import hashlib
@@ -26,7 +27,9 @@ def main():
                 continue
             back = match.group(1) == "<"
             seed = bytes([module << 1 | back]) + bytes.fromhex(match.group(2))
-            (corpus / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+            folder = corpus / modules[module]
+            folder.mkdir(exist_ok=True)
+            (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
             count += 1
     print(f"{count} seeds")
 

@@ -49,24 +49,28 @@ wire::Mac mac_of(const YAML::Node& asset, std::uint8_t otherwise) {
 Host host_of(const YAML::Node& policy, const std::string& name, std::uint8_t station) {
   const YAML::Node asset = policy["assets"][name];
   unsigned a = 0, b = 0, c = 0, d = 0;
-  std::sscanf(asset["address"].as<std::string>().c_str(), "%u.%u.%u.%u", &a, &b, &c, &d);
   const YAML::Node zone = policy["zones"][asset["zone"].as<std::string>()];
+  if (asset["address"]) {
+    std::sscanf(asset["address"].as<std::string>().c_str(), "%u.%u.%u.%u", &a, &b, &c, &d);
+  }
   return {support::ip4(static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b),
                        static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(d)),
           mac_of(asset, station), zone["port"].as<std::uint16_t>()};
 }
 
-// A session between any two hosts: of TCP, with its numbers, or of datagrams.
+// A session between any two hosts: of TCP, with its numbers, of datagrams, or of frames that carry
+// the protocol themselves, in a VLAN if `tag` has one.
 class Talk {
  public:
   Talk(support::Plant& plant, const Host& client, const Host& server,
-       const protocols::DefaultPort& usual)
+       const protocols::DefaultPort& usual, std::optional<std::uint16_t> tag)
       : plant_(plant),
         client_(client),
         server_(server),
         port_(usual.port),
-        datagrams_(usual.carrier == protocols::Carrier::udp) {
-    if (datagrams_) return;
+        carrier_(usual.carrier),
+        tag_(tag) {
+    if (carrier_ != protocols::Carrier::tcp) return;
     send(true, {}, wire::kTcpSyn);
     ++client_next_;
     send(false, {}, wire::kTcpSyn | wire::kTcpAck);
@@ -75,7 +79,8 @@ class Talk {
   }
 
   void say(bool from_client, const Bytes& payload) {
-    if (datagrams_) {
+    if (carrier_ == protocols::Carrier::ethernet) return say_bare(from_client, payload);
+    if (carrier_ == protocols::Carrier::udp) {
       const Host& from = from_client ? client_ : server_;
       const std::uint16_t source = from_client ? kClientPort : port_;
       const std::uint16_t destination = from_client ? port_ : kClientPort;
@@ -88,6 +93,20 @@ class Talk {
   }
 
  private:
+  // Padded to the least that Ethernet carries.
+  void say_bare(bool from_client, const Bytes& payload) {
+    constexpr std::size_t kFrameMin = 60;
+    const Host& from = from_client ? client_ : server_;
+    const Host& to = from_client ? server_ : client_;
+    Bytes frame(to.station.bytes.begin(), to.station.bytes.end());
+    frame.insert(frame.end(), from.station.bytes.begin(), from.station.bytes.end());
+    frame.push_back(static_cast<std::uint8_t>(port_ >> 8));
+    frame.push_back(static_cast<std::uint8_t>(port_));
+    frame.insert(frame.end(), payload.begin(), payload.end());
+    frame.resize(std::max(frame.size() + 5, kFrameMin));
+    plant_.arrive(from, tag_ ? support::with_vlan(frame, *tag_) : frame);
+  }
+
   void send(bool from_client, const Bytes& payload, std::uint8_t flags) {
     support::TcpSpec spec;
     spec.source_port = from_client ? kClientPort : port_;
@@ -104,7 +123,8 @@ class Talk {
   Host client_;
   Host server_;
   std::uint16_t port_;
-  bool datagrams_;
+  protocols::Carrier carrier_;
+  std::optional<std::uint16_t> tag_;
   std::uint32_t client_next_ = 1000;
   std::uint32_t server_next_ = 900000;
 };
@@ -137,7 +157,9 @@ void run_case(const std::filesystem::path& policy_path, const YAML::Node& policy
   support::Plant plant(compile(policy_path));
   const Host client = host_of(policy, each["client"].as<std::string>(), 0x51);
   const Host server = host_of(policy, each["server"].as<std::string>(), 0x52);
-  Talk talk(plant, client, server, port);
+  std::optional<std::uint16_t> tag;
+  if (each["vlan"]) tag = each["vlan"].as<std::uint16_t>();
+  Talk talk(plant, client, server, port, tag);
   for (const YAML::Node& before : each["before"]) {
     const auto text = before.as<std::string>();
     talk.say(text[0] == '>', from_hex(text.substr(1)));
@@ -164,10 +186,14 @@ void run_case(const std::filesystem::path& policy_path, const YAML::Node& policy
   Bytes delivered;
   for (const support::Sent& sent : plant.sent) {
     if (sent.port != (from_client ? server : client).port) continue;
-    constexpr std::size_t kUdpPayloadAt = 14 + 20 + 8;
+    std::size_t payload_at = 14 + (tag ? 4 : 0);
+    if (port.carrier == protocols::Carrier::udp) payload_at += 20 + 8;
     const auto tcp = support::parse_sent(sent.frame);
     if (tcp) delivered.insert(delivered.end(), tcp->payload.begin(), tcp->payload.end());
-    if (!tcp) delivered.assign(sent.frame.begin() + kUdpPayloadAt, sent.frame.end());
+    if (!tcp) {
+      delivered.assign(sent.frame.begin() + static_cast<std::ptrdiff_t>(payload_at),
+                       sent.frame.end());
+    }
   }
   EXPECT_EQ(delivered, allowed ? message : Bytes{});
 }

@@ -2,6 +2,7 @@
 // and network layer, segments, pairing, and the refusal.
 #include "dataplane/protocols/bacnet/layout.h"
 #include "dataplane/protocols/outstanding.h"
+#include "tests/support/field_mutation.h"
 #include "tests/support/protocol_rows.h"
 
 namespace bulkhead::bacnet {
@@ -140,6 +141,7 @@ TEST(Decode, EachFunction) {
   }
   for (Row& row : rows) row.expected += " ";
   support::expect_all_functions(module(), rows);
+  support::expect_fields_decide(module(), rows);
 }
 
 TEST(Decode, WhatIsRefused) {

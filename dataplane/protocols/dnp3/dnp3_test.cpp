@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/protocols/dnp3/pairing.h"
+#include "tests/support/field_mutation.h"
 #include "tests/support/protocol_rows.h"
 
 namespace bulkhead::dnp3 {
@@ -187,6 +188,7 @@ const std::vector<Row> kRows = {
 TEST(Decode, EachFunctionByItsClause) {
   support::expect_rows(module(), kRows);
   support::expect_all_functions(module(), kRows);
+  support::expect_fields_decide(module(), kRows);
 }
 
 TEST(Decode, WhatIsRefused) {

@@ -1,6 +1,7 @@
 // Messages built from the layouts of the CIP Networks Library: commands, every service, services in
 // services, tags, connections, pairing, and the refusal.
 #include "dataplane/protocols/enip/pairing.h"
+#include "tests/support/field_mutation.h"
 #include "tests/support/protocol_rows.h"
 
 namespace bulkhead::enip {
@@ -234,6 +235,7 @@ TEST(Decode, EachFunction) {
   rows.insert(rows.end(), others.begin(), others.end());
   for (Row& row : rows) row.expected += " ";
   support::expect_all_functions(module(), rows);
+  support::expect_fields_decide(module(), rows);
 }
 
 TEST(Decode, WhatIsRefused) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/protocols/iec104/session.h"
+#include "tests/support/field_mutation.h"
 #include "tests/support/protocol_rows.h"
 
 namespace bulkhead::iec104 {
@@ -195,6 +196,7 @@ TEST(Decode, TypesThatAreNotRead) {
   all.insert(all.end(), rows.begin(), rows.end());
   for (Row& row : all) row.expected += " ";
   support::expect_all_functions(module(), all);
+  support::expect_fields_decide(module(), all);
 }
 
 TEST(Decode, WhatIsRefused) {

@@ -139,8 +139,8 @@ std::optional<std::size_t> results_given(const ber::Element& service);
 // What the files of this module decode together: they add operations until a fault stands.
 class Decoding {
  public:
-  Decoding(protocols::OperationList& operations, bool other_side, bool answers)
-      : operations_(operations), other_side_(other_side), answers_(answers) {}
+  Decoding(protocols::OperationList& operations, bool other_side, bool tied)
+      : operations_(operations), other_side_(other_side), tied_(tied) {}
 
   protocols::Fault fault() const { return fault_; }
   void fail(protocols::Fault fault) {
@@ -152,7 +152,7 @@ class Decoding {
  private:
   protocols::OperationList& operations_;
   bool other_side_;
-  bool answers_;
+  bool tied_;
   protocols::Fault fault_ = protocols::Fault::none;
 };
 
@@ -171,9 +171,5 @@ void decode_variable_attributes(const ber::Element& service, Decoding& decoding)
 // An ObjectName (ISO 9506-2, 7.5.2) as a variable's or as a list's name. False if it is none.
 bool set_variable_name(const ber::Element& name, protocols::Operation& operation);
 bool set_list_name(const ber::Element& name, protocols::Operation& operation);
-
-// Data (ISO 9506-2, 14.4.2): well-formed, and the number that it is, or that its first component
-// is, if it is one.
-bool read_data(const ber::Element& data, std::optional<double>& number);
 
 }  // namespace bulkhead::mms

@@ -108,6 +108,8 @@ class Mms final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return mms::catalogue(); }
 
+  bool shares_port() const override { return true; }
+
   Frame frame(ByteView stream, Direction /*direction*/) const override {
     return cotp::frame_message(stream);
   }
@@ -159,7 +161,9 @@ class Mms final : public protocols::Protocol {
     } else {
       decode_unconfirmed(call.service, decoding);
     }
-    return decoding.fault();
+    // A list of nothing asks for nothing.
+    return operations.size() == 0 && decoding.fault() == Fault::none ? Fault::bad_quantity
+                                                                     : decoding.fault();
   }
 
   std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {

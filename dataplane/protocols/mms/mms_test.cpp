@@ -1,6 +1,7 @@
 // PDUs in the encoding of ISO 9506-2 and IEC 61850-8-1, from the transport up: every service, every
 // variable, association, pairing, refusal. Also the limits of the BER reader.
 #include "dataplane/protocols/mms/pairing.h"
+#include "tests/support/field_mutation.h"
 #include "tests/support/iso_on_tcp.h"
 #include "tests/support/protocol_rows.h"
 
@@ -319,6 +320,7 @@ TEST(Decode, EachFunction) {
   support::expect_rows(module(), rows);
   for (Row& row : rows) row.expected += " ";
   support::expect_all_functions(module(), rows);
+  support::expect_fields_decide(module(), rows);
 }
 
 TEST(Decode, WhatIsRefused) {
@@ -331,6 +333,7 @@ TEST(Decode, WhatIsRefused) {
        {"fewer values than variables", kAsk, write(variables, {0x83, 1, 1}), "fault bad_quantity"},
        {"more values than variables", kAsk, write(variables, {0x83, 1, 1, 0x83, 1, 1, 0x83, 1, 1}),
         "fault bad_quantity"},
+       {"no variable", kAsk, read({}), "fault bad_quantity"},
        {"a structure that is none", kAsk, write(variable("A"), {0x82, 1, 1}), "fault bad_value"},
        {"an integer of nine octets", kAsk, write(variable("A"), element(0x85, Message(9, 1))),
         "fault bad_value"},
@@ -495,7 +498,7 @@ TEST(Decode, AClientsAnswerSaysThatItIsOne) {
   const auto operations = std::make_unique<protocols::OperationList>();
   const auto answers = [&](const Message& message, Direction direction) {
     EXPECT_EQ(module().decode(message, direction, *operations), Fault::none);
-    return (*operations)[0].answers;
+    return (*operations)[0].tied;
   };
   const Message answer = response(element(0xa4, Message{0xa1, 0}));
   EXPECT_TRUE(answers(answer, kAsk));

@@ -288,7 +288,7 @@ Operation* Decoding::add(FunctionCode function) {
     fail(Fault::too_many_operations);
     return nullptr;
   }
-  operation->answers = answers_;
+  operation->tied = tied_;
   return operation;
 }
 

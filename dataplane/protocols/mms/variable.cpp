@@ -1,10 +1,10 @@
 // Variables by name, whole or in part, their values, and named lists of them.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <string_view>
 
 #include "dataplane/protocols/mms/layout.h"
+#include "dataplane/protocols/mms_data.h"
 
 namespace bulkhead::mms {
 
@@ -180,60 +180,6 @@ FunctionCode write_function(const Variable& variable) {
   return {kWrite};
 }
 
-bool read_number(const ber::Element& data, std::optional<double>& number) {
-  constexpr std::int64_t kExact = std::int64_t{1} << 53;
-  const ByteView bytes = data.content;
-  switch (data.number()) {
-    case 3:  // boolean
-      if (bytes.size() != 1) return false;
-      number = bytes[0] != 0 ? 1 : 0;
-      return true;
-    case 5: {  // integer
-      const auto value = ber::to_integer(bytes);
-      if (!value) return false;
-      if (*value >= -kExact && *value <= kExact) number = static_cast<double>(*value);
-      return true;
-    }
-    case 6: {  // unsigned
-      const auto value = ber::to_unsigned(bytes);
-      if (!value) return false;
-      if (*value <= std::uint64_t{kExact}) number = static_cast<double>(*value);
-      return true;
-    }
-    case 7:  // floating point: the exponent's width, and IEEE 754
-      if (bytes.size() == 5 && bytes[0] == 8) {
-        number = std::bit_cast<float>(load_be32(bytes.data() + 1));
-      } else if (bytes.size() == 9 && bytes[0] == 11) {
-        number = std::bit_cast<double>(load_be64(bytes.data() + 1));
-      }
-      return !bytes.empty();
-    default:  // strings, times and the like
-      return true;
-  }
-}
-
-bool read_data_at(const ber::Element& data, int depth, std::optional<double>& number) {
-  constexpr std::uint32_t kArray = 1;
-  constexpr std::uint32_t kStructure = 2;
-  constexpr std::uint32_t kLast = 17;
-  number.reset();
-  if (!data.is_context() || data.number() == 0 || data.number() > kLast || depth > ber::kDepthMax) {
-    return false;
-  }
-  const bool nested = data.number() == kArray || data.number() == kStructure;
-  if (nested != data.constructed) return false;
-  if (!nested) return read_number(data, number);
-  ber::Reader reader(data.content);
-  bool first = true;
-  for (ber::Element part; reader.next(part);) {
-    std::optional<double> value;
-    if (!read_data_at(part, depth + 1, value)) return false;
-    if (first && data.number() == kStructure) number = value;
-    first = false;
-  }
-  return reader.at_end();
-}
-
 // variableAccessSpecification: calls `each(variable)` for those that stand in it, or gives the name
 // of the list in `list`.
 template <typename Each>
@@ -267,10 +213,6 @@ bool set_list_name(const ber::Element& name, Operation& operation) {
   if (object.of_domain) operation.set_name(kDomain, object.domain);
   operation.set_name(kDataSet, object.item);
   return true;
-}
-
-bool read_data(const ber::Element& data, std::optional<double>& number) {
-  return read_data_at(data, 1, number);
 }
 
 // specificationWithResult [0], variableAccessSpecification [1].
@@ -310,7 +252,7 @@ void decode_write(const ber::Element& service, Decoding& decoding) {
     ber::Element value;
     if (!data.next(value)) {
       decoding.fail(Fault::bad_quantity);
-    } else if (!read_data(value, number)) {
+    } else if (!protocols::read_mms_data(value, number)) {
       decoding.fail(Fault::bad_value);
     }
   };
@@ -355,7 +297,7 @@ bool read_results(ByteView results) {
   ber::Reader reader(results);
   for (ber::Element result; reader.next(result);) {
     std::optional<double> number;
-    if (!result.is(ber::context(0)) && !read_data(result, number)) return false;
+    if (!result.is(ber::context(0)) && !protocols::read_mms_data(result, number)) return false;
   }
   return reader.at_end();
 }

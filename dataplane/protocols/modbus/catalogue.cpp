@@ -1,7 +1,7 @@
 // The functions and fields of Modbus, by the specification's names.
 #include <array>
 
-#include "dataplane/protocols/modbus/layout.h"
+#include "dataplane/protocols/modbus/umas.h"
 
 namespace bulkhead::modbus {
 
@@ -30,6 +30,13 @@ constexpr FunctionInfo diagnostic(std::string_view name, std::int32_t sub_code,
 constexpr FunctionInfo user_defined(std::string_view name, std::uint16_t code) {
   return {name, code, kNoSubCode, AccessClass::program, kPlain};
 }
+
+constexpr FunctionInfo umas(std::string_view name, std::int32_t code, AccessClass access,
+                            std::uint32_t fields = 0) {
+  return {name, kUmas, code, access, with(kUnit) | fields};
+}
+
+constexpr std::uint32_t kBlockBytes = with(kBlock, kOffset, kLength);
 
 constexpr std::array kFunctions = {
     FunctionInfo{"read_coils", kReadCoils, kNoSubCode, AccessClass::read, kSpan},
@@ -77,6 +84,40 @@ constexpr std::array kFunctions = {
                  AccessClass::configure, with(kUnit, kMei)},
     FunctionInfo{"read_device_identification", kEncapsulatedInterface, kMeiDeviceIdentification,
                  AccessClass::discover, with(kUnit, kMei, kReadDeviceIdCode, kObjectId)},
+    umas("umas_init_comm", 0x01, AccessClass::session),
+    umas("umas_read_id", 0x02, AccessClass::discover),
+    umas("umas_read_project_info", 0x03, AccessClass::discover),
+    umas("umas_read_plc_info", 0x04, AccessClass::discover),
+    umas("umas_read_card_info", 0x06, AccessClass::discover),
+    umas("umas_repeat", 0x0a, AccessClass::diagnose),
+    umas("umas_take_reservation", kUmasTakeReservation, AccessClass::control, with(kOwner)),
+    umas("umas_release_reservation", kUmasReleaseReservation, AccessClass::control),
+    umas("umas_keep_alive", 0x12, AccessClass::session),
+    umas("umas_read_memory_block", kUmasReadMemoryBlock, AccessClass::program,
+         kBlockBytes | with(kMemory)),
+    umas("umas_write_memory_block", kUmasWriteMemoryBlock, AccessClass::write,
+         kBlockBytes | with(kMemory)),
+    umas("umas_read_variables", kUmasReadVariables, AccessClass::read, kBlockBytes),
+    umas("umas_write_variables", kUmasWriteVariables, AccessClass::write, kBlockBytes),
+    umas("umas_read_coils_registers", 0x24, AccessClass::read),
+    umas("umas_write_coils_registers", kUmasWriteCoilsRegisters, AccessClass::write),
+    umas("umas_data_dictionary", 0x26, AccessClass::discover),
+    umas("umas_initialize_upload", 0x30, AccessClass::program),
+    umas("umas_upload_block", 0x31, AccessClass::program),
+    umas("umas_end_upload", 0x32, AccessClass::program),
+    umas("umas_initialize_download", kUmasInitializeDownload, AccessClass::program),
+    umas("umas_download_block", kUmasDownloadBlock, AccessClass::program),
+    umas("umas_end_download", kUmasEndDownload, AccessClass::program),
+    umas("umas_read_ethernet_master_data", 0x39, AccessClass::discover),
+    umas("umas_start_plc", kUmasStartPlc, AccessClass::control),
+    umas("umas_stop_plc", kUmasStopPlc, AccessClass::control),
+    umas("umas_monitor_plc", 0x50, AccessClass::read),
+    umas("umas_check_plc", 0x58, AccessClass::diagnose),
+    umas("umas_read_io_object", 0x70, AccessClass::diagnose),
+    umas("umas_write_io_object", kUmasWriteIoObject, AccessClass::write),
+    umas("umas_get_status_module", 0x73, AccessClass::diagnose),
+    umas("umas_error", kUmasError, AccessClass::session),
+    umas("umas_ok", kUmasOk, AccessClass::session),
     user_defined("user_defined_65", 65),
     user_defined("user_defined_66", 66),
     user_defined("user_defined_67", 67),
@@ -114,6 +155,12 @@ constexpr std::array kFields = {
     FieldInfo{"and_mask", FieldKind::integer, 16, "", "mask whose set bits a register keeps"},
     FieldInfo{"or_mask", FieldKind::integer, 16, "", "bits set where the and mask is clear"},
     FieldInfo{"exception", FieldKind::integer, 8, "", "exception code of a response"},
+    FieldInfo{"memory", FieldKind::integer, 8, "", "UMAS: memory area of a block"},
+    FieldInfo{"block", FieldKind::integer, 16, "", "UMAS: number of a block of memory"},
+    FieldInfo{"offset", FieldKind::integer, 32, "bytes", "UMAS: every byte touched of a block",
+              true},
+    FieldInfo{"length", FieldKind::integer, 16, "bytes", "UMAS: how many bytes are touched"},
+    FieldInfo{"owner", FieldKind::name, 0, "", "UMAS: who reserves the controller"},
 };
 
 constexpr std::array kPorts = {

@@ -46,6 +46,7 @@ enum Code : std::uint8_t {
   kReadWriteMultipleRegisters = 23,
   kReadFifoQueue = 24,
   kEncapsulatedInterface = 43,
+  kUmas = 90,  // see umas.h
 };
 
 // AP 7: exception codes.
@@ -71,6 +72,11 @@ enum Field : std::uint8_t {
   kAndMask,
   kOrMask,
   kException,
+  kMemory,
+  kBlock,
+  kOffset,
+  kLength,
+  kOwner,
 };
 
 const protocols::Catalogue& catalogue();
@@ -89,6 +95,9 @@ struct Adu {
   std::uint8_t code = 0;
   ByteView data;  // behind the function code
 };
+
+// The largest value of the length field that a message of the function code may have.
+std::size_t length_max(std::uint8_t code);
 
 // Checks the header against the message's length; a message that frame() delimited passes.
 protocols::Fault parse_adu(ByteView message, Adu& adu);

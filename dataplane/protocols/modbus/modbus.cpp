@@ -3,6 +3,7 @@
 
 #include "dataplane/protocols/modbus/layout.h"
 #include "dataplane/protocols/modbus/pairing.h"
+#include "dataplane/protocols/modbus/umas.h"
 
 namespace bulkhead::modbus {
 
@@ -11,6 +12,10 @@ using protocols::Fault;
 using protocols::Frame;
 using protocols::Operation;
 using protocols::OperationList;
+
+std::size_t length_max(std::uint8_t code) {
+  return (code & ~kExceptionFlag) == kUmas ? kUmasLengthMax : kLengthMax;
+}
 
 Fault parse_adu(ByteView message, Adu& adu) {
   ByteReader reader(message);
@@ -22,7 +27,7 @@ Fault parse_adu(ByteView message, Adu& adu) {
   adu.data = reader.rest();
   if (!reader.ok()) return Fault::truncated;
   if (protocol != 0) return Fault::not_this_protocol;
-  if (length > kLengthMax) return Fault::bad_length;
+  if (length > length_max(adu.code)) return Fault::bad_length;
   if (length + kLengthFieldEnd > message.size()) return Fault::truncated;
   return length + kLengthFieldEnd == message.size() ? Fault::none : Fault::trailing_bytes;
 }
@@ -70,7 +75,11 @@ class Modbus final : public protocols::Protocol {
     if (load_be16(stream.data() + 2) != 0) return {Fault::not_this_protocol, 0, 0};
     if (stream.size() < kLengthFieldEnd) return {Fault::none, 0, kLengthFieldEnd};
     const std::size_t length = load_be16(stream.data() + 4);
-    if (length < kLengthMin || length > kLengthMax) return {Fault::bad_length, 0, 0};
+    if (length < kLengthMin || length > kUmasLengthMax) return {Fault::bad_length, 0, 0};
+    if (length > kLengthMax) {  // which only one function may have
+      if (stream.size() <= kMbapBytes) return {Fault::none, 0, kMbapBytes + 1};
+      if (length > length_max(stream[kMbapBytes])) return {Fault::bad_length, 0, 0};
+    }
     return {Fault::none, kLengthFieldEnd + length, kLengthFieldEnd + length};
   }
 
@@ -105,11 +114,15 @@ class Modbus final : public protocols::Protocol {
     return awaited(Session(session), now_ms);
   }
 
-  // AP 7: the function code with its highest bit set, and an exception code.
+  // AP 7: the function code with its highest bit set, and an exception code. UMAS has an error of
+  // its own.
   std::size_t refuse(ByteView request, protocols::Denial denial,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::size_t kReplyBytes = kMbapBytes + 2;
-    if (request.size() <= kMbapBytes || reply.size() < kReplyBytes) return 0;
+    if (request.size() <= kMbapBytes || reply.size() < kReplyBytes + 3) return 0;
+    if (request[kMbapBytes] == kUmas && request.size() > kMbapBytes + 2) {
+      return refuse_umas(request, reply);
+    }
     std::copy_n(request.begin(), kMbapBytes, reply.begin());
     store_be16(reply.data() + 4, kReplyBytes - kLengthFieldEnd);
     reply[kMbapBytes] = static_cast<std::uint8_t>(request[kMbapBytes] | kExceptionFlag);
@@ -125,6 +138,19 @@ class Modbus final : public protocols::Protocol {
         break;
     }
     return kReplyBytes;
+  }
+
+ private:
+  // The request's key, the code of an error, and what is wrong: the function is not available.
+  static std::size_t refuse_umas(ByteView request, std::span<std::uint8_t> reply) {
+    constexpr std::size_t kBytes = kMbapBytes + 5;
+    constexpr std::uint8_t kNotAvailable = 0x80;
+    std::copy_n(request.begin(), kMbapBytes + 2, reply.begin());
+    store_be16(reply.data() + 4, kBytes - kLengthFieldEnd);
+    reply[kMbapBytes + 2] = kUmasError;
+    reply[kMbapBytes + 3] = kNotAvailable;
+    reply[kMbapBytes + 4] = 0;
+    return kBytes;
   }
 };
 

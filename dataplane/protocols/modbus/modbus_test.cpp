@@ -6,7 +6,10 @@
 
 #include "dataplane/protocols/modbus/layout.h"
 #include "dataplane/protocols/modbus/pairing.h"
+#include "dataplane/protocols/modbus/umas.h"
 #include "dataplane/protocols/registry.h"
+#include "tests/support/field_mutation.h"
+#include "tests/support/protocol_rows.h"
 
 namespace bulkhead::modbus {
 namespace {
@@ -237,12 +240,13 @@ TEST(Modbus, UnknownFunctionsAreFaults) {
   for (int code = 0; code < 256; ++code) {
     const auto byte = static_cast<std::uint8_t>(code);
     const bool known = find_function(byte) != kNotInCatalogue || byte == kDiagnostics ||
-                       byte == kEncapsulatedInterface;
+                       byte == kEncapsulatedInterface || byte == kUmas;
     const Fault fault = decode(adu({byte})).fault;
     EXPECT_EQ(fault == Fault::unknown_function, !known) << code;
   }
   EXPECT_EQ(decode(adu({8, 0, 5, 0, 0})).fault, Fault::unknown_function);
   EXPECT_EQ(decode(adu({43, 15})).fault, Fault::unknown_function);
+  EXPECT_EQ(decode(adu({90, 0, 0x99})).fault, Fault::unknown_function);
 }
 
 TEST(Modbus, AMessageThatDoesNotDecodeStillClaimsAFunction) {
@@ -259,7 +263,9 @@ TEST(Modbus, FrameLimits) {
   EXPECT_EQ(frame({0, 1, 0, 0, 0, 1}).fault, Fault::bad_length);
   EXPECT_EQ(frame({0, 1, 0, 0, 0, 2}).length, 8U);
   EXPECT_EQ(frame({0, 1, 0, 0, 0, 254}).length, 260U);
-  EXPECT_EQ(frame({0, 1, 0, 0, 0, 255}).fault, Fault::bad_length);
+  EXPECT_EQ(frame({0, 1, 0, 0, 0, 255}).needed, 8U) << "only UMAS may be so long";
+  EXPECT_EQ(frame({0, 1, 0, 0, 0, 255, 1, 3}).fault, Fault::bad_length);
+  EXPECT_EQ(frame({0, 1, 0, 0, 4, 2}).fault, Fault::bad_length);
 }
 
 class Pairing : public ::testing::Test {
@@ -354,6 +360,124 @@ TEST_F(Pairing, BroadcastsNeverFillTheTable) {
   for (int i = 0; i < 1000; ++i) {
     EXPECT_EQ(request({6, 0, 1, 0, 3}, static_cast<std::uint16_t>(i), 0), Fault::none);
   }
+}
+
+// Requests of function 90: key, code and data.
+Bytes umas(std::uint8_t code, const Bytes& data = {}, std::uint8_t key = 0) {
+  return adu(support::join({{90, key, code}, data}), 1, 0);
+}
+
+constexpr auto kAsk = Direction::request;
+constexpr auto kBack = Direction::response;
+
+TEST(Umas, WhatIsAskedFor) {
+  std::vector<support::Row> rows = {
+      {"a client reserves the controller", kAsk,
+       umas(0x10, support::join({{1, 2, 0, 0, 3}, support::bytes_of("PC7")})),
+       "umas_take_reservation unit=0 owner=PC7"},
+      {"a block is read", kAsk, umas(0x20, {0, 0x13, 0, 0x64, 0, 1, 0, 0x9c, 0}),
+       "umas_read_memory_block unit=0 memory=0 block=19 offset=65636-65791 length=156"},
+      {"a block is written", kAsk, umas(0x21, {1, 0x13, 0, 4, 0, 0, 0, 2, 0, 7, 8}),
+       "umas_write_memory_block unit=0 memory=1 block=19 offset=4-5 length=2"},
+      {"a word and an array of three double words are read", kAsk,
+       umas(0x22, {1,    2,    3, 4, 2, 2, 0x11, 0, 1, 0x20, 0, 3,  //
+                   0x13, 0x12, 0, 1, 0, 1, 4,    3, 0}),
+       "umas_read_variables unit=0 block=17 offset=35-36 length=2\n"
+       "umas_read_variables unit=0 block=18 offset=260-271 length=12"},
+      {"two are written", kAsk, umas(0x23, {1,    2,    3, 4, 2, 1, 0x11, 0, 8, 0, 1, 0, 0xff,  //
+                                            0x12, 0x11, 0, 0, 0, 2, 0,    2, 0, 1, 2, 3, 4}),
+       "umas_write_variables unit=0 block=17 offset=9 length=1\n"
+       "umas_write_variables unit=0 block=17 offset=2-5 length=4"},
+      {"well", kBack, umas(0xfe, {1, 2, 3}), "umas_ok unit=0"},
+      {"not well", kBack, umas(0xfd, {0x80, 0}), "umas_error unit=0"},
+      {"an exception of a device that has no UMAS", kBack, adu({0xda, 1}, 1, 0),
+       "umas_error unit=0 exception=1"}};
+  support::expect_rows(module(), rows);
+  rows.clear();
+  for (const protocols::FunctionInfo& function : catalogue().functions) {
+    if (function.code != kUmas || (function.fields & ~1U) != 0) continue;
+    const auto code = static_cast<std::uint8_t>(function.sub_code);
+    const bool answer = code == kUmasOk || code == kUmasError;
+    rows.push_back({function.name.data(), answer ? kBack : kAsk, umas(code),
+                    std::string(function.name) + " unit=0"});
+  }
+  EXPECT_GT(rows.size(), 20U);
+  support::expect_rows(module(), rows);
+}
+
+TEST(Fields, EachDecidesAlone) {
+  support::expect_fields_decide(
+      module(), {{"read", kAsk, adu({3, 0, 16, 0, 4}), ""},
+                 {"write", kAsk, adu({16, 0, 16, 0, 2, 4, 0, 7, 0, 9}), ""},
+                 {"coils", kAsk, adu({15, 0, 16, 0, 3, 1, 5}), ""},
+                 {"read and write", kAsk, adu({23, 0, 3, 0, 6, 0, 14, 0, 1, 2, 0, 255}), ""},
+                 {"file", kAsk, adu({20, 7, 6, 0, 4, 0, 1, 0, 2}), ""},
+                 {"masks", kAsk, adu({22, 0, 4, 0, 0xf2, 0, 0x25}), ""},
+                 {"diagnostics", kAsk, adu({8, 0, 10, 0, 0}), ""},
+                 {"identification", kAsk, adu({43, 14, 1, 2}), ""},
+                 {"reservation", kAsk, umas(0x10, {1, 2, 0, 0, 2, 'P', 'C'}), ""},
+                 {"memory", kAsk, umas(0x20, {3, 0x13, 0, 0x64, 0, 1, 0, 0x9c, 0}), ""}});
+}
+
+TEST(Umas, WhatIsRefused) {
+  support::expect_rows(
+      module(),
+      {{"a code of none", kAsk, umas(0x99), "fault unknown_function"},
+       {"an answer by the client", kAsk, umas(0xfe), "fault wrong_direction"},
+       {"a request by the controller", kBack, umas(0x20), "fault wrong_direction"},
+       {"no byte is read", kAsk, umas(0x20, {0, 1, 0, 0, 0, 0, 0, 0, 0}), "fault bad_quantity"},
+       {"behind the last offset", kAsk, umas(0x20, {0, 1, 0, 0xff, 0xff, 0xff, 0xff, 2, 0}),
+        "fault address_wrap"},
+       {"a byte less than it says", kAsk, umas(0x21, {0, 1, 0, 0, 0, 0, 0, 2, 0, 1}),
+        "fault truncated"},
+       {"a byte more", kAsk, umas(0x21, {0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 2}), "fault trailing_bytes"},
+       {"no variable", kAsk, umas(0x22, {1, 2, 3, 4, 0}), "fault bad_quantity"},
+       {"one less than it says", kAsk, umas(0x22, {1, 2, 3, 4, 2, 2, 17, 0, 1, 0, 0, 0}),
+        "fault truncated"},
+       {"a size of none", kAsk, umas(0x22, {1, 2, 3, 4, 1, 5, 17, 0, 1, 0, 0, 0}),
+        "fault unknown_object"}});
+}
+
+// What is longer than 253 bytes is UMAS or nothing.
+TEST(Umas, PdusMayBeLonger) {
+  const Bytes largest = umas(0x0a, Bytes(1024 - 3, 'T'));
+  support::expect_rows(module(), {{"largest", kAsk, largest, "umas_repeat unit=0"}});
+  EXPECT_EQ(module().frame(umas(0x0a, Bytes(1024 - 2, 'T')), kAsk).fault, Fault::bad_length);
+  Bytes other = largest;
+  other[kMbapBytes] = 65;
+  EXPECT_EQ(module().frame(other, kAsk).fault, Fault::bad_length);
+  EXPECT_EQ(module().frame(ByteView(other).first(kMbapBytes), kAsk).needed, kMbapBytes + 1);
+}
+
+TEST(Umas, AWriteNeedsThisClientsReservation) {
+  support::PairedSession session(module());
+  const Bytes take = umas(0x10, {0, 0, 0, 0, 1, 'x'});
+  const auto stop = [](std::uint8_t key) { return umas(0x41, {}, key); };
+  EXPECT_EQ(session.ask(stop(0)), Fault::not_started);
+  EXPECT_EQ(session.ask(take), Fault::none);
+  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it is not granted yet";
+  EXPECT_EQ(session.answer(umas(0xfd, {0x80, 0})), Fault::none);
+  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it was refused";
+  EXPECT_EQ(session.ask(take), Fault::none);
+  EXPECT_EQ(session.answer(umas(0xfe, {9})), Fault::none);
+  EXPECT_EQ(session.ask(stop(8)), Fault::not_started) << "of another client";
+  EXPECT_EQ(session.ask(stop(9)), Fault::none);
+  EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
+  for (const std::uint8_t code : Bytes{0x21, 0x23, 0x25, 0x33, 0x34, 0x35, 0x40, 0x71}) {
+    EXPECT_EQ(session.ask(umas(code, {}, 8)), Fault::not_started) << int{code};
+  }
+  EXPECT_EQ(session.ask(umas(0x11, {}, 9)), Fault::none);
+  EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
+  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it was released";
+  EXPECT_EQ(session.ask(umas(0x02)), Fault::none);
+}
+
+TEST(Umas, TheRefusalIsItsOwnError) {
+  std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
+  const Bytes stop = umas(0x41, {1, 2}, 9);
+  const std::size_t length = module().refuse(stop, protocols::Denial::function, reply);
+  const Bytes error(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
+  EXPECT_EQ(error, umas(0xfd, {0x80, 0}, 9));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // A short table in the order of asking: the answer is nearly always to the first.
 #include "dataplane/protocols/modbus/pairing.h"
 
+#include "dataplane/protocols/modbus/umas.h"
+
 namespace bulkhead::modbus {
 
 using protocols::Fault;
@@ -42,6 +44,10 @@ Outstanding remember(const Adu& adu, std::uint32_t now_ms) {
     case kEncapsulatedInterface:
       entry.address = reader.u8();
       break;
+    case kUmas:
+      reader.skip(1);
+      entry.address = reader.u8();
+      break;
     default:
       entry.address = reader.u16();
       entry.second = reader.u16();
@@ -81,6 +87,14 @@ bool answers(const Outstanding& asked, const Adu& adu) {
   }
 }
 
+// What the answer to a request of this UMAS code does to the reservation.
+void note_reservation(Reservation& reservation, std::uint8_t asked, const Adu& adu) {
+  Umas umas;
+  if (adu.code != kUmas || parse_umas(adu, umas) != Fault::none || umas.code != kUmasOk) return;
+  if (asked == kUmasTakeReservation && !umas.data.empty()) reservation = {true, umas.data[0]};
+  if (asked == kUmasReleaseReservation) reservation = {};
+}
+
 }  // namespace
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {
@@ -89,6 +103,13 @@ std::size_t awaited(Session session, std::uint32_t now_ms) {
 
 // A request to all units is never answered, so it makes room for any other.
 Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms) {
+  if (adu.code == kUmas) {
+    const Reservation& reservation = session.state();
+    Umas umas;
+    if (const Fault fault = parse_umas(adu, umas); fault != Fault::none) return fault;
+    const bool holds = reservation.taken && reservation.key == umas.key;
+    if (needs_reservation(umas.code) && !holds) return Fault::not_started;
+  }
   const auto broadcast = [](const Outstanding& entry) { return entry.unit == 0; };
   const bool added = session.add(remember(adu, now_ms), now_ms, broadcast);
   return added ? Fault::none : Fault::too_many_outstanding;
@@ -104,6 +125,7 @@ Fault accept_response(Session session, const Adu& adu, std::uint32_t now_ms) {
     if (entry.transaction != adu.transaction) continue;
     fault = Fault::mismatched_response;
     if (entry.unit != adu.unit || entry.code != code || !answers(entry, adu)) continue;
+    note_reservation(session.state(), static_cast<std::uint8_t>(entry.address), adu);
     session.remove(i);
     return Fault::none;
   }

@@ -24,7 +24,13 @@ struct Outstanding {
   std::uint8_t code = 0;
 };
 
-using Session = protocols::OutstandingTable<Outstanding>;
+// The controller's reservation (UMAS), as far as this session took it.
+struct Reservation {
+  bool taken = false;
+  std::uint8_t key = 0;
+};
+
+using Session = protocols::OutstandingTable<Outstanding, Reservation>;
 static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 // Requests that a server is expected to answer: not those to all units (AP 4.1), and none that has

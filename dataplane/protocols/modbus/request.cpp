@@ -1,5 +1,5 @@
 // Decodes requests: one function a layout, each with the clause that draws it.
-#include "dataplane/protocols/modbus/layout.h"
+#include "dataplane/protocols/modbus/umas.h"
 
 namespace bulkhead::modbus {
 
@@ -224,6 +224,8 @@ Fault decode_request(const Adu& adu, OperationList& operations) {
       return decode_read_fifo(adu, operations);
     case kEncapsulatedInterface:
       return decode_encapsulated(adu, operations);
+    case kUmas:
+      return decode_umas_request(adu, operations);
     default:
       return decode_plain(adu, operations);
   }

@@ -1,5 +1,5 @@
 // Decodes responses. Addresses appear only where the server repeats them; pairing knows the rest.
-#include "dataplane/protocols/modbus/layout.h"
+#include "dataplane/protocols/modbus/umas.h"
 
 namespace bulkhead::modbus {
 
@@ -20,6 +20,7 @@ bool is_exception_code(std::uint8_t code) {
 std::int32_t first_sub_code(std::uint8_t code) {
   if (code == kDiagnostics) return 0;
   if (code == kEncapsulatedInterface) return kMeiDeviceIdentification;
+  if (code == kUmas) return kUmasError;
   return kNoSubCode;
 }
 
@@ -195,6 +196,8 @@ Fault decode_response(const Adu& adu, OperationList& operations) {
       return decode_fifo(adu, operations);
     case kEncapsulatedInterface:
       return decode_encapsulated(adu, operations);
+    case kUmas:
+      return decode_umas_response(adu, operations);
     default:
       return decode_fixed(adu, operations);
   }

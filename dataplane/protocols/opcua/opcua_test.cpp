@@ -1,6 +1,7 @@
 // Messages built from OPC 10000-6: every service, every node of a list, chunks, channels that can
 // be read and those that cannot, pairing, and the refusal with its numbers.
 #include "dataplane/protocols/opcua/pairing.h"
+#include "tests/support/field_mutation.h"
 #include "tests/support/protocol_rows.h"
 
 namespace bulkhead::opcua {
@@ -137,6 +138,9 @@ const std::vector<Row> kRows = {
     {"a method with an argument", kAsk,
      request(712, join({le32(1), kNumeric, named("Start"), le32(1), {6, 1, 0, 0, 0}})),
      "call namespace=3 node=1234 method_namespace=2 method_name=Start"},
+    {"a method by its number", kAsk,
+     request(712, join({le32(1), named("Line"), kNumeric, le32(0)})),
+     "call namespace=2 node_name=Line method_namespace=3 method=1234"},
     {"browse", kAsk,
      request(527, join({{0, 0},
                         Message(8, 0),
@@ -204,6 +208,7 @@ TEST(Decode, EachService) {
   }
   for (Row& row : rows) row.expected += " ";
   support::expect_all_functions(module(), rows, {"close_secure_channel_response"});
+  support::expect_fields_decide(module(), rows);
 }
 
 TEST(Decode, WhatIsRefused) {

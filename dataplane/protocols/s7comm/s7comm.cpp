@@ -35,6 +35,8 @@ class S7Comm final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return s7comm::catalogue(); }
 
+  bool shares_port() const override { return true; }
+
   Frame frame(ByteView stream, Direction /*direction*/) const override {
     return cotp::frame_message(stream);
   }

@@ -1,6 +1,7 @@
 // PDUs as real clients send them: every function, every item of a job, pairing, the agreed size,
 // and the refusal. The layouts are those of Wireshark's s7comm and of Snap7.
 #include "dataplane/protocols/s7comm/pairing.h"
+#include "tests/support/field_mutation.h"
 #include "tests/support/iso_on_tcp.h"
 #include "tests/support/protocol_rows.h"
 
@@ -151,6 +152,7 @@ TEST(Decode, EachFunction) {
   support::expect_rows(module(), rows);
   for (Row& row : rows) row.expected += " ";
   support::expect_all_functions(module(), rows);
+  support::expect_fields_decide(module(), rows);
 }
 
 TEST(Decode, WhatIsRefused) {

@@ -1,0 +1,105 @@
+// The module's face, and the state machine of a subscriber (IEC 61850-8-1, 18.1.2.5).
+#include "dataplane/protocols/goose/layout.h"
+
+namespace bulkhead::goose {
+
+using protocols::Direction;
+using protocols::Fault;
+using protocols::Frame;
+using protocols::Operation;
+using protocols::OperationList;
+
+namespace {
+
+// Both counters go from their last value to 1 (8-1, 18.1.2.5): 0 is what comes first after a
+// change.
+std::uint32_t steps(std::uint32_t from, std::uint32_t to) {
+  return to >= from ? to - from : to - from - 1;
+}
+
+// What may follow while the last message is still good: the same state, repeated, or a later one,
+// no further away than a publisher gets between two messages that both arrive.
+bool follows(const Stream& last, const Pdu& pdu) {
+  constexpr std::uint32_t kStatesMax = 1000;
+  constexpr std::uint32_t kRepetitionsMax = 1U << 31;
+  if (pdu.state == last.state) {
+    const std::uint32_t further = steps(last.sequence, pdu.sequence);
+    return further > 0 && further < kRepetitionsMax;
+  }
+  return steps(last.state, pdu.state) <= kStatesMax;
+}
+
+class Goose final : public protocols::Protocol {
+ public:
+  const protocols::Catalogue& catalogue() const override { return goose::catalogue(); }
+
+  Frame frame(ByteView stream, Direction /*direction*/) const override {
+    return published::frame_message(stream);
+  }
+
+  std::optional<Direction> told_direction(ByteView /*message*/) const override {
+    return Direction::publish;
+  }
+
+  Fault decode(ByteView message, Direction /*direction*/,
+               OperationList& operations) const override {
+    operations.clear();
+    Pdu pdu;
+    if (const Fault fault = parse_pdu(message, pdu); fault != Fault::none) return fault;
+    Operation& operation = *operations.add(0);
+    operation.set(kAppid, pdu.appid);
+    operation.set_name(kGocbRef, pdu.gocb_ref);
+    operation.set_name(kDataSet, pdu.dataset);
+    operation.set_name(kGoId, pdu.go_id);
+    operation.set(kConfRev, pdu.conf_rev);
+    operation.set(kEntries, pdu.entries);
+    operation.set(kSimulation, pdu.simulated ? 1 : 0);
+    operation.set(kNeedsCommissioning, pdu.needs_commissioning ? 1 : 0);
+    operation.set(kTimeAllowed, pdu.time_allowed_ms);
+    return Fault::none;
+  }
+
+  std::optional<std::uint16_t> claimed_code(ByteView message) const override {
+    published::Message parsed;
+    if (published::parse_message(message, parsed) != Fault::none) return std::nullopt;
+    return static_cast<std::uint16_t>(parsed.apdu.number() & 0xff);
+  }
+
+  std::size_t session_bytes() const override { return Session::bytes_for(kStreamsUsual); }
+  std::size_t session_bytes_max() const override {
+    return Session::bytes_for(protocols::kOutstandingMax);
+  }
+
+  Fault pair(std::span<std::byte> session, ByteView message, Direction /*direction*/,
+             std::uint32_t now_ms) const override {
+    Pdu pdu;
+    if (const Fault fault = parse_pdu(message, pdu); fault != Fault::none) return fault;
+    return accept_pdu(Session(session), pdu, now_ms);
+  }
+};
+
+}  // namespace
+
+// Once the time allowed to live is over, subscribers take any state, and so it is here: a publisher
+// that began anew is heard again after that.
+Fault accept_pdu(Session session, const Pdu& pdu, std::uint32_t now_ms) {
+  Stream stream{published::stream_key(pdu.appid, pdu.gocb_ref), now_ms, pdu.time_allowed_ms,
+                pdu.state, pdu.sequence};
+  session.forget_aged(now_ms);
+  for (std::size_t i = 0; i < session.entries().size(); ++i) {
+    const Stream& last = session.entries()[i];
+    if (last.key != stream.key) continue;
+    const bool alive = now_ms - last.asked_ms <= last.time_allowed_ms;
+    if (alive && !follows(last, pdu)) return Fault::bad_sequence;
+    session.remove(i);
+    break;
+  }
+  return session.add(stream, now_ms) ? Fault::none : Fault::too_many_outstanding;
+}
+
+const protocols::Protocol& protocol() {
+  static const Goose kProtocol;
+  return kProtocol;
+}
+
+}  // namespace bulkhead::goose

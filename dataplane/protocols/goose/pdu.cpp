@@ -1,0 +1,103 @@
+// The PDU: every member in its order, as many data as it says, and each of them well-formed.
+#include "dataplane/protocols/goose/layout.h"
+#include "dataplane/protocols/mms_data.h"
+
+namespace bulkhead::goose {
+
+using protocols::Fault;
+
+namespace {
+
+constexpr ber::Tag kGoosePdu = ber::application(1);
+
+// Reads members in their order; the first that is missing or wrong fails it for good.
+class Members {
+ public:
+  explicit Members(ByteView bytes) : reader_(bytes) {}
+
+  ByteView name(ber::Tag tag) {
+    if (!take(tag)) ok_ = false;
+    return ok_ ? part_.content : ByteView{};
+  }
+  std::optional<ByteView> optional_name(ber::Tag tag) {
+    if (!take(tag)) return std::nullopt;
+    return part_.content;
+  }
+  std::uint32_t number(ber::Tag tag) {
+    const auto value = take(tag) ? published::to_uint32(part_.content) : std::nullopt;
+    if (!value) ok_ = false;
+    return value.value_or(0);
+  }
+  bool flag(ber::Tag tag) {  // false where it is not said
+    if (!take(tag)) return false;
+    if (part_.content.size() != 1) ok_ = false;
+    return ok_ && part_.content[0] != 0;
+  }
+  bool list(ber::Tag tag, ByteView& content) {
+    ber::Element part;
+    if (!reader_.next_if(tag, part) || !part.constructed) ok_ = false;
+    content = part.content;
+    return ok_;
+  }
+  bool at_end() const { return ok_ && reader_.at_end(); }
+
+ private:
+  // A primitive member.
+  bool take(ber::Tag tag) {
+    if (!reader_.next_if(tag, part_)) {
+      ok_ = ok_ && reader_.ok();
+      return false;
+    }
+    ok_ = ok_ && !part_.constructed;
+    return ok_;
+  }
+
+  ber::Reader reader_;
+  ber::Element part_;
+  bool ok_ = true;
+};
+
+Fault check_data(ByteView all_data, std::uint32_t entries) {
+  ber::Reader reader(all_data);
+  std::uint32_t count = 0;
+  for (ber::Element data; reader.next(data); ++count) {
+    std::optional<double> number;
+    if (!protocols::read_mms_data(data, number)) return Fault::bad_value;
+  }
+  if (!reader.at_end()) return Fault::bad_length;
+  return count == entries ? Fault::none : Fault::bad_quantity;
+}
+
+}  // namespace
+
+Fault parse_pdu(ByteView bytes, Pdu& pdu) {
+  published::Message message;
+  if (const Fault fault = published::parse_message(bytes, message); fault != Fault::none) {
+    return fault;
+  }
+  if (!message.apdu.is(kGoosePdu)) return Fault::unknown_function;
+  Members members(message.apdu.content);
+  pdu.appid = message.appid;
+  pdu.gocb_ref = members.name(ber::context(0));
+  pdu.time_allowed_ms = members.number(ber::context(1));
+  pdu.dataset = members.name(ber::context(2));
+  pdu.go_id = members.optional_name(ber::context(3)).value_or(pdu.gocb_ref);
+  const ByteView time = members.name(ber::context(4));
+  pdu.state = members.number(ber::context(5));
+  pdu.sequence = members.number(ber::context(6));
+  pdu.simulated = members.flag(ber::context(7)) || message.simulated;
+  pdu.conf_rev = members.number(ber::context(8));
+  pdu.needs_commissioning = members.flag(ber::context(9));
+  pdu.entries = members.number(ber::context(10));
+  ByteView data;
+  constexpr std::size_t kTimeBytes = 8;
+  // A control block without a name or a time allowed to live is none. Behind the data nothing
+  // stands: what IEC 62351-6 once put there is withdrawn.
+  if (!members.list(ber::context(11), data) || !members.at_end() || time.size() != kTimeBytes ||
+      pdu.gocb_ref.empty() || pdu.time_allowed_ms == 0) {
+    return Fault::bad_value;
+  }
+  return check_data(data, pdu.entries);
+}
+
+}  // namespace bulkhead::goose

@@ -1,0 +1,44 @@
+// Length against content, and numbers that have 32 bits.
+#include "dataplane/protocols/published.h"
+
+namespace bulkhead::published {
+
+using protocols::Fault;
+using protocols::Frame;
+
+Frame frame_message(ByteView bytes) {
+  constexpr std::size_t kLengthEnd = 4;
+  if (bytes.size() < kLengthEnd) return {Fault::none, 0, kLengthEnd};
+  const std::size_t length = load_be16(bytes.data() + 2);
+  if (length < kHeaderBytes || length > kMessageBytesMax) return {Fault::bad_length, 0, 0};
+  return {Fault::none, length, length};
+}
+
+Fault parse_message(ByteView bytes, Message& message) {
+  constexpr std::uint16_t kSimulated = 0x8000;
+  ByteReader reader(bytes);
+  message.appid = reader.u16();
+  const std::size_t length = reader.u16();
+  message.simulated = (reader.u16() & kSimulated) != 0;
+  reader.skip(2);
+  if (!reader.ok() || bytes.size() < length) return Fault::truncated;
+  if (length < kHeaderBytes || length > kMessageBytesMax) return Fault::bad_length;
+  if (bytes.size() > length) return Fault::trailing_bytes;
+  return ber::only(reader.rest(), message.apdu) ? Fault::none : Fault::bad_length;
+}
+
+std::uint64_t stream_key(std::uint16_t appid, ByteView name) {
+  constexpr std::uint64_t kBasis = 0xcbf29ce484222325;
+  constexpr std::uint64_t kPrime = 0x100000001b3;
+  std::uint64_t key = (kBasis ^ appid) * kPrime;
+  for (const std::uint8_t octet : name) key = (key ^ octet) * kPrime;
+  return key;
+}
+
+std::optional<std::uint32_t> to_uint32(ByteView content) {
+  const auto value = ber::to_unsigned(content);
+  if (!value || *value > 0xffffffffU) return std::nullopt;
+  return static_cast<std::uint32_t>(*value);
+}
+
+}  // namespace bulkhead::published

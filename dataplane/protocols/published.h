@@ -1,0 +1,35 @@
+// What GOOSE and sampled values have in common (IEC 61850-8-1, C.2, and 9-2, 5.3): the octets
+// behind the EtherType, and that each message is the next of a stream that its publisher counts.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/protocols/ber.h"
+#include "dataplane/protocols/protocol.h"
+
+namespace bulkhead::published {
+
+// APPID, length, and two reserved fields.
+constexpr std::size_t kHeaderBytes = 8;
+constexpr std::size_t kMessageBytesMax = 1518;
+
+struct Message {
+  std::uint16_t appid = 0;
+  bool simulated = false;  // the S bit of the first reserved field
+  ber::Element apdu;
+};
+
+// The length field counts from the APPID. What stands behind is padding.
+protocols::Frame frame_message(ByteView bytes);
+
+// Expects exactly one message.
+protocols::Fault parse_message(ByteView bytes, Message& message);
+
+// Names a stream in a session's state (FNV-1a, 64 bits).
+std::uint64_t stream_key(std::uint16_t appid, ByteView name);
+
+// The content of an unsigned number of up to 32 bits.
+std::optional<std::uint32_t> to_uint32(ByteView content);
+
+}  // namespace bulkhead::published

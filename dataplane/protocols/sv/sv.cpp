@@ -1,0 +1,111 @@
+// The module's face, and whether samples follow each other.
+#include <algorithm>
+#include <array>
+
+#include "dataplane/protocols/sv/layout.h"
+
+namespace bulkhead::sv {
+
+using protocols::Direction;
+using protocols::Fault;
+using protocols::Frame;
+using protocols::Operation;
+using protocols::OperationList;
+
+namespace {
+
+// smpCnt counts up and begins anew at 0 with each second (IEC 61850-9-2, 8.5.2), or with 16 bits.
+// Some may be lost on the way, none comes twice. After a silence anything is taken.
+constexpr std::uint16_t kLostMax = 250;
+constexpr std::uint16_t kSecondMin = 250;  // nobody samples more slowly than this
+constexpr std::uint32_t kSilenceMs = 1000;
+
+bool follows(std::uint16_t last, std::uint16_t next) {
+  const auto step = static_cast<std::uint16_t>(next - last);
+  if (step > 0 && step <= kLostMax) return true;
+  return last >= kSecondMin && next < last && next < kLostMax;
+}
+
+Fault accept_sample(Session session, std::uint16_t appid, const Asdu& asdu, std::uint32_t now_ms) {
+  const Stream stream{published::stream_key(appid, asdu.sv_id), now_ms, asdu.sample_count};
+  for (std::size_t i = 0; i < session.entries().size(); ++i) {
+    const Stream& last = session.entries()[i];
+    if (last.key != stream.key) continue;
+    const bool alive = now_ms - last.asked_ms <= kSilenceMs;
+    if (alive && !follows(last.sample_count, stream.sample_count)) return Fault::bad_sequence;
+    session.remove(i);
+    break;
+  }
+  return session.add(stream, now_ms) ? Fault::none : Fault::too_many_outstanding;
+}
+
+class SampledValues final : public protocols::Protocol {
+ public:
+  const protocols::Catalogue& catalogue() const override { return sv::catalogue(); }
+
+  Frame frame(ByteView stream, Direction /*direction*/) const override {
+    return published::frame_message(stream);
+  }
+
+  std::optional<Direction> told_direction(ByteView /*message*/) const override {
+    return Direction::publish;
+  }
+
+  Fault decode(ByteView message, Direction /*direction*/,
+               OperationList& operations) const override {
+    operations.clear();
+    Pdu pdu;
+    if (const Fault fault = pdu.parse(message); fault != Fault::none) return fault;
+    for (Asdu asdu; pdu.next(asdu);) {
+      Operation* operation = operations.add(0);
+      if (operation == nullptr) return Fault::too_many_operations;
+      operation->set(kAppid, pdu.appid());
+      operation->set_name(kSvId, asdu.sv_id);
+      if (asdu.dataset) operation->set_name(kDataSet, *asdu.dataset);
+      operation->set(kConfRev, asdu.conf_rev);
+      if (asdu.sample_rate) operation->set(kSmpRate, *asdu.sample_rate);
+      operation->set(kSmpSynch, asdu.synchronised);
+      operation->set(kAsduCount, pdu.count());
+      operation->set(kSimulation, pdu.simulated() ? 1 : 0);
+    }
+    return pdu.fault();
+  }
+
+  std::optional<std::uint16_t> claimed_code(ByteView message) const override {
+    published::Message parsed;
+    if (published::parse_message(message, parsed) != Fault::none) return std::nullopt;
+    return static_cast<std::uint16_t>(parsed.apdu.number() & 0xff);
+  }
+
+  std::size_t session_bytes() const override { return Session::bytes_for(kStreamsUsual); }
+  std::size_t session_bytes_max() const override {
+    return Session::bytes_for(protocols::kOutstandingMax);
+  }
+
+  Fault pair(std::span<std::byte> session, ByteView message, Direction /*direction*/,
+             std::uint32_t now_ms) const override {
+    Pdu pdu;
+    if (const Fault fault = pdu.parse(message); fault != Fault::none) return fault;
+    // All of them or none: what finds no room is put again with a larger block.
+    alignas(8) std::array<std::byte, Session::bytes_for(protocols::kOutstandingMax)> trial{};
+    const std::size_t bytes = std::min(session.size(), trial.size());
+    std::copy_n(session.begin(), bytes, trial.begin());
+    const Session streams{std::span<std::byte>(trial).first(bytes)};
+    streams.forget_aged(now_ms);
+    for (Asdu asdu; pdu.next(asdu);) {
+      const Fault fault = accept_sample(streams, pdu.appid(), asdu, now_ms);
+      if (fault != Fault::none) return fault;
+    }
+    if (pdu.fault() == Fault::none) std::copy_n(trial.begin(), bytes, session.begin());
+    return pdu.fault();
+  }
+};
+
+}  // namespace
+
+const protocols::Protocol& protocol() {
+  static const SampledValues kProtocol;
+  return kProtocol;
+}
+
+}  // namespace bulkhead::sv

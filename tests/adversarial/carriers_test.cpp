@@ -1,0 +1,189 @@
+// What carries a message, and whose it is: frames without IP, between stations that the policy
+// names, and protocols that use one port between the same hosts.
+#include <gtest/gtest.h>
+
+#include "tests/support/plant.h"
+
+namespace bulkhead {
+namespace {
+
+using support::Bytes;
+using support::Host;
+using support::kHmi;
+using support::kPlc;
+using support::Plant;
+using support::TcpSession;
+
+constexpr std::uint16_t kLldp = 0x88cc;
+const wire::Mac kGroup{{0x01, 0x0c, 0xcd, 0x01, 0x00, 0x01}};
+
+wire::Prefix station(const wire::Mac& mac) { return {wire::IpAddress::from_mac(mac), 128}; }
+
+// The station of the HMI may send LLDP to the group, whose listeners are in the zone control.
+policy::Tables bare_policy() {
+  policy::Tables tables = support::two_zones(policy::OnDeny::reject);
+  tables.zones[0].networks.push_back(station(kHmi.station));
+  tables.zones[1].networks.push_back(station(kGroup));
+  policy::Rule& rule = tables.conduits[0].rules.emplace_back();
+  rule.clients = {station(kHmi.station)};
+  rule.servers = {station(kGroup)};
+  rule.transport = policy::Transport::ethernet;
+  rule.ports = {{kLldp, kLldp}};
+  return tables;
+}
+
+Bytes bare_frame(const wire::Mac& from, const wire::Mac& to, std::uint16_t ethertype) {
+  Bytes frame(to.bytes.begin(), to.bytes.end());
+  frame.insert(frame.end(), from.bytes.begin(), from.bytes.end());
+  frame.push_back(static_cast<std::uint8_t>(ethertype >> 8));
+  frame.push_back(static_cast<std::uint8_t>(ethertype));
+  frame.resize(60, 0x5a);
+  return frame;
+}
+
+class BareFrames : public ::testing::Test {
+ protected:
+  Reason arrive(std::uint16_t port, const Bytes& frame) {
+    plant_.clear();
+    plant_.arrive(port, frame);
+    return plant_.last();
+  }
+
+  Plant plant_{bare_policy()};
+};
+
+TEST_F(BareFrames, PassAsTheyAreWhereARuleGrantsThem) {
+  const Bytes frame = bare_frame(kHmi.station, kGroup, kLldp);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(arrive(support::kSupervision, frame), Reason::service_granted);
+    ASSERT_EQ(plant_.sent.size(), 1U);
+    EXPECT_EQ(plant_.sent[0].port, support::kControl);
+    EXPECT_EQ(plant_.sent[0].frame, frame);
+  }
+  const Bytes tagged = support::with_vlan(frame, 0);
+  EXPECT_EQ(arrive(support::kSupervision, tagged), Reason::service_granted);
+  EXPECT_EQ(plant_.sent.at(0).frame, tagged) << "a priority tag is no VLAN";
+}
+
+TEST_F(BareFrames, AreRefusedWhereNoRuleDoes) {
+  const auto refused = [&](std::uint16_t port, const Bytes& frame, Reason reason) {
+    EXPECT_EQ(arrive(port, frame), reason);
+    EXPECT_TRUE(plant_.sent.empty());
+  };
+  const auto& hmi = kHmi.station;
+  refused(support::kSupervision, bare_frame(hmi, kGroup, 0x88b8), Reason::ethertype_not_granted);
+  refused(support::kSupervision, bare_frame(support::mac(0x66), kGroup, kLldp),
+          Reason::ethertype_not_granted);
+  refused(support::kSupervision, bare_frame(hmi, support::mac(0x66), kLldp), Reason::no_conduit);
+  refused(support::kControl, bare_frame(hmi, kGroup, kLldp), Reason::ethertype_not_granted);
+  refused(support::kSupervision, support::with_vlan(bare_frame(hmi, kGroup, kLldp), 7),
+          Reason::unknown_zone);
+  refused(support::kSupervision, bare_frame(hmi, kGroup, 60), Reason::ethertype_not_granted);
+}
+
+TEST_F(BareFrames, AChangeOfPolicyEndsThem) {
+  const Bytes frame = bare_frame(kHmi.station, kGroup, kLldp);
+  EXPECT_EQ(arrive(support::kSupervision, frame), Reason::service_granted);
+  policy::Tables other = bare_policy();
+  other.conduits[0].rules[0].ports = {{0x88cb, 0x88cb}};
+  plant_.change_policy(std::move(other));
+  EXPECT_FALSE(is_allowed(arrive(support::kSupervision, frame)));
+  plant_.change_policy(bare_policy());
+  EXPECT_EQ(arrive(support::kSupervision, frame), Reason::service_granted);
+}
+
+// An IPv6 packet cannot pretend to come from a station.
+TEST_F(BareFrames, AddressesOfStationsAreNoneOfIp) {
+  const Host station_as_host{wire::IpAddress::from_mac(kHmi.station), kHmi.station,
+                             support::kSupervision};
+  Bytes frame = support::udp_frame(station_as_host, kPlc, 1, 2, {1});
+  frame[12] = 0x86;
+  frame[13] = 0xdd;
+  EXPECT_EQ(arrive(support::kSupervision, frame), Reason::malformed_ip);
+}
+
+TEST(BareRules, AreOfStationsAndTypes) {
+  policy::Tables tables = bare_policy();
+  tables.conduits[0].rules[0].clients = {{kHmi.address, 128}};
+  EXPECT_NE(policy::validate(tables), std::nullopt);
+  tables = bare_policy();
+  tables.conduits[0].rules[0].ports = {{100, 100}};
+  EXPECT_NE(policy::validate(tables), std::nullopt);
+  tables = bare_policy();
+  tables.conduits[0].rules[0].transport = policy::Transport::udp;
+  EXPECT_NE(policy::validate(tables), std::nullopt);
+  EXPECT_EQ(policy::validate(bare_policy()), std::nullopt);
+}
+
+// ISO on TCP: the connection, and data units of three protocols.
+constexpr std::uint16_t kIsoOnTcp = 102;
+const Bytes kConnect = {3, 0, 0, 18, 13, 0xe0, 0, 0, 0, 1, 0, 0xc2, 2, 1, 2, 0xc0, 1, 10};
+const Bytes kS7 = {3, 0, 0, 25, 2,    0xf0, 0x80, 0x32, 1, 0, 0, 0,   1,
+                   0, 8, 0, 0,  0xf0, 0,    0,    1,    0, 1, 1, 0xe0};
+const Bytes kPlus = {3, 0, 0, 33, 2, 0xf0, 0x80, 0x72, 2, 0, 18, 0x31, 0,    0, 0x05, 0x4c, 0,
+                     0, 0, 5, 0,  0, 3,    0x88, 0x34, 0, 0, 0,  0,    0x72, 2, 0,    0};
+const Bytes kMms = {3,  0,    0, 23, 2, 0xf0, 0x80, 1, 0,    1, 0, 0x61,
+                    10, 0x30, 8, 2,  1, 3,    0xa0, 3, 0x8b, 1, 0};
+
+policy::Tables iso_policy(const std::vector<std::string_view>& names) {
+  policy::Tables tables = support::two_zones(policy::OnDeny::reset);
+  for (const std::string_view name : names) {
+    policy::Rule& rule = tables.conduits[0].rules.emplace_back();
+    rule.clients = {{kHmi.address, 128}};
+    rule.servers = {{kPlc.address, 128}};
+    rule.ports = {{kIsoOnTcp, kIsoOnTcp}};
+    rule.protocol = *protocols::find_protocol(name);
+    const auto& catalogue = protocols::registry()[rule.protocol]->catalogue();
+    for (std::size_t f = 0; f < catalogue.functions.size(); ++f) rule.functions.set(f);
+  }
+  return tables;
+}
+
+// How the last message was read, or why it was refused.
+std::string read_as(Plant& plant, TcpSession& session, const Bytes& message) {
+  plant.clear();
+  session.from_client(message);
+  const pipeline::Event& last = plant.verdicts.back();
+  if (!is_allowed(last.reason)) return std::string(describe(last.reason).name);
+  return std::string(protocols::registry()[last.protocol]->catalogue().name);
+}
+
+TEST(SharedPort, TheFirstDataUnitTellsWhoseTheSessionIs) {
+  Plant plant(iso_policy({"mms", "s7comm", "s7comm_plus"}));
+  std::uint16_t port = 40000;
+  const std::vector<std::pair<Bytes, std::string>> rows = {{kS7, "s7comm"}, {kPlus, "s7comm_plus"}};
+  for (const auto& [message, name] : rows) {
+    TcpSession session(plant, port++, 1000, 900000, kIsoOnTcp);
+    EXPECT_EQ(read_as(plant, session, kConnect), "mms") << "the first whose rule grants it";
+    EXPECT_EQ(read_as(plant, session, message), name);
+    EXPECT_EQ(read_as(plant, session, message == kS7 ? kPlus : kS7), "protocol_fault")
+        << "and it stays that";
+  }
+}
+
+TEST(SharedPort, OnlyWhatHasARule) {
+  Plant plant(iso_policy({"s7comm", "mms"}));
+  TcpSession session(plant, 40000, 1000, 900000, kIsoOnTcp);
+  EXPECT_EQ(read_as(plant, session, kConnect), "s7comm");
+  EXPECT_EQ(read_as(plant, session, kPlus), "protocol_fault");
+  TcpSession other(plant, 40001, 1000, 900000, kIsoOnTcp);
+  EXPECT_EQ(read_as(plant, other, kMms), "protocol_fault") << "no PDU, but MMS by its beginning";
+}
+
+// A policy that still grants the protocol which the session turned out to be leaves it alone.
+TEST(SharedPort, AChangeOfPolicyKeepsWhatIsStillGranted) {
+  Plant plant(iso_policy({"mms", "s7comm", "s7comm_plus"}));
+  TcpSession session(plant, 40000, 1000, 900000, kIsoOnTcp);
+  EXPECT_EQ(read_as(plant, session, kConnect), "mms");
+  EXPECT_EQ(read_as(plant, session, kS7), "s7comm");
+  plant.change_policy(iso_policy({"s7comm_plus", "s7comm"}));
+  EXPECT_EQ(read_as(plant, session, kS7), "s7comm");
+  plant.change_policy(iso_policy({"s7comm_plus"}));
+  EXPECT_FALSE(plant.verdicts.empty());
+  plant.clear();
+  session.from_client(kS7);
+  EXPECT_FALSE(is_allowed(plant.last()));
+}
+
+}  // namespace
+}  // namespace bulkhead

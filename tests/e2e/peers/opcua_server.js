@@ -1,0 +1,49 @@
+// An OPC UA server with a speed and a counter: usage: opcua_server.js ADDRESS PORT FOLDER
+"use strict";
+const { OPCUAServer, Variant, DataType, StatusCodes, OPCUACertificateManager,
+  nodesets } = require("node-opcua");
+const { tell } = require("./peer");
+
+const [, , address, port, folder] = process.argv;
+let speed = 40;
+
+async function main() {
+  const certificates = new OPCUACertificateManager({ rootFolder: folder,
+    automaticallyAcceptUnknownCertificate: true });
+  await certificates.initialize();
+  const server = new OPCUAServer({ hostname: address, port: Number(port), resourcePath: "/line",
+    serverCertificateManager: certificates, userCertificateManager: certificates,
+    nodeset_filename: [nodesets.standard],
+    alternateHostname: [address], disableDiscovery: true });
+  await server.initialize();
+  const space = server.engine.addressSpace.getOwnNamespace();
+  const line = space.addFolder("ObjectsFolder", { browseName: "Line" });
+  space.addVariable({
+    componentOf: line, browseName: "Speed", minimumSamplingInterval: 1000, nodeId: "s=Line.Speed", dataType: "Double",
+    value: {
+      get: () => new Variant({ dataType: DataType.Double, value: speed }),
+      set: (variant) => {
+        tell({ reached: "write", value: variant.value });
+        speed = variant.value;
+        return StatusCodes.Good;
+      },
+    },
+  });
+  space.addVariable({
+    componentOf: line, browseName: "Limit", minimumSamplingInterval: 1000, nodeId: "s=Line.Limit", dataType: "Double",
+    value: {
+      get: () => new Variant({ dataType: DataType.Double, value: 100 }),
+      set: (variant) => {
+        tell({ reached: "write_limit", value: variant.value });
+        return StatusCodes.Good;
+      },
+    },
+  });
+  await server.start();
+  tell({ listening: true, namespace: space.index });
+}
+
+main().catch((error) => {
+  tell({ failed: String(error.stack) });
+  process.exit(1);
+});

@@ -1,0 +1,157 @@
+"""Real protocol stacks on both sides of the data plane, between two Linux kernels: what is granted
+works, what is refused never reaches the server, and the client sees its protocol's own error in a
+session that goes on.
+
+usage: stacks_test.py BUILD [unittest arguments]
+Needs root, node and npm; the stacks (peers/package.json) are fetched once into BUILD/peers.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from e2e_test import BUILD, LabCase  # noqa: E402
+from lab import HMI, PLC, run, wait_until  # noqa: E402
+
+PEERS = BUILD / "peers"
+HEAD = """bulkhead: v1
+site: stacks
+zones:
+  supervision: {target: SL2, port: 0, networks: [10.20.0.0/24]}
+  control: {target: SL3, port: 1, networks: [10.10.0.0/24]}
+assets:
+  hmi: {zone: supervision, address: 10.20.0.10}
+  plc: {zone: control, address: 10.10.0.20}
+conduits:
+  plant:
+    from: supervision
+    to: control
+    on_deny: reject
+    allow:
+"""
+
+
+def fetch_peers():
+    """The stacks in the versions of the lock file; npm leaves them as they are if they are there."""
+    PEERS.mkdir(exist_ok=True)
+    for file in (HERE / "peers").iterdir():
+        shutil.copy(file, PEERS)
+    lock = (PEERS / "package-lock.json").read_text()
+    fetched = PEERS / "fetched"
+    if not fetched.exists() or fetched.read_text() != lock:
+        run("npm", "ci", "--prefix", PEERS, "--ignore-scripts", "--no-audit", "--no-fund",
+            timeout=900)
+        run("npm", "rebuild", "--prefix", PEERS, "node-snap7", timeout=900)  # it has a native part
+        fetched.write_text(lock)
+
+
+class StackCase(LabCase):
+    prefix = "bhk"
+
+    @classmethod
+    def setUpClass(cls):
+        fetch_peers()
+        super().setUpClass()
+
+    def serve(self, script, *words):
+        role = script.split(".")[0]
+        self.lab.spawn("ctl", ["node", PEERS / script, *words], role)
+        self.addCleanup(self.lab.stop, role)
+        wait_until(lambda: '"listening"' in self.lab.log(role), f"{script} to listen", 120)
+        return role
+
+    def steps(self, script, *words):
+        """step -> what came of it"""
+        done = subprocess.run(self.lab.in_ns("sup", "node", PEERS / script, *words), text=True,
+                              capture_output=True, timeout=180, check=False)
+        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        self.assertTrue(lines, done.stderr[-2000:])
+        return {line["step"]: line for line in lines if "step" in line}
+
+    def reached(self, role):
+        lines = [json.loads(line) for line in self.lab.log(role).splitlines()
+                 if line.startswith("{")]
+        return [line for line in lines if "reached" in line]
+
+    def reasons(self):
+        return {row["reason"] for row in self.lab.ctl_json("counters")}
+
+
+class Stacks(StackCase):
+    def test_opcua(self):
+        self.commit(HEAD + """
+      - {protocol: opcua, client: hmi, server: plc, access: [session, discover]}
+      - protocol: opcua
+        client: hmi
+        server: plc
+        functions: [read]
+        where: {attribute: 13}
+      - protocol: opcua
+        client: hmi
+        server: plc
+        functions: [write]
+        where: {namespace: 1, node_name: Line.Speed, attribute: 13, value: 0-100}
+""")
+        role = self.serve("opcua_server.js", PLC, 4840, self.lab.folder / "opcua-server")
+        steps = self.steps("opcua_client.js", f"opc.tcp://{PLC}:4840/line",
+                           self.lab.folder / "opcua-client")
+        self.assertEqual(steps["connect"].get("value"), "open", steps)
+        self.assertEqual(steps["read"].get("value"), 40)
+        self.assertEqual(steps["write"].get("value"), "Good")
+        for refused in ("write_too_high", "write_another"):
+            self.assertIn("BadUserAccessDenied", steps[refused].get("error", ""), steps)
+        self.assertEqual(steps["read_again"].get("value"), 60)
+        self.assertEqual(self.reached(role), [{"reached": "write", "value": 60}])
+        self.assertIn("values_not_granted", self.reasons())
+
+    def test_bacnet(self):
+        self.commit(HEAD + """
+      - protocol: bacnet
+        client: hmi
+        server: plc
+        functions: [read_property]
+        where: {object_type: 2, property: 85}
+      - protocol: bacnet
+        client: hmi
+        server: plc
+        functions: [write_property]
+        where: {object_type: 2, instance: 1, property: 85, priority: 8-16, value: 15-25}
+""")
+        role = self.serve("bacnet_server.js", PLC)
+        steps = self.steps("bacnet_client.js", HMI, PLC)
+        self.assertEqual(steps["read"].get("value"), 21.5, steps)
+        self.assertEqual(steps["write"].get("value"), "written")
+        for refused in ("write_too_high", "write_another"):
+            self.assertIn("SECURITY", steps[refused].get("error", "").upper(), steps)
+        self.assertEqual(steps["read_again"].get("value"), 22)
+        writes = [line for line in self.reached(role) if line["reached"] == "write"]
+        self.assertEqual([line["value"] for line in writes], [22])
+
+    def test_s7(self):
+        self.commit(HEAD + """
+      - {protocol: s7comm, client: hmi, server: plc, access: [session]}
+      - {protocol: s7comm, client: hmi, server: plc, functions: [read_var], where: {area: 0x84, db: 1}}
+      - protocol: s7comm
+        client: hmi
+        server: plc
+        functions: [write_var]
+        where: {area: 0x84, db: 1, address: 10-19}
+""")
+        role = self.serve("s7_server.js", PLC)
+        steps = self.steps("s7_client.js", PLC)
+        self.assertEqual(steps["connect"].get("value"), "done", steps)
+        self.assertEqual(steps["read"].get("value"), [1, 1, 1, 1])
+        self.assertEqual(steps["write"].get("value"), "done")
+        for refused in ("write_another", "stop"):
+            self.assertIn("error", steps[refused], steps)
+        self.assertEqual(steps["read_again"].get("value"), [7, 8])
+        self.assertEqual([line["reached"] for line in self.reached(role)], ["write"])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
