@@ -173,6 +173,17 @@ FirstOctet first_user_octet(ByteView stream) {
   }
 }
 
+Frame User::frame(ByteView stream, protocols::Direction /*direction*/) const {
+  return frame_message(stream);
+}
+
+protocols::Recognition User::recognise(ByteView stream, protocols::Direction /*direction*/) const {
+  const FirstOctet first = first_user_octet(stream);
+  if (first.fault != Fault::none) return protocols::Recognition::no;
+  if (!first.known) return protocols::Recognition::unknown;
+  return begins_with(first.octet) ? protocols::Recognition::yes : protocols::Recognition::no;
+}
+
 void put_data_header(std::span<std::uint8_t> to, std::size_t user_bytes) {
   to[0] = kVersion;
   to[1] = 0;

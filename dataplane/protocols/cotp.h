@@ -78,6 +78,19 @@ struct FirstOctet {
 };
 FirstOctet first_user_octet(ByteView stream);
 
+// What all protocols that stand on it have in common: how messages are delimited, and that the
+// first octet of what their users say tells them apart.
+class User : public protocols::Protocol {
+ public:
+  protocols::Frame frame(ByteView stream, protocols::Direction direction) const final;
+  bool shares_port() const final { return true; }
+  protocols::Recognition recognise(ByteView stream, protocols::Direction direction) const final;
+
+ protected:
+  ~User() = default;
+  virtual bool begins_with(std::uint8_t octet) const = 0;
+};
+
 // TPKT and DT headers in front of `user_bytes` of a data unit.
 constexpr std::size_t kDataHeaderBytes = 7;
 void put_data_header(std::span<std::uint8_t> to, std::size_t user_bytes);

@@ -27,6 +27,21 @@ Fault parse_message(ByteView bytes, Message& message) {
   return ber::only(reader.rest(), message.apdu) ? Fault::none : Fault::bad_length;
 }
 
+Frame Publication::frame(ByteView bytes, protocols::Direction /*direction*/) const {
+  return frame_message(bytes);
+}
+
+std::optional<protocols::Direction> Publication::told_direction(ByteView /*message*/) const {
+  return protocols::Direction::publish;
+}
+
+// The tag of the PDU.
+std::optional<std::uint16_t> Publication::claimed_code(ByteView message) const {
+  Message parsed;
+  if (parse_message(message, parsed) != Fault::none) return std::nullopt;
+  return static_cast<std::uint16_t>(parsed.apdu.number() & 0xff);
+}
+
 std::uint64_t stream_key(std::uint16_t appid, ByteView name) {
   constexpr std::uint64_t kBasis = 0xcbf29ce484222325;
   constexpr std::uint64_t kPrime = 0x100000001b3;

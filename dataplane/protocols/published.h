@@ -26,6 +26,17 @@ protocols::Frame frame_message(ByteView bytes);
 // Expects exactly one message.
 protocols::Fault parse_message(ByteView bytes, Message& message);
 
+// What both modules have in common: a message says what it is, and goes one way.
+class Publication : public protocols::Protocol {
+ public:
+  protocols::Frame frame(ByteView bytes, protocols::Direction direction) const final;
+  std::optional<protocols::Direction> told_direction(ByteView message) const final;
+  std::optional<std::uint16_t> claimed_code(ByteView message) const final;
+
+ protected:
+  ~Publication() = default;
+};
+
 // Names a stream in a session's state (FNV-1a, 64 bits).
 std::uint64_t stream_key(std::uint16_t appid, ByteView name);
 

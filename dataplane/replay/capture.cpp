@@ -45,6 +45,8 @@ std::uint16_t port_of(const policy::Tables& tables, ByteView frame) {
   } else if (ethernet.ethertype == wire::kEtherTypeIpv6) {
     wire::parse_ipv6(rest, ip);
     source = ip.source;
+  } else {
+    source = wire::IpAddress::from_mac(ethernet.source);
   }
   const std::uint16_t zone = policy::find_zone(tables, source);
   return zone == policy::kNoZone ? std::uint16_t{0} : tables.zones[zone].port;

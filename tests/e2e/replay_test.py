@@ -25,7 +25,7 @@ TURNS_MAX = 40
 # in it.
 CONVERSATIONS = (
     ("dnp3", "dnp3/suricata_dnp3_eve.pcap", 20000, "warm_restart"),
-    ("iec104", "iec104/iec60780-5-104.pcap", 2404, "c_rp_na_1"),
+    ("iec104", "iec104/iec104.pcap", 2404, "c_rp_na_1"),
     ("mms", "mms/iso9506-1-mms.pcap", 102, "kill"),
     ("mms", "mms/8d7c7db0-9804-012b-b2a6-0016cb8cea27.pcap", 102, "kill"),
     ("s7comm_plus", "s7commplus/S7-1511_db3_var1_HMI.pcap", 102, "invoke"),
@@ -135,6 +135,56 @@ class Replays(LabCase):
                 client, server = self.converse(turns, port)
                 self.assertNotEqual(client["error"], "")
                 self.assertEqual(server["heard"], 0)
+
+
+@unittest.skipUnless(CAPTURES.is_dir(), f"{CAPTURES} is not there: captures that users do not have")
+class Published(LabCase):
+    """What Ethernet itself carries, on the devices of two kernels."""
+
+    prefix = "bhp"
+    SECONDS = 8
+
+    def hear(self, ethertype, frames, count):
+        """What arrives in the other zone when the frames are sent."""
+        file = self.lab.folder / "frames.txt"
+        file.write_text("".join(frame.hex() + "\n" for frame in frames))
+        words = ["python3", HERE / "frames_peer.py"]
+        ear = subprocess.Popen(
+            [str(w) for w in self.lab.in_ns("ctl", *words, "hear", "eth0", hex(ethertype), count,
+                                            self.SECONDS)], stdout=subprocess.PIPE, text=True)
+        try:
+            ear.stdout.readline()
+            run(*self.lab.in_ns("sup", *words, "send", "eth0", file))
+            out, _ = ear.communicate(timeout=self.SECONDS + 20)
+        finally:
+            ear.kill()
+            ear.wait()
+            ear.stdout.close()
+        return [bytes.fromhex(line) for line in out.split()]
+
+    def policy_for(self, protocol, source, group, where):
+        mac = lambda raw: ":".join(f"{octet:02x}" for octet in raw)  # noqa: E731
+        return HEAD.replace("  plc:", f"  publisher: {{zone: supervision, mac: \"{mac(source)}\"}}\n"
+                            f"  group: {{zone: control, mac: \"{mac(group)}\"}}\n  plc:") + (
+            f"      - {{protocol: {protocol}, client: publisher, server: group, "
+            f"functions: [publish], where: {{{where}}}}}\n")
+
+    def test_goose(self):
+        frames = [frame for _, frame in packets_of((CAPTURES / "goose/GOOSE.pcap").read_bytes())
+                  if frame[12:14] == b"\x88\xb8"][:20]
+        source, group = frames[0][6:12], frames[0][:6]
+        # Then its publisher begins anew, before the last message has lost its time to live.
+        frames = [frame for frame in frames if frame[6:12] == source and frame[:6] == group][:3]
+        self.assertGreater(len(frames), 2)
+        reference = "gocb_ref: GEDeviceF650/LLN0$GO$gcb01"
+        self.commit(self.policy_for("goose", source, group, reference))
+        heard = self.hear(0x88b8, frames, len(frames))
+        messages = [frame[14:14 + int.from_bytes(frame[16:18], "big")] for frame in frames]
+        self.assertEqual([frame[14:14 + len(message)] for frame, message in zip(heard, messages)],
+                         messages)
+        self.assertEqual(self.hear(0x88b8, frames, 1), [], "all of it again: a replay")
+        self.commit(self.policy_for("goose", source, group, "gocb_ref: another"))
+        self.assertEqual(self.hear(0x88b8, frames, 1), [])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ namespace bulkhead::goose {
 
 using protocols::Direction;
 using protocols::Fault;
-using protocols::Frame;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -29,17 +28,9 @@ bool follows(const Stream& last, const Pdu& pdu) {
   return steps(last.state, pdu.state) <= kStatesMax;
 }
 
-class Goose final : public protocols::Protocol {
+class Goose final : public published::Publication {
  public:
   const protocols::Catalogue& catalogue() const override { return goose::catalogue(); }
-
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
-    return published::frame_message(stream);
-  }
-
-  std::optional<Direction> told_direction(ByteView /*message*/) const override {
-    return Direction::publish;
-  }
 
   Fault decode(ByteView message, Direction /*direction*/,
                OperationList& operations) const override {
@@ -57,12 +48,6 @@ class Goose final : public protocols::Protocol {
     operation.set(kNeedsCommissioning, pdu.needs_commissioning ? 1 : 0);
     operation.set(kTimeAllowed, pdu.time_allowed_ms);
     return Fault::none;
-  }
-
-  std::optional<std::uint16_t> claimed_code(ByteView message) const override {
-    published::Message parsed;
-    if (published::parse_message(message, parsed) != Fault::none) return std::nullopt;
-    return static_cast<std::uint16_t>(parsed.apdu.number() & 0xff);
   }
 
   std::size_t session_bytes() const override { return Session::bytes_for(kStreamsUsual); }

@@ -9,9 +9,7 @@ namespace bulkhead::mms {
 
 using protocols::Direction;
 using protocols::Fault;
-using protocols::Frame;
 using protocols::OperationList;
-using protocols::Recognition;
 
 namespace {
 
@@ -104,36 +102,9 @@ Fault parse(ByteView bytes, cotp::Message& message, Unit& unit, Call& call) {
   return parse_call(unit, call);
 }
 
-class Mms final : public protocols::Protocol {
+class Mms final : public cotp::User {
  public:
   const protocols::Catalogue& catalogue() const override { return mms::catalogue(); }
-
-  bool shares_port() const override { return true; }
-
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
-    return cotp::frame_message(stream);
-  }
-
-  // Every connection begins with a session's SPDU, and all data that follows is one too.
-  Recognition recognise(ByteView stream, Direction /*direction*/) const override {
-    const cotp::FirstOctet first = cotp::first_user_octet(stream);
-    if (first.fault != Fault::none) return Recognition::no;
-    if (!first.known) return Recognition::unknown;
-    switch (first.octet) {
-      case kGiveTokensOrData:
-      case kNotFinished:
-      case kFinish:
-      case kDisconnect:
-      case kRefuse:
-      case kConnect:
-      case kAccept:
-      case kAbort:
-      case kAbortAccept:
-        return Recognition::yes;
-      default:
-        return begins_pdu(first.octet) ? Recognition::yes : Recognition::no;
-    }
-  }
 
   Fault decode(ByteView bytes, Direction direction, OperationList& operations) const override {
     operations.clear();
@@ -218,6 +189,24 @@ class Mms final : public protocols::Protocol {
   }
 
  private:
+  // Every connection begins with a session's SPDU, and all data that follows is one too.
+  bool begins_with(std::uint8_t octet) const override {
+    switch (octet) {
+      case kGiveTokensOrData:
+      case kNotFinished:
+      case kFinish:
+      case kDisconnect:
+      case kRefuse:
+      case kConnect:
+      case kAccept:
+      case kAbort:
+      case kAbortAccept:
+        return true;
+      default:
+        return begins_pdu(octet);
+    }
+  }
+
   // An integer that is not negative in the fewest octets.
   static std::size_t put_unsigned(std::uint8_t tag, std::uint32_t number,
                                   std::span<std::uint8_t> to) {

@@ -9,9 +9,7 @@ namespace bulkhead::s7comm {
 
 using protocols::Direction;
 using protocols::Fault;
-using protocols::Frame;
 using protocols::OperationList;
-using protocols::Recognition;
 
 namespace {
 
@@ -31,22 +29,9 @@ Fault check_direction(const Pdu& pdu, Direction direction) {
   return asks == (by_server != from_client) ? Fault::none : Fault::wrong_direction;
 }
 
-class S7Comm final : public protocols::Protocol {
+class S7Comm final : public cotp::User {
  public:
   const protocols::Catalogue& catalogue() const override { return s7comm::catalogue(); }
-
-  bool shares_port() const override { return true; }
-
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
-    return cotp::frame_message(stream);
-  }
-
-  Recognition recognise(ByteView stream, Direction /*direction*/) const override {
-    const cotp::FirstOctet first = cotp::first_user_octet(stream);
-    if (first.fault != Fault::none) return Recognition::no;
-    if (!first.known) return Recognition::unknown;
-    return first.octet == kProtocolId ? Recognition::yes : Recognition::no;
-  }
 
   Fault decode(ByteView bytes, Direction direction, OperationList& operations) const override {
     operations.clear();
@@ -171,6 +156,8 @@ class S7Comm final : public protocols::Protocol {
   }
 
  private:
+  bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
+
   static std::size_t put(ByteView answer, std::span<std::uint8_t> reply) {
     const std::size_t bytes = cotp::kDataHeaderBytes + answer.size();
     if (reply.size() < bytes) return 0;

@@ -5,12 +5,10 @@ namespace bulkhead::s7comm_plus {
 
 using protocols::Direction;
 using protocols::Fault;
-using protocols::Frame;
 using protocols::kNoSubCode;
 using protocols::kNotInCatalogue;
 using protocols::Operation;
 using protocols::OperationList;
-using protocols::Recognition;
 
 namespace {
 
@@ -37,22 +35,9 @@ std::uint16_t function_of(const Part& part, const Head& head, bool is_head) {
   return find(head.function, session ? std::int32_t{kOnSession} : kNoSubCode);
 }
 
-class S7CommPlus final : public protocols::Protocol {
+class S7CommPlus final : public cotp::User {
  public:
   const protocols::Catalogue& catalogue() const override { return s7comm_plus::catalogue(); }
-
-  bool shares_port() const override { return true; }
-
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
-    return cotp::frame_message(stream);
-  }
-
-  Recognition recognise(ByteView stream, Direction /*direction*/) const override {
-    const cotp::FirstOctet first = cotp::first_user_octet(stream);
-    if (first.fault != Fault::none) return Recognition::no;
-    if (!first.known) return Recognition::unknown;
-    return first.octet == kProtocolId ? Recognition::yes : Recognition::no;
-  }
 
   Fault decode(ByteView bytes, Direction direction, OperationList& operations) const override {
     operations.clear();
@@ -116,6 +101,9 @@ class S7CommPlus final : public protocols::Protocol {
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return Session(session).awaited(now_ms);
   }
+
+ private:
+  bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
 };
 
 }  // namespace

@@ -8,7 +8,6 @@ namespace bulkhead::sv {
 
 using protocols::Direction;
 using protocols::Fault;
-using protocols::Frame;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -39,17 +38,9 @@ Fault accept_sample(Session session, std::uint16_t appid, const Asdu& asdu, std:
   return session.add(stream, now_ms) ? Fault::none : Fault::too_many_outstanding;
 }
 
-class SampledValues final : public protocols::Protocol {
+class SampledValues final : public published::Publication {
  public:
   const protocols::Catalogue& catalogue() const override { return sv::catalogue(); }
-
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
-    return published::frame_message(stream);
-  }
-
-  std::optional<Direction> told_direction(ByteView /*message*/) const override {
-    return Direction::publish;
-  }
 
   Fault decode(ByteView message, Direction /*direction*/,
                OperationList& operations) const override {
@@ -69,12 +60,6 @@ class SampledValues final : public protocols::Protocol {
       operation->set(kSimulation, pdu.simulated() ? 1 : 0);
     }
     return pdu.fault();
-  }
-
-  std::optional<std::uint16_t> claimed_code(ByteView message) const override {
-    published::Message parsed;
-    if (published::parse_message(message, parsed) != Fault::none) return std::nullopt;
-    return static_cast<std::uint16_t>(parsed.apdu.number() & 0xff);
   }
 
   std::size_t session_bytes() const override { return Session::bytes_for(kStreamsUsual); }

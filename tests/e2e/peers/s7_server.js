@@ -15,7 +15,6 @@ server.on("event", (event) => {
   }
   if (event.EvtCode === server.evcControl) tell({ reached: "control" });
 });
-server.SetEventsMask(server.evcDataWrite | server.evcControl);
 if (!server.StartTo(process.argv[2])) {
   tell({ failed: server.ErrorText(server.LastError()) });
   process.exit(1);
