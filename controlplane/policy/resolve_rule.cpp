@@ -86,6 +86,7 @@ class RuleResolver {
                                       scope_.model.zones[asset.zone].name.text + ", but the " +
                                       side + "s of this conduit are in zone " +
                                       scope_.model.zones[zone].name.text);
+      return;
     }
     if (is_bare()) return resolve_station(word, side, asset, hosts);
     if (asset.addresses.empty()) {
