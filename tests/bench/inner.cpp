@@ -1,9 +1,12 @@
 // The inner parts of the fast path one by one, warm in the cache. What a packet costs in all, with
 // what is not in the cache, is bulkhead-bench's to say.
 #include <benchmark/benchmark.h>
+#include <rte_cycles.h>
 #include <yaml-cpp/yaml.h>
 
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <sstream>
 
 #include "controlplane/policy/compiler.h"
@@ -91,12 +94,54 @@ void BM_ModbusDecode(benchmark::State& state) {
 }
 BENCHMARK(BM_ModbusDecode)->ArgName("response")->Arg(0)->Arg(1);
 
-// The messages that the examples of policies grant: framed and decoded, one after the other.
+// The messages that the examples of policies grant: framed, decoded and judged, one after the
+// other.
 struct Sample {
   std::uint8_t protocol = 0;
   Direction direction = Direction::request;
   support::Bytes message;
+  const policy::Conduit* conduit = nullptr;
+  policy::RuleCell cell;
 };
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The example's tables; they live as long as the process.
+const policy::Tables& example(const std::filesystem::path& path) {
+  static std::map<std::string, policy::Tables> made;
+  if (const auto found = made.find(path); found != made.end()) return found->second;
+  const auto compiled = controlplane::compile_policy(read_file(path), path.string());
+  auto tables = service::load_policy(service::seal_policy(*compiled.compiled));
+  return made.emplace(path, std::move(tables).value()).first->second;
+}
+
+// Where a session of the two assets stands.
+void locate(const policy::Tables& tables, const YAML::Node& policy, const YAML::Node& each,
+            Sample& sample) {
+  const protocols::DefaultPort port = protocols::registry()[sample.protocol]->catalogue().ports[0];
+  const bool bare = port.carrier == protocols::Carrier::ethernet;
+  const auto address = [&](const char* side) {
+    const YAML::Node asset = policy["assets"][each[side].as<std::string>()];
+    const auto text = asset[bare ? "mac" : "address"].as<std::string>();
+    unsigned octet[6] = {};
+    std::uint8_t bytes[6];
+    std::sscanf(text.c_str(), bare ? "%x:%x:%x:%x:%x:%x" : "%u.%u.%u.%u", &octet[0], &octet[1],
+                &octet[2], &octet[3], &octet[4], &octet[5]);
+    for (int i = 0; i < 6; ++i) bytes[i] = static_cast<std::uint8_t>(octet[i]);
+    return bare ? wire::IpAddress::from_mac(wire::Mac::from(bytes))
+                : wire::IpAddress::from_v4(bytes);
+  };
+  constexpr policy::Transport kTransports[] = {policy::Transport::tcp, policy::Transport::udp,
+                                               policy::Transport::ethernet};
+  const policy::Endpoints endpoints{address("client"), address("server"), port.port,
+                                    kTransports[static_cast<std::size_t>(port.carrier)]};
+  sample.conduit = policy::find_conduit(tables, policy::find_zone(tables, endpoints.client),
+                                        policy::find_zone(tables, endpoints.server));
+  sample.cell = sample.conduit->index.locate(endpoints);
+}
 
 support::Bytes from_hex(const std::string& text) {
   std::istringstream words(text);
@@ -111,23 +156,27 @@ std::vector<Sample> samples_of(const std::string& protocol) {
   std::vector<Sample> samples;
   for (const auto& site : std::filesystem::directory_iterator(BULKHEAD_POLICIES)) {
     if (!site.is_directory()) continue;
+    const YAML::Node policy = YAML::LoadFile(site.path() / "policy.yaml");
     for (const YAML::Node& each : YAML::LoadFile(site.path() / "cases.yaml")["cases"]) {
       if (each["protocol"].as<std::string>() != protocol) continue;
       if (each["verdict"].as<std::string>() != "allow") continue;
       const bool back = each["from"] && each["from"].as<std::string>() == "server";
-      samples.push_back({*protocols::find_protocol(protocol),
-                         back ? Direction::response : Direction::request,
-                         from_hex(each["message"].as<std::string>())});
+      Sample& sample = samples.emplace_back();
+      sample.protocol = *protocols::find_protocol(protocol);
+      sample.direction = back ? Direction::response : Direction::request;
+      sample.message = from_hex(each["message"].as<std::string>());
+      locate(example(site.path() / "policy.yaml"), policy, each, sample);
     }
   }
   return samples;
 }
 
-void BM_FrameAndDecode(benchmark::State& state, const std::string& protocol) {
+void BM_FrameDecodeJudge(benchmark::State& state, const std::string& protocol) {
   const std::vector<Sample> samples = samples_of(protocol);
   static const auto kOperations = std::make_unique<protocols::OperationList>();
   if (samples.empty()) state.SkipWithError("no message of this protocol in the examples");
   std::size_t next = 0;
+  const std::uint64_t begun = rte_rdtsc();
   for (auto _ : state) {
     const Sample& sample = samples[next];
     next = next + 1 < samples.size() ? next + 1 : 0;
@@ -135,15 +184,21 @@ void BM_FrameAndDecode(benchmark::State& state, const std::string& protocol) {
     benchmark::DoNotOptimize(module.frame(sample.message, sample.direction));
     const auto fault = module.decode(sample.message, sample.direction, *kOperations);
     if (fault != protocols::Fault::none) state.SkipWithError("does not decode");
+    for (const protocols::Operation& operation : *kOperations) {
+      benchmark::DoNotOptimize(
+          policy::judge(*sample.conduit, sample.cell, sample.protocol, operation, 0));
+    }
   }
+  state.counters["cycles"] = benchmark::Counter(static_cast<double>(rte_rdtsc() - begun),
+                                                benchmark::Counter::kAvgIterations);
 }
 
 void register_protocols() {
   for (const protocols::Protocol* module : protocols::registry()) {
     const std::string name(module->catalogue().name);
     benchmark::RegisterBenchmark(
-        ("BM_FrameAndDecode/" + name).c_str(),
-        [name](benchmark::State& state) { BM_FrameAndDecode(state, name); });
+        ("BM_FrameDecodeJudge/" + name).c_str(),
+        [name](benchmark::State& state) { BM_FrameDecodeJudge(state, name); });
   }
 }
 

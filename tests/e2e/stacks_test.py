@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from e2e_test import BUILD, LabCase  # noqa: E402
-from lab import HMI, PLC, run, wait_until  # noqa: E402
+from lab import HMI, PLC, LabError, run, wait_until  # noqa: E402
 
 PEERS = BUILD / "peers"
 HEAD = """bulkhead: v1
@@ -43,11 +43,16 @@ def fetch_peers():
         shutil.copy(file, PEERS)
     lock = (PEERS / "package-lock.json").read_text()
     fetched = PEERS / "fetched"
-    if not fetched.exists() or fetched.read_text() != lock:
+    if fetched.exists() and fetched.read_text() == lock:
+        return
+    try:
         run("npm", "ci", "--prefix", PEERS, "--ignore-scripts", "--no-audit", "--no-fund",
             timeout=900)
-        run("npm", "rebuild", "--prefix", PEERS, "node-snap7", timeout=900)  # it has a native part
-        fetched.write_text(lock)
+    except (LabError, OSError, subprocess.TimeoutExpired) as error:
+        raise unittest.SkipTest(f"npm could not fetch the stacks: {error}"[:400]) from error
+    # It has a native part. Where that does not build, the test that needs it says so.
+    run("npm", "rebuild", "--prefix", PEERS, "node-snap7", check=False, timeout=900)
+    fetched.write_text(lock)
 
 
 class StackCase(LabCase):
@@ -133,6 +138,9 @@ class Stacks(StackCase):
         self.assertEqual([line["value"] for line in writes], [22])
 
     def test_s7(self):
+        native = PEERS / "node_modules/node-snap7/build/Release/node_snap7.node"
+        if not native.exists():
+            self.skipTest("the native part of node-snap7 did not build here")
         self.commit(HEAD + """
       - {protocol: s7comm, client: hmi, server: plc, access: [session]}
       - {protocol: s7comm, client: hmi, server: plc, functions: [read_var], where: {area: 0x84, db: 1}}
