@@ -126,6 +126,7 @@ std::string zone_text(const ModelZone& zone) {
   if (zone.vlan.inner != 0) text += " with inner VLAN " + std::to_string(zone.vlan.inner);
   std::vector<std::string> networks;
   for (const wire::Prefix& prefix : zone.networks) networks.push_back(prefix_text(prefix));
+  for (const wire::Prefix& station : zone.stations) networks.push_back(prefix_text(station));
   text += ", " + join(networks);
   if (!zone.target.empty()) text += ", target " + zone.target;
   return text + "\n";
