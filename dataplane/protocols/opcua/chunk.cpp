@@ -25,8 +25,9 @@ constexpr struct {
 
 bool is_whole_type(Kind kind) { return kind != Kind::message; }
 
-// What can be told from the bytes there are; size 0 if more are needed.
-Fault parse_header(ByteView bytes, Chunk& chunk) {
+// What can be told from the bytes there are; size 0 if more are needed. Only messages go on in
+// further chunks.
+Fault parse_header(ByteView bytes, bool first, Chunk& chunk) {
   bool possible = false;
   const std::size_t seen = std::min<std::size_t>(bytes.size(), 3);
   for (const auto& known : kKinds) {
@@ -37,6 +38,7 @@ Fault parse_header(ByteView bytes, Chunk& chunk) {
     chunk.kind = known.kind;
   }
   if (!possible) return Fault::not_this_protocol;
+  if (!first && seen == 3 && chunk.kind != Kind::message) return Fault::bad_sequence;
   chunk.size = 0;
   if (bytes.size() < 4) return Fault::none;
   chunk.part = static_cast<char>(bytes[3]);
@@ -86,10 +88,8 @@ Frame frame_message(ByteView stream) {
     const ByteView rest = stream.subspan(std::min(at, stream.size()));
     if (rest.empty()) return {Fault::none, 0, at + kHeaderBytes};
     Chunk chunk;
-    if (const Fault fault = parse_header(rest, chunk); fault != Fault::none) return {fault, 0, 0};
-    if (count > 1 && chunk.kind != Kind::message && rest.size() >= 3) {
-      return {Fault::bad_sequence, 0, 0};
-    }
+    const Fault fault = parse_header(rest, count == 1, chunk);
+    if (fault != Fault::none) return {fault, 0, 0};
     if (chunk.size == 0) return {Fault::none, 0, at + kHeaderBytes};
     at += chunk.size;
     if (chunk.part != 'C') return {Fault::none, at, at};
@@ -103,9 +103,9 @@ Fault parse_message(ByteView bytes, Message& message) {
   std::size_t count = 0;
   for (ByteView rest = bytes; !rest.empty();) {
     Chunk chunk;
-    if (const Fault fault = parse_header(rest, chunk); fault != Fault::none) return fault;
-    if (chunk.size == 0 || chunk.size > rest.size()) return Fault::truncated;
     const bool first = rest.data() == bytes.data();
+    if (const Fault fault = parse_header(rest, first, chunk); fault != Fault::none) return fault;
+    if (chunk.size == 0 || chunk.size > rest.size()) return Fault::truncated;
     message.kind = chunk.kind;
     ++message.chunks;
     ByteReader reader(rest.first(chunk.size));

@@ -261,6 +261,11 @@ TEST(Chunks, AMessageInSeveral) {
   }
   const Message first = secure("MSGC", {1, 2, 3}, {5, 3});
   EXPECT_EQ(module().frame(join({first, open_plain()}), kAsk).fault, Fault::bad_sequence);
+  // The same however much of it is there, and whatever else is wrong with it.
+  const Message wrong = join({first, bytes_of("HELF"), le32(3)});
+  for (std::size_t have = first.size() + 3; have <= wrong.size(); ++have) {
+    EXPECT_EQ(module().frame(ByteView(wrong).first(have), kAsk).fault, Fault::bad_sequence) << have;
+  }
   EXPECT_EQ(support::decoded_text(module(), first, kAsk), "fault truncated");
   Message many;
   for (std::size_t i = 0; i < kChunksMax; ++i) many = join({many, first});
