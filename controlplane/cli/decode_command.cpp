@@ -105,8 +105,9 @@ class Decoder {
     conversation.name = kCarriers[static_cast<std::size_t>(carrier)] +
                         wire::to_text(client.address, client.port) + " > " +
                         wire::to_text(server.address, server.port);
-    if (std::has_single_bit(candidates) || carrier != Carrier::tcp)
+    if (std::has_single_bit(candidates) || carrier != Carrier::tcp) {
       settle_on(conversation, first_of(candidates));
+    }
     return conversation;
   }
 
@@ -171,11 +172,8 @@ class Decoder {
     const Direction direction = from_client ? Direction::request : Direction::response;
     std::vector<std::uint8_t>& begun = conversation.rest[from_client ? 0 : 1];
     ByteView payload = packet.payload;
-    if (packet.carrier == Carrier::ethernet) {  // behind the message is padding
-      const protocols::Frame frame = protocol.frame(payload, direction);
-      if (frame.fault == Fault::none && frame.length > 0 && frame.length < payload.size()) {
-        payload = payload.first(frame.length);
-      }
+    if (packet.carrier == Carrier::ethernet) {
+      payload = protocols::without_padding(protocol, payload, direction);
     }
     begun.insert(begun.end(), payload.begin(), payload.end());
     ByteView rest = begun;

@@ -40,12 +40,10 @@ bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdi
 
 // Bytes behind the message are the frame's padding, which nobody inspects: they do not travel on.
 void cut_padding(const Context& context, flow::Packet& packet) {
-  const protocols::Frame frame =
-      context.protocol_of(*packet.flow).frame(packet.payload(), direction_of(packet));
-  if (frame.fault != protocols::Fault::none || frame.length >= packet.payload_length) return;
-  if (frame.length == 0) return;
-  packet.payload_length = static_cast<std::uint16_t>(frame.length);
-  packet.mbuf->data_len = static_cast<std::uint16_t>(packet.payload_offset + frame.length);
+  const ByteView message = protocols::without_padding(context.protocol_of(*packet.flow),
+                                                      packet.payload(), direction_of(packet));
+  packet.payload_length = static_cast<std::uint16_t>(message.size());
+  packet.mbuf->data_len = static_cast<std::uint16_t>(packet.payload_offset + message.size());
   packet.mbuf->pkt_len = packet.mbuf->data_len;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dataplane/pipeline/context.h"
+#include "dataplane/policy/classifier.h"
 #include "dataplane/policy/matcher.h"
 
 namespace bulkhead::pipeline {
@@ -152,9 +153,8 @@ void judge_untold(Context& context, const flow::Packet& packet, ByteView message
   flow::Flow& flow = *packet.flow;
   const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
   protocols::ProtocolSet possible = 0;
-  for (auto rest = conduit.index.protocols_in(flow.cell); rest != 0; rest &= rest - 1) {
+  for (auto rest = policy::protocols_sharing(conduit, flow.cell); rest != 0; rest &= rest - 1) {
     const auto protocol = static_cast<std::uint8_t>(std::countr_zero(rest));
-    if (!context.protocols[protocol]->shares_port()) continue;
     const auto recognition = context.protocols[protocol]->recognise(message, direction_of(packet));
     if (recognition == protocols::Recognition::no) continue;
     if (recognition == protocols::Recognition::yes) {

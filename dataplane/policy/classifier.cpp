@@ -3,7 +3,6 @@
 #include "dataplane/policy/classifier.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace bulkhead::policy {
 
@@ -38,18 +37,16 @@ bool binding_holds(const Tables& tables, const wire::IpAddress& address, const w
   return station == nullptr || *station == mac;
 }
 
-namespace {
-
-// Of the protocols, those that others may stand beside.
-protocols::ProtocolSet sharing(protocols::ProtocolSet set) {
-  for (protocols::ProtocolSet rest = set; rest != 0; rest &= rest - 1) {
-    const auto i = static_cast<std::size_t>(std::countr_zero(rest));
-    if (!protocols::registry()[i]->shares_port()) set &= ~(protocols::ProtocolSet{1} << i);
-  }
-  return set;
+protocols::ProtocolSet protocols_sharing(const Conduit& conduit, RuleCell cell) {
+  protocols::ProtocolSet found = 0;
+  conduit.index.each_inspecting(cell, [&](std::size_t i) {
+    const std::uint8_t protocol = conduit.rules[i].protocol;
+    if (protocols::registry()[protocol]->shares_port())
+      found |= protocols::ProtocolSet{1} << protocol;
+    return true;
+  });
+  return found;
 }
-
-}  // namespace
 
 Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint16_t to_zone,
                         const Endpoints& endpoints) {
@@ -72,7 +69,7 @@ Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint
   if (result.protocol != protocols::kNoProtocol) {
     result.protocols = protocols::ProtocolSet{1} << result.protocol;
     if (protocols::registry()[result.protocol]->shares_port()) {
-      result.protocols = sharing(conduit->index.protocols_in(result.cell));
+      result.protocols = protocols_sharing(*conduit, result.cell);
     }
   }
   result.reason = Reason::service_granted;

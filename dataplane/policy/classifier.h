@@ -50,6 +50,10 @@ const Conduit* find_conduit(const Tables& tables, std::uint16_t from, std::uint1
 Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint16_t to_zone,
                         const Endpoints& endpoints);
 
+// Which of the protocols that a cell's rules name share a port: the session's content tells its
+// own.
+protocols::ProtocolSet protocols_sharing(const Conduit& conduit, RuleCell cell);
+
 // Whether any rule lets the two hosts speak, whoever opens: the leave to resolve each other.
 bool may_resolve(const Tables& tables, std::uint16_t zone_a, const wire::IpAddress& a,
                  std::uint16_t zone_b, const wire::IpAddress& b);

@@ -130,8 +130,6 @@ void RuleIndex::build(const std::vector<Rule>& rules) {
   Row all = builder.empty();
   Row inspects = builder.empty();
   functions_.assign(protocols::registry().size(), {});
-  protocols_.clear();
-  for (const Rule& rule : rules) protocols_.push_back(rule.protocol);
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const std::uint64_t bit = std::uint64_t{1} << (i % 64);
     all[i / 64] |= bit;
@@ -175,16 +173,6 @@ std::uint16_t RuleIndex::first_rule(RuleCell cell) const {
     if (first != kNoRule) break;
   }
   return first;
-}
-
-protocols::ProtocolSet RuleIndex::protocols_in(RuleCell cell) const {
-  protocols::ProtocolSet found = 0;
-  walk(row(cell.clients), row(servers_row_ + cell.servers), row(services_row_ + cell.service),
-       row(inspects_row_), [&](std::size_t i) {
-         found |= protocols::ProtocolSet{1} << protocols_[i];
-         return true;
-       });
-  return found;
 }
 
 bool RuleIndex::joins(const wire::IpAddress& client, const wire::IpAddress& server) const {

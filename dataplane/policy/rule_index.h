@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "dataplane/policy/interval_map.h"
-#include "dataplane/protocols/registry.h"
 #include "dataplane/wire/address.h"
 
 namespace bulkhead::policy {
@@ -52,8 +51,12 @@ class RuleIndex {
   // such.
   std::uint16_t first_rule(RuleCell cell) const;
 
-  // The protocols of the cell's rules.
-  protocols::ProtocolSet protocols_in(RuleCell cell) const;
+  // Calls visit(i) for each rule of the cell that names a protocol, as each() does.
+  template <typename Visit>
+  void each_inspecting(RuleCell cell, Visit&& visit) const {
+    walk(row(cell.clients), row(servers_row_ + cell.servers), row(services_row_ + cell.service),
+         row(inspects_row_), visit);
+  }
 
   // Whether any rule names both hosts, whatever the service.
   bool joins(const wire::IpAddress& client, const wire::IpAddress& server) const;
@@ -101,7 +104,6 @@ class RuleIndex {
   std::uint32_t all_row_ = 0;
   std::vector<std::uint64_t> bits_{0};
   std::vector<FunctionRows> functions_;  // by protocol
-  std::vector<std::uint8_t> protocols_;  // of each rule
   IntervalMap<AddressKey> clients_;
   IntervalMap<AddressKey> servers_;
   IntervalMap<std::uint32_t> services_;  // transport and port

@@ -24,11 +24,12 @@ constexpr Tag application(Tag number) { return Tag{1} << kClassShift | number; }
 constexpr Tag context(Tag number) { return Tag{2} << kClassShift | number; }
 
 constexpr Tag kInteger = universal(2);
-constexpr Tag kBitString = universal(3);
 constexpr Tag kObjectIdentifier = universal(6);
 constexpr Tag kExternal = universal(8);
 constexpr Tag kSequence = universal(16);
 constexpr Tag kSet = universal(17);
+constexpr Tag kGraphicString = universal(25);
+constexpr Tag kVisibleString = universal(26);
 
 struct Element {
   Tag tag = 0;

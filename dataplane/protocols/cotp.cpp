@@ -75,6 +75,32 @@ Fault parse_alone(ByteView tpkt, Message& message) {
   }
 }
 
+// A message without user data: its code, and its one operation.
+std::uint16_t code_alone(const Message& message) {
+  if (message.tpdu == kData) return kEmptyDataCode;
+  return static_cast<std::uint16_t>(kTpduCode | message.tpdu);
+}
+
+Fault decode_alone(const Message& message, protocols::Direction direction,
+                   const protocols::Catalogue& catalogue, TsapFields fields,
+                   protocols::OperationList& operations) {
+  const bool connect = message.tpdu == kConnect;
+  const bool confirm = message.tpdu == kConfirm;
+  const bool from_client = direction == protocols::Direction::request;
+  if (from_client ? confirm : connect) return Fault::wrong_direction;
+  const auto function = protocols::find_function(catalogue.functions, code_alone(message));
+  if (function == protocols::kNotInCatalogue) return Fault::unknown_function;
+  protocols::Operation* operation = operations.add(function);
+  if (operation == nullptr) return Fault::too_many_operations;
+  if (!connect && !confirm) return Fault::none;
+  if (message.called_tsap.size() == 2) {
+    operation->set(fields.number, load_be16(message.called_tsap.data()));
+  } else {
+    operation->set_name(fields.name, message.called_tsap);
+  }
+  return Fault::none;
+}
+
 }  // namespace
 
 Frame frame_message(ByteView stream) {
@@ -137,31 +163,6 @@ Fault parse_message(ByteView bytes, Message& message) {
   }
 }
 
-std::uint16_t code_alone(const Message& message) {
-  if (message.tpdu == kData) return kEmptyDataCode;
-  return static_cast<std::uint16_t>(kTpduCode | message.tpdu);
-}
-
-Fault decode_alone(const Message& message, protocols::Direction direction,
-                   const protocols::Catalogue& catalogue, TsapFields fields,
-                   protocols::OperationList& operations) {
-  const bool connect = message.tpdu == kConnect;
-  const bool confirm = message.tpdu == kConfirm;
-  const bool from_client = direction == protocols::Direction::request;
-  if (from_client ? confirm : connect) return Fault::wrong_direction;
-  const auto function = protocols::find_function(catalogue.functions, code_alone(message));
-  if (function == protocols::kNotInCatalogue) return Fault::unknown_function;
-  protocols::Operation* operation = operations.add(function);
-  if (operation == nullptr) return Fault::too_many_operations;
-  if (!connect && !confirm) return Fault::none;
-  if (message.called_tsap.size() == 2) {
-    operation->set(fields.number, load_be16(message.called_tsap.data()));
-  } else {
-    operation->set_name(fields.name, message.called_tsap);
-  }
-  return Fault::none;
-}
-
 FirstOctet first_user_octet(ByteView stream) {
   for (ByteView rest = stream;;) {
     std::size_t length = 0;
@@ -182,6 +183,30 @@ protocols::Recognition User::recognise(ByteView stream, protocols::Direction /*d
   if (first.fault != Fault::none) return protocols::Recognition::no;
   if (!first.known) return protocols::Recognition::unknown;
   return begins_with(first.octet) ? protocols::Recognition::yes : protocols::Recognition::no;
+}
+
+Fault User::decode(ByteView bytes, protocols::Direction direction,
+                   protocols::OperationList& operations) const {
+  operations.clear();
+  Message message;
+  if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
+  if (!message.user.empty()) return decode_user(message.user, direction, operations);
+  return decode_alone(message, direction, catalogue(), tsap_fields(), operations);
+}
+
+std::optional<std::uint16_t> User::claimed_code(ByteView bytes) const {
+  Message message;
+  if (parse_message(bytes, message) != Fault::none) return std::nullopt;
+  if (!message.user.empty()) return claimed_user_code(message.user);
+  return code_alone(message);
+}
+
+Fault User::pair(std::span<std::byte> session, ByteView bytes, protocols::Direction direction,
+                 std::uint32_t now_ms) const {
+  Message message;
+  if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
+  if (message.user.empty()) return Fault::none;
+  return pair_user(session, message.user, direction, now_ms);
 }
 
 void put_data_header(std::span<std::uint8_t> to, std::size_t user_bytes) {

@@ -64,12 +64,6 @@ constexpr protocols::FieldInfo kTsapInfo{"tsap", protocols::FieldKind::integer, 
 constexpr protocols::FieldInfo kTsapNameInfo{"tsap_name", protocols::FieldKind::name, 0, "",
                                              "called TSAP of other lengths"};
 
-// The code of a message without user data, and its one operation.
-std::uint16_t code_alone(const Message& message);
-protocols::Fault decode_alone(const Message& message, protocols::Direction direction,
-                              const protocols::Catalogue& catalogue, TsapFields fields,
-                              protocols::OperationList& operations);
-
 // The first octet that users exchange, if the stream goes so far; `fault` if it is no such stream.
 struct FirstOctet {
   protocols::Fault fault = protocols::Fault::none;
@@ -78,17 +72,30 @@ struct FirstOctet {
 };
 FirstOctet first_user_octet(ByteView stream);
 
-// What all protocols that stand on it have in common: how messages are delimited, and that the
-// first octet of what their users say tells them apart.
+// What all protocols that stand on it have in common: how messages are delimited, what TPDUs alone
+// say, and that the first octet of what their users say tells them apart. The rest is asked of the
+// module with the user's data unit, which is not empty; otherwise it is as in protocol.h.
 class User : public protocols::Protocol {
  public:
   protocols::Frame frame(ByteView stream, protocols::Direction direction) const final;
   bool shares_port() const final { return true; }
   protocols::Recognition recognise(ByteView stream, protocols::Direction direction) const final;
+  protocols::Fault decode(ByteView message, protocols::Direction direction,
+                          protocols::OperationList& operations) const final;
+  std::optional<std::uint16_t> claimed_code(ByteView message) const final;
+  protocols::Fault pair(std::span<std::byte> session, ByteView message,
+                        protocols::Direction direction, std::uint32_t now_ms) const final;
 
  protected:
   ~User() = default;
+  virtual TsapFields tsap_fields() const = 0;
   virtual bool begins_with(std::uint8_t octet) const = 0;
+  virtual protocols::Fault decode_user(ByteView user, protocols::Direction direction,
+                                       protocols::OperationList& operations) const = 0;
+  virtual std::optional<std::uint16_t> claimed_user_code(ByteView user) const = 0;
+  virtual protocols::Fault pair_user(std::span<std::byte> session, ByteView user,
+                                     protocols::Direction direction,
+                                     std::uint32_t now_ms) const = 0;
 };
 
 // TPKT and DT headers in front of `user_bytes` of a data unit.

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/protocols/fault.h"
+
 namespace bulkhead::protocols {
 
 // What a module asks for each session is at most this, for every session pays for the largest.
@@ -61,6 +63,24 @@ class OutstandingTable {
   }
   bool add(const Entry& entry, std::uint32_t now_ms) const {
     return add(entry, now_ms, [](const Entry&) { return false; });
+  }
+
+  // Ends the entry that an answer is to: `same(entry)` where their identifiers are, `fits(entry)`
+  // where all else is too. `answered`, if there is one, is what it was.
+  template <typename Same, typename Fits>
+  Fault answer(std::uint32_t now_ms, Same same, Fits fits, Entry* answered = nullptr) const {
+    forget_aged(now_ms);
+    Fault fault = Fault::unrequested_response;
+    const std::span<const Entry> known = entries();
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (!same(known[i])) continue;
+      fault = Fault::mismatched_response;
+      if (!fits(known[i])) continue;
+      if (answered != nullptr) *answered = known[i];
+      remove(i);
+      return Fault::none;
+    }
+    return fault;
   }
 
   // How many entries that `counts(entry)` are still waited for.

@@ -154,4 +154,12 @@ inline Frame frame_in_datagram(const Protocol& protocol, ByteView rest, Directio
   return frame;
 }
 
+// Of what Ethernet itself carries, the message without the padding behind it.
+inline ByteView without_padding(const Protocol& protocol, ByteView payload, Direction direction) {
+  const Frame frame = protocol.frame(payload, direction);
+  const bool padded =
+      frame.fault == Fault::none && frame.length > 0 && frame.length < payload.size();
+  return padded ? payload.first(frame.length) : payload;
+}
+
 }  // namespace bulkhead::protocols

@@ -6,6 +6,7 @@
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/protocols/ber.h"
+#include "dataplane/protocols/outstanding.h"
 #include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::published {
@@ -39,6 +40,22 @@ class Publication : public protocols::Protocol {
 
 // Names a stream in a session's state (FNV-1a, 64 bits).
 std::uint64_t stream_key(std::uint16_t appid, ByteView name);
+
+// Takes the message as the next of its stream, if `follows(last)`, or if the stream is not known.
+template <typename Stream, typename Follows>
+protocols::Fault accept_next(protocols::OutstandingTable<Stream> streams, const Stream& next,
+                             Follows follows) {
+  streams.forget_aged(next.asked_ms);
+  for (std::size_t i = 0; i < streams.entries().size(); ++i) {
+    const Stream& last = streams.entries()[i];
+    if (last.key != next.key) continue;
+    if (!follows(last)) return protocols::Fault::bad_sequence;
+    streams.remove(i);
+    break;
+  }
+  return streams.add(next, next.asked_ms) ? protocols::Fault::none
+                                          : protocols::Fault::too_many_outstanding;
+}
 
 // The content of an unsigned number of up to 32 bits.
 std::optional<std::uint32_t> to_uint32(ByteView content);

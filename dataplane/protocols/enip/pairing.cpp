@@ -79,7 +79,6 @@ Fault accept_request(Session session, const Encapsulation& encapsulation, std::u
 
 Fault accept_reply(Session session, const Encapsulation& encapsulation, std::uint32_t now_ms) {
   if (!wants_reply(encapsulation.command)) return Fault::none;
-  session.forget_aged(now_ms);
   CommonPacket packet;
   std::uint64_t context = encapsulation.context;
   std::uint8_t service = 0;
@@ -92,20 +91,20 @@ Fault accept_reply(Session session, const Encapsulation& encapsulation, std::uin
     service = packet.cip[0] & static_cast<std::uint8_t>(~kReplyBit);
     if (encapsulation.command == kSendUnitData) context = packet.sequence;
   }
-  Fault fault = Fault::unrequested_response;
-  for (std::size_t i = 0; i < session.entries().size(); ++i) {
-    const Outstanding& entry = session.entries()[i];
-    if (entry.command != encapsulation.command || entry.context != context) continue;
-    fault = Fault::mismatched_response;
-    if (carries && entry.service != service && entry.outer_service != service) continue;
-    session.remove(i);
-    if (encapsulation.command == kRegisterSession && encapsulation.status == 0) {
-      session.state().session = encapsulation.session;
-    }
-    if (carries) note_connection(session.state(), packet.cip);
-    return Fault::none;
+  const Fault fault = session.answer(
+      now_ms,
+      [&](const Outstanding& entry) {
+        return entry.command == encapsulation.command && entry.context == context;
+      },
+      [&](const Outstanding& entry) {
+        return !carries || entry.service == service || entry.outer_service == service;
+      });
+  if (fault != Fault::none) return fault;
+  if (encapsulation.command == kRegisterSession && encapsulation.status == 0) {
+    session.state().session = encapsulation.session;
   }
-  return fault;
+  if (carries) note_connection(session.state(), packet.cip);
+  return Fault::none;
 }
 
 }  // namespace bulkhead::enip

@@ -68,18 +68,11 @@ class Goose final : public published::Publication {
 // Once the time allowed to live is over, subscribers take any state, and so it is here: a publisher
 // that began anew is heard again after that.
 Fault accept_pdu(Session session, const Pdu& pdu, std::uint32_t now_ms) {
-  Stream stream{published::stream_key(pdu.appid, pdu.gocb_ref), now_ms, pdu.time_allowed_ms,
-                pdu.state, pdu.sequence};
-  session.forget_aged(now_ms);
-  for (std::size_t i = 0; i < session.entries().size(); ++i) {
-    const Stream& last = session.entries()[i];
-    if (last.key != stream.key) continue;
-    const bool alive = now_ms - last.asked_ms <= last.time_allowed_ms;
-    if (alive && !follows(last, pdu)) return Fault::bad_sequence;
-    session.remove(i);
-    break;
-  }
-  return session.add(stream, now_ms) ? Fault::none : Fault::too_many_outstanding;
+  const Stream next{published::stream_key(pdu.appid, pdu.gocb_ref), now_ms, pdu.time_allowed_ms,
+                    pdu.state, pdu.sequence};
+  return published::accept_next(session, next, [&](const Stream& last) {
+    return now_ms - last.asked_ms > last.time_allowed_ms || follows(last, pdu);
+  });
 }
 
 const protocols::Protocol& protocol() {

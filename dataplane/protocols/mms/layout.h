@@ -131,6 +131,7 @@ struct FunctionCode {
   std::int32_t sub_code = protocols::kNoSubCode;
 };
 FunctionCode function_code(const ber::Element& service);
+FunctionCode unconfirmed_code(const ber::Element& service);
 
 // How many results a read or a write must bring; nothing if its variables stand elsewhere.
 std::optional<std::size_t> variables_asked(const ber::Element& service);

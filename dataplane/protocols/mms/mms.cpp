@@ -44,10 +44,8 @@ FunctionCode code_of(const Unit& unit, const Call& call) {
     case kConfirmedRequest:
     case kConfirmedResponse:
       return function_code(call.service);
-    case kUnconfirmed: {
-      const std::uint32_t number = std::min(call.service.number(), 0xffU);
-      return {static_cast<std::uint16_t>(kUnconfirmedCode | number)};
-    }
+    case kUnconfirmed:
+      return unconfirmed_code(call.service);
     default:
       return {pdu_code(unit.pdu.number())};
   }
@@ -94,27 +92,69 @@ Fault check_direction(const Unit& unit, Direction direction) {
   return !initiates || is_answer(unit) != from_client ? Fault::none : Fault::wrong_direction;
 }
 
-Fault parse(ByteView bytes, cotp::Message& message, Unit& unit, Call& call) {
-  Fault fault = cotp::parse_message(bytes, message);
-  if (fault != Fault::none || message.user.empty()) return fault;
-  fault = parse_unit(message.user, unit);
-  if (fault != Fault::none || !unit.has_pdu) return fault;
-  return parse_call(unit, call);
+Fault parse(ByteView user, Unit& unit, Call& call) {
+  const Fault fault = parse_unit(user, unit);
+  return fault == Fault::none && unit.has_pdu ? parse_call(unit, call) : fault;
 }
 
 class Mms final : public cotp::User {
  public:
   const protocols::Catalogue& catalogue() const override { return mms::catalogue(); }
 
-  Fault decode(ByteView bytes, Direction direction, OperationList& operations) const override {
-    operations.clear();
+  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
+  std::size_t session_bytes_max() const override {
+    return Session::bytes_for(protocols::kOutstandingMax);
+  }
+
+  std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
+    return awaited(Session(session), now_ms);
+  }
+
+  // A confirmed error: class access, object-access-denied (ISO 9506-2, 7.4.2), in the presentation
+  // context of the request.
+  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
+                     std::span<std::uint8_t> reply) const override {
     cotp::Message message;
     Unit unit;
     Call call;
-    if (const Fault fault = parse(bytes, message, unit, call); fault != Fault::none) return fault;
-    if (message.user.empty()) {
-      return cotp::decode_alone(message, direction, catalogue(), {kTsap, kTsapName}, operations);
+    if (cotp::parse_message(request, message) != Fault::none ||
+        parse(message.user, unit, call) != Fault::none || !unit.has_pdu ||
+        unit.pdu.number() != kConfirmedRequest || !call.invoke_id) {
+      return 0;
     }
+    std::array<std::uint8_t, 64> user{};
+    const std::size_t user_bytes = put_error(unit, *call.invoke_id, user);
+    if (reply.size() < cotp::kDataHeaderBytes + user_bytes) return 0;
+    cotp::put_data_header(reply, user_bytes);
+    std::copy_n(user.begin(), user_bytes, reply.begin() + cotp::kDataHeaderBytes);
+    return cotp::kDataHeaderBytes + user_bytes;
+  }
+
+ private:
+  cotp::TsapFields tsap_fields() const override { return {kTsap, kTsapName}; }
+
+  // Every connection begins with a session's SPDU, and all data that follows is one too.
+  bool begins_with(std::uint8_t octet) const override {
+    switch (octet) {
+      case kGiveTokensOrData:
+      case kNotFinished:
+      case kFinish:
+      case kDisconnect:
+      case kRefuse:
+      case kConnect:
+      case kAccept:
+      case kAbort:
+      case kAbortAccept:
+        return true;
+      default:
+        return begins_pdu(octet);
+    }
+  }
+
+  Fault decode_user(ByteView user, Direction direction, OperationList& operations) const override {
+    Unit unit;
+    Call call;
+    if (const Fault fault = parse(user, unit, call); fault != Fault::none) return fault;
     if (const Fault fault = check_place(unit); fault != Fault::none) return fault;
     if (const Fault fault = check_direction(unit, direction); fault != Fault::none) return fault;
     const bool from_client = direction == Direction::request;
@@ -137,74 +177,19 @@ class Mms final : public cotp::User {
                                                                      : decoding.fault();
   }
 
-  std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {
-    cotp::Message message;
-    if (cotp::parse_message(bytes, message) != Fault::none) return std::nullopt;
-    if (message.user.empty()) return cotp::code_alone(message);
+  std::optional<std::uint16_t> claimed_user_code(ByteView user) const override {
     Unit unit;
     Call call;
-    if (parse_unit(message.user, unit) != Fault::none) return std::nullopt;
+    if (parse_unit(user, unit) != Fault::none) return std::nullopt;
     if (unit.has_pdu && parse_call(unit, call) != Fault::none) return pdu_code(unit.pdu.number());
     return code_of(unit, call).code;
   }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
-  }
-
-  Fault pair(std::span<std::byte> session, ByteView bytes, Direction direction,
-             std::uint32_t now_ms) const override {
-    cotp::Message message;
-    if (const Fault fault = cotp::parse_message(bytes, message); fault != Fault::none) {
-      return fault;
-    }
-    if (message.user.empty()) return Fault::none;
+  Fault pair_user(std::span<std::byte> session, ByteView user, Direction direction,
+                  std::uint32_t now_ms) const override {
     Unit unit;
-    if (const Fault fault = parse_unit(message.user, unit); fault != Fault::none) return fault;
+    if (const Fault fault = parse_unit(user, unit); fault != Fault::none) return fault;
     return accept_unit(Session(session), unit, direction, now_ms);
-  }
-
-  std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
-    return awaited(Session(session), now_ms);
-  }
-
-  // A confirmed error: class access, object-access-denied (ISO 9506-2, 7.4.2), in the presentation
-  // context of the request.
-  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
-                     std::span<std::uint8_t> reply) const override {
-    cotp::Message message;
-    Unit unit;
-    Call call;
-    if (parse(request, message, unit, call) != Fault::none || !unit.has_pdu ||
-        unit.pdu.number() != kConfirmedRequest || !call.invoke_id) {
-      return 0;
-    }
-    std::array<std::uint8_t, 64> user{};
-    const std::size_t user_bytes = put_error(unit, *call.invoke_id, user);
-    if (reply.size() < cotp::kDataHeaderBytes + user_bytes) return 0;
-    cotp::put_data_header(reply, user_bytes);
-    std::copy_n(user.begin(), user_bytes, reply.begin() + cotp::kDataHeaderBytes);
-    return cotp::kDataHeaderBytes + user_bytes;
-  }
-
- private:
-  // Every connection begins with a session's SPDU, and all data that follows is one too.
-  bool begins_with(std::uint8_t octet) const override {
-    switch (octet) {
-      case kGiveTokensOrData:
-      case kNotFinished:
-      case kFinish:
-      case kDisconnect:
-      case kRefuse:
-      case kConnect:
-      case kAccept:
-      case kAbort:
-      case kAbortAccept:
-        return true;
-      default:
-        return begins_pdu(octet);
-    }
   }
 
   // An integer that is not negative in the fewest octets.

@@ -43,17 +43,10 @@ Fault ask(Session session, const Outstanding& request, std::uint32_t now_ms) {
 // `fits(entry)`: the answer is to this one, if its identifier is too.
 template <typename Fits>
 Fault answer(Session session, const Outstanding& wanted, std::uint32_t now_ms, Fits fits) {
-  session.forget_aged(now_ms);
-  Fault fault = Fault::unrequested_response;
-  for (std::size_t i = 0; i < session.entries().size(); ++i) {
-    const Outstanding& entry = session.entries()[i];
-    if (entry.invoke_id != wanted.invoke_id || entry.by_server != wanted.by_server) continue;
-    fault = Fault::mismatched_response;
-    if (!fits(entry)) continue;
-    session.remove(i);
-    return Fault::none;
-  }
-  return fault;
+  const auto same = [&wanted](const Outstanding& entry) {
+    return entry.invoke_id == wanted.invoke_id && entry.by_server == wanted.by_server;
+  };
+  return session.answer(now_ms, same, fits);
 }
 
 bool is_confirmed(const Outstanding& entry) { return entry.service < Outstanding::kInitiate; }

@@ -1,4 +1,6 @@
 // Confirmed and unconfirmed services: which one it is, and the names that it asks for.
+#include <algorithm>
+
 #include "dataplane/protocols/mms/layout.h"
 
 namespace bulkhead::mms {
@@ -8,9 +10,6 @@ using protocols::kNotInCatalogue;
 using protocols::Operation;
 
 namespace {
-
-constexpr ber::Tag kVisibleString = ber::universal(26);
-constexpr ber::Tag kGraphicString = ber::universal(25);
 
 // How the names of a service stand in it.
 enum class Shape : std::uint8_t {
@@ -93,7 +92,7 @@ bool set_file(ByteView name, Operation& operation) {
   ber::Element part;
   std::size_t parts = 0;
   while (reader.next(part)) {
-    if (!part.is(kGraphicString) && !part.is(kVisibleString)) return false;
+    if (!part.is(ber::kGraphicString) && !part.is(ber::kVisibleString)) return false;
     ++parts;
   }
   if (parts == 1) operation.set_name(kFile, part.content);
@@ -127,7 +126,8 @@ bool set_shape(Shape shape, const ber::Element& service, Operation& operation) {
     }
     return set_variable_name(name, operation);
   }
-  if (first.constructed || !(first.is(ber::context(0)) || first.is(kVisibleString))) return false;
+  if (first.constructed || !(first.is(ber::context(0)) || first.is(ber::kVisibleString)))
+    return false;
   operation.set_name(field, first.content);
   if (shape != Shape::domain_and_file) return true;
   // fileName is [1] in storeDomainContent, [4] in the others; what else has the tag is a list too.
@@ -190,9 +190,10 @@ void decode_files(const ber::Element& service, Decoding& decoding) {
   }
 }
 
-}  // namespace
-
-namespace {
+// A service's tag; beyond an octet there is none.
+std::uint16_t tag_of(const ber::Element& service) {
+  return static_cast<std::uint16_t>(std::min(service.number(), 0xffU));
+}
 
 bool take_id(const ber::Element& part, Call& call) {
   const auto id = ber::to_unsigned(part.content);
@@ -266,8 +267,12 @@ Fault parse_call(const Unit& unit, Call& call) {
   return good ? Fault::none : Fault::bad_value;
 }
 
+FunctionCode unconfirmed_code(const ber::Element& service) {
+  return {static_cast<std::uint16_t>(kUnconfirmedCode | tag_of(service))};
+}
+
 FunctionCode function_code(const ber::Element& service) {
-  const auto code = static_cast<std::uint16_t>(service.number() <= 0xff ? service.number() : 0xff);
+  const std::uint16_t code = tag_of(service);
   ber::Element inside;
   if (code != kAdditionalService || !ber::only(service.content, inside)) return {code};
   return {code, static_cast<std::int32_t>(inside.number())};
@@ -347,8 +352,7 @@ void decode_unconfirmed(const ber::Element& service, Decoding& decoding) {
   if (service.constructed && !ber::well_formed(service.content)) {
     return decoding.fail(Fault::bad_length);
   }
-  const std::uint32_t number = service.number() <= 0xff ? service.number() : 0xff;
-  decoding.add({static_cast<std::uint16_t>(kUnconfirmedCode | number)});
+  decoding.add(unconfirmed_code(service));
 }
 
 std::optional<std::size_t> variables_asked(const ber::Element& service) {

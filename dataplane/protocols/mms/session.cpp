@@ -10,14 +10,12 @@ namespace {
 constexpr ber::Tag kFullyEncoded = ber::application(1);  // User-data (ISO 8823-1, 8.2)
 constexpr ber::Tag kSingleAsn1Type = ber::context(0);
 
-// PDV-list: presentation context and one value.
-Fault parse_user_data(const ber::Element& all, std::uint32_t& context, ByteView& value) {
-  ber::Element list;
-  if (!all.is(kFullyEncoded)) return Fault::bad_value;
-  if (!ber::only(all.content, list) || !list.is(ber::kSequence)) return Fault::bad_value;
-  ber::Reader reader(list.content);
+// What a PDV-list of the presentation and an EXTERNAL of ACSE both are: a presentation context, and
+// one value in it, behind a transfer syntax that may stand.
+Fault parse_in_context(ByteView bytes, std::uint32_t& context, ByteView& value) {
+  ber::Reader reader(bytes);
   ber::Element part;
-  reader.next_if(ber::kObjectIdentifier, part);  // the transfer syntax
+  reader.next_if(ber::kObjectIdentifier, part);
   if (!reader.next_if(ber::kInteger, part)) return Fault::bad_value;
   const auto id = ber::to_unsigned(part.content);
   if (!id || *id > 0x7fff) return Fault::bad_value;
@@ -25,6 +23,13 @@ Fault parse_user_data(const ber::Element& all, std::uint32_t& context, ByteView&
   context = static_cast<std::uint32_t>(*id);
   value = part.content;
   return Fault::none;
+}
+
+Fault parse_user_data(const ber::Element& all, std::uint32_t& context, ByteView& value) {
+  ber::Element list;
+  if (!all.is(kFullyEncoded)) return Fault::bad_value;
+  if (!ber::only(all.content, list) || !list.is(ber::kSequence)) return Fault::bad_value;
+  return parse_in_context(list.content, context, value);
 }
 
 Fault take_pdu(ByteView value, Unit& unit) {
@@ -48,15 +53,10 @@ Fault parse_association(ByteView value, Unit& unit) {
     if (unit.has_pdu || !ber::only(part.content, external) || !external.is(ber::kExternal)) {
       return Fault::bad_value;
     }
-    ber::Reader inside(external.content);
-    ber::Element piece;
-    inside.next_if(ber::kObjectIdentifier, piece);
-    if (!inside.next_if(ber::kInteger, piece)) return Fault::bad_value;
-    const auto id = ber::to_unsigned(piece.content);
-    if (!id || *id > 0x7fff) return Fault::bad_value;
-    unit.context = static_cast<std::uint32_t>(*id);
-    if (!inside.next_if(kSingleAsn1Type, piece) || !inside.at_end()) return Fault::bad_value;
-    if (const Fault fault = take_pdu(piece.content, unit); fault != Fault::none) return fault;
+    ByteView initiate;
+    Fault fault = parse_in_context(external.content, unit.context, initiate);
+    if (fault == Fault::none) fault = take_pdu(initiate, unit);
+    if (fault != Fault::none) return fault;
   }
   if (!reader.at_end()) return Fault::bad_length;
   // One that refuses the association may say nothing of MMS.

@@ -13,8 +13,6 @@ using protocols::Operation;
 
 namespace {
 
-constexpr ber::Tag kVisibleString = ber::universal(26);
-
 std::string_view text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -49,9 +47,9 @@ bool parse_name(const ber::Element& name, ObjectName& object) {
   object.of_domain = true;
   ber::Reader reader(name.content);
   ber::Element part;
-  if (!reader.next_if(kVisibleString, part)) return false;
+  if (!reader.next_if(ber::kVisibleString, part)) return false;
   object.domain = part.content;
-  if (!reader.next_if(kVisibleString, part)) return false;
+  if (!reader.next_if(ber::kVisibleString, part)) return false;
   object.item = part.content;
   return reader.at_end();
 }
@@ -60,26 +58,30 @@ bool parse_name(const ber::Element& name, ObjectName& object) {
 struct Variable {
   bool named = false;
   ObjectName name;
-  ByteView constraint;  // the functional constraint
-  ByteView control;     // of a controllable object: SBO, SBOw, Oper, Cancel
-  bool in_part = false;
+  ByteView logical_node;
+  ByteView constraint;         // the functional constraint
+  ByteView data;               // the name behind it: of data, or of a control block
+  ByteView control;            // of a controllable object: SBO, SBOw, Oper, Cancel
   bool part_selects = false;   // a component is SBO
   bool part_operates = false;  // a component is CO, SBOw, Oper or Cancel
 };
 
-// IEC 61850-8-1, 7.3: logical node, functional constraint, and names of data and its attributes.
-void split_item(Variable& variable) {
+// A name; of a domain's it is that of IEC 61850-8-1, 7.3: logical node, functional constraint, and
+// names of data and its attributes.
+bool read_name(const ber::Element& name, Variable& variable) {
+  variable.named = true;
+  if (!parse_name(name, variable.name)) return false;
+  if (!variable.name.of_domain) return true;
   ByteView rest = variable.name.item;
-  split(rest);
+  variable.logical_node = split(rest);
   variable.constraint = split(rest);
-  if (text(variable.constraint) != "CO") return;
-  while (!rest.empty()) {
+  ByteView behind = rest;
+  variable.data = split(behind);
+  while (text(variable.constraint) == "CO" && variable.control.empty() && !rest.empty()) {
     const ByteView part = split(rest);
-    if (is_control(part)) {
-      variable.control = part;
-      return;
-    }
+    if (is_control(part)) variable.control = part;
   }
+  return true;
 }
 
 void note_component(ByteView name, Variable& variable) {
@@ -107,16 +109,13 @@ bool read_alternate(ByteView bytes, int depth, Variable& variable) {
 
 // VariableSpecification (14.5.2); `invalidated` and descriptions have no name.
 bool read_specification(const ber::Element& specification, Variable& variable) {
-  variable.named = specification.is(ber::context(0));
-  if (!variable.named) {
-    const std::uint32_t number = specification.number();
-    return specification.is_context() && number >= 1 && number <= 4 &&
-           ber::well_formed(specification.constructed ? specification.content : ByteView{});
+  if (specification.is(ber::context(0))) {
+    ber::Element name;
+    return ber::only(specification.content, name) && read_name(name, variable);
   }
-  ber::Element name;
-  if (!ber::only(specification.content, name) || !parse_name(name, variable.name)) return false;
-  if (variable.name.of_domain) split_item(variable);
-  return true;
+  const std::uint32_t number = specification.number();
+  return specification.is_context() && number >= 1 && number <= 4 &&
+         ber::well_formed(specification.constructed ? specification.content : ByteView{});
 }
 
 // One of listOfVariable: its specification and its alternate access.
@@ -127,28 +126,21 @@ bool read_variable(const ber::Element& entry, Variable& variable) {
   ber::Element part;
   if (!reader.next(part) || !read_specification(part, variable)) return false;
   if (reader.next_if(ber::context(5), part)) {
-    variable.in_part = true;
     if (!part.constructed || !read_alternate(part.content, 1, variable)) return false;
   }
   return reader.at_end();
 }
 
-void set_item(const ObjectName& name, Operation& operation) {
-  if (name.of_domain) operation.set_name(kDomain, name.domain);
-  operation.set_name(kItem, name.item);
-}
-
 void set_variable(const Variable& variable, Operation& operation) {
   if (!variable.named) return;
-  set_item(variable.name, operation);
+  operation.set_name(kItem, variable.name.item);
   if (!variable.name.of_domain) return;
-  ByteView rest = variable.name.item;
-  operation.set_name(kLogicalNode, split(rest));
-  const std::string_view constraint = text(split(rest));
+  operation.set_name(kDomain, variable.name.domain);
+  operation.set_name(kLogicalNode, variable.logical_node);
+  const std::string_view constraint = text(variable.constraint);
   if (!constraint.empty()) operation.set_name(kFunctionalConstraint, variable.constraint);
-  const ByteView block = split(rest);
-  if ((constraint == "RP" || constraint == "BR") && !block.empty()) {
-    operation.set_name(kReportControlBlock, block);
+  if ((constraint == "RP" || constraint == "BR") && !variable.data.empty()) {
+    operation.set_name(kReportControlBlock, variable.data);
   }
   if (!variable.control.empty()) operation.set_name(kControl, variable.control);
 }
@@ -200,9 +192,7 @@ bool read_access(const ber::Element& access, ber::Element& list, Each each) {
 
 bool set_variable_name(const ber::Element& name, Operation& operation) {
   Variable variable;
-  variable.named = true;
-  if (!parse_name(name, variable.name)) return false;
-  if (variable.name.of_domain) split_item(variable);
+  if (!read_name(name, variable)) return false;
   set_variable(variable, operation);
   return true;
 }
@@ -339,6 +329,8 @@ void decode_define_list(const ber::Element& service, Decoding& decoding) {
   if (!reader.next(name) || !reader.next_if(ber::context(0), variables) || !reader.at_end()) {
     return decoding.fail(Fault::bad_value);
   }
+  ObjectName list;
+  if (!parse_name(name, list)) return decoding.fail(Fault::bad_value);
   ber::Reader entries(variables.content);
   for (ber::Element entry; entries.next(entry);) {
     Variable variable;
@@ -347,8 +339,6 @@ void decode_define_list(const ber::Element& service, Decoding& decoding) {
     if (operation == nullptr) return;
     set_variable(variable, *operation);
     // Whose domain it is: the list's and the variable's are the same, or the field stays away.
-    ObjectName list;
-    if (!parse_name(name, list)) return decoding.fail(Fault::bad_value);
     operation->set_name(kDataSet, list.item);
     const bool same = list.of_domain == variable.name.of_domain &&
                       std::equal(list.domain.begin(), list.domain.end(),

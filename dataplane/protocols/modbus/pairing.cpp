@@ -116,18 +116,16 @@ Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms) {
 }
 
 Fault accept_response(Session session, const Adu& adu, std::uint32_t now_ms) {
-  session.forget_aged(now_ms);
   const auto code = static_cast<std::uint8_t>(adu.code & ~kExceptionFlag);
-  Fault fault = Fault::unrequested_response;
-  const std::span<const Outstanding> entries = session.entries();
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const Outstanding& entry = entries[i];
-    if (entry.transaction != adu.transaction) continue;
-    fault = Fault::mismatched_response;
-    if (entry.unit != adu.unit || entry.code != code || !answers(entry, adu)) continue;
-    note_reservation(session.state(), static_cast<std::uint8_t>(entry.address), adu);
-    session.remove(i);
-    return Fault::none;
+  Outstanding request;
+  const Fault fault = session.answer(
+      now_ms, [&](const Outstanding& entry) { return entry.transaction == adu.transaction; },
+      [&](const Outstanding& entry) {
+        return entry.unit == adu.unit && entry.code == code && answers(entry, adu);
+      },
+      &request);
+  if (fault == Fault::none) {
+    note_reservation(session.state(), static_cast<std::uint8_t>(request.address), adu);
   }
   return fault;
 }

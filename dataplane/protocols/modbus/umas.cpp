@@ -1,8 +1,6 @@
 // Blocks of memory and variables with every byte that they touch.
 #include "dataplane/protocols/modbus/umas.h"
 
-#include <algorithm>
-
 namespace bulkhead::modbus {
 
 using protocols::Fault;

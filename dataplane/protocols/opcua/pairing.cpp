@@ -43,18 +43,11 @@ Fault accept_request(Session session, const Message& message, std::uint16_t code
 // fault.
 Fault accept_answer(Session session, const Message& message, std::uint16_t code,
                     std::uint32_t now_ms) {
-  session.forget_aged(now_ms);
-  Fault fault = Fault::unrequested_response;
-  for (std::size_t i = 0; i < session.entries().size(); ++i) {
-    const Outstanding& entry = session.entries()[i];
-    if (entry.request != message.request) continue;
-    fault = Fault::mismatched_response;
-    const bool same = find_function(code) == find_function(entry.code) + 1;
-    if (!same && code != kServiceFault) continue;
-    session.remove(i);
-    return Fault::none;
-  }
-  return fault;
+  return session.answer(
+      now_ms, [&](const Outstanding& entry) { return entry.request == message.request; },
+      [&](const Outstanding& entry) {
+        return code == kServiceFault || find_function(code) == find_function(entry.code) + 1;
+      });
 }
 
 Fault accept_readable(Session session, const Message& message, Direction direction,

@@ -22,20 +22,17 @@ Fault accept_request(Session session, const Outstanding& request, std::uint32_t 
 
 Fault accept_answer(Session session, const Outstanding& answer, const Pdu& pdu,
                     std::uint32_t now_ms) {
-  session.forget_aged(now_ms);
-  Fault fault = Fault::unrequested_response;
-  for (std::size_t i = 0; i < session.entries().size(); ++i) {
-    const Outstanding& entry = session.entries()[i];
-    if (entry.reference != answer.reference || entry.by_server != answer.by_server) continue;
-    fault = Fault::mismatched_response;
-    const bool refused = pdu.rosctr == kAck || pdu.error_class != 0;
-    const bool same = entry.code == answer.code && entry.sub_function == answer.sub_function &&
-                      (refused || entry.items == answer.items);
-    if (!same && !(refused && (pdu.parameters.empty() || entry.code == answer.code))) continue;
-    session.remove(i);
-    return Fault::none;
-  }
-  return fault;
+  const bool refused = pdu.rosctr == kAck || pdu.error_class != 0;
+  return session.answer(
+      now_ms,
+      [&](const Outstanding& entry) {
+        return entry.reference == answer.reference && entry.by_server == answer.by_server;
+      },
+      [&](const Outstanding& entry) {
+        const bool same = entry.code == answer.code && entry.sub_function == answer.sub_function &&
+                          (refused || entry.items == answer.items);
+        return same || (refused && (pdu.parameters.empty() || entry.code == answer.code));
+      });
 }
 
 // The sizes that a setup and its answer name: the answer's counts.

@@ -33,59 +33,9 @@ class S7Comm final : public cotp::User {
  public:
   const protocols::Catalogue& catalogue() const override { return s7comm::catalogue(); }
 
-  Fault decode(ByteView bytes, Direction direction, OperationList& operations) const override {
-    operations.clear();
-    cotp::Message message;
-    if (const Fault fault = cotp::parse_message(bytes, message); fault != Fault::none) {
-      return fault;
-    }
-    if (message.user.empty()) {
-      return cotp::decode_alone(message, direction, catalogue(), {kTsap, kTsapName}, operations);
-    }
-    Pdu pdu;
-    if (const Fault fault = parse_pdu(message.user, pdu); fault != Fault::none) return fault;
-    if (const Fault fault = check_direction(pdu, direction); fault != Fault::none) return fault;
-    switch (pdu.rosctr) {
-      case kJob:
-        return decode_job(pdu, operations);
-      case kAck:
-      case kAckData:
-        return decode_answer(pdu, operations);
-      case kUserData:
-        return decode_user_data(pdu, operations);
-      default:
-        return Fault::unknown_function;
-    }
-  }
-
-  std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {
-    cotp::Message message;
-    Pdu pdu;
-    if (cotp::parse_message(bytes, message) != Fault::none) return std::nullopt;
-    if (message.user.empty()) return cotp::code_alone(message);
-    const Fault fault = parse_pdu(message.user, pdu);
-    if (fault != Fault::none || pdu.parameters.empty()) return std::nullopt;
-    if (pdu.rosctr != kUserData) return pdu.parameters[0];
-    UserData user;
-    if (parse_user_data(pdu, user) != Fault::none) return std::nullopt;
-    return user.code();
-  }
-
   std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
   std::size_t session_bytes_max() const override {
     return Session::bytes_for(protocols::kOutstandingMax);
-  }
-
-  Fault pair(std::span<std::byte> session, ByteView bytes, Direction direction,
-             std::uint32_t now_ms) const override {
-    cotp::Message message;
-    if (const Fault fault = cotp::parse_message(bytes, message); fault != Fault::none) {
-      return fault;
-    }
-    if (message.user.empty()) return Fault::none;
-    Pdu pdu;
-    if (const Fault fault = parse_pdu(message.user, pdu); fault != Fault::none) return fault;
-    return accept_pdu(Session(session), pdu, direction, now_ms);
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
@@ -156,7 +106,43 @@ class S7Comm final : public cotp::User {
   }
 
  private:
+  cotp::TsapFields tsap_fields() const override { return {kTsap, kTsapName}; }
+
   bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
+
+  Fault decode_user(ByteView user, Direction direction, OperationList& operations) const override {
+    Pdu pdu;
+    if (const Fault fault = parse_pdu(user, pdu); fault != Fault::none) return fault;
+    if (const Fault fault = check_direction(pdu, direction); fault != Fault::none) return fault;
+    switch (pdu.rosctr) {
+      case kJob:
+        return decode_job(pdu, operations);
+      case kAck:
+      case kAckData:
+        return decode_answer(pdu, operations);
+      case kUserData:
+        return decode_user_data(pdu, operations);
+      default:
+        return Fault::unknown_function;
+    }
+  }
+
+  std::optional<std::uint16_t> claimed_user_code(ByteView bytes) const override {
+    Pdu pdu;
+    const Fault fault = parse_pdu(bytes, pdu);
+    if (fault != Fault::none || pdu.parameters.empty()) return std::nullopt;
+    if (pdu.rosctr != kUserData) return pdu.parameters[0];
+    UserData user;
+    if (parse_user_data(pdu, user) != Fault::none) return std::nullopt;
+    return user.code();
+  }
+
+  Fault pair_user(std::span<std::byte> session, ByteView user, Direction direction,
+                  std::uint32_t now_ms) const override {
+    Pdu pdu;
+    if (const Fault fault = parse_pdu(user, pdu); fault != Fault::none) return fault;
+    return accept_pdu(Session(session), pdu, direction, now_ms);
+  }
 
   static std::size_t put(ByteView answer, std::span<std::uint8_t> reply) {
     const std::size_t bytes = cotp::kDataHeaderBytes + answer.size();

@@ -64,18 +64,12 @@ Fault accept_head(Session session, const Head& head, std::uint32_t now_ms) {
     const Outstanding entry{now_ms, head.sequence, head.function};
     return session.add(entry, now_ms) ? Fault::none : Fault::too_many_outstanding;
   }
-  session.forget_aged(now_ms);
-  Fault fault = Fault::unrequested_response;
-  for (std::size_t i = 0; i < session.entries().size(); ++i) {
-    const Outstanding& entry = session.entries()[i];
-    if (entry.sequence != head.sequence) continue;
-    fault = Fault::mismatched_response;
-    // An error stands for the answer to any function.
-    if (entry.function != head.function && head.function != kError) continue;
-    session.remove(i);
-    return Fault::none;
-  }
-  return fault;
+  // An error stands for the answer to any function.
+  return session.answer(
+      now_ms, [&](const Outstanding& entry) { return entry.sequence == head.sequence; },
+      [&](const Outstanding& entry) {
+        return entry.function == head.function || head.function == kError;
+      });
 }
 
 }  // namespace

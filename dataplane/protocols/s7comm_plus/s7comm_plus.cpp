@@ -39,18 +39,24 @@ class S7CommPlus final : public cotp::User {
  public:
   const protocols::Catalogue& catalogue() const override { return s7comm_plus::catalogue(); }
 
-  Fault decode(ByteView bytes, Direction direction, OperationList& operations) const override {
-    operations.clear();
-    cotp::Message message;
-    if (const Fault fault = cotp::parse_message(bytes, message); fault != Fault::none) {
-      return fault;
-    }
-    if (message.user.empty()) {
-      return cotp::decode_alone(message, direction, catalogue(), {kTsap, kTsapName}, operations);
-    }
+  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
+  std::size_t session_bytes_max() const override {
+    return Session::bytes_for(protocols::kOutstandingMax);
+  }
+
+  std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
+    return Session(session).awaited(now_ms);
+  }
+
+ private:
+  cotp::TsapFields tsap_fields() const override { return {kTsap, kTsapName}; }
+
+  bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
+
+  Fault decode_user(ByteView user, Direction direction, OperationList& operations) const override {
     Part part;
     Head head;
-    if (const Fault fault = parse_part(message.user, part); fault != Fault::none) return fault;
+    if (const Fault fault = parse_part(user, part); fault != Fault::none) return fault;
     const bool is_head = part.version != kSystemEvent && parse_head(part, direction, head);
     const std::uint16_t function = function_of(part, head, is_head);
     if (function == kNotInCatalogue) return Fault::unknown_function;
@@ -68,42 +74,22 @@ class S7CommPlus final : public cotp::User {
     return Fault::none;
   }
 
-  std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {
-    cotp::Message message;
+  std::optional<std::uint16_t> claimed_user_code(ByteView user) const override {
     Part part;
     Head head;
-    if (cotp::parse_message(bytes, message) != Fault::none) return std::nullopt;
-    if (message.user.empty()) return cotp::code_alone(message);
-    if (parse_part(message.user, part) != Fault::none) return std::nullopt;
+    if (parse_part(user, part) != Fault::none) return std::nullopt;
     for (const Direction direction : {Direction::request, Direction::response}) {
       if (parse_head(part, direction, head)) return head.function;
     }
     return std::nullopt;
   }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
-  }
-
-  Fault pair(std::span<std::byte> session, ByteView bytes, Direction direction,
-             std::uint32_t now_ms) const override {
-    cotp::Message message;
-    if (const Fault fault = cotp::parse_message(bytes, message); fault != Fault::none) {
-      return fault;
-    }
-    if (message.user.empty()) return Fault::none;
+  Fault pair_user(std::span<std::byte> session, ByteView user, Direction direction,
+                  std::uint32_t now_ms) const override {
     Part part;
-    if (const Fault fault = parse_part(message.user, part); fault != Fault::none) return fault;
+    if (const Fault fault = parse_part(user, part); fault != Fault::none) return fault;
     return accept_part(Session(session), part, direction, now_ms);
   }
-
-  std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
-    return Session(session).awaited(now_ms);
-  }
-
- private:
-  bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
 };
 
 }  // namespace

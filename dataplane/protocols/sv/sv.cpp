@@ -26,16 +26,10 @@ bool follows(std::uint16_t last, std::uint16_t next) {
 }
 
 Fault accept_sample(Session session, std::uint16_t appid, const Asdu& asdu, std::uint32_t now_ms) {
-  const Stream stream{published::stream_key(appid, asdu.sv_id), now_ms, asdu.sample_count};
-  for (std::size_t i = 0; i < session.entries().size(); ++i) {
-    const Stream& last = session.entries()[i];
-    if (last.key != stream.key) continue;
-    const bool alive = now_ms - last.asked_ms <= kSilenceMs;
-    if (alive && !follows(last.sample_count, stream.sample_count)) return Fault::bad_sequence;
-    session.remove(i);
-    break;
-  }
-  return session.add(stream, now_ms) ? Fault::none : Fault::too_many_outstanding;
+  const Stream next{published::stream_key(appid, asdu.sv_id), now_ms, asdu.sample_count};
+  return published::accept_next(session, next, [&](const Stream& last) {
+    return now_ms - last.asked_ms > kSilenceMs || follows(last.sample_count, next.sample_count);
+  });
 }
 
 class SampledValues final : public published::Publication {
@@ -76,7 +70,6 @@ class SampledValues final : public published::Publication {
     const std::size_t bytes = std::min(session.size(), trial.size());
     std::copy_n(session.begin(), bytes, trial.begin());
     const Session streams{std::span<std::byte>(trial).first(bytes)};
-    streams.forget_aged(now_ms);
     for (Asdu asdu; pdu.next(asdu);) {
       const Fault fault = accept_sample(streams, pdu.appid(), asdu, now_ms);
       if (fault != Fault::none) return fault;
