@@ -191,7 +191,7 @@ class RuleResolver {
     for (const Word& word : node_.ports) resolve_port(word);
     if (node_.ports.empty()) {
       for (const protocols::DefaultPort& port : catalogue.ports) {
-        if (transport_over(port.carrier) == rule_.transport)
+        if (policy::transport_over(port.carrier) == rule_.transport)
           rule_.ports.push_back({port.port, port.port});
       }
       if (rule_.ports.empty()) {
@@ -205,7 +205,8 @@ class RuleResolver {
 
   // Where the rule names none, it is what the protocol usually has.
   void resolve_transport(const protocols::Catalogue& catalogue) {
-    if (!catalogue.ports.empty()) rule_.transport = transport_over(catalogue.ports[0].carrier);
+    if (!catalogue.ports.empty())
+      rule_.transport = policy::transport_over(catalogue.ports[0].carrier);
     if (!node_.transport) return;
     if (is_bare()) {
       diagnostics_.error(node_.transport->at,
@@ -218,18 +219,6 @@ class RuleResolver {
       diagnostics_.error(node_.transport->at,
                          "transport must be tcp or udp, not `" + node_.transport->text + "`");
     }
-  }
-
-  static policy::Transport transport_over(protocols::Carrier carrier) {
-    switch (carrier) {
-      case protocols::Carrier::tcp:
-        return policy::Transport::tcp;
-      case protocols::Carrier::udp:
-        return policy::Transport::udp;
-      case protocols::Carrier::ethernet:
-        return policy::Transport::ethernet;
-    }
-    return policy::Transport::tcp;
   }
 
   void resolve_port(const Word& word) {

@@ -39,6 +39,17 @@ enum class OnDeny : std::uint8_t { drop, reset, reject };
 // Of what Ethernet carries itself, the ends are stations, as addresses of that form, and the port
 // is the EtherType.
 enum class Transport : std::uint8_t { tcp, udp, icmp, ethernet };
+constexpr Transport transport_over(protocols::Carrier carrier) {
+  switch (carrier) {
+    case protocols::Carrier::tcp:
+      return Transport::tcp;
+    case protocols::Carrier::udp:
+      return Transport::udp;
+    case protocols::Carrier::ethernet:
+      return Transport::ethernet;
+  }
+  return Transport::tcp;
+}
 constexpr std::uint16_t kEtherTypeMin = 0x0600;  // IEEE 802.3, 3.2.6: less is a length
 enum class ValueType : std::uint8_t { plain, int16, uint32, int32, float32 };
 enum class WordOrder : std::uint8_t {

@@ -5,9 +5,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 #include "controlplane/policy/compiler.h"
 #include "dataplane/flow/flow_table.h"
@@ -20,6 +18,7 @@
 #include "dataplane/service/policy_codec.h"
 #include "dataplane/wire/checksum.h"
 #include "tests/bench/rig/traffic.h"
+#include "tests/support/examples.h"
 #include "tests/support/plant.h"
 
 namespace {
@@ -104,16 +103,11 @@ struct Sample {
   policy::RuleCell cell;
 };
 
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // The example's tables; they live as long as the process.
 const policy::Tables& example(const std::filesystem::path& path) {
   static std::map<std::string, policy::Tables> made;
   if (const auto found = made.find(path); found != made.end()) return found->second;
-  const auto compiled = controlplane::compile_policy(read_file(path), path.string());
+  const auto compiled = controlplane::compile_policy(support::read_file(path), path.string());
   auto tables = service::load_policy(service::seal_policy(*compiled.compiled));
   return made.emplace(path, std::move(tables).value()).first->second;
 }
@@ -134,22 +128,11 @@ void locate(const policy::Tables& tables, const YAML::Node& policy, const YAML::
     return bare ? wire::IpAddress::from_mac(wire::Mac::from(bytes))
                 : wire::IpAddress::from_v4(bytes);
   };
-  constexpr policy::Transport kTransports[] = {policy::Transport::tcp, policy::Transport::udp,
-                                               policy::Transport::ethernet};
   const policy::Endpoints endpoints{address("client"), address("server"), port.port,
-                                    kTransports[static_cast<std::size_t>(port.carrier)]};
+                                    policy::transport_over(port.carrier)};
   sample.conduit = policy::find_conduit(tables, policy::find_zone(tables, endpoints.client),
                                         policy::find_zone(tables, endpoints.server));
   sample.cell = sample.conduit->index.locate(endpoints);
-}
-
-support::Bytes from_hex(const std::string& text) {
-  std::istringstream words(text);
-  support::Bytes bytes;
-  for (std::string word; words >> word;) {
-    bytes.push_back(static_cast<std::uint8_t>(std::stoul(word, nullptr, 16)));
-  }
-  return bytes;
 }
 
 std::vector<Sample> samples_of(const std::string& protocol) {
@@ -164,7 +147,7 @@ std::vector<Sample> samples_of(const std::string& protocol) {
       Sample& sample = samples.emplace_back();
       sample.protocol = *protocols::find_protocol(protocol);
       sample.direction = back ? Direction::response : Direction::request;
-      sample.message = from_hex(each["message"].as<std::string>());
+      sample.message = support::from_hex(each["message"].as<std::string>());
       locate(example(site.path() / "policy.yaml"), policy, each, sample);
     }
   }

@@ -32,15 +32,23 @@ def packets_of(data):
     return packets
 
 
-def tcp_parts(frame):
-    """Where IPv4 and TCP begin, and the payload of a TCP segment; nothing if it is none."""
+def headers_of(frame):
+    """Where IPv4 and TCP begin; nothing of a frame that has them not."""
     at = 12
     while frame[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
         at += 4
     ip = at + 2
     if frame[at:at + 2] != b"\x08\x00" or len(frame) < ip + 40 or frame[ip + 9] != 6:
         return None
-    tcp = ip + 4 * (frame[ip] & 15)
+    return ip, ip + 4 * (frame[ip] & 15)
+
+
+def tcp_parts(frame):
+    """The same, and the payload of a TCP segment that has some."""
+    headers = headers_of(frame)
+    if headers is None:
+        return None
+    ip, tcp = headers
     end = ip + struct.unpack_from(">H", frame, ip + 2)[0]
     payload = tcp + 4 * (frame[tcp + 12] >> 4)
     if end > len(frame) or payload >= end:

@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "differential")]
 from e2e_test import BUILD, LabCase  # noqa: E402
 from lab import PLC, run, wait_until  # noqa: E402
-from recut_test import packets_of, tcp_parts  # noqa: E402
+from recut_test import headers_of, packets_of, tcp_parts  # noqa: E402
 from stacks_test import HEAD  # noqa: E402
 
 CAPTURES = HERE.parents[2] / "shared/pcaps"
@@ -67,13 +67,10 @@ def conversation_of(path, port):
 
 def tcp_head(frame):
     """Both ends, sequence number and flags of a TCP segment over IPv4; nothing of another frame."""
-    at = 12
-    while frame[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
-        at += 4
-    ip = at + 2
-    if frame[at:at + 2] != b"\x08\x00" or len(frame) < ip + 40 or frame[ip + 9] != 6:
+    headers = headers_of(frame)
+    if headers is None:
         return None
-    tcp = ip + 4 * (frame[ip] & 15)
+    ip, tcp = headers
     source = (frame[ip + 12:ip + 16], int.from_bytes(frame[tcp:tcp + 2], "big"))
     destination = (frame[ip + 16:ip + 20], int.from_bytes(frame[tcp + 2:tcp + 4], "big"))
     return source, destination, int.from_bytes(frame[tcp + 4:tcp + 8], "big"), frame[tcp + 13]

@@ -6,35 +6,22 @@
 #include <yaml-cpp/yaml.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "controlplane/policy/compiler.h"
 #include "dataplane/service/policy_codec.h"
 #include "dataplane/wire/text.h"
+#include "tests/support/examples.h"
 #include "tests/support/plant.h"
 
 namespace bulkhead {
 namespace {
 
 using support::Bytes;
+using support::from_hex;
 using support::Host;
+using support::read_file;
 
 constexpr std::uint16_t kClientPort = 40000;
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-Bytes from_hex(const std::string& text) {
-  std::istringstream words(text);
-  Bytes bytes;
-  for (std::string word; words >> word;) {
-    bytes.push_back(static_cast<std::uint8_t>(std::stoul(word, nullptr, 16)));
-  }
-  return bytes;
-}
 
 wire::Mac mac_of(const YAML::Node& asset, std::uint8_t otherwise) {
   wire::Mac mac = support::mac(otherwise);

@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "dataplane/protocols/goose/layout.h"
+#include "tests/support/ber_elements.h"
 #include "tests/support/field_mutation.h"
 #include "tests/support/protocol_rows.h"
 
@@ -11,6 +12,7 @@ namespace {
 using protocols::Direction;
 using protocols::Fault;
 using support::bytes_of;
+using support::element;
 using support::join;
 using support::Message;
 using support::Row;
@@ -18,13 +20,6 @@ using support::Row;
 constexpr auto kSent = Direction::request;
 
 const protocols::Protocol& module() { return support::module_of("goose"); }
-
-Message element(std::uint8_t tag, const Message& content) {
-  Message bytes = {tag};
-  if (content.size() >= 0x80) bytes.push_back(0x81);
-  bytes.push_back(static_cast<std::uint8_t>(content.size()));
-  return join({bytes, content});
-}
 
 Message number(std::uint8_t tag, std::uint32_t value) {
   return element(tag,

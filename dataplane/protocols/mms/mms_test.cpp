@@ -1,6 +1,7 @@
 // PDUs in the encoding of ISO 9506-2 and IEC 61850-8-1, from the transport up: every service, every
-// variable, association, pairing, refusal. Also the limits of the BER reader.
+// variable, association, pairing, refusal.
 #include "dataplane/protocols/mms/pairing.h"
+#include "tests/support/ber_elements.h"
 #include "tests/support/field_mutation.h"
 #include "tests/support/iso_on_tcp.h"
 #include "tests/support/protocol_rows.h"
@@ -12,6 +13,7 @@ using protocols::Direction;
 using protocols::Fault;
 using support::bytes_of;
 using support::data_unit;
+using support::element;
 using support::join;
 using support::Message;
 using support::Row;
@@ -20,20 +22,6 @@ constexpr auto kAsk = Direction::request;
 constexpr auto kBack = Direction::response;
 
 const protocols::Protocol& module() { return support::module_of("mms"); }
-
-// An element with a length of one octet where it fits, else of two.
-Message element(Message tag, const Message& content) {
-  if (content.size() >= 0x80) {
-    tag.push_back(0x82);
-    tag.push_back(static_cast<std::uint8_t>(content.size() >> 8));
-  }
-  tag.push_back(static_cast<std::uint8_t>(content.size()));
-  return join({tag, content});
-}
-Message element(std::uint8_t tag, const Message& content) { return element(Message{tag}, content); }
-Message element(std::uint8_t tag, std::string_view content) {
-  return element(Message{tag}, bytes_of(content));
-}
 
 // A context-specific identifier, of two octets where it needs them.
 Message context_tag(std::uint8_t number, bool constructed) {
@@ -387,56 +375,14 @@ TEST(Decode, AsManyVariablesAsAreEverInspected) {
   EXPECT_EQ(many(protocols::kOperationsMax + 1), "fault too_many_operations");
 }
 
-TEST(Ber, IdentifiersAndLengths) {
-  const auto size_of = [](const Message& bytes) {
-    ber::Element found;
-    return ber::read_element(bytes, found);
-  };
-  ber::Element found;
-  EXPECT_EQ(ber::read_element(Message{0xbf, 0x48, 1, 7}, found), 4U);
-  EXPECT_TRUE(found.is(ber::context(0x48)) && found.constructed);
-  EXPECT_EQ(size_of({0x9f, 0x80, 1, 0}), std::nullopt) << "a number that begins with zeros";
-  EXPECT_EQ(size_of({0x9f, 0x1e, 0}), std::nullopt) << "a number that needs no long form";
-  EXPECT_EQ(size_of({0x9f, 0x1f, 0}), 3U);
-  EXPECT_EQ(size_of({0x9f, 0x81, 0x80, 0, 0}), 5U);
-  EXPECT_EQ(size_of({0x9f, 0x81, 0x80, 0x80, 0, 0}), std::nullopt) << "five octets of identifier";
-  EXPECT_EQ(size_of({4, 0x81, 1, 0}), 4U);
-  EXPECT_EQ(size_of({4, 0x84, 0, 0, 0, 1, 0}), 7U);
-  EXPECT_EQ(size_of({4, 0x85, 0, 0, 0, 0, 1, 0}), std::nullopt);
-  EXPECT_EQ(size_of({4, 0x84, 0xff, 0xff, 0xff, 0xff, 0}), std::nullopt);
-  EXPECT_EQ(size_of({4, 2, 0}), std::nullopt);
-  EXPECT_EQ(size_of({0x30, 0x80, 4, 1, 0, 0, 0}), 7U);
-  EXPECT_EQ(size_of({0x30, 0x80, 4, 1, 0, 0}), std::nullopt);
-  EXPECT_EQ(size_of({4, 0x80, 0, 0}), std::nullopt) << "only constructed values may be indefinite";
-}
-
-TEST(Ber, IndefiniteLengthsInEachOther) {
-  const auto nested = [](int depth) {
-    Message bytes;
-    for (int i = 0; i < depth; ++i) bytes = join({{0x30, 0x80}, bytes, {0, 0}});
-    ber::Element found;
-    return ber::read_element(bytes, found) == bytes.size();
-  };
-  EXPECT_TRUE(nested(1));
-  EXPECT_TRUE(nested(ber::kIndefiniteMax));
-  EXPECT_FALSE(nested(ber::kIndefiniteMax + 1));
-  // A whole PDU of indefinite lengths says the same as one of definite ones.
+TEST(Decode, LengthsMayBeIndefinite) {
+  // A whole PDU of them says the same as one of definite ones.
   const Message name = join({{0xa1, 0x80}, element(0x1a, "D"), element(0x1a, "x"), {0, 0}});
   const Message all = join({{0xa4, 0x80, 0xa1, 0x80, 0xa0, 0x80, 0x30, 0x80, 0xa0, 0x80},
                             name,
                             {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}});
   EXPECT_EQ(support::decoded_text(module(), request(all), kAsk),
             "read domain=D item=x logical_node=x");
-}
-
-TEST(Ber, Integers) {
-  EXPECT_EQ(ber::to_integer(Message{0x80}), -128);
-  EXPECT_EQ(ber::to_integer(Message(8, 0xff)), -1);
-  EXPECT_EQ(ber::to_integer(Message(9, 0)), std::nullopt);
-  EXPECT_EQ(ber::to_integer(Message{}), std::nullopt);
-  EXPECT_EQ(ber::to_unsigned(Message{0x80}), std::nullopt);
-  EXPECT_EQ(ber::to_unsigned(join({{0}, Message(8, 0xff)})), ~std::uint64_t{0});
-  EXPECT_EQ(ber::to_unsigned(join({{1}, Message(8, 0)})), std::nullopt);
 }
 
 TEST(Pairing, AnAnswerNeedsItsRequest) {

@@ -1,5 +1,6 @@
 // Messages in the encoding of IEC 61850-9-2, 8.5, and the count of samples.
 #include "dataplane/protocols/sv/layout.h"
+#include "tests/support/ber_elements.h"
 #include "tests/support/field_mutation.h"
 #include "tests/support/protocol_rows.h"
 
@@ -9,6 +10,7 @@ namespace {
 using protocols::Direction;
 using protocols::Fault;
 using support::bytes_of;
+using support::element;
 using support::join;
 using support::Message;
 using support::Row;
@@ -16,16 +18,6 @@ using support::Row;
 constexpr auto kSent = Direction::request;
 
 const protocols::Protocol& module() { return support::module_of("sv"); }
-
-Message element(std::uint8_t tag, const Message& content) {
-  Message bytes = {tag};
-  if (content.size() >= 0x80) {
-    bytes.push_back(0x82);
-    bytes.push_back(static_cast<std::uint8_t>(content.size() >> 8));
-  }
-  bytes.push_back(static_cast<std::uint8_t>(content.size()));
-  return join({bytes, content});
-}
 
 Message frame(const Message& apdu) {
   const std::size_t length = published::kHeaderBytes + apdu.size();
