@@ -114,6 +114,9 @@ struct alignas(64) Flow {
   bool half_open = false;  // counted among the sessions that are opening
   bool draining = false;   // refused, but owes granted bytes; acknowledgements are still heard
   std::array<bool, 2> reset_due{};  // ends that get a reset once nothing is owed to them
+  // Server's port of the session beside which it was opened, see protocols/related.h; 0: rules of
+  // its own grant it.
+  std::uint16_t related_to = 0;
 
   std::array<std::uint64_t, 2> packets{};  // forwarded, by sender
   std::array<std::uint64_t, 2> bytes{};

@@ -20,7 +20,9 @@ struct FlowKey {
   std::uint16_t vlan_outer = 0;
   std::uint16_t vlan_inner = 0;
   std::uint32_t protocol = 0;  // IP protocol number
-  std::uint32_t reserved = 0;  // 48 bytes: rte_hash compares keys of that size without a call
+  // What its sessions open beside themselves (protocols/related.h) has an entry of its own in the
+  // flow table, which no packet names: 1 if the low end opened it, 2 if the high one did.
+  std::uint32_t opened_by = 0;
 
   bool operator==(const FlowKey& other) const {
     std::array<std::uint64_t, 6> one, two;
@@ -31,7 +33,7 @@ struct FlowKey {
     return difference == 0;
   }
 };
-static_assert(sizeof(FlowKey) == 48);
+static_assert(sizeof(FlowKey) == 48);  // rte_hash compares keys of that size without a call
 
 struct OrderedKey {
   FlowKey key;
@@ -57,7 +59,7 @@ inline bool write_key_v4(FlowKey& key, std::uint32_t source, std::uint16_t sourc
   key.vlan_outer = vlan.outer;
   key.vlan_inner = vlan.inner;
   key.protocol = protocol;
-  key.reserved = 0;
+  key.opened_by = 0;
   return source_is_low;
 }
 

@@ -4,6 +4,9 @@
 
 #include <rte_hash_crc.h>
 
+#include <array>
+
+#include "dataplane/protocols/registry.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
 #include "dataplane/wire/transport.h"
@@ -30,6 +33,45 @@ std::uint32_t hash_ends(const wire::IpAddress& one, std::uint16_t one_port,
          hash_end(other.high(), other.low(), other_port);
 }
 
+// What a session opens beside itself belongs to its owner: there only the hosts count.
+struct SharedPorts {
+  static constexpr std::size_t kMax = 4;
+  std::array<std::uint16_t, kMax> udp{};
+  std::array<std::uint16_t, kMax> tcp{};
+  std::size_t count = 0;
+
+  SharedPorts() {
+    for (const protocols::RelatedPort& related : protocols::related_ports()) {
+      if (count == kMax) break;
+      udp[count] = related.port;
+      tcp[count++] = related.session_port;
+    }
+  }
+};
+const SharedPorts kSharedPorts;
+
+bool hosts_alone(std::uint8_t protocol, std::uint16_t one, std::uint16_t other) {
+  const auto& ports = protocol == wire::kProtocolTcp ? kSharedPorts.tcp : kSharedPorts.udp;
+  for (std::size_t i = 0; i < kSharedPorts.count; ++i) {
+    if (one == ports[i] || other == ports[i]) return true;
+  }
+  return false;
+}
+
+// The ports and the protocol that count.
+struct Service {
+  std::uint16_t one = 0;
+  std::uint16_t other = 0;
+  std::uint8_t protocol = 0;
+
+  Service(std::uint8_t ip_protocol, std::uint16_t one_port, std::uint16_t other_port) {
+    if (hosts_alone(ip_protocol, one_port, other_port)) return;
+    one = one_port;
+    other = other_port;
+    protocol = ip_protocol;
+  }
+};
+
 bool has_ports(std::uint8_t protocol) {
   return protocol == wire::kProtocolTcp || protocol == wire::kProtocolUdp;
 }
@@ -47,10 +89,10 @@ bool hash_usual(ByteView frame, std::uint32_t& hash) {
       (load_be16(p + kIp + 6) & kFragment) != 0 || !has_ports(p[kIp + 9])) {
     return false;
   }
-  const std::uint32_t ends =
-      hash_end(0, kMapped | load_be32(p + kIp + 12), load_be16(p + kPorts)) +
-      hash_end(0, kMapped | load_be32(p + kIp + 16), load_be16(p + kPorts + 2));
-  hash = hash_session(ends, p[kIp + 9], {});
+  const Service service(p[kIp + 9], load_be16(p + kPorts), load_be16(p + kPorts + 2));
+  const std::uint32_t ends = hash_end(0, kMapped | load_be32(p + kIp + 12), service.one) +
+                             hash_end(0, kMapped | load_be32(p + kIp + 16), service.other);
+  hash = hash_session(ends, service.protocol, {});
   return true;
 }
 
@@ -72,8 +114,9 @@ std::uint32_t steering_hash(ByteView frame) {
     ByteReader ports(segment);
     const std::uint16_t source = ports.u16();
     const std::uint16_t destination = ports.u16();
-    return hash_session(hash_ends(ip.source, source, ip.destination, destination), ip.protocol,
-                        ethernet.vlan);
+    const Service service(ip.protocol, source, destination);
+    return hash_session(hash_ends(ip.source, service.one, ip.destination, service.other),
+                        service.protocol, ethernet.vlan);
   }
   // An ICMP error goes to the owner of the session that it quotes.
   wire::IcmpHeader icmp;
@@ -82,9 +125,9 @@ std::uint32_t steering_hash(ByteView frame) {
                       wire::is_icmp_error(ip.version, icmp.type) &&
                       wire::parse_icmp_quote(icmp.body, ip.version, quoted);
   if (!quotes) return 0;
-  return hash_session(
-      hash_ends(quoted.source, quoted.source_port, quoted.destination, quoted.destination_port),
-      quoted.protocol, ethernet.vlan);
+  const Service service(quoted.protocol, quoted.source_port, quoted.destination_port);
+  return hash_session(hash_ends(quoted.source, service.one, quoted.destination, service.other),
+                      service.protocol, ethernet.vlan);
 }
 
 }  // namespace bulkhead::flow

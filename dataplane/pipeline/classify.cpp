@@ -1,10 +1,34 @@
 // Stages: find flow, classify. A packet belongs to a session that some rule grants, under the
 // policy of this moment, or it goes no further.
 #include "dataplane/flow/tcp_tracker.h"
-#include "dataplane/pipeline/context.h"
-#include "dataplane/policy/classifier.h"
+#include "dataplane/pipeline/admission.h"
 
 namespace bulkhead::pipeline {
+
+Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t server_port,
+               policy::Transport transport) {
+  Sides sides;
+  sides.client_zone = policy::find_zone(context.tables(), flow.client());
+  sides.server_zone = policy::find_zone(context.tables(), flow.server());
+  sides.endpoints = {flow.client(), flow.server(), server_port, transport};
+  return sides;
+}
+
+void adopt(Context& context, flow::Flow& flow, const Sides& sides,
+           const policy::Classification& found) {
+  flow.generation = context.image.generation;
+  flow.conduit = found.conduit;
+  flow.rule = found.rule;
+  flow.cell = found.cell;
+  flow.ports = {context.tables().zones[sides.client_zone].port,
+                context.tables().zones[sides.server_zone].port};
+  flow.on_deny = context.tables().conduits[found.conduit].on_deny;
+  for (const std::size_t end : {flow::kClient, flow::kServer}) {
+    const wire::Mac* station = policy::find_binding(
+        context.tables(), end == flow::kClient ? sides.endpoints.client : sides.endpoints.server);
+    flow.stations[end] = station != nullptr ? *station : wire::Mac{};
+  }
+}
 
 namespace {
 
@@ -32,12 +56,6 @@ policy::Transport transport_of(const Packet& packet) {
                                                   : policy::Transport::icmp;
 }
 
-struct Sides {
-  std::uint16_t client_zone = policy::kNoZone;
-  std::uint16_t server_zone = policy::kNoZone;
-  policy::Endpoints endpoints;
-};
-
 Sides sides_of(const Packet& packet, std::uint16_t source_zone, std::uint16_t destination_zone,
                bool from_client) {
   Sides sides;
@@ -53,56 +71,6 @@ Sides sides_of(const Packet& packet, std::uint16_t source_zone, std::uint16_t de
   return sides;
 }
 
-void adopt(Context& context, Flow& flow, const Sides& sides, const Classification& found) {
-  flow.generation = context.image.generation;
-  flow.conduit = found.conduit;
-  flow.rule = found.rule;
-  flow.cell = found.cell;
-  flow.ports = {context.tables().zones[sides.client_zone].port,
-                context.tables().zones[sides.server_zone].port};
-  flow.on_deny = context.tables().conduits[found.conduit].on_deny;
-  for (const std::size_t end : {flow::kClient, flow::kServer}) {
-    const wire::Mac* station = policy::find_binding(
-        context.tables(), end == flow::kClient ? sides.endpoints.client : sides.endpoints.server);
-    flow.stations[end] = station != nullptr ? *station : wire::Mac{};
-  }
-}
-
-// A session that exists is judged anew after a change of policy. A stream whose protocol changed
-// stands at no known message boundary and cannot be taken up.
-void judge_anew(Context& context, Packet& packet) {
-  Flow& flow = *packet.flow;
-  const policy::Tables& tables = context.tables();
-  Sides sides;
-  sides.client_zone = policy::find_zone(tables, flow.client());
-  sides.server_zone = policy::find_zone(tables, flow.server());
-  sides.endpoints = {flow.client(), flow.server(), flow.server_port(), flow.transport};
-  const Classification found =
-      policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
-  const bool stays =
-      found.protocol == flow.protocol ||
-      (flow.protocol != protocols::kNoProtocol && (found.protocols >> flow.protocol & 1U) != 0);
-  if (found.reason == Reason::service_granted &&
-      (stays || flow.transport != policy::Transport::tcp)) {
-    if (!stays) {
-      context.flows.drop_session(flow);
-      flow.protocol = found.protocol;
-    }
-    // What a stream lost of a session stays lost; a datagram stands alone.
-    if (flow.transport != policy::Transport::tcp) flow.refused = false;
-    adopt(context, flow, sides, found);
-    return;
-  }
-  flow.generation = context.image.generation;
-  flow.conduit = found.conduit;
-  flow.rule = policy::kNoRule;
-  if (flow.refused) return;
-  if (is_tcp(packet)) cut_session(context, packet);
-  flow.refused = true;
-  refuse(context, packet,
-         found.reason == Reason::service_granted ? Reason::flow_refused : found.reason);
-}
-
 void refuse_opening(Context& context, Packet& packet, const Classification& found) {
   const bool tell = found.conduit != policy::kNoConduit &&
                     context.tables().conduits[found.conduit].on_deny != policy::OnDeny::drop;
@@ -116,6 +84,44 @@ void refuse_opening(Context& context, Packet& packet, const Classification& foun
   context.observer.on_verdict(verdict, packet);
   rte_pktmbuf_free(packet.mbuf);
   packet.mbuf = nullptr;
+}
+
+// A session that exists is judged anew after a change of policy. A stream whose protocol changed
+// stands at no known message boundary and cannot be taken up.
+void judge_anew(Context& context, Packet& packet) {
+  Flow& flow = *packet.flow;
+  const policy::Tables& tables = context.tables();
+  const Sides sides = sides_of(context, flow, flow.server_port(), flow.transport);
+  Classification found =
+      policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
+  const std::uint16_t related_to =
+      found.reason == Reason::service_granted ? 0 : find_opener(context, packet, found);
+  const bool stays =
+      found.protocol == flow.protocol ||
+      (flow.protocol != protocols::kNoProtocol && (found.protocols >> flow.protocol & 1U) != 0);
+  if (found.reason == Reason::service_granted &&
+      (stays || flow.transport != policy::Transport::tcp)) {
+    if (!stays) {
+      context.flows.drop_session(flow);
+      flow.protocol = found.protocol;
+    }
+    adopt(context, flow, sides, found);
+    flow.related_to = related_to;
+    return;
+  }
+  if (!is_tcp(packet)) {
+    packet.flow = nullptr;
+    forget(context, flow);
+    return refuse_opening(context, packet, found);
+  }
+  flow.generation = context.image.generation;
+  flow.conduit = found.conduit;
+  flow.rule = policy::kNoRule;
+  if (flow.refused) return;
+  cut_session(context, packet);
+  flow.refused = true;
+  refuse(context, packet,
+         found.reason == Reason::service_granted ? Reason::flow_refused : found.reason);
 }
 
 // A flow for the packet; false if there was no room and the packet is refused.
@@ -193,8 +199,11 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
     found =
         policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
   }
+  const std::uint16_t related_to =
+      found.reason == Reason::service_granted ? 0 : find_opener(context, packet, found);
   if (found.reason == Reason::service_granted) {
-    insert_flow(context, packet, sides, found, from_client);
+    const bool inserted = insert_flow(context, packet, sides, found, from_client);
+    if (inserted) packet.flow->related_to = related_to;
     return;
   }
   if (found.reason == Reason::no_rule && is_bare(packet)) {

@@ -71,7 +71,6 @@ void refuse_datagram(Context& context, const flow::Packet& packet, ByteView mess
 
 void inspect_datagram(Context& context, flow::Packet& packet) {
   flow::Flow& flow = *packet.flow;
-  if (flow.refused) return refuse(context, packet, Reason::flow_refused);
   if (flow.transport == policy::Transport::icmp) {
     if (!is_echo(packet)) return refuse(context, packet, Reason::icmp_unsolicited);
     flow.expires_ns = context.now_ns + context.limits().echo_ns;

@@ -3,8 +3,7 @@
 #include <bit>
 #include <utility>
 
-#include "dataplane/pipeline/context.h"
-#include "dataplane/policy/classifier.h"
+#include "dataplane/pipeline/admission.h"
 #include "dataplane/policy/matcher.h"
 
 namespace bulkhead::pipeline {
@@ -110,30 +109,47 @@ void prefetch_verdict(const Context& context, const flow::Packet& packet) {
 
 namespace {
 
+// Ties a granted message to what came before it, and to what the session opens beside itself: an
+// answer only counts there once it is known to be one.
+Fault tie_to_past(Context& context, const flow::Packet& packet, ByteView message,
+                  const Verdict& verdict) {
+  flow::Flow& flow = *packet.flow;
+  const protocols::Protocol& protocol = context.protocol_of(flow);
+  const bool asks = verdict.direction == Direction::request;
+  if (asks) {
+    const Fault fault = note_related(context, packet, message, verdict.rule);
+    if (fault != Fault::none) return fault;
+  }
+  const auto pair = [&] {
+    return protocol.pair(context.flows.session(flow), message, verdict.direction, context.now_ms());
+  };
+  Fault fault = pair();
+  if (fault == Fault::too_many_outstanding && context.flows.deepen_session(flow)) fault = pair();
+  if (fault != Fault::none || asks) return fault;
+  return note_related(context, packet, message, verdict.rule);
+}
+
 // The message as one of the protocol that the flow has.
 void judge_as(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
               Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = context.protocol_of(flow);
   verdict = message_verdict(packet, length);
+  if (judge_related(context, packet, message, verdict)) return;
   ByteView judged;
   if (verdict.direction == Direction::request && message.size() == length) {
     judged = judged_part(context, protocol, message);
   }
-  if (judged.empty()) {
+  if (flow.related_to != 0) {
+    verdict.reason = Reason::protocol_fault;
+    verdict.fault = Fault::not_started;
+  } else if (judged.empty()) {
     decode_and_judge(context, flow, message, length, verdict);
   } else {
     recall_or_judge(context, flow, message, judged, verdict);
   }
   if (is_allowed(verdict.reason)) {
-    const auto pair = [&] {
-      return protocol.pair(context.flows.session(flow), message, verdict.direction,
-                           context.now_ms());
-    };
-    verdict.fault = pair();
-    if (verdict.fault == Fault::too_many_outstanding && context.flows.deepen_session(flow)) {
-      verdict.fault = pair();
-    }
+    verdict.fault = tie_to_past(context, packet, message, verdict);
     if (verdict.fault != Fault::none) verdict.reason = Reason::protocol_fault;
   }
   if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);

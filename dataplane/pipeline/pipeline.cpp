@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "dataplane/pipeline/deliver.h"
+#include "dataplane/protocols/related.h"
 
 namespace bulkhead::pipeline {
 
@@ -38,6 +39,8 @@ flow::FlowTable::Blocks session_blocks(const flow::Limits& limits) {
   for (const protocols::Protocol* protocol : protocols::registry()) {
     blocks.usual_bytes = std::max(blocks.usual_bytes, protocol->session_bytes());
     blocks.deep_bytes = std::max(blocks.deep_bytes, protocol->session_bytes_max());
+    if (protocol->related() == nullptr) continue;
+    blocks.deep_bytes = std::max(blocks.deep_bytes, protocol->related()->bytes());
   }
   return blocks;
 }

@@ -15,6 +15,8 @@
 
 namespace bulkhead::protocols {
 
+class RelatedTraffic;
+
 // How the next message lies in a stream. `length` is known once `fault` is none and it is not zero;
 // zero asks for at least `needed` bytes in all before the question is put again. `head`, if not
 // zero, is how many of its first bytes hold all operations with all their fields, so that what is
@@ -108,6 +110,9 @@ class Protocol {
     (void)session, (void)now_ms;
     return 0;
   }
+
+  // What sessions of this protocol open beside themselves (related.h); nullptr: nothing.
+  virtual const RelatedTraffic* related() const { return nullptr; }
 
   // Messages that are numbered (IEC 60870-5-104's APDUs, OPC UA's chunks) count on after one was
   // taken out or put in. How many of a message's first bytes hold its numbers, at most

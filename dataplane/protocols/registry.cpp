@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "dataplane/protocols/related.h"
+
 #define BULKHEAD_PROTOCOL(name)          \
   namespace bulkhead::name {             \
   const protocols::Protocol& protocol(); \
@@ -60,6 +62,33 @@ ProtocolSet find_protocols(Carrier carrier, std::uint16_t port) {
     }
   }
   return found;
+}
+
+namespace {
+
+struct RelatedPorts {
+  std::array<RelatedPort, kCount> ports;
+  std::size_t count = 0;
+
+  RelatedPorts() {
+    for (std::size_t i = 0; i < kCount; ++i) {
+      const Protocol& protocol = *registry()[i];
+      if (protocol.related() == nullptr) continue;
+      RelatedPort& related = ports[count++];
+      related.port = protocol.related()->port();
+      related.protocol = static_cast<std::uint8_t>(i);
+      for (const DefaultPort& known : protocol.catalogue().ports) {
+        if (known.carrier == Carrier::tcp) related.session_port = known.port;
+      }
+    }
+  }
+};
+
+}  // namespace
+
+std::span<const RelatedPort> related_ports() {
+  static const RelatedPorts kRelated;
+  return {kRelated.ports.data(), kRelated.count};
 }
 
 }  // namespace bulkhead::protocols

@@ -27,4 +27,13 @@ using ProtocolSet = std::uint64_t;
 // The modules that expect this port by default, for decoding captures.
 ProtocolSet find_protocols(Carrier carrier, std::uint16_t port);
 
+// A UDP port that sessions of a protocol open beside themselves, and the TCP port that they have by
+// default.
+struct RelatedPort {
+  std::uint16_t port = 0;
+  std::uint16_t session_port = 0;
+  std::uint8_t protocol = kNoProtocol;
+};
+std::span<const RelatedPort> related_ports();
+
 }  // namespace bulkhead::protocols

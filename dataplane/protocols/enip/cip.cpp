@@ -19,6 +19,63 @@ Fault parse_request(ByteView bytes, Request& request) {
   return reader.ok() ? Fault::none : Fault::truncated;
 }
 
+Fault parse_open(const Request& request, Names& names, ForwardOpen& open, ByteView& tag) {
+  const bool large = request.service == kLargeForwardOpen;
+  ByteReader reader(request.data);
+  const auto read_way = [&](ForwardOpen::Way& way) {
+    way.rpi_us = reader.u32_le();
+    const std::uint32_t parameters = large ? reader.u32_le() : reader.u16_le();
+    way.bytes = static_cast<std::uint16_t>(parameters & (large ? 0xffffU : 0x01ffU));
+    way.type = static_cast<std::uint8_t>(parameters >> (large ? 29 : 13) & 3U);
+  };
+  open.service = request.service;
+  reader.skip(2);
+  open.ways[0].connection = reader.u32_le();
+  open.ways[1].connection = reader.u32_le();
+  open.serial = reader.u16_le();
+  open.vendor = reader.u16_le();
+  open.originator = reader.u32_le();
+  open.multiplier = reader.u8();
+  reader.skip(3);
+  read_way(open.ways[0]);
+  read_way(open.ways[1]);
+  open.trigger = reader.u8();
+  const ByteView bytes = reader.take(std::size_t{reader.u8()} * 2);
+  if (!reader.ok()) return Fault::truncated;
+  if (reader.remaining() != 0) return Fault::trailing_bytes;
+  Path path;
+  if (const Fault fault = parse_path(bytes, names, path); fault != Fault::none) return fault;
+  open.class_id = path.class_id;
+  open.instance = path.instance;
+  open.key_vendor = static_cast<std::int32_t>(path.vendor);
+  open.key_device = static_cast<std::int32_t>(path.device);
+  open.points = static_cast<std::uint8_t>(path.connection_point_count);
+  open.connection_points = path.connection_points;
+  tag = path.tag;
+  return Fault::none;
+}
+
+// An operation for each connection point of the path, or one for the path.
+Fault set_open(const ForwardOpen& open, ByteView tag, Operation& first, OperationList& operations) {
+  first.set(kService, open.service);
+  first.set(kConnectionSize, std::max(open.ways[0].bytes, open.ways[1].bytes));
+  first.set(kRpi, std::min(open.ways[0].rpi_us, open.ways[1].rpi_us));
+  if (open.class_id >= 0) first.set(kClass, open.class_id);
+  if (open.instance >= 0) first.set(kInstance, open.instance);
+  if (!tag.empty()) first.set_name(kTag, tag);
+  if (open.key_vendor >= 0) first.set(kVendor, open.key_vendor);
+  if (open.key_device >= 0) first.set(kDevice, open.key_device);
+  if (open.points == 0) return Fault::none;
+  first.set(kConnectionPoint, open.connection_points[0]);
+  if (open.points == 1) return Fault::none;
+  const Operation copy = first;
+  Operation* second = operations.add(copy.function);
+  if (second == nullptr) return Fault::too_many_operations;
+  *second = copy;
+  second->set(kConnectionPoint, open.connection_points[1]);
+  return Fault::none;
+}
+
 namespace {
 
 // Bytes of one element of a basic type (CIP, C-5.1); 0 where it is none.
@@ -243,39 +300,11 @@ class Decoder {
     return decode(message, depth + 1);
   }
 
-  // CIP 3-5.5.2: an operation for each connection point of the path, or one for the path.
   Fault decode_open(const Request& request, Operation& first) {
-    const bool large = request.service == kLargeForwardOpen;
-    ByteReader reader(request.data);
-    const auto read_size = [&] {
-      return large ? reader.u32_le() & 0xffffU : reader.u16_le() & 0x01ffU;
-    };
-    reader.skip(2 + 4 + 4 + 2 + 2 + 4 + 4);
-    const std::uint32_t to_target_us = reader.u32_le();
-    const std::uint32_t to_target_bytes = read_size();
-    const std::uint32_t to_originator_us = reader.u32_le();
-    const std::uint32_t to_originator_bytes = read_size();
-    reader.skip(1);
-    const ByteView bytes = reader.take(std::size_t{reader.u8()} * 2);
-    if (const Fault end = at_end(reader); end != Fault::none) return end;
-    Path path;
-    if (const Fault fault = parse_path(bytes, names_, path); fault != Fault::none) return fault;
-    first.set(kConnectionSize, std::max(to_target_bytes, to_originator_bytes));
-    first.set(kRpi, std::min(to_target_us, to_originator_us));
-    if (path.class_id >= 0) first.set(kClass, path.class_id);
-    if (path.instance >= 0) first.set(kInstance, path.instance);
-    if (!path.tag.empty()) first.set_name(kTag, path.tag);
-    if (path.vendor >= 0) first.set(kVendor, path.vendor);
-    if (path.device >= 0) first.set(kDevice, path.device);
-    if (path.connection_point_count == 0) return Fault::none;
-    first.set(kConnectionPoint, path.connection_points[0]);
-    if (path.connection_point_count == 1) return Fault::none;
-    const Operation copy = first;
-    Operation* second = operations_.add(copy.function);
-    if (second == nullptr) return Fault::too_many_operations;
-    *second = copy;
-    second->set(kConnectionPoint, path.connection_points[1]);
-    return Fault::none;
+    ForwardOpen open;
+    ByteView tag;
+    const Fault fault = parse_open(request, names_, open, tag);
+    return fault != Fault::none ? fault : set_open(open, tag, first, operations_);
   }
 
   // CIP 3-5.5.3.

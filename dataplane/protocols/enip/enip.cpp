@@ -1,6 +1,7 @@
 // The module's face: the encapsulation, the common packet format, and the refusal of a request.
 #include <algorithm>
 
+#include "dataplane/protocols/enip/implicit.h"
 #include "dataplane/protocols/enip/layout.h"
 #include "dataplane/protocols/enip/pairing.h"
 
@@ -98,6 +99,7 @@ Fault parse_common_packet(ByteView bytes, CommonPacket& packet) {
       case kUnconnectedData:
         if (has_data || packet.connected != (type == kConnectedData)) return Fault::bad_value;
         has_data = true;
+        packet.data_bytes = length;
         if (type == kConnectedData) packet.sequence = item.u16_le();
         packet.cip = item.rest();
         break;
@@ -199,6 +201,8 @@ class Enip final : public protocols::Protocol {
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return Session(session).awaited(now_ms);
   }
+
+  const protocols::RelatedTraffic* related() const override { return &implicit_connections(); }
 
   // CIP, appendix B: the reply to the innermost request, with a general status. On a connection it
   // has the request's way until put_in() turns it.

@@ -1,6 +1,8 @@
 // Messages built from the layouts of the CIP Networks Library: commands, every service, services in
 // services, tags, connections, pairing, and the refusal.
+#include "dataplane/protocols/enip/implicit.h"
 #include "dataplane/protocols/enip/pairing.h"
+#include "tests/support/cip_messages.h"
 #include "tests/support/field_mutation.h"
 #include "tests/support/protocol_rows.h"
 
@@ -9,52 +11,17 @@ namespace {
 
 using protocols::Direction;
 using protocols::Fault;
+using namespace support::cip;
 using support::bytes_of;
 using support::join;
+using support::le16;
 using support::Message;
 using support::Row;
 
 constexpr auto kAsk = Direction::request;
 constexpr auto kBack = Direction::response;
-constexpr std::uint8_t kHandle = 7;
 
 const protocols::Protocol& module() { return support::module_of("enip"); }
-
-Message le16(std::size_t value) {
-  return {static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(value >> 8)};
-}
-
-// EIP 2-3.1.
-Message encapsulated(std::uint8_t command, const Message& data, std::uint8_t context = 1,
-                     std::uint8_t handle = kHandle, std::uint8_t status = 0) {
-  return join({{command, 0},
-               le16(data.size()),
-               {handle, 0, 0, 0, status, 0, 0, 0, context, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-               data});
-}
-
-// EIP 2-6: null address and unconnected data.
-Message unconnected(const Message& cip, std::uint8_t context = 1, std::uint8_t handle = kHandle) {
-  return encapsulated(kSendRRData,
-                      join({{0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0xb2, 0}, le16(cip.size()), cip}),
-                      context, handle);
-}
-
-Message connected(const Message& cip, std::uint8_t connection, std::uint8_t sequence = 1) {
-  return encapsulated(kSendUnitData,
-                      join({{0, 0, 0, 0, 0, 0, 2, 0, 0xa1, 0, 4, 0, connection, 0, 0, 0, 0xb1, 0},
-                            le16(cip.size() + 2),
-                            {sequence, 0},
-                            cip}));
-}
-
-Message service(std::uint8_t code, const Message& path, const Message& data = {}) {
-  return join({{code, static_cast<std::uint8_t>(path.size() / 2)}, path, data});
-}
-
-Message reply(std::uint8_t code, std::uint8_t status = 0, const Message& data = {}) {
-  return join({{static_cast<std::uint8_t>(code | 0x80), 0, status, 0}, data});
-}
 
 Message symbol(std::string_view name) {
   Message segment = join({{0x91, static_cast<std::uint8_t>(name.size())}, bytes_of(name)});
@@ -63,7 +30,6 @@ Message symbol(std::string_view name) {
 }
 
 const Message kIdentity = {0x20, 1, 0x24, 1};
-const Message kManager = {0x20, 6, 0x24, 1};
 const Message kRouter = {0x20, 2, 0x24, 1};
 
 Message packet(const std::vector<Message>& services) {
@@ -81,17 +47,6 @@ Message unconnected_send(const Message& message) {
   return service(
       kUnconnectedSend, kManager,
       join({{5, 0x99}, le16(message.size()), message, Message(odd ? 1 : 0, 0), {1, 0, 1, 0}}));
-}
-
-Message forward_open(const Message& path, std::uint8_t size = 100) {
-  return service(kForwardOpen, kManager,
-                 join({{5, 0x99, 0,    0,    0,    0,
-                        9, 0,    0,    0,    1,    0,
-                        2, 0,    3,    0,    0,    0,
-                        1, 0,    0,    0,    0x10, 0x27,
-                        0, 0,    size, 0x42, 0x20, 0x4e,
-                        0, 0,    50,   0x42, 0xa3, static_cast<std::uint8_t>(path.size() / 2)},
-                       path}));
 }
 
 const std::vector<Row> kRows = {
@@ -344,6 +299,182 @@ TEST_F(Registered, ARefusalGoesBackOnItsConnection) {
   module().put_in(session.block(), refusal);
   Message expected = connected(reply(kWriteTag, 8), 0x22, 40);
   EXPECT_EQ(refusal, expected);
+}
+
+// CIP 3-4: connections that a forward open asked for.
+class Implicit : public ::testing::Test {
+ protected:
+  static constexpr std::uint32_t kToTarget = 0x11;
+  static constexpr std::uint32_t kToOriginator = 0x22;
+
+  Implicit() { cyclic.trigger = 0x01; }
+
+  std::span<std::byte> block() { return std::as_writable_bytes(std::span(block_)); }
+  Fault note(const Message& cip, protocols::Direction direction) {
+    const Message message = unconnected(cip);
+    EXPECT_TRUE(related.concerns(message, direction));
+    return related.note(block(), message, direction, now_ms);
+  }
+  Fault open(const Opening& opening, std::uint32_t to_target = kToTarget,
+             std::uint32_t to_originator = kToOriginator) {
+    const Fault fault = note(opening.request(), kAsk);
+    EXPECT_EQ(note(opening.accepted(to_target, to_originator), kBack), Fault::none);
+    return fault;
+  }
+  Fault send(std::uint32_t connection, std::size_t bytes, protocols::Direction direction = kAsk) {
+    return related.admit(block(), io_packet(connection, bytes), direction, now_ms);
+  }
+  // How many of a burst pass.
+  unsigned burst(unsigned packets, std::uint32_t connection = kToTarget) {
+    unsigned passed = 0;
+    for (unsigned i = 0; i < packets; ++i) passed += send(connection, 100) == Fault::none ? 1 : 0;
+    return passed;
+  }
+
+  const protocols::RelatedTraffic& related = implicit_connections();
+  std::vector<std::uint64_t> block_ = std::vector<std::uint64_t>(related.bytes() / 8);
+  std::uint32_t now_ms = 0xffffff00U;
+  Opening cyclic{{0x20, 4, 0x24, 0x97, 0x2c, 0x96, 0x2c, 0x64}};
+};
+
+TEST_F(Implicit, AreOpenFromTheirReplyToTheirClose) {
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started);
+  EXPECT_EQ(note(cyclic.request(), kAsk), Fault::none);
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started) << "asked for, not open";
+  EXPECT_EQ(note(cyclic.accepted(kToTarget, kToOriginator), kBack), Fault::none);
+  EXPECT_EQ(send(kToTarget, 100), Fault::none);
+  EXPECT_EQ(send(kToOriginator, 100, kBack), Fault::none);
+  EXPECT_EQ(send(kToOriginator, 100), Fault::not_started) << "of the other way";
+  EXPECT_EQ(send(0x33, 100), Fault::not_started);
+  Opening other = cyclic;
+  other.serial = 2;
+  EXPECT_EQ(note(reply(kForwardClose, 0, other.name()), kBack), Fault::none);
+  EXPECT_EQ(send(kToOriginator, 100, kBack), Fault::none) << "another was closed";
+  EXPECT_EQ(note(reply(kForwardClose, 1, cyclic.name()), kBack), Fault::none);
+  EXPECT_EQ(send(kToOriginator, 100, kBack), Fault::none) << "the close failed";
+  EXPECT_EQ(note(reply(kForwardClose, 0, cyclic.name()), kBack), Fault::none);
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started);
+  EXPECT_EQ(send(kToOriginator, 100, kBack), Fault::not_started);
+}
+
+TEST_F(Implicit, AreNoneWithoutTheRequest) {
+  EXPECT_EQ(note(cyclic.accepted(kToTarget, kToOriginator), kBack), Fault::none);
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started);
+  EXPECT_EQ(note(cyclic.request(), kAsk), Fault::none);
+  EXPECT_EQ(note(reply(kForwardOpen, 1, join({cyclic.name(), {0, 0}})), kBack), Fault::none);
+  EXPECT_EQ(note(cyclic.accepted(kToTarget, kToOriginator), kBack), Fault::none);
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started) << "it was refused";
+  EXPECT_EQ(note(cyclic.request(), kAsk), Fault::none);
+  now_ms += 30'001;
+  Opening other = cyclic;
+  other.serial = 2;
+  EXPECT_EQ(note(other.request(), kAsk), Fault::none);
+  EXPECT_EQ(note(cyclic.accepted(kToTarget, kToOriginator), kBack), Fault::none);
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started) << "long ago";
+  Opening explicit_one = cyclic;
+  explicit_one.trigger = 0xa3;
+  EXPECT_EQ(open(explicit_one), Fault::none);
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started) << "its messages travel on TCP";
+}
+
+TEST_F(Implicit, PacketsHaveTheSizeThatWasAsked) {
+  EXPECT_EQ(open(cyclic), Fault::none);
+  EXPECT_EQ(send(kToTarget, 100), Fault::none);
+  EXPECT_EQ(send(kToTarget, 101), Fault::bad_length);
+  EXPECT_EQ(send(kToTarget, 2), Fault::none) << "an idle scanner sends its count alone";
+}
+
+TEST_F(Implicit, PacketsComeAtTheirIntervalAtMost) {
+  EXPECT_EQ(open(cyclic), Fault::none);  // 10 ms
+  EXPECT_EQ(burst(20), 6U) << "four intervals and 10 ms ahead";
+  now_ms += 10;
+  EXPECT_EQ(burst(20), 1U);
+  unsigned passed = 0;
+  for (int i = 0; i < 100; ++i) {
+    now_ms += 5;
+    passed += burst(1);
+  }
+  EXPECT_EQ(passed, 50U) << "twice as often as was granted";
+  now_ms += 1000;
+  EXPECT_EQ(burst(20), 6U) << "what was not sent is not saved up";
+  Opening on_change = cyclic;
+  on_change.serial = 2;
+  on_change.trigger = 0x11;
+  EXPECT_EQ(open(on_change, 0x51, 0x52), Fault::none);
+  EXPECT_EQ(burst(40, 0x51), 9U) << "a quarter of the interval: 2.5 ms";
+}
+
+// CIP 3-5.5.2: the actual interval may be shorter, but not by much.
+TEST_F(Implicit, ATargetMayBeFasterThanAsked) {
+  EXPECT_EQ(note(cyclic.request(), kAsk), Fault::none);
+  Opening faster = cyclic;
+  faster.to_target_us = 8'000;
+  faster.to_originator_us = 1;
+  EXPECT_EQ(note(faster.accepted(kToTarget, kToOriginator), kBack), Fault::none);
+  unsigned to_target = 0;
+  unsigned to_originator = 0;
+  for (int i = 0; i < 1000; ++i) {
+    now_ms += 1;
+    to_target += send(kToTarget, 100) == Fault::none ? 1 : 0;
+    to_originator += send(kToOriginator, 100, kBack) == Fault::none ? 1 : 0;
+  }
+  EXPECT_NEAR(to_target, 1000 / 8, 7);
+  EXPECT_NEAR(to_originator, 1000 / 10, 7) << "half of 20 ms";
+}
+
+TEST_F(Implicit, EndWhenASideIsSilent) {
+  EXPECT_EQ(open(cyclic), Fault::none);
+  now_ms += 10'000;
+  EXPECT_EQ(send(kToTarget, 100), Fault::none);
+  now_ms += 1;
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started) << "the other side was silent for too long";
+  Opening slow = cyclic;
+  slow.to_target_us = slow.to_originator_us = 2'000'000;
+  slow.multiplier = 2;  // 16 packets
+  EXPECT_EQ(open(slow), Fault::none);
+  now_ms += 32'000;
+  EXPECT_EQ(send(kToTarget, 100), Fault::none);
+  EXPECT_EQ(send(kToOriginator, 100, kBack), Fault::none);
+  now_ms += 32'001;
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started);
+}
+
+TEST_F(Implicit, OneWayMayBeEmptyOrToMany) {
+  Opening listening = cyclic;
+  listening.type = 1;
+  EXPECT_EQ(open(listening), Fault::none);
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started) << "datagrams to many do not pass";
+  EXPECT_EQ(send(kToOriginator, 100, kBack), Fault::not_started);
+}
+
+TEST_F(Implicit, AreBoundedAndJudgedAnew) {
+  protocols::OperationList* const operations = new protocols::OperationList;
+  const std::unique_ptr<protocols::OperationList> owner(operations);
+  for (std::uint16_t i = 0; i < kImplicitMax; ++i) {
+    cyclic.serial = i;
+    cyclic.size = static_cast<std::uint16_t>(10 + i);
+    EXPECT_EQ(open(cyclic, 100U + i, 200U + i), Fault::none);
+  }
+  cyclic.serial = 999;
+  EXPECT_EQ(note(cyclic.request(), kAsk), Fault::too_many_outstanding);
+  EXPECT_TRUE(related.opening(block(), 3, *operations));
+  ASSERT_EQ(operations->size(), 2U);
+  EXPECT_EQ(support::operation_text(catalogue(), (*operations)[1]),
+            "forward_open service=84 class=4 instance=151 connection_point=100 "
+            "connection_size=13 rpi=10000");
+  related.end(block(), 3);
+  EXPECT_EQ(send(103, 10), Fault::not_started);
+  EXPECT_EQ(send(104, 10), Fault::none);
+  EXPECT_FALSE(related.opening(block(), kImplicitMax - 1, *operations));
+  Opening of_tag = cyclic;
+  of_tag.path = symbol("Line.Speed");
+  EXPECT_EQ(open(of_tag, 103, 203), Fault::none);
+  EXPECT_TRUE(related.opening(block(), kImplicitMax - 1, *operations));
+  EXPECT_EQ(support::operation_text(catalogue(), (*operations)[0]),
+            "forward_open service=84 class=6 instance=1 tag=Line.Speed connection_size=33 "
+            "rpi=10000");
+  of_tag.path = symbol(std::string(65, 'a'));
+  EXPECT_EQ(note(of_tag.request(), kAsk), Fault::bad_length);
 }
 
 }  // namespace

@@ -109,6 +109,7 @@ struct CommonPacket {
   bool connected = false;
   std::uint32_t connection = 0;  // of connected and sequenced address items
   std::uint16_t sequence = 0;    // of connected data
+  std::size_t data_bytes = 0;    // of the data item, with its sequence
   ByteView cip;
 };
 protocols::Fault parse_common_packet(ByteView bytes, CommonPacket& packet);
@@ -152,6 +153,35 @@ struct Request {
   ByteView data;
 };
 protocols::Fault parse_request(ByteView bytes, Request& request);
+
+// A forward open (CIP 3-5.5.2): plain data, but for the tag, which stands beside it. What a path
+// does not have is negative.
+struct ForwardOpen {
+  struct Way {
+    std::uint32_t connection = 0;
+    std::uint32_t rpi_us = 0;
+    std::uint16_t bytes = 0;
+    std::uint8_t type = 0;  // 0: none, 1: multicast, 2: point to point
+  };
+  std::array<Way, 2> ways;  // to the target, to the originator
+  std::uint32_t originator = 0;
+  std::uint16_t serial = 0;
+  std::uint16_t vendor = 0;     // of the originator
+  std::uint8_t service = 0;     // which opening
+  std::uint8_t multiplier = 0;  // time-out: 4 packets, twice for each
+  std::uint8_t trigger = 0;     // transport class and trigger
+  std::uint8_t points = 0;
+  std::array<std::int64_t, 2> connection_points = {-1, -1};
+  std::int64_t class_id = -1;
+  std::int64_t instance = -1;
+  std::int32_t key_vendor = -1;
+  std::int32_t key_device = -1;
+};
+// Of a request to the connection manager. `names` holds the tag.
+protocols::Fault parse_open(const Request& request, Names& names, ForwardOpen& open, ByteView& tag);
+// What it asks for, into `first` and more behind it.
+protocols::Fault set_open(const ForwardOpen& open, ByteView tag, protocols::Operation& first,
+                          protocols::OperationList& operations);
 
 protocols::Fault decode_cip_request(ByteView bytes, protocols::OperationList& operations);
 protocols::Fault decode_cip_reply(ByteView bytes, protocols::OperationList& operations);

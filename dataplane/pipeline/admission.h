@@ -1,0 +1,37 @@
+// How a session comes under the policy of this moment: under its own rules, or because a message of
+// another session opened it beside that one (protocols/related.h).
+#pragma once
+
+#include "dataplane/pipeline/context.h"
+#include "dataplane/policy/classifier.h"
+
+namespace bulkhead::pipeline {
+
+struct Sides {
+  std::uint16_t client_zone = policy::kNoZone;
+  std::uint16_t server_zone = policy::kNoZone;
+  policy::Endpoints endpoints;
+};
+
+// Of a flow's hosts, for a service of its server.
+Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t server_port,
+               policy::Transport transport);
+
+// The flow is governed by what was found.
+void adopt(Context& context, flow::Flow& flow, const Sides& sides,
+           const policy::Classification& found);
+
+// Whether something that was opened may cover the datagram: `found` says then what governs it, and
+// the result is the server's port of the session that opened it; else 0 and nothing changes.
+std::uint16_t find_opener(Context& context, const flow::Packet& packet,
+                          policy::Classification& found);
+
+// A granted message of the packet's session may open, confirm or end something beside it.
+protocols::Fault note_related(Context& context, const flow::Packet& packet, ByteView message,
+                              std::uint16_t rule);
+
+// Judges a message by what was opened between its hosts. False if nothing that is open covers it.
+bool judge_related(Context& context, const flow::Packet& packet, ByteView message,
+                   Verdict& verdict);
+
+}  // namespace bulkhead::pipeline

@@ -1,0 +1,106 @@
+// EtherNet/IP messages, from the layouts of the CIP Networks Library.
+#pragma once
+
+#include "dataplane/protocols/enip/layout.h"
+#include "tests/support/protocol_rows.h"
+
+namespace bulkhead::support {
+
+inline Message le16(std::size_t value) {
+  return {static_cast<std::uint8_t>(value), static_cast<std::uint8_t>(value >> 8)};
+}
+inline Message le32(std::size_t value) { return join({le16(value & 0xffff), le16(value >> 16)}); }
+
+namespace cip {
+
+constexpr std::uint8_t kHandle = 7;
+inline const Message kManager = {0x20, 6, 0x24, 1};
+
+// EIP 2-3.1.
+inline Message encapsulated(std::uint8_t command, const Message& data, std::uint8_t context = 1,
+                            std::uint8_t handle = kHandle, std::uint8_t status = 0) {
+  return join({{command, 0},
+               le16(data.size()),
+               {handle, 0, 0, 0, status, 0, 0, 0, context, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+               data});
+}
+
+// EIP 2-6: null address and unconnected data.
+inline Message unconnected(const Message& cip, std::uint8_t context = 1,
+                           std::uint8_t handle = kHandle) {
+  return encapsulated(enip::kSendRRData,
+                      join({{0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0xb2, 0}, le16(cip.size()), cip}),
+                      context, handle);
+}
+
+inline Message connected(const Message& cip, std::uint8_t connection, std::uint8_t sequence = 1) {
+  return encapsulated(enip::kSendUnitData,
+                      join({{0, 0, 0, 0, 0, 0, 2, 0, 0xa1, 0, 4, 0, connection, 0, 0, 0, 0xb1, 0},
+                            le16(cip.size() + 2),
+                            {sequence, 0},
+                            cip}));
+}
+
+inline Message service(std::uint8_t code, const Message& path, const Message& data = {}) {
+  return join({{code, static_cast<std::uint8_t>(path.size() / 2)}, path, data});
+}
+
+inline Message reply(std::uint8_t code, std::uint8_t status = 0, const Message& data = {}) {
+  return join({{static_cast<std::uint8_t>(code | 0x80), 0, status, 0}, data});
+}
+
+// CIP 3-5.5.2. Sizes and intervals are the same both ways.
+struct Opening {
+  Message path;
+  std::uint16_t size = 100;
+  std::uint32_t to_target_us = 10'000;
+  std::uint32_t to_originator_us = 20'000;
+  std::uint16_t serial = 1;
+  std::uint8_t trigger = 0xa3;  // class 3: explicit
+  std::uint8_t type = 2;        // point to point
+  std::uint8_t multiplier = 1;
+
+  Message name() const { return join({le16(serial), {2, 0, 3, 0, 0, 0}}); }
+  Message request() const {
+    const Message parameters = le16(size | 0x0200U | static_cast<unsigned>(type) << 13);
+    return service(enip::kForwardOpen, kManager,
+                   join({{5, 0x99, 0, 0, 0, 0},
+                         le32(0x22),
+                         name(),
+                         {multiplier, 0, 0, 0},
+                         le32(to_target_us),
+                         parameters,
+                         le32(to_originator_us),
+                         parameters,
+                         {trigger, static_cast<std::uint8_t>(path.size() / 2)},
+                         path}));
+  }
+  Message accepted(std::uint32_t to_target, std::uint32_t to_originator) const {
+    return reply(enip::kForwardOpen, 0,
+                 join({le32(to_target),
+                       le32(to_originator),
+                       name(),
+                       le32(to_target_us),
+                       le32(to_originator_us),
+                       {0, 0}}));
+  }
+  Message close() const {
+    return service(
+        enip::kForwardClose, kManager,
+        join({{5, 0x99}, name(), {static_cast<std::uint8_t>(path.size() / 2), 0}, path}));
+  }
+};
+
+inline Message forward_open(const Message& path) { return Opening{path}.request(); }
+
+// EIP 2-6.4: a packet of an implicit connection, `bytes` in its data item.
+inline Message io_packet(std::uint32_t connection, std::size_t bytes) {
+  return join({{2, 0, 2, 0x80, 8, 0},
+               le32(connection),
+               {9, 0, 0, 0, 0xb1, 0},
+               le16(bytes),
+               Message(bytes, 1)});
+}
+
+}  // namespace cip
+}  // namespace bulkhead::support
