@@ -51,7 +51,7 @@ policy::Tables line_policy(std::vector<Range> points, policy::OnDeny on_deny,
   };
   policy::Rule opening = copy(any);
   for (std::size_t i = 0; i < functions.size(); ++i) {
-    const bool opens = functions[i].name == "forward_open";
+    const bool opens = functions[i].name == "forward_open_implicit";
     if (functions[i].name == "io_data") continue;
     any.functions.set(i, !opens);
     opening.functions.set(i, opens);

@@ -137,6 +137,51 @@ class Stacks(StackCase):
         writes = [line for line in self.reached(role) if line["reached"] == "write"]
         self.assertEqual([line["value"] for line in writes], [22])
 
+    def test_cip(self):
+        """npm has a scanner and no adapter; the device's side is cip_adapter.py."""
+        self.commit(HEAD + """
+      - {protocol: enip, client: hmi, server: plc, functions: [register_session, forward_close]}
+      - protocol: enip
+        client: hmi
+        server: plc
+        functions: [forward_open]
+        where: {class: 2, instance: 1}
+      - protocol: enip
+        client: hmi
+        server: plc
+        functions: [forward_open_implicit]
+        where: {class: 4, instance: 151, connection_point: [100, 150], connection_size: 0-10, rpi: 20000}
+      - {protocol: enip, client: hmi, server: plc, functions: [read_tag]}
+      - protocol: enip
+        client: hmi
+        server: plc
+        functions: [write_tag]
+        where: {tag: Speed, elements: 1, member: 0, value: 0-100}
+""")
+        role = "cip_adapter"
+        self.lab.spawn("ctl", ["python3", HERE / "cip_adapter.py", PLC], role)
+        self.addCleanup(self.lab.stop, role)
+        wait_until(lambda: '"listening"' in self.lab.log(role), "the adapter to listen", 60)
+        steps = self.steps("cip_client.js", PLC, HMI)
+        self.assertEqual(steps["connect"].get("value"), "open", steps)
+        self.assertEqual(steps["read"].get("value"), 40)
+        self.assertEqual(steps["write"].get("value"), "written")
+        for refused in ("write_too_high", "write_another"):
+            self.assertIn("error", steps[refused], steps)
+        self.assertEqual(steps["read_again"].get("value"), 60, "on the same connection")
+        # 20 ms for two seconds; a lab may be slow, but what is closed is closed.
+        self.assertGreater(steps["inputs"]["value"]["open"], 30)
+        self.assertEqual(steps["inputs"]["value"]["closed"], 0)
+        self.assertEqual(steps["forbidden_outputs"]["value"], {"open": 0, "closed": 0})
+        reached = self.reached(role)
+        writes = [(line["tag"], line["value"]) for line in reached if line["reached"] == "write_tag"]
+        self.assertEqual(writes, [("Speed", 60)])
+        opened = [line["path"] for line in reached if line["reached"] == "forward_open"]
+        self.assertEqual(opened, ["010020022401", "34040000000000000000200424972c962c64"])
+        outputs = [line for line in reached if line["reached"] == "output"]
+        self.assertGreater(len(outputs), 30)
+        self.assertEqual({line["value"] for line in outputs}, {77})
+
     def test_s7(self):
         native = PEERS / "node_modules/node-snap7/build/Release/node_snap7.node"
         if not native.exists():

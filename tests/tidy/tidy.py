@@ -22,19 +22,22 @@ MAY_INCLUDE = {
                                          "dataplane/pipeline"},
     "dataplane/service": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow",
                                            "dataplane/pipeline", "dataplane/ports"},
+    "dataplane/replication": {"dataplane/base", "dataplane/flow"},
     # The one program that compiles policies and runs the pipeline.
     "dataplane/replay": {"*"},
     "dataplane": {"dataplane/ports", "dataplane/service"},
     "controlplane/policy": DATAPLANE_BARE | {"dataplane/policy", "dataplane/service/policy_codec.h"},
     "controlplane/agent": {"dataplane/base", "dataplane/service/policy_codec.h",
                            "controlplane/api"},
+    # Pure: what it is told and what it answers, nothing else.
+    "controlplane/failover": {"dataplane/base"},
     "controlplane/api": {"controlplane/agent"},
     "controlplane/cli": DATAPLANE_BARE | {"controlplane/policy",
                                           "dataplane/service/policy_codec.h"},
     "deploy/lab": set(),
     "tests": {"*"},
 }
-NO_DPDK = DATAPLANE_BARE | {"controlplane/policy", "controlplane/agent", "controlplane/api",
+NO_DPDK = DATAPLANE_BARE | {"controlplane/policy", "controlplane/failover", "controlplane/agent", "controlplane/api",
                             "controlplane/cli"}
 NO_PROTOBUF = DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow", "dataplane/pipeline",
                                 "dataplane/ports"}

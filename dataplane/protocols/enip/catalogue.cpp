@@ -83,6 +83,9 @@ constexpr std::array kFunctions = {
     service("search_connection_data", 0x57, AccessClass::diagnose, kConnectionManager),
     service("get_connection_owner", 0x5a, AccessClass::diagnose, kConnectionManager),
     service("large_forward_open", kLargeForwardOpen, kSession, kConnectionManager, kOpen),
+    service("forward_open_implicit", kForwardOpen, AccessClass::operate, kImplicitOpening, kOpen),
+    service("large_forward_open_implicit", kLargeForwardOpen, AccessClass::operate,
+            kImplicitOpening, kOpen),
     service("execute_pccc", kExecutePccc, kProgram, kPcccObject, kPccc),
     // 1756-PM020: tags by name, or by instance of the symbol object.
     service("read_tag", kReadTag, kRead, kOfTags, kOfTag),

@@ -304,7 +304,9 @@ class Decoder {
     ForwardOpen open;
     ByteView tag;
     const Fault fault = parse_open(request, names_, open, tag);
-    return fault != Fault::none ? fault : set_open(open, tag, first, operations_);
+    if (fault != Fault::none) return fault;
+    if (is_implicit(open)) first.function = find_service(request.service, kImplicitOpening);
+    return set_open(open, tag, first, operations_);
   }
 
   // CIP 3-5.5.3.

@@ -129,6 +129,20 @@ const std::vector<Row> kRows = {
      "rpi=10000 vendor=1 device=12\n"
      "forward_open service=84 class=4 instance=151 connection_point=100 connection_size=100 "
      "rpi=10000 vendor=1 device=12"},
+    {"a connection whose data travels in datagrams", kAsk,
+     unconnected(
+         Opening{.path = {0x20, 4, 0x24, 0x97, 0x2c, 0x96, 0x2c, 0x64}, .trigger = 1}.request()),
+     "forward_open_implicit service=84 class=4 instance=151 connection_point=150 "
+     "connection_size=100 rpi=10000\n"
+     "forward_open_implicit service=84 class=4 instance=151 connection_point=100 "
+     "connection_size=100 rpi=10000"},
+    {"the same with large sizes", kAsk,
+     unconnected(service(kLargeForwardOpen, kManager,
+                         join({{5, 0x99, 0,    0,    0, 0, 9,  0, 0,    0,    1,    0, 2,    0,
+                                3, 0,    0,    0,    1, 0, 0,  0, 0x10, 0x27, 0,    0, 0xa0, 0x0f,
+                                0, 0x42, 0x20, 0x4e, 0, 0, 50, 0, 0,    0x42, 0x01, 2},
+                               kRouter}))),
+     "large_forward_open_implicit service=91 class=2 instance=1 connection_size=4000 rpi=10000"},
     {"to the message router", kAsk, unconnected(forward_open({1, 0, 0x20, 2, 0x24, 1})),
      "forward_open service=84 class=2 instance=1 connection_size=100 rpi=10000"},
     {"large", kAsk,
@@ -173,7 +187,10 @@ TEST(Decode, EachFunction) {
   std::vector<Row> rows = kRows;
   std::vector<Row> others;
   for (const protocols::FunctionInfo& function : catalogue().functions) {
-    if (function.sub_code == kOfTags || function.sub_code == kConnectionManager) continue;
+    if (function.sub_code == kOfTags || function.sub_code == kConnectionManager ||
+        function.sub_code == kImplicitOpening) {
+      continue;
+    }
     if (function.fields == 0 || function.sub_code == kPcccObject) continue;
     const std::uint8_t object =
         function.sub_code > 0 ? static_cast<std::uint8_t>(function.sub_code) : 0x64;
@@ -460,7 +477,7 @@ TEST_F(Implicit, AreBoundedAndJudgedAnew) {
   EXPECT_TRUE(related.opening(block(), 3, *operations));
   ASSERT_EQ(operations->size(), 2U);
   EXPECT_EQ(support::operation_text(catalogue(), (*operations)[1]),
-            "forward_open service=84 class=4 instance=151 connection_point=100 "
+            "forward_open_implicit service=84 class=4 instance=151 connection_point=100 "
             "connection_size=13 rpi=10000");
   related.end(block(), 3);
   EXPECT_EQ(send(103, 10), Fault::not_started);
@@ -471,7 +488,7 @@ TEST_F(Implicit, AreBoundedAndJudgedAnew) {
   EXPECT_EQ(open(of_tag, 103, 203), Fault::none);
   EXPECT_TRUE(related.opening(block(), kImplicitMax - 1, *operations));
   EXPECT_EQ(support::operation_text(catalogue(), (*operations)[0]),
-            "forward_open service=84 class=6 instance=1 tag=Line.Speed connection_size=33 "
+            "forward_open_implicit service=84 class=6 instance=1 tag=Line.Speed connection_size=33 "
             "rpi=10000");
   of_tag.path = symbol(std::string(65, 'a'));
   EXPECT_EQ(note(of_tag.request(), kAsk), Fault::bad_length);

@@ -96,9 +96,6 @@ bool is_opening(std::uint8_t service) {
   return service == kForwardOpen || service == kLargeForwardOpen;
 }
 
-// CIP 3-4.4.3: the transport classes of implicit connections.
-bool is_implicit(const ForwardOpen& open) { return (open.trigger & 0x0fU) <= 1; }
-
 // CIP 3-4.6: a connection ends when either side has heard nothing for so many of its intervals.
 bool has_ended(const Connection& connection, std::uint32_t now_ms) {
   if (!connection.is_open) return now_ms - connection.asked_ms > kAskedMs;
@@ -289,7 +286,7 @@ class Implicit final : public protocols::RelatedTraffic {
     if (index >= connections.size()) return false;
     const Connection& connection = connections[index];
     protocols::Operation* first =
-        operations.add(find_service(connection.open.service, kConnectionManager));
+        operations.add(find_service(connection.open.service, kImplicitOpening));
     first->set(kClass, kConnectionManager);
     first->set(kInstance, 1);
     set_open(connection.open, connection.tag_name(), *first, operations);

@@ -63,6 +63,8 @@ enum Class : std::uint16_t {
 
 // Sub-codes in the catalogue: services that mean something else for one class, and for tags.
 constexpr std::int32_t kOfTags = 0;
+// Forward opens of implicit connections, behind all classes: they let outputs be driven.
+constexpr std::int32_t kImplicitOpening = 0x10006;
 
 // Indices into the catalogue's fields.
 enum Field : std::uint8_t {
@@ -177,6 +179,8 @@ struct ForwardOpen {
   std::int32_t key_vendor = -1;
   std::int32_t key_device = -1;
 };
+// CIP 3-4.4.3: whether it is of a transport class whose data travels in datagrams.
+constexpr bool is_implicit(const ForwardOpen& open) { return (open.trigger & 0x0fU) <= 1; }
 // Of a request to the connection manager. `names` holds the tag.
 protocols::Fault parse_open(const Request& request, Names& names, ForwardOpen& open, ByteView& tag);
 // What it asks for, into `first` and more behind it.

@@ -1,0 +1,414 @@
+// The pair's state machine step by step: leases, takeovers, grants, orders, and what is ignored;
+// and the two-phase commit. What many faults together do is tests/simulation's.
+#include <gtest/gtest.h>
+
+#include "controlplane/failover/commit.h"
+#include "controlplane/failover/machine.h"
+
+namespace bulkhead::failover {
+namespace {
+
+constexpr TimeNs kMs = kMillisecondNs;
+constexpr std::size_t kZone = 1;
+
+Config config_of(NodeId self, std::uint8_t priority = 100, bool preempt = false) {
+  Config config;
+  config.self = self;
+  config.peer = 3 - self;
+  config.priority = priority;
+  config.preempt = preempt;
+  config.incarnation = 1;
+  return config;
+}
+
+// One machine, and a peer whose heartbeats the test writes.
+class One : public ::testing::Test {
+ protected:
+  explicit One(std::uint8_t priority = 100, bool preempt = false)
+      : machine(config_of(1, priority, preempt), now) {
+    give(PolicyIs{{5, 55}, {}});
+    give(Fitness{true});
+    peer.from = 2;
+    peer.incarnation = 1;
+    peer.priority = 100;
+    peer.policy = {5, 55};
+  }
+
+  Actions give(const Event& event) {
+    const Actions actions = machine.step(event, now);
+    if (actions.lease) lease = *actions.lease;
+    if (actions.send) sent = machine.heartbeat(now);
+    return actions;
+  }
+  // Milliseconds of ticks; what the last steps asked for that was not only a heartbeat.
+  Actions wait(unsigned ms) {
+    Actions last;
+    for (unsigned i = 0; i < ms; i += 10) {
+      now += 10 * kMs;
+      const Actions actions = give(Tick{});
+      if (actions.took_over || actions.stepped_down) last = actions;
+    }
+    return last;
+  }
+  Actions hear(std::size_t path = kPairLink) {
+    ++peer.sequence;
+    return hear_again(path);
+  }
+  Actions hear_again(std::size_t path = kPairLink) { return give(Heard{path, peer}); }
+  // The peer echoes what was sent last.
+  Actions hear_echo() {
+    peer.echo_incarnation = sent.incarnation;
+    peer.echo_sequence = sent.sequence;
+    return hear();
+  }
+  bool forwards() const { return lease.alone || lease.until_ns > now; }
+  // Active, with a standby that echoes.
+  void be_active() {
+    hear();
+    wait(1100);
+    EXPECT_EQ(machine.role(), Role::active);
+    peer.eligible = true;
+    peer.term = machine.term();
+    hear_echo();
+  }
+  // Standby to an active peer.
+  void be_standby() {
+    peer.role = Role::active;
+    peer.term = peer.active_term = 7;
+    for (int i = 0; i < 120; ++i) {
+      wait(10);
+      hear_echo();
+    }
+    EXPECT_EQ(machine.role(), Role::standby);
+    EXPECT_TRUE(machine.eligible());
+  }
+
+  TimeNs now = 1000 * kSecondNs;
+  Machine machine;
+  Lease lease;
+  Heartbeat sent;
+  Heartbeat peer;
+};
+
+TEST(Times, AreChecked) {
+  EXPECT_EQ(validate(Timing{}), std::nullopt);
+  const auto wrong = [](auto change) {
+    Timing timing;
+    change(timing);
+    return validate(timing).has_value();
+  };
+  EXPECT_TRUE(wrong([](Timing& t) { t.heartbeat_ns = 0; }));
+  EXPECT_TRUE(wrong([](Timing& t) { t.peer_lost_ns = 2 * t.heartbeat_ns; }));
+  EXPECT_TRUE(wrong([](Timing& t) { t.lease_ns = t.peer_lost_ns; }));
+  EXPECT_TRUE(wrong([](Timing& t) { t.takeover_ns = t.lease_ns; }));
+  EXPECT_TRUE(wrong([](Timing& t) { t.start_alone_ns = 0; }));
+}
+
+TEST_F(One, StartsAloneOnlyAfterItHasListened) {
+  EXPECT_FALSE(wait(29'900).took_over);
+  EXPECT_FALSE(forwards());
+  const Actions actions = wait(200);
+  EXPECT_TRUE(actions.took_over);
+  EXPECT_EQ(actions.cause, Cause::started_alone);
+  EXPECT_TRUE(lease.alone);
+}
+
+TEST_F(One, TakesOverWhenTheActiveIsHeardOnNoPath) {
+  be_standby();
+  EXPECT_FALSE(wait(80).took_over);
+  const Actions actions = wait(20);
+  EXPECT_TRUE(actions.took_over);
+  EXPECT_EQ(actions.cause, Cause::peer_silent);
+  EXPECT_EQ(machine.term(), 8U);
+  EXPECT_TRUE(forwards());
+}
+
+TEST_F(One, DoesNotWhileOnePathWorks) {
+  be_standby();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(wait(10).took_over);
+    hear(kZone);
+  }
+  EXPECT_FALSE(machine.hears_on(kPairLink));
+  EXPECT_TRUE(machine.hears_on(kZone));
+}
+
+TEST_F(One, DoesNotForItsOwnStall) {
+  be_standby();
+  now += 10 * kSecondNs;
+  EXPECT_FALSE(give(Tick{}).took_over);
+  hear();
+  EXPECT_FALSE(wait(50).took_over);
+}
+
+TEST_F(One, IgnoresWhatIsReplayedOrFromOthers) {
+  be_standby();
+  for (int i = 0; i < 8; ++i) {
+    wait(10);
+    hear_again();
+    hear_again(kZone);  // the first time it is another path's, later the same
+  }
+  Heartbeat other = peer;
+  other.sequence += 100;
+  other.from = 9;
+  give(Heard{kPairLink, other});
+  other.from = 2;
+  other.incarnation = 0;
+  give(Heard{kPairLink, other});
+  EXPECT_TRUE(wait(20).took_over) << "none of it proved that the peer lives";
+}
+
+TEST_F(One, AnActiveForwardsOnlyAsFarAsItsHeartbeatsAreEchoed) {
+  be_active();
+  const TimeNs echoed_at = now;
+  EXPECT_EQ(lease.until_ns, echoed_at + 70 * kMs);
+  EXPECT_FALSE(lease.alone);
+  // It hears the peer, but nothing that it sends arrives.
+  for (int i = 0; i < 6; ++i) {
+    wait(10);
+    hear();
+  }
+  EXPECT_TRUE(forwards());
+  wait(10);
+  hear();
+  EXPECT_FALSE(forwards());
+  EXPECT_EQ(machine.role(), Role::active);
+  hear_echo();
+  EXPECT_TRUE(forwards());
+}
+
+TEST_F(One, AnActiveWhosePeerIsLostForwardsOn) {
+  be_active();
+  for (int i = 0; i < 100; ++i) {
+    wait(10);
+    EXPECT_TRUE(forwards());
+  }
+  EXPECT_TRUE(lease.alone);
+}
+
+TEST_F(One, OfTwoActivesTheOneOfTheEarlierTermStepsDown) {
+  be_active();
+  peer.role = Role::active;
+  peer.active_term = peer.term = machine.term() - 1;
+  EXPECT_FALSE(hear_echo().stepped_down);
+  peer.active_term = peer.term = machine.term() + 1;
+  const Actions actions = hear_echo();
+  EXPECT_TRUE(actions.stepped_down);
+  EXPECT_EQ(actions.cause, Cause::better_active);
+  EXPECT_FALSE(forwards());
+}
+
+TEST_F(One, AnUnfitActiveGivesItsPlaceAtOnce) {
+  be_active();
+  const Actions actions = give(Fitness{false});
+  EXPECT_TRUE(actions.stepped_down);
+  EXPECT_FALSE(forwards());
+  EXPECT_GT(sent.grant, machine.term() - 1);
+  EXPECT_FALSE(sent.eligible);
+}
+
+TEST_F(One, TakesWhatIsGranted) {
+  be_standby();
+  peer.role = Role::standby;
+  peer.eligible = false;
+  peer.term = peer.grant = 8;
+  const Actions actions = hear_echo();
+  EXPECT_TRUE(actions.took_over);
+  EXPECT_EQ(actions.cause, Cause::granted);
+  EXPECT_EQ(machine.term(), 8U);
+}
+
+TEST_F(One, NotByAnOldGrant) {
+  be_standby();
+  wait(10);
+  peer.role = Role::standby;
+  peer.eligible = true;
+  peer.term = peer.grant = 8;
+  peer.hands_over = true;
+  now += 80 * kMs;  // the echo in it is older than a lease
+  EXPECT_FALSE(hear().took_over);
+}
+
+TEST_F(One, AnOrderNeedsAReadyPeer) {
+  EXPECT_EQ(give(Order::switchover).refused, Cause::not_active);
+  be_active();
+  EXPECT_EQ(give(Order::switchover).refused, Cause::peer_not_ready);
+  peer.ready = true;
+  hear_echo();
+  const Actions ordered = give(Order::switchover);
+  EXPECT_EQ(ordered.refused, Cause::none);
+  EXPECT_TRUE(ordered.drain);
+  EXPECT_FALSE(forwards()) << "nothing more leaves while the last changes go over";
+  EXPECT_EQ(sent.grant, 0U);
+  const Actions drained = give(Drained{});
+  EXPECT_TRUE(drained.stepped_down);
+  EXPECT_EQ(drained.cause, Cause::handed_over);
+  EXPECT_GT(sent.grant, 0U);
+}
+
+TEST_F(One, AHandOverThatDoesNotDrainIsGivenUp) {
+  be_active();
+  peer.ready = true;
+  hear_echo();
+  give(Order::switchover);
+  for (int i = 0; i < 9; ++i) {
+    wait(10);
+    hear_echo();
+    EXPECT_FALSE(forwards());
+  }
+  wait(10);
+  hear_echo();
+  EXPECT_TRUE(forwards());
+  EXPECT_EQ(machine.role(), Role::active);
+}
+
+TEST_F(One, WhoIsBehindDoesNotTakeOver) {
+  be_standby();
+  peer.policy = {6, 66};
+  hear_echo();
+  EXPECT_FALSE(machine.eligible());
+  EXPECT_FALSE(wait(1000).took_over);
+  give(PolicyIs{{6, 66}, {}});
+  EXPECT_TRUE(wait(200).took_over);
+}
+
+TEST_F(One, WhatWasPreparedCounts) {
+  be_standby();
+  give(PolicyIs{{5, 55}, {6, 66}});
+  peer.policy = {6, 66};
+  hear_echo();
+  const Actions actions = wait(100);
+  EXPECT_TRUE(actions.took_over);
+  EXPECT_TRUE(actions.commit_prepared);
+  EXPECT_EQ(machine.policy().generation, 6U);
+}
+
+TEST_F(One, MaintenanceKeepsOut) {
+  be_standby();
+  give(Order::maintenance_on);
+  EXPECT_FALSE(wait(2000).took_over);
+  give(Order::maintenance_off);
+  EXPECT_TRUE(wait(200).took_over);
+}
+
+TEST_F(One, ReadyOnlyWithEqualFlowsAndPolicy) {
+  be_standby();
+  EXPECT_FALSE(machine.ready());
+  give(Replica{true});
+  EXPECT_TRUE(machine.ready());
+  peer.policy = {5, 56};
+  hear_echo();
+  EXPECT_FALSE(machine.ready());
+}
+
+class Preferred : public One {
+ protected:
+  Preferred() : One(110, true) {}
+};
+
+TEST_F(Preferred, AsksOnceItHasBeenReadyForLong) {
+  be_standby();
+  give(Replica{true});
+  for (int i = 0; i < 499; ++i) {
+    wait(10);
+    hear_echo();
+    EXPECT_FALSE(sent.wants);
+  }
+  for (int i = 0; i < 5; ++i) {
+    wait(10);
+    hear_echo();
+  }
+  EXPECT_TRUE(sent.wants);
+}
+
+TEST(Restarted, AnAgentTakesUpTheLeaseThatRuns) {
+  const TimeNs now = 1000 * kSecondNs;
+  Machine machine(config_of(1), now, Adopted{{now + 40 * kMs, false, 9}});
+  const Actions actions = machine.step(Tick{}, now + 10 * kMs);
+  EXPECT_EQ(machine.role(), Role::active);
+  EXPECT_EQ(machine.term(), 9U);
+  EXPECT_FALSE(actions.lease.has_value()) << "it stays as it was";
+  EXPECT_TRUE(machine.step(Tick{}, now + 30 * kMs).send);
+  const Actions later = machine.step(Tick{}, now + 50 * kMs);
+  ASSERT_TRUE(later.lease.has_value());
+  EXPECT_TRUE(later.lease->alone) << "no peer was heard";
+}
+
+// Two-phase commit.
+using Kind = CommitMessage::Kind;
+constexpr Policy kFirst = {5, 55};
+constexpr Policy kSecond = {6, 66};
+
+TEST(TwoPhase, BothHaveItBeforeOneEnforcesIt) {
+  Commit active(kFirst, {});
+  Commit standby(kFirst, {});
+  const CommitActions asked = active.propose(kSecond, true, 1);
+  ASSERT_EQ(asked.to_send().size(), 1U);
+  EXPECT_EQ(active.committed(), kFirst);
+  const CommitActions answered = standby.take(asked.to_send()[0], true);
+  EXPECT_TRUE(answered.changed);
+  EXPECT_EQ(standby.prepared(), kSecond);
+  const CommitActions committed = active.take(answered.to_send()[0], true);
+  EXPECT_EQ(committed.outcome, CommitOutcome::committed);
+  EXPECT_EQ(active.committed(), kSecond);
+  EXPECT_TRUE(standby.take(committed.to_send()[0], true).changed);
+  EXPECT_EQ(standby.committed(), kSecond);
+  EXPECT_EQ(standby.prepared(), Policy{});
+}
+
+TEST(TwoPhase, NothingChangesIfThePeerCannot) {
+  Commit active(kFirst, {});
+  Commit standby(kFirst, {});
+  const CommitActions asked = active.propose(kSecond, true, 1);
+  const CommitActions answered = standby.take(asked.to_send()[0], false);
+  EXPECT_EQ(answered.to_send()[0].kind, Kind::refused);
+  EXPECT_EQ(active.take(answered.to_send()[0], true).outcome, CommitOutcome::peer_refused);
+  EXPECT_EQ(active.committed(), kFirst);
+  EXPECT_FALSE(active.under_way());
+}
+
+TEST(TwoPhase, AnAnswerThatNeverComesEndsIt) {
+  Commit active(kFirst, {});
+  active.propose(kSecond, true, 1);
+  EXPECT_EQ(active.pass_time(true, Commit::kAnswerNs).outcome, CommitOutcome::none);
+  const CommitActions ended = active.pass_time(true, 1 + Commit::kAnswerNs);
+  EXPECT_EQ(ended.outcome, CommitOutcome::peer_unanswering);
+  EXPECT_EQ(ended.to_send()[0].kind, Kind::abort);
+  EXPECT_EQ(active.committed(), kFirst);
+  Commit alone(kFirst, {});
+  EXPECT_EQ(alone.propose(kSecond, false, 1).outcome, CommitOutcome::committed);
+  Commit lost(kFirst, {});
+  lost.propose(kSecond, true, 1);
+  EXPECT_EQ(lost.pass_time(false, 2).outcome, CommitOutcome::committed) << "the peer is gone";
+}
+
+TEST(TwoPhase, ALostWordIsReadFromTheHeartbeat) {
+  Commit standby(kFirst, kSecond);
+  Heartbeat active;
+  active.role = Role::active;
+  active.policy = kSecond;
+  EXPECT_TRUE(standby.heard(active, 1).changed);
+  EXPECT_EQ(standby.committed(), kSecond);
+  Commit away(kFirst, {});
+  const CommitActions asks = away.heard(active, 1);
+  ASSERT_EQ(asks.to_send().size(), 1U);
+  EXPECT_EQ(asks.to_send()[0].kind, Kind::fetch);
+  EXPECT_TRUE(away.heard(active, 2).to_send().empty()) << "it was asked already";
+  Commit other(kSecond, {});
+  const CommitActions given = other.take(asks.to_send()[0], true);
+  EXPECT_TRUE(away.take(given.to_send()[0], true).changed);
+  EXPECT_EQ(away.committed(), kSecond);
+}
+
+TEST(TwoPhase, ASurvivorEnforcesWhatItHadPrepared) {
+  Commit standby(kFirst, kSecond);
+  EXPECT_TRUE(standby.take_over().changed);
+  EXPECT_EQ(standby.committed(), kSecond);
+  EXPECT_FALSE(standby.take_over().changed);
+  Commit old(kSecond, {});
+  EXPECT_FALSE(old.take({Kind::policy, kFirst}, true).changed) << "generations never go back";
+  EXPECT_EQ(old.take({Kind::prepare, kFirst}, true).to_send()[0].kind, Kind::refused);
+}
+
+}  // namespace
+}  // namespace bulkhead::failover

@@ -1,0 +1,46 @@
+// What one appliance of a pair tells the other, over the pair link and in-band through every zone,
+// several dozen times a second. Authentication and the bytes on the wire are the carrier's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bulkhead::failover {
+
+using NodeId = std::uint64_t;  // never zero
+
+// Path 0 is the pair link, path 1 + z goes in-band through zone port z.
+constexpr std::size_t kPathsMax = 8;
+constexpr std::size_t kPairLink = 0;
+
+enum class Role : std::uint8_t { standby, active };
+
+// A generation of policy and the beginning of its artefact's digest; generation 0: none.
+struct Policy {
+  std::uint64_t generation = 0;
+  std::uint64_t digest = 0;
+
+  bool operator==(const Policy&) const = default;
+};
+
+struct Heartbeat {
+  NodeId from = 0;
+  std::uint64_t incarnation = 0;  // of the sender's agent: greater each time that it starts
+  std::uint64_t sequence = 0;     // the same on all paths, greater each time
+  // The peer's newest heartbeat that has come on any path; incarnation 0: none has.
+  std::uint64_t echo_incarnation = 0;
+  std::uint64_t echo_sequence = 0;
+
+  Role role = Role::standby;
+  std::uint64_t term = 0;         // highest that the sender knows of; an active's own
+  std::uint64_t active_term = 0;  // under which the sender is or last was active; 0: never
+  std::uint64_t grant = 0;        // the peer may be active under this term; 0: it may not
+  bool hands_over = false;        // it is granted though the sender could be active itself
+  std::uint8_t priority = 0;
+  bool eligible = false;  // could be active now
+  bool ready = false;     // policy and all flows are proven equal to the peer's
+  bool wants = false;     // asks an active of lower priority to hand over
+  Policy policy;
+};
+
+}  // namespace bulkhead::failover

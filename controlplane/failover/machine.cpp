@@ -1,0 +1,348 @@
+// Every step ends with the same questions: who should be active, and until when may it forward?
+#include "controlplane/failover/machine.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "controlplane/failover/planted.h"
+
+namespace bulkhead::failover {
+
+std::optional<std::string_view> validate(const Timing& timing) {
+  if (timing.heartbeat_ns == 0) return "the heartbeat interval must not be zero";
+  if (timing.peer_lost_ns < 3 * timing.heartbeat_ns) {
+    return "a peer may be taken for lost after three heartbeats, not before";
+  }
+  if (timing.lease_ns < timing.peer_lost_ns + timing.heartbeat_ns) {
+    return "the lease must be longer than what makes a peer lost, by a heartbeat at least";
+  }
+  if (timing.takeover_ns < timing.lease_ns + timing.lease_ns / 5) {
+    return "the takeover must come later than the end of the lease, by a fifth of it at least";
+  }
+  if (timing.start_alone_ns < timing.takeover_ns) {
+    return "an appliance that starts must listen for as long as a takeover takes";
+  }
+  return std::nullopt;
+}
+
+std::string_view text_of(Cause cause) {
+  switch (cause) {
+    case Cause::none:
+      return "nothing";
+    case Cause::peer_silent:
+      return "the active appliance was heard on no path any more";
+    case Cause::started_alone:
+      return "no peer was heard since the start";
+    case Cause::granted:
+      return "the peer granted it";
+    case Cause::peer_unfit:
+      return "the peer cannot be active and does not hear this appliance";
+    case Cause::better_active:
+      return "the peer is active under a later term";
+    case Cause::unfit:
+      return "the data plane, a zone port or the self-test failed";
+    case Cause::handed_over:
+      return "it was handed over in order";
+    case Cause::not_active:
+      return "this appliance is not the active one";
+    case Cause::peer_not_heard:
+      return "the peer is not heard";
+    case Cause::peer_not_ready:
+      return "the peer's policy and flows are not proven equal";
+    case Cause::not_drained:
+      return "the peer did not acknowledge the last changes of flows in time";
+  }
+  return "unknown";
+}
+
+Machine::Machine(const Config& config, TimeNs now_ns, const std::optional<Adopted>& adopted)
+    : config_(config), last_step_ns_(now_ns) {
+  if (!adopted || adopted->lease.term == 0) return;
+  // The data plane forwards under a lease that still runs: its agent was away, not it.
+  role_ = Role::active;
+  term_ = active_term_ = adopted->lease.term;
+  told_ = adopted->lease;
+  fit_ = true;
+  if (!adopted->lease.alone && adopted->lease.until_ns > config.timing.lease_ns) {
+    echoed_ = true;
+    echoed_ns_ = adopted->lease.until_ns - config.timing.lease_ns;
+  }
+}
+
+void Machine::observe(TimeNs now_ns) {
+  const TimeNs passed = now_ns > last_step_ns_ ? now_ns - last_step_ns_ : 0;
+  last_step_ns_ = std::max(last_step_ns_, now_ns);
+  observed_ns_ += planted(Mistake::count_own_stalls)
+                      ? passed
+                      : std::min(passed, 2 * config_.timing.heartbeat_ns);
+}
+
+TimeNs Machine::silence_ns() const { return observed_ns_ - peer_heard_ns_; }
+
+bool Machine::hears_on(std::size_t path) const {
+  return path < kPathsMax && paths_[path].heard &&
+         observed_ns_ - paths_[path].heard_ns < config_.timing.peer_lost_ns;
+}
+
+// A later policy than its own was committed somewhere, and it does not have it.
+bool Machine::is_behind() const {
+  return generation_seen_ > policy_.generation && generation_seen_ != prepared_.generation;
+}
+
+bool Machine::eligible() const {
+  return fit_ && observed_ns_ - fit_since_ns_ >= config_.timing.settle_ns && !maintenance_ &&
+         (policy_.generation > 0 || prepared_.generation > 0) && !is_behind();
+}
+
+bool Machine::ready() const {
+  return role_ == Role::standby && peer_known_ && flows_equal_ && eligible() &&
+         policy_ == peer_.policy;
+}
+
+bool Machine::wants() const {
+  if (planted(Mistake::skip_readiness_gate)) {
+    return config_.preempt && config_.priority > peer_.priority;
+  }
+  return config_.preempt && config_.priority > peer_.priority && was_ready_ &&
+         observed_ns_ - ready_since_ns_ >= config_.timing.preempt_after_ns;
+}
+
+// Of two that could be active: who has the later policy, then the later flows, then who was named.
+bool Machine::peer_is_preferred() const {
+  const auto mine = std::tuple(policy_.generation, active_term_, config_.priority, config_.self);
+  const auto theirs =
+      std::tuple(peer_.policy.generation, peer_.active_term, peer_.priority, config_.peer);
+  return theirs > mine;
+}
+
+bool Machine::peer_may_take_place() const {
+  const bool ready = peer_.ready || planted(Mistake::skip_readiness_gate);
+  return hears_peer() && peer_.role == Role::standby && peer_.eligible && ready;
+}
+
+// While it is, the other may be active: this one is not, neither by silence nor by a grant.
+bool Machine::grant_outstanding() const {
+  return ever_granted_ && observed_ns_ - granted_ns_ < config_.timing.takeover_ns;
+}
+
+void Machine::take(const Heard& heard, TimeNs now_ns) {
+  const Heartbeat& beat = heard.heartbeat;
+  if (heard.path >= kPathsMax || beat.from != config_.peer) return;
+  if (planted(Mistake::ignore_in_band) && heard.path != kPairLink) return;
+  if (peer_known_ && beat.incarnation < peer_.incarnation) return;
+  if (!peer_known_ || beat.incarnation > peer_.incarnation) {
+    paths_ = {};
+    peer_ = {};
+    peer_known_ = true;
+  }
+  Path& path = paths_[heard.path];
+  if (path.heard && beat.sequence <= path.sequence) return;  // replayed, late or twice
+  path = {beat.sequence, observed_ns_, true};
+  if (beat.sequence <= peer_.sequence) return;  // another path was faster
+  peer_ = beat;
+  peer_heard_ns_ = observed_ns_;
+  peer_heard_clock_ns_ = now_ns;
+  term_ = std::max({term_, beat.term, beat.grant});
+  generation_seen_ = std::max(generation_seen_, beat.policy.generation);
+  if (beat.echo_incarnation != config_.incarnation) return;
+  const Sent& sent = sent_[beat.echo_sequence % sent_.size()];
+  if (sent.sequence != beat.echo_sequence || sent.sequence == 0) return;
+  echoed_ns_ = echoed_ ? std::max(echoed_ns_, sent.at_ns) : sent.at_ns;
+  echoed_ = true;
+}
+
+void Machine::take_order(Order order, Actions& actions) {
+  if (order == Order::maintenance_off) {
+    maintenance_ = false;
+    return;
+  }
+  if (order == Order::maintenance_on && role_ == Role::standby) {
+    maintenance_ = true;
+    return;
+  }
+  if (role_ != Role::active) {
+    actions.refused = Cause::not_active;
+  } else if (!hears_peer()) {
+    actions.refused = Cause::peer_not_heard;
+  } else if (!peer_may_take_place()) {
+    actions.refused = Cause::peer_not_ready;
+  } else {
+    switchover_ = true;
+    maintenance_ = order == Order::maintenance_on;
+  }
+}
+
+void Machine::begin_hand_over(Actions& actions) {
+  yielding_ = true;
+  yield_ns_ = observed_ns_;
+  switchover_ = false;
+  actions.drain = true;
+}
+
+void Machine::take_over(std::uint64_t term, Cause cause, Actions& actions) {
+  role_ = Role::active;
+  term_ = active_term_ = std::max(term, term_);
+  grant_ = 0;
+  yielding_ = switchover_ = handed_over_ = false;
+  flows_equal_ = false;
+  if (prepared_.generation > policy_.generation && !planted(Mistake::forget_prepared)) {
+    // The other may have committed it; what was prepared by both is never taken back.
+    policy_ = prepared_;
+    prepared_ = {};
+    actions.commit_prepared = true;
+  }
+  actions.took_over = true;
+  actions.cause = cause;
+  actions.send = true;
+}
+
+void Machine::step_down(Cause cause, Actions& actions) {
+  role_ = Role::standby;
+  yielding_ = switchover_ = false;
+  flows_equal_ = false;
+  actions.stepped_down = true;
+  actions.cause = cause;
+  actions.send = true;
+}
+
+void Machine::decide_active(Actions& actions) {
+  if (!fit_) return step_down(Cause::unfit, actions);
+  const auto mine = std::tuple(active_term_, config_.priority, config_.self);
+  const auto theirs = std::tuple(peer_.active_term, peer_.priority, config_.peer);
+  const bool better = hears_peer() && peer_.role == Role::active && theirs > mine;
+  if (better && !planted(Mistake::ignore_better_active)) {
+    return step_down(Cause::better_active, actions);
+  }
+  const bool asked = switchover_ || (hears_peer() && peer_.wants);
+  if (asked && planted(Mistake::skip_readiness_gate)) return step_down(Cause::handed_over, actions);
+  if (!yielding_ && asked && peer_may_take_place()) begin_hand_over(actions);
+  if (!yielding_ || observed_ns_ - yield_ns_ < config_.timing.drain_ns) return;
+  yielding_ = false;
+  maintenance_ = false;
+  actions.refused = Cause::not_drained;
+}
+
+void Machine::decide_standby(TimeNs now_ns, Actions& actions) {
+  if (observed_ns_ - handed_over_ns_ >= config_.timing.takeover_ns ||
+      (hears_peer() && peer_.role == Role::active)) {
+    handed_over_ = false;
+  }
+  const bool gives_way =
+      hears_peer() && peer_.role == Role::standby && peer_.eligible &&
+      (!eligible() || handed_over_ || (peer_is_preferred() && !peer_.hands_over));
+  if (!gives_way) {
+    grant_ = 0;
+  } else if (grant_ == 0 || grant_ < term_) {
+    grant_ = ++term_;
+    actions.send = true;
+  }
+  if (grant_ != 0) {
+    ever_granted_ = true;
+    granted_ns_ = observed_ns_;
+  }
+  if (!eligible()) ineligible_ns_ = observed_ns_;
+  if (!eligible() || grant_outstanding()) return;
+  // A grant came with an echo: it is good for as long as a lease from then.
+  const bool granted = hears_peer() && peer_.role == Role::standby && peer_.grant != 0 &&
+                       peer_.grant > active_term_ && peer_.grant >= term_ && echoed_ &&
+                       echoed_ns_ + config_.timing.lease_ns > now_ns;
+  if (granted) return take_over(peer_.grant, Cause::granted, actions);
+  // One way is cut: the other cannot grant what it was never asked for.
+  const bool unheard = !echoed_ || now_ns > echoed_ns_ + config_.timing.takeover_ns;
+  if (hears_peer() && peer_.role == Role::standby && !peer_.eligible && unheard) {
+    return take_over(term_ + 1, Cause::peer_unfit, actions);
+  }
+  // An active relied on this one's word that it could not take over.
+  if (observed_ns_ - ineligible_ns_ < config_.timing.takeover_ns) return;
+  if (peer_known_ && silence_ns() >= config_.timing.takeover_ns) {
+    return take_over(term_ + 1, Cause::peer_silent, actions);
+  }
+  if (!peer_known_ && observed_ns_ >= config_.timing.start_alone_ns) {
+    return take_over(term_ + 1, Cause::started_alone, actions);
+  }
+}
+
+void Machine::decide(TimeNs now_ns, Actions& actions) {
+  const Role before = role_;
+  if (role_ == Role::active) decide_active(actions);
+  if (role_ == Role::standby) decide_standby(now_ns, actions);
+  const bool is_ready = ready();
+  if (is_ready && !was_ready_) ready_since_ns_ = observed_ns_;
+  was_ready_ = is_ready;
+  const Lease now_due = lease(now_ns);
+  if (now_due == told_ && before == role_) return;
+  told_ = now_due;
+  actions.lease = now_due;
+}
+
+Lease Machine::lease(TimeNs now_ns) const {
+  if (role_ != Role::active || yielding_) return {0, false, active_term_};
+  const Timing& timing = config_.timing;
+  // Just started beside a data plane that forwards: what was echoed before still counts.
+  const bool adopted = !peer_known_ && echoed_ && observed_ns_ < timing.peer_lost_ns;
+  if (adopted) return {echoed_ns_ + timing.lease_ns, false, active_term_};
+  if (!hears_peer()) return {0, true, active_term_};
+  if (planted(Mistake::lease_without_echo)) return {now_ns + timing.lease_ns, false, active_term_};
+  TimeNs until_ns = echoed_ ? echoed_ns_ + timing.lease_ns : 0;
+  // One that cannot take over now will not for as long as a takeover takes.
+  if (!peer_.eligible) until_ns = std::max(until_ns, peer_heard_clock_ns_ + timing.lease_ns);
+  return {until_ns, false, active_term_};
+}
+
+Actions Machine::step(const Event& event, TimeNs now_ns) {
+  observe(now_ns);
+  Actions actions;
+  if (std::holds_alternative<Tick>(event)) {
+    actions.send = true;
+  } else if (const auto* heard = std::get_if<Heard>(&event)) {
+    take(*heard, now_ns);
+  } else if (const auto* fitness = std::get_if<Fitness>(&event)) {
+    if (fitness->fit && !fit_) fit_since_ns_ = observed_ns_;
+    fit_ = fitness->fit;
+  } else if (const auto* replica = std::get_if<Replica>(&event)) {
+    flows_equal_ = replica->equal && role_ == Role::standby;
+  } else if (const auto* policy = std::get_if<PolicyIs>(&event)) {
+    policy_ = policy->committed;
+    prepared_ = policy->prepared;
+    generation_seen_ = std::max(generation_seen_, policy_.generation);
+  } else if (std::holds_alternative<Drained>(event)) {
+    if (role_ == Role::active && yielding_) {
+      if (peer_may_take_place()) {
+        step_down(Cause::handed_over, actions);
+        handed_over_ = true;
+        handed_over_ns_ = observed_ns_;
+      } else {
+        yielding_ = false;
+      }
+    }
+  } else if (const auto* order = std::get_if<Order>(&event)) {
+    take_order(*order, actions);
+  }
+  decide(now_ns, actions);
+  return actions;
+}
+
+Heartbeat Machine::heartbeat(TimeNs now_ns) {
+  Heartbeat beat;
+  beat.from = config_.self;
+  beat.incarnation = config_.incarnation;
+  beat.sequence = ++sequence_;
+  sent_[sequence_ % sent_.size()] = {sequence_, now_ns};
+  if (peer_known_) {
+    beat.echo_incarnation = peer_.incarnation;
+    beat.echo_sequence = peer_.sequence;
+  }
+  beat.role = role_;
+  beat.term = role_ == Role::active ? active_term_ : term_;
+  beat.active_term = active_term_;
+  beat.grant = role_ == Role::standby ? grant_ : 0;
+  beat.hands_over = handed_over_;
+  beat.priority = config_.priority;
+  beat.eligible = eligible();
+  beat.ready = was_ready_;
+  beat.wants = role_ == Role::standby && wants();
+  beat.policy = policy_;
+  return beat;
+}
+
+}  // namespace bulkhead::failover

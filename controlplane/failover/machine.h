@@ -1,0 +1,211 @@
+// Which appliance of a pair forwards. A pure state machine: no clock, no socket; whoever drives it
+// gives it events with the time of a monotonic clock, and carries out what it asks for.
+//
+// Safety rests on leases. An active forwards until a fixed time behind the sending of its newest
+// heartbeat that the peer has echoed; a standby takes over only when it has heard nothing on any
+// path for longer than that. So while heartbeats of the active arrive on one path nobody takes
+// over, and while those of the standby do, an active that is not heard stops before the standby
+// begins. An active that hears nothing at all takes its peer for dead and goes on alone: only when
+// no heartbeat gets through either way do both forward, and then until the first that does, for the
+// one of the lower term steps down.
+//
+// A standby that is heard becomes active only by a grant of the other, which then is not active and
+// will not be by silence until that grant has expired.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "controlplane/failover/heartbeat.h"
+#include "dataplane/base/clock.h"
+
+namespace bulkhead::failover {
+
+struct Timing {
+  TimeNs heartbeat_ns = 10 * kMillisecondNs;
+  // Silence on all paths after which an active no longer depends on its peer.
+  TimeNs peer_lost_ns = 50 * kMillisecondNs;
+  // How long an active forwards behind the sending of a heartbeat that was echoed.
+  TimeNs lease_ns = 70 * kMillisecondNs;
+  // Silence on all paths after which a standby takes over.
+  TimeNs takeover_ns = 90 * kMillisecondNs;
+  // How long an appliance has to be fit before it may be active.
+  TimeNs settle_ns = kSecondNs;
+  // How long one of higher priority has to be ready before it asks for the active's place.
+  TimeNs preempt_after_ns = 5 * kSecondNs;
+  // How long one that has started listens before it takes it that there is no peer.
+  TimeNs start_alone_ns = 30 * kSecondNs;
+  // How long an orderly hand-over may wait for the last changes of flows to be acknowledged.
+  TimeNs drain_ns = 100 * kMillisecondNs;
+};
+
+// What is wrong with the times, or nothing. Both clocks may run apart by a tenth.
+std::optional<std::string_view> validate(const Timing& timing);
+
+struct Config {
+  NodeId self = 0;
+  NodeId peer = 0;
+  std::uint8_t priority = 100;  // greater is preferred
+  bool preempt = false;
+  std::uint64_t incarnation = 0;
+  Timing timing;
+};
+
+// Events.
+struct Tick {};  // once each heartbeat interval, or whenever nothing else happened for so long
+struct Heard {
+  std::size_t path = kPairLink;
+  Heartbeat heartbeat;  // authenticated by its carrier
+};
+struct Fitness {  // the data plane, its workers, its zone ports and the self-test
+  bool fit = false;
+};
+struct Replica {  // of the flows, as the digests prove
+  bool equal = false;
+};
+struct PolicyIs {
+  Policy committed;
+  Policy prepared;  // generation 0: none
+};
+struct Drained {};  // all changes of flows were acknowledged since forwarding stopped
+enum class Order : std::uint8_t { switchover, maintenance_on, maintenance_off };
+using Event = std::variant<Tick, Heard, Fitness, Replica, PolicyIs, Drained, Order>;
+
+// Why something happened or did not, for operators.
+enum class Cause : std::uint8_t {
+  none,
+  peer_silent,
+  started_alone,
+  granted,
+  peer_unfit,
+  better_active,
+  unfit,
+  handed_over,
+  not_active,
+  peer_not_heard,
+  peer_not_ready,
+  not_drained,
+};
+std::string_view text_of(Cause cause);
+
+// How long the data plane may forward. `alone`: without an end, but the data plane stops if it
+// hears an active peer while the agent is silent.
+struct Lease {
+  TimeNs until_ns = 0;  // 0: not at all
+  bool alone = false;
+  std::uint64_t term = 0;
+
+  bool operator==(const Lease&) const = default;
+};
+
+// What is to be done, in the order of the members.
+struct Actions {
+  std::optional<Lease> lease;    // tell the data plane
+  bool commit_prepared = false;  // before the lease: the prepared generation is the committed one
+  bool took_over = false;        // announce the learned MAC addresses; resume the sessions
+  bool stepped_down = false;
+  bool drain = false;           // bring all changes of flows to the peer, then tell Drained
+  bool send = false;            // heartbeat() on all paths
+  Cause cause = Cause::none;    // of taking over or stepping down
+  Cause refused = Cause::none;  // an order was not carried out
+};
+
+// What a data plane that is forwarding says of its lease when its agent starts anew.
+struct Adopted {
+  Lease lease;
+};
+
+class Machine {
+ public:
+  Machine(const Config& config, TimeNs now_ns, const std::optional<Adopted>& adopted = {});
+
+  Actions step(const Event& event, TimeNs now_ns);
+
+  // The heartbeat to send; each call counts on. Call it only when `send` asks for it.
+  Heartbeat heartbeat(TimeNs now_ns);
+
+  Role role() const { return role_; }
+  bool hands_over() const { return yielding_; }
+  std::uint64_t term() const { return term_; }
+  bool eligible() const;
+  bool ready() const;
+  bool in_maintenance() const { return maintenance_; }
+  bool hears_peer() const { return peer_known_ && silence_ns() < config_.timing.peer_lost_ns; }
+  // Nothing was ever heard on the path, or not for so long.
+  bool hears_on(std::size_t path) const;
+  const Heartbeat& peer() const { return peer_; }
+  Policy policy() const { return policy_; }
+
+ private:
+  struct Path {
+    std::uint64_t sequence = 0;
+    TimeNs heard_ns = 0;  // observed time
+    bool heard = false;
+  };
+  struct Sent {
+    std::uint64_t sequence = 0;
+    TimeNs at_ns = 0;
+  };
+
+  void observe(TimeNs now_ns);
+  void take(const Heard& heard, TimeNs now_ns);
+  void take_order(Order order, Actions& actions);
+  void decide(TimeNs now_ns, Actions& actions);
+  void decide_active(Actions& actions);
+  void decide_standby(TimeNs now_ns, Actions& actions);
+  void begin_hand_over(Actions& actions);
+  void take_over(std::uint64_t term, Cause cause, Actions& actions);
+  void step_down(Cause cause, Actions& actions);
+  Lease lease(TimeNs now_ns) const;
+  bool is_behind() const;
+  bool wants() const;
+  bool peer_is_preferred() const;
+  bool peer_may_take_place() const;
+  TimeNs silence_ns() const;
+  bool grant_outstanding() const;
+
+  Config config_;
+  Role role_ = Role::standby;
+  bool yielding_ = false;  // stopped forwarding, waits for Drained
+  TimeNs yield_ns_ = 0;
+  bool handed_over_ = false;  // and nobody has taken it yet
+  TimeNs handed_over_ns_ = 0;
+  std::uint64_t term_ = 0;
+  std::uint64_t active_term_ = 0;
+  std::uint64_t grant_ = 0;
+  bool ever_granted_ = false;
+  TimeNs granted_ns_ = 0;  // observed: when a grant was last sent
+
+  // Time counts only while the machine runs: a stall of its own is no silence of the peer.
+  TimeNs last_step_ns_ = 0;
+  TimeNs observed_ns_ = 0;
+
+  std::uint64_t sequence_ = 0;
+  std::array<Sent, 64> sent_{};
+  bool echoed_ = false;
+  TimeNs echoed_ns_ = 0;  // when the newest heartbeat that was echoed was sent
+
+  bool peer_known_ = false;
+  Heartbeat peer_;
+  TimeNs peer_heard_ns_ = 0;        // observed
+  TimeNs peer_heard_clock_ns_ = 0;  // by the clock
+  std::array<Path, kPathsMax> paths_{};
+
+  bool fit_ = false;
+  TimeNs fit_since_ns_ = 0;
+  TimeNs ineligible_ns_ = 0;  // observed: when it last could not be active
+  bool maintenance_ = false;
+  bool flows_equal_ = false;
+  bool was_ready_ = false;
+  TimeNs ready_since_ns_ = 0;
+  bool switchover_ = false;
+  Policy policy_;
+  Policy prepared_;
+  std::uint64_t generation_seen_ = 0;
+  Lease told_;  // to the data plane
+};
+
+}  // namespace bulkhead::failover

@@ -1,0 +1,81 @@
+// Draws the faults of a run and applies those that concern the network.
+#include "tests/simulation/faults.h"
+
+#include <algorithm>
+
+namespace bulkhead::simulation {
+
+namespace {
+
+void apply(const Fault& fault, std::size_t path, std::size_t from, Way& way) {
+  const bool here = fault.path == path;
+  const bool one_way = fault.node == from;
+  switch (fault.kind) {
+    case Kind::cut_way:
+      if (here && one_way) way.up = false;
+      break;
+    case Kind::cut_path:
+      if (here) way.up = false;
+      break;
+    case Kind::cut_zones:
+      if (path != failover::kPairLink) way.up = false;
+      break;
+    case Kind::cut_all:
+      way.up = false;
+      break;
+    case Kind::cut_all_one_way:
+      if (one_way) way.up = false;
+      break;
+    case Kind::lose:
+      way.loss = std::max(way.loss, fault.share);
+      break;
+    case Kind::disturb:
+      if (!here) break;
+      way.delay_ms = fault.amount_ms / 4;
+      way.jitter_ms = fault.amount_ms;
+      way.twice = fault.share;
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace
+
+std::vector<Fault> plan_faults(Random& random) {
+  std::vector<Fault> faults(random.below(9));
+  for (Fault& fault : faults) {
+    fault.kind = static_cast<Kind>(random.below(static_cast<std::uint64_t>(Kind::count)));
+    fault.begin_ms = random.between(kFaultsFromMs, kQuietFromMs - 100);
+    const std::uint64_t longest = random.chance(0.5) ? 200 : 2500;
+    fault.end_ms = std::min(fault.begin_ms + random.between(5, longest), kQuietFromMs);
+    fault.node = random.below(2);
+    fault.path = random.below(kPaths);
+    fault.share = static_cast<double>(random.between(5, 40)) / 100;
+    fault.amount_ms = random.between(1, 40);
+  }
+  return faults;
+}
+
+void set_ways(Network& network, const std::vector<Fault>& faults, std::uint64_t now_ms) {
+  for (std::size_t path = 0; path < kPaths; ++path) {
+    for (std::size_t from = 0; from < 2; ++from) {
+      Way way;
+      for (const Fault& fault : faults) {
+        if (fault.now(now_ms)) apply(fault, path, from, way);
+      }
+      network.way(path, from) = way;
+    }
+  }
+}
+
+bool keeps_time(const std::vector<Fault>& faults) {
+  return std::none_of(faults.begin(), faults.end(), [](const Fault& fault) {
+    return fault.kind == Kind::lose || fault.kind == Kind::disturb ||
+           fault.kind == Kind::agent_crash || fault.kind == Kind::agent_freeze ||
+           fault.kind == Kind::plane_freeze || fault.kind == Kind::clock_jump ||
+           fault.kind == Kind::slow;
+  });
+}
+
+}  // namespace bulkhead::simulation

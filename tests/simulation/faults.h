@@ -1,0 +1,60 @@
+// What goes wrong in a run, and when: drawn from its seed.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tests/simulation/network.h"
+
+namespace bulkhead::simulation {
+
+constexpr std::uint64_t kFaultsFromMs = 700;
+constexpr std::uint64_t kQuietFromMs = 6500;  // nothing goes wrong any more
+
+enum class Kind : std::uint8_t {
+  cut_way,
+  cut_path,
+  cut_zones,
+  cut_all,
+  cut_all_one_way,
+  lose,
+  disturb,
+  agent_crash,
+  agent_freeze,
+  plane_crash,
+  plane_freeze,
+  power,
+  zone_port,
+  clock_jump,
+  slow,
+  switchover,
+  maintenance,
+  commit,
+  commit_and_crash,
+  count
+};
+
+struct Fault {
+  std::uint64_t begin_ms = 0;
+  std::uint64_t end_ms = 0;
+  Kind kind{};
+  std::size_t node = 0;
+  std::size_t path = 0;
+  double share = 0;
+  std::uint64_t amount_ms = 0;
+  bool begun = false;
+  bool ended = false;
+
+  bool now(std::uint64_t ms) const { return begun && !ended && ms < end_ms; }
+};
+
+std::vector<Fault> plan_faults(Random& random);
+
+// Every way is what the faults of the moment make of it.
+void set_ways(Network& network, const std::vector<Fault>& faults, std::uint64_t now_ms);
+
+// Whether no fault of the run upsets when things happen: then what is stricter than the bounds
+// holds.
+bool keeps_time(const std::vector<Fault>& faults);
+
+}  // namespace bulkhead::simulation

@@ -1,0 +1,428 @@
+// Carries out what the machines ask for.
+#include "tests/simulation/pair.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace bulkhead::simulation {
+
+namespace {
+
+using failover::Cause;
+using failover::Policy;
+using failover::Role;
+
+constexpr std::uint64_t kPlaneStuckMs = 40;  // when its agent takes it for dead
+constexpr std::uint64_t kConnectMs = 20;
+constexpr std::size_t kUnacknowledgedMax = 256;
+constexpr std::size_t kSnapshotPerMs = 6;
+
+failover::Timing timing() {
+  failover::Timing timing;
+  timing.settle_ns = 200 * kMillisecondNs;
+  timing.preempt_after_ns = 500 * kMillisecondNs;
+  timing.start_alone_ns = 400 * kMillisecondNs;
+  return timing;
+}
+
+}  // namespace
+
+std::uint64_t digest_of(std::size_t flow, std::uint64_t version) {
+  return version == 0 ? 0 : Random(flow << 48 ^ version).next();
+}
+
+Pair::Pair(Random& random, Network& network, bool trace)
+    : random_(random), network_(network), trace_(trace) {
+  for (std::size_t i = 0; i < 2; ++i) {
+    Appliance& node = nodes_[i];
+    node.index = i;
+    node.disk.committed = {1, 0x1111};
+    node.clock_offset_ns = static_cast<std::int64_t>(random_.between(1000, 100000) * kSecondNs);
+    node.clock_rate = 1.0 + (static_cast<double>(random_.below(401)) - 200) * 1e-6;
+    priorities_[i] = static_cast<std::uint8_t>(random_.between(99, 101));
+  }
+  preempt_ = random_.chance(0.5);
+  for (Appliance& node : nodes_) start_agent(node);
+}
+
+void Pair::say(const Appliance* node, const std::string& what) {
+  if (!trace_) return;
+  std::printf("%6llu %s %s\n", static_cast<unsigned long long>(now_ms_),
+              node == nullptr    ? "-"
+              : node->index == 0 ? "A"
+                                 : "B",
+              what.c_str());
+}
+
+void Pair::violate(const std::string& what) {
+  say(nullptr, "VIOLATION " + what);
+  outcome_.violations.push_back({now_ms_, what});
+}
+
+void Pair::start_agent(Appliance& node) {
+  if (node.agent.running && node.agent.machine) return;
+  node.agent = {};
+  failover::Config config;
+  config.self = node.index + 1;
+  config.peer = 2 - node.index;
+  config.priority = priorities_[node.index];
+  config.preempt = preempt_;
+  config.incarnation = ++node.disk.incarnation;
+  config.timing = timing();
+  std::optional<failover::Adopted> adopted;
+  if (node.forwards(now_ms_)) {
+    const replication::ForwardLease& lease = node.plane.gate.lease();
+    adopted = failover::Adopted{{lease.until_ns, lease.alone, lease.term}};
+  }
+  node.agent.machine.emplace(config, node.clock_ns(now_ms_), adopted);
+  node.agent.commit.emplace(node.disk.committed, node.disk.prepared);
+  node.agent.next_tick_ms = now_ms_ + random_.below(10);
+  node.agent.told_fit = adopted.has_value();
+  say(&node, adopted ? "agent starts and adopts the lease" : "agent starts");
+  tell_policy(node);
+}
+
+void Pair::stop_agent(Appliance& node) {
+  node.agent.running = false;
+  node.agent.machine.reset();
+  held_[node.index].clear();
+  late_leases_[node.index].reset();
+  network_.drop_stream();
+}
+
+void Pair::stop_plane(Appliance& node) {
+  node.plane = {};
+  node.plane.running = false;
+  other(node).agent.sender = {};  // what was acknowledged to it is gone
+  late_leases_[node.index].reset();
+  network_.drop_stream();
+}
+
+void Pair::thaw_agent(Appliance& node) {
+  node.agent.frozen = false;
+  if (!node.agent.running) return;
+  drive(node, failover::Tick{});
+  for (const Arrival& arrival : std::exchange(held_[node.index], {})) {
+    drive(node, failover::Heard{arrival.path, arrival.heartbeat});
+  }
+}
+
+void Pair::thaw_plane(Appliance& node) {
+  node.plane.frozen = false;
+  if (late_leases_[node.index]) {
+    node.plane.gate.renew(*late_leases_[node.index], node.clock_ns(now_ms_));
+    late_leases_[node.index].reset();
+  }
+}
+
+void Pair::order(Appliance& node, failover::Order what) {
+  if (node.runs()) drive(node, what);
+}
+
+// An operator commits a new policy on the active appliance.
+void Pair::propose() {
+  for (Appliance& node : nodes_) {
+    if (!node.runs() || !node.forwards(now_ms_) || node.agent.commit->under_way()) continue;
+    const Policy policy{++generations_, random_.next()};
+    say(&node, "proposes generation " + std::to_string(policy.generation));
+    carry_out(node, node.agent.commit->propose(policy, node.agent.machine->hears_peer(),
+                                               node.clock_ns(now_ms_)));
+    return;
+  }
+}
+
+void Pair::tell_policy(Appliance& node) {
+  drive(node, failover::PolicyIs{node.disk.committed, node.disk.prepared});
+}
+
+void Pair::carry_out(Appliance& node, const failover::CommitActions& actions) {
+  if (actions.changed) {
+    node.disk.committed = node.agent.commit->committed();
+    node.disk.prepared = node.agent.commit->prepared();
+  }
+  const bool both = actions.outcome == failover::CommitOutcome::committed &&
+                    other(node).disk.prepared == node.disk.committed;
+  if (both) generation_of_both_ = std::max(generation_of_both_, node.disk.committed.generation);
+  if (actions.outcome != failover::CommitOutcome::none) {
+    say(&node, "commit ends with " + std::to_string(static_cast<int>(actions.outcome)));
+    if (both && std::exchange(crash_when_committed_, false)) {
+      // Nothing of it was sent; somebody cuts the power.
+      say(&node, "loses its power in mid-commit");
+      stop_agent(node);
+      stop_plane(node);
+      power_back_ms_[node.index] = now_ms_ + 1500;
+      return;
+    }
+  }
+  for (const failover::CommitMessage& message : actions.to_send()) {
+    StreamMessage out;
+    out.kind = StreamMessage::Kind::commit;
+    out.commit = message;
+    network_.send_stream(now_ms_, node.index, out);
+  }
+  if (actions.changed) tell_policy(node);
+}
+
+// Gives the machine an event and does what it asks for.
+void Pair::drive(Appliance& node, const failover::Event& event) {
+  Agent& agent = node.agent;
+  const TimeNs clock_ns = node.clock_ns(now_ms_);
+  const failover::Actions actions = agent.machine->step(event, clock_ns);
+  if (actions.commit_prepared) {
+    const failover::CommitActions committed = agent.commit->take_over();
+    if (committed.changed) {
+      node.disk.committed = agent.commit->committed();
+      node.disk.prepared = agent.commit->prepared();
+    }
+  }
+  if (actions.took_over) take_over(node, actions.cause);
+  if (actions.stepped_down) {
+    say(&node, "steps down: " + std::string(text_of(actions.cause)));
+    handed_over_[node.index].reset();
+    if (actions.cause == Cause::handed_over) handed_over_[node.index] = node.plane.flows;
+    agent.drains = false;
+  }
+  if (actions.refused != Cause::none) {
+    say(&node, "refuses: " + std::string(text_of(actions.refused)));
+    agent.drains = false;
+  }
+  if (actions.lease) {
+    const failover::Lease& lease = *actions.lease;
+    const replication::ForwardLease to_plane{lease.until_ns, lease.alone, lease.term};
+    if (node.plane_runs()) node.plane.gate.renew(to_plane, clock_ns);
+    if (node.plane.running && node.plane.frozen) late_leases_[node.index] = to_plane;
+  }
+  if (actions.drain) agent.drains = true;
+  if (actions.send) send_heartbeats(node);
+}
+
+void Pair::send_heartbeats(Appliance& node) {
+  const failover::Heartbeat beat = node.agent.machine->heartbeat(node.clock_ns(now_ms_));
+  network_.send(now_ms_, failover::kPairLink, node.index, beat);
+  for (std::size_t zone = 0; zone < 2; ++zone) {
+    if (node.plane_runs() && node.zone_ports[zone]) {
+      network_.send(now_ms_, 1 + zone, node.index, beat);
+    }
+  }
+}
+
+void Pair::take_over(Appliance& node, Cause cause) {
+  ++outcome_.takeovers;
+  Appliance& peer = other(node);
+  const Policy& policy = node.agent.machine->policy();
+  say(&node, "takes over, term " + std::to_string(node.agent.machine->term()) + ": " +
+                 std::string(text_of(cause)));
+  if (cause != Cause::started_alone && policy.generation < generation_of_both_) {
+    violate("takes over with generation " + std::to_string(policy.generation) +
+            " though both had " + std::to_string(generation_of_both_));
+  }
+  if (cause == Cause::peer_silent && could_be_heard(peer)) {
+    violate("takes over from one that forwards and could be heard");
+  }
+  if (policy != node.disk.committed) violate("enforces a policy that is not on its disk");
+  // What this appliance has acknowledged is there.
+  for (std::size_t flow = 0; flow < kFlows; ++flow) {
+    if (node.plane.flows.version(flow) < peer.agent.sender.acknowledged_versions[flow]) {
+      violate("takes over without a flow that it had acknowledged");
+      break;
+    }
+  }
+  const std::optional<Flows> handed_over = std::exchange(handed_over_[peer.index], {});
+  if (cause == Cause::granted && handed_over && !(node.plane.flows == *handed_over)) {
+    violate("takes over in order, but not with all flows");
+  }
+  node.agent.sender = {};
+  node.agent.sender.snapshot_next = 0;
+}
+
+void Pair::hear(Appliance& node) {
+  network_.deliver(now_ms_, node.index, [&](const Arrival& arrival) {
+    if (arrival.path != failover::kPairLink) {
+      if (!node.plane_runs() || !node.zone_ports[arrival.path - 1]) return;
+      if (arrival.heartbeat.role == Role::active) {
+        node.plane.gate.heard_active_peer(node.clock_ns(now_ms_), timing().lease_ns);
+      }
+    }
+    if (!node.agent.running) return;
+    if (node.agent.frozen) {
+      if (held_[node.index].size() < 1000) held_[node.index].push_back(arrival);
+      return;
+    }
+    drive(node, failover::Heard{arrival.path, arrival.heartbeat});
+  });
+}
+
+void Pair::run_agent(Appliance& node) {
+  if (!node.runs()) return;
+  const bool stuck = node.plane.frozen && now_ms_ - node.plane.frozen_since_ms >= kPlaneStuckMs;
+  const bool fit = node.plane.running && !stuck && node.zone_ports[0] && node.zone_ports[1];
+  if (fit != node.agent.told_fit) {
+    node.agent.told_fit = fit;
+    say(&node, fit ? "is fit" : "is not fit");
+    drive(node, failover::Fitness{fit});
+  }
+  if (std::exchange(maintenance_ends_[node.index], false)) {
+    drive(node, failover::Order::maintenance_off);
+  }
+  if (now_ms_ >= node.agent.next_tick_ms) {
+    node.agent.next_tick_ms = now_ms_ + 10;
+    if (node.slow && random_.chance(0.1)) node.agent.next_tick_ms += random_.below(45);
+    drive(node, failover::Tick{});
+    carry_out(node, node.agent.commit->pass_time(node.agent.machine->hears_peer(),
+                                                 node.clock_ns(now_ms_)));
+    if (!node.runs()) return;
+    if (node.agent.machine->hears_peer()) {
+      carry_out(node, node.agent.commit->heard(node.agent.machine->peer(), node.clock_ns(now_ms_)));
+    }
+  }
+  if (!node.runs()) return;
+  take_stream(node);
+  if (node.runs()) feed_stream(node);
+}
+
+// The pair link's stream stands while both agents live and both ways are up.
+void Pair::run_stream() {
+  for (Appliance& node : nodes_) {
+    if (now_ms_ != power_back_ms_[node.index] || now_ms_ == 0) continue;
+    node.plane.running = true;
+    start_agent(node);
+  }
+  const bool possible = nodes_[0].agent.running && nodes_[1].agent.running &&
+                        nodes_[0].plane.running && nodes_[1].plane.running &&
+                        network_.way(failover::kPairLink, 0).up &&
+                        network_.way(failover::kPairLink, 1).up;
+  if (!possible) {
+    network_.drop_stream();
+    possible_since_ms_ = now_ms_;
+  } else if (!network_.stream_up() && now_ms_ - possible_since_ms_ >= kConnectMs) {
+    network_.raise_stream();
+  }
+  for (Appliance& node : nodes_) {
+    if (!node.runs() || node.agent.stream == network_.stream()) continue;
+    node.agent.stream = network_.stream();
+    node.agent.sender = {};
+    node.agent.sender.snapshot_next = 0;
+    equal_[node.index] = whole_[node.index] = false;
+    node.agent.commit->stream_lost();
+    drive(node, failover::Replica{false});
+  }
+}
+
+void Pair::take_stream(Appliance& node) {
+  bool flows_came = false;
+  std::uint64_t last = 0;
+  unsigned budget = node.slow ? 2 : 64;
+  while (budget-- > 0) {
+    const std::optional<StreamMessage> message = network_.next_of_stream(now_ms_, node.index);
+    if (!message) break;
+    switch (message->kind) {
+      case StreamMessage::Kind::commit:
+        carry_out(node, node.agent.commit->take(message->commit, !random_.chance(0.05)));
+        if (!node.runs()) return;
+        break;
+      case StreamMessage::Kind::acknowledge:
+        take_acknowledgement(node, message->sequence);
+        break;
+      case StreamMessage::Kind::change:
+      case StreamMessage::Kind::snapshot_end:
+        if (node.agent.machine->role() != Role::standby) break;
+        flows_came = true;
+        last = message->sequence;
+        take_flow(node, *message);
+        break;
+    }
+  }
+  if (!flows_came || !network_.stream_up()) return;
+  StreamMessage answer;
+  answer.kind = StreamMessage::Kind::acknowledge;
+  answer.sequence = last;
+  network_.send_stream(now_ms_, node.index, answer);
+}
+
+void Pair::take_flow(Appliance& node, const StreamMessage& message) {
+  const std::size_t i = node.index;
+  if (message.kind == StreamMessage::Kind::change) {
+    if (message.sequence == 1) whole_[i] = false;  // a snapshot begins
+    node.plane.flows.set(message.flow, message.version);
+  } else {
+    whole_[i] = true;
+  }
+  const bool equal = whole_[i] && node.plane.flows.digest() == message.digest;
+  if (equal != equal_[i]) drive(node, failover::Replica{equal});
+  equal_[i] = equal;
+}
+
+void Pair::take_acknowledgement(Appliance& node, std::uint64_t sequence) {
+  Sender& sender = node.agent.sender;
+  while (!sender.unacknowledged.empty() && sender.unacknowledged.front().sequence <= sequence) {
+    const StreamMessage& done = sender.unacknowledged.front();
+    if (done.kind == StreamMessage::Kind::change) {
+      sender.acknowledged_versions[done.flow] = done.version;
+    }
+    sender.acknowledged = done.sequence;
+    sender.unacknowledged.pop_front();
+  }
+}
+
+void Pair::send_flow(Appliance& node, StreamMessage::Kind kind, std::size_t flow) {
+  Sender& sender = node.agent.sender;
+  StreamMessage message;
+  message.kind = kind;
+  message.flow = flow;
+  message.version = kind == StreamMessage::Kind::change ? node.plane.flows.version(flow) : 0;
+  message.digest = node.plane.flows.digest();
+  message.sequence = ++sender.sequence;
+  sender.unacknowledged.push_back(message);
+  network_.send_stream(now_ms_, node.index, message);
+}
+
+// The active's flows: all of them to one that joins, then each change.
+void Pair::feed_stream(Appliance& node) {
+  Agent& agent = node.agent;
+  if (!network_.stream_up() || agent.machine->role() != Role::active) return;
+  Sender& sender = agent.sender;
+  for (std::size_t i = 0; i < kSnapshotPerMs && sender.snapshot_next < kFlows; ++i) {
+    node.plane.untold.reset(sender.snapshot_next);
+    send_flow(node, StreamMessage::Kind::change, sender.snapshot_next++);
+    if (sender.snapshot_next == kFlows) send_flow(node, StreamMessage::Kind::snapshot_end, 0);
+  }
+  for (std::size_t flow = 0; flow < sender.snapshot_next; ++flow) {
+    if (!node.plane.untold[flow]) continue;
+    if (sender.unacknowledged.size() >= kUnacknowledgedMax) break;  // the peer is slow
+    node.plane.untold.reset(flow);
+    send_flow(node, StreamMessage::Kind::change, flow);
+  }
+  const bool all_there =
+      sender.snapshot_next == kFlows && sender.unacknowledged.empty() && node.plane.untold.none();
+  if (agent.drains && all_there) {
+    agent.drains = false;
+    drive(node, failover::Drained{});
+  }
+}
+
+void Pair::run_plane(Appliance& node) {
+  if (!node.forwards(now_ms_) || !random_.chance(0.3)) return;
+  const std::size_t flow = random_.below(kFlows);
+  node.plane.flows.set(flow, ++versions_);
+  node.plane.untold.set(flow);
+}
+
+// For so long at least one path from the appliance was whole, and its agent ran.
+bool Pair::could_be_heard(const Appliance& node) const {
+  constexpr std::uint64_t kLongMs = 200;
+  return node.forwards(now_ms_) && now_ms_ - unclear_ms_[node.index] > kLongMs;
+}
+
+void Pair::note_clear(const Appliance& node) {
+  bool clear = false;
+  for (std::size_t path = 0; path < kPaths; ++path) {
+    const Way& way = network_.way(path, node.index);
+    const bool port = path == failover::kPairLink ||
+                      (node.plane_runs() && other(node).plane_runs() && node.zone_ports[path - 1] &&
+                       other(node).zone_ports[path - 1]);
+    clear = clear || (way.up && way.loss == 0 && way.jitter_ms <= 1 && port);
+  }
+  if (!clear || !node.runs() || node.slow) unclear_ms_[node.index] = now_ms_;
+}
+
+}  // namespace bulkhead::simulation

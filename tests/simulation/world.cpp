@@ -1,0 +1,217 @@
+// The run: faults begin and end, both appliances hear, think and forward, and the invariants are
+// checked, millisecond by millisecond.
+#include "tests/simulation/world.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "tests/simulation/faults.h"
+#include "tests/simulation/pair.h"
+
+namespace bulkhead::simulation {
+
+namespace {
+
+using failover::Cause;
+using failover::Policy;
+using failover::Role;
+
+constexpr std::uint64_t kRunMs = 9000;
+class World {
+ public:
+  World(std::uint64_t seed, bool trace)
+      : random_(seed), network_(random_), pair_(random_, network_, trace), nodes_(pair_.nodes()) {
+    faults_ = plan_faults(random_);
+    pair_.outcome().faults = faults_.size();
+    keeps_time_ = keeps_time(faults_);
+  }
+
+  Outcome run() {
+    for (now_ms_ = 0; now_ms_ < kRunMs; ++now_ms_) {
+      pair_.at(now_ms_);
+      begin_and_end_faults();
+      pair_.run_stream();
+      for (Appliance& node : nodes_) pair_.hear(node);
+      for (Appliance& node : nodes_) pair_.run_agent(node);
+      for (Appliance& node : nodes_) pair_.run_plane(node);
+      check();
+    }
+    check_end();
+    return std::move(pair_.outcome());
+  }
+
+ private:
+  void begin_and_end_faults() {
+    bool ways_change = false;
+    for (Fault& fault : faults_) {
+      if (!fault.begun && now_ms_ >= fault.begin_ms) {
+        fault.begun = true;
+        ways_change = true;
+        begin(fault);
+      } else if (fault.begun && !fault.ended && now_ms_ >= fault.end_ms) {
+        fault.ended = true;
+        ways_change = true;
+        end(fault);
+      }
+    }
+    if (ways_change) set_ways(network_, faults_, now_ms_);
+  }
+
+  void begin(const Fault& fault) {
+    Appliance& node = nodes_[fault.node];
+    pair_.say(&node, "fault " + std::to_string(static_cast<int>(fault.kind)) + " path " +
+                         std::to_string(fault.path) + " until " + std::to_string(fault.end_ms));
+    switch (fault.kind) {
+      case Kind::agent_crash:
+        pair_.stop_agent(node);
+        break;
+      case Kind::agent_freeze:
+        node.agent.frozen = true;
+        break;
+      case Kind::plane_crash:
+        pair_.stop_plane(node);
+        break;
+      case Kind::plane_freeze:
+        node.plane.frozen = true;
+        node.plane.frozen_since_ms = now_ms_;
+        break;
+      case Kind::power:
+        pair_.stop_agent(node);
+        pair_.stop_plane(node);
+        break;
+      case Kind::zone_port:
+        node.zone_ports[fault.path % 2] = false;
+        break;
+      case Kind::clock_jump:
+        node.clock_offset_ns += static_cast<std::int64_t>(fault.amount_ms * 20 * kMillisecondNs);
+        break;
+      case Kind::slow:
+        node.slow = true;
+        break;
+      case Kind::switchover:
+        pair_.order(node, failover::Order::switchover);
+        break;
+      case Kind::maintenance:
+        pair_.order(node, failover::Order::maintenance_on);
+        break;
+      case Kind::commit:
+        pair_.propose();
+        break;
+      case Kind::commit_and_crash:
+        pair_.crash_when_committed();
+        pair_.propose();
+        break;
+      default:
+        break;
+    }
+  }
+
+  void end(const Fault& fault) {
+    Appliance& node = nodes_[fault.node];
+    switch (fault.kind) {
+      case Kind::agent_crash:
+        pair_.start_agent(node);
+        break;
+      case Kind::agent_freeze:
+        pair_.thaw_agent(node);
+        break;
+      case Kind::plane_crash:
+        node.plane.running = true;
+        break;
+      case Kind::plane_freeze:
+        pair_.thaw_plane(node);
+        break;
+      case Kind::power:
+        node.plane.running = true;
+        pair_.start_agent(node);
+        break;
+      case Kind::zone_port:
+        node.zone_ports = {true, true};
+        break;
+      case Kind::slow:
+        node.slow = false;
+        break;
+      case Kind::maintenance:
+        pair_.end_maintenance(node);
+        break;
+      default:
+        break;
+    }
+  }
+
+  // Whether a frame could go in a circle through both.
+  bool circle_possible() const {
+    const auto up = [&](std::size_t zone, std::size_t from) {
+      return network_.way(1 + zone, from).up;
+    };
+    return (up(1, 0) && up(0, 1)) || (up(0, 0) && up(1, 1));
+  }
+
+  // Could forward, and has been able to for long enough.
+  bool is_healthy(const Appliance& node) const {
+    if (!node.runs() || !node.plane_runs() || !node.zone_ports[0] || !node.zone_ports[1]) {
+      return false;
+    }
+    return node.agent.machine->eligible() && !node.slow;
+  }
+
+  void check() {
+    const bool a = nodes_[0].forwards(now_ms_);
+    const bool b = nodes_[1].forwards(now_ms_);
+    both_ms_ = a && b && circle_possible() ? both_ms_ + 1 : 0;
+    pair_.outcome().both_ms_max = std::max(pair_.outcome().both_ms_max, both_ms_);
+    if (both_ms_ == kBothBoundMs + 1) pair_.violate("both forward");
+    for (const Appliance& node : nodes_) pair_.note_clear(node);
+    const bool one_way_works = pair_.could_be_heard(nodes_[0]) || pair_.could_be_heard(nodes_[1]);
+    if (a && b && keeps_time_ && one_way_works) pair_.violate("both forward though one is heard");
+    std::uint64_t healthy_for = 0;
+    for (std::size_t i = 0; i < 2; ++i) {
+      healthy_ms_[i] = is_healthy(nodes_[i]) ? healthy_ms_[i] + 1 : 0;
+      healthy_for = std::max(healthy_for, healthy_ms_[i]);
+    }
+    none_ms_ = a || b || healthy_for == 0 ? 0 : none_ms_ + 1;
+    const std::uint64_t none = now_ms_ > kFaultsFromMs ? std::min(none_ms_, healthy_for) : 0;
+    pair_.outcome().none_ms_max = std::max(pair_.outcome().none_ms_max, none);
+    if (none == kNoneBoundMs + 1) pair_.violate("none forwards though one could");
+    if (a && b) return;
+    for (const Appliance& node : nodes_) {
+      if (!node.forwards(now_ms_) || !node.runs()) continue;
+      std::uint64_t& last = generation_of_[node.index];
+      if (node.disk.committed.generation < last) pair_.violate("a generation went back");
+      last = node.disk.committed.generation;
+    }
+  }
+
+  void check_end() {
+    const bool a = nodes_[0].forwards(now_ms_ - 1);
+    const bool b = nodes_[1].forwards(now_ms_ - 1);
+    if (a == b) pair_.violate(a ? "both forward at the end" : "none forwards at the end");
+    if (nodes_[0].disk.committed != nodes_[1].disk.committed)
+      pair_.violate("policies differ at the end");
+    const Appliance& standby = nodes_[a ? 1 : 0];
+    if (a != b && standby.runs() && !standby.agent.machine->ready()) {
+      pair_.violate("the standby is not ready at the end");
+    }
+    // Each fault may turn the pair twice; a preference may do so once more.
+    if (pair_.outcome().takeovers > 3 + 3 * pair_.outcome().faults) pair_.violate("it flaps");
+  }
+
+  Random random_;
+  Network network_;
+  Pair pair_;
+  std::array<Appliance, 2>& nodes_;
+  std::uint64_t now_ms_ = 0;
+  std::vector<Fault> faults_;
+  bool keeps_time_ = false;
+  std::array<std::uint64_t, 2> generation_of_{};
+  std::uint64_t both_ms_ = 0;
+  std::uint64_t none_ms_ = 0;
+  std::array<std::uint64_t, 2> healthy_ms_{};
+};
+
+}  // namespace
+
+Outcome run_world(std::uint64_t seed, bool trace) { return World(seed, trace).run(); }
+
+}  // namespace bulkhead::simulation
