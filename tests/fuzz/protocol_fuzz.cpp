@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/protocols/registry.h"
+#include "dataplane/protocols/related.h"
 
 namespace {
 
@@ -74,6 +75,29 @@ void refuse_and_renumber(const Protocol& protocol, std::span<std::byte> session,
   if (count > 0) protocol.renumber(session, direction, {first_bytes, count});
 }
 
+// What a message opens, answers or ends beside its session, and as a datagram of it, either way.
+void relate(const Protocol& protocol, ByteView message, OperationList& operations,
+            std::uint32_t now_ms) {
+  using bulkhead::protocols::RelatedTraffic;
+  alignas(16) static std::byte block[64 * 1024];
+  const RelatedTraffic* related = protocol.related();
+  if (related == nullptr) return;
+  require(related->bytes() <= sizeof(block));
+  if (now_ms == 0) std::fill_n(block, related->bytes(), std::byte{0});
+  for (const Direction direction : {Direction::request, Direction::response}) {
+    if (related->concerns(message, direction)) {
+      related->note({block, related->bytes()}, message, direction, now_ms);
+    }
+    related->admit({block, related->bytes()}, message, direction, now_ms);
+  }
+  std::size_t count = 0;
+  while (related->opening({block, related->bytes()}, count, operations)) {
+    require(operations.size() > 0);
+    ++count;
+  }
+  if (count > 2) related->end({block, related->bytes()}, now_ms % count);
+}
+
 }  // namespace
 
 // The module that the program's name says, if it says one.
@@ -99,6 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (direction_byte >= 0x80) protocol.begin_unseen({session, protocol.session_bytes()});
   ByteView stream{data + 1, size - 1};
   protocol.recognise(stream, direction);
+  std::uint32_t now_ms = 0;
   while (!stream.empty()) {
     const Frame frame = protocol.frame(stream, direction);
     const Frame bytewise = frame_bytewise(protocol, stream, direction);
@@ -117,6 +142,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         refuse_and_renumber(protocol, block, message, direction);
       }
     }
+    relate(protocol, message, operations, now_ms);
+    now_ms += 7;
     protocol.claimed_code(message);
     stream = stream.subspan(frame.length);
   }

@@ -1,0 +1,93 @@
+// The layout, in network order: magic, version, path, length; then the fields; the code is last.
+#include "controlplane/failover/wire.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+
+namespace bulkhead::failover {
+
+namespace {
+
+constexpr std::uint32_t kMagic = 0x42554c4b;  // "BULK"
+constexpr std::size_t kHeadBytes = 8;
+constexpr std::size_t kFieldsBytes = kHeartbeatBytes - kHeadBytes - kTagBytes;
+
+enum Flag : std::uint8_t { kEligible = 1, kReady = 2, kWants = 4, kHandsOver = 8 };
+
+std::array<std::uint8_t, kTagBytes> authentication_code(ByteView bytes, const Key& key) {
+  std::array<std::uint8_t, EVP_MAX_MD_SIZE> code{};
+  unsigned length = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes.data(), bytes.size(),
+       code.data(), &length);
+  std::array<std::uint8_t, kTagBytes> tag{};
+  std::copy_n(code.begin(), tag.size(), tag.begin());
+  return tag;
+}
+
+}  // namespace
+
+std::array<std::uint8_t, kHeartbeatBytes> encode(const Heartbeat& heartbeat, std::size_t path,
+                                                 const Key& key) {
+  std::array<std::uint8_t, kHeartbeatBytes> bytes{};
+  store_be32(bytes.data(), kMagic);
+  bytes[4] = kWireVersion;
+  bytes[5] = static_cast<std::uint8_t>(path);
+  store_be16(bytes.data() + 6, kHeartbeatBytes);
+  std::uint8_t* at = bytes.data() + kHeadBytes;
+  for (const std::uint64_t field :
+       {heartbeat.from, heartbeat.incarnation, heartbeat.sequence, heartbeat.echo_incarnation,
+        heartbeat.echo_sequence, heartbeat.term, heartbeat.active_term, heartbeat.grant,
+        heartbeat.policy.generation, heartbeat.policy.digest}) {
+    store_be64(at, field);
+    at += 8;
+  }
+  at[0] = static_cast<std::uint8_t>(heartbeat.role);
+  at[1] = static_cast<std::uint8_t>(
+      (heartbeat.eligible ? kEligible : 0) | (heartbeat.ready ? kReady : 0) |
+      (heartbeat.wants ? kWants : 0) | (heartbeat.hands_over ? kHandsOver : 0));
+  at[2] = heartbeat.priority;
+  const ByteView covered = ByteView(bytes).first(kHeartbeatBytes - kTagBytes);
+  const auto tag = authentication_code(covered, key);
+  std::copy(tag.begin(), tag.end(), bytes.end() - kTagBytes);
+  return bytes;
+}
+
+std::optional<Heartbeat> decode(ByteView bytes, std::size_t path, const Key& key) {
+  ByteReader head(bytes);
+  const std::uint32_t magic = head.u32();
+  const std::uint8_t version = head.u8();
+  const std::size_t said_path = head.u8();
+  const std::size_t length = head.u16();
+  if (!head.ok() || magic != kMagic || version < kWireVersionOldest || said_path != path ||
+      length < kHeartbeatBytes || length > kHeartbeatBytesMax || length > bytes.size()) {
+    return std::nullopt;
+  }
+  const ByteView covered = bytes.first(length - kTagBytes);
+  const auto tag = authentication_code(covered, key);
+  if (CRYPTO_memcmp(tag.data(), bytes.data() + covered.size(), kTagBytes) != 0) {
+    return std::nullopt;
+  }
+  ByteReader reader(covered.subspan(kHeadBytes, kFieldsBytes));
+  Heartbeat heartbeat;
+  for (std::uint64_t* field :
+       {&heartbeat.from, &heartbeat.incarnation, &heartbeat.sequence, &heartbeat.echo_incarnation,
+        &heartbeat.echo_sequence, &heartbeat.term, &heartbeat.active_term, &heartbeat.grant,
+        &heartbeat.policy.generation, &heartbeat.policy.digest}) {
+    *field = reader.u64();
+  }
+  const std::uint8_t role = reader.u8();
+  const std::uint8_t flags = reader.u8();
+  heartbeat.priority = reader.u8();
+  if (role > static_cast<std::uint8_t>(Role::active) || heartbeat.from == 0) return std::nullopt;
+  heartbeat.role = static_cast<Role>(role);
+  heartbeat.eligible = (flags & kEligible) != 0;
+  heartbeat.ready = (flags & kReady) != 0;
+  heartbeat.wants = (flags & kWants) != 0;
+  heartbeat.hands_over = (flags & kHandsOver) != 0;
+  return heartbeat;
+}
+
+}  // namespace bulkhead::failover
