@@ -1,9 +1,9 @@
-// Mistakes that can be planted in the pair's state machine to show that the simulation finds them.
-// Only tests/simulation is built with BULKHEAD_PLANTS; everywhere else planted() is false at
-// compile time.
+// Mistakes that tests/simulation can plant in the pair's state machine.
 #pragma once
 
 #include <cstdint>
+
+#include "dataplane/base/planted.h"
 
 namespace bulkhead::failover {
 
@@ -16,12 +16,5 @@ enum class Mistake : std::uint8_t {
   ignore_better_active,
   forget_prepared,  // takes over without the generation that it had prepared
 };
-
-#ifdef BULKHEAD_PLANTS
-inline Mistake planted_mistake = Mistake::none;
-inline bool planted(Mistake mistake) { return planted_mistake == mistake; }
-#else
-constexpr bool planted(Mistake /*mistake*/) { return false; }
-#endif
 
 }  // namespace bulkhead::failover

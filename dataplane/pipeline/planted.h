@@ -1,8 +1,9 @@
-// Mistakes that can be planted to show that the tests find them. Only tests/adversarial is built
-// with BULKHEAD_PLANTS; everywhere else planted() is false at compile time and costs nothing.
+// Mistakes that tests/adversarial can plant in the stream engine.
 #pragma once
 
 #include <cstdint>
+
+#include "dataplane/base/planted.h"
 
 namespace bulkhead::pipeline {
 
@@ -15,12 +16,5 @@ enum class Mistake : std::uint8_t {
   never_acknowledge_on_hold,
   judge_first_only,  // later messages of a segment pass with the first one's verdict
 };
-
-#ifdef BULKHEAD_PLANTS
-inline Mistake planted_mistake = Mistake::none;
-inline bool planted(Mistake mistake) { return planted_mistake == mistake; }
-#else
-constexpr bool planted(Mistake /*mistake*/) { return false; }
-#endif
 
 }  // namespace bulkhead::pipeline

@@ -132,6 +132,8 @@ protocols::Fault note_related(Context& context, const Packet& packet, ByteView m
   }
   const bool asks = direction == protocols::Direction::request;
   Flow* opened = entry_beside(context, session, related->port(), asks);
+  // Judging the others anew took the list of operations, which the message's verdict speaks of.
+  context.protocol_of(session).decode(message, direction, context.operations);
   if (opened == nullptr) {
     return asks ? protocols::Fault::too_many_outstanding : protocols::Fault::none;
   }

@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  pipeline::planted_mistake = kMistakes.at(plant);
+  planted_mistake<pipeline::Mistake> = kMistakes.at(plant);
   const std::uint64_t violations = run_cases(options);
   std::printf("cases %lu violations %lu\n", options.cases, violations);
   return violations == 0 ? 0 : 1;

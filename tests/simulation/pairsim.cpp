@@ -89,6 +89,6 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  failover::planted_mistake = plant;
+  planted_mistake<failover::Mistake> = plant;
   return run_seeds(options) == 0 ? 0 : 1;
 }

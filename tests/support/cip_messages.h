@@ -59,11 +59,13 @@ struct Opening {
   std::uint8_t trigger = 0xa3;  // class 3: explicit
   std::uint8_t type = 2;        // point to point
   std::uint8_t multiplier = 1;
+  bool large = false;
 
   Message name() const { return join({le16(serial), {2, 0, 3, 0, 0, 0}}); }
   Message request() const {
-    const Message parameters = le16(size | 0x0200U | static_cast<unsigned>(type) << 13);
-    return service(enip::kForwardOpen, kManager,
+    const Message parameters = large ? le32(size | 0x02000000U | std::size_t{type} << 29)
+                                     : le16(size | 0x0200U | std::size_t{type} << 13);
+    return service(large ? enip::kLargeForwardOpen : enip::kForwardOpen, kManager,
                    join({{5, 0x99, 0, 0, 0, 0},
                          le32(0x22),
                          name(),
