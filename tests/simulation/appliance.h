@@ -4,9 +4,7 @@
 
 #include <array>
 #include <bitset>
-#include <memory>
 #include <optional>
-#include <string>
 
 #include "controlplane/failover/commit.h"
 #include "controlplane/failover/machine.h"
@@ -53,9 +51,7 @@ struct DataPlane {
 // The sender's side of replication, of one stream.
 struct Sender {
   std::uint64_t sequence = 0;
-  std::uint64_t acknowledged = 0;
   std::size_t snapshot_next = kFlows;  // flows still to be told; kFlows: all are
-  bool snapshot_ends = false;
   std::array<std::uint64_t, kFlows> acknowledged_versions{};
   std::deque<StreamMessage> unacknowledged;
 };

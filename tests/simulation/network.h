@@ -128,7 +128,6 @@ class Network {
     queue.pop_front();
     return message;
   }
-  std::size_t stream_backlog(std::size_t to) const { return stream_[to].size(); }
 
  private:
   Random& random_;

@@ -359,7 +359,6 @@ void Pair::take_acknowledgement(Appliance& node, std::uint64_t sequence) {
     if (done.kind == StreamMessage::Kind::change) {
       sender.acknowledged_versions[done.flow] = done.version;
     }
-    sender.acknowledged = done.sequence;
     sender.unacknowledged.pop_front();
   }
 }

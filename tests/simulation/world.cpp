@@ -3,7 +3,6 @@
 #include "tests/simulation/world.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "tests/simulation/faults.h"
@@ -13,11 +12,8 @@ namespace bulkhead::simulation {
 
 namespace {
 
-using failover::Cause;
-using failover::Policy;
-using failover::Role;
-
 constexpr std::uint64_t kRunMs = 9000;
+
 class World {
  public:
   World(std::uint64_t seed, bool trace)
