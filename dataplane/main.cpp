@@ -56,6 +56,10 @@ void declare(CLI::App& app, Options& options) {
       ->expected(1, 32)
       ->take_all();
   app.add_option("--socket", options.socket, "Unix socket for bulkheadd")->capture_default_str();
+  app.add_flag(
+      "--pair", options.engine.pair,
+      "One of two appliances between the same zones: nothing passes until bulkheadd, which "
+      "has the other's name, says so");
   app.add_option("--workers", options.engine.workers, "Worker lcores")
       ->check(CLI::Range(1U, bulkhead::ports::kWorkersMax))
       ->capture_default_str();

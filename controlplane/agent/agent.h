@@ -10,6 +10,7 @@
 
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/agent/event_hub.h"
+#include "controlplane/agent/pair.h"
 #include "controlplane/agent/revision_store.h"
 
 namespace bulkhead::controlplane {
@@ -21,10 +22,12 @@ struct Refusal {
   std::string text;
 };
 
-class Agent {
+class Agent final : private PairHost {
  public:
   Agent(std::unique_ptr<RevisionStore> store, const std::string& socket);
-  ~Agent();
+  ~Agent() override;
+  // Makes the appliance one of a pair; before start(). Throws with a text for people.
+  void join_pair(PairOptions options);
   void start();
 
   Result<v1::Revision, Refusal> stage(const v1::StagePolicyRequest& request, const std::string& by);
@@ -36,15 +39,30 @@ class Agent {
   Result<v1::Counters, Refusal> counters();
   Result<v1::DataplaneFlows, Refusal> flows(std::uint32_t limit);
   EventHub& events() { return events_; }
+  Result<v1::PairStatus, Refusal> pair_status();
+  Result<v1::PairStatus, Refusal> order_pair(failover::Order order, const std::string& by);
 
  private:
+  // What the pair needs, see PairHost.
+  void to_dataplane(v1::DataplaneRequest request) override { dataplane_.post(std::move(request)); }
+  void tell(const std::string& text) override { tell("pair", text); }
+  Held held() override;
+  std::string keep(const v1::GetPolicyResponse& revision, bool commit) override;
+  std::string enforce(const failover::Policy& policy) override;
+  void forget_prepared() override { store_->set_prepared(0); }
+  std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) override;
+
   void keep_reconciled();
-  void reconcile();
+  bool reconcile();
+  void wake();
+  Result<v1::CommitPolicyResponse, Refusal> commit_alone(const v1::GetPolicyResponse& stored);
+  Result<v1::CommitPolicyResponse, Refusal> commit_as_pair(const v1::GetPolicyResponse& stored);
   void tell(const std::string& kind, const std::string& text);
   Result<std::uint64_t, Refusal> apply(const v1::PolicyArtefact& artefact, bool check_only);
 
   std::unique_ptr<RevisionStore> store_;
   EventHub events_;
+  std::unique_ptr<Pair> pair_;  // the data plane's thread calls it until that has ended
   DataplaneClient dataplane_;
   std::mutex policy_mutex_;  // held over a commit or a reconciliation: one at a time
   std::mutex status_mutex_;

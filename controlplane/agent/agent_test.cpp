@@ -99,6 +99,39 @@ v1::Event event(const std::string& text) {
   return made;
 }
 
+TEST_F(StoreTest, KnowsWhatIsPreparedAndUnderWhichGeneration) {
+  {
+    const auto store = open();
+    ASSERT_TRUE(store);
+    for (const std::string site : {"a", "b", "c"}) {
+      v1::GetPolicyResponse stored = policy(site);
+      stored.mutable_revision()->set_sha256(std::string(15, '0') + site);
+      ASSERT_TRUE(store->add(std::move(stored)));
+    }
+    ASSERT_TRUE(store->activate(1));
+    EXPECT_EQ(store->active()->generation(), 1U);
+    EXPECT_EQ(store->set_generation(3, 7), "");
+    EXPECT_EQ(store->set_prepared(3), "");
+    EXPECT_NE(store->set_generation(9, 7), "");
+    EXPECT_FALSE(store->find(7, std::string(15, '0') + "a")) << "another policy";
+    EXPECT_FALSE(store->find(6, std::string(15, '0') + "c"));
+  }
+  const auto store = open();
+  ASSERT_TRUE(store);
+  ASSERT_TRUE(store->prepared());
+  EXPECT_EQ(store->prepared()->number(), 3U);
+  EXPECT_EQ(store->find(7, std::string(15, '0') + "c")->revision().number(), 3U);
+  EXPECT_EQ(store->activate(3).value().generation(), 7U) << "it was told";
+  EXPECT_EQ(store->activate(2).value().generation(), 8U) << "it counts as the next commit";
+  EXPECT_EQ(store->set_prepared(0), "");
+  EXPECT_FALSE(store->prepared());
+}
+
+TEST_F(StoreTest, CountsTheStartsOfTheAgent) {
+  EXPECT_EQ(open()->next_incarnation().value(), 1U);
+  EXPECT_EQ(open()->next_incarnation().value(), 2U);
+}
+
 TEST(EventHub, FollowersGetRecentEventsAndThenNewOnes) {
   EventHub hub;
   for (const char* text : {"a", "b", "c"}) hub.publish(event(text));

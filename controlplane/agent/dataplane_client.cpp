@@ -29,7 +29,9 @@ DataplaneClient::DataplaneClient(std::string path, Callbacks callbacks)
       socket_(io_),
       timer_(io_) {}
 
-DataplaneClient::~DataplaneClient() {
+DataplaneClient::~DataplaneClient() { stop(); }
+
+void DataplaneClient::stop() {
   io_.stop();
   if (thread_.joinable()) thread_.join();
 }
@@ -105,6 +107,9 @@ void DataplaneClient::dispatch() {
     for (const v1::Event& event : answer.events().events()) callbacks_.on_event(event);
     return;
   }
+  if (answer.has_pair_news()) {
+    return callbacks_.on_pair_news(std::move(*answer.mutable_pair_news()));
+  }
   const auto found = waiting_.find(answer.id());
   if (found == waiting_.end()) return;
   const auto promise = found->second;
@@ -131,6 +136,15 @@ void DataplaneClient::write_next() {
     if (queue_.empty()) return;
     queue_.pop_front();
     if (!queue_.empty()) write_next();
+  });
+}
+
+void DataplaneClient::post(v1::DataplaneRequest request) {
+  constexpr std::size_t kQueuedMax = 64;
+  asio::post(io_, [this, request = std::move(request)] {
+    // What a stuck data plane would hear late is better not heard at all.
+    const bool late = request.has_send_heartbeat() && queue_.size() >= kQueuedMax;
+    if (connected_ && !late) send(request);
   });
 }
 

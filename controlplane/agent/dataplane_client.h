@@ -25,15 +25,20 @@ class DataplaneClient {
   struct Callbacks {
     std::function<void(bool connected)> on_connection;  // on the client's thread; must not call()
     std::function<void(const v1::Event&)> on_event;
+    std::function<void(v1::PairNews)> on_pair_news;  // of a data plane that is one of a pair
   };
 
   DataplaneClient(std::string path, Callbacks callbacks);
   ~DataplaneClient();
 
   void start();
+  // Ends the thread: no callback comes any more.
+  void stop();
   bool connected() const { return connected_.load(); }
   // Blocks until the answer, a lost connection or the timeout. An answer of `refused` is an error.
   Answer call(v1::DataplaneRequest request);
+  // Does not wait, for what is not answered. It is gone if the data plane is, or does not read.
+  void post(v1::DataplaneRequest request);
 
  private:
   using Socket = boost::asio::local::stream_protocol::socket;

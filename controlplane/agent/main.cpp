@@ -5,9 +5,11 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <cctype>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <stdexcept>
 
 #include "controlplane/api/services.h"
 
@@ -15,14 +17,114 @@ namespace {
 
 using namespace bulkhead::controlplane;
 
-enum ExitCode : int { kOk = 0, kUsage = 2, kStateFailed = 3, kListenFailed = 4, kPkiFailed = 5 };
+enum ExitCode : int {
+  kOk = 0,
+  kUsage = 2,
+  kStateFailed = 3,
+  kListenFailed = 4,
+  kPkiFailed = 5,
+  kPairFailed = 6
+};
 
 struct Options {
   std::string listen = "127.0.0.1:7443";
   std::string state = "/var/lib/bulkhead";
   std::string socket = "/run/bulkhead/dataplane.sock";
   std::string pki = "/etc/bulkhead/pki";
+  std::string pair_peer;  // empty: not one of a pair
+  std::string pair_listen;
+  std::string pair_address;
+  std::uint32_t pair_priority = 100;
+  bool pair_preempt = false;
 };
+
+void declare(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", BULKHEAD_VERSION);
+  app.set_config("--config", "", "Read options from this file, as `name = value`; flags win");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.add_option("--listen", options.listen, "Address and port to serve on")->capture_default_str();
+  app.add_option("--state", options.state, "Folder of policy revisions")->capture_default_str();
+  app.add_option("--socket", options.socket, "Unix socket of bulkhead-dataplane")
+      ->capture_default_str();
+  app.add_option("--pki", options.pki,
+                 "Folder with ca.crt, server.crt and server.key, and pair.key of one of a pair")
+      ->capture_default_str();
+  CLI::Option* peer =
+      app.add_option("--pair-peer", options.pair_peer,
+                     "Makes the appliance one of a pair: the common name in the other's server.crt")
+          ->group("One of a pair");
+  CLI::Option* listen =
+      app.add_option("--pair-listen", options.pair_listen,
+                     "This appliance's address and port on the pair link, TCP and UDP")
+          ->group("One of a pair");
+  CLI::Option* address =
+      app.add_option("--pair-address", options.pair_address, "The other's address and port there")
+          ->group("One of a pair");
+  peer->needs(listen)->needs(address);
+  listen->needs(peer);
+  address->needs(peer);
+  app.add_option("--pair-priority", options.pair_priority, "The greater one is preferred")
+      ->check(CLI::Range(0, 255))
+      ->capture_default_str()
+      ->needs(peer)
+      ->group("One of a pair");
+  app.add_flag("--pair-preempt", options.pair_preempt,
+               "Take the active one's place, once ready, if this one has the greater priority")
+      ->needs(peer)
+      ->group("One of a pair");
+}
+
+boost::asio::ip::tcp::endpoint endpoint_of(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  boost::system::error_code error;
+  std::string host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const auto address = boost::asio::ip::make_address(host, error);
+  const long port = colon == std::string::npos ? 0 : std::strtol(&text[colon + 1], nullptr, 10);
+  if (error || port < 1 || port > 65535) {
+    throw std::runtime_error("\"" + text +
+                             "\" is no address and port, as 192.0.2.1:7444 or "
+                             "[2001:db8::1]:7444");
+  }
+  return {address, static_cast<std::uint16_t>(port)};
+}
+
+bulkhead::failover::Key read_pair_key(const std::string& path) {
+  std::ifstream file(path);
+  std::string text;
+  file >> text;
+  bulkhead::failover::Key key{};
+  bool good = text.size() == 2 * key.size();
+  for (std::size_t i = 0; good && i < key.size(); ++i) {
+    const std::string digits = text.substr(2 * i, 2);
+    good = std::isxdigit(static_cast<unsigned char>(digits[0])) != 0 &&
+           std::isxdigit(static_cast<unsigned char>(digits[1])) != 0;
+    key[i] = static_cast<std::uint8_t>(std::strtoul(digits.c_str(), nullptr, 16));
+  }
+  if (good) return key;
+  throw std::runtime_error("cannot read a key from " + path +
+                           "; make one with `bulkheadctl pki pair FOLDER` and give both appliances "
+                           "the same");
+}
+
+void join_pair(const Options& options, Agent& agent) {
+  if (options.pair_peer.empty()) return;
+  PairOptions pair;
+  pair.link.pki = options.pki;
+  pair.link.self_name = common_name_of(options.pki + "/server.crt");
+  pair.link.peer_name = options.pair_peer;
+  pair.link.listen = endpoint_of(options.pair_listen);
+  pair.link.peer = endpoint_of(options.pair_address);
+  pair.key = read_pair_key(options.pki + "/pair.key");
+  pair.priority = static_cast<std::uint8_t>(options.pair_priority);
+  pair.preempt = options.pair_preempt;
+  if (pair.link.self_name == pair.link.peer_name) {
+    throw std::runtime_error(
+        "both appliances of the pair are named " + options.pair_peer +
+        " in their certificates; issue one each with `bulkheadctl pki server`");
+  }
+  agent.join_pair(pair);
+}
 
 // Reads NAME under the folder, or tells what is wrong in `problem`.
 std::string pem(const Options& options, const std::string& name, std::string& problem) {
@@ -59,6 +161,7 @@ int serve(const Options& options, Agent& agent,
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   PolicyServiceImpl policy(agent);
   TelemetryServiceImpl telemetry(agent);
+  PairServiceImpl pair(agent);
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(options.listen, tls, &port);
@@ -69,6 +172,7 @@ int serve(const Options& options, Agent& agent,
   builder.SetResourceQuota(quota);
   builder.RegisterService(&policy);
   builder.RegisterService(&telemetry);
+  builder.RegisterService(&pair);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
     spdlog::error("cannot listen on {}: the address is in use or not ours", options.listen);
@@ -92,19 +196,13 @@ int main(int argc, char** argv) {
       "The Bulkhead agent: keeps policy revisions, drives bulkhead-dataplane, and serves the "
       "management host over gRPC with mutual TLS.\n"
       "Exit codes: 0 stopped, 2 wrong option or config, 3 the state folder is in use or damaged, "
-      "4 the address cannot be listened on, 5 a certificate or key is missing.");
+      "4 the address cannot be listened on, 5 a certificate or key is missing, 6 the pair's "
+      "address, "
+      "name or key is wrong.");
   spdlog::set_default_logger(spdlog::stderr_color_mt("bulkheadd"));
   setenv("GRPC_VERBOSITY", "NONE", 0);  // what goes wrong is told once, by us
   Options options;
-  app.set_version_flag("--version", BULKHEAD_VERSION);
-  app.set_config("--config", "", "Read options from this file, as `name = value`; flags win");
-  app.allow_config_extras(CLI::config_extras_mode::error);
-  app.add_option("--listen", options.listen, "Address and port to serve on")->capture_default_str();
-  app.add_option("--state", options.state, "Folder of policy revisions")->capture_default_str();
-  app.add_option("--socket", options.socket, "Unix socket of bulkhead-dataplane")
-      ->capture_default_str();
-  app.add_option("--pki", options.pki, "Folder with ca.crt, server.crt and server.key")
-      ->capture_default_str();
+  declare(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -128,6 +226,12 @@ int main(int argc, char** argv) {
       return kStateFailed;
     }
     Agent agent(std::move(store).value(), options.socket);
+    try {
+      join_pair(options, agent);
+    } catch (const std::exception& error) {
+      spdlog::error("{}", error.what());
+      return kPairFailed;
+    }
     return serve(options, agent, tls);
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());

@@ -1,4 +1,4 @@
-// Files under FOLDER: revisions/NUMBER, active, lock.
+// Files under FOLDER: revisions/NUMBER, active, prepared, incarnation, lock.
 #include "controlplane/agent/revision_store.h"
 
 #include <fcntl.h>
@@ -64,6 +64,12 @@ std::optional<std::string> read_file(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
+// 0 if there is none.
+std::uint64_t read_number(const std::string& path) {
+  const auto text = read_file(path);
+  return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RevisionStore>, std::string> RevisionStore::open(const std::string& folder) {
@@ -103,9 +109,10 @@ std::string RevisionStore::load() {
     }
     revisions_[stored.revision().number()] = std::move(stored);
   }
-  const auto active = read_file(folder_ + "/active");
-  if (!active) return {};
-  active_ = std::strtoull(active->c_str(), nullptr, 10);
+  prepared_ = read_number(folder_ + "/prepared");
+  if (revisions_.count(prepared_) == 0) prepared_ = 0;
+  active_ = read_number(folder_ + "/active");
+  if (active_ == 0) return {};
   if (revisions_.count(active_) == 0) {
     return "the active revision " + std::to_string(active_) + " is not in " + folder_ +
            "/revisions; restore it, or remove " + folder_ + "/active to start without a policy";
@@ -132,6 +139,11 @@ Result<v1::Revision, std::string> RevisionStore::activate(std::uint64_t number) 
   if (found == revisions_.end()) return "there is no revision " + std::to_string(number);
   v1::GetPolicyResponse stored = found->second;
   stored.mutable_revision()->set_committed_wall_time_ns(wall_now_ns());
+  if (stored.revision().generation() == 0) {
+    const auto before = revisions_.find(active_);
+    stored.mutable_revision()->set_generation(
+        before == revisions_.end() ? 1 : before->second.revision().generation() + 1);
+  }
   std::string problem = replace_file(path_of(number), stored.SerializeAsString());
   if (problem.empty()) problem = replace_file(folder_ + "/active", std::to_string(number) + "\n");
   if (!problem.empty()) return problem;
@@ -142,10 +154,58 @@ Result<v1::Revision, std::string> RevisionStore::activate(std::uint64_t number) 
   return revision;
 }
 
+std::string RevisionStore::set_generation(std::uint64_t number, std::uint64_t generation) {
+  const std::lock_guard guard(mutex_);
+  const auto found = revisions_.find(number);
+  if (found == revisions_.end()) return "there is no revision " + std::to_string(number);
+  v1::GetPolicyResponse stored = found->second;
+  stored.mutable_revision()->set_generation(generation);
+  std::string problem = replace_file(path_of(number), stored.SerializeAsString());
+  if (problem.empty()) found->second = std::move(stored);
+  return problem;
+}
+
+std::string RevisionStore::set_prepared(std::uint64_t number) {
+  const std::lock_guard guard(mutex_);
+  if (number == prepared_) return {};
+  std::string problem = replace_file(folder_ + "/prepared", std::to_string(number) + "\n");
+  if (problem.empty()) prepared_ = number;
+  return problem;
+}
+
+std::optional<v1::Revision> RevisionStore::prepared() const {
+  const std::lock_guard guard(mutex_);
+  const auto found = revisions_.find(prepared_);
+  if (found == revisions_.end()) return std::nullopt;
+  return found->second.revision();
+}
+
+std::optional<v1::GetPolicyResponse> RevisionStore::find(std::uint64_t generation,
+                                                         const std::string& sha256_prefix) const {
+  const std::lock_guard guard(mutex_);
+  for (auto each = revisions_.rbegin(); each != revisions_.rend(); ++each) {
+    const v1::Revision& revision = each->second.revision();
+    if (revision.generation() == generation && revision.sha256().starts_with(sha256_prefix)) {
+      return each->second;
+    }
+  }
+  return std::nullopt;
+}
+
+Result<std::uint64_t, std::string> RevisionStore::next_incarnation() {
+  const std::lock_guard guard(mutex_);
+  const std::string path = folder_ + "/incarnation";
+  const std::uint64_t next = read_number(path) + 1;
+  if (std::string problem = replace_file(path, std::to_string(next) + "\n"); !problem.empty()) {
+    return problem;
+  }
+  return next;
+}
+
 void RevisionStore::prune() {
   auto oldest = revisions_.begin();
   while (revisions_.size() > kRevisionsKept && oldest != revisions_.end()) {
-    if (oldest->first == active_) {
+    if (oldest->first == active_ || oldest->first == prepared_) {
       ++oldest;
       continue;
     }

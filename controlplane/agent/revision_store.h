@@ -24,8 +24,19 @@ class RevisionStore {
 
   // Keeps a new revision; its number is set. The oldest inactive ones beyond kRevisionsKept go.
   Result<v1::Revision, std::string> add(v1::GetPolicyResponse stored);
-  // Makes a revision the active one.
+  // Makes a revision the active one. It counts as the commit of its generation, or of the next one
+  // if it has none.
   Result<v1::Revision, std::string> activate(std::uint64_t number);
+
+  // Of a pair. A revision is told its generation before it is prepared or committed.
+  std::string set_generation(std::uint64_t number, std::uint64_t generation);
+  // Which revision is prepared: ready to be committed, whoever survives. 0: none.
+  std::string set_prepared(std::uint64_t number);
+  std::optional<v1::Revision> prepared() const;
+  std::optional<v1::GetPolicyResponse> find(std::uint64_t generation,
+                                            const std::string& sha256_prefix) const;
+  // Counts the starts of the agent: greater each time, also after a crash.
+  Result<std::uint64_t, std::string> next_incarnation();
 
   // 0 asks for the active revision; nothing if there is none.
   std::optional<v1::GetPolicyResponse> get(std::uint64_t number) const;
@@ -44,6 +55,7 @@ class RevisionStore {
   mutable std::mutex mutex_;
   std::map<std::uint64_t, v1::GetPolicyResponse> revisions_;
   std::uint64_t active_ = 0;
+  std::uint64_t prepared_ = 0;
 };
 
 }  // namespace bulkhead::controlplane

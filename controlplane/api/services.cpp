@@ -120,4 +120,36 @@ grpc::Status TelemetryServiceImpl::ListFlows(grpc::ServerContext* /*context*/,
   return grpc::Status::OK;
 }
 
+grpc::Status PairServiceImpl::GetPair(grpc::ServerContext* /*context*/,
+                                      const v1::GetPairRequest* /*request*/,
+                                      v1::PairStatus* response) {
+  const auto status = agent_.pair_status();
+  if (!status) return to_status(status.error());
+  *response = status.value();
+  return grpc::Status::OK;
+}
+
+grpc::Status PairServiceImpl::OrderPair(grpc::ServerContext* context,
+                                        const v1::OrderPairRequest* request,
+                                        v1::PairStatus* response) {
+  failover::Order order{};
+  switch (request->order()) {
+    case v1::OrderPairRequest::ORDER_SWITCHOVER:
+      order = failover::Order::switchover;
+      break;
+    case v1::OrderPairRequest::ORDER_MAINTENANCE_ON:
+      order = failover::Order::maintenance_on;
+      break;
+    case v1::OrderPairRequest::ORDER_MAINTENANCE_OFF:
+      order = failover::Order::maintenance_off;
+      break;
+    default:
+      return {grpc::StatusCode::INVALID_ARGUMENT, "there is no such order"};
+  }
+  const auto status = agent_.order_pair(order, peer_name(*context));
+  if (!status) return to_status(status.error());
+  *response = status.value();
+  return grpc::Status::OK;
+}
+
 }  // namespace bulkhead::controlplane

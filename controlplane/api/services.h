@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "bulkhead/v1/control.grpc.pb.h"
+#include "bulkhead/v1/failover.grpc.pb.h"
 #include "controlplane/agent/agent.h"
 
 namespace bulkhead::controlplane {
@@ -39,6 +40,19 @@ class TelemetryServiceImpl final : public v1::TelemetryService::Service {
                            grpc::ServerWriter<v1::Event>* writer) override;
   grpc::Status ListFlows(grpc::ServerContext* context, const v1::ListFlowsRequest* request,
                          v1::ListFlowsResponse* response) override;
+
+ private:
+  Agent& agent_;
+};
+
+class PairServiceImpl final : public v1::PairService::Service {
+ public:
+  explicit PairServiceImpl(Agent& agent) : agent_(agent) {}
+
+  grpc::Status GetPair(grpc::ServerContext* context, const v1::GetPairRequest* request,
+                       v1::PairStatus* response) override;
+  grpc::Status OrderPair(grpc::ServerContext* context, const v1::OrderPairRequest* request,
+                         v1::PairStatus* response) override;
 
  private:
   Agent& agent_;

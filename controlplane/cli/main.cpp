@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   add_policy_commands(app, session);
   add_watch_commands(app, session);
+  add_pair_commands(app, session);
   add_catalogue_commands(app, session);
   add_decode_command(app, session);
   add_pki_commands(app, session);

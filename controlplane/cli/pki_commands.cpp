@@ -1,8 +1,10 @@
-// pki init|server|client: certificates for development and labs.
+// pki init|server|client|pair: certificates and keys for development and labs.
 #include <fcntl.h>
+#include <openssl/rand.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -83,6 +85,21 @@ void run_server(const Session& session, const Arguments& arguments) {
              issue_server(read_authority(arguments.folder), arguments.name, hosts, arguments.days));
 }
 
+// What authenticates the heartbeats of a pair.
+void run_pair(const Session& session, const Arguments& arguments) {
+  std::array<unsigned char, 32> key{};
+  if (RAND_bytes(key.data(), static_cast<int>(key.size())) != 1) {
+    throw CommandFailed{kFileFailed, "no random numbers for a key"};
+  }
+  std::string text;
+  for (const unsigned char byte : key) {
+    char digits[3];
+    std::snprintf(digits, sizeof(digits), "%02x", byte);
+    text += digits;
+  }
+  write_new(session, fs::path(arguments.folder) / "pair.key", text + "\n", 0600);
+}
+
 void run_client(const Session& session, const Arguments& arguments) {
   write_pair(session, fs::path(arguments.folder) / arguments.name,
              issue_client(read_authority(arguments.folder), arguments.name, arguments.days));
@@ -116,6 +133,9 @@ void add_pki_commands(CLI::App& app, Session& session) {
   common(client, false);
   client->add_option("NAME", arguments->name, "File name and common name")->required();
   client->callback([&session, arguments] { run_client(session, *arguments); });
+  CLI::App* pair = pki->add_subcommand("pair", "Make the key that both appliances of a pair have");
+  pair->add_option("FOLDER", arguments->folder, "Where pair.key is written")->required();
+  pair->callback([&session, arguments] { run_pair(session, *arguments); });
 }
 
 }  // namespace bulkhead::controlplane

@@ -49,6 +49,7 @@ Remote::Remote(const Session& session) : server_(session.server) {
       grpc::CreateCustomChannel(session.server, grpc::SslCredentials(tls), arguments);
   policy_ = v1::PolicyService::NewStub(channel);
   telemetry_ = v1::TelemetryService::NewStub(channel);
+  pair_ = v1::PairService::NewStub(channel);
 }
 
 std::unique_ptr<grpc::ClientContext> Remote::context() const {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "bulkhead/v1/control.grpc.pb.h"
+#include "bulkhead/v1/failover.grpc.pb.h"
 #include "controlplane/cli/session.h"
 
 namespace bulkhead::controlplane {
@@ -17,6 +18,7 @@ class Remote {
 
   v1::PolicyService::Stub& policy() { return *policy_; }
   v1::TelemetryService::Stub& telemetry() { return *telemetry_; }
+  v1::PairService::Stub& pair() { return *pair_; }
   // With a deadline, for unary calls.
   std::unique_ptr<grpc::ClientContext> context() const;
   // Throws CommandFailed with the appliance's words, unless the call went well.
@@ -26,6 +28,7 @@ class Remote {
   std::string server_;
   std::unique_ptr<v1::PolicyService::Stub> policy_;
   std::unique_ptr<v1::TelemetryService::Stub> telemetry_;
+  std::unique_ptr<v1::PairService::Stub> pair_;
 };
 
 // Ends a command: one clear line and an exit code.

@@ -25,6 +25,14 @@ Json status_json(const v1::GetStatusResponse& status) {
                {"stations_learned", dataplane.stations_learned()},
                {"buffers_free", dataplane.buffers_free()},
                {"buffers_total", dataplane.buffers_total()}};
+  if (dataplane.has_pair()) {
+    const v1::PairReport& pair = dataplane.pair();
+    json["pair"] = {{"configured", pair.configured()},
+                    {"fit", pair.fit()},
+                    {"problem", pair.problem()},
+                    {"forwards", pair.forwards()},
+                    {"term", pair.lease_term()}};
+  }
   for (const v1::PortStatus& port : dataplane.ports()) {
     json["ports"].push_back({{"port", port.index()},
                              {"device", port.device()},
@@ -50,7 +58,8 @@ Json status_json(const v1::GetStatusResponse& status) {
                                {"resent", worker.resent()},
                                {"rejected", worker.rejected()},
                                {"challenged", worker.challenged()},
-                               {"reassembled", worker.reassembled()}});
+                               {"reassembled", worker.reassembled()},
+                               {"standby_dropped", worker.standby_dropped()}});
     for (const v1::LimitStatus& limit : worker.limits()) {
       Json row = {{"name", limit.name()}, {"unit", limit.unit()}, {"max", limit.max()}};
       if (limit.has_used()) row["used"] = limit.used();
@@ -63,8 +72,11 @@ Json status_json(const v1::GetStatusResponse& status) {
 void print_status(const v1::GetStatusResponse& status) {
   const v1::DataplaneStatus& dataplane = status.dataplane();
   const bool good = status.problem().empty();
-  std::printf("%s\n", good ? paint("enforcing", Colour::good).c_str()
-                           : paint("problem: " + status.problem(), Colour::bad).c_str());
+  const bool stands_by = dataplane.has_pair() && !dataplane.pair().forwards();
+  std::printf("%s\n", !good ? paint("problem: " + status.problem(), Colour::bad).c_str()
+                      : stands_by
+                          ? paint("standby of a pair: nothing passes here", Colour::good).c_str()
+                          : paint("enforcing", Colour::good).c_str());
   if (status.active().number() != 0) {
     std::printf("policy     revision %llu of site %s, sha256 %.12s\n",
                 static_cast<unsigned long long>(status.active().number()),

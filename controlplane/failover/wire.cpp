@@ -1,10 +1,6 @@
 // The layout, in network order: magic, version, path, length; then the fields; the code is last.
 #include "controlplane/failover/wire.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 
 namespace bulkhead::failover {
@@ -12,20 +8,12 @@ namespace bulkhead::failover {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x42554c4b;  // "BULK"
+using replication::kTagBytes;
+
 constexpr std::size_t kHeadBytes = 8;
 constexpr std::size_t kFieldsBytes = kHeartbeatBytes - kHeadBytes - kTagBytes;
 
 enum Flag : std::uint8_t { kEligible = 1, kReady = 2, kWants = 4, kHandsOver = 8 };
-
-std::array<std::uint8_t, kTagBytes> authentication_code(ByteView bytes, const Key& key) {
-  std::array<std::uint8_t, EVP_MAX_MD_SIZE> code{};
-  unsigned length = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes.data(), bytes.size(),
-       code.data(), &length);
-  std::array<std::uint8_t, kTagBytes> tag{};
-  std::copy_n(code.begin(), tag.size(), tag.begin());
-  return tag;
-}
 
 }  // namespace
 
@@ -50,7 +38,7 @@ std::array<std::uint8_t, kHeartbeatBytes> encode(const Heartbeat& heartbeat, std
       (heartbeat.wants ? kWants : 0) | (heartbeat.hands_over ? kHandsOver : 0));
   at[2] = heartbeat.priority;
   const ByteView covered = ByteView(bytes).first(kHeartbeatBytes - kTagBytes);
-  const auto tag = authentication_code(covered, key);
+  const replication::Tag tag = replication::authenticate(covered, key);
   std::copy(tag.begin(), tag.end(), bytes.end() - kTagBytes);
   return bytes;
 }
@@ -66,8 +54,7 @@ std::optional<Heartbeat> decode(ByteView bytes, std::size_t path, const Key& key
     return std::nullopt;
   }
   const ByteView covered = bytes.first(length - kTagBytes);
-  const auto tag = authentication_code(covered, key);
-  if (CRYPTO_memcmp(tag.data(), bytes.data() + covered.size(), kTagBytes) != 0) {
+  if (!replication::is_authentic(covered, bytes.subspan(covered.size(), kTagBytes), key)) {
     return std::nullopt;
   }
   ByteReader reader(covered.subspan(kHeadBytes, kFieldsBytes));

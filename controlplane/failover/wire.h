@@ -1,7 +1,6 @@
-// Heartbeats as bytes: the same on the pair link and in-band. Authenticated with HMAC-SHA-256 (RFC
-// 2104) under a key that both appliances have; the machine refuses what is replayed by its
-// sequence. Whoever reads a later version reads the fields that it knows; one that is older than
-// what this one can read does not decode.
+// Heartbeats as bytes: the same on the pair link and in-band. They are authenticated; the machine
+// refuses what is replayed by its sequence. Whoever reads a later version reads the fields that it
+// knows; one that is older than what this one can read does not decode.
 #pragma once
 
 #include <array>
@@ -9,19 +8,17 @@
 #include <span>
 
 #include "controlplane/failover/heartbeat.h"
-#include "dataplane/base/bytes.h"
+#include "dataplane/replication/authentication.h"
 
 namespace bulkhead::failover {
 
-constexpr std::size_t kKeyBytes = 32;
-using Key = std::array<std::uint8_t, kKeyBytes>;
+using replication::Key;
 
 // Goes up when a field is added behind the others. A pair is upgraded one appliance after the
 // other: each reads the version before its own.
 constexpr std::uint8_t kWireVersion = 1;
 constexpr std::uint8_t kWireVersionOldest = 1;
 
-constexpr std::size_t kTagBytes = 16;  // of the code, truncated (RFC 2104, 5)
 constexpr std::size_t kHeartbeatBytes = 112;
 constexpr std::size_t kHeartbeatBytesMax = 512;  // of any later version
 

@@ -49,10 +49,7 @@ std::optional<std::uint16_t> MacTable::find(const wire::Mac& mac, TimeNs now_ns)
 
 std::uint32_t MacTable::count(TimeNs now_ns) const {
   std::uint32_t live = 0;
-  for (std::uint32_t i = 0; i < kSlots; ++i) {
-    const bool used = slots_[i].station.load(std::memory_order_relaxed) != 0;
-    if (used && now_ns - slots_[i].seen_ns.load(std::memory_order_relaxed) <= kAgeNs) ++live;
-  }
+  each(now_ns, [&](const wire::Mac&, std::uint16_t) { ++live; });
   return live;
 }
 

@@ -23,6 +23,16 @@ class MacTable {
   // The port behind which the station was seen within the ageing time.
   std::optional<std::uint16_t> find(const wire::Mac& mac, TimeNs now_ns) const;
   std::uint32_t count(TimeNs now_ns) const;
+  // Calls `take(mac, port)` for each station that was seen within the ageing time.
+  template <typename Take>
+  void each(TimeNs now_ns, Take take) const {
+    for (std::uint32_t i = 0; i < kSlots; ++i) {
+      const std::uint64_t station = slots_[i].station.load(std::memory_order_relaxed);
+      const TimeNs seen_ns = slots_[i].seen_ns.load(std::memory_order_relaxed);
+      if (station == 0 || now_ns - seen_ns > kAgeNs) continue;
+      take(wire::Mac::from_integer(station >> 16), static_cast<std::uint16_t>(station));
+    }
+  }
 
  private:
   // The station and its port are one word, so that a reader never sees half an entry. The time is

@@ -56,6 +56,7 @@ class Egress {
   }
 
   bool hand_over(rte_mbuf* mbuf) { return output_.hand_over(mbuf); }
+  bool take_in_band(rte_mbuf* mbuf) { return output_.take_in_band(mbuf); }
 
  private:
   void send_in_pieces(rte_mbuf* mbuf, std::uint16_t port);
@@ -82,8 +83,9 @@ struct Context {
   Observer& observer;
   std::span<flow::Packet> burst;
   std::span<const protocols::Protocol* const> protocols;
-  bool all_usual = true;       // every packet of the burst, see wire::parse_usual
-  std::uint64_t erasures = 0;  // of flows, when those of the burst were looked up
+  protocols::ProtocolSet with_related;  // those whose sessions open something beside themselves
+  bool all_usual = true;                // every packet of the burst, see wire::parse_usual
+  std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
 
   // What protocol modules count time in; it wraps.
   std::uint32_t now_ms() const { return static_cast<std::uint32_t>(now_ns / kMillisecondNs); }
@@ -93,6 +95,10 @@ struct Context {
   // have ended it, and its slot may have a new tenant.
   bool still_of(const flow::Packet& packet) const {
     return flows.erasures() == erasures || (packet.flow->in_use && packet.flow->key == packet.key);
+  }
+  // Whether messages of the flow may open something, or are covered by what was opened.
+  bool has_related(const flow::Flow& flow) const {
+    return (with_related >> flow.protocol & 1) != 0;
   }
   // How the flow is read. Precondition: it is inspected.
   const protocols::Protocol& protocol_of(const flow::Flow& flow) const {

@@ -115,8 +115,9 @@ Fault tie_to_past(Context& context, const flow::Packet& packet, ByteView message
                   const Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = context.protocol_of(flow);
+  const bool related = context.has_related(flow);
   const bool asks = verdict.direction == Direction::request;
-  if (asks) {
+  if (related && asks) {
     const Fault fault = note_related(context, packet, message, verdict.rule);
     if (fault != Fault::none) return fault;
   }
@@ -125,7 +126,7 @@ Fault tie_to_past(Context& context, const flow::Packet& packet, ByteView message
   };
   Fault fault = pair();
   if (fault == Fault::too_many_outstanding && context.flows.deepen_session(flow)) fault = pair();
-  if (fault != Fault::none || asks) return fault;
+  if (fault != Fault::none || asks || !related) return fault;
   return note_related(context, packet, message, verdict.rule);
 }
 
@@ -135,7 +136,7 @@ void judge_as(Context& context, const flow::Packet& packet, ByteView message, st
   flow::Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = context.protocol_of(flow);
   verdict = message_verdict(packet, length);
-  if (judge_related(context, packet, message, verdict)) return;
+  if (context.has_related(flow) && judge_related(context, packet, message, verdict)) return;
   ByteView judged;
   if (verdict.direction == Direction::request && message.size() == length) {
     judged = judged_part(context, protocol, message);

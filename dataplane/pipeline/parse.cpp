@@ -140,7 +140,7 @@ Reason parse_bare(Packet& packet) {
   return kGoOn;
 }
 
-Reason parse_packet(const Context& context, Packet& packet) {
+Reason parse_packet(Context& context, Packet& packet) {
   packet.ip = wire::IpHeader{};
   packet.ethernet = wire::EthernetHeader{};
   packet.payload_offset = 0;
@@ -158,6 +158,12 @@ Reason parse_packet(const Context& context, Packet& packet) {
       return parse_ip(context, packet);
     case wire::kEtherTypeArp:
       return kGoOn;
+    case wire::kEtherTypePair:
+      if (context.output.take_in_band(packet.mbuf)) {
+        packet.mbuf = nullptr;
+        return kGoOn;
+      }
+      return parse_bare(packet);
     default:
       return parse_bare(packet);
   }

@@ -93,7 +93,8 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           Egress(output, options_.mtu, identification_),
           observer,
           std::span(burst_.data(), burst),
-          protocols::registry()};
+          protocols::registry(),
+          protocols::protocols_with_related()};
 }
 
 void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns,

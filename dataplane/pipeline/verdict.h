@@ -79,6 +79,12 @@ class Output {
     (void)mbuf;
     return false;
   }
+  // Offers a frame of wire::kEtherTypePair. True if it is for this appliance, which is one of a
+  // pair, and the buffer was taken.
+  virtual bool take_in_band(rte_mbuf* mbuf) {
+    (void)mbuf;
+    return false;
+  }
 
  protected:
   ~Output() = default;

@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
+#include <optional>
 
 namespace bulkhead::ports {
 
@@ -67,6 +68,17 @@ std::size_t frame_room(std::uint16_t mtu) {
   return (mtu + kFramingBytes + kStep - 1) / kStep * kStep;
 }
 
+// What the kernel says of an interface of its own; nothing if it has gone.
+std::optional<ifreq> ask_kernel(unsigned interface, unsigned long question) {
+  ifreq request{};
+  if (if_indextoname(interface, request.ifr_name) == nullptr) return std::nullopt;
+  const int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const bool known = probe >= 0 && ioctl(probe, question, &request) == 0;
+  if (probe >= 0) close(probe);
+  if (!known) return std::nullopt;
+  return request;
+}
+
 // An interface of the kernel has an MTU that is its administrator's; other ports get theirs here.
 std::string fit_mtu(const std::string& device, std::uint16_t id, unsigned interface,
                     std::uint16_t mtu) {
@@ -75,15 +87,11 @@ std::string fit_mtu(const std::string& device, std::uint16_t id, unsigned interf
     if (rc == 0 || (rc == -ENOTSUP && mtu <= RTE_ETHER_MTU)) return {};
     return failure(device, "cannot have an MTU of " + std::to_string(mtu), rc);
   }
-  ifreq request{};
-  if_indextoname(interface, request.ifr_name);
-  const int probe = socket(AF_INET, SOCK_DGRAM, 0);
-  const bool known = probe >= 0 && ioctl(probe, SIOCGIFMTU, &request) == 0;
-  if (probe >= 0) close(probe);
-  if (!known || request.ifr_mtu >= mtu || mtu <= RTE_ETHER_MTU) return {};
+  const std::optional<ifreq> said = ask_kernel(interface, SIOCGIFMTU);
+  if (!said || said->ifr_mtu >= mtu || mtu <= RTE_ETHER_MTU) return {};
   return "port " + device_name(device) + ": its interface has an MTU of " +
-         std::to_string(request.ifr_mtu) + " and is to carry " + std::to_string(mtu) +
-         "; use `ip link set " + request.ifr_name + " mtu " + std::to_string(mtu) + "`";
+         std::to_string(said->ifr_mtu) + " and is to carry " + std::to_string(mtu) +
+         "; use `ip link set " + said->ifr_name + " mtu " + std::to_string(mtu) + "`";
 }
 
 }  // namespace
@@ -133,6 +141,7 @@ std::string PortSet::start(const std::string& device, std::uint16_t queues, std:
       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
   int rc = rte_eth_dev_configure(port.id, queues, queues, &configuration);
   if (rc != 0) return failure(device, "cannot be configured", rc);
+  port.interface = info.if_index;
   port.sockets = packet_sockets(info.if_index);
   if (std::string error = fit_mtu(device, port.id, info.if_index, mtu); !error.empty()) {
     return error;
@@ -182,6 +191,14 @@ PortSet::~PortSet() {
   rte_mempool_free(buffers_);
 }
 
+std::array<std::uint8_t, 6> PortSet::address(std::uint16_t port) const {
+  rte_ether_addr address{};
+  rte_eth_macaddr_get(ports_[port].id, &address);
+  std::array<std::uint8_t, 6> bytes{};
+  std::copy_n(address.addr_bytes, bytes.size(), bytes.begin());
+  return bytes;
+}
+
 std::string PortSet::mac(std::uint16_t port) const {
   rte_ether_addr address{};
   rte_eth_macaddr_get(ports_[port].id, &address);
@@ -191,6 +208,11 @@ std::string PortSet::mac(std::uint16_t port) const {
 }
 
 bool PortSet::link_up(std::uint16_t port) const {
+  // The drivers on top of the kernel's interfaces always say up.
+  if (ports_[port].interface != 0) {
+    const std::optional<ifreq> said = ask_kernel(ports_[port].interface, SIOCGIFFLAGS);
+    return said && (said->ifr_flags & IFF_RUNNING) != 0;
+  }
   rte_eth_link link{};
   return rte_eth_link_get_nowait(ports_[port].id, &link) == 0 &&
          link.link_status == RTE_ETH_LINK_UP;

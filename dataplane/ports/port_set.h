@@ -1,6 +1,7 @@
 // The zone ports: Ethernet devices with one receive and one transmit queue for each worker.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -35,7 +36,9 @@ class PortSet {
 
   std::uint16_t size() const { return static_cast<std::uint16_t>(ports_.size()); }
   const std::string& device(std::uint16_t port) const { return ports_[port].device; }
+  std::array<std::uint8_t, 6> address(std::uint16_t port) const;
   std::string mac(std::uint16_t port) const;
+  // Whether the port has carrier.
   bool link_up(std::uint16_t port) const;
   PortCounts counts(std::uint16_t port) const;
   // A descriptor that poll(2) finds readable while the queue has packets, -1 if the device has
@@ -56,6 +59,7 @@ class PortSet {
     std::uint16_t id = 0;
     bool started = false;
     std::vector<int> sockets;  // of net_af_packet or net_af_xdp, a queue each
+    unsigned interface = 0;    // of the kernel, where the device is on top of one
   };
 
   PortSet() = default;

@@ -11,6 +11,7 @@
 #include <ctime>
 
 #include "dataplane/flow/steering.h"
+#include "dataplane/ports/in_band_port.h"
 
 namespace bulkhead::ports {
 
@@ -80,10 +81,14 @@ std::uint32_t Worker::turn() {
   const std::uint64_t begin = rte_rdtsc();
   now_ns_ = monotonic_now_ns();
   image_ = shared_.image.load(std::memory_order_acquire);
-  const std::uint32_t packets = poll();
+  open_ = now_ns_ < shared_.open_until_ns.load(std::memory_order_acquire);
+  stats_.turned_ns.store(now_ns_, std::memory_order_relaxed);
+  const std::uint32_t packets = poll() + send_in_band();
   flush_all();  // packets do not wait for what time asks for, which is much after a sleep
-  pipeline_->pass_time(*image_, now_ns_, *this, *this);
-  flush_all();
+  if (open_) {
+    pipeline_->pass_time(*image_, now_ns_, *this, *this);
+    flush_all();
+  }
   answer_query();
   rte_rcu_qsbr_quiescent(shared_.rcu, index_);
   if (packets == 0) return 0;
@@ -124,7 +129,8 @@ bool Worker::is_wanted() const {
   for (std::uint32_t from = 0; from < shared_.worker_count; ++from) {
     if (!rte_ring_empty(shared_.steering[from * shared_.worker_count + index_])) return true;
   }
-  return shared_.stop.load() || flow_query_.state.load() == FlowQuery::asked;
+  const bool in_band = shared_.in_band != nullptr && index_ == 0 && shared_.in_band->has_outgoing();
+  return in_band || shared_.stop.load() || flow_query_.state.load() == FlowQuery::asked;
 }
 
 std::uint32_t Worker::poll() {
@@ -224,7 +230,32 @@ std::uint32_t Worker::poll_steered() {
 
 void Worker::process(rte_mbuf* const* mbufs, std::uint32_t count) {
   if (count == 0) return;
+  if (!open_) return stand_by(mbufs, count);
   pipeline_->process(*image_, {mbufs, count}, now_ns_, *this, *this);
+}
+
+// Nothing passes; only what the peer says is heard.
+void Worker::stand_by(rte_mbuf* const* mbufs, std::uint32_t count) {
+  std::uint32_t dropped = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (InBandPort::is_in_band(*mbufs[i]) && take_in_band(mbufs[i])) continue;
+    rte_pktmbuf_free(mbufs[i]);
+    ++dropped;
+  }
+  bump(stats_.standby_dropped, dropped);
+}
+
+bool Worker::take_in_band(rte_mbuf* mbuf) {
+  return shared_.in_band != nullptr && shared_.in_band->give_incoming(mbuf);
+}
+
+// One worker speaks for the appliance.
+std::uint32_t Worker::send_in_band() {
+  if (shared_.in_band == nullptr || index_ != 0) return 0;
+  std::array<InBandPort::Outgoing, kTransmitBurst> frames;
+  const std::uint32_t count = shared_.in_band->take_outgoing(frames);
+  for (std::uint32_t i = 0; i < count; ++i) transmit(frames[i].mbuf, frames[i].port);
+  return count;
 }
 
 void Worker::transmit(rte_mbuf* mbuf, std::uint16_t port) {

@@ -14,12 +14,14 @@
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/ports/doorbell.h"
 #include "dataplane/ports/port_set.h"
+#include "dataplane/replication/gate.h"
 
 struct rte_ring;
 
 namespace bulkhead::ports {
 
 class Worker;
+class InBandPort;
 
 constexpr std::uint32_t kWorkersMax = 32;
 
@@ -33,6 +35,9 @@ struct Shared {
   std::uint32_t worker_count = 1;
   std::atomic<const pipeline::Image*> image{nullptr};
   std::atomic<bool> stop{false};
+  // Until when packets may pass, see replication::Gate.
+  std::atomic<TimeNs> open_until_ns{replication::kForGood};
+  InBandPort* in_band = nullptr;  // of an appliance that is one of a pair
   rte_rcu_qsbr* rcu = nullptr;
   std::vector<rte_ring*> steering;  // [from * worker_count + to]
   std::vector<Worker*> workers;     // all there are, before the first runs
@@ -54,6 +59,8 @@ struct WorkerStats {
   std::atomic<std::uint64_t> rejected{0};
   std::atomic<std::uint64_t> challenged{0};
   std::atomic<std::uint64_t> reassembled{0};
+  std::atomic<std::uint64_t> standby_dropped{0};
+  std::atomic<TimeNs> turned_ns{0};  // begin of its newest round
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> transmit_lost{};
 };
 
@@ -98,6 +105,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
 
   void transmit(rte_mbuf* mbuf, std::uint16_t port) override;
   bool hand_over(rte_mbuf* mbuf) override;
+  bool take_in_band(rte_mbuf* mbuf) override;
   void on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) override;
   void expect(const flow::Packet& packet) override;
 
@@ -112,6 +120,8 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   std::uint32_t owner_of(const rte_mbuf* mbuf) const;
   bool give(rte_mbuf* mbuf, std::uint32_t owner);
   void process(rte_mbuf* const* mbufs, std::uint32_t count);
+  void stand_by(rte_mbuf* const* mbufs, std::uint32_t count);
+  std::uint32_t send_in_band();
   void flush(std::uint16_t port);
   void flush_all();
   void tell(const pipeline::Verdict& verdict, const flow::Packet& packet);
@@ -133,6 +143,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   Doorbell doorbell_;
   const pipeline::Image* image_ = nullptr;  // of this round
   TimeNs now_ns_ = 0;
+  bool open_ = false;              // packets may pass in this round
   std::uint32_t events_left_ = 0;  // in this second
   TimeNs events_refill_ns_ = 0;
   TimeNs published_ns_ = 0;

@@ -69,6 +69,7 @@ namespace {
 struct RelatedPorts {
   std::array<RelatedPort, kCount> ports;
   std::size_t count = 0;
+  ProtocolSet protocols = 0;
 
   RelatedPorts() {
     for (std::size_t i = 0; i < kCount; ++i) {
@@ -77,6 +78,7 @@ struct RelatedPorts {
       RelatedPort& related = ports[count++];
       related.port = protocol.related()->port();
       related.protocol = static_cast<std::uint8_t>(i);
+      protocols |= ProtocolSet{1} << i;
       for (const DefaultPort& known : protocol.catalogue().ports) {
         if (known.carrier == Carrier::tcp) related.session_port = known.port;
       }
@@ -84,11 +86,17 @@ struct RelatedPorts {
   }
 };
 
+const RelatedPorts& all_related() {
+  static const RelatedPorts kRelated;
+  return kRelated;
+}
+
 }  // namespace
 
 std::span<const RelatedPort> related_ports() {
-  static const RelatedPorts kRelated;
-  return {kRelated.ports.data(), kRelated.count};
+  return {all_related().ports.data(), all_related().count};
 }
+
+ProtocolSet protocols_with_related() { return all_related().protocols; }
 
 }  // namespace bulkhead::protocols

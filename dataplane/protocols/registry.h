@@ -35,5 +35,6 @@ struct RelatedPort {
   std::uint8_t protocol = kNoProtocol;
 };
 std::span<const RelatedPort> related_ports();
+ProtocolSet protocols_with_related();
 
 }  // namespace bulkhead::protocols

@@ -1,13 +1,18 @@
 // Whether a data plane that is one of a pair may forward. Its agent renews a lease; when that ends,
 // the data plane stops by itself, for the peer may have begun. Plain arithmetic, no clock: `now` is
-// the worker's.
+// the caller's.
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <tuple>
 
 #include "dataplane/base/clock.h"
+#include "dataplane/replication/in_band.h"
 
 namespace bulkhead::replication {
+
+constexpr TimeNs kForGood = std::numeric_limits<TimeNs>::max();
 
 struct ForwardLease {
   TimeNs until_ns = 0;  // 0: not at all
@@ -17,26 +22,37 @@ struct ForwardLease {
 
 class Gate {
  public:
+  // An agent that has said nothing for so long is silent.
+  static constexpr TimeNs kSilentNs = 50 * kMillisecondNs;
+
   // A data plane that is no part of a pair has no gate to close.
   void open_for_good() { lease_ = {0, true, 0}; }
 
   void renew(const ForwardLease& lease, TimeNs now_ns) {
     lease_ = lease;
-    renewed_ns_ = now_ns;
+    heard_agent(now_ns);
   }
 
-  // An authenticated heartbeat of an active peer came in through a zone, and the agent has not
-  // spoken for `silent_ns`: whoever forwarded alone does so no more.
-  void heard_active_peer(TimeNs now_ns, TimeNs silent_ns) {
-    if (lease_.alone && lease_.term != 0 && now_ns - renewed_ns_ >= silent_ns) lease_ = {};
+  // The agent lives, and would have said if the lease was another.
+  void heard_agent(TimeNs now_ns) { agent_ns_ = now_ns; }
+  bool agent_is_silent(TimeNs now_ns) const { return now_ns - agent_ns_ >= kSilentNs; }
+
+  // The data plane of the peer, authenticated and fresh, came in through a zone. Whoever forwards
+  // alone and has no agent to decide gives way to one that has, or to the later term.
+  void heard_peer(const Beacon& peer, std::uint64_t self, TimeNs now_ns) {
+    if (!peer.forwards || !lease_.alone || lease_.term == 0 || !agent_is_silent(now_ns)) return;
+    const bool later = std::tuple(peer.term, peer.node) > std::tuple(lease_.term, self);
+    if (peer.agent || later) lease_ = {};
   }
 
-  bool is_open(TimeNs now_ns) const { return lease_.alone || now_ns < lease_.until_ns; }
+  // Until when the data plane may forward, unless it hears something else.
+  TimeNs open_until_ns() const { return lease_.alone ? kForGood : lease_.until_ns; }
+  bool is_open(TimeNs now_ns) const { return now_ns < open_until_ns(); }
   const ForwardLease& lease() const { return lease_; }
 
  private:
   ForwardLease lease_;
-  TimeNs renewed_ns_ = 0;
+  TimeNs agent_ns_ = 0;
 };
 
 }  // namespace bulkhead::replication

@@ -59,6 +59,13 @@ std::string Engine::launch(const EngineOptions& options) {
   ports_ = std::move(ports).value();
   shared_ = std::make_unique<ports::Shared>(*ports_, macs_);
   limits_ = options.pipeline.limits;
+  if (options.pair) {
+    auto in_band = ports::InBandPort::make();
+    if (!in_band) return in_band.error();
+    in_band_ = std::move(in_band).value();
+    shared_->in_band = in_band_.get();
+    shared_->open_until_ns.store(0);
+  }
   shared_->worker_count = options.workers;
   const std::size_t rcu_bytes = rte_rcu_qsbr_get_memsize(options.workers);
   shared_->rcu = static_cast<rte_rcu_qsbr*>(rte_zmalloc("rcu", rcu_bytes, RTE_CACHE_LINE_SIZE));
@@ -119,19 +126,27 @@ std::unique_ptr<pipeline::Image> Engine::make_image(policy::Tables tables) const
   return image;
 }
 
-Result<std::uint32_t, std::string> Engine::apply(const v1::PolicyArtefact& artefact,
-                                                 bool check_only) {
+Result<policy::Tables, std::string> Engine::check(const v1::PolicyArtefact& artefact) const {
   auto tables = load_policy(artefact);
-  if (!tables) return tables.error();
+  if (!tables) return tables;
   for (const policy::Zone& zone : tables.value().zones) {
     if (zone.port >= ports_->size()) {
       return "zone " + zone.name + " is on port " + std::to_string(zone.port) +
              ", but this appliance has ports 0 to " + std::to_string(ports_->size() - 1);
     }
   }
-  if (check_only) return std::uint32_t{0};
+  return tables;
+}
+
+Result<std::uint32_t, std::string> Engine::check_and_apply(const v1::PolicyArtefact& artefact) {
+  auto checked = check(artefact);
+  if (!checked) return checked.error();
+  return apply(std::move(checked).value());
+}
+
+std::uint32_t Engine::apply(policy::Tables tables) {
   ++generation_;
-  auto image = make_image(std::move(tables).value());
+  auto image = make_image(std::move(tables));
   shared_->image.store(image.get(), std::memory_order_release);
   // Every worker passes a quiescent state each round, and rounds are short even when idle.
   rte_rcu_qsbr_synchronize(shared_->rcu, RTE_QSBR_THRID_INVALID);
@@ -180,6 +195,7 @@ v1::DataplaneStatus Engine::status() const {
     worker->set_rejected(stats.rejected.load());
     worker->set_challenged(stats.challenged.load());
     worker->set_reassembled(stats.reassembled.load());
+    worker->set_standby_dropped(stats.standby_dropped.load());
     add_limits(limits_, stats, *worker);
   }
   status.set_stations_learned(macs_.count(monotonic_now_ns()));

@@ -10,6 +10,7 @@
 
 #include "bulkhead/v1/dataplane.pb.h"
 #include "dataplane/base/result.h"
+#include "dataplane/ports/in_band_port.h"
 #include "dataplane/ports/worker.h"
 
 namespace bulkhead::service {
@@ -19,6 +20,7 @@ struct EngineOptions {
   std::uint32_t workers = 1;
   std::uint32_t buffers = 32768;
   pipeline::PipelineOptions pipeline;
+  bool pair = false;   // one of two: nothing passes without a lease of the agent
   bool launch = true;  // workers run on lcores of their own; else whoever made the engine runs them
 };
 
@@ -27,11 +29,16 @@ class Engine {
   static Result<std::unique_ptr<Engine>, std::string> make(const EngineOptions& options);
   ~Engine();
 
-  // Checks an artefact in full and, unless `check_only`, puts it in force at once and for all
-  // workers. Returns the new generation, 0 for check_only.
-  Result<std::uint32_t, std::string> apply(const v1::PolicyArtefact& artefact, bool check_only);
+  // Checks an artefact in full; nothing changes. The one call that any thread may make, for it
+  // takes as long as the policy is large.
+  Result<policy::Tables, std::string> check(const v1::PolicyArtefact& artefact) const;
+  // Puts what was checked in force at once and for all workers. Returns the new generation.
+  std::uint32_t apply(policy::Tables tables);
+  // Both, one after the other.
+  Result<std::uint32_t, std::string> check_and_apply(const v1::PolicyArtefact& artefact);
 
   ports::Worker& worker(std::uint32_t index) { return *workers_[index]; }
+  ports::Shared& shared() { return *shared_; }
 
   v1::DataplaneStatus status() const;
   v1::Counters counters() const;
@@ -57,6 +64,7 @@ class Engine {
   std::unique_ptr<ports::PortSet> ports_;
   flow::MacTable macs_;
   std::unique_ptr<ports::Shared> shared_;
+  std::unique_ptr<ports::InBandPort> in_band_;
   std::vector<std::unique_ptr<ports::Worker>> workers_;
   std::unique_ptr<pipeline::Image> image_;
   std::unique_ptr<pipeline::Image> previous_;  // names events that were still under way

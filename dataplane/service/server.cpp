@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <deque>
@@ -36,6 +37,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void start() { read_length(); }
   bool wants_events() const { return subscribed_; }
+  bool drives_pair() const { return drives_pair_; }
   bool has_room() const { return queued_bytes_ < kQueuedBytesMax; }
 
   void send(const v1::DataplaneAnswer& answer) {
@@ -72,7 +74,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
                        if (error || !request.ParseFromString(self->body_)) return self->stop();
                        if (!self->has_room()) return self->stop();  // it asks, but does not read
                        if (request.has_subscribe_events()) self->subscribed_ = true;
-                       self->send(self->server_.answer(request));
+                       if (request.has_configure_pair()) self->drives_pair_ = true;
+                       self->server_.take(request, self);
                        self->read_length();
                      });
   }
@@ -99,6 +102,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::deque<std::string> queue_;
   std::size_t queued_bytes_ = 0;
   bool subscribed_ = false;
+  bool drives_pair_ = false;
 };
 
 namespace {
@@ -131,6 +135,9 @@ Server::Server(asio::io_context& io, Engine& engine, const std::string& path)
   umask(before);
   if (error) throw std::runtime_error("socket " + path + ": " + error.message());
   acceptor_.listen();
+  if (engine.shared().in_band != nullptr) {
+    pair_.emplace(io, engine.shared(), [this](const v1::PairNews& news) { push_pair(news); });
+  }
   accept();
   poll_events();
 }
@@ -170,24 +177,83 @@ void Server::poll_events() {
   });
 }
 
+void Server::push_pair(const v1::PairNews& news) {
+  v1::DataplaneAnswer push;
+  *push.mutable_pair_news() = news;
+  for (const auto& connection : connections_) {
+    if (connection->drives_pair() && connection->has_room()) connection->send(push);
+  }
+}
+
+void Server::take(const v1::DataplaneRequest& request,
+                  const std::shared_ptr<Connection>& connection) {
+  if (request.has_apply_policy()) return check_policy(request, connection);
+  v1::DataplaneAnswer answered = answer(request);
+  if (answered.answer_case() == v1::DataplaneAnswer::ANSWER_NOT_SET) return;
+  answered.set_id(request.id());
+  connection->send(answered);
+}
+
+void Server::check_policy(const v1::DataplaneRequest& request,
+                          const std::shared_ptr<Connection>& connection) {
+  asio::post(checker_, [this, request, connection] {
+    auto checked = std::make_shared<Result<policy::Tables, std::string>>(
+        engine_.check(request.apply_policy().artefact()));
+    asio::post(io_, [this, connection, checked, id = request.id(),
+                     check_only = request.apply_policy().check_only()] {
+      v1::DataplaneAnswer answered = apply_policy(std::move(*checked), check_only);
+      answered.set_id(id);
+      connection->send(answered);
+    });
+  });
+}
+
+v1::DataplaneAnswer Server::apply_policy(Result<policy::Tables, std::string> checked,
+                                         bool check_only) {
+  v1::DataplaneAnswer answer;
+  if (!checked) {
+    spdlog::warn("policy refused: {}", checked.error());
+    answer.set_refused(checked.error());
+    return answer;
+  }
+  answer.mutable_policy_applied();
+  if (check_only) return answer;
+  const std::uint32_t generation = engine_.apply(std::move(checked).value());
+  answer.mutable_policy_applied()->set_generation(generation);
+  spdlog::info("policy generation {} in force", generation);
+  return answer;
+}
+
 v1::DataplaneAnswer Server::answer(const v1::DataplaneRequest& request) {
   v1::DataplaneAnswer answer;
-  answer.set_id(request.id());
+  const bool about_pair = request.has_configure_pair() || request.has_set_lease() ||
+                          request.has_send_heartbeat() || request.has_set_stations();
+  if (about_pair && !pair_) {
+    answer.set_refused("this data plane was not started with --pair");
+    return answer;
+  }
   switch (request.request_case()) {
-    case v1::DataplaneRequest::kApplyPolicy: {
-      const v1::ApplyPolicy& apply = request.apply_policy();
-      const auto applied = engine_.apply(apply.artefact(), apply.check_only());
-      if (!applied) {
-        spdlog::warn("policy refused: {}", applied.error());
-        answer.set_refused(applied.error());
-        break;
+    case v1::DataplaneRequest::kApplyPolicy:
+      break;  // see check_policy
+    case v1::DataplaneRequest::kConfigurePair:
+      if (std::string wrong = pair_->configure(request.configure_pair()); !wrong.empty()) {
+        answer.set_refused(wrong);
+      } else {
+        answer.mutable_pair_configured();
       }
-      answer.mutable_policy_applied()->set_generation(applied.value());
-      if (!apply.check_only()) spdlog::info("policy generation {} in force", applied.value());
       break;
-    }
+    case v1::DataplaneRequest::kSetLease:
+      pair_->renew(request.set_lease());
+      break;
+    case v1::DataplaneRequest::kSendHeartbeat:
+      pair_->send(request.send_heartbeat());
+      break;
+    case v1::DataplaneRequest::kSetStations:
+      pair_->learn(request.set_stations());
+      break;
     case v1::DataplaneRequest::kGetStatus:
       *answer.mutable_status() = engine_.status();
+      if (pair_) *answer.mutable_status()->mutable_pair() = pair_->report();
       break;
     case v1::DataplaneRequest::kGetCounters:
       *answer.mutable_counters() = engine_.counters();

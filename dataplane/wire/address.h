@@ -29,6 +29,12 @@ struct Mac {
     std::memcpy(mac.bytes.data(), p, mac.bytes.size());
     return mac;
   }
+  static Mac from_integer(std::uint64_t number) {
+    Mac mac;
+    store_be32(mac.bytes.data(), static_cast<std::uint32_t>(number >> 16));
+    store_be16(mac.bytes.data() + 4, static_cast<std::uint16_t>(number));
+    return mac;
+  }
 };
 
 struct IpAddress {

@@ -15,6 +15,10 @@ constexpr std::uint16_t kEtherTypeArp = 0x0806;
 constexpr std::uint16_t kEtherTypeVlan = 0x8100;
 constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 constexpr std::uint16_t kEtherTypeQinQ = 0x88a8;
+constexpr std::uint16_t kEtherTypeRarp = 0x8035;
+// IEEE 802, 9.2.4: for local experiments. What the two appliances of a pair say to each other
+// through the zones; it never leaves them.
+constexpr std::uint16_t kEtherTypePair = 0x88b5;
 
 // Identifiers of the tags, outermost first; kNoVlan where there is none. VID 0 is a priority tag
 // (802.1Q, 6.9) and counts as no VLAN.

@@ -71,7 +71,7 @@ class Appliance {
     }
     engine_ = service::Engine::make(options).value();
     const auto compiled = controlplane::compile_policy(kPolicy, "test");
-    EXPECT_TRUE(engine_->apply(service::seal_policy(*compiled.compiled), false));
+    EXPECT_TRUE(engine_->check_and_apply(service::seal_policy(*compiled.compiled)));
   }
 
   ~Appliance() {

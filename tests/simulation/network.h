@@ -9,6 +9,7 @@
 
 #include "controlplane/failover/commit.h"
 #include "controlplane/failover/heartbeat.h"
+#include "dataplane/replication/in_band.h"
 
 namespace bulkhead::simulation {
 
@@ -44,15 +45,21 @@ struct Way {
   std::uint64_t jitter_ms = 1;  // and up to so much more, so that frames overtake each other
 };
 
+// A heartbeat on the pair link; in-band what a data plane says, with a heartbeat or without.
+struct Word {
+  replication::Beacon beacon;
+  std::optional<failover::Heartbeat> heartbeat;
+};
+
 struct Arrival {
   std::uint64_t at_ms = 0;
   std::size_t path = 0;
-  failover::Heartbeat heartbeat;
+  Word word;
 };
 
 // What travels on the pair link's stream, in order: commits and the flows.
 struct StreamMessage {
-  enum class Kind : std::uint8_t { commit, change, snapshot_end, acknowledge };
+  enum class Kind : std::uint8_t { commit, change, snapshot_end, acknowledge, resync };
   Kind kind{};
   failover::CommitMessage commit;
   std::uint64_t sequence = 0;
@@ -74,14 +81,13 @@ class Network {
   Way& way(std::size_t path, std::size_t from) { return ways_[path][from]; }
   const Way& way(std::size_t path, std::size_t from) const { return ways_[path][from]; }
 
-  void send(std::uint64_t now_ms, std::size_t path, std::size_t from,
-            const failover::Heartbeat& heartbeat) {
+  void send(std::uint64_t now_ms, std::size_t path, std::size_t from, const Word& word) {
     const Way& way = ways_[path][from];
     const unsigned copies =
         way.up && !random_.chance(way.loss) ? (random_.chance(way.twice) ? 2 : 1) : 0;
     for (unsigned i = 0; i < copies; ++i) {
       const std::uint64_t delay = way.delay_ms + random_.below(way.jitter_ms + 1);
-      under_way_[1 - from].push_back({now_ms + delay, path, heartbeat});
+      under_way_[1 - from].push_back({now_ms + delay, path, word});
     }
   }
 

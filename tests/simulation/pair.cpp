@@ -103,7 +103,7 @@ void Pair::thaw_agent(Appliance& node) {
   if (!node.agent.running) return;
   drive(node, failover::Tick{});
   for (const Arrival& arrival : std::exchange(held_[node.index], {})) {
-    drive(node, failover::Heard{arrival.path, arrival.heartbeat});
+    drive(node, failover::Heard{arrival.path, *arrival.word.heartbeat});
   }
 }
 
@@ -181,6 +181,10 @@ void Pair::drive(Appliance& node, const failover::Event& event) {
     handed_over_[node.index].reset();
     if (actions.cause == Cause::handed_over) handed_over_[node.index] = node.plane.flows;
     agent.drains = false;
+    // What came while this one was active was not taken.
+    StreamMessage resync;
+    resync.kind = StreamMessage::Kind::resync;
+    network_.send_stream(now_ms_, node.index, resync);
   }
   if (actions.refused != Cause::none) {
     say(&node, "refuses: " + std::string(text_of(actions.refused)));
@@ -198,11 +202,24 @@ void Pair::drive(Appliance& node, const failover::Event& event) {
 
 void Pair::send_heartbeats(Appliance& node) {
   const failover::Heartbeat beat = node.agent.machine->heartbeat(node.clock_ns(now_ms_));
-  network_.send(now_ms_, failover::kPairLink, node.index, beat);
+  network_.send(now_ms_, failover::kPairLink, node.index, {{}, beat});
+  if (!node.plane_runs()) return;
+  node.plane.gate.heard_agent(node.clock_ns(now_ms_));
+  send_in_band(node, beat);
+}
+
+void Pair::send_in_band(Appliance& node, const std::optional<failover::Heartbeat>& heartbeat) {
+  DataPlane& plane = node.plane;
+  const TimeNs clock_ns = node.clock_ns(now_ms_);
+  const replication::Beacon beacon{node.index + 1,
+                                   1,
+                                   ++plane.beacons,
+                                   plane.gate.lease().term,
+                                   plane.gate.is_open(clock_ns),
+                                   !plane.gate.agent_is_silent(clock_ns)};
+  plane.told_ms = now_ms_;
   for (std::size_t zone = 0; zone < 2; ++zone) {
-    if (node.plane_runs() && node.zone_ports[zone]) {
-      network_.send(now_ms_, 1 + zone, node.index, beat);
-    }
+    if (node.zone_ports[zone]) network_.send(now_ms_, 1 + zone, node.index, {beacon, heartbeat});
   }
 }
 
@@ -239,16 +256,14 @@ void Pair::hear(Appliance& node) {
   network_.deliver(now_ms_, node.index, [&](const Arrival& arrival) {
     if (arrival.path != failover::kPairLink) {
       if (!node.plane_runs() || !node.zone_ports[arrival.path - 1]) return;
-      if (arrival.heartbeat.role == Role::active) {
-        node.plane.gate.heard_active_peer(node.clock_ns(now_ms_), timing().lease_ns);
-      }
+      node.plane.gate.heard_peer(arrival.word.beacon, node.index + 1, node.clock_ns(now_ms_));
     }
-    if (!node.agent.running) return;
+    if (!node.agent.running || !arrival.word.heartbeat) return;
     if (node.agent.frozen) {
       if (held_[node.index].size() < 1000) held_[node.index].push_back(arrival);
       return;
     }
-    drive(node, failover::Heard{arrival.path, arrival.heartbeat});
+    drive(node, failover::Heard{arrival.path, *arrival.word.heartbeat});
   });
 }
 
@@ -322,6 +337,10 @@ void Pair::take_stream(Appliance& node) {
         break;
       case StreamMessage::Kind::acknowledge:
         take_acknowledgement(node, message->sequence);
+        break;
+      case StreamMessage::Kind::resync:
+        node.agent.sender = {};
+        node.agent.sender.snapshot_next = 0;
         break;
       case StreamMessage::Kind::change:
       case StreamMessage::Kind::snapshot_end:
@@ -400,6 +419,10 @@ void Pair::feed_stream(Appliance& node) {
 }
 
 void Pair::run_plane(Appliance& node) {
+  if (node.plane_runs() && node.plane.gate.agent_is_silent(node.clock_ns(now_ms_)) &&
+      node.plane.gate.is_open(node.clock_ns(now_ms_)) && now_ms_ - node.plane.told_ms >= 10) {
+    send_in_band(node, std::nullopt);
+  }
   if (!node.forwards(now_ms_) || !random_.chance(0.3)) return;
   const std::size_t flow = random_.below(kFlows);
   node.plane.flows.set(flow, ++versions_);

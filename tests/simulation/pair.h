@@ -51,6 +51,7 @@ class Pair {
   // Gives the machine an event and does what it asks for.
   void drive(Appliance& node, const failover::Event& event);
   void send_heartbeats(Appliance& node);
+  void send_in_band(Appliance& node, const std::optional<failover::Heartbeat>& heartbeat);
   void take_over(Appliance& node, failover::Cause cause);
   void take_stream(Appliance& node);
   void take_flow(Appliance& node, const StreamMessage& message);

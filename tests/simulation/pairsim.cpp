@@ -52,6 +52,7 @@ std::uint64_t run_seeds(const Options& options) {
       const simulation::Violation& first = outcome.violations.front();
       std::printf("seed %llu at %llu ms: %s\n", static_cast<unsigned long long>(seed),
                   static_cast<unsigned long long>(first.at_ms), first.what.c_str());
+      std::fflush(stdout);  // a long run is watched
     }
     const auto now = std::chrono::steady_clock::now();
     if (now - told >= std::chrono::seconds(10)) {

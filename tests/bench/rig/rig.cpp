@@ -41,6 +41,7 @@ struct Options {
   std::uint32_t memory_mib = 512;
   std::string capture;
   std::string artefact;
+  bool compile_only = false;
 };
 
 // A zone port with a queue for each lane.
@@ -103,6 +104,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--memory-mib", options.memory_mib, "Memory for packets and tables");
   app.add_option("--artefact", options.artefact,
                  "Keep the compiled policy in this file, or take it from there");
+  app.add_flag("--compile-only", options.compile_only, "Make the artefact anew and end");
   app.add_option("--capture", options.capture, "Write frames for testpmd here and end");
 }
 
@@ -151,7 +153,7 @@ class Swapper {
           const auto pause = std::chrono::duration<double>(1 / per_second);
           while (!stop_) {
             std::this_thread::sleep_for(pause);
-            if (!engine.apply(policy, false)) fail("the policy is refused");
+            if (!engine.check_and_apply(policy)) fail("the policy is refused");
             ++swaps_;
           }
         }) {}
@@ -324,6 +326,11 @@ int main(int argc, char** argv) {
   Options options;
   declare(app, options);
   CLI11_PARSE(app, argc, argv);
+  if (options.compile_only) {
+    std::remove(options.artefact.c_str());
+    make_policy(options);
+    return 0;
+  }
   start(options);
   const std::uint32_t lanes = options.plan.lanes;
   auto clients = make_port("zone0", lanes);
@@ -342,7 +349,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   const v1::PolicyArtefact policy = make_policy(options);
-  if (const auto applied = engine->apply(policy, false); !applied) fail(applied.error());
+  if (const auto applied = engine->check_and_apply(policy); !applied) fail(applied.error());
   for (std::uint32_t i = 1; i < lanes; ++i) rte_eal_remote_launch(run_other_lane, &job, i);
   std::uint32_t swaps = 0;
   if (options.swaps > 0) {

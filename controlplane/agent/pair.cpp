@@ -1,0 +1,475 @@
+// The carrier's own thread never waits for a disk or the data plane; whatever does runs on the slow
+// one.
+#include "controlplane/agent/pair.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cstring>
+#include <stdexcept>
+
+#include "dataplane/base/priority.h"
+#include "dataplane/service/policy_codec.h"
+
+namespace bulkhead::controlplane {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using failover::Cause;
+using failover::CommitMessage;
+using failover::Policy;
+using failover::Role;
+
+namespace {
+
+// A data plane reports in each of its agent's ticks. Ticks are counted, not time: while the agent
+// itself stood still, reports may be waiting.
+constexpr unsigned kSilentTicksMax = 3;
+constexpr TimeNs kAwaitDataplaneNs = kSecondNs;
+constexpr TimeNs kSlowTickNs = 100 * kMillisecondNs;
+
+// Where it is not allowed, the pair works, but may take a loaded machine for a dead one.
+void let_heartbeats_run() {
+  if (const int error = bulkhead::run_before_others(); error != 0) {
+    spdlog::warn(
+        "no real-time priority for heartbeats ({}): a loaded machine may be taken for a "
+        "dead one; allow it with CAP_SYS_NICE or systemd's LimitRTPRIO",
+        std::strerror(error));
+  }
+}
+
+// Runs the call on the context's thread and waits for what it returns.
+template <typename Call>
+auto ask(asio::io_context& io, Call call) {
+  std::promise<decltype(call())> promise;
+  auto future = promise.get_future();
+  asio::post(io, [&] { promise.set_value(call()); });
+  return future.get();
+}
+
+v1::PairCommit::Kind kind_of(CommitMessage::Kind kind) {
+  return static_cast<v1::PairCommit::Kind>(static_cast<int>(kind) + 1);
+}
+
+std::string_view role_name(Role role) { return role == Role::active ? "active" : "standby"; }
+
+}  // namespace
+
+failover::NodeId node_of(const std::string& name) {
+  const std::string digest = service::sha256(name);
+  const failover::NodeId node = load_be64(reinterpret_cast<const std::uint8_t*>(digest.data()));
+  return node == 0 ? 1 : node;
+}
+
+Pair::Pair(const PairOptions& options, PairHost& host)
+    : options_(options),
+      host_(host),
+      work_(asio::make_work_guard(io_)),
+      slow_work_(asio::make_work_guard(slow_)),
+      timer_(io_),
+      socket_(io_),
+      peer_(options.link.peer.address(), options.link.peer.port()) {
+  error_code error;
+  const Udp::endpoint here(options.link.listen.address(), options.link.listen.port());
+  socket_.open(here.protocol(), error);
+  if (!error) socket_.bind(here, error);
+  if (!error) socket_.non_blocking(true, error);
+  if (error) {
+    throw std::runtime_error("heartbeats cannot be heard on " + here.address().to_string() + ":" +
+                             std::to_string(here.port()) + ": " + error.message());
+  }
+  link_ = std::make_unique<PairLink>(
+      io_, options.link,
+      PairLink::Callbacks{[this](bool up) {
+                            if (up) return;
+                            asio::post(slow_, [this] {
+                              if (commit_) commit_->stream_lost();
+                            });
+                            drive(failover::Replica{false});
+                          },
+                          [this](v1::PairMessage message) { take(std::move(message)); }});
+}
+
+Pair::~Pair() { stop(); }
+
+void Pair::stop() {
+  io_.stop();
+  slow_.stop();
+  if (thread_.joinable()) thread_.join();
+  if (slow_thread_.joinable()) slow_thread_.join();
+}
+
+void Pair::start() {
+  started_ns_ = monotonic_now_ns();
+  hear_datagram();
+  asio::post(slow_, [this] {
+    const PairHost::Held held = host_.held();
+    commit_.emplace(held.committed, held.prepared);
+    tell_policy();
+  });
+  asio::post(io_, [this] { tick(); });
+  thread_ = std::thread([this] {
+    let_heartbeats_run();
+    io_.run();
+  });
+  slow_thread_ = std::thread([this] { slow_.run(); });
+}
+
+void Pair::begin(const std::optional<failover::Adopted>& adopted) {
+  failover::Config config;
+  config.self = node_of(options_.link.self_name);
+  config.peer = node_of(options_.link.peer_name);
+  config.priority = options_.priority;
+  config.preempt = options_.preempt;
+  config.incarnation = options_.incarnation;
+  config.timing = options_.timing;
+  machine_.emplace(config, monotonic_now_ns(), adopted);
+  if (adopted) {
+    lease_ = adopted->lease;
+    note_change("goes on as active: the data plane forwards under a lease that still runs");
+  }
+  drive(failover::PolicyIs{committed_, prepared_});
+}
+
+void Pair::tick() {
+  timer_.expires_after(std::chrono::nanoseconds(options_.timing.heartbeat_ns));
+  timer_.async_wait([this](error_code error) {
+    if (!error) tick();
+  });
+  const TimeNs now_ns = monotonic_now_ns();
+  if (!machine_ && now_ns - started_ns_ >= kAwaitDataplaneNs) begin({});
+  if (!machine_) return;
+  ++silent_ticks_;
+  judge_fitness();
+  drive(failover::Tick{});
+  if (now_ns - slow_ticked_ns_ < kSlowTickNs) return;
+  slow_ticked_ns_ = now_ns;
+  asio::post(slow_, [this, hears = machine_->hears_peer(), peer = machine_->peer()] {
+    pass_commit_time(hears, peer);
+  });
+}
+
+void Pair::hear_datagram() {
+  socket_.async_receive_from(asio::buffer(datagram_), from_,
+                             [this](error_code error, std::size_t length) {
+                               if (error == asio::error::operation_aborted) return;
+                               if (!error) hear(failover::kPairLink, {datagram_.data(), length});
+                               hear_datagram();
+                             });
+}
+
+void Pair::hear(std::size_t path, ByteView bytes) {
+  const auto heartbeat = failover::decode(bytes, path, options_.key);
+  if (heartbeat && machine_) drive(failover::Heard{path, *heartbeat});
+}
+
+void Pair::on_news(v1::PairNews news) {
+  asio::post(io_, [this, news = std::move(news)] {
+    if (!connected_) return;
+    if (news.has_report()) {
+      report_ = news.report();
+      silent_ticks_ = 0;
+      reported_ = true;
+      const bool forwards = report_.forwards() && report_.lease_term() > 0;
+      if (!machine_ && report_.configured()) {
+        begin(forwards
+                  ? std::optional(failover::Adopted{
+                        {report_.lease_until_ns(), report_.lease_alone(), report_.lease_term()}})
+                  : std::nullopt);
+      }
+      judge_fitness();
+    }
+    for (const v1::InBandHeartbeat& heard : news.heartbeats()) {
+      const std::string& bytes = heard.heartbeat();
+      hear(1 + heard.port(), {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+    }
+    if (news.stations().empty()) return;
+    v1::PairMessage message;
+    *message.mutable_stations()->mutable_stations() = news.stations();
+    link_->send(message);
+  });
+}
+
+void Pair::on_dataplane(bool connected) {
+  asio::post(io_, [this, connected] {
+    connected_ = connected;
+    policy_in_force_ = policy_in_force_ && connected;
+    reported_ = false;
+    if (connected) {
+      v1::DataplaneRequest request;
+      request.mutable_configure_pair()->set_key(options_.key.data(), options_.key.size());
+      request.mutable_configure_pair()->set_node(node_of(options_.link.self_name));
+      host_.to_dataplane(std::move(request));
+    }
+    judge_fitness();
+  });
+}
+
+void Pair::on_policy(bool in_force) {
+  asio::post(io_, [this, in_force] {
+    policy_in_force_ = in_force;
+    judge_fitness();
+  });
+}
+
+void Pair::judge_fitness() {
+  if (!connected_) {
+    unfit_ = "the data plane is not connected";
+  } else if (!reported_ || !report_.configured()) {
+    unfit_ = "the data plane has not said yet how it is; was it started with --pair?";
+  } else if (silent_ticks_ > kSilentTicksMax) {
+    unfit_ = "the data plane is silent";
+  } else if (!report_.fit()) {
+    unfit_ = report_.problem();
+  } else if (!policy_in_force_) {
+    unfit_ = "the committed policy is not in force in the data plane";
+  } else {
+    unfit_.clear();
+  }
+  const bool fit = unfit_.empty();
+  if (fit == fit_ || !machine_) return;
+  fit_ = fit;
+  if (!fit) spdlog::warn("cannot forward: {}", unfit_);
+  drive(failover::Fitness{fit});
+}
+
+void Pair::drive(const failover::Event& event) {
+  if (machine_) carry_out(machine_->step(event, monotonic_now_ns()));
+}
+
+void Pair::note_change(const std::string& what) {
+  last_change_ = what;
+  last_change_wall_ns_ = wall_now_ns();
+  spdlog::info("pair: {}", what);
+  host_.tell(what);
+}
+
+void Pair::carry_out(const failover::Actions& actions) {
+  if (actions.commit_prepared) {
+    lease_waits_ = true;
+    asio::post(slow_, [this] { take_over_prepared(); });
+  }
+  if (actions.lease) {
+    lease_ = *actions.lease;
+    send_lease(actions.took_over);
+  }
+  if (actions.took_over) {
+    ++takeovers_;
+    note_change("active under term " + std::to_string(machine_->term()) + ": " +
+                std::string(text_of(actions.cause)));
+  }
+  if (actions.stepped_down) {
+    note_change("standby: " + std::string(text_of(actions.cause)) +
+                (actions.cause == Cause::unfit ? " (" + unfit_ + ")" : ""));
+  }
+  if (actions.refused == Cause::not_drained)
+    note_change("stays active: " + std::string(text_of(actions.refused)));
+  if (actions.send) send_heartbeats();
+}
+
+void Pair::send_lease(bool announce) {
+  if (lease_waits_) return;
+  v1::DataplaneRequest request;
+  request.mutable_set_lease()->set_until_ns(lease_.until_ns);
+  request.mutable_set_lease()->set_alone(lease_.alone);
+  request.mutable_set_lease()->set_term(lease_.term);
+  request.mutable_set_lease()->set_announce(announce);
+  host_.to_dataplane(std::move(request));
+}
+
+void Pair::send_heartbeats() {
+  const failover::Heartbeat beat = machine_->heartbeat(monotonic_now_ns());
+  const auto bytes = failover::encode(beat, failover::kPairLink, options_.key);
+  error_code ignored;  // a link that is cut shows by its silence
+  socket_.send_to(asio::buffer(bytes), peer_, 0, ignored);
+  if (!connected_) return;
+  v1::DataplaneRequest request;
+  const std::size_t ports = std::min<std::size_t>(report_.ports(), failover::kPathsMax - 1);
+  for (std::size_t port = 0; port < ports; ++port) {
+    const auto in_band = failover::encode(beat, 1 + port, options_.key);
+    request.mutable_send_heartbeat()->add_of_port(in_band.data(), in_band.size());
+  }
+  if (ports > 0) host_.to_dataplane(std::move(request));
+}
+
+void Pair::take(v1::PairMessage message) {
+  if (message.has_stations()) {
+    v1::DataplaneRequest request;
+    *request.mutable_set_stations() = std::move(*message.mutable_stations());
+    return host_.to_dataplane(std::move(request));
+  }
+  if (message.has_commit()) {
+    asio::post(slow_,
+               [this, commit = std::move(*message.mutable_commit())] { take_commit(commit); });
+  }
+}
+
+// --- the slow thread ---------------------------------------------------------------------------
+
+void Pair::tell_policy() {
+  asio::post(io_, [this, committed = commit_->committed(), prepared = commit_->prepared()] {
+    committed_ = committed;
+    prepared_ = prepared;
+    drive(failover::PolicyIs{committed, prepared});
+  });
+}
+
+void Pair::pass_commit_time(bool hears_peer, const failover::Heartbeat& peer) {
+  if (!commit_) return;
+  const TimeNs now_ns = monotonic_now_ns();
+  carry_out_commit(commit_->pass_time(hears_peer, now_ns));
+  if (hears_peer) carry_out_commit(commit_->heard(peer, now_ns));
+}
+
+void Pair::take_over_prepared() {
+  carry_out_commit(commit_->take_over());
+  asio::post(io_, [this] {
+    lease_waits_ = false;
+    send_lease(true);
+  });
+}
+
+void Pair::send_commit(const CommitMessage& message) {
+  v1::PairMessage out;
+  v1::PairCommit& commit = *out.mutable_commit();
+  commit.set_kind(kind_of(message.kind));
+  commit.set_generation(message.policy.generation);
+  commit.set_digest(message.policy.digest);
+  if (message.kind == CommitMessage::Kind::prepare || message.kind == CommitMessage::Kind::policy) {
+    const auto revision = host_.revision_of(message.policy);
+    if (!revision) return;
+    *commit.mutable_revision() = *revision;
+  }
+  if (message.kind == CommitMessage::Kind::refused) commit.set_refusal(refusal_);
+  asio::post(io_, [this, out = std::move(out)] { link_->send(out); });
+}
+
+void Pair::carry_out_commit(const failover::CommitActions& actions) {
+  if (actions.changed) {
+    if (commit_->prepared().generation == 0) host_.forget_prepared();
+    const std::string wrong = host_.enforce(commit_->committed());
+    if (!wrong.empty()) spdlog::error("generation {}: {}", commit_->committed().generation, wrong);
+    tell_policy();
+  }
+  for (const CommitMessage& message : actions.to_send()) send_commit(message);
+  if (!committing_ || actions.outcome == failover::CommitOutcome::none) return;
+  std::string result;
+  if (actions.outcome == failover::CommitOutcome::peer_refused) {
+    result = "the peer refuses it: " + refusal_ + "; nothing was changed";
+  } else if (actions.outcome == failover::CommitOutcome::peer_unanswering) {
+    result = "the peer did not answer in time; nothing was changed here";
+  }
+  committing_->set_value(result);
+  committing_.reset();
+}
+
+void Pair::take_commit(const v1::PairCommit& message) {
+  if (!commit_ || message.kind() == v1::PairCommit::KIND_UNSPECIFIED) return;
+  CommitMessage taken;
+  taken.kind = static_cast<CommitMessage::Kind>(static_cast<int>(message.kind()) - 1);
+  taken.policy = {message.generation(), message.digest()};
+  bool can_enforce = true;
+  const bool prepares = taken.kind == CommitMessage::Kind::prepare;
+  if (prepares || taken.kind == CommitMessage::Kind::policy) {
+    refusal_ = message.has_revision() ? host_.keep(message.revision(), !prepares)
+                                      : "the policy did not come with it";
+    can_enforce = refusal_.empty();
+    if (!can_enforce) spdlog::warn("the peer's policy is refused: {}", refusal_);
+  } else if (taken.kind == CommitMessage::Kind::refused) {
+    refusal_ = message.refusal();
+  }
+  carry_out_commit(commit_->take(taken, can_enforce));
+}
+
+std::string Pair::commit(std::uint64_t digest,
+                         const std::function<std::string(std::uint64_t)>& store) {
+  struct State {
+    bool may = false;
+    bool hears = false;
+    std::uint64_t generation = 0;
+  };
+  const State state = ask(io_, [this] {
+    State now;
+    if (!machine_) return now;
+    now.hears = machine_->hears_peer();
+    const std::uint64_t theirs = machine_->peer().policy.generation;
+    now.generation = std::max({committed_.generation, prepared_.generation, theirs}) + 1;
+    // Before the first policy nobody can be active.
+    now.may = machine_->role() == Role::active || now.generation == 1;
+    return now;
+  });
+  if (!state.may) {
+    return "this appliance is not the active one of the pair; commit on " + options_.link.peer_name;
+  }
+  if (std::string wrong = store(state.generation); !wrong.empty()) return wrong;
+  auto answer = ask(slow_, [&]() -> std::shared_future<std::string> {
+    std::promise<std::string> promise;
+    std::shared_future<std::string> future = promise.get_future();
+    if (!commit_ || commit_->under_way()) {
+      promise.set_value("another commit is under way");
+      return future;
+    }
+    committing_ = std::move(promise);
+    carry_out_commit(commit_->propose({state.generation, digest}, state.hears, monotonic_now_ns()));
+    return future;
+  });
+  return answer.get();
+}
+
+// --- for operators -----------------------------------------------------------------------------
+
+std::string Pair::order(failover::Order order) {
+  return ask(io_, [this, order]() -> std::string {
+    if (!machine_) return "the agent has just started and does not know yet what it is";
+    const failover::Actions actions = machine_->step(order, monotonic_now_ns());
+    carry_out(actions);
+    return actions.refused == Cause::none ? std::string() : std::string(text_of(actions.refused));
+  });
+}
+
+v1::PairStatus Pair::status() {
+  return ask(io_, [this] {
+    v1::PairStatus status;
+    fill_status(status);
+    return status;
+  });
+}
+
+void Pair::fill_status(v1::PairStatus& status) const {
+  v1::PairAppliance& self = *status.mutable_self();
+  v1::PairAppliance& peer = *status.mutable_peer();
+  self.set_name(options_.link.self_name);
+  self.set_priority(options_.priority);
+  peer.set_name(options_.link.peer_name);
+  status.set_link_up(link_->is_up());
+  status.set_problem(unfit_);
+  status.set_last_change(last_change_);
+  status.set_last_change_wall_time_ns(last_change_wall_ns_);
+  status.set_takeovers(takeovers_);
+  self.set_policy_generation(committed_.generation);
+  self.set_policy_digest(committed_.digest);
+  if (!machine_) return;
+  self.set_role(std::string(role_name(machine_->role())));
+  self.set_eligible(machine_->eligible());
+  self.set_ready(machine_->ready());
+  self.set_maintenance(machine_->in_maintenance());
+  status.set_term(machine_->term());
+  status.set_peer_heard(machine_->hears_peer());
+  for (std::size_t path = 0; path <= report_.ports() && path < failover::kPathsMax; ++path) {
+    v1::PairPath* row = status.add_paths();
+    row->set_name(path == failover::kPairLink ? "pair link"
+                                              : "zone port " + std::to_string(path - 1));
+    row->set_heard(machine_->hears_on(path));
+  }
+  const failover::Heartbeat& beat = machine_->peer();
+  if (beat.from == 0) return;
+  peer.set_role(std::string(role_name(beat.role)));
+  peer.set_priority(beat.priority);
+  peer.set_eligible(beat.eligible);
+  peer.set_ready(beat.ready);
+  peer.set_policy_generation(beat.policy.generation);
+  peer.set_policy_digest(beat.policy.digest);
+}
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,151 @@
+// One of a pair: carries the state machine of controlplane/failover with Boost.Asio. Heartbeats go
+// as datagrams over the pair link and in-band through the data plane; leases go to the data plane;
+// what the machines say goes over the pair link. Thread-safe; it runs a thread of its own, and one
+// for what may take long.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "bulkhead/v1/dataplane.pb.h"
+#include "controlplane/agent/pair_link.h"
+#include "controlplane/failover/commit.h"
+#include "controlplane/failover/machine.h"
+#include "controlplane/failover/wire.h"
+
+namespace bulkhead::controlplane {
+
+struct PairOptions {
+  PairLink::Options link;
+  failover::Key key{};
+  std::uint64_t incarnation = 0;  // greater each time that the agent starts
+  std::uint8_t priority = 100;
+  bool preempt = false;
+  failover::Timing timing;
+};
+
+// The node's number, from its name; never zero.
+failover::NodeId node_of(const std::string& name);
+
+// What the pair needs of the rest of the agent.
+class PairHost {
+ public:
+  virtual ~PairHost() = default;
+
+  // Never waits; what the data plane cannot take is gone.
+  virtual void to_dataplane(v1::DataplaneRequest request) = 0;
+  virtual void tell(const std::string& text) = 0;
+
+  // On the pair's slow thread; they may wait for disk and data plane.
+  struct Held {
+    failover::Policy committed;
+    failover::Policy prepared;
+  };
+  virtual Held held() = 0;
+  // The peer's revision: checked, stored, and prepared or at once committed. Empty or what is
+  // wrong.
+  virtual std::string keep(const v1::GetPolicyResponse& revision, bool commit) = 0;
+  // Puts what is stored under the generation in force here. Empty or what is wrong.
+  virtual std::string enforce(const failover::Policy& policy) = 0;
+  virtual void forget_prepared() = 0;
+  virtual std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) = 0;
+};
+
+class Pair {
+ public:
+  // Throws with a text for people if an address or a certificate cannot be used.
+  Pair(const PairOptions& options, PairHost& host);
+  ~Pair();
+  void start();
+  // Ends the threads: the host is not called any more.
+  void stop();
+
+  // The data plane's news, and that it came or went.
+  void on_news(v1::PairNews news);
+  void on_dataplane(bool connected);
+  // The data plane enforces the policy that is committed here, or not.
+  void on_policy(bool in_force);
+
+  v1::PairStatus status();
+  // Empty, or why it was not carried out.
+  std::string order(failover::Order order);
+  // Commits a policy on both appliances, or on this one if no peer is heard; empty, or why it was
+  // not. It has been checked here. `store` keeps the generation that it gets; empty, or why it
+  // cannot.
+  std::string commit(std::uint64_t digest, const std::function<std::string(std::uint64_t)>& store);
+
+ private:
+  using Udp = boost::asio::ip::udp;
+
+  void tick();
+  void hear_datagram();
+  void hear(std::size_t path, ByteView bytes);
+  void begin(const std::optional<failover::Adopted>& adopted);
+  void drive(const failover::Event& event);
+  void carry_out(const failover::Actions& actions);
+  void send_lease(bool announce);
+  void send_heartbeats();
+  void judge_fitness();
+  void note_change(const std::string& what);
+  void take(v1::PairMessage message);
+  void fill_status(v1::PairStatus& status) const;
+
+  // On the slow thread:
+  void carry_out_commit(const failover::CommitActions& actions);
+  void take_commit(const v1::PairCommit& message);
+  void tell_policy();
+  void pass_commit_time(bool hears_peer, const failover::Heartbeat& peer);
+  void send_commit(const failover::CommitMessage& message);
+  void take_over_prepared();
+
+  PairOptions options_;
+  PairHost& host_;
+  boost::asio::io_context io_;
+  boost::asio::io_context slow_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> slow_work_;
+  boost::asio::steady_timer timer_;
+  Udp::socket socket_;
+  Udp::endpoint peer_;
+  Udp::endpoint from_;
+  std::array<std::uint8_t, 1024> datagram_{};
+  std::unique_ptr<PairLink> link_;
+
+  // Of the pair's thread:
+  std::optional<failover::Machine> machine_;  // once it is known what the data plane does
+  TimeNs started_ns_ = 0;
+  failover::Lease lease_;
+  bool lease_waits_ = false;  // for a prepared policy that is being put in force
+  failover::Policy committed_;
+  failover::Policy prepared_;
+  bool connected_ = false;
+  bool policy_in_force_ = false;
+  v1::PairReport report_;
+  bool reported_ = false;  // the data plane has, since it was connected
+  unsigned silent_ticks_ = 0;
+  bool fit_ = false;
+  std::string unfit_;
+  std::string last_change_;
+  TimeNs last_change_wall_ns_ = 0;
+  std::uint64_t takeovers_ = 0;
+  TimeNs slow_ticked_ns_ = 0;
+
+  // Of the slow thread:
+  std::optional<failover::Commit> commit_;
+  std::optional<std::promise<std::string>> committing_;
+  std::string refusal_;  // the peer's words
+
+  std::thread thread_;
+  std::thread slow_thread_;
+};
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,18 @@
+// Threads that must not wait behind other programs: a pair's heartbeats, and who answers for them.
+#pragma once
+
+#include <pthread.h>
+#include <sched.h>
+
+namespace bulkhead {
+
+// The calling thread runs before all that have no real-time priority. Only for one that sleeps most
+// of the time. 0, or an error number: it is not allowed, and the thread runs as before.
+inline int run_before_others() {
+  constexpr int kPriority = 10;
+  sched_param parameters{};
+  parameters.sched_priority = kPriority;
+  return pthread_setschedparam(pthread_self(), SCHED_RR, &parameters);
+}
+
+}  // namespace bulkhead

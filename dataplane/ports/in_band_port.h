@@ -1,0 +1,54 @@
+// Between the workers and the service thread of an appliance that is one of a pair: what the peer
+// says through the zones comes in, and what this one says, or announces of stations, goes out. No
+// worker waits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "dataplane/base/result.h"
+
+struct rte_mbuf;
+struct rte_ring;
+
+namespace bulkhead::ports {
+
+class InBandPort {
+ public:
+  struct Outgoing {
+    rte_mbuf* mbuf = nullptr;
+    std::uint16_t port = 0;
+  };
+
+  static Result<std::unique_ptr<InBandPort>, std::string> make();
+  ~InBandPort();
+  InBandPort(const InBandPort&) = delete;
+  InBandPort& operator=(const InBandPort&) = delete;
+
+  static bool is_in_band(const rte_mbuf& mbuf);
+
+  // For any worker. Takes the buffer, and drops it if the service thread is behind.
+  bool give_incoming(rte_mbuf* mbuf);
+  // For the worker that sends; returns how many there are.
+  std::uint32_t take_outgoing(std::span<Outgoing> frames);
+  bool has_outgoing() const;
+
+  // For the service thread: readable while something has come in.
+  int bell() const { return bell_; }
+  // Takes all that has come in, at most as many as there is room for.
+  std::uint32_t take_incoming(std::span<rte_mbuf*> mbufs);
+  // False if the ring is full; the buffer stays the caller's.
+  bool give_outgoing(Outgoing frame);
+
+ private:
+  InBandPort(rte_ring* incoming, rte_ring* outgoing, int bell)
+      : incoming_(incoming), outgoing_(outgoing), bell_(bell) {}
+
+  rte_ring* incoming_;
+  rte_ring* outgoing_;
+  int bell_;
+};
+
+}  // namespace bulkhead::ports

@@ -1,0 +1,265 @@
+// Runs on the service thread; the workers see only the gate's end and two rings.
+#include "dataplane/service/pair_member.h"
+
+#include <rte_mbuf.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "dataplane/base/priority.h"
+#include "dataplane/wire/ethernet.h"
+
+namespace bulkhead::service {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto kPeriod = std::chrono::milliseconds(10);
+constexpr TimeNs kBeaconNs = 10 * kMillisecondNs;
+constexpr TimeNs kDozeNs = 20 * kMillisecondNs;   // an idle worker is asked whether it lives
+constexpr TimeNs kStuckNs = 80 * kMillisecondNs;  // and did not answer
+constexpr int kRounds = 3;                        // of announcements: a switch may be busy
+constexpr TimeNs kRoundNs = 60 * kMillisecondNs;
+constexpr std::size_t kAnnouncementsPerPeriod = 512;
+
+// A reverse ARP request (RFC 903) of a station for itself, as hypervisors send it when a machine
+// has moved: every switch learns from its source, and nobody answers.
+constexpr std::size_t kRarpBytes = 60;
+std::array<std::uint8_t, kRarpBytes> make_announcement(std::uint64_t mac) {
+  std::array<std::uint8_t, kRarpBytes> frame{};
+  std::fill_n(frame.begin(), 6, std::uint8_t{0xff});
+  const auto put_mac = [&](std::size_t at) {
+    store_be16(frame.data() + at, static_cast<std::uint16_t>(mac >> 32));
+    store_be32(frame.data() + at + 2, static_cast<std::uint32_t>(mac));
+  };
+  put_mac(6);
+  store_be16(frame.data() + 12, wire::kEtherTypeRarp);
+  store_be16(frame.data() + 14, 1);  // Ethernet
+  store_be16(frame.data() + 16, wire::kEtherTypeIpv4);
+  frame[18] = 6;
+  frame[19] = 4;
+  store_be16(frame.data() + 20, 3);  // reverse request
+  put_mac(22);
+  put_mac(32);
+  return frame;
+}
+
+}  // namespace
+
+PairMember::PairMember(asio::io_context& io, ports::Shared& shared, OnNews on_news)
+    : shared_(shared),
+      on_news_(std::move(on_news)),
+      timer_(io),
+      bell_(io, dup(shared.in_band->bell())),
+      incarnation_(wall_now_ns()) {
+  if (const int error = run_before_others(); error != 0) {
+    spdlog::warn(
+        "no real-time priority for the service thread ({}): under load the agent may take "
+        "it for dead; allow it with CAP_SYS_NICE or systemd's LimitRTPRIO",
+        std::strerror(error));
+  }
+  listen();
+  keep_time();
+}
+
+std::string PairMember::configure(const v1::ConfigurePair& configure) {
+  Identity identity;
+  if (configure.key().size() != identity.key.size() || configure.node() == 0) {
+    return "a pair needs a node number and a key of 32 bytes";
+  }
+  identity.node = configure.node();
+  std::copy(configure.key().begin(), configure.key().end(), identity.key.begin());
+  if (identity_ && identity_->key != identity.key) freshness_ = {};
+  identity_ = identity;
+  gate_.heard_agent(monotonic_now_ns());
+  return {};
+}
+
+void PairMember::renew(const v1::SetLease& lease) {
+  if (!identity_) return;
+  gate_.renew({lease.until_ns(), lease.alone(), lease.term()}, monotonic_now_ns());
+  publish_gate();
+  if (lease.announce()) begin_announcing();
+}
+
+// What the peer has seen: only a standby needs it, and takes its word.
+void PairMember::learn(const v1::SetStations& stations) {
+  const TimeNs now_ns = monotonic_now_ns();
+  if (gate_.is_open(now_ns)) return;
+  for (const v1::Station& station : stations.stations()) {
+    if (station.port() >= shared_.ports.size()) continue;
+    shared_.macs.learn(wire::Mac::from_integer(station.mac()),
+                       static_cast<std::uint16_t>(station.port()), now_ns);
+  }
+}
+
+void PairMember::publish_gate() {
+  shared_.open_until_ns.store(gate_.open_until_ns(), std::memory_order_release);
+}
+
+void PairMember::send(const v1::SendHeartbeat& heartbeat) {
+  if (!identity_) return;
+  gate_.heard_agent(monotonic_now_ns());
+  const int ports = std::min<int>(shared_.ports.size(), heartbeat.of_port_size());
+  for (int port = 0; port < ports; ++port) {
+    const std::string& bytes = heartbeat.of_port(port);
+    if (bytes.size() > replication::kHeartbeatBytesMax) continue;
+    send_on(static_cast<std::uint16_t>(port),
+            {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  }
+}
+
+void PairMember::send_on(std::uint16_t port, ByteView heartbeat) {
+  const TimeNs now_ns = monotonic_now_ns();
+  replication::Beacon beacon;
+  beacon.node = identity_->node;
+  beacon.incarnation = incarnation_;
+  beacon.counter = ++counter_;
+  beacon.term = gate_.lease().term;
+  beacon.forwards = gate_.is_open(now_ns);
+  beacon.agent = !gate_.agent_is_silent(now_ns);
+  std::array<std::uint8_t, replication::kInBandBytesMax> frame{};
+  const std::size_t length =
+      encode(beacon, heartbeat, shared_.ports.address(port), port, identity_->key, frame);
+  transmit(ByteView(frame).first(length), port);
+  sent_ns_ = now_ns;
+}
+
+void PairMember::transmit(ByteView frame, std::uint16_t port) {
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(shared_.ports.buffers());
+  if (mbuf == nullptr) return;  // the next period tries again
+  char* room = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
+  if (room == nullptr) return rte_pktmbuf_free(mbuf);
+  std::copy(frame.begin(), frame.end(), reinterpret_cast<std::uint8_t*>(room));
+  if (!shared_.in_band->give_outgoing({mbuf, port})) return rte_pktmbuf_free(mbuf);
+  shared_.workers.front()->wake();
+}
+
+void PairMember::listen() {
+  bell_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code error) {
+    if (error) return;
+    std::uint64_t rung = 0;
+    [[maybe_unused]] const ssize_t ignored = read(bell_.native_handle(), &rung, sizeof(rung));
+    hear();
+    listen();
+  });
+}
+
+void PairMember::hear() {
+  std::array<rte_mbuf*, 64> mbufs;
+  v1::PairNews news;
+  while (const std::uint32_t count = shared_.in_band->take_incoming(mbufs)) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const ByteView frame(rte_pktmbuf_mtod(mbufs[i], const std::uint8_t*), mbufs[i]->data_len);
+      const std::uint16_t port = mbufs[i]->port;
+      const auto heard =
+          identity_ ? replication::decode(frame, port, identity_->key) : std::nullopt;
+      if (heard && heard->beacon.node != identity_->node &&
+          freshness_.is_new(heard->beacon, port)) {
+        gate_.heard_peer(heard->beacon, identity_->node, monotonic_now_ns());
+        v1::InBandHeartbeat* row = heard->heartbeat.empty() ? nullptr : news.add_heartbeats();
+        if (row != nullptr) {
+          row->set_port(port);
+          row->set_heartbeat(heard->heartbeat.data(), heard->heartbeat.size());
+        }
+      }
+      rte_pktmbuf_free(mbufs[i]);
+    }
+  }
+  publish_gate();
+  if (!news.heartbeats().empty()) on_news_(news);
+}
+
+void PairMember::keep_time() {
+  const TimeNs now_ns = monotonic_now_ns();
+  for (ports::Worker* worker : shared_.workers) {
+    if (now_ns - worker->stats().turned_ns.load() > kDozeNs) worker->wake();
+  }
+  if (identity_ && gate_.is_open(now_ns) && gate_.agent_is_silent(now_ns) &&
+      now_ns - sent_ns_ >= kBeaconNs) {
+    for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) send_on(port, {});
+  }
+  announce(kAnnouncementsPerPeriod);
+  v1::PairNews news;
+  *news.mutable_report() = report();
+  if (news.report().forwards() && now_ns - told_stations_ns_ >= kSecondNs) {
+    told_stations_ns_ = now_ns;
+    shared_.macs.each(now_ns, [&](const wire::Mac& mac, std::uint16_t port) {
+      v1::Station* station = news.add_stations();
+      station->set_mac(mac.to_integer());
+      station->set_port(port);
+    });
+  }
+  on_news_(news);
+  timer_.expires_after(kPeriod);
+  timer_.async_wait([this](error_code error) {
+    if (!error) keep_time();
+  });
+}
+
+std::string PairMember::problem() const {
+  const TimeNs now_ns = monotonic_now_ns();
+  for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) {
+    if (!shared_.ports.link_up(port)) {
+      return "zone port " + std::to_string(port) + " (" + shared_.ports.device(port) +
+             ") has no link";
+    }
+  }
+  for (std::size_t i = 0; i < shared_.workers.size(); ++i) {
+    const TimeNs turned_ns = shared_.workers[i]->stats().turned_ns.load();
+    if (now_ns > turned_ns && now_ns - turned_ns > kStuckNs) {
+      return "worker " + std::to_string(i) + " has not run for " +
+             std::to_string((now_ns - turned_ns) / kMillisecondNs) + " ms";
+    }
+  }
+  return {};
+}
+
+v1::PairReport PairMember::report() const {
+  v1::PairReport report;
+  report.set_configured(identity_.has_value());
+  report.set_problem(problem());
+  report.set_fit(report.problem().empty());
+  report.set_forwards(gate_.is_open(monotonic_now_ns()));
+  report.set_lease_until_ns(gate_.lease().until_ns);
+  report.set_lease_alone(gate_.lease().alone);
+  report.set_lease_term(gate_.lease().term);
+  report.set_ports(shared_.ports.size());
+  return report;
+}
+
+void PairMember::begin_announcing() {
+  stations_.clear();
+  shared_.macs.each(monotonic_now_ns(), [this](const wire::Mac& mac, std::uint16_t port) {
+    stations_.push_back({mac.to_integer(), port});
+  });
+  announced_ = 0;
+  rounds_left_ = kRounds;
+  next_round_ns_ = 0;
+  announce(kAnnouncementsPerPeriod);
+}
+
+// Each station is reached through all ports but its own.
+void PairMember::announce(std::size_t frames) {
+  const TimeNs now_ns = monotonic_now_ns();
+  if (rounds_left_ == 0 || now_ns < next_round_ns_) return;
+  while (announced_ < stations_.size() && frames > 0) {
+    const Station& station = stations_[announced_++];
+    const auto frame = make_announcement(station.mac);
+    for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) {
+      if (port == station.port) continue;
+      transmit(frame, port);
+      frames -= std::min<std::size_t>(frames, 1);
+    }
+  }
+  if (announced_ < stations_.size()) return;
+  announced_ = 0;
+  --rounds_left_;
+  next_round_ns_ = now_ns + kRoundNs;
+}
+
+}  // namespace bulkhead::service

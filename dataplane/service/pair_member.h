@@ -1,0 +1,72 @@
+// The service thread's part of being one of a pair: keeps the gate, sends and hears in-band frames,
+// announces stations after a takeover, and sees whether the data plane could forward.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bulkhead/v1/dataplane.pb.h"
+#include "dataplane/ports/in_band_port.h"
+#include "dataplane/ports/worker.h"
+#include "dataplane/replication/gate.h"
+
+namespace bulkhead::service {
+
+class PairMember {
+ public:
+  // Called with the report of every period, and with each heartbeat of the peer that came in.
+  using OnNews = std::function<void(const v1::PairNews&)>;
+
+  // `shared.in_band` must be set; all that is given outlives the member.
+  PairMember(boost::asio::io_context& io, ports::Shared& shared, OnNews on_news);
+
+  // An empty text, or what is wrong with it.
+  std::string configure(const v1::ConfigurePair& configure);
+  void renew(const v1::SetLease& lease);
+  void send(const v1::SendHeartbeat& heartbeat);
+  void learn(const v1::SetStations& stations);
+  v1::PairReport report() const;
+
+ private:
+  struct Identity {
+    std::uint64_t node = 0;
+    replication::Key key{};
+  };
+  struct Station {
+    std::uint64_t mac = 0;
+    std::uint16_t port = 0;
+  };
+
+  void keep_time();
+  void listen();
+  void hear();
+  void publish_gate();
+  void send_on(std::uint16_t port, ByteView heartbeat);
+  void begin_announcing();
+  void announce(std::size_t frames);
+  void transmit(ByteView frame, std::uint16_t port);
+  std::string problem() const;
+
+  ports::Shared& shared_;
+  OnNews on_news_;
+  boost::asio::steady_timer timer_;
+  boost::asio::posix::stream_descriptor bell_;
+  replication::Gate gate_;
+  std::optional<Identity> identity_;
+  replication::Freshness freshness_;
+  std::uint64_t incarnation_;
+  std::uint64_t counter_ = 0;
+  TimeNs sent_ns_ = 0;
+  TimeNs told_stations_ns_ = 0;
+  std::vector<Station> stations_;  // to announce
+  std::size_t announced_ = 0;
+  int rounds_left_ = 0;
+  TimeNs next_round_ns_ = 0;
+};
+
+}  // namespace bulkhead::service

@@ -1,0 +1,133 @@
+"""What hosts notice of a failover.
+
+usage: probe.py echo ADDRESS PORT                UDP, answers each datagram
+       probe.py udp ADDRESS PORT SECONDS         a datagram each millisecond
+       probe.py modbus ADDRESS PORT SECONDS      one session, a request after the other
+Each client ends with one JSON line: longest_gap_ms is the longest time between two answers; `at` is
+when it began, by the monotonic clock.
+"""
+
+import json
+import select
+import socket
+import struct
+import sys
+import time
+
+READ, WRITE = 3, 6
+FORBIDDEN = 60  # a register that the water works' policy does not grant
+
+
+def echo(address, port):
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind((address, port))
+    while True:
+        data, sender = server.recvfrom(64)
+        server.sendto(data, sender)
+
+
+class Gaps:
+    def __init__(self):
+        self.last = self.begun = time.monotonic()
+        self.longest, self.at = 0.0, 0.0
+
+    def answered(self):
+        now = time.monotonic()
+        if now - self.last > self.longest:
+            self.longest, self.at = now - self.last, self.last
+        self.last = now
+
+    def result(self):
+        self.answered()  # what is still missing counts
+        return {"longest_gap_ms": round(self.longest * 1000, 2), "at": self.at}
+
+
+def udp(address, port, seconds):
+    probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    probe.connect((address, port))
+    probe.setblocking(False)
+    gaps = Gaps()
+    sent = answered = 0
+    end = gaps.begun + seconds
+    while (now := time.monotonic()) < end:
+        if now >= gaps.begun + sent / 1000:
+            try:
+                probe.send(struct.pack("!Q", sent))
+            except OSError:
+                pass  # no buffer, or told that nobody listens: it is lost
+            sent += 1
+        wait = max(0.0, gaps.begun + sent / 1000 - time.monotonic())
+        if select.select([probe], [], [], wait)[0]:
+            try:
+                while probe.recv(64):
+                    answered += 1
+                    gaps.answered()
+            except OSError:
+                pass
+    return {"sent": sent, "answered": answered, **gaps.result()}
+
+
+def modbus(address, port, seconds):
+    """Reads, and now and then a write that the policy forbids. A session that is lost is opened
+    again, so that one loss is counted once."""
+    counts = {"answered": 0, "refused": 0, "wrong": 0, "lost_sessions": 0, "unanswered": 0}
+    gaps = Gaps()
+    session = None
+    number = 0
+    end = gaps.begun + seconds
+    while time.monotonic() < end:
+        try:
+            if session is None:
+                session = socket.create_connection((address, port), timeout=3)
+                session.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            number += 1
+            forbidden = number % 50 == 0
+            request = (struct.pack("!HHHBBHH", number & 0xffff, 0, 6, 1, WRITE, FORBIDDEN, 1)
+                       if forbidden else
+                       struct.pack("!HHHBBHH", number & 0xffff, 0, 6, 1, READ, number % 100, 2))
+            session.sendall(request)
+            answer = receive(session)
+            if answer[:2] != request[:2]:
+                counts["wrong"] += 1
+            elif forbidden:
+                right = answer[7] == 0x80 | WRITE
+                counts["refused" if right else "wrong"] += 1
+            else:
+                right = answer[7] == READ and answer[8] == 4
+                counts["answered" if right else "wrong"] += 1
+            gaps.answered()
+            time.sleep(0.002)
+        except socket.timeout:
+            counts["unanswered"] += 1
+            if session is not None:
+                session.close()
+                session = None
+        except OSError:
+            counts["lost_sessions"] += 1
+            if session is not None:
+                session.close()
+                session = None
+            time.sleep(0.01)
+    return {**counts, **gaps.result()}
+
+
+def receive(session):
+    data = b""
+    while len(data) < 6 or len(data) < 6 + struct.unpack("!H", data[4:6])[0]:
+        more = session.recv(512)
+        if not more:
+            raise ConnectionError("closed")
+        data += more
+    return data
+
+
+def main():
+    mode, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if mode == "echo":
+        echo(address, port)
+    run = {"udp": udp, "modbus": modbus}[mode]
+    print(json.dumps(run(address, port, float(sys.argv[4]))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
