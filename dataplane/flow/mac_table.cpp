@@ -25,8 +25,10 @@ void MacTable::learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) {
     const std::uint64_t station = slot.station.load(std::memory_order_relaxed);
     const TimeNs seen = slot.seen_ns.load(std::memory_order_relaxed);
     if (station >> 16 == mac.to_integer()) {
-      if (station != pack(mac, port))
+      if (station != pack(mac, port)) {
         slot.station.store(pack(mac, port), std::memory_order_relaxed);
+        changes_.fetch_add(1, std::memory_order_relaxed);
+      }
       if (now_ns - seen > kRefreshNs) slot.seen_ns.store(now_ns, std::memory_order_relaxed);
       return;
     }
@@ -34,6 +36,7 @@ void MacTable::learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) {
   }
   stalest->station.store(pack(mac, port), std::memory_order_relaxed);
   stalest->seen_ns.store(now_ns, std::memory_order_relaxed);
+  changes_.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::optional<std::uint16_t> MacTable::find(const wire::Mac& mac, TimeNs now_ns) const {

@@ -23,6 +23,8 @@ class MacTable {
   // The port behind which the station was seen within the ageing time.
   std::optional<std::uint16_t> find(const wire::Mac& mac, TimeNs now_ns) const;
   std::uint32_t count(TimeNs now_ns) const;
+  // Goes up when a station is new or has moved.
+  std::uint32_t changes() const { return changes_.load(std::memory_order_relaxed); }
   // Calls `take(mac, port)` for each station that was seen within the ageing time.
   template <typename Take>
   void each(TimeNs now_ns, Take take) const {
@@ -46,6 +48,7 @@ class MacTable {
   static std::uint32_t first_slot(const wire::Mac& mac);
 
   std::unique_ptr<Slot[]> slots_;
+  std::atomic<std::uint32_t> changes_{0};
 };
 
 }  // namespace bulkhead::flow

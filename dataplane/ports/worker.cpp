@@ -278,7 +278,8 @@ void Worker::flush(std::uint16_t port) {
   constexpr int kTriesMax = 8;
   TransmitBuffer& buffer = out_[port];
   std::uint16_t sent = 0;
-  for (int tries = 0; sent < buffer.count && tries < kTriesMax; ++tries) {
+  const bool down = (shared_.ports_down.load(std::memory_order_relaxed) >> port & 1) != 0;
+  for (int tries = 0; !down && sent < buffer.count && tries < kTriesMax; ++tries) {
     sent = static_cast<std::uint16_t>(
         sent + shared_.ports.transmit(port, static_cast<std::uint16_t>(index_),
                                       buffer.mbufs.data() + sent,

@@ -38,6 +38,9 @@ struct Shared {
   // Until when packets may pass, see replication::Gate.
   std::atomic<TimeNs> open_until_ns{replication::kForGood};
   InBandPort* in_band = nullptr;  // of an appliance that is one of a pair
+  // A bit for each port of such an appliance that has no carrier. What a device would keep for the
+  // time when it has must not leave then, when the peer forwards.
+  std::atomic<std::uint32_t> ports_down{0};
   rte_rcu_qsbr* rcu = nullptr;
   std::vector<rte_ring*> steering;  // [from * worker_count + to]
   std::vector<Worker*> workers;     // all there are, before the first runs

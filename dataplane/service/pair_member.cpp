@@ -22,7 +22,8 @@ constexpr auto kPeriod = std::chrono::milliseconds(10);
 constexpr TimeNs kBeaconNs = 10 * kMillisecondNs;
 constexpr TimeNs kDozeNs = 20 * kMillisecondNs;   // an idle worker is asked whether it lives
 constexpr TimeNs kStuckNs = 80 * kMillisecondNs;  // and did not answer
-constexpr int kRounds = 3;                        // of announcements: a switch may be busy
+constexpr TimeNs kLongSilenceNs = 100 * kMillisecondNs;
+constexpr int kRounds = 3;  // of announcements: a switch may be busy
 constexpr TimeNs kRoundNs = 60 * kMillisecondNs;
 constexpr std::size_t kAnnouncementsPerPeriod = 512;
 
@@ -160,7 +161,12 @@ void PairMember::hear() {
           identity_ ? replication::decode(frame, port, identity_->key) : std::nullopt;
       if (heard && heard->beacon.node != identity_->node &&
           freshness_.is_new(heard->beacon, port)) {
-        gate_.heard_peer(heard->beacon, identity_->node, monotonic_now_ns());
+        const TimeNs now_ns = monotonic_now_ns();
+        gate_.heard_peer(heard->beacon, identity_->node, now_ns);
+        // Behind a cable that is back, frames may have waited that the switch took for news.
+        const bool was_silent = now_ns - heard_ns_[port] > kLongSilenceNs;
+        heard_ns_[port] = now_ns;
+        if (was_silent && gate_.is_open(now_ns)) begin_announcing();
         v1::InBandHeartbeat* row = heard->heartbeat.empty() ? nullptr : news.add_heartbeats();
         if (row != nullptr) {
           row->set_port(port);
@@ -183,11 +189,19 @@ void PairMember::keep_time() {
       now_ns - sent_ns_ >= kBeaconNs) {
     for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) send_on(port, {});
   }
+  std::uint32_t down = 0;
+  for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) {
+    if (!shared_.ports.link_up(port)) down |= 1U << port;
+  }
+  shared_.ports_down.store(down, std::memory_order_relaxed);
   announce(kAnnouncementsPerPeriod);
   v1::PairNews news;
   *news.mutable_report() = report();
-  if (news.report().forwards() && now_ns - told_stations_ns_ >= kSecondNs) {
+  const std::uint32_t changes = shared_.macs.changes();
+  const bool new_stations = changes != told_changes_ || now_ns - told_stations_ns_ >= kSecondNs;
+  if (news.report().forwards() && new_stations) {
     told_stations_ns_ = now_ns;
+    told_changes_ = changes;
     shared_.macs.each(now_ns, [&](const wire::Mac& mac, std::uint16_t port) {
       v1::Station* station = news.add_stations();
       station->set_mac(mac.to_integer());
@@ -204,7 +218,7 @@ void PairMember::keep_time() {
 std::string PairMember::problem() const {
   const TimeNs now_ns = monotonic_now_ns();
   for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) {
-    if (!shared_.ports.link_up(port)) {
+    if ((shared_.ports_down.load(std::memory_order_relaxed) >> port & 1) != 0) {
       return "zone port " + std::to_string(port) + " (" + shared_.ports.device(port) +
              ") has no link";
     }

@@ -2,6 +2,7 @@
 // announces stations after a takeover, and sees whether the data plane could forward.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -63,7 +64,9 @@ class PairMember {
   std::uint64_t counter_ = 0;
   TimeNs sent_ns_ = 0;
   TimeNs told_stations_ns_ = 0;
-  std::vector<Station> stations_;  // to announce
+  std::uint32_t told_changes_ = 0;
+  std::array<TimeNs, policy::kPortsMax> heard_ns_{};  // the peer, by zone port
+  std::vector<Station> stations_;                     // to announce
   std::size_t announced_ = 0;
   int rounds_left_ = 0;
   TimeNs next_round_ns_ = 0;
