@@ -64,7 +64,7 @@ void Agent::join_pair(PairOptions options) {
 
 void Agent::start() {
   if (pair_) pair_->start();
-  dataplane_.start();
+  dataplane_.start(pair_ != nullptr);
   reconciler_ = std::thread([this] { keep_reconciled(); });
 }
 

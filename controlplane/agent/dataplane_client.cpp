@@ -8,6 +8,7 @@
 #include <boost/asio/write.hpp>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/base/priority.h"
 
 namespace bulkhead::controlplane {
 
@@ -36,9 +37,12 @@ void DataplaneClient::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void DataplaneClient::start() {
+void DataplaneClient::start(bool at_once) {
   asio::post(io_, [this] { connect(); });
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this, at_once] {
+    if (at_once) run_before_others();  // the pair tells if it is not allowed
+    io_.run();
+  });
 }
 
 void DataplaneClient::connect() {

@@ -31,7 +31,8 @@ class DataplaneClient {
   DataplaneClient(std::string path, Callbacks callbacks);
   ~DataplaneClient();
 
-  void start();
+  // `at_once`: leases travel here, so the thread must not wait behind other programs.
+  void start(bool at_once);
   // Ends the thread: no callback comes any more.
   void stop();
   bool connected() const { return connected_.load(); }

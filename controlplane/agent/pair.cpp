@@ -25,7 +25,7 @@ namespace {
 
 // A data plane reports in each of its agent's ticks. Ticks are counted, not time: while the agent
 // itself stood still, reports may be waiting.
-constexpr unsigned kSilentTicksMax = 3;
+constexpr unsigned kSilentTicksMax = 4;
 constexpr TimeNs kAwaitDataplaneNs = kSecondNs;
 constexpr TimeNs kSlowTickNs = 100 * kMillisecondNs;
 
