@@ -7,7 +7,10 @@ namespace bulkhead::pipeline {
 
 namespace {
 
+// Another packet's ICMP header may still stand in the record of one that has none.
 bool parse_quote(const flow::Packet& packet, wire::QuotedPacket& quoted) {
+  const bool v4 = packet.ip.version == 4;
+  if (packet.ip.protocol != (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) return false;
   return wire::is_icmp_error(packet.ip.version, packet.icmp.type) &&
          wire::parse_icmp_quote(packet.icmp.body, packet.ip.version, quoted);
 }

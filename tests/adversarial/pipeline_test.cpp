@@ -480,6 +480,33 @@ TEST_F(PipelineTest, EchoesAreAnsweredAndErrorsMustQuoteASession) {
   EXPECT_EQ(plant_.last(), Reason::icmp_unsolicited);
 }
 
+// The record of a packet has had another one before, which may have been such an error.
+TEST_F(PipelineTest, WhatIsNoIcmpErrorIsNoneBehindOne) {
+  hmi(support::udp_frame(kHmi, kPlc, 5000, 502, kRead));
+  const Bytes answered = support::udp_frame(kPlc, kHmi, 502, 5000, kAnswer);
+  plant_.arrive(kPlc, answered);
+  const Bytes quote(answered.begin() + 14, answered.begin() + 14 + 28);
+  const Bytes error = support::ip_frame(kHmi, kPlc, 1, support::icmp_message(3, 3, 0, quote));
+  // Of two buffers that are given back the second is the next one, so that the error's bytes stay.
+  const Bytes echo = support::ip_frame(kHmi, kPlc, 1, support::icmp_message(8, 0, 77));
+  const auto after_an_error = [&](const Bytes& frame) {
+    plant_.arrive_burst({{support::kSupervision, error}, {support::kSupervision, echo}});
+    plant_.clear();
+    plant_.arrive(kHmi, frame);
+    return plant_.last();
+  };
+  support::TcpSpec spec;
+  spec.flags = wire::kTcpSyn;
+  spec.destination_port = 8502;
+  EXPECT_EQ(after_an_error(support::tcp_frame(kHmi, kPlc, spec)), Reason::no_rule);
+  spec.flags = wire::kTcpAck | wire::kTcpPsh;
+  spec.destination_port = 502;
+  spec.payload = kRead;
+  EXPECT_EQ(after_an_error(support::tcp_frame(kHmi, kPlc, spec)), Reason::tcp_not_a_session_start);
+  EXPECT_EQ(after_an_error(support::udp_frame(kHmi, kPlc, 5000, 8502, kRead)), Reason::no_rule);
+  for (const support::Sent& sent : plant_.sent) EXPECT_NE(sent.port, support::kControl);
+}
+
 TEST_F(PipelineTest, ArpPassesBetweenHostsThatMaySpeak) {
   const wire::Mac everyone{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
   EXPECT_EQ(hmi(support::arp_frame(kHmi, everyone, 1, kPlc.address)), Reason::address_resolution);
