@@ -197,8 +197,7 @@ int main(int argc, char** argv) {
       "management host over gRPC with mutual TLS.\n"
       "Exit codes: 0 stopped, 2 wrong option or config, 3 the state folder is in use or damaged, "
       "4 the address cannot be listened on, 5 a certificate or key is missing, 6 the pair's "
-      "address, "
-      "name or key is wrong.");
+      "address, name or key is wrong.");
   spdlog::set_default_logger(spdlog::stderr_color_mt("bulkheadd"));
   setenv("GRPC_VERBOSITY", "NONE", 0);  // what goes wrong is told once, by us
   Options options;

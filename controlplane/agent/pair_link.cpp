@@ -5,7 +5,6 @@
 #include <openssl/x509v3.h>
 #include <spdlog/spdlog.h>
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <stdexcept>

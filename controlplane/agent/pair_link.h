@@ -9,7 +9,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "bulkhead/v1/failover.pb.h"
@@ -42,7 +41,6 @@ class PairLink {
   bool is_up() const { return up_; }
   // What is sent while the link is down is gone.
   void send(const v1::PairMessage& message);
-  std::size_t queued_bytes() const { return queued_bytes_; }
 
  private:
   using Stream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/pki.h"
 #include "controlplane/cli/remote.h"
+#include "dataplane/service/policy_codec.h"
 
 namespace bulkhead::controlplane {
 
@@ -87,17 +87,11 @@ void run_server(const Session& session, const Arguments& arguments) {
 
 // What authenticates the heartbeats of a pair.
 void run_pair(const Session& session, const Arguments& arguments) {
-  std::array<unsigned char, 32> key{};
-  if (RAND_bytes(key.data(), static_cast<int>(key.size())) != 1) {
+  std::string key(32, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), static_cast<int>(key.size())) != 1) {
     throw CommandFailed{kFileFailed, "no random numbers for a key"};
   }
-  std::string text;
-  for (const unsigned char byte : key) {
-    char digits[3];
-    std::snprintf(digits, sizeof(digits), "%02x", byte);
-    text += digits;
-  }
-  write_new(session, fs::path(arguments.folder) / "pair.key", text + "\n", 0600);
+  write_new(session, fs::path(arguments.folder) / "pair.key", service::to_hex(key) + "\n", 0600);
 }
 
 void run_client(const Session& session, const Arguments& arguments) {

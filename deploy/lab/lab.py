@@ -38,7 +38,15 @@ def run(*words, check=True, timeout=60, text_input=None):
 ZONE_PORTS = ("net_af_packet0,iface=zone0", "net_af_packet1,iface=zone1")
 
 
+def turn_offloads_off(words):
+    """veth leaves checksums and segmentation to hardware that is not there."""
+    run(*words, "tx", "off", "rx", "off", "gso", "off", "gro", "off", "tso", "off")
+
+
 class Lab:
+    namespaces = ("rogue", "sup", "ctl", "fw")
+    roles = ("load", "agent", "dataplane", "plc")
+
     def __init__(self, prefix="bh", build=None, folder=None):
         self.prefix = prefix
         self.bin = Path(build or ROOT / "build") / "bin"
@@ -55,10 +63,7 @@ class Lab:
 
     # --- network -----------------------------------------------------------------------------
     def make_network(self):
-        for name in ("sup", "ctl", "fw", "rogue"):
-            run("ip", "netns", "add", self.ns(name))
-            run(*self.in_ns(name, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"), check=False)
-            run(*self.in_ns(name, "ip", "link", "set", "lo", "up"))
+        self._make_namespaces()
         self._cable("sup", "zone0", HMI_MAC, f"{HMI}/24", "10.10.0.0/24")
         self._cable("ctl", "zone1", PLC_MAC, f"{PLC}/24", "10.20.0.0/24")
         run(*self.in_ns("sup", "ip", "link", "add", "rogue0", "link", "eth0", "type", "macvlan",
@@ -66,13 +71,17 @@ class Lab:
         run("ip", "-n", self.ns("sup"), "link", "set", "rogue0", "netns", self.ns("rogue"))
         self._address("rogue", "rogue0", f"{ROGUE}/24", "10.10.0.0/24")
 
+    def _make_namespaces(self):
+        for name in self.namespaces:
+            run("ip", "netns", "add", self.ns(name))
+            run(*self.in_ns(name, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"), check=False)
+            run(*self.in_ns(name, "ip", "link", "set", "lo", "up"))
+
     def _cable(self, host, port, mac, address, far):
         run("ip", "link", "add", "eth0", "netns", self.ns(host), "address", mac, "type", "veth",
             "peer", "name", port, "netns", self.ns("fw"))
-        # veth leaves checksums and segmentation to hardware that is not there.
         for name, device in ((host, "eth0"), ("fw", port)):
-            run(*self.in_ns(name, "ethtool", "-K", device, "tx", "off", "rx", "off", "gso", "off",
-                            "gro", "off", "tso", "off"))
+            turn_offloads_off(self.in_ns(name, "ethtool", "-K", device))
         run(*self.in_ns("fw", "ip", "link", "set", port, "up"))
         self._address(host, "eth0", address, far)
 
@@ -171,13 +180,15 @@ class Lab:
 
     def is_up(self):
         listed = run("ip", "netns", "list", check=False).stdout.split()
-        return any(self.ns(name) in listed for name in ("sup", "ctl", "fw", "rogue"))
+        return any(self.ns(name) in listed for name in self.namespaces)
 
     def down(self):
-        for role in ("load", "agent", "dataplane", "plc"):
+        for role in self.roles:
+            if (pid := self.pid(role)) is not None:
+                os.kill(pid, signal.SIGCONT)  # one that was frozen
             self.stop(role, signal.SIGKILL)
         listed = run("ip", "netns", "list", check=False).stdout.split()
-        for name in ("rogue", "sup", "ctl", "fw"):
+        for name in self.namespaces:
             if self.ns(name) in listed:
                 run("ip", "netns", "del", self.ns(name))
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -12,10 +12,9 @@ Each appliance has its own state, keys and sockets. The lab ends only what it st
 import json
 import os
 import shutil
-import signal
 import subprocess
 
-from lab import HMI, HMI_MAC, PLC, PLC_MAC, ZONE_PORTS, Lab, run, wait_until
+from lab import HMI, HMI_MAC, PLC, PLC_MAC, ZONE_PORTS, Lab, run, turn_offloads_off, wait_until
 
 NAMES = {"a": "alpha", "b": "bravo"}
 LINK = {"a": "192.0.2.1", "b": "192.0.2.2"}
@@ -25,16 +24,14 @@ PAIR_PORT = 7444
 
 class PairLab(Lab):
     namespaces = ("sup", "ctl", "sw", "a", "b")
+    roles = ("echo", "agent-a", "agent-b", "dataplane-a", "dataplane-b", "plc")
 
     def folder_of(self, which):
         return self.folder / which
 
     # --- network -----------------------------------------------------------------------------
     def make_network(self):
-        for name in self.namespaces:
-            run("ip", "netns", "add", self.ns(name))
-            run(*self.in_ns(name, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"), check=False)
-            run(*self.in_ns(name, "ip", "link", "set", "lo", "up"))
+        self._make_namespaces()
         for zone in (0, 1):
             run(*self.in_ns("sw", "ip", "link", "add", f"br{zone}", "type", "bridge",
                             "mcast_snooping", "0"))
@@ -58,8 +55,7 @@ class PairLab(Lab):
         run("ip", "link", "add", device, "netns", self.ns(name), *(("address", mac) if mac else ()),
             "type", "veth", "peer", "name", socket, "netns", self.ns("sw"))
         for ns, end in ((name, device), ("sw", socket)):
-            run(*self.in_ns(ns, "ethtool", "-K", end, "tx", "off", "rx", "off", "gso", "off",
-                            "gro", "off", "tso", "off"))
+            turn_offloads_off(self.in_ns(ns, "ethtool", "-K", end))
         run(*self.in_ns("sw", "ip", "link", "set", socket, "master", f"br{zone}", "up"))
 
     def pull(self, which, zone):
@@ -148,20 +144,3 @@ class PairLab(Lab):
 
     def send_signal(self, role, what):
         os.kill(self.pid(role), what)
-
-    def is_up(self):
-        listed = run("ip", "netns", "list", check=False).stdout.split()
-        return any(self.ns(name) in listed for name in self.namespaces)
-
-    def down(self):
-        for role in ("load", "probe", "echo", "agent-a", "agent-b", "dataplane-a", "dataplane-b",
-                     "plc"):
-            if self.pid(role) is not None:
-                self.send_signal(role, signal.SIGCONT)  # one that was frozen
-            self.stop(role, signal.SIGKILL)
-        listed = run("ip", "netns", "list", check=False).stdout.split()
-        for name in self.namespaces:
-            if self.ns(name) in listed:
-                run("ip", "netns", "del", self.ns(name))
-        shutil.rmtree(self.folder, ignore_errors=True)
-

@@ -155,8 +155,9 @@ class Run:
 
     def artefact(self, plan):
         """The build makes the largest policy; the others are made when they are first needed."""
-        name = "-".join(str(word) for word in plan[plan.index("--flows") + 2:] if word in LARGE) \
-            or "-".join(map(str, plan[4:]))
+        policy = [word for option, value in zip(plan[::2], plan[1::2])
+                  if option in ("--zones", "--rules", "--devices") for word in (option, value)]
+        name = "-".join(map(str, policy))
         built = self.options.build / "bench" / name
         return built if built.exists() else self.folder / name
 
