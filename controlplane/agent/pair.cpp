@@ -9,6 +9,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "controlplane/agent/ask.h"
 #include "dataplane/base/priority.h"
 #include "dataplane/service/policy_codec.h"
 
@@ -17,8 +18,6 @@ namespace bulkhead::controlplane {
 namespace asio = boost::asio;
 using boost::system::error_code;
 using failover::Cause;
-using failover::CommitMessage;
-using failover::Policy;
 using failover::Role;
 
 namespace {
@@ -28,6 +27,13 @@ namespace {
 constexpr unsigned kSilentTicksMax = 4;
 constexpr TimeNs kAwaitDataplaneNs = kSecondNs;
 constexpr TimeNs kSlowTickNs = 100 * kMillisecondNs;
+constexpr TimeNs kAskAgainNs = 10 * kSecondNs;
+// How long frames wait for a peer that does not acknowledge news of their sessions.
+constexpr TimeNs kStalledNs = 300 * kMillisecondNs;
+constexpr TimeNs kTryAgainNs = 5 * kSecondNs;
+// An active one that is heard for so long behind the loss of the pair link has gone on without this
+// one's knowledge of sessions.
+constexpr TimeNs kVoidNs = 300 * kMillisecondNs;
 
 // Where it is not allowed, the pair works, but may take a loaded machine for a dead one.
 void let_heartbeats_run() {
@@ -39,17 +45,12 @@ void let_heartbeats_run() {
   }
 }
 
-// Runs the call on the context's thread and waits for what it returns.
-template <typename Call>
-auto ask(asio::io_context& io, Call call) {
-  std::promise<decltype(call())> promise;
-  auto future = promise.get_future();
-  asio::post(io, [&] { promise.set_value(call()); });
-  return future.get();
-}
-
-v1::PairCommit::Kind kind_of(CommitMessage::Kind kind) {
-  return static_cast<v1::PairCommit::Kind>(static_cast<int>(kind) + 1);
+// The beginning of a stream that brings no session.
+v1::DataplaneRequest no_flows() {
+  v1::DataplaneRequest request;
+  request.mutable_take_flows()->set_stream(0);
+  request.mutable_take_flows()->set_sequence(1);
+  return request;
 }
 
 std::string_view role_name(Role role) { return role == Role::active ? "active" : "standby"; }
@@ -82,7 +83,11 @@ Pair::Pair(const PairOptions& options, PairHost& host)
   link_ = std::make_unique<PairLink>(
       io_, options.link,
       PairLink::Callbacks{[this](bool up) {
+                            flows_again_ns_ = 0;
+                            begin_flows();
                             if (up) return;
+                            flows_equal_ = false;
+                            link_lost_ns_ = monotonic_now_ns();
                             asio::post(slow_, [this] {
                               if (commit_) commit_->stream_lost();
                             });
@@ -127,6 +132,7 @@ void Pair::begin(const std::optional<failover::Adopted>& adopted) {
   machine_.emplace(config, monotonic_now_ns(), adopted);
   if (adopted) {
     lease_ = adopted->lease;
+    fit_ = policy_in_force_ = true;  // until something else is known
     note_change("goes on as active: the data plane forwards under a lease that still runs");
   }
   drive(failover::PolicyIs{committed_, prepared_});
@@ -143,6 +149,7 @@ void Pair::tick() {
   ++silent_ticks_;
   judge_fitness();
   drive(failover::Tick{});
+  watch_flows(now_ns);
   if (now_ns - slow_ticked_ns_ < kSlowTickNs) return;
   slow_ticked_ns_ = now_ns;
   asio::post(slow_, [this, hears = machine_->hears_peer(), peer = machine_->peer()] {
@@ -165,7 +172,7 @@ void Pair::hear(std::size_t path, ByteView bytes) {
 }
 
 void Pair::on_news(v1::PairNews news) {
-  asio::post(io_, [this, news = std::move(news)] {
+  asio::post(io_, [this, news = std::move(news)]() mutable {
     if (!connected_) return;
     if (news.has_report()) {
       report_ = news.report();
@@ -180,6 +187,7 @@ void Pair::on_news(v1::PairNews news) {
       }
       judge_fitness();
     }
+    take_flow_news(news);
     for (const v1::InBandHeartbeat& heard : news.heartbeats()) {
       const std::string& bytes = heard.heartbeat();
       hear(1 + heard.port(), {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
@@ -189,6 +197,81 @@ void Pair::on_news(v1::PairNews news) {
     *message.mutable_stations()->mutable_stations() = news.stations();
     link_->send(message);
   });
+}
+
+void Pair::take_flow_news(v1::PairNews& news) {
+  v1::PairMessage message;
+  if (news.has_flows() && news.flows().stream() == flows_stream_) {
+    if (flows_told_ == flows_taken_) flows_progress_ns_ = monotonic_now_ns();
+    flows_told_ = news.flows().sequence();
+    *message.mutable_flows() = std::move(*news.mutable_flows());
+    link_->send(message);
+  }
+  if (news.has_flows_taken() && machine_ && machine_->role() == Role::standby) {
+    const v1::FlowsTaken& taken = news.flows_taken();
+    if (taken.failure() != flows_failure_ && !taken.failure().empty()) {
+      spdlog::warn("pair: {}", taken.failure());
+    }
+    flows_failure_ = taken.failure();
+    // Once they were, each change is on its way or here; until all come anew.
+    if (taken.sequence() == 1) flows_equal_ = false;
+    flows_equal_ = taken.failure().empty() && (flows_equal_ || taken.equal());
+    drive(failover::Replica{flows_equal_});
+    *message.mutable_flows_taken() = taken;
+    link_->send(message);
+    // Room may have been made, and what was lost comes anew.
+    const TimeNs now_ns = monotonic_now_ns();
+    if (!taken.failure().empty() && now_ns - flows_asked_ns_ >= kAskAgainNs) ask_for_flows();
+  }
+  if (drains_ && news.has_report() && news.report().flows_settled()) {
+    drains_ = false;
+    drive(failover::Drained{});
+  }
+}
+
+// The peer gets all sessions anew, if it is there.
+void Pair::begin_flows() {
+  if (!machine_ || machine_->role() != Role::active) return;
+  v1::DataplaneRequest request;
+  flows_stream_ = flows_are_wanted() ? wall_now_ns() : 0;
+  flows_told_ = flows_taken_ = 0;
+  request.mutable_begin_flows()->set_stream(flows_stream_);
+  host_.to_dataplane(std::move(request));
+}
+
+// News flow for as long as a peer is there that takes them. One that could take over with what it
+// was told long ago must forget that.
+void Pair::watch_flows(TimeNs now_ns) {
+  if (machine_->role() == Role::standby) {
+    const bool lost = link_lost_ns_ != 0 && now_ns - link_lost_ns_ > kVoidNs;
+    if (!lost || link_->is_up() || !machine_->hears_peer()) return;
+    link_lost_ns_ = 0;
+    host_.to_dataplane(no_flows());
+    return;
+  }
+  const bool stalled = flows_told_ > flows_taken_ && now_ns - flows_progress_ns_ > kStalledNs;
+  if (stalled) {
+    spdlog::warn("pair: the peer does not take news of sessions; it gets all anew in a while");
+    flows_again_ns_ = now_ns + kTryAgainNs;
+    v1::PairMessage message;
+    *message.mutable_flows() = no_flows().take_flows();
+    link_->send(message);
+  }
+  if (stalled || flows_are_wanted() != (flows_stream_ != 0)) begin_flows();
+}
+
+bool Pair::flows_are_wanted() const {
+  return link_->is_up() && machine_->hears_peer() && monotonic_now_ns() >= flows_again_ns_;
+}
+
+// What this appliance was told while it was active, or had no data plane, is void.
+void Pair::ask_for_flows() {
+  flows_asked_ns_ = monotonic_now_ns();
+  flows_equal_ = false;
+  drive(failover::Replica{false});
+  v1::PairMessage message;
+  message.mutable_resync();
+  link_->send(message);
 }
 
 void Pair::on_dataplane(bool connected) {
@@ -201,6 +284,7 @@ void Pair::on_dataplane(bool connected) {
       request.mutable_configure_pair()->set_key(options_.key.data(), options_.key.size());
       request.mutable_configure_pair()->set_node(node_of(options_.link.self_name));
       host_.to_dataplane(std::move(request));
+      if (machine_ && machine_->role() == Role::standby) ask_for_flows();
     }
     judge_fitness();
   });
@@ -258,11 +342,17 @@ void Pair::carry_out(const failover::Actions& actions) {
     ++takeovers_;
     note_change("active under term " + std::to_string(machine_->term()) + ": " +
                 std::string(text_of(actions.cause)));
+    begin_flows();
   }
   if (actions.stepped_down) {
     note_change("standby: " + std::string(text_of(actions.cause)) +
                 (actions.cause == Cause::unfit ? " (" + unfit_ + ")" : ""));
+    drains_ = false;
+    flows_stream_ = 0;
+    ask_for_flows();
   }
+  if (actions.drain) drains_ = true;
+  if (actions.refused == Cause::not_drained) drains_ = false;
   if (actions.refused == Cause::not_drained)
     note_change("stays active: " + std::string(text_of(actions.refused)));
   if (actions.send) send_heartbeats();
@@ -294,8 +384,29 @@ void Pair::send_heartbeats() {
 }
 
 void Pair::take(v1::PairMessage message) {
+  v1::DataplaneRequest request;
+  const bool standby = machine_ && machine_->role() == Role::standby;
+  if (message.has_resync()) {
+    flows_again_ns_ = 0;
+    return begin_flows();
+  }
+  if (message.has_flows() && standby) {
+    if (message.flows().stream() == 0) {
+      flows_equal_ = false;
+      drive(failover::Replica{false});
+    }
+    *request.mutable_take_flows() = std::move(*message.mutable_flows());
+    return host_.to_dataplane(std::move(request));
+  }
+  if (message.has_flows_taken() && !standby) {
+    if (message.flows_taken().stream() == flows_stream_) {
+      flows_taken_ = std::max(flows_taken_, message.flows_taken().sequence());
+      flows_progress_ns_ = monotonic_now_ns();
+    }
+    *request.mutable_flows_taken() = std::move(*message.mutable_flows_taken());
+    return host_.to_dataplane(std::move(request));
+  }
   if (message.has_stations()) {
-    v1::DataplaneRequest request;
     *request.mutable_set_stations() = std::move(*message.mutable_stations());
     return host_.to_dataplane(std::move(request));
   }
@@ -303,118 +414,6 @@ void Pair::take(v1::PairMessage message) {
     asio::post(slow_,
                [this, commit = std::move(*message.mutable_commit())] { take_commit(commit); });
   }
-}
-
-// --- the slow thread ---------------------------------------------------------------------------
-
-void Pair::tell_policy() {
-  asio::post(io_, [this, committed = commit_->committed(), prepared = commit_->prepared()] {
-    committed_ = committed;
-    prepared_ = prepared;
-    drive(failover::PolicyIs{committed, prepared});
-  });
-}
-
-void Pair::pass_commit_time(bool hears_peer, const failover::Heartbeat& peer) {
-  if (!commit_) return;
-  const TimeNs now_ns = monotonic_now_ns();
-  carry_out_commit(commit_->pass_time(hears_peer, now_ns));
-  if (hears_peer) carry_out_commit(commit_->heard(peer, now_ns));
-}
-
-void Pair::take_over_prepared() {
-  carry_out_commit(commit_->take_over());
-  asio::post(io_, [this] {
-    lease_waits_ = false;
-    send_lease(true);
-  });
-}
-
-void Pair::send_commit(const CommitMessage& message) {
-  v1::PairMessage out;
-  v1::PairCommit& commit = *out.mutable_commit();
-  commit.set_kind(kind_of(message.kind));
-  commit.set_generation(message.policy.generation);
-  commit.set_digest(message.policy.digest);
-  if (message.kind == CommitMessage::Kind::prepare || message.kind == CommitMessage::Kind::policy) {
-    const auto revision = host_.revision_of(message.policy);
-    if (!revision) return;
-    *commit.mutable_revision() = *revision;
-  }
-  if (message.kind == CommitMessage::Kind::refused) commit.set_refusal(refusal_);
-  asio::post(io_, [this, out = std::move(out)] { link_->send(out); });
-}
-
-void Pair::carry_out_commit(const failover::CommitActions& actions) {
-  if (actions.changed) {
-    if (commit_->prepared().generation == 0) host_.forget_prepared();
-    const std::string wrong = host_.enforce(commit_->committed());
-    if (!wrong.empty()) spdlog::error("generation {}: {}", commit_->committed().generation, wrong);
-    tell_policy();
-  }
-  for (const CommitMessage& message : actions.to_send()) send_commit(message);
-  if (!committing_ || actions.outcome == failover::CommitOutcome::none) return;
-  std::string result;
-  if (actions.outcome == failover::CommitOutcome::peer_refused) {
-    result = "the peer refuses it: " + refusal_ + "; nothing was changed";
-  } else if (actions.outcome == failover::CommitOutcome::peer_unanswering) {
-    result = "the peer did not answer in time; nothing was changed here";
-  }
-  committing_->set_value(result);
-  committing_.reset();
-}
-
-void Pair::take_commit(const v1::PairCommit& message) {
-  if (!commit_ || message.kind() == v1::PairCommit::KIND_UNSPECIFIED) return;
-  CommitMessage taken;
-  taken.kind = static_cast<CommitMessage::Kind>(static_cast<int>(message.kind()) - 1);
-  taken.policy = {message.generation(), message.digest()};
-  bool can_enforce = true;
-  const bool prepares = taken.kind == CommitMessage::Kind::prepare;
-  if (prepares || taken.kind == CommitMessage::Kind::policy) {
-    refusal_ = message.has_revision() ? host_.keep(message.revision(), !prepares)
-                                      : "the policy did not come with it";
-    can_enforce = refusal_.empty();
-    if (!can_enforce) spdlog::warn("the peer's policy is refused: {}", refusal_);
-  } else if (taken.kind == CommitMessage::Kind::refused) {
-    refusal_ = message.refusal();
-  }
-  carry_out_commit(commit_->take(taken, can_enforce));
-}
-
-std::string Pair::commit(std::uint64_t digest,
-                         const std::function<std::string(std::uint64_t)>& store) {
-  struct State {
-    bool may = false;
-    bool hears = false;
-    std::uint64_t generation = 0;
-  };
-  const State state = ask(io_, [this] {
-    State now;
-    if (!machine_) return now;
-    now.hears = machine_->hears_peer();
-    const std::uint64_t theirs = machine_->peer().policy.generation;
-    now.generation = std::max({committed_.generation, prepared_.generation, theirs}) + 1;
-    // Before the first policy nobody can be active.
-    now.may = machine_->role() == Role::active || now.generation == 1;
-    return now;
-  });
-  if (!state.may) {
-    return "this appliance is not the active one of the pair; commit on " + options_.link.peer_name;
-  }
-  if (std::string wrong = store(state.generation); !wrong.empty()) return wrong;
-  auto answer = ask(slow_, [&]() -> std::shared_future<std::string> {
-    std::promise<std::string> promise;
-    std::shared_future<std::string> future = promise.get_future();
-    if (!commit_ || commit_->under_way()) {
-      promise.set_value("another commit is under way");
-      return future;
-    }
-    committing_ = std::move(promise);
-    carry_out_commit(commit_->propose({state.generation, digest}, state.hears, monotonic_now_ns()));
-    return future;
-  });
-  return answer.get();
 }
 
 // --- for operators -----------------------------------------------------------------------------
@@ -443,10 +442,11 @@ void Pair::fill_status(v1::PairStatus& status) const {
   self.set_priority(options_.priority);
   peer.set_name(options_.link.peer_name);
   status.set_link_up(link_->is_up());
-  status.set_problem(unfit_);
+  status.set_problem(unfit_.empty() ? flows_failure_ : unfit_);
   status.set_last_change(last_change_);
   status.set_last_change_wall_time_ns(last_change_wall_ns_);
   status.set_takeovers(takeovers_);
+  status.set_flows_equal(flows_equal_);
   self.set_policy_generation(committed_.generation);
   self.set_policy_digest(committed_.digest);
   if (!machine_) return;

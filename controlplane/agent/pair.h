@@ -97,6 +97,11 @@ class Pair {
   void judge_fitness();
   void note_change(const std::string& what);
   void take(v1::PairMessage message);
+  void take_flow_news(v1::PairNews& news);
+  void begin_flows();
+  void watch_flows(TimeNs now_ns);
+  bool flows_are_wanted() const;
+  void ask_for_flows();
   void fill_status(v1::PairStatus& status) const;
 
   // On the slow thread:
@@ -137,6 +142,18 @@ class Pair {
   std::string last_change_;
   TimeNs last_change_wall_ns_ = 0;
   std::uint64_t takeovers_ = 0;
+  // While active: the stream of news of sessions, 0 if none is told; its batches.
+  std::uint64_t flows_stream_ = 0;
+  std::uint64_t flows_told_ = 0;
+  std::uint64_t flows_taken_ = 0;
+  TimeNs flows_progress_ns_ = 0;
+  TimeNs flows_again_ns_ = 0;  // not before
+  // While standby:
+  bool flows_equal_ = false;
+  TimeNs link_lost_ns_ = 0;  // 0: that is settled
+  TimeNs flows_asked_ns_ = 0;
+  std::string flows_failure_;  // why the peer's sessions cannot be had
+  bool drains_ = false;
   TimeNs slow_ticked_ns_ = 0;
 
   // Of the slow thread:

@@ -12,12 +12,13 @@
 #include <string>
 
 #include "bulkhead/v1/failover.pb.h"
+#include "dataplane/base/release.h"
 
 namespace bulkhead::controlplane {
 
 class PairLink {
  public:
-  static constexpr std::uint32_t kVersion = 1;
+  static constexpr std::uint32_t kVersion = 1 + kReleaseAhead;
   static constexpr std::uint32_t kVersionOldest = 1;
   static constexpr std::size_t kMessageBytesMax = 128 * 1024 * 1024;
   static constexpr std::size_t kQueuedBytesMax = 2 * kMessageBytesMax;

@@ -11,7 +11,7 @@ constexpr std::uint32_t kMagic = 0x42554c4b;  // "BULK"
 using replication::kTagBytes;
 
 constexpr std::size_t kHeadBytes = 8;
-constexpr std::size_t kFieldsBytes = kHeartbeatBytes - kHeadBytes - kTagBytes;
+constexpr std::size_t kFieldsBytes = kHeartbeatBytesOldest - kHeadBytes - kTagBytes;
 
 enum Flag : std::uint8_t { kEligible = 1, kReady = 2, kWants = 4, kHandsOver = 8 };
 
@@ -50,7 +50,7 @@ std::optional<Heartbeat> decode(ByteView bytes, std::size_t path, const Key& key
   const std::size_t said_path = head.u8();
   const std::size_t length = head.u16();
   if (!head.ok() || magic != kMagic || version < kWireVersionOldest || said_path != path ||
-      length < kHeartbeatBytes || length > kHeartbeatBytesMax || length > bytes.size()) {
+      length < kHeartbeatBytesOldest || length > kHeartbeatBytesMax || length > bytes.size()) {
     return std::nullopt;
   }
   const ByteView covered = bytes.first(length - kTagBytes);

@@ -8,18 +8,19 @@
 #include <span>
 
 #include "controlplane/failover/heartbeat.h"
+#include "dataplane/base/release.h"
 #include "dataplane/replication/authentication.h"
 
 namespace bulkhead::failover {
 
 using replication::Key;
 
-// Goes up when a field is added behind the others. A pair is upgraded one appliance after the
-// other: each reads the version before its own.
-constexpr std::uint8_t kWireVersion = 1;
+// Goes up when a field is added behind the others.
+constexpr std::uint8_t kWireVersion = 1 + kReleaseAhead;
 constexpr std::uint8_t kWireVersionOldest = 1;
 
-constexpr std::size_t kHeartbeatBytes = 112;
+constexpr std::size_t kHeartbeatBytesOldest = 112;
+constexpr std::size_t kHeartbeatBytes = kHeartbeatBytesOldest + kBytesAhead;
 constexpr std::size_t kHeartbeatBytesMax = 512;  // of any later version
 
 // A heartbeat that was sent into another path, or back to its sender, is none.

@@ -96,7 +96,8 @@ struct alignas(64) Flow {
   bool in_use = false;
   bool client_is_low = false;
   bool refused = false;
-  bool carried = false;  // the firewall acknowledges, delivers and translates; see Carry
+  bool carried : 1 = false;  // the firewall acknowledges, delivers and translates; see Carry
+  bool waits : 1 = false;    // its frames wait for the peer; see pipeline/waiting_room.h
 
   std::array<TcpSide, 2> sides;
 
@@ -127,6 +128,12 @@ struct alignas(64) Flow {
   std::uint32_t pending_count = 0;
   std::array<HoldTimes, 2> hold;
   Carry* carry = nullptr;  // by sender, lent by the table; good while `carried`
+  // By sender: numbers between these belong to messages that left in several segments, so that the
+  // receiver may have acknowledged a part of one.
+  std::array<std::uint32_t, 2> split_begin{};
+  std::array<std::uint32_t, 2> split_end{};
+  std::uint8_t missed = 0;  // answers that may come to requests of which the peer did not tell
+  std::uint32_t waits_behind = 0;  // place in the waiting room behind which its frames may go
 
   // By how much an end's window field counts; only if both ends offered to scale (RFC 7323, 2.2).
   std::uint8_t window_scale(std::size_t end) const {

@@ -156,7 +156,22 @@ Flow* FlowTable::insert(const FlowKey& key) {
   *flow = Flow{};
   flow->key = key;
   flow->in_use = true;
+  touch(*flow);
   return flow;
+}
+
+void FlowTable::track_changes() {
+  changed_.assign(flows_.size(), false);
+  changes_.resize(flows_.size());
+  changes_first_ = changes_count_ = 0;
+}
+
+std::uint32_t FlowTable::take_change() {
+  const std::uint32_t slot = changes_[changes_first_];
+  changes_first_ = (changes_first_ + 1) % static_cast<std::uint32_t>(changes_.size());
+  --changes_count_;
+  changed_[slot] = false;
+  return slot;
 }
 
 void FlowTable::erase(Flow& flow) {
@@ -164,6 +179,7 @@ void FlowTable::erase(Flow& flow) {
   drop_session(flow);
   take_back_carry(flow);
   flow.in_use = false;
+  touch(flow);
   free_.push_back(index_of(flow));
   --size_;
   ++erasures_;
@@ -186,7 +202,7 @@ void FlowTable::take_back_carry(Flow& flow) {
 }
 
 std::span<std::byte> FlowTable::session(Flow& flow) {
-  if (flow.session != kNoSession && flow.session >= kDeep) {
+  if (has_deep_session(flow)) {
     return {deep_.get() + std::size_t{flow.session - kDeep} * blocks_.deep_bytes,
             blocks_.deep_bytes};
   }
@@ -199,8 +215,12 @@ std::span<std::byte> FlowTable::session(Flow& flow) {
   return {block, blocks_.usual_bytes};
 }
 
+bool FlowTable::has_deep_session(const Flow& flow) const {
+  return flow.session != kNoSession && flow.session >= kDeep;
+}
+
 void FlowTable::drop_session(Flow& flow) {
-  if (flow.session != kNoSession && flow.session >= kDeep) {
+  if (has_deep_session(flow)) {
     deep_free_.push_back(flow.session - kDeep);
   }
   flow.session = kNoSession;

@@ -1,9 +1,11 @@
 // All sessions of one worker: a bounded table that never allocates once made. Not shared.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,6 +51,9 @@ class FlowTable {
   // Moves the flow's state into a deep block; false if it has one, or none is left.
   bool deepen_session(Flow& flow);
 
+  std::size_t deep_bytes() const { return std::max(blocks_.deep_bytes, blocks_.usual_bytes); }
+  bool has_deep_session(const Flow& flow) const;
+
   // Sees to it that the flow has its Carry; false if none is left.
   bool lend_carry(Flow& flow);
   void take_back_carry(Flow& flow);
@@ -66,6 +71,30 @@ class FlowTable {
   std::uint32_t carried_sessions() const {
     return static_cast<std::uint32_t>(carries_.size() - carries_free_.size());
   }
+  // For a peer that holds the same sessions: from now on it is remembered which slots have changed.
+  void track_changes();
+  bool tracks_changes() const { return !changed_.empty(); }
+  // Something of the session has changed; erase() and insert() say so themselves.
+  void touch(const Flow& flow) {
+    if (!changed_.empty()) note_change(index_of(flow));
+  }
+  // The same, and the peer is to hear of it before it hears of others.
+  void touch_first(const Flow& flow) {
+    if (changed_.empty()) return;
+    if (urgent_count_ < urgent_.size()) urgent_[urgent_count_] = index_of(flow);
+    ++urgent_count_;  // beyond the list: it has to hear of all changes
+    note_change(index_of(flow));
+  }
+  // The slots of which it is to hear first, some twice; nullopt: there are too many to remember.
+  std::optional<std::span<const std::uint32_t>> urgent() const {
+    if (urgent_count_ > urgent_.size()) return std::nullopt;
+    return std::span(urgent_).first(urgent_count_);
+  }
+  void forget_urgent() { urgent_count_ = 0; }
+  bool has_changes() const { return changes_count_ > 0; }
+  // The slot that has changed and waits longest. Precondition: has_changes().
+  std::uint32_t take_change();
+
   std::uint32_t size() const { return size_; }
   // How often a flow was erased: while it stands, what find() gave is good.
   std::uint64_t erasures() const { return erasures_; }
@@ -84,6 +113,11 @@ class FlowTable {
   using Hints = std::array<std::uint32_t, 2>;
   Hints& hints(std::uint32_t hash) { return hints_[hash & (hints_.size() - 1)]; }
   Flow& hinted(std::uint32_t hash);
+  void note_change(std::uint32_t slot) {
+    if (changed_[slot]) return;
+    changed_[slot] = true;
+    changes_[(changes_first_ + changes_count_++) % changes_.size()] = slot;
+  }
   void remember(std::uint32_t hash, std::uint32_t slot);
 
   rte_hash* hash_;
@@ -98,6 +132,13 @@ class FlowTable {
   std::vector<std::uint32_t> carries_free_;
   std::uint32_t size_ = 0;
   std::uint64_t erasures_ = 0;
+  // Slots that have changed, each once, in the order of their first change. Empty: nobody asks.
+  std::vector<std::uint8_t> changed_;
+  std::vector<std::uint32_t> changes_;
+  std::array<std::uint32_t, 256> urgent_{};
+  std::size_t urgent_count_ = 0;
+  std::uint32_t changes_first_ = 0;
+  std::uint32_t changes_count_ = 0;
 };
 
 }  // namespace bulkhead::flow

@@ -10,9 +10,11 @@
 #include "dataplane/flow/packet.h"
 #include "dataplane/flow/segments.h"
 #include "dataplane/flow/timer_wheel.h"
+#include "dataplane/pipeline/egress.h"
 #include "dataplane/pipeline/image.h"
 #include "dataplane/pipeline/verdict.h"
 #include "dataplane/pipeline/verdict_cache.h"
+#include "dataplane/pipeline/waiting_room.h"
 
 namespace bulkhead::pipeline {
 
@@ -43,29 +45,6 @@ struct PipelineStats {
   std::array<std::uint64_t, kStageNames.size()> stage_cycles{};  // if they are measured
 };
 
-// The way out: packets that are longer than the wire takes leave in fragments.
-class Egress {
- public:
-  Egress(Output& output, std::uint16_t mtu, std::uint32_t& identification)
-      : output_(output), mtu_(mtu), identification_(identification) {}
-
-  void transmit(rte_mbuf* mbuf, std::uint16_t port) {
-    constexpr std::uint32_t kHeadersMax = 22;  // Ethernet with two tags
-    if (mbuf->pkt_len <= mtu_ + kHeadersMax) return output_.transmit(mbuf, port);
-    send_in_pieces(mbuf, port);
-  }
-
-  bool hand_over(rte_mbuf* mbuf) { return output_.hand_over(mbuf); }
-  bool take_in_band(rte_mbuf* mbuf) { return output_.take_in_band(mbuf); }
-
- private:
-  void send_in_pieces(rte_mbuf* mbuf, std::uint16_t port);
-
-  Output& output_;
-  std::uint16_t mtu_;
-  std::uint32_t& identification_;
-};
-
 struct Context {
   const PipelineOptions& options;
   const Image& image;
@@ -79,16 +58,26 @@ struct Context {
   std::span<std::uint8_t> scratch;
   PipelineStats& stats;
   flow::Reassembler& reassembler;
+  WaitingRoom& waiting;
   Egress output;
   Observer& observer;
   std::span<flow::Packet> burst;
   std::span<const protocols::Protocol* const> protocols;
   protocols::ProtocolSet with_related;  // those whose sessions open something beside themselves
+  TimeNs sessions_clock = 0;            // what protocol state counts time in is ahead by so much
   bool all_usual = true;                // every packet of the burst, see wire::parse_usual
   std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
 
   // What protocol modules count time in; it wraps.
-  std::uint32_t now_ms() const { return static_cast<std::uint32_t>(now_ns / kMillisecondNs); }
+  std::uint32_t now_ms() const {
+    return static_cast<std::uint32_t>((now_ns + sessions_clock) / kMillisecondNs);
+  }
+  // Sends a frame of the flow, as soon as it may leave.
+  void send(flow::Flow& flow, rte_mbuf* mbuf, std::uint16_t port) {
+    if (!flow.waits || !waiting.take(flow, mbuf, port)) output.transmit(mbuf, port);
+  }
+  // The flow has become something that the peer must know before anything of it leaves.
+  void tell_peer_first(flow::Flow& flow) { waiting.hold(flows, flow); }
   const flow::Limits& limits() const { return options.limits; }
   const policy::Tables& tables() const { return image.tables; }
   // Whether the packet's flow is still the one that was looked up: another packet of the burst may

@@ -17,8 +17,8 @@ using wire::sequence_distance;
 
 namespace {
 
-void send_to(Context& context, const Flow& flow, std::size_t receiver, rte_mbuf* mbuf) {
-  if (mbuf != nullptr) context.output.transmit(mbuf, flow.ports[receiver]);
+void send_to(Context& context, Flow& flow, std::size_t receiver, rte_mbuf* mbuf) {
+  if (mbuf != nullptr) context.send(flow, mbuf, flow.ports[receiver]);
 }
 
 // Splits the first unsent segment, so that its first `count` bytes can leave on their own.
@@ -47,6 +47,7 @@ bool split_unsent(Context& context, const Speaker& speaker, std::uint16_t count)
   TcpSide& side = speaker.side();
   if (side.retained_last == index) side.retained_last = added;
   ++side.retained_count;
+  if (!first.injected) note_split(context, speaker, first.sequence, pool[added].end());
   return true;
 }
 
@@ -56,6 +57,20 @@ bool begin_carry(Context& context, Flow& flow) {
   if (!context.flows.lend_carry(flow)) return false;
   flow::begin_carry(flow, context.now_ns);
   return true;
+}
+
+void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, std::uint32_t end) {
+  Flow& flow = speaker.flow;
+  std::uint32_t& split_begin = flow.split_begin[speaker.end];
+  std::uint32_t& split_end = flow.split_end[speaker.end];
+  const std::uint32_t received =
+      flow.carried ? flow::sender_acknowledged(context.segments, flow, speaker.end)
+                   : speaker.side().acknowledged;
+  // Only one such stretch is remembered: what the receiver may still lack is one with it.
+  const bool under_way = sequence_distance(split_end, received) > 0;
+  if (!under_way || sequence_distance(begin, split_begin) < 0) split_begin = begin;
+  if (!under_way || sequence_distance(end, split_end) > 0) split_end = end;
+  context.tell_peer_first(flow);
 }
 
 void send_bare(Context& context, const Speaker& speaker, const Pattern& pattern) {
@@ -133,6 +148,7 @@ flow::AckNews hear_receiver(Context& context, const Speaker& speaker, const flow
 void send_due_refusals(Context& context, const Speaker& speaker, bool all) {
   Flow& flow = speaker.flow;
   flow::SegmentPool& pool = context.segments;
+  context.tell_peer_first(flow);
   while (flow.pending_first != kNoSegment) {
     const std::uint32_t index = flow.pending_first;
     if (!all && pool[index].waits_for > 0) return;

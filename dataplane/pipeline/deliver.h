@@ -29,6 +29,10 @@ inline Speaker speaker_of(const flow::Packet& packet) {
 // The headers of a frame from the speaker, if the flow keeps any.
 std::optional<flow::Pattern> pattern_from(Context& context, const Speaker& speaker);
 
+// Bytes of the speaker's belong to one message and leave in several segments: if this appliance
+// goes while they do, the peer must know that no message begins in between.
+void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, std::uint32_t end);
+
 // A segment without data in the speaker's name. `pattern` is a frame from it, or one turned round.
 void send_bare(Context& context, const Speaker& speaker, const flow::Pattern& pattern);
 // The same one number below what the receiver has, so that it answers (RFC 9293, 3.8.4).

@@ -109,6 +109,13 @@ void prefetch_verdict(const Context& context, const flow::Packet& packet) {
 
 namespace {
 
+// An answer to a request that passed just before the peer went, so that it could not tell of it.
+Fault excuse(flow::Flow& flow, Fault fault) {
+  const bool missed = fault == Fault::unrequested_response || fault == Fault::mismatched_response;
+  flow.missed = missed ? static_cast<std::uint8_t>(flow.missed - 1) : std::uint8_t{0};
+  return missed ? Fault::none : fault;
+}
+
 // Ties a granted message to what came before it, and to what the session opens beside itself: an
 // answer only counts there once it is known to be one.
 Fault tie_to_past(Context& context, const flow::Packet& packet, ByteView message,
@@ -126,6 +133,7 @@ Fault tie_to_past(Context& context, const flow::Packet& packet, ByteView message
   };
   Fault fault = pair();
   if (fault == Fault::too_many_outstanding && context.flows.deepen_session(flow)) fault = pair();
+  if (flow.missed > 0 && !asks) fault = excuse(flow, fault);
   if (fault != Fault::none || asks || !related) return fault;
   return note_related(context, packet, message, verdict.rule);
 }

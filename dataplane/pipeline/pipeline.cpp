@@ -13,6 +13,8 @@ namespace bulkhead::pipeline {
 
 namespace {
 
+constexpr std::uint32_t kWaitingFramesMax = 1024;
+
 // Counts cycles by stage, or does nothing.
 class StageClock {
  public:
@@ -67,7 +69,8 @@ Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTab
       reassembler_(std::move(reassembler)),
       macs_(macs),
       verdicts_(options.remember_verdicts ? options.limits.known_verdicts : 0),
-      scratch_(options.limits.held_bytes) {}
+      scratch_(options.limits.held_bytes),
+      waiting_(kWaitingFramesMax) {}
 
 Pipeline::~Pipeline() {
   for (std::uint32_t i = 0; i < flows_->capacity(); ++i) {
@@ -90,11 +93,23 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           scratch_,
           stats_,
           *reassembler_,
+          waiting_,
           Egress(output, options_.mtu, identification_),
           observer,
           std::span(burst_.data(), burst),
           protocols::registry(),
-          protocols::protocols_with_related()};
+          protocols::protocols_with_related(),
+          sessions_clock_};
+}
+
+void Pipeline::let_go(std::uint64_t acknowledged, Output& output) {
+  Egress egress(output, options_.mtu, identification_);
+  waiting_.let_go(acknowledged, egress);
+}
+
+void Pipeline::let_all_go(Output& output) {
+  Egress egress(output, options_.mtu, identification_);
+  waiting_.let_all_go(egress);
 }
 
 void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns,
@@ -126,6 +141,11 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
   clock.lap(Stage::classify);
   inspect(context);
   clock.lap(Stage::inspect);
+  if (!flows_->tracks_changes()) return;
+  // A slot that has a new tenant meanwhile has changed as well.
+  for (const flow::Packet& packet : context.burst) {
+    if (packet.flow != nullptr) flows_->touch(*packet.flow);
+  }
 }
 
 void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer) {
@@ -134,7 +154,9 @@ void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Obse
   Context context = make_context(image, now_ns, output, observer, 0);
   timers_.advance(now_ns, kTimersPerCall, [&](std::uint32_t index) {
     flow::Flow& flow = flows_->slot(index);
-    if (flow.in_use) run_timers(context, flow);
+    if (!flow.in_use) return;
+    flows_->touch(flow);
+    run_timers(context, flow);
   });
   expire(context);
   clock.lap(Stage::pass_time);
@@ -148,6 +170,7 @@ void Pipeline::forget_all() {
     timers_.disarm(i);
     flows_->erase(flow);
   }
+  waiting_.clear();
   stats_.half_open = 0;
   // A call lets go of a few.
   for (std::uint32_t i = 0; i < options_.limits.datagrams; ++i) {
@@ -223,7 +246,7 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
   }
   context.observer.on_verdict(verdict, packet);
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
-  context.output.transmit(packet.mbuf, port_towards_receiver(packet));
+  context.send(*packet.flow, packet.mbuf, port_towards_receiver(packet));
   packet.mbuf = nullptr;
 }
 

@@ -33,11 +33,22 @@ class Pipeline {
   // Whether some session waits for a time to come, other than the end of its idle time.
   bool awaits_time() const { return timers_.any_armed(); }
 
-  // Forgets all sessions, as if none had been; for replays of the same capture.
+  // Forgets all sessions, as if none had been.
   void forget_all();
 
+  // What sessions that came from a peer count time in goes on here: by how much its clock is ahead.
+  void set_sessions_clock(TimeNs ahead_ns) { sessions_clock_ = ahead_ns; }
+
+  // Frames that wait for the peer; see let_go().
+  WaitingRoom& waiting() { return waiting_; }
+  // Sends those that wait for no later record of the session's than this one.
+  void let_go(std::uint64_t acknowledged, Output& output);
+  // Sends all of them, since there is no peer to wait for.
+  void let_all_go(Output& output);
+
   flow::FlowTable& flows() { return *flows_; }
-  const flow::SegmentPool& segments() const { return segments_; }
+  flow::SegmentPool& segments() { return segments_; }
+  flow::TimerWheel& timers() { return timers_; }
   const PipelineStats& stats() const { return stats_; }
 
  private:
@@ -58,11 +69,13 @@ class Pipeline {
   VerdictCache verdicts_;
   protocols::OperationList operations_;
   std::vector<std::uint8_t> scratch_;  // as large as the hold limit
+  WaitingRoom waiting_;
   PipelineStats stats_;
   std::array<flow::Packet, kBurstMax> burst_;
   std::uint32_t expire_next_ = 0;
   TimeNs expired_ns_ = 0;
   TimeNs fragments_expired_ns_ = 0;
+  TimeNs sessions_clock_ = 0;  // modulo 2^64, so that it may be behind as well
 };
 
 }  // namespace bulkhead::pipeline

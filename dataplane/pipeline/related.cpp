@@ -149,6 +149,7 @@ protocols::Fault note_related(Context& context, const Packet& packet, ByteView m
   }
   opened->last_seen_ns = context.now_ns;
   opened->expires_ns = context.now_ns + context.limits().datagram_ns;
+  context.flows.touch(*opened);
   return related->note(context.flows.session(*opened), message, direction, context.now_ms());
 }
 
@@ -164,6 +165,7 @@ bool judge_related(Context& context, const Packet& packet, ByteView message, Ver
     const auto direction = opened.client_is_low == packet.source_is_low
                                ? protocols::Direction::request
                                : protocols::Direction::response;
+    context.flows.touch(opened);
     const protocols::Fault fault =
         related->admit(context.flows.session(opened), message, direction, context.now_ms());
     if (fault == protocols::Fault::not_started) return false;

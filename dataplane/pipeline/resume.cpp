@@ -1,7 +1,10 @@
-// Sessions that were open before this process was: taken up where the conduit says
-// `midstream: resume`, and only where both ends agree that nothing is under way. All that left
-// belonged to whole messages, so what a receiver has acknowledged ends at a boundary; its sender
-// must go on at exactly that number. Whatever does not fit is a reset, never a guess.
+// Sessions that were open before this process was, taken up where the conduit says `midstream:
+// resume`, and those that came from the peer; only where both ends agree that nothing is under way.
+// All that left belonged to whole messages, so what a receiver has acknowledged ends at a boundary,
+// unless a message left in several segments, of which the peer told before; its sender must go on
+// at exactly that number. Whatever does not fit is a reset, never a guess.
+#include <algorithm>
+
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/deliver.h"
 
@@ -24,15 +27,102 @@ void note_end(const Packet& packet, TcpSide& side) {
   side.announced = packet.tcp.window;
 }
 
-// What the packet's sender has of the other end's bytes is where that end's stream goes on.
-void note_boundary(const Packet& packet, TcpSide& other) {
-  const std::uint32_t number = packet.tcp.acknowledgement;
+// Whether a message begins where the receiver of the side's bytes wants to go on, or the rest of
+// one that its head decided. The side's numbers are those of a record of the peer's.
+bool is_boundary(Flow& flow, std::size_t end, std::uint32_t number) {
+  TcpSide& side = flow.sides[end];
+  const std::int32_t ahead = sequence_distance(number, side.released);
+  if (ahead >= 0 && side.unread > 0) {
+    side.unread -= std::min(side.unread, static_cast<std::uint32_t>(ahead));
+    return true;
+  }
+  const bool inside = sequence_distance(number, flow.split_begin[end]) > 0 &&
+                      sequence_distance(number, flow.split_end[end]) < 0;
+  if (inside && (ahead < 0 || side.unread == 0)) return false;
+  side.unread = 0;
+  return true;
+}
+
+// The peer went before it could tell of messages that it let through: answers to them must not be
+// taken for what nobody asked for, and what their protocol counts is not known any more.
+void note_missed(Context& context, Flow& flow, std::size_t end, std::uint32_t bytes) {
+  constexpr std::uint32_t kRequestBytesMin = 4;
+  constexpr std::uint32_t kMissedMax = 64;
+  begin_unseen(context, flow);
+  if (end == flow::kClient) {
+    flow.missed = static_cast<std::uint8_t>(
+        std::min(flow.missed + (bytes + kRequestBytesMin - 1) / kRequestBytesMin, kMissedMax));
+  }
+}
+
+// In a session of the peer's that was carried, whether the packet's sender lacks some of what was
+// granted to it. If all of that came with the session it is on its way to it now, and the end of it
+// is where the other's stream goes on.
+bool lacks_owed(Context& context, const Packet& packet, const Speaker& speaker) {
+  Flow& flow = speaker.flow;
+  const Speaker answering{flow, speaker.other()};
+  flow::Carry& carry = answering.carry();
+  TcpSide& other = answering.side();
+  const std::uint32_t out = packet.tcp.acknowledgement;
+  if (sequence_distance(out, carry.out_next) >= 0) {
+    flow::drop_acknowledged(context.segments, other, out);
+    return false;
+  }
+  const std::uint32_t first = other.retained_first;
+  if (first == flow::kNoSegment || sequence_distance(out, context.segments[first].out) < 0) {
+    return true;
+  }
+  const std::uint8_t scale = flow.window_scale(speaker.end);
+  hear_receiver(context, answering, packet, static_cast<std::uint32_t>(packet.tcp.window) << scale);
+  other.known = true;
+  flow::await_receiver(carry, context.now_ns);
+  schedule(context, flow);
+  return true;
+}
+
+// What the packet's sender has of the other end's bytes is where that end's stream goes on. In a
+// session of the peer's that was carried, the sender speaks of them in numbers of its own.
+void note_boundary(Context& context, const Packet& packet, const Speaker& speaker) {
+  if (speaker.flow.carried && lacks_owed(context, packet, speaker)) return;
+  Flow& flow = speaker.flow;
+  TcpSide& other = flow.sides[speaker.other()];
+  const std::uint32_t out = packet.tcp.acknowledgement;
+  std::uint32_t number = out;
+  if (flow.carried) number -= flow.carry[speaker.other()].out_next - other.released;
   if (other.known && sequence_distance(number, other.released) < 0) return;
+  if (!flow.resumed) {
+    if (!is_boundary(flow, speaker.other(), number)) return;
+    const std::int32_t missed = sequence_distance(number, other.released);
+    if (missed > 0) {
+      note_missed(context, flow, speaker.other(), static_cast<std::uint32_t>(missed));
+    }
+  }
+  const std::uint8_t scale = flow.resumed ? kScaleMax : flow.window_scale(speaker.end);
+  const std::uint32_t window = static_cast<std::uint32_t>(packet.tcp.window) << scale;
   other.known = true;
   other.released = number;
   other.acknowledged = number;
-  other.window_max = static_cast<std::uint32_t>(packet.tcp.window) << kScaleMax;
-  other.window_end = number + other.window_max;
+  other.window_max = std::max(other.window_max, window);
+  other.window_end = number + window;
+  if (!flow.carried) return;
+  flow::Carry& carry = flow.carry[speaker.other()];
+  carry.out_next = carry.out_sent = carry.out_acked = carry.recover = out;
+  carry.out_edge = out + window;
+}
+
+// Lets a segment without data through. In a session of the peer's that was carried, either end
+// counts in its own numbers.
+void pass_empty(Context& context, Packet& packet, std::uint32_t sequence) {
+  const Speaker speaker = speaker_of(packet);
+  const Flow& flow = speaker.flow;
+  if (flow.carried) {
+    flow::TcpNumbers numbers;
+    numbers.sequence = sequence + flow.carry[speaker.end].out_next - speaker.side().released;
+    numbers.acknowledgement = flow.sides[speaker.other()].released;
+    numbers.window = packet.tcp.window;
+    flow::write_numbers(packet.mbuf, packet.transport_offset, numbers);
+  }
+  pass(context, packet, Reason::session_control);
 }
 
 // The receiver answers a segment below what it has, and its answer says where the boundary is.
@@ -44,7 +134,7 @@ void ask_receiver(Context& context, Packet& packet) {
   empty.payload_offset = packet.payload_offset;
   empty.edited = true;
   flow::fit_frame(empty);
-  pass(context, packet, Reason::session_control);
+  pass_empty(context, packet, empty.sequence);
 }
 
 void give_up(Context& context, Packet& packet) {
@@ -65,20 +155,27 @@ bool resume_session(Context& context, Packet& packet) {
     return false;
   }
   note_end(packet, side);
-  note_boundary(packet, flow.sides[speaker.other()]);
+  note_boundary(context, packet, speaker);
   const bool fin = (tcp.flags & wire::kTcpFin) != 0;
   const std::uint32_t end = tcp.sequence + packet.payload_length + (fin ? 1U : 0U);
   if (end == tcp.sequence) {
-    pass(context, packet, Reason::session_control);
+    pass_empty(context, packet, tcp.sequence);
     return false;
   }
+  const std::uint32_t standing =
+      side.released + flow::contiguous_bytes(context.segments, side);  // held ones of the peer's
   const std::int32_t ahead = side.known ? sequence_distance(tcp.sequence, side.released) : 1;
-  if (ahead == 0) {
+  const bool straddles = ahead < 0 && sequence_distance(end, side.released) > 0;
+  const bool goes_on = ahead >= 0 && sequence_distance(tcp.sequence, standing) <= 0;
+  // What is known not to be new is cut off; of a session that is carried, our own copy goes again.
+  const bool comes_again = !flow.resumed && ahead < 0 && (flow.carried || straddles);
+  if (side.known && (goes_on || comes_again)) {
     flow.phase = flow::TcpPhase::established;
     return true;
   }
-  const bool straddles = ahead < 0 && sequence_distance(end, side.released) > 0;
-  if (straddles || context.now_ns - flow.created_ns > context.limits().opening_ns) {
+  // The receiver is asked again and again, but not for ever.
+  if (flow.challenged_ns == 0) flow.challenged_ns = context.now_ns;
+  if (straddles || context.now_ns - flow.challenged_ns > context.limits().opening_ns) {
     give_up(context, packet);
   } else {
     ask_receiver(context, packet);

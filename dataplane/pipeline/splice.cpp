@@ -62,6 +62,7 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
 void take_out_message(Context& context, Flow& flow, std::uint32_t length, std::uint32_t refusal) {
   flow::SegmentPool& pool = context.segments;
   begin_carry(context, flow);  // find_obstacle() saw that it can be
+  context.tell_peer_first(flow);
   flow::TcpSide& client = flow.sides[flow::kClient];
   flow::take_out(pool, client, length);
   (flow.pending_last == kNoSegment ? flow.pending_first : pool[flow.pending_last].next) = refusal;

@@ -66,6 +66,18 @@ void count_forwarded(const Stream& stream, std::uint32_t bytes) {
   stream.speaker.flow.bytes[stream.speaker.end] += bytes;
 }
 
+// Whether the next bytes came in one segment.
+bool is_in_one_segment(const Stream& stream, std::uint32_t count) {
+  flow::SegmentPool& pool = stream.context.segments;
+  if (stream.side.held_count <= 1) return true;
+  const std::uint32_t begin = stream.side.released + stream.granted;
+  for (std::uint32_t i = stream.side.held_first; i != kNoSegment; i = pool[i].next) {
+    if (sequence_distance(begin, pool[i].end()) >= 0) continue;
+    return sequence_distance(begin + count, pool[i].end()) <= 0;
+  }
+  return false;
+}
+
 // Sends the buffer and keeps a reference for as long as a retransmission must be compared.
 void send_and_retain(Stream& stream, std::uint32_t index) {
   Context& context = stream.context;
@@ -77,7 +89,7 @@ void send_and_retain(Stream& stream, std::uint32_t index) {
   count_forwarded(stream, mbuf->pkt_len);
   rte_mbuf_refcnt_update(mbuf, 1);
   flow::retain(context.segments, stream.side, index);
-  context.output.transmit(mbuf, port_towards_receiver(stream.packet));
+  context.send(stream.speaker.flow, mbuf, port_towards_receiver(stream.packet));
 }
 
 // The first `count` bytes of the first held segment leave in a frame of their own.
@@ -214,6 +226,11 @@ Next judge_next(Stream& stream) {
   }
   stream.context.observer.on_verdict(verdict, stream.packet);
   if (stream.speaker.flow.carried) renumber(stream, count);
+  if (by_head || !is_in_one_segment(stream, count)) {
+    const std::uint32_t begin = stream.side.released + stream.granted;
+    note_split(stream.context, stream.speaker, begin,
+               begin + static_cast<std::uint32_t>(frame.length));
+  }
   stream.granted += count;
   stream.side.unread = static_cast<std::uint32_t>(frame.length - wanted);
   if (!stream.packet.from_client && !note_answer(stream)) {
@@ -304,7 +321,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   flow::retain(context.segments, side, context.segments.take_leaving(segment));
   ++speaker.flow.packets[speaker.end];
   speaker.flow.bytes[speaker.end] += packet.mbuf->pkt_len;
-  context.output.transmit(packet.mbuf, port_towards_receiver(packet));
+  context.send(speaker.flow, packet.mbuf, port_towards_receiver(packet));
   packet.mbuf = nullptr;
   return Whole::passed;
 }

@@ -152,7 +152,7 @@ bool pass_head_again(Context& context, const Packet& packet, const TcpSide& side
   if (count <= 0) return true;
   rte_mbuf* head = flow::copy_head(segment, static_cast<std::uint16_t>(count));
   if (head == nullptr) return false;
-  context.output.transmit(head, port_towards_receiver(packet));
+  context.send(speaker_of(packet).flow, head, port_towards_receiver(packet));
   return true;
 }
 

@@ -52,6 +52,7 @@ void acknowledge_held(Context& context, const Speaker& speaker) {
   const std::uint32_t end = side.released + flow::contiguous_bytes(context.segments, side);
   if (!answer || sequence_distance(end, side.acknowledged) <= 0) return;
   if (!begin_carry(context, speaker.flow)) return;
+  context.tell_peer_first(speaker.flow);
   side.acknowledged = end;
   // Never more than what can be held: granted bytes that are still owed count too.
   const std::uint32_t edge =
@@ -69,6 +70,8 @@ bool retransmit(Context& context, const Speaker& speaker) {
   carry.retransmit_ns = 0;
   if (first == kNoSegment) return true;
   const Pattern pattern = context.segments.pattern(first);
+  // It was the peer's until now.
+  if (carry.progress_ns == 0) carry.heard_ns = carry.progress_ns = context.now_ns;
   const bool silent = context.now_ns - carry.heard_ns >= context.limits().deliver_ns;
   const bool stuck = context.now_ns - carry.progress_ns >= context.limits().closed_window_ns;
   if (silent || stuck) {
@@ -148,7 +151,8 @@ void run_timers(Context& context, Flow& flow) {
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
     if (!run_side(context, {flow, end})) return;
   }
-  const bool at_boundary = flow.sides[flow::kServer].unread == 0;
+  const bool at_boundary =
+      flow.phase != flow::TcpPhase::resuming && flow.sides[flow::kServer].unread == 0;
   if (is_over(flow.pending_deadline_ns, context.now_ns)) {
     if (at_boundary) {
       send_due_refusals(context, {flow, flow::kServer}, true);

@@ -52,10 +52,14 @@ bool InBandPort::is_in_band(const rte_mbuf& mbuf) {
 
 bool InBandPort::give_incoming(rte_mbuf* mbuf) {
   if (rte_ring_mp_enqueue(incoming_, mbuf) != 0) rte_pktmbuf_free(mbuf);
+  ring();
+  return true;
+}
+
+void InBandPort::ring() {
   const std::uint64_t one = 1;
   // Fails only where the bell has rung often enough already.
   [[maybe_unused]] const ssize_t ignored = write(bell_, &one, sizeof(one));
-  return true;
 }
 
 std::uint32_t InBandPort::take_outgoing(std::span<Outgoing> frames) {

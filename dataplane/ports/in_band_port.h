@@ -31,6 +31,8 @@ class InBandPort {
 
   // For any worker. Takes the buffer, and drops it if the service thread is behind.
   bool give_incoming(rte_mbuf* mbuf);
+  // For any worker: something else has come for the service thread.
+  void ring();
   // For the worker that sends; returns how many there are.
   std::uint32_t take_outgoing(std::span<Outgoing> frames);
   bool has_outgoing() const;

@@ -1,6 +1,7 @@
 // The loop of a worker.
 #include "dataplane/ports/worker.h"
 
+#include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
@@ -12,6 +13,7 @@
 
 #include "dataplane/flow/steering.h"
 #include "dataplane/ports/in_band_port.h"
+#include "dataplane/ports/replica_port.h"
 
 namespace bulkhead::ports {
 
@@ -49,12 +51,19 @@ Worker::Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pi
       index_(index),
       pipeline_(std::move(pipeline)),
       events_(events),
-      doorbell_(std::move(doorbell)) {}
+      doorbell_(std::move(doorbell)) {
+  if (shared.in_band != nullptr) {
+    replica_ = std::make_unique<ReplicaPort>(*pipeline_, shared.ports.buffers());
+  }
+}
 
 Worker::~Worker() { rte_ring_free(events_); }
 
 void Worker::run() {
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // short sleeps must be short
+  if (clockid_t clock = 0; pthread_getcpuclockid(pthread_self(), &clock) == 0) {
+    stats_.cpu_clock.store(clock);
+  }
   join();
   std::uint32_t idle_polls = 0;
   while (!shared_.stop.load(std::memory_order_relaxed)) {
@@ -89,6 +98,10 @@ std::uint32_t Worker::turn() {
     pipeline_->pass_time(*image_, now_ns_, *this, *this);
     flush_all();
   }
+  if (replica_) {
+    if (replica_->run(open_, now_ns_, *this)) shared_.in_band->ring();
+    flush_all();
+  }
   answer_query();
   rte_rcu_qsbr_quiescent(shared_.rcu, index_);
   if (packets == 0) return 0;
@@ -120,7 +133,8 @@ void Worker::rest(std::uint32_t idle_polls) {
   doorbell_.announce();
   if (is_wanted()) return doorbell_.stay_awake();
   rte_rcu_qsbr_thread_offline(shared_.rcu, index_);
-  doorbell_.sleep(pipeline_->awaits_time() ? kTimersMs : kIdleMs);
+  const bool soon = (open_ && pipeline_->awaits_time()) || (replica_ && replica_->waits_to_tell());
+  doorbell_.sleep(soon ? kTimersMs : kIdleMs);
   rte_rcu_qsbr_thread_online(shared_.rcu, index_);
 }
 
@@ -130,6 +144,7 @@ bool Worker::is_wanted() const {
     if (!rte_ring_empty(shared_.steering[from * shared_.worker_count + index_])) return true;
   }
   const bool in_band = shared_.in_band != nullptr && index_ == 0 && shared_.in_band->has_outgoing();
+  if (replica_ && replica_->is_wanted()) return true;
   return in_band || shared_.stop.load() || flow_query_.state.load() == FlowQuery::asked;
 }
 

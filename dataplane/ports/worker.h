@@ -22,6 +22,7 @@ namespace bulkhead::ports {
 
 class Worker;
 class InBandPort;
+class ReplicaPort;
 
 constexpr std::uint32_t kWorkersMax = 32;
 
@@ -42,8 +43,9 @@ struct Shared {
   // time when it has must not leave then, when the peer forwards.
   std::atomic<std::uint32_t> ports_down{0};
   rte_rcu_qsbr* rcu = nullptr;
-  std::vector<rte_ring*> steering;  // [from * worker_count + to]
-  std::vector<Worker*> workers;     // all there are, before the first runs
+  std::vector<rte_ring*> steering;     // [from * worker_count + to]
+  std::vector<Worker*> workers;        // all there are, before the first runs
+  std::vector<ReplicaPort*> replicas;  // theirs, of an appliance that is one of a pair
 };
 
 // Written by the worker, read by anyone.
@@ -63,7 +65,8 @@ struct WorkerStats {
   std::atomic<std::uint64_t> challenged{0};
   std::atomic<std::uint64_t> reassembled{0};
   std::atomic<std::uint64_t> standby_dropped{0};
-  std::atomic<TimeNs> turned_ns{0};  // begin of its newest round
+  std::atomic<TimeNs> turned_ns{0};         // begin of its newest round
+  std::atomic<std::int32_t> cpu_clock{-1};  // counts its time on a core; -1: it has not begun
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> transmit_lost{};
 };
 
@@ -101,6 +104,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   std::uint32_t flows() const { return pipeline_->flows().size(); }  // for its own thread
   std::uint32_t flows_max() const { return pipeline_->flows().capacity(); }
   FlowQuery& flow_query() { return flow_query_; }
+  ReplicaPort* replica() { return replica_.get(); }  // nullptr if it is not one of a pair
   // For any thread: there is something to do that no port tells of.
   void wake() { doorbell_.ring(); }
   // Up to `count` events, oldest first. For one reader.
@@ -142,6 +146,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   Shared& shared_;
   std::uint32_t index_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::unique_ptr<ReplicaPort> replica_;
   rte_ring* events_;
   Doorbell doorbell_;
   const pipeline::Image* image_ = nullptr;  // of this round

@@ -83,6 +83,7 @@ std::string Engine::launch(const EngineOptions& options) {
     auto worker = ports::Worker::make(*shared_, i, options.pipeline);
     if (!worker) return worker.error();
     shared_->workers.push_back(worker.value().get());
+    if (options.pair) shared_->replicas.push_back(worker.value()->replica());
     workers_.push_back(std::move(worker).value());
   }
   image_ = make_image(policy::Tables{});

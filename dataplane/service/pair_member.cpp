@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "dataplane/base/priority.h"
 #include "dataplane/wire/ethernet.h"
@@ -20,12 +21,21 @@ namespace {
 
 constexpr auto kPeriod = std::chrono::milliseconds(10);
 constexpr TimeNs kBeaconNs = 10 * kMillisecondNs;
-constexpr TimeNs kDozeNs = 20 * kMillisecondNs;   // an idle worker is asked whether it lives
-constexpr TimeNs kStuckNs = 80 * kMillisecondNs;  // and did not answer
+constexpr TimeNs kDozeNs = 20 * kMillisecondNs;  // an idle worker is asked whether it lives
+// It did not answer: so long on a core it is caught in a round; so long in all, it waits for
+// something, or others have its core. A loaded machine is no reason to hand over, for a while.
+constexpr TimeNs kStuckNs = 60 * kMillisecondNs;
+constexpr TimeNs kStarvedNs = 500 * kMillisecondNs;
 constexpr TimeNs kLongSilenceNs = 100 * kMillisecondNs;
 constexpr int kRounds = 3;  // of announcements: a switch may be busy
 constexpr TimeNs kRoundNs = 60 * kMillisecondNs;
 constexpr std::size_t kAnnouncementsPerPeriod = 512;
+
+TimeNs time_on_core(std::int32_t clock) {
+  timespec time{};
+  if (clock < 0 || clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<TimeNs>(time.tv_sec) * kSecondNs + static_cast<TimeNs>(time.tv_nsec);
+}
 
 // A reverse ARP request (RFC 903) of a station for itself, as hypervisors send it when a machine
 // has moved: every switch learns from its source, and nobody answers.
@@ -56,6 +66,19 @@ PairMember::PairMember(asio::io_context& io, ports::Shared& shared, OnNews on_ne
       on_news_(std::move(on_news)),
       timer_(io),
       bell_(io, dup(shared.in_band->bell())),
+      rounds_(shared.workers.size()),
+      flows_(
+          shared,
+          [this](v1::FlowBatch batch) {
+            v1::PairNews news;
+            *news.mutable_flows() = std::move(batch);
+            on_news_(news);
+          },
+          [this](v1::FlowsTaken taken) {
+            v1::PairNews news;
+            *news.mutable_flows_taken() = std::move(taken);
+            on_news_(news);
+          }),
       incarnation_(wall_now_ns()) {
   if (const int error = run_before_others(); error != 0) {
     spdlog::warn(
@@ -82,8 +105,14 @@ std::string PairMember::configure(const v1::ConfigurePair& configure) {
 
 void PairMember::renew(const v1::SetLease& lease) {
   if (!identity_) return;
-  gate_.renew({lease.until_ns(), lease.alone(), lease.term()}, monotonic_now_ns());
+  const TimeNs now_ns = monotonic_now_ns();
+  const bool was_open = gate_.is_open(now_ns);
+  gate_.renew({lease.until_ns(), lease.alone(), lease.term()}, now_ns);
   publish_gate();
+  if (was_open && !gate_.is_open(now_ns)) {
+    closed_ns_ = now_ns;
+    for (ports::Worker* worker : shared_.workers) worker->wake();
+  }
   if (lease.announce()) begin_announcing();
 }
 
@@ -178,12 +207,34 @@ void PairMember::hear() {
   }
   publish_gate();
   if (!news.heartbeats().empty()) on_news_(news);
+  flows_.run();
+  tell_if_settled();
+}
+
+void PairMember::acknowledge(const v1::FlowsTaken& taken) {
+  flows_.acknowledge(taken);
+  tell_if_settled();
+}
+
+// Who hands over waits for it.
+void PairMember::tell_if_settled() {
+  const bool settled = report().flows_settled();
+  if (std::exchange(told_settled_, settled) == settled || !settled) return;
+  v1::PairNews news;
+  *news.mutable_report() = report();
+  on_news_(news);
 }
 
 void PairMember::keep_time() {
   const TimeNs now_ns = monotonic_now_ns();
-  for (ports::Worker* worker : shared_.workers) {
-    if (now_ns - worker->stats().turned_ns.load() > kDozeNs) worker->wake();
+  for (std::size_t i = 0; i < shared_.workers.size(); ++i) {
+    ports::Worker* worker = shared_.workers[i];
+    const TimeNs turned_ns = worker->stats().turned_ns.load();
+    Round& round = rounds_[i];
+    if (round.begun_ns != turned_ns) {
+      round = {turned_ns, time_on_core(worker->stats().cpu_clock.load())};
+    }
+    if (now_ns - turned_ns > kDozeNs) worker->wake();
   }
   if (identity_ && gate_.is_open(now_ns) && gate_.agent_is_silent(now_ns) &&
       now_ns - sent_ns_ >= kBeaconNs) {
@@ -195,6 +246,7 @@ void PairMember::keep_time() {
   }
   shared_.ports_down.store(down, std::memory_order_relaxed);
   announce(kAnnouncementsPerPeriod);
+  flows_.run();
   v1::PairNews news;
   *news.mutable_report() = report();
   const std::uint32_t changes = shared_.macs.changes();
@@ -225,8 +277,12 @@ std::string PairMember::problem() const {
   }
   for (std::size_t i = 0; i < shared_.workers.size(); ++i) {
     const TimeNs turned_ns = shared_.workers[i]->stats().turned_ns.load();
-    if (now_ns > turned_ns && now_ns - turned_ns > kStuckNs) {
-      return "worker " + std::to_string(i) + " has not run for " +
+    if (now_ns < turned_ns + kStuckNs) continue;
+    const TimeNs worked_ns =
+        time_on_core(shared_.workers[i]->stats().cpu_clock.load()) - rounds_[i].on_core_ns;
+    const bool stuck = rounds_[i].begun_ns == turned_ns && worked_ns > kStuckNs;
+    if (stuck || now_ns > turned_ns + kStarvedNs) {
+      return "worker " + std::to_string(i) + " has been in one round for " +
              std::to_string((now_ns - turned_ns) / kMillisecondNs) + " ms";
     }
   }
@@ -243,6 +299,7 @@ v1::PairReport PairMember::report() const {
   report.set_lease_alone(gate_.lease().alone);
   report.set_lease_term(gate_.lease().term);
   report.set_ports(shared_.ports.size());
+  report.set_flows_settled(!report.forwards() && closed_ns_ != 0 && flows_.is_settled(closed_ns_));
   return report;
 }
 

@@ -15,6 +15,7 @@
 #include "dataplane/ports/in_band_port.h"
 #include "dataplane/ports/worker.h"
 #include "dataplane/replication/gate.h"
+#include "dataplane/service/flow_replication.h"
 
 namespace bulkhead::service {
 
@@ -31,6 +32,8 @@ class PairMember {
   void renew(const v1::SetLease& lease);
   void send(const v1::SendHeartbeat& heartbeat);
   void learn(const v1::SetStations& stations);
+  FlowReplication& flows() { return flows_; }
+  void acknowledge(const v1::FlowsTaken& taken);
   v1::PairReport report() const;
 
  private:
@@ -43,7 +46,14 @@ class PairMember {
     std::uint16_t port = 0;
   };
 
+  // A worker's newest round that was seen, and its time on a core then.
+  struct Round {
+    TimeNs begun_ns = 0;
+    TimeNs on_core_ns = 0;
+  };
+
   void keep_time();
+  void tell_if_settled();
   void listen();
   void hear();
   void publish_gate();
@@ -57,7 +67,11 @@ class PairMember {
   OnNews on_news_;
   boost::asio::steady_timer timer_;
   boost::asio::posix::stream_descriptor bell_;
+  std::vector<Round> rounds_;  // of each worker
+  FlowReplication flows_;
   replication::Gate gate_;
+  TimeNs closed_ns_ = 0;  // when an orderly end of forwarding began
+  bool told_settled_ = false;
   std::optional<Identity> identity_;
   replication::Freshness freshness_;
   std::uint64_t incarnation_;

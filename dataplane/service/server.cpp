@@ -227,7 +227,9 @@ v1::DataplaneAnswer Server::apply_policy(Result<policy::Tables, std::string> che
 v1::DataplaneAnswer Server::answer(const v1::DataplaneRequest& request) {
   v1::DataplaneAnswer answer;
   const bool about_pair = request.has_configure_pair() || request.has_set_lease() ||
-                          request.has_send_heartbeat() || request.has_set_stations();
+                          request.has_send_heartbeat() || request.has_set_stations() ||
+                          request.has_begin_flows() || request.has_take_flows() ||
+                          request.has_flows_taken();
   if (about_pair && !pair_) {
     answer.set_refused("this data plane was not started with --pair");
     return answer;
@@ -247,6 +249,15 @@ v1::DataplaneAnswer Server::answer(const v1::DataplaneRequest& request) {
       break;
     case v1::DataplaneRequest::kSendHeartbeat:
       pair_->send(request.send_heartbeat());
+      break;
+    case v1::DataplaneRequest::kBeginFlows:
+      pair_->flows().begin(request.begin_flows().stream());
+      break;
+    case v1::DataplaneRequest::kTakeFlows:
+      pair_->flows().take(request.take_flows());
+      break;
+    case v1::DataplaneRequest::kFlowsTaken:
+      pair_->acknowledge(request.flows_taken());
       break;
     case v1::DataplaneRequest::kSetStations:
       pair_->learn(request.set_stations());

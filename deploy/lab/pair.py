@@ -25,6 +25,7 @@ PAIR_PORT = 7444
 class PairLab(Lab):
     namespaces = ("sup", "ctl", "sw", "a", "b")
     roles = ("echo", "agent-a", "agent-b", "dataplane-a", "dataplane-b", "plc")
+    release = {"a": "", "b": ""}  # behind the programs' names
 
     def folder_of(self, which):
         return self.folder / which
@@ -86,20 +87,21 @@ class PairLab(Lab):
                                    ("client.crt", "client.crt"), ("client.key", "client.key")):
                 shutil.copy(self.pki / source, pki / target)
 
-    def start_dataplane(self, which, *extra, ports=ZONE_PORTS):
+    def start_dataplane(self, which, *size, ports=ZONE_PORTS):
         socket = self.folder_of(which) / "dataplane.sock"
         devices = [word for port in ports for word in ("--port", port)]
         role = f"dataplane-{which}"
-        self.spawn(which, [self.bin / "bulkhead-dataplane", "--pair", "--socket", socket, *devices,
-                           "--memory-mib", "256", "--buffers", "16384", "--flows", "4096", *extra],
-                   role)
+        program = self.bin / f"bulkhead-dataplane{self.release[which]}"
+        size = size or ("--memory-mib", "256", "--buffers", "16384", "--flows", "4096")
+        self.spawn(which, [program, "--pair", "--socket", socket, *devices, *size], role)
         listening = self.in_ns(which, "grep", "-q", socket, "/proc/net/unix")
         self._await(role, lambda: run(*listening, check=False).returncode == 0)
 
     def start_agent(self, which, *extra):
         folder = self.folder_of(which)
         role = f"agent-{which}"
-        self.spawn(which, [self.bin / "bulkheadd", "--socket", folder / "dataplane.sock",
+        program = self.bin / f"bulkheadd{self.release[which]}"
+        self.spawn(which, [program, "--socket", folder / "dataplane.sock",
                            "--state", folder / "state", "--pki", folder / "pki",
                            "--pair-peer", NAMES[OTHER[which]],
                            "--pair-listen", f"{LINK[which]}:{PAIR_PORT}",

@@ -61,6 +61,12 @@ WORKS = {
                       ["--work", "modbus", "--flows", 10_000, "--workers", 2], "modbus"),
     "half_load": Work("Modbus, 10,000 sessions at half of the rate that saturates the worker",
                       ["--work", "modbus", "--flows", 10_000, "--pace", 0.5], "modbus"),
+    "modbus_100k": Work("Modbus, 100,000 sessions, 200 of them begin anew each second",
+                        ["--work", "modbus", "--flows", 100_000, "--churn", 200,
+                         "--memory-mib", 1024], "modbus", quick=False),
+    "modbus_100k_pair": Work("the same, and a peer is told of all sessions and their changes",
+                             ["--work", "modbus", "--flows", 100_000, "--churn", 200,
+                              "--memory-mib", 1024, "--peer"], "modbus", quick=False),
     "swap": Work("Modbus, 10,000 sessions at full load, the policy of 90 rules changes 5 times a "
                  "second", ["--work", "modbus", "--flows", 10_000, "--zones", 3, "--rules", 10,
                             "--swaps", 5], "modbus"),
@@ -216,6 +222,8 @@ class Run:
             row["ratio"] = round(row["mpps"] / row["testpmd_mpps"], 4)
             if WORKS[work].goal:
                 row["goal"] = WORKS[work].goal
+        if "peer" in middle:
+            row["peer"] = middle["peer"]
         for key in ("inside", "after_swap", "machine"):
             if key in middle:
                 row[key] = median_times([figure[key] for figure in figures])
@@ -256,6 +264,8 @@ COMPARISONS = (
     ("a rule for each of 4,000 devices against 90 rules", "policy_devices", "policy_10",
      "cycles_per_packet", "at most 1.2"),
     ("two workers against one", "workers_2", "modbus_10k", "mpps", "at least 1.9"),
+    ("with a peer that is told of 100,000 sessions against without", "modbus_100k_pair",
+     "modbus_100k", "mpps", "none"),
 )
 
 
@@ -283,6 +293,10 @@ def table(rows):
                     f"{label} {row[key][field]:.1f}" for label, field in
                     (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p999_us"),
                      ("p99.99", "p9999_us"), ("max", "max_us"))))
+    for row in good.values():
+        if "peer" in row:
+            lines.append(f"{row['work']}: a peer that joins has all {row['peer']['sessions']} "
+                         f"sessions after {row['peer']['all_seconds']:.2f} s at full load")
     for row in good.values():
         if "stages" in row:
             lines.append(f"{row['work']}, cycles a packet: " + ", ".join(

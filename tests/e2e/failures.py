@@ -2,6 +2,7 @@
 appliance that is active."""
 
 import signal
+import time
 from typing import Callable, NamedTuple
 
 from pair import OTHER
@@ -26,12 +27,17 @@ def thaw(role):
 
 
 def power_off(lab, which):
-    """Everything of the appliance at once."""
-    lab.stop(f"agent-{which}", signal.SIGKILL)
-    lab.stop(f"dataplane-{which}", signal.SIGKILL)
+    """Everything of the appliance falls silent at once, and no connection of it is closed."""
+    for role in ("dataplane", "agent"):
+        lab.send_signal(f"{role}-{which}", signal.SIGSTOP)
+    time.sleep(0.2)
+    lab.cut_pair_link()
+    for role in ("agent", "dataplane"):
+        lab.stop(f"{role}-{which}", signal.SIGKILL)
 
 
 def power_on(lab, which):
+    lab.mend_pair_link()
     lab.start_dataplane(which)
     lab.start_agent(which)
 
@@ -48,6 +54,9 @@ FAILURES = {
                                       lambda lab, which: lab.put_back(which, 1)),
     "pair link cut": Failure(lambda lab, which: lab.cut_pair_link(),
                              lambda lab, which: lab.mend_pair_link(), turns=False),
+    "standby frozen": Failure(lambda lab, which: freeze("dataplane")(lab, OTHER[which]),
+                              lambda lab, which: thaw("dataplane")(lab, OTHER[which]),
+                              turns=False),
     "standby killed": Failure(lambda lab, which: power_off(lab, OTHER[which]),
                               lambda lab, which: power_on(lab, OTHER[which]), turns=False),
 }

@@ -24,16 +24,17 @@ BUILD = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build"
 UDP_PORT = 9000
 WATER_WORKS = (ROOT / "policies/water-works/policy.yaml").read_text()
 POLICY = WATER_WORKS.replace(
-    "    on_deny: reject\n", "    on_deny: reject\n    midstream: resume\n").replace(
     "    allow:\n", f"    allow:\n      - {{service: udp/{UDP_PORT}, client: hmi, server: plc1}}\n")
 READ_ONLY = POLICY.split("      - protocol: modbus")[0]
 
 
 class PairCase(unittest.TestCase):
     prefix = "bhp"
+    release = PairLab.release
 
     def setUp(self):
         self.lab = PairLab(self.prefix, BUILD)
+        self.lab.release = self.release
         self.lab.down()
         self.addCleanup(self.lab.down)
         self.lab.prepare()
@@ -53,9 +54,11 @@ class PairCase(unittest.TestCase):
             return self.lab.ctl("push", file.name, "--commit", which=which, check=check)
 
     def probe(self, mode, seconds, port):
-        return subprocess.Popen(
+        probe = subprocess.Popen(
             self.lab.in_ns("sup", sys.executable, HERE / "probe.py", mode, PLC, port, seconds),
             stdout=subprocess.PIPE, text=True)
+        self.assertEqual(probe.stdout.readline(), "begun\n")
+        return probe
 
     def result_of(self, process):
         out, _ = process.communicate(timeout=60)
@@ -67,26 +70,38 @@ class PairCase(unittest.TestCase):
         return [which for which, status in said.items()
                 if status and status["dataplane_connected"] and status["pair"]["forwards"]]
 
+    def await_ready(self, which):
+        """It has the same policy and the same sessions, and may become active."""
+        wait_until(lambda: self.lab.pair(which)["self"]["ready"], f"{which} to be ready", 30)
+
+    def expect_unnoticed(self, requests):
+        told = self.result_of(requests)
+        for wrong in ("lost_sessions", "unanswered", "wrong"):
+            self.assertEqual(told[wrong], 0, f"{told}\n{self.logs()}")
+        self.assertGreater(told["refused"], 2, told)
+        self.assertGreater(told["answered"], 100, told)
+
     def generations(self):
         return [self.lab.pair(which)["self"]["policy_generation"] for which in ("a", "b")]
 
 
 class Carrying(PairCase):
     def test_each_failure_turns_the_switches_or_changes_nothing(self):
-        """What crosses both appliances goes on, and one forwards. How fast is measured on a machine
-        that does nothing else; here the bound is that of one that stands still for a second."""
+        """Sessions go on with all that the firewall knows of them, datagrams go on, and one forwards.
+        How fast is measured on a machine that does nothing else; here the bound is that of one that
+        stands still for a second."""
         for name, failure in FAILURES.items():
             with self.subTest(name):
                 first = self.lab.await_active(seconds=40)
-                # The other could take over: that takes a second after it came back.
-                wait_until(lambda: self.lab.pair(OTHER[first])["self"]["eligible"],
-                           "the standby to be able to take over", 20)
+                self.await_ready(OTHER[first])
                 datagrams = self.probe("udp", 3, UDP_PORT)
+                requests = self.probe("modbus", 3, 502)
                 time.sleep(1)
                 failure.begin(self.lab, first)
                 try:
                     result = self.result_of(datagrams)
                     self.assertLess(result["longest_gap_ms"], 1900, f"{result}\n{self.logs()}")
+                    self.expect_unnoticed(requests)
                     after = OTHER[first] if failure.turns else first
                     wait_until(lambda: self.lab.active() == self.forwarding() == [after],
                                f"{after} alone to forward", 5)
@@ -95,6 +110,24 @@ class Carrying(PairCase):
                     self.assertEqual(self.lab.hmi("write", 60, 1)["result"], "exception 2")
                 finally:
                     failure.mend(self.lab, first)
+
+    def test_operators_switch_over_and_nobody_notices(self):
+        first = self.lab.await_active(seconds=40)
+        self.await_ready(OTHER[first])
+        datagrams = self.probe("udp", 4, UDP_PORT)
+        requests = self.probe("modbus", 4, 502)
+        time.sleep(1)
+        self.lab.ctl("pair", "switchover", which=first)
+        self.lab.await_active(OTHER[first])
+        self.await_ready(first)
+        # Back again, because the other is being maintained.
+        self.lab.ctl("pair", "maintenance", "on", which=OTHER[first])
+        self.lab.await_active(first)
+        refused = self.lab.ctl("pair", "switchover", which=first, check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.lab.ctl("pair", "maintenance", "off", which=OTHER[first])
+        self.expect_unnoticed(requests)
+        self.assertLess(self.result_of(datagrams)["longest_gap_ms"], 900)
 
     def test_a_policy_is_committed_on_both_or_on_none(self):
         first = self.lab.await_active(seconds=40)
@@ -143,6 +176,21 @@ class Carrying(PairCase):
         self.assertIsNone(agent.poll(), self.lab.log(f"agent-{other}"))
         self.assertFalse(self.lab.pair(first)["link_up"])
         self.assertEqual(self.lab.active(), [first])
+
+
+class OfTwoReleases(PairCase):
+    release = {"a": "", "b": "-next"}
+
+    def test_either_goes_on_with_the_sessions_of_the_other(self):
+        for _ in range(2):
+            first = self.lab.await_active(seconds=40)
+            self.await_ready(OTHER[first])
+            requests = self.probe("modbus", 3, 502)
+            time.sleep(1)
+            self.lab.stop(f"dataplane-{first}", signal.SIGKILL)
+            self.expect_unnoticed(requests)
+            self.lab.await_active(OTHER[first])
+            self.lab.start_dataplane(first)
 
 
 class WithoutAPair(unittest.TestCase):

@@ -3,7 +3,9 @@
 usage: probe.py echo ADDRESS PORT                UDP, answers each datagram
        probe.py udp ADDRESS PORT SECONDS         a datagram each millisecond
        probe.py modbus ADDRESS PORT SECONDS      one session, a request after the other
-Each client ends with one JSON line: longest_gap_ms is the longest time between two answers; `at` is
+       probe.py flows ADDRESS PORT COUNT         as many UDP sessions, a datagram each; over several
+                                                 ports from PORT on, 50,000 each
+"udp" and "modbus" say "begun" at their first answer; clients end with one JSON line: longest_gap_ms is the longest time between two answers; `at` is
 when it began, by the monotonic clock.
 """
 
@@ -30,9 +32,13 @@ class Gaps:
     def __init__(self):
         self.last = self.begun = time.monotonic()
         self.longest, self.at = 0.0, 0.0
+        self.any = False
 
     def answered(self):
         now = time.monotonic()
+        if not self.any:  # what is measured begins here
+            self.any, self.last = True, now
+            print("begun", flush=True)
         if now - self.last > self.longest:
             self.longest, self.at = now - self.last, self.last
         self.last = now
@@ -65,6 +71,23 @@ def udp(address, port, seconds):
             except OSError:
                 pass
     return {"sent": sent, "answered": answered, **gaps.result()}
+
+
+def flows(address, port, count):
+    per_port, first = 50_000, 10_000
+    answered = 0
+    for number in range(count):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind(("", first + number % per_port))
+            client.settimeout(0.5)
+            for _ in range(5):
+                client.sendto(b"hello", (address, port + number // per_port))
+                try:
+                    answered += client.recv(16) == b"hello"
+                    break
+                except socket.timeout:
+                    continue
+    return {"answered": answered}
 
 
 def modbus(address, port, seconds):
@@ -125,8 +148,9 @@ def main():
     mode, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if mode == "echo":
         echo(address, port)
-    run = {"udp": udp, "modbus": modbus}[mode]
-    print(json.dumps(run(address, port, float(sys.argv[4]))), flush=True)
+    run = {"udp": udp, "modbus": modbus, "flows": flows}[mode]
+    amount = int(sys.argv[4]) if mode == "flows" else float(sys.argv[4])
+    print(json.dumps(run(address, port, amount)), flush=True)
 
 
 if __name__ == "__main__":

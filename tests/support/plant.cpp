@@ -174,7 +174,7 @@ TcpSession::TcpSession(Plant& plant, std::uint16_t port, std::uint32_t client_is
       server_acked(client_isn + 1),
       client_port(port),
       server_port(to_port),
-      plant_(plant) {
+      plant_(&plant) {
   TcpSpec spec;
   spec.source_port = port;
   spec.destination_port = to_port;
@@ -199,7 +199,7 @@ void TcpSession::client_at(std::uint32_t sequence, const Bytes& payload, std::ui
   spec.acknowledgement = client_acked;
   spec.flags = flags;
   spec.payload = payload;
-  plant_.arrive(kHmi, tcp_frame(kHmi, kPlc, spec));
+  plant_->arrive(kHmi, tcp_frame(kHmi, kPlc, spec));
 }
 
 void TcpSession::server_at(std::uint32_t sequence, const Bytes& payload, std::uint8_t flags) {
@@ -210,7 +210,7 @@ void TcpSession::server_at(std::uint32_t sequence, const Bytes& payload, std::ui
   spec.acknowledgement = server_acked;
   spec.flags = flags;
   spec.payload = payload;
-  plant_.arrive(kPlc, tcp_frame(kPlc, kHmi, spec));
+  plant_->arrive(kPlc, tcp_frame(kPlc, kHmi, spec));
 }
 
 void TcpSession::from_client(const Bytes& payload, std::uint8_t flags) {

@@ -98,6 +98,7 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
   // Why the last packet or message was let through or refused.
   Reason last() const { return verdicts.empty() ? Reason::no_policy : verdicts.back().reason; }
   std::uint32_t buffers_in_use() const;
+  rte_mempool* buffers() { return buffers_; }
 
   std::vector<Sent> sent;
   std::vector<pipeline::Event> verdicts;
@@ -132,6 +133,8 @@ class TcpSession {
  public:
   TcpSession(Plant& plant, std::uint16_t client_port, std::uint32_t client_isn = 1000,
              std::uint32_t server_isn = 900000, std::uint16_t server_port = 502);
+  // From now on its segments arrive at another plant.
+  void move_to(Plant& plant) { plant_ = &plant; }
   // Sends bytes as one segment and counts them.
   void from_client(const Bytes& payload, std::uint8_t flags = wire::kTcpAck | wire::kTcpPsh);
   void from_server(const Bytes& payload, std::uint8_t flags = wire::kTcpAck | wire::kTcpPsh);
@@ -149,7 +152,7 @@ class TcpSession {
   std::uint16_t server_port;
 
  private:
-  Plant& plant_;
+  Plant* plant_;
 };
 
 }  // namespace bulkhead::support

@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "dataplane/flow": DATAPLANE_BARE | {"dataplane/policy"},
     "dataplane/pipeline": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow"},
     # What the two of a pair say to each other; flows are plain data.
-    "dataplane/replication": {"dataplane/base", "dataplane/wire", "dataplane/flow"},
+    "dataplane/replication": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow"},
     "dataplane/ports": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow",
                                          "dataplane/pipeline", "dataplane/replication"},
     "dataplane/service": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow",

@@ -22,6 +22,7 @@
 #include "dataplane/service/engine.h"
 #include "dataplane/service/policy_codec.h"
 #include "tests/bench/rig/lane.h"
+#include "tests/bench/rig/told_peer.h"
 
 namespace {
 
@@ -38,6 +39,7 @@ struct Options {
   double pace = 0;   // share of the most that was measured before; 0: as fast as it goes
   double swaps = 0;  // changes of policy a second
   bool stages = false;
+  bool peer = false;  // that is told of all sessions
   std::uint32_t memory_mib = 512;
   std::string capture;
   std::string artefact;
@@ -100,6 +102,8 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--pace", options.pace, "Share of full load, for the time inside")
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--swaps", options.swaps, "Changes of policy a second, from another thread");
+  app.add_flag("--peer", options.peer,
+               "One of a pair: another thread tells a peer of all sessions and their changes");
   app.add_flag("--stages", options.stages, "Cycles by stage");
   app.add_option("--memory-mib", options.memory_mib, "Memory for packets and tables");
   app.add_option("--artefact", options.artefact,
@@ -132,6 +136,7 @@ std::unique_ptr<service::Engine> make_engine(const Options& options) {
   engine_options.workers = plan.lanes;
   engine_options.buffers = 4096;
   engine_options.launch = false;
+  engine_options.pair = options.peer;
   engine_options.pipeline.measure_stages = options.stages;
   flow::Limits& limits = engine_options.pipeline.limits;
   const std::uint32_t flows = plan.flows / plan.lanes;
@@ -183,6 +188,7 @@ struct Job {
   std::vector<std::uint64_t> lost;   // packets that went in and did not come out
   std::vector<std::uint64_t> kept;   // buffers, when all sessions have ended
   rig::Histogram machine;            // waits of packets that nobody works on, if paced
+  std::unique_ptr<rig::ToldPeer> peer;
 };
 
 // A lane from beginning to end, on its own core.
@@ -203,6 +209,7 @@ void run_lane(Job& job, std::uint32_t index) {
     job.machine = rig::watch_machine(options.seconds, before.rate() * options.pace);
     worker.join();
   }
+  if (index == 0 && job.peer) job.peer->join_anew();
   const Stages stages_before = worker.pipeline_stats().stage_cycles;
   job.measured[index] = options.pace > 0 ? lane.pace(options.seconds, before.rate() * options.pace)
                                          : lane.saturate(options.seconds);
@@ -289,6 +296,12 @@ void print(Job& job, std::uint32_t swaps) {
   if (job.options.stages) {
     out["stages"] = stage_cycles(job, all);
   }
+  if (job.peer) {
+    const rig::ToldPeer::Told told = job.peer->stop();
+    out["peer"] = {{"sessions", told.sessions},
+                   {"megabytes", static_cast<double>(told.bytes) / 1e6},
+                   {"all_seconds", told.all_seconds}};
+  }
   if (job.options.pace > 0 || swaps > 0) out["inside"] = time_inside(all.inside);
   if (job.options.pace > 0) out["machine"] = time_inside(job.machine);
   if (swaps > 0) {
@@ -337,7 +350,7 @@ int main(int argc, char** argv) {
   auto servers = make_port("zone1", lanes);
   const auto engine = make_engine(options);
   std::barrier<> barrier(lanes);
-  Job job{options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}, {}, {},
+  Job job{options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}, {}, {}, {},
           {}};
   job.measured.resize(lanes);
   job.stages.resize(lanes);
@@ -351,6 +364,7 @@ int main(int argc, char** argv) {
   const v1::PolicyArtefact policy = make_policy(options);
   if (const auto applied = engine->check_and_apply(policy); !applied) fail(applied.error());
   for (std::uint32_t i = 1; i < lanes; ++i) rte_eal_remote_launch(run_other_lane, &job, i);
+  if (options.peer) job.peer = std::make_unique<rig::ToldPeer>(*engine);
   std::uint32_t swaps = 0;
   if (options.swaps > 0) {
     Swapper swapper(*engine, policy, options.swaps);

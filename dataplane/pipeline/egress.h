@@ -1,0 +1,33 @@
+// The way out of a pipeline.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/pipeline/verdict.h"
+
+namespace bulkhead::pipeline {
+
+// Packets that are longer than the wire takes leave in fragments.
+class Egress {
+ public:
+  Egress(Output& output, std::uint16_t mtu, std::uint32_t& identification)
+      : output_(output), mtu_(mtu), identification_(identification) {}
+
+  void transmit(rte_mbuf* mbuf, std::uint16_t port) {
+    constexpr std::uint32_t kHeadersMax = 22;  // Ethernet with two tags
+    if (mbuf->pkt_len <= mtu_ + kHeadersMax) return output_.transmit(mbuf, port);
+    send_in_pieces(mbuf, port);
+  }
+
+  bool hand_over(rte_mbuf* mbuf) { return output_.hand_over(mbuf); }
+  bool take_in_band(rte_mbuf* mbuf) { return output_.take_in_band(mbuf); }
+
+ private:
+  void send_in_pieces(rte_mbuf* mbuf, std::uint16_t port);
+
+  Output& output_;
+  std::uint16_t mtu_;
+  std::uint32_t& identification_;
+};
+
+}  // namespace bulkhead::pipeline

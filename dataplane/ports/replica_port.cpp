@@ -1,0 +1,115 @@
+// A round takes a bounded number of messages, so that packets do not wait for a peer that joins.
+#include "dataplane/ports/replica_port.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace bulkhead::ports {
+
+namespace {
+
+using Taken = replication::FlowReceiver::Taken;
+
+constexpr std::size_t kRingBytes = std::size_t{1} << 20;
+constexpr std::uint32_t kMessagesPerRound = 32;
+// A busy session is told of so often, with all that has changed since.
+constexpr TimeNs kTellNs = kMillisecondNs;
+constexpr std::uint32_t kRecordsPerTelling = 128;
+
+}  // namespace
+
+ReplicaPort::ReplicaPort(pipeline::Pipeline& pipeline, rte_mempool* buffers)
+    : pipeline_(pipeline),
+      inbox_(kRingBytes),
+      outbox_(kRingBytes),
+      sender_(pipeline.flows(), pipeline.segments(), outbox_),
+      receiver_({pipeline.flows(), pipeline.segments(), pipeline.timers(), buffers}) {}
+
+bool ReplicaPort::run(bool open, TimeNs now_ns, pipeline::Output& out) {
+  bool news = take_inbox(open, now_ns, out);
+  const bool turned = std::exchange(was_open_, open) != open;  // whoever hands over waits
+  if (sends_ && pipeline_.waiting().has_untold()) news = tell_urgent(now_ns) || news;
+  // Announced before the number is read, so that none comes unheard in between.
+  waits_.store(!pipeline_.waiting().is_empty());
+  if (!pipeline_.waiting().is_empty()) {
+    open ? pipeline_.let_go(confirmed_.load(), out) : pipeline_.waiting().clear();
+  }
+  if (!sends_ || (!turned && now_ns - told_ns_ < kTellNs)) return news;
+  told_ns_ = now_ns;
+  const bool had_told_all = has_told_all();
+  const bool was_complete = complete_ns() != 0;
+  // Where no packet waits, it is a matter of how soon the peer may take over.
+  const std::uint32_t told =
+      sender_.run(open ? kRecordsPerTelling : pipeline_.flows().capacity(), now_ns);
+  told_all_.store(sender_.has_told_all(), std::memory_order_release);
+  const bool complete = sender_.is_done() && pipeline_.waiting().is_empty();
+  complete_ns_.store(complete ? now_ns : 0, std::memory_order_release);
+  return news || turned || told > 0 || was_complete != complete || had_told_all != has_told_all();
+}
+
+// True if the service thread has something to hear.
+bool ReplicaPort::tell_urgent(TimeNs now_ns) {
+  const std::uint64_t before = sender_.records();
+  if (sender_.run_urgent(now_ns)) pipeline_.waiting().note_told(sender_.records());
+  return sender_.records() != before;
+}
+
+void ReplicaPort::set_peer(bool listens, pipeline::Output& out) {
+  sends_ = listens;
+  complete_ns_.store(0, std::memory_order_release);
+  told_all_.store(false, std::memory_order_release);
+  pipeline_.waiting().set_peer(listens);
+  pipeline_.flows().forget_urgent();
+  // One that has nothing could not go on with any session, whatever left.
+  pipeline_.let_all_go(out);
+}
+
+bool ReplicaPort::take_inbox(bool open, TimeNs now_ns, pipeline::Output& out) {
+  bool news = false;
+  for (std::uint32_t i = 0; i < kMessagesPerRound; ++i) {
+    const ByteView message = inbox_.front();
+    if (message.empty()) break;
+    const std::span<std::uint8_t> answer = outbox_.reserve(2);
+    if (answer.empty()) break;
+    const Taken taken = carry_out(message, open, now_ns, out);
+    inbox_.release();
+    answer[0] =
+        static_cast<std::uint8_t>(taken == Taken::taken ? ReplicaWord::taken : ReplicaWord::failed);
+    answer[1] = static_cast<std::uint8_t>(taken);
+    outbox_.commit(2);
+    news = true;
+  }
+  return news;
+}
+
+Taken ReplicaPort::carry_out(ByteView message, bool open, TimeNs now_ns, pipeline::Output& out) {
+  constexpr std::size_t kClearBytes = 9;
+  if (message[0] == static_cast<std::uint8_t>(ReplicaWord::begin)) {
+    set_peer(true, out);
+    sender_.restart();
+    return Taken::taken;
+  }
+  if (message[0] == static_cast<std::uint8_t>(ReplicaWord::end)) {
+    set_peer(false, out);
+    return Taken::taken;
+  }
+  if (open) return Taken::malformed;  // its sessions are its own
+  if (message[0] == static_cast<std::uint8_t>(ReplicaWord::clear) &&
+      message.size() == kClearBytes) {
+    pipeline_.forget_all();
+    set_peer(false, out);
+    pipeline_.set_sessions_clock(load_be64(message.data() + 1));
+    return Taken::taken;
+  }
+  return receiver_.take(message, now_ns);
+}
+
+bool ReplicaPort::send(ByteView message) {
+  const std::span<std::uint8_t> room = inbox_.reserve(message.size());
+  if (room.empty()) return false;
+  std::copy(message.begin(), message.end(), room.begin());
+  inbox_.commit(message.size());
+  return true;
+}
+
+}  // namespace bulkhead::ports

@@ -1,0 +1,320 @@
+// The layout, in network order: version, kind, flags; the key; then, unless it is gone, the
+// session.
+#include "dataplane/replication/flow_record.h"
+
+#include <algorithm>
+
+namespace bulkhead::replication {
+
+namespace {
+
+using flow::Flow;
+using flow::FlowKey;
+using flow::TcpSide;
+
+enum Flag : std::uint16_t {
+  kGone = 1,
+  kClientIsLow = 2,
+  kRefused = 4,
+  kTold = 8,
+  kResumed = 16,
+  kCarried = 32,
+  kDeep = 64,
+  kSession = 128,
+};
+enum SegmentFlag : std::uint8_t { kInjected = 1, kEnd = 2 };
+enum SideFlag : std::uint8_t { kScale = 1, kTimestamps = 2, kFin = 4 };
+
+constexpr std::array<std::uint8_t, kBytesAhead> kAhead{};
+
+class Writer {
+ public:
+  explicit Writer(std::span<std::uint8_t> out) : out_(out) {}
+
+  void u8(std::uint8_t value) {
+    if (std::uint8_t* at = advance(1)) at[0] = value;
+  }
+  void u16(std::uint16_t value) {
+    if (std::uint8_t* at = advance(2)) store_be16(at, value);
+  }
+  void u32(std::uint32_t value) {
+    if (std::uint8_t* at = advance(4)) store_be32(at, value);
+  }
+  void u64(std::uint64_t value) {
+    if (std::uint8_t* at = advance(8)) store_be64(at, value);
+  }
+  void bytes(const void* from, std::size_t count) {
+    std::uint8_t* at = advance(count);
+    if (at != nullptr && count > 0) std::memcpy(at, from, count);
+  }
+  // 0 if it did not fit.
+  std::size_t length() const { return ok_ ? length_ : 0; }
+
+ private:
+  std::uint8_t* advance(std::size_t count) {
+    ok_ = ok_ && out_.size() - length_ >= count;
+    if (!ok_) return nullptr;
+    length_ += count;
+    return out_.data() + length_ - count;
+  }
+
+  std::span<std::uint8_t> out_;
+  std::size_t length_ = 0;
+  bool ok_ = true;
+};
+
+void write_key(Writer& out, const FlowKey& key) {
+  out.bytes(key.low.bytes.data(), key.low.bytes.size());
+  out.bytes(key.high.bytes.data(), key.high.bytes.size());
+  for (const std::uint16_t part : {key.low_port, key.high_port, key.vlan_outer, key.vlan_inner}) {
+    out.u16(part);
+  }
+  out.u8(static_cast<std::uint8_t>(key.protocol));
+  out.u8(static_cast<std::uint8_t>(key.opened_by));
+}
+
+void read_bytes(ByteReader& in, std::span<std::uint8_t> to) {
+  const ByteView bytes = in.take(to.size());
+  if (bytes.size() == to.size()) std::copy(bytes.begin(), bytes.end(), to.begin());
+}
+
+void read_key(ByteReader& in, FlowKey& key) {
+  read_bytes(in, key.low.bytes);
+  read_bytes(in, key.high.bytes);
+  for (std::uint16_t* part : {&key.low_port, &key.high_port, &key.vlan_outer, &key.vlan_inner}) {
+    *part = in.u16();
+  }
+  key.protocol = in.u8();
+  key.opened_by = in.u8();
+}
+
+void write_side(Writer& out, const TcpSide& side) {
+  for (const std::uint32_t number : {side.released, side.acknowledged, side.window_end,
+                                     side.window_max, side.timestamp, side.unread}) {
+    out.u32(number);
+  }
+  out.u16(side.mss);
+  out.u16(side.announced);
+  out.u8(side.offered_scale);
+  out.u8(static_cast<std::uint8_t>((side.scale_offered ? kScale : 0) |
+                                   (side.timestamps_offered ? kTimestamps : 0) |
+                                   (side.fin_released ? kFin : 0)));
+}
+
+void read_side(ByteReader& in, TcpSide& side) {
+  for (std::uint32_t* number : {&side.released, &side.acknowledged, &side.window_end,
+                                &side.window_max, &side.timestamp, &side.unread}) {
+    *number = in.u32();
+  }
+  side.mss = in.u16();
+  side.announced = in.u16();
+  side.offered_scale = in.u8();
+  const std::uint8_t flags = in.u8();
+  side.scale_offered = (flags & kScale) != 0;
+  side.timestamps_offered = (flags & kTimestamps) != 0;
+  side.fin_released = (flags & kFin) != 0;
+}
+
+constexpr std::size_t kSegmentHeadBytes = 15;
+
+std::size_t frame_length(const flow::Segment& segment) {
+  return std::size_t{segment.payload_offset} + segment.length;
+}
+
+// Bytes of a list of segments in a record.
+std::size_t list_length(flow::SegmentPool& pool, std::uint32_t first) {
+  std::size_t length = 0;
+  for (std::uint32_t i = first; i != flow::kNoSegment; i = pool[i].next) {
+    length += kSegmentHeadBytes + frame_length(pool[i]);
+  }
+  return length;
+}
+
+void write_list(Writer& out, flow::SegmentPool& pool, std::uint32_t first, bool whole) {
+  const std::size_t length = whole ? list_length(pool, first) : 0;
+  out.u16(static_cast<std::uint16_t>(length));
+  for (std::uint32_t i = first; length > 0 && i != flow::kNoSegment; i = pool[i].next) {
+    const flow::Segment& segment = pool[i];
+    out.u32(segment.sequence);
+    out.u8(
+        static_cast<std::uint8_t>((segment.injected ? kInjected : 0) | (segment.fin ? kEnd : 0)));
+    out.u16(segment.transport_offset);
+    out.u16(segment.payload_offset);
+    out.u16(segment.length);
+    out.u16(segment.waits_for);
+    out.u16(static_cast<std::uint16_t>(frame_length(segment)));
+    out.bytes(pool.frame(i), frame_length(segment));
+  }
+}
+
+void write_segments(Writer& out, flow::SegmentPool& pool, const Flow& flow) {
+  std::size_t length = list_length(pool, flow.pending_first);
+  for (const TcpSide& side : flow.sides) {
+    length += list_length(pool, side.retained_first) + list_length(pool, side.held_first);
+  }
+  const bool whole = length <= kRecordSegmentBytesMax;
+  for (const TcpSide& side : flow.sides) {
+    write_list(out, pool, side.retained_first, whole);
+    write_list(out, pool, side.held_first, whole);
+  }
+  write_list(out, pool, flow.pending_first, whole);
+}
+
+bool is_whole(ByteView segments) {
+  SegmentReader reader(segments);
+  while (reader.next()) {
+  }
+  return reader.ok();
+}
+
+// Whether a session can have such values.
+bool is_possible(const FlowRecord& record) {
+  constexpr std::uint8_t kScaleMax = 14;  // RFC 7323, 2.3
+  const Flow& flow = record.flow;
+  return flow.phase <= flow::TcpPhase::closed && flow.transport <= policy::Transport::ethernet &&
+         flow.key.opened_by <= 2 && flow.ports[0] < policy::kPortsMax &&
+         flow.ports[1] < policy::kPortsMax && flow.sides[0].offered_scale <= kScaleMax &&
+         flow.sides[1].offered_scale <= kScaleMax;
+}
+
+TimeNs since(TimeNs then_ns, TimeNs now_ns) { return now_ns > then_ns ? now_ns - then_ns : 0; }
+TimeNs before(TimeNs now_ns, TimeNs span_ns) { return now_ns > span_ns ? now_ns - span_ns : 0; }
+
+}  // namespace
+
+std::optional<SegmentReader::Piece> SegmentReader::next() {
+  if (in_.remaining() == 0) return std::nullopt;
+  Piece piece;
+  flow::Segment& segment = piece.segment;
+  segment.sequence = in_.u32();
+  const std::uint8_t flags = in_.u8();
+  segment.injected = (flags & kInjected) != 0;
+  segment.fin = (flags & kEnd) != 0;
+  segment.transport_offset = in_.u16();
+  segment.payload_offset = in_.u16();
+  segment.length = in_.u16();
+  segment.waits_for = in_.u16();
+  piece.frame = in_.take(in_.u16());
+  // A TCP header is in front of the payload, and other headers before it.
+  constexpr std::size_t kTcpHeaderBytes = 20;
+  constexpr std::size_t kHeadersMax = 256;
+  ok_ = in_.ok() && segment.payload_offset <= kHeadersMax &&
+        segment.transport_offset + kTcpHeaderBytes <= segment.payload_offset &&
+        piece.frame.size() == frame_length(segment);
+  if (!ok_) return std::nullopt;
+  return piece;
+}
+
+std::size_t encode_gone(const FlowKey& key, std::span<std::uint8_t> out) {
+  Writer writer(out);
+  writer.u8(kRecordVersion);
+  writer.u16(kGone);
+  write_key(writer, key);
+  writer.bytes(kAhead.data(), kAhead.size());
+  return writer.length();
+}
+
+std::size_t encode_flow(const Flow& flow, flow::SegmentPool& segments, std::string_view protocol,
+                        std::span<const std::byte> session, bool deep, TimeNs now_ns,
+                        std::span<std::uint8_t> out) {
+  Writer writer(out);
+  writer.u8(kRecordVersion);
+  writer.u16(static_cast<std::uint16_t>(
+      (flow.client_is_low ? kClientIsLow : 0) | (flow.refused ? kRefused : 0) |
+      (flow.told ? kTold : 0) | (flow.resumed ? kResumed : 0) | (flow.carried ? kCarried : 0) |
+      (deep ? kDeep : 0) | (session.empty() ? 0 : kSession)));
+  write_key(writer, flow.key);
+  writer.u8(static_cast<std::uint8_t>(flow.transport));
+  writer.u8(static_cast<std::uint8_t>(flow.phase));
+  for (const std::uint16_t port : flow.ports) writer.u16(port);
+  for (const wire::Mac& station : flow.stations) writer.bytes(station.bytes.data(), 6);
+  writer.u16(flow.related_to);
+  writer.u64(since(flow.last_seen_ns, now_ns));
+  writer.u64(since(now_ns, flow.expires_ns));
+  writer.u64(since(flow.created_ns, now_ns));
+  for (const std::uint64_t count : flow.packets) writer.u64(count);
+  for (const std::uint64_t count : flow.bytes) writer.u64(count);
+  for (const TcpSide& side : flow.sides) write_side(writer, side);
+  for (std::size_t side = 0; side < 2; ++side) {
+    writer.u32(flow.split_begin[side]);
+    writer.u32(flow.split_end[side]);
+  }
+  for (std::size_t side = 0; flow.carried && side < 2; ++side) {
+    writer.u32(flow.carry[side].out_next - flow.sides[side].released);
+    writer.u32(flow.carry[side].out_next - flow.carry[side].out_acked);
+    writer.u32(flow.carry[side].out_edge);
+  }
+  if (flow.carried) write_segments(writer, segments, flow);
+  writer.u8(static_cast<std::uint8_t>(protocol.size()));
+  writer.bytes(protocol.data(), protocol.size());
+  if (!session.empty()) {
+    writer.u16(kSessionLayout);
+    writer.u32(static_cast<std::uint32_t>(session.size()));
+    writer.bytes(session.data(), session.size());
+  }
+  writer.bytes(kAhead.data(), kAhead.size());
+  return writer.length();
+}
+
+std::optional<FlowRecord> decode_record(ByteView bytes, TimeNs now_ns) {
+  ByteReader in(bytes);
+  const auto ends_here = [&in](std::uint8_t version) {
+    if (version >= kRecordVersion) in.take(kBytesAhead);
+    return in.ok() && (version > kRecordVersion || in.remaining() == 0);
+  };
+  FlowRecord record;
+  Flow& flow = record.flow;
+  const std::uint8_t version = in.u8();
+  const std::uint16_t flags = in.u16();
+  read_key(in, flow.key);
+  if (!in.ok() || version < kRecordVersionOldest) return std::nullopt;
+  record.gone = (flags & kGone) != 0;
+  if (record.gone) return ends_here(version) ? std::optional(record) : std::nullopt;
+  flow.client_is_low = (flags & kClientIsLow) != 0;
+  flow.refused = (flags & kRefused) != 0;
+  flow.told = (flags & kTold) != 0;
+  flow.resumed = (flags & kResumed) != 0;
+  flow.carried = (flags & kCarried) != 0;
+  record.deep = (flags & kDeep) != 0;
+  flow.transport = static_cast<policy::Transport>(in.u8());
+  flow.phase = static_cast<flow::TcpPhase>(in.u8());
+  for (std::uint16_t& port : flow.ports) port = in.u16();
+  for (wire::Mac& station : flow.stations) read_bytes(in, station.bytes);
+  flow.related_to = in.u16();
+  flow.last_seen_ns = before(now_ns, in.u64());
+  const TimeNs left_ns = in.u64();
+  flow.expires_ns = now_ns + std::min(left_ns, 365 * 24 * 3600 * kSecondNs);
+  flow.created_ns = before(now_ns, in.u64());
+  for (std::uint64_t& count : flow.packets) count = in.u64();
+  for (std::uint64_t& count : flow.bytes) count = in.u64();
+  for (TcpSide& side : flow.sides) read_side(in, side);
+  for (std::size_t side = 0; side < 2; ++side) {
+    flow.split_begin[side] = in.u32();
+    flow.split_end[side] = in.u32();
+  }
+  for (std::size_t side = 0; flow.carried && side < 2; ++side) {
+    record.translations[side].delta = in.u32();
+    record.translations[side].owed = in.u32();
+    record.translations[side].edge = in.u32();
+  }
+  for (std::size_t side = 0; flow.carried && side < 2; ++side) {
+    record.owed[side] = in.take(in.u16());
+    record.held[side] = in.take(in.u16());
+    if (!is_whole(record.owed[side]) || !is_whole(record.held[side])) return std::nullopt;
+  }
+  if (flow.carried) record.pending = in.take(in.u16());
+  if (!is_whole(record.pending)) return std::nullopt;
+  const std::size_t name_length = in.u8();
+  const ByteView name = in.take(name_length);
+  if (name_length > kProtocolNameMax) return std::nullopt;
+  record.protocol = {reinterpret_cast<const char*>(name.data()), name.size()};
+  if ((flags & kSession) != 0) {
+    const std::uint16_t layout = in.u16();
+    const ByteView session = in.take(in.u32());
+    if (layout == kSessionLayout) record.session = session;
+  }
+  if (!ends_here(version) || !is_possible(record)) return std::nullopt;
+  return record;
+}
+
+}  // namespace bulkhead::replication

@@ -1,0 +1,32 @@
+// What a replica consists of: a digest of each session's newest record and, rolling, of all of
+// them. Two ledgers that took the same records of each session have the same digest, whatever came
+// between. For the service thread: it allocates.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/flow/flow_key.h"
+
+namespace bulkhead::replication {
+
+class Ledger {
+ public:
+  // A whole record, see flow_record.h; false if it is none.
+  bool note(ByteView record);
+  void clear();
+
+  std::uint64_t digest() const { return digest_; }
+  std::size_t sessions() const { return sessions_.size(); }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const flow::FlowKey& key) const;
+  };
+
+  std::unordered_map<flow::FlowKey, std::uint64_t, Hash> sessions_;
+  std::uint64_t digest_ = 0;
+};
+
+}  // namespace bulkhead::replication

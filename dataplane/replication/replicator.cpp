@@ -1,0 +1,285 @@
+// A session that the standby has is one to be resumed: its numbers may be a moment old. Where
+// nothing was under way they say where it stands; elsewhere the receiver's next acknowledgement
+// does.
+#include "dataplane/replication/replicator.h"
+
+#include <algorithm>
+
+#include "dataplane/flow/carry.h"
+#include "dataplane/flow/packet_edit.h"
+#include "dataplane/protocols/registry.h"
+
+namespace bulkhead::replication {
+
+namespace {
+
+// Answers that are let through without their requests, where those may have been in such a state.
+constexpr std::uint8_t kMissedMax = 64;
+
+using flow::Flow;
+using flow::TcpPhase;
+
+// Sessions that are still opening are opened again by their ends; closed ones are over.
+bool travels(const Flow& flow) {
+  if (!flow.in_use) return false;
+  if (flow.transport != policy::Transport::tcp || flow.key.opened_by != 0) return true;
+  return flow.phase == TcpPhase::resuming || flow.phase == TcpPhase::established ||
+         flow.phase == TcpPhase::closing;
+}
+
+bool is_inspected(const Flow& flow) { return flow.protocol < protocols::registry().size(); }
+
+}  // namespace
+
+FlowSender::FlowSender(flow::FlowTable& flows, flow::SegmentPool& segments, RecordRing& out)
+    : flows_(flows),
+      segments_(segments),
+      out_(out),
+      sent_(flows.capacity()),
+      is_sent_(flows.capacity()),
+      snapshot_next_(flows.capacity()),
+      record_bytes_max_(kRecordFixedBytesMax + kRecordSegmentBytesMax + flows.deep_bytes()) {
+  flows_.track_changes();
+}
+
+void FlowSender::restart() {
+  std::fill(is_sent_.begin(), is_sent_.end(), false);
+  snapshot_next_ = 0;
+}
+
+FlowSender::Step FlowSender::send(std::uint32_t slot, TimeNs now_ns) {
+  Flow& flow = flows_.slot(slot);
+  const bool same = is_sent_[slot] != 0 && flow.key == sent_[slot];
+  const bool goes = travels(flow);
+  if (is_sent_[slot] != 0 && (!goes || !same)) {
+    // Its key may have a new session in another slot, which was told, or will be.
+    const Flow* moved = flows_.find(sent_[slot]);
+    if (moved == nullptr || flows_.index_of(*moved) == slot) {
+      const auto room = out_.reserve(kRecordFixedBytesMax);
+      if (room.empty()) return Step::no_room;
+      out_.commit(encode_gone(sent_[slot], room));
+      ++records_;
+    }
+    is_sent_[slot] = false;
+  }
+  if (!goes) return Step::nothing;
+  const auto room = out_.reserve(record_bytes_max_);
+  if (room.empty()) return Step::no_room;
+  const bool inspected = is_inspected(flow);
+  const bool has_state = inspected && flow.session != flow::kNoSession;
+  const std::string_view name =
+      inspected ? protocols::registry()[flow.protocol]->catalogue().name : std::string_view();
+  std::span<const std::byte> state;
+  if (has_state) state = flows_.session(flow);
+  out_.commit(
+      encode_flow(flow, segments_, name, state, flows_.has_deep_session(flow), now_ns, room));
+  ++records_;
+  sent_[slot] = flow.key;
+  is_sent_[slot] = true;
+  return Step::written;
+}
+
+bool FlowSender::run_urgent(TimeNs now_ns) {
+  const auto urgent = flows_.urgent();
+  if (urgent) {
+    for (const std::uint32_t slot : *urgent) {
+      if (send(slot, now_ns) == Step::no_room) return false;
+    }
+  } else {
+    run(flows_.capacity(), now_ns);
+    if (flows_.has_changes()) return false;
+  }
+  flows_.forget_urgent();
+  return true;
+}
+
+std::uint32_t FlowSender::run(std::uint32_t records_max, TimeNs now_ns) {
+  std::uint32_t written = 0;
+  // What has changed goes before what is only new to the peer.
+  while (written < records_max && flows_.has_changes()) {
+    const std::uint32_t slot = flows_.take_change();
+    const Step step = send(slot, now_ns);
+    if (step == Step::no_room) {
+      flows_.touch(flows_.slot(slot));
+      return written;
+    }
+    written += step == Step::written ? 1 : 0;
+  }
+  constexpr std::uint32_t kEmptySlotsMax = 4096;
+  for (std::uint32_t empty = 0;
+       written < records_max && empty < kEmptySlotsMax && snapshot_next_ < flows_.capacity();) {
+    if (is_sent_[snapshot_next_] == 0) {
+      const Step step = send(snapshot_next_, now_ns);
+      if (step == Step::no_room) return written;
+      written += step == Step::written ? 1 : 0;
+      empty += step == Step::nothing ? 1 : 0;
+    }
+    ++snapshot_next_;
+  }
+  return written;
+}
+
+FlowReceiver::Taken FlowReceiver::take(ByteView bytes, TimeNs now_ns) {
+  const std::optional<FlowRecord> record = decode_record(bytes, now_ns);
+  if (!record) return Taken::malformed;
+  if (!record->gone) return adopt(*record, now_ns);
+  Flow* flow = store_.flows.find(record->flow.key);
+  if (flow != nullptr) erase(*flow);
+  return Taken::taken;
+}
+
+void FlowReceiver::erase(Flow& flow) {
+  flow::drop_all(store_.segments, flow);
+  store_.timers.disarm(store_.flows.index_of(flow));
+  store_.flows.erase(flow);
+}
+
+FlowReceiver::Taken FlowReceiver::adopt(const FlowRecord& record, TimeNs now_ns) {
+  std::uint8_t protocol = protocols::kNoProtocol;
+  if (!record.protocol.empty()) {
+    const auto known = protocols::find_protocol(record.protocol);
+    if (!known) return Taken::unknown_protocol;
+    protocol = *known;
+  }
+  Flow* flow = store_.flows.find(record.flow.key);
+  if (flow == nullptr) flow = store_.flows.insert(record.flow.key);
+  if (flow == nullptr) return Taken::no_room;
+  if (flow->protocol != protocol) store_.flows.drop_session(*flow);
+  flow::drop_all(store_.segments, *flow);
+  store_.timers.disarm(store_.flows.index_of(*flow));
+  const std::uint32_t session = flow->session;
+  flow::Carry* carry = flow->carry;
+  *flow = record.flow;
+  flow->in_use = true;
+  flow->session = session;
+  flow->carry = carry;
+  flow->carried = false;
+  flow->protocol = protocol;
+  flow->generation = 0;  // judged anew at the first packet
+  if (flow->transport == policy::Transport::tcp && flow->key.opened_by == 0) {
+    flow->phase = TcpPhase::resuming;
+    for (flow::TcpSide& side : flow->sides) {
+      side.fin_released = false;  // an end that was under way may have to come again
+      // The receiver had all that was let through: what follows begins there.
+      side.known = side.acknowledged == side.released;
+    }
+  }
+  if (adopt_translation(record, *flow) && adopt_segments(record, *flow, now_ns) &&
+      adopt_state(record, *flow)) {
+    return Taken::taken;
+  }
+  erase(*flow);
+  return Taken::no_room;
+}
+
+bool FlowReceiver::adopt_translation(const FlowRecord& record, Flow& flow) {
+  if (!record.flow.carried) {
+    store_.flows.take_back_carry(flow);
+    return true;
+  }
+  if (!store_.flows.lend_carry(flow)) return false;
+  flow.carried = true;
+  for (std::size_t side = 0; side < 2; ++side) {
+    flow::Carry& numbers = flow.carry[side];
+    const FlowRecord::Translation& told = record.translations[side];
+    numbers = {};
+    numbers.out_next = flow.sides[side].released + told.delta;
+    numbers.out_sent = numbers.recover = numbers.out_next;
+    numbers.out_acked = numbers.out_next - told.owed;
+    numbers.out_edge = told.edge;
+    flow.sides[side].known = told.owed == 0;
+  }
+  return true;
+}
+
+// Calls take(index) with each segment of the list.
+template <typename Take>
+bool FlowReceiver::read_segments(ByteView list, Take&& take) {
+  SegmentReader reader(list);
+  while (const auto piece = reader.next()) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(store_.buffers);
+    if (mbuf == nullptr) return false;
+    flow::Segment segment = piece->segment;
+    segment.mbuf = mbuf;
+    segment.edited = true;  // what was sent may be a part of what the frame says
+    char* frame = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(piece->frame.size()));
+    const std::uint32_t index = frame != nullptr ? store_.segments.take(segment) : flow::kNoSegment;
+    if (index == flow::kNoSegment) {
+      rte_pktmbuf_free(mbuf);
+      return false;
+    }
+    std::memcpy(frame, piece->frame.data(), piece->frame.size());
+    take(index);
+  }
+  return true;
+}
+
+bool FlowReceiver::adopt_owed(ByteView owed, Flow& flow, std::size_t end) {
+  flow::SegmentPool& pool = store_.segments;
+  flow::TcpSide& side = flow.sides[end];
+  const bool whole = read_segments(owed, [&](std::uint32_t index) {
+    flow::fit_frame(pool[index]);
+    flow::retain(pool, side, index);
+  });
+  // They stand one behind the other up to what was granted last.
+  std::uint32_t bytes = 0;
+  for (std::uint32_t i = side.retained_first; i != flow::kNoSegment; i = pool[i].next) {
+    bytes += pool[i].out_end() - pool[i].out;
+  }
+  std::uint32_t out = flow.carry[end].out_next - bytes;
+  for (std::uint32_t i = side.retained_first; i != flow::kNoSegment; i = pool[i].next) {
+    pool[i].out = out;
+    out = pool[i].out_end();
+  }
+  return whole;
+}
+
+bool FlowReceiver::adopt_segments(const FlowRecord& record, Flow& flow, TimeNs now_ns) {
+  if (!flow.carried) return true;
+  flow::SegmentPool& pool = store_.segments;
+  bool owes = false;
+  for (std::size_t end = 0; end < 2; ++end) {
+    flow::TcpSide& side = flow.sides[end];
+    const bool whole = adopt_owed(record.owed[end], flow, end) &&
+                       read_segments(record.held[end], [&](std::uint32_t index) {
+                         (side.held_last == flow::kNoSegment ? side.held_first
+                                                             : pool[side.held_last].next) = index;
+                         side.held_last = index;
+                         side.held_bytes += pool[index].length;
+                         ++side.held_count;
+                       });
+    if (!whole) return false;
+    if (side.retained_first == flow::kNoSegment) continue;
+    owes = true;
+    flow.carry[end].retransmit_ns = now_ns;
+  }
+  const bool whole = read_segments(record.pending, [&](std::uint32_t index) {
+    (flow.pending_last == flow::kNoSegment ? flow.pending_first : pool[flow.pending_last].next) =
+        index;
+    flow.pending_last = index;
+    ++flow.pending_count;
+  });
+  if (!whole) return false;
+  // Nobody else may have anything to say: what is owed goes again as soon as this one forwards.
+  if (flow.pending_count > 0) flow.pending_deadline_ns = now_ns + kSecondNs;
+  if (owes || flow.pending_count > 0) store_.timers.arm(store_.flows.index_of(flow), now_ns);
+  return true;
+}
+
+bool FlowReceiver::adopt_state(const FlowRecord& record, Flow& flow) {
+  if (flow.protocol == protocols::kNoProtocol) return true;
+  flow::FlowTable& flows = store_.flows;
+  if (record.deep && !flows.has_deep_session(flow) && !flows.deepen_session(flow)) return false;
+  const std::span<std::byte> state = flows.session(flow);
+  if (!record.session.empty() && record.session.size() <= state.size()) {
+    std::memcpy(state.data(), record.session.data(), record.session.size());
+  } else {
+    // A state that cannot be read here: of another release, or a longer one.
+    flows.drop_session(flow);
+    protocols::registry()[flow.protocol]->begin_unseen(flows.session(flow));
+    flow.missed = kMissedMax;
+  }
+  return true;
+}
+
+}  // namespace bulkhead::replication

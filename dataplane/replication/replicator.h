@@ -1,0 +1,80 @@
+// Brings a worker's sessions to the peer's worker and keeps them alike: all of them to a peer that
+// joins, then each that has changed, as often as there is time. Runs on the workers; the records
+// travel through a ring on either side.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/flow/flow_table.h"
+#include "dataplane/flow/timer_wheel.h"
+#include "dataplane/replication/flow_record.h"
+#include "dataplane/replication/record_ring.h"
+
+namespace bulkhead::replication {
+
+// Of the active appliance.
+class FlowSender {
+ public:
+  // The table tracks its changes from now on. All that is given outlives the sender.
+  FlowSender(flow::FlowTable& flows, flow::SegmentPool& segments, RecordRing& out);
+
+  // A peer has joined that has nothing: all sessions go to it anew.
+  void restart();
+  // Writes what the peer is to hear first (FlowTable::touch_first); false if the ring is full.
+  bool run_urgent(TimeNs now_ns);
+  // Writes at most so many records; returns how many. Fewer if the ring is full or nothing waits.
+  std::uint32_t run(std::uint32_t records_max, TimeNs now_ns);
+  // Records that were written since the beginning.
+  std::uint64_t records() const { return records_; }
+  // Each session has been in the ring since the last restart, though it may have changed again.
+  bool has_told_all() const { return snapshot_next_ == flows_.capacity(); }
+  // All sessions and all changes are in the ring.
+  bool is_done() const { return has_told_all() && !flows_.has_changes(); }
+
+ private:
+  enum class Step : std::uint8_t { nothing, written, no_room };
+  Step send(std::uint32_t slot, TimeNs now_ns);
+
+  flow::FlowTable& flows_;
+  flow::SegmentPool& segments_;
+  RecordRing& out_;
+  // What the peer has of each slot: the key of its session, or none.
+  std::vector<flow::FlowKey> sent_;
+  std::vector<std::uint8_t> is_sent_;
+  std::uint32_t snapshot_next_;  // slots below were sent since the last restart
+  std::size_t record_bytes_max_;
+  std::uint64_t records_ = 0;
+};
+
+// Of the standby.
+class FlowReceiver {
+ public:
+  enum class Taken : std::uint8_t { taken, malformed, no_room, unknown_protocol };
+
+  // What all of them outlive. Segments take their buffers from `buffers`.
+  struct Store {
+    flow::FlowTable& flows;
+    flow::SegmentPool& segments;
+    flow::TimerWheel& timers;
+    rte_mempool* buffers;
+  };
+  explicit FlowReceiver(const Store& store) : store_(store) {}
+
+  // Precondition: no session of the table has anything but what came by take().
+  Taken take(ByteView record, TimeNs now_ns);
+
+ private:
+  Taken adopt(const FlowRecord& record, TimeNs now_ns);
+  bool adopt_translation(const FlowRecord& record, flow::Flow& flow);
+  bool adopt_segments(const FlowRecord& record, flow::Flow& flow, TimeNs now_ns);
+  bool adopt_owed(ByteView owed, flow::Flow& flow, std::size_t end);
+  template <typename Take>
+  bool read_segments(ByteView list, Take&& take);
+  void erase(flow::Flow& flow);
+  bool adopt_state(const FlowRecord& record, flow::Flow& flow);
+
+  Store store_;
+};
+
+}  // namespace bulkhead::replication

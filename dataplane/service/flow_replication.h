@@ -1,0 +1,92 @@
+// The service thread's part of keeping the peer's sessions alike: gathers what the workers tell
+// into batches, hands the peer's batches to the workers, and knows by their digests when both are
+// equal. Knows no socket: whoever owns it carries the batches.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "bulkhead/v1/dataplane.pb.h"
+#include "dataplane/ports/worker.h"
+#include "dataplane/replication/ledger.h"
+
+namespace bulkhead::service {
+
+class FlowReplication {
+ public:
+  // Batches that the peer has not acknowledged; beyond them the workers wait.
+  static constexpr std::uint64_t kBatchesMax = 32;
+  static constexpr std::size_t kBatchBytes = 64 * 1024;
+
+  using OnBatch = std::function<void(v1::FlowBatch)>;
+  using OnTaken = std::function<void(v1::FlowsTaken)>;
+
+  FlowReplication(ports::Shared& shared, OnBatch on_batch, OnTaken on_taken);
+
+  // This appliance is active, and a peer listens on a new stream; 0: none listens any more.
+  void begin(std::uint64_t stream);
+  void acknowledge(const v1::FlowsTaken& taken);
+  // A batch of the active peer.
+  void take(const v1::FlowBatch& batch);
+  // Whenever the workers may have told something.
+  void run();
+
+  // The peer has acknowledged all that there was at some moment behind this one.
+  bool is_settled(TimeNs since_ns) const;
+
+ private:
+  // The standby's: what has to go to a worker, and which batch it is of; 0: of none.
+  struct Message {
+    std::uint64_t batch = 0;
+    bool is_record = false;
+    std::string bytes;
+  };
+  struct Batch {
+    v1::FlowBatch told;    // without its records
+    std::size_t left = 0;  // records that no worker has answered
+  };
+
+  TimeNs complete_ns() const;
+  bool hear_worker(std::uint32_t worker);
+  void gather(std::uint32_t worker, ByteView record);
+  void take_answer(std::uint32_t worker, ByteView answer);
+  void order(std::uint32_t worker, std::string bytes);
+  void hand_out();
+  void finish_batches();
+  void flush(bool complete);
+
+  ports::Shared& shared_;
+  OnBatch on_batch_;
+  OnTaken on_taken_;
+  replication::Ledger ledger_;
+  std::uint64_t stream_ = 0;
+  TimeNs clock_ahead_ns_ = 0;  // of what sessions count time in, modulo 2^64
+
+  std::uint64_t sequence_ = 0;  // of the newest batch
+
+  // Of the active appliance.
+  bool sends_ = false;
+  std::uint64_t acknowledged_ = 0;
+  std::string gathered_;
+  bool told_complete_ = false;        // each session was
+  TimeNs heard_all_ns_ = 0;           // all that the workers had to tell then is in a batch
+  std::vector<std::uint64_t> heard_;  // records of each worker, since the beginning
+  struct Unacknowledged {
+    std::uint64_t sequence = 0;
+    std::vector<std::uint64_t> heard;
+  };
+  std::deque<Unacknowledged> unacknowledged_;  // batches
+
+  // Of both, by worker: messages that find no room yet, and those that are not answered.
+  std::vector<std::deque<Message>> waiting_;
+  std::vector<std::deque<Message>> under_way_;
+  // Of the standby.
+  std::uint64_t batches_taken_ = 0;  // numbers them, over all streams
+  std::deque<Batch> batches_;        // the newest has that number
+  std::string failure_;
+};
+
+}  // namespace bulkhead::service

@@ -1,0 +1,374 @@
+// One of a pair goes, and the other goes on with its sessions from what it was told of them: two
+// whole pipelines, and between them the records of the product.
+#include <gtest/gtest.h>
+
+#include "dataplane/replication/replicator.h"
+#include "tests/support/plant.h"
+
+namespace bulkhead {
+namespace {
+
+using replication::FlowReceiver;
+using support::Bytes;
+using support::kControl;
+using support::kSupervision;
+using support::Plant;
+using support::SentTcp;
+using support::TcpSession;
+using wire::kTcpAck;
+using wire::kTcpRst;
+
+Bytes read(std::uint8_t transaction) { return support::modbus_adu({3, 0, 0, 0, 10}, transaction); }
+Bytes forbidden(std::uint8_t transaction) {
+  return support::modbus_adu({6, 1, 0, 0, 7}, transaction);
+}
+Bytes answer(std::uint8_t transaction) {
+  Bytes pdu = {3, 20};
+  pdu.resize(22, transaction);
+  return support::modbus_adu(pdu, transaction);
+}
+std::uint32_t size(const Bytes& bytes) { return static_cast<std::uint32_t>(bytes.size()); }
+
+class Takeover : public testing::Test {
+ protected:
+  Takeover()
+      : active_(policy()),
+        standby_(policy()),
+        sender_(active_.pipeline().flows(), active_.pipeline().segments(), ring_),
+        receiver_({standby_.pipeline().flows(), standby_.pipeline().segments(),
+                   standby_.pipeline().timers(), standby_.buffers()}),
+        session_(active_, 40000) {
+    standby_.be_at(5000 * kSecondNs);  // another machine, another clock
+  }
+
+  static policy::Tables policy() {
+    return support::modbus_tables(policy::OnDeny::reject, support::modbus_rule({2, 5}, {{0, 99}}));
+  }
+
+  void replicate() {
+    do {
+      sender_.run(64, active_.now_ns());
+      for (; !ring_.front().empty(); ring_.release()) {
+        ASSERT_EQ(receiver_.take(ring_.front(), standby_.now_ns()), FlowReceiver::Taken::taken);
+      }
+    } while (!sender_.is_done());
+    standby_.pipeline().set_sessions_clock(active_.now_ns() - standby_.now_ns());
+  }
+  // From now on frames wait for the peer where they must.
+  void hear_peer() { active_.pipeline().waiting().set_peer(true); }
+  // All that waits for the peer is told to it and acknowledged.
+  void acknowledge() {
+    ASSERT_TRUE(sender_.run_urgent(active_.now_ns()));
+    active_.pipeline().waiting().note_told(sender_.records());
+    replicate();
+    active_.pipeline().let_go(sender_.records(), active_);
+  }
+  // The active one has gone with all that it had.
+  void take_over() {
+    session_.move_to(standby_);
+    standby_.clear();
+  }
+
+  std::vector<SentTcp> take(Plant& plant, std::uint16_t port) {
+    std::vector<SentTcp> out;
+    std::vector<support::Sent> rest;
+    for (const support::Sent& each : plant.sent) {
+      const auto tcp = each.port == port ? support::parse_sent(each.frame) : std::nullopt;
+      if (tcp) out.push_back(*tcp);
+      if (!tcp) rest.push_back(each);
+    }
+    plant.sent = rest;
+    return out;
+  }
+
+  // Those with payload.
+  std::vector<SentTcp> take_messages(Plant& plant, std::uint16_t port) {
+    std::vector<SentTcp> all = take(plant, port);
+    std::erase_if(all, [](const SentTcp& sent) { return sent.payload.empty(); });
+    return all;
+  }
+
+  // A request that is asked and answered through a plant.
+  void exchange(std::uint8_t transaction) {
+    session_.from_client(read(transaction));
+    session_.server_acked += size(read(transaction));
+    session_.from_server(answer(transaction));
+    session_.client_acked += size(answer(transaction));
+  }
+  // One that the firewall refuses: the server never hears of it, the client hears from the
+  // firewall.
+  void refused_exchange(std::uint8_t transaction) {
+    constexpr std::uint32_t kExceptionBytes = 9;
+    session_.from_client(forbidden(transaction));
+    session_.client_acked += kExceptionBytes;
+    session_.client_at(session_.client_next, {}, kTcpAck);
+  }
+  static constexpr std::uint32_t kHalf = 5;
+  // The second half comes first, so that they are not joined.
+  void send_in_two(const Bytes& request) {
+    const std::uint32_t at = session_.client_next;
+    session_.client_at(at + kHalf, {request.begin() + kHalf, request.end()});
+    session_.client_at(at, {request.begin(), request.begin() + kHalf});
+    session_.client_next += size(request);
+  }
+  // The server has the request, and its answer passes.
+  void expect_answer(std::uint8_t transaction) {
+    session_.server_acked += size(read(transaction));
+    session_.from_server(answer(transaction));
+    const auto answered = take(standby_, kSupervision);
+    ASSERT_EQ(answered.size(), 1U);
+    EXPECT_EQ(answered[0].payload, answer(transaction));
+    EXPECT_EQ(answered[0].header.sequence, session_.client_acked);
+    session_.client_acked += size(answer(transaction));
+  }
+  // Request and answer pass at once, each in its receiver's numbers.
+  void expect_exchange(std::uint8_t transaction) {
+    session_.from_client(read(transaction));
+    const auto to_server = take(standby_, kControl);
+    ASSERT_EQ(to_server.size(), 1U);
+    EXPECT_EQ(to_server[0].payload, read(transaction));
+    EXPECT_EQ(to_server[0].header.sequence, session_.server_acked);
+    EXPECT_EQ(to_server[0].header.acknowledgement, session_.server_next);
+    expect_answer(transaction);
+  }
+  // The client's request meets an appliance that does not know where the server stands: it asks the
+  // server, and the request passes when it comes again.
+  void expect_resumed(std::uint8_t transaction) {
+    const std::uint32_t at = session_.client_next;
+    session_.from_client(read(transaction));
+    auto to_server = take(standby_, kControl);
+    ASSERT_EQ(to_server.size(), 1U);
+    EXPECT_TRUE(to_server[0].payload.empty());
+    EXPECT_EQ(to_server[0].header.sequence, session_.server_acked - 1) << "in the server's numbers";
+    EXPECT_EQ(to_server[0].header.acknowledgement, session_.server_next);
+    session_.server_at(session_.server_next, {}, kTcpAck);
+    const auto to_client = take(standby_, kSupervision);
+    ASSERT_EQ(to_client.size(), 1U);
+    EXPECT_EQ(to_client[0].header.sequence, session_.client_acked) << "in the client's numbers";
+    EXPECT_EQ(to_client[0].header.acknowledgement, at);
+    session_.client_at(at, read(transaction));
+    to_server = take(standby_, kControl);
+    ASSERT_EQ(to_server.size(), 1U);
+    EXPECT_EQ(to_server[0].payload, read(transaction));
+    EXPECT_EQ(to_server[0].header.sequence, session_.server_acked);
+    expect_answer(transaction);
+  }
+
+  Plant active_;
+  Plant standby_;
+  replication::RecordRing ring_{1 << 16};
+  replication::FlowSender sender_;
+  FlowReceiver receiver_;
+  TcpSession session_;
+};
+
+TEST_F(Takeover, AQuietSessionGoesOn) {
+  exchange(1);
+  replicate();
+  take_over();
+  expect_exchange(2);
+  expect_exchange(3);
+  EXPECT_EQ(standby_.last(), Reason::answers_request);
+}
+
+TEST_F(Takeover, ASessionInWhichARequestWasRefusedGoesOnTranslated) {
+  exchange(1);
+  refused_exchange(2);
+  refused_exchange(3);
+  replicate();
+  take_over();
+  expect_exchange(4);
+  // And what is forbidden still is.
+  const Bytes request = forbidden(5);
+  session_.from_client(request);
+  EXPECT_TRUE(take_messages(standby_, kControl).empty());
+  const auto refused = take_messages(standby_, kSupervision);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].payload[7], 0x86);
+  EXPECT_EQ(refused[0].header.sequence, session_.client_acked);
+}
+
+TEST_F(Takeover, WhatWasAskedBeforeMayBeAnsweredBehindIt) {
+  session_.from_client(read(7));
+  session_.server_acked += size(read(7));
+  replicate();
+  take_over();
+  // Nothing of the server's was under way, so that it goes on where it stood.
+  session_.from_server(answer(7));
+  const auto to_client = take(standby_, kSupervision);
+  ASSERT_EQ(to_client.size(), 1U);
+  EXPECT_EQ(to_client[0].payload, answer(7));
+  EXPECT_EQ(standby_.last(), Reason::answers_request);
+}
+
+TEST_F(Takeover, WhatWasNotAskedIsNoAnswer) {
+  exchange(1);
+  replicate();
+  take_over();
+  expect_exchange(2);
+  standby_.clear();
+  session_.from_server(answer(9));
+  EXPECT_EQ(standby_.last(), Reason::protocol_fault);
+  EXPECT_TRUE(take_messages(standby_, kSupervision).empty());
+}
+
+// The newest news had not arrived when the active one went.
+TEST_F(Takeover, AReplicaThatIsAMomentOldCatchesUpWithTheEnds) {
+  exchange(1);
+  replicate();
+  exchange(2);
+  exchange(3);
+  take_over();
+  expect_resumed(4);
+}
+
+// The request had left, but the active one went before it told.
+TEST_F(Takeover, AnAnswerToARequestOfWhichThePeerDidNotTellPasses) {
+  exchange(1);
+  session_.client_at(session_.client_next, {}, kTcpAck);
+  replicate();
+  session_.from_client(read(2));
+  take_over();
+  session_.server_acked += size(read(2));
+  session_.from_server(answer(2));
+  const auto to_client = take(standby_, kSupervision);
+  ASSERT_EQ(to_client.size(), 1U);
+  EXPECT_EQ(to_client[0].payload, answer(2));
+  session_.client_acked += size(answer(2));
+  expect_exchange(3);
+  // As many as may have been asked, and no more.
+  standby_.clear();
+  session_.from_server(answer(9));
+  EXPECT_EQ(standby_.last(), Reason::protocol_fault);
+}
+
+TEST_F(Takeover, ARefusalLeavesWhenThePeerKnowsOfIt) {
+  exchange(1);
+  replicate();
+  hear_peer();
+  active_.clear();
+  session_.from_client(forbidden(2));
+  EXPECT_TRUE(take(active_, kSupervision).empty());
+  EXPECT_TRUE(take(active_, kControl).empty());
+  acknowledge();
+  const auto refused = take_messages(active_, kSupervision);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].payload[7], 0x86);
+}
+
+// Nobody has seen the refusal: the request comes again, and is refused once more.
+TEST_F(Takeover, ARefusalThatThePeerDoesNotKnowOfHasNotHappened) {
+  exchange(1);
+  replicate();
+  hear_peer();
+  const std::uint32_t at = session_.client_next;
+  session_.from_client(forbidden(2));
+  take_over();
+  session_.client_at(at, forbidden(2));
+  const auto refused = take_messages(standby_, kSupervision);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].payload[7], 0x86);
+  session_.client_acked += size(refused[0].payload);
+  expect_exchange(3);
+}
+
+// The peer knows of it, and the client may have seen it or not.
+TEST_F(Takeover, ARefusalThatThePeerKnowsOfComesFromThere) {
+  exchange(1);
+  replicate();
+  hear_peer();
+  session_.from_client(forbidden(2));
+  replicate();
+  take_over();
+  standby_.pass_time(2 * kSecondNs);
+  const auto refused = take_messages(standby_, kSupervision);
+  ASSERT_FALSE(refused.empty());
+  EXPECT_EQ(refused[0].payload[7], 0x86);
+  EXPECT_EQ(refused[0].header.sequence, session_.client_acked);
+  EXPECT_EQ(refused[0].header.acknowledgement, session_.client_next);
+  session_.client_acked += size(refused[0].payload);
+  session_.client_at(session_.client_next, {}, kTcpAck);
+  take(standby_, kControl);
+  expect_exchange(3);
+}
+
+TEST_F(Takeover, ARequestThatWasRefusedAndComesAgainIsAnsweredFromThere) {
+  exchange(1);
+  replicate();
+  hear_peer();
+  const std::uint32_t at = session_.client_next;
+  session_.from_client(forbidden(2));
+  replicate();
+  take_over();
+  session_.client_at(at, forbidden(2));
+  standby_.pass_time(kSecondNs);
+  const auto refused = take_messages(standby_, kSupervision);
+  ASSERT_FALSE(refused.empty());
+  EXPECT_EQ(refused[0].payload[7], 0x86);
+  EXPECT_EQ(refused[0].header.sequence, session_.client_acked);
+  EXPECT_TRUE(take_messages(standby_, kControl).empty());
+  session_.client_acked += size(refused[0].payload);
+  session_.client_at(session_.client_next, {}, kTcpAck);
+  standby_.clear();
+  expect_exchange(3);
+}
+
+// A message that comes in two segments leaves in two.
+TEST_F(Takeover, AMessageInSeveralSegmentsLeavesWhenThePeerKnowsOfIt) {
+  exchange(1);
+  replicate();
+  hear_peer();
+  active_.clear();
+  send_in_two(read(2));
+  EXPECT_TRUE(take_messages(active_, kControl).empty());
+  acknowledge();
+  EXPECT_EQ(take_messages(active_, kControl).size(), 2U);
+}
+
+TEST_F(Takeover, NoMessageBeginsInsideOfOneThatLeftInSeveralSegments) {
+  exchange(1);
+  replicate();
+  hear_peer();
+  const std::uint32_t at = session_.client_next;
+  send_in_two(read(2));
+  replicate();
+  take_over();
+  // The server has half of it.
+  session_.server_acked = at + kHalf;
+  session_.server_at(session_.server_next, {}, kTcpAck);
+  const Bytes request = read(2);
+  session_.client_at(at + kHalf, {request.begin() + kHalf, request.end()});
+  EXPECT_TRUE(take_messages(standby_, kControl).empty());
+  // Now it has all.
+  session_.server_acked = at + size(request);
+  session_.server_at(session_.server_next, {}, kTcpAck);
+  take(standby_, kSupervision);
+  session_.from_server(answer(2));
+  ASSERT_EQ(take(standby_, kSupervision).size(), 1U);
+  session_.client_acked += size(answer(2));
+  expect_exchange(3);
+}
+
+TEST_F(Takeover, EndedSessionsAreGoneThereToo) {
+  exchange(1);
+  replicate();
+  EXPECT_EQ(standby_.pipeline().flows().size(), 1U);
+  session_.client_at(session_.client_next, {}, kTcpRst);
+  active_.pass_time(600 * kSecondNs);
+  replicate();
+  EXPECT_EQ(standby_.pipeline().flows().size(), 0U);
+}
+
+TEST_F(Takeover, ARequestThatTheStandbysPolicyForbidsDoesNotPass) {
+  exchange(1);
+  replicate();
+  standby_.change_policy(
+      support::modbus_tables(policy::OnDeny::reject, support::modbus_rule({5}, {{0, 99}})));
+  take_over();
+  session_.from_client(read(2));
+  EXPECT_TRUE(take(standby_, kControl).empty());
+  EXPECT_EQ(standby_.last(), Reason::function_not_granted);
+}
+
+}  // namespace
+}  // namespace bulkhead

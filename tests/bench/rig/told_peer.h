@@ -1,0 +1,44 @@
+// A peer that is told of all sessions and takes everything at once: what telling it costs the
+// workers. Runs the service thread's part of a pair.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "dataplane/service/engine.h"
+#include "dataplane/service/flow_replication.h"
+
+namespace bulkhead::rig {
+
+class ToldPeer {
+ public:
+  // The engine was made as one of a pair and outlives this.
+  explicit ToldPeer(service::Engine& engine);
+  ~ToldPeer() { stop(); }
+
+  struct Told {
+    std::uint64_t bytes = 0;
+    std::uint64_t sessions = 0;
+    double all_seconds = 0;  // from when the peer joined until it had each session; 0: it has not
+  };
+  // A peer joins anew that has nothing.
+  void join_anew() { joins_ = true; }
+  // Ends the thread. What was told since the last peer joined.
+  Told stop();
+
+ private:
+  void run();
+
+  service::FlowReplication flows_;
+  std::vector<v1::FlowsTaken> taken_;
+  Told told_;
+  TimeNs joined_ns_ = 0;
+  std::uint64_t stream_ = 0;
+  std::atomic<bool> joins_{true};
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace bulkhead::rig

@@ -1,0 +1,183 @@
+"""How long a failover takes, and what sessions notice: a table over many runs, beside keepalived's on
+the same bridges.
+
+usage: pair_table.py [--build BUILD] [--runs N] [--failure NAME...] [--without-keepalived] [--json]
+Needs root. A run is: the pair is well, hosts talk (a UDP datagram each millisecond, a Modbus session
+with a request after the other), something fails, it is mended. 30 runs of everything take three
+quarters of an hour.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "deploy/lab"))
+from failures import FAILURES, Failure  # noqa: E402
+from keepalived_lab import KeepalivedLab  # noqa: E402
+from lab import PLC, LabError, wait_until  # noqa: E402
+from pair import OTHER, PairLab  # noqa: E402
+
+UDP_PORT = 9000
+SECONDS = 2  # of each probe
+QUIET_SECONDS = 0.5  # before something fails
+SWITCHOVER = "switchover"
+
+
+def switch_over(lab, which):
+    lab.ctl("pair", "switchover", which=which)
+
+
+class Bulkhead:
+    name = "bulkhead"
+    failures = {**FAILURES, SWITCHOVER: Failure(switch_over, lambda lab, which: None)}
+
+    def __init__(self, options, policy):
+        self.lab = PairLab("bhm", options.build)
+        self.policy = policy
+
+    def start(self):
+        self.lab.prepare()
+        self.lab.start()
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(self.policy)
+            file.flush()
+            self.lab.ctl("push", file.name, "--commit")
+
+    def await_well(self):
+        """Both say that either can go."""
+        wait_until(lambda: all(self.lab.ctl("pair", "status", which=which,
+                                            check=False).returncode == 0 for which in ("a", "b")),
+                   "the pair to be well", 40)
+        return self.lab.active()[0]
+
+
+class Keepalived:
+    name = "keepalived"
+    failures = {
+        "power lost": Failure(KeepalivedLab.power_off, KeepalivedLab.power_on),
+        "cable of zone 0 pulled": FAILURES["cable of zone 0 pulled"],
+        "cable of zone 1 pulled": FAILURES["cable of zone 1 pulled"],
+        SWITCHOVER: Failure(KeepalivedLab.stop_router, KeepalivedLab.start_router),
+    }
+
+    def __init__(self, options, _):
+        self.lab = KeepalivedLab("bhk", options.build)
+        self.lab.advert_seconds = options.advert
+
+    def start(self):
+        self.lab.prepare()
+        self.lab.start()
+
+    def await_well(self):
+        self.lab.await_settled(40)
+        time.sleep(0.5)
+        return self.lab.await_settled()
+
+
+def measure(peer, name, failure):
+    """One run: what the hosts noticed."""
+    lab = peer.lab
+    first = peer.await_well()
+    probes = {mode: subprocess.Popen(
+        lab.in_ns("sup", sys.executable, HERE / "probe.py", mode, PLC, port, SECONDS),
+        stdout=subprocess.PIPE, text=True) for mode, port in (("udp", UDP_PORT), ("modbus", 502))}
+    for probe in probes.values():
+        probe.stdout.readline()
+    time.sleep(QUIET_SECONDS)
+    failure.begin(lab, first)
+    results = {mode: json.loads(probe.communicate(timeout=60)[0].splitlines()[-1])
+               for mode, probe in probes.items()}
+    turned = lab.active() == [OTHER[first]] if failure.turns else lab.active() == [first]
+    failure.mend(lab, first)
+    return {"of": peer.name, "failure": name, "turned": turned, **results}
+
+
+def quantile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def row_of(name, of, runs):
+    gaps = [run["udp"]["longest_gap_ms"] for run in runs]
+    requests = [run["modbus"]["longest_gap_ms"] for run in runs]
+    counts = {key: sum(run["modbus"][key] for run in runs)
+              for key in ("answered", "lost_sessions", "unanswered", "wrong", "refused")}
+    return {"failure": name, "of": of, "runs": len(runs), "min_ms": min(gaps),
+            "median_ms": statistics.median(gaps), "p95_ms": quantile(gaps, 0.95),
+            "max_ms": max(gaps), "modbus_median_ms": statistics.median(requests),
+            "modbus_max_ms": max(requests), **counts,
+            "not_turned": sum(not run["turned"] for run in runs)}
+
+
+def print_table(rows):
+    print(f"{'FAILURE':<24} {'OF':<11} {'RUNS':>4} {'MIN':>7} {'MEDIAN':>7} {'P95':>7} {'MAX':>7} "
+          f"{'REQUEST':>8} {'LOST':>5} {'UNANSWERED':>10} {'WRONG':>6} {'NOT TURNED':>10}")
+    for row in rows:
+        # A router refuses nothing, so that every request that should be is answered "wrongly".
+        wrong = row["wrong"] if row["of"] == Bulkhead.name else "-"
+        print(f"{row['failure']:<24} {row['of']:<11} {row['runs']:>4} {row['min_ms']:>7.1f} "
+              f"{row['median_ms']:>7.1f} {row['p95_ms']:>7.1f} {row['max_ms']:>7.1f} "
+              f"{row['modbus_median_ms']:>8.1f} {row['lost_sessions']:>5} {row['unanswered']:>10} "
+              f"{wrong:>6} {row['not_turned']:>10}")
+    print("\nMIN to MAX: longest time without an answer to a datagram each millisecond, in ms; "
+          "REQUEST: the same\nof a Modbus session, median; LOST: TCP sessions; NOT TURNED: another appliance was "
+          "active than should have\nbeen. The last four are sums over all runs.")
+
+
+def run_all(peer_type, options, policy):
+    peer = peer_type(options, policy)
+    peer.lab.down()
+    rows = []
+    try:
+        peer.start()
+        peer.lab.start_plc()
+        peer.lab.spawn("ctl", [sys.executable, HERE / "probe.py", "echo", PLC, UDP_PORT], "echo")
+        for name, failure in peer.failures.items():
+            if options.failure and name not in options.failure:
+                continue
+            runs = []
+            for number in range(options.runs):
+                runs.append(measure(peer, name, failure))
+                print(f"{peer.name}: {name}: run {number + 1} of {options.runs}: "
+                      f"{runs[-1]['udp']['longest_gap_ms']} ms", file=sys.stderr, flush=True)
+            rows.append(row_of(name, peer.name, runs))
+    finally:
+        peer.lab.down()
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="pair_table.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
+    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--failure", action="append", choices=list(Bulkhead.failures))
+    parser.add_argument("--without-keepalived", action="store_true")
+    parser.add_argument("--advert", default=KeepalivedLab.advert_seconds,
+                        help="seconds between keepalived's adverts (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="a line a row")
+    options = parser.parse_args()
+    policy = (ROOT / "policies/water-works/policy.yaml").read_text().replace(
+        "    allow:\n", f"    allow:\n      - {{service: udp/{UDP_PORT}, client: hmi, server: plc1}}\n")
+    rows = run_all(Bulkhead, options, policy)
+    if not options.without_keepalived:
+        rows += run_all(Keepalived, options, policy)
+    if options.json:
+        for row in rows:
+            print(json.dumps(row))
+    else:
+        print_table(rows)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LabError as error:
+        sys.exit(f"pair_table.py: {error}")
