@@ -43,16 +43,18 @@ bool is_boundary(Flow& flow, std::size_t end, std::uint32_t number) {
   return true;
 }
 
-// The peer went before it could tell of messages that it let through: answers to them must not be
-// taken for what nobody asked for, and what their protocol counts is not known any more.
-void note_missed(Context& context, Flow& flow, std::size_t end, std::uint32_t bytes) {
-  constexpr std::uint32_t kRequestBytesMin = 4;
+// The side's stream goes on behind where the peer told that it stood, because it went before it
+// could tell of more, or before that, because what left there did not arrive. What the protocol
+// counts is not known then; and answers to requests that were not told of, or that were answered,
+// must not be taken for what nobody asked for.
+void note_moved(Context& context, Flow& flow, std::size_t end, std::int32_t bytes) {
+  constexpr std::uint32_t kMessageBytesMin = 4;
   constexpr std::uint32_t kMissedMax = 64;
   begin_unseen(context, flow);
-  if (end == flow::kClient) {
-    flow.missed = static_cast<std::uint8_t>(
-        std::min(flow.missed + (bytes + kRequestBytesMin - 1) / kRequestBytesMin, kMissedMax));
-  }
+  const bool ahead = bytes > 0;
+  if (ahead != (end == flow::kClient)) return;
+  const auto count = static_cast<std::uint32_t>(ahead ? bytes : -bytes) / kMessageBytesMin + 1;
+  flow.missed = static_cast<std::uint8_t>(std::min(flow.missed + count, kMissedMax));
 }
 
 // In a session of the peer's that was carried, whether the packet's sender lacks some of what was
@@ -92,10 +94,8 @@ void note_boundary(Context& context, const Packet& packet, const Speaker& speake
   if (other.known && sequence_distance(number, other.released) < 0) return;
   if (!flow.resumed) {
     if (!is_boundary(flow, speaker.other(), number)) return;
-    const std::int32_t missed = sequence_distance(number, other.released);
-    if (missed > 0) {
-      note_missed(context, flow, speaker.other(), static_cast<std::uint32_t>(missed));
-    }
+    const std::int32_t moved = sequence_distance(number, other.released);
+    if (moved != 0) note_moved(context, flow, speaker.other(), moved);
   }
   const std::uint8_t scale = flow.resumed ? kScaleMax : flow.window_scale(speaker.end);
   const std::uint32_t window = static_cast<std::uint32_t>(packet.tcp.window) << scale;

@@ -242,6 +242,47 @@ TEST_F(Takeover, AnAnswerToARequestOfWhichThePeerDidNotTellPasses) {
   EXPECT_EQ(standby_.last(), Reason::protocol_fault);
 }
 
+// The active one let the answer through and told of it, but the client never got it.
+TEST_F(Takeover, AnAnswerThatWasLostOnItsWayPassesAgain) {
+  exchange(1);
+  session_.client_at(session_.client_next, {}, kTcpAck);
+  session_.from_client(read(2));
+  session_.server_acked += size(read(2));
+  const std::uint32_t at = session_.server_next;
+  session_.from_server(answer(2));
+  replicate();
+  take_over();
+  session_.server_at(at, answer(2));  // again: the client has not acknowledged it
+  take(standby_, kSupervision);
+  session_.client_at(session_.client_next, {}, kTcpAck);  // where the client stands
+  session_.server_at(at, answer(2));
+  const auto answered = take_messages(standby_, kSupervision);
+  ASSERT_EQ(answered.size(), 1U);
+  EXPECT_EQ(answered[0].payload, answer(2));
+  session_.client_acked += size(answer(2));
+  standby_.clear();
+  expect_exchange(3);
+}
+
+TEST_F(Takeover, ARequestThatWasLostOnItsWayPassesAgain) {
+  exchange(1);
+  session_.client_at(session_.client_next, {}, kTcpAck);
+  const std::uint32_t at = session_.client_next;
+  session_.from_client(read(2));
+  replicate();
+  take_over();
+  session_.client_at(at, read(2));
+  take(standby_, kControl);
+  session_.server_at(session_.server_next, {}, kTcpAck);
+  session_.client_at(at, read(2));
+  const auto asked = take_messages(standby_, kControl);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(asked[0].payload, read(2));
+  standby_.clear();
+  expect_answer(2);
+  expect_exchange(3);
+}
+
 TEST_F(Takeover, ARefusalLeavesWhenThePeerKnowsOfIt) {
   exchange(1);
   replicate();
