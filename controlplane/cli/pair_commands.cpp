@@ -101,8 +101,13 @@ void print_pair(const v1::PairStatus& status) {
   }
 }
 
-void show(Session& session, const v1::PairStatus& status) {
+void print(Session& session, const v1::PairStatus& status) {
   session.format() == Format::json ? print_json(pair_json(status)) : print_pair(status);
+}
+
+// The same, and the exit code says whether either appliance can go.
+void show(Session& session, const v1::PairStatus& status) {
+  print(session, status);
   if (!weakness(status).empty()) session.exit_code = kRefused;
 }
 
@@ -120,23 +125,27 @@ v1::PairStatus order(Remote& remote, v1::OrderPairRequest::Order order) {
   return status;
 }
 
-// Waits until the appliance that was active is not, for as long as a hand-over may take.
+// Waits until the appliance that was active is not, for as long as a hand-over may take, and a
+// while for the pair to be whole again: the new standby gets all sessions anew.
 v1::PairStatus await_hand_over(Remote& remote, const std::string& what) {
   constexpr int kTries = 100;
   constexpr auto kPause = std::chrono::milliseconds(20);
   v1::PairStatus status;
+  bool done = false;
   for (int i = 0; i < kTries; ++i) {
     status = ask(remote);
-    if (status.self().role() == "standby" && status.peer().role() == "active") return status;
+    done = done || (status.self().role() == "standby" && status.peer().role() == "active");
+    if (done && weakness(status).empty()) break;
     std::this_thread::sleep_for(kPause);
   }
+  if (done) return status;
   throw CommandFailed{kRefused, what + " did not happen: " + status.last_change()};
 }
 
 void run_switchover(Session& session) {
   Remote remote(session);
   order(remote, v1::OrderPairRequest::ORDER_SWITCHOVER);
-  show(session, await_hand_over(remote, "the switchover"));
+  print(session, await_hand_over(remote, "the switchover"));
 }
 
 void run_maintenance(Session& session, bool on) {
@@ -144,7 +153,7 @@ void run_maintenance(Session& session, bool on) {
   if (!on) return show(session, order(remote, v1::OrderPairRequest::ORDER_MAINTENANCE_OFF));
   v1::PairStatus status = order(remote, v1::OrderPairRequest::ORDER_MAINTENANCE_ON);
   if (status.self().role() == "active") status = await_hand_over(remote, "the hand-over");
-  session.format() == Format::json ? print_json(pair_json(status)) : print_pair(status);
+  print(session, status);
 }
 
 }  // namespace

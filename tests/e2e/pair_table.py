@@ -144,7 +144,11 @@ def run_all(peer_type, options, policy):
                 continue
             runs = []
             for number in range(options.runs):
-                runs.append(measure(peer, name, failure))
+                try:
+                    runs.append(measure(peer, name, failure))
+                except LabError as error:  # what was measured before it counts
+                    print(f"{peer.name}: {name}: {error}", file=sys.stderr, flush=True)
+                    return [*rows, row_of(name, peer.name, runs)] if runs else rows
                 print(f"{peer.name}: {name}: run {number + 1} of {options.runs}: "
                       f"{runs[-1]['udp']['longest_gap_ms']} ms", file=sys.stderr, flush=True)
             rows.append(row_of(name, peer.name, runs))
