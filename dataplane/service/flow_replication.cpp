@@ -142,10 +142,16 @@ TimeNs FlowReplication::complete_ns() const {
 }
 
 void FlowReplication::run() {
-  // Both are asked before the rings are emptied.
-  const TimeNs settled_ns = complete_ns();
-  const bool complete = std::ranges::all_of(
-      shared_.replicas, [](const ports::ReplicaPort* replica) { return replica->has_told_all(); });
+  // Of workers that have not begun the stream yet, what they say is about the one before. Both are
+  // asked before the rings are emptied.
+  const auto is_empty = [](const std::deque<Message>& messages) { return messages.empty(); };
+  const bool begun =
+      std::ranges::all_of(waiting_, is_empty) && std::ranges::all_of(under_way_, is_empty);
+  const TimeNs settled_ns = begun ? complete_ns() : 0;
+  const bool complete =
+      begun && std::ranges::all_of(shared_.replicas, [](const ports::ReplicaPort* replica) {
+        return replica->has_told_all();
+      });
   bool emptied = true;
   for (std::uint32_t i = 0; i < shared_.worker_count; ++i) emptied = hear_worker(i) && emptied;
   hand_out();
