@@ -95,8 +95,9 @@ bool FlowSender::run_urgent(TimeNs now_ns) {
 
 std::uint32_t FlowSender::run(std::uint32_t records_max, TimeNs now_ns) {
   std::uint32_t written = 0;
-  // What has changed goes before what is only new to the peer.
-  while (written < records_max && flows_.has_changes()) {
+  // What has changed goes before what is only new to the peer, which gets its half all the same.
+  const std::uint32_t changes_max = has_told_all() ? records_max : (records_max + 1) / 2;
+  while (written < changes_max && flows_.has_changes()) {
     const std::uint32_t slot = flows_.take_change();
     const Step step = send(slot, now_ns);
     if (step == Step::no_room) {
