@@ -352,9 +352,10 @@ void Pair::carry_out(const failover::Actions& actions) {
     ask_for_flows();
   }
   if (actions.drain) drains_ = true;
-  if (actions.refused == Cause::not_drained) drains_ = false;
-  if (actions.refused == Cause::not_drained)
+  if (actions.refused == Cause::not_drained) {
+    drains_ = false;
     note_change("stays active: " + std::string(text_of(actions.refused)));
+  }
   if (actions.send) send_heartbeats();
 }
 

@@ -75,7 +75,7 @@ void FlowReplication::acknowledge(const v1::FlowsTaken& taken) {
 }
 
 void FlowReplication::order(std::uint32_t worker, std::string bytes) {
-  waiting_[worker].push_back({0, false, std::move(bytes)});
+  waiting_[worker].push_back({0, std::move(bytes)});
 }
 
 void FlowReplication::take(const v1::FlowBatch& batch) {
@@ -114,7 +114,7 @@ void FlowReplication::take(const v1::FlowBatch& batch) {
       failure_ = "the peer has more workers: give both the same --workers";
     } else {
       ++taken.left;
-      waiting_[worker].push_back({batches_taken_, true, {record.begin(), record.end()}});
+      waiting_[worker].push_back({batches_taken_, {record.begin(), record.end()}});
     }
   }
   hand_out();
@@ -171,12 +171,10 @@ bool FlowReplication::hear_worker(std::uint32_t worker) {
     if (message[0] == static_cast<std::uint8_t>(ReplicaWord::taken) ||
         message[0] == static_cast<std::uint8_t>(ReplicaWord::failed)) {
       take_answer(worker, message);
-    } else if (sends_) {
-      if (sequence_ - acknowledged_ >= kBatchesMax) return false;
-      ++heard_[worker];
-      gather(worker, message);
     } else {
+      if (sends_ && sequence_ - acknowledged_ >= kBatchesMax) return false;
       ++heard_[worker];
+      if (sends_) gather(worker, message);
     }
     replica.release();
   }

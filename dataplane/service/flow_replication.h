@@ -41,7 +41,6 @@ class FlowReplication {
   // The standby's: what has to go to a worker, and which batch it is of; 0: of none.
   struct Message {
     std::uint64_t batch = 0;
-    bool is_record = false;
     std::string bytes;
   };
   struct Batch {

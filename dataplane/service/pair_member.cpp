@@ -218,7 +218,7 @@ void PairMember::acknowledge(const v1::FlowsTaken& taken) {
 
 // Who hands over waits for it.
 void PairMember::tell_if_settled() {
-  const bool settled = report().flows_settled();
+  const bool settled = flows_settled();
   if (std::exchange(told_settled_, settled) == settled || !settled) return;
   v1::PairNews news;
   *news.mutable_report() = report();
@@ -289,6 +289,11 @@ std::string PairMember::problem() const {
   return {};
 }
 
+// The peer has all that there was when an orderly end of forwarding began.
+bool PairMember::flows_settled() const {
+  return !gate_.is_open(monotonic_now_ns()) && closed_ns_ != 0 && flows_.is_settled(closed_ns_);
+}
+
 v1::PairReport PairMember::report() const {
   v1::PairReport report;
   report.set_configured(identity_.has_value());
@@ -299,7 +304,7 @@ v1::PairReport PairMember::report() const {
   report.set_lease_alone(gate_.lease().alone);
   report.set_lease_term(gate_.lease().term);
   report.set_ports(shared_.ports.size());
-  report.set_flows_settled(!report.forwards() && closed_ns_ != 0 && flows_.is_settled(closed_ns_));
+  report.set_flows_settled(flows_settled());
   return report;
 }
 

@@ -62,6 +62,7 @@ class PairMember {
   void announce(std::size_t frames);
   void transmit(ByteView frame, std::uint16_t port);
   std::string problem() const;
+  bool flows_settled() const;
 
   ports::Shared& shared_;
   OnNews on_news_;
