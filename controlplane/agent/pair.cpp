@@ -188,6 +188,11 @@ void Pair::on_news(v1::PairNews news) {
       judge_fitness();
     }
     take_flow_news(news);
+    if (news.has_late_frames()) {
+      v1::PairMessage message;
+      *message.mutable_late_frames() = std::move(*news.mutable_late_frames());
+      link_->send(message);
+    }
     for (const v1::InBandHeartbeat& heard : news.heartbeats()) {
       const std::string& bytes = heard.heartbeat();
       hear(1 + heard.port(), {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
@@ -336,7 +341,7 @@ void Pair::carry_out(const failover::Actions& actions) {
   }
   if (actions.lease) {
     lease_ = *actions.lease;
-    send_lease(actions.took_over);
+    send_lease(actions.took_over, actions.drain);
   }
   if (actions.took_over) {
     ++takeovers_;
@@ -359,13 +364,14 @@ void Pair::carry_out(const failover::Actions& actions) {
   if (actions.send) send_heartbeats();
 }
 
-void Pair::send_lease(bool announce) {
+void Pair::send_lease(bool announce, bool hands_over) {
   if (lease_waits_) return;
   v1::DataplaneRequest request;
   request.mutable_set_lease()->set_until_ns(lease_.until_ns);
   request.mutable_set_lease()->set_alone(lease_.alone);
   request.mutable_set_lease()->set_term(lease_.term);
   request.mutable_set_lease()->set_announce(announce);
+  request.mutable_set_lease()->set_hands_over(hands_over);
   host_.to_dataplane(std::move(request));
 }
 
@@ -405,6 +411,10 @@ void Pair::take(v1::PairMessage message) {
       flows_progress_ns_ = monotonic_now_ns();
     }
     *request.mutable_flows_taken() = std::move(*message.mutable_flows_taken());
+    return host_.to_dataplane(std::move(request));
+  }
+  if (message.has_late_frames()) {
+    *request.mutable_take_frames() = std::move(*message.mutable_late_frames());
     return host_.to_dataplane(std::move(request));
   }
   if (message.has_stations()) {

@@ -92,7 +92,7 @@ class Pair {
   void begin(const std::optional<failover::Adopted>& adopted);
   void drive(const failover::Event& event);
   void carry_out(const failover::Actions& actions);
-  void send_lease(bool announce);
+  void send_lease(bool announce, bool hands_over = false);
   void send_heartbeats();
   void judge_fitness();
   void note_change(const std::string& what);

@@ -59,7 +59,9 @@ Json status_json(const v1::GetStatusResponse& status) {
                                {"rejected", worker.rejected()},
                                {"challenged", worker.challenged()},
                                {"reassembled", worker.reassembled()},
-                               {"standby_dropped", worker.standby_dropped()}});
+                               {"standby_dropped", worker.standby_dropped()},
+                               {"brought_to_peer", worker.brought_to_peer()},
+                               {"waiting_dropped", worker.waiting_dropped()}});
     for (const v1::LimitStatus& limit : worker.limits()) {
       Json row = {{"name", limit.name()}, {"unit", limit.unit()}, {"max", limit.max()}};
       if (limit.has_used()) row["used"] = limit.used();
@@ -205,7 +207,7 @@ Json span_json(const v1::FieldSpan& field) {
 
 Json event_json(const v1::Event& event) {
   Json json = {{"time", iso_time(event.wall_time_ns())}, {"kind", event.kind()}};
-  if (event.kind() != "deny") {
+  if (event.reason().empty()) {
     json["text"] = event.text();
     return json;
   }
@@ -236,8 +238,8 @@ Json event_json(const v1::Event& event) {
 
 std::string event_text(const v1::Event& event) {
   std::string text = local_time(event.wall_time_ns()) + "  ";
-  if (event.kind() != "deny") return text + paint(event.text(), Colour::dim);
-  text += paint("deny", Colour::bad) + "  " + event.reason();
+  if (event.reason().empty()) return text + paint(event.text(), Colour::dim);
+  text += paint(event.kind(), Colour::bad) + "  " + event.reason();
   if (!event.fault().empty()) text += ":" + event.fault();
   if (!event.action().empty()) text += "  " + event.action();
   if (!event.fallback().empty()) text += " (not reject: " + event.fallback() + ")";

@@ -61,6 +61,7 @@ struct ConduitNode {
   std::optional<Word> on_deny;
   std::optional<Word> fragments;
   std::optional<Word> midstream;
+  std::optional<Word> fail;
   std::vector<RuleNode> rules;
 };
 

@@ -111,6 +111,18 @@ void check_protocols(const ModelConduit& conduit, Diagnostics& diagnostics) {
   }
 }
 
+// IEC 62443-3-3, SR 5.2 RE 3 (fail close): of zones whose target is SL 3 or more.
+void check_failing(const Model& model, const ModelConduit& conduit, Diagnostics& diagnostics) {
+  if (!conduit.fail_open) return;
+  for (const std::size_t end : {conduit.from, conduit.to}) {
+    const ModelZone& zone = model.zones[end];
+    if (zone.target < "SL3") continue;
+    diagnostics.warning(conduit.name.at, "conduit " + conduit.name.text + " fails open, but zone " +
+                                             zone.name.text + " has the target " + zone.target +
+                                             ", which asks for fail: closed (SR 5.2 RE 3)");
+  }
+}
+
 void check_conduits(const Model& model, Diagnostics& diagnostics) {
   if (model.conduits.size() > policy::kConduitsMax) {
     diagnostics.error(model.conduits[policy::kConduitsMax].name.at,
@@ -138,6 +150,7 @@ void check_conduits(const Model& model, Diagnostics& diagnostics) {
       diagnostics.warning(conduit.name.at, "conduit " + conduit.name.text +
                                                " has no rules: nothing passes through it");
     }
+    check_failing(model, conduit, diagnostics);
     check_protocols(conduit, diagnostics);
   }
 }

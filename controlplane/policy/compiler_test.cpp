@@ -273,6 +273,26 @@ TEST(Compiler, RejectIsLowered) {
   EXPECT_TRUE(result.diagnostics.list().empty());
 }
 
+TEST(Compiler, WhatFailsOpenIsSaid) {
+  const std::string rule = "      - {service: ssh, client: hmi, server: plc1}\n";
+  const auto conduit = [&rule](const std::string& fail) {
+    return compile_policy(with_rules(rule, fail), "p.yaml");
+  };
+  const Compilation open = conduit("    fail: open\n");
+  ASSERT_TRUE(open.compiled);
+  EXPECT_TRUE(open.compiled->conduits(0).fail_open());
+  EXPECT_NE(explain_policy(*open.model).find("FAILS OPEN"), std::string::npos);
+  ASSERT_EQ(open.diagnostics.list().size(), 1U);  // the zone control has the target SL3
+  EXPECT_EQ(open.diagnostics.to_text(open.diagnostics.list()[0]),
+            "p.yaml:10:3: warning: conduit scada fails open, but zone control has the target SL3, "
+            "which asks for fail: closed (SR 5.2 RE 3)");
+  for (const char* closed : {"", "    fail: closed\n"}) {
+    EXPECT_FALSE(conduit(closed).compiled->conduits(0).fail_open());
+  }
+  EXPECT_NE(first(with_rules(rule, "    fail: opne\n")).find("did you mean open?"),
+            std::string::npos);
+}
+
 TEST(Compiler, ExplainsGrantsInPlainWords) {
   const Compilation result = compile_policy(
       with_rules("      - {protocol: modbus, client: hmi, server: plc1, functions: [6],\n"

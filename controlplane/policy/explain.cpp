@@ -169,6 +169,12 @@ std::string explain_policy(const Model& model) {
     if (conduit.resume) {
       text += "  Sessions that were open before the data plane started are taken up.\n";
     }
+    if (conduit.fail_open) {
+      text +=
+          "  FAILS OPEN: for a while after a start or takeover, sessions of which nobody knows "
+          "where\n"
+          "  a message begins pass unjudged until they end, whatever they ask for.\n";
+    }
     if (conduit.reassemble) text += "  Fragmented packets are put together and judged whole.\n";
   }
   return text + "\nBetween zones that no conduit joins, nothing passes.\n";

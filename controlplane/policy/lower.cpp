@@ -91,6 +91,7 @@ v1::CompiledPolicy lower_policy(const Model& model) {
     out->set_to_zone(static_cast<std::uint32_t>(conduit.to));
     out->set_reassemble(conduit.reassemble);
     out->set_resume(conduit.resume);
+    out->set_fail_open(conduit.fail_open);
     out->set_on_deny(static_cast<v1::OnDeny>(conduit.on_deny));
     for (const ModelRule& rule : conduit.rules) put_rule(rule, out->add_rules());
   }

@@ -66,6 +66,7 @@ struct ModelConduit {
   std::string on_deny_text;
   bool reassemble = false;
   bool resume = false;
+  bool fail_open = false;
   std::vector<ModelRule> rules;
 };
 

@@ -182,6 +182,7 @@ class Parser {
               {"on_deny", word("on_deny", conduit.on_deny)},
               {"fragments", word("fragments", conduit.fragments)},
               {"midstream", word("midstream", conduit.midstream)},
+              {"fail", word("fail", conduit.fail)},
               {"allow", rules}});
     require(conduit.from.has_value(), name, "conduit", "from");
     require(conduit.to.has_value(), name, "conduit", "to");

@@ -164,6 +164,7 @@ class Resolver {
     if (node.on_deny) resolve_on_deny(*node.on_deny, conduit);
     conduit.reassemble = resolve_choice(node.fragments, "fragments", "drop", "reassemble");
     conduit.resume = resolve_choice(node.midstream, "midstream", "refuse", "resume");
+    conduit.fail_open = resolve_choice(node.fail, "fail", "closed", "open");
     if (from && to) {
       conduit.from = *from;
       conduit.to = *to;

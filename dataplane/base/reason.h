@@ -29,6 +29,6 @@ constexpr const ReasonInfo& describe(Reason reason) {
 }
 
 // Reasons up to here let a message pass; all that follow refuse it.
-constexpr bool is_allowed(Reason reason) { return reason <= Reason::icmp_for_session; }
+constexpr bool is_allowed(Reason reason) { return reason <= Reason::unjudged; }
 
 }  // namespace bulkhead

@@ -96,8 +96,9 @@ struct alignas(64) Flow {
   bool in_use = false;
   bool client_is_low = false;
   bool refused = false;
-  bool carried : 1 = false;  // the firewall acknowledges, delivers and translates; see Carry
-  bool waits : 1 = false;    // its frames wait for the peer; see pipeline/waiting_room.h
+  bool carried : 1 = false;   // the firewall acknowledges, delivers and translates; see Carry
+  bool unjudged : 1 = false;  // nobody knows where its messages begin, and its conduit fails open
+  bool waits : 1 = false;     // its frames wait for the peer; see pipeline/waiting_room.h
 
   std::array<TcpSide, 2> sides;
 
@@ -132,7 +133,9 @@ struct alignas(64) Flow {
   // receiver may have acknowledged a part of one.
   std::array<std::uint32_t, 2> split_begin{};
   std::array<std::uint32_t, 2> split_end{};
-  std::uint8_t missed = 0;  // answers that may come to requests of which the peer did not tell
+  // Answers that may come to requests of which the peer did not tell.
+  std::uint8_t missed = 0;
+  static constexpr std::uint8_t kMissedMax = 64;
   std::uint32_t waits_behind = 0;  // place in the waiting room behind which its frames may go
 
   // By how much an end's window field counts; only if both ends offered to scale (RFC 7323, 2.2).

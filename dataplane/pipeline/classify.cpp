@@ -97,8 +97,10 @@ void judge_anew(Context& context, Packet& packet) {
   const std::uint16_t related_to =
       found.reason == Reason::service_granted ? 0 : find_opener(context, packet, found);
   const bool stays =
-      found.protocol == flow.protocol ||
-      (flow.protocol != protocols::kNoProtocol && (found.protocols >> flow.protocol & 1U) != 0);
+      flow.unjudged
+          ? found.conduit != policy::kNoConduit && tables.conduits[found.conduit].fail_open
+          : found.protocol == flow.protocol || (flow.protocol != protocols::kNoProtocol &&
+                                                (found.protocols >> flow.protocol & 1U) != 0);
   if (found.reason == Reason::service_granted &&
       (stays || flow.transport != policy::Transport::tcp)) {
     if (!stays) {
@@ -159,7 +161,8 @@ void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
         policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
     if (found.reason != Reason::service_granted) continue;
     const policy::Conduit& conduit = context.tables().conduits[found.conduit];
-    if (conduit.resume && found.protocol != protocols::kNoProtocol) {
+    const bool inspected = found.protocol != protocols::kNoProtocol;
+    if ((conduit.resume && inspected) || context.fails_open(found.conduit)) {
       if (!insert_flow(context, packet, sides, found, from_client)) return;
       packet.flow->phase = flow::TcpPhase::resuming;
       packet.flow->resumed = true;

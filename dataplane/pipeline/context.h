@@ -65,6 +65,7 @@ struct Context {
   std::span<const protocols::Protocol* const> protocols;
   protocols::ProtocolSet with_related;  // those whose sessions open something beside themselves
   TimeNs sessions_clock = 0;            // what protocol state counts time in is ahead by so much
+  TimeNs forwards_since_ns = 0;         // start or takeover
   bool all_usual = true;                // every packet of the burst, see wire::parse_usual
   std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
 
@@ -79,6 +80,11 @@ struct Context {
   // The flow has become something that the peer must know before anything of it leaves.
   void tell_peer_first(flow::Flow& flow) { waiting.hold(flows, flow); }
   const flow::Limits& limits() const { return options.limits; }
+  // Whether sessions of the conduit that nobody can judge pass now.
+  bool fails_open(std::uint16_t conduit) const {
+    return tables().conduits[conduit].fail_open &&
+           now_ns - forwards_since_ns < limits().fail_open_ns;
+  }
   const policy::Tables& tables() const { return image.tables; }
   // Whether the packet's flow is still the one that was looked up: another packet of the burst may
   // have ended it, and its slot may have a new tenant.

@@ -99,7 +99,8 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           std::span(burst_.data(), burst),
           protocols::registry(),
           protocols::protocols_with_related(),
-          sessions_clock_};
+          sessions_clock_,
+          forwards_since_ns_};
 }
 
 void Pipeline::let_go(std::uint64_t acknowledged, Output& output) {

@@ -33,6 +33,10 @@ class Pipeline {
   // Whether some session waits for a time to come, other than the end of its idle time.
   bool awaits_time() const { return timers_.any_armed(); }
 
+  // This process has begun to forward, as the first or in the place of another: for a while from
+  // now on there may be sessions that nobody knows.
+  void begin_forwarding(TimeNs now_ns) { forwards_since_ns_ = now_ns; }
+
   // Forgets all sessions, as if none had been.
   void forget_all();
 
@@ -75,6 +79,7 @@ class Pipeline {
   std::uint32_t expire_next_ = 0;
   TimeNs expired_ns_ = 0;
   TimeNs fragments_expired_ns_ = 0;
+  TimeNs forwards_since_ns_ = 0;
   TimeNs sessions_clock_ = 0;  // modulo 2^64, so that it may be behind as well
 };
 

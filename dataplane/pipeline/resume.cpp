@@ -2,10 +2,12 @@
 // resume`, and those that came from the peer; only where both ends agree that nothing is under way.
 // All that left belonged to whole messages, so what a receiver has acknowledged ends at a boundary,
 // unless a message left in several segments, of which the peer told before; its sender must go on
-// at exactly that number. Whatever does not fit is a reset, never a guess.
+// at exactly that number. Whatever does not fit is a reset, never a guess, but where a conduit says
+// `fail: open`.
 #include <algorithm>
 
 #include "dataplane/flow/packet_edit.h"
+#include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/deliver.h"
 
 namespace bulkhead::pipeline {
@@ -49,12 +51,12 @@ bool is_boundary(Flow& flow, std::size_t end, std::uint32_t number) {
 // must not be taken for what nobody asked for.
 void note_moved(Context& context, Flow& flow, std::size_t end, std::int32_t bytes) {
   constexpr std::uint32_t kMessageBytesMin = 4;
-  constexpr std::uint32_t kMissedMax = 64;
   begin_unseen(context, flow);
   const bool ahead = bytes > 0;
   if (ahead != (end == flow::kClient)) return;
   const auto count = static_cast<std::uint32_t>(ahead ? bytes : -bytes) / kMessageBytesMin + 1;
-  flow.missed = static_cast<std::uint8_t>(std::min(flow.missed + count, kMissedMax));
+  flow.missed =
+      static_cast<std::uint8_t>(std::min<std::uint32_t>(flow.missed + count, Flow::kMissedMax));
 }
 
 // In a session of the peer's that was carried, whether the packet's sender lacks some of what was
@@ -137,10 +139,29 @@ void ask_receiver(Context& context, Packet& packet) {
   pass_empty(context, packet, empty.sequence);
 }
 
-void give_up(Context& context, Packet& packet) {
+// Whoever wrote the policy prefers a session that nobody judges to none.
+void pass_unjudged(Context& context, Packet& packet) {
+  Flow& flow = *packet.flow;
+  context.flows.drop_session(flow);
+  flow::drop_all(context.segments, flow);
+  flow.protocol = protocols::kNoProtocol;
+  flow.unjudged = true;
+  flow::adopt_midstream(flow, {packet.tcp, speaker_of(packet).end, packet.payload_length});
+  context.observer.on_verdict(refused_message(packet, Reason::fails_open, protocols::Fault::none),
+                              packet);
+}
+
+// Nobody knows where the session stands. True if it goes on nevertheless.
+bool give_up(Context& context, Packet& packet) {
+  const Flow& flow = *packet.flow;
+  if (!flow.carried && (flow.unjudged || context.fails_open(flow.conduit))) {
+    pass_unjudged(context, packet);
+    return true;
+  }
   answer_with_reset(context, packet);
   packet.flow->refused = true;
   refuse(context, packet, Reason::tcp_no_boundary);
+  return false;
 }
 
 }  // namespace
@@ -155,6 +176,8 @@ bool resume_session(Context& context, Packet& packet) {
     return false;
   }
   note_end(packet, side);
+  // A plain service has no messages.
+  if (flow.resumed && flow.protocol == protocols::kNoProtocol) return give_up(context, packet);
   note_boundary(context, packet, speaker);
   const bool fin = (tcp.flags & wire::kTcpFin) != 0;
   const std::uint32_t end = tcp.sequence + packet.payload_length + (fin ? 1U : 0U);
@@ -176,10 +199,9 @@ bool resume_session(Context& context, Packet& packet) {
   // The receiver is asked again and again, but not for ever.
   if (flow.challenged_ns == 0) flow.challenged_ns = context.now_ns;
   if (straddles || context.now_ns - flow.challenged_ns > context.limits().opening_ns) {
-    give_up(context, packet);
-  } else {
-    ask_receiver(context, packet);
+    return give_up(context, packet);
   }
+  ask_receiver(context, packet);
   return false;
 }
 

@@ -88,7 +88,7 @@ void pass_uninspected(Context& context, Packet& packet, TcpSide& side) {
   const std::uint32_t end = packet.tcp.sequence + packet.payload_length + (fin ? 1U : 0U);
   if (sequence_distance(end, side.released) > 0) side.released = end;
   side.fin_released = side.fin_released || fin;
-  pass(context, packet, Reason::service_granted);
+  pass(context, packet, packet.flow->unjudged ? Reason::unjudged : Reason::service_granted);
 }
 
 // It is taken note of and goes no further.

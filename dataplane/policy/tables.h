@@ -124,6 +124,7 @@ struct Conduit {
   std::uint16_t to = 0;
   OnDeny on_deny = OnDeny::drop;
   bool resume = false;      // sessions that were open before this process was are taken up
+  bool fail_open = false;   // sessions that nobody can judge after a takeover or start pass
   bool reassemble = false;  // fragmented packets are put together and judged, else dropped
   std::vector<Rule> rules;
 

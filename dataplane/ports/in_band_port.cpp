@@ -1,4 +1,4 @@
-// Two rings and an eventfd.
+// Four rings and an eventfd.
 #include "dataplane/ports/in_band_port.h"
 
 #include <rte_mbuf.h>
@@ -16,29 +16,42 @@ namespace {
 
 constexpr unsigned kIncoming = 256;
 constexpr unsigned kOutgoing = 1024;
+constexpr unsigned kLate = 4096;
+
+std::uint32_t take(rte_ring* ring, std::span<rte_mbuf*> mbufs) {
+  return rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(mbufs.data()),
+                                   static_cast<unsigned>(mbufs.size()), nullptr);
+}
+
+void free_all(rte_ring* ring) {
+  rte_mbuf* mbuf = nullptr;
+  while (ring != nullptr && take(ring, {&mbuf, 1}) > 0) rte_pktmbuf_free(mbuf);
+  rte_ring_free(ring);
+}
 
 }  // namespace
 
 Result<std::unique_ptr<InBandPort>, std::string> InBandPort::make() {
-  rte_ring* incoming = rte_ring_create("in_band_in", kIncoming, SOCKET_ID_ANY, RING_F_SC_DEQ);
-  rte_ring* outgoing = rte_ring_create_elem("in_band_out", sizeof(Outgoing), kOutgoing,
-                                            SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-  const int bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  std::unique_ptr<InBandPort> port(new InBandPort(incoming, outgoing, bell));
-  if (incoming == nullptr || outgoing == nullptr || bell < 0) {
+  constexpr unsigned kOneToOne = RING_F_SP_ENQ | RING_F_SC_DEQ;
+  std::unique_ptr<InBandPort> port(new InBandPort());
+  port->incoming_ = rte_ring_create("in_band_in", kIncoming, SOCKET_ID_ANY, RING_F_SC_DEQ);
+  port->outgoing_ =
+      rte_ring_create_elem("in_band_out", sizeof(Outgoing), kOutgoing, SOCKET_ID_ANY, kOneToOne);
+  port->late_ = rte_ring_create("late", kLate, SOCKET_ID_ANY, RING_F_SC_DEQ);
+  port->brought_ = rte_ring_create("late_brought", kLate, SOCKET_ID_ANY, kOneToOne);
+  port->bell_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  const bool whole = port->incoming_ != nullptr && port->outgoing_ != nullptr &&
+                     port->late_ != nullptr && port->brought_ != nullptr && port->bell_ >= 0;
+  if (!whole) {
     return std::string("in-band rings: not enough memory; raise memory-mib");
   }
   return port;
 }
 
 InBandPort::~InBandPort() {
-  void* mbuf = nullptr;
-  while (incoming_ != nullptr && rte_ring_sc_dequeue(incoming_, &mbuf) == 0) {
-    rte_pktmbuf_free(static_cast<rte_mbuf*>(mbuf));
-  }
+  for (rte_ring* ring : {incoming_, late_, brought_}) free_all(ring);
   Outgoing frame;
   while (outgoing_ != nullptr && take_outgoing({&frame, 1}) > 0) rte_pktmbuf_free(frame.mbuf);
-  rte_ring_free(incoming_);
   rte_ring_free(outgoing_);
   if (bell_ >= 0) close(bell_);
 }
@@ -56,6 +69,16 @@ bool InBandPort::give_incoming(rte_mbuf* mbuf) {
   return true;
 }
 
+bool InBandPort::give_late(rte_mbuf* mbuf) {
+  if (rte_ring_mp_enqueue(late_, mbuf) != 0) return false;
+  ring();
+  return true;
+}
+
+std::uint32_t InBandPort::take_brought(std::span<rte_mbuf*> mbufs) { return take(brought_, mbufs); }
+
+bool InBandPort::has_brought() const { return !rte_ring_empty(brought_); }
+
 void InBandPort::ring() {
   const std::uint64_t one = 1;
   // Fails only where the bell has rung often enough already.
@@ -70,12 +93,15 @@ std::uint32_t InBandPort::take_outgoing(std::span<Outgoing> frames) {
 bool InBandPort::has_outgoing() const { return !rte_ring_empty(outgoing_); }
 
 std::uint32_t InBandPort::take_incoming(std::span<rte_mbuf*> mbufs) {
-  return rte_ring_sc_dequeue_burst(incoming_, reinterpret_cast<void**>(mbufs.data()),
-                                   static_cast<unsigned>(mbufs.size()), nullptr);
+  return take(incoming_, mbufs);
 }
+
+std::uint32_t InBandPort::take_late(std::span<rte_mbuf*> mbufs) { return take(late_, mbufs); }
 
 bool InBandPort::give_outgoing(Outgoing frame) {
   return rte_ring_sp_enqueue_elem(outgoing_, &frame, sizeof(frame)) == 0;
 }
+
+bool InBandPort::give_brought(rte_mbuf* mbuf) { return rte_ring_sp_enqueue(brought_, mbuf) == 0; }
 
 }  // namespace bulkhead::ports

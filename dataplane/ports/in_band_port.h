@@ -1,5 +1,6 @@
 // Between the workers and the service thread of an appliance that is one of a pair: what the peer
-// says through the zones comes in, and what this one says, or announces of stations, goes out. No
+// says through the zones comes in, and what this one says, or announces of stations, goes out.
+// Frames that still come to one that has handed over go the same way to the peer's workers. No
 // worker waits.
 #pragma once
 
@@ -31,6 +32,12 @@ class InBandPort {
 
   // For any worker. Takes the buffer, and drops it if the service thread is behind.
   bool give_incoming(rte_mbuf* mbuf);
+  // For any worker of an appliance that has handed over: a frame for the peer. False if there is no
+  // room; the buffer stays the caller's.
+  bool give_late(rte_mbuf* mbuf);
+  // For the worker that takes what came to the peer; returns how many there are.
+  std::uint32_t take_brought(std::span<rte_mbuf*> mbufs);
+  bool has_brought() const;
   // For any worker: something else has come for the service thread.
   void ring();
   // For the worker that sends; returns how many there are.
@@ -41,16 +48,19 @@ class InBandPort {
   int bell() const { return bell_; }
   // Takes all that has come in, at most as many as there is room for.
   std::uint32_t take_incoming(std::span<rte_mbuf*> mbufs);
-  // False if the ring is full; the buffer stays the caller's.
+  std::uint32_t take_late(std::span<rte_mbuf*> mbufs);
+  // Both false if the ring is full; the buffer stays the caller's.
   bool give_outgoing(Outgoing frame);
+  bool give_brought(rte_mbuf* mbuf);
 
  private:
-  InBandPort(rte_ring* incoming, rte_ring* outgoing, int bell)
-      : incoming_(incoming), outgoing_(outgoing), bell_(bell) {}
+  InBandPort() = default;
 
-  rte_ring* incoming_;
-  rte_ring* outgoing_;
-  int bell_;
+  rte_ring* incoming_ = nullptr;
+  rte_ring* outgoing_ = nullptr;
+  rte_ring* late_ = nullptr;
+  rte_ring* brought_ = nullptr;
+  int bell_ = -1;
 };
 
 }  // namespace bulkhead::ports

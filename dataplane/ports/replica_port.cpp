@@ -25,14 +25,14 @@ ReplicaPort::ReplicaPort(pipeline::Pipeline& pipeline, rte_mempool* buffers)
       sender_(pipeline.flows(), pipeline.segments(), outbox_),
       receiver_({pipeline.flows(), pipeline.segments(), pipeline.timers(), buffers}) {}
 
-bool ReplicaPort::run(bool open, TimeNs now_ns, pipeline::Output& out) {
+bool ReplicaPort::run(bool open, bool hands_over, TimeNs now_ns, pipeline::Output& out) {
   bool news = take_inbox(open, now_ns, out);
   const bool turned = std::exchange(was_open_, open) != open;  // whoever hands over waits
   if (sends_ && pipeline_.waiting().has_untold()) news = tell_urgent(now_ns) || news;
   // Announced before the number is read, so that none comes unheard in between.
   waits_.store(!pipeline_.waiting().is_empty());
   if (!pipeline_.waiting().is_empty()) {
-    open ? pipeline_.let_go(confirmed_.load(), out) : pipeline_.waiting().clear();
+    open || hands_over ? pipeline_.let_go(confirmed_.load(), out) : pipeline_.waiting().clear();
   }
   if (!sends_ || (!turned && now_ns - told_ns_ < kTellNs)) return news;
   told_ns_ = now_ns;

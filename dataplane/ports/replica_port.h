@@ -26,8 +26,9 @@ class ReplicaPort {
   ReplicaPort(pipeline::Pipeline& pipeline, rte_mempool* buffers);
 
   // For the worker, once a round. `open`: packets pass, so its sessions are its own; those that
-  // waited for the peer leave by `out`. True if the service thread has something to hear.
-  bool run(bool open, TimeNs now_ns, pipeline::Output& out);
+  // waited for the peer leave by `out`, and so they do while it hands over: it has not until none
+  // waits. True if the service thread has something to hear.
+  bool run(bool open, bool hands_over, TimeNs now_ns, pipeline::Output& out);
   // For the worker, before it sleeps: there is something to do; something waits to be told.
   bool is_wanted() const {
     return !inbox_.is_empty() || pipeline_.waiting().has_untold() ||

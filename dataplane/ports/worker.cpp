@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <bit>
 #include <ctime>
+#include <utility>
 
 #include "dataplane/flow/steering.h"
 #include "dataplane/ports/in_band_port.h"
@@ -90,16 +91,16 @@ std::uint32_t Worker::turn() {
   const std::uint64_t begin = rte_rdtsc();
   now_ns_ = monotonic_now_ns();
   image_ = shared_.image.load(std::memory_order_acquire);
-  open_ = now_ns_ < shared_.open_until_ns.load(std::memory_order_acquire);
+  see_gate();
   stats_.turned_ns.store(now_ns_, std::memory_order_relaxed);
-  const std::uint32_t packets = poll() + send_in_band();
+  const std::uint32_t packets = poll() + poll_brought() + send_in_band();
   flush_all();  // packets do not wait for what time asks for, which is much after a sleep
   if (open_) {
     pipeline_->pass_time(*image_, now_ns_, *this, *this);
     flush_all();
   }
   if (replica_) {
-    if (replica_->run(open_, now_ns_, *this)) shared_.in_band->ring();
+    if (replica_->run(open_, hands_over_, now_ns_, *this)) shared_.in_band->ring();
     flush_all();
   }
   answer_query();
@@ -112,6 +113,16 @@ std::uint32_t Worker::turn() {
     publish();
   }
   return packets;
+}
+
+// A lease that came back at once found all sessions where they were.
+void Worker::see_gate() {
+  constexpr TimeNs kLapseNs = kSecondNs;
+  const bool was_open =
+      std::exchange(open_, now_ns_ < shared_.open_until_ns.load(std::memory_order_acquire));
+  hands_over_ = !open_ && now_ns_ < shared_.late_until_ns.load(std::memory_order_acquire);
+  if (open_ && !was_open && now_ns_ - opened_ns_ > kLapseNs) pipeline_->begin_forwarding(now_ns_);
+  if (open_) opened_ns_ = now_ns_;
 }
 
 // Sleeps until something comes, where all ports tell; else in short naps, because somebody has to
@@ -143,7 +154,8 @@ bool Worker::is_wanted() const {
   for (std::uint32_t from = 0; from < shared_.worker_count; ++from) {
     if (!rte_ring_empty(shared_.steering[from * shared_.worker_count + index_])) return true;
   }
-  const bool in_band = shared_.in_band != nullptr && index_ == 0 && shared_.in_band->has_outgoing();
+  const bool in_band = shared_.in_band != nullptr && index_ == 0 &&
+                       (shared_.in_band->has_outgoing() || shared_.in_band->has_brought());
   if (replica_ && replica_->is_wanted()) return true;
   return in_band || shared_.stop.load() || flow_query_.state.load() == FlowQuery::asked;
 }
@@ -171,6 +183,7 @@ void Worker::publish() {
   put(stats_.rejected, counts.rejected);
   put(stats_.challenged, counts.challenged);
   put(stats_.reassembled, counts.reassembled);
+  put(stats_.waiting_dropped, pipeline_->waiting().dropped());
 }
 
 std::uint32_t Worker::poll_port(std::uint16_t port) {
@@ -178,10 +191,26 @@ std::uint32_t Worker::poll_port(std::uint16_t port) {
   const std::uint16_t count =
       shared_.ports.receive(port, static_cast<std::uint16_t>(index_), mbufs.data(), kReceiveBurst);
   if (count == 0) return 0;
-  if (shared_.worker_count == 1) {
-    process(mbufs.data(), count);
+  receive(mbufs.data(), count);
+  return count;
+}
+
+void Worker::receive(rte_mbuf* const* mbufs, std::uint16_t count) {
+  shared_.worker_count == 1 ? process(mbufs, count) : steer(mbufs, count);
+}
+
+// What came to the peer when it had just handed over, as if it had come here. It is given once the
+// gate is open; what is left when it has closed must not wait for the next time.
+std::uint32_t Worker::poll_brought() {
+  if (shared_.in_band == nullptr || index_ != 0 || !shared_.in_band->has_brought()) return 0;
+  const bool opens = now_ns_ < shared_.open_until_ns.load(std::memory_order_acquire);
+  if (opens && !open_) return 0;
+  std::array<rte_mbuf*, kReceiveBurst> mbufs;
+  const std::uint32_t count = shared_.in_band->take_brought(mbufs);
+  if (opens) {
+    receive(mbufs.data(), static_cast<std::uint16_t>(count));
   } else {
-    steer(mbufs.data(), count);
+    rte_pktmbuf_free_bulk(mbufs.data(), count);
   }
   return count;
 }
@@ -249,15 +278,21 @@ void Worker::process(rte_mbuf* const* mbufs, std::uint32_t count) {
   pipeline_->process(*image_, {mbufs, count}, now_ns_, *this, *this);
 }
 
-// Nothing passes; only what the peer says is heard.
+// Nothing passes; only what the peer says is heard, and what is for it is brought to it.
 void Worker::stand_by(rte_mbuf* const* mbufs, std::uint32_t count) {
   std::uint32_t dropped = 0;
+  std::uint32_t brought = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
     if (InBandPort::is_in_band(*mbufs[i]) && take_in_band(mbufs[i])) continue;
+    if (hands_over_ && shared_.in_band->give_late(mbufs[i])) {
+      ++brought;
+      continue;
+    }
     rte_pktmbuf_free(mbufs[i]);
     ++dropped;
   }
   bump(stats_.standby_dropped, dropped);
+  bump(stats_.brought_to_peer, brought);
 }
 
 bool Worker::take_in_band(rte_mbuf* mbuf) {
@@ -314,7 +349,7 @@ void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& pa
   flow::Flow* flow = packet.flow;
   image_->counters[index_]->add(key, verdict.bytes,
                                 flow != nullptr ? flow->counted[packet.from_client] : anywhere);
-  if (!is_allowed(verdict.reason)) tell(verdict, packet);
+  if (!is_allowed(verdict.reason) || verdict.reason == Reason::fails_open) tell(verdict, packet);
 }
 
 // What was refused is an event, as many as may be told of in a second.

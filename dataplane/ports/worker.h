@@ -39,6 +39,8 @@ struct Shared {
   // Until when packets may pass, see replication::Gate.
   std::atomic<TimeNs> open_until_ns{replication::kForGood};
   InBandPort* in_band = nullptr;  // of an appliance that is one of a pair
+  // It has handed over: what comes until then is for the peer.
+  std::atomic<TimeNs> late_until_ns{0};
   // A bit for each port of such an appliance that has no carrier. What a device would keep for the
   // time when it has must not leave then, when the peer forwards.
   std::atomic<std::uint32_t> ports_down{0};
@@ -65,6 +67,8 @@ struct WorkerStats {
   std::atomic<std::uint64_t> challenged{0};
   std::atomic<std::uint64_t> reassembled{0};
   std::atomic<std::uint64_t> standby_dropped{0};
+  std::atomic<std::uint64_t> brought_to_peer{0};
+  std::atomic<std::uint64_t> waiting_dropped{0};
   std::atomic<TimeNs> turned_ns{0};         // begin of its newest round
   std::atomic<std::int32_t> cpu_clock{-1};  // counts its time on a core; -1: it has not begun
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> transmit_lost{};
@@ -120,6 +124,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pipeline> pipeline,
          rte_ring* events, Doorbell doorbell);
 
+  void see_gate();
   std::uint32_t poll();
   std::uint32_t poll_port(std::uint16_t port);
   std::uint32_t poll_steered();
@@ -129,6 +134,8 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   void process(rte_mbuf* const* mbufs, std::uint32_t count);
   void stand_by(rte_mbuf* const* mbufs, std::uint32_t count);
   std::uint32_t send_in_band();
+  std::uint32_t poll_brought();
+  void receive(rte_mbuf* const* mbufs, std::uint16_t count);
   void flush(std::uint16_t port);
   void flush_all();
   void tell(const pipeline::Verdict& verdict, const flow::Packet& packet);
@@ -152,6 +159,8 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   const pipeline::Image* image_ = nullptr;  // of this round
   TimeNs now_ns_ = 0;
   bool open_ = false;              // packets may pass in this round
+  TimeNs opened_ns_ = 0;           // the newest round in which they might
+  bool hands_over_ = false;        // what comes is for the peer
   std::uint32_t events_left_ = 0;  // in this second
   TimeNs events_refill_ns_ = 0;
   TimeNs published_ns_ = 0;

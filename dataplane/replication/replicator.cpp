@@ -13,9 +13,6 @@ namespace bulkhead::replication {
 
 namespace {
 
-// Answers that are let through without their requests, where those may have been in such a state.
-constexpr std::uint8_t kMissedMax = 64;
-
 using flow::Flow;
 using flow::TcpPhase;
 
@@ -278,7 +275,7 @@ bool FlowReceiver::adopt_state(const FlowRecord& record, Flow& flow) {
     // A state that cannot be read here: of another release, or a longer one.
     flows.drop_session(flow);
     protocols::registry()[flow.protocol]->begin_unseen(flows.session(flow));
-    flow.missed = kMissedMax;
+    flow.missed = Flow::kMissedMax;
   }
   return true;
 }

@@ -197,6 +197,8 @@ v1::DataplaneStatus Engine::status() const {
     worker->set_challenged(stats.challenged.load());
     worker->set_reassembled(stats.reassembled.load());
     worker->set_standby_dropped(stats.standby_dropped.load());
+    worker->set_brought_to_peer(stats.brought_to_peer.load());
+    worker->set_waiting_dropped(stats.waiting_dropped.load());
     add_limits(limits_, stats, *worker);
   }
   status.set_stations_learned(macs_.count(monotonic_now_ns()));

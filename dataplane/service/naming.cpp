@@ -41,6 +41,7 @@ const char* transport_name(policy::Transport transport) {
 
 const char* state_name(const flow::Flow& flow) {
   if (flow.refused) return "refused";
+  if (flow.unjudged) return "unjudged";
   if (flow.transport != policy::Transport::tcp) return "open";
   constexpr const char* kNames[] = {"new",         "resuming", "syn_sent", "syn_received",
                                     "established", "closing",  "closed"};

@@ -79,6 +79,7 @@ PairMember::PairMember(asio::io_context& io, ports::Shared& shared, OnNews on_ne
             *news.mutable_flows_taken() = std::move(taken);
             on_news_(news);
           }),
+      late_(shared),
       incarnation_(wall_now_ns()) {
   if (const int error = run_before_others(); error != 0) {
     spdlog::warn(
@@ -108,12 +109,24 @@ void PairMember::renew(const v1::SetLease& lease) {
   const TimeNs now_ns = monotonic_now_ns();
   const bool was_open = gate_.is_open(now_ns);
   gate_.renew({lease.until_ns(), lease.alone(), lease.term()}, now_ns);
+  // Before the gate: who sees it closed has to know.
+  if (was_open && lease.hands_over()) late_.begin(now_ns);
   publish_gate();
-  if (was_open && !gate_.is_open(now_ns)) {
+  const bool open = gate_.is_open(now_ns);
+  if (!was_open && open) {
+    late_.end();
+    late_.let_go(now_ns);
+  }
+  if (was_open && !open) {
     closed_ns_ = now_ns;
     for (ports::Worker* worker : shared_.workers) worker->wake();
   }
   if (lease.announce()) begin_announcing();
+}
+
+void PairMember::bring(v1::LateFrames frames) {
+  const TimeNs now_ns = monotonic_now_ns();
+  late_.bring(std::move(frames), gate_.is_open(now_ns), now_ns);
 }
 
 // What the peer has seen: only a standby needs it, and takes its word.
@@ -190,12 +203,7 @@ void PairMember::hear() {
           identity_ ? replication::decode(frame, port, identity_->key) : std::nullopt;
       if (heard && heard->beacon.node != identity_->node &&
           freshness_.is_new(heard->beacon, port)) {
-        const TimeNs now_ns = monotonic_now_ns();
-        gate_.heard_peer(heard->beacon, identity_->node, now_ns);
-        // Behind a cable that is back, frames may have waited that the switch took for news.
-        const bool was_silent = now_ns - heard_ns_[port] > kLongSilenceNs;
-        heard_ns_[port] = now_ns;
-        if (was_silent && gate_.is_open(now_ns)) begin_announcing();
+        hear_peer(heard->beacon, port);
         v1::InBandHeartbeat* row = heard->heartbeat.empty() ? nullptr : news.add_heartbeats();
         if (row != nullptr) {
           row->set_port(port);
@@ -206,9 +214,20 @@ void PairMember::hear() {
     }
   }
   publish_gate();
-  if (!news.heartbeats().empty()) on_news_(news);
+  late_.take(*news.mutable_late_frames());
+  if (news.late_frames().frames().empty()) news.clear_late_frames();
+  if (!news.heartbeats().empty() || news.has_late_frames()) on_news_(news);
   flows_.run();
   tell_if_settled();
+}
+
+void PairMember::hear_peer(const replication::Beacon& beacon, std::uint16_t port) {
+  const TimeNs now_ns = monotonic_now_ns();
+  gate_.heard_peer(beacon, identity_->node, now_ns);
+  // Behind a cable that is back, frames may have waited that the switch took for news.
+  const bool was_silent = now_ns - heard_ns_[port] > kLongSilenceNs;
+  heard_ns_[port] = now_ns;
+  if (was_silent && gate_.is_open(now_ns)) begin_announcing();
 }
 
 void PairMember::acknowledge(const v1::FlowsTaken& taken) {
@@ -246,6 +265,7 @@ void PairMember::keep_time() {
   }
   shared_.ports_down.store(down, std::memory_order_relaxed);
   announce(kAnnouncementsPerPeriod);
+  late_.forget_old(now_ns);
   flows_.run();
   v1::PairNews news;
   *news.mutable_report() = report();

@@ -16,6 +16,7 @@
 #include "dataplane/ports/worker.h"
 #include "dataplane/replication/gate.h"
 #include "dataplane/service/flow_replication.h"
+#include "dataplane/service/late_frames.h"
 
 namespace bulkhead::service {
 
@@ -33,6 +34,7 @@ class PairMember {
   void send(const v1::SendHeartbeat& heartbeat);
   void learn(const v1::SetStations& stations);
   FlowReplication& flows() { return flows_; }
+  void bring(v1::LateFrames frames);
   void acknowledge(const v1::FlowsTaken& taken);
   v1::PairReport report() const;
 
@@ -54,6 +56,7 @@ class PairMember {
 
   void keep_time();
   void tell_if_settled();
+  void hear_peer(const replication::Beacon& beacon, std::uint16_t port);
   void listen();
   void hear();
   void publish_gate();
@@ -70,6 +73,7 @@ class PairMember {
   boost::asio::posix::stream_descriptor bell_;
   std::vector<Round> rounds_;  // of each worker
   FlowReplication flows_;
+  LateFrames late_;
   replication::Gate gate_;
   TimeNs closed_ns_ = 0;  // when an orderly end of forwarding began
   bool told_settled_ = false;

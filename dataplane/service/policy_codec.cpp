@@ -123,6 +123,7 @@ std::string read_conduit(const v1::Conduit& item, policy::Conduit& conduit) {
   conduit.to = *to;
   conduit.reassemble = item.reassemble();
   conduit.resume = item.resume();
+  conduit.fail_open = item.fail_open();
   conduit.on_deny = static_cast<policy::OnDeny>(item.on_deny());
   for (const v1::Rule& each : item.rules()) {
     policy::Rule rule;

@@ -229,7 +229,7 @@ v1::DataplaneAnswer Server::answer(const v1::DataplaneRequest& request) {
   const bool about_pair = request.has_configure_pair() || request.has_set_lease() ||
                           request.has_send_heartbeat() || request.has_set_stations() ||
                           request.has_begin_flows() || request.has_take_flows() ||
-                          request.has_flows_taken();
+                          request.has_flows_taken() || request.has_take_frames();
   if (about_pair && !pair_) {
     answer.set_refused("this data plane was not started with --pair");
     return answer;
@@ -258,6 +258,9 @@ v1::DataplaneAnswer Server::answer(const v1::DataplaneRequest& request) {
       break;
     case v1::DataplaneRequest::kFlowsTaken:
       pair_->acknowledge(request.flows_taken());
+      break;
+    case v1::DataplaneRequest::kTakeFrames:
+      pair_->bring(request.take_frames());
       break;
     case v1::DataplaneRequest::kSetStations:
       pair_->learn(request.set_stations());

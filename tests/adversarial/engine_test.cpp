@@ -2,6 +2,8 @@
 // that nobody thought of.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "dataplane/wire/checksum.h"
 #include "tests/support/plant.h"
 
@@ -398,15 +400,17 @@ TEST_F(Engine, UnknownOptionsInASessionAreRefused) {
 
 class Midstream : public Engine {
  protected:
-  explicit Midstream() : plant_(resuming_policy()) {}
+  explicit Midstream(policy::Tables tables = resuming_policy()) : plant_(std::move(tables)) {}
 
   static policy::Tables resuming_policy() {
     policy::Tables tables = engine_policy(policy::OnDeny::reset);
     tables.conduits[0].resume = true;
     return tables;
   }
-  void from_hmi(std::uint32_t sequence, std::uint32_t acknowledgement, const Bytes& payload) {
+  void from_hmi(std::uint32_t sequence, std::uint32_t acknowledgement, const Bytes& payload,
+                std::uint16_t port = 502) {
     TcpSpec spec;
+    spec.destination_port = port;
     spec.sequence = sequence;
     spec.acknowledgement = acknowledgement;
     spec.payload = payload;
@@ -461,6 +465,104 @@ TEST_F(Midstream, NothingPassesBeforeTheBoundaryIsKnown) {
   for (const auto port : {kControl, kSupervision}) {
     for (const SentTcp& each : take(plant_, port)) EXPECT_TRUE(each.payload.empty());
   }
+}
+
+// --- where no boundary is to be found
+
+class FailsOpen : public Midstream {
+ protected:
+  FailsOpen() : Midstream(open_policy(true)) {
+    plant_.pipeline().begin_forwarding(plant_.now_ns());
+  }
+
+  static constexpr std::uint16_t kPlain = 9100;  // a service that is not inspected
+  static policy::Tables open_policy(bool open) {
+    policy::Rule plain = support::modbus_rule({});
+    plain.protocol = protocols::kNoProtocol;
+    plain.functions.reset();
+    plain.ports = {{kPlain, kPlain}};
+    policy::Tables tables = support::with_rules(engine_policy(policy::OnDeny::reset), {&plain});
+    tables.conduits[0].fail_open = open;
+    return tables;
+  }
+  // The PLC has the first six bytes of a request already.
+  void straddle() {
+    from_plc(7000, 5006, {});
+    plant_.clear();
+    from_hmi(5000, 7000, read(1));
+  }
+  std::size_t told_of() const {
+    return static_cast<std::size_t>(
+        std::ranges::count(plant_.verdicts, Reason::fails_open, &pipeline::Event::reason));
+  }
+};
+
+TEST_F(FailsOpen, WhatNobodyCanJudgePassesUntilItEnds) {
+  straddle();
+  EXPECT_EQ(told_of(), 1U);
+  EXPECT_EQ(plant_.last(), Reason::unjudged);
+  auto passed = take(plant_, kControl);
+  ASSERT_EQ(passed.size(), 1U);
+  EXPECT_EQ(passed[0].payload, read(1));
+  EXPECT_EQ(passed[0].header.sequence, 5000U);
+  from_hmi(5000 + size(read(1)), 7000, forbidden(2));
+  from_plc(7000, 5000 + size(read(1)) + size(forbidden(2)), answer(1));
+  EXPECT_EQ(plant_.last(), Reason::unjudged);
+  EXPECT_EQ(told_of(), 1U);
+  EXPECT_EQ(take(plant_, kControl).size(), 1U);
+  EXPECT_EQ(take(plant_, kSupervision).size(), 1U);
+  // The time in which such sessions are taken up is not the time in which they may go on.
+  plant_.be_at(plant_.now_ns() + 600 * kSecondNs);
+  from_hmi(5000 + size(read(1)) + size(forbidden(2)), 7000 + size(answer(1)), read(3));
+  EXPECT_EQ(plant_.last(), Reason::unjudged);
+}
+
+TEST_F(FailsOpen, WhereABoundaryIsKnownMessagesAreJudged) {
+  from_plc(7000, 5000, {});
+  from_hmi(5000, 7000, read(1, 95));
+  EXPECT_EQ(plant_.last(), Reason::values_not_granted);
+  EXPECT_EQ(told_of(), 0U);
+}
+
+TEST_F(FailsOpen, SessionsThatBeginAreJudged) {
+  TcpSession session(plant_, 41000);
+  plant_.clear();
+  session.from_client(forbidden(1));
+  EXPECT_EQ(plant_.last(), Reason::values_not_granted);
+  for (const SentTcp& each : take(plant_, kControl)) EXPECT_TRUE(each.payload.empty());
+}
+
+TEST_F(FailsOpen, LongBehindTheStartNothingDoes) {
+  plant_.be_at(plant_.now_ns() + 60 * kSecondNs);
+  from_plc(7000, 5006, {});
+  plant_.clear();
+  from_hmi(5000, 7000, read(1));
+  EXPECT_EQ(plant_.last(), Reason::tcp_not_a_session_start);
+  EXPECT_TRUE(take(plant_, kControl).empty());
+}
+
+TEST_F(FailsOpen, WhatNoRuleGrantsStaysOut) {
+  from_hmi(5000, 7000, read(1), 503);
+  EXPECT_EQ(plant_.last(), Reason::tcp_not_a_session_start);
+  EXPECT_TRUE(take(plant_, kControl).empty());
+}
+
+TEST_F(FailsOpen, APlainServiceHasNoBoundaries) {
+  from_hmi(5000, 7000, {'a', 'b'}, kPlain);
+  EXPECT_EQ(told_of(), 1U);
+  EXPECT_EQ(take(plant_, kControl).size(), 1U);
+}
+
+TEST_F(FailsOpen, APolicyThatSaysOtherwiseEndsIt) {
+  straddle();
+  plant_.change_policy(open_policy(true));
+  from_hmi(5000 + size(read(1)), 7000, read(2));
+  EXPECT_EQ(plant_.last(), Reason::unjudged);
+  plant_.change_policy(open_policy(false));
+  plant_.clear();
+  from_hmi(5000 + 2 * size(read(1)), 7000, read(3));
+  EXPECT_EQ(plant_.last(), Reason::flow_refused);
+  for (const SentTcp& each : take(plant_, kControl)) EXPECT_TRUE(each.payload.empty());
 }
 
 TEST_F(Engine, ByDefaultAnOpenSessionIsNotTakenUp) {

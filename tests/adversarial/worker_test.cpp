@@ -11,6 +11,7 @@
 #include "controlplane/policy/compiler.h"
 #include "dataplane/flow/steering.h"
 #include "dataplane/service/engine.h"
+#include "dataplane/service/late_frames.h"
 #include "dataplane/service/policy_codec.h"
 #include "dataplane/wire/checksum.h"
 #include "tests/support/plant.h"
@@ -47,7 +48,7 @@ const Host kServer{ip4(10, 10, 0, 20), support::mac(2), 1};
 // An appliance of `workers` workers, run by hand.
 class Appliance {
  public:
-  Appliance(std::uint32_t workers, unsigned ring_size) : workers_(workers) {
+  Appliance(std::uint32_t workers, unsigned ring_size, bool pair = false) : workers_(workers) {
     support::start_eal_for_tests();
     static int number = 0;
     const std::string name = "wt" + std::to_string(number++);
@@ -57,6 +58,7 @@ class Appliance {
     options.workers = workers;
     options.buffers = 1024;
     options.launch = false;
+    options.pair = pair;
     options.pipeline.limits.flows = 256;
     options.pipeline.limits.segments = 256;
     for (const std::string port : {"a", "b"}) {
@@ -127,6 +129,7 @@ class Appliance {
     held_.clear();
   }
 
+  ports::Shared& shared() { return engine_->shared(); }
   v1::DataplaneStatus status() const { return engine_->status(); }
   std::uint64_t counted(std::string_view reason) const {
     std::uint64_t sum = 0;
@@ -223,6 +226,88 @@ TEST(Workers, WithoutBuffersARefusalBecomesTheEndOfItsSessionAndNothingElse) {
   ASSERT_EQ(passed.size(), 1U);
   EXPECT_EQ(support::parse_sent(passed[0].frame)->payload, kRead);
 }
+
+// The one that hands over and the one that takes over: the same workers, one after the other.
+class HandOver : public testing::TestWithParam<std::uint32_t> {
+ protected:
+  HandOver() : appliance_(GetParam(), 256, true), late_(appliance_.shared()) {
+    late_.begin(monotonic_now_ns());
+    may_forward(false);
+    for (const Bytes& frame : {datagram(40000), question(), other_service()}) {
+      EXPECT_TRUE(appliance_.arrive(frame, 0));
+    }
+    EXPECT_EQ(leaves(), 0U);
+    late_.take(frames_);
+    late_.end();
+  }
+
+  static Bytes question() {
+    return support::arp_frame(kClient, wire::Mac::from_integer(0xffffffffffff), 1, kServer.address);
+  }
+  static Bytes other_service() { return udp_frame(kClient, kServer, 40000, 5001, Bytes(20, 7)); }
+  void may_forward(bool open) {
+    appliance_.shared().open_until_ns.store(open ? replication::kForGood : 0);
+  }
+  std::size_t leaves() {
+    appliance_.turn();
+    return appliance_.collect().size();
+  }
+
+  Appliance appliance_;
+  service::LateFrames late_;
+  v1::LateFrames frames_;  // what came behind the hand-over
+};
+
+TEST_P(HandOver, WhatComesBehindItIsJudgedByThePeer) {
+  ASSERT_EQ(frames_.frames().size(), 3);
+  const Bytes whole = datagram(40000);
+  std::size_t found = 0;
+  for (const v1::LateFrame& frame : frames_.frames()) {
+    EXPECT_EQ(frame.port(), 0U);
+    found += frame.frame() == std::string(whole.begin(), whole.end()) ? 1 : 0;
+  }
+  EXPECT_EQ(found, 1U);
+  late_.bring(frames_, false, monotonic_now_ns());
+  EXPECT_EQ(leaves(), 0U);
+  may_forward(true);
+  late_.let_go(monotonic_now_ns());
+  EXPECT_EQ(leaves(), 2U);
+  EXPECT_EQ(appliance_.counted("no_rule"), 1U);
+}
+
+TEST_P(HandOver, WhatIsToManyHasComeToThePeerItself) {
+  may_forward(true);
+  late_.bring(frames_, true, monotonic_now_ns());
+  EXPECT_EQ(leaves(), 1U);
+}
+
+TEST_P(HandOver, NothingIsKeptForATakeoverThatDoesNotCome) {
+  const TimeNs now_ns = monotonic_now_ns();
+  late_.bring(frames_, false, now_ns);
+  may_forward(true);
+  late_.let_go(now_ns + 2 * service::LateFrames::kLateNs);
+  EXPECT_EQ(leaves(), 0U);
+}
+
+TEST_P(HandOver, NothingIsKeptForTheNextTakeover) {
+  may_forward(true);
+  late_.bring(frames_, true, monotonic_now_ns());
+  may_forward(false);  // before the worker's next round
+  EXPECT_EQ(leaves(), 0U);
+  may_forward(true);
+  EXPECT_EQ(leaves(), 0U);
+}
+
+TEST_P(HandOver, OnlyAnOrderlyOneLeavesSomethingToBring) {
+  may_forward(false);
+  ASSERT_TRUE(appliance_.arrive(datagram(40000), 0));
+  EXPECT_EQ(leaves(), 0U);
+  v1::LateFrames frames;
+  late_.take(frames);
+  EXPECT_TRUE(frames.frames().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, HandOver, testing::Values(1U, 3U));
 
 TEST(Workers, EachSessionHasOneOwnerWhicheverQueueItsPacketsComeBy) {
   Appliance appliance(3, 256);

@@ -295,6 +295,57 @@ class Restarts(LabCase):
         self.assertEqual(ask("read 0 1")["result"], "reset")
 
 
+    def test_sessions_go_on_where_the_conduit_fails_open(self):
+        """Judged, where it shows where a message begins; a service without messages as it is."""
+        text = POLICY.read_text().replace("    to: control\n", "    to: control\n    fail: open\n")
+        self.commit(text + "      - {service: tcp/8080, client: hmi, server: plc1}\n")
+        ask, echo = self.session(), self.echo_session(8080)
+        self.assertEqual(ask("read 0 1")["result"], "ok")
+        self.assertEqual(echo("one"), "one")
+        self.lab.stop("dataplane", signal.SIGKILL)
+        self.lab.start_dataplane()
+        wait_until(lambda: self.lab.ctl("status", check=False).returncode == 0, "the policy", 5)
+        self.assertEqual(echo("two"), "two")
+        self.assertEqual(ask("read 0 1")["result"], "ok")
+        self.assertEqual(ask("write 42 5000")["result"], "exception 3")
+        states = {flow["protocol"]: flow["state"] for flow in self.lab.ctl_json("flows")}
+        self.assertEqual(states, {"": "unjudged", "modbus": "established"})
+        self.commit(POLICY)  # it fails closed again
+        self.assertEqual(echo("three"), "")
+
+    def echo_session(self, port):
+        """A TCP session of a line after the other: echo(line) gives what comes back, nothing if it
+        has ended."""
+        def python(host, code):
+            process = subprocess.Popen(self.lab.in_ns(host, sys.executable, "-c", code), text=True,
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL)
+            self.addCleanup(lambda: (process.kill(), process.communicate()))
+            self.assertEqual(process.stdout.readline(), "ready\n")
+            return process
+        python("ctl", f"""import socket
+with socket.create_server(("", {port})) as server:
+    print("ready", flush=True)
+    client = server.accept()[0]
+    while data := client.recv(100):
+        client.sendall(data)""")
+        client = python("sup", f"""import socket
+server = socket.create_connection(("{PLC}", {port}), 3)
+print("ready", flush=True)
+while True:
+    try:
+        server.sendall(input().encode())
+        print(server.recv(100).decode(), flush=True)
+    except OSError:
+        print(flush=True)""")
+
+        def echo(line):
+            client.stdin.write(line + "\n")
+            client.stdin.flush()
+            return client.stdout.readline().strip()
+        return echo
+
+
 class Tagged(LabCase):
     """Both zones on VLAN 10, whose tag net_af_packet hands beside the frame."""
 

@@ -42,6 +42,16 @@ def power_on(lab, which):
     lab.start_agent(which)
 
 
+def cut_two(lab, which):
+    lab.cut_pair_link()
+    lab.pull(which, 0)
+
+
+def mend_two(lab, which):
+    lab.put_back(which, 0)
+    lab.mend_pair_link()
+
+
 FAILURES = {
     "data plane killed": Failure(kill("dataplane"), lambda lab, which: lab.start_dataplane(which)),
     "agent killed": Failure(kill("agent"), lambda lab, which: lab.start_agent(which)),
@@ -54,6 +64,7 @@ FAILURES = {
                                       lambda lab, which: lab.put_back(which, 1)),
     "pair link cut": Failure(lambda lab, which: lab.cut_pair_link(),
                              lambda lab, which: lab.mend_pair_link(), turns=False),
+    "pair link and zone 0 cut": Failure(cut_two, mend_two),
     "standby frozen": Failure(lambda lab, which: freeze("dataplane")(lab, OTHER[which]),
                               lambda lab, which: thaw("dataplane")(lab, OTHER[which]),
                               turns=False),

@@ -83,11 +83,13 @@ class KeepalivedLab(PairLab):
             and self.pid(f"keepalived-{which}")]
 
     def stop_router(self, which, how=signal.SIGTERM):
-        """keepalived and its child, which is the one that speaks VRRP."""
-        pid = self.pid(f"keepalived-{which}")
-        if pid is not None:
-            run("pkill", f"-{how.value}", "-P", str(pid), check=False)
-        self.stop(f"keepalived-{which}", how)
+        """keepalived and its child, which is the one that speaks VRRP. A parent that lives starts
+        another when its child is killed."""
+        role = f"keepalived-{which}"
+        if how == signal.SIGKILL and (pid := self.pid(role)) is not None:
+            self.send_signal(role, signal.SIGSTOP)
+            run("pkill", "-KILL", "-P", str(pid), check=False)
+        self.stop(role, how)
 
     def power_off(self, which):
         for zone in (0, 1):

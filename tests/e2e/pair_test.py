@@ -127,7 +127,9 @@ class Carrying(PairCase):
         self.assertNotEqual(refused.returncode, 0)
         self.lab.ctl("pair", "maintenance", "off", which=OTHER[first])
         self.expect_unnoticed(requests)
-        self.assertLess(self.result_of(datagrams)["longest_gap_ms"], 900)
+        told = self.result_of(datagrams)
+        self.assertLess(told["longest_gap_ms"], 900, self.logs())
+        self.assertEqual(told["lost"], 0, f"{told}\n{self.logs()}")
 
     def test_a_policy_is_committed_on_both_or_on_none(self):
         first = self.lab.await_active(seconds=40)

@@ -17,6 +17,7 @@ import sys
 import time
 
 READ, WRITE = 3, 6
+LATEST = 0.2  # seconds that the last answers may take
 FORBIDDEN = 60  # a register that the water works' policy does not grant
 
 
@@ -64,30 +65,53 @@ def udp(address, port, seconds):
             sent += 1
         wait = max(0.0, gaps.begun + sent / 1000 - time.monotonic())
         if select.select([probe], [], [], wait)[0]:
-            try:
-                while probe.recv(64):
-                    answered += 1
-                    gaps.answered()
-            except OSError:
-                pass
-    return {"sent": sent, "answered": answered, **gaps.result()}
+            answered += take_all(probe, gaps)
+    told = gaps.result()
+    while select.select([probe], [], [], LATEST)[0]:  # those that are still under way
+        answered += take_all(probe, gaps)
+    return {"sent": sent, "answered": answered, "lost": sent - answered, **told}
+
+
+def take_all(probe, gaps):
+    answered = 0
+    try:
+        while probe.recv(64):
+            answered += 1
+            gaps.answered()
+    except OSError:
+        pass
+    return answered
 
 
 def flows(address, port, count):
-    per_port, first = 50_000, 10_000
+    per_port, first, together = 50_000, 10_000, 200
     answered = 0
-    for number in range(count):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+    for begin in range(0, count, together):
+        clients = []
+        for number in range(begin, min(begin + together, count)):
+            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             client.bind(("", first + number % per_port))
-            client.settimeout(0.5)
-            for _ in range(5):
-                client.sendto(b"hello", (address, port + number // per_port))
-                try:
-                    answered += client.recv(16) == b"hello"
-                    break
-                except socket.timeout:
-                    continue
+            client.connect((address, port + number // per_port))
+            client.setblocking(False)
+            clients.append(client)
+        answered += ask_all(clients)
+        for client in clients:
+            client.close()
     return {"answered": answered}
+
+
+def ask_all(clients):
+    """How many were answered, each after five tries at most."""
+    waiting = set(clients)
+    for _ in range(5):
+        for client in waiting:
+            client.send(b"hello")
+        end = time.monotonic() + 0.5
+        while waiting and (left := end - time.monotonic()) > 0:
+            for client in select.select(list(waiting), [], [], left)[0]:
+                if client.recv(16) == b"hello":
+                    waiting.remove(client)
+    return len(clients) - len(waiting)
 
 
 def modbus(address, port, seconds):

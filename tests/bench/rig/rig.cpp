@@ -189,6 +189,7 @@ struct Job {
   std::vector<std::uint64_t> kept;   // buffers, when all sessions have ended
   rig::Histogram machine;            // waits of packets that nobody works on, if paced
   std::unique_ptr<rig::ToldPeer> peer;
+  rig::ToldPeer::Told told;  // of all sessions, before they end
 };
 
 // A lane from beginning to end, on its own core.
@@ -217,6 +218,7 @@ void run_lane(Job& job, std::uint32_t index) {
     job.stages[index][i] = worker.pipeline_stats().stage_cycles[i] - stages_before[i];
   }
   job.flows[index] = worker.flows();
+  if (index == 0 && job.peer) job.told = job.peer->stop();
   lane.close();
   job.lost[index] = lane.lost();
   job.kept[index] = lane.buffers_in_use();
@@ -297,10 +299,9 @@ void print(Job& job, std::uint32_t swaps) {
     out["stages"] = stage_cycles(job, all);
   }
   if (job.peer) {
-    const rig::ToldPeer::Told told = job.peer->stop();
-    out["peer"] = {{"sessions", told.sessions},
-                   {"megabytes", static_cast<double>(told.bytes) / 1e6},
-                   {"all_seconds", told.all_seconds}};
+    out["peer"] = {{"sessions", job.told.sessions},
+                   {"megabytes", static_cast<double>(job.told.bytes) / 1e6},
+                   {"all_seconds", job.told.all_seconds}};
   }
   if (job.options.pace > 0 || swaps > 0) out["inside"] = time_inside(all.inside);
   if (job.options.pace > 0) out["machine"] = time_inside(job.machine);
@@ -351,6 +352,7 @@ int main(int argc, char** argv) {
   const auto engine = make_engine(options);
   std::barrier<> barrier(lanes);
   Job job{options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}, {}, {}, {},
+          {},
           {}};
   job.measured.resize(lanes);
   job.stages.resize(lanes);

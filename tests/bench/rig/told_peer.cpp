@@ -35,6 +35,7 @@ void ToldPeer::run() {
     for (const v1::FlowsTaken& taken : std::exchange(taken_, {})) flows_.acknowledge(taken);
     std::this_thread::sleep_for(kPause);
   }
+  flows_.begin(0);
 }
 
 ToldPeer::Told ToldPeer::stop() {

@@ -25,7 +25,7 @@ class ToldPeer {
   };
   // A peer joins anew that has nothing.
   void join_anew() { joins_ = true; }
-  // Ends the thread. What was told since the last peer joined.
+  // The peer leaves. What was told since the last one joined.
   Told stop();
 
  private:

@@ -1,0 +1,78 @@
+// A frame to many comes to both appliances: behind the moment when this one forwards, it has its
+// own.
+#include "dataplane/service/late_frames.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "dataplane/wire/ethernet.h"
+
+namespace bulkhead::service {
+
+namespace {
+
+bool is_to_many(const std::string& frame) { return (frame[0] & 1) != 0; }
+
+}  // namespace
+
+void LateFrames::begin(TimeNs now_ns) {
+  left_ = kFramesMax;
+  shared_.late_until_ns.store(now_ns + kLateNs);
+}
+
+void LateFrames::take(v1::LateFrames& frames) {
+  std::array<rte_mbuf*, 256> mbufs;
+  const std::uint32_t count = shared_.in_band->take_late(mbufs);
+  for (rte_mbuf* mbuf : std::span(mbufs).first(count)) {
+    if (left_ > 0 && rte_pktmbuf_linearize(mbuf) == 0) {
+      --left_;
+      v1::LateFrame* frame = frames.add_frames();
+      frame->set_port(mbuf->port);
+      frame->set_frame(rte_pktmbuf_mtod(mbuf, const char*), mbuf->data_len);
+    }
+    rte_pktmbuf_free(mbuf);
+  }
+  if (count == mbufs.size()) shared_.in_band->ring();
+}
+
+void LateFrames::bring(v1::LateFrames frames, bool open, TimeNs now_ns) {
+  for (v1::LateFrame& frame : *frames.mutable_frames()) {
+    if (frame.frame().size() < wire::kEthernetHeaderBytes ||
+        frame.frame().size() > std::numeric_limits<std::uint16_t>::max() ||
+        frame.port() >= shared_.ports.size()) {
+      continue;
+    }
+    if (!open) {
+      if (waiting_.size() < kFramesMax) waiting_.push_back({now_ns, std::move(frame)});
+    } else if (!is_to_many(frame.frame())) {
+      give(frame);
+    }
+  }
+}
+
+void LateFrames::let_go(TimeNs now_ns) {
+  forget_old(now_ns);
+  for (const Waiting& waiting : std::exchange(waiting_, {})) give(waiting.frame);
+}
+
+void LateFrames::forget_old(TimeNs now_ns) {
+  while (!waiting_.empty() && now_ns - waiting_.front().since_ns > kLateNs) waiting_.pop_front();
+}
+
+void LateFrames::give(const v1::LateFrame& late) {
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(shared_.ports.buffers());
+  if (mbuf == nullptr) return;
+  const std::string& frame = late.frame();
+  char* room = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
+  if (room != nullptr) std::copy(frame.begin(), frame.end(), room);
+  mbuf->port = static_cast<std::uint16_t>(late.port());
+  if (room == nullptr || !shared_.in_band->give_brought(mbuf)) return rte_pktmbuf_free(mbuf);
+  shared_.workers.front()->wake();
+}
+
+}  // namespace bulkhead::service
