@@ -22,25 +22,38 @@ bool is_to_many(const std::string& frame) { return (frame[0] & 1) != 0; }
 
 void LateFrames::begin(TimeNs now_ns) {
   left_ = kFramesMax;
+  handed_on_ = false;
+  waiting_.clear();
   shared_.late_until_ns.store(now_ns + kLateNs);
 }
 
-void LateFrames::take(v1::LateFrames& frames) {
+void LateFrames::gather(TimeNs now_ns) {
   std::array<rte_mbuf*, 256> mbufs;
   const std::uint32_t count = shared_.in_band->take_late(mbufs);
   for (rte_mbuf* mbuf : std::span(mbufs).first(count)) {
     if (left_ > 0 && rte_pktmbuf_linearize(mbuf) == 0) {
       --left_;
-      v1::LateFrame* frame = frames.add_frames();
-      frame->set_port(mbuf->port);
-      frame->set_frame(rte_pktmbuf_mtod(mbuf, const char*), mbuf->data_len);
+      v1::LateFrame& frame = waiting_.emplace_back(Waiting{now_ns, {}}).frame;
+      frame.set_port(mbuf->port);
+      frame.set_frame(rte_pktmbuf_mtod(mbuf, const char*), mbuf->data_len);
     }
     rte_pktmbuf_free(mbuf);
   }
   if (count == mbufs.size()) shared_.in_band->ring();
 }
 
+v1::LateFrames LateFrames::take(TimeNs now_ns) {
+  gather(now_ns);
+  v1::LateFrames out;
+  if (!handed_on_) return out;
+  for (Waiting& waiting : std::exchange(waiting_, {})) {
+    *out.add_frames() = std::move(waiting.frame);
+  }
+  return out;
+}
+
 void LateFrames::bring(v1::LateFrames frames, bool open, TimeNs now_ns) {
+  handed_on_ = false;  // it comes to the one that takes over
   for (v1::LateFrame& frame : *frames.mutable_frames()) {
     if (frame.frame().size() < wire::kEthernetHeaderBytes ||
         frame.frame().size() > std::numeric_limits<std::uint16_t>::max() ||
@@ -56,12 +69,18 @@ void LateFrames::bring(v1::LateFrames frames, bool open, TimeNs now_ns) {
 }
 
 void LateFrames::let_go(TimeNs now_ns) {
+  shared_.late_until_ns.store(0);
+  handed_on_ = false;
+  gather(now_ns);
   forget_old(now_ns);
   for (const Waiting& waiting : std::exchange(waiting_, {})) give(waiting.frame);
 }
 
 void LateFrames::forget_old(TimeNs now_ns) {
-  while (!waiting_.empty() && now_ns - waiting_.front().since_ns > kLateNs) waiting_.pop_front();
+  const auto is_old = [now_ns](const Waiting& waiting) {
+    return now_ns - waiting.since_ns > kWaitNs;
+  };
+  while (!waiting_.empty() && is_old(waiting_.front())) waiting_.pop_front();
 }
 
 void LateFrames::give(const v1::LateFrame& late) {

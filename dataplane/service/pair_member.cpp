@@ -113,10 +113,7 @@ void PairMember::renew(const v1::SetLease& lease) {
   if (was_open && lease.hands_over()) late_.begin(now_ns);
   publish_gate();
   const bool open = gate_.is_open(now_ns);
-  if (!was_open && open) {
-    late_.end();
-    late_.let_go(now_ns);
-  }
+  if (!was_open && open) late_.let_go(now_ns);
   if (was_open && !open) {
     closed_ns_ = now_ns;
     for (ports::Worker* worker : shared_.workers) worker->wake();
@@ -214,11 +211,10 @@ void PairMember::hear() {
     }
   }
   publish_gate();
-  late_.take(*news.mutable_late_frames());
-  if (news.late_frames().frames().empty()) news.clear_late_frames();
-  if (!news.heartbeats().empty() || news.has_late_frames()) on_news_(news);
+  if (!news.heartbeats().empty()) on_news_(news);
   flows_.run();
   tell_if_settled();
+  hand_on_late();
 }
 
 void PairMember::hear_peer(const replication::Beacon& beacon, std::uint16_t port) {
@@ -233,12 +229,20 @@ void PairMember::hear_peer(const replication::Beacon& beacon, std::uint16_t port
 void PairMember::acknowledge(const v1::FlowsTaken& taken) {
   flows_.acknowledge(taken);
   tell_if_settled();
+  hand_on_late();
+}
+
+void PairMember::hand_on_late() {
+  v1::PairNews news;
+  *news.mutable_late_frames() = late_.take(monotonic_now_ns());
+  if (!news.late_frames().frames().empty()) on_news_(news);
 }
 
 // Who hands over waits for it.
 void PairMember::tell_if_settled() {
   const bool settled = flows_settled();
   if (std::exchange(told_settled_, settled) == settled || !settled) return;
+  late_.hand_on();
   v1::PairNews news;
   *news.mutable_report() = report();
   on_news_(news);

@@ -56,6 +56,7 @@ class PairMember {
 
   void keep_time();
   void tell_if_settled();
+  void hand_on_late();
   void hear_peer(const replication::Beacon& beacon, std::uint16_t port);
   void listen();
   void hear();

@@ -237,8 +237,12 @@ class HandOver : public testing::TestWithParam<std::uint32_t> {
       EXPECT_TRUE(appliance_.arrive(frame, 0));
     }
     EXPECT_EQ(leaves(), 0U);
-    late_.take(frames_);
-    late_.end();
+  }
+
+  // What came behind the hand-over, for the peer, which takes it in this one's place.
+  v1::LateFrames handed_on() {
+    late_.hand_on();
+    return late_.take(monotonic_now_ns());
   }
 
   static Bytes question() {
@@ -255,19 +259,21 @@ class HandOver : public testing::TestWithParam<std::uint32_t> {
 
   Appliance appliance_;
   service::LateFrames late_;
-  v1::LateFrames frames_;  // what came behind the hand-over
 };
 
 TEST_P(HandOver, WhatComesBehindItIsJudgedByThePeer) {
-  ASSERT_EQ(frames_.frames().size(), 3);
+  EXPECT_TRUE(late_.take(monotonic_now_ns()).frames().empty());  // it may still go on itself
+  const v1::LateFrames frames = handed_on();
+  ASSERT_EQ(frames.frames().size(), 3);
   const Bytes whole = datagram(40000);
   std::size_t found = 0;
-  for (const v1::LateFrame& frame : frames_.frames()) {
+  for (const v1::LateFrame& frame : frames.frames()) {
     EXPECT_EQ(frame.port(), 0U);
     found += frame.frame() == std::string(whole.begin(), whole.end()) ? 1 : 0;
   }
   EXPECT_EQ(found, 1U);
-  late_.bring(frames_, false, monotonic_now_ns());
+  late_.bring(frames, false, monotonic_now_ns());
+  EXPECT_TRUE(late_.take(monotonic_now_ns()).frames().empty());
   EXPECT_EQ(leaves(), 0U);
   may_forward(true);
   late_.let_go(monotonic_now_ns());
@@ -275,23 +281,32 @@ TEST_P(HandOver, WhatComesBehindItIsJudgedByThePeer) {
   EXPECT_EQ(appliance_.counted("no_rule"), 1U);
 }
 
-TEST_P(HandOver, WhatIsToManyHasComeToThePeerItself) {
+TEST_P(HandOver, WhereItFailsNothingIsLost) {
+  EXPECT_TRUE(late_.take(monotonic_now_ns()).frames().empty());
   may_forward(true);
-  late_.bring(frames_, true, monotonic_now_ns());
+  late_.let_go(monotonic_now_ns());
+  EXPECT_EQ(leaves(), 2U);
+}
+
+TEST_P(HandOver, WhatIsToManyHasComeToThePeerItself) {
+  const v1::LateFrames frames = handed_on();
+  may_forward(true);
+  late_.bring(frames, true, monotonic_now_ns());
   EXPECT_EQ(leaves(), 1U);
 }
 
 TEST_P(HandOver, NothingIsKeptForATakeoverThatDoesNotCome) {
   const TimeNs now_ns = monotonic_now_ns();
-  late_.bring(frames_, false, now_ns);
+  late_.bring(handed_on(), false, now_ns);
   may_forward(true);
-  late_.let_go(now_ns + 2 * service::LateFrames::kLateNs);
+  late_.let_go(now_ns + 2 * service::LateFrames::kWaitNs);
   EXPECT_EQ(leaves(), 0U);
 }
 
 TEST_P(HandOver, NothingIsKeptForTheNextTakeover) {
+  const v1::LateFrames frames = handed_on();
   may_forward(true);
-  late_.bring(frames_, true, monotonic_now_ns());
+  late_.bring(frames, true, monotonic_now_ns());
   may_forward(false);  // before the worker's next round
   EXPECT_EQ(leaves(), 0U);
   may_forward(true);
@@ -299,12 +314,10 @@ TEST_P(HandOver, NothingIsKeptForTheNextTakeover) {
 }
 
 TEST_P(HandOver, OnlyAnOrderlyOneLeavesSomethingToBring) {
-  may_forward(false);
+  late_.let_go(monotonic_now_ns() + 2 * service::LateFrames::kWaitNs);
   ASSERT_TRUE(appliance_.arrive(datagram(40000), 0));
   EXPECT_EQ(leaves(), 0U);
-  v1::LateFrames frames;
-  late_.take(frames);
-  EXPECT_TRUE(frames.frames().empty());
+  EXPECT_TRUE(handed_on().frames().empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, HandOver, testing::Values(1U, 3U));

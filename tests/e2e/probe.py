@@ -5,8 +5,9 @@ usage: probe.py echo ADDRESS PORT                UDP, answers each datagram
        probe.py modbus ADDRESS PORT SECONDS      one session, a request after the other
        probe.py flows ADDRESS PORT COUNT         as many UDP sessions, a datagram each; over several
                                                  ports from PORT on, 50,000 each
-"udp" and "modbus" say "begun" at their first answer; clients end with one JSON line: longest_gap_ms is the longest time between two answers; `at` is
-when it began, by the monotonic clock.
+"udp" and "modbus" say "begun" at their first answer; clients end with one JSON line: longest_gap_ms
+is the longest time between two answers; gaps has all that were longer than two milliseconds, with
+when they began by the monotonic clock.
 """
 
 import json
@@ -17,6 +18,7 @@ import sys
 import time
 
 READ, WRITE = 3, 6
+NOTED = 0.002  # seconds
 LATEST = 0.2  # seconds that the last answers may take
 FORBIDDEN = 60  # a register that the water works' policy does not grant
 
@@ -32,7 +34,8 @@ def echo(address, port):
 class Gaps:
     def __init__(self):
         self.last = self.begun = time.monotonic()
-        self.longest, self.at = 0.0, 0.0
+        self.longest = 0.0
+        self.all = []
         self.any = False
 
     def answered(self):
@@ -40,13 +43,14 @@ class Gaps:
         if not self.any:  # what is measured begins here
             self.any, self.last = True, now
             print("begun", flush=True)
-        if now - self.last > self.longest:
-            self.longest, self.at = now - self.last, self.last
+        self.longest = max(self.longest, now - self.last)
+        if now - self.last > NOTED:
+            self.all.append((self.last, round((now - self.last) * 1000, 2)))
         self.last = now
 
     def result(self):
         self.answered()  # what is still missing counts
-        return {"longest_gap_ms": round(self.longest * 1000, 2), "at": self.at}
+        return {"longest_gap_ms": round(self.longest * 1000, 2), "gaps": list(self.all)}
 
 
 def udp(address, port, seconds):

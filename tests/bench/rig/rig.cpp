@@ -351,9 +351,9 @@ int main(int argc, char** argv) {
   auto servers = make_port("zone1", lanes);
   const auto engine = make_engine(options);
   std::barrier<> barrier(lanes);
-  Job job{options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}, {}, {}, {},
-          {},
-          {}};
+  Job job{
+      options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}, {}, {}, {}, {},
+      {}};
   job.measured.resize(lanes);
   job.stages.resize(lanes);
   job.flows.resize(lanes);
