@@ -38,6 +38,7 @@ def switch_over(lab, which):
 
 class Bulkhead:
     name = "bulkhead"
+    speaker = "agent"  # the program whose log says why something turned
     failures = {**FAILURES, SWITCHOVER: Failure(switch_over, lambda lab, which: None)}
 
     def __init__(self, options, policy):
@@ -62,6 +63,7 @@ class Bulkhead:
 
 class Keepalived:
     name = "keepalived"
+    speaker = "keepalived"
     failures = {
         "power lost": Failure(KeepalivedLab.power_off, KeepalivedLab.power_on),
         "cable of zone 0 pulled": FAILURES["cable of zone 0 pulled"],
@@ -171,7 +173,9 @@ def run_all(peer_type, options, policy):
                 try:
                     runs.append(measure(peer, name, failure))
                 except LabError as error:  # what was measured before it counts
-                    print(f"{peer.name}: {name}: {error}", file=sys.stderr, flush=True)
+                    said = "".join(f"\n{which}:\n{peer.lab.log(f'{peer.speaker}-{which}')[-2000:]}"
+                                   for which in ("a", "b"))
+                    print(f"{peer.name}: {name}: {error}{said}", file=sys.stderr, flush=True)
                     return [*rows, row_of(name, peer.name, runs)] if runs else rows
                 print(f"{peer.name}: {name}: run {number + 1} of {options.runs}: "
                       f"{runs[-1]['gap_ms']} ms", file=sys.stderr, flush=True)
