@@ -4,12 +4,12 @@
 
 #include <rte_mbuf.h>
 
-#include <algorithm>
 #include <array>
 #include <limits>
 #include <span>
 #include <utility>
 
+#include "dataplane/ports/frame_buffer.h"
 #include "dataplane/wire/ethernet.h"
 
 namespace bulkhead::service {
@@ -84,13 +84,12 @@ void LateFrames::forget_old(TimeNs now_ns) {
 }
 
 void LateFrames::give(const v1::LateFrame& late) {
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(shared_.ports.buffers());
-  if (mbuf == nullptr) return;
   const std::string& frame = late.frame();
-  char* room = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
-  if (room != nullptr) std::copy(frame.begin(), frame.end(), room);
+  rte_mbuf* mbuf = ports::make_frame(
+      shared_.ports.buffers(), {reinterpret_cast<const std::uint8_t*>(frame.data()), frame.size()});
+  if (mbuf == nullptr) return;
   mbuf->port = static_cast<std::uint16_t>(late.port());
-  if (room == nullptr || !shared_.in_band->give_brought(mbuf)) return rte_pktmbuf_free(mbuf);
+  if (!shared_.in_band->give_brought(mbuf)) return rte_pktmbuf_free(mbuf);
   shared_.workers.front()->wake();
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "dataplane/base/priority.h"
+#include "dataplane/ports/frame_buffer.h"
 #include "dataplane/wire/ethernet.h"
 
 namespace bulkhead::service {
@@ -170,11 +171,8 @@ void PairMember::send_on(std::uint16_t port, ByteView heartbeat) {
 }
 
 void PairMember::transmit(ByteView frame, std::uint16_t port) {
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(shared_.ports.buffers());
+  rte_mbuf* mbuf = ports::make_frame(shared_.ports.buffers(), frame);
   if (mbuf == nullptr) return;  // the next period tries again
-  char* room = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
-  if (room == nullptr) return rte_pktmbuf_free(mbuf);
-  std::copy(frame.begin(), frame.end(), reinterpret_cast<std::uint8_t*>(room));
   if (!shared_.in_band->give_outgoing({mbuf, port})) return rte_pktmbuf_free(mbuf);
   shared_.workers.front()->wake();
 }

@@ -479,7 +479,6 @@ class FailsOpen : public Midstream {
   static policy::Tables open_policy(bool open) {
     policy::Rule plain = support::modbus_rule({});
     plain.protocol = protocols::kNoProtocol;
-    plain.functions.reset();
     plain.ports = {{kPlain, kPlain}};
     policy::Tables tables = support::with_rules(engine_policy(policy::OnDeny::reset), {&plain});
     tables.conduits[0].fail_open = open;
