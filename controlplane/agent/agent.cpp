@@ -57,7 +57,7 @@ void Agent::wake() {
 void Agent::join_pair(PairOptions options) {
   const auto incarnation = store_->next_incarnation();
   if (!incarnation) throw std::runtime_error(incarnation.error());
-  options.incarnation = incarnation.value();
+  options.incarnation = 2 * incarnation.value();
   PairHost& host = *this;
   pair_ = std::make_unique<Pair>(options, host);
 }

@@ -127,7 +127,7 @@ void Pair::begin(const std::optional<failover::Adopted>& adopted) {
   config.peer = node_of(options_.link.peer_name);
   config.priority = options_.priority;
   config.preempt = options_.preempt;
-  config.incarnation = options_.incarnation;
+  config.incarnation = options_.incarnation++;  // a machine counts its heartbeats from one
   config.timing = options_.timing;
   machine_.emplace(config, monotonic_now_ns(), adopted);
   if (adopted) {
@@ -136,6 +136,18 @@ void Pair::begin(const std::optional<failover::Adopted>& adopted) {
     note_change("goes on as active: the data plane forwards under a lease that still runs");
   }
   drive(failover::PolicyIs{committed_, prepared_});
+}
+
+// A data plane may forward under what an agent said that is gone: it was frozen when that died, or
+// slow to answer this one.
+void Pair::begin_or_correct() {
+  const bool forwards = report_.forwards() && report_.lease_term() > 0;
+  const failover::Lease lease{report_.lease_until_ns(), report_.lease_alone(),
+                              report_.lease_term()};
+  if (!machine_ && !forwards) return begin({});
+  if (!forwards || (machine_ && machine_->lets_forward())) return;
+  if (!machine_ || machine_->may_adopt()) return begin(failover::Adopted{lease});
+  send_lease(false);
 }
 
 void Pair::tick() {
@@ -178,13 +190,7 @@ void Pair::on_news(v1::PairNews news) {
       report_ = news.report();
       silent_ticks_ = 0;
       reported_ = true;
-      const bool forwards = report_.forwards() && report_.lease_term() > 0;
-      if (!machine_ && report_.configured()) {
-        begin(forwards
-                  ? std::optional(failover::Adopted{
-                        {report_.lease_until_ns(), report_.lease_alone(), report_.lease_term()}})
-                  : std::nullopt);
-      }
+      if (report_.configured()) begin_or_correct();
       judge_fitness();
     }
     take_flow_news(news);

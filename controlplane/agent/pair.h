@@ -27,7 +27,7 @@ namespace bulkhead::controlplane {
 struct PairOptions {
   PairLink::Options link;
   failover::Key key{};
-  std::uint64_t incarnation = 0;  // greater each time that the agent starts
+  std::uint64_t incarnation = 0;  // greater by two at least each time that the agent starts
   std::uint8_t priority = 100;
   bool preempt = false;
   failover::Timing timing;
@@ -90,6 +90,7 @@ class Pair {
   void hear_datagram();
   void hear(std::size_t path, ByteView bytes);
   void begin(const std::optional<failover::Adopted>& adopted);
+  void begin_or_correct();
   void drive(const failover::Event& event);
   void carry_out(const failover::Actions& actions);
   void send_lease(bool announce, bool hands_over = false);

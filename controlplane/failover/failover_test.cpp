@@ -141,6 +141,57 @@ TEST_F(One, DoesNotForItsOwnStall) {
   EXPECT_FALSE(wait(50).took_over);
 }
 
+TEST_F(One, NorForASilenceBeforeIt) {
+  be_standby();
+  wait(70);
+  now += 5 * kSecondNs;
+  EXPECT_FALSE(give(Tick{}).took_over) << "what came meanwhile has not been read yet";
+  hear();
+  EXPECT_FALSE(wait(50).took_over);
+  wait(20);
+  now += 5 * kSecondNs;
+  EXPECT_FALSE(give(Tick{}).took_over);
+  EXPECT_TRUE(wait(10).took_over) << "nothing had come";
+}
+
+TEST_F(One, TicksThatAreAlwaysLateCountToo) {
+  be_standby();
+  bool took_over = false;
+  for (int i = 0; i < 8; ++i) {
+    now += 25 * kMs;
+    took_over = give(Tick{}).took_over || took_over;
+  }
+  EXPECT_TRUE(took_over);
+}
+
+TEST_F(One, AnActiveThatStoodStillDoesNotTakeItsPeerForLost) {
+  be_active();
+  wait(40);
+  now += 200 * kMs;
+  give(Tick{});
+  EXPECT_FALSE(forwards()) << "the peer may have taken over";
+  hear_echo();
+  EXPECT_TRUE(forwards());
+  EXPECT_FALSE(lease.alone);
+}
+
+TEST_F(One, WhoIsAloneStaysSoThroughAStall) {
+  be_active();
+  wait(60);
+  ASSERT_TRUE(lease.alone);
+  now += 200 * kMs;
+  give(Tick{});
+  EXPECT_TRUE(lease.alone);
+}
+
+TEST_F(One, WhoHasHeardNobodySaysThatItCannotTakeOver) {
+  wait(29'000);
+  EXPECT_FALSE(sent.eligible) << "whoever hears it may forward on";
+  hear();
+  wait(10);
+  EXPECT_TRUE(sent.eligible);
+}
+
 TEST_F(One, IgnoresWhatIsReplayedOrFromOthers) {
   be_standby();
   for (int i = 0; i < 8; ++i) {
@@ -332,6 +383,19 @@ TEST(Restarted, AnAgentTakesUpTheLeaseThatRuns) {
   const Actions later = machine.step(Tick{}, now + 50 * kMs);
   ASSERT_TRUE(later.lease.has_value());
   EXPECT_TRUE(later.lease->alone) << "no peer was heard";
+}
+
+// The data plane may still go by what an agent said that is gone.
+TEST_F(One, AdoptsALeaseLateOnlyIfNothingIsKnownOfThePeer) {
+  wait(100);
+  EXPECT_FALSE(machine.lets_forward());
+  EXPECT_TRUE(machine.may_adopt());
+  be_standby();
+  EXPECT_FALSE(machine.lets_forward());
+  EXPECT_FALSE(machine.may_adopt()) << "the peer is active";
+  wait(100);
+  ASSERT_EQ(machine.role(), Role::active);
+  EXPECT_TRUE(machine.lets_forward());
 }
 
 // Two-phase commit.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "controlplane/failover/planted.h"
 
@@ -71,13 +72,20 @@ Machine::Machine(const Config& config, TimeNs now_ns, const std::optional<Adopte
 
 void Machine::observe(TimeNs now_ns) {
   const TimeNs passed = now_ns > last_step_ns_ ? now_ns - last_step_ns_ : 0;
+  const TimeNs counted = planted(Mistake::count_own_stalls)
+                             ? passed
+                             : std::min(passed, 2 * config_.timing.heartbeat_ns);
   last_step_ns_ = std::max(last_step_ns_, now_ns);
-  observed_ns_ += planted(Mistake::count_own_stalls)
-                      ? passed
-                      : std::min(passed, 2 * config_.timing.heartbeat_ns);
+  observed_ns_ += counted;
+  const bool long_ago = passed > config_.timing.peer_lost_ns;
+  stalled_ = stalled_ || (counted < passed && (!was_stalled_ || long_ago));
 }
 
 TimeNs Machine::silence_ns() const { return observed_ns_ - peer_heard_ns_; }
+
+bool Machine::lets_forward() const {
+  return told_.alone || told_.until_ns != 0 || planted(Mistake::trust_dead_agent);
+}
 
 bool Machine::hears_on(std::size_t path) const {
   return path < kPathsMax && paths_[path].heard &&
@@ -89,9 +97,11 @@ bool Machine::is_behind() const {
   return generation_seen_ > policy_.generation && generation_seen_ != prepared_.generation;
 }
 
+// One that has heard nobody cannot take over before it may start alone; who knows that forwards on.
 bool Machine::eligible() const {
-  return fit_ && observed_ns_ - fit_since_ns_ >= config_.timing.settle_ns && !maintenance_ &&
-         (policy_.generation > 0 || prepared_.generation > 0) && !is_behind();
+  const bool may_begin = peer_known_ || observed_ns_ >= config_.timing.start_alone_ns;
+  return may_begin && fit_ && observed_ns_ - fit_since_ns_ >= config_.timing.settle_ns &&
+         !maintenance_ && (policy_.generation > 0 || prepared_.generation > 0) && !is_behind();
 }
 
 bool Machine::ready() const {
@@ -254,7 +264,7 @@ void Machine::decide_standby(TimeNs now_ns, Actions& actions) {
   }
   // An active relied on this one's word that it could not take over.
   if (observed_ns_ - ineligible_ns_ < config_.timing.takeover_ns) return;
-  if (peer_known_ && silence_ns() >= config_.timing.takeover_ns) {
+  if (peer_known_ && silence_ns() >= config_.timing.takeover_ns && !stalled_) {
     return take_over(term_ + 1, Cause::peer_silent, actions);
   }
   if (!peer_known_ && observed_ns_ >= config_.timing.start_alone_ns) {
@@ -281,7 +291,7 @@ Lease Machine::lease(TimeNs now_ns) const {
   // Just started beside a data plane that forwards: what was echoed before still counts.
   const bool adopted = !peer_known_ && echoed_ && observed_ns_ < timing.peer_lost_ns;
   if (adopted) return {echoed_ns_ + timing.lease_ns, false, active_term_};
-  if (!hears_peer()) return {0, true, active_term_};
+  if (!hears_peer() && (!stalled_ || told_.alone)) return {0, true, active_term_};
   if (planted(Mistake::lease_without_echo)) return {now_ns + timing.lease_ns, false, active_term_};
   TimeNs until_ns = echoed_ ? echoed_ns_ + timing.lease_ns : 0;
   // One that cannot take over now will not for as long as a takeover takes.
@@ -319,6 +329,7 @@ Actions Machine::step(const Event& event, TimeNs now_ns) {
     take_order(*order, actions);
   }
   decide(now_ns, actions);
+  if (std::holds_alternative<Tick>(event)) was_stalled_ = std::exchange(stalled_, false);
   return actions;
 }
 

@@ -113,7 +113,8 @@ struct Actions {
   Cause refused = Cause::none;  // an order was not carried out
 };
 
-// What a data plane that is forwarding says of its lease when its agent starts anew.
+// What a data plane that is forwarding says of its lease when its agent starts anew, at once or
+// later: see may_adopt().
 struct Adopted {
   Lease lease;
 };
@@ -130,6 +131,12 @@ class Machine {
   Role role() const { return role_; }
   bool hands_over() const { return yielding_; }
   std::uint64_t term() const { return term_; }
+  // Whether a data plane may forward under what was said last.
+  bool lets_forward() const;
+  // A data plane that forwards though it was not let was let by an agent that is gone. Where
+  // nothing is known of the peer, one that begins anew should adopt its lease; elsewhere it has
+  // to be told again that it may not.
+  bool may_adopt() const { return role_ == Role::standby && !peer_known_ && active_term_ == 0; }
   bool eligible() const;
   bool ready() const;
   bool in_maintenance() const { return maintenance_; }
@@ -182,6 +189,10 @@ class Machine {
   // Time counts only while the machine runs: a stall of its own is no silence of the peer.
   TimeNs last_step_ns_ = 0;
   TimeNs observed_ns_ = 0;
+  // It stood still, and what came meanwhile may not have been read yet: until the next tick nobody
+  // is judged by silence. The tick behind that counts, unless it is very late itself.
+  bool stalled_ = false;
+  bool was_stalled_ = false;
 
   std::uint64_t sequence_ = 0;
   std::array<Sent, 64> sent_{};

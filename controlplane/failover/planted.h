@@ -14,7 +14,8 @@ enum class Mistake : std::uint8_t {
   lease_without_echo,   // forwards on although its heartbeats do not arrive
   count_own_stalls,     // time that it did not run counts as silence of the peer
   ignore_better_active,
-  forget_prepared,  // takes over without the generation that it had prepared
+  forget_prepared,   // takes over without the generation that it had prepared
+  trust_dead_agent,  // a data plane may go on under what an agent said that is gone
 };
 
 }  // namespace bulkhead::failover

@@ -27,14 +27,17 @@ ReplicaPort::ReplicaPort(pipeline::Pipeline& pipeline, rte_mempool* buffers)
 
 bool ReplicaPort::run(bool open, bool hands_over, TimeNs now_ns, pipeline::Output& out) {
   bool news = take_inbox(open, now_ns, out);
-  const bool turned = std::exchange(was_open_, open) != open;  // whoever hands over waits
+  const bool turned = std::exchange(was_open_, open) != open;
+  // Behind the moment of the turn, which whoever hands over compares it to.
+  if (turned) now_ns = monotonic_now_ns();
   if (sends_ && pipeline_.waiting().has_untold()) news = tell_urgent(now_ns) || news;
   // Announced before the number is read, so that none comes unheard in between.
   waits_.store(!pipeline_.waiting().is_empty());
   if (!pipeline_.waiting().is_empty()) {
     open || hands_over ? pipeline_.let_go(confirmed_.load(), out) : pipeline_.waiting().clear();
   }
-  if (!sends_ || (!turned && now_ns - told_ns_ < kTellNs)) return news;
+  // Whoever hands over waits for each of them.
+  if (!sends_ || (open && !turned && now_ns - told_ns_ < kTellNs)) return news;
   told_ns_ = now_ns;
   const bool had_told_all = has_told_all();
   const bool was_complete = complete_ns() != 0;

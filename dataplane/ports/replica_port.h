@@ -34,7 +34,7 @@ class ReplicaPort {
     return !inbox_.is_empty() || pipeline_.waiting().has_untold() ||
            pipeline_.waiting().is_due(confirmed_.load(std::memory_order_acquire));
   }
-  bool waits_to_tell() const { return sends_ && !sender_.is_done(); }
+  bool waits_to_tell() const { return sends_ && (!sender_.is_done() || complete_ns() == 0); }
 
   // For the service thread. False if there is no room now.
   bool send(ByteView message);

@@ -43,6 +43,7 @@ struct DataPlane {
   bool running = true;
   bool frozen = false;
   std::uint64_t frozen_since_ms = 0;
+  std::uint64_t starts = 0;
   replication::Gate gate;
   Flows flows;
   std::bitset<kFlows> untold;  // changed, and not yet told to the peer
@@ -52,6 +53,7 @@ struct DataPlane {
 
 // The sender's side of replication, of one stream.
 struct Sender {
+  std::uint64_t stream = 0;
   std::uint64_t sequence = 0;
   std::size_t snapshot_next = kFlows;  // flows still to be told; kFlows: all are
   std::array<std::uint64_t, kFlows> acknowledged_versions{};
@@ -63,7 +65,8 @@ struct Agent {
   bool frozen = false;
   std::uint64_t next_tick_ms = 0;  // of the world
   bool told_fit = false;
-  std::uint64_t stream = 0;  // that it knows of
+  std::uint64_t plane_starts = 0;  // of the data plane that it is connected to
+  std::uint64_t stream = 0;        // that it knows of
   bool drains = false;
   std::optional<failover::Machine> machine;
   std::optional<failover::Commit> commit;

@@ -44,12 +44,17 @@ void apply(const Fault& fault, std::size_t path, std::size_t from, Way& way) {
 
 std::vector<Fault> plan_faults(Random& random) {
   std::vector<Fault> faults(random.below(9));
+  // Some runs have all of it close together, and some on one appliance.
+  const std::uint64_t window_ms = random.chance(0.3) ? 1500 : kQuietFromMs - 100 - kFaultsFromMs;
+  const std::uint64_t from_ms = random.between(kFaultsFromMs, kQuietFromMs - 100 - window_ms);
+  const bool one_node = random.chance(0.3);
+  const std::size_t node = random.below(2);
   for (Fault& fault : faults) {
     fault.kind = static_cast<Kind>(random.below(static_cast<std::uint64_t>(Kind::count)));
-    fault.begin_ms = random.between(kFaultsFromMs, kQuietFromMs - 100);
+    fault.begin_ms = random.between(from_ms, from_ms + window_ms);
     const std::uint64_t longest = random.chance(0.5) ? 200 : 2500;
     fault.end_ms = std::min(fault.begin_ms + random.between(5, longest), kQuietFromMs);
-    fault.node = random.below(2);
+    fault.node = one_node ? node : random.below(2);
     fault.path = random.below(kPaths);
     fault.share = static_cast<double>(random.between(5, 40)) / 100;
     fault.amount_ms = random.between(1, 40);

@@ -62,6 +62,7 @@ struct StreamMessage {
   enum class Kind : std::uint8_t { commit, change, snapshot_end, acknowledge, resync };
   Kind kind{};
   failover::CommitMessage commit;
+  std::uint64_t flows = 0;  // which stream of them it belongs to
   std::uint64_t sequence = 0;
   std::size_t flow = 0;
   std::uint64_t version = 0;

@@ -62,6 +62,14 @@ void Pair::violate(const std::string& what) {
 void Pair::start_agent(Appliance& node) {
   if (node.agent.running && node.agent.machine) return;
   node.agent = {};
+  node.agent.plane_starts = node.plane.starts;
+  node.agent.commit.emplace(node.disk.committed, node.disk.prepared);
+  node.agent.next_tick_ms = now_ms_ + random_.below(10);
+  begin_machine(node);
+}
+
+// It adopts the lease under which the data plane forwards.
+void Pair::begin_machine(Appliance& node) {
   failover::Config config;
   config.self = node.index + 1;
   config.peer = 2 - node.index;
@@ -75,11 +83,21 @@ void Pair::start_agent(Appliance& node) {
     adopted = failover::Adopted{{lease.until_ns, lease.alone, lease.term}};
   }
   node.agent.machine.emplace(config, node.clock_ns(now_ms_), adopted);
-  node.agent.commit.emplace(node.disk.committed, node.disk.prepared);
-  node.agent.next_tick_ms = now_ms_ + random_.below(10);
   node.agent.told_fit = adopted.has_value();
-  say(&node, adopted ? "agent starts and adopts the lease" : "agent starts");
+  say(&node, adopted ? "agent begins and adopts the lease" : "agent begins");
   tell_policy(node);
+}
+
+// A data plane that forwards under what an agent said that is gone.
+void Pair::hear_plane(Appliance& node) {
+  const TimeNs clock_ns = node.clock_ns(now_ms_);
+  replication::Gate& gate = node.plane.gate;
+  failover::Machine& machine = *node.agent.machine;
+  const bool forwards = node.plane_runs() && gate.is_open(clock_ns) && gate.lease().term > 0;
+  if (!forwards || machine.lets_forward()) return;
+  if (machine.may_adopt()) return begin_machine(node);
+  say(&node, "its data plane is told again that it may not forward");
+  gate.renew({0, false, machine.term()}, clock_ns);
 }
 
 void Pair::stop_agent(Appliance& node) {
@@ -91,8 +109,10 @@ void Pair::stop_agent(Appliance& node) {
 }
 
 void Pair::stop_plane(Appliance& node) {
+  const std::uint64_t starts = node.plane.starts;
   node.plane = {};
   node.plane.running = false;
+  node.plane.starts = starts + 1;
   other(node).agent.sender = {};  // what was acknowledged to it is gone
   late_leases_[node.index].reset();
   network_.drop_stream();
@@ -245,11 +265,12 @@ void Pair::take_over(Appliance& node, Cause cause) {
     }
   }
   const std::optional<Flows> handed_over = std::exchange(handed_over_[peer.index], {});
-  if (cause == Cause::granted && handed_over && !(node.plane.flows == *handed_over)) {
+  handed_over_[node.index].reset();
+  if (cause == Cause::granted && node.plane.running && handed_over &&
+      !(node.plane.flows == *handed_over)) {
     violate("takes over in order, but not with all flows");
   }
-  node.agent.sender = {};
-  node.agent.sender.snapshot_next = 0;
+  begin_flows(node);
 }
 
 void Pair::hear(Appliance& node) {
@@ -270,7 +291,9 @@ void Pair::hear(Appliance& node) {
 void Pair::run_agent(Appliance& node) {
   if (!node.runs()) return;
   const bool stuck = node.plane.frozen && now_ms_ - node.plane.frozen_since_ms >= kPlaneStuckMs;
-  const bool fit = node.plane.running && !stuck && node.zone_ports[0] && node.zone_ports[1];
+  const bool anew = std::exchange(node.agent.plane_starts, node.plane.starts) != node.plane.starts;
+  const bool fit =
+      node.plane.running && !anew && !stuck && node.zone_ports[0] && node.zone_ports[1];
   if (fit != node.agent.told_fit) {
     node.agent.told_fit = fit;
     say(&node, fit ? "is fit" : "is not fit");
@@ -281,6 +304,7 @@ void Pair::run_agent(Appliance& node) {
   }
   if (now_ms_ >= node.agent.next_tick_ms) {
     node.agent.next_tick_ms = now_ms_ + 10;
+    hear_plane(node);
     if (node.slow && random_.chance(0.1)) node.agent.next_tick_ms += random_.below(45);
     drive(node, failover::Tick{});
     carry_out(node, node.agent.commit->pass_time(node.agent.machine->hears_peer(),
@@ -315,8 +339,7 @@ void Pair::run_stream() {
   for (Appliance& node : nodes_) {
     if (!node.runs() || node.agent.stream == network_.stream()) continue;
     node.agent.stream = network_.stream();
-    node.agent.sender = {};
-    node.agent.sender.snapshot_next = 0;
+    begin_flows(node);
     equal_[node.index] = whole_[node.index] = false;
     node.agent.commit->stream_lost();
     drive(node, failover::Replica{false});
@@ -324,8 +347,7 @@ void Pair::run_stream() {
 }
 
 void Pair::take_stream(Appliance& node) {
-  bool flows_came = false;
-  std::uint64_t last = 0;
+  std::optional<StreamMessage> last;
   unsigned budget = node.slow ? 2 : 64;
   while (budget-- > 0) {
     const std::optional<StreamMessage> message = network_.next_of_stream(now_ms_, node.index);
@@ -336,25 +358,24 @@ void Pair::take_stream(Appliance& node) {
         if (!node.runs()) return;
         break;
       case StreamMessage::Kind::acknowledge:
-        take_acknowledgement(node, message->sequence);
+        take_acknowledgement(node, *message);
         break;
       case StreamMessage::Kind::resync:
-        node.agent.sender = {};
-        node.agent.sender.snapshot_next = 0;
+        begin_flows(node);
         break;
       case StreamMessage::Kind::change:
       case StreamMessage::Kind::snapshot_end:
         if (node.agent.machine->role() != Role::standby) break;
-        flows_came = true;
-        last = message->sequence;
+        last = message;
         take_flow(node, *message);
         break;
     }
   }
-  if (!flows_came || !network_.stream_up()) return;
+  if (!last || !network_.stream_up()) return;
   StreamMessage answer;
   answer.kind = StreamMessage::Kind::acknowledge;
-  answer.sequence = last;
+  answer.flows = last->flows;
+  answer.sequence = last->sequence;
   network_.send_stream(now_ms_, node.index, answer);
 }
 
@@ -371,9 +392,18 @@ void Pair::take_flow(Appliance& node, const StreamMessage& message) {
   equal_[i] = equal;
 }
 
-void Pair::take_acknowledgement(Appliance& node, std::uint64_t sequence) {
+// All flows are told anew.
+void Pair::begin_flows(Appliance& node) {
+  node.agent.sender = {};
+  node.agent.sender.stream = ++streams_;
+  node.agent.sender.snapshot_next = 0;
+}
+
+void Pair::take_acknowledgement(Appliance& node, const StreamMessage& message) {
   Sender& sender = node.agent.sender;
-  while (!sender.unacknowledged.empty() && sender.unacknowledged.front().sequence <= sequence) {
+  if (message.flows != sender.stream) return;
+  while (!sender.unacknowledged.empty() &&
+         sender.unacknowledged.front().sequence <= message.sequence) {
     const StreamMessage& done = sender.unacknowledged.front();
     if (done.kind == StreamMessage::Kind::change) {
       sender.acknowledged_versions[done.flow] = done.version;
@@ -386,6 +416,7 @@ void Pair::send_flow(Appliance& node, StreamMessage::Kind kind, std::size_t flow
   Sender& sender = node.agent.sender;
   StreamMessage message;
   message.kind = kind;
+  message.flows = sender.stream;
   message.flow = flow;
   message.version = kind == StreamMessage::Kind::change ? node.plane.flows.version(flow) : 0;
   message.digest = node.plane.flows.digest();

@@ -46,6 +46,8 @@ class Pair {
   void note_clear(const Appliance& node);
 
  private:
+  void begin_machine(Appliance& node);
+  void hear_plane(Appliance& node);
   void tell_policy(Appliance& node);
   void carry_out(Appliance& node, const failover::CommitActions& actions);
   // Gives the machine an event and does what it asks for.
@@ -55,7 +57,8 @@ class Pair {
   void take_over(Appliance& node, failover::Cause cause);
   void take_stream(Appliance& node);
   void take_flow(Appliance& node, const StreamMessage& message);
-  static void take_acknowledgement(Appliance& node, std::uint64_t sequence);
+  void begin_flows(Appliance& node);
+  static void take_acknowledgement(Appliance& node, const StreamMessage& message);
   void send_flow(Appliance& node, StreamMessage::Kind kind, std::size_t flow);
   // The active's flows: all of them to one that joins, then each change.
   void feed_stream(Appliance& node);
@@ -78,6 +81,7 @@ class Pair {
   std::array<bool, 2> whole_{};
   std::uint64_t possible_since_ms_ = 0;
   std::uint64_t versions_ = 0;
+  std::uint64_t streams_ = 0;  // of flows, by both
   std::uint64_t generations_ = 1;
   std::uint64_t generation_of_both_ = 1;
   Outcome outcome_;

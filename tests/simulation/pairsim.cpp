@@ -25,6 +25,7 @@ const std::map<std::string, Mistake> kMistakes = {
     {"count_own_stalls", Mistake::count_own_stalls},
     {"ignore_better_active", Mistake::ignore_better_active},
     {"forget_prepared", Mistake::forget_prepared},
+    {"trust_dead_agent", Mistake::trust_dead_agent},
 };
 
 struct Options {
@@ -82,8 +83,11 @@ int main(int argc, char** argv) {
   CLI::App app{"Two appliances, the network between them and what can go wrong, from a seed"};
   app.add_option("--seeds", options.seeds, "How many runs")->check(CLI::PositiveNumber);
   app.add_option("--from", options.from, "Seed of the first run");
-  app.add_option("--plant", plant, "A mistake that the runs must find")
-      ->transform(CLI::CheckedTransformer(kMistakes));
+  std::string names;
+  for (const auto& [name, mistake] : kMistakes) names += (names.empty() ? "" : ", ") + name;
+  app.add_option("--plant", plant, "A mistake that the runs must find: " + names)
+      ->transform(CLI::CheckedTransformer(kMistakes))
+      ->option_text("NAME");
   app.add_flag("--trace", options.trace, "Tell what happens, by the millisecond");
   try {
     app.parse(argc, argv);
