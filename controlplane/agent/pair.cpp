@@ -85,12 +85,14 @@ Pair::Pair(const PairOptions& options, PairHost& host)
       PairLink::Callbacks{[this](bool up) {
                             flows_again_ns_ = 0;
                             begin_flows();
-                            if (up) return;
+                            if (up) {
+                              asio::post(slow_, [this] {
+                                if (commit_) carry_out_commit(commit_->stream_begun());
+                              });
+                              return;
+                            }
                             flows_equal_ = false;
                             link_lost_ns_ = monotonic_now_ns();
-                            asio::post(slow_, [this] {
-                              if (commit_) commit_->stream_lost();
-                            });
                             drive(failover::Replica{false});
                           },
                           [this](v1::PairMessage message) { take(std::move(message)); }});

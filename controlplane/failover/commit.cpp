@@ -96,6 +96,13 @@ CommitActions Commit::heard(const Heartbeat& peer, TimeNs now_ns) {
   return actions;
 }
 
+CommitActions Commit::stream_begun() {
+  CommitActions actions;
+  fetched_ns_ = 0;
+  if (proposal_) actions.send(Kind::prepare, *proposal_);
+  return actions;
+}
+
 CommitActions Commit::pass_time(bool peer, TimeNs now_ns) {
   if (!proposal_) return {};
   if (!peer) return conclude(CommitOutcome::committed);

@@ -60,8 +60,8 @@ class Commit {
   CommitActions pass_time(bool peer, TimeNs now_ns);
   // This appliance becomes active: what it had prepared counts.
   CommitActions take_over();
-  // The stream is gone: what was asked on it is not answered any more.
-  void stream_lost() { fetched_ns_ = 0; }
+  // A stream to the peer stands: what was asked before is not answered any more, or was never sent.
+  CommitActions stream_begun();
 
   const Policy& committed() const { return committed_; }
   const Policy& prepared() const { return prepared_; }

@@ -420,6 +420,16 @@ TEST(TwoPhase, BothHaveItBeforeOneEnforcesIt) {
   EXPECT_EQ(standby.prepared(), Policy{});
 }
 
+TEST(TwoPhase, WhatWasAskedBeforeThereWasAStreamIsAskedAgain) {
+  Commit active(kFirst, {});
+  EXPECT_TRUE(active.stream_begun().to_send().empty());
+  active.propose(kSecond, true, 1);
+  const CommitActions again = active.stream_begun();
+  ASSERT_EQ(again.to_send().size(), 1U);
+  EXPECT_EQ(again.to_send()[0].kind, Kind::prepare);
+  EXPECT_EQ(again.to_send()[0].policy, kSecond);
+}
+
 TEST(TwoPhase, NothingChangesIfThePeerCannot) {
   Commit active(kFirst, {});
   Commit standby(kFirst, {});

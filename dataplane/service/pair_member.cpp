@@ -92,6 +92,38 @@ PairMember::PairMember(asio::io_context& io, ports::Shared& shared, OnNews on_ne
   keep_time();
 }
 
+std::string PairMember::carry_out(const v1::DataplaneRequest& request) {
+  switch (request.request_case()) {
+    case v1::DataplaneRequest::kConfigurePair:
+      return configure(request.configure_pair());
+    case v1::DataplaneRequest::kSetLease:
+      renew(request.set_lease());
+      break;
+    case v1::DataplaneRequest::kSendHeartbeat:
+      send(request.send_heartbeat());
+      break;
+    case v1::DataplaneRequest::kSetStations:
+      learn(request.set_stations());
+      break;
+    case v1::DataplaneRequest::kBeginFlows:
+      begin_flows(request.begin_flows().stream());
+      break;
+    case v1::DataplaneRequest::kTakeFlows:
+      flows_.take(request.take_flows());
+      break;
+    case v1::DataplaneRequest::kFlowsTaken:
+      flows_.acknowledge(request.flows_taken());
+      go_on_with_hand_over();
+      break;
+    case v1::DataplaneRequest::kTakeFrames:
+      bring(request.take_frames());
+      break;
+    default:
+      return "unknown request";
+  }
+  return {};
+}
+
 std::string PairMember::configure(const v1::ConfigurePair& configure) {
   Identity identity;
   if (configure.key().size() != identity.key.size() || configure.node() == 0) {
@@ -136,6 +168,12 @@ void PairMember::learn(const v1::SetStations& stations) {
     shared_.macs.learn(wire::Mac::from_integer(station.mac()),
                        static_cast<std::uint16_t>(station.port()), now_ns);
   }
+}
+
+// One that joins knows no station either.
+void PairMember::begin_flows(std::uint64_t stream) {
+  flows_.begin(stream);
+  told_stations_ns_ = 0;
 }
 
 void PairMember::publish_gate() {
@@ -211,8 +249,7 @@ void PairMember::hear() {
   publish_gate();
   if (!news.heartbeats().empty()) on_news_(news);
   flows_.run();
-  tell_if_settled();
-  hand_on_late();
+  go_on_with_hand_over();
 }
 
 void PairMember::hear_peer(const replication::Beacon& beacon, std::uint16_t port) {
@@ -224,8 +261,7 @@ void PairMember::hear_peer(const replication::Beacon& beacon, std::uint16_t port
   if (was_silent && gate_.is_open(now_ns)) begin_announcing();
 }
 
-void PairMember::acknowledge(const v1::FlowsTaken& taken) {
-  flows_.acknowledge(taken);
+void PairMember::go_on_with_hand_over() {
   tell_if_settled();
   hand_on_late();
 }

@@ -28,14 +28,8 @@ class PairMember {
   // `shared.in_band` must be set; all that is given outlives the member.
   PairMember(boost::asio::io_context& io, ports::Shared& shared, OnNews on_news);
 
-  // An empty text, or what is wrong with it.
-  std::string configure(const v1::ConfigurePair& configure);
-  void renew(const v1::SetLease& lease);
-  void send(const v1::SendHeartbeat& heartbeat);
-  void learn(const v1::SetStations& stations);
-  FlowReplication& flows() { return flows_; }
-  void bring(v1::LateFrames frames);
-  void acknowledge(const v1::FlowsTaken& taken);
+  // Of the requests those that concern a pair. An empty text, or what is wrong.
+  std::string carry_out(const v1::DataplaneRequest& request);
   v1::PairReport report() const;
 
  private:
@@ -54,7 +48,14 @@ class PairMember {
     TimeNs on_core_ns = 0;
   };
 
+  std::string configure(const v1::ConfigurePair& configure);
+  void renew(const v1::SetLease& lease);
+  void send(const v1::SendHeartbeat& heartbeat);
+  void learn(const v1::SetStations& stations);
+  void begin_flows(std::uint64_t stream);
+  void bring(v1::LateFrames frames);
   void keep_time();
+  void go_on_with_hand_over();
   void tell_if_settled();
   void hand_on_late();
   void hear_peer(const replication::Beacon& beacon, std::uint16_t port);

@@ -224,47 +224,20 @@ v1::DataplaneAnswer Server::apply_policy(Result<policy::Tables, std::string> che
   return answer;
 }
 
+void Server::carry_out_for_pair(const v1::DataplaneRequest& request, v1::DataplaneAnswer& answer) {
+  if (!pair_) return answer.set_refused("this data plane was not started with --pair");
+  if (std::string wrong = pair_->carry_out(request); !wrong.empty()) {
+    answer.set_refused(std::move(wrong));
+  } else if (request.has_configure_pair()) {
+    answer.mutable_pair_configured();
+  }
+}
+
 v1::DataplaneAnswer Server::answer(const v1::DataplaneRequest& request) {
   v1::DataplaneAnswer answer;
-  const bool about_pair = request.has_configure_pair() || request.has_set_lease() ||
-                          request.has_send_heartbeat() || request.has_set_stations() ||
-                          request.has_begin_flows() || request.has_take_flows() ||
-                          request.has_flows_taken() || request.has_take_frames();
-  if (about_pair && !pair_) {
-    answer.set_refused("this data plane was not started with --pair");
-    return answer;
-  }
   switch (request.request_case()) {
     case v1::DataplaneRequest::kApplyPolicy:
       break;  // see check_policy
-    case v1::DataplaneRequest::kConfigurePair:
-      if (std::string wrong = pair_->configure(request.configure_pair()); !wrong.empty()) {
-        answer.set_refused(wrong);
-      } else {
-        answer.mutable_pair_configured();
-      }
-      break;
-    case v1::DataplaneRequest::kSetLease:
-      pair_->renew(request.set_lease());
-      break;
-    case v1::DataplaneRequest::kSendHeartbeat:
-      pair_->send(request.send_heartbeat());
-      break;
-    case v1::DataplaneRequest::kBeginFlows:
-      pair_->flows().begin(request.begin_flows().stream());
-      break;
-    case v1::DataplaneRequest::kTakeFlows:
-      pair_->flows().take(request.take_flows());
-      break;
-    case v1::DataplaneRequest::kFlowsTaken:
-      pair_->acknowledge(request.flows_taken());
-      break;
-    case v1::DataplaneRequest::kTakeFrames:
-      pair_->bring(request.take_frames());
-      break;
-    case v1::DataplaneRequest::kSetStations:
-      pair_->learn(request.set_stations());
-      break;
     case v1::DataplaneRequest::kGetStatus:
       *answer.mutable_status() = engine_.status();
       if (pair_) *answer.mutable_status()->mutable_pair() = pair_->report();
@@ -280,6 +253,9 @@ v1::DataplaneAnswer Server::answer(const v1::DataplaneRequest& request) {
       break;
     case v1::DataplaneRequest::REQUEST_NOT_SET:
       answer.set_refused("unknown request");
+      break;
+    default:
+      carry_out_for_pair(request, answer);
       break;
   }
   return answer;

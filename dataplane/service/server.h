@@ -32,6 +32,7 @@ class Server {
 
  private:
   v1::DataplaneAnswer answer(const v1::DataplaneRequest& request);
+  void carry_out_for_pair(const v1::DataplaneRequest& request, v1::DataplaneAnswer& answer);
   void check_policy(const v1::DataplaneRequest& request,
                     const std::shared_ptr<Connection>& connection);
   v1::DataplaneAnswer apply_policy(Result<policy::Tables, std::string> checked, bool check_only);

@@ -341,7 +341,8 @@ void Pair::run_stream() {
     node.agent.stream = network_.stream();
     begin_flows(node);
     equal_[node.index] = whole_[node.index] = false;
-    node.agent.commit->stream_lost();
+    if (network_.stream_up()) carry_out(node, node.agent.commit->stream_begun());
+    if (!node.runs()) continue;
     drive(node, failover::Replica{false});
   }
 }
