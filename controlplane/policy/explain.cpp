@@ -171,9 +171,8 @@ std::string explain_policy(const Model& model) {
     }
     if (conduit.fail_open) {
       text +=
-          "  FAILS OPEN: for a while after a start or takeover, sessions of which nobody knows "
-          "where\n"
-          "  a message begins pass unjudged until they end, whatever they ask for.\n";
+          "  FAILS OPEN: for a while after a start or takeover, sessions of which nobody knows\n"
+          "  where a message begins pass unjudged until they end, whatever they ask for.\n";
     }
     if (conduit.reassemble) text += "  Fragmented packets are put together and judged whole.\n";
   }
