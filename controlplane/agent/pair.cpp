@@ -129,7 +129,8 @@ void Pair::begin(const std::optional<failover::Adopted>& adopted) {
   config.peer = node_of(options_.link.peer_name);
   config.priority = options_.priority;
   config.preempt = options_.preempt;
-  config.incarnation = options_.incarnation++;  // a machine counts its heartbeats from one
+  // A machine counts its heartbeats from one.
+  config.incarnation = machine_ ? options_.incarnation_again : options_.incarnation;
   config.timing = options_.timing;
   machine_.emplace(config, monotonic_now_ns(), adopted);
   if (adopted) {

@@ -27,7 +27,8 @@ namespace bulkhead::controlplane {
 struct PairOptions {
   PairLink::Options link;
   failover::Key key{};
-  std::uint64_t incarnation = 0;  // greater by two at least each time that the agent starts
+  std::uint64_t incarnation = 0;        // greater each time that the agent starts
+  std::uint64_t incarnation_again = 0;  // still greater: of a machine that begins anew, see begin()
   std::uint8_t priority = 100;
   bool preempt = false;
   failover::Timing timing;

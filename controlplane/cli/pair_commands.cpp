@@ -126,7 +126,8 @@ v1::PairStatus order(Remote& remote, v1::OrderPairRequest::Order order) {
 }
 
 // Waits until the appliance that was active is not, for as long as a hand-over may take, and a
-// while for the pair to be whole again: the new standby gets all sessions anew.
+// while for the pair to be whole again: the new standby gets all sessions anew. One in maintenance
+// is not waited for.
 v1::PairStatus await_hand_over(Remote& remote, const std::string& what) {
   constexpr int kTries = 100;
   constexpr auto kPause = std::chrono::milliseconds(20);
@@ -135,7 +136,7 @@ v1::PairStatus await_hand_over(Remote& remote, const std::string& what) {
   for (int i = 0; i < kTries; ++i) {
     status = ask(remote);
     done = done || (status.self().role() == "standby" && status.peer().role() == "active");
-    if (done && weakness(status).empty()) break;
+    if (done && (weakness(status).empty() || status.self().maintenance())) break;
     std::this_thread::sleep_for(kPause);
   }
   if (done) return status;

@@ -9,8 +9,8 @@ namespace bulkhead::failover {
 
 using NodeId = std::uint64_t;  // never zero
 
-// Path 0 is the pair link, path 1 + z goes in-band through zone port z.
-constexpr std::size_t kPathsMax = 8;
+// Path 0 is the pair link; path 1 + z goes in-band through zone port z, one of 32 at most.
+constexpr std::size_t kPathsMax = 33;
 constexpr std::size_t kPairLink = 0;
 
 enum class Role : std::uint8_t { standby, active };

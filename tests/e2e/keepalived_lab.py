@@ -70,6 +70,8 @@ class KeepalivedLab(PairLab):
         instances = "".join(
             INSTANCE.format(zone=zone, router=50 + zone, priority=PRIORITY[which],
                             advert=self.advert_seconds, vip=VIP[zone]) for zone in (0, 1))
+        for name in ("pid", "vrrp.pid"):  # one that was killed may be a zombie still
+            (folder / name).unlink(missing_ok=True)
         (folder / "keepalived.conf").write_text(CONFIG.format(name=which, instances=instances))
         self.spawn(which, ["keepalived", "--dont-fork", "--log-console", "--vrrp",
                            "--use-file", folder / "keepalived.conf", "--pid", folder / "pid",

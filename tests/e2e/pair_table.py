@@ -106,13 +106,17 @@ def measure(peer, name, failure):
     return {"of": peer.name, "failure": name, "turned": turned, **results,
             "gap_ms": longest_gap(udp, begun, ended + FELT_SECONDS),
             "request_ms": longest_gap(results["modbus"], begun, ended + FELT_SECONDS),
-            "quiet_ms": longest_gap(udp, begun - QUIET_SECONDS, begun)}
+            "quiet_ms": longest(ms for at, ms in udp["gaps"] if at + ms / 1000 <= begun),
+            "later_ms": longest(ms for at, ms in udp["gaps"] if at >= ended + FELT_SECONDS)}
+
+
+def longest(gaps):
+    return max(gaps, default=SHORTEST_MS)
 
 
 def longest_gap(probe, begin, end):
     """In ms, of those that the time between them has a part of."""
-    return max((ms for at, ms in probe["gaps"] if at < end and at + ms / 1000 > begin),
-               default=SHORTEST_MS)
+    return longest(ms for at, ms in probe["gaps"] if at < end and at + ms / 1000 > begin)
 
 
 def quantile(values, share):
@@ -178,7 +182,8 @@ def run_all(peer_type, options, policy):
                     print(f"{peer.name}: {name}: {error}{said}", file=sys.stderr, flush=True)
                     return [*rows, row_of(name, peer.name, runs)] if runs else rows
                 print(f"{peer.name}: {name}: run {number + 1} of {options.runs}: "
-                      f"{runs[-1]['gap_ms']} ms", file=sys.stderr, flush=True)
+                      f"{runs[-1]['gap_ms']} ms, {runs[-1]['later_ms']} ms later on, "
+                      f"{runs[-1]['udp']['lost']} lost", file=sys.stderr, flush=True)
             rows.append(row_of(name, peer.name, runs))
     finally:
         peer.lab.down()
