@@ -142,12 +142,13 @@ void Pair::begin(const std::optional<failover::Adopted>& adopted) {
 }
 
 // A data plane may forward under what an agent said that is gone: it was frozen when that died, or
-// slow to answer this one.
+// slow to answer this one. Or it gave way while this agent stood still.
 void Pair::begin_or_correct() {
   const bool forwards = report_.forwards() && report_.lease_term() > 0;
   const failover::Lease lease{report_.lease_until_ns(), report_.lease_alone(),
                               report_.lease_term()};
   if (!machine_ && !forwards) return begin({});
+  if (!report_.forwards() && machine_->insists()) return send_lease(false);
   if (!forwards || (machine_ && machine_->lets_forward())) return;
   if (!machine_ || machine_->may_adopt()) return begin(failover::Adopted{lease});
   send_lease(false);

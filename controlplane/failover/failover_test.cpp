@@ -398,6 +398,18 @@ TEST_F(One, AdoptsALeaseLateOnlyIfNothingIsKnownOfThePeer) {
   EXPECT_TRUE(machine.lets_forward());
 }
 
+TEST_F(One, InsistsWhereItIsAloneAndHasReadWhatCame) {
+  be_active();
+  EXPECT_FALSE(machine.insists());
+  wait(60);
+  EXPECT_TRUE(machine.insists());
+  now += 5 * kSecondNs;
+  give(Tick{});
+  EXPECT_FALSE(machine.insists()) << "the peer may have taken over";
+  wait(20);
+  EXPECT_TRUE(machine.insists());
+}
+
 // Two-phase commit.
 using Kind = CommitMessage::Kind;
 constexpr Policy kFirst = {5, 55};

@@ -97,6 +97,10 @@ bool Machine::is_behind() const {
   return generation_seen_ > policy_.generation && generation_seen_ != prepared_.generation;
 }
 
+bool Machine::insists() const {
+  return role_ == Role::active && told_.alone && !hears_peer() && !stalled_ && !was_stalled_;
+}
+
 // One that has heard nobody cannot take over before it may start alone; who knows that forwards on.
 bool Machine::eligible() const {
   const bool may_begin = peer_known_ || observed_ns_ >= config_.timing.start_alone_ns;

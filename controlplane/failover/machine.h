@@ -131,12 +131,16 @@ class Machine {
   Role role() const { return role_; }
   bool hands_over() const { return yielding_; }
   std::uint64_t term() const { return term_; }
-  // Whether a data plane may forward under what was said last.
+  const Lease& told() const { return told_; }  // to the data plane, at last
+  // Whether a data plane may forward under that.
   bool lets_forward() const;
   // A data plane that forwards though it was not let was let by an agent that is gone. Where
   // nothing is known of the peer, one that begins anew should adopt its lease; elsewhere it has
   // to be told again that it may not.
   bool may_adopt() const { return role_ == Role::standby && !peer_known_ && active_term_ == 0; }
+  // A data plane that does not forward though it may gave way while its agent stood still, to one
+  // that was not heard of again: it has to be told again, once what came meanwhile has been read.
+  bool insists() const;
   bool eligible() const;
   bool ready() const;
   bool in_maintenance() const { return maintenance_; }

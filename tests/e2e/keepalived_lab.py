@@ -44,7 +44,7 @@ INSTANCE = """vrrp_instance zone{zone} {{
 
 class KeepalivedLab(PairLab):
     roles = (*PairLab.roles, "keepalived-a", "keepalived-b")
-    advert_seconds = "0.03"
+    advert_seconds = "0.01"
 
     def make_network(self):
         super().make_network()

@@ -88,16 +88,23 @@ void Pair::begin_machine(Appliance& node) {
   tell_policy(node);
 }
 
-// A data plane that forwards under what an agent said that is gone.
+// A data plane that forwards under what an agent said that is gone, or gave way while this one
+// stood still.
 void Pair::hear_plane(Appliance& node) {
   const TimeNs clock_ns = node.clock_ns(now_ms_);
   replication::Gate& gate = node.plane.gate;
   failover::Machine& machine = *node.agent.machine;
-  const bool forwards = node.plane_runs() && gate.is_open(clock_ns) && gate.lease().term > 0;
+  if (!node.plane_runs()) return;
+  const failover::Lease& told = machine.told();
+  if (!gate.is_open(clock_ns) && machine.insists()) {
+    say(&node, "its data plane is told again that it may forward");
+    return gate.renew({told.until_ns, told.alone, told.term}, clock_ns);
+  }
+  const bool forwards = gate.is_open(clock_ns) && gate.lease().term > 0;
   if (!forwards || machine.lets_forward()) return;
   if (machine.may_adopt()) return begin_machine(node);
   say(&node, "its data plane is told again that it may not forward");
-  gate.renew({0, false, machine.term()}, clock_ns);
+  gate.renew({told.until_ns, told.alone, told.term}, clock_ns);
 }
 
 void Pair::stop_agent(Appliance& node) {
@@ -114,6 +121,7 @@ void Pair::stop_plane(Appliance& node) {
   node.plane.running = false;
   node.plane.starts = starts + 1;
   other(node).agent.sender = {};  // what was acknowledged to it is gone
+  handed_over_[other(node).index].reset();
   late_leases_[node.index].reset();
   network_.drop_stream();
 }
