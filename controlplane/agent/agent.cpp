@@ -55,11 +55,9 @@ void Agent::wake() {
 }
 
 void Agent::join_pair(PairOptions options) {
-  for (std::uint64_t* number : {&options.incarnation, &options.incarnation_again}) {
-    const auto incarnation = store_->next_incarnation();
-    if (!incarnation) throw std::runtime_error(incarnation.error());
-    *number = incarnation.value();
-  }
+  const auto incarnation = store_->next_incarnation();
+  if (!incarnation) throw std::runtime_error(incarnation.error());
+  options.incarnation = incarnation.value();
   PairHost& host = *this;
   pair_ = std::make_unique<Pair>(options, host);
 }

@@ -123,35 +123,16 @@ void Pair::start() {
   slow_thread_ = std::thread([this] { slow_.run(); });
 }
 
-void Pair::begin(const std::optional<failover::Adopted>& adopted) {
+void Pair::begin() {
   failover::Config config;
   config.self = node_of(options_.link.self_name);
   config.peer = node_of(options_.link.peer_name);
   config.priority = options_.priority;
   config.preempt = options_.preempt;
-  // A machine counts its heartbeats from one.
-  config.incarnation = machine_ ? options_.incarnation_again : options_.incarnation;
+  config.incarnation = options_.incarnation;
   config.timing = options_.timing;
-  machine_.emplace(config, monotonic_now_ns(), adopted);
-  if (adopted) {
-    lease_ = adopted->lease;
-    fit_ = policy_in_force_ = true;  // until something else is known
-    note_change("goes on as active: the data plane forwards under a lease that still runs");
-  }
+  machine_.emplace(config, monotonic_now_ns());
   drive(failover::PolicyIs{committed_, prepared_});
-}
-
-// A data plane may forward under what an agent said that is gone: it was frozen when that died, or
-// slow to answer this one. Or it gave way while this agent stood still.
-void Pair::begin_or_correct() {
-  const bool forwards = report_.forwards() && report_.lease_term() > 0;
-  const failover::Lease lease{report_.lease_until_ns(), report_.lease_alone(),
-                              report_.lease_term()};
-  if (!machine_ && !forwards) return begin({});
-  if (!report_.forwards() && machine_->insists()) return send_lease(false);
-  if (!forwards || (machine_ && machine_->lets_forward())) return;
-  if (!machine_ || machine_->may_adopt()) return begin(failover::Adopted{lease});
-  send_lease(false);
 }
 
 void Pair::tick() {
@@ -160,7 +141,7 @@ void Pair::tick() {
     if (!error) tick();
   });
   const TimeNs now_ns = monotonic_now_ns();
-  if (!machine_ && now_ns - started_ns_ >= kAwaitDataplaneNs) begin({});
+  if (!machine_ && now_ns - started_ns_ >= kAwaitDataplaneNs) begin();
   if (!machine_) return;
   ++silent_ticks_;
   judge_fitness();
@@ -194,7 +175,12 @@ void Pair::on_news(v1::PairNews news) {
       report_ = news.report();
       silent_ticks_ = 0;
       reported_ = true;
-      if (report_.configured()) begin_or_correct();
+      if (report_.configured()) {
+        if (!machine_) begin();
+        drive(failover::Forwarding{
+            report_.forwards(),
+            {report_.lease_until_ns(), report_.lease_alone(), report_.lease_term()}});
+      }
       judge_fitness();
     }
     take_flow_news(news);
@@ -349,9 +335,14 @@ void Pair::carry_out(const failover::Actions& actions) {
     lease_waits_ = true;
     asio::post(slow_, [this] { take_over_prepared(); });
   }
+  if (actions.adopted) {
+    lease_ = *actions.adopted;
+    fit_ = policy_in_force_ = true;  // until something else is known
+    note_change("goes on as active: the data plane forwards under a lease that still runs");
+  }
   if (actions.lease) {
     lease_ = *actions.lease;
-    send_lease(actions.took_over, actions.drain);
+    send_lease(actions.drain);
   }
   if (actions.took_over) {
     ++takeovers_;
@@ -374,13 +365,12 @@ void Pair::carry_out(const failover::Actions& actions) {
   if (actions.send) send_heartbeats();
 }
 
-void Pair::send_lease(bool announce, bool hands_over) {
+void Pair::send_lease(bool hands_over) {
   if (lease_waits_) return;
   v1::DataplaneRequest request;
   request.mutable_set_lease()->set_until_ns(lease_.until_ns);
   request.mutable_set_lease()->set_alone(lease_.alone);
   request.mutable_set_lease()->set_term(lease_.term);
-  request.mutable_set_lease()->set_announce(announce);
   request.mutable_set_lease()->set_hands_over(hands_over);
   host_.to_dataplane(std::move(request));
 }

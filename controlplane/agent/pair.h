@@ -27,8 +27,7 @@ namespace bulkhead::controlplane {
 struct PairOptions {
   PairLink::Options link;
   failover::Key key{};
-  std::uint64_t incarnation = 0;        // greater each time that the agent starts
-  std::uint64_t incarnation_again = 0;  // still greater: of a machine that begins anew, see begin()
+  std::uint64_t incarnation = 0;  // greater each time that the agent starts
   std::uint8_t priority = 100;
   bool preempt = false;
   failover::Timing timing;
@@ -90,11 +89,10 @@ class Pair {
   void tick();
   void hear_datagram();
   void hear(std::size_t path, ByteView bytes);
-  void begin(const std::optional<failover::Adopted>& adopted);
-  void begin_or_correct();
+  void begin();
   void drive(const failover::Event& event);
   void carry_out(const failover::Actions& actions);
-  void send_lease(bool announce, bool hands_over = false);
+  void send_lease(bool hands_over = false);
   void send_heartbeats();
   void judge_fitness();
   void note_change(const std::string& what);
@@ -128,7 +126,7 @@ class Pair {
   std::unique_ptr<PairLink> link_;
 
   // Of the pair's thread:
-  std::optional<failover::Machine> machine_;  // once it is known what the data plane does
+  std::optional<failover::Machine> machine_;  // once it is known what the data plane does, or a while
   TimeNs started_ns_ = 0;
   failover::Lease lease_;
   bool lease_waits_ = false;  // for a prepared policy that is being put in force

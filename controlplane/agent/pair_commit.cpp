@@ -41,7 +41,7 @@ void Pair::take_over_prepared() {
   carry_out_commit(commit_->take_over());
   asio::post(io_, [this] {
     lease_waits_ = false;
-    send_lease(true);
+    send_lease();
   });
 }
 

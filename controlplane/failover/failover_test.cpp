@@ -372,42 +372,60 @@ TEST_F(Preferred, AsksOnceItHasBeenReadyForLong) {
   EXPECT_TRUE(sent.wants);
 }
 
-TEST(Restarted, AnAgentTakesUpTheLeaseThatRuns) {
-  const TimeNs now = 1000 * kSecondNs;
-  Machine machine(config_of(1), now, Adopted{{now + 40 * kMs, false, 9}});
-  const Actions actions = machine.step(Tick{}, now + 10 * kMs);
+// The data plane may go by what an agent said that is gone.
+TEST_F(One, TakesUpTheLeaseOfADataPlaneThatForwards) {
+  const Lease old = {now + 40 * kMs, false, 9};
+  const Actions actions = give(Forwarding{true, old});
+  EXPECT_EQ(actions.adopted, old);
+  EXPECT_FALSE(actions.lease.has_value()) << "it stays as it was";
+  EXPECT_FALSE(actions.took_over);
   EXPECT_EQ(machine.role(), Role::active);
   EXPECT_EQ(machine.term(), 9U);
-  EXPECT_FALSE(actions.lease.has_value()) << "it stays as it was";
-  EXPECT_TRUE(machine.step(Tick{}, now + 30 * kMs).send);
-  const Actions later = machine.step(Tick{}, now + 50 * kMs);
-  ASSERT_TRUE(later.lease.has_value());
-  EXPECT_TRUE(later.lease->alone) << "no peer was heard";
+  wait(40);
+  EXPECT_FALSE(lease.alone);
+  wait(10);
+  EXPECT_TRUE(lease.alone) << "no peer was heard";
 }
 
-// The data plane may still go by what an agent said that is gone.
-TEST_F(One, AdoptsALeaseLateOnlyIfNothingIsKnownOfThePeer) {
-  wait(100);
-  EXPECT_FALSE(machine.lets_forward());
-  EXPECT_TRUE(machine.may_adopt());
+TEST_F(One, TakesItUpLateToo) {
+  wait(10'000);
+  const Lease old = {now + 40 * kMs, false, 9};
+  EXPECT_EQ(give(Forwarding{true, old}).adopted, old);
+  EXPECT_FALSE(give(Forwarding{true, old}).adopted.has_value()) << "it has";
+  wait(40);
+  EXPECT_FALSE(lease.alone) << "a peer may be about to be heard";
+  wait(10);
+  EXPECT_TRUE(lease.alone);
+}
+
+TEST_F(One, TakesUpNoLeaseThatNobodyGave) {
+  const Actions actions = give(Forwarding{true, {}});
+  EXPECT_FALSE(actions.adopted.has_value());
+  EXPECT_EQ(machine.role(), Role::standby);
+}
+
+TEST_F(One, TellsADataPlaneAgainThatItMayNotForward) {
   be_standby();
-  EXPECT_FALSE(machine.lets_forward());
-  EXPECT_FALSE(machine.may_adopt()) << "the peer is active";
-  wait(100);
-  ASSERT_EQ(machine.role(), Role::active);
-  EXPECT_TRUE(machine.lets_forward());
+  const Actions actions = give(Forwarding{true, {0, true, 5}});
+  EXPECT_FALSE(actions.adopted.has_value()) << "the peer is active";
+  ASSERT_TRUE(actions.lease.has_value());
+  EXPECT_FALSE(actions.lease->lets_forward());
+  EXPECT_FALSE(give(Forwarding{false, {}}).lease.has_value()) << "it has understood";
 }
 
-TEST_F(One, InsistsWhereItIsAloneAndHasReadWhatCame) {
+TEST_F(One, TellsADataPlaneAgainThatItMayOnceItHasReadWhatCame) {
+  const Forwarding gave_way = {false, {0, true, 1}};
   be_active();
-  EXPECT_FALSE(machine.insists());
+  EXPECT_FALSE(give(gave_way).lease.has_value()) << "the lease may just have ended";
   wait(60);
-  EXPECT_TRUE(machine.insists());
+  const Actions again = give(gave_way);
+  ASSERT_TRUE(again.lease.has_value());
+  EXPECT_TRUE(again.lease->alone);
   now += 5 * kSecondNs;
   give(Tick{});
-  EXPECT_FALSE(machine.insists()) << "the peer may have taken over";
+  EXPECT_FALSE(give(gave_way).lease.has_value()) << "the peer may have taken over";
   wait(20);
-  EXPECT_TRUE(machine.insists());
+  EXPECT_TRUE(give(gave_way).lease.has_value());
 }
 
 // Two-phase commit.

@@ -56,19 +56,7 @@ std::string_view text_of(Cause cause) {
   return "unknown";
 }
 
-Machine::Machine(const Config& config, TimeNs now_ns, const std::optional<Adopted>& adopted)
-    : config_(config), last_step_ns_(now_ns) {
-  if (!adopted || adopted->lease.term == 0) return;
-  // The data plane forwards under a lease that still runs: its agent was away, not it.
-  role_ = Role::active;
-  term_ = active_term_ = adopted->lease.term;
-  told_ = adopted->lease;
-  fit_ = true;
-  if (!adopted->lease.alone && adopted->lease.until_ns > config.timing.lease_ns) {
-    echoed_ = true;
-    echoed_ns_ = adopted->lease.until_ns - config.timing.lease_ns;
-  }
-}
+Machine::Machine(const Config& config, TimeNs now_ns) : config_(config), last_step_ns_(now_ns) {}
 
 void Machine::observe(TimeNs now_ns) {
   const TimeNs passed = now_ns > last_step_ns_ ? now_ns - last_step_ns_ : 0;
@@ -83,10 +71,6 @@ void Machine::observe(TimeNs now_ns) {
 
 TimeNs Machine::silence_ns() const { return observed_ns_ - peer_heard_ns_; }
 
-bool Machine::lets_forward() const {
-  return told_.alone || told_.until_ns != 0 || planted(Mistake::trust_dead_agent);
-}
-
 bool Machine::hears_on(std::size_t path) const {
   return path < kPathsMax && paths_[path].heard &&
          observed_ns_ - paths_[path].heard_ns < config_.timing.peer_lost_ns;
@@ -95,10 +79,6 @@ bool Machine::hears_on(std::size_t path) const {
 // A later policy than its own was committed somewhere, and it does not have it.
 bool Machine::is_behind() const {
   return generation_seen_ > policy_.generation && generation_seen_ != prepared_.generation;
-}
-
-bool Machine::insists() const {
-  return role_ == Role::active && told_.alone && !hears_peer() && !stalled_ && !was_stalled_;
 }
 
 // One that has heard nobody cannot take over before it may start alone; who knows that forwards on.
@@ -163,6 +143,37 @@ void Machine::take(const Heard& heard, TimeNs now_ns) {
   if (sent.sequence != beat.echo_sequence || sent.sequence == 0) return;
   echoed_ns_ = echoed_ ? std::max(echoed_ns_, sent.at_ns) : sent.at_ns;
   echoed_ = true;
+}
+
+void Machine::take(const Forwarding& dataplane, Actions& actions) {
+  if (!dataplane.forwards) {
+    // It gave way while this machine stood still, to a peer that is not heard of again now that all
+    // that came meanwhile has been read.
+    const bool alone = role_ == Role::active && told_.alone && !hears_peer();
+    if (alone && !stalled_ && !was_stalled_) actions.lease = told_;
+    return;
+  }
+  if (told_.lets_forward() || dataplane.lease.term == 0) return;
+  if (observed_ns_ > 0 && planted(Mistake::trust_dead_agent)) return;
+  const bool nothing_known = role_ == Role::standby && !peer_known_ && active_term_ == 0;
+  if (nothing_known) return adopt(dataplane.lease, actions);
+  actions.lease = told_;
+}
+
+// An agent that is gone let the data plane forward: it was away, not the data plane.
+void Machine::adopt(const Lease& lease, Actions& actions) {
+  role_ = Role::active;
+  term_ = active_term_ = lease.term;
+  told_ = lease;
+  if (!fit_) fit_since_ns_ = observed_ns_;
+  fit_ = true;
+  flows_equal_ = false;
+  peer_heard_ns_ = observed_ns_;
+  if (!lease.alone && lease.until_ns > config_.timing.lease_ns) {
+    echoed_ = true;
+    echoed_ns_ = lease.until_ns - config_.timing.lease_ns;
+  }
+  actions.adopted = lease;
 }
 
 void Machine::take_order(Order order, Actions& actions) {
@@ -292,8 +303,8 @@ void Machine::decide(TimeNs now_ns, Actions& actions) {
 Lease Machine::lease(TimeNs now_ns) const {
   if (role_ != Role::active || yielding_) return {0, false, active_term_};
   const Timing& timing = config_.timing;
-  // Just started beside a data plane that forwards: what was echoed before still counts.
-  const bool adopted = !peer_known_ && echoed_ && observed_ns_ < timing.peer_lost_ns;
+  // What was echoed to an agent before this one still counts.
+  const bool adopted = !peer_known_ && echoed_ && silence_ns() < timing.peer_lost_ns;
   if (adopted) return {echoed_ns_ + timing.lease_ns, false, active_term_};
   if (!hears_peer() && (!stalled_ || told_.alone)) return {0, true, active_term_};
   if (planted(Mistake::lease_without_echo)) return {now_ns + timing.lease_ns, false, active_term_};
@@ -329,6 +340,8 @@ Actions Machine::step(const Event& event, TimeNs now_ns) {
         yielding_ = false;
       }
     }
+  } else if (const auto* dataplane = std::get_if<Forwarding>(&event)) {
+    take(*dataplane, actions);
   } else if (const auto* order = std::get_if<Order>(&event)) {
     take_order(*order, actions);
   }

@@ -54,6 +54,17 @@ struct Config {
   Timing timing;
 };
 
+// How long the data plane may forward. `alone`: without an end, but the data plane stops if it
+// hears an active peer while the agent is silent.
+struct Lease {
+  TimeNs until_ns = 0;  // 0: not at all
+  bool alone = false;
+  std::uint64_t term = 0;
+
+  bool operator==(const Lease&) const = default;
+  bool lets_forward() const { return alone || until_ns != 0; }
+};
+
 // Events.
 struct Tick {};  // once each heartbeat interval, or whenever nothing else happened for so long
 struct Heard {
@@ -71,8 +82,14 @@ struct PolicyIs {
   Policy prepared;  // generation 0: none
 };
 struct Drained {};  // all changes of flows were acknowledged since forwarding stopped
+// What the data plane says that it does, to begin with and each heartbeat interval. It may go by
+// what an agent said that is gone, for it forwards on while that is away.
+struct Forwarding {
+  bool forwards = false;
+  Lease lease;  // the one that it has
+};
 enum class Order : std::uint8_t { switchover, maintenance_on, maintenance_off };
-using Event = std::variant<Tick, Heard, Fitness, Replica, PolicyIs, Drained, Order>;
+using Event = std::variant<Tick, Heard, Fitness, Replica, PolicyIs, Drained, Forwarding, Order>;
 
 // Why something happened or did not, for operators.
 enum class Cause : std::uint8_t {
@@ -91,21 +108,12 @@ enum class Cause : std::uint8_t {
 };
 std::string_view text_of(Cause cause);
 
-// How long the data plane may forward. `alone`: without an end, but the data plane stops if it
-// hears an active peer while the agent is silent.
-struct Lease {
-  TimeNs until_ns = 0;  // 0: not at all
-  bool alone = false;
-  std::uint64_t term = 0;
-
-  bool operator==(const Lease&) const = default;
-};
-
 // What is to be done, in the order of the members.
 struct Actions {
   std::optional<Lease> lease;    // tell the data plane
   bool commit_prepared = false;  // before the lease: the prepared generation is the committed one
-  bool took_over = false;        // announce the learned MAC addresses; resume the sessions
+  std::optional<Lease> adopted;  // it is active by this, which the data plane has and is fit for
+  bool took_over = false;
   bool stepped_down = false;
   bool drain = false;           // bring all changes of flows to the peer, then tell Drained
   bool send = false;            // heartbeat() on all paths
@@ -113,15 +121,11 @@ struct Actions {
   Cause refused = Cause::none;  // an order was not carried out
 };
 
-// What a data plane that is forwarding says of its lease when its agent starts anew, at once or
-// later: see may_adopt().
-struct Adopted {
-  Lease lease;
-};
-
 class Machine {
  public:
-  Machine(const Config& config, TimeNs now_ns, const std::optional<Adopted>& adopted = {});
+  // A standby. Before it hears the peer it should hear what the data plane does: one that was let
+  // forward by an agent before this one goes on.
+  Machine(const Config& config, TimeNs now_ns);
 
   Actions step(const Event& event, TimeNs now_ns);
 
@@ -131,16 +135,6 @@ class Machine {
   Role role() const { return role_; }
   bool hands_over() const { return yielding_; }
   std::uint64_t term() const { return term_; }
-  const Lease& told() const { return told_; }  // to the data plane, at last
-  // Whether a data plane may forward under that.
-  bool lets_forward() const;
-  // A data plane that forwards though it was not let was let by an agent that is gone. Where
-  // nothing is known of the peer, one that begins anew should adopt its lease; elsewhere it has
-  // to be told again that it may not.
-  bool may_adopt() const { return role_ == Role::standby && !peer_known_ && active_term_ == 0; }
-  // A data plane that does not forward though it may gave way while its agent stood still, to one
-  // that was not heard of again: it has to be told again, once what came meanwhile has been read.
-  bool insists() const;
   bool eligible() const;
   bool ready() const;
   bool in_maintenance() const { return maintenance_; }
@@ -163,6 +157,8 @@ class Machine {
 
   void observe(TimeNs now_ns);
   void take(const Heard& heard, TimeNs now_ns);
+  void take(const Forwarding& dataplane, Actions& actions);
+  void adopt(const Lease& lease, Actions& actions);
   void take_order(Order order, Actions& actions);
   void decide(TimeNs now_ns, Actions& actions);
   void decide_active(Actions& actions);
@@ -205,7 +201,7 @@ class Machine {
 
   bool peer_known_ = false;
   Heartbeat peer_;
-  TimeNs peer_heard_ns_ = 0;        // observed
+  TimeNs peer_heard_ns_ = 0;        // observed; or when a lease was adopted
   TimeNs peer_heard_clock_ns_ = 0;  // by the clock
   std::array<Path, kPathsMax> paths_{};
 

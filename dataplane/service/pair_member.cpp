@@ -146,12 +146,14 @@ void PairMember::renew(const v1::SetLease& lease) {
   if (was_open && lease.hands_over()) late_.begin(now_ns);
   publish_gate();
   const bool open = gate_.is_open(now_ns);
-  if (!was_open && open) late_.let_go(now_ns);
+  if (!was_open && open) {
+    late_.let_go(now_ns);
+    begin_announcing();  // the peer may have forwarded meanwhile
+  }
   if (was_open && !open) {
     closed_ns_ = now_ns;
     for (ports::Worker* worker : shared_.workers) worker->wake();
   }
-  if (lease.announce()) begin_announcing();
 }
 
 void PairMember::bring(v1::LateFrames frames) {

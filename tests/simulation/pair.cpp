@@ -65,11 +65,6 @@ void Pair::start_agent(Appliance& node) {
   node.agent.plane_starts = node.plane.starts;
   node.agent.commit.emplace(node.disk.committed, node.disk.prepared);
   node.agent.next_tick_ms = now_ms_ + random_.below(10);
-  begin_machine(node);
-}
-
-// It adopts the lease under which the data plane forwards.
-void Pair::begin_machine(Appliance& node) {
   failover::Config config;
   config.self = node.index + 1;
   config.peer = 2 - node.index;
@@ -77,34 +72,19 @@ void Pair::begin_machine(Appliance& node) {
   config.preempt = preempt_;
   config.incarnation = ++node.disk.incarnation;
   config.timing = timing();
-  std::optional<failover::Adopted> adopted;
-  if (node.forwards(now_ms_)) {
-    const replication::ForwardLease& lease = node.plane.gate.lease();
-    adopted = failover::Adopted{{lease.until_ns, lease.alone, lease.term}};
-  }
-  node.agent.machine.emplace(config, node.clock_ns(now_ms_), adopted);
-  node.agent.told_fit = adopted.has_value();
-  say(&node, adopted ? "agent begins and adopts the lease" : "agent begins");
+  node.agent.machine.emplace(config, node.clock_ns(now_ms_));
+  say(&node, "agent begins");
   tell_policy(node);
+  hear_plane(node);
 }
 
-// A data plane that forwards under what an agent said that is gone, or gave way while this one
-// stood still.
+// What the data plane says of itself.
 void Pair::hear_plane(Appliance& node) {
-  const TimeNs clock_ns = node.clock_ns(now_ms_);
-  replication::Gate& gate = node.plane.gate;
-  failover::Machine& machine = *node.agent.machine;
   if (!node.plane_runs()) return;
-  const failover::Lease& told = machine.told();
-  if (!gate.is_open(clock_ns) && machine.insists()) {
-    say(&node, "its data plane is told again that it may forward");
-    return gate.renew({told.until_ns, told.alone, told.term}, clock_ns);
-  }
-  const bool forwards = gate.is_open(clock_ns) && gate.lease().term > 0;
-  if (!forwards || machine.lets_forward()) return;
-  if (machine.may_adopt()) return begin_machine(node);
-  say(&node, "its data plane is told again that it may not forward");
-  gate.renew({told.until_ns, told.alone, told.term}, clock_ns);
+  const replication::Gate& gate = node.plane.gate;
+  const replication::ForwardLease& lease = gate.lease();
+  drive(node, failover::Forwarding{gate.is_open(node.clock_ns(now_ms_)),
+                                   {lease.until_ns, lease.alone, lease.term}});
 }
 
 void Pair::stop_agent(Appliance& node) {
@@ -202,6 +182,10 @@ void Pair::drive(Appliance& node, const failover::Event& event) {
       node.disk.committed = agent.commit->committed();
       node.disk.prepared = agent.commit->prepared();
     }
+  }
+  if (actions.adopted) {
+    agent.told_fit = true;
+    say(&node, "adopts the lease of its data plane");
   }
   if (actions.took_over) take_over(node, actions.cause);
   if (actions.stepped_down) {

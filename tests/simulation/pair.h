@@ -46,7 +46,6 @@ class Pair {
   void note_clear(const Appliance& node);
 
  private:
-  void begin_machine(Appliance& node);
   void hear_plane(Appliance& node);
   void tell_policy(Appliance& node);
   void carry_out(Appliance& node, const failover::CommitActions& actions);
