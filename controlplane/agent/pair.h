@@ -126,7 +126,8 @@ class Pair {
   std::unique_ptr<PairLink> link_;
 
   // Of the pair's thread:
-  std::optional<failover::Machine> machine_;  // once it is known what the data plane does, or a while
+  // From the first word of the data plane, or a while without one.
+  std::optional<failover::Machine> machine_;
   TimeNs started_ns_ = 0;
   failover::Lease lease_;
   bool lease_waits_ = false;  // for a prepared policy that is being put in force

@@ -18,6 +18,7 @@ Config config_of(NodeId self, std::uint8_t priority = 100, bool preempt = false)
   config.priority = priority;
   config.preempt = preempt;
   config.incarnation = 1;
+  config.timing = {.heartbeat_ns = 10 * kMs};
   return config;
 }
 
@@ -32,6 +33,7 @@ class One : public ::testing::Test {
     peer.incarnation = 1;
     peer.priority = 100;
     peer.policy = {5, 55};
+    peer.lease_ns = 70 * kMs;
   }
 
   Actions give(const Event& event) {
@@ -121,6 +123,27 @@ TEST_F(One, TakesOverWhenTheActiveIsHeardOnNoPath) {
   EXPECT_EQ(actions.cause, Cause::peer_silent);
   EXPECT_EQ(machine.term(), 8U);
   EXPECT_TRUE(forwards());
+}
+
+// An active whose heartbeats are further apart forwards for longer, and so does this one then.
+TEST_F(One, GoesByTheSlowerOnesTimes) {
+  peer.lease_ns = 140 * kMs;
+  be_standby();
+  EXPECT_FALSE(wait(170).took_over);
+  EXPECT_TRUE(wait(20).took_over);
+  peer.role = Role::standby;
+  peer.eligible = true;
+  const TimeNs echoed_at = now;
+  hear_echo();
+  EXPECT_EQ(lease.until_ns, echoed_at + 140 * kMs);
+  EXPECT_EQ(sent.lease_ns, 70 * kMs) << "its own";
+}
+
+TEST_F(One, DoesNotHurryForAFasterOne) {
+  peer.lease_ns = 35 * kMs;
+  be_standby();
+  EXPECT_FALSE(wait(80).took_over);
+  EXPECT_TRUE(wait(20).took_over);
 }
 
 TEST_F(One, DoesNotWhileOnePathWorks) {

@@ -1,9 +1,11 @@
 // What one appliance of a pair tells the other, over the pair link and in-band through every zone,
-// several dozen times a second. Authentication and the bytes on the wire are the carrier's.
+// two hundred times a second. Authentication and the bytes on the wire are the carrier's.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "dataplane/base/clock.h"
 
 namespace bulkhead::failover {
 
@@ -41,6 +43,7 @@ struct Heartbeat {
   bool ready = false;     // policy and all flows are proven equal to the peer's
   bool wants = false;     // asks an active of lower priority to hand over
   Policy policy;
+  TimeNs lease_ns = 0;  // of the sender's own times: see Timing
 };
 
 }  // namespace bulkhead::failover

@@ -56,16 +56,25 @@ std::string_view text_of(Cause cause) {
   return "unknown";
 }
 
-Machine::Machine(const Config& config, TimeNs now_ns) : config_(config), last_step_ns_(now_ns) {}
+Timing Timing::beside(TimeNs peer_lease_ns) const {
+  const Timing peer{.heartbeat_ns = peer_lease_ns / 7};
+  Timing both = *this;
+  both.peer_lost_ns = std::max(peer_lost_ns, peer.peer_lost_ns);
+  both.lease_ns = std::max(lease_ns, peer_lease_ns);
+  both.takeover_ns = std::max(takeover_ns, peer.takeover_ns);
+  return both;
+}
+
+Machine::Machine(const Config& config, TimeNs now_ns)
+    : config_(config), timing_(config.timing), last_step_ns_(now_ns) {}
 
 void Machine::observe(TimeNs now_ns) {
   const TimeNs passed = now_ns > last_step_ns_ ? now_ns - last_step_ns_ : 0;
-  const TimeNs counted = planted(Mistake::count_own_stalls)
-                             ? passed
-                             : std::min(passed, 2 * config_.timing.heartbeat_ns);
+  const TimeNs counted =
+      planted(Mistake::count_own_stalls) ? passed : std::min(passed, 2 * timing_.heartbeat_ns);
   last_step_ns_ = std::max(last_step_ns_, now_ns);
   observed_ns_ += counted;
-  const bool long_ago = passed > config_.timing.peer_lost_ns;
+  const bool long_ago = passed > timing_.peer_lost_ns;
   stalled_ = stalled_ || (counted < passed && (!was_stalled_ || long_ago));
 }
 
@@ -73,7 +82,7 @@ TimeNs Machine::silence_ns() const { return observed_ns_ - peer_heard_ns_; }
 
 bool Machine::hears_on(std::size_t path) const {
   return path < kPathsMax && paths_[path].heard &&
-         observed_ns_ - paths_[path].heard_ns < config_.timing.peer_lost_ns;
+         observed_ns_ - paths_[path].heard_ns < timing_.peer_lost_ns;
 }
 
 // A later policy than its own was committed somewhere, and it does not have it.
@@ -83,9 +92,9 @@ bool Machine::is_behind() const {
 
 // One that has heard nobody cannot take over before it may start alone; who knows that forwards on.
 bool Machine::eligible() const {
-  const bool may_begin = peer_known_ || observed_ns_ >= config_.timing.start_alone_ns;
-  return may_begin && fit_ && observed_ns_ - fit_since_ns_ >= config_.timing.settle_ns &&
-         !maintenance_ && (policy_.generation > 0 || prepared_.generation > 0) && !is_behind();
+  const bool may_begin = peer_known_ || observed_ns_ >= timing_.start_alone_ns;
+  return may_begin && fit_ && observed_ns_ - fit_since_ns_ >= timing_.settle_ns && !maintenance_ &&
+         (policy_.generation > 0 || prepared_.generation > 0) && !is_behind();
 }
 
 bool Machine::ready() const {
@@ -98,7 +107,7 @@ bool Machine::wants() const {
     return config_.preempt && config_.priority > peer_.priority;
   }
   return config_.preempt && config_.priority > peer_.priority && was_ready_ &&
-         observed_ns_ - ready_since_ns_ >= config_.timing.preempt_after_ns;
+         observed_ns_ - ready_since_ns_ >= timing_.preempt_after_ns;
 }
 
 // Of two that could be active: who has the later policy, then the later flows, then who was named.
@@ -116,7 +125,7 @@ bool Machine::peer_may_take_place() const {
 
 // While it is, the other may be active: this one is not, neither by silence nor by a grant.
 bool Machine::grant_outstanding() const {
-  return ever_granted_ && observed_ns_ - granted_ns_ < config_.timing.takeover_ns;
+  return ever_granted_ && observed_ns_ - granted_ns_ < timing_.takeover_ns;
 }
 
 void Machine::take(const Heard& heard, TimeNs now_ns) {
@@ -134,6 +143,7 @@ void Machine::take(const Heard& heard, TimeNs now_ns) {
   path = {beat.sequence, observed_ns_, true};
   if (beat.sequence <= peer_.sequence) return;  // another path was faster
   peer_ = beat;
+  if (!planted(Mistake::hurry_a_slow_peer)) timing_ = config_.timing.beside(beat.lease_ns);
   peer_heard_ns_ = observed_ns_;
   peer_heard_clock_ns_ = now_ns;
   term_ = std::max({term_, beat.term, beat.grant});
@@ -169,10 +179,7 @@ void Machine::adopt(const Lease& lease, Actions& actions) {
   fit_ = true;
   flows_equal_ = false;
   peer_heard_ns_ = observed_ns_;
-  if (!lease.alone && lease.until_ns > config_.timing.lease_ns) {
-    echoed_ = true;
-    echoed_ns_ = lease.until_ns - config_.timing.lease_ns;
-  }
+  if (!lease.alone) adopted_until_ns_ = lease.until_ns;
   actions.adopted = lease;
 }
 
@@ -241,14 +248,14 @@ void Machine::decide_active(Actions& actions) {
   const bool asked = switchover_ || (hears_peer() && peer_.wants);
   if (asked && planted(Mistake::skip_readiness_gate)) return step_down(Cause::handed_over, actions);
   if (!yielding_ && asked && peer_may_take_place()) begin_hand_over(actions);
-  if (!yielding_ || observed_ns_ - yield_ns_ < config_.timing.drain_ns) return;
+  if (!yielding_ || observed_ns_ - yield_ns_ < timing_.drain_ns) return;
   yielding_ = false;
   maintenance_ = false;
   actions.refused = Cause::not_drained;
 }
 
 void Machine::decide_standby(TimeNs now_ns, Actions& actions) {
-  if (observed_ns_ - handed_over_ns_ >= config_.timing.takeover_ns ||
+  if (observed_ns_ - handed_over_ns_ >= timing_.takeover_ns ||
       (hears_peer() && peer_.role == Role::active)) {
     handed_over_ = false;
   }
@@ -270,19 +277,19 @@ void Machine::decide_standby(TimeNs now_ns, Actions& actions) {
   // A grant came with an echo: it is good for as long as a lease from then.
   const bool granted = hears_peer() && peer_.role == Role::standby && peer_.grant != 0 &&
                        peer_.grant > active_term_ && peer_.grant >= term_ && echoed_ &&
-                       echoed_ns_ + config_.timing.lease_ns > now_ns;
+                       echoed_ns_ + timing_.lease_ns > now_ns;
   if (granted) return take_over(peer_.grant, Cause::granted, actions);
   // One way is cut: the other cannot grant what it was never asked for.
-  const bool unheard = !echoed_ || now_ns > echoed_ns_ + config_.timing.takeover_ns;
+  const bool unheard = !echoed_ || now_ns > echoed_ns_ + timing_.takeover_ns;
   if (hears_peer() && peer_.role == Role::standby && !peer_.eligible && unheard) {
     return take_over(term_ + 1, Cause::peer_unfit, actions);
   }
   // An active relied on this one's word that it could not take over.
-  if (observed_ns_ - ineligible_ns_ < config_.timing.takeover_ns) return;
-  if (peer_known_ && silence_ns() >= config_.timing.takeover_ns && !stalled_) {
+  if (observed_ns_ - ineligible_ns_ < timing_.takeover_ns) return;
+  if (peer_known_ && silence_ns() >= timing_.takeover_ns && !stalled_) {
     return take_over(term_ + 1, Cause::peer_silent, actions);
   }
-  if (!peer_known_ && observed_ns_ >= config_.timing.start_alone_ns) {
+  if (!peer_known_ && observed_ns_ >= timing_.start_alone_ns) {
     return take_over(term_ + 1, Cause::started_alone, actions);
   }
 }
@@ -302,15 +309,15 @@ void Machine::decide(TimeNs now_ns, Actions& actions) {
 
 Lease Machine::lease(TimeNs now_ns) const {
   if (role_ != Role::active || yielding_) return {0, false, active_term_};
-  const Timing& timing = config_.timing;
-  // What was echoed to an agent before this one still counts.
-  const bool adopted = !peer_known_ && echoed_ && silence_ns() < timing.peer_lost_ns;
-  if (adopted) return {echoed_ns_ + timing.lease_ns, false, active_term_};
+  const bool adopted =
+      !peer_known_ && adopted_until_ns_ != 0 && silence_ns() < timing_.peer_lost_ns;
+  if (adopted) return {adopted_until_ns_, false, active_term_};
   if (!hears_peer() && (!stalled_ || told_.alone)) return {0, true, active_term_};
-  if (planted(Mistake::lease_without_echo)) return {now_ns + timing.lease_ns, false, active_term_};
-  TimeNs until_ns = echoed_ ? echoed_ns_ + timing.lease_ns : 0;
+  if (planted(Mistake::lease_without_echo)) return {now_ns + timing_.lease_ns, false, active_term_};
+  TimeNs until_ns = adopted_until_ns_;
+  if (echoed_) until_ns = std::max(until_ns, echoed_ns_ + timing_.lease_ns);
   // One that cannot take over now will not for as long as a takeover takes.
-  if (!peer_.eligible) until_ns = std::max(until_ns, peer_heard_clock_ns_ + timing.lease_ns);
+  if (!peer_.eligible) until_ns = std::max(until_ns, peer_heard_clock_ns_ + timing_.lease_ns);
   return {until_ns, false, active_term_};
 }
 
@@ -370,6 +377,7 @@ Heartbeat Machine::heartbeat(TimeNs now_ns) {
   beat.ready = was_ready_;
   beat.wants = role_ == Role::standby && wants();
   beat.policy = policy_;
+  beat.lease_ns = config_.timing.lease_ns;
   return beat;
 }
 

@@ -25,13 +25,14 @@
 namespace bulkhead::failover {
 
 struct Timing {
-  TimeNs heartbeat_ns = 10 * kMillisecondNs;
+  TimeNs heartbeat_ns = 5 * kMillisecondNs;
   // Silence on all paths after which an active no longer depends on its peer.
-  TimeNs peer_lost_ns = 50 * kMillisecondNs;
-  // How long an active forwards behind the sending of a heartbeat that was echoed.
-  TimeNs lease_ns = 70 * kMillisecondNs;
+  TimeNs peer_lost_ns = 5 * heartbeat_ns;
+  // How long an active forwards behind the sending of a heartbeat that was echoed. Each says its
+  // own; both go by the slower one's times.
+  TimeNs lease_ns = 7 * heartbeat_ns;
   // Silence on all paths after which a standby takes over.
-  TimeNs takeover_ns = 90 * kMillisecondNs;
+  TimeNs takeover_ns = 9 * heartbeat_ns;
   // How long an appliance has to be fit before it may be active.
   TimeNs settle_ns = kSecondNs;
   // How long one of higher priority has to be ready before it asks for the active's place.
@@ -40,6 +41,9 @@ struct Timing {
   TimeNs start_alone_ns = 30 * kSecondNs;
   // How long an orderly hand-over may wait for the last changes of flows to be acknowledged.
   TimeNs drain_ns = 100 * kMillisecondNs;
+
+  // With a peer whose lease that is.
+  Timing beside(TimeNs peer_lease_ns) const;
 };
 
 // What is wrong with the times, or nothing. Both clocks may run apart by a tenth.
@@ -175,6 +179,7 @@ class Machine {
   bool grant_outstanding() const;
 
   Config config_;
+  Timing timing_;  // of the pair
   Role role_ = Role::standby;
   bool yielding_ = false;  // stopped forwarding, waits for Drained
   TimeNs yield_ns_ = 0;
@@ -197,7 +202,8 @@ class Machine {
   std::uint64_t sequence_ = 0;
   std::array<Sent, 64> sent_{};
   bool echoed_ = false;
-  TimeNs echoed_ns_ = 0;  // when the newest heartbeat that was echoed was sent
+  TimeNs echoed_ns_ = 0;         // when the newest heartbeat that was echoed was sent
+  TimeNs adopted_until_ns_ = 0;  // by what was echoed to an agent before this one
 
   bool peer_known_ = false;
   Heartbeat peer_;

@@ -14,8 +14,9 @@ enum class Mistake : std::uint8_t {
   lease_without_echo,   // forwards on although its heartbeats do not arrive
   count_own_stalls,     // time that it did not run counts as silence of the peer
   ignore_better_active,
-  forget_prepared,   // takes over without the generation that it had prepared
-  trust_dead_agent,  // a data plane may go on under what an agent said that is gone
+  forget_prepared,    // takes over without the generation that it had prepared
+  hurry_a_slow_peer,  // goes by its own times though the peer's are longer
+  trust_dead_agent,   // a data plane may go on under what an agent said that is gone
 };
 
 }  // namespace bulkhead::failover

@@ -11,7 +11,7 @@ constexpr std::uint32_t kMagic = 0x42554c4b;  // "BULK"
 using replication::kTagBytes;
 
 constexpr std::size_t kHeadBytes = 8;
-constexpr std::size_t kFieldsBytes = kHeartbeatBytesOldest - kHeadBytes - kTagBytes;
+constexpr std::size_t kLeaseAt = kHeartbeatBytesOldest - kTagBytes;
 
 enum Flag : std::uint8_t { kEligible = 1, kReady = 2, kWants = 4, kHandsOver = 8 };
 
@@ -37,6 +37,7 @@ std::array<std::uint8_t, kHeartbeatBytes> encode(const Heartbeat& heartbeat, std
       (heartbeat.eligible ? kEligible : 0) | (heartbeat.ready ? kReady : 0) |
       (heartbeat.wants ? kWants : 0) | (heartbeat.hands_over ? kHandsOver : 0));
   at[2] = heartbeat.priority;
+  store_be64(bytes.data() + kLeaseAt, heartbeat.lease_ns);
   const ByteView covered = ByteView(bytes).first(kHeartbeatBytes - kTagBytes);
   const replication::Tag tag = replication::authenticate(covered, key);
   std::copy(tag.begin(), tag.end(), bytes.end() - kTagBytes);
@@ -57,7 +58,7 @@ std::optional<Heartbeat> decode(ByteView bytes, std::size_t path, const Key& key
   if (!replication::is_authentic(covered, bytes.subspan(covered.size(), kTagBytes), key)) {
     return std::nullopt;
   }
-  ByteReader reader(covered.subspan(kHeadBytes, kFieldsBytes));
+  ByteReader reader(covered.subspan(kHeadBytes));
   Heartbeat heartbeat;
   for (std::uint64_t* field :
        {&heartbeat.from, &heartbeat.incarnation, &heartbeat.sequence, &heartbeat.echo_incarnation,
@@ -70,6 +71,9 @@ std::optional<Heartbeat> decode(ByteView bytes, std::size_t path, const Key& key
   heartbeat.priority = reader.u8();
   if (role > static_cast<std::uint8_t>(Role::active) || heartbeat.from == 0) return std::nullopt;
   heartbeat.role = static_cast<Role>(role);
+  ByteReader lease(covered.subspan(kLeaseAt));
+  heartbeat.lease_ns = covered.size() > kLeaseAt ? lease.u64() : kLeaseOldestNs;
+  if (!lease.ok() || heartbeat.lease_ns > kLeaseMaxNs) return std::nullopt;
   heartbeat.eligible = (flags & kEligible) != 0;
   heartbeat.ready = (flags & kReady) != 0;
   heartbeat.wants = (flags & kWants) != 0;

@@ -16,12 +16,15 @@ namespace bulkhead::failover {
 using replication::Key;
 
 // Goes up when a field is added behind the others.
-constexpr std::uint8_t kWireVersion = 1 + kReleaseAhead;
+constexpr std::uint8_t kWireVersion = 2 + kReleaseAhead;
 constexpr std::uint8_t kWireVersionOldest = 1;
 
 constexpr std::size_t kHeartbeatBytesOldest = 112;
-constexpr std::size_t kHeartbeatBytes = kHeartbeatBytesOldest + kBytesAhead;
-constexpr std::size_t kHeartbeatBytesMax = 512;  // of any later version
+constexpr std::size_t kHeartbeatBytesKnown = 120;  // since version 2: the sender's lease
+constexpr std::size_t kHeartbeatBytes = kHeartbeatBytesKnown + kBytesAhead;
+constexpr std::size_t kHeartbeatBytesMax = 512;         // of any later version
+constexpr TimeNs kLeaseOldestNs = 70 * kMillisecondNs;  // who does not say it has this one
+constexpr TimeNs kLeaseMaxNs = 10 * kSecondNs;
 
 // A heartbeat that was sent into another path, or back to its sender, is none.
 std::array<std::uint8_t, kHeartbeatBytes> encode(const Heartbeat& heartbeat, std::size_t path,

@@ -33,6 +33,7 @@ Heartbeat example() {
   beat.ready = false;
   beat.wants = true;
   beat.policy = {18, 0xffffffffffffffff};
+  beat.lease_ns = 19;
   return beat;
 }
 
@@ -51,6 +52,7 @@ TEST(Wire, GivesBackWhatWasSent) {
   EXPECT_FALSE(read->ready);
   EXPECT_EQ(read->priority, 250);
   EXPECT_EQ(read->policy, beat.policy);
+  EXPECT_EQ(read->lease_ns, 19U);
 }
 
 TEST(Wire, EveryBitIsAuthenticated) {
@@ -83,16 +85,39 @@ TEST(Wire, BytesBehindItDoNotMatter) {
 // another build has to read it.
 TEST(Wire, TheLayoutIsFixed) {
   const auto bytes = encode(example(), 1, kKey);
-  EXPECT_EQ(bytes.size(), 112U);
+  EXPECT_EQ(bytes.size(), 120U);
   EXPECT_EQ(load_be32(bytes.data()), 0x42554c4bU);
-  EXPECT_EQ(bytes[4], 1);
+  EXPECT_EQ(bytes[4], 2);
   EXPECT_EQ(bytes[5], 1);
-  EXPECT_EQ(load_be16(bytes.data() + 6), 112);
+  EXPECT_EQ(load_be16(bytes.data() + 6), 120);
   EXPECT_EQ(load_be64(bytes.data() + 8), 0x0102030405060708U);
   for (std::size_t i = 1; i < 8; ++i) EXPECT_EQ(load_be64(bytes.data() + 8 + 8 * i), 10 + i);
   EXPECT_EQ(bytes[88], 1);
   EXPECT_EQ(bytes[89], 13);
   EXPECT_EQ(bytes[90], 250);
+  EXPECT_EQ(load_be64(bytes.data() + 96), 19U);
+}
+
+// Of the release before, which goes by a lease of 70 ms and does not say so.
+TEST(Wire, TheVersionBeforeIsRead) {
+  const auto bytes = encode(example(), 1, kKey);
+  std::vector<std::uint8_t> old(bytes.begin(), bytes.begin() + 96);
+  old[4] = 1;
+  store_be16(old.data() + 6, 112);
+  const replication::Tag tag = replication::authenticate(old, kKey);
+  old.insert(old.end(), tag.begin(), tag.end());
+  const auto read = decode(old, 1, kKey);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->policy, example().policy);
+  EXPECT_EQ(read->lease_ns, 70 * kMillisecondNs);
+}
+
+TEST(Wire, ALeaseOfNoMeasureIsNone) {
+  Heartbeat beat = example();
+  beat.lease_ns = kLeaseMaxNs;
+  EXPECT_TRUE(decode(encode(beat, 1, kKey), 1, kKey).has_value());
+  beat.lease_ns = kLeaseMaxNs + 1;
+  EXPECT_FALSE(decode(encode(beat, 1, kKey), 1, kKey).has_value());
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct ForwardLease {
 class Gate {
  public:
   // An agent that has said nothing for so long is silent.
-  static constexpr TimeNs kSilentNs = 50 * kMillisecondNs;
+  static constexpr TimeNs kSilentNs = 25 * kMillisecondNs;
 
   // A data plane that is no part of a pair has no gate to close.
   void open_for_good() { lease_ = {0, true, 0}; }

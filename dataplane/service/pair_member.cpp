@@ -20,8 +20,8 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr auto kPeriod = std::chrono::milliseconds(10);
-constexpr TimeNs kBeaconNs = 10 * kMillisecondNs;
+constexpr auto kPeriod = std::chrono::milliseconds(5);
+constexpr TimeNs kBeaconNs = 5 * kMillisecondNs;
 constexpr TimeNs kDozeNs = 20 * kMillisecondNs;  // an idle worker is asked whether it lives
 // It did not answer: so long on a core it is caught in a round; so long in all, it waits for
 // something, or others have its core. A loaded machine is no reason to hand over, for a while.
@@ -30,7 +30,7 @@ constexpr TimeNs kStarvedNs = 500 * kMillisecondNs;
 constexpr TimeNs kLongSilenceNs = 100 * kMillisecondNs;
 constexpr int kRounds = 3;  // of announcements: a switch may be busy
 constexpr TimeNs kRoundNs = 60 * kMillisecondNs;
-constexpr std::size_t kAnnouncementsPerPeriod = 512;
+constexpr std::size_t kAnnouncementsPerPeriod = 256;
 
 TimeNs time_on_core(std::int32_t clock) {
   timespec time{};

@@ -12,13 +12,13 @@ using failover::Cause;
 using failover::Policy;
 using failover::Role;
 
-constexpr std::uint64_t kPlaneStuckMs = 40;  // when its agent takes it for dead
+constexpr std::uint64_t kPlaneStuckBeats = 4;  // when its agent takes it for dead
 constexpr std::uint64_t kConnectMs = 20;
 constexpr std::size_t kUnacknowledgedMax = 256;
 constexpr std::size_t kSnapshotPerMs = 6;
 
-failover::Timing timing() {
-  failover::Timing timing;
+failover::Timing timing_of(const Appliance& node) {
+  failover::Timing timing{.heartbeat_ns = node.heartbeat_ms * kMillisecondNs};
   timing.settle_ns = 200 * kMillisecondNs;
   timing.preempt_after_ns = 500 * kMillisecondNs;
   timing.start_alone_ns = 400 * kMillisecondNs;
@@ -42,8 +42,13 @@ Pair::Pair(Random& random, Network& network, bool trace)
     priorities_[i] = static_cast<std::uint8_t>(random_.between(99, 101));
   }
   preempt_ = random_.chance(0.5);
-  for (Appliance& node : nodes_) start_agent(node);
+  for (Appliance& node : nodes_) {
+    install(node);
+    start_agent(node);
+  }
 }
+
+void Pair::install(Appliance& node) { node.heartbeat_ms = random_.chance(0.25) ? 10 : 5; }
 
 void Pair::say(const Appliance* node, const std::string& what) {
   if (!trace_) return;
@@ -64,14 +69,14 @@ void Pair::start_agent(Appliance& node) {
   node.agent = {};
   node.agent.plane_starts = node.plane.starts;
   node.agent.commit.emplace(node.disk.committed, node.disk.prepared);
-  node.agent.next_tick_ms = now_ms_ + random_.below(10);
+  node.agent.next_tick_ms = now_ms_ + random_.below(node.heartbeat_ms);
   failover::Config config;
   config.self = node.index + 1;
   config.peer = 2 - node.index;
   config.priority = priorities_[node.index];
   config.preempt = preempt_;
   config.incarnation = ++node.disk.incarnation;
-  config.timing = timing();
+  config.timing = timing_of(node);
   node.agent.machine.emplace(config, node.clock_ns(now_ms_));
   say(&node, "agent begins");
   tell_policy(node);
@@ -282,7 +287,8 @@ void Pair::hear(Appliance& node) {
 
 void Pair::run_agent(Appliance& node) {
   if (!node.runs()) return;
-  const bool stuck = node.plane.frozen && now_ms_ - node.plane.frozen_since_ms >= kPlaneStuckMs;
+  const bool stuck = node.plane.frozen &&
+                     now_ms_ - node.plane.frozen_since_ms >= kPlaneStuckBeats * node.heartbeat_ms;
   const bool anew = std::exchange(node.agent.plane_starts, node.plane.starts) != node.plane.starts;
   const bool fit =
       node.plane.running && !anew && !stuck && node.zone_ports[0] && node.zone_ports[1];
@@ -295,7 +301,7 @@ void Pair::run_agent(Appliance& node) {
     drive(node, failover::Order::maintenance_off);
   }
   if (now_ms_ >= node.agent.next_tick_ms) {
-    node.agent.next_tick_ms = now_ms_ + 10;
+    node.agent.next_tick_ms = now_ms_ + node.heartbeat_ms;
     hear_plane(node);
     if (node.slow && random_.chance(0.1)) node.agent.next_tick_ms += random_.below(45);
     drive(node, failover::Tick{});
@@ -444,7 +450,8 @@ void Pair::feed_stream(Appliance& node) {
 
 void Pair::run_plane(Appliance& node) {
   if (node.plane_runs() && node.plane.gate.agent_is_silent(node.clock_ns(now_ms_)) &&
-      node.plane.gate.is_open(node.clock_ns(now_ms_)) && now_ms_ - node.plane.told_ms >= 10) {
+      node.plane.gate.is_open(node.clock_ns(now_ms_)) &&
+      now_ms_ - node.plane.told_ms >= node.heartbeat_ms) {
     send_in_band(node, std::nullopt);
   }
   if (!node.forwards(now_ms_) || !random_.chance(0.3)) return;

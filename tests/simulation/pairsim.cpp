@@ -25,6 +25,7 @@ const std::map<std::string, Mistake> kMistakes = {
     {"count_own_stalls", Mistake::count_own_stalls},
     {"ignore_better_active", Mistake::ignore_better_active},
     {"forget_prepared", Mistake::forget_prepared},
+    {"hurry_a_slow_peer", Mistake::hurry_a_slow_peer},
     {"trust_dead_agent", Mistake::trust_dead_agent},
 };
 
