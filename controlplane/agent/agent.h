@@ -45,6 +45,10 @@ class Agent final : private PairHost {
  private:
   // What the pair needs, see PairHost.
   void to_dataplane(v1::DataplaneRequest request) override { dataplane_.post(std::move(request)); }
+  void behind_news(std::function<void()> then) override {
+    dataplane_.behind_what_came(std::move(then));
+  }
+  bool dataplane_waits_for_core() override { return dataplane_.waits_for_core(); }
   void tell(const std::string& text) override { tell("pair", text); }
   Held held() override;
   std::string keep(const v1::GetPolicyResponse& revision, bool commit) override;

@@ -2,10 +2,12 @@
 #include "controlplane/agent/dataplane_client.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <fstream>
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/priority.h"
@@ -20,6 +22,13 @@ namespace {
 constexpr std::uint32_t kFrameBytesMax = 128 * 1024 * 1024;
 constexpr auto kRetryPeriod = std::chrono::milliseconds(200);
 constexpr auto kCallTimeout = std::chrono::seconds(30);
+
+pid_t process_behind(int socket) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  const int error = getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
+  return error == 0 ? credentials.pid : 0;
+}
 
 }  // namespace
 
@@ -55,6 +64,7 @@ void DataplaneClient::connect() {
     }
     told_missing_ = false;
     connected_ = true;
+    process_ = process_behind(socket_.native_handle());
     spdlog::info("data plane connected");
     read_length();
     v1::DataplaneRequest subscribe;
@@ -150,6 +160,22 @@ void DataplaneClient::post(v1::DataplaneRequest request) {
     const bool late = request.has_send_heartbeat() && queue_.size() >= kQueuedMax;
     if (connected_ && !late) send(request);
   });
+}
+
+void DataplaneClient::behind_what_came(std::function<void()> then) {
+  // Behind what is ready now: the first round may have begun before that was looked at.
+  asio::post(io_, [this, then = std::move(then)]() mutable { asio::post(io_, std::move(then)); });
+}
+
+bool DataplaneClient::waits_for_core() const {
+  const pid_t process = process_.load();
+  if (process == 0) return false;
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  // proc_pid_stat(5): the state is behind the name, which may hold parentheses itself.
+  const std::size_t name_end = line.rfind(')');
+  return name_end != std::string::npos && line.compare(name_end, 3, ") R") == 0;
 }
 
 DataplaneClient::Answer DataplaneClient::call(v1::DataplaneRequest request) {

@@ -40,6 +40,11 @@ class DataplaneClient {
   Answer call(v1::DataplaneRequest request);
   // Does not wait, for what is not answered. It is gone if the data plane is, or does not read.
   void post(v1::DataplaneRequest request);
+  // Calls back on the client's thread, behind what it has heard by then; does not wait.
+  void behind_what_came(std::function<void()> then);
+  // The data plane's first thread, which answers, is runnable or runs, as the kernel has it; false
+  // if that cannot be seen.
+  bool waits_for_core() const;
 
  private:
   using Socket = boost::asio::local::stream_protocol::socket;
@@ -61,6 +66,7 @@ class DataplaneClient {
   boost::asio::steady_timer timer_;
   std::thread thread_;
   std::atomic<bool> connected_{false};
+  std::atomic<pid_t> process_{0};  // at the other end of the socket; 0: unknown
   // Of the client's thread alone:
   std::array<std::uint8_t, 4> length_{};
   std::string body_;

@@ -36,6 +36,7 @@ struct Options {
   std::string pair_address;
   std::uint32_t pair_priority = 100;
   bool pair_preempt = false;
+  std::uint32_t pair_heartbeat_ms = 10;
 };
 
 void declare(CLI::App& app, Options& options) {
@@ -70,6 +71,14 @@ void declare(CLI::App& app, Options& options) {
       ->group("One of a pair");
   app.add_flag("--pair-preempt", options.pair_preempt,
                "Take the active one's place, once ready, if this one has the greater priority")
+      ->needs(peer)
+      ->group("One of a pair");
+  app.add_option("--pair-heartbeat", options.pair_heartbeat_ms,
+                 "Milliseconds between heartbeats; an appliance that falls silent is missed after "
+                 "nine of them. Both go by the slower one's. Less than 10 is for a machine that "
+                 "nothing else uses: one that stands still for so long is taken for dead")
+      ->check(CLI::Range(2, 200))
+      ->capture_default_str()
       ->needs(peer)
       ->group("One of a pair");
 }
@@ -118,6 +127,7 @@ void join_pair(const Options& options, Agent& agent) {
   pair.key = read_pair_key(options.pki + "/pair.key");
   pair.priority = static_cast<std::uint8_t>(options.pair_priority);
   pair.preempt = options.pair_preempt;
+  pair.timing = {.heartbeat_ns = options.pair_heartbeat_ms * bulkhead::kMillisecondNs};
   if (pair.link.self_name == pair.link.peer_name) {
     throw std::runtime_error(
         "both appliances of the pair are named " + options.pair_peer +

@@ -22,9 +22,11 @@ using failover::Role;
 
 namespace {
 
-// A data plane reports in each of its agent's ticks. Ticks are counted, not time: while the agent
-// itself stood still, reports may be waiting.
+// A data plane reports once each tick. Ticks are counted, not time: while the agent itself stood
+// still, reports may be waiting. One that has not got a core lately may still, but not for longer
+// than its lease and what a takeover needs.
 constexpr unsigned kSilentTicksMax = 4;
+constexpr unsigned kStarvedTicksMax = 12;
 constexpr TimeNs kAwaitDataplaneNs = kSecondNs;
 constexpr TimeNs kSlowTickNs = 100 * kMillisecondNs;
 constexpr TimeNs kAskAgainNs = 10 * kSecondNs;
@@ -143,7 +145,7 @@ void Pair::tick() {
   const TimeNs now_ns = monotonic_now_ns();
   if (!machine_ && now_ns - started_ns_ >= kAwaitDataplaneNs) begin();
   if (!machine_) return;
-  ++silent_ticks_;
+  count_tick();
   judge_fitness();
   drive(failover::Tick{});
   watch_flows(now_ns);
@@ -152,6 +154,16 @@ void Pair::tick() {
   asio::post(slow_, [this, hears = machine_->hears_peer(), peer = machine_->peer()] {
     pass_commit_time(hears, peer);
   });
+}
+
+// A tick counts once the thread that hears the data plane has come by: it may wait for a core too.
+void Pair::count_tick() {
+  host_.behind_news([this] { asio::post(io_, [this] { ++silent_ticks_; }); });
+}
+
+bool Pair::dataplane_is_silent() const {
+  if (silent_ticks_ <= kSilentTicksMax) return false;
+  return silent_ticks_ > kStarvedTicksMax || !host_.dataplane_waits_for_core();
 }
 
 void Pair::hear_datagram() {
@@ -284,6 +296,8 @@ void Pair::on_dataplane(bool connected) {
       v1::DataplaneRequest request;
       request.mutable_configure_pair()->set_key(options_.key.data(), options_.key.size());
       request.mutable_configure_pair()->set_node(node_of(options_.link.self_name));
+      request.mutable_configure_pair()->set_heartbeat_ms(
+          static_cast<std::uint32_t>(options_.timing.heartbeat_ns / kMillisecondNs));
       host_.to_dataplane(std::move(request));
       if (machine_ && machine_->role() == Role::standby) ask_for_flows();
     }
@@ -303,7 +317,7 @@ void Pair::judge_fitness() {
     unfit_ = "the data plane is not connected";
   } else if (!reported_ || !report_.configured()) {
     unfit_ = "the data plane has not said yet how it is; was it started with --pair?";
-  } else if (silent_ticks_ > kSilentTicksMax) {
+  } else if (dataplane_is_silent()) {
     unfit_ = "the data plane is silent";
   } else if (!report_.fit()) {
     unfit_ = report_.problem();

@@ -43,6 +43,10 @@ class PairHost {
 
   // Never waits; what the data plane cannot take is gone.
   virtual void to_dataplane(v1::DataplaneRequest request) = 0;
+  // Calls back on the thread that hears the data plane, behind what has come from it; never waits.
+  virtual void behind_news(std::function<void()> then) = 0;
+  // The data plane does not stand still by itself: its service thread has work and gets no core.
+  virtual bool dataplane_waits_for_core() = 0;
   virtual void tell(const std::string& text) = 0;
 
   // On the pair's slow thread; they may wait for disk and data plane.
@@ -95,6 +99,8 @@ class Pair {
   void send_lease(bool hands_over = false);
   void send_heartbeats();
   void judge_fitness();
+  void count_tick();
+  bool dataplane_is_silent() const;
   void note_change(const std::string& what);
   void take(v1::PairMessage message);
   void take_flow_news(v1::PairNews& news);

@@ -18,7 +18,6 @@ Config config_of(NodeId self, std::uint8_t priority = 100, bool preempt = false)
   config.priority = priority;
   config.preempt = preempt;
   config.incarnation = 1;
-  config.timing = {.heartbeat_ns = 10 * kMs};
   return config;
 }
 

@@ -1,5 +1,5 @@
 // What one appliance of a pair tells the other, over the pair link and in-band through every zone,
-// two hundred times a second. Authentication and the bytes on the wire are the carrier's.
+// several dozen times a second. Authentication and the bytes on the wire are the carrier's.
 #pragma once
 
 #include <cstddef>

@@ -25,7 +25,7 @@
 namespace bulkhead::failover {
 
 struct Timing {
-  TimeNs heartbeat_ns = 5 * kMillisecondNs;
+  TimeNs heartbeat_ns = 10 * kMillisecondNs;
   // Silence on all paths after which an active no longer depends on its peer.
   TimeNs peer_lost_ns = 5 * heartbeat_ns;
   // How long an active forwards behind the sending of a heartbeat that was echoed. Each says its

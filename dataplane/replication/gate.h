@@ -22,8 +22,8 @@ struct ForwardLease {
 
 class Gate {
  public:
-  // An agent that has said nothing for so long is silent.
-  static constexpr TimeNs kSilentNs = 25 * kMillisecondNs;
+  // How often the agent says something; after five times as long without it is silent.
+  void expect_agent(TimeNs interval_ns) { silent_ns_ = 5 * interval_ns; }
 
   // A data plane that is no part of a pair has no gate to close.
   void open_for_good() { lease_ = {0, true, 0}; }
@@ -35,7 +35,7 @@ class Gate {
 
   // The agent lives, and would have said if the lease was another.
   void heard_agent(TimeNs now_ns) { agent_ns_ = now_ns; }
-  bool agent_is_silent(TimeNs now_ns) const { return now_ns - agent_ns_ >= kSilentNs; }
+  bool agent_is_silent(TimeNs now_ns) const { return now_ns - agent_ns_ >= silent_ns_; }
 
   // The data plane of the peer, authenticated and fresh, came in through a zone. Whoever forwards
   // alone and has no agent to decide gives way to one that has, or to the later term.
@@ -52,6 +52,7 @@ class Gate {
 
  private:
   ForwardLease lease_;
+  TimeNs silent_ns_ = 50 * kMillisecondNs;
   TimeNs agent_ns_ = 0;
 };
 

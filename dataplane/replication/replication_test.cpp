@@ -10,7 +10,7 @@ namespace bulkhead::replication {
 namespace {
 
 constexpr TimeNs kMs = kMillisecondNs;
-constexpr TimeNs kSilentNs = Gate::kSilentNs;
+constexpr TimeNs kSilentNs = 50 * kMs;
 constexpr Key kKey = {1, 2, 3};
 constexpr std::array<std::uint8_t, 6> kPortMac = {2, 0, 0, 0, 0, 9};
 

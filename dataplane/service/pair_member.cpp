@@ -20,8 +20,7 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr auto kPeriod = std::chrono::milliseconds(5);
-constexpr TimeNs kBeaconNs = 5 * kMillisecondNs;
+constexpr std::uint32_t kHeartbeatMsMax = 1000;
 constexpr TimeNs kDozeNs = 20 * kMillisecondNs;  // an idle worker is asked whether it lives
 // It did not answer: so long on a core it is caught in a round; so long in all, it waits for
 // something, or others have its core. A loaded machine is no reason to hand over, for a while.
@@ -30,7 +29,7 @@ constexpr TimeNs kStarvedNs = 500 * kMillisecondNs;
 constexpr TimeNs kLongSilenceNs = 100 * kMillisecondNs;
 constexpr int kRounds = 3;  // of announcements: a switch may be busy
 constexpr TimeNs kRoundNs = 60 * kMillisecondNs;
-constexpr std::size_t kAnnouncementsPerPeriod = 256;
+constexpr TimeNs kAnnouncementNs = 20 * kMicrosecondNs;  // no switch learns faster
 
 TimeNs time_on_core(std::int32_t clock) {
   timespec time{};
@@ -133,6 +132,10 @@ std::string PairMember::configure(const v1::ConfigurePair& configure) {
   std::copy(configure.key().begin(), configure.key().end(), identity.key.begin());
   if (identity_ && identity_->key != identity.key) freshness_ = {};
   identity_ = identity;
+  if (configure.heartbeat_ms() != 0) {
+    heartbeat_ns_ = std::min(configure.heartbeat_ms(), kHeartbeatMsMax) * kMillisecondNs;
+  }
+  gate_.expect_agent(heartbeat_ns_);
   gate_.heard_agent(monotonic_now_ns());
   return {};
 }
@@ -296,7 +299,7 @@ void PairMember::keep_time() {
     if (now_ns - turned_ns > kDozeNs) worker->wake();
   }
   if (identity_ && gate_.is_open(now_ns) && gate_.agent_is_silent(now_ns) &&
-      now_ns - sent_ns_ >= kBeaconNs) {
+      now_ns - sent_ns_ >= heartbeat_ns_) {
     for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) send_on(port, {});
   }
   std::uint32_t down = 0;
@@ -304,7 +307,7 @@ void PairMember::keep_time() {
     if (!shared_.ports.link_up(port)) down |= 1U << port;
   }
   shared_.ports_down.store(down, std::memory_order_relaxed);
-  announce(kAnnouncementsPerPeriod);
+  announce();
   late_.forget_old(now_ns);
   flows_.run();
   v1::PairNews news;
@@ -321,7 +324,7 @@ void PairMember::keep_time() {
     });
   }
   on_news_(news);
-  timer_.expires_after(kPeriod);
+  timer_.expires_after(std::chrono::nanoseconds(heartbeat_ns_));
   timer_.async_wait([this](error_code error) {
     if (!error) keep_time();
   });
@@ -376,11 +379,12 @@ void PairMember::begin_announcing() {
   announced_ = 0;
   rounds_left_ = kRounds;
   next_round_ns_ = 0;
-  announce(kAnnouncementsPerPeriod);
+  announce();
 }
 
 // Each station is reached through all ports but its own.
-void PairMember::announce(std::size_t frames) {
+void PairMember::announce() {
+  TimeNs frames = heartbeat_ns_ / kAnnouncementNs;  // until the next time
   const TimeNs now_ns = monotonic_now_ns();
   if (rounds_left_ == 0 || now_ns < next_round_ns_) return;
   while (announced_ < stations_.size() && frames > 0) {
@@ -389,7 +393,7 @@ void PairMember::announce(std::size_t frames) {
     for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) {
       if (port == station.port) continue;
       transmit(frame, port);
-      frames -= std::min<std::size_t>(frames, 1);
+      frames -= std::min<TimeNs>(frames, 1);
     }
   }
   if (announced_ < stations_.size()) return;

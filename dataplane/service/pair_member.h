@@ -64,7 +64,7 @@ class PairMember {
   void publish_gate();
   void send_on(std::uint16_t port, ByteView heartbeat);
   void begin_announcing();
-  void announce(std::size_t frames);
+  void announce();
   void transmit(ByteView frame, std::uint16_t port);
   std::string problem() const;
   bool flows_settled() const;
@@ -73,6 +73,7 @@ class PairMember {
   OnNews on_news_;
   boost::asio::steady_timer timer_;
   boost::asio::posix::stream_descriptor bell_;
+  TimeNs heartbeat_ns_ = 10 * kMillisecondNs;
   std::vector<Round> rounds_;  // of each worker
   FlowReplication flows_;
   LateFrames late_;

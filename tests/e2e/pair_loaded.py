@@ -34,6 +34,11 @@ class Pair:
         said = [self.lab.pair(which) for which in ("a", "b")]
         return sum(status["takeovers"] for status in said if status)
 
+    def changes(self):
+        """What either agent said of it."""
+        return [f"{which}: {line}" for which in ("a", "b")
+                for line in self.lab.log(f"agent-{which}").splitlines() if "pair" in line or "cannot" in line]
+
 
 class Routers:
     def __init__(self, options):
@@ -46,8 +51,12 @@ class Routers:
         self.lab.await_settled(40)
 
     def takeovers(self):
-        return sum(self.lab.log(f"keepalived-{which}").count("Entering MASTER STATE")
-                   for which in ("a", "b"))
+        return len(self.changes())
+
+    def changes(self):
+        return [f"{which}: {line}" for which in ("a", "b")
+                for line in self.lab.log(f"keepalived-{which}").splitlines()
+                if "Entering MASTER STATE" in line]
 
 
 def run(options):
@@ -66,6 +75,8 @@ def run(options):
             print(f"{pair.takeovers() - before} takeovers; {max(0, end - time.monotonic()):.0f} s "
                   "to go", file=sys.stderr, flush=True)
         turned = pair.takeovers() - before
+        if turned:
+            print("\n".join(pair.changes()), file=sys.stderr)
     finally:
         for burner in burners:
             burner.kill()

@@ -81,8 +81,8 @@ struct Appliance {
   std::array<bool, 2> zone_ports = {true, true};
   std::int64_t clock_offset_ns = 0;
   double clock_rate = 1.0;
-  bool slow = false;               // its agent runs late now and then
-  std::uint64_t heartbeat_ms = 5;  // as its release has it
+  bool slow = false;                // its agent runs late now and then
+  std::uint64_t heartbeat_ms = 10;  // as its operator wants it
 
   bool runs() const { return agent.running && !agent.frozen; }
   bool plane_runs() const { return plane.running && !plane.frozen; }

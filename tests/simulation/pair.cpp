@@ -43,12 +43,15 @@ Pair::Pair(Random& random, Network& network, bool trace)
   }
   preempt_ = random_.chance(0.5);
   for (Appliance& node : nodes_) {
-    install(node);
+    set_up(node);
     start_agent(node);
   }
 }
 
-void Pair::install(Appliance& node) { node.heartbeat_ms = random_.chance(0.25) ? 10 : 5; }
+void Pair::set_up(Appliance& node) {
+  node.heartbeat_ms = random_.chance(0.25) ? 5 : 10;
+  node.plane.gate.expect_agent(node.heartbeat_ms * kMillisecondNs);
+}
 
 void Pair::say(const Appliance* node, const std::string& what) {
   if (!trace_) return;
@@ -105,6 +108,7 @@ void Pair::stop_plane(Appliance& node) {
   node.plane = {};
   node.plane.running = false;
   node.plane.starts = starts + 1;
+  node.plane.gate.expect_agent(node.heartbeat_ms * kMillisecondNs);
   other(node).agent.sender = {};  // what was acknowledged to it is gone
   handed_over_[other(node).index].reset();
   late_leases_[node.index].reset();

@@ -36,8 +36,8 @@ class Pair {
   void order(Appliance& node, failover::Order what);
   // An operator commits a new policy on the active appliance.
   void propose();
-  // It gets another release, or the same.
-  void install(Appliance& node);
+  // With heartbeats as its operator wants them.
+  void set_up(Appliance& node);
   void hear(Appliance& node);
   void run_agent(Appliance& node);
   // The pair link's stream stands while both agents live and both ways are up.

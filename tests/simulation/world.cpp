@@ -120,7 +120,7 @@ class World {
         break;
       case Kind::power:
         node.plane.running = true;
-        pair_.install(node);
+        pair_.set_up(node);
         pair_.start_agent(node);
         break;
       case Kind::zone_port:

@@ -25,7 +25,7 @@ struct Outcome {
 
 // Bounds that the invariants hold to. Both: two that were cut off from each other hear each other
 // again, and one agent has just died: its data plane waits until it is silent, then for a frame.
-constexpr std::uint64_t kBothBoundMs = 60;
+constexpr std::uint64_t kBothBoundMs = 90;
 constexpr std::uint64_t kNoneBoundMs = 250;
 
 Outcome run_world(std::uint64_t seed, bool trace);
