@@ -26,6 +26,7 @@ class PairLab(Lab):
     namespaces = ("sup", "ctl", "sw", "a", "b")
     roles = ("echo", "agent-a", "agent-b", "dataplane-a", "dataplane-b", "plc")
     release = {"a": "", "b": ""}  # behind the programs' names
+    heartbeat_ms = {"a": 10, "b": 10}
 
     def folder_of(self, which):
         return self.folder / which
@@ -105,8 +106,12 @@ class PairLab(Lab):
                            "--state", folder / "state", "--pki", folder / "pki",
                            "--pair-peer", NAMES[OTHER[which]],
                            "--pair-listen", f"{LINK[which]}:{PAIR_PORT}",
-                           "--pair-address", f"{LINK[OTHER[which]]}:{PAIR_PORT}", *extra], role)
+                           "--pair-address", f"{LINK[OTHER[which]]}:{PAIR_PORT}",
+                           "--pair-heartbeat", str(self.heartbeat_ms[which]), *extra], role)
         self._await(role, lambda: self.ctl("history", which=which, check=False).returncode == 0)
+
+    def set_heartbeat(self, milliseconds):
+        self.heartbeat_ms = dict.fromkeys(self.heartbeat_ms, milliseconds)
 
     def start(self):
         for which in ("a", "b"):

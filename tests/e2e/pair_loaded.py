@@ -1,6 +1,6 @@
 """A pair on a machine whose cores are fully loaded by other work: nobody may take over.
 
-usage: pair_loaded.py [--build BUILD] [--seconds N] [--burners N] [--keepalived ADVERT]
+usage: pair_loaded.py [--build BUILD] [--seconds N] [--burners N] [--heartbeat MS] [--keepalived ADVERT]
 Needs root. Ends with 1 if another has become active meanwhile. With --keepalived two of its routers
 are put to the same test, with an advert each ADVERT seconds: what is the fastest that is stable?
 """
@@ -22,6 +22,7 @@ from pair import PairLab  # noqa: E402
 class Pair:
     def __init__(self, options):
         self.lab = PairLab("bhl", options.build)
+        self.lab.set_heartbeat(options.heartbeat)
 
     def start(self):
         self.lab.prepare()
@@ -93,6 +94,8 @@ def main():
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--burners", type=int, default=2 * (os.cpu_count() or 1))
+    parser.add_argument("--heartbeat", type=int, default=10, metavar="MS",
+                        help="of the pair, in ms (default: %(default)s)")
     parser.add_argument("--keepalived", metavar="ADVERT", help="seconds between its adverts")
     return run(parser.parse_args())
 

@@ -1,7 +1,8 @@
 """How long a failover takes, and what sessions notice: a table over many runs, beside keepalived's on
 the same bridges.
 
-usage: pair_table.py [--build BUILD] [--runs N] [--failure NAME...] [--without-keepalived] [--json]
+usage: pair_table.py [--build BUILD] [--runs N] [--failure NAME...] [--heartbeat MS]
+                     [--without-keepalived] [--json]
 Needs root. A run is: the pair is well, hosts talk (a UDP datagram each millisecond, a Modbus session
 with a request after the other), something fails, it is mended. 30 runs of everything take three
 quarters of an hour.
@@ -43,6 +44,7 @@ class Bulkhead:
 
     def __init__(self, options, policy):
         self.lab = PairLab("bhm", options.build)
+        self.lab.set_heartbeat(options.heartbeat)
         self.policy = policy
 
     def start(self):
@@ -194,6 +196,8 @@ def main():
     parser = argparse.ArgumentParser(prog="pair_table.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=ROOT / "build")
+    parser.add_argument("--heartbeat", type=int, default=10, metavar="MS",
+                        help="of the pair, in ms (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--failure", action="append", choices=list(Bulkhead.failures))
     parser.add_argument("--without-keepalived", action="store_true")

@@ -31,10 +31,12 @@ READ_ONLY = POLICY.split("      - protocol: modbus")[0]
 class PairCase(unittest.TestCase):
     prefix = "bhp"
     release = PairLab.release
+    heartbeat_ms = PairLab.heartbeat_ms
 
     def setUp(self):
         self.lab = PairLab(self.prefix, BUILD)
         self.lab.release = self.release
+        self.lab.heartbeat_ms = self.heartbeat_ms
         self.lab.down()
         self.addCleanup(self.lab.down)
         self.lab.prepare()
@@ -203,6 +205,7 @@ class Carrying(PairCase):
 
 class OfTwoReleases(PairCase):
     release = {"a": "", "b": "-next"}
+    heartbeat_ms = {"a": 20, "b": 5}  # and both go by the slower one's
 
     def test_either_goes_on_with_the_sessions_of_the_other(self):
         for _ in range(2):
