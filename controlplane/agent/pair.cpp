@@ -146,7 +146,6 @@ void Pair::tick() {
   if (!machine_ && now_ns - started_ns_ >= kAwaitDataplaneNs) begin();
   if (!machine_) return;
   count_tick();
-  judge_fitness();
   drive(failover::Tick{});
   watch_flows(now_ns);
   if (now_ns - slow_ticked_ns_ < kSlowTickNs) return;
@@ -158,7 +157,12 @@ void Pair::tick() {
 
 // A tick counts once the thread that hears the data plane has come by: it may wait for a core too.
 void Pair::count_tick() {
-  host_.behind_news([this] { asio::post(io_, [this] { ++silent_ticks_; }); });
+  host_.behind_news([this] {
+    asio::post(io_, [this] {
+      ++silent_ticks_;
+      judge_fitness();
+    });
+  });
 }
 
 bool Pair::dataplane_is_silent() const {

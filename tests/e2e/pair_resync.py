@@ -65,6 +65,7 @@ class Resync:
         for port in self.echoes:
             self.lab.spawn("ctl", [sys.executable, HERE / "probe.py", "echo", PLC, port],
                            f"echo{port}")
+            wait_until(lambda role=f"echo{port}": "begun" in self.lab.log(role), "an echo", 10)
         done = subprocess.run(
             self.lab.in_ns("sup", sys.executable, HERE / "probe.py", "flows", PLC, UDP_PORT,
                            self.options.flows),

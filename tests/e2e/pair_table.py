@@ -62,6 +62,10 @@ class Bulkhead:
                    "the pair to be well", 40)
         return self.lab.active()[0]
 
+    def last_change(self, which):
+        said = self.lab.pair(which)
+        return f", {which}: {said['last_change']}" if said else ""
+
 
 class Keepalived:
     name = "keepalived"
@@ -86,6 +90,9 @@ class Keepalived:
         time.sleep(0.5)
         return self.lab.await_settled()
 
+    def last_change(self, which):
+        return ""
+
 
 def measure(peer, name, failure):
     """One run: what the hosts noticed."""
@@ -103,9 +110,10 @@ def measure(peer, name, failure):
     results = {mode: json.loads(probe.communicate(timeout=60)[0].splitlines()[-1])
                for mode, probe in probes.items()}
     turned = lab.active() == [OTHER[first]] if failure.turns else lab.active() == [first]
+    why = peer.last_change(OTHER[first] if failure.turns else first)
     failure.mend(lab, first)
     udp = results["udp"]
-    return {"of": peer.name, "failure": name, "turned": turned, **results,
+    return {"of": peer.name, "failure": name, "turned": turned, "why": why, **results,
             "gap_ms": longest_gap(udp, begun, ended + FELT_SECONDS),
             "request_ms": longest_gap(results["modbus"], begun, ended + FELT_SECONDS),
             "quiet_ms": longest(ms for at, ms in udp["gaps"] if at + ms / 1000 <= begun),
@@ -185,7 +193,7 @@ def run_all(peer_type, options, policy):
                     return [*rows, row_of(name, peer.name, runs)] if runs else rows
                 print(f"{peer.name}: {name}: run {number + 1} of {options.runs}: "
                       f"{runs[-1]['gap_ms']} ms, {runs[-1]['later_ms']} ms later on, "
-                      f"{runs[-1]['udp']['lost']} lost", file=sys.stderr, flush=True)
+                      f"{runs[-1]['udp']['lost']} lost{runs[-1]['why']}", file=sys.stderr, flush=True)
             rows.append(row_of(name, peer.name, runs))
     finally:
         peer.lab.down()

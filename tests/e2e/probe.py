@@ -26,6 +26,7 @@ FORBIDDEN = 60  # a register that the water works' policy does not grant
 def echo(address, port):
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind((address, port))
+    print("begun", flush=True)
     while True:
         data, sender = server.recvfrom(64)
         server.sendto(data, sender)
