@@ -29,13 +29,6 @@ constexpr unsigned kSilentTicksMax = 4;
 constexpr unsigned kStarvedTicksMax = 12;
 constexpr TimeNs kAwaitDataplaneNs = kSecondNs;
 constexpr TimeNs kSlowTickNs = 100 * kMillisecondNs;
-constexpr TimeNs kAskAgainNs = 10 * kSecondNs;
-// How long frames wait for a peer that does not acknowledge news of their sessions.
-constexpr TimeNs kStalledNs = 300 * kMillisecondNs;
-constexpr TimeNs kTryAgainNs = 5 * kSecondNs;
-// An active one that is heard for so long behind the loss of the pair link has gone on without this
-// one's knowledge of sessions.
-constexpr TimeNs kVoidNs = 300 * kMillisecondNs;
 
 // Where it is not allowed, the pair works, but may take a loaded machine for a dead one.
 void let_heartbeats_run() {
@@ -45,14 +38,6 @@ void let_heartbeats_run() {
         "dead one; allow it with CAP_SYS_NICE or systemd's LimitRTPRIO",
         std::strerror(error));
   }
-}
-
-// The beginning of a stream that brings no session.
-v1::DataplaneRequest no_flows() {
-  v1::DataplaneRequest request;
-  request.mutable_take_flows()->set_stream(0);
-  request.mutable_take_flows()->set_sequence(1);
-  return request;
 }
 
 std::string_view role_name(Role role) { return role == Role::active ? "active" : "standby"; }
@@ -214,81 +199,6 @@ void Pair::on_news(v1::PairNews news) {
     *message.mutable_stations()->mutable_stations() = news.stations();
     link_->send(message);
   });
-}
-
-void Pair::take_flow_news(v1::PairNews& news) {
-  v1::PairMessage message;
-  if (news.has_flows() && news.flows().stream() == flows_stream_) {
-    if (flows_told_ == flows_taken_) flows_progress_ns_ = monotonic_now_ns();
-    flows_told_ = news.flows().sequence();
-    *message.mutable_flows() = std::move(*news.mutable_flows());
-    link_->send(message);
-  }
-  if (news.has_flows_taken() && machine_ && machine_->role() == Role::standby) {
-    const v1::FlowsTaken& taken = news.flows_taken();
-    if (taken.failure() != flows_failure_ && !taken.failure().empty()) {
-      spdlog::warn("pair: {}", taken.failure());
-    }
-    flows_failure_ = taken.failure();
-    // Once they were, each change is on its way or here; until all come anew.
-    if (taken.sequence() == 1) flows_equal_ = false;
-    flows_equal_ = taken.failure().empty() && (flows_equal_ || taken.equal());
-    drive(failover::Replica{flows_equal_});
-    *message.mutable_flows_taken() = taken;
-    link_->send(message);
-    // Room may have been made, and what was lost comes anew.
-    const TimeNs now_ns = monotonic_now_ns();
-    if (!taken.failure().empty() && now_ns - flows_asked_ns_ >= kAskAgainNs) ask_for_flows();
-  }
-  if (drains_ && news.has_report() && news.report().flows_settled()) {
-    drains_ = false;
-    drive(failover::Drained{});
-  }
-}
-
-// The peer gets all sessions anew, if it is there.
-void Pair::begin_flows() {
-  if (!machine_ || machine_->role() != Role::active) return;
-  v1::DataplaneRequest request;
-  flows_stream_ = flows_are_wanted() ? wall_now_ns() : 0;
-  flows_told_ = flows_taken_ = 0;
-  request.mutable_begin_flows()->set_stream(flows_stream_);
-  host_.to_dataplane(std::move(request));
-}
-
-// News flow for as long as a peer is there that takes them. One that could take over with what it
-// was told long ago must forget that.
-void Pair::watch_flows(TimeNs now_ns) {
-  if (machine_->role() == Role::standby) {
-    const bool lost = link_lost_ns_ != 0 && now_ns - link_lost_ns_ > kVoidNs;
-    if (!lost || link_->is_up() || !machine_->hears_peer()) return;
-    link_lost_ns_ = 0;
-    host_.to_dataplane(no_flows());
-    return;
-  }
-  const bool stalled = flows_told_ > flows_taken_ && now_ns - flows_progress_ns_ > kStalledNs;
-  if (stalled) {
-    spdlog::warn("pair: the peer does not take news of sessions; it gets all anew in a while");
-    flows_again_ns_ = now_ns + kTryAgainNs;
-    v1::PairMessage message;
-    *message.mutable_flows() = no_flows().take_flows();
-    link_->send(message);
-  }
-  if (stalled || flows_are_wanted() != (flows_stream_ != 0)) begin_flows();
-}
-
-bool Pair::flows_are_wanted() const {
-  return link_->is_up() && machine_->hears_peer() && monotonic_now_ns() >= flows_again_ns_;
-}
-
-// What this appliance was told while it was active, or had no data plane, is void.
-void Pair::ask_for_flows() {
-  flows_asked_ns_ = monotonic_now_ns();
-  flows_equal_ = false;
-  drive(failover::Replica{false});
-  v1::PairMessage message;
-  message.mutable_resync();
-  link_->send(message);
 }
 
 void Pair::on_dataplane(bool connected) {

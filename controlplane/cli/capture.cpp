@@ -9,6 +9,7 @@
 #include "controlplane/cli/remote.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
+#include "dataplane/wire/llc.h"
 
 namespace bulkhead::controlplane {
 
@@ -90,7 +91,7 @@ bool parse_packet(ByteView given, std::vector<std::uint8_t>& copy, CapturedPacke
   return true;
 }
 
-// A frame that carries neither IP nor a length.
+// A frame that does not carry IP.
 bool parse_bare(ByteView frame, CapturedPacket& out) {
   wire::EthernetHeader ethernet;
   wire::parse_ethernet(frame, ethernet);
@@ -104,6 +105,11 @@ bool parse_bare(ByteView frame, CapturedPacket& out) {
   out.source_port = 0;
   out.destination_port = ethernet.ethertype;
   out.payload = frame.subspan(ethernet.payload_offset);
+  if (ethernet.ethertype >= wire::kEtherTypeMin) return true;
+  wire::Lpdu lpdu;
+  if (!wire::parse_lpdu(out.payload, ethernet.ethertype, lpdu)) return false;
+  out.source_port = out.destination_port = lpdu.sap;
+  out.payload = lpdu.bytes;
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include "controlplane/cli/remote.h"
 #include "controlplane/policy/diagnostics.h"
 #include "dataplane/protocols/registry.h"
+#include "dataplane/wire/text.h"
 
 namespace bulkhead::controlplane {
 
@@ -13,9 +14,13 @@ using protocols::Catalogue;
 std::string ports_text(const Catalogue& catalogue) {
   std::string text;
   for (const protocols::DefaultPort& port : catalogue.ports) {
-    text += (text.empty() ? "" : ", ") +
-            std::string(port.carrier == protocols::Carrier::tcp ? "TCP " : "UDP ") +
-            std::to_string(port.port);
+    if (!text.empty()) text += ", ";
+    if (port.carrier == protocols::Carrier::ethernet) {
+      text += wire::ethernet_type_text(port.port);
+    } else {
+      text +=
+          (port.carrier == protocols::Carrier::tcp ? "TCP " : "UDP ") + std::to_string(port.port);
+    }
   }
   return text;
 }

@@ -30,6 +30,7 @@ struct AssetNode {
   Word name;
   std::optional<Word> zone;
   Words addresses;
+  Words groups;
   std::optional<Word> mac;
 };
 

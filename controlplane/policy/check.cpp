@@ -37,12 +37,12 @@ void check_zones(const Model& model, Diagnostics& diagnostics) {
   }
 }
 
-// A station, or a group of them, is in one zone: frames to it go there.
+// A station is in one zone: frames to it go there.
 void check_stations(const Model& model, Diagnostics& diagnostics) {
   std::map<wire::IpAddress, std::size_t> homes;
   for (std::size_t i = 0; i < model.zones.size(); ++i) {
     const ModelZone& zone = model.zones[i];
-    if (zone.networks.empty() && zone.stations.empty()) {
+    if (zone.networks.empty() && zone.stations.empty() && zone.groups.empty()) {
       diagnostics.error(zone.name.at, "zone " + zone.name.text +
                                           " has no hosts: give it networks, or assets with a mac");
     }
@@ -74,6 +74,46 @@ void check_assets(const Model& model, Diagnostics& diagnostics) {
         diagnostics.error(asset.name.at, "asset " + asset.name.text + ": address " +
                                              wire::to_text(address) +
                                              " belongs to another asset already");
+      }
+    }
+  }
+}
+
+// A datagram to many goes into one zone.
+void check_groups(const Model& model, Diagnostics& diagnostics) {
+  std::map<wire::IpAddress, std::set<std::size_t>> homes;
+  for (std::size_t i = 0; i < model.zones.size(); ++i) {
+    const ModelZone& zone = model.zones[i];
+    if (zone.groups.size() > policy::kGroupsMax) {
+      diagnostics.error(zone.name.at, "zone " + zone.name.text + " has more than " +
+                                          std::to_string(policy::kGroupsMax) + " groups");
+    }
+    for (const wire::IpAddress& group : zone.groups) homes[group].insert(i);
+  }
+  for (const ModelAsset& asset : model.assets) {
+    for (const wire::IpAddress& address : asset.addresses) {
+      if (!homes.contains(address)) continue;
+      diagnostics.error(asset.name.at, "asset " + asset.name.text + ": address " +
+                                           wire::to_text(address) + " is that of a group");
+    }
+  }
+  std::map<std::size_t, std::vector<const ModelConduit*>> leaving;
+  for (const ModelConduit& conduit : model.conduits) leaving[conduit.from].push_back(&conduit);
+  for (const auto& [group, zones] : homes) {
+    if (zones.size() < 2) continue;
+    for (const auto& [from, conduits] : leaving) {
+      const ModelConduit* first = nullptr;
+      for (const ModelConduit* conduit : conduits) {
+        if (!zones.contains(conduit->to)) continue;
+        if (first != nullptr) {
+          diagnostics.error(
+              conduit->name.at,
+              "group " + wire::to_text(group) + " is in zone " + model.zones[first->to].name.text +
+                  " and in zone " + model.zones[conduit->to].name.text + ", and conduits " +
+                  first->name.text + " and " + conduit->name.text + " lead to both from zone " +
+                  model.zones[from].name.text + ": a datagram goes into one");
+        }
+        first = conduit;
       }
     }
   }
@@ -164,6 +204,7 @@ void check_policy(const Model& model, Diagnostics& diagnostics) {
   // What names a thing that could not be read would only be told again, in other words.
   if (!resolved) return;
   check_assets(model, diagnostics);
+  check_groups(model, diagnostics);
   check_conduits(model, diagnostics);
 }
 

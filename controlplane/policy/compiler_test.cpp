@@ -225,7 +225,8 @@ TEST(Compiler, StationsAndEtherTypes) {
   EXPECT_EQ(rule.transport(), v1::TRANSPORT_ETHERNET);
   EXPECT_EQ(rule.ports(0).low(), 0x88b8U);
   EXPECT_EQ(result.compiled->zones(0).networks_size(), 1);
-  EXPECT_EQ(result.compiled->zones(1).networks_size(), 2);
+  EXPECT_EQ(result.compiled->zones(1).networks_size(), 1);
+  EXPECT_EQ(result.compiled->zones(1).groups_size(), 1);
   EXPECT_EQ(explain_rule(*result.model, result.model->conduits[0], 0).substr(0, 80),
             "ied (02:00:00:00:00:01) may ask group (01:0c:cd:01:00:01) over Generic object or");
   EXPECT_TRUE(compile_policy(policy("service: ethernet/0x88cc, client: any, server: any"), "p.yaml")
@@ -241,13 +242,88 @@ TEST(Compiler, StationsAndEtherTypes) {
        "Ethernet itself carries goose"},
       {policy("service: ethernet/100, client: ied, server: group"), "an EtherType is a number"},
       {policy("protocol: goose, client: ied, server: group, access: [publish]",
-              "  other: {zone: bay, mac: \"01:0c:cd:01:00:01\"}\n"),
-       "station 01:0c:cd:01:00:01 is in zone bay and in zone station"},
+              "  other: {zone: station, mac: \"02:00:00:00:00:01\"}\n"),
+       "station 02:00:00:00:00:01 is in zone bay and in zone station"},
+      {policy("protocol: modbus, transport: ethernet, client: ied, server: hmi, access: [read]"),
+       "transport must be tcp or udp, not `ethernet`"},
+      {policy("protocol: bacnet, transport: tls, client: ied, server: group, access: [read]"),
+       "transport must be tcp, udp or ethernet, not `tls`"},
   };
   for (const auto& [text, message] : wrong) {
     EXPECT_NE(first(text).find(message), std::string::npos) << first(text);
   }
   EXPECT_NE(first("bulkhead: v1\nsite: s\nzones:\n  a: {port: 0}\n").find("zone a has no hosts"),
+            std::string::npos);
+}
+
+// The service access point of BACnet in IEEE 802.2.
+TEST(Compiler, BacnetOverEthernet) {
+  const Compilation result = compile_policy(
+      "bulkhead: v1\nsite: s\nzones:\n  a: {port: 0}\n  b: {port: 1}\nassets:\n"
+      "  one: {zone: a, mac: \"02:00:00:00:00:01\"}\n"
+      "  all: {zone: b, mac: \"ff:ff:ff:ff:ff:ff\"}\nconduits:\n  c:\n    from: a\n    to: b\n"
+      "    allow:\n      - {protocol: bacnet, transport: ethernet, client: one, server: all, "
+      "functions: [who_is]}\n",
+      "p.yaml");
+  ASSERT_TRUE(result.compiled);
+  EXPECT_EQ(result.compiled->conduits(0).rules(0).ports(0).low(), 0x82U);
+  EXPECT_EQ(result.compiled->zones(1).networks_size(), 0) << "who listens says nothing";
+  EXPECT_TRUE(service::load_policy(service::seal_policy(*result.compiled)).ok());
+  EXPECT_NE(explain_policy(*result.model).find("IEEE 802.2 LSAP 0x82"), std::string::npos);
+}
+
+// Groups of hosts, that datagrams reach together.
+TEST(Compiler, GroupsOfHosts) {
+  const std::string head =
+      "bulkhead: v1\nsite: s\nzones:\n"
+      "  a: {port: 0, networks: [10.1.0.0/24]}\n"
+      "  b: {port: 1, networks: [10.2.0.0/24]}\n"
+      "  c: {port: 2, networks: [10.3.0.0/24]}\n"
+      "assets:\n"
+      "  one: {zone: a, address: 10.1.0.1}\n"
+      "  in_b: {zone: b, group: [239.1.2.3, 255.255.255.255, 10.2.0.255]}\n";
+  const std::string rule =
+      "conduits:\n  x:\n    from: a\n    to: b\n    allow:\n"
+      "      - {protocol: bacnet, client: one, server: in_b, functions: [who_is]}\n";
+  const Compilation result = compile_policy(head + rule, "p.yaml");
+  ASSERT_TRUE(result.compiled);
+  EXPECT_EQ(result.compiled->zones(1).groups_size(), 3);
+  EXPECT_EQ(result.compiled->conduits(0).rules(0).servers_size(), 3);
+  EXPECT_TRUE(service::load_policy(service::seal_policy(*result.compiled)).ok());
+  EXPECT_NE(explain_policy(*result.model)
+                .find("reached together at 10.2.0.255, 239.1.2.3 and "
+                      "255.255.255.255"),
+            std::string::npos);
+  const auto told = [](const std::string& text) {
+    std::string all;
+    for (const std::string& line : messages(text)) all += line + "\n";
+    return all;
+  };
+  EXPECT_NE(
+      told(head + "  wrong: {zone: b, group: 10.2.0.4}\n" + rule).find("`10.2.0.4` is no group"),
+      std::string::npos);
+  EXPECT_NE(told(head + "  wrong: {zone: b, group: 239.1.2.4, address: 10.2.0.4}\n" + rule)
+                .find("a group has no address and no mac of its own"),
+            std::string::npos);
+  EXPECT_NE(told(head + "  wrong: {zone: b, address: 10.2.0.255}\n" + rule)
+                .find("asset wrong: address 10.2.0.255 is that of a group"),
+            std::string::npos);
+  std::string as_client = rule;
+  as_client.replace(as_client.find("client: one"), 11, "client: in_a");
+  EXPECT_NE(told(head + "  in_a: {zone: a, group: 239.1.2.3}\n" + as_client)
+                .find("client in_a is a group of hosts, which sends nothing itself"),
+            std::string::npos);
+  std::string over_tcp = rule;
+  over_tcp.replace(over_tcp.find("protocol: bacnet"), 16, "protocol: modbus");
+  over_tcp.replace(over_tcp.find("[who_is]"), 8, "[3]");
+  EXPECT_NE(told(head + over_tcp).find("server in_b is a group of hosts: only over UDP"),
+            std::string::npos);
+  // In two zones: a datagram from a third would have to go into both.
+  const std::string in_c = "  in_c: {zone: c, group: 239.1.2.3}\n";
+  const std::string from_b = "  y: {from: b, to: c}\n";
+  EXPECT_EQ(told(head + in_c + rule + from_b).find("error"), std::string::npos);
+  EXPECT_NE(told(head + in_c + rule + "  y: {from: a, to: c}\n")
+                .find("conduits x and y lead to both from zone a: a datagram goes into one"),
             std::string::npos);
 }
 

@@ -39,12 +39,10 @@ std::string hosts_text(const Hosts& hosts, const std::string& zone) {
 std::string ethertypes_text(const ModelRule& rule) {
   std::vector<std::string> words;
   for (const policy::PortRange& types : rule.ports) {
-    char text[32];
-    std::snprintf(text, sizeof(text), types.low == types.high ? "0x%04x" : "0x%04x to 0x%04x",
-                  types.low, types.high);
-    words.emplace_back(text);
+    words.push_back(wire::ethernet_type_text(types.low));
+    if (types.low != types.high) words.back() += " to " + wire::ethernet_type_text(types.high);
   }
-  return "EtherType " + join(words);
+  return join(words);
 }
 
 std::string ports_text(const ModelRule& rule) {
@@ -128,6 +126,9 @@ std::string zone_text(const ModelZone& zone) {
   for (const wire::Prefix& prefix : zone.networks) networks.push_back(prefix_text(prefix));
   for (const wire::Prefix& station : zone.stations) networks.push_back(prefix_text(station));
   text += ", " + join(networks);
+  std::vector<std::string> groups;
+  for (const wire::IpAddress& group : zone.groups) groups.push_back(wire::to_text(group));
+  if (!groups.empty()) text += ", reached together at " + join(groups);
   if (!zone.target.empty()) text += ", target " + zone.target;
   return text + "\n";
 }

@@ -60,6 +60,14 @@ std::optional<wire::IpAddress> read_address(const std::string& text) {
   return address;
 }
 
+std::optional<wire::IpAddress> read_group(const std::string& text) {
+  const auto address = read_address(text);
+  if (!address || address->is_multicast()) return address;
+  // RFC 919, 7: the host part is all ones, two bits at least.
+  const bool broadcast = address->is_v4() && (address->low() & 3) == 3;
+  return broadcast ? address : std::nullopt;
+}
+
 wire::Prefix host_prefix(const wire::IpAddress& address) {
   return {address, wire::kPrefixLengthMax};
 }

@@ -82,6 +82,7 @@ v1::CompiledPolicy lower_policy(const Model& model) {
     out->set_vlan_inner(zone.vlan.inner);
     put_prefixes(zone.networks, out->mutable_networks());
     put_prefixes(zone.stations, out->mutable_networks());
+    for (const wire::IpAddress& group : zone.groups) out->add_groups(bytes_of(group));
   }
   put_bindings(model, compiled);
   for (const ModelConduit& conduit : model.conduits) {

@@ -17,13 +17,15 @@ struct ModelZone {
   std::uint16_t port = 0;
   wire::VlanIds vlan;
   std::vector<wire::Prefix> networks;
-  std::vector<wire::Prefix> stations;  // that rules name, or that have no address; no two alike
+  std::vector<wire::IpAddress> groups;  // of hosts and of stations, sorted
+  std::vector<wire::Prefix> stations;   // that rules name, or that have no address; no two alike
 };
 
 struct ModelAsset {
   Word name;
   std::size_t zone = 0;
   std::vector<wire::IpAddress> addresses;
+  std::vector<wire::IpAddress> groups;  // instead: who listens there stands in the zone
   std::optional<wire::Mac> mac;
 };
 

@@ -119,9 +119,16 @@ class Parser {
     read_map(node, "asset " + name.text,
              {{"zone", word("zone", asset.zone)},
               {"address", words("address", asset.addresses)},
+              {"group", words("group", asset.groups)},
               {"mac", word("mac", asset.mac)}});
     require(asset.zone.has_value(), name, "asset", "zone");
-    require(!asset.addresses.empty() || asset.mac.has_value(), name, "asset", "address");
+    const bool is_group = !asset.groups.empty();
+    require(!asset.addresses.empty() || asset.mac.has_value() || is_group, name, "asset",
+            "address");
+    if (is_group && (!asset.addresses.empty() || asset.mac)) {
+      diagnostics_.error(name.at,
+                         "asset " + name.text + ": a group has no address and no mac of its own");
+    }
     policy.assets.push_back(std::move(asset));
   }
 

@@ -109,6 +109,7 @@ class Resolver {
         diagnostics_.error(word.at, "`" + word.text + "` is not an IPv4 or IPv6 address");
       }
     }
+    for (const Word& word : node.groups) resolve_group(word, asset);
     if (node.mac) {
       asset.mac = read_mac(node.mac->text, node.addresses.empty());
       if (!asset.mac) {
@@ -123,7 +124,26 @@ class Resolver {
     model_.assets.push_back(std::move(asset));
   }
 
+  void resolve_group(const Word& word, ModelAsset& asset) {
+    const auto group = read_group(word.text);
+    if (!group) {
+      diagnostics_.error(word.at, "`" + word.text +
+                                      "` is no group: it is a multicast address, such as "
+                                      "239.255.0.1, or a broadcast, such as 255.255.255.255");
+      return;
+    }
+    asset.groups.push_back(*group);
+    if (asset.zone < model_.zones.size()) add_group(*group, asset.zone);
+  }
+
+  void add_group(const wire::IpAddress& group, std::size_t zone) {
+    std::vector<wire::IpAddress>& known = model_.zones[zone].groups;
+    const auto place = std::lower_bound(known.begin(), known.end(), group);
+    if (place == known.end() || *place != group) known.insert(place, group);
+  }
+
   void add_station(const wire::IpAddress& station, std::size_t zone) {
+    if (station.mac().is_group()) return add_group(station, zone);
     std::vector<wire::Prefix>& known = model_.zones[zone].stations;
     const wire::Prefix prefix = host_prefix(station);
     if (std::find(known.begin(), known.end(), prefix) == known.end()) known.push_back(prefix);

@@ -7,6 +7,7 @@
 
 #include "controlplane/policy/literals.h"
 #include "controlplane/policy/values.h"
+#include "dataplane/wire/llc.h"
 
 namespace bulkhead::controlplane {
 
@@ -88,6 +89,7 @@ class RuleResolver {
                                       scope_.model.zones[zone].name.text);
       return;
     }
+    if (!asset.groups.empty()) return resolve_group(word, side, asset, hosts);
     if (is_bare()) return resolve_station(word, side, asset, hosts);
     if (asset.addresses.empty()) {
       diagnostics_.error(word.at, side + " " + word.text + " has no address, only a mac");
@@ -95,6 +97,19 @@ class RuleResolver {
     for (const wire::IpAddress& address : asset.addresses) {
       hosts.prefixes.push_back(host_prefix(address));
     }
+  }
+
+  void resolve_group(const Word& word, const std::string& side, const ModelAsset& asset,
+                     Hosts& hosts) {
+    if (side == "client") {
+      diagnostics_.error(
+          word.at, "client " + word.text + " is a group of hosts, which sends nothing itself");
+    } else if (rule_.transport != policy::Transport::udp) {
+      diagnostics_.error(word.at, "server " + word.text +
+                                      " is a group of hosts: only over UDP many are reached, and "
+                                      "the rule is not for that");
+    }
+    for (const wire::IpAddress& group : asset.groups) hosts.prefixes.push_back(host_prefix(group));
   }
 
   // What Ethernet itself carries.
@@ -208,22 +223,30 @@ class RuleResolver {
     if (!catalogue.ports.empty())
       rule_.transport = policy::transport_over(catalogue.ports[0].carrier);
     if (!node_.transport) return;
+    const bool over_ethernet = std::any_of(catalogue.ports.begin(), catalogue.ports.end(),
+                                           [](const protocols::DefaultPort& port) {
+                                             return port.carrier == protocols::Carrier::ethernet;
+                                           });
     if (is_bare()) {
       diagnostics_.error(node_.transport->at,
                          "Ethernet itself carries " + std::string(catalogue.name));
+    } else if (node_.transport->text == "ethernet" && over_ethernet) {
+      rule_.transport = policy::Transport::ethernet;
     } else if (node_.transport->text == "tcp") {
       rule_.transport = policy::Transport::tcp;
     } else if (node_.transport->text == "udp") {
       rule_.transport = policy::Transport::udp;
     } else {
       diagnostics_.error(node_.transport->at,
-                         "transport must be tcp or udp, not `" + node_.transport->text + "`");
+                         std::string("transport must be tcp") +
+                             (over_ethernet ? ", udp or ethernet" : " or udp") + ", not `" +
+                             node_.transport->text + "`");
     }
   }
 
   void resolve_port(const Word& word) {
     const auto range = read_integer_range(word.text);
-    const Range limits{is_bare() ? policy::kEtherTypeMin : 1, 65535};
+    const Range limits{is_bare() ? wire::kEtherTypeMin : 1, 65535};
     if (is_bare() && (!range || !range->valid() || !limits.contains(*range))) {
       diagnostics_.error(word.at,
                          "an EtherType is a number from 0x0600 to 0xffff, not `" + word.text + "`");

@@ -9,7 +9,8 @@ Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t ser
                policy::Transport transport) {
   Sides sides;
   sides.client_zone = policy::find_zone(context.tables(), flow.client());
-  sides.server_zone = policy::find_zone(context.tables(), flow.server());
+  sides.server_zone =
+      policy::find_destination_zone(context.tables(), sides.client_zone, flow.server());
   sides.endpoints = {flow.client(), flow.server(), server_port, transport};
   return sides;
 }
@@ -182,7 +183,8 @@ bool may_open(const Context& context, const Packet& packet) {
 }
 
 void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
-  const std::uint16_t destination_zone = policy::find_zone(context.tables(), packet.ip.destination);
+  const std::uint16_t destination_zone =
+      policy::find_destination_zone(context.tables(), source_zone, packet.ip.destination);
   if (!may_open(context, packet)) {
     if (!is_tcp(packet)) return refuse(context, packet, Reason::icmp_unsolicited);
     if ((packet.tcp.flags & wire::kTcpRst) != 0) {

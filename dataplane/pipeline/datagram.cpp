@@ -47,14 +47,16 @@ void cut_padding(const Context& context, flow::Packet& packet) {
   packet.mbuf->pkt_len = packet.mbuf->data_len;
 }
 
-// The refusal goes back as a datagram; where there is none, the datagram is only dropped.
+// The refusal goes back as a datagram; where there is none, the datagram is only dropped. Nobody
+// answers in the name of many.
 void refuse_datagram(Context& context, const flow::Packet& packet, ByteView message,
                      Verdict& verdict) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply;
-  const std::size_t length =
-      packet.from_client && !is_bare(packet) && verdict.fault != protocols::Fault::not_this_protocol
-          ? write_refusal(*packet.flow, verdict, message, reply)
-          : 0;
+  const std::size_t length = packet.from_client && !packet.ethernet.destination.is_group() &&
+                                     !is_bare(packet) &&
+                                     verdict.fault != protocols::Fault::not_this_protocol
+                                 ? write_refusal(*packet.flow, verdict, message, reply)
+                                 : 0;
   verdict.unsound = packet.from_client ? Unsound::no_refusal : Unsound::not_a_request;
   if (length == 0) return;
   rte_mbuf* mbuf =

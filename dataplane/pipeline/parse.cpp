@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "dataplane/pipeline/context.h"
+#include "dataplane/policy/classifier.h"
 #include "dataplane/wire/checksum.h"
+#include "dataplane/wire/llc.h"
 #include "dataplane/wire/usual.h"
 
 namespace bulkhead::pipeline {
@@ -105,6 +107,18 @@ void cut_padding(Packet& packet) {
   packet.mbuf->pkt_len = length;
 }
 
+// A frame to many with a packet to one is how hosts are tricked into answering for others. Many are
+// reached by datagrams, where the policy has such a group, and by neighbour discovery.
+bool reaches_whom_it_names(const Context& context, const Packet& packet) {
+  const wire::Mac& station = packet.ethernet.destination;
+  if (packet.ip.protocol == wire::kProtocolIcmpv6) return true;  // judged as neighbour discovery
+  const policy::Tables& tables = context.tables();
+  if (packet.ip.protocol != wire::kProtocolUdp) return !station.is_group();
+  if (policy::is_group(tables, packet.ip.source)) return false;
+  const bool group = policy::is_group(tables, packet.ip.destination);
+  return group ? station == wire::group_mac(packet.ip.destination) : !station.is_group();
+}
+
 Reason parse_ip(const Context& context, Packet& packet) {
   const ByteView bytes = packet.frame_bytes().subspan(packet.ip_offset);
   const wire::IpStatus status =
@@ -115,26 +129,34 @@ Reason parse_ip(const Context& context, Packet& packet) {
   if (status != wire::IpStatus::ok) return from_status(status);
   cut_padding(packet);
   packet.transport_offset = static_cast<std::uint16_t>(packet.ip_offset + packet.ip.payload_offset);
-  const bool neighbour_discovery = packet.ip.protocol == wire::kProtocolIcmpv6;
-  // A frame to many with a packet to one is how hosts are tricked into answering for others.
-  if (packet.ethernet.destination.is_group() && !neighbour_discovery) {
-    return Reason::malformed_ethernet;
-  }
-  return parse_transport(context, packet);
+  const Reason reason = parse_transport(context, packet);
+  return is_allowed(reason) && !reaches_whom_it_names(context, packet) ? Reason::malformed_ethernet
+                                                                       : reason;
 }
 
-// What Ethernet carries itself is a session between two stations for each EtherType.
+// What Ethernet carries itself is a session between two stations for each EtherType, or for what
+// both call by one access point.
 Reason parse_bare(Packet& packet) {
   constexpr std::uint8_t kNoIpProtocol = 255;  // reserved (IANA)
   const std::uint16_t ethertype = packet.ethernet.ethertype;
-  if (ethertype < policy::kEtherTypeMin) return Reason::ethertype_not_granted;
+  std::uint16_t from = 0;
+  std::uint16_t to = ethertype;
+  if (ethertype < wire::kEtherTypeMin) {
+    wire::Lpdu lpdu;
+    const ByteView rest = packet.frame_bytes().subspan(packet.ethernet.payload_offset);
+    if (!wire::parse_lpdu(rest, ethertype, lpdu)) return Reason::ethertype_not_granted;
+    from = to = lpdu.sap;
+    packet.mbuf->data_len =
+        static_cast<std::uint16_t>(packet.ethernet.payload_offset + lpdu.bytes.size());
+    packet.mbuf->pkt_len = packet.mbuf->data_len;
+  }
   packet.ip.protocol = kNoIpProtocol;
   packet.ip.source = wire::IpAddress::from_mac(packet.ethernet.source);
   packet.ip.destination = wire::IpAddress::from_mac(packet.ethernet.destination);
   packet.payload_offset = packet.ethernet.payload_offset;
   packet.payload_length = static_cast<std::uint16_t>(packet.mbuf->data_len - packet.payload_offset);
-  const flow::OrderedKey ordered = flow::make_key(packet.ip.source, 0, packet.ip.destination,
-                                                  ethertype, kNoIpProtocol, packet.ethernet.vlan);
+  const flow::OrderedKey ordered = flow::make_key(packet.ip.source, from, packet.ip.destination, to,
+                                                  kNoIpProtocol, packet.ethernet.vlan);
   packet.key = ordered.key;
   packet.source_is_low = ordered.source_is_low;
   return kGoOn;

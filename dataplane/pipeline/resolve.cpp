@@ -96,7 +96,8 @@ void resolve_neighbours(Context& context) {
       resolve_arp(context, packet);
     } else if (is_neighbour_message(packet)) {
       resolve_neighbour(context, packet);
-    } else if (packet.ethernet.destination.is_group() && !is_bare(packet)) {
+    } else if (packet.ethernet.destination.is_group() &&
+               packet.ip.protocol == wire::kProtocolIcmpv6) {
       refuse(context, packet, Reason::malformed_ethernet);
     }
   }

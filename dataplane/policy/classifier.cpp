@@ -24,6 +24,33 @@ ZoneLookup find_source_zone(const Tables& tables, std::uint16_t port, wire::Vlan
   return {tables.zone_by_port.find(port_key(port, vlan)), false};
 }
 
+namespace {
+
+auto groups_of(const Tables& tables, const wire::IpAddress& address) {
+  struct Order {
+    bool operator()(const Group& a, const wire::IpAddress& b) const { return a.address < b; }
+    bool operator()(const wire::IpAddress& a, const Group& b) const { return a < b.address; }
+  };
+  return std::equal_range(tables.groups.begin(), tables.groups.end(), address, Order{});
+}
+
+}  // namespace
+
+bool is_group(const Tables& tables, const wire::IpAddress& address) {
+  const auto [first, last] = groups_of(tables, address);
+  return first != last;
+}
+
+std::uint16_t find_destination_zone(const Tables& tables, std::uint16_t from_zone,
+                                    const wire::IpAddress& address) {
+  const auto [first, last] = groups_of(tables, address);
+  if (first == last) return find_zone(tables, address);
+  const auto joined = std::find_if(first, last, [&](const Group& group) {
+    return find_conduit(tables, from_zone, group.zone) != nullptr;
+  });
+  return joined != last ? joined->zone : first->zone;
+}
+
 const wire::Mac* find_binding(const Tables& tables, const wire::IpAddress& address) {
   const auto found = std::lower_bound(
       tables.bindings.begin(), tables.bindings.end(), address,

@@ -38,6 +38,14 @@ ZoneLookup find_source_zone(const Tables& tables, std::uint16_t port, wire::Vlan
 // The zone whose networks hold the address, kNoZone if none does.
 std::uint16_t find_zone(const Tables& tables, const wire::IpAddress& address);
 
+// Whether some zone has a group of that address.
+bool is_group(const Tables& tables, const wire::IpAddress& address);
+
+// The zone of what a host of `from_zone` sends to the address: where that is a group's, the zone
+// that has it and to which a conduit leads from there.
+std::uint16_t find_destination_zone(const Tables& tables, std::uint16_t from_zone,
+                                    const wire::IpAddress& address);
+
 // The station that an address is bound to; nullptr if it is bound to none.
 const wire::Mac* find_binding(const Tables& tables, const wire::IpAddress& address);
 

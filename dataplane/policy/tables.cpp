@@ -62,6 +62,18 @@ IntervalMap<AddressKey> map_networks(const std::vector<Zone>& zones) {
   return map;
 }
 
+std::vector<Group> list_groups(const std::vector<Zone>& zones) {
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < zones.size(); ++i) {
+    for (const wire::IpAddress& group : zones[i].groups) {
+      groups.push_back({group, static_cast<std::uint16_t>(i)});
+    }
+  }
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const Group& a, const Group& b) { return a.address < b.address; });
+  return groups;
+}
+
 }  // namespace
 
 std::uint64_t port_key(std::uint16_t port, wire::VlanIds vlan) {
@@ -84,6 +96,7 @@ void finish(Tables& tables) {
     pairs.emplace_back(zones_key(conduit.from, conduit.to), static_cast<std::uint16_t>(i));
     conduit.index.build(conduit.rules);
   }
+  tables.groups = list_groups(tables.zones);
   tables.zone_by_address = map_networks(tables.zones);
   tables.zone_by_port = single_keys(std::move(ports), kNoZone);
   tables.conduit_by_zones = single_keys(std::move(pairs), kNoConduit);

@@ -28,6 +28,7 @@ constexpr std::size_t kRangesMax = 1024;    // of one constraint
 constexpr std::size_t kPatternsMax = 1024;  // of one constraint
 constexpr std::size_t kPatternBytesMax = 256;
 constexpr std::size_t kBindingsMax = 65536;
+constexpr std::size_t kGroupsMax = 1024;                        // of one zone
 constexpr std::size_t kIndexBytesMax = std::size_t{256} << 20;  // of all rule indices together
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::uint16_t kPortsMax = 32;
@@ -37,7 +38,7 @@ constexpr std::uint16_t kNoZone = 0xffff;
 
 enum class OnDeny : std::uint8_t { drop, reset, reject };
 // Of what Ethernet carries itself, the ends are stations, as addresses of that form, and the port
-// is the EtherType.
+// is the EtherType, or the service access point (IEEE 802.2).
 enum class Transport : std::uint8_t { tcp, udp, icmp, ethernet };
 constexpr Transport transport_over(protocols::Carrier carrier) {
   switch (carrier) {
@@ -50,7 +51,6 @@ constexpr Transport transport_over(protocols::Carrier carrier) {
   }
   return Transport::tcp;
 }
-constexpr std::uint16_t kEtherTypeMin = 0x0600;  // IEEE 802.3, 3.2.6: less is a length
 enum class ValueType : std::uint8_t { plain, int16, uint32, int32, float32 };
 enum class WordOrder : std::uint8_t {
   big,
@@ -62,6 +62,14 @@ struct Zone {
   std::uint16_t port = 0;
   wire::VlanIds vlan;
   std::vector<wire::Prefix> networks;
+  // Where datagrams reach many of its hosts at once: multicast, and broadcast to all or to a
+  // subnet. A group may be in several zones.
+  std::vector<wire::IpAddress> groups{};
+};
+
+struct Group {
+  wire::IpAddress address;
+  std::uint16_t zone = 0;
 };
 
 struct Binding {
@@ -139,6 +147,7 @@ struct Tables {
   std::vector<Conduit> conduits;
 
   // Derived by finish().
+  std::vector<Group> groups;                    // of all zones, sorted by address
   IntervalMap<AddressKey> zone_by_address;      // kNoZone where there is none
   IntervalMap<std::uint64_t> zone_by_port;      // port and VLAN; one of the zones there
   IntervalMap<std::uint32_t> conduit_by_zones;  // from and to

@@ -6,6 +6,7 @@
 
 #include "dataplane/policy/overlap.h"
 #include "dataplane/policy/tables.h"
+#include "dataplane/wire/llc.h"
 
 namespace bulkhead::policy {
 
@@ -38,6 +39,19 @@ Problem check_prefixes(const std::string& where, const std::vector<wire::Prefix>
   return {};
 }
 
+Problem check_groups(const std::string& where, const Zone& zone) {
+  if (zone.groups.size() > kGroupsMax) return problem(where, "too many groups");
+  for (std::size_t i = 0; i < zone.groups.size(); ++i) {
+    if (zone.groups[i].is_mac() && !zone.groups[i].mac().is_group()) {
+      return problem(where, "a group is a station");
+    }
+    if (i > 0 && !(zone.groups[i - 1] < zone.groups[i])) {
+      return problem(where, "groups not sorted, or one stands twice");
+    }
+  }
+  return {};
+}
+
 Problem check_zones(const Tables& tables) {
   if (tables.zones.size() > kZonesMax) return problem("zones", "too many");
   std::set<std::string_view> names;
@@ -49,7 +63,9 @@ Problem check_zones(const Tables& tables) {
     if (zone.port >= kPortsMax) return problem(where, "port out of range");
     if (zone.vlan.outer > 4094 || zone.vlan.inner > 4094) return problem(where, "VLAN identifier");
     if (zone.vlan.inner != 0 && zone.vlan.outer == 0) return problem(where, "inner VLAN alone");
-    if (Problem p = check_prefixes(where, zone.networks)) return p;
+    const bool hosts = !zone.networks.empty() || zone.groups.empty();
+    if (Problem p = hosts ? check_prefixes(where, zone.networks) : Problem{}) return p;
+    if (Problem p = check_groups(where, zone)) return p;
     if (!names.insert(zone.name).second) return problem(where, "its name stands twice");
     for (const wire::Prefix& network : zone.networks) networks.push_back({network, i});
   }
@@ -167,8 +183,9 @@ Problem check_rule(const std::string& where, const Rule& rule) {
   if (rule.ports.empty() != (rule.transport == Transport::icmp)) return problem(where, "ports");
   if (rule.ports.size() > kRangesMax) return problem(where, "too many ports");
   for (const PortRange& ports : rule.ports) {
-    const bool ethertype = rule.transport != Transport::ethernet || ports.low >= kEtherTypeMin;
-    if (ports.low == 0 || ports.low > ports.high || !ethertype) return problem(where, "port range");
+    const bool carried = rule.transport != Transport::ethernet ||
+                         ports.low >= wire::kEtherTypeMin || ports.high <= wire::kSapMax;
+    if (ports.low == 0 || ports.low > ports.high || !carried) return problem(where, "port range");
   }
   if (rule.rate.burst() == 0 || rule.rate.burst() > kBurstMax ||
       rule.rate.interval_ns() > kIntervalMaxNs) {

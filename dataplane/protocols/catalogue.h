@@ -82,7 +82,7 @@ enum class Carrier : std::uint8_t { tcp, udp, ethernet };
 
 struct DefaultPort {
   Carrier carrier{};
-  std::uint16_t port = 0;  // Ethernet: the EtherType
+  std::uint16_t port = 0;  // Ethernet: the EtherType, or the service access point
 };
 
 constexpr std::uint8_t kNoField = 0xff;

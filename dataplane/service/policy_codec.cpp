@@ -42,6 +42,10 @@ bool read_zone(const v1::Zone& item, policy::Zone& zone) {
   zone.name = item.name();
   zone.port = *port;
   zone.vlan = {*outer, *inner};
+  if (static_cast<std::size_t>(item.groups().size()) > policy::kGroupsMax) return false;
+  for (const std::string& group : item.groups()) {
+    if (!read_address(group, zone.groups.emplace_back())) return false;
+  }
   return read_prefixes(item.networks(), zone.networks);
 }
 

@@ -72,7 +72,19 @@ struct IpAddress {
   // Precondition: is_mac().
   Mac mac() const { return Mac::from(bytes.data() + 10); }
   bool is_v4() const { return high() == 0 && low() >> 32 == 0xffff; }
+  // RFC 5771: 224.0.0.0/4; RFC 4291, 2.7: ff00::/8.
+  bool is_multicast() const { return is_v4() ? bytes[12] >> 4 == 0xe : bytes[0] == 0xff; }
 };
+
+// Where Ethernet carries a datagram to many: of a multicast address (RFC 1112, 6.4; RFC 2464, 7)
+// its last bits, else all stations.
+inline Mac group_mac(const IpAddress& group) {
+  constexpr std::uint64_t kMulticastV4 = 0x01005e000000;
+  constexpr std::uint64_t kMulticastV6 = 0x333300000000;
+  if (!group.is_multicast()) return Mac::from_integer(0xffffffffffff);
+  return Mac::from_integer(group.is_v4() ? kMulticastV4 | (group.low() & 0x7fffff)
+                                         : kMulticastV6 | (group.low() & 0xffffffff));
+}
 
 // length counts bits of the 16-byte form: an IPv4 /24 has length 96 + 24.
 struct Prefix {

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "dataplane/wire/ip.h"
+#include "dataplane/wire/llc.h"
 
 namespace bulkhead::wire {
 
@@ -28,6 +29,13 @@ std::string to_text(const IpAddress& address, std::uint16_t port) {
   const std::string host = to_text(address);
   if (port == 0 || address.is_mac()) return host;
   return (address.is_v4() ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+std::string ethernet_type_text(std::uint16_t type) {
+  char text[32];
+  std::snprintf(text, sizeof(text),
+                type < kEtherTypeMin ? "IEEE 802.2 LSAP 0x%02x" : "EtherType 0x%04x", type);
+  return text;
 }
 
 const char* protocol_name(std::uint8_t ip_protocol) {

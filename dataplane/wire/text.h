@@ -11,6 +11,8 @@ std::string to_text(const Mac& mac);
 std::string to_text(const IpAddress& address);
 // Address and port; an IPv6 address stands in brackets. Port 0 is left out.
 std::string to_text(const IpAddress& address, std::uint16_t port);
+// An EtherType, or what is smaller than any: a service access point (llc.h).
+std::string ethernet_type_text(std::uint16_t type);
 const char* protocol_name(std::uint8_t ip_protocol);
 
 }  // namespace bulkhead::wire

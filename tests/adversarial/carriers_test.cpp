@@ -102,12 +102,82 @@ TEST_F(BareFrames, AddressesOfStationsAreNoneOfIp) {
   EXPECT_EQ(arrive(support::kSupervision, frame), Reason::malformed_ip);
 }
 
+// BACnet in IEEE 802.2: the type field is the length of what two access points say to each other.
+constexpr std::uint16_t kBacnetSap = 0x82;
+
+Bytes lpdu_frame(const wire::Mac& from, const wire::Mac& to, const Bytes& lpdu) {
+  Bytes frame = bare_frame(from, to, static_cast<std::uint16_t>(lpdu.size()));
+  std::copy(lpdu.begin(), lpdu.end(), frame.begin() + 14);
+  return frame;
+}
+
+policy::Tables lpdu_policy() {
+  policy::Tables tables = support::two_zones(policy::OnDeny::reject);
+  tables.zones[0].networks.push_back(station(kHmi.station));
+  tables.zones[1].networks.push_back(station(kPlc.station));
+  const wire::Mac all = wire::Mac::from_integer(0xffffffffffff);
+  tables.zones[1].groups = {wire::IpAddress::from_mac(all)};
+  policy::Rule& rule = tables.conduits[0].rules.emplace_back();
+  rule.clients = {station(kHmi.station)};
+  rule.servers = {station(kPlc.station), station(all)};
+  rule.transport = policy::Transport::ethernet;
+  rule.ports = {{kBacnetSap, kBacnetSap}};
+  rule.protocol = *protocols::find_protocol("bacnet");
+  const auto functions = protocols::registry()[rule.protocol]->catalogue().functions;
+  for (std::size_t f = 0; f < functions.size(); ++f) {
+    if (functions[f].name == "read_property" || functions[f].name == "who_is") {
+      rule.functions.set(f);
+    }
+  }
+  return tables;
+}
+
+TEST(Lpdus, AreJudgedAsWhatTheirAccessPointsSay) {
+  Plant plant(lpdu_policy());
+  const auto arrive = [&](const Host& from, const wire::Mac& to, const Bytes& lpdu) {
+    plant.clear();
+    plant.arrive(from, lpdu_frame(from.station, to, lpdu));
+    return plant.verdicts.front().reason;  // of the message; the last is the frame's
+  };
+  const Bytes read = {0x82, 0x82, 3, 1, 4, 0, 5, 1, 12, 0x0c, 0, 0, 0, 3, 0x19, 0x55};
+  EXPECT_EQ(arrive(kHmi, kPlc.station, read), Reason::granted);
+  ASSERT_EQ(plant.sent.size(), 1U);
+  EXPECT_EQ(plant.sent[0].port, support::kControl);
+  EXPECT_EQ(plant.sent[0].frame.size(), 14 + read.size()) << "without what pads the frame";
+  const Bytes answer = {0x82, 0x82, 3,    1,    0,    0x30, 1,    12,   0x0c, 0, 0,
+                        0,    3,    0x19, 0x55, 0x3e, 0x44, 0x41, 0xa0, 0,    0, 0x3f};
+  EXPECT_EQ(arrive(kPlc, kHmi.station, answer), Reason::answers_request);
+  EXPECT_EQ(arrive(kPlc, kHmi.station, answer), Reason::protocol_fault) << "nobody asked twice";
+  const Bytes who_is = {0x82, 0x82, 3, 1, 0x20, 0xff, 0xff, 0, 0xff, 0x10, 8};
+  const wire::Mac all = wire::Mac::from_integer(0xffffffffffff);
+  EXPECT_EQ(arrive(kHmi, all, who_is), Reason::granted);
+  EXPECT_EQ(plant.sent.size(), 1U);
+}
+
+TEST(Lpdus, AreRefusedWhereNoRuleGrantsThem) {
+  Plant plant(lpdu_policy());
+  const auto refused = [&](const Bytes& lpdu, Reason reason) {
+    plant.clear();
+    plant.arrive(kHmi, lpdu_frame(kHmi.station, kPlc.station, lpdu));
+    EXPECT_EQ(plant.last(), reason);
+    EXPECT_TRUE(plant.sent.empty());
+  };
+  const Bytes write = {0x82, 0x82, 3, 1, 4,    0,    5,    1,    15, 0x0c,
+                       0,    0x80, 0, 1, 0x19, 0x55, 0x3e, 0x21, 1,  0x3f};
+  refused(write, Reason::function_not_granted);
+  refused({0x42, 0x42, 3, 0, 0, 0, 0}, Reason::ethertype_not_granted);
+  refused({0x82, 0x42, 3, 1, 0, 0x10, 8}, Reason::ethertype_not_granted);
+  refused({0x82, 0x82, 0x7f, 1, 0, 0x10, 8}, Reason::protocol_fault);
+  refused({0xaa, 0xaa, 3, 0, 0, 0, 8, 0}, Reason::ethertype_not_granted);
+  refused({0x82, 0x82}, Reason::ethertype_not_granted);
+}
+
 TEST(BareRules, AreOfStationsAndTypes) {
   policy::Tables tables = bare_policy();
   tables.conduits[0].rules[0].clients = {{kHmi.address, 128}};
   EXPECT_NE(policy::validate(tables), std::nullopt);
   tables = bare_policy();
-  tables.conduits[0].rules[0].ports = {{100, 100}};
+  tables.conduits[0].rules[0].ports = {{0x500, 0x500}};
   EXPECT_NE(policy::validate(tables), std::nullopt);
   tables = bare_policy();
   tables.conduits[0].rules[0].transport = policy::Transport::udp;

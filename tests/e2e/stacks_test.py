@@ -115,7 +115,13 @@ class Stacks(StackCase):
         self.assertIn("values_not_granted", self.reasons())
 
     def test_bacnet(self):
-        self.commit(HEAD + """
+        """Devices are found as they are everywhere, by asking everyone; nothing else goes to all."""
+        groups = ("  devices: {zone: control, group: 255.255.255.255}\n"
+                  "  managers: {zone: supervision, group: 255.255.255.255}\n")
+        for namespace in ("sup", "ctl"):
+            run(*self.lab.in_ns(namespace, "ip", "route", "add", "255.255.255.255", "dev", "eth0"))
+        self.commit(HEAD.replace("conduits:", groups + "conduits:") + """
+      - {protocol: bacnet, client: hmi, server: devices, functions: [who_is]}
       - protocol: bacnet
         client: hmi
         server: plc
@@ -126,9 +132,15 @@ class Stacks(StackCase):
         server: plc
         functions: [write_property]
         where: {object_type: 2, instance: 1, property: 85, priority: 8-16, value: 15-25}
+  answers:
+    from: control
+    to: supervision
+    allow:
+      - {protocol: bacnet, client: plc, server: managers, functions: [i_am]}
 """)
-        role = self.serve("bacnet_server.js", PLC)
-        steps = self.steps("bacnet_client.js", HMI, PLC)
+        role = self.serve("bacnet_server.js")
+        steps = self.steps("bacnet_client.js", PLC)
+        self.assertEqual(steps["find"].get("value"), 7, steps)
         self.assertEqual(steps["read"].get("value"), 21.5, steps)
         self.assertEqual(steps["write"].get("value"), "written")
         for refused in ("write_too_high", "write_another"):
@@ -136,6 +148,8 @@ class Stacks(StackCase):
         self.assertEqual(steps["read_again"].get("value"), 22)
         writes = [line for line in self.reached(role) if line["reached"] == "write"]
         self.assertEqual([line["value"] for line in writes], [22])
+        self.assertNotIn({"reached": "time"}, self.reached(role))
+        self.assertIn("function_not_granted", self.reasons())
 
     def test_cip(self):
         """npm has a scanner and no adapter; the device's side is cip_adapter.py."""

@@ -37,12 +37,13 @@ Host host_of(const YAML::Node& policy, const std::string& name, std::uint8_t sta
   const YAML::Node asset = policy["assets"][name];
   unsigned a = 0, b = 0, c = 0, d = 0;
   const YAML::Node zone = policy["zones"][asset["zone"].as<std::string>()];
-  if (asset["address"]) {
-    std::sscanf(asset["address"].as<std::string>().c_str(), "%u.%u.%u.%u", &a, &b, &c, &d);
-  }
-  return {support::ip4(static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b),
-                       static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(d)),
-          mac_of(asset, station), zone["port"].as<std::uint16_t>()};
+  const YAML::Node written = asset["group"] ? asset["group"] : asset["address"];
+  if (written) std::sscanf(written.as<std::string>().c_str(), "%u.%u.%u.%u", &a, &b, &c, &d);
+  const wire::IpAddress address =
+      support::ip4(static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b),
+                   static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(d));
+  return {address, asset["group"] ? wire::group_mac(address) : mac_of(asset, station),
+          zone["port"].as<std::uint16_t>()};
 }
 
 // A session between any two hosts: of TCP, with its numbers, of datagrams, or of frames that carry

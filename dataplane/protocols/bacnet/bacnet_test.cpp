@@ -144,6 +144,27 @@ TEST(Decode, EachFunction) {
   support::expect_fields_decide(module(), rows);
 }
 
+// Clause 7: the NPDU follows at once, and the frame's length is the message's.
+TEST(Decode, InIeee8022) {
+  const auto text = [](const Message& lpdu) { return support::decoded_text(module(), lpdu, kAsk); };
+  const Message lsap = {kAccessPoint, kAccessPoint, 3};
+  const Message read = join({lsap, {1, 4, 0, 5, 1, 12}, kAnalogOutput7, {0x19, 85}});
+  EXPECT_EQ(text(read), "read_property object_type=1 instance=7 property=85");
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    EXPECT_EQ(text(Message(read.begin(), read.begin() + static_cast<std::ptrdiff_t>(i))),
+              "fault truncated")
+        << i;
+  }
+  EXPECT_EQ(text(join({lsap, {1, 0x20, 0xff, 0xff, 0, 0xff, 0x10, 8}})),
+            "who_is device=0-4194303 network=65535");
+  EXPECT_EQ(text({0x82, 0x42, 3, 1, 0, 0x10, 8}), "fault not_this_protocol") << "another's";
+  EXPECT_EQ(text({0x82, 0x82, 0xe3, 1, 0, 0x10, 8}), "fault not_this_protocol") << "a test";
+  const auto frame = [](const Message& bytes) { return module().frame(bytes, kAsk); };
+  EXPECT_EQ(frame({0x82}).needed, kLlcBytes);
+  EXPECT_EQ(frame(Message(1600, 0x82)).length, 1600U);
+  EXPECT_EQ(frame(Message(1601, 0x82)).fault, Fault::bad_length);
+}
+
 TEST(Decode, WhatIsRefused) {
   Message deep = {0x19, 85, 0x3e};
   for (unsigned i = 0; i <= kDepthMax; ++i) deep.push_back(0x0e);
@@ -174,7 +195,7 @@ TEST(Decode, WhatIsRefused) {
        {"a read that a server asks", kBack, confirmed(12, join({kAnalogOutput7, {0x19, 85}})),
         "fault wrong_direction"}});
   const auto frame = [](const Message& bytes) { return module().frame(bytes, kAsk); };
-  EXPECT_EQ(frame({0x82}).fault, Fault::not_this_protocol);
+  EXPECT_EQ(frame({0x80}).fault, Fault::not_this_protocol);
   EXPECT_EQ(frame({0x81, 10, 0, 3}).fault, Fault::bad_length);
   EXPECT_EQ(frame({0x81, 10, 0, 4}).length, 4U);
   EXPECT_EQ(frame({0x81, 10, 6, 0x40}).length, 1600U);

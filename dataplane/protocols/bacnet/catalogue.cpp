@@ -139,7 +139,10 @@ constexpr std::array kFields = {
     FieldInfo{"error_code", FieldKind::integer, 16, "", "code of an error"},
 };
 
-constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::udp, 47808}};
+constexpr std::array kPorts = {
+    protocols::DefaultPort{protocols::Carrier::udp, 47808},
+    protocols::DefaultPort{protocols::Carrier::ethernet, kAccessPoint},
+};
 
 }  // namespace
 

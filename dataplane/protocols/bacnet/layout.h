@@ -12,6 +12,8 @@ namespace bulkhead::bacnet {
 
 constexpr std::uint8_t kBvlcType = 0x81;  // annex J.2
 constexpr std::size_t kBvlcBytes = 4;
+constexpr std::uint8_t kAccessPoint = 0x82;  // clause 7: in IEEE 802.2, as unnumbered information
+constexpr std::size_t kLlcBytes = 3;
 constexpr std::size_t kMessageBytesMax = 1600;  // J.2: a BVLL message fits an Ethernet frame
 constexpr unsigned kDepthMax = 8;               // of constructed values inside one another
 
@@ -21,6 +23,7 @@ enum Bvlc : std::uint8_t {
   kDistributeBroadcast = 0x09,
   kOriginalUnicast = 0x0a,
   kOriginalBroadcast = 0x0b,
+  kNoBvlc = 0xff,
 };
 
 // PDU types (20.1.2.1).

@@ -59,11 +59,23 @@ Fault parse_npdu(ByteView bytes, Message& message) {
   return reader.ok() ? Fault::none : Fault::truncated;
 }
 
+// Clause 7: the NPDU follows at once.
+Fault parse_lpdu(ByteView bytes, Message& message) {
+  constexpr std::uint8_t kUnnumbered = 0x03;
+  if (bytes.size() < kLlcBytes) return Fault::truncated;
+  if (bytes[1] != kAccessPoint || bytes[2] != kUnnumbered) return Fault::not_this_protocol;
+  message.bvlc = kNoBvlc;
+  message.has_npdu = true;
+  message.npdu = bytes.subspan(kLlcBytes);
+  return parse_npdu(message.npdu, message);
+}
+
 }  // namespace
 
 Fault parse_message(ByteView bytes, Message& message) {
   constexpr std::size_t kForwardedBytes = 6;
   message = Message{};
+  if (!bytes.empty() && bytes[0] == kAccessPoint) return parse_lpdu(bytes, message);
   ByteReader reader(bytes);
   const std::uint8_t type = reader.u8();
   message.bvlc = reader.u8();

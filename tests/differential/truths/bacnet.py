@@ -1,7 +1,4 @@
-"""BVLL functions, messages of the network layer, services, and what requests read or write.
-
-Frames that carry BACnet in 802.2 instead of IP are not compared: decode does not read them.
-"""
+"""BVLL functions, messages of the network layer, services, and what requests read or write."""
 
 from truths.common import difference, numbers
 
@@ -40,8 +37,6 @@ def of_lines(lines):
 def compare(row, lines):
     if row is None:
         return 0, "not in the truth" if lines else None
-    if not numbers(row, "bvlc.function"):
-        return 0, "decoded, but not IP" if lines else None
     truth = of_truth(row)
     wrong = difference(truth, of_lines(lines), lines)
     asked = [line for line in lines if line.get("function") in ON_OBJECTS

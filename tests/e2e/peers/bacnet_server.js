@@ -1,13 +1,18 @@
-// A BACnet device with one analog value: usage: bacnet_server.js ADDRESS
+// A BACnet device, number 7, with one analog value: usage: bacnet_server.js
 "use strict";
 const Bacnet = require("node-bacnet");
 const { tell } = require("./peer");
 
 const PRESENT_VALUE = 85;
 let present = 21.5;
-const device = new Bacnet({ interface: process.argv[2], broadcastAddress: process.argv[2] });
+const device = new Bacnet({ interface: "0.0.0.0", broadcastAddress: "255.255.255.255" });
 
 device.on("listening", () => tell({ listening: true }));
+device.on("whoIs", () => {
+  tell({ reached: "who_is" });
+  device.iAmResponse(null, 7, Bacnet.enum.Segmentation.NO_SEGMENTATION, 260);
+});
+device.on("timeSync", () => tell({ reached: "time" }));
 device.on("readProperty", (asked) => {
   const { objectId, property } = asked.payload;
   tell({ reached: "read", object: objectId, property: property.id });
