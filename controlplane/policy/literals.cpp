@@ -62,10 +62,8 @@ std::optional<wire::IpAddress> read_address(const std::string& text) {
 
 std::optional<wire::IpAddress> read_group(const std::string& text) {
   const auto address = read_address(text);
-  if (!address || address->is_multicast()) return address;
-  // RFC 919, 7: the host part is all ones, two bits at least.
-  const bool broadcast = address->is_v4() && (address->low() & 3) == 3;
-  return broadcast ? address : std::nullopt;
+  const bool group = address && (address->is_multicast() || address->may_be_broadcast());
+  return group ? address : std::nullopt;
 }
 
 wire::Prefix host_prefix(const wire::IpAddress& address) {

@@ -42,9 +42,10 @@ Problem check_prefixes(const std::string& where, const std::vector<wire::Prefix>
 Problem check_groups(const std::string& where, const Zone& zone) {
   if (zone.groups.size() > kGroupsMax) return problem(where, "too many groups");
   for (std::size_t i = 0; i < zone.groups.size(); ++i) {
-    if (zone.groups[i].is_mac() && !zone.groups[i].mac().is_group()) {
-      return problem(where, "a group is a station");
-    }
+    const wire::IpAddress& group = zone.groups[i];
+    const bool many =
+        group.is_mac() ? group.mac().is_group() : group.is_multicast() || group.may_be_broadcast();
+    if (!many) return problem(where, "a group has the address of one");
     if (i > 0 && !(zone.groups[i - 1] < zone.groups[i])) {
       return problem(where, "groups not sorted, or one stands twice");
     }

@@ -74,6 +74,8 @@ struct IpAddress {
   bool is_v4() const { return high() == 0 && low() >> 32 == 0xffff; }
   // RFC 5771: 224.0.0.0/4; RFC 4291, 2.7: ff00::/8.
   bool is_multicast() const { return is_v4() ? bytes[12] >> 4 == 0xe : bytes[0] == 0xff; }
+  // Of a subnet's hosts, or of all: the host part is all ones, two bits at least (RFC 919, 7).
+  bool may_be_broadcast() const { return is_v4() && (bytes[15] & 3) == 3; }
 };
 
 // Where Ethernet carries a datagram to many: of a multicast address (RFC 1112, 6.4; RFC 2464, 7)

@@ -77,6 +77,21 @@ TEST_F(Groups, FramesOfMulticastAreAsTheStandardsSay) {
   EXPECT_EQ(wire::group_mac(kSubnet).to_integer(), 0xffffffffffffU);
 }
 
+TEST(Group, HasNoAddressOfOne) {
+  const auto problem = [](const wire::IpAddress& group) {
+    policy::Tables tables = support::two_zones(policy::OnDeny::drop);
+    tables.zones[0].groups = {group};
+    return policy::validate(tables);
+  };
+  for (const wire::IpAddress& group : {kAll, kSubnet, kMulticast, kMulticast6}) {
+    EXPECT_EQ(problem(group), std::nullopt);
+  }
+  EXPECT_EQ(problem(wire::IpAddress::from_mac(at(kMulticast).station)), std::nullopt);
+  EXPECT_NE(problem(kPlc.address), std::nullopt);
+  EXPECT_NE(problem(support::ip6("2001:db8::ff")), std::nullopt);
+  EXPECT_NE(problem(wire::IpAddress::from_mac(kPlc.station)), std::nullopt);
+}
+
 TEST_F(Groups, ReachTheZoneThatHasThem) {
   for (const wire::IpAddress& group : {kAll, kSubnet, kMulticast}) {
     EXPECT_EQ(send(kHmi, at(group)), Reason::service_granted);
