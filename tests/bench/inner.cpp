@@ -119,7 +119,8 @@ void locate(const policy::Tables& tables, const YAML::Node& policy, const YAML::
   const bool bare = port.carrier == protocols::Carrier::ethernet;
   const auto address = [&](const char* side) {
     const YAML::Node asset = policy["assets"][each[side].as<std::string>()];
-    const auto text = asset[bare ? "mac" : "address"].as<std::string>();
+    const char* key = bare ? "mac" : asset["group"] ? "group" : "address";
+    const auto text = asset[key].as<std::string>();
     unsigned octet[6] = {};
     std::uint8_t bytes[6];
     std::sscanf(text.c_str(), bare ? "%x:%x:%x:%x:%x:%x" : "%u.%u.%u.%u", &octet[0], &octet[1],
@@ -130,8 +131,9 @@ void locate(const policy::Tables& tables, const YAML::Node& policy, const YAML::
   };
   const policy::Endpoints endpoints{address("client"), address("server"), port.port,
                                     policy::transport_over(port.carrier)};
-  sample.conduit = policy::find_conduit(tables, policy::find_zone(tables, endpoints.client),
-                                        policy::find_zone(tables, endpoints.server));
+  const std::uint16_t from = policy::find_zone(tables, endpoints.client);
+  sample.conduit = policy::find_conduit(
+      tables, from, policy::find_destination_zone(tables, from, endpoints.server));
   sample.cell = sample.conduit->index.locate(endpoints);
 }
 
