@@ -107,7 +107,8 @@ bool parse_bare(ByteView frame, CapturedPacket& out) {
   out.payload = frame.subspan(ethernet.payload_offset);
   if (ethernet.ethertype >= wire::kEtherTypeMin) return true;
   wire::Lpdu lpdu;
-  if (!wire::parse_lpdu(out.payload, ethernet.ethertype, lpdu)) return false;
+  const ByteView from_length = frame.subspan(ethernet.payload_offset - wire::kLengthBytes);
+  if (!wire::parse_lpdu(from_length, lpdu)) return false;
   out.source_port = out.destination_port = lpdu.sap;
   out.payload = lpdu.bytes;
   return true;

@@ -141,19 +141,20 @@ Reason parse_bare(Packet& packet) {
   const std::uint16_t ethertype = packet.ethernet.ethertype;
   std::uint16_t from = 0;
   std::uint16_t to = ethertype;
+  packet.payload_offset = packet.ethernet.payload_offset;
   if (ethertype < wire::kEtherTypeMin) {
     wire::Lpdu lpdu;
-    const ByteView rest = packet.frame_bytes().subspan(packet.ethernet.payload_offset);
-    if (!wire::parse_lpdu(rest, ethertype, lpdu)) return Reason::ethertype_not_granted;
+    packet.payload_offset = static_cast<std::uint16_t>(packet.payload_offset - wire::kLengthBytes);
+    if (!wire::parse_lpdu(packet.frame_bytes().subspan(packet.payload_offset), lpdu)) {
+      return Reason::ethertype_not_granted;
+    }
     from = to = lpdu.sap;
-    packet.mbuf->data_len =
-        static_cast<std::uint16_t>(packet.ethernet.payload_offset + lpdu.bytes.size());
+    packet.mbuf->data_len = static_cast<std::uint16_t>(packet.payload_offset + lpdu.bytes.size());
     packet.mbuf->pkt_len = packet.mbuf->data_len;
   }
   packet.ip.protocol = kNoIpProtocol;
   packet.ip.source = wire::IpAddress::from_mac(packet.ethernet.source);
   packet.ip.destination = wire::IpAddress::from_mac(packet.ethernet.destination);
-  packet.payload_offset = packet.ethernet.payload_offset;
   packet.payload_length = static_cast<std::uint16_t>(packet.mbuf->data_len - packet.payload_offset);
   const flow::OrderedKey ordered = flow::make_key(packet.ip.source, from, packet.ip.destination, to,
                                                   kNoIpProtocol, packet.ethernet.vlan);

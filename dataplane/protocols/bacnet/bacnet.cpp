@@ -54,10 +54,11 @@ class Bacnet final : public protocols::Protocol {
   const protocols::Catalogue& catalogue() const override { return bacnet::catalogue(); }
 
   Frame frame(ByteView stream, Direction /*direction*/) const override {
-    if (!stream.empty() && stream[0] == kAccessPoint) {  // the frame's length is the message's
+    if (is_lpdu(stream)) {
       if (stream.size() < kLlcBytes) return {Fault::none, 0, kLlcBytes};
-      if (stream.size() > kMessageBytesMax) return {Fault::bad_length, 0, 0};
-      return {Fault::none, stream.size(), stream.size()};
+      const std::size_t bytes = 2U + load_be16(stream.data());
+      if (bytes < kLlcBytes) return {Fault::bad_length, 0, 0};
+      return {Fault::none, bytes, bytes};
     }
     if (!stream.empty() && stream[0] != kBvlcType) return {Fault::not_this_protocol, 0, 0};
     if (stream.size() < kBvlcBytes) return {Fault::none, 0, kBvlcBytes};

@@ -144,25 +144,31 @@ TEST(Decode, EachFunction) {
   support::expect_fields_decide(module(), rows);
 }
 
-// Clause 7: the NPDU follows at once, and the frame's length is the message's.
+// Clause 7: the NPDU follows at once, behind the length of the frame.
+Message lpdu(const Message& rest) {
+  return join(
+      {{0, static_cast<std::uint8_t>(3 + rest.size()), kAccessPoint, kAccessPoint, 3}, rest});
+}
+
 TEST(Decode, InIeee8022) {
-  const auto text = [](const Message& lpdu) { return support::decoded_text(module(), lpdu, kAsk); };
-  const Message lsap = {kAccessPoint, kAccessPoint, 3};
-  const Message read = join({lsap, {1, 4, 0, 5, 1, 12}, kAnalogOutput7, {0x19, 85}});
-  EXPECT_EQ(text(read), "read_property object_type=1 instance=7 property=85");
-  for (std::size_t i = 0; i < read.size(); ++i) {
-    EXPECT_EQ(text(Message(read.begin(), read.begin() + static_cast<std::ptrdiff_t>(i))),
-              "fault truncated")
-        << i;
-  }
-  EXPECT_EQ(text(join({lsap, {1, 0x20, 0xff, 0xff, 0, 0xff, 0x10, 8}})),
-            "who_is device=0-4194303 network=65535");
-  EXPECT_EQ(text({0x82, 0x42, 3, 1, 0, 0x10, 8}), "fault not_this_protocol") << "another's";
-  EXPECT_EQ(text({0x82, 0x82, 0xe3, 1, 0, 0x10, 8}), "fault not_this_protocol") << "a test";
+  support::expect_rows(
+      module(),
+      {{"a read", kAsk, lpdu(join({{1, 4, 0, 5, 1, 12}, kAnalogOutput7, {0x19, 85}})),
+        "read_property object_type=1 instance=7 property=85"},
+       {"who is there, to all networks", kAsk, lpdu({1, 0x20, 0xff, 0xff, 0, 0xff, 0x10, 8}),
+        "who_is device=0-4194303 network=65535"},
+       {"between other access points",
+        kAsk,
+        {0, 7, 0x82, 0x42, 3, 1, 0, 0x10, 8},
+        "fault not_this_protocol"},
+       {"a test", kAsk, {0, 7, 0x82, 0x82, 0xe3, 1, 0, 0x10, 8}, "fault not_this_protocol"},
+       {"a length that lies", kAsk, {0, 6, 0x82, 0x82, 3, 1, 0, 0x10, 8}, "fault trailing_bytes"}});
   const auto frame = [](const Message& bytes) { return module().frame(bytes, kAsk); };
-  EXPECT_EQ(frame({0x82}).needed, kLlcBytes);
-  EXPECT_EQ(frame(Message(1600, 0x82)).length, 1600U);
-  EXPECT_EQ(frame(Message(1601, 0x82)).fault, Fault::bad_length);
+  EXPECT_EQ(frame({0}).needed, kLlcBytes);
+  EXPECT_EQ(frame({0, 2, 0x82, 0x82, 3}).fault, Fault::bad_length);
+  EXPECT_EQ(frame({0, 3, 0x82, 0x82, 3}).length, kLlcBytes);
+  EXPECT_EQ(frame({5, 0xff, 0x82, 0x82, 3}).length, 1537U);
+  EXPECT_EQ(frame({6, 0, 0x82, 0x82, 3}).fault, Fault::not_this_protocol);
 }
 
 TEST(Decode, WhatIsRefused) {

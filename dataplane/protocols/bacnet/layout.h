@@ -13,9 +13,12 @@ namespace bulkhead::bacnet {
 constexpr std::uint8_t kBvlcType = 0x81;  // annex J.2
 constexpr std::size_t kBvlcBytes = 4;
 constexpr std::uint8_t kAccessPoint = 0x82;  // clause 7: in IEEE 802.2, as unnumbered information
-constexpr std::size_t kLlcBytes = 3;
+constexpr std::size_t kLlcBytes = 5;         // the length, which is less than 0x0600, and 3 more
 constexpr std::size_t kMessageBytesMax = 1600;  // J.2: a BVLL message fits an Ethernet frame
 constexpr unsigned kDepthMax = 8;               // of constructed values inside one another
+
+// A message begins with its BVLC, or with the length of its frame.
+inline bool is_lpdu(ByteView message) { return !message.empty() && message[0] < 0x06; }
 
 // BVLL functions (J.2) that carry an NPDU, or do not.
 enum Bvlc : std::uint8_t {

@@ -62,8 +62,16 @@ Fault parse_npdu(ByteView bytes, Message& message) {
 // Clause 7: the NPDU follows at once.
 Fault parse_lpdu(ByteView bytes, Message& message) {
   constexpr std::uint8_t kUnnumbered = 0x03;
-  if (bytes.size() < kLlcBytes) return Fault::truncated;
-  if (bytes[1] != kAccessPoint || bytes[2] != kUnnumbered) return Fault::not_this_protocol;
+  ByteReader reader(bytes);
+  const std::size_t length = reader.u16();
+  const std::uint8_t to = reader.u8();
+  const std::uint8_t from = reader.u8();
+  const std::uint8_t control = reader.u8();
+  if (!reader.ok() || length + 2 > bytes.size()) return Fault::truncated;
+  if (length + 2 < bytes.size()) return Fault::trailing_bytes;
+  if (to != kAccessPoint || from != kAccessPoint || control != kUnnumbered) {
+    return Fault::not_this_protocol;
+  }
   message.bvlc = kNoBvlc;
   message.has_npdu = true;
   message.npdu = bytes.subspan(kLlcBytes);
@@ -75,7 +83,7 @@ Fault parse_lpdu(ByteView bytes, Message& message) {
 Fault parse_message(ByteView bytes, Message& message) {
   constexpr std::size_t kForwardedBytes = 6;
   message = Message{};
-  if (!bytes.empty() && bytes[0] == kAccessPoint) return parse_lpdu(bytes, message);
+  if (is_lpdu(bytes)) return parse_lpdu(bytes, message);
   ByteReader reader(bytes);
   const std::uint8_t type = reader.u8();
   message.bvlc = reader.u8();
