@@ -23,7 +23,7 @@ inline bool parse_lpdu(ByteView bytes, Lpdu& lpdu) {
   constexpr std::uint8_t kGroup = 1;     // 802.2, 3.3.1.1
   constexpr std::uint8_t kResponse = 1;  // 3.3.1.2
   if (bytes.size() < kLengthBytes + kHeaderBytes) return false;
-  const std::uint16_t length = load_be16(bytes.data());
+  const std::size_t length = load_be16(bytes.data());
   if (length < kHeaderBytes || length >= kEtherTypeMin || kLengthBytes + length > bytes.size()) {
     return false;
   }
