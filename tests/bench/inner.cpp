@@ -8,6 +8,7 @@
 #include <map>
 
 #include "controlplane/policy/compiler.h"
+#include "controlplane/policy/literals.h"
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/flow/steering.h"
 #include "dataplane/pipeline/counters.h"
@@ -121,13 +122,8 @@ void locate(const policy::Tables& tables, const YAML::Node& policy, const YAML::
     const YAML::Node asset = policy["assets"][each[side].as<std::string>()];
     const char* key = bare ? "mac" : asset["group"] ? "group" : "address";
     const auto text = asset[key].as<std::string>();
-    unsigned octet[6] = {};
-    std::uint8_t bytes[6];
-    std::sscanf(text.c_str(), bare ? "%x:%x:%x:%x:%x:%x" : "%u.%u.%u.%u", &octet[0], &octet[1],
-                &octet[2], &octet[3], &octet[4], &octet[5]);
-    for (int i = 0; i < 6; ++i) bytes[i] = static_cast<std::uint8_t>(octet[i]);
-    return bare ? wire::IpAddress::from_mac(wire::Mac::from(bytes))
-                : wire::IpAddress::from_v4(bytes);
+    return bare ? wire::IpAddress::from_mac(*controlplane::read_mac(text, true))
+                : *controlplane::read_address(text);
   };
   const policy::Endpoints endpoints{address("client"), address("server"), port.port,
                                     policy::transport_over(port.carrier)};

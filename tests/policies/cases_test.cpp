@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "controlplane/policy/compiler.h"
+#include "controlplane/policy/literals.h"
 #include "dataplane/service/policy_codec.h"
 #include "dataplane/wire/text.h"
 #include "tests/support/examples.h"
@@ -23,27 +24,17 @@ using support::read_file;
 
 constexpr std::uint16_t kClientPort = 40000;
 
-wire::Mac mac_of(const YAML::Node& asset, std::uint8_t otherwise) {
-  wire::Mac mac = support::mac(otherwise);
-  if (!asset["mac"]) return mac;
-  std::string text = asset["mac"].as<std::string>();
-  std::replace(text.begin(), text.end(), ':', ' ');
-  const Bytes bytes = from_hex(text);
-  std::copy(bytes.begin(), bytes.end(), mac.bytes.begin());
-  return mac;
-}
-
 Host host_of(const YAML::Node& policy, const std::string& name, std::uint8_t station) {
   const YAML::Node asset = policy["assets"][name];
-  unsigned a = 0, b = 0, c = 0, d = 0;
   const YAML::Node zone = policy["zones"][asset["zone"].as<std::string>()];
   const YAML::Node written = asset["group"] ? asset["group"] : asset["address"];
-  if (written) std::sscanf(written.as<std::string>().c_str(), "%u.%u.%u.%u", &a, &b, &c, &d);
-  const wire::IpAddress address =
-      support::ip4(static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b),
-                   static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(d));
-  return {address, asset["group"] ? wire::group_mac(address) : mac_of(asset, station),
-          zone["port"].as<std::uint16_t>()};
+  Host host{support::ip4(0, 0, 0, 0), support::mac(station), zone["port"].as<std::uint16_t>()};
+  if (written) host.address = controlplane::read_address(written.as<std::string>()).value();
+  if (asset["group"]) host.station = wire::group_mac(host.address);
+  if (asset["mac"]) {
+    host.station = controlplane::read_mac(asset["mac"].as<std::string>(), true).value();
+  }
+  return host;
 }
 
 // A session between any two hosts: of TCP, with its numbers, of datagrams, or of frames that carry
