@@ -318,6 +318,16 @@ TEST(Compiler, GroupsOfHosts) {
   over_tcp.replace(over_tcp.find("[who_is]"), 8, "[3]");
   EXPECT_NE(told(head + over_tcp).find("server in_b is a group of hosts: only over UDP"),
             std::string::npos);
+  const Compilation many =
+      compile_policy(head + "  inputs: {zone: a, group: 239.192.1.0/27}\n" + rule, "p.yaml");
+  ASSERT_TRUE(many.compiled);
+  EXPECT_EQ(many.compiled->zones(0).groups_size(), 32);
+  EXPECT_NE(explain_policy(*many.model).find("together at 239.192.1.0 to 239.192.1.31\n"),
+            std::string::npos);
+  for (const std::string wrong : {"239.192.0.0/16", "10.2.0.0/27", "239.192.1.1/27"}) {
+    EXPECT_NE(told(head + "  wrong: {zone: a, group: " + wrong + "}\n" + rule).find("is no group"),
+              std::string::npos);
+  }
   // In two zones: a datagram from a third would have to go into both.
   const std::string in_c = "  in_c: {zone: c, group: 239.1.2.3}\n";
   const std::string from_b = "  y: {from: b, to: c}\n";

@@ -118,6 +118,22 @@ std::string inspected_text(const ModelRule& rule) {
   return text;
 }
 
+// Sorted, so that neighbours make a range.
+std::string groups_text(const std::vector<wire::IpAddress>& groups) {
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < groups.size();) {
+    std::size_t count = 1;
+    while (i + count < groups.size() && groups[i + count].high() == groups[i].high() &&
+           groups[i + count].low() == groups[i].low() + count) {
+      ++count;
+    }
+    words.push_back(wire::to_text(groups[i]));
+    if (count > 1) words.back() += " to " + wire::to_text(groups[i + count - 1]);
+    i += count;
+  }
+  return join(words);
+}
+
 std::string zone_text(const ModelZone& zone) {
   std::string text = "Zone " + zone.name.text + ": port " + std::to_string(zone.port);
   if (zone.vlan.outer != 0) text += ", VLAN " + std::to_string(zone.vlan.outer);
@@ -126,9 +142,7 @@ std::string zone_text(const ModelZone& zone) {
   for (const wire::Prefix& prefix : zone.networks) networks.push_back(prefix_text(prefix));
   for (const wire::Prefix& station : zone.stations) networks.push_back(prefix_text(station));
   text += ", " + join(networks);
-  std::vector<std::string> groups;
-  for (const wire::IpAddress& group : zone.groups) groups.push_back(wire::to_text(group));
-  if (!groups.empty()) text += ", reached together at " + join(groups);
+  if (!zone.groups.empty()) text += ", reached together at " + groups_text(zone.groups);
   if (!zone.target.empty()) text += ", target " + zone.target;
   return text + "\n";
 }

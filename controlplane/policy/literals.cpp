@@ -60,12 +60,6 @@ std::optional<wire::IpAddress> read_address(const std::string& text) {
   return address;
 }
 
-std::optional<wire::IpAddress> read_group(const std::string& text) {
-  const auto address = read_address(text);
-  const bool group = address && (address->is_multicast() || address->may_be_broadcast());
-  return group ? address : std::nullopt;
-}
-
 wire::Prefix host_prefix(const wire::IpAddress& address) {
   return {address, wire::kPrefixLengthMax};
 }
@@ -86,6 +80,26 @@ std::optional<wire::Prefix> read_network(const std::string& text, std::string& p
     }
   }
   return prefix;
+}
+
+std::vector<wire::IpAddress> read_groups(const std::string& text) {
+  constexpr std::size_t kLastBits = 10;  // that may differ
+  if (const auto address = read_address(text)) {
+    const bool many = address->is_multicast() || address->may_be_broadcast();
+    return many ? std::vector{*address} : std::vector<wire::IpAddress>{};
+  }
+  std::string problem;
+  const auto network = read_network(text, problem);
+  if (!network || !network->address.is_multicast() ||
+      network->length + kLastBits < wire::kPrefixLengthMax) {
+    return {};
+  }
+  std::vector<wire::IpAddress> groups(std::size_t{1} << (wire::kPrefixLengthMax - network->length),
+                                      network->address);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    store_be64(groups[i].bytes.data() + 8, network->address.low() + i);
+  }
+  return groups;
 }
 
 std::optional<wire::Mac> read_mac(const std::string& text, bool group_too) {

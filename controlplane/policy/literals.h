@@ -17,7 +17,7 @@ std::optional<wire::IpAddress> read_address(const std::string& text);
 std::optional<wire::Prefix> read_network(const std::string& text, std::string& problem);
 
 // A multicast address (IPv4 or IPv6) or one of an IPv4 broadcast, whose last bits are ones.
-std::optional<wire::IpAddress> read_group(const std::string& text);
+std::vector<wire::IpAddress> read_groups(const std::string& text);
 // Of one station, or of a group of them where that may stand.
 std::optional<wire::Mac> read_mac(const std::string& text, bool group_too);
 

@@ -125,15 +125,17 @@ class Resolver {
   }
 
   void resolve_group(const Word& word, ModelAsset& asset) {
-    const auto group = read_group(word.text);
-    if (!group) {
+    const std::vector<wire::IpAddress> groups = read_groups(word.text);
+    if (groups.empty()) {
       diagnostics_.error(word.at, "`" + word.text +
                                       "` is no group: it is a multicast address, such as "
-                                      "239.255.0.1, or a broadcast, such as 255.255.255.255");
-      return;
+                                      "239.255.0.1, at most 1024 of them together, such as "
+                                      "239.192.1.0/27, or a broadcast, such as 255.255.255.255");
     }
-    asset.groups.push_back(*group);
-    if (asset.zone < model_.zones.size()) add_group(*group, asset.zone);
+    for (const wire::IpAddress& group : groups) {
+      asset.groups.push_back(group);
+      if (asset.zone < model_.zones.size()) add_group(group, asset.zone);
+    }
   }
 
   void add_group(const wire::IpAddress& group, std::size_t zone) {

@@ -27,13 +27,8 @@ std::uint32_t hash_session(std::uint32_t ends, std::uint8_t protocol, wire::Vlan
                             0);
 }
 
-std::uint32_t hash_ends(const wire::IpAddress& one, std::uint16_t one_port,
-                        const wire::IpAddress& other, std::uint16_t other_port) {
-  return hash_end(one.high(), one.low(), one_port) +
-         hash_end(other.high(), other.low(), other_port);
-}
-
-// What a session opens beside itself belongs to its owner: there only the hosts count.
+// What a session opens beside itself belongs to its owner, and may go to a group that only the
+// session's messages name: of such services only the VLAN counts.
 struct SharedPorts {
   static constexpr std::size_t kMax = 4;
   std::array<std::uint16_t, kMax> udp{};
@@ -50,7 +45,7 @@ struct SharedPorts {
 };
 const SharedPorts kSharedPorts;
 
-bool hosts_alone(std::uint8_t protocol, std::uint16_t one, std::uint16_t other) {
+bool are_shared(std::uint8_t protocol, std::uint16_t one, std::uint16_t other) {
   const auto& ports = protocol == wire::kProtocolTcp ? kSharedPorts.tcp : kSharedPorts.udp;
   for (std::size_t i = 0; i < kSharedPorts.count; ++i) {
     if (one == ports[i] || other == ports[i]) return true;
@@ -58,19 +53,14 @@ bool hosts_alone(std::uint8_t protocol, std::uint16_t one, std::uint16_t other) 
   return false;
 }
 
-// The ports and the protocol that count.
-struct Service {
-  std::uint16_t one = 0;
-  std::uint16_t other = 0;
-  std::uint8_t protocol = 0;
-
-  Service(std::uint8_t ip_protocol, std::uint16_t one_port, std::uint16_t other_port) {
-    if (hosts_alone(ip_protocol, one_port, other_port)) return;
-    one = one_port;
-    other = other_port;
-    protocol = ip_protocol;
-  }
-};
+std::uint32_t hash_between(const wire::IpAddress& one, std::uint16_t one_port,
+                           const wire::IpAddress& other, std::uint16_t other_port,
+                           std::uint8_t protocol, wire::VlanIds vlan) {
+  if (are_shared(protocol, one_port, other_port)) return hash_session(0, 0, vlan);
+  return hash_session(
+      hash_end(one.high(), one.low(), one_port) + hash_end(other.high(), other.low(), other_port),
+      protocol, vlan);
+}
 
 bool has_ports(std::uint8_t protocol) {
   return protocol == wire::kProtocolTcp || protocol == wire::kProtocolUdp;
@@ -89,10 +79,13 @@ bool hash_usual(ByteView frame, std::uint32_t& hash) {
       (load_be16(p + kIp + 6) & kFragment) != 0 || !has_ports(p[kIp + 9])) {
     return false;
   }
-  const Service service(p[kIp + 9], load_be16(p + kPorts), load_be16(p + kPorts + 2));
-  const std::uint32_t ends = hash_end(0, kMapped | load_be32(p + kIp + 12), service.one) +
-                             hash_end(0, kMapped | load_be32(p + kIp + 16), service.other);
-  hash = hash_session(ends, service.protocol, {});
+  const std::uint8_t protocol = p[kIp + 9];
+  const std::uint16_t one_port = load_be16(p + kPorts);
+  const std::uint16_t other_port = load_be16(p + kPorts + 2);
+  const bool shared = are_shared(protocol, one_port, other_port);
+  const std::uint32_t ends = hash_end(0, kMapped | load_be32(p + kIp + 12), one_port) +
+                             hash_end(0, kMapped | load_be32(p + kIp + 16), other_port);
+  hash = shared ? hash_session(0, 0, {}) : hash_session(ends, protocol, {});
   return true;
 }
 
@@ -114,9 +107,7 @@ std::uint32_t steering_hash(ByteView frame) {
     ByteReader ports(segment);
     const std::uint16_t source = ports.u16();
     const std::uint16_t destination = ports.u16();
-    const Service service(ip.protocol, source, destination);
-    return hash_session(hash_ends(ip.source, service.one, ip.destination, service.other),
-                        service.protocol, ethernet.vlan);
+    return hash_between(ip.source, source, ip.destination, destination, ip.protocol, ethernet.vlan);
   }
   // An ICMP error goes to the owner of the session that it quotes.
   wire::IcmpHeader icmp;
@@ -125,9 +116,8 @@ std::uint32_t steering_hash(ByteView frame) {
                       wire::is_icmp_error(ip.version, icmp.type) &&
                       wire::parse_icmp_quote(icmp.body, ip.version, quoted);
   if (!quotes) return 0;
-  const Service service(quoted.protocol, quoted.source_port, quoted.destination_port);
-  return hash_session(hash_ends(quoted.source, service.one, quoted.destination, service.other),
-                      service.protocol, ethernet.vlan);
+  return hash_between(quoted.source, quoted.source_port, quoted.destination,
+                      quoted.destination_port, quoted.protocol, ethernet.vlan);
 }
 
 }  // namespace bulkhead::flow

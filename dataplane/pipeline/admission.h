@@ -22,9 +22,10 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
            const policy::Classification& found);
 
 // Whether something that was opened may cover the datagram: `found` says then what governs it, and
-// the result is the server's port of the session that opened it; else 0 and nothing changes.
+// the result is the server's port of the session that opened it; else 0 and nothing changes. What
+// goes to a group goes to the zone of the host that opened it.
 std::uint16_t find_opener(Context& context, const flow::Packet& packet,
-                          policy::Classification& found);
+                          policy::Classification& found, Sides& sides);
 
 // A granted message of the packet's session may open, confirm or end something beside it.
 protocols::Fault note_related(Context& context, const flow::Packet& packet, ByteView message,

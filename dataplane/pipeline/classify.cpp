@@ -92,11 +92,11 @@ void refuse_opening(Context& context, Packet& packet, const Classification& foun
 void judge_anew(Context& context, Packet& packet) {
   Flow& flow = *packet.flow;
   const policy::Tables& tables = context.tables();
-  const Sides sides = sides_of(context, flow, flow.server_port(), flow.transport);
+  Sides sides = sides_of(context, flow, flow.server_port(), flow.transport);
   Classification found =
       policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
   const std::uint16_t related_to =
-      found.reason == Reason::service_granted ? 0 : find_opener(context, packet, found);
+      found.reason == Reason::service_granted ? 0 : find_opener(context, packet, found, sides);
   const bool stays =
       flow.unjudged
           ? found.conduit != policy::kNoConduit && tables.conduits[found.conduit].fail_open
@@ -205,7 +205,7 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
         policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
   }
   const std::uint16_t related_to =
-      found.reason == Reason::service_granted ? 0 : find_opener(context, packet, found);
+      found.reason == Reason::service_granted ? 0 : find_opener(context, packet, found, sides);
   if (found.reason == Reason::service_granted) {
     const bool inserted = insert_flow(context, packet, sides, found, from_client);
     if (inserted) packet.flow->related_to = related_to;

@@ -41,6 +41,11 @@ bool is_group(const Tables& tables, const wire::IpAddress& address) {
   return first != last;
 }
 
+bool has_group(const Tables& tables, std::uint16_t zone, const wire::IpAddress& address) {
+  const auto [first, last] = groups_of(tables, address);
+  return std::any_of(first, last, [&](const Group& group) { return group.zone == zone; });
+}
+
 std::uint16_t find_destination_zone(const Tables& tables, std::uint16_t from_zone,
                                     const wire::IpAddress& address) {
   const auto [first, last] = groups_of(tables, address);

@@ -40,6 +40,8 @@ std::uint16_t find_zone(const Tables& tables, const wire::IpAddress& address);
 
 // Whether some zone has a group of that address.
 bool is_group(const Tables& tables, const wire::IpAddress& address);
+// Whether the zone has.
+bool has_group(const Tables& tables, std::uint16_t zone, const wire::IpAddress& address);
 
 // The zone of what a host of `from_zone` sends to the address: where that is a group's, the zone
 // that has it and to which a conduit leads from there.

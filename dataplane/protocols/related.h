@@ -1,8 +1,9 @@
 // What a session opens beside itself: datagrams between the same two hosts that need no rule of
 // their own, because a granted message opened exactly them (EtherNet/IP's implicit connections, CIP
-// volume 2, 3-2). All that one host opened to another has one block of plain data, good when all
-// zero; it outlives the session, for only the protocol says when it ends. As in protocol.h nothing
-// allocates, throws, blocks or reads a clock, and all is total over any input.
+// volume 2, 3-2), or from one of them to a group that the other is of. All that one host opened to
+// another has one block of plain data, good when all zero; it outlives the session, for only the
+// protocol says when it ends. As in protocol.h nothing allocates, throws, blocks or reads a clock,
+// and all is total over any input.
 #pragma once
 
 #include <cstddef>
@@ -28,11 +29,16 @@ class RelatedTraffic {
   // there is no room is Fault::too_many_outstanding.
   virtual Fault note(std::span<std::byte> block, ByteView message, Direction direction,
                      std::uint32_t now_ms) const = 0;
+  // The group that datagrams of what an answer opens go to: its IPv4 address, the first byte most
+  // significant; kOneHost if they go to the one that opened.
+  static constexpr std::uint32_t kOneHost = 0;
+  virtual std::uint32_t group_of(ByteView answer) const = 0;
 
-  // Judges a datagram; `direction` is request if the host sent it that opened. Fault::not_started
-  // if nothing that is open covers it.
+  // Judges a datagram; `direction` is request if the host sent it that opened, and `group` is where
+  // it goes, or kOneHost if to the other of both. Fault::not_started if nothing that is open covers
+  // it.
   virtual Fault admit(std::span<std::byte> block, ByteView message, Direction direction,
-                      std::uint32_t now_ms) const = 0;
+                      std::uint32_t group, std::uint32_t now_ms) const = 0;
 
   // What was asked for when number `index` of the block was opened, to be judged anew after a
   // change of policy; false behind the last. Names point into the block.

@@ -53,9 +53,10 @@ struct IpAddress {
   std::uint64_t high() const { return load_be64(bytes.data()); }
   std::uint64_t low() const { return load_be64(bytes.data() + 8); }
 
-  static IpAddress from_v4(const std::uint8_t* p) {
+  static IpAddress from_v4(const std::uint8_t* p) { return from_v4_number(load_be32(p)); }
+  static IpAddress from_v4_number(std::uint32_t number) {
     IpAddress address;
-    store_be64(address.bytes.data() + 8, std::uint64_t{0xffff} << 32 | load_be32(p));
+    store_be64(address.bytes.data() + 8, std::uint64_t{0xffff} << 32 | number);
     return address;
   }
   static IpAddress from_v6(const std::uint8_t* p) {
@@ -72,6 +73,8 @@ struct IpAddress {
   // Precondition: is_mac().
   Mac mac() const { return Mac::from(bytes.data() + 10); }
   bool is_v4() const { return high() == 0 && low() >> 32 == 0xffff; }
+  // Precondition: is_v4().
+  std::uint32_t v4_number() const { return static_cast<std::uint32_t>(low()); }
   // RFC 5771: 224.0.0.0/4; RFC 4291, 2.7: ff00::/8.
   bool is_multicast() const { return is_v4() ? bytes[12] >> 4 == 0xe : bytes[0] == 0xff; }
   // Of a subnet's hosts, or of all: the host part is all ones, two bits at least (RFC 919, 7).

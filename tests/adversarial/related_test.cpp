@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/flow/steering.h"
+#include "dataplane/replication/replicator.h"
 #include "tests/support/cip_messages.h"
 #include "tests/support/plant.h"
 
@@ -199,6 +200,149 @@ TEST_P(Related, NoRoomIsARefusalOfTheOpening) {
   EXPECT_EQ(plant_.verdicts.back().fault, protocols::Fault::too_many_outstanding);
 }
 
+// CIP 3-4.4.3: one sends, and all that opened the connection listen.
+class RelatedGroup : public ::testing::Test {
+ protected:
+  static policy::Tables of_line(std::vector<wire::IpAddress> groups, std::vector<Range> points) {
+    policy::Tables tables = line_policy(std::move(points), policy::OnDeny::reject);
+    tables.zones[0].groups = std::move(groups);
+    return tables;
+  }
+  RelatedGroup() {
+    cyclic_.trigger = 0x01;
+    cyclic_.type_back = 1;
+    register_at(session_);
+  }
+  static void register_at(TcpSession& session) {
+    session.from_client(encapsulated(enip::kRegisterSession, {1, 0, 0, 0}, 9, 0));
+    session.from_server(encapsulated(enip::kRegisterSession, {1, 0, 0, 0}, 9));
+  }
+  void open_in(TcpSession& session, const Bytes& group = {239, 192, 1, 32}) {
+    session.from_client(unconnected(cyclic_.request()));
+    session.from_server(unconnected_to_group(cyclic_.accepted(kToTarget, kToOriginator), group));
+  }
+  void open(const Bytes& group = {239, 192, 1, 32}) { open_in(session_, group); }
+  void close_in(TcpSession& session) {
+    session.from_client(unconnected(cyclic_.close(), 2));
+    session.from_server(unconnected(reply(enip::kForwardClose, 0, cyclic_.name()), 2));
+  }
+  static bool told_through(Plant& plant, const wire::IpAddress& group,
+                           std::uint16_t port = kImplicit, const Host& from = kPlc) {
+    plant.clear();
+    const Host to{group, wire::group_mac(group), 0};
+    plant.arrive(from, udp_frame(from, to, kImplicit, port, io_packet(kToOriginator, 20)));
+    EXPECT_EQ(is_allowed(plant.last()), plant.sent.size() == 1);
+    EXPECT_TRUE(plant.sent.empty() || plant.sent[0].port == kHmi.port);
+    return !plant.sent.empty();
+  }
+  bool told(const wire::IpAddress& group, std::uint16_t port = kImplicit, const Host& from = kPlc) {
+    return told_through(plant_, group, port, from);
+  }
+
+  const wire::IpAddress group_ = support::ip4(239, 192, 1, 32);
+  const wire::IpAddress other_ = support::ip4(239, 192, 1, 33);
+  Plant plant_{of_line({group_, other_}, {{100, 150}})};
+  TcpSession session_{plant_, 40000, 1000, 900000, kExplicit};
+  Opening cyclic_{{0x20, 4, 0x24, 0x97, 0x2c, 0x96, 0x2c, 0x64}};
+};
+
+TEST_F(RelatedGroup, HearsWhatAGrantedOpeningOpened) {
+  EXPECT_FALSE(told(group_));
+  open();
+  EXPECT_TRUE(told(group_));
+  ASSERT_FALSE(plant_.verdicts.empty());
+  EXPECT_EQ(plant_.verdicts.front().rule, 2) << "which granted the opening";
+  EXPECT_FALSE(told(other_));
+  EXPECT_FALSE(told(group_, 2223));
+  EXPECT_FALSE(told(group_, kImplicit, kRogue));
+  EXPECT_TRUE(told(group_));
+  session_.from_client({}, wire::kTcpRst | wire::kTcpAck);
+  EXPECT_TRUE(told(group_)) << "it outlives the session";
+}
+
+TEST_F(RelatedGroup, EndsWithItsConnection) {
+  open();
+  EXPECT_TRUE(told(group_));
+  close_in(session_);
+  EXPECT_FALSE(told(group_));
+  cyclic_.serial = 2;
+  open({239, 192, 1, 33});
+  EXPECT_FALSE(told(group_));
+  EXPECT_TRUE(told(other_));
+}
+
+TEST_F(RelatedGroup, IsOfTheOpenersZone) {
+  plant_.change_policy(of_line({other_}, {{100, 150}}));
+  open();
+  EXPECT_FALSE(told(group_)) << "no zone has it";
+  policy::Tables elsewhere = of_line({other_}, {{100, 150}});
+  elsewhere.zones[1].groups = {group_};
+  plant_.change_policy(std::move(elsewhere));
+  cyclic_.serial = 2;
+  open();
+  EXPECT_FALSE(told(group_));
+}
+
+TEST_F(RelatedGroup, AChangeOfPolicyKeepsWhatItStillGrants) {
+  open();
+  EXPECT_TRUE(told(group_));
+  plant_.change_policy(of_line({group_}, {{90, 160}}));
+  EXPECT_TRUE(told(group_));
+  plant_.change_policy(of_line({other_}, {{90, 160}}));
+  EXPECT_FALSE(told(group_)) << "the zone has the group no more";
+  plant_.change_policy(of_line({group_}, {{90, 160}}));
+  EXPECT_TRUE(told(group_));
+  plant_.change_policy(of_line({group_}, {{100, 149}}));
+  EXPECT_FALSE(told(group_)) << "150 is granted no more";
+  plant_.change_policy(of_line({group_}, {{100, 150}}));
+  EXPECT_FALSE(told(group_)) << "what was ended has to be opened again";
+}
+
+TEST_F(RelatedGroup, GoesOnAtThePeer) {
+  Plant peer{of_line({group_, other_}, {{100, 150}})};
+  peer.be_at(5000 * kSecondNs);
+  replication::RecordRing ring{1 << 16};
+  replication::FlowSender sender(plant_.pipeline().flows(), plant_.pipeline().segments(), ring);
+  replication::FlowReceiver receiver({peer.pipeline().flows(), peer.pipeline().segments(),
+                                      peer.pipeline().timers(), peer.buffers()});
+  open();
+  EXPECT_TRUE(told(group_));
+  EXPECT_FALSE(told_through(peer, group_));
+  do {
+    sender.run(64, plant_.now_ns());
+    for (; !ring.front().empty(); ring.release()) {
+      ASSERT_EQ(receiver.take(ring.front(), peer.now_ns()),
+                replication::FlowReceiver::Taken::taken);
+    }
+  } while (!sender.is_done());
+  peer.pipeline().set_sessions_clock(plant_.now_ns() - peer.now_ns());
+  EXPECT_TRUE(told_through(peer, group_));
+  EXPECT_FALSE(told_through(peer, other_));
+}
+
+TEST_F(RelatedGroup, HoldsWhileOneOfThoseThatOpenedItDoes) {
+  policy::Tables all = of_line({group_}, {{100, 150}});
+  for (policy::Rule& rule : all.conduits[0].rules)
+    rule.clients = {{support::ip4(10, 20, 0, 0), 120}};
+  plant_.change_policy(std::move(all));
+  std::vector<TcpSession> sessions;
+  const auto scanner = [&](std::uint8_t last) -> TcpSession& {
+    const Host host{support::ip4(10, 20, 0, last), support::mac(last), kHmi.port};
+    sessions.emplace_back(plant_, 40000, 1000, 900000, kExplicit, host);
+    register_at(sessions.back());
+    return sessions.back();
+  };
+  constexpr std::uint8_t kScanners = 16;
+  for (std::uint8_t i = 0; i < kScanners; ++i) open_in(scanner(static_cast<std::uint8_t>(100 + i)));
+  plant_.be_at(plant_.now_ns() + kSecondNs);
+  EXPECT_TRUE(told(group_));
+  for (std::uint8_t i = 0; i + 1 < kScanners; ++i) close_in(sessions[i]);
+  plant_.be_at(plant_.now_ns() + kSecondNs);
+  EXPECT_TRUE(told(group_)) << "one holds it";
+  close_in(sessions[kScanners - 1]);
+  EXPECT_FALSE(told(group_));
+}
+
 std::uint32_t owner_of_segment(const Host& from, const Host& to, std::uint16_t source,
                                std::uint16_t destination) {
   support::TcpSpec segment;
@@ -207,14 +351,20 @@ std::uint32_t owner_of_segment(const Host& from, const Host& to, std::uint16_t s
   return flow::steering_hash(tcp_frame(from, to, segment));
 }
 
-TEST(RelatedWorkers, AllOfTwoHostsHasOneOwner) {
+TEST(RelatedWorkers, AllThatMayBelongTogetherHasOneOwner) {
   const std::uint32_t session = owner_of_segment(kHmi, kPlc, 40000, kExplicit);
   EXPECT_EQ(owner_of_segment(kPlc, kHmi, kExplicit, 40001), session);
   for (const std::uint16_t source : {std::uint16_t{2222}, std::uint16_t{50000}}) {
     EXPECT_EQ(flow::steering_hash(udp_frame(kHmi, kPlc, source, kImplicit, {1})), session);
     EXPECT_EQ(flow::steering_hash(udp_frame(kPlc, kHmi, source, kImplicit, {1})), session);
   }
-  EXPECT_NE(flow::steering_hash(udp_frame(kRogue, kPlc, kImplicit, kImplicit, {1})), session);
+  const wire::IpAddress group = support::ip4(239, 192, 1, 32);
+  const Host many{group, wire::group_mac(group), 0};
+  EXPECT_EQ(flow::steering_hash(udp_frame(kPlc, many, kImplicit, kImplicit, {1})), session);
+  EXPECT_EQ(owner_of_segment(kRogue, kPlc, 40000, kExplicit), session) << "it may share the group";
+  EXPECT_NE(flow::steering_hash(udp_frame(kHmi, kPlc, 40000, 2223, {1})), session);
+  const Bytes tagged = support::with_vlan(udp_frame(kPlc, many, kImplicit, kImplicit, {1}), 7);
+  EXPECT_NE(flow::steering_hash(tagged), session);
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ import threading
 import time
 
 PORT, IO_PORT = 44818, 2222
+GROUP = "239.192.1.32"
+TO_MANY = 1
 REGISTER, SEND_RR, SEND_UNIT = 0x65, 0x6F, 0x70
 READ_TAG, WRITE_TAG, FORWARD_OPEN, FORWARD_CLOSE, UNCONNECTED_SEND = 0x4C, 0x4D, 0x54, 0x4E, 0x52
 DINT = 0xC4
@@ -33,8 +35,10 @@ class Adapter:
         self.tags = {"Speed": 40, "Guard": 1}
         self.connections = {}  # (serial, vendor, originator) -> Producer
         self.next_connection = 0x1000
+        self.told_group = b""  # the item that goes with the answer under way
         self.io = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.io.bind((address, IO_PORT))
+        self.io.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
 
     def serve(self):
         server = socket.create_server((self.address, PORT))
@@ -79,8 +83,10 @@ class Adapter:
         if command == REGISTER:
             return data
         if command == SEND_RR:
+            self.told_group = b""
             cip = self.cip(peer, data[16:], explicit)
-            return struct.pack("<IHHHHHH", 0, 0, 2, 0, 0, 0xB2, len(cip)) + cip
+            return struct.pack("<IHHHHHH", 0, 0, 3 if self.told_group else 2, 0, 0, 0xB2,
+                               len(cip)) + cip + self.told_group
         if command == SEND_UNIT:
             connection, = struct.unpack_from("<I", data, 12)
             sequence, = struct.unpack_from("<H", data, 20)
@@ -128,11 +134,16 @@ class Adapter:
         name = struct.unpack_from("<HHI", data, 10)
         interval_us, size = struct.unpack_from("<IH", data, 28)
         implicit = data[34] & 0x0F == 1
+        host = peer.getpeername()[0]
+        if size >> 13 == TO_MANY:
+            host = GROUP
+            self.told_group = struct.pack("<HH", 0x8001, 16) + struct.pack(  # EIP 2-6.3.3
+                ">HH4s8x", socket.AF_INET, IO_PORT, socket.inet_aton(GROUP))
         connection, self.next_connection = self.next_connection, self.next_connection + 1
         tell(reached="forward_open", implicit=implicit, path=data[36:].hex())
         if implicit:
-            self.connections[name] = Producer(self.io, peer.getpeername()[0], to_originator,
-                                              interval_us, (size & 0x1FF) - 2)
+            self.connections[name] = Producer(self.io, host, to_originator, interval_us,
+                                              (size & 0x1FF) - 2)
         else:
             explicit[connection] = to_originator
         return 0, struct.pack("<IIHHIIIBB", connection, to_originator, *name,

@@ -153,7 +153,9 @@ class Stacks(StackCase):
 
     def test_cip(self):
         """npm has a scanner and no adapter; the device's side is cip_adapter.py."""
-        self.commit(HEAD + """
+        group = "239.192.1.32"
+        inputs = "  inputs: {zone: supervision, group: 239.192.1.32/27}\nconduits:\n"
+        self.commit(HEAD.replace("conduits:\n", inputs) + """
       - {protocol: enip, client: hmi, server: plc, functions: [register_session, forward_close]}
       - protocol: enip
         client: hmi
@@ -176,7 +178,7 @@ class Stacks(StackCase):
         self.lab.spawn("ctl", ["python3", HERE / "cip_adapter.py", PLC], role)
         self.addCleanup(self.lab.stop, role)
         wait_until(lambda: '"listening"' in self.lab.log(role), "the adapter to listen", 60)
-        steps = self.steps("cip_client.js", PLC, HMI)
+        steps = self.steps("cip_client.js", PLC, HMI, group)
         self.assertEqual(steps["connect"].get("value"), "open", steps)
         self.assertEqual(steps["read"].get("value"), 40)
         self.assertEqual(steps["write"].get("value"), "written")
@@ -184,14 +186,15 @@ class Stacks(StackCase):
             self.assertIn("error", steps[refused], steps)
         self.assertEqual(steps["read_again"].get("value"), 60, "on the same connection")
         # 20 ms for two seconds; a lab may be slow, but what is closed is closed.
-        self.assertGreater(steps["inputs"]["value"]["open"], 30)
-        self.assertEqual(steps["inputs"]["value"]["closed"], 0)
+        for step in ("inputs", "inputs_to_group"):
+            self.assertGreater(steps[step]["value"]["open"], 30, steps)
+            self.assertEqual(steps[step]["value"]["closed"], 0)
         self.assertEqual(steps["forbidden_outputs"]["value"], {"open": 0, "closed": 0})
         reached = self.reached(role)
         writes = [(line["tag"], line["value"]) for line in reached if line["reached"] == "write_tag"]
         self.assertEqual(writes, [("Speed", 60)])
         opened = [line["path"] for line in reached if line["reached"] == "forward_open"]
-        self.assertEqual(opened, ["010020022401", "34040000000000000000200424972c962c64"])
+        self.assertEqual(opened, ["010020022401"] + 2 * ["34040000000000000000200424972c962c64"])
         outputs = [line for line in reached if line["reached"] == "output"]
         self.assertGreater(len(outputs), 30)
         self.assertEqual({line["value"] for line in outputs}, {77})

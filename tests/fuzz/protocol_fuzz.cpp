@@ -88,7 +88,8 @@ void relate(const Protocol& protocol, ByteView message, OperationList& operation
     if (related->concerns(message, direction)) {
       related->note({block, related->bytes()}, message, direction, now_ms);
     }
-    related->admit({block, related->bytes()}, message, direction, now_ms);
+    const std::uint32_t group = related->group_of(message);
+    related->admit({block, related->bytes()}, message, direction, group, now_ms);
   }
   std::size_t count = 0;
   while (related->opening({block, related->bytes()}, count, operations)) {

@@ -25,12 +25,27 @@ inline Message encapsulated(std::uint8_t command, const Message& data, std::uint
                data});
 }
 
-// EIP 2-6: null address and unconnected data.
+// EIP 2-6: null address and unconnected data, and behind them `others` items more.
 inline Message unconnected(const Message& cip, std::uint8_t context = 1,
-                           std::uint8_t handle = kHandle) {
+                           std::uint8_t handle = kHandle, const Message& more = {},
+                           std::uint8_t others = 0) {
   return encapsulated(enip::kSendRRData,
-                      join({{0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0xb2, 0}, le16(cip.size()), cip}),
+                      join({{0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(2 + others), 0},
+                            {0, 0, 0, 0, 0xb2, 0},
+                            le16(cip.size()),
+                            cip,
+                            more}),
                       context, handle);
+}
+
+// EIP 2-6.3.3: the reply to a forward open, and where the target's packets will go.
+inline Message unconnected_to_group(const Message& cip, const Message& group,
+                                    std::uint16_t port = 2222, std::uint8_t context = 1) {
+  const Message port_bytes = {static_cast<std::uint8_t>(port >> 8),
+                              static_cast<std::uint8_t>(port)};
+  return unconnected(cip, context, kHandle,
+                     join({{0x01, 0x80, 16, 0, 0, 2}, port_bytes, group, {0, 0, 0, 0, 0, 0, 0, 0}}),
+                     1);
 }
 
 inline Message connected(const Message& cip, std::uint8_t connection, std::uint8_t sequence = 1) {
@@ -57,23 +72,26 @@ struct Opening {
   std::uint32_t to_originator_us = 20'000;
   std::uint16_t serial = 1;
   std::uint8_t trigger = 0xa3;  // class 3: explicit
-  std::uint8_t type = 2;        // point to point
+  std::uint8_t type = 2;        // point to point; to the target
+  std::uint8_t type_back = 2;
   std::uint8_t multiplier = 1;
   bool large = false;
 
   Message name() const { return join({le16(serial), {2, 0, 3, 0, 0, 0}}); }
   Message request() const {
-    const Message parameters = large ? le32(size | 0x02000000U | std::size_t{type} << 29)
-                                     : le16(size | 0x0200U | std::size_t{type} << 13);
+    const auto parameters = [this](std::size_t way_type) {
+      return large ? le32(size | 0x02000000U | way_type << 29)
+                   : le16(size | 0x0200U | way_type << 13);
+    };
     return service(large ? enip::kLargeForwardOpen : enip::kForwardOpen, kManager,
                    join({{5, 0x99, 0, 0, 0, 0},
                          le32(0x22),
                          name(),
                          {multiplier, 0, 0, 0},
                          le32(to_target_us),
-                         parameters,
+                         parameters(type),
                          le32(to_originator_us),
-                         parameters,
+                         parameters(type_back),
                          {trigger, static_cast<std::uint8_t>(path.size() / 2)},
                          path}));
   }

@@ -167,27 +167,28 @@ policy::Tables modbus_tables(policy::OnDeny on_deny, policy::Rule modbus) {
 }
 
 TcpSession::TcpSession(Plant& plant, std::uint16_t port, std::uint32_t client_isn,
-                       std::uint32_t server_isn, std::uint16_t to_port)
+                       std::uint32_t server_isn, std::uint16_t to_port, const Host& client)
     : client_next(client_isn + 1),
       server_next(server_isn + 1),
       client_acked(server_isn + 1),
       server_acked(client_isn + 1),
       client_port(port),
       server_port(to_port),
-      plant_(&plant) {
+      plant_(&plant),
+      client_(client) {
   TcpSpec spec;
   spec.source_port = port;
   spec.destination_port = to_port;
   spec.sequence = client_isn;
   spec.flags = wire::kTcpSyn;
-  plant.arrive(kHmi, tcp_frame(kHmi, kPlc, spec));
+  plant.arrive(client_, tcp_frame(client_, kPlc, spec));
   TcpSpec answer;
   answer.source_port = to_port;
   answer.destination_port = port;
   answer.sequence = server_isn;
   answer.acknowledgement = client_isn + 1;
   answer.flags = wire::kTcpSyn | wire::kTcpAck;
-  plant.arrive(kPlc, tcp_frame(kPlc, kHmi, answer));
+  plant.arrive(kPlc, tcp_frame(kPlc, client_, answer));
   client_at(client_next, {}, wire::kTcpAck);
 }
 
@@ -199,7 +200,7 @@ void TcpSession::client_at(std::uint32_t sequence, const Bytes& payload, std::ui
   spec.acknowledgement = client_acked;
   spec.flags = flags;
   spec.payload = payload;
-  plant_->arrive(kHmi, tcp_frame(kHmi, kPlc, spec));
+  plant_->arrive(client_, tcp_frame(client_, kPlc, spec));
 }
 
 void TcpSession::server_at(std::uint32_t sequence, const Bytes& payload, std::uint8_t flags) {
@@ -210,7 +211,7 @@ void TcpSession::server_at(std::uint32_t sequence, const Bytes& payload, std::ui
   spec.acknowledgement = server_acked;
   spec.flags = flags;
   spec.payload = payload;
-  plant_->arrive(kPlc, tcp_frame(kPlc, kHmi, spec));
+  plant_->arrive(kPlc, tcp_frame(kPlc, client_, spec));
 }
 
 void TcpSession::from_client(const Bytes& payload, std::uint8_t flags) {

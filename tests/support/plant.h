@@ -132,7 +132,8 @@ policy::Tables with_rules(policy::Tables tables, std::vector<policy::Rule*> rule
 class TcpSession {
  public:
   TcpSession(Plant& plant, std::uint16_t client_port, std::uint32_t client_isn = 1000,
-             std::uint32_t server_isn = 900000, std::uint16_t server_port = 502);
+             std::uint32_t server_isn = 900000, std::uint16_t server_port = 502,
+             const Host& client = kHmi);
   // From now on its segments arrive at another plant.
   void move_to(Plant& plant) { plant_ = &plant; }
   // Sends bytes as one segment and counts them.
@@ -153,6 +154,7 @@ class TcpSession {
 
  private:
   Plant* plant_;
+  Host client_;
 };
 
 }  // namespace bulkhead::support

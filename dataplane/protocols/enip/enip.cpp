@@ -19,8 +19,8 @@ constexpr std::uint16_t kConnectedAddress = 0x00a1;
 constexpr std::uint16_t kConnectedData = 0x00b1;
 constexpr std::uint16_t kUnconnectedData = 0x00b2;
 constexpr std::uint16_t kSequencedAddress = 0x8002;
-constexpr std::uint16_t kSocketAddressFirst = 0x8000;
-constexpr std::uint16_t kSocketAddressLast = 0x8001;
+constexpr std::uint16_t kSocketToTarget = 0x8000;
+constexpr std::uint16_t kSocketToOriginator = 0x8001;
 constexpr std::size_t kItemsMax = 8;
 
 // A packet of an implicit connection has no encapsulation: it begins with its number of items, of
@@ -103,8 +103,13 @@ Fault parse_common_packet(ByteView bytes, CommonPacket& packet) {
         if (type == kConnectedData) packet.sequence = item.u16_le();
         packet.cip = item.rest();
         break;
+      case kSocketToTarget:
+        break;
+      case kSocketToOriginator:
+        packet.to_originator = item.rest();
+        break;
       default:
-        if (type < kSocketAddressFirst || type > kSocketAddressLast) return Fault::unknown_object;
+        return Fault::unknown_object;
     }
     if (!item.ok()) return Fault::truncated;
   }

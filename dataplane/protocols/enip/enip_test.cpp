@@ -314,12 +314,16 @@ class Implicit : public ::testing::Test {
  protected:
   static constexpr std::uint32_t kToTarget = 0x11;
   static constexpr std::uint32_t kToOriginator = 0x22;
+  static constexpr std::uint32_t kOneHost = protocols::RelatedTraffic::kOneHost;
+  static constexpr std::uint32_t kGroup = 0xefc00120;  // 239.192.1.32
 
   Implicit() { cyclic.trigger = 0x01; }
 
   std::span<std::byte> block() { return std::as_writable_bytes(std::span(block_)); }
   Fault note(const Message& cip, protocols::Direction direction) {
-    const Message message = unconnected(cip);
+    return note_message(unconnected(cip), direction);
+  }
+  Fault note_message(const Message& message, protocols::Direction direction) {
     EXPECT_TRUE(related.concerns(message, direction));
     return related.note(block(), message, direction, now_ms);
   }
@@ -329,8 +333,9 @@ class Implicit : public ::testing::Test {
     EXPECT_EQ(note(opening.accepted(to_target, to_originator), kBack), Fault::none);
     return fault;
   }
-  Fault send(std::uint32_t connection, std::size_t bytes, protocols::Direction direction = kAsk) {
-    return related.admit(block(), io_packet(connection, bytes), direction, now_ms);
+  Fault send(std::uint32_t connection, std::size_t bytes, protocols::Direction direction = kAsk,
+             std::uint32_t group = kOneHost) {
+    return related.admit(block(), io_packet(connection, bytes), direction, group, now_ms);
   }
   // How many of a burst pass.
   unsigned burst(unsigned packets, std::uint32_t connection = kToTarget) {
@@ -447,11 +452,44 @@ TEST_F(Implicit, EndWhenASideIsSilent) {
   EXPECT_EQ(send(kToTarget, 100), Fault::not_started);
 }
 
-TEST_F(Implicit, OneWayMayBeEmptyOrToMany) {
+TEST_F(Implicit, TheWayBackMayBeToMany) {
+  const Message named = {239, 192, 1, 32};
   Opening listening = cyclic;
-  listening.type = 1;
+  listening.type_back = 1;
+  const auto answer = [&](const Message& address, std::uint16_t port = 2222) {
+    EXPECT_EQ(note(listening.request(), kAsk), Fault::none);
+    const Message message =
+        unconnected_to_group(listening.accepted(kToTarget, kToOriginator), address, port);
+    EXPECT_EQ(note_message(message, kBack), Fault::none);
+    return related.group_of(message);
+  };
+  EXPECT_EQ(answer(named), kGroup);
+  EXPECT_EQ(send(kToTarget, 100), Fault::none);
+  EXPECT_EQ(send(kToOriginator, 100, kBack, kGroup), Fault::none);
+  EXPECT_EQ(send(kToOriginator, 101, kBack, kGroup), Fault::bad_length);
+  EXPECT_EQ(send(kToOriginator, 100, kBack), Fault::not_started) << "it goes to the group";
+  EXPECT_EQ(send(kToTarget, 100, kAsk, kGroup), Fault::not_started);
+  EXPECT_EQ(send(kToOriginator, 100, kBack, kGroup + 1), Fault::not_started);
+  now_ms += 10'001;
+  EXPECT_EQ(send(kToOriginator, 100, kBack, kGroup), Fault::not_started) << "it was silent";
+  // The reply names no group that can be.
+  EXPECT_EQ(answer({10, 10, 0, 20}), kOneHost);
+  EXPECT_EQ(answer(named, 2223), kOneHost);
+  EXPECT_EQ(send(kToOriginator, 100, kBack, kGroup), Fault::not_started);
+  EXPECT_EQ(send(kToTarget, 100), Fault::none) << "the other way stands";
+  // Nobody asked for a group.
+  listening.type_back = 2;
+  EXPECT_EQ(answer(named), kGroup);
+  EXPECT_EQ(send(kToOriginator, 100, kBack, kGroup), Fault::not_started);
+  EXPECT_EQ(send(kToOriginator, 100, kBack), Fault::none);
+}
+
+TEST_F(Implicit, AWayToTheTargetIsNeverToMany) {
+  Opening listening = cyclic;
+  listening.type = listening.type_back = 1;
   EXPECT_EQ(open(listening), Fault::none);
-  EXPECT_EQ(send(kToTarget, 100), Fault::not_started) << "datagrams to many do not pass";
+  EXPECT_EQ(send(kToTarget, 100), Fault::not_started);
+  EXPECT_EQ(send(kToTarget, 100, kAsk, kGroup), Fault::not_started);
   EXPECT_EQ(send(kToOriginator, 100, kBack), Fault::not_started);
 }
 

@@ -18,7 +18,10 @@ constexpr std::uint32_t kIntervalsEarly = 4;       // packets that a sender may 
 constexpr std::uint32_t kEarlyUs = 10'000;         // and the time that a schedule may slip
 constexpr std::uint32_t kPaceForgottenMs = 60'000;
 constexpr std::size_t kTagBytesMax = 64;
+constexpr std::uint32_t kOneHost = protocols::RelatedTraffic::kOneHost;
+constexpr std::uint8_t kToMany = 1;
 constexpr std::uint8_t kPointToPoint = 2;
+constexpr std::size_t kToOriginator = 1;
 
 // One way of an open connection.
 struct Way {
@@ -28,6 +31,7 @@ struct Way {
   std::uint32_t silence_ms = 0;   // after which the connection has ended
   std::uint32_t heard_ms = 0;
   std::uint16_t bytes = 0;
+  std::uint32_t group = kOneHost;
 };
 
 struct Connection {
@@ -104,15 +108,30 @@ bool has_ended(const Connection& connection, std::uint32_t now_ms) {
   });
 }
 
-// The CIP request or reply that a message carries; nothing if it carries none.
-ByteView carried_cip(ByteView message) {
+// The CIP request or reply that a message carries, with what goes beside it; nothing if none.
+CommonPacket carried(ByteView message) {
   Encapsulation encapsulation;
   CommonPacket packet;
   const bool carries =
       parse_encapsulation(message, encapsulation) == Fault::none &&
       (encapsulation.command == kSendRRData || encapsulation.command == kSendUnitData) &&
       parse_carried(encapsulation, packet) == Fault::none;
-  return carries ? packet.cip : ByteView{};
+  return carries ? packet : CommonPacket{};
+}
+
+// EIP 2-6.3.3: an answer that opens a connection to many names the group; its numbers have the
+// order of the network.
+std::uint32_t group_in(ByteView socket) {
+  constexpr std::uint16_t kInternet = 2;
+  constexpr std::size_t kSocketBytes = 16;
+  ByteReader reader(socket);
+  const std::uint16_t family = reader.u16();
+  const std::uint16_t port = reader.u16();
+  const std::uint32_t group = reader.u32();
+  constexpr std::uint32_t kMulticast = 0xe;  // RFC 5771: 224.0.0.0/4
+  const bool names = socket.size() == kSocketBytes && family == kInternet && port == kIoPort &&
+                     group >> 28 == kMulticast;
+  return names ? group : kOneHost;
 }
 
 Fault note_request(const Block& block, ByteView message, std::uint32_t now_ms) {
@@ -122,7 +141,7 @@ Fault note_request(const Block& block, ByteView message, std::uint32_t now_ms) {
   Path manager;
   ForwardOpen open;
   ByteView tag;
-  if (parse_request(innermost_request(carried_cip(message)), request) != Fault::none ||
+  if (parse_request(innermost_request(carried(message).cip), request) != Fault::none ||
       parse_path(request.path, names, manager) != Fault::none ||
       manager.class_id != kConnectionManager ||
       parse_open(request, names, open, tag) != Fault::none || !is_implicit(open)) {
@@ -155,10 +174,11 @@ std::uint32_t interval_of(const ForwardOpen& open, std::uint32_t asked_us,
 }
 
 Way open_way(const ForwardOpen& open, std::size_t side, std::uint32_t connection,
-             std::uint32_t actual_us, std::uint32_t now_ms) {
+             std::uint32_t actual_us, std::uint32_t group, std::uint32_t now_ms) {
   const ForwardOpen::Way& asked = open.ways[side];
   Way way;
-  if (asked.type != kPointToPoint) return way;
+  if (asked.type == kToMany && side == kToOriginator) way.group = group;
+  if (asked.type != kPointToPoint && way.group == kOneHost) return way;
   way.connection = connection;
   way.bytes = asked.bytes;
   way.interval_us = interval_of(open, asked.rpi_us, actual_us);
@@ -173,7 +193,8 @@ Way open_way(const ForwardOpen& open, std::size_t side, std::uint32_t connection
 }
 
 void note_opened(const Block& block, const Name& name, ByteReader& rest,
-                 const std::array<std::uint32_t, 2>& identifiers, std::uint32_t now_ms) {
+                 const std::array<std::uint32_t, 2>& identifiers, std::uint32_t group,
+                 std::uint32_t now_ms) {
   const std::array<std::uint32_t, 2> actual_us = {rest.u32_le(), rest.u32_le()};
   if (!rest.ok()) return;
   block.remove_if([&](const Connection& connection) {
@@ -184,16 +205,16 @@ void note_opened(const Block& block, const Name& name, ByteReader& rest,
     connection.is_open = true;
     for (std::size_t side = 0; side < 2; ++side) {
       connection.ways[side] =
-          open_way(connection.open, side, identifiers[side], actual_us[side], now_ms);
+          open_way(connection.open, side, identifiers[side], actual_us[side], group, now_ms);
     }
     return;
   }
 }
 
 // CIP 3-5.5.2 and 3-5.5.3. A reply that tells of a failure names its connection too.
-void note_reply(const Block& block, ByteView cip, std::uint32_t now_ms) {
+void note_reply(const Block& block, const CommonPacket& packet, std::uint32_t now_ms) {
   constexpr std::uint16_t kNotFound = 0x0107;  // CIP 3-5.6: there is no such connection
-  ByteReader reader(cip);
+  ByteReader reader(packet.cip);
   const auto service = static_cast<std::uint8_t>(reader.u8() & ~kReplyBit);
   reader.skip(1);
   const std::uint8_t status = reader.u8();
@@ -208,7 +229,9 @@ void note_reply(const Block& block, ByteView cip, std::uint32_t now_ms) {
   name.vendor = reader.u16_le();
   name.originator = reader.u32_le();
   if (!reader.ok()) return;
-  if (opened) return note_opened(block, name, reader, identifiers, now_ms);
+  if (opened) {
+    return note_opened(block, name, reader, identifiers, group_in(packet.to_originator), now_ms);
+  }
   const bool closed = service == kForwardClose && (status == 0 || not_found);
   block.remove_if([&](const Connection& connection) {
     return name.is_of(connection.open) && (closed || (is_opening(service) && !connection.is_open));
@@ -238,7 +261,7 @@ class Implicit final : public protocols::RelatedTraffic {
   std::size_t bytes() const override { return Block::bytes(); }
 
   bool concerns(ByteView message, Direction direction) const override {
-    const ByteView cip = carried_cip(message);
+    const ByteView cip = carried(message).cip;
     if (cip.empty()) return false;
     if (direction == Direction::request) {
       const ByteView inner = innermost_request(cip);
@@ -251,12 +274,16 @@ class Implicit final : public protocols::RelatedTraffic {
   Fault note(std::span<std::byte> block, ByteView message, Direction direction,
              std::uint32_t now_ms) const override {
     if (direction == Direction::request) return note_request(Block(block), message, now_ms);
-    note_reply(Block(block), carried_cip(message), now_ms);
+    note_reply(Block(block), carried(message), now_ms);
     return Fault::none;
   }
 
+  std::uint32_t group_of(ByteView answer) const override {
+    return group_in(carried(answer).to_originator);
+  }
+
   Fault admit(std::span<std::byte> block, ByteView message, Direction direction,
-              std::uint32_t now_ms) const override {
+              std::uint32_t group, std::uint32_t now_ms) const override {
     CommonPacket packet;
     if (parse_common_packet(message, packet) != Fault::none) return Fault::not_started;
     const std::size_t side = direction == Direction::request ? 0 : 1;
@@ -264,7 +291,8 @@ class Implicit final : public protocols::RelatedTraffic {
     const std::span<Connection> connections = known.connections();
     for (std::size_t i = 0; i < connections.size(); ++i) {
       Way& way = connections[i].ways[side];
-      if (!connections[i].is_open || way.interval_us == 0 || way.connection != packet.connection) {
+      if (!connections[i].is_open || way.interval_us == 0 || way.connection != packet.connection ||
+          way.group != group) {
         continue;
       }
       if (has_ended(connections[i], now_ms)) {

@@ -113,6 +113,7 @@ struct CommonPacket {
   std::uint16_t sequence = 0;    // of connected data
   std::size_t data_bytes = 0;    // of the data item, with its sequence
   ByteView cip;
+  ByteView to_originator;  // the socket address that goes with a forward open, if there is one
 };
 protocols::Fault parse_common_packet(ByteView bytes, CommonPacket& packet);
 // The message of a SendRRData or SendUnitData.

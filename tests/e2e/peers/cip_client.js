@@ -1,9 +1,10 @@
-// Tags on a connection of their own, then inputs and outputs: usage: cip_client.js SERVER OWN_ADDRESS
+// Tags on a connection of their own, then inputs and outputs, and inputs that the device sends to a
+// group: usage: cip_client.js SERVER OWN_ADDRESS GROUP
 "use strict";
 const { Controller, Tag, EthernetIP, IO } = require("st-ethernet-ip");
 const { run, tell } = require("./peer");
 
-const [server, own] = process.argv.slice(2);
+const [server, own, group] = process.argv.slice(2);
 const DINT = EthernetIP.CIP.DataTypes.Types.DINT;
 const controller = new Controller(true);
 
@@ -26,10 +27,24 @@ function write(name, value) {
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+// The library asks for inputs to its own host alone; the parameters of a connection are built for
+// the way to the target first.
+function ask_for_group() {
+  const manager = EthernetIP.CIP.ConnectionManager;
+  const build = manager.build_connectionParameters;
+  let ways = 0;
+  manager.build_connectionParameters = (owner, type, ...others) =>
+    build(owner, ways++ % 2 === 1 ? manager.connectionType.Multicast : type, ...others);
+}
+
 // Opens a connection and tells how many of its inputs arrived within two seconds.
-function scan(outputs) {
+function scan(outputs, to_group) {
   return async () => {
-    const scanner = new IO.Scanner(2222, own);
+    const scanner = new IO.Scanner(2222, to_group ? undefined : own);
+    if (to_group) {
+      ask_for_group();
+      scanner.socket.on("listening", () => scanner.socket.addMembership(group, own));
+    }
     const connection = scanner.addConnection({
       configInstance: { assembly: 151, size: 0 },
       outputInstance: { assembly: outputs, size: 4 },
@@ -62,6 +77,7 @@ run([
   ["read_again", read("Speed")],
   ["inputs", scan(150)],
   ["forbidden_outputs", scan(152)],
+  ["inputs_to_group", scan(150, true)],
 ]).then(() => {
   tell({ step: "end" });
   process.exit(0);
