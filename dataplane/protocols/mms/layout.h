@@ -166,11 +166,16 @@ void decode_read(const ber::Element& service, Decoding& decoding);
 void decode_write(const ber::Element& service, Decoding& decoding);
 void decode_report(const ber::Element& service, Decoding& decoding);
 void decode_define_list(const ber::Element& service, Decoding& decoding);
-void decode_delete_lists(const ber::Element& service, Decoding& decoding);
 void decode_variable_attributes(const ber::Element& service, Decoding& decoding);
+
+// Services with more names than one, or with another service in them (definition.cpp); false if it
+// is none of those.
+bool decode_definition(const ber::Element& service, Decoding& decoding);
 
 // An ObjectName (ISO 9506-2, 7.5.2) as a variable's or as a list's name. False if it is none.
 bool set_variable_name(const ber::Element& name, protocols::Operation& operation);
 bool set_list_name(const ber::Element& name, protocols::Operation& operation);
+// A VariableSpecification (14.5.2); one without a name sets none.
+bool set_specification(const ber::Element& specification, protocols::Operation& operation);
 
 }  // namespace bulkhead::mms

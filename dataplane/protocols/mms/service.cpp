@@ -56,22 +56,19 @@ Shape shape_of(std::uint32_t service) {
     case 49:  // getEventConditionAttributes
     case 50:  // reportEventConditionStatus
     case 55:  // getEventActionAttributes
+    case 56:  // reportEventActionStatus
     case 60:  // reportEventEnrollmentStatus
     case 68:  // reportJournalStatus
       return Shape::object;
     case 7:   // defineNamedVariable
-    case 8:   // defineScatteredAccess
     case 14:  // defineNamedType
     case 19:  // takeControl
     case 20:  // relinquishControl
     case 21:  // defineSemaphore
     case 24:  // reportPoolSemaphoreStatus
     case 25:  // reportSemaphoreEntryStatus
-    case 47:  // defineEventCondition
     case 51:  // alterEventConditionMonitoring
     case 52:  // triggerEvent
-    case 53:  // defineEventAction
-    case 57:  // defineEventEnrollment
     case 59:  // alterEventEnrollment
     case 62:  // acknowledgeEventNotification
     case 65:  // readJournal
@@ -321,8 +318,6 @@ void decode_request(const ber::Element& service, Decoding& decoding) {
       }
       return;
     }
-    case kDeleteNamedVariableList:
-      return decode_delete_lists(service, decoding);
     case kObtainFile:
     case kFileOpen:
     case kFileRename:
@@ -330,6 +325,7 @@ void decode_request(const ber::Element& service, Decoding& decoding) {
     case kFileDirectory:
       return decode_files(service, decoding);
     default: {
+      if (decode_definition(service, decoding)) return;
       Operation* operation = decoding.add(function_code(service));
       if (operation == nullptr) return;
       if (!set_shape(shape_of(service.number()), service, *operation)) {

@@ -197,6 +197,13 @@ bool set_variable_name(const ber::Element& name, Operation& operation) {
   return true;
 }
 
+bool set_specification(const ber::Element& specification, Operation& operation) {
+  Variable variable;
+  if (!read_specification(specification, variable)) return false;
+  set_variable(variable, operation);
+  return true;
+}
+
 bool set_list_name(const ber::Element& name, Operation& operation) {
   ObjectName object;
   if (!parse_name(name, object)) return false;
@@ -344,32 +351,6 @@ void decode_define_list(const ber::Element& service, Decoding& decoding) {
                       std::equal(list.domain.begin(), list.domain.end(),
                                  variable.name.domain.begin(), variable.name.domain.end());
     if (!same) operation->present &= ~(1U << kDomain);
-  }
-  if (!entries.at_end()) decoding.fail(Fault::bad_value);
-}
-
-// scopeOfDelete [0], listOfVariableListName [1], domainName [2].
-void decode_delete_lists(const ber::Element& service, Decoding& decoding) {
-  ber::Reader reader(service.content);
-  ber::Element scope;
-  ber::Element names;
-  ber::Element domain;
-  const bool scoped = reader.next_if(ber::context(0), scope);
-  const bool listed = reader.next_if(ber::context(1), names);
-  const bool in_domain = reader.next_if(ber::context(2), domain);
-  if (!reader.at_end()) return decoding.fail(Fault::bad_value);
-  const bool specific = !scoped || (scope.content.size() == 1 && scope.content[0] == 0);
-  if (!specific) {
-    Operation* operation = decoding.add({kDeleteNamedVariableList});
-    if (operation != nullptr && in_domain) operation->set_name(kDomain, domain.content);
-    return;
-  }
-  if (!listed) return decoding.fail(Fault::bad_value);
-  ber::Reader entries(names.content);
-  for (ber::Element name; entries.next(name);) {
-    Operation* operation = decoding.add({kDeleteNamedVariableList});
-    if (operation == nullptr) return;
-    if (!set_list_name(name, *operation)) return decoding.fail(Fault::bad_value);
   }
   if (!entries.at_end()) decoding.fail(Fault::bad_value);
 }
