@@ -97,6 +97,9 @@ std::uint32_t Worker::turn() {
   flush_all();  // packets do not wait for what time asks for, which is much after a sleep
   if (open_) {
     pipeline_->pass_time(*image_, now_ns_, *this, *this);
+    if (index_ == 0) {
+      memberships_.turn(image_->tables, image_->generation, now_ns_, shared_.ports, *this);
+    }
     flush_all();
   }
   if (replica_) {
@@ -122,6 +125,7 @@ void Worker::see_gate() {
       std::exchange(open_, now_ns_ < shared_.open_until_ns.load(std::memory_order_acquire));
   hands_over_ = !open_ && now_ns_ < shared_.late_until_ns.load(std::memory_order_acquire);
   if (open_ && !was_open && now_ns_ - opened_ns_ > kLapseNs) pipeline_->begin_forwarding(now_ns_);
+  if (open_ && !was_open) memberships_.begin();
   if (open_) opened_ns_ = now_ns_;
 }
 

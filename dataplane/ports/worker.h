@@ -13,6 +13,7 @@
 #include "dataplane/pipeline/event.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/ports/doorbell.h"
+#include "dataplane/ports/memberships.h"
 #include "dataplane/ports/port_set.h"
 #include "dataplane/replication/gate.h"
 
@@ -161,6 +162,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   bool open_ = false;              // packets may pass in this round
   TimeNs opened_ns_ = 0;           // the newest round in which they might
   bool hands_over_ = false;        // what comes is for the peer
+  Memberships memberships_;
   std::uint32_t events_left_ = 0;  // in this second
   TimeNs events_refill_ns_ = 0;
   TimeNs published_ns_ = 0;

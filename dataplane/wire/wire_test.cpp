@@ -7,6 +7,7 @@
 #include "dataplane/wire/arp.h"
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/ethernet.h"
+#include "dataplane/wire/igmp.h"
 #include "dataplane/wire/ip.h"
 #include "dataplane/wire/text.h"
 #include "dataplane/wire/transport.h"
@@ -167,6 +168,38 @@ TEST(Udp, TheLengthIsThatOfTheDatagram) {
     datagram[5] = static_cast<std::uint8_t>(length);
     EXPECT_FALSE(parse_udp(datagram, header));
   }
+}
+
+TEST(Igmp, AReportIsAsTheStandardSays) {
+  const std::uint8_t numbers[] = {239, 192, 1, 32};
+  const IpAddress group = IpAddress::from_v4(numbers);
+  std::array<std::uint8_t, kIgmpReportBytesMax> frame;
+  const Mac sender = Mac::from_integer(0x020000000007);
+  Bytes expected = {1, 0,  0x5e, 0x40, 1, 0x20, 2,    0, 0, 0, 0,   7,   8, 0, 0x46, 0xc0,
+                    0, 32, 0,    0,    0, 0,    1,    2, 0, 0, 0,   0,   0, 0, 239,  192,
+                    1, 32, 0x94, 4,    0, 0,    0x16, 0, 0, 0, 239, 192, 1, 32};
+  // RFC 1071: the sums of the header's words, and of the report's.
+  store_be16(expected.data() + 24, 0x3338);
+  store_be16(expected.data() + 40, 0xf91e);
+  expected.resize(60);
+  ASSERT_EQ(write_igmp_report(sender, {}, group, frame), 60U);
+  EXPECT_EQ(Bytes(frame.begin(), frame.begin() + 60), expected);
+  ASSERT_EQ(write_igmp_report(sender, {7, 9}, group, frame), 60U);
+  EthernetHeader header;
+  ASSERT_TRUE(parse_ethernet(ByteView{frame.data(), 60}, header));
+  EXPECT_EQ(header.vlan, (VlanIds{7, 9}));
+  EXPECT_EQ(header.ethertype, kEtherTypeIpv4);
+  ASSERT_EQ(write_igmp_report(sender, {7, 0}, group, frame), 60U);
+  ASSERT_TRUE(parse_ethernet(ByteView{frame.data(), 60}, header));
+  EXPECT_EQ(header.vlan, (VlanIds{7, 0}));
+  const auto reported = [](std::uint8_t a, std::uint8_t c) {
+    const std::uint8_t address[] = {a, 0, c, 1};
+    return is_reported(IpAddress::from_v4(address));
+  };
+  EXPECT_TRUE(reported(239, 0));
+  EXPECT_TRUE(reported(224, 1));
+  EXPECT_FALSE(reported(224, 0)) << "it never leaves its link";
+  EXPECT_FALSE(reported(10, 1));
 }
 
 TEST(Prefix, CoversByBits) {

@@ -14,6 +14,7 @@
 #include "dataplane/service/late_frames.h"
 #include "dataplane/service/policy_codec.h"
 #include "dataplane/wire/checksum.h"
+#include "dataplane/wire/text.h"
 #include "tests/support/plant.h"
 
 namespace bulkhead {
@@ -48,7 +49,9 @@ const Host kServer{ip4(10, 10, 0, 20), support::mac(2), 1};
 // An appliance of `workers` workers, run by hand.
 class Appliance {
  public:
-  Appliance(std::uint32_t workers, unsigned ring_size, bool pair = false) : workers_(workers) {
+  Appliance(std::uint32_t workers, unsigned ring_size, bool pair = false,
+            const std::string& policy = kPolicy)
+      : workers_(workers) {
     support::start_eal_for_tests();
     static int number = 0;
     const std::string name = "wt" + std::to_string(number++);
@@ -72,8 +75,7 @@ class Appliance {
       options.devices.push_back("net_ring_" + name + port);
     }
     engine_ = service::Engine::make(options).value();
-    const auto compiled = controlplane::compile_policy(kPolicy, "test");
-    EXPECT_TRUE(engine_->check_and_apply(service::seal_policy(*compiled.compiled)));
+    put_in_force(policy);
   }
 
   ~Appliance() {
@@ -82,6 +84,11 @@ class Appliance {
     EXPECT_EQ(rte_mempool_in_use_count(pool_), held_.size());
     for (rte_mbuf* mbuf : held_) rte_pktmbuf_free(mbuf);
     rte_mempool_free(pool_);
+  }
+
+  void put_in_force(const std::string& policy) {
+    const auto compiled = controlplane::compile_policy(policy, "test");
+    EXPECT_TRUE(engine_->check_and_apply(service::seal_policy(*compiled.compiled)));
   }
 
   // A frame arrives on a queue of a port. False if no buffer or no place was left.
@@ -104,6 +111,7 @@ class Appliance {
   // What has left, with the queue that it left by.
   struct Left {
     std::uint32_t queue = 0;
+    std::uint32_t port = 0;
     Bytes frame;
   };
   std::vector<Left> collect() {
@@ -112,8 +120,9 @@ class Appliance {
       for (void* object = nullptr; rte_ring_dequeue(out_[i], &object) == 0;) {
         auto* mbuf = static_cast<rte_mbuf*>(object);
         const auto* bytes = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
-        left.push_back(
-            {static_cast<std::uint32_t>(i % workers_), Bytes(bytes, bytes + mbuf->data_len)});
+        left.push_back({static_cast<std::uint32_t>(i % workers_),
+                        static_cast<std::uint32_t>(i / workers_),
+                        Bytes(bytes, bytes + mbuf->data_len)});
         rte_pktmbuf_free(mbuf);
       }
     }
@@ -321,6 +330,56 @@ TEST_P(HandOver, OnlyAnOrderlyOneLeavesSomethingToBring) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, HandOver, testing::Values(1U, 3U));
+
+// RFC 4541: switches send a group to those ports only at which somebody told that he listens.
+class Listening : public testing::TestWithParam<std::uint32_t> {
+ protected:
+  static std::string policy(const std::string& groups) {
+    return "bulkhead: v1\nsite: groups\nzones:\n"
+           "  supervision: {port: 0, networks: [10.20.0.0/24], vlan: 7}\n"
+           "  control: {port: 1, networks: [10.10.0.0/24], vlan: 7}\n"
+           "assets:\n  inputs: {zone: supervision, group: [" +
+           groups +
+           "]}\nconduits:\n  scada:\n    from: supervision\n    to: control\n    allow:\n"
+           "      - {service: udp/5000, client: any, server: any}\n";
+  }
+  // The groups of which the appliance tells.
+  std::set<std::string> told() {
+    std::set<std::string> groups;
+    appliance_.turn();
+    for (const auto& left : appliance_.collect()) {
+      EXPECT_EQ(left.port, 1U) << "the members know themselves";
+      EXPECT_TRUE(left.frame.size() == 60 && left.frame[12] == 0x81 && left.frame[15] == 7);
+      groups.insert(wire::to_text(wire::IpAddress::from_v4(&left.frame[34])));
+    }
+    return groups;
+  }
+
+  Appliance appliance_{GetParam(), 256, true,
+                       policy("239.192.1.32/31, 255.255.255.255, 224.0.0.9")};
+};
+
+TEST_P(Listening, OnceItMayForward) {
+  appliance_.shared().open_until_ns.store(0);
+  EXPECT_TRUE(told().empty()) << "of a pair only the active one wants it";
+  appliance_.shared().open_until_ns.store(replication::kForGood);
+  EXPECT_EQ(told(), (std::set<std::string>{"239.192.1.32", "239.192.1.33"}));
+  EXPECT_TRUE(told().empty()) << "until a while later";
+  appliance_.shared().open_until_ns.store(0);
+  EXPECT_TRUE(told().empty());
+  appliance_.shared().open_until_ns.store(replication::kForGood);
+  EXPECT_EQ(told().size(), 2U) << "the switch may have heard the peer meanwhile";
+}
+
+TEST_P(Listening, ToTheGroupsOfThePolicyInForce) {
+  appliance_.shared().open_until_ns.store(replication::kForGood);
+  EXPECT_EQ(told().size(), 2U);
+  appliance_.put_in_force(policy("239.192.1.33, 239.192.2.1"));
+  EXPECT_EQ(told(), (std::set<std::string>{"239.192.1.33", "239.192.2.1"}));
+  EXPECT_TRUE(told().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, Listening, testing::Values(1U, 3U));
 
 TEST(Workers, EachSessionHasOneOwnerWhicheverQueueItsPacketsComeBy) {
   Appliance appliance(3, 256);

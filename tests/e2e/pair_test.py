@@ -25,6 +25,20 @@ UDP_PORT = 9000
 WATER_WORKS = (ROOT / "policies/water-works/policy.yaml").read_text()
 POLICY = WATER_WORKS.replace(
     "    allow:\n", f"    allow:\n      - {{service: udp/{UDP_PORT}, client: hmi, server: plc1}}\n")
+GROUP, GROUP_PORT = "239.192.1.32", 9001
+TO_GROUP = f"""bulkhead: v1
+site: groups
+zones:
+  supervision: {{port: 0, networks: [10.20.0.0/24]}}
+  control: {{port: 1, networks: [10.10.0.0/24]}}
+assets:
+  inputs: {{zone: supervision, group: {GROUP}/31}}
+conduits:
+  told:
+    from: control
+    to: supervision
+    allow: [{{service: udp/{GROUP_PORT}, client: any, server: inputs}}]
+"""
 READ_ONLY = POLICY.split("      - protocol: modbus")[0]
 
 
@@ -55,9 +69,9 @@ class PairCase(unittest.TestCase):
             file.flush()
             return self.lab.ctl("push", file.name, "--commit", which=which, check=check)
 
-    def probe(self, mode, seconds, port):
+    def probe(self, mode, seconds, port, host=PLC, ns="sup"):
         probe = subprocess.Popen(
-            self.lab.in_ns("sup", sys.executable, HERE / "probe.py", mode, PLC, port, seconds),
+            self.lab.in_ns(ns, sys.executable, HERE / "probe.py", mode, host, port, seconds),
             stdout=subprocess.PIPE, text=True)
         self.assertEqual(probe.stdout.readline(), "begun\n")
         return probe
@@ -132,6 +146,29 @@ class Carrying(PairCase):
         told = self.result_of(datagrams)
         self.assertLess(told["longest_gap_ms"], 900, self.logs())
         self.assertEqual(told["lost"], 0, f"{told}\n{self.logs()}")
+
+    def group_members(self):
+        """The PLC's switch's ports at which it has heard of somebody who listens to the group."""
+        shown = run(*self.lab.in_ns("sw", "bridge", "-j", "mdb", "show", "dev", "br1")).stdout
+        return {entry["port"] for bridge in json.loads(shown) for entry in bridge["mdb"]
+                if entry["grp"] == GROUP}
+
+    def test_switches_that_watch_multicast_send_a_group_to_the_one_that_forwards(self):
+        first = self.lab.await_active(seconds=40)
+        run(*self.lab.in_ns("sw", "ip", "link", "set", "br1", "type", "bridge", "mcast_snooping",
+                            "1", "mcast_querier", "1"))
+        self.assertEqual(self.group_members(), set())
+        self.push(TO_GROUP, which=first)
+        wait_until(lambda: self.group_members() == {f"{first}1"}, "the switch to know", 5)
+        self.await_ready(OTHER[first])
+        heard = self.probe("listen", 4, GROUP_PORT, host=GROUP)
+        told = self.probe("tell", 4, GROUP_PORT, host=GROUP, ns="ctl")
+        time.sleep(1)
+        self.lab.ctl("pair", "switchover", which=first)
+        self.lab.await_active(OTHER[first])
+        wait_until(lambda: f"{OTHER[first]}1" in self.group_members(), "the switch to learn", 5)
+        sent = self.result_of(told)["sent"]
+        self.assertGreater(self.result_of(heard)["heard"], sent // 2, self.logs())
 
     def test_a_data_plane_does_not_go_on_with_what_an_agent_said_that_is_gone(self):
         """It forwarded alone, and stood still while its agent died and another took its place."""

@@ -5,6 +5,8 @@ usage: probe.py echo ADDRESS PORT                UDP, answers each datagram
        probe.py modbus ADDRESS PORT SECONDS      one session, a request after the other
        probe.py flows ADDRESS PORT COUNT         as many UDP sessions, a datagram each; over several
                                                  ports from PORT on, 50,000 each
+       probe.py tell GROUP PORT SECONDS          a datagram to the group each ten milliseconds
+       probe.py listen GROUP PORT SECONDS        counts what comes to the group
 "udp" and "modbus" say "begun" at their first answer; clients end with one JSON line: longest_gap_ms
 is the longest time between two answers; gaps has all that were longer than two milliseconds, with
 when they began by the monotonic clock.
@@ -86,6 +88,39 @@ def take_all(probe, gaps):
     except OSError:
         pass
     return answered
+
+
+def of_group(address, option):
+    """A socket for which the group is behind the one cable of the lab's hosts."""
+    member = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    place = socket.inet_aton(address) + struct.pack("=Ii", 0, socket.if_nametoindex("eth0"))
+    member.setsockopt(socket.IPPROTO_IP, option, place)
+    return member
+
+
+def tell(address, port, seconds):
+    speaker = of_group(address, socket.IP_MULTICAST_IF)
+    sent = 0
+    print("begun", flush=True)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        speaker.sendto(struct.pack("!Q", sent), (address, port))
+        sent += 1
+        time.sleep(0.01)
+    return {"sent": sent}
+
+
+def listen(address, port, seconds):
+    listener = of_group(address, socket.IP_ADD_MEMBERSHIP)
+    listener.bind((address, port))
+    heard = 0
+    print("begun", flush=True)
+    end = time.monotonic() + seconds
+    while (left := end + LATEST - time.monotonic()) > 0:
+        if select.select([listener], [], [], left)[0]:
+            listener.recv(64)
+            heard += 1
+    return {"heard": heard}
 
 
 def flows(address, port, count):
@@ -177,7 +212,7 @@ def main():
     mode, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if mode == "echo":
         echo(address, port)
-    run = {"udp": udp, "modbus": modbus, "flows": flows}[mode]
+    run = {"udp": udp, "modbus": modbus, "flows": flows, "tell": tell, "listen": listen}[mode]
     amount = int(sys.argv[4]) if mode == "flows" else float(sys.argv[4])
     print(json.dumps(run(address, port, amount)), flush=True)
 
