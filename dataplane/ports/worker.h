@@ -159,9 +159,9 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   Doorbell doorbell_;
   const pipeline::Image* image_ = nullptr;  // of this round
   TimeNs now_ns_ = 0;
-  bool open_ = false;              // packets may pass in this round
-  TimeNs opened_ns_ = 0;           // the newest round in which they might
-  bool hands_over_ = false;        // what comes is for the peer
+  bool open_ = false;        // packets may pass in this round
+  TimeNs opened_ns_ = 0;     // the newest round in which they might
+  bool hands_over_ = false;  // what comes is for the peer
   Memberships memberships_;
   std::uint32_t events_left_ = 0;  // in this second
   TimeNs events_refill_ns_ = 0;
