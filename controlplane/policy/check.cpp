@@ -79,6 +79,26 @@ void check_assets(const Model& model, Diagnostics& diagnostics) {
   }
 }
 
+// The conduits that lead from one zone to zones with the same group: at most one may.
+void check_ways_to_group(const Model& model, const wire::IpAddress& group,
+                         const std::set<std::size_t>& zones,
+                         const std::vector<const ModelConduit*>& leaving,
+                         Diagnostics& diagnostics) {
+  const ModelConduit* first = nullptr;
+  for (const ModelConduit* conduit : leaving) {
+    if (!zones.contains(conduit->to)) continue;
+    if (first != nullptr) {
+      diagnostics.error(
+          conduit->name.at,
+          "group " + wire::to_text(group) + " is in zone " + model.zones[first->to].name.text +
+              " and in zone " + model.zones[conduit->to].name.text + ", and conduits " +
+              first->name.text + " and " + conduit->name.text + " lead to both from zone " +
+              model.zones[conduit->from].name.text + ": a datagram goes into one");
+    }
+    first = conduit;
+  }
+}
+
 // A datagram to many goes into one zone.
 void check_groups(const Model& model, Diagnostics& diagnostics) {
   std::map<wire::IpAddress, std::set<std::size_t>> homes;
@@ -102,19 +122,7 @@ void check_groups(const Model& model, Diagnostics& diagnostics) {
   for (const auto& [group, zones] : homes) {
     if (zones.size() < 2) continue;
     for (const auto& [from, conduits] : leaving) {
-      const ModelConduit* first = nullptr;
-      for (const ModelConduit* conduit : conduits) {
-        if (!zones.contains(conduit->to)) continue;
-        if (first != nullptr) {
-          diagnostics.error(
-              conduit->name.at,
-              "group " + wire::to_text(group) + " is in zone " + model.zones[first->to].name.text +
-                  " and in zone " + model.zones[conduit->to].name.text + ", and conduits " +
-                  first->name.text + " and " + conduit->name.text + " lead to both from zone " +
-                  model.zones[from].name.text + ": a datagram goes into one");
-        }
-        first = conduit;
-      }
+      check_ways_to_group(model, group, zones, conduits, diagnostics);
     }
   }
 }

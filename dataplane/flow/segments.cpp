@@ -257,10 +257,14 @@ bool matches_released(SegmentPool& pool, const TcpSide& side, std::uint32_t sequ
   return true;
 }
 
-void retain(SegmentPool& pool, TcpSide& side, std::uint32_t index) {
+void append(SegmentPool& pool, std::uint32_t& first, std::uint32_t& last, std::uint32_t index) {
   pool[index].next = kNoSegment;
-  (side.retained_last == kNoSegment ? side.retained_first : pool[side.retained_last].next) = index;
-  side.retained_last = index;
+  (last == kNoSegment ? first : pool[last].next) = index;
+  last = index;
+}
+
+void retain(SegmentPool& pool, TcpSide& side, std::uint32_t index) {
+  append(pool, side.retained_first, side.retained_last, index);
   ++side.retained_count;
 }
 

@@ -120,6 +120,8 @@ void poke(SegmentPool& pool, const TcpSide& side, std::uint32_t offset, ByteView
 bool matches_released(SegmentPool& pool, const TcpSide& side, std::uint32_t sequence,
                       ByteView bytes);
 
+// Puts a segment, which is in no list, behind the last of one.
+void append(SegmentPool& pool, std::uint32_t& first, std::uint32_t& last, std::uint32_t index);
 // Puts a released segment behind those that the receiver has not acknowledged.
 void retain(SegmentPool& pool, TcpSide& side, std::uint32_t index);
 // Gives back what lies below `acked`, in the receiver's numbers.

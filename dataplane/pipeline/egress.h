@@ -21,6 +21,7 @@ class Egress {
 
   bool hand_over(rte_mbuf* mbuf) { return output_.hand_over(mbuf); }
   bool take_in_band(rte_mbuf* mbuf) { return output_.take_in_band(mbuf); }
+  void hear_query(std::uint16_t port) { output_.hear_query(port); }
 
  private:
   void send_in_pieces(rte_mbuf* mbuf, std::uint16_t port);

@@ -5,6 +5,7 @@
 #include "dataplane/pipeline/context.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/wire/checksum.h"
+#include "dataplane/wire/igmp.h"
 #include "dataplane/wire/llc.h"
 #include "dataplane/wire/usual.h"
 
@@ -177,8 +178,14 @@ Reason parse_packet(Context& context, Packet& packet) {
   packet.ip_offset = packet.ethernet.payload_offset;
   switch (packet.ethernet.ethertype) {
     case wire::kEtherTypeIpv4:
-    case wire::kEtherTypeIpv6:
-      return parse_ip(context, packet);
+    case wire::kEtherTypeIpv6: {
+      const Reason reason = parse_ip(context, packet);
+      const bool may_ask = reason == Reason::ip_options || reason == Reason::unknown_transport;
+      if (may_ask && wire::is_igmp_query(packet.frame_bytes().subspan(packet.ip_offset))) {
+        context.output.hear_query(packet.port);
+      }
+      return reason;
+    }
     case wire::kEtherTypeArp:
       return kGoOn;
     case wire::kEtherTypePair:

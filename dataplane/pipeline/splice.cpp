@@ -65,8 +65,7 @@ void take_out_message(Context& context, Flow& flow, std::uint32_t length, std::u
   context.tell_peer_first(flow);
   flow::TcpSide& client = flow.sides[flow::kClient];
   flow::take_out(pool, client, length);
-  (flow.pending_last == kNoSegment ? flow.pending_first : pool[flow.pending_last].next) = refusal;
-  flow.pending_last = refusal;
+  flow::append(pool, flow.pending_first, flow.pending_last, refusal);
   ++flow.pending_count;
   if (pool[flow.pending_first].waits_for == 0) {
     // The refusal says that the request has arrived; what was granted before it is owned from here.

@@ -85,6 +85,8 @@ class Output {
     (void)mbuf;
     return false;
   }
+  // At a zone port somebody asked who listens to groups (wire/igmp.h). The packet goes no further.
+  virtual void hear_query(std::uint16_t port) { (void)port; }
 
  protected:
   ~Output() = default;

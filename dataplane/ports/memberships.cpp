@@ -12,18 +12,18 @@ namespace bulkhead::ports {
 
 namespace {
 
-// RFC 2236, 8: a membership stands for 260 s, and one of two reports may be lost.
-constexpr TimeNs kSecondRoundNs = 10 * kSecondNs;
-constexpr TimeNs kRoundNs = 60 * kSecondNs;
+constexpr std::uint32_t kUnasked = 2;          // RFC 2236, 8.1: one may be lost
+constexpr TimeNs kUnaskedNs = 10 * kSecondNs;  // 8.10
+constexpr TimeNs kAnswerNs = kSecondNs;        // those who ask more often are not answered
 constexpr std::size_t kConduitsPerTurn = 64;
 constexpr std::size_t kGroupsPerTurn = 64;
 
 }  // namespace
 
 void Memberships::tell(const policy::Tables& tables, std::uint16_t of_zone, std::uint16_t on_zone,
-                       const PortSet& ports, pipeline::Output& output) {
+                       const PortSet& ports, pipeline::Output& output) const {
   const policy::Zone& zone = tables.zones[on_zone];
-  if (zone.port >= ports.size()) return;
+  if (zone.port >= ports.size() || (on_ports_ >> zone.port & 1) == 0) return;
   const std::array<std::uint8_t, 6> own = ports.address(zone.port);
   for (const wire::IpAddress& group : tables.zones[of_zone].groups) {
     if (!wire::is_reported(group)) continue;
@@ -40,15 +40,25 @@ void Memberships::tell(const policy::Tables& tables, std::uint16_t of_zone, std:
   }
 }
 
+void Memberships::begin_round(std::uint32_t on_ports, TimeNs now_ns) {
+  on_ports_ = on_ports;
+  asked_ &= ~on_ports;
+  begun_ns_ = now_ns;
+  conduit_ = 0;
+}
+
 void Memberships::turn(const policy::Tables& tables, std::uint32_t generation, TimeNs now_ns,
                        const PortSet& ports, pipeline::Output& output) {
   if (tables.groups.empty()) return;
   if (generation != generation_) begin();
   generation_ = generation;
-  if (rounds_ == 0 || (now_ns >= next_round_ns_ && conduit_ >= tables.conduits.size())) {
-    conduit_ = 0;
-    next_round_ns_ = now_ns + (rounds_ == 0 ? kSecondRoundNs : kRoundNs);
-    rounds_ = std::min(rounds_ + 1, 2U);
+  const bool over = conduit_ >= tables.conduits.size();
+  const bool again = over && unasked_ < kUnasked && now_ns >= begun_ns_ + kUnaskedNs;
+  if (unasked_ == 0 || again) {
+    ++unasked_;
+    begin_round(kAllPorts, now_ns);
+  } else if (over && asked_ != 0 && now_ns >= begun_ns_ + kAnswerNs) {
+    begin_round(asked_, now_ns);
   }
   std::size_t groups = 0;
   const std::size_t end = std::min(conduit_ + kConduitsPerTurn, tables.conduits.size());

@@ -303,6 +303,11 @@ bool Worker::take_in_band(rte_mbuf* mbuf) {
   return shared_.in_band != nullptr && shared_.in_band->give_incoming(mbuf);
 }
 
+// What has no session comes to the first worker.
+void Worker::hear_query(std::uint16_t port) {
+  if (index_ == 0) memberships_.hear_query(port);
+}
+
 // One worker speaks for the appliance.
 std::uint32_t Worker::send_in_band() {
   if (shared_.in_band == nullptr || index_ != 0) return 0;

@@ -240,9 +240,7 @@ bool FlowReceiver::adopt_segments(const FlowRecord& record, Flow& flow, TimeNs n
     flow::TcpSide& side = flow.sides[end];
     const bool whole = adopt_owed(record.owed[end], flow, end) &&
                        read_segments(record.held[end], [&](std::uint32_t index) {
-                         (side.held_last == flow::kNoSegment ? side.held_first
-                                                             : pool[side.held_last].next) = index;
-                         side.held_last = index;
+                         flow::append(pool, side.held_first, side.held_last, index);
                          side.held_bytes += pool[index].length;
                          ++side.held_count;
                        });
@@ -252,9 +250,7 @@ bool FlowReceiver::adopt_segments(const FlowRecord& record, Flow& flow, TimeNs n
     flow.carry[end].retransmit_ns = now_ns;
   }
   const bool whole = read_segments(record.pending, [&](std::uint32_t index) {
-    (flow.pending_last == flow::kNoSegment ? flow.pending_first : pool[flow.pending_last].next) =
-        index;
-    flow.pending_last = index;
+    flow::append(pool, flow.pending_first, flow.pending_last, index);
     ++flow.pending_count;
   });
   if (!whole) return false;

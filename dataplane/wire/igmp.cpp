@@ -4,12 +4,14 @@
 #include <algorithm>
 
 #include "dataplane/wire/checksum.h"
+#include "dataplane/wire/ip.h"
 
 namespace bulkhead::wire {
 
 namespace {
 
 constexpr std::uint8_t kProtocolIgmp = 2;
+constexpr std::uint8_t kQuery = 0x11;
 constexpr std::uint8_t kReportV2 = 0x16;
 constexpr std::size_t kIpBytes = 24;  // RFC 2236, 2: with the option of RFC 2113
 constexpr std::size_t kIgmpBytes = 8;
@@ -20,6 +22,19 @@ constexpr std::size_t kFrameBytesMin = 60;
 bool is_reported(const IpAddress& group) {
   constexpr std::uint32_t kOfTheLink = 0xe00000;  // 224.0.0.0/24
   return group.is_v4() && group.is_multicast() && group.v4_number() >> 8 != kOfTheLink;
+}
+
+bool is_igmp_query(ByteView packet) {
+  if (packet.size() < kIpv4HeaderBytes || packet[0] >> 4 != 4 || packet[9] != kProtocolIgmp) {
+    return false;
+  }
+  const std::size_t header = (packet[0] & 15U) * std::size_t{4};
+  const std::size_t total = load_be16(packet.data() + 2);
+  if (header < kIpv4HeaderBytes || total > packet.size() || total < header + kIgmpBytes) {
+    return false;
+  }
+  const ByteView message = packet.subspan(header, total - header);
+  return message[0] == kQuery && checksum_finish(checksum_add(0, message)) == 0;
 }
 
 std::size_t write_igmp_report(const Mac& sender, VlanIds vlan, const IpAddress& group,

@@ -192,6 +192,17 @@ TEST(Igmp, AReportIsAsTheStandardSays) {
   ASSERT_EQ(write_igmp_report(sender, {7, 0}, group, frame), 60U);
   ASSERT_TRUE(parse_ethernet(ByteView{frame.data(), 60}, header));
   EXPECT_EQ(header.vlan, (VlanIds{7, 0}));
+  ByteView packet{frame.data() + 18, 32};
+  EXPECT_FALSE(is_igmp_query(packet));
+  std::uint8_t* message = frame.data() + 18 + 24;
+  message[0] = 0x11;
+  store_be16(message + 2, 0xfe1e);
+  EXPECT_TRUE(is_igmp_query(packet));
+  for (std::size_t length = 0; length < packet.size(); ++length) {
+    EXPECT_FALSE(is_igmp_query(packet.first(length)));
+  }
+  message[3] ^= 1;
+  EXPECT_FALSE(is_igmp_query(packet)) << "a wrong checksum";
   const auto reported = [](std::uint8_t a, std::uint8_t c) {
     const std::uint8_t address[] = {a, 0, c, 1};
     return is_reported(IpAddress::from_v4(address));

@@ -5,8 +5,10 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
+#include <chrono>
 #include <cstring>
 #include <set>
+#include <thread>
 
 #include "controlplane/policy/compiler.h"
 #include "dataplane/flow/steering.h"
@@ -377,6 +379,27 @@ TEST_P(Listening, ToTheGroupsOfThePolicyInForce) {
   appliance_.put_in_force(policy("239.192.1.33, 239.192.2.1"));
   EXPECT_EQ(told(), (std::set<std::string>{"239.192.1.33", "239.192.2.1"}));
   EXPECT_TRUE(told().empty());
+}
+
+TEST_P(Listening, WheneverAQuerierAsks) {
+  const Bytes general = {0x11, 100, 0xee, 0x9b, 0, 0, 0, 0};
+  const wire::IpAddress all = ip4(224, 0, 0, 1);
+  const auto asks = [&](const Host& from) {
+    const Bytes query = ip_frame(from, {all, wire::group_mac(all), 0}, 2, general);
+    EXPECT_TRUE(appliance_.arrive(support::with_vlan(query, 7), from.port));
+  };
+  appliance_.shared().open_until_ns.store(replication::kForGood);
+  EXPECT_EQ(told().size(), 2U);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1010));
+  EXPECT_TRUE(told().empty());
+  asks(kClient);
+  EXPECT_TRUE(told().empty()) << "there the members answer themselves";
+  std::this_thread::sleep_for(std::chrono::milliseconds(1010));
+  asks(kServer);
+  EXPECT_EQ(told().size(), 2U);
+  asks(kServer);
+  EXPECT_TRUE(told().empty()) << "not that often";
+  EXPECT_EQ(appliance_.counted("unknown_transport"), 3U) << "it goes no further";
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, Listening, testing::Values(1U, 3U));

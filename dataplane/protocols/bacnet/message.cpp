@@ -64,11 +64,12 @@ Fault parse_lpdu(ByteView bytes, Message& message) {
   constexpr std::uint8_t kUnnumbered = 0x03;
   ByteReader reader(bytes);
   const std::size_t length = reader.u16();
+  const std::size_t there = reader.remaining();
   const std::uint8_t to = reader.u8();
   const std::uint8_t from = reader.u8();
   const std::uint8_t control = reader.u8();
-  if (!reader.ok() || length + 2 > bytes.size()) return Fault::truncated;
-  if (length + 2 < bytes.size()) return Fault::trailing_bytes;
+  if (!reader.ok() || length > there) return Fault::truncated;
+  if (length < there) return Fault::trailing_bytes;
   if (to != kAccessPoint || from != kAccessPoint || control != kUnnumbered) {
     return Fault::not_this_protocol;
   }
