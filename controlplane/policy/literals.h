@@ -16,8 +16,8 @@ std::optional<wire::IpAddress> read_address(const std::string& text);
 // ADDRESS/BITS; host bits must be zero, which `problem` tells of.
 std::optional<wire::Prefix> read_network(const std::string& text, std::string& problem);
 
-// A multicast address (IPv4 or IPv6), or up to 1,024 of them as a network, or the address of an IPv4
-// broadcast, whose last bits are ones. None if the text is no such thing.
+// A multicast address (IPv4 or IPv6), or up to 1,024 of them as a network, or the address of an
+// IPv4 broadcast, whose last bits are ones. None if the text is no such thing.
 std::vector<wire::IpAddress> read_groups(const std::string& text);
 // Of one station, or of a group of them where that may stand.
 std::optional<wire::Mac> read_mac(const std::string& text, bool group_too);
