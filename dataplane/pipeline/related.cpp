@@ -92,11 +92,17 @@ Openers& openers_of(Context& context, Flow& entry) {
   return *reinterpret_cast<Openers*>(context.flows.session(entry).data());
 }
 
-// The entry of what a host opened to another, in the VLAN of `beside`.
+// The key of an entry between two hosts, or a host and a group, in the VLAN of `beside`.
+flow::OrderedKey key_between(const wire::IpAddress& one, const wire::IpAddress& other,
+                             const flow::FlowKey& beside, std::uint16_t port) {
+  return flow::make_key(one, port, other, port, wire::kProtocolUdp,
+                        {beside.vlan_outer, beside.vlan_inner});
+}
+
+// The entry of what a host opened to another.
 Flow* find_opened(Context& context, const wire::IpAddress& client, const wire::IpAddress& server,
                   const flow::FlowKey& beside, std::uint16_t port) {
-  flow::OrderedKey ordered = flow::make_key(client, port, server, port, wire::kProtocolUdp,
-                                            {beside.vlan_outer, beside.vlan_inner});
+  flow::OrderedKey ordered = key_between(client, server, beside, port);
   ordered.key.opened_by = ordered.source_is_low ? kLowOpened : kHighOpened;
   return context.flows.find(ordered.key);
 }
@@ -167,8 +173,7 @@ void note_group(Context& context, const Flow& session, const wire::IpAddress& gr
                 std::uint16_t port) {
   const policy::Tables& tables = context.tables();
   if (!policy::has_group(tables, policy::find_zone(tables, session.client()), group)) return;
-  flow::OrderedKey ordered = flow::make_key(session.server(), port, group, port, wire::kProtocolUdp,
-                                            {session.key.vlan_outer, session.key.vlan_inner});
+  flow::OrderedKey ordered = key_between(session.server(), group, session.key, port);
   ordered.key.opened_by = kOfGroup;
   Flow* entry = context.flows.find(ordered.key);
   if (entry == nullptr) {

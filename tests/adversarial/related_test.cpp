@@ -66,12 +66,16 @@ policy::Tables line_policy(std::vector<Range> points, policy::OnDeny on_deny,
   return support::with_rules(std::move(tables), {&any, &opening, &datagrams});
 }
 
+void register_at(TcpSession& session) {
+  session.from_client(encapsulated(enip::kRegisterSession, {1, 0, 0, 0}, 9, 0));
+  session.from_server(encapsulated(enip::kRegisterSession, {1, 0, 0, 0}, 9));
+}
+
 class Related : public ::testing::TestWithParam<bool> {
  protected:
   Related() {
     cyclic_.trigger = 0x01;
-    session_.from_client(encapsulated(enip::kRegisterSession, {1, 0, 0, 0}, 9, 0));
-    session_.from_server(encapsulated(enip::kRegisterSession, {1, 0, 0, 0}, 9));
+    register_at(session_);
   }
 
   void open(const Opening& opening) {
@@ -212,10 +216,6 @@ class RelatedGroup : public ::testing::Test {
     cyclic_.trigger = 0x01;
     cyclic_.type_back = 1;
     register_at(session_);
-  }
-  static void register_at(TcpSession& session) {
-    session.from_client(encapsulated(enip::kRegisterSession, {1, 0, 0, 0}, 9, 0));
-    session.from_server(encapsulated(enip::kRegisterSession, {1, 0, 0, 0}, 9));
   }
   void open_in(TcpSession& session, const Bytes& group = {239, 192, 1, 32}) {
     session.from_client(unconnected(cyclic_.request()));

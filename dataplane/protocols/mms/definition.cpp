@@ -62,7 +62,7 @@ class Names {
   void list(const ber::Element& part) {
     ber::Reader reader(part.content);
     for (ber::Element object; reader.next(object);) name(object);
-    if (!reader.at_end()) refuse();
+    if (!reader.at_end() || part.content.empty()) refuse();
   }
   void domain(const ber::Element& part) {
     Operation* operation = add();

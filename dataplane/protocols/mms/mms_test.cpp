@@ -403,6 +403,7 @@ TEST(Decode, WhatIsRefused) {
        {"what nobody knows beside names", kAsk,
         named(57, join({element(0xa0, element(0x80, "en")), element(0xa6, element(0x80, "x"))})),
         "fault unknown_object"},
+       {"a list that is empty", kAsk, named(13, element(0xa1, Message{})), "fault bad_value"},
        {"a name that is none in a list", kAsk, named(10, element(0xa1, element(0x1a, "b"))),
         "fault bad_value"},
        {"an initiate in data", kAsk, data({0xa8, 0}), "fault bad_value"},
