@@ -31,6 +31,7 @@ struct Endpoint {
 struct Conversation {
   ProtocolSet candidates = 0;                      // by its port
   std::uint8_t protocol = protocols::kNoProtocol;  // once its content told
+  Carrier carrier{};
   std::string name;
   Reassembly streams[2];              // from the client, from the server
   std::vector<std::uint8_t> rest[2];  // of datagrams, a message that goes on in the next
@@ -88,6 +89,11 @@ class Decoder {
     return static_cast<std::uint8_t>(std::countr_zero(set));
   }
 
+  static protocols::MessageContext context_of(const Conversation& conversation,
+                                              Direction direction) {
+    return {direction, conversation.carrier, conversation.session};
+  }
+
   ProtocolSet protocols_of(Carrier carrier, std::uint16_t port) const {
     const auto chosen = ports_.find(port);
     if (chosen != ports_.end() && carrier != Carrier::ethernet) {
@@ -101,6 +107,7 @@ class Decoder {
     Conversation& conversation = conversations_[{carrier, client, server}];
     if (conversation.candidates != 0) return conversation;
     conversation.candidates = candidates;
+    conversation.carrier = carrier;
     static constexpr std::array kCarriers = {"tcp ", "udp ", "ethernet "};
     conversation.name = kCarriers[static_cast<std::size_t>(carrier)] +
                         wire::to_text(client.address, client.port) + " > " +
@@ -132,7 +139,8 @@ class Decoder {
       ProtocolSet fits = 0;
       for (std::size_t i = 0; i < protocols::registry().size(); ++i) {
         if ((conversation.candidates >> i & 1U) == 0) continue;
-        const auto recognition = protocols::registry()[i]->recognise(said, direction);
+        const auto recognition =
+            protocols::registry()[i]->recognise(said, context_of(conversation, direction));
         if (recognition == protocols::Recognition::yes) {
           return settle_on(conversation, static_cast<std::uint8_t>(i));
         }
@@ -173,12 +181,13 @@ class Decoder {
     std::vector<std::uint8_t>& begun = conversation.rest[from_client ? 0 : 1];
     ByteView payload = packet.payload;
     if (packet.carrier == Carrier::ethernet) {
-      payload = protocols::without_padding(protocol, payload, direction);
+      payload = protocols::without_padding(protocol, payload, context_of(conversation, direction));
     }
     begun.insert(begun.end(), payload.begin(), payload.end());
     ByteView rest = begun;
     while (!rest.empty()) {
-      const protocols::Frame frame = protocols::frame_in_datagram(protocol, rest, direction);
+      const protocols::Frame frame =
+          protocols::frame_in_datagram(protocol, rest, context_of(conversation, direction));
       if (frame.fault == Fault::truncated && protocol.many_in_datagram()) break;
       if (frame.fault != Fault::none) {
         tell_fault(conversation, packet.frame, direction, frame.fault);
@@ -202,7 +211,8 @@ class Decoder {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction = from_client ? Direction::request : Direction::response;
     while (!stream.bytes().empty()) {
-      const protocols::Frame frame = protocol.frame(stream.bytes(), direction);
+      const protocols::Frame frame =
+          protocol.frame(stream.bytes(), context_of(conversation, direction));
       if (frame.fault != Fault::none) {
         tell_fault(conversation, stream.completed_in(1), direction, frame.fault);
         stream.discard();
@@ -219,7 +229,7 @@ class Decoder {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction = protocol.told_direction(message).value_or(
         from_client ? Direction::request : Direction::response);
-    const Fault fault = protocol.decode(message, direction, operations_);
+    const Fault fault = protocol.decode(message, context_of(conversation, direction), operations_);
     if (fault != Fault::none) {
       return tell_fault(conversation, frame, direction, fault, protocol.claimed_code(message));
     }

@@ -95,6 +95,11 @@ struct Context {
   bool has_related(const flow::Flow& flow) const {
     return (with_related >> flow.protocol & 1) != 0;
   }
+  // What a module needs to know of a message that travels so in the flow.
+  protocols::MessageContext message_context(flow::Flow& flow,
+                                            protocols::Direction direction) const {
+    return {direction, policy::carrier_over(flow.transport), flows.session(flow)};
+  }
   // How the flow is read. Precondition: it is inspected.
   const protocols::Protocol& protocol_of(const flow::Flow& flow) const {
     return *protocols[flow.protocol];

@@ -22,8 +22,8 @@ bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdi
   const protocols::Protocol& protocol = context.protocol_of(*packet.flow);
   ByteView rest = packet.payload();
   for (;;) {
-    const protocols::Frame frame =
-        protocols::frame_in_datagram(protocol, rest, direction_of(packet));
+    const protocols::Frame frame = protocols::frame_in_datagram(
+        protocol, rest, context.message_context(*packet.flow, direction_of(packet)));
     if (frame.fault != protocols::Fault::none) {
       message = rest;
       verdict = refused_message(packet, Reason::protocol_fault, frame.fault);
@@ -40,8 +40,9 @@ bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdi
 
 // Bytes behind the message are the frame's padding, which nobody inspects: they do not travel on.
 void cut_padding(const Context& context, flow::Packet& packet) {
-  const ByteView message = protocols::without_padding(context.protocol_of(*packet.flow),
-                                                      packet.payload(), direction_of(packet));
+  const ByteView message =
+      protocols::without_padding(context.protocol_of(*packet.flow), packet.payload(),
+                                 context.message_context(*packet.flow, direction_of(packet)));
   packet.payload_length = static_cast<std::uint16_t>(message.size());
   packet.mbuf->data_len = static_cast<std::uint16_t>(packet.payload_offset + message.size());
   packet.mbuf->pkt_len = packet.mbuf->data_len;

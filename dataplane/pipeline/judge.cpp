@@ -61,19 +61,20 @@ ByteView judged_part(const Context& context, const protocols::Protocol& protocol
                      ByteView message) {
   const std::size_t skip = protocol.correlation_bytes();
   const bool fits = message.size() > skip && message.size() - skip <= VerdictCache::kBytesMax;
-  return fits && context.verdicts.enabled() ? message.subspan(skip) : ByteView{};
+  if (!fits || !context.verdicts.enabled() || !protocol.means_alike(message)) return {};
+  return message.subspan(skip);
 }
 
 // Decodes the message and judges what is asked or told in it. True if the verdict can be
 // remembered.
-bool decode_and_judge(Context& context, const flow::Flow& flow, ByteView message,
-                      std::size_t length, Verdict& verdict) {
+bool decode_and_judge(Context& context, flow::Flow& flow, ByteView message, std::size_t length,
+                      Verdict& verdict) {
   const protocols::Protocol& protocol = context.protocol_of(flow);
   verdict.reason = Reason::protocol_fault;
-  verdict.fault =
-      message.size() == length
-          ? protocol.decode(message, verdict.direction, context.operations)
-          : protocol.decode_head(message, length, verdict.direction, context.operations);
+  const protocols::MessageContext way = context.message_context(flow, verdict.direction);
+  verdict.fault = message.size() == length
+                      ? protocol.decode(message, way, context.operations)
+                      : protocol.decode_head(message, length, way, context.operations);
   if (verdict.fault == Fault::none && context.operations.size() == 0) {
     verdict.fault = Fault::truncated;  // a message that asks for nothing is not understood
   }
@@ -85,7 +86,7 @@ bool decode_and_judge(Context& context, const flow::Flow& flow, ByteView message
 }
 
 // The same for a request that may have come before.
-void recall_or_judge(Context& context, const flow::Flow& flow, ByteView message, ByteView judged,
+void recall_or_judge(Context& context, flow::Flow& flow, ByteView message, ByteView judged,
                      Verdict& verdict) {
   const VerdictCache::Question question(flow, judged);
   if (const VerdictCache::Known* known = context.verdicts.find(question)) {
@@ -180,7 +181,8 @@ void judge_untold(Context& context, const flow::Packet& packet, ByteView message
   protocols::ProtocolSet possible = 0;
   for (auto rest = policy::protocols_sharing(conduit, flow.cell); rest != 0; rest &= rest - 1) {
     const auto protocol = static_cast<std::uint8_t>(std::countr_zero(rest));
-    const auto recognition = context.protocols[protocol]->recognise(message, direction_of(packet));
+    const protocols::MessageContext way{direction_of(packet), policy::carrier_over(flow.transport)};
+    const auto recognition = context.protocols[protocol]->recognise(message, way);
     if (recognition == protocols::Recognition::no) continue;
     if (recognition == protocols::Recognition::yes) {
       flow.told = true;

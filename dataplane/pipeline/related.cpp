@@ -231,7 +231,7 @@ std::uint16_t find_opener(Context& context, const Packet& packet, Classification
 
 protocols::Fault note_related(Context& context, const Packet& packet, ByteView message,
                               std::uint16_t rule) {
-  const Flow& session = *packet.flow;
+  Flow& session = *packet.flow;
   const protocols::RelatedTraffic* related = context.protocol_of(session).related();
   const protocols::Direction direction = direction_of(packet);
   if (related == nullptr || session.transport != policy::Transport::tcp ||
@@ -241,7 +241,8 @@ protocols::Fault note_related(Context& context, const Packet& packet, ByteView m
   const bool asks = direction == protocols::Direction::request;
   Flow* opened = entry_beside(context, session, related->port(), asks);
   // Judging the others anew took the list of operations, which the message's verdict speaks of.
-  context.protocol_of(session).decode(message, direction, context.operations);
+  context.protocol_of(session).decode(message, context.message_context(session, direction),
+                                      context.operations);
   if (opened == nullptr) {
     return asks ? protocols::Fault::too_many_outstanding : protocols::Fault::none;
   }
@@ -257,7 +258,7 @@ protocols::Fault note_related(Context& context, const Packet& packet, ByteView m
 }
 
 bool judge_related(Context& context, const Packet& packet, ByteView message, Verdict& verdict) {
-  const Flow& flow = *packet.flow;
+  Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = context.protocol_of(flow);
   const protocols::RelatedTraffic* related = protocol.related();
   if (related == nullptr || flow.transport != policy::Transport::udp ||
@@ -286,7 +287,8 @@ bool judge_related(Context& context, const Packet& packet, ByteView message, Ver
   });
   if (!covered) return false;
   // What it is, for those who are told.
-  if (protocol.decode(message, verdict.direction, context.operations) == protocols::Fault::none &&
+  if (protocol.decode(message, context.message_context(flow, verdict.direction),
+                      context.operations) == protocols::Fault::none &&
       context.operations.size() > 0) {
     verdict.operation = context.operations.begin();
     verdict.function = verdict.operation->function;

@@ -42,11 +42,12 @@ enum class Next : std::uint8_t { granted, taken_out, wait, refused };
 protocols::Frame delimit(const Stream& stream) {
   constexpr std::uint32_t kFirstLook = 64;
   const protocols::Protocol& protocol = stream.context.protocol_of(*stream.packet.flow);
-  const protocols::Direction direction = direction_of(stream.packet);
+  const protocols::MessageContext way =
+      stream.context.message_context(*stream.packet.flow, direction_of(stream.packet));
   const std::uint32_t standing = stream.available - stream.granted;
   std::uint32_t look = std::min(standing, kFirstLook);
   for (;;) {
-    const protocols::Frame frame = protocol.frame(stream.peek(look), direction);
+    const protocols::Frame frame = protocol.frame(stream.peek(look), way);
     const bool undecided = frame.fault == protocols::Fault::none && frame.length == 0;
     if (!undecided || frame.needed <= look || frame.needed > standing) return frame;
     look = static_cast<std::uint32_t>(frame.needed);
@@ -310,7 +311,8 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   const Speaker speaker = speaker_of(packet);
   const ByteView message = packet.payload();
   const protocols::Frame frame =
-      context.protocol_of(speaker.flow).frame(message, direction_of(packet));
+      context.protocol_of(speaker.flow)
+          .frame(message, context.message_context(speaker.flow, direction_of(packet)));
   if (frame.fault != protocols::Fault::none || frame.length != message.size()) return Whole::no;
   judge_message(context, packet, message, frame.length, verdict);
   if (!is_allowed(verdict.reason)) return Whole::refused;

@@ -51,6 +51,11 @@ constexpr Transport transport_over(protocols::Carrier carrier) {
   }
   return Transport::tcp;
 }
+// Precondition: not ICMP.
+constexpr protocols::Carrier carrier_over(Transport transport) {
+  if (transport == Transport::udp) return protocols::Carrier::udp;
+  return transport == Transport::ethernet ? protocols::Carrier::ethernet : protocols::Carrier::tcp;
+}
 enum class ValueType : std::uint8_t { plain, int16, uint32, int32, float32 };
 enum class WordOrder : std::uint8_t {
   big,

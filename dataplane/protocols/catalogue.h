@@ -4,12 +4,14 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 namespace bulkhead::protocols {
 
-// The same for every protocol, so that a policy can say what it means without knowing codes.
+// The same for every protocol, so that a policy can say what it means without knowing codes. Each
+// has one definition, in README.md beside this file.
 enum class AccessClass : std::uint8_t {
   session,
   discover,
@@ -20,12 +22,13 @@ enum class AccessClass : std::uint8_t {
   configure,
   program,
   control,
-  diagnose
+  diagnose,
+  opaque
 };
 
-inline constexpr std::array<std::string_view, 10> kAccessClassNames = {
-    "session", "discover",  "read",    "publish", "write",
-    "operate", "configure", "program", "control", "diagnose"};
+inline constexpr std::array<std::string_view, 11> kAccessClassNames = {
+    "session",   "discover", "read",    "publish",  "write", "operate",
+    "configure", "program",  "control", "diagnose", "opaque"};
 
 constexpr std::string_view describe(AccessClass access) {
   return kAccessClassNames[static_cast<std::size_t>(access)];
@@ -62,6 +65,9 @@ struct FunctionInfo {
   AccessClass access{};
   std::uint32_t fields = 0;  // bit i: what policy judges of this function carries field i
   Initiator initiator = Initiator::client;
+  // The class that releases before 0.2 put it in, if that was another: rules that name either class
+  // mean something else now, and the compiler says so.
+  std::optional<AccessClass> access_before{};
 };
 
 // An integer is not negative. A real is any number: its range holds float64_order() values. A name
@@ -76,6 +82,13 @@ struct FieldInfo {
   std::string_view text;
   bool spans = false;     // an operation may touch several values of it at once
   bool any_case = false;  // of a name: upper and lower case letters are the same
+  // An operation that has the field needs a rule that constrains it: what it says reaches further
+  // than the two hosts, or to many (a route, a broadcast). `any` constrains it, to all values.
+  bool by_name = false;
+  // The key by which an asset's `route` gives this field's value: whom a message is for among those
+  // that stand behind the server's address, and who sent it behind the client's.
+  std::string_view route{};
+  std::string_view source_route{};
 };
 
 enum class Carrier : std::uint8_t { tcp, udp, ethernet };

@@ -174,24 +174,25 @@ FirstOctet first_user_octet(ByteView stream) {
   }
 }
 
-Frame User::frame(ByteView stream, protocols::Direction /*direction*/) const {
+Frame User::frame(ByteView stream, const protocols::MessageContext& /*context*/) const {
   return frame_message(stream);
 }
 
-protocols::Recognition User::recognise(ByteView stream, protocols::Direction /*direction*/) const {
+protocols::Recognition User::recognise(ByteView stream,
+                                       const protocols::MessageContext& /*context*/) const {
   const FirstOctet first = first_user_octet(stream);
   if (first.fault != Fault::none) return protocols::Recognition::no;
   if (!first.known) return protocols::Recognition::unknown;
   return begins_with(first.octet) ? protocols::Recognition::yes : protocols::Recognition::no;
 }
 
-Fault User::decode(ByteView bytes, protocols::Direction direction,
+Fault User::decode(ByteView bytes, const protocols::MessageContext& context,
                    protocols::OperationList& operations) const {
   operations.clear();
   Message message;
   if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
-  if (!message.user.empty()) return decode_user(message.user, direction, operations);
-  return decode_alone(message, direction, catalogue(), tsap_fields(), operations);
+  if (!message.user.empty()) return decode_user(message.user, context, operations);
+  return decode_alone(message, context.direction, catalogue(), tsap_fields(), operations);
 }
 
 std::optional<std::uint16_t> User::claimed_code(ByteView bytes) const {

@@ -77,10 +77,11 @@ FirstOctet first_user_octet(ByteView stream);
 // module with the user's data unit, which is not empty; otherwise it is as in protocol.h.
 class User : public protocols::Protocol {
  public:
-  protocols::Frame frame(ByteView stream, protocols::Direction direction) const final;
+  protocols::Frame frame(ByteView stream, const protocols::MessageContext& context) const final;
   bool shares_port() const final { return true; }
-  protocols::Recognition recognise(ByteView stream, protocols::Direction direction) const final;
-  protocols::Fault decode(ByteView message, protocols::Direction direction,
+  protocols::Recognition recognise(ByteView stream,
+                                   const protocols::MessageContext& context) const final;
+  protocols::Fault decode(ByteView message, const protocols::MessageContext& context,
                           protocols::OperationList& operations) const final;
   std::optional<std::uint16_t> claimed_code(ByteView message) const final;
   protocols::Fault pair(std::span<std::byte> session, ByteView message,
@@ -90,7 +91,7 @@ class User : public protocols::Protocol {
   ~User() = default;
   virtual TsapFields tsap_fields() const = 0;
   virtual bool begins_with(std::uint8_t octet) const = 0;
-  virtual protocols::Fault decode_user(ByteView user, protocols::Direction direction,
+  virtual protocols::Fault decode_user(ByteView user, const protocols::MessageContext& context,
                                        protocols::OperationList& operations) const = 0;
   virtual std::optional<std::uint16_t> claimed_user_code(ByteView user) const = 0;
   virtual protocols::Fault pair_user(std::span<std::byte> session, ByteView user,

@@ -4,14 +4,17 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/range.h"
 
 namespace bulkhead::protocols {
 
-constexpr std::size_t kFieldsMax = 24;
+constexpr std::size_t kFieldsMax = 32;
 constexpr std::size_t kOperationsMax = 1024;
+constexpr std::size_t kComposedBytesMax = 16384;  // composed for one message
 
 struct FieldValue {
   Range range;    // of a number: a point, or the span that the message touches
@@ -62,10 +65,23 @@ struct Operation {
   }
 };
 
+// Hears which bytes of a message its module leaves to the sender, for tests that account for every
+// bit. `reason` is a literal of the module.
+class FreeBytes {
+ public:
+  virtual void add(ByteView bytes, std::uint8_t mask, std::string_view reason) = 0;
+
+ protected:
+  ~FreeBytes() = default;
+};
+
 // A bounded list that is filled anew for each message; it never allocates.
 class OperationList {
  public:
-  void clear() { size_ = 0; }
+  void clear() {
+    size_ = 0;
+    name_bytes_ = 0;
+  }
   std::size_t size() const { return size_; }
   const Operation& operator[](std::size_t index) const { return operations_[index]; }
   const Operation* begin() const { return operations_.data(); }
@@ -82,9 +98,29 @@ class OperationList {
     return &operation;
   }
 
+  // Room for a name that stands nowhere in the message in one piece; it lives until clear(). Empty
+  // when there is no room for so many bytes: the message is then refused (too_many_operations).
+  std::span<std::uint8_t> compose(std::size_t bytes) {
+    if (bytes > names_.size() - name_bytes_) return {};
+    const std::span<std::uint8_t> room(names_.data() + name_bytes_, bytes);
+    name_bytes_ += bytes;
+    return room;
+  }
+
+  // Declares that any value of these bits of `bytes` means the same to policy and to every
+  // receiver: payload, an identifier, a time. What is neither read nor declared is a fault of the
+  // module, and tests/adversarial/accounting finds it. Costs one branch outside that test.
+  void leave_free(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
+    if (free_bytes_ != nullptr) free_bytes_->add(bytes, mask, reason);
+  }
+  void account_to(FreeBytes* free_bytes) { free_bytes_ = free_bytes; }
+
  private:
   std::size_t size_ = 0;
+  std::size_t name_bytes_ = 0;
+  FreeBytes* free_bytes_ = nullptr;
   std::array<Operation, kOperationsMax> operations_{};
+  std::array<std::uint8_t, kComposedBytesMax> names_{};
 };
 
 }  // namespace bulkhead::protocols

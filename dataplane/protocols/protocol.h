@@ -37,12 +37,25 @@ enum class Denial : std::uint8_t { function, address, value };
 constexpr std::size_t kRefusalBytesMax = 512;
 constexpr std::size_t kNumberedBytesMax = 32;
 
+// How a message travels, and what its session remembers: the block that pair() keeps, as it was
+// before this message; empty where there is none yet.
+struct MessageContext {
+  Direction direction{};
+  Carrier carrier = Carrier::tcp;
+  std::span<const std::byte> session{};
+
+  // NOLINTNEXTLINE(google-explicit-constructor): most modules look at the direction alone.
+  constexpr MessageContext(Direction way) : direction(way) {}
+  constexpr MessageContext(Direction way, Carrier carried, std::span<const std::byte> known = {})
+      : direction(way), carrier(carried), session(known) {}
+};
+
 class Protocol {
  public:
   virtual const Catalogue& catalogue() const = 0;
 
   // How many bytes make the message at the start of `stream` (which may hold less, or more).
-  virtual Frame frame(ByteView stream, Direction direction) const = 0;
+  virtual Frame frame(ByteView stream, const MessageContext& context) const = 0;
 
   // Which way a message says itself that it travels; nothing where only its connection tells. One
   // that comes the other way does not decode.
@@ -56,8 +69,8 @@ class Protocol {
   virtual bool shares_port() const { return false; }
 
   // Whether the beginning of a stream is this protocol's, where several use one port.
-  virtual Recognition recognise(ByteView stream, Direction direction) const {
-    const Frame first = frame(stream, direction);
+  virtual Recognition recognise(ByteView stream, const MessageContext& context) const {
+    const Frame first = frame(stream, context);
     if (first.fault != Fault::none) return Recognition::no;
     return first.length != 0 && first.length <= stream.size() ? Recognition::yes
                                                               : Recognition::unknown;
@@ -66,18 +79,27 @@ class Protocol {
   // Whether a datagram may hold several messages, one behind the other.
   virtual bool many_in_datagram() const { return false; }
 
-  // Decodes exactly one message. On a fault the list's content is unspecified.
-  virtual Fault decode(ByteView message, Direction direction, OperationList& operations) const = 0;
+  // Decodes exactly one message. On a fault the list's content is unspecified. Only a form that the
+  // carrier's standard has is accepted, and a handle that the session gave out is read as what it
+  // stands for.
+  virtual Fault decode(ByteView message, const MessageContext& context,
+                       OperationList& operations) const = 0;
 
   // How many bytes at the start of a message only tie it to others, such as a transaction
   // identifier: messages that are alike behind them decode alike. Messages are no shorter.
   virtual std::size_t correlation_bytes() const { return 0; }
+  // Whether a request means the same in every session. False where decode() looks at the session:
+  // its verdict is then never remembered for a message that is alike.
+  virtual bool means_alike(ByteView message) const {
+    (void)message;
+    return true;
+  }
 
   // Decodes a message of `length` bytes by its first Frame::head bytes. For messages that are
   // longer than what is held; modules that never give a head need not have it.
-  virtual Fault decode_head(ByteView head, std::size_t length, Direction direction,
+  virtual Fault decode_head(ByteView head, std::size_t length, const MessageContext& context,
                             OperationList& operations) const {
-    (void)head, (void)length, (void)direction, (void)operations;
+    (void)head, (void)length, (void)context, (void)operations;
     return Fault::bad_length;
   }
 
@@ -148,8 +170,9 @@ class Protocol {
 
 // The next message in what is left of a datagram: as frame(), but what is not whole is a fault, and
 // so is what follows a message that must be alone.
-inline Frame frame_in_datagram(const Protocol& protocol, ByteView rest, Direction direction) {
-  Frame frame = protocol.frame(rest, direction);
+inline Frame frame_in_datagram(const Protocol& protocol, ByteView rest,
+                               const MessageContext& context) {
+  Frame frame = protocol.frame(rest, context);
   if (frame.fault != Fault::none) return frame;
   if (frame.length == 0 || frame.length > rest.size()) {
     frame.fault = Fault::truncated;
@@ -160,8 +183,9 @@ inline Frame frame_in_datagram(const Protocol& protocol, ByteView rest, Directio
 }
 
 // Of what Ethernet itself carries, the message without the padding behind it.
-inline ByteView without_padding(const Protocol& protocol, ByteView payload, Direction direction) {
-  const Frame frame = protocol.frame(payload, direction);
+inline ByteView without_padding(const Protocol& protocol, ByteView payload,
+                                const MessageContext& context) {
+  const Frame frame = protocol.frame(payload, context);
   const bool padded =
       frame.fault == Fault::none && frame.length > 0 && frame.length < payload.size();
   return padded ? payload.first(frame.length) : payload;

@@ -27,7 +27,7 @@ Fault parse_message(ByteView bytes, Message& message) {
   return ber::only(reader.rest(), message.apdu) ? Fault::none : Fault::bad_length;
 }
 
-Frame Publication::frame(ByteView bytes, protocols::Direction /*direction*/) const {
+Frame Publication::frame(ByteView bytes, const protocols::MessageContext& /*context*/) const {
   return frame_message(bytes);
 }
 

@@ -30,7 +30,7 @@ protocols::Fault parse_message(ByteView bytes, Message& message);
 // What both modules have in common: a message says what it is, and goes one way.
 class Publication : public protocols::Protocol {
  public:
-  protocols::Frame frame(ByteView bytes, protocols::Direction direction) const final;
+  protocols::Frame frame(ByteView bytes, const protocols::MessageContext& context) const final;
   std::optional<protocols::Direction> told_direction(ByteView message) const final;
   std::optional<std::uint16_t> claimed_code(ByteView message) const final;
 

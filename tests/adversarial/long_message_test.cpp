@@ -11,6 +11,7 @@ using adversary::TcpConfig;
 using adversary::TcpModel;
 using protocols::Direction;
 using protocols::Fault;
+using protocols::MessageContext;
 using support::Bytes;
 
 constexpr std::size_t kHeadBytes = 6;
@@ -30,17 +31,17 @@ class Records final : public protocols::Protocol {
                                                         kFunctions, {},        {}};
     return kCatalogue;
   }
-  protocols::Frame frame(ByteView stream, Direction /*direction*/) const override {
+  protocols::Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
     if (stream.size() < kHeadBytes) return {Fault::none, 0, kHeadBytes};
     const std::size_t length = load_be32(stream.data() + 2);
     if (length < kHeadBytes || length > (1U << 24)) return {Fault::bad_length, 0, 0};
     return {Fault::none, length, length, stream[0] < 2 ? kHeadBytes : 0};
   }
-  Fault decode(ByteView message, Direction direction,
+  Fault decode(ByteView message, const MessageContext& context,
                protocols::OperationList& operations) const override {
-    return decode_head(message, message.size(), direction, operations);
+    return decode_head(message, message.size(), context, operations);
   }
-  Fault decode_head(ByteView head, std::size_t /*length*/, Direction /*direction*/,
+  Fault decode_head(ByteView head, std::size_t /*length*/, const MessageContext& /*context*/,
                     protocols::OperationList& operations) const override {
     operations.clear();
     if (head[0] >= kFunctions.size()) return Fault::unknown_function;

@@ -99,9 +99,13 @@ BENCHMARK(BM_ModbusDecode)->ArgName("response")->Arg(0)->Arg(1);
 struct Sample {
   std::uint8_t protocol = 0;
   Direction direction = Direction::request;
+  protocols::Carrier carrier = protocols::Carrier::tcp;
   support::Bytes message;
+
   const policy::Conduit* conduit = nullptr;
   policy::RuleCell cell;
+
+  protocols::MessageContext context() const { return {direction, carrier}; }
 };
 
 // The example's tables; they live as long as the process.
@@ -144,6 +148,7 @@ std::vector<Sample> samples_of(const std::string& protocol) {
       const bool back = each["from"] && each["from"].as<std::string>() == "server";
       Sample& sample = samples.emplace_back();
       sample.protocol = *protocols::find_protocol(protocol);
+      sample.carrier = protocols::registry()[sample.protocol]->catalogue().ports[0].carrier;
       sample.direction = back ? Direction::response : Direction::request;
       sample.message = support::from_hex(each["message"].as<std::string>());
       locate(example(site.path() / "policy.yaml"), policy, each, sample);
@@ -162,8 +167,8 @@ void BM_FrameDecodeJudge(benchmark::State& state, const std::string& protocol) {
     const Sample& sample = samples[next];
     next = next + 1 < samples.size() ? next + 1 : 0;
     const protocols::Protocol& module = *protocols::registry()[sample.protocol];
-    benchmark::DoNotOptimize(module.frame(sample.message, sample.direction));
-    const auto fault = module.decode(sample.message, sample.direction, *kOperations);
+    benchmark::DoNotOptimize(module.frame(sample.message, sample.context()));
+    const auto fault = module.decode(sample.message, sample.context(), *kOperations);
     if (fault != protocols::Fault::none) state.SkipWithError("does not decode");
     for (const protocols::Operation& operation : *kOperations) {
       benchmark::DoNotOptimize(

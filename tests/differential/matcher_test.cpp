@@ -170,8 +170,8 @@ class Named final : public protocols::Protocol {
                                                         kNamedFunctions, kNamedFields, {}};
     return kCatalogue;
   }
-  protocols::Frame frame(ByteView, protocols::Direction) const override { return {}; }
-  protocols::Fault decode(ByteView, protocols::Direction,
+  protocols::Frame frame(ByteView, const protocols::MessageContext&) const override { return {}; }
+  protocols::Fault decode(ByteView, const protocols::MessageContext&,
                           protocols::OperationList&) const override {
     return protocols::Fault::truncated;
   }

@@ -20,6 +20,7 @@ using bulkhead::protocols::Catalogue;
 using bulkhead::protocols::Direction;
 using bulkhead::protocols::Fault;
 using bulkhead::protocols::Frame;
+using bulkhead::protocols::MessageContext;
 using bulkhead::protocols::Operation;
 using bulkhead::protocols::OperationList;
 using bulkhead::protocols::Protocol;
@@ -29,10 +30,10 @@ void require(bool good) {
 }
 
 // Asks with one byte more each time, as a stream that arrives byte by byte does.
-Frame frame_bytewise(const Protocol& protocol, ByteView stream, Direction direction) {
+Frame frame_bytewise(const Protocol& protocol, ByteView stream, const MessageContext& context) {
   Frame frame;
   for (std::size_t have = 0; have <= stream.size(); ++have) {
-    frame = protocol.frame(stream.first(have), direction);
+    frame = protocol.frame(stream.first(have), context);
     if (frame.fault != Fault::none || frame.length != 0) return frame;
     require(frame.needed > have);
   }
@@ -41,7 +42,7 @@ Frame frame_bytewise(const Protocol& protocol, ByteView stream, Direction direct
 
 void check_operation(const Catalogue& catalogue, const Operation& operation, ByteView message) {
   require(operation.function < catalogue.functions.size());
-  require((operation.present >> catalogue.fields.size()) == 0);
+  require((std::uint64_t{operation.present} >> catalogue.fields.size()) == 0);
   int ranged = 0;
   for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
     if (!operation.has(i)) continue;
@@ -101,6 +102,12 @@ void relate(const Protocol& protocol, ByteView message, OperationList& operation
 
 }  // namespace
 
+// One of those that the protocol has.
+static bulkhead::protocols::Carrier carrier_of(const Protocol& protocol, std::uint8_t first_byte) {
+  const auto ports = protocol.catalogue().ports;
+  return ports[(first_byte >> 1) % ports.size()].carrier;
+}
+
 // The module that the program's name says, if it says one.
 static std::optional<std::uint8_t> named;
 
@@ -123,15 +130,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::size_t i = 0; i < protocol.session_bytes(); ++i) session[i] = std::byte{0};
   if (direction_byte >= 0x80) protocol.begin_unseen({session, protocol.session_bytes()});
   ByteView stream{data + 1, size - 1};
-  protocol.recognise(stream, direction);
+  const MessageContext context{
+      direction, carrier_of(protocol, data[0]), {session, protocol.session_bytes()}};
+  protocol.recognise(stream, context);
   std::uint32_t now_ms = 0;
   while (!stream.empty()) {
-    const Frame frame = protocol.frame(stream, direction);
-    const Frame bytewise = frame_bytewise(protocol, stream, direction);
+    const Frame frame = protocol.frame(stream, context);
+    const Frame bytewise = frame_bytewise(protocol, stream, context);
     require(frame.fault == bytewise.fault && frame.length == bytewise.length);
     if (frame.fault != Fault::none || frame.length == 0 || frame.length > stream.size()) break;
     const ByteView message = stream.first(frame.length);
-    if (protocol.decode(message, direction, operations) == Fault::none) {
+    if (protocol.decode(message, context, operations) == Fault::none) {
       require(operations.size() > 0);
       for (const Operation& operation : operations) {
         check_operation(protocol.catalogue(), operation, message);
@@ -149,6 +158,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     stream = stream.subspan(frame.length);
   }
   // And as a datagram, whatever its length.
-  protocol.decode(ByteView{data + 1, size - 1}, direction, operations);
+  protocol.decode(ByteView{data + 1, size - 1}, context, operations);
   return 0;
 }

@@ -56,9 +56,9 @@ inline std::string operation_text(const protocols::Catalogue& catalogue,
 
 // What a message asks for, an operation a line; `fault NAME` if it does not decode.
 inline std::string decoded_text(const protocols::Protocol& module, ByteView message,
-                                protocols::Direction direction) {
+                                const protocols::MessageContext& context) {
   static const auto kOperations = std::make_unique<protocols::OperationList>();
-  const protocols::Fault fault = module.decode(message, direction, *kOperations);
+  const protocols::Fault fault = module.decode(message, context, *kOperations);
   if (fault != protocols::Fault::none) {
     return "fault " + std::string(protocols::describe(fault).name);
   }
@@ -74,28 +74,31 @@ struct Row {
   protocols::Direction direction;
   Message message;
   std::string expected;
+  protocols::Carrier carrier = protocols::Carrier::tcp;
+
+  protocols::MessageContext context() const { return {direction, carrier}; }
 };
 
 // The message is delimited as it is, at any cut, and no part of it is taken for all of it.
 inline void expect_whole(const protocols::Protocol& module, const Row& row) {
   const ByteView message(row.message);
   for (std::size_t have = 0; have < message.size(); ++have) {
-    const protocols::Frame frame = module.frame(message.first(have), row.direction);
+    const protocols::Frame frame = module.frame(message.first(have), row.context());
     EXPECT_EQ(frame.fault, protocols::Fault::none) << row.what << ", first " << have;
     EXPECT_TRUE(frame.length == 0 ? frame.needed > have : frame.length == message.size())
         << row.what << ", first " << have;
-    EXPECT_EQ(decoded_text(module, message.first(have), row.direction).substr(0, 5), "fault")
+    EXPECT_EQ(decoded_text(module, message.first(have), row.context()).substr(0, 5), "fault")
         << row.what << ", first " << have;
   }
   Message longer = row.message;
   longer.push_back(0);
-  EXPECT_EQ(module.frame(longer, row.direction).length, message.size()) << row.what;
-  EXPECT_EQ(decoded_text(module, longer, row.direction).substr(0, 5), "fault") << row.what;
+  EXPECT_EQ(module.frame(longer, row.context()).length, message.size()) << row.what;
+  EXPECT_EQ(decoded_text(module, longer, row.context()).substr(0, 5), "fault") << row.what;
 }
 
 inline void expect_rows(const protocols::Protocol& module, const std::vector<Row>& rows) {
   for (const Row& row : rows) {
-    EXPECT_EQ(decoded_text(module, row.message, row.direction), row.expected) << row.what;
+    EXPECT_EQ(decoded_text(module, row.message, row.context()), row.expected) << row.what;
     if (row.expected.substr(0, 5) != "fault") expect_whole(module, row);
   }
 }

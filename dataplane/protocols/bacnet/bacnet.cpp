@@ -9,6 +9,7 @@ namespace bulkhead::bacnet {
 using protocols::Direction;
 using protocols::Fault;
 using protocols::Frame;
+using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -53,7 +54,7 @@ class Bacnet final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return bacnet::catalogue(); }
 
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
+  Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
     if (is_lpdu(stream)) {
       if (stream.size() < kLlcBytes) return {Fault::none, 0, kLlcBytes};
       const std::size_t bytes = 2U + load_be16(stream.data());
@@ -76,7 +77,9 @@ class Bacnet final : public protocols::Protocol {
     return is_answer(message.pdu_type) ? Direction::response : Direction::request;
   }
 
-  Fault decode(ByteView bytes, Direction direction, OperationList& operations) const override {
+  Fault decode(ByteView bytes, const MessageContext& context,
+               OperationList& operations) const override {
+    const Direction direction = context.direction;
     operations.clear();
     Message message;
     if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;

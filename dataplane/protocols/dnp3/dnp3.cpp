@@ -9,6 +9,7 @@ namespace bulkhead::dnp3 {
 using protocols::Direction;
 using protocols::Fault;
 using protocols::Frame;
+using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -57,7 +58,7 @@ class Dnp3 final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return dnp3::catalogue(); }
 
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
+  Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
     return frame_message(stream);
   }
 
@@ -68,7 +69,9 @@ class Dnp3 final : public protocols::Protocol {
 
   bool many_in_datagram() const override { return true; }
 
-  Fault decode(ByteView message, Direction direction, OperationList& operations) const override {
+  Fault decode(ByteView message, const MessageContext& context,
+               OperationList& operations) const override {
+    const Direction direction = context.direction;
     operations.clear();
     const Frame whole = protocols::frame_in_datagram(*this, message, direction);
     if (whole.fault != Fault::none) return whole.fault;

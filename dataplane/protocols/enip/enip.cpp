@@ -10,6 +10,7 @@ namespace bulkhead::enip {
 using protocols::Direction;
 using protocols::Fault;
 using protocols::Frame;
+using protocols::MessageContext;
 using protocols::OperationList;
 
 namespace {
@@ -137,7 +138,7 @@ class Enip final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return enip::catalogue(); }
 
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
+  Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
     if (stream.size() < 4) return {Fault::none, 0, 4};
     if (is_io(stream)) return frame_io(stream);
     if (!is_command(load_le16(stream.data()))) return {Fault::not_this_protocol, 0, 0};
@@ -146,7 +147,9 @@ class Enip final : public protocols::Protocol {
     return {Fault::none, kHeaderBytes + length, kHeaderBytes + length};
   }
 
-  Fault decode(ByteView message, Direction direction, OperationList& operations) const override {
+  Fault decode(ByteView message, const MessageContext& context,
+               OperationList& operations) const override {
+    const Direction direction = context.direction;
     operations.clear();
     if (is_io(message)) return decode_io(message, operations);
     Encapsulation encapsulation;

@@ -5,6 +5,7 @@ namespace bulkhead::goose {
 
 using protocols::Direction;
 using protocols::Fault;
+using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -32,7 +33,7 @@ class Goose final : public published::Publication {
  public:
   const protocols::Catalogue& catalogue() const override { return goose::catalogue(); }
 
-  Fault decode(ByteView message, Direction /*direction*/,
+  Fault decode(ByteView message, const MessageContext& /*context*/,
                OperationList& operations) const override {
     operations.clear();
     Pdu pdu;

@@ -8,6 +8,7 @@ namespace bulkhead::iec104 {
 using protocols::Direction;
 using protocols::Fault;
 using protocols::Frame;
+using protocols::MessageContext;
 using protocols::OperationList;
 
 Fault parse_apdu(ByteView message, Apdu& apdu) {
@@ -51,7 +52,7 @@ class Iec104 final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return iec104::catalogue(); }
 
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
+  Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
     if (stream.empty()) return {Fault::none, 0, kLengthFieldEnd};
     if (stream[0] != kStart) return {Fault::not_this_protocol, 0, 0};
     if (stream.size() < kLengthFieldEnd) return {Fault::none, 0, kLengthFieldEnd};
@@ -60,7 +61,9 @@ class Iec104 final : public protocols::Protocol {
     return {Fault::none, length, length};
   }
 
-  Fault decode(ByteView message, Direction direction, OperationList& operations) const override {
+  Fault decode(ByteView message, const MessageContext& context,
+               OperationList& operations) const override {
+    const Direction direction = context.direction;
     operations.clear();
     Apdu apdu;
     if (const Fault fault = parse_apdu(message, apdu); fault != Fault::none) return fault;

@@ -9,6 +9,7 @@ namespace bulkhead::mms {
 
 using protocols::Direction;
 using protocols::Fault;
+using protocols::MessageContext;
 using protocols::OperationList;
 
 namespace {
@@ -151,7 +152,9 @@ class Mms final : public cotp::User {
     }
   }
 
-  Fault decode_user(ByteView user, Direction direction, OperationList& operations) const override {
+  Fault decode_user(ByteView user, const MessageContext& context,
+                    OperationList& operations) const override {
+    const Direction direction = context.direction;
     Unit unit;
     Call call;
     if (const Fault fault = parse(user, unit, call); fault != Fault::none) return fault;

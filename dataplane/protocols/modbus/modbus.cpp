@@ -10,6 +10,7 @@ namespace bulkhead::modbus {
 using protocols::Direction;
 using protocols::Fault;
 using protocols::Frame;
+using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -69,7 +70,7 @@ class Modbus final : public protocols::Protocol {
 
   // The protocol identifier and the length are refused as soon as they are seen, so that what is
   // not Modbus is never held in the hope of more.
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
+  Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
     constexpr std::size_t kProtocolEnd = 4;
     if (stream.size() < kProtocolEnd) return {Fault::none, 0, kProtocolEnd};
     if (load_be16(stream.data() + 2) != 0) return {Fault::not_this_protocol, 0, 0};
@@ -83,7 +84,9 @@ class Modbus final : public protocols::Protocol {
     return {Fault::none, kLengthFieldEnd + length, kLengthFieldEnd + length};
   }
 
-  Fault decode(ByteView message, Direction direction, OperationList& operations) const override {
+  Fault decode(ByteView message, const MessageContext& context,
+               OperationList& operations) const override {
+    const Direction direction = context.direction;
     operations.clear();
     Adu adu;
     if (const Fault fault = parse_adu(message, adu); fault != Fault::none) return fault;

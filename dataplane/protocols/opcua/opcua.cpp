@@ -10,6 +10,7 @@ namespace bulkhead::opcua {
 using protocols::Direction;
 using protocols::Fault;
 using protocols::Frame;
+using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -99,7 +100,7 @@ class OpcUa final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return opcua::catalogue(); }
 
-  Frame frame(ByteView stream, Direction /*direction*/) const override {
+  Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
     return frame_message(stream);
   }
 
@@ -118,7 +119,9 @@ class OpcUa final : public protocols::Protocol {
     }
   }
 
-  Fault decode(ByteView bytes, Direction direction, OperationList& operations) const override {
+  Fault decode(ByteView bytes, const MessageContext& context,
+               OperationList& operations) const override {
+    const Direction direction = context.direction;
     operations.clear();
     Message message;
     if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;

@@ -9,6 +9,7 @@ namespace bulkhead::s7comm {
 
 using protocols::Direction;
 using protocols::Fault;
+using protocols::MessageContext;
 using protocols::OperationList;
 
 namespace {
@@ -110,7 +111,9 @@ class S7Comm final : public cotp::User {
 
   bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
 
-  Fault decode_user(ByteView user, Direction direction, OperationList& operations) const override {
+  Fault decode_user(ByteView user, const MessageContext& context,
+                    OperationList& operations) const override {
+    const Direction direction = context.direction;
     Pdu pdu;
     if (const Fault fault = parse_pdu(user, pdu); fault != Fault::none) return fault;
     if (const Fault fault = check_direction(pdu, direction); fault != Fault::none) return fault;

@@ -7,6 +7,7 @@ using protocols::Direction;
 using protocols::Fault;
 using protocols::kNoSubCode;
 using protocols::kNotInCatalogue;
+using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -53,7 +54,9 @@ class S7CommPlus final : public cotp::User {
 
   bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
 
-  Fault decode_user(ByteView user, Direction direction, OperationList& operations) const override {
+  Fault decode_user(ByteView user, const MessageContext& context,
+                    OperationList& operations) const override {
+    const Direction direction = context.direction;
     Part part;
     Head head;
     if (const Fault fault = parse_part(user, part); fault != Fault::none) return fault;

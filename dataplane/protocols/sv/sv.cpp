@@ -8,6 +8,7 @@ namespace bulkhead::sv {
 
 using protocols::Direction;
 using protocols::Fault;
+using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -36,7 +37,7 @@ class SampledValues final : public published::Publication {
  public:
   const protocols::Catalogue& catalogue() const override { return sv::catalogue(); }
 
-  Fault decode(ByteView message, Direction /*direction*/,
+  Fault decode(ByteView message, const MessageContext& /*context*/,
                OperationList& operations) const override {
     operations.clear();
     Pdu pdu;
