@@ -15,10 +15,10 @@ using protocols::Fault;
 
 // Every operation must be granted, but for those that only answer; the first that is not decides.
 // Returns whether the verdict depends on the message alone.
-bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict) {
+bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict,
+                      policy::Charges& charges) {
   const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
   const auto functions = context.protocol_of(flow).catalogue().functions;
-  bool lasting = true;
   bool first = true;
   for (const protocols::Operation& operation : context.operations) {
     const bool answers =
@@ -26,7 +26,7 @@ bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict
                            functions[operation.function].initiator == protocols::Initiator::client);
     if (answers) continue;
     const policy::Decision decision =
-        policy::judge(conduit, flow.cell, flow.protocol, operation, context.now_ns);
+        policy::judge(conduit, flow.cell, flow.protocol, operation, context.now_ns, charges);
     if (std::exchange(first, false) || decision.reason != Reason::granted) {
       verdict.reason = decision.reason;
       verdict.rule = decision.rule;
@@ -35,9 +35,8 @@ bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict
       verdict.denial = decision.denial;
     }
     if (decision.reason != Reason::granted) return false;
-    lasting = lasting && conduit.rules[decision.rule - 1U].rate.interval_ns() == 0;
   }
-  return lasting && !first;
+  return charges.empty() && !first;
 }
 
 Verdict message_verdict(const flow::Packet& packet, std::size_t bytes) {
@@ -68,7 +67,7 @@ ByteView judged_part(const Context& context, const protocols::Protocol& protocol
 // Decodes the message and judges what is asked or told in it. True if the verdict can be
 // remembered.
 bool decode_and_judge(Context& context, flow::Flow& flow, ByteView message, std::size_t length,
-                      Verdict& verdict) {
+                      Verdict& verdict, policy::Charges& charges) {
   const protocols::Protocol& protocol = context.protocol_of(flow);
   verdict.reason = Reason::protocol_fault;
   const protocols::MessageContext way = context.message_context(flow, verdict.direction);
@@ -82,18 +81,18 @@ bool decode_and_judge(Context& context, flow::Flow& flow, ByteView message, std:
   verdict.operation = context.operations.begin();
   verdict.function = verdict.operation->function;
   verdict.reason = Reason::answers_request;
-  return judge_operations(context, flow, verdict);
+  return judge_operations(context, flow, verdict, charges);
 }
 
 // The same for a request that may have come before.
 void recall_or_judge(Context& context, flow::Flow& flow, ByteView message, ByteView judged,
-                     Verdict& verdict) {
+                     Verdict& verdict, policy::Charges& charges) {
   const VerdictCache::Question question(flow, judged);
   if (const VerdictCache::Known* known = context.verdicts.find(question)) {
     verdict.reason = Reason::granted;
     verdict.rule = known->rule;
     verdict.function = known->function;
-  } else if (decode_and_judge(context, flow, message, message.size(), verdict)) {
+  } else if (decode_and_judge(context, flow, message, message.size(), verdict, charges)) {
     context.verdicts.remember(question, {verdict.rule, verdict.function});
   }
 }
@@ -139,6 +138,21 @@ Fault tie_to_past(Context& context, const flow::Packet& packet, ByteView message
   return note_related(context, packet, message, verdict.rule);
 }
 
+// A message that every rule grants is charged once to each budget that it needs, and only if it
+// leaves.
+void pay_and_tie(Context& context, const flow::Packet& packet, ByteView message,
+                 const policy::Charges& charges, Verdict& verdict) {
+  const policy::Conduit& conduit = context.tables().conduits[packet.flow->conduit];
+  if (!charges.charge(conduit, context.now_ns)) {
+    verdict.reason = Reason::rate_exceeded;
+    return;
+  }
+  verdict.fault = tie_to_past(context, packet, message, verdict);
+  if (verdict.fault == Fault::none) return;
+  verdict.reason = Reason::protocol_fault;
+  charges.refund(conduit);
+}
+
 // The message as one of the protocol that the flow has.
 void judge_as(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
               Verdict& verdict) {
@@ -146,6 +160,7 @@ void judge_as(Context& context, const flow::Packet& packet, ByteView message, st
   const protocols::Protocol& protocol = context.protocol_of(flow);
   verdict = message_verdict(packet, length);
   if (context.has_related(flow) && judge_related(context, packet, message, verdict)) return;
+  policy::Charges charges;
   ByteView judged;
   if (verdict.direction == Direction::request && message.size() == length) {
     judged = judged_part(context, protocol, message);
@@ -154,14 +169,11 @@ void judge_as(Context& context, const flow::Packet& packet, ByteView message, st
     verdict.reason = Reason::protocol_fault;
     verdict.fault = Fault::not_started;
   } else if (judged.empty()) {
-    decode_and_judge(context, flow, message, length, verdict);
+    decode_and_judge(context, flow, message, length, verdict, charges);
   } else {
-    recall_or_judge(context, flow, message, judged, verdict);
+    recall_or_judge(context, flow, message, judged, verdict, charges);
   }
-  if (is_allowed(verdict.reason)) {
-    verdict.fault = tie_to_past(context, packet, message, verdict);
-    if (verdict.fault != Fault::none) verdict.reason = Reason::protocol_fault;
-  }
+  if (is_allowed(verdict.reason)) pay_and_tie(context, packet, message, charges, verdict);
   if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);
 }
 

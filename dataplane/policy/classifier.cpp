@@ -97,7 +97,9 @@ Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint
   if (result.rule == kNoRule) return result;
   // The compiler refuses policies in which one service has two protocols; should a hostile
   // controller send one all the same, an inspected reading wins: the first.
-  result.protocol = conduit->rules[result.rule - 1U].protocol;
+  const Rule& first = conduit->rules[result.rule - 1U];
+  result.protocol = first.protocol;
+  result.rule = first.number;
   if (result.protocol != protocols::kNoProtocol) {
     result.protocols = protocols::ProtocolSet{1} << result.protocol;
     if (protocols::registry()[result.protocol]->shares_port()) {

@@ -3,6 +3,7 @@
 // that cover a range only between them do cover it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "dataplane/base/clock.h"
@@ -16,11 +17,38 @@ namespace bulkhead::policy {
 struct Decision {
   Reason reason = Reason::function_not_granted;            // granted, or why not
   protocols::Denial denial = protocols::Denial::function;  // if it is not
-  std::uint16_t rule = kNoRule;  // the first rule that grants, or that came nearest
+  std::uint16_t rule = kNoRule;  // number of the first rule that grants, or that came nearest
 };
 
-// `cell` is where the session stands among the conduit's rules, `protocol` how it is read.
+// The budgets that a message uses, each once however many of its operations need it.
+class Charges {
+ public:
+  static constexpr std::size_t kBudgetsMax = 16;
+
+  bool empty() const { return count_ == 0; }
+  bool has(std::uint16_t budget) const;
+  // False if the message uses more than can be kept: it is not granted then.
+  bool add(std::uint16_t budget);
+  // Charges all, or none and false if another worker has used one up meanwhile.
+  bool charge(const Conduit& conduit, TimeNs now_ns) const;
+  void refund(const Conduit& conduit) const;
+
+ private:
+  std::size_t count_ = 0;
+  std::array<std::uint16_t, kBudgetsMax> budgets_;
+};
+
+// `cell` is where the session stands among the conduit's rules, `protocol` how it is read. Nothing
+// is charged: what the operation would use is added to `charges`, which is that of its message. A
+// rule without a rate decides before one with a rate.
 Decision judge(const Conduit& conduit, RuleCell cell, std::uint8_t protocol,
-               const protocols::Operation& operation, TimeNs now_ns);
+               const protocols::Operation& operation, TimeNs now_ns, Charges& charges);
+
+// The same for a question that is no message, so that nothing will be charged.
+inline Decision judge(const Conduit& conduit, RuleCell cell, std::uint8_t protocol,
+                      const protocols::Operation& operation, TimeNs now_ns) {
+  Charges charges;
+  return judge(conduit, cell, protocol, operation, now_ns, charges);
+}
 
 }  // namespace bulkhead::policy

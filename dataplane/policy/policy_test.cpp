@@ -127,16 +127,110 @@ TEST(Matcher, FloatsAreJudgedWholeInEitherWordOrder) {
   EXPECT_EQ(ask(tables, write).reason, Reason::values_not_granted);
 }
 
+// Judges, and charges as for a message that leaves.
+Reason ask_and_pay(const Tables& tables, const protocols::Operation& operation, TimeNs now_ns) {
+  const Conduit& conduit = tables.conduits[0];
+  const RuleCell cell = conduit.index.locate({kHmi, kPlc, 502, Transport::tcp});
+  Charges charges;
+  const Decision decision =
+      judge(conduit, cell, *protocols::find_protocol("modbus"), operation, now_ns, charges);
+  if (decision.reason == Reason::granted) {
+    EXPECT_TRUE(charges.charge(conduit, now_ns));
+  } else {
+    EXPECT_TRUE(charges.empty());
+  }
+  return decision.reason;
+}
+
+constexpr TimeNs kStart = 100 * kSecondNs;
+
 TEST(Matcher, ARateLimitsHowOftenARuleGrants) {
-  Rule rule = modbus_rule({kReadHolding});
-  rule.rate = RateLimit(kSecondNs / 5, 5);
-  const Tables tables = plant_of(std::move(rule));
+  Tables tables = plant_of(modbus_rule({kReadHolding}));
+  tables.conduits[0].rules[0].budget = 0;
+  tables.conduits[0].budgets.emplace_back(kSecondNs / 5, 5);
   const protocols::Operation read = operation(kReadHolding, {0, 0});
-  const TimeNs start = 100 * kSecondNs;
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask(tables, read, start).reason, Reason::granted);
-  EXPECT_EQ(ask(tables, read, start).reason, Reason::rate_exceeded);
-  EXPECT_EQ(ask(tables, read, start + kSecondNs / 5 - 1).reason, Reason::rate_exceeded);
-  EXPECT_EQ(ask(tables, read, start + kSecondNs / 5).reason, Reason::granted);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask_and_pay(tables, read, kStart), Reason::granted);
+  EXPECT_EQ(ask_and_pay(tables, read, kStart), Reason::rate_exceeded);
+  EXPECT_EQ(ask_and_pay(tables, read, kStart + kSecondNs / 5 - 1), Reason::rate_exceeded);
+  EXPECT_EQ(ask_and_pay(tables, read, kStart + kSecondNs / 5), Reason::granted);
+}
+
+TEST(Matcher, JudgingChargesNothing) {
+  Tables tables = plant_of(modbus_rule({kReadHolding}));
+  tables.conduits[0].rules[0].budget = 0;
+  tables.conduits[0].budgets.emplace_back(kSecondNs, 1);
+  const protocols::Operation read = operation(kReadHolding, {0, 0});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask(tables, read, kStart).reason, Reason::granted);
+  EXPECT_EQ(ask_and_pay(tables, read, kStart), Reason::granted);
+  EXPECT_EQ(ask(tables, read, kStart).reason, Reason::rate_exceeded);
+}
+
+// A rule that grants a part of what another limits must not lift its limit, nor be bound by it.
+TEST(Matcher, ARateIsOfTheRuleThatDecides) {
+  Tables tables = plant_of(modbus_rule({kReadHolding}));
+  std::vector<Rule>& rules = tables.conduits[0].rules;
+  rules = {};
+  rules.push_back(modbus_rule({kReadHolding}));  // 0 to 9, once a minute
+  rules[0].constraints = {{kAddress, {{0, 9}}, {}}};
+  rules[0].budget = 0;
+  rules.push_back(modbus_rule({kReadHolding}));  // 5 to 14, without a limit
+  rules[1].constraints = {{kAddress, {{5, 14}}, {}}};
+  tables.conduits[0].budgets.emplace_back(60 * kSecondNs, 1);
+  finish(tables);
+  const auto pay = [&](std::int64_t low, std::int64_t high) {
+    return ask_and_pay(tables, operation(kReadHolding, {low, high}), kStart);
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(pay(5, 9), Reason::granted);
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {5, 9}), kStart).rule, 2);
+  EXPECT_EQ(pay(4, 9), Reason::granted);
+  EXPECT_EQ(pay(4, 4), Reason::rate_exceeded);
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {4, 12}), kStart).rule, 1);
+  EXPECT_EQ(pay(4, 15), Reason::values_not_granted);
+  EXPECT_EQ(pay(10, 14), Reason::granted);
+}
+
+// What the author wrote as one rule has one number and one budget, whatever it became.
+TEST(Matcher, PartsOfARuleShareItsBudget) {
+  Tables tables = plant_of(modbus_rule({kReadHolding}));
+  std::vector<Rule>& rules = tables.conduits[0].rules;
+  rules.push_back(modbus_rule({kReadHolding}));
+  for (std::size_t i = 0; i < 2; ++i) {
+    rules[i].constraints = {
+        {kAddress, {{static_cast<std::int64_t>(i), static_cast<std::int64_t>(i)}}, {}}};
+    rules[i].budget = 0;
+    rules[i].number = 7;
+  }
+  tables.conduits[0].budgets.emplace_back(60 * kSecondNs, 1);
+  finish(tables);
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {0, 1}), kStart).rule, 7);
+  EXPECT_EQ(ask_and_pay(tables, operation(kReadHolding, {0, 1}), kStart), Reason::granted);
+  EXPECT_EQ(ask_and_pay(tables, operation(kReadHolding, {1, 1}), kStart), Reason::rate_exceeded);
+}
+
+TEST(Matcher, AMessageThatNeedsTooManyBudgetsIsNotGranted) {
+  Tables tables = plant_of(modbus_rule({kReadHolding}));
+  Conduit& conduit = tables.conduits[0];
+  conduit.rules = {};
+  for (std::int64_t i = 0; i <= static_cast<std::int64_t>(Charges::kBudgetsMax); ++i) {
+    Rule& rule = conduit.rules.emplace_back(modbus_rule({kReadHolding}));
+    rule.constraints = {{kAddress, {{i, i}}, {}}};
+    rule.budget = static_cast<std::uint16_t>(i);
+    conduit.budgets.emplace_back(kSecondNs, 1);
+  }
+  finish(tables);
+  const std::int64_t last = Charges::kBudgetsMax;
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {0, last})).reason, Reason::rate_exceeded);
+  EXPECT_EQ(ask(tables, operation(kReadHolding, {1, last})).reason, Reason::granted);
+}
+
+TEST(RateLimit, WhatWasRefundedIsThereAgain) {
+  const RateLimit limit(kSecondNs, 2);
+  EXPECT_TRUE(limit.charge(kStart));
+  EXPECT_TRUE(limit.charge(kStart));
+  EXPECT_FALSE(limit.available(kStart));
+  limit.refund();
+  EXPECT_TRUE(limit.charge(kStart));
+  EXPECT_FALSE(limit.charge(kStart));
 }
 
 TEST(Classifier, NamesTheRulesOfTwoHostsAndAService) {
@@ -288,7 +382,9 @@ TEST(Validate, RefusesWhatAHostileControllerMightSend) {
         t.conduits[0].rules[0].constraints.clear();
         t.conduits[0].rules[0].value_type = ValueType::float32;
       },
-      [](Tables& t) { t.conduits[0].rules[0].rate = RateLimit(kSecondNs, 0); },
+      [](Tables& t) { t.conduits[0].budgets.emplace_back(kSecondNs, 0); },
+      [](Tables& t) { t.conduits[0].rules[0].budget = 0; },
+      [](Tables& t) { t.conduits[0].rules[0].number = kRulesMax + 1; },
       [](Tables& t) { t.conduits[0].rules[0].transport = Transport::icmp; },
   };
   int index = 0;

@@ -99,8 +99,23 @@ bool typed_value_granted(const Rule& rule, const Point& point, std::int64_t addr
   return false;
 }
 
+// A field that must be named and that the point has, but of which the rule says nothing.
+bool leaves_unnamed(const Rule& rule, const protocols::Catalogue& catalogue, const Point& point) {
+  for (std::size_t field = 0; field < catalogue.fields.size(); ++field) {
+    if (!catalogue.fields[field].by_name) continue;
+    if (point.fields.count(field) == 0 && point.names.count(field) == 0) continue;
+    bool named = false;
+    for (const Constraint& constraint : rule.constraints) {
+      named = named || constraint.field == field;
+    }
+    if (!named) return true;
+  }
+  return false;
+}
+
 bool rule_grants_point(const Rule& rule, const protocols::Catalogue& catalogue,
                        const Point& point) {
+  if (leaves_unnamed(rule, catalogue, point)) return false;
   std::vector<Range> addresses;
   for (const Constraint& constraint : rule.constraints) {
     if (constraint.field == catalogue.element_address_field) addresses = constraint.ranges;
@@ -168,14 +183,14 @@ std::vector<Point> take_apart(const protocols::Catalogue& catalogue, const Opera
 }  // namespace
 
 bool reference_grants(const Conduit& conduit, const Endpoints& endpoints, std::uint8_t protocol,
-                      const Operation& operation) {
+                      const Operation& operation, const std::function<bool(const Rule&)>& may_use) {
   const protocols::Catalogue& catalogue = protocols::registry()[protocol]->catalogue();
   for (const Point& point : take_apart(catalogue, operation)) {
     bool granted = false;
     for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
       const Rule& rule = conduit.rules[i];
       if (!names_session(rule, endpoints) || rule.protocol != protocol) continue;
-      if (!rule.functions.test(operation.function)) continue;
+      if (!rule.functions.test(operation.function) || !may_use(rule)) continue;
       granted = granted || rule_grants_point(rule, catalogue, point);
     }
     if (!granted) return false;

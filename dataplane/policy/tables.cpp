@@ -6,19 +6,26 @@
 
 namespace bulkhead::policy {
 
-bool RateLimit::take(TimeNs now_ns) const {
-  if (interval_ns_ == 0) return true;
-  const TimeNs depth_ns = interval_ns_ * burst_;
-  TimeNs full_at = full_at_ns_.load(std::memory_order_relaxed);
-  for (;;) {
-    const TimeNs from = full_at > now_ns ? full_at : now_ns;
-    if (from + interval_ns_ > now_ns + depth_ns) return false;
-    if (full_at_ns_.compare_exchange_weak(full_at, from + interval_ns_,
-                                          std::memory_order_relaxed)) {
-      return true;
-    }
-  }
+bool RateLimit::fits(TimeNs full_at_ns, TimeNs now_ns, TimeNs& next_ns) const {
+  next_ns = std::max(full_at_ns, now_ns) + interval_ns_;
+  return next_ns <= now_ns + interval_ns_ * burst_;
 }
+
+bool RateLimit::available(TimeNs now_ns) const {
+  TimeNs next_ns = 0;
+  return fits(full_at_ns_.load(std::memory_order_relaxed), now_ns, next_ns);
+}
+
+bool RateLimit::charge(TimeNs now_ns) const {
+  TimeNs full_at_ns = full_at_ns_.load(std::memory_order_relaxed);
+  TimeNs next_ns = 0;
+  do {
+    if (!fits(full_at_ns, now_ns, next_ns)) return false;
+  } while (!full_at_ns_.compare_exchange_weak(full_at_ns, next_ns, std::memory_order_relaxed));
+  return true;
+}
+
+void RateLimit::refund() const { full_at_ns_.fetch_sub(interval_ns_, std::memory_order_relaxed); }
 
 namespace {
 
@@ -62,6 +69,17 @@ IntervalMap<AddressKey> map_networks(const std::vector<Zone>& zones) {
   return map;
 }
 
+void finish_rule(Rule& rule, std::size_t place) {
+  if (rule.number == 0) rule.number = static_cast<std::uint16_t>(place + 1);
+  rule.unnamed = 0;
+  if (rule.protocol == protocols::kNoProtocol) return;
+  const auto fields = protocols::registry()[rule.protocol]->catalogue().fields;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    rule.unnamed |= std::uint32_t{fields[i].by_name} << i;
+  }
+  for (const Constraint& each : rule.constraints) rule.unnamed &= ~(1U << each.field);
+}
+
 std::vector<Group> list_groups(const std::vector<Zone>& zones) {
   std::vector<Group> groups;
   for (std::size_t i = 0; i < zones.size(); ++i) {
@@ -94,6 +112,7 @@ void finish(Tables& tables) {
   for (std::size_t i = 0; i < tables.conduits.size(); ++i) {
     Conduit& conduit = tables.conduits[i];
     pairs.emplace_back(zones_key(conduit.from, conduit.to), static_cast<std::uint16_t>(i));
+    for (std::size_t r = 0; r < conduit.rules.size(); ++r) finish_rule(conduit.rules[r], r);
     conduit.index.build(conduit.rules);
   }
   tables.groups = list_groups(tables.zones);

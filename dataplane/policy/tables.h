@@ -33,6 +33,7 @@ constexpr std::size_t kIndexBytesMax = std::size_t{256} << 20;  // of all rule i
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::uint16_t kPortsMax = 32;
 constexpr std::uint16_t kNoRule = 0;  // rules count from 1
+constexpr std::uint16_t kNoBudget = 0xffff;
 constexpr std::uint16_t kNoConduit = 0xffff;
 constexpr std::uint16_t kNoZone = 0xffff;
 
@@ -96,10 +97,9 @@ struct Constraint {
 };
 
 // A limit on how often a rule may grant, shared by all workers: the time at which the bucket would
-// be full again (a generic cell rate algorithm). Interval 0: no limit.
+// be full again (a generic cell rate algorithm). Judging only looks; a message that leaves charges.
 class RateLimit {
  public:
-  RateLimit() = default;
   RateLimit(TimeNs interval_ns, std::uint32_t burst) : interval_ns_(interval_ns), burst_(burst) {}
   RateLimit(RateLimit&& other) noexcept : interval_ns_(other.interval_ns_), burst_(other.burst_) {}
   RateLimit& operator=(RateLimit&& other) noexcept {
@@ -110,11 +110,18 @@ class RateLimit {
 
   TimeNs interval_ns() const { return interval_ns_; }
   std::uint32_t burst() const { return burst_; }
-  bool take(TimeNs now_ns) const;
+  bool available(TimeNs now_ns) const;
+  // False, and nothing is charged, if another worker was faster.
+  bool charge(TimeNs now_ns) const;
+  // What was charged for a message that did not leave after all.
+  void refund() const;
 
  private:
+  // Whether one more fits behind what was charged, and until when the bucket is in use then.
+  bool fits(TimeNs full_at_ns, TimeNs now_ns, TimeNs& next_ns) const;
+
   TimeNs interval_ns_ = 0;
-  std::uint32_t burst_ = 1;
+  std::uint32_t burst_ = 0;
   mutable std::atomic<TimeNs> full_at_ns_{0};
 };
 
@@ -128,7 +135,14 @@ struct Rule {
   std::vector<Constraint> constraints;  // at most one a field
   ValueType value_type = ValueType::plain;
   WordOrder word_order = WordOrder::big;
-  RateLimit rate;
+  // The author's number of the rule, from 1: what the author wrote as one may be several here, one
+  // for each way to those whom it names. 0: its place in the list.
+  std::uint16_t number = 0;
+  std::uint16_t budget = kNoBudget;  // among its conduit's
+
+  // Bit i: field i must be named (FieldInfo::by_name) and is not: an operation that has it is not
+  // granted. Derived by finish().
+  std::uint32_t unnamed = 0;
 };
 
 struct Conduit {
@@ -140,6 +154,7 @@ struct Conduit {
   bool fail_open = false;   // sessions that nobody can judge after a takeover or start pass
   bool reassemble = false;  // fragmented packets are put together and judged, else dropped
   std::vector<Rule> rules;
+  std::vector<RateLimit> budgets{};  // rules of one author's rule share one
 
   RuleIndex index;  // derived by finish()
 };

@@ -172,8 +172,6 @@ bool ends_fit(const Rule& rule) {
 }
 
 Problem check_rule(const std::string& where, const Rule& rule) {
-  constexpr std::uint32_t kBurstMax = 1'000'000;
-  constexpr TimeNs kIntervalMaxNs = 24 * 3600 * kSecondNs;
   if (Problem p = check_prefixes(where + " clients", rule.clients)) return p;
   if (Problem p = check_prefixes(where + " servers", rule.servers)) return p;
   if (rule.transport > Transport::ethernet || rule.value_type > ValueType::float32 ||
@@ -188,11 +186,24 @@ Problem check_rule(const std::string& where, const Rule& rule) {
                          ports.low >= wire::kEtherTypeMin || ports.high <= wire::kSapMax;
     if (ports.low == 0 || ports.low > ports.high || !carried) return problem(where, "port range");
   }
-  if (rule.rate.burst() == 0 || rule.rate.burst() > kBurstMax ||
-      rule.rate.interval_ns() > kIntervalMaxNs) {
-    return problem(where, "rate");
-  }
+  if (rule.number > kRulesMax) return problem(where, "number");
   return check_inspection(where, rule);
+}
+
+Problem check_budgets(const std::string& where, const Conduit& conduit) {
+  constexpr std::uint32_t kBurstMax = 1'000'000;
+  constexpr TimeNs kIntervalMaxNs = 24 * 3600 * kSecondNs;
+  for (const RateLimit& budget : conduit.budgets) {
+    if (budget.burst() == 0 || budget.burst() > kBurstMax || budget.interval_ns() == 0 ||
+        budget.interval_ns() > kIntervalMaxNs) {
+      return problem(where, "rate");
+    }
+  }
+  const bool known =
+      std::all_of(conduit.rules.begin(), conduit.rules.end(), [&conduit](const Rule& rule) {
+        return rule.budget == kNoBudget || rule.budget < conduit.budgets.size();
+      });
+  return known ? Problem{} : problem(where, "a rule has an unknown rate");
 }
 
 // Each end of a prefix or port range may begin another set of rules; sets have 16-bit numbers, and
@@ -241,6 +252,7 @@ Problem check_conduits(const Tables& tables) {
       const std::string rule = where + " rule " + std::to_string(r + 1);
       if (Problem p = check_rule(rule, conduit.rules[r])) return p;
     }
+    if (Problem p = check_budgets(where, conduit)) return p;
     if (Problem p = check_index_size(where, conduit, index_bytes)) return p;
   }
   return {};

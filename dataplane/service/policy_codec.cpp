@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <map>
 #include <optional>
 
 namespace bulkhead::service {
@@ -109,11 +110,28 @@ std::string read_rule(const v1::Rule& item, policy::Rule& rule) {
     if (!low || !high) return "ports";
     rule.ports.push_back({*low, *high});
   }
-  if (item.rate_interval_ns() != 0) {
-    rule.rate = policy::RateLimit(item.rate_interval_ns(), item.rate_burst());
-  }
+  const auto number = small(item.number());
+  if (!number) return "number";
+  rule.number = *number;
   if (std::string error = read_functions(item, rule); !error.empty()) return error;
   return read_constraints(item, rule);
+}
+
+// Rules of one number share the rate of the first of them.
+void read_budgets(const v1::Conduit& item, policy::Conduit& conduit) {
+  std::map<std::uint16_t, std::uint16_t> known;
+  for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
+    const v1::Rule& each = item.rules(static_cast<int>(i));
+    if (each.rate_interval_ns() == 0) continue;
+    policy::Rule& rule = conduit.rules[i];
+    const auto next = static_cast<std::uint16_t>(conduit.budgets.size());
+    const auto [found, added] = known.emplace(rule.number, next);
+    if (added || rule.number == 0) {
+      conduit.budgets.emplace_back(each.rate_interval_ns(), each.rate_burst());
+      found->second = next;
+    }
+    rule.budget = found->second;
+  }
 }
 
 std::string read_conduit(const v1::Conduit& item, policy::Conduit& conduit) {
@@ -135,6 +153,7 @@ std::string read_conduit(const v1::Conduit& item, policy::Conduit& conduit) {
     if (!error.empty()) return "rule " + std::to_string(conduit.rules.size() + 1) + ": " + error;
     conduit.rules.push_back(std::move(rule));
   }
+  read_budgets(item, conduit);
   return "";
 }
 

@@ -418,13 +418,32 @@ TEST_F(PipelineTest, ARequestThatWasGrantedIsGrantedAgainUnderItsPolicyOnly) {
 
 TEST_F(PipelineTest, ARateIsKeptThoughTheRequestRepeats) {
   policy::Rule limited = support::modbus_rule({kReadHolding}, {{0, 99}});
-  limited.rate = policy::RateLimit(kSecondNs, 2);
-  Plant plant(support::with_rules(support::two_zones(policy::OnDeny::reset), {&limited}));
+  limited.budget = 0;
+  policy::Tables tables =
+      support::with_rules(support::two_zones(policy::OnDeny::reset), {&limited});
+  tables.conduits[0].budgets.emplace_back(kSecondNs, 2);
+  Plant plant(std::move(tables));
   TcpSession session(plant, 40000);
   for (const Reason expected : {Reason::granted, Reason::granted, Reason::rate_exceeded}) {
     session.from_client(kRead);
     EXPECT_EQ(plant.last(), expected);
   }
+}
+
+TEST_F(PipelineTest, ARefusedMessageSpendsNoBudget) {
+  policy::Rule limited = support::modbus_rule({kReadHolding}, {{0, 9}});
+  limited.budget = 0;
+  policy::Tables tables =
+      support::with_rules(support::two_zones(policy::OnDeny::reject), {&limited});
+  tables.conduits[0].budgets.emplace_back(60 * kSecondNs, 1);
+  Plant plant(std::move(tables));
+  TcpSession session(plant, 40000);
+  for (const Reason expected : {Reason::values_not_granted, Reason::values_not_granted}) {
+    session.from_client(support::modbus_adu({3, 0, 5, 0, 10}));  // 5 to 14, of which 10 are granted
+    EXPECT_EQ(plant.last(), expected);
+  }
+  session.from_client(kRead);
+  EXPECT_EQ(plant.last(), Reason::granted);
 }
 
 // What a port has verified is not summed again; what it has not is.

@@ -90,6 +90,8 @@ Rule random_rule() {
   if (typed || *rc::gen::inRange(0, 4) > 0) {
     rule.constraints.push_back({field("address"), random_ranges(kAddressMax, typed)});
   }
+  if (*rc::gen::inRange(0, 3) == 0)
+    rule.budget = static_cast<std::uint16_t>(*rc::gen::inRange(0, 4));
   if (*rc::gen::arbitrary<bool>()) {
     rule.constraints.push_back({field("value"), typed ? random_typed_ranges(rule.value_type)
                                                       : random_ranges(kValueMax, false)});
@@ -142,23 +144,42 @@ RC_GTEST_PROP(Matcher, AgreesWithTheReference, ()) {
   conduit.to = 1;
   const int rules = *rc::gen::element(1, 3, 8, 20, 64, 65, 200);
   for (int i = 0; i < rules; ++i) conduit.rules.push_back(random_rule());
+  for (int i = 0; i < 4; ++i) {
+    conduit.budgets.emplace_back(kSecondNs, 1);
+    if (*rc::gen::arbitrary<bool>()) conduit.budgets.back().charge(0);
+  }
   finish(tables);
+  const auto costs_nothing = [](const Rule& rule) { return rule.budget == kNoBudget; };
+  const auto affordable = [&](const Rule& rule) {
+    return costs_nothing(rule) || conduit.budgets[rule.budget].available(0);
+  };
+  const auto any = [](const Rule&) { return true; };
   for (int i = 0; i < 20; ++i) {
     Question question;
     random_question(question);
     const Endpoints endpoints = random_endpoints();
-    const bool expected = reference_grants(conduit, endpoints, modbus(), question.operation);
+    const auto grants = [&](const std::function<bool(const Rule&)>& may_use) {
+      return reference_grants(conduit, endpoints, modbus(), question.operation, may_use);
+    };
+    const bool expected = grants(affordable);
     const RuleCell cell = conduit.index.locate(endpoints);
-    const Decision decision = judge(conduit, cell, modbus(), question.operation, 0);
+    Charges charges;
+    const Decision decision = judge(conduit, cell, modbus(), question.operation, 0, charges);
     ++answers[expected ? 1 : 0];
     RC_ASSERT((decision.reason == Reason::granted) == expected);
+    RC_ASSERT((decision.reason == Reason::rate_exceeded) == (!expected && grants(any)));
+    RC_ASSERT(charges.empty() == (!expected || grants(costs_nothing)));
   }
 }
 
 // A protocol of names and of numbers that are not whole.
 constexpr std::array kNamedFields = {
     protocols::FieldInfo{"tag", protocols::FieldKind::name, 0, "", "", false, true},
-    protocols::FieldInfo{"item", protocols::FieldKind::name, 0, "", ""},
+    protocols::FieldInfo{.name = "item",
+                         .kind = protocols::FieldKind::name,
+                         .unit = "",
+                         .text = "",
+                         .by_name = true},
     protocols::FieldInfo{"level", protocols::FieldKind::real, 32, "", ""}};
 constexpr std::array kNamedFunctions = {
     protocols::FunctionInfo{"get", 0, protocols::kNoSubCode, protocols::AccessClass::read, 7}};
@@ -225,10 +246,11 @@ RC_GTEST_PROP(Matcher, AgreesOnNamesAndReals, ()) {
     };
     protocols::Operation operation;
     if (*rc::gen::inRange(0, 8) > 0) operation.set_name(0, bytes(tag));
-    operation.set_name(1, bytes(item));
+    if (*rc::gen::inRange(0, 3) > 0) operation.set_name(1, bytes(item));
     operation.set_real(2, *rc::gen::element(-2.0, -1.5, -0.0, 0.5, 1e300, std::nan("")));
     const Endpoints endpoints{host, host, 500, Transport::tcp};
-    const bool expected = reference_grants(conduit, endpoints, named(), operation);
+    const bool expected =
+        reference_grants(conduit, endpoints, named(), operation, [](const Rule&) { return true; });
     const Decision decision =
         judge(conduit, conduit.index.locate(endpoints), named(), operation, 0);
     ++answers[expected ? 1 : 0];
