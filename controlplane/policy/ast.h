@@ -26,12 +26,19 @@ struct ZoneNode {
   Words networks;
 };
 
+struct RouteNode {
+  Word key;
+  std::optional<Word> value;
+};
+
 struct AssetNode {
   Word name;
   std::optional<Word> zone;
   Words addresses;
   Words groups;
   std::optional<Word> mac;
+  std::optional<Word> behind;  // the asset that forwards to it
+  std::vector<RouteNode> route;
 };
 
 struct WhereNode {
@@ -53,6 +60,7 @@ struct RuleNode {
   std::optional<Word> transport;
   Words ports;
   std::optional<Word> rate;
+  std::optional<Word> claimed;
 };
 
 struct ConduitNode {
@@ -68,6 +76,7 @@ struct ConduitNode {
 
 struct PolicyNode {
   std::optional<Word> site;
+  std::optional<Word> written_for;  // the release whose access classes the author knew
   std::vector<ZoneNode> zones;
   std::vector<AssetNode> assets;
   std::vector<ConduitNode> conduits;

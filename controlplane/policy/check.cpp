@@ -4,6 +4,7 @@
 #include <set>
 
 #include "controlplane/policy/model.h"
+#include "controlplane/policy/routes.h"
 #include "dataplane/policy/overlap.h"
 #include "dataplane/wire/text.h"
 
@@ -171,6 +172,28 @@ void check_failing(const Model& model, const ModelConduit& conduit, Diagnostics&
   }
 }
 
+void check_ways(const Model& model, const ModelConduit& conduit, Diagnostics& diagnostics) {
+  std::size_t parts = 0;
+  for (const ModelRule& rule : conduit.rules) {
+    const std::vector<RulePart> split = split_by_route(model, conduit, rule, &diagnostics);
+    parts += split.size();
+    for (const RulePart& part : split) {
+      if (part.clients.size() <= policy::kPrefixesMax &&
+          part.servers.size() <= policy::kPrefixesMax)
+        continue;
+      diagnostics.error(rule.at, "the rule names more than " +
+                                     std::to_string(policy::kPrefixesMax) +
+                                     " networks, gateways among them taken out");
+    }
+  }
+  if (parts > policy::kRulesMax) {
+    diagnostics.error(conduit.name.at, "conduit " + conduit.name.text + " has " +
+                                           std::to_string(parts) +
+                                           " rules, each way to an asset counted: at most " +
+                                           std::to_string(policy::kRulesMax));
+  }
+}
+
 void check_conduits(const Model& model, Diagnostics& diagnostics) {
   if (model.conduits.size() > policy::kConduitsMax) {
     diagnostics.error(model.conduits[policy::kConduitsMax].name.at,
@@ -199,6 +222,7 @@ void check_conduits(const Model& model, Diagnostics& diagnostics) {
                                                " has no rules: nothing passes through it");
     }
     check_failing(model, conduit, diagnostics);
+    check_ways(model, conduit, diagnostics);
     check_protocols(conduit, diagnostics);
   }
 }
@@ -213,6 +237,7 @@ void check_policy(const Model& model, Diagnostics& diagnostics) {
   if (!resolved) return;
   check_assets(model, diagnostics);
   check_groups(model, diagnostics);
+  check_routes(model, diagnostics);
   check_conduits(model, diagnostics);
 }
 

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "controlplane/policy/compiler.h"
+#include "controlplane/policy/routes.h"
 #include "controlplane/policy/values.h"
 #include "dataplane/wire/text.h"
 
@@ -24,12 +25,19 @@ std::string prefix_text(const wire::Prefix& prefix) {
   return address + "/" + std::to_string(prefix.length - (prefix.address.is_v4() ? 96 : 0));
 }
 
-std::string hosts_text(const Hosts& hosts, const std::string& zone) {
+std::string hosts_text(const Model& model, const Hosts& hosts, const std::string& zone) {
   std::vector<std::string> words;
-  for (const std::string& name : hosts.names) {
+  bool routed = false;
+  for (std::size_t i = 0; i < hosts.names.size(); ++i) {
+    const std::string& name = hosts.names[i];
     words.push_back(name == "any" ? "any host of " + zone : name);
+    if (!hosts.items[i].asset) continue;
+    const std::string route = route_text(model, model.assets[*hosts.items[i].asset]);
+    routed = routed || !route.empty();
+    if (!route.empty()) words.back() += " (" + route + ")";
   }
   std::string text = join(words);
+  if (routed) return text;
   const bool named_asset = hosts.names.size() == 1 && hosts.prefixes.size() == 1 &&
                            hosts.names[0] != prefix_text(hosts.prefixes[0]) &&
                            hosts.names[0] != "any";
@@ -160,8 +168,8 @@ std::string denial_text(const ModelConduit& conduit) {
 
 std::string explain_rule(const Model& model, const ModelConduit& conduit, std::size_t index) {
   const ModelRule& rule = conduit.rules[index];
-  const std::string client = hosts_text(rule.clients, model.zones[conduit.from].name.text);
-  const std::string server = hosts_text(rule.servers, model.zones[conduit.to].name.text);
+  const std::string client = hosts_text(model, rule.clients, model.zones[conduit.from].name.text);
+  const std::string server = hosts_text(model, rule.servers, model.zones[conduit.to].name.text);
   if (rule.protocol == protocols::kNoProtocol) {
     return client + " may open " + rule.service + " sessions to " + server + " (" +
            ports_text(rule) + "); their content is not inspected";

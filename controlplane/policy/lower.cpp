@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "controlplane/policy/compiler.h"
+#include "controlplane/policy/routes.h"
 
 namespace bulkhead::controlplane {
 
@@ -37,9 +38,10 @@ void put_bindings(const Model& model, v1::CompiledPolicy& compiled) {
   }
 }
 
-void put_rule(const ModelRule& rule, v1::Rule* out) {
-  put_prefixes(rule.clients.prefixes, out->mutable_clients());
-  put_prefixes(rule.servers.prefixes, out->mutable_servers());
+void put_rule(const ModelRule& rule, const RulePart& part, std::size_t number, v1::Rule* out) {
+  out->set_number(static_cast<std::uint32_t>(number));
+  put_prefixes(part.clients, out->mutable_clients());
+  put_prefixes(part.servers, out->mutable_servers());
   out->set_transport(static_cast<v1::Transport>(rule.transport));
   for (const policy::PortRange& ports : rule.ports) {
     v1::PortRange* range = out->add_ports();
@@ -51,10 +53,10 @@ void put_rule(const ModelRule& rule, v1::Rule* out) {
   if (rule.protocol == protocols::kNoProtocol) return;
   const protocols::Catalogue& catalogue = protocols::registry()[rule.protocol]->catalogue();
   out->set_protocol(std::string(catalogue.name));
-  for (const std::uint16_t function : rule.functions) {
+  for (const std::uint16_t function : part.functions) {
     out->add_functions(std::string(catalogue.functions[function].name));
   }
-  for (const ModelConstraint& constraint : rule.constraints) {
+  for (const ModelConstraint& constraint : part.constraints) {
     v1::Constraint* each = out->add_constraints();
     each->set_field(std::string(catalogue.fields[constraint.field].name));
     for (const Range& range : constraint.ranges) {
@@ -94,7 +96,11 @@ v1::CompiledPolicy lower_policy(const Model& model) {
     out->set_resume(conduit.resume);
     out->set_fail_open(conduit.fail_open);
     out->set_on_deny(static_cast<v1::OnDeny>(conduit.on_deny));
-    for (const ModelRule& rule : conduit.rules) put_rule(rule, out->add_rules());
+    for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
+      for (const RulePart& part : split_by_route(model, conduit, conduit.rules[i], nullptr)) {
+        put_rule(conduit.rules[i], part, i + 1, out->add_rules());
+      }
+    }
   }
   return compiled;
 }

@@ -21,18 +21,35 @@ struct ModelZone {
   std::vector<wire::Prefix> stations;   // that rules name, or that have no address; no two alike
 };
 
+// How an asset is reached beyond its address: the value of each field that has the key as its
+// FieldInfo::route.
+struct ModelRoute {
+  Word key;
+  Word value;
+};
+
 struct ModelAsset {
   Word name;
   std::size_t zone = 0;
   std::vector<wire::IpAddress> addresses;
   std::vector<wire::IpAddress> groups;  // instead: who listens there stands in the zone
   std::optional<wire::Mac> mac;
+  std::optional<std::size_t> behind;  // the asset that forwards to it, whose addresses it has
+  std::vector<ModelRoute> route;      // to itself, if it stands behind nobody
 };
 
 // One side of a rule: the hosts, and how the author called them.
 struct Hosts {
-  std::vector<wire::Prefix> prefixes;
+  // What one word of the author names.
+  struct Item {
+    Position at;
+    std::vector<wire::Prefix> prefixes;
+    std::optional<std::size_t> asset;
+  };
+
+  std::vector<wire::Prefix> prefixes;  // of all items
   std::vector<std::string> names;
+  std::vector<Item> items;
 };
 
 struct ModelConstraint {
@@ -58,6 +75,7 @@ struct ModelRule {
   TimeNs rate_interval_ns = 0;
   std::uint32_t rate_burst = 1;
   std::string rate_text;
+  bool claimed = false;  // its clients may be whoever a gateway says
 };
 
 struct ModelConduit {
@@ -74,6 +92,7 @@ struct ModelConduit {
 
 struct Model {
   std::string site;
+  bool knows_classes = false;  // the author says that the access classes are those of this release
   std::vector<ModelZone> zones;
   std::vector<ModelAsset> assets;
   std::vector<ModelConduit> conduits;

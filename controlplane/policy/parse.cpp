@@ -120,16 +120,51 @@ class Parser {
              {{"zone", word("zone", asset.zone)},
               {"address", words("address", asset.addresses)},
               {"group", words("group", asset.groups)},
-              {"mac", word("mac", asset.mac)}});
-    require(asset.zone.has_value(), name, "asset", "zone");
-    const bool is_group = !asset.groups.empty();
-    require(!asset.addresses.empty() || asset.mac.has_value() || is_group, name, "asset",
-            "address");
-    if (is_group && (!asset.addresses.empty() || asset.mac)) {
+              {"mac", word("mac", asset.mac)},
+              {"behind", word("behind", asset.behind)},
+              {"route", [this, &asset](const YAML::Node& route) { read_route(route, asset); }}});
+    if (asset.behind) {
+      check_behind(asset);
+    } else {
+      require(asset.zone.has_value(), name, "asset", "zone");
+      const bool reached =
+          !asset.addresses.empty() || asset.mac.has_value() || !asset.groups.empty();
+      require(reached, name, "asset", "address");
+    }
+    if (!asset.groups.empty() && (!asset.addresses.empty() || asset.mac)) {
       diagnostics_.error(name.at,
                          "asset " + name.text + ": a group has no address and no mac of its own");
     }
     policy.assets.push_back(std::move(asset));
+  }
+
+  void read_route(const YAML::Node& node, AssetNode& asset) {
+    if (!node.IsMap() || node.size() == 0) {
+      diagnostics_.error(position(node), "route must be a map, such as {unit: 7}");
+      return;
+    }
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+      RouteNode route;
+      route.key = {entry.first.IsScalar() ? entry.first.Scalar() : "", position(entry.first)};
+      if (!seen.insert(route.key.text).second) {
+        diagnostics_.error(route.key.at, "route: " + route.key.text + " stands twice");
+        continue;
+      }
+      word("route " + route.key.text, route.value)(entry.second);
+      asset.route.push_back(std::move(route));
+    }
+  }
+
+  // Whoever stands behind another is reached at that one's address, in its zone.
+  void check_behind(const AssetNode& asset) {
+    require(!asset.route.empty(), asset.name, "asset", "route");
+    if (!asset.addresses.empty() || !asset.groups.empty() || asset.mac || asset.zone) {
+      diagnostics_.error(asset.name.at, "asset " + asset.name.text + " stands behind " +
+                                            asset.behind->text +
+                                            ": it has that one's zone and address, and no zone, "
+                                            "address, group or mac of its own");
+    }
   }
 
   void read_where(const YAML::Node& node, RuleNode& rule) {
@@ -169,7 +204,8 @@ class Parser {
               {"word_order", word("word_order", rule.word_order)},
               {"transport", word("transport", rule.transport)},
               {"port", words("port", rule.ports)},
-              {"rate", word("rate", rule.rate)}});
+              {"rate", word("rate", rule.rate)},
+              {"claimed", word("claimed", rule.claimed)}});
     conduit.rules.push_back(std::move(rule));
   }
 
@@ -208,6 +244,7 @@ class Parser {
     read_map(root, "policy",
              {{"bulkhead", word("bulkhead", version)},
               {"site", word("site", policy.site)},
+              {"written_for", word("written_for", policy.written_for)},
               {"zones", named("zones", &Parser::read_zone, policy)},
               {"assets", named("assets", &Parser::read_asset, policy)},
               {"conduits", named("conduits", &Parser::read_conduit, policy)}});

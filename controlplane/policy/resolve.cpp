@@ -19,8 +19,10 @@ class Resolver {
       model_.site = policy_.site->text;
       check_name(*policy_.site, "site");
     }
+    if (policy_.written_for) resolve_written_for(*policy_.written_for);
     for (const ZoneNode& zone : policy_.zones) resolve_zone(zone);
     for (const AssetNode& asset : policy_.assets) resolve_asset(asset);
+    for (std::size_t i = 0; i < policy_.assets.size(); ++i) resolve_behind(policy_.assets[i], i);
     for (const ConduitNode& conduit : policy_.conduits) resolve_conduit(conduit);
     return std::move(model_);
   }
@@ -122,6 +124,38 @@ class Resolver {
     }
     assets_.emplace(asset.name.text, model_.assets.size());
     model_.assets.push_back(std::move(asset));
+  }
+
+  void resolve_written_for(const Word& word) {
+    model_.knows_classes = word.text == "0.2";
+    if (model_.knows_classes || word.text == "0.1") return;
+    diagnostics_.error(word.at, "written_for must be 0.1 or 0.2, not `" + word.text + "`");
+  }
+
+  // Whom it stands behind may be named before or after it.
+  void resolve_behind(const AssetNode& node, std::size_t index) {
+    ModelAsset& asset = model_.assets[index];
+    for (const RouteNode& each : node.route) {
+      if (each.value) asset.route.push_back({each.key, *each.value});
+    }
+    if (!node.behind) return;
+    const auto found = assets_.find(node.behind->text);
+    if (found == assets_.end()) {
+      std::vector<std::string> known;
+      for (const ModelAsset& other : model_.assets) known.push_back(other.name.text);
+      diagnostics_.error(node.behind->at, "unknown asset " + node.behind->text +
+                                              did_you_mean(node.behind->text, known));
+      return;
+    }
+    if (policy_.assets[found->second].behind || found->second == index) {
+      diagnostics_.error(node.behind->at,
+                         "asset " + node.name.text + " stands behind " + node.behind->text +
+                             ", which has no address of its own: name the one that has, and the "
+                             "whole way in `route`");
+      return;
+    }
+    asset.behind = found->second;
+    asset.zone = model_.assets[found->second].zone;
   }
 
   void resolve_group(const Word& word, ModelAsset& asset) {

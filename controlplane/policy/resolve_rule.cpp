@@ -60,6 +60,7 @@ class RuleResolver {
                          "`protocol: modbus` or `service: ssh`");
     }
     if (node_.rate) resolve_rate();
+    if (node_.claimed) resolve_claimed();
     resolve_hosts();
     return std::move(rule_);
   }
@@ -80,8 +81,9 @@ class RuleResolver {
     for (const Word& word : words) resolve_host(word, side, zone, hosts);
   }
 
-  void resolve_asset(const Word& word, const std::string& side, std::size_t zone,
-                     const ModelAsset& asset, Hosts& hosts) {
+  void resolve_asset(const Word& word, const std::string& side, std::size_t zone, std::size_t index,
+                     Hosts& hosts) {
+    const ModelAsset& asset = scope_.model.assets[index];
     if (asset.zone != zone) {
       diagnostics_.error(word.at, side + " " + word.text + " is in zone " +
                                       scope_.model.zones[asset.zone].name.text + ", but the " +
@@ -89,12 +91,14 @@ class RuleResolver {
                                       scope_.model.zones[zone].name.text);
       return;
     }
+    hosts.items.back().asset = index;
     if (!asset.groups.empty()) return resolve_group(word, side, asset, hosts);
     if (is_bare()) return resolve_station(word, side, asset, hosts);
-    if (asset.addresses.empty()) {
+    const ModelAsset& reached = asset.behind ? scope_.model.assets[*asset.behind] : asset;
+    if (reached.addresses.empty()) {
       diagnostics_.error(word.at, side + " " + word.text + " has no address, only a mac");
     }
-    for (const wire::IpAddress& address : asset.addresses) {
+    for (const wire::IpAddress& address : reached.addresses) {
       hosts.prefixes.push_back(host_prefix(address));
     }
   }
@@ -147,6 +151,14 @@ class RuleResolver {
   }
 
   void resolve_host(const Word& word, const std::string& side, std::size_t zone, Hosts& hosts) {
+    hosts.items.push_back({word.at, {}, std::nullopt});
+    const std::size_t before = hosts.prefixes.size();
+    resolve_prefixes(word, side, zone, hosts);
+    hosts.items.back().prefixes.assign(hosts.prefixes.begin() + static_cast<std::ptrdiff_t>(before),
+                                       hosts.prefixes.end());
+  }
+
+  void resolve_prefixes(const Word& word, const std::string& side, std::size_t zone, Hosts& hosts) {
     const ModelZone& home = scope_.model.zones[zone];
     hosts.names.push_back(word.text);
     if (word.text == kAnyHost && is_bare()) {
@@ -161,7 +173,7 @@ class RuleResolver {
       return;
     }
     if (const auto found = scope_.assets.find(word.text); found != scope_.assets.end()) {
-      return resolve_asset(word, side, zone, scope_.model.assets[found->second], hosts);
+      return resolve_asset(word, side, zone, found->second, hosts);
     }
     if (is_bare()) {
       diagnostics_.error(word.at, "unknown asset " + word.text +
@@ -215,6 +227,7 @@ class RuleResolver {
       }
     }
     resolve_functions(node_, catalogue, rule_, diagnostics_);
+    if (!scope_.model.knows_classes) warn_of_changed_classes(node_, catalogue, rule_, diagnostics_);
     resolve_where(node_, catalogue, rule_, diagnostics_);
   }
 
@@ -313,6 +326,13 @@ class RuleResolver {
     if (node_.rate) {
       diagnostics_.error(node_.rate->at, "rate counts messages and needs `protocol:`");
     }
+  }
+
+  void resolve_claimed() {
+    rule_.claimed = node_.claimed->text == "true";
+    if (rule_.claimed || node_.claimed->text == "false") return;
+    diagnostics_.error(node_.claimed->at,
+                       "claimed must be true or false, not `" + node_.claimed->text + "`");
   }
 
   void resolve_rate() {

@@ -108,6 +108,10 @@ std::vector<Range> read_ranges(const WhereNode& where, const protocols::FieldInf
   const Range limits = limits_of(field, typed, type);
   const std::string name = where.field.text;
   for (const Word& word : where.values) {
+    if (word.text == "any") {
+      ranges.push_back(limits);
+      continue;
+    }
     const auto range = is_real    ? read_real_range(word.text, field.width_bits)
                        : is_float ? read_float_range(word.text)
                                   : read_integer_range(word.text);
@@ -237,6 +241,48 @@ void resolve_functions(const RuleNode& node, const Catalogue& catalogue, ModelRu
                                    "these access classes");
 }
 
+void warn_of_changed_classes(const RuleNode& node, const Catalogue& catalogue,
+                             const ModelRule& rule, Diagnostics& diagnostics) {
+  const auto names = [&](protocols::AccessClass access) {
+    return std::any_of(node.access.begin(), node.access.end(),
+                       [&](const Word& word) { return word.text == protocols::describe(access); });
+  };
+  std::string lost;
+  std::string gained;
+  for (std::size_t i = 0; i < catalogue.functions.size(); ++i) {
+    const protocols::FunctionInfo& function = catalogue.functions[i];
+    if (!function.access_before) continue;
+    const auto index = static_cast<std::uint16_t>(i);
+    if (std::find(rule.named.begin(), rule.named.end(), index) != rule.named.end()) continue;
+    const bool before = names(*function.access_before);
+    const bool now = names(function.access);
+    if (before == now) continue;
+    std::string& list = before ? lost : gained;
+    list += (list.empty() ? "" : ", ") + std::string(function.name) + " (" +
+            std::string(protocols::describe(before ? function.access : *function.access_before)) +
+            ")";
+  }
+  if (lost.empty() && gained.empty()) return;
+  std::string text = "the access classes of this rule mean something else since release 0.2:";
+  if (!lost.empty()) text += " it no longer grants " + lost;
+  if (!gained.empty()) text += (lost.empty() ? " it now grants " : "; it now grants ") + gained;
+  diagnostics.warning(
+      node.access.front().at,
+      text + ". Name functions to keep what was meant, then say `written_for: 0.2`");
+}
+
+ModelConstraint read_constraint(const WhereNode& where, const Catalogue& catalogue,
+                                std::uint8_t field, ValueType type, Diagnostics& diagnostics) {
+  const bool typed = field == catalogue.element_value_field && type != ValueType::plain;
+  ModelConstraint constraint{field, {}, {}, where.field.at};
+  if (catalogue.fields[field].kind == protocols::FieldKind::name) {
+    constraint.patterns = read_patterns(where, diagnostics);
+  } else {
+    constraint.ranges = read_ranges(where, catalogue.fields[field], typed, type, diagnostics);
+  }
+  return constraint;
+}
+
 void resolve_where(const RuleNode& node, const Catalogue& catalogue, ModelRule& rule,
                    Diagnostics& diagnostics) {
   resolve_value_type(node, catalogue, rule, diagnostics);
@@ -251,17 +297,9 @@ void resolve_where(const RuleNode& node, const Catalogue& catalogue, ModelRule& 
       continue;
     }
     const auto index = static_cast<std::uint8_t>(at - known.begin());
-    const bool typed =
-        index == catalogue.element_value_field && rule.value_type != ValueType::plain;
-    ModelConstraint constraint{index, {}, {}, where.field.at};
-    if (catalogue.fields[index].kind == protocols::FieldKind::name) {
-      constraint.patterns = read_patterns(where, diagnostics);
-    } else {
-      constraint.ranges =
-          read_ranges(where, catalogue.fields[index], typed, rule.value_type, diagnostics);
-    }
     warn_of_dead_fields(where, index, catalogue, rule, diagnostics);
-    rule.constraints.push_back(std::move(constraint));
+    rule.constraints.push_back(
+        read_constraint(where, catalogue, index, rule.value_type, diagnostics));
   }
   check_typed(node, catalogue, rule, diagnostics);
 }

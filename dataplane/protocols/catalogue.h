@@ -89,6 +89,8 @@ struct FieldInfo {
   // that stand behind the server's address, and who sent it behind the client's.
   std::string_view route{};
   std::string_view source_route{};
+  // The value by which a gateway is meant itself, where the standard has one.
+  std::int32_t gateway_itself = -1;
 };
 
 enum class Carrier : std::uint8_t { tcp, udp, ethernet };

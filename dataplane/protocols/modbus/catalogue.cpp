@@ -140,7 +140,13 @@ constexpr std::array kFunctions = {
 };
 
 constexpr std::array kFields = {
-    FieldInfo{"unit", FieldKind::integer, 8, "", "unit identifier behind the server's address"},
+    FieldInfo{.name = "unit",
+              .kind = FieldKind::integer,
+              .width_bits = 8,
+              .unit = "",
+              .text = "unit identifier behind the server's address",
+              .route = "unit",
+              .gateway_itself = 255},
     FieldInfo{"address", FieldKind::integer, 16, "",
               "every coil, input or register touched, counted from 0 as on the wire", true},
     FieldInfo{"quantity", FieldKind::integer, 16, "elements", "how many elements are touched"},
