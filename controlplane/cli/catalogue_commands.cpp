@@ -43,6 +43,18 @@ std::string kind_text(const protocols::FieldInfo& field) {
   return std::to_string(field.width_bits) + " bits";
 }
 
+// What the field is, and what else an author must know of it.
+std::string meaning_text(const protocols::FieldInfo& field) {
+  std::string text(field.text);
+  if (field.by_name) text += "; refused where a rule does not name it";
+  if (!field.route.empty())
+    text += "; an asset's `route` has it as `" + std::string(field.route) + "`";
+  if (!field.source_route.empty()) {
+    text += "; of a sender, an asset's `route` has it as `" + std::string(field.source_route) + "`";
+  }
+  return text;
+}
+
 std::vector<std::string> field_names(const Catalogue& catalogue, std::uint32_t mask) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
@@ -80,6 +92,14 @@ std::string fields_text(const Catalogue& catalogue, std::uint32_t mask) {
   return text;
 }
 
+std::uint32_t by_name(const Catalogue& catalogue) {
+  std::uint32_t mask = 0;
+  for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
+    mask |= std::uint32_t{catalogue.fields[i].by_name} << i;
+  }
+  return mask;
+}
+
 void show_json(const Catalogue& catalogue) {
   for (const protocols::FunctionInfo& function : catalogue.functions) {
     Json json = {
@@ -88,6 +108,9 @@ void show_json(const Catalogue& catalogue) {
     json["access"] = protocols::describe(function.access);
     json["initiator"] = protocols::describe(function.initiator);
     json["fields"] = field_names(catalogue, function.fields);
+    json["must_be_named"] = field_names(catalogue, function.fields & by_name(catalogue));
+    if (function.access_before)
+      json["access_before"] = protocols::describe(*function.access_before);
     print_json(json);
   }
 }
@@ -107,7 +130,7 @@ void show_table(const Catalogue& catalogue) {
   std::printf("\n");
   Table fields({"FIELD", "TAKES", "WHAT IT IS"});
   for (const protocols::FieldInfo& field : catalogue.fields) {
-    fields.add({std::string(field.name), kind_text(field), std::string(field.text)});
+    fields.add({std::string(field.name), kind_text(field), meaning_text(field)});
   }
   fields.print("");
 }
@@ -128,7 +151,7 @@ void show_reference() {
     std::printf("| field | takes | what it is |\n|---|---|---|\n");
     for (const protocols::FieldInfo& field : catalogue.fields) {
       std::printf("| `%s` | %s | %s |\n", std::string(field.name).c_str(), kind_text(field).c_str(),
-                  std::string(field.text).c_str());
+                  meaning_text(field).c_str());
     }
     std::printf("\n| function | code | access | begun by | fields |\n|---|---|---|---|---|\n");
     for (const protocols::FunctionInfo& function : catalogue.functions) {
