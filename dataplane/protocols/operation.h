@@ -70,6 +70,9 @@ struct Operation {
 class FreeBytes {
  public:
   virtual void add(ByteView bytes, std::uint8_t mask, std::string_view reason) = 0;
+  // `copy` holds the message's bytes `original`, whose size it has: what is declared free in the
+  // copy is free there.
+  virtual void add_copy(ByteView copy, ByteView original) = 0;
 
  protected:
   ~FreeBytes() = default;
@@ -112,6 +115,11 @@ class OperationList {
   // module, and tests/adversarial/accounting finds it. Costs one branch outside that test.
   void leave_free(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
     if (free_bytes_ != nullptr) free_bytes_->add(bytes, mask, reason);
+  }
+  // For a module that puts a message's pieces together before it decodes them: once a piece, so that
+  // leave_free() can be given views into the copy.
+  void copied(ByteView copy, ByteView original) const {
+    if (free_bytes_ != nullptr) free_bytes_->add_copy(copy, original);
   }
   void account_to(FreeBytes* free_bytes) { free_bytes_ = free_bytes; }
 
