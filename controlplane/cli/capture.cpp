@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "controlplane/cli/remote.h"
+#include "controlplane/cli/session.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
 #include "dataplane/wire/llc.h"

@@ -31,12 +31,6 @@ class Remote {
   std::unique_ptr<v1::PairService::Stub> pair_;
 };
 
-// Ends a command: one clear line and an exit code.
-struct CommandFailed {
-  int exit_code;
-  std::string text;
-};
-
 // The whole file; throws CommandFailed if it cannot be read.
 std::string read_file_or_fail(const std::string& path);
 void write_file_or_fail(const std::string& path, const std::string& bytes);

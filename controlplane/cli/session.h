@@ -15,6 +15,12 @@ enum ExitCode : int {
   kFileFailed = 4,   // a file cannot be read or written
 };
 
+// Ends a command: one clear line and an exit code.
+struct CommandFailed {
+  int exit_code;
+  std::string text;
+};
+
 enum class Format { table, json };
 
 // Options that all commands share, and the exit code of the command that ran.
