@@ -4,11 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/protocols/registry.h"
@@ -79,6 +82,38 @@ struct Row {
   protocols::MessageContext context() const { return {direction, carrier}; }
 };
 
+// Where BULKHEAD_ROWS names a file, messages of rows and sessions that are not faults are added to
+// it, for tests/adversarial/accounting.
+class RowsFile {
+ public:
+  RowsFile() : file_(open()) {}
+  RowsFile(const RowsFile&) = delete;
+  RowsFile& operator=(const RowsFile&) = delete;
+  ~RowsFile() {
+    if (file_ != nullptr) std::fclose(file_);
+  }
+
+  void begin(protocols::Carrier carrier, const char* rest = "") const {
+    static constexpr std::array kNames = {"tcp", "udp", "ethernet"};
+    if (file_ == nullptr) return;
+    std::fprintf(file_, "session %s%s\n", kNames[static_cast<std::size_t>(carrier)], rest);
+  }
+  void add(protocols::Direction direction, ByteView message, const char* what) const {
+    if (file_ == nullptr) return;
+    std::fprintf(file_, "# %s\n%c", what, direction == protocols::Direction::response ? '<' : '>');
+    for (const std::uint8_t byte : message) std::fprintf(file_, " %02x", byte);
+    std::fputc('\n', file_);
+  }
+
+ private:
+  static std::FILE* open() {
+    const char* const path = std::getenv("BULKHEAD_ROWS");
+    return path != nullptr ? std::fopen(path, "a") : nullptr;
+  }
+
+  std::FILE* file_;
+};
+
 // The message is delimited as it is, at any cut, and no part of it is taken for all of it.
 inline void expect_whole(const protocols::Protocol& module, const Row& row) {
   const ByteView message(row.message);
@@ -97,9 +132,15 @@ inline void expect_whole(const protocols::Protocol& module, const Row& row) {
 }
 
 inline void expect_rows(const protocols::Protocol& module, const std::vector<Row>& rows) {
+  const RowsFile file;
   for (const Row& row : rows) {
     EXPECT_EQ(decoded_text(module, row.message, row.context()), row.expected) << row.what;
-    if (row.expected.substr(0, 5) != "fault") expect_whole(module, row);
+    if (row.expected.substr(0, 5) == "fault") continue;
+    expect_whole(module, row);
+    for (const char* const beginning : {"", " unseen"}) {
+      file.begin(row.carrier, beginning);
+      file.add(row.direction, row.message, row.what);
+    }
   }
 }
 
@@ -120,9 +161,18 @@ class PairedSession {
  public:
   explicit PairedSession(const protocols::Protocol& module)
       : module_(module), block_((module.session_bytes_max() + 7) / 8) {}
+  PairedSession(const PairedSession&) = delete;
+  PairedSession& operator=(const PairedSession&) = delete;
+  ~PairedSession() {
+    const RowsFile file;
+    file.begin(module_.catalogue().ports[0].carrier);
+    for (const auto& [direction, message] : accepted_) file.add(direction, message, "a session");
+  }
 
   protocols::Fault take(const Message& message, protocols::Direction direction) {
-    return module_.pair(block(), message, direction, now_ms);
+    const protocols::Fault fault = module_.pair(block(), message, direction, now_ms);
+    if (fault == protocols::Fault::none) accepted_.emplace_back(direction, message);
+    return fault;
   }
   protocols::Fault ask(const Message& message) {
     return take(message, protocols::Direction::request);
@@ -140,6 +190,7 @@ class PairedSession {
  private:
   const protocols::Protocol& module_;
   std::vector<std::uint64_t> block_;
+  std::vector<std::pair<protocols::Direction, Message>> accepted_;
 };
 
 }  // namespace bulkhead::support

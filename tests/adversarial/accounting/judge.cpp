@@ -1,0 +1,200 @@
+// Frames, decodes and pairs bytes as the pipeline does, and listens to what is declared free.
+#include "tests/adversarial/accounting/judge.h"
+
+#include <algorithm>
+
+namespace bulkhead::accounting {
+
+namespace {
+
+using protocols::Catalogue;
+using protocols::Fault;
+using protocols::FieldInfo;
+using protocols::FieldKind;
+using protocols::FieldValue;
+using protocols::Frame;
+using protocols::Operation;
+using protocols::OperationList;
+using protocols::Protocol;
+
+template <typename Number>
+void append_number(Number number, std::string& out) {
+  out.append(reinterpret_cast<const char*>(&number), sizeof(number));
+}
+
+void append_name(ByteView name, std::string& out) {
+  append_number(name.size(), out);
+  out.append(name.begin(), name.end());
+}
+
+std::string field_text(const FieldInfo& field, const FieldValue& value) {
+  if (field.kind == FieldKind::name) {
+    std::string text = "\"";
+    for (const std::uint8_t byte : value.name) {
+      char octet[8];
+      std::snprintf(octet, sizeof(octet), "\\x%02x", byte);
+      text += byte >= 0x20 && byte < 0x7f ? std::string(1, static_cast<char>(byte)) : octet;
+    }
+    return text + "\"";
+  }
+  const auto number = [&field](std::int64_t part) {
+    if (field.kind == FieldKind::integer) return std::to_string(part);
+    char text[40];
+    std::snprintf(text, sizeof(text), "%g", float64_from_order(part));
+    return std::string(text);
+  };
+  const std::string low = number(value.range.low);
+  return value.range.is_point() ? low : low + "-" + number(value.range.high);
+}
+
+bool within(ByteView part, ByteView whole) {
+  return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
+}
+
+}  // namespace
+
+void append_operations(const Catalogue& catalogue, const OperationList& operations,
+                       std::string& out) {
+  for (const Operation& operation : operations) {
+    append_number(operation.function, out);
+    append_number(operation.tied, out);
+    append_number(operation.present, out);
+    for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
+      if (!operation.has(i)) continue;
+      if (catalogue.fields[i].kind == FieldKind::name) {
+        append_name(operation.fields[i].name, out);
+      } else {
+        append_number(operation.fields[i].range, out);
+      }
+    }
+    append_number(operation.elements.count, out);
+    append_number(operation.elements.first, out);
+    for (std::size_t i = 0; i < operation.elements.count; ++i) {
+      append_number(operation.elements.at(i), out);
+    }
+  }
+}
+
+std::string tell_operations(const Catalogue& catalogue, const OperationList& operations) {
+  std::string text;
+  for (const Operation& operation : operations) {
+    text += (text.empty() ? "" : "; ");
+    text += catalogue.functions[operation.function].name;
+    for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
+      if (!operation.has(i)) continue;
+      text += " " + std::string(catalogue.fields[i].name) + "=" +
+              field_text(catalogue.fields[i], operation.fields[i]);
+    }
+    for (std::size_t i = 0; i < operation.elements.count; ++i) {
+      text += (i == 0 ? " elements=" : ",") + std::to_string(operation.elements.at(i));
+    }
+    if (operation.tied) text += " tied";
+  }
+  return text;
+}
+
+Judge::Judge() : operations_(std::make_unique<OperationList>()) { operations_->account_to(this); }
+
+void Judge::add(ByteView bytes, std::uint8_t mask, std::string_view reason) {
+  reasons_.emplace(reason);
+  std::size_t found = 0;
+  const auto mark = [&](ByteView whole, std::size_t original) {
+    const std::uint8_t* const begin = std::max(bytes.data(), whole.data());
+    const std::uint8_t* const end =
+        std::min(bytes.data() + bytes.size(), whole.data() + whole.size());
+    if (begin >= end) return;
+    const auto offset = static_cast<std::size_t>(begin - whole.data());
+    const auto count = static_cast<std::size_t>(end - begin);
+    for (std::size_t i = 0; i < count; ++i) free_[original + offset + i] |= mask;
+    found += count;
+  };
+  mark(bytes_, 0);
+  for (const Copy& piece : copies_) mark(piece.copy, piece.original);
+  if (found != bytes.size()) strays_.emplace(reason);
+}
+
+void Judge::add_copy(ByteView copy, ByteView original) {
+  if (copy.size() != original.size() || !within(original, bytes_)) {
+    strays_.emplace("a copy of what is not the message");
+    return;
+  }
+  copies_.push_back({copy, static_cast<std::size_t>(original.data() - bytes_.data())});
+}
+
+bool Judge::refuse(std::string_view why) {
+  outcome_.operations.clear();
+  outcome_.refusal = why;
+  return false;
+}
+
+bool Judge::judge_one(const Place& place, ByteView message, bool first) {
+  const Protocol& protocol = place.protocol;
+  copies_.clear();
+  protocols::MessageContext context = place.context;
+  context.session = first ? place.known() : std::as_bytes(std::span(session_));
+  const auto told = protocol.told_direction(message);
+  if (told && *told != context.direction) return refuse("wrong way");
+  const Fault fault = protocol.decode(message, context, *operations_);
+  if (fault != Fault::none) return refuse(protocols::describe(fault).name);
+  append_operations(protocol.catalogue(), *operations_, outcome_.operations);
+  if (first) session_ = place.session;
+  const std::span<std::byte> block = std::as_writable_bytes(std::span(session_));
+  const Fault pairing = protocol.pair(block, message, context.direction, 0);
+  return pairing == Fault::none || refuse(protocols::describe(pairing).name);
+}
+
+const Outcome& Judge::judge(const Place& place, ByteView bytes) {
+  const Protocol& protocol = place.protocol;
+  outcome_.operations.clear();
+  bytes_ = bytes;
+  free_.assign(bytes.size(), 0);
+  ByteView rest = bytes;
+  if (place.context.carrier == protocols::Carrier::ethernet) {
+    rest = protocols::without_padding(protocol, rest, place.context);
+  }
+  if (rest.empty()) refuse("nothing is left");
+  while (!rest.empty()) {
+    const bool stream = place.context.carrier == protocols::Carrier::tcp;
+    const Frame frame = stream ? protocol.frame(rest, place.context)
+                               : protocols::frame_in_datagram(protocol, rest, place.context);
+    if (frame.fault != Fault::none) {
+      refuse(protocols::describe(frame.fault).name);
+      break;
+    }
+    if (frame.length == 0 || frame.length > rest.size()) {
+      refuse("incomplete");
+      break;
+    }
+    if (!judge_one(place, rest.first(frame.length), rest.data() == bytes.data())) break;
+    rest = rest.subspan(frame.length);
+  }
+  return outcome_;
+}
+
+std::string Judge::residue(const std::vector<std::size_t>& derived) const {
+  std::string kept;
+  auto next = derived.begin();
+  for (std::size_t i = 0; i < bytes_.size(); ++i) {
+    next = std::find_if(next, derived.end(), [i](std::size_t at) { return at >= i; });
+    if (free_[i] == 0xff || (next != derived.end() && *next == i)) continue;
+    kept.push_back(static_cast<char>(free_[i]));
+    kept.push_back(static_cast<char>(bytes_[i] & ~free_[i]));
+  }
+  return kept;
+}
+
+std::string Judge::decoded(const Place& place, ByteView bytes, std::span<const std::byte> session) {
+  protocols::MessageContext context = place.context;
+  context.session = session;
+  bytes_ = bytes;
+  copies_.clear();
+  free_.assign(bytes.size(), 0);
+  std::string text;
+  if (place.protocol.decode(bytes, context, *operations_) == Fault::none) {
+    append_operations(place.protocol.catalogue(), *operations_, text);
+    if (text.empty()) text = "nothing";
+  }
+  return text;
+}
+
+}  // namespace bulkhead::accounting

@@ -1,0 +1,76 @@
+// What a module makes of a message where a session stands: refused, or operations, and which bits
+// it has declared free.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "dataplane/protocols/protocol.h"
+#include "tests/adversarial/accounting/messages.h"
+
+namespace bulkhead::accounting {
+
+// A message in its session: what pair() had learned before it.
+struct Place {
+  const protocols::Protocol& protocol;
+  protocols::MessageContext context;
+  std::vector<std::uint64_t> session;  // aligned for any plain type
+
+  std::span<const std::byte> known() const { return std::as_bytes(std::span(session)); }
+};
+
+struct Outcome {
+  // Empty: refused, or nothing of it would leave (more must follow).
+  std::string operations;
+  std::string refusal;
+};
+
+class Judge final : private protocols::FreeBytes {
+ public:
+  Judge();
+
+  // As a receiver's stream or datagram: what is not one whole message may be several.
+  const Outcome& judge(const Place& place, ByteView bytes);
+  // What is not free of the bytes last judged, byte by byte; they must still be there. Bytes that
+  // are wholly free are left out, and so are those of `derived` (ascending), which follow from
+  // others.
+  std::string residue(const std::vector<std::size_t>& derived) const;
+
+  // Of all that was judged: reasons, and declarations that lie outside of the message.
+  const std::set<std::string>& reasons() const { return reasons_; }
+  const std::set<std::string>& strays() const { return strays_; }
+
+  // What the message means by itself, without its session; empty if refused.
+  std::string decoded(const Place& place, ByteView bytes, std::span<const std::byte> session);
+
+ private:
+  struct Copy {
+    ByteView copy;
+    std::size_t original = 0;
+  };
+
+  void add(ByteView bytes, std::uint8_t mask, std::string_view reason) override;
+  void add_copy(ByteView copy, ByteView original) override;
+  bool refuse(std::string_view why);
+  bool judge_one(const Place& place, ByteView message, bool first);
+
+  std::unique_ptr<protocols::OperationList> operations_;
+  std::vector<std::uint64_t> session_;
+  ByteView bytes_;
+  std::vector<std::uint8_t> free_;
+  std::vector<Copy> copies_;
+  std::set<std::string> reasons_;
+  std::set<std::string> strays_;
+  Outcome outcome_;
+};
+
+// All that policy can see of the operations, as octets that are alike where they are.
+void append_operations(const protocols::Catalogue& catalogue,
+                       const protocols::OperationList& operations, std::string& out);
+// The same for people.
+std::string tell_operations(const protocols::Catalogue& catalogue,
+                            const protocols::OperationList& operations);
+
+}  // namespace bulkhead::accounting
