@@ -44,6 +44,14 @@ struct Item {
   Place place() const { return {*protocol, {message.direction, carrier}, session}; }
 };
 
+// An item, what it asks for, and the bits of it that are free.
+struct Granted {
+  const Item& item;
+  Place place;
+  std::string operations;
+  Bytes free;
+};
+
 std::string hex(ByteView bytes) {
   constexpr std::size_t kToldMax = 512;
   std::string text;
@@ -85,17 +93,16 @@ class Accounting {
   void add(Item item, std::size_t per_source);
   void account_for(const Item& item);
   // The bits of each octet that are found.
-  Bytes flip(const Item& item, const std::string& operations);
-  void edit(const Item& item, const std::string& operations, const Bytes& flipped);
+  Bytes flip(const Granted& granted);
+  void edit(const Granted& granted, const Bytes& flipped);
   void check_contract(const Item& item);
   void check_reviewed();
   void find(const Item& item, const std::string& what);
-  bool is_found(const Item& item, const std::string& operations, const Change& change);
+  bool is_found(const Granted& granted, const Change& change);
 
   const Options& options_;
   const protocols::Protocol& protocol_;
   Judge judge_;
-  Judge other_;
   std::vector<Item> items_;
   std::map<std::string, std::size_t> kinds_;       // how many messages of each there are
   std::map<std::string, std::size_t> per_source_;  // ... from each source
@@ -109,17 +116,13 @@ class Accounting {
 };
 
 // Functions, not their values.
-std::string kind_of(const protocols::Catalogue& catalogue,
-                    const protocols::OperationList& operations, const Item& item,
-                    std::set<std::string>& functions) {
+std::set<std::string> functions_of(const protocols::Catalogue& catalogue,
+                                   const protocols::OperationList& operations) {
   std::set<std::string> names;
   for (const protocols::Operation& operation : operations) {
     names.emplace(catalogue.functions[operation.function].name);
   }
-  functions.insert(names.begin(), names.end());
-  std::string kind(protocols::describe(item.message.direction));
-  for (const std::string& name : names) kind += " " + name;
-  return kind;
+  return names;
 }
 
 void Accounting::take(const Conversation& conversation, std::size_t per_source) {
@@ -141,11 +144,14 @@ void Accounting::take(const Conversation& conversation, std::size_t per_source) 
       item.message.bytes.assign(bytes.begin(), bytes.end());
       context.direction = item.message.direction;
       if (protocol_.decode(bytes, context, *operations) != protocols::Fault::none) continue;
-      item.kind = kind_of(protocol_.catalogue(), *operations, item, functions_);
+      const auto functions = functions_of(protocol_.catalogue(), *operations);
       if (protocol_.pair(block, bytes, context.direction, 0) != protocols::Fault::none) {
         std::copy(item.session.begin(), item.session.end(), session.begin());
         continue;
       }
+      item.kind = protocols::describe(context.direction);
+      for (const std::string& name : functions) item.kind += " " + name;
+      functions_.insert(functions.begin(), functions.end());
       add(std::move(item), per_source);
     }
   }
@@ -186,23 +192,20 @@ void Accounting::find(const Item& item, const std::string& what) {
 }
 
 // Whether the changed message asks for the same, and is other than in what is free.
-bool Accounting::is_found(const Item& item, const std::string& operations, const Change& change) {
+bool Accounting::is_found(const Granted& granted, const Change& change) {
   ++changes_;
-  if (std::equal(change.bytes.begin(), change.bytes.end(), item.message.bytes.begin(),
-                 item.message.bytes.end())) {
-    return false;
-  }
-  const Place place = item.place();
-  if (judge_.judge(place, change.bytes).operations != operations) return false;
-  const std::string after = judge_.residue(change.derived_after);
-  judge_.judge(place, item.message.bytes);
-  return judge_.residue(change.derived_before) != after;
+  const Bytes& message = granted.item.message.bytes;
+  if (change.bytes == message) return false;
+  if (judge_.judge(granted.place, change.bytes).operations != granted.operations) return false;
+  return !alike({message, granted.free, change.derived_before},
+                {change.bytes, judge_.free_bits(), change.derived_after});
 }
 
-Bytes Accounting::flip(const Item& item, const std::string& operations) {
+Bytes Accounting::flip(const Granted& granted) {
+  const Item& item = granted.item;
   Bytes found(item.message.bytes.size());
   each_flip(options_.protocol, item.message.bytes, [&](const Change& change, Flip flip) {
-    if (!is_found(item, operations, change)) return;
+    if (!is_found(granted, change)) return;
     found[flip.at] = static_cast<std::uint8_t>(found[flip.at] | 1U << flip.bit);
   });
   std::string text;
@@ -226,10 +229,11 @@ bool is_known(ByteView message, const Change& change, const Bytes& flipped) {
   return true;
 }
 
-void Accounting::edit(const Item& item, const std::string& operations, const Bytes& flipped) {
+void Accounting::edit(const Granted& granted, const Bytes& flipped) {
+  const Item& item = granted.item;
   std::vector<std::string> found;
   each_edit(options_.protocol, item.message.bytes, [&](const Change& change) {
-    if (!is_found(item, operations, change)) return;
+    if (!is_found(granted, change)) return;
     if (is_known(item.message.bytes, change, flipped)) return;
     found.push_back(change.what + ": " + hex(change.bytes));
   });
@@ -242,16 +246,14 @@ void Accounting::edit(const Item& item, const std::string& operations, const Byt
 
 void Accounting::account_for(const Item& item) {
   const Place place = item.place();
-  const std::string operations = judge_.judge(place, item.message.bytes).operations;
-  if (operations.empty()) {
-    find(item, "it is not granted when it is put again: " +
-                   std::string(judge_.judge(place, item.message.bytes).refusal));
-    return;
+  const Outcome& outcome = judge_.judge(place, item.message.bytes);
+  if (outcome.operations.empty()) {
+    return find(item, "it is not granted when it is put again: " + outcome.refusal);
   }
+  const Granted granted{item, place, outcome.operations, judge_.free_bits()};
   check_contract(item);
-  const Bytes flipped = flip(item, operations);
-  const std::size_t edited = edited_[item.kind]++;
-  if (edited < options_.edited_max) edit(item, operations, flipped);
+  const Bytes flipped = flip(granted);
+  if (edited_[item.kind]++ < options_.edited_max) edit(granted, flipped);
 }
 
 // What the pipeline relies on beside decode().

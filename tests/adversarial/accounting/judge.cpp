@@ -93,6 +93,50 @@ std::string tell_operations(const Catalogue& catalogue, const OperationList& ope
   return text;
 }
 
+namespace {
+
+// The octets of a message that are not wholly free, one by one.
+class Residue {
+ public:
+  explicit Residue(const Accounted& of) : of_(of), derived_(of.derived.begin()) {}
+
+  // The octet's free bits and the others' values; -1 at the end.
+  int next() {
+    for (; at_ < of_.bytes.size(); ++at_) {
+      while (derived_ != of_.derived.end() && *derived_ < at_) ++derived_;
+      const bool derived = derived_ != of_.derived.end() && *derived_ == at_;
+      const std::uint8_t free = of_.free[at_];
+      if (derived || free == 0xff) continue;
+      return free << 8 | (of_.bytes[at_++] & ~free & 0xff);
+    }
+    return -1;
+  }
+
+ private:
+  const Accounted& of_;
+  std::size_t at_ = 0;
+  std::vector<std::size_t>::const_iterator derived_;
+};
+
+}  // namespace
+
+bool alike(const Accounted& one, const Accounted& other) {
+  if (one.derived.empty() && other.derived.empty() && one.free == other.free) {
+    unsigned different = 0;
+    for (std::size_t i = 0; i < one.bytes.size(); ++i) {
+      different |= (one.bytes[i] ^ other.bytes[i]) & ~unsigned{one.free[i]};
+    }
+    return different == 0;
+  }
+  Residue a(one);
+  Residue b(other);
+  for (;;) {
+    const int next = a.next();
+    if (next != b.next()) return false;
+    if (next == -1) return true;
+  }
+}
+
 Judge::Judge() : operations_(std::make_unique<OperationList>()) { operations_->account_to(this); }
 
 void Judge::add(ByteView bytes, std::uint8_t mask, std::string_view reason) {
@@ -169,18 +213,6 @@ const Outcome& Judge::judge(const Place& place, ByteView bytes) {
     rest = rest.subspan(frame.length);
   }
   return outcome_;
-}
-
-std::string Judge::residue(const std::vector<std::size_t>& derived) const {
-  std::string kept;
-  auto next = derived.begin();
-  for (std::size_t i = 0; i < bytes_.size(); ++i) {
-    next = std::find_if(next, derived.end(), [i](std::size_t at) { return at >= i; });
-    if (free_[i] == 0xff || (next != derived.end() && *next == i)) continue;
-    kept.push_back(static_cast<char>(free_[i]));
-    kept.push_back(static_cast<char>(bytes_[i] & ~free_[i]));
-  }
-  return kept;
 }
 
 std::string Judge::decoded(const Place& place, ByteView bytes, std::span<const std::byte> session) {

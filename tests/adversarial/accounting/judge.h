@@ -33,10 +33,8 @@ class Judge final : private protocols::FreeBytes {
 
   // As a receiver's stream or datagram: what is not one whole message may be several.
   const Outcome& judge(const Place& place, ByteView bytes);
-  // What is not free of the bytes last judged, byte by byte; they must still be there. Bytes that
-  // are wholly free are left out, and so are those of `derived` (ascending), which follow from
-  // others.
-  std::string residue(const std::vector<std::size_t>& derived) const;
+  // The bits of each octet last judged that its module has declared free.
+  const Bytes& free_bits() const { return free_; }
 
   // Of all that was judged: reasons, and declarations that lie outside of the message.
   const std::set<std::string>& reasons() const { return reasons_; }
@@ -59,12 +57,23 @@ class Judge final : private protocols::FreeBytes {
   std::unique_ptr<protocols::OperationList> operations_;
   std::vector<std::uint64_t> session_;
   ByteView bytes_;
-  std::vector<std::uint8_t> free_;
+  Bytes free_;
   std::vector<Copy> copies_;
   std::set<std::string> reasons_;
   std::set<std::string> strays_;
   Outcome outcome_;
 };
+
+// A message and which of its bits are free; `derived`, ascending, are octets that follow from
+// others.
+struct Accounted {
+  ByteView bytes;
+  const Bytes& free;
+  const std::vector<std::size_t>& derived;
+};
+// Whether two messages are alike but for what is free or derived in them, and that need not be
+// equally long.
+bool alike(const Accounted& one, const Accounted& other);
 
 // All that policy can see of the operations, as octets that are alike where they are.
 void append_operations(const protocols::Catalogue& catalogue,

@@ -278,9 +278,9 @@ void opcua(Finder& found) {
     const std::size_t count = found.le32(at);
     if (count == 0 || count > found.size() - at - 4) continue;
     const std::uint8_t first = found.at(at + 4);
-    const bool text = first >= 0x20 && first < 0x7f;
+    const bool text = first >= 0x20 && first < 0x7f && found.at(at + 3 + count) >= 0x20;
     const bool whole = at + 4 + count == found.size();
-    if (text || whole || count >= 4) found.counted(0, {at, 4, true, at + 4, at + 4 + count});
+    if (text || whole) found.counted(0, {at, 4, true, at + 4, at + 4 + count});
   }
 }
 
