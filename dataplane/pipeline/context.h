@@ -15,6 +15,7 @@
 #include "dataplane/pipeline/verdict.h"
 #include "dataplane/pipeline/verdict_cache.h"
 #include "dataplane/pipeline/waiting_room.h"
+#include "dataplane/policy/matcher.h"
 
 namespace bulkhead::pipeline {
 
@@ -68,6 +69,7 @@ struct Context {
   TimeNs forwards_since_ns = 0;         // start or takeover
   bool all_usual = true;                // every packet of the burst, see wire::parse_usual
   std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
+  policy::Charges charged{};            // what the message that was judged last has cost
 
   // What protocol modules count time in; it wraps.
   std::uint32_t now_ms() const {

@@ -1,5 +1,7 @@
 // UDP, ICMP echo and what Ethernet carries itself: a datagram is a message, or several; one refusal
 // costs one datagram.
+#include <array>
+
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/context.h"
 
@@ -15,10 +17,30 @@ bool is_echo(const flow::Packet& packet) {
   return packet.icmp.code == 0 && packet.icmp.type == (packet.from_client ? request : reply);
 }
 
+// What the messages of a datagram have cost so far: it leaves whole or not at all.
+class Spending {
+ public:
+  // False if it is more than can be kept.
+  bool add(const policy::Charges& charges) {
+    for (const std::uint16_t budget : charges.budgets()) {
+      if (count_ == budgets_.size()) return false;
+      budgets_[count_++] = budget;
+    }
+    return true;
+  }
+  void refund(const policy::Conduit& conduit) const {
+    for (std::size_t i = 0; i < count_; ++i) conduit.budgets[budgets_[i]].refund();
+  }
+
+ private:
+  std::size_t count_ = 0;
+  std::array<std::uint16_t, 256> budgets_;
+};
+
 // Judges one message after the other, and tells of all but the last, which is `message`. False if
 // it is refused.
-bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdict,
-                    ByteView& message) {
+bool judge_messages(Context& context, const flow::Packet& packet, Verdict& verdict,
+                    ByteView& message, Spending& spending) {
   const protocols::Protocol& protocol = context.protocol_of(*packet.flow);
   ByteView rest = packet.payload();
   for (;;) {
@@ -34,8 +56,21 @@ bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdi
     rest = rest.subspan(frame.length);
     if (!is_allowed(verdict.reason)) return false;
     if (rest.empty()) return true;
+    if (!spending.add(context.charged)) {
+      context.charged.refund(context.tables().conduits[packet.flow->conduit]);
+      verdict.reason = Reason::rate_exceeded;
+      return false;
+    }
     context.observer.on_verdict(verdict, packet);
   }
+}
+
+bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdict,
+                    ByteView& message) {
+  Spending spending;
+  const bool allowed = judge_messages(context, packet, verdict, message, spending);
+  if (!allowed) spending.refund(context.tables().conduits[packet.flow->conduit]);
+  return allowed;
 }
 
 // Bytes behind the message are the frame's padding, which nobody inspects: they do not travel on.

@@ -148,7 +148,10 @@ void pay_and_tie(Context& context, const flow::Packet& packet, ByteView message,
     return;
   }
   verdict.fault = tie_to_past(context, packet, message, verdict);
-  if (verdict.fault == Fault::none) return;
+  if (verdict.fault == Fault::none) {
+    if (!charges.empty()) context.charged = charges;
+    return;
+  }
   verdict.reason = Reason::protocol_fault;
   charges.refund(conduit);
 }
@@ -160,6 +163,7 @@ void judge_as(Context& context, const flow::Packet& packet, ByteView message, st
   const protocols::Protocol& protocol = context.protocol_of(flow);
   verdict = message_verdict(packet, length);
   if (context.has_related(flow) && judge_related(context, packet, message, verdict)) return;
+  if (!context.charged.empty()) context.charged = {};
   policy::Charges charges;
   ByteView judged;
   if (verdict.direction == Direction::request && message.size() == length) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/reason.h"
@@ -29,6 +30,7 @@ class Charges {
   bool has(std::uint16_t budget) const;
   // False if the message uses more than can be kept: it is not granted then.
   bool add(std::uint16_t budget);
+  std::span<const std::uint16_t> budgets() const { return {budgets_.data(), count_}; }
   // Charges all, or none and false if another worker has used one up meanwhile.
   bool charge(const Conduit& conduit, TimeNs now_ns) const;
   void refund(const Conduit& conduit) const;
