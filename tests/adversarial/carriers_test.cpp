@@ -255,5 +255,66 @@ TEST(SharedPort, AChangeOfPolicyKeepsWhatIsStillGranted) {
   EXPECT_FALSE(is_allowed(plant.last()));
 }
 
+// One link frame with an application fragment of a master (IEEE 1815, 9.2), its checks included.
+Bytes dnp3_request(std::uint8_t function, std::uint8_t sequence) {
+  const auto check = [](const Bytes& bytes, std::size_t from) {
+    std::uint16_t crc = 0;
+    for (std::size_t i = from; i < bytes.size(); ++i) {
+      crc = static_cast<std::uint16_t>(crc ^ bytes[i]);
+      for (int bit = 0; bit < 8; ++bit) {
+        crc = static_cast<std::uint16_t>((crc & 1) != 0 ? crc >> 1 ^ 0xa6bc : crc >> 1);
+      }
+    }
+    return static_cast<std::uint16_t>(~crc);
+  };
+  const auto close = [&](Bytes& bytes, std::size_t from) {
+    const std::uint16_t crc = check(bytes, from);
+    bytes.push_back(static_cast<std::uint8_t>(crc));
+    bytes.push_back(static_cast<std::uint8_t>(crc >> 8));
+  };
+  const auto numbered = static_cast<std::uint8_t>(0xc0 | sequence);
+  const Bytes user = {numbered, numbered, function, 60, 1, 6};  // class 0 data
+  Bytes frame = {0x05, 0x64, static_cast<std::uint8_t>(5 + user.size()), 0xc4, 4, 0, 1, 0};
+  close(frame, 0);
+  frame.insert(frame.end(), user.begin(), user.end());
+  close(frame, frame.size() - user.size());
+  return frame;
+}
+
+// A datagram leaves whole or not at all, and what does not leave costs nothing.
+TEST(Datagrams, OneRefusedMessageGivesBackWhatTheOthersCost) {
+  constexpr std::uint8_t kRead = 1;
+  constexpr std::uint8_t kFreeze = 7;
+  policy::Tables tables = support::two_zones(policy::OnDeny::drop);
+  policy::Rule& rule = tables.conduits[0].rules.emplace_back(support::modbus_rule({0}));
+  rule.protocol = *protocols::find_protocol("dnp3");
+  rule.transport = policy::Transport::udp;
+  rule.ports = {{20000, 20000}};
+  rule.functions.reset();
+  const auto functions = protocols::registry()[rule.protocol]->catalogue().functions;
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    rule.functions.set(i, functions[i].name == "read");
+  }
+  rule.budget = 0;
+  tables.conduits[0].budgets.emplace_back(60 * kSecondNs, 1);
+  policy::finish(tables);
+  Plant plant(std::move(tables));
+  const auto send = [&](std::initializer_list<Bytes> messages) {
+    Bytes payload;
+    for (const Bytes& each : messages) payload.insert(payload.end(), each.begin(), each.end());
+    plant.clear();
+    plant.arrive(kHmi, support::udp_frame(kHmi, kPlc, 40000, 20000, payload));
+    return plant.sent.size();
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(send({dnp3_request(kRead, 1), dnp3_request(kFreeze, 2)}), 0U);
+    EXPECT_EQ(plant.last(), Reason::function_not_granted);
+  }
+  EXPECT_EQ(send({dnp3_request(kRead, 3)}), 1U);
+  EXPECT_EQ(plant.verdicts.front().reason, Reason::granted);
+  EXPECT_EQ(send({dnp3_request(kRead, 4)}), 0U);
+  EXPECT_EQ(plant.last(), Reason::rate_exceeded);
+}
+
 }  // namespace
 }  // namespace bulkhead
