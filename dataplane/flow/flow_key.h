@@ -22,7 +22,7 @@ struct FlowKey {
   std::uint32_t protocol = 0;  // IP protocol number
   // What its sessions open beside themselves (protocols/related.h) has an entry of its own in the
   // flow table, which no packet names: 1 if the low end opened it, 2 if the high one did, 3 if one
-  // end is a group.
+  // end is a group. 4: the session of the same hosts and ports in which client and server are turned.
   std::uint32_t opened_by = 0;
 
   bool operator==(const FlowKey& other) const {

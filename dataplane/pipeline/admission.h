@@ -21,6 +21,14 @@ Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t ser
 void adopt(Context& context, flow::Flow& flow, const Sides& sides,
            const policy::Classification& found);
 
+// Whether a datagram goes to the port that it comes from, so that either host may be the server.
+bool has_alike_ports(const flow::Packet& packet);
+
+// The entry in which the packet's hosts have each other's role; it is made where rules let the
+// other one ask. nullptr: there is none, or no room. Precondition: the packet's flow is inspected
+// or plain.
+flow::Flow* find_turned(Context& context, const flow::Packet& packet);
+
 // Whether something that was opened may cover the datagram: `found` says then what governs it, and
 // the result is the server's port of the session that opened it; else 0 and nothing changes. What
 // goes to a group goes to the zone of the host that opened it.

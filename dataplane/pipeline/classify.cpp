@@ -198,11 +198,16 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
       policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
   const bool maybe_reply =
       context.options.accept_midstream && !is_opening_syn(packet) && !is_bare(packet);
-  if (found.reason != Reason::service_granted && maybe_reply) {
-    from_client = false;
-    sides = sides_of(packet, source_zone, destination_zone, from_client);
-    found =
-        policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
+  if (found.reason != Reason::service_granted && (maybe_reply || has_alike_ports(packet))) {
+    const Sides turned = sides_of(packet, source_zone, destination_zone, false);
+    const Classification other = policy::classify(context.tables(), turned.client_zone,
+                                                  turned.server_zone, turned.endpoints);
+    // What is not inspected cannot be told from an answer.
+    if (maybe_reply || other.protocol != protocols::kNoProtocol) {
+      from_client = false;
+      sides = turned;
+      found = other;
+    }
   }
   const std::uint16_t related_to =
       found.reason == Reason::service_granted ? 0 : find_opener(context, packet, found, sides);

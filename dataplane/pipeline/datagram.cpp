@@ -1,9 +1,10 @@
 // UDP, ICMP echo and what Ethernet carries itself: a datagram is a message, or several; one refusal
 // costs one datagram.
 #include <array>
+#include <utility>
 
 #include "dataplane/flow/packet_edit.h"
-#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/admission.h"
 
 namespace bulkhead::pipeline {
 
@@ -73,6 +74,27 @@ bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdi
   return allowed;
 }
 
+// What is not granted while the sender has one role may be while it has the other.
+bool judge_turned(Context& context, flow::Packet& packet, Verdict& verdict, ByteView& message) {
+  flow::Flow* turned = find_turned(context, packet);
+  if (turned == nullptr) return false;
+  flow::Flow* first = std::exchange(packet.flow, turned);
+  packet.from_client = !packet.from_client;
+  turned->last_seen_ns = context.now_ns;
+  turned->expires_ns = context.now_ns + context.limits().datagram_ns;
+  Verdict other;
+  ByteView of_other;
+  const bool allowed = judge_datagram(context, packet, other, of_other);
+  if (allowed || verdict.fault == protocols::Fault::wrong_direction) {
+    verdict = other;
+    message = of_other;
+    return allowed;
+  }
+  packet.flow = first;
+  packet.from_client = !packet.from_client;
+  return judge_datagram(context, packet, verdict, message);  // whose operations are told
+}
+
 // Bytes behind the message are the frame's padding, which nobody inspects: they do not travel on.
 void cut_padding(const Context& context, flow::Packet& packet) {
   const ByteView message =
@@ -121,8 +143,9 @@ void inspect_datagram(Context& context, flow::Packet& packet) {
   if (is_bare(packet)) cut_padding(context, packet);
   Verdict verdict;
   ByteView message;
-  const bool allowed = judge_datagram(context, packet, verdict, message);
-  if (!allowed && flow.on_deny == policy::OnDeny::reject) {
+  const bool allowed = judge_datagram(context, packet, verdict, message) ||
+                       judge_turned(context, packet, verdict, message);
+  if (!allowed && packet.flow->on_deny == policy::OnDeny::reject) {
     refuse_datagram(context, packet, message, verdict);
   }
   context.observer.on_verdict(verdict, packet);

@@ -1,0 +1,143 @@
+// Ports that are alike on both sides: who spoke first says nothing, what each may ask follows from
+// the conduits and rules of both directions.
+//
+//   station (supervision) :47808 ---- pipeline ---- :47808 device (control)
+#include <gtest/gtest.h>
+
+#include "tests/support/plant.h"
+
+namespace bulkhead {
+namespace {
+
+using support::Bytes;
+using support::Host;
+using support::kHmi;
+using support::kPlc;
+using support::Plant;
+
+constexpr std::uint16_t kBacnet = 47808;
+constexpr std::uint16_t kNtp = 123;
+
+// Original-Unicast-NPDU, version 1 (135, J.2.11; 6.2): an I-Am, a ReadProperty of analog input 5's
+// present value with invoke identifier 1, and its answer.
+const Bytes kIAm = {0x81, 0x0a, 0,   20,   1, 0,    0x10, 0, 0xc4, 2,
+                    0,    0,    100, 0x22, 1, 0xe0, 0x91, 0, 0x21, 0x0f};
+const Bytes kReadProperty = {0x81, 0x0a, 0, 17, 1, 4, 0, 5, 1, 0x0c, 0x0c, 0, 0, 0, 5, 0x19, 0x55};
+const Bytes kAnswer = {0x81, 0x0a, 0,    23,   1,    0,    0x30, 1,    0x0c, 0x0c, 0,   0,
+                       0,    5,    0x19, 0x55, 0x3e, 0x44, 0x41, 0xa0, 0,    0,    0x3f};
+
+policy::Rule rule_for(const Host& client, const Host& server,
+                      std::initializer_list<std::string_view> functions) {
+  policy::Rule rule;
+  rule.clients = {{client.address, 128}};
+  rule.servers = {{server.address, 128}};
+  rule.transport = policy::Transport::udp;
+  rule.ports = {{kBacnet, kBacnet}};
+  rule.protocol = *protocols::find_protocol("bacnet");
+  const auto known = protocols::registry()[rule.protocol]->catalogue().functions;
+  for (const std::string_view name : functions) {
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (known[i].name == name) rule.functions.set(i);
+    }
+  }
+  return rule;
+}
+
+// The station polls the device; the device announces itself, if there is a conduit for that.
+policy::Tables poll(bool announces) {
+  policy::Tables tables = support::two_zones(policy::OnDeny::drop);
+  tables.conduits[0].rules = {};
+  tables.conduits[0].rules.push_back(rule_for(kHmi, kPlc, {"read_property"}));
+  if (announces) {
+    policy::Conduit& back = tables.conduits.emplace_back();
+    back.name = "announcements";
+    back.from = 1;
+    back.to = 0;
+    back.rules.push_back(rule_for(kPlc, kHmi, {"i_am"}));
+  }
+  policy::finish(tables);
+  return tables;
+}
+
+class Roles : public ::testing::Test {
+ protected:
+  bool passes(Plant& plant, const Host& from, const Host& to, const Bytes& payload,
+              std::uint16_t port = kBacnet) {
+    plant.clear();
+    plant.arrive(from, support::udp_frame(from, to, port, port, payload));
+    return plant.sent.size() == 1;
+  }
+};
+
+TEST_F(Roles, ADeviceThatAnnouncesItselfCanBePolled) {
+  Plant plant(poll(true));
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, kIAm));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty));
+    EXPECT_EQ(plant.verdicts.front().reason, Reason::granted);
+    EXPECT_TRUE(passes(plant, kPlc, kHmi, kAnswer));
+    EXPECT_EQ(plant.verdicts.front().reason, Reason::answers_request);
+    EXPECT_TRUE(passes(plant, kPlc, kHmi, kIAm));
+  }
+}
+
+TEST_F(Roles, SoCanOneThatAnnouncesItselfLater) {
+  Plant plant(poll(true));
+  EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty));
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, kIAm));
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, kAnswer));
+}
+
+TEST_F(Roles, NobodyMayAskMoreThanTheRulesOfEitherWayGrant) {
+  Plant plant(poll(true));
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, kIAm));
+  EXPECT_FALSE(passes(plant, kPlc, kHmi, kReadProperty));
+  EXPECT_EQ(plant.last(), Reason::function_not_granted);
+  EXPECT_FALSE(passes(plant, kPlc, kHmi, kAnswer)) << "nothing was asked";
+  EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty));
+  EXPECT_FALSE(passes(plant, kHmi, kPlc, kAnswer)) << "the wrong way";
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, kAnswer));
+  EXPECT_FALSE(passes(plant, kPlc, kHmi, kAnswer)) << "answered already";
+}
+
+TEST_F(Roles, AnAnnouncementThatNobodyGrantsDoesNotStopThePolling) {
+  Plant plant(poll(false));
+  EXPECT_FALSE(passes(plant, kPlc, kHmi, kIAm));
+  EXPECT_FALSE(passes(plant, kPlc, kHmi, kAnswer));
+  EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty));
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, kAnswer));
+}
+
+TEST_F(Roles, AChangeOfPolicyHoldsForBothRoles) {
+  Plant plant(poll(true));
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, kIAm));
+  EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty));
+  plant.change_policy(poll(false));
+  EXPECT_FALSE(passes(plant, kPlc, kHmi, kIAm));
+  EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty));
+  policy::Tables silent = poll(true);
+  silent.conduits[0].rules = {};
+  policy::finish(silent);
+  plant.change_policy(std::move(silent));
+  EXPECT_FALSE(passes(plant, kHmi, kPlc, kReadProperty));
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, kIAm));
+}
+
+// What is not looked into cannot be told from an answer, so its server never speaks first.
+TEST_F(Roles, APlainServiceHasOneClient) {
+  policy::Tables tables = support::two_zones(policy::OnDeny::drop);
+  tables.conduits[0].rules = {};
+  policy::Rule rule = rule_for(kHmi, kPlc, {});
+  rule.protocol = protocols::kNoProtocol;
+  rule.ports = {{kNtp, kNtp}};
+  tables.conduits[0].rules.push_back(std::move(rule));
+  policy::finish(tables);
+  Plant plant(std::move(tables));
+  EXPECT_FALSE(passes(plant, kPlc, kHmi, {1}, kNtp));
+  EXPECT_EQ(plant.last(), Reason::no_conduit);
+  EXPECT_TRUE(passes(plant, kHmi, kPlc, {1}, kNtp));
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, {1}, kNtp));
+}
+
+}  // namespace
+}  // namespace bulkhead
