@@ -31,10 +31,20 @@ void check_zones(const Model& model, Diagnostics& diagnostics) {
   for (std::size_t i = 0; i < model.zones.size(); ++i) {
     for (const wire::Prefix& network : model.zones[i].networks) networks.push_back({network, i});
   }
-  for (const auto& [later, earlier] : policy::find_overlaps(std::move(networks))) {
-    diagnostics.error(model.zones[later].name.at, "zone " + model.zones[later].name.text +
-                                                      " has networks that overlap those of zone " +
-                                                      model.zones[earlier].name.text);
+  for (const policy::Overlap& overlap : policy::find_overlaps(std::move(networks))) {
+    const ModelZone& inner = model.zones[overlap.inner.owner];
+    const ModelZone& outer = model.zones[overlap.outer.owner];
+    if (overlap.is_same()) {
+      diagnostics.error(inner.name.at, "zone " + inner.name.text + " has network " +
+                                           wire::to_text(overlap.inner.prefix) + ", as zone " +
+                                           outer.name.text + " does");
+    } else {
+      diagnostics.warning(inner.name.at, "network " + wire::to_text(overlap.inner.prefix) +
+                                             " of zone " + inner.name.text + " lies in " +
+                                             wire::to_text(overlap.outer.prefix) + " of zone " +
+                                             outer.name.text + ": its hosts are in zone " +
+                                             inner.name.text);
+    }
   }
 }
 
@@ -59,17 +69,26 @@ void check_stations(const Model& model, Diagnostics& diagnostics) {
 
 void check_assets(const Model& model, Diagnostics& diagnostics) {
   std::set<wire::IpAddress> seen;
+  std::vector<policy::OwnedPrefix> networks;
+  for (std::size_t i = 0; i < model.zones.size(); ++i) {
+    for (const wire::Prefix& network : model.zones[i].networks) networks.push_back({network, i});
+  }
+  const auto homes = policy::map_owners(std::move(networks), policy::kNoZone);
   for (const ModelAsset& asset : model.assets) {
     if (asset.zone >= model.zones.size()) continue;
     const ModelZone& zone = model.zones[asset.zone];
     for (const wire::IpAddress& address : asset.addresses) {
-      const bool inside =
-          std::any_of(zone.networks.begin(), zone.networks.end(),
-                      [&](const wire::Prefix& network) { return network.contains(address); });
-      if (!inside) {
+      const std::size_t home = homes.find(policy::AddressKey::of(address));
+      if (home == policy::kNoZone) {
         diagnostics.error(asset.name.at,
                           "asset " + asset.name.text + ": address " + wire::to_text(address) +
                               " is not inside the networks of zone " + zone.name.text);
+      } else if (home != asset.zone) {
+        diagnostics.error(asset.name.at,
+                          "asset " + asset.name.text + ": address " + wire::to_text(address) +
+                              " is in a network of zone " + model.zones[home].name.text + ": add " +
+                              wire::to_text(wire::Prefix{address, wire::kPrefixLengthMax}) +
+                              " to the networks of zone " + zone.name.text + " if it stands there");
       }
       if (!seen.insert(address).second) {
         diagnostics.error(asset.name.at, "asset " + asset.name.text + ": address " +

@@ -191,9 +191,9 @@ TEST(Compiler, TellsAllMistakesAtOnceInOrder) {
 
 TEST(Compiler, ChecksPartsAgainstEachOther) {
   const std::string overlap =
-      "bulkhead: v1\nsite: s\nzones:\n  a: {port: 0, networks: [10.0.0.0/8]}\n"
+      "bulkhead: v1\nsite: s\nzones:\n  a: {port: 0, networks: [10.1.0.0/16]}\n"
       "  b: {port: 1, networks: [10.1.0.0/16]}\n";
-  EXPECT_EQ(first(overlap), "p.yaml:5:3: error: zone b has networks that overlap those of zone a");
+  EXPECT_EQ(first(overlap), "p.yaml:5:3: error: zone b has network 10.1.0.0/16, as zone a does");
   const auto both = messages(overlap + "conduits:\n  c: {from: a, to: d}\n");
   EXPECT_EQ(both.size(), 2U);  // mistakes of several passes at once
   EXPECT_EQ(first("bulkhead: v2\nsite: s\n"),
@@ -205,6 +205,25 @@ TEST(Compiler, ChecksPartsAgainstEachOther) {
       first(with_rules("      - {protocol: modbus, client: hmi, server: plc1, access: [read]}\n"
                        "      - {service: tcp/502, client: any, server: any}\n"));
   EXPECT_NE(conflict.find("read the same sessions as different protocols"), std::string::npos);
+}
+
+// A bridge between a router and the controllers' own subnet.
+TEST(Compiler, ANetworkMayLieInAnotherZones) {
+  const auto policy = [](const std::string& networks) {
+    return "bulkhead: v1\nsite: s\nzones:\n  uplink: {port: 0, networks: [" + networks +
+           "]}\n  control: {port: 1, networks: [10.10.0.0/24]}\nassets:\n"
+           "  router: {zone: uplink, address: 10.10.0.1}\n"
+           "  plc: {zone: control, address: 10.10.0.20}\n"
+           "conduits:\n  c:\n    from: uplink\n    to: control\n"
+           "    allow: [{service: ssh, client: router, server: plc}]\n";
+  };
+  EXPECT_EQ(messages(policy("10.20.0.0/24, 10.10.0.1/32")),
+            (std::vector<std::string>{
+                "p.yaml:4:3: warning: network 10.10.0.1/32 of zone uplink lies in 10.10.0.0/24 of "
+                "zone control: its hosts are in zone uplink"}));
+  EXPECT_EQ(first(policy("10.20.0.0/24")),
+            "p.yaml:7:3: error: asset router: address 10.10.0.1 is in a network of zone control: "
+            "add 10.10.0.1/32 to the networks of zone uplink if it stands there");
 }
 
 // What Ethernet itself carries passes between stations.

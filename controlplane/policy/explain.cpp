@@ -20,9 +20,8 @@ std::string join(const std::vector<std::string>& words, const std::string& last 
 }
 
 std::string prefix_text(const wire::Prefix& prefix) {
-  const std::string address = wire::to_text(prefix.address);
-  if (prefix.length == wire::kPrefixLengthMax) return address;
-  return address + "/" + std::to_string(prefix.length - (prefix.address.is_v4() ? 96 : 0));
+  if (prefix.length == wire::kPrefixLengthMax) return wire::to_text(prefix.address);
+  return wire::to_text(prefix);
 }
 
 std::string hosts_text(const Model& model, const Hosts& hosts, const std::string& zone) {

@@ -1,10 +1,12 @@
-// Networks of different owners that share addresses.
+// Networks of different owners that share addresses. Where one lies in the other the longer prefix
+// has them (RFC 4632, 5.1); where both are the same network nobody can say whose they are.
 #pragma once
 
 #include <cstddef>
-#include <utility>
 #include <vector>
 
+#include "dataplane/policy/interval_map.h"
+#include "dataplane/policy/rule_index.h"
 #include "dataplane/wire/address.h"
 
 namespace bulkhead::policy {
@@ -14,8 +16,17 @@ struct OwnedPrefix {
   std::size_t owner = 0;
 };
 
-// Pairs of owners that share addresses, the larger number first, each once, in rising order. Empty
-// only if no two do; of three networks in one another, the first and the last may not be a pair.
-std::vector<std::pair<std::size_t, std::size_t>> find_overlaps(std::vector<OwnedPrefix> prefixes);
+struct Overlap {
+  OwnedPrefix inner;
+  OwnedPrefix outer;  // the longest around it
+
+  bool is_same() const { return inner.prefix.length == outer.prefix.length; }
+};
+
+// Each network that lies in one of another owner, in the order of addresses.
+std::vector<Overlap> find_overlaps(std::vector<OwnedPrefix> prefixes);
+
+// The owner of each address; `none` where it has none.
+IntervalMap<AddressKey> map_owners(std::vector<OwnedPrefix> prefixes, std::uint16_t none);
 
 }  // namespace bulkhead::policy

@@ -233,6 +233,24 @@ TEST(RateLimit, WhatWasRefundedIsThereAgain) {
   EXPECT_FALSE(limit.charge(kStart));
 }
 
+TEST(Classifier, TheLongestPrefixHasAnAddress) {
+  Tables tables;
+  tables.zones.push_back({"a", 0, {}, {{ip(10, 0, 0, 0), 96 + 8}, {ip(10, 1, 2, 3), 128}}});
+  tables.zones.push_back({"b", 1, {}, {{ip(10, 1, 0, 0), 96 + 16}, {ip(255, 0, 0, 0), 96 + 8}}});
+  finish(tables);
+  const auto zone = [&](const wire::IpAddress& address) { return find_zone(tables, address); };
+  EXPECT_EQ(zone(ip(9, 255, 255, 255)), kNoZone);
+  EXPECT_EQ(zone(ip(10, 0, 0, 0)), 0);
+  EXPECT_EQ(zone(ip(10, 1, 0, 0)), 1);
+  EXPECT_EQ(zone(ip(10, 1, 2, 2)), 1);
+  EXPECT_EQ(zone(ip(10, 1, 2, 3)), 0);
+  EXPECT_EQ(zone(ip(10, 1, 2, 4)), 1);
+  EXPECT_EQ(zone(ip(10, 1, 255, 255)), 1);
+  EXPECT_EQ(zone(ip(10, 2, 0, 0)), 0);
+  EXPECT_EQ(zone(ip(11, 0, 0, 0)), kNoZone);
+  EXPECT_EQ(zone(ip(255, 255, 255, 255)), 1);
+}
+
 TEST(Classifier, NamesTheRulesOfTwoHostsAndAService) {
   const Tables tables = plant_of(modbus_rule({kReadHolding}));
   const auto reason = [&](const wire::IpAddress& client, const wire::IpAddress& server,

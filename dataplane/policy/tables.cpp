@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataplane/policy/overlap.h"
+
 namespace bulkhead::policy {
 
 bool RateLimit::fits(TimeNs full_at_ns, TimeNs now_ns, TimeNs& next_ns) const {
@@ -44,29 +46,12 @@ IntervalMap<Key> single_keys(std::vector<std::pair<Key, std::uint16_t>> entries,
   return map;
 }
 
-// The networks of a zone may lie in one another, those of two zones do not.
 IntervalMap<AddressKey> map_networks(const std::vector<Zone>& zones) {
-  std::vector<std::pair<wire::Prefix, std::uint16_t>> networks;
+  std::vector<OwnedPrefix> networks;
   for (std::size_t i = 0; i < zones.size(); ++i) {
-    for (const wire::Prefix& network : zones[i].networks) {
-      networks.emplace_back(network, static_cast<std::uint16_t>(i));
-    }
+    for (const wire::Prefix& network : zones[i].networks) networks.push_back({network, i});
   }
-  std::sort(networks.begin(), networks.end(), [](const auto& a, const auto& b) {
-    const auto order = a.first.address <=> b.first.address;
-    return order != 0 ? order < 0 : a.first.length < b.first.length;
-  });
-  IntervalMap<AddressKey> map(AddressKey{}, kNoZone);
-  AddressKey end;
-  for (const auto& [network, zone] : networks) {
-    const AddressKey first = AddressKey::first_of(network);
-    if (first < end) continue;  // inside the one before, which is the same zone's
-    map.change(first, zone);
-    end = AddressKey::behind(network);
-    if (end.is_zero()) break;  // it reaches to the last address
-    map.change(end, kNoZone);
-  }
-  return map;
+  return map_owners(std::move(networks), kNoZone);
 }
 
 void finish_rule(Rule& rule, std::size_t place) {

@@ -70,10 +70,12 @@ Problem check_zones(const Tables& tables) {
     if (!names.insert(zone.name).second) return problem(where, "its name stands twice");
     for (const wire::Prefix& network : zone.networks) networks.push_back({network, i});
   }
-  const auto overlaps = find_overlaps(std::move(networks));
-  if (overlaps.empty()) return {};
-  return problem("zone " + std::to_string(overlaps[0].first),
-                 "its networks overlap those of another zone");
+  for (const Overlap& overlap : find_overlaps(std::move(networks))) {
+    if (!overlap.is_same()) continue;
+    return problem("zone " + std::to_string(overlap.inner.owner),
+                   "another zone has the same network");
+  }
+  return {};
 }
 
 Problem check_bindings(const Tables& tables) {

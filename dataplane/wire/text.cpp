@@ -53,4 +53,9 @@ const char* protocol_name(std::uint8_t ip_protocol) {
   }
 }
 
+std::string to_text(const Prefix& prefix) {
+  const int bits = prefix.length - (prefix.address.is_v4() ? 96 : 0);
+  return to_text(prefix.address) + "/" + std::to_string(bits);
+}
+
 }  // namespace bulkhead::wire

@@ -9,6 +9,8 @@ namespace bulkhead::wire {
 
 std::string to_text(const Mac& mac);
 std::string to_text(const IpAddress& address);
+// ADDRESS/BITS, as 10.20.0.0/24.
+std::string to_text(const Prefix& prefix);
 // Address and port; an IPv6 address stands in brackets. Port 0 is left out.
 std::string to_text(const IpAddress& address, std::uint16_t port);
 // An EtherType, or what is smaller than any: a service access point (llc.h).
