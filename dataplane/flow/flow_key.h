@@ -22,8 +22,12 @@ struct FlowKey {
   std::uint32_t protocol = 0;  // IP protocol number
   // What its sessions open beside themselves (protocols/related.h) has an entry of its own in the
   // flow table, which no packet names: 1 if the low end opened it, 2 if the high one did, 3 if one
-  // end is a group. 4: the session of the same hosts and ports in which client and server are turned.
+  // end is a group. 4: the session of the same hosts and ports in which
+  // client and server are turned. 5: a question to many, of whom each may answer.
   std::uint32_t opened_by = 0;
+
+  // Whether packets travel in it, and not only what was opened or asked is kept.
+  bool is_session() const { return opened_by == 0 || opened_by == 4; }
 
   bool operator==(const FlowKey& other) const {
     std::array<std::uint64_t, 6> one, two;

@@ -29,6 +29,15 @@ bool has_alike_ports(const flow::Packet& packet);
 // or plain.
 flow::Flow* find_turned(Context& context, const flow::Packet& packet);
 
+// A granted question of the packet's flow to many hosts, which may answer it one by one: to the
+// address and port that asked, from the zone that the question went to, for a few seconds.
+void note_question(Context& context, const flow::Packet& packet, ByteView message);
+// The entry of the question that a datagram may answer, or nullptr.
+flow::Flow* find_question(Context& context, const flow::Packet& packet, std::uint16_t source_zone);
+bool is_question(const flow::Flow& flow);
+// Precondition: the packet's flow is the entry of a question.
+Verdict judge_answer_to_many(Context& context, flow::Packet& packet);
+
 // Whether something that was opened may cover the datagram: `found` says then what governs it, and
 // the result is the server's port of the session that opened it; else 0 and nothing changes. What
 // goes to a group goes to the zone of the host that opened it.

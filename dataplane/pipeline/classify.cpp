@@ -216,6 +216,8 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
     if (inserted) packet.flow->related_to = related_to;
     return;
   }
+  packet.flow = find_question(context, packet, source_zone);
+  if (packet.flow != nullptr) return;
   if (found.reason == Reason::no_rule && is_bare(packet)) {
     found.reason = Reason::ethertype_not_granted;
   }
@@ -295,7 +297,8 @@ bool admit(Context& context, Packet& packet) {
 
 void classify_packet(Context& context, Packet& packet) {
   if (!is_at_home(context, packet) && !admit(context, packet)) return;
-  packet.from_client = packet.flow->client_is_low == packet.source_is_low;
+  packet.from_client =
+      packet.flow->client_is_low == packet.source_is_low && !is_question(*packet.flow);
   packet.flow->last_seen_ns = context.now_ns;
 }
 

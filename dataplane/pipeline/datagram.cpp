@@ -127,10 +127,19 @@ void refuse_datagram(Context& context, const flow::Packet& packet, ByteView mess
   context.output.transmit(mbuf, packet.port);
 }
 
+void inspect_answer_to_many(Context& context, flow::Packet& packet) {
+  const Verdict verdict = judge_answer_to_many(context, packet);
+  context.observer.on_verdict(verdict, packet);
+  if (is_allowed(verdict.reason)) return pass(context, packet, Reason::session_control);
+  rte_pktmbuf_free(packet.mbuf);
+  packet.mbuf = nullptr;
+}
+
 }  // namespace
 
 void inspect_datagram(Context& context, flow::Packet& packet) {
   flow::Flow& flow = *packet.flow;
+  if (is_question(flow)) return inspect_answer_to_many(context, packet);
   if (flow.transport == policy::Transport::icmp) {
     if (!is_echo(packet)) return refuse(context, packet, Reason::icmp_unsolicited);
     flow.expires_ns = context.now_ns + context.limits().echo_ns;
@@ -149,7 +158,10 @@ void inspect_datagram(Context& context, flow::Packet& packet) {
     refuse_datagram(context, packet, message, verdict);
   }
   context.observer.on_verdict(verdict, packet);
-  if (allowed) return pass(context, packet, Reason::session_control);
+  if (allowed) {
+    note_question(context, packet, message);
+    return pass(context, packet, Reason::session_control);
+  }
   rte_pktmbuf_free(packet.mbuf);
   packet.mbuf = nullptr;
 }

@@ -396,7 +396,7 @@ void Worker::answer_query() {
   while (flow_query_.cursor < flows.capacity() && flow_query_.count < FlowQuery::kFlowsMax &&
          looked++ < kSlotsPerRound) {
     const flow::Flow& flow = flows.slot(flow_query_.cursor++);
-    if (flow.in_use) flow_query_.flows[flow_query_.count++] = flow;
+    if (flow.in_use && flow.key.is_session()) flow_query_.flows[flow_query_.count++] = flow;
   }
   flow_query_.state.store(FlowQuery::answered, std::memory_order_release);
 }

@@ -157,6 +157,17 @@ class Protocol {
     (void)session, (void)direction, (void)first_bytes;
   }
 
+  // Whether a question is one that goes to many, of whom each that it concerns answers to the one
+  // that asked, and whether `answer` is such an answer. Both have decoded.
+  virtual bool asks_many(ByteView question) const {
+    (void)question;
+    return false;
+  }
+  virtual bool answers_many(ByteView question, ByteView answer) const {
+    (void)question, (void)answer;
+    return false;
+  }
+
   // Writes the protocol's own refusal of one request into `reply` and gives its length; 0 where
   // there is none. The request may be one that does not decode, but is delimited.
   virtual std::size_t refuse(ByteView request, Denial denial, std::span<std::uint8_t> reply) const {

@@ -173,7 +173,7 @@ bool is_possible(const FlowRecord& record) {
   constexpr std::uint8_t kScaleMax = 14;  // RFC 7323, 2.3
   const Flow& flow = record.flow;
   return flow.phase <= flow::TcpPhase::closed && flow.transport <= policy::Transport::ethernet &&
-         flow.key.opened_by <= 4 && flow.ports[0] < policy::kPortsMax &&
+         flow.key.opened_by <= 5 && flow.ports[0] < policy::kPortsMax &&
          flow.ports[1] < policy::kPortsMax && flow.sides[0].offered_scale <= kScaleMax &&
          flow.sides[1].offered_scale <= kScaleMax;
 }
