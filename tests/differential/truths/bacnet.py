@@ -8,9 +8,8 @@ from truths.common import difference, numbers
 
 PROTOCOLS = {"bacnet"}
 ANSWERS_WITHOUT_SERVICE = (4, 6, 7)
-ON_OBJECTS = ("read_property", "write_property", "read_property_multiple",
-              "write_property_multiple", "subscribe_cov", "read_range", "create_object",
-              "subscribe_cov_property", "add_list_element", "remove_list_element")
+ON_OBJECTS = ("read_property", "write_property", "subscribe_cov", "read_range", "create_object",
+              "add_list_element", "remove_list_element")  # and those whose names begin so
 
 
 def of_truth(row):
@@ -31,8 +30,7 @@ def of_lines(lines):
         if "fault" in line:
             continue
         key = (names.get(line.get("sub_code"), "confirmed"), line["code"])
-        several = line["function"].endswith("_multiple") and key == latest
-        if not several:
+        if key != latest:  # a frame is a message: what it asks for besides is of the same kind
             keys.append(key)
         latest = key
     return keys
@@ -45,7 +43,7 @@ def compare(row, lines):
         return 0, "of a serial bus, but decoded" if lines else None
     truth = of_truth(row)
     wrong = difference(truth, of_lines(lines), lines)
-    asked = [line for line in lines if line.get("function") in ON_OBJECTS
+    asked = [line for line in lines if line.get("function", "").startswith(ON_OBJECTS)
              and line["direction"] == "request" and "object_type" in line["fields"]]
     if wrong is None and asked:
         wrong = objects_differ(row, [line["fields"] for line in asked])

@@ -1,0 +1,113 @@
+// An answer comes from where its request went, goes to where that came from, and names the property
+// that was read.
+#include "dataplane/protocols/bacnet/pairing.h"
+
+#include "dataplane/protocols/bacnet/tags.h"
+
+namespace bulkhead::bacnet {
+
+using protocols::Fault;
+
+namespace {
+
+// FNV-1a, 32 bits.
+class Hash {
+ public:
+  void add(std::uint32_t value) {
+    for (unsigned shift = 0; shift < 32; shift += 8) add_octet(value >> shift & 0xff);
+  }
+  void add(const NetworkAddress& address) {
+    add(address.network);
+    add(static_cast<std::uint32_t>(address.octets.size()));
+    for (const std::uint8_t octet : address.octets) add_octet(octet);
+  }
+  std::uint32_t value() const { return value_; }
+
+ private:
+  void add_octet(std::uint32_t octet) { value_ = (value_ ^ octet) * 16777619U; }
+
+  std::uint32_t value_ = 2166136261U;
+};
+
+std::uint32_t route_of(const NetworkAddress& asked, const NetworkAddress& asking) {
+  Hash hash;
+  hash.add(asked);
+  hash.add(asking);
+  return hash.value();
+}
+
+struct Reference {
+  std::uint32_t hash = 0;
+  bool any_device = false;
+};
+
+// The object, property and index with which both a read and its answer begin (15.5 and 15.8).
+// Nothing where that is another service, or a segment.
+Reference reference_of(const Message& message, bool any_device) {
+  constexpr std::uint32_t kDeviceType = 8;
+  constexpr std::uint32_t kAnyInstance = (1U << 22) - 1;  // 15.5.2
+  const bool reads = message.service == kReadProperty || message.service == kReadRange;
+  if (!reads || message.segmented) return {};
+  TagReader reader(message.data, Numbers::any);
+  const auto object = reader.context(0);
+  const auto property = reader.context(1);
+  const auto index = reader.context(2);
+  if (!object || !property) return {};
+  const auto id = object_of(object->content).value_or(Object{});
+  const bool asks_any = id.type == kDeviceType && id.instance == kAnyInstance;
+  Hash hash;
+  hash.add(id.type);
+  if (!any_device && !asks_any) hash.add(id.instance);
+  hash.add(static_cast<std::uint32_t>(unsigned_of(property->content).value_or(0)));
+  if (index) hash.add(static_cast<std::uint32_t>(unsigned_of(index->content).value_or(0)));
+  return {hash.value(), asks_any};
+}
+
+bool fits(const Outstanding& entry, const Message& message) {
+  if (entry.route != route_of(message.from, message.to)) return false;
+  const bool nameless = message.pdu_type == kReject || message.pdu_type == kAbort;
+  if (!nameless && entry.service != message.service) return false;
+  if (message.pdu_type != kComplexAck || message.segmented || entry.reference == 0) return true;
+  return entry.reference == reference_of(message, entry.any_device).hash;
+}
+
+}  // namespace
+
+Fault accept_request(Session session, const Message& message, bool from_server,
+                     std::uint32_t now_ms) {
+  const std::uint32_t route = route_of(message.to, message.from);
+  // Every segment of a request has its invoke identifier.
+  for (const Outstanding& entry : session.entries()) {
+    const bool same = entry.invoke_id == message.invoke_id && entry.by_server == from_server &&
+                      entry.service == message.service && entry.route == route;
+    if (same && message.segmented) return Fault::none;
+  }
+  const Reference reference = reference_of(message, false);
+  const Outstanding entry{now_ms,          route,       reference.hash,      message.invoke_id,
+                          message.service, from_server, reference.any_device};
+  return session.add(entry, now_ms) ? Fault::none : Fault::too_many_outstanding;
+}
+
+// An answer keeps its request until the last segment; a reject or an abort ends it too. Only an
+// abort may also come from the side that asked (5.4.5).
+Fault accept_answer(Session session, const Message& message, bool from_server,
+                    std::uint32_t now_ms) {
+  session.forget_aged(now_ms);
+  if (message.pdu_type == kSegmentAck) return Fault::none;
+  const bool gives_up = message.pdu_type == kAbort && !message.by_server;
+  const bool by_server = gives_up == from_server;
+  Fault fault = Fault::unrequested_response;
+  for (std::size_t i = 0; i < session.entries().size(); ++i) {
+    const Outstanding& entry = session.entries()[i];
+    if (entry.invoke_id != message.invoke_id || entry.by_server != by_server) continue;
+    fault = Fault::mismatched_response;
+    if (gives_up ? entry.route != route_of(message.to, message.from) : !fits(entry, message)) {
+      continue;
+    }
+    if (!message.more_follows) session.remove(i);
+    return Fault::none;
+  }
+  return fault;
+}
+
+}  // namespace bulkhead::bacnet
