@@ -114,9 +114,10 @@ TEST_F(PipelineTest, DropSaysNothing) {
 
 // Containment: a read that is granted does not carry a write that is not, nor the other way round.
 TEST_F(PipelineTest, EveryOperationOfAMessageMustBeGranted) {
-  constexpr std::uint16_t kReadWrite = 30;
+  constexpr std::uint16_t kWriteHalf = 30;
+  constexpr std::uint16_t kReadHalf = 31;
   const auto verdict_of = [&](std::uint8_t read_address, std::uint8_t write_address) {
-    policy::Rule copy = support::modbus_rule({kReadWrite}, {{0, 99}});
+    policy::Rule copy = support::modbus_rule({kWriteHalf, kReadHalf}, {{0, 99}});
     Plant plant(support::with_rules(support::two_zones(policy::OnDeny::drop), {&copy}));
     TcpSession session(plant, 40000);
     plant.clear();

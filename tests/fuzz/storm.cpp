@@ -134,7 +134,7 @@ policy::Tables storm_policy(policy::OnDeny on_deny) {
   policy::Tables tables = support::two_zones(on_deny);
   tables.conduits[0].reassemble = on_deny == policy::OnDeny::reject;
   tables.bindings.clear();
-  policy::Rule tcp = support::modbus_rule({0, 1, 2, 3, 4, 5, 24, 25, 27, 28, 30}, {{0, 999}});
+  policy::Rule tcp = support::modbus_rule({0, 1, 2, 3, 4, 5, 24, 25, 27, 28, 30, 31}, {{0, 999}});
   tcp.clients = {{support::ip4(10, 20, 0, 0), 120}};
   tcp.servers = {{support::ip4(10, 10, 0, 0), 120}};
   policy::Rule udp = support::modbus_rule({0, 1, 2, 3});

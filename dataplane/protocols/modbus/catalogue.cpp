@@ -18,7 +18,7 @@ constexpr std::uint32_t kSpan = with(kUnit, kAddress, kQuantity);
 constexpr std::uint32_t kOne = with(kUnit, kAddress, kValue);
 constexpr std::uint32_t kMany = with(kUnit, kAddress, kQuantity, kValue);
 constexpr std::uint32_t kPlain = with(kUnit);
-constexpr std::uint32_t kDiagnostic = with(kUnit, kSubFunction);
+constexpr std::uint32_t kDiagnostic = with(kUnit, kSubFunction, kValue);
 constexpr std::uint32_t kFileSpan = with(kUnit, kFile, kRecord, kQuantity);
 
 constexpr FunctionInfo diagnostic(std::string_view name, std::int32_t sub_code,
@@ -26,9 +26,14 @@ constexpr FunctionInfo diagnostic(std::string_view name, std::int32_t sub_code,
   return {name, kDiagnostics, sub_code, access, kDiagnostic};
 }
 
+constexpr FunctionInfo before(AccessClass access, FunctionInfo function) {
+  function.access_before = access;
+  return function;
+}
+
 // AP 4.1 and 5: codes that implementers may give a meaning of their own.
 constexpr FunctionInfo user_defined(std::string_view name, std::uint16_t code) {
-  return {name, code, kNoSubCode, AccessClass::program, kPlain};
+  return before(AccessClass::program, {name, code, kNoSubCode, AccessClass::opaque, kPlain});
 }
 
 constexpr FunctionInfo umas(std::string_view name, std::int32_t code, AccessClass access,
@@ -54,7 +59,8 @@ constexpr std::array kFunctions = {
     diagnostic("return_diagnostic_register", 2),
     diagnostic("change_ascii_input_delimiter", 3, AccessClass::configure),
     diagnostic("force_listen_only_mode", 4, AccessClass::control),
-    diagnostic("clear_counters_and_diagnostic_register", 10, AccessClass::configure),
+    before(AccessClass::configure,
+           diagnostic("clear_counters_and_diagnostic_register", 10, AccessClass::control)),
     diagnostic("return_bus_message_count", 11),
     diagnostic("return_bus_communication_error_count", 12),
     diagnostic("return_bus_exception_error_count", 13),
@@ -63,7 +69,8 @@ constexpr std::array kFunctions = {
     diagnostic("return_server_nak_count", 16),
     diagnostic("return_server_busy_count", 17),
     diagnostic("return_bus_character_overrun_count", 18),
-    diagnostic("clear_overrun_counter_and_flag", 20, AccessClass::configure),
+    before(AccessClass::configure,
+           diagnostic("clear_overrun_counter_and_flag", 20, AccessClass::control)),
     FunctionInfo{"get_comm_event_counter", kGetCommEventCounter, kNoSubCode, AccessClass::diagnose,
                  kPlain},
     FunctionInfo{"get_comm_event_log", kGetCommEventLog, kNoSubCode, AccessClass::diagnose, kPlain},
@@ -76,46 +83,53 @@ constexpr std::array kFunctions = {
     FunctionInfo{"write_file_record", kWriteFileRecord, kNoSubCode, AccessClass::write, kFileSpan},
     FunctionInfo{"mask_write_register", kMaskWriteRegister, kNoSubCode, AccessClass::write,
                  with(kUnit, kAddress, kAndMask, kOrMask)},
-    FunctionInfo{"read_write_multiple_registers", kReadWriteMultipleRegisters, kNoSubCode,
+    FunctionInfo{"read_write_multiple_registers", kReadWriteMultipleRegisters, kWriteHalf,
                  AccessClass::write, kMany},
+    before(AccessClass::write,
+           FunctionInfo{"read_write_multiple_registers_read", kReadWriteMultipleRegisters,
+                        kReadHalf, AccessClass::read, kSpan}),
     FunctionInfo{"read_fifo_queue", kReadFifoQueue, kNoSubCode, AccessClass::read,
                  with(kUnit, kAddress)},
-    FunctionInfo{"canopen_general_reference", kEncapsulatedInterface, kMeiCanopen,
-                 AccessClass::configure, with(kUnit, kMei)},
+    before(AccessClass::configure,
+           FunctionInfo{"canopen_general_reference", kEncapsulatedInterface, kMeiCanopen,
+                        AccessClass::opaque, with(kUnit, kMei)}),
     FunctionInfo{"read_device_identification", kEncapsulatedInterface, kMeiDeviceIdentification,
                  AccessClass::discover, with(kUnit, kMei, kReadDeviceIdCode, kObjectId)},
-    umas("umas_init_comm", 0x01, AccessClass::session),
-    umas("umas_read_id", 0x02, AccessClass::discover),
-    umas("umas_read_project_info", 0x03, AccessClass::discover),
-    umas("umas_read_plc_info", 0x04, AccessClass::discover),
-    umas("umas_read_card_info", 0x06, AccessClass::discover),
-    umas("umas_repeat", 0x0a, AccessClass::diagnose),
+    umas("umas_init_comm", kUmasInitComm, AccessClass::session),
+    umas("umas_read_id", kUmasReadId, AccessClass::discover),
+    umas("umas_read_project_info", kUmasReadProjectInfo, AccessClass::discover),
+    umas("umas_read_plc_info", kUmasReadPlcInfo, AccessClass::discover),
+    before(AccessClass::discover, umas("umas_read_card_info", 0x06, AccessClass::opaque)),
+    umas("umas_repeat", kUmasRepeat, AccessClass::diagnose),
     umas("umas_take_reservation", kUmasTakeReservation, AccessClass::control, with(kOwner)),
     umas("umas_release_reservation", kUmasReleaseReservation, AccessClass::control),
-    umas("umas_keep_alive", 0x12, AccessClass::session),
+    umas("umas_keep_alive", kUmasKeepAlive, AccessClass::session),
     umas("umas_read_memory_block", kUmasReadMemoryBlock, AccessClass::program,
          kBlockBytes | with(kMemory)),
-    umas("umas_write_memory_block", kUmasWriteMemoryBlock, AccessClass::write,
-         kBlockBytes | with(kMemory)),
+    before(AccessClass::write, umas("umas_write_memory_block", kUmasWriteMemoryBlock,
+                                    AccessClass::program, kBlockBytes | with(kMemory))),
     umas("umas_read_variables", kUmasReadVariables, AccessClass::read, kBlockBytes),
     umas("umas_write_variables", kUmasWriteVariables, AccessClass::write, kBlockBytes),
-    umas("umas_read_coils_registers", 0x24, AccessClass::read),
-    umas("umas_write_coils_registers", kUmasWriteCoilsRegisters, AccessClass::write),
-    umas("umas_data_dictionary", 0x26, AccessClass::discover),
+    before(AccessClass::read, umas("umas_read_coils_registers", 0x24, AccessClass::opaque)),
+    before(AccessClass::write,
+           umas("umas_write_coils_registers", kUmasWriteCoilsRegisters, AccessClass::opaque)),
+    umas("umas_data_dictionary", kUmasDataDictionary, AccessClass::discover),
     umas("umas_initialize_upload", 0x30, AccessClass::program),
     umas("umas_upload_block", 0x31, AccessClass::program),
     umas("umas_end_upload", 0x32, AccessClass::program),
     umas("umas_initialize_download", kUmasInitializeDownload, AccessClass::program),
     umas("umas_download_block", kUmasDownloadBlock, AccessClass::program),
     umas("umas_end_download", kUmasEndDownload, AccessClass::program),
-    umas("umas_read_ethernet_master_data", 0x39, AccessClass::discover),
+    before(AccessClass::discover,
+           umas("umas_read_ethernet_master_data", 0x39, AccessClass::opaque)),
     umas("umas_start_plc", kUmasStartPlc, AccessClass::control),
     umas("umas_stop_plc", kUmasStopPlc, AccessClass::control),
-    umas("umas_monitor_plc", 0x50, AccessClass::read),
-    umas("umas_check_plc", 0x58, AccessClass::diagnose),
-    umas("umas_read_io_object", 0x70, AccessClass::diagnose),
-    umas("umas_write_io_object", kUmasWriteIoObject, AccessClass::write),
-    umas("umas_get_status_module", 0x73, AccessClass::diagnose),
+    umas("umas_monitor_plc", kUmasMonitorPlc, AccessClass::read, with(kMonitor, kBlock, kOffset)),
+    before(AccessClass::diagnose, umas("umas_check_plc", 0x58, AccessClass::opaque)),
+    before(AccessClass::diagnose, umas("umas_read_io_object", 0x70, AccessClass::opaque)),
+    before(AccessClass::write,
+           umas("umas_write_io_object", kUmasWriteIoObject, AccessClass::opaque)),
+    before(AccessClass::diagnose, umas("umas_get_status_module", 0x73, AccessClass::opaque)),
     umas("umas_error", kUmasError, AccessClass::session),
     umas("umas_ok", kUmasOk, AccessClass::session),
     user_defined("user_defined_65", 65),
@@ -151,7 +165,9 @@ constexpr std::array kFields = {
               "every coil, input or register touched, counted from 0 as on the wire", true},
     FieldInfo{"quantity", FieldKind::integer, 16, "elements", "how many elements are touched"},
     FieldInfo{"value", FieldKind::integer, 16, "",
-              "each written element: a register's value, or 0 and 1 for a coil", true},
+              "each written element: a register's value, or 0 and 1 for a coil; what "
+              "diagnostics set",
+              true},
     FieldInfo{"file", FieldKind::integer, 16, "", "file number of a file record"},
     FieldInfo{"record", FieldKind::integer, 16, "", "every record number touched", true},
     FieldInfo{"sub_function", FieldKind::integer, 16, "", "sub-function of diagnostics"},
@@ -167,6 +183,9 @@ constexpr std::array kFields = {
               true},
     FieldInfo{"length", FieldKind::integer, 16, "bytes", "UMAS: how many bytes are touched"},
     FieldInfo{"owner", FieldKind::name, 0, "", "UMAS: who reserves the controller"},
+    FieldInfo{"monitor", FieldKind::integer, 8, "",
+              "UMAS: 5 and 9 register a variable to be read, 7 reads those registered, 11 forgets "
+              "them"},
 };
 
 constexpr std::array kPorts = {

@@ -54,6 +54,10 @@ constexpr std::uint8_t kIllegalFunction = 1;
 constexpr std::uint8_t kIllegalDataAddress = 2;
 constexpr std::uint8_t kIllegalDataValue = 3;
 
+// AP 6.17: one request, two functions for policy. The code alone is the one that writes.
+constexpr std::int32_t kReadHalf = 1;
+constexpr std::int32_t kWriteHalf = protocols::kNoSubCode;
+
 constexpr std::uint8_t kMeiCanopen = 13;
 constexpr std::uint8_t kMeiDeviceIdentification = 14;
 
@@ -77,6 +81,7 @@ enum Field : std::uint8_t {
   kOffset,
   kLength,
   kOwner,
+  kMonitor,
 };
 
 const protocols::Catalogue& catalogue();
@@ -115,7 +120,30 @@ protocols::Operation* add_sub_operation(const Adu& adu, ByteReader& reader,
                                         protocols::OperationList& operations,
                                         protocols::Fault& fault);
 
+// AP 6.8: the data of diagnostics, in requests and in the answers that repeat them.
+enum SubFunction : std::uint16_t {
+  kReturnQueryData = 0,
+  kRestartCommunications = 1,
+  kChangeDelimiter = 3,
+  kForceListenOnly = 4,
+  kClearCounters = 10,
+  kClearOverrun = 20,
+};
+protocols::Fault decode_diagnostic_data(ByteReader& reader, protocols::Operation& operation,
+                                        const protocols::OperationList& operations);
+constexpr bool is_repeated(std::uint16_t sub_function) {
+  return sub_function <= kRestartCommunications || sub_function == kChangeDelimiter ||
+         sub_function == kForceListenOnly || sub_function == kClearCounters ||
+         sub_function == kClearOverrun;
+}
+
 constexpr std::size_t bytes_for_bits(std::size_t bits) { return (bits + 7) / 8; }
+
+// AP 6.11, and 6.1 and 6.2 for answers: the bits behind the last coil are zero. Precondition:
+// `bytes` has bytes_for_bits(bits) of them.
+inline bool is_padded(ByteView bytes, std::size_t bits) {
+  return bits % 8 == 0 || bytes[bits / 8] >> bits % 8 == 0;
+}
 
 // How `reader` must stand once all of a PDU was read.
 inline protocols::Fault at_end(const ByteReader& reader) {

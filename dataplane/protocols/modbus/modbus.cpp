@@ -90,6 +90,7 @@ class Modbus final : public protocols::Protocol {
     operations.clear();
     Adu adu;
     if (const Fault fault = parse_adu(message, adu); fault != Fault::none) return fault;
+    operations.leave_free(message.first(2), "transaction identifier, which pair() compares");
     return direction == Direction::response ? decode_response(adu, operations)
                                             : decode_request(adu, operations);
   }

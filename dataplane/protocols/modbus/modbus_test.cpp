@@ -1,41 +1,16 @@
 // Literal messages with the clause they come from, every truncated prefix, each limit at its edges.
 #include <gtest/gtest.h>
 
-#include <cstring>
-#include <vector>
-
-#include "dataplane/protocols/modbus/layout.h"
-#include "dataplane/protocols/modbus/pairing.h"
-#include "dataplane/protocols/modbus/umas.h"
-#include "dataplane/protocols/registry.h"
+#include "dataplane/protocols/modbus/messages.h"
+#include "tests/support/every_bit.h"
 #include "tests/support/field_mutation.h"
-#include "tests/support/protocol_rows.h"
 
 namespace bulkhead::modbus {
 namespace {
 
 using protocols::Direction;
 using protocols::Fault;
-using protocols::kAwaitedMs;
-using protocols::kOutstandingAgeMs;
-using protocols::kOutstandingMax;
-using protocols::kReplaceableAgeMs;
 using protocols::OperationList;
-
-using Bytes = std::vector<std::uint8_t>;
-
-const protocols::Protocol& module() {
-  return *protocols::registry()[*protocols::find_protocol("modbus")];
-}
-
-Bytes adu(Bytes pdu, std::uint16_t transaction = 1, std::uint8_t unit = 1) {
-  const auto length = static_cast<std::uint16_t>(pdu.size() + 1);
-  Bytes message = {
-      static_cast<std::uint8_t>(transaction >> 8), static_cast<std::uint8_t>(transaction), 0,   0,
-      static_cast<std::uint8_t>(length >> 8),      static_cast<std::uint8_t>(length),      unit};
-  for (const std::uint8_t byte : pdu) message.push_back(byte);
-  return message;
-}
 
 struct Decoded {
   Bytes message;  // what the operations' views point into
@@ -221,9 +196,10 @@ TEST(Modbus, EachWrittenElementHasItsAddressAndValue) {
 TEST(Modbus, ReadWriteIsTwoOperations) {
   const Decoded decoded = decode(adu({23, 0, 3, 0, 6, 0, 0x0e, 0, 1, 2, 0, 0xff}));
   ASSERT_EQ(decoded.operations.size(), 2U);
-  EXPECT_EQ(decoded.field(kAddress, 0), (Range{3, 8}));
-  EXPECT_EQ(decoded.field(kAddress, 1), Range::point(14));
-  EXPECT_EQ(decoded.operations[1].elements.count, 1U);
+  EXPECT_EQ(decoded.field(kAddress, 0), Range::point(14));
+  EXPECT_EQ(decoded.operations[0].elements.count, 1U);
+  EXPECT_EQ(decoded.field(kAddress, 1), (Range{3, 8}));
+  EXPECT_EQ(decoded.operations[1].elements.count, 0U);
 }
 
 TEST(Modbus, FileRecordsAreOneOperationEach) {
@@ -268,141 +244,90 @@ TEST(Modbus, FrameLimits) {
   EXPECT_EQ(frame({0, 1, 0, 0, 4, 2}).fault, Fault::bad_length);
 }
 
-class Pairing : public ::testing::Test {
- protected:
-  Fault request(Bytes pdu, std::uint16_t transaction = 1, std::uint8_t unit = 1) {
-    return pair(adu(pdu, transaction, unit), Direction::request);
-  }
-  Fault response(Bytes pdu, std::uint16_t transaction = 1, std::uint8_t unit = 1) {
-    return pair(adu(pdu, transaction, unit), Direction::response);
-  }
-  Fault pair(const Bytes& message, Direction direction) {
-    return module().pair(block_, message, direction, now_ms_);
-  }
-
-  alignas(8) std::array<std::byte, Session::bytes_for(kOutstandingMax)> block_{};
-  std::uint32_t now_ms_ = 0xffffff00U;  // near its wrap: ages are differences
+const std::vector<support::Row> kRows = {
+    {"read", kAsk, adu({3, 0, 16, 0, 4}), "read_holding_registers unit=1 address=16-19 quantity=4"},
+    {"a coil", kAsk, adu({5, 0, 16, 0xff, 0}), "write_single_coil unit=1 address=16 value=1"},
+    {"a register", kAsk, adu({6, 0, 16, 1, 2}),
+     "write_single_register unit=1 address=16 value=258"},
+    {"registers", kAsk, adu({16, 0, 16, 0, 2, 4, 0, 7, 0, 9}),
+     "write_multiple_registers unit=1 address=16-17 quantity=2"},
+    {"coils", kAsk, adu({15, 0, 16, 0, 3, 1, 5}),
+     "write_multiple_coils unit=1 address=16-18 quantity=3"},
+    {"16 coils, without padding", kAsk, adu({15, 0, 16, 0, 16, 2, 0xff, 0xff}),
+     "write_multiple_coils unit=1 address=16-31 quantity=16"},
+    {"AP 6.17 is a function that reads and one that writes", kAsk,
+     adu({23, 0, 3, 0, 6, 0, 14, 0, 1, 2, 0, 255}),
+     "read_write_multiple_registers unit=1 address=14 quantity=1\n"
+     "read_write_multiple_registers_read unit=1 address=3-8 quantity=6"},
+    {"and answers what it read", kBack, adu({23, 2, 0, 7}),
+     "read_write_multiple_registers_read unit=1"},
+    {"or not", kBack, adu({0x97, 2}), "read_write_multiple_registers_read unit=1 exception=2"},
+    {"file", kAsk, adu({20, 7, 6, 0, 4, 0, 1, 0, 2}),
+     "read_file_record unit=1 quantity=2 file=4 record=1-2"},
+    {"records", kAsk, adu({21, 9, 6, 0, 4, 0, 7, 0, 1, 1, 2}),
+     "write_file_record unit=1 quantity=1 file=4 record=7"},
+    {"records again", kBack, adu({21, 9, 6, 0, 4, 0, 7, 0, 1, 1, 2}),
+     "write_file_record unit=1 quantity=1 file=4 record=7"},
+    {"masks", kAsk, adu({22, 0, 4, 0, 0xf2, 0, 0x25}),
+     "mask_write_register unit=1 address=4 and_mask=242 or_mask=37"},
+    {"FIFO", kAsk, adu({24, 4, 0xde}), "read_fifo_queue unit=1 address=1246"},
+    {"a loop back", kAsk, adu({8, 0, 0, 0xa5, 0x37}), "return_query_data unit=1 sub_function=0"},
+    {"a restart", kAsk, adu({8, 0, 1, 0, 0}),
+     "restart_communications_option unit=1 value=0 sub_function=1"},
+    {"a restart that clears the log", kAsk, adu({8, 0, 1, 0xff, 0}),
+     "restart_communications_option unit=1 value=65280 sub_function=1"},
+    {"a delimiter", kAsk, adu({8, 0, 3, ';', 0}),
+     "change_ascii_input_delimiter unit=1 value=59 sub_function=3"},
+    {"a delimiter again", kBack, adu({8, 0, 3, ';', 0}),
+     "change_ascii_input_delimiter unit=1 value=59 sub_function=3"},
+    {"counters are cleared", kAsk, adu({8, 0, 10, 0, 0}),
+     "clear_counters_and_diagnostic_register unit=1 sub_function=10"},
+    {"a counter", kBack, adu({8, 0, 11, 1, 2}), "return_bus_message_count unit=1 sub_function=11"},
+    {"identification", kAsk, adu({43, 14, 1, 2}),
+     "read_device_identification unit=1 mei=14 read_device_id_code=1 object_id=2"},
+    {"identified", kBack, adu({43, 14, 1, 0x81, 0xff, 2, 1, 0, 2, 'A', 'B'}),
+     "read_device_identification unit=1 mei=14 read_device_id_code=1"},
+    {"CANopen", kAsk, adu({43, 13, 0, 1}), "canopen_general_reference unit=1 mei=13"},
+    {"user-defined", kAsk, adu({100, 1, 2, 3}), "user_defined_100 unit=1"},
+    {"values", kBack, adu({3, 4, 1, 2, 3, 4}), "read_holding_registers unit=1"},
+    {"records", kBack, adu({20, 4, 3, 6, 1, 2}), "read_file_record unit=1"},
+    {"a queue", kBack, adu({24, 0, 4, 0, 1, 1, 0xb8}), "read_fifo_queue unit=1"},
+    {"events", kBack, adu({12, 8, 0, 0, 1, 8, 1, 0x21, 0x20, 0}), "get_comm_event_log unit=1"},
+    {"an exception of an inverter", kBack, adu({0x83, 0x80}),
+     "read_holding_registers unit=1 exception=128"},
 };
 
-TEST_F(Pairing, AResponseNeedsItsRequest) {
-  EXPECT_EQ(response({3, 2, 0, 0}), Fault::unrequested_response);
-  EXPECT_EQ(request({3, 0, 0, 0, 1}), Fault::none);
-  EXPECT_EQ(response({3, 2, 0, 0}, 2), Fault::unrequested_response);
-  EXPECT_EQ(response({3, 2, 0, 0}, 1, 9), Fault::mismatched_response);
-  EXPECT_EQ(response({4, 2, 0, 0}), Fault::mismatched_response);
-  EXPECT_EQ(response({3, 4, 0, 0, 0, 0}), Fault::mismatched_response);
-  EXPECT_EQ(response({3, 2, 0, 0}), Fault::none);
-  EXPECT_EQ(response({3, 2, 0, 0}), Fault::unrequested_response);
+TEST(Modbus, EveryBitIsReadOrLeftFree) {
+  support::expect_rows(module(), kRows);
+  support::expect_every_bit(module(), kRows);
 }
 
-TEST_F(Pairing, EchoesRepeatWhatWasWritten) {
-  EXPECT_EQ(request({6, 0, 1, 0, 3}), Fault::none);
-  EXPECT_EQ(response({6, 0, 1, 0, 4}), Fault::mismatched_response);
-  EXPECT_EQ(response({6, 0, 1, 0, 3}), Fault::none);
-  EXPECT_EQ(request({22, 0, 4, 0, 0xf2, 0, 0x25}), Fault::none);
-  EXPECT_EQ(response({22, 0, 4, 0, 0xf2, 0, 0x26}), Fault::mismatched_response);
-  EXPECT_EQ(response({22, 0, 4, 0, 0xf2, 0, 0x25}), Fault::none);
+// What one receiver reads otherwise than another is refused.
+TEST(Canonical, WhatIsRefused) {
+  EXPECT_EQ(decoded({15, 0, 0, 0, 10, 2, 0xff, 0x07}), "fault bad_value") << "AP 6.11: padding";
+  EXPECT_EQ(decoded({15, 0, 0, 0, 10, 2, 0xff, 0x83}), "fault bad_value");
+  EXPECT_EQ(decoded({15, 0, 0, 0, 10, 2, 0xff, 0x03}),
+            "write_multiple_coils unit=1 address=0-9 quantity=10");
+  EXPECT_EQ(decoded({5, 0, 0, 0x01, 0}), "fault bad_value") << "AP 6.5";
+  EXPECT_EQ(decoded({8, 0, 1, 0, 1}), "fault bad_value") << "AP 6.8";
+  EXPECT_EQ(decoded({8, 0, 3, ';', 1}), "fault bad_value");
+  EXPECT_EQ(decoded({8, 0, 4, 0, 1}), "fault bad_value");
+  EXPECT_EQ(decoded({8, 0, 4, 0, 1}, kBack), "fault bad_value") << "it repeats the order";
+  EXPECT_EQ(decoded({8, 0, 11, 0, 1}), "fault bad_value");
+  EXPECT_EQ(decoded({8, 0, 0, 1}), "fault bad_length");
+  EXPECT_EQ(decoded({0x83, 0, 0, 0, 1}), "fault unknown_function") << "no request has the flag";
+  EXPECT_EQ(decoded({43, 14, 5, 0}), "fault bad_value") << "AP 6.21";
+  EXPECT_EQ(decoded({43, 14, 1, 4, 0, 0, 0}, kBack), "fault bad_value") << "AP 6.21: conformity";
 }
 
-TEST_F(Pairing, AnExceptionAnswersItsFunctionOnly) {
-  EXPECT_EQ(request({3, 0, 0, 0, 1}), Fault::none);
-  EXPECT_EQ(response({0x84, 2}), Fault::mismatched_response);
-  EXPECT_EQ(response({0x83, 2}), Fault::none);
-}
-
-TEST_F(Pairing, HoldsManyRequestsAndRefusesOneTooMany) {
-  for (std::size_t i = 0; i < kOutstandingMax; ++i) {
-    EXPECT_EQ(request({3, 0, 0, 0, 1}, static_cast<std::uint16_t>(i)), Fault::none);
-  }
-  EXPECT_EQ(request({3, 0, 0, 0, 1}, 999), Fault::too_many_outstanding);
-  EXPECT_EQ(response({3, 2, 0, 0}, 255), Fault::none);  // answers may come in any order
-  EXPECT_EQ(request({3, 0, 0, 0, 1}, 999), Fault::none);
-  now_ms_ += kReplaceableAgeMs + 1;  // what a server never answers makes room
-  EXPECT_EQ(request({3, 0, 0, 0, 1}, 1000), Fault::none);
-}
-
-TEST_F(Pairing, ASmallBlockAsksForALargerOneAndForgetsNothing) {
-  const std::span<std::byte> small(block_.data(), module().session_bytes());
-  const auto ask = [&](std::span<std::byte> block, std::uint16_t transaction, std::uint8_t unit) {
-    return module().pair(block, adu({3, 0, 0, 0, 1}, transaction, unit), Direction::request,
-                         now_ms_);
+TEST(Canonical, FileRequestsHaveAtMostTheirByteCount) {
+  const auto reads = [](std::size_t count) {
+    Bytes pdu = {20, static_cast<std::uint8_t>(7 * count)};
+    for (std::size_t i = 0; i < count; ++i) pdu.insert(pdu.end(), {6, 0, 4, 0, 1, 0, 1});
+    return decoded(pdu).substr(0, 5);
   };
-  for (std::uint16_t i = 0; i < kOutstandingUsual; ++i) EXPECT_EQ(ask(small, i, 1), Fault::none);
-  now_ms_ += kReplaceableAgeMs + 1;
-  EXPECT_EQ(ask(small, 100, 1), Fault::too_many_outstanding);
-  EXPECT_EQ(ask(block_, 100, 1), Fault::none);
-  for (std::uint16_t i = 0; i < kOutstandingUsual; ++i) {
-    EXPECT_EQ(response({3, 2, 0, 0}, i), Fault::none) << i;
-  }
-  EXPECT_EQ(response({3, 2, 0, 0}, 100), Fault::none);
-}
-
-TEST_F(Pairing, RequestsAge) {
-  EXPECT_EQ(request({3, 0, 0, 0, 1}), Fault::none);
-  now_ms_ += kOutstandingAgeMs;
-  EXPECT_EQ(request({3, 0, 0, 0, 1}, 2), Fault::none);
-  now_ms_ += 1;
-  EXPECT_EQ(response({3, 2, 0, 0}, 1), Fault::unrequested_response);
-  EXPECT_EQ(response({3, 2, 0, 0}, 2), Fault::none);
-}
-
-// An answer may come late, but nobody waits for one for long.
-TEST_F(Pairing, WhatWasAskedLongAgoIsNotAwaited) {
-  EXPECT_EQ(request({3, 0, 0, 0, 1}), Fault::none);
-  EXPECT_EQ(request({6, 0, 1, 0, 3}, 2, 0), Fault::none);
-  EXPECT_EQ(module().outstanding(block_, now_ms_ + kAwaitedMs), 1U);
-  EXPECT_EQ(module().outstanding(block_, now_ms_ + kAwaitedMs + 1), 0U);
-  now_ms_ += kAwaitedMs + 1;
-  EXPECT_EQ(response({3, 2, 0, 0}, 1), Fault::none);
-}
-
-TEST_F(Pairing, BroadcastsNeverFillTheTable) {
-  for (int i = 0; i < 1000; ++i) {
-    EXPECT_EQ(request({6, 0, 1, 0, 3}, static_cast<std::uint16_t>(i), 0), Fault::none);
-  }
-}
-
-// Requests of function 90: key, code and data.
-Bytes umas(std::uint8_t code, const Bytes& data = {}, std::uint8_t key = 0) {
-  return adu(support::join({{90, key, code}, data}), 1, 0);
-}
-
-constexpr auto kAsk = Direction::request;
-constexpr auto kBack = Direction::response;
-
-TEST(Umas, WhatIsAskedFor) {
-  std::vector<support::Row> rows = {
-      {"a client reserves the controller", kAsk,
-       umas(0x10, support::join({{1, 2, 0, 0, 3}, support::bytes_of("PC7")})),
-       "umas_take_reservation unit=0 owner=PC7"},
-      {"a block is read", kAsk, umas(0x20, {0, 0x13, 0, 0x64, 0, 1, 0, 0x9c, 0}),
-       "umas_read_memory_block unit=0 memory=0 block=19 offset=65636-65791 length=156"},
-      {"a block is written", kAsk, umas(0x21, {1, 0x13, 0, 4, 0, 0, 0, 2, 0, 7, 8}),
-       "umas_write_memory_block unit=0 memory=1 block=19 offset=4-5 length=2"},
-      {"a word and an array of three double words are read", kAsk,
-       umas(0x22, {1,    2,    3, 4, 2, 2, 0x11, 0, 1, 0x20, 0, 3,  //
-                   0x13, 0x12, 0, 1, 0, 1, 4,    3, 0}),
-       "umas_read_variables unit=0 block=17 offset=35-36 length=2\n"
-       "umas_read_variables unit=0 block=18 offset=260-271 length=12"},
-      {"two are written", kAsk, umas(0x23, {1,    2,    3, 4, 2, 1, 0x11, 0, 8, 0, 1, 0, 0xff,  //
-                                            0x12, 0x11, 0, 0, 0, 2, 0,    2, 0, 1, 2, 3, 4}),
-       "umas_write_variables unit=0 block=17 offset=9 length=1\n"
-       "umas_write_variables unit=0 block=17 offset=2-5 length=4"},
-      {"well", kBack, umas(0xfe, {1, 2, 3}), "umas_ok unit=0"},
-      {"not well", kBack, umas(0xfd, {0x80, 0}), "umas_error unit=0"},
-      {"an exception of a device that has no UMAS", kBack, adu({0xda, 1}, 1, 0),
-       "umas_error unit=0 exception=1"}};
-  support::expect_rows(module(), rows);
-  rows.clear();
-  for (const protocols::FunctionInfo& function : catalogue().functions) {
-    if (function.code != kUmas || (function.fields & ~1U) != 0) continue;
-    const auto code = static_cast<std::uint8_t>(function.sub_code);
-    const bool answer = code == kUmasOk || code == kUmasError;
-    rows.push_back({function.name.data(), answer ? kBack : kAsk, umas(code),
-                    std::string(function.name) + " unit=0"});
-  }
-  EXPECT_GT(rows.size(), 20U);
-  support::expect_rows(module(), rows);
+  EXPECT_EQ(reads(35), "read_") << "AP 6.14: 0xf5";
+  EXPECT_EQ(reads(36), "fault");
 }
 
 TEST(Fields, EachDecidesAlone) {
@@ -415,69 +340,10 @@ TEST(Fields, EachDecidesAlone) {
                  {"masks", kAsk, adu({22, 0, 4, 0, 0xf2, 0, 0x25}), ""},
                  {"diagnostics", kAsk, adu({8, 0, 10, 0, 0}), ""},
                  {"identification", kAsk, adu({43, 14, 1, 2}), ""},
-                 {"reservation", kAsk, umas(0x10, {1, 2, 0, 0, 2, 'P', 'C'}), ""},
-                 {"memory", kAsk, umas(0x20, {3, 0x13, 0, 0x64, 0, 1, 0, 0x9c, 0}), ""}});
-}
-
-TEST(Umas, WhatIsRefused) {
-  support::expect_rows(
-      module(),
-      {{"a code of none", kAsk, umas(0x99), "fault unknown_function"},
-       {"an answer by the client", kAsk, umas(0xfe), "fault wrong_direction"},
-       {"a request by the controller", kBack, umas(0x20), "fault wrong_direction"},
-       {"no byte is read", kAsk, umas(0x20, {0, 1, 0, 0, 0, 0, 0, 0, 0}), "fault bad_quantity"},
-       {"behind the last offset", kAsk, umas(0x20, {0, 1, 0, 0xff, 0xff, 0xff, 0xff, 2, 0}),
-        "fault address_wrap"},
-       {"a byte less than it says", kAsk, umas(0x21, {0, 1, 0, 0, 0, 0, 0, 2, 0, 1}),
-        "fault truncated"},
-       {"a byte more", kAsk, umas(0x21, {0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 2}), "fault trailing_bytes"},
-       {"no variable", kAsk, umas(0x22, {1, 2, 3, 4, 0}), "fault bad_quantity"},
-       {"one less than it says", kAsk, umas(0x22, {1, 2, 3, 4, 2, 2, 17, 0, 1, 0, 0, 0}),
-        "fault truncated"},
-       {"a size of none", kAsk, umas(0x22, {1, 2, 3, 4, 1, 5, 17, 0, 1, 0, 0, 0}),
-        "fault unknown_object"}});
-}
-
-// What is longer than 253 bytes is UMAS or nothing.
-TEST(Umas, PdusMayBeLonger) {
-  const Bytes largest = umas(0x0a, Bytes(1024 - 3, 'T'));
-  support::expect_rows(module(), {{"largest", kAsk, largest, "umas_repeat unit=0"}});
-  EXPECT_EQ(module().frame(umas(0x0a, Bytes(1024 - 2, 'T')), kAsk).fault, Fault::bad_length);
-  Bytes other = largest;
-  other[kMbapBytes] = 65;
-  EXPECT_EQ(module().frame(other, kAsk).fault, Fault::bad_length);
-  EXPECT_EQ(module().frame(ByteView(other).first(kMbapBytes), kAsk).needed, kMbapBytes + 1);
-}
-
-TEST(Umas, AWriteNeedsThisClientsReservation) {
-  support::PairedSession session(module());
-  const Bytes take = umas(0x10, {0, 0, 0, 0, 1, 'x'});
-  const auto stop = [](std::uint8_t key) { return umas(0x41, {}, key); };
-  EXPECT_EQ(session.ask(stop(0)), Fault::not_started);
-  EXPECT_EQ(session.ask(take), Fault::none);
-  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it is not granted yet";
-  EXPECT_EQ(session.answer(umas(0xfd, {0x80, 0})), Fault::none);
-  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it was refused";
-  EXPECT_EQ(session.ask(take), Fault::none);
-  EXPECT_EQ(session.answer(umas(0xfe, {9})), Fault::none);
-  EXPECT_EQ(session.ask(stop(8)), Fault::not_started) << "of another client";
-  EXPECT_EQ(session.ask(stop(9)), Fault::none);
-  EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
-  for (const std::uint8_t code : Bytes{0x21, 0x23, 0x25, 0x33, 0x34, 0x35, 0x40, 0x71}) {
-    EXPECT_EQ(session.ask(umas(code, {}, 8)), Fault::not_started) << int{code};
-  }
-  EXPECT_EQ(session.ask(umas(0x11, {}, 9)), Fault::none);
-  EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
-  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it was released";
-  EXPECT_EQ(session.ask(umas(0x02)), Fault::none);
-}
-
-TEST(Umas, TheRefusalIsItsOwnError) {
-  std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
-  const Bytes stop = umas(0x41, {1, 2}, 9);
-  const std::size_t length = module().refuse(stop, protocols::Denial::function, reply);
-  const Bytes error(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
-  EXPECT_EQ(error, umas(0xfd, {0x80, 0}, 9));
+                 {"restart", kAsk, adu({8, 0, 1, 0, 0}), ""},
+                 {"reservation", kAsk, adu({90, 0, 0x10, 1, 2, 0, 0, 2, 'P', 'C'}), ""},
+                 {"monitor", kAsk, adu({90, 0, 0x50, 0x15, 0, 1, 9, 1, 2, 0, 8, 0}), ""},
+                 {"memory", kAsk, adu({90, 0, 0x20, 3, 0x13, 0, 0x64, 0, 1, 0, 0x9c, 0}), ""}});
 }
 
 }  // namespace

@@ -19,6 +19,22 @@ std::uint16_t file_answer_bytes(const Adu& adu) {
   return static_cast<std::uint16_t>(total);
 }
 
+// Of what an answer must repeat in full (FNV-1a, 32 bits).
+void remember_all(Outstanding& entry, ByteView bytes) {
+  std::uint32_t hash = 2166136261U;
+  for (const std::uint8_t byte : bytes) hash = (hash ^ byte) * 16777619U;
+  entry.second = static_cast<std::uint16_t>(hash >> 16);
+  entry.third = static_cast<std::uint16_t>(hash);
+  entry.data_bytes = static_cast<std::uint16_t>(bytes.size());
+}
+
+bool repeats_all(const Outstanding& asked, ByteView bytes) {
+  Outstanding answered;
+  remember_all(answered, bytes);
+  return answered.second == asked.second && answered.third == asked.third &&
+         answered.data_bytes == asked.data_bytes;
+}
+
 Outstanding remember(const Adu& adu, std::uint32_t now_ms) {
   Outstanding entry;
   entry.asked_ms = now_ms;
@@ -30,7 +46,8 @@ Outstanding remember(const Adu& adu, std::uint32_t now_ms) {
     case kReadCoils:
     case kReadDiscreteInputs:
       entry.address = reader.u16();
-      entry.data_bytes = static_cast<std::uint16_t>(bytes_for_bits(reader.u16()));
+      entry.second = reader.u16();
+      entry.data_bytes = static_cast<std::uint16_t>(bytes_for_bits(entry.second));
       break;
     case kReadHoldingRegisters:
     case kReadInputRegisters:
@@ -43,6 +60,14 @@ Outstanding remember(const Adu& adu, std::uint32_t now_ms) {
       break;
     case kEncapsulatedInterface:
       entry.address = reader.u8();
+      entry.second = reader.u8();
+      break;
+    case kDiagnostics:
+      entry.address = reader.u16();
+      remember_all(entry, adu.data);
+      break;
+    case kWriteFileRecord:
+      remember_all(entry, adu.data);
       break;
     case kUmas:
       reader.skip(1);
@@ -63,6 +88,7 @@ bool answers(const Outstanding& asked, const Adu& adu) {
   switch (adu.code) {
     case kReadCoils:
     case kReadDiscreteInputs:
+      return reader.u8() == asked.data_bytes && is_padded(adu.data.subspan(1), asked.second);
     case kReadHoldingRegisters:
     case kReadInputRegisters:
     case kReadWriteMultipleRegisters:
@@ -76,12 +102,17 @@ bool answers(const Outstanding& asked, const Adu& adu) {
     case kMaskWriteRegister:
       return reader.u16() == asked.address && reader.u16() == asked.second &&
              reader.u16() == asked.third;
-    case kDiagnostics:
-      return reader.u16() == asked.address;
-    case kEncapsulatedInterface:
-      return reader.u8() == asked.address;
+    case kDiagnostics: {
+      const std::uint16_t sub_function = reader.u16();
+      return sub_function == asked.address &&
+             (!is_repeated(sub_function) || repeats_all(asked, adu.data));
+    }
+    case kEncapsulatedInterface: {
+      const std::uint8_t mei = reader.u8();
+      return mei == asked.address && (mei == kMeiCanopen || reader.u8() == asked.second);
+    }
     case kWriteFileRecord:
-      return reader.u16() == asked.address && reader.u16() == asked.second;
+      return repeats_all(asked, adu.data);
     default:
       return true;
   }
@@ -95,13 +126,18 @@ void note_reservation(Reservation& reservation, std::uint8_t asked, const Adu& a
   if (asked == kUmasReleaseReservation) reservation = {};
 }
 
+// AP 4.1 and 6.8: a request to all units is never answered, nor is the order to listen only.
+bool is_answered(const Outstanding& entry) {
+  return entry.unit != 0 && (entry.code != kDiagnostics || entry.address != kForceListenOnly);
+}
+
 }  // namespace
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {
-  return session.awaited(now_ms, [](const Outstanding& entry) { return entry.unit != 0; });
+  return session.awaited(now_ms, is_answered);
 }
 
-// A request to all units is never answered, so it makes room for any other.
+// What is never answered makes room for any other request.
 Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms) {
   if (adu.code == kUmas) {
     const Reservation& reservation = session.state();
@@ -110,8 +146,8 @@ Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms) {
     const bool holds = reservation.taken && reservation.key == umas.key;
     if (needs_reservation(umas.code) && !holds) return Fault::not_started;
   }
-  const auto broadcast = [](const Outstanding& entry) { return entry.unit == 0; };
-  const bool added = session.add(remember(adu, now_ms), now_ms, broadcast);
+  const auto needless = [](const Outstanding& entry) { return !is_answered(entry); };
+  const bool added = session.add(remember(adu, now_ms), now_ms, needless);
   return added ? Fault::none : Fault::too_many_outstanding;
 }
 

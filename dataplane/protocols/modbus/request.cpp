@@ -75,26 +75,19 @@ Fault decode_write_multiple(const Adu& adu, OperationList& operations) {
   if (fault != Fault::none) return fault;
   const std::size_t expected = coils ? bytes_for_bits(quantity) : std::size_t{quantity} * 2;
   if (byte_count != expected) return Fault::bad_byte_count;
+  if (coils && !is_padded(bytes, quantity)) return Fault::bad_value;
   set_elements(*operation, bytes, address, quantity, coils ? 1 : 16);
   return Fault::none;
 }
 
-// AP 6.8. Only sub-function 0 carries free data; the others a field of two bytes.
+// AP 6.8. Only sub-function 0 carries free data; the others a field of two bytes, which two of them
+// use.
 Fault decode_diagnostics(const Adu& adu, OperationList& operations) {
   ByteReader reader(adu.data);
   Fault fault = Fault::none;
-  const Operation* operation = add_sub_operation(adu, reader, operations, fault);
+  Operation* operation = add_sub_operation(adu, reader, operations, fault);
   if (operation == nullptr) return fault;
-  const std::int64_t sub_function = operation->fields[kSubFunction].range.low;
-  const std::size_t data_bytes = reader.remaining();
-  if (sub_function == 0)
-    return data_bytes > 0 && data_bytes % 2 == 0 ? Fault::none : Fault::bad_length;
-  const std::uint16_t data = reader.u16();
-  if (const Fault end = at_end(reader); end != Fault::none) return end;
-  constexpr std::uint16_t kClearLog = 0xff00;
-  const bool restart = sub_function == 1 && data == kClearLog;
-  const bool delimiter = sub_function == 3 && (data & 0xff) == 0;
-  return data == 0 || restart || delimiter ? Fault::none : Fault::bad_value;
+  return decode_diagnostic_data(reader, *operation, operations);
 }
 
 // AP 6.14 and 6.15: each sub-request is an operation.
@@ -102,7 +95,11 @@ Fault decode_file_records(const Adu& adu, OperationList& operations) {
   const bool write = adu.code == kWriteFileRecord;
   ByteReader reader(adu.data);
   const std::size_t byte_count = reader.u8();
-  if (byte_count != reader.remaining() || byte_count == 0) return Fault::bad_byte_count;
+  // AP 6.14 and 6.15: at most 0xf5 of a read, 0xfb of a write.
+  const std::size_t byte_count_max = write ? 0xfb : 0xf5;
+  if (byte_count != reader.remaining() || byte_count == 0 || byte_count > byte_count_max) {
+    return Fault::bad_byte_count;
+  }
   std::size_t answer_bytes = 0;
   while (reader.remaining() > 0) {
     Fault fault = Fault::none;
@@ -119,6 +116,11 @@ Fault decode_file_records(const Adu& adu, OperationList& operations) {
     if (std::uint32_t{record} + length - 1 > kRecordMax) return Fault::address_wrap;
     answer_bytes += 2 + std::size_t{length} * 2;
     if (!write && 2 + answer_bytes > kPduBytesMax) return Fault::bad_quantity;
+    if (write) {
+      operations.leave_free(
+          adu.data.subspan(reader.offset() - std::size_t{length} * 2, std::size_t{length} * 2),
+          "AP 6.15: content of records");
+    }
     operation->set(kFile, file);
     operation->set(kRecord, Range{record, record + length - 1});
     operation->set(kQuantity, length);
@@ -138,13 +140,13 @@ Fault decode_mask_write(const Adu& adu, OperationList& operations) {
   return at_end(reader);
 }
 
-// AP 6.17: a read and a write, each with its own span, both asked for by this one function.
+// AP 6.17: a read and a write, each with its own span and each a function for policy.
 Fault decode_read_write(const Adu& adu, OperationList& operations) {
   Fault fault = Fault::none;
-  Operation* read = add_operation(adu, kNoSubCode, operations, fault);
-  if (read == nullptr) return fault;
-  Operation* write = add_operation(adu, kNoSubCode, operations, fault);
+  Operation* write = add_operation(adu, kWriteHalf, operations, fault);
   if (write == nullptr) return fault;
+  Operation* read = add_operation(adu, kReadHalf, operations, fault);
+  if (read == nullptr) return fault;
   ByteReader reader(adu.data);
   const std::uint16_t read_address = reader.u16();
   const std::uint16_t read_quantity = reader.u16();
@@ -178,7 +180,10 @@ Fault decode_encapsulated(const Adu& adu, OperationList& operations) {
   Fault fault = Fault::none;
   Operation* operation = add_sub_operation(adu, reader, operations, fault);
   if (operation == nullptr) return fault;
-  if (operation->fields[kMei].range.low == kMeiCanopen) return Fault::none;
+  if (operation->fields[kMei].range.low == kMeiCanopen) {
+    operations.leave_free(reader.rest(), "AP 6.20: CiA 309, which is not read here");
+    return Fault::none;
+  }
   const std::uint8_t read_code = reader.u8();
   const std::uint8_t object = reader.u8();
   if (const Fault end = at_end(reader); end != Fault::none) return end;
@@ -192,10 +197,34 @@ Fault decode_encapsulated(const Adu& adu, OperationList& operations) {
 Fault decode_plain(const Adu& adu, OperationList& operations) {
   Fault fault = Fault::none;
   if (add_operation(adu, kNoSubCode, operations, fault) == nullptr) return fault;
-  return adu.data.empty() || is_user_defined(adu.code) ? Fault::none : Fault::trailing_bytes;
+  if (!is_user_defined(adu.code)) return adu.data.empty() ? Fault::none : Fault::trailing_bytes;
+  operations.leave_free(adu.data, "AP 5: an implementer's own format");
+  return Fault::none;
 }
 
 }  // namespace
+
+Fault decode_diagnostic_data(ByteReader& reader, Operation& operation,
+                             const OperationList& operations) {
+  constexpr std::uint16_t kClearLog = 0xff00;
+  const std::int64_t sub_function = operation.fields[kSubFunction].range.low;
+  if (sub_function == kReturnQueryData) {
+    const ByteView data = reader.rest();
+    operations.leave_free(data, "AP 6.8: data that comes back");
+    return !data.empty() && data.size() % 2 == 0 ? Fault::none : Fault::bad_length;
+  }
+  const std::uint16_t data = reader.u16();
+  if (const Fault end = at_end(reader); end != Fault::none) return end;
+  if (sub_function == kRestartCommunications) {
+    operation.set(kValue, data);
+    return data == 0 || data == kClearLog ? Fault::none : Fault::bad_value;
+  }
+  if (sub_function == kChangeDelimiter) {
+    operation.set(kValue, data >> 8);
+    return (data & 0xff) == 0 ? Fault::none : Fault::bad_value;
+  }
+  return data == 0 ? Fault::none : Fault::bad_value;
+}
 
 Fault decode_request(const Adu& adu, OperationList& operations) {
   switch (adu.code) {

@@ -11,16 +11,14 @@ using protocols::OperationList;
 
 namespace {
 
-// AP 7: the exception codes that the standard defines.
-bool is_exception_code(std::uint8_t code) {
-  return (code >= 1 && code <= 8) || code == 10 || code == 11;
-}
+constexpr std::string_view kAnswered = "what a server answers to a request that was granted";
 
 // An exception does not say which sub-function it refuses; any function of its code will do.
 std::int32_t first_sub_code(std::uint8_t code) {
   if (code == kDiagnostics) return 0;
   if (code == kEncapsulatedInterface) return kMeiDeviceIdentification;
   if (code == kUmas) return kUmasError;
+  if (code == kReadWriteMultipleRegisters) return kReadHalf;
   return kNoSubCode;
 }
 
@@ -33,19 +31,23 @@ Fault decode_exception(const Adu& adu, OperationList& operations) {
   ByteReader reader(adu.data);
   const std::uint8_t exception = reader.u8();
   if (const Fault end = at_end(reader); end != Fault::none) return end;
+  // AP 7 lists the codes that it defines. Devices give others, and all say the same: it was not
+  // done.
   operation->set(kException, exception);
-  return is_exception_code(exception) ? Fault::none : Fault::bad_value;
+  return Fault::none;
 }
 
 // AP 6.1 to 6.4 and 6.17, and the free data of 6.13: a byte count and that many bytes.
 Fault decode_counted(const Adu& adu, std::size_t element_bytes, std::size_t bytes_max,
                      OperationList& operations) {
   Fault fault = Fault::none;
-  if (add_operation(adu, kNoSubCode, operations, fault) == nullptr) return fault;
+  const bool half = adu.code == kReadWriteMultipleRegisters;
+  if (add_operation(adu, half ? kReadHalf : kNoSubCode, operations, fault) == nullptr) return fault;
   ByteReader reader(adu.data);
   const std::size_t byte_count = reader.u8();
   if (!reader.ok()) return Fault::truncated;
   if (byte_count != reader.remaining()) return Fault::bad_byte_count;
+  if (adu.code != kReadFileRecord) operations.leave_free(adu.data.subspan(1), kAnswered);
   const bool fits = byte_count > 0 && byte_count % element_bytes == 0 && byte_count <= bytes_max;
   return fits ? Fault::none : Fault::bad_byte_count;
 }
@@ -81,19 +83,20 @@ Fault decode_echo(const Adu& adu, OperationList& operations) {
 Fault decode_diagnostics(const Adu& adu, OperationList& operations) {
   ByteReader reader(adu.data);
   Fault fault = Fault::none;
-  const Operation* operation = add_sub_operation(adu, reader, operations, fault);
+  Operation* operation = add_sub_operation(adu, reader, operations, fault);
   if (operation == nullptr) return fault;
-  const std::size_t data_bytes = reader.remaining();
-  const bool fits = operation->fields[kSubFunction].range.low == 0
-                        ? data_bytes > 0 && data_bytes % 2 == 0
-                        : data_bytes == 2;
-  return fits ? Fault::none : Fault::bad_length;
+  if (is_repeated(static_cast<std::uint16_t>(operation->fields[kSubFunction].range.low))) {
+    return decode_diagnostic_data(reader, *operation, operations);
+  }
+  operations.leave_free(reader.take(2), kAnswered);
+  return at_end(reader);
 }
 
 // AP 6.7 (one byte), 6.9 (two words) and user-defined codes (anything).
 Fault decode_fixed(const Adu& adu, OperationList& operations) {
   Fault fault = Fault::none;
   if (add_operation(adu, kNoSubCode, operations, fault) == nullptr) return fault;
+  operations.leave_free(adu.data, kAnswered);
   if (is_user_defined(adu.code)) return Fault::none;
   const std::size_t expected = adu.code == kReadExceptionStatus ? 1 : 4;
   if (adu.data.size() < expected) return Fault::truncated;
@@ -117,7 +120,7 @@ Fault decode_read_file(const Adu& adu, OperationList& operations) {
     const std::size_t length = groups.u8();
     const std::uint8_t reference_type = groups.u8();
     if (!groups.ok() || length < 3 || length % 2 == 0) return Fault::bad_byte_count;
-    groups.skip(length - 1);
+    operations.leave_free(groups.take(length - 1), kAnswered);
     if (!groups.ok()) return Fault::truncated;
     if (reference_type != kReferenceType) return Fault::bad_value;
   }
@@ -134,24 +137,29 @@ Fault decode_fifo(const Adu& adu, OperationList& operations) {
   if (!reader.ok()) return Fault::truncated;
   if (fifo_count > kFifoCountMax) return Fault::bad_quantity;
   if (byte_count != 2 + 2 * fifo_count) return Fault::bad_byte_count;
-  reader.skip(2 * fifo_count);
+  operations.leave_free(reader.take(2 * fifo_count), kAnswered);
   return at_end(reader);
 }
 
-// AP 6.21: a list of objects, each with its own length.
-Fault decode_identification(ByteReader& reader, Operation& operation) {
+// AP 6.21: how much the server identifies, and objects, each with its own length; if more follow,
+// the number of the next.
+Fault decode_identification(ByteReader& reader, Operation& operation,
+                            const OperationList& operations) {
+  constexpr std::uint8_t kOneByOne = 0x80;
   const std::uint8_t read_code = reader.u8();
-  reader.skip(1);  // conformity level
+  const ByteView conformity = reader.take(1);
   const std::uint8_t more_follows = reader.u8();
-  reader.skip(1);  // next object
+  operations.leave_free(reader.take(1), "AP 6.21: the object that follows");
   const std::size_t objects = reader.u8();
   for (std::size_t i = 0; i < objects && reader.ok(); ++i) {
-    reader.skip(1);
-    reader.skip(reader.u8());
+    operations.leave_free(reader.take(1), kAnswered);
+    operations.leave_free(reader.take(reader.u8()), kAnswered);
   }
   if (const Fault end = at_end(reader); end != Fault::none) return end;
   operation.set(kReadDeviceIdCode, read_code);
-  const bool known = read_code >= 1 && read_code <= 4;
+  operations.leave_free(conformity, "AP 6.21: how much the server identifies", kOneByOne | 0x03);
+  // Not defined there, but devices that know nothing of levels say 0.
+  const bool known = read_code >= 1 && read_code <= 4 && (conformity[0] & ~kOneByOne) <= 3;
   return known && (more_follows == 0 || more_follows == 0xff) ? Fault::none : Fault::bad_value;
 }
 
@@ -161,7 +169,9 @@ Fault decode_encapsulated(const Adu& adu, OperationList& operations) {
   Operation* operation = add_sub_operation(adu, reader, operations, fault);
   if (operation == nullptr) return fault;
   const bool canopen = operation->fields[kMei].range.low == kMeiCanopen;
-  return canopen ? Fault::none : decode_identification(reader, *operation);
+  if (!canopen) return decode_identification(reader, *operation, operations);
+  operations.leave_free(reader.rest(), kAnswered);
+  return Fault::none;
 }
 
 }  // namespace

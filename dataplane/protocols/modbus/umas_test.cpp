@@ -1,0 +1,146 @@
+// What function 90 carries: every byte of memory that it touches, and the reservation.
+#include "dataplane/protocols/modbus/umas.h"
+
+#include "dataplane/protocols/modbus/messages.h"
+#include "tests/support/every_bit.h"
+
+namespace bulkhead::modbus {
+namespace {
+
+using protocols::Fault;
+
+// Requests of function 90: key, code and data.
+Bytes umas(std::uint8_t code, const Bytes& data = {}, std::uint8_t key = 0) {
+  return adu(support::join({{90, key, code}, data}), 1, 0);
+}
+
+TEST(Umas, WhatIsAskedFor) {
+  std::vector<support::Row> rows = {
+      {"a client reserves the controller", kAsk,
+       umas(0x10, support::join({{1, 2, 0, 0, 3}, support::bytes_of("PC7")})),
+       "umas_take_reservation unit=0 owner=PC7"},
+      {"a block is read", kAsk, umas(0x20, {0, 0x13, 0, 0x64, 0, 1, 0, 0x9c, 0}),
+       "umas_read_memory_block unit=0 memory=0 block=19 offset=65636-65791 length=156"},
+      {"a block is written", kAsk, umas(0x21, {1, 0x13, 0, 4, 0, 0, 0, 2, 0, 7, 8}),
+       "umas_write_memory_block unit=0 memory=1 block=19 offset=4-5 length=2"},
+      {"a word of page 32 and an array of three double words of page 256 are read", kAsk,
+       umas(0x22, {1,    2,    3, 4, 2, 2, 0x11, 0, 1, 0x20, 0, 3,  //
+                   0x13, 0x12, 0, 1, 0, 1, 4,    3, 0}),
+       "umas_read_variables unit=0 block=17 offset=8195-8196 length=2\n"
+       "umas_read_variables unit=0 block=18 offset=65540-65551 length=12"},
+      {"two are written", kAsk, umas(0x23, {1,    2,    3, 4, 2, 1, 0x11, 0, 8, 0, 1, 0, 0xff,  //
+                                            0x12, 0x11, 0, 2, 0, 0, 0,    2, 0, 1, 2, 3, 4}),
+       "umas_write_variables unit=0 block=17 offset=65544 length=1\n"
+       "umas_write_variables unit=0 block=17 offset=2-5 length=4"},
+      {"a variable is registered and all are read", kAsk,
+       umas(0x50, {0x15, 0, 2, 0x05, 1, 0x11, 0, 8, 1, 2, 0x07}),
+       "umas_monitor_plc unit=0 block=17 offset=264 monitor=5\n"
+       "umas_monitor_plc unit=0 monitor=7"},
+      {"a variable is registered and read", kAsk, umas(0x50, {0x15, 0, 1, 0x09, 1, 0x11, 0, 8, 0}),
+       "umas_monitor_plc unit=0 block=17 offset=8 monitor=9"},
+      {"all are forgotten", kAsk, umas(0x50, {0x15, 0, 1, 0x0b}),
+       "umas_monitor_plc unit=0 monitor=11"},
+      {"names of variables", kAsk, umas(0x26, {2, 0xdd, 0, 1, 2, 3, 4, 0xff, 0xff, 0, 0, 0, 0}),
+       "umas_data_dictionary unit=0"},
+      {"names of types", kAsk, umas(0x26, {3, 0xdd, 0, 1, 2, 3, 4, 0xff, 0xff, 0, 0}),
+       "umas_data_dictionary unit=0"},
+      {"communication begins", kAsk, umas(0x01, {0}), "umas_init_comm unit=0"},
+      {"a part of the project's description", kAsk, umas(0x03, {4}),
+       "umas_read_project_info unit=0"},
+      {"well", kBack, umas(0xfe, {1, 2, 3}), "umas_ok unit=0"},
+      {"not well", kBack, umas(0xfd, {0x80, 0}), "umas_error unit=0"},
+      {"an exception of a device that has no UMAS", kBack, adu({0xda, 1}, 1, 0),
+       "umas_error unit=0 exception=1"}};
+  support::expect_rows(module(), rows);
+  support::expect_every_bit(module(), rows);
+  rows.clear();
+  for (const protocols::FunctionInfo& function : catalogue().functions) {
+    if (function.code != kUmas || (function.fields & ~1U) != 0) continue;
+    const auto code = static_cast<std::uint8_t>(function.sub_code);
+    const bool answer = code == kUmasOk || code == kUmasError;
+    const bool has_data =
+        code == kUmasInitComm || code == kUmasReadProjectInfo || code == kUmasDataDictionary;
+    if (has_data) continue;
+    rows.push_back({function.name.data(), answer ? kBack : kAsk, umas(code),
+                    std::string(function.name) + " unit=0"});
+  }
+  EXPECT_GT(rows.size(), 20U);
+  support::expect_rows(module(), rows);
+}
+
+TEST(Umas, WhatIsRefused) {
+  support::expect_rows(
+      module(),
+      {{"a code of none", kAsk, umas(0x99), "fault unknown_function"},
+       {"an answer by the client", kAsk, umas(0xfe), "fault wrong_direction"},
+       {"a request by the controller", kBack, umas(0x20), "fault wrong_direction"},
+       {"no byte is read", kAsk, umas(0x20, {0, 1, 0, 0, 0, 0, 0, 0, 0}), "fault bad_quantity"},
+       {"behind the last offset", kAsk, umas(0x20, {0, 1, 0, 0xff, 0xff, 0xff, 0xff, 2, 0}),
+        "fault address_wrap"},
+       {"a byte less than it says", kAsk, umas(0x21, {0, 1, 0, 0, 0, 0, 0, 2, 0, 1}),
+        "fault truncated"},
+       {"a byte more", kAsk, umas(0x21, {0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 2}), "fault trailing_bytes"},
+       {"no variable", kAsk, umas(0x22, {1, 2, 3, 4, 0}), "fault bad_quantity"},
+       {"one less than it says", kAsk, umas(0x22, {1, 2, 3, 4, 2, 2, 17, 0, 1, 0, 0, 0}),
+        "fault truncated"},
+       {"a read without its constant", kAsk, umas(0x22, {1, 2, 3, 4, 1, 1, 17, 0, 2, 0, 0, 0}),
+        "fault bad_value"},
+       {"monitor step 6", kAsk, umas(0x50, {0x15, 0, 1, 6}), "fault unknown_object"},
+       {"no step", kAsk, umas(0x50, {0x15, 0, 0}), "fault bad_quantity"},
+       {"one step less than it says", kAsk, umas(0x50, {0x15, 0, 2, 7}), "fault truncated"},
+       {"another table", kAsk, umas(0x50, {0x16, 0, 1, 7}), "fault bad_value"},
+       {"an action of none", kAsk, umas(0x50, {0x15, 0, 1, 5, 1, 17, 0, 8, 0, 3}),
+        "fault bad_value"},
+       {"a record of none", kAsk, umas(0x26, {4, 0xdd, 0, 1, 2, 3, 4, 0xff, 0xff, 0, 0}),
+        "fault bad_value"},
+       {"more than an identification", kAsk, umas(0x02, {0}), "fault trailing_bytes"},
+       {"an owner's name that ends earlier for others", kAsk, umas(0x10, {1, 2, 0, 0, 2, 'P', 0}),
+        "fault bad_value"},
+       {"a size of none", kAsk, umas(0x22, {1, 2, 3, 4, 1, 5, 17, 0, 1, 0, 0, 0}),
+        "fault unknown_object"}});
+}
+
+// What is longer than 253 bytes is UMAS or nothing.
+TEST(Umas, PdusMayBeLonger) {
+  const Bytes largest = umas(0x0a, Bytes(1024 - 3, 'T'));
+  support::expect_rows(module(), {{"largest", kAsk, largest, "umas_repeat unit=0"}});
+  EXPECT_EQ(module().frame(umas(0x0a, Bytes(1024 - 2, 'T')), kAsk).fault, Fault::bad_length);
+  Bytes other = largest;
+  other[kMbapBytes] = 65;
+  EXPECT_EQ(module().frame(other, kAsk).fault, Fault::bad_length);
+  EXPECT_EQ(module().frame(ByteView(other).first(kMbapBytes), kAsk).needed, kMbapBytes + 1);
+}
+
+TEST(Umas, AWriteNeedsThisClientsReservation) {
+  support::PairedSession session(module());
+  const Bytes take = umas(0x10, {0, 0, 0, 0, 1, 'x'});
+  const auto stop = [](std::uint8_t key) { return umas(0x41, {}, key); };
+  EXPECT_EQ(session.ask(stop(0)), Fault::not_started);
+  EXPECT_EQ(session.ask(take), Fault::none);
+  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it is not granted yet";
+  EXPECT_EQ(session.answer(umas(0xfd, {0x80, 0})), Fault::none);
+  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it was refused";
+  EXPECT_EQ(session.ask(take), Fault::none);
+  EXPECT_EQ(session.answer(umas(0xfe, {9})), Fault::none);
+  EXPECT_EQ(session.ask(stop(8)), Fault::not_started) << "of another client";
+  EXPECT_EQ(session.ask(stop(9)), Fault::none);
+  EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
+  for (const std::uint8_t code : Bytes{0x21, 0x23, 0x25, 0x33, 0x34, 0x35, 0x40, 0x71}) {
+    EXPECT_EQ(session.ask(umas(code, {}, 8)), Fault::not_started) << int{code};
+  }
+  EXPECT_EQ(session.ask(umas(0x11, {}, 9)), Fault::none);
+  EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
+  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it was released";
+  EXPECT_EQ(session.ask(umas(0x02)), Fault::none);
+}
+
+TEST(Umas, TheRefusalIsItsOwnError) {
+  std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
+  const Bytes stop = umas(0x41, {1, 2}, 9);
+  const std::size_t length = module().refuse(stop, protocols::Denial::function, reply);
+  const Bytes error(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
+  EXPECT_EQ(error, umas(0xfd, {0x80, 0}, 9));
+}
+
+}  // namespace
+}  // namespace bulkhead::modbus
