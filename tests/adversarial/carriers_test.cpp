@@ -148,10 +148,12 @@ TEST(Lpdus, AreJudgedAsWhatTheirAccessPointsSay) {
                         0,    3,    0x19, 0x55, 0x3e, 0x44, 0x41, 0xa0, 0,    0, 0x3f};
   EXPECT_EQ(arrive(kPlc, kHmi.station, answer), Reason::answers_request);
   EXPECT_EQ(arrive(kPlc, kHmi.station, answer), Reason::protocol_fault) << "nobody asked twice";
-  const Bytes who_is = {0x82, 0x82, 3, 1, 0x20, 0xff, 0xff, 0, 0xff, 0x10, 8};
+  const Bytes who_is = {0x82, 0x82, 3, 1, 0, 0x10, 8};
   const wire::Mac all = wire::Mac::from_integer(0xffffffffffff);
   EXPECT_EQ(arrive(kHmi, all, who_is), Reason::granted);
   EXPECT_EQ(plant.sent.size(), 1U);
+  const Bytes on_all_networks = {0x82, 0x82, 3, 1, 0x20, 0xff, 0xff, 0, 0xff, 0x10, 8};
+  EXPECT_EQ(arrive(kHmi, all, on_all_networks), Reason::values_not_granted) << "by name only";
 }
 
 TEST(Lpdus, AreRefusedWhereNoRuleGrantsThem) {

@@ -1,6 +1,5 @@
 // Services with every property of theirs, BVLL and network layer, segments, and the refusal.
 #include "dataplane/protocols/bacnet/messages.h"
-#include "tests/support/every_bit.h"
 #include "tests/support/field_mutation.h"
 
 namespace bulkhead::bacnet {
@@ -306,13 +305,6 @@ const std::vector<Row> kRouted = datagrams({
 });
 
 TEST(Decode, WhomItReachesAndWhoSentIt) { support::expect_rows(module(), kRouted); }
-
-TEST(Decode, EveryBitIsReadOrLeftFree) {
-  for (const auto* part :
-       {&kReads, &kWrites, &kTold, &kCommands, &kLowerLayers, &kAnswers, &kRouted}) {
-    support::expect_every_bit(module(), *part);
-  }
-}
 
 TEST(Fields, EachDecidesAlone) {
   std::vector<Row> rows;

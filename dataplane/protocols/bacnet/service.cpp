@@ -56,7 +56,9 @@ void ServiceReader::set_value(Operation& operation, const Tag& tag) {
   const auto value = number_of(tag);
   if (value) operation.set_real(kValue, *value);
   if (!operation.has(kValue)) {
-    operations_.leave_free(tag.content, "a value that is not a number");
+    constexpr std::string_view kNoNumber = "a value that is not a number";
+    operations_.leave_free(tag.octets.first(1), kNoNumber, 0x07);  // its length; the type is judged
+    operations_.leave_free(tag.octets.subspan(1), kNoNumber);
   } else if (*value == 0 && (tag.number == kReal || tag.number == kDouble)) {
     operations_.leave_free(tag.content.first(1), "IEEE 754: the sign of zero", 0x80);
   }
@@ -101,7 +103,7 @@ bool ServiceReader::set_number(Operation& operation, Field field, std::uint8_t c
 bool ServiceReader::leave_truth(std::uint8_t context, std::string_view reason) {
   const auto tag = tags_.context(context);
   if (!tag) return tags_.ok();
-  operations_.leave_free(tag->content, reason, 0x01);
+  leave(*tag, reason);
   return tag->content.size() == 1 && tag->content[0] <= 1;  // 20.2.3
 }
 
@@ -118,12 +120,11 @@ bool ServiceReader::leave_number(std::uint8_t context, std::string_view reason) 
 }
 
 bool ServiceReader::leave_block(std::uint8_t context, std::string_view reason) {
-  if (!tags_.opens(context)) return false;
   const std::size_t begin = tags_.offset();
+  if (!tags_.opens(context)) return false;
   tags_.skip_to_close(context);
   if (!tags_.ok()) return false;
-  const ByteView content = tags_.since(begin);
-  operations_.leave_free(content.first(content.size() - 1), reason);
+  operations_.leave_free(tags_.since(begin), reason);
   return true;
 }
 
@@ -134,12 +135,13 @@ void ServiceReader::leave_rest(std::string_view reason) {
 }
 
 bool ServiceReader::leave_untagged(std::uint8_t context, std::string_view reason) {
+  const std::size_t begin = tags_.offset();
   if (tags_.at_end()) return tags_.ok();
   if (!tags_.opens(context)) return false;
   const ByteView content = tags_.take_rest();
   const auto closing = static_cast<std::uint8_t>(context << 4 | 0x0f);
   if (content.empty() || content.back() != closing) return false;
-  operations_.leave_free(content.first(content.size() - 1), reason);
+  operations_.leave_free(tags_.since(begin), reason);
   return true;
 }
 

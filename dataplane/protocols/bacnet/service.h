@@ -71,8 +71,9 @@ class ServiceReader {
   bool leave_number(std::uint8_t context, std::string_view reason);
   // The same in brackets.
   bool leave_block(std::uint8_t context, std::string_view reason);
-  void leave(const Tag& tag, std::string_view reason) {
-    operations_.leave_free(tag.content, reason);
+  // What it holds, as long as it may be.
+  void leave(const Tag& tag, std::string_view reason) const {
+    operations_.leave_free(tag.octets, reason);
   }
   // All that follows, which still ends where it says.
   void leave_rest(std::string_view reason);

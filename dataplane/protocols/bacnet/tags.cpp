@@ -127,6 +127,7 @@ Tag TagReader::next() {
   constexpr std::uint8_t kContext = 0x08;
   constexpr std::uint8_t kOpening = 6;
   constexpr std::uint8_t kClosing = 7;
+  const std::size_t begin = reader_.offset();
   Tag tag;
   const std::uint8_t first = reader_.u8();
   const auto kind = static_cast<std::uint8_t>(first & 0x07);
@@ -136,15 +137,14 @@ Tag TagReader::next() {
     tag.opening = kind == kOpening;
     tag.closing = kind == kClosing;
     if (!tag.context) fail(Fault::bad_value);
-    return tag;
-  }
-  if (!tag.context && tag.number == kBoolean) {  // 20.2.3: the value stands in place of a length
-    tag.truth = kind == 1;
+  } else if (!tag.context && tag.number == kBoolean) {
+    tag.truth = kind == 1;  // 20.2.3: the value stands in place of a length
     if (kind > 1) fail(Fault::bad_value);
-    return tag;
+  } else {
+    tag.content = reader_.take(length(kind));
+    if (reader_.ok() && !tag.context && !has_shape(tag)) fail(Fault::bad_value);
   }
-  tag.content = reader_.take(length(kind));
-  if (reader_.ok() && !tag.context && !has_shape(tag)) fail(Fault::bad_value);
+  tag.octets = since(begin);
   return tag;
 }
 

@@ -36,6 +36,7 @@ struct Tag {
   bool closing = false;
   bool truth = false;  // of an application boolean, which has no content
   ByteView content;
+  ByteView octets;  // all of it, number and length too
 
   bool is(ApplicationTag type) const { return !context && !opening && !closing && number == type; }
 };
