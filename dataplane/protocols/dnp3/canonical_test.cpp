@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/protocols/dnp3/pairing.h"
+#include "tests/support/declared_bytes.h"
 #include "tests/support/dnp3_frames.h"
 
 namespace bulkhead::dnp3 {
@@ -319,24 +320,6 @@ TEST(Objects, AggressiveMode) {
         from_master(5, join({{120, 3, 7, 2}, Message(12, 0), relay, code})), "fault bad_value"}});
 }
 
-class Declared final : public protocols::FreeBytes {
- public:
-  explicit Declared(const Message& message) : message_(message), masks_(message.size()) {}
-  void add(ByteView bytes, std::uint8_t mask, std::string_view reason) override {
-    EXPECT_FALSE(reason.empty());
-    for (const std::uint8_t& octet : bytes) {
-      const auto at = static_cast<std::size_t>(&octet - message_.data());
-      ASSERT_LT(at, message_.size());
-      masks_[at] = static_cast<std::uint8_t>(masks_[at] | mask);
-    }
-  }
-  bool has(std::size_t at, std::uint8_t bit) const { return (masks_[at] & bit) != 0; }
-
- private:
-  const Message& message_;
-  Message masks_;
-};
-
 // Gives every block the CRC that it should have; false where lengths do not lead to the end.
 bool correct(Message& frames) {
   for (std::size_t at = 0; at < frames.size();) {
@@ -358,22 +341,7 @@ bool correct(Message& frames) {
 }
 
 void expect_accounted(const char* what, const Message& message, Direction direction) {
-  const auto operations = std::make_unique<protocols::OperationList>();
-  Declared declared(message);
-  operations->account_to(&declared);
-  ASSERT_EQ(module().decode(message, direction, *operations), Fault::none) << what;
-  const std::string before = support::decoded_text(module(), message, direction);
-  for (std::size_t at = 3; at < message.size(); ++at) {
-    for (unsigned bit = 1; bit < 0x100; bit <<= 1) {
-      Message changed = message;
-      changed[at] = static_cast<std::uint8_t>(changed[at] ^ bit);
-      if (!correct(changed) || changed == message) continue;  // a bit of a length, or of a CRC
-      const std::string after = support::decoded_text(module(), changed, direction);
-      if (after.substr(0, 5) == "fault") continue;
-      EXPECT_EQ(after == before, declared.has(at, static_cast<std::uint8_t>(bit)))
-          << what << ", octet " << at << " bit " << bit << ": " << after;
-    }
-  }
+  support::expect_accounted(module(), what, message, direction, correct);
 }
 
 // What nobody reads, nobody judges: each bit is refused, or means something else to policy, or is
