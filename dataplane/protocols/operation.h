@@ -122,6 +122,8 @@ class OperationList {
     if (free_bytes_ != nullptr) free_bytes_->add_copy(copy, original);
   }
   void account_to(FreeBytes* free_bytes) { free_bytes_ = free_bytes; }
+  // Whether somebody hears it: where finding the bytes costs something.
+  bool accounts() const { return free_bytes_ != nullptr; }
 
  private:
   std::size_t size_ = 0;

@@ -15,51 +15,57 @@ using protocols::OperationList;
 
 namespace {
 
-Fault add_link_operation(const LinkHeader& header, OperationList& operations) {
+// Frames of the data link layer that ask or answer something of their own.
+Fault decode_link_frame(const LinkHeader& header, OperationList& operations) {
   const std::uint16_t function = find_function(header.code());
   if (function == kNotInCatalogue) return Fault::unknown_function;
   Operation* operation = operations.add(function);
   if (operation == nullptr) return Fault::too_many_operations;
   operation->set(kSource, header.source);
   operation->set(kDestination, header.destination);
-  return Fault::none;
-}
-
-// Frames of the data link layer that ask or answer something of their own.
-Fault decode_link_frames(ByteView message, OperationList& operations) {
-  for (ByteView rest = message; rest.size() >= kLinkHeaderBytes;) {
-    LinkHeader header;
-    if (const Fault fault = parse_link_header(rest, header); fault != Fault::none) return fault;
-    if (!header.has_user_data()) {
-      if (const Fault fault = add_link_operation(header, operations); fault != Fault::none) {
-        return fault;
-      }
-    }
-    rest = rest.subspan(std::min(header.frame_bytes, rest.size()));
+  const std::uint16_t test = kLinkCode | kPrimary | kLinkTestLinkStates;
+  if (header.code() == test) operation->set(kFcb, (header.control & kFrameCountBit) != 0 ? 1 : 0);
+  if ((header.control & kPrimary) == 0) {
+    operation->set(kDfc, (header.control & kFrameCountValid) != 0 ? 1 : 0);
   }
   return Fault::none;
 }
 
 // Requests come from masters and are one fragment (4.2.2.4); the rest comes from outstations.
-Fault check_direction(const Fragment& fragment, const Application& application,
-                      Direction direction) {
-  const bool from_master = (fragment.link.control & kDirectionFromMaster) != 0;
-  if (from_master == application.is_response()) return Fault::wrong_direction;
-  if (from_master != (direction == Direction::request)) return Fault::wrong_direction;
+Fault check_application(const Fragment& fragment, const Application& application,
+                        Direction direction) {
+  if (application.is_response() == (direction == Direction::request)) {
+    return Fault::wrong_direction;
+  }
   const bool whole = application.first() && application.final();
-  if (from_master && !whole) return Fault::bad_sequence;
-  // A confirmation tells which kind of response it is for; no other request is unsolicited.
   const bool unsolicited = application.code == kUnsolicitedResponse;
   const bool confirm = application.code == kConfirm;
+  if ((direction == Direction::request || unsolicited) && !whole) return Fault::bad_sequence;
+  // 4.2.2.4.3: only responses ask to be confirmed, and no station confirms for all.
+  if (direction == Direction::request && application.confirm()) return Fault::bad_value;
+  if (confirm && fragment.link.destination >= kSelfAddress) return Fault::bad_value;
+  // A confirmation tells which kind of response it is for; no other request is unsolicited.
   return confirm || application.unsolicited() == unsolicited ? Fault::none : Fault::bad_value;
+}
+
+// Numbers that only tie frames to one another, and answers and confirmations to what they are for:
+// those of a fragment's frames follow one another, and pair() checks the others.
+void leave_numbers_free(const Fragment& fragment, const Application& application,
+                        const OperationList& operations) {
+  if (!operations.accounts()) return;
+  const std::uint8_t mask = application.code == kConfirm ? 0x1f : 0x0f;
+  leave_free(operations, fragment, fragment.view().first(1), "application sequence number", mask);
+  // In a fragment of several frames a changed number does not follow.
+  operations.leave_free(fragment.message.subspan(kLinkHeaderBytes, 1), "transport sequence number",
+                        kTransportSequence);
 }
 
 class Dnp3 final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return dnp3::catalogue(); }
 
-  Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
-    return frame_message(stream);
+  Frame frame(ByteView stream, const MessageContext& context) const override {
+    return frame_message(stream, context.direction);
   }
 
   std::optional<Direction> told_direction(ByteView message) const override {
@@ -73,22 +79,20 @@ class Dnp3 final : public protocols::Protocol {
                OperationList& operations) const override {
     const Direction direction = context.direction;
     operations.clear();
-    const Frame whole = protocols::frame_in_datagram(*this, message, direction);
-    if (whole.fault != Fault::none) return whole.fault;
-    if (whole.length < message.size()) return Fault::trailing_bytes;
     Fragment fragment;
-    if (const Fault fault = gather(message, fragment); fault != Fault::none) return fault;
-    if (const Fault fault = decode_link_frames(message, operations);
-        fault != Fault::none || !fragment.has_application) {
-      return fault;
-    }
+    if (message.empty()) return Fault::truncated;
+    Fault fault = gather(message, direction, fragment);
+    if (fault != Fault::none) return fault;
+    if (!fragment.has_application) return decode_link_frame(fragment.link, operations);
     Application application;
-    Fault fault = parse_application(fragment, application);
+    fault = parse_application(fragment, application);
     if (fault == Fault::none && find_function(application.code) == kNotInCatalogue) {
       fault = Fault::unknown_function;
     }
-    if (fault == Fault::none) fault = check_direction(fragment, application, direction);
-    return fault != Fault::none ? fault : decode_objects(fragment, application, operations);
+    if (fault == Fault::none) fault = check_application(fragment, application, direction);
+    if (fault == Fault::none) fault = decode_objects(fragment, application, operations);
+    if (fault == Fault::none) leave_numbers_free(fragment, application, operations);
+    return fault;
   }
 
   std::optional<std::uint16_t> claimed_code(ByteView message) const override {
@@ -101,6 +105,10 @@ class Dnp3 final : public protocols::Protocol {
     return message[kCodeAt];
   }
 
+  void begin_unseen(std::span<std::byte> session) const override {
+    Session(session).state().unseen = true;
+  }
+
   std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
   std::size_t session_bytes_max() const override {
     return Session::bytes_for(protocols::kOutstandingMax);
@@ -109,7 +117,9 @@ class Dnp3 final : public protocols::Protocol {
   Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
              std::uint32_t now_ms) const override {
     Fragment fragment;
-    if (const Fault fault = gather(message, fragment); fault != Fault::none) return fault;
+    if (const Fault fault = gather(message, direction, fragment); fault != Fault::none) {
+      return fault;
+    }
     return direction == Direction::request ? accept_request(Session(session), fragment, now_ms)
                                            : accept_response(Session(session), fragment, now_ms);
   }
@@ -130,7 +140,7 @@ class Dnp3 final : public protocols::Protocol {
     if (parse_link_header(request, header) != Fault::none || header.data_bytes < 3) return 0;
     const bool plain = (header.control & 0x4f) == (kPrimary | kLinkUserData);
     const std::uint8_t code = request[kLinkHeaderBytes + 2];
-    if (!plain || !wants_response(code) || header.destination >= kBroadcastFirst) return 0;
+    if (!plain || !wants_response(code) || header.destination >= kReservedFirst) return 0;
     reply[0] = 0x05;
     reply[1] = 0x64;
     reply[2] = 5 + kDataBytes;

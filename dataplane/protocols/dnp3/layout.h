@@ -56,8 +56,11 @@ enum Code : std::uint8_t {
 constexpr std::uint16_t kLinkCode = 0x100;
 constexpr std::uint8_t kPrimary = 0x40;
 enum LinkFunction : std::uint8_t {
+  kLinkResetUserProcess = 1,
+  kLinkTestLinkStates = 2,
   kLinkConfirmedUserData = 3,
   kLinkUserData = 4,
+  kLinkNotFunctioning = 14,  // of a secondary station
 };
 
 // Indices into the catalogue's fields.
@@ -73,17 +76,42 @@ enum Field : std::uint8_t {
   kOffTime,
   kValue,
   kIin,
+  kBroadcast,
+  kFragment,
+  kCon,
+  kFcb,
+  kDfc,
+  kName,
+  kMode,
+  kQuantity,
+};
+
+// Functions that are not of one access class for all objects have one function for each kind of
+// object; the sub-code is a group of the kind, or a variation of group 120.
+enum SubCode : std::int16_t {
+  kOfAttributes = 0,
+  kOfDeadbands = 34,
+  kOfTimes = 50,
+  kOfFiles = 70,
+  kOfTerminals = 112,
+  kOfUsers = 10,
 };
 
 const protocols::Catalogue& catalogue();
 
 using protocols::kNotInCatalogue;
 // The catalogue index of a function; kNotInCatalogue if the catalogue does not have it.
-std::uint16_t find_function(std::uint16_t code);
+std::uint16_t find_function(std::uint16_t code, std::int32_t sub_code = protocols::kNoSubCode);
 
+// Addresses (9.2.4.1.4): of no one station are those from here on.
 constexpr std::size_t kLinkHeaderBytes = 10;
-constexpr std::uint16_t kBroadcastFirst = 0xfffd;    // of destinations (9.2.4.1.4)
-constexpr std::uint8_t kDirectionFromMaster = 0x80;  // of the control octet
+constexpr std::uint16_t kReservedFirst = 0xfff0;
+constexpr std::uint16_t kSelfAddress = 0xfffc;     // whoever takes it answers by its own address
+constexpr std::uint16_t kBroadcastFirst = 0xfffd;  // to all stations
+// Bits of the control octet (9.2.4.1.3).
+constexpr std::uint8_t kDirectionFromMaster = 0x80;
+constexpr std::uint8_t kFrameCountBit = 0x20;
+constexpr std::uint8_t kFrameCountValid = 0x10;  // DFC in frames of a secondary station
 
 // The header of a data link frame (9.2.4.1).
 struct LinkHeader {
@@ -104,28 +132,44 @@ struct LinkHeader {
 // CRC of 9.2.4.1.5, as it is sent: low octet first.
 std::uint16_t crc(ByteView bytes);
 
-// Precondition: kLinkHeaderBytes or more.
+// Precondition: kLinkHeaderBytes or more. Checks what delimits the frame: start, length and CRC.
 protocols::Fault parse_link_header(ByteView bytes, LinkHeader& header);
 
-// A message here is what makes one fragment of the application layer: all data link frames that
-// carry it (8.2), with those without user data that stand between them; or one such frame alone.
-protocols::Frame frame_message(ByteView stream);
+// Whether a station takes the frame for what it is: its function and its flags belong together
+// (9.2.4.1.3), it has user data or not as its function demands, and its addresses may be used so.
+protocols::Fault check_link_header(const LinkHeader& header, protocols::Direction direction);
+
+// A message here is what makes one fragment of the application layer, all data link frames that
+// carry it (8.2), or one frame without user data. Frames that do not make a whole fragment are
+// delimited too, and do not decode.
+protocols::Frame frame_message(ByteView stream, protocols::Direction direction);
+
+constexpr std::uint8_t kTransportSequence = 0x3f;  // of the transport octet (8.2.1.1)
 
 // No outstation is required to take more than 2048 octets (4.1.2); many can be set to more.
 constexpr std::size_t kFragmentBytesMax = 65536;
+// Transport numbers go round after 64: no frame of a request can be dropped and its place be taken
+// by another.
+constexpr std::size_t kRequestFramesMax = 64;
 
 // A fragment put together, its CRCs checked and removed; views into it live as long as it does.
 struct Fragment {
   LinkHeader link;  // of the first frame
   bool has_application = false;
   std::size_t size = 0;
+  ByteView message;
   std::array<std::uint8_t, kFragmentBytesMax> bytes;
 
   ByteView view() const { return {bytes.data(), size}; }
 };
 
-// Precondition: frame_message() delimited the message, exactly.
-protocols::Fault gather(ByteView message, Fragment& fragment);
+// Declares octets of a fragment free (OperationList::leave_free) where they stand in the message.
+// `part` is a view into the fragment.
+void leave_free(const protocols::OperationList& operations, const Fragment& fragment, ByteView part,
+                std::string_view reason, std::uint8_t mask = 0xff);
+
+// A fault if the message is not exactly one fragment, or one frame without user data.
+protocols::Fault gather(ByteView message, protocols::Direction direction, Fragment& fragment);
 
 // The header of the application layer (4.2.2).
 struct Application {
@@ -136,6 +180,7 @@ struct Application {
 
   bool first() const { return (control & 0x80) != 0; }
   bool final() const { return (control & 0x40) != 0; }
+  bool confirm() const { return (control & 0x20) != 0; }
   bool unsolicited() const { return (control & 0x10) != 0; }
   std::uint8_t sequence() const { return control & 0x0f; }
   bool is_response() const { return code >= kResponse && code <= kAuthenticateResponse; }
@@ -150,13 +195,5 @@ bool wants_response(std::uint8_t code);
 // the catalogue has the function.
 protocols::Fault decode_objects(const Fragment& fragment, const Application& application,
                                 protocols::OperationList& operations);
-
-// How an object of a group and variation is stored (annex A): in `bits`, or with a length of its
-// own in front. kUnknown where the standard defines none.
-struct ObjectSize {
-  enum Kind : std::uint8_t { unknown, bits, attribute, free_format } kind = unknown;
-  std::uint16_t size_bits = 0;
-};
-ObjectSize size_of_object(std::uint8_t group, std::uint8_t variation);
 
 }  // namespace bulkhead::dnp3

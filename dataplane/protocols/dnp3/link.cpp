@@ -13,10 +13,8 @@ namespace {
 constexpr std::size_t kCrcBytes = 2;
 constexpr std::size_t kBlockBytes = 16;         // 9.2.4.1: user data in blocks, each with a CRC
 constexpr std::uint8_t kLengthMin = 5;          // control, destination and source
-constexpr std::uint8_t kFrameCountBit = 0x20;   // alternates where frames are confirmed
 constexpr std::uint8_t kTransportFinal = 0x80;  // 8.2.1.1
 constexpr std::uint8_t kTransportFirst = 0x40;
-constexpr std::uint8_t kTransportSequence = 0x3f;
 
 constexpr std::array<std::uint16_t, 256> make_crc_table() {
   constexpr std::uint16_t kPolynomial = 0xa6bc;  // 0x3d65, bits reversed
@@ -38,27 +36,55 @@ bool crc_holds(ByteView bytes) {
 
 // What is known of a fragment while its frames are walked through.
 struct Walk {
-  bool begun = false;
+  std::size_t frames = 0;
   std::uint8_t sequence = 0;
   LinkHeader link;
 
-  // Takes the transport octet of the next frame with user data.
-  Fault take(const LinkHeader& header, std::uint8_t transport) {
+  // Whether the frame is the next of the fragment, by its transport octet: the same way between the
+  // same stations, numbered one up, and with something in it. Receivers differ in what they do with
+  // the rest: some drop the frame and join what stands around it.
+  bool take(const LinkHeader& header, std::uint8_t transport) {
     const bool first = (transport & kTransportFirst) != 0;
     const auto number = static_cast<std::uint8_t>(transport & kTransportSequence);
-    if (first == begun) return Fault::bad_sequence;
-    if (begun) {
-      const bool same = header.source == link.source && header.destination == link.destination &&
-                        ((header.control ^ link.control) & ~kFrameCountBit) == 0;
-      if (!same || number != ((sequence + 1) & kTransportSequence)) return Fault::bad_sequence;
-    } else {
-      link = header;
-    }
-    begun = true;
+    if (first != (frames == 0) || header.data_bytes < 2) return false;
+    const bool same = header.source == link.source && header.destination == link.destination &&
+                      header.control == link.control;
+    if (!first && (!same || number != ((sequence + 1) & kTransportSequence))) return false;
+    link = header;
     sequence = number;
-    return Fault::none;
+    ++frames;
+    return true;
   }
 };
+
+// Takes a frame's blocks of user data, but for the transport octet in front.
+Fault append(ByteView data, Fragment& fragment) {
+  for (std::size_t skip = 1; !data.empty(); skip = 0) {
+    const ByteView block = data.first(std::min(data.size(), kBlockBytes + kCrcBytes));
+    if (!crc_holds(block)) return Fault::bad_checksum;
+    const std::size_t count = block.size() - kCrcBytes - skip;
+    if (fragment.size + count > kFragmentBytesMax) return Fault::bad_length;
+    std::copy_n(block.data() + skip, count, fragment.bytes.data() + fragment.size);
+    fragment.size += count;
+    data = data.subspan(block.size());
+  }
+  return Fault::none;
+}
+
+// Some receivers do not know the obsolete functions: they look for start octets from the frame's
+// second octet on, and shall find none inside it.
+bool hides_start(const LinkHeader& header, ByteView frame) {
+  const std::uint16_t code = header.code() & 0xff;
+  if (code != (kPrimary | kLinkResetUserProcess) && code != kLinkNotFunctioning) return false;
+  for (std::size_t i = 1; i + 1 < frame.size(); ++i) {
+    if (frame[i] == 0x05 && frame[i + 1] == 0x64) return true;
+  }
+  return false;
+}
+
+bool is_master(protocols::Direction direction) {
+  return direction == protocols::Direction::request;
+}
 
 }  // namespace
 
@@ -81,11 +107,34 @@ Fault parse_link_header(ByteView bytes, LinkHeader& header) {
   header.data_bytes = bytes[2] - kLengthMin;
   const std::size_t blocks = (header.data_bytes + kBlockBytes - 1) / kBlockBytes;
   header.frame_bytes = kLinkHeaderBytes + header.data_bytes + kCrcBytes * blocks;
-  if (header.has_user_data() != (header.data_bytes > 0)) return Fault::bad_length;
   return Fault::none;
 }
 
-Frame frame_message(ByteView stream) {
+Fault check_link_header(const LinkHeader& header, protocols::Direction direction) {
+  if (is_master(direction) != ((header.control & kDirectionFromMaster) != 0)) {
+    return Fault::wrong_direction;
+  }
+  if (header.has_user_data() != (header.data_bytes > 0)) return Fault::bad_length;
+  const std::uint8_t function = header.control & 0x0f;
+  const std::uint8_t flags = header.control & (kFrameCountBit | kFrameCountValid);
+  const bool primary = (header.control & kPrimary) != 0;
+  // 13: what TCP and UDP carry is not confirmed by the data link layer. An outstation drops the
+  // frames whose FCB is not the one that it expects.
+  if (primary && function == kLinkConfirmedUserData) return Fault::bad_value;
+  // 9.2.4.1.3: FCV is the function's, FCB counts only with it, and a secondary station has no FCB.
+  const bool counted = primary && function == kLinkTestLinkStates;
+  const std::uint8_t may = !primary ? kFrameCountValid : counted ? kFrameCountBit : 0;
+  if ((flags & ~may) != (counted ? kFrameCountValid : 0)) return Fault::bad_value;
+  if (header.source >= kReservedFirst) return Fault::bad_value;
+  if (header.destination < kReservedFirst) return Fault::none;
+  // 9.2.4.1.4: to a device that has the self address, and user data to all stations; by a master.
+  const bool to_self = header.destination == kSelfAddress && primary;
+  const bool to_all = header.destination >= kBroadcastFirst && header.has_user_data();
+  return is_master(direction) && (to_self || to_all) ? Fault::none : Fault::bad_value;
+}
+
+Frame frame_message(ByteView stream, protocols::Direction direction) {
+  const std::size_t frames_max = is_master(direction) ? kRequestFramesMax : SIZE_MAX;
   Walk walk;
   std::size_t application_bytes = 0;
   for (std::size_t at = 0;;) {
@@ -97,49 +146,70 @@ Frame frame_message(ByteView stream) {
     if (const Fault fault = parse_link_header(rest, header); fault != Fault::none) {
       return {fault, 0, 0};
     }
-    at += header.frame_bytes;
-    if (!header.has_user_data()) {
-      if (!walk.begun) return {Fault::none, at, at};
-      continue;
+    const std::size_t end = at + header.frame_bytes;
+    const bool carries = header.has_user_data() && header.data_bytes > 0;
+    if (carries && rest.size() <= kLinkHeaderBytes) return {Fault::none, 0, end};
+    const std::uint8_t transport = carries ? rest[kLinkHeaderBytes] : std::uint8_t{0};
+    // What does not go on the fragment ends it, and is a message of its own.
+    if (!carries || !walk.take(header, transport)) {
+      const std::size_t length = walk.frames == 0 ? end : at;
+      return {Fault::none, length, length};
     }
-    if (rest.size() <= kLinkHeaderBytes) return {Fault::none, 0, at};
-    const std::uint8_t transport = rest[kLinkHeaderBytes];
-    if (const Fault fault = walk.take(header, transport); fault != Fault::none) {
-      return {fault, 0, 0};
-    }
+    at = end;
     application_bytes += header.data_bytes - 1;
-    if (application_bytes > kFragmentBytesMax) return {Fault::bad_length, 0, 0};
+    if (application_bytes > kFragmentBytesMax || walk.frames > frames_max) {
+      return {Fault::bad_length, 0, 0};
+    }
     if ((transport & kTransportFinal) != 0) return {Fault::none, at, at};
-    // Frames without user data between two with it are bounded by what is held of a message.
   }
 }
 
-Fault gather(ByteView message, Fragment& fragment) {
+Fault gather(ByteView message, protocols::Direction direction, Fragment& fragment) {
   fragment.size = 0;
   fragment.has_application = false;
+  fragment.message = message;
+  Walk walk;
+  bool final = false;
   for (ByteView rest = message; !rest.empty();) {
     LinkHeader header;
     if (rest.size() < kLinkHeaderBytes) return Fault::truncated;
-    if (const Fault fault = parse_link_header(rest, header); fault != Fault::none) return fault;
+    Fault fault = parse_link_header(rest, header);
+    if (fault == Fault::none) fault = check_link_header(header, direction);
+    if (fault != Fault::none) return fault;
     if (header.frame_bytes > rest.size()) return Fault::truncated;
-    if (fragment.size == 0 && !fragment.has_application) fragment.link = header;
-    ByteView data = rest.subspan(kLinkHeaderBytes, header.frame_bytes - kLinkHeaderBytes);
-    bool first_block = true;
-    while (!data.empty()) {
-      const ByteView block = data.first(std::min(data.size(), kBlockBytes + kCrcBytes));
-      if (!crc_holds(block)) return Fault::bad_checksum;
-      const std::size_t skip = first_block ? 1 : 0;  // the transport octet
-      const std::size_t count = block.size() - kCrcBytes - skip;
-      if (fragment.size + count > kFragmentBytesMax) return Fault::bad_length;
-      std::copy_n(block.data() + skip, count, fragment.bytes.data() + fragment.size);
-      fragment.size += count;
-      fragment.has_application = true;
-      first_block = false;
-      data = data.subspan(block.size());
+    const bool alone = !header.has_user_data();
+    if (alone && (walk.frames > 0 || header.frame_bytes < message.size())) {
+      return Fault::bad_sequence;
+    }
+    if (alone && hides_start(header, message)) return Fault::bad_value;
+    fragment.link = header;
+    if (alone) return Fault::none;
+    const std::uint8_t transport = rest[kLinkHeaderBytes];
+    if (final || !walk.take(header, transport)) return Fault::bad_sequence;
+    final = (transport & kTransportFinal) != 0;
+    fault = append(rest.subspan(kLinkHeaderBytes, header.frame_bytes - kLinkHeaderBytes), fragment);
+    if (fault != Fault::none) return fault;
+    rest = rest.subspan(header.frame_bytes);
+  }
+  fragment.has_application = true;
+  return final ? Fault::none : Fault::bad_sequence;
+}
+
+void leave_free(const protocols::OperationList& operations, const Fragment& fragment, ByteView part,
+                std::string_view reason, std::uint8_t mask) {
+  if (!operations.accounts()) return;
+  const auto begin = static_cast<std::size_t>(part.data() - fragment.bytes.data());
+  std::size_t at = 0;
+  for (ByteView rest = fragment.message; rest.size() > kLinkHeaderBytes;) {
+    LinkHeader header;
+    parse_link_header(rest, header);
+    for (std::size_t i = 1; i < header.data_bytes; ++i, ++at) {
+      if (at < begin || at >= begin + part.size()) continue;
+      const std::size_t octet = kLinkHeaderBytes + i + kCrcBytes * (i / kBlockBytes);
+      operations.leave_free(rest.subspan(octet, 1), reason, mask);
     }
     rest = rest.subspan(header.frame_bytes);
   }
-  return Fault::none;
 }
 
 }  // namespace bulkhead::dnp3

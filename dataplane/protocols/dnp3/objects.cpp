@@ -1,8 +1,8 @@
-// Object headers and the objects behind them: every header of a fragment is walked to its end.
-#include <algorithm>
-#include <bit>
+// Object headers and the objects behind them: every header of a fragment is walked to its end, and
+// each function takes the objects that the standard has for it (annex A).
+#include "dataplane/protocols/dnp3/objects.h"
 
-#include "dataplane/protocols/dnp3/pairing.h"
+#include <algorithm>
 
 namespace bulkhead::dnp3 {
 
@@ -12,87 +12,7 @@ using protocols::OperationList;
 
 namespace {
 
-constexpr std::uint8_t kClassObjects = 60;
-constexpr std::uint8_t kFileObjects = 70;
-
-// An object header (4.2.2.7): what is asked of which points.
-struct Header {
-  std::uint8_t group = 0;
-  std::uint8_t variation = 0;
-  std::uint8_t prefix_bytes = 0;
-  bool prefix_is_size = false;
-  bool has_range = false;  // first to last are points
-  std::uint32_t first = 0;
-  std::uint32_t count = 0;  // of objects behind the header
-  bool counted = false;     // false: all points, and no object follows
-};
-
-std::uint32_t read_number(ByteReader& reader, std::uint8_t bytes) {
-  if (bytes == 1) return reader.u8();
-  return bytes == 2 ? reader.u16_le() : reader.u32_le();
-}
-
-// 4.2.2.7.3: object prefix code and range specifier code.
-Fault read_header(ByteReader& reader, Header& header) {
-  constexpr std::uint8_t kAllObjects = 6;
-  constexpr std::uint8_t kVariableFormat = 0xb;
-  header = Header{};
-  header.group = reader.u8();
-  header.variation = reader.u8();
-  const std::uint8_t qualifier = reader.u8();
-  if (!reader.ok()) return Fault::truncated;
-  const std::uint8_t prefix = qualifier >> 4;
-  const std::uint8_t range = qualifier & 0x0f;
-  if (prefix > 6) return Fault::bad_value;
-  static constexpr std::array<std::uint8_t, 7> kPrefixBytes = {0, 1, 2, 4, 1, 2, 4};
-  header.prefix_bytes = kPrefixBytes[prefix];
-  header.prefix_is_size = prefix >= 4;
-  if (range <= 5) {
-    if (prefix != 0 || range > 2) return Fault::bad_value;  // virtual addresses are no points
-    const auto bytes = static_cast<std::uint8_t>(1U << range);
-    header.first = read_number(reader, bytes);
-    const std::uint32_t last = read_number(reader, bytes);
-    if (!reader.ok()) return Fault::truncated;
-    if (last < header.first) return Fault::address_wrap;
-    if (last - header.first == UINT32_MAX) return Fault::bad_quantity;
-    header.count = last - header.first + 1;
-    header.has_range = header.counted = true;
-    return Fault::none;
-  }
-  if (range == kAllObjects) return prefix == 0 ? Fault::none : Fault::bad_value;
-  const bool variable = range == kVariableFormat;
-  if ((range < 7 || range > 9) && !variable) return Fault::bad_value;
-  if (variable && !header.prefix_is_size) return Fault::bad_value;
-  header.count = read_number(reader, variable ? 1 : static_cast<std::uint8_t>(1U << (range - 7)));
-  header.counted = true;
-  return reader.ok() ? Fault::none : Fault::truncated;
-}
-
-// Whether objects, and not only their numbers, follow the headers of a function.
-bool carries_objects(const Application& application, const Header& header) {
-  if (header.prefix_is_size) return true;
-  switch (application.code) {
-    case kRead:
-    case kImmediateFreeze:
-    case kImmediateFreezeNoResponse:
-    case kFreezeClear:
-    case kFreezeClearNoResponse:
-    case kEnableUnsolicited:
-    case kDisableUnsolicited:
-    case kAssignClass:
-    case kConfirm:
-      return false;
-    case kFreezeAtTime:
-    case kFreezeAtTimeNoResponse:
-      return header.group == 50;
-    default:
-      return header.group != kClassObjects;
-  }
-}
-
-bool is_control(const Application& application) {
-  return application.code >= kSelect && application.code <= kDirectOperateNoResponse;
-}
+constexpr std::size_t kHeaderBytes = 4;  // of one that counts in an octet
 
 class Walker {
  public:
@@ -104,148 +24,278 @@ class Walker {
         reader_(application.objects) {}
 
   Fault walk() {
-    if (application_.objects.empty()) return add() != nullptr ? Fault::none : fault_;
     while (reader_.remaining() > 0) {
       Header header;
-      if (const Fault fault = read_header(reader_, header); fault != Fault::none) return fault;
-      if (const Fault fault = take(header); fault != Fault::none) return fault;
+      Fault fault = read_header(reader_, header);
+      if (fault == Fault::none) fault = take(header);
+      if (fault != Fault::none) return fault;
     }
-    return reader_.ok() ? Fault::none : Fault::truncated;
+    if (!reader_.ok()) return Fault::truncated;
+    // 7.5.1.4: what begins with an aggressive mode request ends with its authentication code.
+    if (begun_ != ended_) return Fault::bad_value;
+    return ended_ ? Fault::none : end_objects();
   }
 
  private:
-  Operation* add() {
-    Operation* operation = operations_.add(function_);
+  Fault take(const Header& header) {
+    if (ended_) return Fault::trailing_bytes;
+    if (reader_.offset() == kHeaderBytes && header.is(kAuthenticationObjects, kAggressiveRequest)) {
+      begun_ = true;
+      return check_single(header, "a sequence number and a user's number");
+    }
+    if (begun_ && header.is(kAuthenticationObjects, kAuthenticationCode)) return end(header);
+    return application_.is_response() ? take_answer(header) : take_request(header);
+  }
+
+  // Every message asks for its function, also where it needs no objects for that.
+  Fault end_objects() {
+    if (operations_.size() > 0) return Fault::none;
+    if (needs_objects()) return Fault::bad_quantity;
+    return add(function_) != nullptr ? Fault::none : fault_;
+  }
+
+  // The objects of an aggressive mode request stand beside what they authenticate.
+  Fault end(const Header& code) {
+    ended_ = true;
+    if (const Fault fault = end_objects(); fault != Fault::none) return fault;
+    const std::uint16_t function =
+        application_.is_response() ? function_ : find_function(kAuthenticateRequest);
+    Header request = code;
+    request.variation = kAggressiveRequest;
+    const Fault fault = add_one(function, request);
+    return fault != Fault::none ? fault : take_free_format(code, function);
+  }
+
+  // Requests that mean nothing, or something else, without an object.
+  bool needs_objects() const {
+    switch (application_.code) {
+      case kWrite:
+      case kAssignClass:
+      case kEnableUnsolicited:
+      case kDisableUnsolicited:
+      case kActivateConfiguration:
+      case kAuthenticateRequest:
+      case kAuthenticateRequestNoAck:
+        return true;
+      default:
+        return is_control() || is_freeze() || is_of_files();
+    }
+  }
+  bool is_control() const {
+    return application_.code >= kSelect && application_.code <= kDirectOperateNoResponse;
+  }
+  bool is_freeze() const {
+    return application_.code >= kImmediateFreeze && application_.code <= kFreezeAtTimeNoResponse;
+  }
+  bool freezes_at_time() const {
+    return application_.code == kFreezeAtTime || application_.code == kFreezeAtTimeNoResponse;
+  }
+  bool is_of_files() const {
+    return application_.code >= kOpenFile && application_.code <= kAbortFile;
+  }
+
+  void leave_free(ByteView part, std::string_view reason, std::uint8_t mask = 0xff) const {
+    dnp3::leave_free(operations_, fragment_, part, reason, mask);
+  }
+
+  Operation* add(std::uint16_t function) {
+    Operation* operation = operations_.add(function);
     if (operation == nullptr) {
       fault_ = Fault::too_many_operations;
       return nullptr;
     }
-    operation->set(kSource, fragment_.link.source);
-    operation->set(kDestination, fragment_.link.destination);
-    if (application_.is_response()) operation->set(kIin, application_.iin);
+    const LinkHeader& link = fragment_.link;
+    operation->set(kSource, link.source);
+    operation->set(kDestination, link.destination);
+    if (link.destination >= kBroadcastFirst) operation->set(kBroadcast, link.destination);
+    if (!application_.is_response()) return operation;
+    operation->set(kIin, application_.iin);
+    operation->set(kFragment, application_.control >> 6);
+    operation->set(kCon, application_.confirm() ? 1 : 0);
     return operation;
   }
 
-  Operation* add(const Header& header) {
-    Operation* operation = add();
+  Operation* add(std::uint16_t function, const Header& header) {
+    Operation* operation = add(function);
     if (operation == nullptr) return nullptr;
     operation->set(kGroup, header.group);
     operation->set(kVariation, header.variation);
-    if (header.has_range) {
+    if (header.form == Form::range) {
       operation->set(kIndex, Range{header.first, std::int64_t{header.first} + header.count - 1});
     }
+    if (header.form == Form::count && !is_single(header)) operation->set(kQuantity, header.count);
+    if (assigned_ != 0) operation->set_real(kValue, assigned_ - 1);
     return operation;
   }
 
-  Fault take(const Header& header) {
-    if (!carries_objects(application_, header)) return take_numbers(header);
-    if (!header.counted) return Fault::bad_value;  // objects, but not how many
-    const ObjectSize size = size_of_object(header.group, header.variation);
-    if (header.count > 0 && has_values(header)) return take_valued(header, size);
-    if (size.kind == ObjectSize::bits && size.size_bits < 8) return take_packed(header, size);
-    return take_plain(header, size);
+  Fault add_one(std::uint16_t function, const Header& header) {
+    return add(function, header) != nullptr ? Fault::none : fault_;
   }
 
-  // Whether each object gets an operation of its own, for it says what a point is set to.
-  bool has_values(const Header& header) const {
-    if (header.prefix_is_size) return false;
-    if (is_control(application_)) return true;
-    const bool set = header.group == 80 || header.group == 34 || header.group == 10;
-    return application_.code == kWrite && set;
+  Fault take_request(const Header& header) {
+    if (is_control()) return take_control(header);
+    if (is_freeze()) return take_freeze(header);
+    if (is_of_files()) return take_file_request(header);
+    switch (application_.code) {
+      case kRead:
+        return take_read(header);
+      case kWrite:
+        return take_write(header);
+      case kEnableUnsolicited:
+      case kDisableUnsolicited:
+        return is_event_class(header) ? add_one(function_, header) : Fault::bad_value;
+      case kAssignClass:
+        return take_assignment(header);
+      case kInitializeApplication:
+      case kStartApplication:
+      case kStopApplication:
+        return header.group == kApplicationObjects ? take_free_format(header, function_)
+                                                   : Fault::unknown_object;
+      case kActivateConfiguration:
+        return header.is(kFileObjects, 8) ? take_free_format(header, function_)
+                                          : Fault::unknown_object;
+      case kAuthenticateRequest:
+      case kAuthenticateRequestNoAck:
+        return take_authentication(header);
+      default:
+        return Fault::trailing_bytes;  // no objects belong to it
+    }
+  }
+
+  static bool is_event_class(const Header& header) {
+    return header.group == kClassObjects && header.variation >= 2 && header.variation <= 4 &&
+           header.form == Form::all;
   }
 
   // Points are only named: each index of a list is a point.
-  Fault take_numbers(const Header& header) {
-    if (header.prefix_bytes == 0) return add(header) != nullptr ? Fault::none : fault_;
-    return take_list(header, 0);
+  Fault take_points(const Header& header) {
+    return header.form == Form::indexed ? take_list(header, function_, 0)
+                                        : add_one(function_, header);
   }
 
   // Objects with an index in front of each, `bytes` long. Points that follow one another make one
   // operation.
-  Fault take_list(const Header& header, std::size_t bytes) {
-    if (header.count == 0) return add(header) != nullptr ? Fault::none : fault_;
+  Fault take_list(const Header& header, std::uint16_t function, std::size_t bytes) {
     Operation* latest = nullptr;
     for (std::uint32_t i = 0; i < header.count; ++i) {
-      const std::int64_t index = read_number(reader_, header.prefix_bytes);
-      reader_.skip(bytes);
+      std::int64_t index = 0;
+      if (const Fault fault = read_index(header, i, index); fault != Fault::none) return fault;
+      leave_free(reader_.take(bytes), "what a point reports or is given");
       if (!reader_.ok()) return Fault::truncated;
       if (latest != nullptr && latest->fields[kIndex].range.high + 1 == index) {
         latest->fields[kIndex].range.high = index;
         continue;
       }
-      latest = add(header);
+      latest = add(function, header);
       if (latest == nullptr) return fault_;
       latest->set(kIndex, index);
     }
     return Fault::none;
   }
 
-  // One bit or two a point, without prefixes (annex A).
-  Fault take_packed(const Header& header, const ObjectSize& size) {
-    if (header.prefix_bytes != 0) return Fault::bad_value;
-    const std::uint64_t bits = std::uint64_t{header.count} * size.size_bits;
-    reader_.skip(static_cast<std::size_t>((bits + 7) / 8));
+  Fault read_index(const Header& header, std::uint32_t i, std::int64_t& index) {
+    index = std::int64_t{header.first} + i;
+    if (header.form != Form::indexed) return Fault::none;
+    index = read_number(reader_, header.prefix_bytes);
     if (!reader_.ok()) return Fault::truncated;
-    return add(header) != nullptr ? Fault::none : fault_;
+    // Four octets only where two do not hold it: see read_header().
+    return header.prefix_bytes == 4 && index <= 0xffff ? Fault::bad_value : Fault::none;
   }
 
-  Fault take_plain(const Header& header, const ObjectSize& size) {
-    if (header.prefix_is_size) return take_sized(header);
-    if (size.kind == ObjectSize::attribute) return take_attributes(header);
-    if (size.kind != ObjectSize::bits) return Fault::unknown_object;
-    const std::size_t bytes = size.size_bits / 8;
-    if (header.prefix_bytes != 0) return take_list(header, bytes);
-    if (header.count > reader_.remaining() / bytes) return Fault::truncated;
-    reader_.skip(bytes * header.count);
-    return add(header) != nullptr ? Fault::none : fault_;
-  }
-
-  // Each object says how long it is: files, authentication, and others in free format.
-  Fault take_sized(const Header& header) {
-    for (std::uint32_t i = 0; i < header.count; ++i) {
-      reader_.skip(read_number(reader_, header.prefix_bytes));
-      if (!reader_.ok()) return Fault::truncated;
+  Fault take_read(const Header& header) {
+    if (header.is(kFileObjects, 5)) {
+      return take_free_format(header, find_function(kRead, kOfFiles));
     }
-    return add(header) != nullptr ? Fault::none : fault_;
+    if (header.form == Form::sized) return Fault::bad_value;
+    if (!is_readable(header.group, header.variation)) return Fault::unknown_object;
+    const bool by_class = header.group == kClassObjects;
+    if (by_class && header.form != Form::all && header.form != Form::count) return Fault::bad_value;
+    return take_points(header);
   }
 
-  // Annex A.1: type, length, and so many octets.
-  Fault take_attributes(const Header& header) {
-    for (std::uint32_t i = 0; i < header.count; ++i) {
-      reader_.skip(header.prefix_bytes);
-      reader_.skip(1);
-      reader_.skip(reader_.u8());
-      if (!reader_.ok()) return Fault::truncated;
+  Fault take_freeze(const Header& header) {
+    if (freezes_at_time() && header.is(50, 2)) return take_times(header, function_);
+    if (header.form == Form::sized || header.form == Form::count) return Fault::bad_value;
+    const bool freezes = header.group == 20 || header.group == 30;
+    if (!freezes || !is_readable(header.group, header.variation)) return Fault::unknown_object;
+    return take_points(header);
+  }
+
+  // A.24: a class, and then what is assigned to it.
+  Fault take_assignment(const Header& header) {
+    if (header.group == kClassObjects) {
+      if (header.form != Form::all || header.variation < 1 || header.variation > 4) {
+        return Fault::bad_value;
+      }
+      assigned_ = header.variation;
+    } else if (assigned_ == 0 || !is_readable(header.group, header.variation)) {
+      return Fault::unknown_object;
     }
-    return add(header) != nullptr ? Fault::none : fault_;
+    if (header.form == Form::sized || header.form == Form::count) return Fault::bad_value;
+    return take_points(header);
   }
 
-  Fault take_valued(const Header& header, const ObjectSize& size) {
+  Fault take_control(const Header& header) {
+    const bool relay = header.is(12, 1);
+    const bool analog = header.group == 41 && header.variation >= 1 && header.variation <= 4;
+    return relay || analog ? take_settings(header, function_) : Fault::unknown_object;
+  }
+
+  Fault take_write(const Header& header) {
+    const auto function = [](SubCode kind) { return find_function(kWrite, kind); };
+    switch (header.group) {
+      case 0:
+        return take_attributes(header, function(kOfAttributes));
+      case 10:
+      case 80:
+        return header.variation == 1 ? take_bits(header) : Fault::unknown_object;
+      case 34:
+        return take_settings(header, function(kOfDeadbands));
+      case 50:
+        return header.variation == 2 ? Fault::unknown_object
+                                     : take_times(header, function(kOfTimes));
+      case kFileObjects:
+        return header.variation == 5 ? take_free_format(header, function(kOfFiles))
+                                     : Fault::unknown_object;
+      case 102:
+        return take_settings(header, function_);
+      case 110:
+        return take_objects(header, function_);
+      case 112:
+        return take_objects(header, function(kOfTerminals));
+      default:
+        return Fault::unknown_object;
+    }
+  }
+
+  // Each object gets an operation of its own, for it says what a point is set to.
+  Fault take_settings(const Header& header, std::uint16_t function) {
+    const ObjectSize size = size_of_object(header.group, header.variation);
     if (size.kind != ObjectSize::bits) return Fault::unknown_object;
-    if (size.size_bits < 8) return take_valued_bits(header, size);
-    if (header.prefix_bytes == 0 && !header.has_range) return Fault::bad_value;
+    if (header.form != Form::range && header.form != Form::indexed) return Fault::bad_value;
     for (std::uint32_t i = 0; i < header.count; ++i) {
-      const std::int64_t index = header.prefix_bytes != 0
-                                     ? read_number(reader_, header.prefix_bytes)
-                                     : std::int64_t{header.first} + i;
-      ByteReader object(reader_.take(size.size_bits / 8U));
+      std::int64_t index = 0;
+      Fault fault = read_index(header, i, index);
+      if (fault != Fault::none) return fault;
+      const ByteView object = reader_.take(size.size_bits / 8U);
       if (!reader_.ok()) return Fault::truncated;
-      Operation* operation = add(header);
+      Operation* operation = add(function, header);
       if (operation == nullptr) return fault_;
       operation->set(kIndex, index);
-      if (!set_value(header, object, *operation)) return Fault::unknown_object;
+      fault = set_value(header, object, *operation);
+      if (fault != Fault::none) return fault;
     }
     return Fault::none;
   }
 
-  Fault take_valued_bits(const Header& header, const ObjectSize& size) {
-    if (header.prefix_bytes != 0 || !header.has_range || size.size_bits != 1) {
-      return Fault::bad_value;
-    }
+  // A.4.1 and A.33.1: a bit a point, and none behind the last.
+  Fault take_bits(const Header& header) {
+    if (header.form != Form::range) return Fault::bad_value;
     const ByteView bytes = reader_.take((std::size_t{header.count} + 7) / 8);
     if (!reader_.ok()) return Fault::truncated;
+    if (header.count % 8 != 0 && bytes.back() >> (header.count % 8) != 0) return Fault::bad_value;
     for (std::uint32_t i = 0; i < header.count; ++i) {
-      Operation* operation = add(header);
+      Operation* operation = add(function_, header);
       if (operation == nullptr) return fault_;
       operation->set(kIndex, std::int64_t{header.first} + i);
       operation->set_real(kValue, bytes[i / 8] >> (i % 8) & 1);
@@ -253,42 +303,147 @@ class Walker {
     return Fault::none;
   }
 
-  // What an object sets its point to (annexes A.8, A.15, A.23).
-  static bool set_value(const Header& header, ByteReader& object, Operation& operation) {
-    const unsigned type = header.group * 256U + header.variation;
-    switch (type) {
-      case 10 * 256 + 2:
-        operation.set_real(kValue, object.u8() >> 7);
-        return true;
-      case 12 * 256 + 1:
-      case 12 * 256 + 2:
-        operation.set(kControlCode, object.u8());
-        operation.set(kCount, object.u8());
-        operation.set(kOnTime, object.u32_le());
-        operation.set(kOffTime, object.u32_le());
-        return true;
-      case 41 * 256 + 1:
-        operation.set_real(kValue, static_cast<std::int32_t>(object.u32_le()));
-        return true;
-      case 41 * 256 + 2:
-        operation.set_real(kValue, static_cast<std::int16_t>(object.u16_le()));
-        return true;
-      case 34 * 256 + 1:
-        operation.set_real(kValue, object.u16_le());
-        return true;
-      case 34 * 256 + 2:
-        operation.set_real(kValue, object.u32_le());
-        return true;
-      case 34 * 256 + 3:
-      case 41 * 256 + 3:
-        operation.set_real(kValue, std::bit_cast<float>(object.u32_le()));
-        return true;
-      case 41 * 256 + 4:
-        operation.set_real(kValue, std::bit_cast<double>(object.u64_le()));
-        return true;
-      default:
-        return false;
+  // A.25: one absolute time by count; times with intervals by their index.
+  Fault take_times(const Header& header, std::uint16_t function) {
+    const ObjectSize size = size_of_object(header.group, header.variation);
+    if (size.kind != ObjectSize::bits) return Fault::unknown_object;
+    if (header.variation == 4) return take_objects(header, function);
+    const Fault fault = check_single(header, "a time");
+    return fault != Fault::none ? fault : add_one(function, header);
+  }
+
+  // Objects of one size whose content no grant speaks of.
+  Fault take_objects(const Header& header, std::uint16_t function) {
+    const ObjectSize size = size_of_object(header.group, header.variation);
+    if (size.kind != ObjectSize::bits) return Fault::unknown_object;
+    const std::size_t bytes = size.size_bits / 8U;
+    if (header.form == Form::indexed) return take_list(header, function, bytes);
+    if (header.form != Form::range) return Fault::bad_value;
+    return skip_objects(header, function, bytes * std::uint64_t{header.count});
+  }
+
+  Fault skip_objects(const Header& header, std::uint16_t function, std::uint64_t bytes) {
+    if (bytes > reader_.remaining()) return Fault::truncated;
+    leave_free(reader_.take(static_cast<std::size_t>(bytes)), "what a point reports or is given");
+    return add_one(function, header);
+  }
+
+  // A.1: a type, a length and so many octets.
+  Fault take_attributes(const Header& header, std::uint16_t function) {
+    if (header.form != Form::range && header.form != Form::indexed) return Fault::bad_value;
+    for (std::uint32_t i = 0; i < header.count; ++i) {
+      std::int64_t index = 0;
+      if (const Fault fault = read_index(header, i, index); fault != Fault::none) return fault;
+      leave_free(reader_.take(1), "the type of an attribute's value");
+      leave_free(reader_.take(reader_.u8()), "an attribute's value");
+      if (!reader_.ok()) return Fault::truncated;
+      Operation* operation = add(function, header);
+      if (operation == nullptr) return fault_;
+      operation->set(kIndex, index);
     }
+    return Fault::none;
+  }
+
+  // One object, with its length in front.
+  Fault take_free_format(const Header& header, std::uint16_t function) {
+    if (header.form != Form::sized) return Fault::bad_value;
+    if (header.count != 1) return Fault::bad_quantity;
+    if (size_of_object(header.group, header.variation).kind != ObjectSize::free_format) {
+      return Fault::unknown_object;
+    }
+    const ByteView object = reader_.take(reader_.u16_le());
+    if (!reader_.ok()) return Fault::truncated;
+    FreeFormat content;
+    if (const Fault fault = parse_free_format(header, object, content); fault != Fault::none) {
+      return fault;
+    }
+    Operation* operation = add(function, header);
+    if (operation == nullptr) return fault_;
+    return set_content(header, object, content, *operation);
+  }
+
+  // Names are copied, for the fragment does not live as long as the message.
+  Fault set_content(const Header& header, ByteView object, const FreeFormat& content,
+                    Operation& operation) {
+    if (content.has_mode && application_.code == kOpenFile) operation.set(kMode, content.mode);
+    if (content.name.empty()) {
+      leave_free(object,
+                 header.group == kFileObjects ? "a file's handle and data" : "authentication");
+      return Fault::none;
+    }
+    const std::span<std::uint8_t> room = operations_.compose(content.name.size());
+    if (room.empty()) return Fault::too_many_operations;
+    std::copy(content.name.begin(), content.name.end(), room.begin());
+    operation.set_name(kName, room);
+    // Neither the offset and length in front of the name nor a mode in front of identifiers.
+    const std::size_t fixed = object.size() - content.name.size();
+    if (fixed > 4) leave_free(object.subspan(4, content.has_mode ? 16 : fixed - 4), "attributes");
+    if (content.has_mode) leave_free(object.subspan(22, 4), "block size and request identifier");
+    if (content.has_mode && application_.code != kOpenFile && content.mode != 0) {
+      return Fault::bad_value;
+    }
+    return Fault::none;
+  }
+
+  // A.31: each function of files has its object.
+  Fault take_file_request(const Header& header) {
+    static constexpr std::array<std::uint8_t, 6> kVariations = {3, 4, 3, 7, 2, 4};
+    if (!header.is(kFileObjects, kVariations[application_.code - kOpenFile])) {
+      return Fault::unknown_object;
+    }
+    return take_free_format(header, function_);
+  }
+
+  // A.45: what a user or a key is changed with is a function of its own.
+  Fault take_authentication(const Header& header) {
+    if (header.group != kAuthenticationObjects) return Fault::unknown_object;
+    const bool error = header.variation == 7;
+    if (application_.code == kAuthenticateRequestNoAck) {
+      return error ? take_free_format(header, function_) : Fault::unknown_object;
+    }
+    if (header.variation == 4) {  // the status of the session keys
+      const Fault fault = check_single(header, "a user's number");
+      return fault != Fault::none ? fault : add_one(function_, header);
+    }
+    const bool changes = header.variation == 8 || header.variation >= kOfUsers;
+    const bool known =
+        changes || error || header.variation == 1 || header.variation == 2 || header.variation == 6;
+    if (!known) return Fault::unknown_object;
+    return take_free_format(header,
+                            changes ? find_function(kAuthenticateRequest, kOfUsers) : function_);
+  }
+
+  // What stands alone, without an index: see check_single().
+  bool is_single(const Header& header) const {
+    return !application_.is_response() &&
+           (header.group == 50 || header.group == kAuthenticationObjects);
+  }
+
+  // An object of fixed size that stands alone, without an index.
+  Fault check_single(const Header& header, std::string_view reason) {
+    if (header.form != Form::count || header.count != 1) return Fault::bad_value;
+    leave_free(reader_.take(size_of_object(header.group, header.variation).size_bits / 8U), reason);
+    return reader_.ok() ? Fault::none : Fault::truncated;
+  }
+
+  // What a station reports is content; only where it ends is checked.
+  Fault take_answer(const Header& header) {
+    if (header.form == Form::all) return Fault::bad_value;  // objects, but not how many
+    const ObjectSize size = size_of_object(header.group, header.variation);
+    if (header.form == Form::sized) {
+      if (size.kind != ObjectSize::free_format) return Fault::unknown_object;
+      for (std::uint32_t i = 0; i < header.count; ++i) {
+        leave_free(reader_.take(reader_.u16_le()), "what a station reports");
+      }
+      return reader_.ok() ? add_one(function_, header) : Fault::truncated;
+    }
+    if (size.kind == ObjectSize::attribute) return take_attributes(header, function_);
+    if (size.kind != ObjectSize::bits) return Fault::unknown_object;
+    if (header.form == Form::indexed) {
+      return size.size_bits < 8 ? Fault::bad_value
+                                : take_list(header, function_, size.size_bits / 8U);
+    }
+    return skip_objects(header, function_, (std::uint64_t{header.count} * size.size_bits + 7) / 8);
   }
 
   const Fragment& fragment_;
@@ -296,98 +451,13 @@ class Walker {
   OperationList& operations_;
   std::uint16_t function_;
   ByteReader reader_;
+  std::uint8_t assigned_ = 0;  // variation of the class that points are assigned to
+  bool begun_ = false;         // an aggressive mode request was seen
+  bool ended_ = false;         // and its authentication code
   Fault fault_ = Fault::none;
 };
 
-struct GroupSizes {
-  std::uint8_t group;
-  std::array<std::uint8_t, 13> bytes;  // by variation; 0: there is none
-};
-
-// Annex A. Bits: see size_of_object().
-constexpr std::array kGroups = {
-    GroupSizes{1, {0, 0, 1}},
-    GroupSizes{2, {0, 1, 7, 3}},
-    GroupSizes{3, {0, 0, 1}},
-    GroupSizes{4, {0, 1, 7, 3}},
-    GroupSizes{10, {0, 0, 1}},
-    GroupSizes{11, {0, 1, 7}},
-    GroupSizes{12, {0, 11, 11}},
-    GroupSizes{13, {0, 1, 7}},
-    GroupSizes{20, {0, 5, 3, 5, 3, 4, 2, 4, 2}},
-    GroupSizes{21, {0, 5, 3, 5, 3, 11, 9, 11, 9, 4, 2, 4, 2}},
-    GroupSizes{22, {0, 5, 3, 5, 3, 11, 9, 11, 9}},
-    GroupSizes{23, {0, 5, 3, 5, 3, 11, 9, 11, 9}},
-    GroupSizes{30, {0, 5, 3, 4, 2, 5, 9}},
-    GroupSizes{31, {0, 5, 3, 11, 9, 4, 2, 5, 9}},
-    GroupSizes{32, {0, 5, 3, 11, 9, 5, 9, 11, 15}},
-    GroupSizes{33, {0, 5, 3, 11, 9, 5, 9, 11, 15}},
-    GroupSizes{34, {0, 2, 4, 4}},
-    GroupSizes{40, {0, 5, 3, 5, 9}},
-    GroupSizes{41, {0, 5, 3, 5, 9}},
-    GroupSizes{42, {0, 5, 3, 11, 9, 5, 9, 11, 15}},
-    GroupSizes{43, {0, 5, 3, 11, 9, 5, 9, 11, 15}},
-    GroupSizes{50, {0, 6, 10, 6, 11}},
-    GroupSizes{51, {0, 6, 6}},
-    GroupSizes{52, {0, 2, 2}},
-    GroupSizes{81, {0, 3}},
-    GroupSizes{101, {0, 2, 4, 8}},
-    GroupSizes{102, {0, 1}},
-    GroupSizes{120, {0, 0, 0, 6}},
-    GroupSizes{121, {0, 7}},
-    GroupSizes{122, {0, 13, 7}},
-};
-
-// Octet strings and virtual terminals: the variation is their length (annexes A.44 to A.47).
-bool is_string(std::uint8_t group) { return group >= 110 && group <= 113; }
-
 }  // namespace
-
-ObjectSize size_of_object(std::uint8_t group, std::uint8_t variation) {
-  if (group == 0) return {ObjectSize::attribute, 0};
-  if (is_string(group) && variation > 0)
-    return {ObjectSize::bits, static_cast<std::uint16_t>(variation * 8)};
-  if (group == kFileObjects) return {ObjectSize::free_format, 0};
-  if (variation == 1 && (group == 1 || group == 10 || group == 80)) return {ObjectSize::bits, 1};
-  if (group == 12 && variation == 3) return {ObjectSize::bits, 1};
-  if (group == 3 && variation == 1) return {ObjectSize::bits, 2};
-  for (const GroupSizes& known : kGroups) {
-    if (known.group != group || variation >= known.bytes.size()) continue;
-    const std::uint8_t bytes = known.bytes[variation];
-    if (bytes == 0) break;
-    return {ObjectSize::bits, static_cast<std::uint16_t>(bytes * 8)};
-  }
-  return {};
-}
-
-// FNV-1a over headers and objects, each object's last octet, its status, left out.
-std::uint64_t digest_of_controls(ByteView objects) {
-  constexpr std::uint64_t kBasis = 0xcbf29ce484222325ULL;
-  constexpr std::uint64_t kPrime = 0x100000001b3ULL;
-  std::uint64_t digest = kBasis;
-  const auto add = [&digest](ByteView bytes) {
-    for (const std::uint8_t byte : bytes) digest = (digest ^ byte) * kPrime;
-  };
-  ByteReader reader(objects);
-  while (reader.remaining() > 0) {
-    const std::size_t begin = reader.offset();
-    Header header;
-    if (read_header(reader, header) != Fault::none || header.prefix_is_size) return 0;
-    add(objects.subspan(begin, reader.offset() - begin));
-    const ObjectSize size = size_of_object(header.group, header.variation);
-    if (size.kind != ObjectSize::bits) return 0;
-    if (size.size_bits < 8) {
-      add(reader.take((std::size_t{header.count} * size.size_bits + 7) / 8));
-    } else {
-      for (std::uint32_t i = 0; i < header.count && reader.ok(); ++i) {
-        add(reader.take(std::size_t{header.prefix_bytes} + size.size_bits / 8U - 1));
-        reader.skip(1);
-      }
-    }
-    if (!reader.ok()) return 0;
-  }
-  return digest;
-}
 
 Fault parse_application(const Fragment& fragment, Application& application) {
   ByteReader reader(fragment.view());

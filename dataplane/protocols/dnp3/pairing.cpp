@@ -27,25 +27,75 @@ bool is_selected(Session session, const Outstanding& request, std::uint32_t now_
 void forget_selections(Session session, const Outstanding& request) {
   for (std::size_t i = session.entries().size(); i > 0; --i) {
     const Outstanding& entry = session.entries()[i - 1];
-    if (entry.answered && entry.master == request.master &&
-        entry.outstation == request.outstation) {
+    if (entry.answered && entry.is_between(request.master, request.outstation)) {
       session.remove(i - 1);
     }
   }
 }
 
 bool answers(const Outstanding& asked, const Application& application) {
-  if (asked.answered || asked.sequence != application.sequence()) return false;
+  if (asked.answered || asked.code == kConfirm || asked.sequence != application.sequence())
+    return false;
   if (application.first() == asked.continued) return false;
   if (!is_control(asked.code) || application.objects.empty()) return true;
   return application.code == kAuthenticateResponse ||
          digest_of_controls(application.objects) == asked.controls;
 }
 
+// 4.2.2.4.3: a response with CON asks for a confirmation with its number, of its kind.
+Fault note_confirmation(Session session, const Fragment& response, const Application& application,
+                        std::uint32_t now_ms) {
+  if (!application.confirm()) return Fault::none;
+  Outstanding asked;
+  asked.asked_ms = now_ms;
+  asked.master = response.link.destination;
+  asked.outstation = response.link.source;
+  asked.code = kConfirm;
+  asked.sequence = application.sequence();
+  asked.unsolicited = application.unsolicited();
+  for (std::size_t i = session.entries().size(); i > 0; --i) {
+    const Outstanding& entry = session.entries()[i - 1];
+    if (entry.code == kConfirm && entry.is_between(asked.master, asked.outstation) &&
+        entry.unsolicited == asked.unsolicited) {
+      session.remove(i - 1);
+    }
+  }
+  const auto selected = [](const Outstanding& entry) { return entry.answered; };
+  return session.add(asked, now_ms, selected) ? Fault::none : Fault::too_many_outstanding;
+}
+
+// Events leave an outstation's buffer when they are confirmed: only by who was asked to. The
+// confirmation may cross the next response, or come again.
+Fault accept_confirmation(Session session, const Fragment& fragment,
+                          const Application& application) {
+  for (const Outstanding& entry : session.entries()) {
+    const bool asked = entry.code == kConfirm && entry.unsolicited == application.unsolicited() &&
+                       entry.is_between(fragment.link.source, fragment.link.destination);
+    const unsigned ahead = (entry.sequence - application.sequence()) & 0x0fU;
+    if (asked && ahead <= 1) return Fault::none;
+  }
+  return session.state().unseen ? Fault::none : Fault::unrequested_response;
+}
+
+// The request that a response answers; a fault if there is none.
+Fault find_asked(Session session, const Fragment& response, const Application& application,
+                 std::size_t& index) {
+  Fault fault = session.state().unseen ? Fault::none : Fault::unrequested_response;
+  const std::size_t known = session.entries().size();
+  for (index = 0; index < known; ++index) {
+    const Outstanding& entry = session.entries()[index];
+    if (!entry.is_between(response.link.destination, response.link.source)) continue;
+    if (answers(entry, application)) return Fault::none;
+    if (!entry.answered && entry.code != kConfirm) fault = Fault::mismatched_response;
+  }
+  return fault;
+}
+
 }  // namespace
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {
-  return session.awaited(now_ms, [](const Outstanding& entry) { return !entry.answered; });
+  return session.awaited(
+      now_ms, [](const Outstanding& entry) { return !entry.answered && entry.code != kConfirm; });
 }
 
 Fault accept_request(Session session, const Fragment& fragment, std::uint32_t now_ms) {
@@ -64,7 +114,7 @@ Fault accept_request(Session session, const Fragment& fragment, std::uint32_t no
   if (request.code == kOperate && !is_selected(session, request, now_ms)) {
     return Fault::not_selected;
   }
-  if (request.code == kConfirm) return Fault::none;
+  if (request.code == kConfirm) return accept_confirmation(session, fragment, application);
   const auto selected = [](const Outstanding& entry) { return entry.answered; };
   if (wants_response(request.code) && request.outstation < kBroadcastFirst &&
       !session.add(request, now_ms, selected)) {
@@ -81,32 +131,31 @@ Fault accept_response(Session session, const Fragment& fragment, std::uint32_t n
   if (const Fault fault = parse_application(fragment, application); fault != Fault::none) {
     return fault;
   }
-  if (application.code == kUnsolicitedResponse) return Fault::none;
-  Fault fault = Fault::unrequested_response;
-  for (std::size_t i = 0; i < session.entries().size(); ++i) {
-    Outstanding& entry = session.entries()[i];
-    if (entry.master != fragment.link.destination || entry.outstation != fragment.link.source) {
-      continue;
-    }
-    if (!answers(entry, application)) {
-      if (!entry.answered) fault = Fault::mismatched_response;
-      continue;
-    }
-    // A challenge asks for authentication first; the answer to the request follows (7.5.1).
-    const bool challenge =
-        application.code == kAuthenticateResponse && entry.code != kAuthenticateRequest;
-    if (challenge) return Fault::none;
-    if (!application.final()) {
-      entry.continued = true;
-      entry.sequence = static_cast<std::uint8_t>((entry.sequence + 1) & 0x0f);
-    } else if (entry.code == kSelect) {
-      entry.answered = true;
-    } else {
-      session.remove(i);
-    }
+  if (application.code == kUnsolicitedResponse) {
+    return note_confirmation(session, fragment, application, now_ms);
+  }
+  std::size_t index = 0;
+  Fault fault = find_asked(session, fragment, application, index);
+  if (fault != Fault::none) return fault;
+  fault = note_confirmation(session, fragment, application, now_ms);
+  if (fault != Fault::none) return fault;
+  find_asked(session, fragment, application, index);  // noting may have moved it
+  if (index == session.entries().size()) return Fault::none;
+  Outstanding& entry = session.entries()[index];
+  // A challenge asks for authentication first; the answer to the request follows (7.5.1).
+  if (application.code == kAuthenticateResponse && entry.code != kAuthenticateRequest) {
     return Fault::none;
   }
-  return fault;
+  session.state().unseen = false;
+  if (!application.final()) {
+    entry.continued = true;
+    entry.sequence = static_cast<std::uint8_t>((entry.sequence + 1) & 0x0f);
+  } else if (entry.code == kSelect) {
+    entry.answered = true;
+  } else {
+    session.remove(index);
+  }
+  return Fault::none;
 }
 
 }  // namespace bulkhead::dnp3

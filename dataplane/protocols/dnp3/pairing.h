@@ -20,9 +20,18 @@ struct Outstanding {
   std::uint8_t sequence = 0;  // of the fragment that answers next
   bool answered = false;      // only what was selected is still of interest
   bool continued = false;     // a first fragment of the answer has passed
+  bool unsolicited = false;   // of a confirmation that a response asked for (code kConfirm)
+
+  bool is_between(std::uint16_t of_master, std::uint16_t of_outstation) const {
+    return master == of_master && (outstation == of_outstation || outstation == kSelfAddress);
+  }
 };
 
-using Session = protocols::OutstandingTable<Outstanding>;
+struct Begun {
+  bool unseen;  // answers and confirmations to what was before may still come
+};
+
+using Session = protocols::OutstandingTable<Outstanding, Begun>;
 static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 // What a control request controls, whatever the status that an answer gives each: equal digests,

@@ -16,6 +16,8 @@ using protocols::kNoSubCode;
 using protocols::with;
 
 constexpr std::uint32_t kHeader = with(kCause, kNegative, kTest, kOriginator, kCommonAddress);
+// Types that a controlling station may send to all stations (101, 7.2.4).
+constexpr std::uint32_t kToMany = with(kBroadcast);
 constexpr std::uint32_t kObject = kHeader | with(kObjectAddress);
 constexpr std::uint32_t kValued = kObject | with(kValue);
 constexpr std::uint32_t kCommand = kValued | with(kQualifier, kSelect);
@@ -33,9 +35,21 @@ constexpr std::uint8_t kTime56 = 7;
 constexpr Entry monitor(std::string_view name, std::uint8_t type, Element element,
                         std::uint8_t bytes, std::uint8_t time_bytes = 0) {
   const bool valued = element != Element::other;
-  return {
+  Entry entry{
       {name, type, kNoSubCode, AccessClass::publish, valued ? kValued : kObject, Initiator::server},
-      {type, element, static_cast<std::uint8_t>(bytes + time_bytes), bytes, false, false}};
+      {type, element, static_cast<std::uint8_t>(bytes + time_bytes), bytes}};
+  entry.type.time_bytes = time_bytes;
+  return entry;
+}
+
+constexpr Entry single(Entry entry) {
+  entry.type.single = true;
+  return entry;
+}
+
+constexpr Entry command(FunctionInfo function, TypeInfo type) {
+  type.command = type.single = true;
+  return {function, type};
 }
 
 // Process information in control direction (101, 7.3.2).
@@ -44,36 +58,57 @@ constexpr Entry control(std::string_view name, std::uint8_t type, Element elemen
   const bool qualified = element != Element::command && element != Element::bitstring;
   const auto bytes = static_cast<std::uint8_t>(value_bytes + (qualified ? 1 : 0) + time_bytes);
   const std::uint32_t fields = element == Element::bitstring ? kValued : kCommand;
-  return {{name, type, kNoSubCode, AccessClass::operate, fields, Initiator::client},
-          {type, element, bytes, value_bytes, true, qualified}};
+  return command({name, type, kNoSubCode, AccessClass::operate, fields, Initiator::client},
+                 {type, element, bytes, value_bytes, true, qualified, time_bytes});
 }
 
 // System information and parameters in control direction (101, 7.3.4 and 7.3.5).
 constexpr Entry system(std::string_view name, std::uint8_t type, AccessClass access,
-                       Element element, std::uint8_t bytes, std::uint32_t fields) {
-  return {{name, type, kNoSubCode, access, fields, Initiator::client},
-          {type, element, bytes, bytes, true, false}};
+                       Element element, std::uint8_t bytes, std::uint32_t fields,
+                       std::uint8_t time_bytes = 0) {
+  return command({name, type, kNoSubCode, access, fields, Initiator::client},
+                 {type, element, bytes, bytes, true, false, time_bytes});
 }
 
 constexpr Entry parameter(std::string_view name, std::uint8_t type, Element element,
                           std::uint8_t value_bytes) {
-  return {{name, type, kNoSubCode, AccessClass::configure, kValued | with(kQualifier),
-           Initiator::client},
-          {type, element, static_cast<std::uint8_t>(value_bytes + 1), value_bytes, true, true}};
+  return command(
+      {name, type, kNoSubCode, AccessClass::configure, kValued | with(kQualifier),
+       Initiator::client},
+      {type, element, static_cast<std::uint8_t>(value_bytes + 1), value_bytes, true, true});
 }
 
 // File transfer (101, 7.3.6): both stations send files.
 constexpr Entry file(std::string_view name, std::uint8_t type, std::uint8_t bytes,
-                     Element element = Element::other) {
-  return {{name, type, kNoSubCode, AccessClass::program, kObject, Initiator::either},
-          {type, element, bytes, bytes, false, false}};
+                     Element element = Element::file) {
+  Entry entry{
+      {name, type, kNoSubCode, AccessClass::program, kQualified | with(kFile), Initiator::either},
+      {type, element, bytes, bytes}};
+  entry.type.single = true;
+  return entry;
 }
 
-// Secure authentication (IEC TS 60870-5-7), and types of private use: their content is not read.
-constexpr Entry opaque(std::string_view name, std::uint8_t type, AccessClass access) {
-  return {{name, type, kNoSubCode, access, kHeader, Initiator::either},
-          {type, Element::opaque, 0, 0, false, false}};
+// Secure authentication (IEC TS 60870-5-7): its content is not read.
+constexpr Entry unread(std::string_view name, std::uint8_t type, AccessClass access,
+                       std::optional<AccessClass> before = {},
+                       Initiator initiator = Initiator::either) {
+  return {{name, type, kNoSubCode, access, kHeader, initiator, before}, {type, Element::opaque}};
 }
+
+constexpr Entry directory(std::string_view name, std::uint8_t type, std::uint8_t bytes) {
+  Entry entry = file(name, type, bytes);
+  entry.type.single = false;
+  return entry;
+}
+
+// 101, 7.2.6.23: counters are frozen or reset for all who read them.
+constexpr FunctionInfo kFreeze = {"c_ci_na_1_freeze",
+                                  101,
+                                  kFreezes,
+                                  AccessClass::configure,
+                                  kQualified | kToMany,
+                                  Initiator::client,
+                                  AccessClass::read};
 
 constexpr Entry frame_of(std::string_view name, std::uint8_t control_octet) {
   return {{name, static_cast<std::uint16_t>(kControlCode | control_octet), kNoSubCode,
@@ -114,7 +149,7 @@ constexpr std::array kEntries = {
     monitor("m_ep_td_1", 38, Element::other, 3, kTime56),
     monitor("m_ep_te_1", 39, Element::other, 4, kTime56),
     monitor("m_ep_tf_1", 40, Element::other, 4, kTime56),
-    opaque("s_it_tc_1", 41, AccessClass::session),
+    unread("s_it_tc_1", 41, AccessClass::publish, AccessClass::session, Initiator::server),
     control("c_sc_na_1", 45, Element::command, 1),
     control("c_dc_na_1", 46, Element::command, 1),
     control("c_rc_na_1", 47, Element::command, 1),
@@ -129,28 +164,28 @@ constexpr std::array kEntries = {
     control("c_se_tb_1", 62, Element::scaled, 2, kTime56),
     control("c_se_tc_1", 63, Element::floating, 4, kTime56),
     control("c_bo_ta_1", 64, Element::bitstring, 4, kTime56),
-    monitor("m_ei_na_1", 70, Element::qualifier, 1),
-    opaque("s_ch_na_1", 81, AccessClass::session),
-    opaque("s_rp_na_1", 82, AccessClass::session),
-    opaque("s_ar_na_1", 83, AccessClass::session),
-    opaque("s_kr_na_1", 84, AccessClass::session),
-    opaque("s_ks_na_1", 85, AccessClass::session),
-    opaque("s_kc_na_1", 86, AccessClass::session),
-    opaque("s_er_na_1", 87, AccessClass::session),
-    opaque("s_us_na_1", 90, AccessClass::configure),
-    opaque("s_uq_na_1", 91, AccessClass::configure),
-    opaque("s_ur_na_1", 92, AccessClass::configure),
-    opaque("s_uk_na_1", 93, AccessClass::configure),
-    opaque("s_ua_na_1", 94, AccessClass::configure),
-    opaque("s_uc_na_1", 95, AccessClass::configure),
-    system("c_ic_na_1", 100, AccessClass::read, Element::qualifier, 1, kQualified),
-    system("c_ci_na_1", 101, AccessClass::read, Element::qualifier, 1, kQualified),
+    single(monitor("m_ei_na_1", 70, Element::qualifier, 1)),
+    unread("s_ch_na_1", 81, AccessClass::session),
+    unread("s_rp_na_1", 82, AccessClass::session),
+    unread("s_ar_na_1", 83, AccessClass::opaque, AccessClass::session),
+    unread("s_kr_na_1", 84, AccessClass::session),
+    unread("s_ks_na_1", 85, AccessClass::session),
+    unread("s_kc_na_1", 86, AccessClass::session),
+    unread("s_er_na_1", 87, AccessClass::session),
+    unread("s_us_na_1", 90, AccessClass::configure),
+    unread("s_uq_na_1", 91, AccessClass::configure),
+    unread("s_ur_na_1", 92, AccessClass::configure),
+    unread("s_uk_na_1", 93, AccessClass::configure),
+    unread("s_ua_na_1", 94, AccessClass::configure),
+    unread("s_uc_na_1", 95, AccessClass::configure),
+    system("c_ic_na_1", 100, AccessClass::read, Element::qualifier, 1, kQualified | kToMany),
+    system("c_ci_na_1", 101, AccessClass::read, Element::qualifier, 1, kQualified | kToMany),
     system("c_rd_na_1", 102, AccessClass::read, Element::none, 0, kObject),
-    system("c_cs_na_1", 103, AccessClass::configure, Element::other, 7, kObject),
+    system("c_cs_na_1", 103, AccessClass::configure, Element::other, 7, kObject | kToMany, kTime56),
     system("c_ts_na_1", 104, AccessClass::diagnose, Element::other, 2, kObject),
-    system("c_rp_na_1", 105, AccessClass::control, Element::qualifier, 1, kQualified),
+    system("c_rp_na_1", 105, AccessClass::control, Element::qualifier, 1, kQualified | kToMany),
     system("c_cd_na_1", 106, AccessClass::configure, Element::other, 2, kObject),
-    system("c_ts_ta_1", 107, AccessClass::diagnose, Element::other, 9, kObject),
+    system("c_ts_ta_1", 107, AccessClass::diagnose, Element::other, 9, kObject, kTime56),
     parameter("p_me_na_1", 110, Element::normalized, 2),
     parameter("p_me_nb_1", 111, Element::scaled, 2),
     parameter("p_me_nc_1", 112, Element::floating, 4),
@@ -161,7 +196,7 @@ constexpr std::array kEntries = {
     file("f_ls_na_1", 123, 5),
     file("f_af_na_1", 124, 4),
     file("f_sg_na_1", 125, 4, Element::segment),
-    file("f_dr_ta_1", 126, 13),
+    directory("f_dr_ta_1", 126, 13),
     file("f_sc_nb_1", 127, 16),
     frame_of("supervisory", kSupervisory),
     frame_of("startdt_act", kStartDtAct),
@@ -173,24 +208,39 @@ constexpr std::array kEntries = {
 };
 
 constexpr auto kFunctions = [] {
-  std::array<FunctionInfo, kEntries.size()> functions{};
-  for (std::size_t i = 0; i < functions.size(); ++i) functions[i] = kEntries[i].function;
+  std::array<FunctionInfo, kEntries.size() + 1> functions{};
+  for (std::size_t i = 0; i < kEntries.size(); ++i) functions[i] = kEntries[i].function;
+  functions.back() = kFreeze;
   return functions;
 }();
+
+constexpr FieldInfo station(std::string_view name, std::string_view text) {
+  FieldInfo field{name, FieldKind::integer, 16, "", text};
+  field.route = "common_address";
+  return field;
+}
+
+constexpr FieldInfo broadcast(std::string_view name, std::string_view text) {
+  FieldInfo field{name, FieldKind::integer, 1, "", text};
+  field.by_name = true;
+  return field;
+}
 
 constexpr std::array kFields = {
     FieldInfo{"cause", FieldKind::integer, 6, "", "cause of transmission"},
     FieldInfo{"negative", FieldKind::integer, 1, "", "1 in a negative confirmation"},
     FieldInfo{"test", FieldKind::integer, 1, "", "1 if nothing is to be done"},
     FieldInfo{"originator", FieldKind::integer, 8, "", "originator address"},
-    FieldInfo{"common_address", FieldKind::integer, 16, "", "common address of ASDUs: the station"},
+    station("common_address", "common address of ASDUs: the station"),
     FieldInfo{"object_address", FieldKind::integer, 24, "", "each information object's address"},
     FieldInfo{"value", FieldKind::real, 64, "",
               "what an object is set to, or says: 0 and 1, double states 0 to 3, normalized values "
               "-1 to 1, scaled and floating ones as they are"},
     FieldInfo{"qualifier", FieldKind::integer, 8, "",
-              "qualifier of a command, set point, interrogation, reset or parameter"},
+              "qualifier of a command, set point, interrogation, reset, parameter or file"},
     FieldInfo{"select", FieldKind::integer, 1, "", "1 selects, 0 executes"},
+    broadcast("broadcast", "1 where the common address is all stations, 65535"),
+    FieldInfo{"file", FieldKind::integer, 16, "", "name of a file"},
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 2404}};
@@ -199,7 +249,7 @@ constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 2
 constexpr auto kByCode = [] {
   std::array<std::uint16_t, 512> index{};
   index.fill(kNotInCatalogue);
-  for (std::size_t i = 0; i < kFunctions.size(); ++i) {
+  for (std::size_t i = 0; i < kEntries.size(); ++i) {
     index[kFunctions[i].code] = static_cast<std::uint16_t>(i);
   }
   return index;
@@ -217,6 +267,8 @@ const protocols::Catalogue& catalogue() {
 std::uint16_t find_function(std::uint16_t code) {
   return code < kByCode.size() ? kByCode[code] : kNotInCatalogue;
 }
+
+std::uint16_t find_freeze() { return static_cast<std::uint16_t>(kEntries.size()); }
 
 TypeInfo type_info(std::uint8_t type) { return kEntries[find_function(type)].type; }
 

@@ -7,8 +7,6 @@ using protocols::Fault;
 
 namespace {
 
-constexpr std::uint16_t kBroadcast = 0xffff;  // 101, 7.2.4
-
 // FNV-1a over the object's value, its select bit left out; the time tag may differ.
 std::uint32_t digest_of(const Asdu& asdu, const TypeInfo& type, bool& select) {
   constexpr std::size_t kAddressBytes = 3;
@@ -30,7 +28,7 @@ std::uint32_t digest_of(const Asdu& asdu, const TypeInfo& type, bool& select) {
 
 bool same_object(const Outstanding& entry, const Outstanding& other) {
   return entry.type == other.type && entry.object_address == other.object_address &&
-         (entry.common_address == other.common_address || entry.common_address == kBroadcast);
+         (entry.common_address == other.common_address || entry.common_address == kToAll);
 }
 
 Outstanding entry_of(const Asdu& asdu, const TypeInfo& type, std::uint32_t now_ms) {
@@ -60,14 +58,63 @@ Fault check_selection(Session session, const Outstanding& command, std::uint32_t
 
 }  // namespace
 
+namespace {
+
+constexpr std::uint8_t kReadCommand = 102;
+
+// How well a confirmation fits a command; 0 not at all.
+enum class Fit : std::uint8_t { none, object, exact };
+
+Fit fit_of(const Outstanding& entry, const Outstanding& answer, std::uint8_t cause) {
+  if (!same_object(entry, answer)) return Fit::none;
+  const bool deactivates = cause == kDeactivationCon;
+  if (deactivates != (entry.cause == kDeactivation) && cause < kUnknownFirst) return Fit::none;
+  const bool terminates = cause == kActivationTermination;
+  if (terminates && !entry.confirmed && answer.type < 100) return Fit::none;
+  // What some stations confirm is not what was commanded, but what they made of it.
+  const bool exact = entry.content == answer.content && entry.select == answer.select;
+  return exact ? Fit::exact : Fit::object;
+}
+
+// The command that a confirmation is for: that of the same content before others.
+Outstanding* find_command(Session session, const Outstanding& answer, std::uint8_t cause,
+                          bool& same) {
+  Outstanding* found = nullptr;
+  for (Outstanding& entry : session.entries()) {
+    same = same || same_object(entry, answer);
+    const Fit fit = fit_of(entry, answer, cause);
+    if (fit == Fit::exact) return &entry;
+    if (fit == Fit::object && found == nullptr) found = &entry;
+  }
+  return found;
+}
+
+void remove(Session session, const Outstanding* entry) {
+  session.remove(static_cast<std::size_t>(entry - session.entries().data()));
+}
+
+// 101, 7.3.4.3: what a read asked for comes for the cause "request".
+void end_reads(Session session, const Asdu& asdu) {
+  if (asdu.cause != kRequest) return;
+  const std::uint32_t first = ByteReader(asdu.objects).u24_le();
+  for (std::size_t i = session.entries().size(); i > 0; --i) {
+    const Outstanding& entry = session.entries()[i - 1];
+    if (entry.type == kReadCommand && entry.object_address == first &&
+        entry.common_address == asdu.common_address) {
+      session.remove(i - 1);
+    }
+  }
+}
+
+}  // namespace
+
 std::size_t awaited(Session session, std::uint32_t now_ms) {
   return session.awaited(now_ms, [](const Outstanding& entry) { return !entry.confirmed; });
 }
 
 Fault accept_command(Session session, const Asdu& asdu, std::uint32_t now_ms) {
-  constexpr std::uint8_t kRead = 102;  // is answered with what it asks for
   const TypeInfo type = type_info(asdu.type);
-  if (!type.command || asdu.type == kRead) return Fault::none;
+  if (!type.command) return Fault::none;
   const Outstanding command = entry_of(asdu, type, now_ms);
   if (const Fault fault = check_selection(session, command, now_ms); fault != Fault::none) {
     return fault;
@@ -77,33 +124,31 @@ Fault accept_command(Session session, const Asdu& asdu, std::uint32_t now_ms) {
 }
 
 // A confirmation may be followed by data and by a termination; a negative one ends it.
-Fault accept_confirmation(Session session, const Asdu& asdu, std::uint32_t now_ms) {
+Fault accept_confirmation(Session session, Numbers& numbers, const Asdu& asdu,
+                          std::uint32_t now_ms) {
   const TypeInfo type = type_info(asdu.type);
-  if (!type.command) return Fault::none;
   session.forget_aged(now_ms);
-  const Outstanding answer = entry_of(asdu, type, now_ms);
-  Fault fault = Fault::unrequested_response;
-  for (std::size_t i = 0; i < session.entries().size(); ++i) {
-    Outstanding& entry = session.entries()[i];
-    if (!same_object(entry, answer)) continue;
-    fault = Fault::mismatched_response;
-    const bool deactivates = asdu.cause == kDeactivationCon;
-    if (deactivates != (entry.cause == kDeactivation) && asdu.cause < kUnknownFirst) continue;
-    const bool terminates = asdu.cause == kActivationTermination;
-    if (terminates && !entry.confirmed && asdu.type < 100) continue;
-    // What is confirmed is what was commanded; clocks and counters may answer with their own.
-    const bool exact = type.element == Element::command || type.has_qualifier;
-    if (exact && (entry.content != answer.content || entry.select != answer.select)) continue;
-    const bool ends = asdu.negative || terminates || asdu.cause != kActivationCon;
-    const bool broadcast = entry.common_address == kBroadcast;
-    if (ends && !broadcast) {
-      session.remove(i);
-    } else {
-      entry.confirmed = true;
-    }
+  if (!type.command) {
+    end_reads(session, asdu);
     return Fault::none;
   }
-  return fault;
+  const Outstanding answer = entry_of(asdu, type, now_ms);
+  bool same = false;
+  Outstanding* const entry = find_command(session, answer, asdu.cause, same);
+  if (entry == nullptr) {
+    if (numbers.unmatched > 0) {
+      --numbers.unmatched;
+      return Fault::none;
+    }
+    return same ? Fault::mismatched_response : Fault::unrequested_response;
+  }
+  const bool ends = asdu.negative || asdu.cause != kActivationCon;
+  if (ends && entry->common_address != kToAll) {
+    remove(session, entry);
+  } else {
+    entry->confirmed = true;
+  }
+  return Fault::none;
 }
 
 }  // namespace bulkhead::iec104

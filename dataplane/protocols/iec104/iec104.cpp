@@ -37,6 +37,15 @@ Fault parse_apdu(ByteView message, Apdu& apdu) {
 
 namespace {
 
+// pair() sees that numbers follow one another.
+void leave_numbers_free(ByteView message, const Apdu& apdu, const OperationList& operations) {
+  constexpr std::string_view kReason = "send and receive numbers";
+  if (!apdu.is_information() && !apdu.is_supervisory()) return;
+  for (std::size_t at = apdu.is_information() ? 2 : 4; at < kApciBytes; ++at) {
+    operations.leave_free(message.subspan(at, 1), kReason, at % 2 == 0 ? 0xfe : 0xff);
+  }
+}
+
 Fault decode_control(const Apdu& apdu, Direction direction, OperationList& operations) {
   const std::uint16_t function =
       find_function(static_cast<std::uint16_t>(kControlCode | apdu.control));
@@ -67,6 +76,7 @@ class Iec104 final : public protocols::Protocol {
     operations.clear();
     Apdu apdu;
     if (const Fault fault = parse_apdu(message, apdu); fault != Fault::none) return fault;
+    leave_numbers_free(message, apdu, operations);
     if (!apdu.is_information()) return decode_control(apdu, direction, operations);
     Asdu asdu;
     if (const Fault fault = parse_asdu(apdu.asdu, asdu); fault != Fault::none) return fault;
@@ -103,7 +113,7 @@ class Iec104 final : public protocols::Protocol {
       if (const Fault fault = parse_asdu(apdu.asdu, asdu); fault != Fault::none) return fault;
       const Fault fault = direction == Direction::request
                               ? accept_command(session, asdu, now_ms)
-                              : accept_confirmation(session, asdu, now_ms);
+                              : accept_confirmation(session, next, asdu, now_ms);
       if (fault != Fault::none) return fault;
     }
     session.state() = next;

@@ -16,6 +16,7 @@ constexpr std::size_t kLengthFieldEnd = 2;  // octets before those that the leng
 constexpr std::uint8_t kLengthMin = 4;
 constexpr std::uint8_t kLengthMax = 253;     // 104, 5
 constexpr std::size_t kAsduHeaderBytes = 6;  // 104, 7.1: two octets each for cause and address
+constexpr std::uint16_t kToAll = 0xffff;     // the common address of all stations (101, 7.2.4)
 constexpr std::uint16_t kNumbers = 32768;    // send and receive numbers are modulo this
 
 // Frames without an ASDU are functions too; their code is this with their first control octet.
@@ -38,7 +39,8 @@ enum Cause : std::uint8_t {
   kDeactivation = 8,
   kDeactivationCon = 9,
   kActivationTermination = 10,
-  kFile = 13,
+  kAuthenticationFirst = 14,
+  kAuthenticationLast = 16,
   kUnknownFirst = 44,
   kUnknownLast = 47,
 };
@@ -54,6 +56,8 @@ enum Field : std::uint8_t {
   kValue,
   kQualifier,
   kSelect,
+  kBroadcast,
+  kFile,
 };
 
 // What an information element holds in front of its time tag (101, 7.2.6).
@@ -70,7 +74,8 @@ enum class Element : std::uint8_t {
   command,     // SCO, DCO, RCO: value, qualifier and select in one octet
   qualifier,   // QOI, QCC, QRP, QPA, COI
   other,       // its size is known, but no value of it is told
-  segment,     // a file segment: says its own length
+  file,        // the name of a file in front
+  segment,     // the same of a segment, which says its own length
   opaque,      // its size is not known; addresses of objects are not told
 };
 
@@ -79,15 +84,23 @@ struct TypeInfo {
   Element element = Element::none;
   std::uint8_t element_bytes = 0;  // without the object address, with qualifiers and time
   std::uint8_t value_bytes = 0;    // of it, where a value or a command's qualifier follows
-  bool command = false;            // from the controlling station, one object at a time
+  bool command = false;            // from the controlling station
   bool has_qualifier = false;      // an octet behind the value: QOS (with select) or QPM
+  std::uint8_t time_bytes = 0;     // at the end of element_bytes
+  bool single = false;             // one object, with its address
 };
+
+// Codes of functions that are a type with some qualifiers only, as sub-codes of the type.
+constexpr std::int32_t kFreezes = 1;  // C_CI_NA_1 with FRZ
 
 const protocols::Catalogue& catalogue();
 
 using protocols::kNotInCatalogue;
 // The catalogue index of a type, or of kControlCode and more; kNotInCatalogue if it is none.
 std::uint16_t find_function(std::uint16_t code);
+
+// The function of C_CI_NA_1 with a qualifier that freezes or resets counters.
+std::uint16_t find_freeze();
 
 // How the information objects of a type look. Precondition: find_function() knows it.
 TypeInfo type_info(std::uint8_t type);
@@ -116,6 +129,7 @@ struct Asdu {
   bool test = false;
   std::uint8_t originator = 0;
   std::uint16_t common_address = 0;
+  ByteView structure;  // the octet that holds count and sequence
   ByteView objects;
 };
 

@@ -77,6 +77,7 @@ Fault accept_acknowledgement(Numbers& numbers, std::uint16_t received, Direction
   std::uint16_t& known = client ? numbers.client_acknowledged : numbers.server_acknowledged;
   if (distance(known, received) > distance(known, latest)) return Fault::bad_sequence;
   known = received;
+  (client ? numbers.client_guessed : numbers.server_guessed) = false;
   if (client) {
     settle(numbers.put_in, received, latest);
   } else {
@@ -85,18 +86,23 @@ Fault accept_acknowledgement(Numbers& numbers, std::uint16_t received, Direction
   return Fault::none;
 }
 
-// A session that is met in its midst begins with what its stations say.
+// A session that is met in its midst begins with what its stations say. What the other one has of
+// what this one sends is only known once it acknowledges something.
 void learn(Numbers& numbers, const Apdu& apdu, Direction direction) {
   const bool client = direction == Direction::request;
   bool& own_unknown = client ? numbers.client_unknown : numbers.server_unknown;
-  bool& other_unknown = client ? numbers.server_unknown : numbers.client_unknown;
+  const bool other_unknown = client ? numbers.server_unknown : numbers.client_unknown;
   if (own_unknown && apdu.is_information()) {
     (client ? numbers.client_next : numbers.server_next) = apdu.send_number;
-    (client ? numbers.server_acknowledged : numbers.client_acknowledged) = apdu.send_number;
+    if (client ? numbers.server_guessed : numbers.client_guessed) {
+      (client ? numbers.server_acknowledged : numbers.client_acknowledged) =
+          add(apdu.send_number, kNumbers - kUnseenWindow);
+    }
     own_unknown = false;
   }
   if (other_unknown) {
     (client ? numbers.client_acknowledged : numbers.server_acknowledged) = apdu.receive_number;
+    (client ? numbers.client_guessed : numbers.server_guessed) = false;
   }
 }
 
@@ -139,6 +145,8 @@ void begin_unseen(Session session) {
   Numbers& numbers = session.state();
   numbers.transfer = Transfer::unseen;
   numbers.client_unknown = numbers.server_unknown = true;
+  numbers.client_guessed = numbers.server_guessed = true;
+  numbers.unmatched = kUnseenConfirmations;
 }
 
 Fault accept_numbers(Numbers& numbers, const Apdu& apdu, Direction direction) {
@@ -169,6 +177,8 @@ bool take_out(Numbers& numbers, const Apdu& apdu) {
   if (!apdu.is_information()) return true;
   Numbers next = numbers;
   if (accept_numbers(next, apdu, Direction::request) != Fault::none) return false;
+  // The refusal acknowledges what the server did: that is not known.
+  if (next.server_guessed) return false;
   if (!note(next.taken_out, apdu.send_number) || next.put_in.count == Splices::kMax) return false;
   numbers = next;
   return true;

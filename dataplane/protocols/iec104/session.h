@@ -13,6 +13,10 @@ namespace bulkhead::iec104 {
 constexpr std::size_t kOutstandingUsual = 3;
 // Many more frames than any station leaves unacknowledged (104, 5.5: k is 12 unless agreed).
 constexpr std::uint16_t kUnacknowledgedMax = 1024;
+// Of a session that is met in its midst: so many frames may not have been acknowledged, and so many
+// confirmations may come of commands that were not seen.
+constexpr std::uint16_t kUnseenWindow = 512;
+constexpr std::uint8_t kUnseenConfirmations = 16;
 constexpr std::uint32_t kSelectedMs = 60'000;  // a station's own time-out is shorter
 
 // Frames that one station counts and the other does not: each stands before that number of the one
@@ -40,6 +44,9 @@ struct Numbers {
   Transfer transfer = Transfer::stopped;
   bool client_unknown = false;  // their first frame tells, where the beginning was not seen
   bool server_unknown = false;
+  bool client_guessed = false;  // what each acknowledged is not known yet, but how much at most is
+  bool server_guessed = false;  // not
+  std::uint8_t unmatched = 0;   // confirmations that may still come of commands from before
 };
 
 struct Outstanding {
@@ -61,7 +68,8 @@ void begin_unseen(Session session);
 // Both expect a message that decode accepted.
 protocols::Fault accept_numbers(Numbers& numbers, const Apdu& apdu, protocols::Direction direction);
 protocols::Fault accept_command(Session session, const Asdu& asdu, std::uint32_t now_ms);
-protocols::Fault accept_confirmation(Session session, const Asdu& asdu, std::uint32_t now_ms);
+protocols::Fault accept_confirmation(Session session, Numbers& numbers, const Asdu& asdu,
+                                     std::uint32_t now_ms);
 
 std::size_t awaited(Session session, std::uint32_t now_ms);
 
