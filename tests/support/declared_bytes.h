@@ -11,14 +11,25 @@ class DeclaredBytes final : public protocols::FreeBytes {
   void add(ByteView bytes, std::uint8_t mask, std::string_view reason) override {
     EXPECT_FALSE(reason.empty());
     for (const std::uint8_t& octet : bytes) {
-      const auto at = static_cast<std::size_t>(&octet - message_.data());
+      const auto at = static_cast<std::size_t>(original_of(&octet) - message_.data());
       ASSERT_LT(at, message_.size());
       masks_[at] = static_cast<std::uint8_t>(masks_[at] | mask);
     }
   }
+  void add_copy(ByteView copy, ByteView original) override { copies_.push_back({copy, original}); }
   bool has(std::size_t at, unsigned bit) const { return (masks_[at] & bit) != 0; }
 
  private:
+  const std::uint8_t* original_of(const std::uint8_t* octet) const {
+    for (const auto& [copy, original] : copies_) {
+      if (octet >= copy.data() && octet < copy.data() + copy.size()) {
+        return original.data() + (octet - copy.data());
+      }
+    }
+    return octet;
+  }
+
+  std::vector<std::pair<ByteView, ByteView>> copies_;
   const Message& message_;
   Message masks_;
 };
