@@ -26,6 +26,7 @@ struct Options {
   std::string unit_test;
   std::string captures = "../shared/pcaps";
   std::string reviewed = "tests/adversarial/accounting/free.tsv";
+  std::string forms = "tests/adversarial/accounting/forms.tsv";
   std::string filter;
   bool list = false;
   std::size_t flipped_max = 24;  // messages of one kind of which every bit is changed
@@ -69,7 +70,8 @@ class Accounting {
  public:
   explicit Accounting(const Options& options)
       : options_(options),
-        protocol_(*protocols::registry()[*protocols::find_protocol(options.protocol)]) {}
+        protocol_(*protocols::registry()[*protocols::find_protocol(options.protocol)]),
+        reviewed_forms_(read_reviewed(options.forms, options.protocol)) {}
 
   void take(const std::vector<Conversation>& conversations, std::size_t per_source) {
     for (const Conversation& conversation : conversations) take(conversation, per_source);
@@ -95,6 +97,7 @@ class Accounting {
   // The bits of each octet that are found.
   Bytes flip(const Granted& granted);
   void edit(const Granted& granted, const Bytes& flipped);
+  void reform(const Granted& granted, const Bytes& flipped);
   void check_contract(const Item& item);
   void check_reviewed();
   void find(const Item& item, const std::string& what);
@@ -109,6 +112,8 @@ class Accounting {
   std::map<std::string, std::size_t> edited_;
   std::set<Bytes> known_;
   std::set<std::string> functions_;
+  Reviewed reviewed_forms_;
+  std::set<std::string> forms_;  // that were accepted
   const Item* told_ = nullptr;
   std::set<std::string> told_texts_;
   std::size_t changes_ = 0;
@@ -235,13 +240,25 @@ void Accounting::edit(const Granted& granted, const Bytes& flipped) {
   each_edit(options_.protocol, item.message.bytes, [&](const Change& change) {
     if (!is_found(granted, change)) return;
     if (is_known(item.message.bytes, change, flipped)) return;
-    found.push_back(change.what + ": " + hex(change.bytes));
+    found.push_back(change.what + (change.lengths ? " lengths: " : ": ") + hex(change.bytes));
   });
   constexpr std::size_t kEachMax = 6;
   for (std::size_t i = 0; i < found.size() && i < kEachMax; ++i) find(item, found[i]);
   if (found.size() > kEachMax) {
     find(item, "and " + std::to_string(found.size() - kEachMax) + " more");
   }
+}
+
+void Accounting::reform(const Granted& granted, const Bytes& flipped) {
+  std::set<std::string> found;
+  each_form(options_.protocol, granted.item.message.bytes, [&](const Change& change) {
+    if (!is_found(granted, change)) return;
+    if (is_known(granted.item.message.bytes, change, flipped)) return;
+    forms_.insert(change.what);
+    if (reviewed_forms_.contains(change.what) || !found.insert(change.what).second) return;
+    find(granted.item,
+         "form: " + change.what + " at " + std::to_string(change.place) + ": " + hex(change.bytes));
+  });
 }
 
 void Accounting::account_for(const Item& item) {
@@ -254,6 +271,7 @@ void Accounting::account_for(const Item& item) {
   check_contract(item);
   const Bytes flipped = flip(granted);
   if (edited_[item.kind]++ < options_.edited_max) edit(granted, flipped);
+  reform(granted, flipped);
 }
 
 // What the pipeline relies on beside decode().
@@ -299,6 +317,11 @@ void Accounting::check_reviewed() {
     ++findings_;
     std::printf("in the reviewed list, but never declared free: %s\n", reason.c_str());
   }
+  for (const auto& [form, why] : reviewed_forms_) {
+    if (forms_.contains(form) || !options_.filter.empty()) continue;
+    ++findings_;
+    std::printf("in the reviewed list, but never accepted: %s\n", form.c_str());
+  }
   for (const std::string& reason : judge_.strays()) {
     ++findings_;
     std::printf("declared free outside of the message: %s\n", reason.c_str());
@@ -332,6 +355,7 @@ int main(int argc, char** argv) {
                  "The module's unit test, whose rows are messages too (default: beside this)");
   app.add_option("--captures", options.captures, "Folder of captures, which may be absent");
   app.add_option("--reviewed", options.reviewed, "The reviewed list of what is free");
+  app.add_option("--forms", options.forms, "The reviewed list of other forms that are accepted");
   app.add_option("--filter", options.filter, "Only messages of such a function, or so called");
   app.add_option("--flipped", options.flipped_max, "Messages of a kind whose bits are changed");
   app.add_option("--edited", options.edited_max, "Messages of a kind whose elements are changed");
