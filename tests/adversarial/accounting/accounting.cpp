@@ -27,6 +27,7 @@ struct Options {
   std::string captures = "../shared/pcaps";
   std::string reviewed = "tests/adversarial/accounting/free.tsv";
   std::string forms = "tests/adversarial/accounting/forms.tsv";
+  std::string names = "tests/adversarial/accounting/names.tsv";
   std::string filter;
   bool list = false;
   std::size_t flipped_max = 24;  // messages of one kind of which every bit is changed
@@ -71,7 +72,8 @@ class Accounting {
   explicit Accounting(const Options& options)
       : options_(options),
         protocol_(*protocols::registry()[*protocols::find_protocol(options.protocol)]),
-        reviewed_forms_(read_reviewed(options.forms, options.protocol)) {}
+        reviewed_forms_(read_reviewed(options.forms, options.protocol)),
+        reviewed_names_(read_reviewed(options.names, options.protocol)) {}
 
   void take(const std::vector<Conversation>& conversations, std::size_t per_source) {
     for (const Conversation& conversation : conversations) take(conversation, per_source);
@@ -80,6 +82,10 @@ class Accounting {
   std::size_t run() {
     for (const Item& item : items_) account_for(item);
     if (!options_.list) check_reviewed();
+    for (const std::string& reason : judge_.strays()) {
+      ++findings_;
+      std::printf("declared free outside of the message: %s\n", reason.c_str());
+    }
     for (const auto& function : protocol_.catalogue().functions) {
       if (!functions_.contains(std::string(function.name))) {
         std::printf("no message: %s\n", std::string(function.name).c_str());
@@ -98,8 +104,10 @@ class Accounting {
   Bytes flip(const Granted& granted);
   void edit(const Granted& granted, const Bytes& flipped);
   void reform(const Granted& granted, const Bytes& flipped);
+  void check_names(const Item& item, const Outcome& outcome, const Change& change);
   void check_contract(const Item& item);
   void check_reviewed();
+  void compare(const Reviewed& reviewed, const std::set<std::string>& seen, const char* what);
   void find(const Item& item, const std::string& what);
   bool is_found(const Granted& granted, const Change& change);
 
@@ -113,7 +121,9 @@ class Accounting {
   std::set<Bytes> known_;
   std::set<std::string> functions_;
   Reviewed reviewed_forms_;
-  std::set<std::string> forms_;  // that were accepted
+  Reviewed reviewed_names_;
+  std::set<std::string> forms_;   // that were accepted
+  std::set<std::string> binary_;  // names that were
   const Item* told_ = nullptr;
   std::set<std::string> told_texts_;
   std::size_t changes_ = 0;
@@ -196,12 +206,24 @@ void Accounting::find(const Item& item, const std::string& what) {
   std::printf("    %s\n", what.c_str());
 }
 
+void Accounting::check_names(const Item& item, const Outcome& outcome, const Change& change) {
+  for (const std::size_t field : outcome.unprintable) {
+    const std::string name(protocol_.catalogue().fields[field].name);
+    binary_.insert(name);
+    if (reviewed_names_.contains(name)) continue;
+    if (!told_texts_.insert(item.kind + " name " + name).second) continue;
+    find(item, "a name that is no text, " + name + ": " + hex(change.bytes));
+  }
+}
+
 // Whether the changed message asks for the same, and is other than in what is free.
 bool Accounting::is_found(const Granted& granted, const Change& change) {
   ++changes_;
   const Bytes& message = granted.item.message.bytes;
   if (change.bytes == message) return false;
-  if (judge_.judge(granted.place, change.bytes).operations != granted.operations) return false;
+  const Outcome& outcome = judge_.judge(granted.place, change.bytes);
+  if (!outcome.operations.empty()) check_names(granted.item, outcome, change);
+  if (outcome.operations != granted.operations) return false;
   return !alike({message, granted.free, change.derived_before},
                 {change.bytes, judge_.free_bits(), change.derived_after});
 }
@@ -305,27 +327,26 @@ void Accounting::check_contract(const Item& item) {
   if (told != here) find(item, "its head is judged otherwise");
 }
 
+// Each of what was seen is in the list, and each of the list was seen.
+void Accounting::compare(const Reviewed& reviewed, const std::set<std::string>& seen,
+                         const char* what) {
+  for (const std::string& each : seen) {
+    if (reviewed.contains(each)) continue;
+    ++findings_;
+    std::printf("%s, but not in the reviewed list: %s\n", what, each.c_str());
+  }
+  if (!options_.filter.empty()) return;
+  for (const auto& [each, why] : reviewed) {
+    if (seen.contains(each)) continue;
+    ++findings_;
+    std::printf("in the reviewed list, but never %s: %s\n", what, each.c_str());
+  }
+}
+
 void Accounting::check_reviewed() {
-  const Reviewed reviewed = read_reviewed(options_.reviewed, options_.protocol);
-  for (const std::string& reason : judge_.reasons()) {
-    if (reviewed.contains(reason)) continue;
-    ++findings_;
-    std::printf("declared free, but not in the reviewed list: %s\n", reason.c_str());
-  }
-  for (const auto& [reason, why] : reviewed) {
-    if (judge_.reasons().contains(reason) || !options_.filter.empty()) continue;
-    ++findings_;
-    std::printf("in the reviewed list, but never declared free: %s\n", reason.c_str());
-  }
-  for (const auto& [form, why] : reviewed_forms_) {
-    if (forms_.contains(form) || !options_.filter.empty()) continue;
-    ++findings_;
-    std::printf("in the reviewed list, but never accepted: %s\n", form.c_str());
-  }
-  for (const std::string& reason : judge_.strays()) {
-    ++findings_;
-    std::printf("declared free outside of the message: %s\n", reason.c_str());
-  }
+  compare(read_reviewed(options_.reviewed, options_.protocol), judge_.reasons(), "declared free");
+  compare(reviewed_forms_, forms_, "another form accepted");
+  compare(reviewed_names_, binary_, "a name that is no text");
 }
 
 int account(const Options& options) {
@@ -356,6 +377,7 @@ int main(int argc, char** argv) {
   app.add_option("--captures", options.captures, "Folder of captures, which may be absent");
   app.add_option("--reviewed", options.reviewed, "The reviewed list of what is free");
   app.add_option("--forms", options.forms, "The reviewed list of other forms that are accepted");
+  app.add_option("--names", options.names, "The reviewed list of names that are not text");
   app.add_option("--filter", options.filter, "Only messages of such a function, or so called");
   app.add_option("--flipped", options.flipped_max, "Messages of a kind whose bits are changed");
   app.add_option("--edited", options.edited_max, "Messages of a kind whose elements are changed");
