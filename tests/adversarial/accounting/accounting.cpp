@@ -6,6 +6,7 @@
 // all of them, and leaves out whether the declarations are in the reviewed list.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <map>
 
@@ -104,6 +105,7 @@ class Accounting {
   Bytes flip(const Granted& granted);
   void edit(const Granted& granted, const Bytes& flipped);
   void reform(const Granted& granted, const Bytes& flipped);
+  void carry_otherwise(const Granted& granted);
   void check_names(const Item& item, const Outcome& outcome, const Change& change);
   void check_contract(const Item& item);
   void check_reviewed();
@@ -291,9 +293,31 @@ void Accounting::account_for(const Item& item) {
   }
   const Granted granted{item, place, outcome.operations, judge_.free_bits()};
   check_contract(item);
+  carry_otherwise(granted);
   const Bytes flipped = flip(granted);
   if (edited_[item.kind]++ < options_.edited_max) edit(granted, flipped);
   reform(granted, flipped);
+}
+
+// A form exists only on the carrier whose standard has it; where a protocol has several, what is
+// accepted on another one too is in the list of forms.
+void Accounting::carry_otherwise(const Granted& granted) {
+  static constexpr std::array kNames = {"tcp", "udp", "ethernet"};
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    Place place = granted.place;
+    const auto before = static_cast<std::size_t>(place.context.carrier);
+    const auto carrier = static_cast<protocols::Carrier>(i);
+    const auto ports = protocol_.catalogue().ports;
+    const bool has_port = std::any_of(ports.begin(), ports.end(),
+                                      [&](const auto& port) { return port.carrier == carrier; });
+    if (i == before || !has_port) continue;
+    place.context.carrier = carrier;
+    if (judge_.judge(place, granted.item.message.bytes).operations.empty()) continue;
+    const std::string form = std::string(kNames[before]) + " message by " + kNames[i];
+    forms_.insert(form);
+    if (reviewed_forms_.contains(form)) continue;
+    find(granted.item, "form: " + form);
+  }
 }
 
 // What the pipeline relies on beside decode().
