@@ -303,9 +303,9 @@ void Accounting::account_for(const Item& item) {
 // accepted on another one too is in the list of forms.
 void Accounting::carry_otherwise(const Granted& granted) {
   static constexpr std::array kNames = {"tcp", "udp", "ethernet"};
+  const auto before = static_cast<std::size_t>(granted.place.context.carrier);
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     Place place = granted.place;
-    const auto before = static_cast<std::size_t>(place.context.carrier);
     const auto carrier = static_cast<protocols::Carrier>(i);
     const auto ports = protocol_.catalogue().ports;
     const bool has_port = std::any_of(ports.begin(), ports.end(),
@@ -313,10 +313,12 @@ void Accounting::carry_otherwise(const Granted& granted) {
     if (i == before || !has_port) continue;
     place.context.carrier = carrier;
     if (judge_.judge(place, granted.item.message.bytes).operations.empty()) continue;
-    const std::string form = std::string(kNames[before]) + " message by " + kNames[i];
-    forms_.insert(form);
-    if (reviewed_forms_.contains(form)) continue;
-    find(granted.item, "form: " + form);
+    // By the functions, or all of them.
+    const std::string by = std::string(" by ") + kNames[i];
+    const std::string form = granted.item.kind + by;
+    const std::string known = reviewed_forms_.contains("all" + by) ? "all" + by : form;
+    forms_.insert(known);
+    if (!reviewed_forms_.contains(known)) find(granted.item, "form: " + form);
   }
 }
 
