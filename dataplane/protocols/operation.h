@@ -116,8 +116,8 @@ class OperationList {
   void leave_free(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
     if (free_bytes_ != nullptr) free_bytes_->add(bytes, mask, reason);
   }
-  // For a module that puts a message's pieces together before it decodes them: once a piece, so that
-  // leave_free() can be given views into the copy.
+  // For a module that puts a message's pieces together before it decodes them: once a piece, so
+  // that leave_free() can be given views into the copy.
   void copied(ByteView copy, ByteView original) const {
     if (free_bytes_ != nullptr) free_bytes_->add_copy(copy, original);
   }

@@ -40,6 +40,37 @@ Frame frame_bytewise(const Protocol& protocol, ByteView stream, const MessageCon
   return frame;
 }
 
+// What a module declares free lies in the message, or in a copy of a part of it.
+class Declared final : public bulkhead::protocols::FreeBytes {
+ public:
+  void begin(ByteView message) {
+    parts_[0] = message;
+    count_ = 1;
+  }
+  void add(ByteView bytes, std::uint8_t /*mask*/, std::string_view reason) override {
+    require(!reason.empty());
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      const std::uint8_t* const begin = std::max(bytes.data(), parts_[i].data());
+      const std::uint8_t* const end =
+          std::min(bytes.data() + bytes.size(), parts_[i].data() + parts_[i].size());
+      if (begin < end) found += static_cast<std::size_t>(end - begin);
+    }
+    require(found == bytes.size() || count_ == std::size(parts_));
+  }
+  void add_copy(ByteView copy, ByteView original) override {
+    require(copy.size() == original.size() &&
+            std::equal(copy.begin(), copy.end(), original.begin()));
+    require(original.data() >= parts_[0].data());
+    require(original.data() + original.size() <= parts_[0].data() + parts_[0].size());
+    if (count_ < std::size(parts_)) parts_[count_++] = copy;
+  }
+
+ private:
+  ByteView parts_[256];
+  std::size_t count_ = 0;
+};
+
 void check_operation(const Catalogue& catalogue, const Operation& operation, ByteView message) {
   require(operation.function < catalogue.functions.size());
   require((std::uint64_t{operation.present} >> catalogue.fields.size()) == 0);
@@ -48,6 +79,11 @@ void check_operation(const Catalogue& catalogue, const Operation& operation, Byt
     if (!operation.has(i)) continue;
     require(operation.fields[i].range.valid());
     ranged += operation.fields[i].range.is_point() ? 0 : 1;
+    if (catalogue.fields[i].kind != bulkhead::protocols::FieldKind::name) continue;
+    // Composed or not, it is there to be read.
+    unsigned octets = 0;
+    for (const std::uint8_t octet : operation.fields[i].name) octets += octet;
+    require(octets <= 255U * operation.fields[i].name.size());
   }
   require(ranged <= 1);
   const auto& elements = operation.elements;
@@ -125,6 +161,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint8_t direction_byte = data[0];
   const Direction direction = (data[0] & 1) != 0 ? Direction::response : Direction::request;
   static OperationList operations;
+  static Declared declared;
+  operations.account_to(&declared);
   alignas(16) static std::byte session[64 * 1024];
   require(protocol.session_bytes() <= sizeof(session));
   for (std::size_t i = 0; i < protocol.session_bytes(); ++i) session[i] = std::byte{0};
@@ -140,6 +178,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(frame.fault == bytewise.fault && frame.length == bytewise.length);
     if (frame.fault != Fault::none || frame.length == 0 || frame.length > stream.size()) break;
     const ByteView message = stream.first(frame.length);
+    declared.begin(message);
     if (protocol.decode(message, context, operations) == Fault::none) {
       require(operations.size() > 0);
       for (const Operation& operation : operations) {
@@ -158,6 +197,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     stream = stream.subspan(frame.length);
   }
   // And as a datagram, whatever its length.
+  declared.begin(ByteView{data + 1, size - 1});
   protocol.decode(ByteView{data + 1, size - 1}, context, operations);
   return 0;
 }

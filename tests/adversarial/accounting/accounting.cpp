@@ -6,6 +6,7 @@
 // all of them, and leaves out whether the declarations are in the reviewed list.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <map>
 
@@ -26,6 +27,8 @@ struct Options {
   std::string unit_test;
   std::string captures = "../shared/pcaps";
   std::string reviewed = "tests/adversarial/accounting/free.tsv";
+  std::string forms = "tests/adversarial/accounting/forms.tsv";
+  std::string names = "tests/adversarial/accounting/names.tsv";
   std::string filter;
   bool list = false;
   std::size_t flipped_max = 24;  // messages of one kind of which every bit is changed
@@ -69,7 +72,9 @@ class Accounting {
  public:
   explicit Accounting(const Options& options)
       : options_(options),
-        protocol_(*protocols::registry()[*protocols::find_protocol(options.protocol)]) {}
+        protocol_(*protocols::registry()[*protocols::find_protocol(options.protocol)]),
+        reviewed_forms_(read_reviewed(options.forms, options.protocol)),
+        reviewed_names_(read_reviewed(options.names, options.protocol)) {}
 
   void take(const std::vector<Conversation>& conversations, std::size_t per_source) {
     for (const Conversation& conversation : conversations) take(conversation, per_source);
@@ -78,6 +83,10 @@ class Accounting {
   std::size_t run() {
     for (const Item& item : items_) account_for(item);
     if (!options_.list) check_reviewed();
+    for (const std::string& reason : judge_.strays()) {
+      ++findings_;
+      std::printf("declared free outside of the message: %s\n", reason.c_str());
+    }
     for (const auto& function : protocol_.catalogue().functions) {
       if (!functions_.contains(std::string(function.name))) {
         std::printf("no message: %s\n", std::string(function.name).c_str());
@@ -95,8 +104,12 @@ class Accounting {
   // The bits of each octet that are found.
   Bytes flip(const Granted& granted);
   void edit(const Granted& granted, const Bytes& flipped);
+  void reform(const Granted& granted, const Bytes& flipped);
+  void carry_otherwise(const Granted& granted);
+  void check_names(const Item& item, const Outcome& outcome, const Change& change);
   void check_contract(const Item& item);
   void check_reviewed();
+  void compare(const Reviewed& reviewed, const std::set<std::string>& seen, const char* what);
   void find(const Item& item, const std::string& what);
   bool is_found(const Granted& granted, const Change& change);
 
@@ -109,6 +122,10 @@ class Accounting {
   std::map<std::string, std::size_t> edited_;
   std::set<Bytes> known_;
   std::set<std::string> functions_;
+  Reviewed reviewed_forms_;
+  Reviewed reviewed_names_;
+  std::set<std::string> forms_;   // that were accepted
+  std::set<std::string> binary_;  // names that were
   const Item* told_ = nullptr;
   std::set<std::string> told_texts_;
   std::size_t changes_ = 0;
@@ -191,12 +208,24 @@ void Accounting::find(const Item& item, const std::string& what) {
   std::printf("    %s\n", what.c_str());
 }
 
+void Accounting::check_names(const Item& item, const Outcome& outcome, const Change& change) {
+  for (const std::size_t field : outcome.unprintable) {
+    const std::string name(protocol_.catalogue().fields[field].name);
+    binary_.insert(name);
+    if (reviewed_names_.contains(name)) continue;
+    if (!told_texts_.insert(item.kind + " name " + name).second) continue;
+    find(item, "a name that is no text, " + name + ": " + hex(change.bytes));
+  }
+}
+
 // Whether the changed message asks for the same, and is other than in what is free.
 bool Accounting::is_found(const Granted& granted, const Change& change) {
   ++changes_;
   const Bytes& message = granted.item.message.bytes;
   if (change.bytes == message) return false;
-  if (judge_.judge(granted.place, change.bytes).operations != granted.operations) return false;
+  const Outcome& outcome = judge_.judge(granted.place, change.bytes);
+  if (!outcome.operations.empty()) check_names(granted.item, outcome, change);
+  if (outcome.operations != granted.operations) return false;
   return !alike({message, granted.free, change.derived_before},
                 {change.bytes, judge_.free_bits(), change.derived_after});
 }
@@ -235,13 +264,25 @@ void Accounting::edit(const Granted& granted, const Bytes& flipped) {
   each_edit(options_.protocol, item.message.bytes, [&](const Change& change) {
     if (!is_found(granted, change)) return;
     if (is_known(item.message.bytes, change, flipped)) return;
-    found.push_back(change.what + ": " + hex(change.bytes));
+    found.push_back(change.what + (change.lengths ? " lengths: " : ": ") + hex(change.bytes));
   });
   constexpr std::size_t kEachMax = 6;
   for (std::size_t i = 0; i < found.size() && i < kEachMax; ++i) find(item, found[i]);
   if (found.size() > kEachMax) {
     find(item, "and " + std::to_string(found.size() - kEachMax) + " more");
   }
+}
+
+void Accounting::reform(const Granted& granted, const Bytes& flipped) {
+  std::set<std::string> found;
+  each_form(options_.protocol, granted.item.message.bytes, [&](const Change& change) {
+    if (!is_found(granted, change)) return;
+    if (is_known(granted.item.message.bytes, change, flipped)) return;
+    forms_.insert(change.what);
+    if (reviewed_forms_.contains(change.what) || !found.insert(change.what).second) return;
+    find(granted.item,
+         "form: " + change.what + " at " + std::to_string(change.place) + ": " + hex(change.bytes));
+  });
 }
 
 void Accounting::account_for(const Item& item) {
@@ -252,8 +293,33 @@ void Accounting::account_for(const Item& item) {
   }
   const Granted granted{item, place, outcome.operations, judge_.free_bits()};
   check_contract(item);
+  carry_otherwise(granted);
   const Bytes flipped = flip(granted);
   if (edited_[item.kind]++ < options_.edited_max) edit(granted, flipped);
+  reform(granted, flipped);
+}
+
+// A form exists only on the carrier whose standard has it; where a protocol has several, what is
+// accepted on another one too is in the list of forms.
+void Accounting::carry_otherwise(const Granted& granted) {
+  static constexpr std::array kNames = {"tcp", "udp", "ethernet"};
+  const auto before = static_cast<std::size_t>(granted.place.context.carrier);
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    Place place = granted.place;
+    const auto carrier = static_cast<protocols::Carrier>(i);
+    const auto ports = protocol_.catalogue().ports;
+    const bool has_port = std::any_of(ports.begin(), ports.end(),
+                                      [&](const auto& port) { return port.carrier == carrier; });
+    if (i == before || !has_port) continue;
+    place.context.carrier = carrier;
+    if (judge_.judge(place, granted.item.message.bytes).operations.empty()) continue;
+    // By the functions, or all of them.
+    const std::string by = std::string(" by ") + kNames[i];
+    const std::string form = granted.item.kind + by;
+    const std::string known = reviewed_forms_.contains("all" + by) ? "all" + by : form;
+    forms_.insert(known);
+    if (!reviewed_forms_.contains(known)) find(granted.item, "form: " + form);
+  }
 }
 
 // What the pipeline relies on beside decode().
@@ -287,22 +353,26 @@ void Accounting::check_contract(const Item& item) {
   if (told != here) find(item, "its head is judged otherwise");
 }
 
+// Each of what was seen is in the list, and each of the list was seen.
+void Accounting::compare(const Reviewed& reviewed, const std::set<std::string>& seen,
+                         const char* what) {
+  for (const std::string& each : seen) {
+    if (reviewed.contains(each)) continue;
+    ++findings_;
+    std::printf("%s, but not in the reviewed list: %s\n", what, each.c_str());
+  }
+  if (!options_.filter.empty()) return;
+  for (const auto& [each, why] : reviewed) {
+    if (seen.contains(each)) continue;
+    ++findings_;
+    std::printf("in the reviewed list, but never %s: %s\n", what, each.c_str());
+  }
+}
+
 void Accounting::check_reviewed() {
-  const Reviewed reviewed = read_reviewed(options_.reviewed, options_.protocol);
-  for (const std::string& reason : judge_.reasons()) {
-    if (reviewed.contains(reason)) continue;
-    ++findings_;
-    std::printf("declared free, but not in the reviewed list: %s\n", reason.c_str());
-  }
-  for (const auto& [reason, why] : reviewed) {
-    if (judge_.reasons().contains(reason) || !options_.filter.empty()) continue;
-    ++findings_;
-    std::printf("in the reviewed list, but never declared free: %s\n", reason.c_str());
-  }
-  for (const std::string& reason : judge_.strays()) {
-    ++findings_;
-    std::printf("declared free outside of the message: %s\n", reason.c_str());
-  }
+  compare(read_reviewed(options_.reviewed, options_.protocol), judge_.reasons(), "declared free");
+  compare(reviewed_forms_, forms_, "another form accepted");
+  compare(reviewed_names_, binary_, "a name that is no text");
 }
 
 int account(const Options& options) {
@@ -332,6 +402,8 @@ int main(int argc, char** argv) {
                  "The module's unit test, whose rows are messages too (default: beside this)");
   app.add_option("--captures", options.captures, "Folder of captures, which may be absent");
   app.add_option("--reviewed", options.reviewed, "The reviewed list of what is free");
+  app.add_option("--forms", options.forms, "The reviewed list of other forms that are accepted");
+  app.add_option("--names", options.names, "The reviewed list of names that are not text");
   app.add_option("--filter", options.filter, "Only messages of such a function, or so called");
   app.add_option("--flipped", options.flipped_max, "Messages of a kind whose bits are changed");
   app.add_option("--edited", options.edited_max, "Messages of a kind whose elements are changed");

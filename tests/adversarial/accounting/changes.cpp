@@ -2,36 +2,20 @@
 #include "tests/adversarial/accounting/changes.h"
 
 #include <algorithm>
-#include <array>
-#include <optional>
+
+#include "tests/adversarial/accounting/forms.h"
 
 namespace bulkhead::accounting {
 
 namespace {
 
-enum class Edit : std::uint8_t { cut, repeat, swap };
-constexpr std::array kEditNames = {"cut", "repeat", "swap"};
-
-// Of [begin, end), and, if they are swapped, of [end, other).
-struct Place {
-  Edit edit{};
+// What takes the place of [begin, end). Lengths that count octets from `owner` or before it grow.
+struct Replacement {
   std::size_t begin = 0;
   std::size_t end = 0;
-  std::size_t other = 0;
+  std::size_t owner = 0;
+  Bytes bytes;
 };
-
-Bytes edited(ByteView message, const Place& place) {
-  const auto at = [&](std::size_t offset) {
-    return message.begin() + static_cast<std::ptrdiff_t>(offset);
-  };
-  Bytes bytes(message.begin(), at(place.begin));
-  if (place.edit == Edit::swap) bytes.insert(bytes.end(), at(place.end), at(place.other));
-  if (place.edit != Edit::cut) bytes.insert(bytes.end(), at(place.begin), at(place.end));
-  if (place.edit == Edit::repeat) bytes.insert(bytes.end(), at(place.begin), at(place.end));
-  const std::size_t rest = place.edit == Edit::swap ? place.other : place.end;
-  bytes.insert(bytes.end(), at(rest), message.end());
-  return bytes;
-}
 
 // False if the length cannot say so.
 bool grow(const Length& field, std::ptrdiff_t octets, std::size_t at, Bytes& bytes) {
@@ -65,7 +49,7 @@ class Editor {
         before_(close(protocol, opened_)),
         visit_(visit) {}
 
-  void run() {
+  void edit() {
     constexpr std::size_t kEverywhereMax = 512;  // longer ones have their elements edited only
     for (const std::size_t count : {1, 2, 3, 4, 6, 8}) {
       if (opened_.size() > kEverywhereMax) break;
@@ -73,74 +57,116 @@ class Editor {
     }
     for (const Element& element : layout_.elements) {
       edit_all(element.begin, element.end);
-      for (const Edit edit : {Edit::cut, Edit::repeat})
-        count_too({edit, element.begin, element.end});
+      count_too(element);
       for (const Element& next : layout_.elements) {
         const bool same = next.end - next.begin == element.end - element.begin;
-        if (next.begin != element.end || same) continue;
-        make({Edit::swap, element.begin, element.end, next.end}, false);
+        if (next.begin == element.end && !same) swap(element.begin, element.end, next.end);
       }
+    }
+  }
+
+  void reform() {
+    for (Form& form : find_forms(protocol_, opened_, layout_)) {
+      make({form.begin, form.end, form.owner, std::move(form.bytes)}, true, form.name);
     }
   }
 
  private:
+  Bytes part(std::size_t begin, std::size_t end) const {
+    return {opened_.begin() + static_cast<std::ptrdiff_t>(begin),
+            opened_.begin() + static_cast<std::ptrdiff_t>(end)};
+  }
+
+  Bytes twice(std::size_t begin, std::size_t end) const {
+    Bytes bytes = part(begin, end);
+    bytes.reserve(2 * bytes.size());
+    bytes.insert(bytes.end(), bytes.begin(), bytes.end());
+    return bytes;
+  }
+
+  static std::string told(const char* edit, std::size_t begin, std::size_t end) {
+    return std::string(edit) + " [" + std::to_string(begin) + "," + std::to_string(end) + ")";
+  }
+
   void edit_all(std::size_t begin, std::size_t end) {
-    for (const Edit edit : {Edit::cut, Edit::repeat}) {
-      make({edit, begin, end, 0}, false);
-      make({edit, begin, end, 0}, true);
+    for (const bool lengths : {false, true}) {
+      make({begin, end, begin, {}}, lengths, told("cut", begin, end));
+      make({begin, end, begin, twice(begin, end)}, lengths, told("repeat", begin, end));
     }
     const std::size_t other = end + (end - begin);
-    if (other <= opened_.size()) make({Edit::swap, begin, end, other}, false);
+    if (other <= opened_.size()) swap(begin, end, other);
+  }
+
+  void swap(std::size_t begin, std::size_t middle, std::size_t end) {
+    Bytes bytes = part(middle, end);
+    const Bytes first = part(begin, middle);
+    bytes.insert(bytes.end(), first.begin(), first.end());
+    make({begin, end, begin, std::move(bytes)}, false,
+         told("swap", begin, middle) + " with that up to " + std::to_string(end));
   }
 
   // One of the octets before an element may count elements of its kind.
-  void count_too(const Place& place) {
+  void count_too(const Element& element) {
     constexpr std::size_t kBefore = 24;
-    const std::size_t first = place.begin - std::min(place.begin, kBefore);
-    const int step = place.edit == Edit::cut ? -1 : 1;
-    for (std::size_t at = first; at < place.begin; ++at) make(place, true, at, step);
+    for (std::size_t back = 1; back <= std::min(element.begin, kBefore); ++back) {
+      const std::size_t at = element.begin - back;
+      const std::string counter = " and the count at " + std::to_string(at);
+      for (const int step : {-1, 1}) {
+        opened_[at] = static_cast<std::uint8_t>(opened_[at] + step);
+        const auto& [begin, end] = element;
+        if (step < 0) make({begin, end, begin, {}}, true, told("cut", begin, end) + counter);
+        if (step > 0) {
+          make({begin, end, begin, twice(begin, end)}, true, told("repeat", begin, end) + counter);
+        }
+        opened_[at] = static_cast<std::uint8_t>(opened_[at] - step);
+      }
+    }
   }
 
-  void make(const Place& place, bool lengths, std::optional<std::size_t> counter = std::nullopt,
-            int step = 0) {
-    Change change;
-    Bytes bytes = edited(opened_, place);
-    std::vector<std::size_t> fields_before;
-    std::vector<std::size_t> fields_after;
-    if (lengths) {
-      const auto count = static_cast<std::ptrdiff_t>(place.end - place.begin);
-      const std::ptrdiff_t grown = place.edit == Edit::cut ? -count : count;
-      for (const Length& field : layout_.lengths) {
-        if (field.begin > place.begin || place.end > field.end) continue;
-        const bool inside = field.at < place.end && place.begin < field.at + field.width;
-        if (inside) continue;
-        std::size_t at = field.at;
-        if (at >= place.end) at = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(at) + grown);
-        if (!grow(field, grown, at, bytes)) return;
-        for (std::size_t i = 0; i < field.width && field.mask == 0xff; ++i) {
-          fields_before.push_back(field.at + i);
-          fields_after.push_back(at + i);
-        }
+  // Makes the lengths around it right; nothing if one of them cannot say so, or there is none.
+  bool grow_lengths(const Replacement& replacement, Bytes& bytes, const Closed& before,
+                    std::vector<std::size_t>& fields, Change& change) const {
+    const auto grown = static_cast<std::ptrdiff_t>(replacement.bytes.size()) -
+                       static_cast<std::ptrdiff_t>(replacement.end - replacement.begin);
+    bool any = false;
+    for (const Length& field : layout_.lengths) {
+      if (field.begin > replacement.owner || replacement.end > field.end) continue;
+      const bool replaced =
+          field.at < replacement.end && replacement.begin < field.at + field.width;
+      if (replaced) continue;
+      std::size_t at = field.at;
+      if (at >= replacement.end) {
+        at = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(at) + grown);
       }
-      if (fields_before.empty()) return;  // it is what it was without
+      if (!grow(field, grown, at, bytes)) return false;
+      any = true;
+      for (std::size_t i = 0; i < field.width && field.mask == 0xff; ++i) {
+        change.derived_before.push_back(before.places[field.at + i]);
+        fields.push_back(at + i);
+      }
     }
-    if (counter) {
-      bytes[*counter] = static_cast<std::uint8_t>(bytes[*counter] + step);
-    }
-    Closed closed = close(protocol_, bytes);
+    return any;
+  }
+
+  void make(const Replacement& replacement, bool lengths, std::string what) {
+    Change change;
+    Bytes bytes = part(0, replacement.begin);
+    bytes.insert(bytes.end(), replacement.bytes.begin(), replacement.bytes.end());
+    const Bytes rest = part(replacement.end, opened_.size());
+    bytes.insert(bytes.end(), rest.begin(), rest.end());
+    std::vector<std::size_t> fields;
     change.derived_before = before_.checksums;
-    change.derived_after = closed.checksums;
-    for (const std::size_t at : fields_before) change.derived_before.push_back(before_.places[at]);
-    for (const std::size_t at : fields_after) {
+    if (lengths && !grow_lengths(replacement, bytes, before_, fields, change)) return;
+    Closed closed = close(protocol_, bytes);
+    change.derived_after = std::move(closed.checksums);
+    for (const std::size_t at : fields) {
       if (at < closed.places.size()) change.derived_after.push_back(closed.places[at]);
     }
     std::sort(change.derived_before.begin(), change.derived_before.end());
     std::sort(change.derived_after.begin(), change.derived_after.end());
-    change.what = std::string(kEditNames[static_cast<std::size_t>(place.edit)]) + " [" +
-                  std::to_string(place.begin) + "," + std::to_string(place.end) + ")";
-    if (place.other != 0) change.what += " with [.," + std::to_string(place.other) + ")";
-    if (lengths) change.what += " lengths";
-    if (counter) change.what += " count@" + std::to_string(*counter);
+    change.what = std::move(what);
+    change.place = replacement.begin;
+    change.lengths = lengths;
     change.bytes = std::move(closed.bytes);
     visit_(change);
   }
@@ -179,7 +205,11 @@ void each_flip(std::string_view protocol, ByteView message, const VisitFlip& vis
 }
 
 void each_edit(std::string_view protocol, ByteView message, const Visit& visit) {
-  Editor(protocol, message, visit).run();
+  Editor(protocol, message, visit).edit();
+}
+
+void each_form(std::string_view protocol, ByteView message, const Visit& visit) {
+  Editor(protocol, message, visit).reform();
 }
 
 }  // namespace bulkhead::accounting

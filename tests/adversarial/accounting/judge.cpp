@@ -47,6 +47,26 @@ std::string field_text(const FieldInfo& field, const FieldValue& value) {
   return value.range.is_point() ? low : low + "-" + number(value.range.high);
 }
 
+// RFC 3629, without surrogates; no octet of a control.
+bool is_text(ByteView name) {
+  for (std::size_t i = 0; i < name.size();) {
+    const std::uint8_t first = name[i++];
+    if (first < 0x20 || first == 0x7f) return false;
+    if (first < 0x80) continue;
+    if (first < 0xc2 || first > 0xf4) return false;
+    const std::size_t more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+    if (more > name.size() - i) return false;
+    const std::uint8_t second = name[i];
+    const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+    const bool beyond = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+    if (overlong || beyond) return false;
+    for (std::size_t end = i + more; i < end; ++i) {
+      if ((name[i] & 0xc0) != 0x80) return false;
+    }
+  }
+  return true;
+}
+
 bool within(ByteView part, ByteView whole) {
   return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
 }
@@ -181,6 +201,13 @@ bool Judge::judge_one(const Place& place, ByteView message, bool first) {
   const Fault fault = protocol.decode(message, context, *operations_);
   if (fault != Fault::none) return refuse(protocols::describe(fault).name);
   append_operations(protocol.catalogue(), *operations_, outcome_.operations);
+  const auto fields = protocol.catalogue().fields;
+  for (const Operation& operation : *operations_) {
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      if (!operation.has(i) || fields[i].kind != FieldKind::name) continue;
+      if (!is_text(operation.fields[i].name)) outcome_.unprintable.insert(i);
+    }
+  }
   if (first) session_ = place.session;
   const std::span<std::byte> block = std::as_writable_bytes(std::span(session_));
   const Fault pairing = protocol.pair(block, message, context.direction, 0);
@@ -190,6 +217,7 @@ bool Judge::judge_one(const Place& place, ByteView message, bool first) {
 const Outcome& Judge::judge(const Place& place, ByteView bytes) {
   const Protocol& protocol = place.protocol;
   outcome_.operations.clear();
+  outcome_.unprintable.clear();
   bytes_ = bytes;
   free_.assign(bytes.size(), 0);
   ByteView rest = bytes;
