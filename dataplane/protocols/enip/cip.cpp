@@ -91,6 +91,34 @@ Fault find_innermost(ByteView cip, const Route& route, Names& names, Innermost& 
 
 namespace {
 
+// How many octets attributes have that are set in lists (CIP 5-3, EIP 5-4, 5-5, 5-7; the wall clock
+// of Logix); 0 where that is not known.
+std::size_t bytes_of_attribute(const Path& path) {
+  struct Known {
+    std::uint16_t class_id;
+    std::uint16_t first;
+    std::uint16_t last;
+    std::uint8_t bytes;
+  };
+  constexpr std::array<Known, 9> kKnown = {{
+      {0x48, 1, 8, 1},    // QoS: a tag, and priorities
+      {0x8b, 6, 6, 8},    // wall clock: microseconds
+      {0xf5, 3, 3, 4},    // TCP/IP: how the host is configured
+      {0xf5, 8, 8, 1},    // time to live
+      {0xf5, 9, 9, 8},    // multicast addresses
+      {0xf5, 10, 10, 1},  // address conflicts
+      {0xf5, 13, 13, 2},  // inactivity
+      {0xf6, 6, 6, 4},    // Ethernet link: control
+      {0xf6, 9, 9, 1},    // state
+  }};
+  for (const Known& each : kKnown) {
+    const bool same = path.class_id == each.class_id && path.attribute >= each.first &&
+                      path.attribute <= each.last;
+    if (same) return each.bytes;
+  }
+  return 0;
+}
+
 class Decoder {
  public:
   Decoder(const Surroundings& surroundings, OperationList& operations, Names& names)
@@ -175,23 +203,25 @@ class Decoder {
     return Fault::none;
   }
 
-  // CIP, A-4.3 and: each attribute is an operation. What is set has no length but the
-  // attribute's own, so that only the first is known where several are set.
+  // CIP, A-4.3 and: each attribute is an operation; a list of none is one without. What is
+  // set has no length but the attribute's own; where that is not known only the last can be told.
   Fault decode_attribute_list(const Request& request, Path path) {
     ByteReader reader(request.data);
     const std::size_t count = reader.u16_le();
     if (!reader.ok()) return Fault::truncated;
     if (path.attribute >= 0) return Fault::unknown_object;
-    if (count == 0) return Fault::bad_quantity;
     const bool sets = request.service == kSetAttributeList;
-    if (sets && count > 1) return Fault::unknown_object;
-    for (std::size_t i = 0; i < count; ++i) {
-      path.attribute = reader.u16_le();
+    for (std::size_t i = 0; i < std::max<std::size_t>(count, 1); ++i) {
+      if (count > 0) path.attribute = reader.u16_le();
       if (!reader.ok()) return Fault::truncated;
       const std::uint16_t function = find_service(request.service, object_of(request, path));
       if (add(function, request, path) == nullptr) return Fault::too_many_operations;
+      if (!sets || count == 0) continue;
+      const std::size_t known = path.is_plain() ? bytes_of_attribute(path) : 0;
+      if (known == 0 && i + 1 < count) return Fault::unknown_object;
+      const ByteView value = reader.take(known != 0 ? known : reader.remaining());
+      operations_.leave_free(value, "what is written");
     }
-    if (sets) operations_.leave_free(reader.rest(), "what is written");
     return at_end(reader);
   }
 

@@ -159,6 +159,36 @@ TEST_F(Registered, ClosesWhatItOpened) {
   EXPECT_EQ(closing(mine), "forward_close_other") << "it is closed";
 }
 
+// An answer is told by what it answers: many services have one number.
+TEST_F(Registered, AnAnswerIsOfTheFunctionThatWasAsked) {
+  const auto answered = [&](const Message& request, const Message& answer) {
+    EXPECT_EQ(session.ask(request), Fault::none);
+    const std::string text = support::decoded_text(
+        module(), answer, {Direction::response, Carrier::tcp, session.block()});
+    EXPECT_EQ(session.answer(answer), Fault::none);
+    return text;
+  };
+  const Opening cyclic{.path = {0x20, 4, 0x24, 5, 0x2c, 6, 0x2c, 7}, .trigger = 1};
+  EXPECT_EQ(answered(unconnected(cyclic.request()), unconnected(cyclic.accepted(5, 0x22))),
+            "forward_open_implicit service=84 status=0");
+  EXPECT_EQ(
+      answered(unconnected(cyclic.close()), unconnected(reply(kForwardClose, 0, cyclic.name()))),
+      "forward_close service=78 status=0");
+  const Message pccc =
+      service(kExecutePccc, {0x20, 0x67, 0x24, 1}, {7, 1, 0, 2, 0, 0, 0, 0x06, 0, 1, 0, 3});
+  EXPECT_EQ(answered(unconnected(pccc), unconnected(reply(kExecutePccc, 0, {7}))),
+            "execute_pccc service=75 status=0");
+  EXPECT_EQ(answered(unconnected(unconnected_send(read)), unconnected(reply(kReadTag))),
+            "read_tag service=76 status=0");
+  EXPECT_EQ(answered(unconnected(unconnected_send(read)), unconnected(reply(kUnconnectedSend, 1))),
+            "unconnected_send service=82 status=1");
+  open({kRouter}, 5);
+  EXPECT_EQ(
+      answered(connected(service(kReadTemplate, {0x20, 0x6c, 0x24, 1}, {0, 0, 0, 0, 4, 0}), 5),
+               connected(reply(kReadTemplate), 0x22)),
+      "read_template service=76 status=0");
+}
+
 // One connection with a short route stands in the usual block; more need the larger one.
 TEST_F(Registered, ConnectionsAreBounded) {
   support::PairedSession usual(module());

@@ -402,7 +402,8 @@ class Enip final : public protocols::Protocol {
     }
     if (!request) {
       operations.leave_free(connection, "the connection, which pair() compares");
-      return decode_cip_reply(packet.cip, operations);
+      return decode_cip_reply(packet.cip, asked_function(context.session, encapsulation, packet),
+                              operations);
     }
     const Fault fault = decode_cip_request(
         packet.cip, {context.session, packet.connected, packet.connection, connection}, operations);

@@ -88,10 +88,21 @@ const std::vector<Row> kRows = {
      "set_device_attribute_single service=16 class=246 instance=1 attribute=6"},
     {"certificates", kAsk, unconnected(service(kSetAttributesAll, {0x20, 0x5f, 0x24, 1}, {0, 0})),
      "set_attributes_all service=2 class=95 instance=1"},
+    {"several attributes of known length", kAsk,
+     unconnected(
+         service(kSetAttributeList, {0x20, 0xf5, 0x24, 1}, {2, 0, 13, 0, 60, 0, 3, 0, 2, 0, 0, 0})),
+     "set_device_attribute_list service=4 class=245 instance=1 attribute=13\n"
+     "set_device_attribute_list service=4 class=245 instance=1 attribute=3"},
+    {"a list of none", kAsk, unconnected(service(kSetAttributeList, {0x20, 0x68, 0x24, 1}, {0, 0})),
+     "set_program_attribute_list service=4 class=104 instance=1"},
+    {"a list of none", kAsk, unconnected(service(kGetAttributeList, kIdentity, {0, 0})),
+     "get_attribute_list service=3 class=1 instance=1"},
     {"a member of settings", kAsk,
      unconnected(service(kSetMember, {0x20, 0x48, 0x24, 1, 0x30, 3, 0x28, 2}, {1})),
      "set_device_member service=25 class=72 instance=1 attribute=3 member=2"},
-    {"a clock", kAsk, unconnected(service(kSetAttributeList, {0x20, 0x8b, 0x24, 1}, {1, 0, 6, 0})),
+    {"a clock", kAsk,
+     unconnected(
+         service(kSetAttributeList, {0x20, 0x8b, 0x24, 1}, {1, 0, 6, 0, 1, 2, 3, 4, 5, 6, 7, 8})),
      "set_device_attribute_list service=4 class=139 instance=1 attribute=6"},
     {"a task of a program", kAsk,
      unconnected(service(kSetAttributeSingle, {0x20, 0x70, 0x24, 1, 0x30, 1}, {1})),
@@ -351,6 +362,12 @@ TEST(Decode, WhatIsRefused) {
         "fault bad_quantity"},
        {"an attribute, and what nobody reads", kAsk,
         unconnected(service(kGetAttributeSingle, kIdentity, {1})), "fault trailing_bytes"},
+       {"an attribute that is longer than it is", kAsk,
+        unconnected(service(kSetAttributeList, {0x20, 0x8b, 0x24, 1},
+                            {1, 0, 6, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9})),
+        "fault trailing_bytes"},
+       {"a list of none, and what nobody reads", kAsk,
+        unconnected(service(kSetAttributeList, kIdentity, {0, 0, 1})), "fault trailing_bytes"},
        {"two attributes that are set", kAsk,
         unconnected(service(kSetAttributeList, kIdentity, {2, 0, 6, 0, 9, 7, 0, 9})),
         "fault unknown_object"},
@@ -358,45 +375,6 @@ TEST(Decode, WhatIsRefused) {
        {"a request from the device", kBack, unconnected(read), "fault wrong_direction"},
        {"2-4.2: the reserved octet of a reply", kBack, unconnected({0xcc, 1, 0, 0}),
         "fault bad_value"}});
-}
-
-TEST(Decode, WhatTagsRefuse) {
-  const auto write = [](const Message& data) {
-    return unconnected(service(kWriteTag, symbol("A"), data));
-  };
-  const auto fragment = [](const Message& data) {
-    return unconnected(service(kWriteTagFragmented, symbol("A"), data));
-  };
-  support::expect_rows(
-      module(),
-      {{"less than its elements", kAsk, write({0xc4, 0, 2, 0, 1, 2, 3, 4}), "fault bad_byte_count"},
-       {"more than its elements", kAsk, write({0xc4, 0, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8}),
-        "fault bad_byte_count"},
-       {"a SINT and its pad", kAsk, write({0xc2, 0, 1, 0, 7, 0}),
-        "write_tag service=77 member=0 tag=A elements=1 value=7 type=194"},
-       {"a pad that is none", kAsk, write({0xc2, 0, 1, 0, 7, 7}), "fault bad_byte_count"},
-       {"a BOOL of 0xff", kAsk, write({0xc1, 0, 1, 0, 0xff, 0}),
-        "write_tag service=77 member=0 tag=A elements=1 value=1 type=193"},
-       {"a BOOL of 2", kAsk, write({0xc1, 0, 1, 0, 2, 0}), "fault bad_value"},
-       {"nothing to write", kAsk, write({0xa0, 2, 1, 0, 1, 0}), "fault bad_byte_count"},
-       {"a fragment of the last element", kAsk, fragment({0xc4, 0, 2, 0, 4, 0, 0, 0, 1, 2, 3, 4}),
-        "write_tag_fragmented service=83 member=0-1 tag=A elements=2 offset=4 type=196"},
-       {"a fragment behind the last element", kAsk,
-        fragment({0xc4, 0, 2, 0, 8, 0, 0, 0, 1, 2, 3, 4}), "fault bad_byte_count"},
-       {"a fragment across the last element's end", kAsk,
-        fragment({0xc4, 0, 2, 0, 4, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}), "fault bad_byte_count"},
-       {"a fragment of half an element", kAsk, fragment({0xc4, 0, 2, 0, 2, 0, 0, 0, 1, 2, 3, 4}),
-        "fault bad_byte_count"},
-       {"a string that is too long", kAsk,
-        fragment(join({{0xa0, 2, 0xce, 0x0f, 1, 0, 81, 0, 0, 0}, Message(8, 1)})),
-        "fault bad_byte_count"},
-       {"masks of three octets", kAsk,
-        unconnected(service(kReadModifyWriteTag, symbol("A"), {3, 0, 1, 1, 1, 2, 2, 2})),
-        "fault bad_quantity"},
-       {"elements that wrap", kAsk,
-        unconnected(
-            service(kReadTag, join({symbol("A"), {0x2a, 0, 0xff, 0xff, 0xff, 0xff}}), {2, 0})),
-        "fault address_wrap"}});
 }
 
 TEST(Decode, WhatPcccRefuses) {

@@ -182,6 +182,8 @@ struct Surroundings {
 
 protocols::Fault decode_cip_request(ByteView bytes, const Surroundings& surroundings,
                                     protocols::OperationList& operations);
-protocols::Fault decode_cip_reply(ByteView bytes, protocols::OperationList& operations);
+// `asked` is the function of the request that it answers; kNotInCatalogue if that is not known.
+protocols::Fault decode_cip_reply(ByteView bytes, std::uint16_t asked,
+                                  protocols::OperationList& operations);
 
 }  // namespace bulkhead::enip

@@ -178,6 +178,56 @@ bool is_to(const Connection& connection, std::uint32_t to_target) {
   return connection.state == Connection::kExplicit && connection.to_target == to_target;
 }
 
+// What of a reply is the same as of its request.
+class Answer {
+ public:
+  // `packet` is what it carries, if it carries something.
+  Answer(const Connections& connections, const Encapsulation& encapsulation,
+         const CommonPacket* packet)
+      : connections_(connections),
+        command_(find_command(encapsulation.command)),
+        how_(carried_by(encapsulation.command)),
+        carries_(packet != nullptr),
+        context_(encapsulation.context) {
+    if (packet == nullptr) return;
+    service_ = packet->cip[0] & static_cast<std::uint8_t>(~kReplyBit);
+    opens_ = parse_opened(packet->cip, opened_);
+    if (how_ != kConnected) return;
+    context_ = context_of(find(connections,
+                               [&](const Connection& each) {
+                                 return each.state == Connection::kExplicit &&
+                                        each.to_originator == packet->connection;
+                               }),
+                          *packet);
+  }
+
+  bool is_to(const Outstanding& entry) const {
+    const bool same_way =
+        (entry.how & kCarriedMask) == how_ && (how_ != kPlain || entry.function == command_);
+    // An error of the encapsulation names no connection.
+    const bool any = how_ == kConnected && !carries_;
+    return same_way && (any || entry.context == context_);
+  }
+
+  bool fits(const Outstanding& entry) const {
+    const std::size_t place = (entry.how & kPlaceMask) - std::size_t{1};
+    const bool opening = opens_ && place < connections_.size();
+    if (opening && connections_.at(place).name != opened_.name) return false;
+    // An unconnected send may answer for what it carries.
+    return !carries_ || entry.service == service_ || service_ == kUnconnectedSend;
+  }
+
+ private:
+  const Connections& connections_;
+  std::uint16_t command_;
+  std::uint8_t how_;
+  bool carries_;
+  bool opens_ = false;
+  std::uint8_t service_ = 0;
+  std::uint64_t context_;
+  Opened opened_;
+};
+
 // What the innermost request asks for, and where.
 Fault note_carried(std::span<std::byte> block, const Encapsulation& encapsulation,
                    Outstanding& entry) {
@@ -248,6 +298,17 @@ bool has_opened(std::span<const std::byte> block, const ConnectionName& name, co
   return false;
 }
 
+std::uint16_t asked_function(std::span<const std::byte> block, const Encapsulation& encapsulation,
+                             const CommonPacket& packet) {
+  if (block.empty() || packet.cip.empty()) return kNotInCatalogue;
+  const Connections connections(readable(block));
+  const Answer answer(connections, encapsulation, &packet);
+  for (const Outstanding& entry : session_in(readable(block)).entries()) {
+    if (answer.is_to(entry) && answer.fits(entry)) return entry.function;
+  }
+  return kNotInCatalogue;
+}
+
 Fault accept_request(std::span<std::byte> block, const Encapsulation& encapsulation,
                      std::uint32_t now_ms) {
   const Session session = session_in(block);
@@ -277,44 +338,19 @@ Fault accept_reply(std::span<std::byte> block, const Encapsulation& encapsulatio
   if (!wants_reply(encapsulation.command)) return Fault::none;
   const Session session = session_in(block);
   const Connections connections(block);
-  const std::uint8_t how = carried_by(encapsulation.command);
   CommonPacket packet;
-  std::uint64_t context = encapsulation.context;
-  const bool carries = how != kPlain && encapsulation.status == 0;
-  std::uint8_t service = 0;
+  const bool carries = carried_by(encapsulation.command) != kPlain && encapsulation.status == 0;
   if (carries) {
     if (const Fault fault = parse_carried(encapsulation, packet); fault != Fault::none) {
       return fault;
     }
     if (packet.cip.empty()) return Fault::truncated;
-    service = packet.cip[0] & static_cast<std::uint8_t>(~kReplyBit);
-    const std::size_t place = find(connections, [&](const Connection& each) {
-      return each.state == Connection::kExplicit && each.to_originator == packet.connection;
-    });
-    if (how == kConnected) context = context_of(place, packet);
   }
-  Opened opened;
-  const bool opens = carries && parse_opened(packet.cip, opened);
+  const Answer answer(connections, encapsulation, carries ? &packet : nullptr);
   Outstanding asked;
   const Fault fault = session.answer(
-      now_ms,
-      [&](const Outstanding& entry) {
-        const bool same_way =
-            (entry.how & kCarriedMask) == how &&
-            (how != kPlain || entry.function == find_command(encapsulation.command));
-        // An error of the encapsulation names no connection.
-        const bool any = how == kConnected && !carries;
-        return same_way && (any || entry.context == context);
-      },
-      [&](const Outstanding& entry) {
-        const std::size_t place = (entry.how & kPlaceMask) - std::size_t{1};
-        if (opens && place < connections.size() && connections.at(place).name != opened.name) {
-          return false;
-        }
-        // An unconnected send may answer for what it carries.
-        return !carries || entry.service == service || service == kUnconnectedSend;
-      },
-      &asked);
+      now_ms, [&](const Outstanding& entry) { return answer.is_to(entry); },
+      [&](const Outstanding& entry) { return answer.fits(entry); }, &asked);
   if (fault != Fault::none) return fault;
   if (encapsulation.command == kRegisterSession && encapsulation.status == 0) {
     session.state().session = encapsulation.session;

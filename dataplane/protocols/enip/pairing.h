@@ -60,6 +60,10 @@ protocols::Fault accept_request(std::span<std::byte> block, const Encapsulation&
 protocols::Fault accept_reply(std::span<std::byte> block, const Encapsulation& encapsulation,
                               std::uint32_t now_ms);
 
+// The function of the request that a reply answers; kNotInCatalogue if it is none's.
+std::uint16_t asked_function(std::span<const std::byte> block, const Encapsulation& encapsulation,
+                             const CommonPacket& packet);
+
 // The way back of a connection; 0 if it is not known.
 std::uint32_t way_back(std::span<std::byte> block, std::uint32_t to_target);
 

@@ -9,13 +9,18 @@ using protocols::OperationList;
 
 namespace {
 
-// A reply does not say what it was asked of.
-std::uint16_t function_of_reply(std::uint8_t service) {
+// A reply does not say what it was asked of. What was asked for does, unless an unconnected send
+// failed on its way.
+std::uint16_t function_of_reply(std::uint8_t service, std::uint16_t asked) {
+  if (asked != kNotInCatalogue) {
+    if (catalogue().functions[asked].code == service) return asked;
+    if (service == kUnconnectedSend) return find_service(service, kConnectionManager);
+  }
   const std::uint16_t of_tag = find_service(service, kOfTags);
   return is_opening(service) ? find_service(service, kConnectionManager) : of_tag;
 }
 
-Fault decode_reply(ByteView bytes, unsigned depth, OperationList& operations) {
+Fault decode_reply(ByteView bytes, std::uint16_t asked, unsigned depth, OperationList& operations) {
   if (depth > kDepthMax) return Fault::too_deep;
   ByteReader reader(bytes);
   const std::uint8_t code = reader.u8();
@@ -26,7 +31,7 @@ Fault decode_reply(ByteView bytes, unsigned depth, OperationList& operations) {
   if ((code & kReplyBit) == 0) return Fault::wrong_direction;
   if (reserved != 0) return Fault::bad_value;
   const auto service = static_cast<std::uint8_t>(code & ~kReplyBit);
-  const std::uint16_t function = function_of_reply(service);
+  const std::uint16_t function = function_of_reply(service, asked);
   if (function == kNotInCatalogue) return Fault::unknown_function;
   Operation* operation = operations.add(function);
   if (operation == nullptr) return Fault::too_many_operations;
@@ -51,7 +56,8 @@ Fault decode_reply(ByteView bytes, unsigned depth, OperationList& operations) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t end = i + 1 < count ? offsets.u16_le() : data.size();
     if (!offsets.ok() || end <= begin || end > data.size()) return Fault::truncated;
-    const Fault fault = decode_reply(data.subspan(begin, end - begin), depth + 1, operations);
+    const Fault fault =
+        decode_reply(data.subspan(begin, end - begin), kNotInCatalogue, depth + 1, operations);
     if (fault != Fault::none) return fault;
     begin = end;
   }
@@ -60,8 +66,8 @@ Fault decode_reply(ByteView bytes, unsigned depth, OperationList& operations) {
 
 }  // namespace
 
-Fault decode_cip_reply(ByteView bytes, OperationList& operations) {
-  return decode_reply(bytes, 1, operations);
+Fault decode_cip_reply(ByteView bytes, std::uint16_t asked, OperationList& operations) {
+  return decode_reply(bytes, asked, 1, operations);
 }
 
 }  // namespace bulkhead::enip
