@@ -156,23 +156,32 @@ class Stacks(StackCase):
         group = "239.192.1.32"
         inputs = "  inputs: {zone: supervision, group: 239.192.1.32/27}\nconduits:\n"
         self.commit(HEAD.replace("conduits:\n", inputs) + """
-      - {protocol: enip, client: hmi, server: plc, functions: [register_session, forward_close]}
+      - {protocol: enip, client: hmi, server: plc, functions: [register_session]}
       - protocol: enip
         client: hmi
         server: plc
         functions: [forward_open]
-        where: {class: 2, instance: 1}
+        where: {class: 2, instance: 1, port: 1, link: 0}
+      - protocol: enip # the library closes by way of slot 0 what it opened without
+        client: hmi
+        server: plc
+        functions: [forward_close_other]
+        where: {vendor: 0x3333, port: 1, link: 0}
       - protocol: enip
         client: hmi
         server: plc
         functions: [forward_open_implicit]
         where: {class: 4, instance: 151, connection_point: [100, 150], connection_size: 0-10, rpi: 20000}
-      - {protocol: enip, client: hmi, server: plc, functions: [read_tag]}
+      - protocol: enip
+        client: hmi
+        server: plc
+        functions: [read_tag]
+        where: {port: 1, link: 0}
       - protocol: enip
         client: hmi
         server: plc
         functions: [write_tag]
-        where: {tag: Speed, elements: 1, member: 0, value: 0-100}
+        where: {tag: Speed, elements: 1, member: 0, value: 0-100, port: 1, link: 0}
 """)
         role = "cip_adapter"
         self.lab.spawn("ctl", ["python3", HERE / "cip_adapter.py", PLC], role)

@@ -15,6 +15,10 @@ namespace cip {
 
 constexpr std::uint8_t kHandle = 7;
 inline const Message kManager = {0x20, 6, 0x24, 1};
+inline const Message kIdentity = {0x20, 1, 0x24, 1};
+inline const Message kRouter = {0x20, 2, 0x24, 1};
+// CIP, C-1.4.1: port 1 of the host, link address 0.
+inline const Message kSlot0 = {1, 0};
 
 // EIP 2-3.1.
 inline Message encapsulated(std::uint8_t command, const Message& data, std::uint8_t context = 1,
@@ -62,6 +66,36 @@ inline Message service(std::uint8_t code, const Message& path, const Message& da
 
 inline Message reply(std::uint8_t code, std::uint8_t status = 0, const Message& data = {}) {
   return join({{static_cast<std::uint8_t>(code | 0x80), 0, status, 0}, data});
+}
+
+// CIP, C-1.4.4.2.
+inline Message symbol(std::string_view name) {
+  Message segment = join({{0x91, static_cast<std::uint8_t>(name.size())}, bytes_of(name)});
+  if (name.size() % 2 != 0) segment.push_back(0);
+  return segment;
+}
+
+// CIP, A-4.9.
+inline Message packet(const std::vector<Message>& services, const Message& path = kRouter) {
+  Message offsets = le16(services.size());
+  Message all;
+  for (const Message& each : services) {
+    offsets = join({offsets, le16(2 + 2 * services.size() + all.size())});
+    all = join({all, each});
+  }
+  return service(enip::kMultipleServicePacket, path, join({offsets, all}));
+}
+
+// CIP 3-5.5.4.
+inline Message unconnected_send(const Message& message, const Message& route = kSlot0) {
+  const bool odd = message.size() % 2 != 0;
+  return service(enip::kUnconnectedSend, kManager,
+                 join({{5, 0x99},
+                       le16(message.size()),
+                       message,
+                       Message(odd ? 1 : 0, 0),
+                       {static_cast<std::uint8_t>(route.size() / 2), 0},
+                       route}));
 }
 
 // CIP 3-5.5.2. Sizes and intervals are the same both ways.

@@ -27,6 +27,19 @@ inline Reason judge_by_field(std::uint8_t protocol, const protocols::Operation& 
   rule.ports = {{1, 1}};
   rule.protocol = protocol;
   rule.functions.set(operation.function);
+  // What leads beyond the host has to be named, whatever else decides.
+  const protocols::Catalogue& catalogue = protocols::registry()[protocol]->catalogue();
+  for (std::uint8_t field = 0; field < catalogue.fields.size(); ++field) {
+    const bool named = catalogue.fields[field].by_name && operation.has(field);
+    if (!named || field == constraint.field) continue;
+    policy::Constraint any{field};
+    if (catalogue.fields[field].kind == protocols::FieldKind::name) {
+      any.patterns = {"*"};
+    } else {
+      any.ranges = {operation.fields[field].range};
+    }
+    rule.constraints.push_back(std::move(any));
+  }
   rule.constraints.push_back(std::move(constraint));
   EXPECT_EQ(policy::validate(tables), std::nullopt);
   policy::finish(tables);

@@ -2,11 +2,11 @@
 #include <algorithm>
 
 #include "dataplane/protocols/enip/implicit.h"
-#include "dataplane/protocols/enip/layout.h"
 #include "dataplane/protocols/enip/pairing.h"
 
 namespace bulkhead::enip {
 
+using protocols::Carrier;
 using protocols::Direction;
 using protocols::Fault;
 using protocols::Frame;
@@ -22,12 +22,14 @@ constexpr std::uint16_t kUnconnectedData = 0x00b2;
 constexpr std::uint16_t kSequencedAddress = 0x8002;
 constexpr std::uint16_t kSocketToTarget = 0x8000;
 constexpr std::uint16_t kSocketToOriginator = 0x8001;
-constexpr std::size_t kItemsMax = 8;
+constexpr std::size_t kItemsMax = 4;
+constexpr std::size_t kSocketBytes = 16;
+constexpr std::size_t kItemsAt = kHeaderBytes + 6;  // behind interface and time-out
 
 // A packet of an implicit connection has no encapsulation: it begins with its number of items, of
-// which the first is a sequenced address (EIP 2-6.4).
-bool is_io(ByteView bytes) {
-  return bytes.size() >= 4 && load_le16(bytes.data()) == 2 &&
+// which the first is a sequenced address (EIP 2-6.4). It travels in datagrams alone.
+bool is_io(ByteView bytes, Carrier carrier) {
+  return carrier == Carrier::udp && bytes.size() >= 4 && load_le16(bytes.data()) == 2 &&
          load_le16(bytes.data() + 2) == kSequencedAddress;
 }
 
@@ -43,16 +45,52 @@ Frame frame_io(ByteView stream) {
 
 bool is_command(std::uint16_t command) { return find_command(command) != kNotInCatalogue; }
 
+bool carries_cip(std::uint16_t command) {
+  return command == kSendRRData || command == kSendUnitData;
+}
+
+// EIP 2-3.2: the rest belongs to sessions, which are connections of TCP.
+bool travels_in_datagrams(std::uint16_t command) {
+  return command == kListServices || command == kListIdentity || command == kListInterfaces;
+}
+
 Fault add_command(std::uint16_t command, OperationList& operations) {
   const std::uint16_t function = find_command(command);
   if (function == kNotInCatalogue) return Fault::unknown_function;
-  return operations.add(function) != nullptr ? Fault::none : Fault::too_many_operations;
+  protocols::Operation* operation = operations.add(function);
+  if (operation == nullptr) return Fault::too_many_operations;
+  if (catalogue().functions[function].code == kReservedCommand) operation->set(kCommand, command);
+  return Fault::none;
 }
 
 Fault decode_io(ByteView message, OperationList& operations) {
   CommonPacket packet;
-  const Fault fault = parse_common_packet(message, packet);
-  return fault != Fault::none ? fault : add_command(kIoCode, operations);
+  if (const Fault fault = parse_common_packet(message, packet); fault != Fault::none) return fault;
+  if (!packet.sequenced || packet.others != 0) return Fault::bad_value;
+  operations.leave_free(message.subspan(6, 8), "which connection, and its count");
+  operations.leave_free(message.last(packet.data_bytes), "process data");
+  return add_command(kIoCode, operations);
+}
+
+// EIP 2-6.3.3: family, port, address, and zeros. In a request it says where the originator listens:
+// on its own address, at the one port.
+Fault check_socket(ByteView socket, bool request) {
+  if (socket.empty()) return Fault::none;
+  constexpr std::uint16_t kInternet = 2;
+  ByteReader reader(socket);
+  const std::uint16_t family = reader.u16();
+  const std::uint16_t port = reader.u16();
+  const std::uint32_t address = reader.u32();
+  const std::uint64_t zeros = reader.u64();
+  if (!reader.ok() || reader.remaining() != 0) return Fault::bad_length;
+  if (family != kInternet || zeros != 0) return Fault::bad_value;
+  return !request || (port == kIoPort && address == 0) ? Fault::none : Fault::bad_value;
+}
+
+// What of a message ties it to others, or to nothing.
+void leave_header_free(ByteView message, OperationList& operations) {
+  operations.leave_free(message.subspan(4, 4), "the session's handle, which pair() compares");
+  operations.leave_free(message.subspan(12, 8), "the sender's context");
 }
 
 }  // namespace
@@ -71,50 +109,39 @@ Fault parse_encapsulation(ByteView message, Encapsulation& encapsulation) {
   return options == 0 ? Fault::none : Fault::bad_value;  // EIP 2-3.8: others are to be discarded
 }
 
+// EIP 2-6.1: an address, then data, then what else there is: receivers look for them in this order.
 Fault parse_common_packet(ByteView bytes, CommonPacket& packet) {
   ByteReader reader(bytes);
   const std::size_t count = reader.u16_le();
   if (!reader.ok()) return Fault::truncated;
   if (count < 2 || count > kItemsMax) return Fault::bad_quantity;
-  bool has_address = false;
-  bool has_data = false;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint16_t type = reader.u16_le();
-    const std::size_t length = reader.u16_le();
-    ByteReader item(reader.take(length));
+    const ByteView item = reader.take(reader.u16_le());
     if (!reader.ok()) return Fault::truncated;
-    switch (type) {
-      case kNullAddress:
-        if (length != 0 || has_address) return Fault::bad_length;
-        has_address = true;
-        break;
-      case kConnectedAddress:
-      case kSequencedAddress:
-        if (has_address || length != (type == kConnectedAddress ? 4U : 8U)) {
-          return Fault::bad_length;
-        }
-        has_address = packet.connected = true;
-        packet.connection = item.u32_le();
-        break;
-      case kConnectedData:
-      case kUnconnectedData:
-        if (has_data || packet.connected != (type == kConnectedData)) return Fault::bad_value;
-        has_data = true;
-        packet.data_bytes = length;
-        if (type == kConnectedData) packet.sequence = item.u16_le();
-        packet.cip = item.rest();
-        break;
-      case kSocketToTarget:
-        break;
-      case kSocketToOriginator:
-        packet.to_originator = item.rest();
-        break;
-      default:
-        return Fault::unknown_object;
+    ByteReader content(item);
+    if (i == 0) {
+      packet.connected = type != kNullAddress;
+      packet.sequenced = type == kSequencedAddress;
+      const bool known = type == kNullAddress || type == kConnectedAddress || packet.sequenced;
+      if (!known) return Fault::unknown_object;
+      const std::size_t length = packet.sequenced ? 8 : packet.connected ? 4 : 0;
+      if (item.size() != length) return Fault::bad_length;
+      if (packet.connected) packet.connection = content.u32_le();
+    } else if (i == 1) {
+      if (type != (packet.connected ? kConnectedData : kUnconnectedData)) return Fault::bad_value;
+      packet.data_bytes = item.size();
+      if (packet.connected && !packet.sequenced) packet.sequence = content.u16_le();
+      packet.cip = content.rest();
+      if (!content.ok()) return Fault::truncated;
+    } else {
+      ByteView& socket = type == kSocketToTarget ? packet.to_target : packet.to_originator;
+      if (type != kSocketToTarget && type != kSocketToOriginator) return Fault::unknown_object;
+      if (item.size() != kSocketBytes || !socket.empty()) return Fault::bad_length;
+      socket = item;
+      ++packet.others;
     }
-    if (!item.ok()) return Fault::truncated;
   }
-  if (!has_address || !has_data) return Fault::bad_value;
   return reader.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
 }
 
@@ -129,7 +156,9 @@ Fault parse_carried(const Encapsulation& encapsulation, CommonPacket& packet) {
   const Fault fault = parse_common_packet(items, packet);
   if (fault != Fault::none) return fault;
   const bool connected = encapsulation.command == kSendUnitData;
-  return packet.connected == connected ? Fault::none : Fault::bad_value;
+  const bool fits =
+      packet.connected == connected && !packet.sequenced && (packet.others == 0 || !connected);
+  return fits ? Fault::none : Fault::bad_value;
 }
 
 namespace {
@@ -138,9 +167,9 @@ class Enip final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return enip::catalogue(); }
 
-  Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
+  Frame frame(ByteView stream, const MessageContext& context) const override {
     if (stream.size() < 4) return {Fault::none, 0, 4};
-    if (is_io(stream)) return frame_io(stream);
+    if (is_io(stream, context.carrier)) return frame_io(stream);
     if (!is_command(load_le16(stream.data()))) return {Fault::not_this_protocol, 0, 0};
     const std::size_t length = load_le16(stream.data() + 2);
     if (length > kDataBytesMax) return {Fault::bad_length, 0, 0};
@@ -151,32 +180,47 @@ class Enip final : public protocols::Protocol {
                OperationList& operations) const override {
     const Direction direction = context.direction;
     operations.clear();
-    if (is_io(message)) return decode_io(message, operations);
+    if (is_io(message, context.carrier)) return decode_io(message, operations);
     Encapsulation encapsulation;
     if (const Fault fault = parse_encapsulation(message, encapsulation); fault != Fault::none) {
       return fault;
     }
+    if (context.carrier != Carrier::tcp && !travels_in_datagrams(encapsulation.command)) {
+      return is_command(encapsulation.command) ? Fault::bad_value : Fault::not_this_protocol;
+    }
     const bool request = direction == Direction::request;
     if (request && encapsulation.status != 0) return Fault::bad_value;
-    const bool carries =
-        encapsulation.command == kSendRRData || encapsulation.command == kSendUnitData;
-    if (!carries) return decode_command(encapsulation, direction, operations);
+    leave_header_free(message, operations);
+    if (!carries_cip(encapsulation.command)) {
+      return decode_command(message, encapsulation, direction, operations);
+    }
     // EIP 2-3.2: what fails on this layer carries nothing back.
     if (!request && encapsulation.status != 0) {
+      operations.leave_free(message.subspan(8, 4), "why it failed");
       return encapsulation.data.empty() ? add_command(encapsulation.command, operations)
                                         : Fault::bad_length;
     }
+    return decode_carried(message, encapsulation, context, operations);
+  }
+
+  // What is on a connection goes where the session opened it to; a close is judged by who opened.
+  bool means_alike(ByteView message) const override {
+    Encapsulation encapsulation;
     CommonPacket packet;
-    if (const Fault fault = parse_carried(encapsulation, packet); fault != Fault::none) {
-      return fault;
-    }
-    return request ? decode_cip_request(packet.cip, operations)
-                   : decode_cip_reply(packet.cip, operations);
+    if (parse_encapsulation(message, encapsulation) != Fault::none) return true;
+    if (!carries_cip(encapsulation.command)) return true;
+    if (parse_carried(encapsulation, packet) != Fault::none || packet.connected) return false;
+    thread_local Names names;
+    names.clear();
+    Innermost innermost;
+    if (find_innermost(packet.cip, Route{}, names, innermost) != Fault::none) return false;
+    return innermost.request.service != kMultipleServicePacket &&
+           innermost.request.service != kForwardClose;
   }
 
   std::optional<std::uint16_t> claimed_code(ByteView message) const override {
     if (message.size() < 2) return std::nullopt;
-    if (is_io(message)) return kIoCode;
+    if (is_io(message, Carrier::udp)) return kIoCode;
     Encapsulation encapsulation;
     CommonPacket packet;
     if (parse_encapsulation(message, encapsulation) == Fault::none &&
@@ -187,27 +231,25 @@ class Enip final : public protocols::Protocol {
   }
 
   void begin_unseen(std::span<std::byte> session) const override {
-    Session(session).state().unseen = true;
+    session_in(session).state().unseen = true;
   }
 
   std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
-  }
+  std::size_t session_bytes_max() const override { return kSessionBytesMax; }
 
   Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
              std::uint32_t now_ms) const override {
-    if (is_io(message)) return Fault::none;
+    if (is_io(message, Carrier::udp)) return Fault::none;
     Encapsulation encapsulation;
     if (const Fault fault = parse_encapsulation(message, encapsulation); fault != Fault::none) {
       return fault;
     }
-    return direction == Direction::request ? accept_request(Session(session), encapsulation, now_ms)
-                                           : accept_reply(Session(session), encapsulation, now_ms);
+    return direction == Direction::request ? accept_request(session, encapsulation, now_ms)
+                                           : accept_reply(session, encapsulation, now_ms);
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
-    return Session(session).awaited(now_ms);
+    return session_in(session).awaited(now_ms);
   }
 
   const protocols::RelatedTraffic* related() const override { return &implicit_connections(); }
@@ -218,12 +260,13 @@ class Enip final : public protocols::Protocol {
                      std::span<std::uint8_t> reply) const override {
     Encapsulation encapsulation;
     CommonPacket packet;
-    if (is_io(request) || parse_encapsulation(request, encapsulation) != Fault::none) return 0;
+    if (is_io(request, Carrier::udp) || parse_encapsulation(request, encapsulation) != Fault::none)
+      return 0;
     if (parse_carried(encapsulation, packet) != Fault::none || packet.cip.empty()) {
       return refuse_command(request, encapsulation, reply);
     }
-    const ByteView inner = innermost_request(packet.cip);
-    if (inner.empty() || (inner[0] & kReplyBit) != 0) return 0;
+    const std::uint8_t service = refused_service(packet.cip);
+    if ((service & kReplyBit) != 0) return 0;
     const std::size_t address_bytes = packet.connected ? 8 : 4;
     const std::size_t data_bytes = packet.connected ? 6 : 4;
     const std::size_t bytes = kHeaderBytes + 8 + address_bytes + 4 + data_bytes;
@@ -231,7 +274,7 @@ class Enip final : public protocols::Protocol {
     std::fill_n(reply.begin(), bytes, std::uint8_t{0});
     std::copy_n(request.begin(), kHeaderBytes, reply.begin());
     store_le16(reply.data() + 2, static_cast<std::uint16_t>(bytes - kHeaderBytes));
-    std::uint8_t* at = reply.data() + kHeaderBytes + 6;
+    std::uint8_t* at = reply.data() + kItemsAt;
     store_le16(at, 2);
     at += 2;
     if (packet.connected) {
@@ -247,7 +290,7 @@ class Enip final : public protocols::Protocol {
       store_le16(at, packet.sequence);
       at += 2;
     }
-    at[0] = static_cast<std::uint8_t>(inner[0] | kReplyBit);
+    at[0] = static_cast<std::uint8_t>(service | kReplyBit);
     at[2] = status_of(denial);
     return bytes;
   }
@@ -258,17 +301,16 @@ class Enip final : public protocols::Protocol {
     CommonPacket packet;
     const bool connected = parse_encapsulation(request, encapsulation) == Fault::none &&
                            parse_carried(encapsulation, packet) == Fault::none && packet.connected;
-    return !connected || way_back(Session(session).state(), packet.connection) != 0;
+    return !connected || way_back(session, packet.connection) != 0;
   }
 
   void put_in(std::span<std::byte> session, std::span<std::uint8_t> refusal) const override {
-    constexpr std::size_t kConnectionAt = kHeaderBytes + 6 + 2 + 4;
+    constexpr std::size_t kConnectionAt = kItemsAt + 2 + 4;
     Encapsulation encapsulation;
     CommonPacket packet;
     if (parse_encapsulation(refusal, encapsulation) == Fault::none &&
         parse_carried(encapsulation, packet) == Fault::none && packet.connected) {
-      store_le32(refusal.data() + kConnectionAt,
-                 way_back(Session(session).state(), packet.connection));
+      store_le32(refusal.data() + kConnectionAt, way_back(session, packet.connection));
     }
   }
 
@@ -299,19 +341,78 @@ class Enip final : public protocols::Protocol {
     return kHeaderBytes;
   }
 
+  // What a request asks for in the end: its reply has the same number. One that cannot be read is
+  // refused as what it begins with.
+  static std::uint8_t refused_service(ByteView cip) {
+    thread_local Names names;
+    names.clear();
+    Innermost innermost;
+    return find_innermost(cip, Route{}, names, innermost) == Fault::none ? innermost.request.service
+                                                                         : cip[0];
+  }
+
   // EIP 2-4: commands without CIP.
-  static Fault decode_command(const Encapsulation& encapsulation, Direction direction,
-                              OperationList& operations) {
-    const bool registers = encapsulation.command == kRegisterSession;
-    const bool asks = direction == Direction::request;
-    if (registers && encapsulation.data.size() != 4) {
-      if (asks || encapsulation.status == 0) return Fault::bad_length;
+  static Fault decode_command(ByteView message, const Encapsulation& encapsulation,
+                              Direction direction, OperationList& operations) {
+    const ByteView data = encapsulation.data;
+    if (direction != Direction::request) {
+      const bool registers = encapsulation.command == kRegisterSession;
+      if (registers && data.size() != 4 && encapsulation.status == 0) return Fault::bad_length;
+      operations.leave_free(message.subspan(8, 4), "why it failed");
+      operations.leave_free(data, "what was asked for");
+      return add_command(encapsulation.command, operations);
     }
-    const bool empty = encapsulation.command == kListServices ||
-                       encapsulation.command == kListInterfaces ||
-                       encapsulation.command == kUnregisterSession;
-    if (asks && empty && !encapsulation.data.empty()) return Fault::bad_length;
+    switch (encapsulation.command) {
+      case kNop:
+        operations.leave_free(data, "discarded by its receiver");
+        break;
+      case kRegisterSession: {  // EIP 2-4.4: version 1 without options
+        constexpr std::array<std::uint8_t, 4> kVersion = {1, 0, 0, 0};
+        if (data.size() != kVersion.size()) return Fault::bad_length;
+        if (!std::equal(data.begin(), data.end(), kVersion.begin())) return Fault::bad_value;
+        break;
+      }
+      default:
+        if (find_command(encapsulation.command) == find_command(kReservedCommand)) {
+          operations.leave_free(data, "content of a command that is granted by its number");
+        } else if (!data.empty()) {
+          return Fault::bad_length;
+        }
+        break;
+    }
     return add_command(encapsulation.command, operations);
+  }
+
+  static Fault decode_carried(ByteView message, const Encapsulation& encapsulation,
+                              const MessageContext& context, OperationList& operations) {
+    CommonPacket packet;
+    if (const Fault fault = parse_carried(encapsulation, packet); fault != Fault::none) {
+      return fault;
+    }
+    const bool request = context.direction == Direction::request;
+    if (request && !packet.to_target.empty()) return Fault::bad_value;  // the target says where
+    for (const ByteView socket : {packet.to_target, packet.to_originator}) {
+      if (const Fault fault = check_socket(socket, request); fault != Fault::none) return fault;
+      if (!request) operations.leave_free(socket, "where data goes, which the datagrams show");
+    }
+    operations.leave_free(message.subspan(kHeaderBytes + 4, 2), "time");
+    const ByteView connection = message.subspan(kItemsAt + 2 + 4, packet.connected ? 4 : 0);
+    if (packet.connected) {
+      operations.leave_free(message.subspan(kItemsAt + 2 + 4 + 4 + 4, 2), "the message's number");
+    }
+    if (!request) {
+      operations.leave_free(connection, "the connection, which pair() compares");
+      return decode_cip_reply(packet.cip, asked_function(context.session, encapsulation, packet),
+                              operations);
+    }
+    const Fault fault = decode_cip_request(
+        packet.cip, {context.session, packet.connected, packet.connection, connection}, operations);
+    if (fault != Fault::none || packet.others == 0) return fault;
+    const bool opens = std::any_of(operations.begin(), operations.end(), [](const auto& each) {
+      const protocols::FunctionInfo& info = enip::catalogue().functions[each.function];
+      return is_opening(static_cast<std::uint8_t>(info.code)) && info.sub_code > kOfTags;
+    });
+    return opens ? Fault::none : Fault::bad_value;
   }
 };
 

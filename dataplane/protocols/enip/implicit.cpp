@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "dataplane/protocols/enip/opening.h"
+
 namespace bulkhead::enip {
 
 using protocols::Direction;
@@ -36,6 +38,7 @@ struct Way {
 
 struct Connection {
   ForwardOpen open;
+  Route route;  // of the request, and on from there of its own path
   std::array<Way, 2> ways;
   std::uint32_t asked_ms = 0;
   bool is_open = false;
@@ -43,17 +46,6 @@ struct Connection {
   std::array<std::uint8_t, kTagBytesMax> tag{};
 
   ByteView tag_name() const { return {tag.data(), tag_bytes}; }
-};
-
-// CIP 3-5.5.2: what names a connection from its request to its close.
-struct Name {
-  std::uint16_t serial = 0;
-  std::uint16_t vendor = 0;
-  std::uint32_t originator = 0;
-
-  bool is_of(const ForwardOpen& open) const {
-    return serial == open.serial && vendor == open.vendor && originator == open.originator;
-  }
 };
 
 class Block {
@@ -96,10 +88,6 @@ class Block {
   Layout* layout_;
 };
 
-bool is_opening(std::uint8_t service) {
-  return service == kForwardOpen || service == kLargeForwardOpen;
-}
-
 // CIP 3-4.6: a connection ends when either side has heard nothing for so many of its intervals.
 bool has_ended(const Connection& connection, std::uint32_t now_ms) {
   if (!connection.is_open) return now_ms - connection.asked_ms > kAskedMs;
@@ -134,27 +122,38 @@ std::uint32_t group_in(ByteView socket) {
   return names ? group : kOneHost;
 }
 
+// What opens an implicit connection, at the end of which route; false if the message does not.
+bool parse_opening(ByteView cip, Names& names, ForwardOpen& open, Route& route, ByteView& tag) {
+  Innermost innermost;
+  ConnectionPath path;
+  names.clear();
+  if (cip.empty() || find_innermost(cip, Route{}, names, innermost) != Fault::none) return false;
+  const bool opens =
+      is_opening(innermost.request.service) && innermost.path.class_id == kConnectionManager;
+  if (!opens || parse_open(innermost.request, names, open, path) != Fault::none) return false;
+  route = innermost.route;
+  tag = path.tag;
+  return is_implicit(open) && route.add(open.route.bytes());
+}
+
 Fault note_request(const Block& block, ByteView message, std::uint32_t now_ms) {
   thread_local Names names;
-  names.clear();
-  Request request;
-  Path manager;
   ForwardOpen open;
+  Route route;
   ByteView tag;
-  if (parse_request(innermost_request(carried(message).cip), request) != Fault::none ||
-      parse_path(request.path, names, manager) != Fault::none ||
-      manager.class_id != kConnectionManager ||
-      parse_open(request, names, open, tag) != Fault::none || !is_implicit(open)) {
-    return Fault::none;
-  }
+  const CommonPacket packet = carried(message);
+  // Where a connection leads only the session knows; openings are sent unconnected (CIP 3-5.5).
+  if (packet.connected) return Fault::none;
+  if (!parse_opening(packet.cip, names, open, route, tag)) return Fault::none;
   if (tag.size() > kTagBytesMax) return Fault::bad_length;  // it could not be judged anew
-  const Name name{open.serial, open.vendor, open.originator};
   block.remove_if([&](const Connection& connection) {
-    return has_ended(connection, now_ms) || (!connection.is_open && name.is_of(connection.open));
+    return has_ended(connection, now_ms) ||
+           (!connection.is_open && open.name == connection.open.name);
   });
   Connection* connection = block.add();
   if (connection == nullptr) return Fault::too_many_outstanding;
   connection->open = open;
+  connection->route = route;
   connection->asked_ms = now_ms;
   connection->tag_bytes = static_cast<std::uint8_t>(tag.size());
   std::copy(tag.begin(), tag.end(), connection->tag.begin());
@@ -192,16 +191,16 @@ Way open_way(const ForwardOpen& open, std::size_t side, std::uint32_t connection
   return way;
 }
 
-void note_opened(const Block& block, const Name& name, ByteReader& rest,
+void note_opened(const Block& block, const ConnectionName& name, ByteReader& rest,
                  const std::array<std::uint32_t, 2>& identifiers, std::uint32_t group,
                  std::uint32_t now_ms) {
   const std::array<std::uint32_t, 2> actual_us = {rest.u32_le(), rest.u32_le()};
   if (!rest.ok()) return;
   block.remove_if([&](const Connection& connection) {
-    return connection.is_open && name.is_of(connection.open);
+    return connection.is_open && name == connection.open.name;
   });
   for (Connection& connection : block.connections()) {
-    if (!name.is_of(connection.open)) continue;
+    if (name != connection.open.name) continue;
     connection.is_open = true;
     for (std::size_t side = 0; side < 2; ++side) {
       connection.ways[side] =
@@ -224,17 +223,14 @@ void note_reply(const Block& block, const CommonPacket& packet, std::uint32_t no
   const bool opened = is_opening(service) && status == 0;
   std::array<std::uint32_t, 2> identifiers{};
   if (opened) identifiers = {reader.u32_le(), reader.u32_le()};
-  Name name;
-  name.serial = reader.u16_le();
-  name.vendor = reader.u16_le();
-  name.originator = reader.u32_le();
+  const ConnectionName name = read_name(reader);
   if (!reader.ok()) return;
   if (opened) {
     return note_opened(block, name, reader, identifiers, group_in(packet.to_originator), now_ms);
   }
   const bool closed = service == kForwardClose && (status == 0 || not_found);
   block.remove_if([&](const Connection& connection) {
-    return name.is_of(connection.open) && (closed || (is_opening(service) && !connection.is_open));
+    return name == connection.open.name && (closed || (is_opening(service) && !connection.is_open));
   });
 }
 
@@ -264,8 +260,11 @@ class Implicit final : public protocols::RelatedTraffic {
     const ByteView cip = carried(message).cip;
     if (cip.empty()) return false;
     if (direction == Direction::request) {
-      const ByteView inner = innermost_request(cip);
-      return !inner.empty() && is_opening(inner[0]);
+      thread_local Names names;
+      names.clear();
+      Innermost innermost;
+      return find_innermost(cip, Route{}, names, innermost) == Fault::none &&
+             is_opening(innermost.request.service);
     }
     const auto service = static_cast<std::uint8_t>(cip[0] & ~kReplyBit);
     return is_opening(service) || service == kForwardClose;
@@ -313,11 +312,11 @@ class Implicit final : public protocols::RelatedTraffic {
     operations.clear();
     if (index >= connections.size()) return false;
     const Connection& connection = connections[index];
-    protocols::Operation* first =
-        operations.add(find_service(connection.open.service, kImplicitOpening));
-    first->set(kClass, kConnectionManager);
-    first->set(kInstance, 1);
-    set_open(connection.open, connection.tag_name(), *first, operations);
+    thread_local Names names;
+    names.clear();
+    RouteFields route;
+    describe_route(connection.route, names, route);
+    add_open(connection.open, connection.tag_name(), route, operations);
     return true;
   }
 

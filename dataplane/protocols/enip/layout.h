@@ -21,6 +21,7 @@ constexpr unsigned kDepthMax = 4;  // of services inside services
 // Encapsulation commands (EIP 2-3.2).
 enum Command : std::uint16_t {
   kNop = 0x00,
+  kReservedCommand = 0x01,  // RSLinx opens with it; stands for all that are reserved
   kListServices = 0x04,
   kListIdentity = 0x63,
   kListInterfaces = 0x64,
@@ -31,19 +32,29 @@ enum Command : std::uint16_t {
   kIndicateStatus = 0x72,
   kCancel = 0x73,
 };
-// A packet of an implicit connection is told by its address item (EIP 2-6.2.2).
+// A packet of an implicit connection is recognised by its address item (EIP 2-6.2.2).
 constexpr std::uint16_t kIoCode = 0x8002;
+// Commands that the standard reserves, up to here, share one function (EIP 2-3.2).
+constexpr std::uint16_t kReservedCommandMax = 0xff;
 
 constexpr std::uint8_t kReplyBit = 0x80;
 
 enum Service : std::uint8_t {
+  kGetAttributesAll = 0x01,
+  kSetAttributesAll = 0x02,
   kGetAttributeList = 0x03,
   kSetAttributeList = 0x04,
+  kReset = 0x05,
+  kCreate = 0x08,
+  kDelete = 0x09,
   kMultipleServicePacket = 0x0a,
   kGetAttributeSingle = 0x0e,
   kSetAttributeSingle = 0x10,
+  kNoOperation = 0x17,
+  kSetMember = 0x19,
   kExecutePccc = 0x4b,
   kReadTag = 0x4c,
+  kReadTemplate = 0x4c,
   kWriteTag = 0x4d,
   kReadModifyWriteTag = 0x4e,
   kForwardClose = 0x4e,
@@ -51,20 +62,27 @@ enum Service : std::uint8_t {
   kUnconnectedSend = 0x52,
   kWriteTagFragmented = 0x53,
   kForwardOpen = 0x54,
+  kGetInstanceAttributeList = 0x55,
   kLargeForwardOpen = 0x5b,
 };
 
 enum Class : std::uint16_t {
   kMessageRouter = 0x02,
+  kAssembly = 0x04,
   kConnectionManager = 0x06,
   kPcccObject = 0x67,
   kSymbolObject = 0x6b,
+  kTemplateObject = 0x6c,
 };
 
-// Sub-codes in the catalogue: services that mean something else for one class, and for tags.
+// Sub-codes in the catalogue: services that mean something else for one class, and for tags; and
+// behind all classes what depends on more than the class.
 constexpr std::int32_t kOfTags = 0;
-// Forward opens of implicit connections, behind all classes: they let outputs be driven.
-constexpr std::int32_t kImplicitOpening = 0x10006;
+constexpr std::int32_t kImplicitOpening = 0x10006;  // lets outputs be driven
+constexpr std::int32_t kConfigurationData = 0x20006;
+constexpr std::int32_t kForeignClose = 0x30006;  // of a connection that this session did not open
+constexpr std::int32_t kOfDevice = 0x10000;      // settings of the device, not process data
+constexpr std::int32_t kOfProgram = 0x20000;     // objects that make up the program
 
 // Indices into the catalogue's fields.
 enum Field : std::uint8_t {
@@ -87,6 +105,19 @@ enum Field : std::uint8_t {
   kFileNumber,
   kElement,
   kStatus,
+  kSubElement,
+  kObject,
+  kPort,
+  kLink,
+  kPath,
+  kTransport,
+  kConnectionType,
+  kPriority,
+  kVariable,
+  kSize,
+  kOffset,
+  kCommand,
+  kType,
 };
 
 const protocols::Catalogue& catalogue();
@@ -95,6 +126,10 @@ using protocols::kNotInCatalogue;
 std::uint16_t find_command(std::uint16_t command);
 // The catalogue index of a service asked of a class, or of a tag; kNotInCatalogue if it has none.
 std::uint16_t find_service(std::uint8_t service, std::int32_t class_id);
+// CIP, table 5-1.2: classes 0x64 to 0xc7 and 0x300 to 0x4ff are vendors' own.
+constexpr bool is_vendors(std::int64_t class_id) {
+  return (class_id >= 0x64 && class_id <= 0xc7) || (class_id >= 0x300 && class_id <= 0x4ff);
+}
 
 // The encapsulation header and what it carries.
 struct Encapsulation {
@@ -109,45 +144,18 @@ protocols::Fault parse_encapsulation(ByteView message, Encapsulation& encapsulat
 // A common packet (EIP 2-6): the items that requests and answers need.
 struct CommonPacket {
   bool connected = false;
+  bool sequenced = false;
   std::uint32_t connection = 0;  // of connected and sequenced address items
   std::uint16_t sequence = 0;    // of connected data
   std::size_t data_bytes = 0;    // of the data item, with its sequence
+  std::size_t others = 0;        // socket addresses behind the data
   ByteView cip;
-  ByteView to_originator;  // the socket address that goes with a forward open, if there is one
+  ByteView to_target;  // the socket addresses that go with a forward open, if there are any
+  ByteView to_originator;
 };
 protocols::Fault parse_common_packet(ByteView bytes, CommonPacket& packet);
 // The message of a SendRRData or SendUnitData.
 protocols::Fault parse_carried(const Encapsulation& encapsulation, CommonPacket& packet);
-
-// A path (CIP, appendix C) as a request gives it.
-struct Path {
-  std::int64_t class_id = -1;
-  std::int64_t instance = -1;
-  std::int64_t attribute = -1;
-  std::int64_t member = -1;
-  std::int64_t vendor = -1;
-  std::int64_t device = -1;
-  ByteView tag;  // put together as Name.Name[1].Name, without the last index, which is `member`
-  std::array<std::int64_t, 2> connection_points = {-1, -1};
-  std::size_t connection_point_count = 0;
-};
-
-// Names that paths of one message spell stand here; good until the thread decodes another.
-class Names {
- public:
-  void clear() { used_ = 0; }
-  bool add(ByteView part);
-  bool add(char c) { return add(ByteView{reinterpret_cast<const std::uint8_t*>(&c), 1}); }
-  bool add_index(std::uint32_t index);
-  std::size_t used() const { return used_; }
-  ByteView from(std::size_t begin) const { return {bytes_.data() + begin, used_ - begin}; }
-
- private:
-  std::size_t used_ = 0;
-  std::array<std::uint8_t, 65536> bytes_;
-};
-
-protocols::Fault parse_path(ByteView bytes, Names& names, Path& path);
 
 // A request to the message router (CIP 2-4.1).
 struct Request {
@@ -157,41 +165,25 @@ struct Request {
 };
 protocols::Fault parse_request(ByteView bytes, Request& request);
 
-// A forward open (CIP 3-5.5.2): plain data, but for the tag, which stands beside it. What a path
-// does not have is negative.
-struct ForwardOpen {
-  struct Way {
-    std::uint32_t connection = 0;
-    std::uint32_t rpi_us = 0;
-    std::uint16_t bytes = 0;
-    std::uint8_t type = 0;  // 0: none, 1: multicast, 2: point to point
-  };
-  std::array<Way, 2> ways;  // to the target, to the originator
-  std::uint32_t originator = 0;
-  std::uint16_t serial = 0;
-  std::uint16_t vendor = 0;     // of the originator
-  std::uint8_t service = 0;     // which opening
-  std::uint8_t multiplier = 0;  // time-out: 4 packets, twice for each
-  std::uint8_t trigger = 0;     // transport class and trigger
-  std::uint8_t points = 0;
-  std::array<std::int64_t, 2> connection_points = {-1, -1};
-  std::int64_t class_id = -1;
-  std::int64_t instance = -1;
-  std::int32_t key_vendor = -1;
-  std::int32_t key_device = -1;
+// CIP 3-5.5.4.
+struct UnconnectedSend {
+  ByteView message;
+  ByteView route;
 };
-// CIP 3-4.4.3: whether it is of a transport class whose data travels in datagrams.
-constexpr bool is_implicit(const ForwardOpen& open) { return (open.trigger & 0x0fU) <= 1; }
-// Of a request to the connection manager. `names` holds the tag.
-protocols::Fault parse_open(const Request& request, Names& names, ForwardOpen& open, ByteView& tag);
-// What it asks for, into `first` and more behind it.
-protocols::Fault set_open(const ForwardOpen& open, ByteView tag, protocols::Operation& first,
-                          protocols::OperationList& operations);
+protocols::Fault parse_unconnected_send(ByteView data, UnconnectedSend& send);
 
-protocols::Fault decode_cip_request(ByteView bytes, protocols::OperationList& operations);
-protocols::Fault decode_cip_reply(ByteView bytes, protocols::OperationList& operations);
+// What the session knows of the connection on which a request came, and of others.
+struct Surroundings {
+  std::span<const std::byte> session;
+  bool connected = false;
+  std::uint32_t connection = 0;
+  ByteView connection_bytes{};
+};
 
-// The request that an unconnected send carries, if it is one; the same request otherwise.
-ByteView innermost_request(ByteView bytes);
+protocols::Fault decode_cip_request(ByteView bytes, const Surroundings& surroundings,
+                                    protocols::OperationList& operations);
+// `asked` is the function of the request that it answers; kNotInCatalogue if that is not known.
+protocols::Fault decode_cip_reply(ByteView bytes, std::uint16_t asked,
+                                  protocols::OperationList& operations);
 
 }  // namespace bulkhead::enip

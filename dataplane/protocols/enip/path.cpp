@@ -1,7 +1,9 @@
-// Paths (CIP, appendix C): logical segments, symbols, electronic keys and routes, to their ends.
+// Paths of requests: logical segments and symbols, in the order in which CIP puts them.
+#include "dataplane/protocols/enip/path.h"
+
 #include <algorithm>
 
-#include "dataplane/protocols/enip/layout.h"
+#include "dataplane/protocols/enip/segments.h"
 
 namespace bulkhead::enip {
 
@@ -14,29 +16,20 @@ bool Names::add(ByteView part) {
   return true;
 }
 
-bool Names::add_index(std::uint32_t index) {
-  std::array<std::uint8_t, 12> text{};
+bool Names::add_number(std::uint32_t number) {
+  std::array<std::uint8_t, 10> text{};
   std::size_t at = text.size();
-  text[--at] = ']';
   do {
-    text[--at] = static_cast<std::uint8_t>('0' + index % 10);
-    index /= 10;
-  } while (index > 0);
-  text[--at] = '[';
+    text[--at] = static_cast<std::uint8_t>('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
   return add(ByteView(text).subspan(at));
 }
 
 namespace {
 
-// Segment types and formats (C-1.4).
-constexpr std::uint8_t kTypeMask = 0xe0;
-constexpr std::uint8_t kPort = 0x00;
-constexpr std::uint8_t kLogical = 0x20;
-constexpr std::uint8_t kNetwork = 0x40;
-constexpr std::uint8_t kSimpleData = 0x80;
-constexpr std::uint8_t kSymbol = 0x91;
-constexpr std::uint8_t kElectronicKey = 0x34;
-
+// A path is read into its text, and only where that says no more than one class and instance those
+// are told as numbers: a grant on them must not reach what lies inside that object.
 class PathReader {
  public:
   PathReader(ByteView bytes, Names& names, Path& path)
@@ -46,130 +39,122 @@ class PathReader {
     while (reader_.remaining() > 0) {
       const std::uint8_t segment = reader_.u8();
       Fault fault = Fault::unknown_object;
-      switch (segment & kTypeMask) {
-        case kPort:
-          fault = read_port(segment);
-          break;
-        case kLogical:
-          fault = segment == kElectronicKey ? read_key() : read_logical(segment);
-          break;
-        case kNetwork:
-          reader_.skip(1);  // all that have no other length (C-1.4.3)
-          fault = segment == 0x40 || segment == 0x41 || segment == 0x42 || segment == 0x43
-                      ? Fault::none
-                      : Fault::unknown_object;
-          break;
-        case kSimpleData:
-          fault = segment == kSymbol ? read_symbol() : read_data(segment);
-          break;
-        default:
-          break;
+      if ((segment & kTypeMask) == kLogical) {
+        fault = read_logical(segment);
+      } else if (segment == kSymbol) {
+        fault = read_name();
       }
       if (fault != Fault::none) return fault;
       if (!reader_.ok()) return Fault::truncated;
     }
-    path_.tag = names_.from(begin_);
+    if (last_ == Part::class_id || last_ == Part::none) return Fault::bad_value;
+    const ByteView text = names_.from(begin_);
+    if (names_count_ > 0 && last_object_ < last_name_) {
+      path_.tag = text;
+    } else if (objects_ > 1 || names_count_ > 0) {
+      path_.object = text;
+    } else if (indexed_) {
+      path_.tag = text;
+    }
     return Fault::none;
   }
 
  private:
-  // C-1.4.1: a port, and the address of a link behind it.
-  Fault read_port(std::uint8_t segment) {
-    constexpr std::uint8_t kLongAddress = 0x10;
-    constexpr std::uint8_t kExtendedPort = 0x0f;
-    const std::size_t length = (segment & kLongAddress) != 0 ? reader_.u8() : 1;
-    if ((segment & 0x0f) == kExtendedPort) reader_.skip(2);
-    reader_.skip(length);
-    if ((segment & kLongAddress) != 0 && length % 2 != 0) reader_.skip(1);
+  enum class Part : std::uint8_t { none, class_id, instance, attribute, member, name };
+
+  Fault read_logical(std::uint8_t segment) {
+    std::uint32_t value = 0;
+    if (const Fault fault = read_logical_value(reader_, segment, value); fault != Fault::none) {
+      return fault;
+    }
+    switch (segment & kLogicalTypeMask) {
+      case kOfClass:
+        return take_class(value);
+      case kOfInstance:
+        if (last_ != Part::class_id) return Fault::unknown_object;
+        last_ = Part::instance;
+        path_.instance = value;
+        return spell_object() ? Fault::none : Fault::bad_length;
+      case kOfAttribute:
+        if (last_ != Part::instance) return Fault::unknown_object;
+        last_ = Part::attribute;
+        path_.attribute = value;
+        return Fault::none;
+      case kOfMember:
+        return take_member(value);
+      default:
+        return Fault::unknown_object;
+    }
+  }
+
+  // C-1.6: an object may stand inside another, or inside what a symbol names.
+  Fault take_class(std::uint32_t value) {
+    const bool follows = last_ == Part::none || last_ == Part::instance || last_ == Part::name;
+    if (!follows || objects_ == kObjectsMax) return Fault::unknown_object;
+    last_ = Part::class_id;
+    path_.class_id = value;
     return Fault::none;
   }
 
-  // C-1.4.2: what, in one, two or four octets.
-  Fault read_logical(std::uint8_t segment) {
-    std::int64_t value = 0;
-    switch (segment & 0x03) {
-      case 0:
-        value = reader_.u8();
-        break;
-      case 1:
-        reader_.skip(1);
-        value = reader_.u16_le();
-        break;
-      case 2:
-        reader_.skip(1);
-        value = reader_.u32_le();
-        break;
-      default:
-        return Fault::unknown_object;
-    }
-    switch (segment & 0x1c) {
-      case 0x00:
-        path_.class_id = value;
-        path_.instance = path_.attribute = path_.member = -1;
-        return Fault::none;
-      case 0x04:
-        path_.instance = value;
-        return Fault::none;
-      case 0x08:
-        return take_member(value);
-      case 0x0c:
-        if (path_.connection_point_count == path_.connection_points.size()) {
-          return Fault::unknown_object;
-        }
-        path_.connection_points[path_.connection_point_count++] = value;
-        return Fault::none;
-      case 0x10:
-        path_.attribute = value;
-        return Fault::none;
-      default:
-        return Fault::unknown_object;
-    }
+  bool spell_object() {
+    last_object_ = ++parts_;
+    ++objects_;
+    const bool first = names_.used() == begin_;
+    return (first || names_.add('/')) &&
+           names_.add_number(static_cast<std::uint32_t>(path_.class_id)) && names_.add('/') &&
+           names_.add_number(static_cast<std::uint32_t>(path_.instance));
   }
 
   // The last index counts elements; those before it belong to the name.
-  Fault take_member(std::int64_t value) {
-    if (path_.member >= 0 && !flush_member()) return Fault::bad_length;
+  Fault take_member(std::uint32_t value) {
+    if (last_ != Part::instance && last_ != Part::attribute && last_ != Part::member &&
+        last_ != Part::name) {
+      return Fault::unknown_object;
+    }
+    if (path_.member >= 0) {
+      if (names_count_ == 0 && path_.class_id != kSymbolObject) return Fault::unknown_object;
+      if (!spell_member()) return Fault::bad_length;
+    }
+    last_ = Part::member;
     path_.member = value;
     return Fault::none;
   }
 
-  bool flush_member() {
-    return path_.member < 0 || names_.add_index(static_cast<std::uint32_t>(path_.member));
-  }
-
-  // C-1.4.2.5: format 4: vendor, device type, product code and revision.
-  Fault read_key() {
-    const std::uint8_t format = reader_.u8();
-    path_.vendor = reader_.u16_le();
-    path_.device = reader_.u16_le();
-    reader_.skip(4);
-    return format == 4 || !reader_.ok() ? Fault::none : Fault::unknown_object;
-  }
-
-  Fault read_symbol() {
-    const std::size_t length = reader_.u8();
-    const ByteView name = reader_.take(length);
-    if (length % 2 != 0) reader_.skip(1);
-    if (!reader_.ok()) return Fault::truncated;
-    if (length == 0) return Fault::bad_value;
-    if (!flush_member()) return Fault::bad_length;
+  bool spell_member() {
+    if (path_.member < 0) return true;
+    indexed_ = true;
+    const bool fits = names_.add_index(static_cast<std::uint32_t>(path_.member));
     path_.member = -1;
+    return fits;
+  }
+
+  // A tag's member, or what a program or a symbol object has of that name.
+  Fault read_name() {
+    if (last_ == Part::class_id || path_.attribute >= 0) return Fault::unknown_object;
+    ByteView name;
+    if (const Fault fault = read_symbol(reader_, name); fault != Fault::none) return fault;
+    if (!spell_member()) return Fault::bad_length;
+    last_ = Part::name;
+    last_name_ = ++parts_;
+    ++names_count_;
     const bool follows = names_.used() > begin_;
     if (follows && !names_.add('.')) return Fault::bad_length;
     return names_.add(name) ? Fault::none : Fault::bad_length;
   }
 
-  // C-1.4.5.1: words of configuration behind a connection path.
-  Fault read_data(std::uint8_t segment) {
-    if (segment != kSimpleData) return Fault::unknown_object;
-    reader_.skip(std::size_t{reader_.u8()} * 2);
-    return Fault::none;
-  }
+  static constexpr unsigned kObjectsMax = 4;
 
   ByteReader reader_;
   Names& names_;
   Path& path_;
   std::size_t begin_;
+  Part last_ = Part::none;
+  unsigned parts_ = 0;
+  unsigned last_object_ = 0;
+  unsigned last_name_ = 0;
+  unsigned objects_ = 0;
+  unsigned names_count_ = 0;
+  bool indexed_ = false;
 };
 
 }  // namespace
@@ -177,6 +162,17 @@ class PathReader {
 Fault parse_path(ByteView bytes, Names& names, Path& path) {
   path = Path{};
   return PathReader(bytes, names, path).read();
+}
+
+void set_path(const Path& path, protocols::Operation& operation) {
+  if (path.is_plain()) {
+    operation.set(kClass, path.class_id);
+    operation.set(kInstance, path.instance);
+  }
+  if (path.attribute >= 0) operation.set(kAttribute, path.attribute);
+  if (path.member >= 0) operation.set(kMember, path.member);
+  if (!path.tag.empty()) operation.set_name(kTag, path.tag);
+  if (!path.object.empty()) operation.set_name(kObject, path.object);
 }
 
 }  // namespace bulkhead::enip
