@@ -1,4 +1,4 @@
-// Identifier, length, content; an indefinite length ends where its own end-of-contents stands.
+// Identifier, length, content.
 #include "dataplane/protocols/ber.h"
 
 namespace bulkhead::ber {
@@ -8,99 +8,50 @@ namespace {
 constexpr std::uint8_t kConstructed = 0x20;
 constexpr std::uint8_t kLongTag = 0x1f;
 constexpr std::uint8_t kMore = 0x80;
+constexpr Tag kEndOfContents = universal(0);
 
-// X.690, 8.1.2.
+// X.690, 8.1.2. libiec61850 and others take the octet behind a long form's first for all of the
+// number, and skip what they do not expect: a number that needs more octets is refused.
 bool read_tag(ByteReader& reader, Element& element) {
   const std::uint8_t first = reader.u8();
   element.constructed = (first & kConstructed) != 0;
   Tag number = first & kLongTag;
   if (number == kLongTag) {
-    number = 0;
-    for (int octets = 0;; ++octets) {
-      const std::uint8_t octet = reader.u8();
-      // At most three octets; the first is not all zero, and the number needs the long form.
-      if (octets == 3 || (octets == 0 && octet == kMore)) return false;
-      number = number << 7 | (octet & 0x7f);
-      if ((octet & kMore) == 0) break;
-    }
-    if (number < kLongTag) return false;
+    number = reader.u8();
+    if (number < kLongTag || (number & kMore) != 0) return false;
   }
   element.tag = Tag{static_cast<Tag>(first >> 6)} << kClassShift | number;
-  return reader.ok();
+  return reader.ok() && element.tag != kEndOfContents;
 }
 
-struct Length {
-  bool indefinite = false;
-  std::size_t bytes = 0;
-};
-
-// X.690, 8.1.3.
-bool read_length(ByteReader& reader, Length& length) {
-  const std::uint8_t first = reader.u8();
-  length = {};
-  if ((first & kMore) == 0) {
-    length.bytes = first;
-    return reader.ok();
-  }
-  const int octets = first & 0x7f;
-  length.indefinite = octets == 0;
-  if (octets > 4) return false;
-  for (int i = 0; i < octets; ++i) length.bytes = length.bytes << 8 | reader.u8();
-  return reader.ok();
-}
-
-bool end_of_contents(ByteView at) { return at.size() >= 2 && at[0] == 0 && at[1] == 0; }
-
-// How many bytes stand before the end-of-contents of a value of indefinite length. Every element is
-// looked at once: values of definite length are skipped, those of indefinite length opened.
-std::optional<std::size_t> indefinite_bytes(ByteView bytes) {
-  int open = 1;
-  for (ByteReader reader(bytes); reader.ok();) {
-    const ByteView rest = bytes.subspan(reader.offset());
-    if (end_of_contents(rest)) {
-      if (--open == 0) return reader.offset();
-      reader.skip(2);
-      continue;
-    }
-    Element element;
-    Length length;
-    if (!read_tag(reader, element) || !read_length(reader, length)) return std::nullopt;
-    if (length.indefinite && (!element.constructed || ++open > kIndefiniteMax)) return std::nullopt;
-    reader.skip(length.bytes);
-  }
-  return std::nullopt;
-}
-
-bool well_formed_at(ByteView bytes, int depth) {
-  if (depth > kDepthMax) return false;
-  Reader reader(bytes);
-  for (Element element; reader.next(element);) {
-    if (element.constructed && !well_formed_at(element.content, depth + 1)) return false;
-  }
-  return reader.at_end();
+// X.690, 8.1.3 and 10.1.
+bool read_length(ByteReader& reader, Lengths lengths, std::size_t& length) {
+  length = reader.u8();
+  if ((length & kMore) == 0) return reader.ok();
+  const std::size_t octets = length & 0x7f;
+  if (octets == 0 || octets > 3) return false;
+  length = 0;
+  for (std::size_t i = 0; i < octets; ++i) length = length << 8 | reader.u8();
+  const bool fewer = octets == 1 || (octets == 2 && lengths == Lengths::two_octets);
+  const std::size_t least = fewer ? kMore : std::size_t{1} << (8 * (octets - 1));
+  return reader.ok() && length >= least;
 }
 
 }  // namespace
 
-std::optional<std::size_t> read_element(ByteView bytes, Element& element) {
+std::optional<std::size_t> read_element(ByteView bytes, Element& element, Lengths lengths) {
   ByteReader reader(bytes);
-  Length length;
-  if (!read_tag(reader, element) || !read_length(reader, length)) return std::nullopt;
-  if (!length.indefinite) {
-    element.content = reader.take(length.bytes);
-    if (!reader.ok()) return std::nullopt;
-    return reader.offset();
-  }
-  if (!element.constructed) return std::nullopt;
-  const auto inside = indefinite_bytes(bytes.subspan(reader.offset()));
-  if (!inside) return std::nullopt;
-  element.content = reader.take(*inside);
-  return reader.offset() + 2;
+  std::size_t length = 0;
+  if (!read_tag(reader, element) || !read_length(reader, lengths, length)) return std::nullopt;
+  element.content = reader.take(length);
+  if (!reader.ok()) return std::nullopt;
+  element.whole = bytes.first(reader.offset());
+  return reader.offset();
 }
 
 bool Reader::next(Element& element) {
   if (!ok_ || rest_.empty()) return false;
-  const auto bytes = read_element(rest_, element);
+  const auto bytes = read_element(rest_, element, lengths_);
   ok_ = bytes.has_value();
   if (ok_) rest_ = rest_.subspan(*bytes);
   return ok_;
@@ -108,19 +59,17 @@ bool Reader::next(Element& element) {
 
 bool Reader::next_if(Tag tag, Element& element) {
   if (!ok_ || rest_.empty()) return false;
-  const auto bytes = read_element(rest_, element);
+  const auto bytes = read_element(rest_, element, lengths_);
   ok_ = bytes.has_value();
   if (!ok_ || !element.is(tag)) return false;
   rest_ = rest_.subspan(*bytes);
   return true;
 }
 
-bool only(ByteView bytes, Element& element) {
-  Reader reader(bytes);
+bool only(ByteView bytes, Element& element, Lengths lengths) {
+  Reader reader(bytes, lengths);
   return reader.next(element) && reader.at_end();
 }
-
-bool well_formed(ByteView bytes) { return well_formed_at(bytes, 1); }
 
 std::optional<std::size_t> count(ByteView bytes) {
   Reader reader(bytes);

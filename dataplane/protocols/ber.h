@@ -1,6 +1,6 @@
-// The Basic Encoding Rules of ASN.1 (ITU-T X.690, clause 8), as far as industrial protocols use
-// them: identifiers of up to four octets, lengths of up to four, definite or indefinite, values as
-// views. Nothing is copied; all is bounded.
+// The Basic Encoding Rules of ASN.1 (ITU-T X.690, clause 8) in the one form that every receiver
+// reads alike: identifiers in the fewest octets, at most two, and definite lengths in the fewest
+// octets (X.690, 10.1). Values are views. Nothing is copied; all is bounded.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,6 @@ namespace bulkhead::ber {
 // How deep constructed values may stand in each other: the type of a logical node of IEC 61850
 // takes four for each of its levels.
 constexpr int kDepthMax = 48;
-// And how many of indefinite length, each of which is read to its end before it is read.
-constexpr int kIndefiniteMax = 12;
 
 // An identifier's class and number in one, without its constructed bit.
 using Tag = std::uint32_t;
@@ -35,17 +33,22 @@ struct Element {
   Tag tag = 0;
   bool constructed = false;
   ByteView content;
+  ByteView whole;  // with its identifier and its length
 
   bool is(Tag wanted) const { return tag == wanted; }
   bool is_context() const { return tag >> kClassShift == 2; }
   std::uint32_t number() const { return tag & ((Tag{1} << kClassShift) - 1); }
 };
 
+// Whether a length of 128 to 255 may stand in two octets behind their count, as in one.
+enum class Lengths : std::uint8_t { shortest, two_octets };
+
 // Reads the elements of a value one behind the other. What is malformed, or deeper than
 // kDepthMax, ends it for good.
 class Reader {
  public:
-  explicit Reader(ByteView bytes) : rest_(bytes) {}
+  explicit Reader(ByteView bytes, Lengths lengths = Lengths::shortest)
+      : rest_(bytes), lengths_(lengths) {}
 
   // False at the end, and where the next element is malformed.
   bool next(Element& element);
@@ -57,17 +60,16 @@ class Reader {
 
  private:
   ByteView rest_;
+  Lengths lengths_;
   bool ok_ = true;
 };
 
 // The element that a stream begins with, and how many bytes it takes.
-std::optional<std::size_t> read_element(ByteView bytes, Element& element);
+std::optional<std::size_t> read_element(ByteView bytes, Element& element,
+                                        Lengths lengths = Lengths::shortest);
 
 // The only element of a value.
-bool only(ByteView bytes, Element& element);
-
-// Every constructed value in it is well-formed, down to kDepthMax.
-bool well_formed(ByteView bytes);
+bool only(ByteView bytes, Element& element, Lengths lengths = Lengths::shortest);
 
 // How many elements a value has; nothing if one is malformed.
 std::optional<std::size_t> count(ByteView bytes);

@@ -3,12 +3,20 @@
 
 #include <optional>
 
-#include "dataplane/protocols/ber.h"
+#include "dataplane/protocols/ber_schema.h"
 
 namespace bulkhead::protocols {
 
-// False if it is not well-formed, or nested deeper than ber::kDepthMax. `number` is what it is, or
-// what the first component of a structure is, if that is a number that a double holds exactly.
-bool read_mms_data(const ber::Element& data, std::optional<double>& number);
+// One value: a choice of its types. No stack is known to send REAL [8] and BCD [13]: refused.
+extern const ber::Type kMmsData;
+// The same in GOOSE, whose integers may have a fixed length (IEC 61850-8-1, A.3).
+extern const ber::Type kGooseData;
+// And in what servers answer and report: integers in more octets than they need (ABB REx615), bit
+// strings whose unused bits are set (seen in the OptFlds of reports).
+extern const ber::Type kToldData;
+
+// What a primitive value is, if it is a number that a double holds exactly. A bit string of up to
+// 32 bits is the number whose most significant bit is its first.
+std::optional<double> number_of(const ber::Element& data);
 
 }  // namespace bulkhead::protocols

@@ -1,6 +1,8 @@
 // Length against content, and numbers that have 32 bits.
 #include "dataplane/protocols/published.h"
 
+#include "dataplane/protocols/ber_schema.h"
+
 namespace bulkhead::published {
 
 using protocols::Fault;
@@ -19,11 +21,13 @@ Fault parse_message(ByteView bytes, Message& message) {
   ByteReader reader(bytes);
   message.appid = reader.u16();
   const std::size_t length = reader.u16();
-  message.simulated = (reader.u16() & kSimulated) != 0;
-  reader.skip(2);
+  const std::uint16_t first_reserved = reader.u16();
+  const std::uint16_t second_reserved = reader.u16();
+  message.simulated = first_reserved == kSimulated;
   if (!reader.ok() || bytes.size() < length) return Fault::truncated;
   if (length < kHeaderBytes || length > kMessageBytesMax) return Fault::bad_length;
   if (bytes.size() > length) return Fault::trailing_bytes;
+  if ((first_reserved & ~kSimulated) != 0 || second_reserved != 0) return Fault::bad_value;
   return ber::only(reader.rest(), message.apdu) ? Fault::none : Fault::bad_length;
 }
 
@@ -51,9 +55,16 @@ std::uint64_t stream_key(std::uint16_t appid, ByteView name) {
 }
 
 std::optional<std::uint32_t> to_uint32(ByteView content) {
+  constexpr std::size_t kBytesMax = 5;
   const auto value = ber::to_unsigned(content);
-  if (!value || *value > 0xffffffffU) return std::nullopt;
+  if (content.size() > kBytesMax || !value || *value > 0xffffffffU) return std::nullopt;
   return static_cast<std::uint32_t>(*value);
+}
+
+bool good_reference(ByteView name) {
+  constexpr std::size_t kReferenceBytesMax = 129;
+  return !name.empty() && name.size() <= kReferenceBytesMax &&
+         ber::good_content(name, ber::Kind::visible);
 }
 
 }  // namespace bulkhead::published

@@ -17,7 +17,7 @@ constexpr std::size_t kMessageBytesMax = 1518;
 
 struct Message {
   std::uint16_t appid = 0;
-  bool simulated = false;  // the S bit of the first reserved field
+  bool simulated = false;  // the S bit of the first reserved field; all others are zero
   ber::Element apdu;
 };
 
@@ -57,7 +57,11 @@ protocols::Fault accept_next(protocols::OutstandingTable<Stream> streams, const 
                                           : protocols::Fault::too_many_outstanding;
 }
 
-// The content of an unsigned number of up to 32 bits.
+// The content of an unsigned number of up to 32 bits. It may be padded to five octets, which is
+// what it always has where all lengths are fixed (IEC 61850-8-1, A.3).
 std::optional<std::uint32_t> to_uint32(ByteView content);
+
+// References and identifiers (IEC 61850-7-2, 6.2): visible and not empty.
+bool good_reference(ByteView name);
 
 }  // namespace bulkhead::published

@@ -5,11 +5,13 @@
 
 namespace bulkhead::support {
 
-// With a length of one octet where it fits, else of two behind their count.
+// With a length in the fewest octets.
 inline Message element(Message tag, const Message& content) {
-  if (content.size() >= 0x80) {
+  if (content.size() >= 0x100) {
     tag.push_back(0x82);
     tag.push_back(static_cast<std::uint8_t>(content.size() >> 8));
+  } else if (content.size() >= 0x80) {
+    tag.push_back(0x81);
   }
   tag.push_back(static_cast<std::uint8_t>(content.size()));
   return join({tag, content});

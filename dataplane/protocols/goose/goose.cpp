@@ -48,6 +48,10 @@ class Goose final : public published::Publication {
     operation.set(kSimulation, pdu.simulated ? 1 : 0);
     operation.set(kNeedsCommissioning, pdu.needs_commissioning ? 1 : 0);
     operation.set(kTimeAllowed, pdu.time_allowed_ms);
+    operations.leave_free(pdu.time, "when the state changed");
+    operations.leave_free(pdu.state_bytes, "the number of the state, which pair() checks");
+    operations.leave_free(pdu.sequence_bytes, "the number of the message, which pair() checks");
+    operations.leave_free(pdu.data, "values that are published");
     return Fault::none;
   }
 

@@ -117,6 +117,26 @@ TEST(Decode, WhatIsRefused) {
           p.simulation = {0x87, 2, 0, 1};
         }),
         "fault bad_value"},
+       {"a reference that ends early", kSent,
+        changed([](Parts& p) { p.reference = std::string_view("BAY1/LLN0$GO$trip\0", 18); }),
+        "fault bad_value"},
+       {"a simulation of another truth", kSent, changed([](Parts& p) {
+          p.simulation = {0x87, 1, 2};
+        }),
+        "fault bad_value"},
+       {"a constructed identifier", kSent,
+        changed([](Parts& p) { p.go_id = element(0xa3, element(0x1a, "trip")); }),
+        "fault bad_value"},
+       {"bits that are set where there are none", kSent,
+        changed([](Parts& p) { p.data = {0x83, 1, 1, 0x84, 2, 6, 0x81}; }), "fault bad_value"},
+       {"a length that is longer than it needs", kSent,
+        changed([](Parts& p) { p.data = {0x83, 0x81, 1, 1, 0x84, 2, 6, 0x80}; }),
+        "fault bad_length"},
+       {"a number of six octets", kSent,
+        changed([](Parts& p) { p.simulation = {0x88, 6, 0, 0, 0, 0, 0, 7}; }), "fault bad_value"},
+       {"reserved bits in front", kSent, frame(apdu({}), 0x4000), "fault bad_value"},
+       {"a PDU that is primitive", kSent, frame(element(0x41, Message{0x80, 1, 1})),
+        "fault bad_value"},
        {"a management PDU", kSent, frame(element(0x60, {2, 1, 1})), "fault unknown_function"},
        {"nothing", kSent, frame({}), "fault bad_length"}});
 }

@@ -40,6 +40,11 @@ struct Pdu {
   std::uint32_t conf_rev = 0;
   bool needs_commissioning = false;
   std::uint32_t entries = 0;
+  // What is not judged by its content.
+  ByteView time;
+  ByteView state_bytes;
+  ByteView sequence_bytes;
+  ByteView data;
 };
 protocols::Fault parse_pdu(ByteView message, Pdu& pdu);
 

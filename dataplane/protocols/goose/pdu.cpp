@@ -16,21 +16,27 @@ class Members {
   explicit Members(ByteView bytes) : reader_(bytes) {}
 
   ByteView name(ber::Tag tag) {
-    if (!take(tag)) ok_ = false;
+    if (!take(tag) || !published::good_reference(part_.content)) ok_ = false;
     return ok_ ? part_.content : ByteView{};
   }
   std::optional<ByteView> optional_name(ber::Tag tag) {
     if (!take(tag)) return std::nullopt;
+    if (!published::good_reference(part_.content)) ok_ = false;
     return part_.content;
+  }
+  ByteView time(ber::Tag tag) {
+    if (!take(tag) || !ber::good_content(part_.content, ber::Kind::utc_time)) ok_ = false;
+    return ok_ ? part_.content : ByteView{};
   }
   std::uint32_t number(ber::Tag tag) {
     const auto value = take(tag) ? published::to_uint32(part_.content) : std::nullopt;
     if (!value) ok_ = false;
     return value.value_or(0);
   }
+  ByteView content() const { return part_.content; }
   bool flag(ber::Tag tag) {  // false where it is not said
     if (!take(tag)) return false;
-    if (part_.content.size() != 1) ok_ = false;
+    if (!ber::good_content(part_.content, ber::Kind::boolean)) ok_ = false;
     return ok_ && part_.content[0] != 0;
   }
   bool list(ber::Tag tag, ByteView& content) {
@@ -57,12 +63,19 @@ class Members {
   bool ok_ = true;
 };
 
+Fault check_value(const ber::Element& data) {
+  for (const ber::Member& type : protocols::kGooseData.members) {
+    if (data.is(type.tag)) return ber::check(data, type);
+  }
+  return Fault::bad_value;
+}
+
 Fault check_data(ByteView all_data, std::uint32_t entries) {
   ber::Reader reader(all_data);
   std::uint32_t count = 0;
   for (ber::Element data; reader.next(data); ++count) {
-    std::optional<double> number;
-    if (!protocols::read_mms_data(data, number)) return Fault::bad_value;
+    const Fault fault = check_value(data);
+    if (fault != Fault::none) return fault;
   }
   if (!reader.at_end()) return Fault::bad_length;
   return count == entries ? Fault::none : Fault::bad_quantity;
@@ -76,28 +89,28 @@ Fault parse_pdu(ByteView bytes, Pdu& pdu) {
     return fault;
   }
   if (!message.apdu.is(kGoosePdu)) return Fault::unknown_function;
+  if (!message.apdu.constructed) return Fault::bad_value;
   Members members(message.apdu.content);
   pdu.appid = message.appid;
   pdu.gocb_ref = members.name(ber::context(0));
   pdu.time_allowed_ms = members.number(ber::context(1));
   pdu.dataset = members.name(ber::context(2));
   pdu.go_id = members.optional_name(ber::context(3)).value_or(pdu.gocb_ref);
-  const ByteView time = members.name(ber::context(4));
+  pdu.time = members.time(ber::context(4));
   pdu.state = members.number(ber::context(5));
+  pdu.state_bytes = members.content();
   pdu.sequence = members.number(ber::context(6));
+  pdu.sequence_bytes = members.content();
   pdu.simulated = members.flag(ber::context(7)) || message.simulated;
   pdu.conf_rev = members.number(ber::context(8));
   pdu.needs_commissioning = members.flag(ber::context(9));
   pdu.entries = members.number(ber::context(10));
-  ByteView data;
-  constexpr std::size_t kTimeBytes = 8;
-  // A control block without a name or a time allowed to live is none. Behind the data nothing
-  // stands: what IEC 62351-6 once put there is withdrawn.
-  if (!members.list(ber::context(11), data) || !members.at_end() || time.size() != kTimeBytes ||
-      pdu.gocb_ref.empty() || pdu.time_allowed_ms == 0) {
+  // A control block without a time allowed to live is none. Behind the data nothing stands: what
+  // IEC 62351-6 once put there is withdrawn.
+  if (!members.list(ber::context(11), pdu.data) || !members.at_end() || pdu.time_allowed_ms == 0) {
     return Fault::bad_value;
   }
-  return check_data(data, pdu.entries);
+  return check_data(pdu.data, pdu.entries);
 }
 
 }  // namespace bulkhead::goose

@@ -53,9 +53,14 @@ enum Service : std::uint8_t {
   kRead = 4,
   kWrite = 5,
   kGetVariableAccessAttributes = 6,
+  kDeleteVariableAccess = 10,
   kDefineNamedVariableList = 11,
   kGetNamedVariableListAttributes = 12,
   kDeleteNamedVariableList = 13,
+  kDeleteNamedType = 16,
+  kInitiateUpload = 29,
+  kUploadSegment = 30,
+  kTerminateUpload = 31,
   kObtainFile = 46,
   kFileOpen = 72,
   kFileRead = 73,
@@ -74,10 +79,15 @@ constexpr std::uint16_t kSpduCode = 0x300;         // and the identifier of the 
 // What a read or a write does besides, by the functional constraint of IEC 61850-7-2.
 enum SubCode : std::int32_t {
   kSelect = 1,              // a read that selects: of the SBO of a controllable object
+  kReadAddress = 2,         // of what has no name
   kOperate = 1,             // writes: CO
   kWriteConfiguration = 2,  // CF, DC, EX, SE, SG, GO, MS, US
   kWriteReportControl = 3,  // RP, BR, LG
   kWriteNamedList = 4,      // a named variable list, whose members do not stand in the message
+  kSubstitute = 5,          // SV, BL
+  kWriteSettingGroup = 6,   // SP, of SGCB
+  kWriteUnconstrained = 7,  // all else: it may operate
+  kAuthenticated = 1,       // an association with a password
   // What the other side than usual asks or tells: control centres do both (IEC 60870-6-503), and a
   // server that obtains a file reads it at its client.
   kOtherSide = 0x100,
@@ -98,9 +108,28 @@ enum Field : std::uint8_t {
   kValue,
   kTsap,
   kTsapName,
+  kComponent,
+  kAddress,
+  kOriginator,
+  kTest,
+  kCheck,
+  kOperateTime,
+  kSessionSelector,
+  kPresentationSelector,
+  kApTitle,
+  kAeQualifier,
 };
 
 const protocols::Catalogue& catalogue();
+
+// Whom an association is for, as its request says.
+struct Called {
+  ByteView session_selector;
+  ByteView presentation_selector;
+  ByteView ap_title;  // an object identifier
+  std::optional<std::uint32_t> ae_qualifier;
+  bool authenticated = false;  // it brings a password, or the like
+};
 
 // What one data unit of the transport holds.
 struct Unit {
@@ -109,11 +138,16 @@ struct Unit {
   bool has_pdu = false;
   ber::Element pdu;           // the MMSpdu
   std::uint32_t context = 0;  // the presentation context it stands in
+  Called called;              // of kConnect
 };
 
-// Of data without a presentation context that was agreed on, none is assumed: what goes in data is
-// MMS (ACSE goes with the other SPDUs only).
-protocols::Fault parse_unit(ByteView user, Unit& unit);
+// `free`, if there is one, hears which bytes nobody need judge. Of data without a presentation
+// context that was agreed on, none is assumed: what goes in data is MMS (ACSE goes with the other
+// SPDUs only).
+protocols::Fault parse_unit(ByteView user, Unit& unit, const protocols::OperationList* free);
+// The presentation's and ACSE's part of it (association.cpp), by unit.spdu.
+protocols::Fault parse_presentation(ByteView user_data, Unit& unit,
+                                    const protocols::OperationList* free);
 
 // Whether an MMSpdu may begin so.
 bool begins_pdu(std::uint8_t octet);
@@ -149,6 +183,12 @@ class Decoding {
   }
   // An operation of the function; nullptr, and a fault, if there is none such or no room.
   protocols::Operation* add(FunctionCode function);
+  // A copy of the text that lives as long as the operations; empty, and a fault, if there is no
+  // room for it.
+  ByteView keep(ByteView text);
+  void leave_free(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
+    operations_.leave_free(bytes, reason, mask);
+  }
 
  private:
   protocols::OperationList& operations_;
@@ -161,21 +201,11 @@ void decode_request(const ber::Element& service, Decoding& decoding);
 void decode_response(const ber::Element& service, Decoding& decoding);
 void decode_unconfirmed(const ber::Element& service, Decoding& decoding);
 
-// Variables (variable.cpp): reads, writes, reports and named lists of them.
+// Services whose names do not just stand in them one by one (variable.cpp, report.cpp). All expect
+// what the grammar accepts.
 void decode_read(const ber::Element& service, Decoding& decoding);
 void decode_write(const ber::Element& service, Decoding& decoding);
-void decode_report(const ber::Element& service, Decoding& decoding);
 void decode_define_list(const ber::Element& service, Decoding& decoding);
-void decode_variable_attributes(const ber::Element& service, Decoding& decoding);
-
-// Services with more names than one, or with another service in them (definition.cpp); false if it
-// is none of those.
-bool decode_definition(const ber::Element& service, Decoding& decoding);
-
-// An ObjectName (ISO 9506-2, 7.5.2) as a variable's or as a list's name. False if it is none.
-bool set_variable_name(const ber::Element& name, protocols::Operation& operation);
-bool set_list_name(const ber::Element& name, protocols::Operation& operation);
-// A VariableSpecification (14.5.2); one without a name sets none.
-bool set_specification(const ber::Element& specification, protocols::Operation& operation);
+void decode_report(const ber::Element& service, Decoding& decoding);
 
 }  // namespace bulkhead::mms

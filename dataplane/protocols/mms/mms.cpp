@@ -1,6 +1,7 @@
 // The module's face: which PDU goes which way, and the refusal of a request.
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "dataplane/protocols/mms/layout.h"
 #include "dataplane/protocols/mms/pairing.h"
@@ -93,9 +94,73 @@ Fault check_direction(const Unit& unit, Direction direction) {
   return !initiates || is_answer(unit) != from_client ? Fault::none : Fault::wrong_direction;
 }
 
-Fault parse(ByteView user, Unit& unit, Call& call) {
-  const Fault fault = parse_unit(user, unit);
+Fault parse(ByteView user, Unit& unit, Call& call, const OperationList* free = nullptr) {
+  const Fault fault = parse_unit(user, unit, free);
   return fault == Fault::none && unit.has_pdu ? parse_call(unit, call) : fault;
+}
+
+// The invoke identifier stands in front of the service.
+void leave_id_free(const Unit& unit, const OperationList& operations) {
+  ber::Reader reader(unit.pdu.content);
+  ber::Element id;
+  if (reader.next_if(ber::kInteger, id)) operations.leave_free(id.content, "invoke identifier");
+}
+
+ByteView as_hex(ByteView octets, Decoding& decoding) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<std::uint8_t, 32> text{};
+  std::size_t size = 0;
+  for (const std::uint8_t octet : octets.first(std::min(octets.size(), text.size() / 2))) {
+    text[size++] = static_cast<std::uint8_t>(kDigits[octet >> 4]);
+    text[size++] = static_cast<std::uint8_t>(kDigits[octet & 15]);
+  }
+  return decoding.keep(ByteView(text).first(size));
+}
+
+// An object identifier as numbers with points between them (X.690, 8.19); empty if it is too long.
+ByteView as_dotted(ByteView oid, Decoding& decoding) {
+  std::array<char, 128> text{};
+  std::size_t size = 0;
+  std::uint64_t number = 0;
+  bool first = true;
+  for (const std::uint8_t octet : oid) {
+    if (number >> 32 != 0) return {};
+    number = number << 7 | (octet & 0x7f);
+    if ((octet & 0x80) != 0) continue;
+    const std::uint64_t root = first ? std::min<std::uint64_t>(number / 40, 2) : 0;
+    const int bytes =
+        first ? std::snprintf(text.data(), text.size(), "%d.%lu", static_cast<int>(root),
+                              static_cast<unsigned long>(number - 40 * root))
+              : std::snprintf(text.data() + size, text.size() - size, ".%lu",
+                              static_cast<unsigned long>(number));
+    size += static_cast<std::size_t>(bytes);
+    if (size >= text.size()) return {};
+    first = false;
+    number = 0;
+  }
+  return decoding.keep(ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), size));
+}
+
+// The request of an association, and whom it is for behind the host.
+void decode_association(const Unit& unit, Decoding& decoding) {
+  const Called& called = unit.called;
+  decoding.leave_free(unit.pdu.content, "what the association offers, which its answer settles");
+  const auto code = static_cast<std::uint16_t>(kPduCode | kInitiateRequest);
+  protocols::Operation* operation =
+      decoding.add(called.authenticated ? FunctionCode{code, kAuthenticated} : FunctionCode{code});
+  if (operation == nullptr) return;
+  if (!called.session_selector.empty()) {
+    operation->set_name(kSessionSelector, as_hex(called.session_selector, decoding));
+  }
+  if (!called.presentation_selector.empty()) {
+    operation->set_name(kPresentationSelector, as_hex(called.presentation_selector, decoding));
+  }
+  if (!called.ap_title.empty()) {
+    const ByteView title = as_dotted(called.ap_title, decoding);
+    if (title.empty()) return decoding.fail(Fault::bad_value);
+    operation->set_name(kApTitle, title);
+  }
+  if (called.ae_qualifier) operation->set(kAeQualifier, *called.ae_qualifier);
 }
 
 class Mms final : public cotp::User {
@@ -157,7 +222,9 @@ class Mms final : public cotp::User {
     const Direction direction = context.direction;
     Unit unit;
     Call call;
-    if (const Fault fault = parse(user, unit, call); fault != Fault::none) return fault;
+    if (const Fault fault = parse(user, unit, call, &operations); fault != Fault::none) {
+      return fault;
+    }
     if (const Fault fault = check_place(unit); fault != Fault::none) return fault;
     if (const Fault fault = check_direction(unit, direction); fault != Fault::none) return fault;
     const bool from_client = direction == Direction::request;
@@ -166,7 +233,11 @@ class Mms final : public cotp::User {
     const bool service = unit.has_pdu && unit.pdu.number() <= kUnconfirmed && !error;
     const bool usual = unit.pdu.number() == kConfirmedRequest ? from_client : !from_client;
     Decoding decoding(operations, service && !usual, answers);
-    if (!service) {
+    if (call.service.whole.data() != nullptr) leave_id_free(unit, operations);
+    if (unit.spdu == kConnect) {
+      decode_association(unit, decoding);
+    } else if (!service) {
+      if (unit.has_pdu) decoding.leave_free(unit.pdu.content, "why, or of which request");
       decoding.add(code_of(unit, call));
     } else if (unit.pdu.number() == kConfirmedRequest) {
       decode_request(call.service, decoding);
@@ -183,7 +254,7 @@ class Mms final : public cotp::User {
   std::optional<std::uint16_t> claimed_user_code(ByteView user) const override {
     Unit unit;
     Call call;
-    if (parse_unit(user, unit) != Fault::none) return std::nullopt;
+    if (parse_unit(user, unit, nullptr) != Fault::none) return std::nullopt;
     if (unit.has_pdu && parse_call(unit, call) != Fault::none) return pdu_code(unit.pdu.number());
     return code_of(unit, call).code;
   }
@@ -191,7 +262,7 @@ class Mms final : public cotp::User {
   Fault pair_user(std::span<std::byte> session, ByteView user, Direction direction,
                   std::uint32_t now_ms) const override {
     Unit unit;
-    if (const Fault fault = parse_unit(user, unit); fault != Fault::none) return fault;
+    if (const Fault fault = parse_unit(user, unit, nullptr); fault != Fault::none) return fault;
     return accept_unit(Session(session), unit, direction, now_ms);
   }
 

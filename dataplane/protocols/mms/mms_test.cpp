@@ -1,14 +1,13 @@
 // PDUs in the encoding of ISO 9506-2 and IEC 61850-8-1, from the transport up: every service, every
 // variable, association, pairing, refusal.
 #include "dataplane/protocols/mms/pairing.h"
-#include "tests/support/ber_elements.h"
 #include "tests/support/field_mutation.h"
-#include "tests/support/iso_on_tcp.h"
-#include "tests/support/protocol_rows.h"
+#include "tests/support/mms_messages.h"
 
 namespace bulkhead::mms {
 namespace {
 
+using namespace support::mms;
 using protocols::Direction;
 using protocols::Fault;
 using support::bytes_of;
@@ -23,57 +22,20 @@ constexpr auto kBack = Direction::response;
 
 const protocols::Protocol& module() { return support::module_of("mms"); }
 
-// A context-specific identifier, of two octets where it needs them.
-Message context_tag(std::uint8_t number, bool constructed) {
-  const auto kind = static_cast<std::uint8_t>(constructed ? 0xa0 : 0x80);
-  if (number < 31) return {static_cast<std::uint8_t>(kind | number)};
-  return {static_cast<std::uint8_t>(kind | 31), number};
-}
-
-Message data(const Message& pdu, std::uint8_t context = 3) {
-  const Message list = join({{2, 1, context}, element(0xa0, pdu)});
-  return data_unit(join({{1, 0, 1, 0}, element(0x61, element(0x30, list))}));
-}
-
-Message request(const Message& service, std::uint8_t id = 7) {
-  return data(element(0xa0, join({{2, 1, id}, service})));
-}
-Message response(const Message& service, std::uint8_t id = 7) {
-  return data(element(0xa1, join({{2, 1, id}, service})));
-}
-
-Message in_domain(std::string_view domain, std::string_view item) {
-  return element(0xa1, join({element(0x1a, domain), element(0x1a, item)}));
-}
-
-Message variable(std::string_view item, const Message& alternate = {}) {
-  return element(0x30, join({element(0xa0, in_domain("CTRL", item)), alternate}));
-}
-
-Message read(const std::vector<Message>& variables, std::uint8_t id = 7) {
-  Message all;
-  for (const Message& each : variables) all = join({all, each});
-  return request(element(0xa4, element(0xa1, element(0xa0, all))), id);
-}
-
-Message write(const Message& variables, const Message& values) {
-  return request(element(0xa5, join({element(0xa0, variables), element(0xa0, values)})));
-}
-
-// AlternateAccess: one component by name.
-Message component(std::string_view name) { return element(0xa5, element(0x81, name)); }
-
 std::string position(std::string_view part) {
   return "domain=CTRL item=CSWI1$CO$Pos$" + std::string(part) +
          " logical_node=CSWI1 functional_constraint=CO control=" + std::string(part);
 }
 
-const Message kOperTrue = element(0xa2, Message{0x83, 1, 1, 0x86, 1, 5});
-
-Message named(const Message& tag, const Message& content) { return request(element(tag, content)); }
-Message named(std::uint8_t service, const Message& content) {
-  return named(context_tag(service, true), content);
+// ctlVal, origin, ctlNum, T, Test, Check (IEC 61850-8-1, 20.2).
+Message command(const Message& value, std::uint8_t check = 0xc0) {
+  return element(0xa2, join({value,
+                             {0xa2, 6, 0x85, 1, 3, 0x89, 1, 'x', 0x86, 1, 5},
+                             element(Message{0x91}, Message(8, 0)),
+                             {0x83, 1, 0, 0x84, 2, 6, check}}));
 }
+const Message kOperTrue = command({0x83, 1, 1});
+const std::string kCommand = " value=1 originator=3 test=0 check=3";
 
 const std::vector<Row> kVariables = {
     {"two variables, each with its names", kAsk,
@@ -87,7 +49,11 @@ const std::vector<Row> kVariables = {
     {"a variable of the VMD", kAsk,
      read({element(0x30, element(0xa0, element(0x80, "Transfer_Set_Name")))}),
      "read item=Transfer_Set_Name"},
-    {"an address", kAsk, read({element(0x30, element(0xa1, Message{0x80, 1, 9}))}), "read"},
+    {"addresses, of each kind", kAsk,
+     read({element(0x30, element(0xa1, Message{0x80, 1, 9})),
+           element(0x30, element(0xa1, element(0x81, "DB1.X"))),
+           element(0x30, element(0xa1, Message{0x82, 2, 0x0a, 0xff}))}),
+     "read_address address=#9\nread_address address=DB1.X\nread_address address=x'0aff'"},
     {"a data set", kAsk,
      request(element(0xa4, element(0xa1, element(0xa1, in_domain("CTRL", "LLN0$Events"))))),
      "read domain=CTRL dataset=LLN0$Events"},
@@ -95,15 +61,90 @@ const std::vector<Row> kVariables = {
      "select " + position("SBO")},
     {"what holds an SBO selects too", kAsk, read({variable("CSWI1$CO$Pos")}),
      "select domain=CTRL item=CSWI1$CO$Pos logical_node=CSWI1 functional_constraint=CO"},
-    {"and so does a component", kAsk, read({variable("CSWI1", component("CO$Pos$SBO"))}),
-     "select domain=CTRL item=CSWI1 logical_node=CSWI1"},
+    {"and so does a component", kAsk,
+     read({variable("CSWI1", chosen(component_of("CO", component_of("Pos", component("SBO")))))}),
+     "select " + position("SBO")},
+    {"and a device of a control centre (IEC 60870-6-503)", kAsk, read({variable("BRK7_SBO")}),
+     "select domain=CTRL item=BRK7_SBO logical_node=BRK7_SBO"},
+    {"and one whose select is a part of it", kAsk, read({variable("BRK7$SBO")}),
+     "select domain=CTRL item=BRK7$SBO logical_node=BRK7 functional_constraint=SBO"},
     {"an Oper is read", kAsk, read({variable("CSWI1$CO$Pos$Oper")}), "read " + position("Oper")},
     {"and operated, with what it is set to", kAsk, write(variable("CSWI1$CO$Pos$Oper"), kOperTrue),
-     "operate " + position("Oper") + " value=1"},
+     "operate " + position("Oper") + kCommand},
     {"a select with value", kAsk, write(variable("CSWI1$CO$Pos$SBOw"), kOperTrue),
-     "operate " + position("SBOw") + " value=1"},
-    {"an Oper as a component", kAsk, write(variable("CSWI1", component("CO$Pos$Oper")), kOperTrue),
-     "operate domain=CTRL item=CSWI1 logical_node=CSWI1 value=1"},
+     "operate " + position("SBOw") + kCommand},
+    {"an Oper as a component", kAsk,
+     write(variable("CSWI1$CO$Pos", chosen(component("Oper"))), kOperTrue),
+     "operate " + position("Oper") + kCommand},
+    {"operated at a time, in steps", kAsk,
+     write(variable("ATCC1$CO$TapChg$Oper"),
+           element(0xa2, join({{0x84, 2, 6, 0x80, 0x91, 8, 0x5f, 0xee, 0x66, 0, 1, 2, 3, 4},
+                               {0xa2, 6, 0x85, 1, 2, 0x89, 1, 'x', 0x86, 1, 5},
+                               element(Message{0x91}, Message(8, 0)),
+                               {0x83, 1, 1, 0x84, 2, 6, 0}}))),
+     "operate domain=CTRL item=ATCC1$CO$TapChg$Oper logical_node=ATCC1 functional_constraint=CO "
+     "control=Oper value=2 originator=2 test=1 check=0 operate_time=1609459200"},
+    {"a set point that is operated", kAsk,
+     write(variable("GGIO1$CO$AnOut1$Oper"),
+           command(element(0xa2, Message{0x87, 5, 8, 0x41, 0x20, 0, 0}))),
+     "operate domain=CTRL item=GGIO1$CO$AnOut1$Oper logical_node=GGIO1 functional_constraint=CO "
+     "control=Oper value=10 originator=3 test=0 check=3"},
+    {"a cancel, which asks for no checks", kAsk,
+     write(variable("CSWI1$CO$Pos$Cancel"),
+           element(0xa2, join({{0x83, 1, 1, 0xa2, 6, 0x85, 1, 3, 0x89, 1, 'x', 0x86, 1, 5},
+                               element(Message{0x91}, Message(8, 0)),
+                               {0x83, 1, 0}}))),
+     "operate " + position("Cancel") + " value=1 originator=3 test=0"},
+    {"what has not a control's parameters is many values", kAsk,
+     write(variable("CSWI1$CO$Pos$Oper"), element(0xa2, Message{0x83, 1, 1, 0x85, 1, 9})),
+     "operate " + position("Oper") + " value=1 component=1\noperate " + position("Oper") +
+         " value=9 component=2"},
+    {"every value of a structure", kAsk,
+     write(variable("GAPC1$SP$Lim"),
+           element(0xa2, join({{0x85, 1, 5}, element(0xa1, Message{0x86, 1, 7, 0x8a, 1, 'a'})}))),
+     "write domain=CTRL item=GAPC1$SP$Lim logical_node=GAPC1 functional_constraint=SP value=5 "
+     "component=1\n"
+     "write domain=CTRL item=GAPC1$SP$Lim logical_node=GAPC1 functional_constraint=SP value=7 "
+     "component=2.1\n"
+     "write domain=CTRL item=GAPC1$SP$Lim logical_node=GAPC1 functional_constraint=SP "
+     "component=2.2"},
+    {"an element of an array, and a component of one", kAsk,
+     read({variable("MHAI1$MX$HA$phsAHar", chosen(index_of(3, component("cVal")))),
+           variable("MHAI1$MX$HA$phsAHar", chosen(range(3, 2)))}),
+     "read domain=CTRL item=MHAI1$MX$HA$phsAHar(3)$cVal logical_node=MHAI1 "
+     "functional_constraint=MX\n"
+     "read domain=CTRL item=MHAI1$MX$HA$phsAHar(3..4) logical_node=MHAI1 "
+     "functional_constraint=MX"},
+    {"an element is written", kAsk,
+     write(variable("FSCH1$SP$Val", chosen(index(12))), {0x85, 1, 5}),
+     "write domain=CTRL item=FSCH1$SP$Val(12) logical_node=FSCH1 functional_constraint=SP value=5"},
+    {"the setting group is switched (IEC 61850-7-2, 16)", kAsk,
+     write(variable("LLN0$SP$SGCB$ActSG"), {0x86, 1, 2}),
+     "write_setting_group_control domain=CTRL item=LLN0$SP$SGCB$ActSG logical_node=LLN0 "
+     "functional_constraint=SP value=2"},
+    {"all set points hold it", kAsk, write(variable("LLN0$SP"), element(0xa2, Message{0x86, 1, 2})),
+     "write_setting_group_control domain=CTRL item=LLN0$SP logical_node=LLN0 "
+     "functional_constraint=SP value=2 component=1"},
+    {"a value is substituted, and a signal blocked", kAsk,
+     write(join({variable("MMXU1$SV$TotW$subEna"), variable("GGIO1$BL$Ind1$blkEna")}),
+           {0x83, 1, 1, 0x83, 1, 0xff}),
+     "substitute domain=CTRL item=MMXU1$SV$TotW$subEna logical_node=MMXU1 "
+     "functional_constraint=SV value=1\n"
+     "substitute domain=CTRL item=GGIO1$BL$Ind1$blkEna logical_node=GGIO1 "
+     "functional_constraint=BL value=1"},
+    {"what has no functional constraint may operate", kAsk,
+     write(
+         join({variable("Breaker7"), element(0x30, element(0xa0, element(0x80, "Tag"))),
+               variable("XCBR1$ST$Pos$stVal"), element(0x30, element(0xa1, Message{0x80, 1, 9}))}),
+         {0x85, 1, 1, 0x85, 1, 2, 0x85, 1, 3, 0x85, 1, 4}),
+     "write_unconstrained domain=CTRL item=Breaker7 logical_node=Breaker7 value=1\n"
+     "write_unconstrained item=Tag value=2\n"
+     "write_unconstrained domain=CTRL item=XCBR1$ST$Pos$stVal logical_node=XCBR1 "
+     "functional_constraint=ST value=3\n"
+     "write_unconstrained value=4 address=#9"},
+    {"the association's own", kAsk,
+     request(element(0xa4, element(0xa1, element(0xa1, element(0x82, "mine"))))),
+     "read domain=@ dataset=mine"},
     {"a set point and a dead band", kAsk,
      write(join({variable("ATCC1$SP$Vol"), variable("MMXU1$CF$A$db")}),
            {0x87, 5, 8, 0xbf, 0xc0, 0, 0, 0x85, 2, 0xff, 0x38}),
@@ -116,7 +157,8 @@ const std::vector<Row> kVariables = {
     {"a data set is written", kAsk,
      request(element(0xa5, join({element(0xa1, element(0x82, "mine")),
                                  element(0xa0, Message{0x8a, 1, 'x', 0x86, 1, 1})}))),
-     "write_named_variable_list dataset=mine"},
+     "write_named_variable_list domain=@ dataset=mine\n"
+     "write_named_variable_list domain=@ dataset=mine value=1"},
     {"attributes", kAsk, named(6, element(0xa0, in_domain("CTRL", "LLN0$ST"))),
      "get_variable_access_attributes domain=CTRL item=LLN0$ST logical_node=LLN0 "
      "functional_constraint=ST"},
@@ -126,16 +168,24 @@ const std::vector<Row> kVariables = {
      "functional_constraint=ST dataset=LLN0$mine"},
     {"a list of what is elsewhere", kAsk,
      named(11, join({element(0x82, "mine"), element(0xa0, variable("XCBR1$ST$Pos"))})),
-     "define_named_variable_list item=XCBR1$ST$Pos logical_node=XCBR1 functional_constraint=ST "
-     "dataset=mine"},
+     "define_named_variable_list domain=CTRL item=XCBR1$ST$Pos logical_node=XCBR1 "
+     "functional_constraint=ST dataset=mine\ndefine_named_variable_list domain=@ dataset=mine"},
+    {"a list that selects when it is read", kAsk,
+     named(11, join({in_domain("CTRL", "LLN0$mine"), element(0xa0, variable("CSWI1$CO$Pos$SBO"))})),
+     "define_named_variable_list " + position("SBO") + " dataset=LLN0$mine\nselect " +
+         position("SBO")},
     {"a list's attributes", kAsk, named(12, in_domain("CTRL", "LLN0$Events")),
      "get_named_variable_list_attributes domain=CTRL dataset=LLN0$Events"},
     {"lists are deleted", kAsk,
      named(13,
            join({{0x80, 1, 0}, element(0xa1, join({in_domain("CTRL", "a"), element(0x82, "b")}))})),
-     "delete_named_variable_list domain=CTRL dataset=a\ndelete_named_variable_list dataset=b"},
+     "delete_named_variable_list domain=CTRL dataset=a\n"
+     "delete_named_variable_list domain=@ dataset=b"},
     {"all of a domain", kAsk, named(13, join({{0x80, 1, 2}, element(0x82, "CTRL")})),
      "delete_named_variable_list domain=CTRL"},
+    {"all of the association", kAsk, named(13, {0x80, 1, 1}),
+     "delete_named_variable_list domain=@"},
+    {"all that there are", kAsk, named(13, {0x80, 1, 3}), "delete_named_variable_list"},
     {"a report with a data set's name", kBack,
      data(element(0xa3, element(0xa0, join({element(0xa1, element(0x80, "RPT")),
                                             element(0xa0, join({element(0x8a, "rep1"),
@@ -192,13 +242,60 @@ const std::vector<Row> kNamed = {
      "delete_event_condition item=b"},
     {"all of the domain are", kAsk, named(48, element(0x82, "CTRL")),
      "delete_event_condition domain=CTRL"},
-    {"all of the server are", kAsk, named(54, {0x83, 0}), "delete_event_action"},
+    {"all of the server are", kAsk, named(54, {0x84, 0}), "delete_event_action"},
+    {"those of a domain", kAsk, named(54, element(0x83, "CTRL")),
+     "delete_event_action domain=CTRL"},
+    {"those of the association", kAsk, named(48, {0x81, 0}), "delete_event_condition domain=@"},
+    {"the association's names", kAsk, named(1, {0xa0, 3, 0x80, 1, 2, 0xa1, 2, 0x82, 0}),
+     "get_name_list domain=@ object_class=2"},
+    {"another name for a list", kAsk,
+     named(
+         3,
+         join({{0xa0, 3, 0x80, 1, 2}, element(0xa1, in_domain("CTRL", "a")), element(0x82, "b")})),
+     "rename domain=CTRL item=a logical_node=a object_class=2\nrename item=b"},
+    {"a program of two domains", kAsk,
+     named(38, join({element(0x80, "main"),
+                     element(0xa1, join({element(0x1a, "A"), element(0x1a, "B")}))})),
+     "create_program_invocation domain=A program_invocation=main\n"
+     "create_program_invocation domain=B"},
+    {"an operator is asked", kAsk, named(17, element(0x80, "OP1")), "input item=OP1"},
+    {"an operator is told", kAsk,
+     named(18, join({element(0x80, "OP1"), element(0xa1, element(0x1a, "hello"))})),
+     "output item=OP1"},
+    {"a type", kAsk,
+     named(14, join({in_domain("CTRL", "t"),
+                     element(0xa2, element(0xa1, element(0x30, join({element(0x80, "q"),
+                                                                     {0xa1, 2, 0x83, 0}}))))})),
+     "define_named_type domain=CTRL item=t logical_node=t"},
+    {"a variable at an address", kAsk,
+     named(7, join({element(0xa0, in_domain("CTRL", "v")), {0xa1, 3, 0x80, 1, 9}})),
+     "define_named_variable domain=CTRL item=v logical_node=v address=#9"},
+    {"a semaphore is made", kAsk,
+     named(21, join({element(0xa0, in_domain("CTRL", "S")), {0x81, 1, 2}})),
+     "define_semaphore domain=CTRL item=S logical_node=S"},
+    {"who waits for it", kAsk,
+     named(25, join({element(0xa0, in_domain("CTRL", "S")), {0x81, 1, 0}})),
+     "report_semaphore_entry_status domain=CTRL item=S logical_node=S"},
+    {"an event is acknowledged", kAsk,
+     named(62, join({element(0xa0, in_domain("CTRL", "en")), {0x82, 1, 2, 0xa3, 3, 0x81, 1, 7}})),
+     "acknowledge_event_notification domain=CTRL item=en logical_node=en"},
+    {"something is noted", kAsk,
+     named(66, join({element(0xa0, in_domain("CTRL", "log")),
+                     element(0xa1, element(0x30, Message{0x80, 4, 0, 0, 0, 1, 0x83, 1, 'n'}))})),
+     "write_journal domain=CTRL item=log logical_node=log"},
+    {"a download ends", kAsk, named(28, element(0x80, "CTRL")),
+     "terminate_download_sequence domain=CTRL"},
+    {"a domain from the other side", kAsk,
+     named(32, join({element(0x80, "CTRL"), {0x82, 1, 0}, element(0xa4, file("prog"))})),
+     "request_domain_download domain=CTRL file=prog"},
+    {"and to it", kAsk, named(33, join({element(0x80, "CTRL"), element(0xa1, file("prog"))})),
+     "request_domain_upload domain=CTRL file=prog"},
     {"an action will operate", kAsk,
      named(53, join({element(0xa0, in_domain("CTRL", "act")),
                      element(0xa2, element(0xa5, join({element(0xa0, variable("CSWI1$CO$Pos$Oper")),
                                                        element(0xa0, kOperTrue)})))})),
      "define_event_action domain=CTRL item=act logical_node=act\noperate " + position("Oper") +
-         " value=1"},
+         kCommand},
     {"who is told what then", kAsk,
      named(57, join({element(0xa0, in_domain("CTRL", "en")),
                      element(0xa1, in_domain("AREA", "high")),
@@ -208,11 +305,11 @@ const std::vector<Row> kNamed = {
      "define_event_enrollment domain=AREA item=high logical_node=high\n"
      "define_event_enrollment item=act"},
     {"by its condition", kAsk, named(58, element(0xa1, in_domain("CTRL", "high"))),
-     "delete_event_enrollment domain=CTRL item=high logical_node=high"},
+     "delete_event_enrollment domain=CTRL item=high logical_node=high object_class=5"},
     {"an action's state", kAsk, named(56, in_domain("CTRL", "act")),
      "report_event_action_status domain=CTRL item=act logical_node=act"},
     {"enrollments", kAsk, named(61, join({{0x80, 1, 0}, element(0xa1, in_domain("CTRL", "en"))})),
-     "get_event_enrollment_attributes domain=CTRL item=en logical_node=en"},
+     "get_event_enrollment_attributes domain=CTRL item=en logical_node=en object_class=7"},
     {"all enrollments", kAsk, named(61, {0x80, 1, 1}), "get_event_enrollment_attributes"},
     {"download", kAsk, named(26, join({element(0x80, "CTRL"), {0xa1, 0, 0x82, 1, 0}})),
      "initiate_download_sequence domain=CTRL"},
@@ -229,7 +326,9 @@ const std::vector<Row> kNamed = {
     {"a program begins", kAsk, named(40, element(0x80, "main")), "start program_invocation=main"},
     {"a program goes", kAsk, named(context_tag(39, false), bytes_of("main")),
      "delete_program_invocation program_invocation=main"},
-    {"a journal", kAsk, named(65, element(0xa0, in_domain("CTRL", "LLN0$EventLog"))),
+    {"a journal", kAsk,
+     named(65, join({element(0xa0, in_domain("CTRL", "LLN0$EventLog")),
+                     element(0xa1, Message{0x80, 6, 0, 0, 0, 0, 0, 0})})),
      "read_journal domain=CTRL item=LLN0$EventLog logical_node=LLN0 "
      "functional_constraint=EventLog"},
     {"a file is obtained", kAsk,
@@ -239,9 +338,17 @@ const std::vector<Row> kNamed = {
     {"and fetched by the server", kBack,
      named(72, join({element(0xa0, element(0x19, "new.bin")), {0x81, 1, 0}})),
      "server_file_open file=new.bin"},
+    {"it selects at its client", kBack,
+     read({element(0x30, element(0xa0, in_domain("KIRK", "BRK_SBO")))}),
+     "server_select domain=KIRK item=BRK_SBO logical_node=BRK_SBO"},
+    {"it writes", kBack, write(variable("A$SP$x"), {0x85, 1, 1}),
+     "server_write domain=CTRL item=A$SP$x logical_node=A functional_constraint=SP value=1"},
+    {"it configures", kBack, write(variable("A$CF$x"), {0x85, 1, 1}),
+     "server_write_configuration domain=CTRL item=A$CF$x logical_node=A functional_constraint=CF "
+     "value=1"},
     {"a control centre asks back", kBack, named(12, in_domain("KIRK", "SET")),
      "server_get_named_variable_list_attributes domain=KIRK dataset=SET"},
-    {"and is answered", kAsk, response(element(0xac, Message{0x80, 1, 0})),
+    {"and is answered", kAsk, response(element(0xac, Message{0x80, 1, 0, 0xa1, 0})),
      "server_get_named_variable_list_attributes"},
     {"and told", kAsk,
      data(element(0xa3, element(0xa0, join({element(0xa1, in_domain("KIRK", "SET")),
@@ -255,14 +362,18 @@ const std::vector<Row> kNamed = {
      named(75, join({element(0xa0, element(0x19, "a")), element(0xa1, element(0x19, "b"))})),
      "file_rename file=a\nfile_rename file=b"},
     {"gone", kAsk, named(76, element(0x19, "a")), "file_delete file=a"},
-    {"a name in two pieces has no view", kAsk,
-     named(76, join({element(0x19, "a"), element(0x19, "b")})), "file_delete"},
     {"files", kAsk, named(77, element(0xa0, element(0x19, "/COMTRADE/"))),
      "file_directory file=/COMTRADE/"},
     {"all files", kAsk, named(77, {}), "file_directory"},
     {"stop of all", kAsk, named(78, {0x80, 0}), "vmd_stop"},
-    {"a status that is not asked for", kBack, data({0xa3, 2, 0xa1, 0}), "unsolicited_status"},
-    {"an event", kBack, data({0xa3, 2, 0xa2, 0}), "event_notification"},
+    {"reset of all", kAsk, named(78, {0x81, 1, 1}), "vmd_reset"},
+    {"a status that is not asked for", kBack, data({0xa3, 8, 0xa1, 6, 0x80, 1, 0, 0x81, 1, 0}),
+     "unsolicited_status"},
+    {"an event", kBack,
+     data(element(0xa3,
+                  element(0xa2, join({element(0xa0, element(0x80, "en")),
+                                      {0xa1, 2, 0x81, 0, 0x82, 1, 64, 0xa4, 3, 0x81, 1, 9}})))),
+     "event_notification"},
     {"an error", kBack, data({0xa2, 10, 0x80, 1, 7, 0xa2, 5, 0xa0, 3, 0x87, 1, 3}),
      "confirmed_error"},
     {"a reject", kBack, data({0xa4, 6, 0x80, 1, 7, 0x81, 1, 1}), "reject"},
@@ -270,11 +381,22 @@ const std::vector<Row> kNamed = {
     {"cancelled", kBack, data({0x86, 1, 7}), "cancel"},
     {"conclude", kAsk, data({0x8b, 0}), "conclude"},
     {"concluded", kBack, data({0x8c, 0}), "conclude"},
-    {"finish", kAsk, data_unit({9, 2, 0xc1, 0}), "session_finish"},
+    {"finish", kAsk,
+     data_unit({9, 16, 0xc1, 14, 0x61, 12, 0x30, 10, 2, 1, 1, 0xa0, 5, 0x62, 3, 0x80, 1, 0}),
+     "session_finish"},
+    {"disconnected", kBack,
+     data_unit({10, 16, 0xc1, 14, 0x61, 12, 0x30, 10, 2, 1, 1, 0xa0, 5, 0x63, 3, 0x80, 1, 0}),
+     "session_disconnect"},
     {"disconnect", kBack, data_unit({10, 0}), "session_disconnect"},
     {"not finished", kBack, data_unit({8, 0}), "session_not_finished"},
     {"refuse", kBack, data_unit({12, 3, 0x32, 1, 0}), "session_refuse"},
     {"abort", kAsk, data_unit({25, 3, 0x11, 1, 11}), "session_abort"},
+    {"abort by ACSE", kAsk,
+     data_unit({25, 21, 0x11, 1, 11,   0xc1, 16,   0xa0, 14,   0x61, 12, 0x30,
+                10, 2,  1,    1, 0xa0, 5,    0x64, 3,    0x80, 1,    0}),
+     "session_abort"},
+    {"abort by the presentation", kAsk,
+     data_unit({25, 10, 0x11, 1, 11, 0xc1, 5, 0x30, 3, 0x80, 1, 0}), "session_abort"},
     {"abort accepted", kBack, data_unit({26, 0}), "session_abort_accept"},
     {"connect", kAsk, {3, 0, 0, 15, 10, 0xe0, 0, 0, 0, 1, 0, 0xc2, 2, 0, 1}, "cotp_connect tsap=1"},
     {"confirmed", kBack, {3, 0, 0, 11, 6, 0xd0, 0, 1, 0, 2, 0}, "cotp_confirm tsap_name="},
@@ -283,31 +405,11 @@ const std::vector<Row> kNamed = {
     {"a data unit that is empty", kBack, data_unit({}, 0), "cotp_empty_data"},
 };
 
-// CN or AC with CP or CPA, AARQ or AARE, and an initiate PDU with a local detail.
-Message association(bool asks, std::uint16_t detail, std::uint8_t context = 3) {
-  const Message initiate =
-      element(asks ? 0xa8 : 0xa9,
-              join({{0x80, 3, 0, static_cast<std::uint8_t>(detail >> 8),
-                     static_cast<std::uint8_t>(detail), 0x81, 1, 5, 0x82, 1, 5, 0x83, 1, 10},
-                    element(0xa4, Message{0x80, 1, 1, 0x81, 3, 5, 0xf1, 0, 0x82, 3, 2, 0, 0})}));
-  const Message external = element(0x28, join({{2, 1, context}, element(0xa0, initiate)}));
-  const Message apdu = element(
-      asks ? 0x60 : 0x61, join({{0xa1, 7, 6, 5, 0x28, 0xca, 0x22, 2, 3}, element(0xbe, external)}));
-  const Message user = element(0x61, element(0x30, join({{2, 1, 1}, element(0xa0, apdu)})));
-  const Message ppdu =
-      element(0x31, join({{0xa0, 3, 0x80, 1, 1}, element(0xa2, join({{0x82, 1, 1}, user}))}));
-  const Message parameters =
-      join({{5, 6, 0x13, 1, 0, 0x16, 1, 2, 0xc1, static_cast<std::uint8_t>(ppdu.size())}, ppdu});
-  return data_unit(join(
-      {{static_cast<std::uint8_t>(asks ? 13 : 14), static_cast<std::uint8_t>(parameters.size())},
-       parameters}));
-}
-
 // Some speak MMS on the transport itself, without session and presentation.
 TEST(Decode, BarePdus) {
   const Message asked = data_unit({0xa0, 5, 2, 1, 7, 0x82, 0});
   support::expect_rows(module(), {{"identify", kAsk, asked, "identify"},
-                                  {"initiate", kAsk, data_unit({0xa8, 0}), "initiate"},
+                                  {"initiate", kAsk, data_unit(initiate(true, 65000)), "initiate"},
                                   {"conclude", kAsk, data_unit({0x8b, 0}), "conclude"}});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const std::size_t length = module().refuse(asked, protocols::Denial::function, reply);
@@ -317,9 +419,77 @@ TEST(Decode, BarePdus) {
 
 TEST(Decode, Variables) { support::expect_rows(module(), kVariables); }
 
+// What an answer by the client to its server's question says, by the service's tag.
+Message told_to_server(std::uint8_t service) {
+  switch (service) {
+    case kStatus:
+      return element(0xa0, Message{0x80, 1, 0, 0x81, 1, 0});
+    case 2:  // identify
+      return element(0xa2, Message{0x80, 1, 'v', 0x81, 1, 'm', 0x82, 1, 'r'});
+    case kWrite:
+      return {0xa5, 2, 0x81, 0};
+    case kGetNameList:
+    case kGetNamedVariableListAttributes:
+      return element(context_tag(service, true),
+                     service == kGetNameList ? Message{0xa0, 0} : Message{0x80, 1, 0, 0xa1, 0});
+    case kRead:
+      return {0xa4, 2, 0xa1, 0};
+    case kGetVariableAccessAttributes:
+      return element(0xa6, Message{0x80, 1, 0, 0xa2, 2, 0x83, 0});
+    case kDefineNamedVariableList:
+      return {0x8b, 0};
+    case kDeleteNamedVariableList:
+      return element(0xad, Message{0x80, 1, 1, 0x81, 1, 1});
+    case kFileRead:
+      return element(context_tag(service, true), Message{0x80, 1, 'x', 0x81, 1, 0});
+    default:  // fileClose
+      return element(context_tag(service, false), Message{});
+  }
+}
+
+// A request of a service that has no row, by the kind of name that it has.
+Row row_of(const protocols::FunctionInfo& function) {
+  const std::string name(function.name);
+  const auto code = static_cast<std::uint8_t>(function.code);
+  const auto is_one_of = [code](std::initializer_list<int> codes) {
+    return std::find(codes.begin(), codes.end(), code) != codes.end();
+  };
+  if ((function.fields >> kItem & 1) != 0) {
+    // An ObjectName under a tag of its own, or alone.
+    const bool tagged = is_one_of({20, 24, 51, 52, 59, 67, 69, 70});
+    const Message object = in_domain("D", "x");
+    return {function.name.data(), kAsk, named(code, tagged ? element(0xa0, object) : object),
+            name + " domain=D item=x logical_node=x"};
+  }
+  if ((function.fields >> kProgram & 1) != 0) {
+    const Message alone = named(context_tag(code, false), bytes_of("p"));
+    return {function.name.data(), kAsk, code == 45 ? alone : named(code, element(0x80, "p")),
+            name + " program_invocation=p"};
+  }
+  if ((function.fields >> kDomain & 1) != 0) {
+    return {function.name.data(), kAsk, named(context_tag(code, false), bytes_of("D")),
+            name + " domain=D"};
+  }
+  const Message nothing = code == kStatus ? Message{1} : Message{};
+  const bool number = is_one_of({30, 31});
+  return {function.name.data(), kAsk,
+          named(context_tag(code, !number && !is_one_of({0, 2})), number ? Message{5} : nothing),
+          name};
+}
+
 TEST(Decode, EachFunction) {
   std::vector<Row> rows = kNamed;
-  rows.push_back({"association", kAsk, association(true, 65000), "initiate"});
+  const Message titles = {0xa2, 5, 6, 3, 0x29, 0x86, 0x2a, 0xa3, 3, 2, 1, 12};
+  const std::string called = " session_selector=0001 presentation_selector=00000001";
+  rows.push_back({"association", kAsk, association(true, 65000), "initiate" + called});
+  rows.push_back({"with an application", kAsk, Association{.titles = titles}.bytes(),
+                  "initiate" + called + " ap_title=1.1.810 ae_qualifier=12"});
+  rows.push_back({"with a password", kAsk,
+                  Association{.titles = join({titles,
+                                              {0x8a, 2, 7, 0x80, 0x8b, 3, 0x52, 3, 1},
+                                              element(0xac, element(0x80, "secret"))})}
+                      .bytes(),
+                  "initiate_with_password" + called + " ap_title=1.1.810 ae_qualifier=12"});
   rows.push_back({"associated", kBack, association(false, 65000), "initiate"});
   support::expect_rows(module(), rows);
   rows.insert(rows.end(), kVariables.begin(), kVariables.end());
@@ -329,32 +499,11 @@ TEST(Decode, EachFunction) {
     const std::string name(function.name);
     if (all.find("\n" + name + " ") != std::string::npos) continue;
     if (function.sub_code == kOtherSide) {
-      rows.push_back({function.name.data(), kAsk,
-                      response(element(context_tag(static_cast<std::uint8_t>(function.code), true),
-                                       Message{})),
-                      name});
-      continue;
+      const auto service = static_cast<std::uint8_t>(function.code);
+      rows.push_back({function.name.data(), kAsk, response(told_to_server(service)), name});
+    } else {
+      rows.push_back(row_of(function));
     }
-    const auto code = static_cast<std::uint8_t>(function.code);
-    Message content;
-    std::string expected = name;
-    if ((function.fields >> kItem & 1) != 0) {
-      content = in_domain("D", "x");
-      expected += " domain=D item=x logical_node=x";
-    } else if ((function.fields >> kProgram & 1) != 0) {
-      content = code == 45 ? bytes_of("p") : element(0x80, "p");
-      expected += " program_invocation=p";
-    } else if ((function.fields >> kDomain & 1) != 0) {
-      const bool alone = code == 29 || code == 36 || code == 37;
-      content = alone ? bytes_of("D") : element(0x80, "D");
-      expected += " domain=D";
-    }
-    if (function.code == kAdditionalService) {
-      content = element(context_tag(static_cast<std::uint8_t>(function.sub_code), true), Message{});
-    }
-    const bool identifier = code == 45 || code == 29 || code == 36 || code == 37;
-    const Message tag = context_tag(code, !identifier);
-    rows.push_back({function.name.data(), kAsk, named(tag, content), expected});
   }
   support::expect_rows(module(), rows);
   for (Row& row : rows) row.expected += " ";
@@ -367,7 +516,7 @@ TEST(Decode, WhatIsRefused) {
   support::expect_rows(
       module(),
       {{"a service of none", kAsk, named(99, {}), "fault unknown_function"},
-       {"an additional service of none", kAsk, named(78, {0x9e, 0}), "fault unknown_function"},
+       {"an additional service of none", kAsk, named(78, {0x9e, 0}), "fault bad_value"},
        {"a PDU of none", kAsk, data({0xae, 0}), "fault unknown_function"},
        {"fewer values than variables", kAsk, write(variables, {0x83, 1, 1}), "fault bad_quantity"},
        {"more values than variables", kAsk, write(variables, {0x83, 1, 1, 0x83, 1, 1, 0x83, 1, 1}),
@@ -383,12 +532,13 @@ TEST(Decode, WhatIsRefused) {
         read(
             {element(0x30, element(0xa0, element(0xa1, join({element(0x1a, "D"), element(0x1a, "x"),
                                                              element(0x1a, "y")}))))}),
-        "fault bad_value"},
+        "fault unknown_object"},
        {"something behind the service", kAsk, request({0xa2, 0, 0xbf, 0x4f, 0}), "fault bad_value"},
        {"a stop by the server", kBack, named(41, element(0x80, "main")), "fault wrong_direction"},
-       {"an answer by the client to what no server asks", kAsk, response({0xbf, 41, 0}),
+       {"an answer by the client to what no server asks", kAsk, response({0x9f, 41, 0}),
         "fault wrong_direction"},
-       {"a status by the client, unasked", kAsk, data({0xa3, 2, 0xa1, 0}), "fault wrong_direction"},
+       {"a status by the client, unasked", kAsk, data({0xa3, 8, 0xa1, 6, 0x80, 1, 0, 0x81, 1, 0}),
+        "fault wrong_direction"},
        {"a connection by the server", kBack, association(true, 65000), "fault wrong_direction"},
        {"an action that defines one", kAsk,
         named(53, join({element(0xa0, element(0x80, "act")),
@@ -401,9 +551,9 @@ TEST(Decode, WhatIsRefused) {
                         element(0xa2, Message{0x80, 0})})),
         "fault bad_value"},
        {"what nobody knows beside names", kAsk,
-        named(57, join({element(0xa0, element(0x80, "en")), element(0xa6, element(0x80, "x"))})),
+        named(52, join({element(0xa0, element(0x80, "en")), element(0xa6, element(0x80, "x"))})),
         "fault unknown_object"},
-       {"a list that is empty", kAsk, named(13, element(0xa1, Message{})), "fault bad_value"},
+       {"a list that is empty", kAsk, named(13, element(0xa1, Message{})), "fault bad_quantity"},
        {"a name that is none in a list", kAsk, named(10, element(0xa1, element(0x1a, "b"))),
         "fault bad_value"},
        {"an initiate in data", kAsk, data({0xa8, 0}), "fault bad_value"},
@@ -414,7 +564,7 @@ TEST(Decode, WhatIsRefused) {
             join({{1, 0, 1, 0},
                   element(0x61, join({element(0x30, join({{2, 1, 3}, {0xa0, 2, 0x8b, 0}})),
                                       element(0x30, join({{2, 1, 3}, {0xa0, 2, 0x8b, 0}}))}))})),
-        "fault bad_value"},
+        "fault bad_length"},
        {"another user of the transport", kAsk, data_unit({0x32, 2, 0, 0}),
         "fault unknown_function"}});
 }
@@ -426,10 +576,10 @@ TEST(Decode, DataIsNestedToALimit) {
     return write(variable("A$SP$x"), value);
   };
   const std::string good =
-      "write domain=CTRL item=A$SP$x logical_node=A functional_constraint=SP value=1";
+      "write domain=CTRL item=A$SP$x logical_node=A functional_constraint=SP value=1 component=1";
   // Two more enclose it: the service and its list of data.
-  EXPECT_EQ(support::decoded_text(module(), nested(ber::kDepthMax - 1), kAsk), good);
-  EXPECT_EQ(support::decoded_text(module(), nested(ber::kDepthMax), kAsk), "fault bad_length");
+  EXPECT_EQ(support::decoded_text(module(), nested(ber::kDepthMax - 2), kAsk).substr(0, 89), good);
+  EXPECT_EQ(support::decoded_text(module(), nested(ber::kDepthMax - 1), kAsk), "fault too_deep");
 }
 
 TEST(Decode, AsManyVariablesAsAreEverInspected) {
@@ -440,16 +590,6 @@ TEST(Decode, AsManyVariablesAsAreEverInspected) {
   };
   EXPECT_EQ(many(protocols::kOperationsMax).substr(0, 11), "read item=v");
   EXPECT_EQ(many(protocols::kOperationsMax + 1), "fault too_many_operations");
-}
-
-TEST(Decode, LengthsMayBeIndefinite) {
-  // A whole PDU of them says the same as one of definite ones.
-  const Message name = join({{0xa1, 0x80}, element(0x1a, "D"), element(0x1a, "x"), {0, 0}});
-  const Message all = join({{0xa4, 0x80, 0xa1, 0x80, 0xa0, 0x80, 0x30, 0x80, 0xa0, 0x80},
-                            name,
-                            {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}});
-  EXPECT_EQ(support::decoded_text(module(), request(all), kAsk),
-            "read domain=D item=x logical_node=x");
 }
 
 TEST(Pairing, AnAnswerNeedsItsRequest) {
@@ -479,14 +619,50 @@ TEST(Pairing, IdentifiersOfBothSidesAreApart) {
   const Message obtain =
       named(46, join({element(0xa1, element(0x19, "a")), element(0xa2, element(0x19, "b"))}));
   const Message open = named(72, join({element(0xa0, element(0x19, "a")), {0x81, 1, 0}}));
-  const Message opened = response(element(Message{0xbf, 72}, Message{0x80, 1, 1}));
+  const Message opened =
+      response(element(Message{0xbf, 72}, Message{0x80, 1, 1, 0xa1, 3, 0x80, 1, 9}));
   EXPECT_EQ(session.ask(obtain), Fault::none);
   EXPECT_EQ(session.ask(opened), Fault::unrequested_response);
   EXPECT_EQ(session.answer(open), Fault::none);
   EXPECT_EQ(session.outstanding(), 1U) << "the client waits for one, the server for another";
   EXPECT_EQ(session.answer(opened), Fault::mismatched_response) << "it did not ask for that";
   EXPECT_EQ(session.ask(opened), Fault::none);
-  EXPECT_EQ(session.answer(response({0xbf, 46, 0})), Fault::none);
+  EXPECT_EQ(session.answer(response({0x9f, 46, 0})), Fault::none);
+}
+
+// A number stands for what was opened under it, by this side and in this session (ISO
+// 9506-2, 18.2).
+TEST(Pairing, AFileIsReadByTheNumberOfItsOpening) {
+  support::PairedSession session(module());
+  const auto by_number = [](std::uint8_t service, std::uint8_t number, std::uint8_t id) {
+    return request(element(context_tag(service, false), Message{number}), id);
+  };
+  const Message open = named(72, join({element(0xa0, file("a")), {0x81, 1, 0}}));
+  const Message opened =
+      response(element(context_tag(72, true), Message{0x80, 1, 5, 0xa1, 3, 0x80, 1, 9}));
+  const Message segment =
+      response(element(context_tag(73, true), Message{0x80, 1, 'x', 0x81, 1, 0}), 8);
+  EXPECT_EQ(session.ask(by_number(73, 5, 8)), Fault::not_started);
+  EXPECT_EQ(session.ask(open), Fault::none);
+  EXPECT_EQ(session.ask(by_number(73, 5, 8)), Fault::not_started) << "it is not answered yet";
+  EXPECT_EQ(session.answer(opened), Fault::none);
+  EXPECT_EQ(session.outstanding(), 0U);
+  EXPECT_EQ(session.ask(by_number(73, 6, 8)), Fault::not_started);
+  EXPECT_EQ(session.answer(by_number(73, 5, 8)), Fault::not_started) << "the other side's";
+  EXPECT_EQ(session.ask(by_number(31, 5, 8)), Fault::not_started) << "it is no upload";
+  for (int i = 0; i < 3; ++i) {
+    session.now_ms += protocols::kOutstandingAgeMs / 2 + 1;
+    EXPECT_EQ(session.ask(by_number(73, 5, 8)), Fault::none);
+    EXPECT_EQ(session.answer(segment), Fault::none);
+  }
+  EXPECT_EQ(session.ask(by_number(74, 5, 9)), Fault::none);
+  EXPECT_EQ(session.ask(by_number(73, 5, 8)), Fault::not_started) << "it is closed";
+  const Message upload = named(context_tag(29, false), bytes_of("D"));
+  const Message uploading = response(element(0xbd, Message{0x80, 1, 1, 0xa1, 0}));
+  EXPECT_EQ(session.ask(by_number(30, 1, 3)), Fault::not_started);
+  EXPECT_EQ(session.ask(upload), Fault::none);
+  EXPECT_EQ(session.answer(uploading), Fault::none);
+  EXPECT_EQ(session.ask(by_number(30, 1, 3)), Fault::none);
 }
 
 TEST(Pairing, ContextAndSizeAreThoseOfTheAssociation) {

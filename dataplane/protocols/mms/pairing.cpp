@@ -14,7 +14,7 @@ namespace {
 // A PDU stands in the context that the association named for MMS, or, if that was not seen, in the
 // first one.
 Fault check_context(Agreed& agreed, const Unit& unit) {
-  const auto known = static_cast<std::uint16_t>(unit.context + 1);
+  const auto known = unit.bare ? Agreed::kBare : static_cast<std::uint16_t>(unit.context + 1);
   if (unit.spdu == kConnect || agreed.context == 0) agreed.context = known;
   return agreed.context == known ? Fault::none : Fault::bad_value;
 }
@@ -44,20 +44,93 @@ Fault ask(Session session, const Outstanding& request, std::uint32_t now_ms) {
 template <typename Fits>
 Fault answer(Session session, const Outstanding& wanted, std::uint32_t now_ms, Fits fits) {
   const auto same = [&wanted](const Outstanding& entry) {
-    return entry.invoke_id == wanted.invoke_id && entry.by_server == wanted.by_server;
+    return entry.invoke_id == wanted.invoke_id && entry.by_server == wanted.by_server &&
+           !entry.is_open();
   };
   return session.answer(now_ms, same, fits);
 }
 
 bool is_confirmed(const Outstanding& entry) { return entry.service < Outstanding::kInitiate; }
 
+// What a service opens, uses or closes by a number that an answer gave.
+struct Use {
+  std::uint8_t kind = 0;  // 0: it does none of it
+  bool closes = false;
+};
+
+Use use_of(std::uint32_t service) {
+  switch (service) {
+    case kFileOpen:
+    case kFileRead:
+      return {Outstanding::kFile, false};
+    case kFileClose:
+      return {Outstanding::kFile, true};
+    case kInitiateUpload:
+    case kUploadSegment:
+      return {Outstanding::kUpload, false};
+    case kTerminateUpload:
+      return {Outstanding::kUpload, true};
+    default:
+      return {};
+  }
+}
+
+bool opens(std::uint32_t service) { return service == kFileOpen || service == kInitiateUpload; }
+
+std::uint32_t number_of(ByteView content) {
+  return static_cast<std::uint32_t>(ber::to_integer(content).value_or(0));
+}
+
+// The place of what the number stands for among what this side opened; nothing if it did not.
+std::optional<std::size_t> find_open(Session session, std::uint8_t kind, std::uint32_t number,
+                                     bool by_server) {
+  const std::span<Outstanding> known = session.entries();
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    const Outstanding& each = known[i];
+    if (each.service == kind && each.invoke_id == number && each.by_server == by_server) return i;
+  }
+  return std::nullopt;
+}
+
+// Files and uploads are read and closed only by the numbers under which this side opened them in
+// this session, where they were judged by their names.
+Fault ask_confirmed(Session session, Outstanding entry, const Call& call, std::uint32_t now_ms) {
+  const Use use = opens(call.service.number()) ? Use{} : use_of(call.service.number());
+  if (use.kind == 0) return ask(session, entry, now_ms);
+  session.forget_aged(now_ms);
+  const std::uint32_t number = number_of(call.service.content);
+  if (!find_open(session, use.kind, number, entry.by_server)) return Fault::not_started;
+  if (const Fault fault = ask(session, entry, now_ms); fault != Fault::none) return fault;
+  const auto place = find_open(session, use.kind, number, entry.by_server);
+  if (!place) return Fault::none;  // it made room for the request
+  Outstanding used = session.entries()[*place];
+  session.remove(*place);
+  used.asked_ms = now_ms;
+  return use.closes ? Fault::none : ask(session, used, now_ms);
+}
+
+void note_opened(Session session, Outstanding entry, const ber::Element& service,
+                 std::uint32_t now_ms) {
+  ber::Reader reader(service.content);
+  ber::Element number;
+  if (!opens(service.number()) || !reader.next(number)) return;
+  entry.service = use_of(service.number()).kind;
+  entry.invoke_id = number_of(number.content);
+  if (const auto place = find_open(session, entry.service, entry.invoke_id, entry.by_server)) {
+    session.remove(*place);
+  }
+  session.add(entry, now_ms);  // the request that it answers has left its place
+}
+
 Fault accept_response(Session session, Outstanding wanted, const Call& call, std::uint32_t now_ms) {
   const auto results = results_given(call.service);
   wanted.service = static_cast<std::uint8_t>(call.service.number());
-  return answer(session, wanted, now_ms, [&](const Outstanding& entry) {
+  const Fault fault = answer(session, wanted, now_ms, [&](const Outstanding& entry) {
     if (entry.service != wanted.service) return false;
     return entry.results == Outstanding::kAnyResults || !results || entry.results == *results;
   });
+  if (fault == Fault::none) note_opened(session, wanted, call.service, now_ms);
+  return fault;
 }
 
 Fault accept_alone(Session session, Outstanding entry, std::uint8_t service, bool asks,
@@ -71,7 +144,8 @@ Fault accept_alone(Session session, Outstanding entry, std::uint8_t service, boo
 }  // namespace
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {
-  return session.awaited(now_ms, [](const Outstanding& entry) { return !entry.by_server; });
+  return session.awaited(
+      now_ms, [](const Outstanding& entry) { return !entry.by_server && !entry.is_open(); });
 }
 
 Fault accept_unit(Session session, const Unit& unit, Direction direction, std::uint32_t now_ms) {
@@ -95,7 +169,7 @@ Fault accept_unit(Session session, const Unit& unit, Direction direction, std::u
       entry.service = static_cast<std::uint8_t>(call.service.number());
       entry.results = static_cast<std::uint16_t>(std::min<std::size_t>(
           results.value_or(Outstanding::kAnyResults), Outstanding::kAnyResults));
-      return ask(session, entry, now_ms);
+      return ask_confirmed(session, entry, call, now_ms);
     }
     case kConfirmedResponse:
       return accept_response(session, entry, call, now_ms);

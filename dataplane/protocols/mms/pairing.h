@@ -1,5 +1,6 @@
-// Confirmed services that wait for their answers, by invoke identifier and who asked, and what both
-// sides agreed on: the presentation context of MMS and how long a PDU may be.
+// Confirmed services that wait for their answers, by invoke identifier and who asked; state
+// machines that answers opened, of files and of uploads; and what both sides agreed on: the
+// presentation context of MMS and how long a PDU may be.
 #pragma once
 
 #include "dataplane/protocols/mms/layout.h"
@@ -20,12 +21,19 @@ struct Outstanding {
   static constexpr std::uint8_t kInitiate = 0xf0;
   static constexpr std::uint8_t kConclude = 0xf1;
   static constexpr std::uint8_t kCancel = 0xf2;
+  // What an answer opened, by the number that it gave: used until it is closed.
+  static constexpr std::uint8_t kFile = 0xf3;
+  static constexpr std::uint8_t kUpload = 0xf4;
+
+  bool is_open() const { return service >= kFile; }
 };
 
 struct Agreed {
-  std::uint16_t context = 0;          // plus one; 0: it is not known
+  std::uint16_t context = 0;          // plus one; 0: it is not known; kBare: there is none
   std::uint32_t to_client_bytes = 0;  // longest MMS PDU; 0: it is not known
   std::uint32_t to_server_bytes = 0;
+
+  static constexpr std::uint16_t kBare = 0xffff;
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Agreed>;

@@ -1,7 +1,8 @@
 // Confirmed and unconfirmed services: which one it is, and the names that it asks for.
 #include <algorithm>
 
-#include "dataplane/protocols/mms/layout.h"
+#include "dataplane/protocols/mms/grammar.h"
+#include "dataplane/protocols/mms/name.h"
 
 namespace bulkhead::mms {
 
@@ -11,180 +12,170 @@ using protocols::Operation;
 
 namespace {
 
-// How the names of a service stand in it.
-enum class Shape : std::uint8_t {
-  unread,           // nothing but well-formed
-  domain,           // the service is an identifier, of a domain
-  domain_first,     // a sequence that begins with one
-  domain_and_file,  // and has a file's name further on
-  program,          // the service is an identifier, of a program invocation
-  program_first,    // a sequence that begins with one
-  object,           // the service is an ObjectName
-  object_first,     // a sequence that begins with one, tagged or not
+constexpr std::uint8_t kDefineEventAction = 53;
+
+// Classes of objects (ISO 9506-2, 9.4).
+constexpr std::int64_t kEventCondition = 5;
+constexpr std::int64_t kEventAction = 6;
+constexpr std::int64_t kEventEnrollment = 7;
+
+// The names in a request, each in an operation that has none of its kind yet.
+class Names final : public ber::Visitor {
+ public:
+  Names(FunctionCode function, Decoding& decoding) : function_(function), decoding_(decoding) {}
+
+  Fault found(std::uint8_t role, const ber::Element& element) override {
+    switch (role) {
+      case kVariableName:
+        return variable(element);
+      case kConditionName:
+        return variable(element, kEventCondition);
+      case kActionName:
+        return variable(element, kEventAction);
+      case kEnrollmentName:
+        return variable(element, kEventEnrollment);
+      case kListName:
+        return list(element);
+      case kItemName:
+        return name(kItem, element.content);
+      case kDomainName:
+        return name(kDomain, element.content);
+      case kAssociation:
+        return name(kDomain, association_domain());
+      case kProgramName:
+        return name(kProgram, element.content);
+      case kFileName:
+        return file(element);
+      case kFileAfter:
+        return file_after(element);
+      case kAddressOf:
+        return address(element);
+      case kClassOf:
+        return object_class(element);
+      default:
+        return Fault::none;
+    }
+  }
+  void unread(const ber::Element& element) override {
+    // What an additional service's tag is, its function is.
+    const bool tells = function_.code == kAdditionalService;
+    decoding_.leave_free(tells ? element.content : element.whole,
+                         "an argument of the service, which is granted whole");
+  }
+
+  // A message that names nothing asks for all that there is.
+  void end() {
+    if (current_ == nullptr) with(kItem);
+  }
+  // `kind` tells apart names that choose otherwise than by themselves.
+  Fault variable(const ber::Element& object, std::optional<std::int64_t> kind = {}) {
+    Variable variable;
+    if (!read_object(object, variable.name)) return Fault::bad_value;
+    if (variable.name.of_domain) variable.path = path_of(variable.name.item);
+    Operation* operation = with(kItem, kDomain);
+    if (operation == nullptr) return decoding_.fault();
+    set_variable(variable, *operation);
+    if (kind) operation->set(kObjectClass, *kind);
+    return Fault::none;
+  }
+  Fault list(const ber::Element& object) {
+    ObjectName list;
+    if (!read_object(object, list)) return Fault::bad_value;
+    Operation* operation = with(kDataSet, kDomain);
+    if (operation != nullptr) set_list(list, *operation);
+    return decoding_.fault();
+  }
+  Fault name(Field field, ByteView content) {
+    Operation* operation = with(field);
+    if (operation != nullptr) operation->set_name(field, content);
+    return decoding_.fault();
+  }
+
+ private:
+  // An operation that has neither field yet.
+  Operation* with(Field field, Field other) {
+    if (current_ == nullptr || current_->has(field) || current_->has(other)) {
+      current_ = decoding_.add(function_);
+    }
+    return current_;
+  }
+  Operation* with(Field field) { return with(field, field); }
+
+  Fault file(const ber::Element& names) {
+    ber::Element only;
+    if (!ber::only(names.content, only) || !good_file(only.content)) return Fault::bad_value;
+    return name(kFile, only.content);
+  }
+  // Where a directory goes on: no file is reached by it.
+  Fault file_after(const ber::Element& names) {
+    ber::Element only;
+    if (!ber::only(names.content, only) || !good_file(only.content)) return Fault::bad_value;
+    decoding_.leave_free(only.content, "the name behind which a list goes on");
+    return Fault::none;
+  }
+  Fault address(const ber::Element& element) {
+    ByteView text;
+    if (const Fault fault = read_address(element, decoding_, text); fault != Fault::none) {
+      return fault;
+    }
+    return name(kAddress, text);
+  }
+  Fault object_class(const ber::Element& element) {
+    constexpr std::uint64_t kLast = 11;  // operator station (ISO 9506-2, 9.4)
+    const auto number = ber::to_unsigned(element.content);
+    if (!number || *number > kLast) return Fault::bad_value;
+    Operation* operation = with(kObjectClass);
+    if (operation != nullptr) operation->set(kObjectClass, static_cast<std::int64_t>(*number));
+    return decoding_.fault();
+  }
+
+  FunctionCode function_;
+  Decoding& decoding_;
+  Operation* current_ = nullptr;
 };
 
-// ISO 9506-2, clauses 10 to 18.
-Shape shape_of(std::uint32_t service) {
-  switch (service) {
-    case 27:  // downloadSegment
-    case 29:  // initiateUploadSequence
-    case 36:  // deleteDomain
-    case 37:  // getDomainAttributes
-      return Shape::domain;
-    case 26:  // initiateDownloadSequence
-    case 28:  // terminateDownloadSequence
-      return Shape::domain_first;
-    case 32:  // requestDomainDownload
-    case 33:  // requestDomainUpload
-    case 34:  // loadDomainContent
-    case 35:  // storeDomainContent
-      return Shape::domain_and_file;
-    case 39:  // deleteProgramInvocation
-    case 45:  // getProgramInvocationAttributes
-      return Shape::program;
-    case 38:  // createProgramInvocation
-    case 40:  // start
-    case 41:  // stop
-    case 42:  // resume
-    case 43:  // reset
-    case 44:  // kill
-      return Shape::program_first;
-    case 9:   // getScatteredAccessAttributes
-    case 15:  // getNamedTypeAttributes
-    case 22:  // deleteSemaphore
-    case 23:  // reportSemaphoreStatus
-    case 49:  // getEventConditionAttributes
-    case 50:  // reportEventConditionStatus
-    case 55:  // getEventActionAttributes
-    case 56:  // reportEventActionStatus
-    case 60:  // reportEventEnrollmentStatus
-    case 68:  // reportJournalStatus
-      return Shape::object;
-    case 7:   // defineNamedVariable
-    case 14:  // defineNamedType
-    case 19:  // takeControl
-    case 20:  // relinquishControl
-    case 21:  // defineSemaphore
-    case 24:  // reportPoolSemaphoreStatus
-    case 25:  // reportSemaphoreEntryStatus
-    case 51:  // alterEventConditionMonitoring
-    case 52:  // triggerEvent
-    case 59:  // alterEventEnrollment
-    case 62:  // acknowledgeEventNotification
-    case 65:  // readJournal
-    case 66:  // writeJournal
-    case 67:  // initializeJournal
-    case 69:  // createJournal
-    case 70:  // deleteJournal
-      return Shape::object_first;
-    default:
-      return Shape::unread;
-  }
-}
-
-// FileName (ISO 9506-2, 18.1): a name that is in one piece. One of several has no view; the
-// operation goes without, and no grant on the field covers it.
-bool set_file(ByteView name, Operation& operation) {
-  ber::Reader reader(name);
-  ber::Element part;
-  std::size_t parts = 0;
-  while (reader.next(part)) {
-    if (!part.is(ber::kGraphicString) && !part.is(ber::kVisibleString)) return false;
-    ++parts;
-  }
-  if (parts == 1) operation.set_name(kFile, part.content);
-  return reader.at_end() && parts > 0;
-}
-
-bool set_shape(Shape shape, const ber::Element& service, Operation& operation) {
-  const bool program = shape == Shape::program || shape == Shape::program_first;
-  const std::size_t field = program ? std::size_t{kProgram} : std::size_t{kDomain};
-  switch (shape) {
-    case Shape::unread:
-      return true;
-    case Shape::domain:
-    case Shape::program:
-      operation.set_name(field, service.content);
-      return !service.constructed;
-    case Shape::object: {
-      ber::Element name;
-      return ber::only(service.content, name) && set_variable_name(name, operation);
-    }
-    default:
-      break;
-  }
+// scopeOfDelete [0], list of names [1], domainName [2]: specific names, what is the association's,
+// a domain's, or all. What the scope does not need is absent.
+Fault decode_deleted(const ber::Element& service, bool lists, Names& names) {
+  enum Scope : std::uint8_t { kSpecific, kOfAssociation, kOfDomain, kOfVmd };
   ber::Reader reader(service.content);
-  ber::Element first;
-  if (!service.constructed || !reader.next(first)) return false;
-  if (shape == Shape::object_first) {
-    ber::Element name = first;
-    if (first.is(ber::context(0)) && first.constructed && !ber::only(first.content, name)) {
-      return false;
-    }
-    return set_variable_name(name, operation);
-  }
-  if (first.constructed || !(first.is(ber::context(0)) || first.is(ber::kVisibleString)))
-    return false;
-  operation.set_name(field, first.content);
-  if (shape != Shape::domain_and_file) return true;
-  // fileName is [1] in storeDomainContent, [4] in the others; what else has the tag is a list too.
-  const ber::Tag tag = ber::context(service.number() == 35 ? 1 : 4);
-  for (ber::Element part; reader.next(part);) {
-    if (part.is(tag) && !set_file(part.content, operation)) return false;
-  }
-  return reader.at_end();
-}
-
-// objectClass [0], objectScope [1], continueAfter [2].
-void decode_name_list(const ber::Element& service, Decoding& decoding) {
-  ber::Reader reader(service.content);
-  ber::Element object_class;
-  ber::Element kind;
   ber::Element scope;
-  ber::Element choice;
-  const bool good = reader.next_if(ber::context(0), object_class) &&
-                    ber::only(object_class.content, kind) &&
-                    reader.next_if(ber::context(1), scope) && ber::only(scope.content, choice);
-  ber::Element after;
-  if (good) reader.next_if(ber::context(2), after);
-  if (!good || !reader.at_end() || !choice.is_context() || choice.number() > 2) {
-    return decoding.fail(Fault::bad_value);
+  ber::Element list;
+  ber::Element domain;
+  const bool scoped = reader.next_if(ber::context(0), scope);
+  const bool listed = reader.next_if(ber::context(1), list);
+  const bool in_domain = reader.next_if(ber::context(2), domain);
+  const std::uint64_t kind = scoped ? ber::to_unsigned(scope.content).value_or(kOfVmd + 1) : 0;
+  if (kind > kOfVmd || listed != (kind == kSpecific) || in_domain != (kind == kOfDomain)) {
+    return Fault::bad_value;
   }
-  Operation* operation = decoding.add({kGetNameList});
-  if (operation == nullptr) return;
-  const auto number = ber::to_unsigned(kind.content);
-  if (kind.is(ber::context(0)) && number && *number < 0x100) {
-    operation->set(kObjectClass, static_cast<std::int64_t>(*number));
+  if (kind == kOfAssociation) return names.found(kAssociation, scope);
+  if (in_domain) return names.name(kDomain, domain.content);
+  ber::Reader objects(list.content);
+  for (ber::Element object; objects.next(object);) {
+    const Fault fault = lists ? names.list(object) : names.variable(object);
+    if (fault != Fault::none) return fault;
   }
-  if (choice.is(ber::context(1))) operation->set_name(kDomain, choice.content);
+  return Fault::none;
 }
 
-// A file's name alone, or tagged ones: each is an operation of its own.
-void decode_files(const ber::Element& service, Decoding& decoding) {
-  const auto code = static_cast<std::uint16_t>(service.number());
-  const auto add = [&](ByteView name) {
-    Operation* operation = decoding.add({code});
-    if (operation != nullptr && !set_file(name, *operation)) decoding.fail(Fault::bad_value);
-  };
-  if (code == kFileDelete) return add(service.content);
+// eventActionName [0], confirmedServiceRequest [2]. What the request asks for is judged as if it
+// came itself, but it holds none in turn, and waits for nothing.
+Fault decode_event_action(const ber::Element& service, Names& names, Decoding& decoding) {
+  constexpr ber::Member kName = ber::member(0, grammar::kObject);
   ber::Reader reader(service.content);
-  bool named = false;
-  for (ber::Element part; reader.next(part);) {
-    // Rename has current and new name, obtain a source and a destination behind the server's title,
-    // a directory a specification and where it goes on.
-    const std::uint32_t first = code == kObtainFile ? 1 : 0;
-    const std::uint32_t last = code == kFileOpen || code == kFileDirectory ? first : first + 1;
-    if (!part.is_context() || part.number() < first || part.number() > last) continue;
-    named = true;
-    add(part.content);
+  ber::Element name;
+  ber::Element action;
+  ber::Element inner;
+  if (!service.constructed || !reader.next_if(ber::context(0), name) ||
+      !reader.next_if(ber::context(2), action) || !reader.at_end() || !action.constructed ||
+      !ber::only(action.content, inner) || !inner.is_context()) {
+    return Fault::bad_value;
   }
-  if (!reader.at_end()) return decoding.fail(Fault::bad_value);
-  if (named) return;
-  if (code == kFileDirectory) {
-    decoding.add({code});
-  } else {
-    decoding.fail(Fault::bad_value);
-  }
+  if (inner.number() == kDefineEventAction) return Fault::too_deep;
+  if (const Fault fault = ber::check(name, kName, &names); fault != Fault::none) return fault;
+  decode_request(inner, decoding);
+  return decoding.fault();
 }
 
 // A service's tag; beyond an octet there is none.
@@ -192,10 +183,9 @@ std::uint16_t tag_of(const ber::Element& service) {
   return static_cast<std::uint16_t>(std::min(service.number(), 0xffU));
 }
 
-bool take_id(const ber::Element& part, Call& call) {
-  const auto id = ber::to_unsigned(part.content);
-  if (!id || *id > 0xffffffffU) return false;
-  call.invoke_id = static_cast<std::uint32_t>(*id);
+bool take_id(ByteView content, Call& call) {
+  if (!ber::good_content(content, ber::Kind::number)) return false;
+  call.invoke_id = static_cast<std::uint32_t>(ber::to_unsigned(content).value_or(0));
   return true;
 }
 
@@ -203,65 +193,35 @@ bool take_id(const ber::Element& part, Call& call) {
 bool parse_confirmed(ByteView bytes, Call& call) {
   ber::Reader reader(bytes);
   ber::Element part;
-  return reader.next_if(ber::kInteger, part) && take_id(part, call) && reader.next(call.service) &&
-         call.service.is_context() && reader.at_end();
-}
-
-// A tagged identifier, which may be absent where `needed` is not, and an error or a reason.
-bool parse_error(ByteView bytes, bool needed, Call& call) {
-  ber::Reader reader(bytes);
-  ber::Element part;
-  if (reader.next_if(ber::context(0), part)) {
-    if (!take_id(part, call)) return false;
-  } else if (needed || !reader.ok()) {
-    return false;
-  }
-  std::size_t others = 0;
-  while (reader.next(part)) {
-    if (part.constructed && !ber::well_formed(part.content)) return false;
-    ++others;
-  }
-  return reader.at_end() && others > 0;
+  return reader.next_if(ber::kInteger, part) && !part.constructed && take_id(part.content, call) &&
+         reader.next(call.service) && call.service.is_context() && reader.at_end();
 }
 
 }  // namespace
 
 Fault parse_call(const Unit& unit, Call& call) {
   call = Call{};
-  bool good = true;
-  switch (unit.pdu.number()) {
-    case kConfirmedRequest:
-    case kConfirmedResponse:
-      good = parse_confirmed(unit.pdu.content, call);
-      break;
-    case kUnconfirmed:
-      good = ber::only(unit.pdu.content, call.service) && call.service.is_context();
-      break;
-    case kConfirmedError:
-    case kCancelError:
-      good = parse_error(unit.pdu.content, true, call);
-      break;
-    case kReject:
-      good = parse_error(unit.pdu.content, false, call);
-      break;
-    case kCancelRequest:
-    case kCancelResponse:
-      good = !unit.pdu.constructed && take_id(unit.pdu, call);
-      break;
-    case kInitiateRequest:
-    case kInitiateResponse:
-    case kInitiateError:
-    case kConcludeError:
-      good = unit.pdu.constructed && ber::well_formed(unit.pdu.content);
-      break;
-    case kConcludeRequest:
-    case kConcludeResponse:
-      good = unit.pdu.content.empty();
-      break;
-    default:
-      return Fault::unknown_function;
+  const std::uint32_t tag = unit.pdu.number();
+  if (tag == kConfirmedRequest || tag == kConfirmedResponse) {
+    const bool good = unit.pdu.constructed && parse_confirmed(unit.pdu.content, call);
+    return good ? Fault::none : Fault::bad_value;
   }
-  return good ? Fault::none : Fault::bad_value;
+  if (tag == kUnconfirmed) {
+    const bool good = unit.pdu.constructed && ber::only(unit.pdu.content, call.service) &&
+                      call.service.is_context();
+    return good ? Fault::none : Fault::bad_value;
+  }
+  const ber::Member* pdu = pdu_of(tag);
+  if (pdu == nullptr) return Fault::unknown_function;
+  if (const Fault fault = ber::check(unit.pdu, *pdu); fault != Fault::none) return fault;
+  if (tag == kCancelRequest || tag == kCancelResponse) {
+    take_id(unit.pdu.content, call);
+  } else if (tag == kConfirmedError || tag == kCancelError || tag == kReject) {
+    ber::Reader reader(unit.pdu.content);
+    ber::Element part;
+    if (reader.next_if(ber::context(0), part)) take_id(part.content, call);
+  }
+  return Fault::none;
 }
 
 FunctionCode unconfirmed_code(const ber::Element& service) {
@@ -275,12 +235,30 @@ FunctionCode function_code(const ber::Element& service) {
   return {code, static_cast<std::int32_t>(inside.number())};
 }
 
+namespace {
+
+// What the other side asks has functions of its own, of which reads and writes have two.
+FunctionCode of_other_side(FunctionCode function) {
+  const std::int32_t sub = function.sub_code;
+  const bool configures =
+      sub == kWriteConfiguration || sub == kWriteReportControl || sub == kWriteSettingGroup;
+  if (function.code == kWrite && configures) return {kWrite, kOtherSide | kWriteConfiguration};
+  // There is no reading of an address among them.
+  const bool reads_more = function.code == kRead && sub != protocols::kNoSubCode;
+  return {function.code, reads_more ? kOtherSide | sub : std::int32_t{kOtherSide}};
+}
+
+}  // namespace
+
 Operation* Decoding::add(FunctionCode function) {
   if (fault_ != Fault::none) return nullptr;
   const auto& functions = catalogue().functions;
   auto index = protocols::find_function(functions, function.code, function.sub_code);
   const bool known = index != kNotInCatalogue;
-  if (other_side_) index = protocols::find_function(functions, function.code, kOtherSide);
+  if (other_side_) {
+    const FunctionCode other = of_other_side(function);
+    index = protocols::find_function(functions, other.code, other.sub_code);
+  }
   if (index == kNotInCatalogue) {
     fail(known ? Fault::wrong_direction : Fault::unknown_function);
     return nullptr;
@@ -294,60 +272,66 @@ Operation* Decoding::add(FunctionCode function) {
   return operation;
 }
 
-void decode_request(const ber::Element& service, Decoding& decoding) {
-  if (service.constructed && !ber::well_formed(service.content)) {
-    return decoding.fail(Fault::bad_length);
+ByteView Decoding::keep(ByteView text) {
+  const std::span<std::uint8_t> room = operations_.compose(text.size());
+  if (room.empty()) {
+    fail(Fault::too_many_operations);
+    return {};
   }
-  switch (service.number()) {
-    case kGetNameList:
-      return decode_name_list(service, decoding);
+  std::copy(text.begin(), text.end(), room.begin());
+  return room;
+}
+
+void decode_request(const ber::Element& service, Decoding& decoding) {
+  Names names(function_code(service), decoding);
+  const std::uint32_t number = service.number();
+  if (number == kDefineEventAction) {
+    const Fault fault = decode_event_action(service, names, decoding);
+    if (fault != Fault::none) decoding.fail(fault);
+    return;
+  }
+  const ber::Member* request = request_of(number);
+  if (request == nullptr) return decoding.fail(Fault::unknown_function);
+  // The services of variables read their names themselves.
+  const bool variables = number == kRead || number == kWrite || number == kDefineNamedVariableList;
+  Fault fault = ber::check(service, *request, variables ? nullptr : &names);
+  if (fault != Fault::none) return decoding.fail(fault);
+  switch (number) {
     case kRead:
       return decode_read(service, decoding);
     case kWrite:
       return decode_write(service, decoding);
-    case kGetVariableAccessAttributes:
-      return decode_variable_attributes(service, decoding);
     case kDefineNamedVariableList:
       return decode_define_list(service, decoding);
-    case kGetNamedVariableListAttributes: {
-      ber::Element name;
-      Operation* operation = decoding.add({kGetNamedVariableListAttributes});
-      if (operation == nullptr) return;
-      if (!ber::only(service.content, name) || !set_list_name(name, *operation)) {
-        decoding.fail(Fault::bad_value);
-      }
-      return;
-    }
-    case kObtainFile:
-    case kFileOpen:
-    case kFileRename:
-    case kFileDelete:
-    case kFileDirectory:
-      return decode_files(service, decoding);
-    default: {
-      if (decode_definition(service, decoding)) return;
-      Operation* operation = decoding.add(function_code(service));
-      if (operation == nullptr) return;
-      if (!set_shape(shape_of(service.number()), service, *operation)) {
-        decoding.fail(Fault::bad_value);
-      }
-    }
+    case kDeleteVariableAccess:
+    case kDeleteNamedVariableList:
+    case kDeleteNamedType:
+      fault = decode_deleted(service, number == kDeleteNamedVariableList, names);
+      break;
+    default:
+      break;
   }
+  if (fault != Fault::none) return decoding.fail(fault);
+  names.end();
 }
 
 // The content of answers is not judged: they are well-formed, and as many as were asked for.
 void decode_response(const ber::Element& service, Decoding& decoding) {
-  if (service.constructed && !ber::well_formed(service.content)) {
-    return decoding.fail(Fault::bad_length);
-  }
+  const ber::Member* response = response_of(service.number());
+  if (response == nullptr) return decoding.fail(Fault::unknown_function);
+  const Fault fault = ber::check(service, *response);
+  if (fault != Fault::none) return decoding.fail(fault);
+  decoding.leave_free(service.content, "what is answered to a request that was granted");
   decoding.add(function_code(service));
 }
 
 void decode_unconfirmed(const ber::Element& service, Decoding& decoding) {
+  const ber::Member* known = unconfirmed_of(service.number());
+  if (known == nullptr) return decoding.fail(Fault::unknown_function);
+  const Fault fault = ber::check(service, *known);
+  if (fault != Fault::none) return decoding.fail(fault);
   if (service.number() == 0) return decode_report(service, decoding);
-  if (service.constructed && !ber::well_formed(service.content)) {
-    return decoding.fail(Fault::bad_length);
-  }
+  decoding.leave_free(service.content, "what the sender tells of itself");
   decoding.add(unconfirmed_code(service));
 }
 

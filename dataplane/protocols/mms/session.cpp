@@ -1,119 +1,144 @@
-// From the transport's data unit to the MMS PDU: SPDU, presentation PDU, ACSE APDU.
+// From the transport's data unit to the MMS PDU: the SPDUs of the kernel and the duplex unit
+// (ISO 8327-1), one to a data unit.
+#include <array>
+
 #include "dataplane/protocols/mms/layout.h"
 
 namespace bulkhead::mms {
 
 using protocols::Fault;
+using protocols::OperationList;
 
 namespace {
 
-constexpr ber::Tag kFullyEncoded = ber::application(1);  // User-data (ISO 8823-1, 8.2)
-constexpr ber::Tag kSingleAsn1Type = ber::context(0);
+// Parameters of SPDUs (ISO 8327-1, 8.3), in their order.
+enum Parameter : std::uint8_t {
+  kConnectItem = 5,
+  kTransportDisconnect = 17,
+  kUserRequirements = 20,
+  kReasonCode = 50,
+  kCallingSelector = 51,
+  kCalledSelector = 52,
+  kUserData = 193,
+};
 
-// What a PDV-list of the presentation and an EXTERNAL of ACSE both are: a presentation context, and
-// one value in it, behind a transfer syntax that may stand.
-Fault parse_in_context(ByteView bytes, std::uint32_t& context, ByteView& value) {
-  ber::Reader reader(bytes);
-  ber::Element part;
-  reader.next_if(ber::kObjectIdentifier, part);
-  if (!reader.next_if(ber::kInteger, part)) return Fault::bad_value;
-  const auto id = ber::to_unsigned(part.content);
-  if (!id || *id > 0x7fff) return Fault::bad_value;
-  if (!reader.next_if(kSingleAsn1Type, part) || !reader.at_end()) return Fault::bad_value;
-  context = static_cast<std::uint32_t>(*id);
-  value = part.content;
-  return Fault::none;
+void leave_free(const OperationList* free, ByteView bytes, std::string_view reason,
+                std::uint8_t mask = 0xff) {
+  if (free != nullptr) free->leave_free(bytes, reason, mask);
 }
 
-Fault parse_user_data(const ber::Element& all, std::uint32_t& context, ByteView& value) {
-  ber::Element list;
-  if (!all.is(kFullyEncoded)) return Fault::bad_value;
-  if (!ber::only(all.content, list) || !list.is(ber::kSequence)) return Fault::bad_value;
-  return parse_in_context(list.content, context, value);
-}
-
-Fault take_pdu(ByteView value, Unit& unit) {
-  if (!ber::only(value, unit.pdu) || !unit.pdu.is_context()) return Fault::not_this_protocol;
-  unit.has_pdu = true;
-  return Fault::none;
-}
-
-// AARQ and AARE: what the user of the association says is an EXTERNAL in their user information
-// (ISO 8650-1, 9.1).
-Fault parse_association(ByteView value, Unit& unit) {
-  constexpr ber::Tag kUserInformation = ber::context(30);
-  ber::Element apdu;
-  if (!ber::only(value, apdu)) return Fault::bad_length;
-  const bool request = unit.spdu == kConnect;
-  if (!apdu.is(ber::application(request ? 0 : 1))) return Fault::bad_value;
-  ber::Reader reader(apdu.content);
-  for (ber::Element part; reader.next(part);) {
-    if (!part.is(kUserInformation)) continue;
-    ber::Element external;
-    if (unit.has_pdu || !ber::only(part.content, external) || !external.is(ber::kExternal)) {
-      return Fault::bad_value;
-    }
-    ByteView initiate;
-    Fault fault = parse_in_context(external.content, unit.context, initiate);
-    if (fault == Fault::none) fault = take_pdu(initiate, unit);
-    if (fault != Fault::none) return fault;
-  }
-  if (!reader.at_end()) return Fault::bad_length;
-  // One that refuses the association may say nothing of MMS.
-  return unit.has_pdu || !request ? Fault::none : Fault::bad_value;
-}
-
-// The CP and CPA PPDUs (ISO 8823-1, 8.2) in normal mode.
-Fault parse_connection(ByteView ppdu, Unit& unit) {
-  constexpr ber::Tag kModeSelector = ber::context(0);
-  constexpr ber::Tag kNormalMode = ber::context(2);
-  ber::Element set;
-  if (!ber::only(ppdu, set)) return Fault::bad_length;
-  if (!set.is(ber::kSet)) return Fault::bad_value;
-  ber::Reader reader(set.content);
-  ber::Element part;
-  bool seen = false;
-  while (reader.next(part)) {
-    if (part.is(kModeSelector)) continue;
-    if (!part.is(kNormalMode) || seen) return Fault::bad_value;
-    seen = true;
-    ber::Reader inside(part.content);
-    for (ber::Element piece; inside.next(piece);) {
-      if (!piece.is(kFullyEncoded)) continue;
-      std::uint32_t acse_context = 0;
-      ByteView apdu;
-      Fault fault = parse_user_data(piece, acse_context, apdu);
-      if (fault == Fault::none) fault = parse_association(apdu, unit);
-      if (fault != Fault::none) return fault;
-    }
-    if (!inside.at_end()) return Fault::bad_length;
-  }
-  if (!reader.at_end()) return Fault::bad_length;
-  return unit.has_pdu || unit.spdu == kAccept ? Fault::none : Fault::bad_value;
-}
-
-// Parameters of an SPDU (ISO 8327-1, 8.2): an octet, or 255 and two.
-std::size_t parameter_length(ByteReader& reader) {
+// An octet, or 255 and two where it needs them (8.2.5).
+std::size_t parameter_length(ByteReader& reader, bool& good) {
   const std::uint8_t length = reader.u8();
-  return length == 0xff ? reader.u16() : length;
+  if (length != 0xff) return length;
+  const std::size_t longer = reader.u16();
+  good = good && longer >= 0xff;
+  return longer;
 }
 
-Fault parse_parameters(ByteView user, Unit& unit, ByteView& user_data) {
-  constexpr std::uint8_t kUserData = 0xc1;
-  ByteReader reader(user);
-  unit.spdu = reader.u8();
-  const std::size_t length = parameter_length(reader);
-  if (!reader.ok() || length > reader.remaining()) return Fault::truncated;
-  if (length < reader.remaining()) return Fault::trailing_bytes;
-  while (reader.remaining() > 0) {
-    const std::uint8_t code = reader.u8();
-    const ByteView value = reader.take(parameter_length(reader));
-    if (!reader.ok()) return Fault::truncated;
-    if (code != kUserData) continue;
-    if (!user_data.empty()) return Fault::bad_value;
-    user_data = value;
+// The parameters of a CONNECT or ACCEPT item: protocol options, the largest TSDU of each way, and
+// version 2, which is all that IEC 61850-8-1 has.
+bool good_connect_item(ByteView item, const OperationList* free) {
+  constexpr std::uint8_t kOptions = 19;
+  constexpr std::uint8_t kTsduMaximum = 21;
+  constexpr std::uint8_t kVersion = 22;
+  ByteReader reader(item);
+  if (reader.u8() != kOptions || reader.u8() != 1) return false;
+  const ByteView options = reader.take(1);
+  if (!reader.ok() || options[0] > 1) return false;
+  leave_free(free, options, "whether SPDUs may be put together, which is refused when it comes", 1);
+  std::uint8_t next = reader.u8();
+  if (next == kTsduMaximum) {
+    if (reader.u8() != 4) return false;
+    leave_free(free, reader.take(4), "how long a data unit its sender takes");
+    next = reader.u8();
   }
-  return Fault::none;
+  return next == kVersion && reader.u8() == 1 && reader.u8() == 2 && reader.ok() &&
+         reader.remaining() == 0;
+}
+
+// What an SPDU may have: bits by Parameter, in the order of kAll.
+constexpr std::array<std::uint8_t, 7> kAll = {kConnectItem, kTransportDisconnect, kUserRequirements,
+                                              kReasonCode,  kCallingSelector,     kCalledSelector,
+                                              kUserData};
+struct Allowed {
+  std::array<bool, kAll.size()> may{};
+  std::array<bool, kAll.size()> must{};
+};
+
+constexpr Allowed allowed_in(std::uint8_t spdu) {
+  switch (spdu) {
+    case kConnect:
+      return {{true, false, true, false, true, true, true},
+              {true, false, true, false, false, false, true}};
+    case kAccept:
+      return {{true, false, true, false, true, true, true},
+              {true, false, true, false, false, false, true}};
+    case kRefuse:
+      return {{false, true, true, true, false, false, false}, {}};
+    case kAbort:
+      return {{false, true, false, false, false, false, true}, {}};
+    case kFinish:
+      return {{false, true, false, false, false, false, true}, {}};
+    case kDisconnect:
+    case kNotFinished:
+      return {{false, false, false, false, false, false, true}, {}};
+    default:  // kAbortAccept
+      return {};
+  }
+}
+
+Fault check_parameter(std::uint8_t code, ByteView value, Unit& unit, const OperationList* free) {
+  constexpr std::size_t kSelectorBytesMax = 16;
+  switch (code) {
+    case kConnectItem:
+      return good_connect_item(value, free) ? Fault::none : Fault::bad_value;
+    case kTransportDisconnect:
+      if (value.size() != 1 || value[0] > 0x0f) return Fault::bad_value;
+      leave_free(free, value, "why the session ends, and whether the transport does", 0x0f);
+      return Fault::none;
+    case kUserRequirements:  // the duplex functional unit alone
+      return value.size() == 2 && value[0] == 0 && value[1] == 2 ? Fault::none : Fault::bad_value;
+    case kReasonCode:
+      leave_free(free, value, "why a session is refused");
+      return value.size() == 1 ? Fault::none : Fault::bad_value;
+    case kCallingSelector:
+      leave_free(free, value, "who calls, as the sender says");
+      return value.size() <= kSelectorBytesMax ? Fault::none : Fault::bad_length;
+    case kCalledSelector:
+      if (unit.spdu == kConnect) {
+        unit.called.session_selector = value;
+      } else {
+        leave_free(free, value, "who answers, as the sender says");
+      }
+      return value.size() <= kSelectorBytesMax ? Fault::none : Fault::bad_length;
+    default:
+      return Fault::none;
+  }
+}
+
+// In their order, each once, up to the end.
+Fault parse_parameters(ByteReader& reader, Unit& unit, ByteView& user_data,
+                       const OperationList* free) {
+  const Allowed allowed = allowed_in(unit.spdu);
+  bool good = true;
+  std::uint8_t code = 0;
+  bool have = reader.remaining() > 0;
+  if (have) code = reader.u8();
+  for (std::size_t i = 0; i < kAll.size(); ++i) {
+    if (!have || code != kAll[i] || !allowed.may[i]) {
+      if (allowed.must[i]) return Fault::bad_value;
+      continue;
+    }
+    const ByteView value = reader.take(parameter_length(reader, good));
+    if (!reader.ok() || !good) return Fault::bad_length;
+    const Fault fault = check_parameter(code, value, unit, free);
+    if (fault != Fault::none) return fault;
+    if (code == kUserData) user_data = value;
+    have = reader.remaining() > 0;
+    if (have) code = reader.u8();
+  }
+  return have ? Fault::unknown_object : Fault::none;
 }
 
 // Give tokens without tokens, then data transfer without parameters (ISO 8327-1, 7.11 and 7.16).
@@ -130,40 +155,43 @@ bool begins_pdu(std::uint8_t octet) {
   return (octet & 0xc0) == kContextSpecific && (octet & 0x1f) <= kConcludeError;
 }
 
-Fault parse_unit(ByteView user, Unit& unit) {
+Fault parse_unit(ByteView user, Unit& unit, const OperationList* free) {
   unit = Unit{};
   if (user.empty()) return Fault::truncated;
   if (begins_pdu(user[0])) {
     unit.bare = true;
-    return take_pdu(user, unit);
+    if (!ber::only(user, unit.pdu)) return Fault::not_this_protocol;
+    unit.has_pdu = true;
+    return Fault::none;
   }
   if (user[0] == kGiveTokensOrData) {
     if (!begins_data(user)) return Fault::bad_value;
     unit.spdu = kGiveTokensOrData;
-    ber::Element all;
-    ByteView value;
-    if (!ber::only(user.subspan(kDataHeadBytes), all)) return Fault::bad_length;
-    const Fault fault = parse_user_data(all, unit.context, value);
-    return fault == Fault::none ? take_pdu(value, unit) : fault;
+    return parse_presentation(user.subspan(kDataHeadBytes), unit, free);
   }
-  ByteView user_data;
-  if (const Fault fault = parse_parameters(user, unit, user_data); fault != Fault::none) {
-    return fault;
-  }
-  switch (unit.spdu) {
+  switch (user[0]) {
     case kConnect:
     case kAccept:
-      return parse_connection(user_data, unit);
     case kRefuse:
     case kFinish:
     case kDisconnect:
     case kNotFinished:
     case kAbort:
     case kAbortAccept:
-      return ber::well_formed(user_data) ? Fault::none : Fault::bad_length;
+      break;
     default:
       return Fault::unknown_function;
   }
+  ByteReader reader(user);
+  unit.spdu = reader.u8();
+  bool good = true;
+  const std::size_t length = parameter_length(reader, good);
+  if (!reader.ok() || length > reader.remaining()) return Fault::truncated;
+  if (length < reader.remaining()) return Fault::trailing_bytes;
+  if (!good) return Fault::bad_length;
+  ByteView user_data;
+  const Fault fault = parse_parameters(reader, unit, user_data, free);
+  return fault == Fault::none ? parse_presentation(user_data, unit, free) : fault;
 }
 
 }  // namespace bulkhead::mms

@@ -16,9 +16,9 @@ using protocols::with;
 
 // Its code is the tag of the PDU (IEC 61850-9-2, 8.5.1).
 constexpr std::array kFunctions = {
-    FunctionInfo{
-        "publish", 0, kNoSubCode, AccessClass::publish,
-        with(kAppid, kSvId, kDataSet, kConfRev, kSmpRate, kSmpSynch, kAsduCount, kSimulation)},
+    FunctionInfo{"publish", 0, kNoSubCode, AccessClass::publish,
+                 with(kAppid, kSvId, kDataSet, kConfRev, kSmpRate, kSmpSynch, kAsduCount,
+                      kSimulation, kSmpMod)},
 };
 
 constexpr std::array kFields = {
@@ -31,6 +31,9 @@ constexpr std::array kFields = {
               "0 not synchronised, 1 by a local clock, 2 by a global one, more: by that clock"},
     FieldInfo{"asdu_count", FieldKind::integer, 32, "", "samples in one frame"},
     FieldInfo{"simulation", FieldKind::integer, 1, "", "1: it is simulated, by test equipment"},
+    FieldInfo{"smp_mod", FieldKind::integer, 16, "",
+              "what the sampling rate counts: 0 samples a period, 1 samples a second, 2 seconds a "
+              "sample; where it is said"},
 };
 
 constexpr std::array kPorts = {

@@ -22,6 +22,7 @@ enum Field : std::uint8_t {
   kSmpSynch,
   kAsduCount,
   kSimulation,
+  kSmpMod,
 };
 
 const protocols::Catalogue& catalogue();
@@ -33,6 +34,12 @@ struct Asdu {
   std::uint32_t conf_rev = 0;
   std::uint8_t synchronised = 0;  // smpSynch
   std::optional<std::uint16_t> sample_rate;
+  std::optional<std::uint16_t> sample_mode;  // smpMod: what the rate counts by
+  // What is not judged by its content.
+  ByteView sample_count_bytes;
+  std::optional<ByteView> refresh_time;
+  ByteView samples;
+  std::optional<ByteView> clock;  // gmIdentity
 };
 
 // The head of a savPdu, and its ASDUs one by one.

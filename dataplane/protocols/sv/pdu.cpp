@@ -1,4 +1,5 @@
 // The PDU: every member of every ASDU in its order, and as many as it says.
+#include "dataplane/protocols/ber_schema.h"
 #include "dataplane/protocols/sv/layout.h"
 
 namespace bulkhead::sv {
@@ -17,33 +18,51 @@ std::optional<std::uint32_t> fixed(const ber::Element& part, std::size_t octets)
   return value;
 }
 
+// A primitive member of any content.
+bool take(ber::Reader& reader, ber::Tag number, ber::Element& part) {
+  return reader.next_if(ber::context(number), part) && !part.constructed;
+}
+
+// Reads a member that may be absent; false if it is there and not right.
+bool take_optional(ber::Reader& reader, ber::Tag number, std::size_t octets,
+                   std::optional<ByteView>& content) {
+  ber::Element part;
+  content.reset();
+  if (!reader.next_if(ber::context(number), part)) return reader.ok();
+  content = part.content;
+  return !part.constructed && (octets == 0 || part.content.size() == octets);
+}
+
+std::uint16_t two_octets(ByteView content) { return load_be16(content.data()); }
+
+// The members in their order (IEC 61850-9-2, 8.5.2).
 bool parse_asdu(ByteView bytes, Asdu& asdu) {
   ber::Reader reader(bytes);
   ber::Element part;
   asdu = Asdu{};
-  if (!reader.next_if(ber::context(0), part) || part.constructed) return false;
+  if (!take(reader, 0, part)) return false;
   asdu.sv_id = part.content;
-  if (reader.next_if(ber::context(1), part)) asdu.dataset = part.content;
-  if (!reader.next_if(ber::context(2), part)) return false;
+  if (!take_optional(reader, 1, 0, asdu.dataset)) return false;
+  if (!take(reader, 2, part)) return false;
   const auto sample_count = fixed(part, 2);
-  if (!reader.next_if(ber::context(3), part)) return false;
+  asdu.sample_count_bytes = part.content;
+  if (!take(reader, 3, part)) return false;
   const auto conf_rev = fixed(part, 4);
-  if (reader.next_if(ber::context(4), part) && part.content.size() != 8) return false;
-  if (!reader.next_if(ber::context(5), part)) return false;
+  if (!take_optional(reader, 4, 8, asdu.refresh_time) || !take(reader, 5, part)) return false;
   const auto synchronised = fixed(part, 1);
   if (!sample_count || !conf_rev || !synchronised) return false;
-  if (reader.next_if(ber::context(6), part)) {
-    const auto rate = fixed(part, 2);
-    if (!rate) return false;
-    asdu.sample_rate = static_cast<std::uint16_t>(*rate);
-  }
-  if (!reader.next_if(ber::context(7), part) || part.constructed) return false;
-  if (reader.next_if(ber::context(8), part) && !fixed(part, 2)) return false;
-  if (reader.next_if(ber::context(9), part) && part.content.size() != 8) return false;
+  std::optional<ByteView> rate;
+  std::optional<ByteView> mode;
+  if (!take_optional(reader, 6, 2, rate) || !take(reader, 7, part)) return false;
+  asdu.samples = part.content;
+  if (!take_optional(reader, 8, 2, mode) || !take_optional(reader, 9, 8, asdu.clock)) return false;
+  if (rate) asdu.sample_rate = two_octets(*rate);
+  if (mode) asdu.sample_mode = two_octets(*mode);
   asdu.sample_count = static_cast<std::uint16_t>(*sample_count);
   asdu.conf_rev = *conf_rev;
   asdu.synchronised = static_cast<std::uint8_t>(*synchronised);
-  return reader.at_end() && !asdu.sv_id.empty();
+  return reader.at_end() && published::good_reference(asdu.sv_id) &&
+         (!asdu.dataset || published::good_reference(*asdu.dataset));
 }
 
 }  // namespace
@@ -54,10 +73,12 @@ Fault Pdu::parse(ByteView bytes) {
     return fault;
   }
   if (!message.apdu.is(kSavPdu)) return Fault::unknown_function;
+  if (!message.apdu.constructed) return Fault::bad_value;
   ber::Reader reader(message.apdu.content);
   ber::Element part;
-  if (!reader.next_if(ber::context(0), part)) return Fault::bad_value;
-  const auto count = published::to_uint32(part.content);
+  if (!take(reader, 0, part)) return Fault::bad_value;
+  const bool shortest = ber::good_content(part.content, ber::Kind::number);
+  const auto count = shortest ? published::to_uint32(part.content) : std::nullopt;
   if (!count || *count == 0) return Fault::bad_quantity;
   if (!reader.next_if(ber::context(2), part) || !part.constructed || !reader.at_end()) {
     return Fault::bad_value;
@@ -77,7 +98,7 @@ bool Pdu::next(Asdu& asdu) {
                                : Fault::bad_quantity;
     return false;
   }
-  if (!element.is(ber::kSequence) || !parse_asdu(element.content, asdu)) {
+  if (!element.is(ber::kSequence) || !element.constructed || !parse_asdu(element.content, asdu)) {
     fault_ = Fault::bad_value;
     return false;
   }

@@ -53,6 +53,11 @@ class SampledValues final : public published::Publication {
       operation->set(kSmpSynch, asdu.synchronised);
       operation->set(kAsduCount, pdu.count());
       operation->set(kSimulation, pdu.simulated() ? 1 : 0);
+      if (asdu.sample_mode) operation->set(kSmpMod, *asdu.sample_mode);
+      operations.leave_free(asdu.sample_count_bytes, "the sample's number, which pair() checks");
+      operations.leave_free(asdu.samples, "values that are published");
+      operations.leave_free(asdu.refresh_time.value_or(ByteView{}), "when they were refreshed");
+      operations.leave_free(asdu.clock.value_or(ByteView{}), "the clock's own identifier");
     }
     return pdu.fault();
   }

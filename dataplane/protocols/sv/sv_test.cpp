@@ -19,15 +19,16 @@ constexpr auto kSent = Direction::request;
 
 const protocols::Protocol& module() { return support::module_of("sv"); }
 
-Message frame(const Message& apdu) {
+Message frame(const Message& apdu, std::uint16_t reserved = 0) {
   const std::size_t length = published::kHeaderBytes + apdu.size();
-  return join({{0x40, 1, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length),
-                0, 0, 0, 0},
-               apdu});
+  return join(
+      {{0x40, 1, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length),
+        static_cast<std::uint8_t>(reserved >> 8), static_cast<std::uint8_t>(reserved), 0, 0},
+       apdu});
 }
 
 Message asdu(std::uint16_t count, std::string_view id = "MU01", const Message& more = {},
-             const Message& behind = {}) {
+             const Message& behind = {}, const Message& last = {}) {
   return element(
       0x30,
       join({element(0x80, bytes_of(id)),
@@ -35,7 +36,8 @@ Message asdu(std::uint16_t count, std::string_view id = "MU01", const Message& m
             {0x82, 2, static_cast<std::uint8_t>(count >> 8), static_cast<std::uint8_t>(count)},
             {0x83, 4, 0, 0, 0, 1, 0x85, 1, 2},
             behind,
-            element(0x87, Message(64, 0x11))}));
+            element(0x87, Message(64, 0x11)),
+            last}));
 }
 
 Message samples(const Message& asdus, std::uint8_t count) {
@@ -52,6 +54,9 @@ TEST(Decode, Rows) {
        samples(asdu(7, "MU01", element(0x81, bytes_of("D/LLN0$ph")), {0x86, 2, 0x0f, 0xa0}), 1),
        "publish appid=16385 sv_id=MU01 dataset=D/LLN0$ph conf_rev=1 smp_rate=4000 smp_synch=2 "
        "asdu_count=1 simulation=0"},
+      {"what its rate counts by, and whose clock", kSent,
+       samples(asdu(7, "MU01", {}, {}, {0x88, 2, 0, 1, 0x89, 8, 1, 2, 3, 4, 5, 6, 7, 8}), 1),
+       kText + " smp_mod=1"},
       {"two samples", kSent, samples(join({asdu(7), asdu(8, "MU02")}), 2),
        "publish appid=16385 sv_id=MU01 conf_rev=1 smp_synch=2 asdu_count=2 simulation=0\n"
        "publish appid=16385 sv_id=MU02 conf_rev=1 smp_synch=2 asdu_count=2 simulation=0"}};
@@ -69,6 +74,21 @@ TEST(Decode, WhatIsRefused) {
        {"a rate of one octet", kSent, samples(asdu(7, "MU01", {}, {0x86, 1, 1}), 1),
         "fault bad_value"},
        {"members out of order", kSent, samples(asdu(7, "MU01", {0x86, 2, 0, 1}), 1),
+        "fault bad_value"},
+       {"members that are constructed", kSent,
+        samples(asdu(7, "MU01", element(0xa1, element(0x1a, "D"))), 1), "fault bad_value"},
+       {"an identifier that ends early", kSent, samples(asdu(7, std::string_view("MU01\0x", 6)), 1),
+        "fault bad_value"},
+       {"a data set's that does", kSent,
+        samples(asdu(7, "MU01", element(0x81, std::string_view("D\0", 2))), 1), "fault bad_value"},
+       {"a count that is padded", kSent,
+        frame(element(0x60, join({{0x80, 2, 0, 1}, element(0xa2, asdu(7))}))),
+        "fault bad_quantity"},
+       {"a length that is longer than it needs", kSent,
+        frame(element(0x60, join({{0x80, 1, 1, 0xa2, 0x82, 0, 0x5d}, asdu(7)}))),
+        "fault bad_value"},
+       {"reserved bits", kSent,
+        frame(element(0x60, join({{0x80, 1, 1}, element(0xa2, asdu(7))})), 0x2000),
         "fault bad_value"},
        {"another PDU", kSent, frame(element(0x61, {0x80, 1, 1})), "fault unknown_function"},
        {"a security member", kSent,

@@ -28,7 +28,14 @@ def of_lines(lines):
 
 
 def names_of(lines):
-    fields = [line["fields"] for line in lines if "fields" in line]
+    fields = []
+    for line in lines:
+        each = line.get("fields")
+        # The values of a structure are operations of their own, of one variable.
+        same = fields and each and "component" in each and \
+            all(each.get(key) == fields[-1].get(key) for key in ("domain", "item", "dataset"))
+        if each is not None and not same:
+            fields.append(each)
     return [(each.get("domain"), each.get("item", each.get("dataset"))) for each in fields
             if "item" in each or "dataset" in each]
 
