@@ -64,8 +64,10 @@ inline bool parse_usual(ByteView frame, VerifyChecksums verify, UsualPacket pack
   const bool right = (!verify.ip || ipv4_header_checksum_ok(ip)) &&
                      (!verify.transport || ipv4_tcp_checksum_ok(ip, {tcp, segment_bytes}));
   if (!one_to_one || !right) return false;
+  constexpr std::uint16_t kVidMask = 0x0fff;  // all ones is reserved (IEEE 802.1Q, 9.6)
   packet.ethernet.vlan = VlanIds{};
-  if (tagged) packet.ethernet.vlan.outer = load_be16(ethernet + 14) & 0x0fff;
+  if (tagged) packet.ethernet.vlan.outer = load_be16(ethernet + 14) & kVidMask;
+  if (packet.ethernet.vlan.outer == kVidMask) return false;
   packet.ethernet.ethertype = kEtherTypeIpv4;
   packet.ethernet.payload_offset = static_cast<std::uint16_t>(ip_offset);
   packet.ip.source = IpAddress::from_v4(ip + 12);
