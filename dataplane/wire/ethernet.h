@@ -38,9 +38,9 @@ struct EthernetHeader {
   std::uint16_t payload_offset = 0;
 };
 
-// False if the frame is truncated, comes from a group, has a zero address, or has tags that switches
-// read in more than one way: three or more, a priority tag beside another tag, two customer tags, a
-// service tag that is the last, or VID fff, which is reserved (IEEE 802.1Q, 9.6).
+// False if the frame is truncated, comes from a group, has a zero address, or has tags that
+// switches read in more than one way: three or more, a priority tag beside another tag, two
+// customer tags, a service tag that is the last, or VID fff, which is reserved (IEEE 802.1Q, 9.6).
 bool parse_ethernet(ByteView frame, EthernetHeader& header);
 
 }  // namespace bulkhead::wire

@@ -39,7 +39,7 @@ inline bool parse_usual(ByteView frame, VerifyChecksums verify, UsualPacket pack
   const std::uint8_t flags = tcp[13] & 0x3f;
   const std::size_t header_bytes = static_cast<std::size_t>(tcp[12] >> 4) * 4;
   const bool usual_ip = load_be16(ip - 2) == kEtherTypeIpv4 && ip[0] == 0x45 &&
-                        (load_be16(ip + 6) & 0x3fff) == 0 && ip[9] == kProtocolTcp && ip[12] < 224;
+                        (load_be16(ip + 6) & 0xbfff) == 0 && ip[9] == kProtocolTcp && ip[12] < 224;
   // ACK, and at most PSH and FIN with it; no reserved bits, no urgent data.
   const bool usual_tcp = (flags & ~(kTcpPsh | kTcpFin)) == kTcpAck && (tcp[12] & 0x0e) == 0 &&
                          load_be16(tcp + 18) == 0 && load_be16(tcp) != 0 && load_be16(tcp + 2) != 0;

@@ -135,6 +135,7 @@ TEST(Ipv4, LengthsAndOptions) {
   EXPECT_EQ(changed(3, 25), IpStatus::malformed);
   EXPECT_EQ(changed(6, 0x20), IpStatus::fragment);
   EXPECT_EQ(changed(7, 1), IpStatus::fragment);
+  EXPECT_EQ(changed(6, 0xc0), IpStatus::malformed);  // RFC 791, 3.1: the first flag is zero
   EXPECT_EQ(changed(12, 224), IpStatus::malformed);
   IpHeader header;
   EXPECT_EQ(parse_ipv4(kIpv4, true, header), IpStatus::bad_checksum);
