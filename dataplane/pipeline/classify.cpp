@@ -273,15 +273,14 @@ void follow_stations(const Context& context, Packet& packet) {
   const bool opening =
       (packet.tcp.flags & wire::kTcpSyn) != 0 &&
       (flow.phase == flow::TcpPhase::none || flow.phase == flow::TcpPhase::syn_sent);
-  if (opening || !link.is_known()) {
-    link = seen;
-    return;
-  }
+  if (opening || !link.is_known()) link = seen;
   const bool moved =
       seen.from == flow.links[1 - end].to ||
       context.macs.is_announced(packet.ip.source, seen.from, packet.port, context.now_ns);
   if (moved) link.from = seen.from;
   if (is_address_of(context, flow, 1 - end, seen.to)) link.to = seen.to;
+  packet.ethernet.source = link.from;
+  packet.ethernet.destination = link.to;
 }
 
 // The hosts of a session stay behind their ports, and bound addresses on their MAC addresses.
