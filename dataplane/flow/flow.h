@@ -83,6 +83,21 @@ using Carries = std::array<Carry, 2>;
 constexpr std::size_t kClient = 0;
 constexpr std::size_t kServer = 1;
 
+// Addresses of the frames that an end sends in the session. Zero: not known yet.
+struct Link {
+  wire::Mac from;
+  wire::Mac to;
+
+  bool operator==(const Link& other) const { return from == other.from && to == other.to; }
+  bool is_known() const { return !to.is_zero(); }
+};
+
+// Where the ends of a session's ended predecessor between the same ports began.
+struct Predecessor {
+  std::array<std::uint32_t, 2> first{};
+  bool answered = false;  // the server took part in it
+};
+
 // Cache line by cache line: which session, both directions, what it may, what passed, the rest.
 struct alignas(64) Flow {
   FlowKey key;
@@ -96,9 +111,13 @@ struct alignas(64) Flow {
   bool in_use = false;
   bool client_is_low = false;
   bool refused = false;
-  bool carried : 1 = false;   // the firewall acknowledges, delivers and translates; see Carry
-  bool unjudged : 1 = false;  // nobody knows where its messages begin, and its conduit fails open
-  bool waits : 1 = false;     // its frames wait for the peer; see pipeline/waiting_room.h
+  bool carried : 1 = false;    // the firewall acknowledges, delivers and translates; see Carry
+  bool unjudged : 1 = false;   // nobody knows where its messages begin, and its conduit fails open
+  bool waits : 1 = false;      // its frames wait for the peer; see pipeline/waiting_room.h
+  bool told : 1 = true;        // which of the protocols that its rules have it is; see recognise()
+  bool resumed : 1 = false;    // its SYNs, and so its window scales, were not seen
+  bool half_open : 1 = false;  // counted among the sessions that are opening
+  bool draining : 1 = false;   // refused, but owes granted bytes; acknowledgements are still heard
 
   std::array<TcpSide, 2> sides;
 
@@ -106,24 +125,21 @@ struct alignas(64) Flow {
   TimeNs expires_ns = 0;
   policy::RuleCell cell;                 // where it stands among its conduit's rules
   std::array<std::uint16_t, 2> ports{};  // behind which client and server stand
-  std::array<wire::Mac, 2> stations{};   // that the ends' addresses are bound to; zero: to none
+  // By sender. All that leaves in a TCP session has these addresses; of other transports only
+  // `from` counts, and only if the address is bound to it.
+  std::array<Link, 2> links{};
 
-  std::array<std::uint32_t, 2> counted{};    // where messages of each sender were last counted
   std::uint32_t session = kNoSession;        // block of protocol state, see FlowTable
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
-  bool told = true;  // which of the protocols that its rules have it is; see Protocol::recognise
-  bool resumed = false;    // its SYNs, and so its window scales, were not seen
-  bool half_open = false;  // counted among the sessions that are opening
-  bool draining = false;   // refused, but owes granted bytes; acknowledgements are still heard
-  std::array<bool, 2> reset_due{};  // ends that get a reset once nothing is owed to them
+  std::array<bool, 2> reset_due{};           // ends that get a reset once nothing is owed to them
   // Server's port of the session beside which it was opened, see protocols/related.h; 0: rules of
   // its own grant it.
   std::uint16_t related_to = 0;
 
   std::array<std::uint64_t, 2> packets{};  // forwarded, by sender
   std::array<std::uint64_t, 2> bytes{};
-  TimeNs created_ns = 0;
-  TimeNs challenged_ns = 0;  // when a challenge was last sent
+  std::array<std::uint32_t, 2> counted{};  // where messages of each sender were last counted
+  TimeNs challenged_ns = 0;                // when a challenge was last sent
   TimeNs pending_deadline_ns = 0;
   std::uint32_t pending_last = kNoSegment;
   std::uint32_t pending_count = 0;
@@ -137,6 +153,10 @@ struct alignas(64) Flow {
   std::uint8_t missed = 0;
   static constexpr std::uint8_t kMissedMax = 64;
   std::uint32_t waits_behind = 0;  // place in the waiting room behind which its frames may go
+
+  std::array<std::uint32_t, 2> first{};  // by sender: number of its SYN, once it was seen
+  Predecessor predecessor;
+  TimeNs created_ns = 0;
 
   // By how much an end's window field counts; only if both ends offered to scale (RFC 7323, 2.2).
   std::uint8_t window_scale(std::size_t end) const {
@@ -159,6 +179,6 @@ struct alignas(64) Flow {
   std::uint16_t server_port() const { return client_is_low ? key.high_port : key.low_port; }
 };
 
-static_assert(sizeof(Flow) == 384);
+static_assert(sizeof(Flow) == 448);
 
 }  // namespace bulkhead::flow

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <new>
 
+#include "dataplane/wire/ip.h"
+
 namespace bulkhead::flow {
 
 namespace {
@@ -61,6 +63,10 @@ constexpr unsigned kSlotBits = 24;  // flows are at most that many, see limits.d
 constexpr std::uint32_t kSlotMask = (1U << kSlotBits) - 1;
 constexpr std::uint32_t kDeep = 0x80000000;  // names of deep blocks; slots are fewer than that
 
+bool is_session(const FlowKey& key) {
+  return key.protocol == wire::kProtocolTcp && key.opened_by == 0;
+}
+
 std::size_t whole_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
@@ -69,6 +75,7 @@ FlowTable::FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& bloc
     : hash_(hash),
       hints_(std::bit_ceil(flows_max) * std::size_t{2}),
       flows_(flows_max),
+      seen_(std::bit_ceil(flows_max)),
       blocks_{whole_lines(blocks.usual_bytes), whole_lines(blocks.deep_bytes), blocks.deep_max,
               blocks.carried_max},
       carries_(blocks.carried_max) {
@@ -151,6 +158,7 @@ Flow* FlowTable::insert(const FlowKey& key) {
   const std::uint32_t hash = hash_key(key);
   if (rte_hash_add_key_with_hash_data(hash_, &key, hash, flow) != 0) return nullptr;
   remember(hash, slot);
+  if (is_session(key)) seen_[seen_at(hash)] |= std::uint64_t{1} << (hash & 63);
   free_.pop_back();
   ++size_;
   *flow = Flow{};
@@ -158,6 +166,11 @@ Flow* FlowTable::insert(const FlowKey& key) {
   flow->in_use = true;
   touch(*flow);
   return flow;
+}
+
+bool FlowTable::was_known(const FlowKey& key) const {
+  const std::uint32_t hash = hash_key(key);
+  return (seen_[seen_at(hash)] >> (hash & 63) & 1) != 0;
 }
 
 void FlowTable::track_changes() {

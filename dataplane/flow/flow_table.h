@@ -43,6 +43,9 @@ class FlowTable {
   // A fresh flow under the key; nullptr when the table is full. Precondition: find() gave nothing.
   Flow* insert(const FlowKey& key);
   void erase(Flow& flow);
+  // Whether a TCP session of the key was ever inserted. Where none was it may be said as well, the
+  // more often the more there were (a Bloom filter).
+  bool was_known(const FlowKey& key) const;
 
   // The flow's block of protocol state, zeroed when it is first asked for.
   std::span<std::byte> session(Flow& flow);
@@ -119,10 +122,13 @@ class FlowTable {
     changes_[(changes_first_ + changes_count_++) % changes_.size()] = slot;
   }
   void remember(std::uint32_t hash, std::uint32_t slot);
+  // A bit for each key, by its hash alone.
+  std::size_t seen_at(std::uint32_t hash) const { return (hash >> 6) & (seen_.size() - 1); }
 
   rte_hash* hash_;
   std::vector<Hints> hints_;
   std::vector<Flow> flows_;
+  std::vector<std::uint64_t> seen_;
   std::vector<std::uint32_t> free_;
   Blocks blocks_;
   std::unique_ptr<std::byte[]> sessions_;  // block i belongs to slot i

@@ -128,7 +128,7 @@ struct Cut {
   bool more;
 };
 
-rte_mbuf* cut_ipv4(const rte_mbuf* packet, const Cut& cut) {
+rte_mbuf* cut_ipv4(const rte_mbuf* packet, const Cut& cut, std::uint32_t identification) {
   rte_mbuf* mbuf = rte_pktmbuf_alloc(packet->pool);
   if (mbuf == nullptr) return nullptr;
   const std::size_t bytes = cut.payload_offset + cut.length;
@@ -139,6 +139,7 @@ rte_mbuf* cut_ipv4(const rte_mbuf* packet, const Cut& cut) {
   std::uint8_t* ip = to + cut.ip_offset;
   constexpr std::uint16_t kMoreFragments = 0x2000;
   store_be16(ip + 2, static_cast<std::uint16_t>(wire::kIpv4HeaderBytes + cut.length));
+  store_be16(ip + 4, static_cast<std::uint16_t>(identification));
   store_be16(ip + 6, static_cast<std::uint16_t>((cut.from / 8) | (cut.more ? kMoreFragments : 0)));
   seal_ipv4(ip);
   return mbuf;
@@ -181,7 +182,8 @@ Pieces fragment(rte_mbuf* mbuf, std::uint16_t mtu, std::uint32_t identification)
   for (; !failed && cut.from < payload; cut.from += cut.length) {
     cut.length = std::min(room, payload - cut.from);
     cut.more = cut.from + cut.length < payload;
-    rte_mbuf* piece = v4 ? cut_ipv4(mbuf, cut) : cut_ipv6(mbuf, cut, identification);
+    rte_mbuf* piece =
+        v4 ? cut_ipv4(mbuf, cut, identification) : cut_ipv6(mbuf, cut, identification);
     failed = piece == nullptr;
     if (!failed) pieces.mbufs[pieces.count++] = piece;
   }

@@ -57,7 +57,8 @@ struct Pieces {
 };
 
 // Takes a frame with an IP packet longer than `mtu` bytes apart, and its buffer. No pieces if no
-// buffers were free. `identification` tells the fragments of one IPv6 packet from others'.
+// buffers were free. `identification` tells the fragments of one packet from others', whatever its
+// sender called it.
 Pieces fragment(rte_mbuf* mbuf, std::uint16_t mtu, std::uint32_t identification);
 
 }  // namespace bulkhead::flow

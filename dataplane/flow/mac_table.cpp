@@ -9,10 +9,17 @@ std::uint64_t pack(const wire::Mac& mac, std::uint16_t port) {
   return (mac.to_integer() << 16) | port;
 }
 
+constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15ULL;
+
+std::uint64_t hash(const wire::IpAddress& host) {
+  const std::uint64_t mixed = (host.high() ^ (host.high() >> 29)) * kMultiplier + host.low();
+  return (mixed ^ (mixed >> 32)) * kMultiplier;
+}
+
 }  // namespace
 
 std::uint32_t MacTable::first_slot(const wire::Mac& mac) {
-  const std::uint64_t mixed = mac.to_integer() * 0x9e3779b97f4a7c15ULL;
+  const std::uint64_t mixed = mac.to_integer() * kMultiplier;
   return static_cast<std::uint32_t>(mixed >> 40) % (kSlots / kWays) * kWays;
 }
 
@@ -48,6 +55,25 @@ std::optional<std::uint16_t> MacTable::find(const wire::Mac& mac, TimeNs now_ns)
     return static_cast<std::uint16_t>(station);
   }
   return std::nullopt;
+}
+
+void MacTable::announce(const wire::IpAddress& host, const wire::Mac& mac, std::uint16_t port,
+                        TimeNs now_ns) {
+  static_assert(kSlots == 1U << (64 - 51));
+  const std::uint64_t number = hash(host);
+  Announced& slot = announced_by(number);
+  slot.host.store(number, std::memory_order_relaxed);
+  slot.station.store(pack(mac, port), std::memory_order_relaxed);
+  slot.at_ns.store(now_ns, std::memory_order_relaxed);
+}
+
+bool MacTable::is_announced(const wire::IpAddress& host, const wire::Mac& mac, std::uint16_t port,
+                            TimeNs now_ns) const {
+  const std::uint64_t number = hash(host);
+  const Announced& slot = announced_by(number);
+  return slot.host.load(std::memory_order_relaxed) == number &&
+         slot.station.load(std::memory_order_relaxed) == pack(mac, port) &&
+         now_ns - slot.at_ns.load(std::memory_order_relaxed) <= kAgeNs;
 }
 
 std::uint32_t MacTable::count(TimeNs now_ns) const {

@@ -101,7 +101,8 @@ void fit_frame(Segment& segment) {
         headers - segment.transport_offset + segment.length});
 }
 
-rte_mbuf* copy_head(const Segment& segment, std::uint16_t length) {
+rte_mbuf* begin_frame_like(const Segment& segment, std::uint16_t length,
+                           std::span<std::uint8_t>& payload) {
   rte_mbuf* copy = rte_pktmbuf_alloc(segment.mbuf->pool);
   if (copy == nullptr) return nullptr;
   const std::uint8_t* from = rte_pktmbuf_mtod(segment.mbuf, const std::uint8_t*);
@@ -109,13 +110,12 @@ rte_mbuf* copy_head(const Segment& segment, std::uint16_t length) {
       segment.transport_offset + tcp_header_bytes(from + segment.transport_offset);
   std::uint8_t* to = rte_pktmbuf_mtod(copy, std::uint8_t*);
   std::memcpy(to, from, headers);
-  std::memcpy(to + headers, from + segment.payload_offset, length);
+  payload = {to + headers, length};
   set_length(copy, headers + length);
   std::uint8_t* tcp = to + segment.transport_offset;
   tcp[kTcpFlags] &= static_cast<std::uint8_t>(~wire::kTcpFin);
   tcp[kTcpFlags] |= wire::kTcpPsh;
   store_be32(tcp + kTcpSequence, segment.sequence);
-  seal({ip_of(to, segment.transport_offset), tcp, headers - segment.transport_offset + length});
   return copy;
 }
 
@@ -149,12 +149,6 @@ std::uint8_t* find_timestamps(std::uint8_t* tcp) {
   return nullptr;
 }
 
-void seal_tcp(rte_mbuf* mbuf, std::uint16_t transport_offset) {
-  std::uint8_t* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
-  seal({ip_of(bytes, transport_offset), bytes + transport_offset,
-        std::size_t{mbuf->data_len} - transport_offset});
-}
-
 std::span<std::uint8_t> options_of(const Packet& packet) {
   return {packet.bytes() + packet.transport_offset + wire::kTcpHeaderBytes,
           packet.tcp.payload_offset - wire::kTcpHeaderBytes};
@@ -180,6 +174,12 @@ std::uint8_t* begin_like(const Pattern& pattern, rte_mbuf* mbuf, std::size_t byt
 
 }  // namespace
 
+void seal_segment(rte_mbuf* mbuf, std::uint16_t transport_offset) {
+  std::uint8_t* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  seal({ip_of(bytes, transport_offset), bytes + transport_offset,
+        std::size_t{mbuf->data_len} - transport_offset});
+}
+
 void write_numbers(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumbers& numbers) {
   std::uint8_t* tcp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + transport_offset;
   store_be32(tcp + kTcpSequence, numbers.sequence);
@@ -192,12 +192,19 @@ void write_numbers(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumb
   }
   wire::clear_sack_blocks(
       {tcp + wire::kTcpHeaderBytes, tcp_header_bytes(tcp) - wire::kTcpHeaderBytes});
-  seal_tcp(mbuf, transport_offset);
+  seal_segment(mbuf, transport_offset);
+}
+
+bool is_outdated(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumbers& numbers) {
+  std::uint8_t* tcp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + transport_offset;
+  if (load_be32(tcp + kTcpAcknowledgement) != numbers.acknowledgement) return true;
+  const std::uint8_t* timestamps = numbers.has_timestamps ? find_timestamps(tcp) : nullptr;
+  return timestamps != nullptr && load_be32(timestamps) != numbers.timestamp;
 }
 
 void write_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::uint32_t sequence) {
   store_be32(rte_pktmbuf_mtod(mbuf, std::uint8_t*) + transport_offset + kTcpSequence, sequence);
-  seal_tcp(mbuf, transport_offset);
+  seal_segment(mbuf, transport_offset);
 }
 
 void write_quoted_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::size_t at,
@@ -215,10 +222,66 @@ void write_quoted_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::
   store_be16(icmp + kChecksum, wire::checksum_finish(sum));
 }
 
-void normalise_syn(const Packet& packet, bool keep_sack) {
-  if (wire::normalise_syn_options(options_of(packet), keep_sack)) {
-    seal_tcp(packet.mbuf, packet.transport_offset);
+namespace {
+
+// RFC 3168, 6.1; RFC 3540, 9: true if any was set.
+bool clear_ecn(std::uint8_t* tcp) {
+  constexpr std::uint8_t kNonceSum = 0x01;
+  constexpr std::uint8_t kEchoAndReduced = 0xc0;
+  const bool any = ((tcp[kTcpDataOffset] & kNonceSum) | (tcp[kTcpFlags] & kEchoAndReduced)) != 0;
+  tcp[kTcpDataOffset] &= static_cast<std::uint8_t>(~kNonceSum);
+  tcp[kTcpFlags] &= static_cast<std::uint8_t>(~kEchoAndReduced);
+  return any;
+}
+
+// RFC 1122, 3.2.1.7, and the assigned numbers: what hosts send with, so that no way is too long.
+constexpr std::uint8_t kHopsMin = 64;
+
+void normalise_ip(std::uint8_t* ip, bool may_not_fragment) {
+  constexpr std::uint8_t kDontFragment = 0x40;
+  if ((ip[0] >> 4) == 6) {
+    ip[7] = std::max(ip[7], kHopsMin);
+    return;
   }
+  const bool short_lived = ip[8] < kHopsMin;
+  const bool may_fragment = may_not_fragment && (ip[6] & kDontFragment) == 0;
+  if (!short_lived && !may_fragment) return;
+  ip[8] = std::max(ip[8], kHopsMin);
+  if (may_fragment) ip[6] |= kDontFragment;
+  store_be16(ip + 10, 0);
+  store_be16(ip + 10,
+             wire::checksum_finish(wire::checksum_add(0, ByteView{ip, wire::kIpv4HeaderBytes})));
+}
+
+}  // namespace
+
+void normalise_syn(const Packet& packet, wire::SynOptions keep) {
+  const bool options = wire::normalise_syn_options(options_of(packet), keep);
+  const bool ecn = clear_ecn(packet.bytes() + packet.transport_offset);
+  if (options || ecn) seal_segment(packet.mbuf, packet.transport_offset);
+}
+
+void normalise_segment(Packet& packet, bool inspected, bool keep_timestamps) {
+  normalise_ip(packet.bytes() + packet.ip_offset, inspected);
+  if (!inspected) return;
+  const bool ecn = clear_ecn(packet.bytes() + packet.transport_offset);
+  const bool stamps = packet.tcp.has_timestamps && !keep_timestamps;
+  if (stamps) {
+    wire::clear_timestamps(options_of(packet));
+    packet.tcp.has_timestamps = false;
+  }
+  if (ecn || stamps) seal_segment(packet.mbuf, packet.transport_offset);
+}
+
+void strip_segment(Packet& packet) {
+  std::uint8_t* tcp = packet.bytes() + packet.transport_offset;
+  tcp[kTcpDataOffset] = (wire::kTcpHeaderBytes / 4) << 4;
+  set_length(packet.mbuf, packet.transport_offset + wire::kTcpHeaderBytes);
+  seal_segment(packet.mbuf, packet.transport_offset);
+  packet.tcp.payload_offset = wire::kTcpHeaderBytes;
+  packet.payload_offset =
+      static_cast<std::uint16_t>(packet.transport_offset + wire::kTcpHeaderBytes);
+  packet.payload_length = 0;
 }
 
 void copy_tcp_state(std::uint8_t* to_tcp, const std::uint8_t* from_tcp) {
@@ -252,7 +315,7 @@ rte_mbuf* make_segment(const Pattern& pattern, const TcpNumbers& numbers, std::u
     store_be32(tcp + wire::kTcpHeaderBytes + 8, numbers.echo);
   }
   if (!payload.empty()) std::memcpy(tcp + header, payload.data(), payload.size());
-  seal_tcp(mbuf, pattern.transport_offset);
+  seal_segment(mbuf, pattern.transport_offset);
   return mbuf;
 }
 

@@ -5,6 +5,7 @@
 #include <rte_mbuf.h>
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "dataplane/flow/packet.h"
@@ -29,9 +30,12 @@ struct TcpNumbers {
 // out, the sequence number follows, FIN stands only if the segment has it.
 void fit_frame(Segment& segment);
 
-// A new frame with the segment's headers and its first `length` payload bytes, without FIN; nullptr
-// if no buffer was free. Precondition: 0 < length < segment.length.
-rte_mbuf* copy_head(const Segment& segment, std::uint16_t length);
+// A new frame with the segment's headers, without FIN, and room for `length` payload bytes, which
+// are `payload`, to be written before it is sealed; nullptr if no buffer was free.
+rte_mbuf* begin_frame_like(const Segment& segment, std::uint16_t length,
+                           std::span<std::uint8_t>& payload);
+// Sets the lengths and checksums of a TCP segment.
+void seal_segment(rte_mbuf* mbuf, std::uint16_t transport_offset);
 
 // A copy of a retained segment's whole frame; nullptr if no buffer was free.
 rte_mbuf* copy_frame(const SegmentPool& pool, std::uint32_t index);
@@ -40,6 +44,16 @@ rte_mbuf* copy_frame(const SegmentPool& pool, std::uint32_t index);
 // blocks are taken out, for they speak of numbers that the other end does not know.
 void write_numbers(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumbers& numbers);
 
+// Whether a segment says something older than these numbers do, but for its sequence number.
+bool is_outdated(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumbers& numbers);
+
+// Overwrites the addresses of the frame.
+inline void write_link(rte_mbuf* mbuf, const Link& link) {
+  std::uint8_t* frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  std::memcpy(frame, link.to.bytes.data(), link.to.bytes.size());
+  std::memcpy(frame + link.to.bytes.size(), link.from.bytes.data(), link.from.bytes.size());
+}
+
 // Overwrites the sequence number alone.
 void write_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::uint32_t sequence);
 
@@ -47,8 +61,17 @@ void write_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::uint32_
 void write_quoted_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::size_t at,
                            std::uint32_t sequence);
 
-// Takes options off a SYN that must not be negotiated (wire::normalise_syn_options).
-void normalise_syn(const Packet& packet, bool keep_sack);
+// Takes options off a SYN that must not be negotiated (wire::normalise_syn_options), and ECN
+// (RFC 3168, 6.1.1).
+void normalise_syn(const Packet& packet, wire::SynOptions keep);
+
+// Takes out of a segment's headers what its sender could choose so that it does not arrive: a hop
+// limit that a router on the way ends, leave to fragment it, bits for ECN, which is not negotiated,
+// and time stamps, unless they were. Of a session that is not inspected only the hop limit counts.
+void normalise_segment(Packet& packet, bool inspected, bool keep_timestamps);
+
+// Takes payload and options off a segment.
+void strip_segment(Packet& packet);
 
 // Copies acknowledgement, window, flags and, if both headers are of one shape, options.
 void copy_tcp_state(std::uint8_t* to_tcp, const std::uint8_t* from_tcp);

@@ -298,6 +298,45 @@ void take_out(SegmentPool& pool, TcpSide& side, std::uint32_t count) {
   }
 }
 
+namespace {
+
+// The first held segment, whole.
+std::uint32_t unlink_first(SegmentPool& pool, TcpSide& side) {
+  const std::uint32_t index = side.held_first;
+  const Segment& segment = pool[index];
+  side.held_first = segment.next;
+  if (side.held_first == kNoSegment) side.held_last = kNoSegment;
+  side.held_bytes -= segment.length;
+  --side.held_count;
+  side.released = segment.end() + (segment.fin ? 1U : 0U);
+  side.fin_released = segment.fin;
+  return index;
+}
+
+}  // namespace
+
+std::uint32_t take_front(SegmentPool& pool, TcpSide& side, std::uint16_t count) {
+  if (pool[side.held_first].length == count) return unlink_first(pool, side);
+  Segment piece = pool[side.held_first];
+  std::span<std::uint8_t> payload;
+  piece.mbuf = begin_frame_like(piece, count, payload);
+  if (piece.mbuf == nullptr) return kNoSegment;
+  piece.length = count;
+  piece.payload_offset = static_cast<std::uint16_t>(piece.mbuf->data_len - count);
+  piece.fin = false;
+  piece.edited = false;
+  const std::uint32_t index = pool.take(piece);
+  if (index == kNoSegment) {
+    rte_pktmbuf_free(piece.mbuf);
+    return kNoSegment;
+  }
+  const ByteView bytes = peek(pool, side, 0, count, payload);
+  if (bytes.data() != payload.data()) std::memcpy(payload.data(), bytes.data(), count);
+  seal_segment(piece.mbuf, piece.transport_offset);
+  take_out(pool, side, count);
+  return index;
+}
+
 void drop_list(SegmentPool& pool, std::uint32_t first) {
   while (first != kNoSegment) {
     const std::uint32_t next = pool[first].next;

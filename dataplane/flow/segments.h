@@ -129,6 +129,11 @@ void drop_acknowledged(SegmentPool& pool, TcpSide& side, std::uint32_t acked);
 // Takes `count` held bytes from `released` on out for good; `released` moves behind them.
 // Precondition: they are contiguous.
 void take_out(SegmentPool& pool, TcpSide& side, std::uint32_t count);
+// Takes the first `count` held bytes out as one segment of its own, which is in no list; `released`
+// moves behind them, and behind the end of the stream if it came with the last. kNoSegment if there
+// was no buffer, and then nothing has changed. Precondition: they are contiguous, and the room of a
+// buffer holds them.
+std::uint32_t take_front(SegmentPool& pool, TcpSide& side, std::uint16_t count);
 // All that the side holds.
 void drop_held(SegmentPool& pool, TcpSide& side);
 // Gives back a list of segments.

@@ -46,6 +46,20 @@ bool acknowledgement_fits(const Flow& flow, const TcpSegmentInfo& segment) {
          sequence_distance(number, oldest) >= 0;
 }
 
+// Behind the last number of an end's that the other can have seen, in either's count.
+std::uint32_t end_of_numbers(const Flow& flow, std::size_t end) {
+  const std::uint32_t released = flow.sides[end].released;
+  if (!flow.carried) return released;
+  const std::uint32_t out = flow.carry[end].out_next;
+  return sequence_distance(out, released) > 0 ? out : released;
+}
+
+// Whether a server's SYN is that of the session before, which may have answered a copy of its SYN.
+bool is_predecessors(const Predecessor& predecessor, const wire::TcpHeader& answer) {
+  return predecessor.answered && answer.sequence == predecessor.first[kServer] &&
+         answer.acknowledgement == predecessor.first[kClient] + 1;
+}
+
 // Whether bytes that the firewall acknowledged in a receiver's name still have to reach it.
 bool is_owing(const Flow& flow) {
   return flow.carried && std::any_of(flow.sides.begin(), flow.sides.end(), [](const TcpSide& side) {
@@ -57,17 +71,21 @@ bool is_owing(const Flow& flow) {
 
 bool may_reopen(const Flow& flow, const wire::TcpHeader& syn) {
   if (is_owing(flow)) return false;
-  if (flow.refused || flow.phase == TcpPhase::closed || flow.phase == TcpPhase::none ||
-      flow.phase == TcpPhase::resuming) {
+  // Of one that is resumed not even the numbers are known yet.
+  if (flow.phase == TcpPhase::none || (flow.phase == TcpPhase::resuming && flow.resumed)) {
     return true;
   }
-  const TcpSide& client = flow.sides[kClient];
-  const bool both_closed = client.fin_released && flow.sides[kServer].fin_released;
-  const bool later = sequence_distance(syn.sequence, client.released) > 0;
-  const bool stamped = client.timestamps_offered && flow.sides[kServer].timestamps_offered;
-  const bool stamped_later =
-      stamped && syn.has_timestamps && sequence_distance(syn.timestamp, client.timestamp) > 0;
-  return both_closed && (later || stamped_later);
+  const bool both_closed = flow.sides[kClient].fin_released && flow.sides[kServer].fin_released;
+  const bool ended = flow.refused || flow.phase == TcpPhase::closed || both_closed;
+  // A SYN that was answered with a reset comes again as it was.
+  const bool again = flow.first[kServer] == 0 && syn.sequence == flow.first[kClient];
+  return ended && (again || sequence_distance(syn.sequence, end_of_numbers(flow, kClient)) > 0);
+}
+
+Predecessor predecessor_of(const Flow& flow) {
+  // One that its server never answered says nothing of the server, and the one before it counts.
+  if (flow.first[kServer] == 0) return flow.predecessor;
+  return {flow.first, true};
 }
 
 Reason track_open(Flow& flow, const TcpSegmentInfo& segment) {
@@ -80,6 +98,7 @@ Reason track_open(Flow& flow, const TcpSegmentInfo& segment) {
   if (flow.phase != TcpPhase::syn_sent && !may_reopen(flow, segment.header))
     return Reason::tcp_unexpected_syn;
   begin_side(client, segment.header);
+  flow.first = {segment.header.sequence, 0};
   flow.sides[kServer] = TcpSide{};
   flow.sides[kServer].window_max = segment.header.window;
   flow.phase = TcpPhase::syn_sent;
@@ -96,9 +115,11 @@ Reason track_accept(Flow& flow, const TcpSegmentInfo& segment) {
     const bool again = server.released == segment.header.sequence + 1;
     return again ? Reason::session_control : Reason::tcp_unexpected_syn;
   }
-  if (flow.phase != TcpPhase::syn_sent) return Reason::tcp_unexpected_syn;
+  const bool stale = is_predecessors(flow.predecessor, segment.header);
+  if (flow.phase != TcpPhase::syn_sent || stale) return Reason::tcp_unexpected_syn;
   const std::uint32_t client_window = server.window_max;
   begin_side(server, segment.header);
+  flow.first[kServer] = segment.header.sequence;
   server.window_max = client_window;
   server.window_end = server.released + client_window;
   note_offer(flow, kServer, segment.header.acknowledgement, segment.header.window);

@@ -46,8 +46,12 @@ Reason track_reset(Flow& flow, const TcpSegmentInfo& segment);
 void adopt_midstream(Flow& flow, const TcpSegmentInfo& segment);
 
 // Whether a SYN may begin a new session under this key: never while bytes that the firewall
-// acknowledged in a receiver's name have to reach it; once both ends have closed, only one that is
-// no late copy of an old one (RFC 9293, 3.10.7.4, TIME-WAIT; RFC 6191).
+// acknowledged in a receiver's name have to reach it; else if the old one has ended, and if the SYN
+// stands behind all that left of the client's (as RFC 9293, 3.10.7.4 has it in TIME-WAIT). Whether
+// the server heard of the end, and what it has, nobody knows: no byte may stand where another did.
 bool may_reopen(const Flow& flow, const wire::TcpHeader& syn);
+
+// What the session that begins instead has to know of it.
+Predecessor predecessor_of(const Flow& flow);
 
 }  // namespace bulkhead::flow

@@ -27,7 +27,12 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
     const wire::Mac* station = policy::find_binding(
         context.tables(), end == flow::kClient ? sides.endpoints.client : sides.endpoints.server);
-    flow.stations[end] = station != nullptr ? *station : wire::Mac{};
+    wire::Mac& from = flow.links[end].from;
+    if (station != nullptr) {
+      from = *station;
+    } else if (flow.transport != policy::Transport::tcp) {
+      from = wire::Mac{};
+    }
   }
 }
 
@@ -156,6 +161,7 @@ bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Cla
 // reset makes their ends begin anew at once instead of waiting for time-outs.
 void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
                     std::uint16_t destination_zone) {
+  Reason reason = Reason::tcp_not_a_session_start;
   for (const bool from_client : {true, false}) {
     const Sides sides = sides_of(packet, source_zone, destination_zone, from_client);
     const Classification found =
@@ -163,7 +169,11 @@ void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
     if (found.reason != Reason::service_granted) continue;
     const policy::Conduit& conduit = context.tables().conduits[found.conduit];
     const bool inspected = found.protocol != protocols::kNoProtocol;
-    if ((conduit.resume && inspected) || context.fails_open(found.conduit)) {
+    // What was known here and is not any more has ended, or was idle too long: what its receivers
+    // hold of it is forgotten too.
+    const bool forgotten = context.flows.was_known(packet.key);
+    if (forgotten && conduit.resume && inspected) reason = Reason::tcp_no_boundary;
+    if (!forgotten && ((conduit.resume && inspected) || context.fails_open(found.conduit))) {
       if (!insert_flow(context, packet, sides, found, from_client)) return;
       packet.flow->phase = flow::TcpPhase::resuming;
       packet.flow->resumed = true;
@@ -173,7 +183,7 @@ void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
     if (conduit.on_deny != policy::OnDeny::drop) answer_with_reset(context, packet);
     break;
   }
-  refuse(context, packet, Reason::tcp_not_a_session_start);
+  refuse(context, packet, reason);
 }
 
 bool may_open(const Context& context, const Packet& packet) {
@@ -234,11 +244,48 @@ bool is_at_home(const Context& context, const Packet& packet) {
   }
   const std::size_t end =
       flow->client_is_low == packet.source_is_low ? flow::kClient : flow::kServer;
-  return packet.port == flow->ports[end] &&
-         (flow->stations[end].is_zero() || flow->stations[end] == packet.ethernet.source);
+  const flow::Link& link = flow->links[end];
+  const bool usual = flow->transport == policy::Transport::tcp
+                         ? link == flow::Link{packet.ethernet.source, packet.ethernet.destination}
+                         : link.from.is_zero() || link.from == packet.ethernet.source;
+  return packet.port == flow->ports[end] && usual;
 }
 
-// The hosts of a session stay behind their ports, and bound addresses on their stations.
+// Whether an address that one end puts into a frame is one of the other's: that speaks from it
+// itself, or is bound to it, or its zone was told so (ARP or neighbour discovery).
+bool is_address_of(const Context& context, const Flow& flow, std::size_t end,
+                   const wire::Mac& station) {
+  if (flow.links[end].from == station) return true;
+  const wire::IpAddress& host = end == flow::kClient ? flow.client() : flow.server();
+  if (const wire::Mac* bound = policy::find_binding(context.tables(), host)) {
+    return *bound == station;
+  }
+  return context.macs.is_announced(host, station, flow.ports[end], context.now_ns);
+}
+
+// A session keeps the addresses that it was opened with, so that its sender cannot have a frame
+// that counts as delivered go elsewhere, nor be dropped for where it came from. A host may move to
+// another station, as one that stands by for it does, and announces that.
+void follow_stations(const Context& context, Packet& packet) {
+  Flow& flow = *packet.flow;
+  const std::size_t end =
+      flow.client_is_low == packet.source_is_low ? flow::kClient : flow::kServer;
+  flow::Link& link = flow.links[end];
+  const flow::Link seen{packet.ethernet.source, packet.ethernet.destination};
+  const bool opening =
+      (packet.tcp.flags & wire::kTcpSyn) != 0 &&
+      (flow.phase == flow::TcpPhase::none || flow.phase == flow::TcpPhase::syn_sent);
+  if (opening || !link.is_known()) link = seen;
+  const bool moved =
+      seen.from == flow.links[1 - end].to ||
+      context.macs.is_announced(packet.ip.source, seen.from, packet.port, context.now_ns);
+  if (moved) link.from = seen.from;
+  if (is_address_of(context, flow, 1 - end, seen.to)) link.to = seen.to;
+  packet.ethernet.source = link.from;
+  packet.ethernet.destination = link.to;
+}
+
+// The hosts of a session stay behind their ports, and bound addresses on their MAC addresses.
 bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
   const policy::Tables& tables = context.tables();
   const policy::ZoneLookup source =
@@ -276,18 +323,22 @@ bool admit(Context& context, Packet& packet) {
   }
   // An earlier packet of this burst may have opened the session.
   if (packet.flow == nullptr) packet.flow = context.flows.find(packet.key);
+  flow::Predecessor predecessor;
   if (packet.flow != nullptr && is_opening_syn(packet) &&
       flow::may_reopen(*packet.flow, packet.tcp)) {
+    predecessor = flow::predecessor_of(*packet.flow);
     forget(context, *packet.flow);
     packet.flow = nullptr;
   }
   if (packet.flow == nullptr) {
     open_flow(context, packet, zone);
+    if (packet.flow != nullptr) packet.flow->predecessor = predecessor;
   } else if (packet.flow->generation != context.image.generation) {
     packet.from_client = packet.flow->client_is_low == packet.source_is_low;
     judge_anew(context, packet);
   }
   if (packet.mbuf == nullptr) return false;
+  if (packet.flow->transport == policy::Transport::tcp) follow_stations(context, packet);
   if (packet.reassembled && !context.tables().conduits[packet.flow->conduit].reassemble) {
     refuse(context, packet, Reason::fragment);
     return false;

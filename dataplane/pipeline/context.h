@@ -8,6 +8,7 @@
 #include "dataplane/flow/fragments.h"
 #include "dataplane/flow/mac_table.h"
 #include "dataplane/flow/packet.h"
+#include "dataplane/flow/packet_edit.h"
 #include "dataplane/flow/segments.h"
 #include "dataplane/flow/timer_wheel.h"
 #include "dataplane/pipeline/egress.h"
@@ -75,9 +76,16 @@ struct Context {
   std::uint32_t now_ms() const {
     return static_cast<std::uint32_t>((now_ns + sessions_clock) / kMillisecondNs);
   }
-  // Sends a frame of the flow, as soon as it may leave.
-  void send(flow::Flow& flow, rte_mbuf* mbuf, std::uint16_t port) {
+  // Sends a frame of the flow to one of its ends, as soon as it may leave.
+  void send(flow::Flow& flow, rte_mbuf* mbuf, std::size_t receiver) {
+    const std::uint16_t port = flow.ports[receiver];
     if (!flow.waits || !waiting.take(flow, mbuf, port)) output.transmit(mbuf, port);
+  }
+  // The same for a segment of a TCP session: it has the session's own addresses.
+  void send_segment(flow::Flow& flow, rte_mbuf* mbuf, std::size_t receiver) {
+    const flow::Link& link = flow.links[1 - receiver];
+    if (link.is_known()) flow::write_link(mbuf, link);
+    send(flow, mbuf, receiver);
   }
   // The flow has become something that the peer must know before anything of it leaves.
   void tell_peer_first(flow::Flow& flow) { waiting.hold(flows, flow); }
@@ -140,9 +148,9 @@ inline void begin_unseen(Context& context, flow::Flow& flow) {
   context.protocol_of(flow).begin_unseen(context.flows.session(flow));
 }
 
-// The port behind which the receiver of the packet's flow stands.
-inline std::uint16_t port_towards_receiver(const flow::Packet& packet) {
-  return packet.flow->ports[packet.from_client ? flow::kServer : flow::kClient];
+// The end of the packet's flow that it goes to.
+inline std::size_t receiver_of(const flow::Packet& packet) {
+  return packet.from_client ? flow::kServer : flow::kClient;
 }
 
 // Fetches what is known of the request that the packet may hold. Precondition: its flow is

@@ -2,6 +2,8 @@
 // again, because its first copy may still be on its way.
 #include "dataplane/pipeline/deliver.h"
 
+#include <algorithm>
+
 #include "dataplane/pipeline/planted.h"
 
 namespace bulkhead::pipeline {
@@ -18,40 +20,29 @@ using wire::sequence_distance;
 namespace {
 
 void send_to(Context& context, Flow& flow, std::size_t receiver, rte_mbuf* mbuf) {
-  if (mbuf != nullptr) context.send(flow, mbuf, flow.ports[receiver]);
-}
-
-// Splits the first unsent segment, so that its first `count` bytes can leave on their own.
-bool split_unsent(Context& context, const Speaker& speaker, std::uint16_t count) {
-  flow::SegmentPool& pool = context.segments;
-  const std::uint32_t index = speaker.carry().unsent_first;
-  Segment rest = pool[index];
-  rte_mbuf* head = flow::copy_head(rest, count);
-  if (head == nullptr) return false;
-  const std::uint32_t next = rest.next;
-  rest.cut_front(count);
-  if (rest.injected) rest.sequence -= count;  // the sender counts none of it
-  const std::uint32_t added = pool.take(rest);
-  if (added == kNoSegment) {
-    rte_pktmbuf_free(head);
-    return false;
-  }
-  Segment& first = pool[index];
-  first.mbuf = head;
-  first.payload_offset = static_cast<std::uint16_t>(head->data_len - count);
-  first.length = count;
-  first.fin = false;
-  first.next = added;
-  pool[added].next = next;
-  flow::fit_frame(pool[added]);
-  TcpSide& side = speaker.side();
-  if (side.retained_last == index) side.retained_last = added;
-  ++side.retained_count;
-  if (!first.injected) note_split(context, speaker, first.sequence, pool[added].end());
-  return true;
+  if (mbuf != nullptr) context.send_segment(flow, mbuf, receiver);
 }
 
 }  // namespace
+
+Segment segment_of(const flow::Packet& packet) {
+  Segment segment;
+  segment.mbuf = packet.mbuf;
+  segment.sequence = packet.tcp.sequence;
+  segment.out = packet.tcp.sequence;
+  segment.transport_offset = packet.transport_offset;
+  segment.payload_offset = packet.payload_offset;
+  segment.length = packet.payload_length;
+  segment.fin = (packet.tcp.flags & wire::kTcpFin) != 0;
+  return segment;
+}
+
+void trim_to_window(const TcpSide& side, Segment& segment) {
+  const std::int32_t beyond = sequence_distance(segment.end(), side.window_end);
+  if (beyond <= 0) return;
+  segment.length = static_cast<std::uint16_t>(std::max(segment.length - beyond, 0));
+  segment.fin = false;
+}
 
 bool begin_carry(Context& context, Flow& flow) {
   if (!context.flows.lend_carry(flow)) return false;
@@ -71,6 +62,32 @@ void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, s
   if (!under_way || sequence_distance(begin, split_begin) < 0) split_begin = begin;
   if (!under_way || sequence_distance(end, split_end) > 0) split_end = end;
   context.tell_peer_first(flow);
+}
+
+void tell_more_under_way(Context& context, const Speaker& speaker) {
+  const Flow& flow = speaker.flow;
+  const bool more = flow.carried ? speaker.carry().out_sent != speaker.carry().out_acked
+                                 : speaker.side().retained_first != kNoSegment;
+  if (more) context.tell_peer_first(speaker.flow);
+}
+
+std::uint32_t segment_room(const Context& context, const Speaker& speaker) {
+  constexpr std::uint32_t kTimestampBytes = 12;
+  const Flow& flow = speaker.flow;
+  const TcpSide& receiver = flow.sides[speaker.other()];
+  const bool v4 = flow.key.low.is_v4();
+  const std::uint32_t headers = (v4 ? wire::kIpv4HeaderBytes : wire::kIpv6HeaderBytes) +
+                                static_cast<std::uint32_t>(wire::kTcpHeaderBytes);
+  // RFC 9293, 3.7.1: what an end takes that says nothing of it.
+  const std::uint32_t unsaid = v4 ? 536 : 1220;
+  std::uint32_t room = receiver.mss == 0 ? unsaid : receiver.mss;
+  room = std::min(room, context.options.mtu - headers);
+  if (receiver.timestamps_offered && speaker.side().timestamps_offered) {
+    room = room > kTimestampBytes ? room - kTimestampBytes : 0;
+  }
+  // Of a message as long as the hold limit a few thousand pieces at most.
+  constexpr std::uint32_t kRoomMin = 32;
+  return std::max(std::min(room, speaker.side().window_max), kRoomMin);
 }
 
 void send_bare(Context& context, const Speaker& speaker, const Pattern& pattern) {
@@ -97,18 +114,14 @@ void push(Context& context, const Speaker& speaker) {
   Carry& carry = speaker.carry();
   while (carry.unsent_first != kNoSegment) {
     const std::uint32_t index = carry.unsent_first;
-    const std::int32_t room = sequence_distance(carry.out_edge, pool[index].out);
-    if (pool[index].length > room) {
-      // RFC 9293, 3.8.6.2.1: small pieces only when nothing else is under way.
-      const bool in_flight = carry.out_sent != carry.out_acked;
-      if (room <= 0 || in_flight) break;
-      if (!split_unsent(context, speaker, static_cast<std::uint16_t>(room))) break;
-    }
+    // A smaller window is waited for: a piece that it takes would end inside a message.
+    if (pool[index].length > sequence_distance(carry.out_edge, pool[index].out)) break;
     Segment& segment = pool[index];
     TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
     numbers.sequence = segment.out;
     flow::write_numbers(segment.mbuf, segment.transport_offset, numbers);
     rte_mbuf_refcnt_update(segment.mbuf, 1);
+    tell_more_under_way(context, speaker);
     flow::note_sent(pool, speaker.flow, speaker.end, context.now_ns);
     ++speaker.flow.packets[speaker.end];
     speaker.flow.bytes[speaker.end] += segment.mbuf->pkt_len;
@@ -118,20 +131,33 @@ void push(Context& context, const Speaker& speaker) {
   if (carry.unsent_first != kNoSegment) flow::await_receiver(carry, context.now_ns);
 }
 
-void resend_first(Context& context, const Speaker& speaker) {
-  const std::uint32_t index = speaker.side().retained_first;
-  if (index == kNoSegment || index == speaker.carry().unsent_first) return;
-  if (planted(Mistake::drop_resend)) return;
-  speaker.carry().resent_ns = context.now_ns;
+void send_again(Context& context, const Speaker& speaker, std::uint32_t index) {
   const Segment& segment = context.segments[index];
   rte_mbuf* copy = flow::copy_frame(context.segments, index);
   if (copy == nullptr) return;
   TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
   numbers.sequence = segment.out;
   flow::write_numbers(copy, segment.transport_offset, numbers);
+  const std::uint16_t mss = speaker.flow.sides[speaker.other()].mss;
+  if (mss == 0 || segment.length <= mss) {
+    return send_to(context, speaker.flow, speaker.other(), copy);
+  }
+  // The path has become narrower since: it stays one segment, in several fragments.
+  const std::size_t headers = speaker.flow.key.low.is_v4() ? 40 : 60;
+  const flow::Pieces pieces = context.output.cut(copy, static_cast<std::uint16_t>(mss + headers));
+  for (std::uint16_t i = 0; i < pieces.count; ++i) {
+    send_to(context, speaker.flow, speaker.other(), pieces.mbufs[i]);
+  }
+}
+
+void resend_first(Context& context, const Speaker& speaker) {
+  const std::uint32_t index = speaker.side().retained_first;
+  if (index == kNoSegment || index == speaker.carry().unsent_first) return;
+  if (planted(Mistake::drop_resend)) return;
+  speaker.carry().resent_ns = context.now_ns;
   speaker.carry().timed_ns = 0;  // RFC 6298, 3: its acknowledgement tells no time
   ++context.stats.resent;
-  send_to(context, speaker.flow, speaker.other(), copy);
+  send_again(context, speaker, index);
 }
 
 flow::AckNews hear_receiver(Context& context, const Speaker& speaker, const flow::Packet& packet,

@@ -26,12 +26,33 @@ inline Speaker speaker_of(const flow::Packet& packet) {
   return {*packet.flow, packet.from_client ? flow::kClient : flow::kServer};
 }
 
+// The segment that a packet is.
+flow::Segment segment_of(const flow::Packet& packet);
+// RFC 9293, 3.10.7.4: bytes beyond the window are not taken.
+void trim_to_window(const flow::TcpSide& side, flow::Segment& segment);
+
+// A packet that never was, for speaking of a session without one. `pattern` is one of the
+// speaker's.
+flow::Packet packet_about(const Speaker& speaker, const flow::Pattern& pattern);
+
 // The headers of a frame from the speaker, if the flow keeps any.
 std::optional<flow::Pattern> pattern_from(Context& context, const Speaker& speaker);
 
 // Bytes of the speaker's belong to one message and leave in several segments: if this appliance
 // goes while they do, the peer must know that no message begins in between.
 void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, std::uint32_t end);
+
+// A segment of the speaker's leaves before an earlier one is acknowledged, so that it may wait in
+// its receiver behind a gap: the peer must know what its bytes are, for others must never stand
+// there.
+void tell_more_under_way(Context& context, const Speaker& speaker);
+
+// Payload bytes of the speaker's that one segment takes: as many as the receiver's MSS (RFC 9293,
+// 3.7.1; RFC 6691), its window where that was never larger, and our wire allow.
+std::uint32_t segment_room(const Context& context, const Speaker& speaker);
+
+// Sends a retained segment once more, as it was cut and with the numbers of this moment.
+void send_again(Context& context, const Speaker& speaker, std::uint32_t index);
 
 // A segment without data in the speaker's name. `pattern` is a frame from it, or one turned round.
 void send_bare(Context& context, const Speaker& speaker, const flow::Pattern& pattern);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "dataplane/flow/fragments.h"
 #include "dataplane/pipeline/verdict.h"
 
 namespace bulkhead::pipeline {
@@ -17,6 +18,11 @@ class Egress {
     constexpr std::uint32_t kHeadersMax = 22;  // Ethernet with two tags
     if (mbuf->pkt_len <= mtu_ + kHeadersMax) return output_.transmit(mbuf, port);
     send_in_pieces(mbuf, port);
+  }
+
+  // Takes a frame apart that is too long for a path, not for our wire.
+  flow::Pieces cut(rte_mbuf* mbuf, std::uint16_t mtu) {
+    return flow::fragment(mbuf, mtu, ++identification_);
   }
 
   bool hand_over(rte_mbuf* mbuf) { return output_.hand_over(mbuf); }

@@ -25,7 +25,7 @@ void send_reset(Context& context, const Speaker& speaker, const Pattern& pattern
   numbers.window = 0;
   numbers.has_timestamps = false;
   rte_mbuf* reset = flow::make_segment(pattern, numbers, wire::kTcpRst | wire::kTcpAck, {});
-  if (reset != nullptr) context.send(speaker.flow, reset, speaker.flow.ports[speaker.other()]);
+  if (reset != nullptr) context.send_segment(speaker.flow, reset, speaker.other());
 }
 
 enum class To : std::uint8_t { ends_that_lack_nothing, all };

@@ -15,16 +15,51 @@ bool parse_quote(const flow::Packet& packet, wire::QuotedPacket& quoted) {
          wire::parse_icmp_quote(packet.icmp.body, packet.ip.version, quoted);
 }
 
-// The number that the quoted segment's sender gave it; nullopt if it cannot be under way. A SYN and
-// a keep-alive stand one below what was acknowledged.
+// The number that the quoted segment's sender gave it; nullopt if it is not under way (RFC 5927,
+// 4.1). A SYN stands one below what was acknowledged.
 std::optional<std::uint32_t> number_under_way(Context& context, const flow::Flow& flow,
                                               std::size_t sender, std::uint32_t quoted) {
-  const bool under_way =
-      wire::sequence_distance(quoted, flow.acknowledged_up_to(sender) - 1) >= 0 &&
-      wire::sequence_distance(quoted, flow.sent_up_to(sender)) <= 0;
+  const flow::TcpPhase opening =
+      sender == flow::kClient ? flow::TcpPhase::syn_sent : flow::TcpPhase::syn_received;
+  const std::uint32_t first = flow.acknowledged_up_to(sender) - (flow.phase == opening ? 1U : 0U);
+  const bool under_way = wire::sequence_distance(quoted, first) >= 0 &&
+                         wire::sequence_distance(quoted, flow.sent_up_to(sender)) < 0;
   if (!under_way) return std::nullopt;
   if (!flow.carried) return quoted;
   return flow::sender_number(context.segments, flow, sender, quoted);
+}
+
+// Of a path that is too narrow for a packet: how long it may be. Nothing of any other error.
+std::optional<std::uint32_t> path_mtu(const flow::Packet& packet) {
+  constexpr std::uint8_t kUnreachable = 3;  // RFC 792; RFC 1191, 4
+  constexpr std::uint8_t kMustNotFragment = 4;
+  constexpr std::uint8_t kTooBig = 2;  // RFC 4443, 3.2
+  const std::uint8_t* message = packet.bytes() + packet.transport_offset;
+  if (packet.ip.version == 6) {
+    if (packet.icmp.type != kTooBig) return std::nullopt;
+    return load_be32(message + 4);
+  }
+  if (packet.icmp.type != kUnreachable || packet.icmp.code != kMustNotFragment) {
+    return std::nullopt;
+  }
+  return load_be16(message + 6);
+}
+
+// Narrower than a host must take (RFC 1122, 3.3.2; RFC 8200, 5): such a path makes a sender cut its
+// messages where somebody else wants them cut.
+bool is_believable(const flow::Packet& packet, std::uint32_t mtu) {
+  constexpr std::uint32_t kMtuMinV4 = 576;
+  constexpr std::uint32_t kMtuMinV6 = 1280;
+  return mtu >= (packet.ip.version == 4 ? kMtuMinV4 : kMtuMinV6);
+}
+
+// From now on messages are cut to fit the path.
+void note_path(flow::Flow& flow, std::size_t sender, const flow::Packet& packet,
+               std::uint32_t mtu) {
+  flow::TcpSide& receiver = flow.sides[1 - sender];
+  const std::uint32_t headers = packet.ip.version == 4 ? 40 : 60;
+  const std::uint32_t mss = mtu - headers;
+  if (mss < receiver.mss) receiver.mss = static_cast<std::uint16_t>(mss);
 }
 
 }  // namespace
@@ -46,13 +81,19 @@ void match_icmp_error(Context& context, flow::Packet& packet) {
 
 void pass_icmp_error(Context& context, flow::Packet& packet) {
   wire::QuotedPacket quoted;
-  if (!parse_quote(packet, quoted)) return refuse(context, packet, Reason::icmp_unsolicited);
+  flow::Flow& flow = *packet.flow;
+  const std::size_t sender = packet.from_client ? flow::kServer : flow::kClient;
+  const bool comes_back = packet.port == flow.ports[1 - sender];
+  const auto mtu = path_mtu(packet);
+  if (!parse_quote(packet, quoted) || !comes_back || (mtu && !is_believable(packet, *mtu))) {
+    return refuse(context, packet, Reason::icmp_unsolicited);
+  }
   if (quoted.protocol == wire::kProtocolTcp) {
-    const std::size_t sender = packet.from_client ? flow::kServer : flow::kClient;
-    const auto number = number_under_way(context, *packet.flow, sender, quoted.sequence);
+    const auto number = number_under_way(context, flow, sender, quoted.sequence);
     if (!number) return refuse(context, packet, Reason::icmp_unsolicited);
     flow::write_quoted_sequence(packet.mbuf, packet.transport_offset,
                                 wire::kIcmpHeaderBytes + quoted.sequence_at, *number);
+    if (mtu) note_path(flow, sender, packet, *mtu);
   }
   pass(context, packet, Reason::icmp_for_session);
 }

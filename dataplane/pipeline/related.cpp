@@ -150,7 +150,7 @@ void stand_under(Flow& entry, const Flow& session) {
   entry.cell = session.cell;
   entry.ports = session.ports;
   entry.on_deny = session.on_deny;
-  entry.stations = session.stations;
+  entry.links = session.links;
   entry.related_to = session.server_port();
 }
 

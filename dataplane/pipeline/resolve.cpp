@@ -17,12 +17,13 @@ struct Claim {
   wire::IpAddress target;
 };
 
-void forward(Context& context, Packet& packet, std::uint16_t zone) {
+void forward(Context& context, Packet& packet, const Claim& claim, std::uint16_t zone) {
   Verdict verdict;
   verdict.reason = Reason::address_resolution;
   verdict.bytes = packet.mbuf->pkt_len;
   context.observer.on_verdict(verdict, packet);
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
+  context.macs.announce(claim.sender, claim.mac, packet.port, context.now_ns);
   context.output.transmit(packet.mbuf, context.tables().zones[zone].port);
   packet.mbuf = nullptr;
 }
@@ -42,7 +43,7 @@ void judge(Context& context, Packet& packet, const Claim& claim) {
   if (!policy::may_resolve(tables, source.zone, claim.sender, target, claim.target)) {
     return refuse(context, packet, Reason::no_rule);
   }
-  forward(context, packet, target);
+  forward(context, packet, claim, target);
 }
 
 // The message ends where its fields do: padding behind it does not travel on.

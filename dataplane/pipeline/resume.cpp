@@ -84,11 +84,62 @@ bool lacks_owed(Context& context, const Packet& packet, const Speaker& speaker) 
   return true;
 }
 
+void offer_window(const Packet& packet, const Speaker& speaker, std::uint32_t number) {
+  const Flow& flow = speaker.flow;
+  TcpSide& other = speaker.flow.sides[speaker.other()];
+  const std::uint8_t scale = flow.resumed ? kScaleMax : flow.window_scale(speaker.end);
+  const std::uint32_t window = static_cast<std::uint32_t>(packet.tcp.window) << scale;
+  other.window_max = std::max(other.window_max, window);
+  if (sequence_distance(number + window, other.window_end) > 0) other.window_end = number + window;
+}
+
+// The other end's stream goes on at the number, and what is held of it below belongs to what left
+// unseen.
+void move_to(Context& context, Flow& flow, std::size_t end, std::uint32_t number) {
+  flow::SegmentPool& pool = context.segments;
+  TcpSide& side = flow.sides[end];
+  const std::uint32_t first = side.held_first;
+  if (first != flow::kNoSegment && sequence_distance(pool[first].sequence, number) < 0) {
+    flow::drop_held(pool, side);
+  }
+  side.released = number;
+  side.acknowledged = number;
+  if (!flow.carried) flow::drop_acknowledged(pool, side, number);
+}
+
+// In a session of the peer's that was not carried: what its receiver has of the other end's bytes.
+// It may be more than the peer told: but only the next message, or several one by one, so that it
+// has nothing behind a gap. If it is less, the rest is known, and others never stand there.
+void note_received(Context& context, const Packet& packet, const Speaker& speaker) {
+  Flow& flow = speaker.flow;
+  TcpSide& other = flow.sides[speaker.other()];
+  const std::uint32_t number = packet.tcp.acknowledgement;
+  const std::int32_t ahead = sequence_distance(number, other.released);
+  if (ahead > 0) {
+    if (!is_boundary(flow, speaker.other(), number)) return;
+    note_moved(context, flow, speaker.other(), ahead);
+    move_to(context, flow, speaker.other(), number);
+  } else if (ahead < 0) {
+    const std::uint32_t first = other.retained_first;
+    const bool kept = first != flow::kNoSegment &&
+                      sequence_distance(number, context.segments[first].sequence) >= 0;
+    if (!kept || sequence_distance(number, other.acknowledged) < 0) return;
+    other.acknowledged = number;
+    flow::drop_acknowledged(context.segments, other, number);
+  } else {
+    other.acknowledged = number;
+    flow::drop_acknowledged(context.segments, other, number);
+  }
+  other.known = true;
+  offer_window(packet, speaker, number);
+}
+
 // What the packet's sender has of the other end's bytes is where that end's stream goes on. In a
 // session of the peer's that was carried, the sender speaks of them in numbers of its own.
 void note_boundary(Context& context, const Packet& packet, const Speaker& speaker) {
-  if (speaker.flow.carried && lacks_owed(context, packet, speaker)) return;
   Flow& flow = speaker.flow;
+  if (!flow.resumed && !flow.carried) return note_received(context, packet, speaker);
+  if (flow.carried && lacks_owed(context, packet, speaker)) return;
   TcpSide& other = flow.sides[speaker.other()];
   const std::uint32_t out = packet.tcp.acknowledgement;
   std::uint32_t number = out;
@@ -99,17 +150,13 @@ void note_boundary(Context& context, const Packet& packet, const Speaker& speake
     const std::int32_t moved = sequence_distance(number, other.released);
     if (moved != 0) note_moved(context, flow, speaker.other(), moved);
   }
-  const std::uint8_t scale = flow.resumed ? kScaleMax : flow.window_scale(speaker.end);
-  const std::uint32_t window = static_cast<std::uint32_t>(packet.tcp.window) << scale;
   other.known = true;
-  other.released = number;
-  other.acknowledged = number;
-  other.window_max = std::max(other.window_max, window);
-  other.window_end = number + window;
+  move_to(context, flow, speaker.other(), number);
+  offer_window(packet, speaker, number);
   if (!flow.carried) return;
   flow::Carry& carry = flow.carry[speaker.other()];
   carry.out_next = carry.out_sent = carry.out_acked = carry.recover = out;
-  carry.out_edge = out + window;
+  carry.out_edge = out + (other.window_end - number);
 }
 
 // Lets a segment without data through. In a session of the peer's that was carried, either end
@@ -137,6 +184,38 @@ void ask_receiver(Context& context, Packet& packet) {
   empty.edited = true;
   flow::fit_frame(empty);
   pass_empty(context, packet, empty.sequence);
+}
+
+// In a session of the peer's the receiver is asked as well, and what its sender says next is kept
+// until it has answered. What that repeats is the sender's to say again.
+void keep_and_ask(Context& context, Packet& packet) {
+  const Speaker speaker = speaker_of(packet);
+  const flow::TcpSegmentInfo info{packet.tcp, speaker.end, packet.payload_length};
+  send_probe(context, speaker, flow::pattern_of(packet));
+  flow::Segment segment = segment_of(packet);
+  trim_to_window(speaker.side(), segment);
+  const bool next = sequence_distance(segment.sequence, speaker.side().released) >= 0;
+  const bool fits = next && segment.length > 0 && !speaker.side().fin_released &&
+                    is_allowed(flow::check_segment(speaker.flow, info));
+  if (!fits || flow::hold(context.segments, context.limits(), speaker.side(), segment, 0) !=
+                   flow::HoldResult::held) {
+    return refuse(context, packet, Reason::session_control);
+  }
+  packet.mbuf = nullptr;
+  flow::HoldTimes& hold = speaker.flow.hold[speaker.end];
+  if (hold.since_ns == 0) hold.since_ns = context.now_ns;
+  speaker.side().awaits_rest = true;
+  schedule(context, speaker.flow);
+}
+
+// What was kept of the speaker's is judged now. False if the session is refused for it.
+bool take_up_kept(Context& context, const Speaker& speaker) {
+  const std::uint32_t first = speaker.side().held_first;
+  if (first == flow::kNoSegment) return true;
+  speaker.flow.phase = flow::TcpPhase::established;
+  Packet packet = packet_about(speaker, context.segments.pattern(first));
+  inspect_stream(context, packet);
+  return !speaker.flow.refused;
 }
 
 // Whoever wrote the policy prefers a session that nobody judges to none.
@@ -175,24 +254,35 @@ bool resume_session(Context& context, Packet& packet) {
     refuse(context, packet, Reason::tcp_not_a_session_start);
     return false;
   }
-  note_end(packet, side);
+  if (flow.resumed) note_end(packet, side);
   // A plain service has no messages.
   if (flow.resumed && flow.protocol == protocols::kNoProtocol) return give_up(context, packet);
+  if (flow.protocol == protocols::kNoProtocol) {
+    flow::adopt_midstream(flow, {tcp, speaker.end, packet.payload_length});
+    return true;
+  }
+  const TcpSide& other = flow.sides[speaker.other()];
+  const bool was_known = other.known;
   note_boundary(context, packet, speaker);
   const bool fin = (tcp.flags & wire::kTcpFin) != 0;
   const std::uint32_t end = tcp.sequence + packet.payload_length + (fin ? 1U : 0U);
+  const bool take_up = !flow.resumed && !was_known && other.known && side.known;
   if (end == tcp.sequence) {
     pass_empty(context, packet, tcp.sequence);
+    if (take_up) take_up_kept(context, {flow, speaker.other()});
+    return false;
+  }
+  if (take_up && !take_up_kept(context, {flow, speaker.other()})) {
+    refuse(context, packet, Reason::flow_refused);
     return false;
   }
   const std::uint32_t standing =
       side.released + flow::contiguous_bytes(context.segments, side);  // held ones of the peer's
   const std::int32_t ahead = side.known ? sequence_distance(tcp.sequence, side.released) : 1;
-  const bool straddles = ahead < 0 && sequence_distance(end, side.released) > 0;
+  const bool straddles = flow.resumed && ahead < 0 && sequence_distance(end, side.released) > 0;
   const bool goes_on = ahead >= 0 && sequence_distance(tcp.sequence, standing) <= 0;
-  // What is known not to be new is cut off; of a session that is carried, our own copy goes again.
-  const bool comes_again = !flow.resumed && ahead < 0 && (flow.carried || straddles);
-  if (side.known && (goes_on || comes_again)) {
+  // What the peer let through is known, and goes again from our own copies.
+  if (side.known && other.known && (goes_on || !flow.resumed)) {
     flow.phase = flow::TcpPhase::established;
     return true;
   }
@@ -201,7 +291,7 @@ bool resume_session(Context& context, Packet& packet) {
   if (straddles || context.now_ns - flow.challenged_ns > context.limits().opening_ns) {
     return give_up(context, packet);
   }
-  ask_receiver(context, packet);
+  flow.resumed ? ask_receiver(context, packet) : keep_and_ask(context, packet);
   return false;
 }
 

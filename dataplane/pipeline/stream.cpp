@@ -54,90 +54,75 @@ protocols::Frame delimit(const Stream& stream) {
   }
 }
 
-void unlink_first(flow::SegmentPool& pool, TcpSide& side) {
-  const std::uint32_t index = side.held_first;
-  side.held_first = pool[index].next;
-  if (side.held_first == kNoSegment) side.held_last = kNoSegment;
-  side.held_bytes -= pool[index].length;
-  --side.held_count;
-}
-
 void count_forwarded(const Stream& stream, std::uint32_t bytes) {
   ++stream.speaker.flow.packets[stream.speaker.end];
   stream.speaker.flow.bytes[stream.speaker.end] += bytes;
 }
 
-// Whether the next bytes came in one segment.
-bool is_in_one_segment(const Stream& stream, std::uint32_t count) {
-  flow::SegmentPool& pool = stream.context.segments;
-  if (stream.side.held_count <= 1) return true;
-  const std::uint32_t begin = stream.side.released + stream.granted;
-  for (std::uint32_t i = stream.side.held_first; i != kNoSegment; i = pool[i].next) {
-    if (sequence_distance(begin, pool[i].end()) >= 0) continue;
-    return sequence_distance(begin + count, pool[i].end()) <= 0;
-  }
-  return false;
+// What the segment acknowledges was true when it came; by now it may be so old that its receiver
+// would drop it for that (RFC 5961, 5.2), or for its time stamp (RFC 7323, 5.2).
+void renew_numbers(const Stream& stream, Segment& segment) {
+  flow::TcpNumbers numbers = flow::numbers_from(stream.speaker.flow, stream.speaker.end);
+  numbers.sequence = segment.sequence;
+  if (!flow::is_outdated(segment.mbuf, segment.transport_offset, numbers)) return;
+  flow::write_numbers(segment.mbuf, segment.transport_offset, numbers);
 }
 
-// Sends the buffer and keeps a reference for as long as a retransmission must be compared.
+// Sends the buffer and keeps a reference for as long as the receiver may need it again.
 void send_and_retain(Stream& stream, std::uint32_t index) {
   Context& context = stream.context;
   if (stream.speaker.flow.carried) return deliver(context, stream.speaker, index);
   Segment& segment = context.segments[index];
   flow::fit_frame(segment);
+  renew_numbers(stream, segment);
   segment.out = segment.sequence;
   rte_mbuf* mbuf = segment.mbuf;
   count_forwarded(stream, mbuf->pkt_len);
   rte_mbuf_refcnt_update(mbuf, 1);
+  tell_more_under_way(context, stream.speaker);
   flow::retain(context.segments, stream.side, index);
-  context.send(stream.speaker.flow, mbuf, port_towards_receiver(stream.packet));
+  context.send_segment(stream.speaker.flow, mbuf, stream.speaker.other());
 }
 
-// The first `count` bytes of the first held segment leave in a frame of their own.
-bool send_head(Stream& stream, std::uint16_t count) {
-  flow::SegmentPool& pool = stream.context.segments;
-  Segment head = pool[stream.side.held_first];
-  head.mbuf = flow::copy_head(head, count);
-  if (head.mbuf == nullptr) return false;
-  head.length = count;
-  head.fin = false;
-  head.edited = false;
-  head.payload_offset = static_cast<std::uint16_t>(head.mbuf->data_len - count);
-  const std::uint32_t index = pool.take(head);
-  if (index == kNoSegment) {
-    rte_pktmbuf_free(head.mbuf);
-    return false;
-  }
-  pool[stream.side.held_first].cut_front(count);
-  stream.side.held_bytes -= count;
-  send_and_retain(stream, index);
-  return true;
-}
-
-// Lets the granted bytes go; false if no buffer was there for a split.
-bool release(Stream& stream) {
+// The end of the stream, if it stands alone.
+void release_end(Stream& stream) {
   flow::SegmentPool& pool = stream.context.segments;
   TcpSide& side = stream.side;
-  const std::uint32_t target = side.released + stream.granted;
-  stream.available -= stream.granted;
-  stream.granted = 0;
-  while (side.held_first != kNoSegment) {
-    const std::uint32_t index = side.held_first;
-    Segment& segment = pool[index];
-    if (segment.sequence != side.released) return true;
-    if (sequence_distance(segment.end(), target) > 0) {
-      const std::int32_t count = sequence_distance(target, segment.sequence);
-      if (count > 0 && !send_head(stream, static_cast<std::uint16_t>(count))) return false;
-      side.released = target;
-      return true;
-    }
-    unlink_first(pool, side);
-    side.released = segment.end() + (segment.fin ? 1U : 0U);
-    side.fin_released = segment.fin;
-    send_and_retain(stream, index);
-    if (side.fin_released) return true;
+  const std::uint32_t first = side.held_first;
+  if (first == kNoSegment || pool[first].length > 0 || pool[first].sequence != side.released) {
+    return;
   }
+  send_and_retain(stream, flow::take_front(pool, side, 0));
+}
+
+// Lets the granted bytes go, in as few segments as they fit: of several messages only those come
+// here together that came in one. False if no buffer was there for a piece.
+bool release(Stream& stream) {
+  const std::uint32_t room = segment_room(stream.context, stream.speaker);
+  std::uint32_t rest = std::exchange(stream.granted, 0);
+  stream.available -= rest;
+  if (rest > room) {
+    note_split(stream.context, stream.speaker, stream.side.released, stream.side.released + rest);
+  }
+  while (rest > 0) {
+    const auto count = static_cast<std::uint16_t>(std::min(rest, room));
+    const std::uint32_t index = flow::take_front(stream.context.segments, stream.side, count);
+    if (index == kNoSegment) return false;
+    rest -= count;
+    send_and_retain(stream, index);
+  }
+  release_end(stream);
   return true;
+}
+
+// Whether the next bytes may leave in one segment with what is granted before them: if their sender
+// put them into one, and one takes them. A segment begins where a message does, and ends where one
+// does; where the sender cut is not to be seen behind the firewall.
+bool goes_along(const Stream& stream, std::uint32_t count) {
+  if (stream.granted == 0) return true;
+  const Segment& first = stream.context.segments[stream.side.held_first];
+  const std::uint32_t together = stream.granted + count;
+  return together <= first.length && together <= segment_room(stream.context, stream.speaker);
 }
 
 // A message that is not granted: answered and taken out where the conduit says so and that is
@@ -164,17 +149,28 @@ Next refuse_message(Stream& stream, Verdict& verdict, std::uint32_t length) {
   return Next::taken_out;
 }
 
+Next out_of_buffers(Stream& stream) {
+  stream.out_of_buffers = true;
+  return Next::refused;
+}
+
 Next refuse_undelimited(Stream& stream, Reason reason, protocols::Fault fault) {
   Verdict verdict = refused_message(stream.packet, reason, fault);
   return refuse_message(stream, verdict, 0);
 }
 
-// Bytes of a long message whose head was granted.
+// Bytes of a long message whose head was granted, in whole segments but for the last.
 Next pass_unread(Stream& stream) {
-  const std::uint32_t count = std::min(stream.side.unread, stream.available - stream.granted);
+  const std::uint32_t standing = stream.available - stream.granted;
+  std::uint32_t count = stream.side.unread;
+  if (standing < count) {
+    const std::uint32_t room = segment_room(stream.context, stream.speaker);
+    count = standing - standing % room;
+  }
+  if (count == 0) return Next::wait;
   stream.side.unread -= count;
   stream.granted += count;
-  return Next::granted;
+  return release(stream) ? Next::granted : out_of_buffers(stream);
 }
 
 // Pending refusals whose earlier requests are answered by now go behind the answer.
@@ -198,6 +194,24 @@ void renumber(Stream& stream, std::uint32_t length) {
   protocol.renumber(stream.context.flows.session(stream.speaker.flow), direction_of(stream.packet),
                     {first_bytes.data(), count});
   flow::poke(stream.context.segments, stream.side, stream.granted, {first_bytes.data(), count});
+}
+
+// What was granted, and may be cut anywhere, is a message or several. A long one that is judged by
+// its head begins in a segment of its own, and so does what comes behind it.
+Next grant(Stream& stream, std::uint32_t count, std::size_t length) {
+  if (stream.speaker.flow.carried) renumber(stream, count);
+  const bool long_message = length > count;
+  if ((long_message || !goes_along(stream, count)) && !release(stream)) {
+    return out_of_buffers(stream);
+  }
+  if (long_message) {
+    note_split(stream.context, stream.speaker, stream.side.released,
+               stream.side.released + static_cast<std::uint32_t>(length));
+    stream.side.unread = static_cast<std::uint32_t>(length);
+    return pass_unread(stream);
+  }
+  stream.granted += count;
+  return Next::granted;
 }
 
 Next judge_next(Stream& stream) {
@@ -226,19 +240,9 @@ Next judge_next(Stream& stream) {
     return refuse_message(stream, verdict, count);
   }
   stream.context.observer.on_verdict(verdict, stream.packet);
-  if (stream.speaker.flow.carried) renumber(stream, count);
-  if (by_head || !is_in_one_segment(stream, count)) {
-    const std::uint32_t begin = stream.side.released + stream.granted;
-    note_split(stream.context, stream.speaker, begin,
-               begin + static_cast<std::uint32_t>(frame.length));
-  }
-  stream.granted += count;
-  stream.side.unread = static_cast<std::uint32_t>(frame.length - wanted);
-  if (!stream.packet.from_client && !note_answer(stream)) {
-    stream.out_of_buffers = true;
-    return Next::refused;
-  }
-  return Next::granted;
+  const Next next = grant(stream, count, frame.length);
+  const bool sound = stream.packet.from_client || note_answer(stream);
+  return sound ? next : out_of_buffers(stream);
 }
 
 // Whether the sender's FIN follows the contiguous bytes.
@@ -292,6 +296,14 @@ void refuse_before_end(Stream& stream) {
   if (find_end(stream) != 0) send_due_refusals(stream.context, stream.speaker, true);
 }
 
+// Whether it can leave as it is: nothing that its receiver could drop it for is out of date.
+bool says_the_newest(const Packet& packet) {
+  const flow::Flow& flow = *packet.flow;
+  const std::size_t end = packet.from_client ? flow::kClient : flow::kServer;
+  return packet.tcp.acknowledgement == flow.sides[1 - end].acknowledged &&
+         (!packet.tcp.has_timestamps || packet.tcp.timestamp == flow.sides[end].timestamp);
+}
+
 // Nothing is held or owed, and the segment brings what comes next and no end.
 bool may_be_whole(const Context& context, const Packet& packet, const Segment& segment) {
   const flow::Flow& flow = *packet.flow;
@@ -300,7 +312,8 @@ bool may_be_whole(const Context& context, const Packet& packet, const Segment& s
                      side.unread == 0 && !side.awaits_rest;
   return plain && segment.sequence == side.released && (packet.tcp.flags & wire::kTcpFin) == 0 &&
          segment.length > 0 && segment.length == packet.payload_length &&
-         segment.length <= context.limits().held_bytes && context.segments.available() > 0;
+         segment.length <= segment_room(context, speaker_of(packet)) &&
+         context.segments.available() > 0 && says_the_newest(packet);
 }
 
 }  // namespace
@@ -320,10 +333,11 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
   TcpSide& side = speaker.side();
   side.released = segment.end();
+  tell_more_under_way(context, speaker);
   flow::retain(context.segments, side, context.segments.take_leaving(segment));
   ++speaker.flow.packets[speaker.end];
   speaker.flow.bytes[speaker.end] += packet.mbuf->pkt_len;
-  context.send(speaker.flow, packet.mbuf, port_towards_receiver(packet));
+  context.send_segment(speaker.flow, packet.mbuf, speaker.other());
   packet.mbuf = nullptr;
   return Whole::passed;
 }

@@ -23,7 +23,9 @@ using wire::sequence_distance;
 void challenge(Context& context, const Packet& packet) {
   constexpr TimeNs kPauseNs = 100 * kMillisecondNs;
   Flow& flow = *packet.flow;
-  if (flow.phase != TcpPhase::established || context.now_ns - flow.challenged_ns < kPauseNs) return;
+  const bool open =
+      flow.phase == TcpPhase::established || (flow.phase == TcpPhase::resuming && !flow.resumed);
+  if (!open || context.now_ns - flow.challenged_ns < kPauseNs) return;
   flow.challenged_ns = context.now_ns;
   ++context.stats.challenged;
   const Speaker speaker = speaker_of(packet);
@@ -45,19 +47,23 @@ void handle_syn(Context& context, Packet& packet, const flow::TcpSegmentInfo& in
     challenge(context, packet);  // also a server whose handshake lacks its last step
     return refuse(context, packet, reason);
   }
-  const bool splices =
-      flow.protocol != protocols::kNoProtocol && flow.on_deny == policy::OnDeny::reject;
-  flow::normalise_syn(packet, !splices);
+  const bool inspected = flow.protocol != protocols::kNoProtocol;
+  const bool splices = inspected && flow.on_deny == policy::OnDeny::reject;
+  // A stamp that looks old makes a receiver drop what counts as delivered (RFC 7323, 5.3).
+  if (inspected) flow.sides[info.sender].timestamps_offered = packet.tcp.has_timestamps = false;
+  flow::normalise_syn(packet, {.sack = !splices, .timestamps = !inspected});
   note_timestamp(packet, flow.sides[info.sender]);
   pass(context, packet, reason);
 }
 
-void strip_payload(Packet& packet) {
+// An empty segment of the packet's, at another number.
+void strip_payload(Packet& packet, std::uint32_t sequence) {
   Segment empty;
   empty.mbuf = packet.mbuf;
-  empty.sequence = packet.tcp.sequence;
+  empty.sequence = sequence;
   empty.transport_offset = packet.transport_offset;
   empty.payload_offset = packet.payload_offset;
+  empty.edited = true;
   flow::fit_frame(empty);
 }
 
@@ -69,7 +75,7 @@ void handle_reset(Context& context, Packet& packet, const flow::TcpSegmentInfo& 
     return refuse(context, packet, reason);
   }
   const Speaker speaker = speaker_of(packet);
-  strip_payload(packet);  // a diagnostic text at best (RFC 1122, 4.2.2.12)
+  flow::strip_segment(packet);  // a diagnostic text at best (RFC 1122, 4.2.2.12)
   if (flow.carried) {
     flow::write_numbers(packet.mbuf, packet.transport_offset,
                         flow::numbers_from(flow, speaker.end));
@@ -115,23 +121,37 @@ void pass_bare(Context& context, Packet& packet, const flow::AckNews& news) {
   pass_translated(context, packet, keep_alive);
 }
 
-// Bytes below what the receiver has acknowledged are no longer known here, so they do not travel;
-// an empty segment with the old number makes the receiver acknowledge again.
-void pass_retransmission(Context& context, Packet& packet, const TcpSide& side, Segment segment) {
-  const std::int32_t known_from = sequence_distance(side.acknowledged, segment.sequence);
-  if (known_from >= segment.length && !segment.fin) {
-    segment.length = 0;
-  } else if (known_from > 0) {
-    segment.cut_front(
-        std::min<std::uint32_t>(static_cast<std::uint32_t>(known_from), segment.length));
+// What the receiver may lack of these bytes of the speaker's goes again from our own copies: what
+// was judged, in the segments that it left in, whatever its sender makes of it now.
+void send_copies(Context& context, const Speaker& speaker, const Segment& range) {
+  flow::SegmentPool& pool = context.segments;
+  const std::uint32_t end = range.end() + (range.fin ? 1U : 0U);
+  for (std::uint32_t i = speaker.side().retained_first; i != flow::kNoSegment; i = pool[i].next) {
+    if (sequence_distance(pool[i].sequence, end) >= 0) return;
+    const std::uint32_t behind = pool[i].end() + (pool[i].fin ? 1U : 0U);
+    if (sequence_distance(behind, range.sequence) > 0) send_again(context, speaker, i);
   }
-  flow::fit_frame(segment);
+}
+
+// A segment that asks the receiver to say what it has: it answers what lies below that.
+void ask_receiver(Context& context, Packet& packet) {
+  strip_payload(packet, packet.flow->sides[speaker_of(packet).end].acknowledged - 1);
   pass(context, packet, Reason::session_control);
+}
+
+void answer_retransmission(Context& context, Packet& packet, const Segment& segment) {
+  const Speaker speaker = speaker_of(packet);
+  const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
+  if (sequence_distance(end, speaker.side().acknowledged) <= 0) {
+    return ask_receiver(context, packet);
+  }
+  send_copies(context, speaker, segment);
+  swallow(context, packet);
 }
 
 // The same in a carried session: what the receiver lacks goes from our own copy, which is what was
 // judged; for what was acknowledged already, the receiver is asked to say so again.
-void answer_retransmission(Context& context, Packet& packet, const Segment& segment) {
+void answer_carried_retransmission(Context& context, Packet& packet, const Segment& segment) {
   const Speaker speaker = speaker_of(packet);
   const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
   if (sequence_distance(end, speaker.side().acknowledged) > 0) {
@@ -140,30 +160,8 @@ void answer_retransmission(Context& context, Packet& packet, const Segment& segm
     if (context.now_ns - speaker.carry().resent_ns >= kPauseNs) resend_first(context, speaker);
     return swallow(context, packet);
   }
-  strip_payload(packet);
+  strip_payload(packet, packet.tcp.sequence);
   pass_translated(context, packet, true);
-}
-
-// The part of the segment that was let through before goes again on its own.
-bool pass_head_again(Context& context, const Packet& packet, const TcpSide& side, Segment segment) {
-  const std::int32_t known_from = sequence_distance(side.acknowledged, segment.sequence);
-  if (known_from > 0) segment.cut_front(static_cast<std::uint32_t>(known_from));
-  const std::int32_t count = sequence_distance(side.released, segment.sequence);
-  if (count <= 0) return true;
-  rte_mbuf* head = flow::copy_head(segment, static_cast<std::uint16_t>(count));
-  if (head == nullptr) return false;
-  context.send(speaker_of(packet).flow, head, port_towards_receiver(packet));
-  return true;
-}
-
-// Payload bytes that fit one segment to the speaker's receiver (RFC 9293, 3.7.1; RFC 6691).
-std::uint32_t segment_room(const Speaker& speaker) {
-  constexpr std::uint32_t kDefaultMss = 536;
-  constexpr std::uint32_t kTimestampBytes = 12;
-  const TcpSide& receiver = speaker.flow.sides[speaker.other()];
-  const std::uint32_t mss = receiver.mss == 0 ? kDefaultMss : receiver.mss;
-  const bool stamped = receiver.timestamps_offered && speaker.side().timestamps_offered;
-  return stamped && mss > kTimestampBytes ? mss - kTimestampBytes : mss;
 }
 
 // A part of the pool is kept for messages that are whole: unfinished ones must not stop them.
@@ -200,7 +198,7 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
   const bool known =
       speaker.flow.carried && sequence_distance(segment.end(), side.acknowledged) <= 0;
   const auto result =
-      flow::hold(context.segments, context.limits(), side, segment, segment_room(speaker));
+      flow::hold(context.segments, context.limits(), side, segment, segment_room(context, speaker));
   switch (result) {
     case flow::HoldResult::full:
       return refuse(context, packet, Reason::hold_limit);
@@ -228,54 +226,63 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
   }
 }
 
-// RFC 9293, 3.10.7.4: bytes beyond the window are not taken; but for one, which probes a closed
-// window (3.8.6.1).
-void trim_to_window(const TcpSide& side, Segment& segment) {
-  const std::int32_t beyond = sequence_distance(segment.end(), side.window_end + 1);
-  if (beyond <= 0) return;
-  segment.length = static_cast<std::uint16_t>(std::max(segment.length - beyond, 0));
-  segment.fin = false;
+// A byte that probes a closed window (RFC 9293, 3.8.6.1) would leave its receiver, which may take
+// it, in the midst of a message. What it asks can be asked without.
+void answer_probe(Context& context, Packet& packet) {
+  if (!packet.flow->carried) return ask_receiver(context, packet);
+  acknowledge_again(context, packet);
+  swallow(context, packet);
+}
+
+// The end of a stream has a number of its own: no byte may stand there, and no other end; nor may
+// there be one before bytes that were released.
+Reason check_end(const TcpSide& side, const Segment& segment) {
+  if (side.fin_released) {
+    const std::int32_t past = sequence_distance(segment.end(), side.released - 1);
+    const bool fits = past < 0 ? !segment.fin : past == 0;
+    return fits ? Reason::session_control : Reason::tcp_after_end;
+  }
+  const bool inside = segment.fin && sequence_distance(segment.end(), side.released) < 0;
+  return inside ? Reason::tcp_inconsistent_retransmission : Reason::session_control;
+}
+
+// Bytes that were released before, at the segment's beginning: whether they are the same.
+bool repeats_truly(Context& context, const Packet& packet, const Segment& segment) {
+  const Speaker speaker = speaker_of(packet);
+  const std::int32_t behind = sequence_distance(speaker.side().released, segment.sequence);
+  const std::size_t known = std::min<std::size_t>(static_cast<std::size_t>(behind), segment.length);
+  // Where messages are renumbered, what was released is not what the sender said; of a session that
+  // is carried only our own copy goes again.
+  const bool renumbered =
+      speaker.flow.carried && context.protocol_of(speaker.flow).numbered_bytes() > 0;
+  return planted(Mistake::overlaps_unchecked) || renumbered ||
+         flow::matches_released(context.segments, speaker.side(), segment.sequence,
+                                packet.payload().first(known));
 }
 
 void take_data(Context& context, Packet& packet) {
   const Speaker speaker = speaker_of(packet);
   const TcpSide& side = speaker.side();
-  Segment segment;
-  segment.mbuf = packet.mbuf;
-  segment.sequence = packet.tcp.sequence;
-  segment.out = packet.tcp.sequence;
-  segment.transport_offset = packet.transport_offset;
-  segment.payload_offset = packet.payload_offset;
-  segment.length = packet.payload_length;
-  segment.fin = (packet.tcp.flags & wire::kTcpFin) != 0;
+  Segment segment = segment_of(packet);
   trim_to_window(side, segment);
-  const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
-  if (side.fin_released) {
-    // The end has a number of its own: no byte may stand there, and no other end.
-    const std::int32_t past = sequence_distance(segment.end(), side.released - 1);
-    if (past > 0 || (segment.fin && past != 0)) {
-      return refuse(context, packet, Reason::tcp_after_end);
-    }
-  }
+  if (segment.length == 0 && !segment.fin) return answer_probe(context, packet);
+  const Reason reason = check_end(side, segment);
+  if (!is_allowed(reason)) return refuse(context, packet, reason);
   const std::int32_t behind = sequence_distance(side.released, segment.sequence);
   if (behind > 0) {
-    const std::size_t known =
-        std::min<std::size_t>(static_cast<std::size_t>(behind), segment.length);
-    // Where messages are renumbered, what was released is not what the sender said; of a session
-    // that is carried only our own copy goes again.
-    const bool renumbered =
-        speaker.flow.carried && context.protocol_of(speaker.flow).numbered_bytes() > 0;
-    if (!planted(Mistake::overlaps_unchecked) && !renumbered &&
-        !flow::matches_released(context.segments, side, segment.sequence,
-                                packet.payload().first(known))) {
+    if (!repeats_truly(context, packet, segment)) {
       return refuse(context, packet, Reason::tcp_inconsistent_retransmission);
     }
+    const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
     if (sequence_distance(end, side.released) <= 0) {
-      return speaker.flow.carried ? answer_retransmission(context, packet, segment)
-                                  : pass_retransmission(context, packet, side, segment);
+      return speaker.flow.carried ? answer_carried_retransmission(context, packet, segment)
+                                  : answer_retransmission(context, packet, segment);
     }
-    if (!speaker.flow.carried && !pass_head_again(context, packet, side, segment)) {
-      return refuse(context, packet, Reason::out_of_buffers);
+    if (!speaker.flow.carried) {
+      Segment known = segment;
+      known.length = static_cast<std::uint16_t>(behind);
+      known.fin = false;
+      send_copies(context, speaker, known);
     }
     segment.cut_front(static_cast<std::uint32_t>(behind));
   }
@@ -340,6 +347,13 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
   if (flow.carried || was_carried) schedule(context, flow);
 }
 
+// Those that both ends offered; of a SYN that is seen to elsewhere, and what was not seen to open
+// goes on as it was.
+bool keeps_timestamps(const Flow& flow, std::uint8_t flags) {
+  return (flags & wire::kTcpSyn) != 0 || flow.resumed ||
+         (flow.sides[0].timestamps_offered && flow.sides[1].timestamps_offered);
+}
+
 }  // namespace
 
 void inspect_tcp(Context& context, Packet& packet) {
@@ -347,12 +361,16 @@ void inspect_tcp(Context& context, Packet& packet) {
   const flow::TcpSegmentInfo info{packet.tcp, packet.from_client ? flow::kClient : flow::kServer,
                                   packet.payload_length};
   const std::uint8_t flags = packet.tcp.flags;
+  flow::normalise_segment(packet, flow.protocol != protocols::kNoProtocol,
+                          keeps_timestamps(flow, flags));
   if (flow.refused) {
     const bool draining = flow.draining;
     take_in_refused(context, packet, info);
-    if (draining) renew(context, flow);  // the others do not live longer for being spoken to
+    if (draining) renew(context, flow);
     return;
   }
+  // What has ended does not live longer for being spoken to.
+  const bool was_closed = flow.phase == TcpPhase::closed;
   if ((flags & wire::kTcpSyn) != 0) {
     handle_syn(context, packet, info);
   } else if ((flags & wire::kTcpRst) != 0) {
@@ -364,7 +382,7 @@ void inspect_tcp(Context& context, Packet& packet) {
     flow.half_open = false;
     --context.stats.half_open;
   }
-  renew(context, flow);
+  if (!was_closed) renew(context, flow);
 }
 
 }  // namespace bulkhead::pipeline

@@ -16,26 +16,6 @@ using wire::sequence_distance;
 
 namespace {
 
-// A packet that never was, for telling of a session without one.
-flow::Packet packet_about(const Speaker& speaker, const Pattern& pattern) {
-  const Flow& flow = speaker.flow;
-  const bool from_client = speaker.end == flow::kClient;
-  flow::Packet packet;
-  packet.port = flow.ports[speaker.end];
-  wire::parse_ethernet(ByteView{pattern.frame, pattern.transport_offset}, packet.ethernet);
-  packet.ip.source = from_client ? flow.client() : flow.server();
-  packet.ip.destination = from_client ? flow.server() : flow.client();
-  packet.ip.version = packet.ip.source.is_v4() ? 4 : 6;
-  packet.ip.protocol = wire::kProtocolTcp;
-  packet.tcp.source_port = from_client ? flow.client_port() : flow.server_port();
-  packet.tcp.destination_port = from_client ? flow.server_port() : flow.client_port();
-  packet.payload_offset = pattern.transport_offset;
-  packet.key = flow.key;
-  packet.flow = &speaker.flow;
-  packet.from_client = from_client;
-  return packet;
-}
-
 void tell_end(Context& context, const Speaker& speaker, const Pattern& pattern, Reason reason,
               Action action) {
   const flow::Packet packet = packet_about(speaker, pattern);
@@ -115,6 +95,25 @@ bool run_side(Context& context, const Speaker& speaker) {
 }
 
 }  // namespace
+
+flow::Packet packet_about(const Speaker& speaker, const Pattern& pattern) {
+  const Flow& flow = speaker.flow;
+  const bool from_client = speaker.end == flow::kClient;
+  flow::Packet packet;
+  packet.port = flow.ports[speaker.end];
+  wire::parse_ethernet(ByteView{pattern.frame, pattern.transport_offset}, packet.ethernet);
+  packet.ip.source = from_client ? flow.client() : flow.server();
+  packet.ip.destination = from_client ? flow.server() : flow.client();
+  packet.ip.version = packet.ip.source.is_v4() ? 4 : 6;
+  packet.ip.protocol = wire::kProtocolTcp;
+  packet.tcp.source_port = from_client ? flow.client_port() : flow.server_port();
+  packet.tcp.destination_port = from_client ? flow.server_port() : flow.client_port();
+  packet.payload_offset = pattern.transport_offset;
+  packet.key = flow.key;
+  packet.flow = &speaker.flow;
+  packet.from_client = from_client;
+  return packet;
+}
 
 std::optional<Pattern> pattern_from(Context& context, const Speaker& speaker) {
   const Flow& flow = speaker.flow;

@@ -1,5 +1,5 @@
 // The layout, in network order: version, kind, flags; the key; then, unless it is gone, the
-// session.
+// session; what version 2 added comes last.
 #include "dataplane/replication/flow_record.h"
 
 #include <algorithm>
@@ -161,11 +161,37 @@ void write_segments(Writer& out, flow::SegmentPool& pool, const Flow& flow) {
   write_list(out, pool, flow.pending_first, whole);
 }
 
+void write_more(Writer& out, flow::SegmentPool& pool, const Flow& flow) {
+  for (const flow::Link& link : flow.links) out.bytes(link.to.bytes.data(), 6);
+  for (const std::uint32_t number : flow.first) out.u32(number);
+  out.u8(flow.predecessor.answered ? 1 : 0);
+  for (const std::uint32_t number : flow.predecessor.first) out.u32(number);
+  if (flow.carried) return;
+  for (const TcpSide& side : flow.sides) {
+    const std::uint32_t first = side.retained_first;
+    write_list(out, pool, first, list_length(pool, first) <= kRecordSegmentBytesMax / 2);
+  }
+}
+
 bool is_whole(ByteView segments) {
   SegmentReader reader(segments);
   while (reader.next()) {
   }
   return reader.ok();
+}
+
+constexpr std::uint8_t kMoreVersion = 2;
+
+bool read_more(ByteReader& in, FlowRecord& record) {
+  for (flow::Link& link : record.flow.links) read_bytes(in, link.to.bytes);
+  for (std::uint32_t& number : record.flow.first) number = in.u32();
+  record.flow.predecessor.answered = in.u8() != 0;
+  for (std::uint32_t& number : record.flow.predecessor.first) number = in.u32();
+  for (std::size_t side = 0; !record.flow.carried && side < 2; ++side) {
+    record.retained[side] = in.take(in.u16());
+    if (!is_whole(record.retained[side])) return false;
+  }
+  return true;
 }
 
 // Whether a session can have such values.
@@ -228,7 +254,7 @@ std::size_t encode_flow(const Flow& flow, flow::SegmentPool& segments, std::stri
   writer.u8(static_cast<std::uint8_t>(flow.transport));
   writer.u8(static_cast<std::uint8_t>(flow.phase));
   for (const std::uint16_t port : flow.ports) writer.u16(port);
-  for (const wire::Mac& station : flow.stations) writer.bytes(station.bytes.data(), 6);
+  for (const flow::Link& link : flow.links) writer.bytes(link.from.bytes.data(), 6);
   writer.u16(flow.related_to);
   writer.u64(since(flow.last_seen_ns, now_ns));
   writer.u64(since(now_ns, flow.expires_ns));
@@ -253,6 +279,7 @@ std::size_t encode_flow(const Flow& flow, flow::SegmentPool& segments, std::stri
     writer.u32(static_cast<std::uint32_t>(session.size()));
     writer.bytes(session.data(), session.size());
   }
+  write_more(writer, segments, flow);
   writer.bytes(kAhead.data(), kAhead.size());
   return writer.length();
 }
@@ -281,7 +308,7 @@ std::optional<FlowRecord> decode_record(ByteView bytes, TimeNs now_ns) {
   flow.transport = static_cast<policy::Transport>(in.u8());
   flow.phase = static_cast<flow::TcpPhase>(in.u8());
   for (std::uint16_t& port : flow.ports) port = in.u16();
-  for (wire::Mac& station : flow.stations) read_bytes(in, station.bytes);
+  for (flow::Link& link : flow.links) read_bytes(in, link.from.bytes);
   flow.related_to = in.u16();
   flow.last_seen_ns = before(now_ns, in.u64());
   const TimeNs left_ns = in.u64();
@@ -315,6 +342,7 @@ std::optional<FlowRecord> decode_record(ByteView bytes, TimeNs now_ns) {
     const ByteView session = in.take(in.u32());
     if (layout == kSessionLayout) record.session = session;
   }
+  if (version >= kMoreVersion && !read_more(in, record)) return std::nullopt;
   if (!ends_here(version) || !is_possible(record)) return std::nullopt;
   return record;
 }

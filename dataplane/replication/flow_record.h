@@ -1,8 +1,9 @@
 // A session as it travels to the standby: what that needs to go on with it. Numbers that mean
 // something on one appliance alone (slots, indices of a policy, times of a clock) do not travel:
 // times are told as spans, and the standby judges the session anew under its own policy at the
-// first packet. Of bytes only those travel that their sender believes to have arrived, or that no
-// sender would send again: what a carried session owes and what it holds.
+// first packet. Of bytes those travel that left and were not acknowledged, for no others must ever
+// stand in their place; and of a session that is carried those that its sender believes to have
+// arrived: what it owes and what it holds.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@
 
 namespace bulkhead::replication {
 
-constexpr std::size_t kRecordFixedBytesMax = 384;  // all but segments and the protocol's state
+constexpr std::size_t kRecordFixedBytesMax = 448;  // all but segments and the protocol's state
 // Of all segments of a session with their headers. One that owes more cannot be gone on with where
 // the receiver lacks something.
 constexpr std::size_t kRecordSegmentBytesMax = 16 * 1024;
@@ -24,7 +25,7 @@ constexpr std::size_t kProtocolNameMax = 16;
 
 // Layout of the records (see release.h), and of the protocols' state in them. State of another
 // layout is not taken: the session goes on as one whose beginning was not seen.
-constexpr std::uint8_t kRecordVersion = 1 + kReleaseAhead;
+constexpr std::uint8_t kRecordVersion = 2 + kReleaseAhead;
 constexpr std::uint8_t kRecordVersionOldest = 1;
 constexpr std::uint16_t kSessionLayout = 1;
 
@@ -44,6 +45,9 @@ struct FlowRecord {
   std::array<ByteView, 2> owed;
   std::array<ByteView, 2> held;
   ByteView pending;
+  // If it is not: those that were let through and not acknowledged. None may also mean that they
+  // are too long for a record, or that the peer is of a release that does not tell them.
+  std::array<ByteView, 2> retained;
   std::string_view protocol;  // empty: not inspected; a view of the bytes
   ByteView session;           // the protocol's state; empty if it cannot be read here
   bool deep = false;          // it needs a deep block

@@ -1,6 +1,6 @@
-// A session that the standby has is one to be resumed: its numbers may be a moment old. Where
-// nothing was under way they say where it stands; elsewhere the receiver's next acknowledgement
-// does.
+// A session that the standby has is one to be resumed: its numbers may be a moment old, and only
+// the receivers' next acknowledgements say where it stands. What was let through and not
+// acknowledged is known byte by byte.
 #include "dataplane/replication/replicator.h"
 
 #include <algorithm>
@@ -156,11 +156,6 @@ FlowReceiver::Taken FlowReceiver::adopt(const FlowRecord& record, TimeNs now_ns)
   flow->generation = 0;  // judged anew at the first packet
   if (flow->transport == policy::Transport::tcp && flow->key.opened_by == 0) {
     flow->phase = TcpPhase::resuming;
-    for (flow::TcpSide& side : flow->sides) {
-      side.fin_released = false;  // an end that was under way may have to come again
-      // The receiver had all that was let through: what follows begins there.
-      side.known = side.acknowledged == side.released;
-    }
   }
   if (adopt_translation(record, *flow) && adopt_segments(record, *flow, now_ns) &&
       adopt_state(record, *flow)) {
@@ -185,7 +180,6 @@ bool FlowReceiver::adopt_translation(const FlowRecord& record, Flow& flow) {
     numbers.out_sent = numbers.recover = numbers.out_next;
     numbers.out_acked = numbers.out_next - told.owed;
     numbers.out_edge = told.edge;
-    flow.sides[side].known = told.owed == 0;
   }
   return true;
 }
@@ -232,8 +226,22 @@ bool FlowReceiver::adopt_owed(ByteView owed, Flow& flow, std::size_t end) {
   return whole;
 }
 
+bool FlowReceiver::adopt_retained(const FlowRecord& record, Flow& flow) {
+  flow::SegmentPool& pool = store_.segments;
+  for (std::size_t end = 0; end < 2; ++end) {
+    flow::TcpSide& side = flow.sides[end];
+    const bool whole = read_segments(record.retained[end], [&](std::uint32_t index) {
+      pool[index].out = pool[index].sequence;
+      flow::fit_frame(pool[index]);
+      flow::retain(pool, side, index);
+    });
+    if (!whole) return false;
+  }
+  return true;
+}
+
 bool FlowReceiver::adopt_segments(const FlowRecord& record, Flow& flow, TimeNs now_ns) {
-  if (!flow.carried) return true;
+  if (!flow.carried) return adopt_retained(record, flow);
   flow::SegmentPool& pool = store_.segments;
   bool owes = false;
   for (std::size_t end = 0; end < 2; ++end) {

@@ -68,6 +68,7 @@ class FlowReceiver {
   Taken adopt(const FlowRecord& record, TimeNs now_ns);
   bool adopt_translation(const FlowRecord& record, flow::Flow& flow);
   bool adopt_segments(const FlowRecord& record, flow::Flow& flow, TimeNs now_ns);
+  bool adopt_retained(const FlowRecord& record, flow::Flow& flow);
   bool adopt_owed(ByteView owed, flow::Flow& flow, std::size_t end);
   template <typename Take>
   bool read_segments(ByteView list, Take&& take);

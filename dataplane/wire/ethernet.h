@@ -20,8 +20,9 @@ constexpr std::uint16_t kEtherTypeRarp = 0x8035;
 // through the zones; it never leaves them.
 constexpr std::uint16_t kEtherTypePair = 0x88b5;
 
-// Identifiers of the tags, outermost first; kNoVlan where there is none. VID 0 is a priority tag
-// (802.1Q, 6.9) and counts as no VLAN.
+// Which VLAN a frame is in for the next switch: one tag is of a customer VLAN (EtherType 8100), two
+// are a service tag (88a8) and a customer tag behind it (IEEE 802.1Q, 9.5). A priority tag (VID 0,
+// 8100, 6.9) alone is no VLAN.
 struct VlanIds {
   static constexpr std::uint16_t kNoVlan = 0;
   std::uint16_t outer = kNoVlan;
@@ -37,8 +38,9 @@ struct EthernetHeader {
   std::uint16_t payload_offset = 0;
 };
 
-// False if the frame is truncated, carries more than two tags, comes from a group, or has a zero
-// address.
+// False if the frame is truncated, comes from a group, has a zero address, or has tags that
+// switches read in more than one way: three or more, a priority tag beside another tag, two
+// customer tags, a service tag that is the last, or VID fff, which is reserved (IEEE 802.1Q, 9.6).
 bool parse_ethernet(ByteView frame, EthernetHeader& header);
 
 }  // namespace bulkhead::wire

@@ -25,8 +25,10 @@ IpStatus parse_ipv4(ByteView packet, bool verify_checksum, IpHeader& header) {
   header.destination = IpAddress::from_v4(p + 16);
   header.protocol = p[9];
   header.hop_limit = p[8];
+  constexpr std::uint16_t kReservedFlag = 0x8000;  // RFC 791, 3.1: must be zero
   if ((p[0] >> 4) != 4 || header_bytes < kIpv4HeaderBytes || total < header_bytes ||
-      total > packet.size() || is_impossible_source(header.source)) {
+      total > packet.size() || is_impossible_source(header.source) ||
+      (load_be16(p + 6) & kReservedFlag) != 0) {
     return IpStatus::malformed;
   }
   if (verify_checksum && checksum_finish(checksum_add(0, packet.first(header_bytes))) != 0) {

@@ -106,16 +106,21 @@ bool blank_options(std::span<std::uint8_t> options, Drop&& drop) {
 
 }  // namespace
 
-bool normalise_syn_options(std::span<std::uint8_t> options, bool keep_sack) {
-  return blank_options(options, [keep_sack](std::uint8_t kind) {
-    const bool known = kind == kOptionMss || kind == kOptionWindowScale ||
-                       kind == kOptionTimestamps || (kind == kOptionSackPermitted && keep_sack);
-    return !known;
+bool normalise_syn_options(std::span<std::uint8_t> options, SynOptions keep) {
+  return blank_options(options, [keep](std::uint8_t kind) {
+    const bool stays = kind == kOptionMss || kind == kOptionWindowScale ||
+                       (kind == kOptionTimestamps && keep.timestamps) ||
+                       (kind == kOptionSackPermitted && keep.sack);
+    return !stays;
   });
 }
 
 bool clear_sack_blocks(std::span<std::uint8_t> options) {
   return blank_options(options, [](std::uint8_t kind) { return kind == kOptionSack; });
+}
+
+bool clear_timestamps(std::span<std::uint8_t> options) {
+  return blank_options(options, [](std::uint8_t kind) { return kind == kOptionTimestamps; });
 }
 
 bool parse_tcp(ByteView segment, TcpHeader& header) {

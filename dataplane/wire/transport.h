@@ -41,13 +41,20 @@ struct TcpHeader {
 // runs over its end, has a wrong length or stands twice.
 bool parse_tcp(ByteView segment, TcpHeader& header);
 
-// Overwrites the options of a SYN that are not passed on with padding: all but MSS, window scale
-// and timestamps, and SACK-permitted unless `keep_sack`. `options` are those of a header that
+// What else than MSS and window scale may be negotiated.
+struct SynOptions {
+  bool sack = false;
+  bool timestamps = false;
+};
+
+// Overwrites all other options of a SYN with padding. `options` are those of a header that
 // parse_tcp took. True if any byte changed; the checksum is then the caller's to mend.
-bool normalise_syn_options(std::span<std::uint8_t> options, bool keep_sack);
+bool normalise_syn_options(std::span<std::uint8_t> options, SynOptions keep);
 
 // Overwrites SACK blocks with padding. True if any byte changed.
 bool clear_sack_blocks(std::span<std::uint8_t> options);
+// The same with time stamps.
+bool clear_timestamps(std::span<std::uint8_t> options);
 
 // True for the combinations of SYN, FIN, RST and ACK that a conforming stack sends.
 bool tcp_flags_possible(std::uint8_t flags);

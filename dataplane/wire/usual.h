@@ -39,7 +39,7 @@ inline bool parse_usual(ByteView frame, VerifyChecksums verify, UsualPacket pack
   const std::uint8_t flags = tcp[13] & 0x3f;
   const std::size_t header_bytes = static_cast<std::size_t>(tcp[12] >> 4) * 4;
   const bool usual_ip = load_be16(ip - 2) == kEtherTypeIpv4 && ip[0] == 0x45 &&
-                        (load_be16(ip + 6) & 0x3fff) == 0 && ip[9] == kProtocolTcp && ip[12] < 224;
+                        (load_be16(ip + 6) & 0xbfff) == 0 && ip[9] == kProtocolTcp && ip[12] < 224;
   // ACK, and at most PSH and FIN with it; no reserved bits, no urgent data.
   const bool usual_tcp = (flags & ~(kTcpPsh | kTcpFin)) == kTcpAck && (tcp[12] & 0x0e) == 0 &&
                          load_be16(tcp + 18) == 0 && load_be16(tcp) != 0 && load_be16(tcp + 2) != 0;
@@ -64,8 +64,10 @@ inline bool parse_usual(ByteView frame, VerifyChecksums verify, UsualPacket pack
   const bool right = (!verify.ip || ipv4_header_checksum_ok(ip)) &&
                      (!verify.transport || ipv4_tcp_checksum_ok(ip, {tcp, segment_bytes}));
   if (!one_to_one || !right) return false;
+  constexpr std::uint16_t kVidMask = 0x0fff;  // all ones is reserved (IEEE 802.1Q, 9.6)
   packet.ethernet.vlan = VlanIds{};
-  if (tagged) packet.ethernet.vlan.outer = load_be16(ethernet + 14) & 0x0fff;
+  if (tagged) packet.ethernet.vlan.outer = load_be16(ethernet + 14) & kVidMask;
+  if (packet.ethernet.vlan.outer == kVidMask) return false;
   packet.ethernet.ethertype = kEtherTypeIpv4;
   packet.ethernet.payload_offset = static_cast<std::uint16_t>(ip_offset);
   packet.ip.source = IpAddress::from_v4(ip + 12);

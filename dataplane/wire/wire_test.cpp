@@ -62,13 +62,51 @@ TEST(Ethernet, TagsAreReadOutermostFirst) {
   }
 }
 
+// A frame with these tags before an IPv4 header.
+Bytes tagged_with(const std::vector<std::pair<std::uint16_t, std::uint16_t>>& tags) {
+  Bytes frame = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
+  for (const auto& [tpid, tci] : tags) {
+    for (const std::uint16_t half : {tpid, tci}) {
+      frame.push_back(static_cast<std::uint8_t>(half >> 8));
+      frame.push_back(static_cast<std::uint8_t>(half));
+    }
+  }
+  frame.insert(frame.end(), {8, 0});
+  return frame;
+}
+
 TEST(Ethernet, APriorityTagIsNoVlan) {
-  Bytes frame = kTagged;
-  frame[14] = 0xe0;
-  frame[15] = 0;
   EthernetHeader header;
-  ASSERT_TRUE(parse_ethernet(frame, header));
+  ASSERT_TRUE(parse_ethernet(tagged_with({{0x8100, 0xe000}}), header));
+  EXPECT_EQ(header.vlan, VlanIds{});
+  EXPECT_EQ(header.payload_offset, 18);
+  ASSERT_TRUE(parse_ethernet(tagged_with({{0x8100, 0xf00a}}), header));  // priority and DEI
   EXPECT_EQ(header.vlan, (VlanIds{10, 0}));
+}
+
+// What a customer bridge, a provider bridge and a switch that stacks 8100 tags would each forward
+// to another VLAN (IEEE 802.1Q, 9.5 and 6.9).
+TEST(Ethernet, TagsThatSwitchesReadDifferentlyAreRefused) {
+  EthernetHeader header;
+  for (const auto& tags : std::vector<std::vector<std::pair<std::uint16_t, std::uint16_t>>>{
+           {{0x8100, 0}, {0x8100, 10}},
+           {{0x8100, 10}, {0x8100, 0}},
+           {{0x8100, 0}, {0x8100, 0}},
+           {{0x8100, 100}, {0x8100, 10}},
+           {{0x8100, 100}, {0x88a8, 10}},
+           {{0x88a8, 10}},
+           {{0x88a8, 0}},
+           {{0x88a8, 0}, {0x8100, 10}},
+           {{0x88a8, 100}, {0x8100, 0}},
+           {{0x88a8, 100}, {0x88a8, 10}},
+           {{0x8100, 0xfff}},
+           {{0x88a8, 0xfff}, {0x8100, 10}},
+           {{0x88a8, 100}, {0x8100, 0xfff}},
+           {{0x88a8, 100}, {0x8100, 10}, {0x8100, 10}},
+           {{0x88a8, 100}, {0x8100, 10}, {0x88a8, 10}}}) {
+    EXPECT_FALSE(parse_ethernet(tagged_with(tags), header))
+        << std::hex << tags[0].first << '/' << tags[0].second;
+  }
 }
 
 const Bytes kIpv4 = {0x45, 0, 0, 24, 0,  0, 0x40, 0, 64, 17, 0, 0,
@@ -97,6 +135,7 @@ TEST(Ipv4, LengthsAndOptions) {
   EXPECT_EQ(changed(3, 25), IpStatus::malformed);
   EXPECT_EQ(changed(6, 0x20), IpStatus::fragment);
   EXPECT_EQ(changed(7, 1), IpStatus::fragment);
+  EXPECT_EQ(changed(6, 0xc0), IpStatus::malformed);  // RFC 791, 3.1: the first flag is zero
   EXPECT_EQ(changed(12, 224), IpStatus::malformed);
   IpHeader header;
   EXPECT_EQ(parse_ipv4(kIpv4, true, header), IpStatus::bad_checksum);

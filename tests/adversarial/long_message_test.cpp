@@ -2,6 +2,8 @@
 // small and the sender starts with ten segments (RFC 6928): none may stall.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/adversarial/model/tcp_model.h"
 
 namespace bulkhead {
@@ -16,6 +18,7 @@ using support::Bytes;
 
 constexpr std::size_t kHeadBytes = 6;
 constexpr std::uint16_t kPort = 7000;
+constexpr std::size_t kMss = 1460;
 
 constexpr std::array kFunctions = {
     protocols::FunctionInfo{"store", 0, protocols::kNoSubCode, protocols::AccessClass::write, 0},
@@ -105,7 +108,12 @@ class Wire {
       std::swap(sent, plant_.sent);
       for (const support::Sent& each : sent) {
         TcpModel& end = each.port == support::kSupervision ? client_ : server_;
-        if (const auto tcp = support::parse_sent(each.frame)) end.take(*tcp, now_ns);
+        const auto tcp = support::parse_sent(each.frame);
+        if (!tcp) continue;
+        if (each.port == support::kControl && !tcp->payload.empty()) {
+          segments_[tcp->header.sequence] = tcp->payload.size();
+        }
+        end.take(*tcp, now_ns);
       }
       for (TcpModel* end : {&client_, &server_}) {
         end->run_timers(now_ns);
@@ -114,6 +122,16 @@ class Wire {
       }
     }
     return plant_.now_ns() - begin_ns;
+  }
+  // How long the segments were that left towards the server, in order.
+  std::vector<std::size_t> segments() const {
+    std::map<std::uint32_t, std::size_t> by_offset;
+    for (const auto& [sequence, length] : segments_) {
+      by_offset[sequence - client_.config().isn - 1] = length;
+    }
+    std::vector<std::size_t> lengths;
+    for (const auto& [offset, length] : by_offset) lengths.push_back(length);
+    return lengths;
   }
   TcpModel& client() { return client_; }
   TcpModel& server() { return server_; }
@@ -134,6 +152,7 @@ class Wire {
 
   support::Plant plant_;
   adversary::Random random_{1};
+  std::map<std::uint32_t, std::size_t> segments_;  // by sequence number
   TcpModel client_;
   TcpModel server_;
 };
@@ -159,8 +178,17 @@ TEST(LongMessages, AsLongAsTheHoldLimit) {
 TEST(LongMessages, LongerOnesAreJudgedByTheirHead) {
   Wire wire(8192);
   const Bytes long_one = record(0, 300000);
-  wire.send(long_one, long_one.size(), 20 * kSecondNs);
-  EXPECT_EQ(wire.server().received, long_one);
+  const Bytes next = record(2, 700);
+  Bytes both = long_one;
+  both.insert(both.end(), next.begin(), next.end());
+  wire.send(both, both.size(), 20 * kSecondNs);
+  EXPECT_EQ(wire.server().received, both);
+  // Cut at multiples of the MSS, and the next message is not in its last segment.
+  const std::vector<std::size_t> segments = wire.segments();
+  ASSERT_EQ(segments.size(), 300000 / kMss + 2);
+  for (std::size_t i = 0; i < 300000 / kMss; ++i) EXPECT_EQ(segments[i], kMss) << i;
+  EXPECT_EQ(segments[segments.size() - 2], 300000 % kMss);
+  EXPECT_EQ(segments.back(), next.size());
 }
 
 TEST(LongMessages, AForbiddenHeadLetsNothingThrough) {
