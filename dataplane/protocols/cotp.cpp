@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 namespace bulkhead::cotp {
 
@@ -33,32 +34,72 @@ struct Data {
 
 constexpr std::size_t kLookBytes = kTpktBytes + 3;
 
-Fault parse_data(ByteView tpkt, std::size_t length, Data& data) {
+Fault parse_data(ByteView tpkt, std::size_t length, DataUnits units, Data& data) {
   if (tpkt[4] != 2) return Fault::bad_length;
-  if ((tpkt[6] & 0x7f) != 0) return Fault::bad_value;
+  if (tpkt[5] != kData || (tpkt[6] & 0x7f) != 0) return Fault::bad_value;
   data.end = (tpkt[6] & kEndOfUnit) != 0;
   data.bytes = length - kLookBytes;
-  return Fault::none;
+  const bool goes_on = !data.end && data.bytes > 0;
+  return goes_on && units == DataUnits::whole ? Fault::bad_value : Fault::none;
 }
 
-// Parameters of a connection (RFC 905, 13.3.4).
-Fault parse_connect(ByteView tpdu, Message& message) {
-  constexpr std::size_t kFixedBytes = 5;
+// Parameters of a connection (RFC 905, 13.3.4), each at most once: of two that differ, one receiver
+// believes the first and another the last.
+Fault parse_parameters(ByteReader& reader, Message& message) {
+  constexpr std::uint8_t kTpduSize = 0xc0;
+  constexpr std::uint8_t kCallingTsap = 0xc1;
   constexpr std::uint8_t kCalledTsap = 0xc2;
-  ByteReader reader(tpdu);
-  reader.skip(kFixedBytes);
+  constexpr std::size_t kTsapBytesMax = 32;
   while (reader.remaining() > 0) {
     const std::uint8_t code = reader.u8();
     const ByteView value = reader.take(reader.u8());
     if (!reader.ok()) return Fault::truncated;
-    if (code == kCalledTsap) message.called_tsap = value;
+    ByteView* known = nullptr;
+    if (code == kTpduSize) known = &message.told;
+    if (code == kCallingTsap) known = &message.calling_tsap;
+    if (code == kCalledTsap) known = &message.called_tsap;
+    if (known == nullptr || !known->empty()) return Fault::bad_value;
+    if (value.empty() || value.size() > kTsapBytesMax) return Fault::bad_length;
+    *known = value;
   }
-  return reader.ok() ? Fault::none : Fault::truncated;
+  // As powers of two: 128 to 8192 octets.
+  const bool sized = message.told.empty() ||
+                     (message.told.size() == 1 && message.told[0] >= 7 && message.told[0] <= 13);
+  return sized ? Fault::none : Fault::bad_value;
+}
+
+// RFC 905, 13.3 and 13.4: class 0 without options; whoever calls knows no reference yet.
+Fault parse_connect(ByteView tpdu, Message& message) {
+  ByteReader reader(tpdu);
+  const ByteView references = reader.take(4);
+  const std::uint8_t class_and_options = reader.u8();
+  if (!reader.ok()) return Fault::truncated;
+  if (class_and_options != 0) return Fault::bad_value;
+  message.references = references;
+  if (message.tpdu == kConnect) {
+    if (load_be16(references.data()) != 0) return Fault::bad_value;
+    message.references = references.last(2);
+  }
+  return parse_parameters(reader, message);
+}
+
+// RFC 905, 13.12: the header as it was received may stand behind the cause.
+Fault parse_error(ByteView tpdu, Message& message) {
+  constexpr std::uint8_t kInvalidTpdu = 0xc1;
+  ByteReader reader(tpdu);
+  message.references = reader.take(2);
+  message.told = reader.take(1);
+  if (!reader.ok()) return Fault::truncated;
+  if (reader.remaining() == 0) return Fault::none;
+  if (reader.u8() != kInvalidTpdu) return Fault::bad_value;
+  message.calling_tsap = reader.take(reader.u8());
+  if (!reader.ok()) return Fault::truncated;
+  return reader.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
 }
 
 Fault parse_alone(ByteView tpkt, Message& message) {
   const std::size_t header = tpkt[4];
-  const std::uint8_t code = tpkt[5] & 0xf0;
+  const std::uint8_t code = tpkt[5];                        // class 0 has no credit in it
   if (header + 5 != tpkt.size()) return Fault::bad_length;  // user data goes in DT only
   message.tpdu = code;
   const ByteView tpdu = tpkt.subspan(6);
@@ -67,9 +108,12 @@ Fault parse_alone(ByteView tpkt, Message& message) {
     case kConfirm:
       return parse_connect(tpdu, message);
     case kDisconnect:
-      return tpdu.size() >= 5 ? Fault::none : Fault::truncated;
+      if (tpdu.size() != 5) return tpdu.size() < 5 ? Fault::truncated : Fault::trailing_bytes;
+      message.references = tpdu.first(4);
+      message.told = tpdu.last(1);
+      return Fault::none;
     case kError:
-      return tpdu.size() >= 3 ? Fault::none : Fault::truncated;
+      return parse_error(tpdu, message);
     default:
       return Fault::unknown_function;
   }
@@ -92,6 +136,11 @@ Fault decode_alone(const Message& message, protocols::Direction direction,
   if (function == protocols::kNotInCatalogue) return Fault::unknown_function;
   protocols::Operation* operation = operations.add(function);
   if (operation == nullptr) return Fault::too_many_operations;
+  operations.leave_free(message.references, "references, which class 0 only hands back");
+  operations.leave_free(message.calling_tsap, "how the caller calls itself; its address tells");
+  operations.leave_free(message.told, connect || confirm
+                                          ? std::string_view("the longest TPDU that an end takes")
+                                          : std::string_view("why the connection ends"));
   if (!connect && !confirm) return Fault::none;
   if (message.called_tsap.size() == 2) {
     operation->set(fields.number, load_be16(message.called_tsap.data()));
@@ -103,7 +152,7 @@ Fault decode_alone(const Message& message, protocols::Direction direction,
 
 }  // namespace
 
-Frame frame_message(ByteView stream) {
+Frame frame_message(ByteView stream, DataUnits units) {
   bool begun = false;
   std::size_t user_bytes = 0;
   for (std::size_t at = 0;;) {
@@ -118,7 +167,7 @@ Frame frame_message(ByteView stream) {
       return {Fault::none, at, at};
     }
     Data data;
-    if (const Fault fault = parse_data(rest, length, data); fault != Fault::none) {
+    if (const Fault fault = parse_data(rest, length, units, data); fault != Fault::none) {
       return {fault, 0, 0};
     }
     user_bytes += data.bytes;
@@ -128,7 +177,7 @@ Frame frame_message(ByteView stream) {
   }
 }
 
-Fault parse_message(ByteView bytes, Message& message) {
+Fault parse_message(ByteView bytes, Message& message, DataUnits units) {
   thread_local std::array<std::uint8_t, kUserBytesMax> joined;
   message = Message{};
   std::size_t count = 0;
@@ -145,7 +194,8 @@ Fault parse_message(ByteView bytes, Message& message) {
       return parse_alone(tpkt, message);
     }
     Data data;
-    if (const Fault fault = parse_data(tpkt, length, data); fault != Fault::none) return fault;
+    if (const Fault fault = parse_data(tpkt, length, units, data); fault != Fault::none)
+      return fault;
     const ByteView part = tpkt.subspan(kLookBytes);
     const bool last = data.end || (part.empty() && !begun);
     message.tpdu = kData;
@@ -175,7 +225,7 @@ FirstOctet first_user_octet(ByteView stream) {
 }
 
 Frame User::frame(ByteView stream, const protocols::MessageContext& /*context*/) const {
-  return frame_message(stream);
+  return frame_message(stream, data_units());
 }
 
 protocols::Recognition User::recognise(ByteView stream,
@@ -190,14 +240,15 @@ Fault User::decode(ByteView bytes, const protocols::MessageContext& context,
                    protocols::OperationList& operations) const {
   operations.clear();
   Message message;
-  if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
+  if (const Fault fault = parse_message(bytes, message, data_units()); fault != Fault::none)
+    return fault;
   if (!message.user.empty()) return decode_user(message.user, context, operations);
   return decode_alone(message, context.direction, catalogue(), tsap_fields(), operations);
 }
 
 std::optional<std::uint16_t> User::claimed_code(ByteView bytes) const {
   Message message;
-  if (parse_message(bytes, message) != Fault::none) return std::nullopt;
+  if (parse_message(bytes, message, data_units()) != Fault::none) return std::nullopt;
   if (!message.user.empty()) return claimed_user_code(message.user);
   return code_alone(message);
 }
@@ -205,7 +256,8 @@ std::optional<std::uint16_t> User::claimed_code(ByteView bytes) const {
 Fault User::pair(std::span<std::byte> session, ByteView bytes, protocols::Direction direction,
                  std::uint32_t now_ms) const {
   Message message;
-  if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
+  if (const Fault fault = parse_message(bytes, message, data_units()); fault != Fault::none)
+    return fault;
   if (message.user.empty()) return Fault::none;
   return pair_user(session, message.user, direction, now_ms);
 }

@@ -1,6 +1,7 @@
 // What s7comm, s7comm_plus and mms stand on: TPKT (RFC 1006, section 6) with TPDUs of the ISO
 // transport protocol class 0 (ISO 8073, RFC 905 section 13). A message is what one user's data unit
-// needs: all DT TPDUs up to its end, or one TPDU alone.
+// needs: all DT TPDUs up to its end, or one TPDU alone. Each TPDU has one accepted form: class 0,
+// no options, no credit, no number, each known parameter at most once, lengths that agree.
 #pragma once
 
 #include <array>
@@ -30,12 +31,21 @@ struct Message {
   std::uint8_t tpdu = 0;
   ByteView user;         // of kData; empty if the TPDU keeps the connection alive
   ByteView called_tsap;  // of kConnect and kConfirm
+  ByteView calling_tsap;
+  ByteView references;  // of both ends, as far as the TPDU leaves them free
+  ByteView told;        // the size of TPDUs, or why the connection ends
 };
 
-protocols::Frame frame_message(ByteView stream);
+// Whether a data unit may stand in several TPDUs. What S7 speaks needs no second one (its PDUs are
+// shorter than the least TPDU that its devices agree on), and a receiver that does not join them
+// would take the second for a PDU of its own.
+enum class DataUnits : std::uint8_t { whole, joined };
+
+protocols::Frame frame_message(ByteView stream, DataUnits units);
 
 // Expects exactly one message.
-protocols::Fault parse_message(ByteView bytes, Message& message);
+protocols::Fault parse_message(ByteView bytes, Message& message,
+                               DataUnits units = DataUnits::joined);
 
 // What stands in the catalogues of all that is carried so: TPDUs without user data, by their codes.
 constexpr std::uint16_t kTpduCode = 0x800;
@@ -90,6 +100,7 @@ class User : public protocols::Protocol {
  protected:
   ~User() = default;
   virtual TsapFields tsap_fields() const = 0;
+  virtual DataUnits data_units() const { return DataUnits::joined; }
   virtual bool begins_with(std::uint8_t octet) const = 0;
   virtual protocols::Fault decode_user(ByteView user, const protocols::MessageContext& context,
                                        protocols::OperationList& operations) const = 0;

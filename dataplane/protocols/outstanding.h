@@ -39,6 +39,11 @@ class OutstandingTable {
                  (block.size() - sizeof(Header)) / sizeof(Entry)) {}
 
   State& state() const { return header_->state; }
+  // The state in a block that is only read; nullptr where there is no block yet.
+  static const State* state_in(std::span<const std::byte> block) {
+    return block.size() < bytes_for(0) ? nullptr
+                                       : &reinterpret_cast<const Header*>(block.data())->state;
+  }
   std::span<Entry> entries() const { return entries_.first(header_->count); }
 
   void remove(std::size_t index) const {

@@ -17,11 +17,18 @@ using protocols::with;
 
 constexpr std::uint32_t kItem =
     with(kArea, kDb, kAddress, kBit, kLength, kTransportSize, kItemCount);
-constexpr std::uint32_t kBlock = with(kBlockType, kBlockNumber);
+constexpr std::uint32_t kBlock = with(kBlockType, kBlockNumber, kFileSystem);
+constexpr std::uint32_t kPi = with(kPiServiceName, kPiArgument);
 
 constexpr FunctionInfo job(std::string_view name, std::uint8_t code, AccessClass access,
                            std::uint32_t fields = 0, Initiator initiator = Initiator::client) {
   return {name, code, kNoSubCode, access, fields, initiator};
+}
+
+// A function that releases before 0.2 had in another class.
+constexpr FunctionInfo moved(FunctionInfo function, AccessClass before) {
+  function.access_before = before;
+  return function;
 }
 
 constexpr FunctionInfo user_data(std::string_view name, std::uint8_t group,
@@ -39,14 +46,18 @@ constexpr std::array kOwnFunctions = {
     job("cpu_services", kCpuServices, AccessClass::control),
     job("setup_communication", kSetup, AccessClass::session, with(kPduSize)),
     job("read_var", kReadVar, AccessClass::read, kItem),
-    job("write_var", kWriteVar, AccessClass::write, kItem | with(kValue)),
+    job("write_var", kWriteVar, AccessClass::write, kItem | with(kValue, kDataSize)),
     job("request_download", kRequestDownload, AccessClass::program, kBlock),
     job("download_block", kDownloadBlock, AccessClass::program, kBlock, kServer),
     job("download_ended", kDownloadEnded, AccessClass::program, kBlock, kServer),
     job("start_upload", kStartUpload, AccessClass::program, kBlock),
-    job("upload", kUpload, AccessClass::program),
-    job("end_upload", kEndUpload, AccessClass::program),
-    job("pi_service", kPiService, AccessClass::control, with(kPiServiceName) | kBlock),
+    job("upload", kUpload, AccessClass::program, kBlock),
+    job("end_upload", kEndUpload, AccessClass::program, kBlock),
+    job("pi_service", kPiService, AccessClass::control, kPi),
+    FunctionInfo{"cold_start", kPiService, kColdStart, AccessClass::control, kPi},
+    moved(FunctionInfo{"pi_service_program", kPiService, kOnProgram, AccessClass::program,
+                       kPi | kBlock},
+          AccessClass::control),
     job("plc_stop", kPlcStop, AccessClass::control, with(kPiServiceName)),
     user_data("mode_stop", 0, 0, AccessClass::publish, 0, kServer),
     user_data("mode_warm_restart", 0, 1, AccessClass::publish, 0, kServer),
@@ -102,8 +113,8 @@ constexpr std::array kOwnFunctions = {
     user_data("alarm_s_indication", 4, 18, AccessClass::publish, 0, kServer),
     user_data("alarm_query", 4, 19, AccessClass::read),
     user_data("notify_8_indication", 4, 22, AccessClass::publish, 0, kServer),
-    user_data("password", 5, 1, AccessClass::session),
-    user_data("clear_password", 5, 2, AccessClass::session),
+    moved(user_data("password", 5, 1, AccessClass::configure), AccessClass::session),
+    moved(user_data("clear_password", 5, 2, AccessClass::configure), AccessClass::session),
     user_data("block_send", 6, 1, AccessClass::write, 0, kEither),
     user_data("block_receive", 6, 2, AccessClass::write, 0, kEither),
     user_data("read_clock", 7, 1, AccessClass::read),
@@ -138,8 +149,10 @@ constexpr std::array kFields = {
     FieldInfo{"item_count", FieldKind::integer, 8, "", "items of the job"},
     FieldInfo{"value", FieldKind::real, 64, "", "what a single element is written to, in its type"},
     FieldInfo{"pdu_size", FieldKind::integer, 16, "bytes", "longest PDU that is asked for"},
-    FieldInfo{"pi_service", FieldKind::name, 0, "",
-              "program invocation: P_PROGRAM starts or stops, _INSE, _DELE, _MODU, _GARB, ..."},
+    FieldInfo{
+        "pi_service", FieldKind::name, 0, "",
+        "program invocation: P_PROGRAM starts or stops; _INSE, _DELE, _MODU, _GARB work on the "
+        "program"},
     FieldInfo{"block_type", FieldKind::integer, 8, "",
               "0x08 OB, 0x0a DB, 0x0b SDB, 0x0c FC, 0x0d SFC, 0x0e FB, 0x0f SFB"},
     FieldInfo{"block_number", FieldKind::integer, 17, "", "number of the block"},
@@ -147,6 +160,13 @@ constexpr std::array kFields = {
     FieldInfo{"szl_index", FieldKind::integer, 16, "", "index into it"},
     cotp::kTsapInfo,
     cotp::kTsapNameInfo,
+    FieldInfo{"data_size", FieldKind::integer, 8, "",
+              "size of written data (7 real, 9 octets, 4 bits of a counter or timer) behind which "
+              "not every receiver finds the next item alike",
+              false, false, true},
+    FieldInfo{"file_system", FieldKind::name, 0, "", "of a block: A active, P passive, B both"},
+    FieldInfo{"pi_argument", FieldKind::name, 0, "",
+              "argument of a program invocation: 'C ' of a cold start, EP of _MODU"},
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 102}};

@@ -3,6 +3,7 @@
 // s7comm, Snap7), checked against real traffic. Below it stands ../cotp.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "dataplane/base/bytes.h"
@@ -56,7 +57,14 @@ enum Field : std::uint8_t {
   kSzlIndex,
   kTsap,
   kTsapName,
+  kDataSize,
+  kFileSystem,
+  kPiArgument,
 };
+
+// PI services that work on blocks or memory, and the cold start, are functions of their own.
+constexpr std::int32_t kOnProgram = 1;
+constexpr std::int32_t kColdStart = 2;
 
 const protocols::Catalogue& catalogue();
 
@@ -82,6 +90,7 @@ struct UserData {
   std::uint8_t group = 0;
   std::uint8_t sub_function = 0;
   std::uint8_t sequence = 0;
+  ByteView part;     // which data unit it is, and whether it is the last
   ByteView payload;  // of the data, behind its own head
 
   static constexpr std::uint8_t kPush = 0;
@@ -92,7 +101,24 @@ struct UserData {
 
 protocols::Fault parse_user_data(const Pdu& pdu, UserData& user);
 
-protocols::Fault decode_job(const Pdu& pdu, protocols::OperationList& operations);
+// A block of program memory.
+struct Block {
+  std::uint8_t type = 0;
+  std::uint8_t file_system = 0;  // 'A', 'B' or 'P'; 0: no block
+  std::uint16_t number = 0;
+};
+
+// What the answers to a session's starts of uploads named: the identifier stands for the block.
+struct Upload {
+  std::uint32_t id = 0;
+  Block block;
+};
+constexpr std::size_t kUploadsMax = 2;
+using Uploads = std::array<Upload, kUploadsMax>;
+
+// `uploads` is nullptr where nothing is known of the session.
+protocols::Fault decode_job(const Pdu& pdu, const Uploads* uploads,
+                            protocols::OperationList& operations);
 protocols::Fault decode_answer(const Pdu& pdu, protocols::OperationList& operations);
 protocols::Fault decode_user_data(const Pdu& pdu, protocols::OperationList& operations);
 
@@ -100,7 +126,21 @@ protocols::Fault decode_user_data(const Pdu& pdu, protocols::OperationList& oper
 protocols::Operation* add_operation(std::uint16_t code, std::int32_t sub_code,
                                     protocols::OperationList& operations, protocols::Fault& fault);
 
-// A file name of a block ("_0A00001P"): type and number. False if it is none.
-bool set_block(ByteView name, protocols::Operation& operation);
+// The items of a read or write: they in the parameters, what is written to them in the data.
+protocols::Fault decode_items(const Pdu& pdu, bool write, protocols::OperationList& operations);
+// One item, where `count` are listed: its fields, and how many bytes it has as data.
+protocols::Fault decode_item(ByteReader& reader, std::size_t count,
+                             protocols::Operation& operation);
+// The answer to a read or write: a result and, where it is good, data for each item.
+protocols::Fault check_results(const Pdu& pdu, bool read);
+
+// A name of a block ("0A00001P"); behind '_' where it is a file's. False if it is none.
+bool parse_block(ByteView name, Block& block);
+bool parse_block_file(ByteView name, char marker, Block& block);
+void set_block(const Block& block, protocols::Operation& operation);
+
+// A job that asks for the start of an upload, or goes on with one: its block and identifier.
+bool parse_start_upload(const Pdu& pdu, Block& block);
+std::uint32_t upload_id(const Pdu& pdu);
 
 }  // namespace bulkhead::s7comm

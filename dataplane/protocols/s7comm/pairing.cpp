@@ -1,6 +1,8 @@
 // Both sides ask: a PLC that is loaded fetches the blocks with jobs of its own.
 #include "dataplane/protocols/s7comm/pairing.h"
 
+#include <algorithm>
+
 namespace bulkhead::s7comm {
 
 using protocols::Direction;
@@ -21,7 +23,7 @@ Fault accept_request(Session session, const Outstanding& request, std::uint32_t 
 }
 
 Fault accept_answer(Session session, const Outstanding& answer, const Pdu& pdu,
-                    std::uint32_t now_ms) {
+                    std::uint32_t now_ms, Outstanding* answered = nullptr) {
   const bool refused = pdu.rosctr == kAck || pdu.error_class != 0;
   return session.answer(
       now_ms,
@@ -32,7 +34,22 @@ Fault accept_answer(Session session, const Outstanding& answer, const Pdu& pdu,
         const bool same = entry.code == answer.code && entry.sub_function == answer.sub_function &&
                           (refused || entry.items == answer.items);
         return same || (refused && (pdu.parameters.empty() || entry.code == answer.code));
-      });
+      },
+      answered);
+}
+
+// An upload that is started over with an identifier means its new block; of more than there is room
+// for the oldest is forgotten, and goes on only where no rule needs its block.
+void learn_upload(Session session, const Outstanding& started, const Pdu& pdu) {
+  if (started.code != kStartUpload || pdu.rosctr != kAckData || pdu.error_class != 0) return;
+  if (pdu.parameters.size() < 8) return;
+  Uploads& uploads = session.state().uploads;
+  const std::uint32_t id = upload_id(pdu);
+  std::size_t at = 0;
+  while (at + 1 < uploads.size() && uploads[at].id != id) ++at;
+  std::move_backward(uploads.begin(), uploads.begin() + static_cast<std::ptrdiff_t>(at),
+                     uploads.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+  uploads[0] = {id, started.block};
 }
 
 // The sizes that a setup and its answer name: the answer's counts.
@@ -70,13 +87,17 @@ Fault accept_pdu(Session session, const Pdu& pdu, Direction direction, std::uint
   entry.code = reader.u8();
   if (entry.code == kReadVar || entry.code == kWriteVar) entry.items = reader.u8();
   if (pdu.rosctr == kJob) {
+    if (entry.code == kStartUpload) parse_start_upload(pdu, entry.block);
     entry.by_server = from_server;
     return accept_request(session, entry, now_ms);
   }
   entry.by_server = !from_server;
-  const Fault fault = accept_answer(session, entry, pdu, now_ms);
-  if (fault == Fault::none) agree(session, pdu);
-  return fault;
+  Outstanding answered;
+  const Fault fault = accept_answer(session, entry, pdu, now_ms, &answered);
+  if (fault != Fault::none) return fault;
+  agree(session, pdu);
+  learn_upload(session, answered, pdu);
+  return Fault::none;
 }
 
 }  // namespace bulkhead::s7comm

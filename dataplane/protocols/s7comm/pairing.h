@@ -1,5 +1,5 @@
-// Jobs and user data that wait for their answers, by PDU reference and function; and the PDU size
-// that both sides agreed on.
+// Jobs and user data that wait for their answers, by PDU reference and function; the PDU size that
+// both sides agreed on; and the blocks that identifiers of uploads stand for.
 #pragma once
 
 #include "dataplane/protocols/outstanding.h"
@@ -16,9 +16,11 @@ struct Outstanding {
   std::uint8_t sub_function = 0;
   std::uint8_t items = 0;
   bool by_server = false;
+  Block block;  // of a start of an upload
 };
 
 struct Agreed {
+  Uploads uploads{};           // the newest first
   std::uint16_t pdu_size = 0;  // 0: nothing is agreed on yet
 };
 

@@ -1,4 +1,6 @@
 // The head of a PDU and of user data, and names of blocks.
+#include <array>
+
 #include "dataplane/protocols/s7comm/layout.h"
 
 namespace bulkhead::s7comm {
@@ -11,7 +13,7 @@ Fault parse_pdu(ByteView bytes, Pdu& pdu) {
   ByteReader reader(bytes);
   const std::uint8_t id = reader.u8();
   pdu.rosctr = reader.u8();
-  reader.skip(2);
+  const std::uint16_t reserved = reader.u16();
   pdu.reference = reader.u16();
   const std::size_t parameter_bytes = reader.u16();
   const std::size_t data_bytes = reader.u16();
@@ -23,36 +25,55 @@ Fault parse_pdu(ByteView bytes, Pdu& pdu) {
   pdu.data = reader.take(data_bytes);
   if (!bytes.empty() && id != kProtocolId) return Fault::not_this_protocol;
   if (!reader.ok()) return Fault::truncated;
-  return reader.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
+  if (reader.remaining() != 0) return Fault::trailing_bytes;
+  return reserved == 0 ? Fault::none : Fault::bad_value;
 }
+
+namespace {
+
+// The head of user data's data: a result, a size and a length that go together.
+Fault parse_payload(ByteView bytes, bool asks, UserData& user) {
+  constexpr std::uint16_t kOctets = 0xff09;
+  constexpr std::uint16_t kNothing = 0x0a00;
+  ByteReader data(bytes);
+  const std::uint16_t kind = data.u16();
+  const std::size_t count = data.u16();
+  user.payload = data.take(count);
+  if (!data.ok() || data.remaining() != 0) return Fault::bad_byte_count;
+  if (!asks) return Fault::none;
+  const bool fits = kind == kOctets || (kind == kNothing && count == 0);
+  return fits ? Fault::none : Fault::bad_value;
+}
+
+}  // namespace
 
 Fault parse_user_data(const Pdu& pdu, UserData& user) {
   constexpr std::uint32_t kHead = 0x000112;
   constexpr std::uint8_t kShort = 4;
   constexpr std::uint8_t kLong = 8;
-  constexpr std::size_t kDataHeadBytes = 4;
+  constexpr std::uint8_t kRequests = 0x11;
+  constexpr std::uint8_t kResponds = 0x12;  // also whoever goes on with what was answered
   ByteReader reader(pdu.parameters);
   const std::uint32_t head = std::uint32_t{reader.u8()} << 16 | reader.u16();
   const std::uint8_t length = reader.u8();
-  reader.skip(1);  // the method, which the type repeats
+  const std::uint8_t method = reader.u8();
   const std::uint8_t type = reader.u8();
   user.sub_function = reader.u8();
   user.sequence = reader.u8();
-  if (length == kLong) reader.skip(4);  // whether more of it follows, and an error
+  user.part = length == kLong ? reader.take(2) : ByteView{};
+  const std::uint16_t error = length == kLong ? reader.u16() : std::uint16_t{0};
   if (!reader.ok()) return Fault::truncated;
   if (head != kHead || (length != kShort && length != kLong)) return Fault::bad_value;
   if (reader.remaining() != 0) return Fault::trailing_bytes;
   user.type = type >> 4;
   user.group = type & 0x0f;
-  const bool known =
-      user.type == UserData::kPush || user.type == UserData::kAsk || user.type == UserData::kAnswer;
-  if (!known) return Fault::bad_value;
-  ByteReader data(pdu.data);
-  data.skip(2);
-  const std::size_t bytes = data.u16();
-  user.payload = data.take(bytes);
-  if (!data.ok() || pdu.data.size() != kDataHeadBytes + bytes) return Fault::bad_byte_count;
-  return Fault::none;
+  const bool asks = user.type == UserData::kAsk;
+  if (!asks && user.type != UserData::kPush && user.type != UserData::kAnswer) {
+    return Fault::bad_value;
+  }
+  const bool agrees = method == (length == kShort ? kRequests : kResponds);
+  if (!agrees || (length == kShort && !asks) || (asks && error != 0)) return Fault::bad_value;
+  return parse_payload(pdu.data, asks, user);
 }
 
 Operation* add_operation(std::uint16_t code, std::int32_t sub_code, OperationList& operations,
@@ -84,21 +105,30 @@ int read_digits(ByteView text, int base) {
 
 }  // namespace
 
-// With a file identifier in front or without, and the file system behind.
-bool set_block(ByteView name, Operation& operation) {
+bool parse_block(ByteView name, Block& block) {
   constexpr std::size_t kNameBytes = 8;
-  if (name.size() == kNameBytes + 1) {
-    if (name[0] != '_' && name[0] != '$') return false;
-    name = name.subspan(1);
-  }
   if (name.size() != kNameBytes) return false;
   const int type = read_digits(name.first(2), 16);
   const int number = read_digits(name.subspan(2, 5), 10);
   const char system = static_cast<char>(name[7]);
-  if (type < 0 || number < 0 || (system != 'A' && system != 'B' && system != 'P')) return false;
-  operation.set(kBlockType, type);
-  operation.set(kBlockNumber, number);
+  if (type < 0 || number < 0 || number > UINT16_MAX) return false;
+  if (system != 'A' && system != 'B' && system != 'P') return false;
+  block.type = static_cast<std::uint8_t>(type);
+  block.number = static_cast<std::uint16_t>(number);
+  block.file_system = static_cast<std::uint8_t>(system);
   return true;
+}
+
+bool parse_block_file(ByteView name, char marker, Block& block) {
+  return !name.empty() && name[0] == marker && parse_block(name.subspan(1), block);
+}
+
+void set_block(const Block& block, Operation& operation) {
+  static constexpr std::array<std::uint8_t, 3> kSystems = {'A', 'B', 'P'};
+  operation.set(kBlockType, block.type);
+  operation.set(kBlockNumber, block.number);
+  const std::size_t system = block.file_system == 'A' ? 0 : block.file_system == 'B' ? 1 : 2;
+  operation.set_name(kFileSystem, ByteView(kSystems).subspan(system, 1));
 }
 
 }  // namespace bulkhead::s7comm

@@ -30,6 +30,11 @@ Fault check_direction(const Pdu& pdu, Direction direction) {
   return asks == (by_server != from_client) ? Fault::none : Fault::wrong_direction;
 }
 
+const Uploads* known_uploads(std::span<const std::byte> session) {
+  const Agreed* agreed = Session::state_in(session);
+  return agreed != nullptr ? &agreed->uploads : nullptr;
+}
+
 class S7Comm final : public cotp::User {
  public:
   const protocols::Catalogue& catalogue() const override { return s7comm::catalogue(); }
@@ -43,6 +48,17 @@ class S7Comm final : public cotp::User {
     return awaited(Session(session), now_ms);
   }
 
+  // The identifiers of uploads are the session's.
+  bool means_alike(ByteView bytes) const override {
+    cotp::Message message;
+    Pdu pdu;
+    if (cotp::parse_message(bytes, message, data_units()) != Fault::none || message.user.empty() ||
+        parse_pdu(message.user, pdu) != Fault::none || pdu.parameters.empty()) {
+      return true;
+    }
+    return pdu.rosctr != kJob || (pdu.parameters[0] != kUpload && pdu.parameters[0] != kEndUpload);
+  }
+
   // Ack_Data with error class 0x81, code 0x04: the service is not available; for user data the same
   // in its parameters.
   std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
@@ -51,8 +67,8 @@ class S7Comm final : public cotp::User {
     constexpr std::uint8_t kErrorCode = 0x04;
     cotp::Message message;
     Pdu pdu;
-    if (cotp::parse_message(request, message) != Fault::none || message.user.empty() ||
-        parse_pdu(message.user, pdu) != Fault::none) {
+    if (cotp::parse_message(request, message, data_units()) != Fault::none ||
+        message.user.empty() || parse_pdu(message.user, pdu) != Fault::none) {
       return 0;
     }
     const auto high = static_cast<std::uint8_t>(pdu.reference >> 8);
@@ -108,6 +124,7 @@ class S7Comm final : public cotp::User {
 
  private:
   cotp::TsapFields tsap_fields() const override { return {kTsap, kTsapName}; }
+  cotp::DataUnits data_units() const override { return cotp::DataUnits::whole; }
 
   bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
 
@@ -117,9 +134,13 @@ class S7Comm final : public cotp::User {
     Pdu pdu;
     if (const Fault fault = parse_pdu(user, pdu); fault != Fault::none) return fault;
     if (const Fault fault = check_direction(pdu, direction); fault != Fault::none) return fault;
+    operations.leave_free(user.subspan(4, 2), "the PDU's reference, which answers repeat");
+    if (pdu.rosctr == kAck || pdu.rosctr == kAckData) {
+      operations.leave_free(user.subspan(kHeaderBytes, 2), "why an answer refuses");
+    }
     switch (pdu.rosctr) {
       case kJob:
-        return decode_job(pdu, operations);
+        return decode_job(pdu, known_uploads(context.session), operations);
       case kAck:
       case kAckData:
         return decode_answer(pdu, operations);
