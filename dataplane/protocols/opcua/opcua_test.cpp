@@ -5,6 +5,21 @@
 namespace bulkhead::opcua {
 namespace {
 
+// A connection whose beginning was not seen.
+std::span<const std::byte> unseen() {
+  static support::PairedSession session(module());
+  module().begin_unseen(session.block());
+  return session.block();
+}
+
+// With a session's authentication token.
+Message of_session(const Message& message) {
+  Message with_token(message.begin(), message.begin() + kSecureHeaderBytes + 4);
+  with_token =
+      join({with_token, {0, 9}, {message.begin() + kSecureHeaderBytes + 6, message.end()}});
+  return with_token;
+}
+
 const std::vector<Row> kRows = {
     {"hello", kAsk, chunk("HELF", join({Message(20, 0), text("opc.tcp://plc:4840")})),
      "hello endpoint=opc.tcp://plc:4840"},
@@ -180,6 +195,14 @@ const std::vector<Row> kRows = {
                         le32(1),
                         {1}})),
      "create_monitored_items namespace=3 node=1234 attribute=13"},
+    {"a node that may be a handle", kAsk, of_session(request(631, read_of({kNumeric}))),
+     "read attribute=13 handle_namespace=3 handle=1234", protocols::Carrier::tcp, unseen()},
+    {"and one by its name", kAsk, of_session(request(631, read_of({named("Tank"), {0, 85}}))),
+     "read attribute=13 handle_namespace=2 handle_name=Tank\n"
+     "read namespace=0 node=85 attribute=13",
+     protocols::Carrier::tcp, unseen()},
+    {"a session that was created elsewhere", kAsk, of_session(request(467, activation({0, 0, 0}))),
+     "reactivate_session user_token=0", protocols::Carrier::tcp, unseen()},
     {"a list of none", kAsk, request(560, le32(0)), "register_nodes"},
     {"endpoints", kAsk, request(428, join({text("opc.tcp://plc"), kNull, kNull})),
      "get_endpoints endpoint=opc.tcp://plc"},
@@ -256,7 +279,7 @@ TEST(Decode, EachService) {
          std::string(function.name)});
   }
   for (const Row& row : rows) {
-    EXPECT_EQ(support::decoded_text(module(), row.message, row.direction), row.expected)
+    EXPECT_EQ(support::decoded_text(module(), row.message, row.context()), row.expected)
         << row.what;
   }
   for (Row& row : rows) row.expected += " ";
