@@ -113,6 +113,8 @@ TEST(Canonical, ValuesEndWhereTheySay) {
           {"fewer records than it says", kAsk,
            confirmed(7, {0xc4, 2, 0x80, 0, 1, 0x1e, 0x31, 3, 0x21, 2, 0x61, 7, 0x1f}),
            "fault truncated"},
+          {"records without their count", kAsk,
+           confirmed(7, {0xc4, 2, 0x80, 0, 1, 0x1e, 0x31, 3, 0x61, 8, 0x1f}), "fault truncated"},
           {"priority 0", kAsk,
            confirmed(15, join({kAnalogOutput7, {0x19, 85, 0x3e, 0x21, 1, 0x3f, 0x49, 0}})),
            "fault truncated"},

@@ -172,17 +172,7 @@ class ConfirmedDecoder {
     if (!records && !tags_.opens(0)) return reader_.finish(false);
     const auto start = tags_.application(kSigned);
     if (!start) return reader_.finish(false);
-    std::optional<std::uint32_t> count;
-    if (records || !writes) count = reader_.number(tags_.application(kUnsigned));
-    if (records && writes && count) {
-      for (std::uint32_t i = 0; i < *count && tags_.ok(); ++i) {
-        if (!leave_octets()) return reader_.finish(false);
-      }
-    } else if (writes) {
-      const std::size_t begin = tags_.offset();
-      if (!leave_octets()) return reader_.finish(false);
-      count = static_cast<std::uint32_t>(tags_.since(begin).size());
-    }
+    const auto count = content_of_file(records, writes);
     if (!count) return reader_.finish(false);
     const std::int64_t first = signed_of(start->content);
     constexpr std::int64_t kAppend = -1;  // 14.2.1: behind the end
@@ -194,10 +184,21 @@ class ConfirmedDecoder {
     return reader_.finish(tags_.closes(number));
   }
 
-  bool leave_octets() {
+  // How many bytes or records are read, or are there to be written.
+  std::optional<std::uint32_t> content_of_file(bool records, bool writes) {
+    if (writes && !records) return leave_octets();
+    const auto count = reader_.number(tags_.application(kUnsigned));
+    for (std::uint32_t i = 0; writes && count && i < *count; ++i) {
+      if (!leave_octets()) return std::nullopt;
+    }
+    return count;
+  }
+
+  std::optional<std::uint32_t> leave_octets() {
     const auto tag = tags_.application(kOctetString);
-    if (tag) reader_.leave(*tag, "content of a file");
-    return tag.has_value();
+    if (!tag) return std::nullopt;
+    reader_.leave(*tag, "content of a file");
+    return static_cast<std::uint32_t>(tag->content.size());
   }
 
   // 15.1 and 15.2.

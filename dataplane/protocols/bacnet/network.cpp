@@ -313,8 +313,12 @@ class NetworkLayer {
       operation = add();
       if (operation == nullptr) return fault_;
       if (!set_network(*operation)) return Fault::truncated;
-      operations_.leave_free(reader_.take(1), "6.4.7: a router's port");
-      operations_.leave_free(reader_.take(reader_.u8()), "6.4.7: what a router's port needs");
+      const std::size_t begin = reader_.offset();
+      reader_.skip(1);
+      reader_.skip(reader_.u8());
+      if (!reader_.ok()) return Fault::truncated;
+      operations_.leave_free(message_.data.subspan(begin, reader_.offset() - begin),
+                             "6.4.7: a router's port, and what it needs");
     }
     return finish(operation);
   }

@@ -279,6 +279,8 @@ const std::vector<support::Row> kRows = {
      "change_ascii_input_delimiter unit=1 value=59 sub_function=3"},
     {"a delimiter again", kBack, adu({8, 0, 3, ';', 0}),
      "change_ascii_input_delimiter unit=1 value=59 sub_function=3"},
+    {"the order to listen only", kAsk, adu({8, 0, 4, 0, 0}),
+     "force_listen_only_mode unit=1 sub_function=4"},
     {"counters are cleared", kAsk, adu({8, 0, 10, 0, 0}),
      "clear_counters_and_diagnostic_register unit=1 sub_function=10"},
     {"a counter", kBack, adu({8, 0, 11, 1, 2}), "return_bus_message_count unit=1 sub_function=11"},

@@ -107,6 +107,45 @@ TEST_F(Pairing, BroadcastsNeverFillTheTable) {
   }
 }
 
+TEST(Answers, ThoseOfEachFunctionPass) {
+  const std::vector<std::pair<Bytes, Bytes>> exchanges = {
+      {{1, 0, 0, 0, 10}, {1, 2, 0xff, 3}},
+      {{2, 0, 0, 0, 8}, {2, 1, 0xff}},
+      {{3, 0, 0, 0, 1}, {3, 2, 1, 2}},
+      {{4, 0, 0, 0, 1}, {4, 2, 1, 2}},
+      {{5, 0, 7, 0xff, 0}, {5, 0, 7, 0xff, 0}},
+      {{6, 0, 7, 1, 2}, {6, 0, 7, 1, 2}},
+      {{7}, {7, 0x6d}},
+      {{8, 0, 0, 1, 2}, {8, 0, 0, 1, 2}},
+      {{8, 0, 1, 0, 0}, {8, 0, 1, 0, 0}},
+      {{8, 0, 2, 0, 0}, {8, 0, 2, 1, 2}},
+      {{8, 0, 20, 0, 0}, {8, 0, 20, 0, 0}},
+      {{11}, {11, 0xff, 0xff, 1, 8}},
+      {{12}, {12, 8, 0, 0, 1, 8, 1, 0x21, 0x20, 0}},
+      {{15, 0, 0, 0, 3, 1, 5}, {15, 0, 0, 0, 3}},
+      {{16, 0, 0, 0, 1, 2, 1, 2}, {16, 0, 0, 0, 1}},
+      {{17}, {17, 2, 1, 0xff}},
+      {{20, 7, 6, 0, 4, 0, 1, 0, 1}, {20, 4, 3, 6, 1, 2}},
+      {{21, 9, 6, 0, 4, 0, 7, 0, 1, 1, 2}, {21, 9, 6, 0, 4, 0, 7, 0, 1, 1, 2}},
+      {{22, 0, 4, 0, 0xf2, 0, 0x25}, {22, 0, 4, 0, 0xf2, 0, 0x25}},
+      {{23, 0, 3, 0, 1, 0, 14, 0, 1, 2, 0, 255}, {23, 2, 0, 7}},
+      {{24, 4, 0xde}, {24, 0, 4, 0, 1, 1, 0xb8}},
+      {{43, 13, 0, 1}, {43, 13, 0, 1}},
+      {{43, 14, 1, 0}, {43, 14, 1, 0x81, 0xff, 2, 1, 0, 2, 'A', 'B'}},
+      {{100, 1, 2}, {100, 3}},
+      {{3, 0, 0, 0, 1}, {0x83, 0x80}}};
+  for (const auto& [request, answer] : exchanges) {
+    support::PairedSession session(module());
+    EXPECT_EQ(session.ask(adu(request)), Fault::none) << int{request[0]};
+    EXPECT_EQ(session.answer(adu(answer)), Fault::none) << int{request[0]};
+  }
+  for (std::uint8_t counter = 11; counter <= 18; ++counter) {
+    support::PairedSession session(module());
+    EXPECT_EQ(session.ask(adu({8, 0, counter, 0, 0})), Fault::none);
+    EXPECT_EQ(session.answer(adu({8, 0, counter, 1, 2})), Fault::none);
+  }
+}
+
 // AP 6.1: what stands behind the last coil is padding, and zero.
 TEST_F(Pairing, CoilsArePaddedWithZeros) {
   for (const std::uint8_t code : {kReadCoils, kReadDiscreteInputs}) {

@@ -141,23 +141,25 @@ Fault decode_take_reservation(const Adu& adu, const Umas& umas, OperationList& o
   return printable ? Fault::none : Fault::bad_value;
 }
 
-// The kind of record, which part of it, and two bytes more of one kind.
+// The kind of record, which part of it, and, by most clients, two bytes of zero.
 Fault decode_dictionary(const Adu& adu, const Umas& umas, OperationList& operations) {
   constexpr std::uint16_t kVariables = 0xdd02;
   constexpr std::uint16_t kTypes = 0xdd03;
+  constexpr std::size_t kPartBytes = 9;
   Fault fault = Fault::none;
   if (add_umas(adu, umas, operations, fault) == nullptr) return fault;
   ByteReader reader(umas.data);
   const ByteView record = reader.take(2);
-  operations.leave_free(reader.take(9), "which part of the dictionary");
+  const ByteView part = reader.rest();
   if (!reader.ok()) return Fault::truncated;
   const std::uint16_t kind = load_le16(record.data());
   if (kind != kVariables && kind != kTypes) return Fault::bad_value;
   operations.leave_free(record.first(1), "whether names or types are listed", 0x01);
-  const bool goes_on = reader.remaining() > 0;
-  const std::uint16_t blank = goes_on ? reader.u16_le() : std::uint16_t{0};
-  if (const Fault end = at_end(reader); end != Fault::none) return end;
-  return blank == 0 ? Fault::none : Fault::bad_value;
+  operations.leave_free(part, "which part of the dictionary");
+  if (part.size() < kPartBytes) return Fault::truncated;
+  if (part.size() == kPartBytes) return Fault::none;
+  if (part.size() != kPartBytes + 2) return Fault::trailing_bytes;
+  return load_le16(part.data() + kPartBytes) == 0 ? Fault::none : Fault::bad_value;
 }
 
 // Functions of which only the code is judged. How many bytes follow it, where that is known.

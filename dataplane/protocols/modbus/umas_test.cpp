@@ -91,6 +91,10 @@ TEST(Umas, WhatIsRefused) {
         "fault bad_value"},
        {"a record of none", kAsk, umas(0x26, {4, 0xdd, 0, 1, 2, 3, 4, 0xff, 0xff, 0, 0}),
         "fault bad_value"},
+       {"half of what a record needs", kAsk,
+        umas(0x26, {2, 0xdd, 0, 1, 2, 3, 4, 0xff, 0xff, 0, 0, 0}), "fault trailing_bytes"},
+       {"more than zeros", kAsk, umas(0x26, {2, 0xdd, 0, 1, 2, 3, 4, 0xff, 0xff, 0, 0, 0, 1}),
+        "fault bad_value"},
        {"more than an identification", kAsk, umas(0x02, {0}), "fault trailing_bytes"},
        {"an owner's name that ends earlier for others", kAsk, umas(0x10, {1, 2, 0, 0, 2, 'P', 0}),
         "fault bad_value"},
@@ -125,6 +129,10 @@ TEST(Umas, AWriteNeedsThisClientsReservation) {
   EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
   for (const std::uint8_t code : Bytes{0x21, 0x23, 0x25, 0x33, 0x34, 0x35, 0x40, 0x71}) {
     EXPECT_EQ(session.ask(umas(code, {}, 8)), Fault::not_started) << int{code};
+  }
+  EXPECT_EQ(session.ask(umas(0x21, {1, 0x13, 0, 4, 0, 0, 0, 2, 0, 7, 8}, 9)), Fault::none);
+  for (const std::uint8_t code : Bytes{0x25, 0x35, 0x40, 0x71}) {
+    EXPECT_EQ(session.ask(umas(code, {1, 2}, 9)), Fault::none) << int{code};
   }
   EXPECT_EQ(session.ask(umas(0x11, {}, 9)), Fault::none);
   EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
