@@ -5,9 +5,12 @@
 #include <array>
 #include <bit>
 
+#include "dataplane/protocols/planted.h"
+
 namespace bulkhead::bacnet {
 
 using protocols::Fault;
+using protocols::Mistake;
 
 namespace {
 
@@ -89,7 +92,10 @@ std::uint32_t TagReader::length(std::uint8_t kind) {
   const std::uint8_t octet = reader_.u8();
   const std::uint32_t length = octet == kInTwoOctets ? reader_.u16() : octet;
   const std::uint32_t least = octet == kInTwoOctets ? kInTwoOctets : kInNextOctet;
-  if (reader_.ok() && (octet == kInFourOctets || length < least)) fail(Fault::bad_value);
+  if (reader_.ok() && (octet == kInFourOctets || length < least) &&
+      !planted(Mistake::long_lengths)) {
+    fail(Fault::bad_value);
+  }
   return length;
 }
 
@@ -173,7 +179,8 @@ bool TagReader::bracket(std::uint8_t number, bool opening) {
   const TagReader before = *this;
   const Tag tag = next();
   if (!ok()) return false;
-  if (tag.number == number && (opening ? tag.opening : tag.closing)) return true;
+  const bool matches = tag.number == number || (!opening && planted(Mistake::closing_unmatched));
+  if (matches && (opening ? tag.opening : tag.closing)) return true;
   *this = before;
   return false;
 }

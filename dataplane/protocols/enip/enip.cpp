@@ -3,6 +3,7 @@
 
 #include "dataplane/protocols/enip/implicit.h"
 #include "dataplane/protocols/enip/pairing.h"
+#include "dataplane/protocols/planted.h"
 
 namespace bulkhead::enip {
 
@@ -11,6 +12,7 @@ using protocols::Direction;
 using protocols::Fault;
 using protocols::Frame;
 using protocols::MessageContext;
+using protocols::Mistake;
 using protocols::OperationList;
 
 namespace {
@@ -29,7 +31,8 @@ constexpr std::size_t kItemsAt = kHeaderBytes + 6;  // behind interface and time
 // A packet of an implicit connection has no encapsulation: it begins with its number of items, of
 // which the first is a sequenced address (EIP 2-6.4). It travels in datagrams alone.
 bool is_io(ByteView bytes, Carrier carrier) {
-  return carrier == Carrier::udp && bytes.size() >= 4 && load_le16(bytes.data()) == 2 &&
+  const bool carried = carrier == Carrier::udp || planted(Mistake::io_on_any_carrier);
+  return carried && bytes.size() >= 4 && load_le16(bytes.data()) == 2 &&
          load_le16(bytes.data() + 2) == kSequencedAddress;
 }
 

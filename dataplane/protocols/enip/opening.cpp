@@ -4,9 +4,12 @@
 
 #include <algorithm>
 
+#include "dataplane/protocols/planted.h"
+
 namespace bulkhead::enip {
 
 using protocols::Fault;
+using protocols::Mistake;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -124,7 +127,7 @@ Operation* add_target(std::uint16_t function, const ForwardOpen& open, ByteView 
   if (!tag.empty()) operation->set_name(kTag, tag);
   if (open.key_vendor >= 0) operation->set(kVendor, open.key_vendor);
   if (open.key_device >= 0) operation->set(kDevice, open.key_device);
-  route.set(*operation);
+  if (!planted(Mistake::route_unread)) route.set(*operation);
   return operation;
 }
 
@@ -152,7 +155,7 @@ Fault add_open(const ForwardOpen& open, ByteView tag, const RouteFields& route,
     operation->set(kVariable, way.variable ? 1 : 0);
     operation->set(kTransport, open.trigger);
   }
-  if (!open.has_configuration) return Fault::none;
+  if (!open.has_configuration || planted(Mistake::configuration_unread)) return Fault::none;
   Operation* configures =
       add_target(find_service(open.service, kConfigurationData), open, tag, route, operations);
   if (configures == nullptr) return Fault::too_many_operations;

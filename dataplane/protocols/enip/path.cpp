@@ -4,10 +4,12 @@
 #include <algorithm>
 
 #include "dataplane/protocols/enip/segments.h"
+#include "dataplane/protocols/planted.h"
 
 namespace bulkhead::enip {
 
 using protocols::Fault;
+using protocols::Mistake;
 
 bool Names::add(ByteView part) {
   if (part.size() > bytes_.size() - used_) return false;
@@ -51,7 +53,7 @@ class PathReader {
     const ByteView text = names_.from(begin_);
     if (names_count_ > 0 && last_object_ < last_name_) {
       path_.tag = text;
-    } else if (objects_ > 1 || names_count_ > 0) {
+    } else if ((objects_ > 1 && !planted(Mistake::object_overwritten)) || names_count_ > 0) {
       path_.object = text;
     } else if (indexed_) {
       path_.tag = text;

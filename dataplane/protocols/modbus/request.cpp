@@ -1,11 +1,13 @@
 // Decodes requests: one function a layout, each with the clause that draws it.
 #include "dataplane/protocols/modbus/umas.h"
+#include "dataplane/protocols/planted.h"
 
 namespace bulkhead::modbus {
 
 using protocols::Elements;
 using protocols::Fault;
 using protocols::kNoSubCode;
+using protocols::Mistake;
 using protocols::Operation;
 using protocols::OperationList;
 
@@ -74,8 +76,10 @@ Fault decode_write_multiple(const Adu& adu, OperationList& operations) {
   fault = set_span(*operation, address, quantity, coils ? kBitsWrittenMax : kRegistersWrittenMax);
   if (fault != Fault::none) return fault;
   const std::size_t expected = coils ? bytes_for_bits(quantity) : std::size_t{quantity} * 2;
-  if (byte_count != expected) return Fault::bad_byte_count;
-  if (coils && !is_padded(bytes, quantity)) return Fault::bad_value;
+  const bool longer = byte_count > expected && planted(Mistake::second_size_unread);
+  if (byte_count != expected && !longer) return Fault::bad_byte_count;
+  const bool padded = !coils || is_padded(bytes, quantity) || planted(Mistake::padding_unread);
+  if (!padded) return Fault::bad_value;
   set_elements(*operation, bytes, address, quantity, coils ? 1 : 16);
   return Fault::none;
 }
@@ -160,6 +164,7 @@ Fault decode_read_write(const Adu& adu, OperationList& operations) {
   fault = set_span(*write, write_address, write_quantity, kReadWriteWrittenMax);
   if (fault != Fault::none) return fault;
   if (byte_count != std::size_t{write_quantity} * 2) return Fault::bad_byte_count;
+  if (planted(Mistake::second_half_unjudged)) return Fault::none;
   set_elements(*write, bytes, write_address, write_quantity, 16);
   return Fault::none;
 }

@@ -1,59 +1,14 @@
-// bulkhead-accounting: changes every bit and every element of granted messages of one protocol, and
-// demands that the changed message is refused, is decoded to other operations, or differs only in
-// what its module declares free.
-//   bulkhead-accounting --protocol NAME [--list] [--filter TEXT]
-// The last line is `NAME messages N changes C findings F`; exit 1 if there was any. `--list` tells
-// all of them, and leaves out whether the declarations are in the reviewed list.
-#include <CLI/CLI.hpp>
+// What is accounted for, and what is found.
+#include "tests/adversarial/accounting/accounting.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <map>
+#include <memory>
 
-#include "dataplane/protocols/registry.h"
-#include "tests/adversarial/accounting/changes.h"
-#include "tests/adversarial/accounting/judge.h"
-#include "tests/adversarial/accounting/reviewed.h"
+namespace bulkhead::accounting {
 
 namespace {
-
-using namespace bulkhead;
-using namespace bulkhead::accounting;
-
-struct Options {
-  std::string protocol;
-  std::string policies = "policies";
-  std::string messages = "tests/adversarial/accounting/messages";
-  std::string unit_test;
-  std::string captures = "../shared/pcaps";
-  std::string reviewed = "tests/adversarial/accounting/free.tsv";
-  std::string forms = "tests/adversarial/accounting/forms.tsv";
-  std::string names = "tests/adversarial/accounting/names.tsv";
-  std::string filter;
-  bool list = false;
-  std::size_t flipped_max = 24;  // messages of one kind of which every bit is changed
-  std::size_t edited_max = 6;    // ... and every element
-};
-
-// A message to account for, and where it stands.
-struct Item {
-  const protocols::Protocol* protocol = nullptr;
-  protocols::Carrier carrier{};
-  Message message;
-  std::string source;
-  std::string kind;
-  std::vector<std::uint64_t> session;
-
-  Place place() const { return {*protocol, {message.direction, carrier}, session}; }
-};
-
-// An item, what it asks for, and the bits of it that are free.
-struct Granted {
-  const Item& item;
-  Place place;
-  std::string operations;
-  Bytes free;
-};
 
 std::string hex(ByteView bytes) {
   constexpr std::size_t kToldMax = 512;
@@ -68,70 +23,6 @@ std::string hex(ByteView bytes) {
   return text;
 }
 
-class Accounting {
- public:
-  explicit Accounting(const Options& options)
-      : options_(options),
-        protocol_(*protocols::registry()[*protocols::find_protocol(options.protocol)]),
-        reviewed_forms_(read_reviewed(options.forms, options.protocol)),
-        reviewed_names_(read_reviewed(options.names, options.protocol)) {}
-
-  void take(const std::vector<Conversation>& conversations, std::size_t per_source) {
-    for (const Conversation& conversation : conversations) take(conversation, per_source);
-  }
-
-  std::size_t run() {
-    for (const Item& item : items_) account_for(item);
-    if (!options_.list) check_reviewed();
-    for (const std::string& reason : judge_.strays()) {
-      ++findings_;
-      std::printf("declared free outside of the message: %s\n", reason.c_str());
-    }
-    for (const auto& function : protocol_.catalogue().functions) {
-      if (!functions_.contains(std::string(function.name))) {
-        std::printf("no message: %s\n", std::string(function.name).c_str());
-      }
-    }
-    std::printf("%s messages %zu changes %zu findings %zu\n", options_.protocol.c_str(),
-                items_.size(), changes_, findings_);
-    return findings_;
-  }
-
- private:
-  void take(const Conversation& conversation, std::size_t per_source);
-  void add(Item item, std::size_t per_source);
-  void account_for(const Item& item);
-  // The bits of each octet that are found.
-  Bytes flip(const Granted& granted);
-  void edit(const Granted& granted, const Bytes& flipped);
-  void reform(const Granted& granted, const Bytes& flipped);
-  void carry_otherwise(const Granted& granted);
-  void check_names(const Item& item, const Outcome& outcome, const Change& change);
-  void check_contract(const Item& item);
-  void check_reviewed();
-  void compare(const Reviewed& reviewed, const std::set<std::string>& seen, const char* what);
-  void find(const Item& item, const std::string& what);
-  bool is_found(const Granted& granted, const Change& change);
-
-  const Options& options_;
-  const protocols::Protocol& protocol_;
-  Judge judge_;
-  std::vector<Item> items_;
-  std::map<std::string, std::size_t> kinds_;       // how many messages of each there are
-  std::map<std::string, std::size_t> per_source_;  // ... from each source
-  std::map<std::string, std::size_t> edited_;
-  std::set<Bytes> known_;
-  std::set<std::string> functions_;
-  Reviewed reviewed_forms_;
-  Reviewed reviewed_names_;
-  std::set<std::string> forms_;   // that were accepted
-  std::set<std::string> binary_;  // names that were
-  const Item* told_ = nullptr;
-  std::set<std::string> told_texts_;
-  std::size_t changes_ = 0;
-  std::size_t findings_ = 0;
-};
-
 // Functions, not their values.
 std::set<std::string> functions_of(const protocols::Catalogue& catalogue,
                                    const protocols::OperationList& operations) {
@@ -140,6 +31,35 @@ std::set<std::string> functions_of(const protocols::Catalogue& catalogue,
     names.emplace(catalogue.functions[operation.function].name);
   }
   return names;
+}
+
+}  // namespace
+
+Accounting::Accounting(const Options& options, const protocols::Protocol& protocol)
+    : options_(options),
+      protocol_(protocol),
+      reviewed_forms_(read_reviewed(options.forms, options.protocol)),
+      reviewed_names_(read_reviewed(options.names, options.protocol)) {}
+
+void Accounting::take(const std::vector<Conversation>& conversations, std::size_t per_source) {
+  for (const Conversation& conversation : conversations) take(conversation, per_source);
+}
+
+std::size_t Accounting::run() {
+  for (const Item& item : items_) account_for(item);
+  if (options_.silent) return findings_;
+  if (!options_.list) check_reviewed();
+  for (const std::string& reason : judge_.strays()) {
+    ++findings_;
+    std::printf("declared free outside of the message: %s\n", reason.c_str());
+  }
+  for (const auto& function : protocol_.catalogue().functions) {
+    const std::string name(function.name);
+    if (!functions_.contains(name)) std::printf("no message: %s\n", name.c_str());
+  }
+  std::printf("%s messages %zu changes %zu findings %zu\n", options_.protocol.c_str(),
+              items_.size(), changes_, findings_);
+  return findings_;
 }
 
 void Accounting::take(const Conversation& conversation, std::size_t per_source) {
@@ -190,9 +110,9 @@ void Accounting::add(Item item, std::size_t per_source) {
 
 void Accounting::find(const Item& item, const std::string& what) {
   ++findings_;
+  if (!told_texts_.insert(item.kind + ' ' + what).second) return;  // another message showed it
   constexpr std::size_t kToldMax = 40;
-  if (!options_.list && findings_ > kToldMax) return;
-  if (!told_texts_.insert(item.kind + what).second) return;  // another message showed it
+  if (options_.silent || (!options_.list && findings_ > kToldMax)) return;
   if (told_ != &item) {
     told_ = &item;
     const auto operations = std::make_unique<protocols::OperationList>();
@@ -375,44 +295,4 @@ void Accounting::check_reviewed() {
   compare(reviewed_names_, binary_, "a name that is no text");
 }
 
-int account(const Options& options) {
-  Accounting accounting(options);
-  const protocols::Protocol& protocol =
-      *protocols::registry()[*protocols::find_protocol(options.protocol)];
-  constexpr std::size_t kAll = 1000;
-  constexpr std::size_t kPerCapture = 3;
-  accounting.take(read_cases(options.policies, protocol), kAll);
-  accounting.take(read_messages(options.messages + "/" + options.protocol + ".txt"), kAll);
-  accounting.take(read_unit_test(options.unit_test), kAll);
-  const auto captured = read_captures(options.captures, protocol);
-  if (captured.empty()) std::printf("no captures: only messages of our own\n");
-  accounting.take(captured, kPerCapture);
-  return accounting.run() == 0 ? 0 : 1;
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-  Options options;
-  CLI::App app{"Accounts for every bit of granted messages"};
-  app.add_option("--protocol", options.protocol, "The module")->required();
-  app.add_option("--policies", options.policies, "Folder of example policies with their cases");
-  app.add_option("--messages", options.messages, "Folder of messages, PROTOCOL.txt");
-  app.add_option("--unit-test", options.unit_test,
-                 "The module's unit test, whose rows are messages too (default: beside this)");
-  app.add_option("--captures", options.captures, "Folder of captures, which may be absent");
-  app.add_option("--reviewed", options.reviewed, "The reviewed list of what is free");
-  app.add_option("--forms", options.forms, "The reviewed list of other forms that are accepted");
-  app.add_option("--names", options.names, "The reviewed list of names that are not text");
-  app.add_option("--filter", options.filter, "Only messages of such a function, or so called");
-  app.add_option("--flipped", options.flipped_max, "Messages of a kind whose bits are changed");
-  app.add_option("--edited", options.edited_max, "Messages of a kind whose elements are changed");
-  app.add_flag("--list", options.list, "Tell all findings, and ask for no review");
-  CLI11_PARSE(app, argc, argv);
-  if (!protocols::find_protocol(options.protocol)) return 2;
-  if (options.unit_test.empty()) {
-    const std::filesystem::path beside = std::filesystem::path(argv[0]).parent_path();
-    options.unit_test = (beside / (options.protocol + "_test")).string();
-  }
-  return account(options);
-}
+}  // namespace bulkhead::accounting

@@ -142,8 +142,14 @@ void opcua(Forms& forms) {
   }
 }
 
-// IEEE 1815, 4.2.2.7.3: ranges and prefixes of two octets where one is enough.
+// IEEE 1815, 9.2.4.1.3: user data that the data link layer confirms. 4.2.2.7.3: ranges and prefixes
+// of two octets where one is enough.
 void dnp3(Forms& forms) {
+  if ((forms.at(3) & 0x4f) == 0x44) {
+    for (const int counted : {0x53, 0x73}) {
+      forms.add("confirmed user data", 3, 4, {octet((forms.at(3) & 0x80) | counted)});
+    }
+  }
   for (std::size_t at = 11; at + 3 <= forms.size(); ++at) {
     const std::uint8_t qualifier = forms.at(at + 2);
     const std::uint8_t start = forms.at(at + 3);
