@@ -279,6 +279,7 @@ bool judge_related(Context& context, const Packet& packet, ByteView message, Ver
     stays_for_now(context, opened);
     if (passes) return true;
     passes = fault == protocols::Fault::none;
+    verdict.direction = direction;  // outputs are the opener's, whoever spoke first
     verdict.fault = fault;
     verdict.reason = fault == protocols::Fault::none ? Reason::granted : Reason::protocol_fault;
     verdict.conduit = opened.conduit;

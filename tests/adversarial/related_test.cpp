@@ -123,6 +123,17 @@ TEST_P(Related, OpensExactlyItsDatagrams) {
   EXPECT_FALSE(datagram(kPlc, kRogue, kToOriginator));
 }
 
+// Outputs are the opener's requests, inputs come back, whoever sends the first packet.
+TEST_P(Related, TellsOutputsFromInputs) {
+  open(cyclic_);
+  EXPECT_TRUE(back());
+  ASSERT_FALSE(plant_.verdicts.empty());
+  EXPECT_EQ(plant_.verdicts.front().direction, protocols::Direction::response);
+  EXPECT_TRUE(there());
+  ASSERT_FALSE(plant_.verdicts.empty());
+  EXPECT_EQ(plant_.verdicts.front().direction, protocols::Direction::request);
+}
+
 TEST_P(Related, ClosesThemWithItsConnection) {
   open(cyclic_);
   EXPECT_TRUE(there());

@@ -69,7 +69,11 @@ Fault set_points(const ConnectionPath& path, ForwardOpen& open) {
   const bool reads = open.ways[1].type != 0;
   open.points = path.points;
   open.instances = {path.instance, path.instance};
-  if (path.point_count == 2) return writes && reads ? Fault::none : Fault::bad_value;
+  if (path.point_count == 2) {
+    // Of an opening of nothing, which renews a configuration, they are those of the connection.
+    const bool renews = !writes && !reads && path.points[0] != path.points[1];
+    return (writes && reads) || renews ? Fault::none : Fault::bad_value;
+  }
   if (path.point_count == 0) return Fault::none;
   open.points[1] = path.points[0];
   if (!writes || !reads) return Fault::none;

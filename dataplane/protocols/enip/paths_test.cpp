@@ -198,6 +198,16 @@ TEST(Opening, HasOneForm) {
   EXPECT_NE(raw(27, 0x4a).find("priority=2 variable=1"), std::string::npos);
   EXPECT_NE(raw(27, 0x40).find("variable=0"), std::string::npos);
   EXPECT_EQ(raw(33, 0x02), "fault bad_value") << "two points, and data one way";
+  const Opening renewal{.path = points,
+                        .size = 0,
+                        .to_originator_us = 10'000,
+                        .trigger = 1,
+                        .type = 0,
+                        .type_back = 0};
+  EXPECT_NE(support::decoded_text(module(), unconnected(renewal.request()), Direction::request)
+                .find("connection_point=150 connection_size=0 rpi=10000 transport=1 "
+                      "connection_type=0"),
+            std::string::npos);
   EXPECT_NE(raw(33, 0x22).find("connection_type=1"), std::string::npos);
 }
 
