@@ -141,8 +141,8 @@ class Reading {
     ByteView rest = bytes;
     while (!rest.empty()) {
       const protocols::Frame frame = module_.frame(rest, context(direction));
-      const bool whole = frame.fault == protocols::Fault::none && frame.length > 0 &&
-                         frame.length <= rest.size();
+      const bool whole =
+          frame.fault == protocols::Fault::none && frame.length > 0 && frame.length <= rest.size();
       if (!whole) break;
       messages.push_back(take(rest.first(frame.length), direction));
       rest = rest.subspan(frame.length);
@@ -200,8 +200,7 @@ class Gate {
     if (carrier_ == Carrier::udp) {
       const End& from = from_client ? client_ : server_;
       const End& to = from_client ? server_ : client_;
-      plant_->arrive(from.host,
-                     support::udp_frame(from.host, to.host, from.port, to.port, bytes));
+      plant_->arrive(from.host, support::udp_frame(from.host, to.host, from.port, to.port, bytes));
     } else {
       for (std::size_t at = 0; at < bytes.size(); at += kSegmentBytes) {
         const std::size_t length = std::min(kSegmentBytes, bytes.size() - at);
@@ -293,7 +292,7 @@ class Gate {
         if (!tcp) continue;
         if ((tcp->header.flags & (wire::kTcpRst | wire::kTcpFin)) != 0) closed_ = true;
         take(to, *tcp);
-        if (!tcp->payload.empty()) send(!to_server ? true : false, wire::kTcpAck, {});
+        if (!tcp->payload.empty()) send(!to_server, wire::kTcpAck, {});
       }
     }
   }

@@ -51,6 +51,10 @@ class Target:
     def is_marker_answer(self, octets, session):
         raise NotImplementedError
 
+    def tells_marker(self, line, session):
+        """Whether a line of the server is the marker's."""
+        raise NotImplementedError
+
     def client_hears(self, octets, session):
         """What reached the client, the firewall's own refusals too: for numbers that count on."""
 
@@ -153,10 +157,10 @@ class Session:
             raise SessionEnded("no answer")
         return answer
 
-    def settle(self):
+    def settle(self, answer_first=False):
         """All that the server did until it answers the marker."""
         self.answers = []
-        if self.target.first_answer_wait_s:
+        if answer_first and self.target.first_answer_wait_s:
             self.hear(self.target.first_answer_wait_s)
         told = self.say(self.target.marker(self))
         if not told["left"]:
@@ -190,8 +194,11 @@ class Campaign:
             try:
                 self.session = Session(self.gate, self.receiver, self.target)
                 self.figures["sessions"] += 1
-                self.receiver.did()
-                return self.session
+                # What an older session still does is not this one's.
+                if self.session.settle():
+                    self.lines_until_marker(True)
+                    return self.session
+                self.session.end()
             except (SessionEnded, OSError):
                 time.sleep(0.02)
         raise RuntimeError("no session can be opened")
@@ -222,7 +229,7 @@ class Campaign:
             if told["left"] not in self.seen:
                 self.seen.add(told["left"])
                 self.figures["distinct"] += 1
-            settled = session.settle()
+            settled = session.settle(answer_first=True)
         except SessionEnded:
             settled = False
         self.compare(mutant, told, settled)
@@ -230,9 +237,19 @@ class Campaign:
             self.figures["unsettled"] += 1
             session.closed = True
 
+    def lines_until_marker(self, settled):
+        """Servers tell of what they did before or after they answer."""
+        lines = self.receiver.did(0.0 if settled else 0.05)
+        deadline = time.monotonic() + self.target.answer_wait_s
+        while settled and time.monotonic() < deadline:
+            if any(self.target.tells_marker(line, self.session) for line in lines):
+                break
+            lines += self.receiver.did(0.02)
+        return lines
+
     def compare(self, mutant, told, settled):
         session = self.session
-        lines = self.receiver.did(0.0 if settled else 0.05)
+        lines = self.lines_until_marker(settled)
         judged = self.target.judged(told["messages"], session)
         executed = self.target.executed(lines, session)
         self.figures["executed"] += len(executed)

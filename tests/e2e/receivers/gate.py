@@ -44,6 +44,7 @@ class Gate:
     def end(self):
         self.process.stdin.close()
         self.process.wait(20)
+        self.process.stdout.close()
 
 
 def die_with_parent():

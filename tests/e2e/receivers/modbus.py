@@ -41,12 +41,12 @@ conduits:
         functions: [write_single_register, write_multiple_registers]
         where: {unit: 1, address: 20-160, value: 0-40000}
       - {protocol: modbus, client: hmi, server: plc, functions: [mask_write_register], where: {unit: 1, address: 20-60}}
-      - {protocol: modbus, client: hmi, server: plc, functions: [OTHERS], where: {unit: 1}}
+      - {protocol: modbus, client: hmi, server: plc, functions: [
+          read_exception_status, return_query_data, return_diagnostic_register,
+          get_comm_event_counter, get_comm_event_log, report_server_id, read_file_record,
+          read_fifo_queue, read_device_identification, read_write_multiple_registers], where: {unit: 1}}
 """
-OTHERS = ("read_exception_status", "return_query_data", "return_diagnostic_register",
-          "get_comm_event_counter", "get_comm_event_log", "report_server_id", "read_file_record",
-          "read_fifo_queue", "read_device_identification", "read_write_multiple_registers")
-READ_FUNCTIONS = {1: "coils", 2: "inputs", 3: "registers", 4: "input_registers"}
+BEFORE = 0xA000  # as the servers have it
 
 
 def adu(transaction, pdu, unit=1):
@@ -58,11 +58,6 @@ class Modbus(Target):
     # libmodbus throws away what stands behind a request that it refuses.
     first_answer_wait_s = 0.1
     answer_wait_s = 1.0
-
-    @staticmethod
-    def policy(known):
-        """The policy, with those of the other functions that the module knows by these names."""
-        return POLICY.replace("OTHERS", ", ".join(name for name in OTHERS if name in known))
 
     def shake_hands(self, session):
         session.state["transaction"] = 1
@@ -106,36 +101,35 @@ class Modbus(Target):
     def judged(self, messages, session):
         effects = []
         for message in messages:
+            # Behind the MBAP header stands the function that all operations of the message share.
+            effects.append(["function", int(message["hex"][14:16], 16)])
             for one in message.get("operations", ()):
                 effects += self.effects(one)
         return effects
 
-    def effects(self, one):
+    @staticmethod
+    def effects(one):
         fields, function = one["fields"], one["function"]
-        def span(name):
-            value = fields[name]
-            return range(value[0], value[1] + 1) if isinstance(value, list) else range(value, value + 1)
-        if function in ("write_single_coil", "write_multiple_coils"):
-            values = one.get("values") or [fields["value"]]
-            first = one.get("first", span("address")[0])
-            return [["coil", first + i, int(bool(value))] for i, value in enumerate(values)]
-        if function in ("write_single_register", "write_multiple_registers") or \
-                function.startswith(("read_write_multiple", "write_of_read_write", "read_write")) and \
-                "values" in one or function == "read_write_multiple_registers" and "value" in fields:
-            values = one.get("values") or [fields["value"]]
-            first = one.get("first", span("address")[0])
-            return [["register", first + i, value] for i, value in enumerate(values)]
+        address = fields.get("address", 0)
+        first = one.get("first", address[0] if isinstance(address, list) else address)
         if function == "mask_write_register":
-            return [["mask", span("address")[0], fields["and_mask"], fields["or_mask"]]]
+            return [["mask", first, fields["and_mask"], fields["or_mask"]]]
+        values = one.get("values") or [fields["value"]] if "value" in fields or "values" in one else []
+        if function in ("write_single_coil", "write_multiple_coils"):
+            return [["coil", first + at, int(bool(value))] for at, value in enumerate(values)]
+        if "write" in function:
+            return [["register", first + at, value] for at, value in enumerate(values)]
         return []
 
+    def tells_marker(self, line, session):
+        return line.get("function") == 3 and line["first"] == MARKER_REGISTER
+
     def executed(self, lines, session):
-        """The marker's own line has no writes. A masked write is told by what was before it."""
         effects = []
         for line in lines:
-            if line.get("function") == 22:
-                effects += [["masked", int(at), value] for at, value in line["registers"].items()]
-                continue
+            if "function" in line and not line.get("refused") and \
+                    not self.tells_marker(line, session):
+                effects.append(["function", line["function"]])
             effects += [["coil", int(at), value] for at, value in line.get("coils", {}).items()]
             effects += [["register", int(at), value]
                         for at, value in line.get("registers", {}).items()]
@@ -143,13 +137,18 @@ class Modbus(Target):
 
     def differs(self, judged, executed):
         extra = []
+        masks = {one[1]: one[2:] for one in judged if one[0] == "mask"}
         for each in executed:
-            if each[0] == "masked":
-                masks = [j for j in judged if j[0] == "mask" and j[1] == each[1]]
-                before = 0xA000 + each[1]
-                if masks and (before & masks[0][2] | masks[0][3] & ~masks[0][2] & 0xFFFF) == each[2]:
+            if each in judged:
+                continue
+            if each[0] == "register" and each[1] in masks:
+                and_mask, or_mask = masks[each[1]]
+                before = BEFORE + each[1]
+                if before & and_mask | or_mask & ~and_mask & 0xFFFF == each[2]:
                     continue
-                extra.append(each)
-            elif each not in judged:
-                extra.append(each)
+            extra.append(each)
         return extra
+
+
+class Pymodbus(Modbus):
+    first_answer_wait_s = 0.0

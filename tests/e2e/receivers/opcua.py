@@ -273,13 +273,16 @@ class OpcUa(Target):
         return [[one["function"], one["fields"]] for message in messages
                 for one in message.get("operations", ())]
 
+    def tells_marker(self, line, session):
+        return line.get("do") == "Read" and \
+            [item[:2] for item in line["items"]] == [[[0, 2256, ""], VALUE]]
+
     def executed(self, lines, session):
-        """The server's words; the marker's read is not told."""
         effects = []
         for line in lines:
             if "do" not in line or line["do"] in ("method", "GetEndpoints"):
                 continue
-            if line["do"] == "Read" and [item[:2] for item in line["items"]] == [[[0, 2256, ""], VALUE]]:
+            if self.tells_marker(line, session):
                 continue
             effects.append([line["do"], line["items"]])
         return effects

@@ -161,41 +161,30 @@ class S7(Target):
         for message in messages:
             for one in message.get("operations", ()):
                 fields = one["fields"]
-                if one["function"] in ("read_var", "write_var") and "area" in fields:
-                    effects.append([one["function"][:-4], fields["area"], fields.get("db", 0),
-                                    fields["address"], fields.get("bit"), fields.get("value")])
-                else:
+                if one["function"] not in ("read_var", "write_var") or "area" not in fields:
                     effects.append([one["function"]])
+                    continue
+                address = fields["address"]
+                first, last = address if isinstance(address, list) else (address, address)
+                effects.append([one["function"][:-4], fields["area"], fields.get("db", 0), first,
+                                last - first + 1, fields.get("bit"), fields.get("value"),
+                                fields.get("transport_size")])
         return effects
 
     def executed(self, lines, session):
         effects = []
         for line in lines:
+            if self.tells_marker(line, session):
+                continue
             if "do" in line:
-                effects.append(self.touched(line))
+                effects.append([line["do"], line["area"], line["db"], line["first"], line["bytes"],
+                                line["data"], line["before"]])
             elif "event" in line:
                 effects.append(["event", line["event"], line["p"]])
-        mark = ["read", DB, 1, MARKER_BYTE, None, None]
-        if mark in effects:
-            effects.remove(mark)
         return effects
 
-    @staticmethod
-    def touched(line):
-        """As a module tells it: octets, the bit of one, and the value of one element."""
-        size, count, start = line["wordlen"], line["size"], line["start"]
-        octets = count * ELEMENT_BYTES.get(size, 1)
-        bit = None
-        if size == 1:
-            start, bit = start // 8, start % 8
-        span = [start, start + octets - 1] if octets > 1 else start
-        value = None
-        if line["do"] == "write" and count == 1:
-            raw = bytes.fromhex(line["data"])
-            form = {1: ">B", 2: ">B", 3: ">B", 4: ">H", 5: ">h", 6: ">I", 7: ">i", 8: ">f"}.get(size)
-            value = float(struct.unpack(form, raw)[0]) if form else None
-        return [line["do"], 0x84 if line["area"] in (0x84, 5) else line["area"], line["db"], span, bit,
-                value]
+    def tells_marker(self, line, session):
+        return (line.get("do"), line.get("area"), line.get("first")) == ("read", DB, MARKER_BYTE)
 
     def differs(self, judged, executed):
         extra = []
@@ -210,21 +199,33 @@ class S7(Target):
 
     @staticmethod
     def same(done, one):
-        if len(one) < 6 or done[:4] != one[:4] or done[4] != one[4] and done[4] is not None:
+        """The octets that were touched, and what one element has become."""
+        if len(one) < 8 or done[:5] != one[:5]:
             return False
-        return done[5] is None or one[5] is not None and (done[5] == one[5] or done[5] != done[5])
+        if done[0] == "read" or one[6] is None:
+            return True
+        data = bytes.fromhex(done[5])
+        if one[5] is not None:
+            before = bytes.fromhex(done[6])
+            changed = data[0] ^ before[0] if before else 0
+            return data[0] >> one[5] & 1 == one[6] and changed & ~(1 << one[5]) == 0
+        form = {2: ">B", 3: ">B", 4: ">H", 5: ">h", 6: ">I", 7: ">i", 8: ">f"}.get(one[7])
+        if form is None or struct.calcsize(form) != len(data):
+            return True
+        value = struct.unpack(form, data)[0]
+        return value == one[6] or value != value
 
     @staticmethod
     def event_is_known(event, judged):
-        """Reads and writes are told by their callback too; sessions are nobody's business."""
-        session, touched = 0x000FFFFF, 0x00060000
-        if event[1] & (session | touched):
+        """snap7's event codes of what was judged; sessions are nobody's business."""
+        session = 0x0009FFFF
+        if event[1] & session:
             return True
         functions = {one[0] for one in judged}
         first = event[2][0]
         wanted = {
             0x00100000: {"read_szl"},
-            0x00200000: {"read_clock"} if first == 1 else {"set_clock"},
+            0x00200000: {"read_clock", "read_clock_following"} if first == 1 else {"set_clock"},
             0x01000000: {1: {"list_blocks"}, 2: {"list_blocks_of_type"},
                          3: {"list_blocks_of_type"}, 4: {"get_block_info"}}.get(first, set()),
         }
