@@ -51,6 +51,10 @@ class Target:
     def is_marker_answer(self, octets, session):
         raise NotImplementedError
 
+    def identity(self, octets, session):
+        """What of a message is no number that every message has another of."""
+        return octets
+
     def tells_marker(self, line, session):
         """Whether a line of the server is the marker's."""
         raise NotImplementedError
@@ -226,9 +230,8 @@ class Campaign:
             if not told["left"]:
                 return
             self.figures["passed"] += 1
-            if told["left"] not in self.seen:
-                self.seen.add(told["left"])
-                self.figures["distinct"] += 1
+            self.seen.add(self.target.identity(bytes.fromhex(told["left"]), session))
+            self.figures["distinct"] = len(self.seen)
             settled = session.settle(answer_first=True)
         except SessionEnded:
             settled = False

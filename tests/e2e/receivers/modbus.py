@@ -98,6 +98,9 @@ class Modbus(Target):
     def answer_length(self, octets):
         return 0 if len(octets) < 6 else 6 + struct.unpack(">H", octets[4:6])[0]
 
+    def identity(self, octets, session):
+        return octets[2:]
+
     def judged(self, messages, session):
         effects = []
         for message in messages:

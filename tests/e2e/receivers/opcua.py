@@ -269,6 +269,11 @@ class OpcUa(Target):
     def answer_length(self, octets):
         return 0 if len(octets) < 8 else struct.unpack("<I", octets[4:8])[0]
 
+    def identity(self, octets, session):
+        """Without channel, sequence, request and the session's token."""
+        behind = octets[24:].split(session.state["authentication"], 1)
+        return octets[:3] + behind[0] + (behind[1][:8] + behind[1][12:] if len(behind) > 1 else b"")
+
     def judged(self, messages, session):
         return [[one["function"], one["fields"]] for message in messages
                 for one in message.get("operations", ())]

@@ -156,6 +156,9 @@ class S7(Target):
     def answer_length(self, octets):
         return 0 if len(octets) < 4 else struct.unpack(">H", octets[2:4])[0]
 
+    def identity(self, octets, session):
+        return octets[:11] + octets[13:]
+
     def judged(self, messages, session):
         effects = []
         for message in messages:
