@@ -17,6 +17,7 @@ from receivers import modbus, stacks  # noqa: E402
 
 BUILD = Path(sys.argv[1]).resolve()
 PASSED = 600
+ANSWERS_PASSED = 100
 SECONDS_MAX = 30
 SEED = 1
 
@@ -53,6 +54,17 @@ class Receivers(unittest.TestCase):
 
     def test_node_snap7(self):
         self.run_stack("node-snap7")
+
+    def test_st_ethernet_ip(self):
+        """A client: the value that it takes was judged an answer to its question."""
+        stack = self.stacks["st-ethernet-ip"]
+        if not stack.needs.exists():
+            self.skipTest("st-ethernet-ip is not there")
+        campaign = stacks.run_campaign(BUILD, stack, SEED, ANSWERS_PASSED, SECONDS_MAX)
+        told = stacks.table([("st-ethernet-ip", campaign)])
+        print(told)
+        self.assertEqual(campaign.figures["differences"], 0, told)
+        self.assertGreater(campaign.figures["executed"], 20, told)
 
     def test_half_a_judgement_is_found(self):
         """Judged without the written values, every write differs."""

@@ -3,7 +3,8 @@
 //
 //   open        a new session of the two hosts
 //   c HEX       the client sends these bytes; "left" is what the server receives of them
-//   s HEX       the server sends these bytes; "back" is what the client receives
+//   s HEX       the server sends these bytes; "back" is what the client receives, "answers" what
+//               they were judged to be if they passed
 //
 // Each message that reached the server is told with what its module decodes of the bytes that left,
 // in a session block of its own that has seen nothing else: what was judged, told independently of
@@ -240,7 +241,7 @@ class Gate {
     }
     if (!from_client && answer_passed) {
       Bytes answers = said;
-      reading_->take_all(answers, Direction::response);
+      json["answers"] = reading_->take_all(answers, Direction::response);
     }
     json["messages"] = reading_->take_all(server_.received, Direction::request);
     json["unread"] = server_.received.size();  // left, and no whole message

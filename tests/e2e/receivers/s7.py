@@ -226,6 +226,8 @@ class S7(Target):
             return True
         functions = {one[0] for one in judged}
         first = event[2][0]
+        if event[1] == 0x10000000:  # one code for all of the group
+            return any(name.startswith("cyclic_") for name in functions)
         wanted = {
             0x00100000: {"read_szl"},
             0x00200000: {"read_clock", "read_clock_following"} if first == 1 else {"set_clock"},

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from receivers import bacnet, modbus, opcua, s7
+from receivers import bacnet, cip, modbus, opcua, s7
 from receivers.campaign import Campaign
 from receivers.gate import Gate, Receiver
 
@@ -21,6 +21,7 @@ class Stack:
     port: int
     words: list  # of the server's command
     needs: Path | None = None  # a file without which the stack is not there
+    hears_answers: bool = False  # a client, whose answers are changed
 
 
 def stacks(build):
@@ -40,19 +41,25 @@ def stacks(build):
                              modules / "node-bacnet"),
         "node-snap7": Stack(s7.S7, s7.POLICY, 10102, ["node", peers / "s7_receiver.js", 10102],
                             modules / "node-snap7/build/Release/node_snap7.node"),
+        "st-ethernet-ip": Stack(cip.Answers, cip.POLICY, cip.PORT,
+                                ["node", peers / "cip_receiver.js", "127.0.0.1"],
+                                modules / "st-ethernet-ip", hears_answers=True),
     }
 
 
 def run_campaign(build, stack, seed, passed, seconds, target=None, report=None):
     """The campaign, when it is over."""
-    made = (target or stack.target)(("127.0.0.1", stack.port))
+    target = target or stack.target
+    made = None if stack.hears_answers else target(("127.0.0.1", stack.port))
+    side = made or target
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as policy:
         policy.write(stack.policy)
         policy.flush()
-        gate = Gate(build, policy.name, made.protocol, made.client, made.server, udp=made.udp)
+        gate = Gate(build, policy.name, side.protocol, side.client, side.server, udp=side.udp)
         receiver = Receiver(stack.words)
         try:
-            campaign = Campaign(gate, receiver, made, seed, report)
+            campaign = Campaign(gate, receiver, made, seed, report) if made else \
+                target(gate, receiver, seed, report)
             campaign.run(passed, 1000 * passed, seconds)
         finally:
             receiver.end()
@@ -68,9 +75,9 @@ def in_own_namespace():
 def table(rows):
     """One line a stack, and the differences behind them."""
     heads = ("mutants", "passed", "distinct", "executed", "differences", "crashes")
-    lines = [f"{'RECEIVER':<12} " + " ".join(f"{head.upper():>11}" for head in heads)]
+    lines = [f"{'RECEIVER':<15} " + " ".join(f"{head.upper():>11}" for head in heads)]
     for name, campaign in rows:
-        lines.append(f"{name:<12} " + " ".join(f"{campaign.figures[head]:>11}" for head in heads))
+        lines.append(f"{name:<15} " + " ".join(f"{campaign.figures[head]:>11}" for head in heads))
     for name, campaign in rows:
         lines += [f"{name}: {json.dumps(each)}" for each in campaign.differences[:5]]
     return "\n".join(lines)
