@@ -20,7 +20,7 @@ std::int64_t error_number(TagReader& reader) {
 
 // An error's class and code, which some services put in brackets and go on (21, Error).
 Fault decode_error(const Message& message, Operation& operation, const OperationList& operations) {
-  TagReader reader(message.data, Numbers::any);
+  TagReader reader(message.data, Numbers::shortest);
   const bool in_brackets = reader.opens(0);
   const std::int64_t error_class = error_number(reader);
   const std::int64_t error_code = error_number(reader);

@@ -131,8 +131,10 @@ TEST(Umas, AWriteNeedsThisClientsReservation) {
     EXPECT_EQ(session.ask(umas(code, {}, 8)), Fault::not_started) << int{code};
   }
   EXPECT_EQ(session.ask(umas(0x21, {1, 0x13, 0, 4, 0, 0, 0, 2, 0, 7, 8}, 9)), Fault::none);
+  EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
   for (const std::uint8_t code : Bytes{0x25, 0x35, 0x40, 0x71}) {
     EXPECT_EQ(session.ask(umas(code, {1, 2}, 9)), Fault::none) << int{code};
+    EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
   }
   EXPECT_EQ(session.ask(umas(0x11, {}, 9)), Fault::none);
   EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
