@@ -236,6 +236,11 @@ TEST(Objects, OfTheirFunctions) {
         "fault bad_value"},
        {"a file function's other object", kRequest, from_master(25, sized(70, 4, Message(13, 0))),
         "fault unknown_object"},
+       {"two files", kRequest,
+        from_master(1, join({sized(70, 5, Message(8, 0)), sized(70, 5, Message(8, 1))})),
+        "fault bad_quantity"},
+       {"a file behind points", kRequest,
+        from_master(1, join({{60, 1, 6}, sized(70, 5, Message(8, 0))})), "fault bad_quantity"},
        {"a file function without", kRequest, from_master(25, {}), "fault bad_quantity"}});
 }
 

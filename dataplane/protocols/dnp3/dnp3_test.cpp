@@ -388,6 +388,36 @@ TEST(Pairing, AuthenticationIsNotWhatIsSelected) {
   EXPECT_EQ(session.ask(aggressive(4, 2)), Fault::none);
 }
 
+// A.31: a handle is used by the session that it was given to, until the file is closed.
+TEST(Pairing, FilesAreUsedByTheirHandles) {
+  const auto block = [](std::uint8_t code, std::uint8_t handle, std::uint8_t sequence) {
+    return from_master(code, sized(70, 5, {handle, 0, 0, 0, 0, 0, 0, 0}), sequence);
+  };
+  const auto status = [](std::uint8_t handle, std::uint8_t result) {
+    return sized(70, 4, {handle, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7, 0, result});
+  };
+  const auto answer = [](const Message& objects, std::uint8_t sequence) {
+    return from_outstation(129, objects, static_cast<std::uint8_t>(0xc0 | sequence));
+  };
+  support::PairedSession session(module());
+  EXPECT_EQ(session.ask(block(1, 9, 1)), Fault::not_started);
+  EXPECT_EQ(session.ask(from_master(25, file_command(1, "/a"), 2)), Fault::none);
+  EXPECT_EQ(session.answer(answer(status(9, 3), 2)), Fault::none) << "not opened";
+  EXPECT_EQ(session.ask(block(1, 9, 3)), Fault::not_started);
+  EXPECT_EQ(session.ask(from_master(25, file_command(1, "/a"), 4)), Fault::none);
+  EXPECT_EQ(session.answer(answer(status(9, 0), 4)), Fault::none);
+  EXPECT_EQ(session.outstanding(), 0U);
+  for (std::uint8_t i = 5; i < 12; ++i) {  // for as long as it is used
+    session.now_ms += protocols::kOutstandingAgeMs - 1;
+    EXPECT_EQ(session.ask(block(1, 9, i)), Fault::none);
+    EXPECT_EQ(session.answer(answer(sized(70, 5, Message(12, 0)), i)), Fault::none);
+  }
+  EXPECT_EQ(session.ask(block(2, 8, 1)), Fault::not_started) << "another handle";
+  EXPECT_EQ(session.ask(from_master(26, status(9, 0), 2)), Fault::none);
+  EXPECT_EQ(session.answer(answer(status(9, 0), 2)), Fault::none);
+  EXPECT_EQ(session.ask(block(1, 9, 3)), Fault::not_started) << "closed";
+}
+
 TEST(Pairing, TheTableHasALimit) {
   support::PairedSession session(module());
   for (std::uint16_t i = 0; i < protocols::kOutstandingMax; ++i) {

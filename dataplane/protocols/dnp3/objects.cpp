@@ -44,7 +44,13 @@ class Walker {
       return check_single(header, "a sequence number and a user's number");
     }
     if (begun_ && header.is(kAuthenticationObjects, kAuthenticationCode)) return end(header);
-    return application_.is_response() ? take_answer(header) : take_request(header);
+    if (application_.is_response()) return take_answer(header);
+    // A file's request is of one object, which pair() finds.
+    if (of_file_ || (header.group == kFileObjects && operations_.size() > 0)) {
+      return Fault::bad_quantity;
+    }
+    of_file_ = header.group == kFileObjects;
+    return take_request(header);
   }
 
   // Every message asks for its function, also where it needs no objects for that.
@@ -452,8 +458,9 @@ class Walker {
   std::uint16_t function_;
   ByteReader reader_;
   std::uint8_t assigned_ = 0;  // variation of the class that points are assigned to
-  bool begun_ = false;         // an aggressive mode request was seen
-  bool ended_ = false;         // and its authentication code
+  bool of_file_ = false;
+  bool begun_ = false;  // an aggressive mode request was seen
+  bool ended_ = false;  // and its authentication code
   Fault fault_ = Fault::none;
 };
 

@@ -34,8 +34,7 @@ void forget_selections(Session session, const Outstanding& request) {
 }
 
 bool answers(const Outstanding& asked, const Application& application) {
-  if (asked.answered || asked.code == kConfirm || asked.sequence != application.sequence())
-    return false;
+  if (!asked.is_asked() || asked.sequence != application.sequence()) return false;
   if (application.first() == asked.continued) return false;
   if (!is_control(asked.code) || application.objects.empty()) return true;
   return application.code == kAuthenticateResponse ||
@@ -86,16 +85,57 @@ Fault find_asked(Session session, const Fragment& response, const Application& a
     const Outstanding& entry = session.entries()[index];
     if (!entry.is_between(response.link.destination, response.link.source)) continue;
     if (answers(entry, application)) return Fault::none;
-    if (!entry.answered && entry.code != kConfirm) fault = Fault::mismatched_response;
+    if (entry.is_asked()) fault = Fault::mismatched_response;
   }
   return fault;
+}
+
+// Files are read, written and closed by a handle that this session was given (A.31): a rule that
+// names files does so where they are opened. Keeps the handle for as long as it is used.
+Fault use_file(Session session, Outstanding& request, const Application& application) {
+  const FileHandle file = file_handle_of(application.objects);
+  if (!file.known) return Fault::none;
+  request.controls = file.handle;
+  for (std::size_t i = 0; i < session.entries().size(); ++i) {
+    Outstanding entry = session.entries()[i];
+    if (entry.code != kOpenedFile || entry.controls != file.handle ||
+        !entry.is_between(request.master, request.outstation)) {
+      continue;
+    }
+    entry.asked_ms = request.asked_ms;
+    session.remove(i);
+    session.add(entry, request.asked_ms);
+    return Fault::none;
+  }
+  return Fault::not_started;
+}
+
+// What the answer to a request of files opened or closed.
+void note_file(Session session, const Outstanding& asked, const Application& application,
+               std::uint32_t now_ms) {
+  if (asked.code == kCloseFile || asked.code == kAbortFile) {
+    for (std::size_t i = session.entries().size(); i > 0; --i) {
+      const Outstanding& entry = session.entries()[i - 1];
+      if (entry.code == kOpenedFile && entry.controls == asked.controls &&
+          entry.is_between(asked.master, asked.outstation)) {
+        session.remove(i - 1);
+      }
+    }
+    return;
+  }
+  const FileHandle file = file_handle_of(application.objects);
+  if (asked.code != kOpenFile || !file.known || file.status != 0) return;
+  Outstanding opened = asked;
+  opened.asked_ms = now_ms;
+  opened.code = kOpenedFile;
+  opened.controls = file.handle;
+  session.add(opened, now_ms);  // the request made room
 }
 
 }  // namespace
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {
-  return session.awaited(
-      now_ms, [](const Outstanding& entry) { return !entry.answered && entry.code != kConfirm; });
+  return session.awaited(now_ms, [](const Outstanding& entry) { return entry.is_asked(); });
 }
 
 Fault accept_request(Session session, const Fragment& fragment, std::uint32_t now_ms) {
@@ -115,6 +155,9 @@ Fault accept_request(Session session, const Fragment& fragment, std::uint32_t no
     return Fault::not_selected;
   }
   if (request.code == kConfirm) return accept_confirmation(session, fragment, application);
+  if (const Fault fault = use_file(session, request, application); fault != Fault::none) {
+    return fault;
+  }
   const auto selected = [](const Outstanding& entry) { return entry.answered; };
   if (wants_response(request.code) && request.outstation < kBroadcastFirst &&
       !session.add(request, now_ms, selected)) {
@@ -153,7 +196,9 @@ Fault accept_response(Session session, const Fragment& fragment, std::uint32_t n
   } else if (entry.code == kSelect) {
     entry.answered = true;
   } else {
+    const Outstanding asked = entry;
     session.remove(index);
+    note_file(session, asked, application, now_ms);
   }
   return Fault::none;
 }

@@ -11,17 +11,21 @@ constexpr std::size_t kOutstandingUsual = 4;
 // An outstation drops a selection after a time of its own (4.4.3), which is shorter.
 constexpr std::uint32_t kSelectedMs = 30'000;
 
+// The code of an entry that is no request, but a file that an outstation opened.
+constexpr std::uint8_t kOpenedFile = 0xff;
+
 struct Outstanding {
   std::uint32_t asked_ms = 0;
   std::uint16_t master = 0;
   std::uint16_t outstation = 0;
-  std::uint64_t controls = 0;  // digest of what is controlled
+  std::uint64_t controls = 0;  // digest of what is controlled; or a file's handle
   std::uint8_t code = 0;
   std::uint8_t sequence = 0;  // of the fragment that answers next
   bool answered = false;      // only what was selected is still of interest
   bool continued = false;     // a first fragment of the answer has passed
   bool unsolicited = false;   // of a confirmation that a response asked for (code kConfirm)
 
+  bool is_asked() const { return !answered && code != kConfirm && code != kOpenedFile; }
   bool is_between(std::uint16_t of_master, std::uint16_t of_outstation) const {
     return master == of_master && (outstation == of_outstation || outstation == kSelfAddress);
   }
@@ -37,6 +41,15 @@ static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesU
 // What a control request controls, whatever the status that an answer gives each: equal digests,
 // equal objects. 0 if the objects are no whole controls.
 std::uint64_t digest_of_controls(ByteView objects);
+
+// The handle of a file in a request or a response that has one and nothing else (A.31.4, A.31.5);
+// `status` is that of the answer to an open request.
+struct FileHandle {
+  bool known = false;
+  std::uint32_t handle = 0;
+  std::uint8_t status = 0;
+};
+FileHandle file_handle_of(ByteView objects);
 
 // Requests that are still to be answered.
 std::size_t awaited(Session session, std::uint32_t now_ms);

@@ -99,4 +99,25 @@ std::uint64_t digest_of_controls(ByteView objects) {
   return digest;
 }
 
+FileHandle file_handle_of(ByteView objects) {
+  constexpr std::size_t kAggressiveBytes = 6;
+  constexpr std::size_t kStatusAt = 12;
+  ByteReader reader(objects);
+  Header header;
+  if (read_header(reader, header) != Fault::none) return {};
+  if (header.is(kAuthenticationObjects, kAggressiveRequest)) {
+    reader.skip(kAggressiveBytes);
+    if (read_header(reader, header) != Fault::none) return {};
+  }
+  const bool has_handle = header.is(kFileObjects, 4) || header.is(kFileObjects, 5);
+  if (!has_handle || header.form != Form::sized) return {};
+  const ByteView object = reader.take(reader.u16_le());
+  if (object.size() <= kStatusAt && header.variation == 4) return {};
+  FileHandle file;
+  file.handle = ByteReader(object).u32_le();
+  file.status = header.variation == 4 ? object[kStatusAt] : std::uint8_t{0};
+  file.known = object.size() >= 4;
+  return file;
+}
+
 }  // namespace bulkhead::dnp3

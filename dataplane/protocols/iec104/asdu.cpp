@@ -263,6 +263,9 @@ Fault decode_object(const Asdu& asdu, const TypeInfo& type, Direction direction,
   set_object(type, ByteReader(object), operation);
   if (type.element == Element::file) set_file_qualifier(asdu.type, object, operation);
   if (asdu.type == 101 && (object[0] & kFreezeBits) != 0) operation.function = find_freeze();
+  // 101, 7.2.6.15: a station that confirms a command does so as it is.
+  const bool single = asdu.type == 45 || asdu.type == 58;
+  if (single && (object[0] & 0x02) != 0) return Fault::bad_value;
   const bool commands = type.command && direction == Direction::request;
   return commands ? check_command(type, operation, object) : Fault::none;
 }
