@@ -78,8 +78,9 @@ struct Row {
   Message message;
   std::string expected;
   protocols::Carrier carrier = protocols::Carrier::tcp;
+  std::span<const std::byte> session{};
 
-  protocols::MessageContext context() const { return {direction, carrier}; }
+  protocols::MessageContext context() const { return {direction, carrier, session}; }
 };
 
 // Where BULKHEAD_ROWS names a file, messages of rows and sessions that are not faults are added to

@@ -1,52 +1,103 @@
-// Reads the built-in types of OPC 10000-6, 5.2.2, to their ends.
+// Reads the built-in types of OPC 10000-6, 5.2.2, to their ends, in the forms that every receiver
+// reads alike. What is read as content is left free.
 #pragma once
+
+#include <string_view>
 
 #include "dataplane/protocols/opcua/layout.h"
 
 namespace bulkhead::opcua {
 
 struct NodeId {
+  enum class Kind : std::uint8_t { number, text, guid, bytes };
+  Kind kind = Kind::number;
   std::uint16_t name_space = 0;
-  bool is_numeric = true;
   std::uint32_t number = 0;
   ByteView name;
+
+  // Of those that OPC UA itself defines: a server gives out none of them for another node.
+  bool is_standard() const { return kind == Kind::number && name_space == 0; }
+  bool is_null() const { return is_standard() && number == 0; }
+};
+
+// A value as a variant has it: its built-in type (6, table 1; 0 for none), and what it is where it
+// is a single number or truth.
+struct Value {
+  std::uint8_t type = 0;
+  std::optional<double> number;
+  ByteView bytes;     // of the number
+  ByteView encoding;  // the octet that tells the type
+  ByteView status;    // of a data value, if it has one
 };
 
 // As ByteReader: sticky, so that straight-line code is checked once.
 class BodyReader {
  public:
-  explicit BodyReader(ByteView bytes) : reader_(bytes) {}
+  explicit BodyReader(ByteView bytes, const protocols::OperationList* free_to = nullptr)
+      : bytes_(bytes), reader_(bytes), free_to_(free_to) {}
 
-  bool ok() const { return ok_ && reader_.ok(); }
+  bool ok() const { return fault() == protocols::Fault::none; }
+  protocols::Fault fault() const {
+    if (fault_ != protocols::Fault::none) return fault_;
+    return reader_.ok() ? protocols::Fault::none : protocols::Fault::truncated;
+  }
+  void fail(protocols::Fault fault) {
+    if (ok()) fault_ = fault;
+  }
   std::size_t remaining() const { return ok() ? reader_.remaining() : 0; }
-  void skip(std::size_t bytes) { reader_.skip(bytes); }
+  // Whether a structure was stepped over whose content is not known. Receivers that know it may go
+  // on where it ends for them: nothing that is judged may stand behind it.
+  bool stepped_over() const { return stepped_over_; }
+
   std::uint8_t u8() { return reader_.u8(); }
   std::uint16_t u16() { return reader_.u16_le(); }
   std::uint32_t u32() { return reader_.u32_le(); }
   std::uint64_t u64() { return reader_.u64_le(); }
-
+  ByteView take(std::size_t bytes) { return reader_.take(bytes); }
+  // Null and empty mean the same wherever this is used.
   ByteView string();
+  ByteView plain_text();
   NodeId node_id();
-  void qualified_name();
-  void localized_text();
-  void extension_object();
-  void diagnostic_info(unsigned depth = 0);
-  // A number or truth value, where the variant is a single one.
-  std::optional<double> variant(unsigned depth = 0);
-  std::optional<double> data_value(unsigned depth = 0);
   // How many elements follow; 0 for none. Not more than there can be.
   std::size_t array_length();
 
-  // 4, 7.32 and 7.33; the request's handle.
-  std::uint32_t request_header();
-  void response_header();
+  void leave(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
+    if (free_to_ != nullptr) free_to_->leave_free(bytes, reason, mask);
+  }
+
+  // Content by the types of its fields: b Boolean, 1 2 4 8 octets, e and two hexadecimal digits an
+  // enumeration up to that value, s String, n NodeId, q QualifiedName, l LocalizedText,
+  // x ExtensionObject, v Variant, d DataValue, [ ] an array of what stands between.
+  void content(std::string_view types, std::string_view reason, unsigned depth = 0);
+
+  // What of a value is not handed back is left free.
+  Value variant(std::string_view reason, unsigned depth = 0);
+  Value data_value(std::string_view reason, unsigned depth = 0);
+  // 6, 5.2.2.12, of answers.
+  void diagnostics(unsigned depth = 0);
+  // 6, 5.2.2.15: the type of a structure, with its body if it has one.
+  NodeId structure(ByteView& body);
+  // Reads the body of a structure by its type, to its end.
+  void structure_content(const NodeId& type, ByteView body, std::string_view reason,
+                         unsigned depth = 0);
 
  private:
-  void fail() { ok_ = false; }
-  std::optional<double> scalar(std::uint8_t type, unsigned depth);
+  ByteView since(std::size_t offset) const {
+    return reader_.ok() ? bytes_.subspan(offset, reader_.offset() - offset) : ByteView{};
+  }
+  void leave_value(const Value& value, std::string_view reason) const;
+  void content_of(char type, std::string_view reason, unsigned depth);
+  Value scalar(std::uint8_t type, std::string_view reason, unsigned depth);
+  void array(std::uint8_t type, bool dimensioned, std::string_view reason, unsigned depth);
+  void expanded_node_id(std::string_view reason);
+  void localized_text(std::string_view reason);
+  void enumeration(std::uint32_t last, std::string_view reason);
 
+  ByteView bytes_;
   ByteReader reader_;
-  bool ok_ = true;
+  const protocols::OperationList* free_to_;
+  protocols::Fault fault_ = protocols::Fault::none;
+  bool stepped_over_ = false;
 };
 
 }  // namespace bulkhead::opcua

@@ -52,6 +52,8 @@ Fault parse_header(ByteView bytes, bool first, Chunk& chunk) {
   return chunk.size >= least && chunk.size <= kChunkBytesMax ? Fault::none : Fault::bad_length;
 }
 
+constexpr std::size_t kPolicyBytesMax = 255;  // 6, 6.7.2.3
+
 // 6, table 62: a length of -1 is null.
 ByteView read_bytes(ByteReader& reader) {
   const std::uint32_t length = reader.u32_le();
@@ -61,25 +63,56 @@ ByteView read_bytes(ByteReader& reader) {
 Fault parse_open(ByteReader& reader, Message& message) {
   message.channel = reader.u32_le();
   message.policy = read_bytes(reader);
-  read_bytes(reader);  // the sender's certificate
+  message.certificate = read_bytes(reader);
   message.thumbprint = read_bytes(reader);
   if (!reader.ok()) return Fault::truncated;
+  if (message.policy.empty() || message.policy.size() > kPolicyBytesMax) return Fault::bad_length;
   if (message.is_secured_open()) {
     message.body = reader.rest();
     return Fault::none;
   }
+  // 6, table 57: without security nothing is signed, and nothing is encrypted for anybody.
+  if (!message.certificate.empty() || !message.thumbprint.empty()) return Fault::bad_value;
   message.sequence = message.last_sequence = reader.u32_le();
   message.request = reader.u32_le();
   message.body = reader.rest();
   return reader.ok() ? Fault::none : Fault::truncated;
 }
 
+constexpr std::string_view kPolicyPrefix = "http://opcfoundation.org/UA/SecurityPolicy#";
+constexpr std::string_view kPolicyNone = "None";
+
+// Messages are signed by HMAC of the hash that the policy names (7, 6.2); the two policies whose
+// symmetric algorithm is authenticated encryption have a tag of 16.
+constexpr PolicyInfo kPolicies[] = {
+    {kPolicyNone, 0},
+    {"Basic128Rsa15", 20},
+    {"Basic256", 20},
+    {"Basic256Sha256", 32},
+    {"Aes128_Sha256_RsaOaep", 32},
+    {"Aes256_Sha256_RsaPss", 32},
+    {"ECC_nistP256", 32},
+    {"ECC_nistP384", 48},
+    {"ECC_brainpoolP256r1", 32},
+    {"ECC_brainpoolP384r1", 48},
+    {"ECC_curve25519", 16},
+    {"ECC_curve448", 16},
+};
+
 }  // namespace
 
-bool Message::is_secured_open() const {
-  constexpr std::string_view kNone = "http://opcfoundation.org/UA/SecurityPolicy#None";
-  return !policy.empty() && !std::equal(policy.begin(), policy.end(), kNone.begin(), kNone.end());
+PolicyInfo policy_of(ByteView uri) {
+  const std::string_view whole(reinterpret_cast<const char*>(uri.data()), uri.size());
+  if (whole.starts_with(kPolicyPrefix)) {
+    const std::string_view name = whole.substr(kPolicyPrefix.size());
+    for (const PolicyInfo& policy : kPolicies) {
+      if (policy.name == name) return policy;
+    }
+  }
+  return {whole, 0};
 }
+
+bool Message::is_secured_open() const { return policy_of(policy).name != kPolicyNone; }
 
 // A message of several chunks is one: they follow one another (6, 6.7.2.4).
 Frame frame_message(ByteView stream) {
@@ -97,7 +130,7 @@ Frame frame_message(ByteView stream) {
   }
 }
 
-Fault parse_message(ByteView bytes, Message& message) {
+Fault parse_message(ByteView bytes, Message& message, std::size_t signature_bytes) {
   thread_local std::array<std::uint8_t, kBodyBytesMax> joined;
   message = Message{};
   std::size_t count = 0;
@@ -135,7 +168,9 @@ Fault parse_message(ByteView bytes, Message& message) {
     }
     message.last_sequence = sequence;
     message.aborted = chunk.part == 'A';
-    const ByteView part = reader.rest();
+    ByteView part = reader.rest();
+    if (part.size() < signature_bytes) return Fault::truncated;
+    part = part.first(part.size() - signature_bytes);
     if (first && chunk.part != 'C') {
       message.body = part;
       return Fault::none;

@@ -29,18 +29,30 @@ enum Code : std::uint16_t {
   kSecuredMessage = 5,
   kAbort = 6,
   kServiceFault = 397,
+  kGetEndpoints = 428,
   kOpenChannel = 446,
   kOpenChannelAnswer = 449,
   kCloseChannel = 452,
   kCreateSession = 461,
+  kCreateSessionAnswer = 464,
+  kActivateSession = 467,
+  kCloseSession = 473,
   kBrowse = 527,
+  kRegisterNodes = 560,
+  kRegisterNodesAnswer = 563,
+  kUnregisterNodes = 566,
   kRead = 631,
   kHistoryRead = 664,
   kWrite = 673,
   kCall = 712,
   kCreateMonitoredItems = 751,
-  kRegisterNodes = 560,
 };
+
+// Functions that one service is, by what it is asked for.
+constexpr std::int32_t kOfSettings = 1;     // a write or call that changes the server itself
+constexpr std::int32_t kOfServerState = 2;  // a call that does
+constexpr std::int32_t kAsUser = 1;         // of an activation: with a user's name or token
+constexpr std::int32_t kElsewhere = 2;      // of a session that another connection created
 
 // Indices into the catalogue's fields.
 enum Field : std::uint8_t {
@@ -56,13 +68,27 @@ enum Field : std::uint8_t {
   kSecurityMode,
   kThumbprint,
   kEndpoint,
+  kNodeGuid,
+  kNodeBytes,
+  kMethodGuid,
+  kMethodBytes,
+  kDataType,
+  kStatus,
+  kIndexRange,
+  kDataEncoding,
+  kArguments,
+  kHandleNamespace,
+  kHandle,
+  kHandleName,
+  kUser,
+  kUserToken,
 };
 
 const protocols::Catalogue& catalogue();
 
 using protocols::kNotInCatalogue;
 // The catalogue index of a code or encoding; kNotInCatalogue if the catalogue does not have it.
-std::uint16_t find_function(std::uint32_t code);
+std::uint16_t find_function(std::uint32_t code, std::int32_t sub_code = protocols::kNoSubCode);
 
 enum class Kind : std::uint8_t { hello, acknowledge, error, reverse_hello, open, message, close };
 
@@ -78,27 +104,50 @@ struct Message {
   std::uint32_t sequence = 0;
   std::uint32_t last_sequence = 0;
   std::uint32_t request = 0;
-  ByteView policy;      // of Kind::open
-  ByteView thumbprint;  // of its receiver's certificate
+  ByteView policy;       // of Kind::open
+  ByteView certificate;  // of its sender
+  ByteView thumbprint;   // of its receiver's certificate
   ByteView body;
 
   bool is_secured_open() const;
 };
 
+// What stands at the end of each chunk of a channel's messages where they are signed.
+struct PolicyInfo {
+  std::string_view name;  // the URI, or what stands behind the # of one that is known
+  std::uint8_t signature_bytes = 0;
+};
+// OPC 10000-7: the policies by their whole URIs. One that is not known has no signature.
+PolicyInfo policy_of(ByteView uri);
+
 protocols::Frame frame_message(ByteView stream);
-// Expects exactly one message.
-protocols::Fault parse_message(ByteView bytes, Message& message);
+// Expects exactly one message; leaves out the last `signature_bytes` of each chunk of a message.
+protocols::Fault parse_message(ByteView bytes, Message& message, std::size_t signature_bytes = 0);
 
 // The way that a service's number says; nothing where it cannot be read.
 std::optional<protocols::Direction> told_by_service(const Message& message);
 
-// How a service's body could be read.
-enum class Reading : std::uint8_t { exact, with_signature, unreadable };
+// What a body says in its first fields.
+struct ServiceHead {
+  std::uint16_t function = kNotInCatalogue;
+  std::uint16_t code = kSecuredMessage;
+  std::uint32_t handle = 0;   // of a request
+  std::uint64_t session = 0;  // of a request: what its authentication token comes to; 0 for none
+};
+protocols::Fault parse_head(const Message& message, protocols::Direction direction,
+                            ServiceHead& head);
 
-// Reads the body of a message and adds its operations; with `operations` nullptr it is only read.
-// A fault is what is wrong with a body that must be readable.
+class BodyReader;
+// Behind the type of a body: 4, 7.32 and 7.33.
+void skip_request_header(BodyReader& reader);
+void skip_response_header(BodyReader& reader);
+
+class Handles;
+
+// Reads the body of a message to its end, but for `remaining` bytes, and adds its operations; with
+// `operations` nullptr it is only read. Names are read as `handles` knows them.
 protocols::Fault decode_body(const Message& message, protocols::Direction direction,
-                             protocols::OperationList* operations, Reading& reading,
-                             std::uint16_t& code);
+                             const Handles& handles, protocols::OperationList* operations,
+                             std::size_t& remaining, std::uint16_t& code);
 
 }  // namespace bulkhead::opcua

@@ -4,6 +4,7 @@
 
 #include "dataplane/protocols/opcua/body.h"
 #include "dataplane/protocols/opcua/pairing.h"
+#include "dataplane/protocols/opcua/text.h"
 
 namespace bulkhead::opcua {
 
@@ -16,84 +17,162 @@ using protocols::OperationList;
 
 namespace {
 
+constexpr std::size_t kThumbprintBytes = 20;  // SHA-1 of a certificate (6, 6.7.2.3)
+
 Fault add(std::uint16_t code, OperationList& operations, Operation** added = nullptr) {
   Operation* operation = operations.add(find_function(code));
   if (added != nullptr) *added = operation;
   return operation != nullptr ? Fault::none : Fault::too_many_operations;
 }
 
+Fault end_of(const BodyReader& reader) {
+  if (!reader.ok()) return reader.fault();
+  return reader.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
+}
+
 // 6, 7.1.2.3: five numbers and the endpoint. 7.1.2.6: two strings.
 Fault decode_hello(const Message& message, OperationList& operations) {
-  BodyReader reader(message.body);
+  BodyReader reader(message.body, &operations);
   const bool reverse = message.kind == Kind::reverse_hello;
-  if (reverse) {
-    reader.string();
-  } else {
-    reader.skip(20);
-  }
-  const ByteView endpoint = reader.string();
-  if (!reader.ok()) return Fault::truncated;
-  if (reader.remaining() != 0) return Fault::trailing_bytes;
+  reader.content(reverse ? "s" : "44444",
+                 reverse ? "how a server calls itself" : "versions and limits of the transport");
+  const ByteView endpoint = reader.plain_text();
+  if (const Fault fault = end_of(reader); fault != Fault::none) return fault;
   Operation* operation = nullptr;
   const Fault fault = add(reverse ? kReverseHello : kHello, operations, &operation);
   if (fault == Fault::none && !endpoint.empty()) operation->set_name(kEndpoint, endpoint);
   return fault;
 }
 
-// What stands behind the # of a policy's URI; an empty one is None (6, 6.7.2.3).
-ByteView policy_name(const Message& message) {
-  static constexpr std::string_view kNone = "None";
-  if (message.policy.empty()) {
-    return {reinterpret_cast<const std::uint8_t*>(kNone.data()), kNone.size()};
-  }
-  const auto hash = std::find(message.policy.begin(), message.policy.end(), '#');
-  if (hash == message.policy.end()) return message.policy;
-  return message.policy.subspan(static_cast<std::size_t>(hash - message.policy.begin()) + 1);
+// 6, 7.1.2.4 and 7.1.2.5; an abort is as an error (6, 6.7.3).
+Fault decode_told(ByteView body, std::string_view fields, std::uint16_t code,
+                  OperationList& operations) {
+  BodyReader reader(body, &operations);
+  reader.content(fields, "what the sender tells of itself");
+  const Fault fault = end_of(reader);
+  return fault != Fault::none ? fault : add(code, operations);
+}
+
+Fault set_policy(const Message& message, Operation& operation, OperationList& operations) {
+  const std::string_view policy = policy_of(message.policy).name;
+  const ByteView name(reinterpret_cast<const std::uint8_t*>(policy.data()), policy.size());
+  if (!is_plain_text(name)) return Fault::bad_value;
+  operation.set_name(kSecurityPolicy, name);
+  if (message.thumbprint.empty()) return Fault::none;
+  if (message.thumbprint.size() != kThumbprintBytes) return Fault::bad_length;
+  const ByteView thumbprint = compose_hex(message.thumbprint, operations);
+  if (thumbprint.empty()) return Fault::too_many_operations;
+  operation.set_name(kThumbprint, thumbprint);
+  return Fault::none;
 }
 
 Fault decode_open(const Message& message, Direction direction, OperationList& operations) {
   Operation* operation = nullptr;
   const bool asks = direction == Direction::request;
   if (message.is_secured_open()) {
+    operations.leave_free(message.body, "encrypted for the server alone: the opening of a channel");
+    operations.leave_free(message.certificate,
+                          "the sender's certificate, which its receiver checks");
     const Fault fault = add(asks ? kOpenChannel : kOpenChannelAnswer, operations, &operation);
     if (fault != Fault::none) return fault;
-  } else {
-    Reading reading{};
-    std::uint16_t code = 0;
-    const Fault fault = decode_body(message, direction, nullptr, reading, code);
-    if (fault != Fault::none) return fault;
-    if (code != (asks ? kOpenChannel : kOpenChannelAnswer)) return Fault::bad_value;
-    if (const Fault full = add(code, operations, &operation); full != Fault::none) return full;
-    BodyReader reader(message.body);
-    reader.node_id();
-    if (asks) {
-      reader.request_header();
-      reader.skip(8);
-      operation->set(kSecurityMode, reader.u32());
-      if (!reader.ok()) return Fault::truncated;
-    }
+    return set_policy(message, *operation, operations);
   }
-  operation->set_name(kSecurityPolicy, policy_name(message));
-  if (!message.thumbprint.empty()) operation->set_name(kThumbprint, message.thumbprint);
+  std::size_t remaining = 0;
+  std::uint16_t code = 0;
+  const Fault fault = decode_body(message, direction, Handles(), &operations, remaining, code);
+  if (fault != Fault::none) return fault;
+  // The refusal of an opening is an answer too.
+  const bool fits = asks ? code == kOpenChannel : code == kOpenChannelAnswer;
+  if (!fits) return Fault::bad_value;
+  if (remaining != 0) return Fault::trailing_bytes;
+  Operation copy = operations[0];
+  operations.clear();
+  operation = operations.add(copy.function);
+  *operation = copy;
+  return set_policy(message, *operation, operations);
+}
+
+// How the messages of a channel are read, by what is known of it.
+enum class Reading : std::uint8_t { plain, perhaps_signed, signed_or_hidden, signing, hidden };
+
+Reading reading_in(const MessageContext& context) {
+  const Known* known = Session::state_in(context.session);
+  if (known == nullptr) return Reading::perhaps_signed;
+  switch (known->channel) {
+    case Channel::plain:
+      return Reading::plain;
+    case Channel::secured:
+      return Reading::signed_or_hidden;
+    case Channel::signing:
+      return Reading::signing;
+    case Channel::hidden:
+      return Reading::hidden;
+    default:
+      return Reading::perhaps_signed;
+  }
+}
+
+// What may stand behind a body, where the channel's opening was not seen: nothing, or a signature
+// of HMAC-SHA1 or HMAC-SHA256.
+bool may_remain(Reading reading, std::size_t bytes) {
+  return bytes == 0 || (reading == Reading::perhaps_signed && (bytes == 20 || bytes == 32));
+}
+
+Fault decode_readable(const Message& message, Reading reading, const MessageContext& context,
+                      OperationList& operations) {
+  if (message.aborted) return decode_told(message.body, "4s", kAbort, operations);
+  std::size_t remaining = 0;
+  std::uint16_t code = 0;
+  const Fault fault = decode_body(message, context.direction, handles_in(context.session),
+                                  &operations, remaining, code);
+  if (fault != Fault::none) return fault;
+  if (!may_remain(reading, remaining)) return Fault::trailing_bytes;
+  operations.leave_free(message.body.last(remaining), "a signature, which its receiver checks");
+  const bool closes = code == kCloseChannel;
+  if (closes != (message.kind == Kind::close) || code == kOpenChannel) return Fault::bad_value;
   return Fault::none;
 }
 
-Fault decode_secure(const Message& message, Direction direction, OperationList& operations) {
-  if (message.kind == Kind::close) {
-    // Its content is only for the record; who closes may be heard.
-    if (direction == Direction::response) return Fault::wrong_direction;
-    return add(kCloseChannel, operations);
+// Whether a message that does not read may be one that is encrypted.
+bool may_be_hidden(Reading reading, Fault fault) {
+  if (reading == Reading::signed_or_hidden) return true;
+  return reading == Reading::perhaps_signed && fault == Fault::unknown_function;
+}
+
+Fault decode_secure(const Message& message, const MessageContext& context,
+                    OperationList& operations) {
+  const Reading reading = reading_in(context);
+  if (message.kind == Kind::close && context.direction == Direction::response) {
+    return Fault::wrong_direction;
   }
-  if (message.aborted) return add(kAbort, operations);
-  Reading reading{};
-  std::uint16_t code = 0;
-  const Fault fault = decode_body(message, direction, &operations, reading, code);
-  if (fault == Fault::unknown_function && code == kSecuredMessage) {
+  if (reading != Reading::hidden) {
+    const Fault fault = decode_readable(message, reading, context, operations);
+    if (fault == Fault::none || !may_be_hidden(reading, fault)) return fault;
     operations.clear();
-    return add(kSecuredMessage, operations);
   }
-  const bool channel = code == kOpenChannel || code == kCloseChannel;
-  return fault == Fault::none && channel ? Fault::bad_value : fault;
+  operations.leave_free(message.body, "encrypted content, which a rule grants unread");
+  return add(kSecuredMessage, operations);
+}
+
+Fault parse_in(const MessageContext& context, ByteView bytes, Message& message) {
+  const Known* known = Session::state_in(context.session);
+  return parse_message(bytes, message, known != nullptr ? known->unread_bytes() : 0);
+}
+
+// Numbers in front of a readable body (6, 6.7.2).
+void leave_numbers(ByteView bytes, const Message& message, const OperationList& operations) {
+  constexpr std::string_view kChannel = "channel and token, which the server checks";
+  constexpr std::string_view kNumbers = "numbers of chunk and request, which pair() checks";
+  operations.leave_free(bytes.subspan(kHeaderBytes, 4), kChannel);
+  if (message.kind == Kind::open) {
+    const std::size_t bytes_behind = message.body.size() + 8;
+    if (!message.is_secured_open()) {
+      operations.leave_free(bytes.subspan(bytes.size() - bytes_behind, 8), kNumbers);
+    }
+    return;
+  }
+  operations.leave_free(bytes.subspan(kHeaderBytes + 4, 4), kChannel);
+  operations.leave_free(bytes.subspan(kHeaderBytes + 8, 8), kNumbers);
 }
 
 class OpcUa final : public protocols::Protocol {
@@ -121,57 +200,61 @@ class OpcUa final : public protocols::Protocol {
 
   Fault decode(ByteView bytes, const MessageContext& context,
                OperationList& operations) const override {
-    const Direction direction = context.direction;
+    const bool asks = context.direction == Direction::request;
     operations.clear();
     Message message;
-    if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
-    const bool asks = direction == Direction::request;
+    if (const Fault fault = parse_in(context, bytes, message); fault != Fault::none) return fault;
     switch (message.kind) {
       case Kind::hello:
         return asks ? decode_hello(message, operations) : Fault::wrong_direction;
       case Kind::reverse_hello:
         return asks ? Fault::wrong_direction : decode_hello(message, operations);
       case Kind::acknowledge:
-        if (asks) return Fault::wrong_direction;
-        return message.body.size() == 20 ? add(kAcknowledge, operations) : Fault::bad_length;
+        return asks ? Fault::wrong_direction
+                    : decode_told(message.body, "44444", kAcknowledge, operations);
       case Kind::error:
-        return message.body.size() >= 8 ? add(kError, operations) : Fault::bad_length;
+        return decode_told(message.body, "4s", kError, operations);
       case Kind::open:
-        return decode_open(message, direction, operations);
+        leave_numbers(bytes, message, operations);
+        return decode_open(message, context.direction, operations);
       case Kind::message:
       case Kind::close:
-        return decode_secure(message, direction, operations);
+        leave_numbers(bytes, message, operations);
+        return decode_secure(message, context, operations);
     }
     return Fault::not_this_protocol;
+  }
+
+  // What a message of a channel means depends on the channel, and on handles of its session.
+  bool means_alike(ByteView bytes) const override {
+    return bytes.size() < 3 || (bytes[0] != 'M' && bytes[0] != 'C');
   }
 
   std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {
     Message message;
     if (parse_message(bytes, message) != Fault::none) return std::nullopt;
     const NodeId type = BodyReader(message.body).node_id();
-    const bool known = message.kind == Kind::message && type.name_space == 0 && type.is_numeric;
+    const bool known = message.kind == Kind::message && type.is_standard();
     if (!known || type.number > UINT16_MAX) return std::nullopt;
     return static_cast<std::uint16_t>(type.number);
   }
 
   void begin_unseen(std::span<std::byte> session) const override {
-    Session(session).state().channel = Channel::unseen;
+    Known& known = session_in(session).state();
+    known.channel = Channel::unseen;
+    known.sessions.unseen = true;
   }
 
   std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
-  }
+  std::size_t session_bytes_max() const override { return kSessionBytesMax; }
 
   Fault pair(std::span<std::byte> session, ByteView bytes, Direction direction,
              std::uint32_t now_ms) const override {
-    Message message;
-    if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
-    return accept_message(Session(session), message, direction, now_ms);
+    return accept_message(session, bytes, direction, now_ms);
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
-    return Session(session).awaited(now_ms);
+    return session_in(session).awaited(now_ms);
   }
 
   std::size_t numbered_bytes() const override { return kSecureHeaderBytes; }
@@ -179,25 +262,27 @@ class OpcUa final : public protocols::Protocol {
   bool take_out(std::span<std::byte> session, ByteView request) const override {
     Message message;
     return parse_message(request, message) == Fault::none &&
-           opcua::take_out(Session(session).state(), message);
+           opcua::take_out(session_in(session).state(), message);
   }
 
   void put_in(std::span<std::byte> session, std::span<std::uint8_t> refusal) const override {
-    opcua::put_in(Session(session).state(), refusal);
+    opcua::put_in(session_in(session).state(), refusal);
   }
 
   void renumber(std::span<std::byte> session, Direction direction,
                 std::span<std::uint8_t> first_bytes) const override {
     const bool numbered = first_bytes.size() >= kSecureHeaderBytes &&
                           (first_bytes[0] == 'M' || first_bytes[0] == 'C');
-    if (numbered) opcua::renumber(Session(session).state(), direction, first_bytes);
+    if (numbered) opcua::renumber(session_in(session).state(), direction, first_bytes);
   }
 
-  // 4, 7.34: a ServiceFault with the request's handle. put_in() gives it its number.
+  // 4, 7.34: a ServiceFault with the request's handle. put_in() gives it its number. A client whose
+  // session is not taken over begins a new one when it hears that there is none.
   std::size_t refuse(ByteView request, protocols::Denial denial,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::uint32_t kServiceUnsupported = 0x800b0000;
     constexpr std::uint32_t kUserAccessDenied = 0x801f0000;
+    constexpr std::uint32_t kSessionIdInvalid = 0x80250000;
     constexpr std::size_t kBodyBytes = 4 + 8 + 4 + 4 + 1 + 4 + 3;
     constexpr std::size_t kBytes = kSecureHeaderBytes + kBodyBytes;
     Message message;
@@ -207,8 +292,13 @@ class OpcUa final : public protocols::Protocol {
     }
     BodyReader reader(message.body);
     const NodeId type = reader.node_id();
-    const std::uint32_t handle = reader.request_header();
-    if (!reader.ok() || type.name_space != 0 || !type.is_numeric) return 0;
+    const NodeId token = reader.node_id();
+    reader.take(8);
+    const std::uint32_t handle = reader.u32();
+    if (!reader.ok() || !type.is_standard()) return 0;
+    std::uint32_t result =
+        denial == protocols::Denial::function ? kServiceUnsupported : kUserAccessDenied;
+    if (type.number == kActivateSession && !token.is_null()) result = kSessionIdInvalid;
     std::fill_n(reply.begin(), kBytes, std::uint8_t{0});
     std::copy_n(request.begin(), kSecureHeaderBytes, reply.begin());
     store_le32(reply.data() + 4, kBytes);
@@ -216,8 +306,7 @@ class OpcUa final : public protocols::Protocol {
     body[0] = 1;
     store_le16(body + 2, kServiceFault);
     store_le32(body + 12, handle);
-    store_le32(body + 16,
-               denial == protocols::Denial::function ? kServiceUnsupported : kUserAccessDenied);
+    store_le32(body + 16, result);
     return kBytes;
   }
 };

@@ -2,6 +2,10 @@
 // messages cannot be read, and are checked by their receiver.
 #include "dataplane/protocols/opcua/pairing.h"
 
+#include <algorithm>
+
+#include "dataplane/protocols/opcua/body.h"
+
 namespace bulkhead::opcua {
 
 using protocols::Direction;
@@ -32,33 +36,80 @@ Fault accept_sequence(Known& known, const Message& message, Direction direction)
   return Fault::none;
 }
 
-Fault accept_request(Session session, const Message& message, std::uint16_t code,
+using Store = std::span<std::byte>;
+
+Store store_in(std::span<std::byte> block) {
+  return block.size() < kSessionBytesMax ? Store{} : block.subspan(kHandlesAt, kHandleBytesMax);
+}
+
+// What a request changes before it is answered. Handles that are asked for have room, or the
+// request is refused.
+Fault note_request(Known& known, Store store, const Message& message, const ServiceHead& head) {
+  if (head.code == kCloseSession) remove_session(known.sessions, head.session);
+  if (head.code != kRegisterNodes) return Fault::none;
+  BodyReader nodes(message.body);
+  nodes.node_id();
+  skip_request_header(nodes);
+  return ask_handles(known.sessions, store, head, message.request, nodes)
+             ? Fault::none
+             : Fault::too_many_outstanding;
+}
+
+// What an answer gives: a session, or handles of nodes.
+Fault note_answer(Known& known, Store store, const Message& message, const ServiceHead& head,
+                  std::uint16_t asked) {
+  BodyReader body(message.body);
+  body.node_id();
+  skip_response_header(body);
+  if (head.code == kCreateSessionAnswer) {
+    body.node_id();
+    const std::uint64_t session = session_of(body.node_id());
+    if (!body.ok()) return body.fault();
+    add_session(known.sessions, store, session);
+  } else if (asked == kRegisterNodes) {
+    learn_handles(known.sessions, store, message.request,
+                  head.code == kRegisterNodesAnswer ? &body : nullptr);
+  }
+  return Fault::none;
+}
+
+Fault accept_request(Session session, Store store, const Message& message, const ServiceHead& head,
                      std::uint32_t now_ms) {
   if (message.kind == Kind::close) return Fault::none;
-  const Outstanding entry{now_ms, message.request, code};
-  return session.add(entry, now_ms) ? Fault::none : Fault::too_many_outstanding;
+  const KnownSessions before = session.state().sessions;
+  const Fault fault = note_request(session.state(), store, message, head);
+  const Outstanding entry{now_ms, message.request, head.code};
+  if (fault == Fault::none && session.add(entry, now_ms)) return Fault::none;
+  session.state().sessions = before;
+  return Fault::too_many_outstanding;
 }
 
 // An answer has the number of its request and the next encoding but two (6, annex A), or is a
 // fault.
-Fault accept_answer(Session session, const Message& message, std::uint16_t code,
+Fault accept_answer(Session session, Store store, const Message& message, const ServiceHead& head,
                     std::uint32_t now_ms) {
-  return session.answer(
+  Outstanding asked;
+  const Fault fault = session.answer(
       now_ms, [&](const Outstanding& entry) { return entry.request == message.request; },
       [&](const Outstanding& entry) {
-        return code == kServiceFault || find_function(code) == find_function(entry.code) + 1;
-      });
+        return head.code == kServiceFault || head.function == find_function(entry.code) + 1;
+      },
+      &asked);
+  // It may pass all the same, where its request passed without being told to this appliance.
+  if (fault != Fault::none && head.code == kRegisterNodesAnswer) {
+    session.state().sessions.lost = true;
+  }
+  if (fault != Fault::none) return fault;
+  return note_answer(session.state(), store, message, head, asked.code);
 }
 
-Fault accept_readable(Session session, const Message& message, Direction direction,
+Fault accept_readable(Session session, Store store, const Message& message, Direction direction,
                       std::uint32_t now_ms) {
-  Reading reading{};
-  std::uint16_t code = 0;
   Known& known = session.state();
+  ServiceHead head;
   if (!message.aborted) {
-    const Fault fault = decode_body(message, direction, nullptr, reading, code);
+    const Fault fault = parse_head(message, direction, head);
     if (fault != Fault::none) return fault;
-    if (reading != Reading::exact) return Fault::trailing_bytes;
   }
   if (message.kind != Kind::open && known.channel == Channel::closed) return Fault::not_started;
   Known next = known;
@@ -67,20 +118,78 @@ Fault accept_readable(Session session, const Message& message, Direction directi
   }
   if (!message.aborted) {
     const Fault fault = direction == Direction::request
-                            ? accept_request(session, message, code, now_ms)
-                            : accept_answer(session, message, code, now_ms);
+                            ? accept_request(session, store, message, head, now_ms)
+                            : accept_answer(session, store, message, head, now_ms);
     if (fault != Fault::none) return fault;
   }
+  next.sessions = known.sessions;
   if (message.kind == Kind::open && next.channel == Channel::closed) next.channel = Channel::plain;
   known = next;
   return Fault::none;
 }
 
+// The opening of a channel with a policy: its numbers cannot be read.
+Fault accept_secured_open(Known& known, const Message& message) {
+  if (known.channel == Channel::plain) return Fault::bad_value;
+  const std::uint8_t signature_bytes = policy_of(message.policy).signature_bytes;
+  if (known.channel == Channel::closed) {
+    known.channel = signature_bytes > 0 ? Channel::secured : Channel::hidden;
+    known.signature_bytes = signature_bytes;
+  } else if (known.channel != Channel::unseen && known.signature_bytes != signature_bytes) {
+    return Fault::bad_value;  // a channel keeps its policy
+  }
+  known.client_counted = known.server_counted = false;
+  return Fault::none;
+}
+
+// Until the server has answered readably, one request is all that a channel carries: a client could
+// choose what its encrypted bytes look like, but not what the server's do, and without an answer
+// it has no session that would do more.
+Fault accept_undecided(std::span<std::byte> block, const Message& message, Direction direction,
+                       std::uint32_t now_ms) {
+  const Session session = session_in(block);
+  Known& known = session.state();
+  std::size_t remaining = 0;
+  std::uint16_t code = 0;
+  if (message.aborted) return Fault::none;
+  const Fault reading =
+      decode_body(message, direction, handles_in(block), nullptr, remaining, code);
+  if (reading != Fault::none || remaining != 0) {
+    known.channel = Channel::hidden;
+    return Fault::none;
+  }
+  const bool asks = direction == Direction::request;
+  if (asks && !session.entries().empty()) return Fault::not_started;
+  const Fault fault = accept_readable(session, store_in(block), message, direction, now_ms);
+  if (fault == Fault::none && !asks) known.channel = Channel::signing;
+  return fault;
+}
+
 }  // namespace
 
-Fault accept_message(Session session, const Message& message, Direction direction,
+Session session_in(std::span<std::byte> block) {
+  return Session(block.first(std::min(block.size(), kHandlesAt)));
+}
+
+Handles handles_in(std::span<const std::byte> block) {
+  const Known* known = Session::state_in(block);
+  if (known == nullptr) return {};
+  const bool deep = block.size() >= kSessionBytesMax;
+  return {known->sessions,
+          deep ? block.subspan(kHandlesAt, kHandleBytesMax) : std::span<const std::byte>{}};
+}
+
+Fault accept_message(std::span<std::byte> block, ByteView bytes, Direction direction,
                      std::uint32_t now_ms) {
+  const Session session = session_in(block);
   Known& known = session.state();
+  Message message;
+  const Fault fault = parse_message(bytes, message, known.unread_bytes());
+  if (fault == Fault::truncated && known.channel == Channel::secured) {
+    known.channel = Channel::hidden;  // a chunk is too short for a signature
+    return Fault::none;
+  }
+  if (fault != Fault::none) return fault;
   switch (message.kind) {
     case Kind::hello:
     case Kind::acknowledge:
@@ -88,19 +197,24 @@ Fault accept_message(Session session, const Message& message, Direction directio
     case Kind::reverse_hello:
       return Fault::none;
     case Kind::open:
-      if (!message.is_secured_open()) {
-        return known.channel == Channel::secured
-                   ? Fault::bad_value  // a channel does not lose its security
-                   : accept_readable(session, message, direction, now_ms);
-      }
-      if (known.channel == Channel::plain) return Fault::bad_value;
-      known.channel = Channel::secured;
-      return Fault::none;
+      if (message.is_secured_open()) return accept_secured_open(known, message);
+      // A channel does not lose its security.
+      return known.channel == Channel::plain || known.channel == Channel::closed ||
+                     known.channel == Channel::unseen
+                 ? accept_readable(session, store_in(block), message, direction, now_ms)
+                 : Fault::bad_value;
     default:
       break;
   }
-  if (known.channel == Channel::secured || known.channel == Channel::unseen) return Fault::none;
-  return accept_readable(session, message, direction, now_ms);
+  switch (known.channel) {
+    case Channel::hidden:
+    case Channel::unseen:
+      return Fault::none;
+    case Channel::secured:
+      return accept_undecided(block, message, direction, now_ms);
+    default:
+      return accept_readable(session, store_in(block), message, direction, now_ms);
+  }
 }
 
 bool take_out(Known& known, const Message& message) {

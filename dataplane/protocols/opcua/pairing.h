@@ -1,13 +1,15 @@
 // What is remembered of a secure channel: whether its messages can be read, both sides' sequence
-// numbers (6, 6.7.2.4), and requests that wait for their answers. Plain data.
+// numbers (6, 6.7.2.4), requests that wait for their answers, and the sessions that it carries.
+// Plain data.
 #pragma once
 
+#include "dataplane/protocols/opcua/handles.h"
 #include "dataplane/protocols/opcua/layout.h"
 #include "dataplane/protocols/outstanding.h"
 
 namespace bulkhead::opcua {
 
-constexpr std::size_t kOutstandingUsual = 7;
+constexpr std::size_t kOutstandingUsual = 5;
 
 struct Outstanding {
   std::uint32_t asked_ms = 0;
@@ -15,23 +17,39 @@ struct Outstanding {
   std::uint16_t code = 0;
 };
 
-enum class Channel : std::uint8_t { closed, plain, secured, unseen };
+// `secured`: its first answer will say whether messages are signed or encrypted, for the opening
+// hides the mode. Then it is `signing` or `hidden`, and stays so.
+enum class Channel : std::uint8_t { closed, plain, secured, signing, hidden, unseen };
 
 struct Known {
   Channel channel = Channel::closed;
   bool client_counted = false;  // the next number of that side is known
   bool server_counted = false;
+  std::uint8_t signature_bytes = 0;  // of each chunk, where messages are signed
   std::uint32_t client_next = 0;
   std::uint32_t server_next = 0;
   std::uint32_t taken_out = 0;  // chunks of the client that the server never saw
   std::uint32_t put_in = 0;     // chunks that the server never sent
+  KnownSessions sessions;
+
+  // Whether messages are read without the end of each chunk.
+  std::size_t unread_bytes() const {
+    return channel == Channel::secured || channel == Channel::signing ? signature_bytes : 0;
+  }
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Known>;
 static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
-// Both expect a message that decode accepted.
-protocols::Fault accept_message(Session session, const Message& message,
+// A session's block: requests, and behind the most that there can be, handles. A block of the usual
+// size has none.
+constexpr std::size_t kHandlesAt = Session::bytes_for(protocols::kOutstandingMax);
+constexpr std::size_t kSessionBytesMax = kHandlesAt + kHandleBytesMax;
+Session session_in(std::span<std::byte> block);
+Handles handles_in(std::span<const std::byte> block);
+
+// Expects a message that decode accepted.
+protocols::Fault accept_message(std::span<std::byte> block, ByteView bytes,
                                 protocols::Direction direction, std::uint32_t now_ms);
 
 // See Protocol::take_out(), put_in() and renumber().
