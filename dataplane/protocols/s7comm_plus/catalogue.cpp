@@ -16,39 +16,69 @@ using protocols::kNoSubCode;
 using protocols::with;
 
 constexpr std::uint32_t kAsked = with(kProtocolVersion, kOpcode, kFunction, kSession, kObject);
+constexpr std::uint32_t kListed = kAsked | with(kArea, kAttribute, kElement);
 constexpr std::uint32_t kTold = with(kProtocolVersion, kOpcode);
 
 constexpr FunctionInfo asked(std::string_view name, std::uint16_t code, AccessClass access,
-                             std::int32_t sub_code = kNoSubCode) {
-  return {name, code, sub_code, access, kAsked, Initiator::client};
+                             std::int32_t kind = kNoSubCode, std::uint32_t fields = kAsked) {
+  return {name, code, kind, access, fields, Initiator::client};
 }
 
+// A function that releases before 0.2 had in another class.
+constexpr FunctionInfo moved(FunctionInfo function, AccessClass before) {
+  function.access_before = before;
+  return function;
+}
+
+constexpr auto kSessions = AccessClass::session;
+constexpr auto kDiscovers = AccessClass::discover;
+constexpr auto kReads = AccessClass::read;
+constexpr auto kWrites = AccessClass::write;
+constexpr auto kConfigures = AccessClass::configure;
+constexpr auto kPrograms = AccessClass::program;
+constexpr auto kControls = AccessClass::control;
+
 constexpr std::array kOwnFunctions = {
-    asked("explore", kExplore, AccessClass::discover),
-    asked("create_object", kCreateObject, AccessClass::program),
-    asked("create_session", kCreateObject, AccessClass::session, kOnSession),
-    asked("delete_object", kDeleteObject, AccessClass::program),
-    asked("delete_session", kDeleteObject, AccessClass::session, kOnSession),
-    asked("set_variable", kSetVariable, AccessClass::write),
-    asked("get_link", kGetLink, AccessClass::discover),
-    asked("set_multi_variables", kSetMultiVariables, AccessClass::write),
-    asked("set_session_variables", kSetMultiVariables, AccessClass::session, kOnSession),
-    asked("get_multi_variables", kGetMultiVariables, AccessClass::read),
-    asked("begin_sequence", kBeginSequence, AccessClass::program),
-    asked("end_sequence", kEndSequence, AccessClass::program),
-    asked("invoke", kInvoke, AccessClass::control),
-    asked("set_var_sub_streamed", kSetVarSubStreamed, AccessClass::write),
-    asked("get_var_sub_streamed", kGetVarSubStreamed, AccessClass::read),
-    asked("get_variables_address", kGetVariablesAddress, AccessClass::discover),
-    asked("abort", kAbort, AccessClass::session),
-    asked("error", kError, AccessClass::session),
-    asked("init_ssl", kInitSsl, AccessClass::session),
+    moved(asked("explore", kExplore, kPrograms), kDiscovers),
+    asked("create_object", kCreateObject, kPrograms),
+    asked("create_session", kCreateObject, kSessions, kOnSession),
+    moved(asked("create_subscription", kCreateObject, kReads, kOnSubscription), kPrograms),
+    asked("delete_object", kDeleteObject, kPrograms),
+    asked("delete_session", kDeleteObject, kSessions, kOnSession),
+    moved(asked("delete_subscription", kDeleteObject, kReads, kOnSubscription), kPrograms),
+    moved(asked("set_variable", kSetVariable, kControls, kNoSubCode, kListed), kWrites),
+    moved(asked("set_session_variable", kSetVariable, kSessions, kOnSession, kListed), kWrites),
+    moved(asked("set_subscription_variable", kSetVariable, kReads, kOnSubscription, kListed),
+          kWrites),
+    moved(asked("prove_password", kSetVariable, kConfigures, kAsUser, kListed), kWrites),
+    asked("get_link", kGetLink, kDiscovers),
+    asked("set_multi_variables", kSetMultiVariables, kWrites, kNoSubCode, kListed),
+    asked("set_session_variables", kSetMultiVariables, kSessions, kOnSession, kListed),
+    moved(asked("set_subscription_variables", kSetMultiVariables, kReads, kOnSubscription, kListed),
+          kWrites),
+    moved(asked("set_object_variables", kSetMultiVariables, kControls, kOnObjects, kListed),
+          kWrites),
+    moved(asked("prove_password_with_variables", kSetMultiVariables, kConfigures, kAsUser, kListed),
+          kSessions),
+    asked("get_multi_variables", kGetMultiVariables, kReads, kNoSubCode, kListed),
+    moved(asked("get_object_variables", kGetMultiVariables, kPrograms, kOnObjects, kListed),
+          kReads),
+    asked("begin_sequence", kBeginSequence, kPrograms),
+    asked("end_sequence", kEndSequence, kPrograms),
+    asked("invoke", kInvoke, kControls),
+    moved(asked("set_var_sub_streamed", kSetVarSubStreamed, kPrograms), kWrites),
+    moved(asked("get_var_sub_streamed", kGetVarSubStreamed, kPrograms), kReads),
+    moved(asked("get_session_variable", kGetVarSubStreamed, kSessions, kOnSession), kReads),
+    asked("get_variables_address", kGetVariablesAddress, kDiscovers),
+    asked("abort", kAbort, kSessions),
+    asked("error", kError, kSessions),
+    asked("init_ssl", kInitSsl, kSessions),
     FunctionInfo{"notification", kNotificationCode, kNoSubCode, AccessClass::publish, kTold,
                  Initiator::server},
-    FunctionInfo{"system_event", kSystemEventCode, kNoSubCode, AccessClass::session,
-                 with(kProtocolVersion), Initiator::either},
-    FunctionInfo{"continuation", kContinuationCode, kNoSubCode, AccessClass::session,
-                 with(kProtocolVersion), Initiator::client},
+    FunctionInfo{"system_event", kSystemEventCode, kNoSubCode, kSessions, with(kProtocolVersion),
+                 Initiator::server},
+    FunctionInfo{"continuation", kContinuationCode, kNoSubCode, kSessions, with(kProtocolVersion),
+                 Initiator::client},
 };
 
 constexpr auto kFunctions =
@@ -65,6 +95,14 @@ constexpr std::array kFields = {
               "object that a request is about; 0 where it lists addresses"},
     cotp::kTsapInfo,
     cotp::kTsapNameInfo,
+    FieldInfo{"area", FieldKind::integer, 32, "",
+              "objects of all addresses: 80 inputs, 81 outputs, 82 memory, 83 counters, 84 timers, "
+              "0x8a0e0000 and its number a data block",
+              true},
+    FieldInfo{"attribute", FieldKind::integer, 32, "",
+              "of the objects: 2550 a block's values, 3736 those of another area"},
+    FieldInfo{"element", FieldKind::name, 0, "",
+              "numbers below the attribute, in hexadecimal with dots"},
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 102}};

@@ -4,6 +4,7 @@
 // ../cotp.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "dataplane/base/bytes.h"
@@ -49,11 +50,19 @@ constexpr std::uint16_t kContinuationCode = 0;
 constexpr std::uint16_t kNotificationCode = kNotification;
 constexpr std::uint16_t kSystemEventCode = kSystemEvent;
 
-// Objects that every controller has.
+// Objects that every controller has, and classes of objects.
+constexpr std::uint32_t kProgramObject = 3;
 constexpr std::uint32_t kSessionContainer = 0x011d;  // a client's session is created in it
+constexpr std::uint32_t kSessionClass = 287;
+constexpr std::uint32_t kSubscriptionClass = 1001;
 
-// A request on the client's own session is another function than one on other objects.
-constexpr std::int32_t kOnSession = 1;
+// What one number is for, by the objects that it is about.
+enum Kind : std::int32_t {
+  kOnSession = 1,       // the client's own session
+  kOnSubscription = 2,  // what the client is told of, in its own session
+  kOnObjects = 3,       // other objects than the memory that programs use
+  kAsUser = 4,          // proves a password
+};
 
 // Indices into the catalogue's fields.
 enum Field : std::uint8_t {
@@ -63,7 +72,10 @@ enum Field : std::uint8_t {
   kSession,
   kObject,
   kTsap,
-  kTsapName
+  kTsapName,
+  kArea,
+  kAttribute,
+  kElement,
 };
 
 const protocols::Catalogue& catalogue();
@@ -79,33 +91,60 @@ protocols::Fault parse_part(ByteView user, Part& part);
 
 // What the first part of a message says of it.
 struct Head {
+  std::uint8_t version = 0;
   std::uint8_t opcode = 0;
   std::uint16_t function = 0;
   std::uint16_t sequence = 0;
   std::uint32_t session = 0;  // of requests
   std::uint32_t object = 0;   // that a request is about
+  std::uint8_t flags = 0;     // of requests
+  bool whole = false;         // the message ends with this part
+  ByteView rest;              // behind it
 };
 // False if it is no first part of what this direction carries: then it goes on with a message.
 bool parse_head(const Part& part, protocols::Direction direction, Head& head);
 
+// Objects that answers gave this client: numbers that a client names itself prove nothing.
+constexpr std::size_t kSessionsMax = 2;
+constexpr std::size_t kSubscriptionsMax = 10;
+struct Own {
+  struct Session {
+    std::uint32_t object = 0;
+    std::uint32_t container = 0;  // of what is created in it
+  };
+  std::array<Session, kSessionsMax> sessions{};
+  std::array<std::uint32_t, kSubscriptionsMax> subscriptions{};
+
+  bool has_session(std::uint32_t object) const;
+  bool has_container(std::uint32_t object) const;
+  bool has_subscription(std::uint32_t object) const;
+};
+
+// The catalogue index of what a first part says; kNotInCatalogue if it is nothing known.
+std::uint16_t function_of(const Head& head, const Own& own);
+// One operation, with what the addresses of a request that lists them come to.
+protocols::Fault add_request(const Head& head, std::uint16_t function,
+                             protocols::OperationList& operations);
+
 struct Outstanding {
   std::uint32_t asked_ms = 0;
   std::uint16_t sequence = 0;
-  std::uint16_t function = 0;
+  std::uint16_t function = 0;  // index of the catalogue
 };
 
-// Which direction's message goes on in its next part.
-struct Unfinished {
+// Which direction's message goes on in its next part, and what the client was given.
+struct State {
   bool from_client = false;
   bool from_server = false;
+  Own own;
 
-  bool& of(protocols::Direction direction) {
+  bool& unfinished(protocols::Direction direction) {
     return direction == protocols::Direction::request ? from_client : from_server;
   }
 };
 
-constexpr std::size_t kOutstandingUsual = 8;
-using Session = protocols::OutstandingTable<Outstanding, Unfinished>;
+constexpr std::size_t kOutstandingUsual = 7;
+using Session = protocols::OutstandingTable<Outstanding, State>;
 static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 protocols::Fault accept_part(Session session, const Part& part, protocols::Direction direction,

@@ -1,4 +1,6 @@
 // Parts of messages, and what they are tied to.
+#include <algorithm>
+
 #include "dataplane/protocols/s7comm_plus/layout.h"
 
 namespace bulkhead::s7comm_plus {
@@ -8,6 +10,7 @@ using protocols::Fault;
 
 Fault parse_part(ByteView user, Part& part) {
   constexpr std::uint8_t kIntegrityBytes = 32;
+  constexpr std::size_t kSystemEventBytes = 16;
   ByteReader reader(user);
   const std::uint8_t id = reader.u8();
   part.version = reader.u8();
@@ -17,6 +20,7 @@ Fault parse_part(ByteView user, Part& part) {
   if (!reader.ok()) return Fault::truncated;
   if (part.version == kSystemEvent) {
     part.last = true;
+    if (part.content.size() < kSystemEventBytes) return Fault::truncated;
     return reader.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
   }
   if (part.version < kVersion1 || part.version > kVersion3) return Fault::bad_value;
@@ -39,6 +43,7 @@ bool parse_head(const Part& part, Direction direction, Head& head) {
   constexpr std::uint8_t kSubscription = 0x70;  // of which a notification's object number begins
   ByteReader reader(part.content);
   head = Head{};
+  head.version = part.version;
   head.opcode = reader.u8();
   const bool from_client = direction == Direction::request;
   if (head.opcode == kNotification) return !from_client && reader.u8() == kSubscription;
@@ -50,34 +55,109 @@ bool parse_head(const Part& part, Direction direction, Head& head) {
   head.sequence = reader.u16();
   if (from_client) {
     head.session = reader.u32();
-    reader.skip(1);  // transport flags
+    head.flags = reader.u8();
     head.object = reader.u32();
+  } else {
+    head.flags = reader.u8();
   }
+  head.whole = part.last;
+  head.rest = reader.rest();
   return reader.ok() && !reserved && !reserved_too;
 }
 
 namespace {
 
+// 1 to 5 octets of seven bits, the last without its highest.
+std::uint32_t read_vlq(ByteReader& reader) {
+  std::uint32_t value = 0;
+  for (int octets = 0; octets < 5; ++octets) {
+    const std::uint8_t octet = reader.u8();
+    value = value << 7 | (octet & 0x7fU);
+    if ((octet & 0x80) == 0) break;
+  }
+  return value;
+}
+
+// What a creation gave: behind a result, how many objects and their numbers.
+void learn(Own& own, std::uint16_t asked, const Head& answer) {
+  constexpr int kResultOctets = 9;
+  const auto kind = catalogue().functions[asked].sub_code;
+  if (answer.function != kCreateObject) return;
+  ByteReader reader(answer.rest);
+  for (int octets = 0; octets < kResultOctets && (reader.u8() & 0x80) != 0; ++octets) {
+  }
+  const std::size_t count = reader.u8();
+  const std::uint32_t first = read_vlq(reader);
+  const std::uint32_t second = count > 1 ? read_vlq(reader) : 0;
+  if (!reader.ok() || count == 0 || first == 0) return;
+  if (kind == kOnSession) {
+    std::copy_backward(own.sessions.begin(), own.sessions.end() - 1, own.sessions.end());
+    own.sessions[0] = {first, second};
+  } else if (kind == kOnSubscription) {
+    std::copy_backward(own.subscriptions.begin(), own.subscriptions.end() - 1,
+                       own.subscriptions.end());
+    own.subscriptions[0] = first;
+  }
+}
+
+// A deletion that passes ends what was given, whatever its answer says.
+void forget(Own& own, const Head& request) {
+  if (request.function != kDeleteObject || request.object == 0) return;
+  for (auto& session : own.sessions) {
+    if (session.object == request.object) session = {};
+  }
+  std::replace(own.subscriptions.begin(), own.subscriptions.end(), request.object,
+               std::uint32_t{0});
+}
+
 Fault accept_head(Session session, const Head& head, std::uint32_t now_ms) {
+  constexpr std::uint8_t kNoAnswer = 0x40;
   if (head.opcode == kNotification) return Fault::none;
+  Own& own = session.state().own;
   if (head.opcode == kRequest) {
-    const Outstanding entry{now_ms, head.sequence, head.function};
-    return session.add(entry, now_ms) ? Fault::none : Fault::too_many_outstanding;
+    const std::uint16_t function = function_of(head, own);
+    if (function == protocols::kNotInCatalogue) return Fault::unknown_function;
+    const bool answered = (head.flags & kNoAnswer) == 0;
+    const Outstanding entry{now_ms, head.sequence, function};
+    if (answered && !session.add(entry, now_ms)) return Fault::too_many_outstanding;
+    forget(own, head);
+    return Fault::none;
   }
   // An error stands for the answer to any function.
-  return session.answer(
+  Outstanding asked;
+  const Fault fault = session.answer(
       now_ms, [&](const Outstanding& entry) { return entry.sequence == head.sequence; },
       [&](const Outstanding& entry) {
-        return entry.function == head.function || head.function == kError;
-      });
+        return catalogue().functions[entry.function].code == head.function ||
+               head.function == kError;
+      },
+      &asked);
+  if (fault == Fault::none) learn(own, asked.function, head);
+  return fault;
 }
 
 }  // namespace
 
+bool Own::has_session(std::uint32_t object) const {
+  return object != 0 && std::any_of(sessions.begin(), sessions.end(),
+                                    [&](const Session& each) { return each.object == object; });
+}
+
+bool Own::has_container(std::uint32_t object) const {
+  return object != 0 && std::any_of(sessions.begin(), sessions.end(), [&](const Session& each) {
+           return each.object == object || each.container == object;
+         });
+}
+
+bool Own::has_subscription(std::uint32_t object) const {
+  return object != 0 &&
+         std::find(subscriptions.begin(), subscriptions.end(), object) != subscriptions.end();
+}
+
 // A continuation needs no grant, so it must belong to a message that was granted.
 Fault accept_part(Session session, const Part& part, Direction direction, std::uint32_t now_ms) {
   if (part.version == kSystemEvent) return Fault::none;
-  bool& unfinished = session.state().of(direction);
+  bool& unfinished = session.state().unfinished(direction);
   if (!unfinished) {
     Head head;
     if (!parse_head(part, direction, head)) return Fault::bad_sequence;

@@ -13,18 +13,11 @@ using protocols::OperationList;
 
 namespace {
 
-// What a client does on its own session: it is created in the container of sessions, and later the
-// object of a request is the session itself.
-bool is_on_session(const Head& head) {
-  if (head.function == kCreateObject) return head.object == kSessionContainer;
-  const bool may_be = head.function == kDeleteObject || head.function == kSetMultiVariables;
-  return may_be && head.object != 0 && head.object == head.session;
+std::uint16_t find(std::uint16_t code) {
+  return protocols::find_function(catalogue().functions, code);
 }
 
-std::uint16_t function_of(const Part& part, const Head& head, bool is_head) {
-  const auto find = [](std::uint16_t code, std::int32_t sub_code = kNoSubCode) {
-    return protocols::find_function(catalogue().functions, code, sub_code);
-  };
+std::uint16_t function_in(const Part& part, const Head& head, bool is_head, const Own& own) {
   if (part.version == kSystemEvent) return find(kSystemEventCode);
   if (!is_head) return find(kContinuationCode);
   if (head.opcode == kNotification) return find(kNotificationCode);
@@ -32,8 +25,24 @@ std::uint16_t function_of(const Part& part, const Head& head, bool is_head) {
   if (head.function <= kSystemEventCode || head.function >= cotp::kTpduCode) {
     return kNotInCatalogue;
   }
-  const bool session = head.opcode == kRequest && is_on_session(head);
-  return find(head.function, session ? std::int32_t{kOnSession} : kNoSubCode);
+  return function_of(head, own);
+}
+
+// Bits that clients are known to set: whether an answer is wanted (0x40), and what nobody has told
+// the meaning of.
+bool are_flags(std::uint8_t flags) {
+  constexpr std::uint8_t kAlways = 0x30;
+  constexpr std::uint8_t kKnown = 0x76;
+  return (flags & kAlways) == kAlways && (flags & ~kKnown) == 0;
+}
+
+// The keyed hash in front of a protected part.
+void leave_integrity(ByteView user, const Part& part, const OperationList& operations) {
+  constexpr std::size_t kHeadBytes = 5;  // with the length of the hash
+  constexpr std::size_t kHashBytes = 32;
+  if (part.version != kVersion3) return;
+  operations.leave_free(user.subspan(kHeadBytes, kHashBytes),
+                        "a keyed hash, which only the two ends can check");
 }
 
 class S7CommPlus final : public cotp::User {
@@ -45,12 +54,17 @@ class S7CommPlus final : public cotp::User {
     return Session::bytes_for(protocols::kOutstandingMax);
   }
 
+  // Whose object a number is, the session knows.
+  bool means_alike(ByteView /*message*/) const override { return false; }
+
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return Session(session).awaited(now_ms);
   }
 
  private:
   cotp::TsapFields tsap_fields() const override { return {kTsap, kTsapName}; }
+
+  cotp::DataUnits data_units() const override { return cotp::DataUnits::whole; }
 
   bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
 
@@ -60,20 +74,27 @@ class S7CommPlus final : public cotp::User {
     Part part;
     Head head;
     if (const Fault fault = parse_part(user, part); fault != Fault::none) return fault;
-    const bool is_head = part.version != kSystemEvent && parse_head(part, direction, head);
-    const std::uint16_t function = function_of(part, head, is_head);
+    const bool event = part.version == kSystemEvent;
+    if (event && direction == Direction::request) return Fault::wrong_direction;
+    const bool is_head = !event && parse_head(part, direction, head);
+    const State* state = Session::state_in(context.session);
+    const std::uint16_t function =
+        function_in(part, head, is_head, state != nullptr ? state->own : Own{});
     if (function == kNotInCatalogue) return Fault::unknown_function;
+    leave_integrity(user, part, operations);
+    if (is_head && head.opcode == kRequest) {
+      if (!are_flags(head.flags)) return Fault::bad_value;
+      operations.leave_free(part.content.subspan(7, 2), "a number that the answer repeats");
+      return add_request(head, function, operations);
+    }
     Operation& operation = *operations.add(function);
     operation.set(kProtocolVersion, part.version);
     // Which message it goes on with is pair()'s to know.
-    operation.tied = !is_head && part.version != kSystemEvent;
+    operation.tied = !is_head && !event;
+    operations.leave_free(part.content, "what follows of a message, or what a controller tells");
     if (!is_head) return Fault::none;
     operation.set(kOpcode, head.opcode);
-    if (head.opcode == kNotification) return Fault::none;
-    operation.set(kFunction, head.function);
-    if (head.opcode != kRequest) return Fault::none;
-    operation.set(kSession, head.session);
-    operation.set(kObject, head.object);
+    if (head.opcode != kNotification) operation.set(kFunction, head.function);
     return Fault::none;
   }
 
