@@ -37,6 +37,22 @@ TEST(Form, NodeIds) {
   EXPECT_FALSE(is_plain_text(ByteView(bytes_of("\xc2\x80")))) << "U+0080";
 }
 
+// Of a node that ends with its message nothing is read that is not there.
+TEST(Form, NodesCutShort) {
+  for (const Message& node : {kNumeric, named("Tank"), join({{4, 2, 0}, Message(16, 7)}),
+                              join({{5, 2, 0}, le32(3), {1, 2, 3}})}) {
+    for (std::size_t have = 0; have < node.size(); ++have) {
+      const Message cut(node.begin(), node.begin() + static_cast<std::ptrdiff_t>(have));
+      support::expect_rows(
+          module(),
+          {{"a read", kAsk, request(631, join({Message(8, 0), le32(2), le32(1), cut})),
+            "fault truncated"},
+           {"a method", kAsk, request(712, join({le32(1), kNumeric, cut})), "fault truncated"},
+           {"an object", kAsk, request(712, join({le32(1), cut})), "fault truncated"}});
+    }
+  }
+}
+
 TEST(Form, Values) {
   support::expect_rows(
       module(),

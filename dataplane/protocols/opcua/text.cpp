@@ -72,6 +72,7 @@ ByteView compose_guid(ByteView bytes, protocols::OperationList& operations) {
   constexpr std::size_t kTextBytes = 36;
   constexpr std::array<std::uint8_t, 16> kOrder = {3, 2, 1,  0,  5,  4,  7,  6,
                                                    8, 9, 10, 11, 12, 13, 14, 15};
+  if (bytes.size() != kOrder.size()) return {};  // cut short: the reader has failed
   const std::span<std::uint8_t> text = operations.compose(kTextBytes);
   if (text.empty()) return {};
   std::size_t at = 0;

@@ -230,8 +230,10 @@ class S7(Target):
             return any(name.startswith("cyclic_") for name in functions)
         wanted = {
             0x00100000: {"read_szl"},
+            0x02000000: {"password", "clear_password"},
             0x00200000: {"read_clock", "read_clock_following"} if first == 1 else {"set_clock"},
             0x01000000: {1: {"list_blocks"}, 2: {"list_blocks_of_type"},
-                         3: {"list_blocks_of_type"}, 4: {"get_block_info"}}.get(first, set()),
+                         3: {"list_blocks_of_type"},
+                         4: {"get_block_info"}}.get(first, set()),
         }
         return bool(functions & wanted.get(event[1], set()))
