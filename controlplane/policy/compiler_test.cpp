@@ -12,9 +12,9 @@ namespace {
 
 const char* const kHead = R"(bulkhead: v1
 site: water-works
-zones:
-  supervision: {target: SL2, port: 0, networks: [10.20.0.0/24]}
-  control:     {target: SL3, port: 1, networks: [10.10.0.0/24, "2001:db8::/64"]}
+written_for: 0.2
+zones: {supervision: {target: SL2, port: 0, networks: [10.20.0.0/24]},
+        control:     {target: SL3, port: 1, networks: [10.10.0.0/24, "2001:db8::/64"]}}
 assets:
   hmi:  {zone: supervision, address: 10.20.0.10}
   plc1: {zone: control, address: 10.10.0.20, mac: "02:00:00:00:00:20"}

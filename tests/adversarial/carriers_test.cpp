@@ -275,7 +275,9 @@ Bytes dnp3_request(std::uint8_t function, std::uint8_t sequence) {
     bytes.push_back(static_cast<std::uint8_t>(crc >> 8));
   };
   const auto numbered = static_cast<std::uint8_t>(0xc0 | sequence);
-  const Bytes user = {numbered, numbered, function, 60, 1, 6};  // class 0 data
+  const std::uint8_t group = function == 1 ? 60 : 20;  // class 0 data, or all counters
+  const auto variation = static_cast<std::uint8_t>(function == 1 ? 1 : 0);
+  const Bytes user = {numbered, numbered, function, group, variation, 6};
   Bytes frame = {0x05, 0x64, static_cast<std::uint8_t>(5 + user.size()), 0xc4, 4, 0, 1, 0};
   close(frame, 0);
   frame.insert(frame.end(), user.begin(), user.end());

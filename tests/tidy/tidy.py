@@ -45,8 +45,8 @@ NO_PROTOBUF = DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow", "dataplane
                                 "dataplane/ports"}
 TEST_LIBRARIES = ("gtest/", "gmock/", "rapidcheck")
 FILE_LINES_MAX, FUNCTION_LINES_MAX, LINE_MAX = 500, 70, 100
-TOP = {"CMakeLists.txt", "CMakePresets.json", "README.md", "LICENSE", "SECURITY.md", "dataplane",
-       "controlplane", "proto", "policies", "tests", "deploy"}
+TOP = {"CMakeLists.txt", "CMakePresets.json", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md",
+       "CHANGELOG.md", "LICENSE", "SECURITY.md", "dataplane", "controlplane", "proto", "policies", "tests", "deploy"}
 
 problems = []
 

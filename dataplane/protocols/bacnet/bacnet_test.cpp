@@ -1,5 +1,5 @@
 // Services with every property of theirs, BVLL and network layer, segments, and the refusal.
-#include "dataplane/protocols/bacnet/messages.h"
+#include "tests/support/bacnet_messages.h"
 #include "tests/support/field_mutation.h"
 
 namespace bulkhead::bacnet {

@@ -1,6 +1,6 @@
 // One form for each meaning: what a receiver could read otherwise is refused. And which answer
 // answers which request.
-#include "dataplane/protocols/bacnet/messages.h"
+#include "tests/support/bacnet_messages.h"
 #include "dataplane/protocols/bacnet/tags.h"
 
 namespace bulkhead::bacnet {

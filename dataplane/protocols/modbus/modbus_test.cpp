@@ -1,7 +1,7 @@
 // Literal messages with the clause they come from, every truncated prefix, each limit at its edges.
 #include <gtest/gtest.h>
 
-#include "dataplane/protocols/modbus/messages.h"
+#include "tests/support/modbus_messages.h"
 #include "tests/support/field_mutation.h"
 
 namespace bulkhead::modbus {

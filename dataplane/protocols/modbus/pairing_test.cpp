@@ -1,7 +1,7 @@
 // Which answer answers which request, and how many may wait.
 #include "dataplane/protocols/modbus/pairing.h"
 
-#include "dataplane/protocols/modbus/messages.h"
+#include "tests/support/modbus_messages.h"
 
 namespace bulkhead::modbus {
 namespace {

@@ -1,7 +1,7 @@
 // What function 90 carries: every byte of memory that it touches, and the reservation.
 #include "dataplane/protocols/modbus/umas.h"
 
-#include "dataplane/protocols/modbus/messages.h"
+#include "tests/support/modbus_messages.h"
 
 namespace bulkhead::modbus {
 namespace {

@@ -1,4 +1,4 @@
-// For the tests of this folder: messages from the layouts of ANSI/ASHRAE 135.
+// For the tests of the module: messages from the layouts of ANSI/ASHRAE 135.
 #pragma once
 
 #include "dataplane/protocols/bacnet/layout.h"

@@ -1,4 +1,4 @@
-// For the tests of this folder: messages by their PDU.
+// For the tests of the module: messages by their PDU.
 #pragma once
 
 #include <vector>
