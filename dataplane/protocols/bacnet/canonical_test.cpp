@@ -1,7 +1,7 @@
 // One form for each meaning: what a receiver could read otherwise is refused. And which answer
 // answers which request.
-#include "tests/support/bacnet_messages.h"
 #include "dataplane/protocols/bacnet/tags.h"
+#include "tests/support/bacnet_messages.h"
 
 namespace bulkhead::bacnet {
 namespace {

@@ -1,8 +1,8 @@
 // Literal messages with the clause they come from, every truncated prefix, each limit at its edges.
 #include <gtest/gtest.h>
 
-#include "tests/support/modbus_messages.h"
 #include "tests/support/field_mutation.h"
+#include "tests/support/modbus_messages.h"
 
 namespace bulkhead::modbus {
 namespace {
