@@ -138,6 +138,36 @@ void Accounting::check_names(const Item& item, const Outcome& outcome, const Cha
   }
 }
 
+// `derived` and the lengths of what is wholly free: as long as it likes to be.
+std::vector<std::size_t> with_lengths_of_free(std::string_view protocol, ByteView message,
+                                              const Bytes& free, std::vector<std::size_t> derived) {
+  const Bytes opened = open(protocol, message);
+  const Closed closed = close(protocol, opened);
+  if (closed.bytes.size() != message.size()) return derived;
+  for (const Length& length : find_layout(protocol, opened).lengths) {
+    bool all = length.begin < length.end && length.mask == 0xff;
+    for (std::size_t i = length.begin; i < length.end; ++i) {
+      all = all && free[closed.places[i]] == 0xff;
+    }
+    for (std::size_t i = 0; all && i < length.width; ++i) {
+      derived.push_back(closed.places[length.at + i]);
+    }
+  }
+  std::sort(derived.begin(), derived.end());
+  return derived;
+}
+
+// Whether one of the messages is another form of the other that the reviewed list has.
+bool Accounting::is_reviewed_form(ByteView one, ByteView other) {
+  if (reviewed_forms_.empty()) return false;
+  bool found = false;
+  each_form(options_.protocol, one, [&](const Change& form) {
+    if (!std::equal(form.bytes.begin(), form.bytes.end(), other.begin(), other.end())) return;
+    found = found || reviewed_forms_.contains(form.what);
+  });
+  return found;
+}
+
 // Whether the changed message asks for the same, and is other than in what is free.
 bool Accounting::is_found(const Granted& granted, const Change& change) {
   ++changes_;
@@ -146,8 +176,20 @@ bool Accounting::is_found(const Granted& granted, const Change& change) {
   const Outcome& outcome = judge_.judge(granted.place, change.bytes);
   if (!outcome.operations.empty()) check_names(granted.item, outcome, change);
   if (outcome.operations != granted.operations) return false;
-  return !alike({message, granted.free, change.derived_before},
-                {change.bytes, judge_.free_bits(), change.derived_after});
+  const Bytes& free = judge_.free_bits();
+  if (alike({message, granted.free, change.derived_before},
+            {change.bytes, free, change.derived_after})) {
+    return false;
+  }
+  // So many of one message are told together.
+  constexpr std::size_t kLookedIntoMax = 256;
+  if (!change.edited || ++looked_into_ > kLookedIntoMax) return true;
+  const auto before =
+      with_lengths_of_free(options_.protocol, message, granted.free, change.derived_before);
+  const auto after =
+      with_lengths_of_free(options_.protocol, change.bytes, free, change.derived_after);
+  if (alike({message, granted.free, before}, {change.bytes, free, after})) return false;
+  return !is_reviewed_form(message, change.bytes) && !is_reviewed_form(change.bytes, message);
 }
 
 Bytes Accounting::flip(const Granted& granted) {
@@ -181,6 +223,7 @@ bool is_known(ByteView message, const Change& change, const Bytes& flipped) {
 void Accounting::edit(const Granted& granted, const Bytes& flipped) {
   const Item& item = granted.item;
   std::vector<std::string> found;
+  looked_into_ = 0;
   each_edit(options_.protocol, item.message.bytes, [&](const Change& change) {
     if (!is_found(granted, change)) return;
     if (is_known(item.message.bytes, change, flipped)) return;

@@ -76,6 +76,7 @@ class Accounting {
   void check_reviewed();
   void compare(const Reviewed& reviewed, const std::set<std::string>& seen, const char* what);
   void find(const Item& item, const std::string& what);
+  bool is_reviewed_form(ByteView one, ByteView other);
   bool is_found(const Granted& granted, const Change& change);
 
   const Options& options_;
@@ -93,6 +94,7 @@ class Accounting {
   std::set<std::string> binary_;  // names that were
   const Item* told_ = nullptr;
   std::set<std::string> told_texts_;
+  std::size_t looked_into_ = 0;
   std::size_t changes_ = 0;
   std::size_t findings_ = 0;
 };

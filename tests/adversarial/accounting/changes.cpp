@@ -50,6 +50,7 @@ class Editor {
         visit_(visit) {}
 
   void edit() {
+    edits_ = true;
     constexpr std::size_t kEverywhereMax = 512;  // longer ones have their elements edited only
     for (const std::size_t count : {1, 2, 3, 4, 6, 8}) {
       if (opened_.size() > kEverywhereMax) break;
@@ -167,6 +168,7 @@ class Editor {
     change.what = std::move(what);
     change.place = replacement.begin;
     change.lengths = lengths;
+    change.edited = edits_;
     change.bytes = std::move(closed.bytes);
     visit_(change);
   }
@@ -176,6 +178,7 @@ class Editor {
   Layout layout_;
   Closed before_;
   const Visit& visit_;
+  bool edits_ = false;
 };
 
 }  // namespace

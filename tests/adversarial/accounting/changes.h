@@ -15,6 +15,7 @@ struct Change {
   std::string what;
   std::size_t place = 0;  // of the message without its checksums
   bool lengths = false;   // they were made right
+  bool edited = false;    // cut, repeated or swapped
   // Octets that only follow from others: checksums, and lengths that were made right. Ascending.
   std::vector<std::size_t> derived_before;
   std::vector<std::size_t> derived_after;

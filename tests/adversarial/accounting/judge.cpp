@@ -223,6 +223,8 @@ const Outcome& Judge::judge(const Place& place, ByteView bytes) {
   ByteView rest = bytes;
   if (place.context.carrier == protocols::Carrier::ethernet) {
     rest = protocols::without_padding(protocol, rest, place.context);
+    // What is behind the message fills the frame, and no receiver hands it up.
+    std::fill(free_.begin() + static_cast<std::ptrdiff_t>(rest.size()), free_.end(), 0xff);
   }
   if (rest.empty()) refuse("nothing is left");
   while (!rest.empty()) {

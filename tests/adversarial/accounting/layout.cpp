@@ -284,6 +284,13 @@ void opcua(Finder& found) {
   }
 }
 
+// ASHRAE 135, 6.4.7: ports of a routing table, with what is told of each.
+void routing_table(Finder& found, std::size_t at) {
+  for (++at; at + 4 <= found.size(); at += 4U + found.at(at + 3)) {
+    found.counted(3, {at + 3, 1, false, at + 4, at + 4 + found.at(at + 3)});
+  }
+}
+
 // Tagged values (ASHRAE 135, 20.2.1) from the first octet that may begin one.
 void bacnet(Finder& found) {
   std::size_t end = found.size();
@@ -301,6 +308,10 @@ void bacnet(Finder& found) {
     at += 3U + found.at(at + 2);
   }
   if ((control & 0x20) != 0) ++at;
+  if ((control & 0x80) != 0) {
+    if (found.at(at) == 6 || found.at(at) == 7) routing_table(found, at + 1);
+    return;
+  }
   constexpr std::array<std::size_t, 8> kHeads = {4, 2, 3, 3, 0, 3, 0, 0};
   at += kHeads[found.at(at) >> 4 & 7];
   while (at < end) {
@@ -325,14 +336,22 @@ void bacnet(Finder& found) {
 constexpr std::size_t kLinkHeader = 8;
 constexpr std::size_t kBlock = 16;
 
+constexpr std::array<std::uint16_t, 256> make_crc_table() {
+  std::array<std::uint16_t, 256> table{};
+  for (unsigned octet = 0; octet < table.size(); ++octet) {
+    unsigned rest = octet;
+    for (int bit = 0; bit < 8; ++bit) rest = (rest & 1U) != 0 ? (rest >> 1) ^ 0xa6bcU : rest >> 1;
+    table[octet] = static_cast<std::uint16_t>(rest);
+  }
+  return table;
+}
+
 // IEEE 1815, 9.2.4.1.5.
 std::uint16_t crc(ByteView bytes) {
+  static constexpr auto kTable = make_crc_table();
   std::uint16_t rest = 0;
-  for (const std::uint8_t byte : bytes) {
-    rest = static_cast<std::uint16_t>(rest ^ byte);
-    for (int bit = 0; bit < 8; ++bit) {
-      rest = static_cast<std::uint16_t>((rest & 1U) != 0 ? (rest >> 1) ^ 0xa6bcU : rest >> 1);
-    }
+  for (const std::uint8_t octet : bytes) {
+    rest = static_cast<std::uint16_t>(rest >> 8 ^ kTable[(rest ^ octet) & 0xff]);
   }
   return static_cast<std::uint16_t>(~rest);
 }
@@ -393,6 +412,8 @@ Closed close(std::string_view protocol, ByteView opened) {
     for (std::size_t i = 0; i < opened.size(); ++i) closed.places.push_back(i);
     return closed;
   }
+  closed.bytes.reserve(opened.size() + opened.size() / 4);
+  closed.places.reserve(opened.size());
   for (std::size_t at = 0; at < opened.size();) {
     const std::size_t header = std::min(kLinkHeader, opened.size() - at);
     const std::size_t said = header > 2 ? opened[at + 2] : 0;
