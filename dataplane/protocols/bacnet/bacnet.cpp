@@ -95,6 +95,17 @@ class Bacnet final : public protocols::Protocol {
     return accept_request(session, message, from_server, now_ms);
   }
 
+  bool asks_many(ByteView question) const override {
+    Message message;
+    return parse_message(question, message) == Fault::none && is_question_to_many(message);
+  }
+  bool answers_many(ByteView question, ByteView answer) const override {
+    Message asked;
+    Message told;
+    return parse_message(question, asked) == Fault::none &&
+           parse_message(answer, told) == Fault::none && answers_question(asked, told);
+  }
+
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return Session(session).awaited(now_ms,
                                     [](const Outstanding& entry) { return !entry.by_server; });

@@ -342,5 +342,56 @@ TEST(Pairing, EitherSideAborts) {
   EXPECT_EQ(session.answer(apdu({0x71, 1, 4})), Fault::unrequested_response);
 }
 
+// 16.9 and 16.10: whoever a question to many concerns answers the one that asked.
+TEST(Discovery, AnswersOfThoseThatAQuestionConcerns) {
+  const auto with = [](std::uint8_t bvlc_function, const Message& npdu, const Message& rest) {
+    return bvlc(bvlc_function, join({npdu, rest}));
+  };
+  const Message any = {0x10, 8};
+  const Message device9 = {0x10, 0, 0xc4, 2, 0, 0, 9, 0x22, 1, 0xe0, 0x91, 3, 0x21, 5};
+  const auto i_am = [&](const Message& npdu) { return with(kOriginalUnicast, npdu, device9); };
+  const Message here = {1, 0};
+  const Message who_is = with(kOriginalBroadcast, here, any);
+  EXPECT_TRUE(module().asks_many(who_is));
+  EXPECT_FALSE(module().asks_many(i_am(here)));
+  EXPECT_FALSE(module().asks_many(confirmed(8)));
+  const auto answers = [&](const Message& question, const Message& answer) {
+    return module().answers_many(question, answer);
+  };
+  EXPECT_TRUE(answers(who_is, i_am(here)));
+  EXPECT_FALSE(answers(who_is, with(kOriginalBroadcast, here, device9))) << "to all";
+  EXPECT_FALSE(answers(who_is, with(kDistributeBroadcast, here, device9)));
+  EXPECT_FALSE(answers(who_is, i_am({1, 0x20, 255, 255, 0, 255}))) << "to all networks";
+  EXPECT_FALSE(answers(who_is, i_am({1, 8, 0, 5, 1, 7}))) << "of a network that was not asked";
+  const auto range = [&](std::uint8_t low, std::uint8_t high) {
+    return with(kOriginalBroadcast, here, {0x10, 8, 0x09, low, 0x19, high});
+  };
+  EXPECT_TRUE(answers(range(9, 9), i_am(here)));
+  EXPECT_FALSE(answers(range(1, 8), i_am(here)));
+  EXPECT_FALSE(answers(range(10, 20), i_am(here)));
+  const Message everywhere = with(kOriginalBroadcast, {1, 0x20, 255, 255, 0, 255}, any);
+  EXPECT_TRUE(answers(everywhere, i_am(here)));
+  EXPECT_TRUE(answers(everywhere, i_am({1, 8, 0, 5, 1, 7})));
+  const Message on5 = with(kOriginalBroadcast, {1, 0x20, 0, 5, 0, 255}, any);
+  EXPECT_TRUE(answers(on5, i_am({1, 8, 0, 5, 1, 7})));
+  EXPECT_FALSE(answers(on5, i_am({1, 8, 0, 6, 1, 7})));
+  EXPECT_FALSE(answers(on5, i_am(here)));
+  const Message from9 = with(kOriginalBroadcast, {1, 8, 0, 9, 1, 6}, any);
+  EXPECT_TRUE(answers(from9, i_am({1, 0x20, 0, 9, 1, 6, 255})));
+  EXPECT_FALSE(answers(from9, i_am(here))) << "not to the one that asked";
+  const Message has = unconfirmed(7, {0x2c, 0, 0, 0, 1});
+  const Message named = unconfirmed(7, {0x3c, 0, 'A', 'H', 'U'});
+  const auto i_have = [](std::uint8_t instance, char letter) {
+    return unconfirmed(1, {0xc4, 2, 0, 0, 9, 0xc4, 0, 0, 0, instance, 0x74, 0, 'A', 'H',
+                           static_cast<std::uint8_t>(letter)});
+  };
+  EXPECT_TRUE(answers(has, i_have(1, 'U')));
+  EXPECT_FALSE(answers(has, i_have(2, 'U')));
+  EXPECT_TRUE(answers(named, i_have(2, 'U')));
+  EXPECT_FALSE(answers(named, i_have(2, 'X')));
+  EXPECT_FALSE(answers(has, i_am(here)));
+  EXPECT_FALSE(answers(who_is, i_have(1, 'U')));
+}
+
 }  // namespace
 }  // namespace bulkhead::bacnet

@@ -207,6 +207,10 @@ protocols::Fault parse_message(ByteView bytes, Message& message);
 // A request, in that the sender waits for something, is told apart from an answer.
 constexpr bool is_answer(std::uint8_t pdu_type) { return pdu_type >= kSimpleAck; }
 
+// Who-Is and Who-Has, and whether a device that it concerns answers one of them. Both have decoded.
+bool is_question_to_many(const Message& message);
+bool answers_question(const Message& question, const Message& answer);
+
 // One operation of the function, with where its message goes and where it came from; nullptr, and
 // why in `fault`.
 protocols::Operation* add_operation(const Message& message, std::uint16_t function,
