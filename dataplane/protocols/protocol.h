@@ -37,6 +37,15 @@ enum class Denial : std::uint8_t { function, address, value };
 constexpr std::size_t kRefusalBytesMax = 512;
 constexpr std::size_t kNumberedBytesMax = 32;
 
+// The number by which an answer differs from what it should be: what it counts, what was asked
+// under and what the answer says. `what` is empty where nothing was asked, or where no number
+// differs.
+struct Difference {
+  std::string_view what{};
+  std::uint32_t asked = 0;
+  std::uint32_t answered = 0;
+};
+
 // How a message travels, and what its session remembers: the block that pair() keeps, as it was
 // before this message; empty where there is none yet.
 struct MessageContext {
@@ -125,6 +134,12 @@ class Protocol {
                      std::uint32_t now_ms) const {
     (void)session, (void)message, (void)direction, (void)now_ms;
     return Fault::none;
+  }
+
+  // Of an answer that pair() did not accept, for telling people.
+  virtual Difference difference(std::span<std::byte> session, ByteView answer) const {
+    (void)session, (void)answer;
+    return {};
   }
 
   // How many granted requests of the session wait for an answer that is still to be expected.

@@ -38,7 +38,8 @@ constexpr FunctionInfo user_defined(std::string_view name, std::uint16_t code) {
 
 constexpr FunctionInfo umas(std::string_view name, std::int32_t code, AccessClass access,
                             std::uint32_t fields = 0) {
-  return {name, kUmas, code, access, with(kUnit) | fields};
+  const bool reserves = needs_reservation(static_cast<std::uint8_t>(code));
+  return {name, kUmas, code, access, with(kUnit) | fields | (reserves ? with(kUnreserved) : 0)};
 }
 
 constexpr std::uint32_t kBlockBytes = with(kBlock, kOffset, kLength);
@@ -186,6 +187,12 @@ constexpr std::array kFields = {
     FieldInfo{"monitor", FieldKind::integer, 8, "",
               "UMAS: 5 and 9 register a variable to be read, 7 reads those registered, 11 forgets "
               "them"},
+    FieldInfo{.name = "unreserved",
+              .kind = FieldKind::integer,
+              .width_bits = 1,
+              .unit = "",
+              .text = "UMAS: 1 where the session did not take the reservation whose key it has",
+              .by_name = true},
 };
 
 constexpr std::array kPorts = {

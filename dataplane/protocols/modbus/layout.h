@@ -82,6 +82,7 @@ enum Field : std::uint8_t {
   kLength,
   kOwner,
   kMonitor,
+  kUnreserved,
 };
 
 const protocols::Catalogue& catalogue();
@@ -98,7 +99,8 @@ struct Adu {
   std::uint16_t transaction = 0;
   std::uint8_t unit = 0;
   std::uint8_t code = 0;
-  ByteView data;  // behind the function code
+  ByteView data;          // behind the function code
+  bool reserved = false;  // its session took the reservation (UMAS) whose key it has
 };
 
 // The largest value of the length field that a message of the function code may have.

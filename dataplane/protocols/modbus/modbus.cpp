@@ -86,13 +86,13 @@ class Modbus final : public protocols::Protocol {
 
   Fault decode(ByteView message, const MessageContext& context,
                OperationList& operations) const override {
-    const Direction direction = context.direction;
     operations.clear();
     Adu adu;
     if (const Fault fault = parse_adu(message, adu); fault != Fault::none) return fault;
     operations.leave_free(message.first(2), "transaction identifier, which pair() compares");
-    return direction == Direction::response ? decode_response(adu, operations)
-                                            : decode_request(adu, operations);
+    if (adu.code == kUmas) adu.reserved = holds_reservation(context.session, adu);
+    return context.direction == Direction::response ? decode_response(adu, operations)
+                                                    : decode_request(adu, operations);
   }
 
   std::optional<std::uint16_t> claimed_code(ByteView message) const override {
@@ -102,6 +102,12 @@ class Modbus final : public protocols::Protocol {
 
   std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
   std::size_t correlation_bytes() const override { return 2; }
+  // Who holds the controller's reservation is the session's.
+  bool means_alike(ByteView message) const override {
+    constexpr std::size_t kUmasCode = kMbapBytes + 2;
+    return message.size() <= kUmasCode || message[kMbapBytes] != kUmas ||
+           !needs_reservation(message[kUmasCode]);
+  }
   std::size_t session_bytes_max() const override {
     return Session::bytes_for(protocols::kOutstandingMax);
   }
@@ -112,6 +118,12 @@ class Modbus final : public protocols::Protocol {
     if (const Fault fault = parse_adu(message, adu); fault != Fault::none) return fault;
     return direction == Direction::response ? accept_response(Session(session), adu, now_ms)
                                             : accept_request(Session(session), adu, now_ms);
+  }
+
+  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const override {
+    Adu adu;
+    if (parse_adu(answer, adu) != Fault::none) return {};
+    return modbus::difference(Session(session), adu);
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {

@@ -340,6 +340,7 @@ TEST(Fields, EachDecidesAlone) {
                  {"identification", kAsk, adu({43, 14, 1, 2}), ""},
                  {"restart", kAsk, adu({8, 0, 1, 0, 0}), ""},
                  {"reservation", kAsk, adu({90, 0, 0x10, 1, 2, 0, 0, 2, 'P', 'C'}), ""},
+                 {"stop", kAsk, adu({90, 0, 0x41}), ""},
                  {"monitor", kAsk, adu({90, 0, 0x50, 0x15, 0, 1, 9, 1, 2, 0, 8, 0}), ""},
                  {"memory", kAsk, adu({90, 0, 0x20, 3, 0x13, 0, 0x64, 0, 1, 0, 0x9c, 0}), ""}});
 }

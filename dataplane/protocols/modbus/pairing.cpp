@@ -1,6 +1,8 @@
 // A short table in the order of asking: the answer is nearly always to the first.
 #include "dataplane/protocols/modbus/pairing.h"
 
+#include <algorithm>
+
 #include "dataplane/protocols/modbus/umas.h"
 
 namespace bulkhead::modbus {
@@ -133,19 +135,18 @@ bool is_answered(const Outstanding& entry) {
 
 }  // namespace
 
+bool holds_reservation(std::span<const std::byte> session, const Adu& adu) {
+  const Reservation* const reservation = Session::state_in(session);
+  return reservation != nullptr && reservation->taken && !adu.data.empty() &&
+         adu.data[0] == reservation->key;
+}
+
 std::size_t awaited(Session session, std::uint32_t now_ms) {
   return session.awaited(now_ms, is_answered);
 }
 
 // What is never answered makes room for any other request.
 Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms) {
-  if (adu.code == kUmas) {
-    const Reservation& reservation = session.state();
-    Umas umas;
-    if (const Fault fault = parse_umas(adu, umas); fault != Fault::none) return fault;
-    const bool holds = reservation.taken && reservation.key == umas.key;
-    if (needs_reservation(umas.code) && !holds) return Fault::not_started;
-  }
   const auto needless = [](const Outstanding& entry) { return !is_answered(entry); };
   const bool added = session.add(remember(adu, now_ms), now_ms, needless);
   return added ? Fault::none : Fault::too_many_outstanding;
@@ -164,6 +165,19 @@ Fault accept_response(Session session, const Adu& adu, std::uint32_t now_ms) {
     note_reservation(session.state(), static_cast<std::uint8_t>(request.address), adu);
   }
   return fault;
+}
+
+protocols::Difference difference(Session session, const Adu& adu) {
+  const std::span<const Outstanding> known = session.entries();
+  if (known.empty()) return {};
+  const auto same = std::find_if(known.begin(), known.end(), [&](const Outstanding& entry) {
+    return entry.transaction == adu.transaction;
+  });
+  if (same == known.end()) return {"transaction", known.back().transaction, adu.transaction};
+  const auto code = static_cast<std::uint8_t>(adu.code & ~kExceptionFlag);
+  if (same->unit != adu.unit) return {"unit", same->unit, adu.unit};
+  if (same->code != code) return {"function", same->code, code};
+  return {};
 }
 
 }  // namespace bulkhead::modbus

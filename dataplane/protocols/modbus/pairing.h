@@ -33,6 +33,10 @@ struct Reservation {
 using Session = protocols::OutstandingTable<Outstanding, Reservation>;
 static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
+// Whether the session of this block, which may be empty, took the reservation whose key a request
+// of function 90 has.
+bool holds_reservation(std::span<const std::byte> session, const Adu& adu);
+
 // Requests that a server is expected to answer: not those to all units (AP 4.1), and none that has
 // waited longer than protocols::kAwaitedMs.
 std::size_t awaited(Session session, std::uint32_t now_ms);
@@ -40,5 +44,9 @@ std::size_t awaited(Session session, std::uint32_t now_ms);
 // Both expect a message that decode accepted.
 protocols::Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms);
 protocols::Fault accept_response(Session session, const Adu& adu, std::uint32_t now_ms);
+
+// By which number an answer that accept_response() refused differs: the transaction of the latest
+// request, or the unit or function of the request that has its transaction.
+protocols::Difference difference(Session session, const Adu& adu);
 
 }  // namespace bulkhead::modbus

@@ -146,6 +146,22 @@ TEST(Answers, ThoseOfEachFunctionPass) {
   }
 }
 
+// Messaging guide, 4.4.1: what does not answer is discarded, and people are told by which number.
+TEST_F(Pairing, AnAnswerThatIsNoneSaysWhichNumberDiffers) {
+  const auto differs = [&](Bytes pdu, std::uint16_t transaction, std::uint8_t unit) {
+    const protocols::Difference found = module().difference(block_, adu(pdu, transaction, unit));
+    return std::string(found.what) + " " + std::to_string(found.asked) + " " +
+           std::to_string(found.answered);
+  };
+  EXPECT_EQ(differs({3, 2, 0, 0}, 7, 1), " 0 0") << "nothing was asked";
+  EXPECT_EQ(request({3, 0, 0, 0, 1}, 6, 1), Fault::none);
+  EXPECT_EQ(request({3, 0, 0, 0, 1}, 7, 1), Fault::none);
+  EXPECT_EQ(differs({3, 2, 0, 0}, 9, 1), "transaction 7 9");
+  EXPECT_EQ(differs({3, 2, 0, 0}, 7, 255), "unit 1 255");
+  EXPECT_EQ(differs({0x84, 2}, 7, 1), "function 3 4");
+  EXPECT_EQ(differs({3, 4, 0, 0, 0, 0}, 7, 1), " 0 0") << "no number, but its length";
+}
+
 // AP 6.1: what stands behind the last coil is padding, and zero.
 TEST_F(Pairing, CoilsArePaddedWithZeros) {
   for (const std::uint8_t code : {kReadCoils, kReadDiscreteInputs}) {

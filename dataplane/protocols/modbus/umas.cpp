@@ -14,7 +14,10 @@ namespace {
 constexpr std::int64_t kOffsetMax = 0xffffffff;
 
 Operation* add_umas(const Adu& adu, const Umas& umas, OperationList& operations, Fault& fault) {
-  return add_operation(adu, umas.code, operations, fault);
+  Operation* operation = add_operation(adu, umas.code, operations, fault);
+  const bool unreserved = needs_reservation(umas.code) && !adu.reserved;
+  if (operation != nullptr && unreserved) operation->set(kUnreserved, 1);
+  return operation;
 }
 
 Fault set_bytes(Operation& operation, std::uint16_t block, std::uint64_t offset,
@@ -195,23 +198,6 @@ Fault parse_umas(const Adu& adu, Umas& umas) {
   umas.code = reader.u8();
   umas.data = reader.rest();
   return adu.data.size() >= 2 ? Fault::none : Fault::truncated;
-}
-
-bool needs_reservation(std::uint8_t code) {
-  switch (code) {
-    case kUmasWriteMemoryBlock:
-    case kUmasWriteVariables:
-    case kUmasWriteCoilsRegisters:
-    case kUmasInitializeDownload:
-    case kUmasDownloadBlock:
-    case kUmasEndDownload:
-    case kUmasStartPlc:
-    case kUmasStopPlc:
-    case kUmasWriteIoObject:
-      return true;
-    default:
-      return false;
-  }
 }
 
 Fault decode_umas_request(const Adu& adu, OperationList& operations) {

@@ -49,6 +49,21 @@ protocols::Fault decode_umas_request(const Adu& adu, protocols::OperationList& o
 protocols::Fault decode_umas_response(const Adu& adu, protocols::OperationList& operations);
 
 // Changes the controller, or its program, and so needs its reservation.
-bool needs_reservation(std::uint8_t code);
+constexpr bool needs_reservation(std::uint8_t code) {
+  switch (code) {
+    case kUmasWriteMemoryBlock:
+    case kUmasWriteVariables:
+    case kUmasWriteCoilsRegisters:
+    case kUmasInitializeDownload:
+    case kUmasDownloadBlock:
+    case kUmasEndDownload:
+    case kUmasStartPlc:
+    case kUmasStopPlc:
+    case kUmasWriteIoObject:
+      return true;
+    default:
+      return false;
+  }
+}
 
 }  // namespace bulkhead::modbus

@@ -21,7 +21,7 @@ TEST(Umas, WhatIsAskedFor) {
       {"a block is read", kAsk, umas(0x20, {0, 0x13, 0, 0x64, 0, 1, 0, 0x9c, 0}),
        "umas_read_memory_block unit=0 memory=0 block=19 offset=65636-65791 length=156"},
       {"a block is written", kAsk, umas(0x21, {1, 0x13, 0, 4, 0, 0, 0, 2, 0, 7, 8}),
-       "umas_write_memory_block unit=0 memory=1 block=19 offset=4-5 length=2"},
+       "umas_write_memory_block unit=0 memory=1 block=19 offset=4-5 length=2 unreserved=1"},
       {"a word of page 32 and an array of three double words of page 256 are read", kAsk,
        umas(0x22, {1,    2,    3, 4, 2, 2, 0x11, 0, 1, 0x20, 0, 3,  //
                    0x13, 0x12, 0, 1, 0, 1, 4,    3, 0}),
@@ -29,8 +29,8 @@ TEST(Umas, WhatIsAskedFor) {
        "umas_read_variables unit=0 block=18 offset=65540-65551 length=12"},
       {"two are written", kAsk, umas(0x23, {1,    2,    3, 4, 2, 1, 0x11, 0, 8, 0, 1, 0, 0xff,  //
                                             0x12, 0x11, 0, 2, 0, 0, 0,    2, 0, 1, 2, 3, 4}),
-       "umas_write_variables unit=0 block=17 offset=65544 length=1\n"
-       "umas_write_variables unit=0 block=17 offset=2-5 length=4"},
+       "umas_write_variables unit=0 block=17 offset=65544 length=1 unreserved=1\n"
+       "umas_write_variables unit=0 block=17 offset=2-5 length=4 unreserved=1"},
       {"a variable is registered and all are read", kAsk,
        umas(0x50, {0x15, 0, 2, 0x05, 1, 0x11, 0, 8, 1, 2, 0x07}),
        "umas_monitor_plc unit=0 block=17 offset=264 monitor=5\n"
@@ -53,14 +53,16 @@ TEST(Umas, WhatIsAskedFor) {
   support::expect_rows(module(), rows);
   rows.clear();
   for (const protocols::FunctionInfo& function : catalogue().functions) {
-    if (function.code != kUmas || (function.fields & ~1U) != 0) continue;
+    const std::uint32_t others = function.fields & ~protocols::with(kUnit, kUnreserved);
+    if (function.code != kUmas || others != 0) continue;
     const auto code = static_cast<std::uint8_t>(function.sub_code);
     const bool answer = code == kUmasOk || code == kUmasError;
     const bool has_data =
         code == kUmasInitComm || code == kUmasReadProjectInfo || code == kUmasDataDictionary;
     if (has_data) continue;
     rows.push_back({function.name.data(), answer ? kBack : kAsk, umas(code),
-                    std::string(function.name) + " unit=0"});
+                    std::string(function.name) + " unit=0" +
+                        (needs_reservation(code) ? " unreserved=1" : "")});
   }
   EXPECT_GT(rows.size(), 20U);
   support::expect_rows(module(), rows);
@@ -113,33 +115,53 @@ TEST(Umas, PdusMayBeLonger) {
   EXPECT_EQ(module().frame(ByteView(other).first(kMbapBytes), kAsk).needed, kMbapBytes + 1);
 }
 
-TEST(Umas, AWriteNeedsThisClientsReservation) {
+TEST(Umas, AChangeWithoutThisClientsReservationIsByName) {
+  EXPECT_TRUE(catalogue().fields[kUnreserved].by_name);
   support::PairedSession session(module());
   const Bytes take = umas(0x10, {0, 0, 0, 0, 1, 'x'});
-  const auto stop = [](std::uint8_t key) { return umas(0x41, {}, key); };
-  EXPECT_EQ(session.ask(stop(0)), Fault::not_started);
-  EXPECT_EQ(session.ask(take), Fault::none);
-  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it is not granted yet";
-  EXPECT_EQ(session.answer(umas(0xfd, {0x80, 0})), Fault::none);
-  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it was refused";
-  EXPECT_EQ(session.ask(take), Fault::none);
-  EXPECT_EQ(session.answer(umas(0xfe, {9})), Fault::none);
-  EXPECT_EQ(session.ask(stop(8)), Fault::not_started) << "of another client";
-  EXPECT_EQ(session.ask(stop(9)), Fault::none);
-  EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
-  for (const std::uint8_t code : Bytes{0x21, 0x23, 0x25, 0x33, 0x34, 0x35, 0x40, 0x71}) {
-    EXPECT_EQ(session.ask(umas(code, {}, 8)), Fault::not_started) << int{code};
+  const auto asks = [&](const Bytes& message) {
+    EXPECT_EQ(session.ask(message), Fault::none);
+    return support::decoded_text(module(), message,
+                                 {kAsk, protocols::Carrier::tcp, session.block()});
+  };
+  const auto answer = [&](const Bytes& message) {
+    EXPECT_EQ(session.answer(message), Fault::none);
+  };
+  const auto stops = [&](std::uint8_t key) {
+    const std::string text = asks(umas(0x41, {}, key));
+    answer(umas(0xfe, {}, key));
+    return text;
+  };
+  const std::string kReserved = "umas_stop_plc unit=0";
+  const std::string kUnreservedText = "umas_stop_plc unit=0 unreserved=1";
+  EXPECT_EQ(decoded({90, 0, 0x41}), "umas_stop_plc unit=1 unreserved=1") << "of no session";
+  EXPECT_EQ(stops(0), kUnreservedText);
+  EXPECT_EQ(asks(take), "umas_take_reservation unit=0 owner=x");
+  answer(umas(0xfd, {0x80, 0}));
+  EXPECT_EQ(stops(9), kUnreservedText) << "it was refused";
+  EXPECT_EQ(asks(take), "umas_take_reservation unit=0 owner=x");
+  answer(umas(0xfe, {9}));
+  EXPECT_EQ(stops(8), kUnreservedText) << "of another client";
+  EXPECT_EQ(stops(9), kReserved);
+  for (const std::uint8_t code : Bytes{0x25, 0x33, 0x34, 0x35, 0x40, 0x71}) {
+    EXPECT_EQ(asks(umas(code, {1, 2}, 9)).find("unreserved"), std::string::npos) << int{code};
+    answer(umas(0xfe, {}, 9));
+    EXPECT_NE(asks(umas(code, {1, 2}, 8)).find("unreserved"), std::string::npos) << int{code};
+    answer(umas(0xfe, {}, 8));
   }
-  EXPECT_EQ(session.ask(umas(0x21, {1, 0x13, 0, 4, 0, 0, 0, 2, 0, 7, 8}, 9)), Fault::none);
-  EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
-  for (const std::uint8_t code : Bytes{0x25, 0x35, 0x40, 0x71}) {
-    EXPECT_EQ(session.ask(umas(code, {1, 2}, 9)), Fault::none) << int{code};
-    EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
-  }
-  EXPECT_EQ(session.ask(umas(0x11, {}, 9)), Fault::none);
-  EXPECT_EQ(session.answer(umas(0xfe, {}, 9)), Fault::none);
-  EXPECT_EQ(session.ask(stop(9)), Fault::not_started) << "it was released";
-  EXPECT_EQ(session.ask(umas(0x02)), Fault::none);
+  EXPECT_EQ(asks(umas(0x21, {1, 0x13, 0, 4, 0, 0, 0, 2, 0, 7, 8}, 9)),
+            "umas_write_memory_block unit=0 memory=1 block=19 offset=4-5 length=2");
+  answer(umas(0xfe, {}, 9));
+  EXPECT_EQ(asks(umas(0x11, {}, 9)), "umas_release_reservation unit=0");
+  answer(umas(0xfe, {}, 9));
+  EXPECT_EQ(stops(9), kUnreservedText) << "it was released";
+}
+
+// The same bytes mean something else in another session: no verdict is remembered.
+TEST(Umas, ChangesAreJudgedInTheirSession) {
+  EXPECT_FALSE(module().means_alike(umas(0x41)));
+  EXPECT_TRUE(module().means_alike(umas(0x20)));
+  EXPECT_TRUE(module().means_alike(adu({65, 0, 0x41})));
 }
 
 TEST(Umas, TheRefusalIsItsOwnError) {
