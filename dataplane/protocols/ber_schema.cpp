@@ -83,8 +83,15 @@ class Walk {
 
   Fault one(const Element& value, const Member& member, int depth, bool told) {
     const bool tells = told || member.role != 0;
+    const std::size_t found_before = found_;
     const Fault fault = element(value, *member.type, depth + 1, tells);
-    if (fault != Fault::none || visitor_ == nullptr || told || member.role == 0) return fault;
+    if (fault != Fault::none || visitor_ == nullptr || told) return fault;
+    if (member.role == 0) {
+      const bool top = depth == 0 && value.constructed;
+      if (found_ == found_before && !top) visitor_->unread(value);
+      return Fault::none;
+    }
+    ++found_;
     return visitor_->found(member.role, value);
   }
 
@@ -93,9 +100,7 @@ class Walk {
     if (depth > kDepthMax) return Fault::too_deep;
     if (value.constructed != type.constructed()) return Fault::bad_value;
     if (!type.constructed()) {
-      if (!good_content(value.content, type.kind)) return Fault::bad_value;
-      if (visitor_ != nullptr && !told) visitor_->unread(value);
-      return Fault::none;
+      return good_content(value.content, type.kind) ? Fault::none : Fault::bad_value;
     }
     return type.kind == Kind::sequence ? sequence(value.content, type, depth, told)
                                        : list(value.content, type, depth, told);
@@ -143,6 +148,7 @@ class Walk {
   }
 
   Visitor* visitor_;
+  std::size_t found_ = 0;  // elements with a role
 };
 
 }  // namespace

@@ -85,7 +85,8 @@ class Visitor {
  public:
   // An element that a member with a role stands for. What is in it is not told otherwise.
   virtual protocols::Fault found(std::uint8_t role, const Element& element) = 0;
-  // A primitive element that stands in none with a role.
+  // A primitive element that stands in none with a role, or a constructed one that holds none with
+  // a role either, behind what it holds.
   virtual void unread(const Element& element) = 0;
 
  protected:

@@ -31,8 +31,16 @@ Fault parse_message(ByteView bytes, Message& message) {
   return ber::only(reader.rest(), message.apdu) ? Fault::none : Fault::bad_length;
 }
 
-Frame Publication::frame(ByteView bytes, const protocols::MessageContext& /*context*/) const {
+Frame Publication::frame(ByteView bytes, const protocols::MessageContext& context) const {
+  if (context.carrier != protocols::Carrier::ethernet) return {Fault::not_this_protocol, 0, 0};
   return frame_message(bytes);
+}
+
+Fault Publication::decode(ByteView message, const protocols::MessageContext& context,
+                          protocols::OperationList& operations) const {
+  operations.clear();
+  if (context.carrier != protocols::Carrier::ethernet) return Fault::not_this_protocol;
+  return decode_publication(message, operations);
 }
 
 std::optional<protocols::Direction> Publication::told_direction(ByteView /*message*/) const {
@@ -59,6 +67,12 @@ std::optional<std::uint32_t> to_uint32(ByteView content) {
   const auto value = ber::to_unsigned(content);
   if (content.size() > kBytesMax || !value || *value > 0xffffffffU) return std::nullopt;
   return static_cast<std::uint32_t>(*value);
+}
+
+ByteView padding_of(ByteView number) {
+  std::size_t bytes = 0;
+  while (bytes + 1 < number.size() && number[bytes] == 0 && number[bytes + 1] < 0x80) ++bytes;
+  return number.first(bytes);
 }
 
 bool good_reference(ByteView name) {

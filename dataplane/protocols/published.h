@@ -27,15 +27,21 @@ protocols::Frame frame_message(ByteView bytes);
 // Expects exactly one message.
 protocols::Fault parse_message(ByteView bytes, Message& message);
 
-// What both modules have in common: a message says what it is, and goes one way.
+// What both modules have in common: a message stands on Ethernet, says what it is, and goes one
+// way.
 class Publication : public protocols::Protocol {
  public:
+  protocols::Fault decode(ByteView message, const protocols::MessageContext& context,
+                          protocols::OperationList& operations) const final;
   protocols::Frame frame(ByteView bytes, const protocols::MessageContext& context) const final;
   std::optional<protocols::Direction> told_direction(ByteView message) const final;
   std::optional<std::uint16_t> claimed_code(ByteView message) const final;
 
  protected:
   ~Publication() = default;
+  // As decode(), for an empty list.
+  virtual protocols::Fault decode_publication(ByteView message,
+                                              protocols::OperationList& operations) const = 0;
 };
 
 // Names a stream in a session's state (FNV-1a, 64 bits).
@@ -60,6 +66,9 @@ protocols::Fault accept_next(protocols::OutstandingTable<Stream> streams, const 
 // The content of an unsigned number of up to 32 bits. It may be padded to five octets, which is
 // what it always has where all lengths are fixed (IEC 61850-8-1, A.3).
 std::optional<std::uint32_t> to_uint32(ByteView content);
+
+// The octets in front of a number that it does not need.
+ByteView padding_of(ByteView number);
 
 // References and identifiers (IEC 61850-7-2, 6.2): visible and not empty.
 bool good_reference(ByteView name);

@@ -29,13 +29,39 @@ bool follows(const Stream& last, const Pdu& pdu) {
   return steps(last.state, pdu.state) <= kStatesMax;
 }
 
+// What nobody need judge: content, numbers that pair() checks, and forms of the same.
+void leave_free(const Pdu& pdu, const OperationList& operations) {
+  operations.leave_free(pdu.time, "when the state changed");
+  operations.leave_free(pdu.state_part, "the number of the state, which pair() checks");
+  operations.leave_free(pdu.sequence_part, "the number of the message, which pair() checks");
+  operations.leave_free(pdu.data_part, "values that are published");
+  operations.leave_free(pdu.simulated_in_front, "what the PDU says already", 0x80);
+  for (const ByteView number : pdu.numbers) {
+    operations.leave_free(published::padding_of(number), "padding of a number");
+  }
+  for (const ByteView part : pdu.defaults) {
+    operations.leave_free(part, "what is so where it is not said");
+  }
+}
+
 class Goose final : public published::Publication {
  public:
   const protocols::Catalogue& catalogue() const override { return goose::catalogue(); }
 
-  Fault decode(ByteView message, const MessageContext& /*context*/,
-               OperationList& operations) const override {
-    operations.clear();
+  std::size_t session_bytes() const override { return Session::bytes_for(kStreamsUsual); }
+  std::size_t session_bytes_max() const override {
+    return Session::bytes_for(protocols::kOutstandingMax);
+  }
+
+  Fault pair(std::span<std::byte> session, ByteView message, Direction /*direction*/,
+             std::uint32_t now_ms) const override {
+    Pdu pdu;
+    if (const Fault fault = parse_pdu(message, pdu); fault != Fault::none) return fault;
+    return accept_pdu(Session(session), pdu, now_ms);
+  }
+
+ private:
+  Fault decode_publication(ByteView message, OperationList& operations) const override {
     Pdu pdu;
     if (const Fault fault = parse_pdu(message, pdu); fault != Fault::none) return fault;
     Operation& operation = *operations.add(0);
@@ -48,23 +74,8 @@ class Goose final : public published::Publication {
     operation.set(kSimulation, pdu.simulated ? 1 : 0);
     operation.set(kNeedsCommissioning, pdu.needs_commissioning ? 1 : 0);
     operation.set(kTimeAllowed, pdu.time_allowed_ms);
-    operations.leave_free(pdu.time, "when the state changed");
-    operations.leave_free(pdu.state_bytes, "the number of the state, which pair() checks");
-    operations.leave_free(pdu.sequence_bytes, "the number of the message, which pair() checks");
-    operations.leave_free(pdu.data, "values that are published");
+    leave_free(pdu, operations);
     return Fault::none;
-  }
-
-  std::size_t session_bytes() const override { return Session::bytes_for(kStreamsUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
-  }
-
-  Fault pair(std::span<std::byte> session, ByteView message, Direction /*direction*/,
-             std::uint32_t now_ms) const override {
-    Pdu pdu;
-    if (const Fault fault = parse_pdu(message, pdu); fault != Fault::none) return fault;
-    return accept_pdu(Session(session), pdu, now_ms);
   }
 };
 

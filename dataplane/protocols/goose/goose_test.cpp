@@ -18,6 +18,7 @@ using support::Message;
 using support::Row;
 
 constexpr auto kSent = Direction::request;
+constexpr protocols::MessageContext kOnEthernet{kSent, protocols::Carrier::ethernet};
 
 const protocols::Protocol& module() { return support::module_of("goose"); }
 
@@ -77,6 +78,11 @@ Parts with(const std::function<void(Parts&)>& change) {
   return parts;
 }
 
+std::vector<Row> on_ethernet(std::vector<Row> rows) {
+  for (Row& row : rows) row.carrier = protocols::Carrier::ethernet;
+  return rows;
+}
+
 TEST(Decode, Rows) {
   const std::vector<Row> rows = {
       {"a message", kSent, published_by({}), text_of("trip", 0)},
@@ -92,60 +98,62 @@ TEST(Decode, Rows) {
          p.data = {};
        })),
        text_of("trip", 0, 0)}};
-  support::expect_rows(module(), rows);
-  support::expect_fields_decide(module(), rows);
+  support::expect_rows(module(), on_ethernet(rows));
+  support::expect_fields_decide(module(), on_ethernet(rows));
 }
 
 TEST(Decode, WhatIsRefused) {
   const auto changed = [](const std::function<void(Parts&)>& change) {
     return published_by(with(change));
   };
-  support::expect_rows(
-      module(),
-      {{"one entry less than it says", kSent, changed([](Parts& p) { p.entries = 3; }),
-        "fault bad_quantity"},
-       {"one more", kSent, changed([](Parts& p) { p.entries = 1; }), "fault bad_quantity"},
-       {"data of no kind", kSent, changed([](Parts& p) { p.data = {0x83, 1, 1, 0x92, 1, 0}; }),
-        "fault bad_value"},
-       {"it may not live", kSent, changed([](Parts& p) { p.time_allowed = 0; }), "fault bad_value"},
-       {"no block", kSent, changed([](Parts& p) { p.reference = ""; }), "fault bad_value"},
-       {"something behind the data", kSent, changed([](Parts& p) {
-          p.behind = {0x8c, 1, 0};
-        }),
-        "fault bad_value"},
-       {"a simulation of two octets", kSent, changed([](Parts& p) {
-          p.simulation = {0x87, 2, 0, 1};
-        }),
-        "fault bad_value"},
-       {"a reference that ends early", kSent,
-        changed([](Parts& p) { p.reference = std::string_view("BAY1/LLN0$GO$trip\0", 18); }),
-        "fault bad_value"},
-       {"a simulation of another truth", kSent, changed([](Parts& p) {
-          p.simulation = {0x87, 1, 2};
-        }),
-        "fault bad_value"},
-       {"a constructed identifier", kSent,
-        changed([](Parts& p) { p.go_id = element(0xa3, element(0x1a, "trip")); }),
-        "fault bad_value"},
-       {"bits that are set where there are none", kSent,
-        changed([](Parts& p) { p.data = {0x83, 1, 1, 0x84, 2, 6, 0x81}; }), "fault bad_value"},
-       {"a length that is longer than it needs", kSent,
-        changed([](Parts& p) { p.data = {0x83, 0x81, 1, 1, 0x84, 2, 6, 0x80}; }),
-        "fault bad_length"},
-       {"a number of six octets", kSent,
-        changed([](Parts& p) { p.simulation = {0x88, 6, 0, 0, 0, 0, 0, 7}; }), "fault bad_value"},
-       {"reserved bits in front", kSent, frame(apdu({}), 0x4000), "fault bad_value"},
-       {"a PDU that is primitive", kSent, frame(element(0x41, Message{0x80, 1, 1})),
-        "fault bad_value"},
-       {"a management PDU", kSent, frame(element(0x60, {2, 1, 1})), "fault unknown_function"},
-       {"nothing", kSent, frame({}), "fault bad_length"}});
+  const std::vector<Row> rows = {
+      {"one entry less than it says", kSent, changed([](Parts& p) { p.entries = 3; }),
+       "fault bad_quantity"},
+      {"one more", kSent, changed([](Parts& p) { p.entries = 1; }), "fault bad_quantity"},
+      {"data of no kind", kSent, changed([](Parts& p) { p.data = {0x83, 1, 1, 0x92, 1, 0}; }),
+       "fault bad_value"},
+      {"it may not live", kSent, changed([](Parts& p) { p.time_allowed = 0; }), "fault bad_value"},
+      {"no block", kSent, changed([](Parts& p) { p.reference = ""; }), "fault bad_value"},
+      {"something behind the data", kSent, changed([](Parts& p) {
+         p.behind = {0x8c, 1, 0};
+       }),
+       "fault bad_value"},
+      {"a simulation of two octets", kSent, changed([](Parts& p) {
+         p.simulation = {0x87, 2, 0, 1};
+       }),
+       "fault bad_value"},
+      {"a reference that ends early", kSent,
+       changed([](Parts& p) { p.reference = std::string_view("BAY1/LLN0$GO$trip\0", 18); }),
+       "fault bad_value"},
+      {"a simulation of another truth", kSent, changed([](Parts& p) {
+         p.simulation = {0x87, 1, 2};
+       }),
+       "fault bad_value"},
+      {"a constructed identifier", kSent,
+       changed([](Parts& p) { p.go_id = element(0xa3, element(0x1a, "trip")); }),
+       "fault bad_value"},
+      {"bits that are set where there are none", kSent,
+       changed([](Parts& p) { p.data = {0x83, 1, 1, 0x84, 2, 6, 0x81}; }), "fault bad_value"},
+      {"a length that is longer than it needs", kSent,
+       changed([](Parts& p) { p.data = {0x83, 0x81, 1, 1, 0x84, 2, 6, 0x80}; }),
+       "fault bad_length"},
+      {"a number of six octets", kSent,
+       changed([](Parts& p) { p.simulation = {0x88, 6, 0, 0, 0, 0, 0, 7}; }), "fault bad_value"},
+      {"reserved bits in front", kSent, frame(apdu({}), 0x4000), "fault bad_value"},
+      {"a PDU that is primitive", kSent, frame(element(0x41, Message{0x80, 1, 1})),
+       "fault bad_value"},
+      {"a management PDU", kSent, frame(element(0x60, {2, 1, 1})), "fault unknown_function"},
+      {"nothing", kSent, frame({}), "fault bad_length"}};
+  support::expect_rows(module(), on_ethernet(rows));
+  EXPECT_EQ(support::decoded_text(module(), published_by({}), kSent), "fault not_this_protocol")
+      << "by TCP";
 }
 
 TEST(Frame, TheLengthCounts) {
   const auto length_of = [](std::uint16_t length) {
     return module().frame(
         Message{0, 1, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length)},
-        kSent);
+        kOnEthernet);
   };
   EXPECT_EQ(length_of(7).fault, Fault::bad_length);
   EXPECT_EQ(length_of(8).length, 8U);

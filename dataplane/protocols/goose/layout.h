@@ -1,6 +1,7 @@
 // Shapes of GOOSE (IEC 61850-8-1, 18.1 and annex A) that the files of this module share.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "dataplane/base/bytes.h"
@@ -42,9 +43,12 @@ struct Pdu {
   std::uint32_t entries = 0;
   // What is not judged by its content.
   ByteView time;
-  ByteView state_bytes;
-  ByteView sequence_bytes;
-  ByteView data;
+  ByteView state_part;
+  ByteView sequence_part;
+  ByteView data_part;
+  ByteView simulated_in_front;         // the S bit where the PDU says the same
+  std::array<ByteView, 3> numbers{};   // that are fields
+  std::array<ByteView, 3> defaults{};  // members that say what is so without them
 };
 protocols::Fault parse_pdu(ByteView message, Pdu& pdu);
 

@@ -1,4 +1,6 @@
 // The PDU: every member in its order, as many data as it says, and each of them well-formed.
+#include <algorithm>
+
 #include "dataplane/protocols/goose/layout.h"
 #include "dataplane/protocols/mms_data.h"
 
@@ -8,6 +10,7 @@ using protocols::Fault;
 
 namespace {
 
+constexpr std::size_t kReservedAt = 4;
 constexpr ber::Tag kGoosePdu = ber::application(1);
 
 // Reads members in their order; the first that is missing or wrong fails it for good.
@@ -33,16 +36,18 @@ class Members {
     if (!value) ok_ = false;
     return value.value_or(0);
   }
-  ByteView content() const { return part_.content; }
-  bool flag(ber::Tag tag) {  // false where it is not said
+  const ber::Element& part() const { return part_; }
+  // False where it is not said; `needless` is a member that says so.
+  bool flag(ber::Tag tag, ByteView& needless) {
     if (!take(tag)) return false;
     if (!ber::good_content(part_.content, ber::Kind::boolean)) ok_ = false;
-    return ok_ && part_.content[0] != 0;
+    const bool set = ok_ && part_.content[0] != 0;
+    if (ok_ && !set) needless = part_.whole;
+    return set;
   }
   bool list(ber::Tag tag, ByteView& content) {
-    ber::Element part;
-    if (!reader_.next_if(tag, part) || !part.constructed) ok_ = false;
-    content = part.content;
+    if (!reader_.next_if(tag, part_) || !part_.constructed) ok_ = false;
+    content = part_.content;
     return ok_;
   }
   bool at_end() const { return ok_ && reader_.at_end(); }
@@ -94,23 +99,34 @@ Fault parse_pdu(ByteView bytes, Pdu& pdu) {
   pdu.appid = message.appid;
   pdu.gocb_ref = members.name(ber::context(0));
   pdu.time_allowed_ms = members.number(ber::context(1));
+  pdu.numbers[0] = members.part().content;
   pdu.dataset = members.name(ber::context(2));
   pdu.go_id = members.optional_name(ber::context(3)).value_or(pdu.gocb_ref);
+  const bool same =
+      std::equal(pdu.go_id.begin(), pdu.go_id.end(), pdu.gocb_ref.begin(), pdu.gocb_ref.end());
+  if (same && pdu.go_id.data() != pdu.gocb_ref.data()) pdu.defaults[0] = members.part().whole;
   pdu.time = members.time(ber::context(4));
   pdu.state = members.number(ber::context(5));
-  pdu.state_bytes = members.content();
+  pdu.state_part = members.part().whole;
   pdu.sequence = members.number(ber::context(6));
-  pdu.sequence_bytes = members.content();
-  pdu.simulated = members.flag(ber::context(7)) || message.simulated;
+  pdu.sequence_part = members.part().whole;
+  const bool simulated = members.flag(ber::context(7), pdu.defaults[1]);
+  pdu.simulated = simulated || message.simulated;
+  // Publishers of edition 1 say it in the PDU alone.
+  if (simulated) pdu.simulated_in_front = bytes.subspan(kReservedAt, 1);
   pdu.conf_rev = members.number(ber::context(8));
-  pdu.needs_commissioning = members.flag(ber::context(9));
+  pdu.numbers[1] = members.part().content;
+  pdu.needs_commissioning = members.flag(ber::context(9), pdu.defaults[2]);
   pdu.entries = members.number(ber::context(10));
+  pdu.numbers[2] = members.part().content;
+  ByteView data;
   // A control block without a time allowed to live is none. Behind the data nothing stands: what
   // IEC 62351-6 once put there is withdrawn.
-  if (!members.list(ber::context(11), pdu.data) || !members.at_end() || pdu.time_allowed_ms == 0) {
+  if (!members.list(ber::context(11), data) || !members.at_end() || pdu.time_allowed_ms == 0) {
     return Fault::bad_value;
   }
-  return check_data(pdu.data, pdu.entries);
+  pdu.data_part = members.part().whole;
+  return check_data(data, pdu.entries);
 }
 
 }  // namespace bulkhead::goose

@@ -56,11 +56,11 @@ constexpr Type kModeType{Kind::sequence, kMode};
 constexpr std::array kConnectHead = {optional(0, ber::kBits),
                                      optional(1, ber::kOctets),
                                      optional(2, ber::kOctets, kCalledPresentation),
-                                     optional(4, kContextsType, kContextList),
+                                     member(4, kContextsType, kContextList),
                                      optional(8, ber::kBits),
                                      optional(9, ber::kBits)};
 constexpr std::array kAcceptHead = {optional(0, ber::kBits), optional(3, ber::kOctets),
-                                    optional(5, kResultsType), optional(8, ber::kBits),
+                                    member(5, kResultsType), optional(8, ber::kBits),
                                     optional(9, ber::kBits)};
 
 // AARQ and AARE in front of their user information.
@@ -144,47 +144,47 @@ class Association final : public ber::Visitor {
     if (free_ != nullptr) free_->leave_free(bytes, reason);
   }
   const OperationList* free() const { return free_; }
-  // The numbers of the contexts, if their list was there.
-  std::optional<std::uint32_t> acse_context() const { return acse_; }
-  std::optional<std::uint32_t> mms_context() const { return mms_; }
+  // The numbers of the contexts of a request.
+  std::uint32_t acse_context() const { return acse_; }
+  std::uint32_t mms_context() const { return mms_; }
 
  private:
   static constexpr std::size_t kSelectorBytesMax = 16;
 
-  // One for ACSE and one for MMS, in BER.
+  // One for ACSE, and one for MMS behind it, both in BER.
   Fault contexts(ByteView list) {
     constexpr std::array<std::uint8_t, 4> kAcse = {0x52, 1, 0, 1};
     constexpr std::array<std::uint8_t, 5> kMms = {0x28, 0xca, 0x22, 2, 1};
+    ber::Reader entries(list);
+    const bool good = context(entries, kAcse, acse_) && context(entries, kMms, mms_);
+    return good && entries.at_end() && acse_ != mms_ ? Fault::none : Fault::bad_value;
+  }
+
+  static bool context(ber::Reader& entries, ByteView abstract_syntax, std::uint32_t& id) {
     constexpr std::array<std::uint8_t, 2> kBer = {0x51, 1};
     const auto same = [](ByteView left, ByteView right) {
       return std::equal(left.begin(), left.end(), right.begin(), right.end());
     };
-    ber::Reader entries(list);
-    for (ber::Element entry; entries.next(entry);) {
-      ber::Reader reader(entry.content);
-      ber::Element number;
-      ber::Element abstract;
-      ber::Element syntaxes;
-      ber::Element syntax;
-      reader.next(number);
-      reader.next(abstract);
-      reader.next(syntaxes);
-      ber::only(syntaxes.content, syntax);
-      const auto id = static_cast<std::uint32_t>(ber::to_unsigned(number.content).value_or(0));
-      auto& which = same(abstract.content, kAcse) ? acse_ : mms_;
-      const bool known = same(abstract.content, kAcse) || same(abstract.content, kMms);
-      if (!known || which || id == 0 || id > kContextMax || !same(syntax.content, kBer)) {
-        return Fault::bad_value;
-      }
-      which = id;
-    }
-    return acse_ && mms_ && *acse_ != *mms_ ? Fault::none : Fault::bad_value;
+    ber::Element entry;
+    if (!entries.next(entry)) return false;
+    ber::Reader reader(entry.content);
+    ber::Element number;
+    ber::Element abstract;
+    ber::Element syntaxes;
+    ber::Element syntax;
+    reader.next(number);
+    reader.next(abstract);
+    reader.next(syntaxes);
+    ber::only(syntaxes.content, syntax);
+    id = static_cast<std::uint32_t>(ber::to_unsigned(number.content).value_or(0));
+    return same(abstract.content, abstract_syntax) && same(syntax.content, kBer) && id != 0 &&
+           id <= kContextMax;
   }
 
   Unit& unit_;
   const OperationList* free_;
-  std::optional<std::uint32_t> acse_;
-  std::optional<std::uint32_t> mms_;
+  std::uint32_t acse_ = 0;
+  std::uint32_t mms_ = 0;
 };
 
 // Holds the first members of a sequence against `head`, and gives the element behind them.
@@ -295,10 +295,10 @@ Fault parse_connection(ByteView ppdu, Unit& unit, const OperationList* free) {
   fault = parse_user_data(user_data, free, acse_context, apdu);
   if (fault == Fault::none) fault = parse_acse(apdu, unit, association);
   if (fault != Fault::none) return fault;
-  const auto acse = association.acse_context();
-  const auto mms = association.mms_context();
-  if (acse && *acse != acse_context) return Fault::bad_value;
-  return unit.has_pdu && mms && unit.context != *mms ? Fault::bad_value : Fault::none;
+  if (unit.spdu != kConnect) return Fault::none;
+  const bool agree =
+      acse_context == association.acse_context() && unit.context == association.mms_context();
+  return agree ? Fault::none : Fault::bad_value;
 }
 
 // A release, in the context of ACSE, or an abort.

@@ -253,6 +253,7 @@ TEST(Canonical, AnAssociationIsOfAcseAndMms) {
   EXPECT_EQ(of({.contexts = list(join({acse, mms, mms}))}), "fault bad_value")
       << "libiec61850 believes the last";
   EXPECT_EQ(of({.contexts = list(join({acse, per}))}), "fault bad_value");
+  EXPECT_EQ(of({.contexts = list(join({mms, acse}))}), "fault bad_value") << "another order";
   EXPECT_EQ(of({.context = 5, .contexts = list(join({acse, mms}))}), "fault bad_value")
       << "MMS in a context that is none of its own";
   EXPECT_EQ(of({.mode = {0xa0, 3, 0x80, 1, 0}}), "fault bad_value") << "X.410 mode";

@@ -27,6 +27,8 @@ enum Role : std::uint8_t {
   kEnrollmentName,
   kAddressOf,  // an Address
   kClassOf,    // an ObjectClass
+  kPositionOf,
+  kArgumentOf,
 };
 
 namespace grammar {

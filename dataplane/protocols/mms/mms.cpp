@@ -103,7 +103,7 @@ Fault parse(ByteView user, Unit& unit, Call& call, const OperationList* free = n
 void leave_id_free(const Unit& unit, const OperationList& operations) {
   ber::Reader reader(unit.pdu.content);
   ber::Element id;
-  if (reader.next_if(ber::kInteger, id)) operations.leave_free(id.content, "invoke identifier");
+  if (reader.next_if(ber::kInteger, id)) operations.leave_free(id.whole, "invoke identifier");
 }
 
 ByteView as_hex(ByteView octets, Decoding& decoding) {
@@ -219,6 +219,7 @@ class Mms final : public cotp::User {
 
   Fault decode_user(ByteView user, const MessageContext& context,
                     OperationList& operations) const override {
+    if (context.carrier != protocols::Carrier::tcp) return Fault::not_this_protocol;
     const Direction direction = context.direction;
     Unit unit;
     Call call;

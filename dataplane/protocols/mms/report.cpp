@@ -61,7 +61,7 @@ void decode_report(const ber::Element& service, Decoding& decoding) {
   ber::Element results;
   reader.next(access);
   reader.next(results);
-  decoding.leave_free(results.content, "values that the sender tells of itself");
+  decoding.leave_free(results.whole, "values that the sender tells of itself");
   if (access.is(ber::context(0))) {
     ber::Reader entries(access.content);
     for (ber::Element entry; entries.next(entry);) {

@@ -90,7 +90,8 @@ constexpr Type kStore{Kind::sequence, kStores};
 constexpr std::array kCreates = {member(0, ber::kName, kProgramName), member(1, kDomains),
                                  optional(2, ber::kBoolean), optional(3, ber::kBoolean)};
 constexpr Type kCreateProgram{Kind::sequence, kCreates};
-constexpr std::array kStarts = {member(0, ber::kName, kProgramName), optional(1, ber::kVisible)};
+constexpr std::array kStarts = {member(0, ber::kName, kProgramName),
+                                optional(1, ber::kVisible, kArgumentOf)};
 constexpr Type kStart{Kind::sequence, kStarts};
 constexpr std::array kStops = {member(0, ber::kName, kProgramName)};
 constexpr Type kStop{Kind::sequence, kStops};
@@ -165,7 +166,8 @@ constexpr Type kJournal{Kind::sequence, kJournals};
 // Files (18).
 constexpr std::array kObtains = {member(1, kFileOne, kFileName), member(2, kFileOne, kFileName)};
 constexpr Type kObtain{Kind::sequence, kObtains};
-constexpr std::array kOpens = {member(0, kFileOne, kFileName), member(1, ber::kNumber)};
+constexpr std::array kOpens = {member(0, kFileOne, kFileName),
+                               member(1, ber::kNumber, kPositionOf)};
 constexpr Type kOpen{Kind::sequence, kOpens};
 constexpr std::array kRenamesFile = {member(0, kFileOne, kFileName),
                                      member(1, kFileOne, kFileName)};

@@ -52,6 +52,10 @@ class Names final : public ber::Visitor {
         return address(element);
       case kClassOf:
         return object_class(element);
+      case kPositionOf:
+        return position(element);
+      case kArgumentOf:
+        return name(kArgument, element.content);
       default:
         return Fault::none;
     }
@@ -61,6 +65,10 @@ class Names final : public ber::Visitor {
     const bool tells = function_.code == kAdditionalService;
     decoding_.leave_free(tells ? element.content : element.whole,
                          "an argument of the service, which is granted whole");
+  }
+
+  void leave_free(ByteView bytes, std::string_view reason) const {
+    decoding_.leave_free(bytes, reason);
   }
 
   // A message that names nothing asks for all that there is.
@@ -120,6 +128,13 @@ class Names final : public ber::Visitor {
     }
     return name(kAddress, text);
   }
+  Fault position(const ber::Element& element) {
+    Operation* operation = with(kPosition);
+    if (operation == nullptr) return decoding_.fault();
+    const auto octets = ber::to_unsigned(element.content);
+    operation->set(kPosition, static_cast<std::int64_t>(octets.value_or(0)));
+    return Fault::none;
+  }
   Fault object_class(const ber::Element& element) {
     constexpr std::uint64_t kLast = 11;  // operator station (ISO 9506-2, 9.4)
     const auto number = ber::to_unsigned(element.content);
@@ -148,6 +163,9 @@ Fault decode_deleted(const ber::Element& service, bool lists, Names& names) {
   const std::uint64_t kind = scoped ? ber::to_unsigned(scope.content).value_or(kOfVmd + 1) : 0;
   if (kind > kOfVmd || listed != (kind == kSpecific) || in_domain != (kind == kOfDomain)) {
     return Fault::bad_value;
+  }
+  if (scoped && kind == kSpecific) {
+    names.leave_free(scope.whole, "the scope that there is without it");
   }
   if (kind == kOfAssociation) return names.found(kAssociation, scope);
   if (in_domain) return names.name(kDomain, domain.content);

@@ -75,7 +75,8 @@ constexpr Allowed allowed_in(std::uint8_t spdu) {
       return {{true, false, true, false, true, true, true},
               {true, false, true, false, false, false, true}};
     case kRefuse:
-      return {{false, true, true, true, false, false, false}, {}};
+      return {{false, true, false, true, false, false, false},
+              {false, false, false, true, false, false, false}};
     case kAbort:
       return {{false, true, false, false, false, false, true}, {}};
     case kFinish:
@@ -88,28 +89,30 @@ constexpr Allowed allowed_in(std::uint8_t spdu) {
   }
 }
 
-Fault check_parameter(std::uint8_t code, ByteView value, Unit& unit, const OperationList* free) {
+// `whole` is the value with its code and its length.
+Fault check_parameter(std::uint8_t code, ByteView whole, ByteView value, Unit& unit,
+                      const OperationList* free) {
   constexpr std::size_t kSelectorBytesMax = 16;
   switch (code) {
     case kConnectItem:
       return good_connect_item(value, free) ? Fault::none : Fault::bad_value;
     case kTransportDisconnect:
       if (value.size() != 1 || value[0] > 0x0f) return Fault::bad_value;
-      leave_free(free, value, "why the session ends, and whether the transport does", 0x0f);
+      leave_free(free, whole, "why the session ends, and whether the transport does");
       return Fault::none;
     case kUserRequirements:  // the duplex functional unit alone
       return value.size() == 2 && value[0] == 0 && value[1] == 2 ? Fault::none : Fault::bad_value;
     case kReasonCode:
-      leave_free(free, value, "why a session is refused");
+      leave_free(free, whole, "why a session is refused");
       return value.size() == 1 ? Fault::none : Fault::bad_value;
     case kCallingSelector:
-      leave_free(free, value, "who calls, as the sender says");
+      leave_free(free, whole, "who calls, as the sender says");
       return value.size() <= kSelectorBytesMax ? Fault::none : Fault::bad_length;
     case kCalledSelector:
       if (unit.spdu == kConnect) {
         unit.called.session_selector = value;
       } else {
-        leave_free(free, value, "who answers, as the sender says");
+        leave_free(free, whole, "who answers, as the sender says");
       }
       return value.size() <= kSelectorBytesMax ? Fault::none : Fault::bad_length;
     default:
@@ -118,7 +121,7 @@ Fault check_parameter(std::uint8_t code, ByteView value, Unit& unit, const Opera
 }
 
 // In their order, each once, up to the end.
-Fault parse_parameters(ByteReader& reader, Unit& unit, ByteView& user_data,
+Fault parse_parameters(ByteView user, ByteReader& reader, Unit& unit, ByteView& user_data,
                        const OperationList* free) {
   const Allowed allowed = allowed_in(unit.spdu);
   bool good = true;
@@ -130,9 +133,11 @@ Fault parse_parameters(ByteReader& reader, Unit& unit, ByteView& user_data,
       if (allowed.must[i]) return Fault::bad_value;
       continue;
     }
+    const std::size_t begin = reader.offset() - 1;
     const ByteView value = reader.take(parameter_length(reader, good));
     if (!reader.ok() || !good) return Fault::bad_length;
-    const Fault fault = check_parameter(code, value, unit, free);
+    const ByteView whole = user.subspan(begin, reader.offset() - begin);
+    const Fault fault = check_parameter(code, whole, value, unit, free);
     if (fault != Fault::none) return fault;
     if (code == kUserData) user_data = value;
     have = reader.remaining() > 0;
@@ -190,8 +195,10 @@ Fault parse_unit(ByteView user, Unit& unit, const OperationList* free) {
   if (length < reader.remaining()) return Fault::trailing_bytes;
   if (!good) return Fault::bad_length;
   ByteView user_data;
-  const Fault fault = parse_parameters(reader, unit, user_data, free);
-  return fault == Fault::none ? parse_presentation(user_data, unit, free) : fault;
+  const Fault fault = parse_parameters(user, reader, unit, user_data, free);
+  if (fault != Fault::none) return fault;
+  if (unit.spdu == kAccept) leave_free(free, user.subspan(1), "what answers an association");
+  return parse_presentation(user_data, unit, free);
 }
 
 }  // namespace bulkhead::mms

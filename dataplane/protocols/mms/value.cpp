@@ -27,7 +27,11 @@ void set_value(const ber::Element& value, Decoding& decoding, Operation& operati
   const auto number = protocols::number_of(value);
   if (number) operation.set_real(kValue, *number);
   if (!operation.has(kValue)) {
-    decoding.leave_free(value.whole, "a value that is no number, which only its receiver reads");
+    return decoding.leave_free(value.whole, "a value that is no number");
+  }
+  decoding.leave_free(value.whole.first(1), "the type of a value, which its receiver compares");
+  if (*number == 1 && value.is(kBoolean)) {
+    decoding.leave_free(value.content, "true, as 01 or as ff", 0xfe);
   } else if (*number == 0 && value.is(kFloat)) {
     decoding.leave_free(value.content.subspan(1, 1), "the sign of a zero", 0x80);
   }
@@ -53,7 +57,7 @@ bool read_origin(ByteView content, Decoding& decoding, Parameters& parameters) {
   ber::Element identity;
   if (!reader.next_if(kInteger, category) || !reader.next_if(kOctetString, identity)) return false;
   parameters.originator = integer_of(category);
-  decoding.leave_free(identity.content, "who commands, as the sender calls itself");
+  decoding.leave_free(identity.whole, "who commands, as the sender calls itself");
   return reader.at_end() && parameters.originator >= 0 && parameters.originator < 0x100;
 }
 
@@ -70,9 +74,9 @@ bool read_parameters(ByteView content, Decoding& decoding, Parameters& parameter
     return false;
   }
   if (!reader.next_if(kUnsigned, part)) return false;
-  decoding.leave_free(part.content, "the number of the command");
+  decoding.leave_free(part.whole, "the number of the command");
   if (!reader.next_if(kUtcTime, part) && !reader.next_if(kBinaryTime, part)) return false;
-  decoding.leave_free(part.content, "when the command was sent");
+  decoding.leave_free(part.whole, "when the command was sent");
   if (!reader.next_if(kBoolean, part)) return false;
   parameters.test = part.content[0] != 0;
   if (reader.at_end()) return true;
@@ -113,15 +117,18 @@ class Values {
       command(parameters.value, parameters);
       return true;
     }
+    // AnalogueValue (IEC 61850-7-3, 6.3.2): as an integer, as a floating-point number, or both.
     ber::Reader reader(parameters.value.content);
-    std::size_t values = 0;
-    for (ber::Element part; reader.next(part); ++values) {
+    for (ber::Element part; reader.next(part);) {
       if (part.constructed) return false;
     }
-    if (values == 0) return false;
+    std::size_t number = 0;
     ber::Reader again(parameters.value.content);
-    for (ber::Element part; again.next(part);) command(part, parameters);
-    return true;
+    for (ber::Element part; again.next(part);) {
+      if (!enter(0, ++number)) return false;
+      command(part, parameters);
+    }
+    return number > 0;
   }
 
   Operation* operation() {

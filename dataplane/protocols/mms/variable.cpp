@@ -94,7 +94,7 @@ void decode_read(const ber::Element& service, Decoding& decoding) {
   ber::Element access;
   ObjectName list;
   if (reader.next_if(ber::context(0), part)) {
-    decoding.leave_free(part.content, "whether the answer says again what was asked for");
+    decoding.leave_free(part.whole, "whether the answer says again what was asked for");
   }
   reader.next(part);
   ber::only(part.content, access);

@@ -37,9 +37,9 @@ struct Asdu {
   std::optional<std::uint16_t> sample_mode;  // smpMod: what the rate counts by
   // What is not judged by its content.
   ByteView sample_count_bytes;
-  std::optional<ByteView> refresh_time;
+  ByteView refresh_time;
   ByteView samples;
-  std::optional<ByteView> clock;  // gmIdentity
+  ByteView clock;  // gmIdentity
 };
 
 // The head of a savPdu, and its ASDUs one by one.

@@ -37,31 +37,6 @@ class SampledValues final : public published::Publication {
  public:
   const protocols::Catalogue& catalogue() const override { return sv::catalogue(); }
 
-  Fault decode(ByteView message, const MessageContext& /*context*/,
-               OperationList& operations) const override {
-    operations.clear();
-    Pdu pdu;
-    if (const Fault fault = pdu.parse(message); fault != Fault::none) return fault;
-    for (Asdu asdu; pdu.next(asdu);) {
-      Operation* operation = operations.add(0);
-      if (operation == nullptr) return Fault::too_many_operations;
-      operation->set(kAppid, pdu.appid());
-      operation->set_name(kSvId, asdu.sv_id);
-      if (asdu.dataset) operation->set_name(kDataSet, *asdu.dataset);
-      operation->set(kConfRev, asdu.conf_rev);
-      if (asdu.sample_rate) operation->set(kSmpRate, *asdu.sample_rate);
-      operation->set(kSmpSynch, asdu.synchronised);
-      operation->set(kAsduCount, pdu.count());
-      operation->set(kSimulation, pdu.simulated() ? 1 : 0);
-      if (asdu.sample_mode) operation->set(kSmpMod, *asdu.sample_mode);
-      operations.leave_free(asdu.sample_count_bytes, "the sample's number, which pair() checks");
-      operations.leave_free(asdu.samples, "values that are published");
-      operations.leave_free(asdu.refresh_time.value_or(ByteView{}), "when they were refreshed");
-      operations.leave_free(asdu.clock.value_or(ByteView{}), "the clock's own identifier");
-    }
-    return pdu.fault();
-  }
-
   std::size_t session_bytes() const override { return Session::bytes_for(kStreamsUsual); }
   std::size_t session_bytes_max() const override {
     return Session::bytes_for(protocols::kOutstandingMax);
@@ -81,6 +56,30 @@ class SampledValues final : public published::Publication {
       if (fault != Fault::none) return fault;
     }
     if (pdu.fault() == Fault::none) std::copy_n(trial.begin(), bytes, session.begin());
+    return pdu.fault();
+  }
+
+ private:
+  Fault decode_publication(ByteView message, OperationList& operations) const override {
+    Pdu pdu;
+    if (const Fault fault = pdu.parse(message); fault != Fault::none) return fault;
+    for (Asdu asdu; pdu.next(asdu);) {
+      Operation* operation = operations.add(0);
+      if (operation == nullptr) return Fault::too_many_operations;
+      operation->set(kAppid, pdu.appid());
+      operation->set_name(kSvId, asdu.sv_id);
+      if (asdu.dataset) operation->set_name(kDataSet, *asdu.dataset);
+      operation->set(kConfRev, asdu.conf_rev);
+      if (asdu.sample_rate) operation->set(kSmpRate, *asdu.sample_rate);
+      operation->set(kSmpSynch, asdu.synchronised);
+      operation->set(kAsduCount, pdu.count());
+      operation->set(kSimulation, pdu.simulated() ? 1 : 0);
+      if (asdu.sample_mode) operation->set(kSmpMod, *asdu.sample_mode);
+      operations.leave_free(asdu.sample_count_bytes, "the sample's number, which pair() checks");
+      operations.leave_free(asdu.samples, "values that are published");
+      operations.leave_free(asdu.refresh_time, "when they were refreshed");
+      operations.leave_free(asdu.clock, "the clock's own identifier");
+    }
     return pdu.fault();
   }
 };

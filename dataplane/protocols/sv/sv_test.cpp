@@ -16,6 +16,7 @@ using support::Message;
 using support::Row;
 
 constexpr auto kSent = Direction::request;
+constexpr protocols::MessageContext kOnEthernet{kSent, protocols::Carrier::ethernet};
 
 const protocols::Protocol& module() { return support::module_of("sv"); }
 
@@ -47,6 +48,11 @@ Message samples(const Message& asdus, std::uint8_t count) {
 const std::string kText =
     "publish appid=16385 sv_id=MU01 conf_rev=1 smp_synch=2 asdu_count=1 simulation=0";
 
+std::vector<Row> on_ethernet(std::vector<Row> rows) {
+  for (Row& row : rows) row.carrier = protocols::Carrier::ethernet;
+  return rows;
+}
+
 TEST(Decode, Rows) {
   const std::vector<Row> rows = {
       {"a sample", kSent, samples(asdu(7), 1), kText},
@@ -60,40 +66,40 @@ TEST(Decode, Rows) {
       {"two samples", kSent, samples(join({asdu(7), asdu(8, "MU02")}), 2),
        "publish appid=16385 sv_id=MU01 conf_rev=1 smp_synch=2 asdu_count=2 simulation=0\n"
        "publish appid=16385 sv_id=MU02 conf_rev=1 smp_synch=2 asdu_count=2 simulation=0"}};
-  support::expect_rows(module(), rows);
-  support::expect_fields_decide(module(), rows);
+  support::expect_rows(module(), on_ethernet(rows));
+  support::expect_fields_decide(module(), on_ethernet(rows));
 }
 
 TEST(Decode, WhatIsRefused) {
-  support::expect_rows(
-      module(),
-      {{"fewer than it says", kSent, samples(asdu(7), 2), "fault bad_quantity"},
-       {"more than it says", kSent, samples(join({asdu(7), asdu(8)}), 1), "fault bad_quantity"},
-       {"none", kSent, samples({}, 0), "fault bad_quantity"},
-       {"no identifier", kSent, samples(asdu(7, ""), 1), "fault bad_value"},
-       {"a rate of one octet", kSent, samples(asdu(7, "MU01", {}, {0x86, 1, 1}), 1),
-        "fault bad_value"},
-       {"members out of order", kSent, samples(asdu(7, "MU01", {0x86, 2, 0, 1}), 1),
-        "fault bad_value"},
-       {"members that are constructed", kSent,
-        samples(asdu(7, "MU01", element(0xa1, element(0x1a, "D"))), 1), "fault bad_value"},
-       {"an identifier that ends early", kSent, samples(asdu(7, std::string_view("MU01\0x", 6)), 1),
-        "fault bad_value"},
-       {"a data set's that does", kSent,
-        samples(asdu(7, "MU01", element(0x81, std::string_view("D\0", 2))), 1), "fault bad_value"},
-       {"a count that is padded", kSent,
-        frame(element(0x60, join({{0x80, 2, 0, 1}, element(0xa2, asdu(7))}))),
-        "fault bad_quantity"},
-       {"a length that is longer than it needs", kSent,
-        frame(element(0x60, join({{0x80, 1, 1, 0xa2, 0x82, 0, 0x5d}, asdu(7)}))),
-        "fault bad_value"},
-       {"reserved bits", kSent,
-        frame(element(0x60, join({{0x80, 1, 1}, element(0xa2, asdu(7))})), 0x2000),
-        "fault bad_value"},
-       {"another PDU", kSent, frame(element(0x61, {0x80, 1, 1})), "fault unknown_function"},
-       {"a security member", kSent,
-        frame(element(0x60, join({{0x80, 1, 1, 0x81, 0}, element(0xa2, asdu(7))}))),
-        "fault bad_value"}});
+  const std::vector<Row> rows = {
+      {"fewer than it says", kSent, samples(asdu(7), 2), "fault bad_quantity"},
+      {"more than it says", kSent, samples(join({asdu(7), asdu(8)}), 1), "fault bad_quantity"},
+      {"none", kSent, samples({}, 0), "fault bad_quantity"},
+      {"no identifier", kSent, samples(asdu(7, ""), 1), "fault bad_value"},
+      {"a rate of one octet", kSent, samples(asdu(7, "MU01", {}, {0x86, 1, 1}), 1),
+       "fault bad_value"},
+      {"members out of order", kSent, samples(asdu(7, "MU01", {0x86, 2, 0, 1}), 1),
+       "fault bad_value"},
+      {"members that are constructed", kSent,
+       samples(asdu(7, "MU01", element(0xa1, element(0x1a, "D"))), 1), "fault bad_value"},
+      {"an identifier that ends early", kSent, samples(asdu(7, std::string_view("MU01\0x", 6)), 1),
+       "fault bad_value"},
+      {"a data set's that does", kSent,
+       samples(asdu(7, "MU01", element(0x81, std::string_view("D\0", 2))), 1), "fault bad_value"},
+      {"a count that is padded", kSent,
+       frame(element(0x60, join({{0x80, 2, 0, 1}, element(0xa2, asdu(7))}))), "fault bad_quantity"},
+      {"a length that is longer than it needs", kSent,
+       frame(element(0x60, join({{0x80, 1, 1, 0xa2, 0x82, 0, 0x5d}, asdu(7)}))), "fault bad_value"},
+      {"reserved bits", kSent,
+       frame(element(0x60, join({{0x80, 1, 1}, element(0xa2, asdu(7))})), 0x2000),
+       "fault bad_value"},
+      {"another PDU", kSent, frame(element(0x61, {0x80, 1, 1})), "fault unknown_function"},
+      {"a security member", kSent,
+       frame(element(0x60, join({{0x80, 1, 1, 0x81, 0}, element(0xa2, asdu(7))}))),
+       "fault bad_value"}};
+  support::expect_rows(module(), on_ethernet(rows));
+  EXPECT_EQ(support::decoded_text(module(), samples(asdu(7), 1), kSent), "fault not_this_protocol")
+      << "by TCP";
 }
 
 TEST(Stream, SamplesFollowEachOther) {
