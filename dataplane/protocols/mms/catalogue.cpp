@@ -215,8 +215,9 @@ constexpr std::array kOthers = {
 };
 
 constexpr auto kFunctions = protocols::join_functions(
-    kConfirmed, protocols::join_functions(protocols::join_functions(kOfTheOtherSide, kOthers),
-                                          cotp::tpdu_functions(with(kTsap, kTsapName))));
+    kConfirmed, protocols::join_functions(
+                    protocols::join_functions(kOfTheOtherSide, kOthers),
+                    cotp::tpdu_functions(with(kTsap, kTsapName, kCallingTsap, kTpduSize))));
 
 constexpr std::array kFields = {
     FieldInfo{"domain", FieldKind::name, 0, "",
@@ -254,6 +255,8 @@ constexpr std::array kFields = {
     FieldInfo{"presentation_selector", FieldKind::name, 0, "", "called, as hexadecimal digits"},
     FieldInfo{"ap_title", FieldKind::name, 0, "", "called application: 1.3.9999.33"},
     FieldInfo{"ae_qualifier", FieldKind::integer, 32, "", "called application entity"},
+    cotp::kCallingTsapInfo,
+    cotp::kTpduSizeInfo,
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 102}};

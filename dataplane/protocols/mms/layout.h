@@ -118,6 +118,8 @@ enum Field : std::uint8_t {
   kPresentationSelector,
   kApTitle,
   kAeQualifier,
+  kCallingTsap,
+  kTpduSize,
 };
 
 const protocols::Catalogue& catalogue();
