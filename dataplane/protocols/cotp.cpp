@@ -55,7 +55,7 @@ Fault parse_parameters(ByteReader& reader, Message& message) {
     const ByteView value = reader.take(reader.u8());
     if (!reader.ok()) return Fault::truncated;
     ByteView* known = nullptr;
-    if (code == kTpduSize) known = &message.told;
+    if (code == kTpduSize) known = &message.tpdu_size;
     if (code == kCallingTsap) known = &message.calling_tsap;
     if (code == kCalledTsap) known = &message.called_tsap;
     if (known == nullptr || !known->empty()) return Fault::bad_value;
@@ -63,8 +63,8 @@ Fault parse_parameters(ByteReader& reader, Message& message) {
     *known = value;
   }
   // As powers of two: 128 to 8192 octets.
-  const bool sized = message.told.empty() ||
-                     (message.told.size() == 1 && message.told[0] >= 7 && message.told[0] <= 13);
+  const ByteView size = message.tpdu_size;
+  const bool sized = size.empty() || (size.size() == 1 && size[0] >= 7 && size[0] <= 13);
   return sized ? Fault::none : Fault::bad_value;
 }
 
@@ -88,11 +88,12 @@ Fault parse_error(ByteView tpdu, Message& message) {
   constexpr std::uint8_t kInvalidTpdu = 0xc1;
   ByteReader reader(tpdu);
   message.references = reader.take(2);
-  message.told = reader.take(1);
-  if (!reader.ok()) return Fault::truncated;
+  message.told = reader.rest();
+  if (!reader.ok() || message.told.empty()) return Fault::truncated;
+  reader = ByteReader(message.told.subspan(1));
   if (reader.remaining() == 0) return Fault::none;
   if (reader.u8() != kInvalidTpdu) return Fault::bad_value;
-  message.calling_tsap = reader.take(reader.u8());
+  reader.skip(reader.u8());
   if (!reader.ok()) return Fault::truncated;
   return reader.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
 }
@@ -125,6 +126,46 @@ std::uint16_t code_alone(const Message& message) {
   return static_cast<std::uint16_t>(kTpduCode | message.tpdu);
 }
 
+void put_hex(ByteView octets, std::span<std::uint8_t> text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::size_t at = 0;
+  for (const std::uint8_t octet : octets) {
+    text[at++] = static_cast<std::uint8_t>(kDigits[octet >> 4]);
+    text[at++] = static_cast<std::uint8_t>(kDigits[octet & 15]);
+  }
+}
+
+// Text as it is, other octets as x'0a1b'. Empty if there is no room for it.
+ByteView tsap_text(ByteView tsap, protocols::OperationList& operations) {
+  constexpr std::size_t kQuotes = 3;
+  const bool quoted = tsap.size() >= 2 && tsap[0] == 'x' && tsap[1] == '\'';
+  const bool text = std::all_of(tsap.begin(), tsap.end(),
+                                [](std::uint8_t octet) { return octet >= 0x20 && octet <= 0x7e; });
+  if (text && !quoted) return tsap;
+  const std::span<std::uint8_t> room = operations.compose(2 * tsap.size() + kQuotes);
+  if (room.empty()) return {};
+  room[0] = 'x';
+  room[1] = '\'';
+  put_hex(tsap, room.subspan(2));
+  room.back() = '\'';
+  return room;
+}
+
+void set_tsaps(const Message& message, TsapFields fields, protocols::Operation& operation,
+               protocols::OperationList& operations) {
+  if (message.called_tsap.size() == 2) {
+    operation.set(fields.number, load_be16(message.called_tsap.data()));
+  } else {
+    operation.set_name(fields.name, tsap_text(message.called_tsap, operations));
+  }
+  if (!message.calling_tsap.empty()) {
+    operation.set_name(fields.calling, tsap_text(message.calling_tsap, operations));
+  }
+  if (!message.tpdu_size.empty()) {
+    operation.set(fields.tpdu_size, std::int64_t{1} << message.tpdu_size[0]);
+  }
+}
+
 Fault decode_alone(const Message& message, protocols::Direction direction,
                    const protocols::Catalogue& catalogue, TsapFields fields,
                    protocols::OperationList& operations) {
@@ -137,16 +178,9 @@ Fault decode_alone(const Message& message, protocols::Direction direction,
   protocols::Operation* operation = operations.add(function);
   if (operation == nullptr) return Fault::too_many_operations;
   operations.leave_free(message.references, "references, which class 0 only hands back");
-  operations.leave_free(message.calling_tsap, "how the caller calls itself; its address tells");
-  operations.leave_free(message.told, connect || confirm
-                                          ? std::string_view("the longest TPDU that an end takes")
-                                          : std::string_view("why the connection ends"));
+  operations.leave_free(message.told, "why a connection ends");
   if (!connect && !confirm) return Fault::none;
-  if (message.called_tsap.size() == 2) {
-    operation->set(fields.number, load_be16(message.called_tsap.data()));
-  } else {
-    operation->set_name(fields.name, message.called_tsap);
-  }
+  set_tsaps(message, fields, *operation, operations);
   return Fault::none;
 }
 
@@ -243,6 +277,9 @@ Fault User::decode(ByteView bytes, const protocols::MessageContext& context,
   if (const Fault fault = parse_message(bytes, message, data_units()); fault != Fault::none)
     return fault;
   if (!message.user.empty()) return decode_user(message.user, context, operations);
+  if (message.tpdu == kData) {
+    operations.leave_free(bytes.last(1), "the end of a data unit that holds nothing", kEndOfUnit);
+  }
   return decode_alone(message, context.direction, catalogue(), tsap_fields(), operations);
 }
 

@@ -33,7 +33,8 @@ struct Message {
   ByteView called_tsap;  // of kConnect and kConfirm
   ByteView calling_tsap;
   ByteView references;  // of both ends, as far as the TPDU leaves them free
-  ByteView told;        // the size of TPDUs, or why the connection ends
+  ByteView tpdu_size;   // as a power of two
+  ByteView told;        // why the connection ends, and by what
 };
 
 // Whether a data unit may stand in several TPDUs. What S7 speaks needs no second one (its PDUs are
@@ -63,16 +64,25 @@ constexpr std::array<protocols::FunctionInfo, 5> tpdu_functions(std::uint32_t ts
   }};
 }
 
-// The called TSAP: as a number where it has two octets, as a name otherwise.
+// The called TSAP: as a number where it has two octets, as a name otherwise; what the caller calls
+// itself, and the longest TPDU that it takes.
 struct TsapFields {
   std::uint8_t number;
   std::uint8_t name;
+  std::uint8_t calling;
+  std::uint8_t tpdu_size;
 };
 constexpr protocols::FieldInfo kTsapInfo{"tsap", protocols::FieldKind::integer, 16, "",
                                          "called TSAP of two octets: kind of connection, rack and "
                                          "slot"};
-constexpr protocols::FieldInfo kTsapNameInfo{"tsap_name", protocols::FieldKind::name, 0, "",
-                                             "called TSAP of other lengths"};
+constexpr protocols::FieldInfo kTsapNameInfo{
+    "tsap_name", protocols::FieldKind::name, 0, "",
+    "called TSAP of other lengths: text, or x'0a' for octets"};
+constexpr protocols::FieldInfo kCallingTsapInfo{
+    "calling_tsap", protocols::FieldKind::name, 0, "",
+    "TSAP by which the caller calls itself: text, or x'0100'"};
+constexpr protocols::FieldInfo kTpduSizeInfo{"tpdu_size", protocols::FieldKind::integer, 16,
+                                             "octets", "longest TPDU that an end takes"};
 
 // The first octet that users exchange, if the stream goes so far; `fault` if it is no such stream.
 struct FirstOctet {

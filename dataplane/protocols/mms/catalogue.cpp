@@ -216,8 +216,9 @@ constexpr std::array kOthers = {
 };
 
 constexpr auto kFunctions = protocols::join_functions(
-    kConfirmed, protocols::join_functions(protocols::join_functions(kOfTheOtherSide, kOthers),
-                                          cotp::tpdu_functions(with(kTsap, kTsapName))));
+    kConfirmed, protocols::join_functions(
+                    protocols::join_functions(kOfTheOtherSide, kOthers),
+                    cotp::tpdu_functions(with(kTsap, kTsapName, kCallingTsap, kTpduSize))));
 
 constexpr std::array kFields = {
     FieldInfo{"domain", FieldKind::name, 0, "",
@@ -257,6 +258,8 @@ constexpr std::array kFields = {
     FieldInfo{"ae_qualifier", FieldKind::integer, 32, "", "called application entity"},
     FieldInfo{"position", FieldKind::integer, 32, "octets", "where a file is read from"},
     FieldInfo{"argument", FieldKind::name, 0, "", "with which a program starts"},
+    cotp::kCallingTsapInfo,
+    cotp::kTpduSizeInfo,
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 102}};

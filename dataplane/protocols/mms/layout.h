@@ -120,6 +120,8 @@ enum Field : std::uint8_t {
   kAeQualifier,
   kPosition,
   kArgument,
+  kCallingTsap,
+  kTpduSize,
 };
 
 const protocols::Catalogue& catalogue();

@@ -197,7 +197,9 @@ class Mms final : public cotp::User {
   }
 
  private:
-  cotp::TsapFields tsap_fields() const override { return {kTsap, kTsapName}; }
+  cotp::TsapFields tsap_fields() const override {
+    return {kTsap, kTsapName, kCallingTsap, kTpduSize};
+  }
 
   // Every connection begins with a session's SPDU, and all data that follows is one too.
   bool begins_with(std::uint8_t octet) const override {

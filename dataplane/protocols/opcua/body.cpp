@@ -55,8 +55,11 @@ std::optional<double> number_of(std::uint8_t type, ByteView bytes) {
 }  // namespace
 
 ByteView BodyReader::string() {
+  const std::size_t begin = offset();
   const std::uint32_t length = u32();
-  return length == UINT32_MAX ? ByteView{} : take(length);
+  if (length != UINT32_MAX && length != 0) return take(length);
+  leave_since(begin, "null or empty, which are alike");
+  return {};
 }
 
 ByteView BodyReader::plain_text() {
@@ -66,8 +69,12 @@ ByteView BodyReader::plain_text() {
 }
 
 std::size_t BodyReader::array_length() {
+  const std::size_t begin = offset();
   const std::uint32_t length = u32();
-  if (length == UINT32_MAX) return 0;
+  if (length == UINT32_MAX || length == 0) {
+    leave_since(begin, "null or empty, which are alike");
+    return 0;
+  }
   if (length > remaining()) {
     fail(Fault::truncated);
     return 0;
@@ -113,13 +120,17 @@ NodeId BodyReader::node_id() {
   return node;
 }
 
-// 5.2.2.10: with a namespace's URI its index is zero.
-void BodyReader::expanded_node_id(std::string_view reason) {
+std::uint32_t BodyReader::type_id() {
+  constexpr std::uint16_t kFourOctets = 0x0001;  // and namespace 0
+  if (u16() != kFourOctets) fail(Fault::bad_value);
+  return u16();
+}
+
+// 5.2.2.10.
+void BodyReader::expanded_node_id() {
   constexpr std::uint8_t kHasUri = 0x80;
   constexpr std::uint8_t kHasServer = 0x40;
-  const std::size_t begin = reader_.offset();
-  const std::uint8_t encoding = remaining() > 0 ? bytes_[begin] : std::uint8_t{0};
-  u8();
+  const std::uint8_t encoding = u8();
   switch (encoding & 0x3f) {
     case 0:
       take(1);
@@ -143,71 +154,59 @@ void BodyReader::expanded_node_id(std::string_view reason) {
   }
   if ((encoding & kHasUri) != 0) string();
   if ((encoding & kHasServer) != 0) take(4);
-  leave(since(begin), reason);
 }
 
 // 5.2.2.14.
-void BodyReader::localized_text(std::string_view reason) {
+void BodyReader::localized_text() {
   const std::uint8_t mask = u8();
   if (mask > 3) fail(Fault::bad_value);
-  if ((mask & 0x01) != 0) leave(string(), reason);
-  if ((mask & 0x02) != 0) leave(string(), reason);
+  if ((mask & 0x01) != 0) string();
+  if ((mask & 0x02) != 0) string();
 }
 
-void BodyReader::enumeration(std::uint32_t last, std::string_view reason) {
-  const ByteView bytes = take(4);
-  leave(bytes, reason);
-  if (!bytes.empty() && load_le32(bytes.data()) > last) fail(Fault::bad_value);
-}
-
-void BodyReader::leave_value(const Value& value, std::string_view reason) const {
-  leave(value.encoding, reason);
-  leave(value.bytes, reason);
-  leave(value.status, reason);
+void BodyReader::enumeration(std::uint32_t last) {
+  if (u32() > last) fail(Fault::bad_value);
 }
 
 // 5.1.2: the built-in types by their numbers.
-Value BodyReader::scalar(std::uint8_t type, std::string_view reason, unsigned depth) {
+std::optional<double> BodyReader::scalar(std::uint8_t type, unsigned depth) {
   constexpr std::uint8_t kBoolean = 1;
   constexpr std::uint8_t kDouble = 11;
-  Value value;
-  value.type = type;
-  if (type >= kBoolean && type <= kDouble) {
-    value.bytes = take(type == kBoolean ? 1 : width_of(type));
-    if (!ok()) return value;
-    if (type == kBoolean) {
-      if (value.bytes[0] > 1) fail(Fault::bad_value);
-      value.number = value.bytes[0];
-    } else {
-      value.number = number_of(type, value.bytes);
-    }
-    if (value.number && std::isnan(*value.number)) value.number.reset();
-    if (!value.number) leave(value.bytes, reason);
-    return value;
+  if (type == kBoolean) {
+    const std::uint8_t truth = u8();
+    if (truth > 1) fail(Fault::bad_value);
+    return truth;
   }
-  // In the order of their numbers, from DateTime on; a variant and what a diagnosis says are no
+  if (type > kBoolean && type <= kDouble) {
+    const ByteView bytes = take(width_of(type));
+    const std::optional<double> number = ok() ? number_of(type, bytes) : std::nullopt;
+    return number && !std::isnan(*number) ? number : std::nullopt;
+  }
+  // In the order of their numbers, from String on; a variant and what a diagnosis says are no
   // values by themselves (5.2.2.16), and 18 has an encoding of its own.
   constexpr std::string_view kTypes = "s8gssn-4qlxd";
   if (type == 18) {
-    expanded_node_id(reason);
+    expanded_node_id();
   } else if (type >= 12 && type <= 23) {
-    content_of(kTypes[type - 12U], reason, depth + 1);
+    field(kTypes[type - 12U], depth + 1);
   } else {
     fail(Fault::bad_value);
   }
-  return value;
+  return std::nullopt;
 }
 
 // 5.2.2.16: where there are dimensions, they multiply to the length.
-void BodyReader::array(std::uint8_t type, bool dimensioned, std::string_view reason,
-                       unsigned depth) {
+void BodyReader::array(std::uint8_t type, bool dimensioned, unsigned depth) {
   constexpr std::uint8_t kVariant = 24;
   const std::size_t length = array_length();
   const std::size_t width = width_of(type);
-  if (width > 0) leave(take(length * width), reason);
+  if (width > 0) take(length * width);
   for (std::size_t left = width > 0 ? 0 : length; left > 0 && ok(); --left) {
-    leave_value(type == kVariant ? variant(reason, depth + 1) : scalar(type, reason, depth),
-                reason);
+    if (type == kVariant) {
+      variant(depth + 1);
+    } else {
+      scalar(type, depth);
+    }
   }
   if (!dimensioned) return;
   const std::size_t count = array_length();
@@ -218,30 +217,29 @@ void BodyReader::array(std::uint8_t type, bool dimensioned, std::string_view rea
   if (count == 0 || product != length) fail(Fault::bad_value);
 }
 
-Value BodyReader::variant(std::string_view reason, unsigned depth) {
+Value BodyReader::variant(unsigned depth) {
   constexpr std::uint8_t kArray = 0x80;
   constexpr std::uint8_t kDimensions = 0x40;
   if (depth > kDepthMax) fail(Fault::too_deep);
   Value value;
-  const ByteView octet = take(1);
-  if (!ok()) return value;
-  const std::uint8_t encoding = octet[0];
-  const bool dimensioned = (encoding & kDimensions) != 0;
-  const std::uint8_t type = encoding & 0x3f;
-  const bool is_array = (encoding & kArray) != 0;
+  value.encoding = u8();
+  const std::size_t begin = offset();
+  const bool dimensioned = (value.encoding & kDimensions) != 0;
+  const std::uint8_t type = value.encoding & 0x3f;
+  const bool is_array = (value.encoding & kArray) != 0;
   if ((dimensioned && !is_array) || (type == 0 && is_array)) fail(Fault::bad_value);
-  if (is_array && ok()) {
-    array(type, dimensioned, reason, depth);
-  } else if (type != 0 && ok()) {
-    value = scalar(type, reason, depth);
+  if (!ok()) return value;
+  if (is_array) {
+    array(type, dimensioned, depth);
+  } else if (type != 0) {
+    value.number = scalar(type, depth);
   }
-  value.type = type;
-  value.encoding = octet;
+  if (ok()) value.bytes = bytes_.subspan(begin, offset() - begin);
   return value;
 }
 
 // 5.2.2.17: picoseconds count from a time that is there.
-Value BodyReader::data_value(std::string_view reason, unsigned depth) {
+Value BodyReader::data_value(unsigned depth) {
   constexpr std::string_view kTime = "the time of a value";
   Value value;
   if (depth > kDepthMax) fail(Fault::too_deep);
@@ -251,13 +249,13 @@ Value BodyReader::data_value(std::string_view reason, unsigned depth) {
   const bool source_fine = (mask & 0x10) != 0;
   const bool server_fine = (mask & 0x20) != 0;
   if (mask > 0x3f || (source_fine && !source) || (server_fine && !server)) fail(Fault::bad_value);
-  if ((mask & 0x01) != 0 && ok()) value = variant(reason, depth + 1);
+  if ((mask & 0x01) != 0 && ok()) value = variant(depth + 1);
   if (stepped_over_ && mask != 0x01) fail(Fault::unknown_object);
   if ((mask & 0x02) != 0) value.status = take(4);
-  if (source) leave(take(8), kTime);
-  if (source_fine) leave(take(2), kTime);
-  if (server) leave(take(8), kTime);
-  if (server_fine) leave(take(2), kTime);
+  const std::size_t begin = offset();
+  take((source ? 8U : 0U) + (source_fine ? 2U : 0U));
+  take((server ? 8U : 0U) + (server_fine ? 2U : 0U));
+  leave_since(begin, kTime);
   return value;
 }
 

@@ -20,14 +20,12 @@ struct NodeId {
   bool is_null() const { return is_standard() && number == 0; }
 };
 
-// A value as a variant has it: its built-in type (6, table 1; 0 for none), and what it is where it
-// is a single number or truth.
+// A value as a variant has it.
 struct Value {
-  std::uint8_t type = 0;
-  std::optional<double> number;
-  ByteView bytes;     // of the number
-  ByteView encoding;  // the octet that tells the type
-  ByteView status;    // of a data value, if it has one
+  std::uint8_t encoding = 0;     // its built-in type (6, table 1), and whether it is an array
+  std::optional<double> number;  // where it is a single number or truth
+  ByteView bytes;                // behind the encoding
+  ByteView status;               // of a data value, if it has one
 };
 
 // As ByteReader: sticky, so that straight-line code is checked once.
@@ -58,9 +56,16 @@ class BodyReader {
   ByteView string();
   ByteView plain_text();
   NodeId node_id();
+  // The type of a message: a number of namespace 0, as all stacks write it (5.2.2.9, four octets).
+  std::uint32_t type_id();
   // How many elements follow; 0 for none. Not more than there can be.
   std::size_t array_length();
 
+  // What was read since `offset` is left free.
+  std::size_t offset() const { return reader_.offset(); }
+  void leave_since(std::size_t offset, std::string_view reason) const {
+    if (ok()) leave(bytes_.subspan(offset, reader_.offset() - offset), reason);
+  }
   void leave(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
     if (free_to_ != nullptr) free_to_->leave_free(bytes, reason, mask);
   }
@@ -68,30 +73,31 @@ class BodyReader {
   // Content by the types of its fields: b Boolean, 1 2 4 8 octets, e and two hexadecimal digits an
   // enumeration up to that value, s String, n NodeId, q QualifiedName, l LocalizedText,
   // x ExtensionObject, v Variant, d DataValue, [ ] an array of what stands between.
-  void content(std::string_view types, std::string_view reason, unsigned depth = 0);
+  void fields(std::string_view types, unsigned depth = 0);
+  // The same, left free.
+  void content(std::string_view types, std::string_view reason) {
+    const std::size_t begin = offset();
+    fields(types);
+    leave_since(begin, reason);
+  }
 
-  // What of a value is not handed back is left free.
-  Value variant(std::string_view reason, unsigned depth = 0);
-  Value data_value(std::string_view reason, unsigned depth = 0);
+  Value variant(unsigned depth = 0);
+  // 6, 5.2.2.17, as clients write it. Its times are left free.
+  Value data_value(unsigned depth = 0);
   // 6, 5.2.2.12, of answers.
   void diagnostics(unsigned depth = 0);
   // 6, 5.2.2.15: the type of a structure, with its body if it has one.
   NodeId structure(ByteView& body);
   // Reads the body of a structure by its type, to its end.
-  void structure_content(const NodeId& type, ByteView body, std::string_view reason,
-                         unsigned depth = 0);
+  void structure_content(const NodeId& type, ByteView body, unsigned depth = 0);
 
  private:
-  ByteView since(std::size_t offset) const {
-    return reader_.ok() ? bytes_.subspan(offset, reader_.offset() - offset) : ByteView{};
-  }
-  void leave_value(const Value& value, std::string_view reason) const;
-  void content_of(char type, std::string_view reason, unsigned depth);
-  Value scalar(std::uint8_t type, std::string_view reason, unsigned depth);
-  void array(std::uint8_t type, bool dimensioned, std::string_view reason, unsigned depth);
-  void expanded_node_id(std::string_view reason);
-  void localized_text(std::string_view reason);
-  void enumeration(std::uint32_t last, std::string_view reason);
+  void field(char type, unsigned depth);
+  std::optional<double> scalar(std::uint8_t type, unsigned depth);
+  void array(std::uint8_t type, bool dimensioned, unsigned depth);
+  void expanded_node_id();
+  void localized_text();
+  void enumeration(std::uint32_t last);
 
   ByteView bytes_;
   ByteReader reader_;

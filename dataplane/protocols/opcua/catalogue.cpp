@@ -19,8 +19,9 @@ constexpr std::uint32_t kNodes = with(kNamespace, kNode, kNodeName, kNodeGuid, k
 constexpr std::uint32_t kReading = with(kIndexRange, kDataEncoding);
 constexpr std::uint32_t kAttributes = kNodes | with(kAttribute);
 constexpr std::uint32_t kWriting = kAttributes | with(kIndexRange, kDataType, kValue, kStatus);
-constexpr std::uint32_t kMethods = kNodes | with(kMethodNamespace, kMethod, kMethodName,
-                                                 kMethodGuid, kMethodBytes, kArguments, kValue);
+constexpr std::uint32_t kMethods =
+    kNodes | with(kMethodNamespace, kMethod, kMethodName, kMethodGuid, kMethodBytes, kArguments,
+                  kValue, kDataType);
 constexpr std::uint32_t kSecurity = with(kSecurityPolicy, kSecurityMode, kThumbprint);
 constexpr std::uint32_t kUsers = with(kUser, kUserToken);
 
@@ -141,8 +142,10 @@ constexpr std::array kFields = {
     FieldInfo{"method_guid", FieldKind::name, 0, "", "GUID of the method", false, true},
     FieldInfo{"method_bytes", FieldKind::name, 0, "",
               "opaque identifier of the method, in hexadecimal", false, true},
-    FieldInfo{"data_type", FieldKind::integer, 6, "",
-              "built-in type of what is written (6, table 1): 1 Boolean, 6 Int32, 11 Double, ..."},
+    FieldInfo{"data_type", FieldKind::integer, 8, "",
+              "built-in type of what is written (6, table 1): 1 Boolean, 6 Int32, 11 Double, ...; "
+              "128 more "
+              "for an array, 192 with dimensions"},
     FieldInfo{"status", FieldKind::integer, 32, "",
               "status that a write sets with the value, where it is not good", false, false, true},
     FieldInfo{"index_range", FieldKind::name, 0, "", "part of an array or text"},
@@ -157,6 +160,10 @@ constexpr std::array kFields = {
     FieldInfo{"user_token", FieldKind::integer, 32, "",
               "how a user proves itself: 321 anonymous, 324 name, 327 certificate, 940 issued "
               "token; 0 nothing"},
+    FieldInfo{"method_handle_namespace", FieldKind::integer, 16, "",
+              "of a method where handles are not known"},
+    FieldInfo{"method_handle", FieldKind::integer, 32, "", "numeric identifier of such a method"},
+    FieldInfo{"method_handle_name", FieldKind::name, 0, "", "other identifier of such a method"},
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 4840}};

@@ -60,10 +60,12 @@ ByteView read_bytes(ByteReader& reader) {
   return length == UINT32_MAX ? ByteView{} : reader.take(length);
 }
 
-Fault parse_open(ByteReader& reader, Message& message) {
+Fault parse_open(ByteView open, ByteReader& reader, Message& message) {
   message.channel = reader.u32_le();
   message.policy = read_bytes(reader);
-  message.certificate = read_bytes(reader);
+  const std::size_t begin = reader.offset();
+  const bool certified = !read_bytes(reader).empty();
+  if (reader.ok()) message.certificate = open.subspan(begin, reader.offset() - begin);
   message.thumbprint = read_bytes(reader);
   if (!reader.ok()) return Fault::truncated;
   if (message.policy.empty() || message.policy.size() > kPolicyBytesMax) return Fault::bad_length;
@@ -72,7 +74,7 @@ Fault parse_open(ByteReader& reader, Message& message) {
     return Fault::none;
   }
   // 6, table 57: without security nothing is signed, and nothing is encrypted for anybody.
-  if (!message.certificate.empty() || !message.thumbprint.empty()) return Fault::bad_value;
+  if (certified || !message.thumbprint.empty()) return Fault::bad_value;
   message.sequence = message.last_sequence = reader.u32_le();
   message.request = reader.u32_le();
   message.body = reader.rest();
@@ -146,7 +148,7 @@ Fault parse_message(ByteView bytes, Message& message, std::size_t signature_byte
     rest = rest.subspan(chunk.size);
     if (chunk.part != 'C' && !rest.empty()) return Fault::trailing_bytes;
     if (chunk.part == 'C' && rest.empty()) return Fault::truncated;
-    if (chunk.kind == Kind::open) return parse_open(reader, message);
+    if (chunk.kind == Kind::open) return parse_open(bytes, reader, message);
     if (chunk.kind != Kind::message && chunk.kind != Kind::close) {
       message.body = reader.rest();
       return Fault::none;

@@ -1,5 +1,5 @@
 // Content that policy does not judge one by one: read by the types of its fields, so that it ends
-// where it says at every level, and left free.
+// where it says at every level.
 #include <algorithm>
 
 #include "dataplane/protocols/opcua/body.h"
@@ -66,78 +66,72 @@ std::uint32_t digit_of(char digit) {
 
 }  // namespace
 
-void BodyReader::content_of(char type, std::string_view reason, unsigned depth) {
+void BodyReader::field(char type, unsigned depth) {
   ByteView body;
-  const std::size_t begin = reader_.offset();
   switch (type) {
     case 'b':
-      if (const ByteView truth = take(1); ok()) {
-        if (truth[0] > 1) fail(Fault::bad_value);
-        leave(truth, reason, 0x01);
-      }
+      if (u8() > 1) fail(Fault::bad_value);
       break;
     case 'g':
-      leave(take(16), reason);
+      take(16);
       break;
     case 's':
-      leave(string(), reason);
+      string();
       break;
     case 'n':
       node_id();
-      leave(since(begin), reason);
       break;
     case 'q':
-      leave(take(2), reason);
-      leave(string(), reason);
+      take(2);
+      string();
       break;
     case 'l':
-      localized_text(reason);
+      localized_text();
       break;
     case 'x': {
       const NodeId structure_type = structure(body);
-      structure_content(structure_type, body, reason, depth + 1);
+      structure_content(structure_type, body, depth + 1);
       break;
     }
     case 'v':
-      leave_value(variant(reason, depth + 1), reason);
+      variant(depth + 1);
       break;
     case 'd':
-      leave_value(data_value(reason, depth + 1), reason);
+      data_value(depth + 1);
       break;
     default:
-      leave(take(static_cast<std::size_t>(type - '0')), reason);
+      take(static_cast<std::size_t>(type - '0'));
   }
 }
 
-void BodyReader::content(std::string_view types, std::string_view reason, unsigned depth) {
+void BodyReader::fields(std::string_view types, unsigned depth) {
   if (depth > kDepthMax) return fail(Fault::too_deep);
   for (std::size_t at = 0; at < types.size() && ok(); ++at) {
     if (types[at] == 'e') {
-      enumeration(digit_of(types[at + 1]) * 16 + digit_of(types[at + 2]), reason);
+      enumeration(digit_of(types[at + 1]) * 16 + digit_of(types[at + 2]));
       at += 2;
     } else if (types[at] == '[') {
       const std::size_t length = array_types(types.substr(at + 1));
       const std::string_view element = types.substr(at + 1, length);
       for (std::size_t left = array_length(); left > 0 && ok(); --left) {
-        content(element, reason, depth + 1);
+        fields(element, depth + 1);
       }
       at += length + 1;
     } else {
-      content_of(types[at], reason, depth);
+      field(types[at], depth);
     }
   }
 }
 
-void BodyReader::structure_content(const NodeId& type, ByteView body, std::string_view reason,
-                                   unsigned depth) {
+void BodyReader::structure_content(const NodeId& type, ByteView body, unsigned depth) {
   if (body.empty() || !ok()) return;
-  const std::string_view fields = fields_of(type);
-  if (fields.empty()) {
+  const std::string_view types = fields_of(type);
+  if (types.empty()) {
     stepped_over_ = true;
-    return leave(body, reason);
+    return;
   }
   BodyReader inner(body, free_to_);
-  inner.content(fields, reason, depth);
+  inner.fields(types, depth);
   if (inner.remaining() != 0) inner.fail(Fault::bad_byte_count);
   if (!inner.ok()) fail(inner.fault());
   stepped_over_ = stepped_over_ || inner.stepped_over();

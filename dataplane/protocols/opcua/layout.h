@@ -82,6 +82,9 @@ enum Field : std::uint8_t {
   kHandleName,
   kUser,
   kUserToken,
+  kMethodHandleNamespace,
+  kMethodHandle,
+  kMethodHandleName,
 };
 
 const protocols::Catalogue& catalogue();
@@ -105,7 +108,7 @@ struct Message {
   std::uint32_t last_sequence = 0;
   std::uint32_t request = 0;
   ByteView policy;       // of Kind::open
-  ByteView certificate;  // of its sender
+  ByteView certificate;  // of its sender, with its length
   ByteView thumbprint;   // of its receiver's certificate
   ByteView body;
 

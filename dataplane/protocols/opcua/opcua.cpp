@@ -112,6 +112,11 @@ Reading reading_in(const MessageContext& context) {
   }
 }
 
+std::size_t unread_bytes(const MessageContext& context) {
+  const Known* known = Session::state_in(context.session);
+  return known != nullptr ? known->unread_bytes() : 0;
+}
+
 // What may stand behind a body, where the channel's opening was not seen: nothing, or a signature
 // of HMAC-SHA1 or HMAC-SHA256.
 bool may_remain(Reading reading, std::size_t bytes) {
@@ -139,7 +144,17 @@ bool may_be_hidden(Reading reading, Fault fault) {
   return reading == Reading::perhaps_signed && fault == Fault::unknown_function;
 }
 
-Fault decode_secure(const Message& message, const MessageContext& context,
+// The end of each chunk that is not read.
+void leave_signatures(ByteView bytes, std::size_t signature_bytes,
+                      const OperationList& operations) {
+  while (signature_bytes > 0 && bytes.size() > kHeaderBytes) {
+    const ByteView chunk = bytes.first(load_le32(bytes.data() + 4));
+    operations.leave_free(chunk.last(signature_bytes), "a signature, which its receiver checks");
+    bytes = bytes.subspan(chunk.size());
+  }
+}
+
+Fault decode_secure(ByteView bytes, const Message& message, const MessageContext& context,
                     OperationList& operations) {
   const Reading reading = reading_in(context);
   if (message.kind == Kind::close && context.direction == Direction::response) {
@@ -147,16 +162,13 @@ Fault decode_secure(const Message& message, const MessageContext& context,
   }
   if (reading != Reading::hidden) {
     const Fault fault = decode_readable(message, reading, context, operations);
+    if (fault == Fault::none) leave_signatures(bytes, unread_bytes(context), operations);
     if (fault == Fault::none || !may_be_hidden(reading, fault)) return fault;
     operations.clear();
   }
-  operations.leave_free(message.body, "encrypted content, which a rule grants unread");
+  operations.leave_free(bytes.subspan(kSecureHeaderBytes),
+                        "encrypted content, which a rule grants unread");
   return add(kSecuredMessage, operations);
-}
-
-Fault parse_in(const MessageContext& context, ByteView bytes, Message& message) {
-  const Known* known = Session::state_in(context.session);
-  return parse_message(bytes, message, known != nullptr ? known->unread_bytes() : 0);
 }
 
 // Numbers in front of a readable body (6, 6.7.2).
@@ -203,7 +215,8 @@ class OpcUa final : public protocols::Protocol {
     const bool asks = context.direction == Direction::request;
     operations.clear();
     Message message;
-    if (const Fault fault = parse_in(context, bytes, message); fault != Fault::none) return fault;
+    const Fault fault = parse_message(bytes, message, unread_bytes(context));
+    if (fault != Fault::none) return fault;
     switch (message.kind) {
       case Kind::hello:
         return asks ? decode_hello(message, operations) : Fault::wrong_direction;
@@ -220,7 +233,7 @@ class OpcUa final : public protocols::Protocol {
       case Kind::message:
       case Kind::close:
         leave_numbers(bytes, message, operations);
-        return decode_secure(message, context, operations);
+        return decode_secure(bytes, message, context, operations);
     }
     return Fault::not_this_protocol;
   }
@@ -233,10 +246,10 @@ class OpcUa final : public protocols::Protocol {
   std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {
     Message message;
     if (parse_message(bytes, message) != Fault::none) return std::nullopt;
-    const NodeId type = BodyReader(message.body).node_id();
-    const bool known = message.kind == Kind::message && type.is_standard();
-    if (!known || type.number > UINT16_MAX) return std::nullopt;
-    return static_cast<std::uint16_t>(type.number);
+    BodyReader reader(message.body);
+    const std::uint32_t type = reader.type_id();
+    if (message.kind != Kind::message || !reader.ok()) return std::nullopt;
+    return static_cast<std::uint16_t>(type);
   }
 
   void begin_unseen(std::span<std::byte> session) const override {
@@ -291,14 +304,14 @@ class OpcUa final : public protocols::Protocol {
       return 0;
     }
     BodyReader reader(message.body);
-    const NodeId type = reader.node_id();
+    const std::uint32_t type = reader.type_id();
     const NodeId token = reader.node_id();
     reader.take(8);
     const std::uint32_t handle = reader.u32();
-    if (!reader.ok() || !type.is_standard()) return 0;
+    if (!reader.ok()) return 0;
     std::uint32_t result =
         denial == protocols::Denial::function ? kServiceUnsupported : kUserAccessDenied;
-    if (type.number == kActivateSession && !token.is_null()) result = kSessionIdInvalid;
+    if (type == kActivateSession && !token.is_null()) result = kSessionIdInvalid;
     std::fill_n(reply.begin(), kBytes, std::uint8_t{0});
     std::copy_n(request.begin(), kSecureHeaderBytes, reply.begin());
     store_le32(reply.data() + 4, kBytes);

@@ -48,7 +48,7 @@ Fault note_request(Known& known, Store store, const Message& message, const Serv
   if (head.code == kCloseSession) remove_session(known.sessions, head.session);
   if (head.code != kRegisterNodes) return Fault::none;
   BodyReader nodes(message.body);
-  nodes.node_id();
+  nodes.type_id();
   skip_request_header(nodes);
   return ask_handles(known.sessions, store, head, message.request, nodes)
              ? Fault::none
@@ -59,7 +59,7 @@ Fault note_request(Known& known, Store store, const Message& message, const Serv
 Fault note_answer(Known& known, Store store, const Message& message, const ServiceHead& head,
                   std::uint16_t asked) {
   BodyReader body(message.body);
-  body.node_id();
+  body.type_id();
   skip_response_header(body);
   if (head.code == kCreateSessionAnswer) {
     body.node_id();

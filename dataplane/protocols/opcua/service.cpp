@@ -27,9 +27,10 @@ bool is_response(std::uint16_t function) {
 
 // The function that a body's type says; kNotInCatalogue where it cannot be read, or is no service.
 std::uint16_t service_of(const Message& message) {
-  const NodeId type = BodyReader(message.body).node_id();
-  if (!message.consistent || !type.is_standard()) return kNotInCatalogue;
-  const std::uint16_t function = find_function(type.number);
+  BodyReader reader(message.body);
+  const std::uint32_t type = reader.type_id();
+  if (!message.consistent || !reader.ok()) return kNotInCatalogue;
+  const std::uint16_t function = find_function(type);
   return function >= kServicesBegin - 1 ? function : kNotInCatalogue;
 }
 
@@ -37,14 +38,16 @@ std::uint16_t service_of(const Message& message) {
 // their own.
 Fault read_request_header(BodyReader& reader, ServiceHead& head) {
   constexpr std::uint32_t kDiagnosticsMax = 0x3ff;
+  std::size_t begin = reader.offset();
   head.session = session_of(reader.node_id());
-  reader.leave(reader.take(8), "the time of a request");
+  reader.leave_since(begin, "the token of a session, which its server checks");
+  begin = reader.offset();
+  reader.take(8);
   const ByteView handle = reader.take(4);
+  reader.leave_since(begin, "a request's time and handle");
   const ByteView diagnostics = reader.take(4);
-  reader.leave(handle, "a request's handle, which its answer repeats");
   reader.leave(diagnostics, "which diagnostics the answer is to have");
-  reader.leave(reader.string(), "what the server's log is to call the request");
-  reader.leave(reader.take(4), "how long the client waits");
+  reader.content("s4", "what the server's log calls a request, and how long the client waits");
   ByteView body;
   const NodeId additional = reader.structure(body);
   if (!reader.ok()) return reader.fault();
@@ -110,6 +113,8 @@ constexpr NodeFields kMethodFields = {kMethodNamespace, kMethod, kMethodName, kM
                                       kMethodBytes};
 constexpr NodeFields kHandleFields = {kHandleNamespace, kHandle, kHandleName, kHandleName,
                                       kHandleName};
+constexpr NodeFields kMethodHandleFields = {
+    kMethodHandleNamespace, kMethodHandle, kMethodHandleName, kMethodHandleName, kMethodHandleName};
 
 // Methods of namespace 0 that act on alarms and conditions, or on the session alone (6, annex A);
 // all others change the server's settings, files, certificates, users or state.
@@ -139,14 +144,14 @@ class ServiceDecoder {
         operations_(operations) {}
 
   Fault request(std::uint16_t code) {
-    reader_.node_id();
+    reader_.type_id();
     if (const Fault fault = read_request_header(reader_, head_); fault != Fault::none) return fault;
     if (!read_nodes(code)) read_single(code);
     return fault();
   }
 
   Fault response() {
-    reader_.node_id();
+    reader_.type_id();
     add();
     read_response(reader_);
     return fault();
@@ -189,7 +194,7 @@ class ServiceDecoder {
   }
 
   void set_id(Operation* operation, const NodeId& id, const NodeFields& fields) {
-    if (operation == nullptr) return;
+    if (operation == nullptr || !reader_.ok()) return;
     operation->set(fields.name_space, id.name_space);
     ByteView name = id.name;
     Field field = fields.text;
@@ -214,15 +219,18 @@ class ServiceDecoder {
 
   // A node that may be a handle of which nothing is known has no fields of a node: only rules that
   // name none grant it.
-  NodeId set_node(Operation* operation, const NodeId& id, const NodeFields& fields) {
+  void set_node(Operation* operation, const NodeId& id, const NodeFields& fields,
+                const NodeFields& of_handle) {
     NodeId node;
     const bool known = handles_.resolve(head_.session, id, node);
-    const bool of_method = &fields == &kMethodFields;
-    if (known || !of_method) set_id(operation, node, known ? fields : kHandleFields);
-    return node;
+    set_id(operation, node, known ? fields : of_handle);
   }
 
-  void node() { set_node(add(), reader_.node_id(), kNodeFields); }
+  void set_node(Operation* operation, const NodeId& id) {
+    set_node(operation, id, kNodeFields, kHandleFields);
+  }
+
+  void node() { set_node(add(), reader_.node_id()); }
 
   void index_range(Operation* operation) {
     const ByteView range = reader_.string();
@@ -237,7 +245,7 @@ class ServiceDecoder {
 
   void read_value_id() {
     Operation* operation = add();
-    set_node(operation, reader_.node_id(), kNodeFields);
+    set_node(operation, reader_.node_id());
     const std::uint32_t attribute = reader_.u32();
     if (operation != nullptr) operation->set(kAttribute, attribute);
     index_range(operation);
@@ -261,12 +269,13 @@ class ServiceDecoder {
     handles_.resolve(head_.session, id, node);
     const bool setting = attribute != kValueAttribute || node.is_standard();
     Operation* operation = add(kWrite, setting ? kOfSettings : kNoSubCode);
-    set_node(operation, id, kNodeFields);
+    set_node(operation, id);
     index_range(operation);
-    const Value value = reader_.data_value("a value that is no single number");
+    const Value value = reader_.data_value();
+    if (!value.number) reader_.leave(value.bytes, "a value that is no single number");
     if (operation == nullptr || !reader_.ok()) return;
     operation->set(kAttribute, attribute);
-    operation->set(kDataType, value.type);
+    operation->set(kDataType, value.encoding);
     set_value(operation, value);
     if (!value.status.empty() && load_le32(value.status.data()) != kGood) {
       operation->set(kStatus, load_le32(value.status.data()));
@@ -280,18 +289,18 @@ class ServiceDecoder {
     NodeId node;
     handles_.resolve(head_.session, method, node);
     Operation* operation = add(kCall, call_kind(node));
-    set_node(operation, object, kNodeFields);
-    set_node(operation, method, kMethodFields);
+    set_node(operation, object);
+    set_node(operation, method, kMethodFields, kMethodHandleFields);
     const std::size_t count = reader_.array_length();
     if (operation != nullptr) operation->set(kArguments, static_cast<std::int64_t>(count));
-    for (std::size_t left = count; left > 0 && reader_.ok(); --left) {
-      const Value value = reader_.variant(kArgument);
-      reader_.leave(value.encoding, kArgument);
-      if (count == 1 && value.number) {
-        set_value(operation, value);
-      } else {
-        reader_.leave(value.bytes, kArgument);
-      }
+    const std::size_t begin = reader_.offset();
+    Value value;
+    for (std::size_t left = count; left > 0 && reader_.ok(); --left) value = reader_.variant();
+    if (count == 1 && value.number) {
+      set_value(operation, value);
+      if (operation != nullptr) operation->set(kDataType, value.encoding);
+    } else {
+      reader_.leave_since(begin, kArgument);
     }
   }
 
@@ -302,7 +311,7 @@ class ServiceDecoder {
     reader_.content("e03b", kHow);
     for_each([this] {
       Operation* operation = add();
-      set_node(operation, reader_.node_id(), kNodeFields);
+      set_node(operation, reader_.node_id());
       index_range(operation);
       data_encoding(operation);
       reader_.content("s", "where a long history goes on");
@@ -389,6 +398,7 @@ class ServiceDecoder {
     constexpr std::uint32_t kUserName = 324;
     constexpr std::uint32_t kIssued = 940;
     reader_.content("ss[ss][s]", kProof);
+    const std::size_t begin = reader_.offset();
     ByteView body;
     const NodeId type = reader_.structure(body);
     const bool named = type.is_standard() && type.number == kUserName;
@@ -396,14 +406,15 @@ class ServiceDecoder {
     const bool elsewhere = !handles_.created(head_.session);
     const std::int32_t kind = elsewhere ? kElsewhere : named || issued ? kAsUser : kNoSubCode;
     Operation* operation = add(kActivateSession, kind);
+    reader_.structure_content(type, body);
     if (named && !body.empty()) {
       BodyReader token(body, operations_);
       token.content("s", kProof);
       set_name(operation, kUser, token.plain_text());
       token.content("ss", "a password");
-      if (token.remaining() != 0 || !token.ok()) reader_.fail(Fault::bad_byte_count);
+      if (!token.ok()) reader_.fail(token.fault());
     } else {
-      reader_.structure_content(type, body, "what a user proves itself with");
+      reader_.leave_since(begin, kProof);
     }
     if (operation != nullptr) operation->set(kUserToken, type.is_standard() ? type.number : 0);
     if (reader_.stepped_over() || !type.is_standard()) reader_.fail(Fault::unknown_object);
@@ -428,10 +439,9 @@ void skip_request_header(BodyReader& reader) {
 
 // 4, 7.33.
 void skip_response_header(BodyReader& reader) {
-  constexpr std::string_view kTold = "what an answer tells";
   reader.take(8 + 4 + 4);
   reader.diagnostics();
-  reader.content("[s]x", kTold);
+  reader.fields("[s]x");
 }
 
 std::optional<Direction> told_by_service(const Message& message) {
@@ -450,7 +460,7 @@ Fault parse_head(const Message& message, Direction direction, ServiceHead& head)
   }
   if (direction == Direction::response) return Fault::wrong_direction;
   BodyReader reader(message.body);
-  reader.node_id();
+  reader.type_id();
   return read_request_header(reader, head);
 }
 

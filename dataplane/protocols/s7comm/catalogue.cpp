@@ -131,8 +131,8 @@ constexpr std::array kOwnFunctions = {
     FunctionInfo{"acknowledge", kAckCode, kNoSubCode, AccessClass::session, 0, Initiator::client},
 };
 
-constexpr auto kFunctions =
-    protocols::join_functions(kOwnFunctions, cotp::tpdu_functions(with(kTsap, kTsapName)));
+constexpr auto kFunctions = protocols::join_functions(
+    kOwnFunctions, cotp::tpdu_functions(with(kTsap, kTsapName, kCallingTsap, kTpduSize)));
 
 constexpr std::array kFields = {
     FieldInfo{
@@ -167,6 +167,8 @@ constexpr std::array kFields = {
     FieldInfo{"file_system", FieldKind::name, 0, "", "of a block: A active, P passive, B both"},
     FieldInfo{"pi_argument", FieldKind::name, 0, "",
               "argument of a program invocation: 'C ' of a cold start, EP of _MODU"},
+    cotp::kCallingTsapInfo,
+    cotp::kTpduSizeInfo,
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 102}};

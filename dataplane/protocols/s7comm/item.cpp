@@ -99,13 +99,13 @@ Fault parse_item(ByteReader& reader, Item& item) {
 // Counters and timers have numbers instead of bytes, so the size decides how the address is read,
 // unless a receiver goes by the area: both say the same.
 bool agrees(const Item& item) {
-  constexpr std::uint8_t kFirstNumbered = 0x1c;  // and of the S7-200 0x1e, 0x1f
+  const bool in_block = item.area == kDataBlock || item.area == kInstanceBlock;
+  if (!in_block && item.db != 0) return false;
   const bool counters = item.area == 0x1c || item.area == 0x1e;
   const bool timers = item.area == 0x1d || item.area == 0x1f;
   if (item.transport_size == kCounterSize) return counters;
   if (item.transport_size == kTimerSize) return timers;
-  const bool in_block = item.area == kDataBlock || item.area == kInstanceBlock;
-  return !(item.area >= kFirstNumbered && (counters || timers)) && (in_block || item.db == 0);
+  return !counters && !timers;
 }
 
 Fault set_fields(const Item& item, std::size_t count, Operation& operation) {
@@ -182,6 +182,10 @@ struct Data {
   ByteView value;
 };
 
+bool is_whole_number(const Item& item) {
+  return item.transport_size == kIntSize || item.transport_size == kDintSize;
+}
+
 // What an item's data is called: its bits (4; 5 of whole numbers), its bytes (9; 7 of reals), or
 // one bit (3).
 bool has_size_of(const Item& item, const Data& data) {
@@ -192,8 +196,7 @@ bool has_size_of(const Item& item, const Data& data) {
     case 4:
       return !item.is_bit() && data.length == bits;
     case 5:
-      return (item.transport_size == kIntSize || item.transport_size == kDintSize) &&
-             data.length == bits;
+      return is_whole_number(item) && data.length == bits;
     case 7:
       return item.transport_size == kRealSize && data.length == item.bytes;
     case 9:
@@ -215,7 +218,8 @@ Fault decode_data(ByteReader& reader, const Item& item, bool last, Operation& op
                   const OperationList& operations) {
   const std::uint8_t reserved = reader.u8();
   Data data;
-  data.size = reader.u8();
+  const ByteView size = reader.take(1);
+  data.size = size.empty() ? std::uint8_t{0} : size[0];
   data.length = reader.u16();
   data.value = reader.take(item.bytes);
   const bool filled = item.bytes % 2 != 0 && !last;
@@ -225,6 +229,7 @@ Fault decode_data(ByteReader& reader, const Item& item, bool last, Operation& op
   if (reserved != 0 || fill != 0) return Fault::bad_value;
   if (item.is_bit() && data.value[0] > 1) return Fault::bad_value;
   if (!last && !is_stepped_over_alike(item, data)) operation.set(kDataSize, data.size);
+  if (is_whole_number(item)) operations.leave_free(size, "4 or 5: both count bits", 0x01);
   set_value(item, data.value, operation);
   if (!operation.has(kValue)) {
     operations.leave_free(data.value, "elements whose values policy does not judge");
@@ -261,6 +266,7 @@ Fault decode_items(const Pdu& pdu, bool write, OperationList& operations) {
   }
   if (reader.remaining() != 0) return Fault::trailing_bytes;
   // Some clients fill the last item up too.
+  operations.leave_free(pdu.data.last(data.remaining()), "a fill octet");
   if (data.remaining() == 1 && odd) return data.u8() == 0 ? Fault::none : Fault::bad_value;
   return data.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
 }

@@ -69,6 +69,9 @@ Fault decode_block(const Pdu& pdu, OperationList& operations) {
   const ByteView lengths = sized ? reader.take(reader.u8()) : ByteView{};
   if (!reader.ok()) return Fault::truncated;
   if (reader.remaining() != 0 || !pdu.data.empty()) return Fault::trailing_bytes;
+  if (sized)
+    operations.leave_free(head.subspan(1, 1), "0x0100 or nothing, which only some clients set",
+                          0x01);
   if (!is_block_head(head, code) || (sized && !is_block_lengths(lengths))) return Fault::bad_value;
   operations.leave_free(lengths, "lengths of the block, which its content has anyway", 0x0f);
   Block block;

@@ -60,6 +60,8 @@ enum Field : std::uint8_t {
   kDataSize,
   kFileSystem,
   kPiArgument,
+  kCallingTsap,
+  kTpduSize,
 };
 
 // PI services that work on blocks or memory, and the cold start, are functions of their own.

@@ -123,7 +123,9 @@ class S7Comm final : public cotp::User {
   }
 
  private:
-  cotp::TsapFields tsap_fields() const override { return {kTsap, kTsapName}; }
+  cotp::TsapFields tsap_fields() const override {
+    return {kTsap, kTsapName, kCallingTsap, kTpduSize};
+  }
   cotp::DataUnits data_units() const override { return cotp::DataUnits::whole; }
 
   bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }

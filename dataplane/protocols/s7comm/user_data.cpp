@@ -60,7 +60,7 @@ Fault decode_payload(const UserData& user, Operation& operation, const Operation
       set_block(block, operation);
       return Fault::none;
     default:
-      operations.leave_free(user.payload, "the function is granted whole");
+      operations.leave_free(user.payload, "content of a function that is granted whole");
       return Fault::none;
   }
 }
@@ -79,6 +79,8 @@ Fault decode_user_data(const Pdu& pdu, OperationList& operations) {
   Operation* operation = add_operation(user.code(), user.sub_function, operations, fault);
   if (operation == nullptr) return fault;
   if (!asks) {
+    operations.leave_free(pdu.parameters.subspan(8),
+                          "why an answer refuses, and whether it goes on");
     operations.leave_free(pdu.data, "what an answer tells");
     return Fault::none;
   }

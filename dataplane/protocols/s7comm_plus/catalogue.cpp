@@ -15,9 +15,10 @@ using protocols::Initiator;
 using protocols::kNoSubCode;
 using protocols::with;
 
-constexpr std::uint32_t kAsked = with(kProtocolVersion, kOpcode, kFunction, kSession, kObject);
+constexpr std::uint32_t kAsked =
+    with(kProtocolVersion, kOpcode, kFunction, kSession, kObject, kMore);
 constexpr std::uint32_t kListed = kAsked | with(kArea, kAttribute, kElement);
-constexpr std::uint32_t kTold = with(kProtocolVersion, kOpcode);
+constexpr std::uint32_t kTold = with(kProtocolVersion, kOpcode, kMore);
 
 constexpr FunctionInfo asked(std::string_view name, std::uint16_t code, AccessClass access,
                              std::int32_t kind = kNoSubCode, std::uint32_t fields = kAsked) {
@@ -77,12 +78,12 @@ constexpr std::array kOwnFunctions = {
                  Initiator::server},
     FunctionInfo{"system_event", kSystemEventCode, kNoSubCode, kSessions, with(kProtocolVersion),
                  Initiator::server},
-    FunctionInfo{"continuation", kContinuationCode, kNoSubCode, kSessions, with(kProtocolVersion),
-                 Initiator::client},
+    FunctionInfo{"continuation", kContinuationCode, kNoSubCode, kSessions,
+                 with(kProtocolVersion, kMore), Initiator::client},
 };
 
-constexpr auto kFunctions =
-    protocols::join_functions(kOwnFunctions, cotp::tpdu_functions(with(kTsap, kTsapName)));
+constexpr auto kFunctions = protocols::join_functions(
+    kOwnFunctions, cotp::tpdu_functions(with(kTsap, kTsapName, kCallingTsap, kTpduSize)));
 
 constexpr std::array kFields = {
     FieldInfo{"version", FieldKind::integer, 8, "",
@@ -103,6 +104,9 @@ constexpr std::array kFields = {
               "of the objects: 2550 a block's values, 3736 those of another area"},
     FieldInfo{"element", FieldKind::name, 0, "",
               "numbers below the attribute, in hexadecimal with dots"},
+    FieldInfo{"more", FieldKind::integer, 1, "", "1 if the message goes on in further parts"},
+    cotp::kCallingTsapInfo,
+    cotp::kTpduSizeInfo,
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 102}};

@@ -256,6 +256,7 @@ Fault add_request(const Head& head, std::uint16_t function, OperationList& opera
   operation.set(kFunction, head.function);
   operation.set(kSession, head.session);
   operation.set(kObject, head.object);
+  operation.set(kMore, head.whole ? 0 : 1);
   Span span;
   const bool whole = lists_addresses(head.function) &&
                      for_each_address(head, [&](const Address& address, std::size_t end) {

@@ -76,6 +76,9 @@ enum Field : std::uint8_t {
   kArea,
   kAttribute,
   kElement,
+  kMore,
+  kCallingTsap,
+  kTpduSize,
 };
 
 const protocols::Catalogue& catalogue();

@@ -30,10 +30,11 @@ std::uint16_t function_in(const Part& part, const Head& head, bool is_head, cons
 
 // Bits that clients are known to set: whether an answer is wanted (0x40), and what nobody has told
 // the meaning of.
+constexpr std::uint8_t kFreeFlags = 0x46;
+
 bool are_flags(std::uint8_t flags) {
   constexpr std::uint8_t kAlways = 0x30;
-  constexpr std::uint8_t kKnown = 0x76;
-  return (flags & kAlways) == kAlways && (flags & ~kKnown) == 0;
+  return (flags & ~kFreeFlags) == kAlways;
 }
 
 // The keyed hash in front of a protected part.
@@ -62,7 +63,9 @@ class S7CommPlus final : public cotp::User {
   }
 
  private:
-  cotp::TsapFields tsap_fields() const override { return {kTsap, kTsapName}; }
+  cotp::TsapFields tsap_fields() const override {
+    return {kTsap, kTsapName, kCallingTsap, kTpduSize};
+  }
 
   cotp::DataUnits data_units() const override { return cotp::DataUnits::whole; }
 
@@ -85,10 +88,12 @@ class S7CommPlus final : public cotp::User {
     if (is_head && head.opcode == kRequest) {
       if (!are_flags(head.flags)) return Fault::bad_value;
       operations.leave_free(part.content.subspan(7, 2), "a number that the answer repeats");
+      operations.leave_free(part.content.subspan(13, 1), "whether an answer is wanted", kFreeFlags);
       return add_request(head, function, operations);
     }
     Operation& operation = *operations.add(function);
     operation.set(kProtocolVersion, part.version);
+    if (!event) operation.set(kMore, part.last ? 0 : 1);
     // Which message it goes on with is pair()'s to know.
     operation.tied = !is_head && !event;
     operations.leave_free(part.content, "what follows of a message, or what a controller tells");
