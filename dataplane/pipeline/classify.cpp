@@ -324,9 +324,11 @@ bool admit(Context& context, Packet& packet) {
   // An earlier packet of this burst may have opened the session.
   if (packet.flow == nullptr) packet.flow = context.flows.find(packet.key);
   flow::Predecessor predecessor;
+  const bool anywhere = planted(Mistake::reopen_anywhere) && packet.flow != nullptr &&
+                        packet.flow->phase == flow::TcpPhase::closed;
   if (packet.flow != nullptr && is_opening_syn(packet) &&
-      flow::may_reopen(*packet.flow, packet.tcp)) {
-    predecessor = flow::predecessor_of(*packet.flow);
+      (anywhere || flow::may_reopen(*packet.flow, packet.tcp))) {
+    if (!anywhere) predecessor = flow::predecessor_of(*packet.flow);
     forget(context, *packet.flow);
     packet.flow = nullptr;
   }

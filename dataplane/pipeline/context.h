@@ -13,6 +13,7 @@
 #include "dataplane/flow/timer_wheel.h"
 #include "dataplane/pipeline/egress.h"
 #include "dataplane/pipeline/image.h"
+#include "dataplane/pipeline/planted.h"
 #include "dataplane/pipeline/verdict.h"
 #include "dataplane/pipeline/verdict_cache.h"
 #include "dataplane/pipeline/waiting_room.h"
@@ -84,7 +85,7 @@ struct Context {
   // The same for a segment of a TCP session: it has the session's own addresses.
   void send_segment(flow::Flow& flow, rte_mbuf* mbuf, std::size_t receiver) {
     const flow::Link& link = flow.links[1 - receiver];
-    if (link.is_known()) flow::write_link(mbuf, link);
+    if (link.is_known() && !planted(Mistake::keep_addresses)) flow::write_link(mbuf, link);
     send(flow, mbuf, receiver);
   }
   // The flow has become something that the peer must know before anything of it leaves.

@@ -5,6 +5,7 @@
 // at exactly that number. Whatever does not fit is a reset, never a guess, but where a conduit says
 // `fail: open`.
 #include <algorithm>
+#include <utility>
 
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/flow/tcp_tracker.h"
@@ -119,6 +120,11 @@ void note_received(Context& context, const Packet& packet, const Speaker& speake
     if (!is_boundary(flow, speaker.other(), number)) return;
     note_moved(context, flow, speaker.other(), ahead);
     move_to(context, flow, speaker.other(), number);
+  } else if (ahead < 0 && planted(Mistake::resume_below_released)) {
+    move_to(context, flow, speaker.other(), number);
+    flow::drop_list(context.segments, std::exchange(other.retained_first, flow::kNoSegment));
+    other.retained_last = flow::kNoSegment;
+    other.retained_count = 0;
   } else if (ahead < 0) {
     const std::uint32_t first = other.retained_first;
     const bool kept = first != flow::kNoSegment &&

@@ -64,6 +64,7 @@ void count_forwarded(const Stream& stream, std::uint32_t bytes) {
 void renew_numbers(const Stream& stream, Segment& segment) {
   flow::TcpNumbers numbers = flow::numbers_from(stream.speaker.flow, stream.speaker.end);
   numbers.sequence = segment.sequence;
+  if (planted(Mistake::keep_timestamps)) return;
   if (!flow::is_outdated(segment.mbuf, segment.transport_offset, numbers)) return;
   flow::write_numbers(segment.mbuf, segment.transport_offset, numbers);
 }
@@ -105,7 +106,10 @@ bool release(Stream& stream) {
     note_split(stream.context, stream.speaker, stream.side.released, stream.side.released + rest);
   }
   while (rest > 0) {
-    const auto count = static_cast<std::uint16_t>(std::min(rest, room));
+    auto count = static_cast<std::uint16_t>(std::min(rest, room));
+    if (planted(Mistake::cut_as_sent)) {
+      count = std::min(count, stream.context.segments[stream.side.held_first].length);
+    }
     const std::uint32_t index = flow::take_front(stream.context.segments, stream.side, count);
     if (index == kNoSegment) return false;
     rest -= count;

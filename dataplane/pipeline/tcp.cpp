@@ -50,8 +50,9 @@ void handle_syn(Context& context, Packet& packet, const flow::TcpSegmentInfo& in
   const bool inspected = flow.protocol != protocols::kNoProtocol;
   const bool splices = inspected && flow.on_deny == policy::OnDeny::reject;
   // A stamp that looks old makes a receiver drop what counts as delivered (RFC 7323, 5.3).
-  if (inspected) flow.sides[info.sender].timestamps_offered = packet.tcp.has_timestamps = false;
-  flow::normalise_syn(packet, {.sack = !splices, .timestamps = !inspected});
+  const bool stamps = !inspected || planted(Mistake::keep_timestamps);
+  if (!stamps) flow.sides[info.sender].timestamps_offered = packet.tcp.has_timestamps = false;
+  flow::normalise_syn(packet, {.sack = !splices, .timestamps = stamps});
   note_timestamp(packet, flow.sides[info.sender]);
   pass(context, packet, reason);
 }
@@ -145,6 +146,7 @@ void answer_retransmission(Context& context, Packet& packet, const Segment& segm
   if (sequence_distance(end, speaker.side().acknowledged) <= 0) {
     return ask_receiver(context, packet);
   }
+  if (planted(Mistake::repeat_as_sent)) return pass(context, packet, Reason::session_control);
   send_copies(context, speaker, segment);
   swallow(context, packet);
 }
@@ -242,7 +244,8 @@ Reason check_end(const TcpSide& side, const Segment& segment) {
     const bool fits = past < 0 ? !segment.fin : past == 0;
     return fits ? Reason::session_control : Reason::tcp_after_end;
   }
-  const bool inside = segment.fin && sequence_distance(segment.end(), side.released) < 0;
+  const bool inside = segment.fin && sequence_distance(segment.end(), side.released) < 0 &&
+                      !planted(Mistake::repeat_as_sent);
   return inside ? Reason::tcp_inconsistent_retransmission : Reason::session_control;
 }
 

@@ -122,11 +122,18 @@ std::size_t frame_length(const flow::Segment& segment) {
   return std::size_t{segment.payload_offset} + segment.length;
 }
 
+// Of the frame's headers: what stands between them and the payload was cut off and does not travel.
+std::size_t header_length(const flow::SegmentPool& pool, std::uint32_t index,
+                          const flow::Segment& segment) {
+  const std::uint8_t* tcp = pool.frame(index) + segment.transport_offset;
+  return segment.transport_offset + (tcp[12] >> 4) * std::size_t{4};
+}
+
 // Bytes of a list of segments in a record.
 std::size_t list_length(flow::SegmentPool& pool, std::uint32_t first) {
   std::size_t length = 0;
   for (std::uint32_t i = first; i != flow::kNoSegment; i = pool[i].next) {
-    length += kSegmentHeadBytes + frame_length(pool[i]);
+    length += kSegmentHeadBytes + header_length(pool, i, pool[i]) + pool[i].length;
   }
   return length;
 }
@@ -140,11 +147,13 @@ void write_list(Writer& out, flow::SegmentPool& pool, std::uint32_t first, bool 
     out.u8(
         static_cast<std::uint8_t>((segment.injected ? kInjected : 0) | (segment.fin ? kEnd : 0)));
     out.u16(segment.transport_offset);
-    out.u16(segment.payload_offset);
+    const std::size_t headers = header_length(pool, i, segment);
+    out.u16(static_cast<std::uint16_t>(headers));
     out.u16(segment.length);
     out.u16(segment.waits_for);
-    out.u16(static_cast<std::uint16_t>(frame_length(segment)));
-    out.bytes(pool.frame(i), frame_length(segment));
+    out.u16(static_cast<std::uint16_t>(headers + segment.length));
+    out.bytes(pool.frame(i), headers);
+    out.bytes(pool.frame(i) + segment.payload_offset, segment.length);
   }
 }
 

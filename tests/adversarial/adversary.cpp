@@ -27,6 +27,13 @@ const std::map<std::string, pipeline::Mistake> kMistakes = {
     {"drop_resend", pipeline::Mistake::drop_resend},
     {"never_acknowledge_on_hold", pipeline::Mistake::never_acknowledge_on_hold},
     {"judge_first_only", pipeline::Mistake::judge_first_only},
+    {"cut_as_sent", pipeline::Mistake::cut_as_sent},
+    {"repeat_as_sent", pipeline::Mistake::repeat_as_sent},
+    {"keep_timestamps", pipeline::Mistake::keep_timestamps},
+    {"keep_addresses", pipeline::Mistake::keep_addresses},
+    {"reopen_anywhere", pipeline::Mistake::reopen_anywhere},
+    {"resume_below_released", pipeline::Mistake::resume_below_released},
+    {"believe_any_path", pipeline::Mistake::believe_any_path},
 };
 
 struct Options {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "dataplane/wire/checksum.h"
+#include "dataplane/wire/ip.h"
 
 namespace bulkhead::adversary {
 
@@ -113,11 +114,99 @@ std::vector<Bytes> overlapping_fragments(const Bytes& one, const Bytes& other, R
   return pieces;
 }
 
+void seal(Bytes& frame) {
+  constexpr std::size_t kIp = 14;
+  constexpr std::size_t kTcp = kIp + 20;
+  std::uint8_t* ip = frame.data() + kIp;
+  store_be16(ip + 10, 0);
+  store_be16(ip + 10, wire::checksum_finish(wire::checksum_add(0, ByteView{ip, 20})));
+  const ByteView segment = ByteView{frame}.subspan(kTcp);
+  store_be16(frame.data() + kTcp + 16, 0);
+  const std::uint32_t pseudo =
+      wire::pseudo_header_sum(wire::IpAddress::from_v4(ip + 12), wire::IpAddress::from_v4(ip + 16),
+                              wire::kProtocolTcp, static_cast<std::uint32_t>(segment.size()));
+  store_be16(frame.data() + kTcp + 16, wire::checksum_finish(wire::checksum_add(pseudo, segment)));
+}
+
+// To another station, or as if from one.
+Bytes displaced(Bytes frame, Random& random) {
+  frame[(below(random, 2) == 0 ? 0 : 6) + 5] ^= 0x40;
+  return frame;
+}
+
+// So that a router on the way ends it, or may take it apart.
+Bytes short_lived(Bytes frame, Random& random) {
+  frame[14 + 8] = static_cast<std::uint8_t>(1 + below(random, 70));
+  if (below(random, 2) == 0) frame[14 + 6] = 0;
+  seal(frame);
+  return frame;
+}
+
+// With a time stamp, if any, of long ago.
+Bytes outdated(Bytes frame) {
+  constexpr std::size_t kOptions = 14 + 20 + 20;
+  const std::size_t end = 14 + 20 + (frame[14 + 20 + 12] >> 4) * std::size_t{4};
+  for (std::size_t at = kOptions; at + 12 <= end; ++at) {
+    if (load_be32(frame.data() + at) != 0x0101080a) continue;
+    store_be32(frame.data() + at + 4, load_be32(frame.data() + at + 4) - 100000);
+    break;
+  }
+  seal(frame);
+  return frame;
+}
+
+// What it said last once more, but cut elsewhere, and the second piece first.
+std::vector<Bytes> recut(TcpModel& end, Random& random, TimeNs now_ns) {
+  const Bytes bytes = end.tail(2 + below(random, 60));
+  if (bytes.size() < 2) return {};
+  const std::size_t cut = 1 + below(random, static_cast<std::uint32_t>(bytes.size() - 1));
+  const std::uint32_t first = end.next_sequence() - static_cast<std::uint32_t>(bytes.size());
+  const auto middle = bytes.begin() + static_cast<std::ptrdiff_t>(cut);
+  return {end.frame(first + static_cast<std::uint32_t>(cut), {middle, bytes.end()},
+                    kTcpAck | kTcpPsh, now_ns),
+          end.frame(first, {bytes.begin(), middle}, kTcpAck | kTcpPsh, now_ns)};
+}
+
+// About a segment of the other end's: the path to this one is narrow.
+Bytes path_error(const TcpModel& end, Random& random) {
+  constexpr std::uint16_t kPaths[] = {0, 68, 296, 575, 1500};
+  const TcpConfig& config = end.config();
+  support::TcpSpec spec;
+  spec.source_port = config.peer_port;
+  spec.destination_port = config.self_port;
+  spec.sequence = end.next_expected() + 5 - below(random, 30);
+  const Bytes quoted = support::tcp_frame(config.peer, config.self, spec);
+  Bytes message = support::icmp_message(3, 4, 0, Bytes(quoted.begin() + 14, quoted.begin() + 42));
+  store_be16(message.data() + 6, kPaths[below(random, 5)]);
+  store_be16(message.data() + 2, 0);
+  store_be16(message.data() + 2, wire::checksum_finish(wire::checksum_add(0, message)));
+  return support::ip_frame(config.self, config.peer, 1, message);
+}
+
 }  // namespace
 
 std::vector<Bytes> random_attack(TcpModel& end, Random& random, TimeNs now_ns) {
+  const auto granted_next = [&] {
+    const auto transaction = static_cast<std::uint16_t>(1 + below(random, 60));
+    return end.frame(end.next_sequence(), random_request(random, transaction, true).bytes,
+                     kTcpAck | kTcpPsh, now_ns);
+  };
   const std::uint32_t sequence = random_sequence(end, random);
-  switch (below(random, 9)) {
+  switch (below(random, 16)) {
+    case 9:
+      return {displaced(granted_next(), random)};
+    case 10:
+      return {short_lived(granted_next(), random)};
+    case 11:
+      return {outdated(granted_next())};
+    case 12:  // an end inside of what was said
+      return {end.frame(end.next_sequence() - below(random, 40), {}, kTcpAck | kTcpFin, now_ns)};
+    case 13:
+      return recut(end, random, now_ns);
+    case 14:
+      return {path_error(end, random), path_error(end, random)};
+    case 15:
+      return {end.frame(end.config().isn, {}, kTcpSyn, now_ns)};
     case 7:
       return overlapping_fragments(
           end.frame(sequence, random_request(random, 1, true).bytes, kTcpAck | kTcpPsh, now_ns),

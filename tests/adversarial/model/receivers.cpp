@@ -6,7 +6,8 @@
 namespace bulkhead::adversary {
 
 std::optional<std::string> Receivers::take(const support::SentTcp& segment) {
-  if (!begun_ || segment.payload.empty()) return std::nullopt;
+  const bool fin = (segment.header.flags & wire::kTcpFin) != 0;
+  if (!begun_ || (segment.payload.empty() && !fin)) return std::nullopt;
   const std::int32_t ahead = wire::sequence_distance(segment.header.sequence,
                                                      first_ + static_cast<std::uint32_t>(reached_));
   const std::int64_t from = static_cast<std::int64_t>(reached_) + ahead;
@@ -15,6 +16,8 @@ std::optional<std::string> Receivers::take(const support::SentTcp& segment) {
   if (ahead > kFarthest) return "a segment from far beyond any window was forwarded";
   const auto begin = static_cast<std::size_t>(from);
   const std::size_t end = begin + segment.payload.size();
+  if (fin && end < reached_) return "an end stands inside of what was forwarded";
+  if (!segment.payload.empty()) segments_.emplace_back(begin, segment.payload.size());
   reached_ = std::max(reached_, static_cast<std::uint64_t>(end));
   seen_.resize(reached_, kNone);
   for (std::size_t at = begin; at < end; ++at) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/adversarial/model/tcp_model.h"
@@ -25,6 +26,10 @@ class Receivers {
   // A segment that reached the wire. Says what is wrong with it, if anything.
   std::optional<std::string> take(const support::SentTcp& segment);
   const Bytes& stream(std::size_t receiver) const { return models_[receiver].accepted; }
+  // What the one accepted that takes most.
+  const Bytes& longest() const { return models_[2].accepted; }
+  // Each segment that reached the wire: where in the stream it began, and how long it was.
+  const std::vector<std::pair<std::size_t, std::size_t>>& segments() const { return segments_; }
 
  private:
   // Bytes by their place in the stream; kNone where none has come.
@@ -40,6 +45,7 @@ class Receivers {
   std::uint32_t first_ = 0;
   std::uint64_t reached_ = 0;
   Places seen_;
+  std::vector<std::pair<std::size_t, std::size_t>> segments_;
   std::array<Model, kCount> models_;
 };
 

@@ -3,6 +3,7 @@
 // no code with what it tests.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <random>
@@ -60,6 +61,13 @@ class TcpModel {
   std::uint32_t next_sequence() const { return sequence_of(nxt_); }
   std::uint32_t next_expected() const { return acknowledgement(); }
   const TcpConfig& config() const { return config_; }
+  // The last bytes that it sent, at most so many.
+  Bytes tail(std::size_t count) const {
+    const auto end = buffer_.begin() + static_cast<std::ptrdiff_t>(std::min(nxt_, buffer_.size()));
+    return {
+        end - std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(count), end - buffer_.begin()),
+        end};
+  }
   Bytes frame(std::uint32_t sequence, const Bytes& payload, std::uint8_t flags, TimeNs now_ns);
 
  private:

@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <queue>
 
 #include "tests/adversarial/model/attacker.h"
+#include "tests/adversarial/model/oracle.h"
+#include "tests/adversarial/model/pair.h"
+#include "tests/adversarial/model/plan.h"
 
 namespace bulkhead::adversary {
 
@@ -15,95 +19,27 @@ using support::kControl;
 using support::kSupervision;
 using support::SentTcp;
 
-constexpr std::size_t kClient = 0;
-constexpr std::size_t kServer = 1;
 constexpr TimeNs kStartNs = 1000 * kSecondNs;
+constexpr std::size_t kFlagsAt = 14 + 20 + 13;
 constexpr std::uint64_t kEventsMax = 100'000;
 constexpr TimeNs kTimeLimitNs = 300 * kSecondNs;
 // Longer than the firewall's longest pauses between two resends that both may be lost.
 constexpr TimeNs kFirewallAloneNs = 150 * kSecondNs;
 
-std::uint32_t below(Random& random, std::uint32_t limit) {
-  return static_cast<std::uint32_t>(random() % limit);
-}
-bool one_in(Random& random, std::uint32_t n) { return below(random, n) == 0; }
-
-struct Link {
-  std::uint32_t loss = 0, twice = 0, late = 0;  // of a thousand frames
-  TimeNs delay_ns = 100 * kMicrosecondNs;
-};
-
-// What is random about a case, drawn once from its seed.
-struct Plan {
-  TcpConfig ends[2];
-  Link links[2];
-  std::vector<Request> requests;
-  std::size_t depth = 1;     // requests under way at once
-  std::uint32_t pieces = 0;  // 0: whole writes, 1: two pieces, 2: byte by byte, 3: several at once
-  bool half_close = false;   // the client closes before the answers are in
-  bool attacked = false;
-  bool rogue_server = false;
-  TimeNs think_ns = 0;  // of the server
-};
-
-TcpConfig random_end(Random& random, std::size_t end, std::uint16_t client_port) {
-  const std::uint16_t sizes[] = {88, 128, 536, 1000, 1460};
-  const std::uint32_t windows[] = {40, 100, 300, 2000, 8192, 65535, 200000};
-  TcpConfig config;
-  config.self = end == kClient ? support::kHmi : support::kPlc;
-  config.peer = end == kClient ? support::kPlc : support::kHmi;
-  config.self_port = end == kClient ? client_port : std::uint16_t{502};
-  config.peer_port = end == kClient ? std::uint16_t{502} : client_port;
-  config.isn =
-      one_in(random, 2) ? 0xfffff000U + below(random, 0xfff) : static_cast<std::uint32_t>(random());
-  config.mss = sizes[below(random, 5)];
-  config.window = windows[one_in(random, 3) ? below(random, 7) : 5];
-  config.scale = one_in(random, 2) ? static_cast<std::uint8_t>(below(random, 9)) : std::uint8_t{0};
-  while (config.scale > 0 && config.window >> config.scale < 32) --config.scale;
-  config.nagle = one_in(random, 2);
-  config.timestamps = !one_in(random, 3);
-  config.chops = one_in(random, 3);
-  config.keeps_out_of_order = !one_in(random, 3);
-  config.last_wins = one_in(random, 2);
-  config.byte_probes = one_in(random, 2);
-  config.delays_acks = one_in(random, 3);
-  config.read_every_ns = one_in(random, 4) ? (1 + below(random, 30)) * kMillisecondNs : 0;
-  return config;
-}
-
-Plan random_plan(Random& random, std::uint16_t client_port) {
-  Plan plan;
-  for (const std::size_t end : {kClient, kServer}) {
-    plan.ends[end] = random_end(random, end, client_port);
-    Link& link = plan.links[end];
-    if (one_in(random, 2)) link = {below(random, 60), below(random, 60), below(random, 100)};
-    link.delay_ns = (10 + below(random, 400)) * kMicrosecondNs;
-  }
-  const std::uint32_t count = 1 + below(random, one_in(random, 8) ? 60 : 12);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    plan.requests.push_back(
-        random_request(random, static_cast<std::uint16_t>(i + 1), !one_in(random, 3)));
-    plan.requests.back().answered = !one_in(random, 40);
-  }
-  plan.depth = one_in(random, 2) ? 1 : 1 + below(random, 20);
-  plan.pieces = below(random, 4);
-  plan.half_close = one_in(random, 5);
-  plan.attacked = one_in(random, 4);
-  plan.rogue_server = !plan.attacked && one_in(random, 12);
-  plan.think_ns = below(random, 4) * kMillisecondNs;
-  return plan;
-}
-
 class World {
  public:
   World(support::Plant& plant, policy::OnDeny on_deny, const CaseConfig& config)
-      : plant_(plant),
+      : first_(plant),
+        plant_(&plant),
         on_deny_(on_deny),
         config_(config),
         random_(config.seed * 0x9e3779b97f4a7c15ULL + 1),
         plan_(random_plan(random_, static_cast<std::uint16_t>(1024 + config.seed % 60000))),
         now_ns_(std::max(plant.now_ns(), kStartNs)),
-        ends_{TcpModel(plan_.ends[kClient], random_), TcpModel(plan_.ends[kServer], random_)} {}
+        ends_{TcpModel(plan_.ends[kClient], random_), TcpModel(plan_.ends[kServer], random_)},
+        oracle_(plan_) {
+    if (plan_.takeover_at != 0) pair_ = std::make_unique<Pair>(plant, on_deny);
+  }
 
   std::optional<std::string> run();
 
@@ -134,20 +70,25 @@ class World {
   bool is_over() const;
   bool next_event(TimeNs& at_ns) const;
   void attack();
+  void reopen();
+  void step_pair();
+  void take_over();
   std::size_t answered() const { return split(ends_[kClient].received).messages.size(); }
   void check_streams();
   void check_server_stream(const Split& heard, const std::string& who);
   void check_client_stream();
   void check_complete();
 
-  support::Plant& plant_;
+  support::Plant& first_;
+  support::Plant* plant_;  // the one that forwards
   policy::OnDeny on_deny_;
   CaseConfig config_;
   Random random_;
   Plan plan_;
   TimeNs now_ns_;
   TcpModel ends_[2];
-  Receivers receivers_[2];
+  Oracle oracle_;
+  std::unique_ptr<Pair> pair_;
   std::priority_queue<Event> events_;
   std::uint64_t order_ = 0, handled_ = 0;
   std::optional<std::string> violation_;
@@ -156,6 +97,9 @@ class World {
   std::vector<std::pair<TimeNs, Bytes>> client_writes_, server_writes_;
   bool client_closing_ = false, server_closing_ = false;
   std::uint32_t attacks_ = 0;
+  Bytes server_syn_;  // the frame, of which a copy may come late
+  bool reopened_ = false, taken_over_ = false;
+  bool wire_is_cut_ = false;  // what leaves now arrives nowhere
 };
 
 void World::trace(const char* where, const Bytes& frame) const {
@@ -169,7 +113,7 @@ void World::trace(const char* where, const Bytes& frame) const {
 
 void World::trace_refusals() const {
   if (!config_.trace) return;
-  for (const pipeline::Event& event : plant_.verdicts) {
+  for (const pipeline::Event& event : plant_->verdicts) {
     if (is_allowed(event.reason)) continue;
     const std::string_view reason = describe(event.reason).name;
     std::printf("%12.6f   refused: %.*s %s\n", static_cast<double>(now_ns_ - kStartNs) / 1e9,
@@ -180,6 +124,7 @@ void World::trace_refusals() const {
 
 void World::put_on_wire(std::size_t end, bool to_firewall, const Bytes& frame) {
   const Link& link = plan_.links[end];
+  if (!to_firewall && wire_is_cut_) return;
   if (below(random_, 1000) < link.loss) return;
   const int copies = below(random_, 1000) < link.twice ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
@@ -192,6 +137,8 @@ void World::put_on_wire(std::size_t end, bool to_firewall, const Bytes& frame) {
 void World::flush(std::size_t end) {
   for (const Bytes& frame : ends_[end].output) {
     trace(end == kClient ? "client  sends" : "server  sends", frame);
+    const bool syn = (frame[kFlagsAt] & wire::kTcpSyn) != 0;
+    if (end == kServer && syn && server_syn_.empty()) server_syn_ = frame;
     put_on_wire(end, true, frame);
   }
   ends_[end].output.clear();
@@ -199,21 +146,11 @@ void World::flush(std::size_t end) {
 
 void World::take_from_firewall() {
   std::vector<support::Sent> sent;
-  std::swap(sent, plant_.sent);
+  std::swap(sent, plant_->sent);
   for (const support::Sent& each : sent) {
     const std::size_t end = each.port == kSupervision ? kClient : kServer;
     trace(end == kClient ? "  fw to client" : "  fw to server", each.frame);
-    const auto tcp = support::parse_sent(each.frame);
-    if (!tcp) {
-      violate("a damaged frame left");
-      continue;
-    }
-    Receivers& receivers = receivers_[end];
-    if ((tcp->header.flags & wire::kTcpSyn) != 0) {
-      if (!receivers.begun()) receivers.begin(tcp->header.sequence + 1);
-    } else if (const auto wrong = receivers.take(*tcp)) {
-      violate(*wrong + (end == kClient ? " to the client" : " to the server"));
-    }
+    if (const auto wrong = oracle_.see(end, each.frame)) violate(*wrong);
     put_on_wire(end, false, each.frame);
   }
 }
@@ -303,6 +240,7 @@ void World::attack() {
     return;
   }
   ++attacks_;
+  if (plan_.reopens && !reopened_) return reopen();
   const std::size_t end = one_in(random_, 3) ? kServer : kClient;
   for (const Bytes& frame : random_attack(ends_[end], random_, now_ns_)) {
     trace("attacker sends", frame);
@@ -310,19 +248,78 @@ void World::attack() {
   }
 }
 
+// The client resets its session, of which the server may not hear, and opens it with the number
+// that it had; what the server said to the first SYN comes a second time; and then other bytes.
+void World::reopen() {
+  const TcpModel& client = ends_[kClient];
+  const std::uint32_t isn = client.config().isn;
+  if (server_syn_.empty() || client.next_sequence() - isn < 13) return;
+  reopened_ = true;
+  wire_is_cut_ = plan_.loses_attacks;
+  const auto say = [&](std::uint32_t sequence, const Bytes& payload, std::uint8_t flags) {
+    const Bytes frame = ends_[kClient].frame(sequence, payload, flags, now_ns_);
+    trace("attacker sends", frame);
+    plant_->arrive(kSupervision, frame);
+  };
+  say(client.next_sequence(), {}, wire::kTcpRst);
+  say(isn, {}, wire::kTcpSyn);
+  plant_->arrive(kControl, server_syn_);
+  say(isn + 1, random_request(random_, 40000, true).bytes, wire::kTcpAck | wire::kTcpPsh);
+  take_from_firewall();
+  wire_is_cut_ = false;
+}
+
+// The second appliance hears at once of what frames wait for, and of the rest when there is time.
+void World::step_pair() {
+  if (!pair_ || taken_over_) return;
+  if (!one_in(random_, 3)) pair_->tell(*plant_);
+  if (one_in(random_, 3)) pair_->tell_more(*plant_);
+  take_from_firewall();
+  if (handled_ >= plan_.takeover_at) take_over();
+}
+
+// Of an attacker's two requests that have left nothing arrives, and where they stood it says
+// something else now.
+void World::take_over() {
+  const std::uint32_t at = ends_[kClient].next_sequence();
+  const bool attacks = plan_.attacked && ends_[kClient].established();
+  if (attacks) {
+    wire_is_cut_ = true;
+    std::uint32_t sequence = at;
+    for (int i = 0; i < 2; ++i) {
+      const Bytes bytes = random_request(random_, 50000, true).bytes;
+      plant_->arrive(kSupervision, ends_[kClient].frame(sequence, bytes, wire::kTcpAck, now_ns_));
+      sequence += static_cast<std::uint32_t>(bytes.size());
+    }
+    pair_->tell(*plant_);
+    pair_->tell_more(*plant_);
+    take_from_firewall();
+    wire_is_cut_ = false;
+  }
+  if (config_.trace) std::printf("             takeover%s\n", attacks ? ", and an attack" : "");
+  taken_over_ = true;
+  plant_ = &pair_->take_over(*plant_, now_ns_);
+  if (!attacks) return;
+  plant_->arrive(kControl,
+                 ends_[kServer].frame(ends_[kServer].next_sequence(), {}, wire::kTcpAck, now_ns_));
+  plant_->arrive(kSupervision, ends_[kClient].frame(at, random_request(random_, 60000, true).bytes,
+                                                    wire::kTcpAck, now_ns_));
+  take_from_firewall();
+}
+
 // The firewall's worker looks at its timers at least this often.
 void World::advance_to(TimeNs at_ns) {
   TimeNs step_ns = 250 * kMicrosecondNs;
   while (now_ns_ < at_ns) {
     now_ns_ = std::min(at_ns, now_ns_ + step_ns);
-    plant_.be_at(now_ns_);
-    if (!plant_.sent.empty()) {
+    plant_->be_at(now_ns_);
+    if (!plant_->sent.empty()) {
       take_from_firewall();
       return;  // what it sent may come before what was awaited
     }
     if (step_ns < 10 * kMillisecondNs) step_ns *= 2;
   }
-  plant_.be_at(at_ns);
+  plant_->be_at(at_ns);
   take_from_firewall();
 }
 
@@ -344,8 +341,8 @@ bool World::is_over() const {
 }
 
 std::optional<std::string> World::run() {
-  plant_.clear();
-  plant_.be_at(now_ns_);
+  plant_->clear();
+  plant_->be_at(now_ns_);
   const TimeNs end_ns = now_ns_ + kTimeLimitNs;
   ends_[kClient].connect(now_ns_);
   flush(kClient);
@@ -359,7 +356,7 @@ std::optional<std::string> World::run() {
     if (size != last_size) last_progress_ns = now_ns_;
     last_size = size;
     const bool may_stall =
-        plan_.attacked || plan_.rogue_server || on_deny_ != policy::OnDeny::reject;
+        plan_.attacked || plan_.rogue_server || taken_over_ || on_deny_ != policy::OnDeny::reject;
     if (may_stall && now_ns_ - last_progress_ns > 8 * kSecondNs) break;
     if (!more) {
       // Only the firewall's own timers are left.
@@ -372,7 +369,7 @@ std::optional<std::string> World::run() {
       events_.pop();
       if (++handled_ > kEventsMax) violate("more frames than any conversation needs");
       if (event.to_firewall) {
-        plant_.arrive(event.from_end == kClient ? kSupervision : kControl, event.frame);
+        plant_->arrive(event.from_end == kClient ? kSupervision : kControl, event.frame);
         take_from_firewall();
       } else if (const auto tcp = support::parse_sent(event.frame)) {
         ends_[event.from_end].take(*tcp, now_ns_);
@@ -384,11 +381,14 @@ std::optional<std::string> World::run() {
     flush(kClient);
     flush(kServer);
     attack();
+    step_pair();
     trace_refusals();
-    plant_.verdicts.clear();
+    plant_->verdicts.clear();
   }
   check_streams();
   if (!violation_) check_complete();
+  if (pair_ && !violation_ && !pair_->end(first_))
+    violate("the second appliance lost records or buffers");
   return violation_;
 }
 
@@ -405,13 +405,14 @@ void World::check_server_stream(const Split& heard, const std::string& who) {
     ++next;
   }
   if (heard.rest.empty()) return;
-  // Only an attacker, whose resets count as the server's or the client's own, may cut a message.
-  if (!plan_.attacked) violate(who + " accepted a part of a message");
+  // Only an attacker, whose resets count as the server's or the client's own, may cut a message; or
+  // an appliance that goes while one leaves in several segments.
+  if (!plan_.attacked && !taken_over_) violate(who + " accepted a part of a message");
 }
 
 void World::check_client_stream() {
   for (std::size_t i = 0; i < Receivers::kCount; ++i) {
-    const Split heard = split(receivers_[kClient].stream(i));
+    const Split heard = split(oracle_.receivers(kClient).stream(i));
     if (heard.malformed) return violate("client accepted bytes that are no message");
     for (const Bytes& message : heard.messages) {
       const std::size_t index = load_be16(message.data()) - 1U;
@@ -423,15 +424,18 @@ void World::check_client_stream() {
 
 void World::check_streams() {
   for (std::size_t i = 0; i < Receivers::kCount && !violation_; ++i) {
-    check_server_stream(split(receivers_[kServer].stream(i)), "receiver " + std::to_string(i));
+    check_server_stream(split(oracle_.receivers(kServer).stream(i)),
+                        "receiver " + std::to_string(i));
   }
   if (!violation_) check_server_stream(split(ends_[kServer].received), "the server");
   if (!violation_) check_client_stream();
+  if (violation_) return;
+  if (const auto wrong = oracle_.check_segments()) violate(*wrong);
 }
 
 // What a well-behaved pair must get done.
 void World::check_complete() {
-  if (plan_.attacked || plan_.rogue_server) return;
+  if (plan_.attacked || plan_.rogue_server || taken_over_) return;
   const bool all_granted = std::all_of(plan_.requests.begin(), plan_.requests.end(),
                                        [](const Request& request) { return request.granted; });
   if (on_deny_ != policy::OnDeny::reject && !all_granted) return;
