@@ -92,6 +92,10 @@ const std::vector<Row> kWrites = datagrams({
      confirmed(15, {0x0c, 2, 0, 0, 9, 0x19, 11, 0x3e, 0x22, 11, 184, 0x3f}),
      "write_property_setting object_type=8 instance=9 property=11 priority=16 value=3000 "
      "datatype=2"},
+    {"the present value of a vendor's own object", kAsk,
+     confirmed(15, {0x0c, 32, 0, 0, 1, 0x19, 85, 0x3e, 0x21, 1, 0x3f}),
+     "write_property_setting object_type=128 instance=1 property=85 priority=16 value=1 "
+     "datatype=2"},
     {"a program is halted", kAsk, confirmed(15, {0x0c, 4, 0, 0, 1, 0x19, 90, 0x3e, 0x91, 3, 0x3f}),
      "write_property_program object_type=16 instance=1 property=90 priority=16 value=3 datatype=9"},
     {"several kinds at once", kAsk,
