@@ -10,7 +10,6 @@ namespace bulkhead::pipeline {
 enum class Mistake : std::uint8_t {
   none,
   release_early,       // held bytes leave before their message is whole
-  overlaps_unchecked,  // a retransmission may differ from what was released
   forget_delta,        // acknowledgements are not translated behind a splice
   drop_resend,         // owned bytes are never sent again
   never_acknowledge_on_hold,

@@ -258,9 +258,8 @@ bool repeats_truly(Context& context, const Packet& packet, const Segment& segmen
   // is carried only our own copy goes again.
   const bool renumbered =
       speaker.flow.carried && context.protocol_of(speaker.flow).numbered_bytes() > 0;
-  return planted(Mistake::overlaps_unchecked) || renumbered ||
-         flow::matches_released(context.segments, speaker.side(), segment.sequence,
-                                packet.payload().first(known));
+  return renumbered || flow::matches_released(context.segments, speaker.side(), segment.sequence,
+                                              packet.payload().first(known));
 }
 
 void take_data(Context& context, Packet& packet) {
