@@ -9,9 +9,9 @@ namespace bulkhead::pipeline {
 
 enum class Mistake : std::uint8_t {
   none,
-  release_early,       // held bytes leave before their message is whole
-  forget_delta,        // acknowledgements are not translated behind a splice
-  drop_resend,         // owned bytes are never sent again
+  release_early,  // held bytes leave before their message is whole
+  forget_delta,   // acknowledgements are not translated behind a splice
+  drop_resend,    // owned bytes are never sent again
   never_acknowledge_on_hold,
   judge_first_only,       // later messages of a segment pass with the first one's verdict
   cut_as_sent,            // a message leaves in the pieces in which it came

@@ -22,7 +22,6 @@ using namespace bulkhead;
 const std::map<std::string, pipeline::Mistake> kMistakes = {
     {"none", pipeline::Mistake::none},
     {"release_early", pipeline::Mistake::release_early},
-    {"overlaps_unchecked", pipeline::Mistake::overlaps_unchecked},
     {"forget_delta", pipeline::Mistake::forget_delta},
     {"drop_resend", pipeline::Mistake::drop_resend},
     {"never_acknowledge_on_hold", pipeline::Mistake::never_acknowledge_on_hold},
