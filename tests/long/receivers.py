@@ -18,7 +18,7 @@ from receivers import stacks  # noqa: E402
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", type=Path)
-    parser.add_argument("--passed", type=int, default=10000, help="distinct mutants that pass")
+    parser.add_argument("--passed", type=int, default=10000, help="mutants that pass")
     parser.add_argument("--seeds", default="1-5")
     parser.add_argument("--stack", action="append")
     parser.add_argument("--report", type=Path, default=Path("receivers"))

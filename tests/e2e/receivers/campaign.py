@@ -209,7 +209,7 @@ class Campaign:
 
     def run(self, passed, mutants_max, seconds_max=1e9):
         deadline = time.monotonic() + seconds_max
-        while (self.figures["distinct"] < passed and self.figures["mutants"] < mutants_max
+        while (self.figures["passed"] < passed and self.figures["mutants"] < mutants_max
                and time.monotonic() < deadline):
             self.one()
         if self.session is not None:

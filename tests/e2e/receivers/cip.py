@@ -68,7 +68,7 @@ class Answers:
         deadline = time.monotonic() + seconds_max
 
         def goes_on():
-            return (len(self.seen) < passed and self.figures["mutants"] < mutants_max
+            return (self.figures["passed"] < passed and self.figures["mutants"] < mutants_max
                     and time.monotonic() < deadline)
 
         while goes_on():
