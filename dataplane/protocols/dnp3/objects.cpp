@@ -438,9 +438,8 @@ class Walker {
     const ObjectSize size = size_of_object(header.group, header.variation);
     if (header.form == Form::sized) {
       if (size.kind != ObjectSize::free_format) return Fault::unknown_object;
-      for (std::uint32_t i = 0; i < header.count; ++i) {
-        leave_free(reader_.take(reader_.u16_le()), "what a station reports");
-      }
+      if (header.count != 1) return Fault::bad_quantity;
+      leave_free(reader_.take(reader_.u16_le()), "what a station reports");
       return reader_.ok() ? add_one(function_, header) : Fault::truncated;
     }
     if (size.kind == ObjectSize::attribute) return take_attributes(header, function_);
