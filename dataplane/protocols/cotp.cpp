@@ -80,6 +80,7 @@ Fault parse_connect(ByteView tpdu, Message& message) {
     if (load_be16(references.data()) != 0) return Fault::bad_value;
     message.references = references.last(2);
   }
+  message.parameters = tpdu.subspan(reader.offset());
   return parse_parameters(reader, message);
 }
 
@@ -179,6 +180,7 @@ Fault decode_alone(const Message& message, protocols::Direction direction,
   if (operation == nullptr) return Fault::too_many_operations;
   operations.leave_free(message.references, "references, which class 0 only hands back");
   operations.leave_free(message.told, "why a connection ends");
+  operations.leave_free(message.parameters, "the order of parameters, each of which is a field");
   if (!connect && !confirm) return Fault::none;
   set_tsaps(message, fields, *operation, operations);
   return Fault::none;
@@ -258,6 +260,26 @@ FirstOctet first_user_octet(ByteView stream) {
   }
 }
 
+namespace {
+
+// Where the octets of a data unit stand that came in several TPDUs.
+void tell_copies(ByteView bytes, ByteView user, const protocols::OperationList& operations) {
+  std::size_t count = 0;
+  for (ByteView rest = bytes; !rest.empty() && count < user.size();) {
+    std::size_t length = 0;
+    if (tpkt_length(rest, length) != Fault::none || length < kLookBytes || length > rest.size()) {
+      return;
+    }
+    const ByteView part = rest.first(length).subspan(kLookBytes);
+    if (count + part.size() > user.size()) return;
+    operations.copied(user.subspan(count, part.size()), part);
+    count += part.size();
+    rest = rest.subspan(length);
+  }
+}
+
+}  // namespace
+
 Frame User::frame(ByteView stream, const protocols::MessageContext& /*context*/) const {
   return frame_message(stream, data_units());
 }
@@ -276,7 +298,11 @@ Fault User::decode(ByteView bytes, const protocols::MessageContext& context,
   Message message;
   if (const Fault fault = parse_message(bytes, message, data_units()); fault != Fault::none)
     return fault;
-  if (!message.user.empty()) return decode_user(message.user, context, operations);
+  if (!message.user.empty()) {
+    const bool joined = message.user.data() != bytes.data() + (bytes.size() - message.user.size());
+    if (joined && operations.accounts()) tell_copies(bytes, message.user, operations);
+    return decode_user(message.user, context, operations);
+  }
   if (message.tpdu == kData) {
     operations.leave_free(bytes.last(1), "the end of a data unit that holds nothing", kEndOfUnit);
   }

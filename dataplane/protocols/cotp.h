@@ -35,6 +35,7 @@ struct Message {
   ByteView references;  // of both ends, as far as the TPDU leaves them free
   ByteView tpdu_size;   // as a power of two
   ByteView told;        // why the connection ends, and by what
+  ByteView parameters;  // of a connection, in whatever order they stand
 };
 
 // Whether a data unit may stand in several TPDUs. What S7 speaks needs no second one (its PDUs are
