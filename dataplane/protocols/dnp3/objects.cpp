@@ -439,8 +439,10 @@ class Walker {
     if (header.form == Form::sized) {
       if (size.kind != ObjectSize::free_format) return Fault::unknown_object;
       if (header.count != 1) return Fault::bad_quantity;
-      leave_free(reader_.take(reader_.u16_le()), "what a station reports");
-      return reader_.ok() ? add_one(function_, header) : Fault::truncated;
+      const ByteView object = reader_.take(reader_.u16_le());
+      if (object.empty()) return Fault::truncated;
+      leave_free(object, "what a station reports");
+      return add_one(function_, header);
     }
     if (size.kind == ObjectSize::attribute) return take_attributes(header, function_);
     if (size.kind != ObjectSize::bits) return Fault::unknown_object;

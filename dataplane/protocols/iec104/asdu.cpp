@@ -172,10 +172,11 @@ void set_file_qualifier(std::uint8_t type, ByteView object, Operation& operation
 }
 
 // What of an object is content: its quality and its time, and all of it where nothing is judged.
-void leave_content(const TypeInfo& type, ByteView object, const OperationList& operations) {
+void leave_content(const TypeInfo& type, Direction direction, ByteView object,
+                   const OperationList& operations) {
   const std::size_t timeless =
       object.size() - std::min<std::size_t>(type.time_bytes, object.size());
-  if (!type.command) {
+  if (!type.command || direction == Direction::response) {
     operations.leave_free(object.subspan(timeless), "a time");
   } else if (type.time_bytes == 7) {
     constexpr std::array<std::uint8_t, 7> kUsed = {0xff, 0xff, 0xbf, 0x9f, 0xff, 0x0f, 0x7f};
@@ -288,7 +289,7 @@ Fault decode_objects(const Asdu& asdu, const TypeInfo& type, Direction direction
     operation->set(kObjectAddress, address);
     const Fault fault = decode_object(asdu, type, direction, object, *operation);
     if (fault != Fault::none) return fault;
-    leave_content(type, object, operations);
+    leave_content(type, direction, object, operations);
   }
   return reader.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
 }

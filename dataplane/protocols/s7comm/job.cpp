@@ -246,6 +246,18 @@ Fault decode_job(const Pdu& pdu, const Uploads* uploads, OperationList& operatio
   }
 }
 
+// A piece of a block: whether more follows, how long it is, and it.
+Fault check_piece(const Pdu& pdu) {
+  constexpr std::uint16_t kPiece = 0x00fb;
+  if (pdu.parameters.size() != 2) return Fault::bad_length;
+  ByteReader reader(pdu.data);
+  const std::size_t length = reader.u16();
+  const bool piece = reader.u16() == kPiece;
+  if (!reader.ok()) return Fault::truncated;
+  if (!piece) return Fault::bad_value;
+  return length == reader.remaining() ? Fault::none : Fault::bad_byte_count;
+}
+
 Fault decode_answer(const Pdu& pdu, OperationList& operations) {
   Fault fault = Fault::none;
   operations.leave_free(pdu.data, "what an answer tells");
@@ -253,6 +265,7 @@ Fault decode_answer(const Pdu& pdu, OperationList& operations) {
     if (pdu.rosctr != kAck) return Fault::truncated;
     return add_operation(kAckCode, kNoSubCode, operations, fault) != nullptr ? Fault::none : fault;
   }
+  if (pdu.rosctr == kAck) return Fault::trailing_bytes;
   const std::uint8_t code = pdu.parameters[0];
   Operation* operation = add_operation(code, kNoSubCode, operations, fault);
   if (operation == nullptr) return fault;
@@ -268,6 +281,9 @@ Fault decode_answer(const Pdu& pdu, OperationList& operations) {
       reader.skip(5);
       operation->set(kPduSize, reader.u16());
       return reader.ok() ? Fault::none : Fault::truncated;
+    case kDownloadBlock:
+    case kUpload:
+      return check_piece(pdu);
     default:
       return Fault::none;
   }

@@ -139,10 +139,6 @@ class S7Comm final : public cotp::User {
     operations.leave_free(user.subspan(4, 2), "the PDU's reference, which answers repeat");
     if (pdu.rosctr == kAck || pdu.rosctr == kAckData) {
       operations.leave_free(user.subspan(kHeaderBytes, 2), "why an answer refuses");
-      if (pdu.data.empty()) {
-        operations.leave_free(user.subspan(1, 1), "an answer without data by either of its names",
-                              1);
-      }
     }
     constexpr std::size_t kTypeAt = 15;  // of user data: told unasked, or an answer
     if (pdu.rosctr == kUserData && direction == Direction::response && user.size() > kTypeAt) {
