@@ -123,6 +123,11 @@ Reason track_accept(Flow& flow, const TcpSegmentInfo& segment) {
   server.window_max = client_window;
   server.window_end = server.released + client_window;
   note_offer(flow, kServer, segment.header.acknowledgement, segment.header.window);
+  // A SYN's window is not scaled (RFC 7323, 2.2); those that follow count in larger steps.
+  for (const std::size_t end : {kClient, kServer}) {
+    const std::uint8_t scale = flow.window_scale(1 - end);
+    flow.sides[end].window_max = flow.sides[end].window_max >> scale << scale;
+  }
   flow.phase = TcpPhase::syn_received;
   return Reason::session_control;
 }
