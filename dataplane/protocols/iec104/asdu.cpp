@@ -211,6 +211,9 @@ void leave_content(const TypeInfo& type, Direction direction, ByteView object,
   const std::size_t value =
       type.element == Element::normalized || type.element == Element::scaled ? 2 : 4;
   if (timeless > value) operations.leave_free(object.subspan(value, timeless - value), "quality");
+  // Minus zero and zero are one value; its sign stands in the last octet.
+  const bool zero = type.element == Element::floating && load_le32(object.data()) << 1 == 0;
+  if (zero) operations.leave_free(object.subspan(value - 1, 1), "the sign of a zero", 0x80);
 }
 
 }  // namespace

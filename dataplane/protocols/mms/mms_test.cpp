@@ -127,7 +127,7 @@ const std::vector<Row> kVariables = {
      "functional_constraint=SP value=2 component=1"},
     {"a value is substituted, and a signal blocked", kAsk,
      write(join({variable("MMXU1$SV$TotW$subEna"), variable("GGIO1$BL$Ind1$blkEna")}),
-           {0x83, 1, 1, 0x83, 1, 0xff}),
+           {0x83, 1, 0xff, 0x83, 1, 0xff}),
      "substitute domain=CTRL item=MMXU1$SV$TotW$subEna logical_node=MMXU1 "
      "functional_constraint=SV value=1\n"
      "substitute domain=CTRL item=GGIO1$BL$Ind1$blkEna logical_node=GGIO1 "

@@ -30,9 +30,7 @@ void set_value(const ber::Element& value, Decoding& decoding, Operation& operati
     return decoding.leave_free(value.whole, "a value that is no number");
   }
   decoding.leave_free(value.whole.first(1), "the type of a value, which its receiver compares");
-  if (*number == 1 && value.is(kBoolean)) {
-    decoding.leave_free(value.content, "true, as 01 or as ff", 0xfe);
-  } else if (*number == 0 && value.is(kFloat)) {
+  if (*number == 0 && value.is(kFloat)) {
     decoding.leave_free(value.content.subspan(1, 1), "the sign of a zero", 0x80);
   }
 }
