@@ -15,7 +15,6 @@ class ConfirmedDecoder {
  public:
   ConfirmedDecoder(const Message& message, OperationList& operations)
       : service_(message.service),
-        operations_(operations),
         reader_(message, find_function(message.service), operations),
         tags_(reader_.tags()) {}
 
@@ -380,7 +379,6 @@ class ConfirmedDecoder {
   }
 
   std::uint8_t service_;
-  OperationList& operations_;
   ServiceReader reader_;
   TagReader& tags_;
 };
