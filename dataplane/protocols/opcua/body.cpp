@@ -93,6 +93,7 @@ NodeId BodyReader::node_id() {
     case 1:
       node.name_space = u8();
       node.number = u16();
+      if (node.name_space == 0 && node.number <= UINT8_MAX) fail(Fault::bad_value);
       break;
     case 2:
       node.name_space = u16();

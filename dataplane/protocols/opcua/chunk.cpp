@@ -132,7 +132,8 @@ Frame frame_message(ByteView stream) {
   }
 }
 
-Fault parse_message(ByteView bytes, Message& message, std::size_t signature_bytes) {
+Fault parse_message(ByteView bytes, Message& message, std::size_t signature_bytes,
+                    const protocols::OperationList* pieces) {
   thread_local std::array<std::uint8_t, kBodyBytesMax> joined;
   message = Message{};
   std::size_t count = 0;
@@ -179,6 +180,7 @@ Fault parse_message(ByteView bytes, Message& message, std::size_t signature_byte
     }
     if (count + part.size() > joined.size()) return Fault::bad_length;
     std::copy(part.begin(), part.end(), joined.begin() + static_cast<std::ptrdiff_t>(count));
+    if (pieces != nullptr) pieces->copied(ByteView(joined).subspan(count, part.size()), part);
     count += part.size();
     message.body = {joined.data(), count};
   }

@@ -23,6 +23,7 @@ TEST(Form, NodeIds) {
         "fault bad_value"},
        read_row("a node of another server", {0x42, 3, 0, 0xd2, 4, 0, 0, 1, 0, 0, 0}),
        read_row("an encoding of none", {6, 0}),
+       read_row("four octets where two do", {1, 0, 85, 0}),
        read_row("a name with a NUL", named({"a\0b", 3})),
        read_row("a name with a control", named("a\x7f")),
        read_row("a name that is no UTF-8", named("\xc0\xaf")),

@@ -125,7 +125,9 @@ PolicyInfo policy_of(ByteView uri);
 
 protocols::Frame frame_message(ByteView stream);
 // Expects exactly one message; leaves out the last `signature_bytes` of each chunk of a message.
-protocols::Fault parse_message(ByteView bytes, Message& message, std::size_t signature_bytes = 0);
+// `pieces` hears which bytes a message in several chunks is put together from.
+protocols::Fault parse_message(ByteView bytes, Message& message, std::size_t signature_bytes = 0,
+                               const protocols::OperationList* pieces = nullptr);
 
 // The way that a service's number says; nothing where it cannot be read.
 std::optional<protocols::Direction> told_by_service(const Message& message);

@@ -215,7 +215,7 @@ class OpcUa final : public protocols::Protocol {
     const bool asks = context.direction == Direction::request;
     operations.clear();
     Message message;
-    const Fault fault = parse_message(bytes, message, unread_bytes(context));
+    const Fault fault = parse_message(bytes, message, unread_bytes(context), &operations);
     if (fault != Fault::none) return fault;
     switch (message.kind) {
       case Kind::hello:

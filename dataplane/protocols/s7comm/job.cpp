@@ -246,6 +246,8 @@ Fault decode_job(const Pdu& pdu, const Uploads* uploads, OperationList& operatio
   }
 }
 
+namespace {
+
 // A piece of a block: whether more follows, how long it is, and it.
 Fault check_piece(const Pdu& pdu) {
   constexpr std::uint16_t kPiece = 0x00fb;
@@ -258,21 +260,30 @@ Fault check_piece(const Pdu& pdu) {
   return length == reader.remaining() ? Fault::none : Fault::bad_byte_count;
 }
 
+}  // namespace
+
 Fault decode_answer(const Pdu& pdu, OperationList& operations) {
   Fault fault = Fault::none;
   operations.leave_free(pdu.data, "what an answer tells");
-  if (pdu.parameters.empty()) {
-    if (pdu.rosctr != kAck) return Fault::truncated;
+  if (pdu.rosctr == kAck) {
+    if (!pdu.parameters.empty() || !pdu.data.empty()) return Fault::trailing_bytes;
     return add_operation(kAckCode, kNoSubCode, operations, fault) != nullptr ? Fault::none : fault;
   }
-  if (pdu.rosctr == kAck) return Fault::trailing_bytes;
+  if (pdu.parameters.empty()) return Fault::truncated;
   const std::uint8_t code = pdu.parameters[0];
   Operation* operation = add_operation(code, kNoSubCode, operations, fault);
   if (operation == nullptr) return fault;
   operations.leave_free(pdu.parameters.subspan(1), "what an answer tells");
+  // To the PLC's job, which named the block.
+  operation->tied = code == kDownloadBlock || code == kDownloadEnded;
   if (pdu.error_class != 0) return Fault::none;
   ByteReader reader(pdu.parameters.subspan(1));
   switch (code) {
+    case kDownloadBlock:
+    case kUpload:
+      return check_piece(pdu);
+    case kDownloadEnded:
+      return pdu.parameters.size() == 1 && pdu.data.empty() ? Fault::none : Fault::trailing_bytes;
     case kReadVar:
     case kWriteVar:
       operation->set(kItemCount, reader.u8());
@@ -281,9 +292,6 @@ Fault decode_answer(const Pdu& pdu, OperationList& operations) {
       reader.skip(5);
       operation->set(kPduSize, reader.u16());
       return reader.ok() ? Fault::none : Fault::truncated;
-    case kDownloadBlock:
-    case kUpload:
-      return check_piece(pdu);
     default:
       return Fault::none;
   }

@@ -140,11 +140,6 @@ class S7Comm final : public cotp::User {
     if (pdu.rosctr == kAck || pdu.rosctr == kAckData) {
       operations.leave_free(user.subspan(kHeaderBytes, 2), "why an answer refuses");
     }
-    constexpr std::size_t kTypeAt = 15;  // of user data: told unasked, or an answer
-    if (pdu.rosctr == kUserData && direction == Direction::response && user.size() > kTypeAt) {
-      operations.leave_free(user.subspan(kTypeAt, 1), "an answer, or told to the client alone",
-                            0x80);
-    }
     switch (pdu.rosctr) {
       case kJob:
         return decode_job(pdu, known_uploads(context.session), operations);

@@ -197,6 +197,11 @@ TEST(Decode, EachFunction) {
 }
 
 const std::vector<Row> kRefused = {
+    {"a list that nobody asked for", kBack, user(0, 4, 1, {1, 2}), "fault wrong_direction"},
+    {"an acknowledgement with more", kBack, pdu(kAck, {4, 1}, {0xff}, 1, {0x85, 0}),
+     "fault trailing_bytes"},
+    {"a part of a block with more behind it", kAsk, pdu(kAckData, {0x1b, 0}, {0, 1, 0, 0xfb, 1, 2}),
+     "fault bad_byte_count"},
     {"function 0x30", kAsk, job({0x30, 0, 0, 0, 0, 0, 0, 0}), "fault unknown_function"},
     {"a sub-function of none", kAsk, user(4, 4, 0x44), "fault unknown_function"},
     {"symbolic address", kAsk, job(join({{4, 1}, with(item(4, 1, 1, 0x84, 0), 2, 0xb2)})),

@@ -79,6 +79,12 @@ Fault decode_user_data(const Pdu& pdu, OperationList& operations) {
   Operation* operation = add_operation(user.code(), user.sub_function, operations, fault);
   if (operation == nullptr) return fault;
   if (!asks) {
+    // What a controller tells unasked is none of a client's to begin; an answer is tied to what
+    // asked.
+    const auto& function = catalogue().functions[operation->function];
+    const bool pushed = user.type == UserData::kPush;
+    if (pushed && function.initiator == protocols::Initiator::client) return Fault::wrong_direction;
+    operation->tied = !pushed;
     operations.leave_free(pdu.parameters.subspan(8),
                           "why an answer refuses, and whether it goes on");
     operations.leave_free(pdu.data, "what an answer tells");
