@@ -10,7 +10,7 @@ using protocols::Direction;
 using protocols::Fault;
 using support::bytes_of;
 using support::join;
-using support::Message;
+using Bytes = support::Message;
 using support::Row;
 
 constexpr auto kAsk = Direction::request;
@@ -18,20 +18,20 @@ constexpr auto kBack = Direction::response;
 
 inline const protocols::Protocol& module() { return support::module_of("opcua"); }
 
-inline Message le32(std::uint32_t value) {
-  Message bytes(4);
+inline Bytes le32(std::uint32_t value) {
+  Bytes bytes(4);
   store_le32(bytes.data(), value);
   return bytes;
 }
 
-inline Message text(std::string_view value) {
+inline Bytes text(std::string_view value) {
   return join({le32(static_cast<std::uint32_t>(value.size())), bytes_of(value)});
 }
 
-inline const Message kNull = {0xff, 0xff, 0xff, 0xff};
+inline const Bytes kNull = {0xff, 0xff, 0xff, 0xff};
 
 // 6, 7.1.2.2.
-inline Message chunk(std::string_view type, const Message& rest) {
+inline Bytes chunk(std::string_view type, const Bytes& rest) {
   return join({bytes_of(type), le32(static_cast<std::uint32_t>(8 + rest.size())), rest});
 }
 
@@ -40,15 +40,15 @@ struct At {
   std::uint32_t request = 1;
 };
 
-inline Message secure(std::string_view type, const Message& body, At at = {}) {
+inline Bytes secure(std::string_view type, const Bytes& body, At at = {}) {
   return chunk(type, join({le32(7), le32(1), le32(at.sequence), le32(at.request), body}));
 }
 
 // The type of a service, four-byte encoding (6, 5.2.2.9), with a request's header (4, 7.32).
-inline Message asked(std::uint16_t code, const Message& rest = {}) {
+inline Bytes asked(std::uint16_t code, const Bytes& rest = {}) {
   return join({{1, 0, static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(code >> 8)},
                {0, 0},
-               Message(8, 0),
+               Bytes(8, 0),
                le32(42),
                le32(0),
                kNull,
@@ -57,9 +57,9 @@ inline Message asked(std::uint16_t code, const Message& rest = {}) {
                rest});
 }
 
-inline Message answered(std::uint16_t code, const Message& rest = {}) {
+inline Bytes answered(std::uint16_t code, const Bytes& rest = {}) {
   return join({{1, 0, static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(code >> 8)},
-               Message(8, 0),
+               Bytes(8, 0),
                le32(42),
                le32(0),
                {0},
@@ -68,15 +68,12 @@ inline Message answered(std::uint16_t code, const Message& rest = {}) {
                rest});
 }
 
-inline Message request(std::uint16_t code, const Message& rest = {}, At at = {}) {
+inline Bytes request(std::uint16_t code, const Bytes& rest = {}, At at = {}) {
   return secure("MSGF", asked(code, rest), at);
 }
-inline Message response(std::uint16_t code, At at = {}) {
-  return secure("MSGF", answered(code), at);
-}
+inline Bytes response(std::uint16_t code, At at = {}) { return secure("MSGF", answered(code), at); }
 
-inline Message open(std::string_view policy, const Message& body,
-                    const Message& thumbprint = kNull) {
+inline Bytes open(std::string_view policy, const Bytes& body, const Bytes& thumbprint = kNull) {
   return chunk("OPNF",
                join({le32(7), policy.empty() ? kNull : text(policy), kNull, thumbprint, body}));
 }
@@ -85,40 +82,38 @@ constexpr std::string_view kPolicyNone = "http://opcfoundation.org/UA/SecurityPo
 constexpr std::string_view kPolicyAes =
     "http://opcfoundation.org/UA/SecurityPolicy#Aes128_Sha256_RsaOaep";
 
-inline Message open_plain(At at = {}) {
+inline Bytes open_plain(At at = {}) {
   return open(kPolicyNone,
               join({le32(at.sequence), le32(at.request),
                     asked(446, join({le32(0), le32(0), le32(1), kNull, le32(60000)}))}));
 }
-inline Message opened_plain(At at = {}) {
+inline Bytes opened_plain(At at = {}) {
   return open(kPolicyNone, join({le32(at.sequence), le32(at.request), answered(449)}));
 }
 
-inline const Message kNumeric = {2, 3, 0, 0xd2, 4, 0, 0};  // ns=3;i=1234
-inline Message named(std::string_view name) { return join({{3, 2, 0}, text(name)}); }
-inline Message read_value(const Message& node) {
-  return join({node, le32(13), kNull, {0, 0}, kNull});
-}
+inline const Bytes kNumeric = {2, 3, 0, 0xd2, 4, 0, 0};  // ns=3;i=1234
+inline Bytes named(std::string_view name) { return join({{3, 2, 0}, text(name)}); }
+inline Bytes read_value(const Bytes& node) { return join({node, le32(13), kNull, {0, 0}, kNull}); }
 
-inline Message read_of(const std::vector<Message>& nodes) {
-  Message all = join({Message(8, 0), le32(2), le32(static_cast<std::uint32_t>(nodes.size()))});
-  for (const Message& node : nodes) all = join({all, read_value(node)});
+inline Bytes read_of(const std::vector<Bytes>& nodes) {
+  Bytes all = join({Bytes(8, 0), le32(2), le32(static_cast<std::uint32_t>(nodes.size()))});
+  for (const Bytes& node : nodes) all = join({all, read_value(node)});
   return all;
 }
-inline Message write_of(const Message& node, const Message& variant) {
+inline Bytes write_of(const Bytes& node, const Bytes& variant) {
   return join({le32(1), node, le32(13), kNull, {1}, variant});
 }
 
 // 6, 5.2.2.15: a structure by the number of its encoding.
-inline Message structure(std::uint16_t type, const Message& body) {
+inline Bytes structure(std::uint16_t type, const Bytes& body) {
   return join({{1, 0, static_cast<std::uint8_t>(type), static_cast<std::uint8_t>(type >> 8), 1},
                le32(static_cast<std::uint32_t>(body.size())),
                body});
 }
 // 11, 6.5.3: ReadRawModifiedDetails.
-inline Message raw_details() { return structure(649, Message(1 + 8 + 8 + 4 + 1, 0)); }
+inline Bytes raw_details() { return structure(649, Bytes(1 + 8 + 8 + 4 + 1, 0)); }
 // 4, 5.6.3.2.
-inline Message activation(const Message& token) {
+inline Bytes activation(const Bytes& token) {
   return join({kNull, kNull, kNull, kNull, token, kNull, kNull});
 }
 

@@ -29,9 +29,7 @@ enum Part : std::uint8_t {
   kValueIn,  // where the next protocol begins
 };
 
-// A presentation context and one value in it. A transfer syntax stands only where several were
-// agreed on, of which there is only BER.
-constexpr Type kAnything{Kind::octets};
+// A transfer syntax stands only where several were agreed on, of which there is only BER.
 constexpr std::array kOids = {plain(ber::kObjectIdentifier, ber::kOid)};
 constexpr Type kOidOne{Kind::one, kOids};
 
@@ -48,9 +46,6 @@ constexpr std::array kResult = {member(0, ber::kInteger32), optional(1, ber::kOi
 constexpr Type kResultType{Kind::sequence, kResult};
 constexpr std::array kResults = {plain(ber::kSequence, kResultType)};
 constexpr Type kResultsType{Kind::list, kResults, 1};
-
-constexpr std::array kMode = {member(0, ber::kNumber)};
-constexpr Type kModeType{Kind::sequence, kMode};
 
 // The parameters in normal mode of CP and CPA in front of their user data.
 constexpr std::array kConnectHead = {optional(0, ber::kBits),

@@ -6,11 +6,11 @@ namespace bulkhead::opcua {
 namespace {
 
 // A write of a single value to one node; its number tells where it begins.
-Row write_row(const char* what, const Message& variant, const char* fault) {
+Row write_row(const char* what, const Bytes& variant, const char* fault) {
   return {what, kAsk, request(673, write_of(kNumeric, variant)), fault};
 }
 
-Row read_row(const char* what, const Message& node) {
+Row read_row(const char* what, const Bytes& node) {
   return {what, kAsk, request(631, read_of({node})), "fault bad_value"};
 }
 
@@ -40,13 +40,13 @@ TEST(Form, NodeIds) {
 
 // Of a node that ends with its message nothing is read that is not there.
 TEST(Form, NodesCutShort) {
-  for (const Message& node : {kNumeric, named("Tank"), join({{4, 2, 0}, Message(16, 7)}),
-                              join({{5, 2, 0}, le32(3), {1, 2, 3}})}) {
+  for (const Bytes& node : {kNumeric, named("Tank"), join({{4, 2, 0}, Bytes(16, 7)}),
+                            join({{5, 2, 0}, le32(3), {1, 2, 3}})}) {
     for (std::size_t have = 0; have < node.size(); ++have) {
-      const Message cut(node.begin(), node.begin() + static_cast<std::ptrdiff_t>(have));
+      const Bytes cut(node.begin(), node.begin() + static_cast<std::ptrdiff_t>(have));
       support::expect_rows(
           module(),
-          {{"a read", kAsk, request(631, join({Message(8, 0), le32(2), le32(1), cut})),
+          {{"a read", kAsk, request(631, join({Bytes(8, 0), le32(2), le32(1), cut})),
             "fault truncated"},
            {"a method", kAsk, request(712, join({le32(1), kNumeric, cut})), "fault truncated"},
            {"an object", kAsk, request(712, join({le32(1), cut})), "fault truncated"}});
@@ -77,33 +77,29 @@ TEST(Form, Values) {
         request(673, join({le32(1), kNumeric, le32(13), kNull, {0x11, 1, 1, 0, 0}})),
         "fault bad_value"},
        {"an index range of none", kAsk,
-        request(631, join({Message(8, 0),
-                           le32(2),
-                           le32(1),
-                           kNumeric,
-                           le32(13),
-                           text("1:2:3"),
-                           {0, 0},
-                           kNull})),
+        request(
+            631,
+            join(
+                {Bytes(8, 0), le32(2), le32(1), kNumeric, le32(13), text("1:2:3"), {0, 0}, kNull})),
         "fault bad_value"},
        {"an encoding of another namespace", kAsk,
         request(631,
-                join({Message(8, 0), le32(2), le32(1), kNumeric, le32(13), kNull, {1, 0}, kNull})),
+                join({Bytes(8, 0), le32(2), le32(1), kNumeric, le32(13), kNull, {1, 0}, kNull})),
         "fault bad_value"},
        {"times of no kind", kAsk,
-        request(631, join({Message(8, 0), le32(4), le32(1), read_value(kNumeric)})),
+        request(631, join({Bytes(8, 0), le32(4), le32(1), read_value(kNumeric)})),
         "fault bad_value"}});
 }
 
 // 5.2.2.15: servers that know a structure go on where it ends for them (open62541), and one that
 // has no type is not stepped over by all (node-opcua).
 TEST(Form, Structures) {
-  const Message unknown = join({{22, 1, 3, 9, 0, 1}, le32(2), {1, 2}});
+  const Bytes unknown = join({{22, 1, 3, 9, 0, 1}, le32(2), {1, 2}});
   support::expect_rows(
       module(),
-      {write_row("shorter than its body", join({{22}, structure(886, Message(17, 0))}),
+      {write_row("shorter than its body", join({{22}, structure(886, Bytes(17, 0))}),
                  "fault bad_byte_count"),
-       write_row("longer than its body", join({{22}, structure(886, Message(15, 0))}),
+       write_row("longer than its body", join({{22}, structure(886, Bytes(15, 0))}),
                  "fault truncated"),
        write_row("a body of no type", join({{22, 0, 0, 1}, le32(1), {1}}), "fault bad_value"),
        write_row("a body of nothing", join({{22, 1, 0, 0x76, 3, 1}, le32(0)}), "fault bad_value"),
@@ -142,9 +138,9 @@ TEST(Form, Structures) {
 }
 
 TEST(Form, Headers) {
-  const auto with_header = [](const Message& diagnostics, const Message& additional) {
+  const auto with_header = [](const Bytes& diagnostics, const Bytes& additional) {
     return secure("MSGF", join({{1, 0, 0x30, 2, 0, 0},
-                                Message(8, 0),
+                                Bytes(8, 0),
                                 le32(42),
                                 diagnostics,
                                 kNull,
@@ -162,7 +158,7 @@ TEST(Form, Headers) {
         "fault trailing_bytes"},
        {"a truth in a service without nodes", kAsk, request(473, {2}), "fault bad_value"},
        {"something behind a hello", kAsk,
-        chunk("HELF", join({Message(20, 0), text("opc.tcp://plc:4840"), {0}})),
+        chunk("HELF", join({Bytes(20, 0), text("opc.tcp://plc:4840"), {0}})),
         "fault trailing_bytes"},
        {"something behind an error", kBack, chunk("ERRF", join({le32(1), kNull, {0}})),
         "fault trailing_bytes"},
@@ -170,9 +166,9 @@ TEST(Form, Headers) {
         "fault trailing_bytes"},
        {"a close that is something else", kAsk, secure("CLOF", asked(473, {1})), "fault bad_value"},
        {"a close that is a message", kAsk, request(452), "fault bad_value"},
-       {"no policy", kAsk, open("", Message(8, 0)), "fault bad_length"},
+       {"no policy", kAsk, open("", Bytes(8, 0)), "fault bad_length"},
        {"a thumbprint without a policy to use it", kAsk,
-        open(kPolicyNone, Message(8, 0), join({le32(20), Message(20, 1)})), "fault bad_value"},
+        open(kPolicyNone, Bytes(8, 0), join({le32(20), Bytes(20, 1)})), "fault bad_value"},
        {"a thumbprint of another length", kAsk, open(kPolicyAes, {1}, text("thumb")),
         "fault bad_length"},
        {"a policy with a NUL", kAsk, open({"a\0", 2}, {1}), "fault bad_value"}});

@@ -13,25 +13,25 @@ std::span<const std::byte> unseen() {
 }
 
 // With a session's authentication token.
-Message of_session(const Message& message) {
-  Message with_token(message.begin(), message.begin() + kSecureHeaderBytes + 4);
+Bytes of_session(const Bytes& message) {
+  Bytes with_token(message.begin(), message.begin() + kSecureHeaderBytes + 4);
   with_token =
       join({with_token, {0, 9}, {message.begin() + kSecureHeaderBytes + 6, message.end()}});
   return with_token;
 }
 
 const std::vector<Row> kRows = {
-    {"hello", kAsk, chunk("HELF", join({Message(20, 0), text("opc.tcp://plc:4840")})),
+    {"hello", kAsk, chunk("HELF", join({Bytes(20, 0), text("opc.tcp://plc:4840")})),
      "hello endpoint=opc.tcp://plc:4840"},
     {"reverse hello", kBack, chunk("RHEF", join({text("urn:plc"), text("opc.tcp://plc")})),
      "reverse_hello endpoint=opc.tcp://plc"},
-    {"acknowledge", kBack, chunk("ACKF", Message(20, 0)), "acknowledge"},
+    {"acknowledge", kBack, chunk("ACKF", Bytes(20, 0)), "acknowledge"},
     {"error", kBack, chunk("ERRF", join({le32(1), kNull})), "error"},
     {"open without security", kAsk, open_plain(),
      "open_secure_channel security_policy=None security_mode=1"},
     {"opened", kBack, opened_plain(), "open_secure_channel_response security_policy=None"},
     {"open with security", kAsk,
-     open(kPolicyAes, {1, 2, 3}, join({le32(20), Message(19, 0xab), {0x0c}})),
+     open(kPolicyAes, {1, 2, 3}, join({le32(20), Bytes(19, 0xab), {0x0c}})),
      "open_secure_channel security_policy=Aes128_Sha256_RsaOaep "
      "certificate_thumbprint=ababababababababababababababababababab0c"},
     {"a policy of the same last name", kAsk, open("urn:anything#None", {1, 2, 3}),
@@ -46,7 +46,7 @@ const std::vector<Row> kRows = {
      "read namespace=3 node=1234 attribute=13\n"
      "read namespace=2 node_name=Tank.Level attribute=13\n"
      "read namespace=0 node=85 attribute=13"},
-    {"a signed read", kAsk, request(631, join({read_of({kNumeric}), Message(32, 9)})),
+    {"a signed read", kAsk, request(631, join({read_of({kNumeric}), Bytes(32, 9)})),
      "read namespace=3 node=1234 attribute=13"},
     {"a double", kAsk, request(673, write_of(kNumeric, {11, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f})),
      "write namespace=3 node=1234 attribute=13 value=1.5 data_type=11"},
@@ -65,7 +65,7 @@ const std::vector<Row> kRows = {
      "call namespace=2 node_name=Line method_namespace=3 method=1234 arguments=0"},
     {"browse", kAsk,
      request(527, join({{0, 0},
-                        Message(8, 0),
+                        Bytes(8, 0),
                         le32(0),
                         le32(0),
                         le32(1),
@@ -87,7 +87,7 @@ const std::vector<Row> kRows = {
                         read_value(kNumeric),
                         le32(2),
                         le32(1),
-                        Message(8, 0),
+                        Bytes(8, 0),
                         {0, 0, 0},
                         le32(1),
                         {1}})),
@@ -103,7 +103,7 @@ const std::vector<Row> kRows = {
     {"an opaque node", kAsk, request(631, read_of({join({{5, 2, 0}, le32(2), {0xfe, 1}})})),
      "read namespace=2 attribute=13 node_bytes=fe01"},
     {"a part of an array", kAsk,
-     request(631, join({Message(8, 0),
+     request(631, join({Bytes(8, 0),
                         le32(2),
                         le32(1),
                         kNumeric,
@@ -137,7 +137,7 @@ const std::vector<Row> kRows = {
                         le32(13),
                         kNull,
                         {1, 22},
-                        structure(886, Message(16, 0)),
+                        structure(886, Bytes(16, 0)),
                         named("Next"),
                         le32(13),
                         kNull,
@@ -159,7 +159,7 @@ const std::vector<Row> kRows = {
              join({le32(1), kNumeric, {1, 0, 0x97, 0x23}, le32(2), {15}, text("id"), {21, 0}})),
      "call namespace=3 node=1234 method_namespace=0 method=9111 arguments=2"},
     {"a method by its GUID", kAsk,
-     request(712, join({le32(1), kNumeric, {4, 2, 0}, Message(16, 0x11), le32(0)})),
+     request(712, join({le32(1), kNumeric, {4, 2, 0}, Bytes(16, 0x11), le32(0)})),
      "call namespace=3 node=1234 method_namespace=2 "
      "method_guid=11111111-1111-1111-1111-111111111111 arguments=0"},
     {"an opaque method", kAsk,
@@ -184,7 +184,7 @@ const std::vector<Row> kRows = {
                         read_value(kNumeric),
                         le32(2),
                         le32(1),
-                        Message(8, 0),
+                        Bytes(8, 0),
                         structure(727, join({le32(1),
                                              {1, 0, 0xf9, 7},
                                              le32(1),
@@ -228,45 +228,45 @@ const std::vector<Row> kRows = {
                         kNull,
                         kNull,
                         kNull,
-                        Message(12, 0)})),
+                        Bytes(12, 0)})),
      "create_session endpoint=opc.tcp://plc"},
 };
 
 // Bodies of services that name no nodes, the shortest of each (4, clause 5).
-Message shortest(std::uint16_t code) {
+Bytes shortest(std::uint16_t code) {
   switch (code) {
     case 422:
       return join({kNull, kNull, kNull});
     case 12208:
-      return Message(12, 0);
+      return Bytes(12, 0);
     case 437:
-      return join({kNull, kNull, kNull, Message(4, 0), kNull, kNull, kNull, {1}});
+      return join({kNull, kNull, kNull, Bytes(4, 0), kNull, kNull, kNull, {1}});
     case 12211:
-      return join({kNull, kNull, kNull, Message(4, 0), kNull, kNull, kNull, {1}, kNull});
+      return join({kNull, kNull, kNull, Bytes(4, 0), kNull, kNull, kNull, {1}, kNull});
     case 473:
       return {1};
     case 533:
     case 799:
       return join({{0}, kNull});
     case 479:
-      return Message(4, 0);
+      return Bytes(4, 0);
     case 615:
-      return join({Message(2 + 12, 0), kNull, kNull, Message(8, 0)});
+      return join({Bytes(2 + 12, 0), kNull, kNull, Bytes(8, 0)});
     case 621:
       return join({{0}, kNull});
     case 763:
     case 769:
-      return join({Message(8, 0), kNull});
+      return join({Bytes(8, 0), kNull});
     case 775:
-      return join({Message(8, 0), kNull, kNull});
+      return join({Bytes(8, 0), kNull, kNull});
     case 781:
-      return join({Message(4, 0), kNull});
+      return join({Bytes(4, 0), kNull});
     case 787:
-      return Message(8 + 12 + 2, 0);
+      return Bytes(8 + 12 + 2, 0);
     case 793:
-      return Message(4 + 8 + 12 + 1, 0);
+      return Bytes(4 + 8 + 12 + 1, 0);
     case 832:
-      return Message(8, 0);
+      return Bytes(8, 0);
     case 841:
       return join({kNull, {0}});
     default:
@@ -298,31 +298,31 @@ TEST(Decode, EachService) {
 
 TEST(Decode, WhatIsRefused) {
   // An array of one variant, in which there is another.
-  Message deeper = {1, 1};
+  Bytes deeper = {1, 1};
   for (unsigned i = 0; i < kDepthMax; ++i) deeper = join({{0x98}, le32(1), deeper});
   support::expect_rows(
       module(),
       {{"a node less than counted", kAsk,
-        request(631, join({Message(8, 0), le32(2), le32(2), read_value(kNumeric)})),
+        request(631, join({Bytes(8, 0), le32(2), le32(2), read_value(kNumeric)})),
         "fault truncated"},
        {"more than counted", kAsk, request(631, join({read_of({kNumeric}), {0}})),
         "fault trailing_bytes"},
        {"more than there can be", kAsk,
-        request(631, join({Message(8, 0), le32(2), le32(0x7fffffff), read_value(kNumeric)})),
+        request(631, join({Bytes(8, 0), le32(2), le32(0x7fffffff), read_value(kNumeric)})),
         "fault truncated"},
        {"an encoding of no node", kAsk, request(560, join({le32(1), {9, 1}})), "fault bad_value"},
        {"values too deep", kAsk, request(673, write_of(kNumeric, deeper)), "fault too_deep"},
        {"an answer from the client", kAsk, response(634), "fault wrong_direction"},
        {"a request from the server", kBack, request(631, read_of({kNumeric})),
         "fault wrong_direction"},
-       {"an acknowledge from the client", kAsk, chunk("ACKF", Message(20, 0)),
+       {"an acknowledge from the client", kAsk, chunk("ACKF", Bytes(20, 0)),
         "fault wrong_direction"},
        {"a channel that is opened inside a message", kAsk,
         request(446, join({le32(0), le32(0), le32(1), kNull, le32(60000)})), "fault bad_value"}});
   EXPECT_NE(
       support::decoded_text(module(), request(673, write_of(kNumeric, {1, 1})), kAsk).substr(0, 5),
       "fault");
-  const auto frame = [](const Message& bytes) { return module().frame(bytes, kAsk); };
+  const auto frame = [](const Bytes& bytes) { return module().frame(bytes, kAsk); };
   EXPECT_EQ(frame(bytes_of("X")).fault, Fault::not_this_protocol);
   EXPECT_EQ(frame(bytes_of("MSGX")).fault, Fault::bad_value);
   EXPECT_EQ(frame(join({bytes_of("MSGF"), le32(23)})).fault, Fault::bad_length);
@@ -338,7 +338,7 @@ TEST(Decode, EveryPrefixOfABody) {
     const bool whole = row.direction == kAsk && row.what != std::string_view("a signed read");
     if (row.message[0] != 'M' || row.message[3] != 'F') continue;
     for (std::size_t size = kSecureHeaderBytes; size < row.message.size(); ++size) {
-      Message cut(row.message.begin(), row.message.begin() + static_cast<std::ptrdiff_t>(size));
+      Bytes cut(row.message.begin(), row.message.begin() + static_cast<std::ptrdiff_t>(size));
       store_le32(cut.data() + 4, static_cast<std::uint32_t>(size));
       const std::string text = support::decoded_text(module(), cut, row.context());
       const bool same = text == row.expected && text != "secured_message";
@@ -349,26 +349,26 @@ TEST(Decode, EveryPrefixOfABody) {
 
 // 6, 6.7.2: a message in several chunks is read whole, wherever it is cut.
 TEST(Chunks, AMessageInSeveral) {
-  const Message body = asked(631, read_of({kNumeric, named("Tank.Level")}));
+  const Bytes body = asked(631, read_of({kNumeric, named("Tank.Level")}));
   const std::string expected =
       "read namespace=3 node=1234 attribute=13\n"
       "read namespace=2 node_name=Tank.Level attribute=13";
   for (std::size_t cut = 1; cut < body.size(); ++cut) {
     const auto at = body.begin() + static_cast<std::ptrdiff_t>(cut);
-    const Message whole = join(
+    const Bytes whole = join(
         {secure("MSGC", {body.begin(), at}, {5, 3}), secure("MSGF", {at, body.end()}, {6, 3})});
     EXPECT_EQ(support::decoded_text(module(), whole, kAsk), expected) << cut;
     EXPECT_EQ(module().frame(whole, kAsk).length, whole.size());
   }
-  const Message first = secure("MSGC", {1, 2, 3}, {5, 3});
+  const Bytes first = secure("MSGC", {1, 2, 3}, {5, 3});
   EXPECT_EQ(module().frame(join({first, open_plain()}), kAsk).fault, Fault::bad_sequence);
   // The same however much of it is there, and whatever else is wrong with it.
-  const Message wrong = join({first, bytes_of("HELF"), le32(3)});
+  const Bytes wrong = join({first, bytes_of("HELF"), le32(3)});
   for (std::size_t have = first.size() + 3; have <= wrong.size(); ++have) {
     EXPECT_EQ(module().frame(ByteView(wrong).first(have), kAsk).fault, Fault::bad_sequence) << have;
   }
   EXPECT_EQ(support::decoded_text(module(), first, kAsk), "fault truncated");
-  Message many;
+  Bytes many;
   for (std::size_t i = 0; i < kChunksMax; ++i) many = join({many, first});
   EXPECT_EQ(module().frame(many, kAsk).fault, Fault::too_many_operations);
 }

@@ -7,7 +7,7 @@ namespace bulkhead::opcua {
 namespace {
 
 // What a message asks for in a session.
-std::string told(support::PairedSession& session, const Message& message, Direction way = kAsk) {
+std::string told(support::PairedSession& session, const Bytes& message, Direction way = kAsk) {
   return support::decoded_text(module(), message, {way, protocols::Carrier::tcp, session.block()});
 }
 
@@ -17,7 +17,7 @@ class Plain : public ::testing::Test {
     EXPECT_EQ(session.ask(open_plain({1, 1})), Fault::none);
     EXPECT_EQ(session.answer(opened_plain({51, 1})), Fault::none);
   }
-  Message read(At at) { return request(631, read_of({kNumeric}), at); }
+  Bytes read(At at) { return request(631, read_of({kNumeric}), at); }
 
   support::PairedSession session;
 };
@@ -36,7 +36,7 @@ TEST_F(Plain, NumbersFollowAndAnswersAreAskedFor) {
 
 TEST_F(Plain, NothingThatCannotBeReadPasses) {
   EXPECT_EQ(told(session, secure("MSGF", {0x91, 7, 7, 7}, {2, 2})), "fault unknown_function");
-  EXPECT_EQ(told(session, request(631, join({read_of({kNumeric}), Message(32, 9)}), {2, 2})),
+  EXPECT_EQ(told(session, request(631, join({read_of({kNumeric}), Bytes(32, 9)}), {2, 2})),
             "fault trailing_bytes");
   EXPECT_EQ(session.ask(open(kPolicyAes, {1, 2, 3})), Fault::bad_value);
 }
@@ -48,11 +48,11 @@ class SecuredChannel : public ::testing::Test {
     EXPECT_EQ(session.answer(open(kPolicyAes, {1, 2, 3})), Fault::none);
   }
   // 7, 6.2: HMAC-SHA256 behind each chunk.
-  static Message sign(const Message& body, At at, std::string_view type = "MSGF") {
-    return secure(type, join({body, Message(32, 9)}), at);
+  static Bytes sign(const Bytes& body, At at, std::string_view type = "MSGF") {
+    return secure(type, join({body, Bytes(32, 9)}), at);
   }
-  static Message read(At at) { return sign(asked(631, read_of({kNumeric})), at); }
-  static Message answer(At at) { return sign(answered(634), at); }
+  static Bytes read(At at) { return sign(asked(631, read_of({kNumeric})), at); }
+  static Bytes answer(At at) { return sign(answered(634), at); }
 
   support::PairedSession session;
 };
@@ -68,12 +68,12 @@ TEST_F(SecuredChannel, TheChannelStaysSecured) {
 
 // What is encrypted is opaque, whatever its bytes look like.
 TEST_F(SecuredChannel, WhatCannotBeReadMakesTheChannelHidden) {
-  const Message hidden = secure("MSGF", Message(64, 0x91), {0x1234, 9});
+  const Bytes hidden = secure("MSGF", Bytes(64, 0x91), {0x1234, 9});
   EXPECT_EQ(told(session, hidden), "secured_message");
   EXPECT_EQ(session.ask(hidden), Fault::none);
   EXPECT_EQ(told(session, read({2, 2})), "secured_message");
   EXPECT_EQ(told(session, request(631, read_of({kNumeric}), {2, 2})), "secured_message");
-  EXPECT_EQ(told(session, secure("CLOF", Message(64, 0x91), {3, 3})), "secured_message");
+  EXPECT_EQ(told(session, secure("CLOF", Bytes(64, 0x91), {3, 3})), "secured_message");
   EXPECT_EQ(session.answer(hidden), Fault::none);
 }
 
@@ -86,16 +86,16 @@ TEST_F(SecuredChannel, WhatIsSignedIsReadToItsSignature) {
   EXPECT_EQ(session.ask(read({12, 3})), Fault::none);
   EXPECT_EQ(session.ask(read({14, 4})), Fault::bad_sequence);
   // Now nothing else passes: no hidden content, no signature of another size.
-  EXPECT_EQ(told(session, secure("MSGF", Message(64, 0x91), {13, 4})), "fault unknown_function");
+  EXPECT_EQ(told(session, secure("MSGF", Bytes(64, 0x91), {13, 4})), "fault unknown_function");
   EXPECT_EQ(told(session, request(631, read_of({kNumeric}), {13, 4})), "fault truncated");
-  EXPECT_EQ(told(session,
-                 secure("MSGF", join({asked(631, read_of({kNumeric})), Message(31, 9)}), {13, 4})),
-            "fault truncated");
-  EXPECT_EQ(told(session,
-                 secure("MSGF", join({asked(631, read_of({kNumeric})), Message(33, 9)}), {13, 4})),
-            "fault trailing_bytes");
+  EXPECT_EQ(
+      told(session, secure("MSGF", join({asked(631, read_of({kNumeric})), Bytes(31, 9)}), {13, 4})),
+      "fault truncated");
+  EXPECT_EQ(
+      told(session, secure("MSGF", join({asked(631, read_of({kNumeric})), Bytes(33, 9)}), {13, 4})),
+      "fault trailing_bytes");
   // Each chunk has a signature of its own.
-  const Message body = asked(631, read_of({kNumeric}));
+  const Bytes body = asked(631, read_of({kNumeric}));
   EXPECT_EQ(told(session, join({sign({body.begin(), body.begin() + 9}, {13, 4}, "MSGC"),
                                 sign({body.begin() + 9, body.end()}, {14, 4})})),
             expected);
@@ -113,16 +113,16 @@ TEST(Secured, AnUnknownPolicyHidesAll) {
 // Handles (4, 5.8.5): what the server gave out is judged as the node that it stands for.
 class Handed : public Plain {
  protected:
-  static Message token(std::uint8_t number) { return {2, 1, 0, number, 0, 0, 0}; }
+  static Bytes token(std::uint8_t number) { return {2, 1, 0, number, 0, 0, 0}; }
   // With a session's authentication token.
-  Message in(std::uint8_t number, std::uint16_t code, const Message& rest) {
+  Bytes in(std::uint8_t number, std::uint16_t code, const Bytes& rest) {
     ++at.sequence;
     ++at.request;
     return secure(
         "MSGF",
         join({{1, 0, static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(code >> 8)},
-              number == 0 ? Message{0, 0} : token(number),
-              Message(8, 0),
+              number == 0 ? Bytes{0, 0} : token(number),
+              Bytes(8, 0),
               le32(42),
               le32(0),
               kNull,
@@ -131,7 +131,7 @@ class Handed : public Plain {
               rest}),
         at);
   }
-  Message back(std::uint16_t code, const Message& rest) {
+  Bytes back(std::uint16_t code, const Bytes& rest) {
     return secure("MSGF", answered(code, rest), {++answers, at.request});
   }
   void create(std::uint8_t number) {
@@ -139,21 +139,21 @@ class Handed : public Plain {
     EXPECT_EQ(session.answer(back(464, join({kNumeric, token(number)}))), Fault::none);
   }
   // The session asks for a handle of a node.
-  Fault ask_for(std::uint8_t number, const Message& node) {
+  Fault ask_for(std::uint8_t number, const Bytes& node) {
     return session.ask(in(number, 560, join({le32(1), node})));
   }
-  Fault give(const Message& given) { return session.answer(back(563, join({le32(1), given}))); }
-  std::string write_to(std::uint8_t number, const Message& node) {
+  Fault give(const Bytes& given) { return session.answer(back(563, join({le32(1), given}))); }
+  std::string write_to(std::uint8_t number, const Bytes& node) {
     const At before = at;
-    const Message message = in(number, 673, write_of(node, {1, 1}));
+    const Bytes message = in(number, 673, write_of(node, {1, 1}));
     at = before;
     return told(session, message);
   }
 
   At at{1, 1};
   std::uint32_t answers = 51;
-  const Message secret = {1, 1, 0x9a, 2};              // ns=1;i=666
-  const Message handle = {2, 0x0f, 0x27, 1, 0, 0, 0};  // ns=9999;i=1
+  const Bytes secret = {1, 1, 0x9a, 2};              // ns=1;i=666
+  const Bytes handle = {2, 0x0f, 0x27, 1, 0, 0, 0};  // ns=9999;i=1
   const std::string of_secret = "write namespace=1 node=666 attribute=13 value=1 data_type=1";
   const std::string of_itself = "write namespace=9999 node=1 attribute=13 value=1 data_type=1";
   const std::string of_nobody =
@@ -225,7 +225,7 @@ TEST_F(Handed, ASessionOfElsewhereHasNoNodes) {
 
 TEST_F(Handed, WhatCannotBeRememberedIsNotKnown) {
   create(5);
-  const Message long_name = named(std::string(3000, 'x'));
+  const Bytes long_name = named(std::string(3000, 'x'));
   EXPECT_EQ(ask_for(5, long_name), Fault::none);
   EXPECT_EQ(give(handle), Fault::none);
   EXPECT_EQ(ask_for(5, long_name), Fault::too_many_outstanding) << "no room for its name";
@@ -254,33 +254,33 @@ TEST_F(Handed, AnAnswerToNobodyLosesHandles) {
 TEST_F(Handed, ABlockOfTheUsualSizeGrowsFirst) {
   create(5);
   const auto usual = session.block().first(module().session_bytes());
-  const Message asks = in(5, 560, join({le32(1), secret}));
+  const Bytes asks = in(5, 560, join({le32(1), secret}));
   EXPECT_EQ(module().pair(usual, asks, kAsk, session.now_ms), Fault::too_many_outstanding);
   EXPECT_EQ(session.ask(asks), Fault::none);
 }
 
 TEST_F(Plain, NumbersAreTranslatedAroundARefusal) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> buffer{};
-  const Message refused = request(673, write_of(kNumeric, {1, 1}), {2, 2});
+  const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {2, 2});
   const std::size_t length = module().refuse(refused, protocols::Denial::value, buffer);
-  Message reply(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length));
+  Bytes reply(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length));
   EXPECT_EQ(support::decoded_text(module(), reply, kBack), "service_fault");
   ASSERT_TRUE(module().take_out(session.block(), refused));
   module().put_in(session.block(), reply);
   EXPECT_EQ(load_le32(reply.data() + 16), 52U) << "the server's next number";
   EXPECT_EQ(load_le32(reply.data() + 20), 2U) << "the refused request";
-  Message next = read({3, 3});
+  Bytes next = read({3, 3});
   EXPECT_EQ(session.ask(next), Fault::none);
   module().renumber(session.block(), kAsk, next);
   EXPECT_EQ(next, read({2, 3}));
-  Message answer = response(634, {52, 3});
+  Bytes answer = response(634, {52, 3});
   EXPECT_EQ(session.answer(answer), Fault::none);
   module().renumber(session.block(), kBack, answer);
   EXPECT_EQ(answer, response(634, {53, 3}));
   // The later chunks of a message cannot be given other numbers.
-  const Message body = asked(631, read_of({kNumeric}));
-  const Message two = join({secure("MSGC", {body.begin(), body.begin() + 9}, {4, 4}),
-                            secure("MSGF", {body.begin() + 9, body.end()}, {5, 4})});
+  const Bytes body = asked(631, read_of({kNumeric}));
+  const Bytes two = join({secure("MSGC", {body.begin(), body.begin() + 9}, {4, 4}),
+                          secure("MSGF", {body.begin() + 9, body.end()}, {5, 4})});
   EXPECT_EQ(session.ask(two), Fault::bad_sequence);
 }
 

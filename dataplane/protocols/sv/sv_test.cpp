@@ -16,7 +16,6 @@ using support::Message;
 using support::Row;
 
 constexpr auto kSent = Direction::request;
-constexpr protocols::MessageContext kOnEthernet{kSent, protocols::Carrier::ethernet};
 
 const protocols::Protocol& module() { return support::module_of("sv"); }
 
