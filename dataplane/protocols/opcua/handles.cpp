@@ -152,7 +152,9 @@ bool ask_handles(KnownSessions& sessions, std::span<std::byte> store, const Serv
     entry.number = node.number;
     entry.name_bytes = static_cast<std::uint16_t>(std::min<std::size_t>(node.name.size(), 0xffff));
     if (!nodes.ok() || bytes_of(entry) > store.size() - end) return false;
-    std::memmove(store.data() + end + sizeof(entry), node.name.data(), entry.name_bytes);
+    if (entry.name_bytes > 0) {
+      std::memmove(store.data() + end + sizeof(entry), node.name.data(), entry.name_bytes);
+    }
     std::memcpy(store.data() + end, &entry, sizeof(entry));
     end += bytes_of(entry);
   }
