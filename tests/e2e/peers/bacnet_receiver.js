@@ -41,11 +41,10 @@ device.on("writeProperty", ({ header, payload, invokeId, service }) => {
   device.simpleAckResponse(header.sender, service, invokeId);
 });
 device.on("writePropertyMultiple", ({ header, payload, invokeId, service }) => {
-  for (const each of payload.values || payload.properties || []) {
-    for (const value of each.values || each.properties || []) {
-      tell({ do: "write", object: object(each.objectId || payload.objectId), property: value.property.id,
-        index: value.property.index, priority: value.priority, ...written(value.value) });
-    }
+  // It decodes the first object alone.
+  for (const value of payload.values) {
+    tell({ do: "write", object: object(payload.objectId), property: value.property.id,
+      index: value.property.index, priority: value.priority, ...written(value.value) });
   }
   device.simpleAckResponse(header.sender, service, invokeId);
 });
