@@ -131,6 +131,7 @@ TEST(Canonical, ValuesThatAreWritten) {
     return decoded(write(variable("A$SP$x"), value));
   };
   const std::string to = "write domain=CTRL item=A$SP$x logical_node=A functional_constraint=SP";
+  EXPECT_EQ(written({0x83, 1, 0xff}), to + " value=1");
   EXPECT_EQ(written({0x84, 2, 6, 0x80}), to + " value=2") << "a step of a tap changer";
   EXPECT_EQ(written({0x84, 5, 0, 0xff, 0xff, 0xff, 0xff}), to + " value=4.29497e+09");
   EXPECT_EQ(written({0x84, 6, 0, 0xff, 0xff, 0xff, 0xff, 0xff}), to);

@@ -67,6 +67,7 @@ constexpr std::array kConfirmed = {
     service("select", kRead, kOperateAccess, kName, kSelect),
     moved(kReadAccess,
           service("read_address", kRead, kProgramAccess, with(kAddress), kReadAddress)),
+    moved(kReadAccess, service("read_logical_node", kRead, kOperateAccess, kName, kReadNode)),
     service("write", kWrite, kWriteAccess, kWritten),
     service("operate", kWrite, kOperateAccess,
             kWritten | with(kOriginator, kTest, kCheck, kOperateTime), kOperate),

@@ -80,6 +80,7 @@ constexpr std::uint16_t kSpduCode = 0x300;         // and the identifier of the 
 enum SubCode : std::int32_t {
   kSelect = 1,              // a read that selects: of the SBO of a controllable object
   kReadAddress = 2,         // of what has no name
+  kReadNode = 3,            // of a whole logical node, its controls among the rest
   kOperate = 1,             // writes: CO
   kWriteConfiguration = 2,  // CF, DC, EX, SE, SG, GO, MS, US
   kWriteReportControl = 3,  // RP, BR, LG

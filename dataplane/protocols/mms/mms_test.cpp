@@ -45,7 +45,7 @@ const std::vector<Row> kVariables = {
     {"with result", kAsk,
      request(
          element(0xa4, join({{0x80, 1, 0xff}, element(0xa1, element(0xa0, variable("LLN0")))}))),
-     "read domain=CTRL item=LLN0 logical_node=LLN0"},
+     "read_logical_node domain=CTRL item=LLN0 logical_node=LLN0"},
     {"a variable of the VMD", kAsk,
      read({element(0x30, element(0xa0, element(0x80, "Transfer_Set_Name")))}),
      "read item=Transfer_Set_Name"},
@@ -66,6 +66,10 @@ const std::vector<Row> kVariables = {
      "select " + position("SBO")},
     {"and a device of a control centre (IEC 60870-6-503)", kAsk, read({variable("BRK7_SBO")}),
      "select domain=CTRL item=BRK7_SBO logical_node=BRK7_SBO"},
+    {"a whole logical node may, a point of a control centre does not", kAsk,
+     read({variable("relGGIO12"), variable("EMS_TS0")}),
+     "read_logical_node domain=CTRL item=relGGIO12 logical_node=relGGIO12\n"
+     "read domain=CTRL item=EMS_TS0 logical_node=EMS_TS0"},
     {"and one whose select is a part of it", kAsk, read({variable("BRK7$SBO")}),
      "select domain=CTRL item=BRK7$SBO logical_node=BRK7 functional_constraint=SBO"},
     {"an Oper is read", kAsk, read({variable("CSWI1$CO$Pos$Oper")}), "read " + position("Oper")},

@@ -262,6 +262,7 @@ FunctionCode of_other_side(FunctionCode function) {
       sub == kWriteConfiguration || sub == kWriteReportControl || sub == kWriteSettingGroup;
   if (function.code == kWrite && configures) return {kWrite, kOtherSide | kWriteConfiguration};
   // There is no reading of an address among them.
+  if (function.code == kRead && sub == kReadNode) return {kRead, kOtherSide | kSelect};
   const bool reads_more = function.code == kRead && sub != protocols::kNoSubCode;
   return {function.code, reads_more ? kOtherSide | sub : std::int32_t{kOtherSide}};
 }

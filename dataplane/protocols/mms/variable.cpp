@@ -22,8 +22,23 @@ bool selects(const Variable& variable) {
                           item.substr(item.size() - kDeviceSelect.size()) == kDeviceSelect);
 }
 
+// A logical node's name: a prefix, the four capitals of its class, an instance number (IEC
+// 61850-7-2, 22.2). A point of a control centre may be called so too.
+bool is_logical_node(std::string_view name) {
+  constexpr std::size_t kClassLetters = 4;
+  if (name == "LLN0") return true;
+  while (!name.empty() && name.back() >= '0' && name.back() <= '9') name.remove_suffix(1);
+  const auto is_capital = [](char octet) { return octet >= 'A' && octet <= 'Z'; };
+  return name.size() >= kClassLetters &&
+         std::all_of(name.end() - kClassLetters, name.end(), is_capital);
+}
+
 FunctionCode read_function(const Variable& variable) {
   if (!variable.address.empty()) return {kRead, kReadAddress};
+  if (variable.name.of_domain && variable.path.constraint.empty() &&
+      is_logical_node(text(variable.path.logical_node))) {
+    return {kRead, kReadNode};
+  }
   return selects(variable) ? FunctionCode{kRead, kSelect} : FunctionCode{kRead};
 }
 
