@@ -56,6 +56,9 @@ const std::map<std::string, protocols::Mistake> kMistakes = {
     {"closing_unmatched", protocols::Mistake::closing_unmatched},
     {"padding_unread", protocols::Mistake::padding_unread},
     {"second_size_unread", protocols::Mistake::second_size_unread},
+    {"controls_in_names", protocols::Mistake::controls_in_names},
+    {"long_ber_lengths", protocols::Mistake::long_ber_lengths},
+    {"item_size_unread", protocols::Mistake::item_size_unread},
     {"second_half_unjudged", protocols::Mistake::second_half_unjudged},
 };
 
