@@ -99,6 +99,8 @@ int main(int argc, char** argv) {
   app.add_option("--filter", options.filter, "Only messages of such a function, or so called");
   app.add_option("--flipped", options.flipped_max, "Messages of a kind whose bits are changed");
   app.add_option("--edited", options.edited_max, "Messages of a kind whose elements are changed");
+  app.add_flag("--loose", options.loose,
+               "Tell bits that are declared free too, although they change what is asked for");
   app.add_flag("--list", options.list, "Tell all findings, and ask for no review");
 #ifdef BULKHEAD_PLANTS
   std::string plant;
