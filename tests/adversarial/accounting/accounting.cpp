@@ -345,7 +345,7 @@ void Accounting::compare(const Reviewed& reviewed, const std::set<std::string>& 
     ++findings_;
     std::printf("%s, but not in the reviewed list: %s\n", what, each.c_str());
   }
-  if (!options_.filter.empty()) return;
+  if (!options_.filter.empty() || !options_.has_captures) return;
   for (const auto& [each, why] : reviewed) {
     if (seen.contains(each)) continue;
     ++findings_;

@@ -27,6 +27,7 @@ struct Options {
   bool list = false;
   bool loose = false;
   bool silent = false;
+  bool has_captures = true;  // some of the reviewed lists' lines are there for what stands in them
   std::size_t flipped_max = 24;  // messages of one kind of which every bit is changed
   std::size_t edited_max = 6;    // ... and every element
 };

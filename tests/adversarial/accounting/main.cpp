@@ -117,6 +117,8 @@ int main(int argc, char** argv) {
 #ifdef BULKHEAD_PLANTS
   return find_planted(options, protocol, plant);
 #else
-  return account(options, protocol, Messages(options, protocol))->run() == 0 ? 0 : 1;
+  const Messages messages(options, protocol);
+  options.has_captures = !messages.captured.empty();
+  return account(options, protocol, messages)->run() == 0 ? 0 : 1;
 #endif
 }
