@@ -7,6 +7,7 @@
 #include <bit>
 #include <span>
 
+#include "dataplane/policy/planted.h"
 #include "dataplane/policy/values.h"
 
 namespace bulkhead::policy {
@@ -62,7 +63,8 @@ bool is_element_field(const Query& query, std::uint8_t field) {
 
 // All but the ranged field and the fields that belong to elements.
 bool fixed_fields_hold(const Query& query, const Rule& rule) {
-  if ((query.operation.present & rule.unnamed) != 0) return false;
+  const bool unnamed = (query.operation.present & rule.unnamed) != 0;
+  if (unnamed && !planted(Mistake::unnamed_granted)) return false;
   for (const Constraint& constraint : rule.constraints) {
     if (constraint.field == query.ranged_field || is_element_field(query, constraint.field)) {
       continue;

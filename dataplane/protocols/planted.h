@@ -20,6 +20,9 @@ enum class Mistake : std::uint8_t {
   closing_unmatched,     // bacnet: a closing tag of another number
   padding_unread,        // modbus: the unused bits of the last octet of coils
   second_size_unread,    // modbus: a size that stands twice
+  controls_in_names,     // mms: names that end earlier for the receiver
+  long_ber_lengths,      // mms: lengths in other than their shortest form
+  item_size_unread,      // s7comm: an item's size beside that of its data
   second_half_unjudged,  // modbus: of a read and a write in one, what is written
 };
 

@@ -2,6 +2,7 @@
 // agree, and data has the sizes that every receiver steps over alike.
 #include <bit>
 
+#include "dataplane/protocols/planted.h"
 #include "dataplane/protocols/s7comm/layout.h"
 
 namespace bulkhead::s7comm {
@@ -224,7 +225,8 @@ Fault decode_data(ByteReader& reader, const Item& item, bool last, Operation& op
   data.value = reader.take(item.bytes);
   const bool filled = item.bytes % 2 != 0 && !last;
   const std::uint8_t fill = filled ? reader.u8() : std::uint8_t{0};
-  if (!has_size_of(item, data)) return Fault::bad_byte_count;
+  const bool fits = has_size_of(item, data) || planted(protocols::Mistake::item_size_unread);
+  if (!fits) return Fault::bad_byte_count;
   if (!reader.ok()) return Fault::truncated;
   if (reserved != 0 || fill != 0) return Fault::bad_value;
   if (item.is_bit() && data.value[0] > 1) return Fault::bad_value;

@@ -177,10 +177,12 @@ bool Accounting::is_reviewed_form(ByteView one, ByteView other) {
 // Whether the changed message asks for the same, and is other than in what is free.
 bool Accounting::is_found(const Granted& granted, const Change& change) {
   ++changes_;
+  asks_otherwise_ = false;
   const Bytes& message = granted.item.message.bytes;
   if (change.bytes == message) return false;
   const Outcome& outcome = judge_.judge(granted.place, change.bytes);
   if (!outcome.operations.empty()) check_names(granted.item, outcome, change);
+  asks_otherwise_ = !outcome.operations.empty() && outcome.operations != granted.operations;
   if (outcome.operations != granted.operations) return false;
   const Bytes& free = judge_.free_bits();
   if (alike({message, granted.free, change.derived_before},
@@ -198,20 +200,33 @@ bool Accounting::is_found(const Granted& granted, const Change& change) {
   return !is_reviewed_form(message, change.bytes) && !is_reviewed_form(change.bytes, message);
 }
 
+// ` 14:fc`: octets that have bits, and which.
+std::string told_bits(const Bytes& bits) {
+  std::string text;
+  for (std::size_t at = 0; at < bits.size(); ++at) {
+    char place[32];
+    std::snprintf(place, sizeof(place), " %zu:%02x", at, bits[at]);
+    if (bits[at] != 0) text += place;
+  }
+  return text;
+}
+
 Bytes Accounting::flip(const Granted& granted) {
   const Item& item = granted.item;
   Bytes found(item.message.bytes.size());
+  Bytes read(item.message.bytes.size());
   each_flip(options_.protocol, item.message.bytes, [&](const Change& change, Flip flip) {
-    if (!is_found(granted, change)) return;
-    found[flip.at] = static_cast<std::uint8_t>(found[flip.at] | 1U << flip.bit);
+    const auto bit = static_cast<std::uint8_t>(1U << flip.bit);
+    const bool is_free = (granted.free[flip.at] & bit) != 0;
+    if (is_found(granted, change)) found[flip.at] = static_cast<std::uint8_t>(found[flip.at] | bit);
+    if (is_free && asks_otherwise_) read[flip.at] = static_cast<std::uint8_t>(read[flip.at] | bit);
   });
-  std::string text;
-  for (std::size_t at = 0; at < found.size(); ++at) {
-    char place[32];
-    std::snprintf(place, sizeof(place), " %zu:%02x", at, found[at]);
-    if (found[at] != 0) text += place;
+  const std::string unread = told_bits(found);
+  if (!unread.empty()) find(item, "bits" + unread);
+  const std::string loose = told_bits(read);
+  if (options_.loose && !loose.empty()) {
+    find(item, "declared free, but they change what is asked for:" + loose);
   }
-  if (!text.empty()) find(item, "bits" + text);
   return found;
 }
 
@@ -330,7 +345,7 @@ void Accounting::compare(const Reviewed& reviewed, const std::set<std::string>& 
     ++findings_;
     std::printf("%s, but not in the reviewed list: %s\n", what, each.c_str());
   }
-  if (!options_.filter.empty()) return;
+  if (!options_.filter.empty() || !options_.has_captures) return;
   for (const auto& [each, why] : reviewed) {
     if (seen.contains(each)) continue;
     ++findings_;

@@ -56,6 +56,9 @@ const std::map<std::string, protocols::Mistake> kMistakes = {
     {"closing_unmatched", protocols::Mistake::closing_unmatched},
     {"padding_unread", protocols::Mistake::padding_unread},
     {"second_size_unread", protocols::Mistake::second_size_unread},
+    {"controls_in_names", protocols::Mistake::controls_in_names},
+    {"long_ber_lengths", protocols::Mistake::long_ber_lengths},
+    {"item_size_unread", protocols::Mistake::item_size_unread},
     {"second_half_unjudged", protocols::Mistake::second_half_unjudged},
 };
 
@@ -96,6 +99,8 @@ int main(int argc, char** argv) {
   app.add_option("--filter", options.filter, "Only messages of such a function, or so called");
   app.add_option("--flipped", options.flipped_max, "Messages of a kind whose bits are changed");
   app.add_option("--edited", options.edited_max, "Messages of a kind whose elements are changed");
+  app.add_flag("--loose", options.loose,
+               "Tell bits that are declared free too, although they change what is asked for");
   app.add_flag("--list", options.list, "Tell all findings, and ask for no review");
 #ifdef BULKHEAD_PLANTS
   std::string plant;
@@ -112,6 +117,8 @@ int main(int argc, char** argv) {
 #ifdef BULKHEAD_PLANTS
   return find_planted(options, protocol, plant);
 #else
-  return account(options, protocol, Messages(options, protocol))->run() == 0 ? 0 : 1;
+  const Messages messages(options, protocol);
+  options.has_captures = !messages.captured.empty();
+  return account(options, protocol, messages)->run() == 0 ? 0 : 1;
 #endif
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 
 namespace bulkhead::accounting {
@@ -23,7 +24,9 @@ inline Reviewed read_reviewed(const std::string& path, const std::string& protoc
     std::getline(cells, name, '\t');
     std::getline(cells, reason, '\t');
     std::getline(cells, why, '\t');
-    if (name == protocol) reviewed[reason] = why;
+    if (why.empty()) throw std::runtime_error(path + ": no reason why: " + line);
+    if (name != protocol) continue;
+    if (!reviewed.emplace(reason, why).second) throw std::runtime_error(path + ": twice: " + line);
   }
   return reviewed;
 }
