@@ -114,6 +114,12 @@ PolicyInfo policy_of(ByteView uri) {
   return {whole, 0};
 }
 
+bool follows(std::uint32_t last, std::uint32_t number) {
+  constexpr std::uint32_t kWrapBelow = 1024;
+  constexpr std::uint32_t kLastNumbers = 4294966271U;
+  return number == last + 1 || (last >= kLastNumbers && number < kWrapBelow);
+}
+
 bool Message::is_secured_open() const { return policy_of(policy).name != kPolicyNone; }
 
 // A message of several chunks is one: they follow one another (6, 6.7.2.4).
@@ -159,8 +165,8 @@ Fault parse_message(ByteView bytes, Message& message, std::size_t signature_byte
     const std::uint32_t sequence = reader.u32_le();
     const std::uint32_t request = reader.u32_le();
     // Where chunks are encrypted these numbers are not to be read.
-    const bool follows = sequence == message.last_sequence + 1 && request == message.request;
-    if (!first && !follows) message.consistent = false;
+    const bool next = follows(message.last_sequence, sequence) && request == message.request;
+    if (!first && !next) message.consistent = false;
     if (first) {
       message.channel = channel;
       message.token = token;

@@ -123,6 +123,9 @@ struct PolicyInfo {
 // OPC 10000-7: the policies by their whole URIs. One that is not known has no signature.
 PolicyInfo policy_of(ByteView uri);
 
+// 6, 6.7.2.4: numbers go up by one; from 4,294,966,271 on they may begin again below 1024.
+bool follows(std::uint32_t last, std::uint32_t number);
+
 protocols::Frame frame_message(ByteView stream);
 // Expects exactly one message; leaves out the last `signature_bytes` of each chunk of a message.
 // `pieces` hears which bytes a message in several chunks is put together from.

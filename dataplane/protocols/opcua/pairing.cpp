@@ -15,22 +15,20 @@ namespace {
 
 constexpr std::size_t kSequenceAt = 16;
 
-bool follows(std::uint32_t expected, std::uint32_t number) {
-  constexpr std::uint32_t kWrapBelow = 1024;
-  constexpr std::uint32_t kLastNumbers = 4294966271U;
-  return number == expected || (expected > kLastNumbers && number < kWrapBelow);
-}
-
 Fault accept_sequence(Known& known, const Message& message, Direction direction) {
   const bool client = direction == Direction::request;
   bool& counted = client ? known.client_counted : known.server_counted;
   std::uint32_t& next = client ? known.client_next : known.server_next;
   if (!message.consistent) return Fault::bad_sequence;
-  if (counted && !follows(next, message.sequence)) return Fault::bad_sequence;
+  if (counted && !follows(next - 1, message.sequence)) return Fault::bad_sequence;
   // Only the first chunk of a message can be given another number.
   const bool spliced = client ? known.taken_out > 0 : known.put_in > 0;
   const bool renumbered = message.kind != Kind::open && message.chunks == 1;
   if (spliced && !renumbered) return Fault::bad_sequence;
+  // Where the sender begins again, its receiver, to whom other numbers go, does not yet.
+  const std::uint32_t leap = counted ? message.sequence - next : 0;
+  if (spliced && client) known.taken_out += leap;
+  if (spliced && !client) known.put_in -= leap;
   counted = true;
   next = message.last_sequence + 1;
   return Fault::none;

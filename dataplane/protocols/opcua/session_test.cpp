@@ -34,6 +34,48 @@ TEST_F(Plain, NumbersFollowAndAnswersAreAskedFor) {
   EXPECT_EQ(session.answer(response(kServiceFault, {53, 3})), Fault::none);
 }
 
+// 6, 6.7.2.4.
+TEST(Sequence, BeginsAgainBelow1024) {
+  EXPECT_TRUE(follows(7, 8));
+  EXPECT_FALSE(follows(7, 7));
+  EXPECT_FALSE(follows(4294966270U, 5));
+  EXPECT_TRUE(follows(4294966271U, 5));
+  EXPECT_TRUE(follows(4294967295U, 0));
+  EXPECT_TRUE(follows(4294967295U, 1));
+  EXPECT_TRUE(follows(4294967295U, 1023));
+  EXPECT_FALSE(follows(4294967295U, 1024));
+  support::PairedSession session(module());
+  EXPECT_EQ(session.ask(open_plain({4294967295U, 1})), Fault::none);
+  EXPECT_EQ(session.answer(opened_plain({4294967295U, 1})), Fault::none);
+  EXPECT_EQ(session.ask(request(631, read_of({kNumeric}), {1, 2})), Fault::none);
+  EXPECT_EQ(session.answer(response(634, {1, 2})), Fault::none);
+  // Inside a message too.
+  const Message body = asked(631, read_of({kNumeric}));
+  const Message two = join({secure("MSGC", {body.begin(), body.begin() + 9}, {4294967295U, 3}),
+                            secure("MSGF", {body.begin() + 9, body.end()}, {0, 3})});
+  EXPECT_EQ(support::decoded_text(module(), two, kAsk), "read namespace=3 node=1234 attribute=13");
+}
+
+// Behind a refusal the two ends count differently, and only one of them begins again.
+TEST(Sequence, BeginsAgainForOneEnd) {
+  support::PairedSession session(module());
+  EXPECT_EQ(session.ask(open_plain({4294966270U, 1})), Fault::none);
+  EXPECT_EQ(session.answer(opened_plain({4294966271U, 1})), Fault::none);
+  const Message refused = request(673, write_of(kNumeric, {1, 1}), {4294966271U, 2});
+  std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
+  const std::size_t length = module().refuse(refused, protocols::Denial::value, reply);
+  ASSERT_TRUE(module().take_out(session.block(), refused));
+  module().put_in(session.block(), std::span(reply).first(length));
+  Message ask = request(631, read_of({kNumeric}), {3, 3});
+  EXPECT_EQ(session.ask(ask), Fault::none);
+  module().renumber(session.block(), kAsk, ask);
+  EXPECT_EQ(load_le32(ask.data() + 16), 4294966271U);
+  Message answer = response(634, {0, 3});
+  EXPECT_EQ(session.answer(answer), Fault::none);
+  module().renumber(session.block(), kBack, answer);
+  EXPECT_EQ(load_le32(answer.data() + 16), 4294966273U);
+}
+
 TEST_F(Plain, NothingThatCannotBeReadPasses) {
   EXPECT_EQ(told(session, secure("MSGF", {0x91, 7, 7, 7}, {2, 2})), "fault unknown_function");
   EXPECT_EQ(told(session, request(631, join({read_of({kNumeric}), Bytes(32, 9)}), {2, 2})),

@@ -45,14 +45,31 @@ Fault parse_payload(ByteView bytes, bool asks, UserData& user) {
   return fits ? Fault::none : Fault::bad_value;
 }
 
+// A controller tells its new operating state in parameters of their own: a service (1), how many
+// items (none), four octets of unknown meaning, the state, and one octet more; there is no data.
+Fault parse_mode(const Pdu& pdu, UserData& user) {
+  ByteReader reader(pdu.parameters);
+  reader.skip(1);
+  const std::uint8_t items = reader.u8();
+  reader.skip(4);
+  user.sub_function = reader.u8();
+  reader.skip(1);
+  if (!reader.ok()) return Fault::truncated;
+  if (reader.remaining() != 0 || !pdu.data.empty()) return Fault::trailing_bytes;
+  user.type = UserData::kPush;
+  return items == 0 ? Fault::none : Fault::bad_value;
+}
+
 }  // namespace
 
 Fault parse_user_data(const Pdu& pdu, UserData& user) {
   constexpr std::uint32_t kHead = 0x000112;
+  constexpr std::uint8_t kModeService = 1;
   constexpr std::uint8_t kShort = 4;
   constexpr std::uint8_t kLong = 8;
   constexpr std::uint8_t kRequests = 0x11;
   constexpr std::uint8_t kResponds = 0x12;  // also whoever goes on with what was answered
+  if (!pdu.parameters.empty() && pdu.parameters[0] == kModeService) return parse_mode(pdu, user);
   ByteReader reader(pdu.parameters);
   const std::uint32_t head = std::uint32_t{reader.u8()} << 16 | reader.u16();
   const std::uint8_t length = reader.u8();

@@ -157,6 +157,7 @@ const std::vector<Row> kJobs = {
     {"a cyclic read of an item", kAsk, user(4, 2, 6, join({{0, 1, 1, 1}, item(4, 1, 3, 0x84, 0)})),
      "cyclic_modify area=132 db=3 address=0-1 length=1 transport_size=4 item_count=1"},
     {"cyclic data", kBack, user(0, 2, 1, {0, 1, 0xff, 4, 0, 8, 1, 0}), "cyclic_read"},
+    {"a change of state", kBack, pdu(kUserData, {1, 0, 0x10, 0x10, 0, 0, 2, 0}), "mode_run"},
     {"the answer to a read", kBack, pdu(kAckData, {4, 2}, {0xff, 4, 0, 8, 7, 0, 0x0a, 0, 0, 4}),
      "read_var item_count=2"},
     {"the answer to a write", kBack, pdu(kAckData, {5, 2}, {0xff, 0x0a}), "write_var item_count=2"},
@@ -197,6 +198,14 @@ TEST(Decode, EachFunction) {
 }
 
 const std::vector<Row> kRefused = {
+    {"a change of state by the client", kAsk, pdu(kUserData, {1, 0, 0x10, 0x10, 0, 0, 2, 0}),
+     "fault wrong_direction"},
+    {"a change of state with items", kBack, pdu(kUserData, {1, 1, 0x10, 0x10, 0, 0, 2, 0}),
+     "fault bad_value"},
+    {"a change of state with data", kBack,
+     pdu(kUserData, {1, 0, 0x10, 0x10, 0, 0, 2, 0}, {0xff, 9, 0, 0}), "fault trailing_bytes"},
+    {"a state of none", kBack, pdu(kUserData, {1, 0, 0x10, 0x10, 0, 0, 5, 0}),
+     "fault unknown_function"},
     {"a list that nobody asked for", kBack, user(0, 4, 1, {1, 2}), "fault wrong_direction"},
     {"an acknowledgement with more", kBack, pdu(kAck, {4, 1}, {0xff}, 1, {0x85, 0}),
      "fault trailing_bytes"},

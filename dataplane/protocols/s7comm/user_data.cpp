@@ -1,5 +1,7 @@
 // User data: subscriptions by their items, system status lists and lists of blocks by what they are
 // asked for. What else a group carries is granted whole or not at all.
+#include <string_view>
+
 #include "dataplane/protocols/s7comm/layout.h"
 
 namespace bulkhead::s7comm {
@@ -68,10 +70,14 @@ Fault decode_payload(const UserData& user, Operation& operation, const Operation
 }  // namespace
 
 Fault decode_user_data(const Pdu& pdu, OperationList& operations) {
+  constexpr std::string_view kTold = "what an answer tells";
   UserData user;
   Fault fault = parse_user_data(pdu, user);
   if (fault != Fault::none) return fault;
   const bool asks = user.type == UserData::kAsk;
+  if (user.code() == kUserDataCode && pdu.data.empty()) {
+    operations.leave_free(pdu.parameters.subspan(2, 4), kTold);
+  }
   operations.leave_free(pdu.parameters.subspan(7, 1), "a sequence number, which answers repeat");
   operations.leave_free(user.part, "which part of a long answer goes on");
   const bool cyclic = user.group == 2 && user.sub_function != 4;
@@ -87,7 +93,7 @@ Fault decode_user_data(const Pdu& pdu, OperationList& operations) {
     operation->tied = !pushed;
     operations.leave_free(pdu.parameters.subspan(8),
                           "why an answer refuses, and whether it goes on");
-    operations.leave_free(pdu.data, "what an answer tells");
+    operations.leave_free(pdu.data, kTold);
     return Fault::none;
   }
   // Requests for what follows of a long answer have no payload.
