@@ -16,7 +16,7 @@ using protocols::kNoSubCode;
 using protocols::with;
 
 constexpr std::uint32_t kItem =
-    with(kArea, kDb, kAddress, kBit, kLength, kTransportSize, kItemCount);
+    with(kArea, kDb, kAddress, kBit, kLength, kTransportSize, kItemCount, kSymbol, kSymbolCrc);
 constexpr std::uint32_t kBlock = with(kBlockType, kBlockNumber, kFileSystem);
 constexpr std::uint32_t kPi = with(kPiServiceName, kPiArgument);
 
@@ -143,9 +143,9 @@ constexpr std::array kFields = {
               "every byte touched; for counters and timers their numbers", true},
     FieldInfo{"bit", FieldKind::integer, 3, "", "the bit of a single-bit item"},
     FieldInfo{"length", FieldKind::integer, 16, "elements", "elements of the transport size"},
-    FieldInfo{
-        "transport_size", FieldKind::integer, 8, "",
-        "1 bit, 2 byte, 3 char, 4 word, 5 int, 6 dword, 7 dint, 8 real, 28 counter, 29 timer"},
+    FieldInfo{"transport_size", FieldKind::integer, 8, "",
+              "1 bit, 2 byte, 3 char, 4 word, 5 int, 6 dword, 7 dint, 8 real, 19 string, 28 "
+              "counter, 29 timer"},
     FieldInfo{"item_count", FieldKind::integer, 8, "", "items of the job"},
     FieldInfo{"value", FieldKind::real, 64, "", "what a single element is written to, in its type"},
     FieldInfo{"pdu_size", FieldKind::integer, 16, "bytes", "longest PDU that is asked for"},
@@ -169,6 +169,9 @@ constexpr std::array kFields = {
               "argument of a program invocation: 'C ' of a cold start, EP of _MODU"},
     cotp::kCallingTsapInfo,
     cotp::kTpduSizeInfo,
+    FieldInfo{"symbol", FieldKind::name, 0, "",
+              "symbol of an S7-1200: its area and the numbers below, in hexadecimal with dots"},
+    FieldInfo{"symbol_crc", FieldKind::integer, 32, "", "check of the symbol's name and type"},
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 102}};

@@ -1,6 +1,7 @@
 // Items of jobs: what of which area, and the data that is written there. Sizes that stand twice
 // agree, and data has the sizes that every receiver steps over alike.
 #include <bit>
+#include <string_view>
 
 #include "dataplane/protocols/planted.h"
 #include "dataplane/protocols/s7comm/layout.h"
@@ -54,6 +55,8 @@ std::size_t bytes_of(std::uint8_t transport_size) {
       return 4;
     case 15:  // date and time
       return 8;
+    case 19:  // string: as many characters as it was declared with, at most
+      return 256;
     default:
       return 0;
   }
@@ -65,7 +68,8 @@ struct Item {
   std::uint16_t length = 0;
   std::uint16_t db = 0;
   std::uint32_t address = 0;
-  std::size_t bytes = 0;  // in all, as data carries them
+  std::size_t bytes = 0;  // in all, as data carries them; not known of a symbol
+  bool symbolic = false;
 
   bool is_bit() const { return transport_size == kBitSize; }
   bool is_numbered() const {
@@ -74,20 +78,13 @@ struct Item {
 };
 
 // An item of type "any" (0x12, 0x0a, 0x10): one span of one area.
-Fault parse_item(ByteReader& reader, Item& item) {
-  constexpr std::uint8_t kVariable = 0x12;
-  constexpr std::uint8_t kAnyBytes = 0x0a;
-  constexpr std::uint8_t kAny = 0x10;
-  const std::uint8_t kind = reader.u8();
-  const std::uint8_t item_bytes = reader.u8();
-  const std::uint8_t syntax = reader.u8();
+Fault parse_any(ByteReader reader, Item& item) {
   item.transport_size = reader.u8();
   item.length = reader.u16();
   item.db = reader.u16();
   item.area = reader.u8();
   item.address = std::uint32_t{reader.u8()} << 16 | reader.u16();
-  if (!reader.ok()) return Fault::truncated;
-  if (kind != kVariable || item_bytes != kAnyBytes || syntax != kAny) return Fault::unknown_object;
+  if (!reader.ok() || reader.remaining() != 0) return Fault::unknown_object;
   const std::size_t element = bytes_of(item.transport_size);
   if (element == 0 || !is_area(item.area)) return Fault::unknown_object;
   if (item.length == 0) return Fault::bad_quantity;
@@ -107,6 +104,17 @@ bool agrees(const Item& item) {
   if (item.transport_size == kCounterSize) return counters;
   if (item.transport_size == kTimerSize) return timers;
   return !counters && !timers;
+}
+
+// In hexadecimal without zeros in front; how many digits.
+std::size_t put_hex(std::uint32_t number, std::span<std::uint8_t> to) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::size_t digits = 1;
+  while (digits < 8 && number >> (4 * digits) != 0) ++digits;
+  for (std::size_t i = 0; i < digits; ++i) {
+    to[i] = static_cast<std::uint8_t>(kDigits[number >> (4 * (digits - 1 - i)) & 15]);
+  }
+  return digits;
 }
 
 Fault set_fields(const Item& item, std::size_t count, Operation& operation) {
@@ -133,8 +141,47 @@ Fault set_fields(const Item& item, std::size_t count, Operation& operation) {
   return Fault::none;
 }
 
-Fault decode_item(ByteReader& reader, std::size_t count, Operation& operation, Item& item) {
-  if (const Fault fault = parse_item(reader, item); fault != Fault::none) return fault;
+// A symbol of an S7-1200 (0x12, length, 0xb2): area, a check of the symbol, and numbers below it.
+Fault set_symbol(ByteReader reader, Operation& operation, OperationList& operations) {
+  constexpr std::uint8_t kReserved = 0xff;
+  constexpr std::size_t kNumberBytes = 4;
+  constexpr std::size_t kTextBytes = 9;  // of one number, with its dot
+  const std::uint8_t reserved = reader.u8();
+  const std::uint32_t area = reader.u32();
+  operation.set(kSymbolCrc, reader.u32());
+  const std::size_t numbers = reader.remaining() / kNumberBytes;
+  if (!reader.ok() || numbers == 0 || reader.remaining() % kNumberBytes != 0) {
+    return Fault::unknown_object;
+  }
+  if (reserved != kReserved) return Fault::bad_value;
+  const std::span<std::uint8_t> text = operations.compose((numbers + 1) * kTextBytes);
+  if (text.empty()) return Fault::too_many_operations;
+  std::size_t at = put_hex(area, text);
+  for (std::size_t i = 0; i < numbers; ++i) {
+    text[at++] = '.';
+    at += put_hex(reader.u32(), text.subspan(at));
+  }
+  operation.set_name(kSymbol, ByteView(text).first(at));
+  return Fault::none;
+}
+
+Fault decode_item(ByteReader& reader, std::size_t count, Operation& operation, Item& item,
+                  OperationList& operations) {
+  constexpr std::uint8_t kVariable = 0x12;
+  constexpr std::uint8_t kAny = 0x10;
+  constexpr std::uint8_t kSymbolic = 0xb2;
+  const std::uint8_t kind = reader.u8();
+  const std::size_t bytes = reader.u8();
+  const std::uint8_t syntax = reader.u8();
+  const ByteView rest = bytes > 0 ? reader.take(bytes - 1) : ByteView{};
+  if (!reader.ok()) return Fault::truncated;
+  item.symbolic = syntax == kSymbolic;
+  if (kind != kVariable || (syntax != kAny && !item.symbolic)) return Fault::unknown_object;
+  if (item.symbolic) {
+    operation.set(kItemCount, static_cast<std::int64_t>(count));
+    return set_symbol(ByteReader(rest), operation, operations);
+  }
+  if (const Fault fault = parse_any(ByteReader(rest), item); fault != Fault::none) return fault;
   return agrees(item) ? set_fields(item, count, operation) : Fault::bad_value;
 }
 
@@ -215,8 +262,27 @@ bool is_stepped_over_alike(const Item& item, const Data& data) {
   return item.is_bit() || in_bits != item.is_numbered();
 }
 
+// What is written to a symbol has the size that its data says; nothing stands behind it.
+Fault decode_symbol_data(ByteReader& reader, bool last, const OperationList& operations) {
+  const std::uint8_t reserved = reader.u8();
+  const ByteView octet = reader.take(1);
+  const std::uint8_t size = octet.empty() ? std::uint8_t{0} : octet[0];
+  const std::uint16_t length = reader.u16();
+  const bool in_bits = size == 4 || size == 5;
+  const bool known =
+      in_bits ? length % 8 == 0 : size == 7 || size == 9 || (size == 3 && length == 1);
+  if (!last) return Fault::unknown_object;
+  if (!known) return Fault::bad_byte_count;
+  const ByteView value = reader.take(data_bytes(size, length));
+  if (!reader.ok()) return Fault::truncated;
+  if (in_bits) operations.leave_free(octet, "4 or 5: both count bits", 0x01);
+  operations.leave_free(value, "elements whose values policy does not judge");
+  return reserved == 0 ? Fault::none : Fault::bad_value;
+}
+
 Fault decode_data(ByteReader& reader, const Item& item, bool last, Operation& operation,
                   const OperationList& operations) {
+  if (item.symbolic) return decode_symbol_data(reader, last, operations);
   const std::uint8_t reserved = reader.u8();
   Data data;
   const ByteView size = reader.take(1);
@@ -241,9 +307,10 @@ Fault decode_data(ByteReader& reader, const Item& item, bool last, Operation& op
 
 }  // namespace
 
-Fault decode_item(ByteReader& reader, std::size_t count, Operation& operation) {
+Fault decode_item(ByteReader& reader, std::size_t count, Operation& operation,
+                  OperationList& operations) {
   Item item;
-  return decode_item(reader, count, operation, item);
+  return decode_item(reader, count, operation, item, operations);
 }
 
 Fault decode_items(const Pdu& pdu, bool write, OperationList& operations) {
@@ -259,7 +326,7 @@ Fault decode_items(const Pdu& pdu, bool write, OperationList& operations) {
     Operation* operation = add_operation(code, kNoSubCode, operations, fault);
     if (operation == nullptr) return fault;
     Item item;
-    fault = decode_item(reader, count, *operation, item);
+    fault = decode_item(reader, count, *operation, item, operations);
     if (fault != Fault::none) return fault;
     if (!write) continue;
     fault = decode_data(data, item, i + 1 == count, *operation, operations);

@@ -62,6 +62,8 @@ enum Field : std::uint8_t {
   kPiArgument,
   kCallingTsap,
   kTpduSize,
+  kSymbol,
+  kSymbolCrc,
 };
 
 // PI services that work on blocks or memory, and the cold start, are functions of their own.
@@ -130,9 +132,9 @@ protocols::Operation* add_operation(std::uint16_t code, std::int32_t sub_code,
 
 // The items of a read or write: they in the parameters, what is written to them in the data.
 protocols::Fault decode_items(const Pdu& pdu, bool write, protocols::OperationList& operations);
-// One item, where `count` are listed: its fields, and how many bytes it has as data.
-protocols::Fault decode_item(ByteReader& reader, std::size_t count,
-                             protocols::Operation& operation);
+// One item, where `count` are listed: its fields.
+protocols::Fault decode_item(ByteReader& reader, std::size_t count, protocols::Operation& operation,
+                             protocols::OperationList& operations);
 // The answer to a read or write: a result and, where it is good, data for each item.
 protocols::Fault check_results(const Pdu& pdu, bool read);
 

@@ -55,6 +55,11 @@ Message item(std::uint8_t size, std::uint16_t length, std::uint8_t db, std::uint
           static_cast<std::uint8_t>(bit_address)};
 }
 
+// Of an S7-1200: in its memory, with the check of the symbol.
+Message symbol() {
+  return {0x12, 14, 0xb2, 0xff, 0, 0, 0, 0x52, 0xea, 0x2d, 0xb0, 0xd9, 0x40, 0x00, 0x00, 0x10};
+}
+
 Message user(std::uint8_t type, std::uint8_t group, std::uint8_t sub, const Message& payload = {},
              std::uint16_t reference = 1) {
   const auto kind = static_cast<std::uint8_t>(type << 4 | group);
@@ -121,6 +126,13 @@ const std::vector<Row> kJobs = {
     {"three bytes and no single value", kAsk,
      job(join({{5, 1}, item(2, 3, 1, 0x84, 0)}), {0, 4, 0, 24, 1, 2, 3}),
      "write_var area=132 db=1 address=0-2 length=3 transport_size=2 item_count=1"},
+    {"a string", kAsk, job(join({{4, 1}, item(19, 1, 4, 0x84, 0x450)})),
+     "read_var area=132 db=4 address=138-393 length=1 transport_size=19 item_count=1"},
+    {"a symbol, and a word", kAsk, job(join({{4, 2}, symbol(), item(4, 1, 1, 0x84, 0)})),
+     "read_var item_count=2 symbol=52.40000010 symbol_crc=3928862937\n"
+     "read_var area=132 db=1 address=0-1 length=1 transport_size=4 item_count=2"},
+    {"a symbol is written", kAsk, job(join({{5, 1}, symbol()}), {0, 4, 0, 16, 1, 2}),
+     "write_var item_count=1 symbol=52.40000010 symbol_crc=3928862937"},
     {"download of DB1", kAsk, load(0x1a, "_0A00001P", join({{13}, bytes_of("1000100000050")})),
      "request_download block_type=10 block_number=1 file_system=P"},
     {"the PLC asks for the block", kBack, load(0x1b, "_0A00001P"),
@@ -213,8 +225,20 @@ const std::vector<Row> kRefused = {
      "fault bad_byte_count"},
     {"function 0x30", kAsk, job({0x30, 0, 0, 0, 0, 0, 0, 0}), "fault unknown_function"},
     {"a sub-function of none", kAsk, user(4, 4, 0x44), "fault unknown_function"},
-    {"symbolic address", kAsk, job(join({{4, 1}, with(item(4, 1, 1, 0x84, 0), 2, 0xb2)})),
+    {"a syntax of none", kAsk, job(join({{4, 1}, with(item(4, 1, 1, 0x84, 0), 2, 0x82)})),
      "fault unknown_object"},
+    {"a symbol without numbers", kAsk, job({4, 1, 0x12, 10, 0xb2, 0xff, 0, 0, 0, 0x52, 1, 2, 3, 4}),
+     "fault unknown_object"},
+    {"a symbol with a reserved octet", kAsk,
+     job({4, 1, 0x12, 14, 0xb2, 0, 0, 0, 0, 0x52, 1, 2, 3, 4, 0x40, 0, 0, 0x10}),
+     "fault bad_value"},
+    {"an item longer than its kind", kAsk,
+     job(join({{4, 1}, with(item(4, 1, 1, 0x84, 0), 1, 11), {0}})), "fault unknown_object"},
+    {"a symbol written in front of another item", kAsk,
+     job(join({{5, 2}, symbol(), item(2, 1, 1, 0x84, 0)}), {0, 4, 0, 8, 1, 0, 0, 4, 0, 8, 1}),
+     "fault unknown_object"},
+    {"a symbol written by bits that are no bytes", kAsk,
+     job(join({{5, 1}, symbol()}), {0, 4, 0, 7, 1}), "fault bad_byte_count"},
     {"a size of none", kAsk, job(join({{4, 1}, item(77, 1, 1, 0x84, 0)})), "fault unknown_object"},
     {"the second item is missing", kAsk, job(join({{4, 2}, item(4, 1, 1, 0x84, 0)})),
      "fault truncated"},

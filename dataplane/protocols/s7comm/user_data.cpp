@@ -28,7 +28,7 @@ Fault decode_cyclic(const UserData& user, OperationList& operations) {
     Fault fault = Fault::none;
     Operation* operation = add_operation(user.code(), user.sub_function, operations, fault);
     if (operation == nullptr) return fault;
-    fault = decode_item(reader, count, *operation);
+    fault = decode_item(reader, count, *operation, operations);
     if (fault != Fault::none) return fault;
   }
   operations.leave_free(interval, "how often this session is told");
