@@ -62,6 +62,7 @@ constexpr std::array kFunctions = {
     moved(message("secured_message", kSecuredMessage, Initiator::either, 0, AccessClass::opaque),
           kSession),
     message("abort", kAbort, Initiator::either),
+    message("continuation", kContinuation, Initiator::client),
     service("service_fault", kServiceFault, kSession),
     BULKHEAD_SERVICE("find_servers", 422, 425, kDiscover, 0),
     BULKHEAD_SERVICE("find_servers_on_network", 12208, 12209, kDiscover, 0),

@@ -123,7 +123,7 @@ bool follows(std::uint32_t last, std::uint32_t number) {
 bool Message::is_secured_open() const { return policy_of(policy).name != kPolicyNone; }
 
 // A message of several chunks is one: they follow one another (6, 6.7.2.4).
-Frame frame_message(ByteView stream) {
+Frame frame_message(ByteView stream, Pieces pieces) {
   std::size_t at = 0;
   for (std::size_t count = 1;; ++count) {
     const ByteView rest = stream.subspan(std::min(at, stream.size()));
@@ -132,63 +132,115 @@ Frame frame_message(ByteView stream) {
     const Fault fault = parse_header(rest, count == 1, chunk);
     if (fault != Fault::none) return {fault, 0, 0};
     if (chunk.size == 0) return {Fault::none, 0, at + kHeaderBytes};
+    const bool in_pieces = pieces != Pieces::none && chunk.kind == Kind::message;
+    if (in_pieces && at > 0 && at + chunk.size > kPieceBytes) return {Fault::none, at, at};
     at += chunk.size;
-    if (chunk.part != 'C') return {Fault::none, at, at};
-    if (count == kChunksMax) return {Fault::too_many_operations, 0, 0};
+    const bool long_chunk = in_pieces && count == 1 && at > kPieceBytes;
+    if (long_chunk) return {Fault::none, at, at, kHeadBytes};
+    if (chunk.part != 'C' || (in_pieces && pieces == Pieces::one_chunk))
+      return {Fault::none, at, at};
+    if (count == kChunksMax) {
+      return in_pieces ? Frame{Fault::none, at, at} : Frame{Fault::too_many_operations, 0, 0};
+    }
   }
 }
 
-Fault parse_message(ByteView bytes, Message& message, std::size_t signature_bytes,
-                    const protocols::OperationList* pieces) {
-  thread_local std::array<std::uint8_t, kBodyBytesMax> joined;
+namespace {
+
+// Puts the content of chunks together.
+class Joining {
+ public:
+  explicit Joining(const protocols::OperationList* copies) : copies_(copies) {}
+
+  Fault add(ByteView part, Message& message) {
+    if (message.chunks == 1) {
+      message.body = first_ = part;
+      return Fault::none;
+    }
+    if (message.chunks == 2 && !copy(first_)) return Fault::bad_length;
+    if (!copy(part)) return Fault::bad_length;
+    message.body = {buffer().data(), count_};
+    return Fault::none;
+  }
+
+ private:
+  static std::array<std::uint8_t, kBodyBytesMax>& buffer() {
+    thread_local std::array<std::uint8_t, kBodyBytesMax> joined;
+    return joined;
+  }
+
+  bool copy(ByteView part) {
+    auto& joined = buffer();
+    if (count_ + part.size() > joined.size()) return false;
+    std::copy(part.begin(), part.end(), joined.begin() + static_cast<std::ptrdiff_t>(count_));
+    if (copies_ != nullptr) {
+      copies_->copied(ByteView(joined).subspan(count_, part.size()), part);
+    }
+    count_ += part.size();
+    return true;
+  }
+
+  const protocols::OperationList* copies_;
+  ByteView first_;
+  std::size_t count_ = 0;
+};
+
+// The numbers of a chunk, and its content: `whole` if all of it is there.
+Fault parse_chunk(ByteView chunk, bool whole, const Parsing& parsing, Message& message,
+                  Joining& joining) {
+  ByteReader reader(chunk);
+  reader.skip(kHeaderBytes);
+  const std::uint32_t channel = reader.u32_le();
+  const std::uint32_t token = reader.u32_le();
+  const std::uint32_t sequence = reader.u32_le();
+  const std::uint32_t request = reader.u32_le();
+  if (message.chunks == 1) {
+    message.channel = channel;
+    message.token = token;
+    message.sequence = sequence;
+    message.request = request;
+  } else if (channel != message.channel || token != message.token) {
+    return Fault::bad_sequence;
+  } else if (!follows(message.last_sequence, sequence) || request != message.request) {
+    message.consistent = false;  // where chunks are encrypted these numbers are not to be read
+  }
+  message.last_sequence = sequence;
+  ByteView part = reader.rest();
+  const std::size_t unread = whole ? parsing.signature_bytes : 0;
+  if (!reader.ok() || part.size() < unread) return Fault::truncated;
+  part = part.first(part.size() - unread);
+  return joining.add(part, message);
+}
+
+}  // namespace
+
+Fault parse_message(ByteView bytes, Message& message, const Parsing& parsing) {
   message = Message{};
-  std::size_t count = 0;
+  Joining joining(parsing.copies);
   for (ByteView rest = bytes; !rest.empty();) {
     Chunk chunk;
     const bool first = rest.data() == bytes.data();
     if (const Fault fault = parse_header(rest, first, chunk); fault != Fault::none) return fault;
-    if (chunk.size == 0 || chunk.size > rest.size()) return Fault::truncated;
+    const bool head = parsing.in_pieces && first && chunk.kind == Kind::message &&
+                      rest.size() == kHeadBytes && chunk.size > kPieceBytes;
+    if (chunk.size == 0 || (chunk.size > rest.size() && !head)) return Fault::truncated;
     message.kind = chunk.kind;
     ++message.chunks;
-    ByteReader reader(rest.first(chunk.size));
-    reader.skip(kHeaderBytes);
-    rest = rest.subspan(chunk.size);
+    const ByteView bytes_of_chunk = rest.first(std::min(chunk.size, rest.size()));
+    rest = rest.subspan(bytes_of_chunk.size());
+    message.unfinished = chunk.part == 'C' && rest.empty();
+    message.aborted = chunk.part == 'A';
     if (chunk.part != 'C' && !rest.empty()) return Fault::trailing_bytes;
-    if (chunk.part == 'C' && rest.empty()) return Fault::truncated;
+    if (message.unfinished && !parsing.in_pieces) return Fault::truncated;
+    ByteReader reader(bytes_of_chunk);
+    reader.skip(kHeaderBytes);
     if (chunk.kind == Kind::open) return parse_open(bytes, reader, message);
     if (chunk.kind != Kind::message && chunk.kind != Kind::close) {
       message.body = reader.rest();
       return Fault::none;
     }
-    const std::uint32_t channel = reader.u32_le();
-    const std::uint32_t token = reader.u32_le();
-    const std::uint32_t sequence = reader.u32_le();
-    const std::uint32_t request = reader.u32_le();
-    // Where chunks are encrypted these numbers are not to be read.
-    const bool next = follows(message.last_sequence, sequence) && request == message.request;
-    if (!first && !next) message.consistent = false;
-    if (first) {
-      message.channel = channel;
-      message.token = token;
-      message.sequence = sequence;
-      message.request = request;
-    } else if (channel != message.channel || token != message.token) {
-      return Fault::bad_sequence;
-    }
-    message.last_sequence = sequence;
-    message.aborted = chunk.part == 'A';
-    ByteView part = reader.rest();
-    if (part.size() < signature_bytes) return Fault::truncated;
-    part = part.first(part.size() - signature_bytes);
-    if (first && chunk.part != 'C') {
-      message.body = part;
-      return Fault::none;
-    }
-    if (count + part.size() > joined.size()) return Fault::bad_length;
-    std::copy(part.begin(), part.end(), joined.begin() + static_cast<std::ptrdiff_t>(count));
-    if (pieces != nullptr) pieces->copied(ByteView(joined).subspan(count, part.size()), part);
-    count += part.size();
-    message.body = {joined.data(), count};
+    const Fault fault = parse_chunk(bytes_of_chunk, !head, parsing, message, joining);
+    if (fault != Fault::none) return fault;
   }
   return bytes.empty() ? Fault::truncated : Fault::none;
 }

@@ -18,7 +18,11 @@ constexpr std::size_t kSecureHeaderBytes = 24;   // channel, token, sequence num
 constexpr std::size_t kChunkBytesMax = 1 << 20;  // more than any stack's default
 constexpr std::size_t kChunksMax = 64;           // of one message
 constexpr std::size_t kBodyBytesMax = 65536;     // of one message in several chunks, put together
-constexpr unsigned kDepthMax = 8;                // of values inside values
+// Of what is content (answers, and what is hidden) more passes in pieces: chunks up to so many
+// bytes are one piece, and of a longer chunk its head is read.
+constexpr std::size_t kPieceBytes = 49152;
+constexpr std::size_t kHeadBytes = 4096;
+constexpr unsigned kDepthMax = 8;  // of values inside values
 
 // What is no service has a code of its own, below those of all encodings.
 enum Code : std::uint16_t {
@@ -28,6 +32,7 @@ enum Code : std::uint16_t {
   kReverseHello = 4,
   kSecuredMessage = 5,
   kAbort = 6,
+  kContinuation = 7,
   kServiceFault = 397,
   kGetEndpoints = 428,
   kOpenChannel = 446,
@@ -99,8 +104,9 @@ enum class Kind : std::uint8_t { hello, acknowledge, error, reverse_hello, open,
 // message's bytes, and no longer than until the same thread parses another.
 struct Message {
   Kind kind{};
-  bool aborted = false;    // 6, 6.7.3: its sender gave it up
-  bool consistent = true;  // its chunks name one request, with numbers that follow
+  bool aborted = false;     // 6, 6.7.3: its sender gave it up
+  bool consistent = true;   // its chunks name one request, with numbers that follow
+  bool unfinished = false;  // further chunks make another piece
   std::size_t chunks = 0;
   std::uint32_t channel = 0;
   std::uint32_t token = 0;  // of Kind::message and close
@@ -126,11 +132,18 @@ PolicyInfo policy_of(ByteView uri);
 // 6, 6.7.2.4: numbers go up by one; from 4,294,966,271 on they may begin again below 1024.
 bool follows(std::uint32_t last, std::uint32_t number);
 
-protocols::Frame frame_message(ByteView stream);
-// Expects exactly one message; leaves out the last `signature_bytes` of each chunk of a message.
-// `pieces` hears which bytes a message in several chunks is put together from.
-protocols::Fault parse_message(ByteView bytes, Message& message, std::size_t signature_bytes = 0,
-                               const protocols::OperationList* pieces = nullptr);
+// How much of a message may stand for it: all of it, pieces of several chunks, or single chunks.
+enum class Pieces : std::uint8_t { none, many_chunks, one_chunk };
+
+protocols::Frame frame_message(ByteView stream, Pieces pieces);
+
+struct Parsing {
+  std::size_t signature_bytes = 0;  // left out at the end of each chunk of a message
+  bool in_pieces = false;           // it may be a piece, or the head of one
+  const protocols::OperationList* copies = nullptr;  // hears what a body is put together from
+};
+// Expects exactly one message, or piece of one.
+protocols::Fault parse_message(ByteView bytes, Message& message, const Parsing& parsing = {});
 
 // The way that a service's number says; nothing where it cannot be read.
 std::optional<protocols::Direction> told_by_service(const Message& message);

@@ -112,9 +112,9 @@ Reading reading_in(const MessageContext& context) {
   }
 }
 
-std::size_t unread_bytes(const MessageContext& context) {
+Known known_in(const MessageContext& context) {
   const Known* known = Session::state_in(context.session);
-  return known != nullptr ? known->unread_bytes() : 0;
+  return known != nullptr ? *known : Known{};
 }
 
 // What may stand behind a body, where the channel's opening was not seen: nothing, or a signature
@@ -125,6 +125,15 @@ bool may_remain(Reading reading, std::size_t bytes) {
 
 Fault decode_readable(const Message& message, Reading reading, const MessageContext& context,
                       OperationList& operations) {
+  const bool answers = context.direction == Direction::response;
+  if (answers && known_in(context).answer_goes_on) {
+    operations.leave_free(message.body, "what an answer tells");
+    Operation* operation = nullptr;
+    const Fault fault = add(kContinuation, operations, &operation);
+    if (operation != nullptr) operation->tied = true;
+    return fault;
+  }
+  if (message.unfinished && !answers) return Fault::truncated;
   if (message.aborted) return decode_told(message.body, "4s", kAbort, operations);
   std::size_t remaining = 0;
   std::uint16_t code = 0;
@@ -148,7 +157,9 @@ bool may_be_hidden(Reading reading, Fault fault) {
 void leave_signatures(ByteView bytes, std::size_t signature_bytes,
                       const OperationList& operations) {
   while (signature_bytes > 0 && bytes.size() > kHeaderBytes) {
-    const ByteView chunk = bytes.first(load_le32(bytes.data() + 4));
+    const std::size_t size = load_le32(bytes.data() + 4);
+    if (size > bytes.size()) return;  // the end of a head is not there
+    const ByteView chunk = bytes.first(size);
     operations.leave_free(chunk.last(signature_bytes), "a signature, which its receiver checks");
     bytes = bytes.subspan(chunk.size());
   }
@@ -162,7 +173,7 @@ Fault decode_secure(ByteView bytes, const Message& message, const MessageContext
   }
   if (reading != Reading::hidden) {
     const Fault fault = decode_readable(message, reading, context, operations);
-    if (fault == Fault::none) leave_signatures(bytes, unread_bytes(context), operations);
+    if (fault == Fault::none) leave_signatures(bytes, known_in(context).unread_bytes(), operations);
     if (fault == Fault::none || !may_be_hidden(reading, fault)) return fault;
     operations.clear();
   }
@@ -191,8 +202,8 @@ class OpcUa final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return opcua::catalogue(); }
 
-  Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
-    return frame_message(stream);
+  Frame frame(ByteView stream, const MessageContext& context) const override {
+    return frame_message(stream, known_in(context).pieces(context.direction));
   }
 
   std::optional<Direction> told_direction(ByteView bytes) const override {
@@ -215,7 +226,10 @@ class OpcUa final : public protocols::Protocol {
     const bool asks = context.direction == Direction::request;
     operations.clear();
     Message message;
-    const Fault fault = parse_message(bytes, message, unread_bytes(context), &operations);
+    const Known known = known_in(context);
+    const bool in_pieces = known.pieces(context.direction) != Pieces::none;
+    const Fault fault =
+        parse_message(bytes, message, {known.unread_bytes(), in_pieces, &operations});
     if (fault != Fault::none) return fault;
     switch (message.kind) {
       case Kind::hello:
@@ -236,6 +250,12 @@ class OpcUa final : public protocols::Protocol {
         return decode_secure(bytes, message, context, operations);
     }
     return Fault::not_this_protocol;
+  }
+
+  // Behind an answer's head is content.
+  Fault decode_head(ByteView head, std::size_t /*length*/, const MessageContext& context,
+                    OperationList& operations) const override {
+    return decode(head, context, operations);
   }
 
   // What a message of a channel means depends on the channel, and on handles of its session.

@@ -12,6 +12,20 @@ std::span<const std::byte> unseen() {
   return session.block();
 }
 
+// A connection on which an answer goes on.
+std::span<const std::byte> answering() {
+  static support::PairedSession session(module());
+  static const bool begun = [] {
+    EXPECT_EQ(session.ask(open_plain({1, 1})), Fault::none);
+    EXPECT_EQ(session.answer(opened_plain({1, 1})), Fault::none);
+    EXPECT_EQ(session.ask(request(631, read_of({kNumeric}), {2, 2})), Fault::none);
+    EXPECT_EQ(session.answer(secure("MSGC", answered(634), {2, 2})), Fault::none);
+    return true;
+  }();
+  EXPECT_TRUE(begun);
+  return session.block();
+}
+
 // With a session's authentication token.
 Bytes of_session(const Bytes& message) {
   Bytes with_token(message.begin(), message.begin() + kSecureHeaderBytes + 4);
@@ -196,6 +210,8 @@ const std::vector<Row> kRows = {
                         le32(1),
                         {1}})),
      "create_monitored_items namespace=3 node=1234 attribute=13"},
+    {"what follows of an answer", kBack, secure("MSGF", {7, 7, 7}, {3, 2}), "continuation",
+     protocols::Carrier::tcp, answering()},
     {"a node that may be a handle", kAsk, of_session(request(631, read_of({kNumeric}))),
      "read attribute=13 handle_namespace=3 handle=1234", protocols::Carrier::tcp, unseen()},
     {"and one by its name", kAsk, of_session(request(631, read_of({named("Tank"), {0, 85}}))),

@@ -101,9 +101,21 @@ Fault accept_answer(Session session, Store store, const Message& message, const 
   return note_answer(session.state(), store, message, head, asked.code);
 }
 
+// A further piece of an answer: it is of the same request, and its numbers follow.
+Fault accept_piece(Known& known, const Message& message) {
+  if (message.request != known.answered) return Fault::bad_sequence;
+  Known next = known;
+  const Fault fault = accept_sequence(next, message, Direction::response);
+  if (fault != Fault::none) return fault;
+  next.answer_goes_on = message.unfinished;
+  known = next;
+  return Fault::none;
+}
+
 Fault accept_readable(Session session, Store store, const Message& message, Direction direction,
                       std::uint32_t now_ms) {
   Known& known = session.state();
+  if (direction == Direction::response && known.answer_goes_on) return accept_piece(known, message);
   ServiceHead head;
   if (!message.aborted) {
     const Fault fault = parse_head(message, direction, head);
@@ -121,6 +133,8 @@ Fault accept_readable(Session session, Store store, const Message& message, Dire
     if (fault != Fault::none) return fault;
   }
   next.sessions = known.sessions;
+  next.answer_goes_on = message.unfinished;
+  next.answered = message.request;
   if (message.kind == Kind::open && next.channel == Channel::closed) next.channel = Channel::plain;
   known = next;
   return Fault::none;
@@ -182,7 +196,8 @@ Fault accept_message(std::span<std::byte> block, ByteView bytes, Direction direc
   const Session session = session_in(block);
   Known& known = session.state();
   Message message;
-  const Fault fault = parse_message(bytes, message, known.unread_bytes());
+  const Parsing parsing = {known.unread_bytes(), known.pieces(direction) != Pieces::none};
+  const Fault fault = parse_message(bytes, message, parsing);
   if (fault == Fault::truncated && known.channel == Channel::secured) {
     known.channel = Channel::hidden;  // a chunk is too short for a signature
     return Fault::none;
@@ -206,7 +221,9 @@ Fault accept_message(std::span<std::byte> block, ByteView bytes, Direction direc
   }
   switch (known.channel) {
     case Channel::hidden:
+      return Fault::none;
     case Channel::unseen:
+      if (direction == Direction::response) known.answer_goes_on = message.unfinished;
       return Fault::none;
     case Channel::secured:
       return accept_undecided(block, message, direction, now_ms);

@@ -9,7 +9,7 @@
 
 namespace bulkhead::opcua {
 
-constexpr std::size_t kOutstandingUsual = 5;
+constexpr std::size_t kOutstandingUsual = 4;
 
 struct Outstanding {
   std::uint32_t asked_ms = 0;
@@ -26,12 +26,20 @@ struct Known {
   bool client_counted = false;  // the next number of that side is known
   bool server_counted = false;
   std::uint8_t signature_bytes = 0;  // of each chunk, where messages are signed
+  bool answer_goes_on = false;       // in further pieces, of this request
+  std::uint32_t answered = 0;
   std::uint32_t client_next = 0;
   std::uint32_t server_next = 0;
   std::uint32_t taken_out = 0;  // chunks of the client that the server never saw
   std::uint32_t put_in = 0;     // chunks that the server never sent
   KnownSessions sessions;
 
+  // How a message that travels so may be delimited.
+  Pieces pieces(protocols::Direction direction) const {
+    if (channel == Channel::hidden) return Pieces::many_chunks;
+    if (direction != protocols::Direction::response) return Pieces::none;
+    return put_in != 0 ? Pieces::one_chunk : Pieces::many_chunks;
+  }
   // Whether messages are read without the end of each chunk.
   std::size_t unread_bytes() const {
     return channel == Channel::secured || channel == Channel::signing ? signature_bytes : 0;

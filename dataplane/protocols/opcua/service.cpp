@@ -18,7 +18,7 @@ using protocols::OperationList;
 namespace {
 
 // Where the catalogue's services begin: each stands in front of its answer.
-constexpr std::uint16_t kServicesBegin = 7;
+constexpr std::uint16_t kServicesBegin = 8;
 
 bool is_response(std::uint16_t function) {
   return function == kServicesBegin - 1 ||

@@ -76,6 +76,73 @@ TEST(Sequence, BeginsAgainForOneEnd) {
   EXPECT_EQ(load_le32(answer.data() + 16), 4294966273U);
 }
 
+// What an answer holds is content: of a long one a head is read, and one of many chunks is cut
+// between them.
+class LongAnswer : public Plain {
+ protected:
+  LongAnswer() { EXPECT_EQ(session.ask(read({2, 2})), Fault::none); }
+  protocols::Frame frame(const Message& bytes, Direction way = kBack) {
+    return module().frame(bytes, {way, protocols::Carrier::tcp, session.block()});
+  }
+  static Message chunk_of(std::string_view type, std::size_t bytes, At at, bool first = false) {
+    Message body = first ? answered(634) : Message{};
+    body.resize(bytes - kSecureHeaderBytes, 7);
+    return secure(type, body, at);
+  }
+};
+
+TEST_F(LongAnswer, OfOneChunkIsJudgedByItsHead) {
+  const Message answer = chunk_of("MSGF", 160000, {52, 2}, true);
+  EXPECT_EQ(frame(answer).length, 160000U);
+  EXPECT_EQ(frame(answer).head, kHeadBytes);
+  EXPECT_EQ(frame(answer, kAsk).head, 0U) << "a request is read whole";
+  EXPECT_EQ(frame(chunk_of("MSGF", kPieceBytes, {52, 2}, true)).head, 0U);
+  EXPECT_EQ(frame(chunk_of("MSGF", kPieceBytes + 1, {52, 2}, true)).head, kHeadBytes);
+  const Message head(answer.begin(), answer.begin() + kHeadBytes);
+  const auto operations = std::make_unique<protocols::OperationList>();
+  const protocols::MessageContext way = {kBack, protocols::Carrier::tcp, session.block()};
+  EXPECT_EQ(module().decode_head(head, answer.size(), way, *operations), Fault::none);
+  EXPECT_EQ((*operations)[0].function, find_function(634));
+  EXPECT_EQ(session.answer(head), Fault::none);
+  EXPECT_EQ(session.ask(head), Fault::truncated) << "no request has a head";
+  EXPECT_EQ(session.ask(read({3, 3})), Fault::none);
+  EXPECT_EQ(session.answer(response(634, {53, 3})), Fault::none);
+}
+
+TEST_F(LongAnswer, OfManyChunksComesInPieces) {
+  const Message one = chunk_of("MSGC", 30000, {52, 2}, true);
+  const Message two = chunk_of("MSGC", 19152, {53, 2});
+  const Message three = chunk_of("MSGF", 30000, {54, 2});
+  const Message all = join({one, two, three});
+  EXPECT_EQ(frame(all).length, kPieceBytes);
+  EXPECT_EQ(frame(all, kAsk).length, all.size());
+  const Message piece = join({one, two});
+  EXPECT_EQ(told(session, piece, kBack), "read_response");
+  EXPECT_EQ(session.answer(three), Fault::unknown_function) << "there is no beginning";
+  EXPECT_EQ(session.answer(piece), Fault::none);
+  EXPECT_EQ(told(session, three, kBack), "continuation");
+  EXPECT_EQ(session.answer(response(634, {54, 9})), Fault::bad_sequence) << "another request's";
+  EXPECT_EQ(session.answer(chunk_of("MSGF", 30000, {55, 2})), Fault::bad_sequence);
+  EXPECT_EQ(session.answer(three), Fault::none);
+  EXPECT_EQ(session.answer(three), Fault::unknown_function) << "it is over";
+  EXPECT_EQ(session.ask(one), Fault::truncated) << "no request comes in pieces";
+}
+
+TEST_F(LongAnswer, AfterARefusalEachChunkHasANumberOfItsOwn) {
+  const Message refused = request(673, write_of(kNumeric, {1, 1}), {3, 3});
+  std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
+  const std::size_t length = module().refuse(refused, protocols::Denial::value, reply);
+  ASSERT_TRUE(module().take_out(session.block(), refused));
+  module().put_in(session.block(), std::span(reply).first(length));
+  const Message one = chunk_of("MSGC", 1000, {52, 2}, true);
+  Message two = chunk_of("MSGF", 1000, {53, 2});
+  EXPECT_EQ(frame(join({one, two})).length, one.size());
+  EXPECT_EQ(session.answer(one), Fault::none);
+  EXPECT_EQ(session.answer(two), Fault::none);
+  module().renumber(session.block(), kBack, two);
+  EXPECT_EQ(load_le32(two.data() + 16), 54U);
+}
+
 TEST_F(Plain, NothingThatCannotBeReadPasses) {
   EXPECT_EQ(told(session, secure("MSGF", {0x91, 7, 7, 7}, {2, 2})), "fault unknown_function");
   EXPECT_EQ(told(session, request(631, join({read_of({kNumeric}), Bytes(32, 9)}), {2, 2})),
