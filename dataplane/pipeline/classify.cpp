@@ -177,6 +177,7 @@ void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
       if (!insert_flow(context, packet, sides, found, from_client)) return;
       packet.flow->phase = flow::TcpPhase::resuming;
       packet.flow->resumed = true;
+      packet.flow->missed = Flow::kMissedMax;  // what was asked before may be answered yet
       begin_unseen(context, *packet.flow);
       return;
     }
@@ -296,7 +297,10 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
     reason = Reason::unknown_zone;
   } else if (!source.known_source) {
     // Of stations those are known that some rule names.
-    reason = is_bare(packet) ? Reason::ethertype_not_granted : Reason::spoofed_source;
+    const wire::IpAddress& host = packet.ip.source;
+    const bool own_link = host.is_unspecified() || host.is_link_local();
+    reason = own_link ? Reason::own_link_only : Reason::spoofed_source;
+    if (is_bare(packet)) reason = Reason::ethertype_not_granted;
   } else if (!policy::binding_holds(tables, packet.ip.source, packet.ethernet.source)) {
     reason = Reason::binding_mismatch;
   }
@@ -309,8 +313,11 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
 // Any other packet. True if it belongs to a session, which may be new, and goes on in it.
 bool admit(Context& context, Packet& packet) {
   std::uint16_t zone = policy::kNoZone;
-  if (!source_holds(context, packet, zone)) return false;
   match_icmp_error(context, packet);
+  // Such an error comes from whichever router could not forward (RFC 792), in no zone's networks.
+  const bool from_router =
+      packet.about_flow && policy::find_zone(context.tables(), packet.ip.source) == policy::kNoZone;
+  if (!from_router && !source_holds(context, packet, zone)) return false;
   if (packet.about_flow) {
     const bool current = packet.flow->generation == context.image.generation;
     if (!current) refuse(context, packet, Reason::icmp_unsolicited);

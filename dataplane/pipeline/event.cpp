@@ -55,7 +55,8 @@ void describe_verdict(const Verdict& verdict, const flow::Packet& packet, Event&
   event.ethertype = packet.ethernet.ethertype;
   event.vlan = packet.ethernet.vlan.outer;
   event.source_mac = packet.ethernet.source;
-  event.has_addresses = !(packet.ip.source == wire::IpAddress{});
+  event.has_addresses =
+      !(packet.ip.source == wire::IpAddress{} && packet.ip.destination == wire::IpAddress{});
   event.source = packet.ip.source;
   event.destination = packet.ip.destination;
   event.ip_protocol = packet.ip.protocol;

@@ -16,14 +16,14 @@ bool parse_quote(const flow::Packet& packet, wire::QuotedPacket& quoted) {
 }
 
 // The number that the quoted segment's sender gave it; nullopt if it is not under way (RFC 5927,
-// 4.1). A SYN stands one below what was acknowledged.
+// 4.1). A SYN stands one below what was acknowledged, a segment without data behind all that left.
 std::optional<std::uint32_t> number_under_way(Context& context, const flow::Flow& flow,
                                               std::size_t sender, std::uint32_t quoted) {
   const flow::TcpPhase opening =
       sender == flow::kClient ? flow::TcpPhase::syn_sent : flow::TcpPhase::syn_received;
   const std::uint32_t first = flow.acknowledged_up_to(sender) - (flow.phase == opening ? 1U : 0U);
   const bool under_way = wire::sequence_distance(quoted, first) >= 0 &&
-                         wire::sequence_distance(quoted, flow.sent_up_to(sender)) < 0;
+                         wire::sequence_distance(quoted, flow.sent_up_to(sender)) <= 0;
   if (!under_way) return std::nullopt;
   if (!flow.carried) return quoted;
   return flow::sender_number(context.segments, flow, sender, quoted);

@@ -1,5 +1,8 @@
 // Stage: neighbours. ARP (RFC 826) and neighbour discovery (RFC 4861) pass between hosts that some
-// rule lets speak, if the addresses in them are those of the frame, the zone and the assets.
+// rule lets speak, if the addresses in them are those of the frame, the zone and the assets. What a
+// host announces to all goes wherever some rule lets it speak with somebody.
+#include <bit>
+
 #include "dataplane/pipeline/context.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/wire/arp.h"
@@ -17,33 +20,88 @@ struct Claim {
   wire::IpAddress target;
 };
 
-void forward(Context& context, Packet& packet, const Claim& claim, std::uint16_t zone) {
+void tell(Context& context, Packet& packet, const Claim& claim) {
   Verdict verdict;
   verdict.reason = Reason::address_resolution;
   verdict.bytes = packet.mbuf->pkt_len;
   context.observer.on_verdict(verdict, packet);
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
   context.macs.announce(claim.sender, claim.mac, packet.port, context.now_ns);
+}
+
+void forward(Context& context, Packet& packet, const Claim& claim, std::uint16_t zone) {
+  tell(context, packet, claim);
   context.output.transmit(packet.mbuf, context.tables().zones[zone].port);
   packet.mbuf = nullptr;
 }
 
-void judge(Context& context, Packet& packet, const Claim& claim) {
+// Whether the sender may claim what it claims; otherwise the packet is refused. `zone` is its own.
+bool claim_holds(Context& context, Packet& packet, const Claim& claim, std::uint16_t& zone) {
   const policy::Tables& tables = context.tables();
   const policy::ZoneLookup source =
       policy::find_source_zone(tables, packet.port, packet.ethernet.vlan, claim.sender);
-  const std::uint16_t target = policy::find_zone(tables, claim.target);
-  if (source.zone == policy::kNoZone) return refuse(context, packet, Reason::unknown_zone);
-  if (!source.known_source) return refuse(context, packet, Reason::spoofed_source);
-  if (!(claim.mac == packet.ethernet.source)) return refuse(context, packet, Reason::malformed_arp);
-  if (!policy::binding_holds(tables, claim.sender, claim.mac)) {
-    return refuse(context, packet, Reason::binding_mismatch);
+  zone = source.zone;
+  Reason reason = Reason::granted;
+  if (source.zone == policy::kNoZone) {
+    reason = Reason::unknown_zone;
+  } else if (claim.sender.is_unspecified() ||
+             (!source.known_source && claim.sender.is_link_local())) {
+    reason = Reason::own_link_only;  // RFC 5227, 2.1.1; RFC 4862, 5.4.2
+  } else if (!source.known_source) {
+    reason = Reason::spoofed_source;
+  } else if (!(claim.mac == packet.ethernet.source)) {
+    reason = Reason::malformed_arp;
+  } else if (!policy::binding_holds(tables, claim.sender, claim.mac)) {
+    reason = Reason::binding_mismatch;
   }
-  if (source.zone == target) return refuse(context, packet, Reason::not_for_another_zone);
-  if (!policy::may_resolve(tables, source.zone, claim.sender, target, claim.target)) {
+  if (reason == Reason::granted) return true;
+  refuse(context, packet, reason);
+  return false;
+}
+
+void judge(Context& context, Packet& packet, const Claim& claim) {
+  std::uint16_t zone = policy::kNoZone;
+  if (!claim_holds(context, packet, claim, zone)) return;
+  const policy::Tables& tables = context.tables();
+  const std::uint16_t target = policy::find_zone(tables, claim.target);
+  if (zone == target) return refuse(context, packet, Reason::not_for_another_zone);
+  if (!policy::may_resolve(tables, zone, claim.sender, target, claim.target)) {
     return refuse(context, packet, Reason::no_rule);
   }
   forward(context, packet, claim, target);
+}
+
+// Zone ports behind which some rule lets the host speak with somebody, a bit each.
+std::uint32_t ports_spoken_to(const policy::Tables& tables, std::uint16_t zone,
+                              const wire::IpAddress& host) {
+  static_assert(policy::kPortsMax <= 32);
+  std::uint32_t ports = 0;
+  for (const policy::Conduit& conduit : tables.conduits) {
+    if (conduit.from != zone && conduit.to != zone) continue;
+    if (!conduit.index.names(host)) continue;
+    ports |= 1U << tables.zones[conduit.from == zone ? conduit.to : conduit.from].port;
+  }
+  return ports;
+}
+
+// RFC 5227, 3; RFC 4861, 7.2.6: a host tells all of its address, as one does that takes another's
+// place. Its sessions follow it there.
+void judge_announcement(Context& context, Packet& packet, const Claim& claim) {
+  std::uint16_t zone = policy::kNoZone;
+  if (!claim_holds(context, packet, claim, zone)) return;
+  std::uint32_t ports =
+      ports_spoken_to(context.tables(), zone, claim.sender) & ~(1U << packet.port);
+  if (ports == 0) return refuse(context, packet, Reason::no_rule);
+  tell(context, packet, claim);
+  for (; ports != 0; ports &= ports - 1) {
+    const auto port = static_cast<std::uint16_t>(std::countr_zero(ports));
+    rte_mbuf* copy = packet.mbuf;
+    if ((ports & (ports - 1)) != 0) {
+      copy = rte_pktmbuf_copy(packet.mbuf, packet.mbuf->pool, 0, packet.mbuf->pkt_len);
+    }
+    if (copy != nullptr) context.output.transmit(copy, port);
+  }
+  packet.mbuf = nullptr;
 }
 
 // The message ends where its fields do: padding behind it does not travel on.
@@ -57,10 +115,13 @@ void resolve_arp(Context& context, Packet& packet) {
   packet.mbuf->pkt_len = packet.mbuf->data_len;
   packet.ip.source = arp.sender;
   packet.ip.destination = arp.target;
-  const bool reply_to_many =
-      arp.operation == wire::ArpOperation::reply && packet.ethernet.destination.is_group();
-  if (reply_to_many) return refuse(context, packet, Reason::malformed_arp);
-  judge(context, packet, {arp.sender, arp.sender_mac, arp.target});
+  const Claim claim{arp.sender, arp.sender_mac, arp.target};
+  const bool to_many = packet.ethernet.destination.is_group();
+  if (to_many && arp.sender == arp.target) return judge_announcement(context, packet, claim);
+  if (to_many && arp.operation == wire::ArpOperation::reply) {
+    return refuse(context, packet, Reason::malformed_arp);
+  }
+  judge(context, packet, claim);
 }
 
 bool is_neighbour_message(const Packet& packet) {
@@ -68,6 +129,9 @@ bool is_neighbour_message(const Packet& packet) {
          (packet.icmp.type == wire::kNeighbourSolicitation ||
           packet.icmp.type == wire::kNeighbourAdvertisement);
 }
+
+// RFC 4291, 2.7.1.
+constexpr wire::IpAddress kAllNodes{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
 // A solicitation asks for its target; an advertisement claims it, to the host it is sent to.
 void resolve_neighbour(Context& context, Packet& packet) {
@@ -81,10 +145,25 @@ void resolve_neighbour(Context& context, Packet& packet) {
   if (neighbour.type == wire::kNeighbourSolicitation) {
     return judge(context, packet, {packet.ip.source, mac, neighbour.target});
   }
-  if (packet.ethernet.destination.is_group()) {
+  const Claim claim{neighbour.target, mac, packet.ip.destination};
+  if (!packet.ethernet.destination.is_group()) return judge(context, packet, claim);
+  constexpr std::uint8_t kSolicited = 0x40;  // RFC 4861, 4.4
+  const bool to_all = packet.ip.destination == kAllNodes &&
+                      packet.ethernet.destination == wire::group_mac(kAllNodes);
+  if (!to_all || (message[4] & kSolicited) != 0) {
     return refuse(context, packet, Reason::malformed_arp);
   }
-  judge(context, packet, {neighbour.target, mac, packet.ip.destination});
+  judge_announcement(context, packet, claim);
+}
+
+// RFC 4861, 4.1, 4.2 and 4.5; RFC 2710, 3; RFC 3810, 5: routers, groups and redirections.
+bool is_of_own_link(std::uint8_t icmp_type) {
+  constexpr std::uint8_t kListenerQuery = 130;
+  constexpr std::uint8_t kRouterAdvertisement = 134;
+  constexpr std::uint8_t kRedirect = 137;
+  constexpr std::uint8_t kListenerReport2 = 143;
+  return (icmp_type >= kListenerQuery && icmp_type <= kRouterAdvertisement) ||
+         icmp_type == kRedirect || icmp_type == kListenerReport2;
 }
 
 }  // namespace
@@ -99,7 +178,8 @@ void resolve_neighbours(Context& context) {
       resolve_neighbour(context, packet);
     } else if (packet.ethernet.destination.is_group() &&
                packet.ip.protocol == wire::kProtocolIcmpv6) {
-      refuse(context, packet, Reason::malformed_ethernet);
+      const bool own_link = is_of_own_link(packet.icmp.type);
+      refuse(context, packet, own_link ? Reason::own_link_only : Reason::no_rule);
     }
   }
 }

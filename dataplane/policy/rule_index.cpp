@@ -175,6 +175,21 @@ std::uint16_t RuleIndex::first_rule(RuleCell cell) const {
   return first;
 }
 
+bool RuleIndex::names(const wire::IpAddress& host) const {
+  const AddressKey key = AddressKey::of(host);
+  const std::uint64_t* all = row(all_row_);
+  for (const std::uint64_t* named :
+       {row(clients_.find(key)), row(servers_row_ + servers_.find(key))}) {
+    bool any = false;
+    walk(named, all, all, all, [&](std::size_t) {
+      any = true;
+      return false;
+    });
+    if (any) return true;
+  }
+  return false;
+}
+
 bool RuleIndex::joins(const wire::IpAddress& client, const wire::IpAddress& server) const {
   bool any = false;
   const std::uint64_t* all = row(all_row_);

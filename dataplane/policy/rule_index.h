@@ -58,6 +58,8 @@ class RuleIndex {
          row(inspects_row_), visit);
   }
 
+  // Whether any rule names the host, as a client or as a server, whatever the service.
+  bool names(const wire::IpAddress& host) const;
   // Whether any rule names both hosts, whatever the service.
   bool joins(const wire::IpAddress& client, const wire::IpAddress& server) const;
 

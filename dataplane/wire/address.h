@@ -77,6 +77,14 @@ struct IpAddress {
   std::uint32_t v4_number() const { return static_cast<std::uint32_t>(low()); }
   // RFC 5771: 224.0.0.0/4; RFC 4291, 2.7: ff00::/8.
   bool is_multicast() const { return is_v4() ? bytes[12] >> 4 == 0xe : bytes[0] == 0xff; }
+  // RFC 1122, 3.2.1.3; RFC 4291, 2.5.2: a host that has no address yet.
+  bool is_unspecified() const {
+    return high() == 0 && (low() == 0 || low() == std::uint64_t{0xffff} << 32);
+  }
+  // RFC 3927, 2.1; RFC 4291, 2.5.6: good on one link only.
+  bool is_link_local() const {
+    return is_v4() ? v4_number() >> 16 == 0xa9fe : high() >> 54 == 0xfe80 >> 6;
+  }
   // Of a subnet's hosts, or of all: the host part is all ones, two bits at least (RFC 919, 7).
   bool may_be_broadcast() const { return is_v4() && (bytes[15] & 3) == 3; }
 };

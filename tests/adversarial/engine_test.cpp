@@ -450,6 +450,39 @@ TEST_F(Midstream, IsTakenUpWhereTheReceiverStands) {
   EXPECT_EQ(plant_.last(), Reason::values_not_granted);
 }
 
+// The PLC is asked already when the firewall comes; its answer is on its way, and comes again.
+TEST_F(Midstream, AnAnswerThatIsUnderWayPasses) {
+  from_plc(7000, 5000, answer(1));
+  from_hmi(5000, 7000, {});
+  from_plc(7000, 5000, answer(1));
+  EXPECT_EQ(plant_.last(), Reason::answers_request);
+  const auto answered = take(plant_, kSupervision);
+  ASSERT_FALSE(answered.empty());
+  EXPECT_EQ(answered.back().payload, answer(1));
+  from_hmi(5000, 7000 + size(answer(1)), read(2));
+  EXPECT_EQ(plant_.last(), Reason::granted);
+  from_plc(7000 + size(answer(1)), 5000 + size(read(2)), answer(2));
+  EXPECT_EQ(plant_.last(), Reason::answers_request);
+  // From the first answer to what was seen on, each has to answer something.
+  from_plc(7000 + 2 * size(answer(1)), 5000 + size(read(2)), answer(3));
+  EXPECT_EQ(plant_.last(), Reason::protocol_fault);
+}
+
+// A byte below what the other end has: it says that the session lives, and nothing of where it
+// stands.
+TEST_F(Midstream, AKeepAliveThatComesFirstDoesNoHarm) {
+  from_plc(6999, 5000, {0});
+  from_hmi(5000, 7000, {});
+  from_plc(6999, 5000, {0});
+  for (const auto port : {kControl, kSupervision}) {
+    for (const SentTcp& each : take(plant_, port)) EXPECT_TRUE(each.payload.empty());
+  }
+  from_hmi(5000, 7000, read(1));
+  EXPECT_EQ(plant_.last(), Reason::granted);
+  from_plc(7000, 5000 + size(read(1)), answer(1));
+  EXPECT_EQ(plant_.last(), Reason::answers_request);
+}
+
 TEST_F(Midstream, WhatStraddlesTheBoundaryIsAReset) {
   from_plc(7000, 5006, {});
   plant_.clear();

@@ -544,6 +544,67 @@ TEST_F(PipelineTest, ArpPassesBetweenHostsThatMaySpeak) {
   EXPECT_EQ(plant_.last(), Reason::address_resolution);
 }
 
+// RFC 5227, 3, and 2.1.1 for the probe; RFC 5944, 4.6: both forms, to everybody.
+TEST_F(PipelineTest, WhatAHostAnnouncesCrossesWhereItMaySpeak) {
+  const wire::Mac everyone{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+  const Host moved{kHmi.address, support::mac(0x11), support::kSupervision};
+  for (const std::uint16_t operation : {std::uint16_t{1}, std::uint16_t{2}}) {
+    EXPECT_EQ(hmi(support::arp_frame(moved, everyone, operation, moved.address)),
+              Reason::address_resolution);
+    ASSERT_EQ(left(), 1U);
+    EXPECT_EQ(plant_.sent[0].port, support::kControl);
+  }
+  EXPECT_EQ(hmi(support::arp_frame(kRogue, everyone, 1, kRogue.address)), Reason::no_rule);
+  const Host thief{kPlc.address, support::mac(0x21), support::kControl};  // the PLC's is bound
+  plant_.clear();
+  plant_.arrive(thief, support::arp_frame(thief, everyone, 2, thief.address));
+  EXPECT_EQ(plant_.last(), Reason::binding_mismatch);
+  const Host elsewhere{kPlc.address, kPlc.station, support::kSupervision};
+  EXPECT_EQ(hmi(support::arp_frame(elsewhere, everyone, 1, kPlc.address)), Reason::spoofed_source);
+  EXPECT_EQ(hmi(support::arp_frame(kHmi, everyone, 2, kPlc.address)), Reason::malformed_arp);
+  const Host nobody{support::ip4(0, 0, 0, 0), kHmi.station, support::kSupervision};
+  EXPECT_EQ(hmi(support::arp_frame(nobody, everyone, 1, kHmi.address)), Reason::own_link_only);
+  EXPECT_EQ(left(), 0U);
+}
+
+// RFC 4861, 7.2.6; RFC 4862, 5.4.2 and 4.1 to 4.3; RFC 3810, 5.
+TEST_F(PipelineTest, WhatIpv6HostsSayToGroups) {
+  const auto to_group = [&](const char* from, const char* group, Bytes message) {
+    const wire::IpAddress to = support::ip6(group);
+    const Host sender{support::ip6(from), kHmi.station, support::kSupervision};
+    const Host many{to, wire::group_mac(to), 0};
+    message[2] = message[3] = 0;
+    const std::uint32_t pseudo =
+        wire::pseudo_header_sum(sender.address, to, 58, static_cast<std::uint32_t>(message.size()));
+    store_be16(message.data() + 2, wire::checksum_finish(wire::checksum_add(pseudo, message)));
+    return hmi(support::ip_frame(sender, many, 58, message));
+  };
+  const auto about = [](std::uint8_t type, std::uint8_t flags, const char* target,
+                        const Bytes& option) {
+    Bytes message = {type, 0, 0, 0, flags, 0, 0, 0};
+    for (const std::uint8_t byte : support::ip6(target).bytes) message.push_back(byte);
+    message.insert(message.end(), option.begin(), option.end());
+    return message;
+  };
+  const Bytes own = {2, 1, 2, 0, 0, 0, 0, 0x10};
+  constexpr auto kHost = "2001:db8:20::10";
+  EXPECT_EQ(to_group(kHost, "ff02::1", about(136, 0x20, kHost, own)), Reason::address_resolution);
+  ASSERT_EQ(left(), 1U);
+  EXPECT_EQ(plant_.sent[0].port, support::kControl);
+  EXPECT_EQ(to_group(kHost, "ff02::1", about(136, 0x60, kHost, own)), Reason::malformed_arp);
+  EXPECT_EQ(to_group(kHost, "ff02::2", about(136, 0x20, kHost, own)), Reason::malformed_arp);
+  EXPECT_EQ(to_group("2001:db8:20::11", "ff02::1", about(136, 0x20, "2001:db8:20::11", own)),
+            Reason::no_rule);
+  EXPECT_EQ(to_group("::", "ff02::1:ff00:10", about(135, 0, kHost, {})), Reason::own_link_only);
+  EXPECT_TRUE(plant_.verdicts.back().has_addresses);
+  for (const std::uint8_t type : {std::uint8_t{133}, std::uint8_t{134}, std::uint8_t{143}}) {
+    EXPECT_EQ(to_group("fe80::1", "ff02::1", Bytes{type, 0, 0, 0, 0, 0, 0, 0}),
+              Reason::own_link_only);
+  }
+  EXPECT_EQ(to_group("fe80::1", "ff02::1", Bytes{128, 0, 0, 0, 0, 0, 0, 0}), Reason::no_rule);
+  EXPECT_EQ(left(), 0U);
+}
+
 TEST_F(PipelineTest, Ipv6SessionsAndNeighbours) {
   const Host hmi6{support::ip6("2001:db8:20::10"), kHmi.station, support::kSupervision};
   const Host plc6{support::ip6("2001:db8:10::20"), kPlc.station, support::kControl};

@@ -572,7 +572,7 @@ class Icmp : public Headers {
   }
 };
 
-// RFC 5927, 4.1: of a byte that is under way, and none that was acknowledged or comes next.
+// RFC 5927, 4.1: of what is under way, and nothing that was acknowledged or never left.
 TEST_F(Icmp, MustQuoteWhatIsUnderWay) {
   const Bytes sent = sent_for(next_frame(read(1)));
   const auto at = [&sent](std::int32_t offset) {
@@ -583,11 +583,26 @@ TEST_F(Icmp, MustQuoteWhatIsUnderWay) {
   };
   EXPECT_EQ(error(kPlc, kHmi, at(0), 0, 1), Reason::icmp_for_session);
   EXPECT_EQ(error(kPlc, kHmi, at(11), 0, 1), Reason::icmp_for_session);
-  EXPECT_EQ(error(kPlc, kHmi, at(12), 0, 1), Reason::icmp_unsolicited);
+  EXPECT_EQ(error(kPlc, kHmi, at(12), 0, 1), Reason::icmp_for_session);  // of one without data
+  EXPECT_EQ(error(kPlc, kHmi, at(13), 0, 1), Reason::icmp_unsolicited);
   EXPECT_EQ(error(kPlc, kHmi, at(-1), 0, 1), Reason::icmp_unsolicited);
   session_.server_acked = session_.client_next;
   session_.server_at(session_.server_next, {}, kTcpAck);
   EXPECT_EQ(error(kPlc, kHmi, at(0), 0, 1), Reason::icmp_unsolicited);
+}
+
+// RFC 792: from whichever router could not forward, wherever its own address belongs; but not from
+// one that claims to be a host of another zone.
+TEST_F(Icmp, MayComeFromARouterOnTheWay) {
+  const Bytes sent = sent_for(next_frame(read(1)));
+  const Host router{support::ip4(172, 16, 9, 1), support::mac(0x13), kControl};
+  EXPECT_EQ(error(router, kHmi, sent, 1400), Reason::icmp_for_session);
+  ASSERT_EQ(plant_.sent.size(), 1U);
+  EXPECT_EQ(plant_.sent[0].port, kSupervision);
+  const Host beside{router.address, router.station, kSupervision};
+  EXPECT_EQ(error(beside, kHmi, sent, 1400), Reason::icmp_unsolicited);
+  const Host liar{support::ip4(10, 20, 0, 11), router.station, kControl};
+  EXPECT_EQ(error(liar, kHmi, sent, 1400), Reason::spoofed_source);
 }
 
 // It comes back from where the quoted packet went, not from where it came.
