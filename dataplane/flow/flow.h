@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "dataplane/base/clock.h"
 #include "dataplane/flow/flow_key.h"
@@ -83,14 +84,19 @@ using Carries = std::array<Carry, 2>;
 constexpr std::size_t kClient = 0;
 constexpr std::size_t kServer = 1;
 
-// Addresses of the frames that an end sends in the session. Zero: not known yet.
+// Addresses of the frames that an end sends in the session, in their order there. Zero: not known.
 struct Link {
-  wire::Mac from;
-  wire::Mac to;
+  static constexpr std::size_t kBytes = 12;
 
+  wire::Mac to;
+  wire::Mac from;
+
+  bool is_in(const std::uint8_t* frame) const { return std::memcmp(frame, this, kBytes) == 0; }
+  void write(std::uint8_t* frame) const { std::memcpy(frame, this, kBytes); }
   bool operator==(const Link& other) const { return from == other.from && to == other.to; }
   bool is_known() const { return !to.is_zero(); }
 };
+static_assert(sizeof(Link) == Link::kBytes);
 
 // Where the ends of a session's ended predecessor between the same ports began.
 struct Predecessor {

@@ -47,13 +47,6 @@ void write_numbers(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumb
 // Whether a segment says something older than these numbers do, but for its sequence number.
 bool is_outdated(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumbers& numbers);
 
-// Overwrites the addresses of the frame.
-inline void write_link(rte_mbuf* mbuf, const Link& link) {
-  std::uint8_t* frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
-  std::memcpy(frame, link.to.bytes.data(), link.to.bytes.size());
-  std::memcpy(frame + link.to.bytes.size(), link.from.bytes.data(), link.from.bytes.size());
-}
-
 // Overwrites the sequence number alone.
 void write_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::uint32_t sequence);
 
@@ -69,6 +62,15 @@ void normalise_syn(const Packet& packet, wire::SynOptions keep);
 // limit that a router on the way ends, leave to fragment it, bits for ECN, which is not negotiated,
 // and time stamps, unless they were. Of a session that is not inspected only the hop limit counts.
 void normalise_segment(Packet& packet, bool inspected, bool keep_timestamps);
+// Whether that may change anything; usually it would not.
+inline bool may_be_normalised(const Packet& packet) {
+  constexpr std::uint8_t kHopsMin = 64;
+  const std::uint8_t* ip = packet.bytes() + packet.ip_offset;
+  const std::uint8_t* tcp = packet.bytes() + packet.transport_offset;
+  const bool usual_ip =
+      packet.ip.hop_limit >= kHopsMin && (packet.ip.version == 6 || ip[6] == 0x40);
+  return !usual_ip || (tcp[12] & 1) != 0 || (tcp[13] & 0xc0) != 0 || packet.tcp.has_timestamps;
+}
 
 // Takes payload and options off a segment.
 void strip_segment(Packet& packet);

@@ -247,7 +247,7 @@ bool is_at_home(const Context& context, const Packet& packet) {
       flow->client_is_low == packet.source_is_low ? flow::kClient : flow::kServer;
   const flow::Link& link = flow->links[end];
   const bool usual = flow->transport == policy::Transport::tcp
-                         ? link == flow::Link{packet.ethernet.source, packet.ethernet.destination}
+                         ? link.is_in(packet.bytes())
                          : link.from.is_zero() || link.from == packet.ethernet.source;
   return packet.port == flow->ports[end] && usual;
 }
@@ -272,7 +272,7 @@ void follow_stations(const Context& context, Packet& packet) {
   const std::size_t end =
       flow.client_is_low == packet.source_is_low ? flow::kClient : flow::kServer;
   flow::Link& link = flow.links[end];
-  const flow::Link seen{packet.ethernet.source, packet.ethernet.destination};
+  const flow::Link seen{packet.ethernet.destination, packet.ethernet.source};
   const bool opening =
       (packet.tcp.flags & wire::kTcpSyn) != 0 &&
       (flow.phase == flow::TcpPhase::none || flow.phase == flow::TcpPhase::syn_sent);
@@ -284,6 +284,7 @@ void follow_stations(const Context& context, Packet& packet) {
   if (is_address_of(context, flow, 1 - end, seen.to)) link.to = seen.to;
   packet.ethernet.source = link.from;
   packet.ethernet.destination = link.to;
+  if (!planted(Mistake::keep_addresses)) link.write(packet.bytes());
 }
 
 // The hosts of a session stay behind their ports, and bound addresses on their MAC addresses.

@@ -82,10 +82,13 @@ struct Context {
     const std::uint16_t port = flow.ports[receiver];
     if (!flow.waits || !waiting.take(flow, mbuf, port)) output.transmit(mbuf, port);
   }
-  // The same for a segment of a TCP session: it has the session's own addresses.
+  // The same for a segment of a TCP session that is not a packet as it came: it gets the session's
+  // own addresses.
   void send_segment(flow::Flow& flow, rte_mbuf* mbuf, std::size_t receiver) {
     const flow::Link& link = flow.links[1 - receiver];
-    if (link.is_known() && !planted(Mistake::keep_addresses)) flow::write_link(mbuf, link);
+    if (link.is_known() && !planted(Mistake::keep_addresses)) {
+      link.write(rte_pktmbuf_mtod(mbuf, std::uint8_t*));
+    }
     send(flow, mbuf, receiver);
   }
   // The flow has become something that the peer must know before anything of it leaves.

@@ -25,25 +25,6 @@ void send_to(Context& context, Flow& flow, std::size_t receiver, rte_mbuf* mbuf)
 
 }  // namespace
 
-Segment segment_of(const flow::Packet& packet) {
-  Segment segment;
-  segment.mbuf = packet.mbuf;
-  segment.sequence = packet.tcp.sequence;
-  segment.out = packet.tcp.sequence;
-  segment.transport_offset = packet.transport_offset;
-  segment.payload_offset = packet.payload_offset;
-  segment.length = packet.payload_length;
-  segment.fin = (packet.tcp.flags & wire::kTcpFin) != 0;
-  return segment;
-}
-
-void trim_to_window(const TcpSide& side, Segment& segment) {
-  const std::int32_t beyond = sequence_distance(segment.end(), side.window_end);
-  if (beyond <= 0) return;
-  segment.length = static_cast<std::uint16_t>(std::max(segment.length - beyond, 0));
-  segment.fin = false;
-}
-
 bool begin_carry(Context& context, Flow& flow) {
   if (!context.flows.lend_carry(flow)) return false;
   flow::begin_carry(flow, context.now_ns);
@@ -78,8 +59,7 @@ std::uint32_t segment_room(const Context& context, const Speaker& speaker) {
   const bool v4 = flow.key.low.is_v4();
   const std::uint32_t headers = (v4 ? wire::kIpv4HeaderBytes : wire::kIpv6HeaderBytes) +
                                 static_cast<std::uint32_t>(wire::kTcpHeaderBytes);
-  // RFC 9293, 3.7.1: what an end takes that says nothing of it.
-  const std::uint32_t unsaid = v4 ? 536 : 1220;
+  const std::uint32_t unsaid = v4 ? kMssUnsaid : 1220;
   std::uint32_t room = receiver.mss == 0 ? unsaid : receiver.mss;
   room = std::min(room, context.options.mtu - headers);
   if (receiver.timestamps_offered && speaker.side().timestamps_offered) {

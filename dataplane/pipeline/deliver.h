@@ -2,6 +2,7 @@
 // repetition, refusals, and acknowledgements in the name of either end.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "dataplane/flow/carry.h"
@@ -27,9 +28,24 @@ inline Speaker speaker_of(const flow::Packet& packet) {
 }
 
 // The segment that a packet is.
-flow::Segment segment_of(const flow::Packet& packet);
+inline flow::Segment segment_of(const flow::Packet& packet) {
+  flow::Segment segment;
+  segment.mbuf = packet.mbuf;
+  segment.sequence = packet.tcp.sequence;
+  segment.out = packet.tcp.sequence;
+  segment.transport_offset = packet.transport_offset;
+  segment.payload_offset = packet.payload_offset;
+  segment.length = packet.payload_length;
+  segment.fin = (packet.tcp.flags & wire::kTcpFin) != 0;
+  return segment;
+}
 // RFC 9293, 3.10.7.4: bytes beyond the window are not taken.
-void trim_to_window(const flow::TcpSide& side, flow::Segment& segment);
+inline void trim_to_window(const flow::TcpSide& side, flow::Segment& segment) {
+  const std::int32_t beyond = wire::sequence_distance(segment.end(), side.window_end);
+  if (beyond <= 0) return;
+  segment.length = static_cast<std::uint16_t>(std::max(segment.length - beyond, 0));
+  segment.fin = false;
+}
 
 // A packet that never was, for speaking of a session without one. `pattern` is one of the
 // speaker's.
@@ -47,9 +63,22 @@ void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, s
 // there.
 void tell_more_under_way(Context& context, const Speaker& speaker);
 
+// RFC 9293, 3.7.1: what an end takes over IPv4 that says nothing of it.
+constexpr std::uint32_t kMssUnsaid = 536;
+
 // Payload bytes of the speaker's that one segment takes: as many as the receiver's MSS (RFC 9293,
 // 3.7.1; RFC 6691), its window where that was never larger, and our wire allow.
 std::uint32_t segment_room(const Context& context, const Speaker& speaker);
+
+// Whether one segment takes so many bytes of the speaker's.
+inline bool fits_one_segment(const Context& context, const Speaker& speaker, std::uint32_t length) {
+  constexpr std::uint32_t kHeadersMax = 72;  // IPv6, and TCP with time stamps
+  const std::uint32_t mss = speaker.flow.sides[speaker.other()].mss;
+  const std::uint32_t most = length + kHeadersMax;
+  const bool surely = most <= (mss != 0 ? mss : kMssUnsaid) && most <= speaker.side().window_max &&
+                      most <= context.options.mtu;
+  return surely || length <= segment_room(context, speaker);
+}
 
 // Sends a retained segment once more, as it was cut and with the numbers of this moment.
 void send_again(Context& context, const Speaker& speaker, std::uint32_t index);

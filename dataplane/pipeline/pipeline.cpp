@@ -247,9 +247,7 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
   }
   context.observer.on_verdict(verdict, packet);
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
-  const bool segment = packet.flow->transport == policy::Transport::tcp && !packet.about_flow;
-  segment ? context.send_segment(*packet.flow, packet.mbuf, receiver_of(packet))
-          : context.send(*packet.flow, packet.mbuf, receiver_of(packet));
+  context.send(*packet.flow, packet.mbuf, receiver_of(packet));
   packet.mbuf = nullptr;
 }
 

@@ -316,7 +316,7 @@ bool may_be_whole(const Context& context, const Packet& packet, const Segment& s
                      side.unread == 0 && !side.awaits_rest;
   return plain && segment.sequence == side.released && (packet.tcp.flags & wire::kTcpFin) == 0 &&
          segment.length > 0 && segment.length == packet.payload_length &&
-         segment.length <= segment_room(context, speaker_of(packet)) &&
+         fits_one_segment(context, speaker_of(packet), segment.length) &&
          context.segments.available() > 0 && says_the_newest(packet);
 }
 
@@ -341,7 +341,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   flow::retain(context.segments, side, context.segments.take_leaving(segment));
   ++speaker.flow.packets[speaker.end];
   speaker.flow.bytes[speaker.end] += packet.mbuf->pkt_len;
-  context.send_segment(speaker.flow, packet.mbuf, speaker.other());
+  context.send(speaker.flow, packet.mbuf, speaker.other());
   packet.mbuf = nullptr;
   return Whole::passed;
 }

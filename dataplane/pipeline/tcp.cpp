@@ -363,8 +363,10 @@ void inspect_tcp(Context& context, Packet& packet) {
   const flow::TcpSegmentInfo info{packet.tcp, packet.from_client ? flow::kClient : flow::kServer,
                                   packet.payload_length};
   const std::uint8_t flags = packet.tcp.flags;
-  flow::normalise_segment(packet, flow.protocol != protocols::kNoProtocol,
-                          keeps_timestamps(flow, flags));
+  if (flow::may_be_normalised(packet)) {
+    flow::normalise_segment(packet, flow.protocol != protocols::kNoProtocol,
+                            keeps_timestamps(flow, flags));
+  }
   if (flow.refused) {
     const bool draining = flow.draining;
     take_in_refused(context, packet, info);
