@@ -264,9 +264,9 @@ TEST(Compiler, StationsAndEtherTypes) {
               "  other: {zone: station, mac: \"02:00:00:00:00:01\"}\n"),
        "station 02:00:00:00:00:01 is in zone bay and in zone station"},
       {policy("protocol: modbus, transport: ethernet, client: ied, server: hmi, access: [read]"),
-       "transport must be tcp or udp, not `ethernet`"},
+       "modbus has no form over `ethernet`, but over tcp, udp"},
       {policy("protocol: bacnet, transport: tls, client: ied, server: group, access: [read]"),
-       "transport must be tcp, udp or ethernet, not `tls`"},
+       "bacnet has no form over `tls`, but over udp, ethernet"},
   };
   for (const auto& [text, message] : wrong) {
     EXPECT_NE(first(text).find(message), std::string::npos) << first(text);

@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "controlplane/policy/changes.h"
 #include "controlplane/policy/literals.h"
 #include "controlplane/policy/values.h"
 #include "dataplane/wire/llc.h"
@@ -34,6 +35,9 @@ constexpr std::array kServices = {
     KnownService{"syslog-tls", policy::Transport::tcp, 6514},
     KnownService{"rdp", policy::Transport::tcp, 3389},
 };
+
+// In the order of protocols::Carrier.
+constexpr std::array kTransports = {"tcp", "udp", "ethernet"};
 
 bool inside(const std::vector<wire::Prefix>& networks, const wire::Prefix& prefix) {
   return std::any_of(networks.begin(), networks.end(), [&](const wire::Prefix& network) {
@@ -227,7 +231,7 @@ class RuleResolver {
       }
     }
     resolve_functions(node_, catalogue, rule_, diagnostics_);
-    if (!scope_.model.knows_classes) warn_of_changed_classes(node_, catalogue, rule_, diagnostics_);
+    if (!scope_.model.knows_classes) warn_of_changes(node_, catalogue, rule_, diagnostics_);
     resolve_where(node_, catalogue, rule_, diagnostics_);
   }
 
@@ -236,25 +240,24 @@ class RuleResolver {
     if (!catalogue.ports.empty())
       rule_.transport = policy::transport_over(catalogue.ports[0].carrier);
     if (!node_.transport) return;
-    const bool over_ethernet = std::any_of(catalogue.ports.begin(), catalogue.ports.end(),
-                                           [](const protocols::DefaultPort& port) {
-                                             return port.carrier == protocols::Carrier::ethernet;
-                                           });
     if (is_bare()) {
       diagnostics_.error(node_.transport->at,
                          "Ethernet itself carries " + std::string(catalogue.name));
-    } else if (node_.transport->text == "ethernet" && over_ethernet) {
-      rule_.transport = policy::Transport::ethernet;
-    } else if (node_.transport->text == "tcp") {
-      rule_.transport = policy::Transport::tcp;
-    } else if (node_.transport->text == "udp") {
-      rule_.transport = policy::Transport::udp;
-    } else {
-      diagnostics_.error(node_.transport->at,
-                         std::string("transport must be tcp") +
-                             (over_ethernet ? ", udp or ethernet" : " or udp") + ", not `" +
-                             node_.transport->text + "`");
+      return;
     }
+    std::vector<std::string> forms;
+    for (const protocols::DefaultPort& port : catalogue.ports) {
+      const std::string word = kTransports[static_cast<std::size_t>(port.carrier)];
+      if (std::find(forms.begin(), forms.end(), word) == forms.end()) forms.push_back(word);
+      if (node_.transport->text != word) continue;
+      rule_.transport = policy::transport_over(port.carrier);
+      return;
+    }
+    std::string forms_text;
+    for (const std::string& form : forms) forms_text += (forms_text.empty() ? "" : ", ") + form;
+    diagnostics_.error(node_.transport->at, std::string(catalogue.name) + " has no form over `" +
+                                                node_.transport->text + "`, but over " +
+                                                forms_text);
   }
 
   void resolve_port(const Word& word) {

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "controlplane/policy/changes.h"
 #include "controlplane/policy/compiler.h"
 #include "controlplane/policy/literals.h"
 #include "dataplane/policy/classifier.h"
@@ -371,6 +372,46 @@ TEST_F(RoutesTest, AChangedClassIsTold) {
   std::string gained = policy_of(asset, rule + "write], where: {destination: 1}}\n");
   gained.erase(gained.find("written_for: 0.2\n"), 17);
   EXPECT_NE(messages(gained).at(0).find("now grants change (read)"), std::string::npos);
+}
+
+// A function that is less than it was: the parts that the rule does not name.
+TEST_F(RoutesTest, WhatAFunctionNoLongerCoversIsTold) {
+  const auto of = [](const std::string& rule, const std::string& head = "") {
+    return messages("bulkhead: v1\nsite: s\n" + head +
+                    "zones:\n  a: {port: 0, networks: [10.1.0.0/24]}\n"
+                    "  b: {port: 1, networks: [10.2.0.0/24]}\nassets:\n"
+                    "  m: {zone: a, address: 10.1.0.1}\n  o: {zone: b, address: 10.2.0.1}\n"
+                    "conduits:\n  c:\n    from: a\n    to: b\n    allow:\n"
+                    "      - {protocol: " +
+                    rule + ", client: m, server: o}\n");
+  };
+  const std::string write = "dnp3, functions: [write, write_time], where: {destination: 1}";
+  const auto lines = of(write);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("write of this rule is less since release 0.2: it no longer covers "
+                          "write_attribute (configure), write_deadband (configure), write_file"),
+            std::string::npos)
+      << lines[0];
+  EXPECT_EQ(lines[0].find("write_time"), std::string::npos) << lines[0];
+  EXPECT_TRUE(of(write, "written_for: 0.2\n").empty());
+  EXPECT_TRUE(of("dnp3, functions: [select], where: {destination: 1}").empty());
+  const auto gone = of("mms, functions: [start_unit_control]");
+  ASSERT_FALSE(gone.empty());
+  EXPECT_NE(gone[0].find("refused since release 0.2"), std::string::npos) << gone[0];
+}
+
+// Each part that the table names is a function, or the warning would never come.
+TEST(Changes, PartsAreFunctions) {
+  for (const auto& [protocol, part, whole] : former_parts()) {
+    const auto number = protocols::find_protocol(protocol);
+    ASSERT_TRUE(number) << protocol;
+    const auto functions = protocols::registry()[*number]->catalogue().functions;
+    for (const std::string_view name : {part, whole}) {
+      EXPECT_TRUE(std::any_of(functions.begin(), functions.end(),
+                              [&](const auto& each) { return each.name == name; }))
+          << protocol << " " << name;
+    }
+  }
 }
 
 }  // namespace

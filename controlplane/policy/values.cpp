@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "controlplane/policy/changes.h"
 #include "controlplane/policy/literals.h"
 
 namespace bulkhead::controlplane {
@@ -66,7 +67,10 @@ void add_function(const Word& word, const Catalogue& catalogue, std::set<std::ui
     }
   }
   if (add_by_number(word, catalogue, out)) return;
-  diagnostics.error(word.at, "unknown function " + word.text + did_you_mean(word.text, known));
+  const std::string_view gone = why_unknown(catalogue, word.text);
+  diagnostics.error(word.at,
+                    "unknown function " + word.text +
+                        (gone.empty() ? did_you_mean(word.text, known) : std::string(gone)));
 }
 
 Range limits_of(const protocols::FieldInfo& field, bool typed, ValueType type) {
@@ -239,36 +243,6 @@ void resolve_functions(const RuleNode& node, const Catalogue& catalogue, ModelRu
                                  ? "the rule grants nothing: add access or functions"
                                  : "the rule grants nothing: the protocol has no function of "
                                    "these access classes");
-}
-
-void warn_of_changed_classes(const RuleNode& node, const Catalogue& catalogue,
-                             const ModelRule& rule, Diagnostics& diagnostics) {
-  const auto names = [&](protocols::AccessClass access) {
-    return std::any_of(node.access.begin(), node.access.end(),
-                       [&](const Word& word) { return word.text == protocols::describe(access); });
-  };
-  std::string lost;
-  std::string gained;
-  for (std::size_t i = 0; i < catalogue.functions.size(); ++i) {
-    const protocols::FunctionInfo& function = catalogue.functions[i];
-    if (!function.access_before) continue;
-    const auto index = static_cast<std::uint16_t>(i);
-    if (std::find(rule.named.begin(), rule.named.end(), index) != rule.named.end()) continue;
-    const bool before = names(*function.access_before);
-    const bool now = names(function.access);
-    if (before == now) continue;
-    std::string& list = before ? lost : gained;
-    list += (list.empty() ? "" : ", ") + std::string(function.name) + " (" +
-            std::string(protocols::describe(before ? function.access : *function.access_before)) +
-            ")";
-  }
-  if (lost.empty() && gained.empty()) return;
-  std::string text = "the access classes of this rule mean something else since release 0.2:";
-  if (!lost.empty()) text += " it no longer grants " + lost;
-  if (!gained.empty()) text += (lost.empty() ? " it now grants " : "; it now grants ") + gained;
-  diagnostics.warning(
-      node.access.front().at,
-      text + ". Name functions to keep what was meant, then say `written_for: 0.2`");
 }
 
 ModelConstraint read_constraint(const WhereNode& where, const Catalogue& catalogue,

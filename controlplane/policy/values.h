@@ -8,10 +8,6 @@ namespace bulkhead::controlplane {
 void resolve_functions(const RuleNode& node, const protocols::Catalogue& catalogue, ModelRule& rule,
                        Diagnostics& diagnostics);
 
-// Functions that the rule's access classes granted in the release before and do not now, or the
-// other way round.
-void warn_of_changed_classes(const RuleNode& node, const protocols::Catalogue& catalogue,
-                             const ModelRule& rule, Diagnostics& diagnostics);
 // The values that are written for a field.
 ModelConstraint read_constraint(const WhereNode& where, const protocols::Catalogue& catalogue,
                                 std::uint8_t field, policy::ValueType type,
