@@ -61,7 +61,6 @@ namespace {
 
 constexpr unsigned kSlotBits = 24;  // flows are at most that many, see limits.def
 constexpr std::uint32_t kSlotMask = (1U << kSlotBits) - 1;
-constexpr std::uint32_t kDeep = 0x80000000;  // names of deep blocks; slots are fewer than that
 
 bool is_session(const FlowKey& key) {
   return key.protocol == wire::kProtocolTcp && key.opened_by == 0;
@@ -214,22 +213,11 @@ void FlowTable::take_back_carry(Flow& flow) {
   flow.carried = false;
 }
 
-std::span<std::byte> FlowTable::session(Flow& flow) {
-  if (has_deep_session(flow)) {
-    return {deep_.get() + std::size_t{flow.session - kDeep} * blocks_.deep_bytes,
-            blocks_.deep_bytes};
-  }
-  const std::uint32_t slot = index_of(flow);
-  std::byte* block = sessions_.get() + std::size_t{slot} * blocks_.usual_bytes;
-  if (flow.session == kNoSession) {
-    flow.session = slot;
-    std::memset(block, 0, blocks_.usual_bytes);
-  }
+std::span<std::byte> FlowTable::begin_session(Flow& flow) {
+  flow.session = index_of(flow);
+  std::byte* block = sessions_.get() + std::size_t{flow.session} * blocks_.usual_bytes;
+  std::memset(block, 0, blocks_.usual_bytes);
   return {block, blocks_.usual_bytes};
-}
-
-bool FlowTable::has_deep_session(const Flow& flow) const {
-  return flow.session != kNoSession && flow.session >= kDeep;
 }
 
 void FlowTable::drop_session(Flow& flow) {

@@ -48,14 +48,25 @@ class FlowTable {
   bool was_known(const FlowKey& key) const;
 
   // The flow's block of protocol state, zeroed when it is first asked for.
-  std::span<std::byte> session(Flow& flow);
+  std::span<std::byte> session(Flow& flow) {
+    if (flow.session < kDeep) {
+      return {sessions_.get() + std::size_t{flow.session} * blocks_.usual_bytes,
+              blocks_.usual_bytes};
+    }
+    return has_deep_session(flow)
+               ? std::span{deep_.get() + std::size_t{flow.session - kDeep} * blocks_.deep_bytes,
+                           blocks_.deep_bytes}
+               : begin_session(flow);
+  }
   // Forgets the flow's state; the next session() begins anew.
   void drop_session(Flow& flow);
   // Moves the flow's state into a deep block; false if it has one, or none is left.
   bool deepen_session(Flow& flow);
 
   std::size_t deep_bytes() const { return std::max(blocks_.deep_bytes, blocks_.usual_bytes); }
-  bool has_deep_session(const Flow& flow) const;
+  bool has_deep_session(const Flow& flow) const {
+    return flow.session != kNoSession && flow.session >= kDeep;
+  }
 
   // Sees to it that the flow has its Carry; false if none is left.
   bool lend_carry(Flow& flow);
@@ -109,6 +120,9 @@ class FlowTable {
   }
 
  private:
+  // Names of deep blocks; usual blocks have the numbers of their slots, which are fewer.
+  static constexpr std::uint32_t kDeep = 0x80000000;
+
   FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& blocks);
 
   // Two slots where keys of a like hash were found last, the newer one first: eight bits of the
@@ -121,6 +135,7 @@ class FlowTable {
     changed_[slot] = true;
     changes_[(changes_first_ + changes_count_++) % changes_.size()] = slot;
   }
+  std::span<std::byte> begin_session(Flow& flow);
   void remember(std::uint32_t hash, std::uint32_t slot);
   // A bit for each key, by its hash alone.
   std::size_t seen_at(std::uint32_t hash) const { return (hash >> 6) & (seen_.size() - 1); }

@@ -45,13 +45,6 @@ void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, s
   context.tell_peer_first(flow);
 }
 
-void tell_more_under_way(Context& context, const Speaker& speaker) {
-  const Flow& flow = speaker.flow;
-  const bool more = flow.carried ? speaker.carry().out_sent != speaker.carry().out_acked
-                                 : speaker.side().retained_first != kNoSegment;
-  if (more) context.tell_peer_first(speaker.flow);
-}
-
 std::uint32_t segment_room(const Context& context, const Speaker& speaker) {
   constexpr std::uint32_t kTimestampBytes = 12;
   const Flow& flow = speaker.flow;

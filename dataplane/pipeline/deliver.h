@@ -61,7 +61,12 @@ void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, s
 // A segment of the speaker's leaves before an earlier one is acknowledged, so that it may wait in
 // its receiver behind a gap: the peer must know what its bytes are, for others must never stand
 // there.
-void tell_more_under_way(Context& context, const Speaker& speaker);
+inline void tell_more_under_way(Context& context, const Speaker& speaker) {
+  const flow::Flow& flow = speaker.flow;
+  const bool more = flow.carried ? speaker.carry().out_sent != speaker.carry().out_acked
+                                 : speaker.side().retained_first != flow::kNoSegment;
+  if (more) context.tell_peer_first(speaker.flow);
+}
 
 // RFC 9293, 3.7.1: what an end takes over IPv4 that says nothing of it.
 constexpr std::uint32_t kMssUnsaid = 536;

@@ -143,7 +143,7 @@ Fault tie_to_past(Context& context, const flow::Packet& packet, ByteView message
 void pay_and_tie(Context& context, const flow::Packet& packet, ByteView message,
                  const policy::Charges& charges, Verdict& verdict) {
   const policy::Conduit& conduit = context.tables().conduits[packet.flow->conduit];
-  if (!charges.charge(conduit, context.now_ns)) {
+  if (!charges.empty() && !charges.charge(conduit, context.now_ns)) {
     verdict.reason = Reason::rate_exceeded;
     return;
   }
