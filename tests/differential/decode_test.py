@@ -50,6 +50,15 @@ def read_settled(path):
     return settled
 
 
+def compare_frame(module, row, lines):
+    """A module compares what decodes; a fault beside it is a difference too."""
+    count, difference = module.compare(row, lines)
+    faults = sorted(line["fault"] for line in lines if "fault" in line)
+    if difference is None and row is not None and faults:
+        difference = f"faults {faults} where the truth has a message"
+    return count, difference
+
+
 def compare_protocol(bulkheadctl, captures, name):
     module = importlib.import_module(f"truths.{name}")
     settled = read_settled(Path(__file__).parent / "settled" / f"{name}.tsv")
@@ -60,7 +69,7 @@ def compare_protocol(bulkheadctl, captures, name):
         decoded = decoded_of(bulkheadctl, capture, module)
         compared += 1
         for frame in sorted(set(truth) | set(decoded)):
-            count, difference = module.compare(truth.get(frame), decoded.get(frame, []))
+            count, difference = compare_frame(module, truth.get(frame), decoded.get(frame, []))
             messages += count
             if difference is None:
                 agreed += count
