@@ -22,13 +22,18 @@ Fault parse_message(ByteView bytes, Message& message) {
   message.appid = reader.u16();
   const std::size_t length = reader.u16();
   const std::uint16_t first_reserved = reader.u16();
-  const std::uint16_t second_reserved = reader.u16();
+  const std::size_t extension_bytes = reader.u16();
   message.simulated = first_reserved == kSimulated;
   if (!reader.ok() || bytes.size() < length) return Fault::truncated;
   if (length < kHeaderBytes || length > kMessageBytesMax) return Fault::bad_length;
   if (bytes.size() > length) return Fault::trailing_bytes;
-  if ((first_reserved & ~kSimulated) != 0 || second_reserved != 0) return Fault::bad_value;
-  return ber::only(reader.rest(), message.apdu) ? Fault::none : Fault::bad_length;
+  if ((first_reserved & ~kSimulated) != 0) return Fault::bad_value;
+  // An extension that the length does not count would be taken for padding and cut off.
+  const ByteView rest = reader.rest();
+  if (extension_bytes > rest.size()) return Fault::bad_length;
+  message.extension = rest.last(extension_bytes);
+  return ber::only(rest.first(rest.size() - extension_bytes), message.apdu) ? Fault::none
+                                                                            : Fault::bad_length;
 }
 
 Frame Publication::frame(ByteView bytes, const protocols::MessageContext& context) const {

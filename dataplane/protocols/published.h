@@ -17,11 +17,12 @@ constexpr std::size_t kMessageBytesMax = 1518;
 
 struct Message {
   std::uint16_t appid = 0;
-  bool simulated = false;  // the S bit of the first reserved field; all others are zero
+  bool simulated = false;  // the S bit of the first reserved field; its other bits are zero
   ber::Element apdu;
+  ByteView extension;  // IEC 62351-6: behind the PDU, its size in the second reserved field
 };
 
-// The length field counts from the APPID. What stands behind is padding.
+// The length field counts from the APPID, with the extension. What stands behind is padding.
 protocols::Frame frame_message(ByteView bytes);
 
 // Expects exactly one message.

@@ -18,7 +18,7 @@ using protocols::with;
 constexpr std::array kFunctions = {
     FunctionInfo{"publish", 1, kNoSubCode, AccessClass::publish,
                  with(kAppid, kGocbRef, kDataSet, kGoId, kConfRev, kEntries, kSimulation,
-                      kNeedsCommissioning, kTimeAllowed)},
+                      kNeedsCommissioning, kTimeAllowed, kExtension)},
 };
 
 constexpr std::array kFields = {
@@ -32,6 +32,8 @@ constexpr std::array kFields = {
     FieldInfo{"simulation", FieldKind::integer, 1, "", "1: it is simulated, by test equipment"},
     FieldInfo{"needs_commissioning", FieldKind::integer, 1, "", "1: the publisher says so"},
     FieldInfo{"time_allowed", FieldKind::integer, 32, "ms", "time allowed to live"},
+    FieldInfo{"extension", FieldKind::integer, 16, "bytes",
+              "size of the security extension (IEC 62351-6); 0: there is none"},
 };
 
 constexpr std::array kPorts = {

@@ -35,7 +35,7 @@ void leave_free(const Pdu& pdu, const OperationList& operations) {
   operations.leave_free(pdu.state_part, "the number of the state, which pair() checks");
   operations.leave_free(pdu.sequence_part, "the number of the message, which pair() checks");
   operations.leave_free(pdu.data_part, "values that are published");
-  operations.leave_free(pdu.simulated_in_front, "what the PDU says already", 0x80);
+  operations.leave_free(pdu.extension, "a keyed hash, which only the two ends can check");
   for (const ByteView number : pdu.numbers) {
     operations.leave_free(published::padding_of(number), "padding of a number");
   }
@@ -74,6 +74,7 @@ class Goose final : public published::Publication {
     operation.set(kSimulation, pdu.simulated ? 1 : 0);
     operation.set(kNeedsCommissioning, pdu.needs_commissioning ? 1 : 0);
     operation.set(kTimeAllowed, pdu.time_allowed_ms);
+    operation.set(kExtension, static_cast<std::int64_t>(pdu.extension.size()));
     leave_free(pdu, operations);
     return Fault::none;
   }

@@ -28,12 +28,21 @@ Message number(std::uint8_t tag, std::uint32_t value) {
                   static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)});
 }
 
-Message frame(const Message& apdu, std::uint16_t reserved = 0) {
-  const std::size_t length = published::kHeaderBytes + apdu.size();
-  return join(
-      {{0x10, 1, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length),
-        static_cast<std::uint8_t>(reserved >> 8), static_cast<std::uint8_t>(reserved), 0, 0},
-       apdu});
+// The second reserved field is the size of the security extension (IEC 62351-6).
+Message frame(const Message& apdu, std::uint16_t reserved = 0, const Message& extension = {}) {
+  const std::size_t length = published::kHeaderBytes + apdu.size() + extension.size();
+  return join({{0x10, 1, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length),
+                static_cast<std::uint8_t>(reserved >> 8), static_cast<std::uint8_t>(reserved),
+                static_cast<std::uint8_t>(extension.size() >> 8),
+                static_cast<std::uint8_t>(extension.size())},
+               apdu,
+               extension});
+}
+
+// A frame that announces an extension of another size than it has.
+Message announcing(Message frame, std::uint8_t size) {
+  frame[7] = size;
+  return frame;
 }
 
 struct Parts {
@@ -66,10 +75,12 @@ Message apdu(const Parts& parts) {
 
 Message published_by(const Parts& parts) { return frame(apdu(parts)); }
 
-std::string text_of(const std::string& id, int simulation, std::uint32_t entries = 2) {
+std::string text_of(const std::string& id, int simulation, std::uint32_t entries = 2,
+                    std::size_t extension = 0) {
   return "publish appid=4097 gocb_ref=BAY1/LLN0$GO$trip dataset=BAY1/LLN0$events go_id=" + id +
          " conf_rev=7 entries=" + std::to_string(entries) +
-         " simulation=" + std::to_string(simulation) + " needs_commissioning=0 time_allowed=2000";
+         " simulation=" + std::to_string(simulation) + " needs_commissioning=0 time_allowed=2000" +
+         " extension=" + std::to_string(extension);
 }
 
 Parts with(const std::function<void(Parts&)>& change) {
@@ -88,11 +99,15 @@ TEST(Decode, Rows) {
       {"a message", kSent, published_by({}), text_of("trip", 0)},
       {"without an identifier it has that of its block", kSent,
        published_by(with([](Parts& p) { p.go_id = {}; })), text_of("BAY1/LLN0$GO$trip", 0)},
-      {"simulated, as the PDU says", kSent, published_by(with([](Parts& p) {
-         p.simulation = {0x87, 1, 0xff};
-       })),
+      {"simulated", kSent,
+       frame(apdu(with([](Parts& p) {
+               p.simulation = {0x87, 1, 0xff};
+             })),
+             0x8000),
        text_of("trip", 1)},
-      {"simulated, as the frame says", kSent, frame(apdu({}), 0x8000), text_of("trip", 1)},
+      {"with a security extension", kSent, frame(apdu({}), 0, Message(20, 0x5a)),
+       text_of("trip", 0, 2, 20)},
+      {"with one of an octet", kSent, frame(apdu({}), 0, {0x5a}), text_of("trip", 0, 2, 1)},
       {"no data", kSent, published_by(with([](Parts& p) {
          p.entries = 0;
          p.data = {};
@@ -140,6 +155,28 @@ TEST(Decode, WhatIsRefused) {
       {"a number of six octets", kSent,
        changed([](Parts& p) { p.simulation = {0x88, 6, 0, 0, 0, 0, 0, 7}; }), "fault bad_value"},
       {"reserved bits in front", kSent, frame(apdu({}), 0x4000), "fault bad_value"},
+      {"those of edition 1 of IEC 62351-6", kSent, frame(apdu({}), 20, Message(20, 0x5a)),
+       "fault bad_value"},
+      {"simulated, as the frame alone says", kSent, frame(apdu({}), 0x8000), "fault bad_value"},
+      {"as it says against the PDU", kSent,
+       frame(apdu(with([](Parts& p) {
+               p.simulation = {0x87, 1, 0};
+             })),
+             0x8000),
+       "fault bad_value"},
+      {"simulated, as the PDU alone says", kSent, changed([](Parts& p) {
+         p.simulation = {0x87, 1, 0xff};
+       }),
+       "fault bad_value"},
+      {"an extension that is longer than it says", kSent,
+       announcing(frame(apdu({}), 0, Message(20, 0x5a)), 19), "fault bad_length"},
+      {"one that is shorter", kSent, announcing(frame(apdu({}), 0, Message(20, 0x5a)), 21),
+       "fault bad_length"},
+      {"one that is not announced", kSent, announcing(frame(apdu({}), 0, Message(20, 0x5a)), 0),
+       "fault bad_length"},
+      {"one that the length does not count", kSent, announcing(frame(apdu({})), 20),
+       "fault bad_length"},
+      {"one longer than the frame", kSent, announcing(frame(apdu({})), 255), "fault bad_length"},
       {"a PDU that is primitive", kSent, frame(element(0x41, Message{0x80, 1, 1})),
        "fault bad_value"},
       {"a management PDU", kSent, frame(element(0x60, {2, 1, 1})), "fault unknown_function"},

@@ -24,6 +24,7 @@ enum Field : std::uint8_t {
   kSimulation,
   kNeedsCommissioning,
   kTimeAllowed,
+  kExtension,
 };
 
 const protocols::Catalogue& catalogue();
@@ -37,7 +38,7 @@ struct Pdu {
   ByteView go_id;              // the control block's reference where it is not said
   std::uint32_t state = 0;     // stNum: counts changes
   std::uint32_t sequence = 0;  // sqNum: counts repetitions of one
-  bool simulated = false;      // in the PDU or in front of it
+  bool simulated = false;      // in the PDU and in front of it
   std::uint32_t conf_rev = 0;
   bool needs_commissioning = false;
   std::uint32_t entries = 0;
@@ -46,7 +47,7 @@ struct Pdu {
   ByteView state_part;
   ByteView sequence_part;
   ByteView data_part;
-  ByteView simulated_in_front;         // the S bit where the PDU says the same
+  ByteView extension;                  // behind the PDU
   std::array<ByteView, 3> numbers{};   // that are fields
   std::array<ByteView, 3> defaults{};  // members that say what is so without them
 };

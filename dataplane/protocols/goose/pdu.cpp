@@ -10,7 +10,6 @@ using protocols::Fault;
 
 namespace {
 
-constexpr std::size_t kReservedAt = 4;
 constexpr ber::Tag kGoosePdu = ber::application(1);
 
 // Reads members in their order; the first that is missing or wrong fails it for good.
@@ -110,10 +109,7 @@ Fault parse_pdu(ByteView bytes, Pdu& pdu) {
   pdu.state_part = members.part().whole;
   pdu.sequence = members.number(ber::context(6));
   pdu.sequence_part = members.part().whole;
-  const bool simulated = members.flag(ber::context(7), pdu.defaults[1]);
-  pdu.simulated = simulated || message.simulated;
-  // Publishers of edition 1 say it in the PDU alone.
-  if (simulated) pdu.simulated_in_front = bytes.subspan(kReservedAt, 1);
+  pdu.simulated = members.flag(ber::context(7), pdu.defaults[1]);
   pdu.conf_rev = members.number(ber::context(8));
   pdu.numbers[1] = members.part().content;
   pdu.needs_commissioning = members.flag(ber::context(9), pdu.defaults[2]);
@@ -125,6 +121,9 @@ Fault parse_pdu(ByteView bytes, Pdu& pdu) {
   if (!members.list(ber::context(11), data) || !members.at_end() || pdu.time_allowed_ms == 0) {
     return Fault::bad_value;
   }
+  // Subscribers read the one or the other (8-1, C.2.2).
+  if (pdu.simulated != message.simulated) return Fault::bad_value;
+  pdu.extension = message.extension;
   pdu.data_part = members.part().whole;
   return check_data(data, pdu.entries);
 }

@@ -18,7 +18,7 @@ using protocols::with;
 constexpr std::array kFunctions = {
     FunctionInfo{"publish", 0, kNoSubCode, AccessClass::publish,
                  with(kAppid, kSvId, kDataSet, kConfRev, kSmpRate, kSmpSynch, kAsduCount,
-                      kSimulation, kSmpMod)},
+                      kSimulation, kSmpMod, kExtension)},
 };
 
 constexpr std::array kFields = {
@@ -34,6 +34,8 @@ constexpr std::array kFields = {
     FieldInfo{"smp_mod", FieldKind::integer, 16, "",
               "what the sampling rate counts: 0 samples a period, 1 samples a second, 2 seconds a "
               "sample; where it is said"},
+    FieldInfo{"extension", FieldKind::integer, 16, "bytes",
+              "size of the security extension (IEC 62351-6); 0: there is none"},
 };
 
 constexpr std::array kPorts = {

@@ -23,6 +23,7 @@ enum Field : std::uint8_t {
   kAsduCount,
   kSimulation,
   kSmpMod,
+  kExtension,
 };
 
 const protocols::Catalogue& catalogue();
@@ -48,6 +49,7 @@ class Pdu {
   protocols::Fault parse(ByteView message);
   std::uint16_t appid() const { return appid_; }
   bool simulated() const { return simulated_; }
+  ByteView extension() const { return extension_; }
   std::uint32_t count() const { return count_; }
   // False at the end, or where one is malformed: see fault().
   bool next(Asdu& asdu);
@@ -56,6 +58,7 @@ class Pdu {
  private:
   std::uint16_t appid_ = 0;
   bool simulated_ = false;
+  ByteView extension_;
   std::uint32_t count_ = 0;
   std::uint32_t read_ = 0;
   ber::Reader asdus_{ByteView{}};

@@ -90,6 +90,7 @@ Fault Pdu::parse(ByteView bytes) {
   }
   appid_ = message.appid;
   simulated_ = message.simulated;
+  extension_ = message.extension;
   count_ = *count;
   asdus_ = ber::Reader(part.content);
   return Fault::none;

@@ -63,6 +63,7 @@ class SampledValues final : public published::Publication {
   Fault decode_publication(ByteView message, OperationList& operations) const override {
     Pdu pdu;
     if (const Fault fault = pdu.parse(message); fault != Fault::none) return fault;
+    operations.leave_free(pdu.extension(), "a keyed hash, which only the two ends can check");
     for (Asdu asdu; pdu.next(asdu);) {
       Operation* operation = operations.add(0);
       if (operation == nullptr) return Fault::too_many_operations;
@@ -75,6 +76,7 @@ class SampledValues final : public published::Publication {
       operation->set(kAsduCount, pdu.count());
       operation->set(kSimulation, pdu.simulated() ? 1 : 0);
       if (asdu.sample_mode) operation->set(kSmpMod, *asdu.sample_mode);
+      operation->set(kExtension, static_cast<std::int64_t>(pdu.extension().size()));
       operations.leave_free(asdu.sample_count_bytes, "the sample's number, which pair() checks");
       operations.leave_free(asdu.samples, "values that are published");
       operations.leave_free(asdu.refresh_time, "when they were refreshed");

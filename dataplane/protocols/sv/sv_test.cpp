@@ -19,12 +19,21 @@ constexpr auto kSent = Direction::request;
 
 const protocols::Protocol& module() { return support::module_of("sv"); }
 
-Message frame(const Message& apdu, std::uint16_t reserved = 0) {
-  const std::size_t length = published::kHeaderBytes + apdu.size();
-  return join(
-      {{0x40, 1, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length),
-        static_cast<std::uint8_t>(reserved >> 8), static_cast<std::uint8_t>(reserved), 0, 0},
-       apdu});
+// The second reserved field is the size of the security extension (IEC 62351-6).
+Message frame(const Message& apdu, std::uint16_t reserved = 0, const Message& extension = {}) {
+  const std::size_t length = published::kHeaderBytes + apdu.size() + extension.size();
+  return join({{0x40, 1, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length),
+                static_cast<std::uint8_t>(reserved >> 8), static_cast<std::uint8_t>(reserved),
+                static_cast<std::uint8_t>(extension.size() >> 8),
+                static_cast<std::uint8_t>(extension.size())},
+               apdu,
+               extension});
+}
+
+// A frame that announces an extension of another size than it has.
+Message announcing(Message frame, std::uint8_t size) {
+  frame[7] = size;
+  return frame;
 }
 
 Message asdu(std::uint16_t count, std::string_view id = "MU01", const Message& more = {},
@@ -45,7 +54,7 @@ Message samples(const Message& asdus, std::uint8_t count) {
 }
 
 const std::string kText =
-    "publish appid=16385 sv_id=MU01 conf_rev=1 smp_synch=2 asdu_count=1 simulation=0";
+    "publish appid=16385 sv_id=MU01 conf_rev=1 smp_synch=2 asdu_count=1 simulation=0 extension=0";
 
 std::vector<Row> on_ethernet(std::vector<Row> rows) {
   for (Row& row : rows) row.carrier = protocols::Carrier::ethernet;
@@ -58,13 +67,21 @@ TEST(Decode, Rows) {
       {"all that may stand", kSent,
        samples(asdu(7, "MU01", element(0x81, bytes_of("D/LLN0$ph")), {0x86, 2, 0x0f, 0xa0}), 1),
        "publish appid=16385 sv_id=MU01 dataset=D/LLN0$ph conf_rev=1 smp_rate=4000 smp_synch=2 "
-       "asdu_count=1 simulation=0"},
+       "asdu_count=1 simulation=0 extension=0"},
       {"what its rate counts by, and whose clock", kSent,
        samples(asdu(7, "MU01", {}, {}, {0x88, 2, 0, 1, 0x89, 8, 1, 2, 3, 4, 5, 6, 7, 8}), 1),
-       kText + " smp_mod=1"},
+       "publish appid=16385 sv_id=MU01 conf_rev=1 smp_synch=2 asdu_count=1 simulation=0 smp_mod=1 "
+       "extension=0"},
+      {"with a security extension", kSent,
+       frame(element(0x60, join({{0x80, 1, 1}, element(0xa2, asdu(7))})), 0x8000,
+             Message(20, 0x5a)),
+       "publish appid=16385 sv_id=MU01 conf_rev=1 smp_synch=2 asdu_count=1 simulation=1 "
+       "extension=20"},
       {"two samples", kSent, samples(join({asdu(7), asdu(8, "MU02")}), 2),
-       "publish appid=16385 sv_id=MU01 conf_rev=1 smp_synch=2 asdu_count=2 simulation=0\n"
-       "publish appid=16385 sv_id=MU02 conf_rev=1 smp_synch=2 asdu_count=2 simulation=0"}};
+       "publish appid=16385 sv_id=MU01 conf_rev=1 smp_synch=2 asdu_count=2 simulation=0 "
+       "extension=0\n"
+       "publish appid=16385 sv_id=MU02 conf_rev=1 smp_synch=2 asdu_count=2 simulation=0 "
+       "extension=0"}};
   support::expect_rows(module(), on_ethernet(rows));
   support::expect_fields_decide(module(), on_ethernet(rows));
 }
@@ -93,6 +110,13 @@ TEST(Decode, WhatIsRefused) {
        frame(element(0x60, join({{0x80, 1, 1}, element(0xa2, asdu(7))})), 0x2000),
        "fault bad_value"},
       {"another PDU", kSent, frame(element(0x61, {0x80, 1, 1})), "fault unknown_function"},
+      {"an extension that the length does not count", kSent, announcing(samples(asdu(7), 1), 20),
+       "fault bad_length"},
+      {"one that is not announced", kSent,
+       announcing(
+           frame(element(0x60, join({{0x80, 1, 1}, element(0xa2, asdu(7))})), 0, Message(20, 0x5a)),
+           0),
+       "fault bad_length"},
       {"a security member", kSent,
        frame(element(0x60, join({{0x80, 1, 1, 0x81, 0}, element(0xa2, asdu(7))}))),
        "fault bad_value"}};
