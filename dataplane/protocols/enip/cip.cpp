@@ -65,6 +65,16 @@ std::int32_t object_of(const Request& request, const Path& path) {
   return path.class_id >= 0 ? static_cast<std::int32_t>(path.class_id) : kOfProgram;
 }
 
+// The function of a whole request: of a list, what its first attribute makes it.
+std::uint16_t function_of(const Request& request, Path path) {
+  constexpr std::size_t kFirstAttributeEnd = 4;
+  const bool list = request.service == kGetAttributeList || request.service == kSetAttributeList;
+  if (list && path.attribute < 0 && request.data.size() >= kFirstAttributeEnd) {
+    path.attribute = load_le16(request.data.data() + 2);
+  }
+  return find_service(request.service, object_of(request, path));
+}
+
 }  // namespace
 
 Fault find_innermost(ByteView cip, const Route& route, Names& names, Innermost& innermost) {
@@ -74,7 +84,7 @@ Fault find_innermost(ByteView cip, const Route& route, Names& names, Innermost& 
     if (const Fault fault = parse_request(cip, request); fault != Fault::none) return fault;
     const Fault path = parse_path(request.path, names, innermost.path);
     if (path != Fault::none) return path;
-    innermost.function = find_service(request.service, object_of(request, innermost.path));
+    innermost.function = function_of(request, innermost.path);
     if (request.service != kUnconnectedSend || !is_object(innermost.path, kConnectionManager)) {
       return Fault::none;
     }

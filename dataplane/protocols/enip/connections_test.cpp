@@ -187,6 +187,44 @@ TEST_F(Registered, AnAnswerIsOfTheFunctionThatWasAsked) {
       answered(connected(service(kReadTemplate, {0x20, 0x6c, 0x24, 1}, {0, 0, 0, 0, 4, 0}), 5),
                connected(reply(kReadTemplate), 0x22)),
       "read_template service=76 status=0");
+  const Opening others{.path = {0x20, 4, 0x24, 5, 0x2c, 6, 0x2c, 7}, .serial = 9, .trigger = 1};
+  EXPECT_EQ(
+      answered(unconnected(others.close()), unconnected(reply(kForwardClose, 0, others.name()))),
+      "forward_close_other service=78 status=0");
+  EXPECT_EQ(answered(unconnected(service(kSetAttributeList, {0x20, 4, 0x24, 1}, {1, 0, 3, 0, 5})),
+                     unconnected(reply(kSetAttributeList))),
+            "set_attribute_list service=4 status=0")
+      << "process data";
+  EXPECT_EQ(answered(unconnected(service(kSetAttributeList, {0x20, 4, 0x24, 1}, {1, 0, 1, 0, 5})),
+                     unconnected(reply(kSetAttributeList))),
+            "set_device_attribute_list service=4 status=0");
+}
+
+// The replies in a packet are told by what was asked inside it.
+TEST_F(Registered, RepliesInAPacketAreOfWhatWasAsked) {
+  const auto answered = [&](const Message& request, const Message& replies) {
+    const Message answer = unconnected(reply(kMultipleServicePacket, 0, replies));
+    EXPECT_EQ(session.ask(unconnected(request)), Fault::none);
+    const std::string text = support::decoded_text(
+        module(), answer, {Direction::response, Carrier::tcp, session.block()});
+    EXPECT_EQ(session.answer(answer), Fault::none);
+    return text;
+  };
+  const std::string packet_text = "multiple_service_packet service=10 status=0\n";
+  const Message two = {2, 0, 6, 0, 10, 0, 0x8e, 0, 0, 0, 0xcc, 0, 0, 0};
+  const Message identity = service(kGetAttributeSingle, {0x20, 1, 0x24, 1, 0x30, 1});
+  const Message of_template = service(kReadTemplate, {0x20, 0x6c, 0x24, 1}, {0, 0, 0, 0, 4, 0});
+  EXPECT_EQ(answered(packet({identity, of_template}), two),
+            packet_text +
+                "get_attribute_single service=14 status=0\n"
+                "read_template service=76 status=0");
+  EXPECT_EQ(answered(packet({identity, read}), two),
+            packet_text +
+                "get_attribute_single service=14 status=0\n"
+                "read_tag service=76 status=0");
+  const Message unknown = {1, 0, 4, 0, 0xd2, 0, 0, 0};
+  EXPECT_EQ(answered(packet({of_template}), unknown),
+            packet_text + "read_tag_fragmented service=82 status=0");
 }
 
 // One connection with a short route stands in the usual block; more need the larger one.

@@ -228,6 +228,23 @@ class Answer {
   Opened opened_;
 };
 
+// What the reply is to be told as: of a close, whose it is; of a packet, what is inside.
+std::uint16_t function_asked(std::span<const std::byte> block, const Innermost& innermost,
+                             Names& names) {
+  const Request& request = innermost.request;
+  if (request.service == kMultipleServicePacket) {
+    const std::uint16_t inside = find_ambiguous(request.data, names);
+    return inside == kNotInCatalogue ? innermost.function : inside;
+  }
+  ForwardClose close;
+  Route route = innermost.route;
+  const bool closes =
+      request.service == kForwardClose && innermost.path.class_id == kConnectionManager &&
+      parse_close(request.data, names, close) == Fault::none && route.add(close.path.route.bytes());
+  if (!closes || has_opened(block, close.name, route)) return innermost.function;
+  return find_service(request.service, kForeignClose);
+}
+
 // What the innermost request asks for, and where.
 Fault note_carried(std::span<std::byte> block, const Encapsulation& encapsulation,
                    Outstanding& entry) {
@@ -249,7 +266,7 @@ Fault note_carried(std::span<std::byte> block, const Encapsulation& encapsulatio
     return fault;
   }
   entry.service = innermost.request.service;
-  entry.function = innermost.function;
+  entry.function = function_asked(block, innermost, names);
   const bool opens = is_opening(entry.service) && innermost.path.class_id == kConnectionManager;
   if (!opens) return Fault::none;
   ForwardOpen open;

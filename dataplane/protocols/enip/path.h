@@ -101,4 +101,8 @@ struct Innermost {
 protocols::Fault find_innermost(ByteView cip, const Route& route, Names& names,
                                 Innermost& innermost);
 
+// Of a multiple service packet's data: the first function inside that a reply does not tell by its
+// service alone; kNotInCatalogue if there is none.
+std::uint16_t find_ambiguous(ByteView packet, Names& names);
+
 }  // namespace bulkhead::enip

@@ -9,15 +9,19 @@ using protocols::OperationList;
 
 namespace {
 
+// What a reply is most likely to be of where it is not known what was asked.
+std::uint16_t function_alone(std::uint8_t service) {
+  return find_service(service, is_opening(service) ? std::int32_t{kConnectionManager} : kOfTags);
+}
+
 // A reply does not say what it was asked of. What was asked for does, unless an unconnected send
 // failed on its way.
-std::uint16_t function_of_reply(std::uint8_t service, std::uint16_t asked) {
+std::uint16_t function_of_reply(std::uint8_t service, std::uint16_t asked, bool inside) {
   if (asked != kNotInCatalogue) {
     if (catalogue().functions[asked].code == service) return asked;
-    if (service == kUnconnectedSend) return find_service(service, kConnectionManager);
+    if (service == kUnconnectedSend && !inside) return find_service(service, kConnectionManager);
   }
-  const std::uint16_t of_tag = find_service(service, kOfTags);
-  return is_opening(service) ? find_service(service, kConnectionManager) : of_tag;
+  return function_alone(service);
 }
 
 Fault decode_reply(ByteView bytes, std::uint16_t asked, unsigned depth, OperationList& operations) {
@@ -31,7 +35,7 @@ Fault decode_reply(ByteView bytes, std::uint16_t asked, unsigned depth, Operatio
   if ((code & kReplyBit) == 0) return Fault::wrong_direction;
   if (reserved != 0) return Fault::bad_value;
   const auto service = static_cast<std::uint8_t>(code & ~kReplyBit);
-  const std::uint16_t function = function_of_reply(service, asked);
+  const std::uint16_t function = function_of_reply(service, asked, depth > 1);
   if (function == kNotInCatalogue) return Fault::unknown_function;
   Operation* operation = operations.add(function);
   if (operation == nullptr) return Fault::too_many_operations;
@@ -57,7 +61,7 @@ Fault decode_reply(ByteView bytes, std::uint16_t asked, unsigned depth, Operatio
     const std::size_t end = i + 1 < count ? offsets.u16_le() : data.size();
     if (!offsets.ok() || end <= begin || end > data.size()) return Fault::truncated;
     const Fault fault =
-        decode_reply(data.subspan(begin, end - begin), kNotInCatalogue, depth + 1, operations);
+        decode_reply(data.subspan(begin, end - begin), asked, depth + 1, operations);
     if (fault != Fault::none) return fault;
     begin = end;
   }
@@ -65,6 +69,23 @@ Fault decode_reply(ByteView bytes, std::uint16_t asked, unsigned depth, Operatio
 }
 
 }  // namespace
+
+std::uint16_t find_ambiguous(ByteView packet, Names& names) {
+  ByteReader offsets(packet);
+  const std::size_t count = offsets.u16_le();
+  std::size_t begin = offsets.u16_le();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t end = i + 1 < count ? offsets.u16_le() : packet.size();
+    if (!offsets.ok() || end <= begin || end > packet.size()) break;
+    Innermost innermost;
+    names.clear();
+    const ByteView bytes = packet.subspan(begin, end - begin);
+    if (find_innermost(bytes, Route{}, names, innermost) != Fault::none) break;
+    if (innermost.function != function_alone(innermost.request.service)) return innermost.function;
+    begin = end;
+  }
+  return kNotInCatalogue;
+}
 
 Fault decode_cip_reply(ByteView bytes, std::uint16_t asked, OperationList& operations) {
   return decode_reply(bytes, asked, 1, operations);
