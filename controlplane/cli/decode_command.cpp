@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "controlplane/cli/capture.h"
+#include "controlplane/cli/opened.h"
 #include "controlplane/cli/operation_json.h"
 #include "controlplane/cli/reassembly.h"
 #include "controlplane/cli/remote.h"
@@ -32,6 +33,8 @@ struct Conversation {
   ProtocolSet candidates = 0;                      // by its port
   std::uint8_t protocol = protocols::kNoProtocol;  // once its content told
   Carrier carrier{};
+  wire::IpAddress client;
+  wire::IpAddress server;
   std::string name;
   Reassembly streams[2];              // from the client, from the server
   std::vector<std::uint8_t> rest[2];  // of datagrams, a message that goes on in the next
@@ -60,6 +63,9 @@ class Decoder {
     bool from_client = to != 0;
     if (known_forward != conversations_.end()) from_client = true;
     if (known_backward != conversations_.end()) from_client = false;
+    if (const auto direction = opened_direction(packet, to)) {
+      from_client = *direction == Direction::request;
+    }
     Conversation& conversation = from_client ? open(packet.carrier, source, destination, to)
                                              : open(packet.carrier, destination, source, from);
     if (packet.carrier == Carrier::tcp) {
@@ -94,6 +100,12 @@ class Decoder {
     return {direction, conversation.carrier, conversation.session};
   }
 
+  // Where sessions opened datagrams whose two ports are alike.
+  std::optional<Direction> opened_direction(const CapturedPacket& packet, ProtocolSet protocols) {
+    if (packet.carrier != Carrier::udp || protocols == 0) return std::nullopt;
+    return opened_.direction_of(*protocols::registry()[first_of(protocols)], packet);
+  }
+
   ProtocolSet protocols_of(Carrier carrier, std::uint16_t port) const {
     const auto chosen = ports_.find(port);
     if (chosen != ports_.end() && carrier != Carrier::ethernet) {
@@ -108,6 +120,8 @@ class Decoder {
     if (conversation.candidates != 0) return conversation;
     conversation.candidates = candidates;
     conversation.carrier = carrier;
+    conversation.client = client.address;
+    conversation.server = server.address;
     static constexpr std::array kCarriers = {"tcp ", "udp ", "ethernet "};
     conversation.name = kCarriers[static_cast<std::size_t>(carrier)] +
                         wire::to_text(client.address, client.port) + " > " +
@@ -234,6 +248,9 @@ class Decoder {
       return tell_fault(conversation, frame, direction, fault, protocol.claimed_code(message));
     }
     const Fault pairing = protocol.pair(conversation.session, message, direction, 0);
+    if (pairing == Fault::none && conversation.carrier == Carrier::tcp) {
+      opened_.note(protocol, conversation.client, conversation.server, message, direction);
+    }
     for (const protocols::Operation& operation : operations_) {
       tell(conversation, frame, direction, operation, pairing);
     }
@@ -284,6 +301,7 @@ class Decoder {
   Format format_;
   std::map<std::uint16_t, std::uint8_t> ports_;
   std::map<Key, Conversation> conversations_;
+  Opened opened_;
   protocols::OperationList operations_;
   Table table_{{"FRAME", "STREAM", "DIRECTION", "FUNCTION", "FIELDS"}};
 };

@@ -1,0 +1,33 @@
+// Datagrams that sessions of a capture opened beside themselves (dataplane/protocols/related.h):
+// which of both hosts opened what, for their ports do not tell.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "controlplane/cli/capture.h"
+#include "dataplane/protocols/protocol.h"
+#include "dataplane/wire/address.h"
+
+namespace bulkhead::controlplane {
+
+class Opened {
+ public:
+  // A message between a client and its server, as Protocol::pair() accepted it.
+  void note(const protocols::Protocol& protocol, const wire::IpAddress& client,
+            const wire::IpAddress& server, ByteView message, protocols::Direction direction);
+  // Request: the datagram's sender opened what it belongs to. Nothing where it belongs to none.
+  std::optional<protocols::Direction> direction_of(const protocols::Protocol& protocol,
+                                                   const CapturedPacket& packet);
+
+ private:
+  using Block = std::vector<std::byte>;
+  using Hosts = std::tuple<const protocols::Protocol*, wire::IpAddress, wire::IpAddress>;
+
+  std::map<Hosts, Block> blocks_;
+};
+
+}  // namespace bulkhead::controlplane
