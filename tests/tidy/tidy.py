@@ -12,6 +12,7 @@ from pathlib import Path
 DATAPLANE_BARE = {"dataplane/base", "dataplane/wire", "dataplane/protocols"}
 MAY_INCLUDE = {
     "dataplane/base": set(),
+    "dataplane/ipc": {"dataplane/base"},
     "dataplane/wire": {"dataplane/base"},
     "dataplane/protocols": {"dataplane/base"},
     # The classifier speaks of addresses and VLANs, the matcher of operations.
@@ -27,7 +28,7 @@ MAY_INCLUDE = {
                                            "dataplane/ports"},
     # The one program that compiles policies and runs the pipeline.
     "dataplane/replay": {"*"},
-    "dataplane": {"dataplane/ports", "dataplane/service"},
+    "dataplane": {"dataplane/base", "dataplane/ports", "dataplane/service"},
     "controlplane/policy": DATAPLANE_BARE | {"dataplane/policy", "dataplane/service/policy_codec.h"},
     "controlplane/agent": {"dataplane/base", "dataplane/service/policy_codec.h",
                            "controlplane/api", "controlplane/failover"},
