@@ -5,9 +5,13 @@
 #include <rte_errno.h>
 #include <rte_log.h>
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -107,6 +111,24 @@ std::optional<std::string> map_lcores(const EalOptions& options, std::string& ma
   return std::nullopt;
 }
 
+constexpr char kPrefix[] = "bulkhead";
+
+// DPDK keeps a folder a process, and leaves it behind; those of processes that are gone go.
+void remove_old_folders() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path all = fs::path(rte_eal_get_runtime_dir()).parent_path();
+  std::vector<fs::path> old;
+  for (fs::directory_iterator each(all, error), end; !error && each != end; each.increment(error)) {
+    const std::string name = each->path().filename().string();
+    const std::string number = name.starts_with(kPrefix) ? name.substr(sizeof(kPrefix) - 1) : "";
+    if (number.empty() || number.find_first_not_of("0123456789") != std::string::npos) continue;
+    const auto process = static_cast<pid_t>(std::strtol(number.c_str(), nullptr, 10));
+    if (kill(process, 0) != 0 && errno == ESRCH) old.push_back(each->path());
+  }
+  for (const fs::path& folder : old) fs::remove_all(folder, error);
+}
+
 bool is_pci(const std::string& device) {
   return device.rfind("net_", 0) != 0 && device.find(':') != std::string::npos;
 }
@@ -121,7 +143,7 @@ std::optional<std::string> start_eal(const EalOptions& options) {
   std::vector<std::string> arguments = {"bulkhead-dataplane",
                                         "--no-telemetry",
                                         "--no-shconf",
-                                        "--file-prefix=bulkhead" + std::to_string(getpid()),
+                                        "--file-prefix=" + (kPrefix + std::to_string(getpid())),
                                         "--iova-mode=va",
                                         "--lcores=" + lcores,
                                         "-m",
@@ -144,9 +166,15 @@ std::optional<std::string> start_eal(const EalOptions& options) {
                  : "") +
            "; --verbose shows DPDK's own words";
   }
+  remove_old_folders();
   return std::nullopt;
 }
 
-void stop_eal() { rte_eal_cleanup(); }
+void stop_eal() {
+  const std::filesystem::path own = rte_eal_get_runtime_dir();
+  rte_eal_cleanup();
+  std::error_code ignored;
+  if (own.filename().string().starts_with(kPrefix)) std::filesystem::remove_all(own, ignored);
+}
 
 }  // namespace bulkhead::ports
