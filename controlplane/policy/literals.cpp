@@ -39,7 +39,7 @@ std::string strip(const std::string& text) {
 }
 
 std::optional<double> read_decimal(const std::string& text) {
-  static const std::regex kDecimal(R"(-?[0-9]+(\.[0-9]+)?([eE]-?[0-9]+)?)");
+  static const std::regex kDecimal(R"(-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE]-?[0-9]+)?)");
   if (!std::regex_match(text, kDecimal)) return std::nullopt;
   return std::strtod(text.c_str(), nullptr);
 }
@@ -119,6 +119,7 @@ std::optional<std::int64_t> read_integer(const std::string& given) {
   if (negative) text.erase(0, 1);
   const bool hexadecimal = text.rfind("0x", 0) == 0;
   if (hexadecimal) text.erase(0, 2);
+  if (!hexadecimal && text.size() > 1 && text[0] == '0') return std::nullopt;
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, value, hexadecimal ? 16 : 10);
@@ -126,6 +127,13 @@ std::optional<std::int64_t> read_integer(const std::string& given) {
     return std::nullopt;
   }
   return negative ? -value : value;
+}
+
+std::string leading_zero_hint(const std::string& text) {
+  static const std::regex kLeadingZero(R"((^|[^0-9a-zA-Z.])0+[0-9])");
+  if (!std::regex_search(text, kLeadingZero)) return {};
+  return "; a number does not begin with a zero, which means octal elsewhere: leave it out, or "
+         "write hexadecimal as 0x10";
 }
 
 std::optional<Range> read_integer_range(const std::string& text) {
@@ -168,7 +176,7 @@ std::optional<Range> read_real_range(const std::string& text, unsigned width_bit
 }
 
 std::optional<Rate> read_rate(const std::string& text) {
-  static const std::regex kRate("([0-9]{1,6})/(s|min|h)");
+  static const std::regex kRate("([1-9][0-9]{0,5})/(s|min|h)");
   std::smatch match;
   if (!std::regex_match(text, match, kRate)) return std::nullopt;
   const auto count = static_cast<std::uint32_t>(std::stoul(match[1]));

@@ -22,8 +22,12 @@ std::vector<wire::IpAddress> read_groups(const std::string& text);
 // Of one station, or of a group of them where that may stand.
 std::optional<wire::Mac> read_mac(const std::string& text, bool group_too);
 
-// Decimal or 0x hexadecimal, with an optional sign.
+// Decimal or 0x hexadecimal, with an optional sign. No zero leads a decimal one: elsewhere that
+// means octal.
 std::optional<std::int64_t> read_integer(const std::string& text);
+
+// For an error about a text that was no number: what to write instead, if a zero leads one in it.
+std::string leading_zero_hint(const std::string& text);
 
 // N, LOW-HIGH or LOW..HIGH.
 std::optional<Range> read_integer_range(const std::string& text);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "controlplane/policy/ast.h"
+#include "controlplane/policy/yaml_shape.h"
 
 namespace bulkhead::controlplane {
 
@@ -274,6 +275,7 @@ PolicyNode parse_policy(const std::string& text, Diagnostics& diagnostics) {
     return policy;
   }
   try {
+    if (!check_yaml_shape(text, diagnostics)) return policy;
     const YAML::Node root = YAML::Load(text);
     if (!root.IsMap()) {
       diagnostics.error({1, 1}, "not a policy: expected keys such as bulkhead, site, zones");

@@ -45,7 +45,7 @@ class Resolver {
     if (value && limits.contains(*value)) return value;
     diagnostics_.error(word.at, what + " must be a number from " + std::to_string(limits.low) +
                                     " to " + std::to_string(limits.high) + ", not `" + word.text +
-                                    "`");
+                                    "`" + leading_zero_hint(word.text));
     return std::nullopt;
   }
 

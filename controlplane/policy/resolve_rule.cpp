@@ -269,8 +269,8 @@ class RuleResolver {
       return;
     }
     if (!range || !range->valid() || !limits.contains(*range)) {
-      diagnostics_.error(
-          word.at, "port must be a number from 1 to 65535 or a range, not `" + word.text + "`");
+      diagnostics_.error(word.at, "port must be a number from 1 to 65535 or a range, not `" +
+                                      word.text + "`" + leading_zero_hint(word.text));
       return;
     }
     rule_.ports.push_back(

@@ -122,7 +122,7 @@ std::vector<Range> read_ranges(const WhereNode& where, const protocols::FieldInf
     if (!range) {
       diagnostics.error(word.at, name + ": `" + word.text + "` is not a " +
                                      (is_float ? "number" : "whole number") +
-                                     " or a range LOW-HIGH");
+                                     " or a range LOW-HIGH" + leading_zero_hint(word.text));
     } else if (!range->valid()) {
       diagnostics.error(word.at, name + ": the range " + word.text + " runs backwards");
     } else if (!limits.contains(*range)) {
