@@ -5,6 +5,7 @@
 
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "dataplane/replication/flow_record.h"
 
@@ -36,8 +37,23 @@ bool Ledger::note(ByteView record) {
 }
 
 void Ledger::clear() {
-  sessions_.clear();
   digest_ = 0;
+  if (sessions_.empty()) return;
+  cleared_.push_back(std::move(sessions_));
+  sessions_ = Sessions();
+  sessions_.reserve(room_);
+}
+
+void Ledger::forget_some() {
+  constexpr int kSessionsPerCall = 2000;
+  for (int i = 0; i < kSessionsPerCall && !cleared_.empty(); ++i) {
+    Sessions& oldest = cleared_.front();
+    if (oldest.empty()) {
+      cleared_.pop_front();
+    } else {
+      oldest.erase(oldest.begin());
+    }
+  }
 }
 
 }  // namespace bulkhead::replication

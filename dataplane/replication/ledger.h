@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <unordered_map>
 
 #include "dataplane/base/bytes.h"
@@ -15,7 +16,12 @@ class Ledger {
  public:
   // A whole record, see flow_record.h; false if it is none.
   bool note(ByteView record);
+  // What was in it is given back bit by bit, by forget_some(): a million sessions at once take
+  // longer than a heartbeat may wait.
   void clear();
+  void forget_some();
+  // Room for so many, so that it never grows while a heartbeat waits.
+  void reserve(std::size_t sessions) { sessions_.reserve(room_ = sessions); }
 
   std::uint64_t digest() const { return digest_; }
   std::size_t sessions() const { return sessions_.size(); }
@@ -25,7 +31,11 @@ class Ledger {
     std::size_t operator()(const flow::FlowKey& key) const;
   };
 
-  std::unordered_map<flow::FlowKey, std::uint64_t, Hash> sessions_;
+  using Sessions = std::unordered_map<flow::FlowKey, std::uint64_t, Hash>;
+
+  Sessions sessions_;
+  std::deque<Sessions> cleared_;
+  std::size_t room_ = 0;
   std::uint64_t digest_ = 0;
 };
 
