@@ -1,8 +1,8 @@
 // bulkhead-dataplane: wiring only.
 #include <google/protobuf/stubs/logging.h>
 #include <spdlog/fmt/fmt.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -10,8 +10,10 @@
 #include <string>
 #include <thread>
 
+#include "dataplane/base/log.h"
 #include "dataplane/ports/eal.h"
 #include "dataplane/service/engine.h"
+#include "dataplane/service/pair_server.h"
 #include "dataplane/service/server.h"
 
 namespace {
@@ -106,19 +108,56 @@ std::optional<std::string> fit_limits(const CLI::App& app, Options& options) {
   return std::nullopt;
 }
 
+// Answers questions until it goes. What goes wrong with one ends that, not the enforcement.
+class ServiceThread {
+ public:
+  explicit ServiceThread(boost::asio::io_context& io) : io_(io), thread_([this] { run(); }) {}
+  ServiceThread(const ServiceThread&) = delete;
+  ServiceThread& operator=(const ServiceThread&) = delete;
+  ~ServiceThread() {
+    io_.stop();
+    thread_.join();
+  }
+
+ private:
+  void run() {
+    while (!io_.stopped()) {
+      try {
+        io_.run();
+      } catch (const std::exception& error) {
+        spdlog::error("a question could not be answered: {}", error.what());
+      }
+    }
+  }
+
+  boost::asio::io_context& io_;
+  std::thread thread_;
+};
+
 int run(const Options& options) {
   auto engine = bulkhead::service::Engine::make(options.engine);
   if (!engine) {
     spdlog::error("{}", engine.error());
     return kPortFailed;
   }
-  boost::asio::io_context io;
-  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([&io](const boost::system::error_code&, int) { io.stop(); });
-  bulkhead::service::Server server(io, *engine.value(), options.socket);
+  // Questions have a thread of their own. This one is that of the lease, and has its priority only
+  // once the others have begun.
+  boost::asio::io_context questions;
+  boost::asio::io_context lease;
+  boost::asio::signal_set signals(lease, SIGINT, SIGTERM);
+  signals.async_wait([&lease](const boost::system::error_code&, int) { lease.stop(); });
+  bulkhead::service::LastPairReport pair_report;
+  bulkhead::service::Server server(questions, *engine.value(), options.socket,
+                                   [&pair_report] { return pair_report.get(); });
+  const ServiceThread service(questions);
+  std::optional<bulkhead::service::PairServer> pair;
+  if (options.engine.pair) {
+    pair.emplace(lease, engine.value()->shared(), bulkhead::service::pair_socket_of(options.socket),
+                 pair_report);
+  }
   spdlog::info("{} ports, {} workers, socket {}; nothing passes until a policy arrives",
                options.engine.devices.size(), options.engine.workers, options.socket);
-  io.run();
+  lease.run();
   spdlog::info("stopping");
   return kOk;
 }
@@ -131,7 +170,8 @@ int main(int argc, char** argv) {
       "grants. It listens on no network; bulkheadd drives it over a Unix socket.\n"
       "Exit codes: 0 stopped, 2 wrong option or config, 3 DPDK did not start, 4 a port failed, "
       "5 the socket is in use or cannot be made.");
-  spdlog::set_default_logger(spdlog::stderr_color_mt("bulkhead-dataplane"));
+  bulkhead::start_log("bulkhead-dataplane");
+  umask(0077);                               // nobody else may drive it
   google::protobuf::SetLogHandler(nullptr);  // what a hostile agent sends is told once, by us
   Options options;
   declare(app, options);

@@ -2,12 +2,14 @@
 // often either of them restarts. Thread-safe.
 #pragma once
 
+#include <boost/asio/thread_pool.hpp>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 
+#include "controlplane/agent/commits.h"
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/agent/event_hub.h"
 #include "controlplane/agent/pair.h"
@@ -17,10 +19,20 @@ namespace bulkhead::controlplane {
 
 // What stood in the way of a request, in words, and whose move it is.
 struct Refusal {
-  enum class Kind { invalid, not_found, unavailable, storage };
+  enum class Kind { invalid, not_found, unavailable, storage, busy };
   Kind kind{};
   std::string text;
 };
+
+// What a status says is wrong; empty if the data plane enforces the active revision.
+struct Enforcement {
+  std::string unanswered;  // why the data plane does not answer; empty if it does
+  v1::DataplaneStatus dataplane;
+  std::optional<v1::Revision> active;
+  std::string refused;  // why the data plane does not take the active revision
+  std::string damage;   // of the store
+};
+std::string problem_of(const Enforcement& enforcement);
 
 class Agent final : private PairHost {
  public:
@@ -31,24 +43,26 @@ class Agent final : private PairHost {
   void start();
 
   Result<v1::Revision, Refusal> stage(const v1::StagePolicyRequest& request, const std::string& by);
-  Result<v1::CommitPolicyResponse, Refusal> commit(std::uint64_t number, const std::string& by);
+  // The commit once it is done, or after a while one that is under way.
+  Result<v1::Commit, Refusal> commit(std::uint64_t number, const std::string& by);
+  Result<v1::Commit, Refusal> find_commit(const std::string& id) const;
   Result<v1::GetPolicyResponse, Refusal> get(std::uint64_t number) const;
   std::vector<v1::Revision> list() const { return store_->list(); }
 
   v1::GetStatusResponse status();
   Result<v1::Counters, Refusal> counters();
-  Result<v1::DataplaneFlows, Refusal> flows(std::uint32_t limit);
+  Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& page);
   EventHub& events() { return events_; }
   Result<v1::PairStatus, Refusal> pair_status();
   Result<v1::PairStatus, Refusal> order_pair(failover::Order order, const std::string& by);
 
  private:
   // What the pair needs, see PairHost.
-  void to_dataplane(v1::DataplaneRequest request) override { dataplane_.post(std::move(request)); }
+  void to_dataplane(v1::DataplaneRequest request) override { lease_.post(std::move(request)); }
   void behind_news(std::function<void()> then) override {
-    dataplane_.behind_what_came(std::move(then));
+    lease_.behind_what_came(std::move(then));
   }
-  bool dataplane_waits_for_core() override { return dataplane_.waits_for_core(); }
+  bool dataplane_waits_for_core() override { return lease_.waits_for_core(); }
   void tell(const std::string& text) override { tell("pair", text); }
   Held held() override;
   std::string keep(const v1::GetPolicyResponse& revision, bool commit) override;
@@ -59,15 +73,20 @@ class Agent final : private PairHost {
   void keep_reconciled();
   bool reconcile();
   void wake();
-  Result<v1::CommitPolicyResponse, Refusal> commit_alone(const v1::GetPolicyResponse& stored);
-  Result<v1::CommitPolicyResponse, Refusal> commit_as_pair(const v1::GetPolicyResponse& stored);
+  void carry_out_commit(std::uint64_t number, const std::string& by);
+  void commit_alone(const v1::GetPolicyResponse& stored);
+  void commit_as_pair(const v1::GetPolicyResponse& stored);
   void tell(const std::string& kind, const std::string& text);
-  Result<std::uint64_t, Refusal> apply(const v1::PolicyArtefact& artefact, bool check_only);
+  DataplaneClient::Answer apply(const v1::PolicyArtefact& artefact,
+                                std::chrono::milliseconds timeout);
+  std::optional<Refusal> check(const v1::PolicyArtefact& artefact);
 
   std::unique_ptr<RevisionStore> store_;
   EventHub events_;
   std::unique_ptr<Pair> pair_;  // the data plane's thread calls it until that has ended
-  DataplaneClient dataplane_;
+  DataplaneClient dataplane_;   // questions and policies
+  DataplaneClient lease_;       // what a pair's lease depends on, and nothing else
+  Commits commits_;
   std::mutex policy_mutex_;  // held over a commit or a reconciliation: one at a time
   std::mutex status_mutex_;
   v1::DataplaneStatus last_status_;
@@ -78,6 +97,7 @@ class Agent final : private PairHost {
   bool stopping_ = false;
   std::uint64_t started_ns_;
   std::thread reconciler_;
+  boost::asio::thread_pool committer_{1};  // the last member: ends before what it uses
 };
 
 }  // namespace bulkhead::controlplane

@@ -1,12 +1,18 @@
-// The revision store against crashes, damage and second instances; the hub against slow followers.
+// The revision store against crashes, damage and second instances; the hub against slow followers;
+// commits and what a status says.
+#include "controlplane/agent/agent.h"
+
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "controlplane/agent/commits.h"
 #include "controlplane/agent/event_hub.h"
 #include "controlplane/agent/revision_store.h"
+#include "dataplane/service/policy_codec.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -28,12 +34,19 @@ class StoreTest : public ::testing::Test {
   }
   static v1::GetPolicyResponse policy(const std::string& site) {
     v1::GetPolicyResponse stored;
+    stored.mutable_artefact()->set_policy(site);
+    stored.mutable_artefact()->set_sha256(service::sha256(site));
+    stored.mutable_revision()->set_sha256(service::to_hex(service::sha256(site)));
     stored.mutable_revision()->set_site(site);
     stored.set_source("source of " + site);
     return stored;
   }
   void write(const std::string& name, const std::string& text) {
     std::ofstream(fs::path(folder_) / name, std::ios::binary) << text;
+  }
+
+  static std::string digest(const std::string& site) {
+    return service::to_hex(service::sha256(site)).substr(0, 16);
   }
 
   std::string folder_;
@@ -66,15 +79,71 @@ TEST_F(StoreTest, WhatACrashLeftBehindIsClearedAway) {
   EXPECT_FALSE(fs::exists(fs::path(folder_) / "revisions/2.new"));
 }
 
-TEST_F(StoreTest, DamageIsToldNotGuessedAt) {
+TEST_F(StoreTest, WhatCannotBeUsedIsSetAsideAndTold) {
   open()->add(policy("one"));
-  write("active", "9\n");
-  EXPECT_FALSE(open());
-  EXPECT_NE(error_.find("active revision 9"), std::string::npos) << error_;
-  write("active", "1\n");
-  write("revisions/1", "\xff\xff");
-  EXPECT_FALSE(open());
-  EXPECT_NE(error_.find("is damaged"), std::string::npos) << error_;
+  open()->add(policy("two"));
+  open()->activate(1);
+  write("revisions/2", "\xff\xff");
+  write("revisions/note.txt", "stray");
+  fs::create_directory(fs::path(folder_) / "revisions/folder");
+  const auto store = open();
+  ASSERT_TRUE(store) << error_;
+  EXPECT_EQ(store->damage().size(), 3U);
+  EXPECT_EQ(store->active()->number(), 1U);
+  EXPECT_EQ(store->list().size(), 1U);
+  EXPECT_EQ(std::distance(fs::directory_iterator(fs::path(folder_) / "damaged"),
+                          fs::directory_iterator()),
+            3);
+  EXPECT_TRUE(store->add(policy("three")));
+}
+
+TEST_F(StoreTest, AnActiveRevisionThatIsDamagedIsActiveNoMore) {
+  open()->add(policy("one"));
+  open()->activate(1);
+  std::string bytes;
+  {
+    std::ifstream file(fs::path(folder_) / "revisions/1", std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  // One digit of the digest that is noted, as in a file that was edited.
+  const std::string digest = service::to_hex(service::sha256("one"));
+  const std::size_t at = bytes.find(digest);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] = bytes[at] == '0' ? '1' : '0';
+  write("revisions/1", bytes);
+  const auto store = open();
+  ASSERT_TRUE(store) << error_;
+  EXPECT_FALSE(store->active());
+  ASSERT_EQ(store->damage().size(), 2U);
+  EXPECT_NE(store->damage()[0].find("its digest is wrong"), std::string::npos);
+  EXPECT_NE(store->damage()[1].find("active revision (1)"), std::string::npos);
+}
+
+TEST_F(StoreTest, AnActivationThatIsAbandonedNeverWas) {
+  const auto store = open();
+  store->add(policy("one"));
+  store->add(policy("two"));
+  ASSERT_TRUE(store->activate(1));
+  EXPECT_EQ(store->begin_activation(2), "");
+  EXPECT_EQ(store->active()->number(), 1U);
+  store->abandon_activation();
+  EXPECT_EQ(store->active()->number(), 1U);
+  EXPECT_EQ(store->get(2)->revision().committed_wall_time_ns(), 0U);
+  EXPECT_FALSE(fs::exists(fs::path(folder_) / "active.new"));
+  EXPECT_FALSE(store->finish_activation());
+  EXPECT_EQ(store->begin_activation(2), "");
+  EXPECT_EQ(store->finish_activation().value().number(), 2U);
+  EXPECT_EQ(open(), nullptr) << "it is in use";
+}
+
+TEST_F(StoreTest, NobodyElseMayReadIt) {
+  const mode_t before = umask(0);
+  open()->add(policy("one"));
+  umask(before);
+  for (const char* name : {"", "revisions", "revisions/1"}) {
+    const auto mode = fs::status(fs::path(folder_) / name).permissions();
+    EXPECT_EQ(mode & (fs::perms::group_all | fs::perms::others_all), fs::perms::none) << name;
+  }
 }
 
 TEST_F(StoreTest, ASecondInstanceIsTurnedAway) {
@@ -105,7 +174,6 @@ TEST_F(StoreTest, KnowsWhatIsPreparedAndUnderWhichGeneration) {
     ASSERT_TRUE(store);
     for (const std::string site : {"a", "b", "c"}) {
       v1::GetPolicyResponse stored = policy(site);
-      stored.mutable_revision()->set_sha256(std::string(15, '0') + site);
       ASSERT_TRUE(store->add(std::move(stored)));
     }
     ASSERT_TRUE(store->activate(1));
@@ -113,14 +181,14 @@ TEST_F(StoreTest, KnowsWhatIsPreparedAndUnderWhichGeneration) {
     EXPECT_EQ(store->set_generation(3, 7), "");
     EXPECT_EQ(store->set_prepared(3), "");
     EXPECT_NE(store->set_generation(9, 7), "");
-    EXPECT_FALSE(store->find(7, std::string(15, '0') + "a")) << "another policy";
-    EXPECT_FALSE(store->find(6, std::string(15, '0') + "c"));
+    EXPECT_FALSE(store->find(7, digest("a"))) << "another policy";
+    EXPECT_FALSE(store->find(6, digest("c")));
   }
   const auto store = open();
   ASSERT_TRUE(store);
   ASSERT_TRUE(store->prepared());
   EXPECT_EQ(store->prepared()->number(), 3U);
-  EXPECT_EQ(store->find(7, std::string(15, '0') + "c")->revision().number(), 3U);
+  EXPECT_EQ(store->find(7, digest("c"))->revision().number(), 3U);
   EXPECT_EQ(store->activate(3).value().generation(), 7U) << "it was told";
   EXPECT_EQ(store->activate(2).value().generation(), 8U) << "it counts as the next commit";
   EXPECT_EQ(store->set_prepared(0), "");
@@ -132,26 +200,134 @@ TEST_F(StoreTest, CountsTheStartsOfTheAgent) {
   EXPECT_EQ(open()->next_incarnation().value(), 2U);
 }
 
-TEST(EventHub, FollowersGetRecentEventsAndThenNewOnes) {
-  EventHub hub;
-  for (const char* text : {"a", "b", "c"}) hub.publish(event(text));
-  const auto follower = hub.follow(2);
-  hub.publish(event("d"));
-  const auto events = follower->wait(std::chrono::milliseconds(0));
-  ASSERT_EQ(events.size(), 3U);
-  EXPECT_EQ(events[0].text(), "b");
-  EXPECT_EQ(events[2].text(), "d");
-  EXPECT_TRUE(follower->wait(std::chrono::milliseconds(1)).empty());
+// Every event that is there for the follower.
+std::vector<std::string> texts(EventHub& hub, EventHub::Follower& follower) {
+  std::vector<std::string> all;
+  while (const auto next = hub.next(follower)) all.push_back(next->text());
+  return all;
 }
 
-TEST(EventHub, ASlowFollowerLosesEventsAndNobodyWaits) {
+TEST(EventHub, FollowersGetRecentEventsAndThenNewOnes) {
   EventHub hub;
-  const auto follower = hub.follow(0);
-  for (std::size_t i = 0; i < EventHub::kQueuedMax + 10; ++i) hub.publish(event("x"));
-  EXPECT_EQ(follower->lost(), 10U);
-  EXPECT_EQ(follower->wait(std::chrono::milliseconds(0)).size(), EventHub::kQueuedMax);
+  int rings = 0;
+  for (const char* text : {"a", "b", "c"}) hub.publish(event(text));
+  const auto follower = hub.follow(2, [&rings] { ++rings; });
+  hub.publish(event("d"));
+  EXPECT_EQ(rings, 0) << "it has not found the list empty yet";
+  EXPECT_EQ(texts(hub, *follower), (std::vector<std::string>{"b", "c", "d"}));
+  hub.publish(event("e"));
+  hub.publish(event("f"));
+  EXPECT_EQ(rings, 1);
+  EXPECT_EQ(texts(hub, *follower), (std::vector<std::string>{"e", "f"}));
+  hub.leave(follower);
+  hub.publish(event("g"));
+  EXPECT_EQ(rings, 1);
+}
+
+TEST(EventHub, ASlowFollowerIsToldHowManyItHasMissed) {
+  EventHub hub;
+  const auto follower = hub.follow(0, [] {});
+  for (std::size_t i = 0; i < EventHub::kRecentMax + 10; ++i) hub.publish(event("x"));
+  const auto first = hub.next(*follower);
+  EXPECT_EQ(first->kind(), "missed");
+  EXPECT_EQ(first->missed(), 10U);
+  EXPECT_EQ(texts(hub, *follower).size(), EventHub::kRecentMax);
+  EXPECT_EQ(hub.next(*follower), nullptr);
+}
+
+TEST(EventHub, LongEventsAreKeptInBounds) {
+  EventHub hub;
+  const auto follower = hub.follow(0, [] {});
+  v1::Event longest = event(std::string(EventHub::kEventBytesMax + 1, 'x'));
+  longest.set_kind("deny");
+  hub.publish(longest);
+  EXPECT_EQ(hub.next(*follower)->text(), "");
+  const std::size_t usual = EventHub::kEventBytesMax - 64;
+  const std::size_t room = EventHub::kBytesMax / usual;
+  for (std::size_t i = 0; i < room + 50; ++i) hub.publish(event(std::string(usual, 'x')));
+  EXPECT_GE(hub.next(*follower)->missed(), 49U);
+  EXPECT_LE(texts(hub, *follower).size(), room);
+}
+
+TEST(EventHub, TheEndWakesThoseThatWait) {
+  EventHub hub;
+  int rings = 0;
+  const auto follower = hub.follow(0, [&rings] { ++rings; });
+  EXPECT_EQ(hub.next(*follower), nullptr);
   hub.end();
-  EXPECT_TRUE(follower->ended());
+  EXPECT_EQ(rings, 1);
+  EXPECT_TRUE(hub.ended());
+}
+
+TEST(Commits, EachHasAnIdentifierAndItsOutcomeCanBeAskedFor) {
+  Commits commits(7);
+  EXPECT_FALSE(commits.find(""));
+  const auto first = commits.begin(3, "alice");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(*first, "7-1");
+  EXPECT_FALSE(commits.begin(4, "bob")) << "one at a time";
+  const auto waiting = commits.wait(*first, std::chrono::milliseconds(1));
+  EXPECT_EQ(waiting->state(), v1::Commit::STATE_UNDER_WAY);
+  EXPECT_NE(waiting->text().find("may come into force"), std::string::npos);
+  commits.finish(v1::Commit::STATE_REFUSED, "the disk is full; nothing was changed");
+  EXPECT_EQ(commits.find("7-1")->state(), v1::Commit::STATE_REFUSED);
+  EXPECT_EQ(commits.find("7-1")->by(), "alice");
+  commits.finish(v1::Commit::STATE_IN_FORCE, "late");
+  EXPECT_EQ(commits.find("7-1")->state(), v1::Commit::STATE_REFUSED) << "it is done";
+  v1::Revision revision;
+  revision.set_number(4);
+  ASSERT_TRUE(commits.begin(4, "bob"));
+  commits.finish(revision, 9, "");
+  EXPECT_EQ(commits.wait("", std::chrono::milliseconds(0))->revision().number(), 4U);
+  EXPECT_EQ(commits.find("7-2")->generation(), 9U);
+  EXPECT_FALSE(commits.find("6-2")) << "of another start of the agent";
+}
+
+TEST(Commits, OldOnesAreForgotten) {
+  Commits commits(1);
+  for (std::size_t i = 0; i <= Commits::kKept; ++i) {
+    ASSERT_TRUE(commits.begin(1, "a"));
+    commits.finish(v1::Commit::STATE_REFUSED, "");
+  }
+  EXPECT_FALSE(commits.find("1-1"));
+  EXPECT_TRUE(commits.find("1-2"));
+}
+
+Enforcement good() {
+  Enforcement state;
+  state.dataplane.set_version("1");
+  state.dataplane.set_policy_sha256("aa11");
+  state.dataplane.set_site("plant");
+  state.active.emplace();
+  state.active->set_number(4);
+  state.active->set_sha256("aa11");
+  return state;
+}
+
+TEST(Status, SaysWhatTheDataPlaneSays) {
+  EXPECT_EQ(problem_of(good()), "");
+  const auto expect = [](const Enforcement& state, const std::string& words) {
+    EXPECT_NE(problem_of(state).find(words), std::string::npos) << problem_of(state);
+  };
+  Enforcement state = good();
+  state.active.reset();
+  expect(state,
+         "no policy has been committed; the data plane enforces the policy with SHA-256 aa11");
+  state.damage = "revision 4 cannot be used";
+  expect(state, "revision 4 cannot be used; the data plane enforces the policy");
+  state.dataplane.clear_policy_sha256();
+  expect(state, "no policy: nothing passes");
+  state = good();
+  state.active->set_sha256("bb22");
+  expect(state, "enforces the policy with SHA-256 aa11 of site plant, and not yet revision 4");
+  state.refused = "another bulkheadd drives this data plane";
+  expect(state, "does not take the active revision (another bulkheadd");
+  state = good();
+  state.unanswered = "the data plane did not answer in time";
+  expect(state, "what it enforces is not known, last it was the policy with SHA-256 aa11");
+  state = good();
+  state.dataplane.set_problem("worker 0 stands still");
+  EXPECT_EQ(problem_of(state), "worker 0 stands still");
 }
 
 }  // namespace

@@ -5,11 +5,9 @@
 #include <sys/socket.h>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <fstream>
+#include <utility>
 
-#include "dataplane/base/bytes.h"
 #include "dataplane/base/priority.h"
 
 namespace bulkhead::controlplane {
@@ -19,9 +17,8 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::uint32_t kFrameBytesMax = 128 * 1024 * 1024;
+constexpr std::size_t kFrameBytesMax = std::size_t{128} << 20;
 constexpr auto kRetryPeriod = std::chrono::milliseconds(200);
-constexpr auto kCallTimeout = std::chrono::seconds(30);
 
 pid_t process_behind(int socket) {
   ucred credentials{};
@@ -36,7 +33,7 @@ DataplaneClient::DataplaneClient(std::string path, Callbacks callbacks)
     : path_(std::move(path)),
       callbacks_(std::move(callbacks)),
       work_(asio::make_work_guard(io_)),
-      socket_(io_),
+      connecting_(io_),
       timer_(io_) {}
 
 DataplaneClient::~DataplaneClient() { stop(); }
@@ -55,23 +52,31 @@ void DataplaneClient::start(bool at_once) {
 }
 
 void DataplaneClient::connect() {
-  socket_ = Socket(io_);
-  socket_.async_connect(asio::local::stream_protocol::endpoint(path_), [this](error_code error) {
-    if (error) {
-      if (!told_missing_) spdlog::warn("data plane: {}: {}; trying again", path_, error.message());
-      told_missing_ = true;
-      return retry();
-    }
-    told_missing_ = false;
-    connected_ = true;
-    process_ = process_behind(socket_.native_handle());
-    spdlog::info("data plane connected");
-    read_length();
+  connecting_ = Socket(io_);
+  connecting_.async_connect(
+      asio::local::stream_protocol::endpoint(path_), [this](error_code error) {
+        if (!error) return begin(std::move(connecting_));
+        if (!told_missing_) {
+          spdlog::warn("data plane: {}: {}; trying again", path_, error.message());
+        }
+        told_missing_ = true;
+        retry();
+      });
+}
+
+void DataplaneClient::begin(Socket socket) {
+  told_missing_ = false;
+  process_ = process_behind(socket.native_handle());
+  connection_ = std::make_shared<Connection>(std::move(socket), kFrameBytesMax);
+  connected_ = true;
+  spdlog::info("{} connected", path_);
+  read(connection_);
+  if (callbacks_.on_event) {
     v1::DataplaneRequest subscribe;
     subscribe.mutable_subscribe_events();
     send(subscribe);
-    callbacks_.on_connection(true);
-  });
+  }
+  callbacks_.on_connection(true);
 }
 
 void DataplaneClient::retry() {
@@ -81,42 +86,31 @@ void DataplaneClient::retry() {
   });
 }
 
-void DataplaneClient::lose(const std::string& why) {
-  if (!connected_) return;
+void DataplaneClient::lose(const ConnectionPointer& connection, const std::string& why) {
+  if (!std::exchange(connection->open, false)) return;
   connected_ = false;
-  spdlog::warn("data plane lost: {}", why);
+  connection_.reset();
+  spdlog::warn("{} lost: {}", path_, why);
   error_code ignored;
-  socket_.close(ignored);
-  queue_.clear();
-  for (auto& [id, promise] : waiting_) {
-    promise->set_value(std::string("the data plane was lost before it answered"));
+  connection->stream.socket().close(ignored);
+  for (auto& [id, promise] : std::exchange(waiting_, {})) {
+    promise->set_value(Failure{Failure::Kind::lost, "the data plane was lost before it answered"});
   }
-  waiting_.clear();
   callbacks_.on_connection(false);
   retry();
 }
 
-void DataplaneClient::read_length() {
-  asio::async_read(socket_, asio::buffer(length_), [this](error_code error, std::size_t) {
-    if (error) return lose(error.message());
-    const std::uint32_t length = load_be32(length_.data());
-    if (length > kFrameBytesMax) return lose("a frame is too long");
-    body_.resize(length);
-    read_body();
+void DataplaneClient::read(const ConnectionPointer& connection) {
+  connection->stream.read([this, connection](error_code error, const std::string& body) {
+    if (error) return lose(connection, error.message());
+    take(connection, body);
+    if (connection->open) read(connection);
   });
 }
 
-void DataplaneClient::read_body() {
-  asio::async_read(socket_, asio::buffer(body_), [this](error_code error, std::size_t) {
-    if (error) return lose(error.message());
-    dispatch();
-    if (connected_) read_length();
-  });
-}
-
-void DataplaneClient::dispatch() {
+void DataplaneClient::take(const ConnectionPointer& connection, const std::string& body) {
   v1::DataplaneAnswer answer;
-  if (!answer.ParseFromString(body_)) return lose("a frame cannot be parsed");
+  if (!answer.ParseFromString(body)) return lose(connection, "a frame cannot be parsed");
   if (answer.has_events()) {
     for (const v1::Event& event : answer.events().events()) callbacks_.on_event(event);
     return;
@@ -125,40 +119,36 @@ void DataplaneClient::dispatch() {
     return callbacks_.on_pair_news(std::move(*answer.mutable_pair_news()));
   }
   const auto found = waiting_.find(answer.id());
-  if (found == waiting_.end()) return;
-  const auto promise = found->second;
+  if (found == waiting_.end()) {
+    if (answer.answer_case() != v1::DataplaneAnswer::kRefused || !callbacks_.on_pair_news) return;
+    // It is not ours to drive.
+    v1::PairNews news;
+    news.mutable_report()->set_problem(answer.refused());
+    return callbacks_.on_pair_news(std::move(news));
+  }
+  const Promise promise = found->second;
   waiting_.erase(found);
   if (answer.answer_case() == v1::DataplaneAnswer::kRefused) {
-    promise->set_value(answer.refused());
+    promise->set_value(Failure{Failure::Kind::refused, answer.refused()});
   } else {
     promise->set_value(std::move(answer));
   }
 }
 
 void DataplaneClient::send(const v1::DataplaneRequest& request) {
-  std::string frame(4, '\0');
-  request.AppendToString(&frame);
-  store_be32(reinterpret_cast<std::uint8_t*>(frame.data()),
-             static_cast<std::uint32_t>(frame.size() - 4));
-  queue_.push_back(std::move(frame));
-  if (queue_.size() == 1) write_next();
-}
-
-void DataplaneClient::write_next() {
-  asio::async_write(socket_, asio::buffer(queue_.front()), [this](error_code error, std::size_t) {
-    if (error) return lose(error.message());
-    if (queue_.empty()) return;
-    queue_.pop_front();
-    if (!queue_.empty()) write_next();
-  });
+  connection_->stream.send(ipc::to_frame(request),
+                           [this, connection = connection_](error_code error) {
+                             if (error) lose(connection, error.message());
+                           });
 }
 
 void DataplaneClient::post(v1::DataplaneRequest request) {
   constexpr std::size_t kQueuedMax = 64;
   asio::post(io_, [this, request = std::move(request)] {
+    if (!connection_) return;
     // What a stuck data plane would hear late is better not heard at all.
-    const bool late = request.has_send_heartbeat() && queue_.size() >= kQueuedMax;
-    if (connected_ && !late) send(request);
+    if (request.has_send_heartbeat() && connection_->stream.queued() >= kQueuedMax) return;
+    send(request);
   });
 }
 
@@ -178,21 +168,27 @@ bool DataplaneClient::waits_for_core() const {
   return name_end != std::string::npos && line.compare(name_end, 3, ") R") == 0;
 }
 
-DataplaneClient::Answer DataplaneClient::call(v1::DataplaneRequest request) {
-  auto promise = std::make_shared<std::promise<Answer>>();
+DataplaneClient::Answer DataplaneClient::call(v1::DataplaneRequest request,
+                                              std::chrono::milliseconds timeout) {
+  const auto promise = std::make_shared<std::promise<Answer>>();
   std::future<Answer> answer = promise->get_future();
-  asio::post(io_, [this, promise, request = std::move(request)]() mutable {
-    if (!connected_) {
-      return promise->set_value(std::string("the data plane is not running or not reachable"));
+  const std::uint64_t id = next_id_++;
+  request.set_id(id);
+  asio::post(io_, [this, promise, request = std::move(request)] {
+    if (!connection_) {
+      return promise->set_value(
+          Failure{Failure::Kind::unreachable, "the data plane is not running or not reachable"});
     }
-    request.set_id(next_id_++);
+    if (waiting_.size() >= kCallsMax) {
+      return promise->set_value(
+          Failure{Failure::Kind::unreachable, "the data plane is asked too much; try again"});
+    }
     waiting_[request.id()] = promise;
     send(request);
   });
-  if (answer.wait_for(kCallTimeout) != std::future_status::ready) {
-    return std::string("the data plane did not answer in time");
-  }
-  return answer.get();
+  if (answer.wait_for(timeout) == std::future_status::ready) return answer.get();
+  asio::post(io_, [this, id] { waiting_.erase(id); });
+  return Failure{Failure::Kind::late, "the data plane did not answer in time"};
 }
 
 }  // namespace bulkhead::controlplane

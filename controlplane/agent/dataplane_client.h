@@ -1,5 +1,5 @@
-// The agent's end of the data plane's Unix socket: connects, reconnects, sends requests and takes
-// pushed events. It runs a thread of its own; calls may come from any thread.
+// The agent's end of one of the data plane's Unix sockets: connects, reconnects, sends requests and
+// takes what is pushed. It runs a thread of its own; calls may come from any thread.
 #pragma once
 
 #include <atomic>
@@ -7,26 +7,37 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <deque>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 
 #include "bulkhead/v1/dataplane.pb.h"
 #include "dataplane/base/result.h"
+#include "dataplane/ipc/framed_stream.h"
 
 namespace bulkhead::controlplane {
 
 class DataplaneClient {
  public:
-  using Answer = Result<v1::DataplaneAnswer, std::string>;
-  struct Callbacks {
-    std::function<void(bool connected)> on_connection;  // on the client's thread; must not call()
-    std::function<void(const v1::Event&)> on_event;
-    std::function<void(v1::PairNews)> on_pair_news;  // of a data plane that is one of a pair
+  // What was not answered may yet be carried out, unless it says otherwise.
+  struct Failure {
+    enum class Kind { refused, unreachable, lost, late };
+    Kind kind{};
+    std::string text;
   };
+  using Answer = Result<v1::DataplaneAnswer, Failure>;
+  // On the client's thread; they must not call().
+  struct Callbacks {
+    std::function<void(bool connected)> on_connection;
+    std::function<void(const v1::Event&)> on_event;  // asked for if there is one
+    std::function<void(v1::PairNews)> on_pair_news;
+  };
+  // Of answers that are waited for; more calls are refused.
+  static constexpr std::size_t kCallsMax = 64;
 
   DataplaneClient(std::string path, Callbacks callbacks);
   ~DataplaneClient();
@@ -37,7 +48,8 @@ class DataplaneClient {
   void stop();
   bool connected() const { return connected_.load(); }
   // Blocks until the answer, a lost connection or the timeout. An answer of `refused` is an error.
-  Answer call(v1::DataplaneRequest request);
+  Answer call(v1::DataplaneRequest request,
+              std::chrono::milliseconds timeout = std::chrono::seconds(10));
   // Does not wait, for what is not answered. It is gone if the data plane is, or does not read.
   void post(v1::DataplaneRequest request);
   // Calls back on the client's thread, behind what it has heard by then; does not wait.
@@ -48,31 +60,37 @@ class DataplaneClient {
 
  private:
   using Socket = boost::asio::local::stream_protocol::socket;
+  using Promise = std::shared_ptr<std::promise<Answer>>;
+  // One connection; it lives as long as an operation on it is under way.
+  struct Connection {
+    Connection(Socket socket, std::size_t frame_bytes_max)
+        : stream(std::move(socket), frame_bytes_max) {}
+    ipc::FramedStream<Socket> stream;
+    bool open = true;
+  };
+  using ConnectionPointer = std::shared_ptr<Connection>;
 
   void connect();
+  void begin(Socket socket);
   void retry();
-  void lose(const std::string& why);
-  void read_length();
-  void read_body();
-  void dispatch();
+  void lose(const ConnectionPointer& connection, const std::string& why);
+  void read(const ConnectionPointer& connection);
+  void take(const ConnectionPointer& connection, const std::string& body);
   void send(const v1::DataplaneRequest& request);
-  void write_next();
 
   std::string path_;
   Callbacks callbacks_;
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-  Socket socket_;
+  Socket connecting_;
   boost::asio::steady_timer timer_;
   std::thread thread_;
   std::atomic<bool> connected_{false};
   std::atomic<pid_t> process_{0};  // at the other end of the socket; 0: unknown
+  std::atomic<std::uint64_t> next_id_{1};
   // Of the client's thread alone:
-  std::array<std::uint8_t, 4> length_{};
-  std::string body_;
-  std::deque<std::string> queue_;
-  std::map<std::uint64_t, std::shared_ptr<std::promise<Answer>>> waiting_;
-  std::uint64_t next_id_ = 1;
+  ConnectionPointer connection_;
+  std::map<std::uint64_t, Promise> waiting_;
   bool told_missing_ = false;
 };
 

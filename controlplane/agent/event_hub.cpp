@@ -1,55 +1,79 @@
-// Copies each event into every follower's queue.
+// Events are numbered; a follower is a number and a bell.
 #include "controlplane/agent/event_hub.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "dataplane/base/clock.h"
 
 namespace bulkhead::controlplane {
 
-std::vector<v1::Event> EventHub::Follower::wait(std::chrono::milliseconds timeout) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, timeout, [this] { return ended_ || !queue_.empty(); });
-  std::vector<v1::Event> events(std::make_move_iterator(queue_.begin()),
-                                std::make_move_iterator(queue_.end()));
-  queue_.clear();
-  return events;
+class EventHub::Follower {
+ public:
+  explicit Follower(std::function<void()> on_news) : on_news_(std::move(on_news)) {}
+
+ private:
+  friend class EventHub;
+  std::function<void()> on_news_;
+  std::uint64_t taken_ = 0;  // the number of its newest event
+  bool waits_ = false;
+};
+
+void EventHub::publish(v1::Event event) {
+  if (event.ByteSizeLong() > kEventBytesMax) {
+    event.clear_text();
+    event.clear_fields();
+  }
+  auto shared = std::make_shared<const v1::Event>(std::move(event));
+  const std::lock_guard guard(mutex_);
+  bytes_ += shared->ByteSizeLong();
+  recent_.push_back(std::move(shared));
+  ++published_;
+  while (recent_.size() > kRecentMax || bytes_ > kBytesMax) {
+    bytes_ -= recent_.front()->ByteSizeLong();
+    recent_.pop_front();
+  }
+  wake_all();
 }
 
-bool EventHub::Follower::ended() const {
-  const std::lock_guard guard(mutex_);
-  return ended_;
-}
-
-std::uint64_t EventHub::Follower::lost() const {
-  const std::lock_guard guard(mutex_);
-  return lost_;
-}
-
-void EventHub::publish(const v1::Event& event) {
-  const std::lock_guard guard(mutex_);
-  recent_.push_back(event);
-  if (recent_.size() > kRecentMax) recent_.pop_front();
+void EventHub::wake_all() {
   for (const auto& follower : followers_) {
-    const std::lock_guard follower_guard(follower->mutex_);
-    if (follower->queue_.size() >= kQueuedMax) {
-      ++follower->lost_;
-      continue;
-    }
-    follower->queue_.push_back(event);
-    follower->changed_.notify_one();
+    if (std::exchange(follower->waits_, false)) follower->on_news_();
   }
 }
 
-std::shared_ptr<EventHub::Follower> EventHub::follow(std::size_t recent) {
+EventHub::FollowerPointer EventHub::follow(std::size_t recent, std::function<void()> on_news) {
+  auto follower = std::make_shared<Follower>(std::move(on_news));
   const std::lock_guard guard(mutex_);
-  auto follower = std::make_shared<Follower>();
-  const std::size_t count = std::min(recent, recent_.size());
-  follower->queue_.assign(recent_.end() - static_cast<std::ptrdiff_t>(count), recent_.end());
-  follower->ended_ = ended_;
+  follower->taken_ = published_ - std::min(recent, recent_.size());
   followers_.insert(follower);
   return follower;
 }
 
-void EventHub::leave(const std::shared_ptr<Follower>& follower) {
+EventHub::EventPointer EventHub::next(Follower& follower) {
+  const std::lock_guard guard(mutex_);
+  if (follower.taken_ == published_) {
+    follower.waits_ = !ended_;
+    return nullptr;
+  }
+  const std::uint64_t gone = published_ - recent_.size();
+  if (follower.taken_ >= gone) return recent_[follower.taken_++ - gone];
+  auto missed = std::make_shared<v1::Event>();
+  missed->set_wall_time_ns(wall_now_ns());
+  missed->set_kind("missed");
+  missed->set_missed(gone - follower.taken_);
+  missed->set_text(std::to_string(missed->missed()) +
+                   " events were missed here, for they were not read in time");
+  follower.taken_ = gone;
+  return missed;
+}
+
+bool EventHub::ended() const {
+  const std::lock_guard guard(mutex_);
+  return ended_;
+}
+
+void EventHub::leave(const FollowerPointer& follower) {
   const std::lock_guard guard(mutex_);
   followers_.erase(follower);
 }
@@ -57,11 +81,7 @@ void EventHub::leave(const std::shared_ptr<Follower>& follower) {
 void EventHub::end() {
   const std::lock_guard guard(mutex_);
   ended_ = true;
-  for (const auto& follower : followers_) {
-    const std::lock_guard follower_guard(follower->mutex_);
-    follower->ended_ = true;
-    follower->changed_.notify_one();
-  }
+  wake_all();
 }
 
 }  // namespace bulkhead::controlplane

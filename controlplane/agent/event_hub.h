@@ -1,15 +1,13 @@
-// Recent events, and those who follow new ones. Thread-safe; a follower that does not keep up loses
-// events, which are counted.
+// Recent events, and those who follow new ones. All followers read one list; whoever does not keep
+// up misses what has left it, and is told how many that were. Thread-safe.
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
-#include <vector>
 
 #include "bulkhead/v1/telemetry.pb.h"
 
@@ -18,35 +16,34 @@ namespace bulkhead::controlplane {
 class EventHub {
  public:
   static constexpr std::size_t kRecentMax = 10'000;
-  static constexpr std::size_t kQueuedMax = 10'000;
+  static constexpr std::size_t kBytesMax = std::size_t{16} << 20;
+  static constexpr std::size_t kEventBytesMax = 4096;
 
-  class Follower {
-   public:
-    // Waits for events; an empty list after the timeout or at the end.
-    std::vector<v1::Event> wait(std::chrono::milliseconds timeout);
-    bool ended() const;
-    std::uint64_t lost() const;
+  class Follower;
+  using FollowerPointer = std::shared_ptr<Follower>;
+  using EventPointer = std::shared_ptr<const v1::Event>;
 
-   private:
-    friend class EventHub;
-    mutable std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<v1::Event> queue_;
-    std::uint64_t lost_ = 0;
-    bool ended_ = false;
-  };
-
-  void publish(const v1::Event& event);
-  // Follows from now on; the last `recent` events come first.
-  std::shared_ptr<Follower> follow(std::size_t recent);
-  void leave(const std::shared_ptr<Follower>& follower);
+  // Longer ones than kEventBytesMax lose their text and fields.
+  void publish(v1::Event event);
+  // Follows from now on; the last `recent` events come first. `on_news` is called when there is
+  // something after next() had nothing, on the publisher's thread: it must not do more than wake
+  // somebody.
+  FollowerPointer follow(std::size_t recent, std::function<void()> on_news);
+  // The follower's next event: one of kind `missed` where some were, nullptr if there is none now.
+  EventPointer next(Follower& follower);
+  bool ended() const;
+  void leave(const FollowerPointer& follower);
   // Ends all followers, for shutting down.
   void end();
 
  private:
-  std::mutex mutex_;
-  std::deque<v1::Event> recent_;
-  std::set<std::shared_ptr<Follower>> followers_;
+  void wake_all();
+
+  mutable std::mutex mutex_;
+  std::deque<EventPointer> recent_;
+  std::size_t bytes_ = 0;        // of the recent ones
+  std::uint64_t published_ = 0;  // since the start; the newest has this number
+  std::set<FollowerPointer> followers_;
   bool ended_ = false;
 };
 

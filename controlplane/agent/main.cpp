@@ -1,8 +1,9 @@
 // bulkheadd: wiring only.
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <cctype>
@@ -10,8 +11,11 @@
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
+#include <vector>
 
+#include "controlplane/api/listener.h"
 #include "controlplane/api/services.h"
+#include "dataplane/base/log.h"
 
 namespace {
 
@@ -164,38 +168,78 @@ sigset_t ending_signals() {
   return signals;
 }
 
+// As many descriptors as the system lets it have: connections need them.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// gRPC without a listener of its own: it gets connections that somebody else has accepted.
+struct GrpcServer {
+  explicit GrpcServer(const std::shared_ptr<grpc::ServerCredentials>& tls, Gate& gate,
+                      const std::vector<grpc::Service*>& services) {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    acceptor = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, tls);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, milliseconds(kHandshakeFor));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kCallsOfConnectionMax);
+    builder.SetMaxReceiveMessageSize(limits::kMessageBytesMax);
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> keepers;
+    keepers.push_back(std::make_unique<GateKeeper>(gate));
+    builder.experimental().SetInterceptorCreators(std::move(keepers));
+    for (grpc::Service* service : services) builder.RegisterService(service);
+    server = builder.BuildAndStart();
+  }
+  void hand_over(int descriptor) const {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = descriptor;
+    acceptor->HandleNewConnection(&connection);
+  }
+
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
+  std::unique_ptr<grpc::Server> server;
+
+ private:
+  static constexpr auto kHandshakeFor = limits::kHandshakeFor;
+  static int milliseconds(std::chrono::milliseconds time) { return static_cast<int>(time.count()); }
+};
+
 int serve(const Options& options, Agent& agent,
           const std::shared_ptr<grpc::ServerCredentials>& tls) {
-  constexpr int kThreadsMax = 128;
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  PolicyServiceImpl policy(agent);
-  TelemetryServiceImpl telemetry(agent);
-  PairServiceImpl pair(agent);
-  grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(options.listen, tls, &port);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.SetMaxReceiveMessageSize(128 * 1024 * 1024);
-  grpc::ResourceQuota quota("bulkheadd");
-  quota.SetMaxThreads(kThreadsMax);
-  builder.SetResourceQuota(quota);
-  builder.RegisterService(&policy);
-  builder.RegisterService(&telemetry);
-  builder.RegisterService(&pair);
-  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || port == 0) {
-    spdlog::error("cannot listen on {}: the address is in use or not ours", options.listen);
+  std::unique_ptr<Listener> listener;
+  Work work(agent, [&listener](const std::string& peer, const std::string& name) {
+    listener->prove(peer, name);
+  });
+  PolicyServiceImpl policy(work);
+  TelemetryServiceImpl telemetry(work);
+  PairServiceImpl pair(work);
+  const GrpcServer rpc(tls, work.gate, {&policy, &telemetry, &pair});
+  if (rpc.server == nullptr) {
+    spdlog::error("gRPC does not start with these certificates");
+    return kPkiFailed;
+  }
+  try {
+    listener = std::make_unique<Listener>(options.listen,
+                                          [&rpc](int descriptor) { rpc.hand_over(descriptor); });
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
     return kListenFailed;
   }
   agent.start();
+  listener->start();
   spdlog::info("listening on {} with mutual TLS, state in {}", options.listen, options.state);
   const sigset_t signals = ending_signals();
   int received = 0;
   sigwait(&signals, &received);
   spdlog::info("stopping");
   agent.events().end();
-  server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  rpc.server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  work.join();
+  listener->stop();  // it hands over to what is destroyed next
   return kOk;
 }
 
@@ -208,7 +252,7 @@ int main(int argc, char** argv) {
       "Exit codes: 0 stopped, 2 wrong option or config, 3 the state folder is in use or damaged, "
       "4 the address cannot be listened on, 5 a certificate or key is missing, 6 the pair's "
       "address, name or key is wrong.");
-  spdlog::set_default_logger(spdlog::stderr_color_mt("bulkheadd"));
+  bulkhead::start_log("bulkheadd");
   setenv("GRPC_VERBOSITY", "NONE", 0);  // what goes wrong is told once, by us
   Options options;
   declare(app, options);
@@ -219,6 +263,8 @@ int main(int argc, char** argv) {
     spdlog::error("wrong option or config: {}; see --help", error.what());
     return kUsage;
   }
+  umask(0077);  // keys and policies are nobody else's
+  raise_descriptor_limit();
   // Before any thread starts, so that only sigwait hears them.
   const sigset_t signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

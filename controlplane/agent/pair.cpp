@@ -230,7 +230,9 @@ void Pair::judge_fitness() {
   if (!connected_) {
     unfit_ = "the data plane is not connected";
   } else if (!reported_ || !report_.configured()) {
-    unfit_ = "the data plane has not said yet how it is; was it started with --pair?";
+    unfit_ = report_.problem().empty() || report_.configured()
+                 ? "the data plane has not said yet how it is; was it started with --pair?"
+                 : report_.problem();
   } else if (dataplane_is_silent()) {
     unfit_ = "the data plane is silent";
   } else if (!report_.fit()) {

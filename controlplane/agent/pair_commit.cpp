@@ -54,10 +54,12 @@ void Pair::send_commit(const CommitMessage& message) {
   if (message.kind == CommitMessage::Kind::prepare || message.kind == CommitMessage::Kind::policy) {
     const auto revision = host_.revision_of(message.policy);
     if (!revision) return;
-    *commit.mutable_revision() = *revision;
+    commit.set_revision(revision->SerializeAsString());
   }
   if (message.kind == CommitMessage::Kind::refused) commit.set_refusal(refusal_);
-  asio::post(io_, [this, out = std::move(out)] { link_->send(out); });
+  // Made here: a large policy must not hold up heartbeats.
+  auto frame = std::make_shared<std::string>(ipc::to_frame(out));
+  asio::post(io_, [this, frame] { link_->send(std::move(*frame)); });
 }
 
 void Pair::carry_out_commit(const failover::CommitActions& actions) {
@@ -87,8 +89,9 @@ void Pair::take_commit(const v1::PairCommit& message) {
   bool can_enforce = true;
   const bool prepares = taken.kind == CommitMessage::Kind::prepare;
   if (prepares || taken.kind == CommitMessage::Kind::policy) {
-    refusal_ = message.has_revision() ? host_.keep(message.revision(), !prepares)
-                                      : "the policy did not come with it";
+    v1::GetPolicyResponse revision;
+    const bool whole = !message.revision().empty() && revision.ParseFromString(message.revision());
+    refusal_ = whole ? host_.keep(revision, !prepares) : "the policy did not come with it";
     can_enforce = refusal_.empty();
     if (!can_enforce) spdlog::warn("the peer's policy is refused: {}", refusal_);
   } else if (taken.kind == CommitMessage::Kind::refused) {

@@ -5,11 +5,10 @@
 #include <openssl/x509v3.h>
 #include <spdlog/spdlog.h>
 
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <stdexcept>
+#include <utility>
 
-#include "dataplane/base/bytes.h"
+#include "controlplane/agent/certificate.h"
 
 namespace bulkhead::controlplane {
 
@@ -22,14 +21,8 @@ namespace {
 
 constexpr auto kRetryPeriod = std::chrono::milliseconds(200);
 constexpr auto kHandshakeTimeout = std::chrono::seconds(5);
-
-std::string frame_of(const v1::PairMessage& message) {
-  std::string frame(4, '\0');
-  message.AppendToString(&frame);
-  store_be32(reinterpret_cast<std::uint8_t*>(frame.data()),
-             static_cast<std::uint32_t>(frame.size() - 4));
-  return frame;
-}
+constexpr auto kBackOff = std::chrono::milliseconds(100);
+constexpr std::size_t kHandshakesMax = 16;  // one peer needs one
 
 std::string common_name(X509* certificate) {
   char name[256] = {};
@@ -51,13 +44,13 @@ std::string common_name_of(const std::string& certificate_file) {
 // One connection. It lives as long as an operation on it is under way.
 struct PairLink::Session {
   explicit Session(tcp::socket socket, ssl::context& tls)
-      : stream(std::move(socket), tls), timer(stream.get_executor()) {}
+      : timer(socket.get_executor()),
+        frames(Stream(std::move(socket), tls), PairLink::kMessageBytesMax) {}
 
-  Stream stream;
+  Stream& stream() { return frames.socket(); }
+
   asio::steady_timer timer;
-  std::array<std::uint8_t, 4> length{};
-  std::string body;
-  std::deque<std::string> queue;
+  ipc::FramedStream<Stream> frames;
   bool greeted = false;
   bool closed = false;
 };
@@ -107,7 +100,8 @@ void PairLink::configure_tls() {
   tls_.set_verify_callback([name = options_.peer_name](bool good, ssl::verify_context& context) {
     X509_STORE_CTX* store = context.native_handle();
     if (!good || X509_STORE_CTX_get_error_depth(store) > 0) return good;
-    return common_name(X509_STORE_CTX_get_current_cert(store)) == name;
+    const auto peer = name_for(X509_STORE_CTX_get_current_cert(store), Purpose::server);
+    return peer && peer.value() == name;
   });
 }
 
@@ -118,7 +112,7 @@ void PairLink::open() {
   session->timer.async_wait([this, session](error_code error) {
     if (!error && !session->greeted) lose(session, "the peer does not answer");
   });
-  session->stream.lowest_layer().async_connect(options_.peer, [this, session](error_code error) {
+  session->stream().lowest_layer().async_connect(options_.peer, [this, session](error_code error) {
     if (error) return lose(session, error.message());
     begin(session, ssl::stream_base::client);
   });
@@ -127,25 +121,38 @@ void PairLink::open() {
 void PairLink::accept() {
   acceptor_.async_accept([this](error_code error, tcp::socket socket) {
     if (error == asio::error::operation_aborted) return;
-    if (!error) begin(std::make_shared<Session>(std::move(socket), tls_), ssl::stream_base::server);
-    accept();
+    if (!error) {
+      if (handshakes_ < kHandshakesMax) {
+        begin(std::make_shared<Session>(std::move(socket), tls_), ssl::stream_base::server);
+      }
+      return accept();
+    }
+    // Without a descriptor the next try fails as fast, and this thread is the lease's.
+    if (error.message() != told_) spdlog::warn("pair link: cannot accept: {}", error.message());
+    told_ = error.message();
+    retry_timer_.expires_after(kBackOff);
+    retry_timer_.async_wait([this](error_code stopped) {
+      if (!stopped) accept();
+    });
   });
 }
 
 void PairLink::begin(std::shared_ptr<Session> session, ssl::stream_base::handshake_type side) {
   error_code ignored;
-  session->stream.lowest_layer().set_option(tcp::no_delay(true), ignored);
+  session->stream().lowest_layer().set_option(tcp::no_delay(true), ignored);
   session->timer.expires_after(kHandshakeTimeout);
   session->timer.async_wait([this, session](error_code error) {
     if (!error && !session->greeted) lose(session, "the peer does not greet");
   });
-  session->stream.async_handshake(side, [this, session](error_code error) {
+  ++handshakes_;
+  session->stream().async_handshake(side, [this, session](error_code error) {
+    --handshakes_;
     if (error) return lose(session, "TLS: " + error.message());
     // One that has proven its name takes the place of a connection that may be dead.
     if (session_ && session_ != session) lose(session_, "the peer connected anew");
     session_ = session;
     greet(session);
-    read_length(session);
+    read(session);
   });
 }
 
@@ -154,9 +161,7 @@ void PairLink::greet(const std::shared_ptr<Session>& session) {
   hello.mutable_hello()->set_version(kVersion);
   hello.mutable_hello()->set_version_oldest(kVersionOldest);
   hello.mutable_hello()->set_agent_version(BULKHEAD_VERSION);
-  session->queue.push_back(frame_of(hello));
-  queued_bytes_ = session->queue.back().size();
-  write_next(session);
+  write(session, ipc::to_frame(hello));
 }
 
 void PairLink::retry() {
@@ -171,7 +176,7 @@ void PairLink::lose(const std::shared_ptr<Session>& session, const std::string& 
   session->closed = true;
   session->timer.cancel();
   error_code ignored;
-  session->stream.lowest_layer().close(ignored);
+  session->stream().lowest_layer().close(ignored);
   if (session != session_) return;  // it never was the link
   session_.reset();
   if (why != told_) spdlog::warn("pair link to {}: {}; trying again", options_.peer_name, why);
@@ -181,29 +186,17 @@ void PairLink::lose(const std::shared_ptr<Session>& session, const std::string& 
   if (opens()) retry();
 }
 
-void PairLink::read_length(const std::shared_ptr<Session>& session) {
-  asio::async_read(session->stream, asio::buffer(session->length),
-                   [this, session](error_code error, std::size_t) {
-                     if (error) return lose(session, error.message());
-                     const std::uint32_t length = load_be32(session->length.data());
-                     if (length > kMessageBytesMax) return lose(session, "a message is too long");
-                     session->body.resize(length);
-                     read_body(session);
-                   });
+void PairLink::read(const std::shared_ptr<Session>& session) {
+  session->frames.read([this, session](error_code error, const std::string& body) {
+    if (error) return lose(session, error.message());
+    take(session, body);
+    if (!session->closed) read(session);
+  });
 }
 
-void PairLink::read_body(const std::shared_ptr<Session>& session) {
-  asio::async_read(session->stream, asio::buffer(session->body),
-                   [this, session](error_code error, std::size_t) {
-                     if (error) return lose(session, error.message());
-                     take(session);
-                     if (!session->closed) read_length(session);
-                   });
-}
-
-void PairLink::take(const std::shared_ptr<Session>& session) {
+void PairLink::take(const std::shared_ptr<Session>& session, const std::string& body) {
   v1::PairMessage message;
-  if (!message.ParseFromString(session->body)) return lose(session, "a message cannot be parsed");
+  if (!message.ParseFromString(body)) return lose(session, "a message cannot be parsed");
   if (session->greeted) return callbacks_.on_message(std::move(message));
   const v1::PairHello& hello = message.hello();
   if (!message.has_hello() || hello.version() < kVersionOldest ||
@@ -220,25 +213,19 @@ void PairLink::take(const std::shared_ptr<Session>& session) {
   callbacks_.on_link(true);
 }
 
-void PairLink::send(const v1::PairMessage& message) {
+void PairLink::send(std::string frame) {
   if (!up_) return;
   const std::shared_ptr<Session> session = session_;
-  std::string frame = frame_of(message);
-  if (queued_bytes_ + frame.size() > kQueuedBytesMax) return lose(session, "the peer is too slow");
-  queued_bytes_ += frame.size();
-  session->queue.push_back(std::move(frame));
-  if (session->queue.size() == 1) write_next(session);
+  if (session->frames.queued_bytes() + frame.size() > kQueuedBytesMax) {
+    return lose(session, "the peer is too slow");
+  }
+  write(session, std::move(frame));
 }
 
-void PairLink::write_next(const std::shared_ptr<Session>& session) {
-  asio::async_write(session->stream, asio::buffer(session->queue.front()),
-                    [this, session](error_code error, std::size_t) {
-                      if (error) return lose(session, error.message());
-                      if (session->closed) return;
-                      queued_bytes_ -= session->queue.front().size();
-                      session->queue.pop_front();
-                      if (!session->queue.empty()) write_next(session);
-                    });
+void PairLink::write(const std::shared_ptr<Session>& session, std::string frame) {
+  session->frames.send(std::move(frame), [this, session](error_code error) {
+    if (error) lose(session, error.message());
+  });
 }
 
 }  // namespace bulkhead::controlplane

@@ -6,13 +6,13 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "bulkhead/v1/failover.pb.h"
 #include "dataplane/base/release.h"
+#include "dataplane/ipc/framed_stream.h"
 
 namespace bulkhead::controlplane {
 
@@ -20,8 +20,8 @@ class PairLink {
  public:
   static constexpr std::uint32_t kVersion = 1 + kReleaseAhead;
   static constexpr std::uint32_t kVersionOldest = 1;
-  static constexpr std::size_t kMessageBytesMax = 128 * 1024 * 1024;
-  static constexpr std::size_t kQueuedBytesMax = 2 * kMessageBytesMax;
+  static constexpr std::size_t kMessageBytesMax = std::size_t{80} * 1024 * 1024;
+  static constexpr std::size_t kQueuedBytesMax = kMessageBytesMax + 8 * 1024 * 1024;
 
   struct Options {
     std::string pki;        // folder with ca.crt, server.crt and server.key
@@ -41,7 +41,8 @@ class PairLink {
 
   bool is_up() const { return up_; }
   // What is sent while the link is down is gone.
-  void send(const v1::PairMessage& message);
+  void send(const v1::PairMessage& message) { send(ipc::to_frame(message)); }
+  void send(std::string frame);
 
  private:
   using Stream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;
@@ -56,10 +57,9 @@ class PairLink {
   void greet(const std::shared_ptr<Session>& session);
   void retry();
   void lose(const std::shared_ptr<Session>& session, const std::string& why);
-  void read_length(const std::shared_ptr<Session>& session);
-  void read_body(const std::shared_ptr<Session>& session);
-  void take(const std::shared_ptr<Session>& session);
-  void write_next(const std::shared_ptr<Session>& session);
+  void read(const std::shared_ptr<Session>& session);
+  void take(const std::shared_ptr<Session>& session, const std::string& body);
+  void write(const std::shared_ptr<Session>& session, std::string frame);
 
   boost::asio::io_context& io_;
   Options options_;
@@ -69,8 +69,8 @@ class PairLink {
   boost::asio::steady_timer retry_timer_;
   std::shared_ptr<Session> session_;
   bool up_ = false;
-  std::size_t queued_bytes_ = 0;
-  std::string told_;  // why the link is down, as it was told last
+  std::size_t handshakes_ = 0;  // under way, of those who came
+  std::string told_;            // why the link is down, as it was told last
 };
 
 // The common name in a certificate file; empty if it cannot be read.

@@ -1,22 +1,29 @@
-// Files under FOLDER: revisions/NUMBER, active, prepared, incarnation, lock.
+// Files under FOLDER: revisions/NUMBER, active, prepared, incarnation, lock; damaged/ holds what
+// cannot be used.
 #include "controlplane/agent/revision_store.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "dataplane/base/clock.h"
+#include "dataplane/service/policy_codec.h"
 
 namespace bulkhead::controlplane {
 
 namespace fs = std::filesystem;
 
 namespace {
+
+// An artefact, its text, and what is said of it.
+constexpr std::uint64_t kFileBytesMax = service::kPolicyBytesMax + (std::uint64_t{32} << 20);
 
 std::string reason(const std::string& what, const std::string& path) {
   return what + " " + path + ": " + std::strerror(errno);
@@ -40,22 +47,32 @@ void flush_folder(const fs::path& folder) {
   close(handle);
 }
 
-// Empty on success; on failure the old file, if any, is untouched.
-std::string replace_file(const std::string& path, const std::string& bytes) {
+// The file beside the one that it is to replace, whole and flushed. Empty on success.
+std::string write_aside(const std::string& path, const std::string& bytes) {
   const std::string aside = path + ".new";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return reason("cannot create", aside);
-  std::string error = write_all(file, bytes, aside);
+  const std::string error = write_all(file, bytes, aside);
   close(file);
-  if (error.empty() && rename(aside.c_str(), path.c_str()) != 0) {
-    error = reason("cannot rename to", path);
-  }
-  if (!error.empty()) {
+  if (!error.empty()) unlink(aside.c_str());
+  return error;
+}
+
+std::string put_in_place(const std::string& path) {
+  const std::string aside = path + ".new";
+  if (rename(aside.c_str(), path.c_str()) != 0) {
+    const std::string error = reason("cannot rename to", path);
     unlink(aside.c_str());
     return error;
   }
   flush_folder(fs::path(path).parent_path());
   return {};
+}
+
+// Empty on success; on failure the old file, if any, is untouched.
+std::string replace_file(const std::string& path, const std::string& bytes) {
+  std::string error = write_aside(path, bytes);
+  return error.empty() ? put_in_place(path) : error;
 }
 
 std::optional<std::string> read_file(const std::string& path) {
@@ -70,11 +87,28 @@ std::uint64_t read_number(const std::string& path) {
   return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
 }
 
+// Why a revision's file cannot be used; empty if it can.
+std::string damage_of(const std::string& bytes, const std::string& name,
+                      v1::GetPolicyResponse& stored) {
+  if (!stored.ParseFromString(bytes)) return "it cannot be parsed";
+  const v1::Revision& revision = stored.revision();
+  if (revision.number() == 0 || name != std::to_string(revision.number())) {
+    return "it holds revision " + std::to_string(revision.number());
+  }
+  const std::string digest = service::sha256(stored.artefact().policy());
+  if (digest != stored.artefact().sha256() || service::to_hex(digest) != revision.sha256()) {
+    return "its digest is wrong";
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RevisionStore>, std::string> RevisionStore::open(const std::string& folder) {
+  const mode_t before = umask(0077);
   std::error_code error;
   fs::create_directories(fs::path(folder) / "revisions", error);
+  umask(before);
   if (error) return "cannot create " + folder + ": " + error.message();
   const std::string lock_path = folder + "/lock";
   const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -84,7 +118,7 @@ Result<std::unique_ptr<RevisionStore>, std::string> RevisionStore::open(const st
     return "another bulkheadd works in " + folder + "; stop it, or give this one another --state";
   }
   std::unique_ptr<RevisionStore> store(new RevisionStore(folder, lock));
-  if (std::string problem = store->load(); !problem.empty()) return problem;
+  store->load();
   return store;
 }
 
@@ -94,30 +128,82 @@ std::string RevisionStore::path_of(std::uint64_t number) const {
   return folder_ + "/revisions/" + std::to_string(number);
 }
 
-std::string RevisionStore::load() {
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_ + "/revisions")) {
-    const std::string path = entry.path().string();
-    if (path.ends_with(".new")) {
-      unlink(path.c_str());
-      continue;
-    }
-    v1::GetPolicyResponse stored;
-    const auto bytes = read_file(path);
-    if (!bytes || !stored.ParseFromString(*bytes) ||
-        entry.path().filename() != std::to_string(stored.revision().number())) {
-      return "revision file " + path + " is damaged; move it away to start without it";
-    }
-    revisions_[stored.revision().number()] = std::move(stored);
+void RevisionStore::load() {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator each(folder_ + "/revisions", error), end; !error && each != end;
+       each.increment(error)) {
+    names.push_back(each->path().filename().string());
   }
+  if (error) damage_.push_back("cannot list " + folder_ + "/revisions: " + error.message());
+  for (const std::string& name : names) load_file(name);
+  unlink((folder_ + "/active.new").c_str());
   prepared_ = read_number(folder_ + "/prepared");
   if (revisions_.count(prepared_) == 0) prepared_ = 0;
-  active_ = read_number(folder_ + "/active");
-  if (active_ == 0) return {};
-  if (revisions_.count(active_) == 0) {
-    return "the active revision " + std::to_string(active_) + " is not in " + folder_ +
-           "/revisions; restore it, or remove " + folder_ + "/active to start without a policy";
+  load_active();
+  prune();
+}
+
+void RevisionStore::load_file(const std::string& name) {
+  const std::string path = folder_ + "/revisions/" + name;
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) return;
+  if (S_ISREG(info.st_mode) && name.ends_with(".new")) {  // a crash left it behind
+    unlink(path.c_str());
+    return;
   }
-  return {};
+  if (!S_ISREG(info.st_mode)) return set_aside(name, "it is no file");
+  v1::GetPolicyResponse stored;
+  const auto bytes = static_cast<std::uint64_t>(info.st_size);
+  if (bytes > kFileBytesMax) return set_aside(name, "it is too long");
+  const auto text = read_file(path);
+  const std::string why = text ? damage_of(*text, name, stored) : "it cannot be read";
+  if (!why.empty()) return set_aside(name, why);
+  revisions_[stored.revision().number()] = {stored.revision(), bytes};
+}
+
+void RevisionStore::load_active() {
+  const auto text = read_file(folder_ + "/active");
+  active_ = text ? read_number(folder_ + "/active") : 0;
+  if (!text || revisions_.count(active_) != 0) return;
+  damage_.push_back("the active revision (" + std::to_string(active_) + ") is not in " + folder_ +
+                    "/revisions");
+  active_ = 0;
+}
+
+void RevisionStore::set_aside(const std::string& name, const std::string& why) {
+  const fs::path from = fs::path(folder_) / "revisions" / name;
+  const fs::path to = fs::path(folder_) / "damaged" / (name + "." + std::to_string(wall_now_ns()));
+  const mode_t before = umask(0077);
+  std::error_code error;
+  fs::create_directories(to.parent_path(), error);
+  umask(before);
+  if (!error) fs::rename(from, to, error);
+  damage_.push_back(
+      "revision file " + from.string() + " cannot be used (" + why + ")" +
+      (error ? ", nor moved: " + error.message() : "; it is " + to.string() + " now"));
+}
+
+std::optional<v1::GetPolicyResponse> RevisionStore::read(std::uint64_t number) const {
+  const auto found = revisions_.find(number);
+  if (found == revisions_.end()) return std::nullopt;
+  const auto bytes = read_file(path_of(number));
+  v1::GetPolicyResponse stored;
+  if (!bytes || !damage_of(*bytes, std::to_string(number), stored).empty()) return std::nullopt;
+  *stored.mutable_revision() = found->second.revision;
+  stored.mutable_revision()->set_active(number == active_);
+  return stored;
+}
+
+// The revision's file anew, with something said of it that was not before.
+std::string RevisionStore::rewrite(std::uint64_t number, const v1::Revision& revision) {
+  auto stored = read(number);
+  if (!stored) return "revision " + std::to_string(number) + " cannot be read any more";
+  *stored->mutable_revision() = revision;
+  stored->mutable_revision()->set_active(false);
+  std::string problem = replace_file(path_of(number), stored->SerializeAsString());
+  if (problem.empty()) revisions_[number].revision = revision;
+  return problem;
 }
 
 Result<v1::Revision, std::string> RevisionStore::add(v1::GetPolicyResponse stored) {
@@ -125,31 +211,62 @@ Result<v1::Revision, std::string> RevisionStore::add(v1::GetPolicyResponse store
   const std::uint64_t number = revisions_.empty() ? 1 : revisions_.rbegin()->first + 1;
   stored.mutable_revision()->set_number(number);
   stored.mutable_revision()->set_staged_wall_time_ns(wall_now_ns());
-  std::string problem = replace_file(path_of(number), stored.SerializeAsString());
+  const std::string bytes = stored.SerializeAsString();
+  std::string problem = replace_file(path_of(number), bytes);
   if (!problem.empty()) return problem;
-  v1::Revision revision = stored.revision();
-  revisions_[number] = std::move(stored);
+  revisions_[number] = {stored.revision(), bytes.size()};
   prune();
-  return revision;
+  return stored.revision();
 }
 
 Result<v1::Revision, std::string> RevisionStore::activate(std::uint64_t number) {
   const std::lock_guard guard(mutex_);
+  if (std::string problem = begin(number); !problem.empty()) return problem;
+  return finish();
+}
+
+std::string RevisionStore::begin_activation(std::uint64_t number) {
+  const std::lock_guard guard(mutex_);
+  return begin(number);
+}
+
+Result<v1::Revision, std::string> RevisionStore::finish_activation() {
+  const std::lock_guard guard(mutex_);
+  return finish();
+}
+
+void RevisionStore::abandon_activation() {
+  const std::lock_guard guard(mutex_);
+  if (activating_ == 0) return;
+  rewrite(std::exchange(activating_, 0), before_activation_);
+  unlink((folder_ + "/active.new").c_str());
+}
+
+std::string RevisionStore::begin(std::uint64_t number) {
   const auto found = revisions_.find(number);
   if (found == revisions_.end()) return "there is no revision " + std::to_string(number);
-  v1::GetPolicyResponse stored = found->second;
-  stored.mutable_revision()->set_committed_wall_time_ns(wall_now_ns());
-  if (stored.revision().generation() == 0) {
+  before_activation_ = found->second.revision;
+  v1::Revision revision = before_activation_;
+  revision.set_committed_wall_time_ns(wall_now_ns());
+  if (revision.generation() == 0) {
     const auto before = revisions_.find(active_);
-    stored.mutable_revision()->set_generation(
-        before == revisions_.end() ? 1 : before->second.revision().generation() + 1);
+    revision.set_generation(before == revisions_.end() ? 1
+                                                       : before->second.revision.generation() + 1);
   }
-  std::string problem = replace_file(path_of(number), stored.SerializeAsString());
-  if (problem.empty()) problem = replace_file(folder_ + "/active", std::to_string(number) + "\n");
-  if (!problem.empty()) return problem;
+  std::string problem = rewrite(number, revision);
+  if (problem.empty()) {
+    problem = write_aside(folder_ + "/active", std::to_string(number) + "\n");
+  }
+  if (problem.empty()) activating_ = number;
+  return problem;
+}
+
+Result<v1::Revision, std::string> RevisionStore::finish() {
+  if (revisions_.count(activating_) == 0) return std::string("nothing is being activated");
+  const std::uint64_t number = std::exchange(activating_, 0);
+  if (std::string problem = put_in_place(folder_ + "/active"); !problem.empty()) return problem;
   active_ = number;
-  found->second = std::move(stored);
-  v1::Revision revision = found->second.revision();
+  v1::Revision revision = revisions_[number].revision;
   revision.set_active(true);
   return revision;
 }
@@ -158,11 +275,9 @@ std::string RevisionStore::set_generation(std::uint64_t number, std::uint64_t ge
   const std::lock_guard guard(mutex_);
   const auto found = revisions_.find(number);
   if (found == revisions_.end()) return "there is no revision " + std::to_string(number);
-  v1::GetPolicyResponse stored = found->second;
-  stored.mutable_revision()->set_generation(generation);
-  std::string problem = replace_file(path_of(number), stored.SerializeAsString());
-  if (problem.empty()) found->second = std::move(stored);
-  return problem;
+  v1::Revision revision = found->second.revision;
+  revision.set_generation(generation);
+  return rewrite(number, revision);
 }
 
 std::string RevisionStore::set_prepared(std::uint64_t number) {
@@ -177,16 +292,16 @@ std::optional<v1::Revision> RevisionStore::prepared() const {
   const std::lock_guard guard(mutex_);
   const auto found = revisions_.find(prepared_);
   if (found == revisions_.end()) return std::nullopt;
-  return found->second.revision();
+  return found->second.revision;
 }
 
 std::optional<v1::GetPolicyResponse> RevisionStore::find(std::uint64_t generation,
                                                          const std::string& sha256_prefix) const {
   const std::lock_guard guard(mutex_);
   for (auto each = revisions_.rbegin(); each != revisions_.rend(); ++each) {
-    const v1::Revision& revision = each->second.revision();
+    const v1::Revision& revision = each->second.revision;
     if (revision.generation() == generation && revision.sha256().starts_with(sha256_prefix)) {
-      return each->second;
+      return read(each->first);
     }
   }
   return std::nullopt;
@@ -203,40 +318,44 @@ Result<std::uint64_t, std::string> RevisionStore::next_incarnation() {
 }
 
 void RevisionStore::prune() {
+  std::uint64_t bytes = 0;
+  for (const auto& [number, kept] : revisions_) bytes += kept.bytes;
   auto oldest = revisions_.begin();
-  while (revisions_.size() > kRevisionsKept && oldest != revisions_.end()) {
-    if (oldest->first == active_ || oldest->first == prepared_) {
+  while ((revisions_.size() > kRevisionsKept || bytes > kBytesKept) && oldest != revisions_.end()) {
+    const std::uint64_t number = oldest->first;
+    const bool newest = number == revisions_.rbegin()->first;
+    if (number == active_ || number == prepared_ || number == activating_ || newest) {
       ++oldest;
       continue;
     }
-    unlink(path_of(oldest->first).c_str());
+    unlink(path_of(number).c_str());
+    bytes -= oldest->second.bytes;
     oldest = revisions_.erase(oldest);
   }
 }
 
 std::optional<v1::GetPolicyResponse> RevisionStore::get(std::uint64_t number) const {
   const std::lock_guard guard(mutex_);
-  const auto found = revisions_.find(number == 0 ? active_ : number);
-  if (found == revisions_.end()) return std::nullopt;
-  v1::GetPolicyResponse stored = found->second;
-  stored.mutable_revision()->set_active(found->first == active_);
-  return stored;
+  return read(number == 0 ? active_ : number);
 }
 
 std::vector<v1::Revision> RevisionStore::list() const {
   const std::lock_guard guard(mutex_);
   std::vector<v1::Revision> list;
   for (auto each = revisions_.rbegin(); each != revisions_.rend(); ++each) {
-    list.push_back(each->second.revision());
+    list.push_back(each->second.revision);
     list.back().set_active(each->first == active_);
   }
   return list;
 }
 
 std::optional<v1::Revision> RevisionStore::active() const {
-  const auto stored = get(0);
-  if (!stored) return std::nullopt;
-  return stored->revision();
+  const std::lock_guard guard(mutex_);
+  const auto found = revisions_.find(active_);
+  if (found == revisions_.end()) return std::nullopt;
+  v1::Revision revision = found->second.revision;
+  revision.set_active(true);
+  return revision;
 }
 
 std::uint64_t RevisionStore::latest() const {

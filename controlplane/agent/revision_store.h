@@ -1,9 +1,11 @@
 // Policy revisions on disk: one file each, and which is active. Every change is written aside,
 // flushed and renamed, so that a crash or a full disk leaves the old state or the new, never half.
+// What is damaged is set aside and told; only what revisions are is kept in memory, not their text.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -17,16 +19,26 @@ namespace bulkhead::controlplane {
 class RevisionStore {
  public:
   static constexpr std::size_t kRevisionsKept = 200;
+  static constexpr std::uint64_t kBytesKept = std::uint64_t{1} << 30;
 
   // Opens the folder, made if it is not there, and locks it against other instances.
   static Result<std::unique_ptr<RevisionStore>, std::string> open(const std::string& folder);
   ~RevisionStore();
 
-  // Keeps a new revision; its number is set. The oldest inactive ones beyond kRevisionsKept go.
+  // What was found damaged, foreign or missing when it was opened, a sentence each.
+  const std::vector<std::string>& damage() const { return damage_; }
+
+  // Keeps a new revision; its number is set. The oldest inactive ones go beyond kRevisionsKept and
+  // kBytesKept.
   Result<v1::Revision, std::string> add(v1::GetPolicyResponse stored);
   // Makes a revision the active one. It counts as the commit of its generation, or of the next one
   // if it has none.
   Result<v1::Revision, std::string> activate(std::uint64_t number);
+  // The same in two steps: all that a full disk could refuse is in the first, and nothing has
+  // changed until the second. Whoever gives up in between calls abandon().
+  std::string begin_activation(std::uint64_t number);
+  Result<v1::Revision, std::string> finish_activation();
+  void abandon_activation();
 
   // Of a pair. A revision is told its generation before it is prepared or committed.
   std::string set_generation(std::uint64_t number, std::uint64_t generation);
@@ -45,17 +57,33 @@ class RevisionStore {
   std::uint64_t latest() const;
 
  private:
+  struct Kept {
+    v1::Revision revision;
+    std::uint64_t bytes = 0;  // of its file
+  };
+
   RevisionStore(std::string folder, int lock) : folder_(std::move(folder)), lock_(lock) {}
-  std::string load();
+  void load();
+  void load_file(const std::string& name);
+  void load_active();
+  void set_aside(const std::string& name, const std::string& why);
   std::string path_of(std::uint64_t number) const;
+  std::optional<v1::GetPolicyResponse> read(std::uint64_t number) const;
+  std::string rewrite(std::uint64_t number, const v1::Revision& revision);
+  std::string begin(std::uint64_t number);
+  Result<v1::Revision, std::string> finish();
   void prune();
 
   std::string folder_;
   int lock_;
+  std::vector<std::string> damage_;
   mutable std::mutex mutex_;
-  std::map<std::uint64_t, v1::GetPolicyResponse> revisions_;
+  std::map<std::uint64_t, Kept> revisions_;
   std::uint64_t active_ = 0;
   std::uint64_t prepared_ = 0;
+  // Between the steps of an activation: which, and what was said of it before.
+  std::uint64_t activating_ = 0;
+  v1::Revision before_activation_;
 };
 
 }  // namespace bulkhead::controlplane

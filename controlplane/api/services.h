@@ -1,61 +1,66 @@
-// The gRPC services, thin over the agent. Each method runs on a gRPC thread.
+// The gRPC services, thin over the agent. gRPC's threads only begin calls and go on with streams.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
 
 #include "bulkhead/v1/control.grpc.pb.h"
 #include "bulkhead/v1/failover.grpc.pb.h"
-#include "controlplane/agent/agent.h"
+#include "controlplane/api/work.h"
 
 namespace bulkhead::controlplane {
 
-class PolicyServiceImpl final : public v1::PolicyService::Service {
+class PolicyServiceImpl final : public v1::PolicyService::CallbackService {
  public:
-  explicit PolicyServiceImpl(Agent& agent) : agent_(agent) {}
+  using Context = grpc::CallbackServerContext;
+  explicit PolicyServiceImpl(Work& work) : work_(work) {}
 
-  grpc::Status StagePolicy(grpc::ServerContext* context, const v1::StagePolicyRequest* request,
-                           v1::StagePolicyResponse* response) override;
-  grpc::Status CommitPolicy(grpc::ServerContext* context, const v1::CommitPolicyRequest* request,
-                            v1::CommitPolicyResponse* response) override;
-  grpc::Status GetPolicy(grpc::ServerContext* context, const v1::GetPolicyRequest* request,
-                         v1::GetPolicyResponse* response) override;
-  grpc::Status ListPolicies(grpc::ServerContext* context, const v1::ListPoliciesRequest* request,
-                            v1::ListPoliciesResponse* response) override;
+  grpc::ServerReadReactor<v1::PolicyPiece>* StagePolicy(Context* context,
+                                                        v1::StagePolicyResponse* response) override;
+  grpc::ServerUnaryReactor* CommitPolicy(Context* context, const v1::CommitPolicyRequest* request,
+                                         v1::CommitPolicyResponse* response) override;
+  grpc::ServerUnaryReactor* GetCommit(Context* context, const v1::GetCommitRequest* request,
+                                      v1::Commit* response) override;
+  grpc::ServerWriteReactor<v1::PolicyPiece>* GetPolicy(
+      Context* context, const v1::GetPolicyRequest* request) override;
+  grpc::ServerUnaryReactor* ListPolicies(Context* context, const v1::ListPoliciesRequest* request,
+                                         v1::ListPoliciesResponse* response) override;
 
  private:
-  Agent& agent_;
+  Work& work_;
 };
 
-class TelemetryServiceImpl final : public v1::TelemetryService::Service {
+class TelemetryServiceImpl final : public v1::TelemetryService::CallbackService {
  public:
-  explicit TelemetryServiceImpl(Agent& agent) : agent_(agent) {}
+  using Context = grpc::CallbackServerContext;
+  explicit TelemetryServiceImpl(Work& work) : work_(work) {}
 
-  grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
-                         v1::GetStatusResponse* response) override;
-  grpc::Status GetCounters(grpc::ServerContext* context, const v1::GetCountersRequest* request,
-                           v1::Counters* response) override;
-  grpc::Status WatchCounters(grpc::ServerContext* context, const v1::WatchCountersRequest* request,
-                             grpc::ServerWriter<v1::Counters>* writer) override;
-  grpc::Status WatchEvents(grpc::ServerContext* context, const v1::WatchEventsRequest* request,
-                           grpc::ServerWriter<v1::Event>* writer) override;
-  grpc::Status ListFlows(grpc::ServerContext* context, const v1::ListFlowsRequest* request,
-                         v1::ListFlowsResponse* response) override;
+  grpc::ServerUnaryReactor* GetStatus(Context* context, const v1::GetStatusRequest* request,
+                                      v1::GetStatusResponse* response) override;
+  grpc::ServerUnaryReactor* GetCounters(Context* context, const v1::GetCountersRequest* request,
+                                        v1::Counters* response) override;
+  grpc::ServerWriteReactor<v1::Counters>* WatchCounters(
+      Context* context, const v1::WatchCountersRequest* request) override;
+  grpc::ServerWriteReactor<v1::Event>* WatchEvents(Context* context,
+                                                   const v1::WatchEventsRequest* request) override;
+  grpc::ServerWriteReactor<v1::ListFlowsResponse>* ListFlows(
+      Context* context, const v1::ListFlowsRequest* request) override;
 
  private:
-  Agent& agent_;
+  Work& work_;
 };
 
-class PairServiceImpl final : public v1::PairService::Service {
+class PairServiceImpl final : public v1::PairService::CallbackService {
  public:
-  explicit PairServiceImpl(Agent& agent) : agent_(agent) {}
+  using Context = grpc::CallbackServerContext;
+  explicit PairServiceImpl(Work& work) : work_(work) {}
 
-  grpc::Status GetPair(grpc::ServerContext* context, const v1::GetPairRequest* request,
-                       v1::PairStatus* response) override;
-  grpc::Status OrderPair(grpc::ServerContext* context, const v1::OrderPairRequest* request,
-                         v1::PairStatus* response) override;
+  grpc::ServerUnaryReactor* GetPair(Context* context, const v1::GetPairRequest* request,
+                                    v1::PairStatus* response) override;
+  grpc::ServerUnaryReactor* OrderPair(Context* context, const v1::OrderPairRequest* request,
+                                      v1::PairStatus* response) override;
 
  private:
-  Agent& agent_;
+  Work& work_;
 };
 
 }  // namespace bulkhead::controlplane

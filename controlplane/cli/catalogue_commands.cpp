@@ -81,7 +81,7 @@ void list_protocols(const Session& session) {
   }
   if (session.format() == Format::json) return;
   table.print("");
-  std::printf("\nSee one with `bulkheadctl protocols NAME`.\n");
+  say("\nSee one with `bulkheadctl protocols NAME`.\n");
 }
 
 std::string fields_text(const Catalogue& catalogue, std::uint32_t mask) {
@@ -116,9 +116,9 @@ void show_json(const Catalogue& catalogue) {
 }
 
 void show_table(const Catalogue& catalogue) {
-  std::printf("%s: %s (%s), by default on %s\n\n", std::string(catalogue.name).c_str(),
-              std::string(catalogue.title).c_str(), std::string(catalogue.standard).c_str(),
-              ports_text(catalogue).c_str());
+  say("%s: %s (%s), by default on %s\n\n", std::string(catalogue.name).c_str(),
+      std::string(catalogue.title).c_str(), std::string(catalogue.standard).c_str(),
+      ports_text(catalogue).c_str());
   Table functions({"FUNCTION", "CODE", "ACCESS", "BEGUN BY", "FIELDS FOR where"});
   for (const protocols::FunctionInfo& function : catalogue.functions) {
     functions.add({std::string(function.name), code_text(function),
@@ -127,7 +127,7 @@ void show_table(const Catalogue& catalogue) {
                    fields_text(catalogue, function.fields)});
   }
   functions.print("");
-  std::printf("\n");
+  say("\n");
   Table fields({"FIELD", "TAKES", "WHAT IT IS"});
   for (const protocols::FieldInfo& field : catalogue.fields) {
     fields.add({std::string(field.name), kind_text(field), meaning_text(field)});
@@ -137,29 +137,27 @@ void show_table(const Catalogue& catalogue) {
 
 // The page that policies/reference.md is: every protocol as a person looks it up.
 void show_reference() {
-  std::printf(
-      "# Protocols, functions and fields\n\n"
+  say("# Protocols, functions and fields\n\n"
       "Made by `bulkheadctl protocols --reference` from the catalogues of the modules; do not "
       "edit.\n"
       "*Begun by*: what a server may begin is granted by rules like a request; what only a client\n"
       "begins needs no rule on its way back, but must answer something.\n");
   for (const protocols::Protocol* protocol : protocols::registry()) {
     const Catalogue& catalogue = protocol->catalogue();
-    std::printf("\n## %s\n\n%s (%s), by default on %s.\n\n", std::string(catalogue.name).c_str(),
-                std::string(catalogue.title).c_str(), std::string(catalogue.standard).c_str(),
-                ports_text(catalogue).c_str());
-    std::printf("| field | takes | what it is |\n|---|---|---|\n");
+    say("\n## %s\n\n%s (%s), by default on %s.\n\n", std::string(catalogue.name).c_str(),
+        std::string(catalogue.title).c_str(), std::string(catalogue.standard).c_str(),
+        ports_text(catalogue).c_str());
+    say("| field | takes | what it is |\n|---|---|---|\n");
     for (const protocols::FieldInfo& field : catalogue.fields) {
-      std::printf("| `%s` | %s | %s |\n", std::string(field.name).c_str(), kind_text(field).c_str(),
-                  meaning_text(field).c_str());
+      say("| `%s` | %s | %s |\n", std::string(field.name).c_str(), kind_text(field).c_str(),
+          meaning_text(field).c_str());
     }
-    std::printf("\n| function | code | access | begun by | fields |\n|---|---|---|---|---|\n");
+    say("\n| function | code | access | begun by | fields |\n|---|---|---|---|---|\n");
     for (const protocols::FunctionInfo& function : catalogue.functions) {
-      std::printf("| `%s` | %s | %s | %s | %s |\n", std::string(function.name).c_str(),
-                  code_text(function).c_str(),
-                  std::string(protocols::describe(function.access)).c_str(),
-                  std::string(protocols::describe(function.initiator)).c_str(),
-                  fields_text(catalogue, function.fields).c_str());
+      say("| `%s` | %s | %s | %s | %s |\n", std::string(function.name).c_str(),
+          code_text(function).c_str(), std::string(protocols::describe(function.access)).c_str(),
+          std::string(protocols::describe(function.initiator)).c_str(),
+          fields_text(catalogue, function.fields).c_str());
     }
   }
 }

@@ -275,7 +275,7 @@ class Decoder {
       if (name == "values") continue;
       fields += (fields.empty() ? "" : " ") + name + "=";
       if (!value.is_array()) {
-        fields += value.dump();
+        fields += value.dump(-1, ' ', true, Json::error_handler_t::replace);
       } else {
         fields += value[0].dump() + (value[0] == value[1] ? "" : "-" + value[1].dump());
       }

@@ -1,8 +1,10 @@
 // bulkheadctl: options and the list of commands.
 
-#include <cstdio>
+#include <sys/stat.h>
+
 #include <cstdlib>
 
+#include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
 #include "controlplane/cli/session.h"
 
@@ -19,7 +21,7 @@ int main(int argc, char** argv) {
       "  bulkheadctl events --follow               watch what is refused, and why\n"
       "\n"
       "Exit codes: 0 done, 1 refused or the policy has errors, 2 wrong option, 3 no appliance "
-      "answers, 4 a file cannot be read or written.");
+      "answers, 4 a file cannot be read or written, 5 whether it was done is not known yet.");
   Session session;
   app.set_version_flag("--version", BULKHEAD_VERSION);
   app.require_subcommand(1);
@@ -50,10 +52,10 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? kOk : kUsage;
   } catch (const CommandFailed& failure) {
-    std::fprintf(stderr, "bulkheadctl: %s\n", failure.text.c_str());
+    print_error("bulkheadctl: " + failure.text);
     return failure.exit_code;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "bulkheadctl: %s\n", error.what());
+    print_error("bulkheadctl: " + std::string(error.what()));
     return kRefused;
   }
   return session.exit_code;

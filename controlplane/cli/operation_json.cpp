@@ -43,7 +43,8 @@ void add_operation(const protocols::Catalogue& catalogue, const protocols::Opera
     const protocols::FieldValue& value = operation.fields[i];
     const std::string name(field.name);
     if (field.kind == protocols::FieldKind::name) {
-      fields[name] = std::string(value.name.begin(), value.name.end());
+      fields[name] =
+          json_text({reinterpret_cast<const char*>(value.name.data()), value.name.size()});
     } else if (field.kind == protocols::FieldKind::real) {
       fields[name] = real_json(float64_from_order(value.range.low));
     } else if (field.spans) {

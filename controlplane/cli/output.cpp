@@ -10,21 +10,22 @@
 
 namespace bulkhead::controlplane {
 
-std::string paint(const std::string& text, Colour colour) {
+Shown paint(const std::string& text, Colour colour) {
   static const bool kColours = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
-  if (!kColours || colour == Colour::plain) return text;
+  if (!kColours || colour == Colour::plain) return {printable(text)};
   constexpr const char* kCodes[] = {"", "32", "31", "2", "1"};
-  return "\033[" + std::string(kCodes[static_cast<std::size_t>(colour)]) + "m" + text + "\033[0m";
+  return {"\033[" + std::string(kCodes[static_cast<std::size_t>(colour)]) + "m" + printable(text) +
+          "\033[0m"};
 }
 
 void Table::add(std::vector<std::string> cells, Colour colour) {
+  for (std::string& cell : cells) cell = printable(cell);
   rows_.push_back({std::move(cells), colour});
 }
 
 void Table::print(const std::string& when_empty) const {
   if (rows_.empty()) {
-    std::printf("%s\n", when_empty.c_str());
-    return;
+    return say("%s\n", when_empty);
   }
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < headings_.size(); ++i) {
@@ -40,15 +41,49 @@ void Table::print(const std::string& when_empty) const {
     }
     return text;
   };
-  std::printf("%s\n", paint(line(headings_), Colour::bold).c_str());
-  for (const Row& row : rows_) std::printf("%s\n", paint(line(row.cells), row.colour).c_str());
+  say("%s\n", paint(line(headings_), Colour::bold));
+  for (const Row& row : rows_) say("%s\n", paint(line(row.cells), row.colour));
 }
 
 void print_json(const Json& object) {
-  const std::string text =
-      object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  // What is not ASCII is written as an escape.
+  const std::string text = object.dump(-1, ' ', true, Json::error_handler_t::replace);
   std::printf("%s\n", text.c_str());
 }
+
+std::string json_text(std::string_view bytes) {
+  for (std::string_view rest = bytes; !rest.empty();) {
+    const std::size_t length = printable_detail::decode_utf8(rest).bytes;
+    if (length == 0) return printable(bytes);
+    rest.remove_prefix(length);
+  }
+  return std::string(bytes);
+}
+
+namespace {
+
+std::string keep_tabs(std::string_view line) {
+  std::string out;
+  for (;;) {
+    const std::size_t tab = line.find('\t');
+    out += printable(line.substr(0, tab));
+    if (tab == std::string_view::npos) return out;
+    out += '\t';
+    line.remove_prefix(tab + 1);
+  }
+}
+
+}  // namespace
+
+void print_text(std::string_view text, std::FILE* to) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::fprintf(to, "%s\n", keep_tabs(text.substr(0, end)).c_str());
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+void print_error(const std::string& text) { std::fprintf(stderr, "%s\n", printable(text).c_str()); }
 
 std::string grouped(std::uint64_t value) {
   std::string text = std::to_string(value);

@@ -1,9 +1,15 @@
-// Tables for people, JSON lines for scripts. Colours only on a terminal.
+// Tables for people, JSON lines for scripts. Colours only on a terminal. Whatever comes from
+// elsewhere is escaped here, and nowhere else (dataplane/base/printable.h).
 #pragma once
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
+
+#include "dataplane/base/printable.h"
 
 namespace bulkhead::controlplane {
 
@@ -11,8 +17,40 @@ using Json = nlohmann::ordered_json;
 
 enum class Colour { plain, good, bad, dim, bold };
 
+// Text that has been escaped and may hold colours.
+struct Shown {
+  std::string text;
+  const char* get() const { return text.c_str(); }
+};
+
 // The text in the colour, if standard output is a terminal and NO_COLOR is not set.
-std::string paint(const std::string& text, Colour colour);
+Shown paint(const std::string& text, Colour colour);
+
+namespace output_detail {
+
+template <typename Number>
+struct AsItIs {
+  Number number;
+  Number get() const { return number; }
+};
+
+inline const Shown& show(const Shown& shown) { return shown; }
+inline Shown show(const std::string& text) { return {printable(text)}; }
+inline Shown show(const char* text) { return {printable(text)}; }
+template <typename Number>
+requires std::is_arithmetic_v<Number> AsItIs<Number> show(Number number) { return {number}; }
+
+}  // namespace output_detail
+
+// As std::printf, with every text escaped.
+template <typename... Arguments>
+void say(const char* format, const Arguments&... arguments) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-security"
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+  std::printf(format, output_detail::show(arguments).get()...);
+#pragma GCC diagnostic pop
+}
 
 class Table {
  public:
@@ -32,6 +70,12 @@ class Table {
 };
 
 void print_json(const Json& object);
+// A name as bytes, which may be no UTF-8, as text for JSON.
+std::string json_text(std::string_view bytes);
+// Lines as they are, but for what would steer a terminal.
+void print_text(std::string_view text, std::FILE* to = stdout);
+// One line on standard error, whatever is in it.
+void print_error(const std::string& text);
 
 // 1234567 as 1,234,567.
 std::string grouped(std::uint64_t value);

@@ -68,9 +68,8 @@ std::string weakness(const v1::PairStatus& status) {
 
 void print_pair(const v1::PairStatus& status) {
   const std::string weak = weakness(status);
-  std::printf("%s\n", weak.empty()
-                          ? paint("protected: either appliance can go", Colour::good).c_str()
-                          : paint("not protected: " + weak, Colour::bad).c_str());
+  say("%s\n", weak.empty() ? paint("protected: either appliance can go", Colour::good)
+                           : paint("not protected: " + weak, Colour::bad));
   Table table({"APPLIANCE", "ROLE", "PRIORITY", "COULD BE ACTIVE", "READY", "POLICY", "DIGEST"});
   const auto add = [&](const v1::PairAppliance& appliance, const std::string& mark) {
     const bool active = appliance.role() == "active";
@@ -91,13 +90,13 @@ void print_pair(const v1::PairStatus& status) {
   for (const v1::PairPath& path : status.paths()) {
     paths += (paths.empty() ? "" : ", ") + path.name() + (path.heard() ? "" : " (silent)");
   }
-  std::printf("\nterm       %llu, %llu takeovers of this appliance since its agent started\n",
-              static_cast<unsigned long long>(status.term()),
-              static_cast<unsigned long long>(status.takeovers()));
-  std::printf("peer heard on %s\n", paths.empty() ? "no path" : paths.c_str());
+  say("\nterm       %llu, %llu takeovers of this appliance since its agent started\n",
+      static_cast<unsigned long long>(status.term()),
+      static_cast<unsigned long long>(status.takeovers()));
+  say("peer heard on %s\n", paths.empty() ? "no path" : paths.c_str());
   if (!status.last_change().empty()) {
-    std::printf("%s  %s\n", local_time(status.last_change_wall_time_ns()).c_str(),
-                status.last_change().c_str());
+    say("%s  %s\n", local_time(status.last_change_wall_time_ns()).c_str(),
+        status.last_change().c_str());
   }
 }
 

@@ -97,13 +97,34 @@ Issued sign_with(const Issued& authority, const Subject& subject) {
   return sign(subject, issuer.get(), key.get());
 }
 
-bool is_ip(const std::string& host) {
+}  // namespace
+
+bool is_ip_address(const std::string& host) {
   unsigned char bytes[16];
-  return inet_pton(AF_INET, host.c_str(), bytes) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), bytes) == 1;
+  return host.find('\0') == std::string::npos && (inet_pton(AF_INET, host.c_str(), bytes) == 1 ||
+                                                  inet_pton(AF_INET6, host.c_str(), bytes) == 1);
 }
 
-}  // namespace
+bool is_dns_name(const std::string& host) {
+  constexpr std::size_t kNameMax = 253;
+  constexpr std::size_t kLabelMax = 63;
+  std::size_t label = 0;
+  char before = '.';
+  for (const char c : host + ".") {
+    const bool alphanumeric =
+        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (c == '.') {
+      if (label == 0 || label > kLabelMax || before == '-') return false;
+      label = 0;
+    } else if (alphanumeric || (c == '-' && label > 0)) {
+      ++label;
+    } else {
+      return false;
+    }
+    before = c;
+  }
+  return host.size() <= kNameMax;
+}
 
 Issued make_authority(const std::string& name, int days) {
   return sign({name,
@@ -118,7 +139,7 @@ Issued issue_server(const Issued& authority, const std::string& name,
                     const std::vector<std::string>& hosts, int days) {
   std::string names;
   for (const std::string& host : hosts) {
-    names += (names.empty() ? "" : ",") + std::string(is_ip(host) ? "IP:" : "DNS:") + host;
+    names += (names.empty() ? "" : ",") + std::string(is_ip_address(host) ? "IP:" : "DNS:") + host;
   }
   return sign_with(authority, {name,
                                days,

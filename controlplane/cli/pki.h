@@ -6,6 +6,9 @@
 
 namespace bulkhead::controlplane {
 
+bool is_ip_address(const std::string& host);
+bool is_dns_name(const std::string& host);
+
 struct Issued {
   std::string key_pem;
   std::string certificate_pem;

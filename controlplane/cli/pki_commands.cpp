@@ -11,6 +11,7 @@
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/pki.h"
 #include "controlplane/cli/remote.h"
+#include "dataplane/base/printable.h"
 #include "dataplane/service/policy_codec.h"
 
 namespace bulkhead::controlplane {
@@ -43,7 +44,7 @@ void write_new(const Session& session, const fs::path& path, const std::string& 
   if (session.format() == Format::json) {
     print_json({{"file", path.string()}});
   } else {
-    std::printf("made %s\n", path.c_str());
+    say("made %s\n", path.c_str());
   }
 }
 
@@ -52,14 +53,35 @@ void write_pair(const Session& session, const fs::path& stem, const Issued& issu
   write_new(session, stem.string() + ".crt", issued.certificate_pem, 0644);
 }
 
+// Names become files, certificates, and words in logs.
+void expect_name(const std::string& name) {
+  if (is_plain_name(name)) return;
+  throw CommandFailed{kUsage,
+                      "\"" + name +
+                          "\" is no name for a certificate: letters, digits and -_.@, up to "
+                          "64, a letter or digit first"};
+}
+
+// A DNS name (RFC 1123, 2.1) or an IP address, and nothing that OpenSSL would take for more.
+void expect_hosts(const std::vector<std::string>& hosts) {
+  for (const std::string& host : hosts) {
+    if (is_ip_address(host) || is_dns_name(host)) continue;
+    throw CommandFailed{kUsage, "\"" + host + "\" is neither a DNS name nor an IP address"};
+  }
+}
+
 Issued read_authority(const std::string& folder) {
   return {read_file_or_fail(folder + "/ca.key"), read_file_or_fail(folder + "/ca.crt")};
 }
 
 void run_init(const Session& session, const Arguments& arguments) {
   const fs::path folder = arguments.folder;
+  if (!arguments.name.empty()) expect_name(arguments.name);
+  expect_hosts(arguments.hosts);
   std::error_code error;
+  const mode_t before = umask(0077);
   fs::create_directories(folder, error);
+  umask(before);
   if (error) {
     throw CommandFailed{kFileFailed, "cannot create " + folder.string() + ": " + error.message()};
   }
@@ -73,12 +95,13 @@ void run_init(const Session& session, const Arguments& arguments) {
              issue_client(authority, arguments.name.empty() ? "operator" : arguments.name,
                           arguments.days));
   if (session.format() == Format::json) return;
-  std::printf(
-      "\nThe appliance needs ca.crt, server.crt and server.key; the management host needs "
+  say("\nThe appliance needs ca.crt, server.crt and server.key; the management host needs "
       "ca.crt, client.crt and client.key; ca.key belongs on neither.\n");
 }
 
 void run_server(const Session& session, const Arguments& arguments) {
+  expect_name(arguments.name);
+  expect_hosts(arguments.hosts);
   std::vector<std::string> hosts = arguments.hosts;
   if (hosts.empty()) hosts.push_back(arguments.name);
   write_pair(session, fs::path(arguments.folder) / arguments.name,
@@ -95,6 +118,7 @@ void run_pair(const Session& session, const Arguments& arguments) {
 }
 
 void run_client(const Session& session, const Arguments& arguments) {
+  expect_name(arguments.name);
   write_pair(session, fs::path(arguments.folder) / arguments.name,
              issue_client(read_authority(arguments.folder), arguments.name, arguments.days));
 }

@@ -1,4 +1,5 @@
-// policy check|compile|explain, push, commit, history.
+// policy check|compile|explain|get|show, push, commit, history.
+#include "controlplane/cli/artefact_text.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
 #include "controlplane/policy/compiler.h"
@@ -12,7 +13,7 @@ namespace {
 void tell_diagnostics(const Session& session, const Diagnostics& diagnostics) {
   for (const Diagnostic& each : diagnostics.list()) {
     if (session.format() == Format::table) {
-      std::fprintf(stderr, "%s\n", diagnostics.to_text(each).c_str());
+      print_text(diagnostics.to_text(each), stderr);
       continue;
     }
     print_json({{"file", diagnostics.file()},
@@ -44,9 +45,8 @@ void run_check(Session& session, const std::string& path) {
                 {"ok", true}});
     return;
   }
-  std::printf("%s: no errors: site %s, %zu zones, %zu conduits, %zu rules\n", path.c_str(),
-              result.model->site.c_str(), result.model->zones.size(), result.model->conduits.size(),
-              rules);
+  say("%s: no errors: site %s, %zu zones, %zu conduits, %zu rules\n", path.c_str(),
+      result.model->site.c_str(), result.model->zones.size(), result.model->conduits.size(), rules);
 }
 
 void run_compile(Session& session, const std::string& path, std::string out) {
@@ -58,15 +58,14 @@ void run_compile(Session& session, const std::string& path, std::string out) {
   if (session.format() == Format::json) {
     print_json({{"file", out}, {"bytes", artefact.ByteSizeLong()}, {"sha256", digest}});
   } else {
-    std::printf("%s: %zu bytes, sha256 %s\n", out.c_str(), artefact.ByteSizeLong(), digest.c_str());
+    say("%s: %zu bytes, sha256 %s\n", out.c_str(), artefact.ByteSizeLong(), digest.c_str());
   }
 }
 
 void run_explain(Session& session, const std::string& path) {
   const Compilation result = compile_or_fail(session, path);
   if (session.format() == Format::table) {
-    std::printf("%s", explain_policy(*result.model).c_str());
-    return;
+    return print_text(explain_policy(*result.model));
   }
   for (const ModelConduit& conduit : result.model->conduits) {
     for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
@@ -108,16 +107,29 @@ v1::StagePolicyRequest stage_request(const Session& session, const std::string& 
   return request;
 }
 
-void print_committed(const Session& session, const v1::CommitPolicyResponse& response) {
+// In force, or why not; exit code kNotKnown while it is under way.
+void print_commit(Session& session, const v1::Commit& commit) {
+  const bool in_force = commit.state() == v1::Commit::STATE_IN_FORCE;
+  const bool refused = commit.state() == v1::Commit::STATE_REFUSED;
+  if (!in_force) session.exit_code = refused ? kRefused : kNotKnown;
   if (session.format() == Format::json) {
-    Json json = revision_json(response.revision());
-    json["generation"] = response.generation();
-    print_json(json);
-    return;
+    Json json = in_force ? revision_json(commit.revision()) : Json{{"revision", commit.number()}};
+    json["commit"] = commit.id();
+    json["state"] = in_force ? "in force" : refused ? "refused" : "not known";
+    if (!commit.text().empty()) json["text"] = commit.text();
+    json["generation"] = commit.generation();
+    return print_json(json);
   }
-  std::printf("revision %llu of site %s is in force\n",
-              static_cast<unsigned long long>(response.revision().number()),
-              response.revision().site().c_str());
+  if (in_force) {
+    say("revision %llu of site %s is in force\n",
+        static_cast<unsigned long long>(commit.revision().number()),
+        commit.revision().site().c_str());
+  }
+  if (commit.text().empty()) return;
+  say("commit %s: %s\n", commit.id().c_str(), commit.text().c_str());
+  if (session.exit_code == kNotKnown) {
+    say("`bulkheadctl commit --outcome %s` says what became of it\n", commit.id().c_str());
+  }
 }
 
 void run_commit(Session& session, std::uint64_t number) {
@@ -126,7 +138,16 @@ void run_commit(Session& session, std::uint64_t number) {
   request.set_number(number);
   v1::CommitPolicyResponse response;
   remote.expect(remote.policy().CommitPolicy(remote.context().get(), request, &response));
-  print_committed(session, response);
+  print_commit(session, response.commit());
+}
+
+void run_outcome(Session& session, const std::string& id) {
+  Remote remote(session);
+  v1::GetCommitRequest request;
+  request.set_id(id == "last" ? "" : id);
+  v1::Commit commit;
+  remote.expect(remote.policy().GetCommit(remote.context().get(), request, &commit));
+  print_commit(session, commit);
 }
 
 void run_push(Session& session, const std::string& path, const std::string& comment,
@@ -134,13 +155,12 @@ void run_push(Session& session, const std::string& path, const std::string& comm
   v1::StagePolicyRequest request = stage_request(session, path);
   request.set_comment(comment);
   Remote remote(session);
-  v1::StagePolicyResponse response;
-  remote.expect(remote.policy().StagePolicy(remote.context().get(), request, &response));
+  const v1::StagePolicyResponse response = remote.stage(request);
   if (session.format() == Format::json) {
     print_json(revision_json(response.revision()));
   } else {
-    std::printf("revision %llu staged; it changes nothing until `bulkheadctl commit`\n",
-                static_cast<unsigned long long>(response.revision().number()));
+    say("revision %llu staged; it changes nothing until `bulkheadctl commit`\n",
+        static_cast<unsigned long long>(response.revision().number()));
   }
   if (and_commit) run_commit(session, response.revision().number());
 }
@@ -167,21 +187,51 @@ void run_history(Session& session) {
   if (session.format() == Format::table) table.print("no policy has been staged yet");
 }
 
+// Why the text cannot be taken for what the artefact enforces; empty if it is compiled to it.
+std::string not_of_artefact(const v1::GetPolicyResponse& stored) {
+  if (stored.source().empty()) return "it was pushed as a compiled policy, without its text";
+  const Compilation compiled = compile_policy(stored.source(), "revision");
+  if (!compiled.compiled) return "its text does not compile with this version";
+  const std::string digest = service::to_hex(service::seal_policy(*compiled.compiled).sha256());
+  if (digest == stored.revision().sha256()) return {};
+  return "its text compiles to something else here: it is another text, or was compiled by another "
+         "version";
+}
+
 void run_get(Session& session, std::uint64_t number, const std::string& out) {
-  Remote remote(session);
-  v1::GetPolicyRequest request;
-  request.set_number(number);
-  v1::GetPolicyResponse response;
-  remote.expect(remote.policy().GetPolicy(remote.context().get(), request, &response));
-  if (!out.empty()) write_file_or_fail(out, response.artefact().SerializeAsString());
+  const v1::GetPolicyResponse stored = Remote(session).get(number);
+  if (!out.empty()) write_file_or_fail(out, stored.artefact().SerializeAsString());
+  const std::string wrong = not_of_artefact(stored);
+  const std::string revision = std::to_string(stored.revision().number());
   if (session.format() == Format::json) {
-    Json json = revision_json(response.revision());
-    json["source"] = response.source();
+    Json json = revision_json(stored.revision());
+    json["source"] = wrong.empty() ? stored.source() : "";
+    if (!wrong.empty()) json["problem"] = wrong;
     print_json(json);
-  } else {
-    std::printf("%s", response.source().empty() ? "(pushed as a compiled policy, without source)\n"
-                                                : response.source().c_str());
+  } else if (wrong.empty()) {
+    print_text(stored.source());
   }
+  if (wrong.empty()) return;
+  throw CommandFailed{kRefused, "revision " + revision + " has no text to show: " + wrong +
+                                    "; `bulkheadctl policy show " + revision +
+                                    "` says what it grants"};
+}
+
+// What is enforced, from the artefact itself.
+void run_show(Session& session, std::uint64_t number) {
+  const v1::GetPolicyResponse stored = Remote(session).get(number);
+  v1::CompiledPolicy policy;
+  const std::string digest = service::to_hex(service::sha256(stored.artefact().policy()));
+  if (digest != stored.revision().sha256() || !policy.ParseFromString(stored.artefact().policy())) {
+    throw CommandFailed{kRefused, "the artefact is not the one that the revision names"};
+  }
+  if (session.format() == Format::json) {
+    for (const Json& line : artefact_json(policy)) print_json(line);
+    return;
+  }
+  say("revision %llu, SHA-256 %s\n", static_cast<unsigned long long>(stored.revision().number()),
+      digest.c_str());
+  print_text(artefact_text(policy));
 }
 
 }  // namespace
@@ -191,6 +241,7 @@ void add_policy_commands(CLI::App& app, Session& session) {
     std::string path;
     std::string out;
     std::string comment;
+    std::string outcome;
     std::uint64_t number = 0;
     bool commit = false;
   };
@@ -213,6 +264,12 @@ void add_policy_commands(CLI::App& app, Session& session) {
   get->add_option("-o,--out", arguments->out, "Also write the compiled policy to this file");
   get->callback([&session, arguments] { run_get(session, arguments->number, arguments->out); });
 
+  CLI::App* show = policy->add_subcommand(
+      "show",
+      "What a revision on the appliance grants, from what is enforced and not from its text");
+  show->add_option("REVISION", arguments->number, "Its number; the active one if not given");
+  show->callback([&session, arguments] { run_show(session, arguments->number); });
+
   CLI::App* push = app.add_subcommand(
       "push", "Compile a policy and stage it on the appliance, which checks it in full");
   push->add_option("POLICY", arguments->path, "Policy file (.yaml), or a compiled one (.bhp)")
@@ -224,7 +281,13 @@ void add_policy_commands(CLI::App& app, Session& session) {
   });
   CLI::App* commit = app.add_subcommand("commit", "Put a staged revision in force");
   commit->add_option("REVISION", arguments->number, "Its number; the latest if not given");
-  commit->callback([&session, arguments] { run_commit(session, arguments->number); });
+  commit->add_option(
+      "--outcome", arguments->outcome,
+      "Commit nothing: say what became of the commit of this name, or of the `last`");
+  commit->callback([&session, arguments] {
+    arguments->outcome.empty() ? run_commit(session, arguments->number)
+                               : run_outcome(session, arguments->outcome);
+  });
   CLI::App* history = app.add_subcommand("history", "List the revisions on the appliance");
   history->callback([&session] { run_history(session); });
 }

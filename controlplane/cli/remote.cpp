@@ -52,8 +52,40 @@ Remote::Remote(const Session& session) : server_(session.server) {
   pair_ = v1::PairService::NewStub(channel);
 }
 
+v1::StagePolicyResponse Remote::stage(const v1::StagePolicyRequest& request) {
+  constexpr std::size_t kPieceBytes = 256 * 1024;
+  const std::string text = request.SerializeAsString();
+  v1::StagePolicyResponse response;
+  const auto stage_context = context();
+  const auto writer = policy_->StagePolicy(stage_context.get(), &response);
+  v1::PolicyPiece piece;
+  bool good = true;
+  for (std::size_t at = 0; good && at < text.size(); at += kPieceBytes) {
+    piece.set_bytes(text.substr(at, kPieceBytes));
+    piece.set_of(text.size());
+    good = writer->Write(piece);
+  }
+  if (good) writer->WritesDone();
+  expect(writer->Finish());
+  return response;
+}
+
+v1::GetPolicyResponse Remote::get(std::uint64_t number) {
+  v1::GetPolicyRequest request;
+  request.set_number(number);
+  const auto get_context = context();
+  const auto reader = policy_->GetPolicy(get_context.get(), request);
+  std::string text;
+  std::uint64_t of = 0;
+  for (v1::PolicyPiece piece; reader->Read(&piece); of = piece.of()) text += piece.bytes();
+  expect(reader->Finish());
+  v1::GetPolicyResponse response;
+  if (of == text.size() && response.ParseFromString(text)) return response;
+  throw CommandFailed{kUnreachable, "what " + server_ + " sent cannot be read"};
+}
+
 std::unique_ptr<grpc::ClientContext> Remote::context() const {
-  constexpr auto kDeadline = std::chrono::seconds(60);
+  constexpr auto kDeadline = std::chrono::seconds(120);
   auto context = std::make_unique<grpc::ClientContext>();
   context->set_deadline(std::chrono::system_clock::now() + kDeadline);
   return context;
@@ -61,6 +93,9 @@ std::unique_ptr<grpc::ClientContext> Remote::context() const {
 
 void Remote::expect(const grpc::Status& status) const {
   if (status.ok()) return;
+  if (status.error_code() == grpc::StatusCode::UNAUTHENTICATED) {
+    throw CommandFailed{kRefused, status.error_message()};
+  }
   const bool unreachable = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
                            status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
   if (!unreachable) throw CommandFailed{kRefused, status.error_message()};

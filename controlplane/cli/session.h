@@ -13,6 +13,7 @@ enum ExitCode : int {
   kUsage = 2,        // wrong option
   kUnreachable = 3,  // no appliance answers
   kFileFailed = 4,   // a file cannot be read or written
+  kNotKnown = 5,     // whether it was done is not known yet
 };
 
 // Ends a command: one clear line and an exit code.

@@ -75,23 +75,21 @@ void print_status(const v1::GetStatusResponse& status) {
   const v1::DataplaneStatus& dataplane = status.dataplane();
   const bool good = status.problem().empty();
   const bool stands_by = dataplane.has_pair() && !dataplane.pair().forwards();
-  std::printf("%s\n", !good ? paint("problem: " + status.problem(), Colour::bad).c_str()
-                      : stands_by
-                          ? paint("standby of a pair: nothing passes here", Colour::good).c_str()
-                          : paint("enforcing", Colour::good).c_str());
+  say("%s\n", !good       ? paint("problem: " + status.problem(), Colour::bad)
+              : stands_by ? paint("standby of a pair: nothing passes here", Colour::good)
+                          : paint("enforcing", Colour::good));
   if (status.active().number() != 0) {
-    std::printf("policy     revision %llu of site %s, sha256 %.12s\n",
-                static_cast<unsigned long long>(status.active().number()),
-                status.active().site().c_str(), status.active().sha256().c_str());
+    say("policy     revision %llu of site %s, sha256 %.12s\n",
+        static_cast<unsigned long long>(status.active().number()), status.active().site().c_str(),
+        status.active().sha256().c_str());
   }
-  std::printf("agent      %s, up %s\n", status.agent_version().c_str(),
-              duration(status.agent_uptime_ms()).c_str());
+  say("agent      %s, up %s\n", status.agent_version().c_str(),
+      duration(status.agent_uptime_ms()).c_str());
   if (!status.dataplane_connected()) return;
-  std::printf("data plane %s, up %s, %s stations learned, %s of %s buffers free\n\n",
-              dataplane.version().c_str(), duration(dataplane.uptime_ms()).c_str(),
-              grouped(dataplane.stations_learned()).c_str(),
-              grouped(dataplane.buffers_free()).c_str(),
-              grouped(dataplane.buffers_total()).c_str());
+  say("data plane %s, up %s, %s stations learned, %s of %s buffers free\n\n",
+      dataplane.version().c_str(), duration(dataplane.uptime_ms()).c_str(),
+      grouped(dataplane.stations_learned()).c_str(), grouped(dataplane.buffers_free()).c_str(),
+      grouped(dataplane.buffers_total()).c_str());
   Table ports({"PORT", "DEVICE", "LINK", "PACKETS IN", "PACKETS OUT", "MISSED", "NOT SENT"});
   for (const v1::PortStatus& port : dataplane.ports()) {
     ports.add({std::to_string(port.index()), port.device(), port.link_up() ? "up" : "down",
@@ -100,7 +98,7 @@ void print_status(const v1::GetStatusResponse& status) {
               port.link_up() ? Colour::plain : Colour::bad);
   }
   ports.print("no ports");
-  std::printf("\n");
+  say("\n");
   Table workers({"WORKER", "PACKETS", "FLOWS", "OF", "EVENTS SUPPRESSED"});
   for (const v1::WorkerStatus& worker : dataplane.workers()) {
     workers.add({std::to_string(worker.index()), grouped(worker.packets()), grouped(worker.flows()),
@@ -108,7 +106,7 @@ void print_status(const v1::GetStatusResponse& status) {
   }
   workers.print("no workers");
   if (dataplane.workers().empty()) return;
-  std::printf("\n");
+  say("\n");
   Table limits({"LIMIT", "OF A WORKER", "USED", "UNIT"});
   for (int i = 0; i < dataplane.workers(0).limits_size(); ++i) {
     const v1::LimitStatus& limit = dataplane.workers(0).limits(i);
@@ -188,17 +186,17 @@ void run_counters(Session& session, bool watch, std::uint32_t interval_ms) {
   v1::Counters counters;
   while (reader->Read(&counters)) {
     if (session.format() == Format::table) {
-      std::printf("%s\n", paint(local_time(counters.wall_time_ns()), Colour::dim).c_str());
+      say("%s\n", paint(local_time(counters.wall_time_ns()), Colour::dim));
     }
     print_counters(session, counters, &before);
-    if (session.format() == Format::table) std::printf("\n");
+    if (session.format() == Format::table) say("\n");
   }
   remote.expect(reader->Finish());
 }
 
 // A name as text, a number as its lowest and highest value.
 Json span_json(const v1::FieldSpan& field) {
-  if (field.kind() == v1::FIELD_KIND_NAME) return field.text();
+  if (field.kind() == v1::FIELD_KIND_NAME) return json_text(field.text());
   if (field.kind() == v1::FIELD_KIND_REAL) {
     return {real_json(field.real_low()), real_json(field.real_high())};
   }
@@ -209,6 +207,7 @@ Json event_json(const v1::Event& event) {
   Json json = {{"time", iso_time(event.wall_time_ns())}, {"kind", event.kind()}};
   if (event.reason().empty()) {
     json["text"] = event.text();
+    if (event.missed() > 0) json["missed"] = event.missed();
     return json;
   }
   json["reason"] = event.reason();
@@ -236,10 +235,13 @@ Json event_json(const v1::Event& event) {
   return json;
 }
 
-std::string event_text(const v1::Event& event) {
-  std::string text = local_time(event.wall_time_ns()) + "  ";
-  if (event.reason().empty()) return text + paint(event.text(), Colour::dim);
-  text += paint(event.kind(), Colour::bad) + "  " + event.reason();
+Shown event_text(const v1::Event& event) {
+  const std::string time = local_time(event.wall_time_ns()) + "  ";
+  if (event.reason().empty()) {
+    const Colour colour = event.missed() > 0 ? Colour::bad : Colour::dim;
+    return {time + paint(event.text(), colour).text};
+  }
+  std::string text = "  " + event.reason();
   if (!event.fault().empty()) text += ":" + event.fault();
   if (!event.action().empty()) text += "  " + event.action();
   if (!event.fallback().empty()) text += " (not reject: " + event.fallback() + ")";
@@ -262,7 +264,7 @@ std::string event_text(const v1::Event& event) {
       text += span[0].dump() + (span[0] == span[1] ? "" : "-" + span[1].dump());
     }
   }
-  return text;
+  return {time + paint(event.kind(), Colour::bad).text + printable(text)};
 }
 
 void run_events(Session& session, bool follow, std::uint32_t recent) {
@@ -277,49 +279,60 @@ void run_events(Session& session, bool follow, std::uint32_t recent) {
     if (session.format() == Format::json) {
       print_json(event_json(event));
     } else {
-      std::printf("%s\n", event_text(event).c_str());
+      say("%s\n", event_text(event));
     }
     std::fflush(stdout);
   }
   remote.expect(reader->Finish());
 }
 
+Json flow_json(const v1::Flow& flow) {
+  return {{"transport", flow.transport()},
+          {"client", flow.client()},
+          {"server", flow.server()},
+          {"conduit", flow.conduit()},
+          {"rule", flow.rule()},
+          {"protocol", flow.protocol()},
+          {"state", flow.state()},
+          {"packets_from_client", flow.packets_from_client()},
+          {"packets_from_server", flow.packets_from_server()},
+          {"bytes_from_client", flow.bytes_from_client()},
+          {"bytes_from_server", flow.bytes_from_server()},
+          {"age_ms", flow.age_ms()},
+          {"idle_ms", flow.idle_ms()},
+          {"worker", flow.worker()}};
+}
+
 void run_flows(Session& session, std::uint32_t limit) {
   Remote remote(session);
   v1::ListFlowsRequest request;
   request.set_limit(limit);
-  v1::ListFlowsResponse response;
-  remote.expect(remote.telemetry().ListFlows(remote.context().get(), request, &response));
+  const auto context = remote.context();
+  const auto reader = remote.telemetry().ListFlows(context.get(), request);
   Table table({"TRANSPORT", "CLIENT", "SERVER", "CONDUIT", "RULE", "PROTOCOL", "STATE",
                "FROM CLIENT", "FROM SERVER", "IDLE"});
-  for (const v1::Flow& flow : response.flows()) {
-    if (session.format() == Format::json) {
-      print_json({{"transport", flow.transport()},
-                  {"client", flow.client()},
-                  {"server", flow.server()},
-                  {"conduit", flow.conduit()},
-                  {"rule", flow.rule()},
-                  {"protocol", flow.protocol()},
-                  {"state", flow.state()},
-                  {"packets_from_client", flow.packets_from_client()},
-                  {"packets_from_server", flow.packets_from_server()},
-                  {"bytes_from_client", flow.bytes_from_client()},
-                  {"bytes_from_server", flow.bytes_from_server()},
-                  {"age_ms", flow.age_ms()},
-                  {"idle_ms", flow.idle_ms()},
-                  {"worker", flow.worker()}});
-      continue;
+  std::uint64_t shown = 0;
+  std::uint64_t total = 0;
+  for (v1::ListFlowsResponse page; reader->Read(&page);) {
+    total = page.total();
+    shown += static_cast<std::uint64_t>(page.flows_size());
+    for (const v1::Flow& flow : page.flows()) {
+      if (session.format() == Format::json) {
+        print_json(flow_json(flow));
+        continue;
+      }
+      table.add({flow.transport(), flow.client(), flow.server(), flow.conduit(),
+                 std::to_string(flow.rule()), flow.protocol().empty() ? "-" : flow.protocol(),
+                 flow.state(), grouped(flow.packets_from_client()),
+                 grouped(flow.packets_from_server()), duration(flow.idle_ms())});
     }
-    table.add({flow.transport(), flow.client(), flow.server(), flow.conduit(),
-               std::to_string(flow.rule()), flow.protocol().empty() ? "-" : flow.protocol(),
-               flow.state(), grouped(flow.packets_from_client()),
-               grouped(flow.packets_from_server()), duration(flow.idle_ms())});
   }
+  remote.expect(reader->Finish());
   if (session.format() == Format::json) return;
   table.print("no sessions");
-  if (response.total() > static_cast<std::uint64_t>(response.flows().size())) {
-    std::printf("%d of %s sessions; ask for more with --limit\n", response.flows().size(),
-                grouped(response.total()).c_str());
+  if (total > shown) {
+    say("%s of %s sessions; ask for more with --limit\n", grouped(shown).c_str(),
+        grouped(total).c_str());
   }
 }
 

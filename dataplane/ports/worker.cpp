@@ -393,7 +393,7 @@ void Worker::answer_query() {
   std::uint32_t looked = 0;
   flow_query_.count = 0;
   flow_query_.now_ns = now_ns_;
-  while (flow_query_.cursor < flows.capacity() && flow_query_.count < FlowQuery::kFlowsMax &&
+  while (flow_query_.cursor < flows.capacity() && flow_query_.count < flow_query_.most &&
          looked++ < kSlotsPerRound) {
     const flow::Flow& flow = flows.slot(flow_query_.cursor++);
     if (flow.in_use && flow.key.is_session()) flow_query_.flows[flow_query_.count++] = flow;

@@ -82,6 +82,7 @@ struct FlowQuery {
 
   std::atomic<std::uint32_t> state{idle};
   std::uint32_t cursor = 0;  // in: first slot to look at; out: next one, capacity at the end
+  std::uint32_t most = kFlowsMax;
   std::uint32_t count = 0;
   TimeNs now_ns = 0;
   std::array<flow::Flow, kFlowsMax> flows;

@@ -146,15 +146,41 @@ Result<std::uint32_t, std::string> Engine::check_and_apply(const v1::PolicyArtef
 }
 
 std::uint32_t Engine::apply(policy::Tables tables) {
+  const std::uint32_t generation = begin_apply(std::move(tables));
+  while (!finish_apply()) std::this_thread::sleep_for(std::chrono::microseconds(20));
+  return generation;
+}
+
+std::uint32_t Engine::begin_apply(policy::Tables tables) {
   ++generation_;
   auto image = make_image(std::move(tables));
   shared_->image.store(image.get(), std::memory_order_release);
   // Every worker passes a quiescent state each round, and rounds are short even when idle.
-  rte_rcu_qsbr_synchronize(shared_->rcu, RTE_QSBR_THRID_INVALID);
+  taken_up_token_ = rte_rcu_qsbr_start(shared_->rcu);
   if (previous_ != nullptr) add_counts(*previous_, sums_);
   previous_ = std::move(image_);
   image_ = std::move(image);
   return generation_;
+}
+
+bool Engine::finish_apply() {
+  if (taken_up_token_ && rte_rcu_qsbr_check(shared_->rcu, *taken_up_token_, false) == 1) {
+    taken_up_token_.reset();
+  }
+  return !taken_up_token_;
+}
+
+std::string Engine::lagging() const {
+  constexpr TimeNs kStuckNs = kSecondNs;  // an idle one comes round ten times in that
+  const TimeNs now_ns = monotonic_now_ns();
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const TimeNs turned_ns = workers_[i]->stats().turned_ns.load();
+    if (turned_ns == 0 || now_ns < turned_ns + kStuckNs) continue;
+    return "worker " + std::to_string(i) + " stands still since " +
+           std::to_string((now_ns - turned_ns) / kMillisecondNs) + " ms" +
+           (taken_up_token_ ? " and keeps the policy before" : "");
+  }
+  return taken_up_token_ ? "a worker keeps the policy before" : "";
 }
 
 v1::DataplaneStatus Engine::status() const {
@@ -170,7 +196,9 @@ v1::DataplaneStatus Engine::status() const {
     port->set_index(i);
     port->set_device(ports_->device(i));
     port->set_mac(ports_->mac(i));
-    port->set_link_up(ports_->link_up(i));
+    // Of one of a pair the lease's thread looks.
+    port->set_link_up(shared_->in_band == nullptr ? ports_->link_up(i)
+                                                  : (shared_->ports_down.load() >> i & 1) == 0);
     port->set_packets_in(counts.packets_in);
     port->set_packets_out(counts.packets_out);
     port->set_bytes_in(counts.bytes_in);
@@ -201,6 +229,7 @@ v1::DataplaneStatus Engine::status() const {
     worker->set_waiting_dropped(stats.waiting_dropped.load());
     add_limits(limits_, stats, *worker);
   }
+  status.set_problem(lagging());
   status.set_stations_learned(macs_.count(monotonic_now_ns()));
   status.set_buffers_free(rte_mempool_avail_count(ports_->buffers()));
   status.set_buffers_total(ports_->buffers()->size);
@@ -244,32 +273,58 @@ v1::Counters Engine::counters() const {
   return counters;
 }
 
-v1::DataplaneFlows Engine::flows(std::uint32_t limit) {
-  constexpr std::uint32_t kLimitDefault = 1000;
-  constexpr std::uint32_t kLimitMax = 100'000;
-  if (limit == 0) limit = kLimitDefault;
-  limit = std::min(limit, kLimitMax);
+// Until the worker has answered or the time is over; what is wrong, in words.
+std::string Engine::ask_worker(std::uint32_t worker, std::uint32_t slot, std::uint32_t most,
+                               TimeNs until_ns) {
+  ports::FlowQuery& query = workers_[worker]->flow_query();
+  const auto is_asked = [&query] {
+    return query.state.load(std::memory_order_acquire) == ports::FlowQuery::asked;
+  };
+  if (!is_asked()) {
+    query.cursor = slot;
+    query.most = std::min<std::uint32_t>(most, ports::FlowQuery::kFlowsMax);
+    query.state.store(ports::FlowQuery::asked, std::memory_order_release);
+    workers_[worker]->wake();
+    while (is_asked() && monotonic_now_ns() < until_ns) {
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+    }
+  }
+  return is_asked() ? "worker " + std::to_string(worker) + " does not answer" : std::string();
+}
+
+Result<v1::DataplaneFlows, std::string> Engine::flows(const v1::ListDataplaneFlows& question) {
+  constexpr std::uint32_t kPageFlowsMax = 512;
+  constexpr TimeNs kPageNs = 20 * kMillisecondNs;
+  constexpr TimeNs kAnswerNs = 100 * kMillisecondNs;
+  const std::uint32_t limit = std::min(question.limit(), kPageFlowsMax);
+  std::uint32_t worker = question.worker();
+  std::uint32_t slot = question.slot();
+  const TimeNs begun_ns = monotonic_now_ns();
   v1::DataplaneFlows out;
   std::uint64_t total = 0;
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    ports::FlowQuery& query = workers_[i]->flow_query();
-    query.cursor = 0;
-    while (query.cursor < workers_[i]->flows_max()) {
-      query.state.store(ports::FlowQuery::asked, std::memory_order_release);
-      workers_[i]->wake();
-      while (query.state.load(std::memory_order_acquire) != ports::FlowQuery::answered) {
-        std::this_thread::sleep_for(std::chrono::microseconds(20));
-      }
-      for (std::uint32_t f = 0; f < query.count; ++f, ++total) {
-        if (total >= limit) continue;
-        v1::Flow named = name_flow(image_->tables, query.flows[f], query.now_ns);
-        named.set_worker(static_cast<std::uint32_t>(i));
-        *out.add_flows() = std::move(named);
-      }
+  for (const auto& each : workers_) total += each->stats().flows.load();
+  while (worker < workers_.size() && static_cast<std::uint32_t>(out.flows_size()) < limit &&
+         monotonic_now_ns() - begun_ns < kPageNs) {
+    if (slot >= workers_[worker]->flows_max()) {
+      ++worker;
+      slot = 0;
+      continue;
     }
-    query.state.store(ports::FlowQuery::idle, std::memory_order_release);
+    const auto left = limit - static_cast<std::uint32_t>(out.flows_size());
+    std::string wrong = ask_worker(worker, slot, left, begun_ns + kAnswerNs);
+    if (!wrong.empty()) return wrong;
+    const ports::FlowQuery& query = workers_[worker]->flow_query();
+    for (std::uint32_t f = 0; f < query.count; ++f) {
+      v1::Flow named = name_flow(image_->tables, query.flows[f], query.now_ns);
+      named.set_worker(worker);
+      *out.add_flows() = std::move(named);
+    }
+    slot = query.cursor;
   }
   out.set_total(total);
+  out.set_worker(worker);
+  out.set_slot(slot);
+  out.set_complete(worker >= workers_.size());
   return out;
 }
 

@@ -1,9 +1,10 @@
 // The data plane as its service thread sees it: ports, workers, the policy in force, and what they
-// have counted. All calls are made from one thread, the main lcore.
+// have counted. All calls are made from one thread.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -32,8 +33,15 @@ class Engine {
   // Checks an artefact in full; nothing changes. The one call that any thread may make, for it
   // takes as long as the policy is large.
   Result<policy::Tables, std::string> check(const v1::PolicyArtefact& artefact) const;
-  // Puts what was checked in force at once and for all workers. Returns the new generation.
+  // Puts what was checked in force at once. Returns the new generation, once all workers have taken
+  // it up.
   std::uint32_t apply(policy::Tables tables);
+  // The same in two steps, for who must not wait: each worker takes it up when it comes round. No
+  // other policy is begun before finish_apply() was true.
+  std::uint32_t begin_apply(policy::Tables tables);
+  bool finish_apply();
+  // Which worker stands still or keeps the policy before, in words; empty if none does.
+  std::string lagging() const;
   // Both, one after the other.
   Result<std::uint32_t, std::string> check_and_apply(const v1::PolicyArtefact& artefact);
 
@@ -42,7 +50,9 @@ class Engine {
 
   v1::DataplaneStatus status() const;
   v1::Counters counters() const;
-  v1::DataplaneFlows flows(std::uint32_t limit);
+  // A page: bounded in number and time, and less where a worker is busy. An error if one does not
+  // answer.
+  Result<v1::DataplaneFlows, std::string> flows(const v1::ListDataplaneFlows& question);
   // Moves events out of the workers, at most a bounded number a call.
   void take_events(v1::Events& events);
 
@@ -59,6 +69,8 @@ class Engine {
   std::string launch(const EngineOptions& options);
   std::unique_ptr<pipeline::Image> make_image(policy::Tables tables) const;
   const policy::Tables& tables_of(std::uint32_t generation) const;
+  std::string ask_worker(std::uint32_t worker, std::uint32_t slot, std::uint32_t most,
+                         TimeNs until_ns);
   static void add_counts(const pipeline::Image& image, Sums& sums);
 
   std::unique_ptr<ports::PortSet> ports_;
@@ -70,6 +82,7 @@ class Engine {
   std::unique_ptr<pipeline::Image> previous_;  // names events that were still under way
   Sums sums_;                                  // of images that are gone
   std::uint32_t generation_ = pipeline::kNoPolicy;
+  std::optional<std::uint64_t> taken_up_token_;  // of the workers' rounds, while a policy is new
   TimeNs started_ns_ = 0;
   flow::Limits limits_;
   std::vector<pipeline::Event> event_buffer_;

@@ -43,7 +43,11 @@ FlowReplication::FlowReplication(ports::Shared& shared, OnBatch on_batch, OnTake
       on_taken_(std::move(on_taken)),
       heard_(shared.worker_count),
       waiting_(shared.worker_count),
-      under_way_(shared.worker_count) {}
+      under_way_(shared.worker_count) {
+  std::size_t sessions = 0;
+  for (const ports::Worker* worker : shared.workers) sessions += worker->flows_max();
+  ledger_.reserve(sessions);
+}
 
 void FlowReplication::begin(std::uint64_t stream) {
   stream_ = stream;
@@ -142,6 +146,7 @@ TimeNs FlowReplication::complete_ns() const {
 }
 
 void FlowReplication::run() {
+  ledger_.forget_some();
   // Of workers that have not begun the stream yet, what they say is about the one before. Both are
   // asked before the rings are emptied.
   const auto is_empty = [](const std::deque<Message>& messages) { return messages.empty(); };

@@ -1,52 +1,63 @@
-// The Unix socket that the agent drives the data plane through. It runs on the main lcore's thread
-// and never waits for a client; a slow one loses events, never the data plane its time.
+// The Unix socket on which the agent asks and commits. It never waits for a client; a slow one
+// loses events. A worker that stands still costs an answer, not the service.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
 
+#include "dataplane/service/connection.h"
 #include "dataplane/service/engine.h"
-#include "dataplane/service/pair_member.h"
+#include "dataplane/service/unix_listener.h"
 
 namespace bulkhead::service {
 
-class Connection;
-
-class Server {
+class Server final : private Connection::Owner {
  public:
-  // Binds the socket, readable by its owner only. A stale socket file is replaced; one that another
-  // instance listens on is an error, told by the exception's text.
-  Server(boost::asio::io_context& io, Engine& engine, const std::string& path);
-  ~Server();
+  // What the part in a pair said last; nothing of a data plane that is none.
+  using PairReport = std::function<std::optional<v1::PairReport>()>;
 
-  // Carries a request out and answers it over the connection, a policy later than those behind it:
-  // its check runs beside the service.
-  void take(const v1::DataplaneRequest& request, const std::shared_ptr<Connection>& connection);
-  void forget(const std::shared_ptr<Connection>& connection);
+  // The engine's calls are made on the thread of `io`.
+  Server(boost::asio::io_context& io, Engine& engine, const std::string& path,
+         PairReport pair_report);
+  ~Server() override;
 
  private:
+  // A policy that is in force, and that some worker has not taken up yet.
+  struct Applying {
+    std::uint64_t id = 0;
+    Connection::Pointer connection;  // nullptr: it was answered
+    std::uint32_t generation = 0;
+    TimeNs since_ns = 0;
+  };
+
+  void take(v1::DataplaneRequest request, const Connection::Pointer& connection) override;
+  void forget(const Connection::Pointer& connection) override;
+  void admit(UnixListener::Socket socket);
+  bool may_write(const Connection::Pointer& connection);
   v1::DataplaneAnswer answer(const v1::DataplaneRequest& request);
-  void carry_out_for_pair(const v1::DataplaneRequest& request, v1::DataplaneAnswer& answer);
-  void check_policy(const v1::DataplaneRequest& request,
-                    const std::shared_ptr<Connection>& connection);
-  v1::DataplaneAnswer apply_policy(Result<policy::Tables, std::string> checked, bool check_only);
-  void accept();
+  void list_flows(const v1::ListDataplaneFlows& question, v1::DataplaneAnswer& answer);
+  void check_policy(v1::DataplaneRequest request, const Connection::Pointer& connection);
+  void apply_policy(Result<policy::Tables, std::string> checked, std::uint64_t id, bool check_only,
+                    const Connection::Pointer& connection);
+  void await_workers();
   void poll_events();
-  void push_pair(const v1::PairNews& news);
 
   boost::asio::io_context& io_;
   Engine& engine_;
-  std::string path_;
-  boost::asio::local::stream_protocol::acceptor acceptor_;
+  PairReport pair_report_;
+  UnixListener listener_;
   boost::asio::steady_timer event_timer_;
-  std::set<std::shared_ptr<Connection>> connections_;
-  std::optional<PairMember> pair_;
+  boost::asio::steady_timer apply_timer_;
+  std::set<Connection::Pointer> connections_;
+  std::set<Connection::Pointer> subscribers_;
+  Connection::Pointer writer_;  // the one that may change something
+  std::size_t checks_ = 0;      // under way
+  std::optional<Applying> applying_;
   boost::asio::thread_pool checker_{1};  // the last member: ends before what it uses
 };
 

@@ -1,0 +1,61 @@
+// OpenSSL reads; a certificate without the extension is good for everything, and so for nothing
+// here.
+#include "controlplane/agent/certificate.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+
+#include "dataplane/base/printable.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+CertificateProblem problem(const char* text) {
+  CertificateProblem made;
+  made.text = text;
+  return made;
+}
+
+bool is_for(X509* certificate, Purpose purpose) {
+  const bool named = (X509_get_extension_flags(certificate) & EXFLAG_XKUSAGE) != 0;
+  const auto usage = purpose == Purpose::client ? XKU_SSL_CLIENT : XKU_SSL_SERVER;
+  return named && (X509_get_extended_key_usage(certificate) & static_cast<unsigned>(usage)) != 0;
+}
+
+}  // namespace
+
+Result<std::string, CertificateProblem> name_for(X509* certificate, Purpose purpose) {
+  if (!is_for(certificate, purpose)) {
+    return problem(purpose == Purpose::client
+                       ? "the certificate's extended key usage does not name clientAuth"
+                       : "the certificate's extended key usage does not name serverAuth");
+  }
+  X509_NAME* subject = X509_get_subject_name(certificate);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  const bool one = at >= 0 && X509_NAME_get_index_by_NID(subject, NID_commonName, at) < 0;
+  unsigned char* utf8 = nullptr;
+  const int length =
+      one ? ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)))
+          : -1;
+  std::string name;
+  if (length > 0)
+    name.assign(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(length));
+  OPENSSL_free(utf8);
+  if (is_plain_name(name)) return name;
+  return problem(
+      "the certificate needs exactly one common name, of letters, digits and -_.@, up to 64");
+}
+
+Result<std::string, CertificateProblem> name_for(const std::string& pem, Purpose purpose) {
+  const std::unique_ptr<BIO, int (*)(BIO*)> memory(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+  const std::unique_ptr<X509, void (*)(X509*)> certificate(
+      PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr), X509_free);
+  if (certificate == nullptr) return problem("the certificate cannot be read");
+  return name_for(certificate.get(), purpose);
+}
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,49 @@
+// What those who manage an appliance may use of its agent: every bound in one place.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace bulkhead::controlplane::limits {
+
+// Connections. One that has sent nothing costs a descriptor; one whose client has not proven itself
+// with a call costs a TLS session.
+inline constexpr std::size_t kSilentMax = 1024;
+inline constexpr std::size_t kUnprovenMax = 64;
+inline constexpr std::size_t kProvenMax = 256;
+inline constexpr std::size_t kProvenOfOneMax = 64;  // by certificate
+inline constexpr auto kSilentFor = std::chrono::seconds(5);
+inline constexpr auto kHandshakeFor = std::chrono::seconds(5);
+inline constexpr auto kUnprovenFor = std::chrono::seconds(10);
+inline constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+inline constexpr int kCallsOfConnectionMax = 32;
+
+// Calls, of one certificate and in all. More are refused at once.
+struct Calls {
+  const char* name;
+  std::size_t of_one;
+  std::size_t in_all;
+};
+inline constexpr Calls kQuestions = {"questions", 4, 32};
+inline constexpr Calls kPolicies = {"policies under way", 2, 4};
+inline constexpr Calls kCommits = {"commits", 1, 2};
+inline constexpr Calls kStreams = {"streams", 8, 48};
+inline constexpr std::size_t kQuestionThreads = 8;
+
+// Messages.
+inline constexpr int kMessageBytesMax = 1024 * 1024;
+inline constexpr std::size_t kPieceBytes = 256 * 1024;
+inline constexpr std::size_t kUploadBytesMax = (std::size_t{64} + 8) * 1024 * 1024;
+inline constexpr auto kUploadFor = std::chrono::seconds(120);
+inline constexpr std::size_t kCommentBytesMax = 1000;
+inline constexpr std::size_t kSourceBytesMax = 4 * 1024 * 1024;
+inline constexpr std::size_t kNameBytesMax = 64;
+
+// Answers.
+inline constexpr std::uint32_t kFlowsMax = 1'000'000;
+inline constexpr std::uint32_t kFlowsDefault = 1000;
+inline constexpr std::uint32_t kFlowsOfPage = 500;
+inline constexpr std::uint32_t kIntervalDefaultMs = 1000;
+inline constexpr std::uint32_t kIntervalMinMs = 100;
+
+}  // namespace bulkhead::controlplane::limits

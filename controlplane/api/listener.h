@@ -1,0 +1,80 @@
+// Accepts the connections of management hosts and hands them to gRPC, within bounds that gRPC does
+// not have: without a certificate nobody keeps another out, nor holds more than a little memory.
+// It runs a thread of its own.
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+namespace bulkhead::controlplane {
+
+class Listener {
+ public:
+  // Takes over a connected socket's descriptor.
+  using HandOver = std::function<void(int descriptor)>;
+
+  // `address` is `host:port` or `[host]:port`. Throws with a text for people if it cannot be
+  // listened on.
+  Listener(const std::string& address, HandOver hand_over);
+  ~Listener();
+  void start();
+  // Ends the thread: nothing is handed over any more.
+  void stop();
+
+  // A call came over the connection of this peer, as gRPC names it, with this certificate. From any
+  // thread.
+  void prove(const std::string& peer, const std::string& name);
+
+ private:
+  using Tcp = boost::asio::ip::tcp;
+  using Clock = std::chrono::steady_clock;
+  enum class Stage { silent, unproven, proven };
+  // One connection. From when it is handed over, `watch` is a second descriptor of its socket: it
+  // tells when the connection has ended, and can end it.
+  struct Guest {
+    Guest(Tcp::socket accepted, std::string peer_name);
+    Tcp::socket socket;
+    boost::asio::posix::stream_descriptor watch;
+    std::string peer;
+    std::string address;
+    std::string name;  // of the certificate, once proven
+    Stage stage = Stage::silent;
+    Clock::time_point since;
+  };
+  using GuestPointer = std::shared_ptr<Guest>;
+
+  void accept();
+  void welcome(Tcp::socket socket);
+  void hand_over(const GuestPointer& guest);
+  void watch(const GuestPointer& guest);
+  void make_room(Stage stage, std::size_t most);
+  void end(const GuestPointer& guest);
+  void sweep();
+  void count(const Guest& guest, int change);
+  std::size_t count(Stage stage) const { return counts_[static_cast<std::size_t>(stage)]; }
+
+  boost::asio::io_context io_;
+  Tcp::acceptor acceptor_;
+  boost::asio::steady_timer pause_;
+  boost::asio::steady_timer sweep_timer_;
+  HandOver hand_over_;
+  std::list<GuestPointer> guests_;  // in the order in which they came
+  std::map<std::string, GuestPointer> by_peer_;
+  using Counts = std::array<std::size_t, 3>;  // by stage
+  Counts counts_{};
+  std::map<std::string, Counts> of_address_;
+  bool told_ = false;  // that nothing can be accepted
+  std::thread thread_;
+};
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,232 @@
+// Staging, committing and fetching policies.
+#include <boost/asio/steady_timer.hpp>
+
+#include "controlplane/api/services.h"
+#include "dataplane/base/printable.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+// What is said of a policy goes to histories, logs and terminals.
+std::string wrong_with(const v1::StagePolicyRequest& request) {
+  if (request.comment().size() > limits::kCommentBytesMax) {
+    return "the comment is longer than " + std::to_string(limits::kCommentBytesMax) + " bytes";
+  }
+  if (!is_printable(request.comment())) {
+    return "the comment has control characters, or is no UTF-8";
+  }
+  if (request.source().size() > limits::kSourceBytesMax) {
+    return "the policy's text is longer than " + std::to_string(limits::kSourceBytesMax) + " bytes";
+  }
+  return {};
+}
+
+// A StagePolicyRequest that comes in pieces, when it is its turn.
+class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
+                     public std::enable_shared_from_this<Upload> {
+ public:
+  Upload(Work& work, Gate::PassPointer pass, v1::StagePolicyResponse& response)
+      : work_(work), pass_(std::move(pass)), response_(response), timer_(work.questions) {}
+
+  static grpc::ServerReadReactor<v1::PolicyPiece>* launch(const std::shared_ptr<Upload>& upload) {
+    upload->self_ = upload;
+    upload->work_.large.enter([upload](Turnstile::Token turn) { upload->begin(std::move(turn)); });
+    return upload.get();
+  }
+
+  void OnReadDone(bool good) override {
+    if (!good) {
+      boost::asio::post(work_.policies, [self = shared_from_this()] { self->stage(); });
+      return;
+    }
+    if (text_.size() + piece_.bytes().size() > limits::kUploadBytesMax) {
+      return finish({grpc::StatusCode::INVALID_ARGUMENT, "the policy is too large"});
+    }
+    text_ += piece_.bytes();
+    of_ = piece_.of();
+    StartRead(&piece_);
+  }
+  void OnCancel() override { finish(grpc::Status::CANCELLED); }
+  void OnDone() override {
+    {
+      const std::lock_guard guard(mutex_);
+      timer_.cancel();
+    }
+    pass_.reset();
+    self_.reset();
+  }
+
+ private:
+  void begin(Turnstile::Token turn) {
+    const std::lock_guard guard(mutex_);  // so that no finish() comes in between
+    if (finished_) return;
+    turn_ = std::move(turn);
+    timer_.expires_after(limits::kUploadFor);
+    timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+      const auto self = weak.lock();
+      if (error || !self) return;
+      self->finish({grpc::StatusCode::DEADLINE_EXCEEDED, "the policy did not come in time"});
+    });
+    StartRead(&piece_);
+  }
+
+  void stage() {
+    v1::StagePolicyRequest request;
+    // A client that goes away has sent a beginning, which may read as a whole.
+    const bool whole =
+        text_.size() == of_ && request.ParseFromString(std::exchange(text_, std::string()));
+    const std::string wrong =
+        whole ? wrong_with(request) : std::string("the policy did not come whole");
+    if (!wrong.empty()) return finish({grpc::StatusCode::INVALID_ARGUMENT, wrong});
+    try {
+      const auto revision = work_.agent.stage(request, pass_->name());
+      if (!revision) return finish(to_status(revision.error()));
+      *response_.mutable_revision() = revision.value();
+      finish(grpc::Status::OK);
+    } catch (const std::exception& error) {
+      finish({grpc::StatusCode::INTERNAL, error.what()});
+    }
+  }
+
+  void finish(const grpc::Status& status) {
+    {
+      const std::lock_guard guard(mutex_);
+      if (std::exchange(finished_, true)) return;
+    }
+    Finish(status);
+  }
+
+  Work& work_;
+  Gate::PassPointer pass_;
+  v1::StagePolicyResponse& response_;
+  std::shared_ptr<Upload> self_;
+  Turnstile::Token turn_;
+  v1::PolicyPiece piece_;
+  std::string text_;
+  std::uint64_t of_ = 0;  // bytes of the whole
+  std::mutex mutex_;
+  boost::asio::steady_timer timer_;
+  bool finished_ = false;
+};
+
+// A GetPolicyResponse in pieces.
+class Download final : public Stream<v1::PolicyPiece> {
+ public:
+  Download(Work& work, Gate::PassPointer pass, std::uint64_t number)
+      : Stream(std::move(pass)), work_(work), number_(number), timer_(work.questions) {}
+
+ private:
+  std::shared_ptr<Download> self() {
+    return std::static_pointer_cast<Download>(shared_from_this());
+  }
+  void begin() override {
+    work_.large.enter([self = self()](Turnstile::Token turn) {
+      boost::asio::post(self->work_.policies, [self, turn] { self->fetch(turn); });
+    });
+  }
+  void fetch(Turnstile::Token turn) {
+    turn_ = std::move(turn);
+    timer_.expires_after(limits::kUploadFor);
+    timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+      const auto stream = std::static_pointer_cast<Download>(weak.lock());
+      if (error || !stream) return;
+      stream->finish({grpc::StatusCode::DEADLINE_EXCEEDED, "the policy was not read in time"});
+    });
+    auto stored = work_.agent.get(number_);
+    if (!stored) return finish(to_status(stored.error()));
+    text_ = stored.value().SerializeAsString();
+    on_written();
+  }
+  void on_written() override {
+    if (at_ >= text_.size()) return finish(grpc::Status::OK);
+    auto piece = std::make_shared<v1::PolicyPiece>();
+    piece->set_bytes(text_.substr(at_, limits::kPieceBytes));
+    piece->set_of(text_.size());
+    at_ += piece->bytes().size();
+    write(std::move(piece));
+  }
+
+  Work& work_;
+  std::uint64_t number_;
+  Turnstile::Token turn_;
+  std::string text_;
+  std::size_t at_ = 0;
+  boost::asio::steady_timer timer_;
+};
+
+}  // namespace
+
+grpc::Status to_status(const Refusal& refusal) {
+  switch (refusal.kind) {
+    case Refusal::Kind::invalid:
+      return {grpc::StatusCode::INVALID_ARGUMENT, refusal.text};
+    case Refusal::Kind::not_found:
+      return {grpc::StatusCode::NOT_FOUND, refusal.text};
+    case Refusal::Kind::unavailable:
+      return {grpc::StatusCode::FAILED_PRECONDITION, refusal.text};
+    case Refusal::Kind::storage:
+      return {grpc::StatusCode::RESOURCE_EXHAUSTED, refusal.text};
+    case Refusal::Kind::busy:
+      return {grpc::StatusCode::ABORTED, refusal.text};
+  }
+  return {grpc::StatusCode::UNKNOWN, refusal.text};
+}
+
+grpc::ServerReadReactor<v1::PolicyPiece>* PolicyServiceImpl::StagePolicy(
+    Context* context, v1::StagePolicyResponse* response) {
+  auto pass = work_.gate.enter(*context, limits::kPolicies);
+  if (!pass) return new Refused<grpc::ServerReadReactor<v1::PolicyPiece>>(pass.error());
+  return Upload::launch(std::make_shared<Upload>(work_, std::move(pass).value(), *response));
+}
+
+grpc::ServerUnaryReactor* PolicyServiceImpl::CommitPolicy(Context* context,
+                                                          const v1::CommitPolicyRequest* request,
+                                                          v1::CommitPolicyResponse* response) {
+  return answer(work_, work_.commits, limits::kCommits, context,
+                [this, request, response](const std::string& name) -> grpc::Status {
+                  const auto commit = work_.agent.commit(request->number(), name);
+                  if (!commit) return to_status(commit.error());
+                  if (commit.value().state() == v1::Commit::STATE_REFUSED) {
+                    return {grpc::StatusCode::FAILED_PRECONDITION, commit.value().text()};
+                  }
+                  *response->mutable_commit() = commit.value();
+                  *response->mutable_revision() = commit.value().revision();
+                  response->set_generation(commit.value().generation());
+                  return grpc::Status::OK;
+                });
+}
+
+grpc::ServerUnaryReactor* PolicyServiceImpl::GetCommit(Context* context,
+                                                       const v1::GetCommitRequest* request,
+                                                       v1::Commit* response) {
+  return answer(work_, work_.questions, limits::kQuestions, context,
+                [this, request, response](const std::string&) -> grpc::Status {
+                  const auto commit = work_.agent.find_commit(request->id());
+                  if (!commit) return to_status(commit.error());
+                  *response = commit.value();
+                  return grpc::Status::OK;
+                });
+}
+
+grpc::ServerWriteReactor<v1::PolicyPiece>* PolicyServiceImpl::GetPolicy(
+    Context* context, const v1::GetPolicyRequest* request) {
+  auto pass = work_.gate.enter(*context, limits::kPolicies);
+  if (!pass) return new Refused<grpc::ServerWriteReactor<v1::PolicyPiece>>(pass.error());
+  return Download::launch(
+      std::make_shared<Download>(work_, std::move(pass).value(), request->number()));
+}
+
+grpc::ServerUnaryReactor* PolicyServiceImpl::ListPolicies(
+    Context* context, const v1::ListPoliciesRequest* /*request*/,
+    v1::ListPoliciesResponse* response) {
+  return answer(work_, work_.questions, limits::kQuestions, context,
+                [this, response](const std::string&) -> grpc::Status {
+                  for (const v1::Revision& revision : work_.agent.list()) {
+                    *response->add_revisions() = revision;
+                  }
+                  return grpc::Status::OK;
+                });
+}
+
+}  // namespace bulkhead::controlplane

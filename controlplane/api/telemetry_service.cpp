@@ -1,0 +1,158 @@
+// Status, counters, events and sessions.
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+
+#include "controlplane/api/services.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+class EventStream final : public Stream<v1::Event> {
+ public:
+  EventStream(Work& work, Gate::PassPointer pass, const v1::WatchEventsRequest& request)
+      : Stream(std::move(pass)), work_(work), request_(request) {}
+
+ private:
+  void begin() override {
+    const auto weak = weak_from_this();
+    follower_ = work_.agent.events().follow(request_.recent(), [this, weak] {
+      boost::asio::post(work_.questions, [weak] {
+        if (const auto stream = weak.lock()) static_cast<EventStream&>(*stream).on_written();
+      });
+    });
+    on_written();
+  }
+  void on_written() override {
+    const std::lock_guard guard(mutex_);
+    if (is_writing()) return;
+    if (auto event = work_.agent.events().next(*follower_)) {
+      write(std::move(event));
+    } else if (!request_.follow() || work_.agent.events().ended()) {
+      finish(grpc::Status::OK);
+    }
+  }
+  void on_end() override { work_.agent.events().leave(follower_); }
+
+  Work& work_;
+  const v1::WatchEventsRequest request_;
+  EventHub::FollowerPointer follower_;
+  std::mutex mutex_;  // the next event is looked for by one thread at a time
+};
+
+class CounterStream final : public Stream<v1::Counters> {
+ public:
+  CounterStream(Work& work, Gate::PassPointer pass, std::uint32_t interval_ms)
+      : Stream(std::move(pass)),
+        work_(work),
+        interval_(std::max(interval_ms == 0 ? limits::kIntervalDefaultMs : interval_ms,
+                           limits::kIntervalMinMs)),
+        timer_(work.questions) {}
+
+ private:
+  void begin() override { look_after(std::chrono::milliseconds(0)); }
+  void on_written() override { look_after(interval_); }
+  void look_after(std::chrono::milliseconds pause) {
+    const std::lock_guard guard(mutex_);
+    timer_.expires_after(pause);
+    timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+      const auto stream = weak.lock();
+      if (!error && stream) static_cast<CounterStream&>(*stream).look();
+    });
+  }
+  void look() {
+    auto counters = work_.agent.counters();
+    if (!counters) return finish(to_status(counters.error()));
+    write(std::make_shared<v1::Counters>(std::move(counters).value()));
+  }
+
+  Work& work_;
+  const std::chrono::milliseconds interval_;
+  std::mutex mutex_;
+  boost::asio::steady_timer timer_;
+};
+
+class FlowStream final : public Stream<v1::ListFlowsResponse> {
+ public:
+  FlowStream(Work& work, Gate::PassPointer pass, std::uint32_t limit)
+      : Stream(std::move(pass)),
+        work_(work),
+        left_(std::min(limit == 0 ? limits::kFlowsDefault : limit, limits::kFlowsMax)) {}
+
+ private:
+  void begin() override { on_written(); }
+  void on_written() override {
+    if (begun_ && (complete_ || left_ == 0)) return finish(grpc::Status::OK);
+    boost::asio::post(work_.questions,
+                      [self = shared_from_this()] { static_cast<FlowStream&>(*self).fetch(); });
+  }
+  void fetch() {
+    page_.set_limit(std::min(left_, limits::kFlowsOfPage));
+    auto flows = work_.agent.flows(page_);
+    if (!flows) return finish(to_status(flows.error()));
+    begun_ = true;
+    complete_ = flows.value().complete();
+    page_.set_worker(flows.value().worker());
+    page_.set_slot(flows.value().slot());
+    left_ -= std::min(left_, static_cast<std::uint32_t>(flows.value().flows_size()));
+    auto page = std::make_shared<v1::ListFlowsResponse>();
+    page->mutable_flows()->Swap(flows.value().mutable_flows());
+    page->set_total(flows.value().total());
+    write(std::move(page));
+  }
+
+  Work& work_;
+  std::uint32_t left_;
+  bool begun_ = false;
+  bool complete_ = false;
+  v1::ListDataplaneFlows page_;
+};
+
+template <typename Made, typename Message, typename... Arguments>
+grpc::ServerWriteReactor<Message>* launch(Work& work, grpc::CallbackServerContext* context,
+                                          const Arguments&... arguments) {
+  auto pass = work.gate.enter(*context, limits::kStreams);
+  if (!pass) return new Refused<grpc::ServerWriteReactor<Message>>(pass.error());
+  return Stream<Message>::launch(
+      std::make_shared<Made>(work, std::move(pass).value(), arguments...));
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* TelemetryServiceImpl::GetStatus(Context* context,
+                                                          const v1::GetStatusRequest* /*request*/,
+                                                          v1::GetStatusResponse* response) {
+  return answer(work_, work_.questions, limits::kQuestions, context,
+                [this, response](const std::string&) -> grpc::Status {
+                  *response = work_.agent.status();
+                  return grpc::Status::OK;
+                });
+}
+
+grpc::ServerUnaryReactor* TelemetryServiceImpl::GetCounters(
+    Context* context, const v1::GetCountersRequest* /*request*/, v1::Counters* response) {
+  return answer(work_, work_.questions, limits::kQuestions, context,
+                [this, response](const std::string&) -> grpc::Status {
+                  auto counters = work_.agent.counters();
+                  if (!counters) return to_status(counters.error());
+                  *response = std::move(counters).value();
+                  return grpc::Status::OK;
+                });
+}
+
+grpc::ServerWriteReactor<v1::Counters>* TelemetryServiceImpl::WatchCounters(
+    Context* context, const v1::WatchCountersRequest* request) {
+  return launch<CounterStream, v1::Counters>(work_, context, request->interval_ms());
+}
+
+grpc::ServerWriteReactor<v1::Event>* TelemetryServiceImpl::WatchEvents(
+    Context* context, const v1::WatchEventsRequest* request) {
+  return launch<EventStream, v1::Event>(work_, context, *request);
+}
+
+grpc::ServerWriteReactor<v1::ListFlowsResponse>* TelemetryServiceImpl::ListFlows(
+    Context* context, const v1::ListFlowsRequest* request) {
+  return launch<FlowStream, v1::ListFlowsResponse>(work_, context, request->limit());
+}
+
+}  // namespace bulkhead::controlplane

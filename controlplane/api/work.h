@@ -1,0 +1,60 @@
+// Where calls are carried out: off gRPC's own threads, which must not wait, each kind on threads of
+// its own, so that none waits for another.
+#pragma once
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <exception>
+
+#include "controlplane/agent/agent.h"
+#include "controlplane/api/gate.h"
+#include "controlplane/api/streams.h"
+
+namespace bulkhead::controlplane {
+
+grpc::Status to_status(const Refusal& refusal);
+
+struct Work {
+  Work(Agent& the_agent, Gate::OnCall on_call) : agent(the_agent), gate(std::move(on_call)) {}
+  // Ends what is under way; nothing is begun afterwards.
+  void join() {
+    for (auto* pool : {&questions, &policies, &commits}) pool->join();
+  }
+
+  Agent& agent;
+  Gate gate;
+  boost::asio::thread_pool questions{limits::kQuestionThreads};
+  boost::asio::thread_pool policies{1};
+  Turnstile large;  // one large message in memory at a time
+  boost::asio::thread_pool commits{limits::kCommits.in_all};
+};
+
+// Carries a call out on the pool and finishes it with what `call(name)` returns: `name` is the
+// caller's.
+template <typename Call>
+grpc::ServerUnaryReactor* answer(Work& work, boost::asio::thread_pool& pool,
+                                 const limits::Calls& kind, grpc::CallbackServerContext* context,
+                                 Call call) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  auto pass = work.gate.enter(*context, kind);
+  if (!pass) {
+    reactor->Finish(pass.error());
+    return reactor;
+  }
+  boost::asio::post(pool, [reactor, call, pass = std::move(pass).value()]() mutable {
+    grpc::Status status;
+    try {
+      status = call(pass->name());
+    } catch (const std::exception& error) {
+      spdlog::error("a call failed: {}", error.what());
+      status = {grpc::StatusCode::INTERNAL, error.what()};
+    }
+    pass.reset();
+    reactor->Finish(status);
+  });
+  return reactor;
+}
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,74 @@
+// Binds, accepts, and backs off where the process has no descriptor left.
+#include "dataplane/service/unix_listener.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <stdexcept>
+
+namespace bulkhead::service {
+
+using boost::asio::local::stream_protocol;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto kBackOff = std::chrono::milliseconds(100);
+
+// True if some process answers on the socket.
+bool is_listened_on(boost::asio::io_context& io, const std::string& path) {
+  stream_protocol::socket probe(io);
+  error_code error;
+  probe.connect(stream_protocol::endpoint(path), error);
+  return !error;
+}
+
+}  // namespace
+
+UnixListener::UnixListener(boost::asio::io_context& io, const std::string& path)
+    : io_(io), path_(path), acceptor_(io), pause_(io) {
+  if (is_listened_on(io, path)) {
+    throw std::runtime_error("socket " + path +
+                             " is in use: another bulkhead-dataplane runs; stop it, or give this " +
+                             "one another --socket");
+  }
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) unlink(path.c_str());
+  const mode_t before = umask(0077);
+  error_code error;
+  std::error_code ignored;  // a folder that cannot be made shows when the socket is bound
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  acceptor_.open();
+  acceptor_.bind(stream_protocol::endpoint(path), error);
+  umask(before);
+  if (error) throw std::runtime_error("socket " + path + ": " + error.message());
+  acceptor_.listen();
+}
+
+UnixListener::~UnixListener() {
+  if (acceptor_.is_open()) unlink(path_.c_str());
+}
+
+void UnixListener::accept(std::function<void(Socket)> take) {
+  take_ = std::move(take);
+  accept_next();
+}
+
+void UnixListener::accept_next() {
+  acceptor_.async_accept([this](error_code error, Socket socket) {
+    if (error == boost::asio::error::operation_aborted) return;
+    if (!error) {
+      take_(std::move(socket));
+      return accept_next();
+    }
+    spdlog::warn("socket {}: cannot accept: {}; trying again", path_, error.message());
+    pause_.expires_after(kBackOff);
+    pause_.async_wait([this](error_code stopped) {
+      if (!stopped) accept_next();
+    });
+  });
+}
+
+}  // namespace bulkhead::service
