@@ -1,0 +1,232 @@
+"""A pair whose control plane is used as hard as it can be: what its sessions notice, whether it turns
+over, and what memory its agents take.
+
+usage: control_plane.py [--build BUILD] [--flows N] [--minutes M] [--rules N] [--part NAME...]
+Needs root. Parts, one after the other, and then `all` of them together for M minutes:
+  flows        `flows --limit` of all sessions, and 100 questions a second
+  commits      policies of N rules, committed in turns
+  connections  10,000 connections that say nothing, and as many that begin a handshake
+  streams      as many event streams as are let in, none of which is read
+Beside each part: 20 Modbus sessions and a datagram each millisecond through the pair.
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "deploy/lab"))
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+from control_test import BEGUN, HOLD, resident_mib  # noqa: E402
+from lab import PLC, LabError, wait_until  # noqa: E402
+from pair import PairLab  # noqa: E402
+
+UDP_PORT = 9000
+PROBE = ROOT / "tests/e2e/probe.py"
+FLOWS_PER_PORT = 50_000
+SESSIONS = 20
+PARTS = ("flows", "commits", "connections", "streams")
+
+
+def policy_of(rules, echoes, other):
+    """The water works, and conduits beside it that have as many rules as are missing."""
+    text = (ROOT / "policies/water-works/policy.yaml").read_text().replace(
+        "    allow:\n", "    allow:\n" + "".join(
+            f"      - {{service: udp/{port}, client: hmi, server: plc1}}\n" for port in echoes), 1)
+    side = 6
+    zones = "".join(f"  s{i}: {{port: 0, networks: [10.{60 + i}.0.0/16]}}\n"
+                    f"  c{i}: {{port: 1, networks: [10.{80 + i}.0.0/16]}}\n" for i in range(side))
+    text = text.replace("zones:\n", "zones:\n" + zones, 1)
+    each = -(-rules // side ** 2)
+    lines = []
+    for i in range(side):
+        for j in range(side):
+            lines.append(f"  x{i}-{j}:\n    from: s{i}\n    to: c{j}\n    allow:\n")
+            for rule in range(each):
+                lines.append(f"      - {{service: tcp/{2000 + rule + other}, client: 10.{60 + i}."
+                             f"{rule // 250}.{rule % 250 + 1}, server: 10.{80 + j}.{rule // 250}."
+                             f"{rule % 250 + 1}}}\n")
+    return text + "".join(lines)
+
+
+class Crowd:
+    def __init__(self, options):
+        self.options = options
+        self.lab = PairLab("bhw", options.build)
+        self.echoes = range(UDP_PORT, UDP_PORT + max(1, -(-options.flows // FLOWS_PER_PORT)))
+        self.lab.roles = (*PairLab.roles, *(f"echo{port}" for port in self.echoes))
+        self.policies = []
+        self.stop = threading.Event()
+        self.counts = {"questions": 0, "slowest_ms": 0, "commits": 0, "failed_commits": 0,
+                       "flow_lists": 0}
+        self.problems = []
+        self.lock = threading.Lock()
+
+    def start(self):
+        lab, flows = self.lab, self.options.flows
+        lab.down()
+        lab.prepare()
+        lab.start_plc()
+        size = ("--flows", str(max(4096, flows + flows // 4)), "--memory-mib", "2048", "--buffers",
+                "16384", "--datagram-time", "3600")
+        for which in ("a", "b"):
+            lab.start_dataplane(which, *size)
+            lab.start_agent(which)
+        for other in (0, 1):
+            source = lab.folder / f"policy{other}.yaml"
+            source.write_text(policy_of(self.options.rules, self.echoes, other))
+            compiled = lab.folder / f"policy{other}.bhp"
+            lab.ctl("policy", "compile", source, "-o", compiled, timeout=300)
+            self.policies.append(compiled)
+        print(f"policies of {self.policies[0].stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+        wait_until(lambda: lab.ctl("push", self.policies[0], "--commit", check=False,
+                                   timeout=120).returncode == 0, "the first commit", 240)
+        self.active = lab.await_active(seconds=40)
+        for port in self.echoes:
+            lab.spawn("ctl", [sys.executable, PROBE, "echo", PLC, port], f"echo{port}")
+        time.sleep(1)
+        if flows:
+            done = subprocess.run(lab.in_ns("sup", sys.executable, PROBE, "flows", PLC, UDP_PORT,
+                                            flows), stdout=subprocess.PIPE, text=True, check=True)
+            print(f"sessions: {done.stdout.split(chr(10))[-2]}", file=sys.stderr, flush=True)
+        wait_until(lambda: lab.ctl("pair", "status", which=self.active, check=False).returncode == 0,
+                   "the pair to be well", 240)
+
+    # --- the parts -----------------------------------------------------------------------------
+    def repeat(self, do):
+        while not self.stop.is_set():
+            try:
+                do()
+            except Exception as error:  # a part that breaks is told, not lost
+                with self.lock:
+                    self.problems.append(str(error)[:300])
+                time.sleep(1)
+
+    def flows(self):
+        def ask():
+            begun = time.monotonic()
+            self.lab.ctl("history", which=self.active)
+            with self.lock:
+                self.counts["questions"] += 1
+                self.counts["slowest_ms"] = max(self.counts["slowest_ms"],
+                                                round((time.monotonic() - begun) * 1000))
+        def list_flows():
+            subprocess.run(self.lab.in_ns(
+                self.active, self.lab.bin / "bulkheadctl", "--pki",
+                self.lab.folder_of(self.active) / "pki", "flows", "--limit",
+                str(self.options.flows or 1000), "--format", "json"), stdout=subprocess.DEVNULL,
+                timeout=300, check=True)
+            with self.lock:
+                self.counts["flow_lists"] += 1
+        return [lambda: self.repeat(ask), lambda: self.repeat(list_flows),
+                lambda: self.repeat(list_flows)]
+
+    def commits(self):
+        at = [0]
+        def commit():
+            at[0] += 1
+            done = self.lab.ctl("push", self.policies[at[0] % 2], "--commit", which=self.active,
+                                check=False, timeout=200)
+            with self.lock:
+                self.counts["commits" if done.returncode == 0 else "failed_commits"] += 1
+                if done.returncode:
+                    self.problems.append(done.stderr[-300:])
+        return [lambda: self.repeat(commit)]
+
+    def connections(self):
+        def hold(text):
+            process = subprocess.Popen(
+                self.lab.in_ns(self.active, sys.executable, "-c", HOLD, 10_000, text, 10),
+                stdout=subprocess.DEVNULL)
+            while process.poll() is None and not self.stop.is_set():
+                time.sleep(0.1)
+            process.kill()
+            process.wait()
+        return [lambda: self.repeat(lambda: hold("")), lambda: self.repeat(lambda: hold(BEGUN))]
+
+    def streams(self):
+        def watch():
+            process = subprocess.Popen(
+                self.lab.in_ns(self.active, self.lab.bin / "bulkheadctl", "--pki",
+                               self.lab.folder_of(self.active) / "pki", "events", "--follow"),
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGSTOP)
+            self.stop.wait(20)
+            process.kill()
+            process.wait()
+        return [lambda: self.repeat(watch)] * 10
+
+    # --- what is noticed -------------------------------------------------------------------------
+    def takeovers(self):
+        return sum((self.lab.pair(which) or {"takeovers": 0})["takeovers"] for which in ("a", "b"))
+
+    def memory(self):
+        return {which: round(resident_mib(self.lab.pid(f"agent-{which}"))) for which in ("a", "b")}
+
+    def run(self, name, parts, seconds):
+        self.stop.clear()
+        self.problems.clear()
+        self.counts = dict.fromkeys(self.counts, 0)
+        before = self.takeovers()
+        probes = [subprocess.Popen(
+            self.lab.in_ns("sup", sys.executable, PROBE, mode, PLC, port, seconds),
+            stdout=subprocess.PIPE, text=True)
+            for mode, port in [("udp", UDP_PORT)] + [("modbus", 502)] * SESSIONS]
+        threads = [threading.Thread(target=work) for part in parts for work in getattr(self, part)()]
+        idle = self.memory()
+        for thread in threads:
+            thread.start()
+        most = dict(idle)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            now = self.memory()
+            most = {which: max(most[which], now[which]) for which in most}
+            time.sleep(0.2)
+        self.stop.set()
+        results = [json.loads(probe.communicate(timeout=60)[0].splitlines()[-1]) for probe in probes]
+        for thread in threads:
+            thread.join()
+        time.sleep(60)
+        udp, modbus = results[0], results[1:]
+        return {"part": name, "seconds": seconds, "takeovers": self.takeovers() - before,
+                "datagrams_lost": udp["lost"], "longest_gap_ms": udp["longest_gap_ms"],
+                "lost_sessions": sum(r["lost_sessions"] for r in modbus),
+                "unanswered": sum(r["unanswered"] for r in modbus),
+                "wrong": sum(r["wrong"] for r in modbus),
+                "answered": sum(r["answered"] for r in modbus), **self.counts,
+                "agent_mib_idle": idle, "agent_mib_most": most, "agent_mib_after": self.memory(),
+                "problems": sorted(set(self.problems))[:3]}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="control_plane.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
+    parser.add_argument("--flows", type=int, default=250_000)
+    parser.add_argument("--rules", type=int, default=100_000)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--part", action="append", choices=(*PARTS, "all"))
+    parser.add_argument("--seconds", type=int, default=60, help="of each part alone")
+    options = parser.parse_args()
+    crowd = Crowd(options)
+    try:
+        crowd.start()
+        for name in options.part or (*PARTS, "all"):
+            parts = PARTS if name == "all" else (name,)
+            seconds = int(options.minutes * 60) if name == "all" else options.seconds
+            print(json.dumps(crowd.run(name, parts, seconds)), flush=True)
+    finally:
+        crowd.lab.down()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LabError as error:
+        sys.exit(f"control_plane.py: {error}")

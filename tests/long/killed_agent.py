@@ -1,0 +1,84 @@
+"""Kills bulkheadd at random moments of commits: what is enforced is always what the store says, and a
+commit that was confirmed stays.
+
+usage: killed_agent.py [--build BUILD] [--kills N] [--seed S]
+Needs root.
+"""
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "deploy/lab"))
+from lab import Lab, LabError, wait_until  # noqa: E402
+
+POLICY = ROOT / "policies/water-works/policy.yaml"
+
+
+def run_all(lab, kills, chance):
+    lab.down()
+    lab.prepare()
+    lab.start_plc()
+    lab.start_dataplane()
+    lab.start_agent()
+    other = lab.folder / "other.yaml"
+    other.write_text(POLICY.read_text().replace("value: 0-1000", "value: 0-999"))
+    for path in (POLICY, other):
+        lab.ctl("push", path, "--commit")
+    outcomes = {"done": 0, "not done": 0}
+    for number in range(kills):
+        before = active(lab)
+        wanted = 2 if before == 1 else 1
+        commit = subprocess.Popen(
+            lab.in_ns("fw", lab.bin / "bulkheadctl", "--pki", lab.pki, "commit", str(wanted)),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.random() * 0.06)
+        lab.stop("agent", signal.SIGKILL)
+        commit.wait()
+        lab.start_agent()
+        wait_until(lambda: lab.ctl("status", check=False).returncode == 0, "a true status", 10)
+        now = active(lab)
+        if commit.returncode == 0 and now != wanted:
+            raise LabError(f"kill {number}: a commit that was confirmed is gone")
+        outcomes["done" if now == wanted else "not done"] += 1
+        limit = 1000 if now == 1 else 999
+        answer = lab.hmi("write", 42, 1000)["result"]
+        if (answer == "ok") != (limit == 1000):
+            raise LabError(f"kill {number}: revision {now} is active, but a write of 1000: {answer}")
+    return outcomes
+
+
+def active(lab):
+    rows = [row for row in lab.ctl_json("history") if row["active"]]
+    status = lab.ctl_json("status")[0]
+    if status["policy_sha256"] != rows[0]["sha256"]:
+        raise LabError(f"enforced is {status['policy_sha256']}, active {rows[0]['sha256']}")
+    return rows[0]["revision"]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="killed_agent.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    lab = Lab("bhz", options.build)
+    try:
+        outcomes = run_all(lab, options.kills, random.Random(options.seed))
+        print(json.dumps({"kills": options.kills, **outcomes}))
+    finally:
+        lab.down()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LabError as error:
+        sys.exit(f"killed_agent.py: {error}")
