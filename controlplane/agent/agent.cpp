@@ -13,6 +13,7 @@ namespace {
 
 Refusal unavailable(const std::string& text) { return {Refusal::Kind::unavailable, text}; }
 
+constexpr TimeNs kPassedPeriodNs = 60 * kSecondNs;
 constexpr auto kReconcileTimeout = std::chrono::seconds(30);
 
 }  // namespace
@@ -104,6 +105,11 @@ bool Agent::reconcile() {
   const auto answer = dataplane_.call(request);
   if (!answer) return false;
   const auto active = store_->active();
+  const TimeNs now_ns = monotonic_now_ns();
+  if (now_ns - passed_noted_ns_ >= kPassedPeriodNs) {
+    note_passed(answer.value().status().policy_sha256());
+    passed_noted_ns_ = now_ns;
+  }
   std::string problem;
   if (active && active->sha256() != answer.value().status().policy_sha256()) {
     const auto stored = store_->get(active->number());

@@ -14,6 +14,7 @@
 #include "controlplane/agent/event_hub.h"
 #include "controlplane/agent/pair.h"
 #include "controlplane/agent/revision_store.h"
+#include "controlplane/revisions/passed.h"
 
 namespace bulkhead::controlplane {
 
@@ -46,6 +47,7 @@ class Agent final : private PairHost {
   // The commit once it is done, or after a while one that is under way.
   Result<v1::Commit, Refusal> commit(std::uint64_t number, const std::string& by);
   Result<v1::Commit, Refusal> find_commit(const std::string& id) const;
+  Result<v1::PreviewPolicyResponse, Refusal> preview(const v1::PreviewPolicyRequest& request);
   Result<v1::GetPolicyResponse, Refusal> get(std::uint64_t number) const;
   std::vector<v1::Revision> list() const { return store_->list(); }
 
@@ -79,6 +81,9 @@ class Agent final : private PairHost {
   void tell(const std::string& kind, const std::string& text);
   DataplaneClient::Answer apply(const v1::PolicyArtefact& artefact,
                                 std::chrono::milliseconds timeout);
+  void note_passed(const std::string& digest);
+  std::optional<Refusal> preview_sessions(const policy::Tables& staged, std::uint32_t limit,
+                                          v1::PreviewPolicyResponse& preview);
   std::optional<Refusal> check(const v1::PolicyArtefact& artefact);
 
   std::unique_ptr<RevisionStore> store_;
@@ -88,6 +93,8 @@ class Agent final : private PairHost {
   DataplaneClient lease_;       // what a pair's lease depends on, and nothing else
   Commits commits_;
   std::mutex policy_mutex_;  // held over a commit or a reconciliation: one at a time
+  PassedOfLastDay passed_;   // with policy_mutex_
+  std::uint64_t passed_noted_ns_ = 0;
   std::mutex status_mutex_;
   v1::DataplaneStatus last_status_;
   std::string problem_;

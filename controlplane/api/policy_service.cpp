@@ -209,6 +209,18 @@ grpc::ServerUnaryReactor* PolicyServiceImpl::GetCommit(Context* context,
                 });
 }
 
+grpc::ServerUnaryReactor* PolicyServiceImpl::PreviewPolicy(Context* context,
+                                                           const v1::PreviewPolicyRequest* request,
+                                                           v1::PreviewPolicyResponse* response) {
+  return answer(work_, work_.policies, limits::kPolicies, context,
+                [this, request, response](const std::string&) -> grpc::Status {
+                  auto preview = work_.agent.preview(*request);
+                  if (!preview) return to_status(preview.error());
+                  *response = std::move(preview).value();
+                  return grpc::Status::OK;
+                });
+}
+
 grpc::ServerWriteReactor<v1::PolicyPiece>* PolicyServiceImpl::GetPolicy(
     Context* context, const v1::GetPolicyRequest* request) {
   auto pass = work_.gate.enter(*context, limits::kPolicies);

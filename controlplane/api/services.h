@@ -20,6 +20,8 @@ class PolicyServiceImpl final : public v1::PolicyService::CallbackService {
                                          v1::CommitPolicyResponse* response) override;
   grpc::ServerUnaryReactor* GetCommit(Context* context, const v1::GetCommitRequest* request,
                                       v1::Commit* response) override;
+  grpc::ServerUnaryReactor* PreviewPolicy(Context* context, const v1::PreviewPolicyRequest* request,
+                                          v1::PreviewPolicyResponse* response) override;
   grpc::ServerWriteReactor<v1::PolicyPiece>* GetPolicy(
       Context* context, const v1::GetPolicyRequest* request) override;
   grpc::ServerUnaryReactor* ListPolicies(Context* context, const v1::ListPoliciesRequest* request,

@@ -141,6 +141,81 @@ void run_commit(Session& session, std::uint64_t number) {
   print_commit(session, response.commit());
 }
 
+Json refused_json(const v1::RefusedMessages& row) {
+  return {{"refused", row.some() ? "some messages" : "messages"},
+          {"conduit", row.conduit()},
+          {"rule", row.rule()},
+          {"protocol", row.protocol()},
+          {"function", row.function()},
+          {"messages", row.messages()}};
+}
+
+Json refused_json(const v1::RefusedSession& row) {
+  return {{"refused", "session"},
+          {"client", row.session().client()},
+          {"server", row.session().server()},
+          {"transport", row.session().transport()},
+          {"conduit", row.session().conduit()},
+          {"rule", row.session().rule()},
+          {"protocol", row.session().protocol()},
+          {"reason", row.reason()}};
+}
+
+void print_preview_json(const v1::PreviewPolicyResponse& preview) {
+  for (const auto& row : preview.refused_sessions()) print_json(refused_json(row));
+  for (const auto& row : preview.refused_messages()) print_json(refused_json(row));
+  Json json = revision_json(preview.revision());
+  json["sessions"] = preview.sessions();
+  json["sessions_refused"] = preview.sessions_refused();
+  json["sessions_complete"] = preview.complete();
+  json["messages"] = preview.messages();
+  json["messages_since"] = iso_time(preview.since_wall_time_ns());
+  json["messages_not_compared"] = preview.messages_not_compared();
+  print_json(json);
+}
+
+void print_preview(const v1::PreviewPolicyResponse& preview) {
+  say("revision %llu would refuse %s of %s sessions that live%s\n",
+      static_cast<unsigned long long>(preview.revision().number()),
+      grouped(preview.sessions_refused()), grouped(preview.sessions()),
+      preview.complete() ? "" : " (more were not looked at)");
+  Table sessions({"CLIENT", "SERVER", "TRANSPORT", "CONDUIT", "PROTOCOL", "REASON"});
+  for (const auto& row : preview.refused_sessions()) {
+    sessions.add({row.session().client(), row.session().server(), row.session().transport(),
+                  row.session().conduit(), row.session().protocol(), row.reason()});
+  }
+  if (preview.refused_sessions_size() > 0) sessions.print("");
+  const auto shown = static_cast<std::uint64_t>(preview.refused_sessions_size());
+  if (shown < preview.sessions_refused()) {
+    say("and %s more\n", grouped(preview.sessions_refused() - shown));
+  }
+  say("\nof %s messages that passed since %s it would refuse%s\n", grouped(preview.messages()),
+      local_time(preview.since_wall_time_ns()), preview.refused_messages().empty() ? " none" : ":");
+  Table messages({"CONDUIT", "RULE", "PROTOCOL", "FUNCTION", "MESSAGES", "REFUSED"});
+  for (const auto& row : preview.refused_messages()) {
+    messages.add({row.conduit(), std::to_string(row.rule()), row.protocol(), row.function(),
+                  grouped(row.messages()), row.some() ? "perhaps: it grants less" : "all"});
+  }
+  if (!preview.refused_messages().empty()) messages.print("");
+  if (preview.messages_not_compared() > 0) {
+    say("%s messages were not compared: too many kinds of them, or their policy is not stored any "
+        "more\n",
+        grouped(preview.messages_not_compared()));
+  }
+  say("nothing was changed\n");
+}
+
+void run_preview(Session& session, std::uint64_t number) {
+  Remote remote(session);
+  v1::PreviewPolicyRequest request;
+  request.set_number(number);
+  v1::PreviewPolicyResponse preview;
+  remote.expect(remote.policy().PreviewPolicy(remote.context().get(), request, &preview));
+  session.format() == Format::json ? print_preview_json(preview) : print_preview(preview);
+  const bool refuses = preview.sessions_refused() > 0 || !preview.refused_messages().empty();
+  if (refuses) session.exit_code = kRefused;
+}
+
 void run_outcome(Session& session, const std::string& id) {
   Remote remote(session);
   v1::GetCommitRequest request;
@@ -244,6 +319,7 @@ void add_policy_commands(CLI::App& app, Session& session) {
     std::string outcome;
     std::uint64_t number = 0;
     bool commit = false;
+    bool dry_run = false;
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* policy = app.add_subcommand("policy", "Check, compile, explain or fetch a policy");
@@ -284,7 +360,11 @@ void add_policy_commands(CLI::App& app, Session& session) {
   commit->add_option(
       "--outcome", arguments->outcome,
       "Commit nothing: say what became of the commit of this name, or of the `last`");
+  commit->add_flag("--dry-run", arguments->dry_run,
+                   "Commit nothing: list the sessions that live, and the messages that passed in "
+                   "the last day, that the revision would refuse; exit code 1 if there are any");
   commit->callback([&session, arguments] {
+    if (arguments->dry_run) return run_preview(session, arguments->number);
     arguments->outcome.empty() ? run_commit(session, arguments->number)
                                : run_outcome(session, arguments->outcome);
   });

@@ -50,9 +50,9 @@ TEST(Sequence, BeginsAgainBelow1024) {
   EXPECT_EQ(session.ask(request(631, read_of({kNumeric}), {1, 2})), Fault::none);
   EXPECT_EQ(session.answer(response(634, {1, 2})), Fault::none);
   // Inside a message too.
-  const Message body = asked(631, read_of({kNumeric}));
-  const Message two = join({secure("MSGC", {body.begin(), body.begin() + 9}, {4294967295U, 3}),
-                            secure("MSGF", {body.begin() + 9, body.end()}, {0, 3})});
+  const Bytes body = asked(631, read_of({kNumeric}));
+  const Bytes two = join({secure("MSGC", {body.begin(), body.begin() + 9}, {4294967295U, 3}),
+                          secure("MSGF", {body.begin() + 9, body.end()}, {0, 3})});
   EXPECT_EQ(support::decoded_text(module(), two, kAsk), "read namespace=3 node=1234 attribute=13");
 }
 
@@ -61,16 +61,16 @@ TEST(Sequence, BeginsAgainForOneEnd) {
   support::PairedSession session(module());
   EXPECT_EQ(session.ask(open_plain({4294966270U, 1})), Fault::none);
   EXPECT_EQ(session.answer(opened_plain({4294966271U, 1})), Fault::none);
-  const Message refused = request(673, write_of(kNumeric, {1, 1}), {4294966271U, 2});
+  const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {4294966271U, 2});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const std::size_t length = module().refuse(refused, protocols::Denial::value, reply);
   ASSERT_TRUE(module().take_out(session.block(), refused));
   module().put_in(session.block(), std::span(reply).first(length));
-  Message ask = request(631, read_of({kNumeric}), {3, 3});
+  Bytes ask = request(631, read_of({kNumeric}), {3, 3});
   EXPECT_EQ(session.ask(ask), Fault::none);
   module().renumber(session.block(), kAsk, ask);
   EXPECT_EQ(load_le32(ask.data() + 16), 4294966271U);
-  Message answer = response(634, {0, 3});
+  Bytes answer = response(634, {0, 3});
   EXPECT_EQ(session.answer(answer), Fault::none);
   module().renumber(session.block(), kBack, answer);
   EXPECT_EQ(load_le32(answer.data() + 16), 4294966273U);
@@ -81,24 +81,24 @@ TEST(Sequence, BeginsAgainForOneEnd) {
 class LongAnswer : public Plain {
  protected:
   LongAnswer() { EXPECT_EQ(session.ask(read({2, 2})), Fault::none); }
-  protocols::Frame frame(const Message& bytes, Direction way = kBack) {
+  protocols::Frame frame(const Bytes& bytes, Direction way = kBack) {
     return module().frame(bytes, {way, protocols::Carrier::tcp, session.block()});
   }
-  static Message chunk_of(std::string_view type, std::size_t bytes, At at, bool first = false) {
-    Message body = first ? answered(634) : Message{};
+  static Bytes chunk_of(std::string_view type, std::size_t bytes, At at, bool first = false) {
+    Bytes body = first ? answered(634) : Bytes{};
     body.resize(bytes - kSecureHeaderBytes, 7);
     return secure(type, body, at);
   }
 };
 
 TEST_F(LongAnswer, OfOneChunkIsJudgedByItsHead) {
-  const Message answer = chunk_of("MSGF", 160000, {52, 2}, true);
+  const Bytes answer = chunk_of("MSGF", 160000, {52, 2}, true);
   EXPECT_EQ(frame(answer).length, 160000U);
   EXPECT_EQ(frame(answer).head, kHeadBytes);
   EXPECT_EQ(frame(answer, kAsk).head, 0U) << "a request is read whole";
   EXPECT_EQ(frame(chunk_of("MSGF", kPieceBytes, {52, 2}, true)).head, 0U);
   EXPECT_EQ(frame(chunk_of("MSGF", kPieceBytes + 1, {52, 2}, true)).head, kHeadBytes);
-  const Message head(answer.begin(), answer.begin() + kHeadBytes);
+  const Bytes head(answer.begin(), answer.begin() + kHeadBytes);
   const auto operations = std::make_unique<protocols::OperationList>();
   const protocols::MessageContext way = {kBack, protocols::Carrier::tcp, session.block()};
   EXPECT_EQ(module().decode_head(head, answer.size(), way, *operations), Fault::none);
@@ -110,13 +110,13 @@ TEST_F(LongAnswer, OfOneChunkIsJudgedByItsHead) {
 }
 
 TEST_F(LongAnswer, OfManyChunksComesInPieces) {
-  const Message one = chunk_of("MSGC", 30000, {52, 2}, true);
-  const Message two = chunk_of("MSGC", 19152, {53, 2});
-  const Message three = chunk_of("MSGF", 30000, {54, 2});
-  const Message all = join({one, two, three});
+  const Bytes one = chunk_of("MSGC", 30000, {52, 2}, true);
+  const Bytes two = chunk_of("MSGC", 19152, {53, 2});
+  const Bytes three = chunk_of("MSGF", 30000, {54, 2});
+  const Bytes all = join({one, two, three});
   EXPECT_EQ(frame(all).length, kPieceBytes);
   EXPECT_EQ(frame(all, kAsk).length, all.size());
-  const Message piece = join({one, two});
+  const Bytes piece = join({one, two});
   EXPECT_EQ(told(session, piece, kBack), "read_response");
   EXPECT_EQ(session.answer(three), Fault::unknown_function) << "there is no beginning";
   EXPECT_EQ(session.answer(piece), Fault::none);
@@ -129,13 +129,13 @@ TEST_F(LongAnswer, OfManyChunksComesInPieces) {
 }
 
 TEST_F(LongAnswer, AfterARefusalEachChunkHasANumberOfItsOwn) {
-  const Message refused = request(673, write_of(kNumeric, {1, 1}), {3, 3});
+  const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {3, 3});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const std::size_t length = module().refuse(refused, protocols::Denial::value, reply);
   ASSERT_TRUE(module().take_out(session.block(), refused));
   module().put_in(session.block(), std::span(reply).first(length));
-  const Message one = chunk_of("MSGC", 1000, {52, 2}, true);
-  Message two = chunk_of("MSGF", 1000, {53, 2});
+  const Bytes one = chunk_of("MSGC", 1000, {52, 2}, true);
+  Bytes two = chunk_of("MSGF", 1000, {53, 2});
   EXPECT_EQ(frame(join({one, two})).length, one.size());
   EXPECT_EQ(session.answer(one), Fault::none);
   EXPECT_EQ(session.answer(two), Fault::none);

@@ -1,0 +1,181 @@
+// What a staged policy would refuse of sessions and messages that the active one lets pass.
+#include "controlplane/revisions/preview.h"
+
+#include <gtest/gtest.h>
+
+#include "controlplane/policy/compiler.h"
+#include "controlplane/revisions/passed.h"
+#include "dataplane/service/policy_codec.h"
+
+namespace bulkhead::controlplane {
+namespace {
+
+policy::Tables tables_of(const std::string& rules, const std::string& more = "") {
+  const Compilation result = compile_policy(
+      "bulkhead: v1\nsite: s\nwritten_for: 0.2\nzones:\n"
+      "  a: {port: 0, networks: [10.1.0.0/24, \"2001:db8:1::/64\"]}\n"
+      "  b: {port: 1, networks: [10.2.0.0/24, \"2001:db8:2::/64\"]}\nassets:\n"
+      "  hmi: {zone: a, address: 10.1.0.1}\n  eng: {zone: a, address: 10.1.0.2}\n"
+      "  plc: {zone: b, address: 10.2.0.1}\n  ied: {zone: a, mac: \"02:00:00:00:00:01\"}\n"
+      "  group: {zone: b, mac: \"01:0c:cd:01:00:01\"}\n" +
+          more + "conduits:\n  c:\n    from: a\n    to: b\n    allow:\n" + rules,
+      "p.yaml");
+  EXPECT_TRUE(result.compiled);
+  if (!result.compiled) return {};
+  auto loaded = service::load_policy(service::seal_policy(*result.compiled));
+  EXPECT_TRUE(loaded.ok());
+  return std::move(loaded).value();
+}
+
+v1::Flow session(const std::string& client, const std::string& server,
+                 const std::string& protocol = "modbus", const std::string& transport = "tcp") {
+  v1::Flow flow;
+  flow.set_client(client);
+  flow.set_server(server);
+  flow.set_protocol(protocol);
+  flow.set_transport(transport);
+  return flow;
+}
+
+const std::string kReads =
+    "      - {protocol: modbus, client: hmi, server: plc, access: [read], where: {unit: 1}}\n";
+
+TEST(Preview, SessionsThatGoOnOrEnd) {
+  const policy::Tables staged =
+      tables_of(kReads +
+                "      - {service: ssh, client: eng, server: plc}\n"
+                "      - {service: https, client: any, server: any}\n"
+                "      - {protocol: goose, client: ied, server: group, access: [publish]}\n");
+  EXPECT_EQ(refusal_of(staged, session("10.1.0.1:40000", "10.2.0.1:502")), "");
+  EXPECT_EQ(refusal_of(staged, session("10.1.0.2:40000", "10.2.0.1:502")), "no_rule");
+  EXPECT_EQ(refusal_of(staged, session("10.1.0.2:40000", "10.2.0.1:22", "")), "");
+  EXPECT_EQ(refusal_of(staged, session("10.1.0.1:40000", "10.2.0.1:22", "")), "no_rule");
+  EXPECT_EQ(refusal_of(staged, session("10.1.0.1:40000", "10.2.0.1:502", "dnp3")),
+            "protocol_fault");
+  EXPECT_EQ(refusal_of(staged, session("10.1.0.1:40000", "10.2.0.1:502", "modbus", "udp")),
+            "no_rule");
+  EXPECT_EQ(refusal_of(staged, session("10.2.0.1:40000", "10.1.0.1:502")), "no_conduit");
+  EXPECT_EQ(refusal_of(staged, session("10.9.0.1:40000", "10.2.0.1:502")), "unknown_zone");
+  EXPECT_EQ(refusal_of(staged, session("[2001:db8:1::5]:40000", "[2001:db8:2::5]:443", "")), "");
+  EXPECT_EQ(refusal_of(staged, session("[2001:db8:1::5]:40000", "[2001:db8:2::5]:80", "")),
+            "no_rule");
+  const auto stations = [](const char* from, const char* protocol) {
+    return session(from, "01:0c:cd:01:00:01", protocol, "ethernet");
+  };
+  EXPECT_EQ(refusal_of(staged, stations("02:00:00:00:00:01", "goose")), "");
+  EXPECT_EQ(refusal_of(staged, stations("02:00:00:00:00:01", "sv")), "no_rule");
+  EXPECT_EQ(refusal_of(staged, stations("02:00:00:00:00:02", "goose")), "unknown_zone");
+}
+
+TEST(Preview, HowMuchOfARuleIsGranted) {
+  const policy::Tables before = tables_of(
+      kReads +
+      "      - {protocol: modbus, client: hmi, server: plc, functions: [write_single_register],\n"
+      "         where: {unit: 1, address: 40-49, value: 0-100}, rate: 5/s}\n");
+  const PassedKey read{"c", 1, "modbus", "read_holding_registers"};
+  const PassedKey write{"c", 2, "modbus", "write_single_register"};
+  const auto write_of = [](const std::string& where, const std::string& rest = "") {
+    return tables_of(
+        "      - {protocol: modbus, client: hmi, server: plc, functions: [write_single_register], "
+        "where: {unit: 1, " +
+        where + "}" + rest + "}\n");
+  };
+  EXPECT_EQ(coverage_of(before, read, before), Coverage::whole);
+  EXPECT_EQ(coverage_of(before, write, before), Coverage::whole);
+  EXPECT_EQ(coverage_of(before, write, tables_of(kReads)), Coverage::none);
+  EXPECT_EQ(coverage_of(before, write, write_of("address: 40-60, value: 0-100")), Coverage::whole);
+  EXPECT_EQ(coverage_of(before, write, write_of("address: 40-48, value: 0-100")), Coverage::part);
+  EXPECT_EQ(coverage_of(before, write, write_of("address: 40-49", ", rate: 4/s")), Coverage::part);
+  EXPECT_EQ(coverage_of(before, write, write_of("address: 40-49", ", rate: 6/s")), Coverage::whole);
+  EXPECT_EQ(coverage_of(before, read, write_of("address: 40-49")), Coverage::none);
+  const std::string other =
+      "      - {protocol: modbus, client: eng, server: plc, access: [read]}\n";
+  EXPECT_EQ(coverage_of(before, read, tables_of(other)), Coverage::none);
+  const std::string any = "      - {protocol: modbus, client: any, server: any, access: [read]}\n";
+  EXPECT_EQ(coverage_of(before, read, tables_of(any)), Coverage::whole);
+  EXPECT_EQ(coverage_of(tables_of(any), read, before), Coverage::part);
+  const std::string port =
+      "      - {protocol: modbus, client: hmi, server: plc, access: [read], port: 1502}\n";
+  EXPECT_EQ(coverage_of(before, read, tables_of(port)), Coverage::none);
+}
+
+TEST(Preview, CountsWhatItFinds) {
+  const policy::Tables before = tables_of(kReads);
+  const policy::Tables staged = tables_of("      - {service: ssh, client: hmi, server: plc}\n");
+  v1::PreviewPolicyResponse preview;
+  add_messages(before, {{{"c", 1, "modbus", "read_coils"}, 70}}, staged, preview);
+  add_messages(before, {{{"c", 1, "modbus", "read_coils"}, 30}}, before, preview);
+  EXPECT_EQ(preview.messages(), 100U);
+  ASSERT_EQ(preview.refused_messages_size(), 1);
+  EXPECT_EQ(preview.refused_messages(0).messages(), 70U);
+  EXPECT_FALSE(preview.refused_messages(0).some());
+  for (int i = 0; i < 3; ++i) {
+    add_session(staged, session("10.1.0.1:4000" + std::to_string(i), "10.2.0.1:502"), 2, preview);
+  }
+  add_session(staged, session("10.1.0.1:40000", "10.2.0.1:22", ""), 2, preview);
+  EXPECT_EQ(preview.sessions(), 4U);
+  EXPECT_EQ(preview.sessions_refused(), 3U);
+  EXPECT_EQ(preview.refused_sessions_size(), 2);
+  EXPECT_EQ(preview.refused_sessions(0).reason(), "no_rule");
+}
+
+v1::Counters counters(std::uint64_t reads, std::uint64_t writes = 0) {
+  v1::Counters counters;
+  const auto add = [&](std::uint32_t rule, const char* function, const char* verdict,
+                       std::uint64_t messages) {
+    v1::Counter* row = counters.add_rows();
+    row->set_conduit("c");
+    row->set_rule(rule);
+    row->set_protocol("modbus");
+    row->set_function(function);
+    row->set_verdict(verdict);
+    row->set_messages(messages);
+  };
+  add(1, "read_coils", "allow", reads);
+  add(1, "read_coils", "deny", 1000);
+  add(0, "read_coils", "allow", 1000);
+  if (writes > 0) add(2, "write_single_coil", "allow", writes);
+  return counters;
+}
+
+TEST(PassedOfLastDay, IsWhatCountersGrew) {
+  constexpr TimeNs kHour = 3600 * kSecondNs;
+  const PassedKey read{"c", 1, "modbus", "read_coils"};
+  const PassedKey write{"c", 2, "modbus", "write_single_coil"};
+  PassedOfLastDay passed;
+  passed.note(kHour, "one", counters(100));
+  EXPECT_TRUE(passed.all().empty()) << "nobody knows when these passed";
+  passed.note(kHour + 1, "one", counters(150));
+  passed.note(kHour + 2, "two", counters(160, 7));
+  EXPECT_EQ(passed.all()["one"], (Passed{{read, 50}}));
+  EXPECT_EQ(passed.all()["two"], (Passed{{read, 10}, {write, 7}}));
+  passed.note(kHour + 3, "two", counters(5));
+  EXPECT_EQ(passed.all()["two"][read], 15U) << "the data plane began anew";
+  EXPECT_EQ(passed.since_wall_ns(), kHour);
+  for (TimeNs hour = 2; hour <= 24; ++hour) {
+    passed.note(hour * kHour, "two", counters(5 + static_cast<std::uint64_t>(hour)));
+  }
+  EXPECT_EQ(passed.all()["one"][read], 50U);
+  passed.note(25 * kHour, "two", counters(30));
+  EXPECT_TRUE(passed.all()["one"].empty()) << "a day ago";
+  EXPECT_EQ(passed.since_wall_ns(), 2 * kHour);
+}
+
+TEST(PassedOfLastDay, IsBounded) {
+  PassedOfLastDay passed;
+  v1::Counters many;
+  const auto rows = static_cast<std::uint32_t>(PassedOfLastDay::kRowsMax) + 10;
+  passed.note(1, "one", many);
+  for (std::uint32_t rule = 1; rule <= rows; ++rule) {
+    v1::Counter* row = many.add_rows();
+    row->set_rule(rule);
+    row->set_verdict("allow");
+    row->set_messages(2);
+  }
+  passed.note(2, "one", many);
+  EXPECT_EQ(passed.all()["one"].size(), PassedOfLastDay::kRowsMax);
+  EXPECT_EQ(passed.not_told_apart(), 20U);
+}
+
+}  // namespace
+}  // namespace bulkhead::controlplane
