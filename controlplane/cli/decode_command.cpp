@@ -45,6 +45,11 @@ struct Conversation {
   };
   std::vector<Unread> unread;  // bytes of no candidate, before the content told which it is
   bool begun = false;          // its beginning is in the capture
+  bool turned = false;         // whoever opened it is the server
+
+  Direction direction(bool from_client) const {
+    return from_client != turned ? Direction::request : Direction::response;
+  }
 };
 
 class Decoder {
@@ -223,8 +228,8 @@ class Decoder {
       decode_stream(conversation, !from_client);
     }
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
-    const Direction direction = from_client ? Direction::request : Direction::response;
     while (!stream.bytes().empty()) {
+      const Direction direction = conversation.direction(from_client);
       const protocols::Frame frame =
           protocol.frame(stream.bytes(), context_of(conversation, direction));
       if (frame.fault != Fault::none) {
@@ -236,13 +241,14 @@ class Decoder {
       decode(conversation, stream.completed_in(frame.length), from_client,
              stream.bytes().first(frame.length));
       stream.consume(frame.length);
+      if (frame.turns && direction == Direction::request) conversation.turned = true;
     }
   }
 
   void decode(Conversation& conversation, std::uint32_t frame, bool from_client, ByteView message) {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
-    const Direction direction = protocol.told_direction(message).value_or(
-        from_client ? Direction::request : Direction::response);
+    const Direction direction =
+        protocol.told_direction(message).value_or(conversation.direction(from_client));
     const Fault fault = protocol.decode(message, context_of(conversation, direction), operations_);
     if (fault != Fault::none) {
       return tell_fault(conversation, frame, direction, fault, protocol.claimed_code(message));

@@ -217,6 +217,12 @@ Json event_json(const v1::Event& event) {
   add("fault", event.fault());
   add("action", event.action());
   add("fallback", event.fallback());
+  if (event.has_difference()) {
+    const v1::NumberDifference& numbers = event.difference();
+    json["difference"] = {{"what", numbers.what()},
+                          {"expected", numbers.expected()},
+                          {"received", numbers.received()}};
+  }
   add("conduit", event.conduit());
   if (event.rule() != 0) json["rule"] = event.rule();
   add("protocol", event.protocol());
@@ -244,7 +250,7 @@ Shown event_text(const v1::Event& event) {
   std::string text = "  " + event.reason();
   if (!event.fault().empty()) text += ":" + event.fault();
   if (!event.action().empty()) text += "  " + event.action();
-  if (!event.fallback().empty()) text += " (not reject: " + event.fallback() + ")";
+  if (!event.fallback().empty()) text += " (not alone: " + event.fallback() + ")";
   if (!event.transport().empty()) {
     text += "  " + event.transport() + " " + event.source() + " > " + event.destination();
   } else {
@@ -255,6 +261,11 @@ Shown event_text(const v1::Event& event) {
     if (event.rule() != 0) text += " rule " + std::to_string(event.rule());
   }
   if (!event.function().empty()) text += "  " + event.function();
+  if (event.has_difference()) {
+    const v1::NumberDifference& numbers = event.difference();
+    text += "  " + numbers.what() + " " + std::to_string(numbers.received()) + ", expected " +
+            std::to_string(numbers.expected());
+  }
   for (const v1::FieldSpan& field : event.fields()) {
     const Json span = span_json(field);
     text += " " + field.name() + "=";

@@ -68,6 +68,7 @@ struct ConduitNode {
   std::optional<Word> from;
   std::optional<Word> to;
   std::optional<Word> on_deny;
+  std::optional<Word> on_stray_answer;
   std::optional<Word> fragments;
   std::optional<Word> midstream;
   std::optional<Word> fail;

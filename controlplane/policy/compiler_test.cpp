@@ -378,6 +378,31 @@ TEST(Compiler, RejectIsLowered) {
   EXPECT_TRUE(result.diagnostics.list().empty());
 }
 
+TEST(Compiler, StrayAnswersCostThemselvesUnlessTheConduitSaysOtherwise) {
+  const std::string rule =
+      "      - {protocol: modbus, client: hmi, server: plc1, access: [read]}\n";
+  const auto conduit = [&rule](const std::string& line) {
+    return compile_policy(with_rules(rule, line), "p.yaml");
+  };
+  for (const char* drop : {"", "    on_stray_answer: drop\n"}) {
+    const Compilation result = conduit(drop);
+    ASSERT_TRUE(result.compiled);
+    EXPECT_FALSE(result.compiled->conduits(0).reset_on_stray_answer());
+    EXPECT_NE(explain_policy(*result.model)
+                  .find("An answer that does not fit what was asked is "
+                        "dropped"),
+              std::string::npos);
+  }
+  const Compilation reset = conduit("    on_stray_answer: reset\n");
+  ASSERT_TRUE(reset.compiled);
+  EXPECT_TRUE(reset.compiled->conduits(0).reset_on_stray_answer());
+  EXPECT_NE(explain_policy(*reset.model).find("An answer that does not fit what was asked ends"),
+            std::string::npos);
+  EXPECT_EQ(first(with_rules(rule, "    on_stray_answer: rest\n")),
+            "p.yaml:13:22: error: on_stray_answer must be drop or reset, not `rest`: did you mean "
+            "reset?");
+}
+
 TEST(Compiler, WhatFailsOpenIsSaid) {
   const std::string rule = "      - {service: ssh, client: hmi, server: plc1}\n";
   const auto conduit = [&rule](const std::string& fail) {

@@ -1,4 +1,5 @@
 // Pass 5: grants in the words of an operator, not of the language.
+#include <algorithm>
 #include <cstdio>
 
 #include "controlplane/policy/compiler.h"
@@ -163,6 +164,17 @@ std::string denial_text(const ModelConduit& conduit) {
          "session goes on. Where that is not possible, the session is reset at both ends.";
 }
 
+// Nothing where no answers are judged.
+std::string stray_text(const ModelConduit& conduit) {
+  const bool judges =
+      std::any_of(conduit.rules.begin(), conduit.rules.end(),
+                  [](const ModelRule& rule) { return rule.protocol != protocols::kNoProtocol; });
+  if (!judges) return "";
+  return conduit.reset_on_stray ? "  An answer that does not fit what was asked ends its session.\n"
+                                : "  An answer that does not fit what was asked is dropped, and "
+                                  "its session goes on.\n";
+}
+
 }  // namespace
 
 std::string explain_rule(const Model& model, const ModelConduit& conduit, std::size_t index) {
@@ -187,7 +199,7 @@ std::string explain_policy(const Model& model) {
     for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
       text += "  Rule " + std::to_string(i + 1) + ": " + explain_rule(model, conduit, i) + ".\n";
     }
-    text += "  " + denial_text(conduit) + "\n";
+    text += "  " + denial_text(conduit) + "\n" + stray_text(conduit);
     if (conduit.resume) {
       text += "  Sessions that were open before the data plane started are taken up.\n";
     }

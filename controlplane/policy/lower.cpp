@@ -93,6 +93,7 @@ v1::CompiledPolicy lower_policy(const Model& model) {
     out->set_from_zone(static_cast<std::uint32_t>(conduit.from));
     out->set_to_zone(static_cast<std::uint32_t>(conduit.to));
     out->set_reassemble(conduit.reassemble);
+    out->set_reset_on_stray_answer(conduit.reset_on_stray);
     out->set_resume(conduit.resume);
     out->set_fail_open(conduit.fail_open);
     out->set_on_deny(static_cast<v1::OnDeny>(conduit.on_deny));

@@ -84,6 +84,7 @@ struct ModelConduit {
   std::size_t to = 0;
   policy::OnDeny on_deny = policy::OnDeny::drop;
   std::string on_deny_text;
+  bool reset_on_stray = false;
   bool reassemble = false;
   bool resume = false;
   bool fail_open = false;

@@ -224,6 +224,7 @@ class Parser {
              {{"from", word("from", conduit.from)},
               {"to", word("to", conduit.to)},
               {"on_deny", word("on_deny", conduit.on_deny)},
+              {"on_stray_answer", word("on_stray_answer", conduit.on_stray_answer)},
               {"fragments", word("fragments", conduit.fragments)},
               {"midstream", word("midstream", conduit.midstream)},
               {"fail", word("fail", conduit.fail)},

@@ -218,6 +218,8 @@ class Resolver {
     if (node.from) from = find_zone(*node.from);
     if (node.to) to = find_zone(*node.to);
     if (node.on_deny) resolve_on_deny(*node.on_deny, conduit);
+    conduit.reset_on_stray =
+        resolve_choice(node.on_stray_answer, "on_stray_answer", "drop", "reset");
     conduit.reassemble = resolve_choice(node.fragments, "fragments", "drop", "reassemble");
     conduit.resume = resolve_choice(node.midstream, "midstream", "refuse", "resume");
     conduit.fail_open = resolve_choice(node.fail, "fail", "closed", "open");

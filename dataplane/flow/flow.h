@@ -117,13 +117,14 @@ struct alignas(64) Flow {
   bool in_use = false;
   bool client_is_low = false;
   bool refused = false;
-  bool carried : 1 = false;    // the firewall acknowledges, delivers and translates; see Carry
-  bool unjudged : 1 = false;   // nobody knows where its messages begin, and its conduit fails open
-  bool waits : 1 = false;      // its frames wait for the peer; see pipeline/waiting_room.h
-  bool told : 1 = true;        // which of the protocols that its rules have it is; see recognise()
-  bool resumed : 1 = false;    // its SYNs, and so its window scales, were not seen
-  bool half_open : 1 = false;  // counted among the sessions that are opening
-  bool draining : 1 = false;   // refused, but owes granted bytes; acknowledgements are still heard
+  bool carried : 1 = false;     // the firewall acknowledges, delivers and translates; see Carry
+  bool unjudged : 1 = false;    // nobody knows where its messages begin, and its conduit fails open
+  bool waits : 1 = false;       // its frames wait for the peer; see pipeline/waiting_room.h
+  bool told : 1 = true;         // which of the protocols that its rules have it is; see recognise()
+  bool resumed : 1 = false;     // its SYNs, and so its window scales, were not seen
+  bool half_open : 1 = false;   // counted among the sessions that are opening
+  bool draining : 1 = false;    // refused, but owes granted bytes; acknowledgements are still heard
+  bool drops_stray : 1 = true;  // an answer that does not fit costs itself alone; by its conduit
 
   std::array<TcpSide, 2> sides;
 
@@ -157,6 +158,7 @@ struct alignas(64) Flow {
   std::array<std::uint32_t, 2> split_end{};
   // Answers that may come to requests of which the peer did not tell.
   std::uint8_t missed = 0;
+  bool reversed = false;  // its server opened it, see reverse_roles()
   static constexpr std::uint8_t kMissedMax = 64;
   std::uint32_t waits_behind = 0;  // place in the waiting room behind which its frames may go
 
@@ -183,6 +185,8 @@ struct alignas(64) Flow {
   const wire::IpAddress& server() const { return client_is_low ? key.high : key.low; }
   std::uint16_t client_port() const { return client_is_low ? key.low_port : key.high_port; }
   std::uint16_t server_port() const { return client_is_low ? key.high_port : key.low_port; }
+  // The end that opened it.
+  std::size_t opener() const { return reversed ? kServer : kClient; }
 };
 
 static_assert(sizeof(Flow) == 448);

@@ -2,6 +2,7 @@
 #include "dataplane/flow/tcp_tracker.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace bulkhead::flow {
 
@@ -78,14 +79,34 @@ bool may_reopen(const Flow& flow, const wire::TcpHeader& syn) {
   const bool both_closed = flow.sides[kClient].fin_released && flow.sides[kServer].fin_released;
   const bool ended = flow.refused || flow.phase == TcpPhase::closed || both_closed;
   // A SYN that was answered with a reset comes again as it was.
-  const bool again = flow.first[kServer] == 0 && syn.sequence == flow.first[kClient];
-  return ended && (again || sequence_distance(syn.sequence, end_of_numbers(flow, kClient)) > 0);
+  const std::size_t opener = flow.opener();
+  const bool again = flow.first[1 - opener] == 0 && syn.sequence == flow.first[opener];
+  return ended && (again || sequence_distance(syn.sequence, end_of_numbers(flow, opener)) > 0);
+}
+
+void reverse_roles(Flow& flow) {
+  flow.reversed = !flow.reversed;
+  flow.client_is_low = !flow.client_is_low;
+  const auto swap = [](auto& by_end) { std::swap(by_end[kClient], by_end[kServer]); };
+  swap(flow.sides);
+  swap(flow.ports);
+  swap(flow.links);
+  swap(flow.reset_due);
+  swap(flow.packets);
+  swap(flow.bytes);
+  swap(flow.counted);
+  swap(flow.hold);
+  swap(flow.split_begin);
+  swap(flow.split_end);
+  swap(flow.first);
+  swap(flow.predecessor.first);
+  if (flow.carry != nullptr) swap(flow.carry);
 }
 
 Predecessor predecessor_of(const Flow& flow) {
   // One that its server never answered says nothing of the server, and the one before it counts.
   if (flow.first[kServer] == 0) return flow.predecessor;
-  return {flow.first, true};
+  return {{flow.first[flow.opener()], flow.first[1 - flow.opener()]}, true};
 }
 
 Reason track_open(Flow& flow, const TcpSegmentInfo& segment) {

@@ -51,6 +51,9 @@ void adopt_midstream(Flow& flow, const TcpSegmentInfo& segment);
 // the server heard of the end, and what it has, nobody knows: no byte may stand where another did.
 bool may_reopen(const Flow& flow, const wire::TcpHeader& syn);
 
+// The client of the session is its server from now on, and the server the client.
+void reverse_roles(Flow& flow);
+
 // What the session that begins instead has to know of it.
 Predecessor predecessor_of(const Flow& flow);
 

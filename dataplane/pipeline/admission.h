@@ -13,7 +13,8 @@ struct Sides {
   policy::Endpoints endpoints;
 };
 
-// Of a flow's hosts, for a service of its server.
+// Of a flow's hosts, for a service of its server. Conduits and rules speak of who opens a session:
+// where its roles are reversed that is the server.
 Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t server_port,
                policy::Transport transport);
 

@@ -7,11 +7,12 @@ namespace bulkhead::pipeline {
 
 Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t server_port,
                policy::Transport transport) {
+  const wire::IpAddress& opener = flow.reversed ? flow.server() : flow.client();
+  const wire::IpAddress& other = flow.reversed ? flow.client() : flow.server();
   Sides sides;
-  sides.client_zone = policy::find_zone(context.tables(), flow.client());
-  sides.server_zone =
-      policy::find_destination_zone(context.tables(), sides.client_zone, flow.server());
-  sides.endpoints = {flow.client(), flow.server(), server_port, transport};
+  sides.client_zone = policy::find_zone(context.tables(), opener);
+  sides.server_zone = policy::find_destination_zone(context.tables(), sides.client_zone, other);
+  sides.endpoints = {opener, other, server_port, transport};
   return sides;
 }
 
@@ -21,12 +22,13 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
   flow.conduit = found.conduit;
   flow.rule = found.rule;
   flow.cell = found.cell;
-  flow.ports = {context.tables().zones[sides.client_zone].port,
-                context.tables().zones[sides.server_zone].port};
+  flow.ports[flow.opener()] = context.tables().zones[sides.client_zone].port;
+  flow.ports[1 - flow.opener()] = context.tables().zones[sides.server_zone].port;
   flow.on_deny = context.tables().conduits[found.conduit].on_deny;
+  flow.drops_stray = !context.tables().conduits[found.conduit].reset_on_stray;
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
     const wire::Mac* station = policy::find_binding(
-        context.tables(), end == flow::kClient ? sides.endpoints.client : sides.endpoints.server);
+        context.tables(), end == flow.opener() ? sides.endpoints.client : sides.endpoints.server);
     wire::Mac& from = flow.links[end].from;
     if (station != nullptr) {
       from = *station;
@@ -97,7 +99,8 @@ void refuse_opening(Context& context, Packet& packet, const Classification& foun
 void judge_anew(Context& context, Packet& packet) {
   Flow& flow = *packet.flow;
   const policy::Tables& tables = context.tables();
-  Sides sides = sides_of(context, flow, flow.server_port(), flow.transport);
+  const std::uint16_t listens = flow.reversed ? flow.client_port() : flow.server_port();
+  Sides sides = sides_of(context, flow, listens, flow.transport);
   Classification found =
       policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
   const std::uint16_t related_to =

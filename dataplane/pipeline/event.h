@@ -33,6 +33,7 @@ struct Event {
   wire::Mac source_mac;
   wire::IpAddress source;
   wire::IpAddress destination;
+  protocols::Difference difference;
   std::uint32_t present = 0;  // fields of the operation, by catalogue index
   std::array<Range, protocols::kFieldsMax> fields{};
   // Of each name that is present, in the catalogue's order: how many bytes of it follow, and they.

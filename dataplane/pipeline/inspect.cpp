@@ -53,6 +53,8 @@ void inspect(Context& context) {
     } else if (packet.about_flow) {
       pass_icmp_error(context, packet);
     } else if (flow->transport == policy::Transport::tcp) {
+      // An earlier packet of the burst may have reversed it.
+      if (flow->reversed) packet.from_client = flow->client_is_low == packet.source_is_low;
       inspect_tcp(context, packet);
     } else {
       inspect_datagram(context, packet);

@@ -153,6 +153,10 @@ void pay_and_tie(Context& context, const flow::Packet& packet, ByteView message,
     return;
   }
   verdict.reason = Reason::protocol_fault;
+  if (verdict.direction == Direction::response) {
+    verdict.difference =
+        context.protocol_of(*packet.flow).difference(context.flows.session(*packet.flow), message);
+  }
   charges.refund(conduit);
 }
 

@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "dataplane/pipeline/planted.h"
+
 namespace bulkhead::pipeline {
 
 using flow::Flow;
@@ -25,6 +27,22 @@ Unsound find_obstacle(const Context& context, const Speaker& speaker, ByteView m
   return many ? Unsound::too_many_pending : Unsound::none;
 }
 
+// A message that no end sent, in a segment that is in no list; kNoSegment if there was no room.
+std::uint32_t make_injected(Context& context, const Pattern& pattern,
+                            const flow::TcpNumbers& numbers, ByteView message) {
+  rte_mbuf* mbuf = flow::make_segment(pattern, numbers, wire::kTcpAck | wire::kTcpPsh, message);
+  if (mbuf == nullptr) return kNoSegment;
+  Segment segment;
+  segment.mbuf = mbuf;
+  segment.transport_offset = pattern.transport_offset;
+  segment.length = static_cast<std::uint16_t>(message.size());
+  segment.payload_offset = static_cast<std::uint16_t>(mbuf->data_len - message.size());
+  segment.injected = true;
+  const std::uint32_t index = context.segments.take(segment);
+  if (index == kNoSegment) rte_pktmbuf_free(mbuf);
+  return index;
+}
+
 }  // namespace
 
 Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& verdict,
@@ -36,27 +54,17 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply;
   const std::size_t length = write_refusal(flow, verdict, message, reply);
   if (length == 0) return Unsound::no_refusal;
-  if (!context.protocol_of(flow).take_out(context.flows.session(flow), message)) {
+  if (!context.protocol_of(flow).take_out(context.flows.session(flow), message,
+                                          protocols::Direction::request)) {
     return Unsound::numbering;
   }
   const Pattern pattern = context.segments.pattern(speaker.side().held_first);
-  const flow::TcpNumbers numbers = flow::numbers_from(flow, flow::kServer);
-  rte_mbuf* mbuf = flow::make_segment(pattern.reversed(), numbers, wire::kTcpAck | wire::kTcpPsh,
-                                      {reply.data(), length});
-  if (mbuf == nullptr) return Unsound::no_room;
-  Segment segment;
-  segment.mbuf = mbuf;
-  segment.transport_offset = pattern.transport_offset;
-  segment.length = static_cast<std::uint16_t>(length);
-  segment.payload_offset = static_cast<std::uint16_t>(mbuf->data_len - length);
-  segment.injected = true;
-  const protocols::Protocol& protocol = context.protocol_of(flow);
-  segment.waits_for = static_cast<std::uint16_t>(
-      protocol.outstanding(context.flows.session(flow), context.now_ms()));
-  refusal = context.segments.take(segment);
-  if (refusal != kNoSegment) return Unsound::none;
-  rte_pktmbuf_free(mbuf);
-  return Unsound::no_room;
+  refusal = make_injected(context, pattern.reversed(), flow::numbers_from(flow, flow::kServer),
+                          {reply.data(), length});
+  if (refusal == kNoSegment) return Unsound::no_room;
+  context.segments[refusal].waits_for = static_cast<std::uint16_t>(
+      context.protocol_of(flow).outstanding(context.flows.session(flow), context.now_ms()));
+  return Unsound::none;
 }
 
 void take_out_message(Context& context, Flow& flow, std::uint32_t length, std::uint32_t refusal) {
@@ -78,6 +86,61 @@ void take_out_message(Context& context, Flow& flow, std::uint32_t length, std::u
     flow.pending_deadline_ns = context.now_ns + context.limits().refusal_wait_ns;
   }
   schedule(context, flow);
+}
+
+Unsound prepare_drop(Context& context, const Speaker& speaker, ByteView message) {
+  Flow& flow = speaker.flow;
+  if (message.empty()) return Unsound::no_boundary;
+  if (!context.flows.can_lend_carry(flow)) return Unsound::too_many_carried;
+  const bool sound = context.protocol_of(flow).take_out(context.flows.session(flow), message,
+                                                        protocols::Direction::response);
+  return sound ? Unsound::none : Unsound::numbering;
+}
+
+namespace {
+
+// What the protocol says in the client's name about a message of the server's that was taken out,
+// as the client's next; kNoSegment if it says nothing.
+std::uint32_t make_acknowledgement(Context& context, Flow& flow, const Pattern& pattern) {
+  const flow::TcpSide& client = flow.sides[flow::kClient];
+  if (client.fin_released || client.unread > 0) return kNoSegment;
+  std::array<std::uint8_t, protocols::kNumberedBytesMax> message;
+  const std::size_t length =
+      context.protocol_of(flow).acknowledge(context.flows.session(flow), message);
+  if (length == 0) return kNoSegment;
+  return make_injected(context, pattern, flow::numbers_from(flow, flow::kClient),
+                       {message.data(), length});
+}
+
+}  // namespace
+
+void drop_answer(Context& context, const Speaker& speaker, std::uint32_t length) {
+  Flow& flow = speaker.flow;
+  flow::TcpSide& side = speaker.side();
+  begin_carry(context, flow);  // prepare_drop() saw that it can be
+  if (!planted(Mistake::drop_untold)) context.tell_peer_first(flow);
+  if (planted(Mistake::forget_drop)) speaker.carry().out_next += length;
+  const Pattern pattern = context.segments.pattern(side.held_first);
+  // The receiver's window is as open as before.
+  side.window_end += length;
+  // What it lacks of the bytes before is acknowledged first, and then these with it. Otherwise it
+  // has nothing to say, and is spoken for. If that is lost, their sender repeats them and hears it.
+  rte_mbuf* acknowledgement = nullptr;
+  const std::uint32_t said = make_acknowledgement(context, flow, pattern.reversed());
+  if (side.retained_first == kNoSegment) {
+    const std::uint32_t end = side.released + length;
+    if (wire::sequence_distance(end, side.acknowledged) > 0) side.acknowledged = end;
+    if (said == kNoSegment) {
+      acknowledgement = flow::make_segment(
+          pattern.reversed(), flow::numbers_from(flow, speaker.other()), wire::kTcpAck, {});
+    }
+  }
+  flow::take_out(context.segments, side, length);
+  if (acknowledgement != nullptr) context.send_segment(flow, acknowledgement, speaker.end);
+  if (said == kNoSegment) return;
+  context.segments[said].sequence = flow.sides[speaker.other()].released;
+  flow::append(context.segments, flow, speaker.other(), said);
+  push(context, {flow, speaker.other()});
 }
 
 bool count_answer(Context& context, Flow& flow) {

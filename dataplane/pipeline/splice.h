@@ -1,4 +1,5 @@
-// Taking one refused request out of a living session and answering it in the server's name.
+// Taking one refused message out of a living session: a request, which is answered in the server's
+// name, or an answer, of which its receiver never knows.
 #pragma once
 
 #include "dataplane/pipeline/deliver.h"
@@ -15,6 +16,15 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
 // requests before it. Precondition: what was granted before them is released.
 void take_out_message(Context& context, flow::Flow& flow, std::uint32_t length,
                       std::uint32_t refusal);
+
+// Whether the answer that the speaker's held bytes begin with (behind those that are granted) can
+// be taken out. If so, the protocol counts on without it, and it must be. `message` is empty if its
+// end is not known.
+Unsound prepare_drop(Context& context, const Speaker& speaker, ByteView message);
+
+// Takes the speaker's first `length` held bytes out: to their sender they have arrived.
+// Preconditions: what was granted before them is released, and prepare_drop() found nothing.
+void drop_answer(Context& context, const Speaker& speaker, std::uint32_t length);
 
 // Notes an answer of the server; true if a pending refusal may go now.
 bool count_answer(Context& context, flow::Flow& flow);

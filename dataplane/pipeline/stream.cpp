@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/deliver.h"
 #include "dataplane/pipeline/ending.h"
 #include "dataplane/pipeline/planted.h"
@@ -36,7 +37,7 @@ struct Stream {
 };
 
 // What became of the next bytes of the stream.
-enum class Next : std::uint8_t { granted, taken_out, wait, refused };
+enum class Next : std::uint8_t { granted, taken_out, wait, turned, refused };
 
 // Asks the protocol how long the next message is, with as many bytes as it needs to tell.
 protocols::Frame delimit(const Stream& stream) {
@@ -129,11 +130,38 @@ bool goes_along(const Stream& stream, std::uint32_t count) {
   return together <= first.length && together <= segment_room(stream.context, stream.speaker);
 }
 
+Next out_of_buffers(Stream& stream) {
+  stream.out_of_buffers = true;
+  return Next::refused;
+}
+
+// Whether a message of the server's that is refused is to cost itself alone. Who sent it hears
+// nothing of that, and whom it was for never knows of it.
+bool is_dropped_alone(const flow::Flow& flow, const Verdict& verdict) {
+  if (verdict.direction == protocols::Direction::request) return false;
+  return verdict.reason == Reason::protocol_fault ? flow.drops_stray
+                                                  : flow.on_deny == policy::OnDeny::reject;
+}
+
+Next drop_message(Stream& stream, Verdict& verdict, std::uint32_t length) {
+  const ByteView message = length == 0 ? ByteView{} : stream.peek(length);
+  verdict.unsound = prepare_drop(stream.context, stream.speaker, message);
+  const bool alone = verdict.unsound == Unsound::none;
+  if (alone) verdict.action = Action::drop;
+  stream.context.observer.on_verdict(verdict, stream.packet);
+  if (!alone) return Next::refused;
+  if (!release(stream)) return out_of_buffers(stream);
+  drop_answer(stream.context, stream.speaker, length);
+  stream.available -= length;
+  return Next::taken_out;
+}
+
 // A message that is not granted: answered and taken out where the conduit says so and that is
 // sound, else the end of the session.
 Next refuse_message(Stream& stream, Verdict& verdict, std::uint32_t length) {
   const flow::Flow& flow = stream.speaker.flow;
   verdict.action = ending_action(flow);
+  if (is_dropped_alone(flow, verdict)) return drop_message(stream, verdict, length);
   std::uint32_t refusal = kNoSegment;
   if (flow.on_deny == policy::OnDeny::reject) {
     const ByteView message = length == 0 ? ByteView{} : stream.peek(length);
@@ -151,11 +179,6 @@ Next refuse_message(Stream& stream, Verdict& verdict, std::uint32_t length) {
   take_out_message(stream.context, stream.speaker.flow, length, refusal);
   stream.available -= length;
   return Next::taken_out;
-}
-
-Next out_of_buffers(Stream& stream) {
-  stream.out_of_buffers = true;
-  return Next::refused;
 }
 
 Next refuse_undelimited(Stream& stream, Reason reason, protocols::Fault fault) {
@@ -239,12 +262,18 @@ Next judge_next(Stream& stream) {
     judge_message(stream.context, stream.packet, stream.peek(count), frame.length, verdict);
   }
   if (planted(Mistake::judge_first_only) && stream.granted > 0) verdict.reason = Reason::granted;
+  if (planted(Mistake::forward_strays) && !stream.packet.from_client) {
+    verdict.reason = Reason::answers_request;
+  }
   if (!is_allowed(verdict.reason)) {
     if (by_head) return refuse_message(stream, verdict, 0);
     return refuse_message(stream, verdict, count);
   }
   stream.context.observer.on_verdict(verdict, stream.packet);
   const Next next = grant(stream, count, frame.length);
+  if (frame.turns && next == Next::granted) {
+    return release(stream) ? Next::turned : out_of_buffers(stream);
+  }
   const bool sound = stream.packet.from_client || note_answer(stream);
   return sound ? next : out_of_buffers(stream);
 }
@@ -264,7 +293,7 @@ Next judge_all(Stream& stream) {
   Next next = Next::wait;
   while (stream.granted < stream.available) {
     next = judge_next(stream);
-    if (next == Next::wait || next == Next::refused) break;
+    if (next >= Next::wait) break;
   }
   const bool unfinished = next == Next::wait && stream.granted < stream.available;
   if ((unfinished || stream.side.unread > 0) && find_end(stream) != 0) {
@@ -308,6 +337,13 @@ bool says_the_newest(const Packet& packet) {
          (!packet.tcp.has_timestamps || packet.tcp.timestamp == flow.sides[end].timestamp);
 }
 
+// The message that was granted last makes its sender the session's server.
+void turn(Context& context, Packet& packet) {
+  flow::reverse_roles(*packet.flow);
+  packet.from_client = !packet.from_client;
+  context.tell_peer_first(*packet.flow);
+}
+
 // Nothing is held or owed, and the segment brings what comes next and no end.
 bool may_be_whole(const Context& context, const Packet& packet, const Segment& segment) {
   const flow::Flow& flow = *packet.flow;
@@ -343,6 +379,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   speaker.flow.bytes[speaker.end] += packet.mbuf->pkt_len;
   context.send(speaker.flow, packet.mbuf, speaker.other());
   packet.mbuf = nullptr;
+  if (frame.turns) turn(context, packet);
   return Whole::passed;
 }
 
@@ -354,7 +391,12 @@ void inspect_stream(Context& context, Packet& packet, const Verdict* judged) {
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
   refuse_before_end(stream);
   const std::uint32_t released = side.released;
-  const bool refused = judge_all(stream) == Next::refused && !stream.out_of_buffers;
+  const Next next = judge_all(stream);
+  if (next == Next::turned) {
+    turn(context, packet);
+    return inspect_stream(context, packet);  // what else it said
+  }
+  const bool refused = next == Next::refused && !stream.out_of_buffers;
   if (planted(Mistake::release_early) && !refused) stream.granted = stream.available;
   if (stream.out_of_buffers || !release(stream)) {
     Verdict verdict = refused_message(packet, Reason::out_of_buffers, protocols::Fault::none);

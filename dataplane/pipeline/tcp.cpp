@@ -48,7 +48,7 @@ void handle_syn(Context& context, Packet& packet, const flow::TcpSegmentInfo& in
     return refuse(context, packet, reason);
   }
   const bool inspected = flow.protocol != protocols::kNoProtocol;
-  const bool splices = inspected && flow.on_deny == policy::OnDeny::reject;
+  const bool splices = inspected && (flow.on_deny == policy::OnDeny::reject || flow.drops_stray);
   // A stamp that looks old makes a receiver drop what counts as delivered (RFC 7323, 5.3).
   const bool stamps = !inspected || planted(Mistake::keep_timestamps);
   if (!stamps) flow.sides[info.sender].timestamps_offered = packet.tcp.has_timestamps = false;
@@ -187,6 +187,22 @@ void acknowledge_again(Context& context, const Packet& packet) {
   if (pattern) send_bare(context, answering, *pattern);
 }
 
+// What is still held when the packet's sender has been heard.
+void bound_held(Context& context, const Packet& packet) {
+  const Speaker speaker = speaker_of(packet);
+  TcpSide& side = speaker.side();
+  if (side.held_count == 0) return;
+  // What was acknowledged to the sender must not be given up.
+  if (side.held_count == 1 && reserve_is_touched(context) &&
+      sequence_distance(side.acknowledged, side.released) <= 0) {
+    flow::drop_held(context.segments, side);
+    context.observer.on_verdict(refused_message(packet, Reason::hold_limit, protocols::Fault::none),
+                                packet);
+    return;
+  }
+  tell_gap(context, packet, speaker);
+}
+
 void queue(Context& context, Packet& packet, const Segment& segment) {
   const Speaker speaker = speaker_of(packet);
   TcpSide& side = speaker.side();
@@ -215,16 +231,7 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
       if (known) acknowledge_again(context, packet);
       if (result == flow::HoldResult::merged) rte_pktmbuf_free(packet.mbuf);
       packet.mbuf = nullptr;
-      if (side.held_count == 0) return;
-      // What was acknowledged to the sender must not be given up.
-      if (side.held_count == 1 && reserve_is_touched(context) &&
-          sequence_distance(side.acknowledged, side.released) <= 0) {
-        flow::drop_held(context.segments, side);
-        context.observer.on_verdict(
-            refused_message(packet, Reason::hold_limit, protocols::Fault::none), packet);
-        return;
-      }
-      return tell_gap(context, packet, speaker);
+      return bound_held(context, packet);
   }
 }
 
@@ -307,7 +314,9 @@ flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
   const flow::AckNews news =
       hear_receiver(context, answering, packet, flow::announced_window(flow, info));
   if (flow.phase == TcpPhase::syn_received) flow.phase = TcpPhase::established;
-  flow::end_carry_if_done(flow);
+  if (!context.protocol_of(flow).renumbers(context.flows.session(flow))) {
+    flow::end_carry_if_done(flow);
+  }
   if (!flow.carried) context.flows.take_back_carry(flow);
   return news;
 }

@@ -19,7 +19,7 @@ constexpr std::uint16_t kNoFunction = 0xffff;
 // What was done about a refused message or packet.
 enum class Action : std::uint8_t { drop, reset, reject };
 
-// Why `reject` fell back to `reset`.
+// Why a message was not taken out alone, and the session was reset.
 enum class Unsound : std::uint8_t {
 #define BULKHEAD_UNSOUND(name, text) name,
 #include "dataplane/pipeline/unsound.def"
@@ -52,10 +52,11 @@ struct Verdict {
   std::uint16_t function = kNoFunction;
   std::uint8_t protocol = protocols::kNoProtocol;
   Action action = Action::drop;                     // if it was refused
-  Unsound unsound = Unsound::none;                  // if `reject` became `reset`
+  Unsound unsound = Unsound::none;                  // if it should have been taken out alone
   protocols::Denial denial{};                       // which part of a request was not granted
   std::uint32_t bytes = 0;                          // of the message, or of the frame
   const protocols::Operation* operation = nullptr;  // the refused one, or the first
+  protocols::Difference difference{};               // of an answer that does not fit
 };
 
 class Observer {

@@ -150,9 +150,10 @@ struct Conduit {
   std::uint16_t from = 0;  // zone whose hosts open sessions
   std::uint16_t to = 0;
   OnDeny on_deny = OnDeny::drop;
-  bool resume = false;      // sessions that were open before this process was are taken up
-  bool fail_open = false;   // sessions that nobody can judge after a takeover or start pass
-  bool reassemble = false;  // fragmented packets are put together and judged, else dropped
+  bool reset_on_stray = false;  // an answer that does not fit ends its session, not itself alone
+  bool resume = false;          // sessions that were open before this process was are taken up
+  bool fail_open = false;       // sessions that nobody can judge after a takeover or start pass
+  bool reassemble = false;      // fragmented packets are put together and judged, else dropped
   std::vector<Rule> rules;
   std::vector<RateLimit> budgets{};  // rules of one author's rule share one
 

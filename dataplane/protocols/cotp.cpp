@@ -325,6 +325,14 @@ Fault User::pair(std::span<std::byte> session, ByteView bytes, protocols::Direct
   return pair_user(session, message.user, direction, now_ms);
 }
 
+protocols::Difference User::difference(std::span<std::byte> session, ByteView answer) const {
+  Message message;
+  if (parse_message(answer, message, data_units()) != Fault::none || message.user.empty()) {
+    return {};
+  }
+  return user_difference(session, message.user);
+}
+
 void put_data_header(std::span<std::uint8_t> to, std::size_t user_bytes) {
   to[0] = kVersion;
   to[1] = 0;

@@ -107,6 +107,7 @@ class User : public protocols::Protocol {
   std::optional<std::uint16_t> claimed_code(ByteView message) const final;
   protocols::Fault pair(std::span<std::byte> session, ByteView message,
                         protocols::Direction direction, std::uint32_t now_ms) const final;
+  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const final;
 
  protected:
   ~User() = default;
@@ -119,6 +120,8 @@ class User : public protocols::Protocol {
   virtual protocols::Fault pair_user(std::span<std::byte> session, ByteView user,
                                      protocols::Direction direction,
                                      std::uint32_t now_ms) const = 0;
+  virtual protocols::Difference user_difference(std::span<std::byte> session,
+                                                ByteView user) const = 0;
 };
 
 // TPKT and DT headers in front of `user_bytes` of a data unit.

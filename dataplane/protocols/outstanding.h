@@ -88,6 +88,16 @@ class OutstandingTable {
     return fault;
   }
 
+  // The latest entry that `counts(entry)`, or nullptr.
+  template <typename Counts>
+  const Entry* latest(Counts counts) const {
+    const std::span<const Entry> known = entries();
+    for (std::size_t i = known.size(); i > 0; --i) {
+      if (counts(known[i - 1])) return &known[i - 1];
+    }
+    return nullptr;
+  }
+
   // How many entries that `counts(entry)` are still waited for.
   template <typename Counts>
   std::size_t awaited(std::uint32_t now_ms, Counts counts) const {

@@ -20,12 +20,15 @@ class RelatedTraffic;
 // How the next message lies in a stream. `length` is known once `fault` is none and it is not zero;
 // zero asks for at least `needed` bytes in all before the question is put again. `head`, if not
 // zero, is how many of its first bytes hold all operations with all their fields, so that what is
-// behind them is content that no grant can speak of: decode_head() judges by them alone.
+// behind them is content that no grant can speak of: decode_head() judges by them alone. `turns`:
+// whoever opened the connection is its server, and the other one asks, once this message is granted
+// as a request.
 struct Frame {
   Fault fault = Fault::none;
   std::size_t length = 0;
   std::size_t needed = 0;
   std::size_t head = 0;
+  bool turns = false;
 };
 
 // `unknown`: more bytes may tell.
@@ -37,13 +40,13 @@ enum class Denial : std::uint8_t { function, address, value };
 constexpr std::size_t kRefusalBytesMax = 512;
 constexpr std::size_t kNumberedBytesMax = 32;
 
-// The number by which an answer differs from what it should be: what it counts, what was asked
-// under and what the answer says. `what` is empty where nothing was asked, or where no number
-// differs.
+// The number by which an answer differs from what it should be: what it counts (a literal), what
+// was asked under and what the answer says. `what` is empty where nothing was asked, or where no
+// number differs.
 struct Difference {
   std::string_view what{};
-  std::uint32_t asked = 0;
-  std::uint32_t answered = 0;
+  std::uint64_t asked = 0;
+  std::uint64_t answered = 0;
 };
 
 // How a message travels, and what its session remembers: the block that pair() keeps, as it was
@@ -129,7 +132,7 @@ class Protocol {
   // Ties responses to requests. Call it for each message that decoded and was granted, in order.
   // `session` has session_bytes() bytes or more, suitably aligned for any plain type. A request
   // that finds no room is Fault::too_many_outstanding and leaves the session as it was: put it
-  // again with a larger block.
+  // again with a larger block. So does a response that is a fault, for it may be taken out.
   virtual Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
                      std::uint32_t now_ms) const {
     (void)session, (void)message, (void)direction, (void)now_ms;
@@ -155,11 +158,24 @@ class Protocol {
   // taken out or put in. How many of a message's first bytes hold its numbers, at most
   // kNumberedBytesMax; 0: there are none.
   virtual std::size_t numbered_bytes() const { return 0; }
-  // A request, which was refused, will not reach the server. False if the session cannot go on
-  // without it.
-  virtual bool take_out(std::span<std::byte> session, ByteView request) const {
-    (void)session, (void)request;
+  // Whether messages of the session get other numbers on their way.
+  virtual bool renumbers(std::span<std::byte> session) const {
+    (void)session;
+    return false;
+  }
+  // A message, which was refused, will not reach its receiver. False if the session cannot go on
+  // without it, and then nothing has changed.
+  virtual bool take_out(std::span<std::byte> session, ByteView message, Direction direction) const {
+    (void)session, (void)message, (void)direction;
     return true;
+  }
+  // A server's message was taken out, and its sender waits until its client has acknowledged it in
+  // terms of the protocol: writes what does so in the client's name and gives its length; 0 where
+  // nothing is needed now.
+  virtual std::size_t acknowledge(std::span<std::byte> session,
+                                  std::span<std::uint8_t> message) const {
+    (void)session, (void)message;
+    return 0;
   }
   // A refusal goes to the client now, as the server's next message: gives it its numbers.
   virtual void put_in(std::span<std::byte> session, std::span<std::uint8_t> refusal) const {

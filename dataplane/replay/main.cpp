@@ -4,6 +4,7 @@
 #include <rte_mbuf.h>
 
 #include <CLI/CLI.hpp>
+#include <cinttypes>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -107,6 +108,11 @@ class Recorder final : public pipeline::Output, public pipeline::Observer {
     add("fault", named.fault());
     add("action", named.action());
     add("fallback", named.fallback());
+    if (named.has_difference()) {
+      json["difference"] = {{"what", named.difference().what()},
+                            {"expected", named.difference().expected()},
+                            {"received", named.difference().received()}};
+    }
     add("conduit", named.conduit());
     if (named.rule() != 0) json["rule"] = named.rule();
     add("protocol", named.protocol());
@@ -124,7 +130,12 @@ class Recorder final : public pipeline::Output, public pipeline::Observer {
                 named.transport().c_str(), named.source().c_str(), named.destination().c_str(),
                 named.conduit().c_str());
     if (named.rule() != 0) std::printf(" rule %u", named.rule());
-    std::printf("  %s\n", named.function().c_str());
+    std::printf("  %s", named.function().c_str());
+    if (named.has_difference()) {
+      std::printf("  %s %" PRIu64 ", expected %" PRIu64, named.difference().what().c_str(),
+                  named.difference().received(), named.difference().expected());
+    }
+    std::printf("\n");
   }
 
   const policy::Tables& tables_;

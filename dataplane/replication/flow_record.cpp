@@ -22,6 +22,7 @@ enum Flag : std::uint16_t {
   kDeep = 64,
   kSession = 128,
   kUnjudged = 256,
+  kReversed = 512,
 };
 enum SegmentFlag : std::uint8_t { kInjected = 1, kEnd = 2 };
 enum SideFlag : std::uint8_t { kScale = 1, kTimestamps = 2, kFin = 4 };
@@ -258,7 +259,8 @@ std::size_t encode_flow(const Flow& flow, flow::SegmentPool& segments, std::stri
   writer.u16(static_cast<std::uint16_t>(
       (flow.client_is_low ? kClientIsLow : 0) | (flow.refused ? kRefused : 0) |
       (flow.told ? kTold : 0) | (flow.resumed ? kResumed : 0) | (flow.carried ? kCarried : 0) |
-      (deep ? kDeep : 0) | (session.empty() ? 0 : kSession) | (flow.unjudged ? kUnjudged : 0)));
+      (deep ? kDeep : 0) | (session.empty() ? 0 : kSession) | (flow.unjudged ? kUnjudged : 0) |
+      (flow.reversed ? kReversed : 0)));
   write_key(writer, flow.key);
   writer.u8(static_cast<std::uint8_t>(flow.transport));
   writer.u8(static_cast<std::uint8_t>(flow.phase));
@@ -313,6 +315,7 @@ std::optional<FlowRecord> decode_record(ByteView bytes, TimeNs now_ns) {
   flow.resumed = (flags & kResumed) != 0;
   flow.carried = (flags & kCarried) != 0;
   flow.unjudged = (flags & kUnjudged) != 0;
+  flow.reversed = (flags & kReversed) != 0;
   record.deep = (flags & kDeep) != 0;
   flow.transport = static_cast<policy::Transport>(in.u8());
   flow.phase = static_cast<flow::TcpPhase>(in.u8());

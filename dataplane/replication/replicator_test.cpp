@@ -52,6 +52,7 @@ void fill(FlowTable& table, Flow& flow, Random& random) {
   flow.transport = policy::Transport::tcp;
   flow.phase = random() % 8 == 0 ? TcpPhase::syn_sent : TcpPhase::established;
   flow.client_is_low = random() % 2 == 0;
+  flow.reversed = random() % 4 == 0;
   flow.protocol = static_cast<std::uint8_t>(random() % 3 == 0 ? protocols::kNoProtocol : 0);
   flow.refused = random() % 16 == 0;
   flow.ports = {0, 1};
@@ -89,6 +90,7 @@ void expect_alike(FlowTable& active, Flow& one, FlowTable& standby, Flow& other)
   EXPECT_EQ(other.phase, TcpPhase::resuming);
   EXPECT_EQ(other.generation, 0U) << "it is to be judged anew";
   EXPECT_EQ(one.client_is_low, other.client_is_low);
+  EXPECT_EQ(one.reversed, other.reversed);
   EXPECT_EQ(one.refused, other.refused);
   EXPECT_EQ(one.protocol, other.protocol);
   EXPECT_EQ(kNowNs - one.last_seen_ns, kPeerNowNs - other.last_seen_ns);

@@ -106,6 +106,12 @@ v1::Event name_event(const policy::Tables& tables, const pipeline::Event& event)
     out.set_action(std::string(pipeline::action_name(event.action)));
     const auto unsound = static_cast<std::size_t>(event.unsound);
     if (unsound != 0) out.set_fallback(std::string(pipeline::kUnsound[unsound].name));
+    if (!event.difference.what.empty()) {
+      v1::NumberDifference* difference = out.mutable_difference();
+      difference->set_what(std::string(event.difference.what));
+      difference->set_expected(event.difference.asked);
+      difference->set_received(event.difference.answered);
+    }
   }
   out.set_protocol(protocol_name(event.protocol));
   out.set_function(function_name(event.protocol, event.function));

@@ -144,6 +144,7 @@ std::string read_conduit(const v1::Conduit& item, policy::Conduit& conduit) {
   conduit.from = *from;
   conduit.to = *to;
   conduit.reassemble = item.reassemble();
+  conduit.reset_on_stray = item.reset_on_stray_answer();
   conduit.resume = item.resume();
   conduit.fail_open = item.fail_open();
   conduit.on_deny = static_cast<policy::OnDeny>(item.on_deny());

@@ -33,6 +33,9 @@ const std::map<std::string, pipeline::Mistake> kMistakes = {
     {"reopen_anywhere", pipeline::Mistake::reopen_anywhere},
     {"resume_below_released", pipeline::Mistake::resume_below_released},
     {"believe_any_path", pipeline::Mistake::believe_any_path},
+    {"forward_strays", pipeline::Mistake::forward_strays},
+    {"forget_drop", pipeline::Mistake::forget_drop},
+    {"drop_untold", pipeline::Mistake::drop_untold},
 };
 
 struct Options {

@@ -285,6 +285,9 @@ TEST_F(Engine, AnUnsoundSpliceIsAResetThatSaysWhy) {
   EXPECT_EQ(plant.verdicts.back().action, pipeline::Action::reset);
   EXPECT_EQ(plant.verdicts.back().unsound, pipeline::Unsound::no_boundary);
   ASSERT_FALSE(plant.sent.empty());
+  policy::Tables resetting = engine_policy(policy::OnDeny::reject);
+  resetting.conduits[0].reset_on_stray = true;
+  plant.change_policy(std::move(resetting));
   TcpSession other(plant, 40001);
   plant.clear();
   other.from_server(answer(1));  // an answer to nothing
@@ -358,8 +361,11 @@ TEST_F(Engine, IcmpErrorsQuoteTheSendersNumbers) {
 }
 
 TEST_F(Engine, SynOptionsAreNormalised) {
-  const auto left_of = [&](policy::OnDeny on_deny, const Bytes& options) {
-    Plant plant(engine_policy(on_deny));
+  const auto left_of = [&](policy::OnDeny on_deny, const Bytes& options,
+                           bool reset_on_stray = true) {
+    policy::Tables tables = engine_policy(on_deny);
+    tables.conduits[0].reset_on_stray = reset_on_stray;
+    Plant plant(std::move(tables));
     TcpSpec spec;
     spec.flags = kTcpSyn;
     spec.options = options;
@@ -376,6 +382,7 @@ TEST_F(Engine, SynOptionsAreNormalised) {
   Bytes without_sack = left;
   without_sack[4] = without_sack[5] = 1;
   EXPECT_EQ(left_of(policy::OnDeny::reject, usual), without_sack);
+  EXPECT_EQ(left_of(policy::OnDeny::reset, usual, false), without_sack) << "answers are dropped";
   EXPECT_EQ(left_of(policy::OnDeny::reset, {34, 4, 9, 9, 2, 4, 5, 180}),
             (Bytes{1, 1, 1, 1, 2, 4, 5, 180}));
   EXPECT_EQ(left_of(policy::OnDeny::reset, {2, 4, 5, 180, 2, 4, 1, 1}), Bytes{});  // twice

@@ -68,12 +68,13 @@ struct Station {
       const Bytes frame(stream.begin() + static_cast<std::ptrdiff_t>(at),
                         stream.begin() + static_cast<std::ptrdiff_t>(at + length));
       at += length;
-      if ((frame[2] & 1) != 0) continue;
-      EXPECT_EQ(load_le16(frame.data() + 2) >> 1, received++);
+      if ((frame[2] & 3) == 3) continue;
       const std::uint16_t receive = load_le16(frame.data() + 4) >> 1;
       EXPECT_LE(receive, sent);
       EXPECT_GE(receive, acknowledged);
       acknowledged = receive;
+      if ((frame[2] & 1) != 0) continue;
+      EXPECT_EQ(load_le16(frame.data() + 2) >> 1, received++);
       asdus.emplace_back(frame.begin() + 6, frame.end());
     }
   }
@@ -151,6 +152,58 @@ TEST_F(Numbered, RefusedAmongGranted) {
   EXPECT_EQ(client.asdus.size(), granted + refused);
   EXPECT_EQ(client.acknowledged, client.sent) << "all that it sent, refused ones too";
   EXPECT_EQ(plant.pipeline().stats().rejected, refused);
+}
+
+// A confirmation of what nobody commanded: the client never counts it, the station hears that it
+// was received, and refusals in between change neither.
+TEST_F(Numbered, AnswersToNothingAmongOthers) {
+  std::size_t heard = 0;
+  for (int round = 0; round < 60; ++round) {
+    const auto address = static_cast<std::uint8_t>(round);
+    session.from_client(client.next(command(6, address)));
+    exchange();
+    for (int strays = round % 4; strays > 0; --strays) {
+      session.from_server(server.next(command(7, 99)));
+      EXPECT_EQ(plant.verdicts.back().action, pipeline::Action::drop);
+      EXPECT_EQ(plant.verdicts.back().difference.what, "object");
+      EXPECT_EQ(plant.verdicts.back().difference.answered, 99U);
+      exchange();
+    }
+    // Behind an answer that its client has not acknowledged yet.
+    Bytes both = server.next(command(7, address));
+    const Bytes stray = server.next(command(7, 98));
+    both.insert(both.end(), stray.begin(), stray.end());
+    session.from_server(both);
+    exchange();
+    ++heard;
+    ASSERT_EQ(client.asdus.size(), heard);
+    EXPECT_EQ(client.asdus.back(), command(7, address));
+    if (round % 3 == 1) {
+      session.from_client(client.next(command(6, 120)));
+      exchange();
+      ++heard;
+      EXPECT_EQ(client.asdus.back(), command(0x47, 120));
+    }
+    session.from_client({0x68, 4, 1, 0, static_cast<std::uint8_t>(client.received << 1),
+                         static_cast<std::uint8_t>(client.received >> 7)});
+    exchange();
+    ASSERT_EQ(server.acknowledged, server.sent) << "all that it sent, strays too";
+    if (testing::Test::HasFailure()) return;
+  }
+  EXPECT_EQ(server.asdus.size(), 60U);
+}
+
+// 101, 6.8: some stations confirm what they made of a command.
+TEST_F(Numbered, AConfirmationWithAnotherValuePasses) {
+  session.from_client(client.next(command(6, 5)));
+  exchange();
+  Bytes confirmation = command(7, 5);
+  confirmation.back() = 0;
+  session.from_server(server.next(confirmation));
+  EXPECT_EQ(plant.last(), Reason::answers_request);
+  exchange();
+  ASSERT_EQ(client.asdus.size(), 1U);
+  EXPECT_EQ(client.asdus[0], confirmation);
 }
 
 // Several in one segment, before the station acknowledges any; its data goes on meanwhile.

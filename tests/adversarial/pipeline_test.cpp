@@ -155,12 +155,14 @@ TEST_F(PipelineTest, AGrantedMessageBeforeARefusedOneIsDelivered) {
   EXPECT_EQ(reset->header.sequence, session.server_acked);
 }
 
-TEST_F(PipelineTest, AnUnaskedResponseEndsTheSession) {
+TEST_F(PipelineTest, AnUnaskedResponseDoesNotPass) {
   TcpSession session(plant_, 40000);
   plant_.clear();
   session.from_server(kAnswer);
   EXPECT_EQ(plant_.last(), Reason::protocol_fault);
   EXPECT_EQ(plant_.verdicts.back().fault, protocols::Fault::unrequested_response);
+  ASSERT_EQ(plant_.sent.size(), 1U);
+  EXPECT_EQ(plant_.sent[0].port, support::kControl) << "the server hears that it arrived";
 }
 
 TEST_F(PipelineTest, FramesThatAreRefusedBeforeTheirContentIsRead) {

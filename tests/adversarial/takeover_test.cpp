@@ -123,6 +123,8 @@ class Takeover : public testing::Test {
     session_.client_acked += kExceptionBytes;
     session_.client_at(session_.client_next, {}, kTcpAck);
   }
+  // An answer to nothing, which the firewall takes out.
+  void stray(std::uint8_t transaction) { session_.from_server(answer(transaction)); }
   // The server has the request, and its answer passes.
   void expect_answer(std::uint8_t transaction) {
     session_.server_acked += size(read(transaction));
@@ -212,6 +214,63 @@ TEST_F(Takeover, ASessionInWhichARequestWasRefusedGoesOnTranslated) {
   ASSERT_EQ(refused.size(), 1U);
   EXPECT_EQ(refused[0].payload[7], 0x86);
   EXPECT_EQ(refused[0].header.sequence, session_.client_acked);
+}
+
+// One that the firewall takes out: the client never hears of it, the server that it arrived.
+TEST_F(Takeover, ASessionInWhichAnswersWereDroppedGoesOnTranslated) {
+  exchange(1);
+  stray(9);
+  stray(1);
+  replicate();
+  take_over();
+  expect_resumed(2);
+  expect_exchange(3);
+  // And what answers nothing still does not pass.
+  standby_.clear();
+  stray(8);
+  EXPECT_EQ(standby_.last(), Reason::protocol_fault);
+  EXPECT_TRUE(take_messages(standby_, kSupervision).empty());
+  standby_.clear();
+  expect_exchange(4);
+}
+
+TEST_F(Takeover, WhatWasDroppedAndSaidAgainStaysDropped) {
+  exchange(1);
+  const std::uint32_t at = session_.server_next;
+  stray(9);
+  replicate();
+  take_over();
+  session_.server_at(at, answer(9));
+  session_.client_at(session_.client_next, {}, kTcpAck);
+  session_.server_at(at, answer(9));
+  EXPECT_TRUE(take_messages(standby_, kSupervision).empty());
+  take(standby_, kSupervision);
+  take(standby_, kControl);
+  session_.from_client(read(2));
+  EXPECT_EQ(take_messages(standby_, kControl).size(), 1U);
+  take(standby_, kControl);
+  expect_answer(2);
+}
+
+// Nothing leaves that depends on it before the peer knows.
+TEST_F(Takeover, ADropIsToldBeforeAnythingElseLeaves) {
+  exchange(1);
+  session_.client_at(session_.client_next, {}, kTcpAck);
+  replicate();
+  hear_peer();
+  active_.clear();
+  stray(9);
+  EXPECT_TRUE(active_.sent.empty()) << "not even that it arrived";
+  session_.from_client(read(2));
+  EXPECT_TRUE(active_.sent.empty());
+  acknowledge();
+  const auto to_server = take(active_, kControl);
+  ASSERT_EQ(to_server.size(), 2U);
+  EXPECT_EQ(to_server[0].header.acknowledgement, session_.server_next);
+  EXPECT_EQ(to_server[1].payload, read(2));
+  take_over();
+  session_.server_acked += size(read(2));
+  expect_late_answer(2);
 }
 
 TEST_F(Takeover, WhatWasAskedBeforeMayBeAnsweredBehindIt) {

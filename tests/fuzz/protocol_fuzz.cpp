@@ -95,14 +95,15 @@ void check_operation(const Catalogue& catalogue, const Operation& operation, Byt
   require(sum <= 65535U * elements.count);
 }
 
-// What the pipeline does with a request that it refuses, and with messages that pass after that.
+// What the pipeline does with a message that it refuses, and with messages that pass after that.
 void refuse_and_renumber(const Protocol& protocol, std::span<std::byte> session, ByteView message,
                          Direction direction) {
   std::uint8_t reply[bulkhead::protocols::kRefusalBytesMax];
   const std::size_t length =
       protocol.refuse(message, bulkhead::protocols::Denial::value, {reply, sizeof(reply)});
   require(length <= sizeof(reply));
-  if (direction == Direction::request && length > 0 && protocol.take_out(session, message)) {
+  const bool taken_out = protocol.take_out(session, message, direction);
+  if (direction == Direction::request && length > 0 && taken_out) {
     protocol.put_in(session, {reply, length});
   }
   std::uint8_t first_bytes[bulkhead::protocols::kNumberedBytesMax];

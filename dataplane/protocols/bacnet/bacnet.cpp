@@ -95,6 +95,13 @@ class Bacnet final : public protocols::Protocol {
     return accept_request(session, message, from_server, now_ms);
   }
 
+  protocols::Difference difference(std::span<std::byte> block, ByteView answer) const override {
+    Message message;
+    const bool answers = parse_message(answer, message) == Fault::none && message.has_npdu &&
+                         !message.is_network_message && is_answer(message.pdu_type);
+    return answers ? bacnet::difference(Session(block), message) : protocols::Difference{};
+  }
+
   bool asks_many(ByteView question) const override {
     Message message;
     return parse_message(question, message) == Fault::none && is_question_to_many(message);

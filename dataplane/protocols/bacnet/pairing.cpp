@@ -110,4 +110,18 @@ Fault accept_answer(Session session, const Message& message, bool from_server,
   return fault;
 }
 
+protocols::Difference difference(Session session, const Message& message) {
+  const auto is_asked = [](const Outstanding& entry) { return !entry.by_server; };
+  const Outstanding* same = session.latest([&](const Outstanding& entry) {
+    return is_asked(entry) && entry.invoke_id == message.invoke_id;
+  });
+  if (same == nullptr) {
+    const Outstanding* latest = session.latest(is_asked);
+    if (latest == nullptr) return {};
+    return {"invoke_id", latest->invoke_id, message.invoke_id};
+  }
+  if (same->service == message.service) return {};
+  return {"service", same->service, message.service};
+}
+
 }  // namespace bulkhead::bacnet

@@ -8,6 +8,7 @@
 
 #include "dataplane/protocols/bacnet/layout.h"
 #include "dataplane/protocols/outstanding.h"
+#include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::bacnet {
 
@@ -32,5 +33,9 @@ protocols::Fault accept_request(Session session, const Message& message, bool fr
                                 std::uint32_t now_ms);
 protocols::Fault accept_answer(Session session, const Message& message, bool from_server,
                                std::uint32_t now_ms);
+
+// By which number a server's answer that was not accepted differs: its invoke identifier from that
+// of the latest request, or its service from that of the request that has its identifier.
+protocols::Difference difference(Session session, const Message& message);
 
 }  // namespace bulkhead::bacnet

@@ -124,6 +124,12 @@ class Dnp3 final : public protocols::Protocol {
                                            : accept_response(Session(session), fragment, now_ms);
   }
 
+  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const override {
+    Fragment fragment;
+    if (gather(answer, Direction::response, fragment) != Fault::none) return {};
+    return dnp3::difference(Session(session), fragment);
+  }
+
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return awaited(Session(session), now_ms);
   }

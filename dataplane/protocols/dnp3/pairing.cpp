@@ -203,4 +203,23 @@ Fault accept_response(Session session, const Fragment& fragment, std::uint32_t n
   return Fault::none;
 }
 
+protocols::Difference difference(Session session, const Fragment& fragment) {
+  Application application;
+  if (!fragment.has_application || parse_application(fragment, application) != Fault::none) {
+    return {};
+  }
+  const LinkHeader& link = fragment.link;
+  const Outstanding* asked = session.latest([&](const Outstanding& entry) {
+    return entry.is_asked() && entry.is_between(link.destination, link.source);
+  });
+  if (asked != nullptr) {
+    if (asked->sequence == application.sequence()) return {};
+    return {"sequence", asked->sequence, application.sequence()};
+  }
+  asked = session.latest([](const Outstanding& entry) { return entry.is_asked(); });
+  if (asked == nullptr) return {};
+  if (asked->outstation != link.source) return {"source", asked->outstation, link.source};
+  return {"destination", asked->master, link.destination};
+}
+
 }  // namespace bulkhead::dnp3

@@ -4,6 +4,7 @@
 
 #include "dataplane/protocols/dnp3/layout.h"
 #include "dataplane/protocols/outstanding.h"
+#include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::dnp3 {
 
@@ -57,5 +58,9 @@ std::size_t awaited(Session session, std::uint32_t now_ms);
 // Both expect a message that decode accepted.
 protocols::Fault accept_request(Session session, const Fragment& fragment, std::uint32_t now_ms);
 protocols::Fault accept_response(Session session, const Fragment& fragment, std::uint32_t now_ms);
+
+// By which number a response that accept_response() refused differs: its sequence number or its
+// station from those of the latest request.
+protocols::Difference difference(Session session, const Fragment& fragment);
 
 }  // namespace bulkhead::dnp3

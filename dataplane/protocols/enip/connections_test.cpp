@@ -265,10 +265,10 @@ TEST_F(Registered, ARefusalGoesBackOnItsConnection) {
             encapsulated(kListIdentity, {}, 1, 7, 1));
   EXPECT_TRUE(refuse(encapsulated(kNop, {}), protocols::Denial::function).empty());
   // 3-5.5.2: the device's identifier is 0x11, the client's 0x22.
-  EXPECT_FALSE(module().take_out(session.block(), connected(write, 0x11)));
+  EXPECT_FALSE(module().take_out(session.block(), connected(write, 0x11), Direction::request));
   open({kRouter}, 0x11);
   const Message request = connected(write, 0x11, 40);
-  EXPECT_TRUE(module().take_out(session.block(), request));
+  EXPECT_TRUE(module().take_out(session.block(), request, Direction::request));
   Message refusal = refuse(request, protocols::Denial::function);
   module().put_in(session.block(), refusal);
   Message expected = connected(reply(kWriteTag, 8), 0x22, 40);

@@ -299,7 +299,9 @@ class Enip final : public protocols::Protocol {
   }
 
   // Without the way back of its connection a refusal would not be known to the client.
-  bool take_out(std::span<std::byte> session, ByteView request) const override {
+  bool take_out(std::span<std::byte> session, ByteView request,
+                Direction direction) const override {
+    if (direction == Direction::response) return true;
     Encapsulation encapsulation;
     CommonPacket packet;
     const bool connected = parse_encapsulation(request, encapsulation) == Fault::none &&

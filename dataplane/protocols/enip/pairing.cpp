@@ -178,6 +178,14 @@ bool is_to(const Connection& connection, std::uint32_t to_target) {
   return connection.state == Connection::kExplicit && connection.to_target == to_target;
 }
 
+// The sender's context as CIP has numbers, least octet first.
+std::uint64_t as_number(std::uint64_t context) {
+  std::uint64_t number = 0;
+  for (unsigned octet = 0; octet < 8; ++octet, context >>= 8)
+    number = number << 8 | (context & 0xff);
+  return number;
+}
+
 // What of a reply is the same as of its request.
 class Answer {
  public:
@@ -202,11 +210,23 @@ class Answer {
   }
 
   bool is_to(const Outstanding& entry) const {
-    const bool same_way =
-        (entry.how & kCarriedMask) == how_ && (how_ != kPlain || entry.function == command_);
     // An error of the encapsulation names no connection.
     const bool any = how_ == kConnected && !carries_;
-    return same_way && (any || entry.context == context_);
+    return is_like(entry) && (any || entry.context == context_);
+  }
+
+  // Whether both travel alike.
+  bool is_like(const Outstanding& entry) const {
+    return (entry.how & kCarriedMask) == how_ && (how_ != kPlain || entry.function == command_);
+  }
+
+  // The same number of a request.
+  protocols::Difference difference(const Outstanding& entry) const {
+    constexpr std::uint64_t kSequence = 0xffff;
+    if (is_to(entry)) return {"service", entry.service, service_};
+    if (how_ != kConnected)
+      return {"sender_context", as_number(entry.context), as_number(context_)};
+    return {"sequence_count", entry.context & kSequence, context_ & kSequence};
   }
 
   bool fits(const Outstanding& entry) const {
@@ -374,6 +394,26 @@ Fault accept_reply(std::span<std::byte> block, const Encapsulation& encapsulatio
   }
   note_answer(connections, asked, packet.cip);
   return Fault::none;
+}
+
+protocols::Difference difference(std::span<std::byte> block, const Encapsulation& encapsulation) {
+  const Session session = session_in(block);
+  const Connections connections(block);
+  CommonPacket packet;
+  const bool carries = carried_by(encapsulation.command) != kPlain && encapsulation.status == 0;
+  if (carries && (parse_carried(encapsulation, packet) != Fault::none || packet.cip.empty())) {
+    return {};
+  }
+  const Answer answer(connections, encapsulation, carries ? &packet : nullptr);
+  const Outstanding* asked =
+      session.latest([&](const Outstanding& entry) { return answer.is_to(entry); });
+  if (asked == nullptr) {
+    asked = session.latest([&](const Outstanding& entry) { return answer.is_like(entry); });
+  }
+  if (asked != nullptr) return answer.difference(*asked);
+  asked = session.latest([](const Outstanding& entry) { return entry.how == kPlain; });
+  if (asked == nullptr || carries) return {};
+  return {"command", catalogue().functions[asked->function].code, encapsulation.command};
 }
 
 }  // namespace bulkhead::enip

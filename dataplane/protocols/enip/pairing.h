@@ -60,6 +60,9 @@ protocols::Fault accept_request(std::span<std::byte> block, const Encapsulation&
 protocols::Fault accept_reply(std::span<std::byte> block, const Encapsulation& encapsulation,
                               std::uint32_t now_ms);
 
+// By which number a reply that accept_reply() refused differs.
+protocols::Difference difference(std::span<std::byte> block, const Encapsulation& encapsulation);
+
 // The function of the request that a reply answers; kNotInCatalogue if it is none's.
 std::uint16_t asked_function(std::span<const std::byte> block, const Encapsulation& encapsulation,
                              const CommonPacket& packet);

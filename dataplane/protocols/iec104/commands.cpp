@@ -151,4 +151,24 @@ Fault accept_confirmation(Session session, Numbers& numbers, const Asdu& asdu,
   return Fault::none;
 }
 
+protocols::Difference difference(Session session, const Apdu& apdu) {
+  const Numbers& numbers = session.state();
+  if (!apdu.is_information()) return {};
+  if (!numbers.server_unknown && apdu.send_number != numbers.server_next) {
+    return {"send_number", numbers.server_next, apdu.send_number};
+  }
+  Asdu asdu;
+  if (parse_asdu(apdu.asdu, asdu) != Fault::none) return {};
+  const Outstanding* asked =
+      session.latest([](const Outstanding& entry) { return !entry.confirmed; });
+  if (asked == nullptr) return {};
+  const std::uint32_t object = ByteReader(asdu.objects).u24_le();
+  if (asked->type != asdu.type) return {"type", asked->type, asdu.type};
+  if (asked->common_address != asdu.common_address && asked->common_address != kToAll) {
+    return {"common_address", asked->common_address, asdu.common_address};
+  }
+  if (asked->object_address != object) return {"object", asked->object_address, object};
+  return {"cause", asked->cause == kDeactivation ? kDeactivationCon : kActivationCon, asdu.cause};
+}
+
 }  // namespace bulkhead::iec104

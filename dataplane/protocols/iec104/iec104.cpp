@@ -120,16 +120,33 @@ class Iec104 final : public protocols::Protocol {
     return Fault::none;
   }
 
+  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const override {
+    Apdu apdu;
+    if (parse_apdu(answer, apdu) != Fault::none) return {};
+    return iec104::difference(Session(session), apdu);
+  }
+
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return awaited(Session(session), now_ms);
   }
 
   std::size_t numbered_bytes() const override { return kApciBytes; }
 
-  bool take_out(std::span<std::byte> session, ByteView request) const override {
+  bool renumbers(std::span<std::byte> session) const override {
+    const Numbers& numbers = Session(session).state();
+    return (numbers.taken_out.total() | numbers.put_in.total() | numbers.dropped.total()) != 0;
+  }
+
+  bool take_out(std::span<std::byte> session, ByteView message,
+                Direction direction) const override {
     Apdu apdu;
-    return parse_apdu(request, apdu) == Fault::none &&
-           iec104::take_out(Session(session).state(), apdu);
+    return parse_apdu(message, apdu) == Fault::none &&
+           iec104::take_out(Session(session).state(), apdu, direction);
+  }
+
+  std::size_t acknowledge(std::span<std::byte> session,
+                          std::span<std::uint8_t> message) const override {
+    return acknowledge_dropped(Session(session).state(), message);
   }
 
   void put_in(std::span<std::byte> session, std::span<std::uint8_t> refusal) const override {

@@ -273,9 +273,9 @@ TEST(Unseen, WhatWasSentBeforeIsAcknowledged) {
   EXPECT_EQ(session.ask(one(45, 6, {1}, {1, 22})), Fault::none);
   support::PairedSession other(module());
   module().begin_unseen(other.block());
-  EXPECT_FALSE(module().take_out(other.block(), one(45, 6, {1}, {8, 22})));
+  EXPECT_FALSE(module().take_out(other.block(), one(45, 6, {1}, {8, 22}), Direction::request));
   EXPECT_EQ(other.answer(one(1, 3, {1}, {22, 8})), Fault::none);
-  EXPECT_TRUE(module().take_out(other.block(), one(45, 6, {1}, {8, 22})));
+  EXPECT_TRUE(module().take_out(other.block(), one(45, 6, {1}, {8, 22}), Direction::request));
 }
 
 TEST(Unseen, CommandsFromBeforeAreConfirmed) {
@@ -349,7 +349,7 @@ TEST_F(Talk, NumbersAreTranslatedAroundARefusal) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> buffer{};
   const std::size_t length = module().refuse(refused, protocols::Denial::value, buffer);
   Message reply(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length));
-  ASSERT_TRUE(module().take_out(session.block(), refused));
+  ASSERT_TRUE(module().take_out(session.block(), refused, Direction::request));
   module().put_in(session.block(), reply);
   EXPECT_EQ(reply, one(45, 0x47, {1}, {0, 1})) << "a negative confirmation that acknowledges";
   // The client goes on with 1 and has one frame; to the server that is its first, and none.
@@ -364,7 +364,7 @@ TEST_F(Talk, NumbersAreTranslatedAroundARefusal) {
 // What the server has not acknowledged is not acknowledged for it.
 TEST_F(Talk, ARefusalBehindAnUnacknowledgedCommand) {
   EXPECT_EQ(renumbered(session, one(45, 6, {0}, {0, 0}), kDown), one(45, 6, {0}, {0, 0}));
-  ASSERT_TRUE(module().take_out(session.block(), one(46, 6, {1}, {1, 0})));
+  ASSERT_TRUE(module().take_out(session.block(), one(46, 6, {1}, {1, 0}), Direction::request));
   Message reply = one(46, 0x47, {1});
   module().put_in(session.block(), reply);
   EXPECT_EQ(reply, one(46, 0x47, {1}, {0, 0}));
@@ -373,13 +373,15 @@ TEST_F(Talk, ARefusalBehindAnUnacknowledgedCommand) {
 
 TEST_F(Talk, RefusalsHaveALimit) {
   for (std::uint16_t i = 0; i < Splices::kMax; ++i) {
-    EXPECT_TRUE(module().take_out(session.block(), one(45, 6, {1}, {i, 0})));
+    EXPECT_TRUE(module().take_out(session.block(), one(45, 6, {1}, {i, 0}), Direction::request));
     Message reply = one(45, 0x47, {1});
     module().put_in(session.block(), reply);
   }
-  EXPECT_FALSE(module().take_out(session.block(), one(45, 6, {1}, {Splices::kMax, 0})));
+  EXPECT_FALSE(
+      module().take_out(session.block(), one(45, 6, {1}, {Splices::kMax, 0}), Direction::request));
   EXPECT_EQ(session.ask(supervisory(Splices::kMax)), Fault::none);
-  EXPECT_FALSE(module().take_out(session.block(), one(45, 6, {1}, {1, 0}))) << "out of step";
+  EXPECT_FALSE(module().take_out(session.block(), one(45, 6, {1}, {1, 0}), Direction::request))
+      << "out of step";
 }
 
 TEST(Refusal, OnlyCommandsHaveOne) {

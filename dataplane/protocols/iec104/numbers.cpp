@@ -25,7 +25,8 @@ std::uint16_t client_next_at_server(const Numbers& numbers) {
 }
 
 std::uint16_t server_next_at_client(const Numbers& numbers) {
-  return add(numbers.server_next, numbers.put_in.total());
+  return add(numbers.server_next,
+             kNumbers - numbers.dropped.total() + unsigned{numbers.put_in.total()});
 }
 
 // Whether frames before `at` include one that is acknowledged by `number`; both in one view.
@@ -33,16 +34,20 @@ bool acknowledges(std::uint16_t number, std::uint16_t at, std::uint16_t latest) 
   return distance(number, latest) < distance(at, latest);
 }
 
-// From the server's view of the client's frames to the client's: frames that were taken out right
+// From the receiver's view of a station's frames to its own: frames that were taken out right
 // behind what is acknowledged count with it.
-std::uint16_t to_client(const Numbers& numbers, std::uint16_t received) {
-  std::uint16_t number = add(received, numbers.taken_out.behind);
-  for (std::size_t i = 0; i < numbers.taken_out.count; ++i) {
-    const std::uint16_t at = numbers.taken_out.at[i];
-    const bool reached = distance(number, numbers.client_next) <= distance(at, numbers.client_next);
-    if (reached) number = add(number, 1);
+std::uint16_t with_taken_out(const Splices& taken_out, std::uint16_t received,
+                             std::uint16_t latest) {
+  std::uint16_t number = add(received, taken_out.behind);
+  for (std::size_t i = 0; i < taken_out.count; ++i) {
+    const std::uint16_t at = taken_out.at[i];
+    if (distance(number, latest) <= distance(at, latest)) number = add(number, 1);
   }
   return number;
+}
+
+std::uint16_t to_client(const Numbers& numbers, std::uint16_t received) {
+  return with_taken_out(numbers.taken_out, received, numbers.client_next);
 }
 
 // From the client's view of the server's frames to the server's.
@@ -52,7 +57,7 @@ std::uint16_t to_server(const Numbers& numbers, std::uint16_t received) {
   for (std::size_t i = 0; i < numbers.put_in.count; ++i) {
     if (acknowledges(received, numbers.put_in.at[i], latest)) ++own;
   }
-  return add(received, kNumbers - own);
+  return with_taken_out(numbers.dropped, add(received, kNumbers - own), numbers.server_next);
 }
 
 // Forgets where frames stood that lie behind the acknowledged number.
@@ -80,6 +85,7 @@ Fault accept_acknowledgement(Numbers& numbers, std::uint16_t received, Direction
   (client ? numbers.client_guessed : numbers.server_guessed) = false;
   if (client) {
     settle(numbers.put_in, received, latest);
+    settle(numbers.dropped, to_server(numbers, received), numbers.server_next);
   } else {
     settle(numbers.taken_out, to_client(numbers, received), numbers.client_next);
   }
@@ -173,15 +179,30 @@ Fault accept_numbers(Numbers& numbers, const Apdu& apdu, Direction direction) {
   return fault;
 }
 
-bool take_out(Numbers& numbers, const Apdu& apdu) {
+bool take_out(Numbers& numbers, const Apdu& apdu, Direction direction) {
+  const bool client = direction == Direction::request;
   if (!apdu.is_information()) return true;
   Numbers next = numbers;
-  if (accept_numbers(next, apdu, Direction::request) != Fault::none) return false;
-  // The refusal acknowledges what the server did: that is not known.
-  if (next.server_guessed) return false;
-  if (!note(next.taken_out, apdu.send_number) || next.put_in.count == Splices::kMax) return false;
+  if (accept_numbers(next, apdu, direction) != Fault::none) return false;
+  // What is sent instead acknowledges what the other one did: that is not known.
+  if (client ? next.server_guessed : next.client_guessed) return false;
+  if (!note(client ? next.taken_out : next.dropped, apdu.send_number)) return false;
+  if (client && next.put_in.count == Splices::kMax) return false;
   numbers = next;
   return true;
+}
+
+std::size_t acknowledge_dropped(Numbers& numbers, std::span<std::uint8_t> frame) {
+  const std::uint16_t received = to_server(numbers, numbers.client_acknowledged);
+  const bool all = received == numbers.server_next;
+  if (numbers.dropped.count == 0 || !all || frame.size() < kApciBytes) return 0;
+  frame[0] = kStart;
+  frame[1] = kApciBytes - kLengthFieldEnd;
+  frame[2] = kSupervisory;
+  frame[3] = 0;
+  store_number(frame.data() + 4, received);
+  settle(numbers.dropped, received, numbers.server_next);
+  return kApciBytes;
 }
 
 void put_in(Numbers& numbers, std::span<std::uint8_t> frame) {

@@ -7,10 +7,11 @@
 
 #include "dataplane/protocols/iec104/layout.h"
 #include "dataplane/protocols/outstanding.h"
+#include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::iec104 {
 
-constexpr std::size_t kOutstandingUsual = 3;
+constexpr std::size_t kOutstandingUsual = 2;
 // Many more frames than any station leaves unacknowledged (104, 5.5: k is 12 unless agreed).
 constexpr std::uint16_t kUnacknowledgedMax = 1024;
 // Of a session that is met in its midst: so many frames may not have been acknowledged, and so many
@@ -41,6 +42,7 @@ struct Numbers {
   std::uint16_t server_acknowledged = 0;  // of what the server received
   Splices taken_out;                      // of the client's frames, in the client's numbers
   Splices put_in;                         // among the server's, in the client's view
+  Splices dropped;                        // of the server's frames, in the server's numbers
   Transfer transfer = Transfer::stopped;
   bool client_unknown = false;  // their first frame tells, where the beginning was not seen
   bool server_unknown = false;
@@ -73,8 +75,17 @@ protocols::Fault accept_confirmation(Session session, Numbers& numbers, const As
 
 std::size_t awaited(Session session, std::uint32_t now_ms);
 
+// By which number a frame of the server's that was not accepted differs: its send number from the
+// next, or its object from that of the latest command of its type.
+protocols::Difference difference(Session session, const Apdu& apdu);
+
+// Acknowledges frames that were dropped behind what the client has acknowledged: the length of what
+// does so (104, 5.4: an S frame), 0 if there are none or the client has to acknowledge others
+// first.
+std::size_t acknowledge_dropped(Numbers& numbers, std::span<std::uint8_t> frame);
+
 // See Protocol::take_out(), put_in() and renumber().
-bool take_out(Numbers& numbers, const Apdu& apdu);
+bool take_out(Numbers& numbers, const Apdu& apdu, protocols::Direction direction);
 void put_in(Numbers& numbers, std::span<std::uint8_t> frame);
 void renumber(const Numbers& numbers, protocols::Direction direction,
               std::span<std::uint8_t> frame);

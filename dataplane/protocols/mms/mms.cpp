@@ -269,6 +269,13 @@ class Mms final : public cotp::User {
     return accept_unit(Session(session), unit, direction, now_ms);
   }
 
+  protocols::Difference user_difference(std::span<std::byte> session,
+                                        ByteView user) const override {
+    Unit unit;
+    if (parse_unit(user, unit, nullptr) != Fault::none) return {};
+    return mms::difference(Session(session), unit);
+  }
+
   // An integer that is not negative in the fewest octets.
   static std::size_t put_unsigned(std::uint8_t tag, std::uint32_t number,
                                   std::span<std::uint8_t> to) {

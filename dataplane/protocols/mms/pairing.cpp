@@ -148,8 +148,7 @@ std::size_t awaited(Session session, std::uint32_t now_ms) {
       now_ms, [](const Outstanding& entry) { return !entry.by_server && !entry.is_open(); });
 }
 
-Fault accept_unit(Session session, const Unit& unit, Direction direction, std::uint32_t now_ms) {
-  if (!unit.has_pdu) return Fault::none;
+Fault accept_pdu(Session session, const Unit& unit, Direction direction, std::uint32_t now_ms) {
   Agreed& agreed = session.state();
   if (const Fault fault = check_context(agreed, unit); fault != Fault::none) return fault;
   if (const Fault fault = check_size(agreed, unit, direction); fault != Fault::none) return fault;
@@ -199,6 +198,34 @@ Fault accept_unit(Session session, const Unit& unit, Direction direction, std::u
     default:
       return Fault::none;
   }
+}
+
+Fault accept_unit(Session session, const Unit& unit, Direction direction, std::uint32_t now_ms) {
+  const Agreed before = session.state();
+  const Fault fault = unit.has_pdu ? accept_pdu(session, unit, direction, now_ms) : Fault::none;
+  if (fault != Fault::none) session.state() = before;
+  return fault;
+}
+
+protocols::Difference difference(Session session, const Unit& unit) {
+  Call call;
+  if (!unit.has_pdu || parse_call(unit, call) != Fault::none || !call.invoke_id) return {};
+  const auto is_asked = [](const Outstanding& entry) {
+    return is_confirmed(entry) && !entry.by_server;
+  };
+  const Outstanding* same = session.latest([&](const Outstanding& entry) {
+    return is_asked(entry) && entry.invoke_id == *call.invoke_id;
+  });
+  if (same == nullptr) {
+    const Outstanding* latest = session.latest(is_asked);
+    if (latest == nullptr) return {};
+    return {"invoke_id", latest->invoke_id, *call.invoke_id};
+  }
+  if (unit.pdu.number() != kConfirmedResponse) return {};
+  const std::uint32_t service = call.service.number();
+  if (same->service != service) return {"service", same->service, service};
+  const auto results = results_given(call.service);
+  return {"results", same->results, results.value_or(same->results)};
 }
 
 }  // namespace bulkhead::mms

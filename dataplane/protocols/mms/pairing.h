@@ -5,6 +5,7 @@
 
 #include "dataplane/protocols/mms/layout.h"
 #include "dataplane/protocols/outstanding.h"
+#include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::mms {
 
@@ -44,5 +45,9 @@ protocols::Fault accept_unit(Session session, const Unit& unit, protocols::Direc
                              std::uint32_t now_ms);
 
 std::size_t awaited(Session session, std::uint32_t now_ms);
+
+// By which number a server's answer that was not accepted differs: its invoke identifier from that
+// of the latest request, or its service from that of the request that has its identifier.
+protocols::Difference difference(Session session, const Unit& unit);
 
 }  // namespace bulkhead::mms

@@ -168,12 +168,13 @@ Fault accept_response(Session session, const Adu& adu, std::uint32_t now_ms) {
 }
 
 protocols::Difference difference(Session session, const Adu& adu) {
-  const std::span<const Outstanding> known = session.entries();
-  if (known.empty()) return {};
-  const auto same = std::find_if(known.begin(), known.end(), [&](const Outstanding& entry) {
-    return entry.transaction == adu.transaction;
-  });
-  if (same == known.end()) return {"transaction", known.back().transaction, adu.transaction};
+  const Outstanding* same = session.latest(
+      [&](const Outstanding& entry) { return entry.transaction == adu.transaction; });
+  if (same == nullptr) {
+    const Outstanding* latest = session.latest(is_answered);
+    if (latest == nullptr) return {};
+    return {"transaction", latest->transaction, adu.transaction};
+  }
   const auto code = static_cast<std::uint8_t>(adu.code & ~kExceptionFlag);
   if (same->unit != adu.unit) return {"unit", same->unit, adu.unit};
   if (same->code != code) return {"function", same->code, code};

@@ -137,8 +137,9 @@ Frame frame_message(ByteView stream, Pieces pieces) {
     at += chunk.size;
     const bool long_chunk = in_pieces && count == 1 && at > kPieceBytes;
     if (long_chunk) return {Fault::none, at, at, kHeadBytes};
-    if (chunk.part != 'C' || (in_pieces && pieces == Pieces::one_chunk))
-      return {Fault::none, at, at};
+    if (chunk.part != 'C' || (in_pieces && pieces == Pieces::one_chunk)) {
+      return {Fault::none, at, at, 0, chunk.kind == Kind::reverse_hello};
+    }
     if (count == kChunksMax) {
       return in_pieces ? Frame{Fault::none, at, at} : Frame{Fault::too_many_operations, 0, 0};
     }

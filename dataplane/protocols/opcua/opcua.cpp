@@ -211,10 +211,10 @@ class OpcUa final : public protocols::Protocol {
     if (parse_message(bytes, message) != Fault::none) return std::nullopt;
     switch (message.kind) {
       case Kind::hello:
+      case Kind::reverse_hello:
       case Kind::close:
         return Direction::request;
       case Kind::acknowledge:
-      case Kind::reverse_hello:
         return Direction::response;
       default:
         return told_by_service(message);
@@ -234,8 +234,11 @@ class OpcUa final : public protocols::Protocol {
     switch (message.kind) {
       case Kind::hello:
         return asks ? decode_hello(message, operations) : Fault::wrong_direction;
-      case Kind::reverse_hello:
-        return asks ? Fault::wrong_direction : decode_hello(message, operations);
+      case Kind::reverse_hello: {
+        // 6, 7.1.3: the first message of whoever opened the connection, who is the server then.
+        const bool first = !known.begun && known.channel == Channel::closed;
+        return asks && first ? decode_hello(message, operations) : Fault::wrong_direction;
+      }
       case Kind::acknowledge:
         return asks ? Fault::wrong_direction
                     : decode_told(message.body, "44444", kAcknowledge, operations);
@@ -258,9 +261,10 @@ class OpcUa final : public protocols::Protocol {
     return decode(head, context, operations);
   }
 
-  // What a message of a channel means depends on the channel, and on handles of its session.
+  // What a message of a channel means depends on the channel, and on handles of its session; and
+  // whether roles may be turned, on what was said before.
   bool means_alike(ByteView bytes) const override {
-    return bytes.size() < 3 || (bytes[0] != 'M' && bytes[0] != 'C');
+    return bytes.size() < 3 || (bytes[0] != 'M' && bytes[0] != 'C' && bytes[0] != 'R');
   }
 
   std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {
@@ -283,7 +287,13 @@ class OpcUa final : public protocols::Protocol {
 
   Fault pair(std::span<std::byte> session, ByteView bytes, Direction direction,
              std::uint32_t now_ms) const override {
-    return accept_message(session, bytes, direction, now_ms);
+    const Fault fault = accept_message(session, bytes, direction, now_ms);
+    if (fault == Fault::none) session_in(session).state().begun = true;
+    return fault;
+  }
+
+  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const override {
+    return opcua::difference(session, answer);
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
@@ -292,10 +302,17 @@ class OpcUa final : public protocols::Protocol {
 
   std::size_t numbered_bytes() const override { return kSecureHeaderBytes; }
 
-  bool take_out(std::span<std::byte> session, ByteView request) const override {
+  bool renumbers(std::span<std::byte> session) const override {
+    const Known& known = session_in(session).state();
+    return known.taken_out != 0 || known.put_in != 0;
+  }
+
+  bool take_out(std::span<std::byte> session, ByteView bytes, Direction direction) const override {
     Message message;
-    return parse_message(request, message) == Fault::none &&
-           opcua::take_out(session_in(session).state(), message);
+    Known& known = session_in(session).state();
+    const bool in_pieces = known.pieces(direction) != Pieces::none;
+    return parse_message(bytes, message, {known.unread_bytes(), in_pieces}) == Fault::none &&
+           opcua::take_out(known, message, direction);
   }
 
   void put_in(std::span<std::byte> session, std::span<std::uint8_t> refusal) const override {

@@ -37,7 +37,8 @@ Bytes of_session(const Bytes& message) {
 const std::vector<Row> kRows = {
     {"hello", kAsk, chunk("HELF", join({Bytes(20, 0), text("opc.tcp://plc:4840")})),
      "hello endpoint=opc.tcp://plc:4840"},
-    {"reverse hello", kBack, chunk("RHEF", join({text("urn:plc"), text("opc.tcp://plc")})),
+    {"reverse hello of who opened the connection", kAsk,
+     chunk("RHEF", join({text("urn:plc"), text("opc.tcp://plc")})),
      "reverse_hello endpoint=opc.tcp://plc"},
     {"acknowledge", kBack, chunk("ACKF", Bytes(20, 0)), "acknowledge"},
     {"error", kBack, chunk("ERRF", join({le32(1), kNull})), "error"},

@@ -232,15 +232,49 @@ Fault accept_message(std::span<std::byte> block, ByteView bytes, Direction direc
   }
 }
 
-bool take_out(Known& known, const Message& message) {
-  if (message.kind != Kind::message || message.chunks != 1 || known.channel != Channel::plain) {
+protocols::Difference difference(std::span<std::byte> block, ByteView bytes) {
+  const Session session = session_in(block);
+  const Known& known = session.state();
+  Message message;
+  const Parsing parsing = {known.unread_bytes(), known.pieces(Direction::response) != Pieces::none};
+  const bool readable = known.channel == Channel::plain || known.channel == Channel::signing;
+  if (!readable || parse_message(bytes, message, parsing) != Fault::none ||
+      (message.kind != Kind::message && message.kind != Kind::open)) {
+    return {};
+  }
+  if (known.server_counted && !follows(known.server_next - 1, message.sequence)) {
+    return {"sequence_number", known.server_next, message.sequence};
+  }
+  if (known.answer_goes_on) {
+    if (message.request == known.answered) return {};
+    return {"request_id", known.answered, message.request};
+  }
+  const Outstanding* same =
+      session.latest([&](const Outstanding& entry) { return entry.request == message.request; });
+  const Outstanding* latest = session.latest([](const Outstanding&) { return true; });
+  if (latest == nullptr) return {};
+  if (same == nullptr) return {"request_id", latest->request, message.request};
+  BodyReader body(message.body);
+  const std::uint32_t type = body.type_id();
+  if (!body.ok()) return {};
+  return {"type", same->code + 3U, type};
+}
+
+bool take_out(Known& known, const Message& message, Direction direction) {
+  const bool client = direction == Direction::request;
+  const bool numbered =
+      message.kind == Kind::open || message.kind == Kind::message || message.kind == Kind::close;
+  if (!client && !numbered) return true;
+  if (message.kind != Kind::message || known.channel != Channel::plain) return false;
+  if (client && message.chunks != 1) return false;
+  Known next = known;
+  if (accept_sequence(next, message, direction) != Fault::none || !next.server_counted) {
     return false;
   }
-  Known next = known;
-  if (accept_sequence(next, message, Direction::request) != Fault::none) return false;
-  ++next.taken_out;
+  if (client) ++next.taken_out;
+  if (!client) next.put_in -= static_cast<std::uint32_t>(message.chunks);
   known = next;
-  return known.server_counted;
+  return true;
 }
 
 void put_in(Known& known, std::span<std::uint8_t> chunk) {

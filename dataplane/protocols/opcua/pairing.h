@@ -6,6 +6,7 @@
 #include "dataplane/protocols/opcua/handles.h"
 #include "dataplane/protocols/opcua/layout.h"
 #include "dataplane/protocols/outstanding.h"
+#include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::opcua {
 
@@ -27,11 +28,13 @@ struct Known {
   bool server_counted = false;
   std::uint8_t signature_bytes = 0;  // of each chunk, where messages are signed
   bool answer_goes_on = false;       // in further pieces, of this request
+  bool begun = false;                // something was said
   std::uint32_t answered = 0;
   std::uint32_t client_next = 0;
   std::uint32_t server_next = 0;
   std::uint32_t taken_out = 0;  // chunks of the client that the server never saw
-  std::uint32_t put_in = 0;     // chunks that the server never sent
+  // Chunks that the server never sent, less those that the client never saw; modulo 2^32.
+  std::uint32_t put_in = 0;
   KnownSessions sessions;
 
   // How a message that travels so may be delimited.
@@ -60,8 +63,12 @@ Handles handles_in(std::span<const std::byte> block);
 protocols::Fault accept_message(std::span<std::byte> block, ByteView bytes,
                                 protocols::Direction direction, std::uint32_t now_ms);
 
+// By which number an answer that accept_message() refused differs: its sequence number from the
+// next, its request from the latest, or its type from that of its request.
+protocols::Difference difference(std::span<std::byte> block, ByteView bytes);
+
 // See Protocol::take_out(), put_in() and renumber().
-bool take_out(Known& known, const Message& message);
+bool take_out(Known& known, const Message& message, protocols::Direction direction);
 void put_in(Known& known, std::span<std::uint8_t> chunk);
 void renumber(const Known& known, protocols::Direction direction, std::span<std::uint8_t> chunk);
 

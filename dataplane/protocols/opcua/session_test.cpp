@@ -64,7 +64,7 @@ TEST(Sequence, BeginsAgainForOneEnd) {
   const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {4294966271U, 2});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const std::size_t length = module().refuse(refused, protocols::Denial::value, reply);
-  ASSERT_TRUE(module().take_out(session.block(), refused));
+  ASSERT_TRUE(module().take_out(session.block(), refused, kAsk));
   module().put_in(session.block(), std::span(reply).first(length));
   Bytes ask = request(631, read_of({kNumeric}), {3, 3});
   EXPECT_EQ(session.ask(ask), Fault::none);
@@ -132,7 +132,7 @@ TEST_F(LongAnswer, AfterARefusalEachChunkHasANumberOfItsOwn) {
   const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {3, 3});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const std::size_t length = module().refuse(refused, protocols::Denial::value, reply);
-  ASSERT_TRUE(module().take_out(session.block(), refused));
+  ASSERT_TRUE(module().take_out(session.block(), refused, kAsk));
   module().put_in(session.block(), std::span(reply).first(length));
   const Bytes one = chunk_of("MSGC", 1000, {52, 2}, true);
   Bytes two = chunk_of("MSGF", 1000, {53, 2});
@@ -172,7 +172,7 @@ TEST_F(SecuredChannel, TheChannelStaysSecured) {
   EXPECT_EQ(session.ask(open_plain()), Fault::bad_value);
   EXPECT_EQ(session.ask(open("http://opcfoundation.org/UA/SecurityPolicy#Basic256", {1})),
             Fault::bad_value);
-  EXPECT_FALSE(module().take_out(session.block(), request(631, read_of({kNumeric}))));
+  EXPECT_FALSE(module().take_out(session.block(), request(631, read_of({kNumeric})), kAsk));
 }
 
 // What is encrypted is opaque, whatever its bytes look like.
@@ -374,7 +374,7 @@ TEST_F(Plain, NumbersAreTranslatedAroundARefusal) {
   const std::size_t length = module().refuse(refused, protocols::Denial::value, buffer);
   Bytes reply(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length));
   EXPECT_EQ(support::decoded_text(module(), reply, kBack), "service_fault");
-  ASSERT_TRUE(module().take_out(session.block(), refused));
+  ASSERT_TRUE(module().take_out(session.block(), refused, kAsk));
   module().put_in(session.block(), reply);
   EXPECT_EQ(load_le32(reply.data() + 16), 52U) << "the server's next number";
   EXPECT_EQ(load_le32(reply.data() + 20), 2U) << "the refused request";

@@ -100,4 +100,21 @@ Fault accept_pdu(Session session, const Pdu& pdu, Direction direction, std::uint
   return Fault::none;
 }
 
+protocols::Difference difference(Session session, const Pdu& pdu) {
+  const auto is_asked = [](const Outstanding& entry) { return !entry.by_server; };
+  const Outstanding* same = session.latest([&](const Outstanding& entry) {
+    return is_asked(entry) && entry.reference == pdu.reference;
+  });
+  if (same == nullptr) {
+    const Outstanding* latest = session.latest(is_asked);
+    if (latest == nullptr) return {};
+    return {"pdu_reference", latest->reference, pdu.reference};
+  }
+  ByteReader reader(pdu.parameters);
+  const std::uint16_t code = reader.u8();
+  if (pdu.rosctr == kUserData || !reader.ok()) return {};
+  if (same->code != code) return {"function", same->code, code};
+  return {"items", same->items, reader.u8()};
+}
+
 }  // namespace bulkhead::s7comm

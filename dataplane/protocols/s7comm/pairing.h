@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dataplane/protocols/outstanding.h"
+#include "dataplane/protocols/protocol.h"
 #include "dataplane/protocols/s7comm/layout.h"
 
 namespace bulkhead::s7comm {
@@ -32,5 +33,9 @@ protocols::Fault accept_pdu(Session session, const Pdu& pdu, protocols::Directio
                             std::uint32_t now_ms);
 
 std::size_t awaited(Session session, std::uint32_t now_ms);
+
+// By which number a server's answer that was not accepted differs: its reference from that of the
+// latest job, or its function or number of items from those of the job that has its reference.
+protocols::Difference difference(Session session, const Pdu& pdu);
 
 }  // namespace bulkhead::s7comm

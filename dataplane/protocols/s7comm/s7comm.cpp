@@ -170,6 +170,13 @@ class S7Comm final : public cotp::User {
     return accept_pdu(Session(session), pdu, direction, now_ms);
   }
 
+  protocols::Difference user_difference(std::span<std::byte> session,
+                                        ByteView user) const override {
+    Pdu pdu;
+    if (parse_pdu(user, pdu) != Fault::none) return {};
+    return s7comm::difference(Session(session), pdu);
+  }
+
   static std::size_t put(ByteView answer, std::span<std::uint8_t> reply) {
     const std::size_t bytes = cotp::kDataHeaderBytes + answer.size();
     if (reply.size() < bytes) return 0;

@@ -150,6 +150,9 @@ constexpr std::size_t kOutstandingUsual = 7;
 using Session = protocols::OutstandingTable<Outstanding, State>;
 static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
+// By which number an answer that accept_part() refused differs.
+protocols::Difference difference(Session session, const Part& part);
+
 protocols::Fault accept_part(Session session, const Part& part, protocols::Direction direction,
                              std::uint32_t now_ms);
 

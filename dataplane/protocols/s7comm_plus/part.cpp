@@ -167,4 +167,20 @@ Fault accept_part(Session session, const Part& part, Direction direction, std::u
   return Fault::none;
 }
 
+protocols::Difference difference(Session session, const Part& part) {
+  Head head;
+  if (part.version == kSystemEvent || session.state().from_server ||
+      !parse_head(part, Direction::response, head) || head.opcode == kNotification) {
+    return {};
+  }
+  const Outstanding* same =
+      session.latest([&](const Outstanding& entry) { return entry.sequence == head.sequence; });
+  if (same != nullptr) {
+    return {"function", catalogue().functions[same->function].code, head.function};
+  }
+  const Outstanding* latest = session.latest([](const Outstanding&) { return true; });
+  if (latest == nullptr) return {};
+  return {"sequence", latest->sequence, head.sequence};
+}
+
 }  // namespace bulkhead::s7comm_plus

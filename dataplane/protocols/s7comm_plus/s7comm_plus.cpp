@@ -58,6 +58,16 @@ class S7CommPlus final : public cotp::User {
   // Whose object a number is, the session knows.
   bool means_alike(ByteView /*message*/) const override { return false; }
 
+  // Protected messages have numbers of their own that nobody else can read.
+  bool take_out(std::span<std::byte> /*session*/, ByteView bytes,
+                Direction /*direction*/) const override {
+    cotp::Message message;
+    Part part;
+    if (cotp::parse_message(bytes, message, data_units()) != Fault::none) return false;
+    return message.user.empty() ||
+           (parse_part(message.user, part) == Fault::none && part.version != kVersion3);
+  }
+
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return Session(session).awaited(now_ms);
   }
@@ -118,6 +128,13 @@ class S7CommPlus final : public cotp::User {
     Part part;
     if (const Fault fault = parse_part(user, part); fault != Fault::none) return fault;
     return accept_part(Session(session), part, direction, now_ms);
+  }
+
+  protocols::Difference user_difference(std::span<std::byte> session,
+                                        ByteView user) const override {
+    Part part;
+    if (parse_part(user, part) != Fault::none) return {};
+    return s7comm_plus::difference(Session(session), part);
   }
 };
 

@@ -87,6 +87,21 @@ Bytes answer_to(const Bytes& request) {
   return support::modbus_adu(pdu, transaction);
 }
 
+Bytes stray_beside(Random& random, const Bytes& request, bool behind) {
+  Bytes stray = answer_to(request);
+  switch (below(random, behind ? 3 : 2)) {
+    case 0:
+      store_be16(stray.data(), static_cast<std::uint16_t>(kStrayTransaction + below(random, 4096)));
+      break;
+    case 1:
+      stray[6] = static_cast<std::uint8_t>(2 + below(random, 254));
+      break;
+    default:
+      break;
+  }
+  return stray;
+}
+
 std::optional<std::size_t> message_at(const Bytes& stream, std::size_t offset) {
   if (stream.size() < offset + 6) return 0;
   const std::size_t length = load_be16(stream.data() + offset + 4);

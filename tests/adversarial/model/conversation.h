@@ -30,6 +30,11 @@ bool is_granted(const Bytes& message);
 // The server's answer to a whole request.
 Bytes answer_to(const Bytes& request);
 
+// What answers nothing, though it looks like the answer to the request: under a number that no
+// request has, from another unit, or, behind the answer, that once more.
+constexpr std::uint16_t kStrayTransaction = 0xe000;
+Bytes stray_beside(Random& random, const Bytes& request, bool behind);
+
 // The length of the whole message at `offset`; 0 if it is not whole, nothing if it is no message.
 std::optional<std::size_t> message_at(const Bytes& stream, std::size_t offset);
 

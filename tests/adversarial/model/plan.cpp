@@ -55,6 +55,7 @@ Plan random_plan(Random& random, std::uint16_t client_port) {
   plan.reopens = plan.attacked && one_in(random, 3);
   plan.loses_attacks = one_in(random, 2);
   if (one_in(random, 8)) plan.takeover_at = 8 + below(random, 40);
+  if (one_in(random, 3)) plan.strays = 10 + below(random, 90);
   return plan;
 }
 

@@ -27,6 +27,7 @@ struct Plan {
   bool half_close = false;   // the client closes before the answers are in
   bool attacked = false;
   bool rogue_server = false;
+  std::uint32_t strays = 0;    // of a hundred answers: beside so many goes one that answers nothing
   bool reopens = false;        // the attacker: resets its session and opens it with the same number
   bool loses_attacks = false;  // what leaves of such a script never arrives
   std::uint64_t takeover_at = 0;  // which frame is the last that the first appliance sees; 0: none

@@ -65,6 +65,7 @@ class World {
   void trace_refusals() const;
   void step_client();
   void step_server();
+  void write_answer(const Bytes& request, const Bytes& answer);
   void write_request(const Request& request);
   void advance_to(TimeNs at_ns);
   bool is_over() const;
@@ -205,6 +206,25 @@ void World::step_client() {
   }
 }
 
+// In one write with the answer or in others.
+void World::write_answer(const Bytes& request, const Bytes& answer) {
+  const TimeNs at_ns = now_ns_ + plan_.think_ns;
+  if (below(random_, 100) >= plan_.strays) {
+    server_writes_.emplace_back(at_ns, answer);
+    return;
+  }
+  const bool behind = one_in(random_, 2);
+  Bytes first = behind ? answer : stray_beside(random_, request, behind);
+  const Bytes second = behind ? stray_beside(random_, request, behind) : answer;
+  if (one_in(random_, 2)) {
+    first.insert(first.end(), second.begin(), second.end());
+    server_writes_.emplace_back(at_ns, first);
+  } else {
+    server_writes_.emplace_back(at_ns, first);
+    server_writes_.emplace_back(at_ns, second);
+  }
+}
+
 void World::step_server() {
   TcpModel& server = ends_[kServer];
   for (;;) {
@@ -221,7 +241,7 @@ void World::step_server() {
     const bool silent = index < plan_.requests.size() && !plan_.requests[index].answered;
     Bytes answer = answer_to(request);
     if (plan_.rogue_server && one_in(random_, 4)) answer[below(random_, 9)] ^= 1;
-    if (!silent) server_writes_.emplace_back(now_ns_ + plan_.think_ns, answer);
+    if (!silent) write_answer(request, answer);
   }
   std::size_t due = 0;
   while (due < server_writes_.size() && server_writes_[due].first <= now_ns_) {
@@ -414,11 +434,14 @@ void World::check_client_stream() {
   for (std::size_t i = 0; i < Receivers::kCount; ++i) {
     const Split heard = split(oracle_.receivers(kClient).stream(i));
     if (heard.malformed) return violate("client accepted bytes that are no message");
+    // The second appliance may not have heard of all requests, and passes what may answer them.
+    if (plan_.attacked || taken_over_) continue;
+    std::vector<bool> answered(plan_.requests.size());
     for (const Bytes& message : heard.messages) {
       const std::size_t index = load_be16(message.data()) - 1U;
-      // The second appliance may not have heard of all requests, and passes what may answer them.
-      const bool known = index < plan_.requests.size() || plan_.attacked || taken_over_;
+      const bool known = index < answered.size() && message[6] == 1 && !answered[index];
       if (!known) return violate("client accepted an answer to nothing");
+      answered[index] = true;
     }
   }
 }
@@ -436,7 +459,12 @@ void World::check_streams() {
 
 // What a well-behaved pair must get done.
 void World::check_complete() {
-  if (plan_.attacked || plan_.rogue_server || taken_over_) return;
+  if (plan_.attacked || plan_.rogue_server) return;
+  if (taken_over_) {
+    const bool over = is_over() || ends_[kClient].failed() || ends_[kServer].failed();
+    if (!over) violate("hangs behind the takeover");
+    return;
+  }
   const bool all_granted = std::all_of(plan_.requests.begin(), plan_.requests.end(),
                                        [](const Request& request) { return request.granted; });
   if (on_deny_ != policy::OnDeny::reject && !all_granted) return;
