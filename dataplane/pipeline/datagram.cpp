@@ -1,6 +1,8 @@
 // UDP, ICMP echo and what Ethernet carries itself: a datagram is a message, or several; one refusal
 // costs one datagram.
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "dataplane/flow/packet_edit.h"
@@ -38,10 +40,33 @@ class Spending {
   std::array<std::uint16_t, 256> budgets_;
 };
 
+// What the session knew before a datagram of several messages: it leaves whole or not at all, and
+// what does not leave must not be waited for.
+class Before {
+ public:
+  void remember(Context& context, flow::Flow& flow) {
+    if (known_) return;
+    const std::span<std::byte> block = context.flows.session(flow);
+    bytes_ = std::min(block.size(), context.scratch.size());
+    std::memcpy(context.scratch.data(), block.data(), bytes_);
+    known_ = true;
+  }
+  void restore(Context& context, flow::Flow& flow) const {
+    if (!known_) return;
+    const std::span<std::byte> block = context.flows.session(flow);
+    std::memcpy(block.data(), context.scratch.data(), std::min(bytes_, block.size()));
+    for (std::size_t i = bytes_; i < block.size(); ++i) block[i] = std::byte{0};  // it has grown
+  }
+
+ private:
+  bool known_ = false;
+  std::size_t bytes_ = 0;
+};
+
 // Judges one message after the other, and tells of all but the last, which is `message`. False if
 // it is refused.
 bool judge_messages(Context& context, const flow::Packet& packet, Verdict& verdict,
-                    ByteView& message, Spending& spending) {
+                    ByteView& message, Spending& spending, Before& before) {
   const protocols::Protocol& protocol = context.protocol_of(*packet.flow);
   ByteView rest = packet.payload();
   for (;;) {
@@ -53,8 +78,9 @@ bool judge_messages(Context& context, const flow::Packet& packet, Verdict& verdi
       return false;
     }
     message = rest.first(frame.length);
-    judge_message(context, packet, message, message.size(), verdict);
     rest = rest.subspan(frame.length);
+    if (!rest.empty()) before.remember(context, *packet.flow);
+    judge_message(context, packet, message, message.size(), verdict);
     if (!is_allowed(verdict.reason)) return false;
     if (rest.empty()) return true;
     if (!spending.add(context.charged)) {
@@ -69,9 +95,12 @@ bool judge_messages(Context& context, const flow::Packet& packet, Verdict& verdi
 bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdict,
                     ByteView& message) {
   Spending spending;
-  const bool allowed = judge_messages(context, packet, verdict, message, spending);
-  if (!allowed) spending.refund(context.tables().conduits[packet.flow->conduit]);
-  return allowed;
+  Before before;
+  const bool allowed = judge_messages(context, packet, verdict, message, spending, before);
+  if (allowed) return true;
+  spending.refund(context.tables().conduits[packet.flow->conduit]);
+  before.restore(context, *packet.flow);
+  return false;
 }
 
 // What is not granted while the sender has one role may be while it has the other.
@@ -127,6 +156,21 @@ void refuse_datagram(Context& context, const flow::Packet& packet, ByteView mess
   context.output.transmit(mbuf, packet.port);
 }
 
+// Whether a datagram of a session that is not granted in it may answer a question of the same port
+// to many. It is the question's then.
+bool answers_question(Context& context, flow::Packet& packet) {
+  if (packet.flow->transport != policy::Transport::udp) return false;
+  const std::uint16_t zone = policy::find_zone(context.tables(), packet.ip.source);
+  flow::Flow* entry = find_question(context, packet, zone);
+  if (entry == nullptr) return false;
+  flow::Flow* session = std::exchange(packet.flow, entry);
+  const bool from_client = std::exchange(packet.from_client, false);
+  if (is_allowed(judge_answer_to_many(context, packet).reason)) return true;
+  packet.flow = session;
+  packet.from_client = from_client;
+  return false;
+}
+
 void inspect_answer_to_many(Context& context, flow::Packet& packet) {
   const Verdict verdict = judge_answer_to_many(context, packet);
   context.observer.on_verdict(verdict, packet);
@@ -154,6 +198,7 @@ void inspect_datagram(Context& context, flow::Packet& packet) {
   ByteView message;
   const bool allowed = judge_datagram(context, packet, verdict, message) ||
                        judge_turned(context, packet, verdict, message);
+  if (!allowed && answers_question(context, packet)) return inspect_answer_to_many(context, packet);
   if (!allowed && packet.flow->on_deny == policy::OnDeny::reject) {
     refuse_datagram(context, packet, message, verdict);
   }

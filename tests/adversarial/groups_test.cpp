@@ -2,6 +2,8 @@
 // nobody answers in the name of many.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/support/plant.h"
 
 namespace bulkhead {
@@ -154,6 +156,99 @@ TEST_F(Groups, GetMessagesThatAreJudgedAndNobodyIsAnsweredInTheirName) {
   const Bytes outside = support::modbus_adu({3, 0, 95, 0, 10});
   EXPECT_EQ(send(kHmi, at(kAll), 502, outside), Reason::values_not_granted);
   EXPECT_TRUE(plant_.sent.empty());
+}
+
+// CIP volume 2, 2-4.2: whoever a ListIdentity concerns answers the address and port that asked.
+class Questions : public ::testing::Test {
+ protected:
+  static constexpr std::uint16_t kEnip = 44818;
+  static constexpr std::uint16_t kAsking = 50111;
+
+  static policy::Tables tables() {
+    policy::Tables tables = support::two_zones(policy::OnDeny::reject);
+    tables.zones[1].groups = {kSubnet, kAll, kMulticast};
+    policy::Rule rule = support::modbus_rule({});
+    rule.protocol = *protocols::find_protocol("enip");
+    rule.transport = policy::Transport::udp;
+    rule.ports = {{kEnip, kEnip}};
+    const auto functions = protocols::registry()[rule.protocol]->catalogue().functions;
+    for (std::size_t i = 0; i < functions.size(); ++i) {
+      const std::string_view name = functions[i].name;
+      rule.functions.set(i, name == "list_identity" || name == "list_services");
+    }
+    rule.servers = {{kAll, 128}, {kSubnet, 128}, {kMulticast, 128}, {kPlc.address, 128}};
+    std::sort(rule.servers.begin(), rule.servers.end(),
+              [](const auto& one, const auto& other) { return one.address < other.address; });
+    return support::with_rules(std::move(tables), {&rule});
+  }
+  static Bytes command(std::uint8_t command, std::uint8_t context, const Bytes& data = {}) {
+    Bytes message(24, 0);
+    message[0] = command;
+    message[2] = static_cast<std::uint8_t>(data.size());
+    message[12] = context;
+    message.insert(message.end(), data.begin(), data.end());
+    return message;
+  }
+  Reason ask(const Host& whom, const Bytes& question) {
+    plant_.clear();
+    plant_.arrive(kHmi, support::udp_frame(kHmi, whom, kAsking, kEnip, question));
+    return plant_.last();
+  }
+  // Whether it arrives at the asking host.
+  bool answers(const Host& from, const Bytes& answer, std::uint16_t from_port = kEnip,
+               std::uint16_t to_port = kAsking) {
+    plant_.clear();
+    plant_.arrive(from, support::udp_frame(from, kHmi, from_port, to_port, answer));
+    return plant_.sent.size() == 1 && plant_.sent[0].port == support::kSupervision;
+  }
+
+  const Host other_{support::ip4(10, 10, 0, 77), support::mac(0x77), support::kControl};
+  const Bytes identity_ = {1, 0, 12, 0, 2, 0, 1, 0};
+  Plant plant_{tables()};
+};
+
+TEST_F(Questions, ToManyAreAnsweredByEachOfThem) {
+  for (const wire::IpAddress& group : {kAll, kSubnet, kMulticast}) {
+    EXPECT_EQ(ask(at(group), command(0x63, 5)), Reason::session_control);
+    EXPECT_TRUE(answers(kPlc, command(0x63, 5, identity_)));
+    EXPECT_TRUE(answers(other_, command(0x63, 5, identity_)));
+    EXPECT_EQ(plant_.verdicts.front().reason, Reason::answers_request);
+    EXPECT_EQ(protocols::registry()[plant_.verdicts.front().protocol]
+                  ->catalogue()
+                  .functions[plant_.verdicts.front().function]
+                  .name,
+              "list_identity");
+  }
+}
+
+TEST_F(Questions, AreAnsweredAsTheyWereAskedAndNotElse) {
+  EXPECT_FALSE(answers(kPlc, command(0x63, 5, identity_))) << "before anybody asks";
+  ask(at(kAll), command(0x63, 5));
+  EXPECT_FALSE(answers(kPlc, command(0x04, 5, identity_))) << "another command";
+  EXPECT_FALSE(answers(kPlc, command(0x63, 6, identity_))) << "another context";
+  EXPECT_FALSE(answers(kPlc, command(0x63, 5))) << "no identity";
+  EXPECT_FALSE(answers(kPlc, command(0x63, 5, identity_), kEnip, kAsking + 1));
+  EXPECT_FALSE(answers(kPlc, command(0x63, 5, identity_), kEnip + 1));
+  EXPECT_FALSE(answers(kPlc, {1, 2, 3, 4}));
+  const Host rogue{support::kRogue.address, support::kRogue.station, support::kSupervision};
+  EXPECT_FALSE(answers(rogue, command(0x63, 5, identity_))) << "from the zone that asks";
+  EXPECT_TRUE(answers(kPlc, command(0x63, 5, identity_)));
+  plant_.pass_time(6 * kSecondNs);
+  EXPECT_FALSE(answers(kPlc, command(0x63, 5, identity_))) << "too late";
+}
+
+TEST_F(Questions, ThatAreNotGrantedAreNotAnswered) {
+  EXPECT_EQ(ask(at(kAll), command(0x64, 5)), Reason::function_not_granted);
+  EXPECT_FALSE(answers(kPlc, command(0x64, 5, identity_)));
+}
+
+// A host that was asked alone before has a session there, in which nothing is asked now.
+TEST_F(Questions, AreAnsweredBesideASessionOfTheSamePorts) {
+  EXPECT_EQ(ask(kPlc, command(0x04, 1)), Reason::session_control);
+  EXPECT_TRUE(answers(kPlc, command(0x04, 1, identity_)));
+  ask(at(kAll), command(0x63, 5));
+  EXPECT_TRUE(answers(kPlc, command(0x63, 5, identity_)));
+  EXPECT_FALSE(answers(kPlc, command(0x63, 9, identity_)));
 }
 
 TEST_F(Groups, GoWithThePolicy) {

@@ -108,6 +108,28 @@ TEST_F(Roles, AnAnnouncementThatNobodyGrantsDoesNotStopThePolling) {
   EXPECT_TRUE(passes(plant, kPlc, kHmi, kAnswer));
 }
 
+// 135, 16.10: a device that is polled, or that spoke first, answers a Who-Is all the same.
+TEST_F(Roles, AnAnswerToAQuestionToManyNeedsNoRuleInAnySession) {
+  for (const bool announces : {false, true}) {
+    const Host all{support::ip4(255, 255, 255, 255), wire::Mac::from_integer(0xffffffffffff), 0};
+    policy::Tables tables = poll(announces);
+    tables.zones[1].groups = {all.address};
+    tables.conduits[0].rules.push_back(rule_for(kHmi, all, {"who_is"}));
+    if (announces) tables.conduits[1].rules[0] = rule_for(kPlc, kHmi, {"i_have"});
+    policy::finish(tables);
+    Plant plant(std::move(tables));
+    const Bytes who_is = {0x81, 0x0b, 0, 8, 1, 0, 0x10, 8};
+    if (announces) {
+      EXPECT_FALSE(passes(plant, kPlc, kHmi, kIAm));
+    } else {
+      EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty));
+    }
+    EXPECT_FALSE(passes(plant, kPlc, kHmi, kIAm)) << "nobody asked";
+    EXPECT_TRUE(passes(plant, kHmi, all, who_is));
+    EXPECT_TRUE(passes(plant, kPlc, kHmi, kIAm)) << announces;
+  }
+}
+
 TEST_F(Roles, AChangeOfPolicyHoldsForBothRoles) {
   Plant plant(poll(true));
   EXPECT_TRUE(passes(plant, kPlc, kHmi, kIAm));

@@ -251,6 +251,26 @@ class Enip final : public protocols::Protocol {
                                            : accept_reply(session, encapsulation, now_ms);
   }
 
+  // EIP 2-4.1 to 2-4.3: to a group all devices answer, each with the sender's context.
+  bool asks_many(ByteView question) const override {
+    Encapsulation encapsulation;
+    return parse_encapsulation(question, encapsulation) == Fault::none &&
+           travels_in_datagrams(encapsulation.command) && encapsulation.data.empty();
+  }
+  bool answers_many(ByteView question, ByteView answer) const override {
+    Encapsulation asked;
+    Encapsulation told;
+    return parse_encapsulation(question, asked) == Fault::none &&
+           parse_encapsulation(answer, told) == Fault::none && asked.command == told.command &&
+           asked.context == told.context && told.status == 0 && !told.data.empty();
+  }
+
+  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const override {
+    Encapsulation encapsulation;
+    if (parse_encapsulation(answer, encapsulation) != Fault::none) return {};
+    return enip::difference(session, encapsulation);
+  }
+
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return session_in(session).awaited(now_ms);
   }
