@@ -21,8 +21,10 @@ bool Reassembly::begin(std::uint32_t sequence) {
 void Reassembly::add(std::uint32_t sequence, ByteView payload, std::uint32_t frame) {
   if (payload.empty()) return;
   if (!begun_) {
+    // RFC 1122, 4.2.3.6: a keep-alive may repeat the byte before the next, or any in its place.
+    const bool keeps_alive = payload.size() == 1;
     begun_ = true;
-    next_ = sequence;
+    next_ = sequence + (keeps_alive ? 1U : 0U);
   }
   if (sequence_distance(sequence, next_) > 0) {
     if (pending_.size() >= kPendingMax) skip_to_pending();

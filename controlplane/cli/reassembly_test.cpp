@@ -53,8 +53,20 @@ TEST(Reassembly, ANewSynBeginsANewStream) {
   EXPECT_EQ(standing(stream), "new");
 }
 
+// RFC 1122, 4.2.3.6. A capture begins anywhere.
+TEST(Reassembly, AKeepAliveThatComesFirstIsNoMessage) {
+  Reassembly stream;
+  add(stream, 99, std::string(1, '\0'), 1);
+  EXPECT_EQ(standing(stream), "");
+  add(stream, 99, std::string(1, '\0'), 2);
+  add(stream, 100, "ab", 3);
+  EXPECT_EQ(standing(stream), "ab");
+  EXPECT_EQ(stream.completed_in(2), 3U);
+}
+
 TEST(Reassembly, TheEndOfTheCaptureReleasesTheRest) {
   Reassembly stream;
+  stream.begin(0);
   add(stream, 1, "a", 1);
   add(stream, 9, "z", 2);
   stream.finish();

@@ -221,8 +221,10 @@ void adopt_midstream(Flow& flow, const TcpSegmentInfo& segment) {
   constexpr std::uint32_t kWindowAssumed = 1U << 24;
   TcpSide& sender = flow.sides[segment.sender];
   TcpSide& receiver = flow.sides[1 - segment.sender];
-  sender.released = segment.header.sequence;
-  sender.acknowledged = segment.header.sequence;
+  // RFC 1122, 4.2.3.6: a keep-alive may repeat the byte before the next, or any in its place.
+  const bool keeps_alive = segment.length == 1 && (segment.header.flags & wire::kTcpPsh) == 0;
+  sender.released = segment.header.sequence + (keeps_alive ? 1U : 0U);
+  sender.acknowledged = sender.released;
   receiver.released = segment.header.acknowledgement;
   receiver.acknowledged = segment.header.acknowledgement;
   for (TcpSide& side : flow.sides) {
