@@ -23,6 +23,7 @@ struct ZoneNode {
   std::optional<Word> target;  // security level, SL0 to SL4
   std::optional<Word> port;
   Words vlan;  // outermost first
+  std::optional<Word> prp;
   Words networks;
 };
 
@@ -72,6 +73,7 @@ struct ConduitNode {
   std::optional<Word> fragments;
   std::optional<Word> midstream;
   std::optional<Word> fail;
+  std::optional<Word> link;
   std::vector<RuleNode> rules;
 };
 

@@ -191,6 +191,32 @@ void check_failing(const Model& model, const ModelConduit& conduit, Diagnostics&
   }
 }
 
+// What a zone with PRP asks of its conduits: there nothing is put together, cut or put in.
+void check_prp(const Model& model, const ModelConduit& conduit, Diagnostics& diagnostics) {
+  const ModelZone& from = model.zones[conduit.from];
+  const ModelZone& to = model.zones[conduit.to];
+  if (!from.prp && !to.prp) return;
+  const ModelZone& zone = from.prp ? from : to;
+  const std::string which =
+      "conduit " + conduit.name.text + ": zone " + zone.name.text + " has prp: true, where ";
+  if (conduit.reassemble) {
+    diagnostics.error(conduit.name.at,
+                      which + "frames leave as they came: fragments cannot be put together");
+  }
+  if (conduit.on_deny == policy::OnDeny::reject) {
+    diagnostics.warning(conduit.name.at, which +
+                                             "nothing is put into a session: on_deny: reject "
+                                             "resets it, as on_deny: reset does");
+  }
+  if (from.prp != to.prp) {
+    const ModelZone& other = from.prp ? to : from;
+    diagnostics.warning(conduit.name.at, "conduit " + conduit.name.text + ": zone " +
+                                             zone.name.text + " has prp: true and zone " +
+                                             other.name.text +
+                                             " has not, but they are one Ethernet");
+  }
+}
+
 void check_ways(const Model& model, const ModelConduit& conduit, Diagnostics& diagnostics) {
   std::size_t parts = 0;
   for (const ModelRule& rule : conduit.rules) {
@@ -241,6 +267,7 @@ void check_conduits(const Model& model, Diagnostics& diagnostics) {
                                                " has no rules: nothing passes through it");
     }
     check_failing(model, conduit, diagnostics);
+    check_prp(model, conduit, diagnostics);
     check_ways(model, conduit, diagnostics);
     check_protocols(conduit, diagnostics);
   }

@@ -227,6 +227,55 @@ TEST(Compiler, ANetworkMayLieInAnotherZones) {
 }
 
 // What Ethernet itself carries passes between stations.
+TEST(Compiler, ZonesWithPrp) {
+  const auto policy = [](const std::string& a, const std::string& b, const std::string& conduit) {
+    return "bulkhead: v1\nsite: t\nwritten_for: 0.2\nzones:\n"
+           "  a: {port: 0, networks: [10.20.0.0/24]" +
+           a +
+           "}\n"
+           "  b: {port: 1, networks: [10.10.0.0/24]" +
+           b +
+           "}\n"
+           "conduits:\n  k:\n    from: a\n    to: b\n" +
+           conduit + "    allow: [{protocol: modbus, client: any, server: any, access: [read]}]\n";
+  };
+  const std::string prp = ", prp: true";
+  const Compilation both = compile_policy(policy(prp, prp, ""), "p.yaml");
+  ASSERT_TRUE(both.compiled);
+  EXPECT_TRUE(messages(policy(prp, prp, "")).empty());
+  const auto loaded = service::load_policy(service::seal_policy(*both.compiled));
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_TRUE(loaded.value().zones[0].prp);
+  EXPECT_EQ(loaded.value().prp_ports, 0b11U);
+  EXPECT_EQ(first(policy(prp, "", "")),
+            "p.yaml:8:3: warning: conduit k: zone a has prp: true and zone b has not, but they are "
+            "one Ethernet");
+  EXPECT_EQ(first(policy(prp, prp, "    on_deny: reject\n")),
+            "p.yaml:8:3: warning: conduit k: zone a has prp: true, where nothing is put into a "
+            "session: on_deny: reject resets it, as on_deny: reset does");
+  EXPECT_EQ(first(policy(prp, prp, "    fragments: reassemble\n")),
+            "p.yaml:8:3: error: conduit k: zone a has prp: true, where frames leave as they came: "
+            "fragments cannot be put together");
+  EXPECT_NE(first(policy(", prp: yes", "", "")).find("prp must be false or true"),
+            std::string::npos);
+}
+
+TEST(Compiler, LinksThatFollow) {
+  const auto policy = [](const std::string& link) {
+    return with_rules("      - {service: ping, client: hmi, server: plc1}\n", link);
+  };
+  for (const auto& [text, follows] : {std::pair<std::string, bool>{"", false},
+                                      {"    link: alone\n", false},
+                                      {"    link: follow\n", true}}) {
+    const Compilation result = compile_policy(policy(text), "p.yaml");
+    ASSERT_TRUE(result.compiled) << text;
+    const auto loaded = service::load_policy(service::seal_policy(*result.compiled));
+    ASSERT_TRUE(loaded.ok());
+    EXPECT_EQ(loaded.value().conduits[0].link_follow, follows);
+  }
+  EXPECT_NE(first(policy("    link: folow\n")).find("did you mean follow"), std::string::npos);
+}
+
 TEST(Compiler, StationsAndEtherTypes) {
   const auto policy = [](const std::string& rule, const std::string& more = "") {
     return "bulkhead: v1\nsite: s\nzones:\n  bay: {port: 0}\n"
@@ -260,6 +309,7 @@ TEST(Compiler, StationsAndEtherTypes) {
       {policy("protocol: goose, client: ied, server: group, access: [publish], transport: udp"),
        "Ethernet itself carries goose"},
       {policy("service: ethernet/100, client: ied, server: group"), "an EtherType is a number"},
+      {policy("service: ethernet/0x892f, client: ied, server: group"), "HSR ring (0x892f)"},
       {policy("protocol: goose, client: ied, server: group, access: [publish]",
               "  other: {zone: station, mac: \"02:00:00:00:00:01\"}\n"),
        "station 02:00:00:00:00:01 is in zone bay and in zone station"},

@@ -152,6 +152,7 @@ std::string zone_text(const ModelZone& zone) {
   text += ", " + join(networks);
   if (!zone.groups.empty()) text += ", reached together at " + groups_text(zone.groups);
   if (!zone.target.empty()) text += ", target " + zone.target;
+  if (zone.prp) text += ", one LAN of PRP: frames keep their trailers and leave as they came";
   return text + "\n";
 }
 
@@ -207,6 +208,9 @@ std::string explain_policy(const Model& model) {
       text +=
           "  FAILS OPEN: for a while after a start or takeover, sessions of which nobody knows\n"
           "  where a message begins pass unjudged until they end, whatever they ask for.\n";
+    }
+    if (conduit.link_follow) {
+      text += "  Where one zone's port has no carrier, the other's shows none.\n";
     }
     if (conduit.reassemble) text += "  Fragmented packets are put together and judged whole.\n";
   }

@@ -82,6 +82,7 @@ v1::CompiledPolicy lower_policy(const Model& model) {
     out->set_port(zone.port);
     out->set_vlan_outer(zone.vlan.outer);
     out->set_vlan_inner(zone.vlan.inner);
+    out->set_prp(zone.prp);
     put_prefixes(zone.networks, out->mutable_networks());
     put_prefixes(zone.stations, out->mutable_networks());
     for (const wire::IpAddress& group : zone.groups) out->add_groups(bytes_of(group));
@@ -96,6 +97,7 @@ v1::CompiledPolicy lower_policy(const Model& model) {
     out->set_reset_on_stray_answer(conduit.reset_on_stray);
     out->set_resume(conduit.resume);
     out->set_fail_open(conduit.fail_open);
+    out->set_link_follow(conduit.link_follow);
     out->set_on_deny(static_cast<v1::OnDeny>(conduit.on_deny));
     for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
       for (const RulePart& part : split_by_route(model, conduit, conduit.rules[i], nullptr)) {

@@ -16,6 +16,7 @@ struct ModelZone {
   std::string target;
   std::uint16_t port = 0;
   wire::VlanIds vlan;
+  bool prp = false;
   std::vector<wire::Prefix> networks;
   std::vector<wire::IpAddress> groups;  // of hosts and of stations, sorted
   std::vector<wire::Prefix> stations;   // that rules name, or that have no address; no two alike
@@ -88,6 +89,7 @@ struct ModelConduit {
   bool reassemble = false;
   bool resume = false;
   bool fail_open = false;
+  bool link_follow = false;
   std::vector<ModelRule> rules;
 };
 

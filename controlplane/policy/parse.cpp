@@ -109,6 +109,7 @@ class Parser {
              {{"target", word("target", zone.target)},
               {"port", word("port", zone.port)},
               {"vlan", words("vlan", zone.vlan)},
+              {"prp", word("prp", zone.prp)},
               {"networks", words("networks", zone.networks)}});
     require(zone.port.has_value(), name, "zone", "port");
     policy.zones.push_back(std::move(zone));
@@ -228,6 +229,7 @@ class Parser {
               {"fragments", word("fragments", conduit.fragments)},
               {"midstream", word("midstream", conduit.midstream)},
               {"fail", word("fail", conduit.fail)},
+              {"link", word("link", conduit.link)},
               {"allow", rules}});
     require(conduit.from.has_value(), name, "conduit", "from");
     require(conduit.to.has_value(), name, "conduit", "to");

@@ -72,6 +72,7 @@ class Resolver {
       const auto vlan = integer(node.vlan[i], "vlan", {1, 4094});
       (i == 0 ? zone.vlan.outer : zone.vlan.inner) = static_cast<std::uint16_t>(vlan.value_or(0));
     }
+    zone.prp = resolve_choice(node.prp, "prp", "false", "true");
     for (const Word& word : node.networks) {
       std::string problem;
       const auto network = read_network(word.text, problem);
@@ -223,6 +224,7 @@ class Resolver {
     conduit.reassemble = resolve_choice(node.fragments, "fragments", "drop", "reassemble");
     conduit.resume = resolve_choice(node.midstream, "midstream", "refuse", "resume");
     conduit.fail_open = resolve_choice(node.fail, "fail", "closed", "open");
+    conduit.link_follow = resolve_choice(node.link, "link", "alone", "follow");
     if (from && to) {
       conduit.from = *from;
       conduit.to = *to;

@@ -9,6 +9,7 @@
 #include "controlplane/policy/literals.h"
 #include "controlplane/policy/values.h"
 #include "dataplane/wire/llc.h"
+#include "dataplane/wire/prp.h"
 
 namespace bulkhead::controlplane {
 
@@ -267,6 +268,11 @@ class RuleResolver {
       diagnostics_.error(word.at,
                          "an EtherType is a number from 0x0600 to 0xffff, not `" + word.text + "`");
       return;
+    }
+    if (is_bare() && range->low == wire::kEtherTypeHsr && range->high == wire::kEtherTypeHsr) {
+      diagnostics_.error(word.at,
+                         "frames of an HSR ring (0x892f) are always refused: their content stands "
+                         "behind a tag that is not taken apart");
     }
     if (!range || !range->valid() || !limits.contains(*range)) {
       diagnostics_.error(word.at, "port must be a number from 1 to 65535 or a range, not `" +

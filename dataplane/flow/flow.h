@@ -123,6 +123,7 @@ struct alignas(64) Flow {
   bool told : 1 = true;         // which of the protocols that its rules have it is; see recognise()
   bool resumed : 1 = false;     // its SYNs, and so its window scales, were not seen
   bool half_open : 1 = false;   // counted among the sessions that are opening
+  bool whole_only : 1 = false;  // of a zone with PRP: its frames leave as they came, or not at all
   bool draining : 1 = false;    // refused, but owes granted bytes; acknowledgements are still heard
   bool drops_stray : 1 = true;  // an answer that does not fit costs itself alone; by its conduit
 

@@ -9,6 +9,7 @@
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
+#include "dataplane/wire/prp.h"
 #include "dataplane/wire/transport.h"
 
 namespace bulkhead::flow {
@@ -35,6 +36,7 @@ struct Packet {
   bool from_client = false;
   bool reassembled = false;  // from fragments
   bool about_flow = false;   // an ICMP error about the flow, not a packet of it
+  wire::PrpTrailer trailer;  // cut off while the packet is judged; see put_trailer()
 
   std::uint8_t* bytes() const { return rte_pktmbuf_mtod(mbuf, std::uint8_t*); }
   ByteView frame_bytes() const { return {bytes(), mbuf->data_len}; }

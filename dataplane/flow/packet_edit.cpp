@@ -119,6 +119,22 @@ rte_mbuf* begin_frame_like(const Segment& segment, std::uint16_t length,
   return copy;
 }
 
+void put_trailer(Packet& packet) {
+  rte_mbuf* mbuf = packet.mbuf;
+  const auto added = static_cast<std::uint16_t>(packet.trailer.padding + wire::kPrpTrailerBytes);
+  if (rte_mbuf_refcnt_read(mbuf) > 1) {
+    rte_mbuf* copy = rte_pktmbuf_copy(mbuf, mbuf->pool, 0, mbuf->pkt_len);
+    if (copy == nullptr) return;
+    rte_pktmbuf_free(mbuf);
+    packet.mbuf = mbuf = copy;
+  }
+  auto* bytes = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(mbuf, added));
+  if (bytes == nullptr) return;
+  std::memset(bytes, 0, packet.trailer.padding);
+  wire::write_prp_trailer(packet.trailer, mbuf->pkt_len - packet.ethernet.payload_offset,
+                          bytes + packet.trailer.padding);
+}
+
 rte_mbuf* copy_frame(const SegmentPool& pool, std::uint32_t index) {
   rte_mbuf* copy = rte_pktmbuf_alloc(pool.pattern(index).buffers);
   if (copy == nullptr) return nullptr;

@@ -17,6 +17,23 @@ inline Pattern pattern_of(const Packet& packet) {
   return {packet.bytes(), packet.mbuf->pool, packet.transport_offset};
 }
 
+// Ends the frame: bytes behind its message are padding, which nobody inspects, and do not travel
+// on. Of PRP's trailer at their end note is taken.
+inline void end_frame(Packet& packet, std::size_t end) {
+  rte_mbuf* mbuf = packet.mbuf;
+  if (mbuf->data_len >= end + wire::kPrpTrailerBytes) {
+    const std::size_t from = packet.ethernet.payload_offset;
+    packet.trailer = wire::read_prp_trailer(packet.frame_bytes().subspan(from), end - from);
+  }
+  mbuf->data_len = static_cast<std::uint16_t>(end);
+  mbuf->pkt_len = mbuf->data_len;
+}
+
+// Puts the trailer back behind as much padding as there was, which is zeros now, and with the size
+// that the frame has now (IEC 62439-3, 4.1.7). The frame is a copy from then on if others hold its
+// buffer. Where no buffer was free it goes without, as from a station with one LAN.
+void put_trailer(Packet& packet);
+
 struct TcpNumbers {
   std::uint32_t sequence = 0;
   std::uint32_t acknowledgement = 0;

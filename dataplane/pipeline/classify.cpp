@@ -26,6 +26,8 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
   flow.ports[1 - flow.opener()] = context.tables().zones[sides.server_zone].port;
   flow.on_deny = context.tables().conduits[found.conduit].on_deny;
   flow.drops_stray = !context.tables().conduits[found.conduit].reset_on_stray;
+  flow.whole_only = context.tables().zones[sides.client_zone].prp ||
+                    context.tables().zones[sides.server_zone].prp;
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
     const wire::Mac* station = policy::find_binding(
         context.tables(), end == flow.opener() ? sides.endpoints.client : sides.endpoints.server);
@@ -354,6 +356,10 @@ bool admit(Context& context, Packet& packet) {
   if (packet.flow->transport == policy::Transport::tcp) follow_stations(context, packet);
   if (packet.reassembled && !context.tables().conduits[packet.flow->conduit].reassemble) {
     refuse(context, packet, Reason::fragment);
+    return false;
+  }
+  if (packet.reassembled && packet.flow->whole_only) {
+    refuse(context, packet, Reason::prp_not_whole);
     return false;
   }
   return true;

@@ -166,6 +166,11 @@ void prefetch_verdict(const Context& context, const flow::Packet& packet);
 void judge_message(Context& context, const flow::Packet& packet, ByteView message,
                    std::size_t length, Verdict& verdict);
 
+// All messages that the bytes of a packet are, each whole. Of all but the last, `message`, it is
+// told; `verdict` is on that one. False if any is refused: the packet leaves whole or not at all.
+bool judge_whole_messages(Context& context, const flow::Packet& packet, ByteView bytes,
+                          Verdict& verdict, ByteView& message);
+
 // A verdict on a message that could not be delimited or is refused before it was decoded.
 Verdict refused_message(const flow::Packet& packet, Reason reason, protocols::Fault fault);
 
@@ -191,6 +196,15 @@ Whole pass_whole_message(Context& context, flow::Packet& packet, const flow::Seg
 // Judges and releases all whole messages that the packet's sender has standing. Precondition: the
 // packet's buffer is held by its flow. `judged` is the verdict on the first, if it was judged.
 void inspect_stream(Context& context, flow::Packet& packet, const Verdict* judged = nullptr);
+
+// Of sessions of a zone with PRP (whole_frames.cpp): `segment` is what the packet brings behind
+// what was released; its messages are judged, and it leaves as it came or is refused whole.
+void take_whole_frame(Context& context, flow::Packet& packet, const flow::Segment& segment);
+// A packet that repeats what was released leaves as it came if it begins and ends where what was
+// released does. Precondition: its bytes are those.
+void pass_whole_again(Context& context, flow::Packet& packet);
+// The packet's sender may have bytes that came over the other LAN.
+void catch_up_with_other_lan(Context& context, const flow::Packet& packet);
 
 // Ends a session: what is held is dropped, both ends are reset if the conduit says so, and nothing
 // passes in it any more. `packet` lends its headers; its buffer must still be whole.

@@ -63,18 +63,29 @@ class Before {
   std::size_t bytes_ = 0;
 };
 
+// The next message, which must be whole. What follows one in a stream is the next one.
+protocols::Frame frame_whole(Context& context, const flow::Packet& packet, ByteView rest) {
+  const protocols::Protocol& protocol = context.protocol_of(*packet.flow);
+  const protocols::MessageContext way = context.message_context(*packet.flow, direction_of(packet));
+  if (packet.flow->transport != policy::Transport::tcp) {
+    return protocols::frame_in_datagram(protocol, rest, way);
+  }
+  protocols::Frame frame = protocol.frame(rest, way);
+  if (frame.length == 0 || frame.length > rest.size()) frame.length = 0;
+  return frame;
+}
+
 // Judges one message after the other, and tells of all but the last, which is `message`. False if
 // it is refused.
-bool judge_messages(Context& context, const flow::Packet& packet, Verdict& verdict,
+bool judge_messages(Context& context, const flow::Packet& packet, ByteView rest, Verdict& verdict,
                     ByteView& message, Spending& spending, Before& before) {
-  const protocols::Protocol& protocol = context.protocol_of(*packet.flow);
-  ByteView rest = packet.payload();
   for (;;) {
-    const protocols::Frame frame = protocols::frame_in_datagram(
-        protocol, rest, context.message_context(*packet.flow, direction_of(packet)));
-    if (frame.fault != protocols::Fault::none) {
+    const protocols::Frame frame = frame_whole(context, packet, rest);
+    if (frame.fault != protocols::Fault::none || frame.length == 0) {
       message = rest;
-      verdict = refused_message(packet, Reason::protocol_fault, frame.fault);
+      const bool cut = frame.fault == protocols::Fault::none;
+      verdict = refused_message(packet, cut ? Reason::prp_not_whole : Reason::protocol_fault,
+                                frame.fault);
       return false;
     }
     message = rest.first(frame.length);
@@ -94,13 +105,7 @@ bool judge_messages(Context& context, const flow::Packet& packet, Verdict& verdi
 
 bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdict,
                     ByteView& message) {
-  Spending spending;
-  Before before;
-  const bool allowed = judge_messages(context, packet, verdict, message, spending, before);
-  if (allowed) return true;
-  spending.refund(context.tables().conduits[packet.flow->conduit]);
-  before.restore(context, *packet.flow);
-  return false;
+  return judge_whole_messages(context, packet, packet.payload(), verdict, message);
 }
 
 // What is not granted while the sender has one role may be while it has the other.
@@ -130,8 +135,7 @@ void cut_padding(const Context& context, flow::Packet& packet) {
       protocols::without_padding(context.protocol_of(*packet.flow), packet.payload(),
                                  context.message_context(*packet.flow, direction_of(packet)));
   packet.payload_length = static_cast<std::uint16_t>(message.size());
-  packet.mbuf->data_len = static_cast<std::uint16_t>(packet.payload_offset + message.size());
-  packet.mbuf->pkt_len = packet.mbuf->data_len;
+  flow::end_frame(packet, packet.payload_offset + message.size());
 }
 
 // The refusal goes back as a datagram; where there is none, the datagram is only dropped. Nobody
@@ -145,7 +149,8 @@ void refuse_datagram(Context& context, const flow::Packet& packet, ByteView mess
                                  ? write_refusal(*packet.flow, verdict, message, reply)
                                  : 0;
   verdict.unsound = packet.from_client ? Unsound::no_refusal : Unsound::not_a_request;
-  if (length == 0) return;
+  if (packet.flow->whole_only) verdict.unsound = Unsound::redundant;
+  if (length == 0 || packet.flow->whole_only) return;
   rte_mbuf* mbuf =
       flow::make_datagram(flow::pattern_of(packet).reversed(), ByteView{reply.data(), length});
   verdict.unsound = Unsound::no_room;
@@ -180,6 +185,17 @@ void inspect_answer_to_many(Context& context, flow::Packet& packet) {
 }
 
 }  // namespace
+
+bool judge_whole_messages(Context& context, const flow::Packet& packet, ByteView bytes,
+                          Verdict& verdict, ByteView& message) {
+  Spending spending;
+  Before before;
+  const bool allowed = judge_messages(context, packet, bytes, verdict, message, spending, before);
+  if (allowed) return true;
+  spending.refund(context.tables().conduits[packet.flow->conduit]);
+  before.restore(context, *packet.flow);
+  return false;
+}
 
 void inspect_datagram(Context& context, flow::Packet& packet) {
   flow::Flow& flow = *packet.flow;

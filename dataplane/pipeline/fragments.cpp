@@ -62,7 +62,24 @@ Reason reassemble(Context& context, flow::Packet& packet) {
   return Reason::fragment_limit;
 }
 
+namespace {
+
+// Length of the IP packet in a frame; 0 if there is none.
+std::size_t ip_packet_bytes(const rte_mbuf* mbuf) {
+  const ByteView frame{rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len};
+  wire::EthernetHeader ethernet;
+  if (!wire::parse_ethernet(frame, ethernet)) return 0;
+  const std::uint8_t* ip = frame.data() + ethernet.payload_offset;
+  if (ethernet.ethertype == wire::kEtherTypeIpv4) return load_be16(ip + 2);
+  return ethernet.ethertype == wire::kEtherTypeIpv6 ? wire::kIpv6HeaderBytes + load_be16(ip + 4)
+                                                    : 0;
+}
+
+}  // namespace
+
 void Egress::send_in_pieces(rte_mbuf* mbuf, std::uint16_t port) {
+  // It has PRP's trailer behind its packet, or none in it: it leaves as it came.
+  if (ip_packet_bytes(mbuf) <= mtu_) return output_.transmit(mbuf, port);
   const flow::Pieces pieces = flow::fragment(mbuf, mtu_, ++identification_);
   for (std::uint16_t i = 0; i < pieces.count; ++i) output_.transmit(pieces.mbufs[i], port);
 }

@@ -2,6 +2,7 @@
 // and names the session. What is not understood ends here.
 #include <algorithm>
 
+#include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/context.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/wire/checksum.h"
@@ -62,6 +63,26 @@ Reason parse_udp_header(Packet& packet, ByteView datagram) {
   return kGoOn;
 }
 
+// What is in the field before hardware completes it (Linux: CHECKSUM_PARTIAL): the sum of the
+// pseudo header alone, not complemented.
+bool is_partial_checksum(const Packet& packet, ByteView segment) {
+  const std::size_t at = packet.ip.protocol == wire::kProtocolTcp ? 16 : 6;
+  const std::uint32_t pseudo =
+      wire::pseudo_header_sum(packet.ip.source, packet.ip.destination, packet.ip.protocol,
+                              static_cast<std::uint32_t>(segment.size()));
+  const auto folded = static_cast<std::uint16_t>(~wire::checksum_finish(pseudo));
+  return load_be16(segment.data() + at) == folded;
+}
+
+// A packet of which only the beginning came, since it is longer than any wire takes.
+bool is_longer_than_mtu(const Context& context, ByteView bytes) {
+  if (bytes.size() < wire::kIpv4HeaderBytes) return false;
+  const bool v4 = (bytes[0] >> 4) == 4;
+  const std::size_t total =
+      v4 ? load_be16(bytes.data() + 2) : wire::kIpv6HeaderBytes + load_be16(bytes.data() + 4);
+  return total > context.options.mtu && total > bytes.size();
+}
+
 struct Ports {
   std::uint16_t source = 0;
   std::uint16_t destination = 0;
@@ -90,7 +111,10 @@ Reason parse_transport(const Context& context, Packet& packet) {
     const bool right = pseudo ? wire::transport_checksum_ok(packet.ip.source, packet.ip.destination,
                                                             packet.ip.protocol, segment)
                               : wire::checksum_finish(wire::checksum_add(0, segment)) == 0;
-    if (!right) return Reason::bad_transport_checksum;
+    if (!right) {
+      return pseudo && is_partial_checksum(packet, segment) ? Reason::partial_checksum
+                                                            : Reason::bad_transport_checksum;
+    }
   }
   const flow::OrderedKey ordered =
       flow::make_key(packet.ip.source, ports.source, packet.ip.destination, ports.destination,
@@ -100,12 +124,14 @@ Reason parse_transport(const Context& context, Packet& packet) {
   return kGoOn;
 }
 
-// Bytes behind the IP packet are padding that nobody inspects: they do not travel on.
 void cut_padding(Packet& packet) {
-  const auto length = static_cast<std::uint16_t>(packet.ip_offset + packet.ip.payload_offset +
-                                                 packet.ip.payload_length);
-  packet.mbuf->data_len = length;
-  packet.mbuf->pkt_len = length;
+  flow::end_frame(
+      packet, std::size_t{packet.ip_offset} + packet.ip.payload_offset + packet.ip.payload_length);
+}
+
+// Where the port's zones have PRP, whoever sends a trailer names a LAN in it.
+bool trailer_fits(const Context& context, const Packet& packet) {
+  return !packet.trailer.is_wrong || (context.tables().prp_ports >> packet.port & 1) == 0;
 }
 
 // A frame to many with a packet to one is how hosts are tricked into answering for others. Many are
@@ -127,8 +153,12 @@ Reason parse_ip(const Context& context, Packet& packet) {
           ? wire::parse_ipv4(bytes, context.options.verify_checksums && !port_verified_ip(packet),
                              packet.ip)
           : wire::parse_ipv6(bytes, packet.ip);
+  if (status == wire::IpStatus::malformed && is_longer_than_mtu(context, bytes)) {
+    return Reason::longer_than_mtu;
+  }
   if (status != wire::IpStatus::ok) return from_status(status);
   cut_padding(packet);
+  if (!trailer_fits(context, packet)) return Reason::prp_trailer;
   packet.transport_offset = static_cast<std::uint16_t>(packet.ip_offset + packet.ip.payload_offset);
   const Reason reason = parse_transport(context, packet);
   return is_allowed(reason) && !reaches_whom_it_names(context, packet) ? Reason::malformed_ethernet
@@ -137,7 +167,7 @@ Reason parse_ip(const Context& context, Packet& packet) {
 
 // What Ethernet carries itself is a session between two stations for each EtherType, or for what
 // both call by one access point.
-Reason parse_bare(Packet& packet) {
+Reason parse_bare(const Context& context, Packet& packet) {
   constexpr std::uint8_t kNoIpProtocol = 255;  // reserved (IANA)
   const std::uint16_t ethertype = packet.ethernet.ethertype;
   std::uint16_t from = 0;
@@ -150,8 +180,8 @@ Reason parse_bare(Packet& packet) {
       return Reason::ethertype_not_granted;
     }
     from = to = lpdu.sap;
-    packet.mbuf->data_len = static_cast<std::uint16_t>(packet.payload_offset + lpdu.bytes.size());
-    packet.mbuf->pkt_len = packet.mbuf->data_len;
+    flow::end_frame(packet, packet.payload_offset + lpdu.bytes.size());
+    if (!trailer_fits(context, packet)) return Reason::prp_trailer;
   }
   packet.ip.protocol = kNoIpProtocol;
   packet.ip.source = wire::IpAddress::from_mac(packet.ethernet.source);
@@ -169,6 +199,7 @@ Reason parse_packet(Context& context, Packet& packet) {
   packet.ethernet = wire::EthernetHeader{};
   packet.payload_offset = 0;
   packet.payload_length = 0;
+  packet.trailer = wire::PrpTrailer{};
   if (packet.mbuf->nb_segs > 1 && rte_pktmbuf_linearize(packet.mbuf) != 0) {
     return Reason::malformed_ethernet;
   }
@@ -188,14 +219,16 @@ Reason parse_packet(Context& context, Packet& packet) {
     }
     case wire::kEtherTypeArp:
       return kGoOn;
+    case wire::kEtherTypeHsr:
+      return Reason::hsr;
     case wire::kEtherTypePair:
       if (context.output.take_in_band(packet.mbuf)) {
         packet.mbuf = nullptr;
         return kGoOn;
       }
-      return parse_bare(packet);
+      return parse_bare(context, packet);
     default:
-      return parse_bare(packet);
+      return parse_bare(context, packet);
   }
 }
 
@@ -214,6 +247,7 @@ bool parse_usual(const Context& context, Packet& packet) {
       static_cast<std::uint16_t>(packet.transport_offset + packet.tcp.payload_offset);
   packet.payload_length =
       static_cast<std::uint16_t>(packet.ip.payload_length - packet.tcp.payload_offset);
+  packet.trailer = wire::PrpTrailer{};
   cut_padding(packet);
   const std::uint8_t* addresses = packet.bytes() + packet.ip_offset + 12;
   packet.source_is_low = flow::write_key_v4(
@@ -233,7 +267,10 @@ Reason parse_fragment(Context& context, Packet& packet) {
 
 void parse(Context& context) {
   for (Packet& packet : context.burst) {
-    if (parse_usual(context, packet)) continue;
+    if (parse_usual(context, packet)) {
+      if (!trailer_fits(context, packet)) refuse(context, packet, Reason::prp_trailer);
+      continue;
+    }
     context.all_usual = false;
     Reason reason = parse_packet(context, packet);
     if (reason == Reason::fragment) {

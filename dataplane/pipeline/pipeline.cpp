@@ -247,6 +247,7 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
   }
   context.observer.on_verdict(verdict, packet);
   context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
+  if (packet.trailer.is_present()) flow::put_trailer(packet);
   context.send(*packet.flow, packet.mbuf, receiver_of(packet));
   packet.mbuf = nullptr;
 }

@@ -3,6 +3,7 @@
 // host announces to all goes wherever some rule lets it speak with somebody.
 #include <bit>
 
+#include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/context.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/wire/arp.h"
@@ -31,7 +32,22 @@ void tell(Context& context, Packet& packet, const Claim& claim) {
 
 void forward(Context& context, Packet& packet, const Claim& claim, std::uint16_t zone) {
   tell(context, packet, claim);
+  if (packet.trailer.is_present()) flow::put_trailer(packet);
   context.output.transmit(packet.mbuf, context.tables().zones[zone].port);
+  packet.mbuf = nullptr;
+}
+
+// To each port whose bit is set; there is one at least.
+void forward_to_ports(Context& context, Packet& packet, std::uint32_t ports) {
+  if (packet.trailer.is_present()) flow::put_trailer(packet);
+  for (; ports != 0; ports &= ports - 1) {
+    const auto port = static_cast<std::uint16_t>(std::countr_zero(ports));
+    rte_mbuf* copy = packet.mbuf;
+    if ((ports & (ports - 1)) != 0) {
+      copy = rte_pktmbuf_copy(packet.mbuf, packet.mbuf->pool, 0, packet.mbuf->pkt_len);
+    }
+    if (copy != nullptr) context.output.transmit(copy, port);
+  }
   packet.mbuf = nullptr;
 }
 
@@ -89,19 +105,11 @@ std::uint32_t ports_spoken_to(const policy::Tables& tables, std::uint16_t zone,
 void judge_announcement(Context& context, Packet& packet, const Claim& claim) {
   std::uint16_t zone = policy::kNoZone;
   if (!claim_holds(context, packet, claim, zone)) return;
-  std::uint32_t ports =
+  const std::uint32_t ports =
       ports_spoken_to(context.tables(), zone, claim.sender) & ~(1U << packet.port);
   if (ports == 0) return refuse(context, packet, Reason::no_rule);
   tell(context, packet, claim);
-  for (; ports != 0; ports &= ports - 1) {
-    const auto port = static_cast<std::uint16_t>(std::countr_zero(ports));
-    rte_mbuf* copy = packet.mbuf;
-    if ((ports & (ports - 1)) != 0) {
-      copy = rte_pktmbuf_copy(packet.mbuf, packet.mbuf->pool, 0, packet.mbuf->pkt_len);
-    }
-    if (copy != nullptr) context.output.transmit(copy, port);
-  }
-  packet.mbuf = nullptr;
+  forward_to_ports(context, packet, ports);
 }
 
 // The message ends where its fields do: padding behind it does not travel on.
@@ -111,8 +119,9 @@ void resolve_arp(Context& context, Packet& packet) {
   if (!wire::parse_arp(packet.frame_bytes().subspan(packet.ip_offset), arp)) {
     return refuse(context, packet, Reason::malformed_arp);
   }
-  packet.mbuf->data_len = static_cast<std::uint16_t>(packet.ip_offset + kArpBytes);
-  packet.mbuf->pkt_len = packet.mbuf->data_len;
+  flow::end_frame(packet, packet.ip_offset + kArpBytes);
+  const bool prp = (context.tables().prp_ports >> packet.port & 1) != 0;
+  if (packet.trailer.is_wrong && prp) return refuse(context, packet, Reason::prp_trailer);
   packet.ip.source = arp.sender;
   packet.ip.destination = arp.target;
   const Claim claim{arp.sender, arp.sender_mac, arp.target};
@@ -166,6 +175,60 @@ bool is_of_own_link(std::uint8_t icmp_type) {
          icmp_type == kRedirect || icmp_type == kListenerReport2;
 }
 
+// Ports of zones with PRP that a conduit with rules joins with such a zone on the packet's port and
+// VLAN, a bit each.
+std::uint32_t ports_of_other_half(const policy::Tables& tables, const Packet& packet) {
+  std::uint32_t ports = 0;
+  for (const policy::Conduit& conduit : tables.conduits) {
+    const policy::Zone& from = tables.zones[conduit.from];
+    const policy::Zone& to = tables.zones[conduit.to];
+    if (conduit.rules.empty() || !from.prp || !to.prp) continue;
+    if (!(from.vlan == packet.ethernet.vlan)) continue;  // of both zones
+    if (from.port == packet.port) ports |= 1U << to.port;
+    if (to.port == packet.port) ports |= 1U << from.port;
+  }
+  return ports & ~(1U << packet.port);
+}
+
+// Whether the station may stand behind the packet's port, by the policy and by what was seen.
+bool may_stand_here(const Context& context, const Packet& packet, const wire::Mac& station) {
+  const policy::Tables& tables = context.tables();
+  const std::uint16_t home = policy::find_zone(tables, wire::IpAddress::from_mac(station));
+  if (home != policy::kNoZone && tables.zones[home].port != packet.port) return false;
+  const auto seen = context.macs.find(station, context.now_ns);
+  return !seen || *seen == packet.port;
+}
+
+// IEC 62439-3, 4.2.7: by what nodes say of themselves others see whether both LANs reach them. It
+// crosses between zones of one LAN that some rule lets speak.
+void resolve_supervision(Context& context, Packet& packet) {
+  wire::PrpSupervision supervision;
+  std::size_t used = 0;
+  if (!wire::parse_prp_supervision(packet.payload(), supervision, used)) {
+    return refuse(context, packet, Reason::malformed_ethernet);
+  }
+  flow::end_frame(packet, packet.payload_offset + used);
+  const bool at_home =
+      may_stand_here(context, packet, packet.ethernet.source) &&
+      may_stand_here(context, packet, supervision.node) &&
+      (supervision.red_box.is_zero() || may_stand_here(context, packet, supervision.red_box));
+  if (!at_home) return refuse(context, packet, Reason::spoofed_source);
+  const std::uint32_t ports = ports_of_other_half(context.tables(), packet);
+  if (ports == 0) return refuse(context, packet, Reason::ethertype_not_granted);
+  Verdict verdict;
+  verdict.reason = Reason::prp_supervision;
+  verdict.bytes = packet.mbuf->pkt_len;
+  context.observer.on_verdict(verdict, packet);
+  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
+  forward_to_ports(context, packet, ports);
+}
+
+bool is_supervision(const Context& context, const Packet& packet) {
+  return packet.ethernet.ethertype == wire::kEtherTypePrp &&
+         (context.tables().prp_ports >> packet.port & 1) != 0 &&
+         wire::is_prp_supervision_group(packet.ethernet.destination);
+}
+
 }  // namespace
 
 void resolve_neighbours(Context& context) {
@@ -176,6 +239,8 @@ void resolve_neighbours(Context& context) {
       resolve_arp(context, packet);
     } else if (is_neighbour_message(packet)) {
       resolve_neighbour(context, packet);
+    } else if (is_supervision(context, packet)) {
+      resolve_supervision(context, packet);
     } else if (packet.ethernet.destination.is_group() &&
                packet.ip.protocol == wire::kProtocolIcmpv6) {
       const bool own_link = is_of_own_link(packet.icmp.type);

@@ -201,7 +201,8 @@ void keep_and_ask(Context& context, Packet& packet) {
   flow::Segment segment = segment_of(packet);
   trim_to_window(speaker.side(), segment);
   const bool next = sequence_distance(segment.sequence, speaker.side().released) >= 0;
-  const bool fits = next && segment.length > 0 && !speaker.side().fin_released &&
+  const bool fits = next && segment.length > 0 && !speaker.flow.whole_only &&
+                    !speaker.side().fin_released &&
                     is_allowed(flow::check_segment(speaker.flow, info));
   if (!fits || flow::hold(context.segments, context.limits(), speaker.side(), segment, 0) !=
                    flow::HoldResult::held) {

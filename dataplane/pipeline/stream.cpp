@@ -377,6 +377,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   flow::retain(context.segments, side, context.segments.take_leaving(segment));
   ++speaker.flow.packets[speaker.end];
   speaker.flow.bytes[speaker.end] += packet.mbuf->pkt_len;
+  if (packet.trailer.is_present()) flow::put_trailer(packet);
   context.send(speaker.flow, packet.mbuf, speaker.other());
   packet.mbuf = nullptr;
   if (frame.turns) turn(context, packet);

@@ -147,6 +147,7 @@ void answer_retransmission(Context& context, Packet& packet, const Segment& segm
     return ask_receiver(context, packet);
   }
   if (planted(Mistake::repeat_as_sent)) return pass(context, packet, Reason::session_control);
+  if (speaker.flow.whole_only) return pass_whole_again(context, packet);
   send_copies(context, speaker, segment);
   swallow(context, packet);
 }
@@ -287,7 +288,7 @@ void take_data(Context& context, Packet& packet) {
       return speaker.flow.carried ? answer_carried_retransmission(context, packet, segment)
                                   : answer_retransmission(context, packet, segment);
     }
-    if (!speaker.flow.carried) {
+    if (!speaker.flow.carried && !speaker.flow.whole_only) {
       Segment known = segment;
       known.length = static_cast<std::uint16_t>(behind);
       known.fin = false;
@@ -295,6 +296,7 @@ void take_data(Context& context, Packet& packet) {
     }
     segment.cut_front(static_cast<std::uint32_t>(behind));
   }
+  if (speaker.flow.whole_only) return take_whole_frame(context, packet, segment);
   queue(context, packet, segment);
 }
 
@@ -330,6 +332,7 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
     flow::adopt_midstream(flow, info);
     begin_unseen(context, flow);
   }
+  if (flow.whole_only) catch_up_with_other_lan(context, packet);
   const Reason reason = flow::check_segment(flow, info);
   if (!is_allowed(reason)) {
     const bool lost =

@@ -88,10 +88,13 @@ std::uint32_t zones_key(std::uint16_t from, std::uint16_t to) {
 }
 
 void finish(Tables& tables) {
+  static_assert(kPortsMax <= 32);
+  tables.prp_ports = 0;
   std::vector<std::pair<std::uint64_t, std::uint16_t>> ports;
   for (std::size_t i = 0; i < tables.zones.size(); ++i) {
     ports.emplace_back(port_key(tables.zones[i].port, tables.zones[i].vlan),
                        static_cast<std::uint16_t>(i));
+    if (tables.zones[i].prp) tables.prp_ports |= 1U << tables.zones[i].port;
   }
   std::vector<std::pair<std::uint32_t, std::uint16_t>> pairs;
   for (std::size_t i = 0; i < tables.conduits.size(); ++i) {

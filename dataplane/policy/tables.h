@@ -71,6 +71,7 @@ struct Zone {
   // Where datagrams reach many of its hosts at once: multicast, and broadcast to all or to a
   // subnet. A group may be in several zones.
   std::vector<wire::IpAddress> groups{};
+  bool prp = false;  // its frames have trailers and leave as they came (IEC 62439-3, 4)
 };
 
 struct Group {
@@ -154,6 +155,7 @@ struct Conduit {
   bool resume = false;          // sessions that were open before this process was are taken up
   bool fail_open = false;       // sessions that nobody can judge after a takeover or start pass
   bool reassemble = false;      // fragmented packets are put together and judged, else dropped
+  bool link_follow = false;     // of its zones' ports neither has carrier where the other has none
   std::vector<Rule> rules;
   std::vector<RateLimit> budgets{};  // rules of one author's rule share one
 
@@ -168,6 +170,7 @@ struct Tables {
   std::vector<Conduit> conduits;
 
   // Derived by finish().
+  std::uint32_t prp_ports = 0;                  // ports of zones with PRP, a bit each
   std::vector<Group> groups;                    // of all zones, sorted by address
   IntervalMap<AddressKey> zone_by_address;      // kNoZone where there is none
   IntervalMap<std::uint64_t> zone_by_port;      // port and VLAN; one of the zones there

@@ -43,6 +43,7 @@ bool read_zone(const v1::Zone& item, policy::Zone& zone) {
   zone.name = item.name();
   zone.port = *port;
   zone.vlan = {*outer, *inner};
+  zone.prp = item.prp();
   if (static_cast<std::size_t>(item.groups().size()) > policy::kGroupsMax) return false;
   for (const std::string& group : item.groups()) {
     if (!read_address(group, zone.groups.emplace_back())) return false;
@@ -147,6 +148,7 @@ std::string read_conduit(const v1::Conduit& item, policy::Conduit& conduit) {
   conduit.reset_on_stray = item.reset_on_stray_answer();
   conduit.resume = item.resume();
   conduit.fail_open = item.fail_open();
+  conduit.link_follow = item.link_follow();
   conduit.on_deny = static_cast<policy::OnDeny>(item.on_deny());
   for (const v1::Rule& each : item.rules()) {
     policy::Rule rule;

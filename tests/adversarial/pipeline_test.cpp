@@ -449,6 +449,37 @@ TEST_F(PipelineTest, ARefusedMessageSpendsNoBudget) {
   EXPECT_EQ(plant.last(), Reason::granted);
 }
 
+// What offloads that were left on make of frames is named, since its senders are not to blame.
+TEST_F(PipelineTest, WhatOffloadsLeaveOutHasNamesOfItsOwn) {
+  const Bytes segment = support::tcp_frame(kHmi, kPlc, syn());
+  Bytes partial = segment;
+  const auto length = static_cast<std::uint32_t>(segment.size() - 34);
+  const std::uint32_t pseudo =
+      wire::pseudo_header_sum(kHmi.address, kPlc.address, wire::kProtocolTcp, length);
+  store_be16(partial.data() + 34 + 16, static_cast<std::uint16_t>(~wire::checksum_finish(pseudo)));
+  EXPECT_EQ(hmi(partial), Reason::partial_checksum);
+  partial[34 + 16] ^= 1;
+  EXPECT_EQ(hmi(partial), Reason::bad_transport_checksum);
+  const auto long_one = [&](std::uint16_t total) {
+    Bytes frame = segment;
+    store_be16(frame.data() + 16, total);
+    store_be16(frame.data() + 24, 0);
+    store_be16(frame.data() + 24,
+               wire::checksum_finish(wire::checksum_add(0, ByteView{frame.data() + 14, 20})));
+    return frame;
+  };
+  EXPECT_EQ(hmi(long_one(1501)), Reason::longer_than_mtu);
+  EXPECT_EQ(hmi(long_one(20000)), Reason::longer_than_mtu);
+  EXPECT_EQ(hmi(long_one(1500)), Reason::malformed_ip);  // cut short by somebody
+  const Host six{support::ip6("2001:db8:20::10"), kHmi.station, kHmi.port};
+  const Host six_plc{support::ip6("2001:db8:10::20"), kPlc.station, kPlc.port};
+  Bytes frame = support::tcp_frame(six, six_plc, syn());
+  store_be16(frame.data() + 18, 1461);
+  EXPECT_EQ(hmi(frame), Reason::longer_than_mtu);
+  store_be16(frame.data() + 18, 1460);
+  EXPECT_EQ(hmi(frame), Reason::malformed_ip);
+}
+
 // What a port has verified is not summed again; what it has not is.
 TEST_F(PipelineTest, ChecksumsAreVerifiedOnceByThePortOrHere) {
   constexpr std::uint64_t kGood = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
