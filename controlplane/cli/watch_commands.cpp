@@ -42,8 +42,13 @@ Json status_json(const v1::GetStatusResponse& status) {
                              {"packets_out", port.packets_out()},
                              {"bytes_in", port.bytes_in()},
                              {"bytes_out", port.bytes_out()},
-                             {"missed", port.missed()},
-                             {"transmit_lost", port.transmit_lost()}});
+                             {"missed", port.missed_unknown() ? Json() : Json(port.missed())},
+                             {"transmit_lost", port.transmit_lost()},
+                             {"link_held", port.link_held()},
+                             {"problems", Json::array()}});
+    for (const std::string& problem : port.problems()) {
+      json["ports"].back()["problems"].push_back(problem);
+    }
   }
   for (const v1::WorkerStatus& worker : dataplane.workers()) {
     json["workers"].push_back({{"worker", worker.index()},
@@ -92,12 +97,19 @@ void print_status(const v1::GetStatusResponse& status) {
       grouped(dataplane.buffers_total()).c_str());
   Table ports({"PORT", "DEVICE", "LINK", "PACKETS IN", "PACKETS OUT", "MISSED", "NOT SENT"});
   for (const v1::PortStatus& port : dataplane.ports()) {
-    ports.add({std::to_string(port.index()), port.device(), port.link_up() ? "up" : "down",
-               grouped(port.packets_in()), grouped(port.packets_out()), grouped(port.missed()),
-               grouped(port.transmit_lost())},
+    const std::string link = port.link_held() ? "held down" : port.link_up() ? "up" : "down";
+    const std::string missed = port.missed_unknown() ? "unknown" : grouped(port.missed());
+    ports.add({std::to_string(port.index()), port.device(), link, grouped(port.packets_in()),
+               grouped(port.packets_out()), missed, grouped(port.transmit_lost())},
               port.link_up() ? Colour::plain : Colour::bad);
   }
   ports.print("no ports");
+  for (const v1::PortStatus& port : dataplane.ports()) {
+    for (const std::string& problem : port.problems()) {
+      const std::string line = "port " + std::to_string(port.index()) + ": " + problem;
+      say("%s\n", paint(line, Colour::bad));
+    }
+  }
   say("\n");
   Table workers({"WORKER", "PACKETS", "FLOWS", "OF", "EVENTS SUPPRESSED"});
   for (const v1::WorkerStatus& worker : dataplane.workers()) {

@@ -2,15 +2,12 @@
 #include "dataplane/ports/port_set.h"
 
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -19,6 +16,8 @@
 #include <iterator>
 #include <optional>
 
+#include "dataplane/ports/kernel_interface.h"
+
 namespace bulkhead::ports {
 
 namespace {
@@ -26,6 +25,8 @@ namespace {
 constexpr std::uint16_t kDescriptors = 1024;
 
 std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
+
+bool is_packet_socket(const std::string& device) { return device.rfind("net_af_packet", 0) == 0; }
 
 // The descriptors of this process that are sockets of a family, in rising order.
 std::vector<int> sockets_of(int family) {
@@ -68,17 +69,6 @@ std::size_t frame_room(std::uint16_t mtu) {
   return (mtu + kFramingBytes + kStep - 1) / kStep * kStep;
 }
 
-// What the kernel says of an interface of its own; nothing if it has gone.
-std::optional<ifreq> ask_kernel(unsigned interface, unsigned long question) {
-  ifreq request{};
-  if (if_indextoname(interface, request.ifr_name) == nullptr) return std::nullopt;
-  const int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  const bool known = probe >= 0 && ioctl(probe, question, &request) == 0;
-  if (probe >= 0) close(probe);
-  if (!known) return std::nullopt;
-  return request;
-}
-
 // An interface of the kernel has an MTU that is its administrator's; other ports get theirs here.
 std::string fit_mtu(const std::string& device, std::uint16_t id, unsigned interface,
                     std::uint16_t mtu) {
@@ -87,11 +77,11 @@ std::string fit_mtu(const std::string& device, std::uint16_t id, unsigned interf
     if (rc == 0 || (rc == -ENOTSUP && mtu <= RTE_ETHER_MTU)) return {};
     return failure(device, "cannot have an MTU of " + std::to_string(mtu), rc);
   }
-  const std::optional<ifreq> said = ask_kernel(interface, SIOCGIFMTU);
-  if (!said || said->ifr_mtu >= mtu || mtu <= RTE_ETHER_MTU) return {};
-  return "port " + device_name(device) + ": its interface has an MTU of " +
-         std::to_string(said->ifr_mtu) + " and is to carry " + std::to_string(mtu) +
-         "; use `ip link set " + said->ifr_name + " mtu " + std::to_string(mtu) + "`";
+  const std::uint32_t said = ports::interface_mtu(interface).value_or(mtu);
+  if (said >= mtu || mtu <= RTE_ETHER_MTU) return {};
+  return "port " + device_name(device) + ": its interface has an MTU of " + std::to_string(said) +
+         " and is to carry " + std::to_string(mtu) + "; use `ip link set " +
+         interface_name(interface) + " mtu " + std::to_string(mtu) + "`";
 }
 
 }  // namespace
@@ -170,6 +160,11 @@ std::string PortSet::start(const std::string& device, std::uint16_t queues, std:
   rc = rte_eth_dev_start(port.id);
   if (rc != 0) return failure(device, "cannot be started", rc);
   port.started = true;
+  // One that this process held down, and then had no time to let go of, would stay down.
+  if (port.interface != kNoInterface && !interface_is_set_up(port.interface)) {
+    set_interface(port.interface, true);
+  }
+  if (is_packet_socket(device)) stop_joining_frames(port.interface);
   // A bridge takes frames for all stations. Devices without the call take them anyway.
   rc = rte_eth_promiscuous_enable(port.id);
   if (rc != 0 && rc != -ENOTSUP) return failure(device, "promiscuous mode", rc);
@@ -209,20 +204,57 @@ std::string PortSet::mac(std::uint16_t port) const {
 
 bool PortSet::link_up(std::uint16_t port) const {
   // The drivers on top of the kernel's interfaces always say up.
-  if (ports_[port].interface != 0) {
-    const std::optional<ifreq> said = ask_kernel(ports_[port].interface, SIOCGIFFLAGS);
-    return said && (said->ifr_flags & IFF_RUNNING) != 0;
-  }
+  if (ports_[port].interface != kNoInterface) return interface_has_carrier(ports_[port].interface);
   rte_eth_link link{};
   return rte_eth_link_get_nowait(ports_[port].id, &link) == 0 &&
          link.link_status == RTE_ETH_LINK_UP;
 }
 
-PortCounts PortSet::counts(std::uint16_t port) const {
+bool PortSet::show_carrier(std::uint16_t port, bool shown) const {
+  const Port& each = ports_[port];
+  if (each.interface != kNoInterface) {
+    const bool done = set_interface(each.interface, shown);
+    for (const int socket : each.sockets) clear_error(socket);
+    return done;
+  }
+  return (shown ? rte_eth_dev_set_link_up(each.id) : rte_eth_dev_set_link_down(each.id)) == 0;
+}
+
+// DPDK 22.11 does not ask the sockets of net_af_packet what they lost. Whoever asks takes it, so
+// that a release that does and this add up to the same.
+PortCounts PortSet::counts(std::uint16_t port) {
+  Port& each = ports_[port];
   rte_eth_stats stats{};
-  rte_eth_stats_get(ports_[port].id, &stats);
-  return {stats.ipackets, stats.opackets, stats.ibytes, stats.obytes,
-          stats.imissed + stats.rx_nombuf};
+  rte_eth_stats_get(each.id, &stats);
+  // What is lost before a device of these takes it, nobody tells.
+  bool seen = each.device.rfind("net_tap", 0) != 0 && each.device.rfind("net_pcap", 0) != 0;
+  if (is_packet_socket(each.device)) {
+    seen = !each.sockets.empty();
+    for (const int socket : each.sockets) {
+      const auto lost = take_lost_frames(socket);
+      each.lost += lost.value_or(0);
+      seen = seen && lost.has_value();
+    }
+  }
+  return {stats.ipackets,
+          stats.opackets,
+          stats.ibytes,
+          stats.obytes,
+          stats.imissed + stats.rx_nombuf + each.lost,
+          !seen};
+}
+
+std::string PortSet::interface(std::uint16_t port) const {
+  return interface_name(ports_[port].interface);
+}
+
+std::vector<std::string> PortSet::joining(std::uint16_t port) const {
+  if (!is_packet_socket(ports_[port].device)) return {};
+  return joins_frames_by(ports_[port].interface);
+}
+
+std::uint32_t PortSet::interface_mtu(std::uint16_t port) const {
+  return ports::interface_mtu(ports_[port].interface).value_or(0);
 }
 
 std::uint16_t PortSet::receive(std::uint16_t port, std::uint16_t queue, rte_mbuf** mbufs,

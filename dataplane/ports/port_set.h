@@ -20,6 +20,8 @@ struct PortCounts {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t missed = 0;
+  // Of frames that came faster than they were taken nothing is told here.
+  bool losses_unseen = false;
 };
 
 class PortSet {
@@ -40,7 +42,17 @@ class PortSet {
   std::string mac(std::uint16_t port) const;
   // Whether the port has carrier.
   bool link_up(std::uint16_t port) const;
-  PortCounts counts(std::uint16_t port) const;
+  // Lets those behind the port see no carrier, or see it again. False if that cannot be done.
+  bool show_carrier(std::uint16_t port, bool shown) const;
+  // For the service thread alone.
+  PortCounts counts(std::uint16_t port);
+  // The kernel's interface that the port stands on; empty if there is none.
+  std::string interface(std::uint16_t port) const;
+  // Of IP packets on that interface; 0 if there is none.
+  std::uint32_t interface_mtu(std::uint16_t port) const;
+  // What joins frames before they come here, as `ethtool -K` calls it: it could not be turned off
+  // at the start, or was turned on since.
+  std::vector<std::string> joining(std::uint16_t port) const;
   // A descriptor that poll(2) finds readable while the queue has packets, -1 if the device has
   // none.
   int receive_descriptor(std::uint16_t port, std::uint16_t queue) const;
@@ -60,6 +72,7 @@ class PortSet {
     bool started = false;
     std::vector<int> sockets;  // of net_af_packet or net_af_xdp, a queue each
     unsigned interface = 0;    // of the kernel, where the device is on top of one
+    std::uint64_t lost = 0;    // by its packet sockets, as far as they were asked
   };
 
   PortSet() = default;

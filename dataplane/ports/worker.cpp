@@ -363,6 +363,8 @@ void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& pa
 
 // What was refused is an event, as many as may be told of in a second.
 void Worker::tell(const pipeline::Verdict& verdict, const flow::Packet& packet) {
+  if (verdict.reason == Reason::partial_checksum) bump(stats_.partial_checksums[packet.port], 1);
+  if (verdict.reason == Reason::longer_than_mtu) bump(stats_.longer_than_mtu[packet.port], 1);
   if (now_ns_ >= events_refill_ns_) {
     events_refill_ns_ = now_ns_ + kSecondNs;
     events_left_ = kEventsPerSecond;

@@ -73,6 +73,9 @@ struct WorkerStats {
   std::atomic<TimeNs> turned_ns{0};         // begin of its newest round
   std::atomic<std::int32_t> cpu_clock{-1};  // counts its time on a core; -1: it has not begun
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> transmit_lost{};
+  // Refused for what offloads make of frames, by the port where they came in.
+  std::array<std::atomic<std::uint64_t>, policy::kPortsMax> partial_checksums{};
+  std::array<std::atomic<std::uint64_t>, policy::kPortsMax> longer_than_mtu{};
 };
 
 // The service thread asks for a copy of some flows; the worker fills it between bursts.

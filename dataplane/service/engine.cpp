@@ -59,6 +59,7 @@ std::string Engine::launch(const EngineOptions& options) {
   ports_ = std::move(ports).value();
   shared_ = std::make_unique<ports::Shared>(*ports_, macs_);
   limits_ = options.pipeline.limits;
+  mtu_ = options.pipeline.mtu;
   if (options.pair) {
     auto in_band = ports::InBandPort::make();
     if (!in_band) return in_band.error();
@@ -104,6 +105,9 @@ std::string Engine::launch(const EngineOptions& options) {
 
 Engine::~Engine() {
   if (shared_ == nullptr) return;
+  for (std::uint16_t port = 0; port < ports_->size(); ++port) {
+    if ((links_.held() >> port & 1) != 0) ports_->show_carrier(port, true);
+  }
   shared_->stop.store(true);
   for (const auto& worker : workers_) worker->wake();
   if (launched_) rte_eal_mp_wait_lcore();
@@ -160,6 +164,8 @@ std::uint32_t Engine::begin_apply(policy::Tables tables) {
   if (previous_ != nullptr) add_counts(*previous_, sums_);
   previous_ = std::move(image_);
   image_ = std::move(image);
+  links_.follow(image_->tables);
+  watch_links();
   return generation_;
 }
 
@@ -191,22 +197,7 @@ v1::DataplaneStatus Engine::status() const {
   status.set_policy_sha256(image_->tables.digest);
   status.set_site(image_->tables.site);
   for (std::uint16_t i = 0; i < ports_->size(); ++i) {
-    const ports::PortCounts counts = ports_->counts(i);
-    v1::PortStatus* port = status.add_ports();
-    port->set_index(i);
-    port->set_device(ports_->device(i));
-    port->set_mac(ports_->mac(i));
-    // Of one of a pair the lease's thread looks.
-    port->set_link_up(shared_->in_band == nullptr ? ports_->link_up(i)
-                                                  : (shared_->ports_down.load() >> i & 1) == 0);
-    port->set_packets_in(counts.packets_in);
-    port->set_packets_out(counts.packets_out);
-    port->set_bytes_in(counts.bytes_in);
-    port->set_bytes_out(counts.bytes_out);
-    port->set_missed(counts.missed);
-    std::uint64_t lost = 0;
-    for (const auto& worker : workers_) lost += worker->stats().transmit_lost[i].load();
-    port->set_transmit_lost(lost);
+    add_port_status(i, *status.add_ports());
   }
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     const ports::WorkerStats& stats = workers_[i]->stats();
@@ -337,6 +328,8 @@ const policy::Tables& Engine::tables_of(std::uint32_t generation) const {
 }
 
 void Engine::take_events(v1::Events& events) {
+  for (v1::Event& notice : notices_) *events.add_events() = std::move(notice);
+  notices_.clear();
   for (const auto& worker : workers_) {
     const std::uint32_t count =
         worker->take_events(event_buffer_.data(), static_cast<std::uint32_t>(kEventsPerCall));

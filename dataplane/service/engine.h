@@ -12,6 +12,7 @@
 #include "bulkhead/v1/dataplane.pb.h"
 #include "dataplane/base/result.h"
 #include "dataplane/ports/in_band_port.h"
+#include "dataplane/ports/link_follow.h"
 #include "dataplane/ports/worker.h"
 
 namespace bulkhead::service {
@@ -53,6 +54,9 @@ class Engine {
   // A page: bounded in number and time, and less where a worker is busy. An error if one does not
   // answer.
   Result<v1::DataplaneFlows, std::string> flows(const v1::ListDataplaneFlows& question);
+  // Lets ports follow the carrier of others where the policy says so. To be called ten times a
+  // second.
+  void watch_links();
   // Moves events out of the workers, at most a bounded number a call.
   void take_events(v1::Events& events);
 
@@ -71,6 +75,9 @@ class Engine {
   const policy::Tables& tables_of(std::uint32_t generation) const;
   std::string ask_worker(std::uint32_t worker, std::uint32_t slot, std::uint32_t most,
                          TimeNs until_ns);
+  void add_port_status(std::uint16_t port, v1::PortStatus& status) const;
+  void add_port_problems(std::uint16_t port, v1::PortStatus& status) const;
+  void hold_link(std::uint16_t port, bool held);
   static void add_counts(const pipeline::Image& image, Sums& sums);
 
   std::unique_ptr<ports::PortSet> ports_;
@@ -85,7 +92,11 @@ class Engine {
   std::optional<std::uint64_t> taken_up_token_;  // of the workers' rounds, while a policy is new
   TimeNs started_ns_ = 0;
   flow::Limits limits_;
+  std::uint32_t mtu_ = 0;
   std::vector<pipeline::Event> event_buffer_;
+  ports::LinkFollow links_;
+  std::uint32_t cannot_hold_ = 0;   // ports whose carrier cannot be dropped, a bit each
+  std::vector<v1::Event> notices_;  // of this thread's own doing, not told yet
   bool launched_ = false;
 };
 

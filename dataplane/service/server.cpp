@@ -20,6 +20,7 @@ constexpr std::size_t kChecksMax = 2;
 constexpr auto kEventPeriod = std::chrono::milliseconds(10);
 constexpr auto kLookPeriod = std::chrono::microseconds(200);
 constexpr TimeNs kPatienceNs = 5 * kSecondNs;  // with workers that have not taken up a policy
+constexpr int kEventPeriodsPerLook = 10;       // at the links
 
 }  // namespace
 
@@ -66,6 +67,10 @@ void Server::poll_events() {
   event_timer_.expires_after(kEventPeriod);
   event_timer_.async_wait([this](error_code error) {
     if (error) return;
+    if (++event_periods_ == kEventPeriodsPerLook) {
+      event_periods_ = 0;
+      engine_.watch_links();
+    }
     v1::DataplaneAnswer push;
     engine_.take_events(*push.mutable_events());
     if (!push.events().events().empty()) {
