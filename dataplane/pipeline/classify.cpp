@@ -96,9 +96,11 @@ void refuse_opening(Context& context, Packet& packet, const Classification& foun
   packet.mbuf = nullptr;
 }
 
+void open_flow(Context& context, Packet& packet, std::uint16_t source_zone);
+
 // A session that exists is judged anew after a change of policy. A stream whose protocol changed
 // stands at no known message boundary and cannot be taken up.
-void judge_anew(Context& context, Packet& packet) {
+void judge_anew(Context& context, Packet& packet, std::uint16_t source_zone) {
   Flow& flow = *packet.flow;
   const policy::Tables& tables = context.tables();
   const std::uint16_t listens = flow.reversed ? flow.client_port() : flow.server_port();
@@ -125,6 +127,8 @@ void judge_anew(Context& context, Packet& packet) {
   if (!is_tcp(packet)) {
     packet.flow = nullptr;
     forget(context, flow);
+    // What is not granted to whoever spoke first then may be to whoever speaks now.
+    if (has_alike_ports(packet)) return open_flow(context, packet, source_zone);
     return refuse_opening(context, packet, found);
   }
   flow.generation = context.image.generation;
@@ -350,7 +354,7 @@ bool admit(Context& context, Packet& packet) {
     if (packet.flow != nullptr) packet.flow->predecessor = predecessor;
   } else if (packet.flow->generation != context.image.generation) {
     packet.from_client = packet.flow->client_is_low == packet.source_is_low;
-    judge_anew(context, packet);
+    judge_anew(context, packet, zone);
   }
   if (packet.mbuf == nullptr) return false;
   if (packet.flow->transport == policy::Transport::tcp) follow_stations(context, packet);

@@ -100,6 +100,16 @@ TEST_F(Roles, NobodyMayAskMoreThanTheRulesOfEitherWayGrant) {
   EXPECT_FALSE(passes(plant, kPlc, kHmi, kAnswer)) << "answered already";
 }
 
+// The entry is that of the announcement, in which the device is the client.
+TEST_F(Roles, APolicyThatGrantsOnlyThePollingLosesNoPoll) {
+  Plant plant(poll(true));
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, kIAm));
+  plant.change_policy(poll(false));
+  EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty)) << describe(plant.last()).name;
+  EXPECT_TRUE(passes(plant, kPlc, kHmi, kAnswer));
+  EXPECT_FALSE(passes(plant, kPlc, kHmi, kIAm));
+}
+
 TEST_F(Roles, AnAnnouncementThatNobodyGrantsDoesNotStopThePolling) {
   Plant plant(poll(false));
   EXPECT_FALSE(passes(plant, kPlc, kHmi, kIAm));
