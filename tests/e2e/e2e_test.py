@@ -60,10 +60,10 @@ class LabCase(unittest.TestCase):
         path = text_or_path if isinstance(text_or_path, Path) else self.write(text_or_path)
         self.lab.ctl("push", path, "--commit")
 
-    def session(self):
+    def session(self, port=502):
         """A libmodbus session that stays open: ask(words) sends one command and gives the answer."""
         process = subprocess.Popen(
-            self.lab.in_ns("sup", self.lab.bin / "lab-hmi", PLC, 502, "-"), text=True,
+            self.lab.in_ns("sup", self.lab.bin / "lab-hmi", PLC, port, "-"), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         def close():
             process.kill()

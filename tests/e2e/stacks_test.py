@@ -6,6 +6,7 @@ usage: stacks_test.py BUILD [unittest arguments]
 Needs root, node and npm; the stacks (peers/package.json) are fetched once into BUILD/peers.
 """
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -65,9 +66,11 @@ class StackCase(LabCase):
 
     def serve(self, script, *words):
         role = script.split(".")[0]
+        before = self.lab.log(role).count('"listening"')
         self.lab.spawn("ctl", ["node", PEERS / script, *words], role)
         self.addCleanup(self.lab.stop, role)
-        wait_until(lambda: '"listening"' in self.lab.log(role), f"{script} to listen", 120)
+        wait_until(lambda: self.lab.log(role).count('"listening"') > before,
+                   f"{script} to listen", 120)
         return role
 
     def steps(self, script, *words):
@@ -119,7 +122,7 @@ class Stacks(StackCase):
         groups = ("  devices: {zone: control, group: 255.255.255.255}\n"
                   "  managers: {zone: supervision, group: 255.255.255.255}\n")
         for namespace in ("sup", "ctl"):
-            run(*self.lab.in_ns(namespace, "ip", "route", "add", "255.255.255.255", "dev", "eth0"))
+            run(*self.lab.in_ns(namespace, "ip", "route", "replace", "255.255.255.255", "dev", "eth0"))
         self.commit(HEAD.replace("conduits:", groups + "conduits:") + """
       - {protocol: bacnet, client: hmi, server: devices, functions: [who_is]}
       - protocol: bacnet
@@ -150,6 +153,57 @@ class Stacks(StackCase):
         self.assertEqual([line["value"] for line in writes], [22])
         self.assertNotIn({"reached": "time"}, self.reached(role))
         self.assertIn("function_not_granted", self.reasons())
+
+    def station(self, port):
+        """A station that listens before the device starts: step -> what came of it"""
+        log = self.lab.folder / f"station-{port}.log"
+        with open(log, "w", encoding="utf-8") as out:
+            process = subprocess.Popen(
+                self.lab.in_ns("sup", "node", PEERS / "bacnet_station.js", PLC, port), stdout=out)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        wait_until(lambda: '"listening"' in log.read_text(), "the station to listen", 60)
+
+        def steps():
+            process.wait(timeout=60)
+            lines = [json.loads(line) for line in log.read_text().splitlines()]
+            return {line["step"]: line for line in lines if "step" in line}
+        return steps
+
+    def test_bacnet_device_announces_itself_first(self):
+        """The shipped policy of a building: what a device says first is no session of its own, and
+        whoever asks everyone, from any port, is answered alone."""
+        for name in ("sup", "ctl"):
+            run(*self.lab.in_ns(name, "ip", "route", "replace", "255.255.255.255", "dev", "eth0"))
+        shipped = (HERE.parents[1] / "policies/building/policy.yaml").read_text()
+        self.commit(shipped.replace("10.50.0.", "10.20.0.").replace("10.51.0.", "10.10.0."))
+        for port, expected in ((47808, {"announced": 7, "read": 21.5, "find": 7, "read_found": 21.5}),
+                               (50111, {"find": 7, "read_found": 21.5})):
+            with self.subTest(port):
+                steps = self.station(port)
+                self.serve("bacnet_server.js", HMI)
+                came = steps()
+                self.assertEqual({step: line.get("value") for step, line in came.items()}, expected,
+                                 (came, self.reasons()))
+                self.lab.stop("bacnet_server")
+
+    def test_opcua_answers_of_many_chunks(self):
+        self.commit(HEAD + """
+      - {protocol: opcua, client: hmi, server: plc, access: [session, discover]}
+      - protocol: opcua
+        client: hmi
+        server: plc
+        functions: [read]
+        where: {namespace: 1, node_name: Line.Archive, attribute: 13}
+""")
+        self.serve("opcua_server.js", PLC, 4840, self.lab.folder / "opcua-server")
+        steps = self.steps("opcua_long_client.js", f"opc.tcp://{PLC}:4840/line",
+                           self.lab.folder / "opcua-client")
+        archive = (b"one of many chunks, " * 8000)[:160000]
+        expected = {"bytes": 160000, "sha256": hashlib.sha256(archive).hexdigest()}
+        self.assertEqual(steps["connect"].get("value"), "open", steps)
+        self.assertEqual(steps["read_long"].get("value"), expected, (steps, self.reasons()))
+        self.assertEqual(steps["read_long_again"].get("value"), expected, steps)
 
     def test_cip(self):
         """npm has a scanner and no adapter; the device's side is cip_adapter.py."""

@@ -1,4 +1,4 @@
-// An OPC UA server with a speed and a counter: usage: opcua_server.js ADDRESS PORT FOLDER
+// An OPC UA server with a speed, a limit and a long archive: usage: opcua_server.js ADDRESS PORT FOLDER
 "use strict";
 const { OPCUAServer, Variant, DataType, StatusCodes, OPCUACertificateManager,
   nodesets } = require("node-opcua");
@@ -38,6 +38,11 @@ async function main() {
         return StatusCodes.Good;
       },
     },
+  });
+  const archive = Buffer.alloc(160000, "one of many chunks, ");
+  space.addVariable({
+    componentOf: line, browseName: "Archive", nodeId: "s=Line.Archive", dataType: "ByteString",
+    value: { get: () => new Variant({ dataType: DataType.ByteString, value: archive }) },
   });
   await server.start();
   tell({ listening: true, namespace: space.index });
