@@ -125,7 +125,6 @@ struct alignas(64) Flow {
   bool half_open : 1 = false;   // counted among the sessions that are opening
   bool whole_only : 1 = false;  // of a zone with PRP: its frames leave as they came, or not at all
   bool draining : 1 = false;    // refused, but owes granted bytes; acknowledgements are still heard
-  bool drops_stray : 1 = true;  // an answer that does not fit costs itself alone; by its conduit
 
   std::array<TcpSide, 2> sides;
 
@@ -159,7 +158,8 @@ struct alignas(64) Flow {
   std::array<std::uint32_t, 2> split_end{};
   // Answers that may come to requests of which the peer did not tell.
   std::uint8_t missed = 0;
-  bool reversed = false;  // its server opened it, see reverse_roles()
+  bool reversed = false;    // its server opened it, see reverse_roles()
+  bool drops_stray = true;  // an answer that does not fit costs itself alone; by its conduit
   static constexpr std::uint8_t kMissedMax = 64;
   std::uint32_t waits_behind = 0;  // place in the waiting room behind which its frames may go
 
