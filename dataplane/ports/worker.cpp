@@ -359,6 +359,7 @@ void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& pa
   image_->counters[index_]->add(key, verdict.bytes,
                                 flow != nullptr ? flow->counted[packet.from_client] : anywhere);
   if (!is_allowed(verdict.reason) || verdict.reason == Reason::fails_open) tell(verdict, packet);
+  if (packet.trailer.is_present()) bump(stats_.prp_trailers[packet.port], 1);
 }
 
 // What was refused is an event, as many as may be told of in a second.

@@ -76,6 +76,8 @@ struct WorkerStats {
   // Refused for what offloads make of frames, by the port where they came in.
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> partial_checksums{};
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> longer_than_mtu{};
+  // Frames with PRP's trailer, by the port where they came in.
+  std::array<std::atomic<std::uint64_t>, policy::kPortsMax> prp_trailers{};
 };
 
 // The service thread asks for a copy of some flows; the worker fills it between bursts.

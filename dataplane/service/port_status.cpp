@@ -52,9 +52,11 @@ void Engine::add_port_problems(std::uint16_t port, v1::PortStatus& status) const
   }
   std::uint64_t partial = 0;
   std::uint64_t longer = 0;
+  std::uint64_t trailers = 0;
   for (const auto& worker : workers_) {
     partial += worker->stats().partial_checksums[port].load();
     longer += worker->stats().longer_than_mtu[port].load();
+    trailers += worker->stats().prp_trailers[port].load();
   }
   if (partial > 0) {
     status.add_problems(fmt::format(
@@ -68,6 +70,11 @@ void Engine::add_port_problems(std::uint16_t port, v1::PortStatus& status) const
         longer, interface.empty() ? "DEVICE" : interface));
   }
   const bool prp = (image_->tables.prp_ports >> port & 1) != 0;
+  if (trailers > 0 && !prp) {
+    status.add_problems(
+        "frames come with PRP trailers, and no zone here has prp: true: what is cut anew or held "
+        "leaves without");
+  }
   const std::uint32_t mtu = ports_->interface_mtu(port);
   const std::uint32_t wanted = mtu_ + static_cast<std::uint32_t>(wire::kPrpTrailerBytes);
   if (prp && mtu != 0 && mtu < wanted) {

@@ -408,6 +408,13 @@ conduits:
             run(*self.lab.in_ns("sup", *words, "send", "eth0", file))
             return [bytes.fromhex(line) for line in ear.stdout.read().split()]
 
+    def test_a_zone_that_does_not_say_so_keeps_them_and_is_told_of(self):
+        self.commit(self.LAN_A.replace(", prp: true", ""))
+        frames = [self.frame(length, number) for number, length in enumerate((5, 100))]
+        self.assertEqual(self.heard(frames), frames)
+        problems = self.lab.ctl_json("status")[0]["ports"][0]["problems"]
+        self.assertIn("no zone here has prp: true", " ".join(problems))
+
     def test_frames_arrive_with_their_trailers(self):
         self.commit(self.LAN_A)
         problems = self.lab.ctl_json("status")[0]["ports"][1]["problems"]
