@@ -67,6 +67,7 @@ Json rule_json(const v1::CompiledPolicy& policy, const v1::Conduit& conduit, int
                {"from", zone_name(policy, conduit.from_zone())},
                {"to", zone_name(policy, conduit.to_zone())},
                {"on_deny", on_deny < std::size(kOnDeny) ? kOnDeny[on_deny] : "unknown"},
+               {"on_stray_answer", conduit.reset_on_stray_answer() ? "reset" : "drop"},
                {"reassemble", conduit.reassemble()},
                {"resume", conduit.resume()},
                {"fail_open", conduit.fail_open()},

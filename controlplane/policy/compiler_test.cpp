@@ -446,6 +446,9 @@ TEST(Compiler, StrayAnswersCostThemselvesUnlessTheConduitSaysOtherwise) {
   const Compilation reset = conduit("    on_stray_answer: reset\n");
   ASSERT_TRUE(reset.compiled);
   EXPECT_TRUE(reset.compiled->conduits(0).reset_on_stray_answer());
+  const auto tables = service::load_policy(service::seal_policy(*reset.compiled));
+  ASSERT_TRUE(tables) << "through the artefact";
+  EXPECT_TRUE(tables.value().conduits[0].reset_on_stray);
   EXPECT_NE(explain_policy(*reset.model).find("An answer that does not fit what was asked ends"),
             std::string::npos);
   EXPECT_EQ(first(with_rules(rule, "    on_stray_answer: rest\n")),

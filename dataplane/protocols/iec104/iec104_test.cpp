@@ -371,6 +371,37 @@ TEST_F(Talk, ARefusalBehindAnUnacknowledgedCommand) {
   EXPECT_EQ(renumbered(session, supervisory(1), kUp), supervisory(2)) << "and what was taken out";
 }
 
+// 104, 5.5: a confirmation of nothing is taken out; the station hears that it was received, as soon
+// as the client has acknowledged all before it, and the client counts on.
+TEST_F(Talk, NumbersAreTranslatedAroundADroppedFrame) {
+  std::array<std::uint8_t, protocols::kNumberedBytesMax> said{};
+  const Message stray = one(45, 7, {1}, {0, 0});
+  EXPECT_EQ(session.answer(stray), Fault::unrequested_response);
+  EXPECT_FALSE(module().renumbers(session.block()));
+  ASSERT_TRUE(module().take_out(session.block(), stray, kUp));
+  EXPECT_TRUE(module().renumbers(session.block()));
+  ASSERT_EQ(module().acknowledge(session.block(), said), 6U);
+  EXPECT_EQ(Message(said.begin(), said.begin() + 6), supervisory(1));
+  EXPECT_EQ(module().acknowledge(session.block(), said), 0U) << "once";
+  EXPECT_EQ(renumbered(session, one(1, 3, {1}, {1, 0}), kUp), one(1, 3, {1}, {0, 0}));
+  EXPECT_EQ(renumbered(session, supervisory(1), kDown), supervisory(2));
+  EXPECT_EQ(renumbered(session, one(1, 3, {1}, {2, 0}), kUp), one(1, 3, {1}, {1, 0}));
+  ASSERT_TRUE(module().take_out(session.block(), one(45, 7, {1}, {3, 0}), kUp));
+  EXPECT_EQ(module().acknowledge(session.block(), said), 0U) << "the client lacks one before it";
+  EXPECT_EQ(renumbered(session, supervisory(2), kDown), supervisory(4)) << "and what was dropped";
+  EXPECT_FALSE(module().take_out(session.block(), one(45, 7, {1}, {9, 0}), kUp)) << "out of step";
+}
+
+TEST_F(Talk, ManyFramesMayBeDropped) {
+  std::array<std::uint8_t, protocols::kNumberedBytesMax> said{};
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(module().take_out(session.block(), one(45, 7, {1}, {i, 0}), kUp));
+    ASSERT_EQ(module().acknowledge(session.block(), said), 6U);
+    EXPECT_EQ(Message(said.begin(), said.begin() + 6), supervisory(i + 1));
+  }
+  EXPECT_EQ(renumbered(session, one(1, 3, {1}, {1000, 0}), kUp), one(1, 3, {1}, {0, 0}));
+}
+
 TEST_F(Talk, RefusalsHaveALimit) {
   for (std::uint16_t i = 0; i < Splices::kMax; ++i) {
     EXPECT_TRUE(module().take_out(session.block(), one(45, 6, {1}, {i, 0}), Direction::request));

@@ -34,6 +34,41 @@ TEST_F(Plain, NumbersFollowAndAnswersAreAskedFor) {
   EXPECT_EQ(session.answer(response(kServiceFault, {53, 3})), Fault::none);
 }
 
+// An answer to nothing is taken out: the client sees no gap.
+TEST_F(Plain, NumbersGoOnBehindADroppedAnswer) {
+  const Bytes stray = response(634, {52, 9});
+  EXPECT_EQ(session.answer(stray), Fault::unrequested_response);
+  EXPECT_FALSE(module().renumbers(session.block()));
+  ASSERT_TRUE(module().take_out(session.block(), stray, kBack));
+  EXPECT_TRUE(module().renumbers(session.block()));
+  EXPECT_EQ(session.ask(read({2, 2})), Fault::none);
+  const protocols::Difference found = module().difference(session.block(), response(634, {53, 7}));
+  EXPECT_EQ(found.what, "request_id");
+  EXPECT_EQ(found.asked, 2U);
+  EXPECT_EQ(found.answered, 7U);
+  EXPECT_FALSE(module().take_out(session.block(), response(634, {60, 9}), kBack)) << "out of step";
+  Bytes answer = response(634, {53, 2});
+  EXPECT_EQ(session.answer(answer), Fault::none);
+  module().renumber(session.block(), kBack, answer);
+  EXPECT_EQ(answer, response(634, {52, 2}));
+}
+
+// 6, 7.1.3: the first message of whoever opened the connection.
+TEST(ReverseHello, ComesFirst) {
+  support::PairedSession session(module());
+  const Bytes hello = chunk("RHEF", join({text("urn:plc"), text("opc.tcp://plc")}));
+  EXPECT_EQ(told(session, hello), "reverse_hello endpoint=opc.tcp://plc");
+  EXPECT_EQ(told(session, hello, kBack), "fault wrong_direction");
+  EXPECT_TRUE(module().frame(hello, kAsk).turns);
+  EXPECT_FALSE(module().means_alike(hello)) << "it does not the second time";
+  EXPECT_EQ(session.ask(hello), Fault::none);
+  EXPECT_EQ(told(session, hello), "fault wrong_direction");
+  EXPECT_EQ(told(session, hello, kBack), "fault wrong_direction");
+  support::PairedSession unseen(module());
+  module().begin_unseen(unseen.block());
+  EXPECT_EQ(told(unseen, hello), "fault wrong_direction");
+}
+
 // 6, 6.7.2.4.
 TEST(Sequence, BeginsAgainBelow1024) {
   EXPECT_TRUE(follows(7, 8));
@@ -173,6 +208,7 @@ TEST_F(SecuredChannel, TheChannelStaysSecured) {
   EXPECT_EQ(session.ask(open("http://opcfoundation.org/UA/SecurityPolicy#Basic256", {1})),
             Fault::bad_value);
   EXPECT_FALSE(module().take_out(session.block(), request(631, read_of({kNumeric})), kAsk));
+  EXPECT_FALSE(module().take_out(session.block(), response(634), kBack));
 }
 
 // What is encrypted is opaque, whatever its bytes look like.
