@@ -210,23 +210,29 @@ bool note_answer(Stream& stream) {
   return released;
 }
 
-// In a session from which messages were taken out its ends count them differently.
-void renumber(Stream& stream, std::uint32_t length) {
-  const protocols::Protocol& protocol = stream.context.protocol_of(stream.speaker.flow);
+// In a session from which messages were taken out its ends count them differently. What leaves in
+// another form than it came makes the session carried: only our own copy goes again. False if that
+// cannot be.
+bool renumber(Stream& stream, std::uint32_t length) {
+  flow::Flow& flow = stream.speaker.flow;
+  const protocols::Protocol& protocol = stream.context.protocol_of(flow);
   std::array<std::uint8_t, protocols::kNumberedBytesMax> first_bytes;
   const std::size_t count = std::min<std::size_t>(protocol.numbered_bytes(), length);
-  if (count == 0 || count > first_bytes.size()) return;
+  if (count == 0 || count > first_bytes.size()) return true;
   const ByteView standing = stream.peek(static_cast<std::uint32_t>(count));
+  if (!flow.carried && !protocol.is_rewritten(standing)) return true;
   std::copy(standing.begin(), standing.end(), first_bytes.begin());
+  if (!flow.carried && (!release(stream) || !begin_carry(stream.context, flow))) return false;
   protocol.renumber(stream.context.flows.session(stream.speaker.flow), direction_of(stream.packet),
                     {first_bytes.data(), count});
   flow::poke(stream.context.segments, stream.side, stream.granted, {first_bytes.data(), count});
+  return true;
 }
 
 // What was granted, and may be cut anywhere, is a message or several. A long one that is judged by
 // its head begins in a segment of its own, and so does what comes behind it.
 Next grant(Stream& stream, std::uint32_t count, std::size_t length) {
-  if (stream.speaker.flow.carried) renumber(stream, count);
+  if (!renumber(stream, count)) return out_of_buffers(stream);
   const bool long_message = length > count;
   if ((long_message || !goes_along(stream, count)) && !release(stream)) {
     return out_of_buffers(stream);
@@ -367,6 +373,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
       context.protocol_of(speaker.flow)
           .frame(message, context.message_context(speaker.flow, direction_of(packet)));
   if (frame.fault != protocols::Fault::none || frame.length != message.size()) return Whole::no;
+  if (context.protocol_of(speaker.flow).is_rewritten(message)) return Whole::no;
   judge_message(context, packet, message, frame.length, verdict);
   if (!is_allowed(verdict.reason)) return Whole::refused;
   context.observer.on_verdict(verdict, packet);

@@ -33,11 +33,16 @@ struct Data {
 };
 
 constexpr std::size_t kLookBytes = kTpktBytes + 3;
+constexpr std::size_t kNumberAt = 6;
+constexpr std::uint8_t kNumber = 0x7f;
 
-Fault parse_data(ByteView tpkt, std::size_t length, DataUnits units, Data& data) {
+// Class 0 has no numbers; one in a data unit that is whole is taken off before it leaves
+// (renumber()). Of several TPDUs the first would be judged by another octet than leaves.
+Fault parse_data(ByteView tpkt, std::size_t length, DataUnits units, bool begun, Data& data) {
   if (tpkt[4] != 2) return Fault::bad_length;
-  if (tpkt[5] != kData || (tpkt[6] & 0x7f) != 0) return Fault::bad_value;
-  data.end = (tpkt[6] & kEndOfUnit) != 0;
+  data.end = (tpkt[kNumberAt] & kEndOfUnit) != 0;
+  const bool numbered = (tpkt[kNumberAt] & kNumber) != 0;
+  if (tpkt[5] != kData || (numbered && (begun || !data.end))) return Fault::bad_value;
   data.bytes = length - kLookBytes;
   const bool goes_on = !data.end && data.bytes > 0;
   return goes_on && units == DataUnits::whole ? Fault::bad_value : Fault::none;
@@ -189,7 +194,8 @@ Fault decode_alone(const Message& message, protocols::Direction direction,
 }  // namespace
 
 Frame frame_message(ByteView stream, DataUnits units) {
-  bool begun = false;
+  const bool in_pieces = units == DataUnits::pieces || units == DataUnits::next_piece;
+  bool begun = units == DataUnits::next_piece;
   std::size_t user_bytes = 0;
   for (std::size_t at = 0;;) {
     const ByteView rest = stream.subspan(std::min(at, stream.size()));
@@ -197,15 +203,16 @@ Frame frame_message(ByteView stream, DataUnits units) {
     if (const Fault fault = tpkt_length(rest, length); fault != Fault::none) return {fault, 0, 0};
     if (length == 0) return {Fault::none, 0, at + kTpktBytes};
     if (rest.size() < kLookBytes) return {Fault::none, 0, at + kLookBytes};
-    at += length;
     if ((rest[5] & 0xf0) != kData) {
       if (begun) return {Fault::bad_sequence, 0, 0};
-      return {Fault::none, at, at};
+      return {Fault::none, at + length, at + length};
     }
     Data data;
-    if (const Fault fault = parse_data(rest, length, units, data); fault != Fault::none) {
+    if (const Fault fault = parse_data(rest, length, units, begun, data); fault != Fault::none) {
       return {fault, 0, 0};
     }
+    if (in_pieces && at > 0 && at + length > kPieceBytes) return {Fault::none, at, at};
+    at += length;
     user_bytes += data.bytes;
     if (user_bytes > kUserBytesMax) return {Fault::bad_length, 0, 0};
     if (data.end || (data.bytes == 0 && !begun)) return {Fault::none, at, at};
@@ -216,8 +223,9 @@ Frame frame_message(ByteView stream, DataUnits units) {
 Fault parse_message(ByteView bytes, Message& message, DataUnits units) {
   thread_local std::array<std::uint8_t, kUserBytesMax> joined;
   message = Message{};
+  const bool in_pieces = units == DataUnits::pieces || units == DataUnits::next_piece;
   std::size_t count = 0;
-  bool begun = false;
+  bool begun = units == DataUnits::next_piece;
   for (ByteView rest = bytes;;) {
     std::size_t length = 0;
     if (const Fault fault = tpkt_length(rest, length); fault != Fault::none) return fault;
@@ -230,7 +238,7 @@ Fault parse_message(ByteView bytes, Message& message, DataUnits units) {
       return parse_alone(tpkt, message);
     }
     Data data;
-    if (const Fault fault = parse_data(tpkt, length, units, data); fault != Fault::none)
+    if (const Fault fault = parse_data(tpkt, length, units, begun, data); fault != Fault::none)
       return fault;
     const ByteView part = tpkt.subspan(kLookBytes);
     const bool last = data.end || (part.empty() && !begun);
@@ -245,7 +253,9 @@ Fault parse_message(ByteView bytes, Message& message, DataUnits units) {
     }
     if (last) return rest.empty() ? Fault::none : Fault::trailing_bytes;
     begun = true;
-    if (rest.empty()) return Fault::truncated;
+    if (!rest.empty()) continue;
+    message.more = in_pieces;
+    return in_pieces ? Fault::none : Fault::truncated;
   }
 }
 
@@ -280,8 +290,8 @@ void tell_copies(ByteView bytes, ByteView user, const protocols::OperationList& 
 
 }  // namespace
 
-Frame User::frame(ByteView stream, const protocols::MessageContext& /*context*/) const {
-  return frame_message(stream, data_units());
+Frame User::frame(ByteView stream, const protocols::MessageContext& context) const {
+  return frame_message(stream, next_units(context));
 }
 
 protocols::Recognition User::recognise(ByteView stream,
@@ -295,18 +305,39 @@ protocols::Recognition User::recognise(ByteView stream,
 Fault User::decode(ByteView bytes, const protocols::MessageContext& context,
                    protocols::OperationList& operations) const {
   operations.clear();
+  const DataUnits units = next_units(context);
   Message message;
-  if (const Fault fault = parse_message(bytes, message, data_units()); fault != Fault::none)
-    return fault;
+  if (const Fault fault = parse_message(bytes, message, units); fault != Fault::none) return fault;
+  if (units == DataUnits::next_piece) return decode_next_piece(bytes, operations);
+  if (message.tpdu == kData) {
+    operations.leave_free(bytes.subspan(kNumberAt, 1), "a number, which is taken off", kNumber);
+  }
   if (!message.user.empty()) {
     const bool joined = message.user.data() != bytes.data() + (bytes.size() - message.user.size());
     if (joined && operations.accounts()) tell_copies(bytes, message.user, operations);
+    if (message.more) return decode_piece(message.user, context, operations);
     return decode_user(message.user, context, operations);
   }
   if (message.tpdu == kData) {
     operations.leave_free(bytes.last(1), "the end of a data unit that holds nothing", kEndOfUnit);
   }
   return decode_alone(message, context.direction, catalogue(), tsap_fields(), operations);
+}
+
+// Content of an answer that was granted, as pair() knows; its TPDUs have their one form.
+Fault User::decode_next_piece(ByteView bytes, protocols::OperationList& operations) const {
+  const auto function = protocols::find_function(catalogue().functions, kContinuationCode);
+  if (function == protocols::kNotInCatalogue) return Fault::unknown_function;
+  protocols::Operation* operation = operations.add(function);
+  if (operation == nullptr) return Fault::too_many_operations;
+  operation->tied = true;
+  for (ByteView rest = bytes; !rest.empty();) {
+    std::size_t length = 0;
+    if (tpkt_length(rest, length) != Fault::none || length > rest.size()) return Fault::truncated;
+    operations.leave_free(rest.first(length).subspan(kLookBytes), "what follows of a long answer");
+    rest = rest.subspan(length);
+  }
+  return Fault::none;
 }
 
 std::optional<std::uint16_t> User::claimed_code(ByteView bytes) const {
@@ -318,9 +349,11 @@ std::optional<std::uint16_t> User::claimed_code(ByteView bytes) const {
 
 Fault User::pair(std::span<std::byte> session, ByteView bytes, protocols::Direction direction,
                  std::uint32_t now_ms) const {
+  const DataUnits units = next_units({direction, protocols::Carrier::tcp, session});
   Message message;
-  if (const Fault fault = parse_message(bytes, message, data_units()); fault != Fault::none)
-    return fault;
+  if (const Fault fault = parse_message(bytes, message, units); fault != Fault::none) return fault;
+  if (units == DataUnits::next_piece) return pair_piece(session, {}, message.more, now_ms);
+  if (message.more) return pair_piece(session, message.user, true, now_ms);
   if (message.user.empty()) return Fault::none;
   return pair_user(session, message.user, direction, now_ms);
 }
@@ -331,6 +364,16 @@ protocols::Difference User::difference(std::span<std::byte> session, ByteView an
     return {};
   }
   return user_difference(session, message.user);
+}
+
+bool User::is_rewritten(ByteView message) const {
+  return message.size() > kNumberAt && message[kTpktBytes + 1] == kData &&
+         (message[kNumberAt] & kNumber) != 0;
+}
+
+void User::renumber(std::span<std::byte> /*session*/, protocols::Direction /*direction*/,
+                    std::span<std::uint8_t> first_bytes) const {
+  if (is_rewritten(first_bytes)) first_bytes[kNumberAt] &= kEndOfUnit;
 }
 
 void put_data_header(std::span<std::uint8_t> to, std::size_t user_bytes) {

@@ -1,7 +1,8 @@
 // What s7comm, s7comm_plus and mms stand on: TPKT (RFC 1006, section 6) with TPDUs of the ISO
 // transport protocol class 0 (ISO 8073, RFC 905 section 13). A message is what one user's data unit
 // needs: all DT TPDUs up to its end, or one TPDU alone. Each TPDU has one accepted form: class 0,
-// no options, no credit, no number, each known parameter at most once, lengths that agree.
+// no options, no credit, each known parameter at most once, lengths that agree; it leaves without a
+// number.
 #pragma once
 
 #include <array>
@@ -14,7 +15,11 @@
 namespace bulkhead::cotp {
 
 constexpr std::size_t kTpktBytes = 4;
-constexpr std::size_t kUserBytesMax = 65536;  // of one user's data unit
+constexpr std::size_t kDataHeaderBytes = 7;   // of a TPKT and its DT TPDU
+constexpr std::size_t kUserBytesMax = 65536;  // of one user's data unit, put together
+// Of what only answers, more passes in pieces of so many bytes, TPDUs that are whole: the first is
+// read for what it is, what follows is content. With the next header they can be held.
+constexpr std::size_t kPieceBytes = 65520;
 
 // The code of a TPDU (RFC 905, 13.2.2.1), without its credit.
 enum Tpdu : std::uint8_t {
@@ -36,22 +41,26 @@ struct Message {
   ByteView tpdu_size;   // as a power of two
   ByteView told;        // why the connection ends, and by what
   ByteView parameters;  // of a connection, in whatever order they stand
+  bool more = false;    // a piece: the data unit goes on in the next
 };
 
 // Whether a data unit may stand in several TPDUs. What S7 speaks needs no second one (its PDUs are
 // shorter than the least TPDU that its devices agree on), and a receiver that does not join them
 // would take the second for a PDU of its own.
-enum class DataUnits : std::uint8_t { whole, joined };
+// `pieces`, `next_piece`: it may be longer than is put together, and the next TPDU begins one, or
+// goes on with one.
+enum class DataUnits : std::uint8_t { whole, joined, pieces, next_piece };
 
 protocols::Frame frame_message(ByteView stream, DataUnits units);
 
-// Expects exactly one message.
+// Expects exactly one message, or a piece.
 protocols::Fault parse_message(ByteView bytes, Message& message,
                                DataUnits units = DataUnits::joined);
 
 // What stands in the catalogues of all that is carried so: TPDUs without user data, by their codes.
 constexpr std::uint16_t kTpduCode = 0x800;
 constexpr std::uint16_t kEmptyDataCode = kTpduCode | 0x0f;
+constexpr std::uint16_t kContinuationCode = kTpduCode | 0x0e;  // in catalogues of what has pieces
 constexpr std::array<protocols::FunctionInfo, 5> tpdu_functions(std::uint32_t tsap_fields) {
   using protocols::Initiator;
   constexpr auto kSession = protocols::AccessClass::session;
@@ -108,11 +117,26 @@ class User : public protocols::Protocol {
   protocols::Fault pair(std::span<std::byte> session, ByteView message,
                         protocols::Direction direction, std::uint32_t now_ms) const final;
   protocols::Difference difference(std::span<std::byte> session, ByteView answer) const final;
+  std::size_t numbered_bytes() const final { return kDataHeaderBytes; }
+  bool is_rewritten(ByteView message) const final;
+  void renumber(std::span<std::byte> session, protocols::Direction direction,
+                std::span<std::uint8_t> first_bytes) const final;
 
  protected:
   ~User() = default;
+  protocols::Fault decode_next_piece(ByteView bytes, protocols::OperationList& operations) const;
   virtual TsapFields tsap_fields() const = 0;
   virtual DataUnits data_units() const { return DataUnits::joined; }
+  // Of modules that read the head of a long answer: what the next TPDU of this direction is.
+  virtual DataUnits next_units(const protocols::MessageContext& context) const {
+    (void)context;
+    return data_units();
+  }
+  virtual protocols::Fault decode_piece(ByteView user, const protocols::MessageContext& context,
+                                        protocols::OperationList& operations) const {
+    (void)user, (void)context, (void)operations;
+    return protocols::Fault::bad_length;
+  }
   virtual bool begins_with(std::uint8_t octet) const = 0;
   virtual protocols::Fault decode_user(ByteView user, const protocols::MessageContext& context,
                                        protocols::OperationList& operations) const = 0;
@@ -122,10 +146,15 @@ class User : public protocols::Protocol {
                                      std::uint32_t now_ms) const = 0;
   virtual protocols::Difference user_difference(std::span<std::byte> session,
                                                 ByteView user) const = 0;
+  // The first piece of a data unit (its user data), or a further one (nothing); `more` follow.
+  virtual protocols::Fault pair_piece(std::span<std::byte> session, ByteView user, bool more,
+                                      std::uint32_t now_ms) const {
+    (void)session, (void)user, (void)more, (void)now_ms;
+    return protocols::Fault::bad_length;
+  }
 };
 
 // TPKT and DT headers in front of `user_bytes` of a data unit.
-constexpr std::size_t kDataHeaderBytes = 7;
 void put_data_header(std::span<std::uint8_t> to, std::size_t user_bytes);
 
 }  // namespace bulkhead::cotp

@@ -181,6 +181,12 @@ class Protocol {
   virtual void put_in(std::span<std::byte> session, std::span<std::uint8_t> refusal) const {
     (void)session, (void)refusal;
   }
+  // Whether renumber() changes a message in a session from which nothing was taken out: it has a
+  // form that not every receiver reads alike, and leaves in one that they do.
+  virtual bool is_rewritten(ByteView message) const {
+    (void)message;
+    return false;
+  }
   // A message passes: changes its first bytes from the numbers of its sender to its receiver's.
   // Precondition: pair() accepted it.
   virtual void renumber(std::span<std::byte> session, Direction direction,

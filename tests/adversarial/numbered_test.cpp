@@ -228,5 +228,91 @@ TEST_F(Numbered, RefusedAmongGrantedInOneSegment) {
   EXPECT_EQ(server.acknowledged, server.sent) << "translated to its own numbers";
 }
 
+constexpr std::uint16_t kIsoPort = 102;
+
+policy::Tables controller_policy() {
+  policy::Rule rule = support::modbus_rule({});
+  rule.ports = {{kIsoPort, kIsoPort}};
+  rule.protocol = *protocols::find_protocol("s7comm");
+  const std::size_t functions = protocols::registry()[rule.protocol]->catalogue().functions.size();
+  for (std::size_t i = 0; i < functions; ++i) rule.functions.set(i);
+  return support::with_rules(support::two_zones(policy::OnDeny::reset), {&rule});
+}
+
+// Class 0 of the transport has no numbers (RFC 905, 13.7.2), but there are clients that number
+// their TPDUs. Receivers differ about one, so it leaves without.
+class NumberedTpdus : public ::testing::Test {
+ protected:
+  NumberedTpdus() : plant(controller_policy()), session(plant, 40000, 1000, 900000, kIsoPort) {
+    plant.clear();
+    session.from_client({3, 0, 0, 11, 6, 0xe0, 0, 0, 0, 1, 0});
+    session.from_server({3, 0, 0, 11, 6, 0xd0, 0, 1, 0, 2, 0});
+    session.from_client({});
+    plant.clear();
+  }
+
+  static Bytes setup(std::uint8_t number) {
+    return {3,    0, 0, 25,   2, 0xf0, static_cast<std::uint8_t>(0x80 | number),
+            0x32, 1, 0, 0,    0, 1,    0,
+            8,    0, 0, 0xf0, 0, 0,    1,
+            0,    1, 1, 0xe0};
+  }
+  static Bytes answer(std::uint8_t number) {
+    return {3,    0, 0, 27, 2, 0xf0, static_cast<std::uint8_t>(0x80 | number),
+            0x32, 3, 0, 0,  0, 1,    0,
+            8,    0, 0, 0,  0, 0xf0, 0,
+            0,    1, 0, 1,  1, 0xe0};
+  }
+  // What left towards a port, as one stream without what was sent twice.
+  Bytes left(std::uint16_t port) {
+    Bytes stream;
+    std::uint32_t next = 0;
+    for (const support::Sent& each : plant.sent) {
+      const auto tcp = each.port == port ? support::parse_sent(each.frame) : std::nullopt;
+      if (!tcp || tcp->payload.empty()) continue;
+      if (stream.empty()) next = tcp->header.sequence;
+      if (tcp->header.sequence != next) continue;
+      stream.insert(stream.end(), tcp->payload.begin(), tcp->payload.end());
+      next += static_cast<std::uint32_t>(tcp->payload.size());
+    }
+    plant.clear();
+    return stream;
+  }
+
+  Plant plant;
+  TcpSession session;
+};
+
+TEST_F(NumberedTpdus, LeaveWithoutTheirNumbers) {
+  session.from_client(setup(1));
+  EXPECT_EQ(left(kControl), setup(0));
+  session.server_acked = session.client_next;
+  session.from_server(answer(5));
+  EXPECT_EQ(left(kSupervision), answer(0));
+  session.client_acked = session.server_next;
+  session.from_client(setup(0));
+  EXPECT_EQ(left(kControl), setup(0));
+  session.server_acked = session.client_next;
+  session.from_server(answer(0));
+  EXPECT_EQ(left(kSupervision), answer(0));
+}
+
+// Repeated by its sender, it goes again as it left before.
+TEST_F(NumberedTpdus, RepeatedAsTheyLeft) {
+  const std::uint32_t first = session.client_next;
+  session.from_client(setup(1));
+  EXPECT_EQ(left(kControl), setup(0));
+  session.client_at(first, setup(1));
+  const Bytes again = left(kControl);
+  EXPECT_TRUE(again.empty() || again == setup(0));
+  session.server_acked = session.client_next;
+  session.from_server(answer(0));
+  EXPECT_EQ(left(kSupervision), answer(0));
+  session.client_at(first, setup(1));
+  EXPECT_TRUE(left(kControl).empty()) << "it was acknowledged";
+  session.from_client(setup(2));
+  EXPECT_EQ(left(kControl), setup(0));
+}
+
 }  // namespace
 }  // namespace bulkhead
