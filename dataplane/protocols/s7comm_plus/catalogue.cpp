@@ -70,6 +70,7 @@ constexpr std::array kOwnFunctions = {
     moved(asked("set_var_sub_streamed", kSetVarSubStreamed, kPrograms), kWrites),
     moved(asked("get_var_sub_streamed", kGetVarSubStreamed, kPrograms), kReads),
     moved(asked("get_session_variable", kGetVarSubStreamed, kSessions, kOnSession), kReads),
+    asked("get_system_limits", kGetVarSubStreamed, kReads, kOfLimits),
     asked("get_variables_address", kGetVariablesAddress, kDiscovers),
     asked("abort", kAbort, kSessions),
     asked("error", kError, kSessions),

@@ -170,6 +170,14 @@ std::int32_t kind_on_session(const Head& head) {
   return whole && !password ? kOnSession : kAsUser;
 }
 
+// One attribute of the root object, by its address: a list of one number, 1037 (SystemLimits).
+bool asks_for_limits(const Head& head) {
+  constexpr std::array<std::uint8_t, 5> kAddress = {0x20, 4, 1, 0x88, 0x0d};
+  return head.function == kGetVarSubStreamed && head.object == kRootObject &&
+         head.rest.size() > kAddress.size() &&
+         std::equal(kAddress.begin(), kAddress.end(), head.rest.begin());
+}
+
 }  // namespace
 
 std::uint16_t function_of(const Head& head, const Own& own) {
@@ -179,6 +187,7 @@ std::uint16_t function_of(const Head& head, const Own& own) {
   };
   if (head.opcode != kRequest) return find(kNoSubCode);
   if (head.function == kCreateObject) return find(kind_of_creation(head, own));
+  if (asks_for_limits(head)) return find(kOfLimits);
   const bool on_session = head.object == head.session && own.has_session(head.object);
   if (on_session) {
     const std::uint16_t function = find(kind_on_session(head));

@@ -52,6 +52,7 @@ constexpr std::uint16_t kSystemEventCode = kSystemEvent;
 
 // Objects that every controller has, and classes of objects.
 constexpr std::uint32_t kProgramObject = 3;
+constexpr std::uint32_t kRootObject = 201;
 constexpr std::uint32_t kSessionContainer = 0x011d;  // a client's session is created in it
 constexpr std::uint32_t kSessionClass = 287;
 constexpr std::uint32_t kSubscriptionClass = 1001;
@@ -62,6 +63,7 @@ enum Kind : std::int32_t {
   kOnSubscription = 2,  // what the client is told of, in its own session
   kOnObjects = 3,       // other objects than the memory that programs use
   kAsUser = 4,          // proves a password
+  kOfLimits = 5,        // how much the controller can do at once, which panels ask first
 };
 
 // Indices into the catalogue's fields.
@@ -152,6 +154,8 @@ static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesU
 
 // By which number an answer that accept_part() refused differs.
 protocols::Difference difference(Session session, const Part& part);
+// What a response answers, by what the session knows; kNotInCatalogue if it knows of nothing.
+std::uint16_t asked_function(std::span<const std::byte> session, const Head& response);
 
 protocols::Fault accept_part(Session session, const Part& part, protocols::Direction direction,
                              std::uint32_t now_ms);

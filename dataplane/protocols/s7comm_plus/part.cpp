@@ -138,6 +138,18 @@ Fault accept_head(Session session, const Head& head, std::uint32_t now_ms) {
 
 }  // namespace
 
+std::uint16_t asked_function(std::span<const std::byte> session, const Head& response) {
+  if (Session::state_in(session) == nullptr) return protocols::kNotInCatalogue;
+  // Reading a block changes nothing in it.
+  const Session known({const_cast<std::byte*>(session.data()), session.size()});
+  for (const Outstanding& entry : known.entries()) {
+    const bool same = entry.sequence == response.sequence &&
+                      catalogue().functions[entry.function].code == response.function;
+    if (same) return entry.function;
+  }
+  return protocols::kNotInCatalogue;
+}
+
 bool Own::has_session(std::uint32_t object) const {
   return object != 0 && std::any_of(sessions.begin(), sessions.end(),
                                     [&](const Session& each) { return each.object == object; });

@@ -91,8 +91,12 @@ class S7CommPlus final : public cotp::User {
     if (event && direction == Direction::request) return Fault::wrong_direction;
     const bool is_head = !event && parse_head(part, direction, head);
     const State* state = Session::state_in(context.session);
-    const std::uint16_t function =
+    std::uint16_t function =
         function_in(part, head, is_head, state != nullptr ? state->own : Own{});
+    if (is_head && direction == Direction::response && head.opcode != kNotification) {
+      const std::uint16_t asked = asked_function(context.session, head);
+      if (asked != kNotInCatalogue) function = asked;
+    }
     if (function == kNotInCatalogue) return Fault::unknown_function;
     leave_integrity(user, part, operations);
     if (is_head && head.opcode == kRequest) {

@@ -134,6 +134,15 @@ const std::vector<Row> kRows = {
         asked("set_session_variable", kSetVariable, 904) + " area=904 attribute=323"),
     own("and asked", kGetVarSubStreamed, 904, {0x20, 4, 1},
         asked("get_session_variable", kGetVarSubStreamed, 904)),
+    {"what panels ask first", kAsk,
+     part(ask(kGetVarSubStreamed, 201, 5, {0x20, 4, 1, 0x88, 0x0d, 0, 0})),
+     asked("get_system_limits", kGetVarSubStreamed, 201)},
+    {"another attribute of the root", kAsk,
+     part(ask(kGetVarSubStreamed, 201, 5, {0x20, 4, 1, 0x88, 0x0e, 0, 0})),
+     asked("get_var_sub_streamed", kGetVarSubStreamed, 201)},
+    {"that one and another", kAsk,
+     part(ask(kGetVarSubStreamed, 201, 5, {0x20, 4, 2, 0x88, 0x0d, 0, 0})),
+     asked("get_var_sub_streamed", kGetVarSubStreamed, 201)},
     own("a password", kSetVariable, 904, attribute(1846),
         asked("prove_password", kSetVariable, 904) + " area=904 attribute=1846"),
     own("a password with others", kSetMultiVariables, 904, attributes(304),
@@ -278,6 +287,25 @@ TEST(Pairing, WhatFollowsBelongsToWhatWasGranted) {
   EXPECT_EQ(session.ask(last), Fault::bad_sequence) << "it is over";
   EXPECT_EQ(session.answer(part(answer(kCreateObject), false)), Fault::none);
   EXPECT_EQ(session.answer(last), Fault::none);
+}
+
+// Answers are told by what was asked: many functions have one number.
+TEST(Pairing, AnAnswerIsOfTheFunctionThatWasAsked) {
+  support::PairedSession session(module());
+  const auto told = [&](const Message& message) {
+    const std::string text =
+        support::decoded_text(module(), message, {kBack, protocols::Carrier::tcp, session.block()});
+    return text.substr(0, text.find(' '));
+  };
+  EXPECT_EQ(told(created(1, 8, 9)), "create_object");
+  EXPECT_EQ(session.ask(part(ask(kCreateObject, kSessionContainer, 1, creation(287)), true, 1)),
+            Fault::none);
+  EXPECT_EQ(told(created(1, 8, 9)), "create_session");
+  EXPECT_EQ(told(created(2, 8, 9)), "create_object") << "of another request";
+  EXPECT_EQ(told(part(answer(kExplore, 1))), "explore");
+  EXPECT_EQ(session.answer(created(1, 8, 9)), Fault::none);
+  EXPECT_EQ(session.ask(part(ask(kSetMultiVariables, 904, 2, attributes(306)))), Fault::none);
+  EXPECT_EQ(told(part(answer(kSetMultiVariables, 2))), "set_session_variables");
 }
 
 // A number that the client writes in both places is none of its own (it was never given).
