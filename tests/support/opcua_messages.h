@@ -73,9 +73,10 @@ inline Bytes request(std::uint16_t code, const Bytes& rest = {}, At at = {}) {
 }
 inline Bytes response(std::uint16_t code, At at = {}) { return secure("MSGF", answered(code), at); }
 
-inline Bytes open(std::string_view policy, const Bytes& body, const Bytes& thumbprint = kNull) {
-  return chunk("OPNF",
-               join({le32(7), policy.empty() ? kNull : text(policy), kNull, thumbprint, body}));
+inline Bytes open(std::string_view policy, const Bytes& body, const Bytes& thumbprint = kNull,
+                  const Bytes& certificate = kNull) {
+  return chunk("OPNF", join({le32(7), policy.empty() ? kNull : text(policy), certificate,
+                             thumbprint, body}));
 }
 
 constexpr std::string_view kPolicyNone = "http://opcfoundation.org/UA/SecurityPolicy#None";

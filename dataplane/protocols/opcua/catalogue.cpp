@@ -22,7 +22,8 @@ constexpr std::uint32_t kWriting = kAttributes | with(kIndexRange, kDataType, kV
 constexpr std::uint32_t kMethods =
     kNodes | with(kMethodNamespace, kMethod, kMethodName, kMethodGuid, kMethodBytes, kArguments,
                   kValue, kDataType);
-constexpr std::uint32_t kSecurity = with(kSecurityPolicy, kSecurityMode, kThumbprint);
+constexpr std::uint32_t kSecurity =
+    with(kSecurityPolicy, kSecurityMode, kThumbprint, kSenderThumbprint);
 constexpr std::uint32_t kUsers = with(kUser, kUserToken);
 
 constexpr FunctionInfo message(std::string_view name, std::uint16_t code, Initiator initiator,
@@ -167,6 +168,9 @@ constexpr std::array kFields = {
               "of a method where handles are not known"},
     FieldInfo{"method_handle", FieldKind::integer, 32, "", "numeric identifier of such a method"},
     FieldInfo{"method_handle_name", FieldKind::name, 0, "", "other identifier of such a method"},
+    FieldInfo{"sender_thumbprint", FieldKind::name, 0, "",
+              "SHA-1 of the sender's certificate, in hexadecimal: which client it says it is",
+              false, true},
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 4840}};

@@ -1,5 +1,6 @@
 // The one form of each encoding (6, 5.2.2): what leaves room for another reading is refused.
 #include "dataplane/protocols/opcua/text.h"
+#include "dataplane/protocols/opcua/thumbprint.h"
 #include "tests/support/opcua_messages.h"
 
 namespace bulkhead::opcua {
@@ -172,6 +173,35 @@ TEST(Form, Headers) {
        {"a thumbprint of another length", kAsk, open(kPolicyAes, {1}, text("thumb")),
         "fault bad_length"},
        {"a policy with a NUL", kAsk, open({"a\0", 2}, {1}), "fault bad_value"}});
+}
+
+// FIPS 180-4, and lengths at the edges of its blocks.
+TEST(Thumbprint, IsTheSha1OfACertificate) {
+  const auto of = [](const Bytes& bytes) {
+    std::string text;
+    for (const std::uint8_t octet : sha1(bytes)) {
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      text += {kDigits[octet >> 4], kDigits[octet & 15]};
+    }
+    return text;
+  };
+  EXPECT_EQ(of({}), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+  EXPECT_EQ(of(bytes_of("abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  EXPECT_EQ(of(Bytes(55, 'a')), "c1c8bbdc22796e28c0e15163d20899b65621d65a");
+  EXPECT_EQ(of(Bytes(56, 'a')), "c2db330f6083854c99d4b5bfb6e8f29f201be699");
+  EXPECT_EQ(of(Bytes(64, 'a')), "0098ba824b5c16427bd7a1122a5a442a25ec644d");
+  EXPECT_EQ(of(Bytes(120, 'a')), "f34c1488385346a55709ba056ddd08280dd4c6d6");
+}
+
+TEST(Thumbprint, IsOfTheFirstCertificate) {
+  const auto bytes = [](const Bytes& chain) { return first_certificate(chain).size(); };
+  EXPECT_EQ(bytes({0x30, 2, 5, 0, 0x30, 0}), 4U);
+  EXPECT_EQ(bytes({0x30, 0x81, 1, 5, 9}), 4U);
+  EXPECT_EQ(bytes({0x30, 0x82, 0, 1, 5, 9}), 5U);
+  EXPECT_EQ(bytes({0x30, 0x82, 0, 3, 5, 9}), 6U) << "it ends early";
+  EXPECT_EQ(bytes({0x30, 0x80, 0, 0}), 4U);
+  EXPECT_EQ(bytes({0x31, 0, 0}), 3U);
+  EXPECT_EQ(bytes({0x30}), 1U);
 }
 
 }  // namespace

@@ -90,6 +90,7 @@ enum Field : std::uint8_t {
   kMethodHandleNamespace,
   kMethodHandle,
   kMethodHandleName,
+  kSenderThumbprint,
 };
 
 const protocols::Catalogue& catalogue();

@@ -5,6 +5,7 @@
 #include "dataplane/protocols/opcua/body.h"
 #include "dataplane/protocols/opcua/pairing.h"
 #include "dataplane/protocols/opcua/text.h"
+#include "dataplane/protocols/opcua/thumbprint.h"
 
 namespace bulkhead::opcua {
 
@@ -16,8 +17,6 @@ using protocols::Operation;
 using protocols::OperationList;
 
 namespace {
-
-constexpr std::size_t kThumbprintBytes = 20;  // SHA-1 of a certificate (6, 6.7.2.3)
 
 Fault add(std::uint16_t code, OperationList& operations, Operation** added = nullptr) {
   Operation* operation = operations.add(find_function(code));
@@ -66,14 +65,31 @@ Fault set_policy(const Message& message, Operation& operation, OperationList& op
   return Fault::none;
 }
 
+// Whose the sender says that it is; its receiver checks that the opening is signed so.
+Fault set_sender(const Message& message, Operation& operation, OperationList& operations) {
+  constexpr std::size_t kLengthBytes = 4;
+  if (message.certificate.size() <= kLengthBytes) {
+    operations.leave_free(message.certificate, "null or empty, which are alike");
+    return Fault::none;
+  }
+  const ByteView chain = message.certificate.subspan(kLengthBytes);
+  const ByteView own = first_certificate(chain);
+  const Thumbprint digest = sha1(own);
+  const ByteView thumbprint = compose_hex(digest, operations);
+  if (thumbprint.empty()) return Fault::too_many_operations;
+  operation.set_name(kSenderThumbprint, thumbprint);
+  operations.leave_free(chain.subspan(own.size()), "certificates of issuers");
+  return Fault::none;
+}
+
 Fault decode_open(const Message& message, Direction direction, OperationList& operations) {
   Operation* operation = nullptr;
   const bool asks = direction == Direction::request;
   if (message.is_secured_open()) {
     operations.leave_free(message.body, "encrypted for the server alone: the opening of a channel");
-    operations.leave_free(message.certificate,
-                          "the sender's certificate, which its receiver checks");
-    const Fault fault = add(asks ? kOpenChannel : kOpenChannelAnswer, operations, &operation);
+    Fault fault = add(asks ? kOpenChannel : kOpenChannelAnswer, operations, &operation);
+    if (fault != Fault::none) return fault;
+    fault = set_sender(message, *operation, operations);
     if (fault != Fault::none) return fault;
     return set_policy(message, *operation, operations);
   }

@@ -49,6 +49,13 @@ const std::vector<Row> kRows = {
      open(kPolicyAes, {1, 2, 3}, join({le32(20), Bytes(19, 0xab), {0x0c}})),
      "open_secure_channel security_policy=Aes128_Sha256_RsaOaep "
      "certificate_thumbprint=ababababababababababababababababababab0c"},
+    {"with a certificate, and that of its issuer", kAsk,
+     open(kPolicyAes, {1, 2, 3}, kNull, join({le32(9), {0x30, 3, 2, 1, 5, 0x30, 2, 5, 0}})),
+     "open_secure_channel security_policy=Aes128_Sha256_RsaOaep "
+     "sender_thumbprint=16c3c3e0bb5b5f4fbaecdb6df37a5a4f9d1196e4"},
+    {"with one that is none", kAsk, open(kPolicyAes, {1, 2, 3}, kNull, join({le32(3), {1, 2, 3}})),
+     "open_secure_channel security_policy=Aes128_Sha256_RsaOaep "
+     "sender_thumbprint=7037807198c22a7d2b0807371d763779a84fdfcf"},
     {"a policy of the same last name", kAsk, open("urn:anything#None", {1, 2, 3}),
      "open_secure_channel security_policy=urn:anything#None"},
     {"a policy that is not known", kAsk,
