@@ -15,8 +15,8 @@ using protocols::Initiator;
 using protocols::kNoSubCode;
 using protocols::with;
 
-constexpr std::uint32_t kItem =
-    with(kArea, kDb, kAddress, kBit, kLength, kTransportSize, kItemCount, kSymbol, kSymbolCrc);
+constexpr std::uint32_t kItem = with(kArea, kDb, kAddress, kBit, kLength, kTransportSize,
+                                     kItemCount, kSymbol, kSymbolCrc, kSyntax);
 constexpr std::uint32_t kBlock = with(kBlockType, kBlockNumber, kFileSystem);
 constexpr std::uint32_t kPi = with(kPiServiceName, kPiArgument);
 
@@ -93,7 +93,7 @@ constexpr std::array kOwnFunctions = {
     user_data("cyclic_read", 2, 1, AccessClass::read, kItem, kEither),
     user_data("cyclic_unsubscribe", 2, 4, AccessClass::session, 0, kEither),
     user_data("cyclic_read_on_change", 2, 5, AccessClass::read, kItem, kEither),
-    user_data("cyclic_modify", 2, 6, AccessClass::read, kItem, kEither),
+    user_data("cyclic_modify", 2, 7, AccessClass::read, kItem, kEither),
     user_data("list_blocks", 3, 1, AccessClass::discover),
     user_data("list_blocks_of_type", 3, 2, AccessClass::discover, with(kBlockType)),
     user_data("get_block_info", 3, 3, AccessClass::discover, kBlock),
@@ -145,7 +145,7 @@ constexpr std::array kFields = {
     FieldInfo{"length", FieldKind::integer, 16, "elements", "elements of the transport size"},
     FieldInfo{"transport_size", FieldKind::integer, 8, "",
               "1 bit, 2 byte, 3 char, 4 word, 5 int, 6 dword, 7 dint, 8 real, 19 string, 28 "
-              "counter, 29 timer"},
+              "counter, 29 timer, 30 and 31 those of an S7-200"},
     FieldInfo{"item_count", FieldKind::integer, 8, "", "items of the job"},
     FieldInfo{"value", FieldKind::real, 64, "", "what a single element is written to, in its type"},
     FieldInfo{"pdu_size", FieldKind::integer, 16, "bytes", "longest PDU that is asked for"},
@@ -169,9 +169,16 @@ constexpr std::array kFields = {
               "argument of a program invocation: 'C ' of a cold start, EP of _MODU"},
     cotp::kCallingTsapInfo,
     cotp::kTpduSizeInfo,
-    FieldInfo{"symbol", FieldKind::name, 0, "",
-              "symbol of an S7-1200: its area and the numbers below, in hexadecimal with dots"},
+    FieldInfo{
+        "symbol", FieldKind::name, 0, "",
+        "numbers in hexadecimal with dots: of a symbol of an S7-1200 its area and those below; "
+        "nck and those of a numerical control's variable; drive and those of a parameter"},
     FieldInfo{"symbol_crc", FieldKind::integer, 32, "", "check of the symbol's name and type"},
+    FieldInfo{"syntax", FieldKind::integer, 8, "",
+              "of items that not every receiver knows: 0xb2 symbols beside others, 0xb0 areas of "
+              "data blocks, 0x82 to 0x84 of numerical controls, 0xa2 of drives; 0x10 what stands "
+              "beside such",
+              false, false, true},
 };
 
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 102}};

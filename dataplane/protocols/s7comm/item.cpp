@@ -1,10 +1,7 @@
-// Items of jobs: what of which area, and the data that is written there. Sizes that stand twice
-// agree, and data has the sizes that every receiver steps over alike.
-#include <bit>
-#include <string_view>
+// Items of jobs and subscriptions: what of which area.
+#include "dataplane/protocols/s7comm/item.h"
 
-#include "dataplane/protocols/planted.h"
-#include "dataplane/protocols/s7comm/layout.h"
+#include <string_view>
 
 namespace bulkhead::s7comm {
 
@@ -15,16 +12,9 @@ using protocols::OperationList;
 
 namespace {
 
-enum Size : std::uint8_t {
-  kBitSize = 1,
-  kIntSize = 5,
-  kDintSize = 7,
-  kRealSize = 8,
-  kCounterSize = 28,
-  kTimerSize = 29,
-};
 constexpr std::uint8_t kDataBlock = 0x84;
 constexpr std::uint8_t kInstanceBlock = 0x85;
+constexpr std::size_t kAnyBytes = 10;  // behind the length of an item
 
 // Of S7-300 to -1500, and of the S7-200 (3, 5 to 7, 0x1e, 0x1f).
 bool is_area(std::uint8_t area) {
@@ -46,6 +36,8 @@ std::size_t bytes_of(std::uint8_t transport_size) {
     case 12:  // S5 time
     case 28:  // counter
     case 29:  // timer
+    case 30:  // the same of an S7-200
+    case 31:
       return 2;
     case 6:   // dword
     case 7:   // dint
@@ -61,21 +53,6 @@ std::size_t bytes_of(std::uint8_t transport_size) {
       return 0;
   }
 }
-
-struct Item {
-  std::uint8_t transport_size = 0;
-  std::uint8_t area = 0;
-  std::uint16_t length = 0;
-  std::uint16_t db = 0;
-  std::uint32_t address = 0;
-  std::size_t bytes = 0;  // in all, as data carries them; not known of a symbol
-  bool symbolic = false;
-
-  bool is_bit() const { return transport_size == kBitSize; }
-  bool is_numbered() const {
-    return transport_size == kCounterSize || transport_size == kTimerSize;
-  }
-};
 
 // An item of type "any" (0x12, 0x0a, 0x10): one span of one area.
 Fault parse_any(ByteReader reader, Item& item) {
@@ -103,6 +80,7 @@ bool agrees(const Item& item) {
   const bool timers = item.area == 0x1d || item.area == 0x1f;
   if (item.transport_size == kCounterSize) return counters;
   if (item.transport_size == kTimerSize) return timers;
+  if (item.is_numbered()) return item.area == item.transport_size;  // libnodave sends them so
   return !counters && !timers;
 }
 
@@ -117,7 +95,7 @@ std::size_t put_hex(std::uint32_t number, std::span<std::uint8_t> to) {
   return digits;
 }
 
-Fault set_fields(const Item& item, std::size_t count, Operation& operation) {
+Fault set_fields(const Item& item, Operation& operation) {
   const bool numbered = item.is_numbered();
   std::int64_t first = item.address;
   std::int64_t last = first + item.length - 1;
@@ -137,15 +115,37 @@ Fault set_fields(const Item& item, std::size_t count, Operation& operation) {
   operation.set(kAddress, Range{first, last});
   operation.set(kLength, item.length);
   operation.set(kTransportSize, item.transport_size);
-  operation.set(kItemCount, static_cast<std::int64_t>(count));
   return Fault::none;
 }
 
-// A symbol of an S7-1200 (0x12, length, 0xb2): area, a check of the symbol, and numbers below it.
+// Numbers as text, in hexadecimal with dots.
+class Text {
+ public:
+  Text(std::size_t numbers, OperationList& operations)
+      : room_(operations.compose(kPrefixBytes + numbers * kNumberBytes)) {}
+
+  bool has_room() const { return !room_.empty(); }
+  void add(std::string_view prefix) {
+    for (const char c : prefix) room_[at_++] = static_cast<std::uint8_t>(c);
+  }
+  void add(std::uint32_t number) {
+    if (at_ > 0) room_[at_++] = '.';
+    at_ += put_hex(number, room_.subspan(at_));
+  }
+  ByteView name() const { return ByteView(room_).first(at_); }
+
+ private:
+  static constexpr std::size_t kPrefixBytes = 8;
+  static constexpr std::size_t kNumberBytes = 9;  // with its dot
+
+  std::span<std::uint8_t> room_;
+  std::size_t at_ = 0;
+};
+
+// A symbol of an S7-1200: area, a check of the symbol, and numbers below it.
 Fault set_symbol(ByteReader reader, Operation& operation, OperationList& operations) {
   constexpr std::uint8_t kReserved = 0xff;
   constexpr std::size_t kNumberBytes = 4;
-  constexpr std::size_t kTextBytes = 9;  // of one number, with its dot
   const std::uint8_t reserved = reader.u8();
   const std::uint32_t area = reader.u32();
   operation.set(kSymbolCrc, reader.u32());
@@ -154,163 +154,170 @@ Fault set_symbol(ByteReader reader, Operation& operation, OperationList& operati
     return Fault::unknown_object;
   }
   if (reserved != kReserved) return Fault::bad_value;
-  const std::span<std::uint8_t> text = operations.compose((numbers + 1) * kTextBytes);
-  if (text.empty()) return Fault::too_many_operations;
-  std::size_t at = put_hex(area, text);
-  for (std::size_t i = 0; i < numbers; ++i) {
-    text[at++] = '.';
-    at += put_hex(reader.u32(), text.subspan(at));
-  }
-  operation.set_name(kSymbol, ByteView(text).first(at));
+  Text text(numbers + 1, operations);
+  if (!text.has_room()) return Fault::too_many_operations;
+  text.add(area);
+  for (std::size_t i = 0; i < numbers; ++i) text.add(reader.u32());
+  operation.set_name(kSymbol, text.name());
   return Fault::none;
 }
 
-Fault decode_item(ByteReader& reader, std::size_t count, Operation& operation, Item& item,
+// A variable of a numerical control: area and unit, column, line, module, how many lines. A
+// parameter of a drive: three numbers of unknown meaning, the parameter and its index.
+Fault set_numbers(ByteReader reader, std::uint8_t syntax, Operation& operation,
                   OperationList& operations) {
-  constexpr std::uint8_t kVariable = 0x12;
-  constexpr std::uint8_t kAny = 0x10;
-  constexpr std::uint8_t kSymbolic = 0xb2;
-  const std::uint8_t kind = reader.u8();
-  const std::size_t bytes = reader.u8();
-  const std::uint8_t syntax = reader.u8();
-  const ByteView rest = bytes > 0 ? reader.take(bytes - 1) : ByteView{};
-  if (!reader.ok()) return Fault::truncated;
-  item.symbolic = syntax == kSymbolic;
-  if (kind != kVariable || (syntax != kAny && !item.symbolic)) return Fault::unknown_object;
-  if (item.symbolic) {
-    operation.set(kItemCount, static_cast<std::int64_t>(count));
-    return set_symbol(ByteReader(rest), operation, operations);
-  }
-  if (const Fault fault = parse_any(ByteReader(rest), item); fault != Fault::none) return fault;
-  return agrees(item) ? set_fields(item, count, operation) : Fault::bad_value;
+  const bool of_drive = syntax == kOfDrive;
+  Text text(5, operations);
+  if (!text.has_room()) return Fault::too_many_operations;
+  text.add(of_drive ? "drive" : "nck");
+  text.add(reader.u8());
+  text.add(reader.u16());
+  text.add(reader.u16());
+  text.add(of_drive ? reader.u16() : reader.u8());
+  text.add(of_drive ? reader.u16() : reader.u8());
+  if (!reader.ok() || reader.remaining() != 0) return Fault::unknown_object;
+  operation.set_name(kSymbol, text.name());
+  return Fault::none;
 }
 
-// How many bytes an item's data has: its length is in bits for the sizes 3 to 5, else in bytes, and
-// size 0 says that there are none, whatever the length.
-std::size_t data_bytes(std::uint8_t size, std::uint16_t length) {
-  if (size == 0) return 0;
-  return size >= 3 && size <= 5 ? (std::size_t{length} + 7) / 8 : length;
-}
-
-void set_value(const Item& item, ByteView data, Operation& operation) {
-  if (item.length != 1) return;
-  ByteReader reader(data);
-  switch (item.transport_size) {
-    case 1:
-    case 2:
-    case 3:
-      operation.set_real(kValue, reader.u8());
-      break;
-    case 5:
-      operation.set_real(kValue, static_cast<std::int16_t>(reader.u16()));
-      break;
-    case 6:
-      operation.set_real(kValue, reader.u32());
-      break;
-    case 7:
-    case 11:
-      operation.set_real(kValue, static_cast<std::int32_t>(reader.u32()));
-      break;
-    case 8:
-      operation.set_real(kValue, std::bit_cast<float>(reader.u32()));
-      break;
-    case 10:
-      operation.set_real(kValue, reader.u32());
-      break;
-    case 15:
-      break;
-    default:
-      operation.set_real(kValue, reader.u16());
-  }
-}
-
-struct Data {
-  std::uint8_t size = 0;
-  std::uint16_t length = 0;
-  ByteView value;
+// What is listed: items of a job, or of a subscription.
+struct Listed {
+  std::uint16_t code = 0;
+  std::int32_t sub_code = kNoSubCode;
+  std::size_t count = 0;
+  bool write = false;
+  bool mixed = false;  // see is_mixed()
+  bool last = false;
 };
 
-bool is_whole_number(const Item& item) {
-  return item.transport_size == kIntSize || item.transport_size == kDintSize;
+Operation* add_listed(const Listed& listed, std::uint8_t syntax, OperationList& operations,
+                      Fault& fault) {
+  Operation* operation = add_operation(listed.code, listed.sub_code, operations, fault);
+  if (operation == nullptr) return nullptr;
+  operation->set(kItemCount, static_cast<std::int64_t>(listed.count));
+  if (listed.mixed) operation->set(kSyntax, syntax);
+  return operation;
 }
 
-// What an item's data is called: its bits (4; 5 of whole numbers), its bytes (9; 7 of reals), or
-// one bit (3).
-bool has_size_of(const Item& item, const Data& data) {
-  const std::size_t bits = item.bytes * 8;
-  switch (data.size) {
-    case 3:
-      return item.is_bit() && data.length == 1;
-    case 4:
-      return !item.is_bit() && data.length == bits;
-    case 5:
-      return is_whole_number(item) && data.length == bits;
-    case 7:
-      return item.transport_size == kRealSize && data.length == item.bytes;
-    case 9:
-      return !item.is_bit() && data.length == item.bytes;
-    default:
-      return false;
+// How many, and of each its bytes, its block and where it begins there.
+Fault add_areas(ByteReader reader, const Listed& listed, Item& item, OperationList& operations) {
+  constexpr std::size_t kAreaBytes = 5;
+  const std::size_t count = reader.u8();
+  if (!reader.ok() || count == 0 || reader.remaining() != count * kAreaBytes) {
+    return Fault::unknown_object;
   }
-}
-
-// A receiver that goes by the item's own size takes lengths of data for bits, but for bits,
-// counters and timers (Snap7's server does). Where another item follows, data of another form makes
-// it read that one's elsewhere.
-bool is_stepped_over_alike(const Item& item, const Data& data) {
-  const bool in_bits = data.size == 4 || data.size == 5;
-  return item.is_bit() || in_bits != item.is_numbered();
-}
-
-// What is written to a symbol has the size that its data says; nothing stands behind it.
-Fault decode_symbol_data(ByteReader& reader, bool last, const OperationList& operations) {
-  const std::uint8_t reserved = reader.u8();
-  const ByteView octet = reader.take(1);
-  const std::uint8_t size = octet.empty() ? std::uint8_t{0} : octet[0];
-  const std::uint16_t length = reader.u16();
-  const bool in_bits = size == 4 || size == 5;
-  const bool known =
-      in_bits ? length % 8 == 0 : size == 7 || size == 9 || (size == 3 && length == 1);
-  if (!last) return Fault::unknown_object;
-  if (!known) return Fault::bad_byte_count;
-  const ByteView value = reader.take(data_bytes(size, length));
-  if (!reader.ok()) return Fault::truncated;
-  if (in_bits) operations.leave_free(octet, "4 or 5: both count bits", 0x01);
-  operations.leave_free(value, "elements whose values policy does not judge");
-  return reserved == 0 ? Fault::none : Fault::bad_value;
-}
-
-Fault decode_data(ByteReader& reader, const Item& item, bool last, Operation& operation,
-                  const OperationList& operations) {
-  if (item.symbolic) return decode_symbol_data(reader, last, operations);
-  const std::uint8_t reserved = reader.u8();
-  Data data;
-  const ByteView size = reader.take(1);
-  data.size = size.empty() ? std::uint8_t{0} : size[0];
-  data.length = reader.u16();
-  data.value = reader.take(item.bytes);
-  const bool filled = item.bytes % 2 != 0 && !last;
-  const std::uint8_t fill = filled ? reader.u8() : std::uint8_t{0};
-  const bool fits = has_size_of(item, data) || planted(protocols::Mistake::item_size_unread);
-  if (!fits) return Fault::bad_byte_count;
-  if (!reader.ok()) return Fault::truncated;
-  if (reserved != 0 || fill != 0) return Fault::bad_value;
-  if (item.is_bit() && data.value[0] > 1) return Fault::bad_value;
-  if (!last && !is_stepped_over_alike(item, data)) operation.set(kDataSize, data.size);
-  if (is_whole_number(item)) operations.leave_free(size, "4 or 5: both count bits", 0x01);
-  set_value(item, data.value, operation);
-  if (!operation.has(kValue)) {
-    operations.leave_free(data.value, "elements whose values policy does not judge");
+  item.bytes = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    Fault fault = Fault::none;
+    Operation* operation = add_listed(listed, kAreas, operations, fault);
+    if (operation == nullptr) return fault;
+    Item area;
+    area.transport_size = 2;
+    area.area = kDataBlock;
+    area.length = reader.u8();
+    area.db = reader.u16();
+    area.address = std::uint32_t{reader.u16()} << 3;
+    area.bytes = area.length;
+    item.bytes += area.bytes;
+    if (area.length == 0) return Fault::bad_quantity;
+    if (fault = set_fields(area, *operation); fault != Fault::none) return fault;
   }
   return Fault::none;
+}
+
+Fault add_item(ByteReader& reader, const Listed& listed, Item& item, OperationList& operations) {
+  constexpr std::uint8_t kVariable = 0x12;
+  const std::uint8_t kind = reader.u8();
+  const std::size_t bytes = reader.u8();
+  item.syntax = reader.u8();
+  const ByteView rest = bytes > 0 ? reader.take(bytes - 1) : ByteView{};
+  const bool filled = bytes % 2 != 0 && !listed.last;
+  const std::uint8_t fill = filled ? reader.u8() : std::uint8_t{0};
+  if (!reader.ok()) return Fault::truncated;
+  if (kind != kVariable) return Fault::unknown_object;
+  if (fill != 0) return Fault::bad_value;
+  if (item.syntax == kAreas) {
+    return listed.write ? Fault::unknown_object
+                        : add_areas(ByteReader(rest), listed, item, operations);
+  }
+  Fault fault = Fault::none;
+  Operation* operation = add_listed(listed, item.syntax, operations, fault);
+  if (operation == nullptr) return fault;
+  item.operation = operation;
+  switch (item.syntax) {
+    case kAny:
+      fault = parse_any(ByteReader(rest), item);
+      if (fault != Fault::none) return fault;
+      return agrees(item) ? set_fields(item, *operation) : Fault::bad_value;
+    case kSymbolic:
+      return set_symbol(ByteReader(rest), *operation, operations);
+    case kOfControl:
+    case kOfControlMetric:
+    case kOfControlInch:
+    case kOfDrive:
+      return set_numbers(ByteReader(rest), item.syntax, *operation, operations);
+    default:
+      return Fault::unknown_object;
+  }
+}
+
+// Whether there is an item of another kind than kAny, or of another length.
+bool has_others(ByteReader items, std::size_t count) {
+  for (std::size_t i = 0; i < count && items.ok(); ++i) {
+    items.skip(1);
+    const std::size_t bytes = items.u8();
+    const ByteView item = items.take(bytes);
+    items.skip(bytes % 2);
+    if (bytes != kAnyBytes || item.empty() || item[0] != kAny) return true;
+  }
+  return false;
+}
+
+// Whether an item of kAny begins so far behind the first one.
+bool begins_any(ByteView items, std::size_t count, std::size_t at) {
+  ByteReader reader(items);
+  for (std::size_t i = 0; i < count && reader.offset() <= at; ++i) {
+    const std::size_t begin = reader.offset();
+    reader.skip(1);
+    const std::size_t bytes = reader.u8();
+    const ByteView item = reader.take(bytes);
+    reader.skip(bytes % 2);
+    if (begin == at) return bytes == kAnyBytes && !item.empty() && item[0] == kAny;
+  }
+  return false;
+}
+
+// Whether a receiver that takes every item for one of kAny and steps over it as such (Snap7's
+// server) may find others than stand there: behind the end, or with an area and a size. Where what
+// is written to several stands it finds elsewhere at any rate.
+bool is_mixed(ByteView items, std::size_t count, bool write) {
+  constexpr std::size_t kItemBytes = 2 + kAnyBytes;
+  constexpr std::size_t kSizeAt = 3;
+  constexpr std::size_t kAreaAt = 8;
+  if (!has_others(ByteReader(items), count)) return false;
+  if (write && count > 1) return true;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t at = i * kItemBytes;
+    if (begins_any(items, count, at)) continue;
+    if (at + kItemBytes > items.size()) return true;
+    if (is_area(items[at + kAreaAt]) && bytes_of(items[at + kSizeAt]) != 0) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
-Fault decode_item(ByteReader& reader, std::size_t count, Operation& operation,
-                  OperationList& operations) {
-  Item item;
-  return decode_item(reader, count, operation, item, operations);
+Fault add_items(ByteView items, std::uint16_t code, std::int32_t sub_code, std::size_t count,
+                OperationList& operations) {
+  ByteReader reader(items);
+  Listed listed{code, sub_code, count, false, is_mixed(items, count, false), false};
+  for (std::size_t i = 0; i < count; ++i) {
+    listed.last = i + 1 == count;
+    Item item;
+    const Fault fault = add_item(reader, listed, item, operations);
+    if (fault != Fault::none) return fault;
+  }
+  return reader.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
 }
 
 Fault decode_items(const Pdu& pdu, bool write, OperationList& operations) {
@@ -319,17 +326,17 @@ Fault decode_items(const Pdu& pdu, bool write, OperationList& operations) {
   const std::size_t count = reader.u8();
   if (!reader.ok()) return Fault::truncated;
   if (count == 0) return Fault::bad_quantity;
+  const bool mixed = is_mixed(pdu.parameters.subspan(reader.offset()), count, write);
+  Listed listed{code, kNoSubCode, count, write, mixed, false};
   ByteReader data(pdu.data);
   bool odd = false;
   for (std::size_t i = 0; i < count; ++i) {
-    Fault fault = Fault::none;
-    Operation* operation = add_operation(code, kNoSubCode, operations, fault);
-    if (operation == nullptr) return fault;
+    listed.last = i + 1 == count;
     Item item;
-    fault = decode_item(reader, count, *operation, item, operations);
+    Fault fault = add_item(reader, listed, item, operations);
     if (fault != Fault::none) return fault;
     if (!write) continue;
-    fault = decode_data(data, item, i + 1 == count, *operation, operations);
+    fault = decode_data(data, item, listed.last, *item.operation, operations);
     if (fault != Fault::none) return fault;
     odd = item.bytes % 2 != 0;
   }
@@ -340,22 +347,44 @@ Fault decode_items(const Pdu& pdu, bool write, OperationList& operations) {
   return data.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
 }
 
-Fault check_results(const Pdu& pdu, bool read) {
-  ByteReader parameters(pdu.parameters);
-  parameters.skip(1);
-  const std::size_t count = parameters.u8();
-  if (!parameters.ok()) return Fault::truncated;
-  ByteReader reader(pdu.data);
-  for (std::size_t i = 0; i < count; ++i) {
+namespace {
+
+// What the items of a list take in an answer: a head and their bytes, to an even number but for
+// the last's.
+std::size_t answer_bytes(ByteReader reader, std::size_t count) {
+  constexpr std::size_t kHead = 4;
+  constexpr std::uint8_t kString = 19;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < count && reader.ok(); ++i) {
     reader.skip(1);
-    if (!read) continue;
-    const std::uint8_t size = reader.u8();
-    const std::size_t bytes = data_bytes(size, reader.u16());
-    reader.skip(bytes);
-    if (bytes % 2 != 0 && i + 1 < count) reader.skip(1);
+    ByteReader item_reader(reader.take(reader.u8()));
+    Item item;
+    const bool any = item_reader.u8() == 0x10 &&
+                     parse_any(ByteReader(item_reader.rest()), item) == Fault::none &&
+                     item.transport_size != kString;
+    const std::size_t content = any ? item.bytes : 1;
+    bytes += kHead + content + (i + 1 < count ? content % 2 : 0);
   }
-  if (!reader.ok()) return Fault::truncated;
-  return reader.remaining() <= (read ? 1U : 0U) ? Fault::none : Fault::trailing_bytes;
+  return bytes;
+}
+
+}  // namespace
+
+bool answer_fits(const Pdu& pdu, std::size_t pdu_size) {
+  constexpr std::size_t kHeadOfAnswer = kHeaderBytes + 4;  // error, function and number of items
+  ByteReader reader(pdu.parameters);
+  if (reader.u8() != kReadVar) return true;
+  const std::size_t count = reader.u8();
+  return kHeadOfAnswer + answer_bytes(reader, count) <= pdu_size;
+}
+
+bool answer_fits(const UserData& user, std::size_t pdu_size) {
+  constexpr std::size_t kHeadOfAnswer = kHeaderBytes + 12 + 4 + 2;  // parameters, payload, count
+  if (user.group != 2 || user.type != UserData::kAsk || user.sub_function == 4) return true;
+  ByteReader reader(user.payload);
+  const std::size_t count = reader.u16();
+  reader.skip(2);
+  return kHeadOfAnswer + answer_bytes(reader, count) <= pdu_size;
 }
 
 }  // namespace bulkhead::s7comm

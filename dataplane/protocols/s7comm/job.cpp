@@ -206,6 +206,18 @@ Fault decode_cpu_services(const Pdu& pdu, OperationList& operations) {
 
 }  // namespace
 
+std::uint8_t kind_of_pi(const Pdu& pdu) {
+  constexpr std::size_t kHeadBytes = 8;
+  ByteReader reader(pdu.parameters);
+  reader.skip(kHeadBytes);
+  const ByteView argument = reader.take(reader.u16());
+  const ByteView name = reader.take(reader.u8());
+  bool known = false;
+  const PiService* service = find_pi_service(name, argument, known);
+  const bool has_kind = service != nullptr && service->function != kNoSubCode;
+  return has_kind ? static_cast<std::uint8_t>(service->function) : std::uint8_t{0};
+}
+
 bool parse_start_upload(const Pdu& pdu, Block& block) {
   ByteReader reader(pdu.parameters);
   const std::uint8_t code = reader.u8();
@@ -262,7 +274,7 @@ Fault check_piece(const Pdu& pdu) {
 
 }  // namespace
 
-Fault decode_answer(const Pdu& pdu, OperationList& operations) {
+Fault decode_answer(const Pdu& pdu, std::int32_t asked, OperationList& operations) {
   Fault fault = Fault::none;
   operations.leave_free(pdu.data, "what an answer tells");
   if (pdu.rosctr == kAck) {
@@ -271,7 +283,8 @@ Fault decode_answer(const Pdu& pdu, OperationList& operations) {
   }
   if (pdu.parameters.empty()) return Fault::truncated;
   const std::uint8_t code = pdu.parameters[0];
-  Operation* operation = add_operation(code, kNoSubCode, operations, fault);
+  const std::int32_t sub_code = code == kPiService ? asked : kNoSubCode;
+  Operation* operation = add_operation(code, sub_code, operations, fault);
   if (operation == nullptr) return fault;
   operations.leave_free(pdu.parameters.subspan(1), "what an answer tells");
   // To the PLC's job, which named the block.

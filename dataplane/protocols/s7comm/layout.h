@@ -64,6 +64,7 @@ enum Field : std::uint8_t {
   kTpduSize,
   kSymbol,
   kSymbolCrc,
+  kSyntax,
 };
 
 // PI services that work on blocks or memory, and the cold start, are functions of their own.
@@ -94,8 +95,9 @@ struct UserData {
   std::uint8_t group = 0;
   std::uint8_t sub_function = 0;
   std::uint8_t sequence = 0;
-  ByteView part;     // which data unit it is, and whether it is the last
-  ByteView payload;  // of the data, behind its own head
+  bool goes_on = false;  // asks for what follows of a long answer
+  ByteView part;         // which data unit it is, and whether it is the last
+  ByteView payload;      // of the data, behind its own head
 
   static constexpr std::uint8_t kPush = 0;
   static constexpr std::uint8_t kAsk = 4;
@@ -120,11 +122,29 @@ struct Upload {
 constexpr std::size_t kUploadsMax = 2;
 using Uploads = std::array<Upload, kUploadsMax>;
 
-// `uploads` is nullptr where nothing is known of the session.
+// What user data is about, in one number: a system status list with its index, the type of blocks.
+std::uint32_t subject_of(const UserData& user);
+// An answer that goes on: who asks for the rest names its sequence alone.
+struct Unfinished {
+  std::uint8_t group = 0;  // 0: none
+  std::uint8_t sub_function = 0;
+  std::uint8_t sequence = 0;
+  std::uint32_t subject = 0;
+
+  bool goes_on_with(const UserData& user) const {
+    return group != 0 && group == user.group && sub_function == user.sub_function &&
+           sequence == user.sequence;
+  }
+};
+
+// Where nothing is known of the session, `uploads` and `unfinished` are nullptr.
 protocols::Fault decode_job(const Pdu& pdu, const Uploads* uploads,
                             protocols::OperationList& operations);
-protocols::Fault decode_answer(const Pdu& pdu, protocols::OperationList& operations);
-protocols::Fault decode_user_data(const Pdu& pdu, protocols::OperationList& operations);
+// `asked` is the kind of the PI service that it answers.
+protocols::Fault decode_answer(const Pdu& pdu, std::int32_t asked,
+                               protocols::OperationList& operations);
+protocols::Fault decode_user_data(const Pdu& pdu, const Unfinished* unfinished,
+                                  protocols::OperationList& operations);
 
 // An operation of the function; nullptr if the catalogue lacks it or the list is full.
 protocols::Operation* add_operation(std::uint16_t code, std::int32_t sub_code,
@@ -132,17 +152,26 @@ protocols::Operation* add_operation(std::uint16_t code, std::int32_t sub_code,
 
 // The items of a read or write: they in the parameters, what is written to them in the data.
 protocols::Fault decode_items(const Pdu& pdu, bool write, protocols::OperationList& operations);
-// One item, where `count` are listed: its fields.
-protocols::Fault decode_item(ByteReader& reader, std::size_t count, protocols::Operation& operation,
-                             protocols::OperationList& operations);
+// Items of a subscription, and nothing behind them.
+protocols::Fault add_items(ByteView items, std::uint16_t code, std::int32_t sub_code,
+                           std::size_t count, protocols::OperationList& operations);
+// Whether the answer to a read, or to a cyclic one, fits in a PDU of the agreed size; Snap7's
+// server writes beyond its own if not. Symbols and strings count as the least that they may be.
+bool answer_fits(const Pdu& pdu, std::size_t pdu_size);
+bool answer_fits(const UserData& user, std::size_t pdu_size);
 // The answer to a read or write: a result and, where it is good, data for each item.
 protocols::Fault check_results(const Pdu& pdu, bool read);
 
+// The type of a block ("0A"): organization, data, function and system blocks; negative if it is
+// none.
+int parse_block_type(ByteView name);
 // A name of a block ("0A00001P"); behind '_' where it is a file's. False if it is none.
 bool parse_block(ByteView name, Block& block);
 bool parse_block_file(ByteView name, char marker, Block& block);
 void set_block(const Block& block, protocols::Operation& operation);
 
+// Which function a PI service's job is: a sub-code, 0 for the usual one.
+std::uint8_t kind_of_pi(const Pdu& pdu);
 // A job that asks for the start of an upload, or goes on with one: its block and identifier.
 bool parse_start_upload(const Pdu& pdu, Block& block);
 std::uint32_t upload_id(const Pdu& pdu);

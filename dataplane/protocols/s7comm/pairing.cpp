@@ -31,11 +31,21 @@ Fault accept_answer(Session session, const Outstanding& answer, const Pdu& pdu,
         return entry.reference == answer.reference && entry.by_server == answer.by_server;
       },
       [&](const Outstanding& entry) {
-        const bool same = entry.code == answer.code && entry.sub_function == answer.sub_function &&
+        const bool same = entry.code == answer.code &&
+                          (entry.sub_function == answer.sub_function || entry.code == kPiService) &&
                           (refused || entry.items == answer.items);
         return same || (refused && (pdu.parameters.empty() || entry.code == answer.code));
       },
       answered);
+}
+
+std::uint32_t pack(const Block& block) {
+  return std::uint32_t{block.type} << 24 | std::uint32_t{block.file_system} << 16 | block.number;
+}
+
+Block unpack(std::uint32_t subject) {
+  return {static_cast<std::uint8_t>(subject >> 24), static_cast<std::uint8_t>(subject >> 16),
+          static_cast<std::uint16_t>(subject)};
 }
 
 // An upload that is started over with an identifier means its new block; of more than there is room
@@ -49,7 +59,18 @@ void learn_upload(Session session, const Outstanding& started, const Pdu& pdu) {
   while (at + 1 < uploads.size() && uploads[at].id != id) ++at;
   std::move_backward(uploads.begin(), uploads.begin() + static_cast<std::ptrdiff_t>(at),
                      uploads.begin() + static_cast<std::ptrdiff_t>(at) + 1);
-  uploads[0] = {id, started.block};
+  uploads[0] = {id, unpack(started.subject)};
+}
+
+// An answer says whether more follows (1) or not, and by what number that is asked for.
+void note_unfinished(Session session, const UserData& user, const Outstanding& asked) {
+  Unfinished& unfinished = session.state().unfinished;
+  const bool more = user.part.size() == 2 && user.part[1] != 0;
+  if (more) {
+    unfinished = {user.group, user.sub_function, user.sequence, asked.subject};
+  } else if (unfinished.goes_on_with(user)) {
+    unfinished = {};
+  }
 }
 
 // The sizes that a setup and its answer name: the answer's counts.
@@ -63,6 +84,17 @@ void agree(Session session, const Pdu& pdu) {
 }
 
 }  // namespace
+
+std::int32_t asked_pi(std::span<const std::byte> session, const Pdu& answer) {
+  if (Session::state_in(session) == nullptr) return protocols::kNoSubCode;
+  // Reading a block changes nothing in it.
+  const Session known({const_cast<std::byte*>(session.data()), session.size()});
+  for (const Outstanding& entry : known.entries()) {
+    const bool same = entry.code == kPiService && entry.reference == answer.reference;
+    if (same && entry.sub_function != 0) return entry.sub_function;
+  }
+  return protocols::kNoSubCode;
+}
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {
   return session.awaited(now_ms, [](const Outstanding& entry) { return !entry.by_server; });
@@ -80,14 +112,29 @@ Fault accept_pdu(Session session, const Pdu& pdu, Direction direction, std::uint
     entry.code = user.code();
     entry.sub_function = user.sub_function;
     if (user.type == UserData::kPush) return Fault::none;
-    if (user.type == UserData::kAsk) return accept_request(session, entry, now_ms);
-    return accept_answer(session, entry, pdu, now_ms);
+    const std::size_t size = session.state().pdu_size;
+    if (size != 0 && !answer_fits(user, size)) return Fault::bad_length;
+    if (user.type == UserData::kAsk) {
+      const Unfinished& unfinished = session.state().unfinished;
+      const bool known = user.goes_on && unfinished.goes_on_with(user);
+      entry.subject = known ? unfinished.subject : subject_of(user);
+      return accept_request(session, entry, now_ms);
+    }
+    Outstanding asked;
+    const Fault fault = accept_answer(session, entry, pdu, now_ms, &asked);
+    if (fault == Fault::none) note_unfinished(session, user, asked);
+    return fault;
   }
   ByteReader reader(pdu.parameters);
   entry.code = reader.u8();
   if (entry.code == kReadVar || entry.code == kWriteVar) entry.items = reader.u8();
   if (pdu.rosctr == kJob) {
-    if (entry.code == kStartUpload) parse_start_upload(pdu, entry.block);
+    const std::size_t size = session.state().pdu_size;
+    if (size != 0 && !answer_fits(pdu, size)) return Fault::bad_length;
+    if (entry.code == kPiService) entry.sub_function = kind_of_pi(pdu);
+    if (Block block; entry.code == kStartUpload && parse_start_upload(pdu, block)) {
+      entry.subject = pack(block);
+    }
     entry.by_server = from_server;
     return accept_request(session, entry, now_ms);
   }

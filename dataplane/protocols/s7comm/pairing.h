@@ -8,20 +8,21 @@
 
 namespace bulkhead::s7comm {
 
-constexpr std::size_t kOutstandingUsual = 6;
+constexpr std::size_t kOutstandingUsual = 5;
 
 struct Outstanding {
   std::uint32_t asked_ms = 0;
   std::uint16_t reference = 0;
   std::uint16_t code = 0;
-  std::uint8_t sub_function = 0;
+  std::uint8_t sub_function = 0;  // of user data; which function a PI service is
   std::uint8_t items = 0;
   bool by_server = false;
-  Block block;  // of a start of an upload
+  std::uint32_t subject = 0;  // of user data; the block of a start of an upload
 };
 
 struct Agreed {
   Uploads uploads{};           // the newest first
+  Unfinished unfinished;       // the newest
   std::uint16_t pdu_size = 0;  // 0: nothing is agreed on yet
 };
 
@@ -31,6 +32,9 @@ static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesU
 // Expects a PDU that decode accepted.
 protocols::Fault accept_pdu(Session session, const Pdu& pdu, protocols::Direction direction,
                             std::uint32_t now_ms);
+
+// The sub-code of the PI service that an answer answers, as far as the session knows.
+std::int32_t asked_pi(std::span<const std::byte> session, const Pdu& answer);
 
 std::size_t awaited(Session session, std::uint32_t now_ms);
 

@@ -41,8 +41,8 @@ Fault parse_payload(ByteView bytes, bool asks, UserData& user) {
   user.payload = data.take(count);
   if (!data.ok() || data.remaining() != 0) return Fault::bad_byte_count;
   if (!asks) return Fault::none;
-  const bool fits = kind == kOctets || (kind == kNothing && count == 0);
-  return fits ? Fault::none : Fault::bad_value;
+  // python-snap7 calls octets so too.
+  return kind == kOctets || kind == kNothing ? Fault::none : Fault::bad_value;
 }
 
 // A controller tells its new operating state in parameters of their own: a service (1), how many
@@ -84,11 +84,16 @@ Fault parse_user_data(const Pdu& pdu, UserData& user) {
   if (reader.remaining() != 0) return Fault::trailing_bytes;
   user.type = type >> 4;
   user.group = type & 0x0f;
+  // python-snap7 goes on with status lists in the short form, too.
+  const bool named = length == kLong || (user.group == 4 && user.sequence != 0);
+  user.goes_on = named && user.type == UserData::kAsk && pdu.data.size() == 4;
   const bool asks = user.type == UserData::kAsk;
   if (!asks && user.type != UserData::kPush && user.type != UserData::kAnswer) {
     return Fault::bad_value;
   }
-  const bool agrees = method == (length == kShort ? kRequests : kResponds);
+  // Snap7's client goes on with lists of blocks so.
+  const bool as_snap7 = user.goes_on && user.group == 3 && method == kRequests;
+  const bool agrees = method == (length == kShort ? kRequests : kResponds) || as_snap7;
   if (!agrees || (length == kShort && !asks) || (asks && error != 0)) return Fault::bad_value;
   return parse_payload(pdu.data, asks, user);
 }
@@ -122,10 +127,15 @@ int read_digits(ByteView text, int base) {
 
 }  // namespace
 
+int parse_block_type(ByteView name) {
+  const int type = name.size() == 2 ? read_digits(name, 16) : -1;
+  return type == 8 || (type >= 10 && type <= 15) ? type : -1;
+}
+
 bool parse_block(ByteView name, Block& block) {
   constexpr std::size_t kNameBytes = 8;
   if (name.size() != kNameBytes) return false;
-  const int type = read_digits(name.first(2), 16);
+  const int type = parse_block_type(name.first(2));
   const int number = read_digits(name.subspan(2, 5), 10);
   const char system = static_cast<char>(name[7]);
   if (type < 0 || number < 0 || number > UINT16_MAX) return false;

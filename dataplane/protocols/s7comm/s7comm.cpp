@@ -35,6 +35,11 @@ const Uploads* known_uploads(std::span<const std::byte> session) {
   return agreed != nullptr ? &agreed->uploads : nullptr;
 }
 
+const Unfinished* known_unfinished(std::span<const std::byte> session) {
+  const Agreed* agreed = Session::state_in(session);
+  return agreed != nullptr ? &agreed->unfinished : nullptr;
+}
+
 class S7Comm final : public cotp::User {
  public:
   const protocols::Catalogue& catalogue() const override { return s7comm::catalogue(); }
@@ -48,7 +53,7 @@ class S7Comm final : public cotp::User {
     return awaited(Session(session), now_ms);
   }
 
-  // The identifiers of uploads are the session's.
+  // The identifiers of uploads are the session's, and what is gone on with or answered.
   bool means_alike(ByteView bytes) const override {
     cotp::Message message;
     Pdu pdu;
@@ -56,6 +61,11 @@ class S7Comm final : public cotp::User {
         parse_pdu(message.user, pdu) != Fault::none || pdu.parameters.empty()) {
       return true;
     }
+    UserData user;
+    if (pdu.rosctr == kUserData) {
+      return parse_user_data(pdu, user) != Fault::none || !user.goes_on;
+    }
+    if (pdu.rosctr == kAckData) return pdu.parameters[0] != kPiService;
     return pdu.rosctr != kJob || (pdu.parameters[0] != kUpload && pdu.parameters[0] != kEndUpload);
   }
 
@@ -145,9 +155,9 @@ class S7Comm final : public cotp::User {
         return decode_job(pdu, known_uploads(context.session), operations);
       case kAck:
       case kAckData:
-        return decode_answer(pdu, operations);
+        return decode_answer(pdu, asked_pi(context.session, pdu), operations);
       case kUserData:
-        return decode_user_data(pdu, operations);
+        return decode_user_data(pdu, known_unfinished(context.session), operations);
       default:
         return Fault::unknown_function;
     }
