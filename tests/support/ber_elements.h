@@ -7,7 +7,11 @@ namespace bulkhead::support {
 
 // With a length in the fewest octets.
 inline Message element(Message tag, const Message& content) {
-  if (content.size() >= 0x100) {
+  if (content.size() >= 0x10000) {
+    tag.push_back(0x83);
+    tag.push_back(static_cast<std::uint8_t>(content.size() >> 16));
+    tag.push_back(static_cast<std::uint8_t>(content.size() >> 8));
+  } else if (content.size() >= 0x100) {
     tag.push_back(0x82);
     tag.push_back(static_cast<std::uint8_t>(content.size() >> 8));
   } else if (content.size() >= 0x80) {

@@ -213,6 +213,7 @@ constexpr std::array kOthers = {
     message("session_disconnect", kSpduCode | kDisconnect, kSessionAccess, 0, kEither),
     message("session_refuse", kSpduCode | kRefuse, kSessionAccess, 0, Initiator::client),
     message("session_abort", kSpduCode | kAbort, kSessionAccess, 0, kEither),
+    message("continuation", cotp::kContinuationCode, kSessionAccess, 0, Initiator::client),
     message("session_abort_accept", kSpduCode | kAbortAccept, kSessionAccess, 0, kEither),
 };
 

@@ -164,6 +164,22 @@ struct Call {
 };
 protocols::Fault parse_call(const Unit& unit, Call& call);
 
+// A confirmed response that is read by its head alone.
+constexpr std::size_t kLongBytesMax = 1U << 24;
+struct LongAnswer {
+  bool bare = false;
+  std::uint32_t context = 0;
+  std::uint32_t invoke_id = 0;
+  std::uint8_t service = 0;
+  std::size_t pdu_bytes = 0;
+  ByteView content;  // as far as it stands here
+};
+protocols::Fault parse_long(ByteView user, LongAnswer& answer);
+
+// Give tokens without tokens, then data transfer without parameters (ISO 8327-1, 7.11 and 7.16).
+constexpr std::size_t kDataHeadBytes = 4;
+bool begins_data(ByteView user);
+
 // A service of two levels is named by both: kAdditionalService and what stands in it.
 struct FunctionCode {
   std::uint16_t code = 0;

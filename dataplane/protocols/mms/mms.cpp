@@ -201,6 +201,36 @@ class Mms final : public cotp::User {
     return {kTsap, kTsapName, kCallingTsap, kTpduSize};
   }
 
+  cotp::DataUnits next_units(const MessageContext& context) const override {
+    if (context.direction == Direction::request) return cotp::DataUnits::joined;
+    const Agreed* agreed = Session::state_in(context.session);
+    return agreed != nullptr && agreed->in_pieces ? cotp::DataUnits::next_piece
+                                                  : cotp::DataUnits::pieces;
+  }
+
+  Fault decode_piece(ByteView user, const MessageContext& /*context*/,
+                     OperationList& operations) const override {
+    LongAnswer answer;
+    if (const Fault fault = parse_long(user, answer); fault != Fault::none) return fault;
+    Decoding decoding(operations, false, false);
+    decoding.leave_free(answer.content, "what is answered to a request that was granted");
+    decoding.add({answer.service});
+    return decoding.fault();
+  }
+
+  Fault pair_piece(std::span<std::byte> session, ByteView user, bool more,
+                   std::uint32_t now_ms) const override {
+    const Session known(session);
+    if (!user.empty()) {
+      LongAnswer answer;
+      if (const Fault fault = parse_long(user, answer); fault != Fault::none) return fault;
+      if (const Fault fault = accept_long(known, answer, now_ms); fault != Fault::none)
+        return fault;
+    }
+    known.state().in_pieces = more;
+    return Fault::none;
+  }
+
   // Every connection begins with a session's SPDU, and all data that follows is one too.
   bool begins_with(std::uint8_t octet) const override {
     switch (octet) {

@@ -507,6 +507,7 @@ TEST(Decode, EachFunction) {
   for (const protocols::FunctionInfo& function : catalogue().functions) {
     const std::string name(function.name);
     if (all.find("\n" + name + " ") != std::string::npos) continue;
+    if (function.code == cotp::kContinuationCode) continue;  // long_test.cpp
     if (function.sub_code == kOtherSide) {
       const auto service = static_cast<std::uint8_t>(function.code);
       rows.push_back({function.name.data(), kAsk, response(told_to_server(service)), name});
@@ -516,7 +517,7 @@ TEST(Decode, EachFunction) {
   }
   support::expect_rows(module(), rows);
   for (Row& row : rows) row.expected += " ";
-  support::expect_all_functions(module(), rows);
+  support::expect_all_functions(module(), rows, {"continuation"});
   support::expect_fields_decide(module(), rows);
 }
 

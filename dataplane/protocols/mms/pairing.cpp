@@ -11,10 +11,15 @@ using protocols::Fault;
 
 namespace {
 
+// Where MMS stands, plus one.
+std::uint16_t place_of(bool bare, std::uint32_t context) {
+  return bare ? Agreed::kBare : static_cast<std::uint16_t>(context + 1);
+}
+
 // A PDU stands in the context that the association named for MMS, or, if that was not seen, in the
 // first one.
 Fault check_context(Agreed& agreed, const Unit& unit) {
-  const auto known = unit.bare ? Agreed::kBare : static_cast<std::uint16_t>(unit.context + 1);
+  const std::uint16_t known = place_of(unit.bare, unit.context);
   if (unit.spdu == kConnect || agreed.context == 0) agreed.context = known;
   return agreed.context == known ? Fault::none : Fault::bad_value;
 }
@@ -142,6 +147,21 @@ Fault accept_alone(Session session, Outstanding entry, std::uint8_t service, boo
 }
 
 }  // namespace
+
+// How many results come cannot be seen.
+Fault accept_long(Session session, const LongAnswer& long_answer, std::uint32_t now_ms) {
+  Agreed& agreed = session.state();
+  const std::uint16_t place = place_of(long_answer.bare, long_answer.context);
+  if (agreed.context == 0) agreed.context = place;
+  if (agreed.context != place) return Fault::bad_value;
+  const std::uint32_t limit = agreed.to_client_bytes;
+  if (limit != 0 && long_answer.pdu_bytes > limit) return Fault::bad_length;
+  Outstanding wanted;
+  wanted.asked_ms = now_ms;
+  wanted.invoke_id = long_answer.invoke_id;
+  return answer(session, wanted, now_ms,
+                [&](const Outstanding& entry) { return entry.service == long_answer.service; });
+}
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {
   return session.awaited(

@@ -31,6 +31,7 @@ struct Outstanding {
 
 struct Agreed {
   std::uint16_t context = 0;          // plus one; 0: it is not known; kBare: there is none
+  bool in_pieces = false;             // the server's answer goes on
   std::uint32_t to_client_bytes = 0;  // longest MMS PDU; 0: it is not known
   std::uint32_t to_server_bytes = 0;
 
@@ -43,6 +44,9 @@ static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesU
 // Expects a unit that decode accepted.
 protocols::Fault accept_unit(Session session, const Unit& unit, protocols::Direction direction,
                              std::uint32_t now_ms);
+
+// The head of a long answer.
+protocols::Fault accept_long(Session session, const LongAnswer& answer, std::uint32_t now_ms);
 
 std::size_t awaited(Session session, std::uint32_t now_ms);
 

@@ -146,14 +146,12 @@ Fault parse_parameters(ByteView user, ByteReader& reader, Unit& unit, ByteView& 
   return have ? Fault::unknown_object : Fault::none;
 }
 
-// Give tokens without tokens, then data transfer without parameters (ISO 8327-1, 7.11 and 7.16).
-constexpr std::size_t kDataHeadBytes = 4;
+}  // namespace
+
 bool begins_data(ByteView user) {
   return user.size() >= kDataHeadBytes && user[0] == kGiveTokensOrData && user[1] == 0 &&
          user[2] == kGiveTokensOrData && user[3] == 0;
 }
-
-}  // namespace
 
 bool begins_pdu(std::uint8_t octet) {
   constexpr std::uint8_t kContextSpecific = 0x80;
