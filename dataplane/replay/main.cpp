@@ -14,6 +14,7 @@
 #include "dataplane/pipeline/event.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/ports/eal.h"
+#include "dataplane/replay/acknowledgements.h"
 #include "dataplane/replay/capture.h"
 #include "dataplane/replay/measure.h"
 #include "dataplane/service/naming.h"
@@ -36,6 +37,7 @@ struct Options {
   std::string capture;
   std::string out;
   std::string format = "table";
+  bool restate_acknowledgements = false;
   bool measure = false;
   std::uint32_t rounds = 1;
   pipeline::PipelineOptions pipeline;
@@ -75,6 +77,7 @@ class Recorder final : public pipeline::Output, public pipeline::Observer {
   void at(const pcap_pkthdr& header) { header_ = header; }
 
   void transmit(rte_mbuf* mbuf, std::uint16_t /*port*/) override {
+    acknowledgements.note_left({rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len});
     if (dumper_ != nullptr) {
       header_.caplen = mbuf->data_len;
       header_.len = mbuf->data_len;
@@ -95,6 +98,8 @@ class Recorder final : public pipeline::Output, public pipeline::Observer {
   void print_totals() const {
     if (!json_) std::printf("%lu allowed, %lu denied\n", allowed_, denied_);
   }
+
+  replay::Acknowledgements acknowledgements;
 
  private:
   static void print_json(const pipeline::Event& event, const v1::Event& named) {
@@ -193,6 +198,9 @@ int replay_capture(const Options& options) {
       throw Failure{kFileFailed, "frame " + std::to_string(frame) + " does not fit a buffer"};
     }
     std::copy(bytes.begin(), bytes.end(), room);
+    if (options.restate_acknowledgements) {
+      recorder.acknowledgements.restate({reinterpret_cast<std::uint8_t*>(room), bytes.size()});
+    }
     mbuf->port = replay::port_of(image.tables, bytes);
     recorder.at(capture.header());
     pipeline->pass_time(image, capture.time_ns(), recorder, recorder);
@@ -224,6 +232,9 @@ int main(int argc, char** argv) {
                "Forgive wrong checksums, as of captures taken before offload filled them in");
   app.add_flag("--midstream", options.pipeline.accept_midstream,
                "Take up sessions whose beginning the capture lacks");
+  app.add_flag("--restate-acknowledgements", options.restate_acknowledgements,
+               "Acknowledge what has left, as a live receiver would; acknowledgements of a capture "
+               "tell of bytes that are held here, or were refused");
   CLI::Option* measure = app.add_flag(
       "--measure", options.measure,
       "Print no verdicts, but how many packets a CPU second the pipeline takes: the frames come in "
