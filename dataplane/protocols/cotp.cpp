@@ -290,8 +290,14 @@ void tell_copies(ByteView bytes, ByteView user, const protocols::OperationList& 
 
 }  // namespace
 
+// All that share the port delimit alike until a data unit tells whose it is: one that begins in
+// several TPDUs may be another's.
 Frame User::frame(ByteView stream, const protocols::MessageContext& context) const {
-  return frame_message(stream, next_units(context));
+  const DataUnits units = next_units(context);
+  if (units != DataUnits::whole) return frame_message(stream, units);
+  const FirstOctet first = first_user_octet(stream);
+  const bool own = first.known && begins_with(first.octet);
+  return frame_message(stream, own ? units : DataUnits::joined);
 }
 
 protocols::Recognition User::recognise(ByteView stream,

@@ -355,6 +355,19 @@ TEST(Cotp, ADataUnitInOneTpdu) {
   }
 }
 
+// Until a data unit tells whose it is, a session of MMS may be framed by this module.
+TEST(Cotp, WhatIsNotOursIsDelimitedAsAllDo) {
+  const Message first = data_unit({1, 0, 1, 0}, 0);  // ISO 8327-1, 8.3.5: give tokens, data
+  const Message two = join({first, data_unit({0x61, 0})});
+  for (std::size_t have = 0; have < two.size(); ++have) {
+    const auto found = module().frame(ByteView(two).first(have), kAsk);
+    EXPECT_EQ(found.fault, Fault::none) << have;
+    EXPECT_TRUE(found.length == 0 || found.length == two.size()) << have;
+  }
+  EXPECT_EQ(module().frame(two, kAsk).length, two.size());
+  EXPECT_EQ(support::decoded_text(module(), two, kAsk), "fault bad_value");
+}
+
 TEST(Cotp, TpktsAtTheirLimits) {
   const auto frame = [](const Message& bytes) { return module().frame(bytes, kAsk); };
   EXPECT_EQ(frame({2}).fault, Fault::not_this_protocol);
