@@ -40,13 +40,18 @@ Fault parse_part(ByteView user, Part& part) {
 }
 
 bool parse_head(const Part& part, Direction direction, Head& head) {
-  constexpr std::uint8_t kSubscription = 0x70;  // of which a notification's object number begins
+  // With which the number of a notification's subscription begins: S7-1500, older S7-1200.
+  constexpr std::uint8_t kSubscription = 0x70;
+  constexpr std::uint8_t kSubscriptionOld = 0x10;
   ByteReader reader(part.content);
   head = Head{};
   head.version = part.version;
   head.opcode = reader.u8();
   const bool from_client = direction == Direction::request;
-  if (head.opcode == kNotification) return !from_client && reader.u8() == kSubscription;
+  if (head.opcode == kNotification) {
+    const std::uint8_t first = reader.u8();
+    return !from_client && (first == kSubscription || first == kSubscriptionOld);
+  }
   const bool answer = head.opcode == kResponse || head.opcode == kOpenResponse;
   if (from_client ? head.opcode != kRequest : !answer) return false;
   const bool reserved = reader.u16() != 0;

@@ -194,6 +194,8 @@ const std::vector<Row> kRows = {
      "create_object version=2 opcode=2 function=1226"},
     {"told", kBack, part({0x33, 0x70, 0, 0xc, 0x9b, 4}, true, 3),
      "notification version=3 opcode=51"},
+    {"told by an older S7-1200", kBack, part({0x33, 0x10, 0, 0, 0x74, 4}),
+     "notification version=2 opcode=51"},
     {"an event of the system", kBack, data_unit(event()), "system_event version=254"},
     {"what follows of a message", kAsk, part({0x33, 1, 2, 3}, false, 3),
      "continuation version=3 more=1"},
@@ -272,6 +274,9 @@ TEST(Pairing, AnAnswerNeedsItsRequest) {
   EXPECT_EQ(session.ask(part(ask(kInvoke))), Fault::none);
   EXPECT_EQ(session.answer(part(answer(kError))), Fault::none);
   EXPECT_EQ(session.answer(part({0x33, 0x70, 0, 0xc, 0x9b, 4})), Fault::none);
+  EXPECT_EQ(session.answer(part({0x33, 0x10, 0, 0, 0x74, 4})), Fault::none)
+      << "of an older S7-1200";
+  EXPECT_EQ(session.answer(part({0x33, 0x11, 0, 0, 0x74, 4})), Fault::bad_sequence);
 }
 
 TEST(Pairing, WhatFollowsBelongsToWhatWasGranted) {
