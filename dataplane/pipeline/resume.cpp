@@ -156,6 +156,7 @@ void note_boundary(Context& context, const Packet& packet, const Speaker& speake
     const std::int32_t moved = sequence_distance(number, other.released);
     if (moved != 0) note_moved(context, flow, speaker.other(), moved);
   }
+  if (flow.resumed && !other.known) other.window_end = number;  // of a number that nobody had yet
   other.known = true;
   move_to(context, flow, speaker.other(), number);
   offer_window(packet, speaker, number);

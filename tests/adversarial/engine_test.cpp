@@ -490,6 +490,24 @@ TEST_F(Midstream, AKeepAliveThatComesFirstDoesNoHarm) {
   EXPECT_EQ(plant_.last(), Reason::answers_request);
 }
 
+// Numbers are compared by their distance (RFC 9293, 3.4): none of them is the first.
+class MidstreamAt : public Midstream, public testing::WithParamInterface<std::uint32_t> {};
+
+TEST_P(MidstreamAt, IsTakenUpAtAnyNumber) {
+  const std::uint32_t client = GetParam();
+  const std::uint32_t server = GetParam() + 0x60000000;
+  from_hmi(client, server, read(1));
+  from_plc(server, client, {});
+  from_hmi(client, server, read(1));
+  EXPECT_EQ(plant_.last(), Reason::granted);
+  from_plc(server, client + size(read(1)), answer(1));
+  EXPECT_EQ(plant_.last(), Reason::answers_request);
+}
+
+INSTANTIATE_TEST_SUITE_P(Numbers, MidstreamAt,
+                         testing::Values(0U, 0x1fffffffU, 0x40000000U, 0x7fffffffU, 0x80000000U,
+                                         0xbfffffffU, 0xffffffffU));
+
 TEST_F(Midstream, WhatStraddlesTheBoundaryIsAReset) {
   from_plc(7000, 5006, {});
   plant_.clear();
