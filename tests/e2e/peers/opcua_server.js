@@ -14,7 +14,8 @@ async function main() {
   const server = new OPCUAServer({ hostname: address, port: Number(port), resourcePath: "/line",
     serverCertificateManager: certificates, userCertificateManager: certificates,
     nodeset_filename: [nodesets.standard],
-    alternateHostname: [address], disableDiscovery: true });
+    alternateHostname: [address], disableDiscovery: true,
+    maxConnectionsPerEndpoint: 40, serverCapabilities: { maxSessions: 40 } });
   await server.initialize();
   const space = server.engine.addressSpace.getOwnNamespace();
   const line = space.addFolder("ObjectsFolder", { browseName: "Line" });
