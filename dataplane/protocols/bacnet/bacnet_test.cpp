@@ -142,7 +142,10 @@ const std::vector<Row> kWrites = datagrams({
      "write_group priority=10 datatype=0 group=23 channel=6"},
     {"15.11 at once", kAsk,
      unconfirmed(10, {0x09, 23, 0x19, 8, 0x2e, 0x09, 5, 0x11, 0x2f, 0x39, 1}),
-     "write_group priority=8 value=1 datatype=1 group=23 channel=5"},
+     "write_group priority=8 value=1 datatype=1 group=23 channel=5 inhibit_delay=1"},
+    {"15.11 after their delay, as is said", kAsk,
+     unconfirmed(10, {0x09, 23, 0x19, 8, 0x2e, 0x09, 5, 0x11, 0x2f, 0x39, 0}),
+     "write_group priority=8 value=1 datatype=1 group=23 channel=5 inhibit_delay=0"},
     {"16.7", kAsk, unconfirmed(6, {0xa4, 126, 11, 28, 6, 0xb4, 12, 0, 0, 0}),
      "time_synchronization"},
     {"16.8", kAsk, unconfirmed(9, {0xa4, 126, 11, 28, 6, 0xb4, 12, 0, 0, 0}),
@@ -183,10 +186,10 @@ const std::vector<Row> kTold = datagrams({
     {"16.9 i have", kAsk, unconfirmed(1, {0xc4, 2, 0, 0, 9, 0xc4, 0, 0, 0, 1, 0x73, 0, 'A', 'B'}),
      "i_have object_type=0 instance=1 device=9 object_name=AB"},
     {"16.11 who am i", kAsk, unconfirmed(13, {0x21, 5, 0x72, 0, 'M', 0x72, 0, '1'}),
-     "who_am_i vendor=5"},
+     "who_am_i vendor=5 object_name=M/1"},
     {"16.11 you are", kAsk,
      unconfirmed(14, {0x21, 5, 0x72, 0, 'M', 0x72, 0, '1', 0xc4, 2, 0, 0, 9, 0x61, 7}),
-     "you_are device=9 vendor=5"},
+     "you_are device=9 vendor=5 object_name=M/1"},
 });
 
 const std::vector<Row> kCommands = datagrams({

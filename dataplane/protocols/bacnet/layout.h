@@ -166,6 +166,7 @@ enum Field : std::uint8_t {
   kRouterNetwork,
   kPeer,
   kToAll,
+  kInhibitDelay,
 };
 
 constexpr std::uint16_t kGlobalBroadcast = 0xffff;  // 6.2.2.1, as DNET

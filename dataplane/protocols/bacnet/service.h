@@ -32,6 +32,8 @@ class ServiceReader {
   protocols::Operation* add(std::uint16_t function) {
     return add_operation(message_, function, operations_, fault_);
   }
+  // Room for a name that stands nowhere in one piece.
+  std::span<std::uint8_t> compose(std::size_t bytes) { return operations_.compose(bytes); }
   // `good`: all that must be there was. Nothing may follow.
   protocols::Fault finish(bool good) const;
 

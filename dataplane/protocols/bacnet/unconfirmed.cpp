@@ -1,4 +1,6 @@
 // What unconfirmed services ask for or tell, and the notifications that are confirmed or not.
+#include <algorithm>
+
 #include "dataplane/protocols/bacnet/service.h"
 
 namespace bulkhead::bacnet {
@@ -230,6 +232,11 @@ class UnconfirmedDecoder {
   Fault write_group() {
     constexpr std::uint32_t kChannelMax = 0xffff;
     constexpr std::uint32_t kLowest = 16;
+    constexpr std::uint8_t kInhibitTag = 0x39;
+    // It stands behind the list, which ends with another octet.
+    const ByteView data = reader_.message().data;
+    const ByteView last = data.last(std::min<std::size_t>(data.size(), 2));
+    const bool told = last.size() == 2 && last[0] == kInhibitTag && last[1] <= 1;  // 20.2.3
     const auto group = reader_.number(0);
     const auto priority = group ? reader_.number(1, kLowest) : std::nullopt;
     bool good = priority && *priority > 0 && tags_.opens(2);
@@ -239,14 +246,14 @@ class UnconfirmedDecoder {
       if (operation == nullptr) return reader_.finish(false);
       operation->set(kGroup, *group);
       operation->set(kChannel, *channel);
+      if (told) operation->set(kInhibitDelay, last[1]);
       good = reader_.set_priority(*operation, 1, *priority);
       if (!good || reader_.leave_block(0, "15.11: a lighting command")) continue;
       const Tag value = tags_.next();
       good = tags_.ok() && !value.context;
       if (good) reader_.set_value(*operation, value);
     }
-    good = good && reader_.leave_truth(3, "15.11: whether channels delay what they do");
-    return reader_.finish(good);
+    return reader_.finish(good && tags_.context(3).has_value() == told);
   }
 
   // 16.11: a device that has no number yet: vendor, model, serial number.
@@ -262,8 +269,28 @@ class UnconfirmedDecoder {
     const auto serial = tags_.application(kCharacterString);
     if (!vendor || !model || !serial) return false;
     operation.set(kVendor, *vendor);
-    reader_.leave(*model, "16.11: model");
-    reader_.leave(*serial, "16.11: serial number");
+    return set_unit(operation, *model, *serial);
+  }
+
+  // Which unit of a model it is, as MODEL/SERIAL.
+  bool set_unit(Operation& operation, const Tag& model, const Tag& serial) {
+    constexpr std::uint8_t kBetween = '/';
+    const auto first = text_of(model.content);
+    const auto second = text_of(serial.content);
+    const bool plain = first && second &&
+                       std::find(first->begin(), first->end(), kBetween) == first->end() &&
+                       std::find(second->begin(), second->end(), kBetween) == second->end();
+    if (!plain) {
+      reader_.leave(model, "a name that no rule can have");
+      reader_.leave(serial, "a name that no rule can have");
+      return true;
+    }
+    const std::span<std::uint8_t> name = reader_.compose(first->size() + 1 + second->size());
+    if (name.empty()) return false;
+    *std::copy(first->begin(), first->end(), name.begin()) = kBetween;
+    std::copy(second->begin(), second->end(),
+              name.end() - static_cast<std::ptrdiff_t>(second->size()));
+    operation.set_name(kObjectName, name);
     return true;
   }
 
