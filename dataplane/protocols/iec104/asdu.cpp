@@ -73,6 +73,8 @@ double read_value(Element element, ByteReader& reader) {
       return static_cast<std::int16_t>(reader.u16_le());
     case Element::counter:
       return static_cast<std::int32_t>(reader.u32_le());
+    case Element::delay:
+      return reader.u16_le();
     default:
       return static_cast<double>(std::bit_cast<float>(reader.u32_le()));
   }
@@ -134,6 +136,10 @@ Fault check_command(const TypeInfo& type, const Operation& operation, ByteView o
   if (type.has_qualifier && !is_qualifier(type, object[type.value_bytes])) return Fault::bad_value;
   // A set point that is not a number has no value that a rule could name.
   if (type.element == Element::floating && !operation.has(kValue)) return Fault::bad_value;
+  constexpr std::uint16_t kMinuteMs = 60'000;  // 101, 7.2.6.20
+  if (type.element == Element::delay && load_le16(object.data()) >= kMinuteMs) {
+    return Fault::bad_value;
+  }
   const bool pattern = type.type != 104 || (object[0] == 0xaa && object[1] == 0x55);
   return pattern ? Fault::none : Fault::bad_value;  // 101, 7.2.6.14
 }

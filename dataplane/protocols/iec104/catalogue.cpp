@@ -184,7 +184,7 @@ constexpr std::array kEntries = {
     system("c_cs_na_1", 103, AccessClass::configure, Element::other, 7, kObject | kToMany, kTime56),
     system("c_ts_na_1", 104, AccessClass::diagnose, Element::other, 2, kObject),
     system("c_rp_na_1", 105, AccessClass::control, Element::qualifier, 1, kQualified | kToMany),
-    system("c_cd_na_1", 106, AccessClass::configure, Element::other, 2, kObject),
+    system("c_cd_na_1", 106, AccessClass::configure, Element::delay, 2, kValued),
     system("c_ts_ta_1", 107, AccessClass::diagnose, Element::other, 9, kObject, kTime56),
     parameter("p_me_na_1", 110, Element::normalized, 2),
     parameter("p_me_nb_1", 111, Element::scaled, 2),

@@ -71,6 +71,7 @@ enum class Element : std::uint8_t {
   scaled,      // SVA
   floating,    // IEEE STD 754
   counter,     // BCR
+  delay,       // CP16Time2a: milliseconds
   command,     // SCO, DCO, RCO: value, qualifier and select in one octet
   qualifier,   // QOI, QCC, QRP, QPA, COI
   other,       // its size is known, but no value of it is told
