@@ -194,7 +194,7 @@ TEST_P(Prp, TrailersStayOnGoose) {
                                                              element(0x83, "trip"),
                                                              element(0x84, support::Message(8, 0)),
                                                              element(0x85, {1}),
-                                                             element(0x86, {0}),
+                                                             element(0x86, support::Message{0}),
                                                              element(0x88, {7}),
                                                              {0x89, 1, 0},
                                                              element(0x8a, {1}),
@@ -242,7 +242,7 @@ TEST_P(Prp, AnUntrueSizeStaysUntrue) {
 TEST_P(Prp, WhatNamesNoLanIsPadding) {
   const Bytes datagram = support::udp_frame(kHmi, kPlc, 40000, 502, kRead);
   const Bytes right = with_trailer(datagram, 1);
-  for (const std::uint8_t lan : {0x00, 0x90, 0xc0, 0xf0}) {
+  for (const int lan : {0x00, 0x90, 0xc0, 0xf0}) {
     Bytes frame = right;
     frame[frame.size() - 4] = static_cast<std::uint8_t>(lan | (frame[frame.size() - 4] & 0x0f));
     plant_.clear();
