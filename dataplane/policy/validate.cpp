@@ -154,11 +154,7 @@ Problem check_inspection(const std::string& where, const Rule& rule) {
   const auto modules = protocols::registry();
   if (rule.protocol >= modules.size()) return problem(where, "unknown protocol");
   const protocols::Catalogue& catalogue = modules[rule.protocol]->catalogue();
-  const bool has_form = std::any_of(catalogue.ports.begin(), catalogue.ports.end(),
-                                    [&](const protocols::DefaultPort& port) {
-                                      return transport_over(port.carrier) == rule.transport;
-                                    });
-  if (!has_form) return problem(where, "the protocol has no form over this transport");
+  if (rule.transport == Transport::icmp) return problem(where, "an ICMP rule names a protocol");
   if (rule.functions.none()) return problem(where, "no functions");
   for (std::size_t f = catalogue.functions.size(); f < kFunctionsMax; ++f) {
     if (rule.functions.test(f)) return problem(where, "unknown function");
