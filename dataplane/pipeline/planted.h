@@ -23,7 +23,6 @@ enum class Mistake : std::uint8_t {
   believe_any_path,       // however narrow an ICMP error says that it is
   forward_strays,         // an answer that does not fit passes
   forget_drop,            // its bytes stay in its receiver's numbers
-  drop_untold,            // the peer does not hear of it before anything else leaves
 };
 
 }  // namespace bulkhead::pipeline

@@ -118,7 +118,7 @@ void drop_answer(Context& context, const Speaker& speaker, std::uint32_t length)
   Flow& flow = speaker.flow;
   flow::TcpSide& side = speaker.side();
   begin_carry(context, flow);  // prepare_drop() saw that it can be
-  if (!planted(Mistake::drop_untold)) context.tell_peer_first(flow);
+  context.tell_peer_first(flow);
   if (planted(Mistake::forget_drop)) speaker.carry().out_next += length;
   const Pattern pattern = context.segments.pattern(side.held_first);
   // The receiver's window is as open as before.

@@ -52,12 +52,12 @@ void fill(FlowTable& table, Flow& flow, Random& random) {
   flow.transport = policy::Transport::tcp;
   flow.phase = random() % 8 == 0 ? TcpPhase::syn_sent : TcpPhase::established;
   flow.client_is_low = random() % 2 == 0;
-  flow.reversed = random() % 4 == 0;
   flow.protocol = static_cast<std::uint8_t>(random() % 3 == 0 ? protocols::kNoProtocol : 0);
   flow.refused = random() % 16 == 0;
   flow.ports = {0, 1};
   flow.first = flow.predecessor.first = {random(), random()};
   flow.predecessor.answered = random() % 2 == 0;
+  flow.reversed = flow.first[0] % 4 == 0;
   for (flow::Link& link : flow.links) {
     link = {wire::Mac::from_integer(random()), wire::Mac::from_integer(random())};
   }

@@ -35,7 +35,6 @@ const std::map<std::string, pipeline::Mistake> kMistakes = {
     {"believe_any_path", pipeline::Mistake::believe_any_path},
     {"forward_strays", pipeline::Mistake::forward_strays},
     {"forget_drop", pipeline::Mistake::forget_drop},
-    {"drop_untold", pipeline::Mistake::drop_untold},
 };
 
 struct Options {

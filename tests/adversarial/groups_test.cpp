@@ -166,7 +166,7 @@ class Questions : public ::testing::Test {
 
   static policy::Tables tables() {
     policy::Tables tables = support::two_zones(policy::OnDeny::reject);
-    tables.zones[1].groups = {kSubnet, kAll, kMulticast};
+    tables.zones[1].groups = {kSubnet, kMulticast, kAll};
     policy::Rule rule = support::modbus_rule({});
     rule.protocol = *protocols::find_protocol("enip");
     rule.transport = policy::Transport::udp;
