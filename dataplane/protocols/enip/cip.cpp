@@ -335,10 +335,8 @@ class Decoder {
     fields.set(*operation);
     operations_.leave_free(request.data.first(1), "time", 0x0f);
     operations_.leave_free(request.data.subspan(1, 1), "time");
-    if (!own) {  // of its own the name was compared
-      operations_.leave_free(request.data.subspan(2, 2), "which connection");
-      operations_.leave_free(request.data.subspan(6, 4), "which connection");
-    }
+    operations_.leave_free(request.data.subspan(2, 2), "which connection");
+    operations_.leave_free(request.data.subspan(6, 4), "which connection");
     operations_.leave_free(close.path.key, "a close is for the name of its connection");
     operations_.leave_free(close.path.application, "a close is for the name of its connection");
     return Fault::none;

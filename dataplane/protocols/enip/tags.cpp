@@ -78,10 +78,6 @@ void set_value(std::uint16_t type, ByteReader& reader, Operation& operation) {
   }
 }
 
-bool is_zero(const Operation& operation) {
-  return operation.fields[kValue].range == Range::point(float64_order(0).value_or(0));
-}
-
 Fault set_span(const Path& path, std::uint32_t elements, Operation& operation) {
   const std::int64_t first = path.member >= 0 ? path.member : 0;
   const std::int64_t last = first + elements - 1;
@@ -164,20 +160,9 @@ class TagReader {
     const std::size_t bytes = reader_.remaining();
     const ByteView data = ByteView(request_.data).subspan(reader_.offset());
     if (bytes == 0) return Fault::bad_byte_count;
-    const Fault fault = each == 0 ? set_unknown_span(path_, elements, operation_)
-                                  : read_elements(type, elements, each, offset, data);
-    leave_unread(type, data);
-    return fault;
-  }
-
-  void leave_unread(std::uint16_t type, ByteView data) {
-    constexpr std::uint16_t kReal = 0xca;
-    constexpr std::uint16_t kLongReal = 0xcb;
-    if (!operation_.has(kValue)) {
-      operations_.leave_free(data, "what is written");
-    } else if ((type == kReal || type == kLongReal) && is_zero(operation_)) {
-      operations_.leave_free(data.last(1), "IEEE 754: the sign of zero", 0x80);
-    }
+    operations_.leave_free(data, "what is written");
+    if (each == 0) return set_unknown_span(path_, elements, operation_);
+    return read_elements(type, elements, each, offset, data);
   }
 
   Fault read_elements(std::uint16_t type, std::uint16_t elements, std::size_t each,

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/protocols/lookup.h"
@@ -100,10 +99,8 @@ struct Adu {
   std::uint16_t transaction = 0;
   std::uint8_t unit = 0;
   std::uint8_t code = 0;
-  ByteView data;  // behind the function code
-  // Of UMAS: the key of the reservation that its session took, and whether the message has it.
-  std::optional<std::uint8_t> taken_key;
-  bool reserved = false;
+  ByteView data;          // behind the function code
+  bool reserved = false;  // its session took the reservation (UMAS) whose key it has
 };
 
 // The largest value of the length field that a message of the function code may have.

@@ -90,7 +90,7 @@ class Modbus final : public protocols::Protocol {
     Adu adu;
     if (const Fault fault = parse_adu(message, adu); fault != Fault::none) return fault;
     operations.leave_free(message.first(2), "transaction identifier, which pair() compares");
-    if (adu.code == kUmas) find_reservation(context.session, adu);
+    if (adu.code == kUmas) adu.reserved = holds_reservation(context.session, adu);
     return context.direction == Direction::response ? decode_response(adu, operations)
                                                     : decode_request(adu, operations);
   }

@@ -135,11 +135,10 @@ bool is_answered(const Outstanding& entry) {
 
 }  // namespace
 
-void find_reservation(std::span<const std::byte> session, Adu& adu) {
+bool holds_reservation(std::span<const std::byte> session, const Adu& adu) {
   const Reservation* const reservation = Session::state_in(session);
-  if (reservation == nullptr || !reservation->taken) return;
-  adu.taken_key = reservation->key;
-  adu.reserved = !adu.data.empty() && adu.data[0] == reservation->key;
+  return reservation != nullptr && reservation->taken && !adu.data.empty() &&
+         adu.data[0] == reservation->key;
 }
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {

@@ -33,9 +33,9 @@ struct Reservation {
 using Session = protocols::OutstandingTable<Outstanding, Reservation>;
 static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
-// Notes the reservation that the session of this block, which may be empty, took, and whether a
-// request of function 90 has its key.
-void find_reservation(std::span<const std::byte> session, Adu& adu);
+// Whether the session of this block, which may be empty, took the reservation whose key a request
+// of function 90 has.
+bool holds_reservation(std::span<const std::byte> session, const Adu& adu);
 
 // Requests that a server is expected to answer: not those to all units (AP 4.1), and none that has
 // waited longer than protocols::kAwaitedMs.

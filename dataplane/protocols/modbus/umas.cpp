@@ -2,7 +2,6 @@
 #include "dataplane/protocols/modbus/umas.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace bulkhead::modbus {
 
@@ -191,16 +190,6 @@ Fault decode_by_code(const Adu& adu, const Umas& umas, OperationList& operations
   return Fault::none;
 }
 
-// Where a reservation is needed, all of a key that is the session's decides; of another the bit
-// that alone is missing.
-std::uint8_t unread_key_bits(const Adu& adu, const Umas& umas) {
-  constexpr std::uint8_t kAll = 0xff;
-  if (!needs_reservation(umas.code) || !adu.taken_key) return kAll;
-  if (adu.reserved) return 0;
-  const auto differs = static_cast<std::uint8_t>(umas.key ^ *adu.taken_key);
-  return std::has_single_bit(differs) ? static_cast<std::uint8_t>(~differs) : kAll;
-}
-
 }  // namespace
 
 Fault parse_umas(const Adu& adu, Umas& umas) {
@@ -214,8 +203,7 @@ Fault parse_umas(const Adu& adu, Umas& umas) {
 Fault decode_umas_request(const Adu& adu, OperationList& operations) {
   Umas umas;
   if (const Fault fault = parse_umas(adu, umas); fault != Fault::none) return fault;
-  operations.leave_free(adu.data.first(1), "key of a reservation, which pair() compares",
-                        unread_key_bits(adu, umas));
+  operations.leave_free(adu.data.first(1), "key of a reservation, which pair() compares");
   switch (umas.code) {
     case kUmasOk:
     case kUmasError:
