@@ -11,9 +11,16 @@ namespace bulkhead::support {
 // What the policy says of one field, and of nothing else.
 inline Reason judge_by_field(std::uint8_t protocol, const protocols::Operation& operation,
                              policy::Constraint constraint) {
-  const std::uint8_t hosts[2][4] = {{10, 0, 0, 1}, {10, 1, 0, 1}};
-  const wire::IpAddress client = wire::IpAddress::from_v4(hosts[0]);
-  const wire::IpAddress server = wire::IpAddress::from_v4(hosts[1]);
+  const protocols::Catalogue& catalogue = protocols::registry()[protocol]->catalogue();
+  const policy::Transport transport = policy::transport_over(catalogue.ports.front().carrier);
+  const std::uint8_t hosts[2][6] = {{10, 0, 0, 1, 0, 1}, {10, 1, 0, 1, 0, 1}};
+  const auto address = [transport](const std::uint8_t* host) {
+    return transport == policy::Transport::ethernet
+               ? wire::IpAddress::from_mac(wire::Mac::from(host))
+               : wire::IpAddress::from_v4(host);
+  };
+  const wire::IpAddress client = address(hosts[0]);
+  const wire::IpAddress server = address(hosts[1]);
   policy::Tables tables;
   tables.site = "one-field";
   tables.zones.push_back({"from", 0, {}, {{client, 128}}});
@@ -26,9 +33,9 @@ inline Reason judge_by_field(std::uint8_t protocol, const protocols::Operation& 
   rule.servers = {{server, 128}};
   rule.ports = {{1, 1}};
   rule.protocol = protocol;
+  rule.transport = transport;
   rule.functions.set(operation.function);
   // What leads beyond the host has to be named, whatever else decides.
-  const protocols::Catalogue& catalogue = protocols::registry()[protocol]->catalogue();
   for (std::uint8_t field = 0; field < catalogue.fields.size(); ++field) {
     const bool named = catalogue.fields[field].by_name && operation.has(field);
     if (!named || field == constraint.field) continue;
@@ -43,8 +50,7 @@ inline Reason judge_by_field(std::uint8_t protocol, const protocols::Operation& 
   rule.constraints.push_back(std::move(constraint));
   EXPECT_EQ(policy::validate(tables), std::nullopt);
   policy::finish(tables);
-  const policy::RuleCell cell =
-      tables.conduits[0].index.locate({client, server, 1, policy::Transport::tcp});
+  const policy::RuleCell cell = tables.conduits[0].index.locate({client, server, 1, transport});
   return policy::judge(tables.conduits[0], cell, protocol, operation, 0).reason;
 }
 
