@@ -31,6 +31,9 @@ def run_all(lab, kills, chance):
     other.write_text(POLICY.read_text().replace("value: 0-1000", "value: 0-999"))
     for path in (POLICY, other):
         lab.ctl("push", path, "--commit")
+    begun = time.monotonic()
+    lab.ctl("commit", "1")
+    takes = time.monotonic() - begun  # with all that a program needs to start
     outcomes = {"done": 0, "not done": 0}
     for number in range(kills):
         before = active(lab)
@@ -38,7 +41,7 @@ def run_all(lab, kills, chance):
         commit = subprocess.Popen(
             lab.in_ns("fw", lab.bin / "bulkheadctl", "--pki", lab.pki, "commit", str(wanted)),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.random() * 0.06)
+        time.sleep(chance.uniform(0.3, 1.2) * takes)
         lab.stop("agent", signal.SIGKILL)
         commit.wait()
         lab.start_agent()
