@@ -1,3 +1,4 @@
+// Notes what forward opens of a capture opened, and who.
 #include "controlplane/cli/opened.h"
 
 #include "dataplane/protocols/related.h"

@@ -1,3 +1,4 @@
+// Tells what a policy of an earlier release says otherwise now.
 #include "controlplane/policy/changes.h"
 
 #include <algorithm>

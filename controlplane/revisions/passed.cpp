@@ -1,3 +1,4 @@
+// Adds up by the hour how much counters grew.
 #include "controlplane/revisions/passed.h"
 
 namespace bulkhead::controlplane {

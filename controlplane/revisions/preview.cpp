@@ -1,3 +1,4 @@
+// Compares what lives and what passed with what a policy would grant.
 #include "controlplane/revisions/preview.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Rewrites acknowledgements to what has left.
 #include "dataplane/replay/acknowledgements.h"
 
 #include "dataplane/wire/checksum.h"

@@ -31,7 +31,10 @@ MAY_INCLUDE = {
     "dataplane": {"dataplane/base", "dataplane/ports", "dataplane/service"},
     "controlplane/policy": DATAPLANE_BARE | {"dataplane/policy", "dataplane/service/policy_codec.h"},
     "controlplane/agent": {"dataplane/base", "dataplane/ipc", "dataplane/service/policy_codec.h",
-                           "controlplane/api", "controlplane/failover"},
+                           "controlplane/api", "controlplane/failover", "controlplane/revisions"},
+    "controlplane/revisions": {"controlplane/policy", "dataplane/base", "dataplane/policy",
+                               "dataplane/protocols", "dataplane/wire",
+                               "dataplane/service/policy_codec.h"},
     # Pure: what it is told and what it answers, nothing else.
     "controlplane/failover": {"dataplane/base", "dataplane/replication/authentication.h"},
     "controlplane/api": {"controlplane/agent", "dataplane/base"},

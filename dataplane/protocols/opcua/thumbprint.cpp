@@ -1,3 +1,4 @@
+// Thumbprints of certificates.
 #include "dataplane/protocols/opcua/thumbprint.h"
 
 #include <algorithm>
