@@ -105,6 +105,7 @@ class Stacks(StackCase):
         functions: [write]
         where: {namespace: 1, node_name: Line.Speed, attribute: 13, value: 0-100}
 """)
+        before = self.lab.log("opcua_server").count('"reached"')
         role = self.serve("opcua_server.js", PLC, 4840, self.lab.folder / "opcua-server")
         steps = self.steps("opcua_client.js", f"opc.tcp://{PLC}:4840/line",
                            self.lab.folder / "opcua-client")
@@ -114,7 +115,7 @@ class Stacks(StackCase):
         for refused in ("write_too_high", "write_another"):
             self.assertIn("BadUserAccessDenied", steps[refused].get("error", ""), steps)
         self.assertEqual(steps["read_again"].get("value"), 60)
-        self.assertEqual(self.reached(role), [{"reached": "write", "value": 60}])
+        self.assertEqual(self.reached(role)[before:], [{"reached": "write", "value": 60}])
         self.assertIn("values_not_granted", self.reasons())
 
     def test_bacnet(self):
@@ -186,6 +187,39 @@ class Stacks(StackCase):
                 self.assertEqual({step: line.get("value") for step, line in came.items()}, expected,
                                  (came, self.reasons()))
                 self.lab.stop("bacnet_server")
+
+    def test_opcua_server_that_connects(self):
+        """Reverse connect: the server opens the connection, and the client asks."""
+        rules = HEAD.replace("from: supervision\n    to: control",
+                             "from: control\n    to: supervision")
+        self.commit(rules + """
+      - {protocol: opcua, port: 5555, client: plc, server: hmi, access: [session, discover]}
+      - {protocol: opcua, port: 5555, client: plc, server: hmi, functions: [reverse_hello]}
+      - protocol: opcua
+        port: 5555
+        client: plc
+        server: hmi
+        functions: [read]
+        where: {attribute: 13}
+      - protocol: opcua
+        port: 5555
+        client: plc
+        server: hmi
+        functions: [write]
+        where: {namespace: 1, node_name: Line.Speed, attribute: 13, value: 0-100}
+""")
+        own = f"opc.tcp://{HMI}:5555"
+        before = self.lab.log("opcua_server").count('"reached"')
+        role = self.serve("opcua_server.js", PLC, 4840, self.lab.folder / "opcua-server", own)
+        steps = self.steps("opcua_client.js", f"opc.tcp://{PLC}:4840/line",
+                           self.lab.folder / "opcua-client", own)
+        self.assertEqual(steps["connect"].get("value"), "open", (steps, self.reasons()))
+        self.assertEqual(steps["read"].get("value"), 40)
+        self.assertEqual(steps["write"].get("value"), "Good")
+        for refused in ("write_too_high", "write_another"):
+            self.assertIn("BadUserAccessDenied", steps[refused].get("error", ""), steps)
+        self.assertEqual(steps["read_again"].get("value"), 60)
+        self.assertEqual(self.reached(role)[before:], [{"reached": "write", "value": 60}])
 
     def test_opcua_answers_of_many_chunks(self):
         self.commit(HEAD + """

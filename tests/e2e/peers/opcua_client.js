@@ -1,10 +1,11 @@
-// Reads and writes the server's nodes in one session: usage: opcua_client.js URL FOLDER
+// Reads and writes the server's nodes in one session: usage: opcua_client.js URL FOLDER [OWN_URL]
+// With a URL of its own it waits there for the server to connect (OPC 10000-6, 7.1.3).
 "use strict";
-const { OPCUAClient, MessageSecurityMode, SecurityPolicy, AttributeIds, DataType,
+const { OPCUAClient, ClientReverseConnect, MessageSecurityMode, SecurityPolicy, AttributeIds, DataType,
   OPCUACertificateManager } = require("node-opcua");
 const { run } = require("./peer");
 
-const [, , url, folder] = process.argv;
+const [, , url, folder, ownUrl] = process.argv;
 
 async function main() {
   const certificates = new OPCUACertificateManager({ rootFolder: folder,
@@ -24,9 +25,11 @@ async function main() {
       value: { value: { dataType: DataType.Double, value } } });
     return status.name;
   };
+  const listener = ownUrl && new ClientReverseConnect({ connectionUrl: ownUrl });
+  if (listener) await listener.start();
   await run([
     ["connect", async () => {
-      await client.connect(url);
+      await (listener ? client.connectReverse(listener) : client.connect(url));
       session = await client.createSession();
       return "open";
     }],
@@ -38,6 +41,7 @@ async function main() {
   ]);
   if (session) await session.close();
   await client.disconnect();
+  if (listener) await listener.stop();
 }
 
 main().catch((error) => {

@@ -1,10 +1,11 @@
-// An OPC UA server with a speed, a limit and a long archive: usage: opcua_server.js ADDRESS PORT FOLDER
+// An OPC UA server with a speed, a limit and a long archive: usage:
+// opcua_server.js ADDRESS PORT FOLDER [CLIENT_URL]. It connects to the client where it has its URL.
 "use strict";
 const { OPCUAServer, Variant, DataType, StatusCodes, OPCUACertificateManager,
   nodesets } = require("node-opcua");
 const { tell } = require("./peer");
 
-const [, , address, port, folder] = process.argv;
+const [, , address, port, folder, clientUrl] = process.argv;
 let speed = 40;
 
 async function main() {
@@ -15,6 +16,8 @@ async function main() {
     serverCertificateManager: certificates, userCertificateManager: certificates,
     nodeset_filename: [nodesets.standard],
     alternateHostname: [address], disableDiscovery: true,
+    ...(clientUrl && { reverseConnect: { connections: [{ endpointUrl: clientUrl }],
+      reconnectDelay: 300, maxReconnectDelay: 1000 } }),
     maxConnectionsPerEndpoint: 40, serverCapabilities: { maxSessions: 40 } });
   await server.initialize();
   const space = server.engine.addressSpace.getOwnNamespace();
