@@ -116,7 +116,9 @@ struct alignas(64) Flow {
   TcpPhase phase = TcpPhase::none;
   bool in_use = false;
   bool client_is_low = false;
-  bool refused = false;
+  bool refused : 1 = false;
+  bool reversed : 1 = false;    // its server opened it, see reverse_roles()
+  bool drops_stray : 1 = true;  // an answer that does not fit costs itself alone; by its conduit
   bool carried : 1 = false;     // the firewall acknowledges, delivers and translates; see Carry
   bool unjudged : 1 = false;    // nobody knows where its messages begin, and its conduit fails open
   bool waits : 1 = false;       // its frames wait for the peer; see pipeline/waiting_room.h
@@ -158,8 +160,6 @@ struct alignas(64) Flow {
   std::array<std::uint32_t, 2> split_end{};
   // Answers that may come to requests of which the peer did not tell.
   std::uint8_t missed = 0;
-  bool reversed = false;    // its server opened it, see reverse_roles()
-  bool drops_stray = true;  // an answer that does not fit costs itself alone; by its conduit
   static constexpr std::uint8_t kMissedMax = 64;
   std::uint32_t waits_behind = 0;  // place in the waiting room behind which its frames may go
 
