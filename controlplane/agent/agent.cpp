@@ -90,6 +90,7 @@ void Agent::keep_reconciled() {
       woken_ = false;
       if (stopping_) return;
     }
+    memory_.turn(monotonic_now_ns());
     if (!dataplane_.connected()) continue;
     const bool in_force = reconcile();
     if (pair_) pair_->on_policy(in_force);

@@ -12,6 +12,7 @@
 #include "controlplane/agent/commits.h"
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/agent/event_hub.h"
+#include "controlplane/agent/memory.h"
 #include "controlplane/agent/pair.h"
 #include "controlplane/agent/revision_store.h"
 #include "controlplane/revisions/passed.h"
@@ -43,7 +44,7 @@ class Agent final : private PairHost {
   void join_pair(PairOptions options);
   void start();
 
-  Result<v1::Revision, Refusal> stage(const v1::StagePolicyRequest& request, const std::string& by);
+  Result<v1::Revision, Refusal> stage(v1::StagePolicyRequest request, const std::string& by);
   // The commit once it is done, or after a while one that is under way.
   Result<v1::Commit, Refusal> commit(std::uint64_t number, const std::string& by);
   Result<v1::Commit, Refusal> find_commit(const std::string& id) const;
@@ -84,7 +85,8 @@ class Agent final : private PairHost {
   void note_passed(const std::string& digest);
   std::optional<Refusal> preview_sessions(const policy::Tables& staged, std::uint32_t limit,
                                           v1::PreviewPolicyResponse& preview);
-  std::optional<Refusal> check(const v1::PolicyArtefact& artefact);
+  // Whole and acceptable to the data plane, if that is there: its site and digest.
+  Result<v1::PolicyApplied, Refusal> check(const v1::PolicyArtefact& artefact);
 
   std::unique_ptr<RevisionStore> store_;
   EventHub events_;
@@ -103,6 +105,7 @@ class Agent final : private PairHost {
   bool woken_ = false;
   bool stopping_ = false;
   std::uint64_t started_ns_;
+  MemoryKeeper memory_;
   std::thread reconciler_;
   boost::asio::thread_pool committer_{1};  // the last member: ends before what it uses
 };

@@ -1,5 +1,4 @@
 // Staging and committing, alone and as one of a pair.
-#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -29,11 +28,6 @@ std::string name_of(const v1::Revision& revision) {
   return "revision " + std::to_string(revision.number());
 }
 
-// A large policy leaves much behind that nobody needs again soon.
-struct GiveMemoryBack {
-  ~GiveMemoryBack() { malloc_trim(0); }
-};
-
 }  // namespace
 
 DataplaneClient::Answer Agent::apply(const v1::PolicyArtefact& artefact,
@@ -43,32 +37,33 @@ DataplaneClient::Answer Agent::apply(const v1::PolicyArtefact& artefact,
   return dataplane_.call(std::move(request), timeout);
 }
 
-std::optional<Refusal> Agent::check(const v1::PolicyArtefact& artefact) {
+Result<v1::PolicyApplied, Refusal> Agent::check(const v1::PolicyArtefact& artefact) {
+  if (!dataplane_.connected()) {
+    const auto tables = service::load_policy(artefact);
+    if (!tables) return Refusal{Refusal::Kind::invalid, tables.error()};
+    v1::PolicyApplied known;
+    known.set_site(tables.value().site);
+    known.set_sha256(tables.value().digest);
+    return known;
+  }
   v1::DataplaneRequest request;
   *request.mutable_apply_policy()->mutable_artefact() = artefact;
   request.mutable_apply_policy()->set_check_only(true);
   const auto answer = dataplane_.call(std::move(request), kCheckTimeout);
-  if (answer) return std::nullopt;
+  if (answer) return answer.value().policy_applied();
   const bool refused = answer.error().kind == DataplaneClient::Failure::Kind::refused;
   return Refusal{refused ? Refusal::Kind::invalid : Refusal::Kind::unavailable,
                  answer.error().text + "; nothing was changed"};
 }
 
-Result<v1::Revision, Refusal> Agent::stage(const v1::StagePolicyRequest& request,
-                                           const std::string& by) {
-  const GiveMemoryBack afterwards;
+Result<v1::Revision, Refusal> Agent::stage(v1::StagePolicyRequest request, const std::string& by) {
+  const auto checked = check(request.artefact());
+  if (!checked) return checked.error();
   v1::GetPolicyResponse stored;
-  {
-    const auto tables = service::load_policy(request.artefact());
-    if (!tables) return Refusal{Refusal::Kind::invalid, tables.error()};
-    stored.mutable_revision()->set_site(tables.value().site);
-    stored.mutable_revision()->set_sha256(tables.value().digest);
-  }
-  if (dataplane_.connected()) {
-    if (auto refusal = check(request.artefact())) return *std::move(refusal);
-  }
-  *stored.mutable_artefact() = request.artefact();
-  stored.set_source(request.source());
+  stored.mutable_revision()->set_site(checked.value().site());
+  stored.mutable_revision()->set_sha256(checked.value().sha256());
+  stored.mutable_artefact()->Swap(request.mutable_artefact());
+  stored.mutable_source()->swap(*request.mutable_source());
   stored.mutable_revision()->set_comment(request.comment());
   stored.mutable_revision()->set_staged_by(by);
   const auto revision = store_->add(std::move(stored));
@@ -105,7 +100,6 @@ Result<v1::Commit, Refusal> Agent::find_commit(const std::string& id) const {
 }
 
 void Agent::carry_out_commit(std::uint64_t number, const std::string& by) {
-  const GiveMemoryBack afterwards;
   const auto stored = store_->get(number);
   if (!stored) {
     return commits_.finish(v1::Commit::STATE_REFUSED,
@@ -156,8 +150,8 @@ void Agent::commit_alone(const v1::GetPolicyResponse& stored) {
 }
 
 void Agent::commit_as_pair(const v1::GetPolicyResponse& stored) {
-  if (const auto refusal = check(stored.artefact())) {
-    return commits_.finish(v1::Commit::STATE_REFUSED, refusal->text);
+  if (const auto checked = check(stored.artefact()); !checked) {
+    return commits_.finish(v1::Commit::STATE_REFUSED, checked.error().text);
   }
   const std::uint64_t number = stored.revision().number();
   const std::string wrong =
@@ -191,25 +185,16 @@ Agent::Held Agent::held() {
 }
 
 std::string Agent::keep(const v1::GetPolicyResponse& revision, bool commit) {
-  const GiveMemoryBack afterwards;
-  std::string site;
-  std::string digest;
-  {
-    const auto tables = service::load_policy(revision.artefact());
-    if (!tables) return tables.error();
-    site = tables.value().site;
-    digest = tables.value().digest;
-  }
-  if (dataplane_.connected()) {
-    if (const auto refusal = check(revision.artefact())) return refusal->text;
-  }
+  const auto checked = check(revision.artefact());
+  if (!checked) return checked.error().text;
+  const std::string& digest = checked.value().sha256();
   const std::uint64_t generation = revision.revision().generation();
   std::uint64_t number = 0;
   if (const auto known = store_->find(generation, digest)) {
     number = known->revision().number();
   } else {
     v1::GetPolicyResponse stored = revision;
-    stored.mutable_revision()->set_site(site);
+    stored.mutable_revision()->set_site(checked.value().site());
     stored.mutable_revision()->set_sha256(digest);
     const auto added = store_->add(std::move(stored));
     if (!added) return added.error();

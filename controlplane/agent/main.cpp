@@ -1,6 +1,7 @@
 // bulkheadd: wiring only.
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -264,6 +265,10 @@ int main(int argc, char** argv) {
     return kUsage;
   }
   umask(0077);  // keys and policies are nobody else's
+  // What a large policy took is given back with it.
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+  mallopt(M_ARENA_MAX, 64);  // a heartbeat must not wait for a question's allocation
   raise_descriptor_limit();
   // Before any thread starts, so that only sigwait hears them.
   const sigset_t signals = ending_signals();

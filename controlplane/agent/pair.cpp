@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "controlplane/agent/ask.h"
 #include "dataplane/base/priority.h"
@@ -28,6 +29,7 @@ namespace {
 constexpr unsigned kSilentTicksMax = 4;
 constexpr unsigned kStarvedTicksMax = 12;
 constexpr TimeNs kAwaitDataplaneNs = kSecondNs;
+constexpr TimeNs kStallNs = 50 * kMillisecondNs;
 constexpr TimeNs kSlowTickNs = 100 * kMillisecondNs;
 
 // Where it is not allowed, the pair works, but may take a loaded machine for a dead one.
@@ -128,6 +130,7 @@ void Pair::tick() {
     if (!error) tick();
   });
   const TimeNs now_ns = monotonic_now_ns();
+  note_stall(now_ns);
   if (!machine_ && now_ns - started_ns_ >= kAwaitDataplaneNs) begin();
   if (!machine_) return;
   count_tick();
@@ -138,6 +141,14 @@ void Pair::tick() {
   asio::post(slow_, [this, hears = machine_->hears_peer(), peer = machine_->peer()] {
     pass_commit_time(hears, peer);
   });
+}
+
+// So that a takeover that nothing else explains is explained.
+void Pair::note_stall(TimeNs now_ns) {
+  const TimeNs since_ns = now_ns - std::exchange(ticked_ns_, now_ns);
+  if (since_ns == now_ns || since_ns < kStallNs) return;
+  spdlog::warn("heartbeats stood still for {} ms: the machine did, or gave the agent no core",
+               since_ns / kMillisecondNs);
 }
 
 // A tick counts once the thread that hears the data plane has come by: it may wait for a core too.

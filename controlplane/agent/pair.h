@@ -100,6 +100,7 @@ class Pair {
   void send_heartbeats();
   void judge_fitness();
   void count_tick();
+  void note_stall(TimeNs now_ns);
   bool dataplane_is_silent() const;
   void note_change(const std::string& what);
   void take(v1::PairMessage message);
@@ -162,6 +163,7 @@ class Pair {
   std::string flows_failure_;  // why the peer's sessions cannot be had
   bool drains_ = false;
   TimeNs slow_ticked_ns_ = 0;
+  TimeNs ticked_ns_ = 0;
 
   // Of the slow thread:
   std::optional<failover::Commit> commit_;

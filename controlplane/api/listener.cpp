@@ -121,7 +121,18 @@ void Listener::stop() {
 void Listener::start() {
   accept();
   sweep();
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] { run(); });
+}
+
+// What goes wrong with one connection ends none of the others.
+void Listener::run() {
+  while (!io_.stopped()) {
+    try {
+      io_.run();
+    } catch (const std::exception& error) {
+      spdlog::error("a management connection failed: {}", error.what());
+    }
+  }
 }
 
 void Listener::accept() {

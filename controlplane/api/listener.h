@@ -53,6 +53,7 @@ class Listener {
   };
   using GuestPointer = std::shared_ptr<Guest>;
 
+  void run();
   void accept();
   void welcome(Tcp::socket socket);
   void hand_over(const GuestPointer& guest);

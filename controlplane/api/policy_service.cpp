@@ -80,7 +80,7 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
         whole ? wrong_with(request) : std::string("the policy did not come whole");
     if (!wrong.empty()) return finish({grpc::StatusCode::INVALID_ARGUMENT, wrong});
     try {
-      const auto revision = work_.agent.stage(request, pass_->name());
+      const auto revision = work_.agent.stage(std::move(request), pass_->name());
       if (!revision) return finish(to_status(revision.error()));
       *response_.mutable_revision() = revision.value();
       finish(grpc::Status::OK);

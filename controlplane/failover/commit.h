@@ -43,7 +43,7 @@ struct CommitActions {
 
 class Commit {
  public:
-  static constexpr TimeNs kAnswerNs = 5 * kSecondNs;
+  static constexpr TimeNs kAnswerNs = 20 * kSecondNs;
   static constexpr TimeNs kFetchAgainNs = kSecondNs;
 
   // As they were stored.

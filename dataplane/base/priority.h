@@ -15,4 +15,10 @@ inline int run_before_others() {
   return pthread_setschedparam(pthread_self(), SCHED_RR, &parameters);
 }
 
+// The calling thread runs as others do again.
+inline void run_as_others() {
+  const sched_param parameters{};
+  pthread_setschedparam(pthread_self(), SCHED_OTHER, &parameters);
+}
+
 }  // namespace bulkhead

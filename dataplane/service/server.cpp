@@ -8,6 +8,8 @@
 #include <memory>
 #include <utility>
 
+#include "dataplane/service/policy_codec.h"
+
 namespace bulkhead::service {
 
 namespace asio = boost::asio;
@@ -105,33 +107,53 @@ void Server::check_policy(v1::DataplaneRequest request, const Connection::Pointe
   ++checks_;
   const auto shared = std::make_shared<v1::DataplaneRequest>(std::move(request));
   asio::post(checker_, [this, shared, connection] {
-    auto checked = std::make_shared<Result<policy::Tables, std::string>>(
-        engine_.check(shared->apply_policy().artefact()));
+    auto verdict = std::make_shared<Verdict>(check(shared->apply_policy()));
     shared->mutable_apply_policy()->clear_artefact();
-    asio::post(io_, [this, connection, checked, shared] {
+    asio::post(io_, [this, connection, verdict, id = shared->id()] {
       --checks_;
-      apply_policy(std::move(*checked), shared->id(), shared->apply_policy().check_only(),
-                   connection);
+      apply_policy(std::move(*verdict), id, connection);
     });
   });
 }
 
-void Server::apply_policy(Result<policy::Tables, std::string> checked, std::uint64_t id,
-                          bool check_only, const Connection::Pointer& connection) {
+Server::Verdict Server::check(const v1::ApplyPolicy& request) {
+  Verdict verdict;
+  const std::string digest = to_hex(sha256(request.artefact().policy()));
+  const bool known = ready_ && ready_->digest == digest &&
+                     request.artefact().format() == kPolicyFormat &&
+                     to_hex(request.artefact().sha256()) == digest;
+  if (!known) {
+    ready_.reset();
+    auto checked = engine_.check(request.artefact());
+    if (!checked) {
+      verdict.refused = checked.error();
+      return verdict;
+    }
+    ready_ = std::move(checked).value();
+  }
+  verdict.site = ready_->site;
+  verdict.digest = ready_->digest;
+  if (!request.check_only()) verdict.tables = std::exchange(ready_, std::nullopt);
+  return verdict;
+}
+
+void Server::apply_policy(Verdict verdict, std::uint64_t id,
+                          const Connection::Pointer& connection) {
   v1::DataplaneAnswer answer;
   answer.set_id(id);
-  if (!checked) {
-    spdlog::warn("policy refused: {}", checked.error());
-    answer.set_refused(checked.error());
-  } else if (check_only) {
-    answer.mutable_policy_applied();
+  if (!verdict.refused.empty()) {
+    spdlog::warn("policy refused: {}", verdict.refused);
+    answer.set_refused(verdict.refused);
+  } else if (!verdict.tables) {
+    answer.mutable_policy_applied()->set_site(verdict.site);
+    answer.mutable_policy_applied()->set_sha256(verdict.digest);
   } else if (!may_write(connection)) {
     answer.set_refused("another bulkheadd drives this data plane");
   } else if (applying_) {
     answer.set_refused(engine_.lagging() + "; nothing was changed");
   }
   if (answer.answer_case() != v1::DataplaneAnswer::ANSWER_NOT_SET) return connection->send(answer);
-  const std::uint32_t generation = engine_.begin_apply(std::move(checked).value());
+  const std::uint32_t generation = engine_.begin_apply(*std::move(verdict.tables));
   applying_ = Applying{id, connection, generation, monotonic_now_ns()};
   await_workers();
 }

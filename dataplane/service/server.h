@@ -41,9 +41,17 @@ class Server final : private Connection::Owner {
   bool may_write(const Connection::Pointer& connection);
   v1::DataplaneAnswer answer(const v1::DataplaneRequest& request);
   void list_flows(const v1::ListDataplaneFlows& question, v1::DataplaneAnswer& answer);
+  // What came of a check.
+  struct Verdict {
+    std::string refused;
+    std::string site;
+    std::string digest;
+    std::optional<policy::Tables> tables;  // of one that is to be in force
+  };
+
   void check_policy(v1::DataplaneRequest request, const Connection::Pointer& connection);
-  void apply_policy(Result<policy::Tables, std::string> checked, std::uint64_t id, bool check_only,
-                    const Connection::Pointer& connection);
+  Verdict check(const v1::ApplyPolicy& request);
+  void apply_policy(Verdict verdict, std::uint64_t id, const Connection::Pointer& connection);
   void await_workers();
   void poll_events();
 
@@ -59,6 +67,9 @@ class Server final : private Connection::Owner {
   Connection::Pointer writer_;  // the one that may change something
   std::size_t checks_ = 0;      // under way
   std::optional<Applying> applying_;
+  // Of the checker's thread: what was checked last and is not in force, so that nothing is checked
+  // twice to be committed.
+  std::optional<policy::Tables> ready_;
   boost::asio::thread_pool checker_{1};  // the last member: ends before what it uses
 };
 

@@ -1,0 +1,44 @@
+// What malloc keeps goes back to the system.
+#include "controlplane/agent/memory.h"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "dataplane/base/priority.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+constexpr TimeNs kPeriodNs = 15 * kSecondNs;
+constexpr std::size_t kGrowthBytes = std::size_t{16} << 20;
+
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+void MemoryKeeper::turn(TimeNs now_ns) {
+  if (now_ns - looked_ns_ < kPeriodNs) return;
+  looked_ns_ = now_ns;
+  const std::size_t resident = resident_bytes();
+  if (least_bytes_ == 0) least_bytes_ = resident;
+  if (resident > least_bytes_ + kGrowthBytes) {
+    // Whoever holds the locks of memory must not wait for a core: a heartbeat may wait for them.
+    const bool at_once = run_before_others() == 0;
+    malloc_trim(0);
+    if (at_once) run_as_others();
+    least_bytes_ = resident_bytes();
+  }
+  least_bytes_ = std::min(least_bytes_, resident);
+}
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,20 @@
+// Gives memory back that a crowd of clients or a large policy took and nobody needs any more.
+#pragma once
+
+#include <cstddef>
+
+#include "dataplane/base/clock.h"
+
+namespace bulkhead::controlplane {
+
+class MemoryKeeper {
+ public:
+  // Now and then; looks only so often.
+  void turn(TimeNs now_ns);
+
+ private:
+  std::size_t least_bytes_ = 0;  // resident, since the last time that some was given back
+  TimeNs looked_ns_ = 0;
+};
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,207 @@
+// Two Pairs over real sockets, each with a data plane that only says that it is well: one forwards,
+// a policy is committed on both, and large messages hold up no heartbeat.
+#include "controlplane/agent/pair.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "dataplane/service/policy_codec.h"
+#include "tests/support/authority.h"
+
+namespace bulkhead::controlplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <typename Condition>
+bool becomes(Condition condition, int milliseconds = 10'000) {
+  for (int i = 0; i < milliseconds / 10; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+// The rest of an agent, and its data plane.
+class FakeHost final : public PairHost {
+ public:
+  void to_dataplane(v1::DataplaneRequest request) override {
+    if (!request.has_set_lease()) return;
+    const std::lock_guard guard(mutex_);
+    lease_ = request.set_lease();
+  }
+  void behind_news(std::function<void()> then) override { then(); }
+  bool dataplane_waits_for_core() override { return false; }
+  void tell(const std::string& /*text*/) override {}
+  Held held() override { return {committed, {}}; }
+  std::string keep(const v1::GetPolicyResponse& revision, bool /*commit*/) override {
+    const std::lock_guard guard(mutex_);
+    kept_bytes_ = revision.artefact().policy().size();
+    return refuses;
+  }
+  std::string enforce(const failover::Policy& policy) override {
+    const std::lock_guard guard(mutex_);
+    enforced_ = policy.generation;
+    return {};
+  }
+  void forget_prepared() override {}
+  std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) override {
+    v1::GetPolicyResponse revision;
+    revision.mutable_revision()->set_generation(policy.generation);
+    revision.mutable_artefact()->set_policy(std::string(policy_bytes, 'x'));
+    return revision;
+  }
+
+  // What the data plane would say.
+  v1::PairNews news() {
+    const std::lock_guard guard(mutex_);
+    v1::PairNews news;
+    v1::PairReport& report = *news.mutable_report();
+    report.set_configured(true);
+    report.set_fit(true);
+    report.set_forwards(lease_.alone() || lease_.until_ns() > monotonic_now_ns());
+    report.set_lease_until_ns(lease_.until_ns());
+    report.set_lease_alone(lease_.alone());
+    report.set_lease_term(lease_.term());
+    return news;
+  }
+  bool forwards() { return news().report().forwards(); }
+  std::uint64_t enforced() {
+    const std::lock_guard guard(mutex_);
+    return enforced_;
+  }
+  std::size_t kept_bytes() {
+    const std::lock_guard guard(mutex_);
+    return kept_bytes_;
+  }
+
+  failover::Policy committed{1, 7};
+  std::string refuses;
+  std::size_t policy_bytes = 100;
+
+ private:
+  std::mutex mutex_;
+  v1::SetLease lease_;
+  std::uint64_t enforced_ = 0;
+  std::size_t kept_bytes_ = 0;
+};
+
+// One appliance, whose data plane speaks every few milliseconds.
+class Appliance {
+ public:
+  explicit Appliance(const PairOptions& options) : pair(options, host) {
+    pair.start();
+    pair.on_dataplane(true);
+    pair.on_policy(true);
+    thread_ = std::thread([this] {
+      while (!stop_) {
+        pair.on_news(host.news());
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+    });
+  }
+  ~Appliance() {
+    stop_ = true;
+    thread_.join();
+    pair.stop();
+  }
+
+  FakeHost host;
+  Pair pair;
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+class PairTest : public ::testing::Test {
+ protected:
+  PairTest() : authority_(make_authority("test", 1)) {
+    char name[] = "/tmp/bulkhead-pair-XXXXXX";
+    folder_ = mkdtemp(name);
+    port_ = static_cast<std::uint16_t>(20'000 + getpid() % 20'000);
+  }
+  ~PairTest() override { fs::remove_all(folder_); }
+
+  std::unique_ptr<Appliance> start(const std::string& self, const std::string& peer,
+                                   std::uint16_t own, std::uint16_t other) {
+    const fs::path pki = folder_ / self;
+    fs::create_directories(pki);
+    const Issued issued = issue_server(authority_, self, {"localhost"}, 1);
+    std::ofstream(pki / "ca.crt") << authority_.certificate_pem;
+    std::ofstream(pki / "server.crt") << issued.certificate_pem;
+    std::ofstream(pki / "server.key") << issued.key_pem;
+    PairOptions options;
+    options.link.pki = pki.string();
+    options.link.self_name = self;
+    options.link.peer_name = peer;
+    const auto here = boost::asio::ip::make_address("127.0.0.1");
+    options.link.listen = {here, own};
+    options.link.peer = {here, other};
+    options.key.fill(9);
+    options.incarnation = 1;
+    return std::make_unique<Appliance>(options);
+  }
+  void start_both() {
+    const auto second = static_cast<std::uint16_t>(port_ + 1);
+    alpha_ = start("alpha", "bravo", port_, second);
+    bravo_ = start("bravo", "alpha", second, port_);
+    ASSERT_TRUE(becomes([this] { return alpha_->host.forwards() != bravo_->host.forwards(); }));
+    ASSERT_TRUE(becomes([this] { return alpha_->pair.status().link_up(); }));
+  }
+  Appliance& active() { return alpha_->host.forwards() ? *alpha_ : *bravo_; }
+  Appliance& standby() { return alpha_->host.forwards() ? *bravo_ : *alpha_; }
+
+  Issued authority_;
+  fs::path folder_;
+  std::uint16_t port_ = 0;
+  std::unique_ptr<Appliance> alpha_;
+  std::unique_ptr<Appliance> bravo_;
+};
+
+TEST_F(PairTest, OneForwardsAndAPolicyIsCommittedOnBoth) {
+  start_both();
+  std::uint64_t stored = 0;
+  const auto store = [&stored](std::uint64_t generation) {
+    stored = generation;
+    return std::string();
+  };
+  EXPECT_NE(standby().pair.commit(8, store).find("not the active one"), std::string::npos);
+  EXPECT_EQ(active().pair.commit(8, store), "");
+  EXPECT_EQ(stored, 2U);
+  EXPECT_TRUE(
+      becomes([this] { return alpha_->host.enforced() == 2 && bravo_->host.enforced() == 2; }));
+  standby().host.refuses = "it has no port 7";
+  const std::string refused = active().pair.commit(9, store);
+  EXPECT_NE(refused.find("the peer refuses it: it has no port 7; nothing was changed"),
+            std::string::npos)
+      << refused;
+  EXPECT_EQ(active().host.enforced(), 2U);
+}
+
+TEST_F(PairTest, ALargePolicyHoldsUpNoHeartbeat) {
+  start_both();
+  const std::uint64_t term = active().pair.status().term();
+  active().host.policy_bytes = std::size_t{60} << 20;
+  EXPECT_EQ(active().pair.commit(8, [](std::uint64_t) { return std::string(); }), "");
+  EXPECT_EQ(standby().host.kept_bytes(), std::size_t{60} << 20);
+  EXPECT_EQ(active().pair.status().term(), term) << "it turned over";
+}
+
+TEST_F(PairTest, WhoDiesIsReplaced) {
+  start_both();
+  const bool was_alpha = alpha_->host.forwards();
+  (was_alpha ? alpha_ : bravo_).reset();
+  Appliance& left = was_alpha ? *bravo_ : *alpha_;
+  EXPECT_TRUE(becomes([&left] { return left.host.forwards(); }, 2000));
+  EXPECT_FALSE(left.pair.status().peer_heard());
+}
+
+}  // namespace
+}  // namespace bulkhead::controlplane
