@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "controlplane/policy/compiler.h"
+#include "dataplane/base/printable.h"
 #include "dataplane/pipeline/event.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/ports/eal.h"
@@ -49,7 +50,7 @@ policy::Tables load(const std::string& path) {
   if (!file) throw Failure{kFileFailed, "cannot read " + path};
   const auto result = controlplane::compile_policy(text, path);
   for (const auto& each : result.diagnostics.list()) {
-    std::fprintf(stderr, "%s\n", result.diagnostics.to_text(each).c_str());
+    std::fprintf(stderr, "%s\n", printable(result.diagnostics.to_text(each)).c_str());
   }
   if (!result.compiled) throw Failure{kPolicyFailed, path + " has errors"};
   auto tables = service::load_policy(service::seal_policy(*result.compiled));
@@ -257,14 +258,14 @@ int main(int argc, char** argv) {
   eal.memory_mib = 192;
   eal.workers = 0;
   if (const auto problem = ports::start_eal(eal)) {
-    std::fprintf(stderr, "bulkhead-replay: %s\n", problem->c_str());
+    std::fprintf(stderr, "bulkhead-replay: %s\n", printable(*problem).c_str());
     return kEalFailed;
   }
   int code = kFileFailed;
   try {
     code = options.measure ? measure_rate(options) : replay_capture(options);
   } catch (const Failure& failure) {
-    std::fprintf(stderr, "bulkhead-replay: %s\n", failure.text.c_str());
+    std::fprintf(stderr, "bulkhead-replay: %s\n", printable(failure.text).c_str());
     code = failure.exit_code;
   }
   ports::stop_eal();

@@ -1,11 +1,19 @@
-// grpc_probe SERVER PKI: asks a server for its health and, by reflection, for its services, as any
-// gRPC tool would. Prints the health status and the raw names.
+// What any gRPC tool would do to a server.
+//   grpc_probe SERVER PKI                     asks for its health and, by reflection, its services
+//   grpc_probe SERVER PKI load RATE SECONDS   asks so many questions a second, in turns
+//   grpc_probe SERVER PKI fuzz COUNT SEED     sends so many random messages to each method
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <cctype>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
+#include <random>
 #include <string>
+#include <thread>
 
 namespace {
 
@@ -52,14 +60,9 @@ std::string ask(const std::shared_ptr<grpc::Channel>& channel, const std::string
   return in.Valid() ? bytes_of(in) : std::string();
 }
 
-}  // namespace
+using Channel = std::shared_ptr<grpc::Channel>;
 
-int main(int argc, char** argv) {
-  if (argc != 3) return 2;
-  const std::string pki = argv[2];
-  const grpc::SslCredentialsOptions tls{read(pki + "/ca.crt"), read(pki + "/client.key"),
-                                        read(pki + "/client.crt")};
-  const auto channel = grpc::CreateChannel(argv[1], grpc::SslCredentials(tls));
+int probe(const Channel& channel) {
   // grpc.health.v1.HealthCheckResponse: field 1, SERVING is 1.
   const bool serving = ask(channel, "/grpc.health.v1.Health/Check", "") == "\x08\x01";
   // grpc.reflection.v1alpha.ServerReflectionRequest: field 7, list_services.
@@ -68,4 +71,70 @@ int main(int argc, char** argv) {
   for (char& c : names) c = std::isprint(static_cast<unsigned char>(c)) != 0 ? c : ' ';
   std::printf("%s %s\n", serving ? "SERVING" : "NOT_SERVING", names.c_str());
   return 0;
+}
+
+// Those that may be asked at any time come first.
+constexpr const char* kMethods[] = {
+    "TelemetryService/GetStatus",     "TelemetryService/GetCounters", "TelemetryService/ListFlows",
+    "PolicyService/ListPolicies",     "PolicyService/GetCommit",      "PolicyService/GetPolicy",
+    "TelemetryService/WatchCounters", "TelemetryService/WatchEvents", "PolicyService/StagePolicy",
+    "PolicyService/CommitPolicy",     "PairService/GetPair",          "PairService/OrderPair"};
+constexpr std::size_t kQuestions = 3;
+
+std::string path_of(const char* method) { return std::string("/bulkhead.v1.") + method; }
+
+int load(const Channel& channel, int rate, int seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto begun = Clock::now();
+  long answered = 0;
+  long slowest_ms = 0;
+  const long asked = static_cast<long>(rate) * seconds;
+  for (long i = 0; i < asked; ++i) {
+    std::this_thread::sleep_until(begun + std::chrono::microseconds(1'000'000L * i / rate));
+    const auto since = Clock::now();
+    const std::string method = path_of(kMethods[static_cast<std::size_t>(i) % kQuestions]);
+    answered += ask(channel, method, "").empty() ? 0 : 1;
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since);
+    slowest_ms = std::max<long>(slowest_ms, took.count());
+    if (Clock::now() - begun > std::chrono::seconds(seconds)) break;
+  }
+  std::printf("{\"answered\": %ld, \"slowest_ms\": %ld}\n", answered, slowest_ms);
+  return 0;
+}
+
+// Tags and lengths of protobuf more often than chance has them.
+std::string random_message(std::mt19937_64& chance) {
+  std::string message;
+  for (std::size_t left = chance() % 12; left > 0; --left) {
+    const auto field = static_cast<char>((chance() % 8 + 1) << 3 | (chance() % 2) * 2);
+    message += field;
+    std::string value(chance() % 20, '\0');
+    for (char& c : value) c = static_cast<char>(chance());
+    if ((field & 7) == 2) message += static_cast<char>(value.size());
+    message += value;
+  }
+  return message;
+}
+
+int fuzz(const Channel& channel, long count, std::uint64_t seed) {
+  std::mt19937_64 chance(seed);
+  for (long i = 0; i < count; ++i) {
+    for (const char* method : kMethods) ask(channel, path_of(method), random_message(chance));
+  }
+  std::printf("%ld messages to each of %zu methods\n", count, std::size(kMethods));
+  return probe(channel);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3 && argc != 6) return 2;
+  const std::string pki = argv[2];
+  const grpc::SslCredentialsOptions tls{read(pki + "/ca.crt"), read(pki + "/client.key"),
+                                        read(pki + "/client.crt")};
+  const auto channel = grpc::CreateChannel(argv[1], grpc::SslCredentials(tls));
+  if (argc == 3) return probe(channel);
+  const std::string mode = argv[3];
+  if (mode == "load") return load(channel, std::atoi(argv[4]), std::atoi(argv[5]));
+  return fuzz(channel, std::atol(argv[4]), std::strtoull(argv[5], nullptr, 10));
 }
