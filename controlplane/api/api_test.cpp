@@ -119,7 +119,7 @@ class ListenerTest : public ::testing::Test {
   }
   template <typename Condition>
   static bool becomes(Condition condition) {
-    for (int i = 0; i < 500; ++i) {
+    for (int i = 0; i < 1000; ++i) {
       if (condition()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
