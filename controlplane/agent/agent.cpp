@@ -13,6 +13,7 @@ namespace {
 
 Refusal unavailable(const std::string& text) { return {Refusal::Kind::unavailable, text}; }
 
+constexpr auto kNoteTimeout = std::chrono::seconds(2);
 constexpr TimeNs kPassedPeriodNs = 60 * kSecondNs;
 constexpr auto kReconcileTimeout = std::chrono::seconds(30);
 
@@ -108,7 +109,7 @@ bool Agent::reconcile() {
   const auto active = store_->active();
   const TimeNs now_ns = monotonic_now_ns();
   if (now_ns - passed_noted_ns_ >= kPassedPeriodNs) {
-    note_passed(answer.value().status().policy_sha256());
+    note_passed(answer.value().status().policy_sha256(), kNoteTimeout);
     passed_noted_ns_ = now_ns;
   }
   std::string problem;

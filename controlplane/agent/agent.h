@@ -82,7 +82,8 @@ class Agent final : private PairHost {
   void tell(const std::string& kind, const std::string& text);
   DataplaneClient::Answer apply(const v1::PolicyArtefact& artefact,
                                 std::chrono::milliseconds timeout);
-  void note_passed(const std::string& digest);
+  // Does without if the data plane does not answer in time.
+  void note_passed(const std::string& digest, std::chrono::milliseconds timeout);
   std::optional<Refusal> preview_sessions(const policy::Tables& staged, std::uint32_t limit,
                                           v1::PreviewPolicyResponse& preview);
   // Whole and acceptable to the data plane, if that is there: its site and digest.

@@ -13,6 +13,8 @@ namespace bulkhead::controlplane {
 
 namespace {
 
+// A commit does not wait for counters.
+constexpr auto kNoteTimeout = std::chrono::milliseconds(200);
 constexpr auto kCheckTimeout = std::chrono::seconds(60);
 constexpr auto kPairApplyTimeout = std::chrono::seconds(30);
 // A commit waits for as long as the data plane is there; who asked for it, so long.
@@ -123,7 +125,7 @@ void Agent::carry_out_commit(std::uint64_t number, const std::string& by) {
 // force.
 void Agent::commit_alone(const v1::GetPolicyResponse& stored) {
   const std::lock_guard guard(policy_mutex_);
-  if (const auto active = store_->active()) note_passed(active->sha256());
+  if (const auto active = store_->active()) note_passed(active->sha256(), kNoteTimeout);
   const std::uint64_t number = stored.revision().number();
   if (const std::string wrong = store_->begin_activation(number); !wrong.empty()) {
     return commits_.finish(v1::Commit::STATE_REFUSED, wrong + "; nothing was changed");
@@ -213,7 +215,7 @@ std::string Agent::enforce(const failover::Policy& policy) {
     const std::lock_guard guard(policy_mutex_);
     const auto active = store_->active();
     if (active && active->number() == stored->revision().number()) return {};
-    if (active) note_passed(active->sha256());
+    if (active) note_passed(active->sha256(), kNoteTimeout);
     const auto activated = store_->activate(stored->revision().number());
     if (!activated) return activated.error();
     if (dataplane_.connected()) {

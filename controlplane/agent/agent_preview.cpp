@@ -13,6 +13,7 @@ constexpr std::uint32_t kSessionsShownMax = 1000;
 // The rest of a larger table is not looked at, and the answer says so.
 constexpr std::uint64_t kSessionsMax = 1'000'000;
 constexpr std::uint32_t kPage = 1000;
+constexpr auto kCountersTimeout = std::chrono::seconds(2);
 
 std::optional<v1::GetPolicyResponse> stored_with(const RevisionStore& store,
                                                  const std::string& digest) {
@@ -25,10 +26,10 @@ std::optional<v1::GetPolicyResponse> stored_with(const RevisionStore& store,
 }  // namespace
 
 // Precondition: policy_mutex_ is held, so that no commit comes in between.
-void Agent::note_passed(const std::string& digest) {
+void Agent::note_passed(const std::string& digest, std::chrono::milliseconds timeout) {
   v1::DataplaneRequest request;
   request.mutable_get_counters();
-  const auto answer = dataplane_.call(request);
+  const auto answer = dataplane_.call(request, timeout);
   if (answer && !digest.empty()) passed_.note(wall_now_ns(), digest, answer.value().counters());
 }
 
@@ -72,7 +73,7 @@ Result<v1::PreviewPolicyResponse, Refusal> Agent::preview(const v1::PreviewPolic
   {
     const std::lock_guard guard(policy_mutex_);
     const auto active = store_->active();
-    if (active) note_passed(active->sha256());
+    if (active) note_passed(active->sha256(), kCountersTimeout);
     passed = passed_.all();
     preview.set_since_wall_time_ns(passed_.since_wall_ns());
     preview.set_messages_not_compared(passed_.not_told_apart());
