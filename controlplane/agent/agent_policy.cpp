@@ -125,7 +125,8 @@ void Agent::carry_out_commit(std::uint64_t number, const std::string& by) {
 // force.
 void Agent::commit_alone(const v1::GetPolicyResponse& stored) {
   const std::lock_guard guard(policy_mutex_);
-  if (const auto active = store_->active()) note_passed(active->sha256(), kNoteTimeout);
+  const auto before = store_->active();
+  note_passed(before ? before->sha256() : std::string(), kNoteTimeout);
   const std::uint64_t number = stored.revision().number();
   if (const std::string wrong = store_->begin_activation(number); !wrong.empty()) {
     return commits_.finish(v1::Commit::STATE_REFUSED, wrong + "; nothing was changed");

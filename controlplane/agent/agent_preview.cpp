@@ -30,7 +30,7 @@ void Agent::note_passed(const std::string& digest, std::chrono::milliseconds tim
   v1::DataplaneRequest request;
   request.mutable_get_counters();
   const auto answer = dataplane_.call(request, timeout);
-  if (answer && !digest.empty()) passed_.note(wall_now_ns(), digest, answer.value().counters());
+  if (answer) passed_.note(wall_now_ns(), digest, answer.value().counters());
 }
 
 std::optional<Refusal> Agent::preview_sessions(const policy::Tables& staged, std::uint32_t limit,
@@ -73,7 +73,7 @@ Result<v1::PreviewPolicyResponse, Refusal> Agent::preview(const v1::PreviewPolic
   {
     const std::lock_guard guard(policy_mutex_);
     const auto active = store_->active();
-    if (active) note_passed(active->sha256(), kCountersTimeout);
+    note_passed(active ? active->sha256() : std::string(), kCountersTimeout);
     passed = passed_.all();
     preview.set_since_wall_time_ns(passed_.since_wall_ns());
     preview.set_messages_not_compared(passed_.not_told_apart());

@@ -1,14 +1,19 @@
 // Adds up by the hour how much counters grew.
 #include "controlplane/revisions/passed.h"
 
+#include "dataplane/base/reason.h"
+
 namespace bulkhead::controlplane {
 
 namespace {
 
 constexpr TimeNs kHourNs = 3600 * kSecondNs;
 
-// What a rule let pass. Answers belong to no rule, and go with what they answer.
-bool is_passed(const v1::Counter& row) { return row.verdict() == "allow" && row.rule() != 0; }
+// What a rule let pass. Answers and acknowledgements go with what they belong to.
+bool is_passed(const v1::Counter& row) {
+  return row.rule() != 0 && (row.reason() == describe(Reason::granted).name ||
+                             row.reason() == describe(Reason::service_granted).name);
+}
 
 }  // namespace
 

@@ -265,6 +265,7 @@ void add_messages(const Tables& before, const Passed& passed, const Tables& stag
 
 void add_session(const Tables& staged, const v1::Flow& session, std::uint32_t limit,
                  v1::PreviewPolicyResponse& preview) {
+  if (session.state() == "closed" || session.state() == "refused") return;
   preview.set_sessions(preview.sessions() + 1);
   const std::string reason = refusal_of(staged, session);
   if (reason.empty()) return;

@@ -113,6 +113,11 @@ TEST(Preview, CountsWhatItFinds) {
     add_session(staged, session("10.1.0.1:4000" + std::to_string(i), "10.2.0.1:502"), 2, preview);
   }
   add_session(staged, session("10.1.0.1:40000", "10.2.0.1:22", ""), 2, preview);
+  for (const char* state : {"closed", "refused"}) {
+    v1::Flow ended = session("10.1.0.1:40000", "10.2.0.1:502");
+    ended.set_state(state);
+    add_session(staged, ended, 2, preview);
+  }
   EXPECT_EQ(preview.sessions(), 4U);
   EXPECT_EQ(preview.sessions_refused(), 3U);
   EXPECT_EQ(preview.refused_sessions_size(), 2);
@@ -121,20 +126,22 @@ TEST(Preview, CountsWhatItFinds) {
 
 v1::Counters counters(std::uint64_t reads, std::uint64_t writes = 0) {
   v1::Counters counters;
-  const auto add = [&](std::uint32_t rule, const char* function, const char* verdict,
+  const auto add = [&](std::uint32_t rule, const char* function, const char* reason,
                        std::uint64_t messages) {
     v1::Counter* row = counters.add_rows();
     row->set_conduit("c");
     row->set_rule(rule);
     row->set_protocol("modbus");
     row->set_function(function);
-    row->set_verdict(verdict);
+    row->set_verdict(std::string_view(reason) == "no_rule" ? "deny" : "allow");
+    row->set_reason(reason);
     row->set_messages(messages);
   };
-  add(1, "read_coils", "allow", reads);
-  add(1, "read_coils", "deny", 1000);
-  add(0, "read_coils", "allow", 1000);
-  if (writes > 0) add(2, "write_single_coil", "allow", writes);
+  add(1, "read_coils", "granted", reads);
+  add(1, "read_coils", "no_rule", 1000);
+  add(1, "", "session_control", 1000);
+  add(0, "read_coils", "answers_request", 1000);
+  if (writes > 0) add(2, "write_single_coil", "granted", writes);
   return counters;
 }
 
@@ -169,7 +176,7 @@ TEST(PassedOfLastDay, IsBounded) {
   for (std::uint32_t rule = 1; rule <= rows; ++rule) {
     v1::Counter* row = many.add_rows();
     row->set_rule(rule);
-    row->set_verdict("allow");
+    row->set_reason("granted");
     row->set_messages(2);
   }
   passed.note(2, "one", many);

@@ -170,6 +170,44 @@ def cpu_seconds(pid):
 
 
 class Truth(ControlCase):
+    def dry_run(self, text, code):
+        path = self.lab.pki.parent / "staged.yaml"
+        path.write_text(text)
+        self.lab.ctl("push", path)
+        done = self.lab.ctl("commit", "--dry-run", "--format", "json", check=False)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        return rows[:-1], rows[-1]
+
+    def test_a_dry_run_tells_what_would_be_refused_and_changes_nothing(self):
+        self.commit()
+        plant = subprocess.Popen(
+            self.lab.in_ns("sup", sys.executable, "-c",
+                           "import socket, sys\n"
+                           "s = socket.create_connection(('10.10.0.20', 502))\n"
+                           "s.sendall(bytes([0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1])); s.recv(99)\n"
+                           "print('open', flush=True); sys.stdin.read()"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(plant.communicate)
+        self.assertEqual(plant.stdout.readline(), "open\n")
+        self.assertEqual(self.lab.hmi("write", 42, 900)["result"], "ok")
+        text = POLICY.read_text()
+        refused, end = self.dry_run(text, 0)
+        self.assertEqual(refused, [])
+        self.assertEqual(end["messages"], 2)
+        self.assertGreaterEqual(end["sessions"], 1)
+        refused, _ = self.dry_run(text.replace("0-1000", "0-800"), 1)
+        self.assertEqual([(row["refused"], row["function"]) for row in refused],
+                         [("some messages", "write_single_register")])
+        refused, end = self.dry_run(text.replace("address: 10.20.0.10,", "address: 10.20.0.99,"), 1)
+        self.assertEqual([row["function"] for row in refused if row["refused"] == "messages"],
+                         ["read_holding_registers", "write_single_register"])
+        self.assertIn("no_rule", [row.get("reason") for row in refused])
+        self.assertEqual(end["sessions_refused"], end["sessions"])
+        self.assertEqual([row["revision"] for row in self.lab.ctl_json("history") if row["active"]],
+                         [1])
+        self.assertEqual(self.lab.hmi("read", 0, 1)["result"], "ok")
+
     def test_a_commit_that_takes_long_is_told_as_that(self):
         self.commit()
         self.lab.ctl("push", POLICY)
