@@ -1,14 +1,14 @@
 // Each reader takes the whole text or nothing.
 #include "controlplane/policy/literals.h"
 
-#include <arpa/inet.h>
-
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <regex>
+
+#include "dataplane/wire/text.h"
 
 namespace bulkhead::controlplane {
 
@@ -51,14 +51,7 @@ std::optional<std::int64_t> order_of(float value) {
 
 }  // namespace
 
-std::optional<wire::IpAddress> read_address(const std::string& text) {
-  std::uint8_t bytes[16];
-  if (inet_pton(AF_INET, text.c_str(), bytes) == 1) return wire::IpAddress::from_v4(bytes);
-  if (inet_pton(AF_INET6, text.c_str(), bytes) != 1) return std::nullopt;
-  const wire::IpAddress address = wire::IpAddress::from_v6(bytes);
-  if (address.is_v4()) return std::nullopt;
-  return address;
-}
+std::optional<wire::IpAddress> read_address(const std::string& text) { return wire::read_ip(text); }
 
 wire::Prefix host_prefix(const wire::IpAddress& address) {
   return {address, wire::kPrefixLengthMax};
@@ -103,13 +96,8 @@ std::vector<wire::IpAddress> read_groups(const std::string& text) {
 }
 
 std::optional<wire::Mac> read_mac(const std::string& text, bool group_too) {
-  static const std::regex kMac("([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}");
-  if (!std::regex_match(text, kMac)) return std::nullopt;
-  wire::Mac mac;
-  for (std::size_t i = 0; i < mac.bytes.size(); ++i) {
-    mac.bytes[i] = static_cast<std::uint8_t>(std::stoul(text.substr(i * 3, 2), nullptr, 16));
-  }
-  if ((mac.is_group() && !group_too) || mac.is_zero()) return std::nullopt;
+  const auto mac = wire::read_mac(text);
+  if (!mac || (mac->is_group() && !group_too) || mac->is_zero()) return std::nullopt;
   return mac;
 }
 

@@ -2,11 +2,11 @@
 #include "controlplane/revisions/preview.h"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
 #include <charconv>
 #include <optional>
 
 #include "dataplane/policy/classifier.h"
+#include "dataplane/wire/text.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -21,24 +21,9 @@ struct Endpoint {
   std::uint16_t port = 0;
 };
 
-std::optional<wire::IpAddress> read_mac(const std::string& text) {
-  constexpr std::size_t kTextBytes = 17;
-  if (text.size() != kTextBytes || text[2] != ':') return std::nullopt;
-  wire::Mac mac;
-  for (std::size_t i = 0; i < mac.bytes.size(); ++i) {
-    const char* digits = text.data() + 3 * i;
-    if (std::from_chars(digits, digits + 2, mac.bytes[i], 16).ptr != digits + 2) return {};
-  }
-  return wire::IpAddress::from_mac(mac);
-}
-
 std::optional<wire::IpAddress> read_address(const std::string& text) {
-  if (const auto mac = read_mac(text)) return mac;
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(text, error);
-  if (error) return std::nullopt;
-  if (address.is_v4()) return wire::IpAddress::from_v4_number(address.to_v4().to_uint());
-  return wire::IpAddress::from_v6(address.to_v6().to_bytes().data());
+  if (const auto mac = wire::read_mac(text)) return wire::IpAddress::from_mac(*mac);
+  return wire::read_ip(text);
 }
 
 // As wire::to_text() writes it: ADDRESS:PORT, [ADDRESS]:PORT, or an address alone.

@@ -1,8 +1,9 @@
-// Formats addresses.
+// Formats and reads addresses.
 #include "dataplane/wire/text.h"
 
 #include <arpa/inet.h>
 
+#include <charconv>
 #include <cstdio>
 
 #include "dataplane/wire/ip.h"
@@ -29,6 +30,29 @@ std::string to_text(const IpAddress& address, std::uint16_t port) {
   const std::string host = to_text(address);
   if (port == 0 || address.is_mac()) return host;
   return (address.is_v4() ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+std::optional<IpAddress> read_ip(const std::string& text) {
+  std::uint8_t bytes[16];
+  if (inet_pton(AF_INET, text.c_str(), bytes) == 1) return IpAddress::from_v4(bytes);
+  if (inet_pton(AF_INET6, text.c_str(), bytes) != 1) return std::nullopt;
+  const IpAddress address = IpAddress::from_v6(bytes);
+  if (address.is_v4()) return std::nullopt;
+  return address;
+}
+
+std::optional<Mac> read_mac(const std::string& text) {
+  constexpr std::size_t kTextBytes = 17;
+  if (text.size() != kTextBytes) return std::nullopt;
+  Mac mac;
+  for (std::size_t i = 0; i < mac.bytes.size(); ++i) {
+    const char* digits = text.data() + 3 * i;
+    const bool separated = i == 0 || digits[-1] == ':' || digits[-1] == '-';
+    if (!separated || std::from_chars(digits, digits + 2, mac.bytes[i], 16).ptr != digits + 2) {
+      return std::nullopt;
+    }
+  }
+  return mac;
 }
 
 std::string ethernet_type_text(std::uint16_t type) {

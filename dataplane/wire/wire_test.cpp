@@ -280,5 +280,24 @@ TEST(Float32Order, SortsAsTheNumbersDo) {
   EXPECT_FALSE(float32_order(0x7f800001U));
 }
 
+TEST(Text, AddressesAreReadAsTheyAreWritten) {
+  for (const char* text : {"10.20.0.10", "2001:db8::20"}) {
+    const auto address = read_ip(text);
+    ASSERT_TRUE(address) << text;
+    EXPECT_EQ(to_text(*address), text);
+  }
+  for (const char* text :
+       {"", "10.20.0", "::ffff:10.20.0.10", "02:00:00:00:00:20", "10.20.0.10 "}) {
+    EXPECT_FALSE(read_ip(text)) << text;
+  }
+  const auto mac = read_mac("02:0A:0b-00:00-20");
+  ASSERT_TRUE(mac);
+  EXPECT_EQ(to_text(*mac), "02:0a:0b:00:00:20");
+  for (const char* text : {"", "02:00:00:00:00:2", "02:00:00:00:00:2g",
+                           "02:00:00:00:00:20:", "02.00.00.00.00.20", "-2:00:00:00:00:20"}) {
+    EXPECT_FALSE(read_mac(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace bulkhead::wire

@@ -15,6 +15,7 @@ using support::kControl;
 using support::kSupervision;
 using support::Plant;
 using support::SentTcp;
+using support::take;
 using support::TcpSession;
 using talks::Talk;
 using wire::kTcpAck;
@@ -23,18 +24,6 @@ using wire::kTcpPsh;
 using wire::kTcpRst;
 
 std::uint32_t size(const Bytes& bytes) { return static_cast<std::uint32_t>(bytes.size()); }
-
-std::vector<SentTcp> take(Plant& plant, std::uint16_t port) {
-  std::vector<SentTcp> out;
-  std::vector<support::Sent> rest;
-  for (const support::Sent& each : plant.sent) {
-    const auto tcp = each.port == port ? support::parse_sent(each.frame) : std::nullopt;
-    if (tcp) out.push_back(*tcp);
-    if (!tcp) rest.push_back(each);
-  }
-  plant.sent = rest;
-  return out;
-}
 
 // --- Modbus, as the case that all others follow
 

@@ -14,6 +14,7 @@ using support::kControl;
 using support::kSupervision;
 using support::Plant;
 using support::SentTcp;
+using support::take;
 using support::TcpSession;
 using wire::kTcpAck;
 using wire::kTcpRst;
@@ -87,18 +88,6 @@ class Takeover : public testing::Test {
   void take_over() {
     session_.move_to(standby_);
     standby_.clear();
-  }
-
-  std::vector<SentTcp> take(Plant& plant, std::uint16_t port) {
-    std::vector<SentTcp> out;
-    std::vector<support::Sent> rest;
-    for (const support::Sent& each : plant.sent) {
-      const auto tcp = each.port == port ? support::parse_sent(each.frame) : std::nullopt;
-      if (tcp) out.push_back(*tcp);
-      if (!tcp) rest.push_back(each);
-    }
-    plant.sent = rest;
-    return out;
   }
 
   // Those with payload.

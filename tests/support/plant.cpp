@@ -224,4 +224,16 @@ void TcpSession::from_server(const Bytes& payload, std::uint8_t flags) {
   server_next += static_cast<std::uint32_t>(payload.size());
 }
 
+std::vector<SentTcp> take(Plant& plant, std::uint16_t port) {
+  std::vector<SentTcp> out;
+  std::vector<Sent> rest;
+  for (const Sent& each : plant.sent) {
+    const auto tcp = each.port == port ? parse_sent(each.frame) : std::nullopt;
+    if (tcp) out.push_back(*tcp);
+    if (!tcp) rest.push_back(each);
+  }
+  plant.sent = rest;
+  return out;
+}
+
 }  // namespace bulkhead::support

@@ -157,4 +157,7 @@ class TcpSession {
   Host client_;
 };
 
+// TCP segments that left through the port, in their order; the plant forgets them.
+std::vector<SentTcp> take(Plant& plant, std::uint16_t port);
+
 }  // namespace bulkhead::support

@@ -5,12 +5,14 @@
 #include "tests/support/ber_elements.h"
 #include "tests/support/field_mutation.h"
 #include "tests/support/protocol_rows.h"
+#include "tests/support/published_frames.h"
 
 namespace bulkhead::goose {
 namespace {
 
 using protocols::Direction;
 using protocols::Fault;
+using support::announcing;
 using support::bytes_of;
 using support::element;
 using support::join;
@@ -28,21 +30,8 @@ Message number(std::uint8_t tag, std::uint32_t value) {
                   static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)});
 }
 
-// The second reserved field is the size of the security extension (IEC 62351-6).
 Message frame(const Message& apdu, std::uint16_t reserved = 0, const Message& extension = {}) {
-  const std::size_t length = published::kHeaderBytes + apdu.size() + extension.size();
-  return join({{0x10, 1, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length),
-                static_cast<std::uint8_t>(reserved >> 8), static_cast<std::uint8_t>(reserved),
-                static_cast<std::uint8_t>(extension.size() >> 8),
-                static_cast<std::uint8_t>(extension.size())},
-               apdu,
-               extension});
-}
-
-// A frame that announces an extension of another size than it has.
-Message announcing(Message frame, std::uint8_t size) {
-  frame[7] = size;
-  return frame;
+  return support::published_frame(0x1001, apdu, reserved, extension);
 }
 
 struct Parts {
