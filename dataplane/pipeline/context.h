@@ -65,13 +65,16 @@ struct Context {
   Egress output;
   Observer& observer;
   std::span<flow::Packet> burst;
+  std::span<VerdictCache::Asked> asked;  // by the packets of the burst, once they are inspected
   std::span<const protocols::Protocol* const> protocols;
   protocols::ProtocolSet with_related;  // those whose sessions open something beside themselves
+  protocols::ProtocolSet numbered;      // those whose messages are numbered
   TimeNs sessions_clock = 0;            // what protocol state counts time in is ahead by so much
   TimeNs forwards_since_ns = 0;         // start or takeover
   bool all_usual = true;                // every packet of the burst, see wire::parse_usual
   std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
   policy::Charges charged{};            // what the message that was judged last has cost
+  protocols::Difference difference{};   // of the answer that was refused last
 
   // What protocol modules count time in; it wraps.
   std::uint32_t now_ms() const {
@@ -109,6 +112,8 @@ struct Context {
   bool has_related(const flow::Flow& flow) const {
     return (with_related >> flow.protocol & 1) != 0;
   }
+  // Whether messages of the flow have numbers, which may leave as others than they came.
+  bool is_numbered(const flow::Flow& flow) const { return (numbered >> flow.protocol & 1) != 0; }
   // What a module needs to know of a message that travels so in the flow.
   protocols::MessageContext message_context(flow::Flow& flow,
                                             protocols::Direction direction) const {
@@ -159,10 +164,11 @@ inline std::size_t receiver_of(const flow::Packet& packet) {
 
 // Fetches what is known of the request that the packet may hold. Precondition: its flow is
 // inspected.
-void prefetch_verdict(const Context& context, const flow::Packet& packet);
+void prefetch_verdict(Context& context, const flow::Packet& packet);
 
 // One message of the flow: decoded, judged and paired. What was found is in `verdict`, which is the
-// caller's to tell. `length` is the whole message's; `message` may be its head alone.
+// caller's to tell, and was a new one before. `length` is the whole message's; `message` may be its
+// head alone.
 void judge_message(Context& context, const flow::Packet& packet, ByteView message,
                    std::size_t length, Verdict& verdict);
 

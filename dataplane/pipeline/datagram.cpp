@@ -91,6 +91,7 @@ bool judge_messages(Context& context, const flow::Packet& packet, ByteView rest,
     message = rest.first(frame.length);
     rest = rest.subspan(frame.length);
     if (!rest.empty()) before.remember(context, *packet.flow);
+    verdict = {};
     judge_message(context, packet, message, message.size(), verdict);
     if (!is_allowed(verdict.reason)) return false;
     if (rest.empty()) return true;

@@ -50,7 +50,7 @@ void describe_verdict(const Verdict& verdict, const flow::Packet& packet, Event&
   event.is_message = verdict.is_message;
   event.action = verdict.action;
   event.unsound = verdict.unsound;
-  event.difference = verdict.difference;
+  event.difference = verdict.difference == nullptr ? protocols::Difference{} : *verdict.difference;
   event.port = packet.port;
   event.frame = packet.frame;
   event.ethertype = packet.ethernet.ethertype;

@@ -39,15 +39,14 @@ bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict
   return charges.empty() && !first;
 }
 
-Verdict message_verdict(const flow::Packet& packet, std::size_t bytes) {
+// Precondition: `verdict` is a new one.
+void begin_verdict(Verdict& verdict, const flow::Packet& packet, std::size_t bytes) {
   const flow::Flow& flow = *packet.flow;
-  Verdict verdict;
   verdict.is_message = true;
   verdict.direction = direction_of(packet);
   verdict.conduit = flow.conduit;
   verdict.protocol = flow.protocol;
   verdict.bytes = static_cast<std::uint32_t>(bytes);
-  return verdict;
 }
 
 // A request that does not decode was not granted for what its function is, or for how it is put.
@@ -84,10 +83,20 @@ bool decode_and_judge(Context& context, flow::Flow& flow, ByteView message, std:
   return judge_operations(context, flow, verdict, charges);
 }
 
+// The question that was made of the packet when it was fetched ahead, if the message is all of it.
+const VerdictCache::Question* asked_ahead(const Context& context, const flow::Packet& packet,
+                                          ByteView message) {
+  if (packet.place >= context.asked.size()) return nullptr;
+  const VerdictCache::Asked& asked = context.asked[packet.place];
+  const bool same = asked.message.data() == message.data() &&
+                    asked.message.size() == message.size() && asked.question.is_of(*packet.flow);
+  return same ? &asked.question : nullptr;
+}
+
 // The same for a request that may have come before.
-void recall_or_judge(Context& context, flow::Flow& flow, ByteView message, ByteView judged,
-                     Verdict& verdict, policy::Charges& charges) {
-  const VerdictCache::Question question(flow, judged);
+void recall_or_judge(Context& context, flow::Flow& flow, ByteView message,
+                     const VerdictCache::Question& question, Verdict& verdict,
+                     policy::Charges& charges) {
   if (const VerdictCache::Known* known = context.verdicts.find(question)) {
     verdict.reason = Reason::granted;
     verdict.rule = known->rule;
@@ -99,12 +108,15 @@ void recall_or_judge(Context& context, flow::Flow& flow, ByteView message, ByteV
 
 }  // namespace
 
-void prefetch_verdict(const Context& context, const flow::Packet& packet) {
+void prefetch_verdict(Context& context, const flow::Packet& packet) {
+  VerdictCache::Asked& asked = context.asked[packet.place];
+  if (!packet.from_client || packet.payload_length == 0) return;
   const flow::Flow& flow = *packet.flow;
-  if (!packet.from_client) return;
-  const protocols::Protocol& protocol = context.protocol_of(flow);
-  const ByteView judged = judged_part(context, protocol, packet.payload());
-  if (!judged.empty()) context.verdicts.prefetch({flow, judged});
+  const ByteView judged = judged_part(context, context.protocol_of(flow), packet.payload());
+  if (judged.empty()) return;
+  asked.message = packet.payload();
+  asked.question.ask(flow, judged);
+  context.verdicts.prefetch(asked.question);
 }
 
 namespace {
@@ -154,32 +166,34 @@ void pay_and_tie(Context& context, const flow::Packet& packet, ByteView message,
   }
   verdict.reason = Reason::protocol_fault;
   if (verdict.direction == Direction::response) {
-    verdict.difference =
+    context.difference =
         context.protocol_of(*packet.flow).difference(context.flows.session(*packet.flow), message);
+    verdict.difference = &context.difference;
   }
   charges.refund(conduit);
 }
 
 // The message as one of the protocol that the flow has.
-void judge_as(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
-              Verdict& verdict) {
+[[gnu::always_inline]] inline void judge_as(Context& context, const flow::Packet& packet,
+                                            ByteView message, std::size_t length,
+                                            Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = context.protocol_of(flow);
-  verdict = message_verdict(packet, length);
+  begin_verdict(verdict, packet, length);
   if (context.has_related(flow) && judge_related(context, packet, message, verdict)) return;
   if (!context.charged.empty()) context.charged = {};
   policy::Charges charges;
-  ByteView judged;
-  if (verdict.direction == Direction::request && message.size() == length) {
-    judged = judged_part(context, protocol, message);
-  }
   if (flow.related_to != 0) {
     verdict.reason = Reason::protocol_fault;
     verdict.fault = Fault::not_started;
-  } else if (judged.empty()) {
+  } else if (verdict.direction != Direction::request || message.size() != length) {
     decode_and_judge(context, flow, message, length, verdict, charges);
+  } else if (const auto* question = asked_ahead(context, packet, message)) {
+    recall_or_judge(context, flow, message, *question, verdict, charges);
+  } else if (const ByteView judged = judged_part(context, protocol, message); !judged.empty()) {
+    recall_or_judge(context, flow, message, {flow, judged}, verdict, charges);
   } else {
-    recall_or_judge(context, flow, message, judged, verdict, charges);
+    decode_and_judge(context, flow, message, length, verdict, charges);
   }
   if (is_allowed(verdict.reason)) pay_and_tie(context, packet, message, charges, verdict);
   if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);
@@ -194,8 +208,8 @@ void read_as(Context& context, flow::Flow& flow, std::uint8_t protocol) {
 
 // The session's rules have several protocols, and its content has not told yet which it is: this
 // message may. If it does not, it passes if any of them grants it.
-void judge_untold(Context& context, const flow::Packet& packet, ByteView message,
-                  std::size_t length, Verdict& verdict) {
+[[gnu::noinline]] void judge_untold(Context& context, const flow::Packet& packet, ByteView message,
+                                    std::size_t length, Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
   const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
   protocols::ProtocolSet possible = 0;
@@ -214,6 +228,7 @@ void judge_untold(Context& context, const flow::Packet& packet, ByteView message
   judge_as(context, packet, message, length, verdict);
   for (; possible != 0 && !is_allowed(verdict.reason); possible &= possible - 1) {
     read_as(context, flow, static_cast<std::uint8_t>(std::countr_zero(possible)));
+    verdict = {};
     judge_as(context, packet, message, length, verdict);
   }
 }
@@ -227,7 +242,8 @@ void judge_message(Context& context, const flow::Packet& packet, ByteView messag
 }
 
 Verdict refused_message(const flow::Packet& packet, Reason reason, Fault fault) {
-  Verdict verdict = message_verdict(packet, packet.payload_length);
+  Verdict verdict;
+  begin_verdict(verdict, packet, packet.payload_length);
   verdict.reason = reason;
   verdict.fault = fault;
   return verdict;

@@ -43,8 +43,8 @@ enum class Next : std::uint8_t { granted, taken_out, wait, turned, refused };
 protocols::Frame delimit(const Stream& stream) {
   constexpr std::uint32_t kFirstLook = 64;
   const protocols::Protocol& protocol = stream.context.protocol_of(*stream.packet.flow);
-  const protocols::MessageContext way =
-      stream.context.message_context(*stream.packet.flow, direction_of(stream.packet));
+  const protocols::MessageContext way{direction_of(stream.packet),
+                                      policy::carrier_over(stream.packet.flow->transport)};
   const std::uint32_t standing = stream.available - stream.granted;
   std::uint32_t look = std::min(standing, kFirstLook);
   for (;;) {
@@ -215,6 +215,7 @@ bool note_answer(Stream& stream) {
 // cannot be.
 bool renumber(Stream& stream, std::uint32_t length) {
   flow::Flow& flow = stream.speaker.flow;
+  if (!stream.context.is_numbered(flow)) return true;
   const protocols::Protocol& protocol = stream.context.protocol_of(flow);
   std::array<std::uint8_t, protocols::kNumberedBytesMax> first_bytes;
   const std::size_t count = std::min<std::size_t>(protocol.numbered_bytes(), length);
@@ -371,9 +372,12 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   const ByteView message = packet.payload();
   const protocols::Frame frame =
       context.protocol_of(speaker.flow)
-          .frame(message, context.message_context(speaker.flow, direction_of(packet)));
+          .frame(message, {direction_of(packet), policy::carrier_over(speaker.flow.transport)});
   if (frame.fault != protocols::Fault::none || frame.length != message.size()) return Whole::no;
-  if (context.protocol_of(speaker.flow).is_rewritten(message)) return Whole::no;
+  if (context.is_numbered(speaker.flow) &&
+      context.protocol_of(speaker.flow).is_rewritten(message)) {
+    return Whole::no;
+  }
   judge_message(context, packet, message, frame.length, verdict);
   if (!is_allowed(verdict.reason)) return Whole::refused;
   context.observer.on_verdict(verdict, packet);

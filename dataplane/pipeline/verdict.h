@@ -51,12 +51,12 @@ struct Verdict {
   std::uint16_t rule = policy::kNoRule;
   std::uint16_t function = kNoFunction;
   std::uint8_t protocol = protocols::kNoProtocol;
-  Action action = Action::drop;                     // if it was refused
-  Unsound unsound = Unsound::none;                  // if it should have been taken out alone
-  protocols::Denial denial{};                       // which part of a request was not granted
-  std::uint32_t bytes = 0;                          // of the message, or of the frame
-  const protocols::Operation* operation = nullptr;  // the refused one, or the first
-  protocols::Difference difference{};               // of an answer that does not fit
+  Action action = Action::drop;                       // if it was refused
+  Unsound unsound = Unsound::none;                    // if it should have been taken out alone
+  protocols::Denial denial{};                         // which part of a request was not granted
+  std::uint32_t bytes = 0;                            // of the message, or of the frame
+  const protocols::Operation* operation = nullptr;    // the refused one, or the first
+  const protocols::Difference* difference = nullptr;  // of an answer that does not fit
 };
 
 class Observer {

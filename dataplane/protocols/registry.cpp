@@ -29,6 +29,14 @@ struct Registry {
 #undef BULKHEAD_PROTOCOL
   };
   std::size_t count = kCount;
+  ProtocolSet numbered = 0;
+
+  Registry() {
+    for (std::size_t i = 0; i < kCount; ++i) note_numbers(i);
+  }
+  void note_numbers(std::size_t i) {
+    if (modules[i]->numbered_bytes() > 0) numbered |= ProtocolSet{1} << i;
+  }
 };
 
 Registry& all() {
@@ -45,6 +53,7 @@ std::span<const Protocol* const> registry() { return {all().modules.data(), all(
 void add_protocol_for_tests(const Protocol& protocol) {
   all().modules[kCount] = &protocol;
   all().count = kCount + 1;
+  all().note_numbers(kCount);
 }
 
 std::optional<std::uint8_t> find_protocol(std::string_view name) {
@@ -98,5 +107,7 @@ std::span<const RelatedPort> related_ports() {
 }
 
 ProtocolSet protocols_with_related() { return all_related().protocols; }
+
+ProtocolSet numbered_protocols() { return all().numbered; }
 
 }  // namespace bulkhead::protocols

@@ -36,5 +36,7 @@ struct RelatedPort {
 };
 std::span<const RelatedPort> related_ports();
 ProtocolSet protocols_with_related();
+// Those whose messages are numbered.
+ProtocolSet numbered_protocols();
 
 }  // namespace bulkhead::protocols
