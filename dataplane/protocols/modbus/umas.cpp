@@ -203,7 +203,10 @@ Fault parse_umas(const Adu& adu, Umas& umas) {
 Fault decode_umas_request(const Adu& adu, OperationList& operations) {
   Umas umas;
   if (const Fault fault = parse_umas(adu, umas); fault != Fault::none) return fault;
-  operations.leave_free(adu.data.first(1), "key of a reservation, which pair() compares");
+  // The key of this session's reservation is what lets the request pass without `unreserved`.
+  if (!needs_reservation(umas.code) || !adu.reserved) {
+    operations.leave_free(adu.data.first(1), "key of a reservation, which pair() compares");
+  }
   switch (umas.code) {
     case kUmasOk:
     case kUmasError:

@@ -141,13 +141,13 @@ TEST(Umas, AChangeWithoutThisClientsReservationIsByName) {
   EXPECT_EQ(stops(9), kUnreservedText) << "it was refused";
   EXPECT_EQ(asks(take), "umas_take_reservation unit=0 owner=x");
   answer(umas(0xfe, {9}));
-  EXPECT_EQ(stops(8), kUnreservedText) << "of another client";
+  EXPECT_EQ(stops(6), kUnreservedText) << "of another client";
   EXPECT_EQ(stops(9), kReserved);
   for (const std::uint8_t code : Bytes{0x25, 0x33, 0x34, 0x35, 0x40, 0x71}) {
     EXPECT_EQ(asks(umas(code, {1, 2}, 9)).find("unreserved"), std::string::npos) << int{code};
     answer(umas(0xfe, {}, 9));
-    EXPECT_NE(asks(umas(code, {1, 2}, 8)).find("unreserved"), std::string::npos) << int{code};
-    answer(umas(0xfe, {}, 8));
+    EXPECT_NE(asks(umas(code, {1, 2}, 6)).find("unreserved"), std::string::npos) << int{code};
+    answer(umas(0xfe, {}, 6));
   }
   EXPECT_EQ(asks(umas(0x21, {1, 0x13, 0, 4, 0, 0, 0, 2, 0, 7, 8}, 9)),
             "umas_write_memory_block unit=0 memory=1 block=19 offset=4-5 length=2");
