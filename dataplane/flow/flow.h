@@ -8,6 +8,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/rtt.h"
+#include "dataplane/flow/shares.h"
 #include "dataplane/policy/tables.h"
 
 namespace bulkhead::flow {
@@ -132,7 +133,9 @@ struct alignas(64) Flow {
 
   TimeNs last_seen_ns = 0;
   TimeNs expires_ns = 0;
-  policy::RuleCell cell;                 // where it stands among its conduit's rules
+  ShareIds shares;            // whose pools it draws on: its opener's and its conduit's
+  std::uint32_t charged = 0;  // segments that it is charged with, see SegmentPool::settle()
+  policy::RuleCell cell;      // where it stands among its conduit's rules
   std::array<std::uint16_t, 2> ports{};  // behind which client and server stand
   // By sender. All that leaves in a TCP session has these addresses; of other transports only
   // `from` counts, and only if the address is bound to it.

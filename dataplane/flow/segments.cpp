@@ -363,6 +363,7 @@ void drop_all(SegmentPool& pool, Flow& flow) {
     flow.carry[i].unsent_first = kNoSegment;
     flow.carry[i].retransmit_ns = 0;
   }
+  pool.settle(flow);
 }
 
 void drop_ungranted(SegmentPool& pool, Flow& flow) {

@@ -76,6 +76,19 @@ class SegmentPool {
   }
   // Frees the node and its buffer.
   void give_back(std::uint32_t index);
+  // Charges the flow's opener and conduit with what it keeps now.
+  void settle(Flow& flow) {
+    const std::uint32_t kept = flow.sides[0].held_count + flow.sides[0].retained_count +
+                               flow.sides[1].held_count + flow.sides[1].retained_count +
+                               flow.pending_count;
+    if (kept == flow.charged) return;
+    shares_.charge(flow.shares, kept - flow.charged);
+    flow.charged = kept;
+  }
+  // Whether the flow may keep one more; see Shares.
+  bool may_take(const Flow& flow) const {
+    return shares_.may_take(flow.shares, free_count_, capacity());
+  }
   std::uint32_t available() const { return free_count_; }
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(nodes_.size()); }
 
@@ -86,6 +99,7 @@ class SegmentPool {
   };
   static_assert(sizeof(Copy) == 128);
 
+  Shares shares_;
   std::vector<Segment> nodes_;
   std::unique_ptr<Copy[]> copies_;  // by node; untouched, and so without memory, until it is used
   std::uint32_t free_first_ = kNoSegment;

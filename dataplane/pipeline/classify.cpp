@@ -1,5 +1,7 @@
 // Stages: find flow, classify. A packet belongs to a session that some rule grants, under the
 // policy of this moment, or it goes no further.
+#include <algorithm>
+
 #include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/admission.h"
 
@@ -28,6 +30,11 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
   flow.drops_stray = !context.tables().conduits[found.conduit].reset_on_stray;
   flow.whole_only = context.tables().zones[sides.client_zone].prp ||
                     context.tables().zones[sides.server_zone].prp;
+  if (flow.charged == 0) {
+    flow.shares =
+        flow::Shares::ids(context.shares_seed, context.tables().zones[sides.client_zone].port,
+                          sides.endpoints.client, found.conduit);
+  }
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
     const wire::Mac* station = policy::find_binding(
         context.tables(), end == flow.opener() ? sides.endpoints.client : sides.endpoints.server);
@@ -141,11 +148,33 @@ void judge_anew(Context& context, Packet& packet, std::uint16_t source_zone) {
          found.reason == Reason::service_granted ? Reason::flow_refused : found.reason);
 }
 
+// Whether one more session of the host and conduit may be opening. Where its conduit has all that
+// it may have, the oldest of another host's gives way: its answer is overdue. One that follows an
+// ended session stays, for what it knows of that.
+bool may_begin(Context& context, flow::ShareIds ids) {
+  const flow::Openings& openings = context.openings;
+  const std::uint32_t limit = context.limits().half_open;
+  const std::uint32_t free = limit - std::min(limit, openings.count());
+  const std::uint32_t most = std::max(free / 3, flow::Shares::kLittle);
+  if (openings.shares().host(ids) >= most) return false;
+  if (free > 0 && (openings.shares().conduit(ids) < flow::Shares::kLittle ||
+                   openings.shares().conduit_may_take(ids, free))) {
+    return true;
+  }
+  const std::uint32_t oldest = openings.oldest(ids);
+  if (oldest == flow::Openings::kNone || openings.host_of(oldest) == ids.host) return false;
+  forget(context, context.flows.slot(oldest));
+  return true;
+}
+
 // A flow for the packet; false if there was no room and the packet is refused.
 bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Classification& found,
                  bool from_client) {
   const bool opening = is_tcp(packet) && is_opening_syn(packet);
-  if (opening && context.stats.half_open >= context.limits().half_open) {
+  const flow::ShareIds ids =
+      flow::Shares::ids(context.shares_seed, context.tables().zones[sides.client_zone].port,
+                        sides.endpoints.client, found.conduit);
+  if (opening && !may_begin(context, ids)) {
     refuse(context, packet, Reason::half_open_limit);
     return false;
   }
@@ -160,7 +189,6 @@ bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Cla
   flow->told = (found.protocols & (found.protocols - 1)) == 0;
   flow->created_ns = context.now_ns;
   flow->half_open = opening;
-  if (opening) ++context.stats.half_open;
   adopt(context, *flow, sides, found);
   packet.flow = flow;
   return true;
@@ -296,6 +324,12 @@ void follow_stations(const Context& context, Packet& packet) {
   if (!planted(Mistake::keep_addresses)) link.write(packet.bytes());
 }
 
+void note_opening(Context& context, const Flow& flow) {
+  if (!flow.half_open) return;
+  context.openings.add(context.flows.index_of(flow), flow.shares, !flow.predecessor.answered);
+  context.stats.half_open = context.openings.count();
+}
+
 // The hosts of a session stay behind their ports, and bound addresses on their MAC addresses.
 bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
   const policy::Tables& tables = context.tables();
@@ -351,7 +385,10 @@ bool admit(Context& context, Packet& packet) {
   }
   if (packet.flow == nullptr) {
     open_flow(context, packet, zone);
-    if (packet.flow != nullptr) packet.flow->predecessor = predecessor;
+    if (packet.flow != nullptr) {
+      packet.flow->predecessor = predecessor;
+      note_opening(context, *packet.flow);
+    }
   } else if (packet.flow->generation != context.image.generation) {
     packet.from_client = packet.flow->client_is_low == packet.source_is_low;
     judge_anew(context, packet, zone);

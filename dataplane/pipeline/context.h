@@ -54,6 +54,7 @@ struct Context {
   TimeNs now_ns;
   flow::FlowTable& flows;
   flow::SegmentPool& segments;
+  flow::Openings& openings;
   flow::TimerWheel& timers;
   flow::MacTable& macs;
   VerdictCache& verdicts;
@@ -72,6 +73,7 @@ struct Context {
   TimeNs sessions_clock = 0;            // what protocol state counts time in is ahead by so much
   TimeNs forwards_since_ns = 0;         // start or takeover
   bool all_usual = true;                // every packet of the burst, see wire::parse_usual
+  std::uint32_t shares_seed = 0;        // see flow::Shares
   std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
   policy::Charges charged{};            // what the message that was judged last has cost
   protocols::Difference difference{};   // of the answer that was refused last
@@ -222,6 +224,21 @@ bool resume_session(Context& context, flow::Packet& packet);
 
 // A RST to the packet's sender, who speaks in a session that does not exist.
 void answer_with_reset(Context& context, const flow::Packet& packet);
+
+// A session of those that were opening does so no more.
+inline void end_opening(Context& context, const flow::Flow& flow) {
+  context.openings.remove(context.flows.index_of(flow));
+  context.stats.half_open = context.openings.count();
+}
+
+// Since when the receivers of a session have acknowledged nothing of what was released.
+struct Progress {
+  TimeNs since_ns = 0;  // 0: nothing waits for them
+  std::array<std::uint32_t, 2> acknowledged{};
+};
+// Ends a session whose receiver has taken nothing for longer than a TCP repeats itself (RFC 9293,
+// 3.8.3). Of a carried one its own timers do so.
+void give_up_if_stuck(Context& context, flow::Flow& flow, Progress& progress);
 
 // Forgets a session.
 void forget(Context& context, flow::Flow& flow);

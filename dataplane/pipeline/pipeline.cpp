@@ -2,6 +2,7 @@
 #include "dataplane/pipeline/pipeline.h"
 
 #include <rte_cycles.h>
+#include <rte_random.h>
 
 #include <algorithm>
 #include <limits>
@@ -65,6 +66,9 @@ Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTab
     : options_(options),
       flows_(std::move(flows)),
       segments_(options.limits.segments),
+      openings_(options.limits.flows),
+      shares_seed_(static_cast<std::uint32_t>(rte_rand())),
+      progress_(options.limits.flows),
       timers_(options.limits.flows),
       reassembler_(std::move(reassembler)),
       macs_(macs),
@@ -86,6 +90,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           now_ns,
           *flows_,
           segments_,
+          openings_,
           timers_,
           macs_,
           verdicts_,
@@ -102,7 +107,9 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           protocols::protocols_with_related(),
           protocols::numbered_protocols(),
           sessions_clock_,
-          forwards_since_ns_};
+          forwards_since_ns_,
+          true,
+          shares_seed_};
 }
 
 void Pipeline::let_go(std::uint64_t acknowledged, Output& output) {
@@ -176,6 +183,7 @@ void Pipeline::forget_all() {
     flows_->erase(flow);
   }
   waiting_.clear();
+  openings_.clear();
   stats_.half_open = 0;
   // A call lets go of a few.
   for (std::uint32_t i = 0; i < options_.limits.datagrams; ++i) {
@@ -196,15 +204,22 @@ void Pipeline::expire(Context& context) {
   }
   for (std::uint32_t i = 0; i < kSlotsPerPeriod * periods; ++i) {
     if (expire_next_ >= flows_->capacity()) expire_next_ = 0;
+    Progress& progress = progress_[expire_next_];
     flow::Flow& flow = flows_->slot(expire_next_++);
-    if (flow.in_use && flow.expires_ns <= context.now_ns) forget(context, flow);
+    if (!flow.in_use) continue;
+    if (flow.charged != 0) {
+      give_up_if_stuck(context, flow, progress);
+    } else {
+      progress.since_ns = 0;
+    }
+    if (flow.expires_ns <= context.now_ns) forget(context, flow);
   }
 }
 
 void forget(Context& context, flow::Flow& flow) {
   flow::drop_all(context.segments, flow);
   context.timers.disarm(context.flows.index_of(flow));
-  if (flow.half_open) --context.stats.half_open;
+  if (flow.half_open) end_opening(context, flow);
   context.flows.erase(flow);
 }
 

@@ -65,6 +65,9 @@ class Pipeline {
   PipelineOptions options_;
   std::unique_ptr<flow::FlowTable> flows_;
   flow::SegmentPool segments_;
+  flow::Openings openings_;
+  std::uint32_t shares_seed_;
+  std::vector<Progress> progress_;  // by slot, looked at when the slot is
   flow::TimerWheel timers_;
   std::unique_ptr<flow::Reassembler> reassembler_;
   std::uint32_t identification_ = 0;

@@ -194,8 +194,8 @@ void bound_held(Context& context, const Packet& packet) {
   TcpSide& side = speaker.side();
   if (side.held_count == 0) return;
   // What was acknowledged to the sender must not be given up.
-  if (side.held_count == 1 && reserve_is_touched(context) &&
-      sequence_distance(side.acknowledged, side.released) <= 0) {
+  const bool scarce = reserve_is_touched(context) || !context.segments.may_take(speaker.flow);
+  if (side.held_count == 1 && scarce && sequence_distance(side.acknowledged, side.released) <= 0) {
     flow::drop_held(context.segments, side);
     context.observer.on_verdict(refused_message(packet, Reason::hold_limit, protocols::Fault::none),
                                 packet);
@@ -204,11 +204,20 @@ void bound_held(Context& context, const Packet& packet) {
   tell_gap(context, packet, speaker);
 }
 
+// A session that keeps next to nothing goes on while the last quarter is untouched, whatever others
+// of its host do.
+bool exceeds_share(const Context& context, const Flow& flow) {
+  constexpr std::uint32_t kFew = 2;
+  const bool goes_on = flow.charged < kFew && !reserve_is_touched(context);
+  return !goes_on && !context.segments.may_take(flow);
+}
+
 void queue(Context& context, Packet& packet, const Segment& segment) {
   const Speaker speaker = speaker_of(packet);
   TcpSide& side = speaker.side();
   const bool at_bound = side.retained_count >= context.limits().retained_segments ||
-                        (side.held_count > 0 && reserve_is_touched(context));
+                        (side.held_count > 0 && reserve_is_touched(context)) ||
+                        exceeds_share(context, speaker.flow);
   if (at_bound) return refuse(context, packet, Reason::hold_limit);
   Verdict verdict;
   const Whole whole = pass_whole_message(context, packet, segment, verdict);
@@ -396,8 +405,9 @@ void inspect_tcp(Context& context, Packet& packet) {
   }
   if (flow.half_open && flow.phase >= TcpPhase::established) {
     flow.half_open = false;
-    --context.stats.half_open;
+    end_opening(context, flow);
   }
+  context.segments.settle(flow);
   if (!was_closed) renew(context, flow);
 }
 

@@ -131,6 +131,26 @@ std::optional<Pattern> pattern_from(Context& context, const Speaker& speaker) {
   return speaker.end == flow::kServer ? refusal : refusal.reversed();
 }
 
+void give_up_if_stuck(Context& context, Flow& flow, Progress& progress) {
+  const std::array acknowledged = {flow.sides[0].acknowledged, flow.sides[1].acknowledged};
+  const std::size_t end =
+      flow.sides[flow::kClient].retained_first != kNoSegment ? flow::kClient : flow::kServer;
+  const std::uint32_t first = flow.sides[end].retained_first;
+  const bool waits = first != kNoSegment && !flow.carried && !flow.refused;
+  if (!waits || progress.since_ns == 0 || progress.since_ns < flow.created_ns ||
+      progress.acknowledged != acknowledged) {
+    progress = {waits ? context.now_ns : 0, acknowledged};
+    return;
+  }
+  if (context.now_ns - progress.since_ns < context.limits().deliver_ns) return;
+  const Pattern pattern = context.segments.pattern(first);
+  context.flows.touch(flow);
+  tell_end(context, {flow, end}, pattern, Reason::undeliverable, Action::reset);
+  close_session(context, {flow, end}, pattern);
+  context.segments.settle(flow);
+  progress.since_ns = 0;
+}
+
 void schedule(Context& context, Flow& flow) {
   TimeNs next = 0;
   const auto consider = [&next](TimeNs deadline_ns) {
@@ -148,7 +168,7 @@ void schedule(Context& context, Flow& flow) {
 
 void run_timers(Context& context, Flow& flow) {
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
-    if (!run_side(context, {flow, end})) return;
+    if (!run_side(context, {flow, end})) return context.segments.settle(flow);
   }
   const bool at_boundary =
       flow.phase != flow::TcpPhase::resuming && flow.sides[flow::kServer].unread == 0;
@@ -159,6 +179,7 @@ void run_timers(Context& context, Flow& flow) {
       flow.pending_deadline_ns = context.now_ns + context.limits().refusal_wait_ns;
     }
   }
+  context.segments.settle(flow);
   schedule(context, flow);
 }
 

@@ -97,13 +97,72 @@ TEST_F(Limits, SynFlood) {
       plant_.be_at(plant_.now_ns() + kMillisecondNs);
     }
   }
-  EXPECT_EQ(plant_.pipeline().stats().half_open, defaults_.half_open);
-  EXPECT_LE(kept(), 1U) << "opening sessions keep no packets; the standing one its last answer";
+  EXPECT_GE(plant_.pipeline().stats().half_open, defaults_.half_open * 3 / 4);
+  EXPECT_LT(plant_.pipeline().stats().half_open, defaults_.half_open * 7 / 8);
+  TcpSession meanwhile(plant_, 40002);
+  ask(meanwhile);
+  EXPECT_LE(kept(), 2U) << "opening sessions keep no packets; the standing one its last answer";
   // Once it ends, others open sessions again.
   plant_.pass_time(defaults_.opening_ns);
   EXPECT_EQ(plant_.pipeline().stats().half_open, 0U);
   TcpSession later(plant_, 40001);
   ask(later);
+}
+
+// One host cannot keep others from opening sessions, nor the last quarter of the room from anybody.
+TEST_F(Limits, OpeningsOfOneHost) {
+  const support::Host greedy = host(7);
+  for (std::uint32_t i = 0; i < 60000; ++i) {
+    syn(greedy, static_cast<std::uint16_t>(1024 + i), i);
+    plant_.clear();
+  }
+  EXPECT_LE(plant_.pipeline().stats().half_open, defaults_.half_open / 4);
+  syn(greedy, 1000, 1);
+  EXPECT_EQ(plant_.last(), Reason::half_open_limit);
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    TcpSession other(plant_, static_cast<std::uint16_t>(40000 + i));
+    ask(other);
+  }
+}
+
+class Unacknowledged : public Limits {
+ protected:
+  // Sessions of one host whose receiver acknowledges nothing of what it is sent.
+  void flood(std::uint32_t sessions, std::uint16_t requests) {
+    for (std::uint32_t i = 0; i < sessions; ++i) {
+      stuck_.emplace_back(plant_, static_cast<std::uint16_t>(2000 + i), i, 900000, 502, host(7));
+      for (std::uint16_t j = 0; j < requests; ++j) {
+        stuck_.back().from_client(read(j));
+        plant_.clear();
+      }
+    }
+  }
+
+  std::vector<TcpSession> stuck_;
+};
+
+TEST_F(Unacknowledged, OneHostEndsAtAThird) {
+  flood(200, 200);
+  EXPECT_GE(kept(), segments().capacity() / 4) << "the bound was reached";
+  EXPECT_LE(kept(), segments().capacity() / 2);
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    TcpSession other(plant_, static_cast<std::uint16_t>(40000 + i));
+    ask(other);
+  }
+}
+
+TEST_F(Unacknowledged, IsGivenUp) {
+  flood(3, 10);
+  EXPECT_EQ(kept(), 30U);
+  plant_.pass_time(kMillisecondNs);
+  plant_.pass_time(defaults_.deliver_ns - 2 * kSecondNs);
+  EXPECT_EQ(kept(), 30U);
+  plant_.pass_time(4 * kSecondNs);
+  EXPECT_EQ(kept(), 0U);
+  const auto told = std::count_if(
+      plant_.verdicts.begin(), plant_.verdicts.end(),
+      [](const pipeline::Event& event) { return event.reason == Reason::undeliverable; });
+  EXPECT_EQ(told, 3);
 }
 
 TEST_F(Limits, AMillionHalfMessages) {
@@ -130,6 +189,7 @@ TEST_F(Limits, AMillionHalfMessages) {
   // The half-messages are given up, and with them their memory.
   plant_.pass_time(2 * defaults_.message_ns);
   plant_.pass_time(2 * defaults_.established_ns);
+  plant_.pass_time(2 * defaults_.closed_ns);  // of a session that was given up
   EXPECT_EQ(kept(), 0U);
   EXPECT_EQ(plant_.buffers_in_use(), 0U);
   EXPECT_EQ(plant_.pipeline().flows().size(), 0U);
@@ -172,6 +232,7 @@ TEST_F(Limits, SessionsThatNeverClose) {
     plant_.pass_time(defaults_.established_ns / 2 + kSecondNs);
     ask(idle.front());
   }
+  plant_.pass_time(2 * defaults_.closed_ns);  // of the other, which was given up
   EXPECT_EQ(plant_.pipeline().flows().size(), 1U);
   TcpSession later(plant_, 60000);
   ask(later);
