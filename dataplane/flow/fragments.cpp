@@ -66,7 +66,10 @@ Reassembler::~Reassembler() {
 }
 
 rte_mbuf* Reassembler::flatten(rte_mbuf* chain) {
-  rte_mbuf* whole = rte_pktmbuf_alloc(whole_);
+  // One that any buffer holds gets one like its fragments had: a session may keep it for long.
+  const bool usual =
+      chain->pkt_len + RTE_PKTMBUF_HEADROOM <= rte_pktmbuf_data_room_size(chain->pool);
+  rte_mbuf* whole = rte_pktmbuf_alloc(usual ? chain->pool : whole_);
   char* room = nullptr;
   if (whole != nullptr && chain->pkt_len <= kWholeBytes - RTE_PKTMBUF_HEADROOM) {
     room = rte_pktmbuf_append(whole, static_cast<std::uint16_t>(chain->pkt_len));

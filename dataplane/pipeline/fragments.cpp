@@ -34,6 +34,11 @@ bool is_atomic(const flow::Packet& packet) {
   return (load_be16(header + 2) & 0xfff9) == 0;
 }
 
+bool is_tcp(const rte_mbuf* whole, std::uint16_t ip_offset, bool v4) {
+  const std::uint8_t* ip = rte_pktmbuf_mtod(whole, const std::uint8_t*) + ip_offset;
+  return ip[v4 ? 9 : 6] == wire::kProtocolTcp;
+}
+
 }  // namespace
 
 Reason reassemble(Context& context, flow::Packet& packet) {
@@ -43,9 +48,15 @@ Reason reassemble(Context& context, flow::Packet& packet) {
   if (!may_reassemble(context, packet)) return Reason::fragment;
   if (is_atomic(packet) || packet.ethernet.destination.is_group()) return Reason::fragment_conflict;
   rte_mbuf* whole = nullptr;
+  const rte_mempool* pool = packet.mbuf->pool;
   const auto outcome =
       context.reassembler.take(packet.mbuf, packet.ip_offset, v4, context.now_ns, whole);
   packet.mbuf = whole;
+  // A session may keep a segment for long, and the buffers for long packets are few; no host sends
+  // one longer than the MSS that it was told (RFC 9293, 3.7.1).
+  if (whole != nullptr && whole->pool != pool && is_tcp(whole, packet.ip_offset, v4)) {
+    return Reason::longer_than_mtu;
+  }
   switch (outcome) {
     case flow::Reassembler::Outcome::held:
       return Reason::session_control;

@@ -725,6 +725,29 @@ TEST_F(Engine, ReassembledPacketsAreJudgedWhole) {
   EXPECT_EQ(plant.buffers_in_use(), 0U);
 }
 
+// Segments that came in fragments and stay unacknowledged leave the buffers for long packets alone.
+TEST_F(Engine, ReassembledSegmentsPinNoLongBuffers) {
+  Plant plant(engine_policy(policy::OnDeny::drop, true));
+  Bytes two = read(1);
+  const Bytes second = read(2);
+  two.insert(two.end(), second.begin(), second.end());
+  for (std::uint16_t i = 0; i < 100; ++i) {
+    const support::TcpSession session(plant, static_cast<std::uint16_t>(20000 + i));
+    support::TcpSpec spec;
+    spec.source_port = session.client_port;
+    spec.sequence = session.client_next;
+    spec.acknowledgement = session.client_acked;
+    spec.flags = kTcpAck;
+    spec.payload = two;
+    const Bytes whole = support::tcp_frame(kHmi, kPlc, spec);
+    const std::size_t length = whole.size() - 34;
+    plant.arrive(kHmi, fragment_of(whole, {0, 24, true}, i));
+    plant.arrive(kHmi, fragment_of(whole, {24, length - 24, false}, i));
+    ASSERT_EQ(plant.last(), Reason::granted) << i;
+    plant.clear();
+  }
+}
+
 // A part of the payload of a whole IPv6 frame.
 Bytes fragment6_of(const Bytes& whole, const Part& part, std::uint32_t identification) {
   constexpr std::size_t kHeaders = 14 + 40;
