@@ -202,12 +202,14 @@ void Pipeline::expire(Context& context) {
     fragments_expired_ns_ = context.now_ns;
     reassembler_->expire(context.now_ns);
   }
+  // As long as there is plenty, what waits for its receiver harms nobody.
+  const bool scarce = segments_.available() < segments_.capacity() / 4 * 3;
   for (std::uint32_t i = 0; i < kSlotsPerPeriod * periods; ++i) {
     if (expire_next_ >= flows_->capacity()) expire_next_ = 0;
     Progress& progress = progress_[expire_next_];
     flow::Flow& flow = flows_->slot(expire_next_++);
     if (!flow.in_use) continue;
-    if (flow.charged != 0) {
+    if (flow.charged != 0 && scarce) {
       give_up_if_stuck(context, flow, progress);
     } else {
       progress.since_ns = 0;

@@ -152,17 +152,24 @@ TEST_F(Unacknowledged, OneHostEndsAtAThird) {
 }
 
 TEST_F(Unacknowledged, IsGivenUp) {
+  const auto told = [&] {
+    return std::count_if(
+        plant_.verdicts.begin(), plant_.verdicts.end(),
+        [](const pipeline::Event& event) { return event.reason == Reason::undeliverable; });
+  };
   flood(3, 10);
-  EXPECT_EQ(kept(), 30U);
+  plant_.pass_time(2 * defaults_.deliver_ns);
+  EXPECT_EQ(kept(), 30U) << "there is plenty";
+  flood(200, 200);
+  const std::size_t before = kept();
+  ASSERT_GT(before, segments().capacity() / 4);
   plant_.pass_time(kMillisecondNs);
   plant_.pass_time(defaults_.deliver_ns - 2 * kSecondNs);
-  EXPECT_EQ(kept(), 30U);
+  EXPECT_EQ(kept(), before);
+  EXPECT_EQ(told(), 0);
   plant_.pass_time(4 * kSecondNs);
-  EXPECT_EQ(kept(), 0U);
-  const auto told = std::count_if(
-      plant_.verdicts.begin(), plant_.verdicts.end(),
-      [](const pipeline::Event& event) { return event.reason == Reason::undeliverable; });
-  EXPECT_EQ(told, 3);
+  EXPECT_LE(kept(), segments().capacity() / 4);
+  EXPECT_GT(told(), 0);
 }
 
 TEST_F(Limits, AMillionHalfMessages) {
@@ -189,7 +196,6 @@ TEST_F(Limits, AMillionHalfMessages) {
   // The half-messages are given up, and with them their memory.
   plant_.pass_time(2 * defaults_.message_ns);
   plant_.pass_time(2 * defaults_.established_ns);
-  plant_.pass_time(2 * defaults_.closed_ns);  // of a session that was given up
   EXPECT_EQ(kept(), 0U);
   EXPECT_EQ(plant_.buffers_in_use(), 0U);
   EXPECT_EQ(plant_.pipeline().flows().size(), 0U);
@@ -232,7 +238,6 @@ TEST_F(Limits, SessionsThatNeverClose) {
     plant_.pass_time(defaults_.established_ns / 2 + kSecondNs);
     ask(idle.front());
   }
-  plant_.pass_time(2 * defaults_.closed_ns);  // of the other, which was given up
   EXPECT_EQ(plant_.pipeline().flows().size(), 1U);
   TcpSession later(plant_, 60000);
   ask(later);
