@@ -18,10 +18,9 @@ struct Flow;
 
 // Offsets count from the start of the frame. The buffer is one contiguous segment.
 struct Packet {
-  rte_mbuf* mbuf = nullptr;   // nullptr once the packet has been forwarded, held or dropped
-  std::uint32_t frame = 0;    // ordinal of the frame, for replays
-  std::uint16_t port = 0;     // it arrived on
-  std::uint8_t place = 0xff;  // in its burst; 0xff: it is of none
+  rte_mbuf* mbuf = nullptr;  // nullptr once the packet has been forwarded, held or dropped
+  std::uint32_t frame = 0;   // ordinal of the frame, for replays
+  std::uint16_t port = 0;    // it arrived on
   wire::EthernetHeader ethernet;
   wire::IpHeader ip;
   wire::TcpHeader tcp;

@@ -20,10 +20,9 @@ void Openings::add(std::uint32_t slot, ShareIds ids, bool replaceable) {
   shares_.charge(ids, 1);
   ++count_;
   if (!replaceable) return;
-  const std::uint32_t list = ids.conduit % kLists;
-  link.previous = last_[list];
-  (link.previous == kNone ? first_[list] : links_[link.previous].next) = slot;
-  last_[list] = slot;
+  link.previous = last_[ids.conduit];
+  (link.previous == kNone ? first_[ids.conduit] : links_[link.previous].next) = slot;
+  last_[ids.conduit] = slot;
 }
 
 void Openings::remove(std::uint32_t slot) {
@@ -32,7 +31,7 @@ void Openings::remove(std::uint32_t slot) {
   shares_.charge(link.ids, ~std::uint32_t{0});
   --count_;
   if (link.listed) {
-    const std::uint32_t list = link.ids.conduit % kLists;
+    const std::uint16_t list = link.ids.conduit;
     (link.previous == kNone ? first_[list] : links_[link.previous].next) = link.next;
     (link.next == kNone ? last_[list] : links_[link.next].previous) = link.previous;
   }

@@ -21,6 +21,8 @@ struct ShareIds {
 class Shares {
  public:
   static constexpr std::uint32_t kLittle = 16;  // a host that uses less counts as small
+  static constexpr std::uint32_t kHosts = 4096;
+  static constexpr std::uint32_t kConduits = 1024;
 
   // `seed` keys the hash, so that nobody can choose addresses that share a counter with another's.
   static ShareIds ids(std::uint32_t seed, std::uint16_t port, const wire::IpAddress& host,
@@ -47,9 +49,6 @@ class Shares {
   }
 
  private:
-  static constexpr std::uint32_t kHosts = 4096;
-  static constexpr std::uint32_t kConduits = 1024;
-
   std::array<std::uint32_t, kHosts> hosts_{};
   std::array<std::uint32_t, kConduits> conduits_{};
 };
@@ -72,12 +71,10 @@ class Openings {
   const Shares& shares() const { return shares_; }
   std::uint32_t count() const { return count_; }
   // Of the conduit's, the replaceable one that began first; kNone if there is none.
-  std::uint32_t oldest(ShareIds ids) const { return first_[ids.conduit % kLists]; }
+  std::uint32_t oldest(ShareIds ids) const { return first_[ids.conduit]; }
   std::uint16_t host_of(std::uint32_t slot) const { return links_[slot].ids.host; }
 
  private:
-  static constexpr std::uint32_t kLists = 1024;
-
   struct Link {
     std::uint32_t next = kNone;
     std::uint32_t previous = kNone;
@@ -88,8 +85,8 @@ class Openings {
 
   Shares shares_;
   std::vector<Link> links_;
-  std::array<std::uint32_t, kLists> first_{};
-  std::array<std::uint32_t, kLists> last_{};
+  std::array<std::uint32_t, Shares::kConduits> first_{};
+  std::array<std::uint32_t, Shares::kConduits> last_{};
   std::uint32_t count_ = 0;
 };
 

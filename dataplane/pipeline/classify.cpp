@@ -18,6 +18,16 @@ Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t ser
   return sides;
 }
 
+namespace {
+
+// Whose pools the client's sessions in the conduit draw on.
+flow::ShareIds shares_of(const Context& context, const Sides& sides, std::uint16_t conduit) {
+  return flow::Shares::ids(context.shares_seed, context.tables().zones[sides.client_zone].port,
+                           sides.endpoints.client, conduit);
+}
+
+}  // namespace
+
 void adopt(Context& context, flow::Flow& flow, const Sides& sides,
            const policy::Classification& found) {
   flow.generation = context.image.generation;
@@ -30,11 +40,7 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
   flow.drops_stray = !context.tables().conduits[found.conduit].reset_on_stray;
   flow.whole_only = context.tables().zones[sides.client_zone].prp ||
                     context.tables().zones[sides.server_zone].prp;
-  if (flow.charged == 0) {
-    flow.shares =
-        flow::Shares::ids(context.shares_seed, context.tables().zones[sides.client_zone].port,
-                          sides.endpoints.client, found.conduit);
-  }
+  if (flow.charged == 0) flow.shares = shares_of(context, sides, found.conduit);
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
     const wire::Mac* station = policy::find_binding(
         context.tables(), end == flow.opener() ? sides.endpoints.client : sides.endpoints.server);
@@ -171,10 +177,7 @@ bool may_begin(Context& context, flow::ShareIds ids) {
 bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Classification& found,
                  bool from_client) {
   const bool opening = is_tcp(packet) && is_opening_syn(packet);
-  const flow::ShareIds ids =
-      flow::Shares::ids(context.shares_seed, context.tables().zones[sides.client_zone].port,
-                        sides.endpoints.client, found.conduit);
-  if (opening && !may_begin(context, ids)) {
+  if (opening && !may_begin(context, shares_of(context, sides, found.conduit))) {
     refuse(context, packet, Reason::half_open_limit);
     return false;
   }

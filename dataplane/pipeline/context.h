@@ -66,7 +66,6 @@ struct Context {
   Egress output;
   Observer& observer;
   std::span<flow::Packet> burst;
-  std::span<VerdictCache::Asked> asked;  // by the packets of the burst, once they are inspected
   std::span<const protocols::Protocol* const> protocols;
   protocols::ProtocolSet with_related;  // those whose sessions open something beside themselves
   protocols::ProtocolSet numbered;      // those whose messages are numbered
@@ -166,7 +165,7 @@ inline std::size_t receiver_of(const flow::Packet& packet) {
 
 // Fetches what is known of the request that the packet may hold. Precondition: its flow is
 // inspected.
-void prefetch_verdict(Context& context, const flow::Packet& packet);
+void prefetch_verdict(const Context& context, const flow::Packet& packet);
 
 // One message of the flow: decoded, judged and paired. What was found is in `verdict`, which is the
 // caller's to tell, and was a new one before. `length` is the whole message's; `message` may be its

@@ -83,20 +83,10 @@ bool decode_and_judge(Context& context, flow::Flow& flow, ByteView message, std:
   return judge_operations(context, flow, verdict, charges);
 }
 
-// The question that was made of the packet when it was fetched ahead, if the message is all of it.
-const VerdictCache::Question* asked_ahead(const Context& context, const flow::Packet& packet,
-                                          ByteView message) {
-  if (packet.place >= context.asked.size()) return nullptr;
-  const VerdictCache::Asked& asked = context.asked[packet.place];
-  const bool same = asked.message.data() == message.data() &&
-                    asked.message.size() == message.size() && asked.question.is_of(*packet.flow);
-  return same ? &asked.question : nullptr;
-}
-
 // The same for a request that may have come before.
-void recall_or_judge(Context& context, flow::Flow& flow, ByteView message,
-                     const VerdictCache::Question& question, Verdict& verdict,
-                     policy::Charges& charges) {
+void recall_or_judge(Context& context, flow::Flow& flow, ByteView message, ByteView judged,
+                     Verdict& verdict, policy::Charges& charges) {
+  const VerdictCache::Question question(flow, judged);
   if (const VerdictCache::Known* known = context.verdicts.find(question)) {
     verdict.reason = Reason::granted;
     verdict.rule = known->rule;
@@ -108,15 +98,12 @@ void recall_or_judge(Context& context, flow::Flow& flow, ByteView message,
 
 }  // namespace
 
-void prefetch_verdict(Context& context, const flow::Packet& packet) {
-  VerdictCache::Asked& asked = context.asked[packet.place];
-  if (!packet.from_client || packet.payload_length == 0) return;
+void prefetch_verdict(const Context& context, const flow::Packet& packet) {
   const flow::Flow& flow = *packet.flow;
-  const ByteView judged = judged_part(context, context.protocol_of(flow), packet.payload());
-  if (judged.empty()) return;
-  asked.message = packet.payload();
-  asked.question.ask(flow, judged);
-  context.verdicts.prefetch(asked.question);
+  if (!packet.from_client) return;
+  const protocols::Protocol& protocol = context.protocol_of(flow);
+  const ByteView judged = judged_part(context, protocol, packet.payload());
+  if (!judged.empty()) context.verdicts.prefetch({flow, judged});
 }
 
 namespace {
@@ -174,26 +161,25 @@ void pay_and_tie(Context& context, const flow::Packet& packet, ByteView message,
 }
 
 // The message as one of the protocol that the flow has.
-[[gnu::always_inline]] inline void judge_as(Context& context, const flow::Packet& packet,
-                                            ByteView message, std::size_t length,
-                                            Verdict& verdict) {
+void judge_as(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
+              Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = context.protocol_of(flow);
   begin_verdict(verdict, packet, length);
   if (context.has_related(flow) && judge_related(context, packet, message, verdict)) return;
   if (!context.charged.empty()) context.charged = {};
   policy::Charges charges;
+  ByteView judged;
+  if (verdict.direction == Direction::request && message.size() == length) {
+    judged = judged_part(context, protocol, message);
+  }
   if (flow.related_to != 0) {
     verdict.reason = Reason::protocol_fault;
     verdict.fault = Fault::not_started;
-  } else if (verdict.direction != Direction::request || message.size() != length) {
+  } else if (judged.empty()) {
     decode_and_judge(context, flow, message, length, verdict, charges);
-  } else if (const auto* question = asked_ahead(context, packet, message)) {
-    recall_or_judge(context, flow, message, *question, verdict, charges);
-  } else if (const ByteView judged = judged_part(context, protocol, message); !judged.empty()) {
-    recall_or_judge(context, flow, message, {flow, judged}, verdict, charges);
   } else {
-    decode_and_judge(context, flow, message, length, verdict, charges);
+    recall_or_judge(context, flow, message, judged, verdict, charges);
   }
   if (is_allowed(verdict.reason)) pay_and_tie(context, packet, message, charges, verdict);
   if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);
@@ -208,8 +194,8 @@ void read_as(Context& context, flow::Flow& flow, std::uint8_t protocol) {
 
 // The session's rules have several protocols, and its content has not told yet which it is: this
 // message may. If it does not, it passes if any of them grants it.
-[[gnu::noinline]] void judge_untold(Context& context, const flow::Packet& packet, ByteView message,
-                                    std::size_t length, Verdict& verdict) {
+void judge_untold(Context& context, const flow::Packet& packet, ByteView message,
+                  std::size_t length, Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
   const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
   protocols::ProtocolSet possible = 0;

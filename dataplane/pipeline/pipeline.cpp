@@ -102,7 +102,6 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           Egress(output, options_.mtu, identification_),
           observer,
           std::span(burst_.data(), burst),
-          std::span(asked_.data(), burst),
           protocols::registry(),
           protocols::protocols_with_related(),
           protocols::numbered_protocols(),
@@ -129,8 +128,6 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
     packet.mbuf = mbufs[i];
     packet.frame = first_frame + static_cast<std::uint32_t>(i);
     packet.port = mbufs[i]->port;
-    packet.place = static_cast<std::uint8_t>(i);
-    asked_[i].message = {};
     packet.flow = nullptr;
     packet.about_flow = false;
     packet.reassembled = (mbufs[i]->ol_flags & whole_flag_) != 0;

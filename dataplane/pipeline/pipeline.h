@@ -79,7 +79,6 @@ class Pipeline {
   WaitingRoom waiting_;
   PipelineStats stats_;
   std::array<flow::Packet, kBurstMax> burst_;
-  std::array<VerdictCache::Asked, kBurstMax> asked_;
   std::uint32_t expire_next_ = 0;
   TimeNs expired_ns_ = 0;
   TimeNs fragments_expired_ns_ = 0;

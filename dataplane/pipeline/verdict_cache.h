@@ -25,39 +25,22 @@ class VerdictCache {
   // A message of a session, without what only ties it to its answer. Held and compared by words.
   class Question {
    public:
-    Question() = default;
-    Question(const flow::Flow& flow, ByteView judged) { ask(flow, judged); }
     // Precondition: 0 < judged.size() <= kBytesMax.
-    void ask(const flow::Flow& flow, ByteView judged);
-
-    // Whether it is still what these bytes would be in the flow, which may be read otherwise now.
-    bool is_of(const flow::Flow& flow) const {
-      return words_[0] >> 8 == policy_word(flow) >> 8 && words_[1] == cell_word(flow);
-    }
+    Question(const flow::Flow& flow, ByteView judged);
 
    private:
     friend class VerdictCache;
-    static std::uint64_t policy_word(const flow::Flow& flow) {
-      return std::uint64_t{flow.generation} << 32 | std::uint64_t{flow.conduit} << 16 |
-             std::uint64_t{flow.protocol} << 8;
-    }
-    static std::uint64_t cell_word(const flow::Flow& flow) {
-      return std::uint64_t{flow.cell.clients} << 32 | std::uint64_t{flow.cell.servers} << 16 |
-             flow.cell.service;
-    }
     static constexpr std::size_t kWhere = 2;  // words that say where the session stands
     using Words = std::array<std::uint64_t, kWhere + kBytesMax / 8>;
+
+    void add(std::uint64_t word) {
+      words_[count_++] = word;
+      hash_ = rte_hash_crc_8byte(word, hash_);
+    }
 
     Words words_;  // those behind `count_` are unspecified
     std::uint32_t count_ = 0;
     std::uint32_t hash_ = 0;
-  };
-
-  // What a packet of the burst asks if it is one message, kept from when its place was fetched
-  // ahead. The bytes are those of the packet's own buffer, which nobody writes to until then.
-  struct Asked {
-    ByteView message;  // empty: nothing is known
-    Question question;
   };
 
   struct Known {
@@ -113,16 +96,12 @@ class VerdictCache {
   std::vector<Entry> entries_;
 };
 
-inline void VerdictCache::Question::ask(const flow::Flow& flow, ByteView judged) {
+inline VerdictCache::Question::Question(const flow::Flow& flow, ByteView judged) {
   constexpr std::size_t kWord = sizeof(std::uint64_t);
-  std::uint32_t count = 0;
-  std::uint32_t hash = 0;
-  const auto add = [&](std::uint64_t word) {
-    words_[count++] = word;
-    hash = rte_hash_crc_8byte(word, hash);
-  };
-  add(policy_word(flow) | judged.size());
-  add(cell_word(flow));
+  add(std::uint64_t{flow.generation} << 32 | std::uint64_t{flow.conduit} << 16 |
+      std::uint64_t{flow.protocol} << 8 | judged.size());
+  add(std::uint64_t{flow.cell.clients} << 32 | std::uint64_t{flow.cell.servers} << 16 |
+      flow.cell.service);
   const std::uint8_t* p = judged.data();
   std::size_t left = judged.size();
   for (; left >= kWord; left -= kWord, p += kWord) {
@@ -130,19 +109,16 @@ inline void VerdictCache::Question::ask(const flow::Flow& flow, ByteView judged)
     std::memcpy(&word, p, kWord);
     add(word);
   }
-  if (left > 0) {
-    std::uint64_t word = 0;
-    if (judged.size() >= kWord && std::endian::native == std::endian::little) {
-      // The last eight bytes in one load, without those that were added before.
-      std::memcpy(&word, p + left - kWord, kWord);
-      word >>= 8 * (kWord - left);
-    } else {
-      std::memcpy(&word, p, left);
-    }
-    add(word);
+  if (left == 0) return;
+  std::uint64_t word = 0;
+  if (judged.size() >= kWord && std::endian::native == std::endian::little) {
+    // The last eight bytes in one load, without those that were added before.
+    std::memcpy(&word, p + left - kWord, kWord);
+    word >>= 8 * (kWord - left);
+  } else {
+    std::memcpy(&word, p, left);
   }
-  count_ = count;
-  hash_ = hash;
+  add(word);
 }
 
 }  // namespace bulkhead::pipeline
