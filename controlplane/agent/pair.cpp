@@ -84,7 +84,12 @@ Pair::Pair(const PairOptions& options, PairHost& host)
                             link_lost_ns_ = monotonic_now_ns();
                             drive(failover::Replica{false});
                           },
-                          [this](v1::PairMessage message) { take(std::move(message)); }});
+                          [this](v1::PairMessage message) { take(std::move(message)); },
+                          [this](std::vector<std::string> pieces) {
+                            asio::post(slow_, [this, pieces = std::move(pieces)]() mutable {
+                              take_commit(PairLink::joined(std::move(pieces)).commit());
+                            });
+                          }});
 }
 
 Pair::~Pair() { stop(); }

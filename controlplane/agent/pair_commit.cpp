@@ -52,14 +52,16 @@ void Pair::send_commit(const CommitMessage& message) {
   commit.set_generation(message.policy.generation);
   commit.set_digest(message.policy.digest);
   if (message.kind == CommitMessage::Kind::prepare || message.kind == CommitMessage::Kind::policy) {
-    const auto revision = host_.revision_of(message.policy);
+    auto revision = host_.revision_of(message.policy);
     if (!revision) return;
-    commit.set_revision(revision->SerializeAsString());
+    revision->SerializeToString(commit.mutable_revision());
+    revision.reset();
   }
   if (message.kind == CommitMessage::Kind::refused) commit.set_refusal(refusal_);
   // Made here: a large policy must not hold up heartbeats.
-  auto frame = std::make_shared<std::string>(ipc::to_frame(out));
-  asio::post(io_, [this, frame] { link_->send(std::move(*frame)); });
+  asio::post(io_, [this, frames = PairLink::in_pieces(out)]() mutable {
+    link_->send_pieces(std::move(frames));
+  });
 }
 
 void Pair::carry_out_commit(const failover::CommitActions& actions) {

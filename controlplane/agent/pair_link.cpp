@@ -24,6 +24,19 @@ constexpr auto kHandshakeTimeout = std::chrono::seconds(5);
 constexpr auto kBackOff = std::chrono::milliseconds(100);
 constexpr std::size_t kHandshakesMax = 16;  // one peer needs one
 
+// What a peer of version 1 reads.
+std::string whole_frame(const std::deque<std::string>& frames) {
+  std::string frame(ipc::kHeadBytes, '\0');
+  for (const std::string& each : frames) {
+    v1::PairMessage message;
+    message.ParseFromString(each.substr(ipc::kHeadBytes));
+    frame += message.piece().bytes();
+  }
+  store_be32(reinterpret_cast<std::uint8_t*>(frame.data()),
+             static_cast<std::uint32_t>(frame.size() - ipc::kHeadBytes));
+  return frame;
+}
+
 std::string common_name(X509* certificate) {
   char name[256] = {};
   const int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName,
@@ -51,6 +64,12 @@ struct PairLink::Session {
 
   asio::steady_timer timer;
   ipc::FramedStream<Stream> frames;
+  std::uint32_t version = 0;        // the peer's
+  std::deque<std::string> waiting;  // frames of pieces
+  std::size_t waiting_bytes = 0;
+  std::size_t until_piece_written = 0;  // frames, with that of the piece; 0: none is under way
+  std::vector<std::string> pieces;      // of a message that comes in
+  std::size_t pieces_bytes = 0;
   bool greeted = false;
   bool closed = false;
 };
@@ -197,7 +216,12 @@ void PairLink::read(const std::shared_ptr<Session>& session) {
 void PairLink::take(const std::shared_ptr<Session>& session, const std::string& body) {
   v1::PairMessage message;
   if (!message.ParseFromString(body)) return lose(session, "a message cannot be parsed");
-  if (session->greeted) return callbacks_.on_message(std::move(message));
+  if (!session->greeted) return greeted(session, message);
+  if (message.has_piece()) return collect(session, std::move(*message.mutable_piece()));
+  callbacks_.on_message(std::move(message));
+}
+
+void PairLink::greeted(const std::shared_ptr<Session>& session, const v1::PairMessage& message) {
   const v1::PairHello& hello = message.hello();
   if (!message.has_hello() || hello.version() < kVersionOldest ||
       hello.version_oldest() > kVersion) {
@@ -206,6 +230,7 @@ void PairLink::take(const std::shared_ptr<Session>& session, const std::string& 
                              std::to_string(kVersionOldest) + " to " + std::to_string(kVersion));
   }
   session->greeted = true;
+  session->version = hello.version();
   session->timer.cancel();
   up_ = true;
   told_.clear();
@@ -224,8 +249,72 @@ void PairLink::send(std::string frame) {
 
 void PairLink::write(const std::shared_ptr<Session>& session, std::string frame) {
   session->frames.send(std::move(frame), [this, session](error_code error) {
-    if (error) lose(session, error.message());
+    if (error) return lose(session, error.message());
+    if (session->until_piece_written > 0 && --session->until_piece_written == 0) {
+      write_piece(session);
+    }
   });
+}
+
+// One piece waits in the stream at a time: what is sent meanwhile goes before the next one.
+void PairLink::write_piece(const std::shared_ptr<Session>& session) {
+  if (session->closed || session->waiting.empty() || session->until_piece_written > 0) return;
+  std::string frame = std::move(session->waiting.front());
+  session->waiting.pop_front();
+  session->waiting_bytes -= frame.size();
+  write(session, std::move(frame));
+  session->until_piece_written = session->frames.queued();
+}
+
+void PairLink::send_pieces(std::deque<std::string> frames) {
+  if (!up_) return;
+  const std::shared_ptr<Session> session = session_;
+  if (session->version < kVersionOfPieces) return send(whole_frame(frames));
+  for (std::string& frame : frames) {
+    session->waiting_bytes += frame.size();
+    session->waiting.push_back(std::move(frame));
+  }
+  if (session->waiting_bytes > kQueuedBytesMax) return lose(session, "the peer is too slow");
+  write_piece(session);
+}
+
+void PairLink::collect(const std::shared_ptr<Session>& session, v1::PairPiece piece) {
+  const std::size_t bytes = piece.bytes().size();
+  const std::size_t all = session->pieces_bytes + bytes;
+  const bool last = all == piece.of();
+  if (bytes == 0 || all > piece.of() || piece.of() > kMessageBytesMax ||
+      (!last && bytes != kPieceBytes)) {
+    return lose(session, "a message's pieces do not fit");
+  }
+  session->pieces.push_back(std::move(*piece.mutable_bytes()));
+  session->pieces_bytes = all;
+  if (!last) return;
+  session->pieces_bytes = 0;
+  if (callbacks_.on_pieces) callbacks_.on_pieces(std::exchange(session->pieces, {}));
+  session->pieces.clear();
+}
+
+std::deque<std::string> PairLink::in_pieces(const v1::PairMessage& message) {
+  const std::string whole = message.SerializeAsString();
+  std::deque<std::string> frames;
+  for (std::size_t at = 0; at < whole.size(); at += kPieceBytes) {
+    v1::PairMessage out;
+    out.mutable_piece()->set_bytes(whole.substr(at, kPieceBytes));
+    out.mutable_piece()->set_of(whole.size());
+    frames.push_back(ipc::to_frame(out));
+  }
+  return frames;
+}
+
+v1::PairMessage PairLink::joined(std::vector<std::string> pieces) {
+  std::string whole;
+  for (std::string& piece : pieces) {
+    whole += piece;
+    piece = std::string();
+  }
+  v1::PairMessage message;
+  if (!message.ParseFromString(whole)) message.Clear();
+  return message;
 }
 
 }  // namespace bulkhead::controlplane

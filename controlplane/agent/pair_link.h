@@ -1,14 +1,17 @@
 // The stream between the agents of a pair: TLS 1.3, both sides authenticated with the appliances'
 // certificates of one authority, and the peer by its name. It comes up by itself and again after
-// each loss. Everything runs on the thread of `io`.
+// each loss. Everything runs on the thread of `io`, in steps that are short whatever a message's
+// size.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bulkhead/v1/failover.pb.h"
 #include "dataplane/base/release.h"
@@ -18,8 +21,10 @@ namespace bulkhead::controlplane {
 
 class PairLink {
  public:
-  static constexpr std::uint32_t kVersion = 1 + kReleaseAhead;
+  static constexpr std::uint32_t kVersion = 2 + kReleaseAhead;
   static constexpr std::uint32_t kVersionOldest = 1;
+  static constexpr std::uint32_t kVersionOfPieces = 2;
+  static constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
   static constexpr std::size_t kMessageBytesMax = std::size_t{80} * 1024 * 1024;
   static constexpr std::size_t kQueuedBytesMax = kMessageBytesMax + 8 * 1024 * 1024;
 
@@ -33,6 +38,8 @@ class PairLink {
   struct Callbacks {
     std::function<void(bool up)> on_link;
     std::function<void(v1::PairMessage)> on_message;
+    // A message that came in pieces: joined() reads it, where it may take long.
+    std::function<void(std::vector<std::string>)> on_pieces = {};
   };
 
   // Throws with a text for people if the certificates or the address cannot be used.
@@ -43,6 +50,13 @@ class PairLink {
   // What is sent while the link is down is gone.
   void send(const v1::PairMessage& message) { send(ipc::to_frame(message)); }
   void send(std::string frame);
+  // A message that may be large: others go between its pieces, such messages keep their order.
+  void send_pieces(std::deque<std::string> frames);
+
+  // Both take long for a large message, and may run on any thread.
+  static std::deque<std::string> in_pieces(const v1::PairMessage& message);
+  // Without a message if it cannot be read.
+  static v1::PairMessage joined(std::vector<std::string> pieces);
 
  private:
   using Stream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;
@@ -59,6 +73,9 @@ class PairLink {
   void lose(const std::shared_ptr<Session>& session, const std::string& why);
   void read(const std::shared_ptr<Session>& session);
   void take(const std::shared_ptr<Session>& session, const std::string& body);
+  void greeted(const std::shared_ptr<Session>& session, const v1::PairMessage& message);
+  void collect(const std::shared_ptr<Session>& session, v1::PairPiece piece);
+  void write_piece(const std::shared_ptr<Session>& session);
   void write(const std::shared_ptr<Session>& session, std::string frame);
 
   boost::asio::io_context& io_;
