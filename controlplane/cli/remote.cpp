@@ -5,6 +5,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "controlplane/cli/credentials.h"
+
 namespace bulkhead::controlplane {
 
 std::string read_file_or_fail(const std::string& path) {
@@ -38,15 +40,12 @@ std::string pem(const Session& session, const std::string& name) {
 }  // namespace
 
 Remote::Remote(const Session& session) : server_(session.server) {
-  grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = pem(session, "ca.crt");
-  tls.pem_private_key = pem(session, "client.key");
-  tls.pem_cert_chain = pem(session, "client.crt");
+  const KeyAndCertificates own = {pem(session, "ca.crt"), pem(session, "client.crt"),
+                                  pem(session, "client.key")};
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(128 * 1024 * 1024);
   if (!session.tls_name.empty()) arguments.SetSslTargetNameOverride(session.tls_name);
-  const auto channel =
-      grpc::CreateCustomChannel(session.server, grpc::SslCredentials(tls), arguments);
+  const auto channel = grpc::CreateCustomChannel(session.server, credentials_for(own), arguments);
   policy_ = v1::PolicyService::NewStub(channel);
   telemetry_ = v1::TelemetryService::NewStub(channel);
   pair_ = v1::PairService::NewStub(channel);

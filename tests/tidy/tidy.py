@@ -38,7 +38,7 @@ MAY_INCLUDE = {
     # Pure: what it is told and what it answers, nothing else.
     "controlplane/failover": {"dataplane/base", "dataplane/replication/authentication.h"},
     "controlplane/api": {"controlplane/agent", "dataplane/base"},
-    "controlplane/cli": DATAPLANE_BARE | {"controlplane/policy",
+    "controlplane/cli": DATAPLANE_BARE | {"controlplane/policy", "controlplane/agent/certificate.h",
                                           "dataplane/service/policy_codec.h"},
     "deploy/lab": set(),
     "tests": {"*"},
