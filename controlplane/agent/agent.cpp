@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <random>
 #include <stdexcept>
 
 #include "dataplane/base/clock.h"
@@ -62,7 +63,8 @@ void Agent::wake() {
 void Agent::join_pair(PairOptions options) {
   const auto incarnation = store_->next_incarnation();
   if (!incarnation) throw std::runtime_error(incarnation.error());
-  options.incarnation = incarnation.value();
+  // Who counts anew because its state is lost is another one still.
+  options.incarnation = incarnation.value() << 32 | std::random_device()();
   PairHost& host = *this;
   pair_ = std::make_unique<Pair>(options, host);
 }

@@ -50,7 +50,11 @@ class One : public ::testing::Test {
     }
     return last;
   }
+  // The peer hears this one, though it may echo nothing.
   Actions hear(std::size_t path = kPairLink) {
+    if (sent.sequence == 0) sent = machine.heartbeat(now);
+    peer.answer_incarnation = sent.incarnation;
+    peer.answer_sequence = sent.sequence;
     ++peer.sequence;
     return hear_again(path);
   }
@@ -228,6 +232,98 @@ TEST_F(One, IgnoresWhatIsReplayedOrFromOthers) {
   other.incarnation = 0;
   give(Heard{kPairLink, other});
   EXPECT_TRUE(wait(20).took_over) << "none of it proved that the peer lives";
+}
+
+// What was recorded before this one started says nothing of a peer that lives.
+TEST_F(One, BelievesNobodyThatDoesNotAnswer) {
+  wait(10);
+  peer.role = Role::active;
+  peer.term = peer.active_term = 7;
+  const auto replay = [&](std::uint64_t echo_incarnation, std::uint64_t echo_sequence) {
+    peer.echo_incarnation = echo_incarnation;
+    peer.echo_sequence = echo_sequence;
+    ++peer.sequence;
+    hear_again(kZone);
+    return machine.hears_peer();
+  };
+  EXPECT_FALSE(replay(0, 0));
+  EXPECT_FALSE(replay(9, 1)) << "of an incarnation before";
+  EXPECT_FALSE(replay(1, 99)) << "nothing was sent under that number";
+  const std::uint64_t answered = sent.sequence;
+  wait(90);
+  EXPECT_FALSE(replay(1, answered)) << "a takeover ago";
+  bool took_over = false;
+  for (int i = 0; i < 3000; ++i) {
+    took_over = wait(10).took_over || took_over;
+    replay(9, 1);
+  }
+  EXPECT_TRUE(took_over);
+  EXPECT_EQ(machine.term(), 1U) << "it learned nothing of what was replayed";
+  EXPECT_TRUE(replay(1, sent.sequence));
+}
+
+TEST_F(One, AnswersWhomItDoesNotBelieveYet) {
+  wait(10);
+  ++peer.sequence;
+  hear_again(kZone);
+  wait(10);
+  EXPECT_EQ(sent.echo_incarnation, 0U);
+  EXPECT_EQ(sent.answer_incarnation, peer.incarnation);
+  EXPECT_EQ(sent.answer_sequence, peer.sequence);
+  wait(50);
+  EXPECT_EQ(sent.answer_incarnation, 0U) << "it has fallen silent";
+}
+
+// Replayed heartbeats of incarnations that are gone keep neither a living peer nor its lease from
+// their echo.
+TEST_F(One, AReplayTakesNoEchoAway) {
+  be_standby();
+  Heartbeat old = peer;
+  old.incarnation = 5;
+  old.answer_incarnation = old.echo_incarnation = 0;
+  for (int i = 0; i < 20; ++i) {
+    ++old.sequence;
+    give(Heard{kZone, old});
+    wait(10);
+    hear_echo();
+    EXPECT_EQ(sent.echo_incarnation, peer.incarnation);
+    wait(10);
+    EXPECT_EQ(sent.answer_incarnation, 5U);
+  }
+  Heartbeat anew = peer;
+  anew.incarnation = 6;
+  anew.sequence = 1;
+  anew.echo_incarnation = anew.answer_incarnation = 0;
+  bool answered = false;
+  for (int i = 0; i < 3; ++i) {
+    ++anew.sequence;
+    ++old.sequence;
+    give(Heard{kPairLink, anew});
+    give(Heard{kZone, old});
+    wait(10);
+    answered = answered || sent.answer_incarnation == 6;
+  }
+  EXPECT_TRUE(answered) << "paths are answered in turn";
+}
+
+TEST_F(One, BelievesAPeerThatHasLostItsStateOnceItAnswers) {
+  peer.incarnation = 40;
+  be_active();
+  Heartbeat anew = peer;
+  anew.incarnation = 3;
+  anew.sequence = 1;
+  anew.echo_incarnation = anew.answer_incarnation = 0;
+  EXPECT_FALSE(give(Heard{kPairLink, anew}).peer_anew);
+  EXPECT_EQ(machine.peer().incarnation, 40U);
+  wait(10);
+  EXPECT_EQ(sent.answer_incarnation, 3U);
+  ++anew.sequence;
+  anew.answer_incarnation = sent.incarnation;
+  anew.answer_sequence = sent.sequence;
+  EXPECT_TRUE(give(Heard{kPairLink, anew}).peer_anew);
+  EXPECT_EQ(machine.peer().incarnation, 3U);
+  hear_echo();
+  EXPECT_EQ(machine.peer().incarnation, 3U) << "the one before does not come back";
 }
 
 TEST_F(One, AnActiveForwardsOnlyAsFarAsItsHeartbeatsAreEchoed) {

@@ -27,11 +27,17 @@ struct Policy {
 
 struct Heartbeat {
   NodeId from = 0;
-  std::uint64_t incarnation = 0;  // of the sender's agent: greater each time that it starts
-  std::uint64_t sequence = 0;     // the same on all paths, greater each time
+  // Of the sender's agent: greater each time that it starts as long as it has its state, and drawn
+  // anew in its lower half. Never zero.
+  std::uint64_t incarnation = 0;
+  std::uint64_t sequence = 0;  // the same on all paths, greater each time
   // The peer's newest heartbeat that has come on any path; incarnation 0: none has.
   std::uint64_t echo_incarnation = 0;
   std::uint64_t echo_sequence = 0;
+  // A heartbeat of an incarnation that the sender does not believe yet, as it came: whoever sent it
+  // proves by it that it hears. Keeps no lease alive. Incarnation 0: none.
+  std::uint64_t answer_incarnation = 0;
+  std::uint64_t answer_sequence = 0;
 
   Role role = Role::standby;
   std::uint64_t term = 0;         // highest that the sender knows of; an active's own

@@ -128,16 +128,55 @@ bool Machine::grant_outstanding() const {
   return ever_granted_ && observed_ns_ - granted_ns_ < timing_.takeover_ns;
 }
 
-void Machine::take(const Heard& heard, TimeNs now_ns) {
+bool Machine::answers(const Heartbeat& beat, TimeNs now_ns) const {
+  const TimeNs window_ns = config_.timing.beside(beat.lease_ns).takeover_ns;
+  const auto is_fresh = [&](std::uint64_t incarnation, std::uint64_t sequence) {
+    const Sent& sent = sent_[sequence % sent_.size()];
+    return incarnation == config_.incarnation && sequence != 0 && sent.sequence == sequence &&
+           now_ns < sent.at_ns + window_ns;
+  };
+  return is_fresh(beat.echo_incarnation, beat.echo_sequence) ||
+         is_fresh(beat.answer_incarnation, beat.answer_sequence);
+}
+
+// Whether the word is of the incarnation that is believed, or of one that is from now on.
+bool Machine::meets(const Heard& heard, TimeNs now_ns, Actions& actions) {
+  const Heartbeat& beat = heard.heartbeat;
+  if (peer_known_ && beat.incarnation == peer_.incarnation) return true;
+  if (beat.incarnation == 0 || beat.incarnation == left_incarnation_) return false;
+  const bool earlier = peer_known_ && beat.incarnation < peer_.incarnation;
+  if (earlier && planted(Mistake::ignore_lost_state)) return false;
+  const bool credulous = planted(Mistake::believe_replays) && !earlier;
+  if (!answers(beat, now_ns) && !credulous) {
+    candidates_[heard.path] = {beat.incarnation, beat.sequence, observed_ns_};
+    return false;
+  }
+  actions.peer_anew = earlier;
+  left_incarnation_ = peer_.incarnation;
+  candidates_ = {};
+  paths_ = {};
+  peer_ = {};
+  peer_known_ = true;
+  return true;
+}
+
+void Machine::answer(Heartbeat& beat) {
+  for (std::size_t i = 0; i < kPathsMax; ++i) {
+    answered_path_ = (answered_path_ + 1) % kPathsMax;
+    const Candidate& candidate = candidates_[answered_path_];
+    const bool lately = observed_ns_ - candidate.heard_ns < timing_.peer_lost_ns;
+    if (candidate.incarnation == 0 || !lately) continue;
+    beat.answer_incarnation = candidate.incarnation;
+    beat.answer_sequence = candidate.sequence;
+    return;
+  }
+}
+
+void Machine::take(const Heard& heard, TimeNs now_ns, Actions& actions) {
   const Heartbeat& beat = heard.heartbeat;
   if (heard.path >= kPathsMax || beat.from != config_.peer) return;
   if (planted(Mistake::ignore_in_band) && heard.path != kPairLink) return;
-  if (peer_known_ && beat.incarnation < peer_.incarnation) return;
-  if (!peer_known_ || beat.incarnation > peer_.incarnation) {
-    paths_ = {};
-    peer_ = {};
-    peer_known_ = true;
-  }
+  if (!meets(heard, now_ns, actions)) return;
   Path& path = paths_[heard.path];
   if (path.heard && beat.sequence <= path.sequence) return;  // replayed, late or twice
   path = {beat.sequence, observed_ns_, true};
@@ -327,7 +366,7 @@ Actions Machine::step(const Event& event, TimeNs now_ns) {
   if (std::holds_alternative<Tick>(event)) {
     actions.send = true;
   } else if (const auto* heard = std::get_if<Heard>(&event)) {
-    take(*heard, now_ns);
+    take(*heard, now_ns, actions);
   } else if (const auto* fitness = std::get_if<Fitness>(&event)) {
     if (fitness->fit && !fit_) fit_since_ns_ = observed_ns_;
     fit_ = fitness->fit;
@@ -367,6 +406,7 @@ Heartbeat Machine::heartbeat(TimeNs now_ns) {
     beat.echo_incarnation = peer_.incarnation;
     beat.echo_sequence = peer_.sequence;
   }
+  answer(beat);
   beat.role = role_;
   beat.term = role_ == Role::active ? active_term_ : term_;
   beat.active_term = active_term_;

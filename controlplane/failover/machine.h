@@ -9,6 +9,10 @@
 // no heartbeat gets through either way do both forward, and then until the first that does, for the
 // one of the lower term steps down.
 //
+// What was recorded is no word of a living peer: an incarnation is believed once it echoes or
+// answers what this one has sent within the time of a takeover, whatever its number. Until then it
+// is as if nothing had come.
+//
 // A standby that is heard becomes active only by a grant of the other, which then is not active and
 // will not be by silence until that grant has expired.
 #pragma once
@@ -118,6 +122,7 @@ struct Actions {
   bool commit_prepared = false;  // before the lease: the prepared generation is the committed one
   std::optional<Lease> adopted;  // it is active by this, which the data plane has and is fit for
   bool took_over = false;
+  bool peer_anew = false;  // the peer is another, or has lost its state: it counts from the start
   bool stepped_down = false;
   bool drain = false;           // bring all changes of flows to the peer, then tell Drained
   bool send = false;            // heartbeat() on all paths
@@ -154,13 +159,22 @@ class Machine {
     TimeNs heard_ns = 0;  // observed time
     bool heard = false;
   };
+  // An incarnation of the peer that is not believed yet.
+  struct Candidate {
+    std::uint64_t incarnation = 0;
+    std::uint64_t sequence = 0;
+    TimeNs heard_ns = 0;  // observed time
+  };
   struct Sent {
     std::uint64_t sequence = 0;
     TimeNs at_ns = 0;
   };
 
   void observe(TimeNs now_ns);
-  void take(const Heard& heard, TimeNs now_ns);
+  void take(const Heard& heard, TimeNs now_ns, Actions& actions);
+  bool meets(const Heard& heard, TimeNs now_ns, Actions& actions);
+  bool answers(const Heartbeat& beat, TimeNs now_ns) const;
+  void answer(Heartbeat& beat);
   void take(const Forwarding& dataplane, Actions& actions);
   void adopt(const Lease& lease, Actions& actions);
   void take_order(Order order, Actions& actions);
@@ -210,6 +224,10 @@ class Machine {
   TimeNs peer_heard_ns_ = 0;        // observed; or when a lease was adopted
   TimeNs peer_heard_clock_ns_ = 0;  // by the clock
   std::array<Path, kPathsMax> paths_{};
+  // Answered one after the other, so that what is replayed in a zone keeps no path from its turn.
+  std::array<Candidate, kPathsMax> candidates_{};
+  std::size_t answered_path_ = 0;
+  std::uint64_t left_incarnation_ = 0;  // of the peer before this one
 
   bool fit_ = false;
   TimeNs fit_since_ns_ = 0;

@@ -12,6 +12,7 @@ using replication::kTagBytes;
 
 constexpr std::size_t kHeadBytes = 8;
 constexpr std::size_t kLeaseAt = kHeartbeatBytesOldest - kTagBytes;
+constexpr std::size_t kAnswerAt = kLeaseAt + 8;
 
 enum Flag : std::uint8_t { kEligible = 1, kReady = 2, kWants = 4, kHandsOver = 8 };
 
@@ -38,6 +39,8 @@ std::array<std::uint8_t, kHeartbeatBytes> encode(const Heartbeat& heartbeat, std
       (heartbeat.wants ? kWants : 0) | (heartbeat.hands_over ? kHandsOver : 0));
   at[2] = heartbeat.priority;
   store_be64(bytes.data() + kLeaseAt, heartbeat.lease_ns);
+  store_be64(bytes.data() + kAnswerAt, heartbeat.answer_incarnation);
+  store_be64(bytes.data() + kAnswerAt + 8, heartbeat.answer_sequence);
   const ByteView covered = ByteView(bytes).first(kHeartbeatBytes - kTagBytes);
   const replication::Tag tag = replication::authenticate(covered, key);
   std::copy(tag.begin(), tag.end(), bytes.end() - kTagBytes);
@@ -74,6 +77,12 @@ std::optional<Heartbeat> decode(ByteView bytes, std::size_t path, const Key& key
   ByteReader lease(covered.subspan(kLeaseAt));
   heartbeat.lease_ns = covered.size() > kLeaseAt ? lease.u64() : kLeaseOldestNs;
   if (!lease.ok() || heartbeat.lease_ns > kLeaseMaxNs) return std::nullopt;
+  if (covered.size() > kAnswerAt) {
+    ByteReader answer(covered.subspan(kAnswerAt));
+    heartbeat.answer_incarnation = answer.u64();
+    heartbeat.answer_sequence = answer.u64();
+    if (!answer.ok()) return std::nullopt;
+  }
   heartbeat.eligible = (flags & kEligible) != 0;
   heartbeat.ready = (flags & kReady) != 0;
   heartbeat.wants = (flags & kWants) != 0;

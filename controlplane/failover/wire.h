@@ -16,11 +16,12 @@ namespace bulkhead::failover {
 using replication::Key;
 
 // Goes up when a field is added behind the others.
-constexpr std::uint8_t kWireVersion = 2 + kReleaseAhead;
+constexpr std::uint8_t kWireVersion = 3 + kReleaseAhead;
 constexpr std::uint8_t kWireVersionOldest = 1;
 
 constexpr std::size_t kHeartbeatBytesOldest = 112;
-constexpr std::size_t kHeartbeatBytesKnown = 120;  // since version 2: the sender's lease
+// Since version 2 the sender's lease, since version 3 its answer.
+constexpr std::size_t kHeartbeatBytesKnown = 136;
 constexpr std::size_t kHeartbeatBytes = kHeartbeatBytesKnown + kBytesAhead;
 constexpr std::size_t kHeartbeatBytesMax = 512;         // of any later version
 constexpr TimeNs kLeaseOldestNs = 70 * kMillisecondNs;  // who does not say it has this one

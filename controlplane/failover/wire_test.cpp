@@ -34,6 +34,8 @@ Heartbeat example() {
   beat.wants = true;
   beat.policy = {18, 0xffffffffffffffff};
   beat.lease_ns = 19;
+  beat.answer_incarnation = 20;
+  beat.answer_sequence = 21;
   return beat;
 }
 
@@ -53,6 +55,8 @@ TEST(Wire, GivesBackWhatWasSent) {
   EXPECT_EQ(read->priority, 250);
   EXPECT_EQ(read->policy, beat.policy);
   EXPECT_EQ(read->lease_ns, 19U);
+  EXPECT_EQ(read->answer_incarnation, 20U);
+  EXPECT_EQ(read->answer_sequence, 21U);
 }
 
 TEST(Wire, EveryBitIsAuthenticated) {
@@ -85,22 +89,33 @@ TEST(Wire, BytesBehindItDoNotMatter) {
 // another build has to read it.
 TEST(Wire, TheLayoutIsFixed) {
   const auto bytes = encode(example(), 1, kKey);
-  EXPECT_EQ(bytes.size(), 120U);
+  EXPECT_EQ(bytes.size(), 136U);
   EXPECT_EQ(load_be32(bytes.data()), 0x42554c4bU);
-  EXPECT_EQ(bytes[4], 2);
+  EXPECT_EQ(bytes[4], 3);
   EXPECT_EQ(bytes[5], 1);
-  EXPECT_EQ(load_be16(bytes.data() + 6), 120);
+  EXPECT_EQ(load_be16(bytes.data() + 6), 136);
   EXPECT_EQ(load_be64(bytes.data() + 8), 0x0102030405060708U);
   for (std::size_t i = 1; i < 8; ++i) EXPECT_EQ(load_be64(bytes.data() + 8 + 8 * i), 10 + i);
   EXPECT_EQ(bytes[88], 1);
   EXPECT_EQ(bytes[89], 13);
   EXPECT_EQ(bytes[90], 250);
   EXPECT_EQ(load_be64(bytes.data() + 96), 19U);
+  EXPECT_EQ(load_be64(bytes.data() + 104), 20U);
+  EXPECT_EQ(load_be64(bytes.data() + 112), 21U);
 }
 
 // Of the release before, which goes by a lease of 70 ms and does not say so.
-TEST(Wire, TheVersionBeforeIsRead) {
+TEST(Wire, TheVersionsBeforeAreRead) {
   const auto bytes = encode(example(), 1, kKey);
+  std::vector<std::uint8_t> second(bytes.begin(), bytes.begin() + 104);
+  second[4] = 2;
+  store_be16(second.data() + 6, 120);
+  const replication::Tag second_tag = replication::authenticate(second, kKey);
+  second.insert(second.end(), second_tag.begin(), second_tag.end());
+  const auto without_answer = decode(second, 1, kKey);
+  ASSERT_TRUE(without_answer.has_value());
+  EXPECT_EQ(without_answer->lease_ns, 19U);
+  EXPECT_EQ(without_answer->answer_incarnation, 0U);
   std::vector<std::uint8_t> old(bytes.begin(), bytes.begin() + 96);
   old[4] = 1;
   store_be16(old.data() + 6, 112);

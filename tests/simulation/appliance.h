@@ -67,6 +67,7 @@ struct Agent {
   bool told_fit = false;
   std::uint64_t plane_starts = 0;  // of the data plane that it is connected to
   std::uint64_t stream = 0;        // that it knows of
+  std::uint64_t incarnation = 0;
   bool drains = false;
   std::optional<failover::Machine> machine;
   std::optional<failover::Commit> commit;

@@ -31,6 +31,8 @@ enum class Kind : std::uint8_t {
   maintenance,
   commit,
   commit_and_crash,
+  lost_state,  // power fails, and the appliance comes back as one that knows nothing
+  replay,      // both fail, one comes back, and what the other said in-band is heard again
   count
 };
 

@@ -92,6 +92,11 @@ class Network {
     }
   }
 
+  // What somebody in the way sends in its name.
+  void inject(std::uint64_t now_ms, std::size_t path, std::size_t from, const Word& word) {
+    under_way_[1 - from].push_back({now_ms, path, word});
+  }
+
   // Takes out what arrives by now.
   template <typename Take>
   void deliver(std::uint64_t now_ms, std::size_t to, Take take) {

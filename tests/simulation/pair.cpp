@@ -78,8 +78,9 @@ void Pair::start_agent(Appliance& node) {
   config.peer = 2 - node.index;
   config.priority = priorities_[node.index];
   config.preempt = preempt_;
-  config.incarnation = ++node.disk.incarnation;
+  config.incarnation = ++node.disk.incarnation << 32 | ++starts_;
   config.timing = timing_of(node);
+  node.agent.incarnation = config.incarnation;
   node.agent.machine.emplace(config, node.clock_ns(now_ms_));
   say(&node, "agent begins");
   tell_policy(node);
@@ -113,6 +114,26 @@ void Pair::stop_plane(Appliance& node) {
   handed_over_[other(node).index].reset();
   late_leases_[node.index].reset();
   network_.drop_stream();
+}
+
+void Pair::power_on(Appliance& node, bool with_state) {
+  node.plane.running = true;
+  const Appliance& peer = other(node);
+  // What nobody has any more cannot be had again.
+  const bool kept_by_peer = peer.agent.running && peer.disk.committed == node.disk.committed;
+  if (!with_state && !node.agent.running && kept_by_peer) {
+    say(&node, "has lost its state");
+    node.disk = {};
+  }
+  set_up(node);
+  start_agent(node);
+}
+
+void Pair::replay(const Appliance& from, std::size_t zone) {
+  const std::vector<Word>& words = recorded_[from.index];
+  std::size_t& next = replayed_[from.index];
+  if (next >= words.size()) return;
+  network_.inject(now_ms_, 1 + zone, from.index, words[next++]);
 }
 
 void Pair::thaw_agent(Appliance& node) {
@@ -239,6 +260,7 @@ void Pair::send_in_band(Appliance& node, const std::optional<failover::Heartbeat
                                    plane.gate.is_open(clock_ns),
                                    !plane.gate.agent_is_silent(clock_ns)};
   plane.told_ms = now_ms_;
+  recorded_[node.index].push_back({beacon, heartbeat});
   for (std::size_t zone = 0; zone < 2; ++zone) {
     if (node.zone_ports[zone]) network_.send(now_ms_, 1 + zone, node.index, {beacon, heartbeat});
   }
@@ -467,7 +489,11 @@ void Pair::run_plane(Appliance& node) {
 // For so long at least one path from the appliance was whole, and its agent ran.
 bool Pair::could_be_heard(const Appliance& node) const {
   constexpr std::uint64_t kLongMs = 200;
-  return node.forwards(now_ms_) && now_ms_ - unclear_ms_[node.index] > kLongMs;
+  // Who has begun anew believes nobody that its own words do not reach: that may be a replay.
+  const Agent& listener = other(node).agent;
+  const bool met =
+      listener.machine && listener.machine->peer().incarnation == node.agent.incarnation;
+  return met && node.forwards(now_ms_) && now_ms_ - unclear_ms_[node.index] > kLongMs;
 }
 
 void Pair::note_clear(const Appliance& node) {

@@ -21,6 +21,10 @@ class Pair {
   std::array<Appliance, 2>& nodes() { return nodes_; }
   // The next commit that both have is followed by a loss of power on the active.
   void crash_when_committed() { crash_when_committed_ = true; }
+  // Power comes back, to one that has its disk or to one that was replaced.
+  void power_on(Appliance& node, bool with_state);
+  // What the appliance said in-band once comes to the other again.
+  void replay(const Appliance& from, std::size_t zone);
   void end_maintenance(const Appliance& node) { maintenance_ends_[node.index] = true; }
   Outcome& outcome() { return outcome_; }
 
@@ -43,7 +47,8 @@ class Pair {
   // The pair link's stream stands while both agents live and both ways are up.
   void run_stream();
   void run_plane(Appliance& node);
-  // For so long at least one path from the appliance was whole, and its agent ran.
+  // For so long at least one path from the appliance was whole, its agent ran, and the other has
+  // heard it since both started.
   bool could_be_heard(const Appliance& node) const;
   void note_clear(const Appliance& node);
 
@@ -83,6 +88,9 @@ class Pair {
   std::uint64_t possible_since_ms_ = 0;
   std::uint64_t versions_ = 0;
   std::uint64_t streams_ = 0;  // of flows, by both
+  std::uint64_t starts_ = 0;   // of agents, by both
+  std::array<std::vector<Word>, 2> recorded_;
+  std::array<std::size_t, 2> replayed_{};
   std::uint64_t generations_ = 1;
   std::uint64_t generation_of_both_ = 1;
   Outcome outcome_;

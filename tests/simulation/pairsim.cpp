@@ -26,6 +26,8 @@ const std::map<std::string, Mistake> kMistakes = {
     {"ignore_better_active", Mistake::ignore_better_active},
     {"forget_prepared", Mistake::forget_prepared},
     {"hurry_a_slow_peer", Mistake::hurry_a_slow_peer},
+    {"believe_replays", Mistake::believe_replays},
+    {"ignore_lost_state", Mistake::ignore_lost_state},
     {"trust_dead_agent", Mistake::trust_dead_agent},
 };
 

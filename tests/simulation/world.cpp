@@ -27,6 +27,10 @@ class World {
     for (now_ms_ = 0; now_ms_ < kRunMs; ++now_ms_) {
       pair_.at(now_ms_);
       begin_and_end_faults();
+      for (const Fault& fault : faults_) {
+        if (fault.kind != Kind::replay || !fault.now(now_ms_)) continue;
+        pair_.replay(nodes_[fault.node], fault.path % 2);
+      }
       pair_.run_stream();
       for (Appliance& node : nodes_) pair_.hear(node);
       for (Appliance& node : nodes_) pair_.run_agent(node);
@@ -73,8 +77,16 @@ class World {
         node.plane.frozen_since_ms = now_ms_;
         break;
       case Kind::power:
+      case Kind::lost_state:
         pair_.stop_agent(node);
         pair_.stop_plane(node);
+        break;
+      case Kind::replay:
+        for (Appliance& each : nodes_) {
+          pair_.stop_agent(each);
+          pair_.stop_plane(each);
+        }
+        pair_.power_on(nodes_[1 - fault.node], true);
         break;
       case Kind::zone_port:
         node.zone_ports[fault.path % 2] = false;
@@ -119,9 +131,11 @@ class World {
         pair_.thaw_plane(node);
         break;
       case Kind::power:
-        node.plane.running = true;
-        pair_.set_up(node);
-        pair_.start_agent(node);
+      case Kind::replay:
+        pair_.power_on(node, true);
+        break;
+      case Kind::lost_state:
+        pair_.power_on(node, false);
         break;
       case Kind::zone_port:
         node.zone_ports = {true, true};
