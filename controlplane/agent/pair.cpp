@@ -28,6 +28,9 @@ namespace {
 // than its lease and what a takeover needs.
 constexpr unsigned kSilentTicksMax = 4;
 constexpr unsigned kStarvedTicksMax = 12;
+// The thread that takes leases to the data plane has so many ticks, a lease and what a starved core
+// makes of it, to come by.
+constexpr unsigned kLateTicksMax = 7;
 constexpr TimeNs kAwaitDataplaneNs = kSecondNs;
 constexpr TimeNs kStallNs = 50 * kMillisecondNs;
 constexpr TimeNs kSlowTickNs = 100 * kMillisecondNs;
@@ -158,12 +161,21 @@ void Pair::note_stall(TimeNs now_ns) {
 
 // A tick counts once the thread that hears the data plane has come by: it may wait for a core too.
 void Pair::count_tick() {
+  ++unanswered_ticks_;
+  if (lease_thread_stands()) judge_fitness();
   host_.behind_news([this] {
     asio::post(io_, [this] {
+      unanswered_ticks_ = 0;
       ++silent_ticks_;
       judge_fitness();
     });
   });
+}
+
+// No lease is renewed meanwhile: the other takes the place before the last one has ended for long.
+// One that is alone needs no renewal, and would only lose what it has.
+bool Pair::lease_thread_stands() const {
+  return unanswered_ticks_ > kLateTicksMax && machine_ && machine_->hears_peer();
 }
 
 bool Pair::dataplane_is_silent() const {
@@ -249,6 +261,8 @@ void Pair::judge_fitness() {
     unfit_ = report_.problem().empty() || report_.configured()
                  ? "the data plane has not said yet how it is; was it started with --pair?"
                  : report_.problem();
+  } else if (lease_thread_stands()) {
+    unfit_ = "the agent's thread to its data plane stands still";
   } else if (dataplane_is_silent()) {
     unfit_ = "the data plane is silent";
   } else if (!report_.fit()) {
@@ -289,6 +303,9 @@ void Pair::carry_out(const failover::Actions& actions) {
   if (actions.lease) {
     lease_ = *actions.lease;
     send_lease(actions.drain);
+  }
+  if (actions.peer_anew) {
+    note_change("the peer counts its starts anew: it is another appliance, or has lost its state");
   }
   if (actions.took_over) {
     ++takeovers_;

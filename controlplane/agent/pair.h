@@ -102,6 +102,7 @@ class Pair {
   void count_tick();
   void note_stall(TimeNs now_ns);
   bool dataplane_is_silent() const;
+  bool lease_thread_stands() const;
   void note_change(const std::string& what);
   void take(v1::PairMessage message);
   void take_flow_news(v1::PairNews& news);
@@ -145,6 +146,7 @@ class Pair {
   v1::PairReport report_;
   bool reported_ = false;  // the data plane has, since it was connected
   unsigned silent_ticks_ = 0;
+  unsigned unanswered_ticks_ = 0;  // that the thread which hears the data plane has not come by for
   bool fit_ = false;
   std::string unfit_;
   std::string last_change_;

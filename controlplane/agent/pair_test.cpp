@@ -37,7 +37,9 @@ class FakeHost final : public PairHost {
     const std::lock_guard guard(mutex_);
     lease_ = request.set_lease();
   }
-  void behind_news(std::function<void()> then) override { then(); }
+  void behind_news(std::function<void()> then) override {
+    if (!lease_thread_stands) then();
+  }
   bool dataplane_waits_for_core() override { return false; }
   void tell(const std::string& /*text*/) override {}
   Held held() override { return {committed, {}}; }
@@ -83,6 +85,7 @@ class FakeHost final : public PairHost {
   }
 
   failover::Policy committed{1, 7};
+  std::atomic<bool> lease_thread_stands{false};
   std::string refuses;
   std::size_t policy_bytes = 100;
 
@@ -235,6 +238,18 @@ TEST_F(PairTest, ALargePolicyHoldsUpNoHeartbeat) {
   }
   EXPECT_LE(stall_ms, kStallMaxMs);
   EXPECT_EQ(first.pair.status().term(), term) << "it turned over";
+}
+
+// Heartbeats and reports go on, but no lease is renewed.
+TEST_F(PairTest, WhoseThreadToItsDataPlaneStandsStillIsReplaced) {
+  start_both();
+  Appliance& first = active();
+  Appliance& second = standby();
+  first.host.lease_thread_stands = true;
+  EXPECT_TRUE(becomes([&second] { return second.host.forwards(); }, 2000));
+  EXPECT_NE(first.pair.status().problem().find("stands still"), std::string::npos);
+  first.host.lease_thread_stands = false;
+  EXPECT_TRUE(becomes([&first] { return first.pair.status().problem().empty(); }));
 }
 
 TEST_F(PairTest, WhoDiesIsReplaced) {
