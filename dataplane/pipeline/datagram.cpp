@@ -109,6 +109,13 @@ bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdi
   return judge_whole_messages(context, packet, packet.payload(), verdict, message);
 }
 
+// Whoever is refused takes no place in the table of sessions from those who are not.
+void forget_if_unused(Context& context, flow::Flow& flow) {
+  if (flow.in_use && flow.packets[flow::kClient] + flow.packets[flow::kServer] == 0) {
+    forget(context, flow);
+  }
+}
+
 // What is not granted while the sender has one role may be while it has the other.
 bool judge_turned(Context& context, flow::Packet& packet, Verdict& verdict, ByteView& message) {
   flow::Flow* turned = find_turned(context, packet);
@@ -127,6 +134,7 @@ bool judge_turned(Context& context, flow::Packet& packet, Verdict& verdict, Byte
   }
   packet.flow = first;
   packet.from_client = !packet.from_client;
+  forget_if_unused(context, *turned);
   return judge_datagram(context, packet, verdict, message);  // whose operations are told
 }
 
@@ -198,9 +206,10 @@ bool judge_whole_messages(Context& context, const flow::Packet& packet, ByteView
   return false;
 }
 
-void inspect_datagram(Context& context, flow::Packet& packet) {
+namespace {
+
+void inspect_in_session(Context& context, flow::Packet& packet) {
   flow::Flow& flow = *packet.flow;
-  if (is_question(flow)) return inspect_answer_to_many(context, packet);
   if (flow.transport == policy::Transport::icmp) {
     if (!is_echo(packet)) return refuse(context, packet, Reason::icmp_unsolicited);
     flow.expires_ns = context.now_ns + context.limits().echo_ns;
@@ -226,6 +235,18 @@ void inspect_datagram(Context& context, flow::Packet& packet) {
   }
   rte_pktmbuf_free(packet.mbuf);
   packet.mbuf = nullptr;
+}
+
+}  // namespace
+
+void inspect_datagram(Context& context, flow::Packet& packet) {
+  flow::Flow& flow = *packet.flow;
+  if (is_question(flow)) return inspect_answer_to_many(context, packet);
+  inspect_in_session(context, packet);
+  flow::Flow* found = packet.flow;  // another one where its sender has the other role
+  forget_if_unused(context, flow);
+  if (found != &flow && !is_question(*found)) forget_if_unused(context, *found);
+  if (!found->in_use) packet.flow = nullptr;
 }
 
 }  // namespace bulkhead::pipeline
