@@ -1,13 +1,9 @@
-// Four-way set-associative; the stalest entry of a set gives way.
+// Four-way set-associative. Of a full set one of those gives way whose port has most of it.
 #include "dataplane/flow/mac_table.h"
 
 namespace bulkhead::flow {
 
 namespace {
-
-std::uint64_t pack(const wire::Mac& mac, std::uint16_t port) {
-  return (mac.to_integer() << 16) | port;
-}
 
 constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15ULL;
 
@@ -23,62 +19,134 @@ std::uint32_t MacTable::first_slot(const wire::Mac& mac) {
   return static_cast<std::uint32_t>(mixed >> 40) % (kSlots / kWays) * kWays;
 }
 
-void MacTable::learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) {
-  constexpr TimeNs kRefreshNs = kSecondNs;  // spares the shared line most writes
-  Slot* set = &slots_[first_slot(mac)];
-  Slot* stalest = set;
-  for (std::uint32_t way = 0; way < kWays; ++way) {
-    Slot& slot = set[way];
-    const std::uint64_t station = slot.station.load(std::memory_order_relaxed);
-    const TimeNs seen = slot.seen_ns.load(std::memory_order_relaxed);
-    if (station >> 16 == mac.to_integer()) {
-      if (station != pack(mac, port)) {
-        slot.station.store(pack(mac, port), std::memory_order_relaxed);
-        changes_.fetch_add(1, std::memory_order_relaxed);
-      }
-      if (now_ns - seen > kRefreshNs) slot.seen_ns.store(now_ns, std::memory_order_relaxed);
-      return;
-    }
-    if (seen < stalest->seen_ns.load(std::memory_order_relaxed)) stalest = &slot;
-  }
-  stalest->station.store(pack(mac, port), std::memory_order_relaxed);
-  stalest->seen_ns.store(now_ns, std::memory_order_relaxed);
-  changes_.fetch_add(1, std::memory_order_relaxed);
+MacTable::Announced* MacTable::announced_set(std::uint64_t host) const {
+  static_assert(kSlots / kWays == 1U << (64 - 53));
+  return &announced_[(host >> 53) * kWays];
 }
 
-std::optional<std::uint16_t> MacTable::find(const wire::Mac& mac, TimeNs now_ns) const {
+// An entry that is free; else the stalest of the port that has most of the set, which is the
+// newcomer's own where that has as many. Claims give way first, and what has spoken behind the
+// newcomer's own port gives way to no claim: nullptr then.
+template <typename Entry>
+Entry* MacTable::place_for(Entry* set, std::uint16_t port, TimeNs now_ns, Evidence evidence) {
+  std::array<std::uint32_t, kWays> share{};  // entries of the same port
+  std::uint32_t own = 0;
+  for (std::uint32_t i = 0; i < kWays; ++i) {
+    if (!set[i].is_fresh(now_ns)) return &set[i];
+    for (std::uint32_t j = 0; j < kWays; ++j) {
+      if (set[i].station().port() == set[j].station().port()) ++share[i];
+    }
+    if (set[i].station().port() == port) ++own;
+  }
+  Entry* found = nullptr;
+  std::uint32_t most = 0;
+  for (std::uint32_t i = 0; i < kWays; ++i) {
+    const bool is_own = set[i].station().port() == port;
+    const bool spoken = set[i].station().has(kSpoken);
+    if (is_own ? spoken && evidence == Evidence::claimed : share[i] <= own + 1) continue;
+    // What the newcomer's port has too much or as much of stands behind what another has.
+    const std::uint32_t rank =
+        4 * (is_own ? own : share[i]) + (spoken ? 0U : 2U) + (is_own ? 0 : 1);
+    const bool staler = found != nullptr && rank == most &&
+                        set[i].seen_ns.load(std::memory_order_relaxed) <
+                            found->seen_ns.load(std::memory_order_relaxed);
+    if (found != nullptr && rank <= most && !staler) continue;
+    found = &set[i];
+    most = rank;
+  }
+  return found;
+}
+
+const MacTable::Slot* MacTable::find(const wire::Mac& mac) const {
   const Slot* set = &slots_[first_slot(mac)];
   for (std::uint32_t way = 0; way < kWays; ++way) {
-    const std::uint64_t station = set[way].station.load(std::memory_order_relaxed);
-    if (station >> 16 != mac.to_integer()) continue;
-    if (now_ns - set[way].seen_ns.load(std::memory_order_relaxed) > kAgeNs) return std::nullopt;
-    return static_cast<std::uint16_t>(station);
+    if (set[way].station().is_of(mac)) return &set[way];
   }
-  return std::nullopt;
+  return nullptr;
+}
+
+void MacTable::meet_again(Slot& slot, const wire::Mac& mac, std::uint16_t port, TimeNs now_ns,
+                          Evidence evidence) {
+  constexpr TimeNs kRefreshNs = kSecondNs;  // spares the shared line most writes
+  const Station known = slot.station();
+  const bool fresh = slot.is_fresh(now_ns);
+  const bool here = known.port() == port;
+  const bool spoken = evidence == Evidence::spoken;
+  if (!spoken && fresh && known.has(kSpoken)) {
+    // Claims do not keep alive what was proven, not even behind its own port.
+    return;
+  }
+  std::uint64_t flags = spoken ? kSpoken : 0;
+  if (!spoken && (!here || (fresh && known.has(kContested)))) flags = kContested;
+  const Station next = Station::of(mac, port, flags);
+  if (known.word != next.word) {
+    slot.word.store(next.word, std::memory_order_relaxed);
+    if (spoken) changes_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (now_ns - slot.seen_ns.load(std::memory_order_relaxed) > kRefreshNs) {
+    slot.seen_ns.store(now_ns, std::memory_order_relaxed);
+  }
+}
+
+void MacTable::learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns, Evidence evidence) {
+  Slot* set = &slots_[first_slot(mac)];
+  for (std::uint32_t way = 0; way < kWays; ++way) {
+    if (set[way].station().is_of(mac)) return meet_again(set[way], mac, port, now_ns, evidence);
+  }
+  Slot* place = place_for(set, port, now_ns, evidence);
+  if (place == nullptr) return;
+  const bool spoken = evidence == Evidence::spoken;
+  const Station next = Station::of(mac, port, spoken ? kSpoken : 0);
+  place->word.store(next.word, std::memory_order_relaxed);
+  place->seen_ns.store(now_ns, std::memory_order_relaxed);
+  if (spoken) changes_.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool MacTable::speaks_elsewhere(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const {
+  const Slot* slot = find(mac);
+  return slot != nullptr && slot->station().has(kSpoken) && slot->station().port() != port &&
+         slot->is_fresh(now_ns);
+}
+
+bool MacTable::stands_at(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const {
+  const Slot* slot = find(mac);
+  return slot != nullptr && !slot->station().has(kContested) && slot->station().port() == port &&
+         slot->is_fresh(now_ns);
 }
 
 void MacTable::announce(const wire::IpAddress& host, const wire::Mac& mac, std::uint16_t port,
                         TimeNs now_ns) {
-  static_assert(kSlots == 1U << (64 - 51));
   const std::uint64_t number = hash(host);
-  Announced& slot = announced_by(number);
-  slot.host.store(number, std::memory_order_relaxed);
-  slot.station.store(pack(mac, port), std::memory_order_relaxed);
-  slot.at_ns.store(now_ns, std::memory_order_relaxed);
+  Announced* set = announced_set(number);
+  Announced* place = nullptr;
+  for (std::uint32_t way = 0; way < kWays; ++way) {
+    if (set[way].host.load(std::memory_order_relaxed) == number) place = &set[way];
+  }
+  if (place == nullptr) place = place_for(set, port, now_ns, Evidence::spoken);
+  if (place == nullptr) return;
+  place->host.store(number, std::memory_order_relaxed);
+  place->word.store(Station::of(mac, port, 0).word, std::memory_order_relaxed);
+  place->seen_ns.store(now_ns, std::memory_order_relaxed);
 }
 
-bool MacTable::is_announced(const wire::IpAddress& host, const wire::Mac& mac, std::uint16_t port,
-                            TimeNs now_ns) const {
+std::optional<wire::Mac> MacTable::announced(const wire::IpAddress& host, std::uint16_t port,
+                                             TimeNs now_ns) const {
   const std::uint64_t number = hash(host);
-  const Announced& slot = announced_by(number);
-  return slot.host.load(std::memory_order_relaxed) == number &&
-         slot.station.load(std::memory_order_relaxed) == pack(mac, port) &&
-         now_ns - slot.at_ns.load(std::memory_order_relaxed) <= kAgeNs;
+  const Announced* set = announced_set(number);
+  for (std::uint32_t way = 0; way < kWays; ++way) {
+    const Station station = set[way].station();
+    if (set[way].host.load(std::memory_order_relaxed) != number || station.port() != port ||
+        !set[way].is_fresh(now_ns)) {
+      continue;
+    }
+    return station.mac();
+  }
+  return std::nullopt;
 }
 
 std::uint32_t MacTable::count(TimeNs now_ns) const {
   std::uint32_t live = 0;
-  each(now_ns, [&](const wire::Mac&, std::uint16_t) { ++live; });
+  for (std::uint32_t i = 0; i < kSlots; ++i) live += slots_[i].is_fresh(now_ns) ? 1 : 0;
   return live;
 }
 

@@ -1,8 +1,10 @@
 // Where MAC addresses were last seen, and which of them hosts have announced as theirs: learned
 // from frames that were let through, shared by all workers without locks. A bounded cache: what
-// does not fit is forgotten, never blocked on.
+// does not fit is forgotten, never blocked on. In each set of entries every port has its share, so
+// that whoever invents addresses behind one port displaces nobody behind another.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -13,6 +15,10 @@
 
 namespace bulkhead::flow {
 
+// What shows that a station stands behind a port: anybody can write a source address into a frame;
+// `spoken` are frames of a session in which the other end has answered, or of a bound address.
+enum class Evidence : std::uint8_t { claimed, spoken };
+
 class MacTable {
  public:
   static constexpr std::uint32_t kSlots = 8192;
@@ -20,50 +26,80 @@ class MacTable {
 
   MacTable() : slots_(new Slot[kSlots]), announced_(new Announced[kSlots]) {}
 
-  void learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns);
-  // The port behind which the station was seen within the ageing time.
-  std::optional<std::uint16_t> find(const wire::Mac& mac, TimeNs now_ns) const;
+  // A claim does not move a station that has spoken behind another port within the ageing time.
+  void learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns, Evidence evidence);
+  // Whether the station has spoken behind another port within the ageing time.
+  bool speaks_elsewhere(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const;
+  // Whether it was seen behind the port within the ageing time and nothing speaks against it.
+  bool stands_at(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const;
+  // How many were seen within the ageing time.
   std::uint32_t count(TimeNs now_ns) const;
 
   // A host behind the port has announced its MAC address (ARP or neighbour discovery).
   void announce(const wire::IpAddress& host, const wire::Mac& mac, std::uint16_t port,
                 TimeNs now_ns);
-  // Whether that is what it announced last, within the ageing time.
+  // What it announced last behind the port, within the ageing time.
+  std::optional<wire::Mac> announced(const wire::IpAddress& host, std::uint16_t port,
+                                     TimeNs now_ns) const;
   bool is_announced(const wire::IpAddress& host, const wire::Mac& mac, std::uint16_t port,
-                    TimeNs now_ns) const;
+                    TimeNs now_ns) const {
+    return announced(host, port, now_ns) == mac;
+  }
 
-  // Goes up when a station is new or has moved.
+  // Goes up when a station has spoken that is new, or has moved.
   std::uint32_t changes() const { return changes_.load(std::memory_order_relaxed); }
-  // Calls `take(mac, port)` for each station that was seen within the ageing time.
+  // Calls `take(mac, port)` for each station that has spoken within the ageing time.
   template <typename Take>
   void each(TimeNs now_ns, Take take) const {
     for (std::uint32_t i = 0; i < kSlots; ++i) {
-      const std::uint64_t station = slots_[i].station.load(std::memory_order_relaxed);
-      const TimeNs seen_ns = slots_[i].seen_ns.load(std::memory_order_relaxed);
-      if (station == 0 || now_ns - seen_ns > kAgeNs) continue;
-      take(wire::Mac::from_integer(station >> 16), static_cast<std::uint16_t>(station));
+      const Station station = slots_[i].station();
+      if (!station.has(kSpoken) || !slots_[i].is_fresh(now_ns)) continue;
+      take(station.mac(), station.port());
     }
   }
 
  private:
+  static constexpr std::uint64_t kSpoken = 0x8000;
+  static constexpr std::uint64_t kContested = 0x4000;  // claims from two ports, none has spoken
+  static constexpr std::uint64_t kPortMask = 0x3fff;
+  static constexpr std::uint32_t kWays = 4;
+
+  // A MAC address in the upper 48 bits, and below the port and what is known of it.
+  struct Station {
+    std::uint64_t word = 0;
+
+    static Station of(const wire::Mac& mac, std::uint16_t port, std::uint64_t flags) {
+      return {(mac.to_integer() << 16) | flags | port};
+    }
+    bool is_of(const wire::Mac& mac) const { return word >> 16 == mac.to_integer(); }
+    bool has(std::uint64_t flag) const { return (word & flag) != 0; }
+    wire::Mac mac() const { return wire::Mac::from_integer(word >> 16); }
+    std::uint16_t port() const { return static_cast<std::uint16_t>(word & kPortMask); }
+  };
+
   // The station and its port are one word, so that a reader never sees half an entry. The time is
   // beside it; a reader that catches the two apart errs by one refresh.
   struct Slot {
-    std::atomic<std::uint64_t> station{0};  // MAC in the upper 48 bits, port below
+    std::atomic<std::uint64_t> word{0};
     std::atomic<TimeNs> seen_ns{0};
+
+    Station station() const { return {word.load(std::memory_order_relaxed)}; }
+    bool is_fresh(TimeNs now_ns) const {
+      return station().word != 0 && now_ns - seen_ns.load(std::memory_order_relaxed) <= kAgeNs;
+    }
   };
 
-  // Of the hosts that share a slot only the newest announcement is known. Two hosts of one hash are
-  // told apart by their ports, if at all: whoever announces for another stands on its side.
-  struct Announced {
-    std::atomic<std::uint64_t> host{0};     // its hash
-    std::atomic<std::uint64_t> station{0};  // as in Slot
-    std::atomic<TimeNs> at_ns{0};
+  struct Announced : Slot {
+    std::atomic<std::uint64_t> host{0};  // its hash
   };
 
-  static constexpr std::uint32_t kWays = 4;
+  template <typename Entry>
+  static Entry* place_for(Entry* set, std::uint16_t port, TimeNs now_ns, Evidence evidence);
   static std::uint32_t first_slot(const wire::Mac& mac);
-  Announced& announced_by(std::uint64_t host) const { return announced_[host >> 51]; }
+  const Slot* find(const wire::Mac& mac) const;
+  void meet_again(Slot& slot, const wire::Mac& mac, std::uint16_t port, TimeNs now_ns,
+                  Evidence evidence);
+  Announced* announced_set(std::uint64_t host) const;
 
   std::unique_ptr<Slot[]> slots_;
   std::unique_ptr<Announced[]> announced_;

@@ -333,6 +333,28 @@ void note_opening(Context& context, const Flow& flow) {
   context.stats.half_open = context.openings.count();
 }
 
+// A router may stand before the packet's sender.
+bool station_holds(const Context& context, const Packet& packet) {
+  const wire::Mac& station = packet.ethernet.source;
+  const wire::VlanIds vlan = packet.ethernet.vlan;
+  if (is_bare(packet)) {
+    return policy::station_stands(context.tables(), station, packet.port, vlan);
+  }
+  return policy::station_holds(context.tables(), station, packet.port, vlan, packet.ip.source,
+                               true);
+}
+
+// Whether the packet is of no session yet. What is of one has shown where its station stands.
+bool begins(const Packet& packet) {
+  return packet.flow == nullptr || packet.flow->phase == flow::TcpPhase::none ||
+         packet.flow->phase == flow::TcpPhase::syn_sent;
+}
+
+bool speaks_elsewhere(const Context& context, const Packet& packet) {
+  return context.macs.speaks_elsewhere(packet.ethernet.source, packet.port, context.now_ns) &&
+         policy::find_binding(context.tables(), packet.ip.source) == nullptr;
+}
+
 // The hosts of a session stay behind their ports, and bound addresses on their MAC addresses.
 bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
   const policy::Tables& tables = context.tables();
@@ -350,6 +372,10 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
     if (is_bare(packet)) reason = Reason::ethertype_not_granted;
   } else if (!policy::binding_holds(tables, packet.ip.source, packet.ethernet.source)) {
     reason = Reason::binding_mismatch;
+  } else if (!station_holds(context, packet)) {
+    reason = Reason::bound_elsewhere;
+  } else if (begins(packet) && speaks_elsewhere(context, packet)) {
+    reason = Reason::station_elsewhere;
   }
   if (reason == Reason::granted) return true;
   packet.flow = nullptr;

@@ -17,7 +17,9 @@ bool may_reassemble(const Context& context, const flow::Packet& packet) {
       policy::find_source_zone(tables, packet.port, packet.ethernet.vlan, packet.ip.source);
   const std::uint16_t destination = policy::find_zone(tables, packet.ip.destination);
   if (source.zone == policy::kNoZone || !source.known_source || destination == policy::kNoZone ||
-      !policy::binding_holds(tables, packet.ip.source, packet.ethernet.source)) {
+      !policy::binding_holds(tables, packet.ip.source, packet.ethernet.source) ||
+      !policy::station_holds(tables, packet.ethernet.source, packet.port, packet.ethernet.vlan,
+                             packet.ip.source, true)) {
     return false;
   }
   for (const policy::Conduit* conduit : {policy::find_conduit(tables, source.zone, destination),

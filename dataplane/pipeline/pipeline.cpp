@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "dataplane/pipeline/deliver.h"
+#include "dataplane/policy/classifier.h"
 #include "dataplane/protocols/related.h"
 
 namespace bulkhead::pipeline {
@@ -238,14 +239,25 @@ void refuse(Context& context, flow::Packet& packet, Reason reason) {
 
 namespace {
 
+// Whether the receiver has spoken in the session, through its own port.
+bool is_answered(const flow::Packet& packet) {
+  return packet.flow->phase == flow::TcpPhase::established ||
+         packet.flow->packets[receiver_of(packet)] > 0;
+}
+
 // Whether the station that the frame is for was seen behind the port that it came from: a switch
-// that does not know it sends the frame everywhere. Where both ends of a session have spoken
-// through their own ports, that is settled.
+// that does not know it sends the frame everywhere. Where the receiver is known to have that
+// station behind its own port, somebody else claims it.
 bool stays_here(const Context& context, const flow::Packet& packet) {
-  const flow::Flow* flow = packet.flow;
-  if (flow != nullptr && flow->phase == flow::TcpPhase::established) return false;
-  const auto station = context.macs.find(packet.ethernet.destination, context.now_ns);
-  return station && *station == packet.port;
+  const wire::Mac& station = packet.ethernet.destination;
+  if (is_answered(packet)) return false;
+  if (!context.macs.stands_at(station, packet.port, context.now_ns)) return false;
+  const wire::IpAddress& host = packet.ip.destination;
+  if (const wire::Mac* bound = policy::find_binding(context.tables(), host)) {
+    return !(*bound == station);
+  }
+  const std::uint16_t port = packet.flow->ports[receiver_of(packet)];
+  return !context.macs.is_announced(host, station, port, context.now_ns);
 }
 
 }  // namespace
@@ -264,7 +276,9 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
     verdict.protocol = flow->protocol;
   }
   context.observer.on_verdict(verdict, packet);
-  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
+  context.macs.learn(
+      packet.ethernet.source, packet.port, context.now_ns,
+      is_answered(packet) || is_bare(packet) ? flow::Evidence::spoken : flow::Evidence::claimed);
   if (packet.trailer.is_present()) flow::put_trailer(packet);
   context.send(*packet.flow, packet.mbuf, receiver_of(packet));
   packet.mbuf = nullptr;

@@ -26,7 +26,9 @@ void tell(Context& context, Packet& packet, const Claim& claim) {
   verdict.reason = Reason::address_resolution;
   verdict.bytes = packet.mbuf->pkt_len;
   context.observer.on_verdict(verdict, packet);
-  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
+  const bool bound = policy::find_binding(context.tables(), claim.sender) != nullptr;
+  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns,
+                     bound ? flow::Evidence::spoken : flow::Evidence::claimed);
   context.macs.announce(claim.sender, claim.mac, packet.port, context.now_ns);
 }
 
@@ -69,6 +71,12 @@ bool claim_holds(Context& context, Packet& packet, const Claim& claim, std::uint
     reason = Reason::malformed_arp;
   } else if (!policy::binding_holds(tables, claim.sender, claim.mac)) {
     reason = Reason::binding_mismatch;
+  } else if (!policy::station_holds(tables, claim.mac, packet.port, packet.ethernet.vlan,
+                                    claim.sender, false)) {
+    reason = Reason::bound_elsewhere;
+  } else if (context.macs.speaks_elsewhere(claim.mac, packet.port, context.now_ns) &&
+             policy::find_binding(tables, claim.sender) == nullptr) {
+    reason = Reason::station_elsewhere;
   }
   if (reason == Reason::granted) return true;
   refuse(context, packet, reason);
@@ -195,8 +203,8 @@ bool may_stand_here(const Context& context, const Packet& packet, const wire::Ma
   const policy::Tables& tables = context.tables();
   const std::uint16_t home = policy::find_zone(tables, wire::IpAddress::from_mac(station));
   if (home != policy::kNoZone && tables.zones[home].port != packet.port) return false;
-  const auto seen = context.macs.find(station, context.now_ns);
-  return !seen || *seen == packet.port;
+  return !context.macs.speaks_elsewhere(station, packet.port, context.now_ns) &&
+         policy::station_stands(tables, station, packet.port, packet.ethernet.vlan);
 }
 
 // IEC 62439-3, 4.2.7: by what nodes say of themselves others see whether both LANs reach them. It
@@ -219,7 +227,7 @@ void resolve_supervision(Context& context, Packet& packet) {
   verdict.reason = Reason::prp_supervision;
   verdict.bytes = packet.mbuf->pkt_len;
   context.observer.on_verdict(verdict, packet);
-  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns);
+  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns, flow::Evidence::claimed);
   forward_to_ports(context, packet, ports);
 }
 

@@ -69,6 +69,66 @@ bool binding_holds(const Tables& tables, const wire::IpAddress& address, const w
   return station == nullptr || *station == mac;
 }
 
+namespace {
+
+// The narrowest of the zone's networks that holds the address.
+const wire::Prefix* network_of(const Zone& zone, const wire::IpAddress& address) {
+  const wire::Prefix* found = nullptr;
+  for (const wire::Prefix& network : zone.networks) {
+    if (!network.contains(address)) continue;
+    if (found == nullptr || network.length > found->length) found = &network;
+  }
+  return found;
+}
+
+auto stations_of(const Tables& tables, const wire::Mac& mac) {
+  struct Order {
+    bool operator()(const Binding& a, const wire::Mac& b) const {
+      return a.mac.to_integer() < b.to_integer();
+    }
+    bool operator()(const wire::Mac& a, const Binding& b) const {
+      return a.to_integer() < b.mac.to_integer();
+    }
+  };
+  return std::equal_range(tables.stations.begin(), tables.stations.end(), mac, Order{});
+}
+
+bool is_behind(const Tables& tables, std::uint16_t zone, std::uint16_t port, wire::VlanIds vlan) {
+  return zone != kNoZone && tables.zones[zone].port == port && tables.zones[zone].vlan == vlan;
+}
+
+}  // namespace
+
+bool station_stands(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
+                    wire::VlanIds vlan) {
+  const auto [first, last] = stations_of(tables, mac);
+  return first == last || std::any_of(first, last, [&](const Binding& binding) {
+           return is_behind(tables, find_zone(tables, binding.address), port, vlan);
+         });
+}
+
+bool station_holds(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
+                   wire::VlanIds vlan, const wire::IpAddress& address, bool forwards) {
+  auto [each, end] = stations_of(tables, mac);
+  if (each == end) return true;
+  const std::uint16_t home = find_zone(tables, address);
+  bool may_forward = false;
+  for (; each != end; ++each) {
+    const std::uint16_t zone = find_zone(tables, each->address);
+    if (!is_behind(tables, zone, port, vlan)) continue;
+    if (each->address == address) return true;
+    if (!forwards || each->address.is_v4() != address.is_v4()) continue;
+    if (home != zone) {
+      may_forward = true;
+      continue;
+    }
+    const wire::Prefix* own = network_of(tables.zones[zone], each->address);
+    if (own != nullptr && own->contains(address)) return false;
+    may_forward = true;
+  }
+  return may_forward;
+}
+
 protocols::ProtocolSet protocols_sharing(const Conduit& conduit, RuleCell cell) {
   protocols::ProtocolSet found = 0;
   conduit.index.each_inspecting(cell, [&](std::size_t i) {

@@ -54,6 +54,16 @@ const wire::Mac* find_binding(const Tables& tables, const wire::IpAddress& addre
 // False if a MAC address is bound to `address` and it is not `mac`.
 bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac);
 
+// Whether a MAC address may stand behind the port and VLAN: it is bound to no asset, or to one
+// there.
+bool station_stands(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
+                    wire::VlanIds vlan);
+// Whether a MAC address may be the source of what comes from `address` behind the port and VLAN: it
+// is bound to no asset, or to one there that has the address. `forwards`: or that may be a router
+// on the way, which forwards for no host of the network that it stands in itself.
+bool station_holds(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
+                   wire::VlanIds vlan, const wire::IpAddress& address, bool forwards);
+
 // The conduit that leads from one zone to the other, nullptr if there is none.
 const Conduit* find_conduit(const Tables& tables, std::uint16_t from, std::uint16_t to);
 

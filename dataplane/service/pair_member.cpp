@@ -171,7 +171,7 @@ void PairMember::learn(const v1::SetStations& stations) {
   for (const v1::Station& station : stations.stations()) {
     if (station.port() >= shared_.ports.size()) continue;
     shared_.macs.learn(wire::Mac::from_integer(station.mac()),
-                       static_cast<std::uint16_t>(station.port()), now_ns);
+                       static_cast<std::uint16_t>(station.port()), now_ns, flow::Evidence::spoken);
   }
 }
 

@@ -404,7 +404,11 @@ TEST_F(Headers, TheSessionKeepsItsAddresses) {
   EXPECT_EQ(addresses(sent_for(from_stranger)), own);
   Bytes from_server = next_frame(read(3));  // a switch would look for it at our side from now on
   std::copy(kPlc.station.bytes.begin(), kPlc.station.bytes.end(), from_server.begin() + 6);
-  EXPECT_EQ(addresses(sent_for(from_server)), own);
+  plant_.clear();
+  plant_.arrive(kHmi, from_server);
+  EXPECT_EQ(plant_.last(), Reason::bound_elsewhere);
+  EXPECT_TRUE(plant_.sent.empty());
+  session_.client_next -= size(read(3));
   Bytes reset = next_frame({}, kTcpRst);
   std::copy(stranger.bytes.begin(), stranger.bytes.end(), reset.begin());
   EXPECT_EQ(addresses(sent_for(reset)), own);

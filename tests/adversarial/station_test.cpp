@@ -1,0 +1,249 @@
+// Whoever is behind a zone port, without keys: takes no other host's MAC address, nor its place in
+// the tables of stations and of sessions.
+#include <gtest/gtest.h>
+
+#include "dataplane/policy/classifier.h"
+#include "tests/support/plant.h"
+
+namespace bulkhead {
+namespace {
+
+using flow::Evidence;
+using flow::MacTable;
+using support::Bytes;
+using support::Host;
+using support::ip4;
+using support::kControl;
+using support::kHmi;
+using support::kPlc;
+using support::kSupervision;
+using support::Plant;
+using support::TcpSession;
+using support::TcpSpec;
+
+constexpr std::uint16_t kReadHolding = 2;
+constexpr std::uint16_t kRequest = 1;
+constexpr std::uint16_t kReply = 2;
+const wire::Mac kEverybody{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+
+Bytes read() { return support::modbus_adu({3, 0, 0, 0, 10}); }
+Bytes write() { return support::modbus_adu({6, 0, 0, 0, 10}); }
+Bytes answer() {
+  Bytes pdu = {3, 20};
+  pdu.resize(22, 1);
+  return support::modbus_adu(pdu);
+}
+
+// All hosts of supervision may read from all of control; `bound`: the PLC's MAC address is bound.
+policy::Tables open_tables(bool bound) {
+  policy::Tables tables = support::modbus_tables(policy::OnDeny::reset,
+                                                 support::modbus_rule({kReadHolding}, {{0, 199}}));
+  for (policy::Rule& rule : tables.conduits[0].rules) {
+    rule.clients = tables.zones[tables.conduits[0].from].networks;
+    rule.servers = tables.zones[tables.conduits[0].to].networks;
+  }
+  if (!bound) tables.bindings.clear();
+  policy::finish(tables);
+  return tables;
+}
+
+TcpSpec syn(std::uint16_t source_port) {
+  TcpSpec spec;
+  spec.source_port = source_port;
+  spec.flags = wire::kTcpSyn;
+  return spec;
+}
+
+const Host kOther{ip4(10, 20, 0, 77), support::mac(0x77), kSupervision};
+// With the PLC's MAC address; a function, since what it is made of stands in another file.
+Host stranger_with_it() { return {kOther.address, kPlc.station, kSupervision}; }
+
+// --- a bound MAC address
+
+TEST(BoundStation, SpeaksFromItsOwnPortAndAddressesAlone) {
+  const Host neighbour{ip4(10, 10, 0, 66), kPlc.station, kControl};
+  for (const Host& liar : {stranger_with_it(), neighbour}) {
+    const Host& victim = liar.port == kSupervision ? kPlc : kHmi;
+    Plant plant(open_tables(true));
+    const auto refused = [&](const Bytes& frame) {
+      plant.clear();
+      plant.arrive(liar, frame);
+      EXPECT_EQ(plant.last(), Reason::bound_elsewhere);
+      EXPECT_TRUE(plant.sent.empty());
+    };
+    refused(support::arp_frame(liar, kEverybody, kRequest, victim.address));
+    refused(support::arp_frame(liar, victim.station, kReply, victim.address));
+    refused(support::arp_frame(liar, kEverybody, kRequest, liar.address));
+    refused(support::arp_frame(liar, kEverybody, kReply, liar.address));
+    refused(support::tcp_frame(liar, victim, syn(40000)));
+    refused(support::udp_frame(liar, victim, 40000, 502, read()));
+    refused(support::ip_frame(liar, victim, 1, support::icmp_message(8, 0, 1)));
+  }
+}
+
+// RFC 826: sender hardware address and the frame's source are one.
+TEST(BoundStation, NobodyAnnouncesItFromAnother) {
+  const Host thief = stranger_with_it();
+  Plant plant(open_tables(true));
+  Bytes frame = support::arp_frame(thief, kEverybody, kRequest, thief.address);
+  frame[11] = 0x77;
+  plant.arrive(thief, frame);
+  EXPECT_EQ(plant.last(), Reason::malformed_arp);
+  EXPECT_TRUE(plant.sent.empty());
+}
+
+// A router has hosts of other networks behind it, and none of the network that it stands in.
+TEST(BoundStation, OfARouterForwards) {
+  policy::Tables tables = open_tables(true);
+  tables.zones[1].networks.push_back({ip4(10, 30, 0, 0), 120});
+  policy::finish(tables);
+  const Host behind{ip4(10, 30, 0, 5), kPlc.station, kControl};
+  const Host beside{ip4(10, 10, 0, 5), kPlc.station, kControl};
+  EXPECT_TRUE(policy::station_holds(tables, kPlc.station, kControl, {}, behind.address, true));
+  EXPECT_FALSE(policy::station_holds(tables, kPlc.station, kControl, {}, behind.address, false));
+  EXPECT_FALSE(policy::station_holds(tables, kPlc.station, kControl, {}, beside.address, true));
+  EXPECT_FALSE(policy::station_holds(tables, kPlc.station, kSupervision, {}, kPlc.address, true));
+  EXPECT_TRUE(policy::station_holds(tables, kPlc.station, kControl, {}, kPlc.address, false));
+  EXPECT_TRUE(policy::station_holds(tables, support::mac(9), kControl, {}, beside.address, false));
+}
+
+// --- one that no asset has
+
+class Station : public ::testing::Test {
+ protected:
+  Station() {
+    session_.from_client(read());
+    session_.server_acked = session_.client_next;
+    session_.from_server(answer());
+    session_.client_acked = session_.server_next;
+    plant_.clear();
+  }
+  Reason arrive(const Host& from, const Bytes& frame) {
+    plant_.clear();
+    plant_.arrive(from, frame);
+    return plant_.last();
+  }
+  // Whether a host that had no session opens one with the PLC.
+  bool opens(std::uint16_t port) {
+    return arrive(kOther, support::tcp_frame(kOther, kPlc, syn(port))) == Reason::session_control &&
+           !plant_.sent.empty() && plant_.sent[0].port == kControl;
+  }
+
+  Plant plant_{open_tables(false)};
+  TcpSession session_{plant_, 40000};
+};
+
+TEST_F(Station, ThatSpeaksIsMovedByNoFrameOfAnotherPort) {
+  const Host thief = stranger_with_it();
+  const std::vector<Bytes> claims = {
+      support::arp_frame(thief, kEverybody, kRequest, kPlc.address),
+      support::arp_frame(thief, kEverybody, kRequest, thief.address),
+      support::arp_frame(thief, kEverybody, kReply, thief.address),
+      support::arp_frame(thief, support::mac(0x99), kReply, ip4(10, 10, 0, 99)),
+      support::tcp_frame(thief, {ip4(10, 10, 0, 99), support::mac(0x99), kControl}, syn(41000)),
+      support::udp_frame(thief, kPlc, 41000, 502, read()),
+      support::ip_frame(thief, kPlc, 1, support::icmp_message(8, 0, 1)),
+  };
+  std::uint16_t port = 42000;
+  for (const Bytes& claim : claims) {
+    EXPECT_EQ(arrive(thief, claim), Reason::station_elsewhere);
+    EXPECT_TRUE(plant_.sent.empty());
+    EXPECT_TRUE(opens(port++));
+  }
+  plant_.clear();
+  session_.from_client(read());
+  EXPECT_FALSE(plant_.sent.empty());
+}
+
+// It is free for whoever comes once it has been silent for as long as switches remember it.
+TEST_F(Station, ThatIsSilentMayBePluggedInElsewhere) {
+  const Host thief = stranger_with_it();
+  plant_.be_at(plant_.now_ns() + MacTable::kAgeNs + 2 * kSecondNs);
+  EXPECT_EQ(arrive(thief, support::arp_frame(thief, kEverybody, kRequest, kPlc.address)),
+            Reason::address_resolution);
+  EXPECT_TRUE(opens(42000)) << "two claim it, and neither has spoken";
+}
+
+// A device is replaced: another MAC address behind the same port has its address.
+TEST_F(Station, OfADeviceThatIsReplacedIsTheNewOne) {
+  const Host spare{kPlc.address, support::mac(0x31), kControl};
+  EXPECT_EQ(arrive(spare, support::arp_frame(spare, kEverybody, kRequest, spare.address)),
+            Reason::address_resolution);
+  EXPECT_EQ(arrive(kOther, support::tcp_frame(kOther, spare, syn(42000))), Reason::session_control);
+  ASSERT_FALSE(plant_.sent.empty());
+  EXPECT_EQ(wire::Mac::from(plant_.sent[0].frame.data()), spare.station);
+}
+
+// --- the table of stations
+
+std::uint32_t spoken(const MacTable& macs, TimeNs now_ns) {
+  std::uint32_t count = 0;
+  macs.each(now_ns, [&](const wire::Mac&, std::uint16_t) { ++count; });
+  return count;
+}
+
+TEST(StationTable, AFloodBehindOnePortDisplacesNobodyBehindAnother) {
+  const TimeNs now = 1000 * kSecondNs;
+  for (const Evidence evidence : {Evidence::claimed, Evidence::spoken}) {
+    MacTable macs;
+    const auto station = [](std::uint64_t number) {
+      return wire::Mac::from_integer(0x020000000000 + number);
+    };
+    const auto flood = [&](std::uint64_t from) {
+      for (std::uint64_t i = 0; i < 100000; ++i) {
+        macs.learn(station(from + i), kSupervision, now + kSecondNs, evidence);
+      }
+    };
+    flood(1000000);
+    for (std::uint64_t i = 0; i < 200; ++i) macs.learn(station(i), kControl, now, evidence);
+    flood(2000000);
+    std::uint32_t kept = 0;
+    for (std::uint64_t i = 0; i < 200; ++i) kept += macs.stands_at(station(i), kControl, now);
+    EXPECT_EQ(kept, 200U);
+  }
+}
+
+TEST(StationTable, ClaimsDisplaceNobodyWhoSpokeAndAreNotAnnounced) {
+  const TimeNs now = 1000 * kSecondNs;
+  MacTable macs;
+  macs.learn(kHmi.station, kSupervision, now, Evidence::spoken);
+  for (std::uint64_t i = 0; i < 100000; ++i) {
+    macs.learn(wire::Mac::from_integer(0x020000100000 + i), kSupervision, now + kSecondNs,
+               Evidence::claimed);
+  }
+  macs.learn(kHmi.station, kControl, now + kSecondNs, Evidence::claimed);
+  EXPECT_TRUE(macs.stands_at(kHmi.station, kSupervision, now));
+  EXPECT_TRUE(macs.speaks_elsewhere(kHmi.station, kControl, now));
+  EXPECT_EQ(spoken(macs, now), 1U);
+}
+
+// --- the table of sessions
+
+TEST(RefusedDatagrams, TakeNoPlaceFromAnybody) {
+  Plant plant(open_tables(true));
+  for (std::uint32_t i = 0; i < 4096; ++i) {
+    const Host spoofed{ip4(10, 20, 0, static_cast<std::uint8_t>(80 + i % 100)), support::mac(0x66),
+                       kSupervision};
+    plant.arrive(spoofed, support::udp_frame(spoofed, kPlc, static_cast<std::uint16_t>(2000 + i),
+                                             502, write()));
+    ASSERT_EQ(plant.last(), Reason::function_not_granted) << i;
+    plant.clear();
+  }
+  EXPECT_EQ(plant.pipeline().flows().size(), 0U);
+  TcpSession session(plant, 40000);
+  EXPECT_EQ(plant.last(), Reason::session_control);
+}
+
+// One that is granted keeps its place, whatever is refused in it.
+TEST(RefusedDatagrams, EndNoSessionThatIsGranted) {
+  Plant plant(open_tables(true));
+  plant.arrive(kHmi, support::udp_frame(kHmi, kPlc, 40000, 502, read()));
+  plant.arrive(kHmi, support::udp_frame(kHmi, kPlc, 40000, 502, write()));
+  EXPECT_EQ(plant.pipeline().flows().size(), 1U);
+  plant.clear();
+  plant.arrive(kPlc, support::udp_frame(kPlc, kHmi, 502, 40000, answer()));
+  EXPECT_EQ(plant.sent.size(), 1U);
+}
+
+}  // namespace
+}  // namespace bulkhead
