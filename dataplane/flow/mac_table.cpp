@@ -65,38 +65,35 @@ const MacTable::Slot* MacTable::find(const wire::Mac& mac) const {
   return nullptr;
 }
 
-void MacTable::meet_again(Slot& slot, const wire::Mac& mac, std::uint16_t port, TimeNs now_ns,
-                          Evidence evidence) {
-  constexpr TimeNs kRefreshNs = kSecondNs;  // spares the shared line most writes
+void MacTable::meet_again(Slot& slot, Station next, TimeNs now_ns) {
   const Station known = slot.station();
   const bool fresh = slot.is_fresh(now_ns);
-  const bool here = known.port() == port;
-  const bool spoken = evidence == Evidence::spoken;
+  const bool spoken = next.has(kSpoken);
   if (!spoken && fresh && known.has(kSpoken)) {
     // Claims do not keep alive what was proven, not even behind its own port.
     return;
   }
-  std::uint64_t flags = spoken ? kSpoken : 0;
-  if (!spoken && (!here || (fresh && known.has(kContested)))) flags = kContested;
-  const Station next = Station::of(mac, port, flags);
+  if (!spoken && (known.port() != next.port() || (fresh && known.has(kContested)))) {
+    next.word |= kContested;
+  }
   if (known.word != next.word) {
     slot.word.store(next.word, std::memory_order_relaxed);
     if (spoken) changes_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (now_ns - slot.seen_ns.load(std::memory_order_relaxed) > kRefreshNs) {
-    slot.seen_ns.store(now_ns, std::memory_order_relaxed);
-  }
+  if (!slot.is_recent(now_ns)) slot.seen_ns.store(now_ns, std::memory_order_relaxed);
 }
 
 void MacTable::learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns, Evidence evidence) {
+  const bool spoken = evidence == Evidence::spoken;
+  const Station next = Station::of(mac, port, spoken ? kSpoken : 0);
   Slot* set = &slots_[first_slot(mac)];
   for (std::uint32_t way = 0; way < kWays; ++way) {
-    if (set[way].station().is_of(mac)) return meet_again(set[way], mac, port, now_ns, evidence);
+    const Station known = set[way].station();
+    if (known.word == next.word && set[way].is_recent(now_ns)) return;
+    if (known.is_of(mac)) return meet_again(set[way], next, now_ns);
   }
   Slot* place = place_for(set, port, now_ns, evidence);
   if (place == nullptr) return;
-  const bool spoken = evidence == Evidence::spoken;
-  const Station next = Station::of(mac, port, spoken ? kSpoken : 0);
   place->word.store(next.word, std::memory_order_relaxed);
   place->seen_ns.store(now_ns, std::memory_order_relaxed);
   if (spoken) changes_.fetch_add(1, std::memory_order_relaxed);

@@ -87,6 +87,10 @@ class MacTable {
     bool is_fresh(TimeNs now_ns) const {
       return station().word != 0 && now_ns - seen_ns.load(std::memory_order_relaxed) <= kAgeNs;
     }
+    // Spares the shared line most writes.
+    bool is_recent(TimeNs now_ns) const {
+      return now_ns - seen_ns.load(std::memory_order_relaxed) <= kSecondNs;
+    }
   };
 
   struct Announced : Slot {
@@ -97,8 +101,7 @@ class MacTable {
   static Entry* place_for(Entry* set, std::uint16_t port, TimeNs now_ns, Evidence evidence);
   static std::uint32_t first_slot(const wire::Mac& mac);
   const Slot* find(const wire::Mac& mac) const;
-  void meet_again(Slot& slot, const wire::Mac& mac, std::uint16_t port, TimeNs now_ns,
-                  Evidence evidence);
+  void meet_again(Slot& slot, Station next, TimeNs now_ns);
   Announced* announced_set(std::uint64_t host) const;
 
   std::unique_ptr<Slot[]> slots_;
