@@ -119,4 +119,32 @@ inline Message association(bool asks, std::uint16_t detail, std::uint8_t context
   return Association{.asks = asks, .detail = detail, .context = context}.bytes();
 }
 
+// What an answer by the client to its server's question says, by the service's tag.
+inline Message answer_of_client(std::uint8_t service) {
+  switch (service) {
+    case 0:  // status
+      return element(0xa0, Message{0x80, 1, 0, 0x81, 1, 0});
+    case 2:  // identify
+      return element(0xa2, Message{0x80, 1, 'v', 0x81, 1, 'm', 0x82, 1, 'r'});
+    case 5:  // write
+      return {0xa5, 2, 0x81, 0};
+    case 1:   // getNameList
+    case 12:  // getNamedVariableListAttributes
+      return element(context_tag(service, true),
+                     service == 1 ? Message{0xa0, 0} : Message{0x80, 1, 0, 0xa1, 0});
+    case 4:  // read
+      return {0xa4, 2, 0xa1, 0};
+    case 6:  // getVariableAccessAttributes
+      return element(0xa6, Message{0x80, 1, 0, 0xa2, 2, 0x83, 0});
+    case 11:  // defineNamedVariableList
+      return {0x8b, 0};
+    case 13:  // deleteNamedVariableList
+      return element(0xad, Message{0x80, 1, 1, 0x81, 1, 1});
+    case 73:  // fileRead
+      return element(context_tag(service, true), Message{0x80, 1, 'x', 0x81, 1, 0});
+    default:  // fileClose
+      return element(context_tag(service, false), Message{});
+  }
+}
+
 }  // namespace bulkhead::support::mms

@@ -1,5 +1,6 @@
 // Reports: of variables, of a list, or of a report control block (IEC 61850-8-1, 17.2).
 #include <array>
+#include <string_view>
 
 #include "dataplane/protocols/mms/name.h"
 
@@ -29,26 +30,46 @@ constexpr std::array<Optional, 8> kOptionals = {{
     {9, {ber::context(3), ber::context(3)}},    // MoreSegmentsFollow
 }};
 constexpr std::uint8_t kDataSetBit = 4;
+constexpr std::string_view kTold = "values that the sender tells of itself";
 
-Fault set_report(ByteView results, Operation& operation) {
+// OptFlds has ten bits; of the values behind its head (reasons and references), or reserved, are
+// these. Some servers set unused ones.
+constexpr std::size_t kOptionsBytes = 3;
+constexpr std::uint8_t kOptionsUnused = 6;
+constexpr std::uint8_t kNotOfHead = 0x94;
+constexpr std::uint8_t kNotOptions = 0x3f;
+
+Fault set_report(ByteView results, Decoding& decoding, Operation& operation) {
   ber::Reader reader(results);
   ber::Element part;
   if (!reader.next_if(kVisibleText, part)) return Fault::bad_value;
   operation.set_name(kReportControlBlock, part.content);
   ber::Element options;
-  if (!reader.next_if(kBitString, options) || options.content.size() < 2) return Fault::bad_value;
+  if (!reader.next_if(kBitString, options)) return Fault::bad_value;
+  if (options.content.size() != kOptionsBytes || options.content[0] != kOptionsUnused) {
+    return Fault::bad_value;
+  }
+  decoding.leave_free(options.content.subspan(1, 1), kTold, kNotOfHead);
+  decoding.leave_free(options.content.last(1), kTold, kNotOptions);
   const auto has = [&options](std::size_t bit) {
-    const std::size_t octet = 1 + bit / 8;
-    return octet < options.content.size() && (options.content[octet] >> (7 - bit % 8) & 1) != 0;
+    return (options.content[1 + bit / 8] >> (7 - bit % 8) & 1) != 0;
   };
   for (const Optional& each : kOptionals) {
     if (!has(each.bit)) continue;
     if (!reader.next_if(each.types[0], part) && !reader.next_if(each.types[1], part)) {
       return Fault::bad_value;
     }
-    if (each.bit == kDataSetBit) operation.set_name(kDataSet, part.content);
+    if (each.bit == kDataSetBit) {
+      operation.set_name(kDataSet, part.content);
+    } else {
+      decoding.leave_free(part.whole, kTold);
+    }
   }
-  return reader.next_if(kBitString, part) ? Fault::none : Fault::bad_value;  // Inclusion
+  if (!reader.next_if(kBitString, part)) return Fault::bad_value;  // Inclusion
+  do {
+    decoding.leave_free(part.whole, kTold);
+  } while (reader.next(part));
+  return Fault::none;
 }
 
 }  // namespace
@@ -61,8 +82,8 @@ void decode_report(const ber::Element& service, Decoding& decoding) {
   ber::Element results;
   reader.next(access);
   reader.next(results);
-  decoding.leave_free(results.whole, "values that the sender tells of itself");
   if (access.is(ber::context(0))) {
+    decoding.leave_free(results.whole, kTold);
     ber::Reader entries(access.content);
     for (ber::Element entry; entries.next(entry);) {
       Variable variable;
@@ -81,8 +102,11 @@ void decode_report(const ber::Element& service, Decoding& decoding) {
   }
   Operation* operation = decoding.add(function);
   if (operation == nullptr) return;
-  if (!list.domain.empty() || text(list.item) != "RPT") return set_list(list, *operation);
-  const Fault fault = set_report(results.content, *operation);
+  if (!list.domain.empty() || text(list.item) != "RPT") {
+    decoding.leave_free(results.whole, kTold);
+    return set_list(list, *operation);
+  }
+  const Fault fault = set_report(results.content, decoding, *operation);
   if (fault != Fault::none) decoding.fail(fault);
 }
 

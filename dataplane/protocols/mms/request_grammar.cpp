@@ -11,7 +11,8 @@ using namespace grammar;
 // General services of the VMD (10).
 constexpr std::array kClass = {member(0, ber::kNumber, kClassOf)};
 constexpr Type kObjectClassOne{Kind::one, kClass};
-constexpr std::array kScopes = {member(0, ber::kNull), member(1, ber::kName, kDomainName),
+constexpr std::array kScopes = {member(0, ber::kNull, kElsewhere),
+                                member(1, ber::kName, kDomainName),
                                 member(2, ber::kNull, kAssociation)};
 constexpr Type kScope{Kind::one, kScopes};
 constexpr std::array kNameList = {member(0, kObjectClassOne), member(1, kScope),

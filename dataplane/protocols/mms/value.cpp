@@ -29,7 +29,6 @@ void set_value(const ber::Element& value, Decoding& decoding, Operation& operati
   if (!operation.has(kValue)) {
     return decoding.leave_free(value.whole, "a value that is no number");
   }
-  decoding.leave_free(value.whole.first(1), "the type of a value, which its receiver compares");
   if (*number == 0 && value.is(kFloat)) {
     decoding.leave_free(value.content.subspan(1, 1), "the sign of a zero", 0x80);
   }
@@ -42,39 +41,47 @@ struct Parameters {
   std::int64_t originator = 0;  // orCat
   bool test = false;
   std::optional<std::int64_t> check;  // synchrocheck 2, interlock check 1; of Cancel nothing
+  // What nobody need judge.
+  ByteView identity;  // orIdent
+  ByteView number;    // ctlNum
+  ByteView sent;      // T
 };
+
+void leave_free(const Parameters& parameters, const Decoding& decoding) {
+  decoding.leave_free(parameters.identity, "who commands, as the sender calls itself");
+  decoding.leave_free(parameters.number, "the number of the command");
+  decoding.leave_free(parameters.sent, "when the command was sent");
+  if (!parameters.operate_time) return;
+  decoding.leave_free(parameters.operate_time->subspan(4),
+                      "fraction of a second and quality of its clock");
+}
 
 std::int64_t integer_of(const ber::Element& value) {
   return static_cast<std::int64_t>(protocols::number_of(value).value_or(0));
 }
 
 // orCat, orIdent.
-bool read_origin(ByteView content, Decoding& decoding, Parameters& parameters) {
+bool read_origin(ByteView content, Parameters& parameters) {
   ber::Reader reader(content);
   ber::Element category;
   ber::Element identity;
   if (!reader.next_if(kInteger, category) || !reader.next_if(kOctetString, identity)) return false;
   parameters.originator = integer_of(category);
-  decoding.leave_free(identity.whole, "who commands, as the sender calls itself");
+  parameters.identity = identity.content;
   return reader.at_end() && parameters.originator >= 0 && parameters.originator < 0x100;
 }
 
 // ctlVal, [operTm], origin, ctlNum, T, Test, [Check].
-bool read_parameters(ByteView content, Decoding& decoding, Parameters& parameters) {
+bool read_parameters(ByteView content, Parameters& parameters) {
   ber::Reader reader(content);
   ber::Element part;
   if (!reader.next(parameters.value)) return false;
-  if (reader.next_if(kUtcTime, part)) {
-    parameters.operate_time = part.content;
-    decoding.leave_free(part.content.subspan(4), "fraction of a second and quality of its clock");
-  }
-  if (!reader.next_if(kStructure, part) || !read_origin(part.content, decoding, parameters)) {
-    return false;
-  }
+  if (reader.next_if(kUtcTime, part)) parameters.operate_time = part.content;
+  if (!reader.next_if(kStructure, part) || !read_origin(part.content, parameters)) return false;
   if (!reader.next_if(kUnsigned, part)) return false;
-  decoding.leave_free(part.whole, "the number of the command");
+  parameters.number = part.content;
   if (!reader.next_if(kUtcTime, part) && !reader.next_if(kBinaryTime, part)) return false;
-  decoding.leave_free(part.whole, "when the command was sent");
+  parameters.sent = part.content;
   if (!reader.next_if(kBoolean, part)) return false;
   parameters.test = part.content[0] != 0;
   if (reader.at_end()) return true;
@@ -110,8 +117,9 @@ class Values {
   // False if the parameters are not those of a control: then each is a value like another.
   bool add_command(const ber::Element& value) {
     Parameters parameters;
-    if (!read_parameters(value.content, decoding_, parameters)) return false;
+    if (!read_parameters(value.content, parameters)) return false;
     if (!parameters.value.constructed) {
+      leave_free(parameters, decoding_);
       command(parameters.value, parameters);
       return true;
     }
@@ -120,6 +128,7 @@ class Values {
     for (ber::Element part; reader.next(part);) {
       if (part.constructed) return false;
     }
+    leave_free(parameters, decoding_);
     std::size_t number = 0;
     ber::Reader again(parameters.value.content);
     for (ber::Element part; again.next(part);) {
