@@ -190,10 +190,16 @@ Fault decode_upload(const Pdu& pdu, const Uploads* uploads, OperationList& opera
   Operation* operation = add_operation(code, kNoSubCode, operations, fault);
   if (operation == nullptr) return fault;
   if (code == kEndUpload) operations.leave_free(reserved.last(2), "why the upload ends");
-  operations.leave_free(pdu.parameters.last(4), "the identifier of an upload, where none is known");
-  if (uploads == nullptr) return Fault::none;
-  for (const Upload& upload : *uploads) {
-    if (upload.block.file_system != 0 && upload.id == id) set_block(upload.block, *operation);
+  bool known = false;
+  for (std::size_t i = 0; uploads != nullptr && i < uploads->size(); ++i) {
+    const Upload& upload = (*uploads)[i];
+    if (upload.block.file_system == 0 || upload.id != id) continue;
+    set_block(upload.block, *operation);
+    known = true;
+  }
+  if (!known) {
+    operations.leave_free(pdu.parameters.last(4),
+                          "the identifier of an upload, where none is known");
   }
   return Fault::none;
 }
@@ -274,9 +280,16 @@ Fault check_piece(const Pdu& pdu) {
 
 }  // namespace
 
+bool has_fields(const Pdu& pdu) {
+  if (pdu.rosctr != kAckData || pdu.error_class != 0 || pdu.parameters.empty()) return false;
+  const std::uint8_t code = pdu.parameters[0];
+  return code == kReadVar || code == kWriteVar || code == kSetup;
+}
+
 Fault decode_answer(const Pdu& pdu, std::int32_t asked, OperationList& operations) {
+  constexpr std::string_view kTold = "what an answer tells";
   Fault fault = Fault::none;
-  operations.leave_free(pdu.data, "what an answer tells");
+  operations.leave_free(pdu.data, kTold);
   if (pdu.rosctr == kAck) {
     if (!pdu.parameters.empty() || !pdu.data.empty()) return Fault::trailing_bytes;
     return add_operation(kAckCode, kNoSubCode, operations, fault) != nullptr ? Fault::none : fault;
@@ -286,11 +299,11 @@ Fault decode_answer(const Pdu& pdu, std::int32_t asked, OperationList& operation
   const std::int32_t sub_code = code == kPiService ? asked : kNoSubCode;
   Operation* operation = add_operation(code, sub_code, operations, fault);
   if (operation == nullptr) return fault;
-  operations.leave_free(pdu.parameters.subspan(1), "what an answer tells");
   // To the PLC's job, which named the block.
   operation->tied = code == kDownloadBlock || code == kDownloadEnded;
-  if (pdu.error_class != 0) return Fault::none;
   ByteReader reader(pdu.parameters.subspan(1));
+  if (!has_fields(pdu)) operations.leave_free(reader.rest(), kTold);
+  if (pdu.error_class != 0) return Fault::none;
   switch (code) {
     case kDownloadBlock:
     case kUpload:
@@ -300,11 +313,14 @@ Fault decode_answer(const Pdu& pdu, std::int32_t asked, OperationList& operation
     case kReadVar:
     case kWriteVar:
       operation->set(kItemCount, reader.u8());
+      if (reader.remaining() != 0) return Fault::trailing_bytes;
       return check_results(pdu, code == kReadVar);
     case kSetup:
-      reader.skip(5);
+      if (reader.u8() != 0) return Fault::bad_value;
+      operations.leave_free(reader.take(4), "how many jobs each side lets wait");
       operation->set(kPduSize, reader.u16());
-      return reader.ok() ? Fault::none : Fault::truncated;
+      if (!reader.ok()) return Fault::truncated;
+      return reader.remaining() == 0 && pdu.data.empty() ? Fault::none : Fault::trailing_bytes;
     default:
       return Fault::none;
   }

@@ -140,6 +140,9 @@ struct Unfinished {
 // Where nothing is known of the session, `uploads` and `unfinished` are nullptr.
 protocols::Fault decode_job(const Pdu& pdu, const Uploads* uploads,
                             protocols::OperationList& operations);
+// Whether an answer's parameters are fields: it answers a setup, a read or a write, and not with an
+// error class.
+bool has_fields(const Pdu& pdu);
 // `asked` is the kind of the PI service that it answers.
 protocols::Fault decode_answer(const Pdu& pdu, std::int32_t asked,
                                protocols::OperationList& operations);

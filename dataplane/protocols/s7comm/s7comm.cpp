@@ -148,7 +148,9 @@ class S7Comm final : public cotp::User {
     if (const Fault fault = check_direction(pdu, direction); fault != Fault::none) return fault;
     operations.leave_free(user.subspan(4, 2), "the PDU's reference, which answers repeat");
     if (pdu.rosctr == kAck || pdu.rosctr == kAckData) {
-      operations.leave_free(user.subspan(kHeaderBytes, 2), "why an answer refuses");
+      operations.leave_free(
+          user.subspan(kHeaderBytes + (has_fields(pdu) ? 1 : 0), has_fields(pdu) ? 1 : 2),
+          "why an answer refuses");
     }
     switch (pdu.rosctr) {
       case kJob:

@@ -130,7 +130,9 @@ Fault decode_user_data(const Pdu& pdu, const Unfinished* unfinished, OperationLi
     fault = check_form(user);
     if (fault != Fault::none) return fault;
   }
-  if (!asks || user.goes_on || user.part.empty()) {
+  const bool known =
+      asks && user.goes_on && unfinished != nullptr && unfinished->goes_on_with(user);
+  if (!known && (!asks || user.goes_on || user.part.empty())) {
     operations.leave_free(pdu.parameters.subspan(7, 1), "a sequence number, which answers repeat");
   }
   if (!asks) operations.leave_free(user.part, "which part of a long answer goes on");
