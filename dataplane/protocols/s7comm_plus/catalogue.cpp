@@ -98,13 +98,16 @@ constexpr std::array kFields = {
     cotp::kTsapInfo,
     cotp::kTsapNameInfo,
     FieldInfo{"area", FieldKind::integer, 32, "",
-              "objects of all addresses: 80 inputs, 81 outputs, 82 memory, 83 counters, 84 timers, "
+              "object of an address: 80 inputs, 81 outputs, 82 memory, 83 counters, 84 timers, "
               "0x8a0e0000 and its number a data block",
               true},
     FieldInfo{"attribute", FieldKind::integer, 32, "",
-              "of the objects: 2550 a block's values, 3736 those of another area"},
+              "of the object: 2550 a block's values, 3736 those of another area"},
     FieldInfo{"element", FieldKind::name, 0, "",
               "numbers below the attribute, in hexadecimal with dots"},
+    FieldInfo{"item_count", FieldKind::integer, 16, "", "addresses that a request lists"},
+    FieldInfo{"symbol_crc", FieldKind::integer, 32, "",
+              "check of the symbol, which the controller compares"},
     FieldInfo{"more", FieldKind::integer, 1, "", "1 if the message goes on in further parts"},
     cotp::kCallingTsapInfo,
     cotp::kTpduSizeInfo,

@@ -1,6 +1,7 @@
 // What requests are about: the client's own session and subscriptions, the memory that programs
 // use, or other objects of the controller. Numbers are of 1 to 5 octets of seven bits each.
 #include <algorithm>
+#include <bit>
 #include <string_view>
 
 #include "dataplane/protocols/s7comm_plus/layout.h"
@@ -69,7 +70,7 @@ bool is_of_controller(std::uint32_t object) {
 
 // An address: of a variable with its elements (object 0), or an attribute of the object.
 struct Address {
-  ByteView check;  // of the symbol, which tells nothing of the place
+  std::uint32_t check = 0;  // of the symbol
   std::uint32_t area = 0;
   std::uint32_t attribute = 0;
   std::array<std::uint32_t, kElementsMax> elements{};
@@ -77,15 +78,13 @@ struct Address {
 };
 
 void read_address(NumberReader& reader, const Head& head, Address& address) {
-  const std::size_t begin = reader.offset();
   address.count = 0;
   if (head.object != 0) {
     address.area = head.object;
     address.attribute = reader.number();
     return;
   }
-  reader.number();
-  address.check = reader.ok() ? head.rest.subspan(begin, reader.offset() - begin) : ByteView{};
+  address.check = reader.number();
   address.area = reader.number();
   const std::uint32_t fields = reader.number();
   address.attribute = reader.number();
@@ -122,25 +121,39 @@ bool lists_addresses(std::uint16_t function) {
          function == kGetMultiVariables;
 }
 
-// Class of the object that is to be created: behind the request's value (a UDInt) and its number,
-// in protected messages behind a count too.
-std::uint32_t class_of(const Head& head) {
-  constexpr std::uint8_t kUdint = 4;
+// What is to be created: behind the request's value, which is 0 (a UDInt), and four octets of zero,
+// in protected messages behind a sequence number too. Another form creates nothing known.
+struct Creation {
+  ByteView sequence;
+  ByteView number;  // that the client proposes
+  std::uint32_t object_class = 0;
+  std::size_t read = 0;
+};
+
+Creation creation_of(const Head& head) {
+  constexpr std::array<std::uint8_t, 7> kNothing = {0, 4, 0, 0, 0, 0, 0};
   constexpr std::uint8_t kObject = 0xa1;
+  Creation creation;
+  const bool nothing = head.rest.size() > kNothing.size() &&
+                       std::equal(kNothing.begin(), kNothing.end(), head.rest.begin());
+  if (!nothing) return creation;
   NumberReader reader(head.rest);
-  const std::uint8_t flags = reader.u8();
-  const std::uint8_t type = reader.u8();
-  reader.number();
-  reader.u32();
+  for (std::size_t i = 0; i < kNothing.size(); ++i) reader.u8();
   if (head.version == kVersion3) reader.number();
+  const std::size_t begin = reader.offset();
   const bool begins = reader.u8() == kObject;
   reader.u32();
   const std::uint32_t object_class = reader.number();
-  return reader.ok() && flags == 0 && type == kUdint && begins ? object_class : 0;
+  if (!reader.ok() || !begins) return creation;
+  creation.sequence = head.rest.subspan(kNothing.size(), begin - kNothing.size());
+  creation.number = head.rest.subspan(begin + 1, 4);
+  creation.object_class = object_class;
+  creation.read = reader.offset();
+  return creation;
 }
 
 std::int32_t kind_of_creation(const Head& head, const Own& own) {
-  const std::uint32_t object_class = class_of(head);
+  const std::uint32_t object_class = creation_of(head).object_class;
   if (head.object == kSessionContainer) {
     return object_class == kSessionClass ? std::int32_t{kOnSession} : kNoSubCode;
   }
@@ -171,11 +184,12 @@ std::int32_t kind_on_session(const Head& head) {
 }
 
 // One attribute of the root object, by its address: a list of one number, 1037 (SystemLimits).
+constexpr std::array<std::uint8_t, 5> kLimitsAddress = {0x20, 4, 1, 0x88, 0x0d};
+
 bool asks_for_limits(const Head& head) {
-  constexpr std::array<std::uint8_t, 5> kAddress = {0x20, 4, 1, 0x88, 0x0d};
   return head.function == kGetVarSubStreamed && head.object == kRootObject &&
-         head.rest.size() > kAddress.size() &&
-         std::equal(kAddress.begin(), kAddress.end(), head.rest.begin());
+         head.rest.size() > kLimitsAddress.size() &&
+         std::equal(kLimitsAddress.begin(), kLimitsAddress.end(), head.rest.begin());
 }
 
 }  // namespace
@@ -203,82 +217,105 @@ std::uint16_t function_of(const Head& head, const Own& own) {
 
 namespace {
 
+constexpr std::string_view kContent = "content of a request that policy does not judge";
+
 // Numbers in hexadecimal with dots between, as engineering tools write them. Empty if there is no
 // room.
 ByteView element_text(const Address& address, OperationList& operations) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   constexpr std::size_t kDigitsMax = 9;  // of one, with its dot
-  const std::span<std::uint8_t> text = operations.compose(address.count * kDigitsMax);
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < address.count && !text.empty(); ++i) {
-    if (i > 0) text[at++] = '.';
-    int digits = 1;
-    while (digits < 8 && address.elements[i] >> (4 * digits) != 0) ++digits;
-    for (int digit = digits - 1; digit >= 0; --digit) {
-      text[at++] = static_cast<std::uint8_t>(kDigits[address.elements[i] >> (4 * digit) & 15]);
+  std::array<std::uint8_t, kElementsMax * kDigitsMax> digits{};
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < address.count; ++i) {
+    if (i > 0) digits[count++] = '.';
+    int left = 1;
+    while (left < 8 && address.elements[i] >> (4 * left) != 0) ++left;
+    while (left-- > 0) {
+      digits[count++] = static_cast<std::uint8_t>(kDigits[address.elements[i] >> (4 * left) & 15]);
     }
   }
-  return text.first(at);
+  const std::span<std::uint8_t> text = operations.compose(count);
+  if (!text.empty()) std::copy_n(digits.begin(), count, text.begin());
+  return text;
 }
 
-// What all addresses of a request come to: the areas from the lowest to the highest, and what else
-// they have alike.
-struct Span {
-  Range areas;
-  std::uint32_t attribute = 0;
-  bool one_attribute = true;
-  std::size_t count = 0;
-  std::size_t read = 0;  // how much of the request they are
-  Address last;
+Operation* add_operation(const Head& head, std::uint16_t function, OperationList& operations) {
+  Operation* operation = operations.add(function);
+  if (operation == nullptr) return nullptr;
+  operation->set(kProtocolVersion, head.version);
+  operation->set(kOpcode, head.opcode);
+  operation->set(kFunction, head.function);
+  operation->set(kSession, head.session);
+  operation->set(kObject, head.object);
+  operation->set(kMore, head.whole ? 0 : 1);
+  return operation;
+}
 
-  void add(const Address& address, std::size_t end) {
-    const auto area = static_cast<std::int64_t>(address.area);
-    areas = count == 0 ? Range::point(area)
-                       : Range{std::min(areas.low, area), std::max(areas.high, area)};
-    one_attribute = count == 0 || (one_attribute && attribute == address.attribute);
-    attribute = address.attribute;
-    last = address;
-    read = end;
-    ++count;
-  }
-};
-
-Fault set_span(const Span& span, Operation& operation, OperationList& operations) {
-  operation.set(kArea, span.areas);
-  if (span.one_attribute) operation.set(kAttribute, span.attribute);
-  if (span.count > 1 || span.last.count == 0) return Fault::none;
-  const ByteView element = element_text(span.last, operations);
+Fault add_address(const Head& head, std::uint16_t function, const Address& address,
+                  std::size_t items, OperationList& operations) {
+  Operation* operation = add_operation(head, function, operations);
+  if (operation == nullptr) return Fault::too_many_operations;
+  operation->set(kItemCount, static_cast<std::int64_t>(items));
+  operation->set(kArea, address.area);
+  operation->set(kAttribute, address.attribute);
+  if (head.object == 0) operation->set(kSymbolCrc, address.check);
+  if (address.count == 0) return Fault::none;
+  const ByteView element = element_text(address, operations);
   if (element.empty()) return Fault::too_many_operations;
-  operation.set_name(kElement, element);
+  operation->set_name(kElement, element);
   return Fault::none;
+}
+
+// The bits of a number's octets: none but the last is without its highest, and the first is not
+// zero.
+void leave_number(ByteView number, std::string_view reason, const OperationList& operations) {
+  for (std::size_t i = 0; i < number.size(); ++i) {
+    std::uint8_t mask = 0x7f;
+    const auto value = static_cast<std::uint8_t>(number[i] & 0x7f);
+    if (i == 0 && number.size() == 5) mask = 0x0f;  // of 32 bits
+    if (i == 0 && number.size() > 1 && std::has_single_bit(value)) {
+      mask = static_cast<std::uint8_t>(mask & ~value);
+    }
+    operations.leave_free(number.subspan(i, 1), reason, mask);
+  }
+}
+
+// Of a request that lists no addresses.
+void leave_content(const Head& head, std::uint16_t function, const OperationList& operations) {
+  const std::int32_t kind = catalogue().functions[function].sub_code;
+  std::size_t read = 0;
+  if (head.function == kCreateObject && kind != kNoSubCode) {
+    const Creation creation = creation_of(head);
+    leave_number(creation.sequence, "a number that counts protected messages", operations);
+    operations.leave_free(creation.number, "the number that a client proposes for what it creates");
+    read = creation.read;
+  } else if (kind == kOfLimits) {
+    read = kLimitsAddress.size();
+  }
+  operations.leave_free(head.rest.subspan(read), kContent);
 }
 
 }  // namespace
 
 Fault add_request(const Head& head, std::uint16_t function, OperationList& operations) {
-  constexpr std::string_view kContent = "content of a request that policy does not judge";
-  constexpr std::string_view kBeside = "further addresses inside the areas that are judged";
-  constexpr std::string_view kCheck = "a check of a symbol, which tells nothing of its place";
-  Operation& operation = *operations.add(function);
-  operation.set(kProtocolVersion, head.version);
-  operation.set(kOpcode, head.opcode);
-  operation.set(kFunction, head.function);
-  operation.set(kSession, head.session);
-  operation.set(kObject, head.object);
-  operation.set(kMore, head.whole ? 0 : 1);
-  Span span;
+  std::size_t items = 0;
+  std::size_t read = 0;
   const bool whole = lists_addresses(head.function) &&
-                     for_each_address(head, [&](const Address& address, std::size_t end) {
-                       operations.leave_free(address.check, kCheck);
-                       span.add(address, end);
+                     for_each_address(head, [&](const Address&, std::size_t end) {
+                       ++items;
+                       read = end;
                      });
   if (!whole) {
-    operations.leave_free(head.rest, kContent);
+    if (add_operation(head, function, operations) == nullptr) return Fault::too_many_operations;
+    leave_content(head, function, operations);
     return Fault::none;
   }
-  if (span.count > 1) operations.leave_free(head.rest.first(span.read), kBeside);
-  operations.leave_free(head.rest.subspan(span.read), kContent);
-  return set_span(span, operation, operations);
+  operations.leave_free(head.rest.subspan(read), kContent);
+  Fault fault = Fault::none;
+  for_each_address(head, [&](const Address& address, std::size_t) {
+    if (fault == Fault::none) fault = add_address(head, function, address, items, operations);
+  });
+  return fault;
 }
 
 }  // namespace bulkhead::s7comm_plus

@@ -78,6 +78,8 @@ enum Field : std::uint8_t {
   kArea,
   kAttribute,
   kElement,
+  kItemCount,
+  kSymbolCrc,
   kMore,
   kCallingTsap,
   kTpduSize,
@@ -127,7 +129,7 @@ struct Own {
 
 // The catalogue index of what a first part says; kNotInCatalogue if it is nothing known.
 std::uint16_t function_of(const Head& head, const Own& own);
-// One operation, with what the addresses of a request that lists them come to.
+// An operation for each address of a request that lists some; otherwise one.
 protocols::Fault add_request(const Head& head, std::uint16_t function,
                              protocols::OperationList& operations);
 

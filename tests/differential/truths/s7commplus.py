@@ -20,9 +20,22 @@ def key_of_truth(opcode, function):
     return int(function, 0)
 
 
+def of_lines(lines):
+    """A request that lists addresses is a line for each of them."""
+    found, left = [], 0
+    for line in lines:
+        if "fault" in line or line["code"] >= COTP:
+            continue
+        if left > 0:
+            left -= 1
+            continue
+        found.append("continuation" if line["code"] == CONTINUATION else line["code"])
+        left = line["fields"].get("item_count", 1) - 1
+    return found
+
+
 def compare(row, lines):
-    found = ["continuation" if line["code"] == CONTINUATION else line["code"] for line in lines
-             if "fault" not in line and line["code"] < COTP]
+    found = of_lines(lines)
     if row is None:
         return 0, "not in the truth" if found else None
     truth = [key_of_truth(opcode, function) for opcode, function in
