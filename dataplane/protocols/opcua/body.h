@@ -63,8 +63,11 @@ class BodyReader {
 
   // What was read since `offset` is left free.
   std::size_t offset() const { return reader_.offset(); }
+  ByteView since(std::size_t offset) const {
+    return ok() ? bytes_.subspan(offset, reader_.offset() - offset) : ByteView{};
+  }
   void leave_since(std::size_t offset, std::string_view reason) const {
-    if (ok()) leave(bytes_.subspan(offset, reader_.offset() - offset), reason);
+    leave(since(offset), reason);
   }
   void leave(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
     if (free_to_ != nullptr) free_to_->leave_free(bytes, reason, mask);

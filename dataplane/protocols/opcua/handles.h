@@ -36,6 +36,7 @@ class Handles {
 
   // Whether the session is one that this connection created; true where nothing is known.
   bool created(std::uint64_t session) const;
+  bool empty() const { return sessions_ == nullptr; }
   // Whether all handles of the session are known.
   bool complete(std::uint64_t session) const;
   // What the identifier stands for; false where that is not known.

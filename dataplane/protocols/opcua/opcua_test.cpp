@@ -148,7 +148,7 @@ const std::vector<Row> kRows = {
      request(673, write_of(kNumeric, {8, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})),
      "write namespace=3 node=1234 attribute=13 value=-2 data_type=8"},
     {"and one that none holds", kAsk,
-     request(673, write_of(kNumeric, {9, 1, 0, 0, 0, 0, 0, 0, 0x80})),
+     request(673, write_of(kNumeric, {9, 1, 0, 0, 0, 0, 0, 0x40, 0x80})),
      "write namespace=3 node=1234 attribute=13 data_type=9"},
     {"a matrix", kAsk,
      request(673, write_of(kNumeric, join({{0xc3}, le32(2), {7, 8}, le32(2), le32(1), le32(2)}))),

@@ -36,11 +36,11 @@ std::uint16_t service_of(const Message& message) {
 
 // 4, 7.32: the additional header is null; what else it might hold, receivers read with a length of
 // their own.
-Fault read_request_header(BodyReader& reader, ServiceHead& head) {
+Fault read_request_header(BodyReader& reader, ServiceHead& head, ByteView& token) {
   constexpr std::uint32_t kDiagnosticsMax = 0x3ff;
   std::size_t begin = reader.offset();
   head.session = session_of(reader.node_id());
-  reader.leave_since(begin, "the token of a session, which its server checks");
+  token = reader.since(begin);
   begin = reader.offset();
   reader.take(8);
   const ByteView handle = reader.take(4);
@@ -145,9 +145,12 @@ class ServiceDecoder {
 
   Fault request(std::uint16_t code) {
     reader_.type_id();
-    if (const Fault fault = read_request_header(reader_, head_); fault != Fault::none) return fault;
+    ByteView token;
+    const Fault fault = read_request_header(reader_, head_, token);
+    if (fault != Fault::none) return fault;
     if (!read_nodes(code)) read_single(code);
-    return fault();
+    if (!token_read_) reader_.leave(token, "the token of a session, which its server checks");
+    return this->fault();
   }
 
   Fault response() {
@@ -217,12 +220,18 @@ class ServiceDecoder {
     operation->set_name(field, name);
   }
 
+  bool resolve(const NodeId& id, NodeId& node) {
+    const bool known = handles_.resolve(head_.session, id, node);
+    if (known && !handles_.empty() && !id.is_standard()) token_read_ = true;
+    return known;
+  }
+
   // A node that may be a handle of which nothing is known has no fields of a node: only rules that
   // name none grant it.
   void set_node(Operation* operation, const NodeId& id, const NodeFields& fields,
                 const NodeFields& of_handle) {
     NodeId node;
-    const bool known = handles_.resolve(head_.session, id, node);
+    const bool known = resolve(id, node);
     set_id(operation, node, known ? fields : of_handle);
   }
 
@@ -266,7 +275,7 @@ class ServiceDecoder {
     const NodeId id = reader_.node_id();
     const std::uint32_t attribute = reader_.u32();
     NodeId node;
-    handles_.resolve(head_.session, id, node);
+    resolve(id, node);
     const bool setting = attribute != kValueAttribute || node.is_standard();
     Operation* operation = add(kWrite, setting ? kOfSettings : kNoSubCode);
     set_node(operation, id);
@@ -287,7 +296,7 @@ class ServiceDecoder {
     const NodeId object = reader_.node_id();
     const NodeId method = reader_.node_id();
     NodeId node;
-    handles_.resolve(head_.session, method, node);
+    resolve(method, node);
     Operation* operation = add(kCall, call_kind(node));
     set_node(operation, object);
     set_node(operation, method, kMethodFields, kMethodHandleFields);
@@ -398,12 +407,12 @@ class ServiceDecoder {
     constexpr std::uint32_t kUserName = 324;
     constexpr std::uint32_t kIssued = 940;
     reader_.content("ss[ss][s]", kProof);
-    const std::size_t begin = reader_.offset();
     ByteView body;
     const NodeId type = reader_.structure(body);
     const bool named = type.is_standard() && type.number == kUserName;
     const bool issued = type.is_standard() && type.number == kIssued;
     const bool elsewhere = !handles_.created(head_.session);
+    token_read_ = !elsewhere && !handles_.empty();
     const std::int32_t kind = elsewhere ? kElsewhere : named || issued ? kAsUser : kNoSubCode;
     Operation* operation = add(kActivateSession, kind);
     reader_.structure_content(type, body);
@@ -414,7 +423,7 @@ class ServiceDecoder {
       token.content("ss", "a password");
       if (!token.ok()) reader_.fail(token.fault());
     } else {
-      reader_.leave_since(begin, kProof);
+      reader_.leave(body, kProof);
     }
     if (operation != nullptr) operation->set(kUserToken, type.is_standard() ? type.number : 0);
     if (reader_.stepped_over() || !type.is_standard()) reader_.fail(Fault::unknown_object);
@@ -426,6 +435,7 @@ class ServiceDecoder {
   const Handles& handles_;
   OperationList* operations_;
   ServiceHead head_;
+  bool token_read_ = false;  // whether another session would change what is asked for
   bool full_ = false;
 };
 
@@ -433,7 +443,8 @@ class ServiceDecoder {
 
 void skip_request_header(BodyReader& reader) {
   ServiceHead head;
-  const Fault fault = read_request_header(reader, head);
+  ByteView token;
+  const Fault fault = read_request_header(reader, head, token);
   if (fault != Fault::none) reader.fail(fault);
 }
 
@@ -461,7 +472,8 @@ Fault parse_head(const Message& message, Direction direction, ServiceHead& head)
   if (direction == Direction::response) return Fault::wrong_direction;
   BodyReader reader(message.body);
   reader.type_id();
-  return read_request_header(reader, head);
+  ByteView token;
+  return read_request_header(reader, head, token);
 }
 
 Fault decode_body(const Message& message, Direction direction, const Handles& handles,
