@@ -335,11 +335,28 @@ class Decoder {
     fields.set(*operation);
     operations_.leave_free(request.data.first(1), "time", 0x0f);
     operations_.leave_free(request.data.subspan(1, 1), "time");
-    operations_.leave_free(request.data.subspan(2, 2), "which connection");
-    operations_.leave_free(request.data.subspan(6, 4), "which connection");
+    if (operations_.accounts()) leave_name(request.data, close.name, route, own);
     operations_.leave_free(close.path.key, "a close is for the name of its connection");
     operations_.leave_free(close.path.application, "a close is for the name of its connection");
     return Fault::none;
+  }
+
+  // What of the connection's number and its originator's leads to another of the session's own, or
+  // of others'.
+  void leave_name(ByteView data, const ConnectionName& name, const Route& route, bool own) const {
+    const auto leave = [&](std::size_t octet, std::size_t bit, const ConnectionName& other) {
+      if (has_opened(surroundings_.session, other, route) != own) return;
+      operations_.leave_free(data.subspan(octet, 1), "which connection",
+                             static_cast<std::uint8_t>(1U << bit % 8));
+    };
+    for (std::size_t bit = 0; bit < 32; ++bit) {
+      ConnectionName other = name;
+      other.originator ^= std::uint32_t{1} << bit;
+      leave(6 + bit / 8, bit, other);
+      other = name;
+      other.serial = static_cast<std::uint16_t>(other.serial ^ 1U << bit % 16);
+      if (bit < 16) leave(2 + bit / 8, bit, other);
+    }
   }
 
   const Surroundings& surroundings_;

@@ -187,7 +187,7 @@ TEST_F(Registered, AnAnswerIsOfTheFunctionThatWasAsked) {
       answered(connected(service(kReadTemplate, {0x20, 0x6c, 0x24, 1}, {0, 0, 0, 0, 4, 0}), 5),
                connected(reply(kReadTemplate), 0x22)),
       "read_template service=76 status=0");
-  const Opening others{.path = {0x20, 4, 0x24, 5, 0x2c, 6, 0x2c, 7}, .serial = 9, .trigger = 1};
+  const Opening others{.path = {0x20, 4, 0x24, 5, 0x2c, 6, 0x2c, 7}, .serial = 6, .trigger = 1};
   EXPECT_EQ(
       answered(unconnected(others.close()), unconnected(reply(kForwardClose, 0, others.name()))),
       "forward_close_other service=78 status=0");

@@ -160,9 +160,12 @@ class TagReader {
     const std::size_t bytes = reader_.remaining();
     const ByteView data = ByteView(request_.data).subspan(reader_.offset());
     if (bytes == 0) return Fault::bad_byte_count;
-    operations_.leave_free(data, "what is written");
-    if (each == 0) return set_unknown_span(path_, elements, operation_);
-    return read_elements(type, elements, each, offset, data);
+    const Fault fault = each == 0 ? set_unknown_span(path_, elements, operation_)
+                                  : read_elements(type, elements, each, offset, data);
+    // A value that is judged is read to its last bit; what fills its word up is zero.
+    const std::size_t read = operation_.has(kValue) ? std::min(each, bytes) : 0;
+    operations_.leave_free(data.subspan(read), "what is written");
+    return fault;
   }
 
   Fault read_elements(std::uint16_t type, std::uint16_t elements, std::size_t each,
