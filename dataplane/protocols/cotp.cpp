@@ -85,7 +85,6 @@ Fault parse_connect(ByteView tpdu, Message& message) {
     if (load_be16(references.data()) != 0) return Fault::bad_value;
     message.references = references.last(2);
   }
-  message.parameters = tpdu.subspan(reader.offset());
   return parse_parameters(reader, message);
 }
 
@@ -185,7 +184,6 @@ Fault decode_alone(const Message& message, protocols::Direction direction,
   if (operation == nullptr) return Fault::too_many_operations;
   operations.leave_free(message.references, "references, which class 0 only hands back");
   operations.leave_free(message.told, "why a connection ends");
-  operations.leave_free(message.parameters, "the order of parameters, each of which is a field");
   if (!connect && !confirm) return Fault::none;
   set_tsaps(message, fields, *operation, operations);
   return Fault::none;

@@ -40,7 +40,6 @@ struct Message {
   ByteView references;  // of both ends, as far as the TPDU leaves them free
   ByteView tpdu_size;   // as a power of two
   ByteView told;        // why the connection ends, and by what
-  ByteView parameters;  // of a connection, in whatever order they stand
   bool more = false;    // a piece: the data unit goes on in the next
 };
 

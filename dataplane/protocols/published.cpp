@@ -74,12 +74,6 @@ std::optional<std::uint32_t> to_uint32(ByteView content) {
   return static_cast<std::uint32_t>(*value);
 }
 
-ByteView padding_of(ByteView number) {
-  std::size_t bytes = 0;
-  while (bytes + 1 < number.size() && number[bytes] == 0 && number[bytes + 1] < 0x80) ++bytes;
-  return number.first(bytes);
-}
-
 bool good_reference(ByteView name) {
   constexpr std::size_t kReferenceBytesMax = 129;
   return !name.empty() && name.size() <= kReferenceBytesMax &&

@@ -68,9 +68,6 @@ protocols::Fault accept_next(protocols::OutstandingTable<Stream> streams, const 
 // what it always has where all lengths are fixed (IEC 61850-8-1, A.3).
 std::optional<std::uint32_t> to_uint32(ByteView content);
 
-// The octets in front of a number that it does not need.
-ByteView padding_of(ByteView number);
-
 // References and identifiers (IEC 61850-7-2, 6.2): visible and not empty.
 bool good_reference(ByteView name);
 

@@ -29,19 +29,13 @@ bool follows(const Stream& last, const Pdu& pdu) {
   return steps(last.state, pdu.state) <= kStatesMax;
 }
 
-// What nobody need judge: content, numbers that pair() checks, and forms of the same.
+// What nobody need judge: content, and numbers that pair() checks.
 void leave_free(const Pdu& pdu, const OperationList& operations) {
   operations.leave_free(pdu.time, "when the state changed");
   operations.leave_free(pdu.state_part, "the number of the state, which pair() checks");
   operations.leave_free(pdu.sequence_part, "the number of the message, which pair() checks");
   operations.leave_free(pdu.data_part, "values that are published");
   operations.leave_free(pdu.extension, "a keyed hash, which only the two ends can check");
-  for (const ByteView number : pdu.numbers) {
-    operations.leave_free(published::padding_of(number), "padding of a number");
-  }
-  for (const ByteView part : pdu.defaults) {
-    operations.leave_free(part, "what is so where it is not said");
-  }
 }
 
 class Goose final : public published::Publication {

@@ -1,7 +1,6 @@
 // Shapes of GOOSE (IEC 61850-8-1, 18.1 and annex A) that the files of this module share.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "dataplane/base/bytes.h"
@@ -47,9 +46,7 @@ struct Pdu {
   ByteView state_part;
   ByteView sequence_part;
   ByteView data_part;
-  ByteView extension;                  // behind the PDU
-  std::array<ByteView, 3> numbers{};   // that are fields
-  std::array<ByteView, 3> defaults{};  // members that say what is so without them
+  ByteView extension;  // behind the PDU
 };
 protocols::Fault parse_pdu(ByteView message, Pdu& pdu);
 

@@ -1,6 +1,4 @@
 // The PDU: every member in its order, as many data as it says, and each of them well-formed.
-#include <algorithm>
-
 #include "dataplane/protocols/goose/layout.h"
 #include "dataplane/protocols/mms_data.h"
 
@@ -36,13 +34,11 @@ class Members {
     return value.value_or(0);
   }
   const ber::Element& part() const { return part_; }
-  // False where it is not said; `needless` is a member that says so.
-  bool flag(ber::Tag tag, ByteView& needless) {
+  // False where it is not said.
+  bool flag(ber::Tag tag) {
     if (!take(tag)) return false;
     if (!ber::good_content(part_.content, ber::Kind::boolean)) ok_ = false;
-    const bool set = ok_ && part_.content[0] != 0;
-    if (ok_ && !set) needless = part_.whole;
-    return set;
+    return ok_ && part_.content[0] != 0;
   }
   bool list(ber::Tag tag, ByteView& content) {
     if (!reader_.next_if(tag, part_) || !part_.constructed) ok_ = false;
@@ -98,23 +94,17 @@ Fault parse_pdu(ByteView bytes, Pdu& pdu) {
   pdu.appid = message.appid;
   pdu.gocb_ref = members.name(ber::context(0));
   pdu.time_allowed_ms = members.number(ber::context(1));
-  pdu.numbers[0] = members.part().content;
   pdu.dataset = members.name(ber::context(2));
   pdu.go_id = members.optional_name(ber::context(3)).value_or(pdu.gocb_ref);
-  const bool same =
-      std::equal(pdu.go_id.begin(), pdu.go_id.end(), pdu.gocb_ref.begin(), pdu.gocb_ref.end());
-  if (same && pdu.go_id.data() != pdu.gocb_ref.data()) pdu.defaults[0] = members.part().whole;
   pdu.time = members.time(ber::context(4));
   pdu.state = members.number(ber::context(5));
   pdu.state_part = members.part().whole;
   pdu.sequence = members.number(ber::context(6));
   pdu.sequence_part = members.part().whole;
-  pdu.simulated = members.flag(ber::context(7), pdu.defaults[1]);
+  pdu.simulated = members.flag(ber::context(7));
   pdu.conf_rev = members.number(ber::context(8));
-  pdu.numbers[1] = members.part().content;
-  pdu.needs_commissioning = members.flag(ber::context(9), pdu.defaults[2]);
+  pdu.needs_commissioning = members.flag(ber::context(9));
   pdu.entries = members.number(ber::context(10));
-  pdu.numbers[2] = members.part().content;
   ByteView data;
   // A control block without a time allowed to live is none. Behind the data nothing stands: what
   // IEC 62351-6 once put there is withdrawn.

@@ -144,18 +144,24 @@ void Accounting::check_names(const Item& item, const Outcome& outcome, const Cha
   }
 }
 
-// `derived` and the lengths of what is wholly free: as long as it likes to be.
-std::vector<std::size_t> with_lengths_of_free(std::string_view protocol, ByteView message,
-                                              const Bytes& free, std::vector<std::size_t> derived) {
+// `derived` and the lengths of what is wholly free, or of what holds such: as long as it likes to
+// be.
+enum class Lengths : std::uint8_t { of_free, around_free };
+std::vector<std::size_t> with_lengths(std::string_view protocol, ByteView message,
+                                      const Bytes& free, Lengths which,
+                                      std::vector<std::size_t> derived) {
   const Bytes opened = open(protocol, message);
   const Closed closed = close(protocol, opened);
   if (closed.bytes.size() != message.size()) return derived;
   for (const Length& length : find_layout(protocol, opened).lengths) {
-    bool all = length.begin < length.end && length.mask == 0xff;
+    std::size_t wholly = 0;
     for (std::size_t i = length.begin; i < length.end; ++i) {
-      all = all && free[closed.places[i]] == 0xff;
+      wholly += free[closed.places[i]] == 0xff ? 1U : 0U;
     }
-    for (std::size_t i = 0; all && i < length.width; ++i) {
+    const bool all = wholly == length.end - length.begin;
+    const bool any = wholly > 0 && length.mask == 0xff;
+    const bool takes = any && (all || which == Lengths::around_free);
+    for (std::size_t i = 0; takes && i < length.width; ++i) {
       derived.push_back(closed.places[length.at + i]);
     }
   }
@@ -163,13 +169,34 @@ std::vector<std::size_t> with_lengths_of_free(std::string_view protocol, ByteVie
   return derived;
 }
 
-// Whether one of the messages is another form of the other that the reviewed list has.
-bool Accounting::is_reviewed_form(ByteView one, ByteView other) {
+// The message's forms that the reviewed list has.
+const std::vector<Accounting::Reformed>& Accounting::reviewed_forms_of(const Granted& granted) {
+  if (reformed_of_ == &granted.item) return reformed_;
+  reformed_of_ = &granted.item;
+  reformed_.clear();
+  each_form(options_.protocol, granted.item.message.bytes, [&](const Change& form) {
+    if (!reviewed_forms_.contains(form.what)) return;
+    if (judge_.judge(granted.place, form.bytes).operations != granted.operations) return;
+    const Bytes& free = judge_.free_bits();
+    reformed_.push_back(
+        {form.bytes, free,
+         with_lengths(options_.protocol, form.bytes, free, Lengths::around_free, {})});
+  });
+  return reformed_;
+}
+
+// Whether the message has another form that the reviewed list has, and which is alike the changed
+// one, of which so much is free; or the changed one has, and it is the message.
+bool Accounting::is_reviewed_form(const Granted& granted, ByteView changed, const Bytes& free) {
   if (reviewed_forms_.empty()) return false;
+  const auto derived = with_lengths(options_.protocol, changed, free, Lengths::around_free, {});
+  for (const Reformed& form : reviewed_forms_of(granted)) {
+    if (alike({form.bytes, form.free, form.derived}, {changed, free, derived})) return true;
+  }
   bool found = false;
-  each_form(options_.protocol, one, [&](const Change& form) {
-    if (!std::equal(form.bytes.begin(), form.bytes.end(), other.begin(), other.end())) return;
-    found = found || reviewed_forms_.contains(form.what);
+  each_form(options_.protocol, changed, [&](const Change& form) {
+    found =
+        found || (form.bytes == granted.item.message.bytes && reviewed_forms_.contains(form.what));
   });
   return found;
 }
@@ -182,7 +209,8 @@ bool Accounting::is_found(const Granted& granted, const Change& change) {
   if (change.bytes == message) return false;
   const Outcome& outcome = judge_.judge(granted.place, change.bytes);
   if (!outcome.operations.empty()) check_names(granted.item, outcome, change);
-  asks_otherwise_ = !outcome.operations.empty() && outcome.operations != granted.operations;
+  asks_otherwise_ =
+      !outcome.operations.empty() && outcome.operations != granted.operations && !outcome.is_opaque;
   if (outcome.operations != granted.operations) return false;
   const Bytes& free = judge_.free_bits();
   if (alike({message, granted.free, change.derived_before},
@@ -192,12 +220,12 @@ bool Accounting::is_found(const Granted& granted, const Change& change) {
   // So many of one message are told together.
   constexpr std::size_t kLookedIntoMax = 256;
   if (!change.edited || ++looked_into_ > kLookedIntoMax) return true;
-  const auto before =
-      with_lengths_of_free(options_.protocol, message, granted.free, change.derived_before);
+  const auto before = with_lengths(options_.protocol, message, granted.free, Lengths::of_free,
+                                   change.derived_before);
   const auto after =
-      with_lengths_of_free(options_.protocol, change.bytes, free, change.derived_after);
+      with_lengths(options_.protocol, change.bytes, free, Lengths::of_free, change.derived_after);
   if (alike({message, granted.free, before}, {change.bytes, free, after})) return false;
-  return !is_reviewed_form(message, change.bytes) && !is_reviewed_form(change.bytes, message);
+  return !is_reviewed_form(granted, change.bytes, Bytes(free));
 }
 
 // ` 14:fc`: octets that have bits, and which.
@@ -215,9 +243,16 @@ Bytes Accounting::flip(const Granted& granted) {
   const Item& item = granted.item;
   Bytes found(item.message.bytes.size());
   Bytes read(item.message.bytes.size());
+  // Where what is wholly free ends, nobody decides but its length.
+  std::vector<std::size_t> lengths;
+  if (options_.loose) {
+    lengths =
+        with_lengths(options_.protocol, item.message.bytes, granted.free, Lengths::of_free, {});
+  }
   each_flip(options_.protocol, item.message.bytes, [&](const Change& change, Flip flip) {
     const auto bit = static_cast<std::uint8_t>(1U << flip.bit);
-    const bool is_free = (granted.free[flip.at] & bit) != 0;
+    const bool is_length = std::binary_search(lengths.begin(), lengths.end(), flip.at);
+    const bool is_free = (granted.free[flip.at] & bit) != 0 && !is_length;
     if (is_found(granted, change)) found[flip.at] = static_cast<std::uint8_t>(found[flip.at] | bit);
     if (is_free && asks_otherwise_) read[flip.at] = static_cast<std::uint8_t>(read[flip.at] | bit);
   });

@@ -78,7 +78,13 @@ class Accounting {
   void check_reviewed();
   void compare(const Reviewed& reviewed, const std::set<std::string>& seen, const char* what);
   void find(const Item& item, const std::string& what);
-  bool is_reviewed_form(ByteView one, ByteView other);
+  struct Reformed {
+    Bytes bytes;
+    Bytes free;
+    std::vector<std::size_t> derived;
+  };
+  const std::vector<Reformed>& reviewed_forms_of(const Granted& granted);
+  bool is_reviewed_form(const Granted& granted, ByteView changed, const Bytes& free);
   bool is_found(const Granted& granted, const Change& change);
 
   const Options& options_;
@@ -94,6 +100,8 @@ class Accounting {
   Reviewed reviewed_names_;
   std::set<std::string> forms_;   // that were accepted
   std::set<std::string> binary_;  // names that were
+  const Item* reformed_of_ = nullptr;
+  std::vector<Reformed> reformed_;
   const Item* told_ = nullptr;
   std::set<std::string> told_texts_;
   bool asks_otherwise_ = false;  // what was changed last

@@ -2,6 +2,7 @@
 #include "tests/adversarial/accounting/forms.h"
 
 #include <algorithm>
+#include <array>
 
 namespace bulkhead::accounting {
 
@@ -30,6 +31,16 @@ class Forms {
   void append(std::string name, std::size_t owner, std::size_t end, Bytes bytes) {
     if (end <= bytes_.size())
       forms_.push_back({std::move(name), end, end, owner, std::move(bytes)});
+  }
+  void swap(std::string name, std::size_t begin, std::size_t middle, std::size_t end) {
+    const ByteView first = bytes_.subspan(begin, middle - begin);
+    add(std::move(name), begin, end, {}, middle, end, {first.begin(), first.end()});
+  }
+  bool alike(std::size_t one, std::size_t other, std::size_t count) const {
+    return std::max(one, other) + count <= bytes_.size() &&
+           std::equal(bytes_.begin() + static_cast<std::ptrdiff_t>(one),
+                      bytes_.begin() + static_cast<std::ptrdiff_t>(one + count),
+                      bytes_.begin() + static_cast<std::ptrdiff_t>(other));
   }
 
  private:
@@ -96,6 +107,61 @@ void bacnet(Forms& forms, const Layout& layout) {
     forms.add("length of four octets", tag, tag + 1, {octet(high | 5), 255, 0, 0, 0, octet(count)});
     if (kind < 4) forms.add("a zero in front", tag, tag + 1, {octet(initial + 1), 0});
     if (kind == 0) forms.add("a null with content", tag, tag + 1, {octet(initial + 1), 0});
+  }
+}
+
+// ISO 9506-2, 14.4.2: truths, integers and unsigned numbers, of which a receiver takes the one type
+// that its variable has.
+void mms(Forms& forms, const Layout& layout) {
+  constexpr std::array<std::uint8_t, 3> kTypes = {0x83, 0x85, 0x86};
+  const auto is_type = [&](std::uint8_t tag) {
+    return std::find(kTypes.begin(), kTypes.end(), tag) != kTypes.end();
+  };
+  for (const Element& element : layout.elements) {
+    const std::uint8_t tag = forms.at(element.begin);
+    if (!is_type(tag)) continue;
+    for (const std::uint8_t type : kTypes) {
+      if (type != tag)
+        forms.add("a number of another type", element.begin, element.begin + 1, {type});
+    }
+    const std::uint8_t next = forms.at(element.end);
+    if (!is_type(next) || next == tag) continue;
+    forms.add("two numbers of each other's type", element.begin, element.end + 1, {next},
+              element.begin + 1, element.end, {tag});
+  }
+}
+
+// RFC 905, 13.2.3: parameters of a connection.
+void cotp(Forms& forms) {
+  const std::uint8_t code = forms.at(5);
+  if (forms.at(0) != 3 || (code != 0xe0 && code != 0xd0)) return;
+  const std::size_t end = 5U + forms.at(4);
+  const auto behind = [&](std::size_t part) { return part + 2 + forms.at(part + 1); };
+  for (std::size_t part = 11; behind(part) < end; part = behind(part)) {
+    const std::size_t next = behind(part);
+    if (behind(next) > end) return;
+    forms.swap("parameters in another order", part, next, behind(next));
+  }
+}
+
+// IEC 61850-8-1, annex A: what a message need not say, and that numbers may be padded to five
+// octets.
+void goose(Forms& forms, const Layout& layout) {
+  constexpr std::size_t kGocbRef = 11;  // behind the header, the PDU's length of one octet, its tag
+  for (const Element& element : layout.elements) {
+    const std::size_t content = element.begin + 2;
+    const std::size_t count = forms.at(element.begin + 1);
+    const std::uint8_t tag = forms.at(element.begin);
+    if (content + count != element.end) continue;
+    const bool is_false = count == 1 && forms.at(content) == 0;
+    const bool default_flag = (tag == 0x87 || tag == 0x89) && is_false;
+    const bool default_name = tag == 0x83 && forms.alike(kGocbRef, element.begin + 1, count + 1);
+    if (default_flag || default_name) {
+      forms.add("without what is so where it is not said", element.begin, element.end, {});
+    }
+    for (std::size_t zeros = 2; zeros + count <= 5; ++zeros) {
+      forms.add("a zero in front", content, content, Bytes(zeros));
+    }
   }
 }
 
@@ -179,6 +245,9 @@ void s7comm_plus(Forms& forms) {
 std::vector<Form> find_forms(std::string_view protocol, ByteView opened, const Layout& layout) {
   Forms forms(opened);
   if (protocol == "mms" || protocol == "goose" || protocol == "sv") ber(forms, layout);
+  if (protocol == "mms") mms(forms, layout);
+  if (protocol == "goose") goose(forms, layout);
+  if (protocol == "mms" || protocol == "s7comm" || protocol == "s7comm_plus") cotp(forms);
   if (protocol == "bacnet") bacnet(forms, layout);
   if (protocol == "enip") cip(forms, layout);
   if (protocol == "opcua") opcua(forms);

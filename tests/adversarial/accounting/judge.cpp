@@ -141,12 +141,14 @@ class Residue {
 }  // namespace
 
 bool alike(const Accounted& one, const Accounted& other) {
-  if (one.derived.empty() && other.derived.empty() && one.free == other.free) {
+  // Where something else decides how far a bit is free, as another number of the session does, both
+  // have it free.
+  if (one.derived.empty() && other.derived.empty() && one.bytes.size() == other.bytes.size()) {
     unsigned different = 0;
     for (std::size_t i = 0; i < one.bytes.size(); ++i) {
-      different |= (one.bytes[i] ^ other.bytes[i]) & ~unsigned{one.free[i]};
+      different |= (one.bytes[i] ^ other.bytes[i]) & ~(unsigned{one.free[i]} & other.free[i]);
     }
-    return different == 0;
+    if (different == 0 || one.free == other.free) return different == 0;
   }
   Residue a(one);
   Residue b(other);
@@ -201,6 +203,11 @@ bool Judge::judge_one(const Place& place, ByteView message, bool first) {
   const Fault fault = protocol.decode(message, context, *operations_);
   if (fault != Fault::none) return refuse(protocols::describe(fault).name);
   append_operations(protocol.catalogue(), *operations_, outcome_.operations);
+  const auto functions = protocol.catalogue().functions;
+  for (const Operation& operation : *operations_) {
+    const bool opaque = functions[operation.function].access == protocols::AccessClass::opaque;
+    outcome_.is_opaque = outcome_.is_opaque && opaque;
+  }
   const auto fields = protocol.catalogue().fields;
   for (const Operation& operation : *operations_) {
     for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -218,6 +225,7 @@ const Outcome& Judge::judge(const Place& place, ByteView bytes) {
   const Protocol& protocol = place.protocol;
   outcome_.operations.clear();
   outcome_.unprintable.clear();
+  outcome_.is_opaque = true;
   bytes_ = bytes;
   free_.assign(bytes.size(), 0);
   ByteView rest = bytes;

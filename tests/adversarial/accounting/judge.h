@@ -25,6 +25,7 @@ struct Outcome {
   // Empty: refused, or nothing of it would leave (more must follow).
   std::string operations;
   std::string refusal;
+  bool is_opaque = false;  // all of it is of the class that nothing implies: it is not read
   // Fields whose names hold what ends a string or is no text for some receiver: a control octet,
   // or octets that are not UTF-8.
   std::set<std::size_t> unprintable;
