@@ -204,12 +204,17 @@ v1::GetStatusResponse Agent::status() {
   return status;
 }
 
-Result<v1::Counters, Refusal> Agent::counters() {
+Result<v1::Counters, Refusal> Agent::counters(v1::GetDataplaneCounters& question,
+                                              std::chrono::milliseconds timeout) {
   v1::DataplaneRequest request;
-  request.mutable_get_counters();
-  const auto answer = dataplane_.call(request);
+  *request.mutable_get_counters() = question;
+  auto answer = dataplane_.call(std::move(request), timeout);
   if (!answer) return unavailable(answer.error().text);
-  return answer.value().counters();
+  *question.mutable_from() = answer.value().next_counters();
+  v1::Counters counters = std::move(*answer.value().mutable_counters());
+  // Who does not tell where it goes on has told all.
+  counters.set_more(answer.value().has_next_counters());
+  return counters;
 }
 
 Result<v1::DataplaneFlows, Refusal> Agent::flows(const v1::ListDataplaneFlows& page) {

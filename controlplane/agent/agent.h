@@ -53,7 +53,10 @@ class Agent final : private PairHost {
   std::vector<v1::Revision> list() const { return store_->list(); }
 
   v1::GetStatusResponse status();
-  Result<v1::Counters, Refusal> counters();
+  // A page. What is to be asked next goes into the question, until there is nothing more.
+  Result<v1::Counters, Refusal> counters(
+      v1::GetDataplaneCounters& question,
+      std::chrono::milliseconds timeout = std::chrono::seconds(10));
   Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& page);
   EventHub& events() { return events_; }
   Result<v1::PairStatus, Refusal> pair_status();

@@ -12,6 +12,7 @@ constexpr std::uint32_t kSessionsShown = 100;
 constexpr std::uint32_t kSessionsShownMax = 1000;
 // The rest of a larger table is not looked at, and the answer says so.
 constexpr std::uint64_t kSessionsMax = 1'000'000;
+constexpr auto kSessionsFor = std::chrono::seconds(30);
 constexpr std::uint32_t kPage = 1000;
 constexpr auto kCountersTimeout = std::chrono::seconds(2);
 
@@ -27,17 +28,27 @@ std::optional<v1::GetPolicyResponse> stored_with(const RevisionStore& store,
 
 // Precondition: policy_mutex_ is held, so that no commit comes in between.
 void Agent::note_passed(const std::string& digest, std::chrono::milliseconds timeout) {
-  v1::DataplaneRequest request;
-  request.mutable_get_counters();
-  const auto answer = dataplane_.call(request, timeout);
-  if (answer) passed_.note(wall_now_ns(), digest, answer.value().counters());
+  const auto until = std::chrono::steady_clock::now() + timeout;
+  PassedOfLastDay::Look look;
+  v1::GetDataplaneCounters question;
+  for (bool more = true; more;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return;
+    const auto page = counters(question, left);
+    if (!page) return;
+    look.add(page.value());
+    more = page.value().more();
+  }
+  passed_.note(wall_now_ns(), digest, std::move(look));
 }
 
 std::optional<Refusal> Agent::preview_sessions(const policy::Tables& staged, std::uint32_t limit,
                                                v1::PreviewPolicyResponse& preview) {
   v1::ListDataplaneFlows page;
   page.set_limit(kPage);
-  while (preview.sessions() < kSessionsMax) {
+  const auto until = std::chrono::steady_clock::now() + kSessionsFor;
+  while (preview.sessions() < kSessionsMax && std::chrono::steady_clock::now() < until) {
     const auto answer = flows(page);
     if (!answer) return answer.error();
     for (const v1::Flow& session : answer.value().flows()) {

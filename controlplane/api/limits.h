@@ -43,6 +43,7 @@ inline constexpr std::size_t kNameBytesMax = 64;
 inline constexpr std::uint32_t kFlowsMax = 1'000'000;
 inline constexpr std::uint32_t kFlowsDefault = 1000;
 inline constexpr std::uint32_t kFlowsOfPage = 500;
+inline constexpr std::uint32_t kCountersMax = 1'000'000;  // rows of a look
 inline constexpr std::uint32_t kIntervalDefaultMs = 1000;
 inline constexpr std::uint32_t kIntervalMinMs = 100;
 

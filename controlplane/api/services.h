@@ -38,8 +38,8 @@ class TelemetryServiceImpl final : public v1::TelemetryService::CallbackService 
 
   grpc::ServerUnaryReactor* GetStatus(Context* context, const v1::GetStatusRequest* request,
                                       v1::GetStatusResponse* response) override;
-  grpc::ServerUnaryReactor* GetCounters(Context* context, const v1::GetCountersRequest* request,
-                                        v1::Counters* response) override;
+  grpc::ServerWriteReactor<v1::Counters>* GetCounters(
+      Context* context, const v1::GetCountersRequest* request) override;
   grpc::ServerWriteReactor<v1::Counters>* WatchCounters(
       Context* context, const v1::WatchCountersRequest* request) override;
   grpc::ServerWriteReactor<v1::Event>* WatchEvents(Context* context,

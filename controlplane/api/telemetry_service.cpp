@@ -1,6 +1,8 @@
 // Status, counters, events and sessions.
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <optional>
 
 #include "controlplane/api/services.h"
 
@@ -40,34 +42,48 @@ class EventStream final : public Stream<v1::Event> {
   std::mutex mutex_;  // the next event is looked for by one thread at a time
 };
 
+// Looks at the counters, once or in turns. Each is told page by page.
 class CounterStream final : public Stream<v1::Counters> {
  public:
-  CounterStream(Work& work, Gate::PassPointer pass, std::uint32_t interval_ms)
-      : Stream(std::move(pass)),
-        work_(work),
-        interval_(std::max(interval_ms == 0 ? limits::kIntervalDefaultMs : interval_ms,
-                           limits::kIntervalMinMs)),
-        timer_(work.questions) {}
+  // Without an interval it looks once.
+  CounterStream(Work& work, Gate::PassPointer pass,
+                std::optional<std::chrono::milliseconds> interval)
+      : Stream(std::move(pass)), work_(work), interval_(interval), timer_(work.questions) {}
 
  private:
-  void begin() override { look_after(std::chrono::milliseconds(0)); }
-  void on_written() override { look_after(interval_); }
-  void look_after(std::chrono::milliseconds pause) {
+  void begin() override { fetch_after(std::chrono::milliseconds(0)); }
+  void on_written() override {
+    if (more_) return fetch_after(std::chrono::milliseconds(0));
+    if (!interval_) return finish(grpc::Status::OK);
+    question_.Clear();
+    left_ = limits::kCountersMax;
+    fetch_after(*interval_);
+  }
+  void fetch_after(std::chrono::milliseconds pause) {
     const std::lock_guard guard(mutex_);
     timer_.expires_after(pause);
     timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
       const auto stream = weak.lock();
-      if (!error && stream) static_cast<CounterStream&>(*stream).look();
+      if (!error && stream) static_cast<CounterStream&>(*stream).fetch();
     });
   }
-  void look() {
-    auto counters = work_.agent.counters();
-    if (!counters) return finish(to_status(counters.error()));
-    write(std::make_shared<v1::Counters>(std::move(counters).value()));
+  void fetch() {
+    auto page = work_.agent.counters(question_);
+    if (!page) return finish(to_status(page.error()));
+    v1::Counters& counters = page.value();
+    if (counters.anew()) left_ = limits::kCountersMax;
+    left_ -= std::min(left_, static_cast<std::uint32_t>(counters.rows_size()));
+    counters.set_cut(counters.more() && left_ == 0);
+    counters.set_more(counters.more() && left_ > 0);
+    more_ = counters.more();
+    write(std::make_shared<v1::Counters>(std::move(counters)));
   }
 
   Work& work_;
-  const std::chrono::milliseconds interval_;
+  const std::optional<std::chrono::milliseconds> interval_;
+  v1::GetDataplaneCounters question_;
+  std::uint32_t left_ = limits::kCountersMax;
+  bool more_ = false;
   std::mutex mutex_;
   boost::asio::steady_timer timer_;
 };
@@ -129,20 +145,18 @@ grpc::ServerUnaryReactor* TelemetryServiceImpl::GetStatus(Context* context,
                 });
 }
 
-grpc::ServerUnaryReactor* TelemetryServiceImpl::GetCounters(
-    Context* context, const v1::GetCountersRequest* /*request*/, v1::Counters* response) {
-  return answer(work_, work_.questions, limits::kQuestions, context,
-                [this, response](const std::string&) -> grpc::Status {
-                  auto counters = work_.agent.counters();
-                  if (!counters) return to_status(counters.error());
-                  *response = std::move(counters).value();
-                  return grpc::Status::OK;
-                });
+grpc::ServerWriteReactor<v1::Counters>* TelemetryServiceImpl::GetCounters(
+    Context* context, const v1::GetCountersRequest* /*request*/) {
+  return launch<CounterStream, v1::Counters>(work_, context,
+                                             std::optional<std::chrono::milliseconds>());
 }
 
 grpc::ServerWriteReactor<v1::Counters>* TelemetryServiceImpl::WatchCounters(
     Context* context, const v1::WatchCountersRequest* request) {
-  return launch<CounterStream, v1::Counters>(work_, context, request->interval_ms());
+  const std::uint32_t wanted =
+      request->interval_ms() == 0 ? limits::kIntervalDefaultMs : request->interval_ms();
+  const std::chrono::milliseconds interval(std::max(wanted, limits::kIntervalMinMs));
+  return launch<CounterStream, v1::Counters>(work_, context, std::optional(interval));
 }
 
 grpc::ServerWriteReactor<v1::Event>* TelemetryServiceImpl::WatchEvents(

@@ -170,6 +170,7 @@ void print_preview_json(const v1::PreviewPolicyResponse& preview) {
   json["sessions_complete"] = preview.complete();
   json["messages"] = preview.messages();
   json["messages_since"] = iso_time(preview.since_wall_time_ns());
+  json["messages_refused_beyond"] = preview.messages_refused_beyond();
   json["messages_not_compared"] = preview.messages_not_compared();
   print_json(json);
 }
@@ -197,6 +198,9 @@ void print_preview(const v1::PreviewPolicyResponse& preview) {
                   grouped(row.messages()), row.some() ? "perhaps: it grants less" : "all"});
   }
   if (!preview.refused_messages().empty()) messages.print("");
+  if (preview.messages_refused_beyond() > 0) {
+    say("and %s of other kinds, all or some\n", grouped(preview.messages_refused_beyond()));
+  }
   if (preview.messages_not_compared() > 0) {
     say("%s messages were not compared: too many kinds of them, or their policy is not stored any "
         "more\n",

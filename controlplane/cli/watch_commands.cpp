@@ -1,6 +1,8 @@
 // status, counters, events, flows.
 #include <algorithm>
 #include <map>
+#include <tuple>
+#include <utility>
 
 #include "controlplane/cli/operation_json.h"
 #include "controlplane/cli/output.h"
@@ -150,14 +152,49 @@ Json counter_json(const v1::Counter& row) {
   return json;
 }
 
-void print_counters(const Session& session, const v1::Counters& counters,
-                    std::map<std::string, std::uint64_t>* before) {
+// A look at the counters, whose pages add up.
+class CounterLook {
+ public:
+  // True once the look is whole.
+  bool take(const v1::Counters& page) {
+    if (std::exchange(whole_, false) || page.anew()) rows_.clear();
+    for (const v1::Counter& row : page.rows()) {
+      v1::Counter& sum = rows_[{row.conduit(), row.rule(), row.protocol(), row.function(),
+                                row.verdict(), row.reason(), row.fault()}];
+      const std::uint64_t messages = sum.messages() + row.messages();
+      const std::uint64_t bytes = sum.bytes() + row.bytes();
+      sum = row;
+      sum.set_messages(messages);
+      sum.set_bytes(bytes);
+    }
+    wall_time_ns_ = page.wall_time_ns();
+    cut_ = page.cut();
+    whole_ = !page.more();
+    return whole_;
+  }
+  const auto& rows() const { return rows_; }
+  std::uint64_t wall_time_ns() const { return wall_time_ns_; }
+  bool is_cut() const { return cut_; }
+
+ private:
+  using Name = std::tuple<std::string, std::uint32_t, std::string, std::string, std::string,
+                          std::string, std::string>;
+  std::map<Name, v1::Counter> rows_;
+  std::uint64_t wall_time_ns_ = 0;
+  bool cut_ = false;
+  bool whole_ = false;
+};
+
+// What was printed before, to tell what was added; nullptr where nothing was.
+using CountersBefore = std::map<std::string, std::uint64_t>;
+
+void print_counters(const Session& session, const CounterLook& look, CountersBefore* before) {
   Table table({"CONDUIT", "RULE", "PROTOCOL", "FUNCTION", "VERDICT", "REASON", "MESSAGES",
                before != nullptr ? "SINCE LAST" : "BYTES"});
-  for (const v1::Counter& row : counters.rows()) {
+  for (const auto& [name, row] : look.rows()) {
     if (session.format() == Format::json) {
       Json json = counter_json(row);
-      json["time"] = iso_time(counters.wall_time_ns());
+      json["time"] = iso_time(look.wall_time_ns());
       print_json(json);
       continue;
     }
@@ -166,10 +203,10 @@ void print_counters(const Session& session, const v1::Counters& counters,
         row.fault().empty() ? row.reason() : row.reason() + ":" + row.fault();
     std::string last = grouped(row.bytes());
     if (before != nullptr) {
-      v1::Counter name = row;
-      name.clear_messages();
-      name.clear_bytes();
-      std::uint64_t& old = (*before)[name.SerializeAsString()];
+      v1::Counter alone = row;
+      alone.clear_messages();
+      alone.clear_bytes();
+      std::uint64_t& old = (*before)[alone.SerializeAsString()];
       last = "+" + grouped(row.messages() - old);
       old = row.messages();
     }
@@ -179,28 +216,33 @@ void print_counters(const Session& session, const v1::Counters& counters,
               row.verdict() == "deny" ? Colour::bad : Colour::plain);
   }
   if (session.format() == Format::table) table.print("nothing has been counted yet");
+  if (look.is_cut()) print_error("there are more counters than the agent tells");
   std::fflush(stdout);
 }
 
 void run_counters(Session& session, bool watch, std::uint32_t interval_ms) {
   Remote remote(session);
+  CounterLook look;
+  v1::Counters page;
   if (!watch) {
-    v1::Counters counters;
-    remote.expect(remote.telemetry().GetCounters(remote.context().get(), {}, &counters));
-    print_counters(session, counters, nullptr);
+    const auto context = remote.context();
+    const auto reader = remote.telemetry().GetCounters(context.get(), {});
+    while (reader->Read(&page)) look.take(page);
+    remote.expect(reader->Finish());
+    print_counters(session, look, nullptr);
     return;
   }
   grpc::ClientContext context;
   v1::WatchCountersRequest request;
   request.set_interval_ms(interval_ms);
   const auto reader = remote.telemetry().WatchCounters(&context, request);
-  std::map<std::string, std::uint64_t> before;
-  v1::Counters counters;
-  while (reader->Read(&counters)) {
+  CountersBefore before;
+  while (reader->Read(&page)) {
+    if (!look.take(page)) continue;
     if (session.format() == Format::table) {
-      say("%s\n", paint(local_time(counters.wall_time_ns()), Colour::dim));
+      say("%s\n", paint(local_time(look.wall_time_ns()), Colour::dim));
     }
-    print_counters(session, counters, &before);
+    print_counters(session, look, &before);
     if (session.format() == Format::table) say("\n");
   }
   remote.expect(reader->Finish());

@@ -15,37 +15,52 @@ bool is_passed(const v1::Counter& row) {
                              row.reason() == describe(Reason::service_granted).name);
 }
 
+// Counters begin anew with their process.
+std::uint64_t growth(std::uint64_t before, std::uint64_t now) {
+  return before > now ? now : now - before;
+}
+
 }  // namespace
 
-void PassedOfLastDay::note(TimeNs wall_ns, const std::string& digest,
-                           const v1::Counters& counters) {
+void PassedOfLastDay::Look::add(const v1::Counters& page) {
+  if (page.anew()) *this = {};
+  for (const v1::Counter& row : page.rows()) {
+    if (!is_passed(row)) continue;
+    const PassedKey key{row.conduit(), row.rule(), row.protocol(), row.function()};
+    const auto known = passed_.find(key);
+    if (known != passed_.end()) {
+      known->second += row.messages();
+    } else if (passed_.size() < kKindsMax) {
+      passed_[key] = row.messages();
+    } else {
+      beyond_ += row.messages();
+    }
+  }
+}
+
+void PassedOfLastDay::note(TimeNs wall_ns, const std::string& digest, Look look) {
   const bool first = hours_.empty();
   if (first || wall_ns - hours_.back().begin_ns >= kHourNs) hours_.push_back({wall_ns, {}, 0, 0});
   while (hours_.size() > kHours) hours_.pop_front();
   Hour& hour = hours_.back();
-  Passed now;
-  for (const v1::Counter& row : counters.rows()) {
-    if (!is_passed(row)) continue;
-    now[{row.conduit(), row.rule(), row.protocol(), row.function()}] += row.messages();
-  }
-  for (const auto& [key, messages] : now) {
-    const auto before = last_.find(key);
-    // Counters begin anew with their process.
-    const std::uint64_t known =
-        before == last_.end() || before->second > messages ? 0 : before->second;
-    if (first || messages == known) continue;  // what came before nobody knows the time of
+  for (const auto& [key, messages] : look.passed_) {
+    const auto before = last_.passed_.find(key);
+    const std::uint64_t grown =
+        growth(before == last_.passed_.end() ? 0 : before->second, messages);
+    if (first || grown == 0) continue;  // what came before nobody knows the time of
     Passed& passed = hour.passed[digest];
     const auto at = passed.find(key);
     if (at != passed.end()) {
-      at->second += messages - known;
+      at->second += grown;
     } else if (hour.rows < kRowsMax) {
-      passed[key] = messages - known;
+      passed[key] = grown;
       ++hour.rows;
     } else {
-      hour.not_told_apart += messages - known;
+      hour.not_told_apart += grown;
     }
   }
-  last_ = std::move(now);
+  if (!first) hour.not_told_apart += growth(last_.beyond_, look.beyond_);
+  last_ = std::move(look);
 }
 
 std::map<std::string, Passed> PassedOfLastDay::all() const {

@@ -15,11 +15,22 @@ namespace bulkhead::controlplane {
 class PassedOfLastDay {
  public:
   static constexpr std::size_t kHours = 24;
-  static constexpr std::size_t kRowsMax = 4096;  // of an hour
+  static constexpr std::size_t kRowsMax = 4096;    // of an hour
+  static constexpr std::size_t kKindsMax = 32768;  // of a look; what is beyond is not told apart
 
-  // The counters now, of a data plane that has enforced the policy of this digest since the last
-  // time at least.
-  void note(TimeNs wall_ns, const std::string& digest, const v1::Counters& counters);
+  // The counters as they are now, page by page.
+  class Look {
+   public:
+    void add(const v1::Counters& page);
+
+   private:
+    friend class PassedOfLastDay;
+    Passed passed_;
+    std::uint64_t beyond_ = 0;  // messages of what is not told apart
+  };
+
+  // Of a data plane that has enforced the policy of this digest since the last time at least.
+  void note(TimeNs wall_ns, const std::string& digest, Look look);
 
   // By digest, in no particular order of time.
   std::map<std::string, Passed> all() const;
@@ -35,7 +46,7 @@ class PassedOfLastDay {
   };
 
   std::deque<Hour> hours_;
-  Passed last_;  // the counters as they were
+  Look last_;
 };
 
 }  // namespace bulkhead::controlplane

@@ -238,6 +238,10 @@ void add_messages(const Tables& before, const Passed& passed, const Tables& stag
     preview.set_messages(preview.messages() + messages);
     const Coverage coverage = coverage_of(before, key, staged);
     if (coverage == Coverage::whole) continue;
+    if (preview.refused_messages_size() >= kRefusedKindsMax) {
+      preview.set_messages_refused_beyond(preview.messages_refused_beyond() + messages);
+      continue;
+    }
     v1::RefusedMessages* row = preview.add_refused_messages();
     row->set_conduit(key.conduit);
     row->set_rule(key.rule);

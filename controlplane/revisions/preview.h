@@ -35,6 +35,8 @@ std::string refusal_of(const policy::Tables& staged, const v1::Flow& session);
 Coverage coverage_of(const policy::Tables& before, const PassedKey& passed,
                      const policy::Tables& staged);
 
+constexpr int kRefusedKindsMax = 1000;  // of messages, told one by one; the rest is a sum
+
 // Adds what the staged policy refuses of what passed under `before`, and of what it may refuse.
 void add_messages(const policy::Tables& before, const Passed& passed, const policy::Tables& staged,
                   v1::PreviewPolicyResponse& preview);

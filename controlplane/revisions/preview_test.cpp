@@ -124,7 +124,21 @@ TEST(Preview, CountsWhatItFinds) {
   EXPECT_EQ(preview.refused_sessions(0).reason(), "no_rule");
 }
 
-v1::Counters counters(std::uint64_t reads, std::uint64_t writes = 0) {
+TEST(Preview, StaysSmallWhateverItFinds) {
+  const policy::Tables before = tables_of(kReads);
+  const policy::Tables staged = tables_of("      - {service: ssh, client: hmi, server: plc}\n");
+  Passed passed;
+  for (int i = 0; i < kRefusedKindsMax + 5; ++i) {
+    passed[{"c", 1, "modbus", "read_coils_" + std::to_string(i)}] = 3;
+  }
+  v1::PreviewPolicyResponse preview;
+  add_messages(before, passed, staged, preview);
+  EXPECT_EQ(preview.refused_messages_size(), kRefusedKindsMax);
+  EXPECT_EQ(preview.messages_refused_beyond(), 15U);
+  EXPECT_EQ(preview.messages(), 3U * (kRefusedKindsMax + 5));
+}
+
+v1::Counters page_of(std::uint64_t reads, std::uint64_t writes = 0) {
   v1::Counters counters;
   const auto add = [&](std::uint32_t rule, const char* function, const char* reason,
                        std::uint64_t messages) {
@@ -143,6 +157,16 @@ v1::Counters counters(std::uint64_t reads, std::uint64_t writes = 0) {
   add(0, "read_coils", "answers_request", 1000);
   if (writes > 0) add(2, "write_single_coil", "granted", writes);
   return counters;
+}
+
+PassedOfLastDay::Look look_at(const v1::Counters& page) {
+  PassedOfLastDay::Look look;
+  look.add(page);
+  return look;
+}
+
+PassedOfLastDay::Look counters(std::uint64_t reads, std::uint64_t writes = 0) {
+  return look_at(page_of(reads, writes));
 }
 
 TEST(PassedOfLastDay, IsWhatCountersGrew) {
@@ -168,20 +192,49 @@ TEST(PassedOfLastDay, IsWhatCountersGrew) {
   EXPECT_EQ(passed.since_wall_ns(), 2 * kHour);
 }
 
+TEST(PassedOfLastDay, PagesOfALookAddUpUntilItBeginsAnew) {
+  const PassedKey read{"c", 1, "modbus", "read_coils"};
+  PassedOfLastDay passed;
+  passed.note(1, "one", {});
+  PassedOfLastDay::Look look = counters(100);
+  look.add(page_of(11));  // of another worker
+  passed.note(2, "one", look);
+  EXPECT_EQ(passed.all()["one"][read], 111U);
+  v1::Counters anew = page_of(120);
+  anew.set_anew(true);
+  look.add(anew);
+  passed.note(3, "one", look);
+  EXPECT_EQ(passed.all()["one"][read], 120U);
+}
+
 TEST(PassedOfLastDay, IsBounded) {
   PassedOfLastDay passed;
   v1::Counters many;
   const auto rows = static_cast<std::uint32_t>(PassedOfLastDay::kRowsMax) + 10;
-  passed.note(1, "one", many);
+  passed.note(1, "one", look_at(many));
   for (std::uint32_t rule = 1; rule <= rows; ++rule) {
     v1::Counter* row = many.add_rows();
     row->set_rule(rule);
     row->set_reason("granted");
     row->set_messages(2);
   }
-  passed.note(2, "one", many);
+  passed.note(2, "one", look_at(many));
   EXPECT_EQ(passed.all()["one"].size(), PassedOfLastDay::kRowsMax);
   EXPECT_EQ(passed.not_told_apart(), 20U);
+  PassedOfLastDay::Look look;
+  v1::Counters page;
+  for (std::size_t rule = 1; rule <= PassedOfLastDay::kKindsMax + 3; ++rule) {
+    page.clear_rows();
+    v1::Counter* row = page.add_rows();
+    row->set_conduit("other");
+    row->set_rule(static_cast<std::uint32_t>(rule));
+    row->set_reason("granted");
+    row->set_messages(1);
+    look.add(page);
+  }
+  passed.note(3, "one", look);
+  EXPECT_EQ(passed.not_told_apart(), 20U + PassedOfLastDay::kKindsMax + 3)
+      << "those that a look does not tell apart too";
 }
 
 }  // namespace

@@ -44,10 +44,16 @@ class Counters {
   }
   void prefetch(std::uint32_t place) const { rte_prefetch0(&cells_[place & (count_ - 1)]); }
 
+  std::size_t cells() const { return count_; }
   // Calls visit(key, messages, bytes) for each cell in use.
   template <typename Visit>
   void each(Visit&& visit) const {
-    for (std::size_t i = 0; i < count_; ++i) {
+    each(0, count_, visit);
+  }
+  // For each of those from `first` to before `last`.
+  template <typename Visit>
+  void each(std::size_t first, std::size_t last, Visit&& visit) const {
+    for (std::size_t i = first; i < last; ++i) {
       const Cell& cell = cells_[i];
       const std::uint64_t packed = cell.key.load(std::memory_order_acquire);
       if (packed == 0) continue;

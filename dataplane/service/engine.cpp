@@ -161,7 +161,7 @@ std::uint32_t Engine::begin_apply(policy::Tables tables) {
   shared_->image.store(image.get(), std::memory_order_release);
   // Every worker passes a quiescent state each round, and rounds are short even when idle.
   taken_up_token_ = rte_rcu_qsbr_start(shared_->rcu);
-  if (previous_ != nullptr) add_counts(*previous_, sums_);
+  if (previous_ != nullptr) counter_book_.keep(*previous_);
   previous_ = std::move(image_);
   image_ = std::move(image);
   links_.follow(image_->tables);
@@ -227,41 +227,22 @@ v1::DataplaneStatus Engine::status() const {
   return status;
 }
 
-void Engine::add_counts(const pipeline::Image& image, Sums& sums) {
-  for (const auto& counters : image.counters) {
-    counters->each(
-        [&](const pipeline::CounterKey& key, std::uint64_t messages, std::uint64_t bytes) {
-          const v1::Counter row = name_counter(image.tables, key);
-          Sum& sum = sums[{row.conduit(), row.rule(), row.protocol(), row.function(), row.verdict(),
-                           row.reason(), row.fault()}];
-          sum.messages += messages;
-          sum.bytes += bytes;
-        });
-    if (counters->overflow() > 0) {
-      sums[{"", 0, "", "", "", "counter_overflow", ""}].messages += counters->overflow();
-    }
-  }
+CounterBook::Page Engine::counters(const v1::GetDataplaneCounters& question) const {
+  const auto from = question.has_from() ? std::optional(question.from()) : std::nullopt;
+  return counter_book_.page({previous_.get(), image_.get()}, generation_, from);
 }
 
 v1::Counters Engine::counters() const {
-  Sums sums = sums_;
-  if (previous_ != nullptr) add_counts(*previous_, sums);
-  add_counts(*image_, sums);
-  v1::Counters counters;
-  counters.set_wall_time_ns(wall_now_ns());
-  for (const auto& [name, sum] : sums) {
-    v1::Counter* row = counters.add_rows();
-    row->set_conduit(std::get<0>(name));
-    row->set_rule(std::get<1>(name));
-    row->set_protocol(std::get<2>(name));
-    row->set_function(std::get<3>(name));
-    row->set_verdict(std::get<4>(name));
-    row->set_reason(std::get<5>(name));
-    row->set_fault(std::get<6>(name));
-    row->set_messages(sum.messages);
-    row->set_bytes(sum.bytes);
+  v1::Counters all;
+  v1::GetDataplaneCounters question;
+  for (bool more = true; more;) {
+    CounterBook::Page page = counters(question);
+    all.MergeFrom(page.counters);
+    more = page.next.has_value();
+    if (more) *question.mutable_from() = *page.next;
   }
-  return counters;
+  all.clear_more();
+  return all;
 }
 
 // Until the worker has answered or the time is over; what is wrong, in words.

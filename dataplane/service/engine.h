@@ -2,11 +2,9 @@
 // have counted. All calls are made from one thread.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "bulkhead/v1/dataplane.pb.h"
@@ -14,6 +12,7 @@
 #include "dataplane/ports/in_band_port.h"
 #include "dataplane/ports/link_follow.h"
 #include "dataplane/ports/worker.h"
+#include "dataplane/service/counter_book.h"
 
 namespace bulkhead::service {
 
@@ -50,6 +49,8 @@ class Engine {
   ports::Shared& shared() { return *shared_; }
 
   v1::DataplaneStatus status() const;
+  CounterBook::Page counters(const v1::GetDataplaneCounters& question) const;
+  // All pages together, for who may wait for a large policy's.
   v1::Counters counters() const;
   // A page: bounded in number and time, and less where a worker is busy. An error if one does not
   // answer.
@@ -61,14 +62,6 @@ class Engine {
   void take_events(v1::Events& events);
 
  private:
-  using CounterName = std::tuple<std::string, std::uint32_t, std::string, std::string, std::string,
-                                 std::string, std::string>;
-  struct Sum {
-    std::uint64_t messages = 0;
-    std::uint64_t bytes = 0;
-  };
-  using Sums = std::map<CounterName, Sum>;
-
   Engine() = default;
   std::string launch(const EngineOptions& options);
   std::unique_ptr<pipeline::Image> make_image(policy::Tables tables) const;
@@ -78,7 +71,6 @@ class Engine {
   void add_port_status(std::uint16_t port, v1::PortStatus& status) const;
   void add_port_problems(std::uint16_t port, v1::PortStatus& status) const;
   void hold_link(std::uint16_t port, bool held);
-  static void add_counts(const pipeline::Image& image, Sums& sums);
 
   std::unique_ptr<ports::PortSet> ports_;
   flow::MacTable macs_;
@@ -87,7 +79,7 @@ class Engine {
   std::vector<std::unique_ptr<ports::Worker>> workers_;
   std::unique_ptr<pipeline::Image> image_;
   std::unique_ptr<pipeline::Image> previous_;  // names events that were still under way
-  Sums sums_;                                  // of images that are gone
+  CounterBook counter_book_;
   std::uint32_t generation_ = pipeline::kNoPolicy;
   std::optional<std::uint64_t> taken_up_token_;  // of the workers' rounds, while a policy is new
   TimeNs started_ns_ = 0;

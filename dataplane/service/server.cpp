@@ -177,6 +177,12 @@ void Server::await_workers() {
   });
 }
 
+void Server::list_counters(const v1::GetDataplaneCounters& question, v1::DataplaneAnswer& answer) {
+  CounterBook::Page page = engine_.counters(question);
+  *answer.mutable_counters() = std::move(page.counters);
+  if (page.next) *answer.mutable_next_counters() = *page.next;
+}
+
 void Server::list_flows(const v1::ListDataplaneFlows& question, v1::DataplaneAnswer& answer) {
   auto flows = engine_.flows(question);
   if (flows) {
@@ -194,7 +200,7 @@ v1::DataplaneAnswer Server::answer(const v1::DataplaneRequest& request) {
       if (auto report = pair_report_()) *answer.mutable_status()->mutable_pair() = *report;
       break;
     case v1::DataplaneRequest::kGetCounters:
-      *answer.mutable_counters() = engine_.counters();
+      list_counters(request.get_counters(), answer);
       break;
     case v1::DataplaneRequest::kListFlows:
       list_flows(request.list_flows(), answer);

@@ -40,6 +40,7 @@ class Server final : private Connection::Owner {
   void admit(UnixListener::Socket socket);
   bool may_write(const Connection::Pointer& connection);
   v1::DataplaneAnswer answer(const v1::DataplaneRequest& request);
+  void list_counters(const v1::GetDataplaneCounters& question, v1::DataplaneAnswer& answer);
   void list_flows(const v1::ListDataplaneFlows& question, v1::DataplaneAnswer& answer);
   // What came of a check.
   struct Verdict {

@@ -219,6 +219,22 @@ TEST_F(ServiceTest, SessionsComeInPagesThatStopAtTheirLimit) {
   EXPECT_EQ(client->call(page(10, 0, 1'000'000)).value().flows().flows_size(), 0);
 }
 
+TEST_F(ServiceTest, CountersAreToldWithWhereTheyGoOn) {
+  const Turning turning(engine_->worker(0));
+  Client client(path_);
+  ASSERT_TRUE(client->call(apply()));
+  v1::DataplaneRequest request;
+  v1::CounterPlace& from = *request.mutable_get_counters()->mutable_from();
+  from.set_generation(1);
+  from.set_table(1);
+  const auto last = client->call(request);
+  ASSERT_TRUE(last);
+  EXPECT_FALSE(last.value().has_next_counters());
+  EXPECT_FALSE(last.value().counters().anew());
+  from.set_generation(7);
+  EXPECT_TRUE(client->call(request).value().counters().anew());
+}
+
 TEST_F(ServiceTest, OneMayWriteAndTheOtherIsTold) {
   const Turning turning(engine_->worker(0));
   auto first = std::make_unique<Client>(path_);
