@@ -111,12 +111,16 @@ void DataplaneClient::read(const ConnectionPointer& connection) {
 void DataplaneClient::take(const ConnectionPointer& connection, const std::string& body) {
   v1::DataplaneAnswer answer;
   if (!answer.ParseFromString(body)) return lose(connection, "a frame cannot be parsed");
+  // What is not asked for on this socket is not heard.
   if (answer.has_events()) {
-    for (const v1::Event& event : answer.events().events()) callbacks_.on_event(event);
+    for (const v1::Event& event : answer.events().events()) {
+      if (callbacks_.on_event) callbacks_.on_event(event);
+    }
     return;
   }
   if (answer.has_pair_news()) {
-    return callbacks_.on_pair_news(std::move(*answer.mutable_pair_news()));
+    if (callbacks_.on_pair_news) callbacks_.on_pair_news(std::move(*answer.mutable_pair_news()));
+    return;
   }
   const auto found = waiting_.find(answer.id());
   if (found == waiting_.end()) {

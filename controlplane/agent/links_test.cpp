@@ -1,19 +1,22 @@
 // The agent's two links: to its data plane, and to its peer over TLS.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <future>
 #include <thread>
 
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/agent/pair_link.h"
 #include "tests/support/authority.h"
+#include "tests/support/fake_dataplane.h"
+#include "tests/support/without_descriptors.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -30,64 +33,6 @@ bool becomes(Condition condition, int milliseconds = 5000) {
   }
   return false;
 }
-
-// A data plane that does what the test says with each request.
-class FakeDataplane {
- public:
-  using Socket = asio::local::stream_protocol::socket;
-  using Stream = ipc::FramedStream<Socket>;
-  using Act = std::function<void(Stream&, const v1::DataplaneRequest&)>;
-
-  explicit FakeDataplane(Act act)
-      : path("/tmp/bulkhead-fake-" + std::to_string(getpid())), act_(std::move(act)) {
-    unlink(path.c_str());
-    acceptor_.open();
-    acceptor_.bind(asio::local::stream_protocol::endpoint(path));
-    acceptor_.listen();
-    accept();
-    thread_ = std::thread([this] { io_.run(); });
-  }
-  ~FakeDataplane() {
-    io_.stop();
-    thread_.join();
-    unlink(path.c_str());
-  }
-  void hang_up() {
-    asio::post(io_, [this] {
-      for (const auto& stream : streams_) stream->socket().close();
-    });
-  }
-  static void answer(Stream& stream, const v1::DataplaneAnswer& answer) {
-    stream.send(ipc::to_frame(answer), [](boost::system::error_code) {});
-  }
-
-  const std::string path;
-
- private:
-  void accept() {
-    acceptor_.async_accept([this](boost::system::error_code error, Socket socket) {
-      if (error) return;
-      streams_.push_back(std::make_unique<Stream>(std::move(socket), 1 << 20));
-      read(*streams_.back());
-      accept();
-    });
-  }
-  void read(Stream& stream) {
-    stream.read([this, &stream](boost::system::error_code error, const std::string& body) {
-      if (error) return;
-      v1::DataplaneRequest request;
-      request.ParseFromString(body);
-      act_(stream, request);
-      read(stream);
-    });
-  }
-
-  Act act_;
-  asio::io_context io_;
-  asio::local::stream_protocol::acceptor acceptor_{io_};
-  std::vector<std::unique_ptr<Stream>> streams_;
-  std::thread thread_;
-};
 
 v1::DataplaneRequest status_request() {
   v1::DataplaneRequest request;
@@ -128,6 +73,24 @@ TEST(DataplaneClient, AnswersRefusalsAndSilenceAreToldApart) {
   dataplane.hang_up();
   EXPECT_EQ(lost.get().error().kind, Failure::Kind::lost);
   ASSERT_TRUE(becomes([&connections] { return connections == 2; })) << "it connects anew";
+  EXPECT_TRUE(client.call(status_request()));
+}
+
+TEST(DataplaneClient, WhatItDoesNotListenForChangesNothing) {
+  FakeDataplane dataplane([](FakeDataplane::Stream& stream, const auto& request) {
+    v1::DataplaneAnswer news;
+    news.mutable_pair_news();
+    FakeDataplane::answer(stream, news);
+    news.mutable_events()->add_events();
+    FakeDataplane::answer(stream, news);
+    v1::DataplaneAnswer answer;
+    answer.set_id(request.id());
+    answer.mutable_status();
+    FakeDataplane::answer(stream, answer);
+  });
+  DataplaneClient client(dataplane.path, {[](bool) {}, {}, {}});
+  client.start(false);
+  ASSERT_TRUE(becomes([&client] { return client.connected(); }));
   EXPECT_TRUE(client.call(status_request()));
 }
 
@@ -198,6 +161,14 @@ class Side {
   }
   bool is_up() const { return up_; }
   int heard() const { return heard_; }
+  // What its thread has run, in nanoseconds.
+  std::int64_t time_on_core() {
+    clockid_t clock{};
+    EXPECT_EQ(pthread_getcpuclockid(thread_.native_handle(), &clock), 0);
+    timespec time{};
+    clock_gettime(clock, &time);
+    return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
+  }
   void say(int stations) {
     v1::PairMessage message;
     for (int i = 0; i < stations; ++i) message.mutable_stations()->add_stations();
@@ -252,6 +223,25 @@ TEST_F(PairLinkTest, ComesUpCarriesAndComesBack) {
   EXPECT_TRUE(becomes([&] { return !alpha->is_up(); }));
   bravo = side("bravo", "alpha");
   EXPECT_TRUE(becomes([&] { return alpha->is_up() && bravo->is_up(); }));
+}
+
+TEST_F(PairLinkTest, WithoutDescriptorsItPausesAndGoesOn) {
+  const auto bravo = side("bravo", "alpha");
+  const int peer = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port_ + 1));
+  {
+    const support::WithoutDescriptors without;
+    ASSERT_EQ(connect(peer, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const std::int64_t before = bravo->time_on_core();
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    EXPECT_LT(bravo->time_on_core() - before, 100'000'000) << "it does not spin";
+  }
+  const auto alpha = side("alpha", "bravo");
+  EXPECT_TRUE(becomes([&] { return alpha->is_up() && bravo->is_up(); })) << "it goes on";
+  close(peer);
 }
 
 TEST_F(PairLinkTest, WhoeverHasAnotherNameOrNoServersCertificateIsNoPeer) {

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <stdexcept>
+#include <utility>
 
 namespace bulkhead::service {
 
@@ -60,10 +61,13 @@ void UnixListener::accept_next() {
   acceptor_.async_accept([this](error_code error, Socket socket) {
     if (error == boost::asio::error::operation_aborted) return;
     if (!error) {
+      told_ = false;
       take_(std::move(socket));
       return accept_next();
     }
-    spdlog::warn("socket {}: cannot accept: {}; trying again", path_, error.message());
+    if (!std::exchange(told_, true)) {
+      spdlog::warn("socket {}: cannot accept: {}; trying again", path_, error.message());
+    }
     pause_.expires_after(kBackOff);
     pause_.async_wait([this](error_code stopped) {
       if (!stopped) accept_next();

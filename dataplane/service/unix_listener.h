@@ -29,6 +29,7 @@ class UnixListener {
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer pause_;
   std::function<void(Socket)> take_;
+  bool told_ = false;  // that nothing can be accepted
 };
 
 }  // namespace bulkhead::service

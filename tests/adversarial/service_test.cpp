@@ -20,6 +20,7 @@
 #include "dataplane/service/policy_codec.h"
 #include "dataplane/service/server.h"
 #include "tests/support/plant.h"
+#include "tests/support/without_descriptors.h"
 
 namespace bulkhead {
 namespace {
@@ -279,6 +280,41 @@ TEST_F(ServiceTest, WhoDoesNotReadIsNotReadFrom) {
   EXPECT_TRUE(other->call(status())) << "others are answered";
   char byte = 0;
   EXPECT_EQ(recv(peer, &byte, 1, 0), 1) << "it was not hung up on";
+  close(peer);
+}
+
+// What the thread of the service has run, in nanoseconds.
+std::int64_t time_on_core(std::thread& thread) {
+  clockid_t clock{};
+  EXPECT_EQ(pthread_getcpuclockid(thread.native_handle(), &clock), 0);
+  timespec time{};
+  clock_gettime(clock, &time);
+  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
+}
+
+TEST_F(ServiceTest, WithoutDescriptorsItPausesAndGoesOn) {
+  const Turning turning(engine_->worker(0));
+  Client early(path_);
+  ASSERT_TRUE(early->call(status()));
+  const int peer = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path_.copy(address.sun_path, sizeof address.sun_path - 1);
+  const support::WithoutDescriptors without;
+  ASSERT_EQ(connect(peer, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const std::int64_t before = time_on_core(service_);
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  EXPECT_LT(time_on_core(service_) - before, 100'000'000) << "it does not spin";
+  EXPECT_TRUE(early->call(status())) << "who is connected is answered";
+  without.end();
+  const std::string question = ipc::to_frame(status());
+  ASSERT_EQ(send(peer, question.data(), question.size(), 0), static_cast<ssize_t>(question.size()));
+  const timeval patience{5, 0};
+  setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  char byte = 0;
+  EXPECT_EQ(recv(peer, &byte, 1, 0), 1) << "who waited is answered too";
+  Client later(path_);
+  EXPECT_TRUE(later->call(status()));
   close(peer);
 }
 
