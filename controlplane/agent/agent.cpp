@@ -16,6 +16,7 @@ Refusal unavailable(const std::string& text) { return {Refusal::Kind::unavailabl
 
 constexpr auto kNoteTimeout = std::chrono::seconds(2);
 constexpr TimeNs kPassedPeriodNs = 60 * kSecondNs;
+constexpr auto kStatusTimeout = std::chrono::seconds(2);
 constexpr auto kReconcileTimeout = std::chrono::seconds(30);
 
 }  // namespace
@@ -95,19 +96,19 @@ void Agent::keep_reconciled() {
     }
     memory_.turn(monotonic_now_ns());
     if (!dataplane_.connected()) continue;
-    const bool in_force = reconcile();
-    if (pair_) pair_->on_policy(in_force);
+    const std::optional<bool> in_force = reconcile();
+    if (pair_ && in_force) pair_->on_policy(*in_force);
   }
 }
 
 // A data plane that restarted has no policy; one that was driven by another agent may have another.
-// True if the active revision is in force.
-bool Agent::reconcile() {
+std::optional<bool> Agent::reconcile() {
   const std::lock_guard guard(policy_mutex_);
   v1::DataplaneRequest request;
   request.mutable_get_status();
-  const auto answer = dataplane_.call(request);
-  if (!answer) return false;
+  const auto answer = dataplane_.call(request, kStatusTimeout);
+  // It enforces what it did: a data plane that is lost is told by its connections.
+  if (!answer) return std::nullopt;
   const auto active = store_->active();
   const TimeNs now_ns = monotonic_now_ns();
   if (now_ns - passed_noted_ns_ >= kPassedPeriodNs) {
@@ -180,13 +181,12 @@ std::string problem_of(const Enforcement& enforcement) {
 }
 
 v1::GetStatusResponse Agent::status() {
-  constexpr auto kTimeout = std::chrono::seconds(2);
   v1::GetStatusResponse status;
   status.set_agent_version(BULKHEAD_VERSION);
   status.set_agent_uptime_ms((monotonic_now_ns() - started_ns_) / kMillisecondNs);
   v1::DataplaneRequest request;
   request.mutable_get_status();
-  const auto answer = dataplane_.call(request, kTimeout);
+  const auto answer = dataplane_.call(request, kStatusTimeout);
   status.set_dataplane_connected(answer.ok());
   Enforcement enforcement;
   enforcement.active = store_->active();

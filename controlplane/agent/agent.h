@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -77,7 +78,8 @@ class Agent final : private PairHost {
   std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) override;
 
   void keep_reconciled();
-  bool reconcile();
+  // Whether the active revision is in force; nothing if the data plane has not said.
+  std::optional<bool> reconcile();
   void wake();
   void carry_out_commit(std::uint64_t number, const std::string& by);
   void commit_alone(const v1::GetPolicyResponse& stored);

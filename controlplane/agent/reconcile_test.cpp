@@ -1,0 +1,121 @@
+// An agent that is one of a pair, and a data plane that answers as the test says.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "controlplane/agent/agent.h"
+#include "dataplane/service/policy_codec.h"
+#include "tests/support/authority.h"
+#include "tests/support/fake_dataplane.h"
+
+namespace bulkhead::controlplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kNotInForce = "the committed policy is not in force in the data plane";
+
+template <typename Condition>
+bool becomes(Condition condition, int milliseconds = 10'000) {
+  for (int i = 0; i < milliseconds / 10; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+class ReconcileTest : public ::testing::Test {
+ protected:
+  ReconcileTest()
+      : questions_([this](auto& stream, const auto& request) { answer(stream, request); }),
+        lease_([this](auto& stream, const auto& request) { configure(stream, request); }, ".pair") {
+    char name[] = "/tmp/bulkhead-reconcile-XXXXXX";
+    folder_ = mkdtemp(name);
+    auto store = RevisionStore::open((folder_ / "state").string()).value();
+    v1::GetPolicyResponse stored;
+    stored.mutable_artefact()->set_policy("policy");
+    stored.mutable_artefact()->set_sha256(service::sha256("policy"));
+    stored.mutable_revision()->set_sha256(service::to_hex(service::sha256("policy")));
+    EXPECT_TRUE(store->add(std::move(stored)));
+    EXPECT_TRUE(store->activate(1));
+    agent_ = std::make_unique<Agent>(std::move(store), questions_.path);
+    agent_->join_pair(options());
+    agent_->start();
+  }
+  ~ReconcileTest() override {
+    agent_.reset();
+    fs::remove_all(folder_);
+  }
+
+  std::string problem() { return agent_->pair_status().value().problem(); }
+
+  std::atomic<bool> silent_{false};
+  std::atomic<bool> other_policy_{false};
+  std::atomic<int> questions_asked_{0};
+
+ private:
+  PairOptions options() {
+    const Issued authority = make_authority("test", 1);
+    const Issued issued = issue_server(authority, "alpha", {"localhost"}, 1);
+    std::ofstream(folder_ / "ca.crt") << authority.certificate_pem;
+    std::ofstream(folder_ / "server.crt") << issued.certificate_pem;
+    std::ofstream(folder_ / "server.key") << issued.key_pem;
+    PairOptions options;
+    options.link.pki = folder_.string();
+    options.link.self_name = "alpha";
+    options.link.peer_name = "bravo";
+    const auto port = static_cast<std::uint16_t>(20'000 + getpid() % 20'000);
+    const auto here = boost::asio::ip::make_address("127.0.0.1");
+    options.link.listen = {here, port};
+    options.link.peer = {here, static_cast<std::uint16_t>(port + 1)};
+    return options;
+  }
+  void answer(FakeDataplane::Stream& stream, const v1::DataplaneRequest& request) {
+    ++questions_asked_;
+    if (silent_) return;
+    v1::DataplaneAnswer answer;
+    answer.set_id(request.id());
+    if (request.has_get_status()) {
+      answer.mutable_status()->set_policy_sha256(
+          other_policy_ ? "bb22" : service::to_hex(service::sha256("policy")));
+    } else if (request.has_get_counters()) {
+      answer.mutable_counters();
+    } else {
+      answer.set_refused("no");
+    }
+    FakeDataplane::answer(stream, answer);
+  }
+  static void configure(FakeDataplane::Stream& stream, const v1::DataplaneRequest& request) {
+    if (!request.has_configure_pair() && !request.has_send_heartbeat()) return;
+    v1::DataplaneAnswer news;
+    news.mutable_pair_news()->mutable_report()->set_configured(true);
+    news.mutable_pair_news()->mutable_report()->set_fit(true);
+    news.mutable_pair_news()->mutable_report()->set_ports(1);
+    FakeDataplane::answer(stream, news);
+  }
+
+  fs::path folder_;
+  FakeDataplane questions_;
+  FakeDataplane lease_;
+  std::unique_ptr<Agent> agent_;
+};
+
+TEST_F(ReconcileTest, AnUnansweredQuestionIsNotNoPolicy) {
+  ASSERT_TRUE(becomes([this] { return problem().empty(); })) << problem();
+  silent_ = true;
+  const int asked = questions_asked_;
+  ASSERT_TRUE(becomes([&] {
+    EXPECT_NE(problem(), kNotInForce);
+    return questions_asked_ >= asked + 2 || HasFailure();
+  }));
+  silent_ = false;
+  other_policy_ = true;
+  EXPECT_TRUE(becomes([this] { return problem() == kNotInForce; })) << problem();
+}
+
+}  // namespace
+}  // namespace bulkhead::controlplane
