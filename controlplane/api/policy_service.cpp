@@ -37,6 +37,11 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
 
   void OnReadDone(bool good) override {
     if (!good) {
+      {
+        const std::lock_guard guard(mutex_);
+        if (finished_) return;
+        staging_ = true;
+      }
       boost::asio::post(work_.policies, [self = shared_from_this()] { self->stage(); });
       return;
     }
@@ -47,7 +52,7 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
     of_ = piece_.of();
     StartRead(&piece_);
   }
-  void OnCancel() override { finish(grpc::Status::CANCELLED); }
+  void OnCancel() override { give_up(grpc::Status::CANCELLED); }
   void OnDone() override {
     {
       const std::lock_guard guard(mutex_);
@@ -66,27 +71,41 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
     timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
       const auto self = weak.lock();
       if (error || !self) return;
-      self->finish({grpc::StatusCode::DEADLINE_EXCEEDED, "the policy did not come in time"});
+      self->give_up({grpc::StatusCode::DEADLINE_EXCEEDED, "the policy did not come in time"});
     });
     StartRead(&piece_);
   }
 
   void stage() {
+    grpc::Status status;
+    try {
+      status = staged();
+    } catch (const std::exception& error) {
+      status = {grpc::StatusCode::INTERNAL, error.what()};
+    }
+    finish(status);
+  }
+  grpc::Status staged() {
     v1::StagePolicyRequest request;
     // A client that goes away has sent a beginning, which may read as a whole.
     const bool whole =
         text_.size() == of_ && request.ParseFromString(std::exchange(text_, std::string()));
     const std::string wrong =
         whole ? wrong_with(request) : std::string("the policy did not come whole");
-    if (!wrong.empty()) return finish({grpc::StatusCode::INVALID_ARGUMENT, wrong});
-    try {
-      const auto revision = work_.agent.stage(std::move(request), pass_->name());
-      if (!revision) return finish(to_status(revision.error()));
-      *response_.mutable_revision() = revision.value();
-      finish(grpc::Status::OK);
-    } catch (const std::exception& error) {
-      finish({grpc::StatusCode::INTERNAL, error.what()});
+    if (!wrong.empty()) return {grpc::StatusCode::INVALID_ARGUMENT, wrong};
+    const auto revision = work_.agent.stage(std::move(request), pass_->name());
+    if (!revision) return to_status(revision.error());
+    *response_.mutable_revision() = revision.value();
+    return grpc::Status::OK;
+  }
+
+  // Not while it is being staged: the call's answer and who called must be there until the end.
+  void give_up(const grpc::Status& status) {
+    {
+      const std::lock_guard guard(mutex_);
+      if (staging_ || std::exchange(finished_, true)) return;
     }
+    Finish(status);
   }
 
   void finish(const grpc::Status& status) {
@@ -107,6 +126,7 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
   std::uint64_t of_ = 0;  // bytes of the whole
   std::mutex mutex_;
   boost::asio::steady_timer timer_;
+  bool staging_ = false;
   bool finished_ = false;
 };
 

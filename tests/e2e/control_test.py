@@ -60,6 +60,7 @@ class ControlCase(unittest.TestCase):
     prefix = "bhx"
 
     def setUp(self):
+        os.environ["MALLOC_PERTURB_"] = "165"  # what was freed shows
         self.lab = Lab(self.prefix, BUILD)
         self.lab.down()
         self.addCleanup(self.lab.down)
@@ -228,6 +229,25 @@ class Truth(ControlCase):
         self.assertEqual(self.problem(), "")
         self.assertEqual([row["revision"] for row in self.lab.ctl_json("history") if row["active"]],
                          [2])
+
+    def test_a_client_that_goes_away_while_its_policy_is_checked(self):
+        self.commit()
+        pid = self.lab.pid("agent")
+        dataplane = self.lab.pid("dataplane")
+        os.kill(dataplane, signal.SIGSTOP)
+        try:
+            push = subprocess.Popen(
+                self.lab.in_ns("fw", self.lab.bin / "bulkheadctl", "--pki", self.lab.pki, "push",
+                               POLICY), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(1)
+            push.kill()
+            push.wait()
+            time.sleep(0.5)
+        finally:
+            os.kill(dataplane, signal.SIGCONT)
+        wait_until(lambda: len(self.lab.ctl_json("history")) == 2, "it to be staged", 10)
+        self.assertEqual({row["staged_by"] for row in self.lab.ctl_json("history")}, {"operator"})
+        self.assertEqual(self.lab.pid("agent"), pid)
 
     def test_a_data_plane_that_dies_in_a_commit(self):
         self.commit()
