@@ -1,13 +1,17 @@
-"""Seeds for protocol_fuzz: the messages of all policies' cases, and those that
-tests/adversarial/accounting has of its own, in a file each.
+"""Seeds for the fuzzers, in a file each.
 
 usage: seed.py CORPUS          (in the root of the checkout)
-Each protocol has a folder in CORPUS. The first byte picks the module, by its line in registry.def,
-and the direction.
+For protocol_fuzz: the messages of all policies' cases, and those that tests/adversarial/accounting
+has of its own. Each protocol has a folder in CORPUS. The first byte picks the module, by its line
+in registry.def, and the direction.
+For the ends of sockets: a seed a line of tests/fuzz/messages/NAME.txt, as protobuf's text; its
+first word is the first byte, or a method of agent_fuzz.cpp. Requests to a data plane have none, and
+several stand in a line.
 """
 
 import hashlib
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -28,6 +32,52 @@ def messages(modules):
                 yield modules.index(path.stem), line[0] == "<", bytes.fromhex(line[1:])
 
 
+def encode(kind, text):
+    home = next(path for path in Path("proto/bulkhead/v1").glob("*.proto")
+                if f"message {kind} " in path.read_text(encoding="utf-8"))
+    done = subprocess.run(["protoc", "-Iproto", f"--encode=bulkhead.v1.{kind}", str(home)],
+                          input=text.encode(), capture_output=True, check=False)
+    if done.returncode:
+        sys.exit(f"seed.py: {text}: {done.stderr.decode()}")
+    return done.stdout
+
+
+def escaped(octets):
+    return "".join(f"\\{octet:03o}" for octet in octets)
+
+
+def socket_messages():
+    """Fuzzer, octets."""
+    folder = Path("tests/fuzz/messages")
+    policy = encode("CompiledPolicy", (folder / "policy.txt").read_text(encoding="utf-8"))
+    digest = hashlib.sha256(policy)
+    stored = encode("GetPolicyResponse",
+                    f'revision {{ number: 1 site: "fuzz" sha256: "{digest.hexdigest()}" '
+                    f'generation: 2 }} artefact {{ format: 1 sha256: "{escaped(digest.digest())}" '
+                    f'policy: "{escaped(policy)}" }}')
+    harness = Path("tests/fuzz/agent_fuzz.cpp").read_text(encoding="utf-8")
+    methods = re.findall(r'"(\w+Service/\w+)"', harness[harness.index("kMethods[] = {"):]
+                         .split("}", 1)[0])
+    for path in sorted(set(folder.glob("*.txt")) - {folder / "policy.txt"}):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            line = line.replace("@policy@", escaped(policy)).replace("@stored@", escaped(stored))
+            if path.stem in ("questions", "lease"):
+                bodies = [encode(*part.split(" ", 1)) for part in line.split(" ;; ")]
+                yield path.stem, b"\0" + b"".join(
+                    len(body).to_bytes(2, "big") + body for body in bodies)
+                yield path.stem, b"\1" + b"".join(
+                    len(body).to_bytes(4, "big") + body for body in bodies)
+                continue
+            first, kind, *text = line.split(" ", 2)
+            first = methods.index(first) if first in methods else int(first)
+            yield path.stem, bytes([first]) + encode(kind, "".join(text))
+
+
+def write(folder, seed):
+    folder.mkdir(exist_ok=True)
+    (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+
+
 def main():
     corpus = Path(sys.argv[1])
     corpus.mkdir(parents=True, exist_ok=True)
@@ -35,10 +85,10 @@ def main():
     modules = re.findall(r"^BULKHEAD_PROTOCOL\((\w+)\)", registry, re.M)
     count = 0
     for module, back, octets in messages(modules):
-        seed = bytes([module << 1 | back]) + octets
-        folder = corpus / modules[module]
-        folder.mkdir(exist_ok=True)
-        (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+        write(corpus / modules[module], bytes([module << 1 | back]) + octets)
+        count += 1
+    for fuzzer, octets in socket_messages():
+        write(corpus / fuzzer, octets)
         count += 1
     print(f"{count} seeds")
 
