@@ -1,18 +1,22 @@
 """A pair whose control plane is used as hard as it can be: what its sessions notice, whether it turns
 over, and what memory its agents take.
 
-usage: control_plane.py [--build BUILD] [--flows N] [--minutes M] [--rules N] [--part NAME...]
-Needs root. Parts, one after the other, and then `all` of them together for M minutes:
+usage: control_plane.py [--build BUILD] [--flows N] [--minutes M] [--seconds S] [--rules N]
+                        [--large-rules N] [--part NAME]...
+Needs root. Parts, one after the other for S seconds each, and then `all` of them together for M
+minutes:
   flows        `flows --limit` of all sessions, and 100 questions a second
   commits      policies of N rules, committed in turns
+  artefacts    a policy of --large-rules (their default makes 46 MB), pushed by five at once
   connections  10,000 connections that say nothing, and as many that begin a handshake
-  streams      as many event streams as are let in, none of which is read
+  streams      120 event followers of 15 certificates and 127 of one, none of which reads
+  comments     comments and names without a limit
 Beside each part: 20 Modbus sessions and a datagram each millisecond through the pair.
 """
 
 import argparse
 import json
-import signal
+import shutil
 import subprocess
 import sys
 import threading
@@ -23,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 from control_test import BEGUN, HOLD, resident_mib  # noqa: E402
-from lab import PLC, LabError, wait_until  # noqa: E402
+from lab import PLC, LabError, run, wait_until  # noqa: E402
 from pair import PairLab  # noqa: E402
 
 UDP_PORT = 9000
@@ -31,27 +35,37 @@ PROBE = ROOT / "tests/e2e/probe.py"
 FLOWS_PER_PORT = 50_000
 SESSIONS = 20
 RATE = 100  # questions a second
-PARTS = ("flows", "commits", "connections", "streams")
+BACK_SECONDS = 60  # until the agents have their idle size again
+CLIENTS = 16  # certificates
+CLIENTS_OF_RULE = 10  # of the large policy
+FOLLOWERS_EACH = 8
+FOLLOWERS_OF_ONE = 127
+PUSHERS = 5
+PARTS = ("flows", "commits", "artefacts", "connections", "streams", "comments")
 
 
-def policy_of(rules, echoes, other):
+def policy_of(rules, echoes, other, clients=1):
     """The water works, and conduits beside it that have as many rules as are missing."""
     text = (ROOT / "policies/water-works/policy.yaml").read_text().replace(
         "    allow:\n", "    allow:\n" + "".join(
             f"      - {{service: udp/{port}, client: hmi, server: plc1}}\n" for port in echoes), 1)
-    side = 6
+    side = 6 if clients == 1 else 40
     zones = "".join(f"  s{i}: {{port: 0, networks: [10.{60 + i}.0.0/16]}}\n"
-                    f"  c{i}: {{port: 1, networks: [10.{80 + i}.0.0/16]}}\n" for i in range(side))
+                    f"  c{i}: {{port: 1, networks: [10.{120 + i}.0.0/16]}}\n" for i in range(side))
     text = text.replace("zones:\n", "zones:\n" + zones, 1)
     each = -(-rules // side ** 2)
+    if each > 4096:
+        raise LabError("a conduit has no more than 4,096 rules")
     lines = []
     for i in range(side):
         for j in range(side):
             lines.append(f"  x{i}-{j}:\n    from: s{i}\n    to: c{j}\n    allow:\n")
             for rule in range(each):
-                lines.append(f"      - {{service: tcp/{2000 + rule + other}, client: 10.{60 + i}."
-                             f"{rule // 250}.{rule % 250 + 1}, server: 10.{80 + j}.{rule // 250}."
-                             f"{rule % 250 + 1}}}\n")
+                names = [f"10.{60 + i}.{rule // 250 + 16 * n}.{rule % 250 + 1}"
+                         for n in range(clients)]
+                lines.append(f"      - {{service: tcp/{2000 + rule + other}, client: "
+                             f"{names[0] if clients == 1 else '[' + ', '.join(names) + ']'}, "
+                             f"server: 10.{120 + j}.{rule // 250}.{rule % 250 + 1}}}\n")
     return text + "".join(lines)
 
 
@@ -63,8 +77,10 @@ class Crowd:
         self.lab.roles = (*PairLab.roles, *(f"echo{port}" for port in self.echoes))
         self.policies = []
         self.stop = threading.Event()
+        self.large = None
         self.counts = {"questions": 0, "slowest_ms": 0, "commits": 0, "failed_commits": 0,
-                       "flow_lists": 0}
+                       "flow_lists": 0, "pushed": 0, "push_refused": 0, "followers_held": 0,
+                       "comments_refused": 0}
         self.problems = []
         self.lock = threading.Lock()
 
@@ -78,13 +94,12 @@ class Crowd:
         for which in ("a", "b"):
             lab.start_dataplane(which, *size)
             lab.start_agent(which)
-        for other in (0, 1):
-            source = lab.folder / f"policy{other}.yaml"
-            source.write_text(policy_of(self.options.rules, self.echoes, other))
-            compiled = lab.folder / f"policy{other}.bhp"
-            lab.ctl("policy", "compile", source, "-o", compiled, timeout=300)
-            self.policies.append(compiled)
-        print(f"policies of {self.policies[0].stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+        self.policies = [self.compile(f"policy{other}", self.options.rules, other)
+                         for other in (0, 1)]
+        if {"artefacts", "all"} & set(self.options.part or PARTS):
+            self.large = self.compile("large", self.options.large_rules, 0, CLIENTS_OF_RULE)
+        for number in range(CLIENTS):
+            self.make_client(f"client{number}")
         wait_until(lambda: lab.ctl("push", self.policies[0], "--commit", check=False,
                                    timeout=120).returncode == 0, "the first commit", 240)
         self.active = lab.await_active(seconds=40)
@@ -97,6 +112,25 @@ class Crowd:
             print(f"sessions: {done.stdout.split(chr(10))[-2]}", file=sys.stderr, flush=True)
         wait_until(lambda: lab.ctl("pair", "status", which=self.active, check=False).returncode == 0,
                    "the pair to be well", 240)
+
+    def compile(self, name, rules, other, clients=1):
+        source, compiled = (self.lab.folder / f"{name}{end}" for end in (".yaml", ".bhp"))
+        source.write_text(policy_of(rules, self.echoes, other, clients))
+        self.lab.ctl("policy", "compile", source, "-o", compiled, timeout=900)
+        print(f"{rules} rules: {compiled.stat().st_size / 1e6:.1f} MB", file=sys.stderr, flush=True)
+        return compiled
+
+    def make_client(self, name):
+        """A certificate of its own, good on both appliances."""
+        run(self.lab.bin / "bulkheadctl", "pki", "client", self.lab.pki, name)
+        folder = self.client(name)
+        folder.mkdir()
+        for source, target in (("ca.crt", "ca.crt"), (f"{name}.crt", "client.crt"),
+                               (f"{name}.key", "client.key")):
+            shutil.copy(self.lab.pki / source, folder / target)
+
+    def client(self, name):
+        return self.lab.folder / f"pki-{name}"
 
     # --- the parts -----------------------------------------------------------------------------
     def repeat(self, do):
@@ -152,18 +186,39 @@ class Crowd:
             process.wait()
         return [lambda: self.repeat(lambda: hold("")), lambda: self.repeat(lambda: hold(BEGUN))]
 
+    def artefacts(self):
+        def push(name):
+            done = run(*self.lab.in_ns(self.active, self.lab.bin / "bulkheadctl", "--pki",
+                                       self.client(name), "push", self.large),
+                       check=False, timeout=600)
+            with self.lock:
+                self.counts["pushed" if done.returncode == 0 else "push_refused"] += 1
+                if done.returncode and "already" not in done.stderr:
+                    self.problems.append(done.stderr[-300:])
+            if done.returncode:
+                self.stop.wait(1)
+        return [lambda name=f"client{n}": self.repeat(lambda: push(name)) for n in range(PUSHERS)]
+
     def streams(self):
-        def watch():
-            process = subprocess.Popen(
-                self.lab.in_ns(self.active, self.lab.bin / "bulkheadctl", "--pki",
-                               self.lab.folder_of(self.active) / "pki", "events", "--follow"),
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(0.5)
-            process.send_signal(signal.SIGSTOP)
-            self.stop.wait(20)
-            process.kill()
-            process.wait()
-        return [lambda: self.repeat(watch)] * 10
+        def follow(name, count):
+            done = subprocess.run(
+                self.lab.in_ns(self.active, self.lab.bin / "grpc_probe", "127.0.0.1:7443",
+                               self.client(name), "follow", count, 20),
+                stdout=subprocess.PIPE, text=True, timeout=90, check=True)
+            with self.lock:
+                self.counts["followers_held"] += json.loads(done.stdout)["held"]
+        crowds = [(f"client{n}", FOLLOWERS_EACH) for n in range(CLIENTS - 1)]
+        crowds.append((f"client{CLIENTS - 1}", FOLLOWERS_OF_ONE))
+        return [lambda crowd=crowd: self.repeat(lambda: follow(*crowd)) for crowd in crowds]
+
+    def comments(self):
+        def push():
+            done = self.lab.ctl("push", self.policies[0], "-m", "x" * 100_000, which=self.active,
+                                check=False, timeout=200)
+            with self.lock:
+                self.counts["comments_refused"] += done.returncode != 0
+            self.stop.wait(1)
+        return [lambda: self.repeat(push)]
 
     # --- what is noticed -------------------------------------------------------------------------
     def takeovers(self):
@@ -195,7 +250,7 @@ class Crowd:
         results = [json.loads(probe.communicate(timeout=60)[0].splitlines()[-1]) for probe in probes]
         for thread in threads:
             thread.join()
-        time.sleep(60)
+        time.sleep(BACK_SECONDS)
         udp, modbus = results[0], results[1:]
         return {"part": name, "seconds": seconds, "takeovers": self.takeovers() - before,
                 "datagrams_lost": udp["lost"], "longest_gap_ms": udp["longest_gap_ms"],
@@ -213,6 +268,7 @@ def main():
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--flows", type=int, default=250_000)
     parser.add_argument("--rules", type=int, default=100_000)
+    parser.add_argument("--large-rules", type=int, default=170_000)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--part", action="append", choices=(*PARTS, "all"))
     parser.add_argument("--seconds", type=int, default=60, help="of each part alone")

@@ -2,6 +2,7 @@
 //   grpc_probe SERVER PKI                     asks for its health and, by reflection, its services
 //   grpc_probe SERVER PKI load RATE SECONDS   asks so many questions a second, in turns
 //   grpc_probe SERVER PKI fuzz COUNT SEED     sends so many random messages to each method
+//   grpc_probe SERVER PKI follow COUNT SECONDS  follows events in so many streams, and reads none
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
@@ -11,9 +12,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -125,6 +128,44 @@ int fuzz(const Channel& channel, long count, std::uint64_t seed) {
   return probe(channel);
 }
 
+// Streams that are never read; how many of them the server has not ended before the time is over.
+int follow(const Channel& channel, int count, int seconds) {
+  struct Follower {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call;
+    grpc::Status status;
+  };
+  grpc::GenericStub stub(channel);
+  grpc::CompletionQueue queue;
+  std::vector<std::unique_ptr<Follower>> followers;
+  // bulkhead.v1.WatchEventsRequest: follow, and 10,000 recent ones.
+  grpc::Slice slice(std::string("\x08\x01\x10\x90\x4e", 5));
+  grpc::ByteBuffer request(&slice, 1);
+  void* tag = nullptr;
+  bool good = false;
+  for (int i = 0; i < count; ++i) {
+    followers.push_back(std::make_unique<Follower>());
+    Follower& follower = *followers.back();
+    follower.call =
+        stub.PrepareCall(&follower.context, path_of("TelemetryService/WatchEvents"), &queue);
+    follower.call->StartCall(nullptr);
+    queue.Next(&tag, &good);
+    if (!good) continue;
+    follower.call->WriteLast(request, grpc::WriteOptions(), nullptr);
+    queue.Next(&tag, &good);
+  }
+  std::this_thread::sleep_for(std::chrono::seconds(seconds));
+  int held = 0;
+  for (const auto& follower : followers) {
+    follower->context.TryCancel();
+    follower->call->Finish(&follower->status, nullptr);
+    queue.Next(&tag, &good);
+    held += follower->status.error_code() == grpc::StatusCode::CANCELLED ? 1 : 0;
+  }
+  std::printf("{\"streams\": %d, \"held\": %d}\n", count, held);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -136,5 +177,6 @@ int main(int argc, char** argv) {
   if (argc == 3) return probe(channel);
   const std::string mode = argv[3];
   if (mode == "load") return load(channel, std::atoi(argv[4]), std::atoi(argv[5]));
+  if (mode == "follow") return follow(channel, std::atoi(argv[4]), std::atoi(argv[5]));
   return fuzz(channel, std::atol(argv[4]), std::strtoull(argv[5], nullptr, 10));
 }
