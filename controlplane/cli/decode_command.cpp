@@ -193,7 +193,7 @@ class Decoder {
     decode_stream(conversation, from_client);
   }
 
-  // Enforcement judges each datagram alone; here a message may go on in the next.
+  // A message may go on in the next datagram.
   void take_datagram(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction = from_client ? Direction::request : Direction::response;

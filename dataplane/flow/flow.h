@@ -166,9 +166,13 @@ struct alignas(64) Flow {
   static constexpr std::uint8_t kMissedMax = 64;
   std::uint32_t waits_behind = 0;  // place in the waiting room behind which its frames may go
 
-  std::array<std::uint32_t, 2> first{};  // by sender: number of its SYN, once it was seen
+  // By sender: number of its SYN, once it was seen. Of UDP see spans_seen().
+  std::array<std::uint32_t, 2> first{};
   Predecessor predecessor;
   TimeNs created_ns = 0;
+
+  // What pipeline::Spans said of the server when the last request left that it answers.
+  std::uint32_t& spans_seen() { return first[kClient]; }
 
   // By how much an end's window field counts; only if both ends offered to scale (RFC 7323, 2.2).
   std::uint8_t window_scale(std::size_t end) const {

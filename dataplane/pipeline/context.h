@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <span>
 
 #include "dataplane/flow/flow_table.h"
@@ -14,6 +15,7 @@
 #include "dataplane/pipeline/egress.h"
 #include "dataplane/pipeline/image.h"
 #include "dataplane/pipeline/planted.h"
+#include "dataplane/pipeline/spans.h"
 #include "dataplane/pipeline/verdict.h"
 #include "dataplane/pipeline/verdict_cache.h"
 #include "dataplane/pipeline/waiting_room.h"
@@ -30,6 +32,7 @@ struct PipelineOptions {
   bool accept_midstream = false;  // true only for captures that begin in mid-connection
   bool measure_stages = false;    // costs a few cycles itself
   bool remember_verdicts = true;  // false where each verdict is told with what was asked
+  std::shared_ptr<Spans> spans = std::make_shared<Spans>();  // of all workers
 };
 
 // Where a worker's time goes.
@@ -162,6 +165,9 @@ inline void begin_unseen(Context& context, flow::Flow& flow) {
 inline std::size_t receiver_of(const flow::Packet& packet) {
   return packet.from_client ? flow::kServer : flow::kClient;
 }
+
+// The end of the packet's flow that it comes from.
+inline std::size_t sender_of(const flow::Packet& packet) { return 1 - receiver_of(packet); }
 
 // Fetches what is known of the request that the packet may hold. Precondition: its flow is
 // inspected.

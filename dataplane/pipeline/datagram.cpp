@@ -7,6 +7,7 @@
 
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/admission.h"
+#include "dataplane/pipeline/parts.h"
 
 namespace bulkhead::pipeline {
 
@@ -104,20 +105,26 @@ bool judge_messages(Context& context, const flow::Packet& packet, ByteView rest,
   }
 }
 
-bool judge_datagram(Context& context, const flow::Packet& packet, Verdict& verdict,
-                    ByteView& message) {
-  return judge_whole_messages(context, packet, packet.payload(), verdict, message);
+bool judge_datagram(Context& context, const flow::Packet& packet, const Collected& collected,
+                    Verdict& verdict, ByteView& message) {
+  const ByteView bytes = collected.bytes;
+  if (!collected.in_parts) return judge_whole_messages(context, packet, bytes, verdict, message);
+  message = bytes;
+  return may_leave_in_parts(context, packet, collected, verdict) &&
+         judge_whole_messages(context, packet, bytes, verdict, message);
 }
 
 // Whoever is refused takes no place in the table of sessions from those who are not.
 void forget_if_unused(Context& context, flow::Flow& flow) {
-  if (flow.in_use && flow.packets[flow::kClient] + flow.packets[flow::kServer] == 0) {
+  if (flow.in_use && !holds_parts(flow) &&
+      flow.packets[flow::kClient] + flow.packets[flow::kServer] == 0) {
     forget(context, flow);
   }
 }
 
 // What is not granted while the sender has one role may be while it has the other.
-bool judge_turned(Context& context, flow::Packet& packet, Verdict& verdict, ByteView& message) {
+bool judge_turned(Context& context, flow::Packet& packet, const Collected& collected,
+                  Verdict& verdict, ByteView& message) {
   flow::Flow* turned = find_turned(context, packet);
   if (turned == nullptr) return false;
   flow::Flow* first = std::exchange(packet.flow, turned);
@@ -126,7 +133,7 @@ bool judge_turned(Context& context, flow::Packet& packet, Verdict& verdict, Byte
   turned->expires_ns = context.now_ns + context.limits().datagram_ns;
   Verdict other;
   ByteView of_other;
-  const bool allowed = judge_datagram(context, packet, other, of_other);
+  const bool allowed = judge_datagram(context, packet, collected, other, of_other);
   if (allowed || verdict.fault == protocols::Fault::wrong_direction) {
     verdict = other;
     message = of_other;
@@ -135,7 +142,7 @@ bool judge_turned(Context& context, flow::Packet& packet, Verdict& verdict, Byte
   packet.flow = first;
   packet.from_client = !packet.from_client;
   forget_if_unused(context, *turned);
-  return judge_datagram(context, packet, verdict, message);  // whose operations are told
+  return judge_datagram(context, packet, collected, verdict, message);  // whose operations are told
 }
 
 // Bytes behind the message are the frame's padding, which nobody inspects: they do not travel on.
@@ -220,19 +227,27 @@ void inspect_in_session(Context& context, flow::Packet& packet) {
     return pass(context, packet, Reason::service_granted);
   }
   if (is_bare(packet)) cut_padding(context, packet);
+  const Collected collected = collect(context, packet);
+  if (packet.mbuf == nullptr) return;
+  const Holder holder{flow, sender_of(packet)};
   Verdict verdict;
   ByteView message;
-  const bool allowed = judge_datagram(context, packet, verdict, message) ||
-                       judge_turned(context, packet, verdict, message);
-  if (!allowed && answers_question(context, packet)) return inspect_answer_to_many(context, packet);
+  const bool allowed = judge_datagram(context, packet, collected, verdict, message) ||
+                       judge_turned(context, packet, collected, verdict, message);
+  if (!allowed && !collected.in_parts && answers_question(context, packet)) {
+    return inspect_answer_to_many(context, packet);
+  }
   if (!allowed && packet.flow->on_deny == policy::OnDeny::reject) {
     refuse_datagram(context, packet, message, verdict);
   }
   context.observer.on_verdict(verdict, packet);
   if (allowed) {
     note_question(context, packet, message);
+    if (collected.in_parts) return release_parts(context, holder, packet, message);
+    note_asked(context, packet, message);
     return pass(context, packet, Reason::session_control);
   }
+  if (collected.in_parts) drop_parts(context, holder, verdict.reason);
   rte_pktmbuf_free(packet.mbuf);
   packet.mbuf = nullptr;
 }

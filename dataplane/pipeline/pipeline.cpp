@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/parts.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/protocols/related.h"
 
@@ -166,7 +167,8 @@ void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Obse
     flow::Flow& flow = flows_->slot(index);
     if (!flow.in_use) return;
     flows_->touch(flow);
-    run_timers(context, flow);
+    flow.transport == policy::Transport::tcp ? run_timers(context, flow)
+                                             : drop_late_parts(context, flow);
   });
   expire(context);
   clock.lap(Stage::pass_time);
@@ -217,6 +219,7 @@ void Pipeline::expire(Context& context) {
 }
 
 void forget(Context& context, flow::Flow& flow) {
+  if (flow.transport != policy::Transport::tcp) drop_parts(context, flow);
   flow::drop_all(context.segments, flow);
   context.timers.disarm(context.flows.index_of(flow));
   if (flow.half_open) end_opening(context, flow);

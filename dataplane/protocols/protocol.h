@@ -34,6 +34,10 @@ struct Frame {
 // `unknown`: more bytes may tell.
 enum class Recognition : std::uint8_t { no, unknown, yes };
 
+// What a datagram is of a message that comes in several: nothing, its beginning, what goes on
+// behind the datagram before, or its end.
+enum class Part : std::uint8_t { none, first, next, last };
+
 // Which part of a request was not granted, for the protocol's own refusal.
 enum class Denial : std::uint8_t { function, address, value };
 
@@ -90,6 +94,34 @@ class Protocol {
 
   // Whether a datagram may hold several messages, one behind the other.
   virtual bool many_in_datagram() const { return false; }
+
+  // Whether a message may come in several datagrams (the functions that follow).
+  virtual bool spans_datagrams() const { return false; }
+  // What a datagram is, alone or (`before` is not empty) behind another part of the same message.
+  // What is not `none` is parts of one message and nothing else.
+  virtual Part part_of(ByteView before, ByteView datagram) const {
+    (void)before, (void)datagram;
+    return Part::none;
+  }
+  // Whether the server answers the request: its answer shows that it got what left.
+  virtual bool is_answered(ByteView request) const {
+    (void)request;
+    return false;
+  }
+  // Whether a message that came in several datagrams may leave in them: no receiver that loses some
+  // of them, or of those that left before, can take parts of two messages for one. Of a request it
+  // is known that none has left in parts for its server, in any session, since the last one of this
+  // session that is_answered(), unless that one itself did.
+  virtual bool may_leave_in_parts(std::span<std::byte> session, ByteView message,
+                                  Direction direction, std::uint32_t now_ms) const {
+    (void)session, (void)message, (void)direction, (void)now_ms;
+    return false;
+  }
+  // It was granted, pair() accepted it, and it leaves in parts.
+  virtual void left_in_parts(std::span<std::byte> session, ByteView message, Direction direction,
+                             std::uint32_t now_ms) const {
+    (void)session, (void)message, (void)direction, (void)now_ms;
+  }
 
   // Decodes exactly one message. On a fault the list's content is unspecified. Only a form that the
   // carrier's standard has is accepted, and a handle that the session gave out is read as what it

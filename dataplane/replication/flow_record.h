@@ -27,7 +27,7 @@ constexpr std::size_t kProtocolNameMax = 16;
 // layout is not taken: the session goes on as one whose beginning was not seen.
 constexpr std::uint8_t kRecordVersion = 2 + kReleaseAhead;
 constexpr std::uint8_t kRecordVersionOldest = 1;
-constexpr std::uint16_t kSessionLayout = 2;
+constexpr std::uint16_t kSessionLayout = 3;
 
 struct FlowRecord {
   bool gone = false;  // the session has ended; only its key counts

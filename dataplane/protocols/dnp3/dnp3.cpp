@@ -65,7 +65,7 @@ class Dnp3 final : public protocols::Protocol {
   const protocols::Catalogue& catalogue() const override { return dnp3::catalogue(); }
 
   Frame frame(ByteView stream, const MessageContext& context) const override {
-    return frame_message(stream, context.direction);
+    return frame_message(stream, context);
   }
 
   std::optional<Direction> told_direction(ByteView message) const override {
@@ -74,6 +74,38 @@ class Dnp3 final : public protocols::Protocol {
   }
 
   bool many_in_datagram() const override { return true; }
+  bool spans_datagrams() const override { return true; }
+  protocols::Part part_of(ByteView before, ByteView datagram) const override {
+    return dnp3::part_of(before, datagram);
+  }
+  bool is_answered(ByteView request) const override {
+    LinkHeader header;
+    if (request.size() <= kLinkHeaderBytes + 2 ||
+        parse_link_header(request, header) != Fault::none || header.data_bytes < 3) {
+      return false;
+    }
+    return header.has_user_data() && header.destination < kBroadcastFirst &&
+           wants_response(request[kLinkHeaderBytes + 2]);
+  }
+  bool may_leave_in_parts(std::span<std::byte> session, ByteView message, Direction direction,
+                          std::uint32_t now_ms) const override {
+    Fragment fragment;
+    Application application;
+    return gather(message, direction, fragment) == Fault::none &&
+           parse_application(fragment, application) == Fault::none &&
+           (direction == Direction::request
+                ? may_span(Session(session), fragment, application)
+                : may_span_answer(Session(session), fragment, application, now_ms));
+  }
+  void left_in_parts(std::span<std::byte> session, ByteView message, Direction direction,
+                     std::uint32_t now_ms) const override {
+    Fragment fragment;
+    Application application;
+    if (direction == Direction::response && gather(message, direction, fragment) == Fault::none &&
+        parse_application(fragment, application) == Fault::none) {
+      note_spanning(Session(session), fragment, application, now_ms);
+    }
+  }
 
   Fault decode(ByteView message, const MessageContext& context,
                OperationList& operations) const override {

@@ -233,9 +233,9 @@ TEST(Transport, AFragmentHasALimit) {
   const Message longer = frames_of(Message(kFragmentBytesMax + 1, 0), 0x44);
   EXPECT_EQ(module().frame(longer, kBack).fault, Fault::bad_length);
   // A request has no more frames than there are transport numbers.
-  const Message most = frames_of(Message(kRequestFramesMax, 0), 0xc4, 1);
+  const Message most = frames_of(Message(kNumberedFramesMax, 0), 0xc4, 1);
   EXPECT_EQ(module().frame(most, kRequest).length, most.size());
-  const Message more = frames_of(Message(kRequestFramesMax + 1, 0), 0xc4, 1);
+  const Message more = frames_of(Message(kNumberedFramesMax + 1, 0), 0xc4, 1);
   EXPECT_EQ(module().frame(more, kRequest).fault, Fault::bad_length);
 }
 

@@ -142,15 +142,21 @@ protocols::Fault check_link_header(const LinkHeader& header, protocols::Directio
 // A message here is what makes one fragment of the application layer, all data link frames that
 // carry it (8.2), or one frame without user data. Frames that do not make a whole fragment are
 // delimited too, and do not decode.
-protocols::Frame frame_message(ByteView stream, protocols::Direction direction);
+protocols::Frame frame_message(ByteView stream, const protocols::MessageContext& context);
+
+// See protocols::Protocol::part_of().
+protocols::Part part_of(ByteView before, ByteView datagram);
+// By bit, the transport numbers of a fragment's frames behind the first: those that a receiver
+// which lost some of them may wait for. Precondition: the message was framed.
+std::uint64_t numbers_awaited(ByteView message);
 
 constexpr std::uint8_t kTransportSequence = 0x3f;  // of the transport octet (8.2.1.1)
 
 // No outstation is required to take more than 2048 octets (4.1.2); many can be set to more.
 constexpr std::size_t kFragmentBytesMax = 65536;
-// Transport numbers go round after 64: no frame of a request can be dropped and its place be taken
-// by another.
-constexpr std::size_t kRequestFramesMax = 64;
+// Transport numbers go round after 64: no frame of a request, or of what UDP carries, can be
+// dropped and its place be taken by another.
+constexpr std::size_t kNumberedFramesMax = 64;
 
 // A fragment put together, its CRCs checked and removed; views into it live as long as it does.
 struct Fragment {

@@ -42,6 +42,18 @@ struct Walk {
   std::uint8_t sequence = 0;
   LinkHeader link;
 
+  // As if the frame before these bytes, which may go on a fragment, had been taken.
+  void begin_at(ByteView bytes) {
+    LinkHeader header;
+    if (bytes.size() <= kLinkHeaderBytes || (bytes[kLinkHeaderBytes] & kTransportFirst) != 0 ||
+        parse_link_header(bytes, header) != Fault::none) {
+      return;
+    }
+    link = header;
+    sequence = static_cast<std::uint8_t>(bytes[kLinkHeaderBytes] - 1) & kTransportSequence;
+    frames = 1;
+  }
+
   // Whether the frame is the next of the fragment, by its transport octet: the same way between the
   // same stations, numbered one up, and with something in it. Receivers differ in what they do with
   // the rest: some drop the frame and join what stands around it.
@@ -137,8 +149,9 @@ Fault check_link_header(const LinkHeader& header, protocols::Direction direction
   return is_master(direction) && (to_self || to_all) ? Fault::none : Fault::bad_value;
 }
 
-Frame frame_message(ByteView stream, protocols::Direction direction) {
-  const std::size_t frames_max = is_master(direction) ? kRequestFramesMax : SIZE_MAX;
+Frame frame_message(ByteView stream, const protocols::MessageContext& context) {
+  const bool bounded = is_master(context.direction) || context.carrier == protocols::Carrier::udp;
+  const std::size_t frames_max = bounded ? kNumberedFramesMax : SIZE_MAX;
   Walk walk;
   std::size_t application_bytes = 0;
   for (std::size_t at = 0;;) {
@@ -166,6 +179,48 @@ Frame frame_message(ByteView stream, protocols::Direction direction) {
     }
     if ((transport & kTransportFinal) != 0) return {Fault::none, at, at};
   }
+}
+
+protocols::Part part_of(ByteView before, ByteView datagram) {
+  using protocols::Part;
+  if (datagram.empty()) return Part::none;
+  Walk walk;
+  bool final = false;
+  const auto next_frame = [&](ByteView& rest) {
+    LinkHeader header;
+    if (final || rest.size() <= kLinkHeaderBytes) return false;
+    if (parse_link_header(rest, header) != Fault::none || header.frame_bytes > rest.size()) {
+      return false;
+    }
+    const std::uint8_t transport = rest[kLinkHeaderBytes];
+    if ((header.control & 0x4f) != (kPrimary | kLinkUserData) || !walk.take(header, transport)) {
+      return false;
+    }
+    final = (transport & kTransportFinal) != 0;
+    rest = rest.subspan(header.frame_bytes);
+    return true;
+  };
+  while (!before.empty()) {
+    if (walk.frames == 0) walk.begin_at(before);
+    if (!next_frame(before)) return Part::none;
+  }
+  const bool goes_on = walk.frames > 0;
+  while (!datagram.empty()) {
+    if (!next_frame(datagram)) return Part::none;
+  }
+  if (!goes_on) return final || walk.frames == 0 ? Part::none : Part::first;
+  return final ? Part::last : Part::next;
+}
+
+std::uint64_t numbers_awaited(ByteView message) {
+  std::uint64_t numbers = 0;
+  for (bool first = true; message.size() > kLinkHeaderBytes; first = false) {
+    LinkHeader header;
+    if (parse_link_header(message, header) != Fault::none) break;
+    if (!first) numbers |= std::uint64_t{1} << (message[kLinkHeaderBytes] & kTransportSequence);
+    message = message.subspan(std::min(header.frame_bytes, message.size()));
+  }
+  return numbers;
 }
 
 Fault gather(ByteView message, protocols::Direction direction, Fragment& fragment) {

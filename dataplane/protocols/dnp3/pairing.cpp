@@ -63,6 +63,10 @@ Fault note_confirmation(Session session, const Fragment& response, const Applica
   return session.add(asked, now_ms, selected) ? Fault::none : Fault::too_many_outstanding;
 }
 
+std::uint8_t kind_of(const Application& application) {
+  return static_cast<std::uint8_t>(application.control & 0x1f);  // UNS and the sequence number
+}
+
 // Events leave an outstation's buffer when they are confirmed: only by who was asked to. The
 // confirmation may cross the next response, or come again.
 Fault accept_confirmation(Session session, const Fragment& fragment,
@@ -71,7 +75,12 @@ Fault accept_confirmation(Session session, const Fragment& fragment,
     const bool asked = entry.code == kConfirm && entry.unsolicited == application.unsolicited() &&
                        entry.is_between(fragment.link.source, fragment.link.destination);
     const unsigned ahead = (entry.sequence - application.sequence()) & 0x0fU;
-    if (asked && ahead <= 1) return Fault::none;
+    if (!asked || ahead > 1) continue;
+    Begun& begun = session.state();
+    const bool of_spanning = begun.spanning == kind_of(application) &&
+                             begun.spanning_source == fragment.link.destination;
+    if (of_spanning) begun.numbers = 0;  // the master has all of it
+    return Fault::none;
   }
   return session.state().unseen ? Fault::none : Fault::unrequested_response;
 }
@@ -132,6 +141,27 @@ void note_file(Session session, const Outstanding& asked, const Application& app
   session.add(opened, now_ms);  // the request made room
 }
 
+// What answers the request that left last shows that the outstation got that whole: if it can be to
+// no earlier one with the same number, which nobody waits for any more.
+void note_settled(Session session, const Fragment& response, const Application& application,
+                  std::uint32_t now_ms) {
+  const auto fits = [&](const Outstanding& entry) {
+    return entry.is_asked() && entry.sequence == application.sequence() &&
+           entry.is_between(response.link.destination, response.link.source);
+  };
+  const Outstanding* last =
+      session.latest([](const Outstanding& entry) { return entry.is_asked(); });
+  if (last == nullptr || !fits(*last)) return;
+  for (const Outstanding& entry : session.entries()) {
+    const bool awaited = now_ms - entry.asked_ms <= protocols::kAwaitedMs;
+    if (&entry != last && awaited && fits(entry)) return;
+  }
+  Begun& begun = session.state();
+  begun.settled = true;
+  begun.settled_master = last->master;
+  begun.settled_outstation = response.link.source;
+}
+
 }  // namespace
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {
@@ -164,6 +194,7 @@ Fault accept_request(Session session, const Fragment& fragment, std::uint32_t no
     return Fault::too_many_outstanding;
   }
   forget_selections(session, request);
+  session.state().settled = false;
   return Fault::none;
 }
 
@@ -185,6 +216,7 @@ Fault accept_response(Session session, const Fragment& fragment, std::uint32_t n
   find_asked(session, fragment, application, index);  // noting may have moved it
   if (index == session.entries().size()) return Fault::none;
   Outstanding& entry = session.entries()[index];
+  note_settled(session, fragment, application, now_ms);
   // A challenge asks for authentication first; the answer to the request follows (7.5.1).
   if (application.code == kAuthenticateResponse && entry.code != kAuthenticateRequest) {
     return Fault::none;
@@ -201,6 +233,33 @@ Fault accept_response(Session session, const Fragment& fragment, std::uint32_t n
     note_file(session, asked, application, now_ms);
   }
   return Fault::none;
+}
+
+bool may_span(Session session, const Fragment& request, const Application& application) {
+  const Begun& begun = session.state();
+  return wants_response(application.code) && begun.settled &&
+         begun.settled_master == request.link.source &&
+         begun.settled_outstation == request.link.destination;
+}
+
+bool may_span_answer(Session session, const Fragment& response, const Application& application,
+                     std::uint32_t now_ms) {
+  const Begun& begun = session.state();
+  const bool like = begun.spanning == kind_of(application) &&
+                    begun.spanning_source == response.link.source &&
+                    now_ms - begun.spanning_ms <= kSpanningMs;
+  return !like || (begun.numbers & numbers_awaited(response.message)) == 0;
+}
+
+void note_spanning(Session session, const Fragment& response, const Application& application,
+                   std::uint32_t now_ms) {
+  Begun& begun = session.state();
+  const bool like =
+      begun.spanning == kind_of(application) && begun.spanning_source == response.link.source;
+  begun.numbers = (like ? begun.numbers : 0) | numbers_awaited(response.message);
+  begun.spanning = kind_of(application);
+  begun.spanning_source = response.link.source;
+  begun.spanning_ms = now_ms;
 }
 
 protocols::Difference difference(Session session, const Fragment& fragment) {

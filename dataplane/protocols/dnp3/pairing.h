@@ -33,8 +33,20 @@ struct Outstanding {
 };
 
 struct Begun {
-  bool unseen;  // answers and confirmations to what was before may still come
+  bool unseen;   // answers and confirmations to what was before may still come
+  bool settled;  // the outstation has answered the request that left last
+  // Of the response in several datagrams that left last: its sequence number and whether it is
+  // unsolicited, when, by whom, and the transport numbers that its receiver may wait for.
+  std::uint8_t spanning;
+  std::uint16_t spanning_source;
+  std::uint16_t settled_master;
+  std::uint16_t settled_outstation;
+  std::uint32_t spanning_ms;
+  std::uint64_t numbers;  // 0: none, or it was confirmed
 };
+
+// No master waits longer for the rest of a response.
+constexpr std::uint32_t kSpanningMs = 30'000;
 
 using Session = protocols::OutstandingTable<Outstanding, Begun>;
 static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
@@ -58,6 +70,16 @@ std::size_t awaited(Session session, std::uint32_t now_ms);
 // Both expect a message that decode accepted.
 protocols::Fault accept_request(Session session, const Fragment& fragment, std::uint32_t now_ms);
 protocols::Fault accept_response(Session session, const Fragment& fragment, std::uint32_t now_ms);
+
+// Whether a fragment may leave in several datagrams, none of which a receiver can take for
+// another's: a request, if the outstation has got all that left before; a response, if none with
+// its sequence number and numbers left lately.
+bool may_span(Session session, const Fragment& request, const Application& application);
+bool may_span_answer(Session session, const Fragment& response, const Application& application,
+                     std::uint32_t now_ms);
+// The response leaves so.
+void note_spanning(Session session, const Fragment& response, const Application& application,
+                   std::uint32_t now_ms);
 
 // By which number a response that accept_response() refused differs: its sequence number or its
 // station from those of the latest request.
