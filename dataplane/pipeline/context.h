@@ -72,13 +72,14 @@ struct Context {
   std::span<const protocols::Protocol* const> protocols;
   protocols::ProtocolSet with_related;  // those whose sessions open something beside themselves
   protocols::ProtocolSet numbered;      // those whose messages are numbered
-  TimeNs sessions_clock = 0;            // what protocol state counts time in is ahead by so much
-  TimeNs forwards_since_ns = 0;         // start or takeover
-  bool all_usual = true;                // every packet of the burst, see wire::parse_usual
-  std::uint32_t shares_seed = 0;        // see flow::Shares
-  std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
-  policy::Charges charged{};            // what the message that was judged last has cost
-  protocols::Difference difference{};   // of the answer that was refused last
+  protocols::ProtocolSet framed_by_session;
+  TimeNs sessions_clock = 0;           // what protocol state counts time in is ahead by so much
+  TimeNs forwards_since_ns = 0;        // start or takeover
+  bool all_usual = true;               // every packet of the burst, see wire::parse_usual
+  std::uint32_t shares_seed = 0;       // see flow::Shares
+  std::uint64_t erasures = 0;          // of flows, when those of the burst were looked up
+  policy::Charges charged{};           // what the message that was judged last has cost
+  protocols::Difference difference{};  // of the answer that was refused last
 
   // What protocol modules count time in; it wraps.
   std::uint32_t now_ms() const {
@@ -122,6 +123,12 @@ struct Context {
   protocols::MessageContext message_context(flow::Flow& flow,
                                             protocols::Direction direction) const {
     return {direction, policy::carrier_over(flow.transport), flows.session(flow)};
+  }
+  // The same, for delimiting: what the session knows only where the module asks for it.
+  protocols::MessageContext framing_context(flow::Flow& flow,
+                                            protocols::Direction direction) const {
+    if ((framed_by_session >> flow.protocol & 1) != 0) return message_context(flow, direction);
+    return {direction, policy::carrier_over(flow.transport)};
   }
   // How the flow is read. Precondition: it is inspected.
   const protocols::Protocol& protocol_of(const flow::Flow& flow) const {

@@ -107,6 +107,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           protocols::registry(),
           protocols::protocols_with_related(),
           protocols::numbered_protocols(),
+          protocols::protocols_framed_by_session(),
           sessions_clock_,
           forwards_since_ns_,
           true,

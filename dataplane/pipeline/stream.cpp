@@ -43,8 +43,8 @@ enum class Next : std::uint8_t { granted, taken_out, wait, turned, refused };
 protocols::Frame delimit(const Stream& stream) {
   constexpr std::uint32_t kFirstLook = 64;
   const protocols::Protocol& protocol = stream.context.protocol_of(*stream.packet.flow);
-  const protocols::MessageContext way{direction_of(stream.packet),
-                                      policy::carrier_over(stream.packet.flow->transport)};
+  const protocols::MessageContext way =
+      stream.context.framing_context(*stream.packet.flow, direction_of(stream.packet));
   const std::uint32_t standing = stream.available - stream.granted;
   std::uint32_t look = std::min(standing, kFirstLook);
   for (;;) {
@@ -372,7 +372,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   const ByteView message = packet.payload();
   const protocols::Frame frame =
       context.protocol_of(speaker.flow)
-          .frame(message, {direction_of(packet), policy::carrier_over(speaker.flow.transport)});
+          .frame(message, context.framing_context(speaker.flow, direction_of(packet)));
   if (frame.fault != protocols::Fault::none || frame.length != message.size()) return Whole::no;
   if (context.is_numbered(speaker.flow) &&
       context.protocol_of(speaker.flow).is_rewritten(message)) {

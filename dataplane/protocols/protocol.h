@@ -70,6 +70,8 @@ class Protocol {
  public:
   virtual const Catalogue& catalogue() const = 0;
 
+  // Whether frame() looks at the session.
+  virtual bool frames_by_session() const { return false; }
   // How many bytes make the message at the start of `stream` (which may hold less, or more).
   virtual Frame frame(ByteView stream, const MessageContext& context) const = 0;
 

@@ -30,12 +30,14 @@ struct Registry {
   };
   std::size_t count = kCount;
   ProtocolSet numbered = 0;
+  ProtocolSet framed_by_session = 0;
 
   Registry() {
-    for (std::size_t i = 0; i < kCount; ++i) note_numbers(i);
+    for (std::size_t i = 0; i < kCount; ++i) note(i);
   }
-  void note_numbers(std::size_t i) {
+  void note(std::size_t i) {
     if (modules[i]->numbered_bytes() > 0) numbered |= ProtocolSet{1} << i;
+    if (modules[i]->frames_by_session()) framed_by_session |= ProtocolSet{1} << i;
   }
 };
 
@@ -53,7 +55,7 @@ std::span<const Protocol* const> registry() { return {all().modules.data(), all(
 void add_protocol_for_tests(const Protocol& protocol) {
   all().modules[kCount] = &protocol;
   all().count = kCount + 1;
-  all().note_numbers(kCount);
+  all().note(kCount);
 }
 
 std::optional<std::uint8_t> find_protocol(std::string_view name) {
@@ -109,5 +111,7 @@ std::span<const RelatedPort> related_ports() {
 ProtocolSet protocols_with_related() { return all_related().protocols; }
 
 ProtocolSet numbered_protocols() { return all().numbered; }
+
+ProtocolSet protocols_framed_by_session() { return all().framed_by_session; }
 
 }  // namespace bulkhead::protocols

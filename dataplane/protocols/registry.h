@@ -38,5 +38,7 @@ std::span<const RelatedPort> related_ports();
 ProtocolSet protocols_with_related();
 // Those whose messages are numbered.
 ProtocolSet numbered_protocols();
+// Those whose messages are delimited by what their session knows.
+ProtocolSet protocols_framed_by_session();
 
 }  // namespace bulkhead::protocols

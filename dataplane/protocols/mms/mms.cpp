@@ -167,6 +167,7 @@ class Mms final : public cotp::User {
  public:
   const protocols::Catalogue& catalogue() const override { return mms::catalogue(); }
 
+  bool frames_by_session() const override { return true; }
   std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
   std::size_t session_bytes_max() const override {
     return Session::bytes_for(protocols::kOutstandingMax);
