@@ -11,14 +11,13 @@ namespace bulkhead::opcua {
 
 using protocols::Fault;
 
-namespace {
-
-// Of the types whose elements may hold anything; 0 for the others.
 std::size_t width_of(std::uint8_t type) {
   constexpr std::array<std::uint8_t, 20> kWidths = {0, 0, 1, 1, 2,  2, 4, 4, 8, 8,
                                                     4, 8, 0, 8, 16, 0, 0, 0, 0, 4};
   return type < kWidths.size() ? kWidths[type] : 0;
 }
+
+namespace {
 
 // The numbers of types 2 to 11; nothing where a double does not hold it exactly.
 std::optional<double> number_of(std::uint8_t type, ByteView bytes) {

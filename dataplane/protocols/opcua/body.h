@@ -20,6 +20,10 @@ struct NodeId {
   bool is_null() const { return is_standard() && number == 0; }
 };
 
+// Bytes of each element of an array, of the built-in types whose elements may hold anything; 0 for
+// the others.
+std::size_t width_of(std::uint8_t type);
+
 // A value as a variant has it.
 struct Value {
   std::uint8_t encoding = 0;     // its built-in type (6, table 1), and whether it is an array

@@ -124,8 +124,12 @@ bool Message::is_secured_open() const { return policy_of(policy).name != kPolicy
 
 // A message of several chunks is one: they follow one another (6, 6.7.2.4).
 Frame frame_message(ByteView stream, Pieces pieces) {
+  const bool request = pieces == Pieces::request;
+  const std::size_t piece_bytes = request ? kRequestPieceBytes : kPieceBytes;
   std::size_t at = 0;
   for (std::size_t count = 1;; ++count) {
+    // What follows could not be read with it, whatever it is.
+    if (request && at > 0 && at + kHeaderBytes > piece_bytes) return {Fault::none, at, at};
     const ByteView rest = stream.subspan(std::min(at, stream.size()));
     if (rest.empty()) return {Fault::none, 0, at + kHeaderBytes};
     Chunk chunk;
@@ -133,9 +137,9 @@ Frame frame_message(ByteView stream, Pieces pieces) {
     if (fault != Fault::none) return {fault, 0, 0};
     if (chunk.size == 0) return {Fault::none, 0, at + kHeaderBytes};
     const bool in_pieces = pieces != Pieces::none && chunk.kind == Kind::message;
-    if (in_pieces && at > 0 && at + chunk.size > kPieceBytes) return {Fault::none, at, at};
+    if (in_pieces && at > 0 && at + chunk.size > piece_bytes) return {Fault::none, at, at};
     at += chunk.size;
-    const bool long_chunk = in_pieces && count == 1 && at > kPieceBytes;
+    const bool long_chunk = in_pieces && count == 1 && at > piece_bytes;
     if (long_chunk) return {Fault::none, at, at, kHeadBytes};
     if (chunk.part != 'C' || (in_pieces && pieces == Pieces::one_chunk)) {
       return {Fault::none, at, at, 0, chunk.kind == Kind::reverse_hello};
@@ -155,7 +159,7 @@ class Joining {
 
   Fault add(ByteView part, Message& message) {
     if (message.chunks == 1) {
-      message.body = first_ = part;
+      message.body = message.first = first_ = part;
       return Fault::none;
     }
     if (message.chunks == 2 && !copy(first_)) return Fault::bad_length;
@@ -208,6 +212,8 @@ Fault parse_chunk(ByteView chunk, bool whole, const Parsing& parsing, Message& m
   message.last_sequence = sequence;
   ByteView part = reader.rest();
   const std::size_t unread = whole ? parsing.signature_bytes : 0;
+  const std::size_t size = load_le32(chunk.data() + 4) - kSecureHeaderBytes;
+  message.body_bytes += size - std::min(size, parsing.signature_bytes);
   if (!reader.ok() || part.size() < unread) return Fault::truncated;
   part = part.first(part.size() - unread);
   return joining.add(part, message);

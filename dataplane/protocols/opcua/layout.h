@@ -22,7 +22,11 @@ constexpr std::size_t kBodyBytesMax = 65536;     // of one message in several ch
 // bytes are one piece, and of a longer chunk its head is read.
 constexpr std::size_t kPieceBytes = 49152;
 constexpr std::size_t kHeadBytes = 4096;
-constexpr unsigned kDepthMax = 8;  // of values inside values
+// Of a request so much is read whole. One that is longer passes in pieces where its first chunk
+// tells all that it asks for, and the rest is one value.
+constexpr std::size_t kRequestPieceBytes = 65536;
+constexpr std::size_t kLongBytesMax = std::size_t{1} << 24;  // of its body
+constexpr unsigned kDepthMax = 8;                            // of values inside values
 
 // What is no service has a code of its own, below those of all encodings.
 enum Code : std::uint16_t {
@@ -114,11 +118,15 @@ struct Message {
   std::uint32_t sequence = 0;
   std::uint32_t last_sequence = 0;
   std::uint32_t request = 0;
-  ByteView policy;       // of Kind::open
-  ByteView certificate;  // of its sender, with its length
-  ByteView thumbprint;   // of its receiver's certificate
+  std::size_t body_bytes = 0;  // of all its chunks, also where only a head is there
+  ByteView policy;             // of Kind::open
+  ByteView certificate;        // of its sender, with its length
+  ByteView thumbprint;         // of its receiver's certificate
+  ByteView first;              // content of the first chunk, as far as it is there
   ByteView body;
 
+  // Whether not all of it is in `body`.
+  bool is_long() const { return unfinished || body.size() < body_bytes; }
   bool is_secured_open() const;
 };
 
@@ -133,8 +141,9 @@ PolicyInfo policy_of(ByteView uri);
 // 6, 6.7.2.4: numbers go up by one; from 4,294,966,271 on they may begin again below 1024.
 bool follows(std::uint32_t last, std::uint32_t number);
 
-// How much of a message may stand for it: all of it, pieces of several chunks, or single chunks.
-enum class Pieces : std::uint8_t { none, many_chunks, one_chunk };
+// How much of a message may stand for it: all of it, pieces of several chunks (of a request none
+// that could be read whole), or single chunks.
+enum class Pieces : std::uint8_t { none, request, many_chunks, one_chunk };
 
 protocols::Frame frame_message(ByteView stream, Pieces pieces);
 
@@ -159,12 +168,27 @@ struct ServiceHead {
 protocols::Fault parse_head(const Message& message, protocols::Direction direction,
                             ServiceHead& head);
 
+// A request that is not read whole (long.cpp): what its first chunk holds up to the length of its
+// one long value, and how many bytes its body has to have in all.
+struct LongRequest {
+  ByteView head;
+  std::size_t total = 0;
+};
+constexpr std::string_view kLongValue = "a value that is no single number";
+// Fault::too_long if its first chunk does not tell all that it asks for, or if its chunks so far
+// have more or fewer bytes than that.
+protocols::Fault find_long(const Message& message, LongRequest& found);
+
 class BodyReader;
 // Behind the type of a body: 4, 7.32 and 7.33.
 void skip_request_header(BodyReader& reader);
 void skip_response_header(BodyReader& reader);
 
 class Handles;
+
+// Adds the operations of a request that find_long() has found.
+protocols::Fault decode_long(const Message& message, const LongRequest& request,
+                             const Handles& handles, protocols::OperationList& operations);
 
 // Reads the body of a message to its end, but for `remaining` bytes, and adds its operations; with
 // `operations` nullptr it is only read. Names are read as `handles` knows them.

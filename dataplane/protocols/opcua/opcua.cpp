@@ -139,17 +139,38 @@ bool may_remain(Reading reading, std::size_t bytes) {
   return bytes == 0 || (reading == Reading::perhaps_signed && (bytes == 20 || bytes == 32));
 }
 
+// More of a request's value. It ends where it was said to, and so does the request.
+Fault decode_further(const Message& message, const Known& known, OperationList& operations) {
+  const bool ends = message.body_bytes == known.asking_bytes;
+  const bool fits = message.unfinished ? message.body_bytes < known.asking_bytes : ends;
+  if (!fits || message.aborted || message.kind != Kind::message) return Fault::bad_length;
+  operations.leave_free(message.body, kLongValue);
+  Operation* operation = nullptr;
+  const Fault fault = add(kContinuation, operations, &operation);
+  if (operation != nullptr) operation->tied = true;
+  return fault;
+}
+
 Fault decode_readable(const Message& message, Reading reading, const MessageContext& context,
                       OperationList& operations) {
   const bool answers = context.direction == Direction::response;
-  if (answers && known_in(context).answer_goes_on) {
+  const Known known = known_in(context);
+  if (answers && known.answer_goes_on) {
     operations.leave_free(message.body, "what an answer tells");
     Operation* operation = nullptr;
     const Fault fault = add(kContinuation, operations, &operation);
     if (operation != nullptr) operation->tied = true;
     return fault;
   }
-  if (message.unfinished && !answers) return Fault::truncated;
+  if (!answers && known.asking_bytes > 0) return decode_further(message, known, operations);
+  if (!answers && message.is_long()) {
+    if (reading != Reading::plain && reading != Reading::signing) return Fault::too_long;
+    LongRequest request;
+    const Fault fault = find_long(message, request);
+    return fault != Fault::none
+               ? fault
+               : decode_long(message, request, handles_in(context.session), operations);
+  }
   if (message.aborted) return decode_told(message.body, "4s", kAbort, operations);
   std::size_t remaining = 0;
   std::uint16_t code = 0;
@@ -218,6 +239,7 @@ class OpcUa final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return opcua::catalogue(); }
 
+  bool frames_by_session() const override { return true; }
   Frame frame(ByteView stream, const MessageContext& context) const override {
     return frame_message(stream, known_in(context).pieces(context.direction));
   }
@@ -271,7 +293,7 @@ class OpcUa final : public protocols::Protocol {
     return Fault::not_this_protocol;
   }
 
-  // Behind an answer's head is content.
+  // Behind an answer's head, and a long request's, is content.
   Fault decode_head(ByteView head, std::size_t /*length*/, const MessageContext& context,
                     OperationList& operations) const override {
     return decode(head, context, operations);

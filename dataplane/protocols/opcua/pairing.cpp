@@ -101,6 +101,18 @@ Fault accept_answer(Session session, Store store, const Message& message, const 
   return note_answer(session.state(), store, message, head, asked.code);
 }
 
+// A further piece of a request. Its last one comes when its value is as long as it was said to be:
+// before that no server acts on it.
+Fault accept_request_piece(Known& known, const Message& message) {
+  if (message.request != known.asking || message.kind != Kind::message) return Fault::bad_sequence;
+  Known next = known;
+  const Fault fault = accept_sequence(next, message, Direction::request);
+  if (fault != Fault::none) return fault;
+  next.asking_bytes -= static_cast<std::uint32_t>(message.body_bytes);
+  known = next;
+  return Fault::none;
+}
+
 // A further piece of an answer: it is of the same request, and its numbers follow.
 Fault accept_piece(Known& known, const Message& message) {
   if (message.request != known.answered) return Fault::bad_sequence;
@@ -116,6 +128,12 @@ Fault accept_readable(Session session, Store store, const Message& message, Dire
                       std::uint32_t now_ms) {
   Known& known = session.state();
   if (direction == Direction::response && known.answer_goes_on) return accept_piece(known, message);
+  const bool asks = direction == Direction::request;
+  if (asks && known.asking_bytes > 0) return accept_request_piece(known, message);
+  LongRequest request;
+  if (asks && message.is_long()) {
+    if (const Fault fault = find_long(message, request); fault != Fault::none) return fault;
+  }
   ServiceHead head;
   if (!message.aborted) {
     const Fault fault = parse_head(message, direction, head);
@@ -127,14 +145,18 @@ Fault accept_readable(Session session, Store store, const Message& message, Dire
     return fault;
   }
   if (!message.aborted) {
-    const Fault fault = direction == Direction::request
-                            ? accept_request(session, store, message, head, now_ms)
-                            : accept_answer(session, store, message, head, now_ms);
+    const Fault fault = asks ? accept_request(session, store, message, head, now_ms)
+                             : accept_answer(session, store, message, head, now_ms);
     if (fault != Fault::none) return fault;
   }
   next.sessions = known.sessions;
-  next.answer_goes_on = message.unfinished;
-  next.answered = message.request;
+  if (asks && request.total > 0) {
+    next.asking = message.request;
+    next.asking_bytes = static_cast<std::uint32_t>(request.total - message.body_bytes);
+  } else if (!asks) {
+    next.answer_goes_on = message.unfinished;
+    next.answered = message.request;
+  }
   if (message.kind == Kind::open && next.channel == Channel::closed) next.channel = Channel::plain;
   known = next;
   return Fault::none;
@@ -166,11 +188,11 @@ Fault accept_undecided(std::span<std::byte> block, const Message& message, Direc
   if (message.aborted) return Fault::none;
   const Fault reading =
       decode_body(message, direction, handles_in(block), nullptr, remaining, code);
-  if (reading != Fault::none || remaining != 0) {
+  const bool asks = direction == Direction::request;
+  if (reading != Fault::none || remaining != 0 || (asks && message.is_long())) {
     known.channel = Channel::hidden;
     return Fault::none;
   }
-  const bool asks = direction == Direction::request;
   if (asks && !session.entries().empty()) return Fault::not_started;
   const Fault fault = accept_readable(session, store_in(block), message, direction, now_ms);
   if (fault == Fault::none && !asks) known.channel = Channel::signing;
@@ -266,7 +288,7 @@ bool take_out(Known& known, const Message& message, Direction direction) {
       message.kind == Kind::open || message.kind == Kind::message || message.kind == Kind::close;
   if (!client && !numbered) return true;
   if (message.kind != Kind::message || known.channel != Channel::plain) return false;
-  if (client && message.chunks != 1) return false;
+  if (client && (message.chunks != 1 || message.is_long() || known.asking_bytes > 0)) return false;
   Known next = known;
   if (accept_sequence(next, message, direction) != Fault::none || !next.server_counted) {
     return false;

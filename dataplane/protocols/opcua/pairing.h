@@ -36,11 +36,13 @@ struct Known {
   // Chunks that the server never sent, less those that the client never saw; modulo 2^32.
   std::uint32_t put_in = 0;
   KnownSessions sessions;
+  std::uint32_t asking = 0;        // a request that goes on in further pieces,
+  std::uint32_t asking_bytes = 0;  // and what its body still has to have; 0: none does
 
   // How a message that travels so may be delimited.
   Pieces pieces(protocols::Direction direction) const {
     if (channel == Channel::hidden) return Pieces::many_chunks;
-    if (direction != protocols::Direction::response) return Pieces::none;
+    if (direction != protocols::Direction::response) return Pieces::request;
     return put_in != 0 ? Pieces::one_chunk : Pieces::many_chunks;
   }
   // Whether messages are read without the end of each chunk.

@@ -130,7 +130,6 @@ TEST_F(LongAnswer, OfOneChunkIsJudgedByItsHead) {
   const Bytes answer = chunk_of("MSGF", 160000, {52, 2}, true);
   EXPECT_EQ(frame(answer).length, 160000U);
   EXPECT_EQ(frame(answer).head, kHeadBytes);
-  EXPECT_EQ(frame(answer, kAsk).head, 0U) << "a request is read whole";
   EXPECT_EQ(frame(chunk_of("MSGF", kPieceBytes, {52, 2}, true)).head, 0U);
   EXPECT_EQ(frame(chunk_of("MSGF", kPieceBytes + 1, {52, 2}, true)).head, kHeadBytes);
   const Bytes head(answer.begin(), answer.begin() + kHeadBytes);
@@ -139,7 +138,7 @@ TEST_F(LongAnswer, OfOneChunkIsJudgedByItsHead) {
   EXPECT_EQ(module().decode_head(head, answer.size(), way, *operations), Fault::none);
   EXPECT_EQ((*operations)[0].function, find_function(634));
   EXPECT_EQ(session.answer(head), Fault::none);
-  EXPECT_EQ(session.ask(head), Fault::truncated) << "no request has a head";
+  EXPECT_EQ(session.ask(head), Fault::too_long) << "no request";
   EXPECT_EQ(session.ask(read({3, 3})), Fault::none);
   EXPECT_EQ(session.answer(response(634, {53, 3})), Fault::none);
 }
@@ -150,17 +149,17 @@ TEST_F(LongAnswer, OfManyChunksComesInPieces) {
   const Bytes three = chunk_of("MSGF", 30000, {54, 2});
   const Bytes all = join({one, two, three});
   EXPECT_EQ(frame(all).length, kPieceBytes);
-  EXPECT_EQ(frame(all, kAsk).length, all.size());
   const Bytes piece = join({one, two});
   EXPECT_EQ(told(session, piece, kBack), "read_response");
   EXPECT_EQ(session.answer(three), Fault::unknown_function) << "there is no beginning";
   EXPECT_EQ(session.answer(piece), Fault::none);
+  EXPECT_EQ(session.ask(read({3, 3})), Fault::none) << "the client asks on meanwhile";
   EXPECT_EQ(told(session, three, kBack), "continuation");
   EXPECT_EQ(session.answer(response(634, {54, 9})), Fault::bad_sequence) << "another request's";
   EXPECT_EQ(session.answer(chunk_of("MSGF", 30000, {55, 2})), Fault::bad_sequence);
   EXPECT_EQ(session.answer(three), Fault::none);
   EXPECT_EQ(session.answer(three), Fault::unknown_function) << "it is over";
-  EXPECT_EQ(session.ask(one), Fault::truncated) << "no request comes in pieces";
+  EXPECT_EQ(session.ask(one), Fault::too_long) << "no request";
 }
 
 TEST_F(LongAnswer, AfterARefusalEachChunkHasANumberOfItsOwn) {
