@@ -142,6 +142,7 @@ class Pair {
   failover::Policy committed_;
   failover::Policy prepared_;
   bool connected_ = false;
+  std::uint64_t dataplanes_ = 0;  // how often one was connected
   bool policy_in_force_ = false;
   v1::PairReport report_;
   bool reported_ = false;  // the data plane has, since it was connected
@@ -154,6 +155,7 @@ class Pair {
   std::uint64_t takeovers_ = 0;
   // While active: the stream of news of sessions, 0 if none is told; its batches.
   std::uint64_t flows_stream_ = 0;
+  std::uint64_t flows_streams_ = 0;  // begun so far
   std::uint64_t flows_told_ = 0;
   std::uint64_t flows_taken_ = 0;
   TimeNs flows_progress_ns_ = 0;

@@ -62,7 +62,7 @@ void Pair::take_flow_news(v1::PairNews& news) {
 void Pair::begin_flows() {
   if (!machine_ || machine_->role() != Role::active) return;
   v1::DataplaneRequest request;
-  flows_stream_ = flows_are_wanted() ? wall_now_ns() : 0;
+  flows_stream_ = flows_are_wanted() ? options_.incarnation + ++flows_streams_ : 0;
   flows_told_ = flows_taken_ = 0;
   request.mutable_begin_flows()->set_stream(flows_stream_);
   host_.to_dataplane(std::move(request));

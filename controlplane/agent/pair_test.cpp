@@ -33,8 +33,11 @@ bool becomes(Condition condition, int milliseconds = 10'000) {
 class FakeHost final : public PairHost {
  public:
   void to_dataplane(v1::DataplaneRequest request) override {
-    if (!request.has_set_lease()) return;
     const std::lock_guard guard(mutex_);
+    if (request.has_configure_pair()) {
+      incarnations_.push_back(request.configure_pair().incarnation());
+    }
+    if (!request.has_set_lease()) return;
     lease_ = request.set_lease();
   }
   void behind_news(std::function<void()> then) override {
@@ -79,6 +82,11 @@ class FakeHost final : public PairHost {
     const std::lock_guard guard(mutex_);
     return enforced_;
   }
+  // That its data planes were given, one after the other.
+  std::vector<std::uint64_t> incarnations() {
+    const std::lock_guard guard(mutex_);
+    return incarnations_;
+  }
   std::size_t kept_bytes() {
     const std::lock_guard guard(mutex_);
     return kept_bytes_;
@@ -94,6 +102,7 @@ class FakeHost final : public PairHost {
   v1::SetLease lease_;
   std::uint64_t enforced_ = 0;
   std::size_t kept_bytes_ = 0;
+  std::vector<std::uint64_t> incarnations_;
 };
 
 // One appliance, whose data plane speaks every few milliseconds.
@@ -250,6 +259,17 @@ TEST_F(PairTest, WhoseThreadToItsDataPlaneStandsStillIsReplaced) {
   EXPECT_NE(first.pair.status().problem().find("stands still"), std::string::npos);
   first.host.lease_thread_stands = false;
   EXPECT_TRUE(becomes([&first] { return first.pair.status().problem().empty(); }));
+}
+
+// By no clock: one that goes back is no reason to be refused by the peer's.
+TEST_F(PairTest, EachDataPlaneIsOfAnIncarnationThatTheAgentCounts) {
+  alpha_ = start("alpha", "bravo", port_, static_cast<std::uint16_t>(port_ + 1));
+  for (int i = 0; i < 2; ++i) {
+    alpha_->pair.on_dataplane(false);
+    alpha_->pair.on_dataplane(true);
+  }
+  const std::vector<std::uint64_t> counted = {1, 2, 3};
+  EXPECT_TRUE(becomes([&] { return alpha_->host.incarnations() == counted; }));
 }
 
 TEST_F(PairTest, WhoDiesIsReplaced) {

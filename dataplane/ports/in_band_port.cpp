@@ -1,4 +1,4 @@
-// Four rings and an eventfd.
+// Rings and an eventfd.
 #include "dataplane/ports/in_band_port.h"
 
 #include <rte_mbuf.h>
@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "dataplane/base/bytes.h"
 #include "dataplane/wire/ethernet.h"
 
@@ -14,7 +16,7 @@ namespace bulkhead::ports {
 
 namespace {
 
-constexpr unsigned kIncoming = 256;
+constexpr unsigned kIncoming = 64;  // of each zone port
 constexpr unsigned kOutgoing = 1024;
 constexpr unsigned kLate = 4096;
 
@@ -31,16 +33,20 @@ void free_all(rte_ring* ring) {
 
 }  // namespace
 
-Result<std::unique_ptr<InBandPort>, std::string> InBandPort::make() {
+Result<std::unique_ptr<InBandPort>, std::string> InBandPort::make(std::uint16_t ports) {
   constexpr unsigned kOneToOne = RING_F_SP_ENQ | RING_F_SC_DEQ;
   std::unique_ptr<InBandPort> port(new InBandPort());
-  port->incoming_ = rte_ring_create("in_band_in", kIncoming, SOCKET_ID_ANY, RING_F_SC_DEQ);
+  for (std::uint16_t zone = 0; zone < ports; ++zone) {
+    const std::string name = "in_band_in" + std::to_string(zone);
+    port->incoming_.push_back(
+        rte_ring_create(name.c_str(), kIncoming, SOCKET_ID_ANY, RING_F_SC_DEQ));
+  }
   port->outgoing_ =
       rte_ring_create_elem("in_band_out", sizeof(Outgoing), kOutgoing, SOCKET_ID_ANY, kOneToOne);
   port->late_ = rte_ring_create("late", kLate, SOCKET_ID_ANY, RING_F_SC_DEQ);
   port->brought_ = rte_ring_create("late_brought", kLate, SOCKET_ID_ANY, kOneToOne);
   port->bell_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  const bool whole = port->incoming_ != nullptr && port->outgoing_ != nullptr &&
+  const bool whole = !std::ranges::count(port->incoming_, nullptr) && port->outgoing_ != nullptr &&
                      port->late_ != nullptr && port->brought_ != nullptr && port->bell_ >= 0;
   if (!whole) {
     return std::string("in-band rings: not enough memory; raise memory-mib");
@@ -49,7 +55,8 @@ Result<std::unique_ptr<InBandPort>, std::string> InBandPort::make() {
 }
 
 InBandPort::~InBandPort() {
-  for (rte_ring* ring : {incoming_, late_, brought_}) free_all(ring);
+  for (rte_ring* ring : incoming_) free_all(ring);
+  for (rte_ring* ring : {late_, brought_}) free_all(ring);
   Outgoing frame;
   while (outgoing_ != nullptr && take_outgoing({&frame, 1}) > 0) rte_pktmbuf_free(frame.mbuf);
   rte_ring_free(outgoing_);
@@ -64,8 +71,11 @@ bool InBandPort::is_in_band(const rte_mbuf& mbuf) {
 }
 
 bool InBandPort::give_incoming(rte_mbuf* mbuf) {
-  if (rte_ring_mp_enqueue(incoming_, mbuf) != 0) rte_pktmbuf_free(mbuf);
-  ring();
+  if (mbuf->port < incoming_.size() && rte_ring_mp_enqueue(incoming_[mbuf->port], mbuf) == 0) {
+    ring();
+  } else {
+    rte_pktmbuf_free(mbuf);
+  }
   return true;
 }
 
@@ -92,9 +102,11 @@ std::uint32_t InBandPort::take_outgoing(std::span<Outgoing> frames) {
 
 bool InBandPort::has_outgoing() const { return !rte_ring_empty(outgoing_); }
 
-std::uint32_t InBandPort::take_incoming(std::span<rte_mbuf*> mbufs) {
-  return take(incoming_, mbufs);
+std::uint32_t InBandPort::take_incoming(std::uint16_t port, std::span<rte_mbuf*> mbufs) {
+  return take(incoming_[port], mbufs);
 }
+
+bool InBandPort::has_incoming(std::uint16_t port) const { return !rte_ring_empty(incoming_[port]); }
 
 std::uint32_t InBandPort::take_late(std::span<rte_mbuf*> mbufs) { return take(late_, mbufs); }
 

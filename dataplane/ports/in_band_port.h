@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "dataplane/base/result.h"
 
@@ -23,14 +24,16 @@ class InBandPort {
     std::uint16_t port = 0;
   };
 
-  static Result<std::unique_ptr<InBandPort>, std::string> make();
+  // Of an appliance with so many zone ports.
+  static Result<std::unique_ptr<InBandPort>, std::string> make(std::uint16_t ports);
   ~InBandPort();
   InBandPort(const InBandPort&) = delete;
   InBandPort& operator=(const InBandPort&) = delete;
 
   static bool is_in_band(const rte_mbuf& mbuf);
 
-  // For any worker. Takes the buffer, and drops it if the service thread is behind.
+  // For any worker. Takes the buffer, and drops it if the service thread is behind with the frames
+  // of that zone port.
   bool give_incoming(rte_mbuf* mbuf);
   // For any worker of an appliance that has handed over: a frame for the peer. False if there is no
   // room; the buffer stays the caller's.
@@ -46,8 +49,10 @@ class InBandPort {
 
   // For the service thread: readable while something has come in.
   int bell() const { return bell_; }
-  // Takes all that has come in, at most as many as there is room for.
-  std::uint32_t take_incoming(std::span<rte_mbuf*> mbufs);
+  // What has come in through the zone port, at most as many as there is room for. Each has a ring
+  // of its own: whoever fills one keeps nothing from the others.
+  std::uint32_t take_incoming(std::uint16_t port, std::span<rte_mbuf*> mbufs);
+  bool has_incoming(std::uint16_t port) const;
   std::uint32_t take_late(std::span<rte_mbuf*> mbufs);
   // Both false if the ring is full; the buffer stays the caller's.
   bool give_outgoing(Outgoing frame);
@@ -56,7 +61,7 @@ class InBandPort {
  private:
   InBandPort() = default;
 
-  rte_ring* incoming_ = nullptr;
+  std::vector<rte_ring*> incoming_;  // by zone port
   rte_ring* outgoing_ = nullptr;
   rte_ring* late_ = nullptr;
   rte_ring* brought_ = nullptr;

@@ -1,6 +1,7 @@
 // The layout, in network order: Ethernet II header; version, port, flags, zero; the beacon's
 // numbers; the heartbeat's length and bytes; the code over all of it behind the addresses, which a
-// switch does not change either.
+// switch does not change either. Behind that stand, if a flag says so, what was heard of the peer
+// and a code over both: releases that do not know it take it for padding.
 #include "dataplane/replication/in_band.h"
 
 #include <algorithm>
@@ -14,7 +15,21 @@ constexpr std::size_t kBeaconBytes = 4 + 4 * 8 + 2;
 static_assert(wire::kEthernetHeaderBytes + kBeaconBytes + kHeartbeatBytesMax + kTagBytes <=
               kInBandBytesMax);
 
-enum Flag : std::uint8_t { kForwards = 1, kAgent = 2 };
+enum Flag : std::uint8_t { kForwards = 1, kAgent = 2, kEcho = 4 };
+
+// `echo` begins with the code of what stands before it.
+bool read_echo(ByteView echo, Beacon& beacon, const Key& key) {
+  constexpr std::size_t kNumbersBytes = kEchoBytes - kTagBytes;
+  if (echo.size() < kTagBytes + kEchoBytes) return false;
+  const ByteView covered = echo.first(kTagBytes + kNumbersBytes);
+  if (!is_authentic(covered, echo.subspan(covered.size(), kTagBytes), key)) return false;
+  ByteReader reader(covered.subspan(kTagBytes));
+  for (std::uint64_t* number : {&beacon.echo_incarnation, &beacon.echo_counter,
+                                &beacon.answer_incarnation, &beacon.answer_counter}) {
+    *number = reader.u64();
+  }
+  return reader.ok();
+}
 
 }  // namespace
 
@@ -27,8 +42,8 @@ std::size_t encode(const Beacon& beacon, ByteView heartbeat,
   std::uint8_t* at = frame.data() + wire::kEthernetHeaderBytes;
   at[0] = kVersion;
   at[1] = static_cast<std::uint8_t>(port);
-  at[2] =
-      static_cast<std::uint8_t>((beacon.forwards ? kForwards : 0) | (beacon.agent ? kAgent : 0));
+  at[2] = static_cast<std::uint8_t>((beacon.forwards ? kForwards : 0) |
+                                    (beacon.agent ? kAgent : 0) | kEcho);
   at[3] = 0;
   at += 4;
   for (const std::uint64_t number :
@@ -40,7 +55,15 @@ std::size_t encode(const Beacon& beacon, ByteView heartbeat,
   at = std::copy(heartbeat.begin(), heartbeat.end(), at + 2);
   const ByteView covered(frame.data() + wire::kEthernetHeaderBytes, at);
   const Tag tag = authenticate(covered, key);
+  std::uint8_t* const echo = at;
   at = std::copy(tag.begin(), tag.end(), at);
+  for (const std::uint64_t number : {beacon.echo_incarnation, beacon.echo_counter,
+                                     beacon.answer_incarnation, beacon.answer_counter}) {
+    store_be64(at, number);
+    at += 8;
+  }
+  const Tag echo_tag = authenticate(ByteView(echo, at), key);
+  at = std::copy(echo_tag.begin(), echo_tag.end(), at);
   return static_cast<std::size_t>(at - frame.data());
 }
 
@@ -67,6 +90,8 @@ std::optional<InBand> decode(ByteView frame, std::uint16_t port, const Key& key)
   if (!reader.ok() || beacon.node == 0) return std::nullopt;
   const ByteView covered = frame.subspan(wire::kEthernetHeaderBytes, kBeaconBytes + length);
   if (!is_authentic(covered, tag, key)) return std::nullopt;
+  const ByteView behind = frame.subspan(wire::kEthernetHeaderBytes + covered.size());
+  if ((flags & kEcho) != 0 && !read_echo(behind, beacon, key)) return std::nullopt;
   beacon.forwards = (flags & kForwards) != 0;
   beacon.agent = (flags & kAgent) != 0;
   return in_band;

@@ -18,15 +18,22 @@ namespace bulkhead::replication {
 constexpr std::array<std::uint8_t, 6> kInBandGroup = {0x03, 0x42, 0x55, 0x4c, 0x4b, 0x01};
 
 constexpr std::size_t kHeartbeatBytesMax = 512;
-constexpr std::size_t kInBandBytesMax = 14 + 48 + kHeartbeatBytesMax + kTagBytes;
+constexpr std::size_t kEchoBytes = 4 * 8 + kTagBytes;
+constexpr std::size_t kInBandBytesMax = 14 + 48 + kHeartbeatBytesMax + kTagBytes + kEchoBytes;
 
 struct Beacon {
   std::uint64_t node = 0;         // the sender's, never zero
-  std::uint64_t incarnation = 0;  // of the data plane: greater each time that it starts
+  std::uint64_t incarnation = 0;  // of the data plane: another each time that its agent comes
   std::uint64_t counter = 0;      // greater with each frame
   std::uint64_t term = 0;         // of its lease
   bool forwards = false;
   bool agent = false;  // its agent has spoken lately
+  // The peer's newest frame of the incarnation that is believed, and one of another that came
+  // lately; incarnation 0: none, and always of a release that does not say them.
+  std::uint64_t echo_incarnation = 0;
+  std::uint64_t echo_counter = 0;
+  std::uint64_t answer_incarnation = 0;
+  std::uint64_t answer_counter = 0;
 };
 
 struct InBand {
@@ -42,25 +49,5 @@ std::size_t encode(const Beacon& beacon, ByteView heartbeat,
 
 // Nothing if the frame is none of these, not authentic, or was sent through another zone.
 std::optional<InBand> decode(ByteView frame, std::uint16_t port, const Key& key);
-
-// Refuses what is replayed or late: each frame of a port is newer than the last.
-class Freshness {
- public:
-  bool is_new(const Beacon& beacon, std::uint16_t port) {
-    if (port >= last_.size()) return false;
-    Last& last = last_[port];
-    const bool later = beacon.incarnation > last.incarnation ||
-                       (beacon.incarnation == last.incarnation && beacon.counter > last.counter);
-    if (later) last = {beacon.incarnation, beacon.counter};
-    return later;
-  }
-
- private:
-  struct Last {
-    std::uint64_t incarnation = 0;
-    std::uint64_t counter = 0;
-  };
-  std::array<Last, 32> last_{};
-};
 
 }  // namespace bulkhead::replication

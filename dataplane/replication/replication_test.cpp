@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "dataplane/replication/freshness.h"
 #include "dataplane/replication/gate.h"
 
 namespace bulkhead::replication {
@@ -67,7 +68,7 @@ class InBandFrame : public testing::Test {
     frame.resize(encode(beacon, heartbeat, kPortMac, port, kKey, frame));
     return frame;
   }
-  const Beacon beacon_{7, 1ULL << 60, 42, 5, true, false};
+  const Beacon beacon_{7, 1ULL << 60, 42, 5, true, false, 11, 12, 13, 14};
 };
 
 TEST_F(InBandFrame, ComesBackAsItWas) {
@@ -83,6 +84,10 @@ TEST_F(InBandFrame, ComesBackAsItWas) {
     EXPECT_EQ(decoded->beacon.term, 5U);
     EXPECT_TRUE(decoded->beacon.forwards);
     EXPECT_FALSE(decoded->beacon.agent);
+    EXPECT_EQ(decoded->beacon.echo_incarnation, 11U);
+    EXPECT_EQ(decoded->beacon.echo_counter, 12U);
+    EXPECT_EQ(decoded->beacon.answer_incarnation, 13U);
+    EXPECT_EQ(decoded->beacon.answer_counter, 14U);
     EXPECT_TRUE(std::ranges::equal(decoded->heartbeat, heartbeat));
   }
 }
@@ -102,19 +107,104 @@ TEST_F(InBandFrame, AnyChangeOrAnotherZoneOrKeyMakesItNone) {
   EXPECT_FALSE(decode(frame, 1, Key{9}));
 }
 
-TEST(FreshnessOfFrames, RefusesWhatIsReplayedOrFromBeforeARestart) {
-  Freshness freshness;
-  Beacon beacon{7, 10, 5, 1, true, true};
-  EXPECT_TRUE(freshness.is_new(beacon, 0));
-  EXPECT_FALSE(freshness.is_new(beacon, 0));
-  EXPECT_TRUE(freshness.is_new(beacon, 1)) << "each zone is seen on its own";
-  beacon.counter = 4;
-  EXPECT_FALSE(freshness.is_new(beacon, 0));
-  beacon.incarnation = 11;
-  EXPECT_TRUE(freshness.is_new(beacon, 0));
-  beacon = {7, 10, 900, 1, true, true};
-  EXPECT_FALSE(freshness.is_new(beacon, 0));
-  EXPECT_FALSE(freshness.is_new(beacon, 32)) << "there is no such port";
+// A release that says nothing of what it hears ends behind the first code.
+TEST_F(InBandFrame, OfAnOlderReleaseIsReadAndAnswersNothing) {
+  const std::vector<std::uint8_t> heartbeat(20, 0xcd);
+  std::vector<std::uint8_t> frame = make(beacon_, heartbeat);
+  constexpr std::size_t kFlagsAt = 16;
+  frame[kFlagsAt] &= 0x03;
+  frame.resize(frame.size() - kEchoBytes);
+  const std::size_t code_at = frame.size() - kTagBytes;
+  const Tag code = authenticate(ByteView(frame).subspan(14, code_at - 14), kKey);
+  std::ranges::copy(code, frame.begin() + static_cast<std::ptrdiff_t>(code_at));
+  frame.resize(frame.size() + 60);
+  const auto decoded = decode(frame, 1, kKey);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->beacon.counter, 42U);
+  EXPECT_EQ(decoded->beacon.echo_incarnation, 0U);
+  EXPECT_EQ(decoded->heartbeat.size(), heartbeat.size());
+}
+
+// This data plane is of incarnation 50, its peer of 10.
+class FreshnessOfFrames : public testing::Test {
+ protected:
+  using Word = Freshness::Word;
+  FreshnessOfFrames() {
+    freshness_.begin(50);
+    send();
+  }
+  void send() { freshness_.sent(++sent_, now_ns_); }
+  Word hear(const Beacon& beacon, std::uint16_t port = 0) {
+    return freshness_.hear(beacon, port, now_ns_);
+  }
+  Beacon peer(std::uint64_t counter, std::uint64_t incarnation = 10) const {
+    Beacon beacon{7, incarnation, counter, 1, true, true};
+    beacon.echo_incarnation = 50;
+    beacon.echo_counter = sent_;
+    return beacon;
+  }
+
+  Freshness freshness_;
+  TimeNs now_ns_ = 100 * kSecondNs;
+  std::uint64_t sent_ = 0;
+};
+
+TEST_F(FreshnessOfFrames, EachOfAPortIsNewerThanTheLast) {
+  EXPECT_EQ(hear(peer(5)), Word::answers);
+  EXPECT_EQ(hear(peer(5)), Word::stale);
+  EXPECT_EQ(hear(peer(4)), Word::stale);
+  EXPECT_EQ(hear(peer(5), 1), Word::answers) << "each zone is seen on its own";
+  EXPECT_EQ(hear(peer(6), 32), Word::stale) << "there is no such port";
+}
+
+TEST_F(FreshnessOfFrames, AnIncarnationIsBelievedOnceItAnswersWhateverItsNumber) {
+  EXPECT_EQ(hear(peer(900, 1000)), Word::answers);
+  // It begins anew, its clock an hour back, and has not heard this one yet.
+  Beacon anew{7, 3, 1, 1, true, true};
+  EXPECT_EQ(hear(anew), Word::unknown);
+  Beacon next;
+  freshness_.answer(next, now_ns_);
+  EXPECT_EQ(next.echo_incarnation, 1000U);
+  EXPECT_EQ(next.echo_counter, 900U);
+  EXPECT_EQ(next.answer_incarnation, 3U);
+  EXPECT_EQ(next.answer_counter, 1U);
+  send();
+  EXPECT_EQ(hear(peer(2, 3)), Word::answers);
+  EXPECT_EQ(hear(peer(901, 1000)), Word::stale) << "it has gone, and its frames are recorded ones";
+}
+
+TEST_F(FreshnessOfFrames, WhatWasRecordedIsNoWordOfALivingPeer) {
+  const Beacon recorded = peer(70);
+  EXPECT_EQ(hear(peer(60)), Word::answers);
+  now_ns_ += Freshness::kAnswerNs - 1;
+  EXPECT_EQ(hear(recorded), Word::answers);
+  const Beacon other_zone = peer(71);
+  now_ns_ += Freshness::kAnswerNs;
+  send();
+  EXPECT_EQ(hear(other_zone, 1), Word::heard) << "newer there, but it answers nothing of late";
+  // This data plane starts again.
+  freshness_ = {};
+  freshness_.begin(51);
+  send();
+  EXPECT_EQ(hear(peer(72), 0), Word::unknown) << "it answers the one before";
+  Beacon ahead{7, 10, 73, 1, true, true, 51, sent_ + 1};
+  EXPECT_EQ(hear(ahead), Word::unknown) << "nothing of that number has been sent";
+  freshness_ = {};
+  Beacon nobody{7, 10, 73, 1, true, true};
+  EXPECT_EQ(hear(nobody), Word::unknown) << "one that has no number yet believes nobody";
+}
+
+// Somebody replays in one zone as fast as he can.
+TEST_F(FreshnessOfFrames, AReplayKeepsNoOtherZoneFromItsTurn) {
+  bool answered = false;
+  for (std::uint64_t i = 1; i < 40; ++i) {
+    EXPECT_EQ(hear({7, 8, i, 1, true, true}, 0), Word::unknown);
+    EXPECT_EQ(hear({7, 9, i, 1, true, true}, 1), Word::unknown);
+    Beacon next;
+    freshness_.answer(next, now_ns_);
+    answered = answered || (next.answer_incarnation == 9 && next.answer_counter == i);
+  }
+  EXPECT_TRUE(answered);
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ std::string Engine::launch(const EngineOptions& options) {
   limits_ = options.pipeline.limits;
   mtu_ = options.pipeline.mtu;
   if (options.pair) {
-    auto in_band = ports::InBandPort::make();
+    auto in_band = ports::InBandPort::make(ports_->size());
     if (!in_band) return in_band.error();
     in_band_ = std::move(in_band).value();
     shared_->in_band = in_band_.get();

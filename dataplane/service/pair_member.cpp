@@ -3,10 +3,13 @@
 
 #include <rte_mbuf.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <random>
+#include <span>
 #include <utility>
 
 #include "dataplane/base/priority.h"
@@ -26,6 +29,9 @@ constexpr TimeNs kDozeNs = 20 * kMillisecondNs;  // an idle worker is asked whet
 // something, or others have its core. A loaded machine is no reason to hand over, for a while.
 constexpr TimeNs kStuckNs = 60 * kMillisecondNs;
 constexpr TimeNs kStarvedNs = 500 * kMillisecondNs;
+// A peer sends one frame through each zone a heartbeat.
+constexpr TimeNs kTurnNs = kMillisecondNs;
+constexpr std::uint32_t kFramesPerTurn = 32;  // of all zones
 constexpr TimeNs kLongSilenceNs = 100 * kMillisecondNs;
 constexpr int kRounds = 3;  // of announcements: a switch may be busy
 constexpr TimeNs kRoundNs = 60 * kMillisecondNs;
@@ -66,6 +72,7 @@ PairMember::PairMember(asio::io_context& io, ports::Shared& shared, OnNews on_ne
       on_news_(std::move(on_news)),
       timer_(io),
       bell_(io, dup(shared.in_band->bell())),
+      rest_timer_(io),
       rounds_(shared.workers.size()),
       flows_(
           shared,
@@ -79,8 +86,7 @@ PairMember::PairMember(asio::io_context& io, ports::Shared& shared, OnNews on_ne
             *news.mutable_flows_taken() = std::move(taken);
             on_news_(news);
           }),
-      late_(shared),
-      incarnation_(wall_now_ns()) {
+      late_(shared) {
   if (const int error = run_before_others(); error != 0) {
     spdlog::warn(
         "no real-time priority for the service thread ({}): under load the agent may take "
@@ -132,6 +138,9 @@ std::string PairMember::configure(const v1::ConfigurePair& configure) {
   std::copy(configure.key().begin(), configure.key().end(), identity.key.begin());
   if (identity_ && identity_->key != identity.key) freshness_ = {};
   identity_ = identity;
+  incarnation_ = configure.incarnation();
+  if (incarnation_ == 0) incarnation_ = std::uint64_t{std::random_device()()} + 1;
+  freshness_.begin(incarnation_);
   if (configure.heartbeat_ms() != 0) {
     heartbeat_ns_ = std::min(configure.heartbeat_ms(), kHeartbeatMsMax) * kMillisecondNs;
   }
@@ -206,6 +215,8 @@ void PairMember::send_on(std::uint16_t port, ByteView heartbeat) {
   beacon.term = gate_.lease().term;
   beacon.forwards = gate_.is_open(now_ns);
   beacon.agent = !gate_.agent_is_silent(now_ns);
+  freshness_.answer(beacon, now_ns);
+  freshness_.sent(counter_, now_ns);
   std::array<std::uint8_t, replication::kInBandBytesMax> frame{};
   const std::size_t length =
       encode(beacon, heartbeat, shared_.ports.address(port), port, identity_->key, frame);
@@ -230,36 +241,69 @@ void PairMember::listen() {
   });
 }
 
+// Somebody in a zone may send as fast as it carries: this thread runs before others, so that a turn
+// takes a share of each zone's frames and the rest waits for the next, or is lost.
 void PairMember::hear() {
-  std::array<rte_mbuf*, 64> mbufs;
-  v1::PairNews news;
-  while (const std::uint32_t count = shared_.in_band->take_incoming(mbufs)) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const ByteView frame(rte_pktmbuf_mtod(mbufs[i], const std::uint8_t*), mbufs[i]->data_len);
-      const std::uint16_t port = mbufs[i]->port;
-      const auto heard =
-          identity_ ? replication::decode(frame, port, identity_->key) : std::nullopt;
-      if (heard && heard->beacon.node != identity_->node &&
-          freshness_.is_new(heard->beacon, port)) {
-        hear_peer(heard->beacon, port);
-        v1::InBandHeartbeat* row = heard->heartbeat.empty() ? nullptr : news.add_heartbeats();
-        if (row != nullptr) {
-          row->set_port(port);
-          row->set_heartbeat(heard->heartbeat.data(), heard->heartbeat.size());
-        }
-      }
-      rte_pktmbuf_free(mbufs[i]);
-    }
+  const TimeNs now_ns = monotonic_now_ns();
+  if (now_ns - turn_ns_ >= kTurnNs) {
+    turn_ns_ = now_ns;
+    turn_left_.fill(std::max(kFramesPerTurn / shared_.ports.size(), 1U));
   }
+  v1::PairNews news;
+  bool more = false;
+  for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) {
+    more = hear_zone(port, news) || more;
+  }
+  if (more) rest_of_frames();
   publish_gate();
   if (!news.heartbeats().empty()) on_news_(news);
   flows_.run();
   go_on_with_hand_over();
 }
 
-void PairMember::hear_peer(const replication::Beacon& beacon, std::uint16_t port) {
+// True if more of them wait.
+bool PairMember::hear_zone(std::uint16_t port, v1::PairNews& news) {
+  std::array<rte_mbuf*, kFramesPerTurn> mbufs;
+  const std::uint32_t count =
+      shared_.in_band->take_incoming(port, std::span(mbufs).first(turn_left_[port]));
+  turn_left_[port] -= count;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const ByteView frame(rte_pktmbuf_mtod(mbufs[i], const std::uint8_t*), mbufs[i]->data_len);
+    const auto heard = identity_ ? replication::decode(frame, port, identity_->key) : std::nullopt;
+    using Word = replication::Freshness::Word;
+    Word word = Word::stale;
+    if (heard && heard->beacon.node != identity_->node) {
+      word = freshness_.hear(heard->beacon, port, monotonic_now_ns());
+    }
+    if (word != Word::stale) {
+      hear_peer(heard->beacon, port, word);
+      // The agent knows itself what it believes.
+      v1::InBandHeartbeat* row = heard->heartbeat.empty() ? nullptr : news.add_heartbeats();
+      if (row != nullptr) {
+        row->set_port(port);
+        row->set_heartbeat(heard->heartbeat.data(), heard->heartbeat.size());
+      }
+    }
+    rte_pktmbuf_free(mbufs[i]);
+  }
+  return shared_.in_band->has_incoming(port);
+}
+
+void PairMember::rest_of_frames() {
+  if (std::exchange(rests_, true)) return;
+  rest_timer_.expires_after(std::chrono::nanoseconds(kTurnNs));
+  rest_timer_.async_wait([this](error_code error) {
+    rests_ = false;
+    if (!error) hear();
+  });
+}
+
+void PairMember::hear_peer(const replication::Beacon& beacon, std::uint16_t port,
+                           replication::Freshness::Word word) {
+  using Word = replication::Freshness::Word;
+  if (word == Word::unknown) return;
   const TimeNs now_ns = monotonic_now_ns();
-  gate_.heard_peer(beacon, identity_->node, now_ns);
+  if (word == Word::answers) gate_.heard_peer(beacon, identity_->node, now_ns);
   // Behind a cable that is back, frames may have waited that the switch took for news.
   const bool was_silent = now_ns - heard_ns_[port] > kLongSilenceNs;
   heard_ns_[port] = now_ns;

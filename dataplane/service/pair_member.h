@@ -14,6 +14,7 @@
 #include "bulkhead/v1/dataplane.pb.h"
 #include "dataplane/ports/in_band_port.h"
 #include "dataplane/ports/worker.h"
+#include "dataplane/replication/freshness.h"
 #include "dataplane/replication/gate.h"
 #include "dataplane/service/flow_replication.h"
 #include "dataplane/service/late_frames.h"
@@ -58,9 +59,12 @@ class PairMember {
   void go_on_with_hand_over();
   void tell_if_settled();
   void hand_on_late();
-  void hear_peer(const replication::Beacon& beacon, std::uint16_t port);
+  void hear_peer(const replication::Beacon& beacon, std::uint16_t port,
+                 replication::Freshness::Word word);
   void listen();
   void hear();
+  bool hear_zone(std::uint16_t port, v1::PairNews& news);
+  void rest_of_frames();
   void publish_gate();
   void send_on(std::uint16_t port, ByteView heartbeat);
   void begin_announcing();
@@ -73,6 +77,10 @@ class PairMember {
   OnNews on_news_;
   boost::asio::steady_timer timer_;
   boost::asio::posix::stream_descriptor bell_;
+  boost::asio::steady_timer rest_timer_;
+  bool rests_ = false;                                        // frames wait until it ends
+  TimeNs turn_ns_ = 0;                                        // when the newest turn began
+  std::array<std::uint32_t, policy::kPortsMax> turn_left_{};  // frames of each zone port
   TimeNs heartbeat_ns_ = 10 * kMillisecondNs;
   std::vector<Round> rounds_;  // of each worker
   FlowReplication flows_;
@@ -82,7 +90,7 @@ class PairMember {
   bool told_settled_ = false;
   std::optional<Identity> identity_;
   replication::Freshness freshness_;
-  std::uint64_t incarnation_;
+  std::uint64_t incarnation_ = 0;  // the agent counts it
   std::uint64_t counter_ = 0;
   TimeNs sent_ns_ = 0;
   TimeNs told_stations_ns_ = 0;

@@ -1,0 +1,113 @@
+// Which frames of the peer's data plane are the words of one that lives. Plain arithmetic, no
+// clock.
+//
+// What was recorded may be heard again at any time, also what never came through the port where it
+// is. An incarnation is believed once it echoes or answers what this one has sent lately, whatever
+// its number; of one that is believed each frame of a port is newer than the last.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/base/clock.h"
+#include "dataplane/replication/in_band.h"
+#include "dataplane/replication/planted.h"
+
+namespace bulkhead::replication {
+
+class Freshness {
+ public:
+  enum class Word : std::uint8_t {
+    stale,    // replayed, or late
+    unknown,  // of an incarnation that has not answered this one
+    heard,    // of one that has, newer than what came before
+    answers,  // and it hears this one now
+  };
+  // How long behind its sending a frame may be answered: the slowest heartbeat, there and back.
+  static constexpr TimeNs kAnswerNs = kSecondNs;
+
+  // This data plane is of another incarnation from now on.
+  void begin(std::uint64_t incarnation) {
+    self_ = incarnation;
+    samples_ = {};
+    newest_sent_ = 0;
+  }
+  // Frames up to this counter have been sent.
+  void sent(std::uint64_t counter, TimeNs now_ns) {
+    newest_sent_ = counter;
+    if (samples_[sample_].counter != 0 && now_ns - samples_[sample_].at_ns < kSampleNs) return;
+    sample_ = (sample_ + 1) % samples_.size();
+    samples_[sample_] = {counter, now_ns};
+  }
+  // Sets what the next frame says of the peer's.
+  void answer(Beacon& beacon, TimeNs now_ns) {
+    beacon.echo_incarnation = believed_;
+    beacon.echo_counter = newest_;
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      answered_ = (answered_ + 1) % candidates_.size();
+      const Candidate& candidate = candidates_[answered_];
+      if (candidate.incarnation == 0 || now_ns - candidate.heard_ns >= kAnswerNs) continue;
+      beacon.answer_incarnation = candidate.incarnation;
+      beacon.answer_counter = candidate.counter;
+      return;
+    }
+  }
+
+  Word hear(const Beacon& beacon, std::uint16_t port, TimeNs now_ns) {
+    if (port >= last_.size() || beacon.incarnation == 0) return Word::stale;
+    const bool fresh = is_fresh(beacon.echo_incarnation, beacon.echo_counter, now_ns) ||
+                       is_fresh(beacon.answer_incarnation, beacon.answer_counter, now_ns) ||
+                       planted(Mistake::believe_replayed_beacons);
+    if (beacon.incarnation != believed_) {
+      if (beacon.incarnation == left_) return Word::stale;
+      if (!fresh) {
+        candidates_[port] = {beacon.incarnation, beacon.counter, now_ns};
+        return Word::unknown;
+      }
+      left_ = believed_;
+      believed_ = beacon.incarnation;
+      newest_ = 0;
+      last_ = {};
+      candidates_ = {};
+    }
+    if (beacon.counter <= last_[port]) return Word::stale;
+    last_[port] = beacon.counter;
+    newest_ = beacon.counter > newest_ ? beacon.counter : newest_;
+    return fresh ? Word::answers : Word::heard;
+  }
+
+ private:
+  static constexpr TimeNs kSampleNs = 10 * kMillisecondNs;
+  struct Sample {
+    std::uint64_t counter = 0;
+    TimeNs at_ns = 0;
+  };
+  struct Candidate {
+    std::uint64_t incarnation = 0;
+    std::uint64_t counter = 0;
+    TimeNs heard_ns = 0;
+  };
+
+  bool is_fresh(std::uint64_t incarnation, std::uint64_t counter, TimeNs now_ns) const {
+    if (incarnation != self_ || self_ == 0 || counter > newest_sent_) return false;
+    for (const Sample& sample : samples_) {
+      const bool lately = sample.counter != 0 && now_ns - sample.at_ns < kAnswerNs;
+      if (lately && counter >= sample.counter) return true;
+    }
+    return false;
+  }
+
+  std::uint64_t self_ = 0;
+  std::uint64_t newest_sent_ = 0;
+  std::array<Sample, 128> samples_{};  // a ring: what was sent, each kSampleNs
+  std::size_t sample_ = 0;
+  std::uint64_t believed_ = 0;
+  std::uint64_t newest_ = 0;  // of all ports
+  std::uint64_t left_ = 0;
+  std::array<std::uint64_t, 32> last_{};  // by port
+  // Answered one after the other, so that what is replayed in a zone keeps no other from its turn.
+  std::array<Candidate, 32> candidates_{};
+  std::size_t answered_ = 0;
+};
+
+}  // namespace bulkhead::replication
