@@ -6,6 +6,7 @@
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -62,6 +63,7 @@ Worker::~Worker() { rte_ring_free(events_); }
 
 void Worker::run() {
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // short sleeps must be short
+  stats_.thread.store(gettid());
   if (clockid_t clock = 0; pthread_getcpuclockid(pthread_self(), &clock) == 0) {
     stats_.cpu_clock.store(clock);
   }

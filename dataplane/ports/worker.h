@@ -72,6 +72,7 @@ struct WorkerStats {
   std::atomic<std::uint64_t> waiting_dropped{0};
   std::atomic<TimeNs> turned_ns{0};         // begin of its newest round
   std::atomic<std::int32_t> cpu_clock{-1};  // counts its time on a core; -1: it has not begun
+  std::atomic<std::int32_t> thread{0};      // its number, as the kernel has it
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> transmit_lost{};
   // Refused for what offloads make of frames, by the port where they came in.
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> partial_checksums{};

@@ -1,6 +1,7 @@
 // Runs on the service thread; the workers see only the gate's end and two rings.
 #include "dataplane/service/pair_member.h"
 
+#include <fcntl.h>
 #include <rte_mbuf.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -25,9 +26,12 @@ namespace {
 
 constexpr std::uint32_t kHeartbeatMsMax = 1000;
 constexpr TimeNs kDozeNs = 20 * kMillisecondNs;  // an idle worker is asked whether it lives
-// It did not answer: so long on a core it is caught in a round; so long in all, it waits for
-// something, or others have its core. A loaded machine is no reason to hand over, for a while.
+// It did not answer. So long on a core it is caught in a round. Seen so often, since it was woken,
+// without wanting a core, it waits for something. Else others have its core: a loaded machine is no
+// reason to hand over, for a while.
 constexpr TimeNs kStuckNs = 60 * kMillisecondNs;
+constexpr unsigned kBlockedLooks = 2;
+constexpr TimeNs kBlockedNs = 15 * kMillisecondNs;
 constexpr TimeNs kStarvedNs = 500 * kMillisecondNs;
 // A peer sends one frame through each zone a heartbeat.
 constexpr TimeNs kTurnNs = kMillisecondNs;
@@ -41,6 +45,20 @@ TimeNs time_on_core(std::int32_t clock) {
   timespec time{};
   if (clock < 0 || clock_gettime(clock, &time) != 0) return 0;
   return static_cast<TimeNs>(time.tv_sec) * kSecondNs + static_cast<TimeNs>(time.tv_nsec);
+}
+
+// proc_pid_stat(5): the state is behind the name, which may hold parentheses itself. True if that
+// cannot be seen.
+bool wants_core(std::int32_t thread) {
+  std::array<char, 256> text{};
+  const std::string path = "/proc/self/task/" + std::to_string(thread) + "/stat";
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return true;
+  const ssize_t length = read(file, text.data(), text.size());
+  close(file);
+  const std::string_view stat(text.data(), length < 0 ? 0 : static_cast<std::size_t>(length));
+  const std::size_t name_end = stat.rfind(')');
+  return name_end == std::string_view::npos || stat.substr(name_end, 3) == ") R";
 }
 
 // A reverse ARP request (RFC 903) of a station for itself, as hypervisors send it when a machine
@@ -331,17 +349,23 @@ void PairMember::tell_if_settled() {
   on_news_(news);
 }
 
+// An idle worker is woken, and looked at until it has come round.
+void PairMember::look_at_worker(std::size_t index, TimeNs now_ns) {
+  ports::Worker* worker = shared_.workers[index];
+  const ports::WorkerStats& stats = worker->stats();
+  const TimeNs turned_ns = stats.turned_ns.load();
+  Round& round = rounds_[index];
+  if (round.begun_ns != turned_ns) round = {turned_ns, time_on_core(stats.cpu_clock.load())};
+  if (now_ns - turned_ns <= kDozeNs) return;
+  const bool waits = round.woken_ns != 0 && !wants_core(stats.thread.load());
+  round.waits = waits ? round.waits + 1 : 0;
+  if (round.woken_ns == 0) round.woken_ns = now_ns;
+  worker->wake();
+}
+
 void PairMember::keep_time() {
   const TimeNs now_ns = monotonic_now_ns();
-  for (std::size_t i = 0; i < shared_.workers.size(); ++i) {
-    ports::Worker* worker = shared_.workers[i];
-    const TimeNs turned_ns = worker->stats().turned_ns.load();
-    Round& round = rounds_[i];
-    if (round.begun_ns != turned_ns) {
-      round = {turned_ns, time_on_core(worker->stats().cpu_clock.load())};
-    }
-    if (now_ns - turned_ns > kDozeNs) worker->wake();
-  }
+  for (std::size_t i = 0; i < shared_.workers.size(); ++i) look_at_worker(i, now_ns);
   if (identity_ && gate_.is_open(now_ns) && gate_.agent_is_silent(now_ns) &&
       now_ns - sent_ns_ >= heartbeat_ns_) {
     for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) send_on(port, {});
@@ -384,11 +408,16 @@ std::string PairMember::problem() const {
   }
   for (std::size_t i = 0; i < shared_.workers.size(); ++i) {
     const TimeNs turned_ns = shared_.workers[i]->stats().turned_ns.load();
-    if (now_ns < turned_ns + kStuckNs) continue;
+    if (now_ns < turned_ns + kDozeNs || rounds_[i].begun_ns != turned_ns) continue;
+    const Round& round = rounds_[i];
     const TimeNs worked_ns =
-        time_on_core(shared_.workers[i]->stats().cpu_clock.load()) - rounds_[i].on_core_ns;
-    const bool stuck = rounds_[i].begun_ns == turned_ns && worked_ns > kStuckNs;
-    if (stuck || now_ns > turned_ns + kStarvedNs) {
+        time_on_core(shared_.workers[i]->stats().cpu_clock.load()) - round.on_core_ns;
+    const bool blocked = round.waits >= kBlockedLooks && now_ns >= round.woken_ns + kBlockedNs;
+    if (blocked) {
+      return "worker " + std::to_string(i) + " waits for something else than packets since " +
+             std::to_string((now_ns - turned_ns) / kMillisecondNs) + " ms";
+    }
+    if (worked_ns > kStuckNs || now_ns > turned_ns + kStarvedNs) {
       return "worker " + std::to_string(i) + " has been in one round for " +
              std::to_string((now_ns - turned_ns) / kMillisecondNs) + " ms";
     }

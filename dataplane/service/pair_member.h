@@ -47,6 +47,8 @@ class PairMember {
   struct Round {
     TimeNs begun_ns = 0;
     TimeNs on_core_ns = 0;
+    TimeNs woken_ns = 0;  // by this thread, in that round; 0: not yet
+    unsigned waits = 0;   // looks in a row since, at which it wanted no core
   };
 
   std::string configure(const v1::ConfigurePair& configure);
@@ -55,6 +57,7 @@ class PairMember {
   void learn(const v1::SetStations& stations);
   void begin_flows(std::uint64_t stream);
   void bring(v1::LateFrames frames);
+  void look_at_worker(std::size_t index, TimeNs now_ns);
   void keep_time();
   void go_on_with_hand_over();
   void tell_if_settled();
