@@ -46,6 +46,7 @@ void DataplaneClient::stop() {
 void DataplaneClient::start(bool at_once) {
   asio::post(io_, [this] { connect(); });
   thread_ = std::thread([this, at_once] {
+    name_thread(at_once ? "lease" : "questions");
     if (at_once) run_before_others();  // the pair tells if it is not allowed
     io_.run();
   });

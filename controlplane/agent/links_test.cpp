@@ -1,10 +1,14 @@
 // The agent's two links: to its data plane, and to its peer over TLS.
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <filesystem>
@@ -253,6 +257,53 @@ TEST_F(PairLinkTest, WhoeverHasAnotherNameOrNoServersCertificateIsNoPeer) {
     const auto alpha = side("alpha", "bravo");
     EXPECT_FALSE(becomes([&] { return alpha->is_up() || bravo->is_up(); }, 600));
   }
+}
+
+// A connection that says nothing.
+class Mute {
+ public:
+  Mute(const char* from, std::uint16_t to) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    inet_pton(AF_INET, from, &address.sin_addr);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+    address.sin_port = htons(to);
+    fcntl(socket_, F_SETFL, O_NONBLOCK);
+    connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
+  Mute(Mute&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
+  ~Mute() { close(socket_); }
+  bool connects(int milliseconds) {
+    pollfd events{socket_, POLLOUT, 0};
+    return poll(&events, 1, milliseconds) == 1 && (events.revents & (POLLERR | POLLHUP)) == 0;
+  }
+  bool is_closed() {
+    char byte = 0;
+    const ssize_t length = recv(socket_, &byte, 1, 0);
+    return length == 0 || (length < 0 && errno != EAGAIN);
+  }
+
+ private:
+  int socket_;
+};
+
+TEST_F(PairLinkTest, HearsTheConfiguredAddressAloneAndAHandfulAtOnce) {
+  const auto bravo = side("bravo", "alpha");
+  const auto listens = static_cast<std::uint16_t>(port_ + 1);
+  ASSERT_TRUE(becomes([&] { return Mute("127.0.0.1", listens).connects(100); }));
+  EXPECT_FALSE(Mute("127.0.0.2", listens).connects(500)) << "its first packet is dropped";
+  std::vector<Mute> crowd;
+  for (int i = 0; i < 12; ++i) crowd.emplace_back("127.0.0.1", listens);
+  for (Mute& mute : crowd) EXPECT_TRUE(mute.connects(500));
+  const auto left = [&crowd] {
+    return std::ranges::count_if(crowd, [](Mute& mute) { return !mute.is_closed(); });
+  };
+  EXPECT_TRUE(becomes([&] { return left() <= 4; }));
+  EXPECT_EQ(left(), 4);
+  const auto alpha = side("alpha", "bravo");
+  EXPECT_TRUE(becomes([&] { return alpha->is_up() && bravo->is_up(); }))
+      << "those that say nothing have had their time";
 }
 
 }  // namespace

@@ -34,6 +34,9 @@ constexpr unsigned kLateTicksMax = 7;
 constexpr TimeNs kAwaitDataplaneNs = kSecondNs;
 constexpr TimeNs kStallNs = 50 * kMillisecondNs;
 constexpr TimeNs kSlowTickNs = 100 * kMillisecondNs;
+// A peer sends one datagram each heartbeat.
+constexpr std::size_t kDatagramsPerTurn = 16;
+constexpr auto kDatagramsRest = std::chrono::milliseconds(1);
 
 // Where it is not allowed, the pair works, but may take a loaded machine for a dead one.
 void let_heartbeats_run() {
@@ -59,8 +62,10 @@ Pair::Pair(const PairOptions& options, PairHost& host)
     : options_(options),
       host_(host),
       work_(asio::make_work_guard(io_)),
+      link_work_(asio::make_work_guard(link_io_)),
       slow_work_(asio::make_work_guard(slow_)),
       timer_(io_),
+      rest_timer_(io_),
       socket_(io_),
       peer_(options.link.peer.address(), options.link.peer.port()) {
   error_code error;
@@ -72,41 +77,62 @@ Pair::Pair(const PairOptions& options, PairHost& host)
     throw std::runtime_error("heartbeats cannot be heard on " + here.address().to_string() + ":" +
                              std::to_string(here.port()) + ": " + error.message());
   }
-  link_ = std::make_unique<PairLink>(
-      io_, options.link,
-      PairLink::Callbacks{[this](bool up) {
-                            flows_again_ns_ = 0;
-                            begin_flows();
-                            if (up) {
-                              asio::post(slow_, [this] {
-                                if (commit_) carry_out_commit(commit_->stream_begun());
-                              });
-                              return;
-                            }
-                            flows_equal_ = false;
-                            link_lost_ns_ = monotonic_now_ns();
-                            drive(failover::Replica{false});
-                          },
-                          [this](v1::PairMessage message) { take(std::move(message)); },
-                          [this](std::vector<std::string> pieces) {
-                            asio::post(slow_, [this, pieces = std::move(pieces)]() mutable {
-                              take_commit(PairLink::joined(std::move(pieces)).commit());
-                            });
-                          }});
+  only_from(socket_.native_handle(), options.link.peer.address());
+  // All that comes goes by the pair's thread, which keeps its order.
+  PairLink::Callbacks callbacks;
+  callbacks.on_link = [this](bool /*up*/) {
+    asio::post(io_, [this, connection = link_->connection()] { on_link(connection); });
+  };
+  callbacks.on_message = [this](v1::PairMessage message) {
+    asio::post(io_, [this, message = std::move(message)]() mutable { take(std::move(message)); });
+  };
+  callbacks.on_pieces = [this](std::vector<std::string> pieces) {
+    asio::post(io_, [this, pieces = std::move(pieces)]() mutable {
+      asio::post(slow_, [this, pieces = std::move(pieces)]() mutable {
+        take_commit(PairLink::joined(std::move(pieces)).commit());
+      });
+    });
+  };
+  link_ = std::make_unique<PairLink>(link_io_, options.link, std::move(callbacks));
+}
+
+void Pair::on_link(std::uint64_t connection) {
+  connection_ = connection;
+  flows_again_ns_ = 0;
+  begin_flows();
+  if (connection_ != 0) {
+    asio::post(slow_, [this] {
+      if (commit_) carry_out_commit(commit_->stream_begun());
+    });
+    return;
+  }
+  flows_equal_ = false;
+  link_lost_ns_ = monotonic_now_ns();
+  drive(failover::Replica{false});
+}
+
+// What is meant for a connection that is gone is gone with it.
+void Pair::send_on_link(v1::PairMessage message) {
+  if (connection_ == 0) return;
+  asio::post(link_io_, [this, connection = connection_, message = std::move(message)] {
+    if (link_->connection() == connection) link_->send(message);
+  });
 }
 
 Pair::~Pair() { stop(); }
 
 void Pair::stop() {
   io_.stop();
+  link_io_.stop();
   slow_.stop();
   if (thread_.joinable()) thread_.join();
+  if (link_thread_.joinable()) link_thread_.join();
   if (slow_thread_.joinable()) slow_thread_.join();
 }
 
 void Pair::start() {
   started_ns_ = monotonic_now_ns();
-  hear_datagram();
+  hear_datagrams();
   asio::post(slow_, [this] {
     const PairHost::Held held = host_.held();
     commit_.emplace(held.committed, held.prepared);
@@ -114,10 +140,18 @@ void Pair::start() {
   });
   asio::post(io_, [this] { tick(); });
   thread_ = std::thread([this] {
+    name_thread("pair");
     let_heartbeats_run();
     io_.run();
   });
-  slow_thread_ = std::thread([this] { slow_.run(); });
+  link_thread_ = std::thread([this] {
+    name_thread("pair-link");
+    link_io_.run();
+  });
+  slow_thread_ = std::thread([this] {
+    name_thread("pair-slow");
+    slow_.run();
+  });
 }
 
 void Pair::begin() {
@@ -183,13 +217,22 @@ bool Pair::dataplane_is_silent() const {
   return silent_ticks_ > kStarvedTicksMax || !host_.dataplane_waits_for_core();
 }
 
-void Pair::hear_datagram() {
-  socket_.async_receive_from(asio::buffer(datagram_), from_,
-                             [this](error_code error, std::size_t length) {
-                               if (error == asio::error::operation_aborted) return;
-                               if (!error) hear(failover::kPairLink, {datagram_.data(), length});
-                               hear_datagram();
-                             });
+// Somebody may send as fast as the link carries: this thread runs before others, and rests between
+// turns. Heartbeats that are lost meanwhile come in-band.
+void Pair::hear_datagrams() {
+  socket_.async_wait(Udp::socket::wait_read, [this](error_code error) {
+    if (error == asio::error::operation_aborted) return;
+    for (std::size_t i = 0; i < kDatagramsPerTurn; ++i) {
+      const std::size_t length = socket_.receive_from(asio::buffer(datagram_), from_, 0, error);
+      if (error == asio::error::would_block) return hear_datagrams();
+      if (error) break;
+      if (from_ == peer_) hear(failover::kPairLink, {datagram_.data(), length});
+    }
+    rest_timer_.expires_after(kDatagramsRest);
+    rest_timer_.async_wait([this](error_code stopped) {
+      if (!stopped) hear_datagrams();
+    });
+  });
 }
 
 void Pair::hear(std::size_t path, ByteView bytes) {
@@ -216,7 +259,7 @@ void Pair::on_news(v1::PairNews news) {
     if (news.has_late_frames()) {
       v1::PairMessage message;
       *message.mutable_late_frames() = std::move(*news.mutable_late_frames());
-      link_->send(message);
+      send_on_link(std::move(message));
     }
     for (const v1::InBandHeartbeat& heard : news.heartbeats()) {
       const std::string& bytes = heard.heartbeat();
@@ -225,7 +268,7 @@ void Pair::on_news(v1::PairNews news) {
     if (news.stations().empty()) return;
     v1::PairMessage message;
     *message.mutable_stations()->mutable_stations() = news.stations();
-    link_->send(message);
+    send_on_link(std::move(message));
   });
 }
 
@@ -417,7 +460,7 @@ void Pair::fill_status(v1::PairStatus& status) const {
   self.set_name(options_.link.self_name);
   self.set_priority(options_.priority);
   peer.set_name(options_.link.peer_name);
-  status.set_link_up(link_->is_up());
+  status.set_link_up(connection_ != 0);
   status.set_problem(unfit_.empty() ? flows_failure_ : unfit_);
   status.set_last_change(last_change_);
   status.set_last_change_wall_time_ns(last_change_wall_ns_);

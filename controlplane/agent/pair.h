@@ -1,7 +1,8 @@
 // One of a pair: carries the state machine of controlplane/failover with Boost.Asio. Heartbeats go
 // as datagrams over the pair link and in-band through the data plane; leases go to the data plane;
-// what the machines say goes over the pair link. Thread-safe; it runs a thread of its own, and one
-// for what may take long.
+// what the machines say goes over the pair link. Thread-safe. It runs three threads: the pair's,
+// which runs before others and has heartbeats and leases alone; the link's, for TLS; and one for
+// what may take long.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -91,7 +92,7 @@ class Pair {
   using Udp = boost::asio::ip::udp;
 
   void tick();
-  void hear_datagram();
+  void hear_datagrams();
   void hear(std::size_t path, ByteView bytes);
   void begin();
   void drive(const failover::Event& event);
@@ -104,6 +105,8 @@ class Pair {
   bool dataplane_is_silent() const;
   bool lease_thread_stands() const;
   void note_change(const std::string& what);
+  void on_link(std::uint64_t connection);
+  void send_on_link(v1::PairMessage message);
   void take(v1::PairMessage message);
   void take_flow_news(v1::PairNews& news);
   void begin_flows();
@@ -123,15 +126,19 @@ class Pair {
   PairOptions options_;
   PairHost& host_;
   boost::asio::io_context io_;
+  boost::asio::io_context link_io_;
   boost::asio::io_context slow_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> slow_work_;
+  using WorkGuard = boost::asio::executor_work_guard<boost::asio::io_context::executor_type>;
+  WorkGuard work_;
+  WorkGuard link_work_;
+  WorkGuard slow_work_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer rest_timer_;
   Udp::socket socket_;
   Udp::endpoint peer_;
   Udp::endpoint from_;
   std::array<std::uint8_t, 1024> datagram_{};
-  std::unique_ptr<PairLink> link_;
+  std::unique_ptr<PairLink> link_;  // of the link's thread
 
   // Of the pair's thread:
   // From the first word of the data plane, or a while without one.
@@ -141,6 +148,7 @@ class Pair {
   bool lease_waits_ = false;  // for a prepared policy that is being put in force
   failover::Policy committed_;
   failover::Policy prepared_;
+  std::uint64_t connection_ = 0;  // that the pair link stands by; 0: none
   bool connected_ = false;
   std::uint64_t dataplanes_ = 0;  // how often one was connected
   bool policy_in_force_ = false;
@@ -175,6 +183,7 @@ class Pair {
   std::string refusal_;  // the peer's words
 
   std::thread thread_;
+  std::thread link_thread_;
   std::thread slow_thread_;
 };
 

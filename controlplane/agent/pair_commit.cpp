@@ -60,7 +60,9 @@ void Pair::send_commit(const CommitMessage& message) {
   if (message.kind == CommitMessage::Kind::refused) commit.set_refusal(refusal_);
   // Made here: a large policy must not hold up heartbeats.
   asio::post(io_, [this, frames = PairLink::in_pieces(out)]() mutable {
-    link_->send_pieces(std::move(frames));
+    asio::post(link_io_, [this, connection = connection_, frames = std::move(frames)]() mutable {
+      if (link_->connection() == connection) link_->send_pieces(std::move(frames));
+    });
   });
 }
 

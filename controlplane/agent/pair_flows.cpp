@@ -34,7 +34,7 @@ void Pair::take_flow_news(v1::PairNews& news) {
     if (flows_told_ == flows_taken_) flows_progress_ns_ = monotonic_now_ns();
     flows_told_ = news.flows().sequence();
     *message.mutable_flows() = std::move(*news.mutable_flows());
-    link_->send(message);
+    send_on_link(std::move(message));
   }
   if (news.has_flows_taken() && machine_ && machine_->role() == Role::standby) {
     const v1::FlowsTaken& taken = news.flows_taken();
@@ -47,7 +47,7 @@ void Pair::take_flow_news(v1::PairNews& news) {
     flows_equal_ = taken.failure().empty() && (flows_equal_ || taken.equal());
     drive(failover::Replica{flows_equal_});
     *message.mutable_flows_taken() = taken;
-    link_->send(message);
+    send_on_link(std::move(message));
     // Room may have been made, and what was lost comes anew.
     const TimeNs now_ns = monotonic_now_ns();
     if (!taken.failure().empty() && now_ns - flows_asked_ns_ >= kAskAgainNs) ask_for_flows();
@@ -73,7 +73,7 @@ void Pair::begin_flows() {
 void Pair::watch_flows(TimeNs now_ns) {
   if (machine_->role() == Role::standby) {
     const bool lost = link_lost_ns_ != 0 && now_ns - link_lost_ns_ > kVoidNs;
-    if (!lost || link_->is_up() || !machine_->hears_peer()) return;
+    if (!lost || connection_ != 0 || !machine_->hears_peer()) return;
     link_lost_ns_ = 0;
     host_.to_dataplane(no_flows());
     return;
@@ -84,13 +84,13 @@ void Pair::watch_flows(TimeNs now_ns) {
     flows_again_ns_ = now_ns + kTryAgainNs;
     v1::PairMessage message;
     *message.mutable_flows() = no_flows().take_flows();
-    link_->send(message);
+    send_on_link(std::move(message));
   }
   if (stalled || flows_are_wanted() != (flows_stream_ != 0)) begin_flows();
 }
 
 bool Pair::flows_are_wanted() const {
-  return link_->is_up() && machine_->hears_peer() && monotonic_now_ns() >= flows_again_ns_;
+  return connection_ != 0 && machine_->hears_peer() && monotonic_now_ns() >= flows_again_ns_;
 }
 
 // What this appliance was told while it was active, or had no data plane, is void.
@@ -100,7 +100,7 @@ void Pair::ask_for_flows() {
   drive(failover::Replica{false});
   v1::PairMessage message;
   message.mutable_resync();
-  link_->send(message);
+  send_on_link(std::move(message));
 }
 
 }  // namespace bulkhead::controlplane

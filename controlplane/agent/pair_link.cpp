@@ -1,10 +1,16 @@
 // Boost.Asio's TLS stream; OpenSSL verifies, and the name is compared here.
 #include "controlplane/agent/pair_link.h"
 
+#include <linux/filter.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -20,9 +26,8 @@ using boost::system::error_code;
 namespace {
 
 constexpr auto kRetryPeriod = std::chrono::milliseconds(200);
-constexpr auto kHandshakeTimeout = std::chrono::seconds(5);
+constexpr auto kHandshakeTimeout = std::chrono::seconds(2);
 constexpr auto kBackOff = std::chrono::milliseconds(100);
-constexpr std::size_t kHandshakesMax = 16;  // one peer needs one
 
 // What a peer of version 1 reads.
 std::string whole_frame(const std::deque<std::string>& frames) {
@@ -52,6 +57,40 @@ std::string common_name_of(const std::string& certificate_file) {
   X509* read = file == nullptr ? nullptr : PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr);
   const std::unique_ptr<X509, void (*)(X509*)> certificate(read, X509_free);
   return certificate == nullptr ? std::string() : common_name(certificate.get());
+}
+
+// Of a packet's IP header, whatever its version: jumps over the rest where a word is another's.
+void only_from(int socket, const asio::ip::address& peer) {
+  const auto at = [](std::uint32_t offset) {
+    return static_cast<std::uint32_t>(SKF_NET_OFF) + offset;
+  };
+  const bool is_v4 = peer.is_v4();
+  const std::uint32_t first = is_v4 ? 12 : 8;  // RFC 791, 3.1; RFC 8200, 3: the source
+  const std::size_t words = is_v4 ? 1 : 4;
+  std::array<std::uint8_t, 16> bytes{};
+  if (is_v4) {
+    std::ranges::copy(peer.to_v4().to_bytes(), bytes.begin());
+  } else {
+    std::ranges::copy(peer.to_v6().to_bytes(), bytes.begin());
+  }
+  std::vector<sock_filter> program = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at(0)),
+                                      BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4)};
+  // `others` instructions on stands what drops.
+  auto others = static_cast<std::uint8_t>(2 * words + 1);
+  program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, is_v4 ? 4U : 6U, 0, others));
+  for (std::size_t i = 0; i < words; ++i) {
+    others = static_cast<std::uint8_t>(others - 2);
+    program.push_back(
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(first + 4 * static_cast<std::uint32_t>(i))));
+    program.push_back(
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, load_be32(bytes.data() + 4 * i), 0, others));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, 0xffffffff));
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  if (setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0) {
+    spdlog::warn("pair link: no filter of addresses: {}", std::strerror(errno));
+  }
 }
 
 // One connection. It lives as long as an operation on it is under way.
@@ -90,6 +129,7 @@ PairLink::PairLink(asio::io_context& io, const Options& options, Callbacks callb
   acceptor_.open(options_.listen.protocol(), error);
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor_.bind(options_.listen, error);
+  if (!error) only_from(acceptor_.native_handle(), options_.peer.address());
   if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
   if (error) {
     throw std::runtime_error("the pair link cannot listen on " +
@@ -131,8 +171,14 @@ void PairLink::open() {
   session->timer.async_wait([this, session](error_code error) {
     if (!error && !session->greeted) lose(session, "the peer does not answer");
   });
-  session->stream().lowest_layer().async_connect(options_.peer, [this, session](error_code error) {
-    if (error) return lose(session, error.message());
+  // From where the peer expects this one.
+  error_code error;
+  tcp::socket& socket = session->stream().next_layer();
+  socket.open(options_.peer.protocol(), error);
+  if (!error) socket.bind({options_.listen.address(), 0}, error);
+  if (error) return lose(session, error.message());
+  socket.async_connect(options_.peer, [this, session](error_code failure) {
+    if (failure) return lose(session, failure.message());
     begin(session, ssl::stream_base::client);
   });
 }
@@ -141,7 +187,7 @@ void PairLink::accept() {
   acceptor_.async_accept([this](error_code error, tcp::socket socket) {
     if (error == asio::error::operation_aborted) return;
     if (!error) {
-      if (handshakes_ < kHandshakesMax) {
+      if (may_greet(socket)) {
         begin(std::make_shared<Session>(std::move(socket), tls_), ssl::stream_base::server);
       }
       return accept();
@@ -154,6 +200,20 @@ void PairLink::accept() {
       if (!stopped) accept();
     });
   });
+}
+
+bool PairLink::may_greet(const tcp::socket& socket) {
+  error_code error;
+  const tcp::endpoint from = socket.remote_endpoint(error);
+  if (error || from.address() != options_.peer.address()) return false;
+  const TimeNs now_ns = monotonic_now_ns();
+  if (now_ns - second_ns_ >= kSecondNs) {
+    second_ns_ = now_ns;
+    handshakes_second_ = 0;
+  }
+  if (handshakes_ >= kHandshakesMax || handshakes_second_ >= kHandshakesPerSecond) return false;
+  ++handshakes_second_;
+  return true;
 }
 
 void PairLink::begin(std::shared_ptr<Session> session, ssl::stream_base::handshake_type side) {
@@ -233,6 +293,7 @@ void PairLink::greeted(const std::shared_ptr<Session>& session, const v1::PairMe
   session->version = hello.version();
   session->timer.cancel();
   up_ = true;
+  ++connections_;
   told_.clear();
   spdlog::info("pair link to {} is up, its agent is {}", options_.peer_name, hello.agent_version());
   callbacks_.on_link(true);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bulkhead/v1/failover.pb.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/base/release.h"
 #include "dataplane/ipc/framed_stream.h"
 
@@ -47,6 +48,8 @@ class PairLink {
   ~PairLink();
 
   bool is_up() const { return up_; }
+  // Counts connections that stood; 0 while none does.
+  std::uint64_t connection() const { return up_ ? connections_ : 0; }
   // What is sent while the link is down is gone.
   void send(const v1::PairMessage& message) { send(ipc::to_frame(message)); }
   void send(std::string frame);
@@ -62,6 +65,10 @@ class PairLink {
   using Stream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;
   struct Session;
 
+  static constexpr std::size_t kHandshakesMax = 4;  // at once; one peer needs one
+  static constexpr std::size_t kHandshakesPerSecond = 32;
+
+  bool may_greet(const boost::asio::ip::tcp::socket& socket);
   // The side whose name sorts lower opens the connection, the other one takes it.
   bool opens() const { return options_.self_name < options_.peer_name; }
   void configure_tls();
@@ -86,9 +93,16 @@ class PairLink {
   boost::asio::steady_timer retry_timer_;
   std::shared_ptr<Session> session_;
   bool up_ = false;
-  std::size_t handshakes_ = 0;  // under way, of those who came
-  std::string told_;            // why the link is down, as it was told last
+  std::uint64_t connections_ = 0;
+  std::size_t handshakes_ = 0;         // under way
+  std::size_t handshakes_second_ = 0;  // of those who came, begun in this second
+  TimeNs second_ns_ = 0;               // when it began
+  std::string told_;                   // why the link is down, as it was told last
 };
+
+// The socket hears nobody else: the kernel drops what comes from another address, before it costs
+// anything. Where that cannot be, whoever reads has to look.
+void only_from(int socket, const boost::asio::ip::address& peer);
 
 // The common name in a certificate file; empty if it cannot be read.
 std::string common_name_of(const std::string& certificate_file);

@@ -3,9 +3,12 @@
 #include "controlplane/agent/pair.h"
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <boost/asio/write.hpp>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -247,6 +250,86 @@ TEST_F(PairTest, ALargePolicyHoldsUpNoHeartbeat) {
   }
   EXPECT_LE(stall_ms, kStallMaxMs);
   EXPECT_EQ(first.pair.status().term(), term) << "it turned over";
+}
+
+// The first message of a TLS client; whoever reads it has the work of an answer.
+std::string client_greeting() {
+  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
+                                                             SSL_CTX_free);
+  const std::unique_ptr<SSL, void (*)(SSL*)> client(SSL_new(context.get()), SSL_free);
+  BIO* out = BIO_new(BIO_s_mem());
+  SSL_set_bio(client.get(), BIO_new(BIO_s_mem()), out);
+  SSL_set_connect_state(client.get());
+  SSL_do_handshake(client.get());
+  std::string greeting(4096, '\0');
+  greeting.resize(static_cast<std::size_t>(
+      std::max(0, BIO_read(out, greeting.data(), static_cast<int>(greeting.size())))));
+  return greeting;
+}
+
+// Somebody on the pair link: one connects and greets, one sends datagrams, as fast as they can.
+class Flood {
+ public:
+  explicit Flood(std::uint16_t port) {
+    threads_.emplace_back([this, port] { greet(port); });
+    threads_.emplace_back([this, port] { send(port); });
+  }
+  ~Flood() {
+    over_ = true;
+    for (std::thread& thread : threads_) thread.join();
+  }
+  std::uint64_t greeted() const { return greeted_; }
+  std::uint64_t sent() const { return sent_; }
+
+ private:
+  using Tcp = boost::asio::ip::tcp;
+  using Udp = boost::asio::ip::udp;
+  void greet(std::uint16_t port) {
+    const std::string greeting = client_greeting();
+    while (!over_) {
+      boost::system::error_code error;
+      Tcp::socket socket(io_);
+      socket.connect({boost::asio::ip::make_address("127.0.0.1"), port}, error);
+      if (!error) boost::asio::write(socket, boost::asio::buffer(greeting), error);
+      ++greeted_;
+    }
+  }
+  void send(std::uint16_t port) {
+    Udp::socket socket(io_, Udp::endpoint(boost::asio::ip::make_address("127.0.0.2"), 0));
+    const std::array<char, 136> datagram{};
+    while (!over_) {
+      boost::system::error_code error;
+      socket.send_to(boost::asio::buffer(datagram),
+                     {boost::asio::ip::make_address("127.0.0.1"), port}, 0, error);
+      ++sent_;
+    }
+  }
+
+  boost::asio::io_context io_;
+  std::atomic<bool> over_{false};
+  std::atomic<std::uint64_t> greeted_{0};
+  std::atomic<std::uint64_t> sent_{0};
+  std::vector<std::thread> threads_;
+};
+
+TEST_F(PairTest, AFloodOnTheLinkHoldsUpNoHeartbeat) {
+  start_both();
+  const std::uint64_t term = alpha_->pair.status().term();
+  std::atomic<bool> over{false};
+  auto longest =
+      std::async(std::launch::async, [&] { return longest_wait_ms(bravo_->pair, over); });
+  {
+    const Flood flood(static_cast<std::uint16_t>(port_ + 1));  // where bravo listens
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    RecordProperty("greetings", std::to_string(flood.greeted()));
+    RecordProperty("datagrams", std::to_string(flood.sent()));
+    EXPECT_GT(flood.greeted(), 100U);
+    EXPECT_GT(flood.sent(), 10'000U);
+  }
+  over = true;
+  RecordProperty("longest_ms", std::to_string(longest.get()));
+  EXPECT_EQ(alpha_->pair.status().term(), term) << "it turned over";
+  EXPECT_TRUE(both_hear());
 }
 
 // Heartbeats and reports go on, but no lease is renewed.
