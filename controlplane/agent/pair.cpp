@@ -206,10 +206,11 @@ void Pair::count_tick() {
   });
 }
 
-// No lease is renewed meanwhile: the other takes the place before the last one has ended for long.
-// One that is alone needs no renewal, and would only lose what it has.
+// No lease is renewed meanwhile, and what the peer says in-band is not heard: the other takes the
+// place before the last one has ended for long. A data plane that forwards alone needs no renewal,
+// and would only lose what it has.
 bool Pair::lease_thread_stands() const {
-  return unanswered_ticks_ > kLateTicksMax && machine_ && machine_->hears_peer();
+  return unanswered_ticks_ > kLateTicksMax && !report_.lease_alone();
 }
 
 bool Pair::dataplane_is_silent() const {

@@ -8,6 +8,7 @@
 
 #include "controlplane/failover/commit.h"
 #include "controlplane/failover/machine.h"
+#include "dataplane/replication/freshness.h"
 #include "dataplane/replication/gate.h"
 #include "tests/simulation/network.h"
 
@@ -44,7 +45,11 @@ struct DataPlane {
   bool frozen = false;
   std::uint64_t frozen_since_ms = 0;
   std::uint64_t starts = 0;
+  bool worker_stuck = false;  // nothing passes, in-band either, though the lease's thread lives
+  std::uint64_t stuck_since_ms = 0;
+  std::uint64_t incarnation = 0;  // as its agent says; 0: it has not
   replication::Gate gate;
+  replication::Freshness freshness;
   Flows flows;
   std::bitset<kFlows> untold;  // changed, and not yet told to the peer
   std::uint64_t beacons = 0;
@@ -64,6 +69,8 @@ struct Agent {
   bool running = true;
   bool frozen = false;
   std::uint64_t next_tick_ms = 0;  // of the world
+  bool lease_stuck = false;        // its thread that talks to the data plane stands still
+  std::uint64_t stuck_since_ms = 0;
   bool told_fit = false;
   std::uint64_t plane_starts = 0;  // of the data plane that it is connected to
   std::uint64_t stream = 0;        // that it knows of
@@ -87,14 +94,16 @@ struct Appliance {
 
   bool runs() const { return agent.running && !agent.frozen; }
   bool plane_runs() const { return plane.running && !plane.frozen; }
+  // What the agent says reaches the data plane, and the other way round.
+  bool talks() const { return plane_runs() && !agent.lease_stuck; }
   TimeNs clock_ns(std::uint64_t now_ms) const {
     const auto passed =
         static_cast<std::int64_t>(static_cast<double>(now_ms * kMillisecondNs) * clock_rate);
     return static_cast<TimeNs>(passed + clock_offset_ns);
   }
   bool forwards(std::uint64_t now_ms) const {
-    return plane_runs() && zone_ports[0] && zone_ports[1] && plane.gate.is_open(clock_ns(now_ms)) &&
-           plane.gate.lease().term != 0;
+    return plane_runs() && !plane.worker_stuck && zone_ports[0] && zone_ports[1] &&
+           plane.gate.is_open(clock_ns(now_ms)) && plane.gate.lease().term != 0;
   }
 };
 

@@ -29,6 +29,9 @@ void apply(const Fault& fault, std::size_t path, std::size_t from, Way& way) {
     case Kind::lose:
       way.loss = std::max(way.loss, fault.share);
       break;
+    case Kind::flood:
+      if (here && !one_way) way.loss = std::max(way.loss, 0.97);
+      break;
     case Kind::disturb:
       if (!here) break;
       way.delay_ms = fault.amount_ms / 4;
@@ -76,7 +79,8 @@ void set_ways(Network& network, const std::vector<Fault>& faults, std::uint64_t 
 
 bool keeps_time(const std::vector<Fault>& faults) {
   return std::none_of(faults.begin(), faults.end(), [](const Fault& fault) {
-    return fault.kind == Kind::lose || fault.kind == Kind::disturb ||
+    return fault.kind == Kind::lose || fault.kind == Kind::disturb || fault.kind == Kind::flood ||
+           fault.kind == Kind::lease_stuck || fault.kind == Kind::worker_stuck ||
            fault.kind == Kind::agent_crash || fault.kind == Kind::agent_freeze ||
            fault.kind == Kind::plane_freeze || fault.kind == Kind::clock_jump ||
            fault.kind == Kind::slow;

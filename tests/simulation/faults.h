@@ -31,8 +31,13 @@ enum class Kind : std::uint8_t {
   maintenance,
   commit,
   commit_and_crash,
-  lost_state,  // power fails, and the appliance comes back as one that knows nothing
-  replay,      // both fail, one comes back, and what the other said in-band is heard again
+  lost_state,    // power fails, and the appliance comes back as one that knows nothing
+  lease_stuck,   // the agent's thread that talks to its data plane stands still
+  worker_stuck,  // a worker does
+  flood,         // a path carries so much that little of the peer's words is read
+  // Both fail, one comes back, and what the other said in-band is heard again; in some runs when
+  // the agent of the one that came back has failed as well.
+  replay,
   count
 };
 

@@ -13,6 +13,8 @@ using failover::Policy;
 using failover::Role;
 
 constexpr std::uint64_t kPlaneStuckBeats = 4;  // when its agent takes it for dead
+constexpr std::uint64_t kLeaseStuckBeats = 8;  // when it takes its thread for stuck
+constexpr std::uint64_t kWorkerStuckMs = 50;   // when the data plane says so
 constexpr std::uint64_t kConnectMs = 20;
 constexpr std::size_t kUnacknowledgedMax = 256;
 constexpr std::size_t kSnapshotPerMs = 6;
@@ -84,12 +86,19 @@ void Pair::start_agent(Appliance& node) {
   node.agent.machine.emplace(config, node.clock_ns(now_ms_));
   say(&node, "agent begins");
   tell_policy(node);
+  configure_plane(node);
   hear_plane(node);
+}
+
+void Pair::configure_plane(Appliance& node) {
+  if (!node.plane.running) return;
+  node.plane.incarnation = ++planes_;
+  node.plane.freshness.begin(node.plane.incarnation);
 }
 
 // What the data plane says of itself.
 void Pair::hear_plane(Appliance& node) {
-  if (!node.plane_runs()) return;
+  if (!node.talks()) return;
   const replication::Gate& gate = node.plane.gate;
   const replication::ForwardLease& lease = gate.lease();
   drive(node, failover::Forwarding{gate.is_open(node.clock_ns(now_ms_)),
@@ -147,10 +156,24 @@ void Pair::thaw_agent(Appliance& node) {
 
 void Pair::thaw_plane(Appliance& node) {
   node.plane.frozen = false;
-  if (late_leases_[node.index]) {
-    node.plane.gate.renew(*late_leases_[node.index], node.clock_ns(now_ms_));
-    late_leases_[node.index].reset();
-  }
+  give_late_leases(node);
+}
+
+void Pair::give_late_leases(Appliance& node) {
+  if (!node.talks() || !late_leases_[node.index]) return;
+  node.plane.gate.renew(*late_leases_[node.index], node.clock_ns(now_ms_));
+  late_leases_[node.index].reset();
+}
+
+void Pair::stick_lease_thread(Appliance& node) {
+  if (node.agent.lease_stuck) return;
+  node.agent.lease_stuck = true;
+  node.agent.stuck_since_ms = now_ms_;
+}
+
+void Pair::free_lease_thread(Appliance& node) {
+  node.agent.lease_stuck = false;
+  give_late_leases(node);
 }
 
 void Pair::order(Appliance& node, failover::Order what) {
@@ -235,8 +258,11 @@ void Pair::drive(Appliance& node, const failover::Event& event) {
   if (actions.lease) {
     const failover::Lease& lease = *actions.lease;
     const replication::ForwardLease to_plane{lease.until_ns, lease.alone, lease.term};
-    if (node.plane_runs()) node.plane.gate.renew(to_plane, clock_ns);
-    if (node.plane.running && node.plane.frozen) late_leases_[node.index] = to_plane;
+    if (node.talks()) {
+      node.plane.gate.renew(to_plane, clock_ns);
+    } else if (node.plane.running) {
+      late_leases_[node.index] = to_plane;
+    }
   }
   if (actions.drain) agent.drains = true;
   if (actions.send) send_heartbeats(node);
@@ -245,7 +271,7 @@ void Pair::drive(Appliance& node, const failover::Event& event) {
 void Pair::send_heartbeats(Appliance& node) {
   const failover::Heartbeat beat = node.agent.machine->heartbeat(node.clock_ns(now_ms_));
   network_.send(now_ms_, failover::kPairLink, node.index, {{}, beat});
-  if (!node.plane_runs()) return;
+  if (!node.talks()) return;
   node.plane.gate.heard_agent(node.clock_ns(now_ms_));
   send_in_band(node, beat);
 }
@@ -253,13 +279,18 @@ void Pair::send_heartbeats(Appliance& node) {
 void Pair::send_in_band(Appliance& node, const std::optional<failover::Heartbeat>& heartbeat) {
   DataPlane& plane = node.plane;
   const TimeNs clock_ns = node.clock_ns(now_ms_);
-  const replication::Beacon beacon{node.index + 1,
-                                   1,
-                                   ++plane.beacons,
-                                   plane.gate.lease().term,
-                                   plane.gate.is_open(clock_ns),
-                                   !plane.gate.agent_is_silent(clock_ns)};
+  if (plane.incarnation == 0) return;
+  replication::Beacon beacon;
+  beacon.node = node.index + 1;
+  beacon.incarnation = plane.incarnation;
+  beacon.counter = ++plane.beacons;
+  beacon.term = plane.gate.lease().term;
+  beacon.forwards = plane.gate.is_open(clock_ns);
+  beacon.agent = !plane.gate.agent_is_silent(clock_ns);
+  plane.freshness.answer(beacon, clock_ns);
+  plane.freshness.sent(beacon.counter, clock_ns);
   plane.told_ms = now_ms_;
+  if (plane.worker_stuck) return;  // it is the one that sends
   recorded_[node.index].push_back({beacon, heartbeat});
   for (std::size_t zone = 0; zone < 2; ++zone) {
     if (node.zone_ports[zone]) network_.send(now_ms_, 1 + zone, node.index, {beacon, heartbeat});
@@ -299,8 +330,23 @@ void Pair::take_over(Appliance& node, Cause cause) {
 void Pair::hear(Appliance& node) {
   network_.deliver(now_ms_, node.index, [&](const Arrival& arrival) {
     if (arrival.path != failover::kPairLink) {
-      if (!node.plane_runs() || !node.zone_ports[arrival.path - 1]) return;
-      node.plane.gate.heard_peer(arrival.word.beacon, node.index + 1, node.clock_ns(now_ms_));
+      DataPlane& plane = node.plane;
+      if (!node.plane_runs() || plane.worker_stuck || !node.zone_ports[arrival.path - 1]) return;
+      using Said = replication::Freshness::Word;
+      const TimeNs clock_ns = node.clock_ns(now_ms_);
+      const auto zone = static_cast<std::uint16_t>(arrival.path - 1);
+      const Said word = plane.freshness.hear(arrival.word.beacon, zone, clock_ns);
+      if (word == Said::stale) return;
+      if (word == Said::answers) {
+        const bool was_open = node.forwards(now_ms_);
+        plane.gate.heard_peer(arrival.word.beacon, node.index + 1, clock_ns);
+        const bool gave_way = was_open && !node.forwards(now_ms_);
+        if (gave_way) say(&node, "data plane gives way");
+        if (gave_way && !other(node).plane_runs()) {
+          violate("a data plane gives way to one that is gone");
+        }
+      }
+      if (node.agent.lease_stuck) return;
     }
     if (!node.agent.running || !arrival.word.heartbeat) return;
     if (node.agent.frozen) {
@@ -311,13 +357,27 @@ void Pair::hear(Appliance& node) {
   });
 }
 
+// What the agent can know.
+bool Pair::is_fit(const Appliance& node, bool anew) const {
+  const auto since = [this](std::uint64_t ms) { return now_ms_ - ms; };
+  const DataPlane& plane = node.plane;
+  const Agent& agent = node.agent;
+  const bool frozen =
+      plane.frozen && since(plane.frozen_since_ms) >= kPlaneStuckBeats * node.heartbeat_ms;
+  const bool lease_stuck = agent.lease_stuck && !plane.gate.lease().alone &&
+                           since(agent.stuck_since_ms) >= kLeaseStuckBeats * node.heartbeat_ms;
+  const bool worker_stuck = plane.worker_stuck && since(plane.stuck_since_ms) >= kWorkerStuckMs;
+  // What the data plane would say does not come by.
+  if (agent.lease_stuck && !lease_stuck && plane.running) return agent.told_fit;
+  return plane.running && !anew && !frozen && !lease_stuck && !worker_stuck && node.zone_ports[0] &&
+         node.zone_ports[1];
+}
+
 void Pair::run_agent(Appliance& node) {
   if (!node.runs()) return;
-  const bool stuck = node.plane.frozen &&
-                     now_ms_ - node.plane.frozen_since_ms >= kPlaneStuckBeats * node.heartbeat_ms;
   const bool anew = std::exchange(node.agent.plane_starts, node.plane.starts) != node.plane.starts;
-  const bool fit =
-      node.plane.running && !anew && !stuck && node.zone_ports[0] && node.zone_ports[1];
+  if (node.plane.running && node.plane.incarnation == 0) configure_plane(node);
+  const bool fit = is_fit(node, anew);
   if (fit != node.agent.told_fit) {
     node.agent.told_fit = fit;
     say(&node, fit ? "is fit" : "is not fit");
@@ -501,7 +561,8 @@ void Pair::note_clear(const Appliance& node) {
   for (std::size_t path = 0; path < kPaths; ++path) {
     const Way& way = network_.way(path, node.index);
     const bool port = path == failover::kPairLink ||
-                      (node.plane_runs() && other(node).plane_runs() && node.zone_ports[path - 1] &&
+                      (node.talks() && other(node).talks() && !node.plane.worker_stuck &&
+                       !other(node).plane.worker_stuck && node.zone_ports[path - 1] &&
                        other(node).zone_ports[path - 1]);
     clear = clear || (way.up && way.loss == 0 && way.jitter_ms <= 1 && port);
   }

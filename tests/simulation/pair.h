@@ -37,6 +37,8 @@ class Pair {
   void stop_plane(Appliance& node);
   void thaw_agent(Appliance& node);
   void thaw_plane(Appliance& node);
+  void stick_lease_thread(Appliance& node);
+  void free_lease_thread(Appliance& node);
   void order(Appliance& node, failover::Order what);
   // An operator commits a new policy on the active appliance.
   void propose();
@@ -54,6 +56,10 @@ class Pair {
 
  private:
   void hear_plane(Appliance& node);
+  // The agent has a new data plane, or the data plane a new agent.
+  void configure_plane(Appliance& node);
+  void give_late_leases(Appliance& node);
+  bool is_fit(const Appliance& node, bool anew) const;
   void tell_policy(Appliance& node);
   void carry_out(Appliance& node, const failover::CommitActions& actions);
   // Gives the machine an event and does what it asks for.
@@ -89,6 +95,7 @@ class Pair {
   std::uint64_t versions_ = 0;
   std::uint64_t streams_ = 0;  // of flows, by both
   std::uint64_t starts_ = 0;   // of agents, by both
+  std::uint64_t planes_ = 0;   // that agents have configured
   std::array<std::vector<Word>, 2> recorded_;
   std::array<std::size_t, 2> replayed_{};
   std::uint64_t generations_ = 1;

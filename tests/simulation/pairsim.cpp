@@ -10,6 +10,7 @@
 #include <string>
 
 #include "controlplane/failover/planted.h"
+#include "dataplane/replication/planted.h"
 #include "tests/simulation/world.h"
 
 namespace {
@@ -17,18 +18,24 @@ namespace {
 using namespace bulkhead;
 using failover::Mistake;
 
-const std::map<std::string, Mistake> kMistakes = {
-    {"none", Mistake::none},
-    {"skip_readiness_gate", Mistake::skip_readiness_gate},
-    {"ignore_in_band", Mistake::ignore_in_band},
-    {"lease_without_echo", Mistake::lease_without_echo},
-    {"count_own_stalls", Mistake::count_own_stalls},
-    {"ignore_better_active", Mistake::ignore_better_active},
-    {"forget_prepared", Mistake::forget_prepared},
-    {"hurry_a_slow_peer", Mistake::hurry_a_slow_peer},
-    {"believe_replays", Mistake::believe_replays},
-    {"ignore_lost_state", Mistake::ignore_lost_state},
-    {"trust_dead_agent", Mistake::trust_dead_agent},
+struct Plant {
+  failover::Mistake failover = failover::Mistake::none;
+  replication::Mistake replication = replication::Mistake::none;
+};
+
+const std::map<std::string, Plant> kMistakes = {
+    {"none", {}},
+    {"skip_readiness_gate", {Mistake::skip_readiness_gate}},
+    {"ignore_in_band", {Mistake::ignore_in_band}},
+    {"lease_without_echo", {Mistake::lease_without_echo}},
+    {"count_own_stalls", {Mistake::count_own_stalls}},
+    {"ignore_better_active", {Mistake::ignore_better_active}},
+    {"forget_prepared", {Mistake::forget_prepared}},
+    {"hurry_a_slow_peer", {Mistake::hurry_a_slow_peer}},
+    {"believe_replays", {Mistake::believe_replays}},
+    {"ignore_lost_state", {Mistake::ignore_lost_state}},
+    {"trust_dead_agent", {Mistake::trust_dead_agent}},
+    {"believe_replayed_beacons", {{}, replication::Mistake::believe_replayed_beacons}},
 };
 
 struct Options {
@@ -82,14 +89,16 @@ std::uint64_t run_seeds(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  Mistake plant = Mistake::none;
+  Plant plant;
   CLI::App app{"Two appliances, the network between them and what can go wrong, from a seed"};
   app.add_option("--seeds", options.seeds, "How many runs")->check(CLI::PositiveNumber);
   app.add_option("--from", options.from, "Seed of the first run");
   std::string names;
   for (const auto& [name, mistake] : kMistakes) names += (names.empty() ? "" : ", ") + name;
-  app.add_option("--plant", plant, "A mistake that the runs must find: " + names)
-      ->transform(CLI::CheckedTransformer(kMistakes))
+  app.add_option_function<std::string>(
+         "--plant", [&plant](const std::string& name) { plant = kMistakes.at(name); },
+         "A mistake that the runs must find: " + names)
+      ->check(CLI::IsMember(kMistakes))
       ->option_text("NAME");
   app.add_flag("--trace", options.trace, "Tell what happens, by the millisecond");
   try {
@@ -97,6 +106,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  planted_mistake<failover::Mistake> = plant;
+  planted_mistake<failover::Mistake> = plant.failover;
+  planted_mistake<replication::Mistake> = plant.replication;
   return run_seeds(options) == 0 ? 0 : 1;
 }

@@ -13,6 +13,7 @@ namespace bulkhead::simulation {
 namespace {
 
 constexpr std::uint64_t kRunMs = 9000;
+constexpr std::uint64_t kAloneAfterMs = 1000;  // what came back alone forwards by then
 
 class World {
  public:
@@ -28,8 +29,11 @@ class World {
       pair_.at(now_ms_);
       begin_and_end_faults();
       for (const Fault& fault : faults_) {
-        if (fault.kind != Kind::replay || !fault.now(now_ms_)) continue;
-        pair_.replay(nodes_[fault.node], fault.path % 2);
+        if (!fault.now(now_ms_)) continue;
+        if (fault.kind == Kind::replay) replay(fault);
+        if (fault.kind == Kind::flood && fault.path != failover::kPairLink) {
+          pair_.replay(nodes_[1 - fault.node], fault.path - 1);
+        }
       }
       pair_.run_stream();
       for (Appliance& node : nodes_) pair_.hear(node);
@@ -58,6 +62,14 @@ class World {
     if (ways_change) set_ways(network_, faults_, now_ms_);
   }
 
+  // In some runs once the one that came back has lost its agent.
+  void replay(const Fault& fault) {
+    const std::uint64_t from_ms = fault.begin_ms + (fault.amount_ms > 20 ? kAloneAfterMs : 0);
+    if (now_ms_ < from_ms) return;
+    if (now_ms_ == from_ms && fault.amount_ms > 20) pair_.stop_agent(nodes_[1 - fault.node]);
+    pair_.replay(nodes_[fault.node], fault.path % 2);
+  }
+
   void begin(const Fault& fault) {
     Appliance& node = nodes_[fault.node];
     pair_.say(&node, "fault " + std::to_string(static_cast<int>(fault.kind)) + " path " +
@@ -75,6 +87,13 @@ class World {
       case Kind::plane_freeze:
         node.plane.frozen = true;
         node.plane.frozen_since_ms = now_ms_;
+        break;
+      case Kind::lease_stuck:
+        pair_.stick_lease_thread(node);
+        break;
+      case Kind::worker_stuck:
+        node.plane.worker_stuck = true;
+        node.plane.stuck_since_ms = now_ms_;
         break;
       case Kind::power:
       case Kind::lost_state:
@@ -131,11 +150,20 @@ class World {
         pair_.thaw_plane(node);
         break;
       case Kind::power:
+        pair_.power_on(node, true);
+        break;
       case Kind::replay:
+        pair_.start_agent(nodes_[1 - fault.node]);
         pair_.power_on(node, true);
         break;
       case Kind::lost_state:
         pair_.power_on(node, false);
+        break;
+      case Kind::lease_stuck:
+        pair_.free_lease_thread(node);
+        break;
+      case Kind::worker_stuck:
+        node.plane.worker_stuck = false;
         break;
       case Kind::zone_port:
         node.zone_ports = {true, true};
@@ -161,7 +189,8 @@ class World {
 
   // Could forward, and has been able to for long enough.
   bool is_healthy(const Appliance& node) const {
-    if (!node.runs() || !node.plane_runs() || !node.zone_ports[0] || !node.zone_ports[1]) {
+    if (!node.runs() || !node.talks() || node.plane.worker_stuck || !node.zone_ports[0] ||
+        !node.zone_ports[1]) {
       return false;
     }
     return node.agent.machine->eligible() && !node.slow;
