@@ -24,7 +24,8 @@ PAIR_PORT = 7444
 
 class PairLab(Lab):
     namespaces = ("sup", "ctl", "sw", "a", "b")
-    roles = ("echo", "agent-a", "agent-b", "dataplane-a", "dataplane-b", "plc")
+    roles = ("holder", "flood-greetings", "flood-datagrams", "flood-frames", "echo", "agent-a",
+             "agent-b", "dataplane-a", "dataplane-b", "plc")
     release = {"a": "", "b": ""}  # behind the programs' names
     heartbeat_ms = {"a": 10, "b": 10}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "deploy/lab"))
-from failures import FAILURES  # noqa: E402
+from failures import FAILURES, end_floods, flood_link, flood_zone  # noqa: E402
 from lab import PLC, run, wait_until  # noqa: E402
 from pair import LINK, NAMES, OTHER, PAIR_PORT, PairLab  # noqa: E402
 
@@ -146,6 +146,30 @@ class Carrying(PairCase):
         told = self.result_of(datagrams)
         self.assertLess(told["longest_gap_ms"], 900, self.logs())
         self.assertEqual(told["lost"], 0, f"{told}\n{self.logs()}")
+
+    def test_floods_on_the_link_and_in_a_zone_turn_nothing_over(self):
+        """One path at a time is all that an attacker in one place can fill."""
+        first = self.lab.await_active(seconds=40)
+        self.await_ready(OTHER[first])
+        before = [self.lab.pair(which)["takeovers"] for which in ("a", "b")]
+        for begin, floods in ((flood_link, ("greetings", "datagrams")), (flood_zone, ("frames",))):
+            datagrams = self.probe("udp", 4, UDP_PORT)
+            requests = self.probe("modbus", 4, 502)
+            begin(self.lab, first)
+            time.sleep(2)
+            end_floods(self.lab, first)
+            told = {flood: self.lab.log(f"flood-{flood}") for flood in floods}
+            for flood in floods:
+                self.assertGreater(json.loads(told[flood].splitlines()[-1])["sent"], 100, told)
+            result = self.result_of(datagrams)
+            print(f"{told}: {result['longest_gap_ms']} ms", file=sys.stderr, flush=True)
+            self.assertLess(result["longest_gap_ms"], 900, f"{told}\n{self.logs()}")
+            self.expect_unnoticed(requests)
+            self.assertEqual([self.lab.pair(which)["takeovers"] for which in ("a", "b")], before,
+                             self.logs())
+            self.assertEqual(self.lab.active(), [first])
+            wait_until(lambda: self.lab.pair(first)["link_up"], "the stream", 10)
+            self.await_ready(OTHER[first])
 
     def group_members(self):
         """The PLC's switch's ports at which it has heard of somebody who listens to the group."""
