@@ -4,6 +4,8 @@
 #include <map>
 #include <random>
 
+#include "dataplane/flow/keyed_hash.h"
+#include "dataplane/flow/proofs.h"
 #include "dataplane/flow/rtt.h"
 #include "dataplane/flow/timer_wheel.h"
 
@@ -76,6 +78,39 @@ TEST(TimerWheel, AtABoundTheRestComesWithTheNextCall) {
   EXPECT_EQ(fired, 5);
   wheel.advance(20 * kMillisecondNs, 100, count);
   EXPECT_EQ(fired, 16);
+}
+
+// The vectors of the authors' reference: key and message count up from 0.
+TEST(KeyedHash, IsSipHash24) {
+  const HashKey key{0x0706050403020100, 0x0f0e0d0c0b0a0908};
+  std::uint8_t message[64];
+  for (std::size_t i = 0; i < sizeof(message); ++i) message[i] = static_cast<std::uint8_t>(i);
+  EXPECT_EQ(keyed_hash(key, {message, 0}), 0x726fdb47dd0e0e31U);
+  EXPECT_EQ(keyed_hash(key, {message, 1}), 0x74f839c593dc67fdU);
+  EXPECT_EQ(keyed_hash(key, {message, 8}), 0x93f5f5799a932462U);
+  EXPECT_EQ(keyed_hash(key, {message, 15}), 0xa129ca6149be45e5U);
+}
+
+TEST(Proofs, OfOnePortForgetNoneOfAnother) {
+  const HashKey key = HashKey::make();
+  const TimeNs now = 1000 * kSecondNs;
+  Proofs proofs;
+  const auto host = [&](std::uint64_t number, std::uint16_t port) {
+    return HostAt{{}, wire::Mac::from_integer(0x020000000000 + number), port}.hash(key);
+  };
+  proofs.note(host(1, 0), 0, now);
+  EXPECT_TRUE(proofs.holds(host(1, 0), 0, now));
+  EXPECT_FALSE(proofs.holds(host(1, 1), 1, now));
+  for (std::uint64_t i = 0; i < 100000; ++i) proofs.note(host(i, 1), 1, now + kSecondNs);
+  EXPECT_TRUE(proofs.holds(host(1, 0), 0, now + 10 * kSecondNs));
+  // One that is used stays, where others come and go.
+  for (std::uint64_t i = 0; i < 100000; ++i) {
+    const TimeNs then = now + (2 + i / 64) * kSecondNs;
+    proofs.note(host(5000 + i, 0), 0, then);
+    proofs.note(host(1, 0), 0, then + kSecondNs);
+  }
+  EXPECT_TRUE(proofs.holds(host(1, 0), 0, now + 1600 * kSecondNs));
+  EXPECT_FALSE(proofs.holds(host(104000, 0), 0, now + 2 * 3600 * kSecondNs)) << "it ages";
 }
 
 }  // namespace

@@ -1,20 +1,19 @@
 // What each host and each conduit uses of a worker's pools, and how much more it may take. A bound
 // follows what is free, so that no single host can take the last of a pool: one host ends at a
 // third of it, one conduit at three quarters, and hosts that use little are served from what is
-// left. Fixed counters, by a keyed hash of the port and the address that policy admitted.
+// left. Fixed counters, by a keyed hash of the port, the MAC address and the address.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
-#include "dataplane/flow/flow_key.h"
+#include "dataplane/flow/proofs.h"
 
 namespace bulkhead::flow {
 
 // Places of a session's counters.
 struct ShareIds {
-  std::uint16_t host = 0;
+  std::uint16_t host = 0;  // 0: nobody's yet
   std::uint16_t conduit = 0;
 };
 
@@ -24,9 +23,11 @@ class Shares {
   static constexpr std::uint32_t kHosts = 4096;
   static constexpr std::uint32_t kConduits = 1024;
 
-  // `seed` keys the hash, so that nobody can choose addresses that share a counter with another's.
-  static ShareIds ids(std::uint32_t seed, std::uint16_t port, const wire::IpAddress& host,
-                      std::uint16_t conduit);
+  // `host_hash`: HostAt::hash().
+  static ShareIds ids(std::uint64_t host_hash, std::uint16_t conduit) {
+    return {static_cast<std::uint16_t>(1 + (host_hash >> 16) % (kHosts - 1)),
+            static_cast<std::uint16_t>(conduit % kConduits)};
+  }
 
   void charge(ShareIds ids, std::uint32_t more) {
     hosts_[ids.host] += more;  // modulo 2^32, so that it may be less as well
@@ -51,43 +52,6 @@ class Shares {
  private:
   std::array<std::uint32_t, kHosts> hosts_{};
   std::array<std::uint32_t, kConduits> conduits_{};
-};
-
-// TCP sessions that are opening, by conduit in the order in which they began.
-class Openings {
- public:
-  static constexpr std::uint32_t kNone = 0xffffffff;
-
-  explicit Openings(std::uint32_t flows) : links_(flows) {
-    first_.fill(kNone);
-    last_.fill(kNone);
-  }
-
-  // `replaceable`: it may be forgotten for a newer one; see oldest().
-  void add(std::uint32_t slot, ShareIds ids, bool replaceable);
-  void remove(std::uint32_t slot);
-  void clear();
-
-  const Shares& shares() const { return shares_; }
-  std::uint32_t count() const { return count_; }
-  // Of the conduit's, the replaceable one that began first; kNone if there is none.
-  std::uint32_t oldest(ShareIds ids) const { return first_[ids.conduit]; }
-  std::uint16_t host_of(std::uint32_t slot) const { return links_[slot].ids.host; }
-
- private:
-  struct Link {
-    std::uint32_t next = kNone;
-    std::uint32_t previous = kNone;
-    ShareIds ids;
-    bool added = false;
-    bool listed = false;
-  };
-
-  Shares shares_;
-  std::vector<Link> links_;
-  std::array<std::uint32_t, Shares::kConduits> first_{};
-  std::array<std::uint32_t, Shares::kConduits> last_{};
-  std::uint32_t count_ = 0;
 };
 
 }  // namespace bulkhead::flow

@@ -4,6 +4,7 @@
 
 #include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/admission.h"
+#include "dataplane/pipeline/openings.h"
 
 namespace bulkhead::pipeline {
 
@@ -18,16 +19,6 @@ Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t ser
   return sides;
 }
 
-namespace {
-
-// Whose pools the client's sessions in the conduit draw on.
-flow::ShareIds shares_of(const Context& context, const Sides& sides, std::uint16_t conduit) {
-  return flow::Shares::ids(context.shares_seed, context.tables().zones[sides.client_zone].port,
-                           sides.endpoints.client, conduit);
-}
-
-}  // namespace
-
 void adopt(Context& context, flow::Flow& flow, const Sides& sides,
            const policy::Classification& found) {
   flow.generation = context.image.generation;
@@ -40,7 +31,12 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
   flow.drops_stray = !context.tables().conduits[found.conduit].reset_on_stray;
   flow.whole_only = context.tables().zones[sides.client_zone].prp ||
                     context.tables().zones[sides.server_zone].prp;
-  if (flow.charged == 0) flow.shares = shares_of(context, sides, found.conduit);
+  const flow::HostAt opener{sides.endpoints.client, flow.links[flow.opener()].from,
+                            flow.ports[flow.opener()]};
+  const flow::ShareIds shares =
+      flow::Shares::ids(flow.shares.host == 0 ? opener.hash(context.hash_key) : 0, found.conduit);
+  if (flow.shares.host == 0) flow.shares.host = shares.host;
+  if (flow.charged == 0) flow.shares.conduit = shares.conduit;
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
     const wire::Mac* station = policy::find_binding(
         context.tables(), end == flow.opener() ? sides.endpoints.client : sides.endpoints.server);
@@ -154,22 +150,16 @@ void judge_anew(Context& context, Packet& packet, std::uint16_t source_zone) {
          found.reason == Reason::service_granted ? Reason::flow_refused : found.reason);
 }
 
-// Whether one more session of the host and conduit may be opening. Where its conduit has all that
-// it may have, the oldest of another host's gives way: its answer is overdue. One that follows an
-// ended session stays, for what it knows of that.
-bool may_begin(Context& context, flow::ShareIds ids) {
-  const flow::Openings& openings = context.openings;
-  const std::uint32_t limit = context.limits().half_open;
-  const std::uint32_t free = limit - std::min(limit, openings.count());
-  const std::uint32_t most = std::max(free / 3, flow::Shares::kLittle);
-  if (openings.shares().host(ids) >= most) return false;
-  if (free > 0 && (openings.shares().conduit(ids) < flow::Shares::kLittle ||
-                   openings.shares().conduit_may_take(ids, free))) {
-    return true;
+// False if the packet would open one session too many, and is refused.
+bool may_begin(Context& context, Packet& packet, flow::ShareIds ids) {
+  const OpeningVerdict verdict = judge_opening(context, opening_of(context, packet, ids));
+  if (verdict.opens != Opens::begins) {
+    turn_away(context, packet, verdict.opens);
+    return false;
   }
-  const std::uint32_t oldest = openings.oldest(ids);
-  if (oldest == flow::Openings::kNone || openings.host_of(oldest) == ids.host) return false;
-  forget(context, context.flows.slot(oldest));
+  if (verdict.gives_way != flow::Openings::kNone) {
+    forget(context, context.flows.slot(verdict.gives_way));
+  }
   return true;
 }
 
@@ -177,10 +167,11 @@ bool may_begin(Context& context, flow::ShareIds ids) {
 bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Classification& found,
                  bool from_client) {
   const bool opening = is_tcp(packet) && is_opening_syn(packet);
-  if (opening && !may_begin(context, shares_of(context, sides, found.conduit))) {
-    refuse(context, packet, Reason::half_open_limit);
-    return false;
+  flow::ShareIds shares;
+  if (from_client) {
+    shares = flow::Shares::ids(sender_of(packet).hash(context.hash_key), found.conduit);
   }
+  if (opening && !may_begin(context, packet, shares)) return false;
   Flow* flow = context.flows.insert(packet.key);
   if (flow == nullptr) {
     refuse(context, packet, Reason::flow_table_full);
@@ -192,6 +183,7 @@ bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Cla
   flow->told = (found.protocols & (found.protocols - 1)) == 0;
   flow->created_ns = context.now_ns;
   flow->half_open = opening;
+  flow->shares = shares;
   adopt(context, *flow, sides, found);
   packet.flow = flow;
   return true;
@@ -239,6 +231,7 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
   if (!may_open(context, packet)) {
     if (!is_tcp(packet)) return refuse(context, packet, Reason::icmp_unsolicited);
     if ((packet.tcp.flags & wire::kTcpRst) != 0) {
+      if (takes_proof(context, packet)) return;
       return refuse(context, packet, Reason::tcp_not_a_session_start);
     }
     return meet_midstream(context, packet, source_zone, destination_zone);
@@ -327,12 +320,6 @@ void follow_stations(const Context& context, Packet& packet) {
   if (!planted(Mistake::keep_addresses)) link.write(packet.bytes());
 }
 
-void note_opening(Context& context, const Flow& flow) {
-  if (!flow.half_open) return;
-  context.openings.add(context.flows.index_of(flow), flow.shares, !flow.predecessor.answered);
-  context.stats.half_open = context.openings.count();
-}
-
 // A router may stand before the packet's sender.
 bool station_holds(const Context& context, const Packet& packet) {
   const wire::Mac& station = packet.ethernet.source;
@@ -408,6 +395,13 @@ bool admit(Context& context, Packet& packet) {
                         packet.flow->phase == flow::TcpPhase::closed;
   if (packet.flow != nullptr && is_opening_syn(packet) &&
       (anywhere || flow::may_reopen(*packet.flow, packet.tcp))) {
+    // What ended is not forgotten for a SYN that goes no further.
+    const flow::Opening opening = opening_of(context, packet, packet.flow->shares);
+    const Opens opens = judge_opening(context, opening).opens;
+    if (opens != Opens::begins) {
+      turn_away(context, packet, opens);
+      return false;
+    }
     if (!anywhere) predecessor = flow::predecessor_of(*packet.flow);
     forget(context, *packet.flow);
     packet.flow = nullptr;
@@ -416,7 +410,7 @@ bool admit(Context& context, Packet& packet) {
     open_flow(context, packet, zone);
     if (packet.flow != nullptr) {
       packet.flow->predecessor = predecessor;
-      note_opening(context, *packet.flow);
+      note_opening(context, packet);
     }
   } else if (packet.flow->generation != context.image.generation) {
     packet.from_client = packet.flow->client_is_low == packet.source_is_low;

@@ -8,6 +8,7 @@
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/flow/fragments.h"
 #include "dataplane/flow/mac_table.h"
+#include "dataplane/flow/openings.h"
 #include "dataplane/flow/packet.h"
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/flow/segments.h"
@@ -27,11 +28,12 @@ constexpr std::size_t kBurstMax = 32;
 
 struct PipelineOptions {
   flow::Limits limits;
-  std::uint16_t mtu = 1500;       // of the zone ports, IP packet
-  bool verify_checksums = true;   // false only for captures taken before checksum offload
-  bool accept_midstream = false;  // true only for captures that begin in mid-connection
-  bool measure_stages = false;    // costs a few cycles itself
-  bool remember_verdicts = true;  // false where each verdict is told with what was asked
+  std::uint16_t mtu = 1500;        // of the zone ports, IP packet
+  bool verify_checksums = true;    // false only for captures taken before checksum offload
+  bool accept_midstream = false;   // true only for captures that begin in mid-connection
+  bool challenge_openings = true;  // false only where nobody answers
+  bool measure_stages = false;     // costs a few cycles itself
+  bool remember_verdicts = true;   // false where each verdict is told with what was asked
   std::shared_ptr<Spans> spans = std::make_shared<Spans>();  // of all workers
 };
 
@@ -58,6 +60,7 @@ struct Context {
   flow::FlowTable& flows;
   flow::SegmentPool& segments;
   flow::Openings& openings;
+  flow::Proofs& proofs;
   flow::TimerWheel& timers;
   flow::MacTable& macs;
   VerdictCache& verdicts;
@@ -73,13 +76,13 @@ struct Context {
   protocols::ProtocolSet with_related;  // those whose sessions open something beside themselves
   protocols::ProtocolSet numbered;      // those whose messages are numbered
   protocols::ProtocolSet framed_by_session;
-  TimeNs sessions_clock = 0;           // what protocol state counts time in is ahead by so much
-  TimeNs forwards_since_ns = 0;        // start or takeover
-  bool all_usual = true;               // every packet of the burst, see wire::parse_usual
-  std::uint32_t shares_seed = 0;       // see flow::Shares
-  std::uint64_t erasures = 0;          // of flows, when those of the burst were looked up
-  policy::Charges charged{};           // what the message that was judged last has cost
-  protocols::Difference difference{};  // of the answer that was refused last
+  TimeNs sessions_clock = 0;            // what protocol state counts time in is ahead by so much
+  TimeNs forwards_since_ns = 0;         // start or takeover
+  bool all_usual = true;                // every packet of the burst, see wire::parse_usual
+  flow::HashKey hash_key{};             // of this worker
+  std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
+  policy::Charges charged{};            // what the message that was judged last has cost
+  protocols::Difference difference{};   // of the answer that was refused last
 
   // What protocol modules count time in; it wraps.
   std::uint32_t now_ms() const {

@@ -2,7 +2,6 @@
 #include "dataplane/pipeline/pipeline.h"
 
 #include <rte_cycles.h>
-#include <rte_random.h>
 
 #include <algorithm>
 #include <limits>
@@ -69,7 +68,6 @@ Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTab
       flows_(std::move(flows)),
       segments_(options.limits.segments),
       openings_(options.limits.flows),
-      shares_seed_(static_cast<std::uint32_t>(rte_rand())),
       progress_(options.limits.flows),
       timers_(options.limits.flows),
       reassembler_(std::move(reassembler)),
@@ -93,6 +91,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           *flows_,
           segments_,
           openings_,
+          proofs_,
           timers_,
           macs_,
           verdicts_,
@@ -111,7 +110,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           sessions_clock_,
           forwards_since_ns_,
           true,
-          shares_seed_};
+          hash_key_};
 }
 
 void Pipeline::let_go(std::uint64_t acknowledged, Output& output) {

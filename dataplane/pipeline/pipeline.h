@@ -66,7 +66,8 @@ class Pipeline {
   std::unique_ptr<flow::FlowTable> flows_;
   flow::SegmentPool segments_;
   flow::Openings openings_;
-  std::uint32_t shares_seed_;
+  flow::Proofs proofs_;
+  flow::HashKey hash_key_ = flow::HashKey::make();
   std::vector<Progress> progress_;  // by slot, looked at when the slot is
   flow::TimerWheel timers_;
   std::unique_ptr<flow::Reassembler> reassembler_;

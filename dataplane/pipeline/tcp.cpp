@@ -5,6 +5,7 @@
 #include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/deliver.h"
 #include "dataplane/pipeline/ending.h"
+#include "dataplane/pipeline/openings.h"
 #include "dataplane/pipeline/planted.h"
 
 namespace bulkhead::pipeline {
@@ -384,6 +385,7 @@ void inspect_tcp(Context& context, Packet& packet) {
   const flow::TcpSegmentInfo info{packet.tcp, packet.from_client ? flow::kClient : flow::kServer,
                                   packet.payload_length};
   const std::uint8_t flags = packet.tcp.flags;
+  if ((flags & wire::kTcpRst) != 0 && takes_proof(context, packet)) return;
   if (flow::may_be_normalised(packet)) {
     flow::normalise_segment(packet, flow.protocol != protocols::kNoProtocol,
                             keeps_timestamps(flow, flags));
@@ -406,6 +408,7 @@ void inspect_tcp(Context& context, Packet& packet) {
   if (flow.half_open && flow.phase >= TcpPhase::established) {
     flow.half_open = false;
     end_opening(context, flow);
+    if (flow.phase == TcpPhase::established) note_proof(context, packet);
   }
   context.segments.settle(flow);
   if (!was_closed) renew(context, flow);

@@ -252,6 +252,7 @@ int main(int argc, char** argv) {
   }
   options.pipeline.verify_checksums = !ignore_checksums;
   options.pipeline.remember_verdicts = options.measure;  // else each tells what was asked
+  options.pipeline.challenge_openings = false;
   options.pipeline.limits.segments = 1024;
   ports::EalOptions eal;
   eal.huge_pages = ports::HugePages::no;

@@ -122,9 +122,9 @@ class SynFlood(StreamCase):
         result = self.result_of(load)
         self.assertEqual((result["sent"], result["failed"]), (3000, 0))
         self.assertGreater(int(flood.stdout), 2 * half_open["max"], "too slow to flood anything")
-        self.assertEqual(half_open["used"], half_open["max"] // 4)
+        self.assertLess(half_open["used"], half_open["max"] // 4)
         reasons = {row["reason"] for row in self.lab.ctl_json("counters")}
-        self.assertIn("half_open_limit", reasons)
+        self.assertIn("source_unproven", reasons)
 
 
 class WithoutAcknowledging(StreamCase):

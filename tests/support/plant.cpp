@@ -166,6 +166,23 @@ policy::Tables modbus_tables(policy::OnDeny on_deny, policy::Rule modbus) {
   return with_rules(two_zones(on_deny), {&modbus, &datagrams, &ping});
 }
 
+namespace {
+
+// What the host's stack answers where something is acknowledged that its SYN did not say (RFC 9293,
+// 3.10.7.3): true if it was, and the SYN is to be repeated.
+bool answers_challenge(Plant& plant, const Host& client, const TcpSpec& syn) {
+  if (plant.sent.empty() || plant.sent.back().port != client.port) return false;
+  const auto tcp = parse_sent(plant.sent.back().frame);
+  if (!tcp || tcp->header.flags != wire::kTcpAck) return false;
+  TcpSpec reset = syn;
+  reset.flags = wire::kTcpRst;
+  reset.sequence = tcp->header.acknowledgement;
+  plant.arrive(client, tcp_frame(client, kPlc, reset));
+  return true;
+}
+
+}  // namespace
+
 TcpSession::TcpSession(Plant& plant, std::uint16_t port, std::uint32_t client_isn,
                        std::uint32_t server_isn, std::uint16_t to_port, const Host& client)
     : client_next(client_isn + 1),
@@ -182,6 +199,9 @@ TcpSession::TcpSession(Plant& plant, std::uint16_t port, std::uint32_t client_is
   spec.sequence = client_isn;
   spec.flags = wire::kTcpSyn;
   plant.arrive(client_, tcp_frame(client_, kPlc, spec));
+  if (answers_challenge(plant, client_, spec)) {
+    plant.arrive(client_, tcp_frame(client_, kPlc, spec));
+  }
   TcpSpec answer;
   answer.source_port = to_port;
   answer.destination_port = port;

@@ -138,6 +138,7 @@ std::unique_ptr<service::Engine> make_engine(const Options& options) {
   engine_options.launch = false;
   engine_options.pair = options.peer;
   engine_options.pipeline.measure_stages = options.stages;
+  engine_options.pipeline.challenge_openings = false;
   flow::Limits& limits = engine_options.pipeline.limits;
   const std::uint32_t flows = plan.flows / plan.lanes;
   // Sessions that were reset stay in the table for a while.
