@@ -37,6 +37,11 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
       flow::Shares::ids(flow.shares.host == 0 ? opener.hash(context.hash_key) : 0, found.conduit);
   if (flow.shares.host == 0) flow.shares.host = shares.host;
   if (flow.charged == 0) flow.shares.conduit = shares.conduit;
+  const std::uint32_t slot = context.flows.index_of(flow);
+  if (!context.places.has(slot)) {  // it was the peer's
+    const std::uint16_t station = flow::Places::station_id(context.hash_key, opener.station);
+    context.places.add(slot, {flow.shares, opener.port, station, false}, context.now_ns);
+  }
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
     const wire::Mac* station = policy::find_binding(
         context.tables(), end == flow.opener() ? sides.endpoints.client : sides.endpoints.server);
@@ -167,12 +172,11 @@ bool may_begin(Context& context, Packet& packet, flow::ShareIds ids) {
 bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Classification& found,
                  bool from_client) {
   const bool opening = is_tcp(packet) && is_opening_syn(packet);
-  flow::ShareIds shares;
-  if (from_client) {
-    shares = flow::Shares::ids(sender_of(packet).hash(context.hash_key), found.conduit);
-  }
-  if (opening && !may_begin(context, packet, shares)) return false;
-  Flow* flow = context.flows.insert(packet.key);
+  flow::PlaceOwner owner = sender_as_owner(context, packet);
+  owner.shares.conduit = flow::Shares::ids(0, found.conduit).conduit;
+  owner.one_way = !opening;
+  if (opening && !may_begin(context, packet, owner.shares)) return false;
+  Flow* flow = take_place(context, packet.key, owner, nullptr);
   if (flow == nullptr) {
     refuse(context, packet, Reason::flow_table_full);
     return false;
@@ -183,7 +187,7 @@ bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Cla
   flow->told = (found.protocols & (found.protocols - 1)) == 0;
   flow->created_ns = context.now_ns;
   flow->half_open = opening;
-  flow->shares = shares;
+  if (from_client) flow->shares = owner.shares;
   adopt(context, *flow, sides, found);
   packet.flow = flow;
   return true;
@@ -370,6 +374,20 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
   return false;
 }
 
+// Whether a packet may have come in fragments; otherwise it is refused, and leaves nothing behind.
+bool may_be_reassembled(Context& context, Packet& packet) {
+  Flow& flow = *packet.flow;
+  const bool conduit = context.tables().conduits[flow.conduit].reassemble;
+  if (conduit && !flow.whole_only) return true;
+  refuse(context, packet, conduit ? Reason::prp_not_whole : Reason::fragment);
+  const bool unused = flow.packets[flow::kClient] + flow.packets[flow::kServer] == 0;
+  if (unused && flow.phase == flow::TcpPhase::none) {
+    packet.flow = nullptr;
+    forget(context, flow);
+  }
+  return false;
+}
+
 // Any other packet. True if it belongs to a session, which may be new, and goes on in it.
 bool admit(Context& context, Packet& packet) {
   std::uint16_t zone = policy::kNoZone;
@@ -383,9 +401,10 @@ bool admit(Context& context, Packet& packet) {
     if (!current) refuse(context, packet, Reason::icmp_unsolicited);
     return false;
   }
-  if (is_opening_syn(packet) && packet.payload_length > 0) {
+  if (is_opening_syn(packet) && (packet.payload_length > 0 || packet.reassembled)) {
     packet.flow = nullptr;
-    refuse(context, packet, Reason::tcp_data_on_syn);
+    // No host sends one in pieces.
+    refuse(context, packet, packet.reassembled ? Reason::fragment : Reason::tcp_data_on_syn);
     return false;
   }
   // An earlier packet of this burst may have opened the session.
@@ -418,15 +437,7 @@ bool admit(Context& context, Packet& packet) {
   }
   if (packet.mbuf == nullptr) return false;
   if (packet.flow->transport == policy::Transport::tcp) follow_stations(context, packet);
-  if (packet.reassembled && !context.tables().conduits[packet.flow->conduit].reassemble) {
-    refuse(context, packet, Reason::fragment);
-    return false;
-  }
-  if (packet.reassembled && packet.flow->whole_only) {
-    refuse(context, packet, Reason::prp_not_whole);
-    return false;
-  }
-  return true;
+  return !packet.reassembled || may_be_reassembled(context, packet);
 }
 
 void classify_packet(Context& context, Packet& packet) {

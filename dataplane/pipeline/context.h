@@ -11,6 +11,7 @@
 #include "dataplane/flow/openings.h"
 #include "dataplane/flow/packet.h"
 #include "dataplane/flow/packet_edit.h"
+#include "dataplane/flow/places.h"
 #include "dataplane/flow/segments.h"
 #include "dataplane/flow/timer_wheel.h"
 #include "dataplane/pipeline/egress.h"
@@ -60,6 +61,7 @@ struct Context {
   flow::FlowTable& flows;
   flow::SegmentPool& segments;
   flow::Openings& openings;
+  flow::Places& places;
   flow::Proofs& proofs;
   flow::TimerWheel& timers;
   flow::MacTable& macs;
@@ -254,6 +256,14 @@ struct Progress {
 // Ends a session whose receiver has taken nothing for longer than a TCP repeats itself (RFC 9293,
 // 3.8.3). Of a carried one its own timers do so.
 void give_up_if_stuck(Context& context, flow::Flow& flow, Progress& progress);
+
+// The packet's sender as the owner of a place in the flow table, for a session in which nobody has
+// answered.
+flow::PlaceOwner sender_as_owner(const Context& context, const flow::Packet& packet);
+// A fresh flow under the key, charged to the owner; another one may be forgotten for it, but not
+// `keep`. nullptr if there is no room, or none for the owner.
+flow::Flow* take_place(Context& context, const flow::FlowKey& key, const flow::PlaceOwner& owner,
+                       const flow::Flow* keep);
 
 // Forgets a session.
 void forget(Context& context, flow::Flow& flow);

@@ -68,6 +68,7 @@ Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTab
       flows_(std::move(flows)),
       segments_(options.limits.segments),
       openings_(options.limits.flows),
+      places_(options.limits.flows),
       progress_(options.limits.flows),
       timers_(options.limits.flows),
       reassembler_(std::move(reassembler)),
@@ -91,6 +92,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           *flows_,
           segments_,
           openings_,
+          places_,
           proofs_,
           timers_,
           macs_,
@@ -184,6 +186,7 @@ void Pipeline::forget_all() {
   }
   waiting_.clear();
   openings_.clear();
+  places_.clear();
   stats_.half_open = 0;
   // A call lets go of a few.
   for (std::uint32_t i = 0; i < options_.limits.datagrams; ++i) {
@@ -223,6 +226,7 @@ void forget(Context& context, flow::Flow& flow) {
   flow::drop_all(context.segments, flow);
   context.timers.disarm(context.flows.index_of(flow));
   if (flow.half_open) end_opening(context, flow);
+  context.places.remove(context.flows.index_of(flow));
   context.flows.erase(flow);
 }
 

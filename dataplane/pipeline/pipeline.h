@@ -66,6 +66,7 @@ class Pipeline {
   std::unique_ptr<flow::FlowTable> flows_;
   flow::SegmentPool segments_;
   flow::Openings openings_;
+  flow::Places places_;
   flow::Proofs proofs_;
   flow::HashKey hash_key_ = flow::HashKey::make();
   std::vector<Progress> progress_;  // by slot, looked at when the slot is

@@ -59,7 +59,9 @@ void note_question(Context& context, const Packet& packet, ByteView message) {
   const flow::OrderedKey ordered =
       key_for(packet, packet.ip.source, source_port(packet), destination_port(packet));
   Flow* entry = context.flows.find(ordered.key);
-  if (entry == nullptr) entry = context.flows.insert(ordered.key);
+  if (entry == nullptr) {
+    entry = take_place(context, ordered.key, sender_as_owner(context, packet), &asked);
+  }
   if (entry == nullptr) return;  // nobody answers, as where a group does not reach anyone
   entry->client_is_low = ordered.source_is_low;
   entry->transport = asked.transport;

@@ -134,13 +134,18 @@ bool visit_opened(Context& context, const Packet& packet, std::uint16_t port, Vi
 
 // A fresh entry beside the session; nullptr if there is no room.
 Flow* insert_entry(Context& context, const Flow& session, const flow::FlowKey& key) {
-  Flow* entry = context.flows.insert(key);
+  const std::size_t opener = session.opener();
+  const std::uint16_t station =
+      flow::Places::station_id(context.hash_key, session.links[opener].from);
+  Flow* entry =
+      take_place(context, key, {session.shares, session.ports[opener], station, false}, &session);
   if (entry == nullptr) return nullptr;
+  entry->shares = session.shares;
   entry->transport = policy::Transport::udp;
   entry->protocol = session.protocol;
   entry->created_ns = context.now_ns;
   if (context.flows.deepen_session(*entry)) return entry;
-  context.flows.erase(*entry);
+  forget(context, *entry);
   return nullptr;
 }
 

@@ -46,7 +46,7 @@ Flow* find_turned(Context& context, const Packet& packet) {
   const policy::Classification found =
       policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
   if (found.reason != Reason::service_granted || found.protocol != known.protocol) return nullptr;
-  Flow* turned = context.flows.insert(key);
+  Flow* turned = take_place(context, key, sender_as_owner(context, packet), &known);
   if (turned == nullptr) return nullptr;
   turned->client_is_low = !known.client_is_low;
   turned->transport = known.transport;

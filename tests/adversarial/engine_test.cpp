@@ -11,10 +11,12 @@ namespace bulkhead {
 namespace {
 
 using support::Bytes;
+using support::fragment_of;
 using support::kControl;
 using support::kHmi;
 using support::kPlc;
 using support::kSupervision;
+using support::Part;
 using support::Plant;
 using support::SentTcp;
 using support::TcpSession;
@@ -678,26 +680,6 @@ TEST_F(Engine, NoSynEndsWhatIsStillOwed) {
 
 // --- fragments
 // ------------------------------------------------------------------------------------
-
-struct Part {
-  std::size_t offset;
-  std::size_t length;
-  bool more;
-};
-
-// A part of the IP payload of a whole IPv4 frame.
-Bytes fragment_of(const Bytes& whole, const Part& part, std::uint16_t identification) {
-  Bytes frame(whole.begin(), whole.begin() + 34);
-  const auto begin = whole.begin() + 34 + static_cast<std::ptrdiff_t>(part.offset);
-  frame.insert(frame.end(), begin, begin + static_cast<std::ptrdiff_t>(part.length));
-  std::uint8_t* ip = frame.data() + 14;
-  store_be16(ip + 2, static_cast<std::uint16_t>(20 + part.length));
-  store_be16(ip + 4, identification);
-  store_be16(ip + 6, static_cast<std::uint16_t>((part.offset / 8) | (part.more ? 0x2000U : 0U)));
-  store_be16(ip + 10, 0);
-  store_be16(ip + 10, wire::checksum_finish(wire::checksum_add(0, ByteView{ip, 20})));
-  return frame;
-}
 
 TEST_F(Engine, FragmentsAreDroppedUnlessTheConduitSaysOtherwise) {
   const Bytes whole = support::udp_frame(kHmi, kPlc, 5000, 502, read(1));

@@ -226,14 +226,20 @@ TEST_F(Limits, OneByteAMinute) {
 }
 
 TEST_F(Limits, SessionsThatNeverClose) {
+  const std::uint32_t most = defaults_.flows / 4 * 3;
   std::vector<TcpSession> idle;
-  idle.reserve(defaults_.flows);
-  for (std::uint32_t i = 0; i < defaults_.flows; ++i) {
+  idle.reserve(most);
+  for (std::uint32_t i = 0; i < most; ++i) {
     idle.emplace_back(plant_, static_cast<std::uint16_t>(1024 + i));
     plant_.clear();
   }
   syn(kHmi, 60000, 1);
-  EXPECT_EQ(plant_.last(), Reason::flow_table_full);
+  EXPECT_EQ(plant_.last(), Reason::flow_table_full) << "the last quarter is never one host's";
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    TcpSession other(plant_, static_cast<std::uint16_t>(1024 + i), 1000, 900000, 502, host(7));
+    ask(other);
+    other.from_client({}, kTcpRst | kTcpAck);
+  }
   ask(idle.front());
   ask(idle.back());
   // One that is used outlives the others; their room is free again.
@@ -286,6 +292,16 @@ TEST_F(IdleSession, HalfClosed) {
   TcpSession session(plant_, 40000);
   session.from_client({}, kTcpFin | kTcpAck);
   expect_gone_after(defaults_.closing_ns);
+}
+
+TEST_F(IdleSession, ClosedByBothEnds) {
+  TcpSession session(plant_, 40000);
+  session.from_client({}, kTcpFin | kTcpAck);
+  session.server_acked = ++session.client_next;
+  session.from_server({}, kTcpFin | kTcpAck);
+  session.client_acked = ++session.server_next;
+  session.from_client({}, kTcpAck);
+  expect_gone_after(defaults_.closed_ns);
 }
 
 TEST_F(IdleSession, Reset) {

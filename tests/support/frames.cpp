@@ -131,6 +131,21 @@ Bytes arp_frame(const Host& from, const wire::Mac& to, std::uint16_t operation,
   return frame;
 }
 
+Bytes fragment_of(const Bytes& whole, const Part& part, std::uint16_t identification) {
+  constexpr std::size_t kHeaders = 34;
+  Bytes frame(kHeaders + part.length);
+  std::copy_n(whole.begin(), kHeaders, frame.begin());
+  std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(kHeaders + part.offset), part.length,
+              frame.begin() + kHeaders);
+  std::uint8_t* ip = frame.data() + 14;
+  store_be16(ip + 2, static_cast<std::uint16_t>(20 + part.length));
+  store_be16(ip + 4, identification);
+  store_be16(ip + 6, static_cast<std::uint16_t>((part.offset / 8) | (part.more ? 0x2000U : 0U)));
+  store_be16(ip + 10, 0);
+  store_be16(ip + 10, wire::checksum_finish(wire::checksum_add(0, ByteView{ip, 20})));
+  return frame;
+}
+
 Bytes with_vlan(const Bytes& frame, std::uint16_t vid, std::uint16_t tpid) {
   Bytes tagged;
   append(tagged, ByteView{frame}.first(12));

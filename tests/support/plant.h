@@ -53,6 +53,13 @@ Bytes icmp_message(std::uint8_t type, std::uint8_t code, std::uint16_t identifie
 Bytes ip_frame(const Host& from, const Host& to, std::uint8_t protocol, const Bytes& payload);
 Bytes arp_frame(const Host& from, const wire::Mac& to, std::uint16_t operation,
                 const wire::IpAddress& target);
+// A part of the IP payload of a whole IPv4 frame.
+struct Part {
+  std::size_t offset;
+  std::size_t length;
+  bool more;
+};
+Bytes fragment_of(const Bytes& whole, const Part& part, std::uint16_t identification);
 Bytes with_vlan(const Bytes& frame, std::uint16_t vid, std::uint16_t tpid = 0x8100);
 
 Bytes modbus_adu(Bytes pdu, std::uint16_t transaction = 1, std::uint8_t unit = 1);

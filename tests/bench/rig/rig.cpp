@@ -143,7 +143,7 @@ std::unique_ptr<service::Engine> make_engine(const Options& options) {
   const std::uint32_t flows = plan.flows / plan.lanes;
   // Sessions that were reset stay in the table for a while.
   const double closed = plan.churn_per_second * static_cast<double>(limits.closed_ns / kSecondNs);
-  limits.flows = flows + flows / 8 + 64 + 2 * static_cast<std::uint32_t>(closed);
+  limits.flows = flows + flows / 4 + 64 + 2 * static_cast<std::uint32_t>(closed);
   limits.half_open = limits.flows;
   limits.segments = plan.buffers;
   auto engine = service::Engine::make(engine_options);
