@@ -1,14 +1,15 @@
-// rte_ip_frag links buffers; the stages behind want one piece, so that is what they get.
-#define ALLOW_EXPERIMENTAL_API  // rte_ip_frag_table_del_expired_entries, in DPDK since 20.11
+// A packet is joined by copying: the stages behind want one piece.
 #include "dataplane/flow/fragments.h"
 
 #include <rte_errno.h>
-#include <rte_ip_frag.h>
 #include <rte_lcore.h>
 #include <rte_mbuf_dyn.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/wire/checksum.h"
@@ -22,6 +23,8 @@ namespace {
 constexpr std::size_t kFragmentHeaderBytes = 8;  // RFC 8200, 4.5
 constexpr std::uint16_t kWholeBytes = 65535;     // of a buffer: head room and packet
 constexpr std::uint32_t kWholeBuffers = 64;
+constexpr std::uint16_t kDoNotFragment = 0x4000;
+constexpr std::uint16_t kMoreFragments = 0x2000;
 
 void seal_ipv4(std::uint8_t* ip) {
   store_be16(ip + 10, 0);
@@ -44,79 +47,206 @@ std::uint64_t Reassembler::whole_flag() {
 
 Result<std::unique_ptr<Reassembler>, std::string> Reassembler::make(const std::string& name,
                                                                     const Limits& limits) {
-  constexpr std::uint32_t kBucketEntries = 4;
-  std::unique_ptr<Reassembler> made(new Reassembler());
-  // Time is whatever the caller's clock counts; here nanoseconds.
-  made->table_ = rte_ip_frag_table_create(limits.datagrams, kBucketEntries, limits.datagrams,
-                                          limits.fragments_ns, SOCKET_ID_ANY);
+  std::unique_ptr<Reassembler> made(new Reassembler(limits.datagrams, limits.fragments_ns));
   made->whole_ = rte_pktmbuf_pool_create((name + "_whole").c_str(), kWholeBuffers, 0, 0,
                                          kWholeBytes, SOCKET_ID_ANY);
   if (whole_flag() == 0) return std::string("fragments: packet buffers have no room for a mark");
-  if (made->table_ == nullptr || made->whole_ == nullptr) {
+  if (made->whole_ == nullptr) {
     return std::string("fragments: ") + rte_strerror(rte_errno) + "; raise memory-mib";
   }
-  made->doomed_ = std::make_unique<rte_ip_frag_death_row>();
-  made->doomed_->cnt = 0;
   return made;
 }
 
+Reassembler::Reassembler(std::uint32_t packets, TimeNs time_ns)
+    : time_ns_(time_ns), packets_(packets), buckets_(std::bit_ceil(packets) * 2, kNone) {
+  for (std::uint32_t i = packets; i > 0; --i) {
+    packets_[i - 1].next = free_first_;
+    free_first_ = i - 1;
+  }
+}
+
 Reassembler::~Reassembler() {
-  if (table_ != nullptr) rte_ip_frag_table_destroy(table_);
+  for (std::uint32_t i = 0; i < packets_.size(); ++i) {
+    if (packets_[i].count > 0) end(i);
+  }
   if (whole_ != nullptr) rte_mempool_free(whole_);
 }
 
-rte_mbuf* Reassembler::flatten(rte_mbuf* chain) {
+Reassembler::Key Reassembler::key_of(const rte_mbuf* mbuf, std::uint16_t ip_offset, bool v4,
+                                     std::uint16_t port) {
+  constexpr std::size_t kTagsOffset = 12;
+  const std::uint8_t* frame = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
+  const std::uint8_t* ip = frame + ip_offset;
+  Key key;
+  std::memcpy(key.station.data(), frame + 6, key.station.size());
+  // Behind the tags stands the EtherType.
+  const std::size_t tags = std::min<std::size_t>(ip_offset - kTagsOffset - 2U, key.tags.size());
+  std::memcpy(key.tags.data(), frame + kTagsOffset, tags);
+  key.port = port;
+  key.version = v4 ? 4 : 6;
+  if (v4) {
+    std::memcpy(key.addresses.data(), ip + 12, 8);
+    key.identification = load_be16(ip + 4);
+    key.protocol = ip[9];
+  } else {
+    std::memcpy(key.addresses.data(), ip + 8, 32);
+    key.identification = load_be32(ip + wire::kIpv6HeaderBytes + 4);
+  }
+  return key;
+}
+
+std::uint32_t Reassembler::find(const Key& key, std::uint32_t bucket) const {
+  std::uint32_t index = buckets_[bucket];
+  while (index != kNone && !(packets_[index].key == key)) index = packets_[index].next;
+  return index;
+}
+
+// Of the port that has most the station that has most, and of its packets the oldest.
+std::uint32_t Reassembler::find_victim() const {
+  const auto rank = [this](const Packet& packet) {
+    return std::pair(ports_[packet.list / kStations], lists_[packet.list]);
+  };
+  std::uint32_t victim = 0;
+  for (std::uint32_t i = 1; i < packets_.size(); ++i) {
+    const auto one = rank(packets_[i]);
+    const auto most = rank(packets_[victim]);
+    if (one > most || (one == most && packets_[i].since_ns < packets_[victim].since_ns)) victim = i;
+  }
+  return victim;
+}
+
+std::uint32_t Reassembler::begin(const Key& key, std::uint32_t bucket, TimeNs now_ns) {
+  if (free_first_ == kNone) end(find_victim());
+  const std::uint32_t index = free_first_;
+  Packet& packet = packets_[index];
+  free_first_ = packet.next;
+  packet = Packet{};
+  packet.key = key;
+  packet.since_ns = now_ns;
+  packet.next = buckets_[bucket];
+  buckets_[bucket] = index;
+  const std::size_t port = key.port % policy::kPortsMax;
+  const std::size_t station = keyed_hash(hash_key_, key.station) % kStations;
+  packet.list = static_cast<std::uint16_t>(port * kStations + station);
+  ++lists_[packet.list];
+  ++ports_[port];
+  return index;
+}
+
+void Reassembler::end(std::uint32_t index) {
+  Packet& packet = packets_[index];
+  for (std::size_t i = 0; i < packet.count; ++i) rte_pktmbuf_free(packet.fragments[i].mbuf);
+  std::uint32_t* place = &buckets_[bucket_of(packet.key)];
+  while (*place != index) place = &packets_[*place].next;
+  *place = packet.next;
+  --lists_[packet.list];
+  --ports_[packet.list / kStations];
+  packet.count = 0;
+  packet.next = free_first_;
+  free_first_ = index;
+}
+
+std::uint32_t Reassembler::bucket_of(const Key& key) const {
+  static_assert(std::has_unique_object_representations_v<Key>);
+  const ByteView bytes{reinterpret_cast<const std::uint8_t*>(&key), sizeof(key)};
+  return static_cast<std::uint32_t>(keyed_hash(hash_key_, bytes) & (buckets_.size() - 1));
+}
+
+// Whether the fragment stands where no other does, and ends where the packet may.
+bool Reassembler::fits(const Packet& packet, const Fragment& fragment) {
+  constexpr std::uint32_t kPayloadMax = 65535 - wire::kIpv4HeaderBytes;
+  if (packet.count == kFragmentsMax || fragment.length == 0 || fragment.end() > kPayloadMax) {
+    return false;
+  }
+  if (fragment.more ? fragment.length % 8 != 0 : packet.length != 0) return false;
+  if (packet.length != 0 && fragment.end() > packet.length) return false;
+  for (std::size_t i = 0; i < packet.count; ++i) {
+    const Fragment& other = packet.fragments[i];
+    if (fragment.offset < other.end() && other.offset < fragment.end()) return false;
+    if (!fragment.more && other.end() > fragment.end()) return false;
+  }
+  return true;
+}
+
+// The headers are those of the first fragment, whose station and identification the others share.
+rte_mbuf* Reassembler::join(Packet& packet, std::uint16_t ip_offset, bool v4) {
+  const auto parts = std::span(packet.fragments).first(packet.count);
+  std::sort(parts.begin(), parts.end(),
+            [](const Fragment& one, const Fragment& other) { return one.offset < other.offset; });
+  const std::size_t header = v4 ? wire::kIpv4HeaderBytes : wire::kIpv6HeaderBytes;
+  const std::size_t bytes = ip_offset + header + packet.length;
   // One that any buffer holds gets one like its fragments had: a session may keep it for long.
-  const bool usual =
-      chain->pkt_len + RTE_PKTMBUF_HEADROOM <= rte_pktmbuf_data_room_size(chain->pool);
-  rte_mbuf* whole = rte_pktmbuf_alloc(usual ? chain->pool : whole_);
-  char* room = nullptr;
-  if (whole != nullptr && chain->pkt_len <= kWholeBytes - RTE_PKTMBUF_HEADROOM) {
-    room = rte_pktmbuf_append(whole, static_cast<std::uint16_t>(chain->pkt_len));
+  rte_mempool* usual = parts[0].mbuf->pool;
+  const bool fits = bytes + RTE_PKTMBUF_HEADROOM <= rte_pktmbuf_data_room_size(usual);
+  if (bytes > kWholeBytes - RTE_PKTMBUF_HEADROOM) return nullptr;
+  rte_mbuf* whole = rte_pktmbuf_alloc(fits ? usual : whole_);
+  if (whole == nullptr) return nullptr;
+  auto* frame =
+      reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(whole, static_cast<std::uint16_t>(bytes)));
+  const std::uint8_t* first = rte_pktmbuf_mtod(parts[0].mbuf, const std::uint8_t*);
+  std::memcpy(frame, first, ip_offset + header);
+  for (const Fragment& part : parts) {
+    std::memcpy(frame + ip_offset + header + part.offset,
+                rte_pktmbuf_mtod(part.mbuf, const std::uint8_t*) + part.data_offset, part.length);
   }
-  if (room == nullptr) {
-    rte_pktmbuf_free(whole);
-    rte_pktmbuf_free(chain);
-    return nullptr;
+  std::uint8_t* ip = frame + ip_offset;
+  if (v4) {
+    store_be16(ip + 2, static_cast<std::uint16_t>(header + packet.length));
+    store_be16(ip + 6, load_be16(ip + 6) & kDoNotFragment);
+    seal_ipv4(ip);
+  } else {
+    store_be16(ip + 4, static_cast<std::uint16_t>(packet.length));
+    ip[6] = first[ip_offset + header];  // what the fragment header says comes next
   }
-  for (const rte_mbuf* part = chain; part != nullptr; part = part->next) {
-    std::memcpy(room, rte_pktmbuf_mtod(part, const char*), part->data_len);
-    room += part->data_len;
-  }
-  whole->port = chain->port;
+  whole->port = parts[0].mbuf->port;
   whole->ol_flags = whole_flag();
-  rte_pktmbuf_free(chain);
   return whole;
 }
 
 Reassembler::Outcome Reassembler::take(rte_mbuf* mbuf, std::uint16_t ip_offset, bool v4,
-                                       TimeNs now_ns, rte_mbuf*& packet) {
-  std::uint8_t* ip = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + ip_offset;
-  mbuf->l2_len = ip_offset & 0x7f;
-  rte_mbuf* chain = nullptr;
-  if (v4) {
-    mbuf->l3_len = wire::kIpv4HeaderBytes;
-    chain = rte_ipv4_frag_reassemble_packet(table_, doomed_.get(), mbuf, now_ns,
-                                            reinterpret_cast<rte_ipv4_hdr*>(ip));
-  } else {
-    mbuf->l3_len = wire::kIpv6HeaderBytes + kFragmentHeaderBytes;
-    chain = rte_ipv6_frag_reassemble_packet(
-        table_, doomed_.get(), mbuf, now_ns, reinterpret_cast<rte_ipv6_hdr*>(ip),
-        reinterpret_cast<rte_ipv6_fragment_ext*>(ip + wire::kIpv6HeaderBytes));
+                                       std::uint16_t port, TimeNs now_ns, rte_mbuf*& packet) {
+  const std::uint8_t* ip = rte_pktmbuf_mtod(mbuf, const std::uint8_t*) + ip_offset;
+  const std::size_t header =
+      v4 ? wire::kIpv4HeaderBytes : wire::kIpv6HeaderBytes + kFragmentHeaderBytes;
+  const std::size_t end_of_ip = v4 ? load_be16(ip + 2) : wire::kIpv6HeaderBytes + load_be16(ip + 4);
+  const std::uint16_t word = load_be16(v4 ? ip + 6 : ip + wire::kIpv6HeaderBytes + 2);
+  if (end_of_ip < header || ip_offset + end_of_ip > mbuf->data_len) {
+    rte_pktmbuf_free(mbuf);
+    return Outcome::conflict;
   }
-  rte_mbuf* const* row = doomed_->row;
-  const bool doomed = std::find(row, row + doomed_->cnt, mbuf) != row + doomed_->cnt;
-  rte_ip_frag_free_death_row(doomed_.get(), 0);
-  if (chain == nullptr) return doomed ? Outcome::conflict : Outcome::held;
-  packet = flatten(chain);
-  if (packet == nullptr) return Outcome::no_room;
-  if (v4) seal_ipv4(rte_pktmbuf_mtod(packet, std::uint8_t*) + ip_offset);
-  return Outcome::whole;
+  Fragment fragment;
+  fragment.mbuf = mbuf;
+  fragment.data_offset = static_cast<std::uint16_t>(ip_offset + header);
+  fragment.offset = static_cast<std::uint16_t>(v4 ? word << 3 : word & 0xfff8);
+  fragment.length = static_cast<std::uint16_t>(end_of_ip - header);
+  fragment.more = v4 ? (word & kMoreFragments) != 0 : (word & 1) != 0;
+  const Key key = key_of(mbuf, ip_offset, v4, port);
+  const std::uint32_t bucket = bucket_of(key);
+  std::uint32_t index = find(key, bucket);
+  if (index != kNone && now_ns - packets_[index].since_ns > time_ns_) {
+    end(index);
+    index = kNone;
+  }
+  if (index == kNone) index = begin(key, bucket, now_ns);
+  Packet& known = packets_[index];
+  if (!fits(known, fragment)) {
+    rte_pktmbuf_free(mbuf);
+    end(index);
+    return Outcome::conflict;
+  }
+  known.fragments[known.count++] = fragment;
+  known.bytes += fragment.length;
+  if (!fragment.more) known.length = fragment.end();
+  if (known.bytes != known.length) return Outcome::held;
+  packet = join(known, ip_offset, v4);
+  end(index);
+  return packet == nullptr ? Outcome::no_room : Outcome::whole;
 }
 
 void Reassembler::expire(TimeNs now_ns) {
-  rte_ip_frag_table_del_expired_entries(table_, doomed_.get(), now_ns);
-  rte_ip_frag_free_death_row(doomed_.get(), 0);
+  for (std::uint32_t i = 0; i < packets_.size(); ++i) {
+    if (packets_[i].count > 0 && now_ns - packets_[i].since_ns > time_ns_) end(i);
+  }
 }
 
 namespace {
@@ -140,7 +270,6 @@ rte_mbuf* cut_ipv4(const rte_mbuf* packet, const Cut& cut, std::uint32_t identif
   std::memcpy(to, cut.frame, cut.payload_offset);
   std::memcpy(to + cut.payload_offset, cut.frame + cut.payload_offset + cut.from, cut.length);
   std::uint8_t* ip = to + cut.ip_offset;
-  constexpr std::uint16_t kMoreFragments = 0x2000;
   store_be16(ip + 2, static_cast<std::uint16_t>(wire::kIpv4HeaderBytes + cut.length));
   store_be16(ip + 4, static_cast<std::uint16_t>(identification));
   store_be16(ip + 6, static_cast<std::uint16_t>((cut.from / 8) | (cut.more ? kMoreFragments : 0)));

@@ -51,8 +51,8 @@ Reason reassemble(Context& context, flow::Packet& packet) {
   if (is_atomic(packet) || packet.ethernet.destination.is_group()) return Reason::fragment_conflict;
   rte_mbuf* whole = nullptr;
   const rte_mempool* pool = packet.mbuf->pool;
-  const auto outcome =
-      context.reassembler.take(packet.mbuf, packet.ip_offset, v4, context.now_ns, whole);
+  const auto outcome = context.reassembler.take(packet.mbuf, packet.ip_offset, v4, packet.port,
+                                                context.now_ns, whole);
   packet.mbuf = whole;
   // A session may keep a segment for long, and the buffers for long packets are few; no host sends
   // one longer than the MSS that it was told (RFC 9293, 3.7.1).

@@ -730,6 +730,70 @@ TEST_F(Engine, ReassembledSegmentsPinNoLongBuffers) {
   }
 }
 
+// RFC 9293, 3.7.1: no host sends a segment longer than the MSS that it was told.
+TEST_F(Engine, ReassembledSegmentsThatNeedLongBuffersAreRefused) {
+  Plant plant(engine_policy(policy::OnDeny::drop, true));
+  const support::TcpSession session(plant, 20000);
+  support::TcpSpec spec;
+  spec.source_port = session.client_port;
+  spec.sequence = session.client_next;
+  spec.acknowledgement = session.client_acked;
+  spec.flags = kTcpAck;
+  while (spec.payload.size() < 3000) {
+    const Bytes request = read(static_cast<std::uint8_t>(spec.payload.size()));
+    spec.payload.insert(spec.payload.end(), request.begin(), request.end());
+  }
+  const Bytes whole = support::tcp_frame(kHmi, kPlc, spec);
+  const std::size_t length = whole.size() - 34;
+  plant.clear();
+  for (std::size_t at = 0; at < length; at += 1480) {
+    const std::size_t count = std::min<std::size_t>(1480, length - at);
+    plant.arrive(kHmi, fragment_of(whole, {at, count, at + count < length}, 9));
+  }
+  EXPECT_EQ(plant.last(), Reason::longer_than_mtu);
+  EXPECT_TRUE(plant.sent.empty());
+  EXPECT_EQ(plant.buffers_in_use(), 0U);
+}
+
+// However many fragments others send, a packet whose fragments come one behind the other is whole.
+TEST_F(Engine, FragmentsOfOthersDisplaceNone) {
+  constexpr std::uint32_t kTimes = 16;
+  policy::Tables tables = engine_policy(policy::OnDeny::drop, true);
+  tables.bindings.clear();
+  Plant plant(std::move(tables));
+  const auto flood = [&](bool many, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      support::Host host = support::kRogue;
+      if (many) host.station = wire::Mac::from_integer(0x020000500000 + i);
+      const Bytes whole = support::udp_frame(host, kPlc, 5000, 502, read(1));
+      plant.arrive(host, fragment_of(whole, {0, 8, true}, static_cast<std::uint16_t>(i)));
+    }
+  };
+  for (const bool many : {false, true}) {
+    const std::uint32_t between = many ? 100 : 2000;
+    std::size_t whole_ones = 0;
+    flood(many, 2000);
+    for (std::uint32_t i = 0; i < kTimes; ++i) {
+      support::Host host = kHmi;
+      host.station = support::mac(static_cast<std::uint8_t>(0x40 + i));  // lest it shares a counter
+      const Bytes good = support::udp_frame(host, kPlc, 5000, 502, read(1));
+      plant.arrive(host, fragment_of(good, {0, 8, true}, 700));
+      flood(many, between);
+      plant.clear();
+      plant.arrive(host, fragment_of(good, {8, 12, false}, 700));
+      whole_ones += plant.sent.size();
+    }
+    EXPECT_GE(whole_ones, kTimes - 4) << many;
+    // Those that came back from control have a share of their own.
+    const Bytes answer = support::udp_frame(kPlc, kHmi, 502, 5000, read(1));
+    plant.arrive(kPlc, fragment_of(answer, {0, 8, true}, 1));
+    flood(many, 2000);
+    plant.clear();
+    plant.arrive(kPlc, fragment_of(answer, {8, 12, false}, 1));
+    EXPECT_FALSE(plant.verdicts.empty());
+  }
+}
+
 // A part of the payload of a whole IPv6 frame.
 Bytes fragment6_of(const Bytes& whole, const Part& part, std::uint32_t identification) {
   constexpr std::size_t kHeaders = 14 + 40;
