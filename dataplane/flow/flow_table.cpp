@@ -77,7 +77,9 @@ FlowTable::FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& bloc
       seen_(std::bit_ceil(flows_max)),
       blocks_{whole_lines(blocks.usual_bytes), whole_lines(blocks.deep_bytes), blocks.deep_max,
               blocks.carried_max},
-      carries_(blocks.carried_max) {
+      deep_owners_(blocks.deep_max),
+      carries_(blocks.carried_max),
+      carry_owners_(blocks.carried_max) {
   carries_free_.reserve(blocks_.carried_max);
   for (std::uint32_t i = blocks_.carried_max; i > 0; --i) carries_free_.push_back(i - 1);
   free_.reserve(flows_max);
@@ -199,16 +201,21 @@ void FlowTable::erase(Flow& flow) {
 
 bool FlowTable::lend_carry(Flow& flow) {
   if (flow.carry != nullptr) return true;
-  if (carries_free_.empty()) return false;
-  flow.carry = carries_[carries_free_.back()].data();
+  if (!can_lend_carry(flow)) return false;
+  const std::uint32_t number = carries_free_.back();
+  flow.carry = carries_[number].data();
   carries_free_.pop_back();
+  carry_owners_[number] = flow.shares;
+  carry_shares_.charge(flow.shares, 1);
   return true;
 }
 
 void FlowTable::take_back_carry(Flow& flow) {
   if (flow.carry == nullptr) return;
   const auto* carries = reinterpret_cast<const Carries*>(flow.carry);
-  carries_free_.push_back(static_cast<std::uint32_t>(carries - carries_.data()));
+  const auto number = static_cast<std::uint32_t>(carries - carries_.data());
+  carries_free_.push_back(number);
+  carry_shares_.charge(carry_owners_[number], ~std::uint32_t{0});
   flow.carry = nullptr;
   flow.carried = false;
 }
@@ -223,15 +230,20 @@ std::span<std::byte> FlowTable::begin_session(Flow& flow) {
 void FlowTable::drop_session(Flow& flow) {
   if (has_deep_session(flow)) {
     deep_free_.push_back(flow.session - kDeep);
+    deep_shares_.charge(deep_owners_[flow.session - kDeep], ~std::uint32_t{0});
   }
   flow.session = kNoSession;
 }
 
 bool FlowTable::deepen_session(Flow& flow) {
   const std::span<std::byte> usual = session(flow);
-  if (flow.session >= kDeep || deep_free_.empty()) return false;
-  flow.session = kDeep + deep_free_.back();
+  const bool may = may_take(deep_shares_, flow, deep_free_.size(), blocks_.deep_max);
+  if (flow.session >= kDeep || !may) return false;
+  const std::uint32_t number = deep_free_.back();
+  flow.session = kDeep + number;
   deep_free_.pop_back();
+  deep_owners_[number] = flow.shares;
+  deep_shares_.charge(flow.shares, 1);
   const std::span<std::byte> deep = session(flow);
   std::memcpy(deep.data(), usual.data(), usual.size());
   std::memset(deep.data() + usual.size(), 0, deep.size() - usual.size());

@@ -60,7 +60,7 @@ class FlowTable {
   }
   // Forgets the flow's state; the next session() begins anew.
   void drop_session(Flow& flow);
-  // Moves the flow's state into a deep block; false if it has one, or none is left.
+  // Moves the flow's state into a deep block; false if it has one, or none is left for its host.
   bool deepen_session(Flow& flow);
 
   std::size_t deep_bytes() const { return std::max(blocks_.deep_bytes, blocks_.usual_bytes); }
@@ -68,11 +68,12 @@ class FlowTable {
     return flow.session != kNoSession && flow.session >= kDeep;
   }
 
-  // Sees to it that the flow has its Carry; false if none is left.
+  // Sees to it that the flow has its Carry; false if none is left, or none for its host (Shares).
   bool lend_carry(Flow& flow);
   void take_back_carry(Flow& flow);
   bool can_lend_carry(const Flow& flow) const {
-    return flow.carry != nullptr || !carries_free_.empty();
+    return flow.carry != nullptr ||
+           may_take(carry_shares_, flow, carries_free_.size(), carries_.size());
   }
 
   // Asks for the cache lines that the next stages read of a flow, and of its protocol state.
@@ -135,6 +136,13 @@ class FlowTable {
     changed_[slot] = true;
     changes_[(changes_first_ + changes_count_++) % changes_.size()] = slot;
   }
+  // What a peer has told of is nobody's yet, and had its share there.
+  static bool may_take(const Shares& shares, const Flow& flow, std::size_t free,
+                       std::size_t capacity) {
+    return free > 0 &&
+           (flow.shares.host == 0 || shares.may_take(flow.shares, static_cast<std::uint32_t>(free),
+                                                     static_cast<std::uint32_t>(capacity)));
+  }
   std::span<std::byte> begin_session(Flow& flow);
   void remember(std::uint32_t hash, std::uint32_t slot);
   // A bit for each key, by its hash alone.
@@ -149,8 +157,12 @@ class FlowTable {
   std::unique_ptr<std::byte[]> sessions_;  // block i belongs to slot i
   std::unique_ptr<std::byte[]> deep_;      // block i is named kDeep + i
   std::vector<std::uint32_t> deep_free_;
+  std::vector<ShareIds> deep_owners_;  // by block
+  Shares deep_shares_;
   std::vector<Carries> carries_;
   std::vector<std::uint32_t> carries_free_;
+  std::vector<ShareIds> carry_owners_;
+  Shares carry_shares_;
   std::uint32_t size_ = 0;
   std::uint64_t erasures_ = 0;
   // Slots that have changed, each once, in the order of their first change. Empty: nobody asks.

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "dataplane/flow/flow_table.h"
@@ -21,6 +22,7 @@
 #include "dataplane/pipeline/verdict.h"
 #include "dataplane/pipeline/verdict_cache.h"
 #include "dataplane/pipeline/waiting_room.h"
+#include "dataplane/policy/classifier.h"
 #include "dataplane/policy/matcher.h"
 
 namespace bulkhead::pipeline {
@@ -173,6 +175,13 @@ inline void begin_unseen(Context& context, flow::Flow& flow) {
   context.protocol_of(flow).begin_unseen(context.flows.session(flow));
 }
 
+// The MAC address of a host behind the port: bound to it, or else announced by it there.
+inline std::optional<wire::Mac> own_station(const Context& context, const wire::IpAddress& host,
+                                            std::uint16_t port) {
+  if (const wire::Mac* bound = policy::find_binding(context.tables(), host)) return *bound;
+  return context.macs.announced(host, port, context.now_ns);
+}
+
 // The end of the packet's flow that it goes to.
 inline std::size_t receiver_of(const flow::Packet& packet) {
   return packet.from_client ? flow::kServer : flow::kClient;
@@ -210,6 +219,10 @@ void pass_icmp_error(Context& context, flow::Packet& packet);
 
 void inspect_tcp(Context& context, flow::Packet& packet);
 void inspect_datagram(Context& context, flow::Packet& packet);
+
+// Whether the session may keep no more segments. One that keeps next to nothing goes on while the
+// last quarter is untouched, whatever others of its host do.
+bool exceeds_share(const Context& context, const flow::Flow& flow);
 
 // The usual case: a segment that is one message, the next of its stream, when nothing is held.
 // `passed`: it was granted and has left. `refused`: `verdict` says why, and the message stands

@@ -91,8 +91,12 @@ flow::Opening opening_of(const Context& context, const Packet& packet, flow::Sha
 OpeningVerdict judge_opening(const Context& context, const flow::Opening& opening) {
   const Openings& openings = context.openings;
   const std::uint32_t free = free_of(context);
-  const bool host_has_all =
-      openings.shares().host(opening.ids) >= std::max(free / 3, Shares::kLittle);
+  // A server's queue is not one host's to fill.
+  constexpr std::uint32_t kAtOneServer = 4 * Shares::kLittle;
+  const std::uint32_t of_host = openings.shares().host(opening.ids);
+  const bool host_has_all = of_host >= std::max(free / 3, Shares::kLittle) ||
+                            (context.options.challenge_openings && of_host >= kAtOneServer &&
+                             openings.of_server(opening.server) >= kAtOneServer);
   if (!opening.proven && (host_has_all || is_crowded(context, opening))) {
     return {Opens::is_challenged};
   }
@@ -121,8 +125,12 @@ void note_opening(Context& context, const Packet& packet) {
   context.stats.half_open = context.openings.count();
 }
 
-void note_proof(Context& context, const Packet& packet) {
-  context.proofs.note(sender_of(packet).hash(context.hash_key), packet.port, context.now_ns);
+void note_proofs(Context& context, const flow::Flow& flow) {
+  for (const std::size_t end : {flow::kClient, flow::kServer}) {
+    const flow::HostAt host{end == flow::kClient ? flow.client() : flow.server(),
+                            flow.links[end].from, flow.ports[end]};
+    context.proofs.note(host.hash(context.hash_key), host.port, context.now_ns);
+  }
 }
 
 bool takes_proof(Context& context, Packet& packet) {
@@ -130,7 +138,7 @@ bool takes_proof(Context& context, Packet& packet) {
   for (const TimeNs issued : {epoch, epoch - 1}) {
     const std::uint32_t number = challenge_for(context, packet, issued).number;
     if (packet.tcp.sequence - number > 1) continue;  // see send_challenge()
-    note_proof(context, packet);
+    context.proofs.note(sender_of(packet).hash(context.hash_key), packet.port, context.now_ns);
     refuse(context, packet, Reason::session_control);
     return true;
   }

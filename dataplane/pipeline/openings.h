@@ -28,8 +28,8 @@ void turn_away(Context& context, flow::Packet& packet, Opens opens);
 // The packet's flow is one of those that are opening.
 void note_opening(Context& context, const flow::Packet& packet);
 
-// The packet's sender has shown that what is sent to it reaches it.
-void note_proof(Context& context, const flow::Packet& packet);
+// Both ends of a session that is open have shown that what is sent to them reaches them.
+void note_proofs(Context& context, const flow::Flow& flow);
 // Whether a RST answers a challenge. It goes no further then.
 bool takes_proof(Context& context, flow::Packet& packet);
 

@@ -205,14 +205,6 @@ void bound_held(Context& context, const Packet& packet) {
   tell_gap(context, packet, speaker);
 }
 
-// A session that keeps next to nothing goes on while the last quarter is untouched, whatever others
-// of its host do.
-bool exceeds_share(const Context& context, const Flow& flow) {
-  constexpr std::uint32_t kFew = 2;
-  const bool goes_on = flow.charged < kFew && !reserve_is_touched(context);
-  return !goes_on && !context.segments.may_take(flow);
-}
-
 void queue(Context& context, Packet& packet, const Segment& segment) {
   const Speaker speaker = speaker_of(packet);
   TcpSide& side = speaker.side();
@@ -380,6 +372,12 @@ bool keeps_timestamps(const Flow& flow, std::uint8_t flags) {
 
 }  // namespace
 
+bool exceeds_share(const Context& context, const Flow& flow) {
+  constexpr std::uint32_t kFew = 2;
+  const bool goes_on = flow.charged < kFew && !reserve_is_touched(context);
+  return !goes_on && !context.segments.may_take(flow);
+}
+
 void inspect_tcp(Context& context, Packet& packet) {
   Flow& flow = *packet.flow;
   const flow::TcpSegmentInfo info{packet.tcp, packet.from_client ? flow::kClient : flow::kServer,
@@ -408,7 +406,7 @@ void inspect_tcp(Context& context, Packet& packet) {
   if (flow.half_open && flow.phase >= TcpPhase::established) {
     flow.half_open = false;
     end_opening(context, flow);
-    if (flow.phase == TcpPhase::established) note_proof(context, packet);
+    if (flow.phase == TcpPhase::established) note_proofs(context, flow);
   }
   context.segments.settle(flow);
   if (!was_closed) renew(context, flow);

@@ -17,7 +17,7 @@ void WaitingRoom::hold(flow::FlowTable& flows, flow::Flow& flow) {
     place(end_ - 1).record = kUntold;
     if (!has_untold()) untold_ = end_ - 1;
   } else {
-    place(end_++) = {nullptr, kUntold, 0};
+    place(end_++) = {nullptr, kUntold, 0, {}};
   }
   flow.waits = true;
   flow.waits_behind = end_;
@@ -28,13 +28,14 @@ bool WaitingRoom::take(flow::Flow& flow, rte_mbuf* mbuf, std::uint16_t port) {
     flow.waits = false;
     return false;
   }
-  if (is_full()) {
+  if (!has_place_for(flow)) {
     rte_pktmbuf_free(mbuf);
     ++dropped_;
     return true;
   }
   const bool all_told = !has_untold();
-  place(end_++) = {mbuf, 0, port};
+  place(end_++) = {mbuf, 0, port, flow.shares};
+  shares_.charge(flow.shares, 1);
   if (all_told) untold_ = end_;
   flow.waits_behind = end_;
   return true;
@@ -51,7 +52,9 @@ void WaitingRoom::let_go(std::uint64_t acknowledged, Egress& out) {
     const Place gone = place(first_);
     if (untold_ == first_) ++untold_;
     ++first_;
-    if (gone.mbuf != nullptr) out.transmit(gone.mbuf, gone.port);
+    if (gone.mbuf == nullptr) continue;
+    shares_.charge(gone.owner, ~std::uint32_t{0});
+    out.transmit(gone.mbuf, gone.port);
   }
 }
 
@@ -63,6 +66,7 @@ void WaitingRoom::let_all_go(Egress& out) {
 void WaitingRoom::clear() {
   for (; first_ != end_; ++first_) rte_pktmbuf_free(place(first_).mbuf);
   untold_ = end_;
+  shares_.clear();
 }
 
 }  // namespace bulkhead::pipeline

@@ -27,8 +27,8 @@ class WaitingRoom {
 
   // Whatever leaves in the session from here on waits until the peer has what it is now.
   void hold(flow::FlowTable& flows, flow::Flow& flow);
-  // True if the frame is the room's now, or was dropped because the room is full. Precondition:
-  // flow.waits.
+  // True if the frame is the room's now, or was dropped because the room is full, or has no more
+  // place for the flow's host and conduit (flow::Shares). Precondition: flow.waits.
   bool take(flow::Flow& flow, rte_mbuf* mbuf, std::uint16_t port);
 
   bool is_empty() const { return first_ == end_; }
@@ -55,11 +55,16 @@ class WaitingRoom {
     rte_mbuf* mbuf = nullptr;  // nullptr: it only waits, and what comes behind it with it
     std::uint64_t record = 0;  // that the peer must have
     std::uint16_t port = 0;
+    flow::ShareIds owner;  // of the frame
   };
 
   Place& place(std::uint32_t number) { return places_[number & (places_.size() - 1)]; }
   const Place& place(std::uint32_t number) const { return places_[number & (places_.size() - 1)]; }
   bool is_full() const { return end_ - first_ == places_.size(); }
+  bool has_place_for(const flow::Flow& flow) const {
+    const auto all = static_cast<std::uint32_t>(places_.size());
+    return !is_full() && shares_.may_take(flow.shares, all - (end_ - first_), all);
+  }
 
   std::vector<Place> places_;
   // Places are numbered from the beginning of time, modulo 2^32.
@@ -68,6 +73,7 @@ class WaitingRoom {
   std::uint32_t end_ = 0;
   bool peer_listens_ = false;
   std::uint64_t dropped_ = 0;
+  flow::Shares shares_;
 };
 
 }  // namespace bulkhead::pipeline

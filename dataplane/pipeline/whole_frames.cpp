@@ -72,7 +72,7 @@ void take_whole_frame(Context& context, Packet& packet, const Segment& segment) 
     return refuse(context, packet, Reason::prp_not_whole);
   }
   if (side.retained_count >= context.limits().retained_segments ||
-      context.segments.available() == 0) {
+      context.segments.available() == 0 || exceeds_share(context, speaker.flow)) {
     return refuse(context, packet, Reason::hold_limit);
   }
   if (segment.length > 0) {

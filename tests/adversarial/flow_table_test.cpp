@@ -64,6 +64,57 @@ TEST(FlowTable, FindsWhatAMapFinds) {
   EXPECT_GT(known.size(), kFlows / 2);
 }
 
+// --- what some sessions have: of each a host ends at a third
+
+TEST(FlowTable, BlocksAndCarriesHaveShares) {
+  constexpr std::uint32_t kBlocks = 256;
+  support::start_eal_for_tests();
+  auto made = FlowTable::make("shares", kFlows, {128, 4096, kBlocks, kBlocks});
+  ASSERT_TRUE(made);
+  FlowTable& table = *made.value();
+  const auto flow_of = [&](std::uint32_t number, std::uint16_t host) -> Flow& {
+    Flow& flow = *table.insert(key_of(number));
+    flow.shares = {host, 0};
+    return flow;
+  };
+  std::uint32_t deep = 0;
+  std::uint32_t carried = 0;
+  for (std::uint32_t i = 0; i < kBlocks; ++i) {
+    Flow& flow = flow_of(i, 1);
+    deep += table.deepen_session(flow) ? 1 : 0;
+    carried += table.lend_carry(flow) ? 1 : 0;
+    EXPECT_EQ(table.can_lend_carry(flow), flow.carry != nullptr);
+  }
+  EXPECT_GE(deep, kBlocks / 4);
+  EXPECT_LE(deep, kBlocks / 3 + 1);
+  EXPECT_EQ(carried, deep);
+  for (std::uint32_t i = 0; i < 64; ++i) {
+    Flow& other = flow_of(kBlocks + i, static_cast<std::uint16_t>(2 + i));
+    EXPECT_TRUE(table.deepen_session(other));
+    EXPECT_TRUE(table.lend_carry(other));
+  }
+  // What is given back is the host's to take again, whatever the flow says of its host then.
+  for (std::uint32_t i = 0; i < kBlocks; ++i) {
+    Flow& flow = *table.find(key_of(i));
+    flow.shares = {9, 9};
+    table.erase(flow);
+  }
+  EXPECT_EQ(table.deep_sessions(), 64U);
+  std::uint32_t again = 0;
+  for (std::uint32_t i = 0; i < kBlocks; ++i) again += table.deepen_session(flow_of(i, 1)) ? 1 : 0;
+  EXPECT_GE(again, kBlocks / 6);
+}
+
+TEST(FlowTable, WhatAPeerToldOfHasNoShareHere) {
+  const auto table = make_table("told");
+  ASSERT_NE(table, nullptr);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    Flow& flow = *table->insert(key_of(i));
+    EXPECT_TRUE(table->lend_carry(flow));
+    EXPECT_TRUE(table->deepen_session(flow));
+  }
+}
+
 // A key that is written in one step is the one that is made of addresses.
 TEST(FlowTable, KeysOfIpv4AreAlikeHoweverTheyAreMade) {
   std::mt19937 random(4);

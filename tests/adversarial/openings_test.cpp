@@ -180,6 +180,19 @@ TEST_F(Openings, WhoHasHadASessionIsServedAtOnce) {
   }
 }
 
+TEST_F(Openings, OneHostEndsAtAQuarter) {
+  TcpSession before(plant_, 40000);
+  std::uint32_t served = 0;
+  for (std::uint32_t i = 0; i < 40000; ++i) {
+    const auto port = static_cast<std::uint16_t>(2000 + i / 1000);
+    served += syn(kHmi, server(i % 1000), port) == Reason::session_control ? 1 : 0;
+  }
+  EXPECT_EQ(plant_.last(), Reason::half_open_limit);
+  EXPECT_LE(opening(), defaults_.half_open / 4);
+  EXPECT_GE(opening(), defaults_.half_open / 5) << "the bound was reached";
+  EXPECT_EQ(served, opening());
+}
+
 // As many hosts as it can invent, each of which answers: those behind another port have their part.
 TEST_F(Openings, OnePortLeavesAQuarterToOthers) {
   TcpSession hmi(plant_, 40000);
