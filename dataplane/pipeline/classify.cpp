@@ -313,7 +313,13 @@ void follow_stations(const Context& context, Packet& packet) {
   const bool opening =
       (packet.tcp.flags & wire::kTcpSyn) != 0 &&
       (flow.phase == flow::TcpPhase::none || flow.phase == flow::TcpPhase::syn_sent);
-  if (opening || !link.is_known()) link = seen;
+  if (opening || !link.is_known()) {
+    link = seen;
+    // What is for a station on the sender's side goes no further; see pass().
+    const bool stays = context.macs.stands_at(seen.to, packet.port, context.now_ns);
+    const auto own = own_station(context, packet.ip.destination, flow.ports[1 - end]);
+    if (own && !stays) link.to = *own;
+  }
   const bool moved =
       seen.from == flow.links[1 - end].to ||
       context.macs.is_announced(packet.ip.source, seen.from, packet.port, context.now_ns);

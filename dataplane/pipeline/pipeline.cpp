@@ -4,9 +4,11 @@
 #include <rte_cycles.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/openings.h"
 #include "dataplane/pipeline/parts.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/protocols/related.h"
@@ -115,6 +117,14 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           hash_key_};
 }
 
+Pipeline::Sender Pipeline::sender_of(const flow::Packet& packet, TimeNs now_ns) const {
+  flow::HostAt host = pipeline::sender_of(packet);
+  const std::uint64_t hash = host.hash(hash_key_);
+  if (proofs_.holds(hash, packet.port, now_ns)) return {hash, true};
+  host.address = wire::IpAddress{};
+  return {host.hash(hash_key_), false};
+}
+
 void Pipeline::let_go(std::uint64_t acknowledged, Output& output) {
   Egress egress(output, options_.mtu, identification_);
   waiting_.let_go(acknowledged, egress);
@@ -188,10 +198,7 @@ void Pipeline::forget_all() {
   openings_.clear();
   places_.clear();
   stats_.half_open = 0;
-  // A call lets go of a few.
-  for (std::uint32_t i = 0; i < options_.limits.datagrams; ++i) {
-    reassembler_->expire(std::numeric_limits<TimeNs>::max());
-  }
+  reassembler_->expire(std::numeric_limits<TimeNs>::max());
 }
 
 void Pipeline::expire(Context& context) {
@@ -252,6 +259,16 @@ bool is_answered(const flow::Packet& packet) {
          packet.flow->packets[receiver_of(packet)] > 0;
 }
 
+// A datagram goes to the MAC address of the host that it is for, whatever its sender wrote: the one
+// that is bound to it, or that it has announced. What is for many, and what Ethernet itself
+// carries, goes where it says.
+void direct_datagram(const Context& context, const flow::Packet& packet) {
+  if (is_bare(packet) || packet.ethernet.destination.is_group()) return;
+  const std::uint16_t port = packet.flow->ports[receiver_of(packet)];
+  const auto own = own_station(context, packet.ip.destination, port);
+  if (own) std::memcpy(packet.bytes(), own->bytes.data(), own->bytes.size());
+}
+
 // Whether the station that the frame is for was seen behind the port that it came from: a switch
 // that does not know it sends the frame everywhere. Where the receiver is known to have that
 // station behind its own port, somebody else claims it.
@@ -286,6 +303,7 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
   context.macs.learn(
       packet.ethernet.source, packet.port, context.now_ns,
       is_answered(packet) || is_bare(packet) ? flow::Evidence::spoken : flow::Evidence::claimed);
+  if (packet.flow->transport != policy::Transport::tcp) direct_datagram(context, packet);
   if (packet.trailer.is_present()) flow::put_trailer(packet);
   context.send(*packet.flow, packet.mbuf, receiver_of(packet));
   packet.mbuf = nullptr;

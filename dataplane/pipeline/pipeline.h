@@ -40,6 +40,14 @@ class Pipeline {
   // Forgets all sessions, as if none had been.
   void forget_all();
 
+  // Who a packet comes from, by a keyed hash: its host if that has shown that its address is its
+  // own (flow/proofs.h), else its station.
+  struct Sender {
+    std::uint64_t hash = 0;
+    bool proven = false;
+  };
+  Sender sender_of(const flow::Packet& packet, TimeNs now_ns) const;
+
   // What sessions that came from a peer count time in goes on here: by how much its clock is ahead.
   void set_sessions_clock(TimeNs ahead_ns) { sessions_clock_ = ahead_ns; }
 

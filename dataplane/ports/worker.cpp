@@ -22,7 +22,6 @@ namespace bulkhead::ports {
 namespace {
 
 constexpr std::uint32_t kEventsHeld = 4096;
-constexpr std::uint32_t kEventsPerSecond = 2000;  // of one worker; the rest is only counted
 constexpr std::uint16_t kReceiveBurst = pipeline::kBurstMax;
 
 // Single writer.
@@ -368,11 +367,11 @@ void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& pa
 void Worker::tell(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   if (verdict.reason == Reason::partial_checksum) bump(stats_.partial_checksums[packet.port], 1);
   if (verdict.reason == Reason::longer_than_mtu) bump(stats_.longer_than_mtu[packet.port], 1);
-  if (now_ns_ >= events_refill_ns_) {
-    events_refill_ns_ = now_ns_ + kSecondNs;
-    events_left_ = kEventsPerSecond;
+  if (event_budget_.is_spent(now_ns_)) return bump(stats_.events_suppressed, 1);
+  const pipeline::Pipeline::Sender sender = pipeline_->sender_of(packet, now_ns_);
+  if (!event_budget_.spend(sender.hash, packet.port, sender.proven, now_ns_)) {
+    return bump(stats_.events_suppressed, 1);
   }
-  if (events_left_ == 0) return bump(stats_.events_suppressed, 1);
   pipeline::Event event;
   describe_verdict(verdict, packet, event);
   event.wall_ns = wall_now_ns();
@@ -380,7 +379,6 @@ void Worker::tell(const pipeline::Verdict& verdict, const flow::Packet& packet) 
   if (rte_ring_sp_enqueue_elem(events_, &event, sizeof(event)) != 0) {
     return bump(stats_.events_suppressed, 1);
   }
-  --events_left_;
 }
 
 void Worker::expect(const flow::Packet& packet) {

@@ -13,6 +13,7 @@
 #include "dataplane/pipeline/event.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/ports/doorbell.h"
+#include "dataplane/ports/event_budget.h"
 #include "dataplane/ports/memberships.h"
 #include "dataplane/ports/port_set.h"
 #include "dataplane/replication/gate.h"
@@ -171,8 +172,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   TimeNs opened_ns_ = 0;     // the newest round in which they might
   bool hands_over_ = false;  // what comes is for the peer
   Memberships memberships_;
-  std::uint32_t events_left_ = 0;  // in this second
-  TimeNs events_refill_ns_ = 0;
+  EventBudget event_budget_;
   TimeNs published_ns_ = 0;
   std::array<TransmitBuffer, policy::kPortsMax> out_;
   WorkerStats stats_;

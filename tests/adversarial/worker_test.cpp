@@ -447,6 +447,30 @@ TEST(Workers, BothDirectionsAndWhatIsSaidOfThemHashAlike) {
   EXPECT_EQ(flow::steering_hash(error), flow::steering_hash(there));
 }
 
+// --- which refusals are told
+
+TEST(EventBudget, NobodyHidesAnothersRefusals) {
+  using ports::EventBudget;
+  EventBudget budget;
+  const TimeNs now = 100 * kSecondNs;
+  const auto flood = [&](std::uint16_t port, bool proven, auto host) {
+    std::uint32_t told = 0;
+    for (std::uint64_t i = 0; i < 100000; ++i) told += budget.spend(host(i), port, proven, now);
+    return told;
+  };
+  const auto one = [](std::uint64_t) { return std::uint64_t{7}; };
+  const auto any = [](std::uint64_t i) { return i; };
+  EXPECT_GE(flood(0, false, one), EventBudget::kPerSecond / 8);
+  EXPECT_LE(flood(0, false, one), 1U) << "one that has shown nothing has no more";
+  flood(0, false, any);
+  EXPECT_TRUE(budget.spend(200001, 1, false, now)) << "behind another port";
+  EXPECT_GE(flood(0, true, one), EventBudget::kPerSecond / 5);
+  std::uint32_t told = 0;
+  for (int i = 0; i < 100; ++i) told += budget.spend(3000, 0, true, now) ? 1 : 0;
+  EXPECT_EQ(told, 100U) << "who has shown that its address is its own";
+  EXPECT_TRUE(budget.spend(7, 0, false, now + kSecondNs)) << "the next second";
+}
+
 // The fragments of a datagram: one frame each, `cut` payload bytes in the first.
 std::vector<Bytes> fragments_of(const Bytes& frame, std::size_t cut) {
   const auto piece = [&](std::size_t from, std::size_t to, bool more) {
