@@ -3,6 +3,7 @@
 #include "dataplane/policy/classifier.h"
 
 #include <algorithm>
+#include <array>
 
 namespace bulkhead::policy {
 
@@ -64,11 +65,6 @@ const wire::Mac* find_binding(const Tables& tables, const wire::IpAddress& addre
   return &found->mac;
 }
 
-bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac) {
-  const wire::Mac* station = find_binding(tables, address);
-  return station == nullptr || *station == mac;
-}
-
 namespace {
 
 // The narrowest of the zone's networks that holds the address.
@@ -99,6 +95,29 @@ bool is_behind(const Tables& tables, std::uint16_t zone, std::uint16_t port, wir
 
 }  // namespace
 
+namespace {
+
+// RFC 4291, appendix A: the MAC address that a link-local address is formed of; zero if it is not.
+wire::Mac formed_of(const wire::IpAddress& address) {
+  constexpr std::array<std::uint8_t, 8> kLinkLocal = {0xfe, 0x80};
+  const auto& bytes = address.bytes;
+  const bool formed = std::equal(kLinkLocal.begin(), kLinkLocal.end(), bytes.begin()) &&
+                      bytes[11] == 0xff && bytes[12] == 0xfe;
+  if (!formed) return {};
+  return {{static_cast<std::uint8_t>(bytes[8] ^ 2), bytes[9], bytes[10], bytes[13], bytes[14],
+           bytes[15]}};
+}
+
+}  // namespace
+
+bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac) {
+  if (const wire::Mac* station = find_binding(tables, address)) return *station == mac;
+  const wire::Mac own = formed_of(address);
+  if (own.is_zero() || own == mac) return true;
+  const auto [first, last] = stations_of(tables, own);
+  return first == last;
+}
+
 bool station_stands(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
                     wire::VlanIds vlan) {
   const auto [first, last] = stations_of(tables, mac);
@@ -107,10 +126,32 @@ bool station_stands(const Tables& tables, const wire::Mac& mac, std::uint16_t po
          });
 }
 
+namespace {
+
+// Of an asset whose addresses are all of one family: an address of the other, in its own zone, that
+// nobody is bound to. A host has both, and who wrote the policy may know of one.
+bool is_of_other_family(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
+                        wire::VlanIds vlan, const wire::IpAddress& address) {
+  const auto [first, last] = stations_of(tables, mac);
+  const bool listed = std::any_of(first, last, [&](const Binding& binding) {
+    return binding.address.is_v4() == address.is_v4();
+  });
+  if (listed || find_binding(tables, address) != nullptr) return false;
+  const std::uint16_t home = find_zone(tables, address);
+  return std::any_of(first, last, [&](const Binding& binding) {
+    const std::uint16_t zone = find_zone(tables, binding.address);
+    return zone == home && is_behind(tables, zone, port, vlan);
+  });
+}
+
+}  // namespace
+
 bool station_holds(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
                    wire::VlanIds vlan, const wire::IpAddress& address, bool forwards) {
   auto [each, end] = stations_of(tables, mac);
   if (each == end) return true;
+  if (formed_of(address) == mac) return station_stands(tables, mac, port, vlan);
+  if (is_of_other_family(tables, mac, port, vlan, address)) return true;
   const std::uint16_t home = find_zone(tables, address);
   bool may_forward = false;
   for (; each != end; ++each) {

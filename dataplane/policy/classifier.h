@@ -51,7 +51,8 @@ std::uint16_t find_destination_zone(const Tables& tables, std::uint16_t from_zon
 // The station that an address is bound to; nullptr if it is bound to none.
 const wire::Mac* find_binding(const Tables& tables, const wire::IpAddress& address);
 
-// False if a MAC address is bound to `address` and it is not `mac`.
+// False if a MAC address is bound to `address` and it is not `mac`; or if the address is the
+// link-local one of a bound MAC address, and that is not `mac`.
 bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac);
 
 // Whether a MAC address may stand behind the port and VLAN: it is bound to no asset, or to one
@@ -60,7 +61,9 @@ bool station_stands(const Tables& tables, const wire::Mac& mac, std::uint16_t po
                     wire::VlanIds vlan);
 // Whether a MAC address may be the source of what comes from `address` behind the port and VLAN: it
 // is bound to no asset, or to one there that has the address. `forwards`: or that may be a router
-// on the way, which forwards for no host of the network that it stands in itself.
+// on the way, which forwards for no host of the network that it stands in itself. A link-local
+// address formed of the MAC address is its asset's, and so is one of the asset's zone of which
+// nobody is bound to, if the asset has none of that family.
 bool station_holds(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
                    wire::VlanIds vlan, const wire::IpAddress& address, bool forwards);
 

@@ -107,6 +107,76 @@ TEST(BoundStation, OfARouterForwards) {
   EXPECT_TRUE(policy::station_holds(tables, support::mac(9), kControl, {}, beside.address, false));
 }
 
+// An asset with an address of one family has those of the other that nobody else has.
+TEST(BoundStation, OfOneFamilyHasUnboundAddressesOfTheOther) {
+  policy::Tables tables = open_tables(true);
+  const wire::IpAddress free6 = support::ip6("2001:db8:10::55");
+  const auto holds = [&](const wire::Mac& mac, std::uint16_t port, const wire::IpAddress& address) {
+    return policy::station_holds(tables, mac, port, {}, address, false);
+  };
+  EXPECT_TRUE(holds(kPlc.station, kControl, free6));
+  EXPECT_FALSE(holds(kPlc.station, kSupervision, free6)) << "behind another port";
+  EXPECT_FALSE(holds(kPlc.station, kControl, support::ip6("2001:db8:20::55"))) << "of another zone";
+  EXPECT_FALSE(holds(kPlc.station, kControl, ip4(10, 10, 0, 66))) << "of the family that it has";
+  const wire::IpAddress own_link = support::ip6("fe80::ff:fe00:20");
+  EXPECT_TRUE(holds(kPlc.station, kControl, own_link));
+  EXPECT_FALSE(holds(kPlc.station, kSupervision, own_link));
+  EXPECT_TRUE(policy::binding_holds(tables, own_link, kPlc.station));
+  EXPECT_FALSE(policy::binding_holds(tables, own_link, support::mac(0x66)));
+  EXPECT_TRUE(policy::binding_holds(tables, support::ip6("fe80::ff:fe00:66"), support::mac(0x66)));
+  tables.bindings.push_back({free6, support::mac(0x55)});  // they are sorted
+  tables.bindings.push_back({support::ip6("2001:db8:10::56"), support::mac(0x56)});
+  policy::finish(tables);
+  EXPECT_FALSE(holds(kPlc.station, kControl, free6)) << "somebody else has it";
+  EXPECT_TRUE(holds(kPlc.station, kControl, support::ip6("2001:db8:10::57")));
+  tables.bindings.push_back({support::ip6("2001:db8:10::60"), kPlc.station});
+  policy::finish(tables);
+  EXPECT_FALSE(holds(kPlc.station, kControl, support::ip6("2001:db8:10::57")));
+  EXPECT_TRUE(holds(kPlc.station, kControl, own_link));
+}
+
+// --- where frames go
+
+class Direction : public ::testing::TestWithParam<bool> {
+ protected:
+  Direction() : plant_(open_tables(GetParam())) {
+    if (GetParam()) return;
+    const Host& plc = kPlc;
+    plant_.arrive(plc, support::arp_frame(plc, kEverybody, kRequest, plc.address));
+  }
+  // The MAC address that the frame leaves for.
+  wire::Mac leaves_for(const Bytes& frame) {
+    plant_.clear();
+    plant_.arrive(kHmi, frame);
+    return plant_.sent.empty() ? wire::Mac{} : wire::Mac::from(plant_.sent[0].frame.data());
+  }
+
+  Plant plant_;
+};
+
+INSTANTIATE_TEST_SUITE_P(BoundOrAnnounced, Direction, testing::Bool());
+
+TEST_P(Direction, IsTheHostsOwnStationWhateverTheSenderWrote) {
+  Host elsewhere = kPlc;
+  elsewhere.station = support::mac(0x99);
+  EXPECT_EQ(leaves_for(support::udp_frame(kHmi, elsewhere, 40000, 502, read())), kPlc.station);
+  const Bytes ping = support::icmp_message(8, 0, 1);
+  EXPECT_EQ(leaves_for(support::ip_frame(kHmi, elsewhere, 1, ping)), kPlc.station);
+  EXPECT_EQ(leaves_for(support::tcp_frame(kHmi, elsewhere, syn(40000))), kPlc.station);
+}
+
+// A switch that does not know where a station is sends a frame for it everywhere.
+TEST_P(Direction, IsNotTurnedToAnotherZone) {
+  const Host gateway{ip4(10, 20, 0, 1), support::mac(0x21), kSupervision};
+  TcpSession of_gateway(plant_, 41000, 1000, 900000, 502, gateway);
+  Host through = kPlc;
+  through.station = gateway.station;
+  EXPECT_EQ(leaves_for(support::udp_frame(kHmi, through, 40000, 502, read())), wire::Mac{});
+  EXPECT_EQ(plant_.last(), Reason::not_for_another_zone);
+  EXPECT_EQ(leaves_for(support::tcp_frame(kHmi, through, syn(40000))), wire::Mac{});
+  EXPECT_EQ(plant_.last(), Reason::not_for_another_zone);
+}
+
 // --- one that no asset has
 
 class Station : public ::testing::Test {
@@ -215,6 +285,57 @@ TEST(StationTable, ClaimsDisplaceNobodyWhoSpokeAndAreNotAnnounced) {
   EXPECT_TRUE(macs.stands_at(kHmi.station, kSupervision, now));
   EXPECT_TRUE(macs.speaks_elsewhere(kHmi.station, kControl, now));
   EXPECT_EQ(spoken(macs, now), 1U);
+}
+
+// Scattered, as hosts are.
+wire::Mac numbered(std::uint64_t number) {
+  std::uint64_t scattered = (number ^ (number >> 15)) * 0x2c1b3c6d;
+  scattered = ((scattered & 0xffffffff) ^ (scattered >> 13 & 0x7ffff)) * 0x297a2d39;
+  return wire::Mac::from_integer(0x020000000000 + (scattered & 0xffffffff));
+}
+
+// A set is shared half and half by two ports that both have many.
+TEST(StationTable, TwoPortsHaveHalfOfItEach) {
+  constexpr std::uint64_t kMany = 20000;
+  const TimeNs now = 1000 * kSecondNs;
+  MacTable macs;
+  for (std::uint64_t i = 0; i < kMany; ++i) {
+    macs.learn(numbered(i), kControl, now, Evidence::spoken);
+  }
+  for (std::uint64_t i = 0; i < 100000; ++i) {
+    macs.learn(numbered(1000000 + i), kSupervision, now + kSecondNs, Evidence::spoken);
+  }
+  std::uint32_t kept = 0;
+  for (std::uint64_t i = 0; i < kMany; ++i) kept += macs.stands_at(numbered(i), kControl, now);
+  EXPECT_GE(kept, MacTable::kSlots * 9 / 20);
+}
+
+TEST(StationTable, AClaimTakesNoPlaceOfWhatSpoke) {
+  const TimeNs now = 1000 * kSecondNs;
+  MacTable macs;
+  for (std::uint64_t i = 0; i < 20000; ++i) {
+    macs.learn(numbered(i), kControl, now, Evidence::spoken);
+  }
+  const std::uint32_t before = spoken(macs, now);
+  for (std::uint64_t i = 0; i < 100000; ++i) {
+    macs.learn(numbered(1000000 + i), kControl, now + kSecondNs, Evidence::claimed);
+  }
+  EXPECT_EQ(spoken(macs, now), before);
+}
+
+TEST(StationTable, WhatSpeaksTakesAClaimsPlaceFirst) {
+  constexpr std::uint64_t kFew = 400;
+  const TimeNs now = 1000 * kSecondNs;
+  MacTable macs;
+  const auto learn = [&](std::uint64_t from, std::uint64_t count, TimeNs when, Evidence evidence) {
+    for (std::uint64_t i = from; i < from + count; ++i) {
+      macs.learn(numbered(i), kControl, when, evidence);
+    }
+  };
+  learn(0, kFew, now, Evidence::spoken);
+  learn(1000000, 100000, now + kSecondNs, Evidence::claimed);
+  learn(2000000, kFew, now + 2 * kSecondNs, Evidence::spoken);
+  EXPECT_EQ(spoken(macs, now + 3 * kSecondNs), 2 * kFew);
 }
 
 // --- the table of sessions
