@@ -23,6 +23,7 @@ enum class Mistake : std::uint8_t {
   believe_any_path,       // however narrow an ICMP error says that it is
   forward_strays,         // an answer that does not fit passes
   forget_drop,            // its bytes stay in its receiver's numbers
+  share_stations,         // whoever likes announces a bound MAC address
 };
 
 }  // namespace bulkhead::pipeline

@@ -71,7 +71,8 @@ bool claim_holds(Context& context, Packet& packet, const Claim& claim, std::uint
     reason = Reason::malformed_arp;
   } else if (!policy::binding_holds(tables, claim.sender, claim.mac)) {
     reason = Reason::binding_mismatch;
-  } else if (!policy::station_holds(tables, claim.mac, packet.port, packet.ethernet.vlan,
+  } else if (!planted(Mistake::share_stations) &&
+             !policy::station_holds(tables, claim.mac, packet.port, packet.ethernet.vlan,
                                     claim.sender, false)) {
     reason = Reason::bound_elsewhere;
   } else if (context.macs.speaks_elsewhere(claim.mac, packet.port, context.now_ns) &&

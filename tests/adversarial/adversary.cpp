@@ -35,6 +35,7 @@ const std::map<std::string, pipeline::Mistake> kMistakes = {
     {"believe_any_path", pipeline::Mistake::believe_any_path},
     {"forward_strays", pipeline::Mistake::forward_strays},
     {"forget_drop", pipeline::Mistake::forget_drop},
+    {"share_stations", pipeline::Mistake::share_stations},
 };
 
 struct Options {

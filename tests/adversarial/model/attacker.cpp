@@ -183,6 +183,17 @@ Bytes path_error(const TcpModel& end, Random& random) {
   return support::ip_frame(config.self, config.peer, 1, message);
 }
 
+// ARP of its own address with the other end's MAC address.
+Bytes claim(const TcpModel& end, Random& random) {
+  const TcpConfig& config = end.config();
+  const support::Host liar{config.self.address, config.peer.station, config.self.port};
+  const wire::Mac all{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+  const auto operation = static_cast<std::uint16_t>(1 + below(random, 2));
+  const bool announces = below(random, 2) == 0;
+  return support::arp_frame(liar, all, operation,
+                            announces ? config.self.address : config.peer.address);
+}
+
 }  // namespace
 
 std::vector<Bytes> random_attack(TcpModel& end, Random& random, TimeNs now_ns) {
@@ -192,7 +203,7 @@ std::vector<Bytes> random_attack(TcpModel& end, Random& random, TimeNs now_ns) {
                      kTcpAck | kTcpPsh, now_ns);
   };
   const std::uint32_t sequence = random_sequence(end, random);
-  switch (below(random, 16)) {
+  switch (below(random, 18)) {
     case 9:
       return {displaced(granted_next(), random)};
     case 10:
@@ -207,6 +218,10 @@ std::vector<Bytes> random_attack(TcpModel& end, Random& random, TimeNs now_ns) {
       return {path_error(end, random), path_error(end, random)};
     case 15:
       return {end.frame(end.config().isn, {}, kTcpSyn, now_ns)};
+    case 16:
+      return {claim(end, random)};
+    case 17:
+      return {displaced(end.frame(end.config().isn, {}, kTcpSyn, now_ns), random)};
     case 7:
       return overlapping_fragments(
           end.frame(sequence, random_request(random, 1, true).bytes, kTcpAck | kTcpPsh, now_ns),

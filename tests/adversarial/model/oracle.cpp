@@ -39,6 +39,13 @@ std::optional<std::string> Oracle::check_headers(std::size_t end, const Bytes& f
 }
 
 std::optional<std::string> Oracle::see(std::size_t end, const Bytes& frame) {
+  constexpr std::uint16_t kArp = 0x0806;
+  if (load_be16(frame.data() + 12) == kArp) {
+    // The server's is bound.
+    const bool own = wire::Mac::from(frame.data() + 6) == plan_.ends[end].self.station;
+    if (own && end == kServer) return "somebody else speaks with the server's MAC address";
+    return std::nullopt;
+  }
   if (frame[kProtocolAt] == kIcmp) {
     if (narrows_path(frame)) return "a path is said to be narrower than any";
     return std::nullopt;
