@@ -35,6 +35,14 @@ policy::Tables open_tables() {
   modbus.clients = tables.zones[0].networks;
   modbus.servers = tables.zones[1].networks;
   tables.conduits[0].rules[0] = modbus;
+  tables.zones.push_back({"third", 2, {}, {{ip4(10, 30, 0, 0), 112}}});
+  policy::Rule third = support::modbus_rule({kReadHolding}, {{0, 99}});
+  third.clients = tables.zones[0].networks;
+  third.servers = tables.zones[2].networks;
+  policy::Conduit& beside = tables.conduits.emplace_back();
+  beside.name = "beside";
+  beside.to = 2;
+  beside.rules = {third};
   std::swap(modbus.clients, modbus.servers);
   policy::Conduit& back = tables.conduits.emplace_back();
   back.name = "back";
@@ -201,7 +209,8 @@ TEST_F(Openings, OnePortLeavesAQuarterToOthers) {
   std::uint32_t refused = 0;
   for (std::uint32_t i = 0; i < 20000; ++i) {
     const Host host = spoofed(i);
-    const Host to = server(i % 2000);
+    Host to = server(i % 2000);
+    if (i % 2 == 0) to.address.bytes[13] = 30;  // another zone, in another conduit
     if (syn(host, to, 3000, i) != Reason::source_unproven || plant_.sent.empty()) continue;
     const auto tcp = support::parse_sent(plant_.sent[0].frame);
     ASSERT_TRUE(tcp);

@@ -88,13 +88,21 @@ TEST_P(Places, GrantedDatagramsThatNobodyAnswersTakeNoneFromAnybody) {
   ASSERT_EQ(ask(kHmi, 50000), Reason::session_control);
   ASSERT_EQ(hear(kHmi, 50000), Reason::session_control);
   ASSERT_EQ(ask(kHmi, 50001), Reason::session_control);
+  const flow::FlowKey key =
+      flow::make_key(kHmi.address, 50001, kPlc.address, 502, wire::kProtocolUdp, {}).key;
+  const auto created = [&] {
+    const flow::Flow* flow = plant_.pipeline().flows().find(key);
+    return flow == nullptr ? TimeNs{0} : flow->created_ns;
+  };
+  const TimeNs first = created();
   for (std::uint32_t i = 0; i < kFlood; ++i) {
     const auto port = static_cast<std::uint16_t>(1024 + i / 200);
     const Reason reason = i % 5 == 0 ? ping(spoofed(i), port) : ask(spoofed(i), port);
     ASSERT_TRUE(is_allowed(reason)) << i;
     if (i % 1000 != 0) continue;
     plant_.be_at(plant_.now_ns() + 10 * kMillisecondNs);
-    ASSERT_EQ(ask(kHmi, 50001), Reason::session_control) << "one that is used";
+    ASSERT_EQ(ask(kHmi, 50001), Reason::session_control);
+    ASSERT_EQ(created(), first) << "one that is used stays";
     const auto fresh = static_cast<std::uint16_t>(51000 + i / 1000);
     TcpSession opened(plant_, fresh);
     ASSERT_EQ(plant_.last(), Reason::session_control);
