@@ -57,10 +57,9 @@ protocols::Denial denial_of(Fault fault) {
 // The part of a whole request that its verdict depends on; nothing if it is not remembered.
 ByteView judged_part(const Context& context, const protocols::Protocol& protocol,
                      ByteView message) {
-  const std::size_t skip = protocol.correlation_bytes();
-  const bool fits = message.size() > skip && message.size() - skip <= VerdictCache::kBytesMax;
-  if (!fits || !context.verdicts.enabled() || !protocol.means_alike(message)) return {};
-  return message.subspan(skip);
+  if (message.size() > VerdictCache::kMessageBytesMax || !context.verdicts.enabled()) return {};
+  const ByteView key = protocol.verdict_key(message);
+  return key.size() <= VerdictCache::kBytesMax ? key : ByteView{};
 }
 
 // Decodes the message and judges what is asked or told in it. True if the verdict can be

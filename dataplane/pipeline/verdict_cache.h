@@ -20,9 +20,10 @@ namespace bulkhead::pipeline {
 
 class VerdictCache {
  public:
-  static constexpr std::size_t kBytesMax = 40;  // of a message; longer ones are judged each time
+  static constexpr std::size_t kBytesMax = 40;         // of a key; longer ones are judged each time
+  static constexpr std::size_t kMessageBytesMax = 48;  // of a message, with what ties it to others
 
-  // A message of a session, without what only ties it to its answer. Held and compared by words.
+  // The key of a session's request. Held and compared by words.
   class Question {
    public:
     // Precondition: 0 < judged.size() <= kBytesMax.

@@ -131,15 +131,11 @@ class Protocol {
   virtual Fault decode(ByteView message, const MessageContext& context,
                        OperationList& operations) const = 0;
 
-  // How many bytes at the start of a message only tie it to others, such as a transaction
-  // identifier: messages that are alike behind them decode alike. Messages are no shorter.
-  virtual std::size_t correlation_bytes() const { return 0; }
-  // Whether a request means the same in every session. False where decode() looks at the session:
-  // its verdict is then never remembered for a message that is alike.
-  virtual bool means_alike(ByteView message) const {
-    (void)message;
-    return true;
-  }
+  // The part of a request that its verdict depends on: requests with the same key decode to the
+  // same operations in every session. Identifiers that only tie it to its answer stand outside.
+  // Empty where decode() looks at the session; its verdict is then never remembered. It is asked of
+  // bytes too that are not framed yet.
+  virtual ByteView verdict_key(ByteView message) const { return message; }
 
   // Decodes a message of `length` bytes by its first Frame::head bytes. For messages that are
   // longer than what is held; modules that never give a head need not have it.

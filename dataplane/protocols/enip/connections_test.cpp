@@ -65,7 +65,7 @@ TEST_F(Registered, AReplyNeedsItsRequest) {
 // CIP 3-5.5.2: what is on a connection goes to where it was opened.
 TEST_F(Registered, AConnectionHasTheRouteOfItsOpening) {
   EXPECT_EQ(decoded(connected(read, 5)), "fault not_started") << "nobody opened it";
-  EXPECT_FALSE(module().means_alike(connected(read, 5)));
+  EXPECT_TRUE(module().verdict_key(connected(read, 5)).empty());
   open({.path = join({kSlot0, kRouter}), .serial = 1}, 5);
   open({.path = kRouter, .serial = 2}, 6);
   open({.path = join({{1, 4, 2, 9}, kRouter}), .serial = 3}, 7);
@@ -150,10 +150,10 @@ TEST_F(Registered, ClosesWhatItOpened) {
   EXPECT_EQ(decoded(unconnected(unconnected_send(mine.close()))),
             "unconnected_send service=82 class=6 instance=1\n"
             "forward_close_other service=78 class=6 instance=1 vendor=2 port=1 link=0");
-  EXPECT_FALSE(module().means_alike(unconnected(mine.close())));
-  EXPECT_FALSE(module().means_alike(unconnected(unconnected_send(mine.close()))));
-  EXPECT_FALSE(module().means_alike(unconnected(packet({mine.close()}))));
-  EXPECT_TRUE(module().means_alike(unconnected(unconnected_send(read))));
+  EXPECT_TRUE(module().verdict_key(unconnected(mine.close())).empty());
+  EXPECT_TRUE(module().verdict_key(unconnected(unconnected_send(mine.close()))).empty());
+  EXPECT_TRUE(module().verdict_key(unconnected(packet({mine.close()}))).empty());
+  EXPECT_FALSE(module().verdict_key(unconnected(unconnected_send(read))).empty());
   EXPECT_EQ(session.ask(unconnected(mine.close(), 3)), Fault::none);
   EXPECT_EQ(session.answer(unconnected(reply(kForwardClose, 0, mine.name()), 3)), Fault::none);
   EXPECT_EQ(closing(mine), "forward_close_other") << "it is closed";

@@ -207,18 +207,19 @@ class Enip final : public protocols::Protocol {
   }
 
   // What is on a connection goes where the session opened it to; a close is judged by who opened.
-  bool means_alike(ByteView message) const override {
+  ByteView verdict_key(ByteView message) const override {
     Encapsulation encapsulation;
     CommonPacket packet;
-    if (parse_encapsulation(message, encapsulation) != Fault::none) return true;
-    if (!carries_cip(encapsulation.command)) return true;
-    if (parse_carried(encapsulation, packet) != Fault::none || packet.connected) return false;
+    if (parse_encapsulation(message, encapsulation) != Fault::none) return message;
+    if (!carries_cip(encapsulation.command)) return message;
+    if (parse_carried(encapsulation, packet) != Fault::none || packet.connected) return {};
     thread_local Names names;
     names.clear();
     Innermost innermost;
-    if (find_innermost(packet.cip, Route{}, names, innermost) != Fault::none) return false;
-    return innermost.request.service != kMultipleServicePacket &&
-           innermost.request.service != kForwardClose;
+    if (find_innermost(packet.cip, Route{}, names, innermost) != Fault::none) return {};
+    const bool of_session = innermost.request.service == kMultipleServicePacket ||
+                            innermost.request.service == kForwardClose;
+    return of_session ? ByteView{} : message;
   }
 
   std::optional<std::uint16_t> claimed_code(ByteView message) const override {

@@ -101,12 +101,14 @@ class Modbus final : public protocols::Protocol {
   }
 
   std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t correlation_bytes() const override { return 2; }
-  // Who holds the controller's reservation is the session's.
-  bool means_alike(ByteView message) const override {
+  // Without the transaction identifier. Who holds the controller's reservation is the session's.
+  ByteView verdict_key(ByteView message) const override {
+    constexpr std::size_t kTransactionBytes = 2;
     constexpr std::size_t kUmasCode = kMbapBytes + 2;
-    return message.size() <= kUmasCode || message[kMbapBytes] != kUmas ||
-           !needs_reservation(message[kUmasCode]);
+    if (message.size() < kMbapBytes) return {};
+    const bool of_session = message.size() > kUmasCode && message[kMbapBytes] == kUmas &&
+                            needs_reservation(message[kUmasCode]);
+    return of_session ? ByteView{} : message.subspan(kTransactionBytes);
   }
   std::size_t session_bytes_max() const override {
     return Session::bytes_for(protocols::kOutstandingMax);

@@ -159,9 +159,9 @@ TEST(Umas, AChangeWithoutThisClientsReservationIsByName) {
 
 // The same bytes mean something else in another session: no verdict is remembered.
 TEST(Umas, ChangesAreJudgedInTheirSession) {
-  EXPECT_FALSE(module().means_alike(umas(0x41)));
-  EXPECT_TRUE(module().means_alike(umas(0x20)));
-  EXPECT_TRUE(module().means_alike(adu({65, 0, 0x41})));
+  EXPECT_TRUE(module().verdict_key(umas(0x41)).empty());
+  EXPECT_FALSE(module().verdict_key(umas(0x20)).empty());
+  EXPECT_FALSE(module().verdict_key(adu({65, 0, 0x41})).empty());
 }
 
 TEST(Umas, TheRefusalIsItsOwnError) {

@@ -301,8 +301,10 @@ class OpcUa final : public protocols::Protocol {
 
   // What a message of a channel means depends on the channel, and on handles of its session; and
   // whether roles may be turned, on what was said before.
-  bool means_alike(ByteView bytes) const override {
-    return bytes.size() < 3 || (bytes[0] != 'M' && bytes[0] != 'C' && bytes[0] != 'R');
+  ByteView verdict_key(ByteView bytes) const override {
+    const bool of_session =
+        !bytes.empty() && (bytes[0] == 'M' || bytes[0] == 'C' || bytes[0] == 'R');
+    return of_session ? ByteView{} : bytes;
   }
 
   std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {

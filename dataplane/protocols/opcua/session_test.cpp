@@ -60,7 +60,7 @@ TEST(ReverseHello, ComesFirst) {
   EXPECT_EQ(told(session, hello), "reverse_hello endpoint=opc.tcp://plc");
   EXPECT_EQ(told(session, hello, kBack), "fault wrong_direction");
   EXPECT_TRUE(module().frame(hello, kAsk).turns);
-  EXPECT_FALSE(module().means_alike(hello)) << "it does not the second time";
+  EXPECT_TRUE(module().verdict_key(hello).empty()) << "it does not the second time";
   EXPECT_EQ(session.ask(hello), Fault::none);
   EXPECT_EQ(told(session, hello), "fault wrong_direction");
   EXPECT_EQ(told(session, hello, kBack), "fault wrong_direction");
@@ -326,7 +326,7 @@ TEST_F(Handed, AHandleIsItsNode) {
   EXPECT_EQ(ask_for(5, {1, 7, 7, 0}), Fault::none);
   EXPECT_EQ(give({1, 7, 7, 0}), Fault::none);
   EXPECT_EQ(write_to(5, {1, 7, 7, 0}), "write namespace=7 node=7 attribute=13 value=1 data_type=1");
-  EXPECT_FALSE(module().means_alike(in(5, 673, write_of(handle, {1, 1}))));
+  EXPECT_TRUE(module().verdict_key(in(5, 673, write_of(handle, {1, 1}))).empty());
 }
 
 TEST_F(Handed, ARefusedRegistrationGivesNothing) {

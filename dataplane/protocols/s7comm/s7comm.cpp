@@ -54,19 +54,8 @@ class S7Comm final : public cotp::User {
   }
 
   // The identifiers of uploads are the session's, and what is gone on with or answered.
-  bool means_alike(ByteView bytes) const override {
-    cotp::Message message;
-    Pdu pdu;
-    if (cotp::parse_message(bytes, message, data_units()) != Fault::none || message.user.empty() ||
-        parse_pdu(message.user, pdu) != Fault::none || pdu.parameters.empty()) {
-      return true;
-    }
-    UserData user;
-    if (pdu.rosctr == kUserData) {
-      return parse_user_data(pdu, user) != Fault::none || !user.goes_on;
-    }
-    if (pdu.rosctr == kAckData) return pdu.parameters[0] != kPiService;
-    return pdu.rosctr != kJob || (pdu.parameters[0] != kUpload && pdu.parameters[0] != kEndUpload);
+  ByteView verdict_key(ByteView bytes) const override {
+    return is_of_session(bytes) ? ByteView{} : bytes;
   }
 
   // Ack_Data with error class 0x81, code 0x04: the service is not available; for user data the same
@@ -137,6 +126,19 @@ class S7Comm final : public cotp::User {
     return {kTsap, kTsapName, kCallingTsap, kTpduSize};
   }
   cotp::DataUnits data_units() const override { return cotp::DataUnits::whole; }
+
+  bool is_of_session(ByteView bytes) const {
+    cotp::Message message;
+    Pdu pdu;
+    if (cotp::parse_message(bytes, message, data_units()) != Fault::none || message.user.empty() ||
+        parse_pdu(message.user, pdu) != Fault::none || pdu.parameters.empty()) {
+      return false;
+    }
+    UserData user;
+    if (pdu.rosctr == kUserData) return parse_user_data(pdu, user) == Fault::none && user.goes_on;
+    if (pdu.rosctr == kAckData) return pdu.parameters[0] == kPiService;
+    return pdu.rosctr == kJob && (pdu.parameters[0] == kUpload || pdu.parameters[0] == kEndUpload);
+  }
 
   bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
 

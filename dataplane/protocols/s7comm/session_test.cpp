@@ -57,8 +57,8 @@ TEST(Pairing, WhatGoesOnIsOfWhatWasAsked) {
   EXPECT_EQ(session.ask(user(4, 3, 2, bytes_of("0A"))), Fault::none);
   EXPECT_EQ(session.answer(answered(3, 2, 9, 1)), Fault::none);
   EXPECT_EQ(told(asks_long(3, 2, 9, {}, 0x11)), "list_blocks_of_type block_type=10");
-  EXPECT_FALSE(module().means_alike(asks_long(3, 2, 9)));
-  EXPECT_TRUE(module().means_alike(user(4, 3, 2, bytes_of("0A"))));
+  EXPECT_TRUE(module().verdict_key(asks_long(3, 2, 9)).empty());
+  EXPECT_FALSE(module().verdict_key(user(4, 3, 2, bytes_of("0A"))).empty());
 }
 
 // One number has several functions: an answer is told as what was asked.
@@ -111,8 +111,8 @@ TEST(Pairing, AnUploadIsThatOfItsBlock) {
   EXPECT_EQ(told(0x1e, 9), "upload block_type=8 block_number=4 file_system=A");
   EXPECT_EQ(told(0x1e, 8), "upload block_type=8 block_number=3 file_system=A");
   EXPECT_EQ(told(0x1e, 7), "upload") << "forgotten";
-  EXPECT_FALSE(module().means_alike(job({0x1e, 0, 0, 0, 0, 0, 0, 7})));
-  EXPECT_TRUE(module().means_alike(job({0xf0, 0, 0, 1, 0, 1, 1, 0xe0})));
+  EXPECT_TRUE(module().verdict_key(job({0x1e, 0, 0, 0, 0, 0, 0, 7})).empty());
+  EXPECT_FALSE(module().verdict_key(job({0xf0, 0, 0, 1, 0, 1, 1, 0xe0})).empty());
 }
 
 TEST(Pairing, PdusFitTheAgreedSize) {

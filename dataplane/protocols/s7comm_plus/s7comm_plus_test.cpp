@@ -355,7 +355,7 @@ TEST(Pairing, ObjectsAreOwnOnceAnAnswerGaveThem) {
   EXPECT_EQ(told(part(ask(kCreateObject, 3, 2, creation(1001)))), "create_object");
   EXPECT_EQ(session.ask(deletes), Fault::none);
   EXPECT_EQ(told(sets), "set_object_variables") << "it has ended";
-  EXPECT_FALSE(module().means_alike(sets));
+  EXPECT_TRUE(module().verdict_key(sets).empty());
 }
 
 TEST(Decode, OnlyWhatFollowsNeedsNoGrant) {

@@ -346,15 +346,18 @@ void Accounting::check_contract(const Item& item) {
   const Place place = item.place();
   const ByteView message = item.message.bytes;
   const std::string here = judge_.decoded(place, message, place.known());
-  if (protocol_.means_alike(message) && judge_.decoded(place, message, {}) != here) {
-    find(item, "means_alike, but its session changes what it means");
+  const ByteView key = protocol_.verdict_key(message);
+  if (!key.empty() && judge_.decoded(place, message, {}) != here) {
+    find(item, "it has a verdict key, but its session changes what it means");
   }
-  if (item.message.direction == protocols::Direction::request && protocol_.means_alike(message)) {
+  if (item.message.direction == protocols::Direction::request && !key.empty()) {
+    const auto begin = static_cast<std::size_t>(key.data() - message.data());
     Bytes changed(message.begin(), message.end());
-    for (std::size_t i = 0; i < protocol_.correlation_bytes(); ++i) {
+    for (std::size_t i = 0; i < message.size(); ++i) {
+      if (i >= begin && i < begin + key.size()) continue;
       changed[i] ^= 0xff;
       if (judge_.decoded(place, changed, place.known()) != here) {
-        find(item, "octet " + std::to_string(i) + " does more than to correlate");
+        find(item, "octet " + std::to_string(i) + " is outside the verdict key and is decoded");
       }
       changed[i] ^= 0xff;
     }
