@@ -26,7 +26,7 @@ struct Challenge {
 
 Challenge challenge_for(const Context& context, const Packet& packet, TimeNs epoch) {
   std::array<std::uint8_t, 56> bytes{};
-  const flow::HostAt sender = sender_of(packet);
+  const flow::HostAt sender = sending_host(packet);
   std::memcpy(bytes.data(), sender.address.bytes.data(), 16);
   std::memcpy(bytes.data() + 16, packet.ip.destination.bytes.data(), 16);
   std::memcpy(bytes.data() + 32, sender.station.bytes.data(), 6);
@@ -82,7 +82,7 @@ flow::Opening opening_of(const Context& context, const Packet& packet, flow::Sha
   opening.port = packet.port;
   opening.proven =
       !context.options.challenge_openings ||
-      context.proofs.holds(sender_of(packet).hash(context.hash_key), packet.port, context.now_ns);
+      context.proofs.holds(sending_host(packet).hash(context.hash_key), packet.port, context.now_ns);
   return opening;
 }
 
@@ -138,7 +138,7 @@ bool takes_proof(Context& context, Packet& packet) {
   for (const TimeNs issued : {epoch, epoch - 1}) {
     const std::uint32_t number = challenge_for(context, packet, issued).number;
     if (packet.tcp.sequence - number > 1) continue;  // see send_challenge()
-    context.proofs.note(sender_of(packet).hash(context.hash_key), packet.port, context.now_ns);
+    context.proofs.note(sending_host(packet).hash(context.hash_key), packet.port, context.now_ns);
     refuse(context, packet, Reason::session_control);
     return true;
   }

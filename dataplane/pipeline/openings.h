@@ -7,7 +7,7 @@
 namespace bulkhead::pipeline {
 
 // The packet's sender, as its frame names it.
-inline flow::HostAt sender_of(const flow::Packet& packet) {
+inline flow::HostAt sending_host(const flow::Packet& packet) {
   return {packet.ip.source, packet.ethernet.source, packet.port};
 }
 

@@ -118,7 +118,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
 }
 
 Pipeline::Sender Pipeline::sender_of(const flow::Packet& packet, TimeNs now_ns) const {
-  flow::HostAt host = pipeline::sender_of(packet);
+  flow::HostAt host = sending_host(packet);
   const std::uint64_t hash = host.hash(hash_key_);
   if (proofs_.holds(hash, packet.port, now_ns)) return {hash, true};
   host.address = wire::IpAddress{};

@@ -16,7 +16,7 @@ bool is_answered(const flow::Flow& flow) {
 }  // namespace
 
 flow::PlaceOwner sender_as_owner(const Context& context, const flow::Packet& packet) {
-  const std::uint64_t hash = sender_of(packet).hash(context.hash_key);
+  const std::uint64_t hash = sending_host(packet).hash(context.hash_key);
   const std::uint16_t station = flow::Places::station_id(context.hash_key, packet.ethernet.source);
   const std::uint16_t conduit = packet.flow == nullptr ? 0 : packet.flow->conduit;
   return {flow::Shares::ids(hash, conduit), packet.port, station, true};
