@@ -2,6 +2,7 @@
 #include <bit>
 
 #include "dataplane/protocols/enip/services.h"
+#include "dataplane/protocols/unread.h"
 
 namespace bulkhead::enip {
 
@@ -14,6 +15,7 @@ namespace {
 constexpr std::uint16_t kStructure = 0x02a0;
 constexpr std::uint16_t kStringHandle = 0x0fce;  // the predefined type STRING: 88 bytes
 constexpr std::uint16_t kBool = 0xc1;
+constexpr std::string_view kWritten = "what is written";
 
 // Bytes of one element of a basic type (CIP, C-5.1); 0 where the type alone does not say.
 std::size_t bytes_of(std::uint16_t type) {
@@ -163,9 +165,26 @@ class TagReader {
     const Fault fault = each == 0 ? set_unknown_span(path_, elements, operation_)
                                   : read_elements(type, elements, each, offset, data);
     // A value that is judged is read to its last bit; what fills its word up is zero.
-    const std::size_t read = operation_.has(kValue) ? std::min(each, bytes) : 0;
-    operations_.leave_free(data.subspan(read), "what is written");
+    const bool single = elements == 1 && each > 0 && each <= 8 && !is_fragmented();
+    const std::size_t judged = single ? std::min(each, bytes) : 0;
+    operations_.leave_free(data.subspan(judged), kWritten);
+    if (judged > 0) leave_unread(type, data.first(judged));
     return fault;
+  }
+
+  void leave_unread(std::uint16_t type, ByteView value) const {
+    constexpr std::uint16_t kReal = 0xca;
+    constexpr std::uint16_t kLongReal = 0xcb;
+    if (type == kReal || type == kLongReal) {
+      protocols::leave_sign_of_zero(value.last(1), operation_, kValue, operations_);
+    }
+    if (operation_.has(kValue)) return;
+    protocols::leave_no_number(value, kWritten, operations_, [type](ByteView octets) {
+      Operation read;
+      ByteReader reader(octets);
+      set_value(type, reader, read);
+      return read.has(kValue) ? std::optional<Range>(read.fields[kValue].range) : std::nullopt;
+    });
   }
 
   Fault read_elements(std::uint16_t type, std::uint16_t elements, std::size_t each,

@@ -210,6 +210,7 @@ class Decoding {
   void leave_free(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
     operations_.leave_free(bytes, reason, mask);
   }
+  const protocols::OperationList& operations() const { return operations_; }
 
  private:
   protocols::OperationList& operations_;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "dataplane/protocols/mms_data.h"
+#include "dataplane/protocols/unread.h"
 
 namespace bulkhead::mms {
 
@@ -22,16 +23,29 @@ constexpr ber::Tag kOctetString = ber::context(9);
 constexpr ber::Tag kBinaryTime = ber::context(12);
 constexpr ber::Tag kUtcTime = ber::context(17);
 
+std::optional<std::int64_t> number_in(ByteView whole) {
+  ber::Reader reader(whole);
+  ber::Element value;
+  if (!reader.next(value) || !reader.at_end() || value.constructed) return std::nullopt;
+  for (const ber::Member& type : protocols::kMmsData.members) {
+    if (!value.is(type.tag) || ber::check(value, type) != Fault::none) continue;
+    const auto number = protocols::number_of(value);
+    return number ? float64_order(*number) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 // A value that is no number is in no field: a rule that limits values does not grant it.
 void set_value(const ber::Element& value, Decoding& decoding, Operation& operation) {
   const auto number = protocols::number_of(value);
   if (number) operation.set_real(kValue, *number);
-  if (!operation.has(kValue)) {
-    return decoding.leave_free(value.whole, "a value that is no number");
+  if (value.is(kFloat)) {
+    protocols::leave_sign_of_zero(value.content.subspan(1, 1), operation, kValue,
+                                  decoding.operations());
   }
-  if (*number == 0 && value.is(kFloat)) {
-    decoding.leave_free(value.content.subspan(1, 1), "the sign of a zero", 0x80);
-  }
+  if (operation.has(kValue)) return;
+  protocols::leave_no_number(value.whole, "a value that is no number", decoding.operations(),
+                             number_in);
 }
 
 // What a control brings besides its value.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "dataplane/protocols/opcua/text.h"
+#include "dataplane/protocols/unread.h"
 
 namespace bulkhead::opcua {
 
@@ -283,6 +284,32 @@ NodeId BodyReader::structure(ByteView& body) {
   if (length == UINT32_MAX || length == 0 || type.is_null()) fail(Fault::bad_value);
   if (ok()) body = take(length);
   return type;
+}
+
+namespace {
+
+// Of a variant of this encoding.
+std::optional<double> number_in(std::uint8_t encoding, ByteView bytes) {
+  std::array<std::uint8_t, 1 + protocols::kUnreadBytesMax> variant{encoding};
+  std::copy(bytes.begin(), bytes.end(), variant.begin() + 1);
+  BodyReader reader(ByteView(variant).first(1 + bytes.size()));
+  const Value value = reader.variant();
+  return reader.ok() && reader.remaining() == 0 ? value.number : std::nullopt;
+}
+
+}  // namespace
+
+void leave_unread(const Value& value, const protocols::Operation& operation,
+                  const protocols::OperationList& operations) {
+  constexpr std::uint8_t kFloat = 10;
+  constexpr std::uint8_t kDouble = 11;
+  const std::uint8_t type = value.encoding;
+  if (value.number && (type == kFloat || type == kDouble)) {
+    protocols::leave_sign_of_zero(value.bytes.last(1), operation, kValue, operations);
+  }
+  if (value.number) return;
+  protocols::leave_no_number(value.bytes, "a value that is no single number", operations,
+                             [type](ByteView octets) { return number_in(type, octets); });
 }
 
 }  // namespace bulkhead::opcua

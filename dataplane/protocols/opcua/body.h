@@ -32,6 +32,10 @@ struct Value {
   ByteView status;               // of a data value, if it has one
 };
 
+// Leaves free what policy does not see of the value that is in `operation`.
+void leave_unread(const Value& value, const protocols::Operation& operation,
+                  const protocols::OperationList& operations);
+
 // As ByteReader: sticky, so that straight-line code is checked once.
 class BodyReader {
  public:

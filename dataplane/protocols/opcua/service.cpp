@@ -281,11 +281,11 @@ class ServiceDecoder {
     set_node(operation, id);
     index_range(operation);
     const Value value = reader_.data_value();
-    if (!value.number) reader_.leave(value.bytes, "a value that is no single number");
     if (operation == nullptr || !reader_.ok()) return;
     operation->set(kAttribute, attribute);
     operation->set(kDataType, value.encoding);
     set_value(operation, value);
+    leave_unread(value, *operation, *operations_);
     if (!value.status.empty() && load_le32(value.status.data()) != kGood) {
       operation->set(kStatus, load_le32(value.status.data()));
     }
@@ -307,7 +307,10 @@ class ServiceDecoder {
     for (std::size_t left = count; left > 0 && reader_.ok(); --left) value = reader_.variant();
     if (count == 1 && value.number) {
       set_value(operation, value);
-      if (operation != nullptr) operation->set(kDataType, value.encoding);
+      if (operation != nullptr) {
+        operation->set(kDataType, value.encoding);
+        leave_unread(value, *operation, *operations_);
+      }
     } else {
       reader_.leave_since(begin, kArgument);
     }

@@ -4,6 +4,7 @@
 
 #include "dataplane/protocols/planted.h"
 #include "dataplane/protocols/s7comm/item.h"
+#include "dataplane/protocols/unread.h"
 
 namespace bulkhead::s7comm {
 
@@ -50,6 +51,19 @@ void set_value(const Item& item, ByteView data, Operation& operation) {
     default:
       operation.set_real(kValue, reader.u16());
   }
+}
+
+void leave_unread(const Item& item, ByteView data, const Operation& operation,
+                  const OperationList& operations) {
+  constexpr std::string_view kUnjudged = "elements whose values policy does not judge";
+  constexpr std::uint8_t kReal = 8;
+  const bool single_real = item.length == 1 && item.transport_size == kReal;
+  if (single_real) protocols::leave_sign_of_zero(data.first(1), operation, kValue, operations);
+  if (operation.has(kValue)) return;
+  if (!single_real) return operations.leave_free(data, kUnjudged);
+  protocols::leave_no_number(data, kUnjudged, operations, [](ByteView octets) {
+    return float64_order(std::bit_cast<float>(load_be32(octets.data())));
+  });
 }
 
 struct Data {
@@ -129,9 +143,7 @@ Fault decode_data(ByteReader& reader, const Item& item, bool last, Operation& op
   if (!last && !is_stepped_over_alike(item, data)) operation.set(kDataSize, data.size);
   if (is_whole_number(item)) operations.leave_free(size, "4 or 5: both count bits", 0x01);
   set_value(item, data.value, operation);
-  if (!operation.has(kValue)) {
-    operations.leave_free(data.value, "elements whose values policy does not judge");
-  }
+  leave_unread(item, data.value, operation, operations);
   return Fault::none;
 }
 

@@ -20,6 +20,11 @@ const std::vector<Row> kJobs = {
      "write_var area=132 db=1 address=0-3 length=1 transport_size=8 item_count=3 value=1.5\n"
      "write_var area=132 db=1 address=4 bit=2 length=1 transport_size=1 item_count=3 value=1\n"
      "write_var area=132 db=1 address=8-9 length=1 transport_size=5 item_count=3 value=-2"},
+    {"a real of zero", kAsk, job(join({{5, 1}, item(8, 1, 1, 0x84, 0)}), {0, 7, 0, 4, 0, 0, 0, 0}),
+     "write_var area=132 db=1 address=0-3 length=1 transport_size=8 item_count=1 value=0"},
+    {"a real that is no number", kAsk,
+     job(join({{5, 1}, item(8, 1, 1, 0x84, 0)}), {0, 7, 0, 4, 0x7f, 0xc0, 0, 0}),
+     "write_var area=132 db=1 address=0-3 length=1 transport_size=8 item_count=1"},
     {"a real by its bytes, which the last item may be", kAsk,
      job(join({{5, 2}, item(7, 1, 1, 0x84, 0), item(8, 1, 1, 0x84, 32)}),
          {0, 5, 0, 32, 0, 0, 0, 9, 0, 7, 0, 4, 0x3f, 0xc0, 0, 0}),
