@@ -143,12 +143,17 @@ class Residue {
 bool alike(const Accounted& one, const Accounted& other) {
   // Where something else decides how far a bit is free, as another number of the session does, both
   // have it free.
-  if (one.derived.empty() && other.derived.empty() && one.bytes.size() == other.bytes.size()) {
+  const bool derived = !one.derived.empty() || !other.derived.empty();
+  if (one.bytes.size() == other.bytes.size() && one.derived == other.derived) {
     unsigned different = 0;
     for (std::size_t i = 0; i < one.bytes.size(); ++i) {
-      different |= (one.bytes[i] ^ other.bytes[i]) & ~(unsigned{one.free[i]} & other.free[i]);
+      const unsigned differs =
+          (one.bytes[i] ^ other.bytes[i]) & ~(unsigned{one.free[i]} & other.free[i]);
+      const bool follows = derived && std::binary_search(one.derived.begin(), one.derived.end(), i);
+      if (!follows) different |= differs;
     }
-    if (different == 0 || one.free == other.free) return different == 0;
+    if (different == 0) return true;
+    if (!derived && one.free == other.free) return false;
   }
   Residue a(one);
   Residue b(other);
