@@ -4,13 +4,16 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "controlplane/agent/commits.h"
 #include "controlplane/agent/event_hub.h"
+#include "controlplane/agent/memory.h"
 #include "controlplane/agent/revision_store.h"
 #include "dataplane/service/policy_codec.h"
 
@@ -257,6 +260,31 @@ TEST(EventHub, TheEndWakesThoseThatWait) {
   hub.end();
   EXPECT_EQ(rings, 1);
   EXPECT_TRUE(hub.ended());
+}
+
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST(MemoryKeeper, GivesBackWhatWasInUseTheLastTime) {
+  constexpr std::size_t kLarge = std::size_t{64} << 20;
+  constexpr TimeNs kTurnNs = 20 * kSecondNs;
+  MemoryKeeper keeper;
+  keeper.turn(kTurnNs);
+  const std::size_t idle = resident_bytes();
+  std::vector<std::string> pieces;
+  while (pieces.size() < kLarge / 4096) pieces.emplace_back(4000, 'x');
+  keeper.turn(2 * kTurnNs);
+  EXPECT_GE(resident_bytes(), idle + kLarge / 2);
+  const std::string last = std::move(pieces.back());  // above the others in the heap
+  pieces.clear();
+  EXPECT_GT(resident_bytes(), idle + kLarge / 2) << "the pieces";
+  keeper.turn(3 * kTurnNs);
+  EXPECT_LT(resident_bytes(), idle + kLarge / 4);
 }
 
 TEST(Commits, EachHasAnIdentifierAndItsOutcomeCanBeAskedFor) {

@@ -15,6 +15,7 @@ namespace {
 
 constexpr TimeNs kPeriodNs = 15 * kSecondNs;
 constexpr std::size_t kGrowthBytes = std::size_t{16} << 20;
+constexpr std::size_t kChangeBytes = std::size_t{4} << 20;
 
 std::size_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
@@ -24,6 +25,11 @@ std::size_t resident_bytes() {
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
+std::size_t used_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
 }  // namespace
 
 void MemoryKeeper::turn(TimeNs now_ns) {
@@ -31,14 +37,17 @@ void MemoryKeeper::turn(TimeNs now_ns) {
   looked_ns_ = now_ns;
   const std::size_t resident = resident_bytes();
   if (least_bytes_ == 0) least_bytes_ = resident;
-  if (resident > least_bytes_ + kGrowthBytes) {
-    // Whoever holds the locks of memory must not wait for a core: a heartbeat may wait for them.
-    const bool at_once = run_before_others() == 0;
-    malloc_trim(0);
-    if (at_once) run_as_others();
-    least_bytes_ = resident_bytes();
-  }
   least_bytes_ = std::min(least_bytes_, resident);
+  if (resident <= least_bytes_ + kGrowthBytes) return;
+  // Whoever holds the locks of memory must not wait for a core: a heartbeat may wait for them.
+  const bool at_once = run_before_others() == 0;
+  const std::size_t used = used_bytes();
+  const std::size_t change = used > used_bytes_ ? used - used_bytes_ : used_bytes_ - used;
+  if (change > kChangeBytes) {
+    malloc_trim(0);
+    used_bytes_ = used;
+  }
+  if (at_once) run_as_others();
 }
 
 }  // namespace bulkhead::controlplane

@@ -13,7 +13,8 @@ class MemoryKeeper {
   void turn(TimeNs now_ns);
 
  private:
-  std::size_t least_bytes_ = 0;  // resident, since the last time that some was given back
+  std::size_t least_bytes_ = 0;  // that were ever resident
+  std::size_t used_bytes_ = 0;   // when some was given back last: what is free since can be
   TimeNs looked_ns_ = 0;
 };
 
