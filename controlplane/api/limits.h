@@ -27,6 +27,7 @@ struct Calls {
 inline constexpr Calls kQuestions = {"questions", 4, 32};
 inline constexpr Calls kPolicies = {"policies under way", 2, 4};
 inline constexpr Calls kCommits = {"commits", 1, 2};
+inline constexpr Calls kListings = {"listings", 4, 32};  // of sessions and counters: they end
 inline constexpr Calls kStreams = {"streams", 8, 48};
 inline constexpr std::size_t kQuestionThreads = 8;
 

@@ -125,9 +125,10 @@ class FlowStream final : public Stream<v1::ListFlowsResponse> {
 };
 
 template <typename Made, typename Message, typename... Arguments>
-grpc::ServerWriteReactor<Message>* launch(Work& work, grpc::CallbackServerContext* context,
+grpc::ServerWriteReactor<Message>* launch(Work& work, const limits::Calls& kind,
+                                          grpc::CallbackServerContext* context,
                                           const Arguments&... arguments) {
-  auto pass = work.gate.enter(*context, limits::kStreams);
+  auto pass = work.gate.enter(*context, kind);
   if (!pass) return new Refused<grpc::ServerWriteReactor<Message>>(pass.error());
   return Stream<Message>::launch(
       std::make_shared<Made>(work, std::move(pass).value(), arguments...));
@@ -147,7 +148,7 @@ grpc::ServerUnaryReactor* TelemetryServiceImpl::GetStatus(Context* context,
 
 grpc::ServerWriteReactor<v1::Counters>* TelemetryServiceImpl::GetCounters(
     Context* context, const v1::GetCountersRequest* /*request*/) {
-  return launch<CounterStream, v1::Counters>(work_, context,
+  return launch<CounterStream, v1::Counters>(work_, limits::kListings, context,
                                              std::optional<std::chrono::milliseconds>());
 }
 
@@ -156,17 +157,19 @@ grpc::ServerWriteReactor<v1::Counters>* TelemetryServiceImpl::WatchCounters(
   const std::uint32_t wanted =
       request->interval_ms() == 0 ? limits::kIntervalDefaultMs : request->interval_ms();
   const std::chrono::milliseconds interval(std::max(wanted, limits::kIntervalMinMs));
-  return launch<CounterStream, v1::Counters>(work_, context, std::optional(interval));
+  return launch<CounterStream, v1::Counters>(work_, limits::kStreams, context,
+                                             std::optional(interval));
 }
 
 grpc::ServerWriteReactor<v1::Event>* TelemetryServiceImpl::WatchEvents(
     Context* context, const v1::WatchEventsRequest* request) {
-  return launch<EventStream, v1::Event>(work_, context, *request);
+  return launch<EventStream, v1::Event>(work_, limits::kStreams, context, *request);
 }
 
 grpc::ServerWriteReactor<v1::ListFlowsResponse>* TelemetryServiceImpl::ListFlows(
     Context* context, const v1::ListFlowsRequest* request) {
-  return launch<FlowStream, v1::ListFlowsResponse>(work_, context, request->limit());
+  return launch<FlowStream, v1::ListFlowsResponse>(work_, limits::kListings, context,
+                                                   request->limit());
 }
 
 }  // namespace bulkhead::controlplane

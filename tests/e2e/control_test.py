@@ -32,6 +32,8 @@ count, text = int(sys.argv[1]), bytes.fromhex(sys.argv[2])
 peers = []
 for _ in range(count):
     peer = socket.socket()
+    peer.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
+    peer.bind((sys.argv[4] if len(sys.argv) > 4 else "127.0.0.1", 0))
     peer.setblocking(False)
     peer.connect_ex(("127.0.0.1", 7443))
     peers.append(peer)
@@ -126,6 +128,8 @@ class UsedUp(ControlCase):
             stream.stdout.readline()
         for stream in streams:
             stream.send_signal(signal.SIGSTOP)
+        for listing in ("flows", "counters"):  # of the same client
+            self.lab.ctl(listing)
         refused = self.lab.ctl("events", "--follow", check=False)
         self.assertEqual(refused.returncode, 1)
         self.assertIn("operator has 8 streams already", refused.stderr)
