@@ -8,7 +8,8 @@ minutes:
   flows        `flows --limit` of all sessions, and 100 questions a second
   commits      policies of N rules, committed in turns
   artefacts    a policy of --large-rules (their default makes 46 MB), pushed by five at once
-  connections  10,000 connections that say nothing, and as many that begin a handshake
+  connections  10,000 connections that say nothing, and as many that begin a handshake, again and
+               again, from another address than those who manage
   streams      120 event followers of 15 certificates and 127 of one, none of which reads
   comments     comments and names without a limit
 Beside each part: 20 Modbus sessions and a datagram each millisecond through the pair.
@@ -79,7 +80,7 @@ class Crowd:
         self.stop = threading.Event()
         self.large = None
         self.counts = {"questions": 0, "slowest_ms": 0, "commits": 0, "failed_commits": 0,
-                       "flow_lists": 0, "pushed": 0, "push_refused": 0, "followers_held": 0,
+                       "flow_lists": 0, "pushed": 0, "push_refused": 0, "followers": 0,
                        "comments_refused": 0}
         self.problems = []
         self.lock = threading.Lock()
@@ -178,7 +179,8 @@ class Crowd:
     def connections(self):
         def hold(text):
             process = subprocess.Popen(
-                self.lab.in_ns(self.active, sys.executable, "-c", HOLD, 10_000, text, 10),
+                self.lab.in_ns(self.active, sys.executable, "-c", HOLD, 10_000, text, 10,
+                               "127.0.0.2"),
                 stdout=subprocess.DEVNULL)
             while process.poll() is None and not self.stop.is_set():
                 time.sleep(0.1)
@@ -206,7 +208,7 @@ class Crowd:
                                self.client(name), "follow", count, 20),
                 stdout=subprocess.PIPE, text=True, timeout=90, check=True)
             with self.lock:
-                self.counts["followers_held"] += json.loads(done.stdout)["held"]
+                self.counts["followers"] += json.loads(done.stdout)["streams"]
         crowds = [(f"client{n}", FOLLOWERS_EACH) for n in range(CLIENTS - 1)]
         crowds.append((f"client{CLIENTS - 1}", FOLLOWERS_OF_ONE))
         return [lambda crowd=crowd: self.repeat(lambda: follow(*crowd)) for crowd in crowds]
@@ -236,7 +238,8 @@ class Crowd:
             self.lab.in_ns("sup", sys.executable, PROBE, mode, PLC, port, seconds),
             stdout=subprocess.PIPE, text=True)
             for mode, port in [("udp", UDP_PORT)] + [("modbus", 502)] * SESSIONS]
-        threads = [threading.Thread(target=work) for part in parts for work in getattr(self, part)()]
+        threads = [threading.Thread(target=work, daemon=True)
+                   for part in parts for work in getattr(self, part)()]
         idle = self.memory()
         for thread in threads:
             thread.start()
@@ -259,6 +262,8 @@ class Crowd:
                 "wrong": sum(r["wrong"] for r in modbus),
                 "answered": sum(r["answered"] for r in modbus), **self.counts,
                 "agent_mib_idle": idle, "agent_mib_most": most, "agent_mib_after": self.memory(),
+                "last_changes": {which: (self.lab.pair(which) or {}).get("last_change")
+                                 for which in ("a", "b")},
                 "problems": sorted(set(self.problems))[:3]}
 
 
