@@ -293,7 +293,8 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
   verdict.bytes = packet.mbuf->pkt_len;
   if (flow::Flow* flow = packet.flow; flow != nullptr) {
     const std::size_t side = packet.from_client ? flow::kClient : flow::kServer;
-    ++flow->packets[side];
+    // An error about the session is no answer in it.
+    if (!packet.about_flow) ++flow->packets[side];
     flow->bytes[side] += packet.mbuf->pkt_len;
     verdict.conduit = flow->conduit;
     verdict.rule = flow->rule;

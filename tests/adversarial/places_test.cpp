@@ -115,6 +115,20 @@ TEST_P(Places, GrantedDatagramsThatNobodyAnswersTakeNoneFromAnybody) {
       << "an answer that was not asked for, in a session that stands";
 }
 
+// A server without such a service says so (RFC 1122, 4.1.3.1): that is no answer.
+TEST_P(Places, AnErrorIsNoAnswer) {
+  for (std::uint32_t i = 0; i < 2 * defaults_.flows; ++i) {
+    const Host host = spoofed(i);
+    const auto port = static_cast<std::uint16_t>(1024 + i / 200);
+    const Bytes asked = support::udp_frame(host, kPlc, port, 502, read());
+    ASSERT_TRUE(is_allowed(arrive(host, asked))) << i;
+    const Bytes error =
+        support::icmp_message(3, 3, 0, Bytes(asked.begin() + 14, asked.begin() + 14 + 28));
+    ASSERT_EQ(arrive(kPlc, support::ip_frame(kPlc, host, 1, error)), Reason::icmp_for_session);
+  }
+  EXPECT_LE(size(), defaults_.flows / 4 * 3 + 1);
+}
+
 TEST_P(Places, WhatResumesAndIsNotAnsweredGivesWay) {
   plant_.change_policy(open_tables(true));
   for (std::uint32_t i = 0; i < kFlood; ++i) {

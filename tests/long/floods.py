@@ -105,7 +105,7 @@ def arp_frame(station, source):
             station + socket.inet_aton(source) + bytes(6) + socket.inet_aton(PLC))
 
 
-def flood_frames(station, spoofed, count=2000):
+def flood_frames(station, spoofed, count=12000):
     """`count` frames of each of the five kinds, in turns."""
     any_port = lambda: random.randrange(1024, 65536)  # noqa: E731
     for number in range(count):
