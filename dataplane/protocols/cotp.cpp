@@ -312,7 +312,10 @@ Fault User::decode(ByteView bytes, const protocols::MessageContext& context,
   const DataUnits units = next_units(context);
   Message message;
   if (const Fault fault = parse_message(bytes, message, units); fault != Fault::none) return fault;
-  if (units == DataUnits::next_piece) return decode_next_piece(bytes, operations);
+  if (units == DataUnits::next_piece) {
+    const Fault fault = check_next_piece(message.user.size(), message.more, context);
+    return fault != Fault::none ? fault : decode_next_piece(bytes, operations);
+  }
   if (message.tpdu == kData) {
     operations.leave_free(bytes.subspan(kNumberAt, 1), "a number, which is taken off", kNumber);
   }
@@ -328,7 +331,7 @@ Fault User::decode(ByteView bytes, const protocols::MessageContext& context,
   return decode_alone(message, context.direction, catalogue(), tsap_fields(), operations);
 }
 
-// Content of an answer that was granted, as pair() knows; its TPDUs have their one form.
+// Content of what was granted by its head, as pair() knows; its TPDUs have their one form.
 Fault User::decode_next_piece(ByteView bytes, protocols::OperationList& operations) const {
   const auto function = protocols::find_function(catalogue().functions, kContinuationCode);
   if (function == protocols::kNotInCatalogue) return Fault::unknown_function;
@@ -356,8 +359,10 @@ Fault User::pair(std::span<std::byte> session, ByteView bytes, protocols::Direct
   const DataUnits units = next_units({direction, protocols::Carrier::tcp, session});
   Message message;
   if (const Fault fault = parse_message(bytes, message, units); fault != Fault::none) return fault;
-  if (units == DataUnits::next_piece) return pair_piece(session, {}, message.more, now_ms);
-  if (message.more) return pair_piece(session, message.user, true, now_ms);
+  const bool next = units == DataUnits::next_piece;
+  if (next || message.more) {
+    return pair_piece(session, {message.user, !next, message.more, direction}, now_ms);
+  }
   if (message.user.empty()) return Fault::none;
   return pair_user(session, message.user, direction, now_ms);
 }

@@ -124,9 +124,15 @@ class User : public protocols::Protocol {
  protected:
   ~User() = default;
   protocols::Fault decode_next_piece(ByteView bytes, protocols::OperationList& operations) const;
+  // Whether a further piece, of so many octets of user data, may be one; `more` follow.
+  virtual protocols::Fault check_next_piece(std::size_t octets, bool more,
+                                            const protocols::MessageContext& context) const {
+    (void)octets, (void)more, (void)context;
+    return protocols::Fault::none;
+  }
   virtual TsapFields tsap_fields() const = 0;
   virtual DataUnits data_units() const { return DataUnits::joined; }
-  // Of modules that read the head of a long answer: what the next TPDU of this direction is.
+  // Of modules that read the head of a long data unit: what the next TPDU of this direction is.
   virtual DataUnits next_units(const protocols::MessageContext& context) const {
     (void)context;
     return data_units();
@@ -145,10 +151,15 @@ class User : public protocols::Protocol {
                                      std::uint32_t now_ms) const = 0;
   virtual protocols::Difference user_difference(std::span<std::byte> session,
                                                 ByteView user) const = 0;
-  // The first piece of a data unit (its user data), or a further one (nothing); `more` follow.
-  virtual protocols::Fault pair_piece(std::span<std::byte> session, ByteView user, bool more,
+  struct Piece {
+    ByteView user;
+    bool first = false;
+    bool more = false;  // others follow
+    protocols::Direction direction{};
+  };
+  virtual protocols::Fault pair_piece(std::span<std::byte> session, const Piece& piece,
                                       std::uint32_t now_ms) const {
-    (void)session, (void)user, (void)more, (void)now_ms;
+    (void)session, (void)piece, (void)now_ms;
     return protocols::Fault::bad_length;
   }
 };

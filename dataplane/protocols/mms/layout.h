@@ -176,6 +176,20 @@ struct LongAnswer {
 };
 protocols::Fault parse_long(ByteView user, LongAnswer& answer);
 
+// A write of one octet string to one variable that is read by its head alone.
+struct LongRequest {
+  bool bare = false;
+  std::uint32_t context = 0;
+  std::uint32_t invoke_id = 0;
+  std::size_t pdu_bytes = 0;
+  std::size_t user_bytes = 0;  // of the whole data unit
+  ByteView access;             // what is written to
+  ByteView content;            // as far as it stands here
+};
+protocols::Fault parse_long(ByteView user, LongRequest& request);
+// The same request with an empty string; it lives until the same thread asks again.
+ByteView shorten(const LongRequest& request);
+
 // Give tokens without tokens, then data transfer without parameters (ISO 8327-1, 7.11 and 7.16).
 constexpr std::size_t kDataHeadBytes = 4;
 bool begins_data(ByteView user);

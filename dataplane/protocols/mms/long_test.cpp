@@ -1,4 +1,7 @@
 // Answers that are longer than what is put together: read by their heads, and passed in pieces.
+#include <algorithm>
+#include <set>
+
 #include "dataplane/protocols/mms/pairing.h"
 #include "tests/support/mms_messages.h"
 #include "tests/support/protocol_rows.h"
@@ -132,9 +135,6 @@ TEST_F(LongAnswer, NothingElseIsLong) {
   Message padded = answer_of(160'000);
   padded[7 + 4 + 1] = 0x84;
   EXPECT_EQ(told(next(padded)).substr(0, 5), "fault");
-  // What a client sends is put together or refused.
-  Message request = long_pdu(element(0xa0, join({{2, 1, 7}, element(0xa5, much)})));
-  EXPECT_EQ(module().frame(request, kAsk).fault, Fault::bad_length);
 }
 
 TEST_F(LongAnswer, EndsOnlyWithItsTpdus) {
@@ -145,6 +145,130 @@ TEST_F(LongAnswer, EndsOnlyWithItsTpdus) {
   Message numbered = next(stream);
   numbered[6] = 0x81;
   EXPECT_EQ(module().frame(numbered, way()).fault, Fault::bad_value);
+}
+
+// A write of these values to variables.
+Message write_of(const Message& variables, const Message& values, std::uint8_t access = 0xa0) {
+  const Message service = element(0xa5, join({element(access, variables), element(0xa0, values)}));
+  return element(0xa0, join({{2, 1, 7}, service}));
+}
+
+const Message kPoint = ms::variable("GGIO1$SP$Blob$setVal");
+
+Message octets(std::size_t count) { return element(0x89, Message(count, 0x5a)); }
+
+class LongRequest : public ::testing::Test {
+ protected:
+  LongRequest() : session(module()) {}
+  protocols::MessageContext way() { return {kAsk, protocols::Carrier::tcp, session.block()}; }
+  // Each piece of a stream, and what it asks for; ends with the first that is refused. What is
+  // accepted is no row for tests/adversarial/accounting, which takes messages apart octet by octet.
+  std::vector<std::string> pieces(const Message& stream) {
+    std::vector<std::string> told;
+    for (ByteView rest = stream; !rest.empty();) {
+      const protocols::Frame frame = module().frame(rest, way());
+      if (frame.fault != Fault::none || frame.length == 0 || frame.length > rest.size()) {
+        told.push_back("not delimited");
+        break;
+      }
+      const Message piece(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(frame.length));
+      told.push_back(support::decoded_text(module(), piece, way()));
+      const Fault fault = module().pair(session.block(), piece, kAsk, session.now_ms);
+      EXPECT_EQ(fault == Fault::none, told.back().substr(0, 5) != "fault");
+      if (fault != Fault::none) break;
+      rest = rest.subspan(frame.length);
+    }
+    return told;
+  }
+
+  support::PairedSession session;
+};
+
+using Told = std::vector<std::string>;
+
+TEST_F(LongRequest, OfOneStringOfOctetsPassesInPieces) {
+  const std::string written = support::decoded_text(module(), ms::write(kPoint, octets(300)), kAsk);
+  EXPECT_EQ(written.substr(0, 6), "write ");
+  EXPECT_EQ(pieces(long_pdu(write_of(kPoint, octets(160'000)))),
+            (Told{written, "continuation", "continuation"}));
+  EXPECT_EQ(session.outstanding(), 1U);
+  EXPECT_EQ(session.answer(ms::response(element(0xa5, Message{0x81, 0}))), Fault::none);
+  EXPECT_EQ(session.ask(ms::read({kPoint})), Fault::none);
+}
+
+TEST_F(LongRequest, BareToo) {
+  EXPECT_EQ(pieces(in_tpdus(write_of(kPoint, octets(160'000)))).back(), "continuation");
+}
+
+// The value's length is that of all headers around it, and so the end of the data unit.
+TEST_F(LongRequest, EndsWhereItsValueDoes) {
+  const Message whole = join(
+      {{1, 0, 1, 0},
+       element(0x61, element(0x30, join({{2, 1, 3},
+                                         element(0xa0, write_of(kPoint, octets(160'000)))})))});
+  for (const int more : {-50'000, -1, 1, 50'000}) {
+    support::PairedSession fresh(module());
+    std::copy(fresh.block().begin(), fresh.block().end(), session.block().begin());
+    Message other = whole;
+    other.resize(static_cast<std::size_t>(static_cast<int>(whole.size()) + more), 0x5a);
+    const Told told = pieces(in_tpdus(other));
+    EXPECT_GT(told.size(), 1U);
+    EXPECT_EQ(told.back(), "fault bad_length") << more;
+    EXPECT_FALSE(module().take_out(session.block(), other, kAsk)) << "the server has its beginning";
+  }
+}
+
+TEST_F(LongRequest, NothingElseIsLong) {
+  const Message much(160'000, 0x5a);
+  const Message two = join({kPoint, ms::variable("GGIO1$SP$Other")});
+  for (const Message& pdu :
+       {write_of(two, join({octets(160'000), octets(1)})),     // the second stands behind
+        write_of(two, octets(160'000)),                        //
+        write_of(kPoint, join({octets(160'000), octets(1)})),  //
+        write_of(kPoint, element(0xa2, octets(160'000))),      // a structure
+        write_of(kPoint, element(0x84, much)),                 // a bit string
+        write_of(kPoint, element(0x8a, much)),                 // text
+        write_of(ms::in_domain("CTRL", "LLN0$DS"), octets(160'000), 0xa1),
+        element(0xa0, join({{2, 1, 7}, element(0xa4, much)})),
+        element(0xa1, join({{2, 1, 7}, element(0xa5, much)})), element(0xa3, much)}) {
+    EXPECT_EQ(pieces(long_pdu(pdu)), Told{"fault too_long"});
+  }
+}
+
+// As tests/adversarial/accounting does with short messages: of what stands in front of the octets
+// every bit asks for something else, is refused, or is the invoke identifier.
+TEST_F(LongRequest, EveryBitOfItsHeadIsRead) {
+  const Message stream = long_pdu(write_of(kPoint, octets(160'000)));
+  const std::size_t length = module().frame(stream, way()).length;
+  const Message piece(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(length));
+  const std::string asked = support::decoded_text(module(), piece, way());
+  const Message name = support::bytes_of("setVal");
+  const auto end =
+      std::search(piece.begin(), piece.end(), name.begin(), name.end()) - piece.begin();
+  const std::size_t head = static_cast<std::size_t>(end) + name.size() + 4 + 4;  // two headers
+  std::set<std::size_t> unread;
+  for (std::size_t bit = 0; bit < head * 8; ++bit) {
+    Message changed = stream;
+    changed[bit / 8] = static_cast<std::uint8_t>(changed[bit / 8] ^ (1U << (bit % 8)));
+    const protocols::Frame frame = module().frame(changed, way());
+    if (frame.fault != Fault::none || frame.length > changed.size() || frame.length == 0) continue;
+    changed.resize(frame.length);
+    if (support::decoded_text(module(), changed, way()) != asked) continue;
+    unread.insert(bit / 8);
+  }
+  // The presentation context and the invoke identifier, which pair() knows.
+  constexpr std::size_t kContextAt = 7 + 4 + 5 + 5 + 2;
+  EXPECT_EQ(unread, (std::set<std::size_t>{kContextAt, kContextAt + 5 + 5 + 3}));
+}
+
+// ISO 9506-2, 8.2: what the server takes.
+TEST_F(LongRequest, IsNoLongerThanWasAgreed) {
+  EXPECT_EQ(session.ask(ms::association(true, 65000)), Fault::none);
+  EXPECT_EQ(session.answer(ms::association(false, 65000)), Fault::none);
+  const Message stream = long_pdu(write_of(kPoint, octets(160'000)));
+  const Message piece(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(
+                                                           module().frame(stream, way()).length));
+  EXPECT_EQ(module().pair(session.block(), piece, kAsk, session.now_ms), Fault::bad_length);
 }
 
 }  // namespace

@@ -177,6 +177,12 @@ class Mms final : public cotp::User {
     return awaited(Session(session), now_ms);
   }
 
+  // Nobody answers for a server that has the beginning of a request.
+  bool take_out(std::span<std::byte> session, ByteView /*message*/,
+                Direction direction) const override {
+    return direction != Direction::request || Session(session).state().asking_bytes == 0;
+  }
+
   // A confirmed error: class access, object-access-denied (ISO 9506-2, 7.4.2), in the presentation
   // context of the request.
   std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
@@ -203,14 +209,21 @@ class Mms final : public cotp::User {
   }
 
   cotp::DataUnits next_units(const MessageContext& context) const override {
-    if (context.direction == Direction::request) return cotp::DataUnits::joined;
     const Agreed* agreed = Session::state_in(context.session);
-    return agreed != nullptr && agreed->in_pieces ? cotp::DataUnits::next_piece
-                                                  : cotp::DataUnits::pieces;
+    const bool asks = context.direction == Direction::request;
+    const bool goes_on = agreed != nullptr && (asks ? agreed->asking_bytes > 0 : agreed->in_pieces);
+    return goes_on ? cotp::DataUnits::next_piece : cotp::DataUnits::pieces;
   }
 
-  Fault decode_piece(ByteView user, const MessageContext& /*context*/,
+  Fault decode_piece(ByteView user, const MessageContext& context,
                      OperationList& operations) const override {
+    if (context.direction == Direction::request) {
+      LongRequest request;
+      const Fault fault = parse_long(user, request);
+      if (fault != Fault::none) return fault;
+      operations.leave_free(request.content, "a value that is no number");
+      return decode_user(shorten(request), context, operations);
+    }
     LongAnswer answer;
     if (const Fault fault = parse_long(user, answer); fault != Fault::none) return fault;
     Decoding decoding(operations, false, false);
@@ -219,17 +232,43 @@ class Mms final : public cotp::User {
     return decoding.fault();
   }
 
-  Fault pair_piece(std::span<std::byte> session, ByteView user, bool more,
+  // A request ends where its first piece said, or nowhere.
+  Fault check_next_piece(std::size_t octets, bool more,
+                         const MessageContext& context) const override {
+    if (context.direction != Direction::request) return Fault::none;
+    const std::size_t left = Session::state_in(context.session)->asking_bytes;
+    return more             ? octets < left ? Fault::none : Fault::bad_length
+           : octets == left ? Fault::none
+                            : Fault::bad_length;
+  }
+
+  Fault pair_piece(std::span<std::byte> session, const Piece& piece,
                    std::uint32_t now_ms) const override {
     const Session known(session);
-    if (!user.empty()) {
-      LongAnswer answer;
-      if (const Fault fault = parse_long(user, answer); fault != Fault::none) return fault;
-      if (const Fault fault = accept_long(known, answer, now_ms); fault != Fault::none)
-        return fault;
+    Agreed& agreed = known.state();
+    const auto octets = static_cast<std::uint32_t>(piece.user.size());
+    Fault fault = Fault::none;
+    if (piece.direction == Direction::request) {
+      LongRequest request;
+      if (piece.first) fault = parse_long(piece.user, request);
+      if (piece.first && fault == Fault::none) fault = accept_long(known, request, now_ms);
+      if (!piece.first) {
+        fault = check_next_piece(octets, piece.more,
+                                 {piece.direction, protocols::Carrier::tcp, session});
+      }
+      if (fault != Fault::none) return fault;
+      const auto whole = static_cast<std::uint32_t>(request.user_bytes);
+      agreed.asking_bytes = (piece.first ? whole : agreed.asking_bytes) - octets;
+      return Fault::none;
     }
-    known.state().in_pieces = more;
-    return Fault::none;
+    if (piece.first) {
+      LongAnswer answer;
+      if (fault = parse_long(piece.user, answer); fault == Fault::none) {
+        fault = accept_long(known, answer, now_ms);
+      }
+    }
+    if (fault == Fault::none) agreed.in_pieces = piece.more;
+    return fault;
   }
 
   // Every connection begins with a session's SPDU, and all data that follows is one too.

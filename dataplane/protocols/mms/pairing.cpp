@@ -163,6 +163,22 @@ Fault accept_long(Session session, const LongAnswer& long_answer, std::uint32_t 
                 [&](const Outstanding& entry) { return entry.service == long_answer.service; });
 }
 
+Fault accept_long(Session session, const LongRequest& request, std::uint32_t now_ms) {
+  Agreed& agreed = session.state();
+  const std::uint16_t place = place_of(request.bare, request.context);
+  if (agreed.context != 0 && agreed.context != place) return Fault::bad_value;
+  const std::uint32_t limit = agreed.to_server_bytes;
+  if (limit != 0 && request.pdu_bytes > limit) return Fault::bad_length;
+  Outstanding entry;
+  entry.asked_ms = now_ms;
+  entry.invoke_id = request.invoke_id;
+  entry.service = kWrite;
+  entry.results = 1;
+  if (const Fault fault = ask(session, entry, now_ms); fault != Fault::none) return fault;
+  agreed.context = place;
+  return Fault::none;
+}
+
 std::size_t awaited(Session session, std::uint32_t now_ms) {
   return session.awaited(
       now_ms, [](const Outstanding& entry) { return !entry.by_server && !entry.is_open(); });

@@ -34,6 +34,7 @@ struct Agreed {
   bool in_pieces = false;             // the server's answer goes on
   std::uint32_t to_client_bytes = 0;  // longest MMS PDU; 0: it is not known
   std::uint32_t to_server_bytes = 0;
+  std::uint32_t asking_bytes = 0;  // octets that the client's request still has to have
 
   static constexpr std::uint16_t kBare = 0xffff;
 };
@@ -45,8 +46,9 @@ static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesU
 protocols::Fault accept_unit(Session session, const Unit& unit, protocols::Direction direction,
                              std::uint32_t now_ms);
 
-// The head of a long answer.
+// The head of a long answer, and of a long request.
 protocols::Fault accept_long(Session session, const LongAnswer& answer, std::uint32_t now_ms);
+protocols::Fault accept_long(Session session, const LongRequest& request, std::uint32_t now_ms);
 
 std::size_t awaited(Session session, std::uint32_t now_ms);
 
