@@ -23,19 +23,22 @@ class Freshness {
     heard,    // of one that has, newer than what came before
     answers,  // and it hears this one now
   };
-  // How long behind its sending a frame may be answered: the slowest heartbeat, there and back.
-  static constexpr TimeNs kAnswerNs = kSecondNs;
+  // How many intervals behind its sending a frame may be answered. Whoever forwards alone and whose
+  // agent is silent has not heard its peer for ten: what that said before answers nothing any more.
+  static constexpr TimeNs kAnswerIntervals = 9;
 
-  // This data plane is of another incarnation from now on.
-  void begin(std::uint64_t incarnation) {
+  // This data plane is of another incarnation from now on, and sends once an interval.
+  void begin(std::uint64_t incarnation, TimeNs interval_ns) {
     self_ = incarnation;
+    answer_ns_ = kAnswerIntervals * interval_ns;
     samples_ = {};
     newest_sent_ = 0;
   }
   // Frames up to this counter have been sent.
   void sent(std::uint64_t counter, TimeNs now_ns) {
     newest_sent_ = counter;
-    if (samples_[sample_].counter != 0 && now_ns - samples_[sample_].at_ns < kSampleNs) return;
+    if (samples_[sample_].counter != 0 && now_ns - samples_[sample_].at_ns < answer_ns_ / kSamples)
+      return;
     sample_ = (sample_ + 1) % samples_.size();
     samples_[sample_] = {counter, now_ns};
   }
@@ -46,7 +49,7 @@ class Freshness {
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       answered_ = (answered_ + 1) % candidates_.size();
       const Candidate& candidate = candidates_[answered_];
-      if (candidate.incarnation == 0 || now_ns - candidate.heard_ns >= kAnswerNs) continue;
+      if (candidate.incarnation == 0 || now_ns - candidate.heard_ns >= answer_ns_) continue;
       beacon.answer_incarnation = candidate.incarnation;
       beacon.answer_counter = candidate.counter;
       return;
@@ -77,7 +80,7 @@ class Freshness {
   }
 
  private:
-  static constexpr TimeNs kSampleNs = 10 * kMillisecondNs;
+  static constexpr std::size_t kSamples = 32;
   struct Sample {
     std::uint64_t counter = 0;
     TimeNs at_ns = 0;
@@ -91,15 +94,17 @@ class Freshness {
   bool is_fresh(std::uint64_t incarnation, std::uint64_t counter, TimeNs now_ns) const {
     if (incarnation != self_ || self_ == 0 || counter > newest_sent_) return false;
     for (const Sample& sample : samples_) {
-      const bool lately = sample.counter != 0 && now_ns - sample.at_ns < kAnswerNs;
+      const bool lately = sample.counter != 0 && now_ns - sample.at_ns < answer_ns_;
       if (lately && counter >= sample.counter) return true;
     }
     return false;
   }
 
   std::uint64_t self_ = 0;
+  TimeNs answer_ns_ = 0;
   std::uint64_t newest_sent_ = 0;
-  std::array<Sample, 128> samples_{};  // a ring: what was sent, each kSampleNs
+  // A ring: what was sent, so many times while it may be answered.
+  std::array<Sample, kSamples + 1> samples_{};
   std::size_t sample_ = 0;
   std::uint64_t believed_ = 0;
   std::uint64_t newest_ = 0;  // of all ports

@@ -129,8 +129,10 @@ TEST_F(InBandFrame, OfAnOlderReleaseIsReadAndAnswersNothing) {
 class FreshnessOfFrames : public testing::Test {
  protected:
   using Word = Freshness::Word;
+  static constexpr TimeNs kIntervalNs = 10 * kMs;
+  static constexpr TimeNs kAnswerNs = 90 * kMs;
   FreshnessOfFrames() {
-    freshness_.begin(50);
+    freshness_.begin(50, kIntervalNs);
     send();
   }
   void send() { freshness_.sent(++sent_, now_ns_); }
@@ -176,15 +178,15 @@ TEST_F(FreshnessOfFrames, AnIncarnationIsBelievedOnceItAnswersWhateverItsNumber)
 TEST_F(FreshnessOfFrames, WhatWasRecordedIsNoWordOfALivingPeer) {
   const Beacon recorded = peer(70);
   EXPECT_EQ(hear(peer(60)), Word::answers);
-  now_ns_ += Freshness::kAnswerNs - 1;
+  now_ns_ += kAnswerNs - 1;
   EXPECT_EQ(hear(recorded), Word::answers);
   const Beacon other_zone = peer(71);
-  now_ns_ += Freshness::kAnswerNs;
+  now_ns_ += kAnswerNs;
   send();
   EXPECT_EQ(hear(other_zone, 1), Word::heard) << "newer there, but it answers nothing of late";
   // This data plane starts again.
   freshness_ = {};
-  freshness_.begin(51);
+  freshness_.begin(51, kIntervalNs);
   send();
   EXPECT_EQ(hear(peer(72), 0), Word::unknown) << "it answers the one before";
   Beacon ahead{7, 10, 73, 1, true, true, 51, sent_ + 1};

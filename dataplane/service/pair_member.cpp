@@ -158,10 +158,10 @@ std::string PairMember::configure(const v1::ConfigurePair& configure) {
   identity_ = identity;
   incarnation_ = configure.incarnation();
   if (incarnation_ == 0) incarnation_ = std::uint64_t{std::random_device()()} + 1;
-  freshness_.begin(incarnation_);
   if (configure.heartbeat_ms() != 0) {
     heartbeat_ns_ = std::min(configure.heartbeat_ms(), kHeartbeatMsMax) * kMillisecondNs;
   }
+  freshness_.begin(incarnation_, heartbeat_ns_);
   gate_.expect_agent(heartbeat_ns_);
   gate_.heard_agent(monotonic_now_ns());
   return {};
