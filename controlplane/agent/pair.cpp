@@ -207,10 +207,12 @@ void Pair::count_tick() {
 }
 
 // No lease is renewed meanwhile, and what the peer says in-band is not heard: the other takes the
-// place before the last one has ended for long. A data plane that forwards alone needs no renewal,
-// and would only lose what it has.
+// place before the last one has ended for long. A data plane that forwards alone needs no renewal;
+// it gives way by itself to the peer's, and would lose what it has if none could take its place.
 bool Pair::lease_thread_stands() const {
-  return unanswered_ticks_ > kLateTicksMax && !report_.lease_alone();
+  if (unanswered_ticks_ <= kLateTicksMax) return false;
+  const bool replaced = machine_ && machine_->hears_peer() && machine_->peer().eligible;
+  return replaced || !report_.lease_alone();
 }
 
 bool Pair::dataplane_is_silent() const {
