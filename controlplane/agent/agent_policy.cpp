@@ -128,6 +128,7 @@ void Agent::commit_alone(const v1::GetPolicyResponse& stored) {
   const auto before = store_->active();
   note_passed(before ? before->sha256() : std::string(), kNoteTimeout);
   const std::uint64_t number = stored.revision().number();
+  commits_.tell("the data plane checks it and puts it in force");
   if (const std::string wrong = store_->begin_activation(number); !wrong.empty()) {
     return commits_.finish(v1::Commit::STATE_REFUSED, wrong + "; nothing was changed");
   }
@@ -143,6 +144,7 @@ void Agent::commit_alone(const v1::GetPolicyResponse& stored) {
              : active ? "; " + name_of(*active) + " comes into force again when it is back"
                       : "; nothing passes when it is back"));
   }
+  commits_.tell("it is in force, and is being noted on disk");
   const auto revision = store_->finish_activation();
   if (!revision) {
     return commits_.finish(v1::Commit::STATE_UNFINISHED,
@@ -153,10 +155,12 @@ void Agent::commit_alone(const v1::GetPolicyResponse& stored) {
 }
 
 void Agent::commit_as_pair(const v1::GetPolicyResponse& stored) {
+  commits_.tell("the data plane checks it");
   if (const auto checked = check(stored.artefact()); !checked) {
     return commits_.finish(v1::Commit::STATE_REFUSED, checked.error().text);
   }
   const std::uint64_t number = stored.revision().number();
+  commits_.tell("the peer checks it and keeps it on its disk");
   const std::string wrong =
       pair_->commit(digest_of(stored.revision()), [this, number](std::uint64_t generation) {
         return store_->set_generation(number, generation);
@@ -217,9 +221,11 @@ std::string Agent::enforce(const failover::Policy& policy) {
     const auto active = store_->active();
     if (active && active->number() == stored->revision().number()) return {};
     if (active) note_passed(active->sha256(), kNoteTimeout);
+    commits_.tell("it is being noted on disk");
     const auto activated = store_->activate(stored->revision().number());
     if (!activated) return activated.error();
     if (dataplane_.connected()) {
+      commits_.tell("the data plane puts it in force");
       const auto applied = apply(stored->artefact(), kPairApplyTimeout);
       if (!applied) return applied.error().text + "; it is tried again";
     }

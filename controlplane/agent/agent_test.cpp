@@ -4,11 +4,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <vector>
 
 #include "controlplane/agent/commits.h"
@@ -16,6 +19,20 @@
 #include "controlplane/agent/memory.h"
 #include "controlplane/agent/revision_store.h"
 #include "dataplane/service/policy_codec.h"
+
+namespace {
+std::atomic<int> flushes_counted{0};
+}
+
+// In the place of the C library's.
+extern "C" int fsync(int file) {
+  ++flushes_counted;
+  return static_cast<int>(syscall(SYS_fsync, file));
+}
+extern "C" int fdatasync(int file) {
+  ++flushes_counted;
+  return static_cast<int>(syscall(SYS_fdatasync, file));
+}
 
 namespace bulkhead::controlplane {
 namespace {
@@ -139,11 +156,92 @@ TEST_F(StoreTest, AnActivationThatIsAbandonedNeverWas) {
   EXPECT_EQ(open(), nullptr) << "it is in use";
 }
 
+// A flush may take seconds.
+TEST_F(StoreTest, AStepIsOneFlush) {
+  const auto store = open();
+  const auto flushes = [](const std::function<void()>& step) {
+    const int before = flushes_counted;
+    step();
+    return flushes_counted - before;
+  };
+  EXPECT_EQ(flushes([&] { store->add(policy("one")); }), 1);
+  EXPECT_EQ(flushes([&] { EXPECT_EQ(store->set_generation(1, 4), ""); }), 0) << "with its commit";
+  EXPECT_EQ(flushes([&] { EXPECT_TRUE(store->activate(1)); }), 1);
+  store->add(policy("two"));
+  EXPECT_EQ(flushes([&] { EXPECT_EQ(store->set_prepared(2), ""); }), 1);
+  EXPECT_EQ(flushes([&] { EXPECT_TRUE(store->activate(2)); }), 1);
+  EXPECT_FALSE(store->prepared()) << "that is the same note";
+  EXPECT_EQ(flushes([&] { EXPECT_EQ(store->set_prepared(0), ""); }), 0);
+  EXPECT_EQ(flushes([&] {
+              EXPECT_EQ(store->begin_activation(1), "");
+              store->abandon_activation();
+            }),
+            0);
+}
+
+// What a crash would leave, at each moment.
+TEST_F(StoreTest, WhatIsNotedIsThereAfterACrash) {
+  const auto store = open();
+  store->add(policy("one"));
+  store->add(policy("two"));
+  const std::string crashed = folder_ + "/crashed";
+  const auto after_crash = [&] {
+    fs::remove_all(crashed);
+    fs::create_directory(crashed);
+    for (const char* name : {"revisions", "journal", "active", "prepared"}) {
+      if (fs::exists(folder_ + "/" + name)) {
+        fs::copy(folder_ + "/" + name, crashed + "/" + name, fs::copy_options::recursive);
+      }
+    }
+    return RevisionStore::open(crashed).value();
+  };
+  for (std::uint64_t i = 1; i <= 500; ++i) {  // more than the journal has room for
+    const std::uint64_t number = 1 + i % 2;
+    ASSERT_EQ(store->set_generation(number, 10 * i), "");
+    ASSERT_EQ(store->set_prepared(number), "");
+    const bool look = i % 50 < 2;
+    if (look) EXPECT_EQ(after_crash()->prepared()->generation(), 10 * i);
+    ASSERT_TRUE(store->activate(number));
+    if (!look) continue;
+    const auto again = after_crash();
+    EXPECT_EQ(again->active()->number(), number);
+    EXPECT_EQ(again->active()->generation(), 10 * i);
+    EXPECT_FALSE(again->prepared());
+    EXPECT_TRUE(again->damage().empty());
+  }
+}
+
+TEST_F(StoreTest, ANoteThatWasCutShortIsNone) {
+  {
+    const auto store = open();
+    store->add(policy("one"));
+    store->add(policy("two"));
+    ASSERT_TRUE(store->activate(1));
+  }
+  open();  // what was noted is in the files now
+  const auto before = fs::file_size(folder_ + "/journal");
+  {
+    std::vector<std::string> none;
+    auto journal = Journal::open(folder_ + "/journal", none);
+    ASSERT_TRUE(journal);
+    EXPECT_TRUE(none.empty());
+    ASSERT_EQ(journal.value()->add("2 9 1 2 0"), "");
+  }
+  EXPECT_EQ(fs::file_size(folder_ + "/journal"), before) << "its room was there";
+  std::fstream file(folder_ + "/journal", std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(14);
+  file.put('7');  // in the note's text
+  file.close();
+  const auto store = open();
+  ASSERT_TRUE(store) << error_;
+  EXPECT_EQ(store->active()->number(), 1U);
+}
+
 TEST_F(StoreTest, NobodyElseMayReadIt) {
   const mode_t before = umask(0);
   open()->add(policy("one"));
   umask(before);
-  for (const char* name : {"", "revisions", "revisions/1"}) {
+  for (const char* name : {"", "revisions", "revisions/1", "journal"}) {
     const auto mode = fs::status(fs::path(folder_) / name).permissions();
     EXPECT_EQ(mode & (fs::perms::group_all | fs::perms::others_all), fs::perms::none) << name;
   }
@@ -305,9 +403,12 @@ TEST(Commits, EachHasAnIdentifierAndItsOutcomeCanBeAskedFor) {
   v1::Revision revision;
   revision.set_number(4);
   ASSERT_TRUE(commits.begin(4, "bob"));
+  commits.tell("it is being noted on disk");
+  EXPECT_EQ(commits.find("7-2")->text(), "it is under way: it is being noted on disk");
   commits.finish(revision, 9, "");
   EXPECT_EQ(commits.wait("", std::chrono::milliseconds(0))->revision().number(), 4U);
   EXPECT_EQ(commits.find("7-2")->generation(), 9U);
+  EXPECT_EQ(commits.find("7-2")->text(), "") << "nothing of it is under way any more";
   EXPECT_FALSE(commits.find("6-2")) << "of another start of the agent";
 }
 

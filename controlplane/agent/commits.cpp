@@ -26,9 +26,17 @@ std::optional<std::string> Commits::begin(std::uint64_t revision, const std::str
   return commit.id();
 }
 
+void Commits::tell(const std::string& step) {
+  const std::lock_guard guard(mutex_);
+  if (!commits_.empty() && is_under_way(commits_.back())) {
+    commits_.back().set_text("it is under way: " + step);
+  }
+}
+
 void Commits::end(const v1::Commit& done) {
   const std::lock_guard guard(mutex_);
   if (commits_.empty() || !is_under_way(commits_.back())) return;
+  commits_.back().clear_text();  // it is not under way any more
   commits_.back().MergeFrom(done);
   changed_.notify_all();
 }

@@ -22,6 +22,8 @@ class Commits {
 
   // The new commit's identifier; nullopt while another one is under way.
   std::optional<std::string> begin(std::uint64_t revision, const std::string& by);
+  // What the one that is under way does now, for whoever asks; nothing if there is none.
+  void tell(const std::string& step);
   // What became of the one that is under way. Its text says what is known, and what is not.
   void finish(v1::Commit::State state, const std::string& text);
   void finish(const v1::Revision& in_force, std::uint64_t generation, const std::string& text);

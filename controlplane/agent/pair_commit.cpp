@@ -68,9 +68,10 @@ void Pair::send_commit(const CommitMessage& message) {
 
 void Pair::carry_out_commit(const failover::CommitActions& actions) {
   if (actions.changed) {
-    if (commit_->prepared().generation == 0) host_.forget_prepared();
+    // With the note of what is in force goes that of what was prepared, unless that was aborted.
     const std::string wrong = host_.enforce(commit_->committed());
     if (!wrong.empty()) spdlog::error("generation {}: {}", commit_->committed().generation, wrong);
+    if (commit_->prepared().generation == 0 && wrong.empty()) host_.forget_prepared();
     tell_policy();
   }
   for (const CommitMessage& message : actions.to_send()) send_commit(message);

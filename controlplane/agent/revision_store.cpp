@@ -1,5 +1,6 @@
-// Files under FOLDER: revisions/NUMBER, active, prepared, incarnation, lock; damaged/ holds what
-// cannot be used.
+// Files under FOLDER: revisions/NUMBER, active, prepared, journal, incarnation, lock; damaged/
+// holds what cannot be used. A note of the journal: a revision's number, generation and time of its
+// commit, and the numbers of the active and of the prepared one.
 #include "controlplane/agent/revision_store.h"
 
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "dataplane/base/clock.h"
@@ -29,7 +31,7 @@ std::string reason(const std::string& what, const std::string& path) {
   return what + " " + path + ": " + std::strerror(errno);
 }
 
-std::string write_all(int file, const std::string& bytes, const std::string& path) {
+std::string write_bytes(int file, const std::string& bytes, const std::string& path) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t count = write(file, bytes.data() + done, bytes.size() - done);
@@ -37,7 +39,7 @@ std::string write_all(int file, const std::string& bytes, const std::string& pat
     if (count <= 0) return reason("cannot write", path);
     done += static_cast<std::size_t>(count);
   }
-  return fsync(file) == 0 ? std::string() : reason("cannot flush", path);
+  return {};
 }
 
 void flush_folder(const fs::path& folder) {
@@ -52,7 +54,8 @@ std::string write_aside(const std::string& path, const std::string& bytes) {
   const std::string aside = path + ".new";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return reason("cannot create", aside);
-  const std::string error = write_all(file, bytes, aside);
+  std::string error = write_bytes(file, bytes, aside);
+  if (error.empty() && fsync(file) != 0) error = reason("cannot flush", aside);
   close(file);
   if (!error.empty()) unlink(aside.c_str());
   return error;
@@ -73,6 +76,21 @@ std::string put_in_place(const std::string& path) {
 std::string replace_file(const std::string& path, const std::string& bytes) {
   std::string error = write_aside(path, bytes);
   return error.empty() ? put_in_place(path) : error;
+}
+
+// A file that is not there yet, with one flush: it has its name before, and where both are new that
+// flush brings both to disk. Half a file, behind a crash, has a wrong digest.
+std::string make_file(const std::string& path, const std::string& bytes) {
+  const std::string aside = path + ".new";
+  const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return reason("cannot create", aside);
+  std::string error = write_bytes(file, bytes, aside);
+  const bool named = error.empty() && rename(aside.c_str(), path.c_str()) == 0;
+  if (error.empty() && !named) error = reason("cannot rename to", path);
+  if (error.empty() && fsync(file) != 0) error = reason("cannot flush", path);
+  close(file);
+  if (!error.empty()) unlink((named ? path : aside).c_str());
+  return error;
 }
 
 std::optional<std::string> read_file(const std::string& path) {
@@ -118,7 +136,11 @@ Result<std::unique_ptr<RevisionStore>, std::string> RevisionStore::open(const st
     return "another bulkheadd works in " + folder + "; stop it, or give this one another --state";
   }
   std::unique_ptr<RevisionStore> store(new RevisionStore(folder, lock));
-  store->load();
+  std::vector<std::string> notes;
+  auto journal = Journal::open(folder + "/journal", notes);
+  if (!journal) return journal.error();
+  store->journal_ = std::move(journal).value();
+  store->load(notes);
   return store;
 }
 
@@ -128,7 +150,7 @@ std::string RevisionStore::path_of(std::uint64_t number) const {
   return folder_ + "/revisions/" + std::to_string(number);
 }
 
-void RevisionStore::load() {
+void RevisionStore::load(const std::vector<std::string>& notes) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator each(folder_ + "/revisions", error), end; !error && each != end;
@@ -139,9 +161,62 @@ void RevisionStore::load() {
   for (const std::string& name : names) load_file(name);
   unlink((folder_ + "/active.new").c_str());
   prepared_ = read_number(folder_ + "/prepared");
+  active_ = read_number(folder_ + "/active");
+  replay(notes);
   if (revisions_.count(prepared_) == 0) prepared_ = 0;
   load_active();
+  if (!notes.empty()) fold();  // or later, when the journal is full
   prune();
+}
+
+void RevisionStore::replay(const std::vector<std::string>& notes) {
+  for (const std::string& text : notes) {
+    std::istringstream fields(text);
+    std::uint64_t number = 0;
+    std::uint64_t generation = 0;
+    std::uint64_t committed_ns = 0;
+    std::uint64_t active = 0;
+    std::uint64_t prepared = 0;
+    if (!(fields >> number >> generation >> committed_ns >> active >> prepared)) continue;
+    active_ = active;
+    prepared_ = prepared;
+    const auto found = revisions_.find(number);
+    if (found == revisions_.end()) continue;
+    found->second.revision.set_generation(generation);
+    found->second.revision.set_committed_wall_time_ns(committed_ns);
+    noted_.insert(number);
+  }
+}
+
+std::string RevisionStore::note(const v1::Revision& revision, std::uint64_t active,
+                                std::uint64_t prepared) {
+  std::string problem = journal_->has_room() ? std::string() : fold();
+  if (problem.empty()) {
+    problem = journal_->add(std::to_string(revision.number()) + " " +
+                            std::to_string(revision.generation()) + " " +
+                            std::to_string(revision.committed_wall_time_ns()) + " " +
+                            std::to_string(active) + " " + std::to_string(prepared));
+  }
+  if (problem.empty() && revision.number() != 0) noted_.insert(revision.number());
+  return problem;
+}
+
+std::string RevisionStore::fold() {
+  for (const std::uint64_t number : noted_) {
+    const auto found = revisions_.find(number);
+    if (found == revisions_.end()) continue;
+    if (std::string problem = rewrite(number, found->second.revision); !problem.empty()) {
+      return problem;
+    }
+  }
+  const std::string active = active_ == 0 ? std::string() : std::to_string(active_) + "\n";
+  std::string problem = active.empty() ? std::string() : replace_file(folder_ + "/active", active);
+  if (problem.empty()) {
+    problem = replace_file(folder_ + "/prepared", std::to_string(prepared_) + "\n");
+  }
+  if (problem.empty()) problem = journal_->clear();
+  if (problem.empty()) noted_.clear();
+  return problem;
 }
 
 void RevisionStore::load_file(const std::string& name) {
@@ -163,9 +238,7 @@ void RevisionStore::load_file(const std::string& name) {
 }
 
 void RevisionStore::load_active() {
-  const auto text = read_file(folder_ + "/active");
-  active_ = text ? read_number(folder_ + "/active") : 0;
-  if (!text || revisions_.count(active_) != 0) return;
+  if (active_ == 0 || revisions_.count(active_) != 0) return;
   damage_.push_back("the active revision (" + std::to_string(active_) + ") is not in " + folder_ +
                     "/revisions");
   active_ = 0;
@@ -212,7 +285,7 @@ Result<v1::Revision, std::string> RevisionStore::add(v1::GetPolicyResponse store
   stored.mutable_revision()->set_number(number);
   stored.mutable_revision()->set_staged_wall_time_ns(wall_now_ns());
   const std::string bytes = stored.SerializeAsString();
-  std::string problem = replace_file(path_of(number), bytes);
+  std::string problem = make_file(path_of(number), bytes);
   if (!problem.empty()) return problem;
   revisions_[number] = {stored.revision(), bytes.size()};
   prune();
@@ -237,36 +310,38 @@ Result<v1::Revision, std::string> RevisionStore::finish_activation() {
 
 void RevisionStore::abandon_activation() {
   const std::lock_guard guard(mutex_);
-  if (activating_ == 0) return;
-  rewrite(std::exchange(activating_, 0), before_activation_);
-  unlink((folder_ + "/active.new").c_str());
+  activating_ = 0;
 }
 
 std::string RevisionStore::begin(std::uint64_t number) {
   const auto found = revisions_.find(number);
   if (found == revisions_.end()) return "there is no revision " + std::to_string(number);
-  before_activation_ = found->second.revision;
-  v1::Revision revision = before_activation_;
-  revision.set_committed_wall_time_ns(wall_now_ns());
-  if (revision.generation() == 0) {
+  if (std::string problem = journal_->has_room() ? std::string() : fold(); !problem.empty()) {
+    return problem;
+  }
+  after_activation_ = found->second.revision;
+  after_activation_.set_committed_wall_time_ns(wall_now_ns());
+  if (after_activation_.generation() == 0) {
     const auto before = revisions_.find(active_);
-    revision.set_generation(before == revisions_.end() ? 1
-                                                       : before->second.revision.generation() + 1);
+    after_activation_.set_generation(
+        before == revisions_.end() ? 1 : before->second.revision.generation() + 1);
   }
-  std::string problem = rewrite(number, revision);
-  if (problem.empty()) {
-    problem = write_aside(folder_ + "/active", std::to_string(number) + "\n");
-  }
-  if (problem.empty()) activating_ = number;
-  return problem;
+  activating_ = number;
+  return {};
 }
 
+// One that was prepared is not any more: both are one note.
 Result<v1::Revision, std::string> RevisionStore::finish() {
-  if (revisions_.count(activating_) == 0) return std::string("nothing is being activated");
-  const std::uint64_t number = std::exchange(activating_, 0);
-  if (std::string problem = put_in_place(folder_ + "/active"); !problem.empty()) return problem;
-  active_ = number;
-  v1::Revision revision = revisions_[number].revision;
+  const auto found = revisions_.find(activating_);
+  if (found == revisions_.end()) return std::string("nothing is being activated");
+  const std::uint64_t prepared = prepared_ == activating_ ? 0 : prepared_;
+  if (std::string problem = note(after_activation_, activating_, prepared); !problem.empty()) {
+    return problem;
+  }
+  found->second.revision = after_activation_;
+  active_ = std::exchange(activating_, 0);
+  prepared_ = prepared;
+  v1::Revision revision = found->second.revision;
   revision.set_active(true);
   return revision;
 }
@@ -275,15 +350,17 @@ std::string RevisionStore::set_generation(std::uint64_t number, std::uint64_t ge
   const std::lock_guard guard(mutex_);
   const auto found = revisions_.find(number);
   if (found == revisions_.end()) return "there is no revision " + std::to_string(number);
-  v1::Revision revision = found->second.revision;
-  revision.set_generation(generation);
-  return rewrite(number, revision);
+  found->second.revision.set_generation(generation);
+  return {};
 }
 
 std::string RevisionStore::set_prepared(std::uint64_t number) {
   const std::lock_guard guard(mutex_);
   if (number == prepared_) return {};
-  std::string problem = replace_file(folder_ + "/prepared", std::to_string(number) + "\n");
+  const auto found = revisions_.find(number);
+  const v1::Revision none;
+  const v1::Revision& revision = found == revisions_.end() ? none : found->second.revision;
+  std::string problem = note(revision, active_, number);
   if (problem.empty()) prepared_ = number;
   return problem;
 }

@@ -1,6 +1,7 @@
-// Policy revisions on disk: one file each, and which is active. Every change is written aside,
-// flushed and renamed, so that a crash or a full disk leaves the old state or the new, never half.
-// What is damaged is set aside and told; only what revisions are is kept in memory, not their text.
+// Policy revisions on disk: one file each, and a journal of which is active, which is prepared and
+// what became of each. A step is one flush: that of a new revision's file, or of a note; a crash or
+// a full disk leaves the old state or the new, never half. What is damaged is set aside and told;
+// only what revisions are is kept in memory, not their text.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +9,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "bulkhead/v1/control.pb.h"
+#include "controlplane/agent/journal.h"
 #include "dataplane/base/result.h"
 
 namespace bulkhead::controlplane {
@@ -40,7 +43,8 @@ class RevisionStore {
   Result<v1::Revision, std::string> finish_activation();
   void abandon_activation();
 
-  // Of a pair. A revision is told its generation before it is prepared or committed.
+  // Of a pair. A revision is told its generation before it is prepared or committed, and it is on
+  // disk with that.
   std::string set_generation(std::uint64_t number, std::uint64_t generation);
   // Which revision is prepared: ready to be committed, whoever survives. 0: none.
   std::string set_prepared(std::uint64_t number);
@@ -63,7 +67,7 @@ class RevisionStore {
   };
 
   RevisionStore(std::string folder, int lock) : folder_(std::move(folder)), lock_(lock) {}
-  void load();
+  void load(const std::vector<std::string>& notes);
   void load_file(const std::string& name);
   void load_active();
   void set_aside(const std::string& name, const std::string& why);
@@ -72,6 +76,11 @@ class RevisionStore {
   std::string rewrite(std::uint64_t number, const v1::Revision& revision);
   std::string begin(std::uint64_t number);
   Result<v1::Revision, std::string> finish();
+  // What was noted, on top of what stands in the files.
+  void replay(const std::vector<std::string>& notes);
+  std::string note(const v1::Revision& revision, std::uint64_t active, std::uint64_t prepared);
+  // Makes room for notes: what they say is in the files then.
+  std::string fold();
   void prune();
 
   std::string folder_;
@@ -81,9 +90,11 @@ class RevisionStore {
   std::map<std::uint64_t, Kept> revisions_;
   std::uint64_t active_ = 0;
   std::uint64_t prepared_ = 0;
-  // Between the steps of an activation: which, and what was said of it before.
+  // Between the steps of an activation: which, and what is said of it then.
   std::uint64_t activating_ = 0;
-  v1::Revision before_activation_;
+  v1::Revision after_activation_;
+  std::unique_ptr<Journal> journal_;
+  std::set<std::uint64_t> noted_;  // revisions of which more is in the journal than in their files
 };
 
 }  // namespace bulkhead::controlplane

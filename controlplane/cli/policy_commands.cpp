@@ -1,4 +1,7 @@
 // policy check|compile|explain|get|show, push, commit, history.
+#include <chrono>
+#include <future>
+
 #include "controlplane/cli/artefact_text.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
@@ -8,6 +11,8 @@
 namespace bulkhead::controlplane {
 
 namespace {
+
+constexpr auto kProgressPeriod = std::chrono::seconds(1);
 
 // Prints diagnostics: on standard error for people, as JSON lines for scripts.
 void tell_diagnostics(const Session& session, const Diagnostics& diagnostics) {
@@ -132,12 +137,31 @@ void print_commit(Session& session, const v1::Commit& commit) {
   }
 }
 
+// What the commit does now, once it takes long; what was told.
+std::string tell_progress(Remote& remote, const std::string& told) {
+  v1::Commit commit;
+  const auto asked =
+      remote.policy().GetCommit(remote.context().get(), v1::GetCommitRequest(), &commit);
+  const bool news =
+      asked.ok() && commit.state() == v1::Commit::STATE_UNDER_WAY && commit.text() != told;
+  if (!news) return told;
+  print_error("commit " + commit.id() + ": " + commit.text());
+  return commit.text();
+}
+
 void run_commit(Session& session, std::uint64_t number) {
   Remote remote(session);
   v1::CommitPolicyRequest request;
   request.set_number(number);
   v1::CommitPolicyResponse response;
-  remote.expect(remote.policy().CommitPolicy(remote.context().get(), request, &response));
+  auto committed = std::async(std::launch::async, [&remote, &request, &response] {
+    return remote.policy().CommitPolicy(remote.context().get(), request, &response);
+  });
+  std::string told;
+  while (committed.wait_for(kProgressPeriod) != std::future_status::ready) {
+    told = tell_progress(remote, told);
+  }
+  remote.expect(committed.get());
   print_commit(session, response.commit());
 }
 

@@ -1,0 +1,111 @@
+// A note: its length in four bytes, the first eight of its SHA-256, its text.
+#include "controlplane/agent/journal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/service/policy_codec.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+constexpr std::size_t kLengthBytes = 4;
+constexpr std::size_t kDigestBytes = 8;
+
+std::string reason(const std::string& what, const std::string& path, int error) {
+  return what + " " + path + ": " + std::strerror(error);
+}
+
+std::string digest_of(const std::string& note) {
+  return service::sha256(note).substr(0, kDigestBytes);
+}
+
+// Of zeros, on disk with its name. A descriptor, or -1 and what is wrong.
+int make_file(const std::string& path, std::string& problem) {
+  const std::string aside = path + ".new";
+  const int file = ::open(aside.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) {
+    problem = reason("cannot create", aside, errno);
+    return -1;
+  }
+  int error = posix_fallocate(file, 0, Journal::kBytes);
+  if (error == 0 && fsync(file) != 0) error = errno;
+  if (error == 0 && rename(aside.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) {
+    problem = reason("cannot write", aside, error);
+    unlink(aside.c_str());
+    close(file);
+    return -1;
+  }
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (handle >= 0) {
+    fsync(handle);
+    close(handle);
+  }
+  return file;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Journal>, std::string> Journal::open(const std::string& path,
+                                                            std::vector<std::string>& notes) {
+  int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) {
+    std::string problem;
+    file = make_file(path, problem);
+    if (file < 0) return problem;
+  }
+  std::unique_ptr<Journal> journal(new Journal(path, file));
+  journal->read(notes);
+  return journal;
+}
+
+Journal::~Journal() { close(file_); }
+
+void Journal::read(std::vector<std::string>& notes) {
+  std::string bytes(kBytes, '\0');
+  const ssize_t count = pread(file_, bytes.data(), bytes.size(), 0);
+  bytes.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+  while (end_ + kHeadBytes <= bytes.size()) {
+    const std::size_t length =
+        load_be32(reinterpret_cast<const std::uint8_t*>(bytes.data() + end_));
+    if (length == 0 || length > kNoteBytesMax || end_ + kHeadBytes + length > bytes.size()) return;
+    std::string note = bytes.substr(end_ + kHeadBytes, length);
+    if (bytes.compare(end_ + kLengthBytes, kDigestBytes, digest_of(note)) != 0) return;
+    notes.push_back(std::move(note));
+    end_ += kHeadBytes + length;
+  }
+}
+
+std::string Journal::add(const std::string& note) {
+  std::string bytes(kLengthBytes, '\0');
+  store_be32(reinterpret_cast<std::uint8_t*>(bytes.data()),
+             static_cast<std::uint32_t>(note.size()));
+  bytes += digest_of(note) + note;
+  const ssize_t count = pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(end_));
+  if (count != static_cast<ssize_t>(bytes.size())) {
+    return reason("cannot write", path_, count < 0 ? errno : ENOSPC);
+  }
+  if (fdatasync(file_) != 0) return reason("cannot flush", path_, errno);
+  end_ += bytes.size();
+  return {};
+}
+
+std::string Journal::clear() {
+  std::string problem;
+  const int file = make_file(path_, problem);
+  if (file < 0) return problem;
+  close(std::exchange(file_, file));
+  end_ = 0;
+  return {};
+}
+
+}  // namespace bulkhead::controlplane
