@@ -24,13 +24,14 @@ void Pair::bring_over(TimeNs now_ns) {
 }
 
 void Pair::tell(support::Plant& active) {
-  if (!sender_.run_urgent(active.now_ns())) return;
+  if (behind_ || !sender_.run_urgent(active.now_ns())) return;
   active.pipeline().waiting().note_told(sender_.records());
   bring_over(active.now_ns());
   active.pipeline().let_go(sender_.records(), active);
 }
 
 void Pair::tell_more(support::Plant& active) {
+  if (behind_) return;
   do {
     sender_.run(64, active.now_ns());
     bring_over(active.now_ns());

@@ -10,6 +10,8 @@ class Pair {
  public:
   Pair(support::Plant& active, policy::OnDeny on_deny);
 
+  // From now on the peer takes nothing, and the ring is as good as full: no record finds room.
+  void fall_behind() { behind_ = true; }
   // What frames of the active one wait for is told, and they leave.
   void tell(support::Plant& active);
   // All that has changed is told.
@@ -26,6 +28,7 @@ class Pair {
   replication::RecordRing ring_{1 << 18};
   replication::FlowSender sender_;
   replication::FlowReceiver receiver_;
+  bool behind_ = false;
   bool lost_records_ = false;
 };
 
