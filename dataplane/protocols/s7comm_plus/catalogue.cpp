@@ -17,7 +17,8 @@ using protocols::with;
 
 constexpr std::uint32_t kAsked =
     with(kProtocolVersion, kOpcode, kFunction, kSession, kObject, kMore);
-constexpr std::uint32_t kListed = kAsked | with(kArea, kAttribute, kElement);
+constexpr std::uint32_t kListed = kAsked | with(kArea, kAttribute, kElement, kItemCount);
+constexpr std::uint32_t kSymbols = kListed | with(kSymbolCrc);  // addresses of any object
 constexpr std::uint32_t kTold = with(kProtocolVersion, kOpcode, kMore);
 
 constexpr FunctionInfo asked(std::string_view name, std::uint16_t code, AccessClass access,
@@ -53,16 +54,16 @@ constexpr std::array kOwnFunctions = {
           kWrites),
     moved(asked("prove_password", kSetVariable, kConfigures, kAsUser, kListed), kWrites),
     asked("get_link", kGetLink, kDiscovers),
-    asked("set_multi_variables", kSetMultiVariables, kWrites, kNoSubCode, kListed),
+    asked("set_multi_variables", kSetMultiVariables, kWrites, kNoSubCode, kSymbols),
     asked("set_session_variables", kSetMultiVariables, kSessions, kOnSession, kListed),
     moved(asked("set_subscription_variables", kSetMultiVariables, kReads, kOnSubscription, kListed),
           kWrites),
-    moved(asked("set_object_variables", kSetMultiVariables, kControls, kOnObjects, kListed),
+    moved(asked("set_object_variables", kSetMultiVariables, kControls, kOnObjects, kSymbols),
           kWrites),
     moved(asked("prove_password_with_variables", kSetMultiVariables, kConfigures, kAsUser, kListed),
           kSessions),
-    asked("get_multi_variables", kGetMultiVariables, kReads, kNoSubCode, kListed),
-    moved(asked("get_object_variables", kGetMultiVariables, kPrograms, kOnObjects, kListed),
+    asked("get_multi_variables", kGetMultiVariables, kReads, kNoSubCode, kSymbols),
+    moved(asked("get_object_variables", kGetMultiVariables, kPrograms, kOnObjects, kSymbols),
           kReads),
     asked("begin_sequence", kBeginSequence, kPrograms),
     asked("end_sequence", kEndSequence, kPrograms),

@@ -256,6 +256,17 @@ TEST(Decode, EachFunction) {
   support::expect_fields_decide(module(), rows);
 }
 
+TEST(Decode, AFunctionHasTheFieldsThatItsCatalogueNames) {
+  const auto operations = std::make_unique<protocols::OperationList>();
+  for (const Row& row : kRows) {
+    EXPECT_EQ(module().decode(row.message, row.context(), *operations), Fault::none) << row.what;
+    for (const protocols::Operation& operation : *operations) {
+      const auto& function = catalogue().functions[operation.function];
+      EXPECT_EQ(operation.present & ~function.fields, 0U) << row.what;
+    }
+  }
+}
+
 TEST(Decode, WhatIsRefused) {
   Message other_trailer = part(ask(kExplore));
   other_trailer[other_trailer.size() - 3] = 3;
