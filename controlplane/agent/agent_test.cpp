@@ -200,7 +200,9 @@ TEST_F(StoreTest, WhatIsNotedIsThereAfterACrash) {
     ASSERT_EQ(store->set_generation(number, 10 * i), "");
     ASSERT_EQ(store->set_prepared(number), "");
     const bool look = i % 50 < 2;
-    if (look) EXPECT_EQ(after_crash()->prepared()->generation(), 10 * i);
+    if (look) {
+      EXPECT_EQ(after_crash()->prepared()->generation(), 10 * i);
+    }
     ASSERT_TRUE(store->activate(number));
     if (!look) continue;
     const auto again = after_crash();
