@@ -36,6 +36,7 @@ PROBE = ROOT / "tests/e2e/probe.py"
 FLOWS_PER_PORT = 50_000
 SESSIONS = 20
 RATE = 100  # questions a second
+BEHIND = ("nice", "-n", "19")  # clients are other machines: they have no core of an appliance
 BACK_SECONDS = 60  # until the agents have their idle size again
 CLIENTS = 16  # certificates
 CLIENTS_OF_RULE = 10  # of the large policy
@@ -155,7 +156,7 @@ class Crowd:
                 self.counts["slowest_ms"] = max(self.counts["slowest_ms"], told["slowest_ms"])
         def list_flows():
             subprocess.run(self.lab.in_ns(
-                self.active, self.lab.bin / "bulkheadctl", "--pki",
+                self.active, *BEHIND, self.lab.bin / "bulkheadctl", "--pki",
                 self.lab.folder_of(self.active) / "pki", "flows", "--limit",
                 str(self.options.flows or 1000), "--format", "json"), stdout=subprocess.DEVNULL,
                 timeout=300, check=True)
@@ -179,7 +180,7 @@ class Crowd:
     def connections(self):
         def hold(text):
             process = subprocess.Popen(
-                self.lab.in_ns(self.active, sys.executable, "-c", HOLD, 10_000, text, 10,
+                self.lab.in_ns(self.active, *BEHIND, sys.executable, "-c", HOLD, 10_000, text, 10,
                                "127.0.0.2"),
                 stdout=subprocess.DEVNULL)
             while process.poll() is None and not self.stop.is_set():
@@ -190,7 +191,7 @@ class Crowd:
 
     def artefacts(self):
         def push(name):
-            done = run(*self.lab.in_ns(self.active, self.lab.bin / "bulkheadctl", "--pki",
+            done = run(*self.lab.in_ns(self.active, *BEHIND, self.lab.bin / "bulkheadctl", "--pki",
                                        self.client(name), "push", self.large),
                        check=False, timeout=600)
             with self.lock:
@@ -204,7 +205,7 @@ class Crowd:
     def streams(self):
         def follow(name, count):
             done = subprocess.run(
-                self.lab.in_ns(self.active, self.lab.bin / "grpc_probe", "127.0.0.1:7443",
+                self.lab.in_ns(self.active, *BEHIND, self.lab.bin / "grpc_probe", "127.0.0.1:7443",
                                self.client(name), "follow", count, 20),
                 stdout=subprocess.PIPE, text=True, timeout=90, check=True)
             with self.lock:
