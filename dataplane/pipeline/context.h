@@ -161,6 +161,11 @@ void refuse(Context& context, flow::Packet& packet, Reason reason);
 // Tells of the verdict on a packet of a flow and sends it on, unless its station is on this side.
 void pass(Context& context, flow::Packet& packet, Reason reason);
 
+// Turns a datagram to the MAC address of the host that it is for, whatever its sender wrote: the
+// one that is bound to it, or that it has announced. What is for many, and what Ethernet itself
+// carries, goes where it says. The packet's own header stays as it was.
+void direct_datagram(const Context& context, const flow::Packet& packet);
+
 // Whether Ethernet itself carries the packet, not IP. Precondition: neighbours are resolved.
 inline bool is_bare(const flow::Packet& packet) { return packet.ip.version == 0; }
 

@@ -256,6 +256,7 @@ void inspect_in_session(Context& context, flow::Packet& packet) {
 
 void inspect_datagram(Context& context, flow::Packet& packet) {
   flow::Flow& flow = *packet.flow;
+  direct_datagram(context, packet);
   if (is_question(flow)) return inspect_answer_to_many(context, packet);
   inspect_in_session(context, packet);
   flow::Flow* found = packet.flow;  // another one where its sender has the other role

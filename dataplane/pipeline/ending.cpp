@@ -62,10 +62,10 @@ void renew(const Context& context, Flow& flow) {
     idle_ns = 2 * limits.deliver_ns;  // its own timers end it before
   } else if (flow.phase == flow::TcpPhase::closed || flow.refused) {
     idle_ns = limits.closed_ns;
-  } else if (flow.sides[0].fin_released && flow.sides[1].fin_released && !owes_something(flow)) {
-    idle_ns = limits.closed_ns;  // who has not heard that repeats its FIN before
   } else if (flow.sides[0].fin_released || flow.sides[1].fin_released) {
-    idle_ns = limits.closing_ns;
+    // Whoever has not heard that both have ended repeats its FIN before that.
+    const bool both = flow.sides[0].fin_released && flow.sides[1].fin_released;
+    idle_ns = both && !owes_something(flow) ? limits.closed_ns : limits.closing_ns;
   }
   flow.expires_ns = context.now_ns + idle_ns;
 }

@@ -251,22 +251,19 @@ void refuse(Context& context, flow::Packet& packet, Reason reason) {
   packet.mbuf = nullptr;
 }
 
+void direct_datagram(const Context& context, const flow::Packet& packet) {
+  if (is_bare(packet) || packet.ethernet.destination.is_group()) return;
+  const std::uint16_t port = packet.flow->ports[receiver_of(packet)];
+  const auto own = own_station(context, packet.ip.destination, port);
+  if (own) std::memcpy(packet.bytes(), own->bytes.data(), own->bytes.size());
+}
+
 namespace {
 
 // Whether the receiver has spoken in the session, through its own port.
 bool is_answered(const flow::Packet& packet) {
   return packet.flow->phase == flow::TcpPhase::established ||
          packet.flow->packets[receiver_of(packet)] > 0;
-}
-
-// A datagram goes to the MAC address of the host that it is for, whatever its sender wrote: the one
-// that is bound to it, or that it has announced. What is for many, and what Ethernet itself
-// carries, goes where it says.
-void direct_datagram(const Context& context, const flow::Packet& packet) {
-  if (is_bare(packet) || packet.ethernet.destination.is_group()) return;
-  const std::uint16_t port = packet.flow->ports[receiver_of(packet)];
-  const auto own = own_station(context, packet.ip.destination, port);
-  if (own) std::memcpy(packet.bytes(), own->bytes.data(), own->bytes.size());
 }
 
 // Whether the station that the frame is for was seen behind the port that it came from: a switch
@@ -294,7 +291,7 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
   if (flow::Flow* flow = packet.flow; flow != nullptr) {
     const std::size_t side = packet.from_client ? flow::kClient : flow::kServer;
     // An error about the session is no answer in it.
-    if (!packet.about_flow) ++flow->packets[side];
+    flow->packets[side] += packet.about_flow ? 0 : 1;
     flow->bytes[side] += packet.mbuf->pkt_len;
     verdict.conduit = flow->conduit;
     verdict.rule = flow->rule;
@@ -304,7 +301,6 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
   context.macs.learn(
       packet.ethernet.source, packet.port, context.now_ns,
       is_answered(packet) || is_bare(packet) ? flow::Evidence::spoken : flow::Evidence::claimed);
-  if (packet.flow->transport != policy::Transport::tcp) direct_datagram(context, packet);
   if (packet.trailer.is_present()) flow::put_trailer(packet);
   context.send(*packet.flow, packet.mbuf, receiver_of(packet));
   packet.mbuf = nullptr;
