@@ -146,6 +146,7 @@ void Pair::start() {
   });
   link_thread_ = std::thread([this] {
     name_thread("pair-link");
+    run_sooner();  // a hand-over waits for what travels here
     link_io_.run();
   });
   slow_thread_ = std::thread([this] {
