@@ -1,3 +1,4 @@
+// SipHash, and keys from the kernel.
 #include "dataplane/flow/keyed_hash.h"
 
 #include <sys/random.h>

@@ -80,13 +80,13 @@ struct Context {
   protocols::ProtocolSet with_related;  // those whose sessions open something beside themselves
   protocols::ProtocolSet numbered;      // those whose messages are numbered
   protocols::ProtocolSet framed_by_session;
-  TimeNs sessions_clock = 0;            // what protocol state counts time in is ahead by so much
-  TimeNs forwards_since_ns = 0;         // start or takeover
-  bool all_usual = true;                // every packet of the burst, see wire::parse_usual
-  flow::HashKey hash_key{};             // of this worker
-  std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
-  policy::Charges charged{};            // what the message that was judged last has cost
-  protocols::Difference difference{};   // of the answer that was refused last
+  TimeNs sessions_clock = 0;           // what protocol state counts time in is ahead by so much
+  TimeNs forwards_since_ns = 0;        // start or takeover
+  bool all_usual = true;               // every packet of the burst, see wire::parse_usual
+  flow::HashKey hash_key{};            // of this worker
+  std::uint64_t erasures = 0;          // of flows, when those of the burst were looked up
+  policy::Charges charged{};           // what the message that was judged last has cost
+  protocols::Difference difference{};  // of the answer that was refused last
 
   // What protocol modules count time in; it wraps.
   std::uint32_t now_ms() const {

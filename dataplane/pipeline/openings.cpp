@@ -80,9 +80,9 @@ flow::Opening opening_of(const Context& context, const Packet& packet, flow::Sha
   opening.ids = ids;
   opening.server = Openings::server_id(context.hash_key, packet.ip.destination);
   opening.port = packet.port;
-  opening.proven =
-      !context.options.challenge_openings ||
-      context.proofs.holds(sending_host(packet).hash(context.hash_key), packet.port, context.now_ns);
+  opening.proven = !context.options.challenge_openings ||
+                   context.proofs.holds(sending_host(packet).hash(context.hash_key), packet.port,
+                                        context.now_ns);
   return opening;
 }
 

@@ -42,6 +42,7 @@ struct Options {
   std::uint64_t cases = 1000;
   std::uint64_t seed = 1;
   bool trace = false;
+  bool fall_behind = false;
   std::uint64_t tell_max = 10;
 };
 
@@ -63,7 +64,8 @@ std::uint64_t run_cases(const Options& options) {
     const policy::OnDeny on_deny = on_deny_of(seed);
     auto& plant = plants[on_deny];
     if (!plant) plant = std::make_unique<support::Plant>(adversary::case_policy(on_deny));
-    auto violation = adversary::run_case(*plant, on_deny, {seed, options.trace});
+    auto violation =
+        adversary::run_case(*plant, on_deny, {seed, options.trace, options.fall_behind});
     // A day later nothing of the session may be left.
     for (int round = 0; round < 2; ++round) plant->pass_time(24 * 3600 * kSecondNs);
     plant->clear();
@@ -97,6 +99,8 @@ int main(int argc, char** argv) {
       }()))
       ->capture_default_str();
   app.add_flag("--trace", options.trace, "Print every frame");
+  app.add_flag("--fall-behind", options.fall_behind,
+               "Before one takeover in four the peer has missed what came last");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

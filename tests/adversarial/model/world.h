@@ -12,7 +12,8 @@ namespace bulkhead::adversary {
 
 struct CaseConfig {
   std::uint64_t seed = 0;
-  bool trace = false;  // prints every frame
+  bool trace = false;         // prints every frame
+  bool falls_behind = false;  // the peer misses what came last before some takeovers
 };
 
 // Runs one case in the plant, whose policy must be case_policy(on_deny). What was violated, or
