@@ -325,6 +325,15 @@ flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
   return news;
 }
 
+// Whether the packet's sender has bytes that only the appliance before a takeover can have sent it:
+// what was taken for the end of its stream (resume.cpp) had been passed already. Where messages are
+// carried, what comes next cannot be placed then.
+bool has_more_than_told(const Flow& flow, const flow::TcpSegmentInfo& info) {
+  const std::size_t other = 1 - info.sender;
+  return flow.carried && flow.sides[other].known &&
+         sequence_distance(info.header.acknowledgement, flow.sent_up_to(other)) > 0;
+}
+
 void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
   if (flow.phase == TcpPhase::resuming && !resume_session(context, packet)) return;
@@ -339,6 +348,11 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
   if (!is_allowed(reason)) {
     const bool lost =
         reason == Reason::tcp_out_of_window || reason == Reason::tcp_bad_acknowledgement;
+    if (reason == Reason::tcp_bad_acknowledgement && has_more_than_told(flow, info)) {
+      answer_with_reset(context, packet);
+      flow.refused = true;
+      return refuse(context, packet, Reason::tcp_no_boundary);
+    }
     if (lost) challenge(context, packet);
     if (flow.phase == TcpPhase::closed) answer_with_reset(context, packet);
     return refuse(context, packet, reason);
