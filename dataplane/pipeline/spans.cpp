@@ -1,19 +1,18 @@
 // A counter is even while nothing leaves in parts.
 #include "dataplane/pipeline/spans.h"
 
-#include <rte_jhash.h>
 #include <rte_random.h>
 
 namespace bulkhead::pipeline {
 
-Spans::Spans() : seed_(static_cast<std::uint32_t>(rte_rand())) {
+Spans::Spans() : key_(flow::HashKey::make()) {
   for (std::atomic<std::uint32_t>& counter : counters_) {
     counter = static_cast<std::uint32_t>(rte_rand()) & ~1U;
   }
 }
 
 std::size_t Spans::place(const wire::IpAddress& server) const {
-  return rte_jhash(server.bytes.data(), sizeof(server.bytes), seed_) % kServers;
+  return flow::keyed_hash(key_, server.bytes) % kServers;
 }
 
 }  // namespace bulkhead::pipeline

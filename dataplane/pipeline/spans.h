@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "dataplane/flow/keyed_hash.h"
 #include "dataplane/wire/address.h"
 
 namespace bulkhead::pipeline {
@@ -36,7 +37,7 @@ class Spans {
     return counters_[place(server)];
   }
 
-  std::uint32_t seed_;
+  flow::HashKey key_;
   std::array<std::atomic<std::uint32_t>, kServers> counters_;
 };
 
