@@ -105,7 +105,8 @@ class ReconcileTest : public ::testing::Test {
 };
 
 TEST_F(ReconcileTest, AnUnansweredQuestionIsNotNoPolicy) {
-  ASSERT_TRUE(becomes([this] { return problem().empty(); })) << problem();
+  // Before the first answer there is nothing to say either.
+  ASSERT_TRUE(becomes([this] { return questions_asked_ >= 3 && problem().empty(); })) << problem();
   silent_ = true;
   const int asked = questions_asked_;
   ASSERT_TRUE(becomes([&] {
