@@ -7,6 +7,7 @@
 #include "dataplane/flow/keyed_hash.h"
 #include "dataplane/flow/proofs.h"
 #include "dataplane/flow/rtt.h"
+#include "dataplane/flow/segments.h"
 #include "dataplane/flow/timer_wheel.h"
 
 namespace bulkhead::flow {
@@ -111,6 +112,28 @@ TEST(Proofs, OfOnePortForgetNoneOfAnother) {
   }
   EXPECT_TRUE(proofs.holds(host(1, 0), 0, now + 1600 * kSecondNs));
   EXPECT_FALSE(proofs.holds(host(104000, 0), 0, now + 2 * 3600 * kSecondNs)) << "it ages";
+}
+
+// A session of the peer's is nobody's until its first packet, and its timer may keep something of
+// it before: what is freed later must not be freed of another's share.
+TEST(SegmentPool, WhatAFlowKeepsIsItsOwnersAlsoWhenTheOwnerBecomesKnown) {
+  constexpr ShareIds kOwner = {7, 3};
+  SegmentPool pool(64);
+  Flow flow;
+  flow.sides[0].retained_count = 20;
+  pool.settle(flow);
+  pool.charge_to(flow, kOwner);
+  Flow other;
+  other.shares = kOwner;
+  other.sides[0].retained_count = 20;
+  pool.settle(other);
+  EXPECT_FALSE(pool.may_take(other)) << "both are charged to the owner";
+  flow.sides[0].retained_count = 0;
+  pool.settle(flow);
+  EXPECT_TRUE(pool.may_take(other));
+  other.sides[0].retained_count = 0;
+  pool.settle(other);
+  EXPECT_TRUE(pool.may_take(other));
 }
 
 }  // namespace

@@ -85,6 +85,12 @@ class SegmentPool {
     shares_.charge(flow.shares, kept - flow.charged);
     flow.charged = kept;
   }
+  // What the flow keeps is charged to these from now on: it may have been the peer's, and nobody's.
+  void charge_to(Flow& flow, ShareIds shares) {
+    shares_.charge(flow.shares, 0U - flow.charged);
+    shares_.charge(shares, flow.charged);
+    flow.shares = shares;
+  }
   // Whether the flow may keep one more; see Shares.
   bool may_take(const Flow& flow) const {
     return shares_.may_take(flow.shares, free_count_, capacity());

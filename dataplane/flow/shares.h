@@ -23,10 +23,12 @@ class Shares {
   static constexpr std::uint32_t kHosts = 4096;
   static constexpr std::uint32_t kConduits = 1024;
 
-  // `host_hash`: HostAt::hash().
-  static ShareIds ids(std::uint64_t host_hash, std::uint16_t conduit) {
-    return {static_cast<std::uint16_t>(1 + (host_hash >> 16) % (kHosts - 1)),
-            static_cast<std::uint16_t>(conduit % kConduits)};
+  // `hash`: HostAt::hash().
+  static std::uint16_t host_id(std::uint64_t hash) {
+    return static_cast<std::uint16_t>(1 + (hash >> 16) % (kHosts - 1));
+  }
+  static std::uint16_t conduit_id(std::uint16_t conduit) {
+    return static_cast<std::uint16_t>(conduit % kConduits);
   }
 
   void charge(ShareIds ids, std::uint32_t more) {

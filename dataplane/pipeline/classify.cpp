@@ -33,10 +33,10 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
                     context.tables().zones[sides.server_zone].prp;
   const flow::HostAt opener{sides.endpoints.client, flow.links[flow.opener()].from,
                             flow.ports[flow.opener()]};
-  const flow::ShareIds shares =
-      flow::Shares::ids(flow.shares.host == 0 ? opener.hash(context.hash_key) : 0, found.conduit);
-  if (flow.shares.host == 0) flow.shares.host = shares.host;
-  if (flow.charged == 0) flow.shares.conduit = shares.conduit;
+  const std::uint16_t host = flow.shares.host != 0
+                                 ? flow.shares.host
+                                 : flow::Shares::host_id(opener.hash(context.hash_key));
+  context.segments.charge_to(flow, {host, flow::Shares::conduit_id(found.conduit)});
   const std::uint32_t slot = context.flows.index_of(flow);
   if (!context.places.has(slot)) {  // it was the peer's
     const std::uint16_t station = flow::Places::station_id(context.hash_key, opener.station);
@@ -173,7 +173,7 @@ bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Cla
                  bool from_client) {
   const bool opening = is_tcp(packet) && is_opening_syn(packet);
   flow::PlaceOwner owner = sender_as_owner(context, packet);
-  owner.shares.conduit = flow::Shares::ids(0, found.conduit).conduit;
+  owner.shares.conduit = flow::Shares::conduit_id(found.conduit);
   owner.one_way = !opening;
   if (opening && !may_begin(context, packet, owner.shares)) return false;
   Flow* flow = take_place(context, packet.key, owner, nullptr);

@@ -19,7 +19,8 @@ flow::PlaceOwner sender_as_owner(const Context& context, const flow::Packet& pac
   const std::uint64_t hash = sending_host(packet).hash(context.hash_key);
   const std::uint16_t station = flow::Places::station_id(context.hash_key, packet.ethernet.source);
   const std::uint16_t conduit = packet.flow == nullptr ? 0 : packet.flow->conduit;
-  return {flow::Shares::ids(hash, conduit), packet.port, station, true};
+  return {
+      {flow::Shares::host_id(hash), flow::Shares::conduit_id(conduit)}, packet.port, station, true};
 }
 
 flow::Flow* take_place(Context& context, const flow::FlowKey& key, const flow::PlaceOwner& owner,
