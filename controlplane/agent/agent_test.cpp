@@ -362,14 +362,6 @@ TEST(EventHub, TheEndWakesThoseThatWait) {
   EXPECT_TRUE(hub.ended());
 }
 
-std::size_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::size_t all = 0;
-  std::size_t resident = 0;
-  file >> all >> resident;
-  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
 TEST(MemoryKeeper, GivesBackWhatWasInUseTheLastTime) {
   constexpr std::size_t kLarge = std::size_t{64} << 20;
   constexpr TimeNs kTurnNs = 20 * kSecondNs;

@@ -17,6 +17,13 @@ constexpr TimeNs kPeriodNs = 15 * kSecondNs;
 constexpr std::size_t kGrowthBytes = std::size_t{16} << 20;
 constexpr std::size_t kChangeBytes = std::size_t{4} << 20;
 
+std::size_t used_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+}  // namespace
+
 std::size_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::size_t all = 0;
@@ -24,13 +31,6 @@ std::size_t resident_bytes() {
   file >> all >> resident;
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
-
-std::size_t used_bytes() {
-  const struct mallinfo2 info = mallinfo2();
-  return info.uordblks + info.hblkhd;
-}
-
-}  // namespace
 
 void MemoryKeeper::turn(TimeNs now_ns) {
   if (now_ns - looked_ns_ < kPeriodNs) return;

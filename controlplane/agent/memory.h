@@ -7,6 +7,9 @@
 
 namespace bulkhead::controlplane {
 
+// What the process has in memory now.
+std::size_t resident_bytes();
+
 class MemoryKeeper {
  public:
   // Now and then; looks only so often.

@@ -209,8 +209,8 @@ std::string RevisionStore::fold() {
       return problem;
     }
   }
-  const std::string active = active_ == 0 ? std::string() : std::to_string(active_) + "\n";
-  std::string problem = active.empty() ? std::string() : replace_file(folder_ + "/active", active);
+  std::string problem;
+  if (active_ != 0) problem = replace_file(folder_ + "/active", std::to_string(active_) + "\n");
   if (problem.empty()) {
     problem = replace_file(folder_ + "/prepared", std::to_string(prepared_) + "\n");
   }

@@ -256,6 +256,8 @@ void cut_session(Context& context, const flow::Packet& packet);
 // A packet of a session that is being resumed. True if the session is established by it and the
 // packet goes on; otherwise it was passed or refused.
 bool resume_session(Context& context, flow::Packet& packet);
+// Nobody knows where the packet's session stands. True if it goes on nevertheless.
+bool give_up(Context& context, flow::Packet& packet);
 
 // A RST to the packet's sender, who speaks in a session that does not exist.
 void answer_with_reset(Context& context, const flow::Packet& packet);

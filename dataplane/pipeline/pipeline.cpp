@@ -273,12 +273,8 @@ bool stays_here(const Context& context, const flow::Packet& packet) {
   const wire::Mac& station = packet.ethernet.destination;
   if (is_answered(packet)) return false;
   if (!context.macs.stands_at(station, packet.port, context.now_ns)) return false;
-  const wire::IpAddress& host = packet.ip.destination;
-  if (const wire::Mac* bound = policy::find_binding(context.tables(), host)) {
-    return !(*bound == station);
-  }
   const std::uint16_t port = packet.flow->ports[receiver_of(packet)];
-  return !context.macs.is_announced(host, station, port, context.now_ns);
+  return own_station(context, packet.ip.destination, port) != station;
 }
 
 }  // namespace

@@ -238,7 +238,8 @@ void pass_unjudged(Context& context, Packet& packet) {
                               packet);
 }
 
-// Nobody knows where the session stands. True if it goes on nevertheless.
+}  // namespace
+
 bool give_up(Context& context, Packet& packet) {
   const Flow& flow = *packet.flow;
   if (!flow.carried && (flow.unjudged || context.fails_open(flow.conduit))) {
@@ -250,8 +251,6 @@ bool give_up(Context& context, Packet& packet) {
   refuse(context, packet, Reason::tcp_no_boundary);
   return false;
 }
-
-}  // namespace
 
 bool resume_session(Context& context, Packet& packet) {
   Flow& flow = *packet.flow;

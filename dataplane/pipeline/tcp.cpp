@@ -349,9 +349,8 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
     const bool lost =
         reason == Reason::tcp_out_of_window || reason == Reason::tcp_bad_acknowledgement;
     if (reason == Reason::tcp_bad_acknowledgement && has_more_than_told(flow, info)) {
-      answer_with_reset(context, packet);
-      flow.refused = true;
-      return refuse(context, packet, Reason::tcp_no_boundary);
+      give_up(context, packet);
+      return;
     }
     if (lost) challenge(context, packet);
     if (flow.phase == TcpPhase::closed) answer_with_reset(context, packet);

@@ -67,16 +67,14 @@ Host server(std::uint32_t number) {
 class Openings : public ::testing::Test {
  protected:
   Reason syn(const Host& from, const Host& to, std::uint16_t port, std::uint32_t isn = 1000) {
-    plant_.clear();
-    TcpSpec spec;
-    spec.source_port = port;
-    spec.sequence = isn;
-    spec.flags = kTcpSyn;
-    plant_.arrive(from, support::tcp_frame(from, to, spec));
-    return plant_.last();
+    return arrives(from, to, port, isn, kTcpSyn);
   }
   Reason reset(const Host& from, const Host& to, std::uint16_t port, std::uint32_t sequence,
                std::uint8_t flags = kTcpRst) {
+    return arrives(from, to, port, sequence, flags);
+  }
+  Reason arrives(const Host& from, const Host& to, std::uint16_t port, std::uint32_t sequence,
+                 std::uint8_t flags) {
     plant_.clear();
     TcpSpec spec;
     spec.source_port = port;
