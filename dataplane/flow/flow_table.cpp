@@ -74,6 +74,7 @@ FlowTable::FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& bloc
     : hash_(hash),
       hints_(std::bit_ceil(flows_max) * std::size_t{2}),
       flows_(flows_max),
+      in_use_((flows_max + 63) / 64),
       seen_(std::bit_ceil(flows_max)),
       blocks_{whole_lines(blocks.usual_bytes), whole_lines(blocks.deep_bytes), blocks.deep_max,
               blocks.carried_max},
@@ -165,6 +166,7 @@ Flow* FlowTable::insert(const FlowKey& key) {
   *flow = Flow{};
   flow->key = key;
   flow->in_use = true;
+  in_use_[slot / 64] |= std::uint64_t{1} << (slot % 64);
   touch(*flow);
   return flow;
 }
@@ -194,9 +196,20 @@ void FlowTable::erase(Flow& flow) {
   take_back_carry(flow);
   flow.in_use = false;
   touch(flow);
-  free_.push_back(index_of(flow));
+  const std::uint32_t slot = index_of(flow);
+  in_use_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+  free_.push_back(slot);
   --size_;
   ++erasures_;
+}
+
+std::uint32_t FlowTable::next_in_use(std::uint32_t first, std::uint32_t end) const {
+  while (first < end) {
+    const std::uint64_t rest = in_use_[first / 64] >> (first % 64);
+    if (rest != 0) return std::min(end, first + static_cast<std::uint32_t>(std::countr_zero(rest)));
+    first = (first / 64 + 1) * 64;
+  }
+  return end;
 }
 
 bool FlowTable::lend_carry(Flow& flow) {

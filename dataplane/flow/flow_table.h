@@ -114,8 +114,11 @@ class FlowTable {
   // How often a flow was erased: while it stands, what find() gave is good.
   std::uint64_t erasures() const { return erasures_; }
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
-  // Slots 0 to capacity() - 1 for walking; check in_use.
+  // Slots 0 to capacity() - 1 for walking; check in_use, or walk by next_in_use().
   Flow& slot(std::uint32_t index) { return flows_[index]; }
+  // The first slot from `first` on that is in use; `end` if there is none before it. Empty slots
+  // are not touched. Precondition: first <= end <= capacity().
+  std::uint32_t next_in_use(std::uint32_t first, std::uint32_t end) const;
   std::uint32_t index_of(const Flow& flow) const {
     return static_cast<std::uint32_t>(&flow - flows_.data());
   }
@@ -151,6 +154,7 @@ class FlowTable {
   rte_hash* hash_;
   std::vector<Hints> hints_;
   std::vector<Flow> flows_;
+  std::vector<std::uint64_t> in_use_;  // a bit a slot
   std::vector<std::uint64_t> seen_;
   std::vector<std::uint32_t> free_;
   Blocks blocks_;

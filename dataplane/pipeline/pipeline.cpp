@@ -80,9 +80,9 @@ Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTab
       waiting_(kWaitingFramesMax) {}
 
 Pipeline::~Pipeline() {
-  for (std::uint32_t i = 0; i < flows_->capacity(); ++i) {
-    flow::Flow& flow = flows_->slot(i);
-    if (flow.in_use) flow::drop_all(segments_, flow);
+  const std::uint32_t end = flows_->capacity();
+  for (std::uint32_t i = 0; (i = flows_->next_in_use(i, end)) < end; ++i) {
+    flow::drop_all(segments_, flows_->slot(i));
   }
 }
 
@@ -187,9 +187,9 @@ void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Obse
 }
 
 void Pipeline::forget_all() {
-  for (std::uint32_t i = 0; i < flows_->capacity(); ++i) {
+  const std::uint32_t end = flows_->capacity();
+  for (std::uint32_t i = 0; (i = flows_->next_in_use(i, end)) < end; ++i) {
     flow::Flow& flow = flows_->slot(i);
-    if (!flow.in_use) continue;
     flow::drop_all(segments_, flow);
     timers_.disarm(i);
     flows_->erase(flow);
@@ -201,31 +201,45 @@ void Pipeline::forget_all() {
   reassembler_->expire(std::numeric_limits<TimeNs>::max());
 }
 
+// A walk over all slots, a part of it a call: how far time demands, but no more sessions than a
+// packet that comes meanwhile can wait for.
 void Pipeline::expire(Context& context) {
   constexpr std::uint32_t kSlotsPerPeriod = 64;
+  constexpr std::uint32_t kSessionsPerCall = 256;
   constexpr TimeNs kPeriodNs = kMillisecondNs;
   constexpr TimeNs kPeriodsMax = 100;  // after a sleep
   const TimeNs periods = std::min((context.now_ns - expired_ns_) / kPeriodNs, kPeriodsMax);
   if (periods == 0) return;
-  expired_ns_ = context.now_ns;
   if (context.now_ns - fragments_expired_ns_ >= kSecondNs) {
     fragments_expired_ns_ = context.now_ns;
     reassembler_->expire(context.now_ns);
   }
+  auto slots = kSlotsPerPeriod * static_cast<std::uint32_t>(periods);
   // As long as there is plenty, what waits for its receiver harms nobody.
   const bool scarce = segments_.available() < segments_.capacity() / 4 * 3;
-  for (std::uint32_t i = 0; i < kSlotsPerPeriod * periods; ++i) {
+  for (std::uint32_t sessions = 0; slots > 0 && sessions < kSessionsPerCall;) {
     if (expire_next_ >= flows_->capacity()) expire_next_ = 0;
-    Progress& progress = progress_[expire_next_];
-    flow::Flow& flow = flows_->slot(expire_next_++);
-    if (!flow.in_use) continue;
-    if (flow.charged != 0 && scarce) {
-      give_up_if_stuck(context, flow, progress);
-    } else {
-      progress.since_ns = 0;
-    }
-    if (flow.expires_ns <= context.now_ns) forget(context, flow);
+    const std::uint32_t end = std::min(expire_next_ + slots, flows_->capacity());
+    const std::uint32_t slot = flows_->next_in_use(expire_next_, end);
+    const std::uint32_t next = std::min(slot + 1, end);
+    slots -= next - expire_next_;
+    expire_next_ = next;
+    if (slot == end) continue;
+    ++sessions;
+    expire_one(context, slot, scarce);
   }
+  expires_behind_ = slots >= kSlotsPerPeriod;
+  expired_ns_ = context.now_ns - slots / kSlotsPerPeriod * kPeriodNs;
+}
+
+void Pipeline::expire_one(Context& context, std::uint32_t slot, bool scarce) {
+  flow::Flow& flow = flows_->slot(slot);
+  if (flow.charged != 0 && scarce) {
+    give_up_if_stuck(context, flow, progress_[slot]);
+  } else {
+    progress_[slot].since_ns = 0;
+  }
+  if (flow.expires_ns <= context.now_ns) forget(context, flow);
 }
 
 void forget(Context& context, flow::Flow& flow) {

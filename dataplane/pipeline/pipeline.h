@@ -30,8 +30,9 @@ class Pipeline {
   // while awaits_time(), else at least ten times a second.
   void pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer);
 
-  // Whether some session waits for a time to come, other than the end of its idle time.
-  bool awaits_time() const { return timers_.any_armed(); }
+  // Whether some session waits for a time to come, other than the end of its idle time, or the walk
+  // that looks for those ends is behind.
+  bool awaits_time() const { return timers_.any_armed() || expires_behind_; }
 
   // This process has begun to forward, as the first or in the place of another: for a while from
   // now on there may be sessions that nobody knows.
@@ -69,6 +70,7 @@ class Pipeline {
   Context make_context(const Image& image, TimeNs now_ns, Output& output, Observer& observer,
                        std::size_t burst);
   void expire(Context& context);
+  void expire_one(Context& context, std::uint32_t slot, bool scarce);
 
   PipelineOptions options_;
   std::unique_ptr<flow::FlowTable> flows_;
@@ -91,6 +93,7 @@ class Pipeline {
   std::array<flow::Packet, kBurstMax> burst_;
   std::uint32_t expire_next_ = 0;
   TimeNs expired_ns_ = 0;
+  bool expires_behind_ = false;
   TimeNs fragments_expired_ns_ = 0;
   TimeNs forwards_since_ns_ = 0;
   TimeNs sessions_clock_ = 0;  // modulo 2^64, so that it may be behind as well

@@ -390,16 +390,19 @@ std::uint32_t Worker::take_events(pipeline::Event* events, std::uint32_t count) 
 }
 
 void Worker::answer_query() {
-  constexpr std::uint32_t kSlotsPerRound = 4096;
+  constexpr std::uint32_t kFlowsPerRound = 4096;
   if (flow_query_.state.load(std::memory_order_acquire) != FlowQuery::asked) return;
   flow::FlowTable& flows = pipeline_->flows();
   std::uint32_t looked = 0;
   flow_query_.count = 0;
   flow_query_.now_ns = now_ns_;
-  while (flow_query_.cursor < flows.capacity() && flow_query_.count < flow_query_.most &&
-         looked++ < kSlotsPerRound) {
+  const std::uint32_t end = flows.capacity();
+  flow_query_.cursor = std::min(flow_query_.cursor, end);
+  while (flow_query_.count < flow_query_.most && looked++ < kFlowsPerRound) {
+    flow_query_.cursor = flows.next_in_use(flow_query_.cursor, end);
+    if (flow_query_.cursor == end) break;
     const flow::Flow& flow = flows.slot(flow_query_.cursor++);
-    if (flow.in_use && flow.key.is_session()) flow_query_.flows[flow_query_.count++] = flow;
+    if (flow.key.is_session()) flow_query_.flows[flow_query_.count++] = flow;
   }
   flow_query_.state.store(FlowQuery::answered, std::memory_order_release);
 }

@@ -20,9 +20,10 @@ namespace {
 constexpr std::size_t kConnectionsMax = 16;
 constexpr std::size_t kChecksMax = 2;
 constexpr auto kEventPeriod = std::chrono::milliseconds(10);
+constexpr auto kQuietPeriod = std::chrono::milliseconds(50);  // after one without events
 constexpr auto kLookPeriod = std::chrono::microseconds(200);
 constexpr TimeNs kPatienceNs = 5 * kSecondNs;  // with workers that have not taken up a policy
-constexpr int kEventPeriodsPerLook = 10;       // at the links
+constexpr TimeNs kLinkPeriodNs = 100 * kMillisecondNs;
 
 }  // namespace
 
@@ -66,21 +67,19 @@ bool Server::may_write(const Connection::Pointer& connection) {
 }
 
 void Server::poll_events() {
-  event_timer_.expires_after(kEventPeriod);
+  if (const TimeNs now_ns = monotonic_now_ns(); now_ns - links_seen_ns_ >= kLinkPeriodNs) {
+    links_seen_ns_ = now_ns;
+    engine_.watch_links();
+  }
+  v1::DataplaneAnswer push;
+  engine_.take_events(*push.mutable_events());
+  const bool quiet = push.events().events().empty();
+  for (const auto& connection : subscribers_) {
+    if (!quiet && connection->has_room()) connection->send(push);
+  }
+  event_timer_.expires_after(quiet ? kQuietPeriod : kEventPeriod);
   event_timer_.async_wait([this](error_code error) {
-    if (error) return;
-    if (++event_periods_ == kEventPeriodsPerLook) {
-      event_periods_ = 0;
-      engine_.watch_links();
-    }
-    v1::DataplaneAnswer push;
-    engine_.take_events(*push.mutable_events());
-    if (!push.events().events().empty()) {
-      for (const auto& connection : subscribers_) {
-        if (connection->has_room()) connection->send(push);
-      }
-    }
-    poll_events();
+    if (!error) poll_events();
   });
 }
 

@@ -62,7 +62,7 @@ class Server final : private Connection::Owner {
   UnixListener listener_;
   boost::asio::steady_timer event_timer_;
   boost::asio::steady_timer apply_timer_;
-  int event_periods_ = 0;
+  TimeNs links_seen_ns_ = 0;
   std::set<Connection::Pointer> connections_;
   std::set<Connection::Pointer> subscribers_;
   Connection::Pointer writer_;  // the one that may change something

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <vector>
@@ -27,6 +28,25 @@ std::unique_ptr<FlowTable> make_table(const std::string& name) {
   return table ? std::move(table).value() : nullptr;
 }
 
+// By next_in_use(), in pieces of an odd length.
+std::vector<std::uint32_t> slots_in_use(const FlowTable& table) {
+  constexpr std::uint32_t kPiece = 77;
+  std::vector<std::uint32_t> slots;
+  for (std::uint32_t first = 0; first < table.capacity(); first += kPiece) {
+    const std::uint32_t end = std::min(first + kPiece, table.capacity());
+    for (std::uint32_t i = first; (i = table.next_in_use(i, end)) < end; ++i) slots.push_back(i);
+  }
+  return slots;
+}
+
+std::vector<std::uint32_t> slots_of(const std::map<std::uint32_t, Flow*>& known,
+                                    const FlowTable& table) {
+  std::vector<std::uint32_t> slots;
+  for (const auto& [number, flow] : known) slots.push_back(table.index_of(*flow));
+  std::sort(slots.begin(), slots.end());
+  return slots;
+}
+
 TEST(FlowTable, FindsWhatAMapFinds) {
   const auto table = make_table("against_a_map");
   ASSERT_NE(table, nullptr);
@@ -44,6 +64,9 @@ TEST(FlowTable, FindsWhatAMapFinds) {
       known.erase(number);
     }
     ASSERT_EQ(table->size(), known.size());
+    if (round % 64 == 0) {
+      ASSERT_EQ(slots_in_use(*table), slots_of(known, *table));
+    }
     std::vector<std::uint32_t> numbers(1 + random() % FlowTable::kFindMax);
     std::vector<FlowKey> wanted;
     for (std::uint32_t& one : numbers) {

@@ -250,6 +250,30 @@ TEST_F(Limits, SessionsThatNeverClose) {
   ask(later);
 }
 
+// No packet waits for the end of thousands of sessions; and none of them is forgotten about.
+TEST_F(Limits, SessionsThatEndAtOnceEndInSteps) {
+  constexpr std::uint32_t kSessions = 1000;
+  constexpr std::uint32_t kStepMost = 256;
+  for (std::uint32_t i = 0; i < kSessions; ++i) {
+    TcpSession session(plant_, static_cast<std::uint16_t>(1024 + i));
+    plant_.clear();
+  }
+  flow::FlowTable& flows = plant_.pipeline().flows();
+  TimeNs now_ns = plant_.now_ns() + defaults_.established_ns + kSecondNs;
+  std::uint32_t steps = 0;
+  while (flows.size() > 0 && steps < 100) {
+    const std::uint32_t before = flows.size();
+    plant_.be_at(now_ns);
+    EXPECT_LE(before - flows.size(), kStepMost);
+    EXPECT_EQ(plant_.pipeline().awaits_time(), flows.size() > 0) << "asleep with a rest to do";
+    now_ns += kMillisecondNs;
+    ++steps;
+  }
+  EXPECT_EQ(flows.size(), 0U);
+  EXPECT_LE(steps, kSessions / kStepMost + 1);
+  EXPECT_FALSE(plant_.pipeline().awaits_time());
+}
+
 // Every second byte of a stream, but never the first: nothing of it can ever be judged.
 TEST_F(Limits, OneSessionCannotHoldMoreThanItsShare) {
   TcpSession greedy(plant_, 40000);
