@@ -57,6 +57,8 @@ class PortSet {
   // none.
   int receive_descriptor(std::uint16_t port, std::uint16_t queue) const;
   rte_mempool* buffers() const { return buffers_; }
+  // How many of them nobody has; about, while workers take and give back. For any thread.
+  std::uint32_t buffers_free() const;
 
   // A burst of frames, each whole in one buffer with its VLAN tags in it; mbuf->port is the index.
   std::uint16_t receive(std::uint16_t port, std::uint16_t queue, rte_mbuf** mbufs,

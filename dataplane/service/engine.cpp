@@ -5,7 +5,6 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
-#include <rte_mempool.h>
 #include <rte_ring.h>
 
 #include <algorithm>
@@ -222,7 +221,7 @@ v1::DataplaneStatus Engine::status() const {
   }
   status.set_problem(lagging());
   status.set_stations_learned(macs_.count(monotonic_now_ns()));
-  status.set_buffers_free(rte_mempool_avail_count(ports_->buffers()));
+  status.set_buffers_free(ports_->buffers_free());
   status.set_buffers_total(ports_->buffers()->size);
   return status;
 }
