@@ -7,7 +7,7 @@
 #include <string>
 
 #include "controlplane/agent/agent.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
 
 namespace bulkhead::controlplane {
 
@@ -41,7 +41,7 @@ DataplaneClient::Answer Agent::apply(const v1::PolicyArtefact& artefact,
 
 Result<v1::PolicyApplied, Refusal> Agent::check(const v1::PolicyArtefact& artefact) {
   if (!dataplane_.connected()) {
-    const auto tables = service::load_policy(artefact);
+    const auto tables = artefact::decode(artefact);
     if (!tables) return Refusal{Refusal::Kind::invalid, tables.error()};
     v1::PolicyApplied known;
     known.set_site(tables.value().site);

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "controlplane/agent/agent.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
 
 namespace bulkhead::controlplane {
 
@@ -72,7 +72,7 @@ Result<v1::PreviewPolicyResponse, Refusal> Agent::preview(const v1::PreviewPolic
                    number == 0 ? "no policy has been staged; push one first"
                                : "there is no revision " + std::to_string(number)};
   }
-  const auto staged = service::load_policy(stored->artefact());
+  const auto staged = artefact::decode(stored->artefact());
   if (!staged) return Refusal{Refusal::Kind::invalid, staged.error()};
   v1::PreviewPolicyResponse preview;
   *preview.mutable_revision() = stored->revision();
@@ -91,7 +91,7 @@ Result<v1::PreviewPolicyResponse, Refusal> Agent::preview(const v1::PreviewPolic
   }
   for (const auto& [digest, messages] : passed) {
     if (const auto before = stored_with(*store_, digest)) {
-      const auto tables = service::load_policy(before->artefact());
+      const auto tables = artefact::decode(before->artefact());
       if (tables) {
         add_messages(tables.value(), messages, staged.value(), preview);
         continue;

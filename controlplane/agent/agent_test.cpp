@@ -18,7 +18,7 @@
 #include "controlplane/agent/event_hub.h"
 #include "controlplane/agent/memory.h"
 #include "controlplane/agent/revision_store.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/digest.h"
 
 namespace {
 std::atomic<int> flushes_counted{0};
@@ -55,8 +55,8 @@ class StoreTest : public ::testing::Test {
   static v1::GetPolicyResponse policy(const std::string& site) {
     v1::GetPolicyResponse stored;
     stored.mutable_artefact()->set_policy(site);
-    stored.mutable_artefact()->set_sha256(service::sha256(site));
-    stored.mutable_revision()->set_sha256(service::to_hex(service::sha256(site)));
+    stored.mutable_artefact()->set_sha256(artefact::sha256(site));
+    stored.mutable_revision()->set_sha256(artefact::to_hex(artefact::sha256(site)));
     stored.mutable_revision()->set_site(site);
     stored.set_source("source of " + site);
     return stored;
@@ -66,7 +66,7 @@ class StoreTest : public ::testing::Test {
   }
 
   static std::string digest(const std::string& site) {
-    return service::to_hex(service::sha256(site)).substr(0, 16);
+    return artefact::to_hex(artefact::sha256(site)).substr(0, 16);
   }
 
   std::string folder_;
@@ -126,7 +126,7 @@ TEST_F(StoreTest, AnActiveRevisionThatIsDamagedIsActiveNoMore) {
     bytes.assign(std::istreambuf_iterator<char>(file), {});
   }
   // One digit of the digest that is noted, as in a file that was edited.
-  const std::string digest = service::to_hex(service::sha256("one"));
+  const std::string digest = artefact::to_hex(artefact::sha256("one"));
   const std::size_t at = bytes.find(digest);
   ASSERT_NE(at, std::string::npos);
   bytes[at] = bytes[at] == '0' ? '1' : '0';

@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "dataplane/artefact/digest.h"
 #include "dataplane/base/bytes.h"
-#include "dataplane/service/policy_codec.h"
 
 namespace bulkhead::controlplane {
 
@@ -24,7 +24,7 @@ std::string reason(const std::string& what, const std::string& path, int error) 
 }
 
 std::string digest_of(const std::string& note) {
-  return service::sha256(note).substr(0, kDigestBytes);
+  return artefact::sha256(note).substr(0, kDigestBytes);
 }
 
 // Of zeros, on disk with its name. A descriptor, or -1 and what is wrong.

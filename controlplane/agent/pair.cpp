@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "controlplane/agent/ask.h"
+#include "dataplane/artefact/digest.h"
 #include "dataplane/base/priority.h"
-#include "dataplane/service/policy_codec.h"
 
 namespace bulkhead::controlplane {
 
@@ -53,7 +53,7 @@ std::string_view role_name(Role role) { return role == Role::active ? "active" :
 }  // namespace
 
 failover::NodeId node_of(const std::string& name) {
-  const std::string digest = service::sha256(name);
+  const std::string digest = artefact::sha256(name);
   const failover::NodeId node = load_be64(reinterpret_cast<const std::uint8_t*>(digest.data()));
   return node == 0 ? 1 : node;
 }

@@ -15,7 +15,6 @@
 #include <mutex>
 #include <thread>
 
-#include "dataplane/service/policy_codec.h"
 #include "tests/support/authority.h"
 
 namespace bulkhead::controlplane {

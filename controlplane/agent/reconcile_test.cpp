@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "controlplane/agent/agent.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/digest.h"
 #include "tests/support/authority.h"
 #include "tests/support/fake_dataplane.h"
 
@@ -38,8 +38,8 @@ class ReconcileTest : public ::testing::Test {
     auto store = RevisionStore::open((folder_ / "state").string()).value();
     v1::GetPolicyResponse stored;
     stored.mutable_artefact()->set_policy("policy");
-    stored.mutable_artefact()->set_sha256(service::sha256("policy"));
-    stored.mutable_revision()->set_sha256(service::to_hex(service::sha256("policy")));
+    stored.mutable_artefact()->set_sha256(artefact::sha256("policy"));
+    stored.mutable_revision()->set_sha256(artefact::to_hex(artefact::sha256("policy")));
     EXPECT_TRUE(store->add(std::move(stored)));
     EXPECT_TRUE(store->activate(1));
     agent_ = std::make_unique<Agent>(std::move(store), questions_.path);
@@ -81,7 +81,7 @@ class ReconcileTest : public ::testing::Test {
     answer.set_id(request.id());
     if (request.has_get_status()) {
       answer.mutable_status()->set_policy_sha256(
-          other_policy_ ? "bb22" : service::to_hex(service::sha256("policy")));
+          other_policy_ ? "bb22" : artefact::to_hex(artefact::sha256("policy")));
     } else if (request.has_get_counters()) {
       answer.mutable_counters();
     } else {

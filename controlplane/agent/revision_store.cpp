@@ -15,8 +15,9 @@
 #include <sstream>
 #include <utility>
 
+#include "dataplane/artefact/artefact.h"
+#include "dataplane/artefact/digest.h"
 #include "dataplane/base/clock.h"
-#include "dataplane/service/policy_codec.h"
 
 namespace bulkhead::controlplane {
 
@@ -25,7 +26,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // An artefact, its text, and what is said of it.
-constexpr std::uint64_t kFileBytesMax = service::kPolicyBytesMax + (std::uint64_t{32} << 20);
+constexpr std::uint64_t kFileBytesMax = artefact::kPolicyBytesMax + (std::uint64_t{32} << 20);
 
 std::string reason(const std::string& what, const std::string& path) {
   return what + " " + path + ": " + std::strerror(errno);
@@ -113,8 +114,8 @@ std::string damage_of(const std::string& bytes, const std::string& name,
   if (revision.number() == 0 || name != std::to_string(revision.number())) {
     return "it holds revision " + std::to_string(revision.number());
   }
-  const std::string digest = service::sha256(stored.artefact().policy());
-  if (digest != stored.artefact().sha256() || service::to_hex(digest) != revision.sha256()) {
+  const std::string digest = artefact::sha256(stored.artefact().policy());
+  if (digest != stored.artefact().sha256() || artefact::to_hex(digest) != revision.sha256()) {
     return "its digest is wrong";
   }
   return {};

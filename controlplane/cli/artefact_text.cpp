@@ -2,9 +2,9 @@
 #include "controlplane/cli/artefact_text.h"
 
 #include "controlplane/cli/operation_json.h"
+#include "dataplane/artefact/digest.h"
 #include "dataplane/base/range.h"
 #include "dataplane/protocols/registry.h"
-#include "dataplane/service/policy_codec.h"
 #include "dataplane/wire/text.h"
 
 namespace bulkhead::controlplane {
@@ -112,7 +112,7 @@ std::vector<Json> artefact_json(const v1::CompiledPolicy& policy) {
   }
   for (const v1::Binding& binding : policy.bindings()) {
     lines.push_back({{"address", wire::to_text(address_of(binding.address()))},
-                     {"mac", service::to_hex(binding.mac())}});
+                     {"mac", artefact::to_hex(binding.mac())}});
   }
   for (const v1::Conduit& conduit : policy.conduits()) {
     for (int i = 0; i < conduit.rules_size(); ++i) {

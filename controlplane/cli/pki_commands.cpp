@@ -11,8 +11,8 @@
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/pki.h"
 #include "controlplane/cli/remote.h"
+#include "dataplane/artefact/digest.h"
 #include "dataplane/base/printable.h"
-#include "dataplane/service/policy_codec.h"
 
 namespace bulkhead::controlplane {
 
@@ -114,7 +114,7 @@ void run_pair(const Session& session, const Arguments& arguments) {
   if (RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), static_cast<int>(key.size())) != 1) {
     throw CommandFailed{kFileFailed, "no random numbers for a key"};
   }
-  write_new(session, fs::path(arguments.folder) / "pair.key", service::to_hex(key) + "\n", 0600);
+  write_new(session, fs::path(arguments.folder) / "pair.key", artefact::to_hex(key) + "\n", 0600);
 }
 
 void run_client(const Session& session, const Arguments& arguments) {

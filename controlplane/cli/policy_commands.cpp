@@ -6,7 +6,8 @@
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
 #include "controlplane/policy/compiler.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
+#include "dataplane/artefact/digest.h"
 
 namespace bulkhead::controlplane {
 
@@ -56,10 +57,10 @@ void run_check(Session& session, const std::string& path) {
 
 void run_compile(Session& session, const std::string& path, std::string out) {
   const Compilation result = compile_or_fail(session, path);
-  const v1::PolicyArtefact artefact = service::seal_policy(*result.compiled);
+  const v1::PolicyArtefact artefact = artefact::encode(*result.compiled);
   if (out.empty()) out = path.substr(0, path.rfind(".yaml")) + ".bhp";
   write_file_or_fail(out, artefact.SerializeAsString());
-  const std::string digest = service::to_hex(artefact.sha256());
+  const std::string digest = artefact::to_hex(artefact.sha256());
   if (session.format() == Format::json) {
     print_json({{"file", out}, {"bytes", artefact.ByteSizeLong()}, {"sha256", digest}});
   } else {
@@ -107,7 +108,7 @@ v1::StagePolicyRequest stage_request(const Session& session, const std::string& 
     return request;
   }
   const Compilation result = compile_or_fail(session, path);
-  *request.mutable_artefact() = service::seal_policy(*result.compiled);
+  *request.mutable_artefact() = artefact::encode(*result.compiled);
   request.set_source(bytes);
   return request;
 }
@@ -295,7 +296,7 @@ std::string not_of_artefact(const v1::GetPolicyResponse& stored) {
   if (stored.source().empty()) return "it was pushed as a compiled policy, without its text";
   const Compilation compiled = compile_policy(stored.source(), "revision");
   if (!compiled.compiled) return "its text does not compile with this version";
-  const std::string digest = service::to_hex(service::seal_policy(*compiled.compiled).sha256());
+  const std::string digest = artefact::to_hex(artefact::encode(*compiled.compiled).sha256());
   if (digest == stored.revision().sha256()) return {};
   return "its text compiles to something else here: it is another text, or was compiled by another "
          "version";
@@ -324,7 +325,7 @@ void run_get(Session& session, std::uint64_t number, const std::string& out) {
 void run_show(Session& session, std::uint64_t number) {
   const v1::GetPolicyResponse stored = Remote(session).get(number);
   v1::CompiledPolicy policy;
-  const std::string digest = service::to_hex(service::sha256(stored.artefact().policy()));
+  const std::string digest = artefact::to_hex(artefact::sha256(stored.artefact().policy()));
   if (digest != stored.revision().sha256() || !policy.ParseFromString(stored.artefact().policy())) {
     throw CommandFailed{kRefused, "the artefact is not the one that the revision names"};
   }

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
+#include "dataplane/artefact/digest.h"
 #include "tests/support/policy_text.h"
 
 namespace bulkhead::controlplane {
@@ -17,7 +18,7 @@ v1::Rule only_rule(const std::string& rule) {
     EXPECT_NE(each.severity, Severity::error) << result.diagnostics.to_text(each);
   }
   if (!result.compiled) return {};
-  const auto loaded = service::load_policy(service::seal_policy(*result.compiled));
+  const auto loaded = artefact::decode(artefact::encode(*result.compiled));
   EXPECT_TRUE(loaded.ok()) << (loaded.ok() ? "" : loaded.error());
   return result.compiled->conduits(0).rules(0);
 }
@@ -219,7 +220,7 @@ TEST(Compiler, StrayAnswersCostThemselvesUnlessTheConduitSaysOtherwise) {
   const Compilation reset = conduit("    on_stray_answer: reset\n");
   ASSERT_TRUE(reset.compiled);
   EXPECT_TRUE(reset.compiled->conduits(0).reset_on_stray_answer());
-  const auto tables = service::load_policy(service::seal_policy(*reset.compiled));
+  const auto tables = artefact::decode(artefact::encode(*reset.compiled));
   ASSERT_TRUE(tables) << "through the artefact";
   EXPECT_TRUE(tables.value().conduits[0].reset_on_stray);
   EXPECT_NE(explain_policy(*reset.model).find("An answer that does not fit what was asked ends"),
@@ -267,26 +268,26 @@ TEST(Artefact, DamageIsRefused) {
       with_rules("      - {protocol: modbus, client: hmi, server: plc1, access: [read]}\n"),
       "p.yaml");
   ASSERT_TRUE(result.compiled);
-  const v1::PolicyArtefact good = service::seal_policy(*result.compiled);
-  EXPECT_TRUE(service::load_policy(good).ok());
+  const v1::PolicyArtefact good = artefact::encode(*result.compiled);
+  EXPECT_TRUE(artefact::decode(good).ok());
   for (std::size_t i = 0; i < good.policy().size(); ++i) {
     v1::PolicyArtefact bad = good;
     (*bad.mutable_policy())[i] = static_cast<char>((*bad.mutable_policy())[i] ^ (1 << (i % 8)));
-    EXPECT_FALSE(service::load_policy(bad).ok()) << i;
+    EXPECT_FALSE(artefact::decode(bad).ok()) << i;
     bad = good;
     bad.mutable_policy()->resize(i);
-    EXPECT_FALSE(service::load_policy(bad).ok()) << i;
+    EXPECT_FALSE(artefact::decode(bad).ok()) << i;
     // A hostile controller can make the digest fit: nothing may crash, whatever is answered.
-    bad.set_sha256(service::sha256(bad.policy()));
-    (void)service::load_policy(bad);
+    bad.set_sha256(artefact::sha256(bad.policy()));
+    (void)artefact::decode(bad);
     bad = good;
     (*bad.mutable_policy())[i] = static_cast<char>((*bad.mutable_policy())[i] ^ (1 << (i % 8)));
-    bad.set_sha256(service::sha256(bad.policy()));
-    (void)service::load_policy(bad);
+    bad.set_sha256(artefact::sha256(bad.policy()));
+    (void)artefact::decode(bad);
   }
   v1::PolicyArtefact other = good;
   other.set_format(2);
-  EXPECT_FALSE(service::load_policy(other).ok());
+  EXPECT_FALSE(artefact::decode(other).ok());
 }
 
 }  // namespace

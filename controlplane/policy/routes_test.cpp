@@ -10,9 +10,9 @@
 #include "controlplane/policy/changes.h"
 #include "controlplane/policy/compiler.h"
 #include "controlplane/policy/literals.h"
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/policy/matcher.h"
-#include "dataplane/service/policy_codec.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -111,7 +111,7 @@ class RoutesTest : public ::testing::Test {
       EXPECT_NE(each.severity, Severity::error) << result.diagnostics.to_text(each);
     }
     ASSERT_TRUE(result.compiled);
-    auto loaded = service::load_policy(service::seal_policy(*result.compiled));
+    auto loaded = artefact::decode(artefact::encode(*result.compiled));
     ASSERT_TRUE(loaded.ok());
     tables_ = std::move(loaded).value();
   }
@@ -276,7 +276,7 @@ TEST_F(RoutesTest, AClientBehindAGatewayIsOnlyClaimed) {
   claimed.erase(claimed.find(hmi), hmi.size());
   const Compilation result = compile_policy(claimed, "p");
   ASSERT_TRUE(result.compiled);
-  tables_ = service::load_policy(service::seal_policy(*result.compiled)).value();
+  tables_ = artefact::decode(artefact::encode(*result.compiled)).value();
   const auto asks = [&](const Fields& fields) {
     return ask("relayed", "ask", "10.10.0.20", fields).reason == Reason::granted;
   };

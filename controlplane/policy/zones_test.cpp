@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "controlplane/policy/compiler.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
 #include "tests/support/policy_text.h"
 
 namespace bulkhead::controlplane {
@@ -44,7 +44,7 @@ TEST(Zones, ZonesWithPrp) {
   const Compilation both = compile_policy(policy(prp, prp, ""), "p.yaml");
   ASSERT_TRUE(both.compiled);
   EXPECT_TRUE(messages(policy(prp, prp, "")).empty());
-  const auto loaded = service::load_policy(service::seal_policy(*both.compiled));
+  const auto loaded = artefact::decode(artefact::encode(*both.compiled));
   ASSERT_TRUE(loaded.ok());
   EXPECT_TRUE(loaded.value().zones[0].prp);
   EXPECT_EQ(loaded.value().prp_ports, 0b11U);
@@ -70,7 +70,7 @@ TEST(Zones, LinksThatFollow) {
                                       {"    link: follow\n", true}}) {
     const Compilation result = compile_policy(policy(text), "p.yaml");
     ASSERT_TRUE(result.compiled) << text;
-    const auto loaded = service::load_policy(service::seal_policy(*result.compiled));
+    const auto loaded = artefact::decode(artefact::encode(*result.compiled));
     ASSERT_TRUE(loaded.ok());
     EXPECT_EQ(loaded.value().conduits[0].link_follow, follows);
   }
@@ -138,7 +138,7 @@ TEST(Zones, BacnetOverEthernet) {
   ASSERT_TRUE(result.compiled);
   EXPECT_EQ(result.compiled->conduits(0).rules(0).ports(0).low(), 0x82U);
   EXPECT_EQ(result.compiled->zones(1).networks_size(), 0) << "who listens says nothing";
-  EXPECT_TRUE(service::load_policy(service::seal_policy(*result.compiled)).ok());
+  EXPECT_TRUE(artefact::decode(artefact::encode(*result.compiled)).ok());
   EXPECT_NE(explain_policy(*result.model).find("IEEE 802.2 LSAP 0x82"), std::string::npos);
 }
 
@@ -159,7 +159,7 @@ TEST(Zones, GroupsOfHosts) {
   ASSERT_TRUE(result.compiled);
   EXPECT_EQ(result.compiled->zones(1).groups_size(), 3);
   EXPECT_EQ(result.compiled->conduits(0).rules(0).servers_size(), 3);
-  EXPECT_TRUE(service::load_policy(service::seal_policy(*result.compiled)).ok());
+  EXPECT_TRUE(artefact::decode(artefact::encode(*result.compiled)).ok());
   EXPECT_NE(explain_policy(*result.model)
                 .find("reached together at 10.2.0.255, 239.1.2.3 and "
                       "255.255.255.255"),

@@ -5,7 +5,7 @@
 
 #include "controlplane/policy/compiler.h"
 #include "controlplane/revisions/passed.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -22,7 +22,7 @@ policy::Tables tables_of(const std::string& rules, const std::string& more = "")
       "p.yaml");
   EXPECT_TRUE(result.compiled);
   if (!result.compiled) return {};
-  auto loaded = service::load_policy(service::seal_policy(*result.compiled));
+  auto loaded = artefact::decode(artefact::encode(*result.compiled));
   EXPECT_TRUE(loaded.ok());
   return std::move(loaded).value();
 }

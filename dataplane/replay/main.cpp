@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "controlplane/policy/compiler.h"
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/base/printable.h"
 #include "dataplane/pipeline/event.h"
 #include "dataplane/pipeline/pipeline.h"
@@ -19,7 +20,6 @@
 #include "dataplane/replay/capture.h"
 #include "dataplane/replay/measure.h"
 #include "dataplane/service/naming.h"
-#include "dataplane/service/policy_codec.h"
 
 namespace {
 
@@ -53,7 +53,7 @@ policy::Tables load(const std::string& path) {
     std::fprintf(stderr, "%s\n", printable(result.diagnostics.to_text(each)).c_str());
   }
   if (!result.compiled) throw Failure{kPolicyFailed, path + " has errors"};
-  auto tables = service::load_policy(service::seal_policy(*result.compiled));
+  auto tables = artefact::decode(artefact::encode(*result.compiled));
   if (!tables) throw Failure{kPolicyFailed, tables.error()};
   return std::move(tables).value();
 }

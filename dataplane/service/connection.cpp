@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
 
 namespace bulkhead::service {
 
@@ -11,7 +11,7 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kFrameBytesMax = 2 * kPolicyBytesMax;
+constexpr std::size_t kFrameBytesMax = 2 * artefact::kPolicyBytesMax;
 
 }  // namespace
 

@@ -10,8 +10,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/service/naming.h"
-#include "dataplane/service/policy_codec.h"
 
 namespace bulkhead::service {
 
@@ -131,7 +131,7 @@ std::unique_ptr<pipeline::Image> Engine::make_image(policy::Tables tables) const
 }
 
 Result<policy::Tables, std::string> Engine::check(const v1::PolicyArtefact& artefact) const {
-  auto tables = load_policy(artefact);
+  auto tables = artefact::decode(artefact);
   if (!tables) return tables;
   for (const policy::Zone& zone : tables.value().zones) {
     if (zone.port >= ports_->size()) {

@@ -8,7 +8,8 @@
 #include <memory>
 #include <utility>
 
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
+#include "dataplane/artefact/digest.h"
 
 namespace bulkhead::service {
 
@@ -117,10 +118,10 @@ void Server::check_policy(v1::DataplaneRequest request, const Connection::Pointe
 
 Server::Verdict Server::check(const v1::ApplyPolicy& request) {
   Verdict verdict;
-  const std::string digest = to_hex(sha256(request.artefact().policy()));
+  const std::string digest = artefact::to_hex(artefact::sha256(request.artefact().policy()));
   const bool known = ready_ && ready_->digest == digest &&
-                     request.artefact().format() == kPolicyFormat &&
-                     to_hex(request.artefact().sha256()) == digest;
+                     request.artefact().format() == artefact::kFormat &&
+                     artefact::to_hex(request.artefact().sha256()) == digest;
   if (!known) {
     ready_.reset();
     auto checked = engine_.check(request.artefact());

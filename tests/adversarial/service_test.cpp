@@ -17,7 +17,7 @@
 
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/policy/compiler.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/service/server.h"
 #include "tests/support/plant.h"
 #include "tests/support/without_descriptors.h"
@@ -41,7 +41,7 @@ conduits:
 )";
 
 v1::PolicyArtefact artefact() {
-  return service::seal_policy(*controlplane::compile_policy(kPolicy, "test").compiled);
+  return artefact::encode(*controlplane::compile_policy(kPolicy, "test").compiled);
 }
 
 v1::DataplaneRequest apply(bool check_only = false) {

@@ -11,10 +11,10 @@
 #include <thread>
 
 #include "controlplane/policy/compiler.h"
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/flow/steering.h"
 #include "dataplane/service/engine.h"
 #include "dataplane/service/late_frames.h"
-#include "dataplane/service/policy_codec.h"
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/text.h"
 #include "tests/support/plant.h"
@@ -90,7 +90,7 @@ class Appliance {
 
   void put_in_force(const std::string& policy) {
     const auto compiled = controlplane::compile_policy(policy, "test");
-    EXPECT_TRUE(engine_->check_and_apply(service::seal_policy(*compiled.compiled)));
+    EXPECT_TRUE(engine_->check_and_apply(artefact::encode(*compiled.compiled)));
   }
 
   // A frame arrives on a queue of a port. False if no buffer or no place was left.

@@ -9,6 +9,7 @@
 
 #include "controlplane/policy/compiler.h"
 #include "controlplane/policy/literals.h"
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/flow/steering.h"
 #include "dataplane/pipeline/counters.h"
@@ -16,7 +17,6 @@
 #include "dataplane/policy/classifier.h"
 #include "dataplane/policy/matcher.h"
 #include "dataplane/ports/eal.h"
-#include "dataplane/service/policy_codec.h"
 #include "dataplane/wire/checksum.h"
 #include "tests/bench/rig/traffic.h"
 #include "tests/support/examples.h"
@@ -64,7 +64,7 @@ const policy::Tables& tables_of(std::uint32_t side, std::uint32_t devices) {
   plan.rules = 10;
   plan.devices = devices;
   const auto compiled = controlplane::compile_policy(rig::policy_text(plan), "bench");
-  auto tables = service::load_policy(service::seal_policy(*compiled.compiled));
+  auto tables = artefact::decode(artefact::encode(*compiled.compiled));
   return made.emplace(key, std::move(tables).value()).first->second;
 }
 
@@ -113,7 +113,7 @@ const policy::Tables& example(const std::filesystem::path& path) {
   static std::map<std::string, policy::Tables> made;
   if (const auto found = made.find(path); found != made.end()) return found->second;
   const auto compiled = controlplane::compile_policy(support::read_file(path), path.string());
-  auto tables = service::load_policy(service::seal_policy(*compiled.compiled));
+  auto tables = artefact::decode(artefact::encode(*compiled.compiled));
   return made.emplace(path, std::move(tables).value()).first->second;
 }
 

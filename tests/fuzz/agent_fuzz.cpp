@@ -26,7 +26,7 @@
 
 #include "controlplane/agent/agent.h"
 #include "controlplane/api/services.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/digest.h"
 #include "tests/support/authority.h"
 #include "tests/support/fake_dataplane.h"
 
@@ -205,7 +205,7 @@ class World {
         v1::PolicyApplied& applied = *answer.mutable_policy_applied();
         applied.set_site("fuzz");
         applied.set_sha256(
-            service::to_hex(service::sha256(request.apply_policy().artefact().policy())));
+            artefact::to_hex(artefact::sha256(request.apply_policy().artefact().policy())));
         sha256_ = applied.sha256();
       } else {
         answer.mutable_status()->set_policy_sha256(sha256_);
@@ -304,7 +304,7 @@ void be_client(std::uint8_t selector, const std::string& body) {
   v1::StagePolicyRequest request;
   if (request.ParseFromString(body) && request.has_artefact()) {
     v1::PolicyArtefact& artefact = *request.mutable_artefact();
-    artefact.set_sha256(service::sha256(artefact.policy()));
+    artefact.set_sha256(artefact::sha256(artefact.policy()));
   }
   v1::PolicyPiece piece;
   piece.set_bytes(request.SerializeAsString());

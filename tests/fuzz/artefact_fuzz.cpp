@@ -5,18 +5,19 @@
 #include <cstdint>
 #include <string>
 
+#include "dataplane/artefact/artefact.h"
+#include "dataplane/artefact/digest.h"
 #include "dataplane/policy/classifier.h"
-#include "dataplane/service/policy_codec.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bulkhead;
   static const bool kQuiet = (google::protobuf::SetLogHandler(nullptr), true);
   (void)kQuiet;
   v1::PolicyArtefact artefact;
-  artefact.set_format(service::kPolicyFormat);
+  artefact.set_format(artefact::kFormat);
   artefact.set_policy(std::string(reinterpret_cast<const char*>(data), size));
-  artefact.set_sha256(service::sha256(artefact.policy()));
-  const auto tables = service::load_policy(artefact);
+  artefact.set_sha256(artefact::sha256(artefact.policy()));
+  const auto tables = artefact::decode(artefact);
   if (!tables) return 0;
   const wire::IpAddress address{};
   for (std::uint16_t from = 0; from < tables.value().zones.size(); ++from) {

@@ -22,9 +22,9 @@
 #include <string_view>
 #include <thread>
 
+#include "dataplane/artefact/digest.h"
 #include "dataplane/base/priority.h"
 #include "dataplane/service/pair_server.h"
-#include "dataplane/service/policy_codec.h"
 #include "dataplane/service/server.h"
 #include "tests/support/plant.h"
 
@@ -158,7 +158,7 @@ std::string request_frame(std::string_view body) {
   if (!request.ParseFromArray(body.data(), static_cast<int>(body.size()))) return {};
   if (request.has_apply_policy()) {
     v1::PolicyArtefact& artefact = *request.mutable_apply_policy()->mutable_artefact();
-    artefact.set_sha256(service::sha256(artefact.policy()));
+    artefact.set_sha256(artefact::sha256(artefact.policy()));
   }
   if (request.id() == kLastId) request.set_id(1);
   return ipc::to_frame(request);

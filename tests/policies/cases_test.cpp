@@ -9,7 +9,7 @@
 
 #include "controlplane/policy/compiler.h"
 #include "controlplane/policy/literals.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/wire/text.h"
 #include "tests/support/examples.h"
 #include "tests/support/plant.h"
@@ -112,7 +112,7 @@ policy::Tables compile(const std::filesystem::path& path) {
   const auto result = controlplane::compile_policy(read_file(path), path.string());
   EXPECT_TRUE(result.compiled) << path;
   EXPECT_TRUE(result.diagnostics.list().empty()) << path << " has warnings";
-  auto tables = service::load_policy(service::seal_policy(*result.compiled));
+  auto tables = artefact::decode(artefact::encode(*result.compiled));
   EXPECT_TRUE(tables) << path;
   return std::move(tables).value();
 }

@@ -16,7 +16,7 @@
 
 #include "controlplane/policy/compiler.h"
 #include "controlplane/policy/literals.h"
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/wire/text.h"
 #include "tests/support/examples.h"
 #include "tests/support/plant.h"
@@ -182,7 +182,7 @@ class Gate {
 
   Json open() {
     if (sessions_++ % kSessionsInPlant == 0) {
-      plant_ = std::make_unique<support::Plant>(std::move(service::load_policy(policy_)).value());
+      plant_ = std::make_unique<support::Plant>(std::move(artefact::decode(policy_)).value());
     }
     plant_->clear();
     closed_ = false;
@@ -324,7 +324,7 @@ v1::PolicyArtefact compile(const std::string& path) {
     }
     fail("the policy does not compile");
   }
-  return service::seal_policy(*result.compiled);
+  return artefact::encode(*result.compiled);
 }
 
 // ADDRESS@ZONE_PORT

@@ -17,6 +17,8 @@ MAY_INCLUDE = {
     "dataplane/protocols": {"dataplane/base"},
     # The classifier speaks of addresses and VLANs, the matcher of operations.
     "dataplane/policy": DATAPLANE_BARE,
+    # The tables as protobuf and back, for the service, the compiler and the revisions.
+    "dataplane/artefact": DATAPLANE_BARE | {"dataplane/policy"},
     "dataplane/flow": DATAPLANE_BARE | {"dataplane/policy"},
     "dataplane/pipeline": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow"},
     # What the two of a pair say to each other; flows are plain data.
@@ -25,21 +27,21 @@ MAY_INCLUDE = {
                                          "dataplane/pipeline", "dataplane/replication"},
     "dataplane/service": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow",
                                            "dataplane/pipeline", "dataplane/replication",
-                                           "dataplane/ports", "dataplane/ipc"},
+                                           "dataplane/ports", "dataplane/ipc", "dataplane/artefact"},
     # The one program that compiles policies and runs the pipeline.
     "dataplane/replay": {"*"},
     "dataplane": {"dataplane/base", "dataplane/ports", "dataplane/service"},
-    "controlplane/policy": DATAPLANE_BARE | {"dataplane/policy", "dataplane/service/policy_codec.h"},
-    "controlplane/agent": {"dataplane/base", "dataplane/ipc", "dataplane/service/policy_codec.h",
+    "controlplane/policy": DATAPLANE_BARE | {"dataplane/policy", "dataplane/artefact"},
+    "controlplane/agent": {"dataplane/base", "dataplane/ipc", "dataplane/artefact",
                            "controlplane/api", "controlplane/failover", "controlplane/revisions"},
     "controlplane/revisions": {"controlplane/policy", "dataplane/base", "dataplane/policy",
                                "dataplane/protocols", "dataplane/wire",
-                               "dataplane/service/policy_codec.h"},
+                               "dataplane/artefact"},
     # Pure: what it is told and what it answers, nothing else.
     "controlplane/failover": {"dataplane/base", "dataplane/replication/authentication.h"},
     "controlplane/api": {"controlplane/agent", "dataplane/base"},
     "controlplane/cli": DATAPLANE_BARE | {"controlplane/policy", "controlplane/agent/certificate.h",
-                                          "dataplane/service/policy_codec.h"},
+                                          "dataplane/artefact"},
     "deploy/lab": set(),
     "tests": {"*"},
 }

@@ -18,9 +18,9 @@
 #include <thread>
 
 #include "controlplane/policy/compiler.h"
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/ports/eal.h"
 #include "dataplane/service/engine.h"
-#include "dataplane/service/policy_codec.h"
 #include "tests/bench/rig/lane.h"
 #include "tests/bench/rig/told_peer.h"
 
@@ -121,7 +121,7 @@ v1::PolicyArtefact make_policy(const Options& options) {
   }
   const auto compiled = controlplane::compile_policy(rig::policy_text(options.plan), "rig");
   if (!compiled.compiled) fail("the policy does not compile");
-  artefact = service::seal_policy(*compiled.compiled);
+  artefact = artefact::encode(*compiled.compiled);
   if (!options.artefact.empty()) {
     std::ofstream file(options.artefact, std::ios::binary);
     if (!artefact.SerializeToOstream(&file)) fail("cannot write " + options.artefact);

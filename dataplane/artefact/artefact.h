@@ -7,20 +7,16 @@
 #include "dataplane/base/result.h"
 #include "dataplane/policy/tables.h"
 
-namespace bulkhead::service {
+namespace bulkhead::artefact {
 
-constexpr std::uint32_t kPolicyFormat = 1;
+constexpr std::uint32_t kFormat = 1;
 constexpr std::size_t kPolicyBytesMax = 64 * 1024 * 1024;
-
-// The digest of the bytes, raw.
-std::string sha256(const std::string& bytes);
-std::string to_hex(const std::string& bytes);
 
 // Checks format, digest and every field, and builds the derived tables. The error says what a
 // hostile or broken artefact got wrong.
-Result<policy::Tables, std::string> load_policy(const v1::PolicyArtefact& artefact);
+Result<policy::Tables, std::string> decode(const v1::PolicyArtefact& artefact);
 
 // Wraps a compiled policy for travel.
-v1::PolicyArtefact seal_policy(const v1::CompiledPolicy& policy);
+v1::PolicyArtefact encode(const v1::CompiledPolicy& policy);
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::artefact

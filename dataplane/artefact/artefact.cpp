@@ -1,13 +1,12 @@
 // Reads an artefact with trust in none of it.
-#include "dataplane/service/policy_codec.h"
+#include "dataplane/artefact/artefact.h"
 
-#include <openssl/evp.h>
-
-#include <array>
 #include <map>
 #include <optional>
 
-namespace bulkhead::service {
+#include "dataplane/artefact/digest.h"
+
+namespace bulkhead::artefact {
 
 namespace {
 
@@ -183,28 +182,10 @@ std::string read_tables(const v1::CompiledPolicy& compiled, policy::Tables& tabl
 
 }  // namespace
 
-std::string sha256(const std::string& bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr);
-  return {reinterpret_cast<const char*>(digest.data()), length};
-}
-
-std::string to_hex(const std::string& bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
-Result<policy::Tables, std::string> load_policy(const v1::PolicyArtefact& artefact) {
-  if (artefact.format() != kPolicyFormat) {
+Result<policy::Tables, std::string> decode(const v1::PolicyArtefact& artefact) {
+  if (artefact.format() != kFormat) {
     return "policy format " + std::to_string(artefact.format()) + " is not " +
-           std::to_string(kPolicyFormat) + ", the one this version reads";
+           std::to_string(kFormat) + ", the one this version reads";
   }
   if (artefact.policy().size() > kPolicyBytesMax) return std::string("the policy is too large");
   const std::string digest = sha256(artefact.policy());
@@ -225,12 +206,12 @@ Result<policy::Tables, std::string> load_policy(const v1::PolicyArtefact& artefa
   return tables;
 }
 
-v1::PolicyArtefact seal_policy(const v1::CompiledPolicy& policy) {
+v1::PolicyArtefact encode(const v1::CompiledPolicy& policy) {
   v1::PolicyArtefact artefact;
-  artefact.set_format(kPolicyFormat);
+  artefact.set_format(kFormat);
   artefact.set_policy(policy.SerializeAsString());
   artefact.set_sha256(sha256(artefact.policy()));
   return artefact;
 }
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::artefact
