@@ -3,6 +3,7 @@
 
 #include "controlplane/cli/operation_json.h"
 #include "dataplane/artefact/digest.h"
+#include "dataplane/artefact/fields.h"
 #include "dataplane/base/range.h"
 #include "dataplane/protocols/registry.h"
 #include "dataplane/wire/text.h"
@@ -13,8 +14,8 @@ namespace {
 
 wire::IpAddress address_of(const std::string& bytes) {
   wire::IpAddress address;
-  if (bytes.size() != address.bytes.size()) return address;
-  return wire::IpAddress::from_v6(reinterpret_cast<const std::uint8_t*>(bytes.data()));
+  artefact::read_address(bytes, address);
+  return address;
 }
 
 template <typename List>

@@ -33,7 +33,7 @@ void tell_diagnostics(const Session& session, const Diagnostics& diagnostics) {
 Compilation compile_or_fail(const Session& session, const std::string& path) {
   Compilation result = compile_policy(read_file_or_fail(path), path);
   tell_diagnostics(session, result.diagnostics);
-  if (result.compiled) return result;
+  if (result.tables) return result;
   const std::size_t count = result.diagnostics.errors();
   throw CommandFailed{kRefused, path + " has " + std::to_string(count) +
                                     (count == 1 ? " error" : " errors") + "; nothing was changed"};
@@ -57,7 +57,7 @@ void run_check(Session& session, const std::string& path) {
 
 void run_compile(Session& session, const std::string& path, std::string out) {
   const Compilation result = compile_or_fail(session, path);
-  const v1::PolicyArtefact artefact = artefact::encode(*result.compiled);
+  const v1::PolicyArtefact artefact = artefact::encode(*result.tables);
   if (out.empty()) out = path.substr(0, path.rfind(".yaml")) + ".bhp";
   write_file_or_fail(out, artefact.SerializeAsString());
   const std::string digest = artefact::to_hex(artefact.sha256());
@@ -108,7 +108,7 @@ v1::StagePolicyRequest stage_request(const Session& session, const std::string& 
     return request;
   }
   const Compilation result = compile_or_fail(session, path);
-  *request.mutable_artefact() = artefact::encode(*result.compiled);
+  *request.mutable_artefact() = artefact::encode(*result.tables);
   request.set_source(bytes);
   return request;
 }
@@ -295,8 +295,8 @@ void run_history(Session& session) {
 std::string not_of_artefact(const v1::GetPolicyResponse& stored) {
   if (stored.source().empty()) return "it was pushed as a compiled policy, without its text";
   const Compilation compiled = compile_policy(stored.source(), "revision");
-  if (!compiled.compiled) return "its text does not compile with this version";
-  const std::string digest = artefact::to_hex(artefact::encode(*compiled.compiled).sha256());
+  if (!compiled.tables) return "its text does not compile with this version";
+  const std::string digest = artefact::to_hex(artefact::encode(*compiled.tables).sha256());
   if (digest == stored.revision().sha256()) return {};
   return "its text compiles to something else here: it is another text, or was compiled by another "
          "version";

@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 
-#include "bulkhead/v1/policy.pb.h"
 #include "controlplane/policy/diagnostics.h"
 #include "controlplane/policy/model.h"
 
@@ -13,15 +12,15 @@ namespace bulkhead::controlplane {
 
 struct Compilation {
   Diagnostics diagnostics;
-  std::optional<Model> model;                  // set if there was no error
-  std::optional<v1::CompiledPolicy> compiled;  // likewise
+  std::optional<Model> model;            // set if there was no error
+  std::optional<policy::Tables> tables;  // likewise; not validated, nor finished
 };
 
 // `file` names the text in diagnostics.
 Compilation compile_policy(const std::string& text, const std::string& file);
 
 // Pass 4. Precondition: check_policy found no error.
-v1::CompiledPolicy lower_policy(const Model& model);
+policy::Tables lower_policy(const Model& model);
 
 // Pass 5: what each grant means, in plain words; one line a rule between headings.
 std::string explain_policy(const Model& model);

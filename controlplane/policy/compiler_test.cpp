@@ -17,10 +17,10 @@ v1::Rule only_rule(const std::string& rule) {
   for (const Diagnostic& each : result.diagnostics.list()) {
     EXPECT_NE(each.severity, Severity::error) << result.diagnostics.to_text(each);
   }
-  if (!result.compiled) return {};
-  const auto loaded = artefact::decode(artefact::encode(*result.compiled));
+  if (!result.tables) return {};
+  const auto loaded = artefact::decode(artefact::encode(*result.tables));
   EXPECT_TRUE(loaded.ok()) << (loaded.ok() ? "" : loaded.error());
-  return result.compiled->conduits(0).rules(0);
+  return artefact::to_message(*result.tables).conduits(0).rules(0);
 }
 
 TEST(Compiler, LowersTheExampleOfTheDesign) {
@@ -197,8 +197,8 @@ TEST(Compiler, RejectIsLowered) {
   const std::string text =
       with_rules("      - {service: ssh, client: hmi, server: plc1}\n", "    on_deny: reject\n");
   const Compilation result = compile_policy(text, "p.yaml");
-  ASSERT_TRUE(result.compiled);
-  EXPECT_EQ(result.compiled->conduits(0).on_deny(), v1::ON_DENY_REJECT);
+  ASSERT_TRUE(result.tables);
+  EXPECT_EQ(artefact::to_message(*result.tables).conduits(0).on_deny(), v1::ON_DENY_REJECT);
   EXPECT_TRUE(result.diagnostics.list().empty());
 }
 
@@ -210,17 +210,17 @@ TEST(Compiler, StrayAnswersCostThemselvesUnlessTheConduitSaysOtherwise) {
   };
   for (const char* drop : {"", "    on_stray_answer: drop\n"}) {
     const Compilation result = conduit(drop);
-    ASSERT_TRUE(result.compiled);
-    EXPECT_FALSE(result.compiled->conduits(0).reset_on_stray_answer());
+    ASSERT_TRUE(result.tables);
+    EXPECT_FALSE(artefact::to_message(*result.tables).conduits(0).reset_on_stray_answer());
     EXPECT_NE(explain_policy(*result.model)
                   .find("An answer that does not fit what was asked is "
                         "dropped"),
               std::string::npos);
   }
   const Compilation reset = conduit("    on_stray_answer: reset\n");
-  ASSERT_TRUE(reset.compiled);
-  EXPECT_TRUE(reset.compiled->conduits(0).reset_on_stray_answer());
-  const auto tables = artefact::decode(artefact::encode(*reset.compiled));
+  ASSERT_TRUE(reset.tables);
+  EXPECT_TRUE(artefact::to_message(*reset.tables).conduits(0).reset_on_stray_answer());
+  const auto tables = artefact::decode(artefact::encode(*reset.tables));
   ASSERT_TRUE(tables) << "through the artefact";
   EXPECT_TRUE(tables.value().conduits[0].reset_on_stray);
   EXPECT_NE(explain_policy(*reset.model).find("An answer that does not fit what was asked ends"),
@@ -236,15 +236,15 @@ TEST(Compiler, WhatFailsOpenIsSaid) {
     return compile_policy(with_rules(rule, fail), "p.yaml");
   };
   const Compilation open = conduit("    fail: open\n");
-  ASSERT_TRUE(open.compiled);
-  EXPECT_TRUE(open.compiled->conduits(0).fail_open());
+  ASSERT_TRUE(open.tables);
+  EXPECT_TRUE(artefact::to_message(*open.tables).conduits(0).fail_open());
   EXPECT_NE(explain_policy(*open.model).find("FAILS OPEN"), std::string::npos);
   ASSERT_EQ(open.diagnostics.list().size(), 1U);  // the zone control has the target SL3
   EXPECT_EQ(open.diagnostics.to_text(open.diagnostics.list()[0]),
             "p.yaml:10:3: warning: conduit scada fails open, but zone control has the target SL3, "
             "which asks for fail: closed (SR 5.2 RE 3)");
   for (const char* closed : {"", "    fail: closed\n"}) {
-    EXPECT_FALSE(conduit(closed).compiled->conduits(0).fail_open());
+    EXPECT_FALSE(artefact::to_message(*conduit(closed).tables).conduits(0).fail_open());
   }
   EXPECT_NE(first(with_rules(rule, "    fail: opne\n")).find("did you mean open?"),
             std::string::npos);
@@ -267,8 +267,8 @@ TEST(Artefact, DamageIsRefused) {
   const Compilation result = compile_policy(
       with_rules("      - {protocol: modbus, client: hmi, server: plc1, access: [read]}\n"),
       "p.yaml");
-  ASSERT_TRUE(result.compiled);
-  const v1::PolicyArtefact good = artefact::encode(*result.compiled);
+  ASSERT_TRUE(result.tables);
+  const v1::PolicyArtefact good = artefact::encode(*result.tables);
   EXPECT_TRUE(artefact::decode(good).ok());
   for (std::size_t i = 0; i < good.policy().size(); ++i) {
     v1::PolicyArtefact bad = good;

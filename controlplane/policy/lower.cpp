@@ -8,104 +8,86 @@ namespace bulkhead::controlplane {
 
 namespace {
 
-std::string bytes_of(const wire::IpAddress& address) {
-  return {reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size()};
+policy::Zone lower_zone(const ModelZone& zone) {
+  policy::Zone lowered{zone.name.text, zone.port, zone.vlan, zone.networks, zone.groups, zone.prp};
+  lowered.networks.insert(lowered.networks.end(), zone.stations.begin(), zone.stations.end());
+  return lowered;
 }
 
-template <typename List>
-void put_prefixes(const std::vector<wire::Prefix>& prefixes, List* list) {
-  for (const wire::Prefix& prefix : prefixes) {
-    v1::Prefix* out = list->Add();
-    out->set_address(bytes_of(prefix.address));
-    out->set_length(prefix.length);
-  }
-}
-
-void put_bindings(const Model& model, v1::CompiledPolicy& compiled) {
-  std::vector<std::pair<wire::IpAddress, wire::Mac>> bindings;
+std::vector<policy::Binding> lower_bindings(const Model& model) {
+  std::vector<policy::Binding> bindings;
   for (const ModelAsset& asset : model.assets) {
     if (!asset.mac) continue;
     for (const wire::IpAddress& address : asset.addresses) {
-      bindings.emplace_back(address, *asset.mac);
+      bindings.push_back({address, *asset.mac});
     }
   }
   std::sort(bindings.begin(), bindings.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [address, mac] : bindings) {
-    v1::Binding* out = compiled.add_bindings();
-    out->set_address(bytes_of(address));
-    out->set_mac(std::string(reinterpret_cast<const char*>(mac.bytes.data()), mac.bytes.size()));
+            [](const auto& a, const auto& b) { return a.address < b.address; });
+  return bindings;
+}
+
+policy::Rule lower_rule(const ModelRule& rule, const RulePart& part) {
+  policy::Rule lowered;
+  lowered.clients = part.clients;
+  lowered.servers = part.servers;
+  lowered.transport = rule.transport;
+  lowered.ports = rule.ports;
+  lowered.protocol = rule.protocol;
+  if (rule.protocol == protocols::kNoProtocol) return lowered;
+  for (const std::uint16_t function : part.functions) lowered.functions.set(function);
+  for (const ModelConstraint& constraint : part.constraints) {
+    lowered.constraints.push_back({constraint.field, constraint.ranges, constraint.patterns});
+  }
+  lowered.value_type = rule.value_type;
+  lowered.word_order = rule.word_order;
+  return lowered;
+}
+
+// The parts of one of the author's rules have its number, and share its rate.
+void lower_rules(const Model& model, const ModelConduit& conduit, policy::Conduit& lowered) {
+  for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
+    const ModelRule& rule = conduit.rules[i];
+    const auto parts = split_by_route(model, conduit, rule, nullptr);
+    std::uint16_t budget = policy::kNoBudget;
+    if (rule.rate_interval_ns != 0 && !parts.empty()) {
+      budget = static_cast<std::uint16_t>(lowered.budgets.size());
+      lowered.budgets.emplace_back(rule.rate_interval_ns, rule.rate_burst);
+    }
+    for (const RulePart& part : parts) {
+      policy::Rule& each = lowered.rules.emplace_back(lower_rule(rule, part));
+      each.number = static_cast<std::uint16_t>(i + 1);
+      each.budget = budget;
+    }
   }
 }
 
-void put_rule(const ModelRule& rule, const RulePart& part, std::size_t number, v1::Rule* out) {
-  out->set_number(static_cast<std::uint32_t>(number));
-  put_prefixes(part.clients, out->mutable_clients());
-  put_prefixes(part.servers, out->mutable_servers());
-  out->set_transport(static_cast<v1::Transport>(rule.transport));
-  for (const policy::PortRange& ports : rule.ports) {
-    v1::PortRange* range = out->add_ports();
-    range->set_low(ports.low);
-    range->set_high(ports.high);
-  }
-  out->set_rate_interval_ns(rule.rate_interval_ns);
-  out->set_rate_burst(rule.rate_interval_ns != 0 ? rule.rate_burst : 0);
-  if (rule.protocol == protocols::kNoProtocol) return;
-  const protocols::Catalogue& catalogue = protocols::registry()[rule.protocol]->catalogue();
-  out->set_protocol(std::string(catalogue.name));
-  for (const std::uint16_t function : part.functions) {
-    out->add_functions(std::string(catalogue.functions[function].name));
-  }
-  for (const ModelConstraint& constraint : part.constraints) {
-    v1::Constraint* each = out->add_constraints();
-    each->set_field(std::string(catalogue.fields[constraint.field].name));
-    for (const Range& range : constraint.ranges) {
-      v1::IntegerRange* to = each->add_ranges();
-      to->set_low(range.low);
-      to->set_high(range.high);
-    }
-    for (const std::string& pattern : constraint.patterns) each->add_patterns(pattern);
-  }
-  out->set_value_type(static_cast<v1::ValueType>(rule.value_type));
-  out->set_word_order(static_cast<v1::WordOrder>(rule.word_order));
+policy::Conduit lower_conduit(const Model& model, const ModelConduit& conduit) {
+  policy::Conduit lowered;
+  lowered.name = conduit.name.text;
+  lowered.from = static_cast<std::uint16_t>(conduit.from);
+  lowered.to = static_cast<std::uint16_t>(conduit.to);
+  lowered.on_deny = conduit.on_deny;
+  lowered.reset_on_stray = conduit.reset_on_stray;
+  lowered.resume = conduit.resume;
+  lowered.fail_open = conduit.fail_open;
+  lowered.reassemble = conduit.reassemble;
+  lowered.link_follow = conduit.link_follow;
+  lower_rules(model, conduit, lowered);
+  return lowered;
 }
 
 }  // namespace
 
-v1::CompiledPolicy lower_policy(const Model& model) {
-  v1::CompiledPolicy compiled;
-  compiled.set_site(model.site);
-  compiled.set_compiler("bulkhead " BULKHEAD_VERSION);
-  for (const ModelZone& zone : model.zones) {
-    v1::Zone* out = compiled.add_zones();
-    out->set_name(zone.name.text);
-    out->set_port(zone.port);
-    out->set_vlan_outer(zone.vlan.outer);
-    out->set_vlan_inner(zone.vlan.inner);
-    out->set_prp(zone.prp);
-    put_prefixes(zone.networks, out->mutable_networks());
-    put_prefixes(zone.stations, out->mutable_networks());
-    for (const wire::IpAddress& group : zone.groups) out->add_groups(bytes_of(group));
-  }
-  put_bindings(model, compiled);
+policy::Tables lower_policy(const Model& model) {
+  policy::Tables tables;
+  tables.site = model.site;
+  for (const ModelZone& zone : model.zones) tables.zones.push_back(lower_zone(zone));
+  tables.bindings = lower_bindings(model);
   for (const ModelConduit& conduit : model.conduits) {
-    v1::Conduit* out = compiled.add_conduits();
-    out->set_name(conduit.name.text);
-    out->set_from_zone(static_cast<std::uint32_t>(conduit.from));
-    out->set_to_zone(static_cast<std::uint32_t>(conduit.to));
-    out->set_reassemble(conduit.reassemble);
-    out->set_reset_on_stray_answer(conduit.reset_on_stray);
-    out->set_resume(conduit.resume);
-    out->set_fail_open(conduit.fail_open);
-    out->set_link_follow(conduit.link_follow);
-    out->set_on_deny(static_cast<v1::OnDeny>(conduit.on_deny));
-    for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
-      for (const RulePart& part : split_by_route(model, conduit, conduit.rules[i], nullptr)) {
-        put_rule(conduit.rules[i], part, i + 1, out->add_rules());
-      }
-    }
+    tables.conduits.push_back(lower_conduit(model, conduit));
   }
-  return compiled;
+  return tables;
 }
 
 Compilation compile_policy(const std::string& text, const std::string& file) {
@@ -114,7 +96,7 @@ Compilation compile_policy(const std::string& text, const std::string& file) {
   Model model = resolve_policy(parsed, result.diagnostics);
   check_policy(model, result.diagnostics);
   if (result.diagnostics.errors() == 0) {
-    result.compiled = lower_policy(model);
+    result.tables = lower_policy(model);
     result.model = std::move(model);
   }
   result.diagnostics.sort_by_position();

@@ -110,8 +110,8 @@ class RoutesTest : public ::testing::Test {
     for (const Diagnostic& each : result.diagnostics.list()) {
       EXPECT_NE(each.severity, Severity::error) << result.diagnostics.to_text(each);
     }
-    ASSERT_TRUE(result.compiled);
-    auto loaded = artefact::decode(artefact::encode(*result.compiled));
+    ASSERT_TRUE(result.tables);
+    auto loaded = artefact::decode(artefact::encode(*result.tables));
     ASSERT_TRUE(loaded.ok());
     tables_ = std::move(loaded).value();
   }
@@ -275,8 +275,8 @@ TEST_F(RoutesTest, AClientBehindAGatewayIsOnlyClaimed) {
   std::string claimed = policy_of(assets, rule + ", claimed: true}\n");
   claimed.erase(claimed.find(hmi), hmi.size());
   const Compilation result = compile_policy(claimed, "p");
-  ASSERT_TRUE(result.compiled);
-  tables_ = artefact::decode(artefact::encode(*result.compiled)).value();
+  ASSERT_TRUE(result.tables);
+  tables_ = artefact::decode(artefact::encode(*result.tables)).value();
   const auto asks = [&](const Fields& fields) {
     return ask("relayed", "ask", "10.10.0.20", fields).reason == Reason::granted;
   };

@@ -42,9 +42,9 @@ TEST(Zones, ZonesWithPrp) {
   };
   const std::string prp = ", prp: true";
   const Compilation both = compile_policy(policy(prp, prp, ""), "p.yaml");
-  ASSERT_TRUE(both.compiled);
+  ASSERT_TRUE(both.tables);
   EXPECT_TRUE(messages(policy(prp, prp, "")).empty());
-  const auto loaded = artefact::decode(artefact::encode(*both.compiled));
+  const auto loaded = artefact::decode(artefact::encode(*both.tables));
   ASSERT_TRUE(loaded.ok());
   EXPECT_TRUE(loaded.value().zones[0].prp);
   EXPECT_EQ(loaded.value().prp_ports, 0b11U);
@@ -69,8 +69,8 @@ TEST(Zones, LinksThatFollow) {
                                       {"    link: alone\n", false},
                                       {"    link: follow\n", true}}) {
     const Compilation result = compile_policy(policy(text), "p.yaml");
-    ASSERT_TRUE(result.compiled) << text;
-    const auto loaded = artefact::decode(artefact::encode(*result.compiled));
+    ASSERT_TRUE(result.tables) << text;
+    const auto loaded = artefact::decode(artefact::encode(*result.tables));
     ASSERT_TRUE(loaded.ok());
     EXPECT_EQ(loaded.value().conduits[0].link_follow, follows);
   }
@@ -89,17 +89,17 @@ TEST(Zones, StationsAndEtherTypes) {
   };
   const Compilation result = compile_policy(
       policy("protocol: goose, client: ied, server: group, access: [publish]"), "p.yaml");
-  ASSERT_TRUE(result.compiled);
-  const v1::Rule& rule = result.compiled->conduits(0).rules(0);
+  ASSERT_TRUE(result.tables);
+  const v1::Rule rule = artefact::to_message(*result.tables).conduits(0).rules(0);
   EXPECT_EQ(rule.transport(), v1::TRANSPORT_ETHERNET);
   EXPECT_EQ(rule.ports(0).low(), 0x88b8U);
-  EXPECT_EQ(result.compiled->zones(0).networks_size(), 1);
-  EXPECT_EQ(result.compiled->zones(1).networks_size(), 1);
-  EXPECT_EQ(result.compiled->zones(1).groups_size(), 1);
+  EXPECT_EQ(artefact::to_message(*result.tables).zones(0).networks_size(), 1);
+  EXPECT_EQ(artefact::to_message(*result.tables).zones(1).networks_size(), 1);
+  EXPECT_EQ(artefact::to_message(*result.tables).zones(1).groups_size(), 1);
   EXPECT_EQ(explain_rule(*result.model, result.model->conduits[0], 0).substr(0, 80),
             "ied (02:00:00:00:00:01) may ask group (01:0c:cd:01:00:01) over Generic object or");
   EXPECT_TRUE(compile_policy(policy("service: ethernet/0x88cc, client: any, server: any"), "p.yaml")
-                  .compiled);
+                  .tables);
   const std::vector<std::pair<std::string, std::string>> wrong = {
       {policy("protocol: goose, client: group, server: group, access: [publish]"),
        "client group is in zone station"},
@@ -135,10 +135,11 @@ TEST(Zones, BacnetOverEthernet) {
       "    allow:\n      - {protocol: bacnet, transport: ethernet, client: one, server: all, "
       "functions: [who_is]}\n",
       "p.yaml");
-  ASSERT_TRUE(result.compiled);
-  EXPECT_EQ(result.compiled->conduits(0).rules(0).ports(0).low(), 0x82U);
-  EXPECT_EQ(result.compiled->zones(1).networks_size(), 0) << "who listens says nothing";
-  EXPECT_TRUE(artefact::decode(artefact::encode(*result.compiled)).ok());
+  ASSERT_TRUE(result.tables);
+  EXPECT_EQ(artefact::to_message(*result.tables).conduits(0).rules(0).ports(0).low(), 0x82U);
+  EXPECT_EQ(artefact::to_message(*result.tables).zones(1).networks_size(), 0)
+      << "who listens says nothing";
+  EXPECT_TRUE(artefact::decode(artefact::encode(*result.tables)).ok());
   EXPECT_NE(explain_policy(*result.model).find("IEEE 802.2 LSAP 0x82"), std::string::npos);
 }
 
@@ -156,10 +157,10 @@ TEST(Zones, GroupsOfHosts) {
       "conduits:\n  x:\n    from: a\n    to: b\n    allow:\n"
       "      - {protocol: bacnet, client: one, server: in_b, functions: [who_is]}\n";
   const Compilation result = compile_policy(head + rule, "p.yaml");
-  ASSERT_TRUE(result.compiled);
-  EXPECT_EQ(result.compiled->zones(1).groups_size(), 3);
-  EXPECT_EQ(result.compiled->conduits(0).rules(0).servers_size(), 3);
-  EXPECT_TRUE(artefact::decode(artefact::encode(*result.compiled)).ok());
+  ASSERT_TRUE(result.tables);
+  EXPECT_EQ(artefact::to_message(*result.tables).zones(1).groups_size(), 3);
+  EXPECT_EQ(artefact::to_message(*result.tables).conduits(0).rules(0).servers_size(), 3);
+  EXPECT_TRUE(artefact::decode(artefact::encode(*result.tables)).ok());
   EXPECT_NE(explain_policy(*result.model)
                 .find("reached together at 10.2.0.255, 239.1.2.3 and "
                       "255.255.255.255"),
@@ -190,8 +191,8 @@ TEST(Zones, GroupsOfHosts) {
             std::string::npos);
   const Compilation many =
       compile_policy(head + "  inputs: {zone: a, group: 239.192.1.0/27}\n" + rule, "p.yaml");
-  ASSERT_TRUE(many.compiled);
-  EXPECT_EQ(many.compiled->zones(0).groups_size(), 32);
+  ASSERT_TRUE(many.tables);
+  EXPECT_EQ(artefact::to_message(*many.tables).zones(0).groups_size(), 32);
   EXPECT_NE(explain_policy(*many.model).find("together at 239.192.1.0 to 239.192.1.31\n"),
             std::string::npos);
   for (const std::string wrong : {"239.192.0.0/16", "10.2.0.0/27", "239.192.1.1/27"}) {

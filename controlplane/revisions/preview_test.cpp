@@ -20,9 +20,9 @@ policy::Tables tables_of(const std::string& rules, const std::string& more = "")
       "  group: {zone: b, mac: \"01:0c:cd:01:00:01\"}\n" +
           more + "conduits:\n  c:\n    from: a\n    to: b\n    allow:\n" + rules,
       "p.yaml");
-  EXPECT_TRUE(result.compiled);
-  if (!result.compiled) return {};
-  auto loaded = artefact::decode(artefact::encode(*result.compiled));
+  EXPECT_TRUE(result.tables);
+  if (!result.tables) return {};
+  auto loaded = artefact::decode(artefact::encode(*result.tables));
   EXPECT_TRUE(loaded.ok());
   return std::move(loaded).value();
 }

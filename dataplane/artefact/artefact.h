@@ -1,4 +1,4 @@
-// Compiled policies between their protobuf form and the tables that workers read.
+// The one mapping between the policy tables and their protobuf form, both ways.
 #pragma once
 
 #include <string>
@@ -16,7 +16,8 @@ constexpr std::size_t kPolicyBytesMax = 64 * 1024 * 1024;
 // hostile or broken artefact got wrong.
 Result<policy::Tables, std::string> decode(const v1::PolicyArtefact& artefact);
 
-// Wraps a compiled policy for travel.
-v1::PolicyArtefact encode(const v1::CompiledPolicy& policy);
+// Of the tables' derived parts nothing is read: they need not be finished.
+v1::PolicyArtefact encode(const policy::Tables& tables);
+v1::CompiledPolicy to_message(const policy::Tables& tables);
 
 }  // namespace bulkhead::artefact

@@ -113,4 +113,10 @@ void finish(Tables& tables) {
   tables.conduit_by_zones = single_keys(std::move(pairs), kNoConduit);
 }
 
+Result<Tables, std::string> finished(Tables tables) {
+  if (auto problem = validate(tables)) return *std::move(problem);
+  finish(tables);
+  return tables;
+}
+
 }  // namespace bulkhead::policy

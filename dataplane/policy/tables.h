@@ -12,6 +12,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/range.h"
+#include "dataplane/base/result.h"
 #include "dataplane/policy/rule_index.h"
 #include "dataplane/protocols/registry.h"
 #include "dataplane/wire/address.h"
@@ -187,5 +188,8 @@ std::optional<std::string> validate(const Tables& tables);
 
 // Builds the derived parts. Precondition: validate() found nothing.
 void finish(Tables& tables);
+
+// Both: tables that can be enforced, or what is wrong with them.
+Result<Tables, std::string> finished(Tables tables);
 
 }  // namespace bulkhead::policy

@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include "controlplane/policy/compiler.h"
-#include "dataplane/artefact/artefact.h"
 #include "dataplane/base/printable.h"
 #include "dataplane/pipeline/event.h"
 #include "dataplane/pipeline/pipeline.h"
@@ -48,12 +47,12 @@ policy::Tables load(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   if (!file) throw Failure{kFileFailed, "cannot read " + path};
-  const auto result = controlplane::compile_policy(text, path);
+  auto result = controlplane::compile_policy(text, path);
   for (const auto& each : result.diagnostics.list()) {
     std::fprintf(stderr, "%s\n", printable(result.diagnostics.to_text(each)).c_str());
   }
-  if (!result.compiled) throw Failure{kPolicyFailed, path + " has errors"};
-  auto tables = artefact::decode(artefact::encode(*result.compiled));
+  if (!result.tables) throw Failure{kPolicyFailed, path + " has errors"};
+  auto tables = policy::finished(*std::move(result.tables));
   if (!tables) throw Failure{kPolicyFailed, tables.error()};
   return std::move(tables).value();
 }

@@ -41,7 +41,7 @@ conduits:
 )";
 
 v1::PolicyArtefact artefact() {
-  return artefact::encode(*controlplane::compile_policy(kPolicy, "test").compiled);
+  return artefact::encode(*controlplane::compile_policy(kPolicy, "test").tables);
 }
 
 v1::DataplaneRequest apply(bool check_only = false) {

@@ -9,7 +9,6 @@
 
 #include "controlplane/policy/compiler.h"
 #include "controlplane/policy/literals.h"
-#include "dataplane/artefact/artefact.h"
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/flow/steering.h"
 #include "dataplane/pipeline/counters.h"
@@ -63,8 +62,8 @@ const policy::Tables& tables_of(std::uint32_t side, std::uint32_t devices) {
   plan.side = side;
   plan.rules = 10;
   plan.devices = devices;
-  const auto compiled = controlplane::compile_policy(rig::policy_text(plan), "bench");
-  auto tables = artefact::decode(artefact::encode(*compiled.compiled));
+  auto compiled = controlplane::compile_policy(rig::policy_text(plan), "bench");
+  auto tables = policy::finished(*std::move(compiled.tables));
   return made.emplace(key, std::move(tables).value()).first->second;
 }
 
@@ -112,8 +111,8 @@ struct Sample {
 const policy::Tables& example(const std::filesystem::path& path) {
   static std::map<std::string, policy::Tables> made;
   if (const auto found = made.find(path); found != made.end()) return found->second;
-  const auto compiled = controlplane::compile_policy(support::read_file(path), path.string());
-  auto tables = artefact::decode(artefact::encode(*compiled.compiled));
+  auto compiled = controlplane::compile_policy(support::read_file(path), path.string());
+  auto tables = policy::finished(*std::move(compiled.tables));
   return made.emplace(path, std::move(tables).value()).first->second;
 }
 

@@ -9,7 +9,6 @@
 
 #include "controlplane/policy/compiler.h"
 #include "controlplane/policy/literals.h"
-#include "dataplane/artefact/artefact.h"
 #include "dataplane/wire/text.h"
 #include "tests/support/examples.h"
 #include "tests/support/plant.h"
@@ -109,10 +108,10 @@ class Talk {
 };
 
 policy::Tables compile(const std::filesystem::path& path) {
-  const auto result = controlplane::compile_policy(read_file(path), path.string());
-  EXPECT_TRUE(result.compiled) << path;
+  auto result = controlplane::compile_policy(read_file(path), path.string());
+  EXPECT_TRUE(result.tables) << path;
   EXPECT_TRUE(result.diagnostics.list().empty()) << path << " has warnings";
-  auto tables = artefact::decode(artefact::encode(*result.compiled));
+  auto tables = policy::finished(*std::move(result.tables));
   EXPECT_TRUE(tables) << path;
   return std::move(tables).value();
 }

@@ -318,13 +318,13 @@ class Gate {
 
 v1::PolicyArtefact compile(const std::string& path) {
   const auto result = controlplane::compile_policy(support::read_file(path), path);
-  if (!result.compiled) {
+  if (!result.tables) {
     for (const auto& diagnostic : result.diagnostics.list()) {
       std::cerr << diagnostic.message << "\n";
     }
     fail("the policy does not compile");
   }
-  return artefact::encode(*result.compiled);
+  return artefact::encode(*result.tables);
 }
 
 // ADDRESS@ZONE_PORT

@@ -120,8 +120,8 @@ v1::PolicyArtefact make_policy(const Options& options) {
     return artefact;
   }
   const auto compiled = controlplane::compile_policy(rig::policy_text(options.plan), "rig");
-  if (!compiled.compiled) fail("the policy does not compile");
-  artefact = artefact::encode(*compiled.compiled);
+  if (!compiled.tables) fail("the policy does not compile");
+  artefact = artefact::encode(*compiled.tables);
   if (!options.artefact.empty()) {
     std::ofstream file(options.artefact, std::ios::binary);
     if (!artefact.SerializeToOstream(&file)) fail("cannot write " + options.artefact);

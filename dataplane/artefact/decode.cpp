@@ -1,20 +1,14 @@
 // Reads an artefact with trust in none of it.
-#include "dataplane/artefact/artefact.h"
-
 #include <map>
 #include <optional>
 
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/artefact/digest.h"
+#include "dataplane/artefact/fields.h"
 
 namespace bulkhead::artefact {
 
 namespace {
-
-bool read_address(const std::string& bytes, wire::IpAddress& address) {
-  if (bytes.size() != address.bytes.size()) return false;
-  address = wire::IpAddress::from_v6(reinterpret_cast<const std::uint8_t*>(bytes.data()));
-  return true;
-}
 
 template <typename List>
 bool read_prefixes(const List& list, std::vector<wire::Prefix>& prefixes) {
@@ -51,9 +45,7 @@ bool read_zone(const v1::Zone& item, policy::Zone& zone) {
 }
 
 bool read_binding(const v1::Binding& item, policy::Binding& binding) {
-  if (item.mac().size() != binding.mac.bytes.size()) return false;
-  binding.mac = wire::Mac::from(reinterpret_cast<const std::uint8_t*>(item.mac().data()));
-  return read_address(item.address(), binding.address);
+  return read_mac(item.mac(), binding.mac) && read_address(item.address(), binding.address);
 }
 
 std::string read_functions(const v1::Rule& item, policy::Rule& rule) {
@@ -200,18 +192,10 @@ Result<policy::Tables, std::string> decode(const v1::PolicyArtefact& artefact) {
   if (std::string error = read_tables(compiled, tables); !error.empty()) {
     return "the policy is malformed: " + error;
   }
-  if (auto problem = policy::validate(tables)) return "the policy is malformed: " + *problem;
   tables.digest = to_hex(digest);
-  policy::finish(tables);
-  return tables;
-}
-
-v1::PolicyArtefact encode(const v1::CompiledPolicy& policy) {
-  v1::PolicyArtefact artefact;
-  artefact.set_format(kFormat);
-  artefact.set_policy(policy.SerializeAsString());
-  artefact.set_sha256(sha256(artefact.policy()));
-  return artefact;
+  auto finished = policy::finished(std::move(tables));
+  if (!finished) return "the policy is malformed: " + finished.error();
+  return finished;
 }
 
 }  // namespace bulkhead::artefact
