@@ -5,16 +5,15 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "dataplane/base/log.h"
+#include "dataplane/pair/lease_thread.h"
 #include "dataplane/ports/eal.h"
 #include "dataplane/service/engine.h"
-#include "dataplane/service/pair_server.h"
 #include "dataplane/service/server.h"
+#include "dataplane/service/service_thread.h"
 
 namespace {
 
@@ -108,52 +107,22 @@ std::optional<std::string> fit_limits(const CLI::App& app, Options& options) {
   return std::nullopt;
 }
 
-// Answers questions until it goes. What goes wrong with one ends that, not the enforcement.
-class ServiceThread {
- public:
-  explicit ServiceThread(boost::asio::io_context& io) : io_(io), thread_([this] { run(); }) {}
-  ServiceThread(const ServiceThread&) = delete;
-  ServiceThread& operator=(const ServiceThread&) = delete;
-  ~ServiceThread() {
-    io_.stop();
-    thread_.join();
-  }
-
- private:
-  void run() {
-    while (!io_.stopped()) {
-      try {
-        io_.run();
-      } catch (const std::exception& error) {
-        spdlog::error("a question could not be answered: {}", error.what());
-      }
-    }
-  }
-
-  boost::asio::io_context& io_;
-  std::thread thread_;
-};
-
 int run(const Options& options) {
   auto engine = bulkhead::service::Engine::make(options.engine);
   if (!engine) {
     spdlog::error("{}", engine.error());
     return kPortFailed;
   }
-  // Questions have a thread of their own. This one is that of the lease, and has its priority only
-  // once the others have begun.
   boost::asio::io_context questions;
-  boost::asio::io_context lease;
-  boost::asio::signal_set signals(lease, SIGINT, SIGTERM);
-  signals.async_wait([&lease](const boost::system::error_code&, int) { lease.stop(); });
-  bulkhead::service::LastPairReport pair_report;
+  bulkhead::pair::LastPairReport pair_report;
   bulkhead::service::Server server(questions, *engine.value(), options.socket,
                                    [&pair_report] { return pair_report.get(); });
-  const ServiceThread service(questions);
-  std::optional<bulkhead::service::PairServer> pair;
+  const bulkhead::service::ServiceThread service(questions);
+  // This thread has its priority only once the others have begun.
+  bulkhead::pair::LeaseThread lease;
   if (options.engine.pair) {
-    pair.emplace(lease, engine.value()->shared(), bulkhead::service::pair_socket_of(options.socket),
-                 pair_report);
+    lease.serve_pair(engine.value()->shared(), bulkhead::pair::pair_socket_of(options.socket),
+                     pair_report);
   }
   spdlog::info("{} ports, {} workers, socket {}; nothing passes until a policy arrives",
                options.engine.devices.size(), options.engine.workers, options.socket);

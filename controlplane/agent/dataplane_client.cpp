@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "dataplane/base/priority.h"
+#include "dataplane/ipc/limits.h"
 
 namespace bulkhead::controlplane {
 
@@ -17,7 +18,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kFrameBytesMax = std::size_t{128} << 20;
 constexpr auto kRetryPeriod = std::chrono::milliseconds(200);
 
 pid_t process_behind(int socket) {
@@ -68,7 +68,7 @@ void DataplaneClient::connect() {
 void DataplaneClient::begin(Socket socket) {
   told_missing_ = false;
   process_ = process_behind(socket.native_handle());
-  connection_ = std::make_shared<Connection>(std::move(socket), kFrameBytesMax);
+  connection_ = std::make_shared<Connection>(std::move(socket), ipc::kDataplaneFrameBytesMax);
   connected_ = true;
   spdlog::info("{} connected", path_);
   read(connection_);

@@ -17,6 +17,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/release.h"
 #include "dataplane/ipc/framed_stream.h"
+#include "dataplane/ipc/limits.h"
 
 namespace bulkhead::controlplane {
 
@@ -26,7 +27,7 @@ class PairLink {
   static constexpr std::uint32_t kVersionOldest = 1;
   static constexpr std::uint32_t kVersionOfPieces = 2;
   static constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
-  static constexpr std::size_t kMessageBytesMax = std::size_t{80} * 1024 * 1024;
+  static constexpr std::size_t kMessageBytesMax = ipc::kPairFrameBytesMax;
   static constexpr std::size_t kQueuedBytesMax = kMessageBytesMax + 8 * 1024 * 1024;
 
   struct Options {

@@ -10,6 +10,7 @@
 
 #include "dataplane/artefact/artefact.h"
 #include "dataplane/artefact/digest.h"
+#include "dataplane/ipc/limits.h"
 
 namespace bulkhead::service {
 
@@ -17,6 +18,8 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 namespace {
+
+static_assert(ipc::kDataplaneFrameBytesMax >= 2 * artefact::kPolicyBytesMax);
 
 constexpr std::size_t kConnectionsMax = 16;
 constexpr std::size_t kChecksMax = 2;
@@ -36,7 +39,7 @@ Server::Server(asio::io_context& io, Engine& engine, const std::string& path,
       listener_(io, path),
       event_timer_(io),
       apply_timer_(io) {
-  listener_.accept([this](UnixListener::Socket socket) { admit(std::move(socket)); });
+  listener_.accept([this](ipc::UnixListener::Socket socket) { admit(std::move(socket)); });
   poll_events();
 }
 
@@ -44,25 +47,25 @@ Server::~Server() {
   for (const auto& connection : connections_) connection->close();
 }
 
-void Server::admit(UnixListener::Socket socket) {
+void Server::admit(ipc::UnixListener::Socket socket) {
   if (connections_.size() >= kConnectionsMax) {
     return spdlog::warn("a connection was refused: {} are open", kConnectionsMax);
   }
-  Connection::Owner& owner = *this;
-  auto connection = std::make_shared<Connection>(std::move(socket), owner);
+  ipc::Connection::Owner& owner = *this;
+  auto connection = std::make_shared<ipc::Connection>(std::move(socket), owner);
   connections_.insert(connection);
   connection->start();
   spdlog::info("agent connected");
 }
 
-void Server::forget(const Connection::Pointer& connection) {
+void Server::forget(const ipc::Connection::Pointer& connection) {
   if (writer_ == connection) writer_.reset();
   subscribers_.erase(connection);
   if (connections_.erase(connection) > 0) spdlog::info("agent disconnected");
 }
 
 // The first that wants to may, for as long as it is there.
-bool Server::may_write(const Connection::Pointer& connection) {
+bool Server::may_write(const ipc::Connection::Pointer& connection) {
   if (!writer_) writer_ = connection;
   return writer_ == connection;
 }
@@ -84,7 +87,7 @@ void Server::poll_events() {
   });
 }
 
-void Server::take(v1::DataplaneRequest request, const Connection::Pointer& connection) {
+void Server::take(v1::DataplaneRequest request, const ipc::Connection::Pointer& connection) {
   if (request.has_subscribe_events()) {
     subscribers_.insert(connection);
     may_write(connection);
@@ -95,7 +98,8 @@ void Server::take(v1::DataplaneRequest request, const Connection::Pointer& conne
   connection->send(answered);
 }
 
-void Server::check_policy(v1::DataplaneRequest request, const Connection::Pointer& connection) {
+void Server::check_policy(v1::DataplaneRequest request,
+                          const ipc::Connection::Pointer& connection) {
   v1::DataplaneAnswer refusal;
   refusal.set_id(request.id());
   if (!request.apply_policy().check_only() && !may_write(connection)) {
@@ -138,7 +142,7 @@ Server::Verdict Server::check(const v1::ApplyPolicy& request) {
 }
 
 void Server::apply_policy(Verdict verdict, std::uint64_t id,
-                          const Connection::Pointer& connection) {
+                          const ipc::Connection::Pointer& connection) {
   v1::DataplaneAnswer answer;
   answer.set_id(id);
   if (!verdict.refused.empty()) {

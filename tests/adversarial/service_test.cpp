@@ -322,7 +322,7 @@ TEST_F(ServiceTest, ASocketIsTheOwnersAlone) {
   const auto mode = std::filesystem::status(path_).permissions();
   EXPECT_EQ(mode & (std::filesystem::perms::group_all | std::filesystem::perms::others_all),
             std::filesystem::perms::none);
-  EXPECT_THROW(service::UnixListener(io_, path_), std::runtime_error) << "it is in use";
+  EXPECT_THROW(ipc::UnixListener(io_, path_), std::runtime_error) << "it is in use";
 }
 
 }  // namespace

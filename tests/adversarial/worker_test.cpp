@@ -13,8 +13,8 @@
 #include "controlplane/policy/compiler.h"
 #include "dataplane/artefact/artefact.h"
 #include "dataplane/flow/steering.h"
+#include "dataplane/pair/late_frames.h"
 #include "dataplane/service/engine.h"
-#include "dataplane/service/late_frames.h"
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/text.h"
 #include "tests/support/plant.h"
@@ -269,7 +269,7 @@ class HandOver : public testing::TestWithParam<std::uint32_t> {
   }
 
   Appliance appliance_;
-  service::LateFrames late_;
+  pair::LateFrames late_;
 };
 
 TEST_P(HandOver, WhatComesBehindItIsJudgedByThePeer) {
@@ -310,7 +310,7 @@ TEST_P(HandOver, NothingIsKeptForATakeoverThatDoesNotCome) {
   const TimeNs now_ns = monotonic_now_ns();
   late_.bring(handed_on(), false, now_ns);
   may_forward(true);
-  late_.let_go(now_ns + 2 * service::LateFrames::kWaitNs);
+  late_.let_go(now_ns + 2 * pair::LateFrames::kWaitNs);
   EXPECT_EQ(leaves(), 0U);
 }
 
@@ -325,7 +325,7 @@ TEST_P(HandOver, NothingIsKeptForTheNextTakeover) {
 }
 
 TEST_P(HandOver, OnlyAnOrderlyOneLeavesSomethingToBring) {
-  late_.let_go(monotonic_now_ns() + 2 * service::LateFrames::kWaitNs);
+  late_.let_go(monotonic_now_ns() + 2 * pair::LateFrames::kWaitNs);
   ASSERT_TRUE(appliance_.arrive(datagram(40000), 0));
   EXPECT_EQ(leaves(), 0U);
   EXPECT_TRUE(handed_on().frames().empty());

@@ -24,7 +24,7 @@
 
 #include "dataplane/artefact/digest.h"
 #include "dataplane/base/priority.h"
-#include "dataplane/service/pair_server.h"
+#include "dataplane/pair/pair_server.h"
 #include "dataplane/service/server.h"
 #include "tests/support/plant.h"
 
@@ -66,7 +66,7 @@ class World {
     server_ = std::make_unique<service::Server>(io_, *engine_, path_,
                                                 [] { return std::optional<v1::PairReport>(); });
     pair_server_ =
-        std::make_unique<service::PairServer>(io_, engine_->shared(), path_ + ".pair", report_);
+        std::make_unique<pair::PairServer>(io_, engine_->shared(), path_ + ".pair", report_);
     run_as_others();
     std::thread([this] {
       engine_->worker(0).join();
@@ -139,10 +139,10 @@ class World {
  private:
   boost::asio::io_context io_;
   std::unique_ptr<service::Engine> engine_;
-  service::LastPairReport report_;
+  pair::LastPairReport report_;
   std::string path_;
   std::unique_ptr<service::Server> server_;
-  std::unique_ptr<service::PairServer> pair_server_;
+  std::unique_ptr<pair::PairServer> pair_server_;
   int peer_ = -1;
   std::string heard_;
 };

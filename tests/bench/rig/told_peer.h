@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "dataplane/pair/flow_replication.h"
 #include "dataplane/service/engine.h"
-#include "dataplane/service/flow_replication.h"
 
 namespace bulkhead::rig {
 
@@ -31,7 +31,7 @@ class ToldPeer {
  private:
   void run();
 
-  service::FlowReplication flows_;
+  pair::FlowReplication flows_;
   std::vector<v1::FlowsTaken> taken_;
   Told told_;
   TimeNs joined_ns_ = 0;

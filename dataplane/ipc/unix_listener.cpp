@@ -1,5 +1,5 @@
 // Binds, accepts, and backs off where the process has no descriptor left.
-#include "dataplane/service/unix_listener.h"
+#include "dataplane/ipc/unix_listener.h"
 
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace bulkhead::service {
+namespace bulkhead::ipc {
 
 using boost::asio::local::stream_protocol;
 using boost::system::error_code;
@@ -75,4 +75,4 @@ void UnixListener::accept_next() {
   });
 }
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::ipc

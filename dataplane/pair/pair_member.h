@@ -12,14 +12,14 @@
 #include <vector>
 
 #include "bulkhead/v1/dataplane.pb.h"
+#include "dataplane/pair/flow_replication.h"
+#include "dataplane/pair/late_frames.h"
 #include "dataplane/ports/in_band_port.h"
 #include "dataplane/ports/worker.h"
 #include "dataplane/replication/freshness.h"
 #include "dataplane/replication/gate.h"
-#include "dataplane/service/flow_replication.h"
-#include "dataplane/service/late_frames.h"
 
-namespace bulkhead::service {
+namespace bulkhead::pair {
 
 class PairMember {
  public:
@@ -105,4 +105,4 @@ class PairMember {
   TimeNs next_round_ns_ = 0;
 };
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::pair

@@ -8,7 +8,7 @@
 #include "dataplane/ports/in_band_port.h"
 #include "dataplane/ports/worker.h"
 
-namespace bulkhead::service {
+namespace bulkhead::pair {
 
 class LateFrames {
  public:
@@ -51,4 +51,4 @@ class LateFrames {
   std::deque<Waiting> waiting_;  // the oldest first
 };
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::pair

@@ -1,6 +1,6 @@
 // A frame to many comes to both appliances: behind the moment when this one forwards, it has its
 // own.
-#include "dataplane/service/late_frames.h"
+#include "dataplane/pair/late_frames.h"
 
 #include <rte_mbuf.h>
 
@@ -12,7 +12,7 @@
 #include "dataplane/ports/frame_buffer.h"
 #include "dataplane/wire/ethernet.h"
 
-namespace bulkhead::service {
+namespace bulkhead::pair {
 
 namespace {
 
@@ -93,4 +93,4 @@ void LateFrames::give(const v1::LateFrame& late) {
   shared_.workers.front()->wake();
 }
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::pair

@@ -1,22 +1,16 @@
 // The next request is read once there is room for its answer.
-#include "dataplane/service/connection.h"
+#include "dataplane/ipc/connection.h"
 
 #include <utility>
 
-#include "dataplane/artefact/artefact.h"
+#include "dataplane/ipc/limits.h"
 
-namespace bulkhead::service {
+namespace bulkhead::ipc {
 
 using boost::system::error_code;
 
-namespace {
-
-constexpr std::size_t kFrameBytesMax = 2 * artefact::kPolicyBytesMax;
-
-}  // namespace
-
 Connection::Connection(Socket socket, Owner& owner)
-    : stream_(std::move(socket), kFrameBytesMax), owner_(owner) {}
+    : stream_(std::move(socket), kDataplaneFrameBytesMax), owner_(owner) {}
 
 void Connection::close() {
   ended_ = true;
@@ -40,7 +34,7 @@ void Connection::read() {
 
 void Connection::send(const v1::DataplaneAnswer& answer) {
   if (ended_) return;
-  stream_.send(ipc::to_frame(answer), [self = shared_from_this()](error_code error) {
+  stream_.send(to_frame(answer), [self = shared_from_this()](error_code error) {
     if (error) return self->stop();
     if (self->has_room() && std::exchange(self->waits_for_room_, false)) self->read();
   });
@@ -52,4 +46,4 @@ void Connection::stop() {
   owner_.forget(shared_from_this());
 }
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::ipc

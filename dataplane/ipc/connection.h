@@ -8,7 +8,7 @@
 #include "bulkhead/v1/dataplane.pb.h"
 #include "dataplane/ipc/framed_stream.h"
 
-namespace bulkhead::service {
+namespace bulkhead::ipc {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
@@ -38,10 +38,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read();
   void stop();
 
-  ipc::FramedStream<Socket> stream_;
+  FramedStream<Socket> stream_;
   Owner& owner_;
   bool waits_for_room_ = false;
   bool ended_ = false;
 };
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::ipc

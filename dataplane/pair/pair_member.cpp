@@ -1,5 +1,5 @@
 // Runs on the service thread; the workers see only the gate's end and two rings.
-#include "dataplane/service/pair_member.h"
+#include "dataplane/pair/pair_member.h"
 
 #include <fcntl.h>
 #include <rte_mbuf.h>
@@ -17,7 +17,7 @@
 #include "dataplane/ports/frame_buffer.h"
 #include "dataplane/wire/ethernet.h"
 
-namespace bulkhead::service {
+namespace bulkhead::pair {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -475,4 +475,4 @@ void PairMember::announce() {
   next_round_ns_ = now_ns + kRoundNs;
 }
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::pair

@@ -8,11 +8,11 @@
 #include <set>
 #include <string>
 
-#include "dataplane/service/connection.h"
-#include "dataplane/service/pair_member.h"
-#include "dataplane/service/unix_listener.h"
+#include "dataplane/ipc/connection.h"
+#include "dataplane/ipc/unix_listener.h"
+#include "dataplane/pair/pair_member.h"
 
-namespace bulkhead::service {
+namespace bulkhead::pair {
 
 // What the pair's part said last, for the thread that answers questions.
 class LastPairReport {
@@ -26,7 +26,7 @@ class LastPairReport {
   std::optional<v1::PairReport> report_;
 };
 
-class PairServer final : private Connection::Owner {
+class PairServer final : private ipc::Connection::Owner {
  public:
   // `shared.in_band` is set; all that is given outlives this. From now on the calling thread runs
   // before others, and it is the one that runs `io`.
@@ -35,19 +35,19 @@ class PairServer final : private Connection::Owner {
   ~PairServer() override;
 
  private:
-  void take(v1::DataplaneRequest request, const Connection::Pointer& connection) override;
-  void forget(const Connection::Pointer& connection) override;
-  void admit(UnixListener::Socket socket);
+  void take(v1::DataplaneRequest request, const ipc::Connection::Pointer& connection) override;
+  void forget(const ipc::Connection::Pointer& connection) override;
+  void admit(ipc::UnixListener::Socket socket);
   void push(const v1::PairNews& news);
 
-  UnixListener listener_;
+  ipc::UnixListener listener_;
   LastPairReport& last_report_;
-  std::set<Connection::Pointer> connections_;
-  Connection::Pointer driver_;
+  std::set<ipc::Connection::Pointer> connections_;
+  ipc::Connection::Pointer driver_;
   std::optional<PairMember> member_;
 };
 
 // The socket of the pair beside that of the service.
 inline std::string pair_socket_of(const std::string& path) { return path + ".pair"; }
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::pair

@@ -1,9 +1,9 @@
 // Everything here is bounded: a heartbeat never waits for a question.
-#include "dataplane/service/pair_server.h"
+#include "dataplane/pair/pair_server.h"
 
 #include <spdlog/spdlog.h>
 
-namespace bulkhead::service {
+namespace bulkhead::pair {
 
 namespace {
 
@@ -25,22 +25,22 @@ PairServer::PairServer(boost::asio::io_context& io, ports::Shared& shared, const
                        LastPairReport& last_report)
     : listener_(io, path), last_report_(last_report) {
   member_.emplace(io, shared, [this](const v1::PairNews& news) { push(news); });
-  listener_.accept([this](UnixListener::Socket socket) { admit(std::move(socket)); });
+  listener_.accept([this](ipc::UnixListener::Socket socket) { admit(std::move(socket)); });
 }
 
 PairServer::~PairServer() {
   for (const auto& connection : connections_) connection->close();
 }
 
-void PairServer::admit(UnixListener::Socket socket) {
+void PairServer::admit(ipc::UnixListener::Socket socket) {
   if (connections_.size() >= kConnectionsMax) return;
-  Connection::Owner& owner = *this;
-  auto connection = std::make_shared<Connection>(std::move(socket), owner);
+  ipc::Connection::Owner& owner = *this;
+  auto connection = std::make_shared<ipc::Connection>(std::move(socket), owner);
   connections_.insert(connection);
   connection->start();
 }
 
-void PairServer::forget(const Connection::Pointer& connection) {
+void PairServer::forget(const ipc::Connection::Pointer& connection) {
   connections_.erase(connection);
   if (driver_ != connection) return;
   driver_.reset();
@@ -58,7 +58,7 @@ void PairServer::push(const v1::PairNews& news) {
   driver_->send(push);
 }
 
-void PairServer::take(v1::DataplaneRequest request, const Connection::Pointer& connection) {
+void PairServer::take(v1::DataplaneRequest request, const ipc::Connection::Pointer& connection) {
   if (!driver_ && request.has_configure_pair()) {
     driver_ = connection;
     spdlog::info("the agent of the pair connected");
@@ -77,4 +77,4 @@ void PairServer::take(v1::DataplaneRequest request, const Connection::Pointer& c
   connection->send(answer);
 }
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::pair

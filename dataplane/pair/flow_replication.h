@@ -13,7 +13,7 @@
 #include "dataplane/ports/worker.h"
 #include "dataplane/replication/ledger.h"
 
-namespace bulkhead::service {
+namespace bulkhead::pair {
 
 class FlowReplication {
  public:
@@ -88,4 +88,4 @@ class FlowReplication {
   std::string failure_;
 };
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::pair

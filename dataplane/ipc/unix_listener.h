@@ -7,7 +7,7 @@
 #include <functional>
 #include <string>
 
-namespace bulkhead::service {
+namespace bulkhead::ipc {
 
 class UnixListener {
  public:
@@ -32,4 +32,4 @@ class UnixListener {
   bool told_ = false;  // that nothing can be accepted
 };
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::ipc

@@ -1,11 +1,11 @@
 // Workers answer each message in order, so that what is in the ledger is in their tables.
-#include "dataplane/service/flow_replication.h"
+#include "dataplane/pair/flow_replication.h"
 
 #include <algorithm>
 
 #include "dataplane/ports/replica_port.h"
 
-namespace bulkhead::service {
+namespace bulkhead::pair {
 
 namespace {
 
@@ -246,4 +246,4 @@ bool FlowReplication::is_settled(TimeNs since_ns) const {
          heard_all_ns_ > since_ns;
 }
 
-}  // namespace bulkhead::service
+}  // namespace bulkhead::pair

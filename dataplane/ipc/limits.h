@@ -1,0 +1,13 @@
+// How long one frame may be, by link. Both ends of a link have the same bound.
+#pragma once
+
+#include <cstddef>
+
+namespace bulkhead::ipc {
+
+// The data plane's Unix sockets: a request may hold a compiled policy.
+constexpr std::size_t kDataplaneFrameBytesMax = std::size_t{128} << 20;
+// The pair link: a revision with its policy and its text.
+constexpr std::size_t kPairFrameBytesMax = std::size_t{80} << 20;
+
+}  // namespace bulkhead::ipc
