@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "controlplane/access/refusal.h"
 #include "controlplane/agent/commits.h"
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/agent/event_hub.h"
@@ -19,13 +20,6 @@
 #include "controlplane/revisions/passed.h"
 
 namespace bulkhead::controlplane {
-
-// What stood in the way of a request, in words, and whose move it is.
-struct Refusal {
-  enum class Kind { invalid, not_found, unavailable, storage, busy };
-  Kind kind{};
-  std::string text;
-};
 
 // What a status says is wrong; empty if the data plane enforces the active revision.
 struct Enforcement {

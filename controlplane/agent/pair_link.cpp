@@ -14,7 +14,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "controlplane/agent/certificate.h"
+#include "controlplane/access/certificate.h"
 
 namespace bulkhead::controlplane {
 

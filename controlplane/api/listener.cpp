@@ -13,7 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <stdexcept>
 
-#include "controlplane/api/limits.h"
+#include "controlplane/access/limits.h"
 
 namespace bulkhead::controlplane {
 

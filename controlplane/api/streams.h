@@ -10,7 +10,7 @@
 #include <mutex>
 #include <utility>
 
-#include "controlplane/api/gate.h"
+#include "controlplane/access/gate.h"
 
 namespace bulkhead::controlplane {
 

@@ -8,8 +8,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <exception>
 
+#include "controlplane/access/gate.h"
 #include "controlplane/agent/agent.h"
-#include "controlplane/api/gate.h"
 #include "controlplane/api/streams.h"
 
 namespace bulkhead::controlplane {

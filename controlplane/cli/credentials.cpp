@@ -10,7 +10,7 @@
 #include <functional>
 #include <vector>
 
-#include "controlplane/agent/certificate.h"
+#include "controlplane/access/certificate.h"
 
 namespace bulkhead::controlplane {
 

@@ -1,6 +1,6 @@
 // OpenSSL reads; a certificate without the extension is good for everything, and so for nothing
 // here.
-#include "controlplane/agent/certificate.h"
+#include "controlplane/access/certificate.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>

@@ -11,7 +11,7 @@
 #include <mutex>
 #include <string>
 
-#include "controlplane/api/limits.h"
+#include "controlplane/access/limits.h"
 #include "dataplane/base/result.h"
 
 namespace bulkhead::controlplane {

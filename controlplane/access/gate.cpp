@@ -1,9 +1,9 @@
 // gRPC has verified the certificate against the authority; what it is for is read here.
-#include "controlplane/api/gate.h"
+#include "controlplane/access/gate.h"
 
 #include <string_view>
 
-#include "controlplane/agent/certificate.h"
+#include "controlplane/access/certificate.h"
 
 namespace bulkhead::controlplane {
 
