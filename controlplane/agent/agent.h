@@ -11,13 +11,13 @@
 #include <thread>
 
 #include "controlplane/access/refusal.h"
-#include "controlplane/agent/commits.h"
 #include "controlplane/agent/dataplane_client.h"
-#include "controlplane/agent/event_hub.h"
 #include "controlplane/agent/memory.h"
-#include "controlplane/agent/pair.h"
-#include "controlplane/agent/revision_store.h"
+#include "controlplane/pair/pair.h"
+#include "controlplane/revisions/commits.h"
 #include "controlplane/revisions/passed.h"
+#include "controlplane/revisions/revision_store.h"
+#include "controlplane/telemetry/event_hub.h"
 
 namespace bulkhead::controlplane {
 

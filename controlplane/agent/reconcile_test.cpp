@@ -10,6 +10,7 @@
 #include "controlplane/agent/agent.h"
 #include "dataplane/artefact/digest.h"
 #include "tests/support/authority.h"
+#include "tests/support/becomes.h"
 #include "tests/support/fake_dataplane.h"
 
 namespace bulkhead::controlplane {
@@ -19,14 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kNotInForce = "the committed policy is not in force in the data plane";
 
-template <typename Condition>
-bool becomes(Condition condition, int milliseconds = 10'000) {
-  for (int i = 0; i < milliseconds / 10; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
+using support::becomes;
 
 class ReconcileTest : public ::testing::Test {
  protected:

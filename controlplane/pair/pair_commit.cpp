@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
-#include "controlplane/agent/ask.h"
-#include "controlplane/agent/pair.h"
+#include "controlplane/pair/ask.h"
+#include "controlplane/pair/pair.h"
 
 namespace bulkhead::controlplane {
 

@@ -1,7 +1,7 @@
 // Files under FOLDER: revisions/NUMBER, active, prepared, journal, incarnation, lock; damaged/
 // holds what cannot be used. A note of the journal: a revision's number, generation and time of its
 // commit, and the numbers of the active and of the prepared one.
-#include "controlplane/agent/revision_store.h"
+#include "controlplane/revisions/revision_store.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

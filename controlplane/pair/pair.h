@@ -18,10 +18,10 @@
 #include <thread>
 
 #include "bulkhead/v1/dataplane.pb.h"
-#include "controlplane/agent/pair_link.h"
 #include "controlplane/failover/commit.h"
 #include "controlplane/failover/machine.h"
 #include "controlplane/failover/wire.h"
+#include "controlplane/pair/pair_link.h"
 
 namespace bulkhead::controlplane {
 

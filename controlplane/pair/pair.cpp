@@ -1,6 +1,6 @@
 // The carrier's own thread never waits for a disk or the data plane; whatever does runs on the slow
 // one.
-#include "controlplane/agent/pair.h"
+#include "controlplane/pair/pair.h"
 
 #include <spdlog/spdlog.h>
 
@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "controlplane/agent/ask.h"
+#include "controlplane/pair/ask.h"
 #include "dataplane/artefact/digest.h"
 #include "dataplane/base/priority.h"
 

@@ -1,5 +1,5 @@
 // A short list: the oldest are forgotten.
-#include "controlplane/agent/commits.h"
+#include "controlplane/revisions/commits.h"
 
 namespace bulkhead::controlplane {
 

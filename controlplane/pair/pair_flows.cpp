@@ -2,7 +2,7 @@
 // each change, the standby's how far it is.
 #include <spdlog/spdlog.h>
 
-#include "controlplane/agent/pair.h"
+#include "controlplane/pair/pair.h"
 
 namespace bulkhead::controlplane {
 

@@ -1,5 +1,5 @@
 // Events are numbered; a follower is a number and a bell.
-#include "controlplane/agent/event_hub.h"
+#include "controlplane/telemetry/event_hub.h"
 
 #include <algorithm>
 #include <utility>

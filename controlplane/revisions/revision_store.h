@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "bulkhead/v1/control.pb.h"
-#include "controlplane/agent/journal.h"
+#include "controlplane/revisions/journal.h"
 #include "dataplane/base/result.h"
 
 namespace bulkhead::controlplane {

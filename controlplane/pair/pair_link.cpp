@@ -1,5 +1,5 @@
 // Boost.Asio's TLS stream; OpenSSL verifies, and the name is compared here.
-#include "controlplane/agent/pair_link.h"
+#include "controlplane/pair/pair_link.h"
 
 #include <linux/filter.h>
 #include <openssl/pem.h>

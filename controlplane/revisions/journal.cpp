@@ -1,5 +1,5 @@
 // A note: its length in four bytes, the first eight of its SHA-256, its text.
-#include "controlplane/agent/journal.h"
+#include "controlplane/revisions/journal.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 // Two Pairs over real sockets, each with a data plane that only says that it is well: one forwards,
 // a policy is committed on both, and large messages hold up no heartbeat.
-#include "controlplane/agent/pair.h"
+#include "controlplane/pair/pair.h"
 
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
@@ -16,20 +16,14 @@
 #include <thread>
 
 #include "tests/support/authority.h"
+#include "tests/support/becomes.h"
 
 namespace bulkhead::controlplane {
 namespace {
 
 namespace fs = std::filesystem;
 
-template <typename Condition>
-bool becomes(Condition condition, int milliseconds = 10'000) {
-  for (int i = 0; i < milliseconds / 10; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
+using support::becomes;
 
 // The rest of an agent, and its data plane.
 class FakeHost final : public PairHost {
