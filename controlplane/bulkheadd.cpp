@@ -14,8 +14,12 @@
 #include <stdexcept>
 #include <vector>
 
+#include "controlplane/agent/agent.h"
 #include "controlplane/api/listener.h"
-#include "controlplane/api/services.h"
+#include "controlplane/api/pair_service.h"
+#include "controlplane/api/policy_service.h"
+#include "controlplane/api/telemetry_service.h"
+#include "controlplane/telemetry/event_hub.h"
 #include "dataplane/base/log.h"
 
 namespace {
@@ -209,15 +213,15 @@ struct GrpcServer {
   static int milliseconds(std::chrono::milliseconds time) { return static_cast<int>(time.count()); }
 };
 
-int serve(const Options& options, Agent& agent,
+int serve(const Options& options, Agent& agent, EventHub& events,
           const std::shared_ptr<grpc::ServerCredentials>& tls) {
   std::unique_ptr<Listener> listener;
-  Work work(agent, [&listener](const std::string& peer, const std::string& name) {
+  Work work([&listener](const std::string& peer, const std::string& name) {
     listener->prove(peer, name);
   });
-  PolicyServiceImpl policy(work);
-  TelemetryServiceImpl telemetry(work);
-  PairServiceImpl pair(work);
+  PolicyServiceImpl policy(work, agent);
+  TelemetryServiceImpl telemetry(work, agent, events);
+  PairServiceImpl pair(work, agent);
   const GrpcServer rpc(tls, work.gate, {&policy, &telemetry, &pair});
   if (rpc.server == nullptr) {
     spdlog::error("gRPC does not start with these certificates");
@@ -237,7 +241,7 @@ int serve(const Options& options, Agent& agent,
   int received = 0;
   sigwait(&signals, &received);
   spdlog::info("stopping");
-  agent.events().end();
+  events.end();
   rpc.server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
   work.join();
   listener->stop();  // it hands over to what is destroyed next
@@ -285,14 +289,17 @@ int main(int argc, char** argv) {
       spdlog::error("{}", store.error());
       return kStateFailed;
     }
-    Agent agent(std::move(store).value(), options.socket);
+    EventHub events;
+    Sinks sinks;
+    sinks.add(events);
+    Agent agent(std::move(store).value(), options.socket, sinks);
     try {
       join_pair(options, agent);
     } catch (const std::exception& error) {
       spdlog::error("{}", error.what());
       return kPairFailed;
     }
-    return serve(options, agent, tls);
+    return serve(options, agent, events, tls);
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     return kStateFailed;

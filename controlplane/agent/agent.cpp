@@ -21,14 +21,15 @@ constexpr auto kReconcileTimeout = std::chrono::seconds(30);
 
 }  // namespace
 
-Agent::Agent(std::unique_ptr<RevisionStore> store, const std::string& socket)
+Agent::Agent(std::unique_ptr<RevisionStore> store, const std::string& socket, Sink& sink)
     : store_(std::move(store)),
+      sink_(sink),
       dataplane_(socket, {[this](bool connected) {
                             tell("dataplane",
                                  connected ? "data plane connected" : "data plane lost");
                             wake();
                           },
-                          [this](const v1::Event& event) { events_.publish(event); },
+                          [this](const v1::Event& event) { sink_.on_event(event); },
                           {}}),
       lease_(socket + ".pair", {[this](bool connected) { pair_->on_dataplane(connected); },
                                 {},
@@ -47,7 +48,6 @@ Agent::~Agent() {
     stopping_ = true;
     wake_.notify_one();
   }
-  events_.end();
   if (reconciler_.joinable()) reconciler_.join();
   if (pair_) pair_->stop();
   lease_.stop();
@@ -82,7 +82,7 @@ void Agent::tell(const std::string& kind, const std::string& text) {
   event.set_wall_time_ns(wall_now_ns());
   event.set_kind(kind);
   event.set_text(text);
-  events_.publish(event);
+  sink_.on_event(event);
 }
 
 void Agent::keep_reconciled() {
@@ -95,28 +95,39 @@ void Agent::keep_reconciled() {
       if (stopping_) return;
     }
     memory_.turn(monotonic_now_ns());
-    if (!dataplane_.connected()) continue;
     const std::optional<bool> in_force = reconcile();
     if (pair_ && in_force) pair_->on_policy(*in_force);
   }
 }
 
-// A data plane that restarted has no policy; one that was driven by another agent may have another.
-std::optional<bool> Agent::reconcile() {
-  const std::lock_guard guard(policy_mutex_);
+DataplaneClient::Answer Agent::ask_status() {
   v1::DataplaneRequest request;
   request.mutable_get_status();
-  const auto answer = dataplane_.call(request, kStatusTimeout);
+  return dataplane_.call(request, kStatusTimeout);
+}
+
+std::optional<bool> Agent::reconcile() {
+  std::optional<bool> in_force;
+  std::unique_lock lock(policy_mutex_);
+  const auto answer = ask_status();
   // It enforces what it did: a data plane that is lost is told by its connections.
-  if (!answer) return std::nullopt;
+  if (answer) in_force = hold_to_active(answer.value().status());
+  lock.unlock();
+  sink_.on_status(describe(answer));
+  return in_force;
+}
+
+// A data plane that restarted has no policy; one that was driven by another agent may have another.
+// Precondition: policy_mutex_ is held.
+bool Agent::hold_to_active(const v1::DataplaneStatus& status) {
   const auto active = store_->active();
   const TimeNs now_ns = monotonic_now_ns();
   if (now_ns - passed_noted_ns_ >= kPassedPeriodNs) {
-    note_passed(answer.value().status().policy_sha256(), kNoteTimeout);
+    note_passed(status.policy_sha256(), kNoteTimeout);
     passed_noted_ns_ = now_ns;
   }
   std::string problem;
-  if (active && active->sha256() != answer.value().status().policy_sha256()) {
+  if (active && active->sha256() != status.policy_sha256()) {
     const auto stored = store_->get(active->number());
     if (!stored) {
       problem = "the active revision's file cannot be read any more";
@@ -180,13 +191,13 @@ std::string problem_of(const Enforcement& enforcement) {
   return dataplane.problem();
 }
 
-v1::GetStatusResponse Agent::status() {
+v1::GetStatusResponse Agent::status() { return describe(ask_status()); }
+
+// The answer is that of the data plane when it was asked how it is.
+v1::GetStatusResponse Agent::describe(const DataplaneClient::Answer& answer) {
   v1::GetStatusResponse status;
   status.set_agent_version(BULKHEAD_VERSION);
   status.set_agent_uptime_ms((monotonic_now_ns() - started_ns_) / kMillisecondNs);
-  v1::DataplaneRequest request;
-  request.mutable_get_status();
-  const auto answer = dataplane_.call(request, kStatusTimeout);
   status.set_dataplane_connected(answer.ok());
   Enforcement enforcement;
   enforcement.active = store_->active();

@@ -10,14 +10,16 @@
 #include <string>
 #include <thread>
 
-#include "controlplane/access/refusal.h"
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/agent/memory.h"
 #include "controlplane/pair/pair.h"
+#include "controlplane/pair/pair_control.h"
 #include "controlplane/revisions/commits.h"
 #include "controlplane/revisions/passed.h"
+#include "controlplane/revisions/policies.h"
 #include "controlplane/revisions/revision_store.h"
-#include "controlplane/telemetry/event_hub.h"
+#include "controlplane/telemetry/readings.h"
+#include "controlplane/telemetry/sink.h"
 
 namespace bulkhead::controlplane {
 
@@ -31,31 +33,31 @@ struct Enforcement {
 };
 std::string problem_of(const Enforcement& enforcement);
 
-class Agent final : private PairHost {
+class Agent final : public Policies, public Readings, public PairControl, private PairHost {
  public:
-  Agent(std::unique_ptr<RevisionStore> store, const std::string& socket);
+  // The sink outlives it.
+  Agent(std::unique_ptr<RevisionStore> store, const std::string& socket, Sink& sink);
   ~Agent() override;
   // Makes the appliance one of a pair; before start(). Throws with a text for people.
   void join_pair(PairOptions options);
   void start();
 
-  Result<v1::Revision, Refusal> stage(v1::StagePolicyRequest request, const std::string& by);
-  // The commit once it is done, or after a while one that is under way.
-  Result<v1::Commit, Refusal> commit(std::uint64_t number, const std::string& by);
-  Result<v1::Commit, Refusal> find_commit(const std::string& id) const;
-  Result<v1::PreviewPolicyResponse, Refusal> preview(const v1::PreviewPolicyRequest& request);
-  Result<v1::GetPolicyResponse, Refusal> get(std::uint64_t number) const;
-  std::vector<v1::Revision> list() const { return store_->list(); }
+  Result<v1::Revision, Refusal> stage(v1::StagePolicyRequest request,
+                                      const std::string& by) override;
+  Result<v1::Commit, Refusal> commit(std::uint64_t number, const std::string& by) override;
+  Result<v1::Commit, Refusal> find_commit(const std::string& id) const override;
+  Result<v1::PreviewPolicyResponse, Refusal> preview(
+      const v1::PreviewPolicyRequest& request) override;
+  Result<v1::GetPolicyResponse, Refusal> get(std::uint64_t number) const override;
+  std::vector<v1::Revision> list() const override { return store_->list(); }
 
-  v1::GetStatusResponse status();
-  // A page. What is to be asked next goes into the question, until there is nothing more.
-  Result<v1::Counters, Refusal> counters(
-      v1::GetDataplaneCounters& question,
-      std::chrono::milliseconds timeout = std::chrono::seconds(10));
-  Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& page);
-  EventHub& events() { return events_; }
-  Result<v1::PairStatus, Refusal> pair_status();
-  Result<v1::PairStatus, Refusal> order_pair(failover::Order order, const std::string& by);
+  v1::GetStatusResponse status() override;
+  Result<v1::Counters, Refusal> counters(v1::GetDataplaneCounters& question,
+                                         std::chrono::milliseconds timeout) override;
+  Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& page) override;
+
+  Result<v1::PairStatus, Refusal> pair_status() override;
+  Result<v1::PairStatus, Refusal> order_pair(failover::Order order, const std::string& by) override;
 
  private:
   // What the pair needs, see PairHost.
@@ -71,9 +73,12 @@ class Agent final : private PairHost {
   void forget_prepared() override { store_->set_prepared(0); }
   std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) override;
 
+  v1::GetStatusResponse describe(const DataplaneClient::Answer& answer);
   void keep_reconciled();
   // Whether the active revision is in force; nothing if the data plane has not said.
   std::optional<bool> reconcile();
+  bool hold_to_active(const v1::DataplaneStatus& status);
+  DataplaneClient::Answer ask_status();
   void wake();
   void carry_out_commit(std::uint64_t number, const std::string& by);
   void commit_alone(const v1::GetPolicyResponse& stored);
@@ -89,7 +94,7 @@ class Agent final : private PairHost {
   Result<v1::PolicyApplied, Refusal> check(const v1::PolicyArtefact& artefact);
 
   std::unique_ptr<RevisionStore> store_;
-  EventHub events_;
+  Sink& sink_;
   std::unique_ptr<Pair> pair_;  // the data plane's thread calls it until that has ended
   DataplaneClient dataplane_;   // questions and policies
   DataplaneClient lease_;       // what a pair's lease depends on, and nothing else

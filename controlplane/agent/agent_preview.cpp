@@ -38,6 +38,7 @@ void Agent::note_passed(const std::string& digest, std::chrono::milliseconds tim
     const auto page = counters(question, left);
     if (!page) return;
     look.add(page.value());
+    sink_.on_counters(page.value());
     more = page.value().more();
   }
   passed_.note(wall_now_ns(), digest, std::move(look));

@@ -22,6 +22,22 @@ constexpr const char* kNotInForce = "the committed policy is not in force in the
 
 using support::becomes;
 
+// An exporter that counts.
+class CountingSink final : public Sink {
+ public:
+  void on_event(const v1::Event& /*event*/) override { ++events; }
+  void on_counters(const v1::Counters& /*page*/) override { ++pages; }
+  void on_status(const v1::GetStatusResponse& status) override {
+    ++statuses;
+    connected = status.dataplane_connected();
+  }
+
+  std::atomic<int> events{0};
+  std::atomic<int> pages{0};
+  std::atomic<int> statuses{0};
+  std::atomic<bool> connected{false};
+};
+
 class ReconcileTest : public ::testing::Test {
  protected:
   ReconcileTest()
@@ -36,7 +52,8 @@ class ReconcileTest : public ::testing::Test {
     stored.mutable_revision()->set_sha256(artefact::to_hex(artefact::sha256("policy")));
     EXPECT_TRUE(store->add(std::move(stored)));
     EXPECT_TRUE(store->activate(1));
-    agent_ = std::make_unique<Agent>(std::move(store), questions_.path);
+    for (Sink* sink : {&first_sink_, &second_sink_}) sinks_.add(*sink);
+    agent_ = std::make_unique<Agent>(std::move(store), questions_.path, sinks_);
     agent_->join_pair(options());
     agent_->start();
   }
@@ -50,6 +67,8 @@ class ReconcileTest : public ::testing::Test {
   std::atomic<bool> silent_{false};
   std::atomic<bool> other_policy_{false};
   std::atomic<int> questions_asked_{0};
+  CountingSink first_sink_;
+  CountingSink second_sink_;
 
  private:
   PairOptions options() {
@@ -95,6 +114,7 @@ class ReconcileTest : public ::testing::Test {
   fs::path folder_;
   FakeDataplane questions_;
   FakeDataplane lease_;
+  Sinks sinks_;
   std::unique_ptr<Agent> agent_;
 };
 
@@ -110,6 +130,16 @@ TEST_F(ReconcileTest, AnUnansweredQuestionIsNotNoPolicy) {
   silent_ = false;
   other_policy_ = true;
   EXPECT_TRUE(becomes([this] { return problem() == kNotInForce; })) << problem();
+}
+
+TEST_F(ReconcileTest, EachSinkHearsEventsCountersAndStatus) {
+  for (CountingSink* sink : {&first_sink_, &second_sink_}) {
+    EXPECT_TRUE(becomes([sink] { return sink->events > 0 && sink->pages > 0; }));
+    EXPECT_TRUE(becomes([sink] { return sink->statuses > 1 && sink->connected; }));
+  }
+  silent_ = true;
+  EXPECT_TRUE(becomes([this] { return !first_sink_.connected; })) << "silence is news too";
+  silent_ = false;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // What operators see of a pair, and what they order.
-#include "controlplane/api/services.h"
+#include "controlplane/api/pair_service.h"
 
 namespace bulkhead::controlplane {
 
@@ -25,7 +25,7 @@ grpc::ServerUnaryReactor* PairServiceImpl::GetPair(Context* context,
                                                    v1::PairStatus* response) {
   return answer(work_, work_.questions, limits::kQuestions, context,
                 [this, response](const std::string&) -> grpc::Status {
-                  const auto status = work_.agent.pair_status();
+                  const auto status = pair_.pair_status();
                   if (!status) return to_status(status.error());
                   *response = status.value();
                   return grpc::Status::OK;
@@ -41,7 +41,7 @@ grpc::ServerUnaryReactor* PairServiceImpl::OrderPair(Context* context,
                   if (!order) {
                     return {grpc::StatusCode::INVALID_ARGUMENT, "there is no such order"};
                   }
-                  const auto status = work_.agent.order_pair(*order, name);
+                  const auto status = pair_.order_pair(*order, name);
                   if (!status) return to_status(status.error());
                   *response = status.value();
                   return grpc::Status::OK;

@@ -1,7 +1,8 @@
 // Staging, committing and fetching policies.
+#include "controlplane/api/policy_service.h"
+
 #include <boost/asio/steady_timer.hpp>
 
-#include "controlplane/api/services.h"
 #include "dataplane/base/printable.h"
 
 namespace bulkhead::controlplane {
@@ -26,8 +27,12 @@ std::string wrong_with(const v1::StagePolicyRequest& request) {
 class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
                      public std::enable_shared_from_this<Upload> {
  public:
-  Upload(Work& work, Gate::PassPointer pass, v1::StagePolicyResponse& response)
-      : work_(work), pass_(std::move(pass)), response_(response), timer_(work.questions) {}
+  Upload(Work& work, Policies& policies, Gate::PassPointer pass, v1::StagePolicyResponse& response)
+      : work_(work),
+        policies_(policies),
+        pass_(std::move(pass)),
+        response_(response),
+        timer_(work.questions) {}
 
   static grpc::ServerReadReactor<v1::PolicyPiece>* launch(const std::shared_ptr<Upload>& upload) {
     upload->self_ = upload;
@@ -93,7 +98,7 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
     const std::string wrong =
         whole ? wrong_with(request) : std::string("the policy did not come whole");
     if (!wrong.empty()) return {grpc::StatusCode::INVALID_ARGUMENT, wrong};
-    const auto revision = work_.agent.stage(std::move(request), pass_->name());
+    const auto revision = policies_.stage(std::move(request), pass_->name());
     if (!revision) return to_status(revision.error());
     *response_.mutable_revision() = revision.value();
     return grpc::Status::OK;
@@ -117,6 +122,7 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
   }
 
   Work& work_;
+  Policies& policies_;
   Gate::PassPointer pass_;
   v1::StagePolicyResponse& response_;
   std::shared_ptr<Upload> self_;
@@ -133,8 +139,12 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
 // A GetPolicyResponse in pieces.
 class Download final : public Stream<v1::PolicyPiece> {
  public:
-  Download(Work& work, Gate::PassPointer pass, std::uint64_t number)
-      : Stream(std::move(pass)), work_(work), number_(number), timer_(work.questions) {}
+  Download(Work& work, Policies& policies, Gate::PassPointer pass, std::uint64_t number)
+      : Stream(std::move(pass)),
+        work_(work),
+        policies_(policies),
+        number_(number),
+        timer_(work.questions) {}
 
  private:
   std::shared_ptr<Download> self() {
@@ -153,7 +163,7 @@ class Download final : public Stream<v1::PolicyPiece> {
       if (error || !stream) return;
       stream->finish({grpc::StatusCode::DEADLINE_EXCEEDED, "the policy was not read in time"});
     });
-    auto stored = work_.agent.get(number_);
+    auto stored = policies_.get(number_);
     if (!stored) return finish(to_status(stored.error()));
     text_ = stored.value().SerializeAsString();
     on_written();
@@ -168,6 +178,7 @@ class Download final : public Stream<v1::PolicyPiece> {
   }
 
   Work& work_;
+  Policies& policies_;
   std::uint64_t number_;
   Turnstile::Token turn_;
   std::string text_;
@@ -177,27 +188,12 @@ class Download final : public Stream<v1::PolicyPiece> {
 
 }  // namespace
 
-grpc::Status to_status(const Refusal& refusal) {
-  switch (refusal.kind) {
-    case Refusal::Kind::invalid:
-      return {grpc::StatusCode::INVALID_ARGUMENT, refusal.text};
-    case Refusal::Kind::not_found:
-      return {grpc::StatusCode::NOT_FOUND, refusal.text};
-    case Refusal::Kind::unavailable:
-      return {grpc::StatusCode::FAILED_PRECONDITION, refusal.text};
-    case Refusal::Kind::storage:
-      return {grpc::StatusCode::RESOURCE_EXHAUSTED, refusal.text};
-    case Refusal::Kind::busy:
-      return {grpc::StatusCode::ABORTED, refusal.text};
-  }
-  return {grpc::StatusCode::UNKNOWN, refusal.text};
-}
-
 grpc::ServerReadReactor<v1::PolicyPiece>* PolicyServiceImpl::StagePolicy(
     Context* context, v1::StagePolicyResponse* response) {
   auto pass = work_.gate.enter(*context, limits::kPolicies);
   if (!pass) return new Refused<grpc::ServerReadReactor<v1::PolicyPiece>>(pass.error());
-  return Upload::launch(std::make_shared<Upload>(work_, std::move(pass).value(), *response));
+  return Upload::launch(
+      std::make_shared<Upload>(work_, policies_, std::move(pass).value(), *response));
 }
 
 grpc::ServerUnaryReactor* PolicyServiceImpl::CommitPolicy(Context* context,
@@ -205,7 +201,7 @@ grpc::ServerUnaryReactor* PolicyServiceImpl::CommitPolicy(Context* context,
                                                           v1::CommitPolicyResponse* response) {
   return answer(work_, work_.commits, limits::kCommits, context,
                 [this, request, response](const std::string& name) -> grpc::Status {
-                  const auto commit = work_.agent.commit(request->number(), name);
+                  const auto commit = policies_.commit(request->number(), name);
                   if (!commit) return to_status(commit.error());
                   if (commit.value().state() == v1::Commit::STATE_REFUSED) {
                     return {grpc::StatusCode::FAILED_PRECONDITION, commit.value().text()};
@@ -222,7 +218,7 @@ grpc::ServerUnaryReactor* PolicyServiceImpl::GetCommit(Context* context,
                                                        v1::Commit* response) {
   return answer(work_, work_.questions, limits::kQuestions, context,
                 [this, request, response](const std::string&) -> grpc::Status {
-                  const auto commit = work_.agent.find_commit(request->id());
+                  const auto commit = policies_.find_commit(request->id());
                   if (!commit) return to_status(commit.error());
                   *response = commit.value();
                   return grpc::Status::OK;
@@ -234,7 +230,7 @@ grpc::ServerUnaryReactor* PolicyServiceImpl::PreviewPolicy(Context* context,
                                                            v1::PreviewPolicyResponse* response) {
   return answer(work_, work_.policies, limits::kPolicies, context,
                 [this, request, response](const std::string&) -> grpc::Status {
-                  auto preview = work_.agent.preview(*request);
+                  auto preview = policies_.preview(*request);
                   if (!preview) return to_status(preview.error());
                   *response = std::move(preview).value();
                   return grpc::Status::OK;
@@ -246,7 +242,7 @@ grpc::ServerWriteReactor<v1::PolicyPiece>* PolicyServiceImpl::GetPolicy(
   auto pass = work_.gate.enter(*context, limits::kPolicies);
   if (!pass) return new Refused<grpc::ServerWriteReactor<v1::PolicyPiece>>(pass.error());
   return Download::launch(
-      std::make_shared<Download>(work_, std::move(pass).value(), request->number()));
+      std::make_shared<Download>(work_, policies_, std::move(pass).value(), request->number()));
 }
 
 grpc::ServerUnaryReactor* PolicyServiceImpl::ListPolicies(
@@ -254,7 +250,7 @@ grpc::ServerUnaryReactor* PolicyServiceImpl::ListPolicies(
     v1::ListPoliciesResponse* response) {
   return answer(work_, work_.questions, limits::kQuestions, context,
                 [this, response](const std::string&) -> grpc::Status {
-                  for (const v1::Revision& revision : work_.agent.list()) {
+                  for (const v1::Revision& revision : policies_.list()) {
                     *response->add_revisions() = revision;
                   }
                   return grpc::Status::OK;

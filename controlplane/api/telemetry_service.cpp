@@ -1,24 +1,27 @@
 // Status, counters, events and sessions.
+#include "controlplane/api/telemetry_service.h"
+
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <optional>
 
-#include "controlplane/api/services.h"
-
 namespace bulkhead::controlplane {
 
 namespace {
 
+constexpr auto kPageTimeout = std::chrono::seconds(10);
+
 class EventStream final : public Stream<v1::Event> {
  public:
-  EventStream(Work& work, Gate::PassPointer pass, const v1::WatchEventsRequest& request)
-      : Stream(std::move(pass)), work_(work), request_(request) {}
+  EventStream(Work& work, Gate::PassPointer pass, EventHub& events,
+              const v1::WatchEventsRequest& request)
+      : Stream(std::move(pass)), work_(work), events_(events), request_(request) {}
 
  private:
   void begin() override {
     const auto weak = weak_from_this();
-    follower_ = work_.agent.events().follow(request_.recent(), [this, weak] {
+    follower_ = events_.follow(request_.recent(), [this, weak] {
       boost::asio::post(work_.questions, [weak] {
         if (const auto stream = weak.lock()) static_cast<EventStream&>(*stream).on_written();
       });
@@ -28,15 +31,16 @@ class EventStream final : public Stream<v1::Event> {
   void on_written() override {
     const std::lock_guard guard(mutex_);
     if (is_writing()) return;
-    if (auto event = work_.agent.events().next(*follower_)) {
+    if (auto event = events_.next(*follower_)) {
       write(std::move(event));
-    } else if (!request_.follow() || work_.agent.events().ended()) {
+    } else if (!request_.follow() || events_.ended()) {
       finish(grpc::Status::OK);
     }
   }
-  void on_end() override { work_.agent.events().leave(follower_); }
+  void on_end() override { events_.leave(follower_); }
 
   Work& work_;
+  EventHub& events_;
   const v1::WatchEventsRequest request_;
   EventHub::FollowerPointer follower_;
   std::mutex mutex_;  // the next event is looked for by one thread at a time
@@ -46,9 +50,9 @@ class EventStream final : public Stream<v1::Event> {
 class CounterStream final : public Stream<v1::Counters> {
  public:
   // Without an interval it looks once.
-  CounterStream(Work& work, Gate::PassPointer pass,
+  CounterStream(Work& work, Gate::PassPointer pass, Readings& readings,
                 std::optional<std::chrono::milliseconds> interval)
-      : Stream(std::move(pass)), work_(work), interval_(interval), timer_(work.questions) {}
+      : Stream(std::move(pass)), readings_(readings), interval_(interval), timer_(work.questions) {}
 
  private:
   void begin() override { fetch_after(std::chrono::milliseconds(0)); }
@@ -68,7 +72,7 @@ class CounterStream final : public Stream<v1::Counters> {
     });
   }
   void fetch() {
-    auto page = work_.agent.counters(question_);
+    auto page = readings_.counters(question_, kPageTimeout);
     if (!page) return finish(to_status(page.error()));
     v1::Counters& counters = page.value();
     if (counters.anew()) left_ = limits::kCountersMax;
@@ -79,7 +83,7 @@ class CounterStream final : public Stream<v1::Counters> {
     write(std::make_shared<v1::Counters>(std::move(counters)));
   }
 
-  Work& work_;
+  Readings& readings_;
   const std::optional<std::chrono::milliseconds> interval_;
   v1::GetDataplaneCounters question_;
   std::uint32_t left_ = limits::kCountersMax;
@@ -90,9 +94,10 @@ class CounterStream final : public Stream<v1::Counters> {
 
 class FlowStream final : public Stream<v1::ListFlowsResponse> {
  public:
-  FlowStream(Work& work, Gate::PassPointer pass, std::uint32_t limit)
+  FlowStream(Work& work, Gate::PassPointer pass, Readings& readings, std::uint32_t limit)
       : Stream(std::move(pass)),
         work_(work),
+        readings_(readings),
         left_(std::min(limit == 0 ? limits::kFlowsDefault : limit, limits::kFlowsMax)) {}
 
  private:
@@ -104,7 +109,7 @@ class FlowStream final : public Stream<v1::ListFlowsResponse> {
   }
   void fetch() {
     page_.set_limit(std::min(left_, limits::kFlowsOfPage));
-    auto flows = work_.agent.flows(page_);
+    auto flows = readings_.flows(page_);
     if (!flows) return finish(to_status(flows.error()));
     begun_ = true;
     complete_ = flows.value().complete();
@@ -118,20 +123,21 @@ class FlowStream final : public Stream<v1::ListFlowsResponse> {
   }
 
   Work& work_;
+  Readings& readings_;
   std::uint32_t left_;
   bool begun_ = false;
   bool complete_ = false;
   v1::ListDataplaneFlows page_;
 };
 
-template <typename Made, typename Message, typename... Arguments>
+template <typename Made, typename Message, typename Source, typename Argument>
 grpc::ServerWriteReactor<Message>* launch(Work& work, const limits::Calls& kind,
-                                          grpc::CallbackServerContext* context,
-                                          const Arguments&... arguments) {
+                                          grpc::CallbackServerContext* context, Source& source,
+                                          const Argument& argument) {
   auto pass = work.gate.enter(*context, kind);
   if (!pass) return new Refused<grpc::ServerWriteReactor<Message>>(pass.error());
   return Stream<Message>::launch(
-      std::make_shared<Made>(work, std::move(pass).value(), arguments...));
+      std::make_shared<Made>(work, std::move(pass).value(), source, argument));
 }
 
 }  // namespace
@@ -141,14 +147,14 @@ grpc::ServerUnaryReactor* TelemetryServiceImpl::GetStatus(Context* context,
                                                           v1::GetStatusResponse* response) {
   return answer(work_, work_.questions, limits::kQuestions, context,
                 [this, response](const std::string&) -> grpc::Status {
-                  *response = work_.agent.status();
+                  *response = readings_.status();
                   return grpc::Status::OK;
                 });
 }
 
 grpc::ServerWriteReactor<v1::Counters>* TelemetryServiceImpl::GetCounters(
     Context* context, const v1::GetCountersRequest* /*request*/) {
-  return launch<CounterStream, v1::Counters>(work_, limits::kListings, context,
+  return launch<CounterStream, v1::Counters>(work_, limits::kListings, context, readings_,
                                              std::optional<std::chrono::milliseconds>());
 }
 
@@ -157,18 +163,18 @@ grpc::ServerWriteReactor<v1::Counters>* TelemetryServiceImpl::WatchCounters(
   const std::uint32_t wanted =
       request->interval_ms() == 0 ? limits::kIntervalDefaultMs : request->interval_ms();
   const std::chrono::milliseconds interval(std::max(wanted, limits::kIntervalMinMs));
-  return launch<CounterStream, v1::Counters>(work_, limits::kStreams, context,
+  return launch<CounterStream, v1::Counters>(work_, limits::kStreams, context, readings_,
                                              std::optional(interval));
 }
 
 grpc::ServerWriteReactor<v1::Event>* TelemetryServiceImpl::WatchEvents(
     Context* context, const v1::WatchEventsRequest* request) {
-  return launch<EventStream, v1::Event>(work_, limits::kStreams, context, *request);
+  return launch<EventStream, v1::Event>(work_, limits::kStreams, context, events_, *request);
 }
 
 grpc::ServerWriteReactor<v1::ListFlowsResponse>* TelemetryServiceImpl::ListFlows(
     Context* context, const v1::ListFlowsRequest* request) {
-  return launch<FlowStream, v1::ListFlowsResponse>(work_, limits::kListings, context,
+  return launch<FlowStream, v1::ListFlowsResponse>(work_, limits::kListings, context, readings_,
                                                    request->limit());
 }
 

@@ -9,7 +9,7 @@
 #include <exception>
 
 #include "controlplane/access/gate.h"
-#include "controlplane/agent/agent.h"
+#include "controlplane/access/refusal.h"
 #include "controlplane/api/streams.h"
 
 namespace bulkhead::controlplane {
@@ -17,13 +17,12 @@ namespace bulkhead::controlplane {
 grpc::Status to_status(const Refusal& refusal);
 
 struct Work {
-  Work(Agent& the_agent, Gate::OnCall on_call) : agent(the_agent), gate(std::move(on_call)) {}
+  explicit Work(Gate::OnCall on_call) : gate(std::move(on_call)) {}
   // Ends what is under way; nothing is begun afterwards.
   void join() {
     for (auto* pool : {&questions, &policies, &commits}) pool->join();
   }
 
-  Agent& agent;
   Gate gate;
   boost::asio::thread_pool questions{limits::kQuestionThreads};
   boost::asio::thread_pool policies{1};

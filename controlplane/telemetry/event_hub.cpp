@@ -19,12 +19,12 @@ class EventHub::Follower {
   bool waits_ = false;
 };
 
-void EventHub::publish(v1::Event event) {
-  if (event.ByteSizeLong() > kEventBytesMax) {
-    event.clear_text();
-    event.clear_fields();
+void EventHub::on_event(const v1::Event& event) {
+  auto shared = std::make_shared<v1::Event>(event);
+  if (shared->ByteSizeLong() > kEventBytesMax) {
+    shared->clear_text();
+    shared->clear_fields();
   }
-  auto shared = std::make_shared<const v1::Event>(std::move(event));
   const std::lock_guard guard(mutex_);
   bytes_ += shared->ByteSizeLong();
   recent_.push_back(std::move(shared));

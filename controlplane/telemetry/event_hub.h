@@ -10,10 +10,11 @@
 #include <set>
 
 #include "bulkhead/v1/telemetry.pb.h"
+#include "controlplane/telemetry/sink.h"
 
 namespace bulkhead::controlplane {
 
-class EventHub {
+class EventHub final : public Sink {
  public:
   static constexpr std::size_t kRecentMax = 10'000;
   static constexpr std::size_t kBytesMax = std::size_t{16} << 20;
@@ -24,7 +25,9 @@ class EventHub {
   using EventPointer = std::shared_ptr<const v1::Event>;
 
   // Longer ones than kEventBytesMax lose their text and fields.
-  void publish(v1::Event event);
+  void on_event(const v1::Event& event) override;
+  void on_counters(const v1::Counters& /*page*/) override {}
+  void on_status(const v1::GetStatusResponse& /*status*/) override {}
   // Follows from now on; the last `recent` events come first. `on_news` is called when there is
   // something after next() had nothing, on the publisher's thread: it must not do more than wake
   // somebody.

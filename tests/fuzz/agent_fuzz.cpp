@@ -25,7 +25,10 @@
 #include <thread>
 
 #include "controlplane/agent/agent.h"
-#include "controlplane/api/services.h"
+#include "controlplane/api/pair_service.h"
+#include "controlplane/api/policy_service.h"
+#include "controlplane/api/telemetry_service.h"
+#include "controlplane/telemetry/event_hub.h"
 #include "dataplane/artefact/digest.h"
 #include "tests/support/authority.h"
 #include "tests/support/fake_dataplane.h"
@@ -67,8 +70,9 @@ class World {
     const std::string name = "bulkhead-agent-fuzz-" + std::to_string(getpid());
     folder_ = (fs::exists("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path()) / name;
     issue();
+    sinks_.add(events_);
     agent_ = std::make_unique<Agent>(RevisionStore::open((folder_ / "state").string()).value(),
-                                     questions_.path);
+                                     questions_.path, sinks_);
     agent_->join_pair(pair_options());
     agent_->start();
     serve();
@@ -168,10 +172,10 @@ class World {
     return options;
   }
   void serve() {
-    work_ = std::make_unique<Work>(*agent_, [](const std::string&, const std::string&) {});
-    policy_ = std::make_unique<PolicyServiceImpl>(*work_);
-    telemetry_ = std::make_unique<TelemetryServiceImpl>(*work_);
-    pair_ = std::make_unique<PairServiceImpl>(*work_);
+    work_ = std::make_unique<Work>([](const std::string&, const std::string&) {});
+    policy_ = std::make_unique<PolicyServiceImpl>(*work_, *agent_);
+    telemetry_ = std::make_unique<TelemetryServiceImpl>(*work_, *agent_, events_);
+    pair_ = std::make_unique<PairServiceImpl>(*work_, *agent_);
     grpc::SslServerCredentialsOptions tls(
         GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
     tls.pem_root_certs = read(folder_ / "bravo/ca.crt");
@@ -271,6 +275,8 @@ class World {
   fs::path folder_;
   FakeDataplane questions_;
   FakeDataplane lease_;
+  EventHub events_;
+  Sinks sinks_;
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<Work> work_;
   std::unique_ptr<PolicyServiceImpl> policy_;
@@ -324,7 +330,7 @@ void be_dataplane(std::uint8_t selector, const std::string& body) {
   v1::GetDataplaneCounters counters;
   v1::ListDataplaneFlows flows;
   for (std::size_t page = 0; page < kPagesMax; ++page) {
-    const auto told = agent.counters(counters);
+    const auto told = agent.counters(counters, std::chrono::seconds(10));
     if (!told || !told.value().more()) break;
   }
   agent.flows(flows);

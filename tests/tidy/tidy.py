@@ -37,10 +37,10 @@ MAY_INCLUDE = {
     "dataplane": {"dataplane/base", "dataplane/ports", "dataplane/pair", "dataplane/service"},
     "controlplane/policy": DATAPLANE_BARE | {"dataplane/policy", "dataplane/artefact"},
     "controlplane/access": {"dataplane/base"},
-    "controlplane/telemetry": {"dataplane/base"},
+    "controlplane/telemetry": {"controlplane/access", "dataplane/base"},
     # The compiler for its test.
     "controlplane/revisions": DATAPLANE_BARE | {"dataplane/policy", "dataplane/artefact",
-                                                "controlplane/policy"},
+                                                "controlplane/access", "controlplane/policy"},
     # Pure: what it is told and what it answers, nothing else.
     "controlplane/failover": {"dataplane/base", "dataplane/replication/authentication.h"},
     "controlplane/pair": {"controlplane/access", "controlplane/failover", "dataplane/base",
@@ -48,7 +48,10 @@ MAY_INCLUDE = {
     "controlplane/agent": {"controlplane/access", "controlplane/telemetry",
                            "controlplane/revisions", "controlplane/failover", "controlplane/pair",
                            "dataplane/base", "dataplane/ipc", "dataplane/artefact"},
-    "controlplane/api": {"controlplane/access", "controlplane/agent", "dataplane/base"},
+    # Interfaces of what it serves; never the agent.
+    "controlplane/api": {"controlplane/access", "controlplane/telemetry",
+                         "controlplane/revisions/policies.h", "controlplane/pair/pair_control.h",
+                         "dataplane/base"},
     "controlplane/cli": DATAPLANE_BARE | {"controlplane/policy", "dataplane/artefact",
                                           "controlplane/access/certificate.h"},
     # bulkheadd.cpp joins them.

@@ -1,0 +1,36 @@
+// Status, counters, events and sessions over gRPC.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "bulkhead/v1/control.grpc.pb.h"
+#include "controlplane/api/work.h"
+#include "controlplane/telemetry/event_hub.h"
+#include "controlplane/telemetry/readings.h"
+
+namespace bulkhead::controlplane {
+
+class TelemetryServiceImpl final : public v1::TelemetryService::CallbackService {
+ public:
+  using Context = grpc::CallbackServerContext;
+  TelemetryServiceImpl(Work& work, Readings& readings, EventHub& events)
+      : work_(work), readings_(readings), events_(events) {}
+
+  grpc::ServerUnaryReactor* GetStatus(Context* context, const v1::GetStatusRequest* request,
+                                      v1::GetStatusResponse* response) override;
+  grpc::ServerWriteReactor<v1::Counters>* GetCounters(
+      Context* context, const v1::GetCountersRequest* request) override;
+  grpc::ServerWriteReactor<v1::Counters>* WatchCounters(
+      Context* context, const v1::WatchCountersRequest* request) override;
+  grpc::ServerWriteReactor<v1::Event>* WatchEvents(Context* context,
+                                                   const v1::WatchEventsRequest* request) override;
+  grpc::ServerWriteReactor<v1::ListFlowsResponse>* ListFlows(
+      Context* context, const v1::ListFlowsRequest* request) override;
+
+ private:
+  Work& work_;
+  Readings& readings_;
+  EventHub& events_;
+};
+
+}  // namespace bulkhead::controlplane
