@@ -8,63 +8,56 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Folder -> the folders of ours that its files may include, besides itself.
-DATAPLANE_BARE = {"dataplane/base", "dataplane/wire", "dataplane/protocols"}
+# Folder -> the folders (or single headers) of ours that its files include, besides itself. No more
+# than they do include, and without a circle.
 MAY_INCLUDE = {
-    "dataplane/base": set(),
-    "dataplane/ipc": {"dataplane/base"},
-    "dataplane/wire": {"dataplane/base"},
-    "dataplane/protocols": {"dataplane/base"},
+    "dataplane/base": "",
+    "dataplane/ipc": "base",
+    "dataplane/wire": "base",
+    "dataplane/protocols": "base",
     # The classifier speaks of addresses and VLANs, the matcher of operations.
-    "dataplane/policy": DATAPLANE_BARE,
+    "dataplane/policy": "base wire protocols",
     # The tables as protobuf and back, for the service, the compiler and the revisions.
-    "dataplane/artefact": DATAPLANE_BARE | {"dataplane/policy"},
-    "dataplane/flow": DATAPLANE_BARE | {"dataplane/policy"},
-    "dataplane/pipeline": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow"},
+    "dataplane/artefact": "base policy",
+    "dataplane/flow": "base wire protocols policy",
+    "dataplane/pipeline": "base wire protocols policy flow",
     # What the two of a pair say to each other; flows are plain data.
-    "dataplane/replication": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow"},
-    "dataplane/ports": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow",
-                                         "dataplane/pipeline", "dataplane/replication"},
-    "dataplane/pair": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow", "dataplane/pipeline",
-                                        "dataplane/replication", "dataplane/ports",
-                                        "dataplane/ipc"},
-    "dataplane/service": DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow",
-                                           "dataplane/pipeline", "dataplane/ports",
-                                           "dataplane/pair", "dataplane/ipc",
-                                           "dataplane/artefact"},
+    "dataplane/replication": "base wire protocols flow",
+    "dataplane/ports": "base wire policy flow pipeline replication",
+    "dataplane/pair": "base wire ipc replication ports",
+    "dataplane/service": "base wire flow pipeline ports ipc artefact",
     # The one program that compiles policies and runs the pipeline.
-    "dataplane/replay": {"*"},
-    "dataplane": {"dataplane/base", "dataplane/ports", "dataplane/pair", "dataplane/service"},
-    "controlplane/policy": DATAPLANE_BARE | {"dataplane/policy", "dataplane/artefact"},
-    "controlplane/access": {"dataplane/base"},
-    "controlplane/telemetry": {"controlplane/access", "dataplane/base"},
-    # The compiler for its test.
-    "controlplane/revisions": DATAPLANE_BARE | {"dataplane/policy", "dataplane/artefact",
-                                                "controlplane/access", "controlplane/policy"},
+    "dataplane/replay": "base wire policy pipeline ports service/naming.h controlplane/policy",
+    "dataplane": "base ports pair service",
+    "controlplane/access": "dataplane/base",
+    "controlplane/policy": "dataplane/base dataplane/wire dataplane/policy",
+    "controlplane/telemetry": "access dataplane/base",
+    "controlplane/revisions": "access dataplane/base dataplane/wire dataplane/policy "
+                              "dataplane/artefact",
     # Pure: what it is told and what it answers, nothing else.
-    "controlplane/failover": {"dataplane/base", "dataplane/replication/authentication.h"},
-    "controlplane/pair": {"controlplane/access", "controlplane/failover", "dataplane/base",
-                          "dataplane/ipc", "dataplane/artefact"},
-    "controlplane/agent": {"controlplane/access", "controlplane/telemetry",
-                           "controlplane/revisions", "controlplane/failover", "controlplane/pair",
-                           "dataplane/base", "dataplane/ipc", "dataplane/artefact"},
+    "controlplane/failover": "dataplane/base dataplane/replication/authentication.h",
+    "controlplane/pair": "access failover dataplane/base dataplane/ipc "
+                         "dataplane/artefact/digest.h",
+    "controlplane/agent": "telemetry revisions pair dataplane/base dataplane/ipc "
+                          "dataplane/artefact",
     # Interfaces of what it serves; never the agent.
-    "controlplane/api": {"controlplane/access", "controlplane/telemetry",
-                         "controlplane/revisions/policies.h", "controlplane/pair/pair_control.h",
-                         "dataplane/base"},
-    "controlplane/cli": DATAPLANE_BARE | {"controlplane/policy", "dataplane/artefact",
-                                          "controlplane/access/certificate.h"},
+    "controlplane/api": "access telemetry revisions/policies.h pair/pair_control.h dataplane/base",
+    "controlplane/cli": "policy access/certificate.h dataplane/base dataplane/wire "
+                        "dataplane/protocols dataplane/artefact",
     # bulkheadd.cpp joins them.
-    "controlplane": {"controlplane/access", "controlplane/agent", "controlplane/api",
-                     "controlplane/pair", "controlplane/revisions", "controlplane/telemetry",
-                     "dataplane/base"},
-    "deploy/lab": set(),
-    "tests": {"*"},
+    "controlplane": "agent api telemetry/event_hub.h dataplane/base",
+    "deploy/lab": "",
 }
-NO_DPDK = DATAPLANE_BARE | {"controlplane/policy", "controlplane/failover", "controlplane/agent", "controlplane/api",
-                            "controlplane/cli"}
+# What a folder's unit tests include besides; all of them may include tests/support.
+TESTS_MAY_INCLUDE = {
+    "controlplane/policy": "dataplane/artefact",
+    "controlplane/revisions": "policy",
+}
+DATAPLANE_BARE = {"dataplane/base", "dataplane/wire", "dataplane/protocols"}
+NO_DPDK = DATAPLANE_BARE | {each for each in MAY_INCLUDE if each.startswith("controlplane")}
 NO_PROTOBUF = DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow", "dataplane/pipeline",
-                                "dataplane/ports"}
+                                "dataplane/replication", "dataplane/ports",
+                                "controlplane/policy", "controlplane/failover"}
 TEST_LIBRARIES = ("gtest/", "gmock/", "rapidcheck")
 FILE_LINES_MAX, FUNCTION_LINES_MAX, LINE_MAX = 500, 70, 100
 TOP = {"CMakeLists.txt", "CMakePresets.json", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md",
@@ -84,21 +77,40 @@ def folder_of(path):
     return "/".join(parts[:2]) if len(parts) > 2 else parts[0]
 
 
+def row_of(table, folder):
+    """The row's entries as paths from the root."""
+    plane = folder.split("/")[0]
+    return {each if each.startswith(("dataplane/", "controlplane/")) else f"{plane}/{each}"
+            for each in table.get(folder, "").split()}
+
+
+used = {folder: set() for folder in MAY_INCLUDE}
+
+
+def check_include(path, folder, target, number):
+    is_test = path.name.endswith("_test.cpp")
+    reached = {folder_of(target), target}
+    if folder in reached or folder == "tests" or is_test and target.startswith("tests/support/"):
+        return None
+    allowed = row_of(MAY_INCLUDE, folder) & reached
+    if not is_test:
+        used[folder] |= allowed
+    if allowed or is_test and row_of(TESTS_MAY_INCLUDE, folder) & reached:
+        return None
+    return problem(path, f"{folder} must not include {target}", number)
+
+
 def check_includes(path, text):
     folder = folder_of(path)
-    allowed = MAY_INCLUDE.get(folder)
-    if allowed is None:
+    if folder != "tests" and folder not in MAY_INCLUDE:
         return problem(path, f"folder {folder} has no line in tests/tidy/tidy.py")
     for number, line in enumerate(text.splitlines(), 1):
         match = re.match(r'#include\s+[<"]([^>"]+)[>"]', line)
         if not match:
             continue
         target = match.group(1)
-        own = folder_of(target)
         if target.startswith(("dataplane/", "controlplane/", "tests/", "deploy/")):
-            support = path.name.endswith("_test.cpp") and target.startswith("tests/support/")
-            if own != folder and "*" not in allowed and not {own, target} & allowed and not support:
-                problem(path, f"{folder} must not include {target}", number)
+            check_include(path, folder, target, number)
         if target.startswith("rte_") and folder in NO_DPDK:
             problem(path, f"{folder} must not know DPDK", number)
         if target.endswith(".pb.h") and folder in NO_PROTOBUF:
@@ -106,6 +118,22 @@ def check_includes(path, text):
         product = folder != "tests" and not path.name.endswith("_test.cpp")
         if product and target.startswith(TEST_LIBRARIES):
             problem(path, f"the product must not use {target}", number)
+    return None
+
+
+def check_table():
+    """The table says what is, and its folders have an order: those that only included ones precede."""
+    graph = {}
+    for folder in MAY_INCLUDE:
+        row = row_of(MAY_INCLUDE, folder)
+        for each in sorted(row - used[folder]):
+            problem("tests/tidy/tidy.py", f"{folder} does not include {each}")
+        graph[folder] = {folder_of(e) if e.endswith(".h") else e for e in row}
+    while graph:
+        free = {folder for folder, row in graph.items() if not row & graph.keys()}
+        if not free:
+            return problem("tests/tidy/tidy.py", "a circle among " + ", ".join(sorted(graph)))
+        graph = {folder: row for folder, row in graph.items() if folder not in free}
     return None
 
 
@@ -171,6 +199,7 @@ def main():
         check_includes(path, text)
         check_sizes(path, text.splitlines())
         check_top_comment(path, text.splitlines())
+    check_table()
     check_dead(paths, texts)
     check_format(paths)
     for line in problems:
