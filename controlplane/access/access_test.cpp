@@ -1,6 +1,12 @@
 // The gate, and what is read of a certificate.
+#include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
+#include "bulkhead/v1/control.pb.h"
+#include "bulkhead/v1/failover.pb.h"
 #include "controlplane/access/certificate.h"
 #include "controlplane/access/gate.h"
 #include "tests/support/authority.h"
@@ -25,6 +31,24 @@ TEST(Gate, NobodyHasMoreThanItsShare) {
   first.value().reset();
   EXPECT_TRUE(gate.enter("carol", kTwoOfThree));
   EXPECT_TRUE(gate.enter("alice", limits::kQuestions)) << "another kind";
+}
+
+// A method without a row cannot be called: this is where a new one shows.
+TEST(Gate, EachMethodOfTheProtosHasARow) {
+  std::set<std::string> served;
+  for (const auto* file :
+       {v1::Revision::descriptor()->file(), v1::PairStatus::descriptor()->file()}) {
+    for (int s = 0; s < file->service_count(); ++s) {
+      const auto* service = file->service(s);
+      for (int m = 0; m < service->method_count(); ++m) {
+        served.insert("/" + service->full_name() + "/" + service->method(m)->name());
+      }
+    }
+  }
+  std::set<std::string> rows;
+  for (const Method* method : methods::kAll) rows.insert(std::string(method->name));
+  EXPECT_EQ(rows, served);
+  EXPECT_EQ(methods::find("/bulkhead.v1.PolicyService/Other"), nullptr);
 }
 
 TEST(Certificate, SaysWhoAndWhatFor) {

@@ -1,8 +1,6 @@
 // gRPC has verified the certificate against the authority; what it is for is read here.
 #include "controlplane/access/gate.h"
 
-#include <string_view>
-
 #include "controlplane/access/certificate.h"
 
 namespace bulkhead::controlplane {
@@ -17,17 +15,19 @@ Result<std::string, grpc::Status> Gate::name_of(const grpc::ServerContextBase& c
   return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, name.error().text);
 }
 
-void Gate::look(grpc::ServerContextBase& context) {
+void Gate::look(std::string_view method, grpc::ServerContextBase& context) {
+  if (methods::find(method) != nullptr) return;
+  if (method.starts_with(methods::kOurs)) return context.TryCancel();
   const auto name = name_of(context);
   name ? on_call_(context.peer(), name.value()) : context.TryCancel();
 }
 
 Result<Gate::PassPointer, grpc::Status> Gate::enter(const grpc::ServerContextBase& context,
-                                                    const limits::Calls& kind) {
+                                                    const Method& method) {
   const auto name = name_of(context);
   if (!name) return name.error();
   on_call_(context.peer(), name.value());
-  return enter(name.value(), kind);
+  return enter(name.value(), method.kind);
 }
 
 Result<Gate::PassPointer, grpc::Status> Gate::enter(const std::string& name,
@@ -61,14 +61,12 @@ namespace {
 class Look final : public grpc::experimental::Interceptor {
  public:
   Look(Gate& gate, grpc::experimental::ServerRpcInfo& info) : gate_(gate), info_(info) {}
-  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+  void Intercept(grpc::experimental::InterceptorBatchMethods* batch) override {
     using Point = grpc::experimental::InterceptionHookPoints;
-    const std::string_view method = info_.method();
-    const bool ours = method.starts_with("/bulkhead.");  // those enter by themselves
-    if (!ours && methods->QueryInterceptionHookPoint(Point::POST_RECV_INITIAL_METADATA)) {
-      gate_.look(*info_.server_context());
+    if (batch->QueryInterceptionHookPoint(Point::POST_RECV_INITIAL_METADATA)) {
+      gate_.look(info_.method(), *info_.server_context());
     }
-    methods->Proceed();
+    batch->Proceed();
   }
 
  private:

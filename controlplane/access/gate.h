@@ -10,8 +10,9 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
-#include "controlplane/access/limits.h"
+#include "controlplane/access/methods.h"
 #include "dataplane/base/result.h"
 
 namespace bulkhead::controlplane {
@@ -42,12 +43,13 @@ class Gate {
 
   // Who calls, or why it may not; or that it has too much under way. From any thread.
   Result<PassPointer, grpc::Status> enter(const grpc::ServerContextBase& context,
-                                          const limits::Calls& kind);
+                                          const Method& method);
   // The same for who it is already known.
   Result<PassPointer, grpc::Status> enter(const std::string& name, const limits::Calls& kind);
 
-  // Of a service that is not ours (health, reflection): the certificate counts for it too.
-  void look(grpc::ServerContextBase& context);
+  // Before the method: one of ours that has no row is ended; of a service that is not ours (health,
+  // reflection) the certificate counts too. The others enter().
+  void look(std::string_view method, grpc::ServerContextBase& context);
 
  private:
   static Result<std::string, grpc::Status> name_of(const grpc::ServerContextBase& context);

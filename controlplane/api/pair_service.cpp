@@ -23,7 +23,7 @@ std::optional<failover::Order> order_of(v1::OrderPairRequest::Order order) {
 grpc::ServerUnaryReactor* PairServiceImpl::GetPair(Context* context,
                                                    const v1::GetPairRequest* /*request*/,
                                                    v1::PairStatus* response) {
-  return answer(work_, work_.questions, limits::kQuestions, context,
+  return answer(work_, work_.questions, methods::kGetPair, context,
                 [this, response](const std::string&) -> grpc::Status {
                   const auto status = pair_.pair_status();
                   if (!status) return to_status(status.error());
@@ -35,7 +35,7 @@ grpc::ServerUnaryReactor* PairServiceImpl::GetPair(Context* context,
 grpc::ServerUnaryReactor* PairServiceImpl::OrderPair(Context* context,
                                                      const v1::OrderPairRequest* request,
                                                      v1::PairStatus* response) {
-  return answer(work_, work_.questions, limits::kQuestions, context,
+  return answer(work_, work_.questions, methods::kOrderPair, context,
                 [this, request, response](const std::string& name) -> grpc::Status {
                   const auto order = order_of(request->order());
                   if (!order) {

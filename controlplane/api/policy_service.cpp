@@ -190,7 +190,7 @@ class Download final : public Stream<v1::PolicyPiece> {
 
 grpc::ServerReadReactor<v1::PolicyPiece>* PolicyServiceImpl::StagePolicy(
     Context* context, v1::StagePolicyResponse* response) {
-  auto pass = work_.gate.enter(*context, limits::kPolicies);
+  auto pass = work_.gate.enter(*context, methods::kStagePolicy);
   if (!pass) return new Refused<grpc::ServerReadReactor<v1::PolicyPiece>>(pass.error());
   return Upload::launch(
       std::make_shared<Upload>(work_, policies_, std::move(pass).value(), *response));
@@ -199,7 +199,7 @@ grpc::ServerReadReactor<v1::PolicyPiece>* PolicyServiceImpl::StagePolicy(
 grpc::ServerUnaryReactor* PolicyServiceImpl::CommitPolicy(Context* context,
                                                           const v1::CommitPolicyRequest* request,
                                                           v1::CommitPolicyResponse* response) {
-  return answer(work_, work_.commits, limits::kCommits, context,
+  return answer(work_, work_.commits, methods::kCommitPolicy, context,
                 [this, request, response](const std::string& name) -> grpc::Status {
                   const auto commit = policies_.commit(request->number(), name);
                   if (!commit) return to_status(commit.error());
@@ -216,7 +216,7 @@ grpc::ServerUnaryReactor* PolicyServiceImpl::CommitPolicy(Context* context,
 grpc::ServerUnaryReactor* PolicyServiceImpl::GetCommit(Context* context,
                                                        const v1::GetCommitRequest* request,
                                                        v1::Commit* response) {
-  return answer(work_, work_.questions, limits::kQuestions, context,
+  return answer(work_, work_.questions, methods::kGetCommit, context,
                 [this, request, response](const std::string&) -> grpc::Status {
                   const auto commit = policies_.find_commit(request->id());
                   if (!commit) return to_status(commit.error());
@@ -228,7 +228,7 @@ grpc::ServerUnaryReactor* PolicyServiceImpl::GetCommit(Context* context,
 grpc::ServerUnaryReactor* PolicyServiceImpl::PreviewPolicy(Context* context,
                                                            const v1::PreviewPolicyRequest* request,
                                                            v1::PreviewPolicyResponse* response) {
-  return answer(work_, work_.policies, limits::kPolicies, context,
+  return answer(work_, work_.policies, methods::kPreviewPolicy, context,
                 [this, request, response](const std::string&) -> grpc::Status {
                   auto preview = policies_.preview(*request);
                   if (!preview) return to_status(preview.error());
@@ -239,7 +239,7 @@ grpc::ServerUnaryReactor* PolicyServiceImpl::PreviewPolicy(Context* context,
 
 grpc::ServerWriteReactor<v1::PolicyPiece>* PolicyServiceImpl::GetPolicy(
     Context* context, const v1::GetPolicyRequest* request) {
-  auto pass = work_.gate.enter(*context, limits::kPolicies);
+  auto pass = work_.gate.enter(*context, methods::kGetPolicy);
   if (!pass) return new Refused<grpc::ServerWriteReactor<v1::PolicyPiece>>(pass.error());
   return Download::launch(
       std::make_shared<Download>(work_, policies_, std::move(pass).value(), request->number()));
@@ -248,7 +248,7 @@ grpc::ServerWriteReactor<v1::PolicyPiece>* PolicyServiceImpl::GetPolicy(
 grpc::ServerUnaryReactor* PolicyServiceImpl::ListPolicies(
     Context* context, const v1::ListPoliciesRequest* /*request*/,
     v1::ListPoliciesResponse* response) {
-  return answer(work_, work_.questions, limits::kQuestions, context,
+  return answer(work_, work_.questions, methods::kListPolicies, context,
                 [this, response](const std::string&) -> grpc::Status {
                   for (const v1::Revision& revision : policies_.list()) {
                     *response->add_revisions() = revision;

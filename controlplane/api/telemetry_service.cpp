@@ -131,10 +131,10 @@ class FlowStream final : public Stream<v1::ListFlowsResponse> {
 };
 
 template <typename Made, typename Message, typename Source, typename Argument>
-grpc::ServerWriteReactor<Message>* launch(Work& work, const limits::Calls& kind,
+grpc::ServerWriteReactor<Message>* launch(Work& work, const Method& method,
                                           grpc::CallbackServerContext* context, Source& source,
                                           const Argument& argument) {
-  auto pass = work.gate.enter(*context, kind);
+  auto pass = work.gate.enter(*context, method);
   if (!pass) return new Refused<grpc::ServerWriteReactor<Message>>(pass.error());
   return Stream<Message>::launch(
       std::make_shared<Made>(work, std::move(pass).value(), source, argument));
@@ -145,7 +145,7 @@ grpc::ServerWriteReactor<Message>* launch(Work& work, const limits::Calls& kind,
 grpc::ServerUnaryReactor* TelemetryServiceImpl::GetStatus(Context* context,
                                                           const v1::GetStatusRequest* /*request*/,
                                                           v1::GetStatusResponse* response) {
-  return answer(work_, work_.questions, limits::kQuestions, context,
+  return answer(work_, work_.questions, methods::kGetStatus, context,
                 [this, response](const std::string&) -> grpc::Status {
                   *response = readings_.status();
                   return grpc::Status::OK;
@@ -154,7 +154,7 @@ grpc::ServerUnaryReactor* TelemetryServiceImpl::GetStatus(Context* context,
 
 grpc::ServerWriteReactor<v1::Counters>* TelemetryServiceImpl::GetCounters(
     Context* context, const v1::GetCountersRequest* /*request*/) {
-  return launch<CounterStream, v1::Counters>(work_, limits::kListings, context, readings_,
+  return launch<CounterStream, v1::Counters>(work_, methods::kGetCounters, context, readings_,
                                              std::optional<std::chrono::milliseconds>());
 }
 
@@ -163,18 +163,18 @@ grpc::ServerWriteReactor<v1::Counters>* TelemetryServiceImpl::WatchCounters(
   const std::uint32_t wanted =
       request->interval_ms() == 0 ? limits::kIntervalDefaultMs : request->interval_ms();
   const std::chrono::milliseconds interval(std::max(wanted, limits::kIntervalMinMs));
-  return launch<CounterStream, v1::Counters>(work_, limits::kStreams, context, readings_,
+  return launch<CounterStream, v1::Counters>(work_, methods::kWatchCounters, context, readings_,
                                              std::optional(interval));
 }
 
 grpc::ServerWriteReactor<v1::Event>* TelemetryServiceImpl::WatchEvents(
     Context* context, const v1::WatchEventsRequest* request) {
-  return launch<EventStream, v1::Event>(work_, limits::kStreams, context, events_, *request);
+  return launch<EventStream, v1::Event>(work_, methods::kWatchEvents, context, events_, *request);
 }
 
 grpc::ServerWriteReactor<v1::ListFlowsResponse>* TelemetryServiceImpl::ListFlows(
     Context* context, const v1::ListFlowsRequest* request) {
-  return launch<FlowStream, v1::ListFlowsResponse>(work_, limits::kListings, context, readings_,
+  return launch<FlowStream, v1::ListFlowsResponse>(work_, methods::kListFlows, context, readings_,
                                                    request->limit());
 }
 

@@ -33,11 +33,10 @@ struct Work {
 // Carries a call out on the pool and finishes it with what `call(name)` returns: `name` is the
 // caller's.
 template <typename Call>
-grpc::ServerUnaryReactor* answer(Work& work, boost::asio::thread_pool& pool,
-                                 const limits::Calls& kind, grpc::CallbackServerContext* context,
-                                 Call call) {
+grpc::ServerUnaryReactor* answer(Work& work, boost::asio::thread_pool& pool, const Method& method,
+                                 grpc::CallbackServerContext* context, Call call) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  auto pass = work.gate.enter(*context, kind);
+  auto pass = work.gate.enter(*context, method);
   if (!pass) {
     reactor->Finish(pass.error());
     return reactor;
