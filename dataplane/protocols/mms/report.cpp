@@ -30,7 +30,7 @@ constexpr std::array<Optional, 8> kOptionals = {{
     {9, {ber::context(3), ber::context(3)}},    // MoreSegmentsFollow
 }};
 constexpr std::uint8_t kDataSetBit = 4;
-constexpr std::string_view kTold = "values that the sender tells of itself";
+constexpr std::string_view kTold = "values of the sender's own report";
 
 // OptFlds has ten bits; of the values behind its head (reasons and references), or reserved, are
 // these. Some servers set unused ones.

@@ -75,7 +75,7 @@ class Names final : public ber::Visitor {
   void end() {
     if (current_ == nullptr) with(kItem);
   }
-  // `kind` tells apart names that choose otherwise than by themselves.
+  // `kind` distinguishes names that select otherwise than by themselves.
   Fault variable(const ber::Element& object, std::optional<std::int64_t> kind = {}) {
     Variable variable;
     if (!read_object(object, variable.name)) return Fault::bad_value;
@@ -350,7 +350,7 @@ void decode_unconfirmed(const ber::Element& service, Decoding& decoding) {
   const Fault fault = ber::check(service, *known);
   if (fault != Fault::none) return decoding.fail(fault);
   if (service.number() == 0) return decode_report(service, decoding);
-  decoding.leave_free(service.content, "what the sender tells of itself");
+  decoding.leave_free(service.content, "the sender's own report");
   decoding.add(unconfirmed_code(service));
 }
 

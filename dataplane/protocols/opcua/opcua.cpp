@@ -1,4 +1,4 @@
-// The module's face: which messages each side may send, how they are told, and the refusal.
+// The module's face: which messages each side may send, their functions, and the refusal.
 #include <algorithm>
 #include <string_view>
 
@@ -47,7 +47,7 @@ Fault decode_hello(const Message& message, OperationList& operations) {
 Fault decode_told(ByteView body, std::string_view fields, std::uint16_t code,
                   OperationList& operations) {
   BodyReader reader(body, &operations);
-  reader.content(fields, "what the sender tells of itself");
+  reader.content(fields, "the sender's own report");
   const Fault fault = end_of(reader);
   return fault != Fault::none ? fault : add(code, operations);
 }
@@ -273,7 +273,7 @@ class OpcUa final : public protocols::Protocol {
       case Kind::hello:
         return asks ? decode_hello(message, operations) : Fault::wrong_direction;
       case Kind::reverse_hello: {
-        // 6, 7.1.3: the first message of whoever opened the connection, who is the server then.
+        // 6, 7.1.3: the first message of the opener of the connection, which is the server then.
         const bool first = !known.begun && known.channel == Channel::closed;
         return asks && first ? decode_hello(message, operations) : Fault::wrong_direction;
       }

@@ -24,7 +24,7 @@ Fault decode_cyclic(const UserData& user, OperationList& operations) {
   const ByteView interval = reader.take(2);
   if (!reader.ok()) return Fault::truncated;
   if (count == 0 || count > kItemsMax) return Fault::bad_quantity;
-  operations.leave_free(interval, "how often this session is told");
+  operations.leave_free(interval, "interval of reports to this session");
   return add_items(user.payload.subspan(reader.offset()), user.code(), user.sub_function, count,
                    operations);
 }
