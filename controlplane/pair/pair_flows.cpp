@@ -1,5 +1,5 @@
-// What a pair's appliances tell each other of their sessions: the active one's data plane all and
-// each change, the standby's how far it is.
+// Flow replication over the pair link: the active data plane's records, the standby's
+// acknowledgements.
 #include <spdlog/spdlog.h>
 
 #include "controlplane/pair/pair.h"
@@ -11,11 +11,11 @@ using failover::Role;
 namespace {
 
 constexpr TimeNs kAskAgainNs = 10 * kSecondNs;
-// How long frames wait for a peer that does not acknowledge news of their sessions.
+// How long frames wait for a peer that does not acknowledge their sessions' records.
 constexpr TimeNs kStalledNs = 300 * kMillisecondNs;
 constexpr TimeNs kTryAgainNs = 5 * kSecondNs;
-// An active one that is heard for so long behind the loss of the pair link has gone on without this
-// one's knowledge of sessions.
+// If the active appliance is heard for so long after the loss of the pair link, this one's sessions
+// are outdated.
 constexpr TimeNs kVoidNs = 300 * kMillisecondNs;
 
 // The beginning of a stream that brings no session.
@@ -68,8 +68,8 @@ void Pair::begin_flows() {
   host_.to_dataplane(std::move(request));
 }
 
-// News flow for as long as a peer is there that takes them. One that could take over with what it
-// was told long ago must forget that.
+// Records are sent as long as a peer accepts them. A standby with outdated sessions must discard
+// them.
 void Pair::watch_flows(TimeNs now_ns) {
   if (machine_->role() == Role::standby) {
     const bool lost = link_lost_ns_ != 0 && now_ns - link_lost_ns_ > kVoidNs;
@@ -80,7 +80,8 @@ void Pair::watch_flows(TimeNs now_ns) {
   }
   const bool stalled = flows_told_ > flows_taken_ && now_ns - flows_progress_ns_ > kStalledNs;
   if (stalled) {
-    spdlog::warn("pair: the peer does not take news of sessions; it gets all anew in a while");
+    spdlog::warn(
+        "pair: the peer does not acknowledge session records; all are sent again in a few seconds");
     flows_again_ns_ = now_ns + kTryAgainNs;
     v1::PairMessage message;
     *message.mutable_flows() = no_flows().take_flows();
@@ -93,7 +94,7 @@ bool Pair::flows_are_wanted() const {
   return connection_ != 0 && machine_->hears_peer() && monotonic_now_ns() >= flows_again_ns_;
 }
 
-// What this appliance was told while it was active, or had no data plane, is void.
+// Records received while this appliance was active, or had no data plane, are void.
 void Pair::ask_for_flows() {
   flows_asked_ns_ = monotonic_now_ns();
   flows_equal_ = false;

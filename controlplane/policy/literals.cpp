@@ -68,7 +68,7 @@ std::optional<wire::Prefix> read_network(const std::string& text, std::string& p
   wire::Prefix prefix{*address, static_cast<std::uint8_t>(*length + offset)};
   for (std::size_t bit = prefix.length; bit < wire::kPrefixLengthMax; ++bit) {
     if ((address->bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) {
-      problem = "has host bits set behind its first " + std::to_string(*length) + " bits";
+      problem = "has host bits set after its first " + std::to_string(*length) + " bits";
       return std::nullopt;
     }
   }

@@ -101,7 +101,7 @@ void FlowReplication::take(const v1::FlowBatch& batch) {
   }
   if (batch.stream() != stream_ || sends_) return;
   if (batch.sequence() != sequence_ + 1 && failure_.empty()) {
-    failure_ = "news of sessions were lost on their way here";
+    failure_ = "session records were lost on the pair link";
   }
   sequence_ = batch.sequence();
   ++batches_taken_;
@@ -167,7 +167,7 @@ void FlowReplication::run() {
   if (!gathered_.empty() || told_all != told_complete_) flush(told_all);
 }
 
-// False if the worker has more to say than the peer may be told now.
+// False if the worker has more records than may be sent now.
 bool FlowReplication::hear_worker(std::uint32_t worker) {
   ports::ReplicaPort& replica = *shared_.replicas[worker];
   for (;;) {

@@ -214,7 +214,8 @@ int replay_capture(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Runs the data plane's real pipeline over a capture: a line a verdict. Messages are told on "
+      "Runs the data plane's real pipeline over a capture: a line a verdict. Messages are reported "
+      "on "
       "the frame that makes them whole; packets without a message (SYN, ACK, ARP...) on their "
       "own.\n"
       "Exit codes: 0 done, 1 the policy has errors, 2 wrong option, 3 DPDK did not start, 4 a file "
@@ -234,7 +235,7 @@ int main(int argc, char** argv) {
                "Take up sessions whose beginning the capture lacks");
   app.add_flag("--restate-acknowledgements", options.restate_acknowledgements,
                "Acknowledge what has left, as a live receiver would; acknowledgements of a capture "
-               "tell of bytes that are held here, or were refused");
+               "count bytes that are held here, or were refused");
   CLI::Option* measure = app.add_flag(
       "--measure", options.measure,
       "Print no verdicts, but how many packets a CPU second the pipeline takes: the frames come in "
