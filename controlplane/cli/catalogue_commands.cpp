@@ -128,7 +128,7 @@ void show_table(const Catalogue& catalogue) {
   }
   functions.print("");
   say("\n");
-  Table fields({"FIELD", "TAKES", "WHAT IT IS"});
+  Table fields({"FIELD", "VALUES", "MEANING"});
   for (const protocols::FieldInfo& field : catalogue.fields) {
     fields.add({std::string(field.name), kind_text(field), meaning_text(field)});
   }
@@ -147,7 +147,7 @@ void show_reference() {
     say("\n## %s\n\n%s (%s), by default on %s.\n\n", std::string(catalogue.name).c_str(),
         std::string(catalogue.title).c_str(), std::string(catalogue.standard).c_str(),
         ports_text(catalogue).c_str());
-    say("| field | takes | what it is |\n|---|---|---|\n");
+    say("| field | values | meaning |\n|---|---|---|\n");
     for (const protocols::FieldInfo& field : catalogue.fields) {
       say("| `%s` | %s | %s |\n", std::string(field.name).c_str(), kind_text(field).c_str(),
           meaning_text(field).c_str());
@@ -186,8 +186,10 @@ void add_catalogue_commands(CLI::App& app, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
       "protocols", "The protocols that policies can name, with their functions and fields");
-  auto* name = command->add_option("NAME", arguments->name, "Show this one in full");
-  command->add_flag("--reference", arguments->reference, "Print the page of all, in Markdown")
+  auto* name = command->add_option("NAME", arguments->name, "Show this protocol in full");
+  command
+      ->add_flag("--reference", arguments->reference,
+                 "Print the reference page of all protocols, in Markdown")
       ->excludes(name);
   command->callback([&session, arguments] {
     arguments->reference ? show_reference() : run_protocols(session, arguments->name);

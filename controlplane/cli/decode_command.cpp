@@ -45,7 +45,7 @@ struct Conversation {
   };
   std::vector<Unread> unread;  // bytes of no candidate, before the content told which it is
   bool begun = false;          // its beginning is in the capture
-  bool turned = false;         // whoever opened it is the server
+  bool turned = false;         // its opener is the server
 
   Direction direction(bool from_client) const {
     return from_client != turned ? Direction::request : Direction::response;
@@ -344,8 +344,8 @@ void add_decode_command(CLI::App& app, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
       "decode",
-      "Every operation in a capture (pcap or pcapng); checksums and missing beginnings "
-      "are forgiven");
+      "Every operation in a capture (pcap or pcapng); wrong checksums and missing beginnings "
+      "are accepted");
   command->add_option("FILE", arguments->path, "The capture")->required();
   command->add_option("--as", arguments->as, "PROTOCOL=PORT for ports that are not the usual ones");
   command->callback([&session, arguments] {

@@ -1,4 +1,4 @@
-// Elements are told as their span and, in `values`, one by one.
+// Elements are printed as their range and, in `values`, one by one.
 #include "controlplane/cli/operation_json.h"
 
 #include <algorithm>

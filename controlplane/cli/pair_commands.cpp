@@ -68,7 +68,7 @@ std::string weakness(const v1::PairStatus& status) {
 
 void print_pair(const v1::PairStatus& status) {
   const std::string weak = weakness(status);
-  say("%s\n", weak.empty() ? paint("protected: either appliance can go", Colour::good)
+  say("%s\n", weak.empty() ? paint("protected: either appliance may fail", Colour::good)
                            : paint("not protected: " + weak, Colour::bad));
   Table table({"APPLIANCE", "ROLE", "PRIORITY", "COULD BE ACTIVE", "READY", "POLICY", "DIGEST"});
   const auto add = [&](const v1::PairAppliance& appliance, const std::string& mark) {
@@ -159,11 +159,10 @@ void run_maintenance(Session& session, bool on) {
 }  // namespace
 
 void add_pair_commands(CLI::App& app, Session& session) {
-  CLI::App* pair =
-      app.add_subcommand("pair", "The two appliances of a pair: who is active, and who shall be");
+  CLI::App* pair = app.add_subcommand("pair", "Show and choose the active appliance of a pair");
   pair->require_subcommand(1);
   CLI::App* status = pair->add_subcommand(
-      "status", "Both appliances, and whether either can go; exit code 1 if not");
+      "status", "Both appliances, and whether each could take over; exit code 1 if not");
   status->callback([&session] {
     Remote remote(session);
     show(session, ask(remote));

@@ -138,7 +138,7 @@ void print_commit(Session& session, const v1::Commit& commit) {
   }
 }
 
-// What the commit does now, once it takes long; what was told.
+// Prints the present step of a commit that takes long; `told`: the last one printed.
 std::string tell_progress(Remote& remote, const std::string& told) {
   v1::Commit commit;
   const auto asked =
@@ -361,7 +361,7 @@ void add_policy_commands(CLI::App& app, Session& session) {
   compile->add_option("-o,--out", arguments->out, "File to write; POLICY with .bhp if not given");
   compile->callback(
       [&session, arguments] { run_compile(session, arguments->path, arguments->out); });
-  CLI::App* explain = policy->add_subcommand("explain", "Tell what each grant means");
+  CLI::App* explain = policy->add_subcommand("explain", "Explain each grant in plain words");
   explain->add_option("POLICY", arguments->path, "Policy file (.yaml)")->required();
   explain->callback([&session, arguments] { run_explain(session, arguments->path); });
   CLI::App* get = policy->add_subcommand("get", "Show the source of a revision on the appliance");

@@ -93,7 +93,7 @@ void print_status(const v1::GetStatusResponse& status) {
   say("agent      %s, up %s\n", status.agent_version().c_str(),
       duration(status.agent_uptime_ms()).c_str());
   if (!status.dataplane_connected()) return;
-  say("data plane %s, up %s, %s stations learned, %s of %s buffers free\n\n",
+  say("data plane %s, up %s, %s MAC addresses learned, %s of %s buffers free\n\n",
       dataplane.version().c_str(), duration(dataplane.uptime_ms()).c_str(),
       grouped(dataplane.stations_learned()).c_str(), grouped(dataplane.buffers_free()).c_str(),
       grouped(dataplane.buffers_total()).c_str());
@@ -216,7 +216,7 @@ void print_counters(const Session& session, const CounterLook& look, CountersBef
               row.verdict() == "deny" ? Colour::bad : Colour::plain);
   }
   if (session.format() == Format::table) table.print("nothing has been counted yet");
-  if (look.is_cut()) print_error("there are more counters than the agent tells");
+  if (look.is_cut()) print_error("there are more counters than the agent lists");
   std::fflush(stdout);
 }
 
@@ -417,22 +417,22 @@ void add_watch_commands(CLI::App& app, Session& session) {
       "Whether the appliance enforces its policy, and how ports and workers are doing; "
       "exit code 1 if something is wrong");
   status->callback([&session] { run_status(session); });
-  CLI::App* counters = app.add_subcommand(
-      "counters", "What was decided how often, by conduit, rule, function, verdict and reason");
-  counters->add_flag("--watch", arguments->watch, "Go on, and show what was added");
-  counters->add_option("--interval-ms", arguments->interval_ms, "Time between looks")
+  CLI::App* counters =
+      app.add_subcommand("counters", "Count of verdicts by conduit, rule, function and reason");
+  counters->add_flag("--watch", arguments->watch, "Repeat, and show increments");
+  counters->add_option("--interval-ms", arguments->interval_ms, "Time between readings")
       ->check(CLI::Range(100, 3'600'000))
       ->capture_default_str();
   counters->callback(
       [&session, arguments] { run_counters(session, arguments->watch, arguments->interval_ms); });
   CLI::App* events = app.add_subcommand("events", "What was refused, and why");
-  events->add_flag("--follow", arguments->follow, "Go on as events come");
+  events->add_flag("--follow", arguments->follow, "Follow new events");
   events->add_option("--recent", arguments->recent, "How many past events to show first")
       ->capture_default_str();
   events->callback(
       [&session, arguments] { run_events(session, arguments->follow, arguments->recent); });
   CLI::App* flows = app.add_subcommand("flows", "The sessions that are open");
-  flows->add_option("--limit", arguments->limit, "At most so many")->capture_default_str();
+  flows->add_option("--limit", arguments->limit, "Most sessions to list")->capture_default_str();
   flows->callback([&session, arguments] { run_flows(session, arguments->limit); });
 }
 
