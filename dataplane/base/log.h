@@ -1,5 +1,5 @@
-// The log of a program: lines on standard error, in which nothing that came from elsewhere can end
-// a line or steer a terminal.
+// A program's log: lines on standard error. Foreign text can neither end a line nor control the
+// terminal.
 #pragma once
 
 #include <spdlog/pattern_formatter.h>

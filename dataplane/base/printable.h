@@ -1,5 +1,6 @@
-// Text from elsewhere for terminals, logs and tables: what would steer them, or read as something
-// that it is not, is written as an escape. And which names are plain enough to be given out.
+// Escapes foreign text for terminals, logs and tables: control characters, invalid UTF-8 and
+// characters that change how text is displayed. Also decides which names are plain enough to be
+// used in certificates.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +37,8 @@ inline Decoded decode_utf8(std::string_view text) {
   return {value, length};
 }
 
-// C0, DEL, C1, what joins or marks lines, and what turns the direction of text or has no width
-// (Unicode: Bidi_Control, and the invisible ones of its neighbourhood).
+// C0, DEL, C1, line separators and joiners, and characters that change the direction of text or
+// have no width (Unicode: Bidi_Control, and the invisible ones next to it).
 inline bool steers(std::uint32_t value) {
   return value < 0x20 || (value >= 0x7f && value < 0xa0) || value == 0x61c || value == 0xfeff ||
          (value >= 0x200b && value <= 0x200f) || (value >= 0x2028 && value <= 0x202e) ||
@@ -53,8 +54,8 @@ inline void append_escape(std::string& out, char kind, std::uint32_t value, int 
 
 }  // namespace printable_detail
 
-// `\x1b` for a byte that is no UTF-8 or a control character, `\u202e` for what has a longer value;
-// a backslash stands for itself.
+// `\x1b` for a control character or a byte that is not UTF-8, `\u202e` for greater values; a
+// backslash stands for itself.
 inline std::string printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -81,10 +82,10 @@ inline std::string printable(std::string_view text) {
   return out;
 }
 
-// Nothing of it would be written otherwise.
+// True if printable() would escape nothing.
 inline bool is_printable(std::string_view text) { return printable(text) == text; }
 
-// What a certificate, and the file that it is in, may be called.
+// Names allowed for a certificate and its file.
 inline bool is_plain_name(std::string_view name) {
   constexpr std::size_t kBytesMax = 64;  // RFC 5280, ub-common-name
   if (name.empty() || name.size() > kBytesMax) return false;

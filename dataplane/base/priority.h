@@ -1,4 +1,5 @@
-// Threads that must not wait behind other programs: a pair's heartbeats, and who answers for them.
+// Priorities of threads that must not wait for other programs: a pair's heartbeats, and the threads
+// that answer them.
 #pragma once
 
 #include <pthread.h>
@@ -8,8 +9,8 @@
 
 namespace bulkhead {
 
-// The calling thread runs before all that have no real-time priority. Only for one that sleeps most
-// of the time. 0, or an error number: it is not allowed, and the thread runs as before.
+// Gives the calling thread real-time priority. Only for threads that sleep most of the time.
+// Returns 0, or an error number if it is not allowed; the priority is then unchanged.
 inline int run_before_others() {
   constexpr int kPriority = 10;
   sched_param parameters{};
@@ -17,20 +18,20 @@ inline int run_before_others() {
   return pthread_setschedparam(pthread_self(), SCHED_RR, &parameters);
 }
 
-// The calling thread runs as others do again.
+// Ends the calling thread's real-time priority.
 inline void run_as_others() {
   const sched_param parameters{};
   pthread_setschedparam(pthread_self(), SCHED_OTHER, &parameters);
 }
 
-// The calling thread gets a core sooner than most that have no real-time priority, and may still be
-// kept from it. Where it is not allowed it runs as before.
+// Raises the calling thread's nice priority: it gets a core sooner than most threads without
+// real-time priority. Unchanged where that is not allowed.
 inline void run_sooner() {
   constexpr int kNice = -10;
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
 }
 
-// As operators see the calling thread; 15 characters at most.
+// The calling thread's name as operators see it; 15 characters at most.
 inline void name_thread(const char* name) { pthread_setname_np(pthread_self(), name); }
 
 }  // namespace bulkhead

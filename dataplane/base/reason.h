@@ -1,4 +1,4 @@
-// Why a packet or a message passed or did not: one closed list for counters, events and replays.
+// Why a packet or message was passed or refused: one closed list for counters, events and replays.
 #pragma once
 
 #include <array>

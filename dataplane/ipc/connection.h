@@ -1,4 +1,4 @@
-// An agent's connection: its requests in order, and what is sent to it. One that does not read is
+// An agent's connection: its requests in order, and messages to it. A client that does not read is
 // not read from either.
 #pragma once
 
@@ -29,7 +29,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void start() { read(); }
   void close();
   void send(const v1::DataplaneAnswer& answer);
-  // What is pushed to one that has none is better dropped.
+  // Drop pushed messages if there is none.
   bool has_room() const { return stream_.queued_bytes() < kQueuedBytesMax; }
 
  private:

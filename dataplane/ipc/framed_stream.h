@@ -1,6 +1,6 @@
-// One end of a stream of frames: a length of four bytes in network order, and so many bytes. All of
-// it runs on the stream's executor. A frame takes memory as its bytes arrive, not when its length
-// is announced.
+// One end of a stream of frames: a length of four bytes in network order, then as many bytes.
+// Everything runs on the stream's executor. Memory is taken as bytes arrive, not when the length is
+// announced.
 #pragma once
 
 #include <algorithm>
@@ -56,8 +56,8 @@ class FramedStream {
                             });
   }
 
-  // Sends a frame behind those that wait. `written(error)` keeps the owner alive. It is called when
-  // a frame has been written, and the last time when the stream breaks; what waits is gone then.
+  // Appends a frame to the send queue. `written(error)` keeps the owner alive. It is called for
+  // each frame written, and a last time when the stream breaks; queued frames are lost then.
   template <typename Written>
   void send(std::string frame, Written written) {
     queued_bytes_ += frame.size();
@@ -65,7 +65,7 @@ class FramedStream {
     if (queue_.size() == 1) write_next(std::move(written));
   }
 
-  // Of frames that have not been written whole.
+  // Bytes of frames that are not completely written.
   std::size_t queued_bytes() const { return queued_bytes_; }
   std::size_t queued() const { return queue_.size(); }
 

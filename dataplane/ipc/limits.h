@@ -1,4 +1,4 @@
-// How long one frame may be, by link. Both ends of a link have the same bound.
+// Frame size limits by link, the same at both ends.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// A Unix socket that its owner alone may use, and those who connect to it.
+// A listening Unix socket that only its owner may use.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -13,12 +13,11 @@ class UnixListener {
  public:
   using Socket = boost::asio::local::stream_protocol::socket;
 
-  // A stale socket file is replaced; one that another process listens on is an error, told by the
-  // exception's text.
+  // Replaces a stale socket file; throws with a text for people if another process listens on it.
   UnixListener(boost::asio::io_context& io, const std::string& path);
   ~UnixListener();
 
-  // Calls for each connection. Without descriptors it pauses, and goes on when there are some.
+  // Calls `take` for each connection. Pauses while there are no descriptors.
   void accept(std::function<void(Socket)> take);
 
  private:

@@ -1,6 +1,6 @@
-// MAC and IP addresses as plain values. An IPv4 address is held in its IPv4-mapped IPv6 form
-// (RFC 4291, 2.5.5.2), and so is a station of what Ethernet carries itself, as ::fffe and its MAC
-// address (in 0000::/8, which RFC 4291, 2.4 reserves): tables and comparisons know one shape.
+// MAC and IP addresses as plain values. An IPv4 address is held in its IPv4-mapped IPv6 form (RFC
+// 4291, 2.5.5.2), and the MAC address of a non-IP endpoint as ::fffe and its six bytes (in
+// 0000::/8, which RFC 4291, 2.4 reserves), so that tables and comparisons have one shape.
 #pragma once
 
 #include <algorithm>
@@ -89,8 +89,8 @@ struct IpAddress {
   bool may_be_broadcast() const { return is_v4() && (bytes[15] & 3) == 3; }
 };
 
-// Where Ethernet carries a datagram to many: of a multicast address (RFC 1112, 6.4; RFC 2464, 7)
-// its last bits, else all stations.
+// The MAC address of a datagram's group: for a multicast address its last bits (RFC 1112, 6.4; RFC
+// 2464, 7), else the broadcast address.
 inline Mac group_mac(const IpAddress& group) {
   constexpr std::uint64_t kMulticastV4 = 0x01005e000000;
   constexpr std::uint64_t kMulticastV6 = 0x333300000000;

@@ -62,7 +62,7 @@ inline std::uint32_t fold(std::uint64_t sum) {
   return static_cast<std::uint32_t>(sum);
 }
 
-// The checksums of a header of IPv4 without options, and of the TCP segment behind it.
+// The checksums of an IPv4 header without options, and of the TCP segment that follows it.
 inline bool ipv4_header_checksum_ok(const std::uint8_t* ip) {
   constexpr std::size_t kHeaderBytes = 20;
   return fold(sum_words({ip, kHeaderBytes})) == 0xffff;

@@ -16,12 +16,11 @@ constexpr std::uint16_t kEtherTypeVlan = 0x8100;
 constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 constexpr std::uint16_t kEtherTypeQinQ = 0x88a8;
 constexpr std::uint16_t kEtherTypeRarp = 0x8035;
-// IEEE 802, 9.2.4: for local experiments. What the two appliances of a pair say to each other
-// through the zones; it never leaves them.
+// IEEE 802, 9.2.4: for local experiments. In-band frames of a pair, which never leave its zones.
 constexpr std::uint16_t kEtherTypePair = 0x88b5;
 
-// Which VLAN a frame is in for the next switch: one tag is of a customer VLAN (EtherType 8100), two
-// are a service tag (88a8) and a customer tag behind it (IEEE 802.1Q, 9.5). A priority tag (VID 0,
+// The VLAN that the next switch reads in a frame: one tag is a customer VLAN (EtherType 8100), two
+// are a service tag (88a8) followed by a customer tag (IEEE 802.1Q, 9.5). A priority tag (VID 0,
 // 8100, 6.9) alone is no VLAN.
 struct VlanIds {
   static constexpr std::uint16_t kNoVlan = 0;

@@ -13,16 +13,15 @@ namespace bulkhead::wire {
 
 constexpr std::size_t kIgmpReportBytesMax = 60 + 2 * kVlanTagBytes;
 
-// Whether hosts tell of the group: IPv4 multicast, but for what never leaves its link, which every
-// switch floods (224.0.0.0/24).
+// Whether hosts report the group: IPv4 multicast except link-local groups (224.0.0.0/24), which
+// every switch floods.
 bool is_reported(const IpAddress& group);
 
 // Whether an IPv4 packet is a query, of any version (RFC 2236, 2; RFC 3376, 4.1).
 bool is_igmp_query(ByteView packet);
 
-// Writes the frame of a report in whose sender's name nobody can be asked: its IP source is
-// 0.0.0.0, as that of a switch which reports for others (RFC 4541, 2.1.1). Returns its length.
-// Precondition: is_reported().
+// Writes a report with source 0.0.0.0, as a switch that reports for others does (RFC 4541, 2.1.1):
+// a querier cannot take the sender for a member. Returns its length. Precondition: is_reported().
 std::size_t write_igmp_report(const Mac& sender, VlanIds vlan, const IpAddress& group,
                               std::span<std::uint8_t, kIgmpReportBytesMax> frame);
 

@@ -25,7 +25,7 @@ struct IpHeader {
   std::uint8_t protocol = 0;
   std::uint8_t hop_limit = 0;
   std::uint16_t payload_offset = 0;  // from the start of the IP header
-  std::uint16_t payload_length = 0;  // as the header says; bytes behind it are padding
+  std::uint16_t payload_length = 0;  // as the header says; bytes after it are padding
 };
 
 // `packet` starts at the IP header and may be longer than the header says (Ethernet padding).

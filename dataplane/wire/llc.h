@@ -1,4 +1,4 @@
-// Logical link control (IEEE 802.2): what a frame carries whose type field is a length.
+// Logical link control (IEEE 802.2): content of a frame whose type field is a length.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@ constexpr std::uint16_t kLengthBytes = 2;
 
 struct Lpdu {
   std::uint8_t sap = 0;  // of both ends
-  ByteView bytes;        // the length, and as much as it says from the access points on
+  ByteView bytes;        // the length field, and as many bytes from the access points on
 };
 
-// `bytes` begins with the length. False if it is truncated, is for a group of access points, or
-// goes from one to another.
+// `bytes` begins with the length. False if it is truncated, addresses a group of access points, or
+// the two access points differ.
 inline bool parse_lpdu(ByteView bytes, Lpdu& lpdu) {
   constexpr std::size_t kHeaderBytes = 3;
   constexpr std::uint8_t kGroup = 1;     // 802.2, 3.3.1.1

@@ -1,6 +1,6 @@
 // The redundancy control trailer and the supervision frames of PRP (IEC 62439-3:2016, 4.1.7 and
-// 4.2.7). Who has two LANs sends each frame into both, with a trailer by which its receiver knows
-// the second copy.
+// 4.2.7). A node with two LANs sends each frame into both, with a trailer by which its receiver
+// identifies the second copy.
 #pragma once
 
 #include <cstdint>
@@ -17,24 +17,23 @@ constexpr std::size_t kPrpTrailerBytes = 6;
 struct PrpTrailer {
   std::uint16_t sequence = 0;
   std::uint16_t padding = 0;  // bytes between the message and the trailer
-  std::uint16_t size = 0;     // as it says
+  std::uint16_t size = 0;     // as received
   std::uint8_t lan = 0;       // 0xa or 0xb; 0: there is no trailer
-  bool is_true = false;       // the size is that of the frame, from behind its EtherType
-  bool is_wrong = false;      // it ends as one, but names no LAN
+  bool is_true = false;       // the size equals the frame's, counted after the EtherType
+  bool is_wrong = false;      // it has the suffix of a trailer but names no LAN
 
   bool is_present() const { return lan != 0; }
 };
 
-// The trailer at the end of a frame whose bytes behind the EtherType (or length) are `lsdu`; the
-// message takes up `used` of them. One whose size is not true is none for its receivers, who take
-// it for padding.
+// Reads the trailer of a frame. `lsdu`: all bytes after the EtherType (or length), of which the
+// message takes up `used`. Receivers take a trailer whose size does not match for padding.
 PrpTrailer read_prp_trailer(ByteView lsdu, std::size_t used);
 
-// The six bytes, for a frame with `lsdu_bytes` behind its EtherType, the trailer among them. A size
-// that was true is true again; any other stands as it came.
+// Writes the six bytes for a frame with `lsdu_bytes` after its EtherType, the trailer included. A
+// size that matched is made to match again; any other stays as received.
 void write_prp_trailer(const PrpTrailer& trailer, std::size_t lsdu_bytes, std::uint8_t* to);
 
-// What a node says of itself, and of one that a RedBox stands for.
+// The announcement of a node, and of a node that a RedBox represents.
 struct PrpSupervision {
   Mac node;
   Mac red_box;  // zero if there is none
@@ -46,7 +45,8 @@ inline bool is_prp_supervision_group(const Mac& mac) {
          mac.bytes[3] == 0x00 && mac.bytes[4] == 0x01;
 }
 
-// Version 1 of PRP; anything else, HSR's among it, is none. `used` is where its last field ends.
+// True for PRP version 1 only; HSR supervision is refused too. `used` is the offset after its last
+// field.
 bool parse_prp_supervision(ByteView payload, PrpSupervision& supervision, std::size_t& used);
 
 }  // namespace bulkhead::wire

@@ -18,7 +18,7 @@ std::string to_text(const IpAddress& address, std::uint16_t port);
 // the text is none. IPv4 addresses in IPv6 form are not read.
 std::optional<IpAddress> read_ip(const std::string& text);
 std::optional<Mac> read_mac(const std::string& text);
-// An EtherType, or what is smaller than any: a service access point (llc.h).
+// An EtherType; smaller values are service access points (llc.h).
 std::string ethernet_type_text(std::uint16_t type);
 const char* protocol_name(std::uint8_t ip_protocol);
 

@@ -81,7 +81,7 @@ bool parse_tcp_options(ByteView options, TcpHeader& header) {
   return true;
 }
 
-// Overwrites each option for which drop(kind) is true, and whatever stands behind the end.
+// Overwrites each option for which drop(kind) is true, and all bytes after the end.
 template <typename Drop>
 bool blank_options(std::span<std::uint8_t> options, Drop&& drop) {
   bool changed = false;

@@ -41,14 +41,14 @@ struct TcpHeader {
 // runs over its end, has a wrong length or stands twice.
 bool parse_tcp(ByteView segment, TcpHeader& header);
 
-// What else than MSS and window scale may be negotiated.
+// Options other than MSS and window scale that may be negotiated.
 struct SynOptions {
   bool sack = false;
   bool timestamps = false;
 };
 
-// Overwrites all other options of a SYN with padding. `options` are those of a header that
-// parse_tcp took. True if any byte changed; the checksum is then the caller's to mend.
+// Overwrites all other options of a SYN with padding. `options`: those of a header that parse_tcp
+// accepted. True if any byte changed; the caller updates the checksum.
 bool normalise_syn_options(std::span<std::uint8_t> options, SynOptions keep);
 
 // Overwrites SACK blocks with padding. True if any byte changed.
@@ -75,7 +75,7 @@ struct IcmpHeader {
   std::uint8_t type = 0;
   std::uint8_t code = 0;
   std::uint16_t identifier = 0;  // of an echo
-  ByteView body;                 // after the eight-byte header: of an error, the packet it is about
+  ByteView body;                 // after the eight-byte header; in an error: the quoted packet
 };
 
 bool parse_icmp(ByteView message, IcmpHeader& header);
@@ -84,7 +84,7 @@ bool parse_icmp(ByteView message, IcmpHeader& header);
 // would move a host's routes.
 bool is_icmp_error(std::uint8_t ip_version, std::uint8_t type);
 
-// The packet that an ICMP error is about, as far as the quote goes.
+// The packet that an ICMP error quotes, as far as the quote goes.
 struct QuotedPacket {
   IpAddress source;
   IpAddress destination;
@@ -92,11 +92,11 @@ struct QuotedPacket {
   std::uint16_t destination_port = 0;
   std::uint8_t protocol = 0;
   std::uint32_t sequence = 0;   // TCP's
-  std::size_t sequence_at = 0;  // where it stands in the quote
+  std::size_t sequence_at = 0;  // its offset in the quote
 };
 
-// False unless the quote holds an IP header of that version without options, and the first eight
-// bytes of TCP or UDP behind it (RFC 792); it may be cut after them.
+// False unless the quote has an IP header of that version without options and the first eight bytes
+// of TCP or UDP (RFC 792); it may end there.
 bool parse_icmp_quote(ByteView body, std::uint8_t ip_version, QuotedPacket& quoted);
 
 // Serial number arithmetic on sequence numbers (RFC 1982): the signed distance from b to a.

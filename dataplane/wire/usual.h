@@ -1,6 +1,6 @@
-// The usual packet in one step: Ethernet with one VLAN tag or none, IPv4 without options and in one
-// piece, TCP without options or with time stamps alone. Whatever is unlike that, or wrong in any
-// way, is left to the parsers of the single headers, which this one agrees with (usual_test.cpp).
+// Parses the most common packet in one step: Ethernet with at most one VLAN tag, unfragmented IPv4
+// without options, TCP with no options but time stamps. Any other or malformed packet is left to
+// the parsers of the single headers, with which this one agrees (usual_test.cpp).
 #pragma once
 
 #include "dataplane/wire/checksum.h"
@@ -16,14 +16,14 @@ struct UsualPacket {
   TcpHeader& tcp;
 };
 
-// Which checksums are to be looked at; those of a port that did it itself are not.
+// Checksums to verify; the port has verified the others.
 struct VerifyChecksums {
   bool ip = true;
   bool transport = true;
 };
 
-// True if the frame is a usual packet and right; all of `packet` is set then. Otherwise its content
-// is unspecified and nothing is said of the frame.
+// True if the frame is such a packet and valid; all of `packet` is set then. Otherwise its content
+// is unspecified.
 inline bool parse_usual(ByteView frame, VerifyChecksums verify, UsualPacket packet) {
   constexpr std::uint32_t kTimestampsAlone = 0x0101080a;  // RFC 7323, A
   constexpr std::size_t kTimestampsHeader = kTcpHeaderBytes + 12;
