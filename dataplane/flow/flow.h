@@ -18,7 +18,7 @@ constexpr std::uint32_t kNoSession = 0xffffffff;
 
 enum class TcpPhase : std::uint8_t {
   none,
-  resuming,  // open already, but where its messages begin is not known yet
+  resuming,  // open, but its message boundaries are not known yet
   syn_sent,
   syn_received,
   established,
@@ -26,8 +26,8 @@ enum class TcpPhase : std::uint8_t {
   closed
 };
 
-// What one end sends, counted in its own sequence numbers. What its receiver sees is counted in
-// the receiver's: the two differ once bytes were taken out or added (see Carry).
+// The stream from one end, counted in its own sequence numbers. The receiver's view is counted in
+// the receiver's: they differ once bytes were removed or injected (see Carry).
 struct alignas(64) TcpSide {
   std::uint32_t released = 0;             // next number to judge; all before it has its verdict
   std::uint32_t acknowledged = 0;         // highest that was acknowledged to this end
@@ -41,8 +41,8 @@ struct alignas(64) TcpSide {
   std::uint32_t retained_last = kNoSegment;
   std::uint32_t retained_count = 0;
   std::uint32_t timestamp = 0;     // TSval that this end sent last (RFC 7323, 3.2)
-  std::uint32_t unread = 0;        // bytes still to pass of a message that its head decided
-  std::uint16_t mss = 0;           // largest payload that this end takes; 0: it did not say
+  std::uint32_t unread = 0;        // bytes of a message judged by its head that are still to pass
+  std::uint16_t mss = 0;           // largest payload that this end accepts; 0: not announced
   std::uint8_t offered_scale = 0;  // by this side in its SYN, for the windows that it announces
   bool scale_offered = false;
   bool timestamps_offered = false;
@@ -59,11 +59,11 @@ struct HoldTimes {
   TimeNs deadline_ns = 0;  // when they are acknowledged; 0: not awaited
 };
 
-// What the receiver of one side sees of it while the firewall carries the session, in the numbers
-// that the receiver sees. `out_next - released` is the side's delta.
+// One side of a spliced session, in the numbers of its receiver. `out_next - released` is the
+// side's delta.
 struct Carry {
-  std::uint32_t out_next = 0;   // behind all that was granted or injected
-  std::uint32_t out_sent = 0;   // behind all that was sent; the rest waits for the window
+  std::uint32_t out_next = 0;   // after all that was granted or injected
+  std::uint32_t out_sent = 0;   // after all that was sent; the rest waits for the window
   std::uint32_t out_acked = 0;  // highest that the receiver has acknowledged
   std::uint32_t out_edge = 0;   // right edge that the receiver offers now
   std::uint32_t unsent_first = kNoSegment;  // in the retained list
@@ -71,21 +71,21 @@ struct Carry {
   std::uint32_t timed_end = 0;  // RFC 6298, 3: one segment at a time is timed
   TimeNs timed_ns = 0;          // 0: none
   TimeNs retransmit_ns = 0;     // deadline; 0: nothing is under way
-  TimeNs progress_ns = 0;       // when the receiver last took something
-  TimeNs heard_ns = 0;          // when the receiver last said anything
-  TimeNs resent_ns = 0;         // when something last was sent again
+  TimeNs progress_ns = 0;       // when the receiver last acknowledged new bytes
+  TimeNs heard_ns = 0;          // when the receiver last sent anything
+  TimeNs resent_ns = 0;         // when a segment was last retransmitted
   RttEstimator rtt;
   std::uint8_t duplicates = 0;
   bool recovering = false;
 };
 
-// Both sides of a session that is carried.
+// Both sides of a spliced session.
 using Carries = std::array<Carry, 2>;
 
 constexpr std::size_t kClient = 0;
 constexpr std::size_t kServer = 1;
 
-// Addresses of the frames that an end sends in the session, in their order there. Zero: not known.
+// Addresses of the frames that an end sends in the session, in header order. Zero: not known.
 struct Link {
   static constexpr std::size_t kBytes = 12;
 
@@ -99,13 +99,13 @@ struct Link {
 };
 static_assert(sizeof(Link) == Link::kBytes);
 
-// Where the ends of a session's ended predecessor between the same ports began.
+// Initial sequence numbers of the ended session that used the same ports before.
 struct Predecessor {
   std::array<std::uint32_t, 2> first{};
   bool answered = false;  // the server took part in it
 };
 
-// Cache line by cache line: which session, both directions, what it may, what passed, the rest.
+// One cache line each: key, both directions, permissions, counters, the rest.
 struct alignas(64) Flow {
   FlowKey key;
   std::uint32_t generation = 0;  // of the policy that it was last judged under
@@ -119,33 +119,35 @@ struct alignas(64) Flow {
   bool client_is_low = false;
   bool refused : 1 = false;
   bool reversed : 1 = false;    // its server opened it, see reverse_roles()
-  bool drops_stray : 1 = true;  // an answer that does not fit costs itself alone; by its conduit
-  bool carried : 1 = false;     // the firewall acknowledges, delivers and translates; see Carry
-  bool unjudged : 1 = false;    // nobody knows where its messages begin, and its conduit fails open
+  bool drops_stray : 1 = true;  // a stray answer costs itself alone; set by its conduit
+  // spliced: the firewall acknowledges, delivers and translates; see Carry
+  bool carried : 1 = false;
+  bool unjudged : 1 = false;    // message boundaries unknown, and its conduit fails open
   bool waits : 1 = false;       // its frames wait for the peer; see pipeline/waiting_room.h
-  bool told : 1 = true;         // which of the protocols that its rules have it is; see recognise()
+  bool told : 1 = true;         // true once the protocol is identified; see recognise()
   bool resumed : 1 = false;     // its SYNs, and so its window scales, were not seen
   bool half_open : 1 = false;   // counted among the sessions that are opening
-  bool whole_only : 1 = false;  // of a zone with PRP: its frames leave as they came, or not at all
-  bool draining : 1 = false;    // refused, but owes granted bytes; acknowledgements are still heard
+  bool whole_only : 1 = false;  // in a PRP zone: its frames leave unchanged or not at all
+  // refused, but granted bytes are still owed; acknowledgements are processed
+  bool draining : 1 = false;
 
   std::array<TcpSide, 2> sides;
 
   TimeNs last_seen_ns = 0;
   TimeNs expires_ns = 0;
-  ShareIds shares;            // whose pools it draws on: its opener's and its conduit's
+  ShareIds shares;            // shares that it is charged to: its opener's and its conduit's
   std::uint32_t charged = 0;  // segments that it is charged with, see SegmentPool::settle()
-  policy::RuleCell cell;      // where it stands among its conduit's rules
-  std::array<std::uint16_t, 2> ports{};  // behind which client and server stand
-  // By sender. All that leaves in a TCP session has these addresses; of other transports only
-  // `from` counts, and only if the address is bound to it.
+  policy::RuleCell cell;      // its position among its conduit's rules
+  std::array<std::uint16_t, 2> ports{};  // zone ports of client and server
+  // By sender. All frames that leave in a TCP session have these addresses; for other transports
+  // only `from` is used, and only if the address is bound to it.
   std::array<Link, 2> links{};
 
   std::uint32_t session = kNoSession;        // block of protocol state, see FlowTable
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
   std::array<bool, 2> reset_due{};           // ends that get a reset once nothing is owed to them
-  // Server's port of the session beside which it was opened, see protocols/related.h; 0: rules of
-  // its own grant it.
+  // Server's port of the session that opened it, see protocols/related.h; 0: its own rules grant
+  // it.
   std::uint16_t related_to = 0;
 
   std::array<std::uint64_t, 2> packets{};  // forwarded, by sender
@@ -161,27 +163,27 @@ struct alignas(64) Flow {
   // receiver may have acknowledged a part of one.
   std::array<std::uint32_t, 2> split_begin{};
   std::array<std::uint32_t, 2> split_end{};
-  // Answers that may come to requests of which the peer did not tell.
+  // Number of answers allowed to requests that the peer did not replicate.
   std::uint8_t missed = 0;
   static constexpr std::uint8_t kMissedMax = 64;
-  std::uint32_t waits_behind = 0;  // place in the waiting room behind which its frames may go
+  std::uint32_t waits_behind = 0;  // place in the waiting room after which its frames may leave
 
-  // By sender: number of its SYN, once it was seen. Of UDP see spans_seen().
+  // By sender: sequence number of its SYN, once seen. For UDP see spans_seen().
   std::array<std::uint32_t, 2> first{};
   Predecessor predecessor;
   TimeNs created_ns = 0;
 
-  // What pipeline::Spans said of the server when the last request left that it answers.
+  // The server's pipeline::Spans counter when the last request left that it answers.
   std::uint32_t& spans_seen() { return first[kClient]; }
 
-  // By how much an end's window field counts; only if both ends offered to scale (RFC 7323, 2.2).
+  // Shift of an end's window field; only if both ends offered scaling (RFC 7323, 2.2).
   std::uint8_t window_scale(std::size_t end) const {
     const bool scaling = sides[0].scale_offered && sides[1].scale_offered;
     return scaling ? sides[end].offered_scale : std::uint8_t{0};
   }
 
-  // Of an end's bytes, in the other's numbers: behind the last that the other can have seen, and
-  // behind those that it has acknowledged.
+  // Positions in an end's stream, in the receiver's numbers: after the last byte that the
+  // receiver can have seen, and after those that it has acknowledged.
   std::uint32_t sent_up_to(std::size_t end) const {
     return carried ? carry[end].out_sent : sides[end].released;
   }

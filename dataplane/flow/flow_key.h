@@ -1,4 +1,4 @@
-// What names a session: both endpoints, the transport and the VLAN, the same for both directions.
+// Identifies a session: both endpoints, the transport and the VLAN, the same for both directions.
 #pragma once
 
 #include <array>
@@ -20,13 +20,12 @@ struct FlowKey {
   std::uint16_t vlan_outer = 0;
   std::uint16_t vlan_inner = 0;
   std::uint32_t protocol = 0;  // IP protocol number
-  // What its sessions open beside themselves (protocols/related.h) has an entry of its own in the
-  // flow table, which no packet names: 1 if the low end opened it, 2 if the high one did, 3 if one
-  // end is a group. 4: the session of the same hosts and ports in which
-  // client and server are turned. 5: a question to many, of whom each may answer.
+  // Entries that no packet names: 1 or 2: traffic that a session opened (protocols/related.h), by
+  // the low or the high end; 3: the same, one end is a group. 4: a session of the same hosts and
+  // ports with client and server exchanged. 5: a question to many, which each may answer.
   std::uint32_t opened_by = 0;
 
-  // Whether packets travel in it, and not only what was opened or asked is kept.
+  // False for entries that only keep what was opened or asked.
   bool is_session() const { return opened_by == 0 || opened_by == 4; }
 
   bool operator==(const FlowKey& other) const {
@@ -45,8 +44,7 @@ struct OrderedKey {
   bool source_is_low = false;
 };
 
-// The same as make_key() for a session of IPv4, without a detour through other memory; true if the
-// source is low.
+// As make_key() for IPv4, written in place; true if the source is the low end.
 inline bool write_key_v4(FlowKey& key, std::uint32_t source, std::uint16_t source_port,
                          std::uint32_t destination, std::uint16_t destination_port,
                          std::uint8_t protocol, wire::VlanIds vlan) {

@@ -43,8 +43,8 @@ class FlowTable {
   // A fresh flow under the key; nullptr when the table is full. Precondition: find() gave nothing.
   Flow* insert(const FlowKey& key);
   void erase(Flow& flow);
-  // Whether a TCP session of the key was ever inserted. Where none was it may be said as well, the
-  // more often the more there were (a Bloom filter).
+  // Whether a TCP session of the key was ever inserted. May be true for others as well, the more
+  // often the more sessions there were (a Bloom filter).
   bool was_known(const FlowKey& key) const;
 
   // The flow's block of protocol state, zeroed when it is first asked for.
@@ -68,7 +68,7 @@ class FlowTable {
     return flow.session != kNoSession && flow.session >= kDeep;
   }
 
-  // Sees to it that the flow has its Carry; false if none is left, or none for its host (Shares).
+  // Lends the flow its Carry; false if none is left, or none for its host (Shares).
   bool lend_carry(Flow& flow);
   void take_back_carry(Flow& flow);
   bool can_lend_carry(const Flow& flow) const {
@@ -86,32 +86,32 @@ class FlowTable {
   std::uint32_t carried_sessions() const {
     return static_cast<std::uint32_t>(carries_.size() - carries_free_.size());
   }
-  // For a peer that holds the same sessions: from now on it is remembered which slots have changed.
+  // For replication: tracks changed slots from now on.
   void track_changes();
   bool tracks_changes() const { return !changed_.empty(); }
-  // Something of the session has changed; erase() and insert() say so themselves.
+  // Marks the flow for replication; erase() and insert() do so themselves.
   void touch(const Flow& flow) {
     if (!changed_.empty()) note_change(index_of(flow));
   }
-  // The same, and the peer is to hear of it before it hears of others.
+  // The same, to be replicated before others.
   void touch_first(const Flow& flow) {
     if (changed_.empty()) return;
     if (urgent_count_ < urgent_.size()) urgent_[urgent_count_] = index_of(flow);
-    ++urgent_count_;  // beyond the list: it has to hear of all changes
+    ++urgent_count_;  // beyond the list: all changes are replicated
     note_change(index_of(flow));
   }
-  // The slots of which it is to hear first, some twice; nullopt: there are too many to remember.
+  // Slots to be replicated first, some of them twice; nullopt: too many to remember.
   std::optional<std::span<const std::uint32_t>> urgent() const {
     if (urgent_count_ > urgent_.size()) return std::nullopt;
     return std::span(urgent_).first(urgent_count_);
   }
   void forget_urgent() { urgent_count_ = 0; }
   bool has_changes() const { return changes_count_ > 0; }
-  // The slot that has changed and waits longest. Precondition: has_changes().
+  // The slot that has waited longest since its change. Precondition: has_changes().
   std::uint32_t take_change();
 
   std::uint32_t size() const { return size_; }
-  // How often a flow was erased: while it stands, what find() gave is good.
+  // Counts erasures: pointers from find() stay valid while it does not change.
   std::uint64_t erasures() const { return erasures_; }
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
   // Slots 0 to capacity() - 1 for walking; check in_use, or walk by next_in_use().
@@ -129,8 +129,8 @@ class FlowTable {
 
   FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& blocks);
 
-  // Two slots where keys of a like hash were found last, the newer one first: eight bits of the
-  // hash that brought it there and, below, the slot.
+  // Two slots where keys of a similar hash were last found, the newer first: eight bits of the
+  // hash above, the slot below.
   using Hints = std::array<std::uint32_t, 2>;
   Hints& hints(std::uint32_t hash) { return hints_[hash & (hints_.size() - 1)]; }
   Flow& hinted(std::uint32_t hash);
@@ -139,7 +139,7 @@ class FlowTable {
     changed_[slot] = true;
     changes_[(changes_first_ + changes_count_++) % changes_.size()] = slot;
   }
-  // What a peer has told of is nobody's yet, and had its share there.
+  // A session that came from the peer is charged to nobody yet: it had its share there.
   static bool may_take(const Shares& shares, const Flow& flow, std::size_t free,
                        std::size_t capacity) {
     return free > 0 &&
@@ -169,7 +169,7 @@ class FlowTable {
   Shares carry_shares_;
   std::uint32_t size_ = 0;
   std::uint64_t erasures_ = 0;
-  // Slots that have changed, each once, in the order of their first change. Empty: nobody asks.
+  // Changed slots, each once, in the order of their first change. Empty: not tracked.
   std::vector<std::uint8_t> changed_;
   std::vector<std::uint32_t> changes_;
   std::array<std::uint32_t, 256> urgent_{};

@@ -1,7 +1,7 @@
-// Fragmented packets: put together before they are judged, and taken apart again where they are
-// longer than the wire takes. Bounded in packets, fragments (eight a packet) and time. A packet is
-// given up as soon as two of its fragments do not fit each other exactly (RFC 5722; RFC 8200, 4.5).
-// A newcomer that finds no room displaces the oldest of the port and station that have most.
+// Fragmented packets: reassembled before they are judged, and fragmented again where they exceed
+// the MTU. Bounded in packets, fragments (eight a packet) and time. A packet is dropped as soon as
+// two of its fragments do not match exactly (RFC 5722; RFC 8200, 4.5). If there is no room, a new
+// packet displaces the oldest of the zone port and MAC address that have most.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -33,23 +33,23 @@ class Reassembler {
 
   enum class Outcome : std::uint8_t { held, whole, conflict, no_room };
 
-  // Takes the buffer of a fragment, in one piece, whose IP header at `ip_offset` was parsed: IPv4
-  // without options, or IPv6 with the fragment header first. `port` is the zone port that it came
-  // by. On `whole`, `packet` is the packet in one piece.
+  // Consumes the buffer of a fragment, in one segment, whose IP header at `ip_offset` was parsed:
+  // IPv4 without options, or IPv6 with the fragment header first. `port`: the zone port that it
+  // arrived on. On `whole`, `packet` is the reassembled packet in one segment.
   Outcome take(rte_mbuf* mbuf, std::uint16_t ip_offset, bool v4, std::uint16_t port, TimeNs now_ns,
                rte_mbuf*& packet);
 
-  // In ol_flags of packets that were put together from fragments, by whichever worker.
+  // The bit in ol_flags of reassembled packets, whichever worker reassembled them.
   static std::uint64_t whole_flag();
 
-  // Gives back what was held too long.
+  // Drops what was held too long.
   void expire(TimeNs now_ns);
 
  private:
-  // What fragments of one packet have in common; others' never mix with them.
+  // Identifies the fragments of one packet.
   struct Key {
     std::array<std::uint8_t, 32> addresses{};  // IPv4: the first eight
-    std::array<std::uint8_t, 6> station{};     // that sent it
+    std::array<std::uint8_t, 6> station{};     // the sender's MAC address
     std::array<std::uint8_t, 8> tags{};        // the frame's VLAN tags
     std::uint16_t port = 0;
     std::uint32_t identification = 0;
@@ -79,7 +79,7 @@ class Reassembler {
     std::uint16_t list = 0;
   };
   static constexpr std::uint32_t kNone = 0xffffffff;
-  static constexpr std::size_t kStations = 32;  // told apart behind a port
+  static constexpr std::size_t kStations = 32;  // distinguished on a port
 
   Reassembler(std::uint32_t packets, TimeNs time_ns);
   static Key key_of(const rte_mbuf* mbuf, std::uint16_t ip_offset, bool v4, std::uint16_t port);
@@ -96,7 +96,7 @@ class Reassembler {
   std::vector<Packet> packets_;
   std::vector<std::uint32_t> buckets_;
   std::uint32_t free_first_ = kNone;
-  std::array<std::uint32_t, policy::kPortsMax * kStations> lists_{};  // how many, by station
+  std::array<std::uint32_t, policy::kPortsMax * kStations> lists_{};  // how many, by MAC address
   std::array<std::uint32_t, policy::kPortsMax> ports_{};
   rte_mempool* whole_ = nullptr;  // buffers that hold any IP packet
 };
@@ -108,9 +108,8 @@ struct Pieces {
   std::uint16_t count = 0;
 };
 
-// Takes a frame with an IP packet longer than `mtu` bytes apart, and its buffer. No pieces if no
-// buffers were free. `identification` tells the fragments of one packet from others', whatever its
-// sender called it.
+// Fragments a frame whose IP packet is longer than `mtu` bytes, and consumes its buffer. No pieces
+// if no buffers were free. `identification` replaces the sender's own.
 Pieces fragment(rte_mbuf* mbuf, std::uint16_t mtu, std::uint32_t identification);
 
 }  // namespace bulkhead::flow

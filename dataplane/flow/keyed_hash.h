@@ -1,5 +1,5 @@
-// SipHash-2-4 (Aumasson and Bernstein, 2012): a short hash whose results tell nothing of its key,
-// so that nobody outside can choose what shares a place, or guess a number.
+// SipHash-2-4 (Aumasson and Bernstein, 2012): a short keyed hash, so that nobody outside can choose
+// colliding keys or predict a value.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
-// Where MAC addresses were last seen, and which of them hosts have announced as theirs: learned
-// from frames that were let through, shared by all workers without locks. A bounded cache: what
-// does not fit is forgotten, never blocked on. In each set of entries every port has its share, so
-// that whoever invents addresses behind one port displaces nobody behind another.
+// Learns the zone ports of MAC addresses from frames that were passed, and which MAC address each
+// host has announced; shared by all workers without locks. A bounded cache: it forgets, and never
+// blocks. Each port has its share of every set of entries, so that invented addresses on one port
+// displace none of another.
 #pragma once
 
 #include <array>
@@ -15,8 +15,9 @@
 
 namespace bulkhead::flow {
 
-// What shows that a station stands behind a port: anybody can write a source address into a frame;
-// `spoken` are frames of a session in which the other end has answered, or of a bound address.
+// Evidence for a MAC address on a port: anybody can write a source address into a frame
+// (`claimed`); `spoken`: a frame of a session in which the other end has answered, or from a bound
+// address.
 enum class Evidence : std::uint8_t { claimed, spoken };
 
 class MacTable {
@@ -26,19 +27,19 @@ class MacTable {
 
   MacTable() : slots_(new Slot[kSlots]), announced_(new Announced[kSlots]) {}
 
-  // A claim does not move a station that has spoken behind another port within the ageing time.
+  // A claim does not move a MAC address that has spoken on another port within the ageing time.
   void learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns, Evidence evidence);
-  // Whether the station has spoken behind another port within the ageing time.
+  // Whether the MAC address has spoken on another port within the ageing time.
   bool speaks_elsewhere(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const;
-  // Whether it was seen behind the port within the ageing time and nothing speaks against it.
+  // Whether it was seen on the port within the ageing time and nothing contradicts that.
   bool stands_at(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const;
   // How many were seen within the ageing time.
   std::uint32_t count(TimeNs now_ns) const;
 
-  // A host behind the port has announced its MAC address (ARP or neighbour discovery).
+  // A host on the port has announced its MAC address (ARP or neighbour discovery).
   void announce(const wire::IpAddress& host, const wire::Mac& mac, std::uint16_t port,
                 TimeNs now_ns);
-  // What it announced last behind the port, within the ageing time.
+  // The MAC address that the host announced last on the port, within the ageing time.
   std::optional<wire::Mac> announced(const wire::IpAddress& host, std::uint16_t port,
                                      TimeNs now_ns) const;
   bool is_announced(const wire::IpAddress& host, const wire::Mac& mac, std::uint16_t port,
@@ -46,9 +47,9 @@ class MacTable {
     return announced(host, port, now_ns) == mac;
   }
 
-  // Goes up when a station has spoken that is new, or has moved.
+  // Incremented when a MAC address has spoken that is new or has moved.
   std::uint32_t changes() const { return changes_.load(std::memory_order_relaxed); }
-  // Calls `take(mac, port)` for each station that has spoken within the ageing time.
+  // Calls `take(mac, port)` for each MAC address that has spoken within the ageing time.
   template <typename Take>
   void each(TimeNs now_ns, Take take) const {
     for (std::uint32_t i = 0; i < kSlots; ++i) {
@@ -64,7 +65,7 @@ class MacTable {
   static constexpr std::uint64_t kPortMask = 0x3fff;
   static constexpr std::uint32_t kWays = 4;
 
-  // A MAC address in the upper 48 bits, and below the port and what is known of it.
+  // The MAC address in the upper 48 bits, port and state in the lower 16.
   struct Station {
     std::uint64_t word = 0;
 
@@ -77,8 +78,8 @@ class MacTable {
     std::uint16_t port() const { return static_cast<std::uint16_t>(word & kPortMask); }
   };
 
-  // The station and its port are one word, so that a reader never sees half an entry. The time is
-  // beside it; a reader that catches the two apart errs by one refresh.
+  // MAC address and port are one word, so that a reader never sees half an entry. The time is
+  // beside it; a reader that sees them apart errs by one refresh.
   struct Slot {
     std::atomic<std::uint64_t> word{0};
     std::atomic<TimeNs> seen_ns{0};

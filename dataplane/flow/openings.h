@@ -1,5 +1,5 @@
-// TCP sessions that are opening: how many each host, conduit, zone port and server has of them, and
-// in which order those of a port began.
+// TCP sessions that are opening: counted by host, conduit, zone port and server, and kept in order
+// of age for each port.
 #pragma once
 
 #include <array>
@@ -14,9 +14,10 @@ namespace bulkhead::flow {
 struct Opening {
   ShareIds ids;              // of the one that opens it
   std::uint16_t server = 0;  // see Openings::server_id()
-  std::uint16_t port = 0;    // behind which that one stands
+  std::uint16_t port = 0;    // zone port of the opener
   bool proven = false;       // see Proofs
-  // It may be forgotten for a newer one. One that follows an ended session knows of that.
+  // It may be dropped for a newer one. One that follows an ended session has to keep what it
+  // knows of that.
   bool replaceable = true;
 };
 
@@ -39,8 +40,7 @@ class Openings {
   std::uint32_t count() const { return count_; }
   std::uint32_t of_server(std::uint16_t server) const { return servers_[server]; }
   std::uint32_t of_port(std::uint16_t port) const { return ports_[port % policy::kPortsMax]; }
-  // Of those behind the port, the replaceable one that began first, unproven ones before others;
-  // kNone if there is none.
+  // The oldest replaceable opening of the port, unproven ones first; kNone if there is none.
   std::uint32_t oldest(std::uint16_t port) const;
   std::uint16_t host_of(std::uint32_t slot) const { return links_[slot].opening.ids.host; }
 

@@ -1,5 +1,5 @@
-// Changes to packets in their buffers, and packets made after the pattern of others. Lengths and
-// checksums are right again after each call. Offsets count from the start of the frame.
+// Edits packets in their buffers, and makes packets from the headers of others. Lengths and
+// checksums are valid after each call. Offsets count from the start of the frame.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -17,8 +17,8 @@ inline Pattern pattern_of(const Packet& packet) {
   return {packet.bytes(), packet.mbuf->pool, packet.transport_offset};
 }
 
-// Ends the frame: bytes behind its message are padding, which nobody inspects, and do not travel
-// on. Of PRP's trailer at their end note is taken.
+// Trims the frame after its message: padding is not inspected and not forwarded. A PRP trailer is
+// noted.
 inline void end_frame(Packet& packet, std::size_t end) {
   rte_mbuf* mbuf = packet.mbuf;
   if (mbuf->data_len >= end + wire::kPrpTrailerBytes) {
@@ -29,9 +29,9 @@ inline void end_frame(Packet& packet, std::size_t end) {
   mbuf->pkt_len = mbuf->data_len;
 }
 
-// Puts the trailer back behind as much padding as there was, which is zeros now, and with the size
-// that the frame has now (IEC 62439-3, 4.1.7). The frame is a copy from then on if others hold its
-// buffer. Where no buffer was free it goes without, as from a station with one LAN.
+// Restores the PRP trailer after zero padding of the same length, with the frame's present size
+// (IEC 62439-3, 4.1.7). Copies the frame if its buffer is shared. Without a free buffer the frame
+// leaves without trailer, as from a node with one LAN.
 void put_trailer(Packet& packet);
 
 struct TcpNumbers {
@@ -43,12 +43,12 @@ struct TcpNumbers {
   std::uint32_t echo = 0;
 };
 
-// Makes the frame hold just what the segment says: bytes cut from its front or its end are taken
-// out, the sequence number follows, FIN stands only if the segment has it.
+// Updates the frame to its segment: removes bytes that were cut from its front or end, sets the
+// sequence number, and FIN only if the segment has it.
 void fit_frame(Segment& segment);
 
-// A new frame with the segment's headers, without FIN, and room for `length` payload bytes, which
-// are `payload`, to be written before it is sealed; nullptr if no buffer was free.
+// A new frame with the segment's headers, without FIN, with `length` payload bytes that the caller
+// writes to `payload` before it is sealed; nullptr if no buffer was free.
 rte_mbuf* begin_frame_like(const Segment& segment, std::uint16_t length,
                            std::span<std::uint8_t>& payload);
 // Sets the lengths and checksums of a TCP segment.
@@ -57,11 +57,11 @@ void seal_segment(rte_mbuf* mbuf, std::uint16_t transport_offset);
 // A copy of a retained segment's whole frame; nullptr if no buffer was free.
 rte_mbuf* copy_frame(const SegmentPool& pool, std::uint32_t index);
 
-// Overwrites the numbers of a TCP segment. Time stamps are written where the header has them; SACK
-// blocks are taken out, for they speak of numbers that the other end does not know.
+// Overwrites the numbers of a TCP segment, and its time stamps if it has any; removes SACK blocks,
+// which are in numbers that the other end does not know.
 void write_numbers(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumbers& numbers);
 
-// Whether a segment says something older than these numbers do, but for its sequence number.
+// Whether the segment's numbers, other than its sequence number, are older than these.
 bool is_outdated(rte_mbuf* mbuf, std::uint16_t transport_offset, const TcpNumbers& numbers);
 
 // Overwrites the sequence number alone.
@@ -71,15 +71,15 @@ void write_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::uint32_
 void write_quoted_sequence(rte_mbuf* mbuf, std::uint16_t transport_offset, std::size_t at,
                            std::uint32_t sequence);
 
-// Takes options off a SYN that must not be negotiated (wire::normalise_syn_options), and ECN
-// (RFC 3168, 6.1.1).
+// Removes options of a SYN that must not be negotiated (wire::normalise_syn_options), and ECN (RFC
+// 3168, 6.1.1).
 void normalise_syn(const Packet& packet, wire::SynOptions keep);
 
-// Takes out of a segment's headers what its sender could choose so that it does not arrive: a hop
-// limit that a router on the way ends, leave to fragment it, bits for ECN, which is not negotiated,
-// and time stamps, unless they were. Of a session that is not inspected only the hop limit counts.
+// Normalises header fields with which a sender could make a segment fail to arrive: hop limit,
+// permission to fragment, ECN bits (not negotiated), and time stamps unless negotiated. In a
+// session that is not inspected only the hop limit.
 void normalise_segment(Packet& packet, bool inspected, bool keep_timestamps);
-// Whether that may change anything; usually it would not.
+// False if that would change nothing, as usual.
 inline bool may_be_normalised(const Packet& packet) {
   constexpr std::uint8_t kHopsMin = 64;
   const std::uint8_t* ip = packet.bytes() + packet.ip_offset;
@@ -89,13 +89,13 @@ inline bool may_be_normalised(const Packet& packet) {
   return !usual_ip || (tcp[12] & 1) != 0 || (tcp[13] & 0xc0) != 0 || packet.tcp.has_timestamps;
 }
 
-// Takes payload and options off a segment.
+// Removes payload and options of a segment.
 void strip_segment(Packet& packet);
 
-// Copies acknowledgement, window, flags and, if both headers are of one shape, options.
+// Copies acknowledgement, window, flags and, if both headers have the same layout, options.
 void copy_tcp_state(std::uint8_t* to_tcp, const std::uint8_t* from_tcp);
 
-// A TCP segment; nullptr if no buffer was free. Time stamps stand in it if `numbers` has them.
+// A TCP segment, with time stamps if `numbers` has them; nullptr if no buffer was free.
 rte_mbuf* make_segment(const Pattern& pattern, const TcpNumbers& numbers, std::uint8_t flags,
                        ByteView payload);
 

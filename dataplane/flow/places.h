@@ -1,5 +1,6 @@
-// Whose the places of the flow table are, and which sessions give way where it is nearly full:
-// those in which one end alone has spoken, the oldest of the zone port and station that have most.
+// Owners of the entries in the flow table, and which sessions are evicted when it is nearly full:
+// those in which only one end has spoken, the oldest of the zone port and MAC address that have
+// most.
 #pragma once
 
 #include <algorithm>
@@ -15,16 +16,16 @@ namespace bulkhead::flow {
 
 struct PlaceOwner {
   ShareIds shares;
-  std::uint16_t port = 0;     // behind which the host stands that took it
+  std::uint16_t port = 0;     // zone port of the owner
   std::uint16_t station = 0;  // see Places::station_id()
-  // Whoever speaks first needs no answer for it, so that it may give way.
+  // Its first packet needs no answer, so that it may be evicted.
   bool one_way = false;
 };
 
 class Places {
  public:
   static constexpr std::uint32_t kNone = 0xffffffff;
-  static constexpr std::uint16_t kStations = 32;  // told apart behind a port
+  static constexpr std::uint16_t kStations = 32;  // distinguished on a port
 
   explicit Places(std::uint32_t flows) : links_(flows) { forget_lists(); }
 
@@ -37,9 +38,9 @@ class Places {
   void remove(std::uint32_t slot);
   void clear();
 
-  // Whether the owner may have one more where so many of `capacity` are free: anybody while there
-  // is plenty; of the last quarter a host has a part, and ports and conduits leave others an
-  // eighth.
+  // Whether the owner may take one more of `capacity` with `free` left: always while more than a
+  // quarter is free; of the last quarter a host has a part, and a port or conduit leaves an
+  // eighth to others.
   bool may_take(const PlaceOwner& owner, std::uint32_t free, std::uint32_t capacity) const {
     if (free > capacity / 4) return true;
     const std::uint64_t most = std::uint64_t{7} * free;
@@ -48,7 +49,7 @@ class Places {
            ports_[index_of(owner.port)] <= most && shares_.conduit(owner.shares) <= most;
   }
 
-  // The session that gives way; kNone if there is none. `look(slot)` tells what became of one.
+  // The session to evict; kNone if there is none. `look(slot)` returns what became of one.
   enum class Seen : std::uint8_t {
     idle,      // nobody spoke in it since `listed_ns`
     used,      // somebody did
@@ -97,7 +98,7 @@ class Places {
   static std::size_t list_of(const PlaceOwner& owner) {
     return index_of(owner.port) * kStations + owner.station;
   }
-  // Of the port that has most in its lists, the one that has most; kLists if all are empty.
+  // The longest list of the port that has most entries; kLists if all are empty.
   std::size_t fullest() const;
   void list_last(std::uint32_t slot);
   void unlist(std::uint32_t slot);

@@ -1,6 +1,6 @@
-// Hosts that have shown that what is sent to their address and station reaches them: they finished
-// opening a session, or answered a challenge. A bounded cache with a part of its own for each zone
-// port; whom it forgets has to show it again.
+// Hosts that have proved that packets to their IP and MAC address reach them: they finished opening
+// a session, or answered a challenge. A bounded cache with a part for each zone port; a host that
+// is forgotten has to prove it again.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace bulkhead::flow {
 
-// A host as its frames name it.
+// A host's IP address, MAC address and zone port.
 struct HostAt {
   wire::IpAddress address;
   wire::Mac station;
@@ -28,7 +28,7 @@ class Proofs {
 
   Proofs();
 
-  // `hash` is the host's, and `port` the one that it stands behind.
+  // `hash`: HostAt::hash(); `port`: the host's zone port.
   bool holds(std::uint64_t hash, std::uint16_t port, TimeNs now_ns) const;
   void note(std::uint64_t hash, std::uint16_t port, TimeNs now_ns);
 

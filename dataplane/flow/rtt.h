@@ -1,4 +1,4 @@
-// When to send again what was not acknowledged: the timer of RFC 6298.
+// The retransmission timer of RFC 6298.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@ namespace bulkhead::flow {
 
 // RFC 6298, 2.1: before the first measurement.
 constexpr TimeNs kRtoInitialNs = kSecondNs;
-// RFC 6298, 2.4 asks for a second and says why: spurious retransmissions on slow paths. A zone's
-// own network is no such path, and a plant feels a second; deployed stacks use this bound.
+// RFC 6298, 2.4 recommends one second, against spurious retransmissions on slow paths. A zone's
+// network is not slow and a plant notices a second; deployed stacks use this bound.
 constexpr TimeNs kRtoMinNs = 200 * kMillisecondNs;
 constexpr TimeNs kRtoMaxNs = 60 * kSecondNs;  // RFC 6298, 2.5
 

@@ -16,9 +16,9 @@
 namespace bulkhead::flow {
 
 struct Segment {
-  rte_mbuf* mbuf = nullptr;    // nullptr: its buffer went on, and the pool has a copy of the frame
+  rte_mbuf* mbuf = nullptr;    // nullptr: the buffer was sent, and the pool has a copy of the frame
   std::uint32_t sequence = 0;  // of the first payload byte, as its sender counts
-  std::uint32_t out = 0;       // the same as the receiver counts; good once released
+  std::uint32_t out = 0;       // the same in the receiver's numbers; valid once released
   std::uint32_t next = kNoSegment;
   std::uint16_t transport_offset = 0;  // of the TCP header in the frame
   std::uint16_t payload_offset = 0;
@@ -26,7 +26,7 @@ struct Segment {
   std::uint16_t waits_for = 0;  // a pending refusal: answers that must come before it
   bool fin = false;
   bool edited = false;    // the frame's lengths and checksums are out of date
-  bool injected = false;  // made here: the sender does not count it
+  bool injected = false;  // injected by the firewall: not in the sender's numbers
 
   std::uint32_t end() const { return sequence + length; }
   std::uint32_t out_end() const { return out + length + (fin ? 1U : 0U); }
@@ -38,8 +38,8 @@ struct Segment {
   }
 };
 
-// A frame between the two ends of a session whose headers others are made after. Lent by a buffer
-// or by a node of the pool.
+// A frame of a session whose headers serve as a pattern for new frames. Borrowed from a buffer or a
+// node of the pool.
 struct Pattern {
   const std::uint8_t* frame = nullptr;
   rte_mempool* buffers = nullptr;  // where others like it come from
@@ -54,11 +54,10 @@ class SegmentPool {
   explicit SegmentPool(std::uint32_t capacity);
 
   Segment& operator[](std::uint32_t index) { return nodes_[index]; }
-  // kNoSegment when the pool is empty. The node owns the buffer from then on.
+  // kNoSegment when the pool is empty. The node owns the buffer afterwards.
   std::uint32_t take(const Segment& segment);
-  // The same for a segment that leaves now: the node has a copy of a short frame, so that its
-  // buffer is free once it is sent, or else a reference of its own to the buffer. Precondition: the
-  // frame ends with the payload.
+  // As take(), but copies short frames so that their mbuf is released after transmit; for long
+  // ones the node takes a reference of its own. Precondition: the frame ends with the payload.
   std::uint32_t take_leaving(const Segment& segment);
   // The first byte of the frame.
   const std::uint8_t* frame(std::uint32_t index) const {
@@ -76,7 +75,7 @@ class SegmentPool {
   }
   // Frees the node and its buffer.
   void give_back(std::uint32_t index);
-  // Charges the flow's opener and conduit with what it keeps now.
+  // Updates the charge of the flow's opener and conduit to what it keeps now.
   void settle(Flow& flow) {
     const std::uint32_t kept = flow.sides[0].held_count + flow.sides[0].retained_count +
                                flow.sides[1].held_count + flow.sides[1].retained_count +
@@ -85,7 +84,8 @@ class SegmentPool {
     shares_.charge(flow.shares, kept - flow.charged);
     flow.charged = kept;
   }
-  // What the flow keeps is charged to these from now on: it may have been the peer's, and nobody's.
+  // Moves the flow's charge to these: a session that came from the peer is charged to nobody
+  // before.
   void charge_to(Flow& flow, ShareIds shares) {
     shares_.charge(flow.shares, 0U - flow.charged);
     shares_.charge(shares, flow.charged);
@@ -114,53 +114,52 @@ class SegmentPool {
 
 enum class HoldResult : std::uint8_t { held, merged, duplicate, conflict, full };
 
-// Takes a segment of new bytes (sequence >= released) into the side's order. Where it overlaps what
-// is held, both must say the same, else it is a conflict and changes nothing. A small one that
-// follows the last held one is copied behind it, up to `merge_max` payload bytes. On `held` the
-// buffer belongs to the side; otherwise to the caller still.
+// Inserts a segment of new bytes (sequence >= released) into the side's held list. Bytes that
+// overlap held ones must be equal, else it is a conflict and changes nothing. A small segment that
+// follows the last held one is merged into it, up to `merge_max` payload bytes. On `held` the side
+// owns the buffer; otherwise the caller keeps it.
 HoldResult hold(SegmentPool& pool, const Limits& limits, TcpSide& side, Segment segment,
                 std::uint32_t merge_max);
 
 // Bytes that follow `released` without a gap.
 std::uint32_t contiguous_bytes(SegmentPool& pool, const TcpSide& side);
 
-// `length` bytes from `offset` behind `released`, in one piece: lent from the buffer if they lie in
-// one segment, else copied to `scratch`. Precondition: that many are contiguous.
+// `length` bytes at `offset` after `released`, contiguous: a view of the buffer if they lie in one
+// segment, else copied to `scratch`. Precondition: that many are held without a gap.
 ByteView peek(SegmentPool& pool, const TcpSide& side, std::uint32_t offset, std::uint32_t length,
               std::span<std::uint8_t> scratch);
 
 // The payload of a segment made here, to be written.
 std::span<std::uint8_t> writable_payload(Segment& segment);
 
-// Writes over bytes from `offset` behind `released`. Precondition: that many are contiguous.
+// Overwrites bytes at `offset` after `released`. Precondition: that many are held without a gap.
 void poke(SegmentPool& pool, const TcpSide& side, std::uint32_t offset, ByteView bytes);
 
-// True if each byte of `bytes`, from `sequence` on and before `released`, equals what was released.
-// Bytes that the receiver has acknowledged are no longer known and count as equal.
+// True if each byte of `bytes`, from `sequence` on and before `released`, equals the released one.
+// Bytes that the receiver has acknowledged count as equal: they are not kept.
 bool matches_released(SegmentPool& pool, const TcpSide& side, std::uint32_t sequence,
                       ByteView bytes);
 
-// Puts a segment, which is in no list, behind the last of one.
+// Appends a segment, which is in no list.
 void append(SegmentPool& pool, std::uint32_t& first, std::uint32_t& last, std::uint32_t index);
-// Puts a released segment behind those that the receiver has not acknowledged.
+// Appends a released segment to the retained list.
 void retain(SegmentPool& pool, TcpSide& side, std::uint32_t index);
-// Gives back what lies below `acked`, in the receiver's numbers.
+// Frees retained segments below `acked`, in the receiver's numbers.
 void drop_acknowledged(SegmentPool& pool, TcpSide& side, std::uint32_t acked);
-// Takes `count` held bytes from `released` on out for good; `released` moves behind them.
-// Precondition: they are contiguous.
+// Removes `count` held bytes after `released`; `released` advances past them. Precondition: they
+// are contiguous.
 void take_out(SegmentPool& pool, TcpSide& side, std::uint32_t count);
-// Takes the first `count` held bytes out as one segment of its own, which is in no list; `released`
-// moves behind them, and behind the end of the stream if it came with the last. kNoSegment if there
-// was no buffer, and then nothing has changed. Precondition: they are contiguous, and the room of a
-// buffer holds them.
+// Removes the first `count` held bytes as a segment of its own, which is in no list; `released`
+// advances past them, and past the end of the stream if they include it. kNoSegment, and nothing
+// changed, if no buffer was free. Precondition: they are contiguous and fit a buffer.
 std::uint32_t take_front(SegmentPool& pool, TcpSide& side, std::uint16_t count);
-// All that the side holds.
+// Drops all that the side holds.
 void drop_held(SegmentPool& pool, TcpSide& side);
 // Gives back a list of segments.
 void drop_list(SegmentPool& pool, std::uint32_t first);
 // Gives back all that a flow keeps.
 void drop_all(SegmentPool& pool, Flow& flow);
-// The same, but for what was granted and its receiver has not acknowledged.
+// The same, except granted bytes that the receiver has not acknowledged.
 void drop_ungranted(SegmentPool& pool, Flow& flow);
 
 }  // namespace bulkhead::flow

@@ -1,7 +1,7 @@
-// What each host and each conduit uses of a worker's pools, and how much more it may take. A bound
-// follows what is free, so that no single host can take the last of a pool: one host ends at a
-// third of it, one conduit at three quarters, and hosts that use little are served from what is
-// left. Fixed counters, by a keyed hash of the port, the MAC address and the address.
+// Shares of a worker's pools: what each host and conduit uses, and how much more it may take. The
+// limit depends on what is free, so that no host can exhaust a pool: a host ends at a third of it,
+// a conduit at three quarters, and hosts that use little may use the rest. Fixed counters, indexed
+// by a keyed hash of port, MAC address and IP address.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace bulkhead::flow {
 
-// Places of a session's counters.
+// Indices of a session's counters.
 struct ShareIds {
   std::uint16_t host = 0;  // 0: nobody's yet
   std::uint16_t conduit = 0;

@@ -1,5 +1,5 @@
-// Which worker owns a packet's session, decided before anything is judged. Both directions of a
-// session give the same number; what has no session gives zero.
+// Chooses the worker that owns a packet's session, before anything is judged. Both directions of a
+// session hash alike; packets without a session hash to zero.
 #pragma once
 
 #include <cstdint>

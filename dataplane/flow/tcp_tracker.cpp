@@ -47,7 +47,7 @@ bool acknowledgement_fits(const Flow& flow, const TcpSegmentInfo& segment) {
          sequence_distance(number, oldest) >= 0;
 }
 
-// Behind the last number of an end's that the other can have seen, in either's count.
+// The number after the last of an end's that the other can have seen, in either's count.
 std::uint32_t end_of_numbers(const Flow& flow, std::size_t end) {
   const std::uint32_t released = flow.sides[end].released;
   if (!flow.carried) return released;

@@ -1,5 +1,5 @@
-// The life of a TCP session as seen from the middle: opening, sequence and acknowledgement checks
-// against the windows that both ends offered (RFC 9293, 3.4 and 3.10; RFC 7323, 2), and its end.
+// TCP state as seen from the middle: opening, sequence and acknowledgement checks against the
+// windows that both ends offered (RFC 9293, 3.4 and 3.10; RFC 7323, 2), closing.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace bulkhead::flow {
 
-// What a segment is, for the tracker: its header, who sent it, and how many payload bytes it has.
+// A segment for the tracker: header, sender, payload length.
 struct TcpSegmentInfo {
   const wire::TcpHeader& header;
   std::size_t sender = kClient;
@@ -20,18 +20,18 @@ struct TcpSegmentInfo {
 // All answer session_control if the segment may go on, else why it is refused; a refused segment
 // changes nothing.
 
-// A SYN from the client: of a flow that is fresh, still opening or closed it begins a session. Into
-// a living one it is refused as tcp_unexpected_syn: its sender is to be challenged (RFC 5961, 4.2).
+// A SYN from the client: begins a session in a flow that is fresh, still opening or closed. In a
+// living one it is refused as tcp_unexpected_syn, to be challenged (RFC 5961, 4.2).
 Reason track_open(Flow& flow, const TcpSegmentInfo& segment);
 
 // The server's SYN and ACK.
 Reason track_accept(Flow& flow, const TcpSegmentInfo& segment);
 
-// A segment without SYN and RST in a session: is it within the windows? Changes nothing.
+// Whether a segment without SYN and RST is within the windows. Changes nothing.
 Reason check_segment(const Flow& flow, const TcpSegmentInfo& segment);
 
-// Takes what a checked segment says into the state, of a session that is not carried. True if it
-// told the other end something new: an acknowledgement or a window.
+// Updates the state from a checked segment, in a session that is not spliced. True if it advanced
+// an acknowledgement or a window.
 bool note_segment(Flow& flow, const TcpSegmentInfo& segment);
 
 // The window that the segment announces, in bytes.
@@ -41,20 +41,20 @@ std::uint32_t announced_window(const Flow& flow, const TcpSegmentInfo& segment);
 // (RFC 5961, 3.2; the receiver checks it against what it has).
 Reason track_reset(Flow& flow, const TcpSegmentInfo& segment);
 
-// Takes up a session that began unseen, trusting the numbers of its first segment. Only for
-// replays of captures; enforcement never does.
+// Resumes a session whose beginning was not seen, trusting the numbers of its first segment. Only
+// for replays of captures; enforcement never does.
 void adopt_midstream(Flow& flow, const TcpSegmentInfo& segment);
 
 // Whether a SYN may begin a new session under this key: never while bytes that the firewall
-// acknowledged in a receiver's name have to reach it; else if the old one has ended, and if the SYN
-// stands behind all that left of the client's (as RFC 9293, 3.10.7.4 has it in TIME-WAIT). Whether
-// the server heard of the end, and what it has, nobody knows: no byte may stand where another did.
+// acknowledged are still owed; otherwise if the old session has ended and the SYN's number is after
+// all that the client sent (as RFC 9293, 3.10.7.4 has it in TIME-WAIT). It is not known whether the
+// server noticed the end: no byte may take another's place.
 bool may_reopen(const Flow& flow, const wire::TcpHeader& syn);
 
-// The client of the session is its server from now on, and the server the client.
+// Exchanges client and server of the session.
 void reverse_roles(Flow& flow);
 
-// What the session that begins instead has to know of it.
+// What the session that follows has to know of it.
 Predecessor predecessor_of(const Flow& flow);
 
 }  // namespace bulkhead::flow

@@ -1,4 +1,4 @@
-// When to look at which flow again: a wheel of slots, one timer a flow, no allocation once made.
+// Timers of flows: a wheel of slots, one timer a flow, no allocation once made.
 #pragma once
 
 #include <cstdint>
