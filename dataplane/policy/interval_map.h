@@ -1,5 +1,5 @@
-// A number for every key of an ordered space: the space is cut at the keys where the number
-// changes. Built once in rising order, then only read.
+// Maps every key of an ordered space to a number: the space is cut at keys where the number
+// changes. Built once in ascending order, then only read.
 #pragma once
 
 #include <cstddef>
@@ -11,12 +11,12 @@ namespace bulkhead::policy {
 template <typename Key>
 class IntervalMap {
  public:
-  // All keys are 0 until more is said.
+  // Maps all keys to 0 at first.
   IntervalMap() : starts_{Key{}}, values_{0} {}
-  // All keys are `value` until more is said; `least` is the first key of the space.
+  // Maps all keys to `value` at first; `least` is the first key of the space.
   IntervalMap(const Key& least, std::uint16_t value) : starts_{least}, values_{value} {}
 
-  // From `key` on it is `value`. Precondition: no key before it was named later.
+  // Maps keys from `key` on to `value`. Precondition: ascending calls.
   void change(const Key& key, std::uint16_t value) {
     if (!(starts_.back() < key)) {
       values_.back() = value;

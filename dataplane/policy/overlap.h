@@ -1,5 +1,5 @@
-// Networks of different owners that share addresses. Where one lies in the other the longer prefix
-// has them (RFC 4632, 5.1); where both are the same network nobody can say whose they are.
+// Networks of different owners that share addresses. Of nested networks the longer prefix owns an
+// address (RFC 4632, 5.1); equal networks are ambiguous.
 #pragma once
 
 #include <cstddef>

@@ -9,7 +9,7 @@ namespace bulkhead::policy {
 
 enum class Mistake : std::uint8_t {
   none,
-  unnamed_granted,  // what reaches beyond the hosts needs no rule that names it
+  unnamed_granted,  // a field that must be named need not be
 };
 
 }  // namespace bulkhead::policy

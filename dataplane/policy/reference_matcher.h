@@ -1,6 +1,6 @@
-// The slow judge, to check the fast one against: it takes an operation apart into its single values
-// and asks every rule about each, with no table, no order and no interval arithmetic. Which rules
-// name the session it asks each rule too.
+// The reference matcher, to check the fast one against: it splits an operation into single values
+// and asks every rule about each, with no table, order or interval arithmetic. Whether a rule names
+// the session it asks each rule too.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace bulkhead::policy {
 
-// Whether judge() would answer `granted` if just the rules for which `may_use` says so were there.
+// Whether judge() would grant with only the rules for which `may_use` is true.
 bool reference_grants(const Conduit& conduit, const Endpoints& endpoints, std::uint8_t protocol,
                       const protocols::Operation& operation,
                       const std::function<bool(const Rule&)>& may_use);

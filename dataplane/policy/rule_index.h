@@ -1,7 +1,7 @@
-// Which rules of a conduit name a host, a service or a function: a row of bits for each set of
-// hosts that the same rules name. The rules of a session are what its rows have in common, found in
-// the same time for few rules and for many (bit-vector classification: Lakshman and Stiliadis,
-// SIGCOMM 1998; with summaries: Baboescu and Varghese, SIGCOMM 2001).
+// Bit rows of the rules that name a host, a service or a function: one for each set of hosts that
+// the same rules name. A session's rules are the intersection of its rows, found in the same time
+// for few rules and for many (bit-vector classification: Lakshman and Stiliadis, SIGCOMM 1998; with
+// summaries: Baboescu and Varghese, SIGCOMM 2001).
 #pragma once
 
 #include <bit>
@@ -16,20 +16,20 @@ namespace bulkhead::policy {
 struct Rule;
 struct Endpoints;
 
-// Where a session stands among its conduit's rules. Good under one policy only.
+// A session's position among its conduit's rules. Valid under one policy only.
 struct RuleCell {
   std::uint16_t clients = 0;  // set of hosts; 0: named by no rule
   std::uint16_t servers = 0;
   std::uint16_t service = 0;
 };
 
-// An address as two numbers that compare at once.
+// An address as two integers, for fast comparison.
 struct AddressKey {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
 
   static AddressKey of(const wire::IpAddress& address) { return {address.high(), address.low()}; }
-  // The first address of a prefix, and the one behind its last; zero if there is none behind.
+  // The first address of a prefix, and the address after its last; zero if there is none.
   static AddressKey first_of(const wire::Prefix& prefix) { return of(prefix.address); }
   static AddressKey behind(const wire::Prefix& prefix);
 
@@ -47,8 +47,7 @@ class RuleIndex {
 
   RuleCell locate(const Endpoints& endpoints) const;
 
-  // The lowest rule of the cell (from 1), 0 if there is none; of those that inspect if there are
-  // such.
+  // The lowest rule of the cell (from 1), 0 if there is none; an inspecting rule if there is one.
   std::uint16_t first_rule(RuleCell cell) const;
 
   // Calls visit(i) for each rule of the cell that names a protocol, as each() does.
@@ -84,7 +83,7 @@ class RuleIndex {
     return bits_.data() + std::size_t{index} * stride_;
   }
 
-  // Of long rows the first word says which of the others are not zero.
+  // The first word of a long row marks the words that are not zero.
   template <typename Visit>
   void walk(const std::uint64_t* a, const std::uint64_t* b, const std::uint64_t* c,
             const std::uint64_t* d, Visit&& visit) const {

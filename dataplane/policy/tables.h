@@ -1,5 +1,5 @@
-// The compiled policy as the data plane holds it: plain tables, built once, checked in full by
-// validate(), never changed afterwards (but for the clocks of rate limits) and read by all workers.
+// The compiled policy in the data plane: flat tables, built once, checked in full by validate(),
+// then read by all workers and never changed, except for the clocks of rate limits.
 #pragma once
 
 #include <array>
@@ -39,8 +39,8 @@ constexpr std::uint16_t kNoConduit = 0xffff;
 constexpr std::uint16_t kNoZone = 0xffff;
 
 enum class OnDeny : std::uint8_t { drop, reset, reject };
-// Of what Ethernet carries itself, the ends are stations, as addresses of that form, and the port
-// is the EtherType, or the service access point (IEEE 802.2).
+// For non-IP frames, endpoints are MAC addresses (as addresses of that form), and the port is the
+// EtherType or the service access point (IEEE 802.2).
 enum class Transport : std::uint8_t { tcp, udp, icmp, ethernet };
 constexpr Transport transport_over(protocols::Carrier carrier) {
   switch (carrier) {
@@ -69,7 +69,7 @@ struct Zone {
   std::uint16_t port = 0;
   wire::VlanIds vlan;
   std::vector<wire::Prefix> networks;
-  // Where datagrams reach many of its hosts at once: multicast, and broadcast to all or to a
+  // Addresses of which datagrams reach many of its hosts: multicast, and broadcast to all or to a
   // subnet. A group may be in several zones.
   std::vector<wire::IpAddress> groups{};
   bool prp = false;  // its frames have trailers and leave as they came (IEC 62439-3, 4)
@@ -90,16 +90,16 @@ struct PortRange {
   std::uint16_t high = 0;
 };
 
-// What of one field a rule grants: of a number ranges, sorted, disjoint and not adjacent; of a name
-// patterns, in which `*` stands for any bytes and everything else for itself.
+// The values of one field that a rule grants: ranges for a number, sorted, disjoint and not
+// adjacent; patterns for a name, in which `*` stands for any bytes and everything else for itself.
 struct Constraint {
   std::uint8_t field = 0;
   std::vector<Range> ranges{};
   std::vector<std::string> patterns{};
 };
 
-// A limit on how often a rule may grant, shared by all workers: the time at which the bucket would
-// be full again (a generic cell rate algorithm). Judging only looks; a message that leaves charges.
+// A rule's rate limit, shared by all workers: the time at which the bucket would be full again (a
+// generic cell rate algorithm). Judging only reads it; a message that leaves is charged.
 class RateLimit {
  public:
   RateLimit(TimeNs interval_ns, std::uint32_t burst) : interval_ns_(interval_ns), burst_(burst) {}
@@ -115,11 +115,11 @@ class RateLimit {
   bool available(TimeNs now_ns) const;
   // False, and nothing is charged, if another worker was faster.
   bool charge(TimeNs now_ns) const;
-  // What was charged for a message that did not leave after all.
+  // Refunds the charge for a message that did not leave.
   void refund() const;
 
  private:
-  // Whether one more fits behind what was charged, and until when the bucket is in use then.
+  // Whether one more charge fits, and the bucket's full time then.
   bool fits(TimeNs full_at_ns, TimeNs now_ns, TimeNs& next_ns) const;
 
   TimeNs interval_ns_ = 0;
@@ -137,13 +137,13 @@ struct Rule {
   std::vector<Constraint> constraints;  // at most one a field
   ValueType value_type = ValueType::plain;
   WordOrder word_order = WordOrder::big;
-  // The author's number of the rule, from 1: what the author wrote as one may be several here, one
-  // for each way to those whom it names. 0: its place in the list.
+  // The author's number of the rule, from 1: one rule of the author may be several here, one for
+  // each route. 0: its position in the list.
   std::uint16_t number = 0;
   std::uint16_t budget = kNoBudget;  // among its conduit's
 
-  // Bit i: field i must be named (FieldInfo::by_name) and is not: an operation that has it is not
-  // granted. Derived by finish().
+  // Bit i: field i must be named (FieldInfo::by_name) and is not: an operation with that field is
+  // not granted. Derived by finish().
   std::uint32_t unnamed = 0;
 };
 
@@ -152,13 +152,13 @@ struct Conduit {
   std::uint16_t from = 0;  // zone whose hosts open sessions
   std::uint16_t to = 0;
   OnDeny on_deny = OnDeny::drop;
-  bool reset_on_stray = false;  // an answer that does not fit ends its session, not itself alone
-  bool resume = false;          // sessions that were open before this process was are taken up
-  bool fail_open = false;       // sessions that nobody can judge after a takeover or start pass
-  bool reassemble = false;      // fragmented packets are put together and judged, else dropped
-  bool link_follow = false;     // of its zones' ports neither has carrier where the other has none
+  bool reset_on_stray = false;  // a stray answer ends its session, not only itself
+  bool resume = false;          // sessions that were open before this process started are resumed
+  bool fail_open = false;       // sessions that cannot be judged after a takeover or start pass
+  bool reassemble = false;      // fragmented packets are reassembled and judged, else dropped
+  bool link_follow = false;     // one zone's port shows no carrier while the other's has none
   std::vector<Rule> rules;
-  std::vector<RateLimit> budgets{};  // rules of one author's rule share one
+  std::vector<RateLimit> budgets{};  // rules from one rule of the author share a budget
 
   RuleIndex index;  // derived by finish()
 };
@@ -183,7 +183,7 @@ struct Tables {
 std::uint64_t port_key(std::uint16_t port, wire::VlanIds vlan);
 std::uint32_t zones_key(std::uint16_t from, std::uint16_t to);
 
-// What is wrong with the tables, or nothing. Trusts no field of them.
+// Returns the first error in the tables, or nothing. Trusts no field of them.
 std::optional<std::string> validate(const Tables& tables);
 
 // Builds the derived parts. Precondition: validate() found nothing.

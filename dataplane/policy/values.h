@@ -1,4 +1,4 @@
-// Looks values up in a rule's constraints, typed values of one or two registers among them.
+// Looks up values in a rule's constraints, including typed values of one or two registers.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ inline bool contains(const std::vector<Range>& ranges, std::int64_t value) {
 // The rule's constraint on a field, or nullptr if it leaves the field free.
 const Constraint* find_constraint(const Rule& rule, std::uint8_t field);
 
-// Whether the whole name is what the pattern says; `any_case` of ASCII letters.
+// Whether the pattern matches the whole name; `any_case`: ASCII letters in either case.
 bool matches(std::string_view pattern, ByteView name, bool any_case);
 
 // Whether a single value of the constraint's field is granted.
