@@ -28,8 +28,8 @@ class ReplicaPort;
 
 constexpr std::uint32_t kWorkersMax = 32;
 
-// What all workers share. Written by the service thread before the workers start, but for `image`,
-// which is never null once they run.
+// Shared by all workers. Plain members are written before the workers start; `image` is never null
+// while they run.
 struct Shared {
   Shared(PortSet& port_set, flow::MacTable& mac_table) : ports(port_set), macs(mac_table) {}
 
@@ -38,13 +38,13 @@ struct Shared {
   std::uint32_t worker_count = 1;
   std::atomic<const pipeline::Image*> image{nullptr};
   std::atomic<bool> stop{false};
-  // Until when packets may pass, see replication::Gate.
+  // Packets may pass until then, see replication::Gate.
   std::atomic<TimeNs> open_until_ns{replication::kForGood};
   InBandPort* in_band = nullptr;  // of an appliance that is one of a pair
-  // It has handed over: what comes until then is for the peer.
+  // Handover grace: frames that arrive before this go to the peer.
   std::atomic<TimeNs> late_until_ns{0};
-  // A bit for each port of such an appliance that has no carrier. What a device would keep for the
-  // time when it has must not leave then, when the peer forwards.
+  // Ports of a pair's appliance without carrier, a bit each. Nothing is sent there: a device
+  // would keep frames until it has carrier again, when the peer forwards.
   std::atomic<std::uint32_t> ports_down{0};
   rte_rcu_qsbr* rcu = nullptr;
   std::vector<rte_ring*> steering;     // [from * worker_count + to]
@@ -71,18 +71,18 @@ struct WorkerStats {
   std::atomic<std::uint64_t> standby_dropped{0};
   std::atomic<std::uint64_t> brought_to_peer{0};
   std::atomic<std::uint64_t> waiting_dropped{0};
-  std::atomic<TimeNs> turned_ns{0};         // begin of its newest round
-  std::atomic<std::int32_t> cpu_clock{-1};  // counts its time on a core; -1: it has not begun
+  std::atomic<TimeNs> turned_ns{0};         // start of its latest turn
+  std::atomic<std::int32_t> cpu_clock{-1};  // its CPU-time clock; -1: it has not started
   std::atomic<std::int32_t> thread{0};      // its number, as the kernel has it
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> transmit_lost{};
-  // Refused for what offloads make of frames, by the port where they came in.
+  // Refused because of offloads, by the port of arrival.
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> partial_checksums{};
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> longer_than_mtu{};
-  // Frames with PRP's trailer, by the port where they came in.
+  // Frames with a PRP trailer, by the port of arrival.
   std::array<std::atomic<std::uint64_t>, policy::kPortsMax> prp_trailers{};
 };
 
-// The service thread asks for a copy of some flows; the worker fills it between bursts.
+// Another thread's request for a copy of some flows; the worker fills it between bursts.
 struct FlowQuery {
   static constexpr std::size_t kFlowsMax = 128;
   enum State : std::uint32_t { idle, asked, answered };
@@ -103,22 +103,21 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
 
   // Runs on its lcore until shared.stop is set.
   void run();
-  // The same by hand: join(), any number of turns on one thread, leave().
+  // The same in steps: join(), any number of turns on one thread, leave().
   void join();
-  // One round: takes what has arrived on each port, lets time pass, sends. Returns how many packets
-  // there were.
+  // One turn: receives on each port, runs timers, sends. Returns the number of packets.
   std::uint32_t turn();
   void leave();
 
   const WorkerStats& stats() const { return stats_; }
   const pipeline::PipelineStats& pipeline_stats() const { return pipeline_->stats(); }
-  // Of the policy of the last round. For the worker's own thread.
+  // Generation of the policy in the last turn. For the worker's own thread.
   std::uint32_t generation() const { return image_ == nullptr ? 0 : image_->generation; }
   std::uint32_t flows() const { return pipeline_->flows().size(); }  // for its own thread
   std::uint32_t flows_max() const { return pipeline_->flows().capacity(); }
   FlowQuery& flow_query() { return flow_query_; }
   ReplicaPort* replica() { return replica_.get(); }  // nullptr if it is not one of a pair
-  // For any thread: there is something to do that no port tells of.
+  // Wakes the worker for work that no port signals. For any thread.
   void wake() { doorbell_.ring(); }
   // Up to `count` events, oldest first. For one reader.
   std::uint32_t take_events(pipeline::Event* events, std::uint32_t count);
@@ -168,9 +167,9 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   Doorbell doorbell_;
   const pipeline::Image* image_ = nullptr;  // of this round
   TimeNs now_ns_ = 0;
-  bool open_ = false;        // packets may pass in this round
-  TimeNs opened_ns_ = 0;     // the newest round in which they might
-  bool hands_over_ = false;  // what comes is for the peer
+  bool open_ = false;        // packets may pass in this turn
+  TimeNs opened_ns_ = 0;     // the latest turn in which they might
+  bool hands_over_ = false;  // arriving frames are for the peer
   Memberships memberships_;
   EventBudget event_budget_;
   TimeNs published_ns_ = 0;
