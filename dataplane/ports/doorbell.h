@@ -1,5 +1,4 @@
-// What an idle worker sleeps on: the sockets of its receive queues, and a bell that others can
-// ring.
+// Wakes an idle worker: by the sockets of its receive queues, or by a bell that other threads ring.
 #pragma once
 
 #include <atomic>
@@ -21,17 +20,17 @@ class Doorbell {
   Doorbell& operator=(Doorbell&&) = delete;
   ~Doorbell();
 
-  // Whether every port tells of packets; if not, somebody has to look.
+  // Whether every port signals packets; if not, the worker has to poll.
   bool hears_all_ports() const { return hears_all_ports_; }
 
-  // Sleeps until a packet is there, somebody rings or the time is over. Between announce() and
-  // sleep() the caller looks once more for what came without ringing.
+  // Sleeps until a packet arrives, the bell rings or the time is over. Between announce() and
+  // sleep() the caller checks once more for work that came without ringing.
   void announce() { asleep_.store(true, std::memory_order_seq_cst); }
   void sleep(int timeout_ms);
   void stay_awake() { asleep_.store(false, std::memory_order_relaxed); }
 
-  // For any thread: wakes the sleeper, if it has announced itself. What it is woken for must be
-  // visible before.
+  // For any thread: wakes the sleeper, if it has announced itself. The work must be visible
+  // before the call.
   void ring();
 
  private:

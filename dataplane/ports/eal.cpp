@@ -155,7 +155,7 @@ std::optional<std::string> start_eal(const EalOptions& options) {
     arguments.push_back((is_pci(device) ? "--allow=" : "--vdev=") + device);
   }
   if (!any_pci) arguments.emplace_back("--no-pci");
-  // Without it, what went wrong is told once, by us.
+  // Without it we report the error ourselves, once.
   arguments.push_back(options.verbose ? "--log-level=info" : "--log-level=critical");
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());

@@ -15,7 +15,7 @@ struct EalOptions {
   HugePages huge_pages = HugePages::automatic;
   std::uint32_t memory_mib = 512;
   std::uint32_t workers = 1;
-  std::string cpus;         // where threads may run, as 0-3,8; empty: where this process may
+  std::string cpus;         // CPUs for threads, as 0-3,8; empty: this process's own
   std::string worker_cpus;  // one CPU a worker, to pin them; empty: not pinned
   bool verbose = false;
 };

@@ -1,7 +1,7 @@
-// Which refusals are told: so many a second, of which each host, zone port and kind of sender has a
-// share, so that nobody hides what another is refused. Half is kept for hosts that have shown that
-// their address is theirs (flow/proofs.h). Of one that has not, only its port and station count:
-// addresses can be invented.
+// Limits the events of refusals: a number per second, shared among hosts, zone ports and kinds of
+// sender, so that no sender hides another's refusals. Half is reserved for hosts that have proved
+// their address (flow/proofs.h). Unproven senders are counted by port and MAC address: IP addresses
+// can be invented.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ class EventBudget {
  public:
   static constexpr std::uint32_t kPerSecond = 2000;  // of one worker; the rest is only counted
 
-  // `host`: a hash of the sender. Whether one more may be told, which is one less then.
+  // `host`: a hash of the sender. Whether one more event may be sent; if so it is charged.
   bool spend(std::uint64_t host, std::uint16_t port, bool proven, TimeNs now_ns) {
     if (now_ns >= refill_ns_) begin(now_ns);
     const std::uint32_t kept = proven ? 0 : kPerSecond / 2;

@@ -1,4 +1,4 @@
-// A frame of the service thread's own, for a worker.
+// Makes frames on other threads, for a worker to send.
 #pragma once
 
 #include <rte_mbuf.h>

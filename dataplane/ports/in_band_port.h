@@ -1,7 +1,6 @@
-// Between the workers and the service thread of an appliance that is one of a pair: what the peer
-// says through the zones comes in, and what this one says, or announces of stations, goes out.
-// Frames that still come to one that has handed over go the same way to the peer's workers. No
-// worker waits.
+// Connects workers and the lease thread of a pair's data plane: in-band frames of the peer in, own
+// ones and announcements of MAC addresses out. Frames that arrive after a hand-over travel the same
+// way to the peer's workers. No worker waits.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +23,7 @@ class InBandPort {
     std::uint16_t port = 0;
   };
 
-  // Of an appliance with so many zone ports.
+  // For an appliance with `ports` zone ports.
   static Result<std::unique_ptr<InBandPort>, std::string> make(std::uint16_t ports);
   ~InBandPort();
   InBandPort(const InBandPort&) = delete;
@@ -32,29 +31,28 @@ class InBandPort {
 
   static bool is_in_band(const rte_mbuf& mbuf);
 
-  // For any worker. Takes the buffer, and drops it if the service thread is behind with the frames
-  // of that zone port.
+  // For any worker. Consumes the buffer; drops it if the ring of that zone port is full.
   bool give_incoming(rte_mbuf* mbuf);
-  // For any worker of an appliance that has handed over: a frame for the peer. False if there is no
-  // room; the buffer stays the caller's.
+  // For any worker after a hand-over: a frame for the peer. False if there is no room; the caller
+  // keeps the buffer.
   bool give_late(rte_mbuf* mbuf);
-  // For the worker that takes what came to the peer; returns how many there are.
+  // For the worker that processes frames from the peer's hand-over; returns their number.
   std::uint32_t take_brought(std::span<rte_mbuf*> mbufs);
   bool has_brought() const;
-  // For any worker: something else has come for the service thread.
+  // For any worker: wakes the lease thread.
   void ring();
-  // For the worker that sends; returns how many there are.
+  // For the worker that sends; returns the number of frames.
   std::uint32_t take_outgoing(std::span<Outgoing> frames);
   bool has_outgoing() const;
 
-  // For the service thread: readable while something has come in.
+  // For the lease thread: readable while something has arrived.
   int bell() const { return bell_; }
-  // What has come in through the zone port, at most as many as there is room for. Each has a ring
-  // of its own: whoever fills one keeps nothing from the others.
+  // Frames that arrived on the zone port, as many as there is room for. Each port has a ring of
+  // its own, so that a flood on one does not affect the others.
   std::uint32_t take_incoming(std::uint16_t port, std::span<rte_mbuf*> mbufs);
   bool has_incoming(std::uint16_t port) const;
   std::uint32_t take_late(std::span<rte_mbuf*> mbufs);
-  // Both false if the ring is full; the buffer stays the caller's.
+  // Both return false if the ring is full; the caller keeps the buffer.
   bool give_outgoing(Outgoing frame);
   bool give_brought(rte_mbuf* mbuf);
 

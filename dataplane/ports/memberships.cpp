@@ -1,4 +1,4 @@
-// A conduit a step: whoever is behind one of its ends may send to the groups behind the other, by a
+// A conduit a step: hosts of one of its zones may send to the groups of the other, by a
 // rule or because a message of a session that the conduit grants said so (protocols/related.h).
 #include "dataplane/ports/memberships.h"
 

@@ -1,7 +1,6 @@
-// Says on the ports of the zones that may send to a group that there is who listens, so that
-// switches which watch IGMP let the group reach the firewall. As a host does: unasked, twice, when
-// that begins, and whenever a querier asks. Only while the appliance forwards, so that of a pair
-// the active one gets the group.
+// Sends IGMP reports to the zones that may send to a group, so that switches with IGMP snooping
+// forward the group to the firewall: twice unasked when that begins, and at each query, as a host
+// does. Only while the appliance forwards, so that the active one of a pair receives the group.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +13,12 @@ namespace bulkhead::ports {
 
 class Memberships {
  public:
-  // The next turn begins anew, as after a change of policy.
+  // Starts over at the next turn, as after a change of policy.
   void begin() { unasked_ = 0; }
-  // A querier asked at a port.
+  // A query arrived on a port.
   void hear_query(std::uint16_t port) { asked_ |= 1U << port; }
-  // For the one worker that speaks for the appliance, in each of its turns in which it forwards.
-  // `generation` is of the policy.
+  // For the worker that speaks for the appliance, in each turn while it forwards. `generation`:
+  // the policy's.
   void turn(const policy::Tables& tables, std::uint32_t generation, TimeNs now_ns,
             const PortSet& ports, pipeline::Output& output);
 

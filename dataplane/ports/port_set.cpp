@@ -230,7 +230,7 @@ bool PortSet::show_carrier(std::uint16_t port, bool shown) const {
   return (shown ? rte_eth_dev_set_link_up(each.id) : rte_eth_dev_set_link_down(each.id)) == 0;
 }
 
-// DPDK 22.11 does not ask the sockets of net_af_packet what they lost. Whoever asks takes it, so
+// DPDK 22.11 does not ask the sockets of net_af_packet what they lost. Reading clears it, so
 // that a release that does and this add up to the same.
 PortCounts PortSet::counts(std::uint16_t port) {
   Port& each = ports_[port];

@@ -20,7 +20,7 @@ struct PortCounts {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t missed = 0;
-  // Of frames that came faster than they were taken nothing is told here.
+  // The driver does not count frames that it lost.
   bool losses_unseen = false;
 };
 
@@ -42,28 +42,28 @@ class PortSet {
   std::string mac(std::uint16_t port) const;
   // Whether the port has carrier.
   bool link_up(std::uint16_t port) const;
-  // Lets those behind the port see no carrier, or see it again. False if that cannot be done.
+  // Shows or hides the port's carrier to its neighbours. False if that is not possible.
   bool show_carrier(std::uint16_t port, bool shown) const;
   // For the service thread alone.
   PortCounts counts(std::uint16_t port);
-  // The kernel's interface that the port stands on; empty if there is none.
+  // The kernel interface of the port; empty if there is none.
   std::string interface(std::uint16_t port) const;
-  // Of IP packets on that interface; 0 if there is none.
+  // MTU of that interface; 0 if there is none.
   std::uint32_t interface_mtu(std::uint16_t port) const;
-  // What joins frames before they come here, as `ethtool -K` calls it: it could not be turned off
-  // at the start, or was turned on since.
+  // Offloads that join frames, as `ethtool -K` names them: they could not be turned off at start,
+  // or were turned on since.
   std::vector<std::string> joining(std::uint16_t port) const;
   // A descriptor that poll(2) finds readable while the queue has packets, -1 if the device has
   // none.
   int receive_descriptor(std::uint16_t port, std::uint16_t queue) const;
   rte_mempool* buffers() const { return buffers_; }
-  // How many of them nobody has; about, while workers take and give back. For any thread.
+  // Free buffers, approximately while workers run. For any thread.
   std::uint32_t buffers_free() const;
 
   // A burst of frames, each whole in one buffer with its VLAN tags in it; mbuf->port is the index.
   std::uint16_t receive(std::uint16_t port, std::uint16_t queue, rte_mbuf** mbufs,
                         std::uint16_t count) const;
-  // Takes what the device takes; the rest stays the caller's.
+  // Transmits as many as the device accepts; the caller keeps the rest.
   std::uint16_t transmit(std::uint16_t port, std::uint16_t queue, rte_mbuf** mbufs,
                          std::uint16_t count) const;
 
@@ -72,9 +72,9 @@ class PortSet {
     std::string device;
     std::uint16_t id = 0;
     bool started = false;
-    std::vector<int> sockets;  // of net_af_packet or net_af_xdp, a queue each
-    unsigned interface = 0;    // of the kernel, where the device is on top of one
-    std::uint64_t lost = 0;    // by its packet sockets, as far as they were asked
+    std::vector<int> sockets;  // of net_af_packet or net_af_xdp, one a queue
+    unsigned interface = 0;    // kernel interface under the device, if any
+    std::uint64_t lost = 0;    // by its packet sockets, as read so far
   };
 
   PortSet() = default;

@@ -12,7 +12,7 @@ using Taken = replication::FlowReceiver::Taken;
 
 constexpr std::size_t kRingBytes = std::size_t{1} << 20;
 constexpr std::uint32_t kMessagesPerRound = 32;
-// A busy session is told of so often, with all that has changed since.
+// A busy session is replicated so often, with all changes since.
 constexpr TimeNs kTellNs = kMillisecondNs;
 constexpr std::uint32_t kRecordsPerTelling = 128;
 
@@ -28,7 +28,7 @@ ReplicaPort::ReplicaPort(pipeline::Pipeline& pipeline, rte_mempool* buffers)
 bool ReplicaPort::run(bool open, bool hands_over, TimeNs now_ns, pipeline::Output& out) {
   bool news = take_inbox(open, now_ns, out);
   const bool turned = std::exchange(was_open_, open) != open;
-  // Behind the moment of the turn, which whoever hands over compares it to.
+  // After the moment of the turn, with which a hand-over compares it.
   if (turned) now_ns = monotonic_now_ns();
   if (sends_ && pipeline_.waiting().has_untold()) news = tell_urgent(now_ns) || news;
   // Announced before the number is read, so that none comes unheard in between.
@@ -36,7 +36,7 @@ bool ReplicaPort::run(bool open, bool hands_over, TimeNs now_ns, pipeline::Outpu
   if (!pipeline_.waiting().is_empty()) {
     open || hands_over ? pipeline_.let_go(confirmed_.load(), out) : pipeline_.waiting().clear();
   }
-  // Whoever hands over waits for each of them.
+  // A hand-over waits for each of them.
   if (!sends_ || (open && !turned && now_ns - told_ns_ < kTellNs)) return news;
   told_ns_ = now_ns;
   const bool had_told_all = has_told_all();

@@ -1,5 +1,5 @@
-// Between one worker and the service thread of an appliance that is one of a pair: what the worker
-// tells of its sessions, and what the peer's worker told of its own. No worker waits.
+// Connects one worker and the lease thread of a pair's data plane: session records of the worker
+// out, those of the peer's worker in. No worker waits.
 #pragma once
 
 #include <atomic>
@@ -12,44 +12,45 @@ namespace bulkhead::ports {
 
 // Messages are records of sessions (replication/flow_record.h) or begin with one of these.
 enum class ReplicaWord : std::uint8_t {
-  taken = 0xf0,   // to the service: the oldest message of the peer's was carried out
+  taken = 0xf0,   // to the lease thread: the peer's oldest message was carried out
   failed = 0xf1,  // it was not; a FlowReceiver::Taken follows
-  begin = 0xf2,   // from the service: a peer has joined that has nothing
-  end = 0xf4,     // from it: there is no peer any more
-  clear = 0xf3,   // from it: all sessions are the peer's from now on; eight bytes follow, by how
-                  // many nanoseconds (modulo 2^64) what it counts time in is ahead of this clock
+  begin = 0xf2,   // from the lease thread: a peer without sessions has joined
+  end = 0xf4,     // from the lease thread: there is no peer any more
+  // from it: discards local sessions; the payload is the clock offset (8 bytes, ns, modulo 2^64)
+  clear = 0xf3,
 };
 
 class ReplicaPort {
  public:
-  // Both rings are of the pipeline's largest sessions at least.
+  // Both rings hold the pipeline's largest session at least.
   ReplicaPort(pipeline::Pipeline& pipeline, rte_mempool* buffers);
 
-  // For the worker, once a round. `open`: packets pass, so its sessions are its own; those that
-  // waited for the peer leave by `out`, and so they do while it hands over: it has not until none
-  // waits. True if the service thread has something to hear.
+  // For the worker, once a turn. `open`: packets pass, and the worker owns its sessions. Frames
+  // that waited for the peer leave through `out`, also while handing over, which is not complete
+  // until none waits. True if the lease thread has something to process.
   bool run(bool open, bool hands_over, TimeNs now_ns, pipeline::Output& out);
-  // For the worker, before it sleeps: there is something to do; something waits to be told.
+  // For the worker, before it sleeps: whether messages or frames are pending, and whether records
+  // are still to be sent.
   bool is_wanted() const {
     return !inbox_.is_empty() || pipeline_.waiting().has_untold() ||
            pipeline_.waiting().is_due(confirmed_.load(std::memory_order_acquire));
   }
   bool waits_to_tell() const { return sends_ && (!sender_.is_done() || complete_ns() == 0); }
 
-  // For the service thread. False if there is no room now.
+  // For the lease thread. False if there is no room now.
   bool send(ByteView message);
   // The oldest message of the worker, empty if there is none.
   ByteView front() { return outbox_.front(); }
   void release() { outbox_.release(); }
-  // The peer has this many of the worker's records, counted from the beginning. True if the worker
-  // waits for such news.
+  // The peer has acknowledged this many of the worker's records, counted from the start. True if
+  // frames wait for that.
   bool confirm(std::uint64_t records) {
     confirmed_.store(records);
     return waits_.load();
   }
-  // Each session was told since the peer joined.
+  // Each session has been sent since the peer joined.
   bool has_told_all() const { return told_all_.load(std::memory_order_acquire); }
-  // When the worker last saw that all sessions and changes were told; 0: some wait.
+  // When the worker last had no session or change left to send; 0: some are pending.
   TimeNs complete_ns() const { return complete_ns_.load(std::memory_order_acquire); }
 
  private:

@@ -154,7 +154,7 @@ void Worker::rest(std::uint32_t idle_polls) {
   rte_rcu_qsbr_thread_online(shared_.rcu, index_);
 }
 
-// Whether there is work that no port tells of.
+// Whether there is work that no port signals.
 bool Worker::is_wanted() const {
   for (std::uint32_t from = 0; from < shared_.worker_count; ++from) {
     if (!rte_ring_empty(shared_.steering[from * shared_.worker_count + index_])) return true;
@@ -235,7 +235,7 @@ bool Worker::give(rte_mbuf* mbuf, std::uint32_t owner) {
   return false;
 }
 
-// Whoever receives a packet passes it to the owner of its session.
+// The receiving worker passes a packet to the owner of its session.
 void Worker::steer(rte_mbuf* const* mbufs, std::uint16_t count) {
   std::array<rte_mbuf*, kReceiveBurst> mine;
   std::uint32_t mine_count = 0;
@@ -363,7 +363,7 @@ void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& pa
   if (packet.trailer.is_present()) bump(stats_.prp_trailers[packet.port], 1);
 }
 
-// What was refused is an event, as many as may be told of in a second.
+// Sends an event for a refusal, within the budget.
 void Worker::tell(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   if (verdict.reason == Reason::partial_checksum) bump(stats_.partial_checksums[packet.port], 1);
   if (verdict.reason == Reason::longer_than_mtu) bump(stats_.longer_than_mtu[packet.port], 1);
