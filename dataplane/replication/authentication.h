@@ -1,5 +1,5 @@
-// What the two appliances of a pair say to each other is authenticated with HMAC-SHA-256 (RFC 2104)
-// under a key that both have, truncated to its first half (RFC 2104, 5).
+// HMAC-SHA-256 (RFC 2104) for messages between the two appliances of a pair, under their shared
+// key, truncated to its first half (RFC 2104, 5).
 #pragma once
 
 #include <array>

@@ -1,9 +1,8 @@
-// A session as it travels to the standby: what that needs to go on with it. Numbers that mean
-// something on one appliance alone (slots, indices of a policy, times of a clock) do not travel:
-// times are told as spans, and the standby judges the session anew under its own policy at the
-// first packet. Of bytes those travel that left and were not acknowledged, for no others must ever
-// stand in their place; and of a session that is carried those that its sender believes to have
-// arrived: what it owes and what it holds.
+// The record of a session for the standby. Values that are local to one appliance (slots, policy
+// indices, clock readings) do not travel: times are sent as spans, and the standby judges the
+// session under its own policy at its first packet. Bytes that left and were not acknowledged are
+// included, so that no others ever take their place; of a spliced session also bytes that were
+// acknowledged to their sender: owed and held ones.
 #pragma once
 
 #include <cstdint>
@@ -18,35 +17,35 @@
 namespace bulkhead::replication {
 
 constexpr std::size_t kRecordFixedBytesMax = 448;  // all but segments and the protocol's state
-// Of all segments of a session with their headers. One that owes more cannot be gone on with where
+// All segments of a session with their headers. A session that owes more cannot be continued where
 // the receiver lacks something.
 constexpr std::size_t kRecordSegmentBytesMax = 16 * 1024;
 constexpr std::size_t kProtocolNameMax = 16;
 
 // Layout of the records (see release.h), and of the protocols' state in them. State of another
-// layout is not taken: the session goes on as one whose beginning was not seen.
+// layout is ignored: the session continues as one whose beginning was not seen.
 constexpr std::uint8_t kRecordVersion = 2 + kReleaseAhead;
 constexpr std::uint8_t kRecordVersionOldest = 1;
 constexpr std::uint16_t kSessionLayout = 3;
 
 struct FlowRecord {
-  bool gone = false;  // the session has ended; only its key counts
-  flow::Flow flow;    // what travels of it; times are of the reader's clock
-  // By sender, if the session is carried: by how much its receiver counts further (modulo 2^32),
-  // how many bytes the receiver had not acknowledged, and where its window ends.
+  bool gone = false;  // the session has ended; only its key is valid
+  flow::Flow flow;    // the replicated fields; times are of the reader's clock
+  // By sender, if the session is spliced: offset of its receiver's numbers (modulo 2^32), bytes
+  // that the receiver had not acknowledged, and its window's right edge.
   struct Translation {
     std::uint32_t delta = 0;
     std::uint32_t owed = 0;
     std::uint32_t edge = 0;
   };
   std::array<Translation, 2> translations;
-  // If the session is carried, lists of segments for SegmentReader. By sender: those that the
-  // receiver lacks, and those that are held; and the refusals that wait for earlier answers.
+  // If the session is spliced, lists of segments for SegmentReader. By sender: segments that the
+  // receiver lacks, and held ones; and refusals that wait for earlier answers.
   std::array<ByteView, 2> owed;
   std::array<ByteView, 2> held;
   ByteView pending;
-  // If it is not: those that were let through and not acknowledged. None may also mean that they
-  // are too long for a record, or that the peer is of a release that does not tell them.
+  // If it is not: segments that were passed and not acknowledged. Empty also if they exceed a
+  // record, or the peer's release does not send them.
   std::array<ByteView, 2> retained;
   std::string_view protocol;  // empty: not inspected; a view of the bytes
   ByteView session;           // the protocol's state; empty if it cannot be read here
@@ -61,7 +60,7 @@ class SegmentReader {
     ByteView frame;         // up to its last payload byte
   };
   explicit SegmentReader(ByteView bytes) : in_(bytes) {}
-  // Nothing behind the last, and behind one that is broken.
+  // Nothing after the last one or a malformed one.
   std::optional<Piece> next();
   bool ok() const { return ok_; }
 
@@ -77,7 +76,7 @@ std::size_t encode_flow(const flow::Flow& flow, flow::SegmentPool& segments,
                         TimeNs now_ns, std::span<std::uint8_t> out);
 std::size_t encode_gone(const flow::FlowKey& key, std::span<std::uint8_t> out);
 
-// Nothing if the bytes are no whole record.
+// Nothing if the bytes are not a complete record.
 std::optional<FlowRecord> decode_record(ByteView bytes, TimeNs now_ns);
 
 }  // namespace bulkhead::replication

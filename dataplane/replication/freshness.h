@@ -1,9 +1,8 @@
-// Which frames of the peer's data plane are the words of one that lives. Plain arithmetic, no
-// clock.
+// Decides which in-band frames come from the peer's living data plane. Plain arithmetic, no clock.
 //
-// What was recorded may be heard again at any time, also what never came through the port where it
-// is. An incarnation is believed once it echoes or answers what this one has sent lately, whatever
-// its number; of one that is believed each frame of a port is newer than the last.
+// A recorded frame may be replayed at any time, also through another port. An incarnation is
+// believed once it echoes or answers a recent frame of this one, whatever its number; each frame of
+// a believed one must be newer than the last on its port.
 #pragma once
 
 #include <array>
@@ -19,15 +18,16 @@ class Freshness {
  public:
   enum class Word : std::uint8_t {
     stale,    // replayed, or late
-    unknown,  // of an incarnation that has not answered this one
-    heard,    // of one that has, newer than what came before
-    answers,  // and it hears this one now
+    unknown,  // of an incarnation that has not answered this data plane
+    heard,    // of one that has, newer than the frames before
+    answers,  // the same, and it answers a recent frame
   };
-  // How many intervals behind its sending a frame may be answered. Whoever forwards alone and whose
-  // agent is silent has not heard its peer for ten: what that said before answers nothing any more.
+  // A frame may be answered for so many intervals after it was sent. A data plane that forwards
+  // alone and whose agent is silent has not heard its peer for ten: older frames of the peer
+  // answer nothing.
   static constexpr TimeNs kAnswerIntervals = 9;
 
-  // This data plane is of another incarnation from now on, and sends once an interval.
+  // Starts another incarnation of this data plane, which sends once an interval.
   void begin(std::uint64_t incarnation, TimeNs interval_ns) {
     self_ = incarnation;
     answer_ns_ = kAnswerIntervals * interval_ns;
@@ -42,7 +42,7 @@ class Freshness {
     sample_ = (sample_ + 1) % samples_.size();
     samples_[sample_] = {counter, now_ns};
   }
-  // Sets what the next frame says of the peer's.
+  // Sets the next frame's echo and answer of the peer's frames.
   void answer(Beacon& beacon, TimeNs now_ns) {
     beacon.echo_incarnation = believed_;
     beacon.echo_counter = newest_;
@@ -103,14 +103,14 @@ class Freshness {
   std::uint64_t self_ = 0;
   TimeNs answer_ns_ = 0;
   std::uint64_t newest_sent_ = 0;
-  // A ring: what was sent, so many times while it may be answered.
+  // A ring of counters and send times, sampled over the time in which they may be answered.
   std::array<Sample, kSamples + 1> samples_{};
   std::size_t sample_ = 0;
   std::uint64_t believed_ = 0;
   std::uint64_t newest_ = 0;  // of all ports
   std::uint64_t left_ = 0;
   std::array<std::uint64_t, 32> last_{};  // by port
-  // Answered one after the other, so that what is replayed in a zone keeps no other from its turn.
+  // Answered in turn, so that frames replayed in one zone do not displace another's.
   std::array<Candidate, 32> candidates_{};
   std::size_t answered_ = 0;
 };

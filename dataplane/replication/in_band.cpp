@@ -1,7 +1,7 @@
 // The layout, in network order: Ethernet II header; version, port, flags, zero; the beacon's
-// numbers; the heartbeat's length and bytes; the code over all of it behind the addresses, which a
-// switch does not change either. Behind that stand, if a flag says so, what was heard of the peer
-// and a code over both: releases that do not know it take it for padding.
+// numbers; the heartbeat's length and bytes; the code over all of it after the addresses, which a
+// switch does not change either. Then follow, if a flag is set, echo and answer of the peer's
+// frames and a code over both: releases that do not know it take it for padding.
 #include "dataplane/replication/in_band.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-// What a replica consists of: a digest of each session's newest record and, rolling, of all of
-// them. Two ledgers that took the same records of each session have the same digest, whatever came
-// between. For the service thread: it allocates.
+// Digests of a replica: one for each session's newest record and a rolling one over all. Two
+// ledgers with the same newest records have the same digest, whatever came between. For the lease
+// thread: it allocates.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@ namespace bulkhead::replication {
 
 class Ledger {
  public:
-  // A whole record, see flow_record.h; false if it is none.
+  // Adds a record (flow_record.h); false if it is malformed.
   bool note(ByteView record);
-  // What was in it is given back bit by bit, by forget_some(): a million sessions at once take
-  // longer than a heartbeat may wait.
+  // Empties the ledger. Memory is freed in steps by forget_some(): a million sessions at once
+  // take longer than a heartbeat may wait.
   void clear();
   void forget_some();
-  // Room for so many, so that it never grows while a heartbeat waits.
+  // Reserves room, so that the table never grows while a heartbeat waits.
   void reserve(std::size_t sessions) { sessions_.reserve(room_ = sessions); }
 
   std::uint64_t digest() const { return digest_; }

@@ -1,4 +1,4 @@
-// Records of bytes from one thread to another, without locks or allocation: one writes, one reads.
+// A ring of byte records between two threads, without locks or allocation: one writer, one reader.
 #pragma once
 
 #include <atomic>
@@ -16,14 +16,14 @@ class RecordRing {
   // `bytes` is a power of two. A record may take up to half of it.
   explicit RecordRing(std::size_t bytes) : bytes_(new std::uint8_t[bytes]), size_(bytes) {}
 
-  // For the writer: room for a record of at most `most` bytes, empty if there is none now. The room
-  // stays the writer's; only commit() makes a record of it.
+  // For the writer: room for a record of at most `most` bytes, empty if there is none now. Only
+  // commit() turns it into a record.
   std::span<std::uint8_t> reserve(std::size_t most) {
     const std::size_t needed = kHeadBytes + most;
     const std::size_t write = write_.load(std::memory_order_relaxed);
     const std::size_t used = write - read_.load(std::memory_order_acquire);
     const std::size_t at = write & (size_ - 1);
-    // A record is in one piece: what is left behind it at the end of the ring is skipped.
+    // A record is contiguous: the rest at the end of the ring is skipped.
     skipped_ = size_ - at < needed ? size_ - at : 0;
     if (needed > size_ / 2 || used + skipped_ + needed > size_) return {};
     return {bytes_.get() + ((at + skipped_) & (size_ - 1)) + kHeadBytes, most};
@@ -37,7 +37,7 @@ class RecordRing {
     write_.store(write + whole(length), std::memory_order_release);
   }
 
-  // For the reader: the oldest record, empty if there is none. It is good until release().
+  // For the reader: the oldest record, empty if there is none. Valid until release().
   ByteView front() {
     for (;;) {
       const std::size_t read = read_.load(std::memory_order_relaxed);

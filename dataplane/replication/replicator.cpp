@@ -49,7 +49,7 @@ FlowSender::Step FlowSender::send(std::uint32_t slot, TimeNs now_ns) {
   const bool same = is_sent_[slot] != 0 && flow.key == sent_[slot];
   const bool goes = travels(flow);
   if (is_sent_[slot] != 0 && (!goes || !same)) {
-    // Its key may have a new session in another slot, which was told, or will be.
+    // Its key may have a new session in another slot, which was sent, or will be.
     const Flow* moved = flows_.find(sent_[slot]);
     if (moved == nullptr || flows_.index_of(*moved) == slot) {
       const auto room = out_.reserve(kRecordFixedBytesMax);

@@ -1,6 +1,6 @@
-// Brings a worker's sessions to the peer's worker and keeps them alike: all of them to a peer that
-// joins, then each that has changed, as often as there is time. Runs on the workers; the records
-// travel through a ring on either side.
+// Replicates a worker's sessions to the peer's worker: all of them when a peer joins, then each
+// that has changed, as often as there is time. Runs on the workers; records travel through a ring
+// on either side.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +16,17 @@ namespace bulkhead::replication {
 // Of the active appliance.
 class FlowSender {
  public:
-  // The table tracks its changes from now on. All that is given outlives the sender.
+  // Makes the table track its changes. All arguments outlive the sender.
   FlowSender(flow::FlowTable& flows, flow::SegmentPool& segments, RecordRing& out);
 
-  // A peer has joined that has nothing: all sessions go to it anew.
+  // A peer without sessions has joined: sends all sessions anew.
   void restart();
-  // Writes what the peer is to hear first (FlowTable::touch_first); false if the ring is full.
+  // Writes urgent records (FlowTable::touch_first); false if the ring is full.
   bool run_urgent(TimeNs now_ns);
-  // Writes at most so many records; returns how many. Fewer if the ring is full or nothing waits.
+  // Writes at most `records_max` records and returns their number: fewer if the ring is full or
+  // nothing is pending.
   std::uint32_t run(std::uint32_t records_max, TimeNs now_ns);
-  // Records that were written since the beginning.
+  // Records written since the start.
   std::uint64_t records() const { return records_; }
   // Each session has been in the ring since the last restart, though it may have changed again.
   bool has_told_all() const { return snapshot_next_ == flows_.capacity(); }
@@ -39,7 +40,7 @@ class FlowSender {
   flow::FlowTable& flows_;
   flow::SegmentPool& segments_;
   RecordRing& out_;
-  // What the peer has of each slot: the key of its session, or none.
+  // The key of each slot's session at the peer, if any.
   std::vector<flow::FlowKey> sent_;
   std::vector<std::uint8_t> is_sent_;
   std::uint32_t snapshot_next_;  // slots below were sent since the last restart
@@ -52,7 +53,7 @@ class FlowReceiver {
  public:
   enum class Taken : std::uint8_t { taken, malformed, no_room, unknown_protocol };
 
-  // What all of them outlive. Segments take their buffers from `buffers`.
+  // All outlive the receiver. Segments take their buffers from `buffers`.
   struct Store {
     flow::FlowTable& flows;
     flow::SegmentPool& segments;
@@ -61,7 +62,7 @@ class FlowReceiver {
   };
   explicit FlowReceiver(const Store& store) : store_(store) {}
 
-  // Precondition: no session of the table has anything but what came by take().
+  // Precondition: all sessions of the table came through take().
   Taken take(ByteView record, TimeNs now_ns);
 
  private:
