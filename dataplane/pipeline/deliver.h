@@ -1,5 +1,5 @@
-// What the firewall sends in a session on its own account: granted bytes that it owns, their
-// repetition, refusals, and acknowledgements in the name of either end.
+// Segments that the firewall sends on its own account: granted bytes that it owns, retransmissions,
+// refusals, and acknowledgements for either end.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace bulkhead::pipeline {
 
-// The flow, and which of its ends speaks.
+// A flow and one of its ends, whose bytes are meant.
 struct Speaker {
   flow::Flow& flow;
   std::size_t end = flow::kClient;
@@ -20,7 +20,7 @@ struct Speaker {
   flow::Carry& carry() const { return flow.carry[end]; }
 };
 
-// The firewall carries the session from now on; false if it carries too many.
+// Starts splicing the session; false if too many are spliced.
 bool begin_carry(Context& context, flow::Flow& flow);
 
 inline Speaker speaker_of(const flow::Packet& packet) {
@@ -39,7 +39,7 @@ inline flow::Segment segment_of(const flow::Packet& packet) {
   segment.fin = (packet.tcp.flags & wire::kTcpFin) != 0;
   return segment;
 }
-// RFC 9293, 3.10.7.4: bytes beyond the window are not taken.
+// RFC 9293, 3.10.7.4: cuts bytes beyond the window.
 inline void trim_to_window(const flow::TcpSide& side, flow::Segment& segment) {
   const std::int32_t beyond = wire::sequence_distance(segment.end(), side.window_end);
   if (beyond <= 0) return;
@@ -47,20 +47,18 @@ inline void trim_to_window(const flow::TcpSide& side, flow::Segment& segment) {
   segment.fin = false;
 }
 
-// A packet that never was, for speaking of a session without one. `pattern` is one of the
-// speaker's.
+// A synthetic packet for verdicts without a received one. `pattern`: one of the speaker's.
 flow::Packet packet_about(const Speaker& speaker, const flow::Pattern& pattern);
 
-// The headers of a frame from the speaker, if the flow keeps any.
+// The headers of a frame from the speaker, if the flow keeps one.
 std::optional<flow::Pattern> pattern_from(Context& context, const Speaker& speaker);
 
-// Bytes of the speaker's belong to one message and leave in several segments: if this appliance
-// goes while they do, the peer must know that no message begins in between.
+// Records that these bytes are one message that leaves in several segments: at a takeover the peer
+// must know that no message begins in between.
 void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, std::uint32_t end);
 
-// A segment of the speaker's leaves before an earlier one is acknowledged, so that it may wait in
-// its receiver behind a gap: the peer must know what its bytes are, for others must never stand
-// there.
+// Call before a segment leaves while earlier ones are unacknowledged: it may be queued at its
+// receiver after a gap, so the peer must know its bytes, which no others may replace.
 inline void tell_more_under_way(Context& context, const Speaker& speaker) {
   const flow::Flow& flow = speaker.flow;
   const bool more = flow.carried ? speaker.carry().out_sent != speaker.carry().out_acked
@@ -68,14 +66,14 @@ inline void tell_more_under_way(Context& context, const Speaker& speaker) {
   if (more) context.tell_peer_first(speaker.flow);
 }
 
-// RFC 9293, 3.7.1: what an end takes over IPv4 that says nothing of it.
+// RFC 9293, 3.7.1: the MSS over IPv4 of an end that announced none.
 constexpr std::uint32_t kMssUnsaid = 536;
 
-// Payload bytes of the speaker's that one segment takes: as many as the receiver's MSS (RFC 9293,
-// 3.7.1; RFC 6691), its window where that was never larger, and our wire allow.
+// Payload bytes of the speaker that fit one segment: at most the receiver's MSS (RFC 9293, 3.7.1;
+// RFC 6691), its largest window, and our MTU.
 std::uint32_t segment_room(const Context& context, const Speaker& speaker);
 
-// Whether one segment takes so many bytes of the speaker's.
+// Whether `length` bytes of the speaker fit one segment.
 inline bool fits_one_segment(const Context& context, const Speaker& speaker, std::uint32_t length) {
   constexpr std::uint32_t kHeadersMax = 72;  // IPv6, and TCP with time stamps
   const std::uint32_t mss = speaker.flow.sides[speaker.other()].mss;
@@ -85,37 +83,38 @@ inline bool fits_one_segment(const Context& context, const Speaker& speaker, std
   return surely || length <= segment_room(context, speaker);
 }
 
-// Sends a retained segment once more, as it was cut and with the numbers of this moment.
+// Retransmits a retained segment, as it was cut, with current numbers.
 void send_again(Context& context, const Speaker& speaker, std::uint32_t index);
 
-// A segment without data in the speaker's name. `pattern` is a frame from it, or one turned round.
+// Sends a segment without payload in the speaker's name. `pattern`: a frame from it, or a reversed
+// one.
 void send_bare(Context& context, const Speaker& speaker, const flow::Pattern& pattern);
-// The same one number below what the receiver has, so that it answers (RFC 9293, 3.8.4).
+// The same with the number before what the receiver has, so that it answers (RFC 9293, 3.8.4).
 void send_probe(Context& context, const Speaker& speaker, const flow::Pattern& pattern);
 
-// Takes a granted segment of the speaker's stream, fits its frame and sends it as soon as the
-// receiver's window takes it. Precondition: the flow is carried.
+// Consumes a granted segment of the speaker's stream, fits its frame and sends it once the
+// receiver's window allows. Precondition: the flow is spliced.
 void deliver(Context& context, const Speaker& speaker, std::uint32_t index);
 
-// Sends what the receiver's window takes of what was granted.
+// Sends granted segments as far as the receiver's window allows.
 void push(Context& context, const Speaker& speaker);
 
-// Sends the oldest segment that the receiver lacks once more.
+// Retransmits the oldest segment that the receiver lacks.
 void resend_first(Context& context, const Speaker& speaker);
 
-// Takes what the receiver's packet acknowledges of the speaker's bytes, and sends what that calls
-// for. Precondition: the flow is carried and the packet was checked.
+// Processes the receiver's acknowledgement of the speaker's bytes, and sends what it calls for.
+// Precondition: the flow is spliced and the packet was checked.
 flow::AckNews hear_receiver(Context& context, const Speaker& speaker, const flow::Packet& packet,
                             std::uint32_t window);
 
-// Injects pending refusals into the speaker's stream (the server's): those whose time has come, or
-// all. Precondition: the stream stands at a message boundary.
+// Injects pending refusals into the speaker's stream (the server's): the due ones, or all.
+// Precondition: the stream is at a message boundary.
 void send_due_refusals(Context& context, const Speaker& speaker, bool all);
 
-// Sees to it that the flow is looked at when its next deadline comes.
+// Arms the flow's timer for its next deadline.
 void schedule(Context& context, flow::Flow& flow);
 
-// Does what a flow's deadlines ask for.
+// Carries out a flow's expired deadlines.
 void run_timers(Context& context, flow::Flow& flow);
 
 }  // namespace bulkhead::pipeline
