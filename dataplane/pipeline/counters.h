@@ -1,4 +1,4 @@
-// What one worker has decided, by conduit, rule, function, reason and fault. Written by its worker
+// Counts one worker's verdicts by conduit, rule, function, reason and fault. Written by its worker
 // alone; others may read at any time and see each cell whole.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace bulkhead::pipeline {
 
-// What a cell counts. The all-zero key marks a free cell, so `used` is always set.
+// The key of a cell. The all-zero key marks a free cell, so `used` is always set.
 struct CounterKey {
   std::uint16_t conduit = policy::kNoConduit;
   std::uint16_t rule = policy::kNoRule;
@@ -25,13 +25,13 @@ struct CounterKey {
 
 class Counters {
  public:
-  // For policies of any size; see cells_for().
+  // `cells`: see cells_for().
   explicit Counters(std::size_t cells);
 
-  // How many cells a policy may need: a power of two, bounded.
+  // The number of cells that a policy may need: a power of two, bounded.
   static std::size_t cells_for(const policy::Tables& tables);
 
-  // `place` is where a like message was counted last, and where this one was: a hint.
+  // `place`: the cell of the last similar message, and then of this one: a hint.
   void add(const CounterKey& key, std::uint32_t bytes, std::uint32_t& place) {
     const std::uint64_t packed = pack(key);
     Cell* cell = &cells_[place & (count_ - 1)];
@@ -50,7 +50,7 @@ class Counters {
   void each(Visit&& visit) const {
     each(0, count_, visit);
   }
-  // For each of those from `first` to before `last`.
+  // The same for cells from `first` to before `last`.
   template <typename Visit>
   void each(std::size_t first, std::size_t last, Visit&& visit) const {
     for (std::size_t i = first; i < last; ++i) {
@@ -61,7 +61,7 @@ class Counters {
             cell.bytes.load(std::memory_order_relaxed));
     }
   }
-  // Messages that found no free cell: counted, but no longer told apart.
+  // Messages that found no free cell: counted, but not distinguished.
   std::uint64_t overflow() const { return overflow_.load(std::memory_order_relaxed); }
 
  private:
@@ -71,7 +71,7 @@ class Counters {
     std::atomic<std::uint64_t> bytes{0};
   };
 
-  // The widths of a key's parts; the values of one that means "none" are all ones.
+  // Widths of a key's parts; all ones mean "none".
   static constexpr unsigned kConduitBits = 16;
   static constexpr unsigned kRuleBits = 13;
   static constexpr unsigned kFunctionBits = 9;

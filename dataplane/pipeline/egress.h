@@ -1,4 +1,4 @@
-// The way out of a pipeline.
+// Output of a pipeline.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace bulkhead::pipeline {
 
-// Packets that are longer than the wire takes leave in fragments.
+// Fragments packets that exceed the MTU.
 class Egress {
  public:
   Egress(Output& output, std::uint16_t mtu, std::uint32_t& identification)
@@ -20,7 +20,7 @@ class Egress {
     send_in_pieces(mbuf, port);
   }
 
-  // Takes a frame apart that is too long for a path, not for our wire.
+  // Fragments a frame that is too long for a path, though not for our wire.
   flow::Pieces cut(rte_mbuf* mbuf, std::uint16_t mtu) {
     return flow::fragment(mbuf, mtu, ++identification_);
   }

@@ -1,4 +1,4 @@
-// A refusal as it leaves a worker: plain data of fixed size that needs nothing else to be told.
+// The event of a refusal: plain data of fixed size, self-contained.
 #pragma once
 
 #include <array>
@@ -36,7 +36,7 @@ struct Event {
   protocols::Difference difference;
   std::uint32_t present = 0;  // fields of the operation, by catalogue index
   std::array<Range, protocols::kFieldsMax> fields{};
-  // Of each name that is present, in the catalogue's order: how many bytes of it follow, and they.
+  // For each name that is present, in catalogue order: its length here, and its bytes.
   std::array<std::uint8_t, 128> names{};
 };
 

@@ -1,6 +1,5 @@
-// The policy as workers see it: immutable tables and a generation, swapped whole. Each worker has
-// counters of its own beside them, so that counting needs no lock and names stay those of the
-// image.
+// A policy for the workers: immutable tables and a generation, swapped as a whole. Each worker has
+// its own counters in it, so that counting needs no lock and counters keep their image's names.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +15,7 @@ constexpr std::uint32_t kNoPolicy = 0;
 
 struct Image {
   policy::Tables tables;
-  std::uint32_t generation = kNoPolicy;             // counts the policies that were applied
+  std::uint32_t generation = kNoPolicy;             // counts applied policies
   std::vector<std::unique_ptr<Counters>> counters;  // one a worker
 };
 

@@ -1,5 +1,5 @@
-// The way of packets through one worker: receive -> parse -> find flow -> classify -> stream ->
-// frame -> decode -> judge -> release -> transmit. No port, no clock, no lock, no allocation.
+// The packet path of one worker: receive -> parse -> find flow -> classify -> stream -> frame ->
+// parse message -> judge -> release -> transmit. No port, no clock, no lock, no allocation.
 #pragma once
 
 #include <memory>
@@ -20,43 +20,42 @@ class Pipeline {
                                                              flow::MacTable& macs);
   ~Pipeline();
 
-  // Takes all buffers; mbuf->port is the index of the zone port. Under an image without a policy
-  // nothing passes. At most kBurstMax at a time. `first_frame` numbers the packets for replays.
+  // Consumes all buffers, at most kBurstMax; mbuf->port is the index of the zone port. Without a
+  // policy in the image nothing passes. `first_frame` numbers the packets for replays.
   void process(const Image& image, std::span<rte_mbuf* const> mbufs, TimeNs now_ns, Output& output,
                Observer& observer, std::uint32_t first_frame = 0);
 
-  // Does what time alone asks for: held bytes are acknowledged, owned bytes sent again, and
-  // sessions ended whose time is over. To be called between bursts, at least once a millisecond
-  // while awaits_time(), else at least ten times a second.
+  // Runs timers: acknowledges held bytes, retransmits owned ones, ends expired sessions. Call
+  // between bursts, at least once a millisecond while awaits_time(), else at least ten times a
+  // second.
   void pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer);
 
-  // Whether some session waits for a time to come, other than the end of its idle time, or the walk
-  // that looks for those ends is behind.
+  // Whether a timer is armed, other than idle time-outs, or the walk over idle time-outs is late.
   bool awaits_time() const { return timers_.any_armed() || expires_behind_; }
 
-  // This process has begun to forward, as the first or in the place of another: for a while from
-  // now on there may be sessions that nobody knows.
+  // Forwarding has begun, at start or takeover: for a while there may be sessions that are not
+  // known.
   void begin_forwarding(TimeNs now_ns) { forwards_since_ns_ = now_ns; }
 
-  // Forgets all sessions, as if none had been.
+  // Removes all sessions.
   void forget_all();
 
-  // Who a packet comes from, by a keyed hash: its host if that has shown that its address is its
-  // own (flow/proofs.h), else its station.
+  // The sender of a packet, by a keyed hash: its host if that has proved its address
+  // (flow/proofs.h), else its MAC address.
   struct Sender {
     std::uint64_t hash = 0;
     bool proven = false;
   };
   Sender sender_of(const flow::Packet& packet, TimeNs now_ns) const;
 
-  // What sessions that came from a peer count time in goes on here: by how much its clock is ahead.
+  // Offset added to our clock so that imported protocol time stamps stay comparable.
   void set_sessions_clock(TimeNs ahead_ns) { sessions_clock_ = ahead_ns; }
 
   // Frames that wait for the peer; see let_go().
   WaitingRoom& waiting() { return waiting_; }
-  // Sends those that wait for no later record of the session's than this one.
+  // Sends frames that wait for no later record than this one.
   void let_go(std::uint64_t acknowledged, Output& output);
-  // Sends all of them, since there is no peer to wait for.
+  // Sends all of them: there is no peer to wait for.
   void let_all_go(Output& output);
 
   flow::FlowTable& flows() { return *flows_; }
@@ -79,7 +78,7 @@ class Pipeline {
   flow::Places places_;
   flow::Proofs proofs_;
   flow::HashKey hash_key_ = flow::HashKey::make();
-  std::vector<Progress> progress_;  // by slot, looked at when the slot is
+  std::vector<Progress> progress_;  // by slot, updated when the slot is visited
   flow::TimerWheel timers_;
   std::unique_ptr<flow::Reassembler> reassembler_;
   std::uint32_t identification_ = 0;
@@ -96,7 +95,7 @@ class Pipeline {
   bool expires_behind_ = false;
   TimeNs fragments_expired_ns_ = 0;
   TimeNs forwards_since_ns_ = 0;
-  TimeNs sessions_clock_ = 0;  // modulo 2^64, so that it may be behind as well
+  TimeNs sessions_clock_ = 0;  // modulo 2^64: may be negative
 };
 
 }  // namespace bulkhead::pipeline

@@ -1,6 +1,6 @@
-// Which servers were sent a message in several datagrams, and when: a receiver may keep the
-// beginning of one whose end was lost, in whichever session it came, and take the next datagram
-// that fits for the rest. Shared by all workers; a server's counter may be another's too.
+// Tracks servers that were sent a message in several datagrams, and when: a receiver may keep the
+// beginning of a message whose end was lost, whichever session it came in, and take the next
+// datagram that fits for the rest. Shared by all workers; servers may share a counter.
 #pragma once
 
 #include <array>
@@ -14,16 +14,16 @@ namespace bulkhead::pipeline {
 
 class Spans {
  public:
-  // Begins at a number that no other process knows: what a peer noted says nothing here.
+  // Starts at a random number: values that a peer noted are void here.
   Spans();
 
   // Changes with each message that leaves for the server in parts, and while one does.
   std::uint32_t now(const wire::IpAddress& server) const { return counter(server).load(); }
-  // A message begins to leave; false if one has, or does, since now() was `seen`.
+  // Begins sending a message in parts; false if another has begun since now() was `seen`.
   bool begin(const wire::IpAddress& server, std::uint32_t seen) {
     return (seen & 1) == 0 && counter(server).compare_exchange_strong(seen, seen + 1);
   }
-  // All of it has left; what now() is.
+  // Ends it; returns now().
   std::uint32_t end(const wire::IpAddress& server) { return counter(server).fetch_add(1) + 1; }
 
  private:

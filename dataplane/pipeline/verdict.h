@@ -1,4 +1,4 @@
-// What the pipeline decided about a message or a packet, and those who hear of it.
+// The pipeline's verdict on a message or packet, and interfaces of its observers and output.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -16,10 +16,10 @@ namespace bulkhead::pipeline {
 
 constexpr std::uint16_t kNoFunction = 0xffff;
 
-// What was done about a refused message or packet.
+// The action on a refused message or packet.
 enum class Action : std::uint8_t { drop, reset, reject };
 
-// Why a message was not taken out alone, and the session was reset.
+// Why a message could not be removed alone, so that the session was reset.
 enum class Unsound : std::uint8_t {
 #define BULKHEAD_UNSOUND(name, text) name,
 #include "dataplane/pipeline/unsound.def"
@@ -41,7 +41,7 @@ constexpr std::string_view action_name(Action action) {
   return action == Action::drop ? "drop" : action == Action::reset ? "reset" : "reject";
 }
 
-// Views and pointers are good only during the call that brings the record.
+// Views and pointers are valid only during the call that passes the record.
 struct Verdict {
   Reason reason{};
   protocols::Fault fault = protocols::Fault::none;
@@ -53,17 +53,17 @@ struct Verdict {
   std::uint8_t protocol = protocols::kNoProtocol;
   Action action = Action::drop;                       // if it was refused
   Unsound unsound = Unsound::none;                    // if it should have been taken out alone
-  protocols::Denial denial{};                         // which part of a request was not granted
+  protocols::Denial denial{};                         // the denied part of a request
   std::uint32_t bytes = 0;                            // of the message, or of the frame
   const protocols::Operation* operation = nullptr;    // the refused one, or the first
-  const protocols::Difference* difference = nullptr;  // of an answer that does not fit
+  const protocols::Difference* difference = nullptr;  // of a stray answer
 };
 
 class Observer {
  public:
-  // `packet` is the one that was judged, or that made the message whole.
+  // `packet`: the packet that was judged, or that completed the message.
   virtual void on_verdict(const Verdict& verdict, const flow::Packet& packet) = 0;
-  // A verdict on a packet of a session will come soon.
+  // Announces a verdict on a packet of a session.
   virtual void expect(const flow::Packet& packet) { (void)packet; }
 
  protected:
@@ -72,21 +72,21 @@ class Observer {
 
 class Output {
  public:
-  // Takes the buffer.
+  // Consumes the buffer.
   virtual void transmit(rte_mbuf* mbuf, std::uint16_t port) = 0;
-  // Offers a packet that was put together from fragments: who owns its session is known only now.
-  // True if somebody else does and the buffer was taken.
+  // Offers a reassembled packet, whose owner is known only now. True if another worker owns it
+  // and the buffer was consumed.
   virtual bool hand_over(rte_mbuf* mbuf) {
     (void)mbuf;
     return false;
   }
-  // Offers a frame of wire::kEtherTypePair. True if it is for this appliance, which is one of a
-  // pair, and the buffer was taken.
+  // Offers a frame of wire::kEtherTypePair. True if it is for this pair's appliance and the
+  // buffer was consumed.
   virtual bool take_in_band(rte_mbuf* mbuf) {
     (void)mbuf;
     return false;
   }
-  // At a zone port somebody asked who listens to groups (wire/igmp.h). The packet goes no further.
+  // An IGMP query arrived on a zone port (wire/igmp.h); it is not forwarded.
   virtual void hear_query(std::uint16_t port) { (void)port; }
 
  protected:

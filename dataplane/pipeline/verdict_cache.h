@@ -1,6 +1,6 @@
-// Requests that were granted before: plants poll, so most requests repeat one that was judged. What
-// is remembered is exactly what a verdict depends on (the policy's generation, where the session
-// stands in it, and the message), compared in full; a change of policy makes all of it worthless.
+// Remembers granted requests: plants poll, so most requests repeat one. An entry holds exactly what
+// a verdict depends on (the policy's generation, the session's position in it, and the message),
+// compared in full; a change of policy invalidates all.
 #pragma once
 
 #include <rte_hash_crc.h>
@@ -20,8 +20,9 @@ namespace bulkhead::pipeline {
 
 class VerdictCache {
  public:
-  static constexpr std::size_t kBytesMax = 40;         // of a key; longer ones are judged each time
-  static constexpr std::size_t kMessageBytesMax = 48;  // of a message, with what ties it to others
+  // of a key; requests with longer ones are judged each time
+  static constexpr std::size_t kBytesMax = 40;
+  static constexpr std::size_t kMessageBytesMax = 48;  // of a whole message
 
   // The key of a session's request. Held and compared by words.
   class Question {
@@ -31,7 +32,7 @@ class VerdictCache {
 
    private:
     friend class VerdictCache;
-    static constexpr std::size_t kWhere = 2;  // words that say where the session stands
+    static constexpr std::size_t kWhere = 2;  // words for the session's position in the policy
     using Words = std::array<std::uint64_t, kWhere + kBytesMax / 8>;
 
     void add(std::uint64_t word) {
@@ -58,13 +59,13 @@ class VerdictCache {
     rte_prefetch0(set);
     rte_prefetch0(set + 1);
   }
-  // What was granted, nullptr if it is not known.
+  // The remembered verdict, nullptr if there is none.
   const Known* find(const Question& question) const {
     const Entry* set = &entries_[place(question)];
     if (set[0].holds(question)) return &set[0].known;
     return set[1].holds(question) ? &set[1].known : nullptr;
   }
-  // A verdict that depends on nothing but the question: no rate, no value that changes.
+  // Precondition: the verdict depends on nothing but the question: no rate, no state.
   void remember(const Question& question, Known known) {
     Entry* set = &entries_[place(question)];
     set[1] = set[0];
@@ -80,7 +81,7 @@ class VerdictCache {
     std::uint32_t hash = 0;
     Known known;
 
-    // The first word tells how many there are, so that no two of other lengths are taken for one.
+    // The first word holds their number, so that keys of different lengths differ.
     bool holds(const Question& question) const {
       if (hash != question.hash_) return false;
       std::uint64_t difference = 0;

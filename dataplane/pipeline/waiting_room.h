@@ -1,7 +1,7 @@
-// Frames that must not leave before the peer knows what their session is by then: where numbers are
-// translated from, bytes that were acknowledged for their receiver, messages that leave in several
-// segments. A takeover between a frame and the news of it would otherwise find a session that it
-// cannot place, or place it wrongly. The peer's acknowledgements count records of this worker.
+// Frames that must not leave before the peer has their session's record: where numbers begin to be
+// translated, after an acknowledgement for the receiver, in messages of several segments. After a
+// takeover between such a frame and its record the session could not be placed, or would be placed
+// wrongly. The peer's acknowledgements count records of this worker.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -22,27 +22,27 @@ class WaitingRoom {
   WaitingRoom(const WaitingRoom&) = delete;
   WaitingRoom& operator=(const WaitingRoom&) = delete;
 
-  // Without a peer nothing waits.
+  // Nothing waits without a peer.
   void set_peer(bool listens) { peer_listens_ = listens; }
 
-  // Whatever leaves in the session from here on waits until the peer has what it is now.
+  // Later frames of the session wait until the peer has its present record.
   void hold(flow::FlowTable& flows, flow::Flow& flow);
-  // True if the frame is the room's now, or was dropped because the room is full, or has no more
-  // place for the flow's host and conduit (flow::Shares). Precondition: flow.waits.
+  // True if the frame was consumed: queued, or dropped because the room or the share of the
+  // flow's host or conduit is full (flow::Shares). Precondition: flow.waits.
   bool take(flow::Flow& flow, rte_mbuf* mbuf, std::uint16_t port);
 
   bool is_empty() const { return first_ == end_; }
-  // Some frames wait for something that is in no record yet.
+  // Some frames wait for a record that is not written yet.
   bool has_untold() const { return untold_ != end_; }
-  // All that was untold is in the worker's records up to this one.
+  // All those are in the worker's records up to this one.
   void note_told(std::uint64_t record);
   // Whether let_go() would do anything.
   bool is_due(std::uint64_t acknowledged) const {
     return !is_empty() && place(first_).record <= acknowledged;
   }
-  // Sends what waits for no later record than this one.
+  // Sends frames that wait for no later record than this one.
   void let_go(std::uint64_t acknowledged, Egress& out);
-  // Sends all, since there is no peer any more to wait for.
+  // Sends all: there is no peer any more to wait for.
   void let_all_go(Egress& out);
   // Drops all.
   void clear();
@@ -52,7 +52,7 @@ class WaitingRoom {
  private:
   static constexpr std::uint64_t kUntold = ~std::uint64_t{0};
   struct Place {
-    rte_mbuf* mbuf = nullptr;  // nullptr: it only waits, and what comes behind it with it
+    rte_mbuf* mbuf = nullptr;  // nullptr: only a marker; frames after it wait too
     std::uint64_t record = 0;  // that the peer must have
     std::uint16_t port = 0;
     flow::ShareIds owner;  // of the frame
@@ -67,9 +67,9 @@ class WaitingRoom {
   }
 
   std::vector<Place> places_;
-  // Places are numbered from the beginning of time, modulo 2^32.
+  // Places are numbered from the start, modulo 2^32.
   std::uint32_t first_ = 0;
-  std::uint32_t untold_ = 0;  // the first that may wait for a record to come
+  std::uint32_t untold_ = 0;  // the first that may wait for an unwritten record
   std::uint32_t end_ = 0;
   bool peer_listens_ = false;
   std::uint64_t dropped_ = 0;
