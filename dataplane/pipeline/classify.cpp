@@ -141,7 +141,7 @@ void judge_anew(Context& context, Packet& packet, std::uint16_t source_zone) {
   if (!is_tcp(packet)) {
     packet.flow = nullptr;
     forget(context, flow);
-    // What is not granted to whoever spoke first then may be to whoever speaks now.
+    // What is not granted to the host that spoke first may be granted to the one that speaks now.
     if (has_alike_ports(packet)) return open_flow(context, packet, source_zone);
     return refuse_opening(context, packet, found);
   }
@@ -250,7 +250,7 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
     const Sides turned = sides_of(packet, source_zone, destination_zone, false);
     const Classification other = policy::classify(context.tables(), turned.client_zone,
                                                   turned.server_zone, turned.endpoints);
-    // What is not inspected cannot be told from an answer.
+    // Without inspection an answer cannot be distinguished.
     if (maybe_reply || other.protocol != protocols::kNoProtocol) {
       from_client = false;
       sides = turned;
@@ -290,7 +290,7 @@ bool is_at_home(const Context& context, const Packet& packet) {
 }
 
 // Whether an address that one end puts into a frame is one of the other's: that speaks from it
-// itself, or is bound to it, or its zone was told so (ARP or neighbour discovery).
+// itself, or is bound to it, or was announced so in its zone (ARP or neighbour discovery).
 bool is_address_of(const Context& context, const Flow& flow, std::size_t end,
                    const wire::Mac& station) {
   if (flow.links[end].from == station) return true;

@@ -76,7 +76,7 @@ protocols::Frame frame_whole(Context& context, const flow::Packet& packet, ByteV
   return frame;
 }
 
-// Judges one message after the other, and tells of all but the last, which is `message`. False if
+// Judges the messages in order, and reports all but the last, which is `message`. False if
 // it is refused.
 bool judge_messages(Context& context, const flow::Packet& packet, ByteView rest, Verdict& verdict,
                     ByteView& message, Spending& spending, Before& before) {
@@ -114,7 +114,7 @@ bool judge_datagram(Context& context, const flow::Packet& packet, const Collecte
          judge_whole_messages(context, packet, bytes, verdict, message);
 }
 
-// Whoever is refused takes no place in the table of sessions from those who are not.
+// A refused datagram takes no entry of the session table from others.
 void forget_if_unused(Context& context, flow::Flow& flow) {
   if (flow.in_use && !holds_parts(flow) &&
       flow.packets[flow::kClient] + flow.packets[flow::kServer] == 0) {
@@ -142,10 +142,11 @@ bool judge_turned(Context& context, flow::Packet& packet, const Collected& colle
   packet.flow = first;
   packet.from_client = !packet.from_client;
   forget_if_unused(context, *turned);
-  return judge_datagram(context, packet, collected, verdict, message);  // whose operations are told
+  return judge_datagram(context, packet, collected, verdict,
+                        message);  // whose operations are reported
 }
 
-// Bytes behind the message are the frame's padding, which nobody inspects: they do not travel on.
+// Bytes after the message are padding, which is not inspected and not forwarded.
 void cut_padding(const Context& context, flow::Packet& packet) {
   const ByteView message =
       protocols::without_padding(context.protocol_of(*packet.flow), packet.payload(),

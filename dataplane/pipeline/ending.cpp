@@ -63,7 +63,7 @@ void renew(const Context& context, Flow& flow) {
   } else if (flow.phase == flow::TcpPhase::closed || flow.refused) {
     idle_ns = limits.closed_ns;
   } else if (flow.sides[0].fin_released || flow.sides[1].fin_released) {
-    // Whoever has not heard that both have ended repeats its FIN before that.
+    // An end that missed the other's FIN or acknowledgement repeats its own before that.
     const bool both = flow.sides[0].fin_released && flow.sides[1].fin_released;
     idle_ns = both && !owes_something(flow) ? limits.closed_ns : limits.closing_ns;
   }

@@ -55,7 +55,7 @@ Reason reassemble(Context& context, flow::Packet& packet) {
                                                 context.now_ns, whole);
   packet.mbuf = whole;
   // A session may keep a segment for long, and the buffers for long packets are few; no host sends
-  // one longer than the MSS that it was told (RFC 9293, 3.7.1).
+  // one longer than the announced MSS (RFC 9293, 3.7.1).
   if (whole != nullptr && whole->pool != pool && is_tcp(whole, packet.ip_offset, v4)) {
     return Reason::longer_than_mtu;
   }

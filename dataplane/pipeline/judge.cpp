@@ -1,5 +1,5 @@
 // Decode and judge: one message becomes operations, operations become a verdict, and the verdict is
-// told with the operation that decided it.
+// reported with the operation that decided it.
 #include <bit>
 #include <utility>
 
@@ -107,7 +107,7 @@ void prefetch_verdict(const Context& context, const flow::Packet& packet) {
 
 namespace {
 
-// An answer to a request that passed just before the peer went, so that it could not tell of it.
+// An answer to a request that passed just before the peer failed, so that it was not replicated.
 Fault excuse(flow::Flow& flow, Fault fault) {
   const bool missed = fault == Fault::unrequested_response || fault == Fault::mismatched_response;
   flow.missed = missed ? static_cast<std::uint8_t>(flow.missed - 1) : std::uint8_t{0};

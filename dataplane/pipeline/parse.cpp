@@ -129,7 +129,7 @@ void cut_padding(Packet& packet) {
       packet, std::size_t{packet.ip_offset} + packet.ip.payload_offset + packet.ip.payload_length);
 }
 
-// Where the port's zones have PRP, whoever sends a trailer names a LAN in it.
+// Where the port's zones have PRP, a trailer must name a LAN.
 bool trailer_fits(const Context& context, const Packet& packet) {
   return !packet.trailer.is_wrong || (context.tables().prp_ports >> packet.port & 1) == 0;
 }

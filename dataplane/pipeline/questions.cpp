@@ -1,6 +1,7 @@
-// Questions to many: BACnet's Who-Is, EtherNet/IP's ListIdentity. Whoever they concern may answer
-// the one that asked, at the port that it asked from, for a few seconds, without a rule of its own
-// (135, 16.10; CIP volume 2, 2-4.2: within 2 s). An entry of the flow table holds the question.
+// Questions to many: BACnet's Who-Is, EtherNet/IP's ListIdentity. The hosts that they concern may
+// answer the one that asked, at the port that it asked from, for a few seconds, without a rule of
+// its own (135, 16.10; CIP volume 2, 2-4.2: within 2 s). An entry of the flow table holds the
+// question.
 #include <algorithm>
 #include <cstring>
 #include <span>
@@ -30,7 +31,7 @@ ByteView kept(std::span<const std::byte> block) {
   return {bytes + 1, std::min<std::size_t>(bytes[0], block.size() - 1)};
 }
 
-// The many have no address: whoever answers has its own.
+// A group has no address of its own: each answer comes from its sender's.
 flow::OrderedKey key_for(const Packet& packet, const wire::IpAddress& client,
                          std::uint16_t client_port, std::uint16_t server_port) {
   flow::OrderedKey ordered =

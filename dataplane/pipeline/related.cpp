@@ -245,7 +245,7 @@ protocols::Fault note_related(Context& context, const Packet& packet, ByteView m
   }
   const bool asks = direction == protocols::Direction::request;
   Flow* opened = entry_beside(context, session, related->port(), asks);
-  // Judging the others anew took the list of operations, which the message's verdict speaks of.
+  // Judging the others anew has overwritten the operations to which the message's verdict points.
   context.protocol_of(session).decode(message, context.message_context(session, direction),
                                       context.operations);
   if (opened == nullptr) {
@@ -284,7 +284,7 @@ bool judge_related(Context& context, const Packet& packet, ByteView message, Ver
     stays_for_now(context, opened);
     if (passes) return true;
     passes = fault == protocols::Fault::none;
-    verdict.direction = direction;  // outputs are the opener's, whoever spoke first
+    verdict.direction = direction;  // outputs are the opener's, whichever end spoke first
     verdict.fault = fault;
     verdict.reason = fault == protocols::Fault::none ? Reason::granted : Reason::protocol_fault;
     verdict.conduit = opened.conduit;
@@ -292,7 +292,7 @@ bool judge_related(Context& context, const Packet& packet, ByteView message, Ver
     return true;
   });
   if (!covered) return false;
-  // What it is, for those who are told.
+  // Its operation, for observers.
   if (protocol.decode(message, context.message_context(flow, verdict.direction),
                       context.operations) == protocols::Fault::none &&
       context.operations.size() > 0) {

@@ -46,10 +46,10 @@ bool is_boundary(Flow& flow, std::size_t end, std::uint32_t number) {
   return true;
 }
 
-// The side's stream goes on behind where the peer told that it stood, because it went before it
-// could tell of more, or before that, because what left there did not arrive. What the protocol
-// counts is not known then; and answers to requests that were not told of, or that were answered,
-// must not be taken for what nobody asked for.
+// The side's stream continues after the replicated position, because the peer failed before it
+// could replicate more, or before it, because what left there did not arrive. The protocol's counts
+// are not known then; and answers to requests that were not replicated, or that were answered, must
+// not be taken for unsolicited ones.
 void note_moved(Context& context, Flow& flow, std::size_t end, std::int32_t bytes) {
   constexpr std::uint32_t kMessageBytesMin = 4;
   begin_unseen(context, flow);
@@ -110,7 +110,7 @@ void move_to(Context& context, Flow& flow, std::size_t end, std::uint32_t number
 
 // In a session of the peer's that was not carried: what its receiver has of the other end's bytes.
 // It may be more than the peer told: but only the next message, or several one by one, so that it
-// has nothing behind a gap. If it is less, the rest is known, and others never stand there.
+// has queued nothing after a gap. If it is less, the rest is known, and others never stand there.
 void note_received(Context& context, const Packet& packet, const Speaker& speaker) {
   Flow& flow = speaker.flow;
   TcpSide& other = flow.sides[speaker.other()];
@@ -141,7 +141,7 @@ void note_received(Context& context, const Packet& packet, const Speaker& speake
 }
 
 // What the packet's sender has of the other end's bytes is where that end's stream goes on. In a
-// session of the peer's that was carried, the sender speaks of them in numbers of its own.
+// session of the peer's that was spliced, the sender counts them in numbers of its own.
 void note_boundary(Context& context, const Packet& packet, const Speaker& speaker) {
   Flow& flow = speaker.flow;
   if (!flow.resumed && !flow.carried) return note_received(context, packet, speaker);
@@ -226,7 +226,7 @@ bool take_up_kept(Context& context, const Speaker& speaker) {
   return !speaker.flow.refused;
 }
 
-// Whoever wrote the policy prefers a session that nobody judges to none.
+// The policy prefers an unjudged session to none.
 void pass_unjudged(Context& context, Packet& packet) {
   Flow& flow = *packet.flow;
   context.flows.drop_session(flow);

@@ -20,7 +20,7 @@ using flow::TcpPhase;
 using flow::TcpSide;
 using wire::sequence_distance;
 
-// RFC 5961, 7 and 10: whoever speaks out of turn is told where the session stands, not too often.
+// RFC 5961, 7 and 10: answers an out-of-window segment with the present numbers, rate-limited.
 void challenge(Context& context, const Packet& packet) {
   constexpr TimeNs kPauseNs = 100 * kMillisecondNs;
   Flow& flow = *packet.flow;

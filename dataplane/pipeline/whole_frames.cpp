@@ -1,7 +1,7 @@
 // Sessions of a zone with PRP (IEC 62439-3:2016, 4): each frame comes to its receiver over two
-// LANs, told apart by its trailer, and there is a firewall in each. So nothing is cut anew, held,
-// taken out or acknowledged here: a segment is whole messages that are all granted and leaves as it
-// came, or it is refused. What its receiver has over the other LAN was judged there.
+// LANs, distinguished by its trailer, and there is a firewall in each. So nothing is cut anew,
+// held, taken out or acknowledged here: a segment is whole messages that are all granted and leaves
+// as it came, or it is refused. What its receiver has over the other LAN was judged there.
 #include <algorithm>
 
 #include "dataplane/flow/packet_edit.h"
