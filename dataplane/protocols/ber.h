@@ -1,6 +1,6 @@
-// The Basic Encoding Rules of ASN.1 (ITU-T X.690, clause 8) in the one form that every receiver
-// reads alike: identifiers in the fewest octets, at most two, and definite lengths in the fewest
-// octets (X.690, 10.1). Values are views. Nothing is copied; all is bounded.
+// The Basic Encoding Rules of ASN.1 (ITU-T X.690, clause 8) in canonical form: identifiers in the
+// fewest octets, at most two, and definite lengths in the fewest octets (X.690, 10.1). Values are
+// views. Nothing is copied; everything is bounded.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace bulkhead::ber {
 
-// How deep constructed values may stand in each other: the type of a logical node of IEC 61850
-// takes four for each of its levels.
+// Nesting of constructed values: the type of a logical node of IEC 61850 takes four for each of its
+// levels.
 constexpr int kDepthMax = 48;
 
 // An identifier's class and number in one, without its constructed bit.
@@ -40,17 +40,17 @@ struct Element {
   std::uint32_t number() const { return tag & ((Tag{1} << kClassShift) - 1); }
 };
 
-// Whether a length of 128 to 255 may stand in two octets behind their count, as in one.
+// Whether a length of 128 to 255 may also be encoded in two octets.
 enum class Lengths : std::uint8_t { shortest, two_octets };
 
-// Reads the elements of a value one behind the other. What is malformed, or deeper than
-// kDepthMax, ends it for good.
+// Reads the elements of a value in order. An element that is malformed, or deeper than kDepthMax,
+// fails the reader for good.
 class Reader {
  public:
   explicit Reader(ByteView bytes, Lengths lengths = Lengths::shortest)
       : rest_(bytes), lengths_(lengths) {}
 
-  // False at the end, and where the next element is malformed.
+  // False at the end, or if the next element is malformed.
   bool next(Element& element);
   // The same, but nothing is read if the next element has another tag.
   bool next_if(Tag tag, Element& element);
@@ -64,7 +64,7 @@ class Reader {
   bool ok_ = true;
 };
 
-// The element that a stream begins with, and how many bytes it takes.
+// The first element of a stream, and its size in bytes.
 std::optional<std::size_t> read_element(ByteView bytes, Element& element,
                                         Lengths lengths = Lengths::shortest);
 

@@ -1,6 +1,6 @@
-// Types of ASN.1 as tables that a value is held against: every element has the tag that the type
-// has there, is primitive or constructed as its type is, and has content in canonical form
-// (X.690, 8 to 11); sequences are in order, and nothing is left over.
+// ASN.1 types as tables, against which a value is checked: every element has the tag of its type,
+// is primitive or constructed as its type is, and has content in canonical form (X.690, 8 to 11);
+// sequences are in order, and nothing is left over.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ enum class Kind : std::uint8_t {
   oid,          // object identifier
   time_of_day,  // four or six octets (ISO 9506-2, 14.4.2.8)
   utc_time,     // eight octets (IEC 61850-8-1, 8.1.3.6)
-  floating,     // IEEE 754 single or double behind the width of its exponent
+  floating,     // IEEE 754 single or double, after the width of its exponent
   sequence,     // the members in their order
   list,         // any number of elements, each of which is one of the members
   one,          // exactly one element, which is one of the members
@@ -48,13 +48,13 @@ struct Type {
   constexpr bool constructed() const { return kind >= Kind::sequence; }
 };
 
-// What stands for the tag of a choice.
+// The tag of a choice, which has none.
 constexpr Tag kUntagged = 0xffffffff;
 
 struct Member {
   Tag tag = 0;
   const Type* type = nullptr;
-  std::uint8_t role = 0;  // what a Visitor knows it by
+  std::uint8_t role = 0;  // its identifier for a Visitor
   bool optional = false;
 };
 
@@ -80,20 +80,20 @@ inline constexpr Type kName{Kind::name};
 inline constexpr Type kOid{Kind::oid};
 inline constexpr Type kTimeOfDay{Kind::time_of_day};
 
-// Hears of a value's elements while they are checked, each behind what it holds.
+// Visits a value's elements while they are checked, each after its content.
 class Visitor {
  public:
-  // An element that a member with a role stands for. What is in it is not told otherwise.
+  // An element of a member with a role. Its content is not visited otherwise.
   virtual protocols::Fault found(std::uint8_t role, const Element& element) = 0;
-  // A primitive element that stands in none with a role, or a constructed one that holds none with
-  // a role either, behind what it holds.
+  // A primitive element outside of all with a role, or a constructed one that contains none with
+  // a role, after its content.
   virtual void unread(const Element& element) = 0;
 
  protected:
   ~Visitor() = default;
 };
 
-// Holds an element, whose tag is the member's, against its type. `visitor` may be nullptr.
+// Checks an element, whose tag is the member's, against its type. `visitor` may be nullptr.
 protocols::Fault check(const Element& element, const Member& member, Visitor* visitor = nullptr);
 
 // Whether the content of a primitive element is in canonical form.

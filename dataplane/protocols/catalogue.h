@@ -1,5 +1,5 @@
-// What a protocol can say: its functions and fields, by the standard's own names. The policy
-// compiler, the CLI's help, decoding and event texts read this and know no protocol otherwise.
+// A protocol's vocabulary: its functions and fields, by the standard's own names. The policy
+// compiler, the CLI's help, decoding and event texts use this and know no protocol otherwise.
 #pragma once
 
 #include <array>
@@ -10,8 +10,8 @@
 
 namespace bulkhead::protocols {
 
-// The same for every protocol, so that a policy can say what it means without knowing codes. Each
-// has one definition, in README.md beside this file.
+// Equal in all protocols, so that a policy can be written without knowing codes. Each has one
+// definition, in README.md beside this file.
 enum class AccessClass : std::uint8_t {
   session,
   discover,
@@ -34,7 +34,7 @@ constexpr std::string_view describe(AccessClass access) {
   return kAccessClassNames[static_cast<std::size_t>(access)];
 }
 
-// The way a message travels: request from client or master, response back, publish where there are
+// The direction of a message: request from client or master, response back, publish where there are
 // no such roles.
 enum class Direction : std::uint8_t { request, response, publish };
 
@@ -63,7 +63,7 @@ struct FunctionInfo {
   std::uint16_t code = 0;              // the standard's own number
   std::int32_t sub_code = kNoSubCode;  // where one code has several functions
   AccessClass access{};
-  std::uint32_t fields = 0;  // bit i: what policy judges of this function carries field i
+  std::uint32_t fields = 0;  // bit i: operations of this function have field i
   Initiator initiator = Initiator::client;
   // The class that releases before 0.2 put it in, if that was another: rules that name either class
   // mean something else now, and the compiler says so.
@@ -71,25 +71,25 @@ struct FunctionInfo {
 };
 
 // An integer is not negative. A real is any number: its range holds float64_order() values. A name
-// is bytes, which a policy meets with patterns.
+// is bytes, which a policy matches with patterns.
 enum class FieldKind : std::uint8_t { integer, real, name };
 
 struct FieldInfo {
   std::string_view name;
   FieldKind kind{};
   std::uint8_t width_bits = 0;
-  std::string_view unit;  // what one step of it is, for people
+  std::string_view unit;  // the unit of one step, for people
   std::string_view text;
-  bool spans = false;     // an operation may touch several values of it at once
-  bool any_case = false;  // of a name: upper and lower case letters are the same
-  // An operation that has the field needs a rule that constrains it: what it says reaches further
-  // than the two hosts, or to many (a route, a broadcast). `any` constrains it, to all values.
+  bool spans = false;     // an operation may have a range of it
+  bool any_case = false;  // a name that is not case-sensitive
+  // An operation with the field needs a rule that constrains it: it reaches beyond the two hosts,
+  // or many (a route, a broadcast). `any` constrains it to all values.
   bool by_name = false;
-  // The key by which an asset's `route` gives this field's value: whom a message is for among those
-  // that stand behind the server's address, and who sent it behind the client's.
+  // The key under which an asset's `route` gives this field's value: the addressee of a message
+  // behind the server's address, and its sender behind the client's.
   std::string_view route{};
   std::string_view source_route{};
-  // The value by which a gateway is meant itself, where the standard has one.
+  // The value that addresses the gateway itself, where the standard has one.
   std::int32_t gateway_itself = -1;
 };
 

@@ -1,5 +1,4 @@
-// Why the bytes of a message are not a message of its protocol. A closed list: every module uses
-// it, counters and events name nothing else.
+// Faults of messages: one closed list that every module uses; counters and events have no other.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// What the catalogues of modules are made and searched with.
+// Helpers to build and search catalogues of modules.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ constexpr std::uint32_t with(Fields... fields) {
   return (0U | ... | (1U << fields));
 }
 
-// Functions of a module, and those of what it stands on.
+// The functions of a module and of the layer below it.
 template <std::size_t Own, std::size_t Below>
 constexpr std::array<FunctionInfo, Own + Below> join_functions(
     const std::array<FunctionInfo, Own>& own, const std::array<FunctionInfo, Below>& below) {

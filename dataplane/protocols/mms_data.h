@@ -1,4 +1,4 @@
-// Data of MMS (ISO 9506-2, 14.4.2), which GOOSE publishes too.
+// Data of MMS (ISO 9506-2, 14.4.2), also used by GOOSE.
 #pragma once
 
 #include <optional>
@@ -7,16 +7,16 @@
 
 namespace bulkhead::protocols {
 
-// One value: a choice of its types. No stack is known to send REAL [8] and BCD [13]: refused.
+// One value: a choice of its types. No stack is known to send REAL [8] or BCD [13]: refused.
 extern const ber::Type kMmsData;
 // The same in GOOSE, whose integers may have a fixed length (IEC 61850-8-1, A.3).
 extern const ber::Type kGooseData;
-// And in what servers answer and report: integers in more octets than they need (ABB REx615), bit
-// strings whose unused bits are set (seen in the OptFlds of reports).
+// In answers and reports of servers: integers with more octets than needed (ABB REx615), bit
+// strings with unused bits set (seen in the OptFlds of reports).
 extern const ber::Type kToldData;
 
-// What a primitive value is, if it is a number that a double holds exactly. A bit string of up to
-// 32 bits is the number whose most significant bit is its first.
+// The number of a primitive value, if a double holds it exactly. A bit string of up to 32 bits is
+// the number whose most significant bit is its first.
 std::optional<double> number_of(const ber::Element& data);
 
 }  // namespace bulkhead::protocols

@@ -1,5 +1,5 @@
-// What a message asks for. A protocol module turns one message into a list of operations; policy
-// judges each. Views in an operation live as long as the message bytes they point into.
+// Operations of a message. A protocol module turns one message into a list of them; policy judges
+// each. Views in an operation live as long as the message bytes that they point into.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ constexpr std::size_t kOperationsMax = 1024;
 constexpr std::size_t kComposedBytesMax = 16384;  // composed for one message
 
 struct FieldValue {
-  Range range;    // of a number: a point, or the span that the message touches
+  Range range;    // of a number: a point or a range
   ByteView name;  // of a name field
 };
 
@@ -54,24 +54,24 @@ struct Operation {
     present |= 1U << field;
   }
   void set(std::size_t field, std::int64_t value) { set(field, Range::point(value)); }
-  // Nothing is set for what is not a number: no grant on the field covers it.
+  // Sets nothing for a NaN: no grant on the field covers it.
   void set_real(std::size_t field, double value) {
     if (const auto order = float64_order(value)) set(field, *order);
   }
   void set_name(std::size_t field, ByteView name) {
-    fields[field].range = Range{};  // a name is never a span
+    fields[field].range = Range{};  // a name is never a range
     fields[field].name = name;
     present |= 1U << field;
   }
 };
 
-// Hears which bytes of a message its module leaves to the sender, for tests that account for every
+// Receives the bytes of a message that its module declares free, for tests that account for every
 // bit. `reason` is a literal of the module.
 class FreeBytes {
  public:
   virtual void add(ByteView bytes, std::uint8_t mask, std::string_view reason) = 0;
-  // `copy` holds the message's bytes `original`, whose size it has: what is declared free in the
-  // copy is free there.
+  // `copy` holds the message's bytes `original`, of equal size: bytes declared free in the copy
+  // are free there.
   virtual void add_copy(ByteView copy, ByteView original) { (void)copy, (void)original; }
 
  protected:
@@ -101,8 +101,8 @@ class OperationList {
     return &operation;
   }
 
-  // Room for a name that stands nowhere in the message in one piece; it lives until clear(). Empty
-  // when there is no room for so many bytes: the message is then refused (too_many_operations).
+  // Room for a name that is not contiguous in the message; it lives until clear(). Empty when
+  // there is no room for so many bytes: the message is then refused (too_many_operations).
   std::span<std::uint8_t> compose(std::size_t bytes) {
     if (bytes > names_.size() - name_bytes_) return {};
     const std::span<std::uint8_t> room(names_.data() + name_bytes_, bytes);
@@ -111,8 +111,9 @@ class OperationList {
   }
 
   // Declares that any value of these bits of `bytes` means the same to policy and to every
-  // receiver: payload, an identifier, a time. What is neither read nor declared is a fault of the
-  // module, and tests/adversarial/accounting finds it. Costs one branch outside that test.
+  // receiver: payload, an identifier, a time. A bit that is neither read nor declared is a defect
+  // of the module, and tests/adversarial/accounting finds it. Costs one branch outside of that
+  // test.
   void leave_free(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
     if (free_bytes_ != nullptr) free_bytes_->add(bytes, mask, reason);
   }
@@ -122,7 +123,7 @@ class OperationList {
     if (free_bytes_ != nullptr) free_bytes_->add_copy(copy, original);
   }
   void account_to(FreeBytes* free_bytes) { free_bytes_ = free_bytes; }
-  // Whether somebody hears it: where finding the bytes costs something.
+  // Whether declarations are used: for modules where finding the bytes costs something.
   bool accounts() const { return free_bytes_ != nullptr; }
 
  private:

@@ -19,7 +19,7 @@ struct Message {
   std::uint16_t appid = 0;
   bool simulated = false;  // the S bit of the first reserved field; its other bits are zero
   ber::Element apdu;
-  ByteView extension;  // IEC 62351-6: behind the PDU, its size in the second reserved field
+  ByteView extension;  // IEC 62351-6: after the PDU, its size in the second reserved field
 };
 
 // The length field counts from the APPID, with the extension. What stands behind is padding.

@@ -1,4 +1,4 @@
-// Declares of values that policy judges by number what it does not see.
+// Declares the bits of values that policy does not see because it judges by number.
 #pragma once
 
 #include <algorithm>
@@ -11,9 +11,9 @@ namespace bulkhead::protocols {
 
 constexpr std::size_t kUnreadBytesMax = 16;
 
-// Of a value that is no number (a NaN, or a whole number that a double does not hold) every bit is
-// left free but those that alone would make it one. `number(octets)` is what policy reads of
-// octets, or nothing. Longer values are free as they are.
+// For a value that is no number (a NaN, or an integer that a double does not hold): leaves every
+// bit free except those that alone would make it one. `number(octets)`: the number that policy
+// reads, or nothing. Longer values are free as they are.
 template <typename Number>
 void leave_no_number(ByteView bytes, std::string_view reason, const OperationList& operations,
                      Number number) {
