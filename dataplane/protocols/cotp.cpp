@@ -73,7 +73,7 @@ Fault parse_parameters(ByteReader& reader, Message& message) {
   return sized ? Fault::none : Fault::bad_value;
 }
 
-// RFC 905, 13.3 and 13.4: class 0 without options; whoever calls knows no reference yet.
+// RFC 905, 13.3 and 13.4: class 0 without options; a caller knows no reference yet.
 Fault parse_connect(ByteView tpdu, Message& message) {
   ByteReader reader(tpdu);
   const ByteView references = reader.take(4);

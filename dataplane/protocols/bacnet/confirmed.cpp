@@ -174,7 +174,7 @@ class ConfirmedDecoder {
     const auto count = content_of_file(records, writes);
     if (!count) return reader_.finish(false);
     const std::int64_t first = signed_of(start->content);
-    constexpr std::int64_t kAppend = -1;  // 14.2.1: behind the end
+    constexpr std::int64_t kAppend = -1;  // 14.2.1: after the end
     if (first < kAppend || first > INT32_MAX) tags_.fail(Fault::bad_value);
     if (first >= 0) {
       operation->set(records ? kRecord : kPosition,

@@ -1,4 +1,4 @@
-// Questions to many, and the answers of whoever they concern (16.9 and 16.10).
+// Questions to many, and the answers of the devices that they concern (16.9 and 16.10).
 #include <algorithm>
 
 #include "dataplane/protocols/bacnet/layout.h"

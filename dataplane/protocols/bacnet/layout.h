@@ -205,7 +205,7 @@ struct Message {
 
 protocols::Fault parse_message(ByteView bytes, Message& message);
 
-// A request, in that the sender waits for something, is told apart from an answer.
+// Whether a PDU answers a request; the sender of any other waits for an answer.
 constexpr bool is_answer(std::uint8_t pdu_type) { return pdu_type >= kSimpleAck; }
 
 // Who-Is and Who-Has, and whether a device that it concerns answers one of them. Both have decoded.

@@ -106,7 +106,7 @@ std::uint16_t find_function(std::uint16_t code, std::int32_t sub_code = protocol
 // Addresses (9.2.4.1.4): of no one station are those from here on.
 constexpr std::size_t kLinkHeaderBytes = 10;
 constexpr std::uint16_t kReservedFirst = 0xfff0;
-constexpr std::uint16_t kSelfAddress = 0xfffc;     // whoever takes it answers by its own address
+constexpr std::uint16_t kSelfAddress = 0xfffc;     // its receiver answers by its own address
 constexpr std::uint16_t kBroadcastFirst = 0xfffd;  // to all stations
 // Bits of the control octet (9.2.4.1.3).
 constexpr std::uint8_t kDirectionFromMaster = 0x80;
@@ -146,7 +146,7 @@ protocols::Frame frame_message(ByteView stream, const protocols::MessageContext&
 
 // See protocols::Protocol::part_of().
 protocols::Part part_of(ByteView before, ByteView datagram);
-// By bit, the transport numbers of a fragment's frames behind the first: those that a receiver
+// By bit, the transport numbers of a fragment's frames after the first: those that a receiver
 // which lost some of them may wait for. Precondition: the message was framed.
 std::uint64_t numbers_awaited(ByteView message);
 

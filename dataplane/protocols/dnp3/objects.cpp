@@ -294,7 +294,7 @@ class Walker {
     return Fault::none;
   }
 
-  // A.4.1 and A.33.1: a bit a point, and none behind the last.
+  // A.4.1 and A.33.1: a bit a point, and none after the last.
   Fault take_bits(const Header& header) {
     if (header.form != Form::range) return Fault::bad_value;
     const ByteView bytes = reader_.take((std::size_t{header.count} + 7) / 8);
@@ -318,7 +318,7 @@ class Walker {
     return fault != Fault::none ? fault : add_one(function, header);
   }
 
-  // Objects of one size whose content no grant speaks of.
+  // Objects of one size whose content is no field.
   Fault take_objects(const Header& header, std::uint16_t function) {
     const ObjectSize size = size_of_object(header.group, header.variation);
     if (size.kind != ObjectSize::bits) return Fault::unknown_object;

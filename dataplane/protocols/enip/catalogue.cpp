@@ -65,7 +65,7 @@ constexpr std::array kFunctions = {
     command("list_interfaces", kListInterfaces, AccessClass::discover),
     command("register_session", kRegisterSession, kSession),
     command("unregister_session", kUnregisterSession, kSession),
-    // What carries CIP is told by its services; these are answers that carry none.
+    // Commands with CIP have their services' functions; these are answers without CIP.
     command("send_rr_data", kSendRRData, kSession),
     command("send_unit_data", kSendUnitData, kSession),
     command("indicate_status", kIndicateStatus, AccessClass::diagnose),

@@ -214,7 +214,7 @@ class Decoder {
   }
 
   // CIP, A-4.3 and: each attribute is an operation; a list of none is one without. What is
-  // set has no length but the attribute's own; where that is not known only the last can be told.
+  // set has no length but the attribute's own; where that is not known only the last can be read.
   Fault decode_attribute_list(const Request& request, Path path) {
     ByteReader reader(request.data);
     const std::size_t count = reader.u16_le();

@@ -210,7 +210,7 @@ void note_opened(const Block& block, const ConnectionName& name, ByteReader& res
   }
 }
 
-// CIP 3-5.5.2 and 3-5.5.3. A reply that tells of a failure names its connection too.
+// CIP 3-5.5.2 and 3-5.5.3. A reply with a failure names its connection too.
 void note_reply(const Block& block, const CommonPacket& packet, std::uint32_t now_ms) {
   constexpr std::uint16_t kNotFound = 0x0107;  // CIP 3-5.6: there is no such connection
   ByteReader reader(packet.cip);

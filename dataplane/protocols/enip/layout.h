@@ -14,7 +14,7 @@
 namespace bulkhead::enip {
 
 constexpr std::size_t kHeaderBytes = 24;  // EIP 2-3.1
-// An encapsulated message is at most 65,511 bytes behind its header (EIP 2-3.3).
+// An encapsulated message is at most 65,511 bytes after its header (EIP 2-3.3).
 constexpr std::size_t kDataBytesMax = 65511;
 constexpr unsigned kDepthMax = 4;  // of services inside services
 

@@ -248,7 +248,7 @@ class Answer {
   Opened opened_;
 };
 
-// What the reply is to be told as: of a close, whose it is; of a packet, what is inside.
+// The reply's function: of a close, by its owner; of a packet, by its content.
 std::uint16_t function_asked(std::span<const std::byte> block, const Innermost& innermost,
                              Names& names) {
   const Request& request = innermost.request;

@@ -30,8 +30,8 @@ bool Names::add_number(std::uint32_t number) {
 
 namespace {
 
-// A path is read into its text, and only where that says no more than one class and instance those
-// are told as numbers: a grant on them must not reach what lies inside that object.
+// A path is read into its text, and only where that is no more than one class and instance those
+// become numbers: a grant on them must not reach what lies inside that object.
 class PathReader {
  public:
   PathReader(ByteView bytes, Names& names, Path& path)

@@ -58,7 +58,7 @@ struct Route {
 // All of `bytes` is port segments, one at least.
 protocols::Fault parse_route(ByteView bytes, Route& route);
 
-// How a route is told: one hop with a number as `port` and `link`, others as `path`.
+// The fields of a route: one hop with a number has `port` and `link`, others have `path`.
 struct RouteFields {
   std::int32_t port = -1;
   std::int32_t link = -1;

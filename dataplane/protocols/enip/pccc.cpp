@@ -1,5 +1,5 @@
-// PCCC commands inside CIP (1770-6.5.16, chapter 7): the typed logical reads and writes are told by
-// the elements that they reach, all others by their numbers alone.
+// PCCC commands inside CIP (1770-6.5.16, chapter 7): the typed logical reads and writes have
+// the elements that they reach, all others their numbers alone.
 #include "dataplane/protocols/enip/services.h"
 
 namespace bulkhead::enip {

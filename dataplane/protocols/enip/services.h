@@ -1,4 +1,4 @@
-// Services whose data a grant speaks of: tags of Logix controllers, and PCCC.
+// Services whose data has fields: tags of Logix controllers, and PCCC.
 #pragma once
 
 #include "dataplane/protocols/enip/path.h"

@@ -191,7 +191,7 @@ class TagReader {
                       std::uint32_t offset, ByteView data) {
     const std::size_t all = each * elements;
     if (is_fragmented()) {
-      // Whole elements, and none behind the last; a string may be cut anywhere.
+      // Whole elements, and none after the last; a string may be cut anywhere.
       const bool inside = offset < all && data.size() <= all - offset;
       const bool whole = each == 88 || (offset % each == 0 && data.size() % each == 0);
       if (!inside || !whole) return Fault::bad_byte_count;

@@ -46,7 +46,7 @@ struct Pdu {
   ByteView state_part;
   ByteView sequence_part;
   ByteView data_part;
-  ByteView extension;  // behind the PDU
+  ByteView extension;  // after the PDU
 };
 protocols::Fault parse_pdu(ByteView message, Pdu& pdu);
 

@@ -74,10 +74,10 @@ enum class Element : std::uint8_t {
   delay,       // CP16Time2a: milliseconds
   command,     // SCO, DCO, RCO: value, qualifier and select in one octet
   qualifier,   // QOI, QCC, QRP, QPA, COI
-  other,       // its size is known, but no value of it is told
+  other,       // its size is known, but it has no value field
   file,        // the name of a file in front
   segment,     // the same of a segment, which says its own length
-  opaque,      // its size is not known; addresses of objects are not told
+  opaque,      // its size is not known; no addresses of objects
 };
 
 struct TypeInfo {

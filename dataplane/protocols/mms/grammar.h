@@ -12,7 +12,7 @@ namespace bulkhead::mms {
 
 // What an element of a request is to policy.
 enum Role : std::uint8_t {
-  kUntold,        // an argument that no rule speaks of
+  kUntold,        // an argument without a field
   kElsewhere,     // read by the service's own decoder
   kVariableName,  // an ObjectName
   kListName,      // an ObjectName of a named variable list

@@ -38,7 +38,7 @@ std::uint16_t pdu_code(std::uint32_t tag) {
 
 FunctionCode code_of(const Unit& unit, const Call& call) {
   if (!unit.has_pdu) {
-    // Whoever accepts an association need not speak of MMS in it.
+    // The acceptance of an association need not contain MMS.
     if (unit.spdu == kAccept) return {pdu_code(kInitiateResponse)};
     return {static_cast<std::uint16_t>(kSpduCode | unit.spdu)};
   }

@@ -211,7 +211,7 @@ const protocols::Catalogue& catalogue() {
 }
 
 std::uint16_t find_function(std::uint8_t code, std::int32_t sub_code) {
-  // Where each code stands first; behind the end where it does not.
+  // The first function of each code; the end where there is none.
   static constexpr auto kFirst = [] {
     std::array<std::uint8_t, 256> first{};
     first.fill(static_cast<std::uint8_t>(kFunctions.size()));

@@ -141,7 +141,7 @@ constexpr bool is_repeated(std::uint16_t sub_function) {
 
 constexpr std::size_t bytes_for_bits(std::size_t bits) { return (bits + 7) / 8; }
 
-// AP 6.11, and 6.1 and 6.2 for answers: the bits behind the last coil are zero. Precondition:
+// AP 6.11, and 6.1 and 6.2 for answers: the bits after the last coil are zero. Precondition:
 // `bytes` has bytes_for_bits(bits) of them.
 inline bool is_padded(ByteView bytes, std::size_t bits) {
   return bits % 8 == 0 || bytes[bits / 8] >> bits % 8 == 0;

@@ -39,7 +39,7 @@ Fault decode_read(const Adu& adu, std::uint16_t quantity_max, OperationList& ope
   return set_span(*operation, address, quantity, quantity_max);
 }
 
-// AP 6.5 and 6.6. A coil's 0xFF00 is told as 1, as the coils of function 15 are.
+// AP 6.5 and 6.6. A coil's 0xFF00 is the value 1, as in function 15.
 Fault decode_write_single(const Adu& adu, OperationList& operations) {
   constexpr std::uint16_t kCoilOn = 0xff00;
   Fault fault = Fault::none;

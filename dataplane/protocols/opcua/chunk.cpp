@@ -25,7 +25,7 @@ constexpr struct {
 
 bool is_whole_type(Kind kind) { return kind != Kind::message; }
 
-// What can be told from the bytes there are; size 0 if more are needed. Only messages go on in
+// Reads the header from the bytes there are; size 0 if more are needed. Only messages go on in
 // further chunks.
 Fault parse_header(ByteView bytes, bool first, Chunk& chunk) {
   bool possible = false;

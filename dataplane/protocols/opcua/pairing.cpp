@@ -93,7 +93,7 @@ Fault accept_answer(Session session, Store store, const Message& message, const 
         return head.code == kServiceFault || head.function == find_function(entry.code) + 1;
       },
       &asked);
-  // It may pass all the same, where its request passed without being told to this appliance.
+  // It may pass all the same, where its request passed but was not replicated to this appliance.
   if (fault != Fault::none && head.code == kRegisterNodesAnswer) {
     session.state().sessions.lost = true;
   }

@@ -63,7 +63,7 @@ void read_response(BodyReader& reader) {
   reader.leave(reader.take(reader.remaining()), kTold);
 }
 
-// Services that name no nodes that policy judges one by one: their fields behind the header, in the
+// Services that name no nodes that policy judges one by one: their fields after the header, in the
 // letters of BodyReader::content().
 struct Fields {
   std::uint16_t code;

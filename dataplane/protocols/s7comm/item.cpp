@@ -23,7 +23,7 @@ bool is_area(std::uint8_t area) {
   return memory || numbered || area == 3 || (area >= 5 && area <= 7);
 }
 
-// Bytes of one element; 0: unknown. A bit is no whole byte and told apart by its caller.
+// Bytes of one element; 0: unknown. A bit is no whole byte; the caller handles it.
 std::size_t bytes_of(std::uint8_t transport_size) {
   switch (transport_size) {
     case 1:  // bit
@@ -273,7 +273,7 @@ bool has_others(ByteReader items, std::size_t count) {
   return false;
 }
 
-// Whether an item of kAny begins so far behind the first one.
+// Whether an item of kAny begins at this distance after the first one.
 bool begins_any(ByteView items, std::size_t count, std::size_t at) {
   ByteReader reader(items);
   for (std::size_t i = 0; i < count && reader.offset() <= at; ++i) {
@@ -288,7 +288,7 @@ bool begins_any(ByteView items, std::size_t count, std::size_t at) {
 }
 
 // Whether a receiver that takes every item for one of kAny and steps over it as such (Snap7's
-// server) may find others than stand there: behind the end, or with an area and a size. Where what
+// server) may find other items: past the end, or with an area and a size. Where what
 // is written to several stands it finds elsewhere at any rate.
 bool is_mixed(ByteView items, std::size_t count, bool write) {
   constexpr std::size_t kItemBytes = 2 + kAnyBytes;

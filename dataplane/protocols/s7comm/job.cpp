@@ -48,7 +48,7 @@ bool is_block_head(ByteView head, std::uint8_t code) {
          (kind == 0 || (code == kRequestDownload && kind == 0x0100));
 }
 
-// What a client tells of a block that it is to load: a digit, and the lengths in load and work
+// A client's description of a block to load: a digit, and the lengths in load and work
 // memory as six digits each.
 bool is_block_lengths(ByteView text) {
   constexpr std::size_t kDigits = 13;

@@ -68,7 +68,7 @@ Fault parse_user_data(const Pdu& pdu, UserData& user) {
   constexpr std::uint8_t kShort = 4;
   constexpr std::uint8_t kLong = 8;
   constexpr std::uint8_t kRequests = 0x11;
-  constexpr std::uint8_t kResponds = 0x12;  // also whoever goes on with what was answered
+  constexpr std::uint8_t kResponds = 0x12;  // also when an answer is continued
   if (!pdu.parameters.empty() && pdu.parameters[0] == kModeService) return parse_mode(pdu, user);
   ByteReader reader(pdu.parameters);
   const std::uint32_t head = std::uint32_t{reader.u8()} << 16 | reader.u16();

@@ -90,7 +90,7 @@ void read_address(NumberReader& reader, const Head& head, Address& address) {
   address.attribute = reader.number();
   address.count = fields > 0 && fields <= kElementsMax ? fields - 1 : 0;
   for (std::size_t i = 0; i < address.count; ++i) address.elements[i] = reader.number();
-  // What has more elements is told by none of them.
+  // A list with more elements has none of their fields.
   if (fields == 0 || fields > kElementsMax) address.area = address.attribute = 0;
 }
 

@@ -60,7 +60,7 @@ constexpr std::uint32_t kSubscriptionClass = 1001;
 // What one number is for, by the objects that it is about.
 enum Kind : std::int32_t {
   kOnSession = 1,       // the client's own session
-  kOnSubscription = 2,  // what the client is told of, in its own session
+  kOnSubscription = 2,  // reports to the client, in its own session
   kOnObjects = 3,       // other objects than the memory that programs use
   kAsUser = 4,          // proves a password
   kOfLimits = 5,        // how much the controller can do at once, which panels ask first
