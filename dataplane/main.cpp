@@ -96,7 +96,7 @@ std::optional<std::string> fit_limits(const CLI::App& app, Options& options) {
         "{}, or raise --buffers",
         limits.segments, options.engine.buffers, room);
   }
-  // A flood of openings must leave room for sessions that open in earnest.
+  // A flood of openings must leave room for real sessions that open.
   if (app.count("--half-open") == 0) limits.half_open = limits.flows / 4;
   if (limits.half_open >= limits.flows) {
     return fmt::format(
@@ -141,7 +141,7 @@ int main(int argc, char** argv) {
       "5 the socket is in use or cannot be made.");
   bulkhead::start_log("bulkhead-dataplane");
   umask(0077);                               // nobody else may drive it
-  google::protobuf::SetLogHandler(nullptr);  // what a hostile agent sends is told once, by us
+  google::protobuf::SetLogHandler(nullptr);  // we report malformed messages ourselves, once
   Options options;
   declare(app, options);
   try {

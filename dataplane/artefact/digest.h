@@ -1,4 +1,4 @@
-// SHA-256, by which artefacts and names are known.
+// SHA-256, which identifies artefacts and names.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// The parts that the protobuf form and the tables share: enumerations with equal values, and
-// addresses as bytes.
+// Shared parts of the protobuf form and the tables: enumerations with equal values, and addresses
+// as bytes.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
-// The service thread's part of keeping the peer's sessions alike: gathers what the workers tell
-// into batches, hands the peer's batches to the workers, and knows by their digests when both are
-// equal. Knows no socket: whoever owns it carries the batches.
+// The lease thread's part of flow replication: collects the workers' records into batches, hands
+// the peer's batches to the workers, and compares digests. Its owner sends and receives the
+// batches.
 #pragma once
 
 #include <cstdint>
@@ -26,26 +26,26 @@ class FlowReplication {
 
   FlowReplication(ports::Shared& shared, OnBatch on_batch, OnTaken on_taken);
 
-  // This appliance is active, and a peer listens on a new stream; 0: none listens any more.
+  // This appliance is active, and a peer receives a new stream; 0: no peer.
   void begin(std::uint64_t stream);
   void acknowledge(const v1::FlowsTaken& taken);
   // A batch of the active peer.
   void take(const v1::FlowBatch& batch);
-  // Whenever the workers may have told something.
+  // Call it whenever the workers may have written records.
   void run();
 
-  // The peer has acknowledged all that there was at some moment behind this one.
+  // Whether the peer has acknowledged everything up to some moment after this one.
   bool is_settled(TimeNs since_ns) const;
 
  private:
-  // The standby's: what has to go to a worker, and which batch it is of; 0: of none.
+  // On the standby: a message for a worker, and the batch that it belongs to; 0: none.
   struct Message {
     std::uint64_t batch = 0;
     std::string bytes;
   };
   struct Batch {
     v1::FlowBatch told;    // without its records
-    std::size_t left = 0;  // records that no worker has answered
+    std::size_t left = 0;  // records that the workers have not answered
   };
 
   TimeNs complete_ns() const;
@@ -62,7 +62,7 @@ class FlowReplication {
   OnTaken on_taken_;
   replication::Ledger ledger_;
   std::uint64_t stream_ = 0;
-  TimeNs clock_ahead_ns_ = 0;  // of what sessions count time in, modulo 2^64
+  TimeNs clock_ahead_ns_ = 0;  // clock offset of protocol state, modulo 2^64
 
   std::uint64_t sequence_ = 0;  // of the newest batch
 
@@ -70,8 +70,8 @@ class FlowReplication {
   bool sends_ = false;
   std::uint64_t acknowledged_ = 0;
   std::string gathered_;
-  bool told_complete_ = false;        // each session was
-  TimeNs heard_all_ns_ = 0;           // all that the workers had to tell then is in a batch
+  bool told_complete_ = false;        // // each session was sent
+  TimeNs heard_all_ns_ = 0;           // all records of the workers until then are in a batch
   std::vector<std::uint64_t> heard_;  // records of each worker, since the beginning
   struct Unacknowledged {
     std::uint64_t sequence = 0;
@@ -79,7 +79,7 @@ class FlowReplication {
   };
   std::deque<Unacknowledged> unacknowledged_;  // batches
 
-  // Of both, by worker: messages that find no room yet, and those that are not answered.
+  // On both, by worker: messages that wait for room, and unanswered ones.
   std::vector<std::deque<Message>> waiting_;
   std::vector<std::deque<Message>> under_way_;
   // Of the standby.

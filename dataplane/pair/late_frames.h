@@ -1,5 +1,5 @@
-// The service thread's part of a hand-over that loses no packet: what still comes to the one that
-// has handed over is brought to its peer, which judges it as if it had come there.
+// The lease thread's part of a hand-over without loss: frames that still arrive at the old active
+// are sent to its peer, which processes them as if they had arrived there.
 #pragma once
 
 #include <deque>
@@ -12,28 +12,28 @@ namespace bulkhead::pair {
 
 class LateFrames {
  public:
-  // How long behind a hand-over frames are brought to the peer; the switches have turned by then.
+  // How long after a hand-over frames are sent to the peer; the switches have relearned by then.
   static constexpr TimeNs kLateNs = 100 * kMillisecondNs;
-  // How long they may wait until it is known which of the two forwards.
+  // How long frames may wait until it is known which appliance forwards.
   static constexpr TimeNs kWaitNs = 200 * kMillisecondNs;
-  // So many of one hand-over are brought; news of sessions must not wait behind more.
+  // Most frames of one hand-over; session records must not wait for more.
   static constexpr std::size_t kFramesMax = 4096;
 
   // `shared.in_band` is set; it outlives this.
   explicit LateFrames(ports::Shared& shared) : shared_(shared) {}
 
-  // This appliance hands over: it forwards no more, and what comes waits.
+  // This appliance hands over: it stops forwarding, and arriving frames wait.
   void begin(TimeNs now_ns);
-  // The peer has all sessions: what came, and what comes, is for it.
+  // The peer has all sessions: waiting and arriving frames are for it.
   void hand_on() { handed_on_ = true; }
-  // Takes some of what has come since; if more has, the bell is rung. What is to go to the peer.
+  // Drains queued frames for the peer; rings the doorbell if more remain.
   v1::LateFrames take(TimeNs now_ns);
 
-  // What came to the peer. Until this one forwards it waits.
+  // Frames from the peer's hand-over. They wait until this appliance forwards.
   void bring(v1::LateFrames frames, bool open, TimeNs now_ns);
-  // From now on this one forwards, in the peer's place or because it could not hand over.
+  // This appliance forwards from now on, in the peer's place or because it could not hand over.
   void let_go(TimeNs now_ns);
-  // Nothing waits for long.
+  // Drops frames that have waited too long.
   void forget_old(TimeNs now_ns);
 
  private:

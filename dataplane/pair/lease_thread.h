@@ -1,5 +1,5 @@
-// The thread of the lease: the process's first one, which answers no question. It waits for the
-// signals that end the process, too.
+// The lease thread: the process's main thread, which answers no question. It also waits for the
+// signals that end the process.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -15,8 +15,8 @@ class LeaseThread {
  public:
   LeaseThread();
 
-  // One of a pair; `shared.in_band` is set, and all that is given outlives this. From now on the
-  // calling thread runs before others: those that must not have been begun.
+  // For one of a pair; `shared.in_band` is set, and all arguments outlive this. Gives the calling
+  // thread real-time priority: threads that must not inherit it are started before.
   void serve_pair(ports::Shared& shared, const std::string& path, LastPairReport& report) {
     server_.emplace(io_, shared, path, report);
   }

@@ -1,5 +1,5 @@
-// The service thread's part of being one of a pair: keeps the gate, sends and hears in-band frames,
-// announces stations after a takeover, and sees whether the data plane could forward.
+// The lease thread's part in a pair: keeps the gate, sends and receives in-band frames, announces
+// MAC addresses after a takeover, and checks whether the data plane could forward.
 #pragma once
 
 #include <array>
@@ -23,13 +23,13 @@ namespace bulkhead::pair {
 
 class PairMember {
  public:
-  // Called with the report of every period, and with each heartbeat of the peer that came in.
+  // Called with each period's report, and with each received heartbeat of the peer.
   using OnNews = std::function<void(const v1::PairNews&)>;
 
   // `shared.in_band` must be set; all that is given outlives the member.
   PairMember(boost::asio::io_context& io, ports::Shared& shared, OnNews on_news);
 
-  // Of the requests those that concern a pair. An empty text, or what is wrong.
+  // Carries out a request that concerns a pair. Returns the problem, or nothing.
   std::string carry_out(const v1::DataplaneRequest& request);
   v1::PairReport report() const;
 
@@ -43,12 +43,12 @@ class PairMember {
     std::uint16_t port = 0;
   };
 
-  // A worker's newest round that was seen, and its time on a core then.
+  // A worker's latest turn that was seen, and its CPU time then.
   struct Round {
     TimeNs begun_ns = 0;
     TimeNs on_core_ns = 0;
     TimeNs woken_ns = 0;  // by this thread, in that round; 0: not yet
-    unsigned waits = 0;   // looks in a row since, at which it wanted no core
+    unsigned waits = 0;   // checks in a row since at which it wanted no core
   };
 
   std::string configure(const v1::ConfigurePair& configure);
@@ -89,7 +89,7 @@ class PairMember {
   FlowReplication flows_;
   LateFrames late_;
   replication::Gate gate_;
-  TimeNs closed_ns_ = 0;  // when an orderly end of forwarding began
+  TimeNs closed_ns_ = 0;  // when an orderly hand-over began
   bool told_settled_ = false;
   std::optional<Identity> identity_;
   replication::Freshness freshness_;

@@ -1,5 +1,5 @@
-// The thread of the lease: drives this data plane's part in a pair over a Unix socket of its own,
-// and answers no question. One agent drives it; others are told so.
+// Serves the pair's Unix socket on the lease thread: drives this data plane's part in a pair, and
+// answers no question. One agent drives it; others are refused.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -14,10 +14,10 @@
 
 namespace bulkhead::pair {
 
-// What the pair's part said last, for the thread that answers questions.
+// The last report of the pair's part, for the service thread.
 class LastPairReport {
  public:
-  // Does not wait: while somebody reads, the report before stays.
+  // Does not wait: while another thread reads, the last report stays.
   void put(const v1::PairReport& report);
   std::optional<v1::PairReport> get() const;
 
@@ -47,7 +47,7 @@ class PairServer final : private ipc::Connection::Owner {
   std::optional<PairMember> member_;
 };
 
-// The socket of the pair beside that of the service.
+// The path of the pair's socket, beside the service's.
 inline std::string pair_socket_of(const std::string& path) { return path + ".pair"; }
 
 }  // namespace bulkhead::pair

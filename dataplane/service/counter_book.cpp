@@ -40,7 +40,7 @@ void add_row(v1::Counters& page, v1::Counter row, std::uint64_t messages, std::u
   *page.add_rows() = std::move(row);
 }
 
-// The cells of a table from `cell` on, a step; behind the last of them what found none.
+// Reads a step of cells of a table from `cell` on; after the last one the count without a cell.
 std::size_t read_step(const Table& table, std::size_t cell, v1::Counters& page) {
   const std::size_t end = std::min(cell + kStepCells, table.counters.cells());
   table.counters.each(

@@ -1,5 +1,5 @@
-// What the workers have counted since they started, told in pages. Counts of the policy in force
-// and of the one before are read where they are; those of older ones are kept by name, in bounds.
+// Pages of the workers' counters since their start. Counters of the current and the previous policy
+// are read in place; those of older ones are kept by name, within bounds.
 #pragma once
 
 #include <array>
@@ -16,9 +16,9 @@ namespace bulkhead::service {
 
 class CounterBook {
  public:
-  // Of older policies. What comes to more kinds is counted as `counter_overflow`.
+  // For older policies. More kinds are counted as `counter_overflow`.
   static constexpr std::size_t kKindsMax = 65'536;
-  // A page stops at whichever comes first.
+  // A page ends at the first of these limits.
   static constexpr int kRowsOfPage = 1000;
   static constexpr std::size_t kCellsOfPage = std::size_t{1} << 18;
 
@@ -29,11 +29,11 @@ class CounterBook {
     std::optional<v1::CounterPlace> next;  // none: it was the last one
   };
 
-  // Nobody counts under the image any more.
+  // Precondition: no worker uses the image any more.
   void keep(const pipeline::Image& image);
 
-  // The page from a place on, or from the beginning: rows of one name add up over a look's pages.
-  // A place of before a policy's change is none any more, and the look begins anew.
+  // The page from a place on, or the first: rows of one name add up over a listing's pages. After
+  // a change of policy an earlier place is void, and the listing starts over.
   Page page(const Images& images, std::uint32_t generation,
             const std::optional<v1::CounterPlace>& from) const;
 

@@ -1,5 +1,5 @@
-// The data plane as its service thread sees it: ports, workers, the policy in force, and what they
-// have counted. All calls are made from one thread.
+// The engine of the data plane: ports, workers, the enforced policy, counters. All calls come from
+// the service thread.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ struct EngineOptions {
   std::uint32_t buffers = 32768;
   pipeline::PipelineOptions pipeline;
   bool pair = false;   // one of two: nothing passes without a lease of the agent
-  bool launch = true;  // workers run on lcores of their own; else whoever made the engine runs them
+  bool launch = true;  // workers run on lcores of their own; else the caller runs them
 };
 
 class Engine {
@@ -30,17 +30,16 @@ class Engine {
   static Result<std::unique_ptr<Engine>, std::string> make(const EngineOptions& options);
   ~Engine();
 
-  // Checks an artefact in full; nothing changes. The one call that any thread may make, for it
-  // takes as long as the policy is large.
+  // Checks an artefact in full; changes nothing. May be called from any thread, since it takes
+  // long for a large policy.
   Result<policy::Tables, std::string> check(const v1::PolicyArtefact& artefact) const;
-  // Puts what was checked in force at once. Returns the new generation, once all workers have taken
-  // it up.
+  // Enforces checked tables. Returns the new generation once all workers have it.
   std::uint32_t apply(policy::Tables tables);
-  // The same in two steps, for who must not wait: each worker takes it up when it comes round. No
-  // other policy is begun before finish_apply() was true.
+  // The same in two steps, for callers that must not wait: each worker switches at its next turn.
+  // No other policy is begun before finish_apply() was true.
   std::uint32_t begin_apply(policy::Tables tables);
   bool finish_apply();
-  // Which worker stands still or keeps the policy before, in words; empty if none does.
+  // The worker that is stuck or still has the previous policy, as text; empty if none.
   std::string lagging() const;
   // Both, one after the other.
   Result<std::uint32_t, std::string> check_and_apply(const v1::PolicyArtefact& artefact);
@@ -50,13 +49,12 @@ class Engine {
 
   v1::DataplaneStatus status() const;
   CounterBook::Page counters(const v1::GetDataplaneCounters& question) const;
-  // All pages together, for who may wait for a large policy's.
+  // All pages together, for callers that may wait.
   v1::Counters counters() const;
-  // A page: bounded in number and time, and less where a worker is busy. An error if one does not
-  // answer.
+  // A page: bounded in rows and time, and shorter where a worker is busy. An error if a worker
+  // does not answer.
   Result<v1::DataplaneFlows, std::string> flows(const v1::ListDataplaneFlows& question);
-  // Lets ports follow the carrier of others where the policy says so. To be called ten times a
-  // second.
+  // Applies `link: follow`. Call it ten times a second.
   void watch_links();
   // Moves events out of the workers, at most a bounded number a call.
   void take_events(v1::Events& events);
@@ -78,7 +76,7 @@ class Engine {
   std::unique_ptr<ports::InBandPort> in_band_;
   std::vector<std::unique_ptr<ports::Worker>> workers_;
   std::unique_ptr<pipeline::Image> image_;
-  std::unique_ptr<pipeline::Image> previous_;  // names events that were still under way
+  std::unique_ptr<pipeline::Image> previous_;  // names events that are still queued
   CounterBook counter_book_;
   std::uint32_t generation_ = pipeline::kNoPolicy;
   std::optional<std::uint64_t> taken_up_token_;  // of the workers' rounds, while a policy is new
@@ -88,7 +86,7 @@ class Engine {
   std::vector<pipeline::Event> event_buffer_;
   ports::LinkFollow links_;
   std::uint32_t cannot_hold_ = 0;   // ports whose carrier cannot be dropped, a bit each
-  std::vector<v1::Event> notices_;  // of this thread's own doing, not told yet
+  std::vector<v1::Event> notices_;  // of this thread, not sent yet
   bool launched_ = false;
 };
 

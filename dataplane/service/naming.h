@@ -1,4 +1,4 @@
-// Turns the indices of workers into the names of the policy that they were counted under.
+// Resolves the workers' indices to names of the policy that they refer to.
 #pragma once
 
 #include "bulkhead/v1/telemetry.pb.h"

@@ -1,5 +1,5 @@
-// The Unix socket on which the agent asks and commits. It never waits for a client; a slow one
-// loses events. A worker that stands still costs an answer, not the service.
+// The Unix socket for the agent's questions and commits. It never waits for a client; a slow one
+// loses events. A worker that is stuck costs an answer, not the service.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -18,7 +18,7 @@ namespace bulkhead::service {
 
 class Server final : private ipc::Connection::Owner {
  public:
-  // What the part in a pair said last; nothing of a data plane that is none.
+  // The last report of the pair's part; nothing outside of a pair.
   using PairReport = std::function<std::optional<v1::PairReport>()>;
 
   // The engine's calls are made on the thread of `io`.
@@ -27,7 +27,7 @@ class Server final : private ipc::Connection::Owner {
   ~Server() override;
 
  private:
-  // A policy that is in force, and that some worker has not taken up yet.
+  // A published policy that some worker has not switched to yet.
   struct Applying {
     std::uint64_t id = 0;
     ipc::Connection::Pointer connection;  // nullptr: it was answered
@@ -42,7 +42,7 @@ class Server final : private ipc::Connection::Owner {
   v1::DataplaneAnswer answer(const v1::DataplaneRequest& request);
   void list_counters(const v1::GetDataplaneCounters& question, v1::DataplaneAnswer& answer);
   void list_flows(const v1::ListDataplaneFlows& question, v1::DataplaneAnswer& answer);
-  // What came of a check.
+  // The result of a check.
   struct Verdict {
     std::string refused;
     std::string site;
