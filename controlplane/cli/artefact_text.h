@@ -1,4 +1,4 @@
-// A compiled policy in words: what it grants, from its own tables and no text beside it.
+// Describes a compiled policy: its grants, from its own tables and no source text.
 #pragma once
 
 #include <string>

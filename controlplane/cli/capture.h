@@ -1,4 +1,4 @@
-// Reads captures (pcap and pcapng, through libpcap) and finds what protocols are carried in.
+// Reads captures (pcap and pcapng, through libpcap) and finds their protocols' carriers.
 #pragma once
 
 #include <functional>
@@ -11,8 +11,8 @@
 
 namespace bulkhead::controlplane {
 
-// A TCP segment, a UDP datagram, or what Ethernet carries itself: then the ends are stations and
-// the destination's port is the EtherType. The payload lives until the next frame is read.
+// A TCP segment, a UDP datagram, or a non-IP frame: then the endpoints are MAC addresses and the
+// destination port is the EtherType. The payload lives until the next frame is read.
 struct CapturedPacket {
   std::uint32_t frame = 0;  // from 1
   protocols::Carrier carrier{};
@@ -24,8 +24,8 @@ struct CapturedPacket {
   ByteView payload;
 };
 
-// Calls `take` for each of them, in order. Checksums are not looked at: captures are
-// often taken before the hardware fills them in. Throws CommandFailed if the file cannot be read.
+// Calls `take` for each packet, in order. Checksums are ignored: captures are often taken before
+// the hardware fills them in. Throws CommandFailed if the file cannot be read.
 void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take);
 
 }  // namespace bulkhead::controlplane

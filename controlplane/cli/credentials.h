@@ -1,4 +1,4 @@
-// What an operator's tool proves of itself, and asks of the appliance that it reaches.
+// Credentials of the operator's tool, and its checks of the appliance's certificate.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -14,8 +14,8 @@ struct KeyAndCertificates {
   std::string key_pem;
 };
 
-// Beyond the chain, the appliance's certificate must name the host that was called, say by itself
-// that it is a server's (see name_for), and have exactly one common name.
+// Beyond the chain, the appliance's certificate must name the host that was called, have the
+// server's extended key usage (see name_for), and exactly one common name.
 std::shared_ptr<grpc::ChannelCredentials> credentials_for(const KeyAndCertificates& own);
 
 }  // namespace bulkhead::controlplane

@@ -1,5 +1,5 @@
-// Datagrams that sessions of a capture opened beside themselves (dataplane/protocols/related.h):
-// which of both hosts opened what, for their ports do not tell.
+// Datagrams that sessions of a capture opened (dataplane/protocols/related.h): which host opened
+// what, since their ports do not show it.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ class Opened {
   // A message between a client and its server, as Protocol::pair() accepted it.
   void note(const protocols::Protocol& protocol, const wire::IpAddress& client,
             const wire::IpAddress& server, ByteView message, protocols::Direction direction);
-  // Request: the datagram's sender opened what it belongs to. Nothing where it belongs to none.
+  // Request: the datagram's sender opened what covers it. Nothing if no session opened it.
   std::optional<protocols::Direction> direction_of(const protocols::Protocol& protocol,
                                                    const CapturedPacket& packet);
 

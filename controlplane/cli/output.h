@@ -1,5 +1,5 @@
-// Tables for people, JSON lines for scripts. Colours only on a terminal. Whatever comes from
-// elsewhere is escaped here, and nowhere else (dataplane/base/printable.h).
+// Tables for people, JSON lines for scripts. Colours only on a terminal. Foreign text is escaped
+// here, and nowhere else (dataplane/base/printable.h).
 #pragma once
 
 #include <cstdio>
@@ -72,9 +72,9 @@ class Table {
 void print_json(const Json& object);
 // A name as bytes, which may be no UTF-8, as text for JSON.
 std::string json_text(std::string_view bytes);
-// Lines as they are, but for what would steer a terminal.
+// Prints lines with everything escaped that would control a terminal.
 void print_text(std::string_view text, std::FILE* to = stdout);
-// One line on standard error, whatever is in it.
+// Prints one line on standard error, escaped.
 void print_error(const std::string& text);
 
 // 1234567 as 1,234,567.

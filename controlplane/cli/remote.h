@@ -19,7 +19,7 @@ class Remote {
   v1::PolicyService::Stub& policy() { return *policy_; }
   v1::TelemetryService::Stub& telemetry() { return *telemetry_; }
   v1::PairService::Stub& pair() { return *pair_; }
-  // What goes and comes in pieces.
+  // Transfers in pieces.
   v1::StagePolicyResponse stage(const v1::StagePolicyRequest& request);
   v1::GetPolicyResponse get(std::uint64_t number);
   // With a deadline, for unary calls.

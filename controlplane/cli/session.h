@@ -1,4 +1,4 @@
-// What every command needs: where the appliance is, how to print, and what to answer to the shell.
+// Shared by all commands: the appliance's address, output format, exit codes.
 #pragma once
 
 #include <CLI/CLI.hpp>

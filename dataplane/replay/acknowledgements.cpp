@@ -37,7 +37,7 @@ bool Acknowledgements::parse(ByteView frame, Segment& segment) {
 
 namespace {
 
-// Takes a segment into the number behind the last byte.
+// Advances the number after the last byte past a segment.
 void advance(std::optional<std::uint32_t>& end, const wire::TcpHeader& tcp, std::size_t payload) {
   const bool begins = (tcp.flags & wire::kTcpSyn) != 0;
   const bool ends = (tcp.flags & wire::kTcpFin) != 0;

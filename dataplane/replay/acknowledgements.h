@@ -1,6 +1,6 @@
-// Acknowledgements of a recording speak of bytes that its receiver had; here some of them may still
-// be held, others were taken out or added. Restated, they are those that a live receiver of what
-// has left would send.
+// A recording acknowledges bytes that its receiver had; here some of them may still be held, others
+// were removed or injected. Restated, they are the acknowledgements of a live receiver of what has
+// left.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +33,9 @@ class Acknowledgements {
   };
   struct Segment;
   struct Numbers {
-    std::uint32_t first = 0;            // of what its sender said
-    std::optional<std::uint32_t> said;  // behind its last byte
-    std::optional<std::uint32_t> left;  // behind the last that left, as its receiver counts
+    std::uint32_t first = 0;            // of its sender's stream
+    std::optional<std::uint32_t> said;  // after its last byte
+    std::optional<std::uint32_t> left;  // after the last that left, in its receiver's numbers
   };
 
   static bool parse(ByteView frame, Segment& segment);

@@ -1,4 +1,4 @@
-// Captures as the replay reads them, and what can go wrong with them.
+// Captures for the replay, and their errors.
 #pragma once
 
 #include <pcap/pcap.h>

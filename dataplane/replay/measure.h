@@ -1,4 +1,4 @@
-// How many packets a CPU second the pipeline takes of a capture.
+// Measures the pipeline's packets per CPU second on a capture.
 #pragma once
 
 #include <cstdint>
