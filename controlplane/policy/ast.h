@@ -1,4 +1,4 @@
-// A policy as its author wrote it: the shape is checked, the names are not yet looked up.
+// The syntax tree of a policy: its shape is checked, its names are not resolved.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace bulkhead::controlplane {
 
-// A word of the file and where it stands.
+// A word of the file and its position.
 struct Word {
   std::string text;
   Position at;
@@ -85,7 +85,7 @@ struct PolicyNode {
   std::vector<ConduitNode> conduits;
 };
 
-// Pass 1. Whatever could be read is returned, also when there were errors.
+// Pass 1. Returns everything that could be read, also if there were errors.
 PolicyNode parse_policy(const std::string& text, Diagnostics& diagnostics);
 
 }  // namespace bulkhead::controlplane

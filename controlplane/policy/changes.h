@@ -1,4 +1,4 @@
-// Part of pass 2: what a rule that was written for an earlier release means otherwise now.
+// Part of pass 2: warnings about rules whose meaning has changed since an earlier release.
 #pragma once
 
 #include <span>
@@ -13,7 +13,7 @@ namespace bulkhead::controlplane {
 void warn_of_changes(const RuleNode& node, const protocols::Catalogue& catalogue,
                      const ModelRule& rule, Diagnostics& diagnostics);
 
-// A function that releases before 0.2 told as `whole`.
+// A function that releases before 0.2 decoded as `whole`.
 struct FormerPart {
   std::string_view protocol;
   std::string_view part;
@@ -21,7 +21,7 @@ struct FormerPart {
 };
 std::span<const FormerPart> former_parts();
 
-// Why a function that the release before had is unknown now; empty of others.
+// Why a function of the release before is unknown now; empty for others.
 std::string_view why_unknown(const protocols::Catalogue& catalogue, std::string_view function);
 
 }  // namespace bulkhead::controlplane

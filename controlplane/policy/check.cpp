@@ -279,7 +279,7 @@ void check_policy(const Model& model, Diagnostics& diagnostics) {
   const bool resolved = diagnostics.errors() == 0;
   check_zones(model, diagnostics);
   check_stations(model, diagnostics);
-  // What names a thing that could not be read would only be told again, in other words.
+  // A reference to something that could not be read would only be reported twice.
   if (!resolved) return;
   check_assets(model, diagnostics);
   check_groups(model, diagnostics);

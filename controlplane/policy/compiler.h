@@ -1,5 +1,5 @@
 // The policy compiler: parse -> resolve -> check -> lower, and explain. A policy that does not
-// compile changes nothing, and all its mistakes are told at once.
+// compile changes nothing, and all its errors are reported at once.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ struct Compilation {
   std::optional<policy::Tables> tables;  // likewise; not validated, nor finished
 };
 
-// `file` names the text in diagnostics.
+// `file`: the text's name in diagnostics.
 Compilation compile_policy(const std::string& text, const std::string& file);
 
 // Pass 4. Precondition: check_policy found no error.

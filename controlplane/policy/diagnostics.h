@@ -1,5 +1,5 @@
-// What the compiler has to say about a policy, each with its place in the file. All passes add to
-// one list, so that an author sees every mistake at once.
+// Errors and warnings of the compiler, each with its position in the file. All passes append to one
+// list, so that an author sees every mistake at once.
 #pragma once
 
 #include <cstdint>

@@ -13,20 +13,20 @@ namespace bulkhead::controlplane {
 
 std::optional<wire::IpAddress> read_address(const std::string& text);
 
-// ADDRESS/BITS; host bits must be zero, which `problem` tells of.
+// ADDRESS/BITS; host bits must be zero, else `problem` says so.
 std::optional<wire::Prefix> read_network(const std::string& text, std::string& problem);
 
 // A multicast address (IPv4 or IPv6), or up to 1,024 of them as a network, or the address of an
 // IPv4 broadcast, whose last bits are ones. None if the text is no such thing.
 std::vector<wire::IpAddress> read_groups(const std::string& text);
-// Of one station, or of a group of them where that may stand.
+// A MAC address; a group's only with `group_too`.
 std::optional<wire::Mac> read_mac(const std::string& text, bool group_too);
 
 // Decimal or 0x hexadecimal, with an optional sign. No zero leads a decimal one: elsewhere that
 // means octal.
 std::optional<std::int64_t> read_integer(const std::string& text);
 
-// For an error about a text that was no number: what to write instead, if a zero leads one in it.
+// For an error about a text that is no number: a hint, if it has a leading zero.
 std::string leading_zero_hint(const std::string& text);
 
 // N, LOW-HIGH or LOW..HIGH.

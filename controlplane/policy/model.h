@@ -1,4 +1,4 @@
-// A policy with every name looked up: what the later passes check, lower and explain.
+// A policy with all names resolved: input of the later passes.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,11 @@ struct ModelZone {
   wire::VlanIds vlan;
   bool prp = false;
   std::vector<wire::Prefix> networks;
-  std::vector<wire::IpAddress> groups;  // of hosts and of stations, sorted
-  std::vector<wire::Prefix> stations;   // that rules name, or that have no address; no two alike
+  std::vector<wire::IpAddress> groups;  // IP and MAC addresses, sorted
+  std::vector<wire::Prefix> stations;   // named by rules, or without an address; no two alike
 };
 
-// How an asset is reached beyond its address: the value of each field that has the key as its
+// The route of an asset beyond its address: the value of each field that has the key as its
 // FieldInfo::route.
 struct ModelRoute {
   Word key;
@@ -33,15 +33,15 @@ struct ModelAsset {
   Word name;
   std::size_t zone = 0;
   std::vector<wire::IpAddress> addresses;
-  std::vector<wire::IpAddress> groups;  // instead: who listens there stands in the zone
+  std::vector<wire::IpAddress> groups;  // instead: its listeners are in the zone
   std::optional<wire::Mac> mac;
   std::optional<std::size_t> behind;  // the asset that forwards to it, whose addresses it has
-  std::vector<ModelRoute> route;      // to itself, if it stands behind nobody
+  std::vector<ModelRoute> route;      // to itself, if it is behind no other asset
 };
 
-// One side of a rule: the hosts, and how the author called them.
+// One side of a rule: the hosts, and their names by the author.
 struct Hosts {
-  // What one word of the author names.
+  // One word of the author, and what it names.
   struct Item {
     Position at;
     std::vector<wire::Prefix> prefixes;
@@ -76,7 +76,7 @@ struct ModelRule {
   TimeNs rate_interval_ns = 0;
   std::uint32_t rate_burst = 1;
   std::string rate_text;
-  bool claimed = false;  // its clients may be whoever a gateway says
+  bool claimed = false;  // its clients are as claimed by a gateway
 };
 
 struct ModelConduit {
@@ -95,7 +95,7 @@ struct ModelConduit {
 
 struct Model {
   std::string site;
-  bool knows_classes = false;  // the author says that the access classes are those of this release
+  bool knows_classes = false;  // `written_for` names this release's access classes
   std::vector<ModelZone> zones;
   std::vector<ModelAsset> assets;
   std::vector<ModelConduit> conduits;
@@ -104,7 +104,7 @@ struct Model {
 // Pass 2. Only a model resolved without errors may be lowered.
 Model resolve_policy(const PolicyNode& policy, Diagnostics& diagnostics);
 
-// Pass 3. What each part may say alone, but not together. After errors it looks at zones only.
+// Pass 3. Contradictions between parts that are valid alone. After errors it checks zones only.
 void check_policy(const Model& model, Diagnostics& diagnostics);
 
 }  // namespace bulkhead::controlplane

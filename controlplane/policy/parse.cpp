@@ -1,4 +1,4 @@
-// Pass 1: YAML to the shape of a policy. Unknown, missing and repeated keys are told here.
+// Pass 1: YAML to the shape of a policy. Unknown, missing and repeated keys are reported here.
 #include <yaml-cpp/yaml.h>
 
 #include <functional>
@@ -158,7 +158,7 @@ class Parser {
     }
   }
 
-  // Whoever stands behind another is reached at that one's address, in its zone.
+  // An asset behind another is reached at that one's address, in its zone.
   void check_behind(const AssetNode& asset) {
     require(!asset.route.empty(), asset.name, "asset", "route");
     if (!asset.addresses.empty() || !asset.groups.empty() || asset.mac || asset.zone) {

@@ -8,10 +8,10 @@
 
 namespace bulkhead::controlplane {
 
-// The word that stands for all hosts of the rule's zone.
+// The word for all hosts of the rule's zone.
 inline constexpr const char* kAnyHost = "any";
 
-// Where the things of a name stand in the model's list.
+// Positions in the model's list, by name.
 using Places = std::unordered_map<std::string, std::size_t>;
 
 struct RuleScope {

@@ -14,8 +14,7 @@ using protocols::Catalogue;
 using protocols::FieldInfo;
 using protocols::Initiator;
 
-// Which of its two keys says where a message is for, seen from one end: whoever sends it is told by
-// the source.
+// The key of a field that names an end: of the addressee `route`, of the sender `source_route`.
 using Key = std::string_view FieldInfo::*;
 
 bool has_key(const Catalogue& catalogue, const std::string& key) {

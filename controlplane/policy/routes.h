@@ -1,5 +1,5 @@
-// Part of passes 3 and 4: whom a rule reaches beyond the hosts of its packets. A rule that names
-// several ways becomes a part for each.
+// Part of passes 3 and 4: a rule's reach beyond the hosts of its packets. A rule with several
+// routes becomes a part for each.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace bulkhead::controlplane {
 
-// A rule of the tables: all of it that the author's rule does not say of each part alike.
+// A rule of the tables: the fields in which parts of an author's rule differ.
 struct RulePart {
   std::vector<wire::Prefix> clients;
   std::vector<wire::Prefix> servers;
@@ -16,9 +16,9 @@ struct RulePart {
   std::vector<ModelConstraint> constraints;
 };
 
-// Takes a rule apart; what is wrong with its routes is told if `diagnostics` is there. An asset
-// that stands behind a gateway is its route at the gateway's address; a gateway behind which assets
-// stand is itself alone; an asset with a route to itself is reached by that route too.
+// Splits a rule into its parts; errors of its routes are added to `diagnostics`, if any. An asset
+// behind a gateway is its route at the gateway's address; a gateway with assets behind it is itself
+// alone; an asset with a route to itself is also reached by that route.
 std::vector<RulePart> split_by_route(const Model& model, const ModelConduit& conduit,
                                      const ModelRule& rule, Diagnostics* diagnostics);
 

@@ -1,5 +1,5 @@
-// What YAML allows and a policy must not have: text that grows when aliases are expanded, more than
-// one document.
+// Refuses YAML that a policy must not use: text that grows when aliases are expanded, more than one
+// document.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace bulkhead::controlplane {
 
-// Adds an error with its place for each; true if there is none. Linear in the text. Throws
-// YAML::Exception where the text is no YAML.
+// Adds an error with its position for each; true if there is none. Linear in the text. Throws
+// YAML::Exception if the text is not YAML.
 bool check_yaml_shape(const std::string& text, Diagnostics& diagnostics);
 
 }  // namespace bulkhead::controlplane
