@@ -1,5 +1,5 @@
 // Two-phase commit of a policy over the pair, pure like machine.h: both have a generation before
-// either enforces it, and what both have prepared is never lost, whoever survives.
+// either enforces it, and what both have prepared is never lost, whichever survives.
 #pragma once
 
 #include <array>
@@ -46,7 +46,7 @@ class Commit {
   static constexpr TimeNs kAnswerNs = 20 * kSecondNs;
   static constexpr TimeNs kFetchAgainNs = kSecondNs;
 
-  // As they were stored.
+  // Both as stored.
   Commit(const Policy& committed, const Policy& prepared)
       : committed_(committed), prepared_(prepared) {}
 
@@ -60,7 +60,7 @@ class Commit {
   CommitActions pass_time(bool peer, TimeNs now_ns);
   // This appliance becomes active: what it had prepared counts.
   CommitActions take_over();
-  // A stream to the peer stands: what was asked before is not answered any more, or was never sent.
+  // A stream to the peer is up: earlier questions will not be answered, or were never sent.
   CommitActions stream_begun();
 
   const Policy& committed() const { return committed_; }

@@ -34,8 +34,8 @@ struct Heartbeat {
   // The peer's newest heartbeat that has come on any path; incarnation 0: none has.
   std::uint64_t echo_incarnation = 0;
   std::uint64_t echo_sequence = 0;
-  // A heartbeat of an incarnation that the sender does not believe yet, as it came: whoever sent it
-  // proves by it that it hears. Keeps no lease alive. Incarnation 0: none.
+  // A heartbeat of an incarnation that the sender does not believe yet, as received: its
+  // sender proves by it that it hears. Keeps no lease alive. Incarnation 0: none.
   std::uint64_t answer_incarnation = 0;
   std::uint64_t answer_sequence = 0;
 

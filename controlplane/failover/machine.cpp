@@ -196,7 +196,7 @@ void Machine::take(const Heard& heard, TimeNs now_ns, Actions& actions) {
 
 void Machine::take(const Forwarding& dataplane, Actions& actions) {
   if (!dataplane.forwards) {
-    // It gave way while this machine stood still, to a peer that is not heard of again now that all
+    // It gave way while this machine stood still, to a peer that is not heard again now that all
     // that came meanwhile has been read.
     const bool alone = role_ == Role::active && told_.alone && !hears_peer();
     if (alone && !stalled_ && !was_stalled_) actions.lease = told_;

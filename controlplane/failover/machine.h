@@ -1,8 +1,8 @@
-// Which appliance of a pair forwards. A pure state machine: no clock, no socket; whoever drives it
-// gives it events with the time of a monotonic clock, and carries out what it asks for.
+// Which appliance of a pair forwards. A pure state machine: no clock, no socket; its driver gives
+// it events with the time of a monotonic clock, and carries out the actions that it returns.
 //
-// Safety rests on leases. An active forwards until a fixed time behind the sending of its newest
-// heartbeat that the peer has echoed; a standby takes over only when it has heard nothing on any
+// Safety rests on leases. An active appliance may forward until lease_ns after it sent its newest
+// echoed heartbeat; a standby takes over only when it has heard nothing on any
 // path for longer than that. So while heartbeats of the active arrive on one path nobody takes
 // over, and while those of the standby do, an active that is not heard stops before the standby
 // begins. An active that hears nothing at all takes its peer for dead and goes on alone: only when
@@ -32,8 +32,8 @@ struct Timing {
   TimeNs heartbeat_ns = 10 * kMillisecondNs;
   // Silence on all paths after which an active no longer depends on its peer.
   TimeNs peer_lost_ns = 5 * heartbeat_ns;
-  // How long an active forwards behind the sending of a heartbeat that was echoed. Each says its
-  // own; both go by the slower one's times.
+  // How long an active forwards after it sent a heartbeat that was echoed. Each announces its own;
+  // both use the slower one's times.
   TimeNs lease_ns = 7 * heartbeat_ns;
   // Silence on all paths after which a standby takes over.
   TimeNs takeover_ns = 9 * heartbeat_ns;

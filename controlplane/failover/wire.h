@@ -1,6 +1,6 @@
 // Heartbeats as bytes: the same on the pair link and in-band. They are authenticated; the machine
-// refuses what is replayed by its sequence. Whoever reads a later version reads the fields that it
-// knows; one that is older than what this one can read does not decode.
+// refuses replayed ones by their sequence. A reader of a later version reads the fields that it
+// knows; versions too old to be read do not decode.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ namespace bulkhead::failover {
 
 using replication::Key;
 
-// Goes up when a field is added behind the others.
+// Incremented when a field is appended.
 constexpr std::uint8_t kWireVersion = 3 + kReleaseAhead;
 constexpr std::uint8_t kWireVersionOldest = 1;
 
