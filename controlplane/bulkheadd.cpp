@@ -258,7 +258,7 @@ int main(int argc, char** argv) {
       "4 the address cannot be listened on, 5 a certificate or key is missing, 6 the pair's "
       "address, name or key is wrong.");
   bulkhead::start_log("bulkheadd");
-  setenv("GRPC_VERBOSITY", "NONE", 0);  // what goes wrong is told once, by us
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // we report errors ourselves, once
   Options options;
   declare(app, options);
   try {

@@ -1,5 +1,5 @@
-// What this product asks of a certificate beyond its signature: one name, and what it may be used
-// for, said by itself.
+// Checks of a certificate beyond its signature: one common name, and an extended key usage that
+// permits its purpose.
 #pragma once
 
 #include <openssl/x509.h>
@@ -15,10 +15,10 @@ struct CertificateProblem {
   std::string text;
 };
 
-// The certificate's one common name, plain (see is_plain_name), if its extended key usage names the
-// purpose; or what is wrong with it.
+// The certificate's only common name, plain (see is_plain_name), if its extended key usage includes
+// the purpose; or the problem.
 Result<std::string, CertificateProblem> name_for(X509* certificate, Purpose purpose);
-// The same of the first certificate in a text in PEM.
+// The same for the first certificate of a PEM text.
 Result<std::string, CertificateProblem> name_for(const std::string& pem, Purpose purpose);
 
 }  // namespace bulkhead::controlplane

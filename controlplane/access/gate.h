@@ -1,5 +1,5 @@
-// What each call passes before anything else: the caller's certificate says who it is, and that it
-// may be a client; and nobody has more calls under way than its share.
+// The gate before every call: identifies the caller by its certificate, checks that it may be a
+// client, and bounds its concurrent calls.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -41,10 +41,10 @@ class Gate {
   };
   using PassPointer = std::shared_ptr<Pass>;
 
-  // Who calls, or why it may not; or that it has too much under way. From any thread.
+  // Admits a call, or returns why not: no valid client, or too many calls. From any thread.
   Result<PassPointer, grpc::Status> enter(const grpc::ServerContextBase& context,
                                           const Method& method);
-  // The same for who it is already known.
+  // The same for a caller that is already identified.
   Result<PassPointer, grpc::Status> enter(const std::string& name, const limits::Calls& kind);
 
   // Before the method: one of ours that has no row is ended; of a service that is not ours (health,
@@ -60,7 +60,7 @@ class Gate {
   std::map<const limits::Calls*, std::map<std::string, std::size_t>> under_way_;
 };
 
-// Shows each call to the gate, whatever its service. The gate outlives the server.
+// Passes each call of any service to the gate. The gate outlives the server.
 class GateKeeper final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
   explicit GateKeeper(Gate& gate) : gate_(gate) {}

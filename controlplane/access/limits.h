@@ -1,4 +1,4 @@
-// What those who manage an appliance may use of its agent: every bound in one place.
+// Limits on what management clients may use of the agent: every bound in one place.
 #pragma once
 
 #include <chrono>
@@ -44,7 +44,7 @@ inline constexpr std::size_t kNameBytesMax = 64;
 inline constexpr std::uint32_t kFlowsMax = 1'000'000;
 inline constexpr std::uint32_t kFlowsDefault = 1000;
 inline constexpr std::uint32_t kFlowsOfPage = 500;
-inline constexpr std::uint32_t kCountersMax = 1'000'000;  // rows of a look
+inline constexpr std::uint32_t kCountersMax = 1'000'000;  // rows of a listing
 inline constexpr std::uint32_t kIntervalDefaultMs = 1000;
 inline constexpr std::uint32_t kIntervalMinMs = 100;
 

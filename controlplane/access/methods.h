@@ -1,4 +1,4 @@
-// Each RPC of ours, and what a call of it counts as. The gate lets in no other one.
+// Each RPC of ours and its kind of call. The gate admits no other.
 #pragma once
 
 #include <string_view>

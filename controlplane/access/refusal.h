@@ -1,4 +1,4 @@
-// What stood in the way of a request, in words, and whose move it is.
+// Why a request was refused, as text and kind.
 #pragma once
 
 #include <string>

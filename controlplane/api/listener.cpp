@@ -1,5 +1,5 @@
-// Where there are too many of a kind, the oldest goes of the address that has most: who knocks in
-// earnest is through in a moment.
+// At a limit the oldest connection of the address that has most is closed: a real client has proven
+// itself within a moment.
 #include "controlplane/api/listener.h"
 
 #include <fcntl.h>

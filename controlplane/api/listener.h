@@ -1,6 +1,6 @@
-// Accepts the connections of management hosts and hands them to gRPC, within bounds that gRPC does
-// not have: without a certificate nobody keeps another out, nor holds more than a little memory.
-// It runs a thread of its own.
+// Accepts connections of management hosts and hands them to gRPC, within bounds that gRPC lacks:
+// without a certificate no client blocks another or uses more than a little memory. It runs a
+// thread of its own.
 #pragma once
 
 #include <array>
@@ -31,16 +31,16 @@ class Listener {
   // Ends the thread: nothing is handed over any more.
   void stop();
 
-  // A call came over the connection of this peer, as gRPC names it, with this certificate. From any
-  // thread.
+  // Notes that a call with this certificate came over the peer's connection, as gRPC names it.
+  // From any thread.
   void prove(const std::string& peer, const std::string& name);
 
  private:
   using Tcp = boost::asio::ip::tcp;
   using Clock = std::chrono::steady_clock;
   enum class Stage { silent, unproven, proven };
-  // One connection. From when it is handed over, `watch` is a second descriptor of its socket: it
-  // tells when the connection has ended, and can end it.
+  // One connection. After it is handed over, `watch` is a second descriptor of its socket: it
+  // signals when the connection has ended, and can end it.
   struct Guest {
     Guest(Tcp::socket accepted, std::string peer_name);
     Tcp::socket socket;

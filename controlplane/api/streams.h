@@ -97,12 +97,12 @@ class Stream : public grpc::ServerWriteReactor<Message>,
   bool finished_ = false;
 };
 
-// Lets one in at a time, in their order. Whoever is in leaves when its token is destroyed.
+// Admits one at a time, in order. It leaves when its token is destroyed.
 class Turnstile {
  public:
   using Token = std::shared_ptr<void>;
 
-  // Calls `go` when it is the caller's turn, maybe at once.
+  // Calls `go` when it is the caller's turn, possibly at once.
   void enter(std::function<void(Token)> go) {
     {
       const std::lock_guard guard(mutex_);

@@ -46,7 +46,7 @@ class EventStream final : public Stream<v1::Event> {
   std::mutex mutex_;  // the next event is looked for by one thread at a time
 };
 
-// Looks at the counters, once or in turns. Each is told page by page.
+// Streams the counters, once or repeatedly, page by page.
 class CounterStream final : public Stream<v1::Counters> {
  public:
   // Without an interval it looks once.

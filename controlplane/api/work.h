@@ -1,5 +1,5 @@
-// Where calls are carried out: off gRPC's own threads, which must not wait, each kind on threads of
-// its own, so that none waits for another.
+// Thread pools for calls: gRPC's own threads must not wait. One pool for each kind, so that none
+// waits for another.
 #pragma once
 
 #include <spdlog/spdlog.h>
@@ -18,7 +18,7 @@ grpc::Status to_status(const Refusal& refusal);
 
 struct Work {
   explicit Work(Gate::OnCall on_call) : gate(std::move(on_call)) {}
-  // Ends what is under way; nothing is begun afterwards.
+  // Ends running calls; none is begun afterwards.
   void join() {
     for (auto* pool : {&questions, &policies, &commits}) pool->join();
   }
@@ -30,8 +30,7 @@ struct Work {
   boost::asio::thread_pool commits{limits::kCommits.in_all};
 };
 
-// Carries a call out on the pool and finishes it with what `call(name)` returns: `name` is the
-// caller's.
+// Runs a call on the pool and finishes it with the result of `call(name)`: `name` is the caller's.
 template <typename Call>
 grpc::ServerUnaryReactor* answer(Work& work, boost::asio::thread_pool& pool, const Method& method,
                                  grpc::CallbackServerContext* context, Call call) {

@@ -1,5 +1,5 @@
-// Recent events, and those who follow new ones. All followers read one list; whoever does not keep
-// up misses what has left it, and is told how many that were. Thread-safe.
+// Recent events and their followers. All followers read one list; a slow follower misses events
+// that have left it, and is notified of their number. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -24,15 +24,16 @@ class EventHub final : public Sink {
   using FollowerPointer = std::shared_ptr<Follower>;
   using EventPointer = std::shared_ptr<const v1::Event>;
 
-  // Longer ones than kEventBytesMax lose their text and fields.
+  // Events longer than kEventBytesMax lose their text and fields.
   void on_event(const v1::Event& event) override;
   void on_counters(const v1::Counters& /*page*/) override {}
   void on_status(const v1::GetStatusResponse& /*status*/) override {}
   // Follows from now on; the last `recent` events come first. `on_news` is called when there is
-  // something after next() had nothing, on the publisher's thread: it must not do more than wake
-  // somebody.
+  // an event after next() returned none, on the publisher's thread: it must only wake another
+  // thread.
   FollowerPointer follow(std::size_t recent, std::function<void()> on_news);
-  // The follower's next event: one of kind `missed` where some were, nullptr if there is none now.
+  // The follower's next event; one of kind `missed` if it missed some; nullptr if there is none
+  // now.
   EventPointer next(Follower& follower);
   bool ended() const;
   void leave(const FollowerPointer& follower);

@@ -1,4 +1,4 @@
-// What can be read of the appliance. Thread-safe.
+// Status, counters and sessions of the appliance. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@ class Readings {
   virtual ~Readings() = default;
 
   virtual v1::GetStatusResponse status() = 0;
-  // A page. What is to be asked next goes into the question, until there is nothing more.
+  // A page. The place of the next one is written into the question, until there is none.
   virtual Result<v1::Counters, Refusal> counters(v1::GetDataplaneCounters& question,
                                                  std::chrono::milliseconds timeout) = 0;
   virtual Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& page) = 0;

@@ -1,5 +1,5 @@
-// Where news of the appliance goes: exporters implement it, and the wiring adds them to Sinks
-// before the agent starts.
+// The interface of exporters: events, counters and status of the appliance. The wiring adds them to
+// Sinks before the agent starts.
 #pragma once
 
 #include <vector>
@@ -14,8 +14,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void on_event(const v1::Event& event) = 0;
-  // A page of a look at the counters, see v1::Counters::more; a look that breaks off has no last
-  // page, and the next one begins anew.
+  // A page of a listing of the counters, see v1::Counters::more; a listing that breaks off has no
+  // last page, and the next one starts over.
   virtual void on_counters(const v1::Counters& page) = 0;
   virtual void on_status(const v1::GetStatusResponse& status) = 0;
 };
@@ -23,7 +23,7 @@ class Sink {
 // All of them, in the order in which they were added.
 class Sinks final : public Sink {
  public:
-  // Before anything is said to it. The sink outlives this.
+  // Call it before the first event. The sink outlives this.
   void add(Sink& sink) { sinks_.push_back(&sink); }
 
   void on_event(const v1::Event& event) override {
