@@ -110,7 +110,7 @@ std::optional<bool> Agent::reconcile() {
   std::optional<bool> in_force;
   std::unique_lock lock(policy_mutex_);
   const auto answer = ask_status();
-  // It enforces what it did: a data plane that is lost is told by its connections.
+  // Without an answer nothing is concluded: a lost data plane is noticed by its connections.
   if (answer) in_force = hold_to_active(answer.value().status());
   lock.unlock();
   sink_.on_status(describe(answer));

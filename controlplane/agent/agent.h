@@ -28,7 +28,7 @@ struct Enforcement {
   std::string unanswered;  // why the data plane does not answer; empty if it does
   v1::DataplaneStatus dataplane;
   std::optional<v1::Revision> active;
-  std::string refused;  // why the data plane does not take the active revision
+  std::string refused;  // why the data plane refuses the active revision
   std::string damage;   // of the store
 };
 std::string problem_of(const Enforcement& enforcement);
@@ -86,11 +86,11 @@ class Agent final : public Policies, public Readings, public PairControl, privat
   void tell(const std::string& kind, const std::string& text);
   DataplaneClient::Answer apply(const v1::PolicyArtefact& artefact,
                                 std::chrono::milliseconds timeout);
-  // Does without if the data plane does not answer in time.
+  // Does nothing if the data plane does not answer in time.
   void note_passed(const std::string& digest, std::chrono::milliseconds timeout);
   std::optional<Refusal> preview_sessions(const policy::Tables& staged, std::uint32_t limit,
                                           v1::PreviewPolicyResponse& preview);
-  // Whole and acceptable to the data plane, if that is there: its site and digest.
+  // Checks an artefact, by the data plane if connected: its site and digest.
   Result<v1::PolicyApplied, Refusal> check(const v1::PolicyArtefact& artefact);
 
   std::unique_ptr<RevisionStore> store_;

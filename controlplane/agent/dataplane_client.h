@@ -1,5 +1,5 @@
 // The agent's end of one of the data plane's Unix sockets: connects, reconnects, sends requests and
-// takes what is pushed. It runs a thread of its own; calls may come from any thread.
+// receives pushed messages. It runs a thread of its own; calls may come from any thread.
 #pragma once
 
 #include <atomic>
@@ -23,7 +23,7 @@ namespace bulkhead::controlplane {
 
 class DataplaneClient {
  public:
-  // What was not answered may yet be carried out, unless it says otherwise.
+  // A request without answer may still be carried out, unless the text says otherwise.
   struct Failure {
     enum class Kind { refused, unreachable, lost, late };
     Kind kind{};
@@ -36,13 +36,13 @@ class DataplaneClient {
     std::function<void(const v1::Event&)> on_event;  // asked for if there is one
     std::function<void(v1::PairNews)> on_pair_news;
   };
-  // Of answers that are waited for; more calls are refused.
+  // Pending calls; more are refused.
   static constexpr std::size_t kCallsMax = 64;
 
   DataplaneClient(std::string path, Callbacks callbacks);
   ~DataplaneClient();
 
-  // `at_once`: leases travel here, so the thread must not wait behind other programs.
+  // `at_once`: leases travel here, so the thread must not wait for other programs.
   void start(bool at_once);
   // Ends the thread: no callback comes any more.
   void stop();
@@ -50,12 +50,12 @@ class DataplaneClient {
   // Blocks until the answer, a lost connection or the timeout. An answer of `refused` is an error.
   Answer call(v1::DataplaneRequest request,
               std::chrono::milliseconds timeout = std::chrono::seconds(10));
-  // Does not wait, for what is not answered. It is gone if the data plane is, or does not read.
+  // Sends a request without an answer and does not wait. It is lost if the data plane is gone or
+  // does not read.
   void post(v1::DataplaneRequest request);
-  // Calls back on the client's thread, behind what it has heard by then; does not wait.
+  // Calls back on the client's thread after everything received by then; does not wait.
   void behind_what_came(std::function<void()> then);
-  // The data plane's first thread, which answers, is runnable or runs, as the kernel has it; false
-  // if that cannot be seen.
+  // Whether the data plane's main thread is runnable or running, by the kernel; false if unknown.
   bool waits_for_core() const;
 
  private:

@@ -39,7 +39,7 @@ void MemoryKeeper::turn(TimeNs now_ns) {
   if (least_bytes_ == 0) least_bytes_ = resident;
   least_bytes_ = std::min(least_bytes_, resident);
   if (resident <= least_bytes_ + kGrowthBytes) return;
-  // Whoever holds the locks of memory must not wait for a core: a heartbeat may wait for them.
+  // A thread with the allocator's locks must not wait for a core: a heartbeat may wait for them.
   const bool at_once = run_before_others() == 0;
   const std::size_t used = used_bytes();
   const std::size_t change = used > used_bytes_ ? used - used_bytes_ : used_bytes_ - used;

@@ -1,4 +1,4 @@
-// Gives memory back that a crowd of clients or a large policy took and nobody needs any more.
+// Returns memory to the system after many clients or a large policy.
 #pragma once
 
 #include <cstddef>
@@ -7,16 +7,16 @@
 
 namespace bulkhead::controlplane {
 
-// What the process has in memory now.
+// Resident memory of the process.
 std::size_t resident_bytes();
 
 class MemoryKeeper {
  public:
-  // Now and then; looks only so often.
+  // Call it regularly; it acts only at intervals.
   void turn(TimeNs now_ns);
 
  private:
-  std::size_t least_bytes_ = 0;  // that were ever resident
+  std::size_t least_bytes_ = 0;  // lowest ever resident
   std::size_t used_bytes_ = 0;   // when some was given back last: what is free since can be
   TimeNs looked_ns_ = 0;
 };

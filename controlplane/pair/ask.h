@@ -1,4 +1,4 @@
-// Questions to an object that lives on the thread of an io_context.
+// Calls an object that belongs to the thread of an io_context.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

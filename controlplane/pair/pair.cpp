@@ -287,7 +287,7 @@ void Pair::on_dataplane(bool connected) {
       request.mutable_configure_pair()->set_node(node_of(options_.link.self_name));
       request.mutable_configure_pair()->set_heartbeat_ms(
           static_cast<std::uint32_t>(options_.timing.heartbeat_ns / kMillisecondNs));
-      // Whoever was there before counted what it said, and is not known any more.
+      // An agent before this one counted its own frames, which are not known any more.
       request.mutable_configure_pair()->set_incarnation(options_.incarnation + dataplanes_++);
       host_.to_dataplane(std::move(request));
       if (machine_ && machine_->role() == Role::standby) ask_for_flows();

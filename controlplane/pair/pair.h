@@ -1,8 +1,8 @@
-// One of a pair: carries the state machine of controlplane/failover with Boost.Asio. Heartbeats go
-// as datagrams over the pair link and in-band through the data plane; leases go to the data plane;
-// what the machines say goes over the pair link. Thread-safe. It runs three threads: the pair's,
-// which runs before others and has heartbeats and leases alone; the link's, for TLS; and one for
-// what may take long.
+// One of a pair: drives the state machine of controlplane/failover with Boost.Asio. Heartbeats are
+// sent as datagrams over the pair link and in-band through the data plane; leases go to the data
+// plane; the machines' messages go over the pair link. Thread-safe. It runs three threads: the
+// pair's, with real-time priority, for heartbeats and leases alone; the link's, for TLS; and one
+// for slow work.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -37,16 +37,18 @@ struct PairOptions {
 // The node's number, from its name; never zero.
 failover::NodeId node_of(const std::string& name);
 
-// What the pair needs of the rest of the agent.
+// Services that the pair needs of the agent.
 class PairHost {
  public:
   virtual ~PairHost() = default;
 
-  // Never waits; what the data plane cannot take is gone.
+  // Never waits; dropped if the data plane cannot accept it.
   virtual void to_dataplane(v1::DataplaneRequest request) = 0;
-  // Calls back on the thread that hears the data plane, behind what has come from it; never waits.
+  // Calls back on the thread that receives from the data plane, after everything received by
+  // then; never waits.
   virtual void behind_news(std::function<void()> then) = 0;
-  // The data plane does not stand still by itself: its service thread has work and gets no core.
+  // Whether the data plane's lease thread has work and gets no core, so that its silence is no
+  // failure.
   virtual bool dataplane_waits_for_core() = 0;
   virtual void tell(const std::string& text) = 0;
 
@@ -56,10 +58,9 @@ class PairHost {
     failover::Policy prepared;
   };
   virtual Held held() = 0;
-  // The peer's revision: checked, stored, and prepared or at once committed. Empty or what is
-  // wrong.
+  // Checks and stores the peer's revision, and prepares or commits it. Empty, or the problem.
   virtual std::string keep(const v1::GetPolicyResponse& revision, bool commit) = 0;
-  // Puts what is stored under the generation in force here. Empty or what is wrong.
+  // Enforces the stored policy of the generation here. Empty, or the problem.
   virtual std::string enforce(const failover::Policy& policy) = 0;
   virtual void forget_prepared() = 0;
   virtual std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) = 0;
@@ -74,18 +75,18 @@ class Pair {
   // Ends the threads: the host is not called any more.
   void stop();
 
-  // The data plane's news, and that it came or went.
+  // Messages of the data plane, and its connection.
   void on_news(v1::PairNews news);
   void on_dataplane(bool connected);
-  // The data plane enforces the policy that is committed here, or not.
+  // Whether the data plane enforces the policy that is committed here.
   void on_policy(bool in_force);
 
   v1::PairStatus status();
-  // Empty, or why it was not carried out.
+  // Returns why the order was not carried out, or nothing.
   std::string order(failover::Order order);
-  // Commits a policy on both appliances, or on this one if no peer is heard; empty, or why it was
-  // not. It has been checked here. `store` keeps the generation that it gets; empty, or why it
-  // cannot.
+  // Commits a policy on both appliances, or on this one if no peer is heard; returns why not, or
+  // nothing. It has been checked here. `store` stores its generation, and returns why it cannot,
+  // or nothing.
   std::string commit(std::uint64_t digest, const std::function<std::string(std::uint64_t)>& store);
 
  private:
@@ -140,28 +141,28 @@ class Pair {
   std::array<std::uint8_t, 1024> datagram_{};
   std::unique_ptr<PairLink> link_;  // of the link's thread
 
-  // Of the pair's thread:
-  // From the first word of the data plane, or a while without one.
+  // Set by the first message of the data plane, or a while without one.
   std::optional<failover::Machine> machine_;
   TimeNs started_ns_ = 0;
   failover::Lease lease_;
   bool lease_waits_ = false;  // for a prepared policy that is being put in force
   failover::Policy committed_;
   failover::Policy prepared_;
-  std::uint64_t connection_ = 0;  // that the pair link stands by; 0: none
+  std::uint64_t connection_ = 0;  // of the pair link; 0: down
   bool connected_ = false;
   std::uint64_t dataplanes_ = 0;  // how often one was connected
   bool policy_in_force_ = false;
   v1::PairReport report_;
   bool reported_ = false;  // the data plane has, since it was connected
   unsigned silent_ticks_ = 0;
-  unsigned unanswered_ticks_ = 0;  // that the thread which hears the data plane has not come by for
+  // ticks without a response of the thread that receives from the data plane
+  unsigned unanswered_ticks_ = 0;
   bool fit_ = false;
   std::string unfit_;
   std::string last_change_;
   TimeNs last_change_wall_ns_ = 0;
   std::uint64_t takeovers_ = 0;
-  // While active: the stream of news of sessions, 0 if none is told; its batches.
+  // While active: the stream of session records, 0: none; and its batches.
   std::uint64_t flows_stream_ = 0;
   std::uint64_t flows_streams_ = 0;  // begun so far
   std::uint64_t flows_told_ = 0;
@@ -170,9 +171,9 @@ class Pair {
   TimeNs flows_again_ns_ = 0;  // not before
   // While standby:
   bool flows_equal_ = false;
-  TimeNs link_lost_ns_ = 0;  // 0: that is settled
+  TimeNs link_lost_ns_ = 0;  // 0: handled
   TimeNs flows_asked_ns_ = 0;
-  std::string flows_failure_;  // why the peer's sessions cannot be had
+  std::string flows_failure_;  // why the peer's sessions are not available
   bool drains_ = false;
   TimeNs slow_ticked_ns_ = 0;
   TimeNs ticked_ns_ = 0;
@@ -180,7 +181,7 @@ class Pair {
   // Of the slow thread:
   std::optional<failover::Commit> commit_;
   std::optional<std::promise<std::string>> committing_;
-  std::string refusal_;  // the peer's words
+  std::string refusal_;  // // the peer's text
 
   std::thread thread_;
   std::thread link_thread_;

@@ -1,4 +1,4 @@
-// What operators see of a pair, and what they order. Thread-safe.
+// Status of a pair and orders of operators. Thread-safe.
 #pragma once
 
 #include <string>

@@ -1,7 +1,6 @@
-// The stream between the agents of a pair: TLS 1.3, both sides authenticated with the appliances'
-// certificates of one authority, and the peer by its name. It comes up by itself and again after
-// each loss. Everything runs on the thread of `io`, in steps that are short whatever a message's
-// size.
+// The stream between the agents of a pair: TLS 1.3, both sides authenticated with certificates of
+// one authority, the peer by its name. It connects and reconnects by itself. Everything runs on the
+// thread of `io`, in short steps whatever a message's size.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -40,7 +39,7 @@ class PairLink {
   struct Callbacks {
     std::function<void(bool up)> on_link;
     std::function<void(v1::PairMessage)> on_message;
-    // A message that came in pieces: joined() reads it, where it may take long.
+    // A message that arrived in pieces: parse it with joined(), where that may take long.
     std::function<void(std::vector<std::string>)> on_pieces = {};
   };
 
@@ -49,12 +48,12 @@ class PairLink {
   ~PairLink();
 
   bool is_up() const { return up_; }
-  // Counts connections that stood; 0 while none does.
+  // Counts established connections; 0 while there is none.
   std::uint64_t connection() const { return up_ ? connections_ : 0; }
-  // What is sent while the link is down is gone.
+  // Messages sent while the link is down are lost.
   void send(const v1::PairMessage& message) { send(ipc::to_frame(message)); }
   void send(std::string frame);
-  // A message that may be large: others go between its pieces, such messages keep their order.
+  // Sends a large message: others go between its pieces; large ones keep their order.
   void send_pieces(std::deque<std::string> frames);
 
   // Both take long for a large message, and may run on any thread.
@@ -70,7 +69,7 @@ class PairLink {
   static constexpr std::size_t kHandshakesPerSecond = 32;
 
   bool may_greet(const boost::asio::ip::tcp::socket& socket);
-  // The side whose name sorts lower opens the connection, the other one takes it.
+  // The side whose name sorts lower opens the connection; the other accepts it.
   bool opens() const { return options_.self_name < options_.peer_name; }
   void configure_tls();
   void open();
@@ -96,13 +95,13 @@ class PairLink {
   bool up_ = false;
   std::uint64_t connections_ = 0;
   std::size_t handshakes_ = 0;         // under way
-  std::size_t handshakes_second_ = 0;  // of those who came, begun in this second
+  std::size_t handshakes_second_ = 0;  // of incoming connections, begun in this second
   TimeNs second_ns_ = 0;               // when it began
-  std::string told_;                   // why the link is down, as it was told last
+  std::string told_;                   // the last logged reason why the link is down
 };
 
-// The socket hears nobody else: the kernel drops what comes from another address, before it costs
-// anything. Where that cannot be, whoever reads has to look.
+// Makes the kernel drop packets from any other address before they cost anything. If that is not
+// possible, the reader has to check.
 void only_from(int socket, const boost::asio::ip::address& peer);
 
 // The common name in a certificate file; empty if it cannot be read.

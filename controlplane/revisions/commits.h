@@ -1,5 +1,5 @@
-// Commits, under way and done: each has an identifier, by which its outcome can be asked for
-// afterwards. One is under way at a time. Thread-safe.
+// Commits, running and done: each has an identifier, by which its outcome can be queried later. One
+// runs at a time. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -17,14 +17,14 @@ class Commits {
  public:
   static constexpr std::size_t kKept = 64;
 
-  // `start` tells the identifiers of this start of the agent from those of others.
+  // `start` makes the identifiers of this start of the agent unique.
   explicit Commits(std::uint64_t start) : start_(start) {}
 
-  // The new commit's identifier; nullopt while another one is under way.
+  // The new commit's identifier; nullopt while another one is running.
   std::optional<std::string> begin(std::uint64_t revision, const std::string& by);
-  // What the one that is under way does now, for whoever asks; nothing if there is none.
+  // Sets the present step of the running commit; ignored if there is none.
   void tell(const std::string& step);
-  // What became of the one that is under way. Its text says what is known, and what is not.
+  // Ends the running commit. Its text says what is known, and what is not.
   void finish(v1::Commit::State state, const std::string& text);
   void finish(const v1::Revision& in_force, std::uint64_t generation, const std::string& text);
 

@@ -1,5 +1,6 @@
-// Notes on disk, a flush each: a file of fixed length, written from its beginning. Its room is
-// taken when it is made, so that a full disk refuses no note. One that a crash cut short is none.
+// A journal on disk, one flush a note: a file of fixed length, written from its start. Its space is
+// reserved when it is made, so that a full disk refuses no note. A note that a crash cut short is
+// ignored.
 #pragma once
 
 #include <cstdint>
@@ -16,19 +17,19 @@ class Journal {
   static constexpr std::size_t kBytes = 16 * 1024;
   static constexpr std::size_t kNoteBytesMax = 256;
 
-  // Reads the notes of the file, or makes it. All that fails is a text for people.
+  // Reads the notes of the file, or creates it. An error is a text for people.
   static Result<std::unique_ptr<Journal>, std::string> open(const std::string& path,
                                                             std::vector<std::string>& notes);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  // For one more of kNoteBytesMax.
+  // Whether a note of kNoteBytesMax fits.
   bool has_room() const { return end_ + kHeadBytes + kNoteBytesMax <= kBytes; }
-  // Empty, or what is wrong: then it may be there after a crash, or not.
+  // Appends a note. Empty, or the error: then it may be there after a crash, or not.
   // Precondition: has_room().
   std::string add(const std::string& note);
-  // An empty one takes its place.
+  // Replaces the journal with an empty one.
   std::string clear();
 
  private:

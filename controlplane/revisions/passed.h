@@ -1,5 +1,5 @@
-// What passed in the last day, by policy, rule and function: hours of how much the data plane's
-// counters grew. Bounded; what came to more than it tells apart is counted alone.
+// Messages that passed in the last day, by policy, rule and function: hourly increments of the data
+// plane's counters. Bounded; the rest is only summed.
 #pragma once
 
 #include <deque>
@@ -16,9 +16,9 @@ class PassedOfLastDay {
  public:
   static constexpr std::size_t kHours = 24;
   static constexpr std::size_t kRowsMax = 4096;    // of an hour
-  static constexpr std::size_t kKindsMax = 32768;  // of a look; what is beyond is not told apart
+  static constexpr std::size_t kKindsMax = 32768;  // of a look; the rest is summed
 
-  // The counters as they are now, page by page.
+  // The present counters, page by page.
   class Look {
    public:
     void add(const v1::Counters& page);
@@ -26,10 +26,11 @@ class PassedOfLastDay {
    private:
     friend class PassedOfLastDay;
     Passed passed_;
-    std::uint64_t beyond_ = 0;  // messages of what is not told apart
+    std::uint64_t beyond_ = 0;  // messages of the rest
   };
 
-  // Of a data plane that has enforced the policy of this digest since the last time at least.
+  // Precondition: the data plane has enforced the policy of this digest at least since the last
+  // call.
   void note(TimeNs wall_ns, const std::string& digest, Look look);
 
   // By digest, in no particular order of time.

@@ -1,4 +1,4 @@
-// What operators do with policies. Thread-safe.
+// Operations on policies. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ class Policies {
 
   virtual Result<v1::Revision, Refusal> stage(v1::StagePolicyRequest request,
                                               const std::string& by) = 0;
-  // The commit once it is done, or after a while one that is under way.
+  // Returns the commit once it is done, or after a while one that is running.
   virtual Result<v1::Commit, Refusal> commit(std::uint64_t number, const std::string& by) = 0;
   virtual Result<v1::Commit, Refusal> find_commit(const std::string& id) const = 0;
   virtual Result<v1::PreviewPolicyResponse, Refusal> preview(

@@ -1,5 +1,5 @@
-// What a policy that is not in force yet would do to a running plant: which of its sessions it
-// would refuse, and which of the messages that passed before. Pure: nothing is asked or changed.
+// Previews a staged policy on a running plant: which of its sessions it would refuse, and which of
+// the messages that passed before. Pure: nothing is asked or changed.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace bulkhead::controlplane {
 
-// Messages that a policy let pass, by what its counters tell apart.
+// Messages that a policy passed, by the key of its counters.
 struct PassedKey {
   std::string conduit;
   std::uint32_t rule = 0;  // the author's number
@@ -23,21 +23,21 @@ struct PassedKey {
 };
 using Passed = std::map<PassedKey, std::uint64_t>;
 
-// How much of what a rule let pass another policy grants.
+// How much of what a rule passed another policy grants.
 enum class Coverage : std::uint8_t { none, part, whole };
 
-// Whether and why the policy refuses the session: a reason's name, empty if it goes on.
+// The name of the reason for which the policy refuses the session; empty if it is granted.
 std::string refusal_of(const policy::Tables& staged, const v1::Flow& session);
 
-// Of the messages that the rule's parts in `before` let pass. `whole` only where one part of a rule
-// of the staged policy grants all that a part of the old one did; several that do so together count
-// as `part`.
+// Coverage of the messages that the rule's parts in `before` passed. `whole` only where one part of
+// a rule of the staged policy grants all that a part of the old one did; several that do so
+// together count as `part`.
 Coverage coverage_of(const policy::Tables& before, const PassedKey& passed,
                      const policy::Tables& staged);
 
-constexpr int kRefusedKindsMax = 1000;  // of messages, told one by one; the rest is a sum
+constexpr int kRefusedKindsMax = 1000;  // of messages, listed one by one; the rest is a sum
 
-// Adds what the staged policy refuses of what passed under `before`, and of what it may refuse.
+// Adds the messages that passed under `before` and that the staged policy refuses or may refuse.
 void add_messages(const policy::Tables& before, const Passed& passed, const policy::Tables& staged,
                   v1::PreviewPolicyResponse& preview);
 

@@ -1,7 +1,7 @@
-// Policy revisions on disk: one file each, and a journal of which is active, which is prepared and
-// what became of each. A step is one flush: that of a new revision's file, or of a note; a crash or
-// a full disk leaves the old state or the new, never half. What is damaged is set aside and told;
-// only what revisions are is kept in memory, not their text.
+// Policy revisions on disk: one file each, and a journal of the active and the prepared one and of
+// each one's history. A step is one flush: of a new revision's file, or of a note; a crash or a
+// full disk leaves the old state or the new, never half. Damaged files are set aside and reported;
+// only metadata is kept in memory, not the texts.
 #pragma once
 
 #include <cstdint>
@@ -24,29 +24,29 @@ class RevisionStore {
   static constexpr std::size_t kRevisionsKept = 200;
   static constexpr std::uint64_t kBytesKept = std::uint64_t{1} << 30;
 
-  // Opens the folder, made if it is not there, and locks it against other instances.
+  // Opens the folder, creating it if necessary, and locks it against other instances.
   static Result<std::unique_ptr<RevisionStore>, std::string> open(const std::string& folder);
   ~RevisionStore();
 
-  // What was found damaged, foreign or missing when it was opened, a sentence each.
+  // Damaged, foreign or missing files found at opening, a sentence each.
   const std::vector<std::string>& damage() const { return damage_; }
 
-  // Keeps a new revision; its number is set. The oldest inactive ones go beyond kRevisionsKept and
-  // kBytesKept.
+  // Stores a new revision and sets its number. Deletes the oldest inactive ones beyond
+  // kRevisionsKept and kBytesKept.
   Result<v1::Revision, std::string> add(v1::GetPolicyResponse stored);
   // Makes a revision the active one. It counts as the commit of its generation, or of the next one
   // if it has none.
   Result<v1::Revision, std::string> activate(std::uint64_t number);
-  // The same in two steps: all that a full disk could refuse is in the first, and nothing has
-  // changed until the second. Whoever gives up in between calls abandon().
+  // The same in two steps: a full disk can only refuse the first, and nothing changes until the
+  // second. A caller that gives up in between calls abandon_activation().
   std::string begin_activation(std::uint64_t number);
   Result<v1::Revision, std::string> finish_activation();
   void abandon_activation();
 
-  // Of a pair. A revision is told its generation before it is prepared or committed, and it is on
-  // disk with that.
+  // For a pair. A revision gets its generation, and is stored with it, before it is prepared or
+  // committed.
   std::string set_generation(std::uint64_t number, std::uint64_t generation);
-  // Which revision is prepared: ready to be committed, whoever survives. 0: none.
+  // Sets the prepared revision: ready to be committed, whichever appliance survives. 0: none.
   std::string set_prepared(std::uint64_t number);
   std::optional<v1::Revision> prepared() const;
   std::optional<v1::GetPolicyResponse> find(std::uint64_t generation,
@@ -76,10 +76,10 @@ class RevisionStore {
   std::string rewrite(std::uint64_t number, const v1::Revision& revision);
   std::string begin(std::uint64_t number);
   Result<v1::Revision, std::string> finish();
-  // What was noted, on top of what stands in the files.
+  // Applies notes on top of the files.
   void replay(const std::vector<std::string>& notes);
   std::string note(const v1::Revision& revision, std::uint64_t active, std::uint64_t prepared);
-  // Makes room for notes: what they say is in the files then.
+  // Makes room for notes by merging them into the files.
   std::string fold();
   void prune();
 
@@ -90,11 +90,11 @@ class RevisionStore {
   std::map<std::uint64_t, Kept> revisions_;
   std::uint64_t active_ = 0;
   std::uint64_t prepared_ = 0;
-  // Between the steps of an activation: which, and what is said of it then.
+  // Between the steps of an activation: the revision, and its metadata afterwards.
   std::uint64_t activating_ = 0;
   v1::Revision after_activation_;
   std::unique_ptr<Journal> journal_;
-  std::set<std::uint64_t> noted_;  // revisions of which more is in the journal than in their files
+  std::set<std::uint64_t> noted_;  // revisions with notes that are not in their files yet
 };
 
 }  // namespace bulkhead::controlplane
