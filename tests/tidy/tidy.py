@@ -1,4 +1,4 @@
-"""Keeps the house in order: who includes whom, sizes, dead files, formatting.
+"""Keeps the house in order: who includes whom, sizes, dead files, formatting, words, links.
 
 usage: tidy.py            (in the root of the checkout)
 """
@@ -60,6 +60,22 @@ NO_PROTOBUF = DATAPLANE_BARE | {"dataplane/policy", "dataplane/flow", "dataplane
                                 "controlplane/policy", "controlplane/failover"}
 TEST_LIBRARIES = ("gtest/", "gmock/", "rapidcheck")
 FILE_LINES_MAX, FUNCTION_LINES_MAX, LINE_MAX = 500, 70, 100
+# Phrases that readers who know packets stumble over, in comments and messages of the product and in
+# documents: (what, what to write). A blank is any space, also where a comment or a string goes on.
+WORDS = [
+    (r"(is|are|was|were|be|been|being)( not| all| only| then| so)? told",
+     "is reported, listed, notified, replicated, or: has the field"),
+    (r"tells? (of|apart)|telling of|told apart|cannot be told|untold", "report; distinguish; unsent"),
+    (r"whoever", "the host, the sender, the caller that"),
+    (r"(speaks?|spoken) of", "name, count, concern"),
+    (r"news of", "records, changes, events of"),
+    (r"(hears?|heard|hear) of", "receive, learn, be notified of"),
+    (r"own accord|in earnest", "by itself; in production"),
+    (r"behind (the|its|a) (end|last|first|start|takeover|hand-over|splice|header|message|PDU|gap|loss)",
+     "after, beyond; behind is for gateways and firewalls"),
+    (r"related traffic|takes? after", "expectation"),
+]
+WORDS_EXEMPT = ("CHANGELOG.md", "policies/reference.md")  # history; made from the catalogues
 TOP = {"CMakeLists.txt", "CMakePresets.json", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md",
        "CHANGELOG.md", "LICENSE", "SECURITY.md", "dataplane", "controlplane", "proto", "policies", "tests", "deploy"}
 
@@ -186,6 +202,45 @@ def check_format(paths):
     return None
 
 
+def prose_of(path, text):
+    """The text with all but comments and strings blanked out; documents as they are."""
+    if path.suffix == ".md":
+        return re.sub(r"`[^`\n]*`", lambda code: " " * len(code.group()), text)
+    out = list("\0" * len(text))
+    for match in re.finditer(r"""//[^\n]*|"(?:\\.|[^"\\\n])*"|'\\?.'|\n\s*""", text):
+        if not match.group().startswith("'"):
+            out[match.start():match.end()] = match.group()
+    return "".join(out)
+
+
+def check_words(path, text):
+    prose = prose_of(path, text)
+    for words, instead in WORDS:
+        pattern = r"\b(?:" + words.replace(" ", r"[\s/\"]+") + r")\b"
+        for match in re.finditer(pattern, prose, re.IGNORECASE):
+            said = " ".join(match.group().replace("//", " ").split())
+            problem(path, f'"{said}": write {instead}', text.count("\n", 0, match.start()) + 1)
+
+
+def check_links(path, text):
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)", text):
+        if "://" not in target and not (path.parent / target).exists():
+            problem(path, f"links to {target}, which is not there")
+
+
+def check_prose(listed):
+    for name in listed:
+        path = Path(name)
+        if path.suffix not in (".h", ".cpp", ".def", ".proto", ".md") or not path.exists():
+            continue
+        test = path.suffix != ".md" and (name.startswith("tests/") or name.endswith("_test.cpp"))
+        text = path.read_text()
+        if not test and name not in WORDS_EXEMPT:
+            check_words(path, text)
+        if path.suffix == ".md":
+            check_links(path, text)
+
+
 def main():
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], capture_output=True,
                             text=True, check=True).stdout.split()
@@ -201,6 +256,7 @@ def main():
         check_top_comment(path, text.splitlines())
     check_table()
     check_dead(paths, texts)
+    check_prose(listed)
     check_format(paths)
     for line in problems:
         print(line)
