@@ -1,12 +1,10 @@
-// libpcap for the file, wire/ for the headers.
+// wire/ reads the headers.
 #include "controlplane/cli/capture.h"
 
-#include <pcap/pcap.h>
-
-#include <memory>
 #include <vector>
 
 #include "controlplane/cli/session.h"
+#include "dataplane/capture/capture_file.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
 #include "dataplane/wire/llc.h"
@@ -117,28 +115,19 @@ bool parse_bare(ByteView frame, CapturedPacket& out) {
 }  // namespace
 
 void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take) {
-  char error[PCAP_ERRBUF_SIZE];
-  const std::unique_ptr<pcap_t, decltype(&pcap_close)> file(pcap_open_offline(path.c_str(), error),
-                                                            pcap_close);
-  if (file == nullptr) throw CommandFailed{kFileFailed, "cannot read " + std::string(error)};
-  const int link_type = pcap_datalink(file.get());
+  auto opened = capture::CaptureFile::open(path);
+  if (!opened) throw CommandFailed{kFileFailed, opened.error()};
+  capture::CaptureFile& file = opened.value();
   CapturedPacket packet;
   std::vector<std::uint8_t> copy;
-  pcap_pkthdr* header = nullptr;
-  const u_char* bytes = nullptr;
-  for (;;) {
-    const int result = pcap_next_ex(file.get(), &header, &bytes);
-    if (result == PCAP_ERROR_BREAK) return;
-    if (result != 1) {
-      throw CommandFailed{kFileFailed, path + ": " + pcap_geterr(file.get())};
-    }
-    ++packet.frame;
-    const ByteView frame(bytes, header->caplen);
-    if (parse_packet(ip_packet(link_type, frame), copy, packet) ||
-        (link_type == DLT_EN10MB && parse_bare(frame, packet))) {
+  while (file.next()) {
+    packet.frame = file.number();
+    if (parse_packet(ip_packet(file.link_type(), file.frame()), copy, packet) ||
+        (file.is_ethernet() && parse_bare(file.frame(), packet))) {
       take(packet);
     }
   }
+  if (!file.problem().empty()) throw CommandFailed{kFileFailed, file.problem()};
 }
 
 }  // namespace bulkhead::controlplane

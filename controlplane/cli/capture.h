@@ -1,4 +1,4 @@
-// Reads captures (pcap and pcapng, through libpcap) and finds their protocols' carriers.
+// Finds the carriers of protocols in the frames of a capture.
 #pragma once
 
 #include <functional>

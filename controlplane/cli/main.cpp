@@ -1,15 +1,17 @@
 // bulkheadctl: options and the list of commands.
-
 #include <sys/stat.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
 #include "controlplane/cli/session.h"
 
-int main(int argc, char** argv) {
-  using namespace bulkhead::controlplane;
+namespace bulkhead::controlplane {
+namespace {
+
+int run(int argc, char** argv) {
   CLI::App app(
       "The operator's tool of the Bulkhead industrial firewall.\n"
       "\n"
@@ -59,4 +61,15 @@ int main(int argc, char** argv) {
     return kRefused;
   }
   return session.exit_code;
+}
+
+}  // namespace
+}  // namespace bulkhead::controlplane
+
+// gRPC closes connections on threads of its own, which may go on after the last call: what static
+// destructors free must not be taken from them, so that none runs.
+int main(int argc, char** argv) {
+  const int code = bulkhead::controlplane::run(argc, argv);
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  std::_Exit(written || code != 0 ? code : bulkhead::controlplane::kFileFailed);
 }

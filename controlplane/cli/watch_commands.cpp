@@ -53,29 +53,24 @@ Json status_json(const v1::GetStatusResponse& status) {
     }
   }
   for (const v1::WorkerStatus& worker : dataplane.workers()) {
-    json["workers"].push_back({{"worker", worker.index()},
-                               {"packets", worker.packets()},
-                               {"busy_cycles", worker.busy_cycles()},
-                               {"flows", worker.flows()},
-                               {"flows_max", worker.flows_max()},
-                               {"segments_free", worker.segments_free()},
-                               {"events_suppressed", worker.events_suppressed()},
-                               {"steering_lost", worker.steering_lost()},
-                               {"held_acknowledged", worker.held_acknowledged()},
-                               {"resent", worker.resent()},
-                               {"rejected", worker.rejected()},
-                               {"challenged", worker.challenged()},
-                               {"reassembled", worker.reassembled()},
-                               {"standby_dropped", worker.standby_dropped()},
-                               {"brought_to_peer", worker.brought_to_peer()},
-                               {"waiting_dropped", worker.waiting_dropped()}});
+    Json& row = json["workers"].emplace_back();
+    row["worker"] = worker.index();
+    row["flows_max"] = worker.flows_max();
+    for (const v1::Statistic& each : worker.statistics()) row[each.name()] = each.value();
     for (const v1::LimitStatus& limit : worker.limits()) {
-      Json row = {{"name", limit.name()}, {"unit", limit.unit()}, {"max", limit.max()}};
-      if (limit.has_used()) row["used"] = limit.used();
-      json["workers"].back()["limits"].push_back(std::move(row));
+      Json bound = {{"name", limit.name()}, {"unit", limit.unit()}, {"max", limit.max()}};
+      if (limit.has_used()) bound["used"] = limit.used();
+      row["limits"].push_back(std::move(bound));
     }
   }
   return json;
+}
+
+std::uint64_t statistic(const v1::WorkerStatus& worker, std::string_view name) {
+  for (const v1::Statistic& each : worker.statistics()) {
+    if (each.name() == name) return each.value();
+  }
+  return 0;
 }
 
 void print_status(const v1::GetStatusResponse& status) {
@@ -115,8 +110,9 @@ void print_status(const v1::GetStatusResponse& status) {
   say("\n");
   Table workers({"WORKER", "PACKETS", "FLOWS", "OF", "EVENTS SUPPRESSED"});
   for (const v1::WorkerStatus& worker : dataplane.workers()) {
-    workers.add({std::to_string(worker.index()), grouped(worker.packets()), grouped(worker.flows()),
-                 grouped(worker.flows_max()), grouped(worker.events_suppressed())});
+    workers.add({std::to_string(worker.index()), grouped(statistic(worker, "packets")),
+                 grouped(statistic(worker, "flows")), grouped(worker.flows_max()),
+                 grouped(statistic(worker, "events_suppressed"))});
   }
   workers.print("no workers");
   if (dataplane.workers().empty()) return;

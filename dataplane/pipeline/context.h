@@ -19,6 +19,7 @@
 #include "dataplane/pipeline/image.h"
 #include "dataplane/pipeline/planted.h"
 #include "dataplane/pipeline/spans.h"
+#include "dataplane/pipeline/stats.h"
 #include "dataplane/pipeline/verdict.h"
 #include "dataplane/pipeline/verdict_cache.h"
 #include "dataplane/pipeline/waiting_room.h"
@@ -45,16 +46,7 @@ enum class Stage : std::uint8_t { parse, resolve, find_flows, classify, inspect,
 constexpr std::array<std::string_view, 6> kStageNames = {"parse",    "resolve", "find_flows",
                                                          "classify", "inspect", "pass_time"};
 
-// Counts of a worker's own actions since it started.
-struct PipelineStats {
-  std::uint64_t held_acknowledged = 0;  // times that held bytes were acknowledged to their sender
-  std::uint64_t resent = 0;             // owned segments that were retransmitted
-  std::uint64_t rejected = 0;           // refusals sent in living sessions
-  std::uint64_t challenged = 0;         // challenge acknowledgements (RFC 5961)
-  std::uint64_t reassembled = 0;        // reassembled datagrams
-  std::uint32_t half_open = 0;          // sessions that are opening now
-  std::array<std::uint64_t, kStageNames.size()> stage_cycles{};  // if they are measured
-};
+using StageCycles = std::array<std::uint64_t, kStageNames.size()>;
 
 struct Context {
   const PipelineOptions& options;
@@ -70,7 +62,7 @@ struct Context {
   VerdictCache& verdicts;
   protocols::OperationList& operations;
   std::span<std::uint8_t> scratch;
-  PipelineStats& stats;
+  Statistics& stats;
   flow::Reassembler& reassembler;
   WaitingRoom& waiting;
   Egress output;
@@ -264,7 +256,6 @@ void answer_with_reset(Context& context, const flow::Packet& packet);
 // Removes a session from the opening ones.
 inline void end_opening(Context& context, const flow::Flow& flow) {
   context.openings.remove(context.flows.index_of(flow));
-  context.stats.half_open = context.openings.count();
 }
 
 // Time since which the receivers of a session have acknowledged nothing of what was released.

@@ -122,7 +122,6 @@ void note_opening(Context& context, const Packet& packet) {
   flow::Opening opening = opening_of(context, packet, flow.shares);
   opening.replaceable = !flow.predecessor.answered;
   context.openings.add(context.flows.index_of(flow), opening);
-  context.stats.half_open = context.openings.count();
 }
 
 void note_proofs(Context& context, const flow::Flow& flow) {

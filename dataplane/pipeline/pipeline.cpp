@@ -22,19 +22,19 @@ constexpr std::uint32_t kWaitingFramesMax = 1024;
 // Counts cycles by stage, or does nothing.
 class StageClock {
  public:
-  StageClock(bool running, PipelineStats& stats)
-      : running_(running), stats_(stats), last_(running ? rte_rdtsc() : 0) {}
+  StageClock(bool running, StageCycles& cycles)
+      : running_(running), cycles_(cycles), last_(running ? rte_rdtsc() : 0) {}
 
   void lap(Stage stage) {
     if (!running_) return;
     const std::uint64_t now = rte_rdtsc();
-    stats_.stage_cycles[static_cast<std::size_t>(stage)] += now - last_;
+    cycles_[static_cast<std::size_t>(stage)] += now - last_;
     last_ = now;
   }
 
  private:
   bool running_;
-  PipelineStats& stats_;
+  StageCycles& cycles_;
   std::uint64_t last_;
 };
 
@@ -147,7 +147,7 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
     packet.reassembled = (mbufs[i]->ol_flags & whole_flag_) != 0;
   }
   Context context = make_context(image, now_ns, output, observer, mbufs.size());
-  StageClock clock(options_.measure_stages, stats_);
+  StageClock clock(options_.measure_stages, stage_cycles_);
   parse(context);
   clock.lap(Stage::parse);
   if (image.generation == kNoPolicy) {
@@ -173,7 +173,7 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
 
 void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer) {
   constexpr std::uint32_t kTimersPerCall = 256;
-  StageClock clock(options_.measure_stages, stats_);
+  StageClock clock(options_.measure_stages, stage_cycles_);
   Context context = make_context(image, now_ns, output, observer, 0);
   timers_.advance(now_ns, kTimersPerCall, [&](std::uint32_t index) {
     flow::Flow& flow = flows_->slot(index);
@@ -184,6 +184,15 @@ void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Obse
   });
   expire(context);
   clock.lap(Stage::pass_time);
+}
+
+void Pipeline::read_gauges() {
+  stats_.flows = flows_->size();
+  stats_.segments = segments_.capacity() - segments_.available();
+  stats_.half_open = openings_.count();
+  stats_.deep_sessions = flows_->deep_sessions();
+  stats_.carried_sessions = flows_->carried_sessions();
+  stats_.waiting_dropped = waiting_.dropped();
 }
 
 void Pipeline::forget_all() {
@@ -197,7 +206,6 @@ void Pipeline::forget_all() {
   waiting_.clear();
   openings_.clear();
   places_.clear();
-  stats_.half_open = 0;
   reassembler_->expire(std::numeric_limits<TimeNs>::max());
 }
 

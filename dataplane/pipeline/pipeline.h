@@ -61,7 +61,11 @@ class Pipeline {
   flow::FlowTable& flows() { return *flows_; }
   flow::SegmentPool& segments() { return segments_; }
   flow::TimerWheel& timers() { return timers_; }
-  const PipelineStats& stats() const { return stats_; }
+  // What the worker counts; the gauges among it are as of the last read_gauges().
+  Statistics& stats() { return stats_; }
+  void read_gauges();
+  std::uint32_t half_open() const { return openings_.count(); }
+  const StageCycles& stage_cycles() const { return stage_cycles_; }  // if they are measured
 
  private:
   Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTable> flows,
@@ -88,7 +92,8 @@ class Pipeline {
   protocols::OperationList operations_;
   std::vector<std::uint8_t> scratch_;  // as large as the hold limit
   WaitingRoom waiting_;
-  PipelineStats stats_;
+  Statistics stats_;
+  StageCycles stage_cycles_{};
   std::array<flow::Packet, kBurstMax> burst_;
   std::uint32_t expire_next_ = 0;
   TimeNs expired_ns_ = 0;

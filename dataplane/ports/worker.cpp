@@ -52,7 +52,8 @@ Worker::Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pi
       index_(index),
       pipeline_(std::move(pipeline)),
       events_(events),
-      doorbell_(std::move(doorbell)) {
+      doorbell_(std::move(doorbell)),
+      out_(shared, static_cast<std::uint16_t>(index), stats_) {
   if (shared.in_band != nullptr) {
     replica_ = std::make_unique<ReplicaPort>(*pipeline_, shared.ports.buffers());
   }
@@ -95,23 +96,23 @@ std::uint32_t Worker::turn() {
   see_gate();
   stats_.turned_ns.store(now_ns_, std::memory_order_relaxed);
   const std::uint32_t packets = poll() + poll_brought() + send_in_band();
-  flush_all();  // packets do not wait for what time asks for, which is much after a sleep
+  out_.flush();  // packets do not wait for what time asks for, which is much after a sleep
   if (open_) {
     pipeline_->pass_time(*image_, now_ns_, *this, *this);
     if (index_ == 0) {
       memberships_.turn(image_->tables, image_->generation, now_ns_, shared_.ports, *this);
     }
-    flush_all();
+    out_.flush();
   }
   if (replica_) {
     if (replica_->run(open_, hands_over_, now_ns_, *this)) shared_.in_band->ring();
-    flush_all();
+    out_.flush();
   }
-  answer_query();
+  if (flow_query_.is_asked()) flow_query_.answer(pipeline_->flows(), now_ns_);
   rte_rcu_qsbr_quiescent(shared_.rcu, index_);
   if (packets == 0) return 0;
-  bump(stats_.packets, packets);
-  bump(stats_.busy_cycles, rte_rdtsc() - begin);
+  pipeline_->stats().packets += packets;
+  pipeline_->stats().busy_cycles += rte_rdtsc() - begin;
   if (now_ns_ - published_ns_ >= 100 * kMillisecondNs) {
     published_ns_ = now_ns_;
     publish();
@@ -162,7 +163,7 @@ bool Worker::is_wanted() const {
   const bool in_band = shared_.in_band != nullptr && index_ == 0 &&
                        (shared_.in_band->has_outgoing() || shared_.in_band->has_brought());
   if (replica_ && replica_->is_wanted()) return true;
-  return in_band || shared_.stop.load() || flow_query_.state.load() == FlowQuery::asked;
+  return in_band || shared_.stop.load() || flow_query_.is_asked();
 }
 
 std::uint32_t Worker::poll() {
@@ -174,21 +175,11 @@ std::uint32_t Worker::poll() {
 
 // For the status: now and then, and whenever the worker goes to rest.
 void Worker::publish() {
-  const pipeline::PipelineStats& counts = pipeline_->stats();
-  const auto put = [](std::atomic<std::uint64_t>& cell, std::uint64_t value) {
-    cell.store(value, std::memory_order_relaxed);
-  };
-  put(stats_.flows, pipeline_->flows().size());
-  put(stats_.segments_free, pipeline_->segments().available());
-  put(stats_.half_open, counts.half_open);
-  put(stats_.deep_sessions, pipeline_->flows().deep_sessions());
-  put(stats_.carried_sessions, pipeline_->flows().carried_sessions());
-  put(stats_.held_acknowledged, counts.held_acknowledged);
-  put(stats_.resent, counts.resent);
-  put(stats_.rejected, counts.rejected);
-  put(stats_.challenged, counts.challenged);
-  put(stats_.reassembled, counts.reassembled);
-  put(stats_.waiting_dropped, pipeline_->waiting().dropped());
+  pipeline_->read_gauges();
+  const pipeline::Statistics& counts = pipeline_->stats();
+  for (std::size_t i = 0; i < pipeline::kStatistics.size(); ++i) {
+    stats_.statistics[i].store(counts.*pipeline::kStatistics[i].value, std::memory_order_relaxed);
+  }
 }
 
 std::uint32_t Worker::poll_port(std::uint16_t port) {
@@ -231,7 +222,7 @@ bool Worker::give(rte_mbuf* mbuf, std::uint32_t owner) {
     return true;
   }
   rte_pktmbuf_free(mbuf);
-  bump(stats_.steering_lost, 1);
+  ++pipeline_->stats().steering_lost;
   return false;
 }
 
@@ -296,8 +287,8 @@ void Worker::stand_by(rte_mbuf* const* mbufs, std::uint32_t count) {
     rte_pktmbuf_free(mbufs[i]);
     ++dropped;
   }
-  bump(stats_.standby_dropped, dropped);
-  bump(stats_.brought_to_peer, brought);
+  pipeline_->stats().standby_dropped += dropped;
+  pipeline_->stats().brought_to_peer += brought;
 }
 
 bool Worker::take_in_band(rte_mbuf* mbuf) {
@@ -312,45 +303,14 @@ void Worker::hear_query(std::uint16_t port) {
 // One worker speaks for the appliance.
 std::uint32_t Worker::send_in_band() {
   if (shared_.in_band == nullptr || index_ != 0) return 0;
-  std::array<InBandPort::Outgoing, kTransmitBurst> frames;
+  constexpr std::size_t kFramesMax = 64;
+  std::array<InBandPort::Outgoing, kFramesMax> frames;
   const std::uint32_t count = shared_.in_band->take_outgoing(frames);
   for (std::uint32_t i = 0; i < count; ++i) transmit(frames[i].mbuf, frames[i].port);
   return count;
 }
 
-void Worker::transmit(rte_mbuf* mbuf, std::uint16_t port) {
-  if (port >= shared_.ports.size()) {  // a policy for more ports than this appliance has
-    rte_pktmbuf_free(mbuf);
-    return;
-  }
-  TransmitBuffer& buffer = out_[port];
-  buffer.mbufs[buffer.count++] = mbuf;
-  if (buffer.count == kTransmitBurst) flush(port);
-}
-
-void Worker::flush_all() {
-  for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) {
-    if (out_[port].count > 0) flush(port);
-  }
-}
-
-void Worker::flush(std::uint16_t port) {
-  constexpr int kTriesMax = 8;
-  TransmitBuffer& buffer = out_[port];
-  std::uint16_t sent = 0;
-  const bool down = (shared_.ports_down.load(std::memory_order_relaxed) >> port & 1) != 0;
-  for (int tries = 0; !down && sent < buffer.count && tries < kTriesMax; ++tries) {
-    sent = static_cast<std::uint16_t>(
-        sent + shared_.ports.transmit(port, static_cast<std::uint16_t>(index_),
-                                      buffer.mbufs.data() + sent,
-                                      static_cast<std::uint16_t>(buffer.count - sent)));
-  }
-  if (sent < buffer.count) {
-    bump(stats_.transmit_lost[port], buffer.count - sent);
-    rte_pktmbuf_free_bulk(buffer.mbufs.data() + sent, buffer.count - sent);
-  }
-  buffer.count = 0;
-}
+void Worker::transmit(rte_mbuf* mbuf, std::uint16_t port) { out_.add(mbuf, port); }
 
 void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   const pipeline::CounterKey key{verdict.conduit,  verdict.rule,   verdict.function,
@@ -367,18 +327,18 @@ void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& pa
 void Worker::tell(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   if (verdict.reason == Reason::partial_checksum) bump(stats_.partial_checksums[packet.port], 1);
   if (verdict.reason == Reason::longer_than_mtu) bump(stats_.longer_than_mtu[packet.port], 1);
-  if (event_budget_.is_spent(now_ns_)) return bump(stats_.events_suppressed, 1);
+  const bool told = !event_budget_.is_spent(now_ns_) && make_event(verdict, packet);
+  if (!told) ++pipeline_->stats().events_suppressed;
+}
+
+bool Worker::make_event(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   const pipeline::Pipeline::Sender sender = pipeline_->sender_of(packet, now_ns_);
-  if (!event_budget_.spend(sender.hash, packet.port, sender.proven, now_ns_)) {
-    return bump(stats_.events_suppressed, 1);
-  }
+  if (!event_budget_.spend(sender.hash, packet.port, sender.proven, now_ns_)) return false;
   pipeline::Event event;
   describe_verdict(verdict, packet, event);
   event.wall_ns = wall_now_ns();
   event.generation = image_->generation;
-  if (rte_ring_sp_enqueue_elem(events_, &event, sizeof(event)) != 0) {
-    return bump(stats_.events_suppressed, 1);
-  }
+  return rte_ring_sp_enqueue_elem(events_, &event, sizeof(event)) == 0;
 }
 
 void Worker::expect(const flow::Packet& packet) {
@@ -387,24 +347,6 @@ void Worker::expect(const flow::Packet& packet) {
 
 std::uint32_t Worker::take_events(pipeline::Event* events, std::uint32_t count) {
   return rte_ring_sc_dequeue_burst_elem(events_, events, sizeof(pipeline::Event), count, nullptr);
-}
-
-void Worker::answer_query() {
-  constexpr std::uint32_t kFlowsPerRound = 4096;
-  if (flow_query_.state.load(std::memory_order_acquire) != FlowQuery::asked) return;
-  flow::FlowTable& flows = pipeline_->flows();
-  std::uint32_t looked = 0;
-  flow_query_.count = 0;
-  flow_query_.now_ns = now_ns_;
-  const std::uint32_t end = flows.capacity();
-  flow_query_.cursor = std::min(flow_query_.cursor, end);
-  while (flow_query_.count < flow_query_.most && looked++ < kFlowsPerRound) {
-    flow_query_.cursor = flows.next_in_use(flow_query_.cursor, end);
-    if (flow_query_.cursor == end) break;
-    const flow::Flow& flow = flows.slot(flow_query_.cursor++);
-    if (flow.key.is_session()) flow_query_.flows[flow_query_.count++] = flow;
-  }
-  flow_query_.state.store(FlowQuery::answered, std::memory_order_release);
 }
 
 }  // namespace bulkhead::ports

@@ -16,14 +16,13 @@
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/ports/eal.h"
 #include "dataplane/replay/acknowledgements.h"
-#include "dataplane/replay/capture.h"
 #include "dataplane/replay/measure.h"
+#include "dataplane/replay/zone_port.h"
 #include "dataplane/service/naming.h"
 
 namespace {
 
 using namespace bulkhead;
-using replay::Capture;
 using replay::Failure;
 using replay::kEalFailed;
 using replay::kFileFailed;
@@ -180,7 +179,7 @@ int replay_capture(const Options& options) {
   pipeline::Image image;
   image.tables = load(options.policy);
   image.generation = 1;
-  Capture capture(options.capture);
+  capture::CaptureFile capture = replay::open_capture(options.capture);
   rte_mempool* buffers =
       rte_pktmbuf_pool_create("replay", kBuffers, 0, 0, kBufferBytes, SOCKET_ID_ANY);
   flow::MacTable macs;
@@ -188,7 +187,8 @@ int replay_capture(const Options& options) {
   if (buffers == nullptr || !made) throw Failure{kEalFailed, "not enough memory"};
   const auto pipeline = std::move(made).value();
   Recorder recorder(image.tables, options);
-  for (std::uint32_t frame = 1; capture.next(); ++frame) {
+  while (capture.next()) {
+    const std::uint32_t frame = capture.number();
     const ByteView bytes = capture.frame();
     rte_mbuf* mbuf = rte_pktmbuf_alloc(buffers);
     char* room = mbuf == nullptr
@@ -206,6 +206,7 @@ int replay_capture(const Options& options) {
     pipeline->pass_time(image, capture.time_ns(), recorder, recorder);
     pipeline->process(image, std::span(&mbuf, 1), capture.time_ns(), recorder, recorder, frame);
   }
+  if (!capture.problem().empty()) throw Failure{kFileFailed, capture.problem()};
   recorder.print_totals();
   return kOk;
 }

@@ -8,7 +8,7 @@
 #include <ctime>
 #include <vector>
 
-#include "dataplane/replay/capture.h"
+#include "dataplane/replay/zone_port.h"
 
 namespace bulkhead::replay {
 
@@ -30,7 +30,7 @@ struct Frames {
 Frames load_frames(const std::string& path, const policy::Tables& tables) {
   constexpr std::size_t kBytesMax = std::size_t{4} << 30;
   constexpr std::size_t kFrameMax = 65535 - RTE_PKTMBUF_HEADROOM;
-  Capture capture(path);
+  capture::CaptureFile capture = open_capture(path);
   Frames frames;
   while (capture.next()) {
     const ByteView frame = capture.frame();
@@ -42,6 +42,7 @@ Frames load_frames(const std::string& path, const policy::Tables& tables) {
     frames.bytes.insert(frames.bytes.end(), frame.begin(), frame.end());
     frames.longest = std::max(frames.longest, length);
   }
+  if (!capture.problem().empty()) throw Failure{kFileFailed, capture.problem()};
   if (frames.list.empty()) throw Failure{kFileFailed, path + " has no frames"};
   return frames;
 }

@@ -25,20 +25,36 @@ int run_worker(void* worker) {
   return 0;
 }
 
-// What is used is known of the bounds that a worker's sessions share.
-void add_limits(const flow::Limits& limits, const ports::WorkerStats& stats,
-                v1::WorkerStatus& worker) {
+// The gauge that has the limit's name says how much of it is used; of most there is none.
+std::optional<std::uint64_t> used_of(const ports::Worker& worker, std::string_view limit) {
+  std::string name(limit);
+  std::replace(name.begin(), name.end(), '-', '_');
+  for (const pipeline::StatisticInfo& info : pipeline::kStatistics) {
+    if (info.kind == pipeline::StatisticKind::gauge && info.name == name) {
+      return worker.statistic(info.value);
+    }
+  }
+  return std::nullopt;
+}
+
+void add_limits(const flow::Limits& limits, const ports::Worker& worker, v1::WorkerStatus& status) {
   for (std::size_t i = 0; i < flow::kLimits.size(); ++i) {
     const flow::LimitInfo& info = flow::kLimits[i];
-    v1::LimitStatus* row = worker.add_limits();
+    v1::LimitStatus* row = status.add_limits();
     row->set_name(std::string(info.name));
     row->set_unit(std::string(info.unit));
     row->set_max(flow::limit_value(limits, i));
-    if (info.name == "flows") row->set_used(stats.flows.load());
-    if (info.name == "half-open") row->set_used(stats.half_open.load());
-    if (info.name == "deep-sessions") row->set_used(stats.deep_sessions.load());
-    if (info.name == "carried-sessions") row->set_used(stats.carried_sessions.load());
-    if (info.name == "segments") row->set_used(limits.segments - stats.segments_free.load());
+    if (const auto used = used_of(worker, info.name)) row->set_used(*used);
+  }
+}
+
+void add_statistics(const ports::Worker& worker, v1::WorkerStatus& status) {
+  for (const pipeline::StatisticInfo& info : pipeline::kStatistics) {
+    v1::Statistic* row = status.add_statistics();
+    row->set_name(std::string(info.name));
+    row->set_gauge(info.kind == pipeline::StatisticKind::gauge);
+    row->set_value(worker.statistic(info.value));
+    row->set_help(std::string(info.text));
   }
 }
 
@@ -199,25 +215,11 @@ v1::DataplaneStatus Engine::status() const {
     add_port_status(i, *status.add_ports());
   }
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const ports::WorkerStats& stats = workers_[i]->stats();
     v1::WorkerStatus* worker = status.add_workers();
     worker->set_index(static_cast<std::uint32_t>(i));
-    worker->set_packets(stats.packets.load());
-    worker->set_busy_cycles(stats.busy_cycles.load());
-    worker->set_flows(stats.flows.load());
     worker->set_flows_max(workers_[i]->flows_max());
-    worker->set_segments_free(stats.segments_free.load());
-    worker->set_events_suppressed(stats.events_suppressed.load());
-    worker->set_steering_lost(stats.steering_lost.load());
-    worker->set_held_acknowledged(stats.held_acknowledged.load());
-    worker->set_resent(stats.resent.load());
-    worker->set_rejected(stats.rejected.load());
-    worker->set_challenged(stats.challenged.load());
-    worker->set_reassembled(stats.reassembled.load());
-    worker->set_standby_dropped(stats.standby_dropped.load());
-    worker->set_brought_to_peer(stats.brought_to_peer.load());
-    worker->set_waiting_dropped(stats.waiting_dropped.load());
-    add_limits(limits_, stats, *worker);
+    add_statistics(*workers_[i], *worker);
+    add_limits(limits_, *workers_[i], *worker);
   }
   status.set_problem(lagging());
   status.set_stations_learned(macs_.count(monotonic_now_ns()));
@@ -273,7 +275,7 @@ Result<v1::DataplaneFlows, std::string> Engine::flows(const v1::ListDataplaneFlo
   const TimeNs begun_ns = monotonic_now_ns();
   v1::DataplaneFlows out;
   std::uint64_t total = 0;
-  for (const auto& each : workers_) total += each->stats().flows.load();
+  for (const auto& each : workers_) total += each->statistic(&pipeline::Statistics::flows);
   while (worker < workers_.size() && static_cast<std::uint32_t>(out.flows_size()) < limit &&
          monotonic_now_ns() - begun_ns < kPageNs) {
     if (slot >= workers_[worker]->flows_max()) {

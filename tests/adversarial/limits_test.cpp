@@ -91,20 +91,20 @@ TEST_F(Limits, SynFlood) {
     const auto any = static_cast<std::uint32_t>(random());
     syn(host(any % 65000), static_cast<std::uint16_t>(any >> 16), any);
     if (i % 1000 == 999) {
-      ASSERT_LE(plant_.pipeline().stats().half_open, defaults_.half_open);
+      ASSERT_LE(plant_.pipeline().half_open(), defaults_.half_open);
       ASSERT_LE(plant_.pipeline().flows().size(), defaults_.half_open + 1);
       ask(standing);
       plant_.be_at(plant_.now_ns() + kMillisecondNs);
     }
   }
   // The standing session's host is among those whose address the flood has, and was there before.
-  EXPECT_LE(plant_.pipeline().stats().half_open, 4 * flow::Shares::kLittle);
+  EXPECT_LE(plant_.pipeline().half_open(), 4 * flow::Shares::kLittle);
   TcpSession meanwhile(plant_, 40002);
   ask(meanwhile);
   EXPECT_LE(kept(), 2U) << "opening sessions keep no packets; the standing one its last answer";
   // Once it ends, others open sessions again.
   plant_.pass_time(defaults_.opening_ns);
-  EXPECT_EQ(plant_.pipeline().stats().half_open, 0U);
+  EXPECT_EQ(plant_.pipeline().half_open(), 0U);
   TcpSession later(plant_, 40001);
   ask(later);
 }
@@ -117,7 +117,7 @@ TEST_F(Limits, OpeningsOfOneHost) {
     syn(greedy, static_cast<std::uint16_t>(1024 + i), i);
     plant_.clear();
   }
-  EXPECT_EQ(plant_.pipeline().stats().half_open, 4 * flow::Shares::kLittle);
+  EXPECT_EQ(plant_.pipeline().half_open(), 4 * flow::Shares::kLittle);
   syn(greedy, 1000, 1);
   EXPECT_EQ(plant_.last(), Reason::half_open_limit);
   for (std::uint16_t i = 0; i < 1000; ++i) {

@@ -83,7 +83,7 @@ class Openings : public ::testing::Test {
     plant_.arrive(from, support::tcp_frame(from, to, spec));
     return plant_.last();
   }
-  std::uint32_t opening() { return plant_.pipeline().stats().half_open; }
+  std::uint32_t opening() { return plant_.pipeline().half_open(); }
   void flood(const Host& to, std::uint32_t count) {
     for (std::uint32_t i = 0; i < count; ++i) {
       syn(spoofed(i), to, static_cast<std::uint16_t>(2000 + i % 60000), i);

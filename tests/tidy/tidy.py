@@ -14,6 +14,7 @@ MAY_INCLUDE = {
     "dataplane/base": "",
     "dataplane/ipc": "base",
     "dataplane/wire": "base",
+    "dataplane/capture": "base",
     "dataplane/protocols": "base",
     # The classifier speaks of addresses and VLANs, the matcher of operations.
     "dataplane/policy": "base wire protocols",
@@ -27,7 +28,7 @@ MAY_INCLUDE = {
     "dataplane/pair": "base wire ipc replication ports",
     "dataplane/service": "base wire flow pipeline ports ipc artefact",
     # The one program that compiles policies and runs the pipeline.
-    "dataplane/replay": "base wire policy pipeline ports service/naming.h controlplane/policy",
+    "dataplane/replay": "base wire capture policy pipeline ports service/naming.h controlplane/policy",
     "dataplane": "base ports pair service",
     "controlplane/access": "dataplane/base",
     "controlplane/policy": "dataplane/base dataplane/wire dataplane/policy",
@@ -43,7 +44,7 @@ MAY_INCLUDE = {
     # Interfaces of what it serves; never the agent.
     "controlplane/api": "access telemetry revisions/policies.h pair/pair_control.h dataplane/base",
     "controlplane/cli": "policy access/certificate.h dataplane/base dataplane/wire "
-                        "dataplane/protocols dataplane/artefact",
+                        "dataplane/protocols dataplane/artefact dataplane/capture",
     # bulkheadd.cpp joins them.
     "controlplane": "agent api telemetry/event_hub.h dataplane/base",
     "deploy/lab": "",

@@ -212,11 +212,11 @@ void run_lane(Job& job, std::uint32_t index) {
     worker.join();
   }
   if (index == 0 && job.peer) job.peer->join_anew();
-  const Stages stages_before = worker.pipeline_stats().stage_cycles;
+  const Stages stages_before = worker.stage_cycles();
   job.measured[index] = options.pace > 0 ? lane.pace(options.seconds, before.rate() * options.pace)
                                          : lane.saturate(options.seconds);
   for (std::size_t i = 0; i < stages_before.size(); ++i) {
-    job.stages[index][i] = worker.pipeline_stats().stage_cycles[i] - stages_before[i];
+    job.stages[index][i] = worker.stage_cycles()[i] - stages_before[i];
   }
   job.flows[index] = worker.flows();
   if (index == 0 && job.peer) job.told = job.peer->stop();

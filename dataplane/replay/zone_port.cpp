@@ -1,5 +1,7 @@
-// Reads captures with libpcap.
-#include "dataplane/replay/capture.h"
+// A frame came from where its source stands.
+#include "dataplane/replay/zone_port.h"
+
+#include <utility>
 
 #include "dataplane/policy/classifier.h"
 #include "dataplane/wire/arp.h"
@@ -8,26 +10,13 @@
 
 namespace bulkhead::replay {
 
-Capture::Capture(const std::string& path)
-    : file_(
-          pcap_open_offline_with_tstamp_precision(path.c_str(), PCAP_TSTAMP_PRECISION_NANO, error_),
-          pcap_close) {
-  if (file_ == nullptr) throw Failure{kFileFailed, "cannot read " + std::string(error_)};
-  if (pcap_datalink(file_.get()) != DLT_EN10MB) {
+capture::CaptureFile open_capture(const std::string& path) {
+  auto file = capture::CaptureFile::open(path);
+  if (!file) throw Failure{kFileFailed, file.error()};
+  if (!file.value().is_ethernet()) {
     throw Failure{kFileFailed, path + " holds no Ethernet frames"};
   }
-}
-
-bool Capture::next() {
-  const int result = pcap_next_ex(file_.get(), &header_, &bytes_);
-  if (result == PCAP_ERROR_BREAK) return false;
-  if (result != 1) throw Failure{kFileFailed, pcap_geterr(file_.get())};
-  return true;
-}
-
-TimeNs Capture::time_ns() const {
-  return static_cast<TimeNs>(header_->ts.tv_sec) * kSecondNs +
-         static_cast<TimeNs>(header_->ts.tv_usec);
+  return std::move(file).value();
 }
 
 std::uint16_t port_of(const policy::Tables& tables, ByteView frame) {
