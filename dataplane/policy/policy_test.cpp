@@ -100,10 +100,44 @@ TEST(Matcher, EachElementIsJudgedAtItsOwnAddress) {
   const std::uint8_t fits[] = {0, 10, 0, 100};
   const std::uint8_t swapped[] = {0, 100, 0, 10};
   protocols::Operation write = operation(kWriteMultiple, {40, 41});
-  write.elements = {fits, 40, 2, 16};
+  write.elements = {fits, 40, 2, protocols::ElementEncoding::be16};
   EXPECT_EQ(ask(tables, write).reason, Reason::granted);
   write.elements.bytes = swapped;
   EXPECT_EQ(ask(tables, write).reason, Reason::values_not_granted);
+}
+
+// Two elements, 10 and 100, as each encoding has them.
+TEST(Matcher, ElementsAreReadByTheirEncoding) {
+  using protocols::ElementEncoding;
+  const Tables tables =
+      plant_of(modbus_rule({kWriteMultiple}, {{kAddress, {{40, 40}}}, {kValue, {{10, 10}}}}),
+               modbus_rule({kWriteMultiple}, {{kAddress, {{41, 41}}}, {kValue, {{100, 100}}}}));
+  const auto verdict = [&](ElementEncoding encoding, const std::vector<std::uint8_t>& bytes) {
+    protocols::Operation write = operation(kWriteMultiple, {40, 41});
+    write.elements = {bytes, 40, 2, encoding};
+    return ask(tables, write).reason;
+  };
+  struct Row {
+    ElementEncoding encoding;
+    std::vector<std::uint8_t> bytes;
+  };
+  const std::vector<Row> rows = {
+      {ElementEncoding::u8, {10, 100}},
+      {ElementEncoding::be16, {0, 10, 0, 100}},
+      {ElementEncoding::le16, {10, 0, 100, 0}},
+      {ElementEncoding::be32, {0, 0, 0, 10, 0, 0, 0, 100}},
+      {ElementEncoding::le32, {10, 0, 0, 0, 100, 0, 0, 0}},
+      {ElementEncoding::be64, {0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 100}},
+      {ElementEncoding::le64, {10, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0}},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(verdict(row.encoding, row.bytes), Reason::granted);
+    for (std::size_t octet = 0; octet < row.bytes.size(); ++octet) {
+      std::vector<std::uint8_t> changed = row.bytes;
+      changed[octet] ^= 0x80;
+      EXPECT_EQ(verdict(row.encoding, changed), Reason::values_not_granted) << octet;
+    }
+  }
 }
 
 TEST(Matcher, FloatsAreJudgedWholeInEitherWordOrder) {
@@ -116,14 +150,14 @@ TEST(Matcher, FloatsAreJudgedWholeInEitherWordOrder) {
   const std::uint8_t high[] = {0x42, 0xc9, 0, 0};
   const std::uint8_t nan[] = {0x7f, 0xc0, 0, 1};
   protocols::Operation write = operation(kWriteMultiple, {40, 41});
-  write.elements = {good, 40, 2, 16};
+  write.elements = {good, 40, 2, protocols::ElementEncoding::be16};
   EXPECT_EQ(ask(tables, write).reason, Reason::granted);
   write.elements.bytes = high;
   EXPECT_EQ(ask(tables, write).reason, Reason::values_not_granted);
   write.elements.bytes = nan;
   EXPECT_EQ(ask(tables, write).reason, Reason::values_not_granted);
   write = operation(kWriteMultiple, {41, 42});  // halves of two values
-  write.elements = {good, 41, 2, 16};
+  write.elements = {good, 41, 2, protocols::ElementEncoding::be16};
   EXPECT_EQ(ask(tables, write).reason, Reason::values_not_granted);
 }
 

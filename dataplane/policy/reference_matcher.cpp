@@ -65,7 +65,7 @@ struct Point {
   std::map<std::size_t, std::int64_t> fields;
   std::map<std::size_t, std::string> names;
   bool is_element = false;
-  std::map<std::int64_t, std::uint16_t> words;  // every written register by address
+  std::map<std::int64_t, std::int64_t> words;  // every written register by address
 };
 
 // The typed value at the point's address, if the rule can form one there.
@@ -79,8 +79,8 @@ bool typed_value_granted(const Rule& rule, const Point& point, std::int64_t addr
     for (std::int64_t at = range.low; at + 1 <= range.high; at += 2) {
       if (address != at && address != at + 1) continue;
       if (point.words.count(at) == 0 || point.words.count(at + 1) == 0) return false;
-      std::uint32_t high = point.words.at(at);
-      std::uint32_t low = point.words.at(at + 1);
+      auto high = static_cast<std::uint32_t>(point.words.at(at));
+      auto low = static_cast<std::uint32_t>(point.words.at(at + 1));
       if (rule.word_order == WordOrder::little) std::swap(high, low);
       const std::uint32_t bits = high * 65536U + low;
       if (rule.value_type == ValueType::uint32) return in_any(values, bits);
@@ -142,6 +142,24 @@ bool rule_grants_point(const Rule& rule, const protocols::Catalogue& catalogue,
   return true;
 }
 
+// Octet by octet, as a reader of the standard would.
+std::int64_t read_element(const protocols::Elements& elements, std::size_t index) {
+  using protocols::ElementEncoding;
+  const ElementEncoding encoding = elements.encoding;
+  if (encoding == ElementEncoding::bits) {
+    return elements.bytes[index / 8] >> index % 8 & 1;
+  }
+  const std::size_t size = protocols::bytes_of(encoding);
+  const bool little = encoding == ElementEncoding::le16 || encoding == ElementEncoding::le32 ||
+                      encoding == ElementEncoding::le64;
+  std::uint64_t value = 0;
+  for (std::size_t octet = 0; octet < size; ++octet) {
+    const std::size_t at = index * size + (little ? size - 1 - octet : octet);
+    value = value * 256 + elements.bytes[at];
+  }
+  return static_cast<std::int64_t>(value);
+}
+
 std::vector<Point> take_apart(const protocols::Catalogue& catalogue, const Operation& operation) {
   std::vector<Point> points = {Point{}};
   const bool elements = operation.elements.count > 0;
@@ -165,16 +183,17 @@ std::vector<Point> take_apart(const protocols::Catalogue& catalogue, const Opera
     points = std::move(longer);
   }
   if (!elements) return points;
-  std::map<std::int64_t, std::uint16_t> words;
+  std::map<std::int64_t, std::int64_t> words;
   for (std::size_t i = 0; i < operation.elements.count; ++i) {
-    words[operation.elements.first + static_cast<std::int64_t>(i)] = operation.elements.at(i);
+    words[operation.elements.first + static_cast<std::int64_t>(i)] =
+        read_element(operation.elements, i);
   }
   std::vector<Point> each;
   for (const auto& [address, word] : words) {
     each.push_back(points.front());
     each.back().fields[catalogue.element_address_field] = address;
     each.back().fields[catalogue.element_value_field] = word;
-    each.back().is_element = operation.elements.width_bits == 16;
+    each.back().is_element = protocols::is_word(operation.elements.encoding);
     each.back().words = words;
   }
   return each;

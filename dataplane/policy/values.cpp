@@ -77,15 +77,16 @@ std::optional<std::int64_t> from_pair(const Rule& rule, std::uint16_t first, std
 // Where the pair that holds `address` begins, counted from the start of its granted range.
 std::optional<std::int64_t> typed_value(const Rule& rule, const protocols::Elements& elements,
                                         std::size_t index, const Range& granted) {
-  if (elements.width_bits != 16) return std::nullopt;
-  const std::uint16_t own = elements.at(index);
+  const auto word = [&](std::size_t i) { return static_cast<std::uint16_t>(elements.at(i)); };
+  if (!protocols::is_word(elements.encoding)) return std::nullopt;
+  const std::uint16_t own = word(index);
   if (rule.value_type == ValueType::int16) return static_cast<std::int16_t>(own);
   const std::int64_t address = std::int64_t{elements.first} + static_cast<std::int64_t>(index);
   const bool second = ((address - granted.low) & 1) != 0;
   if (second ? index == 0 : index + 1 >= elements.count) return std::nullopt;
   if (!second && address + 1 > granted.high) return std::nullopt;
   const std::size_t first = second ? index - 1 : index;
-  return from_pair(rule, elements.at(first), elements.at(first + 1));
+  return from_pair(rule, word(first), word(first + 1));
 }
 
 }  // namespace

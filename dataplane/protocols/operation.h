@@ -21,21 +21,73 @@ struct FieldValue {
   ByteView name;  // of a name field
 };
 
+// How elements stand in a message. Bits are packed least significant bit first (Modbus V1.1b3,
+// 6.11); the others are numbers without a sign, in whole octets.
+enum class ElementEncoding : std::uint8_t {
+  bits,
+  u8,
+  be16,
+  le16,
+  be32,
+  le32,
+  be64,
+  le64,
+};
+
+constexpr std::size_t bytes_of(ElementEncoding encoding) {
+  switch (encoding) {
+    case ElementEncoding::bits:
+    case ElementEncoding::u8:
+      return 1;
+    case ElementEncoding::be16:
+    case ElementEncoding::le16:
+      return 2;
+    case ElementEncoding::be32:
+    case ElementEncoding::le32:
+      return 4;
+    case ElementEncoding::be64:
+    case ElementEncoding::le64:
+      return 8;
+  }
+  return 1;
+}
+
+// Whether elements are words of 16 bits, of which a policy may join two to one value.
+constexpr bool is_word(ElementEncoding encoding) {
+  return encoding == ElementEncoding::be16 || encoding == ElementEncoding::le16;
+}
+
 // The written (or returned) elements of an operation, each with its own address: element i belongs
-// to address `first + i`. Width 1: packed least significant bit first (Modbus V1.1b3, 6.11);
-// width 16: big-endian.
+// to address `first + i`.
 struct Elements {
   ByteView bytes;
   std::uint32_t first = 0;
   std::uint16_t count = 0;
-  std::uint8_t width_bits = 0;
+  ElementEncoding encoding = ElementEncoding::bits;
 
-  // Precondition: index < count; the module has checked that `bytes` holds them all.
-  std::uint16_t at(std::size_t index) const {
-    if (width_bits == 1) {
-      return static_cast<std::uint16_t>((bytes[index / 8] >> (index % 8)) & 1U);
+  // Precondition: index < count; the module has checked that `bytes` holds them all. What is 2^63
+  // or more is negative here, where no grant on integers reaches but `any`.
+  std::int64_t at(std::size_t index) const {
+    const std::uint8_t* from = bytes.data() + bytes_of(encoding) * index;
+    switch (encoding) {
+      case ElementEncoding::bits:
+        return (bytes[index / 8] >> (index % 8)) & 1U;
+      case ElementEncoding::u8:
+        return *from;
+      case ElementEncoding::be16:
+        return load_be16(from);
+      case ElementEncoding::le16:
+        return load_le16(from);
+      case ElementEncoding::be32:
+        return load_be32(from);
+      case ElementEncoding::le32:
+        return load_le32(from);
+      case ElementEncoding::be64:
+        return static_cast<std::int64_t>(load_be64(from));
+      case ElementEncoding::le64:
+        return static_cast<std::int64_t>(load_le64(from));
     }
-    return load_be16(bytes.data() + 2 * index);
+    return 0;
   }
 };
 

@@ -121,14 +121,22 @@ void random_question(Question& question) {
   }
   operation.set(field("address"), Range{first, first + count - 1});
   if (shape == 1) return;  // a read
-  for (std::int64_t i = 0; i < 2 * count; ++i) {
+  using protocols::ElementEncoding;
+  const auto encoding =
+      *rc::gen::element(ElementEncoding::bits, ElementEncoding::u8, ElementEncoding::be16,
+                        ElementEncoding::be16, ElementEncoding::le16, ElementEncoding::be32,
+                        ElementEncoding::le32, ElementEncoding::be64, ElementEncoding::le64);
+  const auto size = static_cast<std::int64_t>(protocols::bytes_of(encoding));
+  const bool little = encoding == ElementEncoding::le16 || encoding == ElementEncoding::le32 ||
+                      encoding == ElementEncoding::le64;
+  for (std::int64_t i = 0; i < size * count; ++i) {
     const auto value = *rc::gen::inRange<int>(0, kValueMax + 1);
-    question.bytes.push_back(i % 2 == 0 && shape == 2 ? std::uint8_t{0}
-                                                      : static_cast<std::uint8_t>(value));
+    const bool lowest = i % size == (little ? 0 : size - 1);
+    question.bytes.push_back(lowest || shape != 2 ? static_cast<std::uint8_t>(value)
+                                                  : std::uint8_t{0});
   }
   operation.elements = {question.bytes, static_cast<std::uint32_t>(first),
-                        static_cast<std::uint16_t>(count),
-                        static_cast<std::uint8_t>(*rc::gen::element(1, 16, 16, 16))};
+                        static_cast<std::uint16_t>(count), encoding};
 }
 
 Endpoints random_endpoints() {

@@ -18,6 +18,7 @@ namespace {
 using bulkhead::ByteView;
 using bulkhead::protocols::Catalogue;
 using bulkhead::protocols::Direction;
+using bulkhead::protocols::ElementEncoding;
 using bulkhead::protocols::Fault;
 using bulkhead::protocols::Frame;
 using bulkhead::protocols::MessageContext;
@@ -90,9 +91,11 @@ void check_operation(const Catalogue& catalogue, const Operation& operation, Byt
   if (elements.count == 0) return;
   require(elements.bytes.data() >= message.data());
   require(elements.bytes.data() + elements.bytes.size() <= message.data() + message.size());
-  unsigned sum = 0;
-  for (std::size_t i = 0; i < elements.count; ++i) sum += elements.at(i);
-  require(sum <= 65535U * elements.count);
+  const std::size_t bits = elements.encoding == ElementEncoding::bits ? 1 : 8;
+  require(elements.count * bits * bytes_of(elements.encoding) <= 8 * elements.bytes.size());
+  std::int64_t any = 0;
+  for (std::size_t i = 0; i < elements.count; ++i) any |= elements.at(i);
+  require(any >= 0 || bytes_of(elements.encoding) == 8);
 }
 
 // What the pipeline does with a message that it refuses, and with messages that pass after that.

@@ -4,6 +4,7 @@
 
 namespace bulkhead::modbus {
 
+using protocols::ElementEncoding;
 using protocols::Elements;
 using protocols::Fault;
 using protocols::kNoSubCode;
@@ -23,8 +24,8 @@ Fault set_span(Operation& operation, std::uint16_t address, std::uint16_t quanti
 }
 
 void set_elements(Operation& operation, ByteView bytes, std::uint16_t first, std::uint16_t count,
-                  std::uint8_t width_bits) {
-  operation.elements = Elements{bytes, first, count, width_bits};
+                  ElementEncoding encoding) {
+  operation.elements = Elements{bytes, first, count, encoding};
 }
 
 // AP 6.1 to 6.4.
@@ -57,7 +58,7 @@ Fault decode_write_single(const Adu& adu, OperationList& operations) {
     return Fault::none;
   }
   operation->set(kValue, value);
-  set_elements(*operation, adu.data.subspan(2), address, 1, 16);
+  set_elements(*operation, adu.data.subspan(2), address, 1, ElementEncoding::be16);
   return Fault::none;
 }
 
@@ -80,7 +81,8 @@ Fault decode_write_multiple(const Adu& adu, OperationList& operations) {
   if (byte_count != expected && !longer) return Fault::bad_byte_count;
   const bool padded = !coils || is_padded(bytes, quantity) || planted(Mistake::padding_unread);
   if (!padded) return Fault::bad_value;
-  set_elements(*operation, bytes, address, quantity, coils ? 1 : 16);
+  set_elements(*operation, bytes, address, quantity,
+               coils ? ElementEncoding::bits : ElementEncoding::be16);
   return Fault::none;
 }
 
@@ -165,7 +167,7 @@ Fault decode_read_write(const Adu& adu, OperationList& operations) {
   if (fault != Fault::none) return fault;
   if (byte_count != std::size_t{write_quantity} * 2) return Fault::bad_byte_count;
   if (planted(Mistake::second_half_unjudged)) return Fault::none;
-  set_elements(*write, bytes, write_address, write_quantity, 16);
+  set_elements(*write, bytes, write_address, write_quantity, ElementEncoding::be16);
   return Fault::none;
 }
 
