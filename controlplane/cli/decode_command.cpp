@@ -140,7 +140,7 @@ class Decoder {
   void settle_on(Conversation& conversation, std::uint8_t protocol) {
     conversation.protocol = protocol;
     const protocols::Protocol& module = *protocols::registry()[protocol];
-    conversation.session.resize(module.session_bytes_max());
+    conversation.session.resize(module.state_layout().bytes_max);
     if (!conversation.begun) module.begin_unseen(conversation.session);
     for (const auto& [frame, direction] : conversation.unread) {
       tell_fault(conversation, frame, direction, Fault::not_this_protocol);
@@ -158,8 +158,8 @@ class Decoder {
       ProtocolSet fits = 0;
       for (std::size_t i = 0; i < protocols::registry().size(); ++i) {
         if ((conversation.candidates >> i & 1U) == 0) continue;
-        const auto recognition =
-            protocols::registry()[i]->recognise(said, context_of(conversation, direction));
+        const auto recognition = protocols::recognise(*protocols::registry()[i], said,
+                                                      context_of(conversation, direction));
         if (recognition == protocols::Recognition::yes) {
           return settle_on(conversation, static_cast<std::uint8_t>(i));
         }
@@ -249,16 +249,17 @@ class Decoder {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction =
         protocol.told_direction(message).value_or(conversation.direction(from_client));
-    const Fault fault = protocol.decode(message, context_of(conversation, direction), operations_);
+    protocols::Parsed parsed(message, direction);
+    const Fault fault = protocol.parse(parsed, context_of(conversation, direction), operations_);
     if (fault != Fault::none) {
       return tell_fault(conversation, frame, direction, fault, protocol.claimed_code(message));
     }
-    const Fault pairing = protocol.pair(conversation.session, message, direction, 0);
-    if (pairing == Fault::none && conversation.carrier == Carrier::tcp) {
+    const Fault acceptance = protocol.accept(conversation.session, parsed, 0);
+    if (acceptance == Fault::none && conversation.carrier == Carrier::tcp) {
       opened_.note(protocol, conversation.client, conversation.server, message, direction);
     }
     for (const protocols::Operation& operation : operations_) {
-      tell(conversation, frame, direction, operation, pairing);
+      tell(conversation, frame, direction, operation, acceptance);
     }
   }
 

@@ -16,7 +16,7 @@ namespace bulkhead::controlplane {
 
 class Opened {
  public:
-  // A message between a client and its server, as Protocol::pair() accepted it.
+  // A message between a client and its server, as Protocol::accept() accepted it.
   void note(const protocols::Protocol& protocol, const wire::IpAddress& client,
             const wire::IpAddress& server, ByteView message, protocols::Direction direction);
   // Request: the datagram's sender opened what covers it. Nothing if no session opened it.

@@ -158,7 +158,7 @@ bool ports_overlap(const ModelRule& a, const ModelRule& b) {
 
 bool shares_port(const ModelRule& rule) {
   return rule.protocol != protocols::kNoProtocol &&
-         protocols::registry()[rule.protocol]->shares_port();
+         protocols::modules()[rule.protocol].shared_port != nullptr;
 }
 
 // One session can be read in one way only.

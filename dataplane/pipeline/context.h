@@ -61,6 +61,7 @@ struct Context {
   flow::MacTable& macs;
   VerdictCache& verdicts;
   protocols::OperationList& operations;
+  protocols::Parsed& parsed;  // the message that was judged last
   std::span<std::uint8_t> scratch;
   Statistics& stats;
   flow::Reassembler& reassembler;
@@ -68,17 +69,15 @@ struct Context {
   Egress output;
   Observer& observer;
   std::span<flow::Packet> burst;
-  std::span<const protocols::Protocol* const> protocols;
+  std::span<const protocols::Module> modules;
   protocols::ProtocolSet with_related;  // those whose sessions open something beside themselves
-  protocols::ProtocolSet numbered;      // those whose messages are numbered
-  protocols::ProtocolSet framed_by_session;
-  TimeNs sessions_clock = 0;           // clock offset for replicated protocol state
-  TimeNs forwards_since_ns = 0;        // start or takeover
-  bool all_usual = true;               // every packet of the burst, see wire::parse_usual
-  flow::HashKey hash_key{};            // of this worker
-  std::uint64_t erasures = 0;          // of flows, when those of the burst were looked up
-  policy::Charges charged{};           // charges of the last judged message
-  protocols::Difference difference{};  // of the last refused answer
+  TimeNs sessions_clock = 0;            // clock offset for replicated protocol state
+  TimeNs forwards_since_ns = 0;         // start or takeover
+  bool all_usual = true;                // every packet of the burst, see wire::parse_usual
+  flow::HashKey hash_key{};             // of this worker
+  std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
+  policy::Charges charged{};            // charges of the last judged message
+  protocols::Difference difference{};   // of the last refused answer
 
   // The clock of protocol modules; it wraps.
   std::uint32_t now_ms() const {
@@ -117,7 +116,7 @@ struct Context {
     return (with_related >> flow.protocol & 1) != 0;
   }
   // Whether messages of the flow are numbered, so that they may be renumbered.
-  bool is_numbered(const flow::Flow& flow) const { return (numbered >> flow.protocol & 1) != 0; }
+  bool is_numbered(const flow::Flow& flow) const { return module_of(flow).numbered != nullptr; }
   // The context of a message of the flow.
   protocols::MessageContext message_context(flow::Flow& flow,
                                             protocols::Direction direction) const {
@@ -126,12 +125,22 @@ struct Context {
   // The same for framing: the session only where the module asks for it.
   protocols::MessageContext framing_context(flow::Flow& flow,
                                             protocols::Direction direction) const {
-    if ((framed_by_session >> flow.protocol & 1) != 0) return message_context(flow, direction);
+    if (module_of(flow).frames_by_session) return message_context(flow, direction);
     return {direction, policy::carrier_over(flow.transport)};
   }
   // The flow's protocol. Precondition: it is inspected.
   const protocols::Protocol& protocol_of(const flow::Flow& flow) const {
-    return *protocols[flow.protocol];
+    return *modules[flow.protocol].protocol;
+  }
+  const protocols::Module& module_of(const flow::Flow& flow) const {
+    return modules[flow.protocol];
+  }
+  // `message` with what parse() kept of it: nothing if another was judged since.
+  const protocols::Parsed& parsed_of(ByteView message, protocols::Direction direction) {
+    const bool same =
+        parsed.message().data() == message.data() && parsed.message().size() == message.size();
+    if (!same) parsed.begin(message, direction);
+    return parsed;
   }
 };
 
@@ -204,8 +213,8 @@ bool judge_whole_messages(Context& context, const flow::Packet& packet, ByteView
 Verdict refused_message(const flow::Packet& packet, Reason reason, protocols::Fault fault);
 
 // Writes the refusal of a request into `reply`; its length, 0 if the protocol has none.
-std::size_t write_refusal(const flow::Flow& flow, const Verdict& verdict, ByteView request,
-                          std::span<std::uint8_t> reply);
+std::size_t write_refusal(Context& context, const flow::Flow& flow, const Verdict& verdict,
+                          ByteView request, std::span<std::uint8_t> reply);
 
 // Finds the flow of an ICMP error that quotes a packet of a living session.
 void match_icmp_error(Context& context, flow::Packet& packet);

@@ -84,6 +84,7 @@ bool judge_messages(Context& context, const flow::Packet& packet, ByteView rest,
     const protocols::Frame frame = frame_whole(context, packet, rest);
     if (frame.fault != protocols::Fault::none || frame.length == 0) {
       message = rest;
+      context.parsed.begin(message, direction_of(packet));
       const bool cut = frame.fault == protocols::Fault::none;
       verdict = refused_message(packet, cut ? Reason::prp_not_whole : Reason::protocol_fault,
                                 frame.fault);
@@ -110,6 +111,7 @@ bool judge_datagram(Context& context, const flow::Packet& packet, const Collecte
   const ByteView bytes = collected.bytes;
   if (!collected.in_parts) return judge_whole_messages(context, packet, bytes, verdict, message);
   message = bytes;
+  context.parsed.begin(message, direction_of(packet));
   return may_leave_in_parts(context, packet, collected, verdict) &&
          judge_whole_messages(context, packet, bytes, verdict, message);
 }
@@ -163,7 +165,7 @@ void refuse_datagram(Context& context, const flow::Packet& packet, ByteView mess
   const std::size_t length = packet.from_client && !packet.ethernet.destination.is_group() &&
                                      !is_bare(packet) &&
                                      verdict.fault != protocols::Fault::not_this_protocol
-                                 ? write_refusal(*packet.flow, verdict, message, reply)
+                                 ? write_refusal(context, *packet.flow, verdict, message, reply)
                                  : 0;
   verdict.unsound = packet.from_client ? Unsound::no_refusal : Unsound::not_a_request;
   if (packet.flow->whole_only) verdict.unsound = Unsound::redundant;

@@ -155,8 +155,9 @@ void send_due_refusals(Context& context, const Speaker& speaker, bool all) {
     if (flow.pending_first == kNoSegment) flow.pending_last = kNoSegment;
     --flow.pending_count;
     pool[index].sequence = speaker.side().released;
-    context.protocol_of(flow).put_in(context.flows.session(flow),
-                                     flow::writable_payload(pool[index]));
+    if (const protocols::Splicing* splicing = context.module_of(flow).splicing) {
+      splicing->put_in(context.flows.session(flow), flow::writable_payload(pool[index]));
+    }
     flow::append(pool, flow, speaker.end, index);
     ++context.stats.rejected;
   }

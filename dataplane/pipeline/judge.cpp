@@ -1,4 +1,4 @@
-// Decode and judge: one message becomes operations, operations become a verdict, and the verdict is
+// Parse and judge: one message becomes operations, operations become a verdict, and the verdict is
 // reported with the operation that decided it.
 #include <bit>
 #include <utility>
@@ -49,29 +49,30 @@ void begin_verdict(Verdict& verdict, const flow::Packet& packet, std::size_t byt
   verdict.bytes = static_cast<std::uint32_t>(bytes);
 }
 
-// A request that does not decode was not granted for what its function is, or for how it is put.
+// A request that does not parse was not granted for what its function is, or for how it is put.
 protocols::Denial denial_of(Fault fault) {
   return fault == Fault::unknown_function ? protocols::Denial::function : protocols::Denial::value;
 }
 
 // The part of a whole request that its verdict depends on; nothing if it is not remembered.
-ByteView judged_part(const Context& context, const protocols::Protocol& protocol,
-                     ByteView message) {
+ByteView judged_part(const Context& context, const protocols::Module& module, ByteView message) {
   if (message.size() > VerdictCache::kMessageBytesMax || !context.verdicts.enabled()) return {};
-  const ByteView key = protocol.verdict_key(message);
+  if (module.remembered == nullptr) return {};
+  const ByteView key = module.remembered->key(message);
   return key.size() <= VerdictCache::kBytesMax ? key : ByteView{};
 }
 
-// Decodes the message and judges what is asked or told in it. True if the verdict can be
-// remembered.
-bool decode_and_judge(Context& context, flow::Flow& flow, ByteView message, std::size_t length,
-                      Verdict& verdict, policy::Charges& charges) {
+// Parses the message that stands in `context.parsed`, and judges its operations. True if the
+// verdict can be remembered.
+bool parse_and_judge(Context& context, flow::Flow& flow, std::size_t length, Verdict& verdict,
+                     policy::Charges& charges) {
   const protocols::Protocol& protocol = context.protocol_of(flow);
+  protocols::Parsed& parsed = context.parsed;
   verdict.reason = Reason::protocol_fault;
   const protocols::MessageContext way = context.message_context(flow, verdict.direction);
-  verdict.fault = message.size() == length
-                      ? protocol.decode(message, way, context.operations)
-                      : protocol.decode_head(message, length, way, context.operations);
+  verdict.fault = parsed.message().size() == length
+                      ? protocol.parse(parsed, way, context.operations)
+                      : protocol.parse_head(parsed, length, way, context.operations);
   if (verdict.fault == Fault::none && context.operations.size() == 0) {
     verdict.fault = Fault::truncated;  // a message that asks for nothing is not understood
   }
@@ -82,17 +83,20 @@ bool decode_and_judge(Context& context, flow::Flow& flow, ByteView message, std:
   return judge_operations(context, flow, verdict, charges);
 }
 
-// The same for a request that may have come before.
-void recall_or_judge(Context& context, flow::Flow& flow, ByteView message, ByteView judged,
-                     Verdict& verdict, policy::Charges& charges) {
+// The same for a request that may have come before: true if it has, and was not parsed.
+bool recall_or_judge(Context& context, flow::Flow& flow, ByteView judged, Verdict& verdict,
+                     policy::Charges& charges) {
   const VerdictCache::Question question(flow, judged);
   if (const VerdictCache::Known* known = context.verdicts.find(question)) {
     verdict.reason = Reason::granted;
     verdict.rule = known->rule;
     verdict.function = known->function;
-  } else if (decode_and_judge(context, flow, message, message.size(), verdict, charges)) {
+    return true;
+  }
+  if (parse_and_judge(context, flow, context.parsed.message().size(), verdict, charges)) {
     context.verdicts.remember(question, {verdict.rule, verdict.function});
   }
+  return false;
 }
 
 }  // namespace
@@ -100,8 +104,7 @@ void recall_or_judge(Context& context, flow::Flow& flow, ByteView message, ByteV
 void prefetch_verdict(const Context& context, const flow::Packet& packet) {
   const flow::Flow& flow = *packet.flow;
   if (!packet.from_client) return;
-  const protocols::Protocol& protocol = context.protocol_of(flow);
-  const ByteView judged = judged_part(context, protocol, packet.payload());
+  const ByteView judged = judged_part(context, context.module_of(flow), packet.payload());
   if (!judged.empty()) context.verdicts.prefetch({flow, judged});
 }
 
@@ -114,23 +117,39 @@ Fault excuse(flow::Flow& flow, Fault fault) {
   return missed ? Fault::none : fault;
 }
 
+// The module accepts a granted message. `recalled`: it was not parsed; if it is refused after all,
+// it is, for its refusal.
+Fault accept(Context& context, flow::Flow& flow, bool recalled) {
+  const protocols::Module& module = context.module_of(flow);
+  const auto put = [&] {
+    const std::span<std::byte> session = context.flows.session(flow);
+    return recalled ? module.remembered->accept_known(session, context.parsed.message(),
+                                                      context.now_ms())
+                    : module.protocol->accept(session, context.parsed, context.now_ms());
+  };
+  Fault fault = put();
+  if (fault == Fault::too_many_outstanding && context.flows.deepen_session(flow)) fault = put();
+  if (fault != Fault::none && recalled) {
+    module.protocol->parse(context.parsed,
+                           context.message_context(flow, context.parsed.direction()),
+                           context.operations);
+  }
+  return fault;
+}
+
 // Ties a granted message to what came before it, and to what the session opens beside itself: an
 // answer only counts there once it is known to be one.
-Fault tie_to_past(Context& context, const flow::Packet& packet, ByteView message,
-                  const Verdict& verdict) {
+Fault tie_to_past(Context& context, const flow::Packet& packet, const Verdict& verdict,
+                  bool recalled) {
   flow::Flow& flow = *packet.flow;
-  const protocols::Protocol& protocol = context.protocol_of(flow);
+  const ByteView message = context.parsed.message();
   const bool related = context.has_related(flow);
   const bool asks = verdict.direction == Direction::request;
   if (related && asks) {
     const Fault fault = note_related(context, packet, message, verdict.rule);
     if (fault != Fault::none) return fault;
   }
-  const auto pair = [&] {
-    return protocol.pair(context.flows.session(flow), message, verdict.direction, context.now_ms());
-  };
-  Fault fault = pair();
-  if (fault == Fault::too_many_outstanding && context.flows.deepen_session(flow)) fault = pair();
+  Fault fault = accept(context, flow, recalled);
   if (flow.missed > 0 && !asks) fault = excuse(flow, fault);
   if (fault != Fault::none || asks || !related) return fault;
   return note_related(context, packet, message, verdict.rule);
@@ -138,22 +157,22 @@ Fault tie_to_past(Context& context, const flow::Packet& packet, ByteView message
 
 // A message that every rule grants is charged once to each budget that it needs, and only if it
 // leaves.
-void pay_and_tie(Context& context, const flow::Packet& packet, ByteView message,
-                 const policy::Charges& charges, Verdict& verdict) {
+void pay_and_tie(Context& context, const flow::Packet& packet, const policy::Charges& charges,
+                 Verdict& verdict, bool recalled) {
   const policy::Conduit& conduit = context.tables().conduits[packet.flow->conduit];
   if (!charges.empty() && !charges.charge(conduit, context.now_ns)) {
     verdict.reason = Reason::rate_exceeded;
     return;
   }
-  verdict.fault = tie_to_past(context, packet, message, verdict);
+  verdict.fault = tie_to_past(context, packet, verdict, recalled);
   if (verdict.fault == Fault::none) {
     if (!charges.empty()) context.charged = charges;
     return;
   }
   verdict.reason = Reason::protocol_fault;
   if (verdict.direction == Direction::response) {
-    context.difference =
-        context.protocol_of(*packet.flow).difference(context.flows.session(*packet.flow), message);
+    context.difference = context.protocol_of(*packet.flow)
+                             .difference(context.flows.session(*packet.flow), context.parsed);
     verdict.difference = &context.difference;
   }
   charges.refund(conduit);
@@ -163,24 +182,25 @@ void pay_and_tie(Context& context, const flow::Packet& packet, ByteView message,
 void judge_as(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
               Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
-  const protocols::Protocol& protocol = context.protocol_of(flow);
   begin_verdict(verdict, packet, length);
+  context.parsed.begin(message, verdict.direction);
   if (context.has_related(flow) && judge_related(context, packet, message, verdict)) return;
   if (!context.charged.empty()) context.charged = {};
   policy::Charges charges;
   ByteView judged;
   if (verdict.direction == Direction::request && message.size() == length) {
-    judged = judged_part(context, protocol, message);
+    judged = judged_part(context, context.module_of(flow), message);
   }
+  bool recalled = false;
   if (flow.related_to != 0) {
     verdict.reason = Reason::protocol_fault;
     verdict.fault = Fault::not_started;
   } else if (judged.empty()) {
-    decode_and_judge(context, flow, message, length, verdict, charges);
+    parse_and_judge(context, flow, length, verdict, charges);
   } else {
-    recall_or_judge(context, flow, message, judged, verdict, charges);
+    recalled = recall_or_judge(context, flow, judged, verdict, charges);
   }
-  if (is_allowed(verdict.reason)) pay_and_tie(context, packet, message, charges, verdict);
+  if (is_allowed(verdict.reason)) pay_and_tie(context, packet, charges, verdict, recalled);
   if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);
 }
 
@@ -201,7 +221,7 @@ void judge_untold(Context& context, const flow::Packet& packet, ByteView message
   for (auto rest = policy::protocols_sharing(conduit, flow.cell); rest != 0; rest &= rest - 1) {
     const auto protocol = static_cast<std::uint8_t>(std::countr_zero(rest));
     const protocols::MessageContext way{direction_of(packet), policy::carrier_over(flow.transport)};
-    const auto recognition = context.protocols[protocol]->recognise(message, way);
+    const auto recognition = context.modules[protocol].shared_port->recognise(message, way);
     if (recognition == protocols::Recognition::no) continue;
     if (recognition == protocols::Recognition::yes) {
       flow.told = true;
@@ -234,9 +254,10 @@ Verdict refused_message(const flow::Packet& packet, Reason reason, Fault fault) 
   return verdict;
 }
 
-std::size_t write_refusal(const flow::Flow& flow, const Verdict& verdict, ByteView request,
-                          std::span<std::uint8_t> reply) {
-  return protocols::registry()[flow.protocol]->refuse(request, verdict.denial, reply);
+std::size_t write_refusal(Context& context, const flow::Flow& flow, const Verdict& verdict,
+                          ByteView request, std::span<std::uint8_t> reply) {
+  return context.protocol_of(flow).refuse(context.parsed_of(request, Direction::request),
+                                          verdict.denial, reply);
 }
 
 }  // namespace bulkhead::pipeline

@@ -1,6 +1,6 @@
 // What a sender could choose so that its receiver gets some parts of a message and not the others
 // (addresses, hop limit, class, length) must be the same in all; what is lost all the same is the
-// protocol's matter, see Protocol::may_leave_in_parts().
+// protocol's matter, see SpanningMessages::may_leave_in_parts().
 #include "dataplane/pipeline/parts.h"
 
 #include <algorithm>
@@ -140,19 +140,19 @@ void take_parts(Context& context, const Holder& holder, Take take) {
 
 Collected collect(Context& context, Packet& packet) {
   const Collected alone{packet.payload()};
-  const protocols::Protocol& protocol = context.protocol_of(*packet.flow);
-  if (!protocol.spans_datagrams()) return alone;
+  const protocols::SpanningMessages* spanning = context.module_of(*packet.flow).spanning;
+  if (spanning == nullptr) return alone;
   const Holder holder{*packet.flow, sender_of(packet)};
   flow::TcpSide& side = holder.side();
   Part part = Part::none;
   if (side.held_count > 0) {
-    part = protocol.part_of(context.segments.payload(side.held_last), packet.payload());
+    part = spanning->part_of(context.segments.payload(side.held_last), packet.payload());
     if (part != Part::next && part != Part::last) part = Part::none;
     if (!goes_alike(packet, context.segments[side.held_first])) part = Part::none;
     if (part == Part::none) drop_parts(context, holder, Reason::parts_incomplete);
   }
   if (part == Part::none) {
-    part = protocol.part_of({}, packet.payload());
+    part = spanning->part_of({}, packet.payload());
     if (part != Part::first || !may_begin(packet)) return alone;
   }
   if (part == Part::last) {
@@ -184,8 +184,8 @@ bool may_leave_in_parts(Context& context, const Packet& packet, const Collected&
         frame.fault != protocols::Fault::none ? frame.fault : protocols::Fault::bad_sequence);
     return false;
   }
-  bool sound = protocol.may_leave_in_parts(context.flows.session(flow), collected.bytes, direction,
-                                           context.now_ms());
+  bool sound = context.module_of(flow).spanning->may_leave_in_parts(
+      context.flows.session(flow), collected.bytes, direction, context.now_ms());
   if (packet.from_client && sound) {
     sound = context.options.spans->now(packet.ip.destination) == flow.spans_seen() &&
             collected.longest <= kRequestPartMax;
@@ -204,8 +204,8 @@ void release_parts(Context& context, const Holder& holder, Packet& packet, ByteV
     drop_parts(context, holder, Reason::parts_unsound);
     return refuse(context, packet, Reason::parts_unsound);
   }
-  context.protocol_of(flow).left_in_parts(context.flows.session(flow), message, direction,
-                                          context.now_ms());
+  context.module_of(flow).spanning->left_in_parts(
+      context.flows.session(flow), context.parsed_of(message, direction), context.now_ms());
   const bool from_client = packet.from_client;
   const wire::IpAddress server = packet.ip.destination;
   take_parts(context, holder, [&](Packet& part) {
@@ -219,8 +219,8 @@ void release_parts(Context& context, const Holder& holder, Packet& packet, ByteV
 
 void note_asked(Context& context, const Packet& packet, ByteView message) {
   Flow& flow = *packet.flow;
-  const protocols::Protocol& protocol = context.protocol_of(flow);
-  if (packet.from_client && protocol.spans_datagrams() && protocol.is_answered(message)) {
+  const protocols::SpanningMessages* spanning = context.module_of(flow).spanning;
+  if (packet.from_client && spanning != nullptr && spanning->is_answered(message)) {
     flow.spans_seen() = context.options.spans->now(packet.ip.destination);
   }
 }

@@ -43,8 +43,9 @@ flow::FlowTable::Blocks session_blocks(const flow::Limits& limits) {
   blocks.deep_max = std::min(limits.deep_sessions, limits.flows);
   blocks.carried_max = std::min(limits.carried_sessions, limits.flows);
   for (const protocols::Protocol* protocol : protocols::registry()) {
-    blocks.usual_bytes = std::max(blocks.usual_bytes, protocol->session_bytes());
-    blocks.deep_bytes = std::max(blocks.deep_bytes, protocol->session_bytes_max());
+    const protocols::StateLayout layout = protocol->state_layout();
+    blocks.usual_bytes = std::max(blocks.usual_bytes, layout.bytes);
+    blocks.deep_bytes = std::max(blocks.deep_bytes, layout.bytes_max);
     if (protocol->related() == nullptr) continue;
     blocks.deep_bytes = std::max(blocks.deep_bytes, protocol->related()->bytes());
   }
@@ -100,6 +101,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           macs_,
           verdicts_,
           operations_,
+          parsed_,
           scratch_,
           stats_,
           *reassembler_,
@@ -107,10 +109,8 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           Egress(output, options_.mtu, identification_),
           observer,
           std::span(burst_.data(), burst),
-          protocols::registry(),
+          protocols::modules(),
           protocols::protocols_with_related(),
-          protocols::numbered_protocols(),
-          protocols::protocols_framed_by_session(),
           sessions_clock_,
           forwards_since_ns_,
           true,

@@ -90,6 +90,7 @@ class Pipeline {
   flow::MacTable& macs_;
   VerdictCache verdicts_;
   protocols::OperationList operations_;
+  protocols::Parsed parsed_;
   std::vector<std::uint8_t> scratch_;  // as large as the hold limit
   WaitingRoom waiting_;
   Statistics stats_;

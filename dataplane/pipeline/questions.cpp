@@ -53,8 +53,9 @@ std::uint16_t destination_port(const Packet& packet) {
 
 void note_question(Context& context, const Packet& packet, ByteView message) {
   const Flow& asked = *packet.flow;
-  if (asked.transport != policy::Transport::udp || !packet.from_client ||
-      !packet.ethernet.destination.is_group() || !context.protocol_of(asked).asks_many(message)) {
+  const protocols::QuestionsToMany* questions = context.module_of(asked).questions;
+  if (questions == nullptr || asked.transport != policy::Transport::udp || !packet.from_client ||
+      !packet.ethernet.destination.is_group() || !questions->asks_many(message)) {
     return;
   }
   const flow::OrderedKey ordered =
@@ -108,15 +109,17 @@ Verdict judge_answer_to_many(Context& context, Packet& packet) {
   if (verdict.fault == protocols::Fault::none && frame.length != message.size()) {
     verdict.fault = protocols::Fault::trailing_bytes;
   }
+  protocols::Parsed answer(message, way.direction);
   if (verdict.fault == protocols::Fault::none) {
-    verdict.fault = protocol.decode(message, way, context.operations);
+    verdict.fault = protocol.parse(answer, way, context.operations);
   }
   if (verdict.fault != protocols::Fault::none) return verdict;
   if (context.operations.size() > 0) {
     verdict.operation = context.operations.begin();
     verdict.function = verdict.operation->function;
   }
-  if (protocol.answers_many(kept(context.flows.session(entry)), message)) {
+  const protocols::QuestionsToMany& questions = *context.module_of(entry).questions;
+  if (questions.answers_many(kept(context.flows.session(entry)), answer)) {
     verdict.reason = Reason::answers_request;
   } else {
     verdict.fault = protocols::Fault::unrequested_response;

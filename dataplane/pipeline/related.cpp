@@ -246,8 +246,9 @@ protocols::Fault note_related(Context& context, const Packet& packet, ByteView m
   const bool asks = direction == protocols::Direction::request;
   Flow* opened = entry_beside(context, session, related->port(), asks);
   // Judging the others anew has overwritten the operations to which the message's verdict points.
-  context.protocol_of(session).decode(message, context.message_context(session, direction),
-                                      context.operations);
+  context.parsed.begin(message, direction);
+  context.protocol_of(session).parse(context.parsed, context.message_context(session, direction),
+                                     context.operations);
   if (opened == nullptr) {
     return asks ? protocols::Fault::too_many_outstanding : protocols::Fault::none;
   }
@@ -293,8 +294,9 @@ bool judge_related(Context& context, const Packet& packet, ByteView message, Ver
   });
   if (!covered) return false;
   // Its operation, for observers.
-  if (protocol.decode(message, context.message_context(flow, verdict.direction),
-                      context.operations) == protocols::Fault::none &&
+  context.parsed.begin(message, verdict.direction);
+  if (protocol.parse(context.parsed, context.message_context(flow, verdict.direction),
+                     context.operations) == protocols::Fault::none &&
       context.operations.size() > 0) {
     verdict.operation = context.operations.begin();
     verdict.function = verdict.operation->function;

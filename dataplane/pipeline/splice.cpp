@@ -43,6 +43,13 @@ std::uint32_t make_injected(Context& context, const Pattern& pattern,
   return index;
 }
 
+// The protocol counts on without the message, if it can.
+bool take_out(Context& context, Flow& flow, ByteView message, protocols::Direction direction) {
+  const protocols::Splicing* splicing = context.module_of(flow).splicing;
+  return splicing == nullptr ||
+         splicing->take_out(context.flows.session(flow), context.parsed_of(message, direction));
+}
+
 }  // namespace
 
 Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& verdict,
@@ -52,12 +59,9 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
   if (obstacle != Unsound::none) return obstacle;
   Flow& flow = speaker.flow;
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply;
-  const std::size_t length = write_refusal(flow, verdict, message, reply);
+  const std::size_t length = write_refusal(context, flow, verdict, message, reply);
   if (length == 0) return Unsound::no_refusal;
-  if (!context.protocol_of(flow).take_out(context.flows.session(flow), message,
-                                          protocols::Direction::request)) {
-    return Unsound::numbering;
-  }
+  if (!take_out(context, flow, message, protocols::Direction::request)) return Unsound::numbering;
   const Pattern pattern = context.segments.pattern(speaker.side().held_first);
   refusal = make_injected(context, pattern.reversed(), flow::numbers_from(flow, flow::kServer),
                           {reply.data(), length});
@@ -92,8 +96,7 @@ Unsound prepare_drop(Context& context, const Speaker& speaker, ByteView message)
   Flow& flow = speaker.flow;
   if (message.empty()) return Unsound::no_boundary;
   if (!context.flows.can_lend_carry(flow)) return Unsound::too_many_carried;
-  const bool sound = context.protocol_of(flow).take_out(context.flows.session(flow), message,
-                                                        protocols::Direction::response);
+  const bool sound = take_out(context, flow, message, protocols::Direction::response);
   return sound ? Unsound::none : Unsound::numbering;
 }
 
@@ -104,9 +107,10 @@ namespace {
 std::uint32_t make_acknowledgement(Context& context, Flow& flow, const Pattern& pattern) {
   const flow::TcpSide& client = flow.sides[flow::kClient];
   if (client.fin_released || client.unread > 0) return kNoSegment;
+  const protocols::Splicing* splicing = context.module_of(flow).splicing;
+  if (splicing == nullptr) return kNoSegment;
   std::array<std::uint8_t, protocols::kNumberedBytesMax> message;
-  const std::size_t length =
-      context.protocol_of(flow).acknowledge(context.flows.session(flow), message);
+  const std::size_t length = splicing->acknowledge(context.flows.session(flow), message);
   if (length == 0) return kNoSegment;
   return make_injected(context, pattern, flow::numbers_from(flow, flow::kClient),
                        {message.data(), length});

@@ -216,15 +216,15 @@ bool note_answer(Stream& stream) {
 bool renumber(Stream& stream, std::uint32_t length) {
   flow::Flow& flow = stream.speaker.flow;
   if (!stream.context.is_numbered(flow)) return true;
-  const protocols::Protocol& protocol = stream.context.protocol_of(flow);
+  const protocols::NumberedMessages& numbered = *stream.context.module_of(flow).numbered;
   std::array<std::uint8_t, protocols::kNumberedBytesMax> first_bytes;
-  const std::size_t count = std::min<std::size_t>(protocol.numbered_bytes(), length);
+  const std::size_t count = std::min<std::size_t>(numbered.numbered_bytes(), length);
   if (count == 0 || count > first_bytes.size()) return true;
   const ByteView standing = stream.peek(static_cast<std::uint32_t>(count));
-  if (!flow.carried && !protocol.is_rewritten(standing)) return true;
+  if (!flow.carried && !numbered.is_rewritten(standing)) return true;
   std::copy(standing.begin(), standing.end(), first_bytes.begin());
   if (!flow.carried && (!release(stream) || !begin_carry(stream.context, flow))) return false;
-  protocol.renumber(stream.context.flows.session(stream.speaker.flow), direction_of(stream.packet),
+  numbered.renumber(stream.context.flows.session(stream.speaker.flow), direction_of(stream.packet),
                     {first_bytes.data(), count});
   flow::poke(stream.context.segments, stream.side, stream.granted, {first_bytes.data(), count});
   return true;
@@ -375,7 +375,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
           .frame(message, context.framing_context(speaker.flow, direction_of(packet)));
   if (frame.fault != protocols::Fault::none || frame.length != message.size()) return Whole::no;
   if (context.is_numbered(speaker.flow) &&
-      context.protocol_of(speaker.flow).is_rewritten(message)) {
+      context.module_of(speaker.flow).numbered->is_rewritten(message)) {
     return Whole::no;
   }
   judge_message(context, packet, message, frame.length, verdict);

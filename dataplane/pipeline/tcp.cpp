@@ -266,8 +266,7 @@ bool repeats_truly(Context& context, const Packet& packet, const Segment& segmen
   const std::size_t known = std::min<std::size_t>(static_cast<std::size_t>(behind), segment.length);
   // Where messages are renumbered, what was released is not what the sender said; of a session that
   // is carried only our own copy goes again.
-  const bool renumbered =
-      speaker.flow.carried && context.protocol_of(speaker.flow).numbered_bytes() > 0;
+  const bool renumbered = speaker.flow.carried && context.is_numbered(speaker.flow);
   return renumbered || flow::matches_released(context.segments, speaker.side(), segment.sequence,
                                               packet.payload().first(known));
 }
@@ -318,7 +317,8 @@ flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
   const flow::AckNews news =
       hear_receiver(context, answering, packet, flow::announced_window(flow, info));
   if (flow.phase == TcpPhase::syn_received) flow.phase = TcpPhase::established;
-  if (!context.protocol_of(flow).renumbers(context.flows.session(flow))) {
+  const protocols::NumberedMessages* numbered = context.module_of(flow).numbered;
+  if (numbered == nullptr || !numbered->renumbers(context.flows.session(flow))) {
     flow::end_carry_if_done(flow);
   }
   if (!flow.carried) context.flows.take_back_carry(flow);

@@ -174,7 +174,7 @@ protocols::ProtocolSet protocols_sharing(const Conduit& conduit, RuleCell cell) 
   protocols::ProtocolSet found = 0;
   conduit.index.each_inspecting(cell, [&](std::size_t i) {
     const std::uint8_t protocol = conduit.rules[i].protocol;
-    if (protocols::registry()[protocol]->shares_port())
+    if (protocols::modules()[protocol].shared_port != nullptr)
       found |= protocols::ProtocolSet{1} << protocol;
     return true;
   });
@@ -203,7 +203,7 @@ Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint
   result.rule = first.number;
   if (result.protocol != protocols::kNoProtocol) {
     result.protocols = protocols::ProtocolSet{1} << result.protocol;
-    if (protocols::registry()[result.protocol]->shares_port()) {
+    if (protocols::modules()[result.protocol].shared_port != nullptr) {
       result.protocols = protocols_sharing(*conduit, result.cell);
     }
   }

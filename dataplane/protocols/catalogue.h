@@ -46,7 +46,7 @@ constexpr std::string_view describe(Direction direction) {
 }
 
 // Who may send a message of a function unasked. What a server sends is judged by rules like a
-// request if it may begin it, and is an answer to one if not; what pair() ties to something else
+// request if it may begin it, and is an answer to one if not; what accept() ties to something else
 // says so (Operation::tied).
 enum class Initiator : std::uint8_t { client, server, either };
 

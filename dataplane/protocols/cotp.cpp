@@ -306,15 +306,18 @@ protocols::Recognition User::recognise(ByteView stream,
   return begins_with(first.octet) ? protocols::Recognition::yes : protocols::Recognition::no;
 }
 
-Fault User::decode(ByteView bytes, const protocols::MessageContext& context,
-                   protocols::OperationList& operations) const {
+Fault User::parse(protocols::Parsed& parsed, const protocols::MessageContext& context,
+                  protocols::OperationList& operations) const {
   operations.clear();
+  const ByteView bytes = parsed.message();
   const DataUnits units = next_units(context);
   Message message;
   if (const Fault fault = parse_message(bytes, message, units); fault != Fault::none) return fault;
-  if (units == DataUnits::next_piece) {
+  const bool next = units == DataUnits::next_piece;
+  parsed.keep(CarriedUnit{message.user, !next, message.more});
+  if (next) {
     const Fault fault = check_next_piece(message.user.size(), message.more, context);
-    return fault != Fault::none ? fault : decode_next_piece(bytes, operations);
+    return fault != Fault::none ? fault : parse_next_piece(bytes, operations);
   }
   if (message.tpdu == kData) {
     operations.leave_free(bytes.subspan(kNumberAt, 1), "a number, which is taken off", kNumber);
@@ -322,8 +325,8 @@ Fault User::decode(ByteView bytes, const protocols::MessageContext& context,
   if (!message.user.empty()) {
     const bool joined = message.user.data() != bytes.data() + (bytes.size() - message.user.size());
     if (joined && operations.accounts()) tell_copies(bytes, message.user, operations);
-    if (message.more) return decode_piece(message.user, context, operations);
-    return decode_user(message.user, context, operations);
+    if (message.more) return parse_piece(message.user, parsed, context, operations);
+    return parse_user(message.user, parsed, context, operations);
   }
   if (message.tpdu == kData) {
     operations.leave_free(bytes.last(1), "the end of a data unit that holds nothing", kEndOfUnit);
@@ -331,8 +334,8 @@ Fault User::decode(ByteView bytes, const protocols::MessageContext& context,
   return decode_alone(message, context.direction, catalogue(), tsap_fields(), operations);
 }
 
-// Content of what was granted by its head, as pair() knows; its TPDUs have their one form.
-Fault User::decode_next_piece(ByteView bytes, protocols::OperationList& operations) const {
+// Content of what was granted by its head, as accept() knows; its TPDUs have their one form.
+Fault User::parse_next_piece(ByteView bytes, protocols::OperationList& operations) const {
   const auto function = protocols::find_function(catalogue().functions, kContinuationCode);
   if (function == protocols::kNotInCatalogue) return Fault::unknown_function;
   protocols::Operation* operation = operations.add(function);
@@ -354,25 +357,11 @@ std::optional<std::uint16_t> User::claimed_code(ByteView bytes) const {
   return code_alone(message);
 }
 
-Fault User::pair(std::span<std::byte> session, ByteView bytes, protocols::Direction direction,
-                 std::uint32_t now_ms) const {
-  const DataUnits units = next_units({direction, protocols::Carrier::tcp, session});
-  Message message;
-  if (const Fault fault = parse_message(bytes, message, units); fault != Fault::none) return fault;
-  const bool next = units == DataUnits::next_piece;
-  if (next || message.more) {
-    return pair_piece(session, {message.user, !next, message.more, direction}, now_ms);
-  }
-  if (message.user.empty()) return Fault::none;
-  return pair_user(session, message.user, direction, now_ms);
-}
-
-protocols::Difference User::difference(std::span<std::byte> session, ByteView answer) const {
-  Message message;
-  if (parse_message(answer, message, data_units()) != Fault::none || message.user.empty()) {
-    return {};
-  }
-  return user_difference(session, message.user);
+Fault User::accept(std::span<std::byte> session, const protocols::Parsed& message,
+                   std::uint32_t now_ms) const {
+  const CarriedUnit& unit = *message.kept<CarriedUnit>();
+  if (!unit.first || unit.more) return accept_piece(session, message, unit, now_ms);
+  return unit.user.empty() ? Fault::none : accept_user(session, message, now_ms);
 }
 
 bool User::is_rewritten(ByteView message) const {

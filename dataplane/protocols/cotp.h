@@ -93,6 +93,13 @@ constexpr protocols::FieldInfo kCallingTsapInfo{
 constexpr protocols::FieldInfo kTpduSizeInfo{"tpdu_size", protocols::FieldKind::integer, 16,
                                              "octets", "longest TPDU that an end takes"};
 
+// What parse() keeps of a message whose TPDUs have their one form.
+struct CarriedUnit {
+  ByteView user;      // empty if a TPDU stands alone
+  bool first = true;  // it is whole, or the first piece
+  bool more = false;  // a piece: others follow
+};
+
 // The first octet that users exchange, if the stream goes so far; `fault` if it is no such stream.
 struct FirstOctet {
   protocols::Fault fault = protocols::Fault::none;
@@ -104,18 +111,20 @@ FirstOctet first_user_octet(ByteView stream);
 // What all protocols that stand on it have in common: how messages are delimited, what TPDUs alone
 // say, and that the first octet of what their users say tells them apart. The rest is asked of the
 // module with the user's data unit, which is not empty; otherwise it is as in protocol.h.
-class User : public protocols::Protocol {
+class User : public protocols::Protocol,
+             public protocols::NumberedMessages,
+             public protocols::SharedPort {
  public:
   protocols::Frame frame(ByteView stream, const protocols::MessageContext& context) const final;
-  bool shares_port() const final { return true; }
+  const protocols::SharedPort* shared_port() const final { return this; }
   protocols::Recognition recognise(ByteView stream,
                                    const protocols::MessageContext& context) const final;
-  protocols::Fault decode(ByteView message, const protocols::MessageContext& context,
-                          protocols::OperationList& operations) const final;
+  protocols::Fault parse(protocols::Parsed& parsed, const protocols::MessageContext& context,
+                         protocols::OperationList& operations) const final;
   std::optional<std::uint16_t> claimed_code(ByteView message) const final;
-  protocols::Fault pair(std::span<std::byte> session, ByteView message,
-                        protocols::Direction direction, std::uint32_t now_ms) const final;
-  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const final;
+  protocols::Fault accept(std::span<std::byte> session, const protocols::Parsed& message,
+                          std::uint32_t now_ms) const final;
+  const protocols::NumberedMessages* numbered_messages() const final { return this; }
   std::size_t numbered_bytes() const final { return kDataHeaderBytes; }
   bool is_rewritten(ByteView message) const final;
   void renumber(std::span<std::byte> session, protocols::Direction direction,
@@ -123,7 +132,7 @@ class User : public protocols::Protocol {
 
  protected:
   ~User() = default;
-  protocols::Fault decode_next_piece(ByteView bytes, protocols::OperationList& operations) const;
+  protocols::Fault parse_next_piece(ByteView bytes, protocols::OperationList& operations) const;
   // Whether a further piece, of so many octets of user data, may be one; `more` follow.
   virtual protocols::Fault check_next_piece(std::size_t octets, bool more,
                                             const protocols::MessageContext& context) const {
@@ -137,29 +146,25 @@ class User : public protocols::Protocol {
     (void)context;
     return data_units();
   }
-  virtual protocols::Fault decode_piece(ByteView user, const protocols::MessageContext& context,
-                                        protocols::OperationList& operations) const {
-    (void)user, (void)context, (void)operations;
+  // The first piece of a data unit, which begins with `user`.
+  virtual protocols::Fault parse_piece(ByteView user, protocols::Parsed& parsed,
+                                       const protocols::MessageContext& context,
+                                       protocols::OperationList& operations) const {
+    (void)user, (void)parsed, (void)context, (void)operations;
     return protocols::Fault::bad_length;
   }
   virtual bool begins_with(std::uint8_t octet) const = 0;
-  virtual protocols::Fault decode_user(ByteView user, const protocols::MessageContext& context,
-                                       protocols::OperationList& operations) const = 0;
+  virtual protocols::Fault parse_user(ByteView user, protocols::Parsed& parsed,
+                                      const protocols::MessageContext& context,
+                                      protocols::OperationList& operations) const = 0;
   virtual std::optional<std::uint16_t> claimed_user_code(ByteView user) const = 0;
-  virtual protocols::Fault pair_user(std::span<std::byte> session, ByteView user,
-                                     protocols::Direction direction,
-                                     std::uint32_t now_ms) const = 0;
-  virtual protocols::Difference user_difference(std::span<std::byte> session,
-                                                ByteView user) const = 0;
-  struct Piece {
-    ByteView user;
-    bool first = false;
-    bool more = false;  // others follow
-    protocols::Direction direction{};
-  };
-  virtual protocols::Fault pair_piece(std::span<std::byte> session, const Piece& piece,
-                                      std::uint32_t now_ms) const {
-    (void)session, (void)piece, (void)now_ms;
+  virtual protocols::Fault accept_user(std::span<std::byte> session,
+                                       const protocols::Parsed& message,
+                                       std::uint32_t now_ms) const = 0;
+  virtual protocols::Fault accept_piece(std::span<std::byte> session,
+                                        const protocols::Parsed& message, const CarriedUnit& piece,
+                                        std::uint32_t now_ms) const {
+    (void)session, (void)message, (void)piece, (void)now_ms;
     return protocols::Fault::bad_length;
   }
 };

@@ -95,7 +95,7 @@ struct Elements {
 // spans two (Modbus 23) is two operations.
 struct Operation {
   std::uint16_t function = 0;  // index into the catalogue's functions
-  bool tied = false;           // pair() ties it to what was judged: it needs no grant
+  bool tied = false;           // accept() ties it to what was judged: it needs no grant
   std::uint32_t present = 0;   // bit i: field i of the catalogue is set
   std::array<FieldValue, kFieldsMax> fields{};
   Elements elements;  // count 0 where the operation carries none
@@ -169,7 +169,7 @@ class OperationList {
   void leave_free(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
     if (free_bytes_ != nullptr) free_bytes_->add(bytes, mask, reason);
   }
-  // For a module that puts a message's pieces together before it decodes them: once a piece, so
+  // For a module that puts a message's pieces together before it reads them: once a piece, so
   // that leave_free() can be given views into the copy.
   void copied(ByteView copy, ByteView original) const {
     if (free_bytes_ != nullptr) free_bytes_->add_copy(copy, original);

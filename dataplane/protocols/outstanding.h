@@ -9,11 +9,10 @@
 #include <span>
 
 #include "dataplane/protocols/fault.h"
+#include "dataplane/protocols/state_layout.h"
 
 namespace bulkhead::protocols {
 
-// What a module asks for each session is at most this, for every session pays for the largest.
-constexpr std::size_t kSessionBytesUsual = 128;
 // Every session can track so many; smaller blocks hold fewer until they grow.
 constexpr std::size_t kOutstandingMax = 256;
 // Longer than TCP tries to bring a request to its server (RFC 9293, 3.8.3), and its answer back.
@@ -25,12 +24,23 @@ constexpr std::uint32_t kReplaceableAgeMs = 1'000;
 
 struct NoState {};
 
-// `Entry` is plain and has `std::uint32_t asked_ms`, on the clock of Protocol::pair().
+// `Entry` is plain and has `std::uint32_t asked_ms`, on the clock of Protocol::accept().
 template <typename Entry, typename State = NoState>
 class OutstandingTable {
  public:
   static constexpr std::size_t bytes_for(std::size_t outstanding) {
     return sizeof(Header) + outstanding * sizeof(Entry);
+  }
+  // The layout of a block for kUsual entries, which may grow to `bytes_max`. The sizes stand where
+  // the version does, so that none of them changes unnoticed; other changes of an Entry or a State
+  // are other versions too.
+  template <std::size_t kUsual, std::size_t kEntryBytes, std::size_t kStateBytes>
+  static constexpr StateLayout layout(std::uint16_t version,
+                                      std::size_t bytes_max = bytes_for(kOutstandingMax)) {
+    static_assert(sizeof(Entry) == kEntryBytes && sizeof(State) == kStateBytes,
+                  "another layout has another version");
+    static_assert(bytes_for(kUsual) <= kSessionBytesUsual);
+    return {version, bytes_for(kUsual), bytes_max};
   }
   // Precondition: bytes_for(1) bytes or more, aligned for any plain type.
   explicit OutstandingTable(std::span<std::byte> block)

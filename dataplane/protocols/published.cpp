@@ -41,11 +41,11 @@ Frame Publication::frame(ByteView bytes, const protocols::MessageContext& contex
   return frame_message(bytes);
 }
 
-Fault Publication::decode(ByteView message, const protocols::MessageContext& context,
-                          protocols::OperationList& operations) const {
+Fault Publication::parse(protocols::Parsed& parsed, const protocols::MessageContext& context,
+                         protocols::OperationList& operations) const {
   operations.clear();
   if (context.carrier != protocols::Carrier::ethernet) return Fault::not_this_protocol;
-  return decode_publication(message, operations);
+  return parse_publication(parsed, operations);
 }
 
 std::optional<protocols::Direction> Publication::told_direction(ByteView /*message*/) const {

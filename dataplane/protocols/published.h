@@ -32,17 +32,17 @@ protocols::Fault parse_message(ByteView bytes, Message& message);
 // way.
 class Publication : public protocols::Protocol {
  public:
-  protocols::Fault decode(ByteView message, const protocols::MessageContext& context,
-                          protocols::OperationList& operations) const final;
+  protocols::Fault parse(protocols::Parsed& parsed, const protocols::MessageContext& context,
+                         protocols::OperationList& operations) const final;
   protocols::Frame frame(ByteView bytes, const protocols::MessageContext& context) const final;
   std::optional<protocols::Direction> told_direction(ByteView message) const final;
   std::optional<std::uint16_t> claimed_code(ByteView message) const final;
 
  protected:
   ~Publication() = default;
-  // As decode(), for an empty list.
-  virtual protocols::Fault decode_publication(ByteView message,
-                                              protocols::OperationList& operations) const = 0;
+  // As parse(), for an empty list.
+  virtual protocols::Fault parse_publication(protocols::Parsed& parsed,
+                                             protocols::OperationList& operations) const = 0;
 };
 
 // Names a stream in a session's state (FNV-1a, 64 bits).

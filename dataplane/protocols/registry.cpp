@@ -22,40 +22,48 @@ constexpr std::size_t kCount = 0
 #undef BULKHEAD_PROTOCOL
     ;
 
+Module module_of(const Protocol& protocol) {
+  return {&protocol,
+          protocol.remembered_verdicts(),
+          protocol.numbered_messages(),
+          protocol.splicing(),
+          protocol.spanning_messages(),
+          protocol.questions_to_many(),
+          protocol.shared_port(),
+          protocol.frames_by_session()};
+}
+
 struct Registry {
-  std::array<const Protocol*, kCount + 1> modules = {
+  std::array<const Protocol*, kCount + 1> protocols = {
 #define BULKHEAD_PROTOCOL(name) &bulkhead::name::protocol(),
 #include "dataplane/protocols/registry.def"
 #undef BULKHEAD_PROTOCOL
   };
+  std::array<Module, kCount + 1> modules;
   std::size_t count = kCount;
-  ProtocolSet numbered = 0;
-  ProtocolSet framed_by_session = 0;
 
   Registry() {
-    for (std::size_t i = 0; i < kCount; ++i) note(i);
-  }
-  void note(std::size_t i) {
-    if (modules[i]->numbered_bytes() > 0) numbered |= ProtocolSet{1} << i;
-    if (modules[i]->frames_by_session()) framed_by_session |= ProtocolSet{1} << i;
+    for (std::size_t i = 0; i < kCount; ++i) modules[i] = module_of(*protocols[i]);
   }
 };
 
 Registry& all() {
-  static Registry modules;
-  return modules;
+  static Registry registry;
+  return registry;
 }
 
 }  // namespace
 
 static_assert(kCount < 64);  // ProtocolSet
 
-std::span<const Protocol* const> registry() { return {all().modules.data(), all().count}; }
+std::span<const Protocol* const> registry() { return {all().protocols.data(), all().count}; }
+
+std::span<const Module> modules() { return {all().modules.data(), all().count}; }
 
 void add_protocol_for_tests(const Protocol& protocol) {
-  all().modules[kCount] = &protocol;
+  all().protocols[kCount] = &protocol;
+  all().modules[kCount] = module_of(protocol);
   all().count = kCount + 1;
-  all().note(kCount);
 }
 
 std::optional<std::uint8_t> find_protocol(std::string_view name) {
@@ -109,9 +117,5 @@ std::span<const RelatedPort> related_ports() {
 }
 
 ProtocolSet protocols_with_related() { return all_related().protocols; }
-
-ProtocolSet numbered_protocols() { return all().numbered; }
-
-ProtocolSet protocols_framed_by_session() { return all().framed_by_session; }
 
 }  // namespace bulkhead::protocols

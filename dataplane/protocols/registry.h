@@ -15,6 +15,20 @@ constexpr std::uint8_t kNoProtocol = 0xff;
 
 std::span<const Protocol* const> registry();
 
+// A module and the interfaces that it has, asked for once: nullptr where it has not.
+struct Module {
+  const Protocol* protocol = nullptr;
+  const RememberedVerdicts* remembered = nullptr;
+  const NumberedMessages* numbered = nullptr;
+  const Splicing* splicing = nullptr;
+  const SpanningMessages* spanning = nullptr;
+  const QuestionsToMany* questions = nullptr;
+  const SharedPort* shared_port = nullptr;
+  bool frames_by_session = false;
+};
+// In the order of registry().
+std::span<const Module> modules();
+
 // One more module behind those of registry.def, for tests of the engine with messages that no
 // protocol here has. Call it before anything else asks for the registry; the product never does.
 void add_protocol_for_tests(const Protocol& protocol);
@@ -36,9 +50,5 @@ struct RelatedPort {
 };
 std::span<const RelatedPort> related_ports();
 ProtocolSet protocols_with_related();
-// Those whose messages are numbered.
-ProtocolSet numbered_protocols();
-// Those whose messages are delimited by what their session knows.
-ProtocolSet protocols_framed_by_session();
 
 }  // namespace bulkhead::protocols

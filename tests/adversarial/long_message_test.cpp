@@ -40,12 +40,14 @@ class Records final : public protocols::Protocol {
     if (length < kHeadBytes || length > (1U << 24)) return {Fault::bad_length, 0, 0};
     return {Fault::none, length, length, stream[0] < 2 ? kHeadBytes : 0};
   }
-  Fault decode(ByteView message, const MessageContext& context,
-               protocols::OperationList& operations) const override {
-    return decode_head(message, message.size(), context, operations);
+  Fault parse(protocols::Parsed& parsed, const MessageContext& context,
+              protocols::OperationList& operations) const override {
+    return parse_head(parsed, parsed.message().size(), context, operations);
   }
-  Fault decode_head(ByteView head, std::size_t /*length*/, const MessageContext& /*context*/,
-                    protocols::OperationList& operations) const override {
+  Fault parse_head(protocols::Parsed& parsed, std::size_t /*length*/,
+                   const MessageContext& /*context*/,
+                   protocols::OperationList& operations) const override {
+    const ByteView head = parsed.message();
     operations.clear();
     if (head[0] >= kFunctions.size()) return Fault::unknown_function;
     operations.add(head[0]);

@@ -81,6 +81,36 @@ TEST_F(Roles, ADeviceThatAnnouncesItselfCanBePolled) {
   }
 }
 
+// A request that is granted from memory is not parsed; where its session has no room for it, its
+// refusal is the same.
+TEST_F(Roles, ARequestFromMemoryIsRefusedAsOneThatIsParsed) {
+  // 135, 20.1.7: an Error of class security, code access denied.
+  const Bytes refusal = {0x81, 0x0a, 0, 13, 1, 0, 0x50, 1, 0x0c, 0x91, 4, 0x91, 85};
+  std::size_t asked_before = 0;
+  for (const bool remembers : {false, true}) {
+    policy::Tables tables = poll(false);
+    tables.conduits[0].on_deny = policy::OnDeny::reject;
+    pipeline::PipelineOptions options;
+    options.remember_verdicts = remembers;
+    Plant plant(std::move(tables), options);
+    constexpr std::size_t kMany = 1000;
+    std::size_t asked = 0;
+    while (asked < kMany && passes(plant, kHmi, kPlc, kReadProperty) &&
+           plant.sent.front().port == support::kControl) {
+      ++asked;
+    }
+    ASSERT_LT(asked, kMany);
+    EXPECT_TRUE(!remembers || asked == asked_before);
+    asked_before = asked;
+    EXPECT_EQ(plant.last(), Reason::protocol_fault);
+    ASSERT_EQ(plant.sent.size(), 1U);
+    EXPECT_EQ(plant.sent.front().port, support::kSupervision);
+    const Bytes& frame = plant.sent.front().frame;
+    EXPECT_EQ(Bytes(frame.end() - static_cast<std::ptrdiff_t>(refusal.size()), frame.end()),
+              refusal);
+  }
+}
+
 TEST_F(Roles, SoCanOneThatAnnouncesItselfLater) {
   Plant plant(poll(true));
   EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty));

@@ -89,11 +89,15 @@ void BM_ModbusDecode(benchmark::State& state) {
   const support::Bytes& adu = request ? read_request() : read_response();
   const Direction direction = request ? Direction::request : Direction::response;
   protocols::OperationList operations;
-  for (auto _ : state) benchmark::DoNotOptimize(modbus().decode(adu, direction, operations));
+  protocols::Parsed parsed;
+  for (auto _ : state) {
+    parsed.begin(adu, direction);
+    benchmark::DoNotOptimize(modbus().parse(parsed, direction, operations));
+  }
 }
 BENCHMARK(BM_ModbusDecode)->ArgName("response")->Arg(0)->Arg(1);
 
-// The messages that the examples of policies grant: framed, decoded and judged, one after the
+// The messages that the examples of policies grant: framed, parsed and judged, one after the
 // other.
 struct Sample {
   std::uint8_t protocol = 0;
@@ -161,14 +165,16 @@ void BM_FrameDecodeJudge(benchmark::State& state, const std::string& protocol) {
   static const auto kOperations = std::make_unique<protocols::OperationList>();
   if (samples.empty()) state.SkipWithError("no message of this protocol in the examples");
   std::size_t next = 0;
+  protocols::Parsed parsed;
   const std::uint64_t begun = rte_rdtsc();
   for (auto _ : state) {
     const Sample& sample = samples[next];
     next = next + 1 < samples.size() ? next + 1 : 0;
     const protocols::Protocol& module = *protocols::registry()[sample.protocol];
     benchmark::DoNotOptimize(module.frame(sample.message, sample.context()));
-    const auto fault = module.decode(sample.message, sample.context(), *kOperations);
-    if (fault != protocols::Fault::none) state.SkipWithError("does not decode");
+    parsed.begin(sample.message, sample.direction);
+    const auto fault = module.parse(parsed, sample.context(), *kOperations);
+    if (fault != protocols::Fault::none) state.SkipWithError("does not parse");
     for (const protocols::Operation& operation : *kOperations) {
       benchmark::DoNotOptimize(
           policy::judge(*sample.conduit, sample.cell, sample.protocol, operation, 0));
@@ -194,7 +200,7 @@ void BM_Judge(benchmark::State& state) {
   const policy::RuleCell cell = conduit.index.locate(
       {support::ip4(10, 64, 0, 1), support::ip4(10, 128, 0, 2), 502, policy::Transport::tcp});
   protocols::OperationList operations;
-  modbus().decode(read_request(), Direction::request, operations);
+  protocols::parse_operations(modbus(), read_request(), Direction::request, operations);
   const std::uint8_t protocol = *protocols::find_protocol("modbus");
   for (auto _ : state) {
     const policy::Decision decision = policy::judge(conduit, cell, protocol, operations[0], 0);

@@ -200,8 +200,8 @@ class Named final : public protocols::Protocol {
     return kCatalogue;
   }
   protocols::Frame frame(ByteView, const protocols::MessageContext&) const override { return {}; }
-  protocols::Fault decode(ByteView, const protocols::MessageContext&,
-                          protocols::OperationList&) const override {
+  protocols::Fault parse(protocols::Parsed&, const protocols::MessageContext&,
+                         protocols::OperationList&) const override {
     return protocols::Fault::truncated;
   }
   std::optional<std::uint16_t> claimed_code(ByteView) const override { return std::nullopt; }

@@ -24,6 +24,7 @@ using bulkhead::protocols::Frame;
 using bulkhead::protocols::MessageContext;
 using bulkhead::protocols::Operation;
 using bulkhead::protocols::OperationList;
+using bulkhead::protocols::Parsed;
 using bulkhead::protocols::Protocol;
 
 void require(bool good) {
@@ -99,21 +100,26 @@ void check_operation(const Catalogue& catalogue, const Operation& operation, Byt
 }
 
 // What the pipeline does with a message that it refuses, and with messages that pass after that.
-void refuse_and_renumber(const Protocol& protocol, std::span<std::byte> session, ByteView message,
-                         Direction direction) {
+void refuse_and_renumber(const Protocol& protocol, std::span<std::byte> session,
+                         const Parsed& parsed) {
   std::uint8_t reply[bulkhead::protocols::kRefusalBytesMax];
   const std::size_t length =
-      protocol.refuse(message, bulkhead::protocols::Denial::value, {reply, sizeof(reply)});
+      protocol.refuse(parsed, bulkhead::protocols::Denial::value, {reply, sizeof(reply)});
   require(length <= sizeof(reply));
-  const bool taken_out = protocol.take_out(session, message, direction);
-  if (direction == Direction::request && length > 0 && taken_out) {
-    protocol.put_in(session, {reply, length});
+  if (const auto* splicing = protocol.splicing()) {
+    const bool taken_out = splicing->take_out(session, parsed);
+    if (parsed.is_request() && length > 0 && taken_out) {
+      splicing->put_in(session, {reply, length});
+    }
   }
+  const auto* numbered = protocol.numbered_messages();
+  if (numbered == nullptr) return;
+  const ByteView message = parsed.message();
   std::uint8_t first_bytes[bulkhead::protocols::kNumberedBytesMax];
-  const std::size_t count = std::min(protocol.numbered_bytes(), message.size());
-  require(protocol.numbered_bytes() <= sizeof(first_bytes));
+  const std::size_t count = std::min(numbered->numbered_bytes(), message.size());
+  require(numbered->numbered_bytes() <= sizeof(first_bytes));
   std::copy_n(message.begin(), count, first_bytes);
-  if (count > 0) protocol.renumber(session, direction, {first_bytes, count});
+  if (count > 0) numbered->renumber(session, parsed.direction(), {first_bytes, count});
 }
 
 // What a message opens, answers or ends beside its session, and as a datagram of it, either way.
@@ -168,13 +174,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static Declared declared;
   operations.account_to(&declared);
   alignas(16) static std::byte session[64 * 1024];
-  require(protocol.session_bytes() <= sizeof(session));
-  for (std::size_t i = 0; i < protocol.session_bytes(); ++i) session[i] = std::byte{0};
-  if (direction_byte >= 0x80) protocol.begin_unseen({session, protocol.session_bytes()});
+  const std::size_t session_bytes = protocol.state_layout().bytes;
+  require(session_bytes <= sizeof(session));
+  for (std::size_t i = 0; i < session_bytes; ++i) session[i] = std::byte{0};
+  if (direction_byte >= 0x80) protocol.begin_unseen({session, session_bytes});
   ByteView stream{data + 1, size - 1};
-  const MessageContext context{
-      direction, carrier_of(protocol, data[0]), {session, protocol.session_bytes()}};
-  protocol.recognise(stream, context);
+  const MessageContext context{direction, carrier_of(protocol, data[0]), {session, session_bytes}};
+  bulkhead::protocols::recognise(protocol, stream, context);
   std::uint32_t now_ms = 0;
   while (!stream.empty()) {
     const Frame frame = protocol.frame(stream, context);
@@ -183,17 +189,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (frame.fault != Fault::none || frame.length == 0 || frame.length > stream.size()) break;
     const ByteView message = stream.first(frame.length);
     declared.begin(message);
-    if (protocol.decode(message, context, operations) == Fault::none) {
+    Parsed parsed(message, direction);
+    if (protocol.parse(parsed, context, operations) == Fault::none) {
       require(operations.size() > 0);
       for (const Operation& operation : operations) {
         check_operation(protocol.catalogue(), operation, message);
       }
-      const std::span<std::byte> block{session, protocol.session_bytes()};
+      const std::span<std::byte> block{session, session_bytes};
       protocol.told_direction(message);
       protocol.outstanding(block, 0);
-      if (protocol.pair(block, message, direction, 0) == Fault::none && direction_byte >= 0x80) {
-        refuse_and_renumber(protocol, block, message, direction);
+      if (protocol.accept(block, parsed, 0) == Fault::none && direction_byte >= 0x80) {
+        refuse_and_renumber(protocol, block, parsed);
       }
+    } else {
+      std::uint8_t reply[bulkhead::protocols::kRefusalBytesMax];
+      protocol.refuse(parsed, bulkhead::protocols::Denial::function, {reply, sizeof(reply)});
     }
     relate(protocol, message, operations, now_ms);
     now_ms += 7;
@@ -202,6 +212,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   // And as a datagram, whatever its length.
   declared.begin(ByteView{data + 1, size - 1});
-  protocol.decode(ByteView{data + 1, size - 1}, context, operations);
+  bulkhead::protocols::parse_operations(protocol, ByteView{data + 1, size - 1}, context,
+                                        operations);
   return 0;
 }

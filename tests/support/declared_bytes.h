@@ -59,13 +59,15 @@ void expect_accounted(const protocols::Protocol& module, const char* what, const
   const auto after = std::make_unique<protocols::OperationList>();
   DeclaredBytes declared(message);
   before->account_to(&declared);
-  ASSERT_EQ(module.decode(message, context, *before), protocols::Fault::none) << what;
+  ASSERT_EQ(protocols::parse_operations(module, message, context, *before), protocols::Fault::none)
+      << what;
   for (std::size_t at = 0; at < message.size(); ++at) {
     for (unsigned bit = 1; bit < 0x100; bit <<= 1) {
       Message changed = message;
       changed[at] = static_cast<std::uint8_t>(changed[at] ^ bit);
       if (!correct(changed) || changed == message) continue;
-      if (module.decode(changed, context, *after) != protocols::Fault::none) continue;
+      const protocols::Fault fault = protocols::parse_operations(module, changed, context, *after);
+      if (fault != protocols::Fault::none) continue;
       bool same = before->size() == after->size();
       for (std::size_t i = 0; same && i < before->size(); ++i) {
         same = are_same(module.catalogue(), (*before)[i], (*after)[i]);

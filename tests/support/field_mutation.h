@@ -114,7 +114,9 @@ inline void expect_fields_decide(const protocols::Protocol& module, const std::v
     judged |= function.fields;
   }
   for (const Row& row : rows) {
-    if (module.decode(row.message, row.context(), *operations) != protocols::Fault::none) continue;
+    const protocols::Fault fault =
+        protocols::parse_operations(module, row.message, row.context(), *operations);
+    if (fault != protocols::Fault::none) continue;
     for (const protocols::Operation& operation : *operations) {
       const std::uint32_t fields = module.catalogue().functions[operation.function].fields;
       for (std::uint8_t field = 0; field < module.catalogue().fields.size(); ++field) {

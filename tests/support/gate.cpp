@@ -116,13 +116,14 @@ Json operation_json(const protocols::Catalogue& catalogue, const protocols::Oper
 class Reading {
  public:
   Reading(const protocols::Protocol& module, Carrier carrier)
-      : module_(module), carrier_(carrier), block_((module.session_bytes_max() + 7) / 8) {}
+      : module_(module), carrier_(carrier), block_((module.state_layout().bytes_max + 7) / 8) {}
 
   // Tells the message and ties it to those before it.
   Json take(ByteView message, Direction direction) {
     direction = module_.told_direction(message).value_or(direction);
     Json json = {{"hex", to_dense_hex(message)}, {"direction", protocols::describe(direction)}};
-    const protocols::Fault fault = module_.decode(message, context(direction), operations_);
+    protocols::Parsed parsed(message, direction);
+    const protocols::Fault fault = module_.parse(parsed, context(direction), operations_);
     if (fault != protocols::Fault::none) {
       json["fault"] = protocols::describe(fault).name;
       return json;
@@ -131,8 +132,10 @@ class Reading {
     for (const protocols::Operation& operation : operations_) {
       json["operations"].push_back(operation_json(module_.catalogue(), operation));
     }
-    const protocols::Fault pairing = module_.pair(block(), message, direction, 0);
-    if (pairing != protocols::Fault::none) json["pairing"] = protocols::describe(pairing).name;
+    const protocols::Fault acceptance = module_.accept(block(), parsed, 0);
+    if (acceptance != protocols::Fault::none) {
+      json["pairing"] = protocols::describe(acceptance).name;
+    }
     return json;
   }
 

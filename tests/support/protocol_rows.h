@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "dataplane/protocols/registry.h"
+#include "tests/support/put.h"
 
 namespace bulkhead::support {
 
@@ -61,7 +62,8 @@ inline std::string operation_text(const protocols::Catalogue& catalogue,
 inline std::string decoded_text(const protocols::Protocol& module, ByteView message,
                                 const protocols::MessageContext& context) {
   static const auto kOperations = std::make_unique<protocols::OperationList>();
-  const protocols::Fault fault = module.decode(message, context, *kOperations);
+  const protocols::Fault fault =
+      protocols::parse_operations(module, message, context, *kOperations);
   if (fault != protocols::Fault::none) {
     return "fault " + std::string(protocols::describe(fault).name);
   }
@@ -157,11 +159,11 @@ inline void expect_all_functions(const protocols::Protocol& module, const std::v
   }
 }
 
-// A session's block, and messages paired in it.
+// A session's block, and messages that it accepts.
 class PairedSession {
  public:
   explicit PairedSession(const protocols::Protocol& module)
-      : module_(module), block_((module.session_bytes_max() + 7) / 8) {}
+      : module_(module), block_((module.state_layout().bytes_max + 7) / 8) {}
   PairedSession(const PairedSession&) = delete;
   PairedSession& operator=(const PairedSession&) = delete;
   ~PairedSession() {
@@ -171,7 +173,7 @@ class PairedSession {
   }
 
   protocols::Fault take(const Message& message, protocols::Direction direction) {
-    const protocols::Fault fault = module_.pair(block(), message, direction, now_ms);
+    const protocols::Fault fault = support::accept(module_, block(), message, direction, now_ms);
     if (fault == protocols::Fault::none) accepted_.emplace_back(direction, message);
     return fault;
   }
@@ -183,7 +185,7 @@ class PairedSession {
   }
   std::size_t outstanding() { return module_.outstanding(block(), now_ms); }
   std::span<std::byte> block() {
-    return std::as_writable_bytes(std::span(block_)).first(module_.session_bytes_max());
+    return std::as_writable_bytes(std::span(block_)).first(module_.state_layout().bytes_max);
   }
 
   std::uint32_t now_ms = 0xffffff00U;  // near its wrap: ages are differences

@@ -12,8 +12,20 @@ using protocols::Fault;
 using protocols::Frame;
 using protocols::MessageContext;
 using protocols::OperationList;
+using protocols::Parsed;
 
 namespace {
+
+bool has_apdu(const Message& message) { return message.has_npdu && !message.is_network_message; }
+
+Fault accept_message(Session session, const Message& message, Direction direction,
+                     std::uint32_t now_ms) {
+  if (!has_apdu(message)) return Fault::none;
+  const bool from_server = direction == Direction::response;
+  if (is_answer(message.pdu_type)) return accept_answer(session, message, from_server, now_ms);
+  if (message.pdu_type != kConfirmedRequest) return Fault::none;
+  return accept_request(session, message, from_server, now_ms);
+}
 
 bool is_client_only(const Message& message) {
   const std::uint16_t function = find_function(message.service);
@@ -21,7 +33,9 @@ bool is_client_only(const Message& message) {
          catalogue().functions[function].initiator == protocols::Initiator::client;
 }
 
-class Bacnet final : public protocols::Protocol {
+class Bacnet final : public protocols::Protocol,
+                     public protocols::RememberedVerdicts,
+                     public protocols::QuestionsToMany {
  public:
   const protocols::Catalogue& catalogue() const override { return bacnet::catalogue(); }
 
@@ -51,11 +65,13 @@ class Bacnet final : public protocols::Protocol {
     return is_answer(message.pdu_type) ? Direction::response : Direction::request;
   }
 
-  Fault decode(ByteView bytes, const MessageContext& context,
-               OperationList& operations) const override {
+  Fault parse(Parsed& parsed, const MessageContext& context,
+              OperationList& operations) const override {
     operations.clear();
+    const ByteView bytes = parsed.message();
     Message message;
     if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
+    parsed.keep(message);
     if (context.carrier != (is_lpdu(bytes) ? Carrier::ethernet : Carrier::udp)) {
       return Fault::not_this_protocol;
     }
@@ -78,39 +94,40 @@ class Bacnet final : public protocols::Protocol {
     return message.service;
   }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
+
+  Fault accept(std::span<std::byte> session, const Parsed& message,
+               std::uint32_t now_ms) const override {
+    return accept_message(Session(session), *message.kept<Message>(), message.direction(), now_ms);
   }
 
-  Fault pair(std::span<std::byte> block, ByteView bytes, Direction direction,
-             std::uint32_t now_ms) const override {
+  const protocols::RememberedVerdicts* remembered_verdicts() const override { return this; }
+  ByteView key(ByteView request) const override { return request; }
+  Fault accept_known(std::span<std::byte> session, ByteView request,
+                     std::uint32_t now_ms) const override {
     Message message;
-    if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
-    if (!message.has_npdu || message.is_network_message) return Fault::none;
-    const Session session(block);
-    const bool from_server = direction == Direction::response;
-    if (is_answer(message.pdu_type)) return accept_answer(session, message, from_server, now_ms);
-    if (message.pdu_type != kConfirmedRequest) return Fault::none;
-    return accept_request(session, message, from_server, now_ms);
+    const Fault fault = parse_message(request, message);
+    return fault != Fault::none
+               ? fault
+               : accept_message(Session(session), message, Direction::request, now_ms);
   }
 
-  protocols::Difference difference(std::span<std::byte> block, ByteView answer) const override {
-    Message message;
-    const bool answers = parse_message(answer, message) == Fault::none && message.has_npdu &&
-                         !message.is_network_message && is_answer(message.pdu_type);
+  protocols::Difference difference(std::span<std::byte> block,
+                                   const Parsed& answer) const override {
+    const Message& message = *answer.kept<Message>();
+    const bool answers = has_apdu(message) && is_answer(message.pdu_type);
     return answers ? bacnet::difference(Session(block), message) : protocols::Difference{};
   }
 
+  const protocols::QuestionsToMany* questions_to_many() const override { return this; }
   bool asks_many(ByteView question) const override {
     Message message;
     return parse_message(question, message) == Fault::none && is_question_to_many(message);
   }
-  bool answers_many(ByteView question, ByteView answer) const override {
+  bool answers_many(ByteView question, const Parsed& answer) const override {
     Message asked;
-    Message told;
     return parse_message(question, asked) == Fault::none &&
-           parse_message(answer, told) == Fault::none && answers_question(asked, told);
+           answers_question(asked, *answer.kept<Message>());
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
@@ -120,17 +137,17 @@ class Bacnet final : public protocols::Protocol {
 
   // 18.3 and 20.1.7: an Error of class security, code access denied, for the request's invoke
   // identifier; to where its NPDU says it came from.
-  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
+  std::size_t refuse(const Parsed& request, protocols::Denial /*denial*/,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::uint8_t kSecurity = 4;
     constexpr std::uint8_t kAccessDenied = 85;
     constexpr std::size_t kApduBytes = 7;
     constexpr std::uint8_t kRouted = 0x28;  // a destination or a source network
     constexpr std::size_t kBytes = kBvlcBytes + 2 + kApduBytes;
-    Message message;
-    const bool asked = parse_message(request, message) == Fault::none && message.has_npdu &&
-                       !message.is_network_message && message.pdu_type == kConfirmedRequest;
-    if (!asked || reply.size() < kBytes || (message.npdu[1] & kRouted) != 0) return 0;
+    const Message* message = request.kept<Message>();
+    const bool asked =
+        message != nullptr && has_apdu(*message) && message->pdu_type == kConfirmedRequest;
+    if (!asked || reply.size() < kBytes || (message->npdu[1] & kRouted) != 0) return 0;
     const std::array<std::uint8_t, kBytes> answer = {kBvlcType,
                                                      kOriginalUnicast,
                                                      0,
@@ -138,8 +155,8 @@ class Bacnet final : public protocols::Protocol {
                                                      1,
                                                      0,
                                                      kErrorPdu << 4,
-                                                     message.invoke_id,
-                                                     message.service,
+                                                     message->invoke_id,
+                                                     message->service,
                                                      0x91,
                                                      kSecurity,
                                                      0x91,

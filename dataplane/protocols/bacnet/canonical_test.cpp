@@ -283,13 +283,15 @@ TEST(Pairing, AnAnswerNeedsItsRequest) {
   EXPECT_EQ(session.ask(kRead7), Fault::none);
   EXPECT_EQ(session.outstanding(), 1U);
   EXPECT_EQ(session.answer(read_answer(right, 2)), Fault::unrequested_response);
-  EXPECT_EQ(session.answer(apdu({0x20, 1, 14})), Fault::mismatched_response);
+  EXPECT_EQ(session.answer(apdu({0x20, 1, 15})), Fault::mismatched_response);
   EXPECT_EQ(session.answer(apdu({0x3c, 1, 0, 4, 12, 0})), Fault::none) << "more segments follow";
   EXPECT_EQ(session.answer(apdu({0x38, 1, 1, 4, 12, 0})), Fault::none) << "the last";
   EXPECT_EQ(session.answer(read_answer(right)), Fault::unrequested_response);
   EXPECT_EQ(session.ask(kRead7), Fault::none);
   EXPECT_EQ(session.answer(apdu({0x60, 1, 9})), Fault::none);
-  EXPECT_EQ(session.answer(confirmed(1, {0x09, 1}, 7)), Fault::none) << "a server notifies";
+  const Message changed = {0x09, 1,    0x1c, 2,  0,    0,    9,    0x2c, 0, 0, 0,    3,   0x39,
+                           60,   0x4e, 0x09, 85, 0x2e, 0x44, 0x41, 0xac, 0, 0, 0x2f, 0x4f};
+  EXPECT_EQ(session.answer(confirmed(1, changed, 7)), Fault::none) << "a server notifies";
   EXPECT_EQ(session.outstanding(), 0U);
   EXPECT_EQ(session.ask(apdu({0x20, 7, 1})), Fault::none);
   EXPECT_EQ(session.ask(apdu({0x20, 7, 1})), Fault::unrequested_response);
@@ -352,11 +354,12 @@ TEST(Discovery, AnswersOfThoseThatAQuestionConcerns) {
   const auto i_am = [&](const Message& npdu) { return with(kOriginalUnicast, npdu, device9); };
   const Message here = {1, 0};
   const Message who_is = with(kOriginalBroadcast, here, any);
-  EXPECT_TRUE(module().asks_many(who_is));
-  EXPECT_FALSE(module().asks_many(i_am(here)));
-  EXPECT_FALSE(module().asks_many(confirmed(8)));
+  EXPECT_TRUE(module().questions_to_many()->asks_many(who_is));
+  EXPECT_FALSE(module().questions_to_many()->asks_many(i_am(here)));
+  EXPECT_FALSE(module().questions_to_many()->asks_many(confirmed(8)));
   const auto answers = [&](const Message& question, const Message& answer) {
-    return module().answers_many(question, answer);
+    const support::Put put(module(), answer, {kBack, protocols::Carrier::udp});
+    return module().questions_to_many()->answers_many(question, put.parsed);
   };
   EXPECT_TRUE(answers(who_is, i_am(here)));
   EXPECT_FALSE(answers(who_is, with(kOriginalBroadcast, here, device9))) << "to all";

@@ -208,7 +208,7 @@ protocols::Fault parse_message(ByteView bytes, Message& message);
 // Whether a PDU answers a request; the sender of any other waits for an answer.
 constexpr bool is_answer(std::uint8_t pdu_type) { return pdu_type >= kSimpleAck; }
 
-// Who-Is and Who-Has, and whether a device that it concerns answers one of them. Both have decoded.
+// Who-Is and Who-Has, and whether a device that it concerns answers one of them. Both have parsed.
 bool is_question_to_many(const Message& message);
 bool answers_question(const Message& question, const Message& answer);
 

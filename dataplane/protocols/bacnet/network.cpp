@@ -112,7 +112,7 @@ void leave_headers_free(const Message& message, const OperationList& operations)
   operations.leave_free(message.hop_count, "6.2.2: how many routers it may pass");
   const ByteView head = message.apdu_head;
   if (message.is_network_message || head.empty()) return;
-  constexpr std::string_view kCorrelates = "20.1.2.6: invoke identifier, which pair() compares";
+  constexpr std::string_view kCorrelates = "20.1.2.6: invoke identifier, which accept() compares";
   switch (message.pdu_type) {
     case kUnconfirmedRequest:
       return;
@@ -122,7 +122,7 @@ void leave_headers_free(const Message& message, const OperationList& operations)
       operations.leave_free(head.subspan(2, 1), kCorrelates);
       break;
     case kAbort:
-      operations.leave_free(head.first(1), "20.1.9.1: which side ends it, which pair() compares",
+      operations.leave_free(head.first(1), "20.1.9.1: which side ends it, which accept() compares",
                             0x01);
       [[fallthrough]];
     default:

@@ -25,9 +25,9 @@ struct Outstanding {
 };
 
 using Session = protocols::OutstandingTable<Outstanding>;
-static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 1>(3);
 
-// Both expect a message that decode accepted. `from_server`: the side that did not begin the
+// Both expect a message that parse() accepted. `from_server`: the side that did not begin the
 // session sent it.
 protocols::Fault accept_request(Session session, const Message& message, bool from_server,
                                 std::uint32_t now_ms);

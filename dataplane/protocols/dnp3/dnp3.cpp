@@ -12,6 +12,7 @@ using protocols::Frame;
 using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
+using protocols::Parsed;
 
 namespace {
 
@@ -49,7 +50,7 @@ Fault check_application(const Fragment& fragment, const Application& application
 }
 
 // Numbers that only tie frames to one another, and answers and confirmations to what they are for:
-// those of a fragment's frames follow one another, and pair() checks the others.
+// those of a fragment's frames follow one another, and accept() checks the others.
 void leave_numbers_free(const Fragment& fragment, const Application& application,
                         const OperationList& operations) {
   if (!operations.accounts()) return;
@@ -60,7 +61,9 @@ void leave_numbers_free(const Fragment& fragment, const Application& application
                         kTransportSequence);
 }
 
-class Dnp3 final : public protocols::Protocol {
+class Dnp3 final : public protocols::Protocol,
+                   public protocols::RememberedVerdicts,
+                   public protocols::SpanningMessages {
  public:
   const protocols::Catalogue& catalogue() const override { return dnp3::catalogue(); }
 
@@ -74,7 +77,7 @@ class Dnp3 final : public protocols::Protocol {
   }
 
   bool many_in_datagram() const override { return true; }
-  bool spans_datagrams() const override { return true; }
+  const protocols::SpanningMessages* spanning_messages() const override { return this; }
   protocols::Part part_of(ByteView before, ByteView datagram) const override {
     return dnp3::part_of(before, datagram);
   }
@@ -97,27 +100,26 @@ class Dnp3 final : public protocols::Protocol {
                 ? may_span(Session(session), fragment, application)
                 : may_span_answer(Session(session), fragment, application, now_ms));
   }
-  void left_in_parts(std::span<std::byte> session, ByteView message, Direction direction,
+  void left_in_parts(std::span<std::byte> session, const Parsed& message,
                      std::uint32_t now_ms) const override {
-    Fragment fragment;
-    Application application;
-    if (direction == Direction::response && gather(message, direction, fragment) == Fault::none &&
-        parse_application(fragment, application) == Fault::none) {
-      note_spanning(Session(session), fragment, application, now_ms);
-    }
+    const Application* application = message.kept<Application>();
+    if (message.is_request() || application == nullptr) return;
+    note_spanning(Session(session), *message.kept<Fragment>(), *application, now_ms);
   }
 
-  Fault decode(ByteView message, const MessageContext& context,
-               OperationList& operations) const override {
+  Fault parse(Parsed& parsed, const MessageContext& context,
+              OperationList& operations) const override {
     const Direction direction = context.direction;
     operations.clear();
+    if (parsed.message().empty()) return Fault::truncated;
     Fragment fragment;
-    if (message.empty()) return Fault::truncated;
-    Fault fault = gather(message, direction, fragment);
+    Fault fault = gather(parsed.message(), direction, fragment);
     if (fault != Fault::none) return fault;
+    parsed.keep(fragment);
     if (!fragment.has_application) return decode_link_frame(fragment.link, operations);
     Application application;
     fault = parse_application(fragment, application);
+    if (fault == Fault::none) parsed.keep(application);
     if (fault == Fault::none && find_function(application.code) == kNotInCatalogue) {
       fault = Fault::unknown_function;
     }
@@ -141,25 +143,35 @@ class Dnp3 final : public protocols::Protocol {
     Session(session).state().unseen = true;
   }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
+
+  Fault accept(std::span<std::byte> session, const Parsed& message,
+               std::uint32_t now_ms) const override {
+    const Application* application = message.kept<Application>();
+    if (application == nullptr) return Fault::none;
+    const Fragment& fragment = *message.kept<Fragment>();
+    return message.is_request() ? accept_request(Session(session), fragment, *application, now_ms)
+                                : accept_response(Session(session), fragment, *application, now_ms);
   }
 
-  Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
-             std::uint32_t now_ms) const override {
+  const protocols::RememberedVerdicts* remembered_verdicts() const override { return this; }
+  ByteView key(ByteView request) const override { return request; }
+  Fault accept_known(std::span<std::byte> session, ByteView request,
+                     std::uint32_t now_ms) const override {
     Fragment fragment;
-    if (const Fault fault = gather(message, direction, fragment); fault != Fault::none) {
-      return fault;
-    }
-    return direction == Direction::request ? accept_request(Session(session), fragment, now_ms)
-                                           : accept_response(Session(session), fragment, now_ms);
+    Application application;
+    Fault fault = gather(request, Direction::request, fragment);
+    if (fault != Fault::none || !fragment.has_application) return fault;
+    fault = parse_application(fragment, application);
+    return fault != Fault::none ? fault
+                                : accept_request(Session(session), fragment, application, now_ms);
   }
 
-  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const override {
-    Fragment fragment;
-    if (gather(answer, Direction::response, fragment) != Fault::none) return {};
-    return dnp3::difference(Session(session), fragment);
+  protocols::Difference difference(std::span<std::byte> session,
+                                   const Parsed& answer) const override {
+    const Application* application = answer.kept<Application>();
+    if (application == nullptr) return {};
+    return dnp3::difference(Session(session), answer.kept<Fragment>()->link, *application);
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
@@ -168,8 +180,9 @@ class Dnp3 final : public protocols::Protocol {
 
   // 4.2.2.6: a null response with IIN2.0, "function code not supported", under the request's
   // sequence number. What wants no response, or an acknowledgement of its frame, has none.
-  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
+  std::size_t refuse(const Parsed& parsed, protocols::Denial /*denial*/,
                      std::span<std::uint8_t> reply) const override {
+    const ByteView request = parsed.message();
     constexpr std::uint8_t kDataBytes = 5;  // transport, control, function and indications
     constexpr std::size_t kReplyBytes = kLinkHeaderBytes + kDataBytes + 2;
     constexpr std::size_t kRequestMin = kLinkHeaderBytes + 3;

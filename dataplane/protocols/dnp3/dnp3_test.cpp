@@ -432,7 +432,8 @@ TEST(Pairing, TheTableHasALimit) {
 TEST(Refusal, ANullResponseWithItsNumber) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const auto refuse = [&](const Message& request) {
-    const std::size_t length = module().refuse(request, protocols::Denial::function, reply);
+    const std::size_t length =
+        support::refuse(module(), request, protocols::Denial::function, reply);
     return Message(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
   };
   const Message request = from_master(5, kTrip, 7);

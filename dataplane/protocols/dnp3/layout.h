@@ -141,10 +141,10 @@ protocols::Fault check_link_header(const LinkHeader& header, protocols::Directio
 
 // A message here is what makes one fragment of the application layer, all data link frames that
 // carry it (8.2), or one frame without user data. Frames that do not make a whole fragment are
-// delimited too, and do not decode.
+// delimited too, and do not parse.
 protocols::Frame frame_message(ByteView stream, const protocols::MessageContext& context);
 
-// See protocols::Protocol::part_of().
+// See protocols::SpanningMessages::part_of().
 protocols::Part part_of(ByteView before, ByteView datagram);
 // By bit, the transport numbers of a fragment's frames after the first: those that a receiver
 // which lost some of them may wait for. Precondition: the message was framed.
@@ -158,15 +158,16 @@ constexpr std::size_t kFragmentBytesMax = 65536;
 // dropped and its place be taken by another.
 constexpr std::size_t kNumberedFramesMax = 64;
 
-// A fragment put together, its CRCs checked and removed; views into it live as long as it does.
+// A fragment put together, its CRCs checked and removed. Its octets stand in memory of the thread,
+// until the same thread gathers another.
 struct Fragment {
   LinkHeader link;  // of the first frame
   bool has_application = false;
   std::size_t size = 0;
   ByteView message;
-  std::array<std::uint8_t, kFragmentBytesMax> bytes;
+  std::uint8_t* bytes = nullptr;
 
-  ByteView view() const { return {bytes.data(), size}; }
+  ByteView view() const { return {bytes, size}; }
 };
 
 // Declares octets of a fragment free (OperationList::leave_free) where they stand in the message.

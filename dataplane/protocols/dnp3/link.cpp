@@ -78,7 +78,7 @@ Fault append(ByteView data, Fragment& fragment) {
     if (!crc_holds(block) && !planted(Mistake::checksum_unread)) return Fault::bad_checksum;
     const std::size_t count = block.size() - kCrcBytes - skip;
     if (fragment.size + count > kFragmentBytesMax) return Fault::bad_length;
-    std::copy_n(block.data() + skip, count, fragment.bytes.data() + fragment.size);
+    std::copy_n(block.data() + skip, count, fragment.bytes + fragment.size);
     fragment.size += count;
     data = data.subspan(block.size());
   }
@@ -224,9 +224,11 @@ std::uint64_t numbers_awaited(ByteView message) {
 }
 
 Fault gather(ByteView message, protocols::Direction direction, Fragment& fragment) {
+  thread_local std::array<std::uint8_t, kFragmentBytesMax> gathered;
   fragment.size = 0;
   fragment.has_application = false;
   fragment.message = message;
+  fragment.bytes = gathered.data();
   Walk walk;
   bool final = false;
   for (ByteView rest = message; !rest.empty();) {
@@ -257,7 +259,7 @@ Fault gather(ByteView message, protocols::Direction direction, Fragment& fragmen
 void leave_free(const protocols::OperationList& operations, const Fragment& fragment, ByteView part,
                 std::string_view reason, std::uint8_t mask) {
   if (!operations.accounts()) return;
-  const auto begin = static_cast<std::size_t>(part.data() - fragment.bytes.data());
+  const auto begin = static_cast<std::size_t>(part.data() - fragment.bytes);
   std::size_t at = 0;
   for (ByteView rest = fragment.message; rest.size() > kLinkHeaderBytes;) {
     LinkHeader header;

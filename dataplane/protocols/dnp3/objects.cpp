@@ -45,7 +45,7 @@ class Walker {
     }
     if (begun_ && header.is(kAuthenticationObjects, kAuthenticationCode)) return end(header);
     if (application_.is_response()) return take_answer(header);
-    // A file's request is of one object, which pair() finds.
+    // A file's request is of one object, which accept() finds.
     if (of_file_ || (header.group == kFileObjects && operations_.size() > 0)) {
       return Fault::bad_quantity;
     }

@@ -168,12 +168,8 @@ std::size_t awaited(Session session, std::uint32_t now_ms) {
   return session.awaited(now_ms, [](const Outstanding& entry) { return entry.is_asked(); });
 }
 
-Fault accept_request(Session session, const Fragment& fragment, std::uint32_t now_ms) {
-  if (!fragment.has_application) return Fault::none;
-  Application application;
-  if (const Fault fault = parse_application(fragment, application); fault != Fault::none) {
-    return fault;
-  }
+Fault accept_request(Session session, const Fragment& fragment, const Application& application,
+                     std::uint32_t now_ms) {
   Outstanding request;
   request.asked_ms = now_ms;
   request.master = fragment.link.source;
@@ -198,13 +194,9 @@ Fault accept_request(Session session, const Fragment& fragment, std::uint32_t no
   return Fault::none;
 }
 
-Fault accept_response(Session session, const Fragment& fragment, std::uint32_t now_ms) {
-  if (!fragment.has_application) return Fault::none;
+Fault accept_response(Session session, const Fragment& fragment, const Application& application,
+                      std::uint32_t now_ms) {
   session.forget_aged(now_ms);
-  Application application;
-  if (const Fault fault = parse_application(fragment, application); fault != Fault::none) {
-    return fault;
-  }
   if (application.code == kUnsolicitedResponse) {
     return note_confirmation(session, fragment, application, now_ms);
   }
@@ -262,12 +254,8 @@ void note_spanning(Session session, const Fragment& response, const Application&
   begun.spanning_ms = now_ms;
 }
 
-protocols::Difference difference(Session session, const Fragment& fragment) {
-  Application application;
-  if (!fragment.has_application || parse_application(fragment, application) != Fault::none) {
-    return {};
-  }
-  const LinkHeader& link = fragment.link;
+protocols::Difference difference(Session session, const LinkHeader& link,
+                                 const Application& application) {
   const Outstanding* asked = session.latest([&](const Outstanding& entry) {
     return entry.is_asked() && entry.is_between(link.destination, link.source);
   });

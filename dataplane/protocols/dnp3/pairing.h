@@ -49,7 +49,7 @@ struct Begun {
 constexpr std::uint32_t kSpanningMs = 30'000;
 
 using Session = protocols::OutstandingTable<Outstanding, Begun>;
-static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 24, 24>(3);
 
 // What a control request controls, whatever the status that an answer gives each: equal digests,
 // equal objects. 0 if the objects are no whole controls.
@@ -67,9 +67,11 @@ FileHandle file_handle_of(ByteView objects);
 // Requests that are still to be answered.
 std::size_t awaited(Session session, std::uint32_t now_ms);
 
-// Both expect a message that decode accepted.
-protocols::Fault accept_request(Session session, const Fragment& fragment, std::uint32_t now_ms);
-protocols::Fault accept_response(Session session, const Fragment& fragment, std::uint32_t now_ms);
+// Both expect a fragment with an application header that parse() accepted.
+protocols::Fault accept_request(Session session, const Fragment& fragment,
+                                const Application& application, std::uint32_t now_ms);
+protocols::Fault accept_response(Session session, const Fragment& fragment,
+                                 const Application& application, std::uint32_t now_ms);
 
 // Whether a fragment may leave in several datagrams, none of which a receiver can take for
 // another's: a request, if the outstation has got all that left before; a response, if none with
@@ -83,6 +85,7 @@ void note_spanning(Session session, const Fragment& response, const Application&
 
 // By which number a response that accept_response() refused differs: its sequence number or its
 // station from those of the latest request.
-protocols::Difference difference(Session session, const Fragment& fragment);
+protocols::Difference difference(Session session, const LinkHeader& link,
+                                 const Application& application);
 
 }  // namespace bulkhead::dnp3

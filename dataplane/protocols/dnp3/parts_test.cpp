@@ -23,19 +23,21 @@ Message frame(std::uint8_t transport, std::uint8_t control = 0x44, Ends ends = {
 }
 
 TEST(Parts, BeginGoOnAndEnd) {
-  EXPECT_EQ(module().part_of({}, frame(kFirst | 7)), Part::first);
-  EXPECT_EQ(module().part_of(frame(kFirst | 7), frame(8)), Part::next);
-  EXPECT_EQ(module().part_of(frame(8), frame(9)), Part::next);
-  EXPECT_EQ(module().part_of(frame(9), frame(kFinal | 10)), Part::last);
-  EXPECT_EQ(module().part_of(frame(63), frame(kFinal | 0)), Part::last);
+  EXPECT_EQ(module().spanning_messages()->part_of({}, frame(kFirst | 7)), Part::first);
+  EXPECT_EQ(module().spanning_messages()->part_of(frame(kFirst | 7), frame(8)), Part::next);
+  EXPECT_EQ(module().spanning_messages()->part_of(frame(8), frame(9)), Part::next);
+  EXPECT_EQ(module().spanning_messages()->part_of(frame(9), frame(kFinal | 10)), Part::last);
+  EXPECT_EQ(module().spanning_messages()->part_of(frame(63), frame(kFinal | 0)), Part::last);
 }
 
 TEST(Parts, MayBeSeveralFrames) {
   const Message two = join({frame(kFirst | 7), frame(8)});
-  EXPECT_EQ(module().part_of({}, two), Part::first);
-  EXPECT_EQ(module().part_of(two, join({frame(9), frame(kFinal | 10)})), Part::last);
-  EXPECT_EQ(module().part_of(join({frame(8), frame(9)}), frame(10)), Part::next);
-  EXPECT_EQ(module().part_of(two, frame(8)), Part::none);
+  EXPECT_EQ(module().spanning_messages()->part_of({}, two), Part::first);
+  EXPECT_EQ(module().spanning_messages()->part_of(two, join({frame(9), frame(kFinal | 10)})),
+            Part::last);
+  EXPECT_EQ(module().spanning_messages()->part_of(join({frame(8), frame(9)}), frame(10)),
+            Part::next);
+  EXPECT_EQ(module().spanning_messages()->part_of(two, frame(8)), Part::none);
 }
 
 TEST(Parts, WhatIsWholeOrMixedIsNone) {
@@ -46,24 +48,27 @@ TEST(Parts, WhatIsWholeOrMixedIsNone) {
         join({frame(kFirst | 7), frame(9)}), join({frame(kFirst | 7), Message{0x05}}),
         // Confirmed, and no user data at all.
         frame(kFirst | 7, 0x53), link_frame(0x49, {}, {4, 3})}) {
-    EXPECT_EQ(module().part_of({}, alone), Part::none);
+    EXPECT_EQ(module().spanning_messages()->part_of({}, alone), Part::none);
   }
   const Message first = frame(kFirst | 7);
   for (const Message& other :
        {whole, first, frame(kFirst | 8), frame(7), frame(9), frame(8, 0xc4), frame(8, 0x44, {5, 3}),
         frame(8, 0x44, {4, 2}), frame(8, 0x53), link_frame(0x44, {8}, {4, 3}),
         join({frame(kFinal | 8), whole}), join({frame(8), frame(8)}), Message{}}) {
-    EXPECT_EQ(module().part_of(first, other), Part::none);
+    EXPECT_EQ(module().spanning_messages()->part_of(first, other), Part::none);
   }
-  EXPECT_EQ(module().part_of(frame(kFinal | 7), frame(8)), Part::none) << "it has ended";
+  EXPECT_EQ(module().spanning_messages()->part_of(frame(kFinal | 7), frame(8)), Part::none)
+      << "it has ended";
 }
 
 TEST(Parts, EveryPrefixIsNone) {
   const Message first = frame(kFirst | 7);
   const Message next = frame(8);
   for (std::size_t bytes = 0; bytes < next.size(); ++bytes) {
-    EXPECT_EQ(module().part_of({}, ByteView(first).first(bytes)), Part::none) << bytes;
-    EXPECT_EQ(module().part_of(first, ByteView(next).first(bytes)), Part::none) << bytes;
+    EXPECT_EQ(module().spanning_messages()->part_of({}, ByteView(first).first(bytes)), Part::none)
+        << bytes;
+    EXPECT_EQ(module().spanning_messages()->part_of(first, ByteView(next).first(bytes)), Part::none)
+        << bytes;
   }
 }
 

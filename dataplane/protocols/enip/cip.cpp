@@ -131,8 +131,9 @@ std::size_t bytes_of_attribute(const Path& path) {
 
 class Decoder {
  public:
-  Decoder(const Surroundings& surroundings, OperationList& operations, Names& names)
-      : surroundings_(surroundings), operations_(operations), names_(names) {}
+  Decoder(const Surroundings& surroundings, OperationList& operations, Names& names,
+          protocols::Parsed& parsed)
+      : surroundings_(surroundings), operations_(operations), names_(names), parsed_(parsed) {}
 
   Fault decode(ByteView bytes, const Route& route) {
     if (const Fault fault = go(route); fault != Fault::none) return fault;
@@ -154,6 +155,7 @@ class Decoder {
     if (const Fault fault = parse_path(request.path, names_, path); fault != Fault::none) {
       return fault;
     }
+    note_asked(request, path);
     const std::int32_t of = object_of(request, path);
     const std::uint16_t function = find_service(request.service, of);
     if (function == kNotInCatalogue) return Fault::unknown_function;
@@ -178,6 +180,20 @@ class Decoder {
       return decode_pccc(request, *operation, operations_);
     }
     return decode_data(request, path, *operation);
+  }
+
+  // Keeps the innermost request; of a packet the first one inside that a reply does not tell by its
+  // service alone.
+  void note_asked(const Request& request, const Path& path) {
+    const bool sends = request.service == kUnconnectedSend && is_object(path, kConnectionManager);
+    if (sends || packets_ > 1) return;
+    const std::uint16_t function = function_of(request, path);
+    if (packets_ == 0) {
+      asked_ = &parsed_.keep(Asked{function, request.service});
+    } else if (!ambiguous_ && function != function_alone(request.service)) {
+      ambiguous_ = true;
+      asked_->function = function;
+    }
   }
 
   Operation* add(std::uint16_t function, const Request& request, const Path& path) {
@@ -249,6 +265,7 @@ class Decoder {
     std::size_t begin = reader.u16_le();
     if (!reader.ok()) return Fault::truncated;
     if (begin != 2 + 2 * count) return Fault::bad_value;
+    ++packets_;
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t end = i + 1 < count ? reader.u16_le() : data.size();
       if (!reader.ok() || end <= begin || end > data.size()) return Fault::truncated;
@@ -256,6 +273,7 @@ class Decoder {
       if (fault != Fault::none) return fault;
       begin = end;
     }
+    --packets_;
     return Fault::none;
   }
 
@@ -303,6 +321,10 @@ class Decoder {
     Route route = route_;
     if (!route.add(open.route.bytes())) return Fault::bad_length;
     if (const Fault told = describe_route(route, names_, fields); told != Fault::none) return told;
+    if (packets_ == 0) {
+      parsed_.keep(AskedOpening{open, route, path.tag});
+      if (is_implicit(open)) asked_->function = find_service(request.service, kImplicitOpening);
+    }
     const ByteView data = request.data;
     operations_.leave_free(data.first(1), "time", 0x0f);
     operations_.leave_free(data.subspan(1, 1), "time");
@@ -325,7 +347,9 @@ class Decoder {
     if (!route.add(close.path.route.bytes())) return Fault::bad_length;
     const bool own = has_opened(surroundings_.session, close.name, route);
     const std::int32_t of = own ? static_cast<std::int32_t>(kConnectionManager) : kForeignClose;
-    Operation* operation = operations_.add(find_service(request.service, of));
+    const std::uint16_t function = find_service(request.service, of);
+    if (packets_ == 0) asked_->function = function;
+    Operation* operation = operations_.add(function);
     if (operation == nullptr) return Fault::too_many_operations;
     operation->set(kService, request.service);
     set_path(path, *operation);
@@ -362,6 +386,10 @@ class Decoder {
   const Surroundings& surroundings_;
   OperationList& operations_;
   Names& names_;
+  protocols::Parsed& parsed_;
+  Asked* asked_ = nullptr;  // stands once the innermost request is read
+  unsigned packets_ = 0;    // that the service stands in
+  bool ambiguous_ = false;
   Route route_;
   RouteFields route_fields_;
 };
@@ -369,7 +397,7 @@ class Decoder {
 }  // namespace
 
 Fault decode_cip_request(ByteView bytes, const Surroundings& surroundings,
-                         OperationList& operations) {
+                         OperationList& operations, protocols::Parsed& parsed) {
   thread_local Names names;
   names.clear();
   Route route;
@@ -379,7 +407,7 @@ Fault decode_cip_request(ByteView bytes, const Surroundings& surroundings,
   if (route.unknown) {
     operations.leave_free(surroundings.connection_bytes, "one unknown connection is as another");
   }
-  return Decoder(surroundings, operations, names).decode(bytes, route);
+  return Decoder(surroundings, operations, names, parsed).decode(bytes, route);
 }
 
 }  // namespace bulkhead::enip

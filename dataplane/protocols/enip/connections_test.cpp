@@ -65,7 +65,7 @@ TEST_F(Registered, AReplyNeedsItsRequest) {
 // CIP 3-5.5.2: what is on a connection goes to where it was opened.
 TEST_F(Registered, AConnectionHasTheRouteOfItsOpening) {
   EXPECT_EQ(decoded(connected(read, 5)), "fault not_started") << "nobody opened it";
-  EXPECT_TRUE(module().verdict_key(connected(read, 5)).empty());
+  EXPECT_TRUE(support::verdict_key(module(), connected(read, 5)).empty());
   open({.path = join({kSlot0, kRouter}), .serial = 1}, 5);
   open({.path = kRouter, .serial = 2}, 6);
   open({.path = join({{1, 4, 2, 9}, kRouter}), .serial = 3}, 7);
@@ -150,10 +150,7 @@ TEST_F(Registered, ClosesWhatItOpened) {
   EXPECT_EQ(decoded(unconnected(unconnected_send(mine.close()))),
             "unconnected_send service=82 class=6 instance=1\n"
             "forward_close_other service=78 class=6 instance=1 vendor=2 port=1 link=0");
-  EXPECT_TRUE(module().verdict_key(unconnected(mine.close())).empty());
-  EXPECT_TRUE(module().verdict_key(unconnected(unconnected_send(mine.close()))).empty());
-  EXPECT_TRUE(module().verdict_key(unconnected(packet({mine.close()}))).empty());
-  EXPECT_FALSE(module().verdict_key(unconnected(unconnected_send(read))).empty());
+  EXPECT_TRUE(support::verdict_key(module(), unconnected(mine.close())).empty());
   EXPECT_EQ(session.ask(unconnected(mine.close(), 3)), Fault::none);
   EXPECT_EQ(session.answer(unconnected(reply(kForwardClose, 0, mine.name()), 3)), Fault::none);
   EXPECT_EQ(closing(mine), "forward_close_other") << "it is closed";
@@ -230,9 +227,10 @@ TEST_F(Registered, RepliesInAPacketAreOfWhatWasAsked) {
 // One connection with a short route stands in the usual block; more need the larger one.
 TEST_F(Registered, ConnectionsAreBounded) {
   support::PairedSession usual(module());
-  const auto small = usual.block().first(module().session_bytes());
+  const auto small = usual.block().first(module().state_layout().bytes);
   const auto ask = [&](std::span<std::byte> block, const Opening& opening) {
-    return module().pair(block, unconnected(opening.request(), 2), Direction::request, 0);
+    return support::accept(module(), block, unconnected(opening.request(), 2), Direction::request,
+                           0);
   };
   module().begin_unseen(small);
   const Message far = join({{0x12, 10}, support::bytes_of("10.99.99.9"), {1, 3}, kRouter});
@@ -253,7 +251,7 @@ TEST_F(Registered, ConnectionsAreBounded) {
 TEST_F(Registered, ARefusalGoesBackOnItsConnection) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> buffer{};
   const auto refuse = [&](const Message& request, protocols::Denial denial) {
-    const std::size_t length = module().refuse(request, denial, buffer);
+    const std::size_t length = support::refuse(module(), request, denial, buffer);
     return Message(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length));
   };
   const Message write = service(kWriteTag, symbol("A"), {0xc1, 0, 1, 0, 1, 0});
@@ -265,12 +263,13 @@ TEST_F(Registered, ARefusalGoesBackOnItsConnection) {
             encapsulated(kListIdentity, {}, 1, 7, 1));
   EXPECT_TRUE(refuse(encapsulated(kNop, {}), protocols::Denial::function).empty());
   // 3-5.5.2: the device's identifier is 0x11, the client's 0x22.
-  EXPECT_FALSE(module().take_out(session.block(), connected(write, 0x11), Direction::request));
+  EXPECT_FALSE(
+      support::take_out(module(), session.block(), connected(write, 0x11), Direction::request));
   open({kRouter}, 0x11);
   const Message request = connected(write, 0x11, 40);
-  EXPECT_TRUE(module().take_out(session.block(), request, Direction::request));
+  EXPECT_TRUE(support::take_out(module(), session.block(), request, Direction::request));
   Message refusal = refuse(request, protocols::Denial::function);
-  module().put_in(session.block(), refusal);
+  module().splicing()->put_in(session.block(), refusal);
   Message expected = connected(reply(kWriteTag, 8), 0x22, 40);
   EXPECT_EQ(refusal, expected);
 }

@@ -14,6 +14,7 @@ using protocols::Frame;
 using protocols::MessageContext;
 using protocols::Mistake;
 using protocols::OperationList;
+using protocols::Parsed;
 
 namespace {
 
@@ -92,7 +93,7 @@ Fault check_socket(ByteView socket, bool request) {
 
 // What of a message ties it to others, or to nothing.
 void leave_header_free(ByteView message, OperationList& operations) {
-  operations.leave_free(message.subspan(4, 4), "the session's handle, which pair() compares");
+  operations.leave_free(message.subspan(4, 4), "the session's handle, which accept() compares");
   operations.leave_free(message.subspan(12, 8), "the sender's context");
 }
 
@@ -166,7 +167,9 @@ Fault parse_carried(const Encapsulation& encapsulation, CommonPacket& packet) {
 
 namespace {
 
-class Enip final : public protocols::Protocol {
+class Enip final : public protocols::Protocol,
+                   public protocols::Splicing,
+                   public protocols::QuestionsToMany {
  public:
   const protocols::Catalogue& catalogue() const override { return enip::catalogue(); }
 
@@ -179,8 +182,9 @@ class Enip final : public protocols::Protocol {
     return {Fault::none, kHeaderBytes + length, kHeaderBytes + length};
   }
 
-  Fault decode(ByteView message, const MessageContext& context,
-               OperationList& operations) const override {
+  Fault parse(Parsed& parsed, const MessageContext& context,
+              OperationList& operations) const override {
+    const ByteView message = parsed.message();
     const Direction direction = context.direction;
     operations.clear();
     if (is_io(message, context.carrier)) return decode_io(message, operations);
@@ -188,6 +192,7 @@ class Enip final : public protocols::Protocol {
     if (const Fault fault = parse_encapsulation(message, encapsulation); fault != Fault::none) {
       return fault;
     }
+    parsed.keep(encapsulation);
     if (context.carrier != Carrier::tcp && !travels_in_datagrams(encapsulation.command)) {
       return is_command(encapsulation.command) ? Fault::bad_value : Fault::not_this_protocol;
     }
@@ -203,23 +208,7 @@ class Enip final : public protocols::Protocol {
       return encapsulation.data.empty() ? add_command(encapsulation.command, operations)
                                         : Fault::bad_length;
     }
-    return decode_carried(message, encapsulation, context, operations);
-  }
-
-  // What is on a connection goes where the session opened it to; a close is judged by who opened.
-  ByteView verdict_key(ByteView message) const override {
-    Encapsulation encapsulation;
-    CommonPacket packet;
-    if (parse_encapsulation(message, encapsulation) != Fault::none) return message;
-    if (!carries_cip(encapsulation.command)) return message;
-    if (parse_carried(encapsulation, packet) != Fault::none || packet.connected) return {};
-    thread_local Names names;
-    names.clear();
-    Innermost innermost;
-    if (find_innermost(packet.cip, Route{}, names, innermost) != Fault::none) return {};
-    const bool of_session = innermost.request.service == kMultipleServicePacket ||
-                            innermost.request.service == kForwardClose;
-    return of_session ? ByteView{} : message;
+    return decode_carried(encapsulation, context, operations, parsed);
   }
 
   std::optional<std::uint16_t> claimed_code(ByteView message) const override {
@@ -238,38 +227,35 @@ class Enip final : public protocols::Protocol {
     session_in(session).state().unseen = true;
   }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override { return kSessionBytesMax; }
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
 
-  Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
-             std::uint32_t now_ms) const override {
-    if (is_io(message, Carrier::udp)) return Fault::none;
-    Encapsulation encapsulation;
-    if (const Fault fault = parse_encapsulation(message, encapsulation); fault != Fault::none) {
-      return fault;
-    }
-    return direction == Direction::request ? accept_request(session, encapsulation, now_ms)
-                                           : accept_reply(session, encapsulation, now_ms);
+  // What is on an implicit connection is no encapsulated message.
+  Fault accept(std::span<std::byte> session, const Parsed& message,
+               std::uint32_t now_ms) const override {
+    if (message.kept<Encapsulation>() == nullptr) return Fault::none;
+    return message.is_request() ? accept_request(session, message, now_ms)
+                                : accept_reply(session, message, now_ms);
   }
 
   // EIP 2-4.1 to 2-4.3: to a group all devices answer, each with the sender's context.
+  const protocols::QuestionsToMany* questions_to_many() const override { return this; }
   bool asks_many(ByteView question) const override {
     Encapsulation encapsulation;
     return parse_encapsulation(question, encapsulation) == Fault::none &&
            travels_in_datagrams(encapsulation.command) && encapsulation.data.empty();
   }
-  bool answers_many(ByteView question, ByteView answer) const override {
+  bool answers_many(ByteView question, const Parsed& answer) const override {
     Encapsulation asked;
-    Encapsulation told;
-    return parse_encapsulation(question, asked) == Fault::none &&
-           parse_encapsulation(answer, told) == Fault::none && asked.command == told.command &&
-           asked.context == told.context && told.status == 0 && !told.data.empty();
+    const Encapsulation* told = answer.kept<Encapsulation>();
+    return told != nullptr && parse_encapsulation(question, asked) == Fault::none &&
+           asked.command == told->command && asked.context == told->context && told->status == 0 &&
+           !told->data.empty();
   }
 
-  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const override {
-    Encapsulation encapsulation;
-    if (parse_encapsulation(answer, encapsulation) != Fault::none) return {};
-    return enip::difference(session, encapsulation);
+  protocols::Difference difference(std::span<std::byte> session,
+                                   const Parsed& answer) const override {
+    if (answer.kept<Encapsulation>() == nullptr) return {};
+    return enip::difference(session, answer);
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
@@ -280,16 +266,20 @@ class Enip final : public protocols::Protocol {
 
   // CIP, appendix B: the reply to the innermost request, with a general status. On a connection it
   // has the request's way until put_in() turns it.
-  std::size_t refuse(ByteView request, protocols::Denial denial,
+  std::size_t refuse(const Parsed& parsed, protocols::Denial denial,
                      std::span<std::uint8_t> reply) const override {
-    Encapsulation encapsulation;
-    CommonPacket packet;
-    if (is_io(request, Carrier::udp) || parse_encapsulation(request, encapsulation) != Fault::none)
-      return 0;
-    if (parse_carried(encapsulation, packet) != Fault::none || packet.cip.empty()) {
-      return refuse_command(request, encapsulation, reply);
+    const ByteView request = parsed.message();
+    const Encapsulation* encapsulation = parsed.kept<Encapsulation>();
+    const CommonPacket* carried = parsed.kept<CommonPacket>();
+    if (encapsulation == nullptr) return 0;
+    if (carried == nullptr || carried->cip.empty()) {
+      return refuse_command(request, *encapsulation, reply);
     }
-    const std::uint8_t service = refused_service(packet.cip);
+    const CommonPacket& packet = *carried;
+    // What a request asks for in the end: its reply has the same number. One that cannot be read is
+    // refused as what it begins with.
+    const Asked* asked = parsed.kept<Asked>();
+    const std::uint8_t service = asked != nullptr ? asked->service : packet.cip[0];
     if ((service & kReplyBit) != 0) return 0;
     const std::size_t address_bytes = packet.connected ? 8 : 4;
     const std::size_t data_bytes = packet.connected ? 6 : 4;
@@ -320,14 +310,11 @@ class Enip final : public protocols::Protocol {
   }
 
   // Without the way back of its connection a refusal would not be known to the client.
-  bool take_out(std::span<std::byte> session, ByteView request,
-                Direction direction) const override {
-    if (direction == Direction::response) return true;
-    Encapsulation encapsulation;
-    CommonPacket packet;
-    const bool connected = parse_encapsulation(request, encapsulation) == Fault::none &&
-                           parse_carried(encapsulation, packet) == Fault::none && packet.connected;
-    return !connected || way_back(session, packet.connection) != 0;
+  const protocols::Splicing* splicing() const override { return this; }
+  bool take_out(std::span<std::byte> session, const Parsed& message) const override {
+    const CommonPacket* packet = message.kept<CommonPacket>();
+    const bool connected = message.is_request() && packet != nullptr && packet->connected;
+    return !connected || way_back(session, packet->connection) != 0;
   }
 
   void put_in(std::span<std::byte> session, std::span<std::uint8_t> refusal) const override {
@@ -367,16 +354,6 @@ class Enip final : public protocols::Protocol {
     return kHeaderBytes;
   }
 
-  // What a request asks for in the end: its reply has the same number. One that cannot be read is
-  // refused as what it begins with.
-  static std::uint8_t refused_service(ByteView cip) {
-    thread_local Names names;
-    names.clear();
-    Innermost innermost;
-    return find_innermost(cip, Route{}, names, innermost) == Fault::none ? innermost.request.service
-                                                                         : cip[0];
-  }
-
   // EIP 2-4: commands without CIP.
   static Fault decode_command(ByteView message, const Encapsulation& encapsulation,
                               Direction direction, OperationList& operations) {
@@ -409,12 +386,14 @@ class Enip final : public protocols::Protocol {
     return add_command(encapsulation.command, operations);
   }
 
-  static Fault decode_carried(ByteView message, const Encapsulation& encapsulation,
-                              const MessageContext& context, OperationList& operations) {
+  static Fault decode_carried(const Encapsulation& encapsulation, const MessageContext& context,
+                              OperationList& operations, Parsed& parsed) {
+    const ByteView message = parsed.message();
     CommonPacket packet;
     if (const Fault fault = parse_carried(encapsulation, packet); fault != Fault::none) {
       return fault;
     }
+    parsed.keep(packet);
     const bool request = context.direction == Direction::request;
     if (request && !packet.to_target.empty()) return Fault::bad_value;  // the target says where
     for (const ByteView socket : {packet.to_target, packet.to_originator}) {
@@ -427,12 +406,13 @@ class Enip final : public protocols::Protocol {
       operations.leave_free(message.subspan(kItemsAt + 2 + 4 + 4 + 4, 2), "the message's number");
     }
     if (!request) {
-      operations.leave_free(connection, "the connection, which pair() compares");
+      operations.leave_free(connection, "the connection, which accept() compares");
       return decode_cip_reply(packet.cip, asked_function(context.session, encapsulation, packet),
                               operations);
     }
     const Fault fault = decode_cip_request(
-        packet.cip, {context.session, packet.connected, packet.connection, connection}, operations);
+        packet.cip, {context.session, packet.connected, packet.connection, connection}, operations,
+        parsed);
     if (fault != Fault::none || packet.others == 0) return fault;
     const bool opens = std::any_of(operations.begin(), operations.end(), [](const auto& each) {
       const protocols::FunctionInfo& info = enip::catalogue().functions[each.function];

@@ -180,8 +180,10 @@ struct Surroundings {
   ByteView connection_bytes{};
 };
 
+// Keeps an Asked, and an AskedOpening (opening.h).
 protocols::Fault decode_cip_request(ByteView bytes, const Surroundings& surroundings,
-                                    protocols::OperationList& operations);
+                                    protocols::OperationList& operations,
+                                    protocols::Parsed& parsed);
 // `asked` is the function of the request that it answers; kNotInCatalogue if that is not known.
 protocols::Fault decode_cip_reply(ByteView bytes, std::uint16_t asked,
                                   protocols::OperationList& operations);

@@ -63,6 +63,20 @@ protocols::Fault parse_open(const Request& request, Names& names, ForwardOpen& o
 protocols::Fault add_open(const ForwardOpen& open, ByteView tag, const RouteFields& route,
                           protocols::OperationList& operations);
 
+// What parse() keeps of a request, beside the Encapsulation and the CommonPacket: what the
+// innermost request asks for.
+struct Asked {
+  // As its reply is listed: of a close, whose the connection is; of a packet, what is inside.
+  std::uint16_t function = kNotInCatalogue;
+  std::uint8_t service = 0;
+};
+// And if it opens a connection: where it leads, from the host on. The tag is one of Names.
+struct AskedOpening {
+  ForwardOpen open;
+  Route route;
+  ByteView tag;
+};
+
 struct ForwardClose {
   ConnectionName name;
   ConnectionPath path;

@@ -248,55 +248,22 @@ class Answer {
   Opened opened_;
 };
 
-// The reply's function: of a close, by its owner; of a packet, by its content.
-std::uint16_t function_asked(std::span<const std::byte> block, const Innermost& innermost,
-                             Names& names) {
-  const Request& request = innermost.request;
-  if (request.service == kMultipleServicePacket) {
-    const std::uint16_t inside = find_ambiguous(request.data, names);
-    return inside == kNotInCatalogue ? innermost.function : inside;
-  }
-  ForwardClose close;
-  Route route = innermost.route;
-  const bool closes =
-      request.service == kForwardClose && innermost.path.class_id == kConnectionManager &&
-      parse_close(request.data, names, close) == Fault::none && route.add(close.path.route.bytes());
-  if (!closes || has_opened(block, close.name, route)) return innermost.function;
-  return find_service(request.service, kForeignClose);
-}
-
 // What the innermost request asks for, and where.
-Fault note_carried(std::span<std::byte> block, const Encapsulation& encapsulation,
+Fault note_carried(std::span<std::byte> block, const protocols::Parsed& parsed,
                    Outstanding& entry) {
-  thread_local Names names;
-  names.clear();
-  CommonPacket packet;
-  if (const Fault fault = parse_carried(encapsulation, packet); fault != Fault::none) return fault;
-  Route route;
+  const CommonPacket& packet = *parsed.kept<CommonPacket>();
   if (packet.connected) {
     const Connections connections(block);
     const std::size_t place =
         find(connections, [&](const Connection& each) { return is_to(each, packet.connection); });
     entry.context = context_of(place, packet);
-    find_route(block, packet.connection, route);
   }
-  Innermost innermost;
-  if (const Fault fault = find_innermost(packet.cip, route, names, innermost);
-      fault != Fault::none) {
-    return fault;
-  }
-  entry.service = innermost.request.service;
-  entry.function = function_asked(block, innermost, names);
-  const bool opens = is_opening(entry.service) && innermost.path.class_id == kConnectionManager;
-  if (!opens) return Fault::none;
-  ForwardOpen open;
-  ConnectionPath path;
-  if (const Fault fault = parse_open(innermost.request, names, open, path); fault != Fault::none) {
-    return fault;
-  }
-  if (!innermost.route.add(open.route.bytes())) return Fault::bad_length;
-  if (is_implicit(open)) entry.function = find_service(entry.service, kImplicitOpening);
-  return note_opening(block, open, innermost.route, entry);
+  const Asked& asked = *parsed.kept<Asked>();
+  entry.service = asked.service;
+  entry.function = asked.function;
+  const AskedOpening* opening = parsed.kept<AskedOpening>();
+  if (opening == nullptr) return Fault::none;
+  return note_opening(block, opening->open, opening->route, entry);
 }
 
 }  // namespace
@@ -346,8 +313,9 @@ std::uint16_t asked_function(std::span<const std::byte> block, const Encapsulati
   return kNotInCatalogue;
 }
 
-Fault accept_request(std::span<std::byte> block, const Encapsulation& encapsulation,
+Fault accept_request(std::span<std::byte> block, const protocols::Parsed& request,
                      std::uint32_t now_ms) {
+  const Encapsulation& encapsulation = *request.kept<Encapsulation>();
   const Session session = session_in(block);
   if (const Fault fault = check_session(session.state(), encapsulation); fault != Fault::none) {
     return fault;
@@ -360,7 +328,7 @@ Fault accept_request(std::span<std::byte> block, const Encapsulation& encapsulat
   entry.how = carried_by(encapsulation.command);
   entry.context = encapsulation.context;
   if (entry.how != kPlain) {
-    const Fault fault = note_carried(block, encapsulation, entry);
+    const Fault fault = note_carried(block, request, entry);
     if (fault != Fault::none) return fault;
   }
   if (session.add(entry, now_ms)) return Fault::none;
@@ -370,20 +338,14 @@ Fault accept_request(std::span<std::byte> block, const Encapsulation& encapsulat
   return Fault::too_many_outstanding;
 }
 
-Fault accept_reply(std::span<std::byte> block, const Encapsulation& encapsulation,
+Fault accept_reply(std::span<std::byte> block, const protocols::Parsed& reply,
                    std::uint32_t now_ms) {
+  const Encapsulation& encapsulation = *reply.kept<Encapsulation>();
   if (!wants_reply(encapsulation.command)) return Fault::none;
   const Session session = session_in(block);
   const Connections connections(block);
-  CommonPacket packet;
-  const bool carries = carried_by(encapsulation.command) != kPlain && encapsulation.status == 0;
-  if (carries) {
-    if (const Fault fault = parse_carried(encapsulation, packet); fault != Fault::none) {
-      return fault;
-    }
-    if (packet.cip.empty()) return Fault::truncated;
-  }
-  const Answer answer(connections, encapsulation, carries ? &packet : nullptr);
+  const CommonPacket* packet = reply.kept<CommonPacket>();
+  const Answer answer(connections, encapsulation, packet);
   Outstanding asked;
   const Fault fault = session.answer(
       now_ms, [&](const Outstanding& entry) { return answer.is_to(entry); },
@@ -392,19 +354,16 @@ Fault accept_reply(std::span<std::byte> block, const Encapsulation& encapsulatio
   if (encapsulation.command == kRegisterSession && encapsulation.status == 0) {
     session.state().session = encapsulation.session;
   }
-  note_answer(connections, asked, packet.cip);
+  note_answer(connections, asked, packet != nullptr ? packet->cip : ByteView{});
   return Fault::none;
 }
 
-protocols::Difference difference(std::span<std::byte> block, const Encapsulation& encapsulation) {
+protocols::Difference difference(std::span<std::byte> block, const protocols::Parsed& reply) {
+  const Encapsulation& encapsulation = *reply.kept<Encapsulation>();
   const Session session = session_in(block);
   const Connections connections(block);
-  CommonPacket packet;
-  const bool carries = carried_by(encapsulation.command) != kPlain && encapsulation.status == 0;
-  if (carries && (parse_carried(encapsulation, packet) != Fault::none || packet.cip.empty())) {
-    return {};
-  }
-  const Answer answer(connections, encapsulation, carries ? &packet : nullptr);
+  const CommonPacket* packet = reply.kept<CommonPacket>();
+  const Answer answer(connections, encapsulation, packet);
   const Outstanding* asked =
       session.latest([&](const Outstanding& entry) { return answer.is_to(entry); });
   if (asked == nullptr) {
@@ -412,7 +371,7 @@ protocols::Difference difference(std::span<std::byte> block, const Encapsulation
   }
   if (asked != nullptr) return answer.difference(*asked);
   asked = session.latest([](const Outstanding& entry) { return entry.how == kPlain; });
-  if (asked == nullptr || carries) return {};
+  if (asked == nullptr || packet != nullptr) return {};
   return {"command", catalogue().functions[asked->function].code, encapsulation.command};
 }
 

@@ -46,22 +46,23 @@ struct Known {
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Known>;
-static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 constexpr std::size_t kConnectionsMax = 31;  // of the larger block
 constexpr std::size_t kSessionBytesMax = Session::bytes_for(protocols::kOutstandingMax) +
                                          kConnectionsMax * sizeof(Placed<Route::kBytesMax>);
+static_assert(sizeof(Placed<Route::kBytesMax>) == 68);  // of layout 3
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 40>(3, kSessionBytesMax);
 
 Session session_in(std::span<std::byte> block);
 
-// Both expect a message that decode accepted.
-protocols::Fault accept_request(std::span<std::byte> block, const Encapsulation& encapsulation,
+// Both expect an encapsulated message that parse() accepted.
+protocols::Fault accept_request(std::span<std::byte> block, const protocols::Parsed& request,
                                 std::uint32_t now_ms);
-protocols::Fault accept_reply(std::span<std::byte> block, const Encapsulation& encapsulation,
+protocols::Fault accept_reply(std::span<std::byte> block, const protocols::Parsed& reply,
                               std::uint32_t now_ms);
 
 // By which number a reply that accept_reply() refused differs.
-protocols::Difference difference(std::span<std::byte> block, const Encapsulation& encapsulation);
+protocols::Difference difference(std::span<std::byte> block, const protocols::Parsed& reply);
 
 // The function of the request that a reply answers; kNotInCatalogue if it is none's.
 std::uint16_t asked_function(std::span<const std::byte> block, const Encapsulation& encapsulation,

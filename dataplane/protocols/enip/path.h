@@ -6,7 +6,7 @@
 
 namespace bulkhead::enip {
 
-// Names that paths of one message spell stand here; good until the thread decodes another.
+// Names that paths of one message spell stand here; good until the thread parses another.
 class Names {
  public:
   void clear() { used_ = 0; }
@@ -101,8 +101,7 @@ struct Innermost {
 protocols::Fault find_innermost(ByteView cip, const Route& route, Names& names,
                                 Innermost& innermost);
 
-// Of a multiple service packet's data: the first function inside that a reply does not tell by its
-// service alone; kNotInCatalogue if there is none.
-std::uint16_t find_ambiguous(ByteView packet, Names& names);
+// What a reply is most likely to be of where it is not known what was asked.
+std::uint16_t function_alone(std::uint8_t service);
 
 }  // namespace bulkhead::enip

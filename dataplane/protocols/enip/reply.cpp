@@ -7,12 +7,11 @@ using protocols::Fault;
 using protocols::Operation;
 using protocols::OperationList;
 
-namespace {
-
-// What a reply is most likely to be of where it is not known what was asked.
 std::uint16_t function_alone(std::uint8_t service) {
   return find_service(service, is_opening(service) ? std::int32_t{kConnectionManager} : kOfTags);
 }
+
+namespace {
 
 // A reply does not say what it was asked of. What was asked for does, unless an unconnected send
 // failed on its way.
@@ -69,23 +68,6 @@ Fault decode_reply(ByteView bytes, std::uint16_t asked, unsigned depth, Operatio
 }
 
 }  // namespace
-
-std::uint16_t find_ambiguous(ByteView packet, Names& names) {
-  ByteReader offsets(packet);
-  const std::size_t count = offsets.u16_le();
-  std::size_t begin = offsets.u16_le();
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t end = i + 1 < count ? offsets.u16_le() : packet.size();
-    if (!offsets.ok() || end <= begin || end > packet.size()) break;
-    Innermost innermost;
-    names.clear();
-    const ByteView bytes = packet.subspan(begin, end - begin);
-    if (find_innermost(bytes, Route{}, names, innermost) != Fault::none) break;
-    if (innermost.function != function_alone(innermost.request.service)) return innermost.function;
-    begin = end;
-  }
-  return kNotInCatalogue;
-}
 
 Fault decode_cip_reply(ByteView bytes, std::uint16_t asked, OperationList& operations) {
   return decode_reply(bytes, asked, 1, operations);

@@ -8,6 +8,7 @@ using protocols::Fault;
 using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
+using protocols::Parsed;
 
 namespace {
 
@@ -29,11 +30,11 @@ bool follows(const Stream& last, const Pdu& pdu) {
   return steps(last.state, pdu.state) <= kStatesMax;
 }
 
-// What nobody need judge: content, and numbers that pair() checks.
+// What nobody need judge: content, and numbers that accept() checks.
 void leave_free(const Pdu& pdu, const OperationList& operations) {
   operations.leave_free(pdu.time, "when the state changed");
-  operations.leave_free(pdu.state_part, "the number of the state, which pair() checks");
-  operations.leave_free(pdu.sequence_part, "the number of the message, which pair() checks");
+  operations.leave_free(pdu.state_part, "the number of the state, which accept() checks");
+  operations.leave_free(pdu.sequence_part, "the number of the message, which accept() checks");
   operations.leave_free(pdu.data_part, "values that are published");
   operations.leave_free(pdu.extension, "a keyed hash, which only the two ends can check");
 }
@@ -42,22 +43,17 @@ class Goose final : public published::Publication {
  public:
   const protocols::Catalogue& catalogue() const override { return goose::catalogue(); }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kStreamsUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
-  }
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
 
-  Fault pair(std::span<std::byte> session, ByteView message, Direction /*direction*/,
-             std::uint32_t now_ms) const override {
-    Pdu pdu;
-    if (const Fault fault = parse_pdu(message, pdu); fault != Fault::none) return fault;
-    return accept_pdu(Session(session), pdu, now_ms);
+  Fault accept(std::span<std::byte> session, const Parsed& message,
+               std::uint32_t now_ms) const override {
+    return accept_pdu(Session(session), *message.kept<Pdu>(), now_ms);
   }
 
  private:
-  Fault decode_publication(ByteView message, OperationList& operations) const override {
-    Pdu pdu;
-    if (const Fault fault = parse_pdu(message, pdu); fault != Fault::none) return fault;
+  Fault parse_publication(Parsed& parsed, OperationList& operations) const override {
+    Pdu& pdu = parsed.keep<Pdu>();
+    if (const Fault fault = parse_pdu(parsed.message(), pdu); fault != Fault::none) return fault;
     Operation& operation = *operations.add(0);
     operation.set(kAppid, pdu.appid);
     operation.set_name(kGocbRef, pdu.gocb_ref);

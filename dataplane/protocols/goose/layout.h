@@ -60,7 +60,7 @@ struct Stream {
 };
 constexpr std::size_t kStreamsUsual = 4;
 using Session = protocols::OutstandingTable<Stream>;
-static_assert(Session::bytes_for(kStreamsUsual) <= protocols::kSessionBytesUsual);
+constexpr auto kStateLayout = Session::layout<kStreamsUsual, 24, 1>(3);
 
 // Whether the message is the next of its control block.
 protocols::Fault accept_pdu(Session session, const Pdu& pdu, std::uint32_t now_ms);

@@ -10,6 +10,7 @@ using protocols::Fault;
 using protocols::Frame;
 using protocols::MessageContext;
 using protocols::OperationList;
+using protocols::Parsed;
 
 Fault parse_apdu(ByteView message, Apdu& apdu) {
   ByteReader reader(message);
@@ -37,7 +38,7 @@ Fault parse_apdu(ByteView message, Apdu& apdu) {
 
 namespace {
 
-// pair() sees that numbers follow one another.
+// accept() sees that numbers follow one another.
 void leave_numbers_free(ByteView message, const Apdu& apdu, const OperationList& operations) {
   constexpr std::string_view kReason = "send and receive numbers";
   if (!apdu.is_information() && !apdu.is_supervisory()) return;
@@ -57,7 +58,27 @@ Fault decode_control(const Apdu& apdu, Direction direction, OperationList& opera
   return operations.add(function) != nullptr ? Fault::none : Fault::too_many_operations;
 }
 
-class Iec104 final : public protocols::Protocol {
+// `asdu` is that of an I frame.
+Fault accept_frame(Session session, const Apdu& apdu, const Asdu* asdu, Direction direction,
+                   std::uint32_t now_ms) {
+  Numbers next = session.state();
+  if (const Fault fault = accept_numbers(next, apdu, direction); fault != Fault::none) {
+    return fault;
+  }
+  if (asdu != nullptr) {
+    const Fault fault = direction == Direction::request
+                            ? accept_command(session, *asdu, now_ms)
+                            : accept_confirmation(session, next, *asdu, now_ms);
+    if (fault != Fault::none) return fault;
+  }
+  session.state() = next;
+  return Fault::none;
+}
+
+class Iec104 final : public protocols::Protocol,
+                     public protocols::RememberedVerdicts,
+                     public protocols::NumberedMessages,
+                     public protocols::Splicing {
  public:
   const protocols::Catalogue& catalogue() const override { return iec104::catalogue(); }
 
@@ -70,16 +91,18 @@ class Iec104 final : public protocols::Protocol {
     return {Fault::none, length, length};
   }
 
-  Fault decode(ByteView message, const MessageContext& context,
-               OperationList& operations) const override {
+  Fault parse(Parsed& parsed, const MessageContext& context,
+              OperationList& operations) const override {
     const Direction direction = context.direction;
     operations.clear();
     Apdu apdu;
-    if (const Fault fault = parse_apdu(message, apdu); fault != Fault::none) return fault;
-    leave_numbers_free(message, apdu, operations);
+    if (const Fault fault = parse_apdu(parsed.message(), apdu); fault != Fault::none) return fault;
+    parsed.keep(apdu);
+    leave_numbers_free(parsed.message(), apdu, operations);
     if (!apdu.is_information()) return decode_control(apdu, direction, operations);
     Asdu asdu;
     if (const Fault fault = parse_asdu(apdu.asdu, asdu); fault != Fault::none) return fault;
+    parsed.keep(asdu);
     return decode_asdu(asdu, direction, operations);
   }
 
@@ -94,42 +117,38 @@ class Iec104 final : public protocols::Protocol {
     iec104::begin_unseen(Session(session));
   }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
+
+  Fault accept(std::span<std::byte> session, const Parsed& message,
+               std::uint32_t now_ms) const override {
+    return accept_frame(Session(session), *message.kept<Apdu>(), message.kept<Asdu>(),
+                        message.direction(), now_ms);
   }
 
-  Fault pair(std::span<std::byte> block, ByteView message, Direction direction,
-             std::uint32_t now_ms) const override {
-    const Session session(block);
+  const protocols::RememberedVerdicts* remembered_verdicts() const override { return this; }
+  ByteView key(ByteView request) const override { return request; }
+  Fault accept_known(std::span<std::byte> session, ByteView request,
+                     std::uint32_t now_ms) const override {
     Apdu apdu;
-    if (const Fault fault = parse_apdu(message, apdu); fault != Fault::none) return fault;
-    Numbers next = session.state();
-    if (const Fault fault = accept_numbers(next, apdu, direction); fault != Fault::none) {
-      return fault;
-    }
-    if (apdu.is_information()) {
-      Asdu asdu;
-      if (const Fault fault = parse_asdu(apdu.asdu, asdu); fault != Fault::none) return fault;
-      const Fault fault = direction == Direction::request
-                              ? accept_command(session, asdu, now_ms)
-                              : accept_confirmation(session, next, asdu, now_ms);
-      if (fault != Fault::none) return fault;
-    }
-    session.state() = next;
-    return Fault::none;
+    Asdu asdu;
+    if (const Fault fault = parse_apdu(request, apdu); fault != Fault::none) return fault;
+    const bool has_asdu = apdu.is_information();
+    const Fault fault = has_asdu ? parse_asdu(apdu.asdu, asdu) : Fault::none;
+    return fault != Fault::none ? fault
+                                : accept_frame(Session(session), apdu, has_asdu ? &asdu : nullptr,
+                                               Direction::request, now_ms);
   }
 
-  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const override {
-    Apdu apdu;
-    if (parse_apdu(answer, apdu) != Fault::none) return {};
-    return iec104::difference(Session(session), apdu);
+  protocols::Difference difference(std::span<std::byte> session,
+                                   const Parsed& answer) const override {
+    return iec104::difference(Session(session), *answer.kept<Apdu>());
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return awaited(Session(session), now_ms);
   }
 
+  const protocols::NumberedMessages* numbered_messages() const override { return this; }
   std::size_t numbered_bytes() const override { return kApciBytes; }
 
   bool renumbers(std::span<std::byte> session) const override {
@@ -137,11 +156,11 @@ class Iec104 final : public protocols::Protocol {
     return (numbers.taken_out.total() | numbers.put_in.total() | numbers.dropped.total()) != 0;
   }
 
-  bool take_out(std::span<std::byte> session, ByteView message,
-                Direction direction) const override {
-    Apdu apdu;
-    return parse_apdu(message, apdu) == Fault::none &&
-           iec104::take_out(Session(session).state(), apdu, direction);
+  const protocols::Splicing* splicing() const override { return this; }
+  bool take_out(std::span<std::byte> session, const Parsed& message) const override {
+    const Apdu* apdu = message.kept<Apdu>();
+    return apdu != nullptr &&
+           iec104::take_out(Session(session).state(), *apdu, message.direction());
   }
 
   std::size_t acknowledge(std::span<std::byte> session,
@@ -161,17 +180,15 @@ class Iec104 final : public protocols::Protocol {
 
   // 101, 7.2.3: the command itself with a negative confirmation as its cause. What is not a command
   // has none.
-  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
+  std::size_t refuse(const Parsed& parsed, protocols::Denial /*denial*/,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::uint8_t kNegative = 0x40;
     constexpr std::uint8_t kTestBit = 0x80;
     constexpr std::size_t kCauseAt = kApciBytes + 2;
-    Apdu apdu;
-    Asdu asdu;
-    if (parse_apdu(request, apdu) != Fault::none || !apdu.is_information() ||
-        parse_asdu(apdu.asdu, asdu) != Fault::none || reply.size() < request.size()) {
-      return 0;
-    }
+    const ByteView request = parsed.message();
+    const Asdu* kept = parsed.kept<Asdu>();
+    if (kept == nullptr || reply.size() < request.size()) return 0;
+    const Asdu& asdu = *kept;
     const bool known = find_function(asdu.type) != kNotInCatalogue;
     const bool asks = asdu.cause == kActivation || asdu.cause == kDeactivation;
     if (asdu.negative || (known && !type_info(asdu.type).command)) return 0;

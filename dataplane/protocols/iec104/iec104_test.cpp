@@ -274,9 +274,11 @@ TEST(Unseen, WhatWasSentBeforeIsAcknowledged) {
   EXPECT_EQ(session.ask(one(45, 6, {1}, {1, 22})), Fault::none);
   support::PairedSession other(module());
   module().begin_unseen(other.block());
-  EXPECT_FALSE(module().take_out(other.block(), one(45, 6, {1}, {8, 22}), Direction::request));
+  EXPECT_FALSE(
+      support::take_out(module(), other.block(), one(45, 6, {1}, {8, 22}), Direction::request));
   EXPECT_EQ(other.answer(one(1, 3, {1}, {22, 8})), Fault::none);
-  EXPECT_TRUE(module().take_out(other.block(), one(45, 6, {1}, {8, 22}), Direction::request));
+  EXPECT_TRUE(
+      support::take_out(module(), other.block(), one(45, 6, {1}, {8, 22}), Direction::request));
 }
 
 TEST(Unseen, CommandsFromBeforeAreConfirmed) {
@@ -340,7 +342,7 @@ TEST_F(Talk, WhatIsExecutedIsWhatWasSelected) {
 
 Message renumbered(support::PairedSession& session, Message frame, Direction direction) {
   EXPECT_EQ(session.take(frame, direction), Fault::none);
-  module().renumber(session.block(), direction, frame);
+  module().numbered_messages()->renumber(session.block(), direction, frame);
   return frame;
 }
 
@@ -348,10 +350,10 @@ Message renumbered(support::PairedSession& session, Message frame, Direction dir
 TEST_F(Talk, NumbersAreTranslatedAroundARefusal) {
   const Message refused = one(45, 6, {1}, {0, 0});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> buffer{};
-  const std::size_t length = module().refuse(refused, protocols::Denial::value, buffer);
+  const std::size_t length = support::refuse(module(), refused, protocols::Denial::value, buffer);
   Message reply(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length));
-  ASSERT_TRUE(module().take_out(session.block(), refused, Direction::request));
-  module().put_in(session.block(), reply);
+  ASSERT_TRUE(support::take_out(module(), session.block(), refused, Direction::request));
+  module().splicing()->put_in(session.block(), reply);
   EXPECT_EQ(reply, one(45, 0x47, {1}, {0, 1})) << "a negative confirmation that acknowledges";
   // The client goes on with 1 and has one frame; to the server that is its first, and none.
   EXPECT_EQ(renumbered(session, one(45, 6, {0}, {1, 1}), kDown), one(45, 6, {0}, {0, 0}));
@@ -365,9 +367,10 @@ TEST_F(Talk, NumbersAreTranslatedAroundARefusal) {
 // What the server has not acknowledged is not acknowledged for it.
 TEST_F(Talk, ARefusalBehindAnUnacknowledgedCommand) {
   EXPECT_EQ(renumbered(session, one(45, 6, {0}, {0, 0}), kDown), one(45, 6, {0}, {0, 0}));
-  ASSERT_TRUE(module().take_out(session.block(), one(46, 6, {1}, {1, 0}), Direction::request));
+  ASSERT_TRUE(
+      support::take_out(module(), session.block(), one(46, 6, {1}, {1, 0}), Direction::request));
   Message reply = one(46, 0x47, {1});
-  module().put_in(session.block(), reply);
+  module().splicing()->put_in(session.block(), reply);
   EXPECT_EQ(reply, one(46, 0x47, {1}, {0, 0}));
   EXPECT_EQ(renumbered(session, supervisory(1), kUp), supervisory(2)) << "and what was taken out";
 }
@@ -378,26 +381,28 @@ TEST_F(Talk, NumbersAreTranslatedAroundADroppedFrame) {
   std::array<std::uint8_t, protocols::kNumberedBytesMax> said{};
   const Message stray = one(45, 7, {1}, {0, 0});
   EXPECT_EQ(session.answer(stray), Fault::unrequested_response);
-  EXPECT_FALSE(module().renumbers(session.block()));
-  ASSERT_TRUE(module().take_out(session.block(), stray, kUp));
-  EXPECT_TRUE(module().renumbers(session.block()));
-  ASSERT_EQ(module().acknowledge(session.block(), said), 6U);
+  EXPECT_FALSE(module().numbered_messages()->renumbers(session.block()));
+  ASSERT_TRUE(support::take_out(module(), session.block(), stray, kUp));
+  EXPECT_TRUE(module().numbered_messages()->renumbers(session.block()));
+  ASSERT_EQ(module().splicing()->acknowledge(session.block(), said), 6U);
   EXPECT_EQ(Message(said.begin(), said.begin() + 6), supervisory(1));
-  EXPECT_EQ(module().acknowledge(session.block(), said), 0U) << "once";
+  EXPECT_EQ(module().splicing()->acknowledge(session.block(), said), 0U) << "once";
   EXPECT_EQ(renumbered(session, one(1, 3, {1}, {1, 0}), kUp), one(1, 3, {1}, {0, 0}));
   EXPECT_EQ(renumbered(session, supervisory(1), kDown), supervisory(2));
   EXPECT_EQ(renumbered(session, one(1, 3, {1}, {2, 0}), kUp), one(1, 3, {1}, {1, 0}));
-  ASSERT_TRUE(module().take_out(session.block(), one(45, 7, {1}, {3, 0}), kUp));
-  EXPECT_EQ(module().acknowledge(session.block(), said), 0U) << "the client lacks one before it";
+  ASSERT_TRUE(support::take_out(module(), session.block(), one(45, 7, {1}, {3, 0}), kUp));
+  EXPECT_EQ(module().splicing()->acknowledge(session.block(), said), 0U)
+      << "the client lacks one before it";
   EXPECT_EQ(renumbered(session, supervisory(2), kDown), supervisory(4)) << "and what was dropped";
-  EXPECT_FALSE(module().take_out(session.block(), one(45, 7, {1}, {9, 0}), kUp)) << "out of step";
+  EXPECT_FALSE(support::take_out(module(), session.block(), one(45, 7, {1}, {9, 0}), kUp))
+      << "out of step";
 }
 
 TEST_F(Talk, ManyFramesMayBeDropped) {
   std::array<std::uint8_t, protocols::kNumberedBytesMax> said{};
   for (std::uint16_t i = 0; i < 1000; ++i) {
-    ASSERT_TRUE(module().take_out(session.block(), one(45, 7, {1}, {i, 0}), kUp));
-    ASSERT_EQ(module().acknowledge(session.block(), said), 6U);
+    ASSERT_TRUE(support::take_out(module(), session.block(), one(45, 7, {1}, {i, 0}), kUp));
+    ASSERT_EQ(module().splicing()->acknowledge(session.block(), said), 6U);
     EXPECT_EQ(Message(said.begin(), said.begin() + 6), supervisory(i + 1));
   }
   EXPECT_EQ(renumbered(session, one(1, 3, {1}, {1000, 0}), kUp), one(1, 3, {1}, {0, 0}));
@@ -405,21 +410,23 @@ TEST_F(Talk, ManyFramesMayBeDropped) {
 
 TEST_F(Talk, RefusalsHaveALimit) {
   for (std::uint16_t i = 0; i < Splices::kMax; ++i) {
-    EXPECT_TRUE(module().take_out(session.block(), one(45, 6, {1}, {i, 0}), Direction::request));
+    EXPECT_TRUE(
+        support::take_out(module(), session.block(), one(45, 6, {1}, {i, 0}), Direction::request));
     Message reply = one(45, 0x47, {1});
-    module().put_in(session.block(), reply);
+    module().splicing()->put_in(session.block(), reply);
   }
-  EXPECT_FALSE(
-      module().take_out(session.block(), one(45, 6, {1}, {Splices::kMax, 0}), Direction::request));
+  EXPECT_FALSE(support::take_out(module(), session.block(), one(45, 6, {1}, {Splices::kMax, 0}),
+                                 Direction::request));
   EXPECT_EQ(session.ask(supervisory(Splices::kMax)), Fault::none);
-  EXPECT_FALSE(module().take_out(session.block(), one(45, 6, {1}, {1, 0}), Direction::request))
+  EXPECT_FALSE(
+      support::take_out(module(), session.block(), one(45, 6, {1}, {1, 0}), Direction::request))
       << "out of step";
 }
 
 TEST(Refusal, OnlyCommandsHaveOne) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const auto refuse = [&](const Message& request) {
-    return module().refuse(request, protocols::Denial::function, reply);
+    return support::refuse(module(), request, protocols::Denial::function, reply);
   };
   EXPECT_EQ(refuse(control(kTestFrAct)), 0U);
   EXPECT_EQ(refuse(supervisory(0)), 0U);

@@ -216,7 +216,7 @@ void put_in(Numbers& numbers, std::span<std::uint8_t> frame) {
   store_number(frame.data() + 4, to_client(numbers, numbers.server_acknowledged));
 }
 
-// pair() has counted the frame already; its own number is the one before.
+// accept() has counted the frame already; its own number is the one before.
 void renumber(const Numbers& numbers, Direction direction, std::span<std::uint8_t> frame) {
   const bool client = direction == Direction::request;
   const std::uint8_t control = frame[2];

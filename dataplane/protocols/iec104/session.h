@@ -63,11 +63,11 @@ struct Outstanding {
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Numbers>;
-static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 20, 74>(3);
 
 void begin_unseen(Session session);
 
-// Both expect a message that decode accepted.
+// Both expect a message that parse() accepted.
 protocols::Fault accept_numbers(Numbers& numbers, const Apdu& apdu, protocols::Direction direction);
 protocols::Fault accept_command(Session session, const Asdu& asdu, std::uint32_t now_ms);
 protocols::Fault accept_confirmation(Session session, Numbers& numbers, const Asdu& asdu,
@@ -84,7 +84,7 @@ protocols::Difference difference(Session session, const Apdu& apdu);
 // first.
 std::size_t acknowledge_dropped(Numbers& numbers, std::span<std::uint8_t> frame);
 
-// See Protocol::take_out(), put_in() and renumber().
+// See protocols::Splicing and protocols::NumberedMessages.
 bool take_out(Numbers& numbers, const Apdu& apdu, protocols::Direction direction);
 void put_in(Numbers& numbers, std::span<std::uint8_t> frame);
 void renumber(const Numbers& numbers, protocols::Direction direction,

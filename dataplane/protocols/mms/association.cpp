@@ -218,7 +218,7 @@ Fault parse_in_context(const ber::Element& list, const OperationList* free, std:
     return reader.ok() ? Fault::bad_value : Fault::bad_length;
   }
   context = static_cast<std::uint32_t>(*id);
-  if (free != nullptr) free->leave_free(number, "what pair() holds against the association");
+  if (free != nullptr) free->leave_free(number, "what accept() holds against the association");
   value = part.content;
   return Fault::none;
 }

@@ -46,7 +46,7 @@ enum PduTag : std::uint8_t {
   kConcludeError = 13,
 };
 
-// The confirmed services (ISO 9506-2, 7.1) that are decoded by more than the names in them.
+// The confirmed services (ISO 9506-2, 7.1) that are read by more than the names in them.
 enum Service : std::uint8_t {
   kStatus = 0,
   kGetNameList = 1,
@@ -206,7 +206,7 @@ FunctionCode unconfirmed_code(const ber::Element& service);
 std::optional<std::size_t> variables_asked(const ber::Element& service);
 std::optional<std::size_t> results_given(const ber::Element& service);
 
-// What the files of this module decode together: they add operations until a fault stands.
+// What the files of this module read together: they add operations until a fault stands.
 class Decoding {
  public:
   Decoding(protocols::OperationList& operations, bool other_side, bool tied)

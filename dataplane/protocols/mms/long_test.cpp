@@ -173,7 +173,7 @@ class LongRequest : public ::testing::Test {
       }
       const Message piece(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(frame.length));
       told.push_back(support::decoded_text(module(), piece, way()));
-      const Fault fault = module().pair(session.block(), piece, kAsk, session.now_ms);
+      const Fault fault = support::accept(module(), session.block(), piece, kAsk, session.now_ms);
       EXPECT_EQ(fault == Fault::none, told.back().substr(0, 5) != "fault");
       if (fault != Fault::none) break;
       rest = rest.subspan(frame.length);
@@ -214,7 +214,8 @@ TEST_F(LongRequest, EndsWhereItsValueDoes) {
     const Told told = pieces(in_tpdus(other));
     EXPECT_GT(told.size(), 1U);
     EXPECT_EQ(told.back(), "fault bad_length") << more;
-    EXPECT_FALSE(module().take_out(session.block(), other, kAsk)) << "the server has its beginning";
+    EXPECT_FALSE(support::take_out(module(), session.block(), other, kAsk))
+        << "the server has its beginning";
   }
 }
 
@@ -256,7 +257,7 @@ TEST_F(LongRequest, EveryBitOfItsHeadIsRead) {
     if (support::decoded_text(module(), changed, way()) != asked) continue;
     unread.insert(bit / 8);
   }
-  // The presentation context and the invoke identifier, which pair() knows.
+  // The presentation context and the invoke identifier, which accept() knows.
   constexpr std::size_t kContextAt = 7 + 4 + 5 + 5 + 2;
   EXPECT_EQ(unread, (std::set<std::size_t>{kContextAt, kContextAt + 5 + 5 + 3}));
 }
@@ -268,7 +269,8 @@ TEST_F(LongRequest, IsNoLongerThanWasAgreed) {
   const Message stream = long_pdu(write_of(kPoint, octets(160'000)));
   const Message piece(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(
                                                            module().frame(stream, way()).length));
-  EXPECT_EQ(module().pair(session.block(), piece, kAsk, session.now_ms), Fault::bad_length);
+  EXPECT_EQ(support::accept(module(), session.block(), piece, kAsk, session.now_ms),
+            Fault::bad_length);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ using protocols::Direction;
 using protocols::Fault;
 using protocols::MessageContext;
 using protocols::OperationList;
+using protocols::Parsed;
 
 namespace {
 
@@ -94,11 +95,6 @@ Fault check_direction(const Unit& unit, Direction direction) {
   return !initiates || is_answer(unit) != from_client ? Fault::none : Fault::wrong_direction;
 }
 
-Fault parse(ByteView user, Unit& unit, Call& call, const OperationList* free = nullptr) {
-  const Fault fault = parse_unit(user, unit, free);
-  return fault == Fault::none && unit.has_pdu ? parse_call(unit, call) : fault;
-}
-
 // The invoke identifier stands in front of the service.
 void leave_id_free(const Unit& unit, const OperationList& operations) {
   ber::Reader reader(unit.pdu.content);
@@ -163,40 +159,41 @@ void decode_association(const Unit& unit, Decoding& decoding) {
   if (called.ae_qualifier) operation->set(kAeQualifier, *called.ae_qualifier);
 }
 
-class Mms final : public cotp::User {
+class Mms final : public cotp::User, public protocols::Splicing {
  public:
   const protocols::Catalogue& catalogue() const override { return mms::catalogue(); }
 
   bool frames_by_session() const override { return true; }
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
-  }
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return awaited(Session(session), now_ms);
   }
 
   // Nobody answers for a server that has the beginning of a request.
-  bool take_out(std::span<std::byte> session, ByteView /*message*/,
-                Direction direction) const override {
-    return direction != Direction::request || Session(session).state().asking_bytes == 0;
+  const protocols::Splicing* splicing() const override { return this; }
+  bool take_out(std::span<std::byte> session, const Parsed& message) const override {
+    return !message.is_request() || Session(session).state().asking_bytes == 0;
+  }
+
+  protocols::Difference difference(std::span<std::byte> session,
+                                   const Parsed& answer) const override {
+    const Call* call = answer.kept<Call>();
+    if (call == nullptr) return {};
+    return mms::difference(Session(session), *answer.kept<Unit>(), *call);
   }
 
   // A confirmed error: class access, object-access-denied (ISO 9506-2, 7.4.2), in the presentation
   // context of the request.
-  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
+  std::size_t refuse(const Parsed& request, protocols::Denial /*denial*/,
                      std::span<std::uint8_t> reply) const override {
-    cotp::Message message;
-    Unit unit;
-    Call call;
-    if (cotp::parse_message(request, message) != Fault::none ||
-        parse(message.user, unit, call) != Fault::none || !unit.has_pdu ||
-        unit.pdu.number() != kConfirmedRequest || !call.invoke_id) {
-      return 0;
-    }
+    const auto* carried = request.kept<cotp::CarriedUnit>();
+    const Unit* unit = request.kept<Unit>();
+    const Call* call = request.kept<Call>();
+    const bool whole = carried != nullptr && carried->first && !carried->more && call != nullptr;
+    if (!whole || unit->pdu.number() != kConfirmedRequest || !call->invoke_id) return 0;
     std::array<std::uint8_t, 64> user{};
-    const std::size_t user_bytes = put_error(unit, *call.invoke_id, user);
+    const std::size_t user_bytes = put_error(*unit, *call->invoke_id, user);
     if (reply.size() < cotp::kDataHeaderBytes + user_bytes) return 0;
     cotp::put_data_header(reply, user_bytes);
     std::copy_n(user.begin(), user_bytes, reply.begin() + cotp::kDataHeaderBytes);
@@ -215,17 +212,19 @@ class Mms final : public cotp::User {
     return goes_on ? cotp::DataUnits::next_piece : cotp::DataUnits::pieces;
   }
 
-  Fault decode_piece(ByteView user, const MessageContext& context,
-                     OperationList& operations) const override {
+  Fault parse_piece(ByteView user, Parsed& parsed, const MessageContext& context,
+                    OperationList& operations) const override {
     if (context.direction == Direction::request) {
       LongRequest request;
       const Fault fault = parse_long(user, request);
       if (fault != Fault::none) return fault;
+      parsed.keep(request);
       operations.leave_free(request.content, "a value that is no number");
-      return decode_user(shorten(request), context, operations);
+      return parse_user(shorten(request), parsed, context, operations);
     }
     LongAnswer answer;
     if (const Fault fault = parse_long(user, answer); fault != Fault::none) return fault;
+    parsed.keep(answer);
     Decoding decoding(operations, false, false);
     decoding.leave_free(answer.content, "what is answered to a request that was granted");
     decoding.add({answer.service});
@@ -242,31 +241,22 @@ class Mms final : public cotp::User {
                             : Fault::bad_length;
   }
 
-  Fault pair_piece(std::span<std::byte> session, const Piece& piece,
-                   std::uint32_t now_ms) const override {
+  // parse() has seen that a further piece of a request has no more octets than are awaited.
+  Fault accept_piece(std::span<std::byte> session, const Parsed& message,
+                     const cotp::CarriedUnit& piece, std::uint32_t now_ms) const override {
     const Session known(session);
     Agreed& agreed = known.state();
     const auto octets = static_cast<std::uint32_t>(piece.user.size());
     Fault fault = Fault::none;
-    if (piece.direction == Direction::request) {
-      LongRequest request;
-      if (piece.first) fault = parse_long(piece.user, request);
-      if (piece.first && fault == Fault::none) fault = accept_long(known, request, now_ms);
-      if (!piece.first) {
-        fault = check_next_piece(octets, piece.more,
-                                 {piece.direction, protocols::Carrier::tcp, session});
-      }
+    if (message.is_request()) {
+      const LongRequest* request = message.kept<LongRequest>();
+      if (piece.first) fault = accept_long(known, *request, now_ms);
       if (fault != Fault::none) return fault;
-      const auto whole = static_cast<std::uint32_t>(request.user_bytes);
-      agreed.asking_bytes = (piece.first ? whole : agreed.asking_bytes) - octets;
+      agreed.asking_bytes = piece.first ? static_cast<std::uint32_t>(request->user_bytes) - octets
+                                        : agreed.asking_bytes - octets;
       return Fault::none;
     }
-    if (piece.first) {
-      LongAnswer answer;
-      if (fault = parse_long(piece.user, answer); fault == Fault::none) {
-        fault = accept_long(known, answer, now_ms);
-      }
-    }
+    if (piece.first) fault = accept_long(known, *message.kept<LongAnswer>(), now_ms);
     if (fault == Fault::none) agreed.in_pieces = piece.more;
     return fault;
   }
@@ -289,17 +279,20 @@ class Mms final : public cotp::User {
     }
   }
 
-  Fault decode_user(ByteView user, const MessageContext& context,
-                    OperationList& operations) const override {
+  Fault parse_user(ByteView user, Parsed& parsed, const MessageContext& context,
+                   OperationList& operations) const override {
     if (context.carrier != protocols::Carrier::tcp) return Fault::not_this_protocol;
     const Direction direction = context.direction;
     Unit unit;
     Call call;
-    if (const Fault fault = parse(user, unit, call, &operations); fault != Fault::none) {
-      return fault;
-    }
-    if (const Fault fault = check_place(unit); fault != Fault::none) return fault;
-    if (const Fault fault = check_direction(unit, direction); fault != Fault::none) return fault;
+    Fault fault = parse_unit(user, unit, &operations);
+    if (fault == Fault::none && unit.has_pdu) fault = parse_call(unit, call);
+    if (fault != Fault::none) return fault;
+    parsed.keep(unit);
+    if (unit.has_pdu) parsed.keep(call);
+    fault = check_place(unit);
+    if (fault == Fault::none) fault = check_direction(unit, direction);
+    if (fault != Fault::none) return fault;
     const bool from_client = direction == Direction::request;
     const bool error = unit.has_pdu && unit.pdu.number() == kConfirmedError;
     const bool answers = from_client && (is_answer(unit) || error);
@@ -332,18 +325,10 @@ class Mms final : public cotp::User {
     return code_of(unit, call).code;
   }
 
-  Fault pair_user(std::span<std::byte> session, ByteView user, Direction direction,
-                  std::uint32_t now_ms) const override {
-    Unit unit;
-    if (const Fault fault = parse_unit(user, unit, nullptr); fault != Fault::none) return fault;
-    return accept_unit(Session(session), unit, direction, now_ms);
-  }
-
-  protocols::Difference user_difference(std::span<std::byte> session,
-                                        ByteView user) const override {
-    Unit unit;
-    if (parse_unit(user, unit, nullptr) != Fault::none) return {};
-    return mms::difference(Session(session), unit);
+  Fault accept_user(std::span<std::byte> session, const Parsed& message,
+                    std::uint32_t now_ms) const override {
+    return accept_unit(Session(session), *message.kept<Unit>(), message.kept<Call>(),
+                       message.direction(), now_ms);
   }
 
   // An integer that is not negative in the fewest octets.

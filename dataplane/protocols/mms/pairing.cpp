@@ -184,12 +184,11 @@ std::size_t awaited(Session session, std::uint32_t now_ms) {
       now_ms, [](const Outstanding& entry) { return !entry.by_server && !entry.is_open(); });
 }
 
-Fault accept_pdu(Session session, const Unit& unit, Direction direction, std::uint32_t now_ms) {
+Fault accept_pdu(Session session, const Unit& unit, const Call& call, Direction direction,
+                 std::uint32_t now_ms) {
   Agreed& agreed = session.state();
   if (const Fault fault = check_context(agreed, unit); fault != Fault::none) return fault;
   if (const Fault fault = check_size(agreed, unit, direction); fault != Fault::none) return fault;
-  Call call;
-  if (const Fault fault = parse_call(unit, call); fault != Fault::none) return fault;
   const bool from_server = direction == Direction::response;
   const auto tag = static_cast<std::uint8_t>(unit.pdu.number());
   const bool asks = tag == kConfirmedRequest || tag == kCancelRequest || tag == kConcludeRequest ||
@@ -236,16 +235,17 @@ Fault accept_pdu(Session session, const Unit& unit, Direction direction, std::ui
   }
 }
 
-Fault accept_unit(Session session, const Unit& unit, Direction direction, std::uint32_t now_ms) {
+Fault accept_unit(Session session, const Unit& unit, const Call* call, Direction direction,
+                  std::uint32_t now_ms) {
+  if (call == nullptr) return Fault::none;
   const Agreed before = session.state();
-  const Fault fault = unit.has_pdu ? accept_pdu(session, unit, direction, now_ms) : Fault::none;
+  const Fault fault = accept_pdu(session, unit, *call, direction, now_ms);
   if (fault != Fault::none) session.state() = before;
   return fault;
 }
 
-protocols::Difference difference(Session session, const Unit& unit) {
-  Call call;
-  if (!unit.has_pdu || parse_call(unit, call) != Fault::none || !call.invoke_id) return {};
+protocols::Difference difference(Session session, const Unit& unit, const Call& call) {
+  if (!call.invoke_id) return {};
   const auto is_asked = [](const Outstanding& entry) {
     return is_confirmed(entry) && !entry.by_server;
   };

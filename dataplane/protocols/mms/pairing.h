@@ -40,11 +40,11 @@ struct Agreed {
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Agreed>;
-static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 12, 16>(3);
 
-// Expects a unit that decode accepted.
-protocols::Fault accept_unit(Session session, const Unit& unit, protocols::Direction direction,
-                             std::uint32_t now_ms);
+// Expects a unit that parse() accepted; `call` is what its PDU holds, if it has one.
+protocols::Fault accept_unit(Session session, const Unit& unit, const Call* call,
+                             protocols::Direction direction, std::uint32_t now_ms);
 
 // The head of a long answer, and of a long request.
 protocols::Fault accept_long(Session session, const LongAnswer& answer, std::uint32_t now_ms);
@@ -54,6 +54,6 @@ std::size_t awaited(Session session, std::uint32_t now_ms);
 
 // By which number a server's answer that was not accepted differs: its invoke identifier from that
 // of the latest request, or its service from that of the request that has its identifier.
-protocols::Difference difference(Session session, const Unit& unit);
+protocols::Difference difference(Session session, const Unit& unit, const Call& call);
 
 }  // namespace bulkhead::mms

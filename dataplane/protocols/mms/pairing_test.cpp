@@ -35,7 +35,7 @@ TEST(Decode, BarePdus) {
                                   {"initiate", kAsk, data_unit(initiate(true, 65000)), "initiate"},
                                   {"conclude", kAsk, data_unit({0x8b, 0}), "conclude"}});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
-  const std::size_t length = module().refuse(asked, protocols::Denial::function, reply);
+  const std::size_t length = support::refuse(module(), asked, protocols::Denial::function, reply);
   EXPECT_EQ(Message(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length)),
             data_unit({0xa2, 10, 0x80, 1, 7, 0xa2, 5, 0xa0, 3, 0x87, 1, 3}));
 }
@@ -204,12 +204,17 @@ TEST(Pairing, ContextAndSizeAreThoseOfTheAssociation) {
   EXPECT_EQ(session.answer(association(false, 1500, 5)), Fault::none);
   EXPECT_EQ(session.answer(association(false, 1500, 5)), Fault::unrequested_response);
   EXPECT_EQ(session.ask(data({0x8b, 0}, 3)), Fault::bad_value);
-  const auto sized = [](std::size_t bytes) {
-    const Message name = element(0x80, Message(bytes, 'x'));
-    return data(element(0xa0, join({{2, 1, 7}, element(0xa2, name)})), 5);
+  const auto content = [](std::size_t octets) {  // a write
+    const Message value = element(0x89, Message(octets, 'x'));
+    return join(
+        {{2, 1, 7}, element(0xa5, join({element(0xa0, variable("A")), element(0xa0, value)}))});
   };
-  EXPECT_EQ(session.ask(sized(1500 - 11)), Fault::none);
-  EXPECT_EQ(session.ask(sized(1500 - 10)), Fault::bad_length);
+  const auto sized = [&](std::size_t bytes) {
+    const std::size_t others = content(1000).size() - 1000;
+    return data(element(0xa0, content(bytes - others)), 5);
+  };
+  EXPECT_EQ(session.ask(sized(1500)), Fault::none);
+  EXPECT_EQ(session.ask(sized(1501)), Fault::bad_length);
   support::PairedSession unseen(module());
   EXPECT_EQ(unseen.ask(data({0x8b, 0}, 9)), Fault::none);
   EXPECT_EQ(unseen.answer(data({0x8c, 0}, 11)), Fault::bad_value);
@@ -219,7 +224,7 @@ TEST(Pairing, ContextAndSizeAreThoseOfTheAssociation) {
 TEST(Decode, AClientsAnswerSaysThatItIsOne) {
   const auto operations = std::make_unique<protocols::OperationList>();
   const auto answers = [&](const Message& message, Direction direction) {
-    EXPECT_EQ(module().decode(message, direction, *operations), Fault::none);
+    EXPECT_EQ(parse_operations(module(), message, direction, *operations), Fault::none);
     return (*operations)[0].tied;
   };
   const Message answer = response(element(0xa4, Message{0xa1, 0}));
@@ -232,7 +237,7 @@ TEST(Decode, AClientsAnswerSaysThatItIsOne) {
 TEST(Refusal, AConfirmedError) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const auto refuse = [&](const Message& from) {
-    const std::size_t length = module().refuse(from, protocols::Denial::address, reply);
+    const std::size_t length = support::refuse(module(), from, protocols::Denial::address, reply);
     return Message(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
   };
   const Message asked = write(variable("CSWI1$CO$Pos$Oper"), {0x83, 1, 1});

@@ -1,4 +1,4 @@
-// The module's face: framing by the MBAP header, and the way into decoding and pairing.
+// The module's face: framing by the MBAP header, and the way into parsing and accepting.
 #include <algorithm>
 
 #include "dataplane/protocols/modbus/layout.h"
@@ -13,6 +13,7 @@ using protocols::Frame;
 using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
+using protocols::Parsed;
 
 std::size_t length_max(std::uint8_t code) {
   return (code & ~kExceptionFlag) == kUmas ? kUmasLengthMax : kLengthMax;
@@ -64,7 +65,7 @@ Operation* add_sub_operation(const Adu& adu, ByteReader& reader, OperationList& 
 
 namespace {
 
-class Modbus final : public protocols::Protocol {
+class Modbus final : public protocols::Protocol, public protocols::RememberedVerdicts {
  public:
   const protocols::Catalogue& catalogue() const override { return modbus::catalogue(); }
 
@@ -84,12 +85,13 @@ class Modbus final : public protocols::Protocol {
     return {Fault::none, kLengthFieldEnd + length, kLengthFieldEnd + length};
   }
 
-  Fault decode(ByteView message, const MessageContext& context,
-               OperationList& operations) const override {
+  Fault parse(Parsed& parsed, const MessageContext& context,
+              OperationList& operations) const override {
     operations.clear();
-    Adu adu;
-    if (const Fault fault = parse_adu(message, adu); fault != Fault::none) return fault;
-    operations.leave_free(message.first(2), "transaction identifier, which pair() compares");
+    Adu& adu = parsed.keep<Adu>();
+    if (const Fault fault = parse_adu(parsed.message(), adu); fault != Fault::none) return fault;
+    operations.leave_free(parsed.message().first(2),
+                          "transaction identifier, which accept() compares");
     if (adu.code == kUmas) adu.reserved = holds_reservation(context.session, adu);
     return context.direction == Direction::response ? decode_response(adu, operations)
                                                     : decode_request(adu, operations);
@@ -100,9 +102,11 @@ class Modbus final : public protocols::Protocol {
     return static_cast<std::uint16_t>(message[kMbapBytes] & ~kExceptionFlag);
   }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
+
+  const protocols::RememberedVerdicts* remembered_verdicts() const override { return this; }
   // Without the transaction identifier. Who holds the controller's reservation is the session's.
-  ByteView verdict_key(ByteView message) const override {
+  ByteView key(ByteView message) const override {
     constexpr std::size_t kTransactionBytes = 2;
     constexpr std::size_t kUmasCode = kMbapBytes + 2;
     if (message.size() < kMbapBytes) return {};
@@ -110,22 +114,23 @@ class Modbus final : public protocols::Protocol {
                             needs_reservation(message[kUmasCode]);
     return of_session ? ByteView{} : message.subspan(kTransactionBytes);
   }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
+  Fault accept_known(std::span<std::byte> session, ByteView request,
+                     std::uint32_t now_ms) const override {
+    Adu adu;
+    const Fault fault = parse_adu(request, adu);
+    return fault != Fault::none ? fault : accept_request(Session(session), adu, now_ms);
   }
 
-  Fault pair(std::span<std::byte> session, ByteView message, Direction direction,
-             std::uint32_t now_ms) const override {
-    Adu adu;
-    if (const Fault fault = parse_adu(message, adu); fault != Fault::none) return fault;
-    return direction == Direction::response ? accept_response(Session(session), adu, now_ms)
-                                            : accept_request(Session(session), adu, now_ms);
+  Fault accept(std::span<std::byte> session, const Parsed& message,
+               std::uint32_t now_ms) const override {
+    const Adu& adu = *message.kept<Adu>();
+    return message.is_request() ? accept_request(Session(session), adu, now_ms)
+                                : accept_response(Session(session), adu, now_ms);
   }
 
-  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const override {
-    Adu adu;
-    if (parse_adu(answer, adu) != Fault::none) return {};
-    return modbus::difference(Session(session), adu);
+  protocols::Difference difference(std::span<std::byte> session,
+                                   const Parsed& answer) const override {
+    return modbus::difference(Session(session), *answer.kept<Adu>());
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
@@ -134,9 +139,10 @@ class Modbus final : public protocols::Protocol {
 
   // AP 7: the function code with its highest bit set, and an exception code. UMAS has an error of
   // its own.
-  std::size_t refuse(ByteView request, protocols::Denial denial,
+  std::size_t refuse(const Parsed& parsed, protocols::Denial denial,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::size_t kReplyBytes = kMbapBytes + 2;
+    const ByteView request = parsed.message();
     if (request.size() <= kMbapBytes || reply.size() < kReplyBytes + 3) return 0;
     if (request[kMbapBytes] == kUmas && request.size() > kMbapBytes + 2) {
       return refuse_umas(request, reply);

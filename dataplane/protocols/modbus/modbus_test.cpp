@@ -27,7 +27,7 @@ Decoded decode(const Bytes& message, Direction direction = Direction::request);
 // Verdicts are remembered by what stands behind the transaction identifier (Messaging
 // guide, 3.1.3).
 TEST(Correlation, TheTransactionIdentifierChangesNothingElse) {
-  EXPECT_EQ(module().verdict_key(adu({3, 0, 0, 0, 1})).size(), kMbapBytes + 3);
+  EXPECT_EQ(support::verdict_key(module(), adu({3, 0, 0, 0, 1})).size(), kMbapBytes + 3);
   const Decoded one = decode(adu({16, 0, 40, 0, 2, 4, 0, 1, 0, 2}, 1));
   const Decoded other = decode(adu({16, 0, 40, 0, 2, 4, 0, 1, 0, 2}, 0xfffe));
   ASSERT_EQ(one.fault, Fault::none);
@@ -43,7 +43,7 @@ TEST(Correlation, TheTransactionIdentifierChangesNothingElse) {
 Decoded decode(const Bytes& message, Direction direction) {
   Decoded decoded;
   decoded.message = message;
-  decoded.fault = module().decode(decoded.message, direction, decoded.operations);
+  decoded.fault = parse_operations(module(), decoded.message, direction, decoded.operations);
   return decoded;
 }
 

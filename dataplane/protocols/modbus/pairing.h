@@ -31,7 +31,7 @@ struct Reservation {
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Reservation>;
-static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 2>(3);
 
 // Whether the session of this block, which may be empty, took the reservation whose key a request
 // of function 90 has.
@@ -41,7 +41,7 @@ bool holds_reservation(std::span<const std::byte> session, const Adu& adu);
 // waited longer than protocols::kAwaitedMs.
 std::size_t awaited(Session session, std::uint32_t now_ms);
 
-// Both expect a message that decode accepted.
+// Both expect a message that parse() accepted.
 protocols::Fault accept_request(Session session, const Adu& adu, std::uint32_t now_ms);
 protocols::Fault accept_response(Session session, const Adu& adu, std::uint32_t now_ms);
 

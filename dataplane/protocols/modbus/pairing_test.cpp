@@ -22,7 +22,7 @@ class Pairing : public ::testing::Test {
     return pair(adu(pdu, transaction, unit), Direction::response);
   }
   Fault pair(const Bytes& message, Direction direction) {
-    return module().pair(block_, message, direction, now_ms_);
+    return support::accept(module(), block_, message, direction, now_ms_);
   }
 
   alignas(8) std::array<std::byte, Session::bytes_for(kOutstandingMax)> block_{};
@@ -67,10 +67,10 @@ TEST_F(Pairing, HoldsManyRequestsAndRefusesOneTooMany) {
 }
 
 TEST_F(Pairing, ASmallBlockAsksForALargerOneAndForgetsNothing) {
-  const std::span<std::byte> small(block_.data(), module().session_bytes());
+  const std::span<std::byte> small(block_.data(), module().state_layout().bytes);
   const auto ask = [&](std::span<std::byte> block, std::uint16_t transaction, std::uint8_t unit) {
-    return module().pair(block, adu({3, 0, 0, 0, 1}, transaction, unit), Direction::request,
-                         now_ms_);
+    return support::accept(module(), block, adu({3, 0, 0, 0, 1}, transaction, unit),
+                           Direction::request, now_ms_);
   };
   for (std::uint16_t i = 0; i < kOutstandingUsual; ++i) EXPECT_EQ(ask(small, i, 1), Fault::none);
   now_ms_ += kReplaceableAgeMs + 1;
@@ -149,7 +149,8 @@ TEST(Answers, ThoseOfEachFunctionPass) {
 // Messaging guide, 4.4.1: what does not answer is discarded, and people are told by which number.
 TEST_F(Pairing, AnAnswerThatIsNoneSaysWhichNumberDiffers) {
   const auto differs = [&](Bytes pdu, std::uint16_t transaction, std::uint8_t unit) {
-    const protocols::Difference found = module().difference(block_, adu(pdu, transaction, unit));
+    const protocols::Difference found =
+        support::difference(module(), block_, adu(pdu, transaction, unit));
     return std::string(found.what) + " " + std::to_string(found.asked) + " " +
            std::to_string(found.answered);
   };

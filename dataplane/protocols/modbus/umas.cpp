@@ -205,7 +205,7 @@ Fault decode_umas_request(const Adu& adu, OperationList& operations) {
   if (const Fault fault = parse_umas(adu, umas); fault != Fault::none) return fault;
   // The key of this session's reservation is what lets the request pass without `unreserved`.
   if (!needs_reservation(umas.code) || !adu.reserved) {
-    operations.leave_free(adu.data.first(1), "key of a reservation, which pair() compares");
+    operations.leave_free(adu.data.first(1), "key of a reservation, which accept() compares");
   }
   switch (umas.code) {
     case kUmasOk:
@@ -233,7 +233,7 @@ Fault decode_umas_response(const Adu& adu, OperationList& operations) {
   Umas umas;
   if (const Fault fault = parse_umas(adu, umas); fault != Fault::none) return fault;
   if (umas.code != kUmasOk && umas.code != kUmasError) return Fault::wrong_direction;
-  operations.leave_free(adu.data.first(1), "key of a reservation, which pair() compares");
+  operations.leave_free(adu.data.first(1), "key of a reservation, which accept() compares");
   Fault fault = Fault::none;
   if (add_umas(adu, umas, operations, fault) == nullptr) return fault;
   operations.leave_free(umas.data, "what a controller answers to a request that was granted");

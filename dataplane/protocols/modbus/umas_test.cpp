@@ -159,15 +159,15 @@ TEST(Umas, AChangeWithoutThisClientsReservationIsByName) {
 
 // The same bytes mean something else in another session: no verdict is remembered.
 TEST(Umas, ChangesAreJudgedInTheirSession) {
-  EXPECT_TRUE(module().verdict_key(umas(0x41)).empty());
-  EXPECT_FALSE(module().verdict_key(umas(0x20)).empty());
-  EXPECT_FALSE(module().verdict_key(adu({65, 0, 0x41})).empty());
+  EXPECT_TRUE(support::verdict_key(module(), umas(0x41)).empty());
+  EXPECT_FALSE(support::verdict_key(module(), umas(0x20)).empty());
+  EXPECT_FALSE(support::verdict_key(module(), adu({65, 0, 0x41})).empty());
 }
 
 TEST(Umas, TheRefusalIsItsOwnError) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const Bytes stop = umas(0x41, {1, 2}, 9);
-  const std::size_t length = module().refuse(stop, protocols::Denial::function, reply);
+  const std::size_t length = support::refuse(module(), stop, protocols::Denial::function, reply);
   const Bytes error(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
   EXPECT_EQ(error, umas(0xfd, {0x80, 0}, 9));
 }

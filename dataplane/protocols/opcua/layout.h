@@ -138,6 +138,12 @@ struct PolicyInfo {
 // OPC 10000-7: the policies by their whole URIs. One that is not known has no signature.
 PolicyInfo policy_of(ByteView uri);
 
+// What parse() keeps beside the Message and the LongRequest, where a body could be read: bytes that
+// stand behind it.
+struct ReadBody {
+  std::size_t remaining = 0;
+};
+
 // 6, 6.7.2.4: numbers go up by one; from 4,294,966,271 on they may begin again below 1024.
 bool follows(std::uint32_t last, std::uint32_t number);
 

@@ -15,6 +15,7 @@ using protocols::Frame;
 using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
+using protocols::Parsed;
 
 namespace {
 
@@ -152,7 +153,7 @@ Fault decode_further(const Message& message, const Known& known, OperationList& 
 }
 
 Fault decode_readable(const Message& message, Reading reading, const MessageContext& context,
-                      OperationList& operations) {
+                      OperationList& operations, Parsed& parsed) {
   const bool answers = context.direction == Direction::response;
   const Known known = known_in(context);
   if (answers && known.answer_goes_on) {
@@ -167,9 +168,9 @@ Fault decode_readable(const Message& message, Reading reading, const MessageCont
     if (reading != Reading::plain && reading != Reading::signing) return Fault::too_long;
     LongRequest request;
     const Fault fault = find_long(message, request);
-    return fault != Fault::none
-               ? fault
-               : decode_long(message, request, handles_in(context.session), operations);
+    if (fault != Fault::none) return fault;
+    parsed.keep(request);
+    return decode_long(message, request, handles_in(context.session), operations);
   }
   if (message.aborted) return decode_told(message.body, "4s", kAbort, operations);
   std::size_t remaining = 0;
@@ -177,6 +178,7 @@ Fault decode_readable(const Message& message, Reading reading, const MessageCont
   const Fault fault = decode_body(message, context.direction, handles_in(context.session),
                                   &operations, remaining, code);
   if (fault != Fault::none) return fault;
+  parsed.keep(ReadBody{remaining});
   if (!may_remain(reading, remaining)) return Fault::trailing_bytes;
   operations.leave_free(message.body.last(remaining), "a signature, which its receiver checks");
   const bool closes = code == kCloseChannel;
@@ -202,14 +204,15 @@ void leave_signatures(ByteView bytes, std::size_t signature_bytes,
   }
 }
 
-Fault decode_secure(ByteView bytes, const Message& message, const MessageContext& context,
-                    OperationList& operations) {
+Fault decode_secure(const Message& message, const MessageContext& context,
+                    OperationList& operations, Parsed& parsed) {
+  const ByteView bytes = parsed.message();
   const Reading reading = reading_in(context);
   if (message.kind == Kind::close && context.direction == Direction::response) {
     return Fault::wrong_direction;
   }
   if (reading != Reading::hidden) {
-    const Fault fault = decode_readable(message, reading, context, operations);
+    const Fault fault = decode_readable(message, reading, context, operations, parsed);
     if (fault == Fault::none) leave_signatures(bytes, known_in(context).unread_bytes(), operations);
     if (fault == Fault::none || !may_be_hidden(reading, fault)) return fault;
     operations.clear();
@@ -222,7 +225,7 @@ Fault decode_secure(ByteView bytes, const Message& message, const MessageContext
 // Numbers in front of a readable body (6, 6.7.2).
 void leave_numbers(ByteView bytes, const Message& message, const OperationList& operations) {
   constexpr std::string_view kChannel = "channel and token, which the server checks";
-  constexpr std::string_view kNumbers = "numbers of chunk and request, which pair() checks";
+  constexpr std::string_view kNumbers = "numbers of chunk and request, which accept() checks";
   operations.leave_free(bytes.subspan(kHeaderBytes, 4), kChannel);
   if (message.kind == Kind::open) {
     const std::size_t bytes_behind = message.body.size() + 8;
@@ -235,7 +238,9 @@ void leave_numbers(ByteView bytes, const Message& message, const OperationList& 
   operations.leave_free(bytes.subspan(kHeaderBytes + 8, 8), kNumbers);
 }
 
-class OpcUa final : public protocols::Protocol {
+class OpcUa final : public protocols::Protocol,
+                    public protocols::NumberedMessages,
+                    public protocols::Splicing {
  public:
   const protocols::Catalogue& catalogue() const override { return opcua::catalogue(); }
 
@@ -259,8 +264,9 @@ class OpcUa final : public protocols::Protocol {
     }
   }
 
-  Fault decode(ByteView bytes, const MessageContext& context,
-               OperationList& operations) const override {
+  Fault parse(Parsed& parsed, const MessageContext& context,
+              OperationList& operations) const override {
+    const ByteView bytes = parsed.message();
     const bool asks = context.direction == Direction::request;
     operations.clear();
     Message message;
@@ -269,6 +275,7 @@ class OpcUa final : public protocols::Protocol {
     const Fault fault =
         parse_message(bytes, message, {known.unread_bytes(), in_pieces, &operations});
     if (fault != Fault::none) return fault;
+    parsed.keep(message);
     switch (message.kind) {
       case Kind::hello:
         return asks ? decode_hello(message, operations) : Fault::wrong_direction;
@@ -288,23 +295,15 @@ class OpcUa final : public protocols::Protocol {
       case Kind::message:
       case Kind::close:
         leave_numbers(bytes, message, operations);
-        return decode_secure(bytes, message, context, operations);
+        return decode_secure(message, context, operations, parsed);
     }
     return Fault::not_this_protocol;
   }
 
   // Behind an answer's head, and a long request's, is content.
-  Fault decode_head(ByteView head, std::size_t /*length*/, const MessageContext& context,
-                    OperationList& operations) const override {
-    return decode(head, context, operations);
-  }
-
-  // What a message of a channel means depends on the channel, and on handles of its session; and
-  // whether roles may be turned, on what was said before.
-  ByteView verdict_key(ByteView bytes) const override {
-    const bool of_session =
-        !bytes.empty() && (bytes[0] == 'M' || bytes[0] == 'C' || bytes[0] == 'R');
-    return of_session ? ByteView{} : bytes;
+  Fault parse_head(Parsed& parsed, std::size_t /*length*/, const MessageContext& context,
+                   OperationList& operations) const override {
+    return parse(parsed, context, operations);
   }
 
   std::optional<std::uint16_t> claimed_code(ByteView bytes) const override {
@@ -322,24 +321,25 @@ class OpcUa final : public protocols::Protocol {
     known.sessions.unseen = true;
   }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override { return kSessionBytesMax; }
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
 
-  Fault pair(std::span<std::byte> session, ByteView bytes, Direction direction,
-             std::uint32_t now_ms) const override {
-    const Fault fault = accept_message(session, bytes, direction, now_ms);
+  Fault accept(std::span<std::byte> session, const Parsed& message,
+               std::uint32_t now_ms) const override {
+    const Fault fault = accept_message(session, message, now_ms);
     if (fault == Fault::none) session_in(session).state().begun = true;
     return fault;
   }
 
-  protocols::Difference difference(std::span<std::byte> session, ByteView answer) const override {
-    return opcua::difference(session, answer);
+  protocols::Difference difference(std::span<std::byte> session,
+                                   const Parsed& answer) const override {
+    return opcua::difference(session_in(session), *answer.kept<Message>());
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return session_in(session).awaited(now_ms);
   }
 
+  const protocols::NumberedMessages* numbered_messages() const override { return this; }
   std::size_t numbered_bytes() const override { return kSecureHeaderBytes; }
 
   bool renumbers(std::span<std::byte> session) const override {
@@ -347,12 +347,11 @@ class OpcUa final : public protocols::Protocol {
     return known.taken_out != 0 || known.put_in != 0;
   }
 
-  bool take_out(std::span<std::byte> session, ByteView bytes, Direction direction) const override {
-    Message message;
-    Known& known = session_in(session).state();
-    const bool in_pieces = known.pieces(direction) != Pieces::none;
-    return parse_message(bytes, message, {known.unread_bytes(), in_pieces}) == Fault::none &&
-           opcua::take_out(known, message, direction);
+  const protocols::Splicing* splicing() const override { return this; }
+  bool take_out(std::span<std::byte> session, const Parsed& parsed) const override {
+    const Message* message = parsed.kept<Message>();
+    return message != nullptr &&
+           opcua::take_out(session_in(session).state(), *message, parsed.direction());
   }
 
   void put_in(std::span<std::byte> session, std::span<std::uint8_t> refusal) const override {
@@ -368,19 +367,19 @@ class OpcUa final : public protocols::Protocol {
 
   // 4, 7.34: a ServiceFault with the request's handle. put_in() gives it its number. A client whose
   // session is not taken over begins a new one when it hears that there is none.
-  std::size_t refuse(ByteView request, protocols::Denial denial,
+  std::size_t refuse(const Parsed& request, protocols::Denial denial,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::uint32_t kServiceUnsupported = 0x800b0000;
     constexpr std::uint32_t kUserAccessDenied = 0x801f0000;
     constexpr std::uint32_t kSessionIdInvalid = 0x80250000;
     constexpr std::size_t kBodyBytes = 4 + 8 + 4 + 4 + 1 + 4 + 3;
     constexpr std::size_t kBytes = kSecureHeaderBytes + kBodyBytes;
-    Message message;
-    if (parse_message(request, message) != Fault::none || message.kind != Kind::message ||
-        message.chunks != 1 || message.aborted || reply.size() < kBytes) {
+    const Message* message = request.kept<Message>();
+    if (message == nullptr || message->kind != Kind::message || message->chunks != 1 ||
+        message->aborted || message->is_long() || reply.size() < kBytes) {
       return 0;
     }
-    BodyReader reader(message.body);
+    BodyReader reader(message->body);
     const std::uint32_t type = reader.type_id();
     const NodeId token = reader.node_id();
     reader.take(8);
@@ -390,7 +389,7 @@ class OpcUa final : public protocols::Protocol {
         denial == protocols::Denial::function ? kServiceUnsupported : kUserAccessDenied;
     if (type == kActivateSession && !token.is_null()) result = kSessionIdInvalid;
     std::fill_n(reply.begin(), kBytes, std::uint8_t{0});
-    std::copy_n(request.begin(), kSecureHeaderBytes, reply.begin());
+    std::copy_n(request.message().begin(), kSecureHeaderBytes, reply.begin());
     store_le32(reply.data() + 4, kBytes);
     std::uint8_t* const body = reply.data() + kSecureHeaderBytes;
     body[0] = 1;

@@ -124,16 +124,15 @@ Fault accept_piece(Known& known, const Message& message) {
   return Fault::none;
 }
 
-Fault accept_readable(Session session, Store store, const Message& message, Direction direction,
+Fault accept_readable(Session session, Store store, const protocols::Parsed& parsed,
                       std::uint32_t now_ms) {
+  const Message& message = *parsed.kept<Message>();
+  const Direction direction = parsed.direction();
   Known& known = session.state();
   if (direction == Direction::response && known.answer_goes_on) return accept_piece(known, message);
   const bool asks = direction == Direction::request;
   if (asks && known.asking_bytes > 0) return accept_request_piece(known, message);
-  LongRequest request;
-  if (asks && message.is_long()) {
-    if (const Fault fault = find_long(message, request); fault != Fault::none) return fault;
-  }
+  const LongRequest* request = parsed.kept<LongRequest>();
   ServiceHead head;
   if (!message.aborted) {
     const Fault fault = parse_head(message, direction, head);
@@ -150,9 +149,9 @@ Fault accept_readable(Session session, Store store, const Message& message, Dire
     if (fault != Fault::none) return fault;
   }
   next.sessions = known.sessions;
-  if (asks && request.total > 0) {
+  if (request != nullptr) {
     next.asking = message.request;
-    next.asking_bytes = static_cast<std::uint32_t>(request.total - message.body_bytes);
+    next.asking_bytes = static_cast<std::uint32_t>(request->total - message.body_bytes);
   } else if (!asks) {
     next.answer_goes_on = message.unfinished;
     next.answered = message.request;
@@ -179,22 +178,20 @@ Fault accept_secured_open(Known& known, const Message& message) {
 // Until the server has answered readably, one request is all that a channel carries: a client could
 // choose what its encrypted bytes look like, but not what the server's do, and without an answer
 // it has no session that would do more.
-Fault accept_undecided(std::span<std::byte> block, const Message& message, Direction direction,
+Fault accept_undecided(std::span<std::byte> block, const protocols::Parsed& parsed,
                        std::uint32_t now_ms) {
   const Session session = session_in(block);
   Known& known = session.state();
-  std::size_t remaining = 0;
-  std::uint16_t code = 0;
+  const Message& message = *parsed.kept<Message>();
+  const ReadBody* body = parsed.kept<ReadBody>();
   if (message.aborted) return Fault::none;
-  const Fault reading =
-      decode_body(message, direction, handles_in(block), nullptr, remaining, code);
-  const bool asks = direction == Direction::request;
-  if (reading != Fault::none || remaining != 0 || (asks && message.is_long())) {
+  const bool asks = parsed.is_request();
+  if (body == nullptr || body->remaining != 0 || (asks && message.is_long())) {
     known.channel = Channel::hidden;
     return Fault::none;
   }
   if (asks && !session.entries().empty()) return Fault::not_started;
-  const Fault fault = accept_readable(session, store_in(block), message, direction, now_ms);
+  const Fault fault = accept_readable(session, store_in(block), parsed, now_ms);
   if (fault == Fault::none && !asks) known.channel = Channel::signing;
   return fault;
 }
@@ -213,18 +210,11 @@ Handles handles_in(std::span<const std::byte> block) {
           deep ? block.subspan(kHandlesAt, kHandleBytesMax) : std::span<const std::byte>{}};
 }
 
-Fault accept_message(std::span<std::byte> block, ByteView bytes, Direction direction,
+Fault accept_message(std::span<std::byte> block, const protocols::Parsed& parsed,
                      std::uint32_t now_ms) {
   const Session session = session_in(block);
   Known& known = session.state();
-  Message message;
-  const Parsing parsing = {known.unread_bytes(), known.pieces(direction) != Pieces::none};
-  const Fault fault = parse_message(bytes, message, parsing);
-  if (fault == Fault::truncated && known.channel == Channel::secured) {
-    known.channel = Channel::hidden;  // a chunk is too short for a signature
-    return Fault::none;
-  }
-  if (fault != Fault::none) return fault;
+  const Message& message = *parsed.kept<Message>();
   switch (message.kind) {
     case Kind::hello:
     case Kind::acknowledge:
@@ -236,7 +226,7 @@ Fault accept_message(std::span<std::byte> block, ByteView bytes, Direction direc
       // A channel does not lose its security.
       return known.channel == Channel::plain || known.channel == Channel::closed ||
                      known.channel == Channel::unseen
-                 ? accept_readable(session, store_in(block), message, direction, now_ms)
+                 ? accept_readable(session, store_in(block), parsed, now_ms)
                  : Fault::bad_value;
     default:
       break;
@@ -245,25 +235,19 @@ Fault accept_message(std::span<std::byte> block, ByteView bytes, Direction direc
     case Channel::hidden:
       return Fault::none;
     case Channel::unseen:
-      if (direction == Direction::response) known.answer_goes_on = message.unfinished;
+      if (!parsed.is_request()) known.answer_goes_on = message.unfinished;
       return Fault::none;
     case Channel::secured:
-      return accept_undecided(block, message, direction, now_ms);
+      return accept_undecided(block, parsed, now_ms);
     default:
-      return accept_readable(session, store_in(block), message, direction, now_ms);
+      return accept_readable(session, store_in(block), parsed, now_ms);
   }
 }
 
-protocols::Difference difference(std::span<std::byte> block, ByteView bytes) {
-  const Session session = session_in(block);
+protocols::Difference difference(Session session, const Message& message) {
   const Known& known = session.state();
-  Message message;
-  const Parsing parsing = {known.unread_bytes(), known.pieces(Direction::response) != Pieces::none};
   const bool readable = known.channel == Channel::plain || known.channel == Channel::signing;
-  if (!readable || parse_message(bytes, message, parsing) != Fault::none ||
-      (message.kind != Kind::message && message.kind != Kind::open)) {
-    return {};
-  }
+  if (!readable || (message.kind != Kind::message && message.kind != Kind::open)) return {};
   if (known.server_counted && !follows(known.server_next - 1, message.sequence)) {
     return {"sequence_number", known.server_next, message.sequence};
   }

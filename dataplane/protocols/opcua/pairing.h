@@ -52,24 +52,24 @@ struct Known {
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Known>;
-static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
 
 // A session's block: requests, and behind the most that there can be, handles. A block of the usual
 // size has none.
 constexpr std::size_t kHandlesAt = Session::bytes_for(protocols::kOutstandingMax);
 constexpr std::size_t kSessionBytesMax = kHandlesAt + kHandleBytesMax;
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 12, 64>(3, kSessionBytesMax);
 Session session_in(std::span<std::byte> block);
 Handles handles_in(std::span<const std::byte> block);
 
-// Expects a message that decode accepted.
-protocols::Fault accept_message(std::span<std::byte> block, ByteView bytes,
-                                protocols::Direction direction, std::uint32_t now_ms);
+// See protocols::Protocol::accept().
+protocols::Fault accept_message(std::span<std::byte> block, const protocols::Parsed& parsed,
+                                std::uint32_t now_ms);
 
 // By which number an answer that accept_message() refused differs: its sequence number from the
 // next, its request from the latest, or its type from that of its request.
-protocols::Difference difference(std::span<std::byte> block, ByteView bytes);
+protocols::Difference difference(Session session, const Message& answer);
 
-// See Protocol::take_out(), put_in() and renumber().
+// See protocols::Splicing and protocols::NumberedMessages.
 bool take_out(Known& known, const Message& message, protocols::Direction direction);
 void put_in(Known& known, std::span<std::uint8_t> chunk);
 void renumber(const Known& known, protocols::Direction direction, std::span<std::uint8_t> chunk);

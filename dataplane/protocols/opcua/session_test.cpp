@@ -38,18 +38,20 @@ TEST_F(Plain, NumbersFollowAndAnswersAreAskedFor) {
 TEST_F(Plain, NumbersGoOnBehindADroppedAnswer) {
   const Bytes stray = response(634, {52, 9});
   EXPECT_EQ(session.answer(stray), Fault::unrequested_response);
-  EXPECT_FALSE(module().renumbers(session.block()));
-  ASSERT_TRUE(module().take_out(session.block(), stray, kBack));
-  EXPECT_TRUE(module().renumbers(session.block()));
+  EXPECT_FALSE(module().numbered_messages()->renumbers(session.block()));
+  ASSERT_TRUE(support::take_out(module(), session.block(), stray, kBack));
+  EXPECT_TRUE(module().numbered_messages()->renumbers(session.block()));
   EXPECT_EQ(session.ask(read({2, 2})), Fault::none);
-  const protocols::Difference found = module().difference(session.block(), response(634, {53, 7}));
+  const protocols::Difference found =
+      support::difference(module(), session.block(), response(634, {53, 7}));
   EXPECT_EQ(found.what, "request_id");
   EXPECT_EQ(found.asked, 2U);
   EXPECT_EQ(found.answered, 7U);
-  EXPECT_FALSE(module().take_out(session.block(), response(634, {60, 9}), kBack)) << "out of step";
+  EXPECT_FALSE(support::take_out(module(), session.block(), response(634, {60, 9}), kBack))
+      << "out of step";
   Bytes answer = response(634, {53, 2});
   EXPECT_EQ(session.answer(answer), Fault::none);
-  module().renumber(session.block(), kBack, answer);
+  module().numbered_messages()->renumber(session.block(), kBack, answer);
   EXPECT_EQ(answer, response(634, {52, 2}));
 }
 
@@ -60,7 +62,7 @@ TEST(ReverseHello, ComesFirst) {
   EXPECT_EQ(told(session, hello), "reverse_hello endpoint=opc.tcp://plc");
   EXPECT_EQ(told(session, hello, kBack), "fault wrong_direction");
   EXPECT_TRUE(module().frame(hello, kAsk).turns);
-  EXPECT_TRUE(module().verdict_key(hello).empty()) << "it does not the second time";
+  EXPECT_TRUE(support::verdict_key(module(), hello).empty()) << "it does not the second time";
   EXPECT_EQ(session.ask(hello), Fault::none);
   EXPECT_EQ(told(session, hello), "fault wrong_direction");
   EXPECT_EQ(told(session, hello, kBack), "fault wrong_direction");
@@ -98,16 +100,16 @@ TEST(Sequence, BeginsAgainForOneEnd) {
   EXPECT_EQ(session.answer(opened_plain({4294966271U, 1})), Fault::none);
   const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {4294966271U, 2});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
-  const std::size_t length = module().refuse(refused, protocols::Denial::value, reply);
-  ASSERT_TRUE(module().take_out(session.block(), refused, kAsk));
-  module().put_in(session.block(), std::span(reply).first(length));
+  const std::size_t length = support::refuse(module(), refused, protocols::Denial::value, reply);
+  ASSERT_TRUE(support::take_out(module(), session.block(), refused, kAsk));
+  module().splicing()->put_in(session.block(), std::span(reply).first(length));
   Bytes ask = request(631, read_of({kNumeric}), {3, 3});
   EXPECT_EQ(session.ask(ask), Fault::none);
-  module().renumber(session.block(), kAsk, ask);
+  module().numbered_messages()->renumber(session.block(), kAsk, ask);
   EXPECT_EQ(load_le32(ask.data() + 16), 4294966271U);
   Bytes answer = response(634, {0, 3});
   EXPECT_EQ(session.answer(answer), Fault::none);
-  module().renumber(session.block(), kBack, answer);
+  module().numbered_messages()->renumber(session.block(), kBack, answer);
   EXPECT_EQ(load_le32(answer.data() + 16), 4294966273U);
 }
 
@@ -135,7 +137,8 @@ TEST_F(LongAnswer, OfOneChunkIsJudgedByItsHead) {
   const Bytes head(answer.begin(), answer.begin() + kHeadBytes);
   const auto operations = std::make_unique<protocols::OperationList>();
   const protocols::MessageContext way = {kBack, protocols::Carrier::tcp, session.block()};
-  EXPECT_EQ(module().decode_head(head, answer.size(), way, *operations), Fault::none);
+  protocols::Parsed parsed(head, kBack);
+  EXPECT_EQ(module().parse_head(parsed, answer.size(), way, *operations), Fault::none);
   EXPECT_EQ((*operations)[0].function, find_function(634));
   EXPECT_EQ(session.answer(head), Fault::none);
   EXPECT_EQ(session.ask(head), Fault::too_long) << "no request";
@@ -165,15 +168,15 @@ TEST_F(LongAnswer, OfManyChunksComesInPieces) {
 TEST_F(LongAnswer, AfterARefusalEachChunkHasANumberOfItsOwn) {
   const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {3, 3});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
-  const std::size_t length = module().refuse(refused, protocols::Denial::value, reply);
-  ASSERT_TRUE(module().take_out(session.block(), refused, kAsk));
-  module().put_in(session.block(), std::span(reply).first(length));
+  const std::size_t length = support::refuse(module(), refused, protocols::Denial::value, reply);
+  ASSERT_TRUE(support::take_out(module(), session.block(), refused, kAsk));
+  module().splicing()->put_in(session.block(), std::span(reply).first(length));
   const Bytes one = chunk_of("MSGC", 1000, {52, 2}, true);
   Bytes two = chunk_of("MSGF", 1000, {53, 2});
   EXPECT_EQ(frame(join({one, two})).length, one.size());
   EXPECT_EQ(session.answer(one), Fault::none);
   EXPECT_EQ(session.answer(two), Fault::none);
-  module().renumber(session.block(), kBack, two);
+  module().numbered_messages()->renumber(session.block(), kBack, two);
   EXPECT_EQ(load_le32(two.data() + 16), 54U);
 }
 
@@ -206,8 +209,9 @@ TEST_F(SecuredChannel, TheChannelStaysSecured) {
   EXPECT_EQ(session.ask(open_plain()), Fault::bad_value);
   EXPECT_EQ(session.ask(open("http://opcfoundation.org/UA/SecurityPolicy#Basic256", {1})),
             Fault::bad_value);
-  EXPECT_FALSE(module().take_out(session.block(), request(631, read_of({kNumeric})), kAsk));
-  EXPECT_FALSE(module().take_out(session.block(), response(634), kBack));
+  EXPECT_FALSE(
+      support::take_out(module(), session.block(), request(631, read_of({kNumeric})), kAsk));
+  EXPECT_FALSE(support::take_out(module(), session.block(), response(634), kBack));
 }
 
 // What is encrypted is opaque, whatever its bytes look like.
@@ -279,7 +283,20 @@ class Handed : public Plain {
     return secure("MSGF", answered(code, rest), {++answers, at.request});
   }
   void create(std::uint8_t number) {
-    EXPECT_EQ(session.ask(in(0, 461, {})), Fault::none);
+    const Bytes creation = join({kNull,
+                                 kNull,
+                                 {0},
+                                 le32(1),
+                                 kNull,
+                                 kNull,
+                                 kNull,
+                                 kNull,
+                                 text("opc.tcp://plc"),
+                                 kNull,
+                                 kNull,
+                                 kNull,
+                                 Bytes(12, 0)});
+    EXPECT_EQ(session.ask(in(0, 461, creation)), Fault::none);
     EXPECT_EQ(session.answer(back(464, join({kNumeric, token(number)}))), Fault::none);
   }
   // The session asks for a handle of a node.
@@ -326,7 +343,7 @@ TEST_F(Handed, AHandleIsItsNode) {
   EXPECT_EQ(ask_for(5, {1, 7, 7, 0}), Fault::none);
   EXPECT_EQ(give({1, 7, 7, 0}), Fault::none);
   EXPECT_EQ(write_to(5, {1, 7, 7, 0}), "write namespace=7 node=7 attribute=13 value=1 data_type=1");
-  EXPECT_TRUE(module().verdict_key(in(5, 673, write_of(handle, {1, 1}))).empty());
+  EXPECT_TRUE(support::verdict_key(module(), in(5, 673, write_of(handle, {1, 1}))).empty());
 }
 
 TEST_F(Handed, ARefusedRegistrationGivesNothing) {
@@ -357,7 +374,8 @@ TEST_F(Handed, ASessionOfElsewhereHasNoNodes) {
   create(5);
   EXPECT_EQ(told(session, in(5, 467, activation({0, 0, 0}))), "activate_session user_token=0");
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
-  ASSERT_NE(module().refuse(in(8, 467, activation({0, 0, 0})), protocols::Denial::function, reply),
+  ASSERT_NE(support::refuse(module(), in(8, 467, activation({0, 0, 0})),
+                            protocols::Denial::function, reply),
             0U);
   EXPECT_EQ(load_le32(reply.data() + kSecureHeaderBytes + 16), 0x80250000U)
       << "so that its client begins a new session";
@@ -397,29 +415,30 @@ TEST_F(Handed, AnAnswerToNobodyLosesHandles) {
 
 TEST_F(Handed, ABlockOfTheUsualSizeGrowsFirst) {
   create(5);
-  const auto usual = session.block().first(module().session_bytes());
+  const auto usual = session.block().first(module().state_layout().bytes);
   const Bytes asks = in(5, 560, join({le32(1), secret}));
-  EXPECT_EQ(module().pair(usual, asks, kAsk, session.now_ms), Fault::too_many_outstanding);
+  EXPECT_EQ(support::accept(module(), usual, asks, kAsk, session.now_ms),
+            Fault::too_many_outstanding);
   EXPECT_EQ(session.ask(asks), Fault::none);
 }
 
 TEST_F(Plain, NumbersAreTranslatedAroundARefusal) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> buffer{};
   const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {2, 2});
-  const std::size_t length = module().refuse(refused, protocols::Denial::value, buffer);
+  const std::size_t length = support::refuse(module(), refused, protocols::Denial::value, buffer);
   Bytes reply(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length));
   EXPECT_EQ(support::decoded_text(module(), reply, kBack), "service_fault");
-  ASSERT_TRUE(module().take_out(session.block(), refused, kAsk));
-  module().put_in(session.block(), reply);
+  ASSERT_TRUE(support::take_out(module(), session.block(), refused, kAsk));
+  module().splicing()->put_in(session.block(), reply);
   EXPECT_EQ(load_le32(reply.data() + 16), 52U) << "the server's next number";
   EXPECT_EQ(load_le32(reply.data() + 20), 2U) << "the refused request";
   Bytes next = read({3, 3});
   EXPECT_EQ(session.ask(next), Fault::none);
-  module().renumber(session.block(), kAsk, next);
+  module().numbered_messages()->renumber(session.block(), kAsk, next);
   EXPECT_EQ(next, read({2, 3}));
   Bytes answer = response(634, {52, 3});
   EXPECT_EQ(session.answer(answer), Fault::none);
-  module().renumber(session.block(), kBack, answer);
+  module().numbered_messages()->renumber(session.block(), kBack, answer);
   EXPECT_EQ(answer, response(634, {53, 3}));
   // The later chunks of a message cannot be given other numbers.
   const Bytes body = asked(631, read_of({kNumeric}));

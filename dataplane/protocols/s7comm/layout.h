@@ -146,7 +146,8 @@ bool has_fields(const Pdu& pdu);
 // `asked` is the kind of the PI service that it answers.
 protocols::Fault decode_answer(const Pdu& pdu, std::int32_t asked,
                                protocols::OperationList& operations);
-protocols::Fault decode_user_data(const Pdu& pdu, const Unfinished* unfinished,
+protocols::Fault decode_user_data(const Pdu& pdu, const UserData& user,
+                                  const Unfinished* unfinished,
                                   protocols::OperationList& operations);
 
 // An operation of the function; nullptr if the catalogue lacks it or the list is full.

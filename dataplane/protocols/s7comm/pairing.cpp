@@ -100,15 +100,15 @@ std::size_t awaited(Session session, std::uint32_t now_ms) {
   return session.awaited(now_ms, [](const Outstanding& entry) { return !entry.by_server; });
 }
 
-Fault accept_pdu(Session session, const Pdu& pdu, Direction direction, std::uint32_t now_ms) {
+Fault accept_pdu(Session session, const Pdu& pdu, const UserData* user_data, Direction direction,
+                 std::uint32_t now_ms) {
   if (const Fault fault = check_size(session.state(), pdu); fault != Fault::none) return fault;
   const bool from_server = direction == Direction::response;
   Outstanding entry;
   entry.asked_ms = now_ms;
   entry.reference = pdu.reference;
-  if (pdu.rosctr == kUserData) {
-    UserData user;
-    if (const Fault fault = parse_user_data(pdu, user); fault != Fault::none) return fault;
+  if (user_data != nullptr) {
+    const UserData& user = *user_data;
     entry.code = user.code();
     entry.sub_function = user.sub_function;
     if (user.type == UserData::kPush) return Fault::none;

@@ -27,11 +27,11 @@ struct Agreed {
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Agreed>;
-static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 28>(3);
 
-// Expects a PDU that decode accepted.
-protocols::Fault accept_pdu(Session session, const Pdu& pdu, protocols::Direction direction,
-                            std::uint32_t now_ms);
+// Expects a PDU that parse() accepted; `user` is what one with user data holds.
+protocols::Fault accept_pdu(Session session, const Pdu& pdu, const UserData* user,
+                            protocols::Direction direction, std::uint32_t now_ms);
 
 // The sub-code of the PI service that an answer answers, as far as the session knows.
 std::int32_t asked_pi(std::span<const std::byte> session, const Pdu& answer);

@@ -11,17 +11,17 @@ using protocols::Direction;
 using protocols::Fault;
 using protocols::MessageContext;
 using protocols::OperationList;
+using protocols::Parsed;
 
 namespace {
 
 // Only a PLC that is loaded asks its client for something: for blocks.
 bool asked_by_server(std::uint8_t code) { return code == kDownloadBlock || code == kDownloadEnded; }
 
-Fault check_direction(const Pdu& pdu, Direction direction) {
+// `user` is what user data holds.
+Fault check_direction(const Pdu& pdu, const UserData& user, Direction direction) {
   const bool from_client = direction == Direction::request;
   if (pdu.rosctr == kUserData) {
-    UserData user;
-    if (const Fault fault = parse_user_data(pdu, user); fault != Fault::none) return fault;
     return (user.type == UserData::kAsk) == from_client ? Fault::none : Fault::wrong_direction;
   }
   const bool by_server = !pdu.parameters.empty() && asked_by_server(pdu.parameters[0]);
@@ -40,36 +40,51 @@ const Unfinished* known_unfinished(std::span<const std::byte> session) {
   return agreed != nullptr ? &agreed->unfinished : nullptr;
 }
 
-class S7Comm final : public cotp::User {
+class S7Comm final : public cotp::User, public protocols::RememberedVerdicts {
  public:
   const protocols::Catalogue& catalogue() const override { return s7comm::catalogue(); }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
-  }
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return awaited(Session(session), now_ms);
   }
 
-  // The identifiers of uploads are the session's, and what is gone on with or answered.
-  ByteView verdict_key(ByteView bytes) const override {
-    return is_of_session(bytes) ? ByteView{} : bytes;
+  // Reads and writes: other functions are rare, or depend on what the session knows.
+  const protocols::RememberedVerdicts* remembered_verdicts() const override { return this; }
+  ByteView key(ByteView request) const override {
+    constexpr std::size_t kUserAt = cotp::kDataHeaderBytes;
+    constexpr std::size_t kFunctionAt = kUserAt + kHeaderBytes;
+    const bool job = request.size() > kFunctionAt && request[5] == cotp::kData &&
+                     request[kUserAt] == kProtocolId && request[kUserAt + 1] == kJob;
+    const std::uint8_t function = job ? request[kFunctionAt] : std::uint8_t{0};
+    return function == kReadVar || function == kWriteVar ? request : ByteView{};
+  }
+  Fault accept_known(std::span<std::byte> session, ByteView request,
+                     std::uint32_t now_ms) const override {
+    cotp::Message message;
+    Pdu pdu;
+    Fault fault = cotp::parse_message(request, message, data_units());
+    if (fault == Fault::none) fault = parse_pdu(message.user, pdu);
+    return fault != Fault::none
+               ? fault
+               : accept_pdu(Session(session), pdu, nullptr, Direction::request, now_ms);
+  }
+
+  protocols::Difference difference(std::span<std::byte> session,
+                                   const Parsed& answer) const override {
+    const Pdu* pdu = answer.kept<Pdu>();
+    return pdu != nullptr ? s7comm::difference(Session(session), *pdu) : protocols::Difference{};
   }
 
   // Ack_Data with error class 0x81, code 0x04: the service is not available; for user data the same
   // in its parameters.
-  std::size_t refuse(ByteView request, protocols::Denial /*denial*/,
+  std::size_t refuse(const Parsed& request, protocols::Denial /*denial*/,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::uint8_t kErrorClass = 0x81;
     constexpr std::uint8_t kErrorCode = 0x04;
-    cotp::Message message;
-    Pdu pdu;
-    if (cotp::parse_message(request, message, data_units()) != Fault::none ||
-        message.user.empty() || parse_pdu(message.user, pdu) != Fault::none) {
-      return 0;
-    }
+    if (request.kept<Pdu>() == nullptr) return 0;
+    const Pdu& pdu = *request.kept<Pdu>();
     const auto high = static_cast<std::uint8_t>(pdu.reference >> 8);
     const auto low = static_cast<std::uint8_t>(pdu.reference);
     if (pdu.rosctr == kJob && !pdu.parameters.empty()) {
@@ -86,11 +101,9 @@ class S7Comm final : public cotp::User {
           code,        items ? pdu.parameters[1] : std::uint8_t{0}};
       return put(ByteView(answer).first(items ? 14 : 13), reply);
     }
-    UserData user;
-    if (pdu.rosctr != kUserData || parse_user_data(pdu, user) != Fault::none ||
-        user.type != UserData::kAsk) {
-      return 0;
-    }
+    const UserData* kept = request.kept<UserData>();
+    if (kept == nullptr || kept->type != UserData::kAsk) return 0;
+    const UserData& user = *kept;
     const auto type = static_cast<std::uint8_t>(UserData::kAnswer << 4 | user.group);
     const std::array<std::uint8_t, 26> answer = {kProtocolId,
                                                  kUserData,
@@ -127,27 +140,23 @@ class S7Comm final : public cotp::User {
   }
   cotp::DataUnits data_units() const override { return cotp::DataUnits::whole; }
 
-  bool is_of_session(ByteView bytes) const {
-    cotp::Message message;
-    Pdu pdu;
-    if (cotp::parse_message(bytes, message, data_units()) != Fault::none || message.user.empty() ||
-        parse_pdu(message.user, pdu) != Fault::none || pdu.parameters.empty()) {
-      return false;
-    }
-    UserData user;
-    if (pdu.rosctr == kUserData) return parse_user_data(pdu, user) == Fault::none && user.goes_on;
-    if (pdu.rosctr == kAckData) return pdu.parameters[0] == kPiService;
-    return pdu.rosctr == kJob && (pdu.parameters[0] == kUpload || pdu.parameters[0] == kEndUpload);
-  }
-
   bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
 
-  Fault decode_user(ByteView user, const MessageContext& context,
-                    OperationList& operations) const override {
-    const Direction direction = context.direction;
+  Fault parse_user(ByteView user, Parsed& parsed, const MessageContext& context,
+                   OperationList& operations) const override {
     Pdu pdu;
     if (const Fault fault = parse_pdu(user, pdu); fault != Fault::none) return fault;
-    if (const Fault fault = check_direction(pdu, direction); fault != Fault::none) return fault;
+    parsed.keep(pdu);
+    UserData user_data;
+    if (pdu.rosctr == kUserData) {
+      const Fault fault = parse_user_data(pdu, user_data);
+      if (fault != Fault::none) return fault;
+      parsed.keep(user_data);
+    }
+    if (const Fault fault = check_direction(pdu, user_data, context.direction);
+        fault != Fault::none) {
+      return fault;
+    }
     operations.leave_free(user.subspan(4, 2), "the PDU's reference, which answers repeat");
     if (pdu.rosctr == kAck || pdu.rosctr == kAckData) {
       operations.leave_free(
@@ -161,7 +170,7 @@ class S7Comm final : public cotp::User {
       case kAckData:
         return decode_answer(pdu, asked_pi(context.session, pdu), operations);
       case kUserData:
-        return decode_user_data(pdu, known_unfinished(context.session), operations);
+        return decode_user_data(pdu, user_data, known_unfinished(context.session), operations);
       default:
         return Fault::unknown_function;
     }
@@ -177,18 +186,10 @@ class S7Comm final : public cotp::User {
     return user.code();
   }
 
-  Fault pair_user(std::span<std::byte> session, ByteView user, Direction direction,
-                  std::uint32_t now_ms) const override {
-    Pdu pdu;
-    if (const Fault fault = parse_pdu(user, pdu); fault != Fault::none) return fault;
-    return accept_pdu(Session(session), pdu, direction, now_ms);
-  }
-
-  protocols::Difference user_difference(std::span<std::byte> session,
-                                        ByteView user) const override {
-    Pdu pdu;
-    if (parse_pdu(user, pdu) != Fault::none) return {};
-    return s7comm::difference(Session(session), pdu);
+  Fault accept_user(std::span<std::byte> session, const Parsed& message,
+                    std::uint32_t now_ms) const override {
+    return accept_pdu(Session(session), *message.kept<Pdu>(), message.kept<UserData>(),
+                      message.direction(), now_ms);
   }
 
   static std::size_t put(ByteView answer, std::span<std::uint8_t> reply) {

@@ -394,27 +394,31 @@ TEST(Cotp, TpktsAtTheirLimits) {
 // Class 0 has no numbers (RFC 905, 13.7.2); receivers differ about one, so it is taken off.
 TEST(Cotp, ANumberIsTakenOff) {
   const Message plain = job({0xf0, 0, 0, 1, 0, 1, 1, 0xe0});
-  EXPECT_FALSE(module().is_rewritten(plain));
+  EXPECT_FALSE(module().numbered_messages()->is_rewritten(plain));
   for (const unsigned number : {1U, 0x40U, 0x7fU}) {
     Message numbered = with(plain, 6, static_cast<std::uint8_t>(0x80 | number));
     EXPECT_EQ(support::decoded_text(module(), numbered, kAsk), "setup_communication pdu_size=480");
-    EXPECT_TRUE(module().is_rewritten(numbered));
-    module().renumber({}, kAsk, std::span(numbered).first(module().numbered_bytes()));
+    EXPECT_TRUE(module().numbered_messages()->is_rewritten(numbered));
+    module().numbered_messages()->renumber(
+        {}, kAsk, std::span(numbered).first(module().numbered_messages()->numbered_bytes()));
     EXPECT_EQ(numbered, plain);
-    EXPECT_FALSE(module().is_rewritten(numbered));
+    EXPECT_FALSE(module().numbered_messages()->is_rewritten(numbered));
   }
   const Message connect = {3, 0, 0, 11, 6, 0xe0, 1, 1, 0, 1, 0};
-  EXPECT_FALSE(module().is_rewritten(connect));
+  EXPECT_FALSE(module().numbered_messages()->is_rewritten(connect));
 }
 
 TEST(Cotp, ContentTellsTheProtocol) {
   using protocols::Recognition;
   const Message connect = {3, 0, 0, 11, 6, 0xe0, 0, 0, 0, 1, 0};
-  EXPECT_EQ(module().recognise(connect, kAsk), Recognition::unknown);
-  EXPECT_EQ(module().recognise(join({connect, data_unit({}, 0)}), kAsk), Recognition::unknown);
-  EXPECT_EQ(module().recognise(join({connect, data_unit({0x32})}), kAsk), Recognition::yes);
-  EXPECT_EQ(module().recognise(join({connect, data_unit({0x72})}), kAsk), Recognition::no);
-  EXPECT_EQ(module().recognise(bytes_of("GET /"), kAsk), Recognition::no);
+  EXPECT_EQ(module().shared_port()->recognise(connect, kAsk), Recognition::unknown);
+  EXPECT_EQ(module().shared_port()->recognise(join({connect, data_unit({}, 0)}), kAsk),
+            Recognition::unknown);
+  EXPECT_EQ(module().shared_port()->recognise(join({connect, data_unit({0x32})}), kAsk),
+            Recognition::yes);
+  EXPECT_EQ(module().shared_port()->recognise(join({connect, data_unit({0x72})}), kAsk),
+            Recognition::no);
+  EXPECT_EQ(module().shared_port()->recognise(bytes_of("GET /"), kAsk), Recognition::no);
 }
 
 }  // namespace

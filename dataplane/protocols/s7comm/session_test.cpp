@@ -9,7 +9,9 @@ namespace {
 TEST(Pairing, AnAnswerNeedsItsJob) {
   const Message read = job(join({{4, 1}, item(4, 1, 1, 0x84, 0)}));
   const auto answer = [](std::uint8_t items, std::uint16_t reference) {
-    return pdu(kAckData, {4, items}, {0xff, 4, 0, 16, 1, 2}, reference);
+    Message data;
+    for (int i = 0; i < items; ++i) data = join({data, {0xff, 4, 0, 16, 1, 2}});
+    return pdu(kAckData, {4, items}, data, reference);
   };
   support::PairedSession session(module());
   EXPECT_EQ(session.answer(answer(1, 1)), Fault::unrequested_response);
@@ -57,8 +59,7 @@ TEST(Pairing, WhatGoesOnIsOfWhatWasAsked) {
   EXPECT_EQ(session.ask(user(4, 3, 2, bytes_of("0A"))), Fault::none);
   EXPECT_EQ(session.answer(answered(3, 2, 9, 1)), Fault::none);
   EXPECT_EQ(told(asks_long(3, 2, 9, {}, 0x11)), "list_blocks_of_type block_type=10");
-  EXPECT_TRUE(module().verdict_key(asks_long(3, 2, 9)).empty());
-  EXPECT_FALSE(module().verdict_key(user(4, 3, 2, bytes_of("0A"))).empty());
+  EXPECT_TRUE(support::verdict_key(module(), asks_long(3, 2, 9)).empty());
 }
 
 // One number has several functions: an answer is told as what was asked.
@@ -111,16 +112,21 @@ TEST(Pairing, AnUploadIsThatOfItsBlock) {
   EXPECT_EQ(told(0x1e, 9), "upload block_type=8 block_number=4 file_system=A");
   EXPECT_EQ(told(0x1e, 8), "upload block_type=8 block_number=3 file_system=A");
   EXPECT_EQ(told(0x1e, 7), "upload") << "forgotten";
-  EXPECT_TRUE(module().verdict_key(job({0x1e, 0, 0, 0, 0, 0, 0, 7})).empty());
-  EXPECT_FALSE(module().verdict_key(job({0xf0, 0, 0, 1, 0, 1, 1, 0xe0})).empty());
+  EXPECT_TRUE(support::verdict_key(module(), job({0x1e, 0, 0, 0, 0, 0, 0, 7})).empty());
+  EXPECT_FALSE(
+      support::verdict_key(module(), job({4, 1, 0x12, 10, 0x10, 2, 0, 1, 0, 1, 0x84, 0, 0, 0}))
+          .empty());
 }
 
 TEST(Pairing, PdusFitTheAgreedSize) {
   support::PairedSession session(module());
   EXPECT_EQ(session.ask(job({0xf0, 0, 0, 1, 0, 1, 1, 0xe0})), Fault::none);
   EXPECT_EQ(session.answer(pdu(kAckData, {0xf0, 0, 0, 1, 0, 1, 0, 240})), Fault::none);
-  const auto sized = [](std::size_t bytes) {
-    return pdu(kJob, Message(1, 0), Message(bytes - kHeaderBytes - 1, 0));
+  const auto sized = [](std::uint16_t bytes) {  // a write of what fills the PDU
+    const auto octets = static_cast<std::uint16_t>(bytes - kHeaderBytes - 14 - 4);
+    const Message head = {0, 4, static_cast<std::uint8_t>(octets >> 5),
+                          static_cast<std::uint8_t>(octets << 3)};
+    return pdu(kJob, join({{5, 1}, item(2, octets, 1, 0x84, 0)}), join({head, Message(octets, 0)}));
   };
   EXPECT_EQ(session.ask(sized(240)), Fault::none);
   EXPECT_EQ(session.ask(sized(241)), Fault::bad_length);
@@ -149,7 +155,8 @@ TEST(Pairing, AnswersFitTheAgreedSize) {
 TEST(Refusal, AckDataWithAnErrorClass) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const auto refuse = [&](const Message& request) {
-    const std::size_t length = module().refuse(request, protocols::Denial::address, reply);
+    const std::size_t length =
+        support::refuse(module(), request, protocols::Denial::address, reply);
     return Message(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
   };
   const Message write = job(join({{5, 1}, item(2, 1, 1, 0x84, 0)}), {0, 4, 0, 8, 1});

@@ -117,11 +117,10 @@ std::uint32_t subject_of(const UserData& user) {
   }
 }
 
-Fault decode_user_data(const Pdu& pdu, const Unfinished* unfinished, OperationList& operations) {
+Fault decode_user_data(const Pdu& pdu, const UserData& user, const Unfinished* unfinished,
+                       OperationList& operations) {
   constexpr std::string_view kTold = "what an answer tells";
-  UserData user;
-  Fault fault = parse_user_data(pdu, user);
-  if (fault != Fault::none) return fault;
+  Fault fault = Fault::none;
   const bool asks = user.type == UserData::kAsk;
   if (user.code() == kUserDataCode && pdu.data.empty()) {
     operations.leave_free(pdu.parameters.subspan(2, 4), kTold);

@@ -152,14 +152,16 @@ struct State {
 
 constexpr std::size_t kOutstandingUsual = 7;
 using Session = protocols::OutstandingTable<Outstanding, State>;
-static_assert(Session::bytes_for(kOutstandingUsual) <= protocols::kSessionBytesUsual);
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 8, 60>(3);
 
-// By which number an answer that accept_part() refused differs.
-protocols::Difference difference(Session session, const Part& part);
+// By which number an answer that accept_part() refused differs. `answer` is the head of the part,
+// if it has one.
+protocols::Difference difference(Session session, const Part& part, const Head* answer);
 // What a response answers, by what the session knows; kNotInCatalogue if it knows of nothing.
 std::uint16_t asked_function(std::span<const std::byte> session, const Head& response);
 
-protocols::Fault accept_part(Session session, const Part& part, protocols::Direction direction,
-                             std::uint32_t now_ms);
+// `head` is that of the part, if it may begin a message.
+protocols::Fault accept_part(Session session, const Part& part, const Head* head,
+                             protocols::Direction direction, std::uint32_t now_ms);
 
 }  // namespace bulkhead::s7comm_plus

@@ -172,24 +172,24 @@ bool Own::has_subscription(std::uint32_t object) const {
 }
 
 // A continuation needs no grant, so it must belong to a message that was granted.
-Fault accept_part(Session session, const Part& part, Direction direction, std::uint32_t now_ms) {
+Fault accept_part(Session session, const Part& part, const Head* head, Direction direction,
+                  std::uint32_t now_ms) {
   if (part.version == kSystemEvent) return Fault::none;
   bool& unfinished = session.state().unfinished(direction);
   if (!unfinished) {
-    Head head;
-    if (!parse_head(part, direction, head)) return Fault::bad_sequence;
-    if (const Fault fault = accept_head(session, head, now_ms); fault != Fault::none) return fault;
+    if (head == nullptr) return Fault::bad_sequence;
+    if (const Fault fault = accept_head(session, *head, now_ms); fault != Fault::none) return fault;
   }
   unfinished = !part.last;
   return Fault::none;
 }
 
-protocols::Difference difference(Session session, const Part& part) {
-  Head head;
-  if (part.version == kSystemEvent || session.state().from_server ||
-      !parse_head(part, Direction::response, head) || head.opcode == kNotification) {
+protocols::Difference difference(Session session, const Part& part, const Head* answer) {
+  if (part.version == kSystemEvent || session.state().from_server || answer == nullptr ||
+      answer->opcode == kNotification) {
     return {};
   }
+  const Head& head = *answer;
   const Outstanding* same =
       session.latest([&](const Outstanding& entry) { return entry.sequence == head.sequence; });
   if (same != nullptr) {

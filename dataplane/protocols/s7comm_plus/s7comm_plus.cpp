@@ -10,6 +10,7 @@ using protocols::kNotInCatalogue;
 using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
+using protocols::Parsed;
 
 namespace {
 
@@ -46,30 +47,30 @@ void leave_integrity(ByteView user, const Part& part, const OperationList& opera
                         "a keyed hash, which only the two ends can check");
 }
 
-class S7CommPlus final : public cotp::User {
+class S7CommPlus final : public cotp::User, public protocols::Splicing {
  public:
   const protocols::Catalogue& catalogue() const override { return s7comm_plus::catalogue(); }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kOutstandingUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
-  }
-
-  // Whose object a number is, the session knows.
-  ByteView verdict_key(ByteView /*message*/) const override { return {}; }
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
 
   // Protected messages have numbers of their own that nobody else can read.
-  bool take_out(std::span<std::byte> /*session*/, ByteView bytes,
-                Direction /*direction*/) const override {
-    cotp::Message message;
-    Part part;
-    if (cotp::parse_message(bytes, message, data_units()) != Fault::none) return false;
-    return message.user.empty() ||
-           (parse_part(message.user, part) == Fault::none && part.version != kVersion3);
+  const protocols::Splicing* splicing() const override { return this; }
+  bool take_out(std::span<std::byte> /*session*/, const Parsed& message) const override {
+    const auto* unit = message.kept<cotp::CarriedUnit>();
+    const Part* part = message.kept<Part>();
+    if (unit == nullptr) return false;
+    return unit->user.empty() || (part != nullptr && part->version != kVersion3);
   }
 
   std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const override {
     return Session(session).awaited(now_ms);
+  }
+
+  protocols::Difference difference(std::span<std::byte> session,
+                                   const Parsed& answer) const override {
+    const Part* part = answer.kept<Part>();
+    if (part == nullptr) return {};
+    return s7comm_plus::difference(Session(session), *part, answer.kept<Head>());
   }
 
  private:
@@ -81,15 +82,17 @@ class S7CommPlus final : public cotp::User {
 
   bool begins_with(std::uint8_t octet) const override { return octet == kProtocolId; }
 
-  Fault decode_user(ByteView user, const MessageContext& context,
-                    OperationList& operations) const override {
+  Fault parse_user(ByteView user, Parsed& parsed, const MessageContext& context,
+                   OperationList& operations) const override {
     const Direction direction = context.direction;
     Part part;
     Head head;
     if (const Fault fault = parse_part(user, part); fault != Fault::none) return fault;
+    parsed.keep(part);
     const bool event = part.version == kSystemEvent;
     if (event && direction == Direction::request) return Fault::wrong_direction;
-    const bool is_head = !event && parse_head(part, direction, head);
+    const bool is_head = !event && s7comm_plus::parse_head(part, direction, head);
+    if (is_head) parsed.keep(head);
     const State* state = Session::state_in(context.session);
     std::uint16_t function =
         function_in(part, head, is_head, state != nullptr ? state->own : Own{});
@@ -108,7 +111,7 @@ class S7CommPlus final : public cotp::User {
     Operation& operation = *operations.add(function);
     operation.set(kProtocolVersion, part.version);
     if (!event) operation.set(kMore, part.last ? 0 : 1);
-    // Which message it goes on with is pair()'s to know.
+    // Which message it goes on with is accept()'s to know.
     operation.tied = !is_head && !event;
     operations.leave_free(part.content, "what follows of a message, or what a controller tells");
     if (!is_head) return Fault::none;
@@ -122,23 +125,15 @@ class S7CommPlus final : public cotp::User {
     Head head;
     if (parse_part(user, part) != Fault::none) return std::nullopt;
     for (const Direction direction : {Direction::request, Direction::response}) {
-      if (parse_head(part, direction, head)) return head.function;
+      if (s7comm_plus::parse_head(part, direction, head)) return head.function;
     }
     return std::nullopt;
   }
 
-  Fault pair_user(std::span<std::byte> session, ByteView user, Direction direction,
-                  std::uint32_t now_ms) const override {
-    Part part;
-    if (const Fault fault = parse_part(user, part); fault != Fault::none) return fault;
-    return accept_part(Session(session), part, direction, now_ms);
-  }
-
-  protocols::Difference user_difference(std::span<std::byte> session,
-                                        ByteView user) const override {
-    Part part;
-    if (parse_part(user, part) != Fault::none) return {};
-    return s7comm_plus::difference(Session(session), part);
+  Fault accept_user(std::span<std::byte> session, const Parsed& message,
+                    std::uint32_t now_ms) const override {
+    return accept_part(Session(session), *message.kept<Part>(), message.kept<Head>(),
+                       message.direction(), now_ms);
   }
 };
 

@@ -259,7 +259,8 @@ TEST(Decode, EachFunction) {
 TEST(Decode, AFunctionHasTheFieldsThatItsCatalogueNames) {
   const auto operations = std::make_unique<protocols::OperationList>();
   for (const Row& row : kRows) {
-    EXPECT_EQ(module().decode(row.message, row.context(), *operations), Fault::none) << row.what;
+    EXPECT_EQ(parse_operations(module(), row.message, row.context(), *operations), Fault::none)
+        << row.what;
     for (const protocols::Operation& operation : *operations) {
       const auto& function = catalogue().functions[operation.function];
       EXPECT_EQ(operation.present & ~function.fields, 0U) << row.what;
@@ -366,13 +367,13 @@ TEST(Pairing, ObjectsAreOwnOnceAnAnswerGaveThem) {
   EXPECT_EQ(told(part(ask(kCreateObject, 3, 2, creation(1001)))), "create_object");
   EXPECT_EQ(session.ask(deletes), Fault::none);
   EXPECT_EQ(told(sets), "set_object_variables") << "it has ended";
-  EXPECT_TRUE(module().verdict_key(sets).empty());
+  EXPECT_TRUE(support::verdict_key(module(), sets).empty());
 }
 
 TEST(Decode, OnlyWhatFollowsNeedsNoGrant) {
   const auto operations = std::make_unique<protocols::OperationList>();
   const auto tied = [&](const Message& message) {
-    EXPECT_EQ(module().decode(message, kAsk, *operations), Fault::none);
+    EXPECT_EQ(parse_operations(module(), message, kAsk, *operations), Fault::none);
     return (*operations)[0].tied;
   };
   EXPECT_TRUE(tied(part({1, 2, 3})));

@@ -73,6 +73,6 @@ struct Stream {
 };
 constexpr std::size_t kStreamsUsual = 6;
 using Session = protocols::OutstandingTable<Stream>;
-static_assert(Session::bytes_for(kStreamsUsual) <= protocols::kSessionBytesUsual);
+constexpr auto kStateLayout = Session::layout<kStreamsUsual, 16, 1>(3);
 
 }  // namespace bulkhead::sv

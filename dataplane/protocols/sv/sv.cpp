@@ -11,6 +11,7 @@ using protocols::Fault;
 using protocols::MessageContext;
 using protocols::Operation;
 using protocols::OperationList;
+using protocols::Parsed;
 
 namespace {
 
@@ -37,15 +38,11 @@ class SampledValues final : public published::Publication {
  public:
   const protocols::Catalogue& catalogue() const override { return sv::catalogue(); }
 
-  std::size_t session_bytes() const override { return Session::bytes_for(kStreamsUsual); }
-  std::size_t session_bytes_max() const override {
-    return Session::bytes_for(protocols::kOutstandingMax);
-  }
+  protocols::StateLayout state_layout() const override { return kStateLayout; }
 
-  Fault pair(std::span<std::byte> session, ByteView message, Direction /*direction*/,
-             std::uint32_t now_ms) const override {
-    Pdu pdu;
-    if (const Fault fault = pdu.parse(message); fault != Fault::none) return fault;
+  Fault accept(std::span<std::byte> session, const Parsed& message,
+               std::uint32_t now_ms) const override {
+    Pdu pdu = *message.kept<Pdu>();  // as it was before its samples were read
     // All of them or none: what finds no room is put again with a larger block.
     alignas(8) std::array<std::byte, Session::bytes_for(protocols::kOutstandingMax)> trial{};
     const std::size_t bytes = std::min(session.size(), trial.size());
@@ -60,9 +57,10 @@ class SampledValues final : public published::Publication {
   }
 
  private:
-  Fault decode_publication(ByteView message, OperationList& operations) const override {
+  Fault parse_publication(Parsed& parsed, OperationList& operations) const override {
     Pdu pdu;
-    if (const Fault fault = pdu.parse(message); fault != Fault::none) return fault;
+    if (const Fault fault = pdu.parse(parsed.message()); fault != Fault::none) return fault;
+    parsed.keep<Pdu>() = pdu;
     operations.leave_free(pdu.extension(), "a keyed hash, which only the two ends can check");
     for (Asdu asdu; pdu.next(asdu);) {
       Operation* operation = operations.add(0);
@@ -77,7 +75,7 @@ class SampledValues final : public published::Publication {
       operation->set(kSimulation, pdu.simulated() ? 1 : 0);
       if (asdu.sample_mode) operation->set(kSmpMod, *asdu.sample_mode);
       operation->set(kExtension, static_cast<std::int64_t>(pdu.extension().size()));
-      operations.leave_free(asdu.sample_count_bytes, "the sample's number, which pair() checks");
+      operations.leave_free(asdu.sample_count_bytes, "the sample's number, which accept() checks");
       operations.leave_free(asdu.samples, "values that are published");
       operations.leave_free(asdu.refresh_time, "when they were refreshed");
       operations.leave_free(asdu.clock, "the clock's own identifier");

@@ -135,15 +135,16 @@ TEST(Stream, SamplesFollowEachOther) {
 
 TEST(Stream, WhatFindsNoRoomIsPutAgain) {
   std::array<std::uint64_t, 16> usual{};
-  const auto block = std::as_writable_bytes(std::span(usual)).first(module().session_bytes());
+  const auto block = std::as_writable_bytes(std::span(usual)).first(module().state_layout().bytes);
   Message many;
   for (int i = 0; i < 7; ++i) many = join({many, asdu(1, "MU" + std::to_string(i))});
   const Message message = samples(many, 7);
-  EXPECT_EQ(module().pair(block, message, kSent, 0), Fault::too_many_outstanding);
-  std::vector<std::uint64_t> deep(module().session_bytes_max() / 8 + 1);
-  const auto larger = std::as_writable_bytes(std::span(deep)).first(module().session_bytes_max());
+  EXPECT_EQ(support::accept(module(), block, message, kSent, 0), Fault::too_many_outstanding);
+  std::vector<std::uint64_t> deep(module().state_layout().bytes_max / 8 + 1);
+  const auto larger =
+      std::as_writable_bytes(std::span(deep)).first(module().state_layout().bytes_max);
   std::copy(block.begin(), block.end(), larger.begin());
-  EXPECT_EQ(module().pair(larger, message, kSent, 0), Fault::none);
+  EXPECT_EQ(support::accept(module(), larger, message, kSent, 0), Fault::none);
 }
 
 }  // namespace

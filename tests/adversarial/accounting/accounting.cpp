@@ -70,7 +70,7 @@ void Accounting::take(const Conversation& conversation, std::size_t per_source) 
   });
   const protocols::Carrier carrier = has_port ? conversation.carrier : ports[0].carrier;
   const auto operations = std::make_unique<protocols::OperationList>();
-  std::vector<std::uint64_t> session((protocol_.session_bytes_max() + 7) / 8);
+  std::vector<std::uint64_t> session((protocol_.state_layout().bytes_max + 7) / 8);
   const std::span<std::byte> block = std::as_writable_bytes(std::span(session));
   if (!conversation.begun) protocol_.begin_unseen(block);
   for (const Message& said : conversation.messages) {
@@ -86,9 +86,10 @@ void Accounting::take(const Conversation& conversation, std::size_t per_source) 
       item.message.direction = protocol_.told_direction(bytes).value_or(said.direction);
       item.message.bytes.assign(bytes.begin(), bytes.end());
       context.direction = item.message.direction;
-      if (protocol_.decode(bytes, context, *operations) != protocols::Fault::none) continue;
+      protocols::Parsed parsed(bytes, context.direction);
+      if (protocol_.parse(parsed, context, *operations) != protocols::Fault::none) continue;
       const auto functions = functions_of(protocol_.catalogue(), *operations);
-      if (protocol_.pair(block, bytes, context.direction, 0) != protocols::Fault::none) {
+      if (protocol_.accept(block, parsed, 0) != protocols::Fault::none) {
         std::copy(item.session.begin(), item.session.end(), session.begin());
         continue;
       }
@@ -125,7 +126,7 @@ void Accounting::find(const Item& item, const std::string& what) {
     const Place place = item.place();
     protocols::MessageContext context = place.context;
     context.session = place.known();
-    protocol_.decode(item.message.bytes, context, *operations);
+    parse_operations(protocol_, item.message.bytes, context, *operations);
     std::printf("\n%s %s (%s: %s)\n  %s\n  = %s\n", options_.protocol.c_str(),
                 std::string(protocols::describe(item.message.direction)).c_str(),
                 item.source.c_str(), item.message.what.c_str(), hex(item.message.bytes).c_str(),
@@ -341,12 +342,13 @@ void Accounting::carry_otherwise(const Granted& granted) {
   }
 }
 
-// What the pipeline relies on beside decode().
+// What the pipeline relies on beside parse().
 void Accounting::check_contract(const Item& item) {
   const Place place = item.place();
   const ByteView message = item.message.bytes;
   const std::string here = judge_.decoded(place, message, place.known());
-  const ByteView key = protocol_.verdict_key(message);
+  const protocols::RememberedVerdicts* remembered = protocol_.remembered_verdicts();
+  const ByteView key = remembered != nullptr ? remembered->key(message) : ByteView{};
   if (!key.empty() && judge_.decoded(place, message, {}) != here) {
     find(item, "it has a verdict key, but its session changes what it means");
   }
@@ -357,22 +359,43 @@ void Accounting::check_contract(const Item& item) {
       if (i >= begin && i < begin + key.size()) continue;
       changed[i] ^= 0xff;
       if (judge_.decoded(place, changed, place.known()) != here) {
-        find(item, "octet " + std::to_string(i) + " is outside the verdict key and is decoded");
+        find(item, "octet " + std::to_string(i) + " is outside the verdict key and is read");
       }
       changed[i] ^= 0xff;
     }
   }
+  if (!key.empty()) check_known(item);
   const protocols::Frame frame = protocol_.frame(message, place.context);
   if (frame.head == 0 || frame.head >= message.size()) return;
   const auto by_head = std::make_unique<protocols::OperationList>();
   protocols::MessageContext context = place.context;
   context.session = place.known();
   std::string told;
-  if (protocol_.decode_head(message.first(frame.head), message.size(), context, *by_head) ==
-      protocols::Fault::none) {
+  protocols::Parsed parsed(message.first(frame.head), context.direction);
+  if (protocol_.parse_head(parsed, message.size(), context, *by_head) == protocols::Fault::none) {
     append_operations(protocol_.catalogue(), *by_head, told);
   }
   if (told != here) find(item, "its head is judged otherwise");
+}
+
+// A request whose verdict is remembered changes the session as one that is parsed.
+void Accounting::check_known(const Item& item) {
+  if (item.message.direction != protocols::Direction::request) return;
+  std::vector<std::uint64_t> parsed_session = item.session;
+  std::vector<std::uint64_t> known_session = item.session;
+  const auto operations = std::make_unique<protocols::OperationList>();
+  protocols::MessageContext context = item.place().context;
+  context.session = item.place().known();
+  protocols::Parsed parsed(item.message.bytes, context.direction);
+  if (protocol_.parse(parsed, context, *operations) != protocols::Fault::none) return;
+  const std::span<std::uint64_t> one(parsed_session);
+  const std::span<std::uint64_t> other(known_session);
+  const protocols::Fault fault = protocol_.accept(std::as_writable_bytes(one), parsed, 0);
+  const protocols::Fault known = protocol_.remembered_verdicts()->accept_known(
+      std::as_writable_bytes(other), item.message.bytes, 0);
+  if (fault != known || parsed_session != known_session) {
+    find(item, "it is accepted otherwise where its verdict is remembered");
+  }
 }
 
 // Each of what was seen is in the list, and each of the list was seen.

@@ -75,6 +75,7 @@ class Accounting {
   void carry_otherwise(const Granted& granted);
   void check_names(const Item& item, const Outcome& outcome, const Change& change);
   void check_contract(const Item& item);
+  void check_known(const Item& item);
   void check_reviewed();
   void compare(const Reviewed& reviewed, const std::set<std::string>& seen, const char* what);
   void find(const Item& item, const std::string& what);

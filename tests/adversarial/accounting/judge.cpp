@@ -205,7 +205,8 @@ bool Judge::judge_one(const Place& place, ByteView message, bool first) {
   context.session = first ? place.known() : std::as_bytes(std::span(session_));
   const auto told = protocol.told_direction(message);
   if (told && *told != context.direction) return refuse("wrong way");
-  const Fault fault = protocol.decode(message, context, *operations_);
+  protocols::Parsed parsed(message, context.direction);
+  const Fault fault = protocol.parse(parsed, context, *operations_);
   if (fault != Fault::none) return refuse(protocols::describe(fault).name);
   append_operations(protocol.catalogue(), *operations_, outcome_.operations);
   const auto functions = protocol.catalogue().functions;
@@ -222,8 +223,8 @@ bool Judge::judge_one(const Place& place, ByteView message, bool first) {
   }
   if (first) session_ = place.session;
   const std::span<std::byte> block = std::as_writable_bytes(std::span(session_));
-  const Fault pairing = protocol.pair(block, message, context.direction, 0);
-  return pairing == Fault::none || refuse(protocols::describe(pairing).name);
+  const Fault acceptance = protocol.accept(block, parsed, 0);
+  return acceptance == Fault::none || refuse(protocols::describe(acceptance).name);
 }
 
 const Outcome& Judge::judge(const Place& place, ByteView bytes) {
@@ -265,7 +266,7 @@ std::string Judge::decoded(const Place& place, ByteView bytes, std::span<const s
   copies_.clear();
   free_.assign(bytes.size(), 0);
   std::string text;
-  if (place.protocol.decode(bytes, context, *operations_) == Fault::none) {
+  if (parse_operations(place.protocol, bytes, context, *operations_) == Fault::none) {
     append_operations(place.protocol.catalogue(), *operations_, text);
     if (text.empty()) text = "nothing";
   }

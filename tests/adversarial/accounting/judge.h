@@ -12,7 +12,7 @@
 
 namespace bulkhead::accounting {
 
-// A message in its session: what pair() had learned before it.
+// A message in its session: what accept() had learned before it.
 struct Place {
   const protocols::Protocol& protocol;
   protocols::MessageContext context;

@@ -1,5 +1,5 @@
 // Where the messages that are accounted for come from: the cases of the example policies, files of
-// messages, and captures. Each stands in a conversation, in which pair() learns what went before.
+// messages, and captures. Each stands in a conversation, in which accept() learns what went before.
 #pragma once
 
 #include <filesystem>
