@@ -252,14 +252,14 @@ std::size_t encode_gone(const FlowKey& key, std::span<std::uint8_t> out) {
 }
 
 std::size_t encode_flow(const Flow& flow, flow::SegmentPool& segments, std::string_view protocol,
-                        std::span<const std::byte> session, bool deep, TimeNs now_ns,
+                        const SessionState& state, bool deep, TimeNs now_ns,
                         std::span<std::uint8_t> out) {
   Writer writer(out);
   writer.u8(kRecordVersion);
   writer.u16(static_cast<std::uint16_t>(
       (flow.client_is_low ? kClientIsLow : 0) | (flow.refused ? kRefused : 0) |
       (flow.told ? kTold : 0) | (flow.resumed ? kResumed : 0) | (flow.carried ? kCarried : 0) |
-      (deep ? kDeep : 0) | (session.empty() ? 0 : kSession) | (flow.unjudged ? kUnjudged : 0) |
+      (deep ? kDeep : 0) | (state.bytes.empty() ? 0 : kSession) | (flow.unjudged ? kUnjudged : 0) |
       (flow.reversed ? kReversed : 0)));
   write_key(writer, flow.key);
   writer.u8(static_cast<std::uint8_t>(flow.transport));
@@ -285,10 +285,10 @@ std::size_t encode_flow(const Flow& flow, flow::SegmentPool& segments, std::stri
   if (flow.carried) write_segments(writer, segments, flow);
   writer.u8(static_cast<std::uint8_t>(protocol.size()));
   writer.bytes(protocol.data(), protocol.size());
-  if (!session.empty()) {
-    writer.u16(kSessionLayout);
-    writer.u32(static_cast<std::uint32_t>(session.size()));
-    writer.bytes(session.data(), session.size());
+  if (!state.bytes.empty()) {
+    writer.u16(state.layout);
+    writer.u32(static_cast<std::uint32_t>(state.bytes.size()));
+    writer.bytes(state.bytes.data(), state.bytes.size());
   }
   write_more(writer, segments, flow);
   writer.bytes(kAhead.data(), kAhead.size());
@@ -350,9 +350,8 @@ std::optional<FlowRecord> decode_record(ByteView bytes, TimeNs now_ns) {
   if (name_length > kProtocolNameMax) return std::nullopt;
   record.protocol = {reinterpret_cast<const char*>(name.data()), name.size()};
   if ((flags & kSession) != 0) {
-    const std::uint16_t layout = in.u16();
-    const ByteView session = in.take(in.u32());
-    if (layout == kSessionLayout) record.session = session;
+    record.layout = in.u16();
+    record.session = in.take(in.u32());
   }
   if (version >= kMoreVersion && !read_more(in, record)) return std::nullopt;
   if (!ends_here(version) || !is_possible(record)) return std::nullopt;

@@ -22,11 +22,18 @@ constexpr std::size_t kRecordFixedBytesMax = 448;  // all but segments and the p
 constexpr std::size_t kRecordSegmentBytesMax = 16 * 1024;
 constexpr std::size_t kProtocolNameMax = 16;
 
-// Layout of the records (see release.h), and of the protocols' state in them. State of another
-// layout is ignored: the session continues as one whose beginning was not seen.
+// Layout of the records (see release.h), and of entries beside sessions. A protocol's state has a
+// version of its own (protocols::StateLayout). State of another layout is ignored: the session
+// continues as one whose beginning was not seen.
 constexpr std::uint8_t kRecordVersion = 2 + kReleaseAhead;
 constexpr std::uint8_t kRecordVersionOldest = 1;
-constexpr std::uint16_t kSessionLayout = 3;
+constexpr std::uint16_t kEntryLayout = 3;
+
+// A block that belongs to a flow, and the version of its layout.
+struct SessionState {
+  std::span<const std::byte> bytes{};
+  std::uint16_t layout = 0;
+};
 
 struct FlowRecord {
   bool gone = false;  // the session has ended; only its key is valid
@@ -48,7 +55,8 @@ struct FlowRecord {
   // record, or the peer's release does not send them.
   std::array<ByteView, 2> retained;
   std::string_view protocol;  // empty: not inspected; a view of the bytes
-  ByteView session;           // the protocol's state; empty if it cannot be read here
+  ByteView session;           // the protocol's state; empty if there is none
+  std::uint16_t layout = 0;   // of the state
   bool deep = false;          // it needs a deep block
 };
 
@@ -69,10 +77,10 @@ class SegmentReader {
   bool ok_ = true;
 };
 
-// Writes the record of a session; its length, 0 if it does not fit. `session` is its block of
+// Writes the record of a session; its length, 0 if it does not fit. `state` is its block of
 // protocol state, or empty.
 std::size_t encode_flow(const flow::Flow& flow, flow::SegmentPool& segments,
-                        std::string_view protocol, std::span<const std::byte> session, bool deep,
+                        std::string_view protocol, const SessionState& state, bool deep,
                         TimeNs now_ns, std::span<std::uint8_t> out);
 std::size_t encode_gone(const flow::FlowKey& key, std::span<std::uint8_t> out);
 

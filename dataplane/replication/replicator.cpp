@@ -26,6 +26,12 @@ bool travels(const Flow& flow) {
 
 bool is_inspected(const Flow& flow) { return flow.protocol < protocols::registry().size(); }
 
+// Of the block of an inspected flow: that of its module, but for entries beside sessions.
+std::uint16_t layout_of(const Flow& flow) {
+  if (!flow.key.is_session()) return kEntryLayout;
+  return protocols::registry()[flow.protocol]->state_layout().version;
+}
+
 }  // namespace
 
 FlowSender::FlowSender(flow::FlowTable& flows, flow::SegmentPool& segments, RecordRing& out)
@@ -66,8 +72,8 @@ FlowSender::Step FlowSender::send(std::uint32_t slot, TimeNs now_ns) {
   const bool has_state = inspected && flow.session != flow::kNoSession;
   const std::string_view name =
       inspected ? protocols::registry()[flow.protocol]->catalogue().name : std::string_view();
-  std::span<const std::byte> state;
-  if (has_state) state = flows_.session(flow);
+  SessionState state;
+  if (has_state) state = {flows_.session(flow), layout_of(flow)};
   out_.commit(
       encode_flow(flow, segments_, name, state, flows_.has_deep_session(flow), now_ns, room));
   ++records_;
@@ -273,12 +279,16 @@ bool FlowReceiver::adopt_state(const FlowRecord& record, Flow& flow) {
   flow::FlowTable& flows = store_.flows;
   if (record.deep && !flows.has_deep_session(flow) && !flows.deepen_session(flow)) return false;
   const std::span<std::byte> state = flows.session(flow);
-  if (!record.session.empty() && record.session.size() <= state.size()) {
+  const bool readable = record.layout == layout_of(flow) && record.session.size() <= state.size();
+  if (!record.session.empty() && readable) {
     std::memcpy(state.data(), record.session.data(), record.session.size());
   } else {
-    // A state that cannot be read here: of another release, or a longer one.
+    // A state that cannot be read here: of another release, or a longer one. Beside a session
+    // nothing is open then.
     flows.drop_session(flow);
-    protocols::registry()[flow.protocol]->begin_unseen(flows.session(flow));
+    if (flow.key.is_session()) {
+      protocols::registry()[flow.protocol]->begin_unseen(flows.session(flow));
+    }
     flow.missed = Flow::kMissedMax;
   }
   return true;

@@ -228,6 +228,44 @@ TEST_F(Replicas, WhatFindsNoRoomIsTold) {
   EXPECT_EQ(outcomes[FlowReceiver::Taken::taken], static_cast<int>(small->size()));
 }
 
+// Two releases of a pair may keep other states: what the other one wrote is not read as our own.
+TEST_F(Replicas, AStateOfAnotherLayoutIsUnknown) {
+  const std::uint8_t protocol = *protocols::find_protocol("dnp3");
+  const protocols::Protocol& module = *protocols::registry()[protocol];
+  const std::uint16_t own = module.state_layout().version;
+  const std::vector<std::byte> state(module.state_layout().bytes, std::byte{1});
+  const auto adopted = [&](std::uint32_t opened_by, std::uint16_t layout) -> Flow& {
+    FlowKey key = key_of(1000U + layout);
+    key.opened_by = opened_by;
+    Flow& flow = *active_->insert(key);
+    flow.transport = policy::Transport::tcp;
+    flow.phase = TcpPhase::established;
+    flow.ports = {0, 1};
+    std::vector<std::uint8_t> record(kRecordFixedBytesMax + state.size());
+    record.resize(encode_flow(flow, segments_, module.catalogue().name, {state, layout}, false,
+                              kNowNs, record));
+    EXPECT_EQ(receiver_.take(record, kPeerNowNs), FlowReceiver::Taken::taken);
+    return *standby_->find(key);
+  };
+  const auto begins_with = [&](Flow& flow, std::span<const std::byte> bytes) {
+    return std::ranges::equal(standby_->session(flow).first(bytes.size()), bytes);
+  };
+  Flow& same = adopted(0, own);
+  EXPECT_TRUE(begins_with(same, state));
+  EXPECT_EQ(same.missed, 0);
+  std::vector<std::byte> unseen(state.size());
+  module.begin_unseen(unseen);
+  for (const int layout : {own - 1, own + 1}) {
+    Flow& other = adopted(0, static_cast<std::uint16_t>(layout));
+    EXPECT_TRUE(begins_with(other, unseen));
+    EXPECT_EQ(other.missed, Flow::kMissedMax);
+  }
+  // Beside a session stands no state of its module.
+  EXPECT_TRUE(begins_with(adopted(1, kEntryLayout), state));
+  const std::vector<std::byte> nothing(state.size());
+  EXPECT_TRUE(begins_with(adopted(1, kEntryLayout + 1), nothing));
+}
+
 TEST_F(Replicas, BrokenRecordsAreNone) {
   Random random(5);
   Flow& flow = *active_->insert(key_of(1));
