@@ -255,8 +255,9 @@ class Decoder {
       return tell_fault(conversation, frame, direction, fault, protocol.claimed_code(message));
     }
     const Fault acceptance = protocol.accept(conversation.session, parsed, 0);
-    if (acceptance == Fault::none && conversation.carrier == Carrier::tcp) {
-      opened_.note(protocol, conversation.client, conversation.server, message, direction);
+    if (acceptance == Fault::none) {
+      opened_.note(protocol, conversation.client, conversation.server, message,
+                   context_of(conversation, direction));
     }
     for (const protocols::Operation& operation : operations_) {
       tell(conversation, frame, direction, operation, acceptance);

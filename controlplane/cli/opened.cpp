@@ -1,52 +1,79 @@
-// Notes what forward opens of a capture opened, and who.
+// A capture's clock is not followed: what was opened stays open until it is closed.
 #include "controlplane/cli/opened.h"
 
-#include "dataplane/protocols/related.h"
+#include <algorithm>
+#include <array>
+#include <utility>
 
 namespace bulkhead::controlplane {
 
 using protocols::Direction;
+using protocols::Expectation;
 using protocols::Fault;
-using protocols::RelatedTraffic;
+using protocols::Party;
+using protocols::RelationStep;
 
-namespace {
-
-// A capture's clock is not followed: what was opened stays open.
-constexpr std::uint32_t kNowMs = 0;
-
-// Too much or too often is of a connection too.
-bool covers(const RelatedTraffic& related, std::vector<std::byte>& block, ByteView message,
-            Direction direction, std::uint32_t group) {
-  return related.admit(block, message, direction, group, kNowMs) != Fault::not_started;
+void Opened::end(const Relation& named, bool is_open) {
+  relations_.remove_if([&](const Relation& each) {
+    return each.protocol == named.protocol && each.client == named.client &&
+           each.server == named.server && each.name == named.name && each.is_open == is_open;
+  });
 }
 
-}  // namespace
-
 void Opened::note(const protocols::Protocol& protocol, const wire::IpAddress& client,
-                  const wire::IpAddress& server, ByteView message, Direction direction) {
-  const RelatedTraffic* related = protocol.related();
-  if (related == nullptr || !related->concerns(message, direction)) return;
-  Block& block = blocks_[{&protocol, client, server}];
-  block.resize(related->bytes());
-  related->note(block, message, direction, kNowMs);
+                  const wire::IpAddress& server, ByteView message,
+                  const protocols::MessageContext& context) {
+  const protocols::Expectations* expectations = protocol.expectations();
+  if (expectations == nullptr) return;
+  RelationStep step;
+  if (expectations->follow(message, context, step) != Fault::none) return;
+  if (step.kind == RelationStep::Kind::none) return;
+  Relation named{&protocol, client, server, step.name};
+  if (step.kind == RelationStep::Kind::ask || step.asked_bytes > 0) {
+    end(named, false);
+    named.asked.assign(step.asked.begin(), step.asked.begin() + step.asked_bytes);
+    relations_.push_back(named);
+  }
+  if (step.kind == RelationStep::Kind::ask) return;
+  const auto asked = std::find_if(relations_.begin(), relations_.end(), [&](const Relation& each) {
+    return each.protocol == &protocol && each.client == client && each.server == server &&
+           each.name == step.name && !each.is_open;
+  });
+  if (step.kind == RelationStep::Kind::open && asked != relations_.end()) {
+    std::array<Expectation, protocols::kExpectationsMax> opened;
+    const std::size_t count = expectations->open(asked->asked, message, opened);
+    named.is_open = true;
+    named.expectations.assign(opened.begin(), opened.begin() + static_cast<std::ptrdiff_t>(count));
+    end(named, true);
+    relations_.push_back(named);
+  }
+  end(named, false);
+  if (step.kind == RelationStep::Kind::close) end(named, true);
+}
+
+bool Opened::Relation::covers(const CapturedPacket& packet, const Expectation& expectation) const {
+  const auto is = [&](const protocols::Endpoint& endpoint, const wire::IpAddress& address) {
+    if (endpoint.party == Party::client) return address == client;
+    if (endpoint.party == Party::server) return address == server;
+    return endpoint.address.bytes == address.bytes;
+  };
+  return expectation.carrier == packet.carrier && expectation.port == packet.destination_port &&
+         is(expectation.from, packet.source) && is(expectation.to, packet.destination);
 }
 
 std::optional<Direction> Opened::direction_of(const protocols::Protocol& protocol,
-                                              const CapturedPacket& packet) {
-  const RelatedTraffic* related = protocol.related();
-  if (related == nullptr || packet.destination_port != related->port()) return std::nullopt;
-  const bool to_many = packet.destination.is_multicast();
-  const std::uint32_t group = to_many ? packet.destination.v4_number() : RelatedTraffic::kOneHost;
-  for (auto& [hosts, block] : blocks_) {
-    const auto& [opened_by, client, server] = hosts;
-    if (opened_by != &protocol) continue;
-    const bool out = packet.source == client && packet.destination == server;
-    const bool back = packet.source == server && (to_many || packet.destination == client);
-    if (out && covers(*related, block, packet.payload, Direction::request, group)) {
-      return Direction::request;
-    }
-    if (back && covers(*related, block, packet.payload, Direction::response, group)) {
-      return Direction::response;
+                                              const CapturedPacket& packet) const {
+  const protocols::Expectations* expectations = protocol.expectations();
+  if (expectations == nullptr) return std::nullopt;
+  const auto observed = expectations->observe(packet.payload, packet.carrier);
+  if (!observed) return std::nullopt;
+  for (const Relation& relation : relations_) {
+    if (relation.protocol != &protocol) continue;
+    for (const Expectation& each : relation.expectations) {
+      if (each.covers == protocols::Covers::messages && each.identifier == observed->identifier &&
+          relation.covers(packet, each)) {
+        return each.direction;
+      }
     }
   }
   return std::nullopt;

@@ -1,15 +1,14 @@
-// Datagrams that sessions of a capture opened (dataplane/protocols/related.h): which host opened
-// what, since their ports do not show it.
+// Datagrams that sessions of a capture opened (dataplane/protocols/expectation.h): which host
+// opened what, since their ports do not show it.
 #pragma once
 
 #include <cstddef>
-#include <map>
+#include <list>
 #include <optional>
-#include <tuple>
 #include <vector>
 
 #include "controlplane/cli/capture.h"
-#include "dataplane/protocols/protocol.h"
+#include "dataplane/protocols/expectation.h"
 #include "dataplane/wire/address.h"
 
 namespace bulkhead::controlplane {
@@ -18,16 +17,28 @@ class Opened {
  public:
   // A message between a client and its server, as Protocol::accept() accepted it.
   void note(const protocols::Protocol& protocol, const wire::IpAddress& client,
-            const wire::IpAddress& server, ByteView message, protocols::Direction direction);
+            const wire::IpAddress& server, ByteView message,
+            const protocols::MessageContext& context);
   // Request: the datagram's sender opened what covers it. Nothing if no session opened it.
   std::optional<protocols::Direction> direction_of(const protocols::Protocol& protocol,
-                                                   const CapturedPacket& packet);
+                                                   const CapturedPacket& packet) const;
 
  private:
-  using Block = std::vector<std::byte>;
-  using Hosts = std::tuple<const protocols::Protocol*, wire::IpAddress, wire::IpAddress>;
+  struct Relation {
+    const protocols::Protocol* protocol = nullptr;
+    wire::IpAddress client;
+    wire::IpAddress server;
+    protocols::RelationName name;
+    bool is_open = false;
+    std::vector<std::byte> asked{};
+    std::vector<protocols::Expectation> expectations{};
 
-  std::map<Hosts, Block> blocks_;
+    bool covers(const CapturedPacket& packet, const protocols::Expectation& expectation) const;
+  };
+
+  void end(const Relation& named, bool is_open);
+
+  std::list<Relation> relations_;
 };
 
 }  // namespace bulkhead::controlplane

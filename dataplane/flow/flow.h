@@ -128,6 +128,7 @@ struct alignas(64) Flow {
   bool resumed : 1 = false;     // its SYNs, and so its window scales, were not seen
   bool half_open : 1 = false;   // counted among the sessions that are opening
   bool whole_only : 1 = false;  // in a PRP zone: its frames leave unchanged or not at all
+  bool expected : 1 = false;    // no rule names it: an expectation of another session does
   // refused, but granted bytes are still owed; acknowledgements are processed
   bool draining : 1 = false;
 
@@ -146,9 +147,6 @@ struct alignas(64) Flow {
   std::uint32_t session = kNoSession;        // block of protocol state, see FlowTable
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
   std::array<bool, 2> reset_due{};           // ends that get a reset once nothing is owed to them
-  // Server's port of the session that opened it, see protocols/related.h; 0: its own rules grant
-  // it.
-  std::uint16_t related_to = 0;
 
   std::array<std::uint64_t, 2> packets{};  // forwarded, by sender
   std::array<std::uint64_t, 2> bytes{};

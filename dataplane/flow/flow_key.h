@@ -20,9 +20,9 @@ struct FlowKey {
   std::uint16_t vlan_outer = 0;
   std::uint16_t vlan_inner = 0;
   std::uint32_t protocol = 0;  // IP protocol number
-  // Entries that no packet names: 1 or 2: traffic that a session opened (protocols/related.h), by
-  // the low or the high end; 3: the same, one end is a group. 4: a session of the same hosts and
-  // ports with client and server exchanged. 5: a question to many, which each may answer.
+  // 4: a session of the same hosts and ports with client and server exchanged. 5: a question to
+  // many, which each may answer. 6: in records for the peer, a relation (expectation_table.h). 1 to
+  // 3: in records of an earlier release, and ignored.
   std::uint32_t opened_by = 0;
 
   // False for entries that only keep what was opened or asked.

@@ -27,27 +27,27 @@ std::uint32_t hash_session(std::uint32_t ends, std::uint8_t protocol, wire::Vlan
                             0);
 }
 
-// What a session opens beside itself belongs to its owner, and may go to a group that only the
-// session's messages name: of such services only the VLAN counts.
+// Services whose packets have one owner in each VLAN (protocols::Expectations::shared_services).
 struct SharedPorts {
-  static constexpr std::size_t kMax = 4;
-  std::array<std::uint16_t, kMax> udp{};
-  std::array<std::uint16_t, kMax> tcp{};
-  std::size_t count = 0;
+  std::array<std::uint16_t, 64> udp{};
+  std::array<std::uint16_t, 64> tcp{};
+  std::size_t udp_count = 0;
+  std::size_t tcp_count = 0;
 
   SharedPorts() {
-    for (const protocols::RelatedPort& related : protocols::related_ports()) {
-      if (count == kMax) break;
-      udp[count] = related.port;
-      tcp[count++] = related.session_port;
+    for (const protocols::SharedService& service : protocols::shared_services()) {
+      if (service.carrier == protocols::Carrier::udp) udp[udp_count++] = service.port;
+      if (service.carrier == protocols::Carrier::tcp) tcp[tcp_count++] = service.port;
     }
   }
 };
 const SharedPorts kSharedPorts;
 
 bool are_shared(std::uint8_t protocol, std::uint16_t one, std::uint16_t other) {
-  const auto& ports = protocol == wire::kProtocolTcp ? kSharedPorts.tcp : kSharedPorts.udp;
-  for (std::size_t i = 0; i < kSharedPorts.count; ++i) {
+  const bool tcp = protocol == wire::kProtocolTcp;
+  const auto& ports = tcp ? kSharedPorts.tcp : kSharedPorts.udp;
+  const std::size_t count = tcp ? kSharedPorts.tcp_count : kSharedPorts.udp_count;
+  for (std::size_t i = 0; i < count; ++i) {
     if (one == ports[i] || other == ports[i]) return true;
   }
   return false;

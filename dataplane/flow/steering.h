@@ -1,5 +1,6 @@
 // Chooses the worker that owns a packet's session, before anything is judged. Both directions of a
-// session hash alike; packets without a session hash to zero.
+// session hash alike; packets without a session hash to zero. A packet that another worker expects
+// is handed to that worker later (expectation_owners.h).
 #pragma once
 
 #include <cstdint>

@@ -27,8 +27,8 @@ std::string text_of(Taken taken) {
     case Taken::malformed:
       return "the peer's record of a session cannot be read here";
     case Taken::no_room:
-      return "a session of the peer finds no room: its --flows, --deep-sessions or "
-             "--carried-sessions is greater";
+      return "a session of the peer finds no room: its --flows, --deep-sessions, "
+             "--carried-sessions or --relations is greater";
     case Taken::unknown_protocol:
       return "a session of the peer has a protocol that this version does not know";
   }

@@ -1,5 +1,5 @@
 // Admits a session under the current policy: by its own rules, or because a message of another
-// session opened it (protocols/related.h).
+// session opened it (expectations.h).
 #pragma once
 
 #include "dataplane/pipeline/context.h"
@@ -38,19 +38,5 @@ flow::Flow* find_question(Context& context, const flow::Packet& packet, std::uin
 bool is_question(const flow::Flow& flow);
 // Precondition: the packet's flow is the entry of a question.
 Verdict judge_answer_to_many(Context& context, flow::Packet& packet);
-
-// Whether an expectation may cover the datagram: `found` is then its classification, and the result
-// the server's port of the session that opened it; else 0 and nothing changes. A datagram to a
-// group goes to the zone of the host that opened it.
-std::uint16_t find_opener(Context& context, const flow::Packet& packet,
-                          policy::Classification& found, Sides& sides);
-
-// Processes a granted message of the packet's session that may open, confirm or end an expectation.
-protocols::Fault note_related(Context& context, const flow::Packet& packet, ByteView message,
-                              std::uint16_t rule);
-
-// Judges a message by its hosts' expectations. False if none covers it.
-bool judge_related(Context& context, const flow::Packet& packet, ByteView message,
-                   Verdict& verdict);
 
 }  // namespace bulkhead::pipeline

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "dataplane/flow/tcp_tracker.h"
-#include "dataplane/pipeline/admission.h"
+#include "dataplane/pipeline/expectations.h"
 #include "dataplane/pipeline/openings.h"
 
 namespace bulkhead::pipeline {
@@ -121,8 +121,8 @@ void judge_anew(Context& context, Packet& packet, std::uint16_t source_zone) {
   Sides sides = sides_of(context, flow, listens, flow.transport);
   Classification found =
       policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
-  const std::uint16_t related_to =
-      found.reason == Reason::service_granted ? 0 : find_opener(context, packet, found, sides);
+  const bool expected = found.reason != Reason::service_granted &&
+                        find_expected(context, packet, &flow, found, sides);
   const bool stays =
       flow.unjudged
           ? found.conduit != policy::kNoConduit && tables.conduits[found.conduit].fail_open
@@ -135,7 +135,7 @@ void judge_anew(Context& context, Packet& packet, std::uint16_t source_zone) {
       flow.protocol = found.protocol;
     }
     adopt(context, flow, sides, found);
-    flow.related_to = related_to;
+    flow.expected = expected;
     return;
   }
   if (!is_tcp(packet)) {
@@ -234,6 +234,7 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
       policy::find_destination_zone(context.tables(), source_zone, packet.ip.destination);
   if (!may_open(context, packet)) {
     if (!is_tcp(packet)) return refuse(context, packet, Reason::icmp_unsolicited);
+    if (hand_to_owner(context, packet)) return;
     if ((packet.tcp.flags & wire::kTcpRst) != 0) {
       if (takes_proof(context, packet)) return;
       return refuse(context, packet, Reason::tcp_not_a_session_start);
@@ -257,13 +258,18 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
       found = other;
     }
   }
-  const std::uint16_t related_to =
-      found.reason == Reason::service_granted ? 0 : find_opener(context, packet, found, sides);
+  const bool expected = found.reason != Reason::service_granted &&
+                        find_expected(context, packet, nullptr, found, sides);
+  if (expected) {
+    from_client = true;
+    sides.endpoints = sides_of(packet, source_zone, destination_zone, from_client).endpoints;
+  }
   if (found.reason == Reason::service_granted) {
     const bool inserted = insert_flow(context, packet, sides, found, from_client);
-    if (inserted) packet.flow->related_to = related_to;
+    if (inserted) packet.flow->expected = expected;
     return;
   }
+  if (hand_to_owner(context, packet)) return;
   packet.flow = find_question(context, packet, source_zone);
   if (packet.flow != nullptr) return;
   if (found.reason == Reason::no_rule && is_bare(packet)) {
@@ -361,7 +367,8 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
   Reason reason = Reason::granted;
   if (source.zone == policy::kNoZone) {
     reason = Reason::unknown_zone;
-  } else if (!source.known_source) {
+  } else if (!source.known_source && !(is_bare(packet) && is_expected_from(context, packet))) {
+    if (packet.flow == nullptr && is_bare(packet) && hand_to_owner(context, packet)) return false;
     // Of stations those are known that some rule names.
     const wire::IpAddress& host = packet.ip.source;
     const bool own_link = host.is_unspecified() || host.is_link_local();

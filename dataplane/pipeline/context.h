@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "dataplane/flow/expectation_table.h"
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/flow/fragments.h"
 #include "dataplane/flow/mac_table.h"
@@ -39,6 +40,8 @@ struct PipelineOptions {
   bool measure_stages = false;     // costs a few cycles itself
   bool remember_verdicts = true;   // false where each verdict is reported with its operation
   std::shared_ptr<Spans> spans = std::make_shared<Spans>();  // of all workers
+  std::shared_ptr<flow::ExpectationOwners> owners{};         // of all workers; none: this is alone
+  std::uint32_t worker = 0;                                  // number of this one among them
 };
 
 // Where a worker's time goes.
@@ -53,6 +56,7 @@ struct Context {
   const Image& image;
   TimeNs now_ns;
   flow::FlowTable& flows;
+  flow::ExpectationTable& expected;
   flow::SegmentPool& segments;
   flow::Openings& openings;
   flow::Places& places;
@@ -70,11 +74,11 @@ struct Context {
   Observer& observer;
   std::span<flow::Packet> burst;
   std::span<const protocols::Module> modules;
-  protocols::ProtocolSet with_related;  // those whose sessions open something beside themselves
-  TimeNs sessions_clock = 0;            // clock offset for replicated protocol state
-  TimeNs forwards_since_ns = 0;         // start or takeover
-  bool all_usual = true;                // every packet of the burst, see wire::parse_usual
-  flow::HashKey hash_key{};             // of this worker
+  protocols::ProtocolSet with_expectations;  // their sessions open something beside themselves
+  TimeNs sessions_clock = 0;                 // clock offset for replicated protocol state
+  TimeNs forwards_since_ns = 0;              // start or takeover
+  bool all_usual = true;                     // every packet of the burst, see wire::parse_usual
+  flow::HashKey hash_key{};                  // of this worker
   std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
   policy::Charges charged{};            // charges of the last judged message
   protocols::Difference difference{};   // of the last refused answer
@@ -112,8 +116,8 @@ struct Context {
     return flows.erasures() == erasures || (packet.flow->in_use && packet.flow->key == packet.key);
   }
   // Whether messages of the flow may open expectations, or be covered by them.
-  bool has_related(const flow::Flow& flow) const {
-    return (with_related >> flow.protocol & 1) != 0;
+  bool has_expectations(const flow::Flow& flow) const {
+    return (with_expectations >> flow.protocol & 1) != 0;
   }
   // Whether messages of the flow are numbered, so that they may be renumbered.
   bool is_numbered(const flow::Flow& flow) const { return module_of(flow).numbered != nullptr; }

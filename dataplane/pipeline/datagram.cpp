@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "dataplane/flow/packet_edit.h"
-#include "dataplane/pipeline/admission.h"
+#include "dataplane/pipeline/expectations.h"
 #include "dataplane/pipeline/parts.h"
 
 namespace bulkhead::pipeline {
@@ -195,6 +195,12 @@ bool answers_question(Context& context, flow::Packet& packet) {
   return false;
 }
 
+// Several sessions may have opened something between the same hosts, each at its own worker.
+bool is_anothers(Context& context, flow::Packet& packet, const Verdict& verdict) {
+  return packet.flow->expected && verdict.fault == protocols::Fault::not_started &&
+         hand_to_owner(context, packet);
+}
+
 void inspect_answer_to_many(Context& context, flow::Packet& packet) {
   const Verdict verdict = judge_answer_to_many(context, packet);
   context.observer.on_verdict(verdict, packet);
@@ -240,6 +246,7 @@ void inspect_in_session(Context& context, flow::Packet& packet) {
   if (!allowed && !collected.in_parts && answers_question(context, packet)) {
     return inspect_answer_to_many(context, packet);
   }
+  if (!allowed && !collected.in_parts && is_anothers(context, packet, verdict)) return;
   if (!allowed && packet.flow->on_deny == policy::OnDeny::reject) {
     refuse_datagram(context, packet, message, verdict);
   }

@@ -3,7 +3,7 @@
 #include <bit>
 #include <utility>
 
-#include "dataplane/pipeline/admission.h"
+#include "dataplane/pipeline/expectations.h"
 #include "dataplane/policy/matcher.h"
 
 namespace bulkhead::pipeline {
@@ -142,17 +142,19 @@ Fault accept(Context& context, flow::Flow& flow, bool recalled) {
 Fault tie_to_past(Context& context, const flow::Packet& packet, const Verdict& verdict,
                   bool recalled) {
   flow::Flow& flow = *packet.flow;
-  const ByteView message = context.parsed.message();
-  const bool related = context.has_related(flow);
+  const bool expects = context.has_expectations(flow);
   const bool asks = verdict.direction == Direction::request;
-  if (related && asks) {
-    const Fault fault = note_related(context, packet, message, verdict.rule);
+  const auto follow = [&] {
+    return follow_relations(context, packet, message, verdict.direction, verdict.rule);
+  };
+  if (expects && asks) {
+    const Fault fault = follow();
     if (fault != Fault::none) return fault;
   }
   Fault fault = accept(context, flow, recalled);
   if (flow.missed > 0 && !asks) fault = excuse(flow, fault);
-  if (fault != Fault::none || asks || !related) return fault;
-  return note_related(context, packet, message, verdict.rule);
+  if (fault != Fault::none || asks || !expects) return fault;
+  return follow();
 }
 
 // A message that every rule grants is charged once to each budget that it needs, and only if it
@@ -184,7 +186,7 @@ void judge_as(Context& context, const flow::Packet& packet, ByteView message, st
   flow::Flow& flow = *packet.flow;
   begin_verdict(verdict, packet, length);
   context.parsed.begin(message, verdict.direction);
-  if (context.has_related(flow) && judge_related(context, packet, message, verdict)) return;
+  if (context.has_expectations(flow) && judge_expected(context, packet, message, verdict)) return;
   if (!context.charged.empty()) context.charged = {};
   policy::Charges charges;
   ByteView judged;
@@ -192,7 +194,7 @@ void judge_as(Context& context, const flow::Packet& packet, ByteView message, st
     judged = judged_part(context, context.module_of(flow), message);
   }
   bool recalled = false;
-  if (flow.related_to != 0) {
+  if (flow.expected && !is_expected_session(context, flow)) {
     verdict.reason = Reason::protocol_fault;
     verdict.fault = Fault::not_started;
   } else if (judged.empty()) {

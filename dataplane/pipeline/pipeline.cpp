@@ -8,10 +8,10 @@
 #include <limits>
 
 #include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/expectations.h"
 #include "dataplane/pipeline/openings.h"
 #include "dataplane/pipeline/parts.h"
 #include "dataplane/policy/classifier.h"
-#include "dataplane/protocols/related.h"
 
 namespace bulkhead::pipeline {
 
@@ -46,8 +46,6 @@ flow::FlowTable::Blocks session_blocks(const flow::Limits& limits) {
     const protocols::StateLayout layout = protocol->state_layout();
     blocks.usual_bytes = std::max(blocks.usual_bytes, layout.bytes);
     blocks.deep_bytes = std::max(blocks.deep_bytes, layout.bytes_max);
-    if (protocol->related() == nullptr) continue;
-    blocks.deep_bytes = std::max(blocks.deep_bytes, protocol->related()->bytes());
   }
   return blocks;
 }
@@ -69,6 +67,7 @@ Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTab
                    std::unique_ptr<flow::Reassembler> reassembler, flow::MacTable& macs)
     : options_(options),
       flows_(std::move(flows)),
+      expected_(options.limits.relations, options_.owners.get(), options.worker),
       segments_(options.limits.segments),
       openings_(options.limits.flows),
       places_(options.limits.flows),
@@ -93,6 +92,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           image,
           now_ns,
           *flows_,
+          expected_,
           segments_,
           openings_,
           places_,
@@ -110,7 +110,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           observer,
           std::span(burst_.data(), burst),
           protocols::modules(),
-          protocols::protocols_with_related(),
+          protocols::protocols_with_expectations(),
           sessions_clock_,
           forwards_since_ns_,
           true,
@@ -192,6 +192,7 @@ void Pipeline::read_gauges() {
   stats_.half_open = openings_.count();
   stats_.deep_sessions = flows_->deep_sessions();
   stats_.carried_sessions = flows_->carried_sessions();
+  stats_.relations = expected_.size();
   stats_.waiting_dropped = waiting_.dropped();
 }
 
@@ -203,6 +204,7 @@ void Pipeline::forget_all() {
     timers_.disarm(i);
     flows_->erase(flow);
   }
+  expected_.clear();
   waiting_.clear();
   openings_.clear();
   places_.clear();
@@ -222,6 +224,7 @@ void Pipeline::expire(Context& context) {
     fragments_expired_ns_ = context.now_ns;
     reassembler_->expire(context.now_ns);
   }
+  expire_relations(context, expire_next_relation_);
   auto slots = kSlotsPerPeriod * static_cast<std::uint32_t>(periods);
   // As long as there is plenty, what waits for its receiver harms nobody.
   const bool scarce = segments_.available() < segments_.capacity() / 4 * 3;

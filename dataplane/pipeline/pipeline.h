@@ -59,6 +59,7 @@ class Pipeline {
   void let_all_go(Output& output);
 
   flow::FlowTable& flows() { return *flows_; }
+  flow::ExpectationTable& expected() { return expected_; }
   flow::SegmentPool& segments() { return segments_; }
   flow::TimerWheel& timers() { return timers_; }
   // What the worker counts; the gauges among it are as of the last read_gauges().
@@ -77,6 +78,7 @@ class Pipeline {
 
   PipelineOptions options_;
   std::unique_ptr<flow::FlowTable> flows_;
+  flow::ExpectationTable expected_;
   flow::SegmentPool segments_;
   flow::Openings openings_;
   flow::Places places_;
@@ -97,6 +99,7 @@ class Pipeline {
   StageCycles stage_cycles_{};
   std::array<flow::Packet, kBurstMax> burst_;
   std::uint32_t expire_next_ = 0;
+  std::uint32_t expire_next_relation_ = 0;
   TimeNs expired_ns_ = 0;
   bool expires_behind_ = false;
   TimeNs fragments_expired_ns_ = 0;

@@ -80,6 +80,12 @@ class Output {
     (void)mbuf;
     return false;
   }
+  // Offers a packet that another worker expects. True if the buffer was consumed: that worker has
+  // it, or it was lost on the way there.
+  virtual bool hand_to(rte_mbuf* mbuf, std::uint32_t worker) {
+    (void)mbuf, (void)worker;
+    return false;
+  }
   // Offers a frame of wire::kEtherTypePair. True if it is for this pair's appliance and the
   // buffer was consumed.
   virtual bool take_in_band(rte_mbuf* mbuf) {

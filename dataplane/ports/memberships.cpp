@@ -1,5 +1,5 @@
 // A conduit a step: hosts of one of its zones may send to the groups of the other, by a
-// rule or because a message of a session that the conduit grants said so (protocols/related.h).
+// rule or because a message of a session that the conduit grants said so (protocols/expectation.h).
 #include "dataplane/ports/memberships.h"
 
 #include <rte_mbuf.h>

@@ -22,8 +22,9 @@ ReplicaPort::ReplicaPort(pipeline::Pipeline& pipeline, rte_mempool* buffers)
     : pipeline_(pipeline),
       inbox_(kRingBytes),
       outbox_(kRingBytes),
-      sender_(pipeline.flows(), pipeline.segments(), outbox_),
-      receiver_({pipeline.flows(), pipeline.segments(), pipeline.timers(), buffers}) {}
+      sender_(pipeline.flows(), pipeline.segments(), outbox_, &pipeline.expected()),
+      receiver_({pipeline.flows(), pipeline.segments(), pipeline.timers(), buffers,
+                 &pipeline.expected()}) {}
 
 bool ReplicaPort::run(bool open, bool hands_over, TimeNs now_ns, pipeline::Output& out) {
   bool news = take_inbox(open, now_ns, out);

@@ -254,6 +254,12 @@ bool Worker::hand_over(rte_mbuf* mbuf) {
   return true;
 }
 
+bool Worker::hand_to(rte_mbuf* mbuf, std::uint32_t worker) {
+  if (worker >= shared_.worker_count || worker == index_) return false;
+  if (give(mbuf, worker)) shared_.workers[worker]->wake();
+  return true;
+}
+
 std::uint32_t Worker::poll_steered() {
   std::uint32_t packets = 0;
   for (std::uint32_t from = 0; from < shared_.worker_count; ++from) {

@@ -27,7 +27,7 @@
 
 namespace bulkhead::protocols {
 
-class RelatedTraffic;
+class Expectations;
 
 // How the next message lies in a stream. `length` is known once `fault` is none and it is not zero;
 // zero asks for at least `needed` bytes in all before the question is put again. `head`, if not

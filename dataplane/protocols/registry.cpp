@@ -2,8 +2,7 @@
 #include "dataplane/protocols/registry.h"
 
 #include <array>
-
-#include "dataplane/protocols/related.h"
+#include <cstdlib>
 
 #define BULKHEAD_PROTOCOL(name)          \
   namespace bulkhead::name {             \
@@ -22,6 +21,8 @@ constexpr std::size_t kCount = 0
 #undef BULKHEAD_PROTOCOL
     ;
 
+constexpr std::size_t kSharedServicesMax = 64;
+
 Module module_of(const Protocol& protocol) {
   return {&protocol,
           protocol.remembered_verdicts(),
@@ -30,20 +31,34 @@ Module module_of(const Protocol& protocol) {
           protocol.spanning_messages(),
           protocol.questions_to_many(),
           protocol.shared_port(),
+          protocol.expectations(),
           protocol.frames_by_session()};
 }
 
 struct Registry {
-  std::array<const Protocol*, kCount + 1> protocols = {
+  std::array<const Protocol*, kCount + kTestProtocolsMax> protocols = {
 #define BULKHEAD_PROTOCOL(name) &bulkhead::name::protocol(),
 #include "dataplane/protocols/registry.def"
 #undef BULKHEAD_PROTOCOL
   };
-  std::array<Module, kCount + 1> modules;
+  std::array<Module, kCount + kTestProtocolsMax> modules;
   std::size_t count = kCount;
+  ProtocolSet with_expectations = 0;
+  std::array<SharedService, kSharedServicesMax> shared_services;
+  std::size_t shared_services_count = 0;
 
   Registry() {
-    for (std::size_t i = 0; i < kCount; ++i) modules[i] = module_of(*protocols[i]);
+    for (std::size_t i = 0; i < kCount; ++i) note(i);
+  }
+  void note(std::size_t i) {
+    modules[i] = module_of(*protocols[i]);
+    const Expectations* expectations = modules[i].expectations;
+    if (expectations == nullptr) return;
+    with_expectations |= ProtocolSet{1} << i;
+    for (const SharedService& service : expectations->shared_services()) {
+      if (shared_services_count == kSharedServicesMax) std::abort();  // raise it
+      shared_services[shared_services_count++] = service;
+    }
   }
 };
 
@@ -54,16 +69,16 @@ Registry& all() {
 
 }  // namespace
 
-static_assert(kCount < 64);  // ProtocolSet
+static_assert(kCount + kTestProtocolsMax < 64);  // ProtocolSet
 
 std::span<const Protocol* const> registry() { return {all().protocols.data(), all().count}; }
 
 std::span<const Module> modules() { return {all().modules.data(), all().count}; }
 
 void add_protocol_for_tests(const Protocol& protocol) {
-  all().protocols[kCount] = &protocol;
-  all().modules[kCount] = module_of(protocol);
-  all().count = kCount + 1;
+  if (all().count == all().modules.size()) std::abort();
+  all().protocols[all().count] = &protocol;
+  all().note(all().count++);
 }
 
 std::optional<std::uint8_t> find_protocol(std::string_view name) {
@@ -83,39 +98,10 @@ ProtocolSet find_protocols(Carrier carrier, std::uint16_t port) {
   return found;
 }
 
-namespace {
+ProtocolSet protocols_with_expectations() { return all().with_expectations; }
 
-struct RelatedPorts {
-  std::array<RelatedPort, kCount> ports;
-  std::size_t count = 0;
-  ProtocolSet protocols = 0;
-
-  RelatedPorts() {
-    for (std::size_t i = 0; i < kCount; ++i) {
-      const Protocol& protocol = *registry()[i];
-      if (protocol.related() == nullptr) continue;
-      RelatedPort& related = ports[count++];
-      related.port = protocol.related()->port();
-      related.protocol = static_cast<std::uint8_t>(i);
-      protocols |= ProtocolSet{1} << i;
-      for (const DefaultPort& known : protocol.catalogue().ports) {
-        if (known.carrier == Carrier::tcp) related.session_port = known.port;
-      }
-    }
-  }
-};
-
-const RelatedPorts& all_related() {
-  static const RelatedPorts kRelated;
-  return kRelated;
+std::span<const SharedService> shared_services() {
+  return {all().shared_services.data(), all().shared_services_count};
 }
-
-}  // namespace
-
-std::span<const RelatedPort> related_ports() {
-  return {all_related().ports.data(), all_related().count};
-}
-
-ProtocolSet protocols_with_related() { return all_related().protocols; }
 
 }  // namespace bulkhead::protocols

@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "dataplane/protocols/expectation.h"
 #include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::protocols {
@@ -24,13 +25,16 @@ struct Module {
   const SpanningMessages* spanning = nullptr;
   const QuestionsToMany* questions = nullptr;
   const SharedPort* shared_port = nullptr;
+  const Expectations* expectations = nullptr;
   bool frames_by_session = false;
 };
 // In the order of registry().
 std::span<const Module> modules();
 
-// One more module behind those of registry.def, for tests of the engine with messages that no
-// protocol here has. Call it before anything else asks for the registry; the product never does.
+// One more module after those of registry.def, kTestProtocolsMax at most, for tests of the engine
+// with messages that no protocol here has. Call it before anything else asks for the registry; the
+// product never does.
+constexpr std::size_t kTestProtocolsMax = 4;
 void add_protocol_for_tests(const Protocol& protocol);
 
 std::optional<std::uint8_t> find_protocol(std::string_view name);
@@ -41,14 +45,9 @@ using ProtocolSet = std::uint64_t;
 // The modules that expect this port by default, for decoding captures.
 ProtocolSet find_protocols(Carrier carrier, std::uint16_t port);
 
-// A UDP port that sessions of a protocol open beside themselves, and the TCP port that they have by
-// default.
-struct RelatedPort {
-  std::uint16_t port = 0;
-  std::uint16_t session_port = 0;
-  std::uint8_t protocol = kNoProtocol;
-};
-std::span<const RelatedPort> related_ports();
-ProtocolSet protocols_with_related();
+// Those whose sessions open something beside themselves.
+ProtocolSet protocols_with_expectations();
+// Services whose packets have one worker (Expectations::shared_services), of all modules.
+std::span<const SharedService> shared_services();
 
 }  // namespace bulkhead::protocols

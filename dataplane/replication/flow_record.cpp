@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "dataplane/replication/record_io.h"
+
 namespace bulkhead::replication {
 
 namespace {
@@ -28,67 +30,6 @@ enum SegmentFlag : std::uint8_t { kInjected = 1, kEnd = 2 };
 enum SideFlag : std::uint8_t { kScale = 1, kTimestamps = 2, kFin = 4 };
 
 constexpr std::array<std::uint8_t, kBytesAhead> kAhead{};
-
-class Writer {
- public:
-  explicit Writer(std::span<std::uint8_t> out) : out_(out) {}
-
-  void u8(std::uint8_t value) {
-    if (std::uint8_t* at = advance(1)) at[0] = value;
-  }
-  void u16(std::uint16_t value) {
-    if (std::uint8_t* at = advance(2)) store_be16(at, value);
-  }
-  void u32(std::uint32_t value) {
-    if (std::uint8_t* at = advance(4)) store_be32(at, value);
-  }
-  void u64(std::uint64_t value) {
-    if (std::uint8_t* at = advance(8)) store_be64(at, value);
-  }
-  void bytes(const void* from, std::size_t count) {
-    std::uint8_t* at = advance(count);
-    if (at != nullptr && count > 0) std::memcpy(at, from, count);
-  }
-  // 0 if it did not fit.
-  std::size_t length() const { return ok_ ? length_ : 0; }
-
- private:
-  std::uint8_t* advance(std::size_t count) {
-    ok_ = ok_ && out_.size() - length_ >= count;
-    if (!ok_) return nullptr;
-    length_ += count;
-    return out_.data() + length_ - count;
-  }
-
-  std::span<std::uint8_t> out_;
-  std::size_t length_ = 0;
-  bool ok_ = true;
-};
-
-void write_key(Writer& out, const FlowKey& key) {
-  out.bytes(key.low.bytes.data(), key.low.bytes.size());
-  out.bytes(key.high.bytes.data(), key.high.bytes.size());
-  for (const std::uint16_t part : {key.low_port, key.high_port, key.vlan_outer, key.vlan_inner}) {
-    out.u16(part);
-  }
-  out.u8(static_cast<std::uint8_t>(key.protocol));
-  out.u8(static_cast<std::uint8_t>(key.opened_by));
-}
-
-void read_bytes(ByteReader& in, std::span<std::uint8_t> to) {
-  const ByteView bytes = in.take(to.size());
-  if (bytes.size() == to.size()) std::copy(bytes.begin(), bytes.end(), to.begin());
-}
-
-void read_key(ByteReader& in, FlowKey& key) {
-  read_bytes(in, key.low.bytes);
-  read_bytes(in, key.high.bytes);
-  for (std::uint16_t* part : {&key.low_port, &key.high_port, &key.vlan_outer, &key.vlan_inner}) {
-    *part = in.u16();
-  }
-  key.protocol = in.u8();
-  key.opened_by = in.u8();
-}
 
 void write_side(Writer& out, const TcpSide& side) {
   for (const std::uint32_t number : {side.released, side.acknowledged, side.window_end,
@@ -266,7 +207,7 @@ std::size_t encode_flow(const Flow& flow, flow::SegmentPool& segments, std::stri
   writer.u8(static_cast<std::uint8_t>(flow.phase));
   for (const std::uint16_t port : flow.ports) writer.u16(port);
   for (const flow::Link& link : flow.links) writer.bytes(link.from.bytes.data(), 6);
-  writer.u16(flow.related_to);
+  writer.u16(flow.expected ? 1 : 0);
   writer.u64(since(flow.last_seen_ns, now_ns));
   writer.u64(since(now_ns, flow.expires_ns));
   writer.u64(since(flow.created_ns, now_ns));
@@ -321,7 +262,7 @@ std::optional<FlowRecord> decode_record(ByteView bytes, TimeNs now_ns) {
   flow.phase = static_cast<flow::TcpPhase>(in.u8());
   for (std::uint16_t& port : flow.ports) port = in.u16();
   for (flow::Link& link : flow.links) read_bytes(in, link.from.bytes);
-  flow.related_to = in.u16();
+  flow.expected = in.u16() != 0;  // of an earlier release: a port of the session beside
   flow.last_seen_ns = before(now_ns, in.u64());
   const TimeNs left_ns = in.u64();
   flow.expires_ns = now_ns + std::min(left_ns, 365 * 24 * 3600 * kSecondNs);

@@ -34,7 +34,8 @@ std::uint16_t layout_of(const Flow& flow) {
 
 }  // namespace
 
-FlowSender::FlowSender(flow::FlowTable& flows, flow::SegmentPool& segments, RecordRing& out)
+FlowSender::FlowSender(flow::FlowTable& flows, flow::SegmentPool& segments, RecordRing& out,
+                       flow::ExpectationTable* expected)
     : flows_(flows),
       segments_(segments),
       out_(out),
@@ -43,11 +44,13 @@ FlowSender::FlowSender(flow::FlowTable& flows, flow::SegmentPool& segments, Reco
       snapshot_next_(flows.capacity()),
       record_bytes_max_(kRecordFixedBytesMax + kRecordSegmentBytesMax + flows.deep_bytes()) {
   flows_.track_changes();
+  if (expected != nullptr) relations_.emplace(*expected);
 }
 
 void FlowSender::restart() {
   std::fill(is_sent_.begin(), is_sent_.end(), false);
   snapshot_next_ = 0;
+  if (relations_) relations_->restart();
 }
 
 FlowSender::Step FlowSender::send(std::uint32_t slot, TimeNs now_ns) {
@@ -98,6 +101,12 @@ bool FlowSender::run_urgent(TimeNs now_ns) {
 
 std::uint32_t FlowSender::run(std::uint32_t records_max, TimeNs now_ns) {
   std::uint32_t written = 0;
+  if (relations_) {
+    bool full = false;
+    written = relations_->run((records_max + 1) / 2, now_ns, out_, full);
+    records_ += written;
+    if (full) return written;
+  }
   // What has changed goes before what is only new to the peer, which gets its half all the same.
   const std::uint32_t changes_max = has_told_all() ? records_max : (records_max + 1) / 2;
   while (written < changes_max && flows_.has_changes()) {
@@ -124,12 +133,48 @@ std::uint32_t FlowSender::run(std::uint32_t records_max, TimeNs now_ns) {
 }
 
 FlowReceiver::Taken FlowReceiver::take(ByteView bytes, TimeNs now_ns) {
+  if (is_relation(bytes)) return take_relation(bytes, now_ns);
   const std::optional<FlowRecord> record = decode_record(bytes, now_ns);
   if (!record) return Taken::malformed;
   if (!record->gone) return adopt(*record, now_ns);
   Flow* flow = store_.flows.find(record->flow.key);
   if (flow != nullptr) erase(*flow);
   return Taken::taken;
+}
+
+FlowReceiver::Taken FlowReceiver::take_relation(ByteView bytes, TimeNs now_ns) {
+  const std::optional<RelationRecord> record = decode_relation(bytes, now_ns);
+  if (!record) return Taken::malformed;
+  if (store_.expected == nullptr) return Taken::taken;
+  flow::ExpectationTable& table = *store_.expected;
+  const auto protocol = protocols::find_protocol(record->protocol);
+  if (!protocol || protocols::registry()[*protocol]->expectations() == nullptr) {
+    return Taken::unknown_protocol;
+  }
+  const flow::Relation& sent = record->relation;
+  flow::RelationId id = sent.id;
+  id.protocol = *protocol;
+  if (flow::Relation* known = table.find(id, sent.is_open)) table.remove(*known);
+  // What an earlier release asked for cannot be judged here: it has to be opened again.
+  if (record->gone || !record->readable) return Taken::taken;
+  flow::Relation* relation = table.add(id, {});
+  if (relation == nullptr) return Taken::no_room;
+  relation->reversed = sent.reversed;
+  relation->transport = sent.transport;
+  relation->service_port = sent.service_port;
+  relation->macs = sent.macs;
+  relation->asked_ns = sent.asked_ns;
+  relation->wait_ns = sent.wait_ns;
+  relation->asked_bytes = sent.asked_bytes;
+  relation->asked = sent.asked;
+  if (!sent.is_open) return Taken::taken;
+  auto expectations = sent.expectations;
+  for (flow::Expectation& each : std::span(expectations).first(sent.count)) {
+    each.key.protocol = *protocol;
+  }
+  if (table.open(*relation, std::span(expectations).first(sent.count))) return Taken::taken;
+  table.remove(*relation);
+  return Taken::no_room;
 }
 
 void FlowReceiver::erase(Flow& flow) {
@@ -139,6 +184,9 @@ void FlowReceiver::erase(Flow& flow) {
 }
 
 FlowReceiver::Taken FlowReceiver::adopt(const FlowRecord& record, TimeNs now_ns) {
+  constexpr std::uint32_t kTurned = 4;
+  const std::uint32_t opened_by = record.flow.key.opened_by;
+  if (opened_by > 0 && opened_by < kTurned) return Taken::taken;  // see flow::FlowKey
   std::uint8_t protocol = protocols::kNoProtocol;
   if (!record.protocol.empty()) {
     const auto known = protocols::find_protocol(record.protocol);

@@ -4,20 +4,24 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/flow/timer_wheel.h"
 #include "dataplane/replication/flow_record.h"
 #include "dataplane/replication/record_ring.h"
+#include "dataplane/replication/relations.h"
 
 namespace bulkhead::replication {
 
 // Of the active appliance.
 class FlowSender {
  public:
-  // Makes the table track its changes. All arguments outlive the sender.
-  FlowSender(flow::FlowTable& flows, flow::SegmentPool& segments, RecordRing& out);
+  // Makes the tables track their changes. All arguments outlive the sender. Without `expected`,
+  // only sessions are replicated.
+  FlowSender(flow::FlowTable& flows, flow::SegmentPool& segments, RecordRing& out,
+             flow::ExpectationTable* expected = nullptr);
 
   // A peer without sessions has joined: sends all sessions anew.
   void restart();
@@ -28,10 +32,15 @@ class FlowSender {
   std::uint32_t run(std::uint32_t records_max, TimeNs now_ns);
   // Records written since the start.
   std::uint64_t records() const { return records_; }
-  // Each session has been in the ring since the last restart, though it may have changed again.
-  bool has_told_all() const { return snapshot_next_ == flows_.capacity(); }
-  // All sessions and all changes are in the ring.
-  bool is_done() const { return has_told_all() && !flows_.has_changes(); }
+  // Each session and relation has been in the ring since the last restart, though it may have
+  // changed again.
+  bool has_told_all() const {
+    return snapshot_next_ == flows_.capacity() && (!relations_ || relations_->has_told_all());
+  }
+  // All of them and all changes are in the ring.
+  bool is_done() const {
+    return has_told_all() && !flows_.has_changes() && (!relations_ || relations_->is_done());
+  }
 
  private:
   enum class Step : std::uint8_t { nothing, written, no_room };
@@ -40,6 +49,7 @@ class FlowSender {
   flow::FlowTable& flows_;
   flow::SegmentPool& segments_;
   RecordRing& out_;
+  std::optional<RelationSender> relations_;
   // The key of each slot's session at the peer, if any.
   std::vector<flow::FlowKey> sent_;
   std::vector<std::uint8_t> is_sent_;
@@ -59,6 +69,7 @@ class FlowReceiver {
     flow::SegmentPool& segments;
     flow::TimerWheel& timers;
     rte_mempool* buffers;
+    flow::ExpectationTable* expected = nullptr;  // none: relations are not taken
   };
   explicit FlowReceiver(const Store& store) : store_(store) {}
 
@@ -67,6 +78,7 @@ class FlowReceiver {
 
  private:
   Taken adopt(const FlowRecord& record, TimeNs now_ns);
+  Taken take_relation(ByteView bytes, TimeNs now_ns);
   bool adopt_translation(const FlowRecord& record, flow::Flow& flow);
   bool adopt_segments(const FlowRecord& record, flow::Flow& flow, TimeNs now_ns);
   bool adopt_retained(const FlowRecord& record, flow::Flow& flow);

@@ -58,6 +58,16 @@ void add_statistics(const ports::Worker& worker, v1::WorkerStatus& status) {
   }
 }
 
+// What one worker expects another may receive.
+pipeline::PipelineOptions pipeline_options(const EngineOptions& options) {
+  pipeline::PipelineOptions pipeline = options.pipeline;
+  if (options.workers > 1) {
+    pipeline.owners =
+        std::make_shared<flow::ExpectationOwners>(options.workers, pipeline.limits.relations);
+  }
+  return pipeline;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>, std::string> Engine::make(const EngineOptions& options) {
@@ -95,8 +105,10 @@ std::string Engine::launch(const EngineOptions& options) {
     if (ring == nullptr) return "steering rings: not enough memory; raise memory-mib";
     shared_->steering.push_back(ring);
   }
+  pipeline::PipelineOptions pipeline = pipeline_options(options);
   for (std::uint32_t i = 0; i < options.workers; ++i) {
-    auto worker = ports::Worker::make(*shared_, i, options.pipeline);
+    pipeline.worker = i;
+    auto worker = ports::Worker::make(*shared_, i, pipeline);
     if (!worker) return worker.error();
     shared_->workers.push_back(worker.value().get());
     if (options.pair) shared_->replicas.push_back(worker.value()->replica());

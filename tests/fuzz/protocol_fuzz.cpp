@@ -3,19 +3,21 @@
 // stream, framed and decoded whole and byte by byte: both must agree, and what comes out must stay
 // within the message.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "dataplane/protocols/registry.h"
-#include "dataplane/protocols/related.h"
 
 namespace {
 
 using bulkhead::ByteView;
+using bulkhead::protocols::Carrier;
 using bulkhead::protocols::Catalogue;
 using bulkhead::protocols::Direction;
 using bulkhead::protocols::ElementEncoding;
@@ -122,34 +124,37 @@ void refuse_and_renumber(const Protocol& protocol, std::span<std::byte> session,
   if (count > 0) numbered->renumber(session, parsed.direction(), {first_bytes, count});
 }
 
-// What a message opens, answers or ends beside its session, and as a datagram of it, either way.
+// What a message asks for, opens or closes beside its session, and as a datagram of it, either way.
+// What was asked for last is answered by each later message.
 void relate(const Protocol& protocol, ByteView message, OperationList& operations,
             std::uint32_t now_ms) {
-  using bulkhead::protocols::RelatedTraffic;
-  alignas(16) static std::byte block[64 * 1024];
-  const RelatedTraffic* related = protocol.related();
-  if (related == nullptr) return;
-  require(related->bytes() <= sizeof(block));
-  if (now_ms == 0) std::fill_n(block, related->bytes(), std::byte{0});
+  using bulkhead::protocols::Expectation;
+  using bulkhead::protocols::RelationStep;
+  static RelationStep asked;
+  const bulkhead::protocols::Expectations* expectations = protocol.expectations();
+  if (expectations == nullptr) return;
+  if (now_ms == 0) asked = {};
   for (const Direction direction : {Direction::request, Direction::response}) {
-    if (related->concerns(message, direction)) {
-      related->note({block, related->bytes()}, message, direction, now_ms);
+    for (const Carrier carrier : {Carrier::tcp, Carrier::udp, Carrier::ethernet}) {
+      RelationStep step;
+      const Fault fault = expectations->follow(message, {direction, carrier}, step);
+      require(step.asked_bytes <= step.asked.size());
+      if (fault == Fault::none && step.asked_bytes > 0) asked = step;
+      const auto observed = expectations->observe(message, carrier);
+      require(!observed || observed->bytes <= message.size());
     }
-    const std::uint32_t group = related->group_of(message);
-    related->admit({block, related->bytes()}, message, direction, group, now_ms);
   }
-  std::size_t count = 0;
-  while (related->opening({block, related->bytes()}, count, operations)) {
-    require(operations.size() > 0);
-    ++count;
-  }
-  if (count > 2) related->end({block, related->bytes()}, now_ms % count);
+  const std::span<const std::byte> request = std::span(asked.asked).first(asked.asked_bytes);
+  std::array<Expectation, bulkhead::protocols::kExpectationsMax> opened;
+  require(expectations->open(request, message, opened) <= opened.size());
+  expectations->describe(request, operations);
+  require(asked.asked_bytes == 0 || operations.size() > 0);
 }
 
 }  // namespace
 
 // One of those that the protocol has.
-static bulkhead::protocols::Carrier carrier_of(const Protocol& protocol, std::uint8_t first_byte) {
+static Carrier carrier_of(const Protocol& protocol, std::uint8_t first_byte) {
   const auto ports = protocol.catalogue().ports;
   return ports[(first_byte >> 1) % ports.size()].carrier;
 }

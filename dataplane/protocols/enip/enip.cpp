@@ -262,7 +262,7 @@ class Enip final : public protocols::Protocol,
     return session_in(session).awaited(now_ms);
   }
 
-  const protocols::RelatedTraffic* related() const override { return &implicit_connections(); }
+  const protocols::Expectations* expectations() const override { return &implicit_connections(); }
 
   // CIP, appendix B: the reply to the innermost request, with a general status. On a connection it
   // has the request's way until put_in() turns it.

@@ -3,13 +3,13 @@
 #pragma once
 
 #include "dataplane/protocols/enip/layout.h"
-#include "dataplane/protocols/related.h"
+#include "dataplane/protocols/expectation.h"
 
 namespace bulkhead::enip {
 
-constexpr std::uint16_t kIoPort = 2222;   // EIP 3-2.1: 0x08AE
-constexpr std::size_t kImplicitMax = 24;  // connections that one host may have open to another
+constexpr std::uint16_t kIoPort = 2222;         // EIP 3-2.1: 0x08AE
+constexpr std::uint16_t kSessionPort = 0xaf12;  // EIP 2-2: 44818
 
-const protocols::RelatedTraffic& implicit_connections();
+const protocols::Expectations& implicit_connections();
 
 }  // namespace bulkhead::enip

@@ -1,4 +1,4 @@
-// What a session opens beside itself, through the whole pipeline: datagrams that no rule names pass
+// EtherNet/IP's class 1 connections through the whole pipeline: datagrams that no rule names pass
 // while the connection that a granted message opened is open, and only those.
 #include <gtest/gtest.h>
 
@@ -71,9 +71,9 @@ void register_at(TcpSession& session) {
   session.from_server(encapsulated(enip::kRegisterSession, {1, 0, 0, 0}, 9));
 }
 
-class Related : public ::testing::TestWithParam<bool> {
+class Implicit : public ::testing::TestWithParam<bool> {
  protected:
-  Related() {
+  Implicit() {
     cyclic_.trigger = 0x01;
     register_at(session_);
   }
@@ -104,9 +104,9 @@ class Related : public ::testing::TestWithParam<bool> {
   Opening cyclic_{{0x20, 4, 0x24, 0x97, 0x2c, 0x96, 0x2c, 0x64}};
 };
 
-INSTANTIATE_TEST_SUITE_P(AndItsOwnRule, Related, ::testing::Bool());
+INSTANTIATE_TEST_SUITE_P(AndItsOwnRule, Implicit, ::testing::Bool());
 
-TEST_P(Related, OpensExactlyItsDatagrams) {
+TEST_P(Implicit, OpensExactlyItsDatagrams) {
   EXPECT_FALSE(there());
   EXPECT_FALSE(back());
   open(cyclic_);
@@ -124,7 +124,7 @@ TEST_P(Related, OpensExactlyItsDatagrams) {
 }
 
 // Outputs are the opener's requests, inputs come back, whoever sends the first packet.
-TEST_P(Related, TellsOutputsFromInputs) {
+TEST_P(Implicit, TellsOutputsFromInputs) {
   open(cyclic_);
   EXPECT_TRUE(back());
   ASSERT_FALSE(plant_.verdicts.empty());
@@ -134,7 +134,7 @@ TEST_P(Related, TellsOutputsFromInputs) {
   EXPECT_EQ(plant_.verdicts.front().direction, protocols::Direction::request);
 }
 
-TEST_P(Related, ClosesThemWithItsConnection) {
+TEST_P(Implicit, ClosesThemWithItsConnection) {
   open(cyclic_);
   EXPECT_TRUE(there());
   session_.from_client(unconnected(cyclic_.close(), 2));
@@ -147,14 +147,14 @@ TEST_P(Related, ClosesThemWithItsConnection) {
 }
 
 // EIP 2-4.1.1: a scanner may end the TCP session while its connections go on.
-TEST_P(Related, OutlivesTheSession) {
+TEST_P(Implicit, OutlivesTheSession) {
   open(cyclic_);
   session_.from_client({}, wire::kTcpRst | wire::kTcpAck);
   EXPECT_TRUE(there());
   EXPECT_TRUE(back());
 }
 
-TEST_P(Related, NothingIsOpenedThatIsNotGranted) {
+TEST_P(Implicit, NothingIsOpenedThatIsNotGranted) {
   cyclic_.path = {0x20, 4, 0x24, 0x97, 0x2c, 0x97, 0x2c, 0x64};
   plant_.clear();
   session_.from_client(unconnected(cyclic_.request()));
@@ -164,14 +164,14 @@ TEST_P(Related, NothingIsOpenedThatIsNotGranted) {
   EXPECT_FALSE(back());
 }
 
-TEST_P(Related, NothingIsOpenedByAnAnswerToNothing) {
+TEST_P(Implicit, NothingIsOpenedByAnAnswerToNothing) {
   plant_.clear();
   session_.from_server(unconnected(cyclic_.accepted(kToTarget, kToOriginator)));
   EXPECT_EQ(plant_.last(), Reason::protocol_fault);
   EXPECT_FALSE(there());
 }
 
-TEST_P(Related, IsPoliced) {
+TEST_P(Implicit, IsPoliced) {
   open(cyclic_);
   plant_.clear();
   plant_.arrive(kHmi, udp_frame(kHmi, kPlc, kImplicit, kImplicit, io_packet(kToTarget, 101)));
@@ -183,7 +183,7 @@ TEST_P(Related, IsPoliced) {
   EXPECT_EQ(plant_.verdicts.back().fault, protocols::Fault::too_often);
 }
 
-TEST_P(Related, AChangeOfPolicyKeepsWhatItStillGrants) {
+TEST_P(Implicit, AChangeOfPolicyKeepsWhatItStillGrants) {
   open(cyclic_);
   EXPECT_TRUE(there());
   plant_.change_policy(line_policy({{90, 160}}, policy::OnDeny::reject, GetParam()));
@@ -201,29 +201,60 @@ TEST_P(Related, AChangeOfPolicyKeepsWhatItStillGrants) {
   EXPECT_FALSE(there());
 }
 
-TEST_P(Related, NoRoomIsARefusalOfTheOpening) {
-  for (std::uint16_t i = 0; i <= 24; ++i) {
+TEST_P(Implicit, NoRoomIsARefusalOfTheOpening) {
+  pipeline::PipelineOptions options;
+  options.limits.relations = 64;
+  Plant small(line_policy({{100, 150}}, policy::OnDeny::reject, GetParam()), options);
+  TcpSession session{small, 40000, 1000, 900000, kExplicit};
+  register_at(session);
+  unsigned open = 0;
+  for (std::uint16_t i = 0; i < 64; ++i) {
     cyclic_.serial = i;
-    plant_.clear();
-    session_.from_client(unconnected(cyclic_.request(), static_cast<std::uint8_t>(i)));
-    EXPECT_EQ(is_allowed(plant_.verdicts.front().reason), i < 24);
-    if (i < 24) {
-      session_.from_server(
-          unconnected(cyclic_.accepted(100U + i, 200U + i), static_cast<std::uint8_t>(i)));
-    }
+    small.clear();
+    session.from_client(unconnected(cyclic_.request(), static_cast<std::uint8_t>(i)));
+    if (!is_allowed(small.verdicts.front().reason)) break;
+    ++open;
+    session.from_server(
+        unconnected(cyclic_.accepted(100U + i, 200U + i), static_cast<std::uint8_t>(i)));
   }
-  EXPECT_EQ(plant_.verdicts.back().fault, protocols::Fault::too_many_outstanding);
+  EXPECT_EQ(open, 22U) << "a third";
+  EXPECT_EQ(small.verdicts.back().fault, protocols::Fault::too_many_outstanding);
+}
+
+TEST_P(Implicit, NothingIsOpenedByAnAnswerThatComesTooLate) {
+  session_.from_client(unconnected(cyclic_.request()));
+  plant_.pass_time(30 * kSecondNs);
+  session_.from_server(unconnected(cyclic_.accepted(kToTarget, kToOriginator)));
+  EXPECT_FALSE(there());
+  EXPECT_EQ(plant_.pipeline().expected().size(), 0U);
+}
+
+TEST_P(Implicit, ARefusedOpeningOpensNothing) {
+  session_.from_client(unconnected(cyclic_.request()));
+  session_.from_server(
+      unconnected(reply(enip::kForwardOpen, 1, support::join({cyclic_.name(), {0, 0}}))));
+  EXPECT_EQ(plant_.pipeline().expected().size(), 0U);
+  EXPECT_FALSE(there());
+}
+
+TEST_P(Implicit, EndsWhenASideIsSilent) {
+  open(cyclic_);
+  for (int i = 0; i < 12; ++i) {
+    plant_.pass_time(kSecondNs);
+    EXPECT_EQ(there(), i < 9) << "the way back was silent for too long";
+  }
+  EXPECT_EQ(plant_.pipeline().expected().size(), 0U);
 }
 
 // CIP 3-4.4.3: one sends, and all that opened the connection listen.
-class RelatedGroup : public ::testing::Test {
+class ImplicitToMany : public ::testing::Test {
  protected:
   static policy::Tables of_line(std::vector<wire::IpAddress> groups, std::vector<Range> points) {
     policy::Tables tables = line_policy(std::move(points), policy::OnDeny::reject);
     tables.zones[0].groups = std::move(groups);
     return tables;
   }
-  RelatedGroup() {
+  ImplicitToMany() {
     cyclic_.trigger = 0x01;
     cyclic_.type_back = 1;
     register_at(session_);
@@ -257,7 +288,7 @@ class RelatedGroup : public ::testing::Test {
   Opening cyclic_{{0x20, 4, 0x24, 0x97, 0x2c, 0x96, 0x2c, 0x64}};
 };
 
-TEST_F(RelatedGroup, HearsWhatAGrantedOpeningOpened) {
+TEST_F(ImplicitToMany, HearsWhatAGrantedOpeningOpened) {
   EXPECT_FALSE(told(group_));
   open();
   EXPECT_TRUE(told(group_));
@@ -271,7 +302,7 @@ TEST_F(RelatedGroup, HearsWhatAGrantedOpeningOpened) {
   EXPECT_TRUE(told(group_)) << "it outlives the session";
 }
 
-TEST_F(RelatedGroup, EndsWithItsConnection) {
+TEST_F(ImplicitToMany, EndsWithItsConnection) {
   open();
   EXPECT_TRUE(told(group_));
   close_in(session_);
@@ -282,7 +313,7 @@ TEST_F(RelatedGroup, EndsWithItsConnection) {
   EXPECT_TRUE(told(other_));
 }
 
-TEST_F(RelatedGroup, IsOfTheOpenersZone) {
+TEST_F(ImplicitToMany, IsOfTheOpenersZone) {
   plant_.change_policy(of_line({other_}, {{100, 150}}));
   open();
   EXPECT_FALSE(told(group_)) << "no zone has it";
@@ -294,7 +325,7 @@ TEST_F(RelatedGroup, IsOfTheOpenersZone) {
   EXPECT_FALSE(told(group_));
 }
 
-TEST_F(RelatedGroup, AChangeOfPolicyKeepsWhatItStillGrants) {
+TEST_F(ImplicitToMany, AChangeOfPolicyKeepsWhatItStillGrants) {
   open();
   EXPECT_TRUE(told(group_));
   plant_.change_policy(of_line({group_}, {{90, 160}}));
@@ -309,13 +340,15 @@ TEST_F(RelatedGroup, AChangeOfPolicyKeepsWhatItStillGrants) {
   EXPECT_FALSE(told(group_)) << "what was ended has to be opened again";
 }
 
-TEST_F(RelatedGroup, GoesOnAtThePeer) {
+TEST_F(ImplicitToMany, GoesOnAtThePeer) {
   Plant peer{of_line({group_, other_}, {{100, 150}})};
   peer.be_at(5000 * kSecondNs);
   replication::RecordRing ring{1 << 16};
-  replication::FlowSender sender(plant_.pipeline().flows(), plant_.pipeline().segments(), ring);
+  replication::FlowSender sender(plant_.pipeline().flows(), plant_.pipeline().segments(), ring,
+                                 &plant_.pipeline().expected());
   replication::FlowReceiver receiver({peer.pipeline().flows(), peer.pipeline().segments(),
-                                      peer.pipeline().timers(), peer.buffers()});
+                                      peer.pipeline().timers(), peer.buffers(),
+                                      &peer.pipeline().expected()});
   open();
   EXPECT_TRUE(told(group_));
   EXPECT_FALSE(told_through(peer, group_));
@@ -331,7 +364,7 @@ TEST_F(RelatedGroup, GoesOnAtThePeer) {
   EXPECT_FALSE(told_through(peer, other_));
 }
 
-TEST_F(RelatedGroup, HoldsWhileOneOfThoseThatOpenedItDoes) {
+TEST_F(ImplicitToMany, HoldsWhileOneOfThoseThatOpenedItDoes) {
   policy::Tables all = of_line({group_}, {{100, 150}});
   for (policy::Rule& rule : all.conduits[0].rules)
     rule.clients = {{support::ip4(10, 20, 0, 0), 120}};
@@ -362,7 +395,7 @@ std::uint32_t owner_of_segment(const Host& from, const Host& to, std::uint16_t s
   return flow::steering_hash(tcp_frame(from, to, segment));
 }
 
-TEST(RelatedWorkers, AllThatMayBelongTogetherHasOneOwner) {
+TEST(ImplicitWorkers, AllThatMayBelongTogetherHasOneOwner) {
   const std::uint32_t session = owner_of_segment(kHmi, kPlc, 40000, kExplicit);
   EXPECT_EQ(owner_of_segment(kPlc, kHmi, kExplicit, 40001), session);
   for (const std::uint16_t source : {std::uint16_t{2222}, std::uint16_t{50000}}) {

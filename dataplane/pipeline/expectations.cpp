@@ -1,0 +1,489 @@
+// Keeps what sessions open beside themselves (protocols/expectation.h): relations and their
+// expectations stand in a table of their own, are judged anew after a change of policy when a
+// packet asks for them, and say which packets that no rule names pass.
+#include "dataplane/pipeline/expectations.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "dataplane/pipeline/admission.h"
+#include "dataplane/policy/matcher.h"
+
+namespace bulkhead::pipeline {
+
+namespace {
+
+using flow::Expectation;
+using flow::ExpectationKey;
+using flow::Flow;
+using flow::Packet;
+using flow::Relation;
+using policy::Classification;
+using protocols::Carrier;
+using protocols::Covers;
+using protocols::Fault;
+using protocols::Party;
+using protocols::RelationStep;
+
+std::uint16_t source_port(const Packet& packet) {
+  return packet.source_is_low ? packet.key.low_port : packet.key.high_port;
+}
+
+std::uint16_t destination_port(const Packet& packet) {
+  return packet.source_is_low ? packet.key.high_port : packet.key.low_port;
+}
+
+// Nothing of ICMP.
+std::optional<Carrier> carrier_of(const Packet& packet) {
+  if (is_bare(packet)) return Carrier::ethernet;
+  if (packet.ip.protocol == wire::kProtocolTcp) return Carrier::tcp;
+  if (packet.ip.protocol == wire::kProtocolUdp) return Carrier::udp;
+  return std::nullopt;
+}
+
+bool is_group(const wire::IpAddress& address) {
+  return address.is_mac() ? address.mac().is_group() : address.is_multicast();
+}
+
+// Of messages that travel as the packet does.
+ExpectationKey key_of(const Packet& packet, Carrier carrier) {
+  ExpectationKey key;
+  key.from = packet.ip.source;
+  key.to = packet.ip.destination;
+  key.port = destination_port(packet);
+  key.vlan_outer = packet.key.vlan_outer;
+  key.vlan_inner = packet.key.vlan_inner;
+  key.carrier = carrier;
+  return key;
+}
+
+// Of a session in which the packet goes to the server, or comes from there.
+ExpectationKey session_key(const Packet& packet, Carrier carrier, bool to_server) {
+  ExpectationKey key = key_of(packet, carrier);
+  if (!to_server) {
+    std::swap(key.from, key.to);
+    key.port = source_port(packet);
+  }
+  key.covers = Covers::session;
+  return key;
+}
+
+ExpectationKey session_key(const Flow& flow) {
+  ExpectationKey key;
+  key.from = flow.client();
+  key.to = flow.server();
+  key.port = flow.server_port();
+  key.vlan_outer = flow.key.vlan_outer;
+  key.vlan_inner = flow.key.vlan_inner;
+  key.carrier = policy::carrier_over(flow.transport);
+  key.covers = Covers::session;
+  key.protocol = flow.protocol;
+  return key;
+}
+
+flow::RelationId id_of(const Flow& session, const protocols::RelationName& name) {
+  return {session.client(),       session.server(), session.key.vlan_outer,
+          session.key.vlan_inner, session.protocol, name};
+}
+
+bool has_ended(const Context& context, const Relation& relation) {
+  return relation.has_ended(context.now_ns, context.forwards_since_ns);
+}
+
+const wire::IpAddress& address_of(const Relation& relation, bool server) {
+  return server ? relation.id.server : relation.id.client;
+}
+
+// The rules that name the relation's session.
+Classification classify_session(const Context& context, const Relation& relation, Sides& sides) {
+  const policy::Tables& tables = context.tables();
+  sides.endpoints = {address_of(relation, relation.reversed),
+                     address_of(relation, !relation.reversed), relation.service_port,
+                     relation.transport};
+  sides.client_zone = policy::find_zone(tables, sides.endpoints.client);
+  sides.server_zone =
+      policy::find_destination_zone(tables, sides.client_zone, sides.endpoints.server);
+  return policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
+}
+
+bool names(const Classification& found, std::uint32_t protocol) {
+  return found.reason == Reason::service_granted &&
+         (found.protocol == protocol || (found.protocols >> protocol & 1U) != 0);
+}
+
+// A rate limits how often something is opened, not how long it stands.
+bool still_granted(Context& context, Relation& relation) {
+  const policy::Conduit& conduit = context.tables().conduits[relation.conduit];
+  const auto protocol = static_cast<std::uint8_t>(relation.id.protocol);
+  context.operations.clear();
+  context.modules[protocol].expectations->describe(relation.request(), context.operations);
+  relation.rule = policy::kNoRule;
+  for (const protocols::Operation& operation : context.operations) {
+    const policy::Decision decision =
+        policy::judge(conduit, relation.cell, protocol, operation, context.now_ns);
+    if (decision.reason != Reason::granted && decision.reason != Reason::rate_exceeded)
+      return false;
+    if (relation.rule == policy::kNoRule) relation.rule = decision.rule;
+  }
+  return context.operations.size() > 0;
+}
+
+// One that the peer opened has not been charged to anybody.
+void charge(Context& context, Relation& relation, const Sides& sides) {
+  if (relation.shares.host != 0) return;
+  const std::size_t opener = relation.reversed ? flow::kServer : flow::kClient;
+  const flow::HostAt host{sides.endpoints.client, relation.macs[opener],
+                          context.tables().zones[sides.client_zone].port};
+  context.expected.charge(relation, {flow::Shares::host_id(host.hash(context.hash_key)),
+                                     flow::Shares::conduit_id(relation.conduit)});
+}
+
+// Brings a relation under the policy of this moment; false if it is not granted, and is gone.
+bool renew(Context& context, Relation& relation) {
+  if (relation.generation == context.image.generation) return true;
+  Sides sides;
+  const Classification found = classify_session(context, relation, sides);
+  bool stays = names(found, relation.id.protocol);
+  if (stays) {
+    relation.generation = context.image.generation;
+    relation.conduit = found.conduit;
+    relation.cell = found.cell;
+    charge(context, relation, sides);
+    stays = still_granted(context, relation);
+  }
+  if (!stays) context.expected.remove(relation);
+  return stays;
+}
+
+// Zone of one end of an expectation: of a group, that of the session's end which is not `other`.
+std::uint16_t zone_of(const Context& context, const Relation& relation, Party party,
+                      const wire::IpAddress& address, Party other) {
+  const policy::Tables& tables = context.tables();
+  if (party == Party::client) return policy::find_zone(tables, relation.id.client);
+  if (party == Party::server) return policy::find_zone(tables, relation.id.server);
+  if (!is_group(address)) return policy::find_zone(tables, address);
+  const std::uint16_t zone =
+      policy::find_zone(tables, address_of(relation, other == Party::client));
+  const bool holds =
+      policy::has_group(tables, zone, address) || policy::find_zone(tables, address) == zone;
+  return holds ? zone : policy::kNoZone;
+}
+
+// What governs packets of an expectation: the rules of its relation's session; where it leads to a
+// third host, those that let the same client reach that one at the same service.
+bool govern(const Context& context, const Relation& relation, const Expectation& expectation,
+            Classification& found, Sides& sides) {
+  sides.client_zone =
+      zone_of(context, relation, expectation.from, expectation.key.from, expectation.to);
+  sides.server_zone =
+      zone_of(context, relation, expectation.to, expectation.key.to, expectation.from);
+  if (sides.client_zone == policy::kNoZone || sides.server_zone == policy::kNoZone) return false;
+  found = Classification{};
+  found.reason = Reason::service_granted;
+  found.conduit = relation.conduit;
+  found.rule = relation.rule;
+  found.protocol = static_cast<std::uint8_t>(relation.id.protocol);
+  found.cell = relation.cell;
+  for (const bool to : {false, true}) {
+    const Party party = to ? expectation.to : expectation.from;
+    const wire::IpAddress& host = to ? expectation.key.to : expectation.key.from;
+    if (party != Party::other || is_group(host)) continue;
+    const policy::Endpoints third{to ? expectation.key.from : expectation.key.to, host,
+                                  relation.service_port, relation.transport};
+    const std::uint16_t from_zone = to ? sides.client_zone : sides.server_zone;
+    const std::uint16_t to_zone = to ? sides.server_zone : sides.client_zone;
+    const Classification other = policy::classify(context.tables(), from_zone, to_zone, third);
+    if (!names(other, relation.id.protocol)) return false;
+    found.conduit = other.conduit;
+    found.rule = other.rule;
+    found.cell = other.cell;
+  }
+  return true;
+}
+
+// Calls `visit` for each protocol that has expectations, until it returns true.
+template <typename Visit>
+bool each_protocol(const Context& context, Visit visit) {
+  for (auto rest = context.with_expectations; rest != 0; rest &= rest - 1) {
+    if (visit(static_cast<std::uint8_t>(std::countr_zero(rest)))) return true;
+  }
+  return false;
+}
+
+// The worker that expects the packet; nothing if none does.
+std::optional<std::uint32_t> owner_of(const Context& context, const Packet& packet,
+                                      Carrier carrier) {
+  std::optional<std::uint32_t> owner;
+  const auto look = [&](ExpectationKey key, std::uint8_t protocol) {
+    key.protocol = protocol;
+    owner = context.expected.owner_of(key);
+    return owner.has_value();
+  };
+  each_protocol(context, [&](std::uint8_t protocol) {
+    if (carrier != Carrier::ethernet && (look(session_key(packet, carrier, true), protocol) ||
+                                         look(session_key(packet, carrier, false), protocol))) {
+      return true;
+    }
+    if (carrier == Carrier::tcp) return false;
+    const auto observed =
+        context.modules[protocol].expectations->observe(packet.payload(), carrier);
+    if (!observed) return false;
+    ExpectationKey key = key_of(packet, carrier);
+    key.identifier = observed->identifier;
+    return look(key, protocol);
+  });
+  return owner;
+}
+
+// Marks for replication what changes with each message, but once a second at most.
+void heard(Context& context, Relation& relation) {
+  if (context.now_ns - relation.marked_ns < kSecondNs) return;
+  relation.marked_ns = context.now_ns;
+  context.expected.touch(relation);
+}
+
+}  // namespace
+
+bool hand_to_owner(Context& context, Packet& packet) {
+  const auto carrier = carrier_of(packet);
+  if (context.options.owners == nullptr || !context.options.owners->any() || !carrier) return false;
+  const auto owner = owner_of(context, packet, *carrier);
+  if (!owner || *owner == context.options.worker) return false;
+  if (!context.output.hand_to(packet.mbuf, *owner)) return false;
+  packet.mbuf = nullptr;
+  return true;
+}
+
+bool is_expected_from(Context& context, const Packet& packet) {
+  const auto carrier = carrier_of(packet);
+  if (!carrier) return false;
+  return context.expected.visit_beside(
+      key_of(packet, *carrier), [&](Relation& relation, const Expectation& expectation) {
+        Classification found;
+        Sides sides;
+        return renew(context, relation) && govern(context, relation, expectation, found, sides) &&
+               context.tables().zones[sides.client_zone].port == packet.port;
+      });
+}
+
+bool find_expected(Context& context, const Packet& packet, const Flow* flow, Classification& found,
+                   Sides& sides) {
+  const auto carrier = carrier_of(packet);
+  if (!carrier) return false;
+  const wire::IpAddress& client = flow != nullptr ? flow->client() : packet.ip.source;
+  const auto take = [&](Relation& relation, const Expectation& expectation) {
+    if (has_ended(context, relation) || !renew(context, relation)) return false;
+    Classification governs;
+    Sides of_expectation;
+    if (!govern(context, relation, expectation, governs, of_expectation)) return false;
+    if (expectation.key.from != client) {
+      std::swap(of_expectation.client_zone, of_expectation.server_zone);
+    }
+    found = governs;
+    sides.client_zone = of_expectation.client_zone;
+    sides.server_zone = of_expectation.server_zone;
+    return true;
+  };
+  if (context.expected.visit_beside(key_of(packet, *carrier), take)) return true;
+  return flow != nullptr && context.expected.visit_beside(session_key(*flow), take);
+}
+
+bool is_expected_session(Context& context, const Flow& flow) {
+  return context.expected.visit(session_key(flow),
+                                [&](Relation& relation, Expectation& expectation) {
+                                  if (has_ended(context, relation) || !renew(context, relation))
+                                    return false;
+                                  expectation.heard_ns = context.now_ns;
+                                  heard(context, relation);
+                                  return true;
+                                });
+}
+
+bool judge_expected(Context& context, const Packet& packet, ByteView message, Verdict& verdict) {
+  Flow& flow = *packet.flow;
+  if (context.expected.size() == 0 || flow.transport == policy::Transport::tcp) return false;
+  const protocols::Module& module = context.module_of(flow);
+  const Carrier carrier = policy::carrier_over(flow.transport);
+  const auto observed = module.expectations->observe(message, carrier);
+  if (!observed) return false;
+  ExpectationKey key = key_of(packet, carrier);
+  key.identifier = observed->identifier;
+  key.protocol = flow.protocol;
+  bool covered = false;
+  bool passes = false;
+  // Of a message to a group, all that opened it have heard.
+  context.expected.visit(key, [&](Relation& relation, Expectation& expectation) {
+    if (has_ended(context, relation) || !renew(context, relation)) return false;
+    covered = true;
+    const Fault fault = flow::admit(expectation, observed->bytes, context.now_ns);
+    heard(context, relation);
+    if (passes) return false;
+    passes = fault == Fault::none;
+    verdict.direction = expectation.direction;
+    verdict.fault = fault;
+    verdict.reason = passes ? Reason::granted : Reason::protocol_fault;
+    verdict.conduit = relation.conduit;
+    verdict.rule = relation.rule;
+    return false;
+  });
+  if (!covered) return false;
+  // Its operation, for observers.
+  context.parsed.begin(message, verdict.direction);
+  if (module.protocol->parse(context.parsed, context.message_context(flow, verdict.direction),
+                             context.operations) == Fault::none &&
+      context.operations.size() > 0) {
+    verdict.operation = context.operations.begin();
+    verdict.function = verdict.operation->function;
+  }
+  return true;
+}
+
+namespace {
+
+// Of a session that was itself opened beside another, the service is that one's.
+bool stand_under(Context& context, const Flow& session, std::uint16_t rule, Relation& relation) {
+  relation.transport = session.transport;
+  relation.service_port = session.reversed ? session.client_port() : session.server_port();
+  relation.reversed = session.reversed;
+  relation.generation = session.generation;
+  relation.conduit = session.conduit;
+  relation.cell = session.cell;
+  relation.rule = rule;
+  if (!session.expected) return true;
+  return context.expected.visit(session_key(session), [&](const Relation& above, Expectation&) {
+    if (&above == &relation) return false;
+    relation.transport = above.transport;
+    relation.service_port = above.service_port;
+    relation.reversed = above.reversed;
+    return true;
+  });
+}
+
+Fault ask(Context& context, const Packet& packet, const RelationStep& step, std::uint16_t rule) {
+  const Flow& session = *packet.flow;
+  const flow::RelationId id = id_of(session, step.name);
+  if (Relation* before = context.expected.find(id, false)) context.expected.remove(*before);
+  Relation* relation = context.expected.add(id, session.shares);
+  if (relation == nullptr) return Fault::too_many_outstanding;
+  if (!stand_under(context, session, rule, *relation)) {
+    context.expected.remove(*relation);
+    return Fault::not_started;
+  }
+  relation->macs[sender_of(packet)] = packet.ethernet.source;
+  relation->asked_ns = context.now_ns;
+  relation->wait_ns = step.wait_ms * kMillisecondNs;
+  relation->asked_bytes = std::min(step.asked_bytes, static_cast<std::uint16_t>(step.asked.size()));
+  std::copy_n(step.asked.begin(), relation->asked_bytes, relation->asked.begin());
+  return Fault::none;
+}
+
+// The address of an end; false if it cannot be one.
+bool resolve(const Relation& relation, const protocols::Endpoint& endpoint, Carrier carrier,
+             wire::IpAddress& address) {
+  const bool ethernet = carrier == Carrier::ethernet;
+  wire::IpAddress named;
+  named.bytes = endpoint.address.bytes;
+  if (endpoint.party == Party::other) {
+    address = named;
+    return !endpoint.address.is_none() && named.is_mac() == ethernet;
+  }
+  const bool server = endpoint.party == Party::server;
+  address = address_of(relation, server);
+  if (ethernet && !address.is_mac()) {
+    const wire::Mac& mac = relation.macs[server ? flow::kServer : flow::kClient];
+    if (mac.is_zero()) return false;
+    address = wire::IpAddress::from_mac(mac);
+  }
+  return address.is_mac() == ethernet && (endpoint.address.is_none() || named == address);
+}
+
+bool resolve(const Context& context, const Relation& relation,
+             const protocols::Expectation& expectation, Expectation& resolved) {
+  resolved = {};
+  ExpectationKey& key = resolved.key;
+  if (!resolve(relation, expectation.from, expectation.carrier, key.from) ||
+      !resolve(relation, expectation.to, expectation.carrier, key.to) || is_group(key.from)) {
+    return false;
+  }
+  const bool session = expectation.covers == Covers::session;
+  if (session && (expectation.carrier == Carrier::ethernet || is_group(key.to))) return false;
+  if (!session && expectation.carrier == Carrier::tcp) return false;
+  key.port = expectation.port;
+  key.vlan_outer = relation.id.vlan_outer;
+  key.vlan_inner = relation.id.vlan_inner;
+  key.carrier = expectation.carrier;
+  key.covers = expectation.covers;
+  key.identifier = session ? 0 : expectation.identifier;
+  key.protocol = relation.id.protocol;
+  resolved.direction = expectation.direction;
+  resolved.from = expectation.from.party;
+  resolved.to = expectation.to.party;
+  resolved.bytes_max = expectation.bytes_max;
+  resolved.interval_ns = expectation.interval_us * kMicrosecondNs;
+  resolved.silence_ns = expectation.silence_ms * kMillisecondNs;
+  resolved.full_at_ns = resolved.heard_ns = context.now_ns;
+  return true;
+}
+
+// The relation that was asked for is open now, with what the answer says; or it is gone.
+void open(Context& context, const Packet& packet, ByteView answer, Relation& relation) {
+  if (Relation* before = context.expected.find(relation.id, true)) {
+    context.expected.remove(*before);
+  }
+  wire::Mac& sender = relation.macs[sender_of(packet)];
+  if (sender.is_zero()) sender = packet.ethernet.source;
+  const auto protocol = static_cast<std::uint8_t>(relation.id.protocol);
+  std::array<protocols::Expectation, protocols::kExpectationsMax> opened;
+  std::array<Expectation, protocols::kExpectationsMax> resolved;
+  const std::size_t count =
+      context.modules[protocol].expectations->open(relation.request(), answer, opened);
+  bool opens = count > 0 && count <= opened.size();
+  for (std::size_t i = 0; opens && i < count; ++i) {
+    opens = resolve(context, relation, opened[i], resolved[i]);
+  }
+  if (!opens || !context.expected.open(relation, std::span(resolved).first(count))) {
+    context.expected.remove(relation);
+  }
+}
+
+}  // namespace
+
+Fault follow_relations(Context& context, const Packet& packet, ByteView message,
+                       protocols::Direction direction, std::uint16_t rule) {
+  Flow& session = *packet.flow;
+  const protocols::Expectations& expectations = *context.module_of(session).expectations;
+  RelationStep step;
+  const Fault fault =
+      expectations.follow(message, context.message_context(session, direction), step);
+  if (fault != Fault::none || step.kind == RelationStep::Kind::none) return fault;
+  if (step.kind == RelationStep::Kind::ask) return ask(context, packet, step, rule);
+  if (step.kind == RelationStep::Kind::open && step.asked_bytes > 0) {
+    const Fault refused = ask(context, packet, step, rule);
+    if (refused != Fault::none) return refused;
+  }
+  const flow::RelationId id = id_of(session, step.name);
+  Relation* relation = context.expected.find(id, false);
+  if (step.kind == RelationStep::Kind::open) {
+    if (relation != nullptr) open(context, packet, message, *relation);
+    return Fault::none;
+  }
+  if (relation != nullptr) context.expected.remove(*relation);
+  if (step.kind != RelationStep::Kind::close) return Fault::none;
+  if (Relation* ends = context.expected.find(id, true)) context.expected.remove(*ends);
+  return Fault::none;
+}
+
+void expire_relations(Context& context, std::uint32_t& next) {
+  constexpr std::uint32_t kSlotsPerCall = 64;
+  flow::ExpectationTable& table = context.expected;
+  if (table.size() == 0) return;
+  const std::uint32_t end = table.slots_used();
+  for (std::uint32_t i = 0; i < std::min(kSlotsPerCall, end); ++i) {
+    if (next >= end) next = 0;
+    Relation& relation = table.slot(next++);
+    if (relation.in_use && has_ended(context, relation)) table.remove(relation);
+  }
+}
+
+}  // namespace bulkhead::pipeline
