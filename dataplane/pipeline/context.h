@@ -79,9 +79,9 @@ struct Context {
   TimeNs forwards_since_ns = 0;              // start or takeover
   bool all_usual = true;                     // every packet of the burst, see wire::parse_usual
   flow::HashKey hash_key{};                  // of this worker
-  std::uint64_t erasures = 0;           // of flows, when those of the burst were looked up
-  policy::Charges charged{};            // charges of the last judged message
-  protocols::Difference difference{};   // of the last refused answer
+  std::uint64_t erasures = 0;                // of flows, when those of the burst were looked up
+  policy::Charges charged{};                 // charges of the last judged message
+  protocols::Difference difference{};        // of the last refused answer
 
   // The clock of protocol modules; it wraps.
   std::uint32_t now_ms() const {

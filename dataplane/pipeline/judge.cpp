@@ -142,6 +142,7 @@ Fault accept(Context& context, flow::Flow& flow, bool recalled) {
 Fault tie_to_past(Context& context, const flow::Packet& packet, const Verdict& verdict,
                   bool recalled) {
   flow::Flow& flow = *packet.flow;
+  const ByteView message = context.parsed.message();
   const bool expects = context.has_expectations(flow);
   const bool asks = verdict.direction == Direction::request;
   const auto follow = [&] {

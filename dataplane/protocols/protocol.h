@@ -154,8 +154,8 @@ class Protocol {
   virtual const SpanningMessages* spanning_messages() const { return nullptr; }
   virtual const QuestionsToMany* questions_to_many() const { return nullptr; }
   virtual const SharedPort* shared_port() const { return nullptr; }
-  // What sessions of this protocol open beside themselves (related.h).
-  virtual const RelatedTraffic* related() const { return nullptr; }
+  // What sessions of this protocol open beside themselves (expectation.h).
+  virtual const Expectations* expectations() const { return nullptr; }
 
  protected:
   ~Protocol() = default;

@@ -15,6 +15,9 @@ using flow::Relation;
 
 namespace {
 
+// Of what modules keep in Relation::asked: raised when one of them changes it.
+constexpr std::uint16_t kAskedLayout = 3;
+
 constexpr std::uint8_t kVersion = 0x81;      // beyond those of sessions, which end where it goes on
 constexpr std::uint16_t kFlags = 0x8001;     // gone, for who knows no relations
 constexpr std::uint32_t kRelationEntry = 6;  // FlowKey::opened_by
@@ -102,7 +105,7 @@ bool read_relation(ByteReader& in, TimeNs now_ns, RelationRecord& record) {
   for (wire::Mac& mac : relation.macs) read_bytes(in, mac.bytes);
   relation.asked_ns = before(now_ns, in.u64());
   relation.wait_ns = std::min(in.u64(), 3600 * kSecondNs);
-  record.readable = in.u16() == kSessionLayout;
+  record.readable = in.u16() == kAskedLayout;
   const ByteView asked = in.take(in.u16());
   const std::size_t count = in.u8();
   const bool possible = in.ok() && asked.size() <= relation.asked.size() &&
@@ -144,7 +147,7 @@ std::size_t encode_relation(const Relation& relation, std::string_view protocol,
   for (const wire::Mac& mac : relation.macs) writer.bytes(mac.bytes.data(), mac.bytes.size());
   writer.u64(since(relation.asked_ns, now_ns));
   writer.u64(relation.wait_ns);
-  writer.u16(kSessionLayout);
+  writer.u16(kAskedLayout);
   writer.u16(relation.asked_bytes);
   writer.bytes(relation.asked.data(), relation.asked_bytes);
   writer.u8(static_cast<std::uint8_t>(relation.count));

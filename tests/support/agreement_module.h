@@ -59,8 +59,9 @@ class Agreement final : public protocols::Protocol, public protocols::Expectatio
     }
     return {protocols::Fault::none, stream.size() < kBytes ? 0 : kBytes, kBytes};
   }
-  protocols::Fault decode(ByteView message, const protocols::MessageContext& context,
-                          protocols::OperationList& operations) const override {
+  protocols::Fault parse(protocols::Parsed& parsed, const protocols::MessageContext& context,
+                         protocols::OperationList& operations) const override {
+    const ByteView message = parsed.message();
     operations.clear();
     if (message.size() < 4) return protocols::Fault::truncated;
     if (context.carrier == protocols::Carrier::ethernet && !is_announcement(message)) {
@@ -82,9 +83,11 @@ class Agreement final : public protocols::Protocol, public protocols::Expectatio
   }
 
   // The identifier that the client asked with.
-  std::size_t session_bytes() const override { return 4; }
-  protocols::Fault pair(std::span<std::byte> session, ByteView message,
-                        protocols::Direction direction, std::uint32_t /*now_ms*/) const override {
+  protocols::StateLayout state_layout() const override { return {1, 4, 4}; }
+  protocols::Fault accept(std::span<std::byte> session, const protocols::Parsed& parsed,
+                          std::uint32_t /*now_ms*/) const override {
+    const ByteView message = parsed.message();
+    const protocols::Direction direction = parsed.direction();
     auto* asked = reinterpret_cast<std::uint8_t*>(session.data());
     if (direction != protocols::Direction::request) {
       return asked[0] != 0 ? protocols::Fault::none : protocols::Fault::unrequested_response;

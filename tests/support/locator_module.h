@@ -52,8 +52,9 @@ class Locator final : public protocols::Protocol, public protocols::Expectations
     if (!stream.empty() && stream[0] != 'L') return {protocols::Fault::not_this_protocol, 0, 0};
     return {protocols::Fault::none, stream.size() < kBytes ? 0 : kBytes, kBytes};
   }
-  protocols::Fault decode(ByteView message, const protocols::MessageContext& context,
-                          protocols::OperationList& operations) const override {
+  protocols::Fault parse(protocols::Parsed& parsed, const protocols::MessageContext& context,
+                         protocols::OperationList& operations) const override {
+    const ByteView message = parsed.message();
     operations.clear();
     const bool request = context.direction == protocols::Direction::request;
     const std::uint8_t type = message[1];
@@ -77,9 +78,11 @@ class Locator final : public protocols::Protocol, public protocols::Expectations
     std::uint8_t answered;
     std::uint16_t number;  // of the last request
   };
-  std::size_t session_bytes() const override { return sizeof(State); }
-  protocols::Fault pair(std::span<std::byte> session, ByteView message,
-                        protocols::Direction direction, std::uint32_t /*now_ms*/) const override {
+  protocols::StateLayout state_layout() const override { return {1, sizeof(State), sizeof(State)}; }
+  protocols::Fault accept(std::span<std::byte> session, const protocols::Parsed& parsed,
+                          std::uint32_t /*now_ms*/) const override {
+    const ByteView message = parsed.message();
+    const protocols::Direction direction = parsed.direction();
     auto& state = *reinterpret_cast<State*>(session.data());
     if (direction == protocols::Direction::request) {
       state = {message[1], 0, load_be16(message.data() + 2)};
