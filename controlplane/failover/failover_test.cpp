@@ -2,6 +2,8 @@
 // What many faults together do is tests/simulation's.
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "controlplane/failover/machine.h"
 
 namespace bulkhead::failover {
@@ -324,6 +326,118 @@ TEST_F(One, BelievesAPeerThatHasLostItsStateOnceItAnswers) {
   EXPECT_EQ(machine.peer().incarnation, 3U);
   hear_echo();
   EXPECT_EQ(machine.peer().incarnation, 3U) << "the one before does not come back";
+}
+
+// Every way from the peer is cut, and its power fails: what it said last was recorded in a zone.
+class Recorded : public One {
+ protected:
+  // The peer says something each ten milliseconds of its own clock, `share` of ours.
+  Heartbeat say() {
+    ++peer.sequence;
+    peer.sent_ns = 5000 * kSecondNs + (now - begun) / 1000 * rate;
+    return peer;
+  }
+  void hear_for(unsigned ms) {
+    for (unsigned i = 0; i < ms; i += 10) {
+      wait(10);
+      say();
+      hear_echo();
+    }
+  }
+  // Nothing of it comes.
+  std::vector<Heartbeat> record(unsigned ms) {
+    std::vector<Heartbeat> words;
+    for (unsigned i = 0; i < ms; i += 10) {
+      wait(10);
+      peer.echo_sequence = sent.sequence;
+      words.push_back(say());
+    }
+    return words;
+  }
+
+  const TimeNs begun = now;
+  TimeNs rate = 1000;  // of a thousand
+};
+
+TEST_F(Recorded, HoldsNoActive) {
+  be_active();
+  hear_for(500);
+  for (const Heartbeat& word : record(2000)) {
+    wait(10);
+    give(Heard{kZone, word});
+    EXPECT_TRUE(forwards());
+  }
+  EXPECT_TRUE(lease.alone);
+  say();
+  hear_echo();
+  EXPECT_FALSE(lease.alone) << "it is back";
+}
+
+// Nine heartbeats, one each time that it would take over.
+TEST_F(Recorded, HoldsNoStandby) {
+  be_standby();
+  hear_for(500);
+  bool took_over = false;
+  const std::vector<Heartbeat> words = record(80);
+  const TimeNs silent_from = now;
+  for (const Heartbeat& word : words) {
+    give(Heard{kZone, word});
+    took_over = wait(80).took_over;
+    if (took_over) break;
+  }
+  EXPECT_TRUE(took_over);
+  EXPECT_LE(now, silent_from + 2 * 90 * kMs + 20 * kMs);
+}
+
+// Two that forward are worse than none: who hears nothing may forward, and its clock may be slow.
+TEST_F(Recorded, APeerThatHearsNothingIsBelievedThoughItsClockIsCorrected) {
+  be_standby();
+  hear_for(500);
+  peer.echo_sequence = peer.answer_sequence = sent.sequence;
+  for (const TimeNs share : {1000, 917, 1083}) {
+    const TimeNs said = peer.sent_ns;
+    rate = share;
+    const TimeNs from = now;
+    for (int i = 0; i < 500; ++i) {
+      EXPECT_FALSE(wait(10).took_over);
+      ++peer.sequence;
+      peer.sent_ns = said + (now - from) / 1000 * share;
+      hear_again();
+    }
+  }
+  EXPECT_TRUE(machine.hears_peer());
+}
+
+TEST_F(Recorded, APeerWhoseClockStoodIsBelievedOnceItEchoes) {
+  be_active();
+  hear_for(500);
+  const TimeNs stood = 3 * kSecondNs;
+  const auto say_late = [&] {
+    say();
+    peer.sent_ns -= stood;
+  };
+  wait(3000);
+  say_late();
+  hear_again();
+  EXPECT_FALSE(machine.hears_peer()) << "that could be recorded";
+  say_late();
+  hear_echo();
+  EXPECT_TRUE(machine.hears_peer());
+  wait(10);
+  say_late();
+  peer.echo_sequence = peer.answer_sequence = 0;
+  hear_again();
+  EXPECT_TRUE(machine.hears_peer());
+}
+
+// Releases before do not say when a heartbeat was sent.
+TEST_F(Recorded, APeerWithoutATimeIsBelieved) {
+  be_active();
+  for (int i = 0; i < 100; ++i) {
+    wait(10);
+    hear_echo();
+    EXPECT_TRUE(machine.hears_peer());
+  }
 }
 
 TEST_F(One, AnActiveForwardsOnlyAsFarAsItsHeartbeatsAreEchoed) {

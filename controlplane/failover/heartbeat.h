@@ -50,6 +50,8 @@ struct Heartbeat {
   bool wants = false;     // asks an active of lower priority to hand over
   Policy policy;
   TimeNs lease_ns = 0;  // of the sender's own times: see Timing
+  // By the sender's clock, from its start; 0: a release that does not say it.
+  TimeNs sent_ns = 0;
 };
 
 }  // namespace bulkhead::failover

@@ -66,7 +66,7 @@ Timing Timing::beside(TimeNs peer_lease_ns) const {
 }
 
 Machine::Machine(const Config& config, TimeNs now_ns)
-    : config_(config), timing_(config.timing), last_step_ns_(now_ns) {}
+    : config_(config), timing_(config.timing), begun_ns_(now_ns), last_step_ns_(now_ns) {}
 
 void Machine::observe(TimeNs now_ns) {
   const TimeNs passed = now_ns > last_step_ns_ ? now_ns - last_step_ns_ : 0;
@@ -128,15 +128,29 @@ bool Machine::grant_outstanding() const {
   return ever_granted_ && observed_ns_ - granted_ns_ < timing_.takeover_ns;
 }
 
+const Machine::Sent* Machine::sent(std::uint64_t incarnation, std::uint64_t sequence) const {
+  const Sent& sent = sent_[sequence % sent_.size()];
+  const bool is_ours = incarnation == config_.incarnation && sequence != 0;
+  return is_ours && sent.sequence == sequence ? &sent : nullptr;
+}
+
 bool Machine::answers(const Heartbeat& beat, TimeNs now_ns) const {
   const TimeNs window_ns = config_.timing.beside(beat.lease_ns).takeover_ns;
-  const auto is_fresh = [&](std::uint64_t incarnation, std::uint64_t sequence) {
-    const Sent& sent = sent_[sequence % sent_.size()];
-    return incarnation == config_.incarnation && sequence != 0 && sent.sequence == sequence &&
-           now_ns < sent.at_ns + window_ns;
+  const auto is_fresh = [&](const Sent* sent) {
+    return sent != nullptr && now_ns < sent->at_ns + window_ns;
   };
-  return is_fresh(beat.echo_incarnation, beat.echo_sequence) ||
-         is_fresh(beat.answer_incarnation, beat.answer_sequence);
+  return is_fresh(sent(beat.echo_incarnation, beat.echo_sequence)) ||
+         is_fresh(sent(beat.answer_incarnation, beat.answer_sequence));
+}
+
+// By observed time, which runs behind if at all: in doubt the peer lives, for two that forward are
+// worse than none.
+bool Machine::is_late(const Heartbeat& beat) {
+  if (beat.sent_ns == 0 || planted(Mistake::believe_late)) return false;
+  std::optional<TimeNs> after_ns;
+  const Sent* echoed = sent(beat.echo_incarnation, beat.echo_sequence);
+  if (echoed != nullptr) after_ns = echoed->observed_ns;
+  return !lateness_.accept(beat.sent_ns, observed_ns_, after_ns, timing_.takeover_ns);
 }
 
 // Whether the word is of the incarnation that is believed, or of one that is from now on.
@@ -155,6 +169,7 @@ bool Machine::meets(const Heard& heard, TimeNs now_ns, Actions& actions) {
   left_incarnation_ = peer_.incarnation;
   candidates_ = {};
   paths_ = {};
+  lateness_.forget();
   peer_ = {};
   peer_known_ = true;
   return true;
@@ -178,7 +193,8 @@ void Machine::take(const Heard& heard, TimeNs now_ns, Actions& actions) {
   if (planted(Mistake::ignore_in_band) && heard.path != kPairLink) return;
   if (!meets(heard, now_ns, actions)) return;
   Path& path = paths_[heard.path];
-  if (path.heard && beat.sequence <= path.sequence) return;  // replayed, late or twice
+  if (path.heard && beat.sequence <= path.sequence) return;  // replayed or twice
+  if (is_late(beat)) return;
   path = {beat.sequence, observed_ns_, true};
   if (beat.sequence <= peer_.sequence) return;  // another path was faster
   peer_ = beat;
@@ -187,10 +203,9 @@ void Machine::take(const Heard& heard, TimeNs now_ns, Actions& actions) {
   peer_heard_clock_ns_ = now_ns;
   term_ = std::max({term_, beat.term, beat.grant});
   generation_seen_ = std::max(generation_seen_, beat.policy.generation);
-  if (beat.echo_incarnation != config_.incarnation) return;
-  const Sent& sent = sent_[beat.echo_sequence % sent_.size()];
-  if (sent.sequence != beat.echo_sequence || sent.sequence == 0) return;
-  echoed_ns_ = echoed_ ? std::max(echoed_ns_, sent.at_ns) : sent.at_ns;
+  const Sent* echoed = sent(beat.echo_incarnation, beat.echo_sequence);
+  if (echoed == nullptr) return;
+  echoed_ns_ = echoed_ ? std::max(echoed_ns_, echoed->at_ns) : echoed->at_ns;
   echoed_ = true;
 }
 
@@ -401,7 +416,7 @@ Heartbeat Machine::heartbeat(TimeNs now_ns) {
   beat.from = config_.self;
   beat.incarnation = config_.incarnation;
   beat.sequence = ++sequence_;
-  sent_[sequence_ % sent_.size()] = {sequence_, now_ns};
+  sent_[sequence_ % sent_.size()] = {sequence_, now_ns, observed_ns_};
   if (peer_known_) {
     beat.echo_incarnation = peer_.incarnation;
     beat.echo_sequence = peer_.sequence;
@@ -418,6 +433,7 @@ Heartbeat Machine::heartbeat(TimeNs now_ns) {
   beat.wants = role_ == Role::standby && wants();
   beat.policy = policy_;
   beat.lease_ns = config_.timing.lease_ns;
+  beat.sent_ns = now_ns - begun_ns_ + 1;
   return beat;
 }
 

@@ -11,7 +11,8 @@
 //
 // What was recorded is no word of a living peer: an incarnation is believed once it echoes or
 // answers what this one has sent within the time of a takeover, whatever its number. Until then it
-// is as if nothing had come.
+// is as if nothing had come. Nor is what comes much later than it was sent, by the peer's clock:
+// that a peer echoes nothing fresh says only that it does not hear, and it may forward.
 //
 // A standby that is heard becomes active only by a grant of the other, which then is not active and
 // will not be by silence until that grant has expired.
@@ -24,6 +25,7 @@
 #include <variant>
 
 #include "controlplane/failover/heartbeat.h"
+#include "controlplane/failover/lateness.h"
 #include "dataplane/base/clock.h"
 
 namespace bulkhead::failover {
@@ -167,13 +169,17 @@ class Machine {
   };
   struct Sent {
     std::uint64_t sequence = 0;
-    TimeNs at_ns = 0;
+    TimeNs at_ns = 0;        // by the clock
+    TimeNs observed_ns = 0;  // observed time
   };
 
   void observe(TimeNs now_ns);
   void take(const Heard& heard, TimeNs now_ns, Actions& actions);
   bool meets(const Heard& heard, TimeNs now_ns, Actions& actions);
   bool answers(const Heartbeat& beat, TimeNs now_ns) const;
+  bool is_late(const Heartbeat& beat);
+  // Nothing if it is not one of this incarnation's newest.
+  const Sent* sent(std::uint64_t incarnation, std::uint64_t sequence) const;
   void answer(Heartbeat& beat);
   void take(const Forwarding& dataplane, Actions& actions);
   void adopt(const Lease& lease, Actions& actions);
@@ -205,6 +211,7 @@ class Machine {
   bool ever_granted_ = false;
   TimeNs granted_ns_ = 0;  // observed: when a grant was last sent
 
+  TimeNs begun_ns_;
   // Time counts only while the machine runs: a stall of its own is no silence of the peer.
   TimeNs last_step_ns_ = 0;
   TimeNs observed_ns_ = 0;
@@ -223,6 +230,7 @@ class Machine {
   Heartbeat peer_;
   TimeNs peer_heard_ns_ = 0;        // observed; or when a lease was adopted
   TimeNs peer_heard_clock_ns_ = 0;  // by the clock
+  Lateness lateness_;
   std::array<Path, kPathsMax> paths_{};
   // Answered one after the other, so that what is replayed in a zone keeps no path from its turn.
   std::array<Candidate, kPathsMax> candidates_{};

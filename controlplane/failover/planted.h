@@ -17,6 +17,7 @@ enum class Mistake : std::uint8_t {
   forget_prepared,    // takes over without the generation that it had prepared
   hurry_a_slow_peer,  // goes by its own times though the peer's are longer
   believe_replays,    // an incarnation is believed though it answers nothing of this one
+  believe_late,       // a heartbeat counts however long ago it was sent
   ignore_lost_state,  // a peer that counts its starts anew is none
   trust_dead_agent,   // a data plane may go on under what an agent said that is gone
 };

@@ -13,6 +13,7 @@ using replication::kTagBytes;
 constexpr std::size_t kHeadBytes = 8;
 constexpr std::size_t kLeaseAt = kHeartbeatBytesOldest - kTagBytes;
 constexpr std::size_t kAnswerAt = kLeaseAt + 8;
+constexpr std::size_t kSentAt = kAnswerAt + 16;
 
 enum Flag : std::uint8_t { kEligible = 1, kReady = 2, kWants = 4, kHandsOver = 8 };
 
@@ -41,6 +42,7 @@ std::array<std::uint8_t, kHeartbeatBytes> encode(const Heartbeat& heartbeat, std
   store_be64(bytes.data() + kLeaseAt, heartbeat.lease_ns);
   store_be64(bytes.data() + kAnswerAt, heartbeat.answer_incarnation);
   store_be64(bytes.data() + kAnswerAt + 8, heartbeat.answer_sequence);
+  store_be64(bytes.data() + kSentAt, heartbeat.sent_ns);
   const ByteView covered = ByteView(bytes).first(kHeartbeatBytes - kTagBytes);
   const replication::Tag tag = replication::authenticate(covered, key);
   std::copy(tag.begin(), tag.end(), bytes.end() - kTagBytes);
@@ -82,6 +84,11 @@ std::optional<Heartbeat> decode(ByteView bytes, std::size_t path, const Key& key
     heartbeat.answer_incarnation = answer.u64();
     heartbeat.answer_sequence = answer.u64();
     if (!answer.ok()) return std::nullopt;
+  }
+  if (covered.size() > kSentAt) {
+    ByteReader sent(covered.subspan(kSentAt));
+    heartbeat.sent_ns = sent.u64();
+    if (!sent.ok()) return std::nullopt;
   }
   heartbeat.eligible = (flags & kEligible) != 0;
   heartbeat.ready = (flags & kReady) != 0;

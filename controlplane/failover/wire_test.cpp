@@ -36,6 +36,7 @@ Heartbeat example() {
   beat.lease_ns = 19;
   beat.answer_incarnation = 20;
   beat.answer_sequence = 21;
+  beat.sent_ns = 22;
   return beat;
 }
 
@@ -57,6 +58,7 @@ TEST(Wire, GivesBackWhatWasSent) {
   EXPECT_EQ(read->lease_ns, 19U);
   EXPECT_EQ(read->answer_incarnation, 20U);
   EXPECT_EQ(read->answer_sequence, 21U);
+  EXPECT_EQ(read->sent_ns, 22U);
 }
 
 TEST(Wire, EveryBitIsAuthenticated) {
@@ -89,11 +91,11 @@ TEST(Wire, BytesBehindItDoNotMatter) {
 // another build has to read it.
 TEST(Wire, TheLayoutIsFixed) {
   const auto bytes = encode(example(), 1, kKey);
-  EXPECT_EQ(bytes.size(), 136U);
+  EXPECT_EQ(bytes.size(), 144U);
   EXPECT_EQ(load_be32(bytes.data()), 0x42554c4bU);
-  EXPECT_EQ(bytes[4], 3);
+  EXPECT_EQ(bytes[4], 4);
   EXPECT_EQ(bytes[5], 1);
-  EXPECT_EQ(load_be16(bytes.data() + 6), 136);
+  EXPECT_EQ(load_be16(bytes.data() + 6), 144);
   EXPECT_EQ(load_be64(bytes.data() + 8), 0x0102030405060708U);
   for (std::size_t i = 1; i < 8; ++i) EXPECT_EQ(load_be64(bytes.data() + 8 + 8 * i), 10 + i);
   EXPECT_EQ(bytes[88], 1);
@@ -102,11 +104,21 @@ TEST(Wire, TheLayoutIsFixed) {
   EXPECT_EQ(load_be64(bytes.data() + 96), 19U);
   EXPECT_EQ(load_be64(bytes.data() + 104), 20U);
   EXPECT_EQ(load_be64(bytes.data() + 112), 21U);
+  EXPECT_EQ(load_be64(bytes.data() + 120), 22U);
 }
 
-// Of the release before, which goes by a lease of 70 ms and does not say so.
+// Of the releases before; the oldest goes by a lease of 70 ms and does not say so.
 TEST(Wire, TheVersionsBeforeAreRead) {
   const auto bytes = encode(example(), 1, kKey);
+  std::vector<std::uint8_t> third(bytes.begin(), bytes.begin() + 120);
+  third[4] = 3;
+  store_be16(third.data() + 6, 136);
+  const replication::Tag third_tag = replication::authenticate(third, kKey);
+  third.insert(third.end(), third_tag.begin(), third_tag.end());
+  const auto without_time = decode(third, 1, kKey);
+  ASSERT_TRUE(without_time.has_value());
+  EXPECT_EQ(without_time->answer_sequence, 21U);
+  EXPECT_EQ(without_time->sent_ns, 0U);
   std::vector<std::uint8_t> second(bytes.begin(), bytes.begin() + 104);
   second[4] = 2;
   store_be16(second.data() + 6, 120);

@@ -53,6 +53,8 @@ struct Fault {
   bool ended = false;
 
   bool now(std::uint64_t ms) const { return begun && !ended && ms < end_ms; }
+  // What is replayed comes at once, or about as it was said.
+  bool replays(std::uint64_t ms) const { return amount_ms % 3 != 1 || ms % 10 == 0; }
 };
 
 std::vector<Fault> plan_faults(Random& random);

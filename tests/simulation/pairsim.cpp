@@ -33,6 +33,7 @@ const std::map<std::string, Plant> kMistakes = {
     {"forget_prepared", {Mistake::forget_prepared}},
     {"hurry_a_slow_peer", {Mistake::hurry_a_slow_peer}},
     {"believe_replays", {Mistake::believe_replays}},
+    {"believe_late", {Mistake::believe_late}},
     {"ignore_lost_state", {Mistake::ignore_lost_state}},
     {"trust_dead_agent", {Mistake::trust_dead_agent}},
     {"believe_replayed_beacons", {{}, replication::Mistake::believe_replayed_beacons}},

@@ -31,7 +31,8 @@ class World {
       for (const Fault& fault : faults_) {
         if (!fault.now(now_ms_)) continue;
         if (fault.kind == Kind::replay) replay(fault);
-        if (fault.kind == Kind::flood && fault.path != failover::kPairLink) {
+        if (fault.kind == Kind::flood && fault.path != failover::kPairLink &&
+            fault.replays(now_ms_)) {
           pair_.replay(nodes_[1 - fault.node], fault.path - 1);
         }
       }
@@ -67,7 +68,7 @@ class World {
     const std::uint64_t from_ms = fault.begin_ms + (fault.amount_ms > 20 ? kAloneAfterMs : 0);
     if (now_ms_ < from_ms) return;
     if (now_ms_ == from_ms && fault.amount_ms > 20) pair_.stop_agent(nodes_[1 - fault.node]);
-    pair_.replay(nodes_[fault.node], fault.path % 2);
+    if (fault.replays(now_ms_)) pair_.replay(nodes_[fault.node], fault.path % 2);
   }
 
   void begin(const Fault& fault) {
