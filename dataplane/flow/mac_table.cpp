@@ -105,6 +105,12 @@ bool MacTable::speaks_elsewhere(const wire::Mac& mac, std::uint16_t port, TimeNs
          slot->is_fresh(now_ns);
 }
 
+bool MacTable::speaks_at(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const {
+  const Slot* slot = find(mac);
+  return slot != nullptr && slot->station().has(kSpoken) && slot->station().port() == port &&
+         slot->is_fresh(now_ns);
+}
+
 bool MacTable::stands_at(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const {
   const Slot* slot = find(mac);
   return slot != nullptr && !slot->station().has(kContested) && slot->station().port() == port &&

@@ -31,6 +31,8 @@ class MacTable {
   void learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns, Evidence evidence);
   // Whether the MAC address has spoken on another port within the ageing time.
   bool speaks_elsewhere(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const;
+  // Whether it has spoken on this port within the ageing time.
+  bool speaks_at(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const;
   // Whether it was seen on the port within the ageing time and nothing contradicts that.
   bool stands_at(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const;
   // How many were seen within the ageing time.

@@ -14,6 +14,7 @@
 #include "dataplane/flow/packet.h"
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/flow/places.h"
+#include "dataplane/flow/resolutions.h"
 #include "dataplane/flow/segments.h"
 #include "dataplane/flow/timer_wheel.h"
 #include "dataplane/pipeline/egress.h"
@@ -61,6 +62,7 @@ struct Context {
   flow::Openings& openings;
   flow::Places& places;
   flow::Proofs& proofs;
+  flow::Resolutions& resolutions;
   flow::TimerWheel& timers;
   flow::MacTable& macs;
   VerdictCache& verdicts;

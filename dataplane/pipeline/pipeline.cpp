@@ -97,6 +97,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
           openings_,
           places_,
           proofs_,
+          resolutions_,
           timers_,
           macs_,
           verdicts_,

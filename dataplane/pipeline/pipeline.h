@@ -83,6 +83,7 @@ class Pipeline {
   flow::Openings openings_;
   flow::Places places_;
   flow::Proofs proofs_;
+  flow::Resolutions resolutions_;
   flow::HashKey hash_key_ = flow::HashKey::make();
   std::vector<Progress> progress_;  // by slot, updated when the slot is visited
   flow::TimerWheel timers_;

@@ -39,6 +39,22 @@ void forward(Context& context, Packet& packet, const Claim& claim, std::uint16_t
   packet.mbuf = nullptr;
 }
 
+// Whether the packet's station has sent others less than its share; otherwise the packet is
+// refused. MAC addresses of stations that have not spoken in a session may be invented.
+bool is_in_share(Context& context, Packet& packet, const wire::IpAddress& sender) {
+  const wire::Mac& station = packet.ethernet.source;
+  const auto hash = [&](const wire::IpAddress& address, const wire::Mac& mac) {
+    return flow::HostAt{address, mac, packet.port}.hash(context.hash_key);
+  };
+  const bool known = policy::find_binding(context.tables(), sender) != nullptr ||
+                     context.macs.speaks_at(station, packet.port, context.now_ns);
+  const bool granted =
+      context.resolutions.take(hash({}, station), context.now_ns) &&
+      (known || context.resolutions.take_unknown(hash(sender, {}), packet.port, context.now_ns));
+  if (!granted) refuse(context, packet, Reason::resolution_share);
+  return granted;
+}
+
 // To each port whose bit is set; there is one at least.
 void forward_to_ports(Context& context, Packet& packet, std::uint32_t ports) {
   if (packet.trailer.is_present()) flow::put_trailer(packet);
@@ -93,6 +109,7 @@ void judge(Context& context, Packet& packet, const Claim& claim) {
   if (!policy::may_resolve(tables, zone, claim.sender, target, claim.target)) {
     return refuse(context, packet, Reason::no_rule);
   }
+  if (!is_in_share(context, packet, claim.sender)) return;
   forward(context, packet, claim, target);
 }
 
@@ -117,6 +134,7 @@ void judge_announcement(Context& context, Packet& packet, const Claim& claim) {
   const std::uint32_t ports =
       ports_spoken_to(context.tables(), zone, claim.sender) & ~(1U << packet.port);
   if (ports == 0) return refuse(context, packet, Reason::no_rule);
+  if (!is_in_share(context, packet, claim.sender)) return;
   tell(context, packet, claim);
   forward_to_ports(context, packet, ports);
 }
@@ -224,6 +242,7 @@ void resolve_supervision(Context& context, Packet& packet) {
   if (!at_home) return refuse(context, packet, Reason::spoofed_source);
   const std::uint32_t ports = ports_of_other_half(context.tables(), packet);
   if (ports == 0) return refuse(context, packet, Reason::ethertype_not_granted);
+  if (!is_in_share(context, packet, wire::IpAddress::from_mac(supervision.node))) return;
   Verdict verdict;
   verdict.reason = Reason::prp_supervision;
   verdict.bytes = packet.mbuf->pkt_len;

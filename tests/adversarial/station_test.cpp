@@ -10,6 +10,7 @@ namespace {
 
 using flow::Evidence;
 using flow::MacTable;
+using flow::Resolutions;
 using support::Bytes;
 using support::Host;
 using support::ip4;
@@ -242,6 +243,82 @@ TEST_F(Station, OfADeviceThatIsReplacedIsTheNewOne) {
   EXPECT_EQ(arrive(kOther, support::tcp_frame(kOther, spare, syn(42000))), Reason::session_control);
   ASSERT_FALSE(plant_.sent.empty());
   EXPECT_EQ(wire::Mac::from(plant_.sent[0].frame.data()), spare.station);
+}
+
+// --- how often
+
+// RFC 826 frames in granted addresses, of one host as fast as its wire takes them.
+class Asking : public ::testing::Test {
+ protected:
+  static Bytes ask(const Host& host) {
+    return support::arp_frame(host, kEverybody, kRequest, kPlc.address);
+  }
+  static Host invented(std::uint32_t number) {
+    return {ip4(10, 20, 0, static_cast<std::uint8_t>(number)),
+            wire::Mac::from_integer(0x020000100000 + number), kSupervision};
+  }
+  std::uint32_t sent_of(const Host& host, std::uint32_t frames) {
+    std::uint32_t passed = 0;
+    for (std::uint32_t i = 0; i < frames; ++i) {
+      plant_.clear();
+      plant_.arrive(host, ask(host));
+      passed += static_cast<std::uint32_t>(plant_.sent.size());
+    }
+    return passed;
+  }
+  void wait(TimeNs by_ns) { plant_.be_at(plant_.now_ns() + by_ns); }
+
+  Plant plant_{open_tables(false)};
+};
+
+TEST_F(Asking, FloodsNoOtherZone) {
+  EXPECT_EQ(sent_of(kOther, 1000), Resolutions::kAtOnce);
+  EXPECT_EQ(plant_.last(), Reason::resolution_share);
+  EXPECT_EQ(sent_of(kHmi, 10), 10U) << "others have their own";
+  wait(kSecondNs);
+  EXPECT_EQ(sent_of(kOther, 1000), Resolutions::kUnknownPerSecond) << "it has not spoken";
+}
+
+TEST_F(Asking, OfAHostThatHasSpokenIsEnoughForALargeNetwork) {
+  TcpSession session(plant_, 40000);
+  session.from_client(read());
+  session.from_server(answer());
+  session.from_client(read());
+  EXPECT_EQ(sent_of(kHmi, 1000), Resolutions::kAtOnce);
+  wait(kSecondNs);
+  EXPECT_EQ(sent_of(kHmi, 1000), Resolutions::kPerSecond);
+}
+
+TEST_F(Asking, InventedStationsShareTheirPort) {
+  constexpr std::uint32_t kPort = Resolutions::kUnknownShares * Resolutions::kUnknownPerSecond;
+  TcpSession session(plant_, 40000);
+  session.from_client(read());
+  session.from_server(answer());
+  session.from_client(read());
+  std::uint32_t passed = 0;
+  for (std::uint32_t i = 0; i < 60'000; ++i) passed += sent_of(invented(i), 1);
+  EXPECT_LE(passed, Resolutions::kUnknownShares * Resolutions::kAtOnce);
+  wait(kSecondNs);
+  passed = 0;
+  for (std::uint32_t i = 0; i < 20'000; ++i) passed += sent_of(invented(60'000 + i), 1);
+  EXPECT_LE(passed, kPort);
+  EXPECT_GT(passed, kPort / 2);
+  EXPECT_EQ(sent_of(kHmi, 10), 10U) << "it has spoken";
+  const Host other_side{ip4(10, 10, 0, 99), support::mac(0x99), kControl};
+  plant_.clear();
+  plant_.arrive(other_side, support::arp_frame(other_side, kEverybody, kRequest, kHmi.address));
+  EXPECT_EQ(plant_.last(), Reason::address_resolution) << "another port";
+}
+
+// RFC 5227, 3: goes to every zone.
+TEST_F(Asking, TellsItsAddressNoOftener) {
+  std::uint32_t passed = 0;
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    plant_.clear();
+    plant_.arrive(kOther, support::arp_frame(kOther, kEverybody, kRequest, kOther.address));
+    passed += static_cast<std::uint32_t>(plant_.sent.size());
+  }
+  EXPECT_EQ(passed, Resolutions::kAtOnce);
 }
 
 // --- the table of stations
