@@ -854,6 +854,25 @@ TEST_F(Engine, OverlappingFragmentsNeverMakeAPacket) {
   }
 }
 
+// RFC 8200, 4.5: what lies behind the last fragment is of another packet, or a lie.
+TEST_F(Engine, NoFragmentEndsBeyondTheLast) {
+  const Bytes whole = support::udp_frame(kHmi, kPlc, 5000, 502, Bytes(40, 1));
+  const std::vector<std::vector<Part>> beyond = {
+      {{8, 12, false}, {24, 8, true}},   // as many bytes as the packet has
+      {{8, 8, false}, {16, 8, true}},    // it begins where the last one ends
+      {{24, 8, true}, {8, 12, false}}};  // the last one comes last
+  std::uint16_t identification = 50;
+  for (const auto& parts : beyond) {
+    Plant plant(engine_policy(policy::OnDeny::drop, true));
+    ++identification;
+    for (const Part& part : parts) plant.arrive(kHmi, fragment_of(whole, part, identification));
+    EXPECT_EQ(plant.last(), Reason::fragment_conflict);
+    EXPECT_EQ(plant.buffers_in_use(), 0U);
+    plant.arrive(kHmi, fragment_of(whole, {0, 8, true}, identification));
+    EXPECT_TRUE(plant.sent.empty());
+  }
+}
+
 TEST_F(Engine, FragmentsThatNeverCompleteAreBoundedAndForgotten) {
   Plant plant(engine_policy(policy::OnDeny::drop, true));
   const Bytes good = support::udp_frame(kHmi, kPlc, 5000, 502, read(1));

@@ -251,6 +251,25 @@ TEST_F(Questions, AreAnsweredBesideASessionOfTheSamePorts) {
   EXPECT_FALSE(answers(kPlc, command(0x63, 9, identity_)));
 }
 
+// What is asked takes two places: the second is not made by giving away the first.
+TEST_F(Questions, DisplaceNotTheSessionThatTheyAreAskedIn) {
+  flow::FlowTable& flows = plant_.pipeline().flows();
+  const auto key = [](const wire::IpAddress& host, std::uint16_t port, const wire::IpAddress& to) {
+    return flow::make_key(host, port, to, kEnip, wire::kProtocolUdp, {}).key;
+  };
+  const std::uint32_t scarce = flows.capacity() / 16 * 13;
+  for (std::uint32_t i = 0; i < scarce; ++i) {
+    const auto port = static_cast<std::uint16_t>(1024 + i);
+    ASSERT_NE(flows.insert(key(support::ip4(10, 20, 0, 99), port, kPlc.address)), nullptr);
+  }
+  EXPECT_EQ(ask(at(kAll), command(0x63, 5)), Reason::session_control);
+  ASSERT_EQ(plant_.sent.size(), 1U);
+  EXPECT_EQ(plant_.sent[0].port, support::kControl);
+  EXPECT_NE(flows.find(key(kHmi.address, kAsking, kAll)), nullptr);
+  EXPECT_EQ(flows.size(), scarce + 2);
+  EXPECT_TRUE(answers(kPlc, command(0x63, 5, identity_)));
+}
+
 TEST_F(Groups, GoWithThePolicy) {
   EXPECT_EQ(send(kHmi, at(kMulticast)), Reason::service_granted);
   policy::Tables later = both_ways();

@@ -502,6 +502,46 @@ TEST_F(Takeover, ASecondSegmentUnderWayLeavesWhenThePeerKnowsOfIt) {
 
 // The request left and was executed, but the peer did not tell of it: what its sender says now at
 // its number would be taken for a message from the middle on.
+// Of what waits for the peer one host has a third, and others have theirs.
+TEST(WaitingRoom, IsShared) {
+  constexpr std::uint32_t kPlaces = 64;
+  Plant plant(support::modbus_tables(policy::OnDeny::reject, support::modbus_rule({2})));
+  flow::FlowTable& flows = plant.pipeline().flows();
+  const auto open = [&](std::uint16_t port, flow::ShareIds owner) {
+    flow::Flow* flow =
+        flows.insert(flow::make_key(support::kHmi.address, port, support::kPlc.address, 502,
+                                    wire::kProtocolTcp, {})
+                         .key);
+    flow->shares = owner;
+    return flow;
+  };
+  flow::Flow& greedy = *open(1, {1, 1});
+  flow::Flow& other = *open(2, {2, 2});
+  pipeline::WaitingRoom room(kPlaces);
+  room.set_peer(true);
+  const auto waiting = [&](flow::Flow& flow, std::uint32_t frames) {
+    room.hold(flows, flow);
+    const std::uint64_t before = room.dropped();
+    for (std::uint32_t i = 0; i < frames; ++i) {
+      EXPECT_TRUE(room.take(flow, rte_pktmbuf_alloc(plant.buffers()), kControl));
+    }
+    return frames - (room.dropped() - before);
+  };
+  std::uint32_t identification = 0;
+  pipeline::Egress out(plant, 1500, identification);
+  for (int round = 0; round < 3; ++round) {
+    const std::uint64_t most = waiting(greedy, 2 * kPlaces);
+    EXPECT_GE(most, kPlaces / 4);
+    EXPECT_LE(most, kPlaces / 3 + 1);
+    EXPECT_EQ(waiting(other, 8), 8U);
+    EXPECT_EQ(waiting(greedy, 1), 0U);
+    EXPECT_EQ(plant.buffers_in_use(), most + 8);
+    room.let_all_go(out);
+    EXPECT_EQ(plant.buffers_in_use(), 0U) << "and its share is free again";
+    plant.clear();
+  }
+}
+
 TEST_F(Takeover, AMessageBeginsOnlyWhereTheReceiverStands) {
   exchange(1);
   session_.client_at(session_.client_next, {}, kTcpAck);
