@@ -23,20 +23,9 @@ using failover::Role;
 
 namespace {
 
-// A data plane reports once each tick. Ticks are counted, not time: while the agent itself stood
-// still, reports may be waiting. One that has not got a core lately may still, but not for longer
-// than its lease and what a takeover needs.
-constexpr unsigned kSilentTicksMax = 4;
-constexpr unsigned kStarvedTicksMax = 12;
-// The thread that takes leases to the data plane has so many ticks, a lease and what a starved core
-// makes of it, to come by.
-constexpr unsigned kLateTicksMax = 7;
 constexpr TimeNs kAwaitDataplaneNs = kSecondNs;
 constexpr TimeNs kStallNs = 50 * kMillisecondNs;
 constexpr TimeNs kSlowTickNs = 100 * kMillisecondNs;
-// A peer sends one datagram each heartbeat.
-constexpr std::size_t kDatagramsPerTurn = 16;
-constexpr auto kDatagramsRest = std::chrono::milliseconds(1);
 
 // Where it is not allowed, the pair works, but may take a loaded machine for a dead one.
 void let_heartbeats_run() {
@@ -65,20 +54,14 @@ Pair::Pair(const PairOptions& options, PairHost& host)
       link_work_(asio::make_work_guard(link_io_)),
       slow_work_(asio::make_work_guard(slow_)),
       timer_(io_),
-      rest_timer_(io_),
-      socket_(io_),
-      peer_(options.link.peer.address(), options.link.peer.port()) {
-  error_code error;
-  const Udp::endpoint here(options.link.listen.address(), options.link.listen.port());
-  socket_.open(here.protocol(), error);
-  if (!error) socket_.bind(here, error);
-  if (!error) socket_.non_blocking(true, error);
-  if (error) {
-    throw std::runtime_error("heartbeats cannot be heard on " + here.address().to_string() + ":" +
-                             std::to_string(here.port()) + ": " + error.message());
-  }
-  only_from(socket_.native_handle(), options.link.peer.address());
-  // All that comes goes by the pair's thread, which keeps its order.
+      socket_(io_, {options.link.listen.address(), options.link.listen.port()},
+              {options.link.peer.address(), options.link.peer.port()}),
+      link_(std::make_unique<PairLink>(link_io_, options.link, link_callbacks())),
+      commit_(host, commit_callbacks()),
+      flows_(options.incarnation, flow_callbacks()) {}
+
+// All that comes goes by the pair's thread, which keeps its order.
+PairLink::Callbacks Pair::link_callbacks() {
   PairLink::Callbacks callbacks;
   callbacks.on_link = [this](bool /*up*/) {
     asio::post(io_, [this, connection = link_->connection()] { on_link(connection); });
@@ -89,26 +72,50 @@ Pair::Pair(const PairOptions& options, PairHost& host)
   callbacks.on_pieces = [this](std::vector<std::string> pieces) {
     asio::post(io_, [this, pieces = std::move(pieces)]() mutable {
       asio::post(slow_, [this, pieces = std::move(pieces)]() mutable {
-        take_commit(PairLink::joined(std::move(pieces)).commit());
+        commit_.take(PairLink::joined(std::move(pieces)).commit());
       });
     });
   };
-  link_ = std::make_unique<PairLink>(link_io_, options.link, std::move(callbacks));
+  return callbacks;
+}
+
+PairFlows::Callbacks Pair::flow_callbacks() {
+  PairFlows::Callbacks callbacks;
+  callbacks.situation = [this] {
+    return PairFlows::Situation{has_role(Role::active), has_role(Role::standby),
+                                machine_ && machine_->hears_peer(), connection_ != 0};
+  };
+  callbacks.to_dataplane = [this](v1::DataplaneRequest request) {
+    host_.to_dataplane(std::move(request));
+  };
+  callbacks.to_peer = [this](v1::PairMessage message) { send_on_link(std::move(message)); };
+  callbacks.on_replica = [this](bool equal) { drive(failover::Replica{equal}); };
+  return callbacks;
+}
+
+PairCommit::Callbacks Pair::commit_callbacks() {
+  PairCommit::Callbacks callbacks;
+  callbacks.on_policy = [this](failover::Policy committed, failover::Policy prepared) {
+    asio::post(io_, [this, committed, prepared] {
+      committed_ = committed;
+      prepared_ = prepared;
+      drive(failover::PolicyIs{committed, prepared});
+    });
+  };
+  callbacks.send = [this](std::deque<std::string> frames) {
+    asio::post(io_, [this, frames = std::move(frames)]() mutable {
+      asio::post(link_io_, [this, connection = connection_, frames = std::move(frames)]() mutable {
+        if (link_->connection() == connection) link_->send_pieces(std::move(frames));
+      });
+    });
+  };
+  return callbacks;
 }
 
 void Pair::on_link(std::uint64_t connection) {
   connection_ = connection;
-  flows_again_ns_ = 0;
-  begin_flows();
-  if (connection_ != 0) {
-    asio::post(slow_, [this] {
-      if (commit_) carry_out_commit(commit_->stream_begun());
-    });
-    return;
-  }
-  flows_equal_ = false;
-  link_lost_ns_ = monotonic_now_ns();
-  drive(failover::Replica{false});
+  flows_.on_link(connection != 0);
+  if (connection != 0) asio::post(slow_, [this] { commit_.on_link(); });
 }
 
 // What is meant for a connection that is gone is gone with it.
@@ -132,12 +139,8 @@ void Pair::stop() {
 
 void Pair::start() {
   started_ns_ = monotonic_now_ns();
-  hear_datagrams();
-  asio::post(slow_, [this] {
-    const PairHost::Held held = host_.held();
-    commit_.emplace(held.committed, held.prepared);
-    tell_policy();
-  });
+  socket_.start([this](ByteView bytes) { hear(failover::kPairLink, bytes); });
+  asio::post(slow_, [this] { commit_.begin(); });
   asio::post(io_, [this] { tick(); });
   thread_ = std::thread([this] {
     name_thread("pair");
@@ -178,11 +181,11 @@ void Pair::tick() {
   if (!machine_) return;
   count_tick();
   drive(failover::Tick{});
-  watch_flows(now_ns);
+  flows_.watch(now_ns);
   if (now_ns - slow_ticked_ns_ < kSlowTickNs) return;
   slow_ticked_ns_ = now_ns;
   asio::post(slow_, [this, hears = machine_->hears_peer(), peer = machine_->peer()] {
-    pass_commit_time(hears, peer);
+    commit_.pass_time(hears, peer);
   });
 }
 
@@ -196,47 +199,18 @@ void Pair::note_stall(TimeNs now_ns) {
 
 // A tick counts once the thread that hears the data plane has come by: it may wait for a core too.
 void Pair::count_tick() {
-  ++unanswered_ticks_;
-  if (lease_thread_stands()) judge_fitness();
+  fitness_.on_tick();
+  if (fitness_.lease_thread_stands(is_replaced())) judge_fitness();
   host_.behind_news([this] {
     asio::post(io_, [this] {
-      unanswered_ticks_ = 0;
-      ++silent_ticks_;
+      fitness_.on_tick_answered();
       judge_fitness();
     });
   });
 }
 
-// No lease is renewed meanwhile, and what the peer says in-band is not heard: the other takes the
-// place before the last one has ended for long. A data plane that forwards alone needs no renewal;
-// it gives way by itself to the peer's, and would lose what it has if none could take its place.
-bool Pair::lease_thread_stands() const {
-  if (unanswered_ticks_ <= kLateTicksMax) return false;
-  const bool replaced = machine_ && machine_->hears_peer() && machine_->peer().eligible;
-  return replaced || !report_.lease_alone();
-}
-
-bool Pair::dataplane_is_silent() const {
-  if (silent_ticks_ <= kSilentTicksMax) return false;
-  return silent_ticks_ > kStarvedTicksMax || !host_.dataplane_waits_for_core();
-}
-
-// Somebody may send as fast as the link carries: this thread runs before others, and rests between
-// turns. Heartbeats that are lost meanwhile come in-band.
-void Pair::hear_datagrams() {
-  socket_.async_wait(Udp::socket::wait_read, [this](error_code error) {
-    if (error == asio::error::operation_aborted) return;
-    for (std::size_t i = 0; i < kDatagramsPerTurn; ++i) {
-      const std::size_t length = socket_.receive_from(asio::buffer(datagram_), from_, 0, error);
-      if (error == asio::error::would_block) return hear_datagrams();
-      if (error) break;
-      if (from_ == peer_) hear(failover::kPairLink, {datagram_.data(), length});
-    }
-    rest_timer_.expires_after(kDatagramsRest);
-    rest_timer_.async_wait([this](error_code stopped) {
-      if (!stopped) hear_datagrams();
-    });
-  });
+bool Pair::is_replaced() const {
+  return machine_ && machine_->hears_peer() && machine_->peer().eligible;
 }
 
 void Pair::hear(std::size_t path, ByteView bytes) {
@@ -246,20 +220,23 @@ void Pair::hear(std::size_t path, ByteView bytes) {
 
 void Pair::on_news(v1::PairNews news) {
   asio::post(io_, [this, news = std::move(news)]() mutable {
-    if (!connected_) return;
+    if (!fitness_.connected()) return;
     if (news.has_report()) {
-      report_ = news.report();
-      silent_ticks_ = 0;
-      reported_ = true;
-      if (report_.configured()) {
+      const v1::PairReport& report = news.report();
+      fitness_.on_report(report);
+      if (report.configured()) {
         if (!machine_) begin();
         drive(failover::Forwarding{
-            report_.forwards(),
-            {report_.lease_until_ns(), report_.lease_alone(), report_.lease_term()}});
+            report.forwards(),
+            {report.lease_until_ns(), report.lease_alone(), report.lease_term()}});
       }
       judge_fitness();
     }
-    take_flow_news(news);
+    flows_.on_news(news);
+    if (drains_ && news.has_report() && news.report().flows_settled()) {
+      drains_ = false;
+      drive(failover::Drained{});
+    }
     if (news.has_late_frames()) {
       v1::PairMessage message;
       *message.mutable_late_frames() = std::move(*news.mutable_late_frames());
@@ -278,9 +255,7 @@ void Pair::on_news(v1::PairNews news) {
 
 void Pair::on_dataplane(bool connected) {
   asio::post(io_, [this, connected] {
-    connected_ = connected;
-    policy_in_force_ = policy_in_force_ && connected;
-    reported_ = false;
+    fitness_.on_dataplane(connected);
     if (connected) {
       v1::DataplaneRequest request;
       request.mutable_configure_pair()->set_key(options_.key.data(), options_.key.size());
@@ -290,7 +265,7 @@ void Pair::on_dataplane(bool connected) {
       // An agent before this one counted its own frames, which are not known any more.
       request.mutable_configure_pair()->set_incarnation(options_.incarnation + dataplanes_++);
       host_.to_dataplane(std::move(request));
-      if (machine_ && machine_->role() == Role::standby) ask_for_flows();
+      if (has_role(Role::standby)) flows_.ask();
     }
     judge_fitness();
   });
@@ -298,29 +273,13 @@ void Pair::on_dataplane(bool connected) {
 
 void Pair::on_policy(bool in_force) {
   asio::post(io_, [this, in_force] {
-    policy_in_force_ = in_force;
+    fitness_.on_policy(in_force);
     judge_fitness();
   });
 }
 
 void Pair::judge_fitness() {
-  if (!connected_) {
-    unfit_ = "the data plane is not connected";
-  } else if (!reported_ || !report_.configured()) {
-    unfit_ = report_.problem().empty() || report_.configured()
-                 ? "the data plane has not said yet how it is; was it started with --pair?"
-                 : report_.problem();
-  } else if (lease_thread_stands()) {
-    unfit_ = "the agent's thread to its data plane stands still";
-  } else if (dataplane_is_silent()) {
-    unfit_ = "the data plane is silent";
-  } else if (!report_.fit()) {
-    unfit_ = report_.problem();
-  } else if (!policy_in_force_) {
-    unfit_ = "the committed policy is not in force in the data plane";
-  } else {
-    unfit_.clear();
-  }
+  unfit_ = fitness_.problem(is_replaced(), [this] { return host_.dataplane_waits_for_core(); });
   const bool fit = unfit_.empty();
   if (fit == fit_ || !machine_) return;
   fit_ = fit;
@@ -346,7 +305,8 @@ void Pair::carry_out(const failover::Actions& actions) {
   }
   if (actions.adopted) {
     lease_ = *actions.adopted;
-    fit_ = policy_in_force_ = true;  // until something else is known
+    fit_ = true;  // until something else is known
+    fitness_.on_policy(true);
     note_change("goes on as active: the data plane forwards under a lease that still runs");
   }
   if (actions.lease) {
@@ -360,14 +320,14 @@ void Pair::carry_out(const failover::Actions& actions) {
     ++takeovers_;
     note_change("active under term " + std::to_string(machine_->term()) + ": " +
                 std::string(text_of(actions.cause)));
-    begin_flows();
+    flows_.begin();
   }
   if (actions.stepped_down) {
     note_change("standby: " + std::string(text_of(actions.cause)) +
                 (actions.cause == Cause::unfit ? " (" + unfit_ + ")" : ""));
     drains_ = false;
-    flows_stream_ = 0;
-    ask_for_flows();
+    flows_.stop();
+    flows_.ask();
   }
   if (actions.drain) drains_ = true;
   if (actions.refused == Cause::not_drained) {
@@ -390,11 +350,11 @@ void Pair::send_lease(bool hands_over) {
 void Pair::send_heartbeats() {
   const failover::Heartbeat beat = machine_->heartbeat(monotonic_now_ns());
   const auto bytes = failover::encode(beat, failover::kPairLink, options_.key);
-  error_code ignored;  // a link that is cut shows by its silence
-  socket_.send_to(asio::buffer(bytes), peer_, 0, ignored);
-  if (!connected_) return;
+  socket_.send(bytes);
+  if (!fitness_.connected()) return;
   v1::DataplaneRequest request;
-  const std::size_t ports = std::min<std::size_t>(report_.ports(), failover::kPathsMax - 1);
+  const std::size_t ports =
+      std::min<std::size_t>(fitness_.report().ports(), failover::kPathsMax - 1);
   for (std::size_t port = 0; port < ports; ++port) {
     const auto in_band = failover::encode(beat, 1 + port, options_.key);
     request.mutable_send_heartbeat()->add_of_port(in_band.data(), in_band.size());
@@ -403,28 +363,13 @@ void Pair::send_heartbeats() {
 }
 
 void Pair::take(v1::PairMessage message) {
-  v1::DataplaneRequest request;
-  const bool standby = machine_ && machine_->role() == Role::standby;
-  if (message.has_resync()) {
-    flows_again_ns_ = 0;
-    return begin_flows();
-  }
-  if (message.has_flows() && standby) {
-    if (message.flows().stream() == 0) {
-      flows_equal_ = false;
-      drive(failover::Replica{false});
-    }
-    *request.mutable_take_flows() = std::move(*message.mutable_flows());
-    return host_.to_dataplane(std::move(request));
-  }
+  const bool standby = has_role(Role::standby);
+  if (message.has_resync()) return flows_.on_resync();
+  if (message.has_flows() && standby) return flows_.take(std::move(*message.mutable_flows()));
   if (message.has_flows_taken() && !standby) {
-    if (message.flows_taken().stream() == flows_stream_) {
-      flows_taken_ = std::max(flows_taken_, message.flows_taken().sequence());
-      flows_progress_ns_ = monotonic_now_ns();
-    }
-    *request.mutable_flows_taken() = std::move(*message.mutable_flows_taken());
-    return host_.to_dataplane(std::move(request));
+    return flows_.take(std::move(*message.mutable_flows_taken()));
   }
+  v1::DataplaneRequest request;
   if (message.has_late_frames()) {
     *request.mutable_take_frames() = std::move(*message.mutable_late_frames());
     return host_.to_dataplane(std::move(request));
@@ -435,8 +380,43 @@ void Pair::take(v1::PairMessage message) {
   }
   if (message.has_commit()) {
     asio::post(slow_,
-               [this, commit = std::move(*message.mutable_commit())] { take_commit(commit); });
+               [this, commit = std::move(*message.mutable_commit())] { commit_.take(commit); });
   }
+}
+
+void Pair::take_over_prepared() {
+  commit_.take_over();
+  asio::post(io_, [this] {
+    lease_waits_ = false;
+    send_lease();
+  });
+}
+
+std::string Pair::commit(std::uint64_t digest,
+                         const std::function<std::string(std::uint64_t)>& store) {
+  struct State {
+    bool may = false;
+    bool hears = false;
+    std::uint64_t generation = 0;
+  };
+  const State state = ask(io_, [this] {
+    State now;
+    if (!machine_) return now;
+    now.hears = machine_->hears_peer();
+    const std::uint64_t theirs = machine_->peer().policy.generation;
+    now.generation = std::max({committed_.generation, prepared_.generation, theirs}) + 1;
+    // Before the first policy nobody can be active.
+    now.may = machine_->role() == Role::active || now.generation == 1;
+    return now;
+  });
+  if (!state.may) {
+    return "this appliance is not the active one of the pair; commit on " + options_.link.peer_name;
+  }
+  if (std::string wrong = store(state.generation); !wrong.empty()) return wrong;
+  auto answer = ask(slow_, [&] {
+    return commit_.propose({state.generation, digest}, state.hears);
+  });
+  return answer.get();
 }
 
 // --- for operators -----------------------------------------------------------------------------
@@ -465,11 +445,11 @@ void Pair::fill_status(v1::PairStatus& status) const {
   self.set_priority(options_.priority);
   peer.set_name(options_.link.peer_name);
   status.set_link_up(connection_ != 0);
-  status.set_problem(unfit_.empty() ? flows_failure_ : unfit_);
+  status.set_problem(unfit_.empty() ? flows_.failure() : unfit_);
   status.set_last_change(last_change_);
   status.set_last_change_wall_time_ns(last_change_wall_ns_);
   status.set_takeovers(takeovers_);
-  status.set_flows_equal(flows_equal_);
+  status.set_flows_equal(flows_.equal());
   self.set_policy_generation(committed_.generation);
   self.set_policy_digest(committed_.digest);
   if (!machine_) return;
@@ -479,7 +459,8 @@ void Pair::fill_status(v1::PairStatus& status) const {
   self.set_maintenance(machine_->in_maintenance());
   status.set_term(machine_->term());
   status.set_peer_heard(machine_->hears_peer());
-  for (std::size_t path = 0; path <= report_.ports() && path < failover::kPathsMax; ++path) {
+  for (std::size_t path = 0; path <= fitness_.report().ports() && path < failover::kPathsMax;
+       ++path) {
     v1::PairPath* row = status.add_paths();
     row->set_name(path == failover::kPairLink ? "pair link"
                                               : "zone port " + std::to_string(path - 1));

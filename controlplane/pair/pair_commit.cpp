@@ -1,20 +1,29 @@
-// What one of a pair does about policies: carries the two-phase commit, on the thread that may wait
-// for the disk and the data plane.
+// The machine's messages as protobuf, and its actions on disk and in the data plane.
+#include "controlplane/pair/pair_commit.h"
+
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <boost/asio/post.hpp>
+#include <utility>
 
-#include "controlplane/pair/ask.h"
-#include "controlplane/pair/pair.h"
+#include "controlplane/pair/pair_link.h"
 
 namespace bulkhead::controlplane {
 
-namespace asio = boost::asio;
 using failover::CommitMessage;
-using failover::Role;
 
 namespace {
+
+constexpr bool same(v1::PairCommit::Kind wire, CommitMessage::Kind kind) {
+  return static_cast<int>(wire) == static_cast<int>(kind) + 1;
+}
+static_assert(same(v1::PairCommit::KIND_PREPARE, CommitMessage::Kind::prepare));
+static_assert(same(v1::PairCommit::KIND_PREPARED, CommitMessage::Kind::prepared));
+static_assert(same(v1::PairCommit::KIND_REFUSED, CommitMessage::Kind::refused));
+static_assert(same(v1::PairCommit::KIND_COMMIT, CommitMessage::Kind::commit));
+static_assert(same(v1::PairCommit::KIND_ABORT, CommitMessage::Kind::abort));
+static_assert(same(v1::PairCommit::KIND_FETCH, CommitMessage::Kind::fetch));
+static_assert(same(v1::PairCommit::KIND_POLICY, CommitMessage::Kind::policy));
+static_assert(v1::PairCommit::Kind_ARRAYSIZE == 8);
 
 v1::PairCommit::Kind kind_of(CommitMessage::Kind kind) {
   return static_cast<v1::PairCommit::Kind>(static_cast<int>(kind) + 1);
@@ -22,30 +31,28 @@ v1::PairCommit::Kind kind_of(CommitMessage::Kind kind) {
 
 }  // namespace
 
-void Pair::tell_policy() {
-  asio::post(io_, [this, committed = commit_->committed(), prepared = commit_->prepared()] {
-    committed_ = committed;
-    prepared_ = prepared;
-    drive(failover::PolicyIs{committed, prepared});
-  });
+void PairCommit::begin() {
+  const PolicyHost::Held held = host_.held();
+  commit_.emplace(held.committed, held.prepared);
+  tell_policy();
 }
 
-void Pair::pass_commit_time(bool hears_peer, const failover::Heartbeat& peer) {
+void PairCommit::on_link() {
+  if (commit_) carry_out(commit_->stream_begun());
+}
+
+void PairCommit::pass_time(bool hears_peer, const failover::Heartbeat& peer) {
   if (!commit_) return;
   const TimeNs now_ns = monotonic_now_ns();
-  carry_out_commit(commit_->pass_time(hears_peer, now_ns));
-  if (hears_peer) carry_out_commit(commit_->heard(peer, now_ns));
+  carry_out(commit_->pass_time(hears_peer, now_ns));
+  if (hears_peer) carry_out(commit_->heard(peer, now_ns));
 }
 
-void Pair::take_over_prepared() {
-  carry_out_commit(commit_->take_over());
-  asio::post(io_, [this] {
-    lease_waits_ = false;
-    send_lease();
-  });
+void PairCommit::take_over() {
+  if (commit_) carry_out(commit_->take_over());
 }
 
-void Pair::send_commit(const CommitMessage& message) {
+void PairCommit::send(const CommitMessage& message) {
   v1::PairMessage out;
   v1::PairCommit& commit = *out.mutable_commit();
   commit.set_kind(kind_of(message.kind));
@@ -59,14 +66,10 @@ void Pair::send_commit(const CommitMessage& message) {
   }
   if (message.kind == CommitMessage::Kind::refused) commit.set_refusal(refusal_);
   // Made here: a large policy must not hold up heartbeats.
-  asio::post(io_, [this, frames = PairLink::in_pieces(out)]() mutable {
-    asio::post(link_io_, [this, connection = connection_, frames = std::move(frames)]() mutable {
-      if (link_->connection() == connection) link_->send_pieces(std::move(frames));
-    });
-  });
+  callbacks_.send(PairLink::in_pieces(out));
 }
 
-void Pair::carry_out_commit(const failover::CommitActions& actions) {
+void PairCommit::carry_out(const failover::CommitActions& actions) {
   if (actions.changed) {
     // With the note of what is in force goes that of what was prepared, unless that was aborted.
     const std::string wrong = host_.enforce(commit_->committed());
@@ -74,7 +77,7 @@ void Pair::carry_out_commit(const failover::CommitActions& actions) {
     if (commit_->prepared().generation == 0 && wrong.empty()) host_.forget_prepared();
     tell_policy();
   }
-  for (const CommitMessage& message : actions.to_send()) send_commit(message);
+  for (const CommitMessage& message : actions.to_send()) send(message);
   if (!committing_ || actions.outcome == failover::CommitOutcome::none) return;
   std::string result;
   if (actions.outcome == failover::CommitOutcome::peer_refused) {
@@ -86,7 +89,7 @@ void Pair::carry_out_commit(const failover::CommitActions& actions) {
   committing_.reset();
 }
 
-void Pair::take_commit(const v1::PairCommit& message) {
+void PairCommit::take(const v1::PairCommit& message) {
   if (!commit_ || message.kind() == v1::PairCommit::KIND_UNSPECIFIED) return;
   CommitMessage taken;
   taken.kind = static_cast<CommitMessage::Kind>(static_cast<int>(message.kind()) - 1);
@@ -102,42 +105,20 @@ void Pair::take_commit(const v1::PairCommit& message) {
   } else if (taken.kind == CommitMessage::Kind::refused) {
     refusal_ = message.refusal();
   }
-  carry_out_commit(commit_->take(taken, can_enforce));
+  carry_out(commit_->take(taken, can_enforce));
 }
 
-std::string Pair::commit(std::uint64_t digest,
-                         const std::function<std::string(std::uint64_t)>& store) {
-  struct State {
-    bool may = false;
-    bool hears = false;
-    std::uint64_t generation = 0;
-  };
-  const State state = ask(io_, [this] {
-    State now;
-    if (!machine_) return now;
-    now.hears = machine_->hears_peer();
-    const std::uint64_t theirs = machine_->peer().policy.generation;
-    now.generation = std::max({committed_.generation, prepared_.generation, theirs}) + 1;
-    // Before the first policy nobody can be active.
-    now.may = machine_->role() == Role::active || now.generation == 1;
-    return now;
-  });
-  if (!state.may) {
-    return "this appliance is not the active one of the pair; commit on " + options_.link.peer_name;
-  }
-  if (std::string wrong = store(state.generation); !wrong.empty()) return wrong;
-  auto answer = ask(slow_, [&]() -> std::shared_future<std::string> {
-    std::promise<std::string> promise;
-    std::shared_future<std::string> future = promise.get_future();
-    if (!commit_ || commit_->under_way()) {
-      promise.set_value("another commit is under way");
-      return future;
-    }
-    committing_ = std::move(promise);
-    carry_out_commit(commit_->propose({state.generation, digest}, state.hears, monotonic_now_ns()));
+std::shared_future<std::string> PairCommit::propose(const failover::Policy& policy,
+                                                    bool hears_peer) {
+  std::promise<std::string> promise;
+  std::shared_future<std::string> future = promise.get_future();
+  if (!commit_ || commit_->under_way()) {
+    promise.set_value("another commit is under way");
     return future;
-  });
-  return answer.get();
+  }
+  committing_ = std::move(promise);
+  carry_out(commit_->propose(policy, hears_peer, monotonic_now_ns()));
+  return future;
 }
 
 }  // namespace bulkhead::controlplane

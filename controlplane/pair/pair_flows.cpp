@@ -1,12 +1,13 @@
-// Flow replication over the pair link: the active data plane's records, the standby's
-// acknowledgements.
+// One stream of batches at a time; to a peer that does not acknowledge it, all are sent again
+// later.
+#include "controlplane/pair/pair_flows.h"
+
 #include <spdlog/spdlog.h>
 
-#include "controlplane/pair/pair.h"
+#include <algorithm>
+#include <utility>
 
 namespace bulkhead::controlplane {
-
-using failover::Role;
 
 namespace {
 
@@ -19,89 +20,118 @@ constexpr TimeNs kTryAgainNs = 5 * kSecondNs;
 constexpr TimeNs kVoidNs = 300 * kMillisecondNs;
 
 // The beginning of a stream that brings no session.
-v1::DataplaneRequest no_flows() {
-  v1::DataplaneRequest request;
-  request.mutable_take_flows()->set_stream(0);
-  request.mutable_take_flows()->set_sequence(1);
-  return request;
+v1::FlowBatch no_flows() {
+  v1::FlowBatch batch;
+  batch.set_stream(0);
+  batch.set_sequence(1);
+  return batch;
 }
 
 }  // namespace
 
-void Pair::take_flow_news(v1::PairNews& news) {
-  v1::PairMessage message;
-  if (news.has_flows() && news.flows().stream() == flows_stream_) {
-    if (flows_told_ == flows_taken_) flows_progress_ns_ = monotonic_now_ns();
-    flows_told_ = news.flows().sequence();
-    *message.mutable_flows() = std::move(*news.mutable_flows());
-    send_on_link(std::move(message));
-  }
-  if (news.has_flows_taken() && machine_ && machine_->role() == Role::standby) {
-    const v1::FlowsTaken& taken = news.flows_taken();
-    if (taken.failure() != flows_failure_ && !taken.failure().empty()) {
-      spdlog::warn("pair: {}", taken.failure());
-    }
-    flows_failure_ = taken.failure();
-    // Once they were, each change is on its way or here; until all come anew.
-    if (taken.sequence() == 1) flows_equal_ = false;
-    flows_equal_ = taken.failure().empty() && (flows_equal_ || taken.equal());
-    drive(failover::Replica{flows_equal_});
-    *message.mutable_flows_taken() = taken;
-    send_on_link(std::move(message));
-    // Room may have been made, and what was lost comes anew.
-    const TimeNs now_ns = monotonic_now_ns();
-    if (!taken.failure().empty() && now_ns - flows_asked_ns_ >= kAskAgainNs) ask_for_flows();
-  }
-  if (drains_ && news.has_report() && news.report().flows_settled()) {
-    drains_ = false;
-    drive(failover::Drained{});
-  }
+void PairFlows::set_equal(bool equal) {
+  equal_ = equal;
+  callbacks_.on_replica(equal);
 }
 
-// The peer gets all sessions anew, if it is there.
-void Pair::begin_flows() {
-  if (!machine_ || machine_->role() != Role::active) return;
+void PairFlows::on_link(bool up) {
+  again_ns_ = 0;
+  begin();
+  if (up) return;
+  link_lost_ns_ = monotonic_now_ns();
+  set_equal(false);
+}
+
+void PairFlows::on_news(v1::PairNews& news) {
+  v1::PairMessage message;
+  if (news.has_flows() && news.flows().stream() == stream_) {
+    if (told_ == taken_) progress_ns_ = monotonic_now_ns();
+    told_ = news.flows().sequence();
+    *message.mutable_flows() = std::move(*news.mutable_flows());
+    callbacks_.to_peer(std::move(message));
+  }
+  if (!news.has_flows_taken() || !callbacks_.situation().standby) return;
+  const v1::FlowsTaken& taken = news.flows_taken();
+  if (taken.failure() != failure_ && !taken.failure().empty()) {
+    spdlog::warn("pair: {}", taken.failure());
+  }
+  failure_ = taken.failure();
+  // Once they were, each change is on its way or here; until all come anew.
+  if (taken.sequence() == 1) equal_ = false;
+  set_equal(taken.failure().empty() && (equal_ || taken.equal()));
+  *message.mutable_flows_taken() = taken;
+  callbacks_.to_peer(std::move(message));
+  // Room may have been made, and what was lost comes anew.
+  const TimeNs now_ns = monotonic_now_ns();
+  if (!taken.failure().empty() && now_ns - asked_ns_ >= kAskAgainNs) ask();
+}
+
+void PairFlows::begin() {
+  const Situation situation = callbacks_.situation();
+  if (!situation.active) return;
   v1::DataplaneRequest request;
-  flows_stream_ = flows_are_wanted() ? options_.incarnation + ++flows_streams_ : 0;
-  flows_told_ = flows_taken_ = 0;
-  request.mutable_begin_flows()->set_stream(flows_stream_);
-  host_.to_dataplane(std::move(request));
+  stream_ = are_wanted(situation) ? incarnation_ + ++streams_ : 0;
+  told_ = taken_ = 0;
+  request.mutable_begin_flows()->set_stream(stream_);
+  callbacks_.to_dataplane(std::move(request));
 }
 
 // Records are sent as long as a peer accepts them. A standby with outdated sessions must discard
 // them.
-void Pair::watch_flows(TimeNs now_ns) {
-  if (machine_->role() == Role::standby) {
+void PairFlows::watch(TimeNs now_ns) {
+  const Situation situation = callbacks_.situation();
+  if (situation.standby) {
     const bool lost = link_lost_ns_ != 0 && now_ns - link_lost_ns_ > kVoidNs;
-    if (!lost || connection_ != 0 || !machine_->hears_peer()) return;
+    if (!lost || situation.link || !situation.hears_peer) return;
     link_lost_ns_ = 0;
-    host_.to_dataplane(no_flows());
-    return;
+    v1::DataplaneRequest request;
+    *request.mutable_take_flows() = no_flows();
+    return callbacks_.to_dataplane(std::move(request));
   }
-  const bool stalled = flows_told_ > flows_taken_ && now_ns - flows_progress_ns_ > kStalledNs;
+  const bool stalled = told_ > taken_ && now_ns - progress_ns_ > kStalledNs;
   if (stalled) {
     spdlog::warn(
         "pair: the peer does not acknowledge session records; all are sent again in a few seconds");
-    flows_again_ns_ = now_ns + kTryAgainNs;
+    again_ns_ = now_ns + kTryAgainNs;
     v1::PairMessage message;
-    *message.mutable_flows() = no_flows().take_flows();
-    send_on_link(std::move(message));
+    *message.mutable_flows() = no_flows();
+    callbacks_.to_peer(std::move(message));
   }
-  if (stalled || flows_are_wanted() != (flows_stream_ != 0)) begin_flows();
+  if (stalled || are_wanted(situation) != (stream_ != 0)) begin();
 }
 
-bool Pair::flows_are_wanted() const {
-  return connection_ != 0 && machine_->hears_peer() && monotonic_now_ns() >= flows_again_ns_;
+bool PairFlows::are_wanted(const Situation& situation) const {
+  return situation.link && situation.hears_peer && monotonic_now_ns() >= again_ns_;
 }
 
-// Records received while this appliance was active, or had no data plane, are void.
-void Pair::ask_for_flows() {
-  flows_asked_ns_ = monotonic_now_ns();
-  flows_equal_ = false;
-  drive(failover::Replica{false});
+void PairFlows::ask() {
+  asked_ns_ = monotonic_now_ns();
+  set_equal(false);
   v1::PairMessage message;
   message.mutable_resync();
-  send_on_link(std::move(message));
+  callbacks_.to_peer(std::move(message));
+}
+
+void PairFlows::on_resync() {
+  again_ns_ = 0;
+  begin();
+}
+
+void PairFlows::take(v1::FlowBatch batch) {
+  if (batch.stream() == 0) set_equal(false);
+  v1::DataplaneRequest request;
+  *request.mutable_take_flows() = std::move(batch);
+  callbacks_.to_dataplane(std::move(request));
+}
+
+void PairFlows::take(v1::FlowsTaken taken) {
+  if (taken.stream() == stream_) {
+    taken_ = std::max(taken_, taken.sequence());
+    progress_ns_ = monotonic_now_ns();
+  }
+  v1::DataplaneRequest request;
+  *request.mutable_flows_taken() = std::move(taken);
+  callbacks_.to_dataplane(std::move(request));
 }
 
 }  // namespace bulkhead::controlplane

@@ -1,0 +1,45 @@
+// Services that the pair needs of the agent.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "bulkhead/v1/control.pb.h"
+#include "bulkhead/v1/dataplane.pb.h"
+#include "controlplane/failover/heartbeat.h"
+
+namespace bulkhead::controlplane {
+
+// Policies on the disk and in the data plane. Called on the pair's slow thread; may wait for both.
+class PolicyHost {
+ public:
+  virtual ~PolicyHost() = default;
+
+  struct Held {
+    failover::Policy committed;
+    failover::Policy prepared;
+  };
+  virtual Held held() = 0;
+  // Checks and stores the peer's revision, and prepares or commits it. Empty, or the problem.
+  virtual std::string keep(const v1::GetPolicyResponse& revision, bool commit) = 0;
+  // Enforces the stored policy of the generation here. Empty, or the problem.
+  virtual std::string enforce(const failover::Policy& policy) = 0;
+  virtual void forget_prepared() = 0;
+  virtual std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) = 0;
+};
+
+class PairHost : public PolicyHost {
+ public:
+  // Never waits; dropped if the data plane cannot accept it.
+  virtual void to_dataplane(v1::DataplaneRequest request) = 0;
+  // Calls back on the thread that receives from the data plane, after everything received by
+  // then; never waits.
+  virtual void behind_news(std::function<void()> then) = 0;
+  // Whether the data plane's lease thread has work and gets no core, so that its silence is no
+  // failure.
+  virtual bool dataplane_waits_for_core() = 0;
+  virtual void tell(const std::string& text) = 0;
+};
+
+}  // namespace bulkhead::controlplane
