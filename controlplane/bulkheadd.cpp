@@ -219,9 +219,9 @@ int serve(const Options& options, Agent& agent, EventHub& events,
   Work work([&listener](const std::string& peer, const std::string& name) {
     listener->prove(peer, name);
   });
-  PolicyServiceImpl policy(work, agent);
-  TelemetryServiceImpl telemetry(work, agent, events);
-  PairServiceImpl pair(work, agent);
+  PolicyServiceImpl policy(work, agent.policies());
+  TelemetryServiceImpl telemetry(work, agent.readings(), events);
+  PairServiceImpl pair(work, agent.pair());
   const GrpcServer rpc(tls, work.gate, {&policy, &telemetry, &pair});
   if (rpc.server == nullptr) {
     spdlog::error("gRPC does not start with these certificates");

@@ -62,7 +62,7 @@ class ReconcileTest : public ::testing::Test {
     fs::remove_all(folder_);
   }
 
-  std::string problem() { return agent_->pair_status().value().problem(); }
+  std::string problem() { return agent_->pair().pair_status().value().problem(); }
 
   std::atomic<bool> silent_{false};
   std::atomic<bool> other_policy_{false};

@@ -88,21 +88,21 @@ class World {
   // What it has not asked for, on the first socket, until it has taken that.
   void push_event(const v1::DataplaneAnswer& answer) {
     questions_.push(answer);
-    require(agent_->status().dataplane_connected());
+    require(agent_->readings().status().dataplane_connected());
   }
   void push_news(v1::DataplaneAnswer answer) {
     lease_.push(answer);
     v1::DataplaneAnswer last;
     last.mutable_pair_news()->mutable_stations();
     lease_.push(last);
-    require(agent_->pair_status().ok());
+    require(agent_->pair().pair_status().ok());
   }
   // Its next questions get this for an answer.
   void answer_with(const std::optional<v1::DataplaneAnswer>& answer) {
     const std::lock_guard guard(mutex_);
     answer_ = answer;
   }
-  Agent& agent() { return *agent_; }
+  Readings& readings() { return agent_->readings(); }
 
   // --- as its peer ---------------------------------------------------------------------------
   void say(const v1::PairMessage& message) {
@@ -173,9 +173,9 @@ class World {
   }
   void serve() {
     work_ = std::make_unique<Work>([](const std::string&, const std::string&) {});
-    policy_ = std::make_unique<PolicyServiceImpl>(*work_, *agent_);
-    telemetry_ = std::make_unique<TelemetryServiceImpl>(*work_, *agent_, events_);
-    pair_ = std::make_unique<PairServiceImpl>(*work_, *agent_);
+    policy_ = std::make_unique<PolicyServiceImpl>(*work_, agent_->policies());
+    telemetry_ = std::make_unique<TelemetryServiceImpl>(*work_, agent_->readings(), events_);
+    pair_ = std::make_unique<PairServiceImpl>(*work_, agent_->pair());
     grpc::SslServerCredentialsOptions tls(
         GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
     tls.pem_root_certs = read(folder_ / "bravo/ca.crt");
@@ -325,15 +325,15 @@ void be_dataplane(std::uint8_t selector, const std::string& body) {
   answer.set_id(0);
   if (selector % 4 == 1) return world().push_event(answer);
   world().answer_with(answer);
-  Agent& agent = world().agent();
-  agent.status();
+  Readings& readings = world().readings();
+  readings.status();
   v1::GetDataplaneCounters counters;
   v1::ListDataplaneFlows flows;
   for (std::size_t page = 0; page < kPagesMax; ++page) {
-    const auto told = agent.counters(counters, std::chrono::seconds(10));
+    const auto told = readings.counters(counters, std::chrono::seconds(10));
     if (!told || !told.value().more()) break;
   }
-  agent.flows(flows);
+  readings.flows(flows);
   world().answer_with(std::nullopt);
 }
 

@@ -39,7 +39,7 @@ MAY_INCLUDE = {
     "controlplane/failover": "dataplane/base dataplane/replication/authentication.h",
     "controlplane/pair": "access failover dataplane/base dataplane/ipc "
                          "dataplane/artefact/digest.h",
-    "controlplane/agent": "telemetry revisions pair dataplane/base dataplane/ipc "
+    "controlplane/agent": "access telemetry revisions pair dataplane/base dataplane/ipc "
                           "dataplane/artefact",
     # Interfaces of what it serves; never the agent.
     "controlplane/api": "access telemetry revisions/policies.h pair/pair_control.h dataplane/base",

@@ -1,0 +1,164 @@
+// Commits of a single appliance, with a data plane that accepts, refuses or disappears.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+
+#include "controlplane/agent/agent.h"
+#include "dataplane/artefact/digest.h"
+#include "tests/support/becomes.h"
+#include "tests/support/fake_dataplane.h"
+
+namespace bulkhead::controlplane {
+namespace {
+
+namespace fs = std::filesystem;
+using support::becomes;
+
+v1::PolicyArtefact artefact_of(const std::string& policy) {
+  v1::PolicyArtefact artefact;
+  artefact.set_policy(policy);
+  artefact.set_sha256(artefact::sha256(policy));
+  return artefact;
+}
+
+std::string digest_of(const v1::PolicyArtefact& artefact) {
+  return artefact::to_hex(artefact.sha256());
+}
+
+class CommitTest : public ::testing::Test {
+ protected:
+  CommitTest() {
+    char name[] = "/tmp/bulkhead-commit-XXXXXX";
+    folder_ = mkdtemp(name);
+    start();
+  }
+  ~CommitTest() override {
+    agent_.reset();
+    fs::remove_all(folder_);
+  }
+
+  void start() {
+    agent_.reset();
+    agent_ = std::make_unique<Agent>(RevisionStore::open((folder_ / "state").string()).value(),
+                                     dataplane_.path, sinks_);
+    agent_->start();
+    EXPECT_TRUE(becomes([this] { return agent_->readings().status().dataplane_connected(); }));
+  }
+  std::uint64_t stage(const std::string& policy) {
+    v1::StagePolicyRequest request;
+    *request.mutable_artefact() = artefact_of(policy);
+    const auto staged = agent_->policies().stage(std::move(request), "alice");
+    return staged ? staged.value().number() : 0;
+  }
+  v1::Commit commit(std::uint64_t number) {
+    auto commit = agent_->policies().commit(number, "alice");
+    return commit ? commit.value() : v1::Commit();
+  }
+  std::uint64_t active() { return agent_->readings().status().active().number(); }
+  std::string enforced() {
+    const std::lock_guard guard(mutex_);
+    return enforced_;
+  }
+  void restart_dataplane() {
+    {
+      const std::lock_guard guard(mutex_);
+      enforced_.clear();
+    }
+    dataplane_.hang_up();
+  }
+
+  enum class Mode { accept, refuse, hang_up };
+  std::atomic<Mode> mode_{Mode::accept};
+  std::atomic<int> applied_{0};
+  std::unique_ptr<Agent> agent_;
+
+ private:
+  void act(FakeDataplane::Stream& stream, const v1::DataplaneRequest& request) {
+    v1::DataplaneAnswer answer;
+    answer.set_id(request.id());
+    const std::lock_guard guard(mutex_);
+    if (request.has_get_status()) {
+      answer.mutable_status()->set_policy_sha256(enforced_);
+    } else if (request.has_get_counters()) {
+      answer.mutable_counters();
+    } else if (!request.has_apply_policy()) {
+      return;
+    } else if (mode_ == Mode::refuse) {
+      answer.set_refused("zone 7 has no port");
+    } else if (mode_ == Mode::hang_up && !request.apply_policy().check_only()) {
+      mode_ = Mode::accept;
+      enforced_.clear();
+      stream.socket().close();
+      return;
+    } else {
+      const std::string digest = digest_of(request.apply_policy().artefact());
+      answer.mutable_policy_applied()->set_site("plant");
+      answer.mutable_policy_applied()->set_sha256(digest);
+      if (!request.apply_policy().check_only()) {
+        answer.mutable_policy_applied()->set_generation(++applied_);
+        enforced_ = digest;
+      }
+    }
+    FakeDataplane::answer(stream, answer);
+  }
+
+  fs::path folder_;
+  Sinks sinks_;
+  std::mutex mutex_;
+  std::string enforced_;
+  FakeDataplane dataplane_{[this](auto& stream, const auto& request) { act(stream, request); },
+                           ".commit"};
+};
+
+TEST_F(CommitTest, WhatIsCommittedIsEnforcedAndNoted) {
+  EXPECT_FALSE(agent_->policies().commit(0, "alice")) << "nothing has been staged";
+  ASSERT_EQ(stage("one"), 1U);
+  ASSERT_EQ(stage("two"), 2U);
+  const v1::Commit done = commit(0);
+  EXPECT_EQ(done.state(), v1::Commit::STATE_IN_FORCE) << done.text();
+  EXPECT_EQ(done.revision().number(), 2U);
+  EXPECT_EQ(done.generation(), 1U);
+  EXPECT_EQ(active(), 2U);
+  EXPECT_EQ(enforced(), digest_of(artefact_of("two")));
+  EXPECT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
+  restart_dataplane();
+  EXPECT_TRUE(becomes([this] { return enforced() == digest_of(artefact_of("one")); }));
+  start();
+  EXPECT_EQ(active(), 1U) << "it is on disk";
+  EXPECT_EQ(commit(7).text(), "there is no revision 7");
+}
+
+TEST_F(CommitTest, WhatTheDataPlaneRefusesChangesNothing) {
+  stage("one");
+  stage("two");
+  ASSERT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
+  mode_ = Mode::refuse;
+  const v1::Commit refused = commit(2);
+  EXPECT_EQ(refused.state(), v1::Commit::STATE_REFUSED);
+  EXPECT_EQ(refused.text(), "zone 7 has no port; nothing was changed");
+  EXPECT_EQ(active(), 1U);
+  EXPECT_EQ(enforced(), digest_of(artefact_of("one")));
+  EXPECT_EQ(stage("three"), 0U);
+  mode_ = Mode::accept;
+  EXPECT_EQ(commit(2).state(), v1::Commit::STATE_IN_FORCE) << "and nothing is left of it";
+}
+
+TEST_F(CommitTest, WhatALostDataPlaneWasAskedIsTakenBack) {
+  stage("one");
+  stage("two");
+  ASSERT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
+  mode_ = Mode::hang_up;
+  const v1::Commit lost = commit(2);
+  EXPECT_EQ(lost.state(), v1::Commit::STATE_REFUSED);
+  EXPECT_NE(lost.text().find("; revision 1 comes into force again when it is back"),
+            std::string::npos)
+      << lost.text();
+  EXPECT_TRUE(becomes([this] { return enforced() == digest_of(artefact_of("one")); }));
+  EXPECT_EQ(active(), 1U);
+}
+
+}  // namespace
+}  // namespace bulkhead::controlplane

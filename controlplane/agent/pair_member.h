@@ -1,0 +1,56 @@
+// This appliance as one of a pair: joins the pair's state machine to the lease's socket, the store
+// and the data plane. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "controlplane/agent/dataplane_client.h"
+#include "controlplane/agent/enforcer.h"
+#include "controlplane/pair/pair.h"
+#include "controlplane/pair/pair_control.h"
+#include "controlplane/revisions/revision_store.h"
+#include "controlplane/telemetry/sink.h"
+
+namespace bulkhead::controlplane {
+
+class PairMember final : public PairControl, private PairHost {
+ public:
+  // All outlive it. `lease_socket` carries what a lease depends on, and nothing else.
+  PairMember(RevisionStore& store, DataplaneClient& dataplane, Enforcer& enforcer, Sink& sink,
+             const std::string& lease_socket);
+  // Without this the appliance is alone; before start(). Throws with a text for people.
+  void join(PairOptions options);
+  void start();
+  void stop();
+  // Whether the active revision is in force.
+  void on_policy(bool in_force);
+
+  Result<v1::PairStatus, Refusal> pair_status() override;
+  Result<v1::PairStatus, Refusal> order_pair(failover::Order order, const std::string& by) override;
+
+ private:
+  // What the pair needs, see PairHost.
+  void to_dataplane(v1::DataplaneRequest request) override { lease_.post(std::move(request)); }
+  void behind_news(std::function<void()> then) override {
+    lease_.behind_what_came(std::move(then));
+  }
+  bool dataplane_waits_for_core() override { return lease_.waits_for_core(); }
+  void tell(const std::string& text) override;
+  Held held() override;
+  std::string keep(const v1::GetPolicyResponse& revision, bool commit) override;
+  std::string enforce(const failover::Policy& policy) override;
+  void forget_prepared() override { store_.set_prepared(0); }
+  std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) override;
+
+  std::string agree(const v1::Revision& revision);
+
+  RevisionStore& store_;
+  DataplaneClient& dataplane_;
+  Enforcer& enforcer_;
+  Sink& sink_;
+  std::unique_ptr<Pair> pair_;  // the lease's thread calls it until that has ended
+  DataplaneClient lease_;
+};
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,66 @@
+// Commits run on a thread of their own: the caller may stop waiting for one.
+#include "controlplane/agent/stored_policies.h"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "controlplane/agent/dataplane_policy.h"
+#include "controlplane/telemetry/notice.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+// How long the caller of a commit waits for its outcome.
+constexpr auto kCommitAnswer = std::chrono::seconds(20);
+
+}  // namespace
+
+Result<v1::Revision, Refusal> StoredPolicies::stage(v1::StagePolicyRequest request,
+                                                    const std::string& by) {
+  const auto checked = check_policy(dataplane_, request.artefact());
+  if (!checked) return checked.error();
+  v1::GetPolicyResponse stored;
+  stored.mutable_revision()->set_site(checked.value().site());
+  stored.mutable_revision()->set_sha256(checked.value().sha256());
+  stored.mutable_artefact()->Swap(request.mutable_artefact());
+  stored.mutable_source()->swap(*request.mutable_source());
+  stored.mutable_revision()->set_comment(request.comment());
+  stored.mutable_revision()->set_staged_by(by);
+  const auto revision = store_.add(std::move(stored));
+  if (!revision) return Refusal{Refusal::Kind::storage, revision.error()};
+  enforcer_.add(revision.value());
+  notice(sink_, "policy",
+         "revision " + std::to_string(revision.value().number()) + " staged by " + by);
+  return revision.value();
+}
+
+Result<v1::Commit, Refusal> StoredPolicies::commit(std::uint64_t number, const std::string& by) {
+  const auto begun = enforcer_.begin(number, by);
+  if (!begun) return begun.error();
+  boost::asio::post(committer_, [this, begun, by] { enforcer_.commit(begun.value(), by); });
+  const std::string& id = begun.value().id;
+  auto commit = enforcer_.commits().wait(id, kCommitAnswer);
+  if (commit) return *std::move(commit);
+  return Refusal{Refusal::Kind::not_found, "commit " + id + " is forgotten"};
+}
+
+Result<v1::Commit, Refusal> StoredPolicies::find_commit(const std::string& id) const {
+  auto commit = enforcer_.commits().find(id);
+  if (commit) return *std::move(commit);
+  return Refusal{Refusal::Kind::not_found,
+                 id.empty() ? "nothing has been committed since the agent started"
+                            : "there is no commit " + id +
+                                  " of this start of the agent; `bulkheadctl status` says what is "
+                                  "enforced"};
+}
+
+Result<v1::GetPolicyResponse, Refusal> StoredPolicies::get(std::uint64_t number) const {
+  auto stored = store_.get(number);
+  if (stored) return *std::move(stored);
+  return Refusal{Refusal::Kind::not_found, number == 0
+                                               ? "no policy has been committed"
+                                               : "there is no revision " + std::to_string(number)};
+}
+
+}  // namespace bulkhead::controlplane
