@@ -77,10 +77,11 @@ FlowTable::FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& bloc
       in_use_((flows_max + 63) / 64),
       seen_(std::bit_ceil(flows_max)),
       blocks_{whole_lines(blocks.usual_bytes), whole_lines(blocks.deep_bytes), blocks.deep_max,
-              blocks.carried_max},
+              blocks.carried_max, blocks.names},
       deep_owners_(blocks.deep_max),
       carries_(blocks.carried_max),
-      carry_owners_(blocks.carried_max) {
+      carry_owners_(blocks.carried_max),
+      names_(flows_max, blocks.names) {
   carries_free_.reserve(blocks_.carried_max);
   for (std::uint32_t i = blocks_.carried_max; i > 0; --i) carries_free_.push_back(i - 1);
   free_.reserve(flows_max);
@@ -177,6 +178,7 @@ bool FlowTable::was_known(const FlowKey& key) const {
 }
 
 void FlowTable::track_changes() {
+  names_.track_changes();
   changed_.assign(flows_.size(), false);
   changes_.resize(flows_.size());
   changes_first_ = changes_count_ = 0;
@@ -245,6 +247,7 @@ void FlowTable::drop_session(Flow& flow) {
     deep_free_.push_back(flow.session - kDeep);
     deep_shares_.charge(deep_owners_[flow.session - kDeep], ~std::uint32_t{0});
   }
+  names_.drop(index_of(flow));
   flow.session = kNoSession;
 }
 

@@ -12,6 +12,7 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/flow/names.h"
 
 struct rte_hash;
 
@@ -19,12 +20,14 @@ namespace bulkhead::flow {
 
 class FlowTable {
  public:
-  // The blocks of protocol state: each flow has a usual one, some may have a deep one.
+  // The blocks of protocol state: each flow has a usual one, some may have a deep one, and some
+  // have names.
   struct Blocks {
     std::size_t usual_bytes = 0;
     std::size_t deep_bytes = 0;
     std::uint32_t deep_max = 0;
     std::uint32_t carried_max = 0;
+    NameLimits names{};
   };
 
   // `name` must be unique in the process.
@@ -67,6 +70,10 @@ class FlowTable {
   bool has_deep_session(const Flow& flow) const {
     return flow.session != kNoSession && flow.session >= kDeep;
   }
+
+  // The names that sessions have learned, by slot; they end with the flow's state.
+  NameStore& names() { return names_; }
+  protocols::Names names_of(const Flow& flow) const { return {names_, index_of(flow)}; }
 
   // Lends the flow its Carry; false if none is left, or none for its host (Shares).
   bool lend_carry(Flow& flow);
@@ -167,6 +174,7 @@ class FlowTable {
   std::vector<std::uint32_t> carries_free_;
   std::vector<ShareIds> carry_owners_;
   Shares carry_shares_;
+  NameStore names_;
   std::uint32_t size_ = 0;
   std::uint64_t erasures_ = 0;
   // Changed slots, each once, in the order of their first change. Empty: not tracked.
