@@ -123,10 +123,15 @@ struct Context {
   }
   // Whether messages of the flow are numbered, so that they may be renumbered.
   bool is_numbered(const flow::Flow& flow) const { return module_of(flow).numbered != nullptr; }
+  // Whether messages of the flow define or carry handles.
+  bool learns_names(const flow::Flow& flow) const { return module_of(flow).names != nullptr; }
   // The context of a message of the flow.
   protocols::MessageContext message_context(flow::Flow& flow,
                                             protocols::Direction direction) const {
-    return {direction, policy::carrier_over(flow.transport), flows.session(flow)};
+    protocols::MessageContext way{direction, policy::carrier_over(flow.transport),
+                                  flows.session(flow)};
+    if (learns_names(flow)) way.names = flows.names_of(flow);
+    return way;
   }
   // The same for framing: the session only where the module asks for it.
   protocols::MessageContext framing_context(flow::Flow& flow,
@@ -185,6 +190,12 @@ inline protocols::Direction direction_of(const flow::Packet& packet) {
 inline void begin_unseen(Context& context, flow::Flow& flow) {
   if (flow.protocol == protocols::kNoProtocol) return;
   context.protocol_of(flow).begin_unseen(context.flows.session(flow));
+}
+
+// The session's handles are unknown from now on: messages that define some were not seen, or did
+// not leave.
+inline void forget_names(Context& context, flow::Flow& flow) {
+  context.flows.names().drop(context.flows.index_of(flow));
 }
 
 // The MAC address of a host on the port: bound to it, or announced by it there.

@@ -57,6 +57,8 @@ class Before {
     const std::span<std::byte> block = context.flows.session(flow);
     std::memcpy(block.data(), context.scratch.data(), std::min(bytes_, block.size()));
     for (std::size_t i = bytes_; i < block.size(); ++i) block[i] = std::byte{0};  // it has grown
+    // Which of them were defined before is not known any more.
+    forget_names(context, flow);
   }
 
  private:

@@ -69,6 +69,7 @@ bool parse_and_judge(Context& context, flow::Flow& flow, std::size_t length, Ver
   const protocols::Protocol& protocol = context.protocol_of(flow);
   protocols::Parsed& parsed = context.parsed;
   verdict.reason = Reason::protocol_fault;
+  if (context.learns_names(flow)) context.flows.names().release_views();
   const protocols::MessageContext way = context.message_context(flow, verdict.direction);
   verdict.fault = parsed.message().size() == length
                       ? protocol.parse(parsed, way, context.operations)
@@ -158,6 +159,26 @@ Fault tie_to_past(Context& context, const flow::Packet& packet, const Verdict& v
   return follow();
 }
 
+// The same of a message that may define handles: they are the session's once all else has accepted
+// it, and the peer knows them before anything that depends on them leaves.
+Fault learn_and_tie(Context& context, const flow::Packet& packet, const Verdict& verdict,
+                    bool recalled) {
+  flow::Flow& flow = *packet.flow;
+  if (!context.learns_names(flow)) return tie_to_past(context, packet, verdict, recalled);
+  flow::NameStore& names = context.flows.names();
+  names.begin(context.flows.index_of(flow), flow.shares);
+  context.module_of(flow).names->learn(context.parsed.message(), verdict.direction,
+                                       context.flows.session(flow), names);
+  const Fault fault =
+      names.has_failed() ? Fault::too_many_names : tie_to_past(context, packet, verdict, recalled);
+  if (fault != Fault::none) {
+    names.undo();
+  } else if (names.keep()) {
+    context.tell_peer_first(flow);
+  }
+  return fault;
+}
+
 // A message that every rule grants is charged once to each budget that it needs, and only if it
 // leaves.
 void pay_and_tie(Context& context, const flow::Packet& packet, const policy::Charges& charges,
@@ -167,7 +188,7 @@ void pay_and_tie(Context& context, const flow::Packet& packet, const policy::Cha
     verdict.reason = Reason::rate_exceeded;
     return;
   }
-  verdict.fault = tie_to_past(context, packet, verdict, recalled);
+  verdict.fault = learn_and_tie(context, packet, verdict, recalled);
   if (verdict.fault == Fault::none) {
     if (!charges.empty()) context.charged = charges;
     return;

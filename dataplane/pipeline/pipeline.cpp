@@ -42,6 +42,9 @@ flow::FlowTable::Blocks session_blocks(const flow::Limits& limits) {
   flow::FlowTable::Blocks blocks;
   blocks.deep_max = std::min(limits.deep_sessions, limits.flows);
   blocks.carried_max = std::min(limits.carried_sessions, limits.flows);
+  if (protocols::protocols_learning_names() != 0) {
+    blocks.names = {limits.name_bytes, limits.session_names, limits.session_name_bytes};
+  }
   for (const protocols::Protocol* protocol : protocols::registry()) {
     const protocols::StateLayout layout = protocol->state_layout();
     blocks.usual_bytes = std::max(blocks.usual_bytes, layout.bytes);
@@ -192,6 +195,7 @@ void Pipeline::read_gauges() {
   stats_.segments = segments_.capacity() - segments_.available();
   stats_.half_open = openings_.count();
   stats_.deep_sessions = flows_->deep_sessions();
+  stats_.name_bytes = flows_->names().used_bytes();
   stats_.carried_sessions = flows_->carried_sessions();
   stats_.relations = expected_.size();
   stats_.waiting_dropped = waiting_.dropped();

@@ -112,6 +112,7 @@ void catch_up_with_other_lan(Context& context, const Packet& packet) {
   flow::drop_acknowledged(context.segments, side, number);
   side.released = number;
   begin_unseen(context, flow);
+  forget_names(context, flow);
   if (other.end != flow::kClient) return;
   // Answers to requests that went there may come here.
   constexpr std::uint32_t kMessageBytesMin = 4;

@@ -15,6 +15,7 @@
 #include "dataplane/base/bytes.h"
 #include "dataplane/protocols/catalogue.h"
 #include "dataplane/protocols/fault.h"
+#include "dataplane/protocols/names.h"
 #include "dataplane/protocols/numbered.h"
 #include "dataplane/protocols/operation.h"
 #include "dataplane/protocols/parsed.h"
@@ -62,6 +63,7 @@ struct MessageContext {
   Direction direction{};
   Carrier carrier = Carrier::tcp;
   std::span<const std::byte> session{};
+  Names names{};  // that the session has learned, of a module that learns_names()
 
   // NOLINTNEXTLINE(google-explicit-constructor): most modules look at the direction alone.
   constexpr MessageContext(Direction way) : direction(way) {}
@@ -156,6 +158,8 @@ class Protocol {
   virtual const SharedPort* shared_port() const { return nullptr; }
   // What sessions of this protocol open beside themselves (expectation.h).
   virtual const Expectations* expectations() const { return nullptr; }
+  // Handles and aliases that its sessions define (names.h).
+  virtual const LearnsNames* learns_names() const { return nullptr; }
 
  protected:
   ~Protocol() = default;

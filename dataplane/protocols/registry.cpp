@@ -32,6 +32,7 @@ Module module_of(const Protocol& protocol) {
           protocol.questions_to_many(),
           protocol.shared_port(),
           protocol.expectations(),
+          protocol.learns_names(),
           protocol.frames_by_session()};
 }
 

@@ -26,6 +26,7 @@ struct Module {
   const QuestionsToMany* questions = nullptr;
   const SharedPort* shared_port = nullptr;
   const Expectations* expectations = nullptr;
+  const LearnsNames* names = nullptr;
   bool frames_by_session = false;
 };
 // In the order of registry().

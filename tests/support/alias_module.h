@@ -1,0 +1,229 @@
+// A protocol that no product has, for tests of learned names (protocols/names.h): it publishes
+// under topics, which messages may replace by aliases, as MQTT 5 does (3.3.2.3.4), and has servers
+// that give handles for topics, as OPC UA does (OPC 10000-4, 5.8.5).
+//
+//   message   kind, length of the rest (16 bits), rest
+//   publish   alias (0: none), length of the topic (16 bits), topic, value; an alias and a topic
+//             define the alias, an alias without topic stands for the one that it was defined for
+//   end       alias: it stands for nothing any more
+//   end_all
+//   open      token, topic; the answer has the token and a handle for the topic
+//   set       handle, value
+//   define    any number of: alias, length of the topic (16 bits), topic
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "dataplane/protocols/lookup.h"
+#include "dataplane/protocols/registry.h"
+#include "tests/support/plant.h"
+
+namespace bulkhead::support {
+
+enum class AliasKind : std::uint8_t { publish, end, end_all, open, set, define };
+
+class AliasModule final : public protocols::Protocol, public protocols::LearnsNames {
+ public:
+  static constexpr std::uint8_t kTopic = 0;  // field
+
+  const protocols::Catalogue& catalogue() const override {
+    using protocols::AccessClass;
+    constexpr std::uint32_t kOfTopic = protocols::with(kTopic);
+    static constexpr std::array kFunctions = {
+        protocols::FunctionInfo{"publish", 0, protocols::kNoSubCode, AccessClass::publish,
+                                kOfTopic},
+        protocols::FunctionInfo{"end", 1, protocols::kNoSubCode, AccessClass::session, 0},
+        protocols::FunctionInfo{"end_all", 2, protocols::kNoSubCode, AccessClass::session, 0},
+        protocols::FunctionInfo{"open", 3, protocols::kNoSubCode, AccessClass::session, kOfTopic},
+        protocols::FunctionInfo{"set", 4, protocols::kNoSubCode, AccessClass::write, kOfTopic},
+        protocols::FunctionInfo{"define", 5, protocols::kNoSubCode, AccessClass::session, kOfTopic},
+    };
+    static constexpr std::array kFields = {
+        protocols::FieldInfo{"topic", protocols::FieldKind::name, 0, "", "", false, false}};
+    static constexpr protocols::Catalogue kCatalogue = {"aliases",  "Aliases", "this test",
+                                                        kFunctions, kFields,   {}};
+    return kCatalogue;
+  }
+
+  protocols::Frame frame(ByteView stream, const protocols::MessageContext&) const override {
+    if (stream.size() < kHeadBytes) return {protocols::Fault::none, 0, kHeadBytes};
+    const std::size_t length = kHeadBytes + load_be16(stream.data() + 1);
+    return {protocols::Fault::none, length, length};
+  }
+
+  bool many_in_datagram() const override { return true; }
+
+  protocols::Fault decode(ByteView message, const protocols::MessageContext& context,
+                          protocols::OperationList& operations) const override {
+    operations.clear();
+    if (message[0] > static_cast<std::uint8_t>(AliasKind::define)) {
+      return protocols::Fault::unknown_function;
+    }
+    const auto kind = static_cast<AliasKind>(message[0]);
+    ByteReader in(message.subspan(kHeadBytes));
+    if (kind == AliasKind::define) return decode_definitions(in, operations);
+    protocols::Operation& operation = *operations.add(message[0]);
+    if (kind == AliasKind::publish) {
+      const std::uint8_t alias = in.u8();
+      const ByteView topic = in.take(in.u16());
+      if (!in.ok()) return protocols::Fault::truncated;
+      if (!topic.empty()) {
+        operation.set_name(kTopic, topic);
+        return protocols::Fault::none;
+      }
+      return stands_for(context, kAlias, alias, operation);
+    }
+    if (kind == AliasKind::set) return stands_for(context, kHandle, in.u8(), operation);
+    if (kind == AliasKind::open && context.direction == protocols::Direction::request) {
+      in.u8();
+      operation.set_name(kTopic, in.rest());
+    }
+    return in.ok() ? protocols::Fault::none : protocols::Fault::truncated;
+  }
+
+  ByteView verdict_key(ByteView message) const override {
+    if (message.size() < kHeadBytes + 3) return {};
+    const auto kind = static_cast<AliasKind>(message[0]);
+    const bool by_alias =
+        kind == AliasKind::publish && load_be16(message.data() + kHeadBytes + 1) == 0;
+    return by_alias || kind == AliasKind::set ? ByteView{} : message;
+  }
+
+  std::optional<std::uint16_t> claimed_code(ByteView message) const override {
+    if (message.empty()) return std::nullopt;
+    return message[0];
+  }
+
+  // A bit for each token that was asked under.
+  std::size_t session_bytes() const override { return 32; }
+  protocols::Fault pair(std::span<std::byte> session, ByteView message,
+                        protocols::Direction direction, std::uint32_t) const override {
+    if (static_cast<AliasKind>(message[0]) != AliasKind::open) return protocols::Fault::none;
+    const std::uint8_t token = message[kHeadBytes];
+    const auto bit = static_cast<std::byte>(1U << (token % 8));
+    std::byte& bits = session[token / 8];
+    const bool asked = (bits & bit) != std::byte{0};
+    const bool asks = direction == protocols::Direction::request;
+    if (!asks && !asked) return protocols::Fault::unrequested_response;
+    if (asks && asked) return protocols::Fault::bad_sequence;
+    bits = asks ? bits | bit : bits & ~bit;
+    return protocols::Fault::none;
+  }
+
+  std::size_t refuse(ByteView request, protocols::Denial,
+                     std::span<std::uint8_t> reply) const override {
+    reply[0] = request[0];
+    reply[1] = reply[2] = 0;
+    return kHeadBytes;
+  }
+
+  const protocols::LearnsNames* learns_names() const override { return this; }
+  void learn(ByteView message, protocols::Direction direction, std::span<const std::byte>,
+             protocols::NameChanges& names) const override {
+    ByteReader in(message.subspan(kHeadBytes));
+    switch (static_cast<AliasKind>(message[0])) {
+      case AliasKind::publish: {
+        const std::uint8_t alias = in.u8();
+        const ByteView topic = in.take(in.u16());
+        if (alias != 0 && !topic.empty())
+          names.learn(protocols::number_handle(kAlias, alias), topic);
+        return;
+      }
+      case AliasKind::end:
+        return names.forget(protocols::number_handle(kAlias, in.u8()));
+      case AliasKind::end_all:
+        return names.forget_all();
+      case AliasKind::open:
+        return learn_opened(in, direction, names);
+      case AliasKind::set:
+        return;
+      case AliasKind::define:
+        while (in.remaining() > 0) {
+          const std::uint8_t alias = in.u8();
+          names.learn(protocols::number_handle(kAlias, alias), in.take(in.u16()));
+        }
+    }
+  }
+
+  static std::uint8_t index() {
+    static const AliasModule kModule;
+    if (!protocols::find_protocol("aliases")) protocols::add_protocol_for_tests(kModule);
+    return *protocols::find_protocol("aliases");
+  }
+
+ private:
+  static constexpr std::size_t kHeadBytes = 3;
+  enum : std::uint8_t { kAlias = 1, kToken = 2, kHandle = 3 };
+
+  static protocols::Fault stands_for(const protocols::MessageContext& context, std::uint8_t kind,
+                                     std::uint8_t number, protocols::Operation& operation) {
+    const auto topic = context.names.find(protocols::number_handle(kind, number));
+    if (!topic) return protocols::Fault::unknown_handle;
+    operation.set_name(kTopic, *topic);
+    return protocols::Fault::none;
+  }
+
+  static protocols::Fault decode_definitions(ByteReader& in, protocols::OperationList& operations) {
+    while (in.remaining() > 0) {
+      in.u8();
+      const ByteView topic = in.take(in.u16());
+      protocols::Operation* operation =
+          operations.add(static_cast<std::uint16_t>(AliasKind::define));
+      if (operation == nullptr) return protocols::Fault::too_many_operations;
+      operation->set_name(kTopic, topic);
+    }
+    return in.ok() ? protocols::Fault::none : protocols::Fault::truncated;
+  }
+
+  // The request keeps its topic under its token until the answer gives the handle.
+  static void learn_opened(ByteReader& in, protocols::Direction direction,
+                           protocols::NameChanges& names) {
+    const auto token = protocols::number_handle(kToken, in.u8());
+    if (direction == protocols::Direction::request) {
+      names.learn(token, in.rest());
+      return;
+    }
+    if (const auto topic = names.find(token)) {
+      names.learn(protocols::number_handle(kHandle, in.u8()), *topic);
+      names.forget(token);
+    }
+  }
+};
+
+// --- messages
+
+inline Bytes alias_message(AliasKind kind, const Bytes& rest) {
+  Bytes message = {static_cast<std::uint8_t>(kind), static_cast<std::uint8_t>(rest.size() >> 8),
+                   static_cast<std::uint8_t>(rest.size())};
+  message.insert(message.end(), rest.begin(), rest.end());
+  return message;
+}
+
+inline Bytes alias_and_topic(std::uint8_t alias, std::string_view topic) {
+  Bytes bytes = {alias, static_cast<std::uint8_t>(topic.size() >> 8),
+                 static_cast<std::uint8_t>(topic.size())};
+  bytes.insert(bytes.end(), topic.begin(), topic.end());
+  return bytes;
+}
+
+inline Bytes publish(std::uint8_t alias, std::string_view topic, std::uint8_t value = 0) {
+  Bytes rest = alias_and_topic(alias, topic);
+  rest.push_back(value);
+  return alias_message(AliasKind::publish, rest);
+}
+inline Bytes end(std::uint8_t alias) { return alias_message(AliasKind::end, {alias}); }
+inline Bytes end_all() { return alias_message(AliasKind::end_all, {}); }
+inline Bytes open(std::uint8_t token, std::string_view topic) {
+  Bytes rest = {token};
+  rest.insert(rest.end(), topic.begin(), topic.end());
+  return alias_message(AliasKind::open, rest);
+}
+inline Bytes opened(std::uint8_t token, std::uint8_t handle) {
+  return alias_message(AliasKind::open, {token, handle});
+}
+inline Bytes set(std::uint8_t handle, std::uint8_t value = 0) {
+  return alias_message(AliasKind::set, {handle, value});
+}
+
+}  // namespace bulkhead::support
