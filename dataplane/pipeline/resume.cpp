@@ -54,6 +54,7 @@ void note_moved(Context& context, Flow& flow, std::size_t end, std::int32_t byte
   constexpr std::uint32_t kMessageBytesMin = 4;
   begin_unseen(context, flow);
   const bool ahead = bytes > 0;
+  if (ahead) forget_names(context, flow);
   if (ahead != (end == flow::kClient)) return;
   const auto count = static_cast<std::uint32_t>(ahead ? bytes : -bytes) / kMessageBytesMin + 1;
   flow.missed =

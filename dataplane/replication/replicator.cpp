@@ -8,6 +8,7 @@
 #include "dataplane/flow/carry.h"
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/protocols/registry.h"
+#include "dataplane/replication/names_record.h"
 
 namespace bulkhead::replication {
 
@@ -30,6 +31,13 @@ bool is_inspected(const Flow& flow) { return flow.protocol < protocols::registry
 std::uint16_t layout_of(const Flow& flow) {
   if (!flow.key.is_session()) return kEntryLayout;
   return protocols::registry()[flow.protocol]->state_layout().version;
+}
+
+// Whether the session's names are replicated. A standby cannot know which datagrams have left that
+// define handles: those of their sessions stay unknown there.
+bool may_have_names(const flow::NameStore& names, const Flow& flow) {
+  return names.is_kept() && flow.transport == policy::Transport::tcp && is_inspected(flow) &&
+         (protocols::protocols_learning_names() >> flow.protocol & 1) != 0;
 }
 
 }  // namespace
@@ -69,6 +77,17 @@ FlowSender::Step FlowSender::send(std::uint32_t slot, TimeNs now_ns) {
     is_sent_[slot] = false;
   }
   if (!goes) return Step::nothing;
+  flow::NameStore& names = flows_.names();
+  const bool named = may_have_names(names, flow);
+  if (named && is_sent_[slot] == 0) names.send_all(slot);
+  // Before the session's record: its predecessor with the same key may have had other names.
+  if (named && names.is_anew(slot)) {
+    const auto head = out_.reserve(kNamesHeadBytesMax);
+    if (head.empty()) return Step::no_room;
+    out_.commit(encode_names_anew(flow.key, head));
+    ++records_;
+    names.note_anew_sent(slot);
+  }
   const auto room = out_.reserve(record_bytes_max_);
   if (room.empty()) return Step::no_room;
   const bool inspected = is_inspected(flow);
@@ -82,6 +101,20 @@ FlowSender::Step FlowSender::send(std::uint32_t slot, TimeNs now_ns) {
   ++records_;
   sent_[slot] = flow.key;
   is_sent_[slot] = true;
+  return named ? send_names(slot) : Step::written;
+}
+
+FlowSender::Step FlowSender::send_names(std::uint32_t slot) {
+  const Flow& flow = flows_.slot(slot);
+  while (flows_.names().unsent(slot)) {
+    const auto room = out_.reserve(kNamesRecordBytesMax);
+    if (room.empty()) {
+      flows_.touch(flow);
+      return Step::no_room;
+    }
+    out_.commit(encode_names(flow.key, flows_.names(), slot, room));
+    ++records_;
+  }
   return Step::written;
 }
 
@@ -134,6 +167,7 @@ std::uint32_t FlowSender::run(std::uint32_t records_max, TimeNs now_ns) {
 
 FlowReceiver::Taken FlowReceiver::take(ByteView bytes, TimeNs now_ns) {
   if (is_relation(bytes)) return take_relation(bytes, now_ns);
+  if (is_names(bytes)) return take_names(bytes);
   const std::optional<FlowRecord> record = decode_record(bytes, now_ns);
   if (!record) return Taken::malformed;
   if (!record->gone) return adopt(*record, now_ns);
@@ -175,6 +209,32 @@ FlowReceiver::Taken FlowReceiver::take_relation(ByteView bytes, TimeNs now_ns) {
   if (table.open(*relation, std::span(expectations).first(sent.count))) return Taken::taken;
   table.remove(*relation);
   return Taken::no_room;
+}
+
+// A handle whose name finds no room here is unknown after a takeover, and refused.
+FlowReceiver::Taken FlowReceiver::take_names(ByteView bytes) {
+  const std::optional<NamesRecord> record = decode_names(bytes);
+  if (!record) return Taken::malformed;
+  const Flow* flow = store_.flows.find(record->key);
+  flow::NameStore& names = store_.flows.names();
+  if (flow == nullptr || !may_have_names(names, *flow)) return Taken::taken;
+  const std::uint32_t slot = store_.flows.index_of(*flow);
+  if (record->anew) names.drop(slot);
+  NamesReader reader(record->changes);
+  while (const auto change = reader.next()) {
+    const auto adopt = [&] {
+      names.begin(slot, flow->shares);
+      const bool adopted = names.adopt(change->handle, change->name);
+      names.keep();
+      return adopted;
+    };
+    if (!change->forgotten && adopt()) continue;
+    names.begin(slot, flow->shares);
+    names.forget(change->handle);
+    names.keep();
+    if (!change->forgotten) adopt();  // in the room of what it stood for
+  }
+  return Taken::taken;
 }
 
 void FlowReceiver::erase(Flow& flow) {

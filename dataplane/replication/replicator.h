@@ -45,6 +45,7 @@ class FlowSender {
  private:
   enum class Step : std::uint8_t { nothing, written, no_room };
   Step send(std::uint32_t slot, TimeNs now_ns);
+  Step send_names(std::uint32_t slot);
 
   flow::FlowTable& flows_;
   flow::SegmentPool& segments_;
@@ -79,6 +80,7 @@ class FlowReceiver {
  private:
   Taken adopt(const FlowRecord& record, TimeNs now_ns);
   Taken take_relation(ByteView bytes, TimeNs now_ns);
+  Taken take_names(ByteView bytes);
   bool adopt_translation(const FlowRecord& record, flow::Flow& flow);
   bool adopt_segments(const FlowRecord& record, flow::Flow& flow, TimeNs now_ns);
   bool adopt_retained(const FlowRecord& record, flow::Flow& flow);
