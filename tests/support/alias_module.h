@@ -23,7 +23,9 @@ namespace bulkhead::support {
 
 enum class AliasKind : std::uint8_t { publish, end, end_all, open, set, define };
 
-class AliasModule final : public protocols::Protocol, public protocols::LearnsNames {
+class AliasModule final : public protocols::Protocol,
+                          public protocols::LearnsNames,
+                          public protocols::RememberedVerdicts {
  public:
   static constexpr std::uint8_t kTopic = 0;  // field
 
@@ -54,8 +56,9 @@ class AliasModule final : public protocols::Protocol, public protocols::LearnsNa
 
   bool many_in_datagram() const override { return true; }
 
-  protocols::Fault decode(ByteView message, const protocols::MessageContext& context,
-                          protocols::OperationList& operations) const override {
+  protocols::Fault parse(protocols::Parsed& parsed, const protocols::MessageContext& context,
+                         protocols::OperationList& operations) const override {
+    const ByteView message = parsed.message();
     operations.clear();
     if (message[0] > static_cast<std::uint8_t>(AliasKind::define)) {
       return protocols::Fault::unknown_function;
@@ -82,7 +85,7 @@ class AliasModule final : public protocols::Protocol, public protocols::LearnsNa
     return in.ok() ? protocols::Fault::none : protocols::Fault::truncated;
   }
 
-  ByteView verdict_key(ByteView message) const override {
+  ByteView key(ByteView message) const override {
     if (message.size() < kHeadBytes + 3) return {};
     const auto kind = static_cast<AliasKind>(message[0]);
     const bool by_alias =
@@ -96,9 +99,13 @@ class AliasModule final : public protocols::Protocol, public protocols::LearnsNa
   }
 
   // A bit for each token that was asked under.
-  std::size_t session_bytes() const override { return 32; }
-  protocols::Fault pair(std::span<std::byte> session, ByteView message,
-                        protocols::Direction direction, std::uint32_t) const override {
+  protocols::StateLayout state_layout() const override { return {1, 32, 32}; }
+  protocols::Fault accept(std::span<std::byte> session, const protocols::Parsed& parsed,
+                          std::uint32_t) const override {
+    return accept(session, parsed.message(), parsed.direction());
+  }
+  static protocols::Fault accept(std::span<std::byte> session, ByteView message,
+                                 protocols::Direction direction) {
     if (static_cast<AliasKind>(message[0]) != AliasKind::open) return protocols::Fault::none;
     const std::uint8_t token = message[kHeadBytes];
     const auto bit = static_cast<std::byte>(1U << (token % 8));
@@ -111,9 +118,15 @@ class AliasModule final : public protocols::Protocol, public protocols::LearnsNa
     return protocols::Fault::none;
   }
 
-  std::size_t refuse(ByteView request, protocols::Denial,
+  const protocols::RememberedVerdicts* remembered_verdicts() const override { return this; }
+  protocols::Fault accept_known(std::span<std::byte> session, ByteView request,
+                                std::uint32_t) const override {
+    return accept(session, request, protocols::Direction::request);
+  }
+
+  std::size_t refuse(const protocols::Parsed& request, protocols::Denial,
                      std::span<std::uint8_t> reply) const override {
-    reply[0] = request[0];
+    reply[0] = request.message()[0];
     reply[1] = reply[2] = 0;
     return kHeadBytes;
   }
