@@ -1,4 +1,5 @@
-// Commits of a single appliance, with a data plane that accepts, refuses or disappears.
+// Commits of a single appliance and of one of a pair, with a data plane that accepts, refuses or
+// disappears.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -70,10 +71,13 @@ class CommitTest : public ::testing::Test {
     dataplane_.hang_up();
   }
 
+  fs::path folder() const { return folder_; }
+
   enum class Mode { accept, refuse, hang_up };
   std::atomic<Mode> mode_{Mode::accept};
   std::atomic<int> applied_{0};
   std::unique_ptr<Agent> agent_;
+  Sinks sinks_;
 
  private:
   void act(FakeDataplane::Stream& stream, const v1::DataplaneRequest& request) {
@@ -106,11 +110,48 @@ class CommitTest : public ::testing::Test {
   }
 
   fs::path folder_;
-  Sinks sinks_;
   std::mutex mutex_;
   std::string enforced_;
+
+ protected:
   FakeDataplane dataplane_{[this](auto& stream, const auto& request) { act(stream, request); },
                            ".commit"};
+};
+
+// One of a pair, whose peer is the test.
+class PairCommitTest : public CommitTest {
+ protected:
+  PairCommitTest() {
+    agent_.reset();
+    for (const std::string policy : {"one", "two", "three"}) {
+      v1::GetPolicyResponse stored;
+      *stored.mutable_artefact() = artefact_of(policy);
+      stored.mutable_revision()->set_sha256(digest_of(stored.artefact()));
+      enforcer_.add(store_->add(std::move(stored)).value());
+    }
+    enforcer_.join_pair([this](const v1::Revision& revision) { return agree_(revision); });
+    client_.start(false);
+    EXPECT_TRUE(becomes([this] { return client_.connected(); }));
+  }
+
+  v1::Commit commit(std::uint64_t number) {
+    const auto begun = enforcer_.begin(number, "alice");
+    EXPECT_TRUE(begun);
+    enforcer_.commit(begun.value(), "alice");
+    return enforcer_.commits().find("").value();
+  }
+  std::string decide(std::uint64_t number) {
+    const auto decided = enforcer_.decide(store_->get(number).value());
+    return decided ? "" : decided.error();
+  }
+
+  std::unique_ptr<RevisionStore> store_ =
+      RevisionStore::open((folder() / "of_pair").string()).value();
+  DataplaneClient client_{dataplane_.path, {[](bool) {}, {}, {}}};
+  DataplaneReadings readings_{client_, *store_};
+  Enforcer enforcer_{*store_, client_, readings_, sinks_, [this] { ++woken_; }};
+  Enforcer::Agree agree_ = [this](const auto& revision) { return decide(revision.number()); };
+  int woken_ = 0;
 };
 
 TEST_F(CommitTest, WhatIsCommittedIsEnforcedAndNoted) {
@@ -158,6 +199,41 @@ TEST_F(CommitTest, WhatALostDataPlaneWasAskedIsTakenBack) {
       << lost.text();
   EXPECT_TRUE(becomes([this] { return enforced() == digest_of(artefact_of("one")); }));
   EXPECT_EQ(active(), 1U);
+}
+
+TEST_F(PairCommitTest, WhatBothHaveDecidedIsNotedAndEnforced) {
+  EXPECT_EQ(commit(2).state(), v1::Commit::STATE_IN_FORCE);
+  EXPECT_EQ(store_->active()->number(), 2U);
+  EXPECT_EQ(enforced(), digest_of(artefact_of("two")));
+  EXPECT_EQ(decide(3), "") << "the peer's operator";
+  EXPECT_EQ(store_->active()->number(), 3U);
+  EXPECT_EQ(enforced(), digest_of(artefact_of("three")));
+  const int applied = applied_;
+  EXPECT_EQ(decide(3), "") << "the same again";
+  EXPECT_EQ(applied_, applied);
+}
+
+TEST_F(PairCommitTest, WhatThePeerDecidesOtherwiseIsSaid) {
+  ASSERT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
+  agree_ = [](const auto&) { return "the peer refuses it: no; nothing was changed"; };
+  const v1::Commit refused = commit(2);
+  EXPECT_EQ(refused.state(), v1::Commit::STATE_REFUSED);
+  EXPECT_EQ(refused.text(), "the peer refuses it: no; nothing was changed");
+  agree_ = [](const auto&) { return ""; };
+  EXPECT_EQ(commit(2).state(), v1::Commit::STATE_UNFINISHED) << "only the peer has it";
+  EXPECT_EQ(store_->active()->number(), 1U);
+  EXPECT_EQ(enforced(), digest_of(artefact_of("one")));
+}
+
+TEST_F(PairCommitTest, WhatTheDataPlaneDidNotTakeIsComparedAgain) {
+  ASSERT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
+  woken_ = 0;
+  mode_ = Mode::hang_up;
+  EXPECT_NE(decide(2).find("; it is tried again"), std::string::npos);
+  EXPECT_EQ(store_->active()->number(), 2U) << "both have decided";
+  EXPECT_GT(woken_, 0);
+  EXPECT_TRUE(becomes([this] { return enforcer_.reconcile().in_force.value_or(false); }));
+  EXPECT_EQ(enforced(), digest_of(artefact_of("two")));
 }
 
 }  // namespace

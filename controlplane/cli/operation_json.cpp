@@ -12,7 +12,7 @@ void add_elements(const protocols::Catalogue& catalogue, const protocols::Operat
                   Json& fields) {
   const protocols::Elements& elements = operation.elements;
   if (elements.count == 0 || catalogue.element_value_field == protocols::kNoField) return;
-  std::vector<std::uint16_t> values;
+  std::vector<std::int64_t> values;
   for (std::size_t i = 0; i < elements.count; ++i) values.push_back(elements.at(i));
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   fields[std::string(catalogue.fields[catalogue.element_value_field].name)] = {*low, *high};
