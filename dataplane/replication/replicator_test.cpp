@@ -260,10 +260,10 @@ TEST_F(Replicas, AStateOfAnotherLayoutIsUnknown) {
     EXPECT_TRUE(begins_with(other, unseen));
     EXPECT_EQ(other.missed, Flow::kMissedMax);
   }
-  // Beside a session stands no state of its module.
-  EXPECT_TRUE(begins_with(adopted(1, kEntryLayout), state));
+  // A question to many (5) stands beside its session, without state of its module.
+  EXPECT_TRUE(begins_with(adopted(5, kEntryLayout), state));
   const std::vector<std::byte> nothing(state.size());
-  EXPECT_TRUE(begins_with(adopted(1, kEntryLayout + 1), nothing));
+  EXPECT_TRUE(begins_with(adopted(5, kEntryLayout + 1), nothing));
 }
 
 TEST_F(Replicas, BrokenRecordsAreNone) {
