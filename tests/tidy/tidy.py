@@ -76,6 +76,10 @@ WORDS = [
      "after, beyond; behind is for gateways and firewalls"),
     (r"related traffic|takes? after", "expectation"),
 ]
+# Documents whose names in code quotes must stand in a source, and those that need not.
+NAMING = ("ARCHITECTURE.md", "CONTRIBUTING.md")
+NAMES_FREE = {"SOCKET", "NAME", "rte_acl", "Manager", "Helper", "Utils", "Common", "snake_case",
+              "PascalCase", "kPascalCase"}
 WORDS_EXEMPT = ("CHANGELOG.md", "policies/reference.md")  # history; made from the catalogues
 TOP = {"CMakeLists.txt", "CMakePresets.json", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md",
        "CHANGELOG.md", "LICENSE", "SECURITY.md", "dataplane", "controlplane", "proto", "policies", "tests", "deploy"}
@@ -229,7 +233,18 @@ def check_links(path, text):
             problem(path, f"links to {target}, which is not there")
 
 
+def check_names(path, text, sources):
+    for code in re.findall(r"`([\w:.]+)(?:\(\))?`", text):
+        name = code.split("::")[-1]
+        named = re.fullmatch(r"[A-Za-z_]\w+", name) and name not in NAMES_FREE
+        if named and not re.search(r"\b" + name + r"\b", sources):
+            problem(path, f"names {code}, which stands in no source")
+
+
 def check_prose(listed):
+    sources = "\n".join(Path(f).read_text(errors="ignore") for f in listed
+                        if Path(f).suffix in (".h", ".cpp", ".def", ".proto", ".py", ".txt", "") and
+                        Path(f).is_file())
     for name in listed:
         path = Path(name)
         if path.suffix not in (".h", ".cpp", ".def", ".proto", ".md") or not path.exists():
@@ -240,6 +255,8 @@ def check_prose(listed):
             check_words(path, text)
         if path.suffix == ".md":
             check_links(path, text)
+        if name in NAMING:
+            check_names(path, text, sources)
 
 
 def main():
