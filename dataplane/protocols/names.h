@@ -4,7 +4,7 @@
 // block of its session; parsing reads a handle as the name that it stands for.
 //
 // A message whose handle is unknown is a fault (Fault::unknown_handle), never a guess. The verdict
-// on a message with a handle depends on the session, so its verdict_key() is empty.
+// on a message with a handle depends on the session, so RememberedVerdicts::key() is empty.
 //
 // Handles and names are bytes of the module's own choice. Where each direction has aliases of its
 // own, or a request's names wait for the answer with their handles, the handle's first byte says
@@ -83,8 +83,8 @@ class NameChanges {
 class LearnsNames {
  public:
   // Makes the changes of a granted request, or of an answer, to the session's names. Called right
-  // before pair() with the same bytes (of a long message the head alone, see Frame::head);
-  // `session` is as it was before it, so that an answer's request is still there. If pair() does
+  // before accept() with the same bytes (of a long message the head alone, see Frame::head);
+  // `session` is as it was before it, so that an answer's request is still there. If accept() does
   // not accept the message, nothing has changed. The peer has each change before the message
   // leaves.
   virtual void learn(ByteView message, Direction direction, std::span<const std::byte> session,
