@@ -44,6 +44,23 @@ inline Bytes secure(std::string_view type, const Bytes& body, At at = {}) {
   return chunk(type, join({le32(7), le32(1), le32(at.sequence), le32(at.request), body}));
 }
 
+// The parameters of CreateSession (4, 5.6.2), whose client says as little as it may.
+inline Bytes session_creation() {
+  return join({kNull,
+               kNull,
+               {0},
+               le32(1),
+               kNull,
+               kNull,
+               kNull,
+               kNull,
+               text("opc.tcp://plc"),
+               kNull,
+               kNull,
+               kNull,
+               Bytes(12, 0)});
+}
+
 // The type of a service, four-byte encoding (6, 5.2.2.9), with a request's header (4, 7.32).
 inline Bytes asked(std::uint16_t code, const Bytes& rest = {}) {
   return join({{1, 0, static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(code >> 8)},

@@ -243,21 +243,7 @@ const std::vector<Row> kRows = {
     {"a list of none", kAsk, request(560, le32(0)), "register_nodes"},
     {"endpoints", kAsk, request(428, join({text("opc.tcp://plc"), kNull, kNull})),
      "get_endpoints endpoint=opc.tcp://plc"},
-    {"a session", kAsk,
-     request(461, join({kNull,
-                        kNull,
-                        {0},
-                        le32(1),
-                        kNull,
-                        kNull,
-                        kNull,
-                        kNull,
-                        text("opc.tcp://plc"),
-                        kNull,
-                        kNull,
-                        kNull,
-                        Bytes(12, 0)})),
-     "create_session endpoint=opc.tcp://plc"},
+    {"a session", kAsk, request(461, session_creation()), "create_session endpoint=opc.tcp://plc"},
 };
 
 // Bodies of services that name no nodes, the shortest of each (4, clause 5).

@@ -283,20 +283,7 @@ class Handed : public Plain {
     return secure("MSGF", answered(code, rest), {++answers, at.request});
   }
   void create(std::uint8_t number) {
-    const Bytes creation = join({kNull,
-                                 kNull,
-                                 {0},
-                                 le32(1),
-                                 kNull,
-                                 kNull,
-                                 kNull,
-                                 kNull,
-                                 text("opc.tcp://plc"),
-                                 kNull,
-                                 kNull,
-                                 kNull,
-                                 Bytes(12, 0)});
-    EXPECT_EQ(session.ask(in(0, 461, creation)), Fault::none);
+    EXPECT_EQ(session.ask(in(0, 461, session_creation())), Fault::none);
     EXPECT_EQ(session.answer(back(464, join({kNumeric, token(number)}))), Fault::none);
   }
   // The session asks for a handle of a node.
