@@ -106,6 +106,14 @@ class LabCase(unittest.TestCase):
             self.lab.in_ns(host, self.lab.bin / "lab-hmi", PLC, 502, "load", per_second, seconds),
             text=True, stdout=subprocess.PIPE)
 
+    def denied(self, reason):
+        """The newest event, once it is a refusal for this reason: events reach the agent in steps."""
+        def newest():
+            events = [e for e in self.lab.ctl_json("events") if e["kind"] == "deny"]
+            return events[-1] if events and events[-1]["reason"] == reason else None
+        wait_until(newest, f"an event with the reason {reason}", 5)
+        return newest()
+
     def result_of(self, process):
         out, _ = process.communicate(timeout=60)
         return json.loads(out.splitlines()[-1])
@@ -229,8 +237,7 @@ class Enforcement(LabCase):
         self.lab.hmi("write", 42, 5000)
         flow = [f for f in self.lab.ctl_json("flows") if f["state"] == "established"][0]
         self.assertEqual((flow["protocol"], flow["conduit"], flow["rule"]), ("modbus", "scada", 1))
-        event = [e for e in self.lab.ctl_json("events") if e["kind"] == "deny"][-1]
-        self.assertEqual(event["reason"], "values_not_granted")
+        event = self.denied("values_not_granted")
         self.assertEqual(event["fields"], {"unit": [1, 1], "address": [42, 42],
                                            "value": [5000, 5000]})
         self.assertEqual(event["destination"], f"{PLC}:502")
