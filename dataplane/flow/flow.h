@@ -143,6 +143,8 @@ struct alignas(64) Flow {
   // By sender. All frames that leave in a TCP session have these addresses; for other transports
   // only `from` is used, and only if the address is bound to it.
   std::array<Link, 2> links{};
+  // By sender: period in which the MAC table last learned it; 0: never. See learn_speaker().
+  std::array<std::uint8_t, 2> learned{};
 
   std::uint32_t session = kNoSession;        // block of protocol state, see FlowTable
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers

@@ -329,7 +329,10 @@ void follow_stations(const Context& context, Packet& packet) {
   const bool moved =
       seen.from == flow.links[1 - end].to ||
       context.macs.is_announced(packet.ip.source, seen.from, packet.port, context.now_ns);
-  if (moved) link.from = seen.from;
+  if (moved) {
+    link.from = seen.from;
+    flow.learned[end] = 0;
+  }
   if (is_address_of(context, flow, 1 - end, seen.to)) link.to = seen.to;
   packet.ethernet.source = link.from;
   packet.ethernet.destination = link.to;

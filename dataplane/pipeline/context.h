@@ -213,6 +213,20 @@ inline std::size_t receiver_of(const flow::Packet& packet) {
 // The end of the packet's flow that it comes from.
 inline std::size_t sender_of(const flow::Packet& packet) { return 1 - receiver_of(packet); }
 
+// Learns where the sender of a packet of an answered session stands. In TCP its MAC address is the
+// session's, so that it is learned again only every half a second.
+inline void learn_speaker(Context& context, const flow::Packet& packet) {
+  constexpr int kPeriodShift = 28;  // and the lowest bit is always set
+  flow::Flow& flow = *packet.flow;
+  if (flow.transport == policy::Transport::tcp) {
+    std::uint8_t& learned = flow.learned[sender_of(packet)];
+    const auto period = static_cast<std::uint8_t>(context.now_ns >> kPeriodShift | 1);
+    if (learned == period) return;
+    learned = period;
+  }
+  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns, flow::Evidence::spoken);
+}
+
 // Prefetches the cached verdict of the packet's request. Precondition: its flow is inspected.
 void prefetch_verdict(const Context& context, const flow::Packet& packet);
 

@@ -324,9 +324,14 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
     verdict.protocol = flow->protocol;
   }
   context.observer.on_verdict(verdict, packet);
-  context.macs.learn(
-      packet.ethernet.source, packet.port, context.now_ns,
-      is_answered(packet) || is_bare(packet) ? flow::Evidence::spoken : flow::Evidence::claimed);
+  const bool answered = is_answered(packet);
+  if (answered && !packet.about_flow) {
+    learn_speaker(context, packet);
+  } else {
+    context.macs.learn(packet.ethernet.source, packet.port, context.now_ns,
+                       answered || is_bare(packet) ? flow::Evidence::spoken
+                                                   : flow::Evidence::claimed);
+  }
   if (packet.trailer.is_present()) flow::put_trailer(packet);
   context.send(*packet.flow, packet.mbuf, receiver_of(packet));
   packet.mbuf = nullptr;

@@ -381,7 +381,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   judge_message(context, packet, message, frame.length, verdict);
   if (!is_allowed(verdict.reason)) return Whole::refused;
   context.observer.on_verdict(verdict, packet);
-  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns, flow::Evidence::spoken);
+  learn_speaker(context, packet);
   TcpSide& side = speaker.side();
   side.released = segment.end();
   tell_more_under_way(context, speaker);
@@ -400,7 +400,7 @@ void inspect_stream(Context& context, Packet& packet, const Verdict* judged) {
   TcpSide& side = speaker.side();
   Stream stream{context, packet, speaker, side, flow::contiguous_bytes(context.segments, side), 0};
   stream.judged = judged;
-  context.macs.learn(packet.ethernet.source, packet.port, context.now_ns, flow::Evidence::spoken);
+  learn_speaker(context, packet);
   refuse_before_end(stream);
   const std::uint32_t released = side.released;
   const Next next = judge_all(stream);

@@ -602,22 +602,13 @@ TEST_F(PipelineTest, WhatAHostAnnouncesCrossesWhereItMaySpeak) {
 
 // RFC 4861, 7.2.6; RFC 4862, 5.4.2 and 4.1 to 4.3; RFC 3810, 5.
 TEST_F(PipelineTest, WhatIpv6HostsSayToGroups) {
-  const auto to_group = [&](const char* from, const char* group, Bytes message) {
-    const wire::IpAddress to = support::ip6(group);
+  const auto to_group = [&](const char* from, const char* group, const Bytes& message) {
     const Host sender{support::ip6(from), kHmi.station, support::kSupervision};
-    const Host many{to, wire::group_mac(to), 0};
-    message[2] = message[3] = 0;
-    const std::uint32_t pseudo =
-        wire::pseudo_header_sum(sender.address, to, 58, static_cast<std::uint32_t>(message.size()));
-    store_be16(message.data() + 2, wire::checksum_finish(wire::checksum_add(pseudo, message)));
-    return hmi(support::ip_frame(sender, many, 58, message));
+    return hmi(support::icmp6_frame(sender, support::ip6(group), message));
   };
   const auto about = [](std::uint8_t type, std::uint8_t flags, const char* target,
                         const Bytes& option) {
-    Bytes message = {type, 0, 0, 0, flags, 0, 0, 0};
-    for (const std::uint8_t byte : support::ip6(target).bytes) message.push_back(byte);
-    message.insert(message.end(), option.begin(), option.end());
-    return message;
+    return support::neighbour_message(type, flags, support::ip6(target), option);
   };
   const Bytes own = {2, 1, 2, 0, 0, 0, 0, 0x10};
   constexpr auto kHost = "2001:db8:20::10";
@@ -642,16 +633,10 @@ TEST_F(PipelineTest, Ipv6SessionsAndNeighbours) {
   const Host hmi6{support::ip6("2001:db8:20::10"), kHmi.station, support::kSupervision};
   const Host plc6{support::ip6("2001:db8:10::20"), kPlc.station, support::kControl};
   EXPECT_EQ(hmi(support::tcp_frame(hmi6, plc6, syn())), Reason::session_control);
-  Bytes solicitation = {135, 0, 0, 0, 0, 0, 0, 0};
-  for (const std::uint8_t byte : plc6.address.bytes) solicitation.push_back(byte);
-  solicitation.insert(solicitation.end(), {1, 1, 2, 0, 0, 0, 0, 0x10});
-  const Host solicited{support::ip6("ff02::1:ff00:20"), wire::Mac{{0x33, 0x33, 0xff, 0, 0, 0x20}},
-                       0};
-  const std::uint32_t pseudo = wire::pseudo_header_sum(
-      hmi6.address, solicited.address, 58, static_cast<std::uint32_t>(solicitation.size()));
-  store_be16(solicitation.data() + 2,
-             wire::checksum_finish(wire::checksum_add(pseudo, solicitation)));
-  EXPECT_EQ(hmi(support::ip_frame(hmi6, solicited, 58, solicitation)), Reason::address_resolution);
+  const Bytes solicitation =
+      support::neighbour_message(135, 0, plc6.address, {1, 1, 2, 0, 0, 0, 0, 0x10});
+  EXPECT_EQ(hmi(support::icmp6_frame(hmi6, support::ip6("ff02::1:ff00:20"), solicitation)),
+            Reason::address_resolution);
   Bytes extension = support::tcp_frame(hmi6, plc6, syn());
   extension[20] = 0;  // hop-by-hop options
   EXPECT_EQ(hmi(extension), Reason::ip_options);

@@ -450,6 +450,20 @@ TEST(PrpSupervision, HasOneFormAndComesFromWhereItsNodeStands) {
   EXPECT_EQ(refused(supervision(kHmi.station, of_plc)), Reason::spoofed_source);
 }
 
+// A node says every two seconds that it is there (4.2.7.2, LifeCheckInterval).
+TEST(PrpSupervision, IsLimitedByStation) {
+  const Bytes node = {20, 6, 2, 0, 0, 0, 0, 10, 0, 0};
+  Plant plant(plant_policy(true));
+  std::uint32_t passed = 0;
+  for (int i = 0; i < 1000; ++i) {
+    plant.clear();
+    plant.arrive(kHmi, supervision(kHmi.station, node));
+    passed += static_cast<std::uint32_t>(plant.sent.size());
+  }
+  EXPECT_EQ(passed, flow::Resolutions::kAtOnce);
+  EXPECT_EQ(plant.last(), Reason::resolution_share);
+}
+
 // Frames of full length with two tags and a trailer are not taken apart for their length.
 TEST(PrpLength, TheTrailerIsNoPartOfThePacket) {
   policy::Tables tables = plant_policy(true);

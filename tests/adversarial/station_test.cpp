@@ -321,6 +321,32 @@ TEST_F(Asking, TellsItsAddressNoOftener) {
   EXPECT_EQ(passed, Resolutions::kAtOnce);
 }
 
+// RFC 4861, 7.2.2 and 7.2.6: the same of neighbour discovery, and what it may send is one share with
+// what it may send as ARP.
+TEST_F(Asking, NeighbourDiscoveryIsLimitedWithArp) {
+  const Host asking{support::ip6("2001:db8:20::77"), kOther.station, kSupervision};
+  const Bytes option = {1, 1, 2, 0, 0, 0, 0, 0x77};
+  const Bytes own = {2, 1, 2, 0, 0, 0, 0, 0x77};
+  const wire::IpAddress plc = support::ip6("2001:db8:10::20");
+  const auto passed_of = [&](const wire::IpAddress& group, const Bytes& message) {
+    std::uint32_t passed = 0;
+    for (std::uint32_t i = 0; i < 1000; ++i) {
+      plant_.clear();
+      plant_.arrive(asking, support::icmp6_frame(asking, group, message));
+      passed += static_cast<std::uint32_t>(plant_.sent.size());
+    }
+    return passed;
+  };
+  const Bytes solicitation = support::neighbour_message(135, 0, plc, option);
+  EXPECT_EQ(passed_of(support::ip6("ff02::1:ff00:20"), solicitation), Resolutions::kAtOnce);
+  EXPECT_EQ(plant_.last(), Reason::resolution_share);
+  EXPECT_EQ(sent_of(kOther, 10), 0U) << "it has one MAC address";
+  wait(kSecondNs);
+  const Bytes advertisement = support::neighbour_message(136, 0x20, asking.address, own);
+  EXPECT_EQ(passed_of(support::ip6("ff02::1"), advertisement), Resolutions::kUnknownPerSecond);
+  EXPECT_EQ(plant_.last(), Reason::resolution_share);
+}
+
 // --- the table of stations
 
 std::uint32_t spoken(const MacTable& macs, TimeNs now_ns) {

@@ -114,6 +114,24 @@ Bytes udp_frame(const Host& from, const Host& to, std::uint16_t source_port,
   return ip_frame(from, to, wire::kProtocolUdp, datagram);
 }
 
+Bytes icmp6_frame(const Host& from, const Host& to, Bytes message) {
+  store_be16(message.data() + 2, 0);
+  fill_checksum(message, 2, from, to, wire::kProtocolIcmpv6);
+  return ip_frame(from, to, wire::kProtocolIcmpv6, message);
+}
+
+Bytes icmp6_frame(const Host& from, const wire::IpAddress& group, Bytes message) {
+  return icmp6_frame(from, Host{group, wire::group_mac(group), 0}, std::move(message));
+}
+
+Bytes neighbour_message(std::uint8_t type, std::uint8_t flags, const wire::IpAddress& target,
+                        const Bytes& option) {
+  Bytes message = {type, 0, 0, 0, flags, 0, 0, 0};
+  append(message, target.bytes);
+  append(message, option);
+  return message;
+}
+
 Bytes arp_frame(const Host& from, const wire::Mac& to, std::uint16_t operation,
                 const wire::IpAddress& target) {
   Bytes frame;

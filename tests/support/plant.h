@@ -51,6 +51,12 @@ Bytes udp_frame(const Host& from, const Host& to, std::uint16_t source_port,
 Bytes icmp_message(std::uint8_t type, std::uint8_t code, std::uint16_t identifier,
                    const Bytes& body = {});
 Bytes ip_frame(const Host& from, const Host& to, std::uint8_t protocol, const Bytes& payload);
+// To a host, or to a group with its MAC address. The checksum of `message` is filled in.
+Bytes icmp6_frame(const Host& from, const Host& to, Bytes message);
+Bytes icmp6_frame(const Host& from, const wire::IpAddress& group, Bytes message);
+// RFC 4861, 4.3 and 4.4: neighbour solicitation (135) or advertisement (136).
+Bytes neighbour_message(std::uint8_t type, std::uint8_t flags, const wire::IpAddress& target,
+                        const Bytes& option);
 Bytes arp_frame(const Host& from, const wire::Mac& to, std::uint16_t operation,
                 const wire::IpAddress& target);
 // A part of the IP payload of a whole IPv4 frame.
