@@ -1,5 +1,5 @@
-// Two-phase commit of a policy over the pair, pure like machine.h: both have a generation before
-// either enforces it, and what both have prepared is never lost, whichever survives.
+// Two-phase commit of a policy over the pair, pure like machine.h: both store it before either
+// enforces it, and what both have prepared is never lost, whichever appliance survives.
 #pragma once
 
 #include <array>
@@ -12,8 +12,8 @@
 
 namespace bulkhead::failover {
 
-// Messages over the pair link's stream, which keeps their order. The artefact of `policy` travels
-// with `prepare` and `policy`.
+// Messages over the pair link's stream, which keeps their order. `prepare` and `policy` come with
+// the artefact.
 struct CommitMessage {
   enum class Kind : std::uint8_t { prepare, prepared, refused, commit, abort, fetch, policy };
   Kind kind{};
@@ -46,7 +46,7 @@ class Commit {
   static constexpr TimeNs kAnswerNs = 20 * kSecondNs;
   static constexpr TimeNs kFetchAgainNs = kSecondNs;
 
-  // Both as stored.
+  // Both as stored on disk.
   Commit(const Policy& committed, const Policy& prepared)
       : committed_(committed), prepared_(prepared) {}
 
@@ -58,7 +58,7 @@ class Commit {
   // The peer's state, as its newest heartbeat says.
   CommitActions heard(const Heartbeat& peer, TimeNs now_ns);
   CommitActions pass_time(bool peer, TimeNs now_ns);
-  // This appliance becomes active: what it had prepared counts.
+  // This appliance becomes active: what it had prepared counts as committed.
   CommitActions take_over();
   // A stream to the peer is up: earlier questions will not be answered, or were never sent.
   CommitActions stream_begun();

@@ -1,5 +1,5 @@
-// What one appliance of a pair tells the other, over the pair link and in-band through every zone,
-// several dozen times a second. Authentication and the bytes on the wire are the carrier's.
+// The heartbeat that each appliance of a pair sends to the other, over the pair link and in-band
+// through every zone, several dozen times a second. wire.h encodes and authenticates it.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +34,8 @@ struct Heartbeat {
   // The peer's newest heartbeat that has come on any path; incarnation 0: none has.
   std::uint64_t echo_incarnation = 0;
   std::uint64_t echo_sequence = 0;
-  // A heartbeat of an incarnation that the sender does not believe yet, as received: its
-  // sender proves by it that it hears. Keeps no lease alive. Incarnation 0: none.
+  // A heartbeat received from an incarnation that the sender does not believe yet: it shows that
+  // one that the sender hears it now. Keeps no lease alive. Incarnation 0: none.
   std::uint64_t answer_incarnation = 0;
   std::uint64_t answer_sequence = 0;
 
@@ -43,7 +43,7 @@ struct Heartbeat {
   std::uint64_t term = 0;         // highest that the sender knows of; an active's own
   std::uint64_t active_term = 0;  // under which the sender is or last was active; 0: never
   std::uint64_t grant = 0;        // the peer may be active under this term; 0: it may not
-  bool hands_over = false;        // it is granted though the sender could be active itself
+  bool hands_over = false;        // `grant` is given though the sender could be active itself
   std::uint8_t priority = 0;
   bool eligible = false;  // could be active now
   bool ready = false;     // policy and all flows are proven equal to the peer's

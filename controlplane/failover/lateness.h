@@ -1,9 +1,9 @@
 // Whether a heartbeat came soon after it was sent, by the sender's clock. Plain arithmetic, no
 // clock.
 //
-// An echo proves that a heartbeat is new, but a peer that hears nothing has none to give, and it
-// may forward. Its clock tells it from a record: the shortest way of the heartbeats so far shows
-// how far the two clocks are apart, and one that was kept back comes later than that.
+// An echo proves that a heartbeat is new, but a peer that hears nothing cannot echo, and yet it may
+// forward. Its clock distinguishes its heartbeats from recorded ones: the shortest delay of those
+// so far gives the offset between the two clocks, and one that was kept back exceeds it.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ class Lateness {
   static constexpr TimeNs kCorrectionMaxNs = kSecondNs;
   static constexpr TimeNs kCrystalShare = 1000;
 
-  // The sender is another.
+  // The sender is another one now.
   void forget() { known_ = false; }
 
   // True if the heartbeat, sent at `sent_ns` of the peer's clock, came within `late_ns`; then

@@ -2,20 +2,19 @@
 // it events with the time of a monotonic clock, and carries out the actions that it returns.
 //
 // Safety rests on leases. An active appliance may forward until lease_ns after it sent its newest
-// echoed heartbeat; a standby takes over only when it has heard nothing on any
-// path for longer than that. So while heartbeats of the active arrive on one path nobody takes
-// over, and while those of the standby do, an active that is not heard stops before the standby
-// begins. An active that hears nothing at all takes its peer for dead and goes on alone: only when
-// no heartbeat gets through either way do both forward, and then until the first that does, for the
-// one of the lower term steps down.
+// echoed heartbeat; a standby takes over only when it has heard nothing on any path for longer than
+// that. So while heartbeats of the active arrive on one path nobody takes over, and while those of
+// the standby do, an active that is not heard stops before the standby begins. An active that hears
+// nothing at all takes its peer for dead and goes on alone. Hence both forward only while no
+// heartbeat passes in either direction: at the first one, that of the lower term steps down.
 //
-// What was recorded is no word of a living peer: an incarnation is believed once it echoes or
-// answers what this one has sent within the time of a takeover, whatever its number. Until then it
-// is as if nothing had come. Nor is what comes much later than it was sent, by the peer's clock:
-// that a peer echoes nothing fresh says only that it does not hear, and it may forward.
+// Heartbeats may be recorded and replayed. An incarnation is believed, whatever its number, once it
+// echoes or answers a heartbeat that this appliance sent within the time of a takeover; until then
+// its heartbeats do not count. Nor does one that arrives much later than it was sent, by the peer's
+// clock. A peer that echoes nothing fresh may only be unable to hear, and may forward.
 //
-// A standby that is heard becomes active only by a grant of the other, which then is not active and
-// will not be by silence until that grant has expired.
+// A standby that is heard becomes active only by a grant of the other. That one is then not active,
+// and does not take over by silence until the grant has expired.
 #pragma once
 
 #include <array>
@@ -43,12 +42,12 @@ struct Timing {
   TimeNs settle_ns = kSecondNs;
   // How long one of higher priority has to be ready before it asks for the active's place.
   TimeNs preempt_after_ns = 5 * kSecondNs;
-  // How long one that has started listens before it takes it that there is no peer.
+  // How long an appliance that has started listens before it assumes that there is no peer.
   TimeNs start_alone_ns = 30 * kSecondNs;
   // How long an orderly hand-over may wait for the last changes of flows to be acknowledged.
   TimeNs drain_ns = 100 * kMillisecondNs;
 
-  // With a peer whose lease that is.
+  // These times beside a peer with that lease: the longer of the two.
   Timing beside(TimeNs peer_lease_ns) const;
 };
 
@@ -92,8 +91,8 @@ struct PolicyIs {
   Policy prepared;  // generation 0: none
 };
 struct Drained {};  // all changes of flows were acknowledged since forwarding stopped
-// What the data plane says that it does, to begin with and each heartbeat interval. It may go by
-// what an agent said that is gone, for it forwards on while that is away.
+// The data plane's report, at the start and each heartbeat interval. It may have a lease from an
+// agent that is gone, since it forwards on while no agent is there.
 struct Forwarding {
   bool forwards = false;
   Lease lease;  // the one that it has
@@ -120,13 +119,13 @@ std::string_view text_of(Cause cause);
 
 // What is to be done, in the order of the members.
 struct Actions {
-  std::optional<Lease> lease;    // tell the data plane
+  std::optional<Lease> lease;    // for the data plane
   bool commit_prepared = false;  // before the lease: the prepared generation is the committed one
-  std::optional<Lease> adopted;  // it is active by this, which the data plane has and is fit for
+  std::optional<Lease> adopted;  // active by this lease, which the data plane already has
   bool took_over = false;
   bool peer_anew = false;  // the peer is another, or has lost its state: it counts from the start
   bool stepped_down = false;
-  bool drain = false;           // bring all changes of flows to the peer, then tell Drained
+  bool drain = false;           // bring all changes of flows to the peer, then report Drained
   bool send = false;            // heartbeat() on all paths
   Cause cause = Cause::none;    // of taking over or stepping down
   Cause refused = Cause::none;  // an order was not carried out
@@ -134,8 +133,8 @@ struct Actions {
 
 class Machine {
  public:
-  // A standby. Before it hears the peer it should hear what the data plane does: one that was let
-  // forward by an agent before this one goes on.
+  // A standby. Give it Forwarding before the first Heard: a data plane that an earlier agent let
+  // forward goes on.
   Machine(const Config& config, TimeNs now_ns);
 
   Actions step(const Event& event, TimeNs now_ns);
@@ -150,7 +149,7 @@ class Machine {
   bool ready() const;
   bool in_maintenance() const { return maintenance_; }
   bool hears_peer() const { return peer_known_ && silence_ns() < config_.timing.peer_lost_ns; }
-  // Nothing was ever heard on the path, or not for so long.
+  // Whether a heartbeat arrived on the path within peer_lost_ns.
   bool hears_on(std::size_t path) const;
   const Heartbeat& peer() const { return peer_; }
   Policy policy() const { return policy_; }
@@ -215,8 +214,8 @@ class Machine {
   // Time counts only while the machine runs: a stall of its own is no silence of the peer.
   TimeNs last_step_ns_ = 0;
   TimeNs observed_ns_ = 0;
-  // It stood still, and what came meanwhile may not have been read yet: until the next tick nobody
-  // is judged by silence. The tick behind that counts, unless it is very late itself.
+  // The process stood still, and heartbeats that came meanwhile may be unread: until the next tick
+  // silence does not count. The tick after that counts, unless it is very late itself.
   bool stalled_ = false;
   bool was_stalled_ = false;
 
@@ -232,7 +231,7 @@ class Machine {
   TimeNs peer_heard_clock_ns_ = 0;  // by the clock
   Lateness lateness_;
   std::array<Path, kPathsMax> paths_{};
-  // Answered one after the other, so that what is replayed in a zone keeps no path from its turn.
+  // Answered in turn, so that heartbeats replayed in one zone do not displace another path's.
   std::array<Candidate, kPathsMax> candidates_{};
   std::size_t answered_path_ = 0;
   std::uint64_t left_incarnation_ = 0;  // of the peer before this one

@@ -19,7 +19,7 @@ enum class Mistake : std::uint8_t {
   believe_replays,    // an incarnation is believed though it answers nothing of this one
   believe_late,       // a heartbeat counts however long ago it was sent
   ignore_lost_state,  // a peer that counts its starts anew is none
-  trust_dead_agent,   // a data plane may go on under what an agent said that is gone
+  trust_dead_agent,   // a data plane may go on under the lease of an agent that is gone
 };
 
 }  // namespace bulkhead::failover

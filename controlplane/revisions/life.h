@@ -32,7 +32,7 @@ enum class Outcome : std::uint8_t {
 enum class Cause : std::uint8_t {
   commit,    // an operator's, on a single appliance
   decision,  // of both appliances of a pair
-  again      // the data plane enforces something else than the active revision
+  again      // the data plane does not enforce the active revision
 };
 enum class Denial : std::uint8_t { none, nothing_staged, nothing_before, busy };
 
@@ -95,7 +95,7 @@ struct Actions {
   Cause cause{};  // of a change's step
 };
 
-// An event that nothing waits for changes nothing.
+// An event that was not awaited changes nothing.
 Actions step(State& state, const Event& event, TimeNs now_ns);
 
 }  // namespace bulkhead::controlplane::life

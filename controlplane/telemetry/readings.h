@@ -15,7 +15,7 @@ class Readings {
   virtual ~Readings() = default;
 
   virtual v1::GetStatusResponse status() = 0;
-  // A page. The place of the next one is written into the question, until there is none.
+  // A page. `question` moves on to the next one, if Counters::more says that there is one.
   virtual Result<v1::Counters, Refusal> counters(v1::GetDataplaneCounters& question,
                                                  std::chrono::milliseconds timeout) = 0;
   virtual Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& page) = 0;

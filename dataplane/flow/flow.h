@@ -26,8 +26,8 @@ enum class TcpPhase : std::uint8_t {
   closed
 };
 
-// The stream from one end, counted in its own sequence numbers. The receiver's view is counted in
-// the receiver's: they differ once bytes were removed or injected (see Carry).
+// The stream from one end, in that end's own sequence numbers. Those of the receiver differ once
+// bytes were removed or injected (see Carry).
 struct alignas(64) TcpSide {
   std::uint32_t released = 0;             // next number to judge; all before it has its verdict
   std::uint32_t acknowledged = 0;         // highest that was acknowledged to this end
@@ -37,7 +37,7 @@ struct alignas(64) TcpSide {
   std::uint32_t held_last = kNoSegment;
   std::uint32_t held_bytes = 0;
   std::uint32_t held_count = 0;
-  std::uint32_t retained_first = kNoSegment;  // released, the receiver has not acknowledged it
+  std::uint32_t retained_first = kNoSegment;  // released, not acknowledged by the receiver
   std::uint32_t retained_last = kNoSegment;
   std::uint32_t retained_count = 0;
   std::uint32_t timestamp = 0;     // TSval that this end sent last (RFC 7323, 3.2)
@@ -99,7 +99,7 @@ struct Link {
 };
 static_assert(sizeof(Link) == Link::kBytes);
 
-// Initial sequence numbers of the ended session that used the same ports before.
+// Initial sequence numbers of the session that used the same ports before and has ended.
 struct Predecessor {
   std::array<std::uint32_t, 2> first{};
   bool answered = false;  // the server took part in it
@@ -120,7 +120,7 @@ struct alignas(64) Flow {
   bool refused : 1 = false;
   bool reversed : 1 = false;    // its server opened it, see reverse_roles()
   bool drops_stray : 1 = true;  // a stray answer costs itself alone; set by its conduit
-  // spliced: the firewall acknowledges, delivers and translates; see Carry
+  // spliced: the firewall acknowledges, delivers and translates numbers; see Carry
   bool carried : 1 = false;
   bool unjudged : 1 = false;    // message boundaries unknown, and its conduit fails open
   bool waits : 1 = false;       // its frames wait for the peer; see pipeline/waiting_room.h
@@ -173,7 +173,7 @@ struct alignas(64) Flow {
   Predecessor predecessor;
   TimeNs created_ns = 0;
 
-  // The server's pipeline::Spans counter when the last request left that it answers.
+  // The server's pipeline::Spans counter when the last request that it answers left.
   std::uint32_t& spans_seen() { return first[kClient]; }
 
   // Shift of an end's window field; only if both ends offered scaling (RFC 7323, 2.2).

@@ -20,8 +20,8 @@ namespace bulkhead::flow {
 
 class FlowTable {
  public:
-  // The blocks of protocol state: each flow has a usual one, some may have a deep one, and some
-  // have names.
+  // Protocol state: each flow has a block of the usual size; some may have a larger, deep one, for
+  // more open requests; some have names.
   struct Blocks {
     std::size_t usual_bytes = 0;
     std::size_t deep_bytes = 0;
@@ -46,8 +46,8 @@ class FlowTable {
   // A fresh flow under the key; nullptr when the table is full. Precondition: find() gave nothing.
   Flow* insert(const FlowKey& key);
   void erase(Flow& flow);
-  // Whether a TCP session of the key was ever inserted. May be true for others as well, the more
-  // often the more sessions there were (a Bloom filter).
+  // Whether a TCP session of the key was ever inserted. May be true for other keys
+  // as well, the more often the more sessions there were (a Bloom filter).
   bool was_known(const FlowKey& key) const;
 
   // The flow's block of protocol state, zeroed when it is first asked for.
@@ -131,7 +131,7 @@ class FlowTable {
   }
 
  private:
-  // Names of deep blocks; usual blocks have the numbers of their slots, which are fewer.
+  // Deep blocks are numbered from here; a usual block has the number of its flow's slot.
   static constexpr std::uint32_t kDeep = 0x80000000;
 
   FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& blocks);
@@ -166,7 +166,7 @@ class FlowTable {
   std::vector<std::uint32_t> free_;
   Blocks blocks_;
   std::unique_ptr<std::byte[]> sessions_;  // block i belongs to slot i
-  std::unique_ptr<std::byte[]> deep_;      // block i is named kDeep + i
+  std::unique_ptr<std::byte[]> deep_;      // block i has the number kDeep + i
   std::vector<std::uint32_t> deep_free_;
   std::vector<ShareIds> deep_owners_;  // by block
   Shares deep_shares_;

@@ -20,7 +20,7 @@ struct Flow;
 struct Packet {
   rte_mbuf* mbuf = nullptr;  // nullptr once the packet has been forwarded, held or dropped
   std::uint32_t frame = 0;   // ordinal of the frame, for replays
-  std::uint16_t port = 0;    // it arrived on
+  std::uint16_t port = 0;    // on which it arrived
   wire::EthernetHeader ethernet;
   wire::IpHeader ip;
   wire::TcpHeader tcp;

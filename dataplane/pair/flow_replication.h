@@ -34,7 +34,7 @@ class FlowReplication {
   // Call it whenever the workers may have written records.
   void run();
 
-  // Whether the peer has acknowledged everything up to some moment after this one.
+  // Whether the peer has acknowledged all changes until some moment after `since_ns`.
   bool is_settled(TimeNs since_ns) const;
 
  private:
@@ -70,7 +70,7 @@ class FlowReplication {
   bool sends_ = false;
   std::uint64_t acknowledged_ = 0;
   std::string gathered_;
-  bool told_complete_ = false;        // // each session was sent
+  bool told_complete_ = false;        // each session was sent
   TimeNs heard_all_ns_ = 0;           // all records of the workers until then are in a batch
   std::vector<std::uint64_t> heard_;  // records of each worker, since the beginning
   struct Unacknowledged {

@@ -24,14 +24,14 @@ class LateFrames {
 
   // This appliance hands over: it stops forwarding, and arriving frames wait.
   void begin(TimeNs now_ns);
-  // The peer has all sessions: waiting and arriving frames are for it.
+  // The peer has all sessions: waiting and arriving frames go to it.
   void hand_on() { handed_on_ = true; }
   // Drains queued frames for the peer; rings the doorbell if more remain.
   v1::LateFrames take(TimeNs now_ns);
 
   // Frames from the peer's hand-over. They wait until this appliance forwards.
   void bring(v1::LateFrames frames, bool open, TimeNs now_ns);
-  // This appliance forwards from now on, in the peer's place or because it could not hand over.
+  // This appliance forwards from now on: it took over, or could not hand over.
   void let_go(TimeNs now_ns);
   // Drops frames that have waited too long.
   void forget_old(TimeNs now_ns);
@@ -46,7 +46,7 @@ class LateFrames {
   void give(const v1::LateFrame& frame);
 
   ports::Shared& shared_;
-  bool handed_on_ = false;       // to the peer; what waits is what came here
+  bool handed_on_ = false;       // to the peer; waiting frames arrived here
   std::size_t left_ = 0;         // that may still be brought
   std::deque<Waiting> waiting_;  // the oldest first
 };

@@ -43,12 +43,12 @@ class PairMember {
     std::uint16_t port = 0;
   };
 
-  // A worker's latest turn that was seen, and its CPU time then.
+  // A worker's latest turn, and the CPU time that it had used by then.
   struct Round {
     TimeNs begun_ns = 0;
     TimeNs on_core_ns = 0;
     TimeNs woken_ns = 0;  // by this thread, in that round; 0: not yet
-    unsigned waits = 0;   // checks in a row since at which it wanted no core
+    unsigned waits = 0;   // consecutive checks since in which it was not runnable
   };
 
   std::string configure(const v1::ConfigurePair& configure);

@@ -18,7 +18,7 @@ struct Sides {
 Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t server_port,
                policy::Transport transport);
 
-// Puts the flow under the rules that were found.
+// Assigns the conduit and rules that were found to the flow.
 void adopt(Context& context, flow::Flow& flow, const Sides& sides,
            const policy::Classification& found);
 
@@ -26,12 +26,13 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
 // server.
 bool has_alike_ports(const flow::Packet& packet);
 
-// The entry of the packet's hosts with roles exchanged; it is inserted where rules let the other
-// one ask. nullptr: none, or no room. Precondition: the packet's flow is inspected or plain.
+// The flow of the packet's hosts with client and server exchanged; inserted if rules let the other
+// host send requests. nullptr: none, or no room. Precondition: the packet's flow is inspected or
+// plain.
 flow::Flow* find_turned(Context& context, const flow::Packet& packet);
 
-// Notes a granted question to many hosts, which each may answer: to the address and port that
-// asked, from the zone that the question went to, for a few seconds.
+// Notes a granted question to many hosts. Each may answer, for a few seconds, from the zone that
+// the question went to and to the address and port that asked.
 void note_question(Context& context, const flow::Packet& packet, ByteView message);
 // The entry of a question that a datagram may answer, or nullptr.
 flow::Flow* find_question(Context& context, const flow::Packet& packet, std::uint16_t source_zone);

@@ -41,7 +41,7 @@ struct PipelineOptions {
   bool measure_stages = false;     // costs a few cycles itself
   bool remember_verdicts = true;   // false where each verdict is reported with its operation
   std::shared_ptr<Spans> spans = std::make_shared<Spans>();  // of all workers
-  std::shared_ptr<flow::ExpectationOwners> owners{};         // of all workers; none: this is alone
+  std::shared_ptr<flow::ExpectationOwners> owners{};         // of all workers; none: only one
   std::uint32_t worker = 0;                                  // number of this one among them
 };
 
@@ -76,7 +76,7 @@ struct Context {
   Observer& observer;
   std::span<flow::Packet> burst;
   std::span<const protocols::Module> modules;
-  protocols::ProtocolSet with_expectations;  // their sessions open something beside themselves
+  protocols::ProtocolSet with_expectations;  // protocols that open expectations
   TimeNs sessions_clock = 0;                 // clock offset for replicated protocol state
   TimeNs forwards_since_ns = 0;              // start or takeover
   bool all_usual = true;                     // every packet of the burst, see wire::parse_usual
@@ -146,7 +146,7 @@ struct Context {
   const protocols::Module& module_of(const flow::Flow& flow) const {
     return modules[flow.protocol];
   }
-  // `message` with what parse() kept of it: nothing if another was judged since.
+  // `message` with what parse() kept of it; that is empty if another was judged since.
   const protocols::Parsed& parsed_of(ByteView message, protocols::Direction direction) {
     const bool same =
         parsed.message().data() == message.data() && parsed.message().size() == message.size();
@@ -255,8 +255,8 @@ void pass_icmp_error(Context& context, flow::Packet& packet);
 void inspect_tcp(Context& context, flow::Packet& packet);
 void inspect_datagram(Context& context, flow::Packet& packet);
 
-// True if the session may keep no more segments. One that keeps almost none may until the last
-// quarter, whatever its host uses.
+// True if the session may keep no more segments. One that keeps fewer than two may, until the
+// pool's last quarter, whatever its host uses.
 bool exceeds_share(const Context& context, const flow::Flow& flow);
 
 // The common case: a segment that is exactly the next message of its stream while nothing is held.

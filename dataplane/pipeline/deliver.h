@@ -10,7 +10,7 @@
 
 namespace bulkhead::pipeline {
 
-// A flow and one of its ends, whose bytes are meant.
+// One end of a flow, as the sender of the bytes that a function handles.
 struct Speaker {
   flow::Flow& flow;
   std::size_t end = flow::kClient;
@@ -66,7 +66,7 @@ inline void tell_more_under_way(Context& context, const Speaker& speaker) {
   if (more) context.tell_peer_first(speaker.flow);
 }
 
-// RFC 9293, 3.7.1: the MSS over IPv4 of an end that announced none.
+// RFC 9293, 3.7.1: the MSS over IPv4 if an end announced none.
 constexpr std::uint32_t kMssUnsaid = 536;
 
 // Payload bytes of the speaker that fit one segment: at most the receiver's MSS (RFC 9293, 3.7.1;

@@ -1,36 +1,36 @@
-// What sessions open beside themselves, on its way through the stages (protocols/expectation.h).
+// Expectations in the stages (protocols/expectation.h): opens, finds, polices and ends them.
 #pragma once
 
 #include "dataplane/pipeline/admission.h"
 
 namespace bulkhead::pipeline {
 
-// A packet of no session here that is granted, and of no rule: if another worker expects it, that
-// one has its buffer now.
+// Hands over a packet that has no session here and no rule, if another worker expects it. True if
+// its buffer was consumed.
 bool hand_to_owner(Context& context, flow::Packet& packet);
 
-// Whether the packet's source is an endpoint of an expectation, behind the port of that one's zone.
+// Whether the packet's source is an endpoint of an expectation, and its port that endpoint's.
 bool is_expected_from(Context& context, const flow::Packet& packet);
 
-// Whether something that is expected may cover the packet, or the session that it belongs to
-// (nullptr: none yet): `found` is then what governs it, and the zones of `sides` are those of the
-// session's client and server, or of the packet's source and destination; else nothing changes.
+// Whether an expectation may cover the packet, or the session that it belongs to (nullptr: none
+// yet). If so, sets `found` to the conduit and rule that govern it, and the zones of `sides` to
+// those of the session's client and server, or of the packet's source and destination.
 bool find_expected(Context& context, const flow::Packet& packet, const flow::Flow* flow,
                    policy::Classification& found, Sides& sides);
 
-// Whether the session is still expected, of which no rule speaks; it is heard then.
+// Whether a session that no rule names is still expected. If so, its silence ends.
 bool is_expected_session(Context& context, const flow::Flow& flow);
 
-// Judges a datagram or frame by what is expected between its hosts. False if nothing covers it.
+// Judges a datagram or frame by the expectations between its hosts. False if none covers it.
 bool judge_expected(Context& context, const flow::Packet& packet, ByteView message,
                     Verdict& verdict);
 
-// A granted request, or an accepted answer, may ask for a relation, open or close it. Precondition:
-// its protocol has expectations.
+// Does what a granted request or an accepted answer says about a relation: ask, open, refuse or
+// close. Precondition: its protocol has expectations.
 protocols::Fault follow_relations(Context& context, const flow::Packet& packet, ByteView message,
                                   protocols::Direction direction, std::uint16_t rule);
 
-// Ends those whose time is over: looks at some slots of the table, from `next` on.
+// Ends relations whose time is over: checks some slots of the table, from `next` on.
 void expire_relations(Context& context, std::uint32_t& next);
 
 }  // namespace bulkhead::pipeline

@@ -52,7 +52,7 @@ struct Verdict {
   std::uint16_t function = kNoFunction;
   std::uint8_t protocol = protocols::kNoProtocol;
   Action action = Action::drop;                       // if it was refused
-  Unsound unsound = Unsound::none;                    // if it should have been taken out alone
+  Unsound unsound = Unsound::none;                    // why the message was not removed alone
   protocols::Denial denial{};                         // the denied part of a request
   std::uint32_t bytes = 0;                            // of the message, or of the frame
   const protocols::Operation* operation = nullptr;    // the refused one, or the first

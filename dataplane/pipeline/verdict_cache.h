@@ -20,7 +20,7 @@ namespace bulkhead::pipeline {
 
 class VerdictCache {
  public:
-  // of a key; requests with longer ones are judged each time
+  // Of a key. Requests with longer ones are judged each time.
   static constexpr std::size_t kBytesMax = 40;
   static constexpr std::size_t kMessageBytesMax = 48;  // of a whole message
 
@@ -40,7 +40,7 @@ class VerdictCache {
       hash_ = rte_hash_crc_8byte(word, hash_);
     }
 
-    Words words_;  // those behind `count_` are unspecified
+    Words words_;  // those beyond `count_` are unspecified
     std::uint32_t count_ = 0;
     std::uint32_t hash_ = 0;
   };

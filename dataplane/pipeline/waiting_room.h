@@ -16,13 +16,13 @@ namespace bulkhead::pipeline {
 
 class WaitingRoom {
  public:
-  // `frames`: at most so many wait; a power of two.
+  // `frames`: the most that may wait; a power of two.
   explicit WaitingRoom(std::uint32_t frames) : places_(frames) {}
   ~WaitingRoom() { clear(); }
   WaitingRoom(const WaitingRoom&) = delete;
   WaitingRoom& operator=(const WaitingRoom&) = delete;
 
-  // Nothing waits without a peer.
+  // Without a peer no frame waits.
   void set_peer(bool listens) { peer_listens_ = listens; }
 
   // Later frames of the session wait until the peer has its present record.
@@ -47,7 +47,7 @@ class WaitingRoom {
   // Drops all.
   void clear();
 
-  std::uint64_t dropped() const { return dropped_; }  // for want of room
+  std::uint64_t dropped() const { return dropped_; }  // because the room was full
 
  private:
   static constexpr std::uint64_t kUntold = ~std::uint64_t{0};

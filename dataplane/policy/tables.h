@@ -69,7 +69,7 @@ struct Zone {
   std::uint16_t port = 0;
   wire::VlanIds vlan;
   std::vector<wire::Prefix> networks;
-  // Addresses of which datagrams reach many of its hosts: multicast, and broadcast to all or to a
+  // Addresses whose datagrams reach many of its hosts: multicast, and broadcast to all or to a
   // subnet. A group may be in several zones.
   std::vector<wire::IpAddress> groups{};
   bool prp = false;  // its frames have trailers and leave as they came (IEC 62439-3, 4)
@@ -137,7 +137,7 @@ struct Rule {
   std::vector<Constraint> constraints;  // at most one a field
   ValueType value_type = ValueType::plain;
   WordOrder word_order = WordOrder::big;
-  // The author's number of the rule, from 1: one rule of the author may be several here, one for
+  // The rule's number in the policy's source, from 1: one rule there may be several here, one for
   // each route. 0: its position in the list.
   std::uint16_t number = 0;
   std::uint16_t budget = kNoBudget;  // among its conduit's
@@ -158,7 +158,7 @@ struct Conduit {
   bool reassemble = false;      // fragmented packets are reassembled and judged, else dropped
   bool link_follow = false;     // one zone's port shows no carrier while the other's has none
   std::vector<Rule> rules;
-  std::vector<RateLimit> budgets{};  // rules from one rule of the author share a budget
+  std::vector<RateLimit> budgets{};  // rules from one rule of the source share a budget
 
   RuleIndex index;  // derived by finish()
 };

@@ -17,7 +17,7 @@ class Memberships {
   void begin() { unasked_ = 0; }
   // A query arrived on a port.
   void hear_query(std::uint16_t port) { asked_ |= 1U << port; }
-  // For the worker that speaks for the appliance, in each turn while it forwards. `generation`:
+  // For worker 0, in each turn while the appliance forwards. `generation`:
   // the policy's.
   void turn(const policy::Tables& tables, std::uint32_t generation, TimeNs now_ns,
             const PortSet& ports, pipeline::Output& output);

@@ -1,9 +1,10 @@
-// What a session opens beside itself, as data: EtherNet/IP's class 1 connections, a TCP port that
-// an answer names, cyclic frames that a datagram agreed on. A module reads from its granted
-// messages which relation they ask for, open or close; the pipeline keeps relations in a bounded
-// table, finds the worker that owns them, polices size and interval, ends them, judges what was
-// asked for anew after a change of policy, and replicates them to the peer. As in protocol.h
-// nothing allocates, throws, blocks or reads a clock, and all functions are total over any input.
+// Expectations: traffic that a session opens beside itself, as data: EtherNet/IP's class 1
+// connections, a TCP port that an answer names, cyclic frames that a datagram agreed on. A module
+// reads from its granted messages which relation they ask for, open or close; the pipeline keeps
+// relations in a bounded table, finds the worker that owns them, polices size and interval, ends
+// them, judges what was asked for anew after a change of policy, and replicates them to the peer.
+// As in protocol.h nothing allocates, throws, blocks or reads a clock, and all functions are total
+// over any input.
 //
 // A relation lives from the request that asks for it (`ask`) through the answer that opens it
 // (`open`) until it is closed, until nothing of it is heard for `silence_ms`, or until the policy
@@ -65,8 +66,7 @@ enum class Covers : std::uint8_t {
   // their content: the module identifies them (observe()), the pipeline polices them.
   messages,
   // Sessions of TCP or UDP that `from` opens at the port of `to`. They are inspected as the
-  // module's
-  // protocol, under the rules of the session beside which they were opened.
+  // module's protocol, under the rules of the session beside which they were opened.
   session,
 };
 
@@ -96,8 +96,8 @@ struct RelationStep {
   enum class Kind : std::uint8_t {
     none,
     ask,     // a request: `asked` is kept until its answer comes, for `wait_ms` at most
-    open,    // an answer: open() says what of it; the relation of that name is replaced. With
-             // `asked`: of itself, without a request
+    open,    // an answer: open() gives its expectations; replaces the relation of that name.
+             // With `asked`: opens without a request
     refuse,  // an answer: what was asked for does not open
     close,   // what is asked for or open under the name ends
   };
@@ -135,8 +135,8 @@ class Expectations {
   // into `asked` or are composed in the list.
   virtual void describe(std::span<const std::byte> asked, OperationList& operations) const = 0;
 
-  // What tells a datagram or frame from others between the same endpoints, and its size. Nothing if
-  // no expectation covers such messages. Bytes of any sender, not framed.
+  // What distinguishes a datagram or frame from others between the same endpoints, and its size.
+  // Nothing if no expectation covers such messages. Bytes of any sender, not framed.
   struct Observed {
     std::uint32_t identifier = 0;
     std::size_t bytes = 0;

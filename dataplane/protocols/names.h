@@ -26,7 +26,7 @@ constexpr std::size_t kHandleBytesMax = 80;  // 1 at least
 constexpr std::size_t kNameBytesMax = 4096;
 constexpr std::size_t kNameChangesMax = 1024;  // in one message
 
-// A handle that is a number, behind a byte that says of what kind it is.
+// A handle that is a number, after a byte for its kind.
 constexpr std::array<std::uint8_t, 9> number_handle(std::uint8_t kind, std::uint64_t number) {
   std::array<std::uint8_t, 9> handle{kind};
   for (std::size_t i = 0; i < 8; ++i) {
@@ -52,8 +52,8 @@ class Names {
       : source_(&source), session_(session) {}
 
   // The name that the handle stands for; nothing if the session has not defined it. The view lives
-  // until the worker parses the next message. Long names of one message have 16 KiB in all: what
-  // does not fit is nothing as well.
+  // until the worker parses the next message. Long names of one message have 16 KiB in all: a
+  // name that does not fit is not found.
   std::optional<ByteView> find(ByteView handle) const {
     return source_ == nullptr ? std::nullopt : source_->find(session_, handle);
   }
@@ -69,8 +69,8 @@ class NameChanges {
   // As Names::find(), with the changes that were made so far.
   virtual std::optional<ByteView> find(ByteView handle) const = 0;
   // The handle stands for the name from now on, whatever it stood for before. `name` is copied, and
-  // may be a view that find() gave. False if there is no room for it, or it has no size that is
-  // kept: the message is then refused (Fault::too_many_names), whatever else it changes.
+  // may be a view that find() gave. False if there is no room for it, or its size is out of
+  // bounds: the message is then refused (Fault::too_many_names), whatever else it changes.
   virtual bool learn(ByteView handle, ByteView name) = 0;
   virtual void forget(ByteView handle) = 0;
   virtual void forget_all() = 0;

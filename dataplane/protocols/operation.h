@@ -14,7 +14,7 @@ namespace bulkhead::protocols {
 
 constexpr std::size_t kFieldsMax = 32;
 constexpr std::size_t kOperationsMax = 1024;
-constexpr std::size_t kComposedBytesMax = 16384;  // composed for one message
+constexpr std::size_t kComposedBytesMax = 16384;  // of names, see compose()
 
 struct FieldValue {
   Range range;    // of a number: a point or a range
@@ -65,8 +65,8 @@ struct Elements {
   std::uint16_t count = 0;
   ElementEncoding encoding = ElementEncoding::bits;
 
-  // Precondition: index < count; the module has checked that `bytes` holds them all. What is 2^63
-  // or more is negative here, where no grant on integers reaches but `any`.
+  // Precondition: index < count; the module has checked that `bytes` holds them all. Values
+  // of 2^63 or more become negative, which of all grants on integers only `any` covers.
   std::int64_t at(std::size_t index) const {
     const std::uint8_t* from = bytes.data() + bytes_of(encoding) * index;
     switch (encoding) {
@@ -95,7 +95,7 @@ struct Elements {
 // spans two (Modbus 23) is two operations.
 struct Operation {
   std::uint16_t function = 0;  // index into the catalogue's functions
-  bool tied = false;           // accept() ties it to what was judged: it needs no grant
+  bool tied = false;           // accept() ties it to one that was judged: no grant needed
   std::uint32_t present = 0;   // bit i: field i of the catalogue is set
   std::array<FieldValue, kFieldsMax> fields{};
   Elements elements;  // count 0 where the operation carries none
@@ -122,8 +122,8 @@ struct Operation {
 class FreeBytes {
  public:
   virtual void add(ByteView bytes, std::uint8_t mask, std::string_view reason) = 0;
-  // `copy` holds the message's bytes `original`, of equal size: bytes declared free in the copy
-  // are free there.
+  // `copy` is a copy of the message's bytes `original`: bytes declared free in the copy are free in
+  // the original.
   virtual void add_copy(ByteView copy, ByteView original) { (void)copy, (void)original; }
 
  protected:
@@ -169,8 +169,8 @@ class OperationList {
   void leave_free(ByteView bytes, std::string_view reason, std::uint8_t mask = 0xff) const {
     if (free_bytes_ != nullptr) free_bytes_->add(bytes, mask, reason);
   }
-  // For a module that puts a message's pieces together before it reads them: once a piece, so
-  // that leave_free() can be given views into the copy.
+  // Called for each piece by a module that joins a message's pieces before it reads them, so that
+  // leave_free() accepts views into the copy.
   void copied(ByteView copy, ByteView original) const {
     if (free_bytes_ != nullptr) free_bytes_->add_copy(copy, original);
   }

@@ -1,5 +1,5 @@
-// A message, and what Protocol::parse() keeps of it for the functions that are asked about the same
-// message afterwards, so that nothing is parsed twice.
+// A message, and what Protocol::parse() keeps of it for later functions on the same message, so
+// that nothing is parsed twice.
 #pragma once
 
 #include <array>
@@ -14,10 +14,10 @@
 
 namespace bulkhead::protocols {
 
-// The storage is the caller's, one for a worker. What is kept are plain types of the module, each
-// once. They may hold views of the message, or of memory of the thread where the module joins a
-// message's pieces: those are valid until the message's bytes move or the thread parses another
-// message.
+// The storage is the caller's, one for a worker. It keeps plain types of the module, at most one
+// object of each. They may hold views of the message, or of memory of the thread where the module
+// joins a message's pieces: those are valid until the message's bytes move or the thread parses
+// another message.
 class Parsed {
  public:
   static constexpr std::size_t kBytesMax = 512;
@@ -76,8 +76,8 @@ class Parsed {
   Direction direction_{};
   std::size_t count_ = 0;
   std::size_t used_ = 0;
-  std::array<Entry, kTypesMax> entries_;                        // unspecified behind count_
-  alignas(kAlignment) std::array<std::byte, kBytesMax> bytes_;  // unspecified behind used_
+  std::array<Entry, kTypesMax> entries_;                        // unspecified beyond count_
+  alignas(kAlignment) std::array<std::byte, kBytesMax> bytes_;  // unspecified beyond used_
 };
 
 }  // namespace bulkhead::protocols

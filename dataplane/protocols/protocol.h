@@ -30,11 +30,11 @@ namespace bulkhead::protocols {
 
 class Expectations;
 
-// How the next message lies in a stream. `length` is known once `fault` is none and it is not zero;
-// zero asks for at least `needed` bytes in all before the question is put again. `head`, if not
-// zero, is the length of the prefix that holds every operation with every field that a policy can
-// judge: parse_head() reads it alone, and the rest is content. `turns`: the host that opened the
-// connection is its server, and the other one asks, once this message is granted as a request.
+// The next message of a stream. Without a fault, `length` is its length, or zero while that is not
+// known: then call again with at least `needed` bytes in all. `head`, if not zero, is the length of
+// the prefix that contains every field a policy can judge: parse_head() reads it alone, and the
+// rest is content. `turns`: once this message is granted as a request, roles are reversed: the host
+// that opened the connection is its server.
 struct Frame {
   Fault fault = Fault::none;
   std::size_t length = 0;
@@ -43,22 +43,21 @@ struct Frame {
   bool turns = false;
 };
 
-// Which part of a request was not granted, for the protocol's own refusal.
+// The denied part of a request, for the protocol's own refusal.
 enum class Denial : std::uint8_t { function, address, value };
 
 constexpr std::size_t kRefusalBytesMax = 512;
 
-// The number by which an answer differs from what it should be: what it counts (a literal), what
-// was asked under and what the answer says. `what` is empty where nothing was asked, or where no
-// number differs.
+// The number in which an answer differs from its request: its name (a literal), and its value in
+// either. `what` is empty if the answer has no request, or no number differs.
 struct Difference {
   std::string_view what{};
   std::uint64_t asked = 0;
   std::uint64_t answered = 0;
 };
 
-// How a message travels, and what its session remembers: the block that accept() keeps, as it was
-// before this message; empty where there is none yet.
+// The direction and carrier of a message, and its session's state: the block that accept() keeps,
+// as it was before this message; empty where there is none yet.
 struct MessageContext {
   Direction direction{};
   Carrier carrier = Carrier::tcp;
@@ -87,13 +86,13 @@ class Protocol {
     return std::nullopt;
   }
 
-  // Whether a datagram may hold several messages, one behind the other.
+  // Whether a datagram may hold several messages, one after the other.
   virtual bool many_in_datagram() const { return false; }
 
   // Turns exactly one message, `parsed.message()`, into operations, and keeps in `parsed` what
-  // accept() and refuse() need. On a fault the list's content is unspecified. Only a form that
-  // the carrier's standard has is accepted, and a handle that the session gave out is read as what
-  // it stands for. `parsed.direction()` is the context's.
+  // accept() and refuse() need. On a fault the list's content is unspecified. Only forms of
+  // the carrier's standard are accepted, and a handle is read as the name that it stands for in the
+  // session. `parsed.direction()` is the context's.
   virtual Fault parse(Parsed& parsed, const MessageContext& context,
                       OperationList& operations) const = 0;
 
@@ -120,22 +119,22 @@ class Protocol {
   // requests, handles are learned. Call it for each such message, in order, with what parse() kept
   // of it; the state is as it was then. `session` has state_layout().bytes or more, suitably
   // aligned for any plain type. A request that finds no room is Fault::too_many_outstanding and
-  // leaves the session as it was: put it again with a larger block. So does a response that is a
-  // fault, for it may be taken out. A request whose verdict was remembered goes to
-  // RememberedVerdicts::accept_known() instead.
+  // leaves the session as it was: call again with a larger block. A response that is a fault leaves
+  // it unchanged as well, since it may be removed from the stream. A request whose verdict was
+  // remembered goes to RememberedVerdicts::accept_known() instead.
   virtual Fault accept(std::span<std::byte> session, const Parsed& message,
                        std::uint32_t now_ms) const {
     (void)session, (void)message, (void)now_ms;
     return Fault::none;
   }
 
-  // Of an answer that accept() did not accept, for reports.
+  // What is wrong with an answer that accept() refused, for reports.
   virtual Difference difference(std::span<std::byte> session, const Parsed& answer) const {
     (void)session, (void)answer;
     return {};
   }
 
-  // How many granted requests of the session wait for an answer that is still to be expected.
+  // How many granted requests of the session still expect an answer.
   virtual std::size_t outstanding(std::span<std::byte> session, std::uint32_t now_ms) const {
     (void)session, (void)now_ms;
     return 0;
@@ -149,7 +148,7 @@ class Protocol {
     return 0;
   }
 
-  // What else the module can do; nullptr: nothing of it. The pointers never change.
+  // What else the module can do; nullptr if it cannot. The pointers never change.
   virtual const RememberedVerdicts* remembered_verdicts() const { return nullptr; }
   virtual const NumberedMessages* numbered_messages() const { return nullptr; }
   virtual const Splicing* splicing() const { return nullptr; }
@@ -179,7 +178,7 @@ inline Frame frame_in_datagram(const Protocol& protocol, ByteView rest,
   return frame;
 }
 
-// Of what Ethernet itself carries, the message without the padding behind it.
+// The message in an Ethernet payload, without the padding after it.
 inline ByteView without_padding(const Protocol& protocol, ByteView payload,
                                 const MessageContext& context) {
   const Frame frame = protocol.frame(payload, context);
@@ -188,15 +187,15 @@ inline ByteView without_padding(const Protocol& protocol, ByteView payload,
   return padded ? payload.first(frame.length) : payload;
 }
 
-// For callers to whom only the operations of a message count.
+// For callers that need nothing of a message but its operations.
 inline Fault parse_operations(const Protocol& protocol, ByteView message,
                               const MessageContext& context, OperationList& operations) {
   Parsed parsed(message, context.direction);
   return protocol.parse(parsed, context, operations);
 }
 
-// Whether the beginning of a stream is the protocol's, where several may be: as its SharedPort
-// says, or if it begins with a whole message.
+// Whether a stream on a port of several protocols is this one's, by its beginning: as the module's
+// SharedPort says, or else if it begins with a whole message.
 inline Recognition recognise(const Protocol& protocol, ByteView stream,
                              const MessageContext& context) {
   if (const SharedPort* shared = protocol.shared_port()) return shared->recognise(stream, context);

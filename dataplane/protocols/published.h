@@ -1,5 +1,5 @@
 // What GOOSE and sampled values have in common (IEC 61850-8-1, C.2, and 9-2, 5.3): the octets
-// behind the EtherType, and that each message is the next of a stream that its publisher counts.
+// after the EtherType, and that each message is the next of a stream that its publisher counts.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct Message {
   ByteView extension;  // IEC 62351-6: after the PDU, its size in the second reserved field
 };
 
-// The length field counts from the APPID, with the extension. What stands behind is padding.
+// The length field counts from the APPID, with the extension. What follows is padding.
 protocols::Frame frame_message(ByteView bytes);
 
 // Expects exactly one message.

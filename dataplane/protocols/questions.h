@@ -1,4 +1,4 @@
-// Questions that go to many, of whom each that it concerns answers to the one that asked.
+// Questions to many hosts (BACnet Who-Is): each host that one concerns answers the sender.
 #pragma once
 
 #include "dataplane/protocols/parsed.h"

@@ -14,9 +14,9 @@ namespace bulkhead::protocols {
 class RememberedVerdicts {
  public:
   // The part of a request that its verdict depends on: requests with the same key parse to the same
-  // operations in every session. Identifiers that only tie it to its answer stand outside. Empty
-  // where the session's state changes what the request means, or where no request repeats another.
-  // It is asked of bytes too that are not framed yet.
+  // operations in every session. Identifiers that only tie it to its answer are no part of it.
+  // Empty where the session's state changes what the request means, or where no request repeats
+  // another. It is also called with bytes that are not framed yet.
   virtual ByteView key(ByteView request) const = 0;
 
   // Protocol::accept() for a request whose verdict was remembered. parse() was not called: it

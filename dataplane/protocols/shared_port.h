@@ -10,7 +10,7 @@ namespace bulkhead::protocols {
 
 struct MessageContext;
 
-// `unknown`: more bytes may tell.
+// `unknown`: more bytes may decide it.
 enum class Recognition : std::uint8_t { no, unknown, yes };
 
 class SharedPort {

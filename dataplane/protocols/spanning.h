@@ -9,17 +9,17 @@
 
 namespace bulkhead::protocols {
 
-// What a datagram is of a message that comes in several: nothing, its beginning, what goes on
-// behind the datagram before, or its end.
+// Which part a datagram is of a message that comes in several: none, the first, one that continues
+// the datagram before, or the last.
 enum class Part : std::uint8_t { none, first, next, last };
 
 class SpanningMessages {
  public:
-  // What a datagram is, alone or (`before` is not empty) behind another part of the same message.
-  // What is not `none` is parts of one message and nothing else.
+  // Which part a datagram is, alone or, if `before` is not empty, after that part of the same
+  // message. A datagram that is not `none` contains bytes of one message only.
   virtual Part part_of(ByteView before, ByteView datagram) const = 0;
 
-  // Whether the server answers the request: its answer shows that it got what left.
+  // Whether the server answers the request: the answer shows that it has received all of it.
   virtual bool is_answered(ByteView request) const = 0;
 
   // Whether a message that came in several datagrams may leave in them: no receiver that loses some

@@ -1,5 +1,5 @@
-// Sessions from which single messages are taken out, and into which refusals are put. Modules
-// without this interface have nothing that follows from it.
+// Keeps a session's state right when a refused message is removed from it or a refusal injected.
+// Modules without this interface have no state that depends on that.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ namespace bulkhead::protocols {
 
 class Splicing {
  public:
-  // A message, which was refused, will not reach its receiver. False if the session cannot go on
-  // without it, and then nothing has changed.
+  // A refused message will not reach its receiver. False, and nothing has changed, if the session
+  // cannot go on without it.
   virtual bool take_out(std::span<std::byte> session, const Parsed& message) const = 0;
 
   // A server's message was taken out, and its sender waits until its client has acknowledged it in

@@ -121,7 +121,7 @@ enum UnconfirmedService : std::uint8_t {
   kYouAre = 14,
 };
 
-// Codes are services, functions, message types and PDU types; sub-codes tell them apart. Confirmed
+// Codes are services, functions, message types and PDU types; sub-codes distinguish them. Confirmed
 // services have none; one that does different things by what it is done to has a function for each.
 enum SubCode : std::uint8_t {
   kOfUnconfirmed = 1,
@@ -200,7 +200,7 @@ struct Message {
   ByteView npdu;
   ByteView hop_count;
   ByteView apdu_head;
-  ByteView data;  // behind the service, the message type or the BVLC
+  ByteView data;  // after the service, the message type or the BVLC
 };
 
 protocols::Fault parse_message(ByteView bytes, Message& message);

@@ -65,7 +65,7 @@ class TagReader {
   bool opens(std::uint8_t number) { return bracket(number, true); }
   bool closes(std::uint8_t number) { return bracket(number, false); }
 
-  // Everything behind an opening tag, and the closing tag of its number.
+  // Everything after an opening tag, and the closing tag of its number.
   void skip_to_close(std::uint8_t number);
   // What is left, unread.
   ByteView take_rest() { return reader_.rest(); }

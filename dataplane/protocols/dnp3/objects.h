@@ -20,8 +20,8 @@ enum class Form : std::uint8_t {
   all,      // every point
   range,    // first to last
   count,    // so many objects
-  indexed,  // so many, each behind its index
-  sized,    // so many, each behind its length
+  indexed,  // so many, each after its index
+  sized,    // so many, each after its length
 };
 
 struct Header {

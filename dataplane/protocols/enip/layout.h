@@ -76,7 +76,7 @@ enum Class : std::uint16_t {
 };
 
 // Sub-codes in the catalogue: services that mean something else for one class, and for tags; and
-// behind all classes what depends on more than the class.
+// after all classes what depends on more than the class.
 constexpr std::int32_t kOfTags = 0;
 constexpr std::int32_t kImplicitOpening = 0x10006;  // lets outputs be driven
 constexpr std::int32_t kConfigurationData = 0x20006;
@@ -148,7 +148,7 @@ struct CommonPacket {
   std::uint32_t connection = 0;  // of connected and sequenced address items
   std::uint16_t sequence = 0;    // of connected data
   std::size_t data_bytes = 0;    // of the data item, with its sequence
-  std::size_t others = 0;        // socket addresses behind the data
+  std::size_t others = 0;        // socket addresses after the data
   ByteView cip;
   ByteView to_target;  // the socket addresses that go with a forward open, if there are any
   ByteView to_originator;

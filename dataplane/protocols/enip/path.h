@@ -28,7 +28,7 @@ struct Path {
   std::int64_t instance = -1;
   std::int64_t attribute = -1;
   std::int64_t member = -1;  // the last index
-  // Name.Name[1].Name without the last index; behind an object 107/5.Name.
+  // Name.Name[1].Name without the last index; after an object 107/5.Name.
   ByteView tag;
   // Several objects, each in the one before it: 104/2/107/5, or Program:Main/107/0.
   ByteView object;
@@ -41,7 +41,7 @@ protocols::Fault parse_path(ByteView bytes, Names& names, Path& path);
 
 void set_path(const Path& path, protocols::Operation& operation);
 
-// Port segments (C-1.4.1), one behind the other, in their one form.
+// Port segments (C-1.4.1), one after the other, in their one form.
 struct Route {
   static constexpr std::size_t kBytesMax = 46;
   std::uint8_t size = 0;
@@ -86,7 +86,7 @@ struct ConnectionPath {
   ByteView configuration;
   ByteView key;          // what of the key stands in no field
   ByteView inhibit;      // milliseconds between productions
-  ByteView application;  // all behind the route and the key
+  ByteView application;  // all after the route and the key
 };
 protocols::Fault parse_connection_path(ByteView bytes, Names& names, ConnectionPath& path);
 

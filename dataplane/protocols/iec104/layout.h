@@ -86,7 +86,7 @@ struct TypeInfo {
   std::uint8_t element_bytes = 0;  // without the object address, with qualifiers and time
   std::uint8_t value_bytes = 0;    // of it, where a value or a command's qualifier follows
   bool command = false;            // from the controlling station
-  bool has_qualifier = false;      // an octet behind the value: QOS (with select) or QPM
+  bool has_qualifier = false;      // an octet after the value: QOS (with select) or QPM
   std::uint8_t time_bytes = 0;     // at the end of element_bytes
   bool single = false;             // one object, with its address
 };

@@ -71,7 +71,7 @@ enum Service : std::uint8_t {
   kAdditionalService = 78,
 };
 
-// A function's code is a confirmed service's tag; other messages stand behind these.
+// A function's code is a confirmed service's tag; other messages stand after these.
 constexpr std::uint16_t kUnconfirmedCode = 0x100;  // and the tag of the unconfirmed service
 constexpr std::uint16_t kPduCode = 0x200;          // and the tag of the MMSpdu
 constexpr std::uint16_t kSpduCode = 0x300;         // and the identifier of the SPDU

@@ -18,9 +18,9 @@ struct ObjectName {
 struct Path {
   ByteView logical_node;
   ByteView constraint;        // the functional constraint
-  ByteView data;              // the name behind it: of data, or of a control block
+  ByteView data;              // the name after it: of data, or of a control block
   ByteView control;           // of a controllable object: SBO, SBOw, Oper, Cancel
-  bool control_ends = false;  // and nothing stands behind that
+  bool control_ends = false;  // and nothing stands after that
   bool selects = false;       // a part of it is an SBO
 };
 

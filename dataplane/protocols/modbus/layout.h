@@ -99,7 +99,7 @@ struct Adu {
   std::uint16_t transaction = 0;
   std::uint8_t unit = 0;
   std::uint8_t code = 0;
-  ByteView data;          // behind the function code
+  ByteView data;          // after the function code
   bool reserved = false;  // its session took the reservation (UMAS) whose key it has
 };
 

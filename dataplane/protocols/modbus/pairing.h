@@ -19,7 +19,7 @@ struct Outstanding {
   std::uint16_t address = 0;     // or the sub-function of diagnostics
   std::uint16_t second = 0;      // quantity, value or and mask: what an echo must repeat
   std::uint16_t third = 0;       // or mask
-  std::uint16_t data_bytes = 0;  // of the answer behind its byte count; 0: not fixed
+  std::uint16_t data_bytes = 0;  // of the answer after its byte count; 0: not fixed
   std::uint8_t unit = 0;
   std::uint8_t code = 0;
 };

@@ -37,7 +37,7 @@ enum UmasCode : std::uint8_t {
   kUmasOk = 0xfe,
 };
 
-// What stands behind function code 90.
+// What stands after function code 90.
 struct Umas {
   std::uint8_t key = 0;  // of the reservation; 0: without one
   std::uint8_t code = 0;

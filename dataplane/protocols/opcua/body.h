@@ -28,7 +28,7 @@ std::size_t width_of(std::uint8_t type);
 struct Value {
   std::uint8_t encoding = 0;     // its built-in type (6, table 1), and whether it is an array
   std::optional<double> number;  // where it is a single number or truth
-  ByteView bytes;                // behind the encoding
+  ByteView bytes;                // after the encoding
   ByteView status;               // of a data value, if it has one
 };
 
@@ -52,7 +52,7 @@ class BodyReader {
   }
   std::size_t remaining() const { return ok() ? reader_.remaining() : 0; }
   // Whether a structure was stepped over whose content is not known. Receivers that know it may go
-  // on where it ends for them: nothing that is judged may stand behind it.
+  // on where it ends for them: nothing that is judged may stand after it.
   bool stepped_over() const { return stepped_over_; }
 
   std::uint8_t u8() { return reader_.u8(); }

@@ -132,14 +132,14 @@ struct Message {
 
 // What stands at the end of each chunk of a channel's messages where they are signed.
 struct PolicyInfo {
-  std::string_view name;  // the URI, or what stands behind the # of one that is known
+  std::string_view name;  // the URI, or what stands after the # of one that is known
   std::uint8_t signature_bytes = 0;
 };
 // OPC 10000-7: the policies by their whole URIs. One that is not known has no signature.
 PolicyInfo policy_of(ByteView uri);
 
 // What parse() keeps beside the Message and the LongRequest, where a body could be read: bytes that
-// stand behind it.
+// stand after it.
 struct ReadBody {
   std::size_t remaining = 0;
 };

@@ -97,7 +97,7 @@ struct UserData {
   std::uint8_t sequence = 0;
   bool goes_on = false;  // asks for what follows of a long answer
   ByteView part;         // which data unit it is, and whether it is the last
-  ByteView payload;      // of the data, behind its own head
+  ByteView payload;      // of the data, after its own head
 
   static constexpr std::uint8_t kPush = 0;
   static constexpr std::uint8_t kAsk = 4;
@@ -156,7 +156,7 @@ protocols::Operation* add_operation(std::uint16_t code, std::int32_t sub_code,
 
 // The items of a read or write: they in the parameters, what is written to them in the data.
 protocols::Fault decode_items(const Pdu& pdu, bool write, protocols::OperationList& operations);
-// Items of a subscription, and nothing behind them.
+// Items of a subscription, and nothing after them.
 protocols::Fault add_items(ByteView items, std::uint16_t code, std::int32_t sub_code,
                            std::size_t count, protocols::OperationList& operations);
 // Whether the answer to a read, or to a cyclic one, fits in a PDU of the agreed size; Snap7's
@@ -169,7 +169,7 @@ protocols::Fault check_results(const Pdu& pdu, bool read);
 // The type of a block ("0A"): organization, data, function and system blocks; negative if it is
 // none.
 int parse_block_type(ByteView name);
-// A name of a block ("0A00001P"); behind '_' where it is a file's. False if it is none.
+// A name of a block ("0A00001P"); after '_' where it is a file's. False if it is none.
 bool parse_block(ByteView name, Block& block);
 bool parse_block_file(ByteView name, char marker, Block& block);
 void set_block(const Block& block, protocols::Operation& operation);

@@ -92,7 +92,7 @@ const protocols::Catalogue& catalogue();
 struct Part {
   std::uint8_t version = 0;
   bool last = false;
-  ByteView content;  // behind the part's integrity, where it has one
+  ByteView content;  // after the part's integrity, where it has one
 };
 protocols::Fault parse_part(ByteView user, Part& part);
 
@@ -106,7 +106,7 @@ struct Head {
   std::uint32_t object = 0;   // that a request is about
   std::uint8_t flags = 0;     // of requests
   bool whole = false;         // the message ends with this part
-  ByteView rest;              // behind it
+  ByteView rest;              // after it
 };
 // False if it is no first part of what this direction carries: then it goes on with a message.
 bool parse_head(const Part& part, protocols::Direction direction, Head& head);
