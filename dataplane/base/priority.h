@@ -1,5 +1,5 @@
-// Priorities of threads that must not wait for other programs: a pair's heartbeats, and the threads
-// that answer them.
+// Priorities of threads: those that must not wait for other programs (a pair's heartbeats, and the
+// threads that answer them), and those that others must not wait for.
 #pragma once
 
 #include <pthread.h>
@@ -28,6 +28,12 @@ inline void run_as_others() {
 // real-time priority. Unchanged where that is not allowed.
 inline void run_sooner() {
   constexpr int kNice = -10;
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+}
+
+// Lowers it: the program's threads that forward or renew a lease get a core first.
+inline void run_later() {
+  constexpr int kNice = 5;
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
 }
 

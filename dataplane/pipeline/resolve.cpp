@@ -48,9 +48,10 @@ bool is_in_share(Context& context, Packet& packet, const wire::IpAddress& sender
   };
   const bool known = policy::find_binding(context.tables(), sender) != nullptr ||
                      context.macs.speaks_at(station, packet.port, context.now_ns);
+  // In this order: what is invented uses up nothing of those that are known.
   const bool granted =
-      context.resolutions.take(hash({}, station), context.now_ns) &&
-      (known || context.resolutions.take_unknown(hash(sender, {}), packet.port, context.now_ns));
+      (known || context.resolutions.take_unknown(hash(sender, {}), packet.port, context.now_ns)) &&
+      context.resolutions.take(hash({}, station), context.now_ns);
   if (!granted) refuse(context, packet, Reason::resolution_share);
   return granted;
 }

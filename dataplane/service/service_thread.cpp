@@ -3,6 +3,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "dataplane/base/priority.h"
+
 namespace bulkhead::service {
 
 ServiceThread::~ServiceThread() {
@@ -11,6 +13,7 @@ ServiceThread::~ServiceThread() {
 }
 
 void ServiceThread::run() {
+  run_later();
   while (!io_.stopped()) {
     try {
       io_.run();

@@ -274,7 +274,9 @@ class Asking : public ::testing::Test {
 TEST_F(Asking, FloodsNoOtherZone) {
   EXPECT_EQ(sent_of(kOther, 1000), Resolutions::kAtOnce);
   EXPECT_EQ(plant_.last(), Reason::resolution_share);
-  EXPECT_EQ(sent_of(kHmi, 10), 10U) << "others have their own";
+  std::uint32_t others = 0;  // each of 16 hosts is in one of 32 shares, by a random key
+  for (std::uint32_t i = 0; i < 16; ++i) others += sent_of(invented(i), 10);
+  EXPECT_GE(others, 100U) << "others have their own";
   wait(kSecondNs);
   EXPECT_EQ(sent_of(kOther, 1000), Resolutions::kUnknownPerSecond) << "it has not spoken";
 }
