@@ -6,8 +6,10 @@
 #include <atomic>
 #include <filesystem>
 #include <mutex>
+#include <set>
 
 #include "controlplane/agent/agent.h"
+#include "controlplane/agent/dataplane_policy.h"
 #include "dataplane/artefact/digest.h"
 #include "tests/support/becomes.h"
 #include "tests/support/fake_dataplane.h"
@@ -67,8 +69,14 @@ class CommitTest : public ::testing::Test {
     {
       const std::lock_guard guard(mutex_);
       enforced_.clear();
+      prepared_.clear();
     }
     dataplane_.hang_up();
+  }
+  // It has made room for others.
+  void forget_prepared() {
+    const std::lock_guard guard(mutex_);
+    prepared_.clear();
   }
 
   fs::path folder() const { return folder_; }
@@ -76,6 +84,7 @@ class CommitTest : public ::testing::Test {
   enum class Mode { accept, refuse, hang_up };
   std::atomic<Mode> mode_{Mode::accept};
   std::atomic<int> applied_{0};
+  std::atomic<int> artefacts_{0};  // that were sent to it
   std::unique_ptr<Agent> agent_;
   Sinks sinks_;
 
@@ -88,30 +97,41 @@ class CommitTest : public ::testing::Test {
       answer.mutable_status()->set_policy_sha256(enforced_);
     } else if (request.has_get_counters()) {
       answer.mutable_counters();
-    } else if (!request.has_apply_policy()) {
+    } else if (request.has_prepare_policy()) {
+      prepare(request.prepare_policy(), answer);
+    } else if (!request.has_apply_prepared()) {
       return;
-    } else if (mode_ == Mode::refuse) {
-      answer.set_refused("zone 7 has no port");
-    } else if (mode_ == Mode::hang_up && !request.apply_policy().check_only()) {
+    } else if (mode_ == Mode::hang_up) {
       mode_ = Mode::accept;
       enforced_.clear();
+      prepared_.clear();
       stream.socket().close();
       return;
+    } else if (prepared_.erase(request.apply_prepared().sha256()) == 0) {
+      answer.set_not_prepared("not prepared; nothing was changed");
     } else {
-      const std::string digest = digest_of(request.apply_policy().artefact());
-      answer.mutable_policy_applied()->set_site("plant");
-      answer.mutable_policy_applied()->set_sha256(digest);
-      if (!request.apply_policy().check_only()) {
-        answer.mutable_policy_applied()->set_generation(++applied_);
-        enforced_ = digest;
-      }
+      answer.mutable_policy_applied()->set_generation(++applied_);
+      enforced_ = request.apply_prepared().sha256();
     }
     FakeDataplane::answer(stream, answer);
+  }
+  void prepare(const v1::PreparePolicy& request, v1::DataplaneAnswer& answer) {
+    std::string digest = request.sha256();
+    if (request.has_artefact()) {
+      ++artefacts_;
+      if (mode_ == Mode::refuse) return answer.set_refused("zone 7 has no port");
+      digest = digest_of(request.artefact());
+      prepared_.insert(digest);
+    }
+    if (prepared_.count(digest) == 0) return answer.set_not_prepared("not prepared");
+    answer.mutable_policy_prepared()->set_site("plant");
+    answer.mutable_policy_prepared()->set_sha256(digest);
   }
 
   fs::path folder_;
   std::mutex mutex_;
   std::string enforced_;
+  std::set<std::string> prepared_;
 
  protected:
   FakeDataplane dataplane_{[this](auto& stream, const auto& request) { act(stream, request); },
@@ -141,7 +161,7 @@ class PairCommitTest : public CommitTest {
     return enforcer_.commits().find("").value();
   }
   std::string decide(std::uint64_t number) {
-    const auto decided = enforcer_.decide(store_->get(number).value());
+    const auto decided = enforcer_.decide(store_->revision(number).value());
     return decided ? "" : decided.error();
   }
 
@@ -172,10 +192,34 @@ TEST_F(CommitTest, WhatIsCommittedIsEnforcedAndNoted) {
   EXPECT_EQ(commit(7).text(), "there is no revision 7");
 }
 
+TEST_F(CommitTest, AnArtefactIsSentOnce) {
+  stage("one");
+  EXPECT_EQ(commit(0).state(), v1::Commit::STATE_IN_FORCE);
+  EXPECT_EQ(artefacts_, 1) << "the commit names it by its digest";
+  stage("two");
+  stage("three");
+  EXPECT_EQ(commit(2).state(), v1::Commit::STATE_IN_FORCE);
+  EXPECT_EQ(commit(3).state(), v1::Commit::STATE_IN_FORCE);
+  EXPECT_EQ(artefacts_, 3) << "several are prepared";
+}
+
+TEST_F(CommitTest, WhatIsNotPreparedAnyMoreIsSentAgain) {
+  stage("one");
+  stage("two");
+  EXPECT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
+  EXPECT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE) << "once more: it is not kept twice";
+  EXPECT_EQ(artefacts_, 3);
+  forget_prepared();
+  EXPECT_EQ(commit(2).state(), v1::Commit::STATE_IN_FORCE);
+  EXPECT_EQ(artefacts_, 4);
+  EXPECT_EQ(enforced(), digest_of(artefact_of("two")));
+}
+
 TEST_F(CommitTest, WhatTheDataPlaneRefusesChangesNothing) {
   stage("one");
   stage("two");
   ASSERT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
+  forget_prepared();
   mode_ = Mode::refuse;
   const v1::Commit refused = commit(2);
   EXPECT_EQ(refused.state(), v1::Commit::STATE_REFUSED);
@@ -211,6 +255,31 @@ TEST_F(PairCommitTest, WhatBothHaveDecidedIsNotedAndEnforced) {
   const int applied = applied_;
   EXPECT_EQ(decide(3), "") << "the same again";
   EXPECT_EQ(applied_, applied);
+}
+
+TEST_F(PairCommitTest, AnArtefactIsSentOnce) {
+  EXPECT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
+  EXPECT_EQ(artefacts_, 1) << "to be checked; the pair's decision names it by its digest";
+  const auto stored = store_->get(2).value();
+  EXPECT_TRUE(prepare_policy(client_, stored.artefact())) << "as when it is staged";
+  EXPECT_EQ(commit(2).state(), v1::Commit::STATE_IN_FORCE);
+  EXPECT_EQ(artefacts_, 2) << "the check finds it prepared";
+  EXPECT_EQ(decide(3), "") << "by the peer's operator, and it has gone since";
+  EXPECT_EQ(artefacts_, 3);
+  EXPECT_EQ(enforced(), digest_of(artefact_of("three")));
+}
+
+TEST_F(PairCommitTest, WhatTheDataPlaneRefusesIsNotProposed) {
+  mode_ = Mode::refuse;
+  bool proposed = false;
+  agree_ = [&proposed](const auto&) {
+    proposed = true;
+    return "";
+  };
+  const v1::Commit refused = commit(1);
+  EXPECT_EQ(refused.state(), v1::Commit::STATE_REFUSED);
+  EXPECT_EQ(refused.text(), "zone 7 has no port; nothing was changed");
+  EXPECT_FALSE(proposed);
 }
 
 TEST_F(PairCommitTest, WhatThePeerDecidesOtherwiseIsSaid) {

@@ -135,6 +135,8 @@ void DataplaneClient::take(const ConnectionPointer& connection, const std::strin
   waiting_.erase(found);
   if (answer.answer_case() == v1::DataplaneAnswer::kRefused) {
     promise->set_value(Failure{Failure::Kind::refused, answer.refused()});
+  } else if (answer.answer_case() == v1::DataplaneAnswer::kNotPrepared) {
+    promise->set_value(Failure{Failure::Kind::not_prepared, answer.not_prepared()});
   } else {
     promise->set_value(std::move(answer));
   }

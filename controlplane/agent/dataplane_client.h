@@ -25,7 +25,8 @@ class DataplaneClient {
  public:
   // A request without answer may still be carried out, unless the text says otherwise.
   struct Failure {
-    enum class Kind { refused, unreachable, lost, late };
+    // not_prepared: as refused, and the policy is to be prepared first.
+    enum class Kind { refused, not_prepared, unreachable, lost, late };
     Kind kind{};
     std::string text;
   };
@@ -47,7 +48,8 @@ class DataplaneClient {
   // Ends the thread: no callback comes any more.
   void stop();
   bool connected() const { return connected_.load(); }
-  // Blocks until the answer, a lost connection or the timeout. An answer of `refused` is an error.
+  // Blocks until the answer, a lost connection or the timeout. An answer of `refused` or
+  // `not_prepared` is an error.
   Answer call(v1::DataplaneRequest request,
               std::chrono::milliseconds timeout = std::chrono::seconds(10));
   // Sends a request without an answer and does not wait. It is lost if the data plane is gone or

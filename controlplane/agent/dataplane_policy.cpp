@@ -7,35 +7,40 @@ namespace bulkhead::controlplane {
 
 namespace {
 
-constexpr auto kCheckTimeout = std::chrono::seconds(60);
+constexpr auto kPrepareTimeout = std::chrono::seconds(60);
 
 }  // namespace
 
-DataplaneClient::Answer apply_policy(DataplaneClient& dataplane, const v1::PolicyArtefact& artefact,
-                                     std::chrono::milliseconds timeout) {
-  v1::DataplaneRequest request;
-  *request.mutable_apply_policy()->mutable_artefact() = artefact;
-  return dataplane.call(std::move(request), timeout);
-}
-
-Result<v1::PolicyApplied, Refusal> check_policy(DataplaneClient& dataplane,
-                                                const v1::PolicyArtefact& artefact) {
+Result<v1::PolicyPrepared, Refusal> prepare_policy(DataplaneClient& dataplane,
+                                                   const v1::PolicyArtefact& artefact) {
   if (!dataplane.connected()) {
     const auto tables = artefact::decode(artefact);
     if (!tables) return Refusal{Refusal::Kind::invalid, tables.error()};
-    v1::PolicyApplied known;
+    v1::PolicyPrepared known;
     known.set_site(tables.value().site);
     known.set_sha256(tables.value().digest);
     return known;
   }
   v1::DataplaneRequest request;
-  *request.mutable_apply_policy()->mutable_artefact() = artefact;
-  request.mutable_apply_policy()->set_check_only(true);
-  const auto answer = dataplane.call(std::move(request), kCheckTimeout);
-  if (answer) return answer.value().policy_applied();
+  *request.mutable_prepare_policy()->mutable_artefact() = artefact;
+  const auto answer = dataplane.call(std::move(request), kPrepareTimeout);
+  if (answer) return answer.value().policy_prepared();
   const bool refused = answer.error().kind == DataplaneClient::Failure::Kind::refused;
   return Refusal{refused ? Refusal::Kind::invalid : Refusal::Kind::unavailable,
-                 answer.error().text + "; nothing was changed"};
+                 answer.error().text};
+}
+
+bool is_prepared(DataplaneClient& dataplane, const std::string& sha256) {
+  v1::DataplaneRequest request;
+  request.mutable_prepare_policy()->set_sha256(sha256);
+  return dataplane.call(std::move(request)).ok();
+}
+
+DataplaneClient::Answer apply_prepared(DataplaneClient& dataplane, const std::string& sha256,
+                                       std::chrono::milliseconds timeout) {
+  v1::DataplaneRequest request;
+  request.mutable_apply_prepared()->set_sha256(sha256);
+  return dataplane.call(std::move(request), timeout);
 }
 
 }  // namespace bulkhead::controlplane

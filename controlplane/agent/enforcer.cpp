@@ -101,11 +101,11 @@ void Enforcer::commit(const Begun& begun, const std::string& by) {
   notice(sink_, "policy", text);
 }
 
-Result<bool, std::string> Enforcer::decide(v1::GetPolicyResponse stored) {
+Result<bool, std::string> Enforcer::decide(const v1::Revision& revision) {
   const std::lock_guard policy(policy_mutex_);
-  const life::Decided decided{stored.revision().number()};
+  const life::Decided decided{revision.number()};
   Work work;
-  work.stored = std::move(stored);
+  work.revision = revision;
   const life::Actions first = take(decided, work);
   if (first.denied != life::Denial::none) return std::string("another change is under way");
   run(first, work);
@@ -193,7 +193,8 @@ std::string Enforcer::text_of(const life::Ended& ended, const Work& work) const 
            (active ? "; " + name_of(active->number()) + " comes into force again when it is back"
                    : "; nothing passes when it is back");
   }
-  const bool local = ended.step == Step::reserve || ended.step == Step::apply;
+  const bool local =
+      ended.step == Step::check || ended.step == Step::reserve || ended.step == Step::apply;
   return work.problem + (local ? "; nothing was changed" : "");
 }
 
@@ -219,30 +220,40 @@ Outcome Enforcer::carry_out(const life::Actions& actions, Work& work) {
 
 // --- steps -------------------------------------------------------------------------------------
 
+// All of it is read, so that nothing is committed that a later start could not read.
 Outcome Enforcer::load(std::uint64_t revision, Work& work) {
-  work.stored = store_.get(revision);
-  if (work.stored) return Outcome::done;
+  if (const auto stored = store_.get(revision)) {
+    work.revision = stored->revision();
+    return Outcome::done;
+  }
   work.problem = "there is no revision " + std::to_string(revision);
   return Outcome::refused;
 }
 
 Outcome Enforcer::check(Work& work) {
   commits_.tell("the data plane checks it");
-  const auto checked = check_policy(dataplane_, work.stored->artefact());
-  if (checked) return Outcome::done;
-  work.problem = checked.error().text;
-  return Outcome::refused;
+  if (is_prepared(dataplane_, work.revision->sha256())) return Outcome::done;
+  work.problem = prepare(work.revision->number());
+  return work.problem.empty() ? Outcome::done : Outcome::refused;
+}
+
+// Sends the artefact to the data plane. Empty, or the problem.
+std::string Enforcer::prepare(std::uint64_t revision) {
+  const auto stored = store_.get(revision);
+  if (!stored) return name_of(revision) + " cannot be read any more";
+  const auto prepared = prepare_policy(dataplane_, stored->artefact());
+  return prepared ? std::string() : prepared.error().text;
 }
 
 Outcome Enforcer::agree(Work& work) {
   commits_.tell("the peer checks it and keeps it on its disk");
-  work.problem = agree_(work.stored->revision());
+  work.problem = agree_(*work.revision);
   return work.problem.empty() ? Outcome::done : Outcome::refused;
 }
 
 Outcome Enforcer::reserve(std::uint64_t revision, Work& work) {
   note_passed(kNoteTimeout);
-  commits_.tell("the data plane checks it and puts it in force");
+  commits_.tell("the data plane puts it in force");
   work.problem = store_.begin_activation(revision);
   return work.problem.empty() ? Outcome::done : Outcome::refused;
 }
@@ -253,23 +264,32 @@ Outcome Enforcer::apply(const life::Actions& actions, Work& work) {
     if (!dataplane_.connected()) return Outcome::not_known;
     commits_.tell("the data plane puts it in force");
   }
-  if (!work.stored) work.stored = store_.get(actions.revision);
-  if (!work.stored) {
-    work.problem = "the active revision's file cannot be read any more";
+  if (!work.revision) work.revision = store_.revision(actions.revision);
+  if (!work.revision) {
+    work.problem = "there is no " + name_of(actions.revision) + " any more";
     return Outcome::refused;
   }
   const auto timeout = actions.cause == Cause::commit ? std::chrono::milliseconds(kCommitTimeout)
                                                       : std::chrono::milliseconds(kApplyTimeout);
-  const auto answer = apply_policy(dataplane_, work.stored->artefact(), timeout);
+  using Kind = DataplaneClient::Failure::Kind;
+  auto answer = apply_prepared(dataplane_, work.revision->sha256(), timeout);
+  if (!answer && answer.error().kind == Kind::not_prepared) {
+    // It has made room for others, or the data plane has restarted.
+    const std::string wrong = prepare(actions.revision);
+    if (wrong.empty()) {
+      answer = apply_prepared(dataplane_, work.revision->sha256(), timeout);
+    } else {
+      answer = DataplaneClient::Failure{Kind::refused, wrong};
+    }
+  }
   if (answer) {
     work.applied = answer.value().policy_applied();
     return Outcome::done;
   }
-  using Kind = DataplaneClient::Failure::Kind;
   work.problem =
       answer.error().text + (actions.cause == Cause::decision ? "; it is tried again" : "");
   const Kind kind = answer.error().kind;
-  return kind == Kind::refused || kind == Kind::unreachable ? Outcome::refused : Outcome::not_known;
+  return kind == Kind::lost || kind == Kind::late ? Outcome::not_known : Outcome::refused;
 }
 
 Outcome Enforcer::note(const life::Actions& actions, Work& work) {

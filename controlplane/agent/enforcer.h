@@ -52,7 +52,7 @@ class Enforcer {
   void commit(const Begun& begun, const std::string& by);
   const Commits& commits() const { return commits_; }
   // The pair has committed the revision. Whether that is news, or the problem.
-  Result<bool, std::string> decide(v1::GetPolicyResponse stored);
+  Result<bool, std::string> decide(const v1::Revision& revision);
   // Holds the data plane to the active revision.
   Compared reconcile();
   // What passed until now.
@@ -61,7 +61,7 @@ class Enforcer {
  private:
   // What the steps of one chain hand on.
   struct Work {
-    std::optional<v1::GetPolicyResponse> stored;
+    std::optional<v1::Revision> revision;
     std::optional<v1::PolicyApplied> applied;
     std::string problem;  // of the step that failed
     life::Outcome ended{};
@@ -78,6 +78,7 @@ class Enforcer {
   life::Outcome reserve(std::uint64_t revision, Work& work);
   life::Outcome apply(const life::Actions& actions, Work& work);
   life::Outcome note(const life::Actions& actions, Work& work);
+  std::string prepare(std::uint64_t revision);
   void note_passed(std::chrono::milliseconds timeout);
 
   RevisionStore& store_;

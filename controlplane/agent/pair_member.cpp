@@ -102,16 +102,16 @@ PairHost::Held PairMember::held() {
 }
 
 std::string PairMember::keep(const v1::GetPolicyResponse& revision, bool commit) {
-  const auto checked = check_policy(dataplane_, revision.artefact());
-  if (!checked) return checked.error().text;
-  const std::string& digest = checked.value().sha256();
+  const auto prepared = prepare_policy(dataplane_, revision.artefact());
+  if (!prepared) return prepared.error().text;
+  const std::string& digest = prepared.value().sha256();
   const std::uint64_t generation = revision.revision().generation();
   std::uint64_t number = 0;
   if (const auto known = store_.find(generation, digest)) {
-    number = known->revision().number();
+    number = known->number();
   } else {
     v1::GetPolicyResponse stored = revision;
-    stored.mutable_revision()->set_site(checked.value().site());
+    stored.mutable_revision()->set_site(prepared.value().site());
     stored.mutable_revision()->set_sha256(digest);
     const auto added = store_.add(std::move(stored));
     if (!added) return added.error();
@@ -125,9 +125,9 @@ std::string PairMember::keep(const v1::GetPolicyResponse& revision, bool commit)
 // The pair has decided: it is noted first, and the data plane gets it until it has it.
 std::string PairMember::enforce(const failover::Policy& policy) {
   if (policy.generation == 0) return {};
-  auto stored = revision_of(policy);
-  if (!stored) return "its revision is not stored here";
-  const auto decided = enforcer_.decide(*std::move(stored));
+  const auto revision = find(policy);
+  if (!revision) return "its revision is not stored here";
+  const auto decided = enforcer_.decide(*revision);
   if (!decided) return decided.error();
   if (!decided.value()) return {};
   notice(sink_, "policy",
@@ -137,6 +137,11 @@ std::string PairMember::enforce(const failover::Policy& policy) {
 }
 
 std::optional<v1::GetPolicyResponse> PairMember::revision_of(const failover::Policy& policy) {
+  const auto revision = find(policy);
+  return revision ? store_.get(revision->number()) : std::nullopt;
+}
+
+std::optional<v1::Revision> PairMember::find(const failover::Policy& policy) const {
   auto digest = std::array<char, 17>{};
   std::snprintf(digest.data(), digest.size(), "%016llx",
                 static_cast<unsigned long long>(policy.digest));

@@ -44,6 +44,7 @@ class PairMember final : public PairControl, private PairHost {
   std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) override;
 
   std::string agree(const v1::Revision& revision);
+  std::optional<v1::Revision> find(const failover::Policy& policy) const;
 
   RevisionStore& store_;
   DataplaneClient& dataplane_;

@@ -18,11 +18,13 @@ constexpr auto kCommitAnswer = std::chrono::seconds(20);
 
 Result<v1::Revision, Refusal> StoredPolicies::stage(v1::StagePolicyRequest request,
                                                     const std::string& by) {
-  const auto checked = check_policy(dataplane_, request.artefact());
-  if (!checked) return checked.error();
+  const auto prepared = prepare_policy(dataplane_, request.artefact());
+  if (!prepared) {
+    return Refusal{prepared.error().kind, prepared.error().text + "; nothing was changed"};
+  }
   v1::GetPolicyResponse stored;
-  stored.mutable_revision()->set_site(checked.value().site());
-  stored.mutable_revision()->set_sha256(checked.value().sha256());
+  stored.mutable_revision()->set_site(prepared.value().site());
+  stored.mutable_revision()->set_sha256(prepared.value().sha256());
   stored.mutable_artefact()->Swap(request.mutable_artefact());
   stored.mutable_source()->swap(*request.mutable_source());
   stored.mutable_revision()->set_comment(request.comment());

@@ -22,6 +22,8 @@ Json status_json(const v1::GetStatusResponse& status) {
                {"active_revision", status.active().number()},
                {"policy_generation", dataplane.policy_generation()},
                {"policy_sha256", dataplane.policy_sha256()},
+               {"artefacts_read", dataplane.artefacts_read()},
+               {"images_prepared", dataplane.images_prepared()},
                {"dataplane_version", dataplane.version()},
                {"dataplane_uptime_ms", dataplane.uptime_ms()},
                {"stations_learned", dataplane.stations_learned()},

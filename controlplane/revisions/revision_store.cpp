@@ -264,8 +264,7 @@ std::optional<v1::GetPolicyResponse> RevisionStore::read(std::uint64_t number) c
   const auto bytes = read_file(path_of(number));
   v1::GetPolicyResponse stored;
   if (!bytes || !damage_of(*bytes, std::to_string(number), stored).empty()) return std::nullopt;
-  *stored.mutable_revision() = found->second.revision;
-  stored.mutable_revision()->set_active(number == active_);
+  *stored.mutable_revision() = *metadata(number);
   return stored;
 }
 
@@ -373,13 +372,13 @@ std::optional<v1::Revision> RevisionStore::prepared() const {
   return found->second.revision;
 }
 
-std::optional<v1::GetPolicyResponse> RevisionStore::find(std::uint64_t generation,
-                                                         const std::string& sha256_prefix) const {
+std::optional<v1::Revision> RevisionStore::find(std::uint64_t generation,
+                                                const std::string& sha256_prefix) const {
   const std::lock_guard guard(mutex_);
   for (auto each = revisions_.rbegin(); each != revisions_.rend(); ++each) {
     const v1::Revision& revision = each->second.revision;
     if (revision.generation() == generation && revision.sha256().starts_with(sha256_prefix)) {
-      return read(each->first);
+      return metadata(each->first);
     }
   }
   return std::nullopt;
@@ -427,14 +426,20 @@ std::vector<v1::Revision> RevisionStore::list() const {
   return list;
 }
 
-std::optional<v1::Revision> RevisionStore::active() const {
-  const std::lock_guard guard(mutex_);
-  const auto found = revisions_.find(active_);
+std::optional<v1::Revision> RevisionStore::metadata(std::uint64_t number) const {
+  const auto found = revisions_.find(number);
   if (found == revisions_.end()) return std::nullopt;
   v1::Revision revision = found->second.revision;
-  revision.set_active(true);
+  revision.set_active(number == active_);
   return revision;
 }
+
+std::optional<v1::Revision> RevisionStore::revision(std::uint64_t number) const {
+  const std::lock_guard guard(mutex_);
+  return metadata(number == 0 ? active_ : number);
+}
+
+std::optional<v1::Revision> RevisionStore::active() const { return revision(0); }
 
 std::uint64_t RevisionStore::latest() const {
   const std::lock_guard guard(mutex_);

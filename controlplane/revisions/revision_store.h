@@ -49,13 +49,16 @@ class RevisionStore {
   // Sets the prepared revision: ready to be committed, whichever appliance survives. 0: none.
   std::string set_prepared(std::uint64_t number);
   std::optional<v1::Revision> prepared() const;
-  std::optional<v1::GetPolicyResponse> find(std::uint64_t generation,
-                                            const std::string& sha256_prefix) const;
+  std::optional<v1::Revision> find(std::uint64_t generation,
+                                   const std::string& sha256_prefix) const;
   // Counts the starts of the agent: greater each time, also after a crash.
   Result<std::uint64_t, std::string> next_incarnation();
 
-  // 0 asks for the active revision; nothing if there is none.
+  // Reads the revision's file, and checks it. 0 asks for the active revision; nothing if there is
+  // none, or it cannot be read.
   std::optional<v1::GetPolicyResponse> get(std::uint64_t number) const;
+  // The same without its file.
+  std::optional<v1::Revision> revision(std::uint64_t number) const;
   std::vector<v1::Revision> list() const;  // newest first
   std::optional<v1::Revision> active() const;
   std::uint64_t latest() const;
@@ -73,6 +76,7 @@ class RevisionStore {
   void set_aside(const std::string& name, const std::string& why);
   std::string path_of(std::uint64_t number) const;
   std::optional<v1::GetPolicyResponse> read(std::uint64_t number) const;
+  std::optional<v1::Revision> metadata(std::uint64_t number) const;
   std::string rewrite(std::uint64_t number, const v1::Revision& revision);
   std::string begin(std::uint64_t number);
   Result<v1::Revision, std::string> finish();

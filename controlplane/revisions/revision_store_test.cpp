@@ -280,7 +280,7 @@ TEST_F(StoreTest, KnowsWhatIsPreparedAndUnderWhichGeneration) {
   ASSERT_TRUE(store);
   ASSERT_TRUE(store->prepared());
   EXPECT_EQ(store->prepared()->number(), 3U);
-  EXPECT_EQ(store->find(7, digest("c"))->revision().number(), 3U);
+  EXPECT_EQ(store->find(7, digest("c"))->number(), 3U);
   EXPECT_EQ(store->activate(3).value().generation(), 7U) << "it was told";
   EXPECT_EQ(store->activate(2).value().generation(), 8U) << "it counts as the next commit";
   EXPECT_EQ(store->set_prepared(0), "");

@@ -114,7 +114,8 @@ std::string Engine::launch(const EngineOptions& options) {
     if (options.pair) shared_->replicas.push_back(worker.value()->replica());
     workers_.push_back(std::move(worker).value());
   }
-  image_ = make_image(policy::Tables{});
+  image_ = std::make_unique<pipeline::Image>();
+  add_counters(*image_);
   shared_->image.store(image_.get(), std::memory_order_release);
   started_ns_ = monotonic_now_ns();
   event_buffer_.resize(kEventsPerCall);
@@ -147,44 +148,39 @@ Engine::~Engine() {
   rte_free(shared_->rcu);
 }
 
-std::unique_ptr<pipeline::Image> Engine::make_image(policy::Tables tables) const {
-  auto image = std::make_unique<pipeline::Image>();
-  image->tables = std::move(tables);
-  image->generation = generation_;
-  const std::size_t cells = pipeline::Counters::cells_for(image->tables);
+void Engine::add_counters(pipeline::Image& image) const {
+  const std::size_t cells = pipeline::Counters::cells_for(image.tables);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    image->counters.push_back(std::make_unique<pipeline::Counters>(cells));
+    image.counters.push_back(std::make_unique<pipeline::Counters>(cells));
   }
-  return image;
 }
 
-Result<policy::Tables, std::string> Engine::check(const v1::PolicyArtefact& artefact) const {
+Result<PreparedImages::Pointer, std::string> Engine::read(const v1::PolicyArtefact& artefact) {
+  artefacts_read_.fetch_add(1, std::memory_order_relaxed);
   auto tables = artefact::decode(artefact);
-  if (!tables) return tables;
+  if (!tables) return tables.error();
   for (const policy::Zone& zone : tables.value().zones) {
     if (zone.port >= ports_->size()) {
       return "zone " + zone.name + " is on port " + std::to_string(zone.port) +
              ", but this appliance has ports 0 to " + std::to_string(ports_->size() - 1);
     }
   }
-  return tables;
+  auto image = std::make_unique<pipeline::Image>();
+  image->tables = std::move(tables).value();
+  return image;
 }
 
-Result<std::uint32_t, std::string> Engine::check_and_apply(const v1::PolicyArtefact& artefact) {
-  auto checked = check(artefact);
-  if (!checked) return checked.error();
-  return apply(std::move(checked).value());
-}
-
-std::uint32_t Engine::apply(policy::Tables tables) {
-  const std::uint32_t generation = begin_apply(std::move(tables));
+Result<std::uint32_t, std::string> Engine::read_and_apply(const v1::PolicyArtefact& artefact) {
+  auto image = read(artefact);
+  if (!image) return image.error();
+  const std::uint32_t generation = begin_apply(std::move(image).value());
   while (!finish_apply()) std::this_thread::sleep_for(std::chrono::microseconds(20));
   return generation;
 }
 
-std::uint32_t Engine::begin_apply(policy::Tables tables) {
-  ++generation_;
-  auto image = make_image(std::move(tables));
+std::uint32_t Engine::begin_apply(PreparedImages::Pointer image) {
+  image->generation = ++generation_;
+  add_counters(*image);
   shared_->image.store(image.get(), std::memory_order_release);
   // Every worker passes a quiescent state each round, and rounds are short even when idle.
   taken_up_token_ = rte_rcu_qsbr_start(shared_->rcu);
@@ -234,6 +230,8 @@ v1::DataplaneStatus Engine::status() const {
     add_limits(limits_, *workers_[i], *worker);
   }
   status.set_problem(lagging());
+  status.set_artefacts_read(artefacts_read_.load(std::memory_order_relaxed));
+  status.set_images_prepared(prepared_.size());
   status.set_stations_learned(macs_.count(monotonic_now_ns()));
   status.set_buffers_free(ports_->buffers_free());
   status.set_buffers_total(ports_->buffers()->size);

@@ -2,6 +2,7 @@
 // the service thread.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "dataplane/ports/link_follow.h"
 #include "dataplane/ports/worker.h"
 #include "dataplane/service/counter_book.h"
+#include "dataplane/service/prepared_images.h"
 
 namespace bulkhead::service {
 
@@ -30,19 +32,19 @@ class Engine {
   static Result<std::unique_ptr<Engine>, std::string> make(const EngineOptions& options);
   ~Engine();
 
-  // Checks an artefact in full; changes nothing. May be called from any thread, since it takes
-  // long for a large policy.
-  Result<policy::Tables, std::string> check(const v1::PolicyArtefact& artefact) const;
-  // Enforces checked tables. Returns the new generation once all workers have it.
-  std::uint32_t apply(policy::Tables tables);
-  // The same in two steps, for callers that must not wait: each worker switches at its next turn.
-  // No other policy is begun before finish_apply() was true.
-  std::uint32_t begin_apply(policy::Tables tables);
+  // Validates an artefact in full, and indexes it; changes nothing. May be called from any thread,
+  // since it takes long for a large policy.
+  Result<PreparedImages::Pointer, std::string> read(const v1::PolicyArtefact& artefact);
+  // Images that were read and wait to be put in force.
+  PreparedImages& prepared() { return prepared_; }
+  // Puts an image in force, in two steps: each worker switches at its next turn. No other one is
+  // begun before finish_apply() was true. Returns the new generation.
+  std::uint32_t begin_apply(PreparedImages::Pointer image);
   bool finish_apply();
   // The worker that is stuck or still has the previous policy, as text; empty if none.
   std::string lagging() const;
-  // Both, one after the other.
-  Result<std::uint32_t, std::string> check_and_apply(const v1::PolicyArtefact& artefact);
+  // All of it, for callers that may wait for the workers.
+  Result<std::uint32_t, std::string> read_and_apply(const v1::PolicyArtefact& artefact);
 
   ports::Worker& worker(std::uint32_t index) { return *workers_[index]; }
   ports::Shared& shared() { return *shared_; }
@@ -62,7 +64,7 @@ class Engine {
  private:
   Engine() = default;
   std::string launch(const EngineOptions& options);
-  std::unique_ptr<pipeline::Image> make_image(policy::Tables tables) const;
+  void add_counters(pipeline::Image& image) const;
   const policy::Tables& tables_of(std::uint32_t generation) const;
   std::string ask_worker(std::uint32_t worker, std::uint32_t slot, std::uint32_t most,
                          TimeNs until_ns);
@@ -77,6 +79,8 @@ class Engine {
   std::vector<std::unique_ptr<ports::Worker>> workers_;
   std::unique_ptr<pipeline::Image> image_;
   std::unique_ptr<pipeline::Image> previous_;  // names events that are still queued
+  PreparedImages prepared_;
+  std::atomic<std::uint64_t> artefacts_read_{0};
   CounterBook counter_book_;
   std::uint32_t generation_ = pipeline::kNoPolicy;
   std::optional<std::uint64_t> taken_up_token_;  // of the workers' rounds, while a policy is new

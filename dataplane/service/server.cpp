@@ -1,5 +1,5 @@
-// Answers the requests of a connection in order, a policy later than those behind it: its check
-// runs beside the service.
+// Answers the requests of a connection in order, an artefact later than those behind it: it is read
+// beside the service.
 #include "dataplane/service/server.h"
 
 #include <spdlog/spdlog.h>
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "dataplane/artefact/artefact.h"
-#include "dataplane/artefact/digest.h"
+#include "dataplane/base/printable.h"
 #include "dataplane/ipc/limits.h"
 
 namespace bulkhead::service {
@@ -22,7 +22,7 @@ namespace {
 static_assert(ipc::kDataplaneFrameBytesMax >= 2 * artefact::kPolicyBytesMax);
 
 constexpr std::size_t kConnectionsMax = 16;
-constexpr std::size_t kChecksMax = 2;
+constexpr std::size_t kReadsMax = 2;
 constexpr auto kEventPeriod = std::chrono::milliseconds(10);
 constexpr auto kQuietPeriod = std::chrono::milliseconds(50);  // after one without events
 constexpr auto kLookPeriod = std::chrono::microseconds(200);
@@ -92,74 +92,79 @@ void Server::take(v1::DataplaneRequest request, const ipc::Connection::Pointer& 
     subscribers_.insert(connection);
     may_write(connection);
   }
-  if (request.has_apply_policy()) return check_policy(std::move(request), connection);
+  if (request.has_prepare_policy() && request.prepare_policy().has_artefact()) {
+    return prepare(std::move(request), connection);
+  }
+  if (request.has_apply_prepared()) return apply_prepared(request, connection);
   v1::DataplaneAnswer answered = answer(request);
   answered.set_id(request.id());
   connection->send(answered);
 }
 
-void Server::check_policy(v1::DataplaneRequest request,
-                          const ipc::Connection::Pointer& connection) {
-  v1::DataplaneAnswer refusal;
-  refusal.set_id(request.id());
-  if (!request.apply_policy().check_only() && !may_write(connection)) {
-    refusal.set_refused("another bulkheadd drives this data plane");
-  } else if (checks_ >= kChecksMax) {
-    refusal.set_refused("other policies are being checked; try again");
+void Server::prepare(v1::DataplaneRequest request, const ipc::Connection::Pointer& connection) {
+  if (reads_ >= kReadsMax) {
+    v1::DataplaneAnswer answer;
+    answer.set_id(request.id());
+    answer.set_refused("other policies are being checked; try again");
+    return connection->send(answer);
   }
-  if (!refusal.refused().empty()) return connection->send(refusal);
-  ++checks_;
+  ++reads_;
   const auto shared = std::make_shared<v1::DataplaneRequest>(std::move(request));
-  asio::post(checker_, [this, shared, connection] {
-    auto verdict = std::make_shared<Verdict>(check(shared->apply_policy()));
-    shared->mutable_apply_policy()->clear_artefact();
-    asio::post(io_, [this, connection, verdict, id = shared->id()] {
-      --checks_;
-      apply_policy(std::move(*verdict), id, connection);
+  asio::post(reader_, [this, shared, connection] {
+    using Read = Result<PreparedImages::Pointer, std::string>;
+    const std::size_t bytes = shared->prepare_policy().artefact().policy().size();
+    const auto read = std::make_shared<Read>(engine_.read(shared->prepare_policy().artefact()));
+    shared->clear_prepare_policy();
+    asio::post(io_, [this, connection, read, bytes, id = shared->id()] {
+      --reads_;
+      v1::DataplaneAnswer answer;
+      answer.set_id(id);
+      keep_prepared(std::move(*read), bytes, answer);
+      connection->send(answer);
     });
   });
 }
 
-Server::Verdict Server::check(const v1::ApplyPolicy& request) {
-  Verdict verdict;
-  const std::string digest = artefact::to_hex(artefact::sha256(request.artefact().policy()));
-  const bool known = ready_ && ready_->digest == digest &&
-                     request.artefact().format() == artefact::kFormat &&
-                     artefact::to_hex(request.artefact().sha256()) == digest;
-  if (!known) {
-    ready_.reset();
-    auto checked = engine_.check(request.artefact());
-    if (!checked) {
-      verdict.refused = checked.error();
-      return verdict;
-    }
-    ready_ = std::move(checked).value();
+void Server::keep_prepared(Result<PreparedImages::Pointer, std::string> read,
+                           std::size_t artefact_bytes, v1::DataplaneAnswer& answer) {
+  if (!read) {
+    spdlog::warn("policy refused: {}", read.error());
+    return answer.set_refused(read.error());
   }
-  verdict.site = ready_->site;
-  verdict.digest = ready_->digest;
-  if (!request.check_only()) verdict.tables = std::exchange(ready_, std::nullopt);
-  return verdict;
+  answer.mutable_policy_prepared()->set_site(read.value()->tables.site);
+  answer.mutable_policy_prepared()->set_sha256(read.value()->tables.digest);
+  const auto gone = std::make_shared<std::vector<PreparedImages::Pointer>>(
+      engine_.prepared().keep(std::move(read).value(), artefact_bytes));
+  if (!gone->empty()) asio::post(reader_, [gone] { gone->clear(); });
 }
 
-void Server::apply_policy(Verdict verdict, std::uint64_t id,
-                          const ipc::Connection::Pointer& connection) {
+void Server::find_prepared(const std::string& sha256, v1::DataplaneAnswer& answer) {
+  if (const pipeline::Image* image = engine_.prepared().find(sha256)) {
+    answer.mutable_policy_prepared()->set_site(image->tables.site);
+    answer.mutable_policy_prepared()->set_sha256(image->tables.digest);
+  } else {
+    answer.set_not_prepared("no policy of SHA-256 " + printable(sha256.substr(0, 64)) +
+                            " is prepared; nothing was changed");
+  }
+}
+
+void Server::apply_prepared(const v1::DataplaneRequest& request,
+                            const ipc::Connection::Pointer& connection) {
+  const std::string& sha256 = request.apply_prepared().sha256();
   v1::DataplaneAnswer answer;
-  answer.set_id(id);
-  if (!verdict.refused.empty()) {
-    spdlog::warn("policy refused: {}", verdict.refused);
-    answer.set_refused(verdict.refused);
-  } else if (!verdict.tables) {
-    answer.mutable_policy_applied()->set_site(verdict.site);
-    answer.mutable_policy_applied()->set_sha256(verdict.digest);
-  } else if (!may_write(connection)) {
+  answer.set_id(request.id());
+  if (!may_write(connection)) {
     answer.set_refused("another bulkheadd drives this data plane");
   } else if (applying_) {
     answer.set_refused(engine_.lagging() + "; nothing was changed");
+  } else if (PreparedImages::Pointer image = engine_.prepared().take(sha256)) {
+    const std::uint32_t generation = engine_.begin_apply(std::move(image));
+    applying_ = Applying{request.id(), connection, generation, monotonic_now_ns()};
+    return await_workers();
+  } else {
+    find_prepared(sha256, answer);
   }
-  if (answer.answer_case() != v1::DataplaneAnswer::ANSWER_NOT_SET) return connection->send(answer);
-  const std::uint32_t generation = engine_.begin_apply(*std::move(verdict.tables));
-  applying_ = Applying{id, connection, generation, monotonic_now_ns()};
-  await_workers();
+  connection->send(answer);
 }
 
 // Nobody else waits meanwhile.
@@ -208,6 +213,9 @@ v1::DataplaneAnswer Server::answer(const v1::DataplaneRequest& request) {
       break;
     case v1::DataplaneRequest::kListFlows:
       list_flows(request.list_flows(), answer);
+      break;
+    case v1::DataplaneRequest::kPreparePolicy:
+      find_prepared(request.prepare_policy().sha256(), answer);
       break;
     case v1::DataplaneRequest::kSubscribeEvents:
       answer.mutable_subscribed();

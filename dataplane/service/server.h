@@ -42,17 +42,12 @@ class Server final : private ipc::Connection::Owner {
   v1::DataplaneAnswer answer(const v1::DataplaneRequest& request);
   void list_counters(const v1::GetDataplaneCounters& question, v1::DataplaneAnswer& answer);
   void list_flows(const v1::ListDataplaneFlows& question, v1::DataplaneAnswer& answer);
-  // The result of a check.
-  struct Verdict {
-    std::string refused;
-    std::string site;
-    std::string digest;
-    std::optional<policy::Tables> tables;  // of one that is to be in force
-  };
-
-  void check_policy(v1::DataplaneRequest request, const ipc::Connection::Pointer& connection);
-  Verdict check(const v1::ApplyPolicy& request);
-  void apply_policy(Verdict verdict, std::uint64_t id, const ipc::Connection::Pointer& connection);
+  void prepare(v1::DataplaneRequest request, const ipc::Connection::Pointer& connection);
+  void keep_prepared(Result<PreparedImages::Pointer, std::string> read, std::size_t artefact_bytes,
+                     v1::DataplaneAnswer& answer);
+  void find_prepared(const std::string& sha256, v1::DataplaneAnswer& answer);
+  void apply_prepared(const v1::DataplaneRequest& request,
+                      const ipc::Connection::Pointer& connection);
   void await_workers();
   void poll_events();
 
@@ -66,12 +61,10 @@ class Server final : private ipc::Connection::Owner {
   std::set<ipc::Connection::Pointer> connections_;
   std::set<ipc::Connection::Pointer> subscribers_;
   ipc::Connection::Pointer writer_;  // the one that may change something
-  std::size_t checks_ = 0;           // under way
+  std::size_t reads_ = 0;            // of artefacts, under way
   std::optional<Applying> applying_;
-  // Of the checker's thread: what was checked last and is not in force, so that nothing is checked
-  // twice to be committed.
-  std::optional<policy::Tables> ready_;
-  boost::asio::thread_pool checker_{1};  // the last member: ends before what it uses
+  // Reads artefacts, and destroys images.
+  boost::asio::thread_pool reader_{1};  // the last member: ends before what it uses
 };
 
 }  // namespace bulkhead::service

@@ -15,10 +15,13 @@
 #include <future>
 #include <thread>
 
+#include "controlplane/agent/agent.h"
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/policy/compiler.h"
 #include "dataplane/artefact/artefact.h"
+#include "dataplane/artefact/digest.h"
 #include "dataplane/service/server.h"
+#include "tests/support/becomes.h"
 #include "tests/support/plant.h"
 #include "tests/support/without_descriptors.h"
 
@@ -44,11 +47,24 @@ v1::PolicyArtefact artefact() {
   return artefact::encode(*controlplane::compile_policy(kPolicy, "test").tables);
 }
 
-v1::DataplaneRequest apply(bool check_only = false) {
+std::string digest() { return artefact::to_hex(artefact().sha256()); }
+
+v1::DataplaneRequest prepare() {
   v1::DataplaneRequest request;
-  *request.mutable_apply_policy()->mutable_artefact() = artefact();
-  request.mutable_apply_policy()->set_check_only(check_only);
+  *request.mutable_prepare_policy()->mutable_artefact() = artefact();
   return request;
+}
+
+v1::DataplaneRequest apply_prepared() {
+  v1::DataplaneRequest request;
+  request.mutable_apply_prepared()->set_sha256(digest());
+  return request;
+}
+
+// Prepares and applies.
+DataplaneClient::Answer apply(DataplaneClient& client) {
+  const auto prepared = client.call(prepare());
+  return prepared ? client.call(apply_prepared()) : prepared;
 }
 
 v1::DataplaneRequest status() {
@@ -78,6 +94,7 @@ class Client {
     EXPECT_EQ(connected_.get_future().wait_for(std::chrono::seconds(5)), std::future_status::ready);
   }
   DataplaneClient* operator->() { return &client_; }
+  DataplaneClient& operator*() { return client_; }
 
  private:
   std::promise<void> connected_;
@@ -163,7 +180,7 @@ class ServiceTest : public ::testing::Test {
 TEST_F(ServiceTest, AWorkerThatStandsStillHoldsUpNoAnswer) {
   engine_->worker(0).turn();
   Client client(path_);
-  auto applying = std::async(std::launch::async, [&] { return client->call(apply()); });
+  auto applying = std::async(std::launch::async, [&] { return apply(*client); });
   std::this_thread::sleep_for(std::chrono::milliseconds(1200));
   const auto begun = std::chrono::steady_clock::now();
   const auto now = client->call(status());
@@ -174,7 +191,7 @@ TEST_F(ServiceTest, AWorkerThatStandsStillHoldsUpNoAnswer) {
   const auto flows = client->call(page(10));
   ASSERT_FALSE(flows);
   EXPECT_NE(flows.error().text.find("worker 0 does not answer"), std::string::npos);
-  const auto second = client->call(apply());
+  const auto second = apply(*client);
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().text.find("nothing was changed"), std::string::npos);
   const auto applied = applying.get();
@@ -184,10 +201,74 @@ TEST_F(ServiceTest, AWorkerThatStandsStillHoldsUpNoAnswer) {
   const Turning turning(engine_->worker(0));
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_TRUE(client->call(page(10)));
-  const auto again = client->call(apply());
+  const auto again = apply(*client);
   ASSERT_TRUE(again) << again.error().text;
   EXPECT_EQ(again.value().policy_applied().problem(), "");
   EXPECT_EQ(again.value().policy_applied().generation(), 2U);
+}
+
+TEST_F(ServiceTest, AnArtefactIsReadOnceAndAppliedByItsDigest) {
+  const Turning turning(engine_->worker(0));
+  Client client(path_);
+  const auto unknown = client->call(apply_prepared());
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().kind, DataplaneClient::Failure::Kind::not_prepared);
+  EXPECT_EQ(unknown.error().text,
+            "no policy of SHA-256 " + digest() + " is prepared; nothing was changed");
+  const auto prepared = client->call(prepare());
+  ASSERT_TRUE(prepared) << prepared.error().text;
+  EXPECT_EQ(prepared.value().policy_prepared().site(), "service");
+  EXPECT_EQ(prepared.value().policy_prepared().sha256(), digest());
+  EXPECT_EQ(client->call(status()).value().status().policy_generation(), 0U);
+  v1::DataplaneRequest question;
+  question.mutable_prepare_policy()->set_sha256(digest());
+  EXPECT_TRUE(client->call(question));
+  const auto applied = client->call(apply_prepared());
+  ASSERT_TRUE(applied) << applied.error().text;
+  EXPECT_EQ(applied.value().policy_applied().generation(), 1U);
+  const v1::DataplaneStatus now = client->call(status()).value().status();
+  EXPECT_EQ(now.policy_sha256(), digest());
+  EXPECT_EQ(now.artefacts_read(), 1U);
+  EXPECT_EQ(now.images_prepared(), 0U);
+  EXPECT_FALSE(client->call(question)) << "it is in force, and not prepared any more";
+  EXPECT_FALSE(client->call(apply_prepared()));
+  EXPECT_EQ(client->call(status()).value().status().policy_generation(), 1U);
+}
+
+TEST_F(ServiceTest, WhatIsRefusedIsNotPrepared) {
+  Client client(path_);
+  v1::DataplaneRequest damaged = prepare();
+  damaged.mutable_prepare_policy()->mutable_artefact()->mutable_policy()->push_back('x');
+  const auto refused = client->call(damaged);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, DataplaneClient::Failure::Kind::refused);
+  EXPECT_EQ(client->call(status()).value().status().images_prepared(), 0U);
+  EXPECT_EQ(client->call(apply_prepared()).error().kind,
+            DataplaneClient::Failure::Kind::not_prepared);
+}
+
+// As an operator does it.
+TEST_F(ServiceTest, AStagedAndCommittedPolicyIsReadOnce) {
+  const Turning turning(engine_->worker(0));
+  const std::string folder = path_ + "-state";
+  controlplane::Sinks sinks;
+  {
+    controlplane::Agent agent(controlplane::RevisionStore::open(folder).value(), path_, sinks);
+    agent.start();
+    ASSERT_TRUE(support::becomes([&] { return agent.readings().status().dataplane_connected(); }));
+    v1::StagePolicyRequest request;
+    *request.mutable_artefact() = artefact();
+    const auto staged = agent.policies().stage(std::move(request), "alice");
+    ASSERT_TRUE(staged) << staged.error().text;
+    const auto commit = agent.policies().commit(0, "alice");
+    ASSERT_TRUE(commit);
+    EXPECT_EQ(commit.value().state(), v1::Commit::STATE_IN_FORCE) << commit.value().text();
+    Client client(path_);
+    const v1::DataplaneStatus now = client->call(status()).value().status();
+    EXPECT_EQ(now.policy_sha256(), digest());
+    EXPECT_EQ(now.artefacts_read(), 1U);
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(ServiceTest, SessionsComeInPagesThatStopAtTheirLimit) {
@@ -195,7 +276,7 @@ TEST_F(ServiceTest, SessionsComeInPagesThatStopAtTheirLimit) {
   {
     const Turning turning(engine_->worker(0));
     Client client(path_);
-    ASSERT_TRUE(client->call(apply()));
+    ASSERT_TRUE(apply(*client));
   }
   open_sessions(300);
   const Turning turning(engine_->worker(0));
@@ -223,7 +304,7 @@ TEST_F(ServiceTest, SessionsComeInPagesThatStopAtTheirLimit) {
 TEST_F(ServiceTest, CountersAreToldWithWhereTheyGoOn) {
   const Turning turning(engine_->worker(0));
   Client client(path_);
-  ASSERT_TRUE(client->call(apply()));
+  ASSERT_TRUE(apply(*client));
   v1::DataplaneRequest request;
   v1::CounterPlace& from = *request.mutable_get_counters()->mutable_from();
   from.set_generation(1);
@@ -240,17 +321,17 @@ TEST_F(ServiceTest, OneMayWriteAndTheOtherIsTold) {
   const Turning turning(engine_->worker(0));
   auto first = std::make_unique<Client>(path_);
   Client second(path_);
-  ASSERT_TRUE((*first)->call(apply()));
-  EXPECT_TRUE(second->call(apply(true))) << "checking changes nothing";
+  ASSERT_TRUE(apply(**first));
+  EXPECT_TRUE(second->call(prepare())) << "preparing changes nothing";
   EXPECT_TRUE(second->call(status()));
-  const auto refused = second->call(apply());
+  const auto refused = second->call(apply_prepared());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, DataplaneClient::Failure::Kind::refused);
   EXPECT_EQ(refused.error().text, "another bulkheadd drives this data plane");
   first.reset();
   bool applied = false;
   for (int i = 0; i < 100 && !applied; ++i) {
-    applied = second->call(apply()).ok();
+    applied = apply(*second).ok();
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   EXPECT_TRUE(applied) << "the first has gone";

@@ -100,6 +100,9 @@ class PairCase(unittest.TestCase):
     def generations(self):
         return [self.lab.pair(which)["self"]["policy_generation"] for which in ("a", "b")]
 
+    def artefacts_read(self):
+        return [self.lab.status(which)["artefacts_read"] for which in ("a", "b")]
+
 
 class Carrying(PairCase):
     def test_each_failure_turns_the_switches_or_changes_nothing(self):
@@ -222,8 +225,10 @@ class Carrying(PairCase):
         refused = self.push(READ_ONLY, which=other, check=False)
         self.assertEqual(refused.returncode, 1)
         self.assertIn("not the active one", refused.stderr)
+        reads = self.artefacts_read()
         self.push(READ_ONLY, which=first)
         wait_until(lambda: self.generations() == [2, 2], "the second generation", 5)
+        self.assertEqual(self.artefacts_read(), [count + 1 for count in reads])
         digests = {self.lab.pair(which)["self"]["policy_digest"] for which in ("a", "b")}
         self.assertEqual(len(digests), 1)
         self.assertEqual(self.lab.hmi("write", 45, 1)["result"], "exception 1")

@@ -205,12 +205,14 @@ class World {
       if (answer_) answer = *answer_;
     }
     if (answer.answer_case() == v1::DataplaneAnswer::ANSWER_NOT_SET) {
-      if (request.has_apply_policy()) {
-        v1::PolicyApplied& applied = *answer.mutable_policy_applied();
-        applied.set_site("fuzz");
-        applied.set_sha256(
-            artefact::to_hex(artefact::sha256(request.apply_policy().artefact().policy())));
-        sha256_ = applied.sha256();
+      if (request.has_prepare_policy()) {
+        v1::PolicyPrepared& prepared = *answer.mutable_policy_prepared();
+        prepared.set_site("fuzz");
+        prepared.set_sha256(
+            artefact::to_hex(artefact::sha256(request.prepare_policy().artefact().policy())));
+      } else if (request.has_apply_prepared()) {
+        answer.mutable_policy_applied();
+        sha256_ = request.apply_prepared().sha256();
       } else {
         answer.mutable_status()->set_policy_sha256(sha256_);
       }

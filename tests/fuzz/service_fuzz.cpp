@@ -153,12 +153,19 @@ World& world() {
   return the_world;
 }
 
+std::string prepared_last;  // its digest
+
 std::string request_frame(std::string_view body) {
   v1::DataplaneRequest request;
   if (!request.ParseFromArray(body.data(), static_cast<int>(body.size()))) return {};
-  if (request.has_apply_policy()) {
-    v1::PolicyArtefact& artefact = *request.mutable_apply_policy()->mutable_artefact();
+  if (request.prepare_policy().has_artefact()) {
+    v1::PolicyArtefact& artefact = *request.mutable_prepare_policy()->mutable_artefact();
     artefact.set_sha256(artefact::sha256(artefact.policy()));
+    prepared_last = artefact::to_hex(artefact.sha256());
+  }
+  // A digest is not guessed: the empty one is that of what was prepared last.
+  if (request.has_apply_prepared() && request.apply_prepared().sha256().empty()) {
+    request.mutable_apply_prepared()->set_sha256(prepared_last);
   }
   if (request.id() == kLastId) request.set_id(1);
   return ipc::to_frame(request);

@@ -57,7 +57,7 @@ class Appliance {
 
   void put_in_force(const std::string& policy) {
     const auto compiled = controlplane::compile_policy(policy, "test");
-    EXPECT_TRUE(engine_->check_and_apply(artefact::encode(*compiled.tables)));
+    EXPECT_TRUE(engine_->read_and_apply(artefact::encode(*compiled.tables)));
   }
 
   // A frame arrives on a queue of a port. False if no buffer or no place was left.

@@ -159,7 +159,7 @@ class Swapper {
           const auto pause = std::chrono::duration<double>(1 / per_second);
           while (!stop_) {
             std::this_thread::sleep_for(pause);
-            if (!engine.check_and_apply(policy)) fail("the policy is refused");
+            if (!engine.read_and_apply(policy)) fail("the policy is refused");
             ++swaps_;
           }
         }) {}
@@ -365,7 +365,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   const v1::PolicyArtefact policy = make_policy(options);
-  if (const auto applied = engine->check_and_apply(policy); !applied) fail(applied.error());
+  if (const auto applied = engine->read_and_apply(policy); !applied) fail(applied.error());
   for (std::uint32_t i = 1; i < lanes; ++i) rte_eal_remote_launch(run_other_lane, &job, i);
   if (options.peer) job.peer = std::make_unique<rig::ToldPeer>(*engine);
   std::uint32_t swaps = 0;
