@@ -14,7 +14,7 @@
 #include "dataplane/flow/expectation_owners.h"
 #include "dataplane/flow/keyed_hash.h"
 #include "dataplane/flow/shares.h"
-#include "dataplane/policy/tables.h"
+#include "dataplane/policy/standing.h"
 #include "dataplane/protocols/expectation.h"
 
 namespace bulkhead::flow {
@@ -74,10 +74,7 @@ struct Relation {
   bool reversed = false;  // its server opened it
   policy::Transport transport{};
   std::uint16_t service_port = 0;
-  std::uint32_t generation = 0;
-  std::uint16_t conduit = policy::kNoConduit;
-  std::uint16_t rule = policy::kNoRule;
-  policy::RuleCell cell;
+  policy::Standing standing;
   ShareIds shares;
   std::array<wire::Mac, 2> macs;  // of client and server, as their messages came
   TimeNs asked_ns = 0;

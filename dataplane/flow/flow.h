@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -9,7 +10,7 @@
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/rtt.h"
 #include "dataplane/flow/shares.h"
-#include "dataplane/policy/tables.h"
+#include "dataplane/policy/standing.h"
 
 namespace bulkhead::flow {
 
@@ -108,9 +109,8 @@ struct Predecessor {
 // One cache line each: key, both directions, permissions, counters, the rest.
 struct alignas(64) Flow {
   FlowKey key;
-  std::uint32_t generation = 0;  // of the policy that it was last judged under
-  std::uint16_t conduit = policy::kNoConduit;
-  std::uint16_t rule = policy::kNoRule;
+  std::array<std::uint16_t, 2> ports{};  // zone ports of client and server
+  std::uint32_t session = kNoSession;    // block of protocol state, see FlowTable
   std::uint8_t protocol = protocols::kNoProtocol;
   policy::OnDeny on_deny = policy::OnDeny::drop;
   policy::Transport transport{};
@@ -136,19 +136,17 @@ struct alignas(64) Flow {
 
   TimeNs last_seen_ns = 0;
   TimeNs expires_ns = 0;
+  policy::Standing standing;  // what it was last judged under
   ShareIds shares;            // shares that it is charged to: its opener's and its conduit's
   std::uint32_t charged = 0;  // segments that it is charged with, see SegmentPool::settle()
-  policy::RuleCell cell;      // its position among its conduit's rules
-  std::array<std::uint16_t, 2> ports{};  // zone ports of client and server
   // By sender. All frames that leave in a TCP session have these addresses; for other transports
   // only `from` is used, and only if the address is bound to it.
   std::array<Link, 2> links{};
-  // By sender: period in which the MAC table last learned it; 0: never. See learn_speaker().
-  std::array<std::uint8_t, 2> learned{};
 
-  std::uint32_t session = kNoSession;        // block of protocol state, see FlowTable
   std::uint32_t pending_first = kNoSegment;  // refusals that wait for earlier answers
   std::array<bool, 2> reset_due{};           // ends that get a reset once nothing is owed to them
+  // By sender: period in which the MAC table last learned it; 0: never. See learn_speaker().
+  std::array<std::uint8_t, 2> learned{};
 
   std::array<std::uint64_t, 2> packets{};  // forwarded, by sender
   std::array<std::uint64_t, 2> bytes{};
@@ -200,5 +198,8 @@ struct alignas(64) Flow {
 };
 
 static_assert(sizeof(Flow) == 448);
+static_assert(offsetof(Flow, sides) == 64);
+static_assert(offsetof(Flow, last_seen_ns) == 192 && offsetof(Flow, pending_first) == 256);
+static_assert(offsetof(Flow, pending_last) == 320);
 
 }  // namespace bulkhead::flow

@@ -21,14 +21,12 @@ Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t ser
 
 void adopt(Context& context, flow::Flow& flow, const Sides& sides,
            const policy::Classification& found) {
-  flow.generation = context.image.generation;
-  flow.conduit = found.conduit;
-  flow.rule = found.rule;
-  flow.cell = found.cell;
+  flow.standing = found.standing;
+  flow.standing.generation = context.image.generation;
   flow.ports[flow.opener()] = context.tables().zones[sides.client_zone].port;
   flow.ports[1 - flow.opener()] = context.tables().zones[sides.server_zone].port;
-  flow.on_deny = context.tables().conduits[found.conduit].on_deny;
-  flow.drops_stray = !context.tables().conduits[found.conduit].reset_on_stray;
+  flow.on_deny = context.tables().conduits[found.standing.conduit].on_deny;
+  flow.drops_stray = !context.tables().conduits[found.standing.conduit].reset_on_stray;
   flow.whole_only = context.tables().zones[sides.client_zone].prp ||
                     context.tables().zones[sides.server_zone].prp;
   const flow::HostAt opener{sides.endpoints.client, flow.links[flow.opener()].from,
@@ -36,7 +34,7 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
   const std::uint16_t host = flow.shares.host != 0
                                  ? flow.shares.host
                                  : flow::Shares::host_id(opener.hash(context.hash_key));
-  context.segments.charge_to(flow, {host, flow::Shares::conduit_id(found.conduit)});
+  context.segments.charge_to(flow, {host, flow::Shares::conduit_id(found.standing.conduit)});
   const std::uint32_t slot = context.flows.index_of(flow);
   if (!context.places.has(slot)) {  // it was the peer's
     const std::uint16_t station = flow::Places::station_id(context.hash_key, opener.station);
@@ -96,13 +94,14 @@ Sides sides_of(const Packet& packet, std::uint16_t source_zone, std::uint16_t de
 }
 
 void refuse_opening(Context& context, Packet& packet, const Classification& found) {
-  const bool tell = found.conduit != policy::kNoConduit &&
-                    context.tables().conduits[found.conduit].on_deny != policy::OnDeny::drop;
+  const bool tell =
+      found.standing.conduit != policy::kNoConduit &&
+      context.tables().conduits[found.standing.conduit].on_deny != policy::OnDeny::drop;
   if (tell && is_opening_syn(packet)) answer_with_reset(context, packet);
   Verdict verdict;
   verdict.action = tell && is_opening_syn(packet) ? Action::reset : Action::drop;
   verdict.reason = found.reason;
-  verdict.conduit = found.conduit;
+  verdict.standing.conduit = found.standing.conduit;
   verdict.protocol = found.protocol;
   verdict.bytes = packet.mbuf->pkt_len;
   context.observer.on_verdict(verdict, packet);
@@ -123,11 +122,11 @@ void judge_anew(Context& context, Packet& packet, std::uint16_t source_zone) {
       policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
   const bool expected = found.reason != Reason::service_granted &&
                         find_expected(context, packet, &flow, found, sides);
-  const bool stays =
-      flow.unjudged
-          ? found.conduit != policy::kNoConduit && tables.conduits[found.conduit].fail_open
-          : found.protocol == flow.protocol || (flow.protocol != protocols::kNoProtocol &&
-                                                (found.protocols >> flow.protocol & 1U) != 0);
+  const bool stays = flow.unjudged ? found.standing.conduit != policy::kNoConduit &&
+                                         tables.conduits[found.standing.conduit].fail_open
+                                   : found.protocol == flow.protocol ||
+                                         (flow.protocol != protocols::kNoProtocol &&
+                                          (found.protocols >> flow.protocol & 1U) != 0);
   if (found.reason == Reason::service_granted &&
       (stays || flow.transport != policy::Transport::tcp)) {
     if (!stays) {
@@ -145,9 +144,9 @@ void judge_anew(Context& context, Packet& packet, std::uint16_t source_zone) {
     if (has_alike_ports(packet)) return open_flow(context, packet, source_zone);
     return refuse_opening(context, packet, found);
   }
-  flow.generation = context.image.generation;
-  flow.conduit = found.conduit;
-  flow.rule = policy::kNoRule;
+  flow.standing = found.standing;
+  flow.standing.generation = context.image.generation;
+  flow.standing.rule = policy::kNoRule;
   if (flow.refused) return;
   cut_session(context, packet);
   flow.refused = true;
@@ -173,7 +172,7 @@ bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Cla
                  bool from_client) {
   const bool opening = is_tcp(packet) && is_opening_syn(packet);
   flow::PlaceOwner owner = sender_as_owner(context, packet);
-  owner.shares.conduit = flow::Shares::conduit_id(found.conduit);
+  owner.shares.conduit = flow::Shares::conduit_id(found.standing.conduit);
   owner.one_way = !opening;
   if (opening && !may_begin(context, packet, owner.shares)) return false;
   Flow* flow = take_place(context, packet.key, owner, nullptr);
@@ -203,13 +202,14 @@ void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
     const Classification found =
         policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
     if (found.reason != Reason::service_granted) continue;
-    const policy::Conduit& conduit = context.tables().conduits[found.conduit];
+    const policy::Conduit& conduit = context.tables().conduits[found.standing.conduit];
     const bool inspected = found.protocol != protocols::kNoProtocol;
     // What was known here and is not any more has ended, or was idle too long: what its receivers
     // hold of it is forgotten too.
     const bool forgotten = context.flows.was_known(packet.key);
     if (forgotten && conduit.resume && inspected) reason = Reason::tcp_no_boundary;
-    if (!forgotten && ((conduit.resume && inspected) || context.fails_open(found.conduit))) {
+    if (!forgotten &&
+        ((conduit.resume && inspected) || context.fails_open(found.standing.conduit))) {
       if (!insert_flow(context, packet, sides, found, from_client)) return;
       packet.flow->phase = flow::TcpPhase::resuming;
       packet.flow->resumed = true;
@@ -282,8 +282,8 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
 // address and the VLAN are the session's own, and so is the zone.
 bool is_at_home(const Context& context, const Packet& packet) {
   const Flow* flow = packet.flow;
-  if (flow == nullptr || flow->generation != context.image.generation || packet.reassembled ||
-      flow->transport == policy::Transport::icmp || is_opening_syn(packet)) {
+  if (flow == nullptr || flow->standing.generation != context.image.generation ||
+      packet.reassembled || flow->transport == policy::Transport::icmp || is_opening_syn(packet)) {
     return false;
   }
   const std::size_t end =
@@ -393,7 +393,7 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
 // Whether a packet may have come in fragments; otherwise it is refused, and leaves nothing behind.
 bool may_be_reassembled(Context& context, Packet& packet) {
   Flow& flow = *packet.flow;
-  const bool conduit = context.tables().conduits[flow.conduit].reassemble;
+  const bool conduit = context.tables().conduits[flow.standing.conduit].reassemble;
   if (conduit && !flow.whole_only) return true;
   refuse(context, packet, conduit ? Reason::prp_not_whole : Reason::fragment);
   const bool unused = flow.packets[flow::kClient] + flow.packets[flow::kServer] == 0;
@@ -413,7 +413,7 @@ bool admit(Context& context, Packet& packet) {
       packet.about_flow && policy::find_zone(context.tables(), packet.ip.source) == policy::kNoZone;
   if (!from_router && !source_holds(context, packet, zone)) return false;
   if (packet.about_flow) {
-    const bool current = packet.flow->generation == context.image.generation;
+    const bool current = packet.flow->standing.generation == context.image.generation;
     if (!current) refuse(context, packet, Reason::icmp_unsolicited);
     return false;
   }
@@ -447,7 +447,7 @@ bool admit(Context& context, Packet& packet) {
       packet.flow->predecessor = predecessor;
       note_opening(context, packet);
     }
-  } else if (packet.flow->generation != context.image.generation) {
+  } else if (packet.flow->standing.generation != context.image.generation) {
     packet.from_client = packet.flow->client_is_low == packet.source_is_low;
     judge_anew(context, packet, zone);
   }

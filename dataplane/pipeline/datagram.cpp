@@ -100,7 +100,7 @@ bool judge_messages(Context& context, const flow::Packet& packet, ByteView rest,
     if (!is_allowed(verdict.reason)) return false;
     if (rest.empty()) return true;
     if (!spending.add(context.charged)) {
-      context.charged.refund(context.tables().conduits[packet.flow->conduit]);
+      context.charged.refund(context.tables().conduits[packet.flow->standing.conduit]);
       verdict.reason = Reason::rate_exceeded;
       return false;
     }
@@ -219,7 +219,7 @@ bool judge_whole_messages(Context& context, const flow::Packet& packet, ByteView
   Before before;
   const bool allowed = judge_messages(context, packet, bytes, verdict, message, spending, before);
   if (allowed) return true;
-  spending.refund(context.tables().conduits[packet.flow->conduit]);
+  spending.refund(context.tables().conduits[packet.flow->standing.conduit]);
   before.restore(context, *packet.flow);
   return false;
 }

@@ -44,8 +44,8 @@ void describe_verdict(const Verdict& verdict, const flow::Packet& packet, Event&
   event.fault = verdict.fault;
   event.direction = verdict.direction;
   event.protocol = verdict.protocol;
-  event.conduit = verdict.conduit;
-  event.rule = verdict.rule;
+  event.conduit = verdict.standing.conduit;
+  event.rule = verdict.standing.rule;
   event.function = verdict.function;
   event.is_message = verdict.is_message;
   event.action = verdict.action;

@@ -114,17 +114,17 @@ bool names(const Classification& found, std::uint32_t protocol) {
 
 // A rate limits how often something is opened, not how long it stands.
 bool still_granted(Context& context, Relation& relation) {
-  const policy::Conduit& conduit = context.tables().conduits[relation.conduit];
+  const policy::Conduit& conduit = context.tables().conduits[relation.standing.conduit];
   const auto protocol = static_cast<std::uint8_t>(relation.id.protocol);
   context.operations.clear();
   context.modules[protocol].expectations->describe(relation.request(), context.operations);
-  relation.rule = policy::kNoRule;
+  relation.standing.rule = policy::kNoRule;
   for (const protocols::Operation& operation : context.operations) {
     const policy::Decision decision =
-        policy::judge(conduit, relation.cell, protocol, operation, context.now_ns);
+        policy::judge(conduit, relation.standing.cell, protocol, operation, context.now_ns);
     if (decision.reason != Reason::granted && decision.reason != Reason::rate_exceeded)
       return false;
-    if (relation.rule == policy::kNoRule) relation.rule = decision.rule;
+    if (relation.standing.rule == policy::kNoRule) relation.standing.rule = decision.rule;
   }
   return context.operations.size() > 0;
 }
@@ -136,19 +136,18 @@ void charge(Context& context, Relation& relation, const Sides& sides) {
   const flow::HostAt host{sides.endpoints.client, relation.macs[opener],
                           context.tables().zones[sides.client_zone].port};
   context.expected.charge(relation, {flow::Shares::host_id(host.hash(context.hash_key)),
-                                     flow::Shares::conduit_id(relation.conduit)});
+                                     flow::Shares::conduit_id(relation.standing.conduit)});
 }
 
 // Brings a relation under the policy of this moment; false if it is not granted, and is gone.
 bool renew(Context& context, Relation& relation) {
-  if (relation.generation == context.image.generation) return true;
+  if (relation.standing.generation == context.image.generation) return true;
   Sides sides;
   const Classification found = classify_session(context, relation, sides);
   bool stays = names(found, relation.id.protocol);
   if (stays) {
-    relation.generation = context.image.generation;
-    relation.conduit = found.conduit;
-    relation.cell = found.cell;
+    relation.standing = found.standing;
+    relation.standing.generation = context.image.generation;
     charge(context, relation, sides);
     stays = still_granted(context, relation);
   }
@@ -181,10 +180,8 @@ bool govern(const Context& context, const Relation& relation, const Expectation&
   if (sides.client_zone == policy::kNoZone || sides.server_zone == policy::kNoZone) return false;
   found = Classification{};
   found.reason = Reason::service_granted;
-  found.conduit = relation.conduit;
-  found.rule = relation.rule;
+  found.standing = relation.standing;
   found.protocol = static_cast<std::uint8_t>(relation.id.protocol);
-  found.cell = relation.cell;
   for (const bool to : {false, true}) {
     const Party party = to ? expectation.to : expectation.from;
     const wire::IpAddress& host = to ? expectation.key.to : expectation.key.from;
@@ -195,9 +192,7 @@ bool govern(const Context& context, const Relation& relation, const Expectation&
     const std::uint16_t to_zone = to ? sides.server_zone : sides.client_zone;
     const Classification other = policy::classify(context.tables(), from_zone, to_zone, third);
     if (!names(other, relation.id.protocol)) return false;
-    found.conduit = other.conduit;
-    found.rule = other.rule;
-    found.cell = other.cell;
+    found.standing = other.standing;
   }
   return true;
 }
@@ -323,8 +318,7 @@ bool judge_expected(Context& context, const Packet& packet, ByteView message, Ve
     verdict.direction = expectation.direction;
     verdict.fault = fault;
     verdict.reason = passes ? Reason::granted : Reason::protocol_fault;
-    verdict.conduit = relation.conduit;
-    verdict.rule = relation.rule;
+    verdict.standing = relation.standing;
     return false;
   });
   if (!covered) return false;
@@ -346,10 +340,8 @@ bool stand_under(Context& context, const Flow& session, std::uint16_t rule, Rela
   relation.transport = session.transport;
   relation.service_port = session.reversed ? session.client_port() : session.server_port();
   relation.reversed = session.reversed;
-  relation.generation = session.generation;
-  relation.conduit = session.conduit;
-  relation.cell = session.cell;
-  relation.rule = rule;
+  relation.standing = session.standing;
+  relation.standing.rule = rule;
   if (!session.expected) return true;
   return context.expected.visit(session_key(session), [&](const Relation& above, Expectation&) {
     if (&above == &relation) return false;

@@ -14,11 +14,13 @@ using protocols::Direction;
 using protocols::Fault;
 
 // Every operation must be granted, but for those that only answer; the first that is not decides.
-// Returns whether the verdict depends on the message alone.
-bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict,
+// Returns whether the verdict depends on the message alone. Changes nothing but its results, so
+// that the operations can be judged under another policy too.
+bool judge_operations(const Context& context, const policy::Tables& tables,
+                      const policy::Standing& standing, Verdict& verdict,
                       policy::Charges& charges) {
-  const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
-  const auto functions = context.protocol_of(flow).catalogue().functions;
+  const policy::Conduit& conduit = tables.conduits[standing.conduit];
+  const auto functions = context.modules[verdict.protocol].protocol->catalogue().functions;
   bool first = true;
   for (const protocols::Operation& operation : context.operations) {
     const bool answers =
@@ -26,10 +28,10 @@ bool judge_operations(Context& context, const flow::Flow& flow, Verdict& verdict
                            functions[operation.function].initiator == protocols::Initiator::client);
     if (answers) continue;
     const policy::Decision decision =
-        policy::judge(conduit, flow.cell, flow.protocol, operation, context.now_ns, charges);
+        policy::judge(conduit, standing.cell, verdict.protocol, operation, context.now_ns, charges);
     if (std::exchange(first, false) || decision.reason != Reason::granted) {
       verdict.reason = decision.reason;
-      verdict.rule = decision.rule;
+      verdict.standing.rule = decision.rule;
       verdict.function = operation.function;
       verdict.operation = &operation;
       verdict.denial = decision.denial;
@@ -44,7 +46,8 @@ void begin_verdict(Verdict& verdict, const flow::Packet& packet, std::size_t byt
   const flow::Flow& flow = *packet.flow;
   verdict.is_message = true;
   verdict.direction = direction_of(packet);
-  verdict.conduit = flow.conduit;
+  verdict.standing = flow.standing;
+  verdict.standing.rule = policy::kNoRule;
   verdict.protocol = flow.protocol;
   verdict.bytes = static_cast<std::uint32_t>(bytes);
 }
@@ -81,21 +84,21 @@ bool parse_and_judge(Context& context, flow::Flow& flow, std::size_t length, Ver
   verdict.operation = context.operations.begin();
   verdict.function = verdict.operation->function;
   verdict.reason = Reason::answers_request;
-  return judge_operations(context, flow, verdict, charges);
+  return judge_operations(context, context.tables(), flow.standing, verdict, charges);
 }
 
 // The same for a request that may have come before: true if it has, and was not parsed.
 bool recall_or_judge(Context& context, flow::Flow& flow, ByteView judged, Verdict& verdict,
                      policy::Charges& charges) {
-  const VerdictCache::Question question(flow, judged);
+  const VerdictCache::Question question(flow.standing, flow.protocol, judged);
   if (const VerdictCache::Known* known = context.verdicts.find(question)) {
     verdict.reason = Reason::granted;
-    verdict.rule = known->rule;
+    verdict.standing.rule = known->rule;
     verdict.function = known->function;
     return true;
   }
   if (parse_and_judge(context, flow, context.parsed.message().size(), verdict, charges)) {
-    context.verdicts.remember(question, {verdict.rule, verdict.function});
+    context.verdicts.remember(question, {verdict.standing.rule, verdict.function});
   }
   return false;
 }
@@ -106,7 +109,7 @@ void prefetch_verdict(const Context& context, const flow::Packet& packet) {
   const flow::Flow& flow = *packet.flow;
   if (!packet.from_client) return;
   const ByteView judged = judged_part(context, context.module_of(flow), packet.payload());
-  if (!judged.empty()) context.verdicts.prefetch({flow, judged});
+  if (!judged.empty()) context.verdicts.prefetch({flow.standing, flow.protocol, judged});
 }
 
 namespace {
@@ -147,7 +150,7 @@ Fault tie_to_past(Context& context, const flow::Packet& packet, const Verdict& v
   const bool expects = context.has_expectations(flow);
   const bool asks = verdict.direction == Direction::request;
   const auto follow = [&] {
-    return follow_relations(context, packet, message, verdict.direction, verdict.rule);
+    return follow_relations(context, packet, message, verdict.direction, verdict.standing.rule);
   };
   if (expects && asks) {
     const Fault fault = follow();
@@ -183,7 +186,7 @@ Fault learn_and_tie(Context& context, const flow::Packet& packet, const Verdict&
 // leaves.
 void pay_and_tie(Context& context, const flow::Packet& packet, const policy::Charges& charges,
                  Verdict& verdict, bool recalled) {
-  const policy::Conduit& conduit = context.tables().conduits[packet.flow->conduit];
+  const policy::Conduit& conduit = context.tables().conduits[packet.flow->standing.conduit];
   if (!charges.empty() && !charges.charge(conduit, context.now_ns)) {
     verdict.reason = Reason::rate_exceeded;
     return;
@@ -240,9 +243,10 @@ void read_as(Context& context, flow::Flow& flow, std::uint8_t protocol) {
 void judge_untold(Context& context, const flow::Packet& packet, ByteView message,
                   std::size_t length, Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
-  const policy::Conduit& conduit = context.tables().conduits[flow.conduit];
+  const policy::Conduit& conduit = context.tables().conduits[flow.standing.conduit];
   protocols::ProtocolSet possible = 0;
-  for (auto rest = policy::protocols_sharing(conduit, flow.cell); rest != 0; rest &= rest - 1) {
+  for (auto rest = policy::protocols_sharing(conduit, flow.standing.cell); rest != 0;
+       rest &= rest - 1) {
     const auto protocol = static_cast<std::uint8_t>(std::countr_zero(rest));
     const protocols::MessageContext way{direction_of(packet), policy::carrier_over(flow.transport)};
     const auto recognition = context.modules[protocol].shared_port->recognise(message, way);

@@ -272,8 +272,7 @@ void refuse(Context& context, flow::Packet& packet, Reason reason) {
   verdict.reason = reason;
   verdict.bytes = packet.mbuf == nullptr ? 0 : packet.mbuf->pkt_len;
   if (packet.flow != nullptr) {
-    verdict.conduit = packet.flow->conduit;
-    verdict.rule = packet.flow->rule;
+    verdict.standing = packet.flow->standing;
     verdict.protocol = packet.flow->protocol;
   }
   context.observer.on_verdict(verdict, packet);
@@ -319,8 +318,7 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
     // An error about the session is no answer in it.
     flow->packets[side] += packet.about_flow ? 0 : 1;
     flow->bytes[side] += packet.mbuf->pkt_len;
-    verdict.conduit = flow->conduit;
-    verdict.rule = flow->rule;
+    verdict.standing = flow->standing;
     verdict.protocol = flow->protocol;
   }
   context.observer.on_verdict(verdict, packet);
@@ -328,9 +326,9 @@ void pass(Context& context, flow::Packet& packet, Reason reason) {
   if (answered && !packet.about_flow) {
     learn_speaker(context, packet);
   } else {
-    context.macs.learn(packet.ethernet.source, packet.port, context.now_ns,
-                       answered || is_bare(packet) ? flow::Evidence::spoken
-                                                   : flow::Evidence::claimed);
+    context.macs.learn(
+        packet.ethernet.source, packet.port, context.now_ns,
+        answered || is_bare(packet) ? flow::Evidence::spoken : flow::Evidence::claimed);
   }
   if (packet.trailer.is_present()) flow::put_trailer(packet);
   context.send(*packet.flow, packet.mbuf, receiver_of(packet));

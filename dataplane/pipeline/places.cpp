@@ -18,7 +18,7 @@ bool is_answered(const flow::Flow& flow) {
 flow::PlaceOwner sender_as_owner(const Context& context, const flow::Packet& packet) {
   const std::uint64_t hash = sending_host(packet).hash(context.hash_key);
   const std::uint16_t station = flow::Places::station_id(context.hash_key, packet.ethernet.source);
-  const std::uint16_t conduit = packet.flow == nullptr ? 0 : packet.flow->conduit;
+  const std::uint16_t conduit = packet.flow == nullptr ? 0 : packet.flow->standing.conduit;
   return {
       {flow::Shares::host_id(hash), flow::Shares::conduit_id(conduit)}, packet.port, station, true};
 }

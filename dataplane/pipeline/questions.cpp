@@ -68,10 +68,7 @@ void note_question(Context& context, const Packet& packet, ByteView message) {
   entry->client_is_low = ordered.source_is_low;
   entry->transport = asked.transport;
   entry->protocol = asked.protocol;
-  entry->generation = asked.generation;
-  entry->conduit = asked.conduit;
-  entry->rule = asked.rule;
-  entry->cell = asked.cell;
+  entry->standing = asked.standing;
   entry->on_deny = policy::OnDeny::drop;
   entry->ports = asked.ports;
   entry->created_ns = context.now_ns;
@@ -90,10 +87,10 @@ Flow* find_question(Context& context, const Packet& packet, std::uint16_t source
   Flow* entry = context.flows.find(ordered.key);
   // After a change of policy nobody knows whether the question would have been granted.
   if (entry == nullptr || entry->expires_ns <= context.now_ns ||
-      entry->generation != context.image.generation) {
+      entry->standing.generation != context.image.generation) {
     return nullptr;
   }
-  return context.tables().conduits[entry->conduit].to == source_zone ? entry : nullptr;
+  return context.tables().conduits[entry->standing.conduit].to == source_zone ? entry : nullptr;
 }
 
 bool is_question(const Flow& flow) { return flow.key.opened_by == kAsked; }

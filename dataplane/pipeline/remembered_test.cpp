@@ -12,61 +12,59 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 using Question = VerdictCache::Question;
 
-flow::Flow flow_at(std::uint16_t conduit, policy::RuleCell cell) {
-  flow::Flow flow;
-  flow.generation = 7;
-  flow.conduit = conduit;
-  flow.protocol = 0;
-  flow.cell = cell;
-  return flow;
+constexpr std::uint8_t kProtocol = 0;
+
+policy::Standing under(std::uint16_t conduit, policy::RuleCell cell) {
+  return {7, conduit, policy::kNoRule, cell};
 }
 
 TEST(VerdictCache, AnAnswerIsGoodForItsQuestionOnly) {
   VerdictCache cache(64);
-  const flow::Flow flow = flow_at(3, {1, 2, 3});
+  const policy::Standing standing = under(3, {1, 2, 3});
   const Bytes request = {0, 0, 0, 6, 1, 3, 0, 0, 0, 10};
-  EXPECT_EQ(cache.find({flow, request}), nullptr);
-  cache.remember({flow, request}, {5, 2});
-  ASSERT_NE(cache.find({flow, request}), nullptr);
-  EXPECT_EQ(cache.find({flow, request})->rule, 5);
-  EXPECT_EQ(cache.find({flow, request})->function, 2);
+  EXPECT_EQ(cache.find({standing, kProtocol, request}), nullptr);
+  cache.remember({standing, kProtocol, request}, {5, 2});
+  ASSERT_NE(cache.find({standing, kProtocol, request}), nullptr);
+  EXPECT_EQ(cache.find({standing, kProtocol, request})->rule, 5);
+  EXPECT_EQ(cache.find({standing, kProtocol, request})->function, 2);
 
   // Each thing that a verdict depends on, changed alone.
   for (std::size_t i = 0; i < request.size(); ++i) {
     Bytes other = request;
     other[i] ^= 1;
-    EXPECT_EQ(cache.find({flow, other}), nullptr) << i;
+    EXPECT_EQ(cache.find({standing, kProtocol, other}), nullptr) << i;
   }
   Bytes longer = request;
   longer.push_back(0);
-  EXPECT_EQ(cache.find({flow, longer}), nullptr);
-  EXPECT_EQ(cache.find({flow, ByteView(request).first(9)}), nullptr);
-  for (int change = 0; change < 6; ++change) {
-    flow::Flow other = flow;
+  EXPECT_EQ(cache.find({standing, kProtocol, longer}), nullptr);
+  EXPECT_EQ(cache.find({standing, kProtocol, ByteView(request).first(9)}), nullptr);
+  EXPECT_EQ(cache.find({standing, kProtocol + 1, request}), nullptr);
+  for (int change = 0; change < 5; ++change) {
+    policy::Standing other = standing;
     if (change == 0) ++other.generation;
     if (change == 1) ++other.conduit;
-    if (change == 2) ++other.protocol;
-    if (change == 3) ++other.cell.clients;
-    if (change == 4) ++other.cell.servers;
-    if (change == 5) ++other.cell.service;
-    EXPECT_EQ(cache.find({other, request}), nullptr) << change;
+    if (change == 2) ++other.cell.clients;
+    if (change == 3) ++other.cell.servers;
+    if (change == 4) ++other.cell.service;
+    EXPECT_EQ(cache.find({other, kProtocol, request}), nullptr) << change;
   }
 }
 
 // Bytes are taken by words, and what is left over in one more: each of them must count.
 TEST(VerdictCache, EveryByteOfEveryLengthCounts) {
-  const flow::Flow flow = flow_at(3, {1, 2, 3});
+  const policy::Standing standing = under(3, {1, 2, 3});
   for (std::size_t length = 1; length <= VerdictCache::kBytesMax; ++length) {
     // Behind other bytes, as a message lies behind its headers.
     Bytes frame(8 + length + 8, 0xa5);
     const ByteView request = ByteView(frame).subspan(8, length);
     VerdictCache cache(64);
-    cache.remember({flow, request}, {5, 2});
-    ASSERT_NE(cache.find({flow, request}), nullptr) << length;
+    cache.remember({standing, kProtocol, request}, {5, 2});
+    ASSERT_NE(cache.find({standing, kProtocol, request}), nullptr) << length;
     for (std::size_t at = 0; at < frame.size(); ++at) {
       const bool counts = at >= 8 && at < 8 + length;
       frame[at] ^= 0x10;
-      EXPECT_EQ(cache.find({flow, request}) == nullptr, counts) << length << " at " << at;
+      EXPECT_EQ(cache.find({standing, kProtocol, request}) == nullptr, counts)
+          << length << " at " << at;
       frame[at] ^= 0x10;
     }
   }
@@ -74,13 +72,13 @@ TEST(VerdictCache, EveryByteOfEveryLengthCounts) {
 
 TEST(VerdictCache, InOnePlaceTheNewestTwoStay) {
   VerdictCache cache(1);  // the least: one place
-  const flow::Flow flow = flow_at(0, {});
+  const policy::Standing standing = under(0, {});
   for (std::uint8_t i = 0; i < 200; ++i) {
     const Bytes request = {1, i};
-    cache.remember({flow, request}, {i, i});
+    cache.remember({standing, kProtocol, request}, {i, i});
     for (std::uint8_t j = 0; j <= i; ++j) {
       const Bytes asked = {1, j};
-      const VerdictCache::Known* known = cache.find({flow, asked});
+      const VerdictCache::Known* known = cache.find({standing, kProtocol, asked});
       ASSERT_EQ(known != nullptr, j + 2 > i) << int{i} << ' ' << int{j};
       if (known != nullptr) {
         EXPECT_EQ(known->rule, j);
@@ -91,12 +89,12 @@ TEST(VerdictCache, InOnePlaceTheNewestTwoStay) {
 
 TEST(VerdictCache, TheLongestMessageIsComparedToItsLastByte) {
   VerdictCache cache(16);
-  const flow::Flow flow = flow_at(0, {});
+  const policy::Standing standing = under(0, {});
   Bytes request(VerdictCache::kBytesMax, 9);
-  cache.remember({flow, request}, {1, 1});
-  EXPECT_NE(cache.find({flow, request}), nullptr);
+  cache.remember({standing, kProtocol, request}, {1, 1});
+  EXPECT_NE(cache.find({standing, kProtocol, request}), nullptr);
   request.back() ^= 1;
-  EXPECT_EQ(cache.find({flow, request}), nullptr);
+  EXPECT_EQ(cache.find({standing, kProtocol, request}), nullptr);
 }
 
 TEST(Counters, KeepEachKeyAndItsSumsApart) {

@@ -243,7 +243,7 @@ void pass_unjudged(Context& context, Packet& packet) {
 
 bool give_up(Context& context, Packet& packet) {
   const Flow& flow = *packet.flow;
-  if (!flow.carried && (flow.unjudged || context.fails_open(flow.conduit))) {
+  if (!flow.carried && (flow.unjudged || context.fails_open(flow.standing.conduit))) {
     pass_unjudged(context, packet);
     return true;
   }

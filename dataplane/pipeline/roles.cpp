@@ -15,7 +15,7 @@ constexpr std::uint32_t kTurned = 4;  // FlowKey::opened_by
 
 // Whether the flow is still granted, under the policy of this moment; else it is gone.
 bool renew(Context& context, Flow& flow) {
-  if (flow.generation == context.image.generation) return true;
+  if (flow.standing.generation == context.image.generation) return true;
   const Sides sides = sides_of(context, flow, flow.server_port(), flow.transport);
   const policy::Classification found =
       policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);

@@ -9,7 +9,7 @@
 
 #include "dataplane/base/reason.h"
 #include "dataplane/flow/packet.h"
-#include "dataplane/policy/tables.h"
+#include "dataplane/policy/standing.h"
 #include "dataplane/protocols/protocol.h"
 
 namespace bulkhead::pipeline {
@@ -47,9 +47,8 @@ struct Verdict {
   protocols::Fault fault = protocols::Fault::none;
   bool is_message = false;  // about one message of a protocol, not about the packet
   protocols::Direction direction = protocols::Direction::request;
-  std::uint16_t conduit = policy::kNoConduit;
-  std::uint16_t rule = policy::kNoRule;
   std::uint16_t function = kNoFunction;
+  policy::Standing standing;  // its rule is the one that decided
   std::uint8_t protocol = protocols::kNoProtocol;
   Action action = Action::drop;                       // if it was refused
   Unsound unsound = Unsound::none;                    // why the message was not removed alone

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "dataplane/base/bytes.h"
-#include "dataplane/flow/flow.h"
+#include "dataplane/policy/standing.h"
 
 namespace bulkhead::pipeline {
 
@@ -24,11 +24,12 @@ class VerdictCache {
   static constexpr std::size_t kBytesMax = 40;
   static constexpr std::size_t kMessageBytesMax = 48;  // of a whole message
 
-  // The key of a session's request. Held and compared by words.
+  // The key of a request: what its session stands under, its protocol, and what of it is judged.
+  // Held and compared by words.
   class Question {
    public:
     // Precondition: 0 < judged.size() <= kBytesMax.
-    Question(const flow::Flow& flow, ByteView judged);
+    Question(const policy::Standing& standing, std::uint8_t protocol, ByteView judged);
 
    private:
     friend class VerdictCache;
@@ -98,12 +99,13 @@ class VerdictCache {
   std::vector<Entry> entries_;
 };
 
-inline VerdictCache::Question::Question(const flow::Flow& flow, ByteView judged) {
+inline VerdictCache::Question::Question(const policy::Standing& standing, std::uint8_t protocol,
+                                        ByteView judged) {
   constexpr std::size_t kWord = sizeof(std::uint64_t);
-  add(std::uint64_t{flow.generation} << 32 | std::uint64_t{flow.conduit} << 16 |
-      std::uint64_t{flow.protocol} << 8 | judged.size());
-  add(std::uint64_t{flow.cell.clients} << 32 | std::uint64_t{flow.cell.servers} << 16 |
-      flow.cell.service);
+  add(std::uint64_t{standing.generation} << 32 | std::uint64_t{standing.conduit} << 16 |
+      std::uint64_t{protocol} << 8 | judged.size());
+  const policy::RuleCell& cell = standing.cell;
+  add(std::uint64_t{cell.clients} << 32 | std::uint64_t{cell.servers} << 16 | cell.service);
   const std::uint8_t* p = judged.data();
   std::size_t left = judged.size();
   for (; left >= kWord; left -= kWord, p += kWord) {

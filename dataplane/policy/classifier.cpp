@@ -191,20 +191,21 @@ Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint
   if (from_zone == kNoZone || to_zone == kNoZone) return result;
   const Conduit* conduit = find_conduit(tables, from_zone, to_zone);
   if (conduit == nullptr) return result;
-  result.conduit = static_cast<std::uint16_t>(conduit - tables.conduits.data());
+  Standing& standing = result.standing;
+  standing.conduit = static_cast<std::uint16_t>(conduit - tables.conduits.data());
   result.reason = Reason::no_rule;
-  result.cell = conduit->index.locate(endpoints);
-  result.rule = conduit->index.first_rule(result.cell);
-  if (result.rule == kNoRule) return result;
+  standing.cell = conduit->index.locate(endpoints);
+  standing.rule = conduit->index.first_rule(standing.cell);
+  if (standing.rule == kNoRule) return result;
   // The compiler refuses policies in which one service has two protocols; should a hostile
   // controller send one all the same, an inspected reading wins: the first.
-  const Rule& first = conduit->rules[result.rule - 1U];
+  const Rule& first = conduit->rules[standing.rule - 1U];
   result.protocol = first.protocol;
-  result.rule = first.number;
+  standing.rule = first.number;
   if (result.protocol != protocols::kNoProtocol) {
     result.protocols = protocols::ProtocolSet{1} << result.protocol;
     if (protocols::modules()[result.protocol].shared_port != nullptr) {
-      result.protocols = protocols_sharing(*conduit, result.cell);
+      result.protocols = protocols_sharing(*conduit, standing.cell);
     }
   }
   result.reason = Reason::service_granted;

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "dataplane/base/reason.h"
-#include "dataplane/policy/tables.h"
+#include "dataplane/policy/standing.h"
 
 namespace bulkhead::policy {
 
@@ -19,11 +19,11 @@ struct Endpoints {
 
 struct Classification {
   Reason reason = Reason::no_conduit;  // service_granted if some rule names the endpoints
-  std::uint16_t conduit = kNoConduit;
-  std::uint16_t rule = kNoRule;  // the first match; an inspecting rule if one matches
+  // Without a generation, which tables do not know. Its rule is the first match; an inspecting one
+  // if one matches.
+  Standing standing;
   std::uint8_t protocol = protocols::kNoProtocol;
   protocols::ProtocolSet protocols = 0;  // all candidates, if they share a port
-  RuleCell cell;
 };
 
 // The zone of a host on a port; kNoZone if the port and VLAN have none. `known_source`: whether the

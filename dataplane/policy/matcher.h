@@ -8,7 +8,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/reason.h"
-#include "dataplane/policy/tables.h"
+#include "dataplane/policy/standing.h"
 #include "dataplane/protocols/operation.h"
 #include "dataplane/protocols/protocol.h"
 
@@ -44,6 +44,13 @@ class Charges {
 // without a rate decides before one with a rate.
 Decision judge(const Conduit& conduit, RuleCell cell, std::uint8_t protocol,
                const protocols::Operation& operation, TimeNs now_ns, Charges& charges);
+
+// The same for a session that stands under a policy of these tables.
+inline Decision judge(const Tables& tables, const Standing& standing, std::uint8_t protocol,
+                      const protocols::Operation& operation, TimeNs now_ns, Charges& charges) {
+  return judge(tables.conduits[standing.conduit], standing.cell, protocol, operation, now_ns,
+               charges);
+}
 
 // The same for a preview that no message follows, so that nothing will be charged.
 inline Decision judge(const Conduit& conduit, RuleCell cell, std::uint8_t protocol,

@@ -199,6 +199,28 @@ TEST(Matcher, JudgingChargesNothing) {
   EXPECT_EQ(ask(tables, read, kStart).reason, Reason::rate_exceeded);
 }
 
+// What a session stands under is a value: it has one in each policy.
+TEST(Matcher, ASecondPolicyIsJudgedBesideTheFirst) {
+  Tables first = plant_of(modbus_rule({kWriteSingle}), modbus_rule({kReadHolding}));
+  first.conduits[0].rules[1].budget = 0;
+  first.conduits[0].budgets.emplace_back(kSecondNs, 1);
+  const Tables second = plant_of(modbus_rule({kReadHolding}, {{kAddress, {{40, 49}}}}));
+  const std::uint8_t modbus = *protocols::find_protocol("modbus");
+  const Endpoints endpoints{kHmi, kPlc, 502, Transport::tcp};
+  const Standing in_force = classify(first, 0, 1, endpoints).standing;
+  const Standing beside = classify(second, 0, 1, endpoints).standing;
+  const protocols::Operation read = operation(kReadHolding, {0, 0});
+  Charges charges;
+  Charges of_second;
+  const Decision granted = judge(first, in_force, modbus, read, kStart, charges);
+  EXPECT_EQ(granted.reason, Reason::granted);
+  EXPECT_EQ(granted.rule, 2);
+  EXPECT_EQ(judge(second, beside, modbus, read, kStart, of_second).reason,
+            Reason::values_not_granted);
+  EXPECT_FALSE(charges.empty());
+  EXPECT_TRUE(of_second.empty()) << "and neither knows of the other";
+}
+
 // A rule that grants a part of what another limits must not lift its limit, nor be bound by it.
 TEST(Matcher, ARateIsOfTheRuleThatDecides) {
   Tables tables = plant_of(modbus_rule({kReadHolding}));
@@ -362,7 +384,7 @@ TEST(Classifier, FindsItsWayInALargeSite) {
       return classify(tables, find_zone(tables, from), find_zone(tables, to),
                       {from, to, 502, Transport::tcp});
     };
-    EXPECT_EQ(ask_for(i, i).conduit, i);
+    EXPECT_EQ(ask_for(i, i).standing.conduit, i);
     EXPECT_EQ(ask_for(i, i).reason, Reason::service_granted);
     EXPECT_EQ(ask_for(i, (i + 1) % kPairs).reason, Reason::no_conduit);
   }

@@ -319,8 +319,8 @@ std::uint32_t Worker::send_in_band() {
 void Worker::transmit(rte_mbuf* mbuf, std::uint16_t port) { out_.add(mbuf, port); }
 
 void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) {
-  const pipeline::CounterKey key{verdict.conduit,  verdict.rule,   verdict.function,
-                                 verdict.protocol, verdict.reason, verdict.fault};
+  const pipeline::CounterKey key{verdict.standing.conduit, verdict.standing.rule, verdict.function,
+                                 verdict.protocol,         verdict.reason,        verdict.fault};
   std::uint32_t anywhere = 0;
   flow::Flow* flow = packet.flow;
   image_->counters[index_]->add(key, verdict.bytes,

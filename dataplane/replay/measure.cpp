@@ -55,8 +55,8 @@ class Counter final : public pipeline::Output, public pipeline::Observer {
   void transmit(rte_mbuf* mbuf, std::uint16_t /*port*/) override { rte_pktmbuf_free(mbuf); }
   void on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) override {
     std::uint32_t anywhere = 0;
-    counters_.add({verdict.conduit, verdict.rule, verdict.function, verdict.protocol,
-                   verdict.reason, verdict.fault},
+    counters_.add({verdict.standing.conduit, verdict.standing.rule, verdict.function,
+                   verdict.protocol, verdict.reason, verdict.fault},
                   verdict.bytes,
                   packet.flow != nullptr ? packet.flow->counted[packet.from_client] : anywhere);
     ++(is_allowed(verdict.reason) ? allowed : denied);

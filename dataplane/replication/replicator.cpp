@@ -267,7 +267,7 @@ FlowReceiver::Taken FlowReceiver::adopt(const FlowRecord& record, TimeNs now_ns)
   flow->carry = carry;
   flow->carried = false;
   flow->protocol = protocol;
-  flow->generation = 0;  // judged anew at the first packet
+  flow->standing = {};  // judged anew at the first packet
   if (flow->transport == policy::Transport::tcp && flow->key.opened_by == 0) {
     flow->phase = TcpPhase::resuming;
   }

@@ -88,7 +88,7 @@ void fill(FlowTable& table, Flow& flow, Random& random) {
 // What must be the same on both.
 void expect_alike(FlowTable& active, Flow& one, FlowTable& standby, Flow& other) {
   EXPECT_EQ(other.phase, TcpPhase::resuming);
-  EXPECT_EQ(other.generation, 0U) << "it is to be judged anew";
+  EXPECT_EQ(other.standing.generation, 0U) << "it is to be judged anew";
   EXPECT_EQ(one.client_is_low, other.client_is_low);
   EXPECT_EQ(one.reversed, other.reversed);
   EXPECT_EQ(one.refused, other.refused);

@@ -137,8 +137,8 @@ v1::Flow name_flow(const policy::Tables& tables, const flow::Flow& flow, TimeNs 
   out.set_client(wire::to_text(flow.client(), flow.client_port()));
   out.set_server(wire::to_text(flow.server(), flow.server_port()));
   out.set_transport(transport_name(flow.transport));
-  out.set_conduit(conduit_name(tables, flow.conduit));
-  out.set_rule(flow.rule);
+  out.set_conduit(conduit_name(tables, flow.standing.conduit));
+  out.set_rule(flow.standing.rule);
   out.set_protocol(protocol_name(flow.protocol));
   out.set_state(state_name(flow));
   out.set_packets_from_client(flow.packets[flow::kClient]);

@@ -257,11 +257,11 @@ BENCHMARK(BM_FindFlows)->ArgName("flows")->Arg(10'000)->Arg(500'000);
 void BM_RecallVerdict(benchmark::State& state) {
   pipeline::VerdictCache cache(65536);
   flow::Flow flow;
-  flow.generation = 1;
+  flow.standing.generation = 1;
   const ByteView judged = ByteView(read_request()).subspan(2);
-  cache.remember({flow, judged}, {1, 2});
+  cache.remember({flow.standing, flow.protocol, judged}, {1, 2});
   for (auto _ : state) {
-    const pipeline::VerdictCache::Question question(flow, judged);
+    const pipeline::VerdictCache::Question question(flow.standing, flow.protocol, judged);
     benchmark::DoNotOptimize(cache.find(question));
   }
 }
