@@ -1,10 +1,17 @@
-// Stages: find flow, classify. A packet belongs to a session that some rule grants, under the
-// policy of this moment, or it goes no further.
+// Stage: classify. A packet belongs to a session that some rule grants, under the policy of this
+// moment, or it goes no further.
 #include <algorithm>
 
 #include "dataplane/flow/tcp_tracker.h"
+#include "dataplane/pipeline/ending.h"
 #include "dataplane/pipeline/expectations.h"
+#include "dataplane/pipeline/icmp_error.h"
+#include "dataplane/pipeline/leaving.h"
 #include "dataplane/pipeline/openings.h"
+#include "dataplane/pipeline/packet_ends.h"
+#include "dataplane/pipeline/places.h"
+#include "dataplane/pipeline/protocol_state.h"
+#include "dataplane/pipeline/stages.h"
 
 namespace bulkhead::pipeline {
 
@@ -464,26 +471,6 @@ void classify_packet(Context& context, Packet& packet) {
 }
 
 }  // namespace
-
-void find_flows(Context& context) {
-  static_assert(kBurstMax <= flow::FlowTable::kFindMax);
-  std::array<Packet*, kBurstMax> packets;
-  std::array<const flow::FlowKey*, kBurstMax> keys;
-  std::array<Flow*, kBurstMax> flows;
-  std::size_t count = 0;
-  for (Packet& packet : context.burst) {
-    if (packet.mbuf == nullptr) continue;
-    packets[count] = &packet;
-    keys[count++] = &packet.key;
-  }
-  if (count == 0) return;
-  context.erasures = context.flows.erasures();
-  context.flows.find({keys.data(), count}, flows.data());
-  for (std::size_t i = 0; i < count; ++i) {
-    packets[i]->flow = flows[i];
-    if (flows[i] != nullptr) context.flows.prefetch(*flows[i]);
-  }
-}
 
 // A later packet of the burst may belong to a flow that this one ends and opens anew, so the flow
 // is looked up again whenever one was erased: erase() leaves no flow that find() would give.

@@ -7,7 +7,13 @@
 
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/expectations.h"
+#include "dataplane/pipeline/inspect.h"
+#include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/packet_ends.h"
 #include "dataplane/pipeline/parts.h"
+#include "dataplane/pipeline/places.h"
+#include "dataplane/pipeline/protocol_state.h"
 
 namespace bulkhead::pipeline {
 

@@ -19,19 +19,20 @@ using wire::sequence_distance;
 
 namespace {
 
-void send_to(Context& context, Flow& flow, std::size_t receiver, rte_mbuf* mbuf) {
+void send_to(SessionContext& context, Flow& flow, std::size_t receiver, rte_mbuf* mbuf) {
   if (mbuf != nullptr) context.send_segment(flow, mbuf, receiver);
 }
 
 }  // namespace
 
-bool begin_carry(Context& context, Flow& flow) {
+bool begin_carry(SessionContext& context, Flow& flow) {
   if (!context.flows.lend_carry(flow)) return false;
   flow::begin_carry(flow, context.now_ns);
   return true;
 }
 
-void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, std::uint32_t end) {
+void note_split(SessionContext& context, const Speaker& speaker, std::uint32_t begin,
+                std::uint32_t end) {
   Flow& flow = speaker.flow;
   std::uint32_t& split_begin = flow.split_begin[speaker.end];
   std::uint32_t& split_end = flow.split_end[speaker.end];
@@ -45,7 +46,7 @@ void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, s
   context.tell_peer_first(flow);
 }
 
-std::uint32_t segment_room(const Context& context, const Speaker& speaker) {
+std::uint32_t segment_room(const SessionContext& context, const Speaker& speaker) {
   constexpr std::uint32_t kTimestampBytes = 12;
   const Flow& flow = speaker.flow;
   const TcpSide& receiver = flow.sides[speaker.other()];
@@ -63,26 +64,26 @@ std::uint32_t segment_room(const Context& context, const Speaker& speaker) {
   return std::max(std::min(room, speaker.side().window_max), kRoomMin);
 }
 
-void send_bare(Context& context, const Speaker& speaker, const Pattern& pattern) {
+void send_bare(SessionContext& context, const Speaker& speaker, const Pattern& pattern) {
   const TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
   send_to(context, speaker.flow, speaker.other(),
           flow::make_segment(pattern, numbers, wire::kTcpAck, {}));
 }
 
-void send_probe(Context& context, const Speaker& speaker, const Pattern& pattern) {
+void send_probe(SessionContext& context, const Speaker& speaker, const Pattern& pattern) {
   TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
   numbers.sequence = speaker.flow.acknowledged_up_to(speaker.end) - 1;
   send_to(context, speaker.flow, speaker.other(),
           flow::make_segment(pattern, numbers, wire::kTcpAck, {}));
 }
 
-void deliver(Context& context, const Speaker& speaker, std::uint32_t index) {
+void deliver(SessionContext& context, const Speaker& speaker, std::uint32_t index) {
   flow::fit_frame(context.segments[index]);
   flow::append(context.segments, speaker.flow, speaker.end, index);
   push(context, speaker);
 }
 
-void push(Context& context, const Speaker& speaker) {
+void push(SessionContext& context, const Speaker& speaker) {
   flow::SegmentPool& pool = context.segments;
   Carry& carry = speaker.carry();
   while (carry.unsent_first != kNoSegment) {
@@ -104,7 +105,7 @@ void push(Context& context, const Speaker& speaker) {
   if (carry.unsent_first != kNoSegment) flow::await_receiver(carry, context.now_ns);
 }
 
-void send_again(Context& context, const Speaker& speaker, std::uint32_t index) {
+void send_again(SessionContext& context, const Speaker& speaker, std::uint32_t index) {
   const Segment& segment = context.segments[index];
   rte_mbuf* copy = flow::copy_frame(context.segments, index);
   if (copy == nullptr) return;
@@ -123,7 +124,7 @@ void send_again(Context& context, const Speaker& speaker, std::uint32_t index) {
   }
 }
 
-void resend_first(Context& context, const Speaker& speaker) {
+void resend_first(SessionContext& context, const Speaker& speaker) {
   const std::uint32_t index = speaker.side().retained_first;
   if (index == kNoSegment || index == speaker.carry().unsent_first) return;
   if (planted(Mistake::drop_resend)) return;
@@ -133,8 +134,8 @@ void resend_first(Context& context, const Speaker& speaker) {
   send_again(context, speaker, index);
 }
 
-flow::AckNews hear_receiver(Context& context, const Speaker& speaker, const flow::Packet& packet,
-                            std::uint32_t window) {
+flow::AckNews hear_receiver(SessionContext& context, const Speaker& speaker,
+                            const flow::Packet& packet, std::uint32_t window) {
   const bool bare = packet.payload_length == 0 && (packet.tcp.flags & wire::kTcpFin) == 0;
   const flow::AckNews news =
       flow::take_acknowledgement(context.segments, speaker.flow, speaker.end,
@@ -144,7 +145,7 @@ flow::AckNews hear_receiver(Context& context, const Speaker& speaker, const flow
   return news;
 }
 
-void send_due_refusals(Context& context, const Speaker& speaker, bool all) {
+void send_due_refusals(SessionContext& context, const Speaker& speaker, bool all) {
   Flow& flow = speaker.flow;
   flow::SegmentPool& pool = context.segments;
   context.tell_peer_first(flow);

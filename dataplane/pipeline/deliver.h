@@ -2,64 +2,23 @@
 // refusals, and acknowledgements for either end.
 #pragma once
 
-#include <algorithm>
-#include <optional>
-
 #include "dataplane/flow/carry.h"
 #include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/speaker.h"
 
 namespace bulkhead::pipeline {
 
-// One end of a flow, as the sender of the bytes that a function handles.
-struct Speaker {
-  flow::Flow& flow;
-  std::size_t end = flow::kClient;
-
-  std::size_t other() const { return 1 - end; }
-  flow::TcpSide& side() const { return flow.sides[end]; }
-  flow::Carry& carry() const { return flow.carry[end]; }
-};
-
 // Starts splicing the session; false if too many are spliced.
-bool begin_carry(Context& context, flow::Flow& flow);
-
-inline Speaker speaker_of(const flow::Packet& packet) {
-  return {*packet.flow, packet.from_client ? flow::kClient : flow::kServer};
-}
-
-// The segment that a packet is.
-inline flow::Segment segment_of(const flow::Packet& packet) {
-  flow::Segment segment;
-  segment.mbuf = packet.mbuf;
-  segment.sequence = packet.tcp.sequence;
-  segment.out = packet.tcp.sequence;
-  segment.transport_offset = packet.transport_offset;
-  segment.payload_offset = packet.payload_offset;
-  segment.length = packet.payload_length;
-  segment.fin = (packet.tcp.flags & wire::kTcpFin) != 0;
-  return segment;
-}
-// RFC 9293, 3.10.7.4: cuts bytes beyond the window.
-inline void trim_to_window(const flow::TcpSide& side, flow::Segment& segment) {
-  const std::int32_t beyond = wire::sequence_distance(segment.end(), side.window_end);
-  if (beyond <= 0) return;
-  segment.length = static_cast<std::uint16_t>(std::max(segment.length - beyond, 0));
-  segment.fin = false;
-}
-
-// A synthetic packet for verdicts without a received one. `pattern`: one of the speaker's.
-flow::Packet packet_about(const Speaker& speaker, const flow::Pattern& pattern);
-
-// The headers of a frame from the speaker, if the flow keeps one.
-std::optional<flow::Pattern> pattern_from(Context& context, const Speaker& speaker);
+bool begin_carry(SessionContext& context, flow::Flow& flow);
 
 // Records that these bytes are one message that leaves in several segments: at a takeover the peer
 // must know that no message begins in between.
-void note_split(Context& context, const Speaker& speaker, std::uint32_t begin, std::uint32_t end);
+void note_split(SessionContext& context, const Speaker& speaker, std::uint32_t begin,
+                std::uint32_t end);
 
 // Call before a segment leaves while earlier ones are unacknowledged: it may be queued at its
 // receiver after a gap, so the peer must know its bytes, which no others may replace.
-inline void tell_more_under_way(Context& context, const Speaker& speaker) {
+inline void tell_more_under_way(SessionContext& context, const Speaker& speaker) {
   const flow::Flow& flow = speaker.flow;
   const bool more = flow.carried ? speaker.carry().out_sent != speaker.carry().out_acked
                                  : speaker.side().retained_first != flow::kNoSegment;
@@ -71,10 +30,11 @@ constexpr std::uint32_t kMssUnsaid = 536;
 
 // Payload bytes of the speaker that fit one segment: at most the receiver's MSS (RFC 9293, 3.7.1;
 // RFC 6691), its largest window, and our MTU.
-std::uint32_t segment_room(const Context& context, const Speaker& speaker);
+std::uint32_t segment_room(const SessionContext& context, const Speaker& speaker);
 
 // Whether `length` bytes of the speaker fit one segment.
-inline bool fits_one_segment(const Context& context, const Speaker& speaker, std::uint32_t length) {
+inline bool fits_one_segment(const SessionContext& context, const Speaker& speaker,
+                             std::uint32_t length) {
   constexpr std::uint32_t kHeadersMax = 72;  // IPv6, and TCP with time stamps
   const std::uint32_t mss = speaker.flow.sides[speaker.other()].mss;
   const std::uint32_t most = length + kHeadersMax;
@@ -84,37 +44,31 @@ inline bool fits_one_segment(const Context& context, const Speaker& speaker, std
 }
 
 // Retransmits a retained segment, as it was cut, with current numbers.
-void send_again(Context& context, const Speaker& speaker, std::uint32_t index);
+void send_again(SessionContext& context, const Speaker& speaker, std::uint32_t index);
 
 // Sends a segment without payload in the speaker's name. `pattern`: a frame from it, or a reversed
 // one.
-void send_bare(Context& context, const Speaker& speaker, const flow::Pattern& pattern);
+void send_bare(SessionContext& context, const Speaker& speaker, const flow::Pattern& pattern);
 // The same with the number before what the receiver has, so that it answers (RFC 9293, 3.8.4).
-void send_probe(Context& context, const Speaker& speaker, const flow::Pattern& pattern);
+void send_probe(SessionContext& context, const Speaker& speaker, const flow::Pattern& pattern);
 
 // Consumes a granted segment of the speaker's stream, fits its frame and sends it once the
 // receiver's window allows. Precondition: the flow is spliced.
-void deliver(Context& context, const Speaker& speaker, std::uint32_t index);
+void deliver(SessionContext& context, const Speaker& speaker, std::uint32_t index);
 
 // Sends granted segments as far as the receiver's window allows.
-void push(Context& context, const Speaker& speaker);
+void push(SessionContext& context, const Speaker& speaker);
 
 // Retransmits the oldest segment that the receiver lacks.
-void resend_first(Context& context, const Speaker& speaker);
+void resend_first(SessionContext& context, const Speaker& speaker);
 
 // Processes the receiver's acknowledgement of the speaker's bytes, and sends what it calls for.
 // Precondition: the flow is spliced and the packet was checked.
-flow::AckNews hear_receiver(Context& context, const Speaker& speaker, const flow::Packet& packet,
-                            std::uint32_t window);
+flow::AckNews hear_receiver(SessionContext& context, const Speaker& speaker,
+                            const flow::Packet& packet, std::uint32_t window);
 
 // Injects pending refusals into the speaker's stream (the server's): the due ones, or all.
 // Precondition: the stream is at a message boundary.
-void send_due_refusals(Context& context, const Speaker& speaker, bool all);
-
-// Arms the flow's timer for its next deadline.
-void schedule(Context& context, flow::Flow& flow);
-
-// Carries out a flow's expired deadlines.
-void run_timers(Context& context, flow::Flow& flow);
+void send_due_refusals(SessionContext& context, const Speaker& speaker, bool all);
 
 }  // namespace bulkhead::pipeline

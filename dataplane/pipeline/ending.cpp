@@ -3,6 +3,10 @@
 #include "dataplane/pipeline/ending.h"
 
 #include "dataplane/flow/tcp_tracker.h"
+#include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/speaker.h"
+#include "dataplane/pipeline/timers.h"
 
 namespace bulkhead::pipeline {
 
@@ -20,7 +24,7 @@ bool is_owed(const Flow& flow, std::size_t end) {
 }
 
 // In the speaker's name, at the number that the other end expects next.
-void send_reset(Context& context, const Speaker& speaker, const Pattern& pattern) {
+void send_reset(SessionContext& context, const Speaker& speaker, const Pattern& pattern) {
   TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
   numbers.window = 0;
   numbers.has_timestamps = false;
@@ -31,7 +35,8 @@ void send_reset(Context& context, const Speaker& speaker, const Pattern& pattern
 enum class To : std::uint8_t { ends_that_lack_nothing, all };
 
 // `pattern` is a frame from the speaker.
-void send_due_resets(Context& context, const Speaker& speaker, const Pattern& pattern, To to) {
+void send_due_resets(SessionContext& context, const Speaker& speaker, const Pattern& pattern,
+                     To to) {
   Flow& flow = speaker.flow;
   for (const std::size_t end : {speaker.other(), speaker.end}) {
     if (!flow.reset_due[end] || (to == To::ends_that_lack_nothing && is_owed(flow, end))) continue;
@@ -45,7 +50,7 @@ bool owes_something(const Flow& flow) {
   return is_owed(flow, flow::kClient) || is_owed(flow, flow::kServer);
 }
 
-void note_drained(Context& context, Flow& flow) {
+void note_drained(SessionContext& context, Flow& flow) {
   flow.draining = owes_something(flow);
   if (!flow.draining) context.flows.take_back_carry(flow);
   schedule(context, flow);
@@ -53,7 +58,7 @@ void note_drained(Context& context, Flow& flow) {
 
 }  // namespace
 
-void renew(const Context& context, Flow& flow) {
+void renew(const SessionContext& context, Flow& flow) {
   const flow::Limits& limits = context.limits();
   TimeNs idle_ns = limits.established_ns;
   if (flow.phase < flow::TcpPhase::established) {
@@ -70,7 +75,7 @@ void renew(const Context& context, Flow& flow) {
   flow.expires_ns = context.now_ns + idle_ns;
 }
 
-void refuse_session(Context& context, const Speaker& speaker) {
+void refuse_session(SessionContext& context, const Speaker& speaker) {
   Flow& flow = speaker.flow;
   const bool tell = ending_action(flow) == Action::reset;
   const auto pattern = pattern_from(context, speaker);
@@ -86,7 +91,7 @@ void refuse_session(Context& context, const Speaker& speaker) {
   renew(context, flow);
 }
 
-void close_session(Context& context, const Speaker& speaker, const Pattern& pattern) {
+void close_session(SessionContext& context, const Speaker& speaker, const Pattern& pattern) {
   Flow& flow = speaker.flow;
   if (!flow.draining) flow.reset_due = {true, true};
   send_due_resets(context, speaker, pattern, To::all);
@@ -96,7 +101,7 @@ void close_session(Context& context, const Speaker& speaker, const Pattern& patt
   renew(context, flow);
 }
 
-void cut_session(Context& context, const Packet& packet) {
+void cut_session(SessionContext& context, const Packet& packet) {
   Flow& flow = *packet.flow;
   const bool tell = ending_action(flow) == Action::reset &&
                     (packet.tcp.flags & (wire::kTcpSyn | wire::kTcpRst)) == 0;
@@ -106,7 +111,7 @@ void cut_session(Context& context, const Packet& packet) {
   flow::drop_all(context.segments, flow);
 }
 
-void take_in_refused(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
+void take_in_refused(SessionContext& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
   const Speaker speaker = speaker_of(packet);
   const bool is_reset = (packet.tcp.flags & wire::kTcpRst) != 0;
@@ -136,7 +141,7 @@ void take_in_refused(Context& context, Packet& packet, const flow::TcpSegmentInf
   refuse(context, packet, bare ? Reason::session_control : Reason::flow_refused);
 }
 
-void answer_with_reset(Context& context, const Packet& packet) {
+void answer_with_reset(SessionContext& context, const Packet& packet) {
   // RFC 9293, 3.5.2, group 1: the numbers come from what the sender said.
   const bool syn = (packet.tcp.flags & wire::kTcpSyn) != 0;
   const bool has_ack = (packet.tcp.flags & wire::kTcpAck) != 0;

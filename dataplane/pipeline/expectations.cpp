@@ -8,6 +8,7 @@
 #include <bit>
 
 #include "dataplane/pipeline/admission.h"
+#include "dataplane/pipeline/packet_ends.h"
 #include "dataplane/policy/matcher.h"
 
 namespace bulkhead::pipeline {

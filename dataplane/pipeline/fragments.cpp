@@ -1,8 +1,7 @@
 // Fragments, where a conduit puts them together: the whole packet is parsed and judged like any
 // other, and what passes is that packet, taken apart again if the wire needs it.
-#include "dataplane/flow/fragments.h"
+#include "dataplane/pipeline/fragments.h"
 
-#include "dataplane/pipeline/context.h"
 #include "dataplane/policy/classifier.h"
 
 namespace bulkhead::pipeline {
@@ -11,7 +10,7 @@ namespace {
 
 // Which ports a fragment is for is not known yet: any conduit between the two zones will do here,
 // and the one that the whole packet belongs to decides.
-bool may_reassemble(const Context& context, const flow::Packet& packet) {
+bool may_reassemble(const BurstContext& context, const flow::Packet& packet) {
   const policy::Tables& tables = context.tables();
   const policy::ZoneLookup source =
       policy::find_source_zone(tables, packet.port, packet.ethernet.vlan, packet.ip.source);
@@ -43,7 +42,7 @@ bool is_tcp(const rte_mbuf* whole, std::uint16_t ip_offset, bool v4) {
 
 }  // namespace
 
-Reason reassemble(Context& context, flow::Packet& packet) {
+Reason reassemble(BurstContext& context, flow::Reassembler& reassembler, flow::Packet& packet) {
   const bool v4 = packet.ip.version == 4;
   if (context.image.generation == kNoPolicy) return Reason::no_policy;
   if (v4 && packet.ip.payload_offset != wire::kIpv4HeaderBytes) return Reason::ip_options;
@@ -51,8 +50,8 @@ Reason reassemble(Context& context, flow::Packet& packet) {
   if (is_atomic(packet) || packet.ethernet.destination.is_group()) return Reason::fragment_conflict;
   rte_mbuf* whole = nullptr;
   const rte_mempool* pool = packet.mbuf->pool;
-  const auto outcome = context.reassembler.take(packet.mbuf, packet.ip_offset, v4, packet.port,
-                                                context.now_ns, whole);
+  const auto outcome =
+      reassembler.take(packet.mbuf, packet.ip_offset, v4, packet.port, context.now_ns, whole);
   packet.mbuf = whole;
   // A session may keep a segment for long, and the buffers for long packets are few; no host sends
   // one longer than the announced MSS (RFC 9293, 3.7.1).

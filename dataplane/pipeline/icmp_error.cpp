@@ -1,7 +1,11 @@
 // ICMP errors (RFC 792; RFC 4443, 3) pass only if they quote a packet of a living session that may
 // be under way, and go back to the host that sent it (RFC 5927, 4.1).
+#include "dataplane/pipeline/icmp_error.h"
+
+#include <optional>
+
 #include "dataplane/flow/carry.h"
-#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/leaving.h"
 
 namespace bulkhead::pipeline {
 
@@ -17,7 +21,7 @@ bool parse_quote(const flow::Packet& packet, wire::QuotedPacket& quoted) {
 
 // The number that the quoted segment's sender gave it; nullopt if it is not under way (RFC 5927,
 // 4.1). A SYN stands one below what was acknowledged, a segment without data behind all that left.
-std::optional<std::uint32_t> number_under_way(Context& context, const flow::Flow& flow,
+std::optional<std::uint32_t> number_under_way(SessionContext& context, const flow::Flow& flow,
                                               std::size_t sender, std::uint32_t quoted) {
   const flow::TcpPhase opening =
       sender == flow::kClient ? flow::TcpPhase::syn_sent : flow::TcpPhase::syn_received;
@@ -65,7 +69,7 @@ void note_path(flow::Flow& flow, std::size_t sender, const flow::Packet& packet,
 
 }  // namespace
 
-void match_icmp_error(Context& context, flow::Packet& packet) {
+void match_icmp_error(SessionContext& context, flow::Packet& packet) {
   wire::QuotedPacket quoted;
   packet.about_flow = false;
   if (!parse_quote(packet, quoted) || quoted.source != packet.ip.destination) return;
@@ -80,7 +84,7 @@ void match_icmp_error(Context& context, flow::Packet& packet) {
   packet.from_client = flow->client_is_low != ordered.source_is_low;
 }
 
-void pass_icmp_error(Context& context, flow::Packet& packet) {
+void pass_icmp_error(SessionContext& context, flow::Packet& packet) {
   wire::QuotedPacket quoted;
   flow::Flow& flow = *packet.flow;
   const std::size_t sender = packet.from_client ? flow::kServer : flow::kClient;

@@ -1,8 +1,13 @@
 // Stage: inspect. Hands each packet of a granted session to its transport; order is kept, so that a
 // request and its response in one burst meet in that order.
+#include "dataplane/pipeline/inspect.h"
+
 #include <rte_prefetch.h>
 
-#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/icmp_error.h"
+#include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/stages.h"
 
 namespace bulkhead::pipeline {
 

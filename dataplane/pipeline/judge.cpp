@@ -1,9 +1,13 @@
 // Parse and judge: one message becomes operations, operations become a verdict, and the verdict is
 // reported with the operation that decided it.
+#include "dataplane/pipeline/judge.h"
+
 #include <bit>
 #include <utility>
 
 #include "dataplane/pipeline/expectations.h"
+#include "dataplane/pipeline/packet_ends.h"
+#include "dataplane/pipeline/protocol_state.h"
 #include "dataplane/policy/matcher.h"
 
 namespace bulkhead::pipeline {

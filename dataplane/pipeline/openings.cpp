@@ -8,6 +8,8 @@
 #include <array>
 #include <cstring>
 
+#include "dataplane/pipeline/leaving.h"
+
 namespace bulkhead::pipeline {
 
 namespace {

@@ -33,4 +33,9 @@ void note_proofs(Context& context, const flow::Flow& flow);
 // True if a RST answers a challenge; it is consumed.
 bool takes_proof(Context& context, flow::Packet& packet);
 
+// Removes a session from the opening ones.
+inline void end_opening(Context& context, const flow::Flow& flow) {
+  context.openings.remove(context.flows.index_of(flow));
+}
+
 }  // namespace bulkhead::pipeline

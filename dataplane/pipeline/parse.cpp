@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "dataplane/flow/packet_edit.h"
-#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/fragments.h"
+#include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/stages.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/igmp.h"
@@ -75,7 +77,7 @@ bool is_partial_checksum(const Packet& packet, ByteView segment) {
 }
 
 // A packet of which only the beginning came, since it is longer than any wire takes.
-bool is_longer_than_mtu(const Context& context, ByteView bytes) {
+bool is_longer_than_mtu(const BurstContext& context, ByteView bytes) {
   if (bytes.size() < wire::kIpv4HeaderBytes) return false;
   const bool v4 = (bytes[0] >> 4) == 4;
   const std::size_t total =
@@ -88,7 +90,7 @@ struct Ports {
   std::uint16_t destination = 0;
 };
 
-Reason parse_transport(const Context& context, Packet& packet) {
+Reason parse_transport(const BurstContext& context, Packet& packet) {
   const ByteView segment = packet.frame_bytes().subspan(packet.transport_offset);
   const bool v4 = packet.ip.version == 4;
   Ports ports;
@@ -130,13 +132,13 @@ void cut_padding(Packet& packet) {
 }
 
 // Where the port's zones have PRP, a trailer must name a LAN.
-bool trailer_fits(const Context& context, const Packet& packet) {
+bool trailer_fits(const BurstContext& context, const Packet& packet) {
   return !packet.trailer.is_wrong || (context.tables().prp_ports >> packet.port & 1) == 0;
 }
 
 // A frame to many with a packet to one is how hosts are tricked into answering for others. Many are
 // reached by datagrams, where the policy has such a group, and by neighbour discovery.
-bool reaches_whom_it_names(const Context& context, const Packet& packet) {
+bool reaches_whom_it_names(const BurstContext& context, const Packet& packet) {
   const wire::Mac& station = packet.ethernet.destination;
   if (packet.ip.protocol == wire::kProtocolIcmpv6) return true;  // judged as neighbour discovery
   const policy::Tables& tables = context.tables();
@@ -146,7 +148,7 @@ bool reaches_whom_it_names(const Context& context, const Packet& packet) {
   return group ? station == wire::group_mac(packet.ip.destination) : !station.is_group();
 }
 
-Reason parse_ip(const Context& context, Packet& packet) {
+Reason parse_ip(const BurstContext& context, Packet& packet) {
   const ByteView bytes = packet.frame_bytes().subspan(packet.ip_offset);
   const wire::IpStatus status =
       packet.ethernet.ethertype == wire::kEtherTypeIpv4
@@ -167,7 +169,7 @@ Reason parse_ip(const Context& context, Packet& packet) {
 
 // What Ethernet carries itself is a session between two stations for each EtherType, or for what
 // both call by one access point.
-Reason parse_bare(const Context& context, Packet& packet) {
+Reason parse_bare(const BurstContext& context, Packet& packet) {
   constexpr std::uint8_t kNoIpProtocol = 255;  // reserved (IANA)
   const std::uint16_t ethertype = packet.ethernet.ethertype;
   std::uint16_t from = 0;
@@ -194,7 +196,7 @@ Reason parse_bare(const Context& context, Packet& packet) {
   return kGoOn;
 }
 
-Reason parse_packet(Context& context, Packet& packet) {
+Reason parse_packet(BurstContext& context, Packet& packet) {
   packet.ip = wire::IpHeader{};
   packet.ethernet = wire::EthernetHeader{};
   packet.payload_offset = 0;
@@ -233,7 +235,7 @@ Reason parse_packet(Context& context, Packet& packet) {
 }
 
 // Most packets are alike. False if this one is not, or not right: it is to be parsed step by step.
-bool parse_usual(const Context& context, Packet& packet) {
+bool parse_usual(const BurstContext& context, Packet& packet) {
   const bool verify = context.options.verify_checksums;
   if (packet.mbuf->nb_segs > 1 || !wire::parse_usual(packet.frame_bytes(),
                                                      {verify && !port_verified_ip(packet),
@@ -257,15 +259,15 @@ bool parse_usual(const Context& context, Packet& packet) {
 }
 
 // A fragment that completes its packet is parsed once more, as that packet.
-Reason parse_fragment(Context& context, Packet& packet) {
-  const Reason reason = reassemble(context, packet);
+Reason parse_fragment(BurstContext& context, flow::Reassembler& reassembler, Packet& packet) {
+  const Reason reason = reassemble(context, reassembler, packet);
   if (!is_allowed(reason) || packet.mbuf == nullptr) return reason;
   return parse_packet(context, packet);
 }
 
 }  // namespace
 
-void parse(Context& context) {
+void parse(BurstContext& context, flow::Reassembler& reassembler) {
   for (Packet& packet : context.burst) {
     if (parse_usual(context, packet)) {
       if (!trailer_fits(context, packet)) refuse(context, packet, Reason::prp_trailer);
@@ -274,7 +276,7 @@ void parse(Context& context) {
     context.all_usual = false;
     Reason reason = parse_packet(context, packet);
     if (reason == Reason::fragment) {
-      reason = parse_fragment(context, packet);
+      reason = parse_fragment(context, reassembler, packet);
       if (is_allowed(reason) && packet.mbuf == nullptr) continue;  // it waits for the others
     }
     if (reason != kGoOn) refuse(context, packet, reason);

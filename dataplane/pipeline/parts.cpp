@@ -6,6 +6,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/packet_ends.h"
+#include "dataplane/pipeline/places.h"
+
 namespace bulkhead::pipeline {
 
 namespace {

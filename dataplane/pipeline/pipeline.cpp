@@ -4,13 +4,15 @@
 #include <rte_cycles.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
-#include "dataplane/pipeline/deliver.h"
 #include "dataplane/pipeline/expectations.h"
+#include "dataplane/pipeline/leaving.h"
 #include "dataplane/pipeline/openings.h"
 #include "dataplane/pipeline/parts.h"
+#include "dataplane/pipeline/places.h"
+#include "dataplane/pipeline/stages.h"
+#include "dataplane/pipeline/timers.h"
 #include "dataplane/policy/classifier.h"
 
 namespace bulkhead::pipeline {
@@ -91,34 +93,28 @@ Pipeline::~Pipeline() {
 
 Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output,
                                Observer& observer, std::size_t burst) {
-  return {options_,
-          image,
-          now_ns,
-          *flows_,
+  // Each pair of braces is one of the contexts, from BurstContext on.
+  return {{{{options_, image, now_ns, std::span(burst_.data(), burst), stats_,
+             Egress(output, options_.mtu, identification_), observer},
+            macs_,
+            resolutions_,
+            hash_key_},
+           *flows_,
+           segments_,
+           timers_,
+           waiting_,
+           protocols::modules(),
+           protocols::protocols_with_expectations(),
+           sessions_clock_,
+           forwards_since_ns_},
           expected_,
-          segments_,
           openings_,
           places_,
           proofs_,
-          resolutions_,
-          timers_,
-          macs_,
           verdicts_,
           operations_,
           parsed_,
-          scratch_,
-          stats_,
-          *reassembler_,
-          waiting_,
-          Egress(output, options_.mtu, identification_),
-          observer,
-          std::span(burst_.data(), burst),
-          protocols::modules(),
-          protocols::protocols_with_expectations(),
-          sessions_clock_,
-          forwards_since_ns_,
-          true,
-          hash_key_};
+          scratch_};
 }
 
 Pipeline::Sender Pipeline::sender_of(const flow::Packet& packet, TimeNs now_ns) const {
@@ -152,7 +148,7 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
   }
   Context context = make_context(image, now_ns, output, observer, mbufs.size());
   StageClock clock(options_.measure_stages, stage_cycles_);
-  parse(context);
+  parse(context, *reassembler_);
   clock.lap(Stage::parse);
   if (image.generation == kNoPolicy) {
     for (flow::Packet& packet : context.burst) {
@@ -162,7 +158,8 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
   }
   resolve_neighbours(context);
   clock.lap(Stage::resolve);
-  find_flows(context);
+  context.erasures = flows_->erasures();
+  find_flows(context, *flows_);
   clock.lap(Stage::find_flows);
   classify(context);
   clock.lap(Stage::classify);
@@ -256,83 +253,6 @@ void Pipeline::expire_one(Context& context, std::uint32_t slot, bool scarce) {
     progress_[slot].since_ns = 0;
   }
   if (flow.expires_ns <= context.now_ns) forget(context, flow);
-}
-
-void forget(Context& context, flow::Flow& flow) {
-  if (flow.transport != policy::Transport::tcp) drop_parts(context, flow);
-  flow::drop_all(context.segments, flow);
-  context.timers.disarm(context.flows.index_of(flow));
-  if (flow.half_open) end_opening(context, flow);
-  context.places.remove(context.flows.index_of(flow));
-  context.flows.erase(flow);
-}
-
-void refuse(Context& context, flow::Packet& packet, Reason reason) {
-  Verdict verdict;
-  verdict.reason = reason;
-  verdict.bytes = packet.mbuf == nullptr ? 0 : packet.mbuf->pkt_len;
-  if (packet.flow != nullptr) {
-    verdict.standing = packet.flow->standing;
-    verdict.protocol = packet.flow->protocol;
-  }
-  context.observer.on_verdict(verdict, packet);
-  rte_pktmbuf_free(packet.mbuf);
-  packet.mbuf = nullptr;
-}
-
-void direct_datagram(const Context& context, const flow::Packet& packet) {
-  if (is_bare(packet) || packet.ethernet.destination.is_group()) return;
-  const std::uint16_t port = packet.flow->ports[receiver_of(packet)];
-  const auto own = own_station(context, packet.ip.destination, port);
-  if (own) std::memcpy(packet.bytes(), own->bytes.data(), own->bytes.size());
-}
-
-namespace {
-
-// Whether the receiver has spoken in the session, through its own port.
-bool is_answered(const flow::Packet& packet) {
-  return packet.flow->phase == flow::TcpPhase::established ||
-         packet.flow->packets[receiver_of(packet)] > 0;
-}
-
-// Whether the station that the frame is for was seen behind the port that it came from: a switch
-// that does not know it sends the frame everywhere. Where the receiver is known to have that
-// station behind its own port, somebody else claims it.
-bool stays_here(const Context& context, const flow::Packet& packet) {
-  const wire::Mac& station = packet.ethernet.destination;
-  if (is_answered(packet)) return false;
-  if (!context.macs.stands_at(station, packet.port, context.now_ns)) return false;
-  const std::uint16_t port = packet.flow->ports[receiver_of(packet)];
-  return own_station(context, packet.ip.destination, port) != station;
-}
-
-}  // namespace
-
-void pass(Context& context, flow::Packet& packet, Reason reason) {
-  if (stays_here(context, packet)) return refuse(context, packet, Reason::not_for_another_zone);
-  Verdict verdict;
-  verdict.reason = reason;
-  verdict.bytes = packet.mbuf->pkt_len;
-  if (flow::Flow* flow = packet.flow; flow != nullptr) {
-    const std::size_t side = packet.from_client ? flow::kClient : flow::kServer;
-    // An error about the session is no answer in it.
-    flow->packets[side] += packet.about_flow ? 0 : 1;
-    flow->bytes[side] += packet.mbuf->pkt_len;
-    verdict.standing = flow->standing;
-    verdict.protocol = flow->protocol;
-  }
-  context.observer.on_verdict(verdict, packet);
-  const bool answered = is_answered(packet);
-  if (answered && !packet.about_flow) {
-    learn_speaker(context, packet);
-  } else {
-    context.macs.learn(
-        packet.ethernet.source, packet.port, context.now_ns,
-        answered || is_bare(packet) ? flow::Evidence::spoken : flow::Evidence::claimed);
-  }
-  if (packet.trailer.is_present()) flow::put_trailer(packet);
-  context.send(*packet.flow, packet.mbuf, receiver_of(packet));
-  packet.mbuf = nullptr;
 }
 
 }  // namespace bulkhead::pipeline

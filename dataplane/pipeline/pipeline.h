@@ -9,6 +9,8 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/stages.h"
+#include "dataplane/pipeline/timers.h"
 
 namespace bulkhead::pipeline {
 

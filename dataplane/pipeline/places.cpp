@@ -1,6 +1,8 @@
 // Who gets a place in the table of sessions, and who gives his away for it.
-#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/places.h"
+
 #include "dataplane/pipeline/openings.h"
+#include "dataplane/pipeline/parts.h"
 
 namespace bulkhead::pipeline {
 
@@ -15,7 +17,7 @@ bool is_answered(const flow::Flow& flow) {
 
 }  // namespace
 
-flow::PlaceOwner sender_as_owner(const Context& context, const flow::Packet& packet) {
+flow::PlaceOwner sender_as_owner(const NeighbourContext& context, const flow::Packet& packet) {
   const std::uint64_t hash = sending_host(packet).hash(context.hash_key);
   const std::uint16_t station = flow::Places::station_id(context.hash_key, packet.ethernet.source);
   const std::uint16_t conduit = packet.flow == nullptr ? 0 : packet.flow->standing.conduit;
@@ -47,6 +49,15 @@ flow::Flow* take_place(Context& context, const flow::FlowKey& key, const flow::P
   if (flow == nullptr) return nullptr;
   context.places.add(flows.index_of(*flow), owner, context.now_ns);
   return flow;
+}
+
+void forget(Context& context, flow::Flow& flow) {
+  if (flow.transport != policy::Transport::tcp) drop_parts(context, flow);
+  flow::drop_all(context.segments, flow);
+  context.timers.disarm(context.flows.index_of(flow));
+  if (flow.half_open) end_opening(context, flow);
+  context.places.remove(context.flows.index_of(flow));
+  context.flows.erase(flow);
 }
 
 }  // namespace bulkhead::pipeline

@@ -7,6 +7,8 @@
 #include <span>
 
 #include "dataplane/pipeline/admission.h"
+#include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/places.h"
 
 namespace bulkhead::pipeline {
 

@@ -4,7 +4,8 @@
 #include <bit>
 
 #include "dataplane/flow/packet_edit.h"
-#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/stages.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/wire/arp.h"
 
@@ -21,7 +22,7 @@ struct Claim {
   wire::IpAddress target;
 };
 
-void tell(Context& context, Packet& packet, const Claim& claim) {
+void tell(NeighbourContext& context, Packet& packet, const Claim& claim) {
   Verdict verdict;
   verdict.reason = Reason::address_resolution;
   verdict.bytes = packet.mbuf->pkt_len;
@@ -32,7 +33,7 @@ void tell(Context& context, Packet& packet, const Claim& claim) {
   context.macs.announce(claim.sender, claim.mac, packet.port, context.now_ns);
 }
 
-void forward(Context& context, Packet& packet, const Claim& claim, std::uint16_t zone) {
+void forward(NeighbourContext& context, Packet& packet, const Claim& claim, std::uint16_t zone) {
   tell(context, packet, claim);
   if (packet.trailer.is_present()) flow::put_trailer(packet);
   context.output.transmit(packet.mbuf, context.tables().zones[zone].port);
@@ -41,7 +42,7 @@ void forward(Context& context, Packet& packet, const Claim& claim, std::uint16_t
 
 // Whether the packet's station has sent others less than its share; otherwise the packet is
 // refused. MAC addresses of stations that have not spoken in a session may be invented.
-bool is_in_share(Context& context, Packet& packet, const wire::IpAddress& sender) {
+bool is_in_share(NeighbourContext& context, Packet& packet, const wire::IpAddress& sender) {
   const wire::Mac& station = packet.ethernet.source;
   const auto hash = [&](const wire::IpAddress& address, const wire::Mac& mac) {
     return flow::HostAt{address, mac, packet.port}.hash(context.hash_key);
@@ -57,7 +58,7 @@ bool is_in_share(Context& context, Packet& packet, const wire::IpAddress& sender
 }
 
 // To each port whose bit is set; there is one at least.
-void forward_to_ports(Context& context, Packet& packet, std::uint32_t ports) {
+void forward_to_ports(NeighbourContext& context, Packet& packet, std::uint32_t ports) {
   if (packet.trailer.is_present()) flow::put_trailer(packet);
   for (; ports != 0; ports &= ports - 1) {
     const auto port = static_cast<std::uint16_t>(std::countr_zero(ports));
@@ -71,7 +72,8 @@ void forward_to_ports(Context& context, Packet& packet, std::uint32_t ports) {
 }
 
 // Whether the sender may claim what it claims; otherwise the packet is refused. `zone` is its own.
-bool claim_holds(Context& context, Packet& packet, const Claim& claim, std::uint16_t& zone) {
+bool claim_holds(NeighbourContext& context, Packet& packet, const Claim& claim,
+                 std::uint16_t& zone) {
   const policy::Tables& tables = context.tables();
   const policy::ZoneLookup source =
       policy::find_source_zone(tables, packet.port, packet.ethernet.vlan, claim.sender);
@@ -101,7 +103,7 @@ bool claim_holds(Context& context, Packet& packet, const Claim& claim, std::uint
   return false;
 }
 
-void judge(Context& context, Packet& packet, const Claim& claim) {
+void judge(NeighbourContext& context, Packet& packet, const Claim& claim) {
   std::uint16_t zone = policy::kNoZone;
   if (!claim_holds(context, packet, claim, zone)) return;
   const policy::Tables& tables = context.tables();
@@ -129,7 +131,7 @@ std::uint32_t ports_spoken_to(const policy::Tables& tables, std::uint16_t zone,
 
 // RFC 5227, 3; RFC 4861, 7.2.6: a host tells all of its address, as one does that takes another's
 // place. Its sessions follow it there.
-void judge_announcement(Context& context, Packet& packet, const Claim& claim) {
+void judge_announcement(NeighbourContext& context, Packet& packet, const Claim& claim) {
   std::uint16_t zone = policy::kNoZone;
   if (!claim_holds(context, packet, claim, zone)) return;
   const std::uint32_t ports =
@@ -141,7 +143,7 @@ void judge_announcement(Context& context, Packet& packet, const Claim& claim) {
 }
 
 // The message ends where its fields do: padding behind it does not travel on.
-void resolve_arp(Context& context, Packet& packet) {
+void resolve_arp(NeighbourContext& context, Packet& packet) {
   constexpr std::uint16_t kArpBytes = 28;
   wire::ArpMessage arp;
   if (!wire::parse_arp(packet.frame_bytes().subspan(packet.ip_offset), arp)) {
@@ -171,7 +173,7 @@ bool is_neighbour_message(const Packet& packet) {
 constexpr wire::IpAddress kAllNodes{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
 // A solicitation asks for its target; an advertisement claims it, to the host it is sent to.
-void resolve_neighbour(Context& context, Packet& packet) {
+void resolve_neighbour(NeighbourContext& context, Packet& packet) {
   constexpr std::uint8_t kHopLimit = 255;  // RFC 4861, 7.1: proof that no router passed it on
   wire::NeighbourMessage neighbour;
   const ByteView message = packet.frame_bytes().subspan(packet.transport_offset);
@@ -219,7 +221,8 @@ std::uint32_t ports_of_other_half(const policy::Tables& tables, const Packet& pa
 }
 
 // Whether the station may stand behind the packet's port, by the policy and by what was seen.
-bool may_stand_here(const Context& context, const Packet& packet, const wire::Mac& station) {
+bool may_stand_here(const NeighbourContext& context, const Packet& packet,
+                    const wire::Mac& station) {
   const policy::Tables& tables = context.tables();
   const std::uint16_t home = policy::find_zone(tables, wire::IpAddress::from_mac(station));
   if (home != policy::kNoZone && tables.zones[home].port != packet.port) return false;
@@ -229,7 +232,7 @@ bool may_stand_here(const Context& context, const Packet& packet, const wire::Ma
 
 // IEC 62439-3, 4.2.7: by what nodes say of themselves others see whether both LANs reach them. It
 // crosses between zones of one LAN that some rule lets speak.
-void resolve_supervision(Context& context, Packet& packet) {
+void resolve_supervision(NeighbourContext& context, Packet& packet) {
   wire::PrpSupervision supervision;
   std::size_t used = 0;
   if (!wire::parse_prp_supervision(packet.payload(), supervision, used)) {
@@ -252,7 +255,7 @@ void resolve_supervision(Context& context, Packet& packet) {
   forward_to_ports(context, packet, ports);
 }
 
-bool is_supervision(const Context& context, const Packet& packet) {
+bool is_supervision(const NeighbourContext& context, const Packet& packet) {
   return packet.ethernet.ethertype == wire::kEtherTypePrp &&
          (context.tables().prp_ports >> packet.port & 1) != 0 &&
          wire::is_prp_supervision_group(packet.ethernet.destination);
@@ -260,7 +263,7 @@ bool is_supervision(const Context& context, const Packet& packet) {
 
 }  // namespace
 
-void resolve_neighbours(Context& context) {
+void resolve_neighbours(NeighbourContext& context) {
   if (context.all_usual) return;
   for (Packet& packet : context.burst) {
     if (packet.mbuf == nullptr) continue;

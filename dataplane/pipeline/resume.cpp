@@ -4,12 +4,21 @@
 // unless a message left in several segments, of which the peer told before; its sender must go on
 // at exactly that number. Whatever does not fit is a reset, never a guess, but where a conduit says
 // `fail: open`.
+#include "dataplane/pipeline/resume.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/ending.h"
+#include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/protocol_state.h"
+#include "dataplane/pipeline/speaker.h"
+#include "dataplane/pipeline/stream.h"
+#include "dataplane/pipeline/timers.h"
 
 namespace bulkhead::pipeline {
 

@@ -3,6 +3,8 @@
 // may have two entries in the flow table, in each of which the other one is the server. What each
 // may ask follows from the conduits and rules of both directions.
 #include "dataplane/pipeline/admission.h"
+#include "dataplane/pipeline/packet_ends.h"
+#include "dataplane/pipeline/places.h"
 
 namespace bulkhead::pipeline {
 

@@ -4,7 +4,10 @@
 
 #include <array>
 
+#include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/judge.h"
 #include "dataplane/pipeline/planted.h"
+#include "dataplane/pipeline/timers.h"
 
 namespace bulkhead::pipeline {
 

@@ -2,7 +2,8 @@
 // name, or an answer, without its receiver noticing.
 #pragma once
 
-#include "dataplane/pipeline/deliver.h"
+#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/speaker.h"
 
 namespace bulkhead::pipeline {
 

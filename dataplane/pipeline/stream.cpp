@@ -1,13 +1,21 @@
 // Streams: messages are delimited in what has arrived in order, judged one by one, and released up
 // to the last boundary that was granted. No byte of a message leaves before its verdict.
+#include "dataplane/pipeline/stream.h"
+
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/deliver.h"
 #include "dataplane/pipeline/ending.h"
+#include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/packet_ends.h"
 #include "dataplane/pipeline/planted.h"
+#include "dataplane/pipeline/speaker.h"
 #include "dataplane/pipeline/splice.h"
+#include "dataplane/pipeline/timers.h"
 
 namespace bulkhead::pipeline {
 

@@ -5,8 +5,17 @@
 #include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/deliver.h"
 #include "dataplane/pipeline/ending.h"
+#include "dataplane/pipeline/inspect.h"
+#include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/leaving.h"
 #include "dataplane/pipeline/openings.h"
 #include "dataplane/pipeline/planted.h"
+#include "dataplane/pipeline/protocol_state.h"
+#include "dataplane/pipeline/resume.h"
+#include "dataplane/pipeline/speaker.h"
+#include "dataplane/pipeline/stream.h"
+#include "dataplane/pipeline/timers.h"
+#include "dataplane/pipeline/whole_frames.h"
 
 namespace bulkhead::pipeline {
 
@@ -169,7 +178,7 @@ void answer_carried_retransmission(Context& context, Packet& packet, const Segme
 }
 
 // A part of the pool is kept for messages that are whole: unfinished ones must not stop them.
-bool reserve_is_touched(const Context& context) {
+bool reserve_is_touched(const SessionContext& context) {
   return context.segments.available() < context.segments.capacity() / 4;
 }
 
@@ -385,7 +394,7 @@ bool keeps_timestamps(const Flow& flow, std::uint8_t flags) {
 
 }  // namespace
 
-bool exceeds_share(const Context& context, const Flow& flow) {
+bool exceeds_share(const SessionContext& context, const Flow& flow) {
   constexpr std::uint32_t kFew = 2;
   const bool goes_on = flow.charged < kFew && !reserve_is_touched(context);
   return !goes_on && !context.segments.may_take(flow);

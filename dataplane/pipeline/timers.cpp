@@ -1,9 +1,14 @@
 // What a session does when time passes and no packet comes: acknowledge what is held, send again
 // what was lost, give up what cannot be delivered.
+#include "dataplane/pipeline/timers.h"
+
 #include <algorithm>
 
+#include "dataplane/pipeline/deliver.h"
 #include "dataplane/pipeline/ending.h"
+#include "dataplane/pipeline/judge.h"
 #include "dataplane/pipeline/planted.h"
+#include "dataplane/pipeline/speaker.h"
 
 namespace bulkhead::pipeline {
 
@@ -16,15 +21,15 @@ using wire::sequence_distance;
 
 namespace {
 
-void tell_end(Context& context, const Speaker& speaker, const Pattern& pattern, Reason reason,
-              Action action) {
+void tell_end(SessionContext& context, const Speaker& speaker, const Pattern& pattern,
+              Reason reason, Action action) {
   const flow::Packet packet = packet_about(speaker, pattern);
   Verdict verdict = refused_message(packet, reason, protocols::Fault::none);
   verdict.action = action;
   context.observer.on_verdict(verdict, packet);
 }
 
-void acknowledge_held(Context& context, const Speaker& speaker) {
+void acknowledge_held(SessionContext& context, const Speaker& speaker) {
   TcpSide& side = speaker.side();
   speaker.flow.hold[speaker.end].deadline_ns = 0;
   if (planted(Mistake::never_acknowledge_on_hold)) return;
@@ -44,7 +49,7 @@ void acknowledge_held(Context& context, const Speaker& speaker) {
 }
 
 // False if the session has ended.
-bool retransmit(Context& context, const Speaker& speaker) {
+bool retransmit(SessionContext& context, const Speaker& speaker) {
   Carry& carry = speaker.carry();
   const std::uint32_t first = speaker.side().retained_first;
   carry.retransmit_ns = 0;
@@ -75,12 +80,12 @@ bool is_over(TimeNs deadline_ns, TimeNs now_ns) {
   return deadline_ns != 0 && deadline_ns <= now_ns;
 }
 
-TimeNs message_deadline(const Context& context, const flow::HoldTimes& hold) {
+TimeNs message_deadline(const SessionContext& context, const flow::HoldTimes& hold) {
   return hold.since_ns == 0 ? 0 : hold.since_ns + context.limits().message_ns;
 }
 
 // False if the session has ended.
-bool run_side(Context& context, const Speaker& speaker) {
+bool run_side(SessionContext& context, const Speaker& speaker) {
   const flow::HoldTimes& hold = speaker.flow.hold[speaker.end];
   if (is_over(hold.deadline_ns, context.now_ns)) acknowledge_held(context, speaker);
   if (is_over(message_deadline(context, hold), context.now_ns)) {
@@ -115,7 +120,7 @@ flow::Packet packet_about(const Speaker& speaker, const Pattern& pattern) {
   return packet;
 }
 
-std::optional<Pattern> pattern_from(Context& context, const Speaker& speaker) {
+std::optional<Pattern> pattern_from(SessionContext& context, const Speaker& speaker) {
   const Flow& flow = speaker.flow;
   const TcpSide& own = speaker.side();
   const TcpSide& other = flow.sides[speaker.other()];
@@ -131,7 +136,7 @@ std::optional<Pattern> pattern_from(Context& context, const Speaker& speaker) {
   return speaker.end == flow::kServer ? refusal : refusal.reversed();
 }
 
-void give_up_if_stuck(Context& context, Flow& flow, Progress& progress) {
+void give_up_if_stuck(SessionContext& context, Flow& flow, Progress& progress) {
   const std::array acknowledged = {flow.sides[0].acknowledged, flow.sides[1].acknowledged};
   const std::size_t end =
       flow.sides[flow::kClient].retained_first != kNoSegment ? flow::kClient : flow::kServer;
@@ -151,7 +156,7 @@ void give_up_if_stuck(Context& context, Flow& flow, Progress& progress) {
   progress.since_ns = 0;
 }
 
-void schedule(Context& context, Flow& flow) {
+void schedule(SessionContext& context, Flow& flow) {
   TimeNs next = 0;
   const auto consider = [&next](TimeNs deadline_ns) {
     if (deadline_ns != 0 && (next == 0 || deadline_ns < next)) next = deadline_ns;
@@ -166,7 +171,7 @@ void schedule(Context& context, Flow& flow) {
   next == 0 ? context.timers.disarm(timer) : context.timers.arm(timer, next);
 }
 
-void run_timers(Context& context, Flow& flow) {
+void run_timers(SessionContext& context, Flow& flow) {
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
     if (!run_side(context, {flow, end})) return context.segments.settle(flow);
   }

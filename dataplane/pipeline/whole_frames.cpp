@@ -2,11 +2,18 @@
 // LANs, distinguished by its trailer, and there is a firewall in each. So nothing is cut anew,
 // held, taken out or acknowledged here: a segment is whole messages that are all granted and leaves
 // as it came, or it is refused. What its receiver has over the other LAN was judged there.
+#include "dataplane/pipeline/whole_frames.h"
+
 #include <algorithm>
 
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/deliver.h"
 #include "dataplane/pipeline/ending.h"
+#include "dataplane/pipeline/judge.h"
+#include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/protocol_state.h"
+#include "dataplane/pipeline/speaker.h"
+#include "dataplane/pipeline/stream.h"
 
 namespace bulkhead::pipeline {
 
@@ -87,7 +94,7 @@ void take_whole_frame(Context& context, Packet& packet, const Segment& segment) 
   release_frame(context, packet, segment);
 }
 
-void pass_whole_again(Context& context, Packet& packet) {
+void pass_whole_again(SessionContext& context, Packet& packet) {
   const Speaker speaker = speaker_of(packet);
   TcpSide& side = speaker.side();
   const bool fin = (packet.tcp.flags & wire::kTcpFin) != 0;
@@ -99,7 +106,7 @@ void pass_whole_again(Context& context, Packet& packet) {
   pass(context, packet, Reason::session_control);
 }
 
-void catch_up_with_other_lan(Context& context, const Packet& packet) {
+void catch_up_with_other_lan(SessionContext& context, const Packet& packet) {
   flow::Flow& flow = *packet.flow;
   const Speaker other{flow, speaker_of(packet).other()};
   TcpSide& side = other.side();
