@@ -10,6 +10,7 @@
 #include "controlplane/cli/reassembly.h"
 #include "controlplane/cli/remote.h"
 #include "controlplane/policy/diagnostics.h"
+#include "dataplane/protocols/recognition.h"
 #include "dataplane/protocols/registry.h"
 #include "dataplane/wire/text.h"
 
@@ -148,31 +149,21 @@ class Decoder {
     conversation.unread.clear();
   }
 
-  // Several protocols use the port: what was said so far may tell which it is.
+  // Several protocols share the port: as the data plane, by what either side said first.
   void recognise(Conversation& conversation) {
-    ProtocolSet possible = conversation.candidates;
     for (const Direction direction : {Direction::request, Direction::response}) {
       Reassembly& stream = conversation.streams[direction == Direction::request ? 0 : 1];
-      const ByteView said = stream.bytes();
-      if (said.empty()) continue;
-      ProtocolSet fits = 0;
-      for (std::size_t i = 0; i < protocols::registry().size(); ++i) {
-        if ((conversation.candidates >> i & 1U) == 0) continue;
-        const auto recognition = protocols::recognise(*protocols::registry()[i], said,
-                                                      context_of(conversation, direction));
-        if (recognition == protocols::Recognition::yes) {
-          return settle_on(conversation, static_cast<std::uint8_t>(i));
-        }
-        if (recognition == protocols::Recognition::unknown) fits |= ProtocolSet{1} << i;
+      if (stream.bytes().empty()) continue;
+      const auto recognised = protocols::recognise(conversation.candidates, stream.bytes(),
+                                                   {direction, conversation.carrier});
+      if (recognised.protocol != protocols::kNoProtocol) {
+        return settle_on(conversation, recognised.protocol);
       }
-      if (fits != 0) {
-        possible &= fits;
-      } else {  // what is none of them tells nothing
+      if (recognised.possible == 0) {  // what is of none of them shows nothing
         conversation.unread.push_back({stream.completed_in(1), direction});
         stream.discard();
       }
     }
-    if (std::has_single_bit(possible)) settle_on(conversation, first_of(possible));
   }
 
   void take_segment(Conversation& conversation, const CapturedPacket& packet, bool from_client) {

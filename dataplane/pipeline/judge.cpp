@@ -9,6 +9,7 @@
 #include "dataplane/pipeline/packet_ends.h"
 #include "dataplane/pipeline/protocol_state.h"
 #include "dataplane/policy/matcher.h"
+#include "dataplane/protocols/recognition.h"
 
 namespace bulkhead::pipeline {
 
@@ -248,21 +249,16 @@ void judge_untold(Context& context, const flow::Packet& packet, ByteView message
                   std::size_t length, Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
   const policy::Conduit& conduit = context.tables().conduits[flow.standing.conduit];
-  protocols::ProtocolSet possible = 0;
-  for (auto rest = policy::protocols_sharing(conduit, flow.standing.cell); rest != 0;
-       rest &= rest - 1) {
-    const auto protocol = static_cast<std::uint8_t>(std::countr_zero(rest));
-    const protocols::MessageContext way{direction_of(packet), policy::carrier_over(flow.transport)};
-    const auto recognition = context.modules[protocol].shared_port->recognise(message, way);
-    if (recognition == protocols::Recognition::no) continue;
-    if (recognition == protocols::Recognition::yes) {
-      flow.told = true;
-      read_as(context, flow, protocol);
-      return judge_as(context, packet, message, length, verdict);
-    }
-    possible |= protocols::ProtocolSet{1} << protocol;
+  const auto recognised =
+      protocols::recognise(policy::protocols_sharing(conduit, flow.standing.cell), message,
+                           {direction_of(packet), policy::carrier_over(flow.transport)});
+  if (recognised.protocol != protocols::kNoProtocol) {
+    flow.told = true;
+    read_as(context, flow, recognised.protocol);
+    return judge_as(context, packet, message, length, verdict);
   }
   judge_as(context, packet, message, length, verdict);
+  auto possible = recognised.possible;
   for (; possible != 0 && !is_allowed(verdict.reason); possible &= possible - 1) {
     read_as(context, flow, static_cast<std::uint8_t>(std::countr_zero(possible)));
     verdict = {};

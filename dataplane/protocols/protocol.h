@@ -194,15 +194,4 @@ inline Fault parse_operations(const Protocol& protocol, ByteView message,
   return protocol.parse(parsed, context, operations);
 }
 
-// Whether a stream on a port of several protocols is this one's, by its beginning: as the module's
-// SharedPort says, or else if it begins with a whole message.
-inline Recognition recognise(const Protocol& protocol, ByteView stream,
-                             const MessageContext& context) {
-  if (const SharedPort* shared = protocol.shared_port()) return shared->recognise(stream, context);
-  const Frame first = protocol.frame(stream, context);
-  if (first.fault != Fault::none) return Recognition::no;
-  return first.length != 0 && first.length <= stream.size() ? Recognition::yes
-                                                            : Recognition::unknown;
-}
-
 }  // namespace bulkhead::protocols

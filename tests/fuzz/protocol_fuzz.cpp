@@ -185,7 +185,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (direction_byte >= 0x80) protocol.begin_unseen({session, session_bytes});
   ByteView stream{data + 1, size - 1};
   const MessageContext context{direction, carrier_of(protocol, data[0]), {session, session_bytes}};
-  bulkhead::protocols::recognise(protocol, stream, context);
+  if (const auto* shared = protocol.shared_port()) shared->recognise(stream, context);
   std::uint32_t now_ms = 0;
   while (!stream.empty()) {
     const Frame frame = protocol.frame(stream, context);
