@@ -10,6 +10,7 @@
 
 #include "dataplane/artefact/artefact.h"
 #include "dataplane/base/printable.h"
+#include "dataplane/base/priority.h"
 #include "dataplane/ipc/limits.h"
 
 namespace bulkhead::service {
@@ -39,6 +40,10 @@ Server::Server(asio::io_context& io, Engine& engine, const std::string& path,
       listener_(io, path),
       event_timer_(io),
       apply_timer_(io) {
+  asio::post(reader_, [] {
+    name_thread("reader");
+    run_later();
+  });
   listener_.accept([this](ipc::UnixListener::Socket socket) { admit(std::move(socket)); });
   poll_events();
 }
