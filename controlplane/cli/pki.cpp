@@ -88,7 +88,10 @@ Issued sign(const Subject& subject, X509* issuer, EVP_PKEY* issuer_key) {
   return {drain(key_pem), drain(certificate_pem)};
 }
 
-Issued sign_with(const Issued& authority, const Subject& subject) {
+Issued sign_with(const Issued& authority, Subject subject) {
+  // Strict verifiers insist on both (RFC 5280, 4.2.1.1 and 4.2.1.2).
+  subject.extensions.emplace_back(NID_subject_key_identifier, "hash");
+  subject.extensions.emplace_back(NID_authority_key_identifier, "keyid:always");
   const Memory key_pem(BIO_new_mem_buf(authority.key_pem.data(), -1));
   const Memory certificate_pem(BIO_new_mem_buf(authority.certificate_pem.data(), -1));
   const Key key(PEM_read_bio_PrivateKey(key_pem.get(), nullptr, nullptr, nullptr));

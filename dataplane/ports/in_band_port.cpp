@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/ports/element_ring.h"
 #include "dataplane/wire/ethernet.h"
 
 namespace bulkhead::ports {
@@ -41,8 +42,7 @@ Result<std::unique_ptr<InBandPort>, std::string> InBandPort::make(std::uint16_t 
     port->incoming_.push_back(
         rte_ring_create(name.c_str(), kIncoming, SOCKET_ID_ANY, RING_F_SC_DEQ));
   }
-  port->outgoing_ =
-      rte_ring_create_elem("in_band_out", sizeof(Outgoing), kOutgoing, SOCKET_ID_ANY, kOneToOne);
+  port->outgoing_ = make_element_ring("in_band_out", sizeof(Outgoing), kOutgoing, kOneToOne);
   port->late_ = rte_ring_create("late", kLate, SOCKET_ID_ANY, RING_F_SC_DEQ);
   port->brought_ = rte_ring_create("late_brought", kLate, SOCKET_ID_ANY, kOneToOne);
   port->bell_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "dataplane/flow/steering.h"
+#include "dataplane/ports/element_ring.h"
 #include "dataplane/ports/in_band_port.h"
 #include "dataplane/ports/replica_port.h"
 
@@ -36,9 +37,8 @@ Result<std::unique_ptr<Worker>, std::string> Worker::make(
   const std::string name = "worker" + std::to_string(index);
   auto pipeline = pipeline::Pipeline::make(name, options, shared.macs);
   if (!pipeline) return pipeline.error();
-  rte_ring* events =
-      rte_ring_create_elem((name + "_events").c_str(), sizeof(pipeline::Event), kEventsHeld,
-                           SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  rte_ring* events = make_element_ring(name + "_events", sizeof(pipeline::Event), kEventsHeld,
+                                       RING_F_SP_ENQ | RING_F_SC_DEQ);
   if (events == nullptr) return std::string("event ring: not enough memory; raise memory-mib");
   auto doorbell = Doorbell::make(shared.ports, static_cast<std::uint16_t>(index));
   if (!doorbell) return doorbell.error();

@@ -203,7 +203,7 @@ void BM_Judge(benchmark::State& state) {
   protocols::parse_operations(modbus(), read_request(), Direction::request, operations);
   const std::uint8_t protocol = *protocols::find_protocol("modbus");
   for (auto _ : state) {
-    const policy::Decision decision = policy::judge(conduit, cell, protocol, operations[0], 0);
+    policy::Decision decision = policy::judge(conduit, cell, protocol, operations[0], 0);
     if (decision.reason == Reason::function_not_granted) state.SkipWithError("not granted");
     benchmark::DoNotOptimize(decision);
   }
@@ -217,8 +217,7 @@ void BM_Classify(benchmark::State& state) {
   for (auto _ : state) {
     const std::uint16_t from = policy::find_source_zone(tables, 0, {}, client).zone;
     const std::uint16_t to = policy::find_zone(tables, server);
-    const auto found =
-        policy::classify(tables, from, to, {client, server, 502, policy::Transport::tcp});
+    auto found = policy::classify(tables, from, to, {client, server, 502, policy::Transport::tcp});
     if (found.reason != Reason::service_granted) state.SkipWithError("not granted");
     benchmark::DoNotOptimize(found);
   }

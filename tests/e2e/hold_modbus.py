@@ -22,7 +22,7 @@ class Pymodbus:
         self.socket = self.client.socket
 
     def ask(self):
-        answer = self.client.read_holding_registers(0, 10, slave=1)
+        answer = self.client.read_holding_registers(0, count=10, slave=1)
         if answer.isError():
             raise ValueError(str(answer))
 

@@ -77,7 +77,7 @@ def with_pymodbus(options):
         refused = number % 3 == 2
         begin = time.monotonic()
         if number % 3 == 0:
-            answer = client.read_holding_registers(0, 1 + number % 100, slave=1)
+            answer = client.read_holding_registers(0, count=1 + number % 100, slave=1)
             right = not answer.isError() and len(answer.registers) == 1 + number % 100
         else:
             address = FORBIDDEN if refused else GRANTED

@@ -71,42 +71,65 @@ def after_exception(length):
 
 
 def with_pymodbus(port):
-    # The paths of Debian's packages.
+    # The paths of Debian's packages: 3.0 of Debian 12, 3.8 of Debian 13.
     from pymodbus.datastore import (ModbusSequentialDataBlock, ModbusServerContext,
                                     ModbusSlaveContext)
-    from pymodbus.server import async_io
+    try:
+        from pymodbus.server import async_io
+    except ImportError:
+        async_io = None
+    first = 0 if async_io else 1  # of a block, for address 0: 3.8 has no mode in which it is 0
 
     class Told(ModbusSequentialDataBlock):
         """Gives what stands there before all writes, and tells of these."""
 
         def __init__(self, kind):
-            super().__init__(0, [0] * CELLS)
+            super().__init__(first, [0] * CELLS)
             self.kind = kind
 
         def getValues(self, address, count=1):
             if self.kind in ("coils", "inputs"):
                 return [False] * count
-            return [BEFORE + at for at in range(address, address + count)]
+            return [BEFORE + at - first for at in range(address, address + count)]
 
         def setValues(self, address, values):
             values = values if isinstance(values, list) else [values]
-            tell({self.kind: {address + at: int(value) for at, value in enumerate(values)}})
+            tell({self.kind: {address + at - first: int(value)
+                              for at, value in enumerate(values)}})
 
-    execute = async_io.ModbusBaseRequestHandler.execute
-
-    def told(handler, request, *addresses):
-        tell({"function": request.function_code, "unit": request.unit_id,
+    def tell_request(request, unit):
+        tell({"function": request.function_code, "unit": unit,
               "first": getattr(request, "address", None)})
-        return execute(handler, request, *addresses)
 
-    async_io.ModbusBaseRequestHandler.execute = told
-    memory = ModbusSlaveContext(di=Told("inputs"), co=Told("coils"), hr=Told("registers"),
-                                ir=Told("input_registers"), zero_mode=True)
-    context = ModbusServerContext(slaves=memory, single=True)
+    memory = {"di": Told("inputs"), "co": Told("coils"), "hr": Told("registers"),
+              "ir": Told("input_registers")}
+    address = ("127.0.0.1", port)
+
+    def server_of_3_0():
+        execute = async_io.ModbusBaseRequestHandler.execute
+
+        def told(handler, request, *addresses):
+            tell_request(request, request.unit_id)
+            return execute(handler, request, *addresses)
+
+        async_io.ModbusBaseRequestHandler.execute = told
+        context = ModbusServerContext(slaves=ModbusSlaveContext(**memory, zero_mode=True),
+                                      single=True)
+        return async_io.ModbusTcpServer(context, address=address, allow_reuse_address=True)
+
+    def server_of_3_8():
+        from pymodbus.server import ModbusTcpServer
+
+        def told(sending, pdu):
+            if not sending:
+                tell_request(pdu, pdu.dev_id)
+            return pdu
+
+        context = ModbusServerContext(slaves=ModbusSlaveContext(**memory), single=True)
+        return ModbusTcpServer(context, address=address, trace_pdu=told)
 
     async def serve():
-        server = async_io.ModbusTcpServer(context, address=("127.0.0.1", port),
-                                          allow_reuse_address=True)
+        server = server_of_3_0() if async_io else server_of_3_8()
         task = asyncio.create_task(server.serve_forever())
         await asyncio.sleep(0.5)
         tell({"listening": True})
