@@ -19,6 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import outcome  # noqa: E402
 from e2e_test import BUILD, POLICY, LabCase  # noqa: E402
 from lab import HMI, HMI_MAC, PLC, PLC_MAC, Lab, run, turn_offloads_off, wait_until  # noqa: E402
 from takeover_peer import checksum  # noqa: E402
@@ -505,4 +506,4 @@ conduits:
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    outcome.run()

@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "deploy/lab"))
+import outcome  # noqa: E402
 from failures import FAILURES, end_floods, flood_link, flood_zone  # noqa: E402
 from lab import PLC, run, wait_until  # noqa: E402
 from pair import LINK, NAMES, OTHER, PAIR_PORT, PairLab  # noqa: E402
@@ -311,4 +312,4 @@ class WithoutAPair(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    outcome.run()

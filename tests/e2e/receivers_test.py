@@ -13,6 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import outcome  # noqa: E402
 from receivers import modbus, stacks  # noqa: E402
 
 BUILD = Path(sys.argv[1]).resolve()
@@ -80,13 +81,13 @@ class Receivers(unittest.TestCase):
 
 if __name__ == "__main__":
     if "BULKHEAD_OWN_NAMESPACE" not in os.environ:
+        outcome.expect_root()
         from stacks_test import fetch_peers  # noqa: E402
         try:
             fetch_peers()
         except unittest.SkipTest as reason:
-            print(f"skipped: {reason}")
-            sys.exit(77)
+            outcome.skip(reason)
         os.environ["BULKHEAD_OWN_NAMESPACE"] = "1"
         os.execvp("unshare", ["unshare", "--net", sys.executable, __file__, *sys.argv[1:]])
     stacks.in_own_namespace()
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    outcome.run()

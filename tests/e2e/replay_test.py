@@ -14,6 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "differential")]
+import outcome  # noqa: E402
 from e2e_test import BUILD, LabCase  # noqa: E402
 from lab import PLC, run, wait_until  # noqa: E402
 from recut_test import headers_of, packets_of, tcp_parts  # noqa: E402
@@ -184,7 +185,6 @@ class Published(LabCase):
 
 if __name__ == "__main__":
     if not CAPTURES.is_dir():
-        print(f"SKIPPED: {CAPTURES} is not there; it holds real captures that are not part of this "
-              "project")
-        sys.exit(77)
-    unittest.main(argv=sys.argv[:1] + sys.argv[2:], verbosity=2)
+        outcome.skip(f"{CAPTURES} is not there; it holds real captures that are not part of this "
+                     "project")
+    outcome.run()

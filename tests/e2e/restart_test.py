@@ -19,6 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import outcome  # noqa: E402
 from e2e_test import LabCase  # noqa: E402
 from lab import PLC, wait_until  # noqa: E402
 from stacks_test import HEAD, PEERS, fetch_peers  # noqa: E402
@@ -162,4 +163,4 @@ class Restart(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    outcome.run()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import outcome  # noqa: E402
 from e2e_test import BUILD, LabCase  # noqa: E402
 from lab import HMI, PLC, LabError, run, wait_until  # noqa: E402
 
@@ -321,4 +322,4 @@ class Stacks(StackCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    outcome.run()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import outcome  # noqa: E402
 from e2e_test import BUILD, POLICY, LabCase  # noqa: E402
 from lab import PLC, PLC_MAC, run  # noqa: E402
 
@@ -170,4 +171,4 @@ class Lossy(StreamCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + sys.argv[2:], verbosity=2)
+    outcome.run()
