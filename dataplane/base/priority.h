@@ -9,12 +9,14 @@
 
 namespace bulkhead {
 
+constexpr int kRealTimePriority = 10;
+constexpr int kNiceOfSooner = -10;
+
 // Gives the calling thread real-time priority. Only for threads that sleep most of the time.
 // Returns 0, or an error number if it is not allowed; the priority is then unchanged.
 inline int run_before_others() {
-  constexpr int kPriority = 10;
   sched_param parameters{};
-  parameters.sched_priority = kPriority;
+  parameters.sched_priority = kRealTimePriority;
   return pthread_setschedparam(pthread_self(), SCHED_RR, &parameters);
 }
 
@@ -26,10 +28,7 @@ inline void run_as_others() {
 
 // Raises the calling thread's nice priority: it gets a core sooner than most threads without
 // real-time priority. Unchanged where that is not allowed.
-inline void run_sooner() {
-  constexpr int kNice = -10;
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
-}
+inline void run_sooner() { setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceOfSooner); }
 
 // Lowers it: the program's threads that forward or renew a lease get a core first.
 inline void run_later() {
