@@ -16,6 +16,8 @@
 #include <set>
 #include <sstream>
 
+#include "dataplane/ports/device.h"
+
 namespace bulkhead::ports {
 
 namespace {
@@ -127,10 +129,6 @@ void remove_old_folders() {
     if (kill(process, 0) != 0 && errno == ESRCH) old.push_back(each->path());
   }
   for (const fs::path& folder : old) fs::remove_all(folder, error);
-}
-
-bool is_pci(const std::string& device) {
-  return device.rfind("net_", 0) != 0 && device.find(':') != std::string::npos;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Asks with ioctls on a socket that lives as long as the question.
+// Asks with ioctls on a socket that lives as long as the question. It is a Unix socket: the kernel
+// answers on any, and the data plane may open no other (daemon/calls.h).
 #include "dataplane/ports/kernel_interface.h"
 
 #include <linux/ethtool.h>
@@ -22,7 +23,7 @@ class Query {
  public:
   explicit Query(unsigned interface) {
     if (if_indextoname(interface, request_.ifr_name) == nullptr) return;
-    socket_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socket_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   }
   ~Query() {
     if (socket_ >= 0) close(socket_);

@@ -223,7 +223,8 @@ bool PortSet::link_up(std::uint16_t port) const {
 bool PortSet::show_carrier(std::uint16_t port, bool shown) const {
   const Port& each = ports_[port];
   if (each.interface != kNoInterface) {
-    const bool done = set_interface(each.interface, shown);
+    const bool done = set_interface_ ? set_interface_(each.interface, shown)
+                                     : set_interface(each.interface, shown);
     for (const int socket : each.sockets) clear_error(socket);
     return done;
   }

@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/base/result.h"
@@ -42,6 +44,9 @@ class PortSet {
   std::string mac(std::uint16_t port) const;
   // Whether the port has carrier.
   bool link_up(std::uint16_t port) const;
+  // Sets kernel interfaces down and up; this process itself, if not told otherwise.
+  using SetInterface = std::function<bool(unsigned interface, bool up)>;
+  void set_interfaces_by(SetInterface set) { set_interface_ = std::move(set); }
   // Shows or hides the port's carrier to its neighbours. False if that is not possible.
   bool show_carrier(std::uint16_t port, bool shown) const;
   // For the service thread alone.
@@ -82,6 +87,7 @@ class PortSet {
 
   std::vector<Port> ports_;
   rte_mempool* buffers_ = nullptr;
+  SetInterface set_interface_;
 };
 
 }  // namespace bulkhead::ports

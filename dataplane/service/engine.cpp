@@ -82,6 +82,7 @@ std::string Engine::launch(const EngineOptions& options) {
                                     options.buffers, options.pipeline.mtu);
   if (!ports) return ports.error();
   ports_ = std::move(ports).value();
+  ports_->set_interfaces_by(options.set_interface);
   shared_ = std::make_unique<ports::Shared>(*ports_, macs_);
   limits_ = options.pipeline.limits;
   mtu_ = options.pipeline.mtu;

@@ -25,6 +25,7 @@ struct EngineOptions {
   pipeline::PipelineOptions pipeline;
   bool pair = false;   // one of two: nothing passes without a lease of the agent
   bool launch = true;  // workers run on lcores of their own; else the caller runs them
+  ports::PortSet::SetInterface set_interface;  // see PortSet; may be empty
 };
 
 class Engine {

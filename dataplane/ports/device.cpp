@@ -1,0 +1,94 @@
+// DPDK's device strings: `NAME,key=value,...` or a PCI address, perhaps with `,key=value` too.
+#include "dataplane/ports/device.h"
+
+#include <linux/capability.h>
+
+#include <array>
+#include <string_view>
+
+namespace bulkhead::ports {
+
+namespace {
+
+constexpr std::uint64_t bit(int capability) { return std::uint64_t{1} << capability; }
+
+struct Driver {
+  std::string_view name;  // how the device string begins
+  Needs needs;
+};
+
+// IPC_LOCK: memory for the card is locked beyond a limit, which the unit raises instead.
+constexpr std::uint64_t kOfInterfaces = bit(CAP_NET_RAW) | bit(CAP_NET_ADMIN);
+constexpr auto kDrivers = std::to_array<Driver>({
+    {"net_af_packet", {kOfInterfaces, 0}},
+    {"net_af_xdp", {kOfInterfaces | bit(CAP_BPF) | bit(CAP_IPC_LOCK), 0}},
+    {"net_tap", {kOfInterfaces, 0}},
+    {"net_pcap", {kOfInterfaces, 0}},
+    {"net_null", {}},
+    {"net_ring", {}},
+});
+
+// What no row names is opened with all there is.
+constexpr Needs kUnknown{~std::uint64_t{0}, bit(CAP_NET_ADMIN)};
+
+Needs needs_of(const std::string& device) {
+  if (is_pci(device)) return {bit(CAP_IPC_LOCK), 0};
+  for (const Driver& driver : kDrivers) {
+    if (device.starts_with(driver.name)) return driver.needs;
+  }
+  return kUnknown;
+}
+
+// The value of a key in the device string; empty if it has none.
+std::string value_of(const std::string& device, const std::string& key) {
+  const std::size_t found = device.find("," + key + "=");
+  if (found == std::string::npos) return {};
+  const std::size_t begin = found + key.size() + 2;
+  return device.substr(begin, device.find(',', begin) - begin);
+}
+
+}  // namespace
+
+bool is_pci(const std::string& device) {
+  return device.rfind("net_", 0) != 0 && device.find(':') != std::string::npos;
+}
+
+std::string interface_of(const std::string& device) { return value_of(device, "iface"); }
+
+std::string path_of(const std::string& device) {
+  if (is_pci(device)) {
+    const std::string address = device.substr(0, device.find(','));
+    constexpr std::size_t kWithoutDomain = 7;  // as 01:00.0
+    const std::string domain = address.size() == kWithoutDomain ? "0000:" : "";
+    return "/sys/bus/pci/devices/" + domain + address;
+  }
+  // A tap's is made by the driver.
+  const std::string interface =
+      device.starts_with("net_tap") ? std::string() : interface_of(device);
+  return interface.empty() ? interface : "/sys/class/net/" + interface;
+}
+
+std::vector<std::string> missing(const std::vector<std::string>& devices,
+                                 const std::function<bool(const std::string&)>& exists) {
+  std::vector<std::string> missing;
+  for (std::size_t port = 0; port < devices.size(); ++port) {
+    const std::string path = path_of(devices[port]);
+    if (path.empty() || exists(path)) continue;
+    missing.push_back("port " + std::to_string(port) + ": " +
+                      (is_pci(devices[port]) ? "PCI device " : "interface ") +
+                      path.substr(path.rfind('/') + 1));
+  }
+  return missing;
+}
+
+Needs needs_of(const std::vector<std::string>& devices) {
+  Needs all;
+  for (const std::string& device : devices) {
+    const Needs each = needs_of(device);
+    all.to_open |= each.to_open;
+    all.while_open |= each.while_open;
+  }
+  return all;
+}
+
+}  // namespace bulkhead::ports

@@ -1,0 +1,32 @@
+// What a device string names: whether the kernel has it yet, and which capabilities its driver
+// needs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bulkhead::ports {
+
+// A PCI address, not the name of a virtual device.
+bool is_pci(const std::string& device);
+
+// The path under /sys that stands once the device can be opened; empty for devices that need none.
+std::string path_of(const std::string& device);
+
+// The devices whose path is not there, as "port 1: interface eth1". `exists` looks at a path.
+std::vector<std::string> missing(const std::vector<std::string>& devices,
+                                 const std::function<bool(const std::string&)>& exists);
+
+// The kernel interface that a device string names; empty if it names none.
+std::string interface_of(const std::string& device);
+
+// Capabilities, a bit each at its number (linux/capability.h).
+struct Needs {
+  std::uint64_t to_open = 0;
+  std::uint64_t while_open = 0;
+};
+Needs needs_of(const std::vector<std::string>& devices);
+
+}  // namespace bulkhead::ports

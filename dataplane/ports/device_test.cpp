@@ -1,0 +1,46 @@
+// Device strings: what has to be there, and which capabilities each driver needs.
+#include "dataplane/ports/device.h"
+
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+
+namespace bulkhead::ports {
+namespace {
+
+constexpr std::uint64_t bit(int capability) { return std::uint64_t{1} << capability; }
+
+TEST(Device, NamesWhatHasToBeThere) {
+  EXPECT_EQ(path_of("net_af_packet0,iface=eth1,qpairs=2"), "/sys/class/net/eth1");
+  EXPECT_EQ(path_of("net_af_xdp1,start_queue=0,iface=enp1s0"), "/sys/class/net/enp1s0");
+  EXPECT_EQ(path_of("net_pcap0,iface=eth1"), "/sys/class/net/eth1");
+  EXPECT_EQ(path_of("0000:01:00.1"), "/sys/bus/pci/devices/0000:01:00.1");
+  EXPECT_EQ(path_of("01:00.0,rx=1"), "/sys/bus/pci/devices/0000:01:00.0");
+  EXPECT_EQ(path_of("10000:01:00.0"), "/sys/bus/pci/devices/10000:01:00.0");
+  EXPECT_EQ(path_of("net_tap0,iface=made0"), "") << "the driver makes it";
+  EXPECT_EQ(path_of("net_null0"), "");
+}
+
+TEST(Device, ListsWhatIsMissing) {
+  const std::vector<std::string> devices = {"net_af_packet0,iface=eth0",
+                                            "net_af_packet1,iface=eth1", "0000:01:00.0"};
+  const auto only_eth0 = [](const std::string& path) { return path == "/sys/class/net/eth0"; };
+  EXPECT_EQ(
+      missing(devices, only_eth0),
+      (std::vector<std::string>{"port 1: interface eth1", "port 2: PCI device 0000:01:00.0"}));
+  EXPECT_TRUE(missing(devices, [](const std::string&) { return true; }).empty());
+}
+
+TEST(Device, NeedsWhatItsDriverNeeds) {
+  const Needs packet = needs_of({"net_af_packet0,iface=eth0", "net_af_packet1,iface=eth1"});
+  EXPECT_EQ(packet.to_open, bit(CAP_NET_RAW) | bit(CAP_NET_ADMIN));
+  EXPECT_EQ(packet.while_open, 0U);
+  EXPECT_EQ(needs_of({"0000:01:00.0", "net_null0"}).to_open, bit(CAP_IPC_LOCK));
+  EXPECT_EQ(needs_of({"0000:01:00.0", "net_af_packet0,iface=eth0"}).to_open,
+            bit(CAP_IPC_LOCK) | bit(CAP_NET_RAW) | bit(CAP_NET_ADMIN))
+      << "the sum";
+  EXPECT_EQ(needs_of({"net_null0", "net_ring1"}).to_open, 0U);
+  EXPECT_EQ(needs_of({"net_bonding0"}).to_open, ~std::uint64_t{0}) << "not known";
+}
+
+}  // namespace
+}  // namespace bulkhead::ports
