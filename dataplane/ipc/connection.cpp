@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "dataplane/base/secret.h"
 #include "dataplane/ipc/limits.h"
 
 namespace bulkhead::ipc {
@@ -19,9 +20,10 @@ void Connection::close() {
 }
 
 void Connection::read() {
-  stream_.read([self = shared_from_this()](error_code error, const std::string& body) {
+  stream_.read([self = shared_from_this()](error_code error, std::string body) {
     v1::DataplaneRequest request;
     if (error || self->ended_ || !request.ParseFromString(body)) return self->stop();
+    if (request.has_configure_pair()) wipe(body);  // it holds the pair's key
     self->owner_.take(std::move(request), self);
     if (self->ended_) return;
     if (!self->has_room()) {

@@ -2,6 +2,7 @@
 #include "dataplane/ipc/unix_listener.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,14 +43,28 @@ UnixListener::UnixListener(boost::asio::io_context& io, const std::string& path)
   std::error_code ignored;  // a folder that cannot be made shows when the socket is bound
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   acceptor_.open();
+  umask(0117);
   acceptor_.bind(stream_protocol::endpoint(path), error);
   umask(before);
   if (error) throw std::runtime_error("socket " + path + ": " + error.message());
+  if (stat(path.c_str(), &info) == 0) group_ = info.st_gid;
   acceptor_.listen();
 }
 
 UnixListener::~UnixListener() {
   if (acceptor_.is_open()) unlink(path_.c_str());
+}
+
+// The file's permissions say the same; they may have been changed since.
+bool UnixListener::may_connect(Socket& socket) const {
+  ucred peer{};
+  socklen_t length = sizeof(peer);
+  if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
+    return false;
+  if (peer.uid == 0 || peer.uid == geteuid() || peer.gid == group_) return true;
+  spdlog::warn("socket {}: process {} of user {} and group {} was refused", path_, peer.pid,
+               peer.uid, peer.gid);
+  return false;
 }
 
 void UnixListener::accept(std::function<void(Socket)> take) {
@@ -62,7 +77,7 @@ void UnixListener::accept_next() {
     if (error == boost::asio::error::operation_aborted) return;
     if (!error) {
       told_ = false;
-      take_(std::move(socket));
+      if (may_connect(socket)) take_(std::move(socket));
       return accept_next();
     }
     if (!std::exchange(told_, true)) {

@@ -1,5 +1,9 @@
-// A listening Unix socket that only its owner may use.
+// A listening Unix socket for its owner, the group of its file, and root. The group is that of its
+// folder where that has the set-group-ID bit: the agent's, which has another user than the data
+// plane.
 #pragma once
+
+#include <sys/types.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -22,12 +26,14 @@ class UnixListener {
 
  private:
   void accept_next();
+  bool may_connect(Socket& socket) const;
 
   boost::asio::io_context& io_;
   std::string path_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer pause_;
   std::function<void(Socket)> take_;
+  gid_t group_ = 0;    // of its file
   bool told_ = false;  // that nothing can be accepted
 };
 

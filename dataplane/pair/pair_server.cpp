@@ -3,6 +3,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "dataplane/base/secret.h"
+
 namespace bulkhead::pair {
 
 namespace {
@@ -73,6 +75,7 @@ void PairServer::take(v1::DataplaneRequest request, const ipc::Connection::Point
   } else {
     return;
   }
+  if (request.has_configure_pair()) wipe(*request.mutable_configure_pair()->mutable_key());
   answer.set_id(request.id());
   connection->send(answer);
 }
