@@ -50,6 +50,7 @@ struct alignas(64) TcpSide {
   bool fin_released = false;
   bool awaits_rest = false;     // the side's HoldTimes count
   bool known = false;           // while resuming: `released` is proven
+  bool sent_unseen = false;     // while resuming: this end has sent bytes that never arrived here
   std::uint16_t announced = 0;  // window field that this end sent last, where its scale is unknown
 };
 static_assert(sizeof(TcpSide) == 64);

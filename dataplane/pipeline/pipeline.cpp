@@ -183,6 +183,7 @@ void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Obse
     flow.transport == policy::Transport::tcp ? run_timers(context, flow)
                                              : drop_late_parts(context, flow);
   });
+  probes_.run(context);
   expire(context);
   clock.lap(Stage::pass_time);
 }

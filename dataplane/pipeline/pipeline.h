@@ -9,6 +9,7 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/prompts.h"
 #include "dataplane/pipeline/stages.h"
 #include "dataplane/pipeline/timers.h"
 
@@ -33,11 +34,15 @@ class Pipeline {
   void pass_time(const Image& image, TimeNs now_ns, Output& output, Observer& observer);
 
   // Whether a timer is armed, other than idle time-outs, or the walk over idle time-outs is late.
-  bool awaits_time() const { return timers_.any_armed() || expires_behind_; }
+  bool awaits_time() const { return timers_.any_armed() || expires_behind_ || !probes_.is_done(); }
 
   // Forwarding has begun, at start or takeover: for a while there may be sessions that are not
   // known.
   void begin_forwarding(TimeNs now_ns) { forwards_since_ns_ = now_ns; }
+  // The peer forwards no more: from the next pass_time() on, the ends of its sessions are asked
+  // what they lack. Segments take their buffers from `buffers`.
+  void probe_sessions(rte_mempool* buffers) { probes_.begin(buffers); }
+  bool is_probed() const { return probes_.is_done(); }
 
   // Removes all sessions.
   void forget_all();
@@ -101,6 +106,7 @@ class Pipeline {
   Statistics stats_;
   StageCycles stage_cycles_{};
   std::array<flow::Packet, kBurstMax> burst_;
+  Probes probes_;
   std::uint32_t expire_next_ = 0;
   std::uint32_t expire_next_relation_ = 0;
   TimeNs expired_ns_ = 0;

@@ -15,6 +15,7 @@
 #include "dataplane/pipeline/ending.h"
 #include "dataplane/pipeline/judge.h"
 #include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/prompts.h"
 #include "dataplane/pipeline/protocol_state.h"
 #include "dataplane/pipeline/speaker.h"
 #include "dataplane/pipeline/stream.h"
@@ -226,6 +227,17 @@ void keep_and_ask(Context& context, Packet& packet) {
   schedule(context, speaker.flow);
 }
 
+// What the sender of an acknowledgement has sent, in a session of the peer's: it has data in flight
+// that the peer never told of if its number is after what is known. One that sends data needs no
+// prompt.
+void note_sent_unseen(Context& context, const Packet& packet, const Speaker& speaker) {
+  TcpSide& side = speaker.side();
+  const std::uint32_t seen = side.released + flow::contiguous_bytes(context.segments, side);
+  const bool fin = (packet.tcp.flags & wire::kTcpFin) != 0;
+  const bool bare = packet.payload_length == 0 && !fin;
+  side.sent_unseen = bare && sequence_distance(packet.tcp.sequence, seen) > 0;
+}
+
 // What was kept of the speaker's is judged now. False if the session is refused for it.
 bool take_up_kept(Context& context, const Speaker& speaker) {
   const std::uint32_t first = speaker.side().held_first;
@@ -284,12 +296,19 @@ bool resume_session(Context& context, Packet& packet) {
   const bool fin = (tcp.flags & wire::kTcpFin) != 0;
   const std::uint32_t end = tcp.sequence + packet.payload_length + (fin ? 1U : 0U);
   const bool take_up = !flow.resumed && !was_known && other.known && side.known;
+  const Speaker answering{flow, speaker.other()};
+  rte_mempool* buffers = packet.mbuf->pool;
+  note_sent_unseen(context, packet, speaker);
   if (end == tcp.sequence) {
     pass_empty(context, packet, tcp.sequence);
-    if (take_up) take_up_kept(context, {flow, speaker.other()});
+    if (!take_up) return false;
+    prompt(context, answering, buffers);
+    prompt(context, speaker, buffers);
+    take_up_kept(context, answering);
     return false;
   }
-  if (take_up && !take_up_kept(context, {flow, speaker.other()})) {
+  if (take_up) prompt(context, answering, buffers);
+  if (take_up && !take_up_kept(context, answering)) {
     refuse(context, packet, Reason::flow_refused);
     return false;
   }
