@@ -2,7 +2,7 @@
 the same bridges.
 
 usage: pair_table.py [--build BUILD] [--runs N] [--failure NAME...] [--heartbeat MS]
-                     [--without-keepalived] [--json]
+                     [--without-keepalived] [--lwip] [--rto-min MS] [--json]
 Needs root. A run is: the pair is well, hosts talk (a UDP datagram each millisecond, a Modbus session
 with a request after the other), something fails, it is mended. 30 runs of everything take three
 quarters of an hour.
@@ -22,10 +22,11 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "deploy/lab"))
 from failures import FAILURES, Failure  # noqa: E402
 from keepalived_lab import KeepalivedLab  # noqa: E402
-from lab import PLC, LabError, wait_until  # noqa: E402
+from lab import PLC, LabError, run, wait_until  # noqa: E402
 from pair import OTHER, PairLab  # noqa: E402
 
 UDP_PORT = 9000
+PANEL = "10.20.0.11"  # the host with lwIP, at the switch of zone 0
 SECONDS = 2  # of each probe
 QUIET_SECONDS = 0.5  # before something fails
 FELT_SECONDS = 0.5  # behind it, what the hosts notice is its doing
@@ -94,13 +95,28 @@ class Keepalived:
         return ""
 
 
-def measure(peer, name, failure):
+def plug_in_panel(lab):
+    run(*lab.in_ns("sw", "ip", "tuntap", "add", "panel", "mode", "tap"))
+    run(*lab.in_ns("sw", "ip", "link", "set", "panel", "master", "br0", "up"))
+
+
+def shorten_timers(lab, milliseconds):
+    """The shortest retransmission timer of the Linux hosts, which is 200 ms."""
+    for host, far in (("sup", "10.10.0.0/24"), ("ctl", "10.20.0.0/24")):
+        run(*lab.in_ns(host, "ip", "route", "change", far, "dev", "eth0", "rto_min",
+                       f"{milliseconds}ms"))
+
+
+def measure(peer, name, failure, lwip):
     """One run: what the hosts noticed."""
     lab = peer.lab
     first = peer.await_well()
+    words = {"udp": ("sup", UDP_PORT), "modbus": ("sup", 502)}
+    if lwip:
+        words["lwip"] = ("sw", 502, "panel", PANEL)
     probes = {mode: subprocess.Popen(
-        lab.in_ns("sup", sys.executable, HERE / "probe.py", mode, PLC, port, SECONDS),
-        stdout=subprocess.PIPE, text=True) for mode, port in (("udp", UDP_PORT), ("modbus", 502))}
+        lab.in_ns(host, sys.executable, HERE / "probe.py", mode, PLC, port, SECONDS, *more),
+        stdout=subprocess.PIPE, text=True) for mode, (host, port, *more) in words.items()}
     for probe in probes.values():
         probe.stdout.readline()
     time.sleep(QUIET_SECONDS)
@@ -116,6 +132,7 @@ def measure(peer, name, failure):
     return {"of": peer.name, "failure": name, "turned": turned, "why": why, **results,
             "gap_ms": longest_gap(udp, begun, ended + FELT_SECONDS),
             "request_ms": longest_gap(results["modbus"], begun, ended + FELT_SECONDS),
+            "lwip_ms": longest_gap(results["lwip"], begun, ended + FELT_SECONDS) if lwip else 0.0,
             "quiet_ms": longest(ms for at, ms in udp["gaps"] if at + ms / 1000 <= begun),
             "later_ms": longest(ms for at, ms in udp["gaps"] if at >= ended + FELT_SECONDS)}
 
@@ -137,27 +154,30 @@ def quantile(values, share):
 def row_of(name, of, runs):
     gaps = [run["gap_ms"] for run in runs]
     requests = [run["request_ms"] for run in runs]
-    counts = {key: sum(run["modbus"][key] for run in runs)
+    lwip = [run["lwip_ms"] for run in runs]
+    counts = {key: sum(run[mode][key] for run in runs for mode in ("modbus", "lwip") if mode in run)
               for key in ("answered", "lost_sessions", "unanswered", "wrong", "refused")}
     return {"failure": name, "of": of, "runs": len(runs), "min_ms": min(gaps),
             "median_ms": statistics.median(gaps), "p95_ms": quantile(gaps, 0.95),
             "max_ms": max(gaps),
             "quiet_ms": statistics.median(run["quiet_ms"] for run in runs),
             "request_median_ms": statistics.median(requests), "request_max_ms": max(requests),
+            "lwip_median_ms": statistics.median(lwip), "lwip_max_ms": max(lwip),
             "datagrams_lost": sum(run["udp"]["lost"] for run in runs), **counts,
             "not_turned": sum(not run["turned"] for run in runs)}
 
 
 COLUMNS = (("MIN", "min_ms"), ("MEDIAN", "median_ms"), ("P95", "p95_ms"), ("MAX", "max_ms"),
-           ("QUIET", "quiet_ms"), ("REQUEST", "request_median_ms"), ("DATAGRAMS", "datagrams_lost"),
-           ("SESSIONS", "lost_sessions"), ("UNANSWERED", "unanswered"), ("WRONG", "wrong"),
-           ("NOT TURNED", "not_turned"))
+           ("QUIET", "quiet_ms"), ("REQUEST", "request_median_ms"), ("LWIP", "lwip_median_ms"),
+           ("DATAGRAMS", "datagrams_lost"), ("SESSIONS", "lost_sessions"),
+           ("UNANSWERED", "unanswered"), ("WRONG", "wrong"), ("NOT TURNED", "not_turned"))
 LEGEND = """
 MIN to MAX: longest time without an answer to a datagram each millisecond, in ms, from when it
 fails until half a second later. QUIET: the same in the half second before, median: this machine's
-own. REQUEST: as MEDIAN, of a Modbus session. Sums over all runs: DATAGRAMS that were lost, TCP
-SESSIONS that were; requests UNANSWERED and answered WRONG, where a router that refuses nothing
-has none; NOT TURNED: another appliance was active than should have been."""
+own. REQUEST: as MEDIAN, of a Modbus session; LWIP: of one more, from a host with lwIP as its TCP
+(--lwip). Sums over all runs: DATAGRAMS that were lost, TCP SESSIONS that were; requests UNANSWERED
+and answered WRONG, where a router that refuses nothing has none; NOT TURNED: another appliance was
+active than should have been."""
 
 
 def print_table(rows):
@@ -177,6 +197,10 @@ def run_all(peer_type, options, policy):
     rows = []
     try:
         peer.start()
+        if options.lwip:
+            plug_in_panel(peer.lab)
+        if options.rto_min:
+            shorten_timers(peer.lab, options.rto_min)
         peer.lab.start_plc()
         peer.lab.spawn("ctl", [sys.executable, HERE / "probe.py", "echo", PLC, UDP_PORT], "echo")
         for name, failure in peer.failures.items():
@@ -185,7 +209,7 @@ def run_all(peer_type, options, policy):
             runs = []
             for number in range(options.runs):
                 try:
-                    runs.append(measure(peer, name, failure))
+                    runs.append(measure(peer, name, failure, options.lwip))
                 except LabError as error:  # what was measured before it counts
                     said = "".join(f"\n{which}:\n{peer.lab.log(f'{peer.speaker}-{which}')[-2000:]}"
                                    for which in ("a", "b"))
@@ -200,6 +224,16 @@ def run_all(peer_type, options, policy):
     return rows
 
 
+def policy():
+    """The water works', with the datagrams and the host with lwIP beside it."""
+    text = (ROOT / "policies/water-works/policy.yaml").read_text()
+    text = text.replace("assets:\n", f"assets:\n  panel: {{zone: supervision, address: {PANEL}}}\n")
+    return text.replace("    allow:\n", f"""    allow:
+      - {{service: udp/{UDP_PORT}, client: hmi, server: plc1}}
+      - {{protocol: modbus, client: panel, server: plc1, access: [read, session]}}
+""")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="pair_table.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -211,13 +245,16 @@ def main():
     parser.add_argument("--without-keepalived", action="store_true")
     parser.add_argument("--advert", default=KeepalivedLab.advert_seconds,
                         help="seconds between keepalived's adverts (default: %(default)s)")
+    parser.add_argument("--lwip", action="store_true",
+                        help="one more session, from a host with lwIP (Debian's liblwip0)")
+    parser.add_argument("--rto-min", type=int, metavar="MS",
+                        help="shortest retransmission timer of the Linux hosts (default: theirs)")
     parser.add_argument("--json", action="store_true", help="a line a row")
     options = parser.parse_args()
-    policy = (ROOT / "policies/water-works/policy.yaml").read_text().replace(
-        "    allow:\n", f"    allow:\n      - {{service: udp/{UDP_PORT}, client: hmi, server: plc1}}\n")
-    rows = run_all(Bulkhead, options, policy)
+    rows = run_all(Bulkhead, options, policy())
     if not options.without_keepalived:
-        rows += run_all(Keepalived, options, policy)
+        options.lwip, options.rto_min = False, None
+        rows += run_all(Keepalived, options, policy())
     if options.json:
         for row in rows:
             print(json.dumps(row))

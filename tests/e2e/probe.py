@@ -3,16 +3,20 @@
 usage: probe.py echo ADDRESS PORT                UDP, answers each datagram
        probe.py udp ADDRESS PORT SECONDS         a datagram each millisecond
        probe.py modbus ADDRESS PORT SECONDS      one session, a request after the other
+       probe.py lwip ADDRESS PORT SECONDS TAP OWN
+                                                 the same from a host with lwIP as its TCP, on a
+                                                 tap device, with an address of its own
        probe.py flows ADDRESS PORT COUNT         as many UDP sessions, a datagram each; over several
                                                  ports from PORT on, 50,000 each
        probe.py tell GROUP PORT SECONDS          a datagram to the group each ten milliseconds
        probe.py listen GROUP PORT SECONDS        counts what comes to the group
-"udp" and "modbus" say "begun" at their first answer; clients end with one JSON line: longest_gap_ms
-is the longest time between two answers; gaps has all that were longer than two milliseconds, with
-when they began by the monotonic clock.
+"udp", "modbus" and "lwip" say "begun" at their first answer; clients end with one JSON line:
+longest_gap_ms is the longest time between two answers; gaps has all that were longer than two
+milliseconds, with when they began by the monotonic clock.
 """
 
 import json
+import os
 import select
 import socket
 import struct
@@ -154,7 +158,18 @@ def ask_all(clients):
     return len(clients) - len(waiting)
 
 
-def modbus(address, port, seconds):
+def connect(address, port):
+    session = socket.create_connection((address, port), timeout=3)
+    session.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return session
+
+
+def lwip(address, port, seconds, tap, own):
+    from lwip_host import Host  # needs a library that others do not
+    return modbus(address, port, seconds, Host(tap, own).connect)
+
+
+def modbus(address, port, seconds, connect=connect):
     """Reads, and now and then a write that the policy forbids. A session that is lost is opened
     again, so that one loss is counted once."""
     counts = {"answered": 0, "refused": 0, "wrong": 0, "lost_sessions": 0, "unanswered": 0}
@@ -165,8 +180,7 @@ def modbus(address, port, seconds):
     while time.monotonic() < end:
         try:
             if session is None:
-                session = socket.create_connection((address, port), timeout=3)
-                session.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                session = connect(address, port)
             number += 1
             forbidden = number % 50 == 0
             request = (struct.pack("!HHHBBHH", number & 0xffff, 0, 6, 1, WRITE, FORBIDDEN, 1)
@@ -212,9 +226,11 @@ def main():
     mode, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if mode == "echo":
         echo(address, port)
-    run = {"udp": udp, "modbus": modbus, "flows": flows, "tell": tell, "listen": listen}[mode]
+    run = {"udp": udp, "modbus": modbus, "lwip": lwip, "flows": flows, "tell": tell,
+           "listen": listen}[mode]
     amount = int(sys.argv[4]) if mode == "flows" else float(sys.argv[4])
-    print(json.dumps(run(address, port, amount)), flush=True)
+    print(json.dumps(run(address, port, amount, *sys.argv[5:])), flush=True)
+    os._exit(0)  # lwIP's threads never end
 
 
 if __name__ == "__main__":
