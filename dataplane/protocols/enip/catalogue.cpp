@@ -91,10 +91,10 @@ constexpr std::array kFunctions = {
     service("restore", 0x15, kConfigure),
     service("save", 0x16, kConfigure),
     service("no_operation", kNoOperation, kSession),
-    service("get_member", 0x18, kRead),
+    service("get_member", kGetMember, kRead),
     service("set_member", kSetMember, kWrite),
     was(kWrite, service("insert_member", 0x1a, kConfigure)),
-    was(kWrite, service("remove_member", 0x1b, kConfigure)),
+    was(kWrite, service("remove_member", kRemoveMember, kConfigure)),
     service("group_sync", 0x1c, kConfigure),
     // The same of objects that are settings of the device, or its program.
     was(kWrite, service("set_device_attribute_list", kSetAttributeList, kConfigure, kOfDevice)),

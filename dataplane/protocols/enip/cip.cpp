@@ -57,6 +57,17 @@ bool is_process_data(const Path& path) {
          });
 }
 
+// CIP, appendix A: of the services that all objects have in common, these are for one attribute or
+// member; the others are for the whole instance. What else its path names receivers skip (OpENer),
+// so that a rule on it would say less than is done.
+bool is_for_its_path(std::uint8_t service, const Path& path) {
+  constexpr std::uint8_t kObjectServices = 0x32;  // from here on of vendors and of objects
+  if (service >= kObjectServices) return true;
+  const bool member = service >= kGetMember && service <= kRemoveMember;
+  const bool attribute = member || service == kGetAttributeSingle || service == kSetAttributeSingle;
+  return (attribute || path.attribute < 0) && (member || path.member < 0 || path.is_tag());
+}
+
 // What the object of a service is to the catalogue.
 std::int32_t object_of(const Request& request, const Path& path) {
   const bool tag_service = request.service >= kReadTag && request.service <= kWriteTagFragmented;
@@ -155,6 +166,7 @@ class Decoder {
     if (const Fault fault = parse_path(request.path, names_, path); fault != Fault::none) {
       return fault;
     }
+    if (!is_for_its_path(request.service, path)) return Fault::unknown_object;
     note_asked(request, path);
     const std::int32_t of = object_of(request, path);
     const std::uint16_t function = find_service(request.service, of);

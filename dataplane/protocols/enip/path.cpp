@@ -50,6 +50,9 @@ class PathReader {
       if (!reader_.ok()) return Fault::truncated;
     }
     if (last_ == Part::class_id || last_ == Part::none) return Fault::bad_value;
+    // Programs and symbols are vendors' objects. Of others receivers take the last class and
+    // instance for all (OpENer), or the first.
+    if (is_standard_ && (objects_ > 1 || names_count_ > 0)) return Fault::unknown_object;
     const ByteView text = names_.from(begin_);
     if (names_count_ > 0 && last_object_ < last_name_) {
       path_.tag = text;
@@ -95,6 +98,7 @@ class PathReader {
     if (!follows || objects_ == kObjectsMax) return Fault::unknown_object;
     last_ = Part::class_id;
     path_.class_id = value;
+    is_standard_ = is_standard_ || !is_vendors(value);
     return Fault::none;
   }
 
@@ -157,6 +161,7 @@ class PathReader {
   unsigned objects_ = 0;
   unsigned names_count_ = 0;
   bool indexed_ = false;
+  bool is_standard_ = false;  // a class that CIP defines
 };
 
 }  // namespace

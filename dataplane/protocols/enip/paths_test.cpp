@@ -47,6 +47,48 @@ TEST(Path, OfSeveralPartsIsToldWhole) {
             "get_attribute_single service=14 attribute=7 object=104/2/109/4660");
 }
 
+// Receivers take the last class and instance for all (OpENer), so that this would set an assembly.
+TEST(Path, OnlyVendorsObjectsContainOthers) {
+  const Message assembly = {0x20, 4, 0x24, 0x64};
+  const auto set = [](const Message& path) { return asked(kSetAttributeSingle, path, {1, 2}); };
+  EXPECT_EQ(set(join({kIdentity, assembly, {0x30, 3}})), "fault unknown_object");
+  EXPECT_EQ(set(join({{0x20, 0x68, 0x24, 2}, assembly, {0x30, 3}})), "fault unknown_object");
+  EXPECT_EQ(set(join({assembly, {0x20, 0x68, 0x24, 2}})), "fault unknown_object");
+  EXPECT_EQ(read(join({assembly, symbol("A")})), "fault unknown_object");
+  EXPECT_EQ(read(join({symbol("A"), assembly})), "fault unknown_object");
+  EXPECT_EQ(read(join({symbol("A"), {0x20, 0x63, 0x24, 1}})), "fault unknown_object");
+  EXPECT_EQ(read(join({symbol("A"), {0x20, 0x64, 0x24, 1}})),
+            "read_tag service=76 member=0 elements=1 object=A/100/1");
+  EXPECT_EQ(set(join({{0x20, 0x68, 0x24, 2, 0x21, 0, 0, 3, 0x24, 1, 0x30, 9}})),
+            "set_program_attribute_single service=16 attribute=9 object=104/2/768/1");
+}
+
+// CIP, appendix A: receivers skip an attribute or a member that a service is not for (OpENer), and
+// do to all what a rule grants for one.
+TEST(Path, NamesOnlyWhatItsServiceIsFor) {
+  const Message link = {0x20, 0xf6, 0x24, 1};
+  const auto at = [&](std::uint8_t code, const Message& rest) {
+    return asked(code, join({link, rest}), {});
+  };
+  for (const std::uint8_t code : Message{1, 2, 5, 6, 7, 8, 9, 0x0d, 0x11, 0x15, 0x16, 0x17, 0x1c}) {
+    EXPECT_NE(at(code, {}).substr(0, 5), "fault") << int{code};
+    EXPECT_EQ(at(code, {0x30, 6}), "fault unknown_object") << int{code};
+    EXPECT_EQ(at(code, {0x28, 1}), "fault unknown_object") << int{code};
+  }
+  for (const std::uint8_t code : Message{0x0e, 0x10}) {
+    EXPECT_NE(at(code, {0x30, 6}).substr(0, 5), "fault") << int{code};
+    EXPECT_EQ(at(code, {0x30, 6, 0x28, 1}), "fault unknown_object") << int{code};
+  }
+  for (const std::uint8_t code : Message{0x18, 0x19, 0x1a, 0x1b, 0x32, 0x4b, 0x62}) {
+    EXPECT_NE(at(code, {0x30, 6, 0x28, 1}).substr(0, 5), "fault") << int{code};
+  }
+  const Message whole_list = {1, 0, 6, 0, 0, 0, 0, 0};
+  EXPECT_EQ(asked(4, join({link, {0x28, 1}}), whole_list), "fault unknown_object");
+  // Of a tag the index is part of the name.
+  EXPECT_EQ(asked(1, join({symbol("A"), {0x28, 3}})),
+            "get_attributes_all service=1 member=3 tag=A");
+}
+
 TEST(Path, OfAnyFormIsToldAlike) {
   const std::string expected = "get_attribute_single service=14 class=4 instance=100 attribute=3";
   EXPECT_EQ(attribute({0x20, 4, 0x24, 0x64, 0x30, 3}), expected);
