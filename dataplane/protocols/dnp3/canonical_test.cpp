@@ -298,6 +298,27 @@ TEST(Objects, InFreeFormat) {
         "fault bad_value"}});
 }
 
+// A.31: a rule for a folder must not reach out of it.
+TEST(Objects, FilesAreNamedStraight) {
+  const auto told = [](std::uint8_t code, std::string_view name) {
+    return support::decoded_text(module(), from_master(code, file_command(0, name)), kRequest);
+  };
+  for (const std::string_view bad :
+       {"logs/../fw.bin", "..", "/..", "logs\\..\\fw.bin", "logs/./a", "./a", "logs//a", "//host/a",
+        "logs/.. /fw.bin", "logs/.../a", "a.", "a "}) {
+    EXPECT_EQ(told(25, bad), "fault bad_value") << bad;
+    EXPECT_EQ(told(27, bad), "fault bad_value") << bad;
+    EXPECT_EQ(support::decoded_text(module(), from_master(31, sized(70, 8, support::bytes_of(bad))),
+                                    kRequest),
+              "fault bad_value")
+        << bad;
+  }
+  for (const std::string_view good : {"/logs/1.cfg", "a..b", "C:\\LOG\\x", "logs/", "/", "."}) {
+    EXPECT_EQ(told(27, good),
+              "delete_file source=3 destination=4 group=70 variation=3 name=" + std::string(good));
+  }
+}
+
 // 7.5.1.4: an aggressive mode request stands in front and its authentication code behind.
 TEST(Objects, AggressiveMode) {
   const Message begin = {120, 3, 7, 1, 9, 0, 0, 0, 1, 0};

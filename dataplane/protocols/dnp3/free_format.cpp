@@ -1,5 +1,6 @@
 // Objects that say themselves how long they are: files, applications and authentication.
 #include "dataplane/protocols/dnp3/objects.h"
+#include "dataplane/protocols/file_path.h"
 
 namespace bulkhead::dnp3 {
 
@@ -21,6 +22,13 @@ bool is_name(ByteView name) {
 Fault take_name(ByteView name, FreeFormat& content) {
   content.name = name;
   return is_name(name) ? Fault::none : Fault::bad_value;
+}
+
+// Of a file, which lies where its name says; the folder in which names begin is `.` too (A.31.7).
+Fault take_file_name(ByteView name, FreeFormat& content) {
+  const bool is_root = name.size() == 1 && name[0] == '.';
+  if (!is_root && !protocols::leads_down(name)) return Fault::bad_value;
+  return take_name(name, content);
 }
 
 // Lengths that stand in front of what they count, which is all that follows `fixed` octets.
@@ -57,7 +65,7 @@ Fault parse_file_command(ByteReader& reader, FreeFormat& content) {
   reader.skip(4);  // block size and request identifier
   if (name_at != kFixedBytes) return Fault::bad_byte_count;
   if (const Fault fault = check_lengths(reader, {name_bytes}); fault != Fault::none) return fault;
-  return content.mode <= kModeMax ? take_name(reader.rest(), content) : Fault::bad_value;
+  return content.mode <= kModeMax ? take_file_name(reader.rest(), content) : Fault::bad_value;
 }
 
 Fault parse_file_descriptor(ByteReader& reader, FreeFormat& content) {
@@ -67,7 +75,7 @@ Fault parse_file_descriptor(ByteReader& reader, FreeFormat& content) {
   reader.skip(16);  // type, size, time, permissions and request identifier
   if (name_at != kFixedBytes) return Fault::bad_byte_count;
   if (const Fault fault = check_lengths(reader, {name_bytes}); fault != Fault::none) return fault;
-  return take_name(reader.rest(), content);
+  return take_file_name(reader.rest(), content);
 }
 
 Fault parse_file(std::uint8_t variation, ByteView object, FreeFormat& content) {
@@ -89,7 +97,7 @@ Fault parse_file(std::uint8_t variation, ByteView object, FreeFormat& content) {
     case 7:
       return parse_file_descriptor(reader, content);
     case 8:
-      return take_name(object, content);
+      return take_file_name(object, content);
     default:
       return Fault::unknown_object;
   }

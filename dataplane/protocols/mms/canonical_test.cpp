@@ -89,7 +89,8 @@ TEST(Canonical, NamesEndWhereTheyEnd) {
 // ISO 9506-2, 18.1: a rule for a directory must not reach out of it.
 TEST(Canonical, FilesAreNamedStraight) {
   for (const std::string_view bad :
-       {"/COMTRADE/../users", "..", "COMTRADE\\..\\x", "a/./b", "a//b", "//host/x", "a\tb"}) {
+       {"/COMTRADE/../users", "..", "COMTRADE\\..\\x", "a/./b", "a//b", "//host/x", "a\tb",
+        "COMTRADE/.. /users", "COMTRADE/.../users", "users.", "users "}) {
     EXPECT_EQ(decoded(named(76, file(bad))), "fault bad_value") << bad;
   }
   for (const std::string_view good : {"/COMTRADE/1.cfg", "a..b", "C:\\LOG\\x", "dir/", "/", ""}) {

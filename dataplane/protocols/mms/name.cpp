@@ -5,6 +5,7 @@
 #include <array>
 
 #include "dataplane/protocols/ber_schema.h"
+#include "dataplane/protocols/file_path.h"
 
 namespace bulkhead::mms {
 
@@ -227,18 +228,7 @@ Fault read_address(const ber::Element& address, Decoding& decoding, ByteView& te
 
 bool good_file(ByteView name) {
   constexpr std::size_t kFileBytesMax = 255;
-  if (name.size() > kFileBytesMax) return false;
-  const auto separates = [](char octet) { return octet == '/' || octet == '\\'; };
-  const std::string_view all = text(name);
-  for (std::size_t begin = 0; begin < all.size();) {
-    std::size_t end = begin;
-    while (end < all.size() && !separates(all[end])) ++end;
-    const std::string_view part = all.substr(begin, end - begin);
-    if (part == "." || part == "..") return false;
-    if (part.empty() && begin != 0) return false;
-    begin = end + 1;
-  }
-  return true;
+  return name.size() <= kFileBytesMax && protocols::leads_down(name);
 }
 
 }  // namespace bulkhead::mms

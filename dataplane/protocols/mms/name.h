@@ -50,7 +50,7 @@ protocols::Fault read_variable(const ber::Element& entry, bool written, Decoding
 // An Address as text: "#5", a symbol, or x'0a'.
 protocols::Fault read_address(const ber::Element& address, Decoding& decoding, ByteView& text);
 
-// The name of a file, without steps to the parent or to the same directory.
+// The name of a file, which leads down (file_path.h).
 bool good_file(ByteView name);
 
 }  // namespace bulkhead::mms
