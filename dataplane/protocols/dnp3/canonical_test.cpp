@@ -93,7 +93,7 @@ TEST(Link, DirectionAndAddresses) {
       module(),
       {{"a master's frame from the outstation", kBack, link_frame(0x8b, {}, {4, 3}),
         "fault wrong_direction"},
-       {"an outstation's frame from the master", kRequest, link_frame(0x49, {}),
+       {"an outstation's frame from the master", kRequest, link_frame(0x0b, {}),
         "fault wrong_direction"},
        {"to a reserved address", kRequest, link_frame(0xc4, kRead, {3, 0xfff0}), "fault bad_value"},
        {"from the self address", kRequest, link_frame(0xc4, kRead, {0xfffc, 4}), "fault bad_value"},

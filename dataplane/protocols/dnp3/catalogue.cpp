@@ -23,6 +23,8 @@ constexpr std::uint32_t kValued = kHeaders | with(kValue);
 constexpr std::uint32_t kNamed = kHeaders | with(kName);
 constexpr std::uint32_t kAnswer =
     kEnds | with(kGroup, kVariation, kIndex, kIin, kFragment, kCon, kQuantity);
+// Of what an outstation may begin with.
+constexpr std::uint32_t kFirst = with(kOutstationOpens);
 
 using Before = std::optional<AccessClass>;
 
@@ -100,15 +102,17 @@ constexpr std::array kFunctions = {
     request("authenticate_request_no_ack", kAuthenticateRequestNoAck, AccessClass::session),
     FunctionInfo{"response", kResponse, kNoSubCode, AccessClass::read, kAnswer, Initiator::client},
     FunctionInfo{"unsolicited_response", kUnsolicitedResponse, kNoSubCode, AccessClass::publish,
-                 kAnswer, Initiator::server},
+                 kAnswer | kFirst, Initiator::server},
     FunctionInfo{"authenticate_response", kAuthenticateResponse, kNoSubCode, AccessClass::session,
                  kAnswer, Initiator::client},
-    link("link_reset_link_states", kPrimary | 0),
+    link("link_reset_link_states", kPrimary | kLinkResetLinkStates, AccessClass::session, {},
+         kFirst),
     link("link_reset_user_process", kPrimary | kLinkResetUserProcess, AccessClass::control,
          AccessClass::session),
     link("link_test_link_states", kPrimary | kLinkTestLinkStates, AccessClass::diagnose,
          AccessClass::session, with(kFcb)),
-    link("link_request_link_status", kPrimary | 9),
+    link("link_request_link_status", kPrimary | kLinkRequestLinkStatus, AccessClass::session, {},
+         kFirst),
     link_answer("link_ack", 0),
     link_answer("link_nack", 1),
     link_answer("link_status", 11),
@@ -165,6 +169,8 @@ constexpr std::array kFields = {
     FieldInfo{"name", FieldKind::name, 0, "", "a file's or an application's name"},
     integer("mode", 16, "how a file is opened: 0 null, 1 read, 2 write, 3 append"),
     integer("quantity", 16, "of an object header that says only how many objects"),
+    by_name(integer("outstation_opens", 1,
+                    "1 in the first message of an outstation that opened the connection itself")),
 };
 
 constexpr std::array kPorts = {

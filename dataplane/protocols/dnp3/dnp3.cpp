@@ -16,8 +16,24 @@ using protocols::Parsed;
 
 namespace {
 
+// 13.2: an outstation may open the connection. Then it begins, with what nobody asked for, and is
+// the server from there on; masters wait for that, for only the address tells who it is.
+bool may_open(ByteView message, const MessageContext& context) {
+  const Begun* known = Session::state_in(context.session);
+  return context.carrier == protocols::Carrier::tcp && context.direction == Direction::request &&
+         (known == nullptr || (!known->begun && !known->unseen)) &&
+         message.size() >= kLinkHeaderBytes && (message[3] & kDirectionFromMaster) == 0;
+}
+bool opens(const LinkHeader& header) {
+  const std::uint16_t code = header.code();
+  return code == (kLinkCode | kPrimary | kLinkResetLinkStates) ||
+         code == (kLinkCode | kPrimary | kLinkRequestLinkStatus);
+}
+
 // Frames of the data link layer that ask or answer something of their own.
-Fault decode_link_frame(const LinkHeader& header, OperationList& operations) {
+Fault decode_link_frame(const Fragment& fragment, OperationList& operations) {
+  const LinkHeader& header = fragment.link;
+  if (fragment.opens && !opens(header)) return Fault::wrong_direction;
   const std::uint16_t function = find_function(header.code());
   if (function == kNotInCatalogue) return Fault::unknown_function;
   Operation* operation = operations.add(function);
@@ -29,6 +45,7 @@ Fault decode_link_frame(const LinkHeader& header, OperationList& operations) {
   if ((header.control & kPrimary) == 0) {
     operation->set(kDfc, (header.control & kFrameCountValid) != 0 ? 1 : 0);
   }
+  if (fragment.opens) operation->set(kOutstationOpens, 1);
   return Fault::none;
 }
 
@@ -41,6 +58,7 @@ Fault check_application(const Fragment& fragment, const Application& application
   const bool whole = application.first() && application.final();
   const bool unsolicited = application.code == kUnsolicitedResponse;
   const bool confirm = application.code == kConfirm;
+  if (fragment.opens && !unsolicited) return Fault::wrong_direction;
   if ((direction == Direction::request || unsolicited) && !whole) return Fault::bad_sequence;
   // 4.2.2.4.3: only responses ask to be confirmed, and no station confirms for all.
   if (direction == Direction::request && application.confirm()) return Fault::bad_value;
@@ -68,8 +86,11 @@ class Dnp3 final : public protocols::Protocol,
   const protocols::Catalogue& catalogue() const override { return dnp3::catalogue(); }
 
   Frame frame(ByteView stream, const MessageContext& context) const override {
-    return frame_message(stream, context);
+    Frame frame = frame_message(stream, context);
+    frame.turns = frame.length > 0 && may_open(stream, context);
+    return frame;
   }
+  bool frames_by_session() const override { return true; }
 
   std::optional<Direction> told_direction(ByteView message) const override {
     if (message.size() < kLinkHeaderBytes) return std::nullopt;
@@ -109,14 +130,15 @@ class Dnp3 final : public protocols::Protocol,
 
   Fault parse(Parsed& parsed, const MessageContext& context,
               OperationList& operations) const override {
-    const Direction direction = context.direction;
     operations.clear();
     if (parsed.message().empty()) return Fault::truncated;
     Fragment fragment;
+    fragment.opens = may_open(parsed.message(), context);
+    const Direction direction = fragment.opens ? Direction::response : context.direction;
     Fault fault = gather(parsed.message(), direction, fragment);
     if (fault != Fault::none) return fault;
     parsed.keep(fragment);
-    if (!fragment.has_application) return decode_link_frame(fragment.link, operations);
+    if (!fragment.has_application) return decode_link_frame(fragment, operations);
     Application application;
     fault = parse_application(fragment, application);
     if (fault == Fault::none) parsed.keep(application);
@@ -147,24 +169,36 @@ class Dnp3 final : public protocols::Protocol,
 
   Fault accept(std::span<std::byte> session, const Parsed& message,
                std::uint32_t now_ms) const override {
+    const Session known(session);
     const Application* application = message.kept<Application>();
-    if (application == nullptr) return Fault::none;
     const Fragment& fragment = *message.kept<Fragment>();
-    return message.is_request() ? accept_request(Session(session), fragment, *application, now_ms)
-                                : accept_response(Session(session), fragment, *application, now_ms);
+    const bool asks = message.is_request() && !fragment.opens;
+    const Fault fault = application == nullptr ? Fault::none
+                        : asks ? accept_request(known, fragment, *application, now_ms)
+                               : accept_response(known, fragment, *application, now_ms);
+    if (fault == Fault::none) known.state().begun = true;
+    return fault;
   }
 
   const protocols::RememberedVerdicts* remembered_verdicts() const override { return this; }
-  ByteView key(ByteView request) const override { return request; }
+  // What an outstation begins with is judged by where it stands.
+  ByteView key(ByteView request) const override {
+    const bool by_master =
+        request.size() >= kLinkHeaderBytes && (request[3] & kDirectionFromMaster) != 0;
+    return by_master ? request : ByteView{};
+  }
   Fault accept_known(std::span<std::byte> session, ByteView request,
                      std::uint32_t now_ms) const override {
     Fragment fragment;
     Application application;
+    const Session known(session);
     Fault fault = gather(request, Direction::request, fragment);
-    if (fault != Fault::none || !fragment.has_application) return fault;
-    fault = parse_application(fragment, application);
-    return fault != Fault::none ? fault
-                                : accept_request(Session(session), fragment, application, now_ms);
+    if (fault == Fault::none && fragment.has_application) {
+      fault = parse_application(fragment, application);
+      if (fault == Fault::none) fault = accept_request(known, fragment, application, now_ms);
+    }
+    if (fault == Fault::none) known.state().begun = true;
+    return fault;
   }
 
   protocols::Difference difference(std::span<std::byte> session,
@@ -189,7 +223,8 @@ class Dnp3 final : public protocols::Protocol,
     if (request.size() < kRequestMin || reply.size() < kReplyBytes) return 0;
     LinkHeader header;
     if (parse_link_header(request, header) != Fault::none || header.data_bytes < 3) return 0;
-    const bool plain = (header.control & 0x4f) == (kPrimary | kLinkUserData);
+    const bool plain = (header.control & 0x4f) == (kPrimary | kLinkUserData) &&
+                       (header.control & kDirectionFromMaster) != 0;
     const std::uint8_t code = request[kLinkHeaderBytes + 2];
     if (!plain || !wants_response(code) || header.destination >= kReservedFirst) return 0;
     reply[0] = 0x05;

@@ -56,10 +56,12 @@ enum Code : std::uint8_t {
 constexpr std::uint16_t kLinkCode = 0x100;
 constexpr std::uint8_t kPrimary = 0x40;
 enum LinkFunction : std::uint8_t {
+  kLinkResetLinkStates = 0,
   kLinkResetUserProcess = 1,
   kLinkTestLinkStates = 2,
   kLinkConfirmedUserData = 3,
   kLinkUserData = 4,
+  kLinkRequestLinkStatus = 9,
   kLinkNotFunctioning = 14,  // of a secondary station
 };
 
@@ -84,6 +86,7 @@ enum Field : std::uint8_t {
   kName,
   kMode,
   kQuantity,
+  kOutstationOpens,
 };
 
 // Functions that are not of one access class for all objects have one function for each kind of
@@ -163,6 +166,7 @@ constexpr std::size_t kNumberedFramesMax = 64;
 struct Fragment {
   LinkHeader link;  // of the first frame
   bool has_application = false;
+  bool opens = false;  // an outstation begins with it on a connection that it opened itself
   std::size_t size = 0;
   ByteView message;
   std::uint8_t* bytes = nullptr;

@@ -118,6 +118,7 @@ class Walker {
     operation->set(kIin, application_.iin);
     operation->set(kFragment, application_.control >> 6);
     operation->set(kCon, application_.confirm() ? 1 : 0);
+    if (fragment_.opens) operation->set(kOutstationOpens, 1);
     return operation;
   }
 

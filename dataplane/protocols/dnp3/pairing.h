@@ -35,6 +35,7 @@ struct Outstanding {
 struct Begun {
   bool unseen;   // answers and confirmations to what was before may still come
   bool settled;  // the outstation has answered the request that left last
+  bool begun;    // a message has passed
   // Of the response in several datagrams that left last: its sequence number and whether it is
   // unsolicited, when, by whom, and the transport numbers that its receiver may wait for.
   std::uint8_t spanning;
@@ -49,7 +50,7 @@ struct Begun {
 constexpr std::uint32_t kSpanningMs = 30'000;
 
 using Session = protocols::OutstandingTable<Outstanding, Begun>;
-constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 24, 24>(3);
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 24, 24>(4);
 
 // What a control request controls, whatever the status that an answer gives each: equal digests,
 // equal objects. 0 if the objects are no whole controls.
