@@ -14,6 +14,29 @@ Message write(const Message& value) {
   return confirmed(15, join({kAnalogOutput7, {0x19, 85, 0x3e}, value, {0x3f}}));
 }
 
+// 21, BACnetReadAccessSpecification and others: an index that some receivers (bacnet-stack,
+// node-bacnet) have for "none" reads or writes the whole array there.
+TEST(Canonical, NoIndexStandsForNone) {
+  const Message index = {0x2c, 0xff, 0xff, 0xff, 0xff};
+  const Message last = {0x2c, 0xff, 0xff, 0xff, 0xfe};
+  const Message priorities = {0x19, 87};
+  const Message null = {0x3e, 0x00, 0x3f};
+  support::expect_rows(
+      module(),
+      datagrams({{"read", kAsk, confirmed(12, join({kAnalogOutput7, priorities, index})),
+                  "fault bad_value"},
+                 {"the last that is an index", kAsk,
+                  confirmed(12, join({kAnalogOutput7, priorities, last})),
+                  "read_property object_type=1 instance=7 property=87 index=4294967294"},
+                 {"written", kAsk, confirmed(15, join({kAnalogOutput7, priorities, index, null})),
+                  "fault bad_value"},
+                 {"of several", kAsk,
+                  confirmed(16, join({kAnalogOutput7,
+                                      {0x1e, 0x09, 87, 0x1c, 0xff, 0xff, 0xff, 0xff},
+                                      {0x2e, 0x00, 0x2f, 0x1f}})),
+                  "fault bad_value"}}));
+}
+
 // 20.2.1.3: a receiver that skips a length that its type cannot have reads on inside it.
 TEST(Canonical, TagsHaveTheirShortestForm) {
   support::expect_rows(

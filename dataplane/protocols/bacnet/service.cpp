@@ -32,7 +32,9 @@ std::optional<PropertyReference> ServiceReader::property(std::uint8_t property_t
   if (!property) return std::nullopt;
   PropertyReference reference{*property, std::nullopt};
   if (const auto index = tags_.context(index_tag)) {
+    constexpr std::uint32_t kWholeArray = UINT32_MAX;  // to receivers that note "no index" so
     reference.index = number(index);
+    if (reference.index == kWholeArray) tags_.fail(Fault::bad_value);
     if (!reference.index) return std::nullopt;
   }
   return reference;
