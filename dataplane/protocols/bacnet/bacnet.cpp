@@ -20,11 +20,26 @@ bool has_apdu(const Message& message) { return message.has_npdu && !message.is_n
 
 Fault accept_message(Session session, const Message& message, Direction direction,
                      std::uint32_t now_ms) {
+  constexpr std::uint32_t kAnsweredMs = 10'000;
   if (!has_apdu(message)) return Fault::none;
   const bool from_server = direction == Direction::response;
+  if (is_question_to_many(message) && !from_server) {
+    note_question(session, message, now_ms);
+  } else if (now_ms - session.state().asked_ms > kAnsweredMs) {
+    session.state() = {};
+  }
   if (is_answer(message.pdu_type)) return accept_answer(session, message, from_server, now_ms);
   if (message.pdu_type != kConfirmedRequest) return Fault::none;
   return accept_request(session, message, from_server, now_ms);
+}
+
+// Whether the client asked for it.
+bool is_answered(const Message& message, const MessageContext& context) {
+  const bool announces = has_apdu(message) && message.pdu_type == kUnconfirmedRequest &&
+                         (message.service == kIAm || message.service == kIHave);
+  const Question* question = Session::state_in(context.session);
+  return announces && context.direction == Direction::response && question != nullptr &&
+         answers(*question, message);
 }
 
 bool is_client_only(const Message& message) {
@@ -71,6 +86,7 @@ class Bacnet final : public protocols::Protocol,
     const ByteView bytes = parsed.message();
     Message message;
     if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
+    message.answers = is_answered(message, context);
     parsed.keep(message);
     if (context.carrier != (is_lpdu(bytes) ? Carrier::ethernet : Carrier::udp)) {
       return Fault::not_this_protocol;

@@ -1,5 +1,7 @@
 // One form for each meaning: what a receiver could read otherwise is refused. And which answer
 // answers which request.
+#include <memory>
+
 #include "dataplane/protocols/bacnet/tags.h"
 #include "tests/support/bacnet_messages.h"
 
@@ -336,6 +338,10 @@ TEST(Pairing, AReadIsAnsweredForItsProperty) {
   EXPECT_EQ(session.ask(confirmed(12, {0x0c, 2, 0x3f, 0xff, 0xff, 0x19, 77})), Fault::none);
   EXPECT_EQ(session.answer(read_answer({0x0c, 2, 0, 0, 9, 0x19, 76})), Fault::mismatched_response);
   EXPECT_EQ(session.answer(read_answer({0x0c, 2, 0, 0, 9, 0x19, 77})), Fault::none);
+  // And so does the network port through which it was asked.
+  EXPECT_EQ(session.ask(confirmed(12, {0x0c, 0x0e, 0x3f, 0xff, 0xff, 0x19, 77})), Fault::none);
+  EXPECT_EQ(session.answer(read_answer({0x0c, 2, 0, 0, 9, 0x19, 77})), Fault::mismatched_response);
+  EXPECT_EQ(session.answer(read_answer({0x0c, 0x0e, 0, 0, 3, 0x19, 77})), Fault::none);
 }
 
 // 6.2.2: the answer comes from where the request went, and goes to where that came from.
@@ -365,6 +371,65 @@ TEST(Pairing, EitherSideAborts) {
   EXPECT_EQ(session.answer(apdu({0x70, 1, 4})), Fault::unrequested_response);
   EXPECT_EQ(session.ask(apdu({0x70, 1, 4})), Fault::none);
   EXPECT_EQ(session.answer(apdu({0x71, 1, 4})), Fault::unrequested_response);
+}
+
+// 16.9 and 16.10: who is asked alone answers without a rule of its own, for a while.
+TEST(Discovery, WhoIsAskedAloneAnswers) {
+  const auto with = [](const Message& npdu, const Message& rest,
+                       std::uint8_t function = kOriginalUnicast) {
+    return bvlc(function, join({npdu, rest}));
+  };
+  const Message here = {1, 0};
+  const Message device9 = {0x10, 0, 0xc4, 2, 0, 0, 9, 0x22, 1, 0xe0, 0x91, 3, 0x21, 5};
+  const auto is_tied = [](support::PairedSession& session, const Message& message,
+                          protocols::Direction way = kBack) {
+    const auto operations = std::make_unique<protocols::OperationList>();
+    EXPECT_EQ(
+        protocols::parse_operations(module(), message, {way, kUdp, session.block()}, *operations),
+        Fault::none);
+    return (*operations)[0].tied;
+  };
+  const Message i_am = with(here, device9);
+  const auto asked = [&](const Message& question, const Message& answer) {
+    support::PairedSession session(module());
+    EXPECT_EQ(session.ask(question), Fault::none);
+    return is_tied(session, answer);
+  };
+  support::PairedSession session(module());
+  EXPECT_FALSE(is_tied(session, i_am)) << "nobody asked";
+  EXPECT_EQ(session.ask(unconfirmed(8)), Fault::none);
+  EXPECT_TRUE(is_tied(session, i_am));
+  EXPECT_FALSE(is_tied(session, i_am, kAsk)) << "who asked is not answered by itself";
+  EXPECT_FALSE(is_tied(session, with(here, device9, kOriginalBroadcast)));
+  EXPECT_FALSE(is_tied(session, with({1, 8, 0, 5, 1, 7}, device9))) << "a router was not asked";
+  EXPECT_FALSE(is_tied(session, with({1, 0x20, 255, 255, 0, 255}, device9))) << "to all";
+  EXPECT_EQ(session.answer(i_am), Fault::none);
+  EXPECT_TRUE(is_tied(session, i_am)) << "another device of the same host";
+  session.now_ms += 10'001;
+  EXPECT_EQ(session.answer(i_am), Fault::none);
+  EXPECT_FALSE(is_tied(session, i_am)) << "too late";
+  EXPECT_TRUE(asked(unconfirmed(8, {0x09, 9, 0x19, 9}), i_am));
+  EXPECT_FALSE(asked(unconfirmed(8, {0x09, 10, 0x19, 20}), i_am));
+  EXPECT_FALSE(asked(unconfirmed(8, {0x09, 1, 0x19, 8}), i_am));
+  const Message from5 = with({1, 8, 0, 5, 1, 7}, device9);
+  EXPECT_TRUE(asked(with({1, 0x20, 0, 5, 0, 255}, {0x10, 8}), from5));
+  EXPECT_TRUE(asked(with({1, 0x20, 0, 5, 1, 7, 255}, {0x10, 8}), from5));
+  EXPECT_FALSE(asked(with({1, 0x20, 0, 5, 1, 8, 255}, {0x10, 8}), from5));
+  EXPECT_FALSE(asked(with({1, 0x20, 0, 6, 0, 255}, {0x10, 8}), from5));
+  EXPECT_TRUE(asked(with({1, 0x20, 255, 255, 0, 255}, {0x10, 8}), from5));
+  EXPECT_FALSE(asked(with({1, 8, 0, 9, 1, 6}, {0x10, 8}), i_am)) << "not to the one that asked";
+  const auto i_have = [](std::uint8_t instance, char letter) {
+    return unconfirmed(1, {0xc4, 2, 0, 0, 9, 0xc4, 0, 0, 0, instance, 0x74, 0, 'A', 'H',
+                           static_cast<std::uint8_t>(letter)});
+  };
+  const Message has = unconfirmed(7, {0x2c, 0, 0, 0, 1});
+  const Message named = unconfirmed(7, {0x3c, 0, 'A', 'H', 'U'});
+  EXPECT_TRUE(asked(has, i_have(1, 'U')));
+  EXPECT_FALSE(asked(has, i_have(2, 'U')));
+  EXPECT_TRUE(asked(named, i_have(2, 'U')));
+  EXPECT_FALSE(asked(named, i_have(2, 'X')));
+  EXPECT_FALSE(asked(has, i_am));
+  EXPECT_FALSE(asked(unconfirmed(8), i_have(1, 'U')));
 }
 
 // 16.9 and 16.10: whoever a question to many concerns answers the one that asked.

@@ -195,6 +195,7 @@ struct Message {
   bool segmented = false;
   bool more_follows = false;
   bool by_server = false;  // SRV, of a segment's acknowledgement or an abort
+  bool answers = false;    // a question of its session to one host, see pairing.h
   std::uint8_t invoke_id = 0;
   std::uint8_t service = 0;  // or why: of a reject or an abort
   ByteView npdu;

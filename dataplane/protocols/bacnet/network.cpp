@@ -100,6 +100,7 @@ Operation* add_operation(const Message& message, std::uint16_t function, Operati
   const bool to_all = message.bvlc == kOriginalBroadcast && !operation->has(kBroadcast) &&
                       !message.is_network_message && message.pdu_type == kConfirmedRequest;
   if (to_all) operation->set(kBroadcast, 0);
+  operation->tied = message.answers;
   return fault == Fault::none ? operation : nullptr;
 }
 

@@ -12,7 +12,7 @@
 
 namespace bulkhead::bacnet {
 
-constexpr std::size_t kOutstandingUsual = 7;
+constexpr std::size_t kOutstandingUsual = 6;
 
 struct Outstanding {
   std::uint32_t asked_ms = 0;
@@ -20,12 +20,31 @@ struct Outstanding {
   std::uint32_t reference = 0;  // object, property and index of a read; 0: the answer names none
   std::uint8_t invoke_id = 0;
   std::uint8_t service = 0;
-  bool by_server = false;   // it notifies
-  bool any_device = false;  // whichever device is asked: the answer names the one that it is
+  bool by_server = false;     // it notifies
+  bool any_instance = false;  // of a device or port: the answer names the one that was asked
 };
 
-using Session = protocols::OutstandingTable<Outstanding>;
-constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 1>(3);
+// The Who-Is or Who-Has that the client put last: who is to answer, and to whom.
+struct Question {
+  enum Of : std::uint8_t { kNobody, kOne, kNetwork, kAnywhere };
+
+  std::uint32_t asked_ms;
+  std::uint32_t low;  // devices
+  std::uint32_t high;
+  std::uint32_t subject;  // of the object or the name that is looked for; 0: of none
+  std::uint32_t to;       // both of addresses beyond the two hosts
+  std::uint32_t from;
+  std::uint16_t network;
+  Of of;
+};
+
+using Session = protocols::OutstandingTable<Outstanding, Question>;
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 28>(4);
+
+// Whether an I-Am or an I-Have answers it. Whoever may ask is answered (16.9 and 16.10); a later
+// announcement needs a rule.
+bool answers(const Question& question, const Message& message);
+void note_question(Session session, const Message& message, std::uint32_t now_ms);
 
 // Both expect a message that parse() accepted. `from_server`: the side that did not begin the
 // session sent it.
