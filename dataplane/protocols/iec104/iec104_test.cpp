@@ -225,14 +225,38 @@ TEST(Transfer, NoDataBeforeStart) {
   EXPECT_EQ(session.answer(one(1, 3, {1}, {0, 1})), Fault::none) << "what is on its way";
 }
 
+// Masters repeat it, to see that a line lives or because a confirmation is late.
+TEST_F(Talk, WhatIsStartedMayBeStartedAgain) {
+  EXPECT_EQ(session.ask(control(kStartDtAct)), Fault::none);
+  EXPECT_EQ(session.answer(control(kStartDtCon)), Fault::none);
+  EXPECT_EQ(session.answer(one(1, 3, {1}, {0, 0})), Fault::none);
+}
+
 TEST_F(Talk, NumbersFollowOneAnother) {
-  EXPECT_EQ(session.answer(one(1, 3, {1}, {1, 0})), Fault::bad_sequence) << "skips one";
+  EXPECT_EQ(session.answer(one(1, 3, {1}, {2, 0})), Fault::bad_sequence) << "skips two";
   EXPECT_EQ(session.answer(one(1, 3, {1}, {0, 1})), Fault::bad_sequence) << "of none sent";
   EXPECT_EQ(session.answer(one(1, 3, {1}, {0, 0})), Fault::none);
   EXPECT_EQ(session.answer(one(1, 3, {1}, {0, 0})), Fault::bad_sequence) << "again";
   EXPECT_EQ(session.ask(supervisory(2)), Fault::bad_sequence);
   EXPECT_EQ(session.ask(supervisory(1)), Fault::none);
   EXPECT_EQ(session.ask(supervisory(0)), Fault::bad_sequence) << "backwards";
+}
+
+// As Honeywell's controllers do.
+TEST_F(Talk, AStationMayCountItsFirstFrameAsOne) {
+  EXPECT_EQ(session.ask(one(45, 6, {1}, {1, 0})), Fault::bad_sequence) << "a controlling one not";
+  EXPECT_EQ(session.ask(one(45, 6, {1}, {0, 0})), Fault::none);
+  EXPECT_EQ(session.answer(one(45, 7, {1}, {1, 1})), Fault::none);
+  EXPECT_EQ(session.answer(one(45, 10, {1}, {1, 1})), Fault::bad_sequence) << "again";
+  EXPECT_EQ(session.answer(one(45, 10, {1}, {3, 1})), Fault::bad_sequence) << "skips one";
+  EXPECT_EQ(session.answer(one(45, 10, {1}, {2, 1})), Fault::none);
+  EXPECT_EQ(session.ask(supervisory(4)), Fault::bad_sequence) << "of none sent";
+  EXPECT_EQ(session.ask(supervisory(3)), Fault::none);
+}
+
+TEST_F(Talk, OnceItHasBegunItSkipsNone) {
+  EXPECT_EQ(session.answer(one(1, 3, {1}, {0, 0})), Fault::none);
+  EXPECT_EQ(session.answer(one(1, 3, {1}, {2, 0})), Fault::bad_sequence);
 }
 
 TEST_F(Talk, NumbersGoRound) {

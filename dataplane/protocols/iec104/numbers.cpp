@@ -120,8 +120,10 @@ Fault accept_unnumbered(Numbers& numbers, std::uint8_t control) {
     case kStartDtAct:
       transfer = transfer == Transfer::started ? Transfer::started : Transfer::starting;
       return Fault::none;
-    case kStartDtCon:
-      if (transfer != Transfer::starting && !unseen) return Fault::unrequested_response;
+    case kStartDtCon:  // what is started already may be asked for, and confirmed, again
+      if (transfer != Transfer::starting && transfer != Transfer::started && !unseen) {
+        return Fault::unrequested_response;
+      }
       transfer = Transfer::started;
       return Fault::none;
     case kStopDtAct:
@@ -134,6 +136,14 @@ Fault accept_unnumbered(Numbers& numbers, std::uint8_t control) {
     default:
       return Fault::none;
   }
+}
+
+// 104, 5.1 has both stations begin with 0. Some count their first frame as 1 (Honeywell's
+// controllers), and masters go on from there.
+bool begins_with_one(const Numbers& numbers, std::uint16_t send_number) {
+  const bool first = numbers.server_next == 0 && numbers.client_acknowledged == 0 &&
+                     numbers.put_in.total() == 0 && numbers.dropped.total() == 0;
+  return first && send_number == 1;
 }
 
 bool may_send_data(const Numbers& numbers, Direction direction) {
@@ -165,8 +175,9 @@ Fault accept_numbers(Numbers& numbers, const Apdu& apdu, Direction direction) {
   if (apdu.is_information()) {
     if (!may_send_data(numbers, direction)) return Fault::not_started;
     std::uint16_t& expected = client ? next.client_next : next.server_next;
-    if (apdu.send_number != expected) return Fault::bad_sequence;
-    expected = add(expected, 1);
+    const bool begins = !client && begins_with_one(next, apdu.send_number);
+    if (apdu.send_number != expected && !begins) return Fault::bad_sequence;
+    expected = add(apdu.send_number, 1);
     const std::uint16_t unacknowledged =
         client ? distance(next.server_acknowledged, client_next_at_server(next))
                : distance(next.client_acknowledged, server_next_at_client(next));
