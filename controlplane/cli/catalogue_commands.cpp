@@ -36,6 +36,7 @@ std::string kind_text(const protocols::FieldInfo& field) {
     case protocols::FieldKind::real:
       return "a number";
     case protocols::FieldKind::name:
+      if (field.patterns != nullptr) return std::string(field.patterns->name);
       return field.any_case ? "a name in any case" : "a name";
     case protocols::FieldKind::integer:
       break;

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "controlplane/cli/capture.h"
+#include "controlplane/cli/known_names.h"
 #include "controlplane/cli/opened.h"
 #include "controlplane/cli/operation_json.h"
 #include "controlplane/cli/reassembly.h"
@@ -40,6 +41,7 @@ struct Conversation {
   Reassembly streams[2];              // from the client, from the server
   std::vector<std::uint8_t> rest[2];  // of datagrams, a message that goes on in the next
   std::vector<std::byte> session;
+  KnownNames names;
   struct Unread {
     std::uint32_t frame = 0;
     Direction direction{};
@@ -103,7 +105,9 @@ class Decoder {
 
   static protocols::MessageContext context_of(const Conversation& conversation,
                                               Direction direction) {
-    return {direction, conversation.carrier, conversation.session};
+    protocols::MessageContext context{direction, conversation.carrier, conversation.session};
+    context.names = conversation.names.view();
+    return context;
   }
 
   // Where sessions opened datagrams whose two ports are alike.
@@ -174,6 +178,7 @@ class Decoder {
       if (own.begin(packet.tcp.sequence) && opens) {
         conversation.begun = true;
         std::fill(conversation.session.begin(), conversation.session.end(), std::byte{0});
+        conversation.names.forget_all();
       }
     }
     if ((packet.tcp.flags & wire::kTcpAck) != 0) {
@@ -245,10 +250,17 @@ class Decoder {
     if (fault != Fault::none) {
       return tell_fault(conversation, frame, direction, fault, protocol.claimed_code(message));
     }
+    const protocols::RelationStep step =
+        Opened::step_of(protocol, parsed, context_of(conversation, direction));
+    conversation.names.begin();
+    if (const protocols::LearnsNames* names = protocol.learns_names()) {
+      names->learn(parsed, conversation.session, conversation.names);
+    }
     const Fault acceptance = protocol.accept(conversation.session, parsed, 0);
-    if (acceptance == Fault::none) {
-      opened_.note(protocol, conversation.client, conversation.server, message,
-                   context_of(conversation, direction));
+    if (acceptance != Fault::none) {
+      conversation.names.undo();
+    } else {
+      opened_.note(protocol, conversation.client, conversation.server, parsed, step);
     }
     for (const protocols::Operation& operation : operations_) {
       tell(conversation, frame, direction, operation, acceptance);

@@ -20,13 +20,18 @@ void Opened::end(const Relation& named, bool is_open) {
   });
 }
 
-void Opened::note(const protocols::Protocol& protocol, const wire::IpAddress& client,
-                  const wire::IpAddress& server, ByteView message,
-                  const protocols::MessageContext& context) {
-  const protocols::Expectations* expectations = protocol.expectations();
-  if (expectations == nullptr) return;
+RelationStep Opened::step_of(const protocols::Protocol& protocol, const protocols::Parsed& message,
+                             const protocols::MessageContext& context) {
   RelationStep step;
-  if (expectations->follow(message, context, step) != Fault::none) return;
+  const protocols::Expectations* expectations = protocol.expectations();
+  const bool follows =
+      expectations != nullptr && expectations->follow(message, context, step) == Fault::none;
+  return follows ? step : RelationStep{};
+}
+
+void Opened::note(const protocols::Protocol& protocol, const wire::IpAddress& client,
+                  const wire::IpAddress& server, const protocols::Parsed& message,
+                  const RelationStep& step) {
   if (step.kind == RelationStep::Kind::none) return;
   Relation named{&protocol, client, server, step.name};
   if (step.kind == RelationStep::Kind::ask || step.asked_bytes > 0) {
@@ -41,7 +46,7 @@ void Opened::note(const protocols::Protocol& protocol, const wire::IpAddress& cl
   });
   if (step.kind == RelationStep::Kind::open && asked != relations_.end()) {
     std::array<Expectation, protocols::kExpectationsMax> opened;
-    const std::size_t count = expectations->open(asked->asked, message, opened);
+    const std::size_t count = protocol.expectations()->open(asked->asked, message, opened);
     named.is_open = true;
     named.expectations.assign(opened.begin(), opened.begin() + static_cast<std::ptrdiff_t>(count));
     end(named, true);

@@ -15,10 +15,14 @@ namespace bulkhead::controlplane {
 
 class Opened {
  public:
-  // A message between a client and its server, as Protocol::accept() accepted it.
+  // What a message that parsed does, to be asked before Protocol::accept().
+  static protocols::RelationStep step_of(const protocols::Protocol& protocol,
+                                         const protocols::Parsed& message,
+                                         const protocols::MessageContext& context);
+  // A message between a client and its server was accepted.
   void note(const protocols::Protocol& protocol, const wire::IpAddress& client,
-            const wire::IpAddress& server, ByteView message,
-            const protocols::MessageContext& context);
+            const wire::IpAddress& server, const protocols::Parsed& message,
+            const protocols::RelationStep& step);
   // Request: the datagram's sender opened what covers it. Nothing if no session opened it.
   std::optional<protocols::Direction> direction_of(const protocols::Protocol& protocol,
                                                    const CapturedPacket& packet) const;

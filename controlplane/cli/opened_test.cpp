@@ -17,9 +17,14 @@ constexpr std::uint32_t kToOriginator = 0x22;
 
 class OpenedTraffic : public ::testing::Test {
  protected:
+  void note(const support::Message& message, Direction direction) {
+    const support::Put put(module, message, direction);
+    opened.note(module, kScanner, kDevice, put.parsed,
+                Opened::step_of(module, put.parsed, direction));
+  }
   void open(const Opening& opening, const support::Message& accepted) {
-    opened.note(module, kScanner, kDevice, unconnected(opening.request()), Direction::request);
-    opened.note(module, kScanner, kDevice, accepted, Direction::response);
+    note(unconnected(opening.request()), Direction::request);
+    note(accepted, Direction::response);
   }
   std::optional<Direction> sent(const wire::IpAddress& from, const wire::IpAddress& to,
                                 std::uint32_t connection) {

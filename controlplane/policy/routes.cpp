@@ -5,6 +5,7 @@
 #include <set>
 
 #include "controlplane/policy/values.h"
+#include "dataplane/policy/values.h"
 
 namespace bulkhead::controlplane {
 
@@ -245,13 +246,14 @@ class Splitter {
     for (const Range& range : known->ranges) {
       fits = fits || (!wanted.ranges.empty() && range.contains(wanted.ranges[0]));
     }
+    const FieldInfo& field = catalogue_.fields[wanted.field];
     for (const std::string& pattern : known->patterns) {
-      fits =
-          fits || (!wanted.patterns.empty() && (pattern == "*" || pattern == wanted.patterns[0]));
+      fits = fits || (!wanted.patterns.empty() &&
+                      policy::contains_pattern(field, pattern, wanted.patterns[0]));
     }
     if (!fits) {
-      tell(known->at, std::string(catalogue_.fields[wanted.field].name) + " under `where` is not " +
-                          route.value.text + ", which the route of an asset of the rule says");
+      tell(known->at, std::string(field.name) + " under `where` is not " + route.value.text +
+                          ", which the route of an asset of the rule says");
     }
     *known = std::move(wanted);
     return fits;
@@ -266,12 +268,15 @@ class Splitter {
     join_begun(client, &FieldInfo::route, server, &FieldInfo::source_route, Initiator::client);
   }
 
-  // The functions that one side may begin: all but those that only the other one may.
+  // The functions that one side may send: all but those that only the other one may begin. What
+  // nobody begins comes from the server.
   void join_begun(const Way& client, Key client_key, const Way& server, Key server_key,
                   Initiator other) {
     RulePart part{client.prefixes, server.prefixes, {}, rule_.constraints};
     for (const std::uint16_t function : rule_.functions) {
-      if (catalogue_.functions[function].initiator != other) part.functions.push_back(function);
+      const Initiator initiator = catalogue_.functions[function].initiator;
+      const bool others = initiator == Initiator::nobody && other == Initiator::server;
+      if (initiator != other && !others) part.functions.push_back(function);
     }
     if (part.functions.empty()) return;
     const bool told = constrain(client, client_key, part.constraints) &&

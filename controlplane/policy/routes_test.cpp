@@ -63,7 +63,9 @@ constexpr std::array kFunctions = {
     FunctionInfo{"notify", 2, protocols::kNoSubCode, protocols::AccessClass::publish, 31,
                  Initiator::server},
     FunctionInfo{"greet", 3, protocols::kNoSubCode, protocols::AccessClass::session, 31,
-                 Initiator::either}};
+                 Initiator::either},
+    FunctionInfo{"tell", 4, protocols::kNoSubCode, protocols::AccessClass::publish, 31,
+                 Initiator::nobody}};
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 7000}};
 
 class Relayed final : public protocols::Protocol {
@@ -256,6 +258,9 @@ TEST_F(RoutesTest, WhatAServerBeginsNamesItAsTheSource) {
   EXPECT_TRUE(granted("notify", 3, 100));
   EXPECT_FALSE(granted("notify", 4, 100));
   EXPECT_FALSE(granted("notify", 100, 3));
+  EXPECT_TRUE(granted("tell", 3, 100)) << "an answer that needs a rule";
+  EXPECT_FALSE(granted("tell", 4, 100));
+  EXPECT_FALSE(granted("tell", 100, 3));
   EXPECT_TRUE(granted("greet", 3, 100));
   EXPECT_TRUE(granted("greet", 100, 3));
   EXPECT_FALSE(granted("greet", 100, 100));

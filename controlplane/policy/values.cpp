@@ -136,14 +136,24 @@ std::vector<Range> read_ranges(const WhereNode& where, const protocols::FieldInf
   return merge(std::move(ranges));
 }
 
-std::vector<std::string> read_patterns(const WhereNode& where, Diagnostics& diagnostics) {
+std::vector<std::string> read_patterns(const WhereNode& where, const protocols::FieldInfo& field,
+                                       Diagnostics& diagnostics) {
   std::vector<std::string> patterns;
   for (const Word& word : where.values) {
     if (word.text.empty() || word.text.size() > policy::kPatternBytesMax) {
       diagnostics.error(word.at, where.field.text + ": a name has 1 to " +
                                      std::to_string(policy::kPatternBytesMax) + " characters");
-    } else {
+      continue;
+    }
+    const protocols::PatternFault fault =
+        field.patterns != nullptr ? field.patterns->check(word.text) : protocols::PatternFault{};
+    if (fault.is_none()) {
       patterns.push_back(word.text);
+    } else {
+      diagnostics.error(word.at, where.field.text + ": `" + word.text + "` is not " +
+                                     std::string(field.patterns->name) + ": " +
+                                     std::string(fault.what) + " (at character " +
+                                     std::to_string(fault.at + 1) + ")");
     }
   }
   return patterns;
@@ -250,7 +260,7 @@ ModelConstraint read_constraint(const WhereNode& where, const Catalogue& catalog
   const bool typed = field == catalogue.element_value_field && type != ValueType::plain;
   ModelConstraint constraint{field, {}, {}, where.field.at};
   if (catalogue.fields[field].kind == protocols::FieldKind::name) {
-    constraint.patterns = read_patterns(where, diagnostics);
+    constraint.patterns = read_patterns(where, catalogue.fields[field], diagnostics);
   } else {
     constraint.ranges = read_ranges(where, catalogue.fields[field], typed, type, diagnostics);
   }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "dataplane/policy/classifier.h"
+#include "dataplane/policy/values.h"
 #include "dataplane/wire/text.h"
 
 namespace bulkhead::controlplane {
@@ -88,14 +89,16 @@ bool ports_meet(const Rule& a, const Rule& b) {
 }
 
 // Whether what the one allows of a field the other allows as well.
-bool values_lie_in(const policy::Constraint& inner, const policy::Constraint& outer) {
+bool values_lie_in(const protocols::FieldInfo& field, const policy::Constraint& inner,
+                   const policy::Constraint& outer) {
   const auto in_ranges = [&](const Range& range) {
     return std::any_of(outer.ranges.begin(), outer.ranges.end(),
                        [&](const Range& each) { return each.contains(range); });
   };
   const auto in_patterns = [&](const std::string& pattern) {
-    return std::any_of(outer.patterns.begin(), outer.patterns.end(),
-                       [&](const std::string& each) { return each == "*" || each == pattern; });
+    return std::any_of(outer.patterns.begin(), outer.patterns.end(), [&](const std::string& each) {
+      return policy::contains_pattern(field, each, pattern);
+    });
   };
   return std::all_of(inner.ranges.begin(), inner.ranges.end(), in_ranges) &&
          std::all_of(inner.patterns.begin(), inner.patterns.end(), in_patterns);
@@ -128,7 +131,9 @@ bool grants_all_of(const Conduit& before, const Rule& inner, const Conduit& stag
   const bool values = std::all_of(
       outer.constraints.begin(), outer.constraints.end(), [&](const policy::Constraint& each) {
         const policy::Constraint* was = constraint_of(inner, each.field);
-        return was != nullptr && values_lie_in(*was, each);
+        if (was == nullptr) return false;
+        const protocols::Catalogue& catalogue = protocols::registry()[inner.protocol]->catalogue();
+        return values_lie_in(catalogue.fields[each.field], *was, each);
       });
   return values && (outer.unnamed & ~inner.unnamed) == 0 && (typed || outer.constraints.empty());
 }

@@ -86,9 +86,13 @@ Relation* ExpectationTable::find(const RelationId& id, bool is_open) {
   return nullptr;
 }
 
-Relation* ExpectationTable::add(const RelationId& id, ShareIds shares) {
+bool ExpectationTable::has_room(ShareIds shares) const {
   const std::uint32_t free = capacity_ - size_;
-  if (free == 0 || (shares.host != 0 && !shares_.may_take(shares, free, capacity_))) return nullptr;
+  return free > 0 && (shares.host == 0 || shares_.may_take(shares, free, capacity_));
+}
+
+Relation* ExpectationTable::add(const RelationId& id, ShareIds shares) {
+  if (!has_room(shares)) return nullptr;
   std::uint32_t index = slots_used_;
   if (free_.empty()) {
     ++slots_used_;
@@ -102,8 +106,16 @@ Relation* ExpectationTable::add(const RelationId& id, ShareIds shares) {
   ++size_;
   charge(relation, shares);
   by_id_.insert(index, hash_of(id));
+  if (asked_count_ < asked_.size()) asked_[asked_count_++] = index;
   touch(relation);
   return &relation;
+}
+
+void ExpectationTable::withdraw() {
+  for (; asked_count_ > 0; --asked_count_) {
+    Relation& relation = relations_[asked_[asked_count_ - 1]];
+    if (relation.in_use && !relation.is_open) remove(relation);
+  }
 }
 
 void ExpectationTable::charge(Relation& relation, ShareIds shares) {

@@ -110,7 +110,14 @@ class ExpectationTable {
   // A fresh one under the name; nullptr if there is no room, or none for those who are charged
   // (host 0: nobody). Several of a name may be asked for or open.
   Relation* add(const RelationId& id, ShareIds shares);
+  // Whether add() finds room for one more.
+  bool has_room(ShareIds shares) const;
   void remove(Relation& relation);
+  // A packet of several messages leaves whole or not at all: withdraw() removes what was added
+  // since begin_packet() and is not open, kAskedMax relations at most.
+  static constexpr std::size_t kAskedMax = 64;
+  void begin_packet() { asked_count_ = 0; }
+  void withdraw();
   void clear();
   // From now on the expectations of the relation, which has none, are these. False if some are
   // alike or cannot be published, and nothing has changed then.
@@ -212,6 +219,8 @@ class ExpectationTable {
   Shares shares_;
   std::uint32_t size_ = 0;
   std::uint32_t slots_used_ = 0;
+  std::array<std::uint32_t, kAskedMax> asked_;  // good below asked_count_
+  std::size_t asked_count_ = 0;
   std::vector<std::uint8_t> changed_;
   std::vector<std::uint32_t> changes_;
   std::uint32_t changes_first_ = 0;

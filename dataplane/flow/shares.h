@@ -15,6 +15,8 @@ namespace bulkhead::flow {
 struct ShareIds {
   std::uint16_t host = 0;  // 0: nobody's yet
   std::uint16_t conduit = 0;
+
+  bool operator==(const ShareIds&) const = default;
 };
 
 class Shares {

@@ -58,10 +58,9 @@ struct SessionContext : NeighbourContext {
   flow::TimerWheel& timers;
   WaitingRoom& waiting;
   std::span<const protocols::Module> modules;
-  protocols::ProtocolSet with_expectations;  // their sessions open something beside themselves
-  TimeNs sessions_clock = 0;                 // clock offset for replicated protocol state
-  TimeNs forwards_since_ns = 0;              // start or takeover
-  std::uint64_t erasures = 0;                // of flows, when those of the burst were looked up
+  TimeNs sessions_clock = 0;     // clock offset for replicated protocol state
+  TimeNs forwards_since_ns = 0;  // start or takeover
+  std::uint64_t erasures = 0;    // of flows, when those of the burst were looked up
 
   // The clock of protocol modules; it wraps.
   std::uint32_t now_ms() const {
@@ -95,7 +94,7 @@ struct SessionContext : NeighbourContext {
   }
   // Whether messages of the flow may open expectations, or be covered by them.
   bool has_expectations(const flow::Flow& flow) const {
-    return (with_expectations >> flow.protocol & 1) != 0;
+    return module_of(flow).expectations != nullptr;
   }
   // Whether messages of the flow are numbered, so that they may be renumbered.
   bool is_numbered(const flow::Flow& flow) const { return module_of(flow).numbered != nullptr; }

@@ -56,6 +56,7 @@ class Before {
     const std::span<std::byte> block = context.flows.session(flow);
     bytes_ = std::min(block.size(), context.scratch.size());
     std::memcpy(context.scratch.data(), block.data(), bytes_);
+    context.expected.begin_packet();
     known_ = true;
   }
   void restore(Context& context, flow::Flow& flow) const {
@@ -65,6 +66,7 @@ class Before {
     for (std::size_t i = bytes_; i < block.size(); ++i) block[i] = std::byte{0};  // it has grown
     // Which of them were defined before is not known any more.
     forget_names(context, flow);
+    context.expected.withdraw();
   }
 
  private:
@@ -120,8 +122,7 @@ bool judge_datagram(Context& context, const flow::Packet& packet, const Collecte
   if (!collected.in_parts) return judge_whole_messages(context, packet, bytes, verdict, message);
   message = bytes;
   context.parsed.begin(message, direction_of(packet));
-  return may_leave_in_parts(context, packet, collected, verdict) &&
-         judge_whole_messages(context, packet, bytes, verdict, message);
+  return judge_collected(context, packet, collected, verdict);
 }
 
 // A refused datagram takes no entry of the session table from others.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 
 #include "dataplane/pipeline/admission.h"
 #include "dataplane/pipeline/packet_ends.h"
@@ -201,8 +200,8 @@ bool govern(const Context& context, const Relation& relation, const Expectation&
 // Calls `visit` for each protocol that has expectations, until it returns true.
 template <typename Visit>
 bool each_protocol(const Context& context, Visit visit) {
-  for (auto rest = context.with_expectations; rest != 0; rest &= rest - 1) {
-    if (visit(static_cast<std::uint8_t>(std::countr_zero(rest)))) return true;
+  for (std::uint8_t i = 0; i < context.modules.size(); ++i) {
+    if (context.modules[i].expectations != nullptr && visit(i)) return true;
   }
   return false;
 }
@@ -323,7 +322,9 @@ bool judge_expected(Context& context, const Packet& packet, ByteView message, Ve
     return false;
   });
   if (!covered) return false;
-  // Its operation, for observers.
+  verdict.function = observed->function;
+  // What is granted is only counted, but where each verdict is reported with its operation.
+  if (passes && context.options.remember_verdicts) return true;
   context.parsed.begin(message, verdict.direction);
   if (module.protocol->parse(context.parsed, context.message_context(flow, verdict.direction),
                              context.operations) == Fault::none &&
@@ -336,39 +337,57 @@ bool judge_expected(Context& context, const Packet& packet, ByteView message, Ve
 
 namespace {
 
+// The relation beside which a session was itself opened; nullptr if it is gone.
+const Relation* relation_above(Context& context, const Flow& session) {
+  const Relation* found = nullptr;
+  context.expected.visit(session_key(session), [&](const Relation& above, Expectation&) {
+    found = &above;
+    return true;
+  });
+  return found;
+}
+
 // Of a session that was itself opened beside another, the service is that one's.
-bool stand_under(Context& context, const Flow& session, std::uint16_t rule, Relation& relation) {
+void stand_under(const Flow& session, const Relation* above, std::uint16_t rule,
+                 Relation& relation) {
   relation.transport = session.transport;
   relation.service_port = session.reversed ? session.client_port() : session.server_port();
   relation.reversed = session.reversed;
   relation.standing = session.standing;
   relation.standing.rule = rule;
-  if (!session.expected) return true;
-  return context.expected.visit(session_key(session), [&](const Relation& above, Expectation&) {
-    if (&above == &relation) return false;
-    relation.transport = above.transport;
-    relation.service_port = above.service_port;
-    relation.reversed = above.reversed;
-    return true;
-  });
+  if (above == nullptr) return;
+  relation.transport = above->transport;
+  relation.service_port = above->service_port;
+  relation.reversed = above->reversed;
 }
 
-Fault ask(Context& context, const Packet& packet, const RelationStep& step, std::uint16_t rule) {
+bool asks(const RelationStep& step) {
+  return step.kind == RelationStep::Kind::ask ||
+         (step.kind == RelationStep::Kind::open && step.asked_bytes > 0);
+}
+
+// What stops ask().
+Fault may_ask(Context& context, const Flow& session, const RelationStep& step) {
+  const Relation* before = context.expected.find(id_of(session, step.name), false);
+  const bool replaces = before != nullptr && before->shares == session.shares;
+  if (!replaces && !context.expected.has_room(session.shares)) return Fault::too_many_outstanding;
+  const bool stands = !session.expected || relation_above(context, session) != nullptr;
+  return stands ? Fault::none : Fault::not_started;
+}
+
+void ask(Context& context, const Packet& packet, const RelationStep& step, std::uint16_t rule) {
   const Flow& session = *packet.flow;
   const flow::RelationId id = id_of(session, step.name);
+  const Relation* above = session.expected ? relation_above(context, session) : nullptr;
   if (Relation* before = context.expected.find(id, false)) context.expected.remove(*before);
   Relation* relation = context.expected.add(id, session.shares);
-  if (relation == nullptr) return Fault::too_many_outstanding;
-  if (!stand_under(context, session, rule, *relation)) {
-    context.expected.remove(*relation);
-    return Fault::not_started;
-  }
+  if (relation == nullptr) return;  // may_ask() saw that there is room
+  stand_under(session, above, rule, *relation);
   relation->macs[sender_of(packet)] = packet.ethernet.source;
   relation->asked_ns = context.now_ns;
   relation->wait_ns = step.wait_ms * kMillisecondNs;
   relation->asked_bytes = std::min(step.asked_bytes, static_cast<std::uint16_t>(step.asked.size()));
   std::copy_n(step.asked.begin(), relation->asked_bytes, relation->asked.begin());
-  return Fault::none;
 }
 
 // The address of an end; false if it cannot be one.
@@ -420,7 +439,7 @@ bool resolve(const Context& context, const Relation& relation,
 }
 
 // The relation that was asked for is open now, with what the answer says; or it is gone.
-void open(Context& context, const Packet& packet, ByteView answer, Relation& relation) {
+void open(Context& context, const Packet& packet, Relation& relation) {
   if (Relation* before = context.expected.find(relation.id, true)) {
     context.expected.remove(*before);
   }
@@ -430,7 +449,7 @@ void open(Context& context, const Packet& packet, ByteView answer, Relation& rel
   std::array<protocols::Expectation, protocols::kExpectationsMax> opened;
   std::array<Expectation, protocols::kExpectationsMax> resolved;
   const std::size_t count =
-      context.modules[protocol].expectations->open(relation.request(), answer, opened);
+      context.modules[protocol].expectations->open(relation.request(), context.parsed, opened);
   bool opens = count > 0 && count <= opened.size();
   for (std::size_t i = 0; opens && i < count; ++i) {
     opens = resolve(context, relation, opened[i], resolved[i]);
@@ -442,29 +461,28 @@ void open(Context& context, const Packet& packet, ByteView answer, Relation& rel
 
 }  // namespace
 
-Fault follow_relations(Context& context, const Packet& packet, ByteView message,
-                       protocols::Direction direction, std::uint16_t rule) {
+Fault follow_relation(Context& context, const Packet& packet, RelationStep& step) {
   Flow& session = *packet.flow;
-  const protocols::Expectations& expectations = *context.module_of(session).expectations;
-  RelationStep step;
-  const Fault fault =
-      expectations.follow(message, context.message_context(session, direction), step);
-  if (fault != Fault::none || step.kind == RelationStep::Kind::none) return fault;
-  if (step.kind == RelationStep::Kind::ask) return ask(context, packet, step, rule);
-  if (step.kind == RelationStep::Kind::open && step.asked_bytes > 0) {
-    const Fault refused = ask(context, packet, step, rule);
-    if (refused != Fault::none) return refused;
-  }
-  const flow::RelationId id = id_of(session, step.name);
+  const Fault fault = context.module_of(session).expectations->follow(
+      context.parsed, context.message_context(session, context.parsed.direction()), step);
+  return fault == Fault::none && asks(step) ? may_ask(context, session, step) : fault;
+}
+
+void make_step(Context& context, const Packet& packet, const RelationStep& step,
+               std::uint16_t rule) {
+  using Kind = RelationStep::Kind;
+  if (step.kind == Kind::none) return;
+  if (asks(step)) ask(context, packet, step, rule);
+  if (step.kind == Kind::ask) return;
+  const flow::RelationId id = id_of(*packet.flow, step.name);
   Relation* relation = context.expected.find(id, false);
-  if (step.kind == RelationStep::Kind::open) {
-    if (relation != nullptr) open(context, packet, message, *relation);
-    return Fault::none;
+  if (step.kind == Kind::open) {
+    if (relation != nullptr) open(context, packet, *relation);
+    return;
   }
   if (relation != nullptr) context.expected.remove(*relation);
-  if (step.kind != RelationStep::Kind::close) return Fault::none;
+  if (step.kind != Kind::close) return;
   if (Relation* ends = context.expected.find(id, true)) context.expected.remove(*ends);
-  return Fault::none;
 }
 
 void expire_relations(Context& context, std::uint32_t& next) {

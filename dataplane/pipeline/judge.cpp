@@ -7,6 +7,7 @@
 
 #include "dataplane/pipeline/expectations.h"
 #include "dataplane/pipeline/packet_ends.h"
+#include "dataplane/pipeline/parts.h"
 #include "dataplane/pipeline/protocol_state.h"
 #include "dataplane/policy/matcher.h"
 #include "dataplane/protocols/recognition.h"
@@ -70,10 +71,8 @@ ByteView judged_part(const Context& context, const protocols::Module& module, By
   return key.size() <= VerdictCache::kBytesMax ? key : ByteView{};
 }
 
-// Parses the message that stands in `context.parsed`, and judges its operations. True if the
-// verdict can be remembered.
-bool parse_and_judge(Context& context, flow::Flow& flow, std::size_t length, Verdict& verdict,
-                     policy::Charges& charges) {
+// Parses the message that stands in `context.parsed`; false, with the fault, if that cannot be.
+bool parse_message(Context& context, flow::Flow& flow, std::size_t length, Verdict& verdict) {
   const protocols::Protocol& protocol = context.protocol_of(flow);
   protocols::Parsed& parsed = context.parsed;
   verdict.reason = Reason::protocol_fault;
@@ -88,21 +87,32 @@ bool parse_and_judge(Context& context, flow::Flow& flow, std::size_t length, Ver
   if (verdict.fault != Fault::none) return false;
   verdict.operation = context.operations.begin();
   verdict.function = verdict.operation->function;
+  return true;
+}
+
+// Parses and judges it. True if the verdict can be remembered.
+bool parse_and_judge(Context& context, flow::Flow& flow, std::size_t length, Verdict& verdict,
+                     policy::Charges& charges) {
+  if (!parse_message(context, flow, length, verdict)) return false;
   verdict.reason = Reason::answers_request;
   return judge_operations(context, context.tables(), flow.standing, verdict, charges);
 }
 
-// The same for a request that may have come before: true if it has, and was not parsed.
+// The same for a request that may have come before: true if it has, and was not parsed. What names
+// or relations may follow from is parsed each time.
 bool recall_or_judge(Context& context, flow::Flow& flow, ByteView judged, Verdict& verdict,
                      policy::Charges& charges) {
   const VerdictCache::Question question(flow.standing, flow.protocol, judged);
+  const std::size_t length = context.parsed.message().size();
   if (const VerdictCache::Known* known = context.verdicts.find(question)) {
+    const bool read = context.has_expectations(flow) || context.learns_names(flow);
+    if (read && !parse_message(context, flow, length, verdict)) return false;
     verdict.reason = Reason::granted;
     verdict.standing.rule = known->rule;
     verdict.function = known->function;
-    return true;
+    return !read;
   }
-  if (parse_and_judge(context, flow, context.parsed.message().size(), verdict, charges)) {
+  if (parse_and_judge(context, flow, length, verdict, charges)) {
     context.verdicts.remember(question, {verdict.standing.rule, verdict.function});
   }
   return false;
@@ -146,25 +156,23 @@ Fault accept(Context& context, flow::Flow& flow, bool recalled) {
   return fault;
 }
 
-// Ties a granted message to what came before it, and to what the session opens beside itself: an
-// answer only counts there once it is known to be one.
-Fault tie_to_past(Context& context, const flow::Packet& packet, const Verdict& verdict,
-                  bool recalled) {
+// Ties a granted message to what came before it.
+Fault tie_to_past(Context& context, flow::Flow& flow, const Verdict& verdict, bool recalled) {
+  const Fault fault = accept(context, flow, recalled);
+  const bool answers = verdict.direction != Direction::request;
+  return flow.missed > 0 && answers ? excuse(flow, fault) : fault;
+}
+
+// The same, and to what the session opens beside itself: only what is accepted changes that.
+Fault tie_and_relate(Context& context, const flow::Packet& packet, const Verdict& verdict,
+                     bool recalled) {
   flow::Flow& flow = *packet.flow;
-  const ByteView message = context.parsed.message();
-  const bool expects = context.has_expectations(flow);
-  const bool asks = verdict.direction == Direction::request;
-  const auto follow = [&] {
-    return follow_relations(context, packet, message, verdict.direction, verdict.standing.rule);
-  };
-  if (expects && asks) {
-    const Fault fault = follow();
-    if (fault != Fault::none) return fault;
-  }
-  Fault fault = accept(context, flow, recalled);
-  if (flow.missed > 0 && !asks) fault = excuse(flow, fault);
-  if (fault != Fault::none || asks || !expects) return fault;
-  return follow();
+  if (!context.has_expectations(flow)) return tie_to_past(context, flow, verdict, recalled);
+  protocols::RelationStep step;
+  Fault fault = follow_relation(context, packet, step);
+  if (fault == Fault::none) fault = tie_to_past(context, flow, verdict, recalled);
+  if (fault == Fault::none) make_step(context, packet, step, verdict.standing.rule);
+  return fault;
 }
 
 // The same of a message that may define handles: they are the session's once all else has accepted
@@ -172,13 +180,12 @@ Fault tie_to_past(Context& context, const flow::Packet& packet, const Verdict& v
 Fault learn_and_tie(Context& context, const flow::Packet& packet, const Verdict& verdict,
                     bool recalled) {
   flow::Flow& flow = *packet.flow;
-  if (!context.learns_names(flow)) return tie_to_past(context, packet, verdict, recalled);
+  if (!context.learns_names(flow)) return tie_and_relate(context, packet, verdict, recalled);
   flow::NameStore& names = context.flows.names();
   names.begin(context.flows.index_of(flow), flow.shares);
-  context.module_of(flow).names->learn(context.parsed.message(), verdict.direction,
-                                       context.flows.session(flow), names);
-  const Fault fault =
-      names.has_failed() ? Fault::too_many_names : tie_to_past(context, packet, verdict, recalled);
+  context.module_of(flow).names->learn(context.parsed, context.flows.session(flow), names);
+  const Fault fault = names.has_failed() ? Fault::too_many_names
+                                         : tie_and_relate(context, packet, verdict, recalled);
   if (fault != Fault::none) {
     names.undo();
   } else if (names.keep()) {
@@ -210,9 +217,9 @@ void pay_and_tie(Context& context, const flow::Packet& packet, const policy::Cha
   charges.refund(conduit);
 }
 
-// The message as one of the protocol that the flow has.
+// The message as one of the protocol that the flow has. `longest_part`: 0 if it came in one piece.
 void judge_as(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
-              Verdict& verdict) {
+              Verdict& verdict, std::size_t longest_part = 0) {
   flow::Flow& flow = *packet.flow;
   begin_verdict(verdict, packet, length);
   context.parsed.begin(message, verdict.direction);
@@ -220,7 +227,8 @@ void judge_as(Context& context, const flow::Packet& packet, ByteView message, st
   if (!context.charged.empty()) context.charged = {};
   policy::Charges charges;
   ByteView judged;
-  if (verdict.direction == Direction::request && message.size() == length) {
+  const bool whole = message.size() == length && longest_part == 0;
+  if (verdict.direction == Direction::request && whole) {
     judged = judged_part(context, context.module_of(flow), message);
   }
   bool recalled = false;
@@ -231,6 +239,9 @@ void judge_as(Context& context, const flow::Packet& packet, ByteView message, st
     parse_and_judge(context, flow, length, verdict, charges);
   } else {
     recalled = recall_or_judge(context, flow, judged, verdict, charges);
+  }
+  if (longest_part != 0 && is_allowed(verdict.reason)) {
+    check_parts(context, packet, longest_part, verdict);
   }
   if (is_allowed(verdict.reason)) pay_and_tie(context, packet, charges, verdict, recalled);
   if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);
@@ -272,6 +283,11 @@ void judge_message(Context& context, const flow::Packet& packet, ByteView messag
                    std::size_t length, Verdict& verdict) {
   if (packet.flow->told) return judge_as(context, packet, message, length, verdict);
   judge_untold(context, packet, message, length, verdict);
+}
+
+void judge_parts(Context& context, const flow::Packet& packet, ByteView message,
+                 std::size_t longest_part, Verdict& verdict) {
+  judge_as(context, packet, message, message.size(), verdict, longest_part);
 }
 
 Verdict refused_message(const flow::Packet& packet, Reason reason, Fault fault) {

@@ -171,8 +171,8 @@ Collected collect(Context& context, Packet& packet) {
   return alone;
 }
 
-bool may_leave_in_parts(Context& context, const Packet& packet, const Collected& collected,
-                        Verdict& verdict) {
+bool judge_collected(Context& context, const Packet& packet, const Collected& collected,
+                     Verdict& verdict) {
   Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = context.protocol_of(flow);
   const protocols::Direction direction = direction_of(packet);
@@ -189,16 +189,21 @@ bool may_leave_in_parts(Context& context, const Packet& packet, const Collected&
         frame.fault != protocols::Fault::none ? frame.fault : protocols::Fault::bad_sequence);
     return false;
   }
+  verdict = {};
+  judge_parts(context, packet, collected.bytes, collected.longest, verdict);
+  return is_allowed(verdict.reason);
+}
+
+void check_parts(Context& context, const Packet& packet, std::size_t longest_part,
+                 Verdict& verdict) {
+  Flow& flow = *packet.flow;
   bool sound = context.module_of(flow).spanning->may_leave_in_parts(
-      context.flows.session(flow), collected.bytes, direction, context.now_ms());
+      context.flows.session(flow), context.parsed, context.now_ms());
   if (packet.from_client && sound) {
     sound = context.options.spans->now(packet.ip.destination) == flow.spans_seen() &&
-            collected.longest <= kRequestPartMax;
+            longest_part <= kRequestPartMax;
   }
-  if (!sound) {
-    verdict = refused_message(packet, Reason::parts_unsound, protocols::Fault::none);
-  }
-  return sound;
+  if (!sound) verdict.reason = Reason::parts_unsound;
 }
 
 void release_parts(Context& context, const Holder& holder, Packet& packet, ByteView message) {

@@ -1,4 +1,4 @@
-// Messages that come in several datagrams (Protocol::part_of): the datagrams are held until the
+// Messages that come in several datagrams (protocols/spanning.h): the datagrams are held until the
 // last is there, the message is judged once, and all leave in their order or none does. Each
 // direction of a session holds one message; its buffers are segments of the worker's pool.
 #pragma once
@@ -32,10 +32,18 @@ inline bool holds_parts(const flow::Flow& flow) {
 // there is no room for it. Precondition: the packet's flow is inspected, and not TCP.
 Collected collect(Context& context, flow::Packet& packet);
 
-// False, with the reason in `verdict`, if a receiver that loses datagrams might read another
-// message.
-bool may_leave_in_parts(Context& context, const flow::Packet& packet, const Collected& collected,
-                        Verdict& verdict);
+// Judges the message that is all of the parts. False if it is refused.
+bool judge_collected(Context& context, const flow::Packet& packet, const Collected& collected,
+                     Verdict& verdict);
+
+// As judge_message(), of a message that is whole in several datagrams, the longest of so many
+// bytes.
+void judge_parts(Context& context, const flow::Packet& packet, ByteView message,
+                 std::size_t longest_part, Verdict& verdict);
+// Refuses the granted message in `context.parsed` if a receiver that loses some of its datagrams
+// might read another one.
+void check_parts(Context& context, const flow::Packet& packet, std::size_t longest_part,
+                 Verdict& verdict);
 
 // Sends the parts of a granted message, `packet` last. Its flow is the one in which it was judged:
 // the holder's or the turned one.

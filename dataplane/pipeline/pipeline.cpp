@@ -44,7 +44,8 @@ flow::FlowTable::Blocks session_blocks(const flow::Limits& limits) {
   flow::FlowTable::Blocks blocks;
   blocks.deep_max = std::min(limits.deep_sessions, limits.flows);
   blocks.carried_max = std::min(limits.carried_sessions, limits.flows);
-  if (protocols::protocols_learning_names() != 0) {
+  const auto learns = [](const protocols::Module& module) { return module.names != nullptr; };
+  if (std::ranges::any_of(protocols::modules(), learns)) {
     blocks.names = {limits.name_bytes, limits.session_names, limits.session_name_bytes};
   }
   for (const protocols::Protocol* protocol : protocols::registry()) {
@@ -104,7 +105,6 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
            timers_,
            waiting_,
            protocols::modules(),
-           protocols::protocols_with_expectations(),
            sessions_clock_,
            forwards_since_ns_},
           expected_,

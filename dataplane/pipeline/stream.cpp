@@ -151,9 +151,39 @@ bool is_dropped_alone(const flow::Flow& flow, const Verdict& verdict) {
                                                   : flow.on_deny == policy::OnDeny::reject;
 }
 
+// Pending refusals whose earlier requests are answered by now go behind the answer.
+bool note_answer(Stream& stream) {
+  if (stream.speaker.flow.pending_first == kNoSegment) return true;
+  const bool due = count_answer(stream.context, stream.speaker.flow);
+  if (!due || stream.side.unread > 0) return true;
+  const bool released = release(stream);
+  if (released) send_due_refusals(stream.context, stream.speaker, false);
+  return released;
+}
+
+// Whether the message is an answer that needs a rule, of which its module has forgotten the request
+// by taking it out: no other is to be waited for.
+template <typename TakeOut>
+bool ends_request(Stream& stream, const Verdict& verdict, TakeOut take_out) {
+  Context& context = stream.context;
+  flow::Flow& flow = stream.speaker.flow;
+  const protocols::Protocol& protocol = context.protocol_of(flow);
+  const auto waiting = [&] {
+    return protocol.outstanding(context.flows.session(flow), context.now_ms());
+  };
+  const bool judged =
+      verdict.function != kNoFunction &&
+      protocol.catalogue().functions[verdict.function].initiator == protocols::Initiator::nobody;
+  const std::size_t before = judged ? waiting() : 0;
+  take_out();
+  return judged && waiting() < before;
+}
+
 Next drop_message(Stream& stream, Verdict& verdict, std::uint32_t length) {
   const ByteView message = length == 0 ? ByteView{} : stream.peek(length);
-  verdict.unsound = prepare_drop(stream.context, stream.speaker, message);
+  const bool answered = ends_request(stream, verdict, [&] {
+    verdict.unsound = prepare_drop(stream.context, stream.speaker, message);
+  });
   const bool alone = verdict.unsound == Unsound::none;
   if (alone) verdict.action = Action::drop;
   stream.context.observer.on_verdict(verdict, stream.packet);
@@ -161,7 +191,7 @@ Next drop_message(Stream& stream, Verdict& verdict, std::uint32_t length) {
   if (!release(stream)) return out_of_buffers(stream);
   drop_answer(stream.context, stream.speaker, length);
   stream.available -= length;
-  return Next::taken_out;
+  return !answered || note_answer(stream) ? Next::taken_out : out_of_buffers(stream);
 }
 
 // A message that is not granted: answered and taken out where the conduit says so and that is
@@ -206,16 +236,6 @@ Next pass_unread(Stream& stream) {
   stream.side.unread -= count;
   stream.granted += count;
   return release(stream) ? Next::granted : out_of_buffers(stream);
-}
-
-// Pending refusals whose earlier requests are answered by now go behind the answer.
-bool note_answer(Stream& stream) {
-  if (stream.speaker.flow.pending_first == kNoSegment) return true;
-  const bool due = count_answer(stream.context, stream.speaker.flow);
-  if (!due || stream.side.unread > 0) return true;
-  const bool released = release(stream);
-  if (released) send_due_refusals(stream.context, stream.speaker, false);
-  return released;
 }
 
 // In a session from which messages were taken out its ends count them differently. What leaves in

@@ -53,6 +53,13 @@ std::string lower(std::string text) {
 
 bool name_granted(const Constraint& constraint, const protocols::FieldInfo& field,
                   std::string name) {
+  if (field.patterns != nullptr) {
+    const ByteView bytes{reinterpret_cast<const std::uint8_t*>(name.data()), name.size()};
+    for (const std::string& pattern : constraint.patterns) {
+      if (field.patterns->contains(pattern, bytes)) return true;
+    }
+    return false;
+  }
   if (field.any_case) name = lower(name);
   for (const std::string& pattern : constraint.patterns) {
     if (is_like(field.any_case ? lower(pattern) : pattern, name)) return true;

@@ -91,7 +91,8 @@ struct PortRange {
 };
 
 // The values of one field that a rule grants: ranges for a number, sorted, disjoint and not
-// adjacent; patterns for a name, in which `*` stands for any bytes and everything else for itself.
+// adjacent; patterns for a name, in which `*` stands for any bytes and everything else for itself,
+// or the protocol's own (FieldInfo::patterns).
 struct Constraint {
   std::uint8_t field = 0;
   std::vector<Range> ranges{};

@@ -90,13 +90,17 @@ Problem check_bindings(const Tables& tables) {
   return {};
 }
 
-Problem check_patterns(const std::string& where, const std::vector<std::string>& patterns) {
+Problem check_patterns(const std::string& where, const protocols::FieldInfo& field,
+                       const std::vector<std::string>& patterns) {
   if (patterns.empty() || patterns.size() > kPatternsMax) {
     return problem(where, "number of patterns");
   }
   for (const std::string& pattern : patterns) {
     if (pattern.empty() || pattern.size() > kPatternBytesMax)
       return problem(where, "pattern length");
+    if (field.patterns != nullptr && !field.patterns->check(pattern).is_none()) {
+      return problem(where, "a pattern is not " + std::string(field.patterns->name));
+    }
   }
   return {};
 }
@@ -118,9 +122,10 @@ Problem check_constraints(const std::string& where, const Rule& rule,
     if (constraint.field >= catalogue.fields.size()) return problem(where, "unknown field");
     if ((seen >> constraint.field & 1) != 0) return problem(where, "a field stands twice");
     seen |= std::uint64_t{1} << constraint.field;
-    if (catalogue.fields[constraint.field].kind == protocols::FieldKind::name) {
+    const protocols::FieldInfo& field = catalogue.fields[constraint.field];
+    if (field.kind == protocols::FieldKind::name) {
       if (!constraint.ranges.empty()) return problem(where, "ranges of a name");
-      if (Problem p = check_patterns(where, constraint.patterns)) return p;
+      if (Problem p = check_patterns(where, field, constraint.patterns)) return p;
       continue;
     }
     if (!constraint.patterns.empty()) return problem(where, "patterns of a number");

@@ -60,7 +60,7 @@ bool grants(const Constraint& constraint, const protocols::FieldInfo& field,
   if (field.kind != protocols::FieldKind::name) return contains(constraint.ranges, value.range.low);
   return std::any_of(
       constraint.patterns.begin(), constraint.patterns.end(),
-      [&](const std::string& pattern) { return matches(pattern, value.name, field.any_case); });
+      [&](const std::string& pattern) { return contains(field, pattern, value.name); });
 }
 
 namespace {

@@ -25,6 +25,20 @@ const Constraint* find_constraint(const Rule& rule, std::uint8_t field);
 // Whether the pattern matches the whole name; `any_case`: ASCII letters in either case.
 bool matches(std::string_view pattern, ByteView name, bool any_case);
 
+// Whether a rule's pattern of the field contains the name, or the pattern, `value`: as the protocol
+// says (NamePatterns), else by matches().
+inline bool contains(const protocols::FieldInfo& field, std::string_view pattern, ByteView value) {
+  return field.patterns != nullptr ? field.patterns->contains(pattern, value)
+                                   : matches(pattern, value, field.any_case);
+}
+// The same of another rule's pattern. What it matches, a pattern that contains it matches too: its
+// stars are matched by stars alone.
+inline bool contains_pattern(const protocols::FieldInfo& field, std::string_view pattern,
+                             std::string_view other) {
+  return contains(field, pattern,
+                  {reinterpret_cast<const std::uint8_t*>(other.data()), other.size()});
+}
+
 // Whether a single value of the constraint's field is granted.
 bool grants(const Constraint& constraint, const protocols::FieldInfo& field,
             const protocols::FieldValue& value);

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
+
+#include "dataplane/base/bytes.h"
 
 namespace bulkhead::protocols {
 
@@ -46,11 +49,13 @@ constexpr std::string_view describe(Direction direction) {
 }
 
 // Who may send a message of a function unasked. What a server sends is judged by rules like a
-// request if it may begin it, and is an answer to one if not; what accept() ties to something else
-// says so (Operation::tied).
-enum class Initiator : std::uint8_t { client, server, either };
+// request if it may begin it, and is an answer to one if the client does, which needs no rule; what
+// accept() ties to something else says so (Operation::tied). `nobody`: a function of answers alone
+// that need a rule too, and must answer a request all the same.
+enum class Initiator : std::uint8_t { client, server, either, nobody };
 
-inline constexpr std::array<std::string_view, 3> kInitiatorNames = {"client", "server", "either"};
+inline constexpr std::array<std::string_view, 4> kInitiatorNames = {"client", "server", "either",
+                                                                    "nobody"};
 
 constexpr std::string_view describe(Initiator initiator) {
   return kInitiatorNames[static_cast<std::size_t>(initiator)];
@@ -74,6 +79,26 @@ struct FunctionInfo {
 // is bytes, which a policy matches with patterns.
 enum class FieldKind : std::uint8_t { integer, real, name };
 
+// What is wrong with a rule's pattern, for people, and the byte where it is. Empty: nothing.
+struct PatternFault {
+  std::string_view what{};
+  std::size_t at = 0;
+
+  bool is_none() const { return what.empty(); }
+};
+
+// The patterns of a protocol that has its own (topic filters, paths): rules contain what the
+// protocol says they contain. Both functions are total, allocate nothing, and their time is bounded
+// by a multiple of the bytes that they are given.
+struct NamePatterns {
+  std::string_view name;  // "a topic filter": what rules give, for people
+  PatternFault (*check)(std::string_view pattern) = nullptr;
+  // Whether the pattern contains all that `value` stands for. That is a name of a message, or
+  // another pattern: of a message that asks for many, or of another rule. Of a pattern that check()
+  // refuses, any answer.
+  bool (*contains)(std::string_view pattern, ByteView value) = nullptr;
+};
+
 struct FieldInfo {
   std::string_view name;
   FieldKind kind{};
@@ -91,6 +116,8 @@ struct FieldInfo {
   std::string_view source_route{};
   // The value that addresses the gateway itself, where the standard has one.
   std::int32_t gateway_itself = -1;
+  // Of a name; nullptr: text in which `*` stands for any bytes. With one, any_case is its matter.
+  const NamePatterns* patterns = nullptr;
 };
 
 enum class Carrier : std::uint8_t { tcp, udp, ethernet };

@@ -55,6 +55,8 @@ TEST(Registry, HasTheInterfacesOfItsModules) {
     EXPECT_EQ(module.spanning, protocol.spanning_messages());
     EXPECT_EQ(module.questions, protocol.questions_to_many());
     EXPECT_EQ(module.shared_port, protocol.shared_port());
+    EXPECT_EQ(module.expectations, protocol.expectations());
+    EXPECT_EQ(module.names, protocol.learns_names());
     EXPECT_EQ(module.frames_by_session, protocol.frames_by_session());
     if (module.numbered != nullptr) {
       EXPECT_LE(module.numbered->numbered_bytes(), kNumberedBytesMax);

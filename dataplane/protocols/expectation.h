@@ -121,25 +121,28 @@ using OpenedExpectations = std::span<Expectation, kExpectationsMax>;
 
 class Expectations {
  public:
-  // Reads a granted request before accept, or an answer after it. `step` is a new one. A fault
-  // refuses the message.
-  virtual Fault follow(ByteView message, const MessageContext& context,
+  // What a granted request or an answer does to a relation, by what parse() kept of it; the session
+  // is as it was before accept(). `step` is a new one. It is made once accept() has accepted the
+  // message, so that what is refused leaves nothing. A fault refuses the message.
+  virtual Fault follow(const Parsed& message, const MessageContext& context,
                        RelationStep& step) const = 0;
 
   // What an answer opens of what was asked for: how many expectations were written, all of them new
   // ones before. 0: nothing opens.
-  virtual std::size_t open(std::span<const std::byte> asked, ByteView answer,
+  virtual std::size_t open(std::span<const std::byte> asked, const Parsed& answer,
                            OpenedExpectations expectations) const = 0;
 
   // The operations that the request asked for, judged anew after a change of policy. Names point
   // into `asked` or are composed in the list.
   virtual void describe(std::span<const std::byte> asked, OperationList& operations) const = 0;
 
-  // What distinguishes a datagram or frame from others between the same endpoints, and its size.
-  // Nothing if no expectation covers such messages. Bytes of any sender, not framed.
+  // What distinguishes a datagram or frame from others between the same endpoints, its size, and its
+  // function in the catalogue: it is parsed only where its operations are reported. Nothing if no
+  // expectation covers such messages. Bytes of any sender, not framed.
   struct Observed {
     std::uint32_t identifier = 0;
     std::size_t bytes = 0;
+    std::uint16_t function = 0;
   };
   virtual std::optional<Observed> observe(ByteView message, Carrier carrier) const {
     (void)message, (void)carrier;

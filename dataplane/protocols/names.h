@@ -18,7 +18,7 @@
 #include <span>
 
 #include "dataplane/base/bytes.h"
-#include "dataplane/protocols/catalogue.h"
+#include "dataplane/protocols/parsed.h"
 
 namespace bulkhead::protocols {
 
@@ -82,12 +82,12 @@ class NameChanges {
 // Implemented by modules whose sessions define handles; see Protocol::learns_names().
 class LearnsNames {
  public:
-  // Makes the changes of a granted request, or of an answer, to the session's names. Called right
-  // before accept() with the same bytes (of a long message the head alone, see Frame::head);
-  // `session` is as it was before it, so that an answer's request is still there. If accept() does
+  // Makes the changes of a granted request, or of an answer, to the session's names, by what
+  // parse() kept of it (parse_head() of a long message, see Frame::head). Called right before
+  // accept(): `session` is as it was, so that an answer's request is still there. If accept() does
   // not accept the message, nothing has changed. The peer has each change before the message
   // leaves.
-  virtual void learn(ByteView message, Direction direction, std::span<const std::byte> session,
+  virtual void learn(const Parsed& message, std::span<const std::byte> session,
                      NameChanges& names) const = 0;
 
  protected:

@@ -44,8 +44,6 @@ struct Registry {
   };
   std::array<Module, kCount + kTestProtocolsMax> modules;
   std::size_t count = kCount;
-  ProtocolSet with_expectations = 0;
-  ProtocolSet learning_names = 0;
   std::array<SharedService, kSharedServicesMax> shared_services;
   std::size_t shared_services_count = 0;
 
@@ -54,10 +52,8 @@ struct Registry {
   }
   void note(std::size_t i) {
     modules[i] = module_of(*protocols[i]);
-    if (modules[i].names != nullptr) learning_names |= ProtocolSet{1} << i;
     const Expectations* expectations = modules[i].expectations;
     if (expectations == nullptr) return;
-    with_expectations |= ProtocolSet{1} << i;
     for (const SharedService& service : expectations->shared_services()) {
       if (shared_services_count == kSharedServicesMax) std::abort();  // raise it
       shared_services[shared_services_count++] = service;
@@ -100,10 +96,6 @@ ProtocolSet find_protocols(Carrier carrier, std::uint16_t port) {
   }
   return found;
 }
-
-ProtocolSet protocols_with_expectations() { return all().with_expectations; }
-
-ProtocolSet protocols_learning_names() { return all().learning_names; }
 
 std::span<const SharedService> shared_services() {
   return {all().shared_services.data(), all().shared_services_count};

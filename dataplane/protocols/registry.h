@@ -46,10 +46,6 @@ using ProtocolSet = std::uint64_t;
 // The modules that expect this port by default, for decoding captures.
 ProtocolSet find_protocols(Carrier carrier, std::uint16_t port);
 
-// Those whose sessions open something beside themselves.
-ProtocolSet protocols_with_expectations();
-// Those whose sessions define handles or aliases.
-ProtocolSet protocols_learning_names();
 // Services whose packets have one worker (Expectations::shared_services), of all modules.
 std::span<const SharedService> shared_services();
 

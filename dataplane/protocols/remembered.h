@@ -21,7 +21,9 @@ class RememberedVerdicts {
 
   // Protocol::accept() for a request whose verdict was remembered. parse() was not called: it
   // accepted another request with the same key. If this is a fault, parse() is called after all, so
-  // that refuse() and Splicing::take_out() have what it keeps.
+  // that refuse() and Splicing::take_out() have what it keeps. Modules with Expectations or
+  // LearnsNames get accept() instead: these read what parse() keeps, so that it is called each time
+  // and only the rules are not asked again.
   virtual Fault accept_known(std::span<std::byte> session, ByteView request,
                              std::uint32_t now_ms) const = 0;
 

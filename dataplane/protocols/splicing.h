@@ -13,7 +13,8 @@ namespace bulkhead::protocols {
 class Splicing {
  public:
   // A refused message will not reach its receiver. False, and nothing has changed, if the session
-  // cannot go on without it.
+  // cannot go on without it. Of an answer that needs a rule (Initiator::nobody) the request counts
+  // as answered all the same: forget it.
   virtual bool take_out(std::span<std::byte> session, const Parsed& message) const = 0;
 
   // A server's message was taken out, and its sender waits until its client has acknowledged it in

@@ -37,7 +37,7 @@ std::uint16_t layout_of(const Flow& flow) {
 // define handles: those of their sessions stay unknown there.
 bool may_have_names(const flow::NameStore& names, const Flow& flow) {
   return names.is_kept() && flow.transport == policy::Transport::tcp && is_inspected(flow) &&
-         (protocols::protocols_learning_names() >> flow.protocol & 1) != 0;
+         protocols::modules()[flow.protocol].names != nullptr;
 }
 
 }  // namespace

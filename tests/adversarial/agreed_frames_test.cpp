@@ -97,6 +97,42 @@ TEST_F(AgreedFrames, PassBetweenTheMacAddressesUnderTheirIdentifiers) {
   EXPECT_TRUE(there());
 }
 
+// It leaves whole or not at all: nobody answers its first message if the second is refused.
+TEST_F(AgreedFrames, ADatagramThatIsRefusedAsksForNothing) {
+  Bytes two = Agreement::message(Agreement::agree, kToDevice, kHmi.station);
+  const Bytes second = Agreement::message(Agreement::agree, 0x9000, kHmi.station);
+  two.insert(two.end(), second.begin(), second.end());
+  say(kHmi, two);
+  EXPECT_EQ(plant_.last(), Reason::values_not_granted);
+  EXPECT_EQ(plant_.pipeline().expected().size(), 0U);
+  store_be16(two.data() + Agreement::kBytes + 2, 0x8003);
+  say(kHmi, two);
+  EXPECT_TRUE(is_allowed(plant_.last()));
+  EXPECT_EQ(plant_.pipeline().expected().size(), 2U);
+}
+
+// What passes is parsed only where somebody is told what it asks for, and else counted alone.
+TEST_F(AgreedFrames, AreReportedWithTheirOperationWhereThatIsAskedFor) {
+  agree();
+  ASSERT_TRUE(there());
+  EXPECT_EQ(plant_.verdicts.front().function, Agreement::kCyclic);
+  EXPECT_EQ(plant_.verdicts.front().present, 0U);
+  EXPECT_FALSE(passes(kSupervision, cyclic(kHmi.station, kPlc.station, kToDevice, 61)));
+  EXPECT_EQ(plant_.verdicts.front().fault, Fault::bad_length);
+  EXPECT_EQ(plant_.verdicts.front().fields[Agreement::kFrame], Range::point(kToDevice));
+  pipeline::PipelineOptions options;
+  options.remember_verdicts = false;
+  Plant watched{agreement_policy({{0x8000, 0x8fff}}), options};
+  watched.arrive(kHmi, udp_frame(kHmi, kPlc, 34000, Agreement::kPort,
+                                 Agreement::message(Agreement::agree, kToDevice, kHmi.station)));
+  watched.arrive(kPlc,
+                 udp_frame(kPlc, kHmi, Agreement::kPort, 34000,
+                           Agreement::message(Agreement::agreed, kToController, kPlc.station)));
+  ASSERT_TRUE(passes(watched, kSupervision, cyclic(kHmi.station, kPlc.station, kToDevice)));
+  EXPECT_EQ(watched.verdicts.front().function, Agreement::kCyclic);
+  EXPECT_EQ(watched.verdicts.front().fields[Agreement::kFrame], Range::point(kToDevice));
+}
+
 TEST_F(AgreedFrames, AreOfTheirHostsAlone) {
   agree();
   EXPECT_FALSE(passes(kSupervision, cyclic(kRogue.station, kPlc.station, kToDevice)));

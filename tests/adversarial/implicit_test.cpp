@@ -171,6 +171,37 @@ TEST_P(Implicit, NothingIsOpenedByAnAnswerToNothing) {
   EXPECT_FALSE(there());
 }
 
+// EIP 2-4.4: no session is registered, so that the request is refused although a rule grants it.
+TEST_P(Implicit, ARefusedRequestAsksForNothing) {
+  TcpSession unregistered{plant_, 40001, 1000, 900000, kExplicit};
+  plant_.clear();
+  unregistered.from_client(unconnected(cyclic_.request()));
+  EXPECT_EQ(plant_.verdicts.front().fault, protocols::Fault::not_started);
+  EXPECT_EQ(plant_.pipeline().expected().size(), 0U);
+  // Nor does it replace what another one asked for under the same name.
+  session_.from_client(unconnected(cyclic_.request()));
+  TcpSession other{plant_, 40002, 1000, 900000, kExplicit};
+  Opening larger = cyclic_;
+  larger.size = 400;
+  plant_.clear();
+  other.from_client(unconnected(larger.request()));
+  EXPECT_EQ(plant_.verdicts.front().fault, protocols::Fault::not_started);
+  EXPECT_EQ(plant_.pipeline().expected().size(), 1U);
+  session_.from_server(unconnected(cyclic_.accepted(kToTarget, kToOriginator)));
+  EXPECT_TRUE(there());
+  plant_.arrive(kHmi, udp_frame(kHmi, kPlc, kImplicit, kImplicit, io_packet(kToTarget, 101)));
+  EXPECT_EQ(plant_.verdicts.back().fault, protocols::Fault::bad_length);
+}
+
+// What passes is counted by its function, whoever watches.
+TEST_P(Implicit, DatagramsHaveTheFunctionOfTheCatalogue) {
+  open(cyclic_);
+  ASSERT_TRUE(there());
+  const auto& functions = support::module_of("enip").catalogue().functions;
+  ASSERT_LT(plant_.verdicts.front().function, functions.size());
+  EXPECT_EQ(functions[plant_.verdicts.front().function].name, "io_data");
+}
+
 TEST_P(Implicit, IsPoliced) {
   open(cyclic_);
   plant_.clear();

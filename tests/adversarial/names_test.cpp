@@ -30,7 +30,7 @@ using support::TcpSession;
 using wire::kTcpAck;
 using wire::kTcpRst;
 
-constexpr std::uint16_t kPort = 7100;
+constexpr std::uint16_t kPort = AliasModule::kPort;
 
 policy::Rule rule(std::initializer_list<AliasKind> kinds, std::vector<std::string> topics) {
   policy::Rule rule;
@@ -45,10 +45,10 @@ policy::Rule rule(std::initializer_list<AliasKind> kinds, std::vector<std::strin
 
 // What is published stays in the plant, any topic may be opened, and only the valve may be set.
 policy::Tables aliases_policy() {
-  policy::Rule publishes = rule({AliasKind::publish, AliasKind::define}, {"plant/*"});
+  policy::Rule publishes = rule({AliasKind::publish, AliasKind::define}, {"plant/#"});
   policy::Rule handles = rule({AliasKind::end, AliasKind::end_all, AliasKind::open}, {});
   policy::Rule sets = rule({AliasKind::set}, {"plant/valve"});
-  policy::Rule datagrams = rule({AliasKind::publish}, {"plant/*"});
+  policy::Rule datagrams = rule({AliasKind::publish}, {"plant/#"});
   datagrams.transport = policy::Transport::udp;
   return support::with_rules(support::two_zones(policy::OnDeny::reject),
                              {&publishes, &handles, &sets, &datagrams});

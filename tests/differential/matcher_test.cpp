@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "dataplane/policy/reference_matcher.h"
+#include "tests/support/topic_filter.h"
 
 namespace bulkhead::policy {
 namespace {
@@ -188,9 +189,14 @@ constexpr std::array kNamedFields = {
                          .unit = "",
                          .text = "",
                          .by_name = true},
-    protocols::FieldInfo{"level", protocols::FieldKind::real, 32, "", ""}};
+    protocols::FieldInfo{"level", protocols::FieldKind::real, 32, "", ""},
+    protocols::FieldInfo{.name = "topic",
+                         .kind = protocols::FieldKind::name,
+                         .unit = "",
+                         .text = "",
+                         .patterns = &support::kTopicFilters}};
 constexpr std::array kNamedFunctions = {
-    protocols::FunctionInfo{"get", 0, protocols::kNoSubCode, protocols::AccessClass::read, 7}};
+    protocols::FunctionInfo{"get", 0, protocols::kNoSubCode, protocols::AccessClass::read, 15}};
 
 class Named final : public protocols::Protocol {
  public:
@@ -244,6 +250,10 @@ RC_GTEST_PROP(Matcher, AgreesOnNamesAndReals, ()) {
       const double low = *rc::gen::element(-1.5, 0.0, 2.0);
       rule.constraints.push_back({2, {{*float64_order(low), *float64_order(low + 2)}}, {}});
     }
+    if (*rc::gen::arbitrary<bool>()) {
+      rule.constraints.push_back(
+          {3, {}, {*rc::gen::element<std::string>("a/+", "a/#", "#", "b", "*", "+/b")}});
+    }
   }
   finish(tables);
   for (int i = 0; i < 20; ++i) {
@@ -255,6 +265,8 @@ RC_GTEST_PROP(Matcher, AgreesOnNamesAndReals, ()) {
     protocols::Operation operation;
     if (*rc::gen::inRange(0, 8) > 0) operation.set_name(0, bytes(tag));
     if (*rc::gen::inRange(0, 3) > 0) operation.set_name(1, bytes(item));
+    const std::string topic = *rc::gen::element<std::string>("a", "a/b", "b", "$b", "a/+", "#");
+    if (*rc::gen::inRange(0, 8) > 0) operation.set_name(3, bytes(topic));
     operation.set_real(2, *rc::gen::element(-2.0, -1.5, -0.0, 0.5, 1e300, std::nan("")));
     const Endpoints endpoints{host, host, 500, Transport::tcp};
     const bool expected =

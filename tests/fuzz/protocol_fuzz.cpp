@@ -126,8 +126,8 @@ void refuse_and_renumber(const Protocol& protocol, std::span<std::byte> session,
 
 // What a message asks for, opens or closes beside its session, and as a datagram of it, either way.
 // What was asked for last is answered by each later message.
-void relate(const Protocol& protocol, ByteView message, OperationList& operations,
-            std::uint32_t now_ms) {
+void relate(const Protocol& protocol, ByteView message, std::span<const std::byte> session,
+            OperationList& operations, std::uint32_t now_ms) {
   using bulkhead::protocols::Expectation;
   using bulkhead::protocols::RelationStep;
   static RelationStep asked;
@@ -136,18 +136,22 @@ void relate(const Protocol& protocol, ByteView message, OperationList& operation
   if (now_ms == 0) asked = {};
   for (const Direction direction : {Direction::request, Direction::response}) {
     for (const Carrier carrier : {Carrier::tcp, Carrier::udp, Carrier::ethernet}) {
-      RelationStep step;
-      const Fault fault = expectations->follow(message, {direction, carrier}, step);
-      require(step.asked_bytes <= step.asked.size());
-      if (fault == Fault::none && step.asked_bytes > 0) asked = step;
       const auto observed = expectations->observe(message, carrier);
       require(!observed || observed->bytes <= message.size());
+      require(!observed || observed->function < protocol.catalogue().functions.size());
+      Parsed parsed(message, direction);
+      const MessageContext context{direction, carrier, session};
+      if (protocol.parse(parsed, context, operations) != Fault::none) continue;
+      RelationStep step;
+      const Fault fault = expectations->follow(parsed, context, step);
+      require(step.asked_bytes <= step.asked.size());
+      if (fault == Fault::none && step.asked_bytes > 0) asked = step;
+      std::array<Expectation, bulkhead::protocols::kExpectationsMax> opened;
+      const std::span<const std::byte> request = std::span(asked.asked).first(asked.asked_bytes);
+      require(expectations->open(request, parsed, opened) <= opened.size());
     }
   }
-  const std::span<const std::byte> request = std::span(asked.asked).first(asked.asked_bytes);
-  std::array<Expectation, bulkhead::protocols::kExpectationsMax> opened;
-  require(expectations->open(request, message, opened) <= opened.size());
-  expectations->describe(request, operations);
+  expectations->describe(std::span(asked.asked).first(asked.asked_bytes), operations);
   require(asked.asked_bytes == 0 || operations.size() > 0);
 }
 
@@ -210,7 +214,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::uint8_t reply[bulkhead::protocols::kRefusalBytesMax];
       protocol.refuse(parsed, bulkhead::protocols::Denial::function, {reply, sizeof(reply)});
     }
-    relate(protocol, message, operations, now_ms);
+    operations.account_to(nullptr);
+    relate(protocol, message, {session, session_bytes}, operations, now_ms);
+    operations.account_to(&declared);
     now_ms += 7;
     protocol.claimed_code(message);
     stream = stream.subspan(frame.length);

@@ -52,6 +52,7 @@ class Agreement final : public protocols::Protocol, public protocols::Expectatio
                                                         kFunctions,  kFields,     kPorts};
     return kCatalogue;
   }
+  bool many_in_datagram() const override { return true; }
   protocols::Frame frame(ByteView stream, const protocols::MessageContext& context) const override {
     const bool ethernet = context.carrier == protocols::Carrier::ethernet;
     if (ethernet && !is_announcement(stream)) {
@@ -98,9 +99,10 @@ class Agreement final : public protocols::Protocol, public protocols::Expectatio
   }
 
   const protocols::Expectations* expectations() const override { return this; }
-  protocols::Fault follow(ByteView message, const protocols::MessageContext& context,
+  protocols::Fault follow(const protocols::Parsed& parsed, const protocols::MessageContext& context,
                           protocols::RelationStep& step) const override {
     using Kind = protocols::RelationStep::Kind;
+    const ByteView message = parsed.message();
     const std::uint8_t type = message[1];
     if (type == agree || type == announce) {
       step.kind = type == agree ? Kind::ask : Kind::open;
@@ -118,10 +120,11 @@ class Agreement final : public protocols::Protocol, public protocols::Expectatio
     if (type == ended) step.kind = Kind::close;
     return protocols::Fault::none;
   }
-  std::size_t open(std::span<const std::byte> asked, ByteView answer,
+  std::size_t open(std::span<const std::byte> asked, const protocols::Parsed& parsed,
                    protocols::OpenedExpectations expectations) const override {
     using protocols::EndpointAddress;
     using protocols::Party;
+    const ByteView answer = parsed.message();
     const ByteView request{reinterpret_cast<const std::uint8_t*>(asked.data()), asked.size()};
     const bool alone = answer[1] == announce;
     const protocols::Endpoint client{Party::client, EndpointAddress::of_mac(request.subspan(2))};
@@ -148,7 +151,7 @@ class Agreement final : public protocols::Protocol, public protocols::Expectatio
   }
   std::optional<Observed> observe(ByteView message, protocols::Carrier carrier) const override {
     if (carrier != protocols::Carrier::ethernet || message.size() < 2) return std::nullopt;
-    return Observed{load_be16(message.data()), message.size()};
+    return Observed{load_be16(message.data()), message.size(), kCyclic};
   }
 
  private:

@@ -1,6 +1,7 @@
-// A protocol that no product has, for tests of learned names (protocols/names.h): it publishes
-// under topics, which messages may replace by aliases, as MQTT 5 does (3.3.2.3.4), and has servers
-// that give handles for topics, as OPC UA does (OPC 10000-4, 5.8.5).
+// A protocol that no product has, for tests of learned names (protocols/names.h) and of patterns of
+// a protocol's own (protocols::NamePatterns): it publishes under topics, which messages may replace
+// by aliases, as MQTT 5 does (3.3.2.3.4), subscribes to topic filters, and has servers that give
+// handles for topics, as OPC UA does (OPC 10000-4, 5.8.5).
 //
 //   message   kind, length of the rest (16 bits), rest
 //   publish   alias (0: none), length of the topic (16 bits), topic, value; an alias and a topic
@@ -10,23 +11,27 @@
 //   open      token, topic; the answer has the token and a handle for the topic
 //   set       handle, value
 //   define    any number of: alias, length of the topic (16 bits), topic
+//   subscribe topic filter
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
 #include "dataplane/protocols/lookup.h"
 #include "dataplane/protocols/registry.h"
 #include "tests/support/plant.h"
+#include "tests/support/topic_filter.h"
 
 namespace bulkhead::support {
 
-enum class AliasKind : std::uint8_t { publish, end, end_all, open, set, define };
+enum class AliasKind : std::uint8_t { publish, end, end_all, open, set, define, subscribe };
 
 class AliasModule final : public protocols::Protocol,
                           public protocols::LearnsNames,
                           public protocols::RememberedVerdicts {
  public:
+  static constexpr std::uint16_t kPort = 7100;
   static constexpr std::uint8_t kTopic = 0;  // field
 
   const protocols::Catalogue& catalogue() const override {
@@ -40,11 +45,17 @@ class AliasModule final : public protocols::Protocol,
         protocols::FunctionInfo{"open", 3, protocols::kNoSubCode, AccessClass::session, kOfTopic},
         protocols::FunctionInfo{"set", 4, protocols::kNoSubCode, AccessClass::write, kOfTopic},
         protocols::FunctionInfo{"define", 5, protocols::kNoSubCode, AccessClass::session, kOfTopic},
+        protocols::FunctionInfo{"subscribe", 6, protocols::kNoSubCode, AccessClass::read, kOfTopic},
     };
-    static constexpr std::array kFields = {
-        protocols::FieldInfo{"topic", protocols::FieldKind::name, 0, "", "", false, false}};
+    static constexpr std::array kFields = {protocols::FieldInfo{.name = "topic",
+                                                                .kind = protocols::FieldKind::name,
+                                                                .unit = "",
+                                                                .text = "",
+                                                                .patterns = &kTopicFilters}};
+    static constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, kPort},
+                                          protocols::DefaultPort{protocols::Carrier::udp, kPort}};
     static constexpr protocols::Catalogue kCatalogue = {"aliases",  "Aliases", "this test",
-                                                        kFunctions, kFields,   {}};
+                                                        kFunctions, kFields,   kPorts};
     return kCatalogue;
   }
 
@@ -60,27 +71,40 @@ class AliasModule final : public protocols::Protocol,
                          protocols::OperationList& operations) const override {
     const ByteView message = parsed.message();
     operations.clear();
-    if (message[0] > static_cast<std::uint8_t>(AliasKind::define)) {
+    if (message[0] > static_cast<std::uint8_t>(AliasKind::subscribe)) {
       return protocols::Fault::unknown_function;
     }
-    const auto kind = static_cast<AliasKind>(message[0]);
+    Content& content = parsed.keep(Content{static_cast<AliasKind>(message[0])});
     ByteReader in(message.subspan(kHeadBytes));
-    if (kind == AliasKind::define) return decode_definitions(in, operations);
-    protocols::Operation& operation = *operations.add(message[0]);
-    if (kind == AliasKind::publish) {
-      const std::uint8_t alias = in.u8();
-      const ByteView topic = in.take(in.u16());
-      if (!in.ok()) return protocols::Fault::truncated;
-      if (!topic.empty()) {
-        operation.set_name(kTopic, topic);
-        return protocols::Fault::none;
-      }
-      return stands_for(context, kAlias, alias, operation);
+    if (content.kind == AliasKind::define) {
+      content.definitions = message.subspan(kHeadBytes);
+      return decode_definitions(in, operations);
     }
-    if (kind == AliasKind::set) return stands_for(context, kHandle, in.u8(), operation);
-    if (kind == AliasKind::open && context.direction == protocols::Direction::request) {
-      in.u8();
-      operation.set_name(kTopic, in.rest());
+    protocols::Operation& operation = *operations.add(message[0]);
+    const bool numbered =
+        content.kind != AliasKind::end_all && content.kind != AliasKind::subscribe;
+    if (numbered) content.number = in.u8();
+    switch (content.kind) {
+      case AliasKind::publish:
+        content.topic = in.take(in.u16());
+        if (!in.ok()) return protocols::Fault::truncated;
+        return content.topic.empty() ? stands_for(context, kAlias, content.number, operation)
+                                     : set_topic(content.topic, operation);
+      case AliasKind::set:
+        return stands_for(context, kHandle, content.number, operation);
+      case AliasKind::subscribe:
+        operation.set_name(kTopic, in.rest());
+        return is_filter(operation.fields[kTopic].name) ? protocols::Fault::none
+                                                        : protocols::Fault::bad_value;
+      case AliasKind::open:
+        if (context.direction == protocols::Direction::request) {
+          content.topic = in.rest();
+          return in.ok() ? set_topic(content.topic, operation) : protocols::Fault::truncated;
+        }
+        content.handle = in.u8();
+        break;
+      default:
+        break;
     }
     return in.ok() ? protocols::Fault::none : protocols::Fault::truncated;
   }
@@ -132,27 +156,26 @@ class AliasModule final : public protocols::Protocol,
   }
 
   const protocols::LearnsNames* learns_names() const override { return this; }
-  void learn(ByteView message, protocols::Direction direction, std::span<const std::byte>,
+  void learn(const protocols::Parsed& message, std::span<const std::byte>,
              protocols::NameChanges& names) const override {
-    ByteReader in(message.subspan(kHeadBytes));
-    switch (static_cast<AliasKind>(message[0])) {
-      case AliasKind::publish: {
-        const std::uint8_t alias = in.u8();
-        const ByteView topic = in.take(in.u16());
-        if (alias != 0 && !topic.empty())
-          names.learn(protocols::number_handle(kAlias, alias), topic);
+    const Content& content = *message.kept<Content>();
+    switch (content.kind) {
+      case AliasKind::publish:
+        if (content.number != 0 && !content.topic.empty()) {
+          names.learn(protocols::number_handle(kAlias, content.number), content.topic);
+        }
         return;
-      }
       case AliasKind::end:
-        return names.forget(protocols::number_handle(kAlias, in.u8()));
+        return names.forget(protocols::number_handle(kAlias, content.number));
       case AliasKind::end_all:
         return names.forget_all();
       case AliasKind::open:
-        return learn_opened(in, direction, names);
+        return learn_opened(content, message.is_request(), names);
       case AliasKind::set:
+      case AliasKind::subscribe:
         return;
       case AliasKind::define:
-        while (in.remaining() > 0) {
+        for (ByteReader in(content.definitions); in.remaining() > 0;) {
           const std::uint8_t alias = in.u8();
           names.learn(protocols::number_handle(kAlias, alias), in.take(in.u16()));
         }
@@ -168,6 +191,28 @@ class AliasModule final : public protocols::Protocol,
  private:
   static constexpr std::size_t kHeadBytes = 3;
   enum : std::uint8_t { kAlias = 1, kToken = 2, kHandle = 3 };
+
+  // What parse() keeps of a message.
+  struct Content {
+    AliasKind kind{};
+    std::uint8_t number = 0;  // alias, token or handle
+    std::uint8_t handle = 0;  // that an answer gives
+    ByteView topic{};
+    ByteView definitions{};
+  };
+
+  static bool is_filter(ByteView topic) {
+    return check_topic_filter({reinterpret_cast<const char*>(topic.data()), topic.size()})
+        .is_none();
+  }
+  // 3.3.2.1: what is published under has no wildcards.
+  static protocols::Fault set_topic(ByteView topic, protocols::Operation& operation) {
+    const bool wild = std::any_of(topic.begin(), topic.end(),
+                                  [](std::uint8_t c) { return c == '+' || c == '#'; });
+    if (wild || !is_filter(topic)) return protocols::Fault::bad_value;
+    operation.set_name(kTopic, topic);
+    return protocols::Fault::none;
+  }
 
   static protocols::Fault stands_for(const protocols::MessageContext& context, std::uint8_t kind,
                                      std::uint8_t number, protocols::Operation& operation) {
@@ -190,15 +235,14 @@ class AliasModule final : public protocols::Protocol,
   }
 
   // The request keeps its topic under its token until the answer gives the handle.
-  static void learn_opened(ByteReader& in, protocols::Direction direction,
-                           protocols::NameChanges& names) {
-    const auto token = protocols::number_handle(kToken, in.u8());
-    if (direction == protocols::Direction::request) {
-      names.learn(token, in.rest());
+  static void learn_opened(const Content& content, bool asks, protocols::NameChanges& names) {
+    const auto token = protocols::number_handle(kToken, content.number);
+    if (asks) {
+      names.learn(token, content.topic);
       return;
     }
     if (const auto topic = names.find(token)) {
-      names.learn(protocols::number_handle(kHandle, in.u8()), *topic);
+      names.learn(protocols::number_handle(kHandle, content.handle), *topic);
       names.forget(token);
     }
   }
@@ -224,6 +268,9 @@ inline Bytes publish(std::uint8_t alias, std::string_view topic, std::uint8_t va
   Bytes rest = alias_and_topic(alias, topic);
   rest.push_back(value);
   return alias_message(AliasKind::publish, rest);
+}
+inline Bytes subscribe(std::string_view filter) {
+  return alias_message(AliasKind::subscribe, Bytes(filter.begin(), filter.end()));
 }
 inline Bytes end(std::uint8_t alias) { return alias_message(AliasKind::end, {alias}); }
 inline Bytes end_all() { return alias_message(AliasKind::end_all, {}); }

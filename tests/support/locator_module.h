@@ -97,9 +97,10 @@ class Locator final : public protocols::Protocol, public protocols::Expectations
   }
 
   const protocols::Expectations* expectations() const override { return this; }
-  protocols::Fault follow(ByteView message, const protocols::MessageContext& context,
+  protocols::Fault follow(const protocols::Parsed& parsed, const protocols::MessageContext& context,
                           protocols::RelationStep& step) const override {
     using Kind = protocols::RelationStep::Kind;
+    const ByteView message = parsed.message();
     if (message[1] == locate) {
       step.kind = Kind::ask;
       step.wait_ms = 10'000;
@@ -116,8 +117,9 @@ class Locator final : public protocols::Protocol, public protocols::Expectations
     if (message[1] == released) step.kind = Kind::close;
     return protocols::Fault::none;
   }
-  std::size_t open(std::span<const std::byte> /*asked*/, ByteView answer,
+  std::size_t open(std::span<const std::byte> /*asked*/, const protocols::Parsed& parsed,
                    protocols::OpenedExpectations expectations) const override {
+    const ByteView answer = parsed.message();
     protocols::Expectation& session = expectations[0];
     session.covers = protocols::Covers::session;
     session.carrier = protocols::Carrier::tcp;

@@ -111,15 +111,13 @@ class Dnp3 final : public protocols::Protocol,
     return header.has_user_data() && header.destination < kBroadcastFirst &&
            wants_response(request[kLinkHeaderBytes + 2]);
   }
-  bool may_leave_in_parts(std::span<std::byte> session, ByteView message, Direction direction,
+  bool may_leave_in_parts(std::span<std::byte> session, const Parsed& message,
                           std::uint32_t now_ms) const override {
-    Fragment fragment;
-    Application application;
-    return gather(message, direction, fragment) == Fault::none &&
-           parse_application(fragment, application) == Fault::none &&
-           (direction == Direction::request
-                ? may_span(Session(session), fragment, application)
-                : may_span_answer(Session(session), fragment, application, now_ms));
+    const Application* application = message.kept<Application>();
+    if (application == nullptr) return false;
+    const Fragment& fragment = *message.kept<Fragment>();
+    return message.is_request() ? may_span(Session(session), fragment, *application)
+                                : may_span_answer(Session(session), fragment, *application, now_ms);
   }
   void left_in_parts(std::span<std::byte> session, const Parsed& message,
                      std::uint32_t now_ms) const override {

@@ -86,32 +86,6 @@ std::uint16_t function_of(const Request& request, Path path) {
   return find_service(request.service, object_of(request, path));
 }
 
-}  // namespace
-
-Fault find_innermost(ByteView cip, const Route& route, Names& names, Innermost& innermost) {
-  innermost.route = route;
-  for (unsigned depth = 1; depth <= kDepthMax; ++depth) {
-    Request& request = innermost.request;
-    if (const Fault fault = parse_request(cip, request); fault != Fault::none) return fault;
-    const Fault path = parse_path(request.path, names, innermost.path);
-    if (path != Fault::none) return path;
-    innermost.function = function_of(request, innermost.path);
-    if (request.service != kUnconnectedSend || !is_object(innermost.path, kConnectionManager)) {
-      return Fault::none;
-    }
-    UnconnectedSend send;
-    if (const Fault fault = parse_unconnected_send(request.data, send); fault != Fault::none) {
-      return fault;
-    }
-    const Fault way = parse_route(send.route, innermost.route);
-    if (way != Fault::none) return way;
-    cip = send.message;
-  }
-  return Fault::too_deep;
-}
-
-namespace {
-
 // How many octets attributes have that are set in lists (CIP 5-3, EIP 5-4, 5-5, 5-7; the wall clock
 // of Logix); 0 where that is not known.
 std::size_t bytes_of_attribute(const Path& path) {

@@ -16,6 +16,7 @@ using protocols::Expectation;
 using protocols::Fault;
 using protocols::MessageContext;
 using protocols::OperationList;
+using protocols::Parsed;
 using protocols::Party;
 using protocols::RelationStep;
 
@@ -30,7 +31,7 @@ constexpr std::uint8_t kPointToPoint = 2;
 constexpr std::size_t kToOriginator = 1;
 
 // What a forward open asked for: RelationStep::asked.
-struct Asked {
+struct RequestedConnection {
   ForwardOpen open;
   Route route;  // of the request, and on from there of its own path
   std::uint8_t tag_bytes = 0;
@@ -38,12 +39,13 @@ struct Asked {
 
   ByteView tag_name() const { return {tag.data(), std::min<std::size_t>(tag_bytes, tag.size())}; }
 };
-static_assert(std::is_trivially_copyable_v<Asked> && sizeof(Asked) <= protocols::kAskedBytesMax);
+static_assert(std::is_trivially_copyable_v<RequestedConnection> &&
+              sizeof(RequestedConnection) <= protocols::kAskedBytesMax);
 
 // False if the bytes are none.
-bool read_asked(std::span<const std::byte> bytes, Asked& asked) {
-  if (bytes.size() != sizeof(Asked)) return false;
-  std::memcpy(&asked, bytes.data(), sizeof(Asked));
+bool read_asked(std::span<const std::byte> bytes, RequestedConnection& asked) {
+  if (bytes.size() != sizeof(asked)) return false;
+  std::memcpy(&asked, bytes.data(), sizeof(asked));
   return true;
 }
 
@@ -54,17 +56,6 @@ protocols::RelationName name_of(const ConnectionName& connection) {
   store_be16(name.bytes.data() + 2, connection.vendor);
   store_be32(name.bytes.data() + 4, connection.originator);
   return name;
-}
-
-// The CIP request or reply that a message carries, with what goes beside it; nothing if none.
-CommonPacket carried(ByteView message) {
-  Encapsulation encapsulation;
-  CommonPacket packet;
-  const bool carries =
-      parse_encapsulation(message, encapsulation) == Fault::none &&
-      (encapsulation.command == kSendRRData || encapsulation.command == kSendUnitData) &&
-      parse_carried(encapsulation, packet) == Fault::none;
-  return carries ? packet : CommonPacket{};
 }
 
 // EIP 2-6.3.3: an answer that opens a connection to many names the group; its numbers have the
@@ -82,33 +73,18 @@ std::uint32_t group_in(ByteView socket) {
   return names ? group : kNoGroup;
 }
 
-// What opens an implicit connection, at the end of which route; false if the message does not.
-bool parse_opening(ByteView cip, Names& names, ForwardOpen& open, Route& route, ByteView& tag) {
-  Innermost innermost;
-  ConnectionPath path;
-  names.clear();
-  if (cip.empty() || find_innermost(cip, Route{}, names, innermost) != Fault::none) return false;
-  const bool opens =
-      is_opening(innermost.request.service) && innermost.path.class_id == kConnectionManager;
-  if (!opens || parse_open(innermost.request, names, open, path) != Fault::none) return false;
-  route = innermost.route;
-  tag = path.tag;
-  return is_implicit(open) && route.add(open.route.bytes());
-}
-
-Fault follow_request(ByteView cip, RelationStep& step) {
-  thread_local Names names;
-  Asked asked;
-  ByteView tag;
-  if (!parse_opening(cip, names, asked.open, asked.route, tag)) return Fault::none;
+Fault follow_request(const AskedOpening* opening, RelationStep& step) {
+  if (opening == nullptr || !is_implicit(opening->open)) return Fault::none;
+  const ByteView tag = opening->tag;
   if (tag.size() > kTagBytesMax) return Fault::bad_length;  // it could not be judged anew
+  RequestedConnection asked{opening->open, opening->route};
   asked.tag_bytes = static_cast<std::uint8_t>(tag.size());
   std::copy(tag.begin(), tag.end(), asked.tag.begin());
   step.kind = RelationStep::Kind::ask;
   step.name = name_of(asked.open.name);
   step.wait_ms = kAnswerMs;
-  step.asked_bytes = sizeof(Asked);
-  std::memcpy(step.asked.data(), &asked, sizeof(Asked));
+  step.asked_bytes = sizeof(asked);
+  std::memcpy(step.asked.data(), &asked, sizeof(asked));
   return Fault::none;
 }
 
@@ -176,31 +152,33 @@ bool open_way(const ForwardOpen& open, std::size_t side, std::uint32_t connectio
 
 class Implicit final : public protocols::Expectations {
  public:
-  Fault follow(ByteView message, const MessageContext& context, RelationStep& step) const override {
-    if (context.carrier != Carrier::tcp) return Fault::none;
-    const CommonPacket packet = carried(message);
-    if (packet.cip.empty()) return Fault::none;
-    if (context.direction == Direction::request) {
-      // Where a connection leads only the session knows; openings are sent unconnected (3-5.5).
-      return packet.connected ? Fault::none : follow_request(packet.cip, step);
+  Fault follow(const Parsed& message, const MessageContext& context,
+               RelationStep& step) const override {
+    const CommonPacket* packet = message.kept<CommonPacket>();
+    if (context.carrier != Carrier::tcp || packet == nullptr || packet->cip.empty()) {
+      return Fault::none;
     }
-    follow_reply(packet.cip, step);
+    if (message.is_request()) {
+      // Where a connection leads only the session knows; openings are sent unconnected (3-5.5).
+      return packet->connected ? Fault::none : follow_request(message.kept<AskedOpening>(), step);
+    }
+    follow_reply(packet->cip, step);
     return Fault::none;
   }
 
-  std::size_t open(std::span<const std::byte> bytes, ByteView answer,
+  std::size_t open(std::span<const std::byte> bytes, const Parsed& answer,
                    protocols::OpenedExpectations expectations) const override {
-    Asked asked;
-    if (!read_asked(bytes, asked)) return 0;
-    const CommonPacket packet = carried(answer);
-    ByteReader reader(packet.cip);
+    RequestedConnection asked;
+    const CommonPacket* packet = answer.kept<CommonPacket>();
+    if (!read_asked(bytes, asked) || packet == nullptr) return 0;
+    ByteReader reader(packet->cip);
     reader.skip(3);
     reader.skip(std::size_t{reader.u8()} * 2);
     const std::array<std::uint32_t, 2> identifiers = {reader.u32_le(), reader.u32_le()};
     read_name(reader);
     const std::array<std::uint32_t, 2> actual_us = {reader.u32_le(), reader.u32_le()};
     if (!reader.ok()) return 0;
-    const std::uint32_t group = group_in(packet.to_originator);
+    const std::uint32_t group = group_in(packet->to_originator);
     std::size_t count = 0;
     for (std::size_t side = 0; side < 2; ++side) {
       Expectation& next = expectations[count];
@@ -211,7 +189,7 @@ class Implicit final : public protocols::Expectations {
   }
 
   void describe(std::span<const std::byte> bytes, OperationList& operations) const override {
-    Asked asked;
+    RequestedConnection asked;
     operations.clear();
     if (!read_asked(bytes, asked)) return;
     thread_local Names names;
@@ -219,7 +197,8 @@ class Implicit final : public protocols::Expectations {
     RouteFields route;
     describe_route(asked.route, names, route);
     // The tag is to live as long as `bytes` do.
-    const auto* tag = reinterpret_cast<const std::uint8_t*>(bytes.data()) + offsetof(Asked, tag);
+    const auto* tag =
+        reinterpret_cast<const std::uint8_t*>(bytes.data()) + offsetof(RequestedConnection, tag);
     add_open(asked.open, {tag, asked.tag_name().size()}, route, operations);
   }
 
@@ -228,7 +207,7 @@ class Implicit final : public protocols::Expectations {
     if (carrier != Carrier::udp || parse_common_packet(message, packet) != Fault::none) {
       return std::nullopt;
     }
-    return Observed{packet.connection, packet.data_bytes};
+    return Observed{packet.connection, packet.data_bytes, find_command(kIoCode)};
   }
 
   // What a target sends to a group is of the sessions of all that opened it.

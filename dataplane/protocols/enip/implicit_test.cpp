@@ -2,6 +2,8 @@
 // and what may travel then. What the pipeline makes of it: tests/adversarial/implicit_test.cpp.
 #include "dataplane/protocols/enip/implicit.h"
 
+#include <optional>
+
 #include "tests/support/cip_messages.h"
 
 namespace bulkhead::enip {
@@ -31,9 +33,13 @@ class Implicit : public ::testing::Test {
 
   Implicit() { cyclic.trigger = 0x01; }
 
+  // Whatever parse() says of the message: what it kept of it is all that counts.
   Kind follow(const Message& message, Direction direction, Carrier carrier = Carrier::tcp) {
+    const MessageContext context{direction, carrier};
+    bytes = message;
+    put.emplace(support::module_of("enip"), bytes, context);
     step = {};
-    fault = connections.follow(message, {direction, carrier}, step);
+    fault = connections.follow(put->parsed, context, step);
     return step.kind;
   }
   std::span<const std::byte> asked(const RelationStep& of) const {
@@ -46,7 +52,7 @@ class Implicit : public ::testing::Test {
     EXPECT_EQ(follow(answer, kBack), Kind::open);
     EXPECT_EQ(step.name, request.name);
     std::array<Expectation, protocols::kExpectationsMax> opened;
-    const std::size_t count = connections.open(asked(request), answer, opened);
+    const std::size_t count = connections.open(asked(request), put->parsed, opened);
     return {opened.begin(), opened.begin() + static_cast<std::ptrdiff_t>(count)};
   }
   std::vector<Expectation> open(const Opening& opening) {
@@ -54,6 +60,8 @@ class Implicit : public ::testing::Test {
   }
 
   const protocols::Expectations& connections = implicit_connections();
+  Message bytes;
+  std::optional<support::Put> put;
   RelationStep step;
   Fault fault{};
   Opening cyclic{{0x20, 4, 0x24, 0x97, 0x2c, 0x96, 0x2c, 0x64}};

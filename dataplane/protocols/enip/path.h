@@ -90,17 +90,6 @@ struct ConnectionPath {
 };
 protocols::Fault parse_connection_path(ByteView bytes, Names& names, ConnectionPath& path);
 
-// The request that unconnected sends carry, or the request itself; what it is asked of, and the
-// route there.
-struct Innermost {
-  Request request;
-  Path path;
-  Route route;
-  std::uint16_t function = 0;
-};
-protocols::Fault find_innermost(ByteView cip, const Route& route, Names& names,
-                                Innermost& innermost);
-
 // What a reply is most likely to be of where it is not known what was asked.
 std::uint16_t function_alone(std::uint8_t service);
 
