@@ -217,9 +217,17 @@ void pay_and_tie(Context& context, const flow::Packet& packet, const policy::Cha
   charges.refund(conduit);
 }
 
-// The message as one of the protocol that the flow has. `longest_part`: 0 if it came in one piece.
-void judge_as(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
-              Verdict& verdict, std::size_t longest_part = 0) {
+void read_as(Context& context, flow::Flow& flow, std::uint8_t protocol) {
+  if (flow.protocol == protocol) return;
+  context.flows.drop_session(flow);
+  flow.protocol = protocol;
+  if (flow.resumed) begin_unseen(context, flow);
+}
+
+}  // namespace
+
+void judge_known(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
+                 Verdict& verdict, std::size_t longest_part) {
   flow::Flow& flow = *packet.flow;
   begin_verdict(verdict, packet, length);
   context.parsed.begin(message, verdict.direction);
@@ -247,17 +255,10 @@ void judge_as(Context& context, const flow::Packet& packet, ByteView message, st
   if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);
 }
 
-void read_as(Context& context, flow::Flow& flow, std::uint8_t protocol) {
-  if (flow.protocol == protocol) return;
-  context.flows.drop_session(flow);
-  flow.protocol = protocol;
-  if (flow.resumed) begin_unseen(context, flow);
-}
-
 // The session's rules have several protocols, and its content has not told yet which it is: this
 // message may. If it does not, it passes if any of them grants it.
-void judge_untold(Context& context, const flow::Packet& packet, ByteView message,
-                  std::size_t length, Verdict& verdict) {
+void judge_unknown(Context& context, const flow::Packet& packet, ByteView message,
+                   std::size_t length, Verdict& verdict) {
   flow::Flow& flow = *packet.flow;
   const policy::Conduit& conduit = context.tables().conduits[flow.standing.conduit];
   const auto recognised =
@@ -266,28 +267,20 @@ void judge_untold(Context& context, const flow::Packet& packet, ByteView message
   if (recognised.protocol != protocols::kNoProtocol) {
     flow.told = true;
     read_as(context, flow, recognised.protocol);
-    return judge_as(context, packet, message, length, verdict);
+    return judge_known(context, packet, message, length, verdict);
   }
-  judge_as(context, packet, message, length, verdict);
+  judge_known(context, packet, message, length, verdict);
   auto possible = recognised.possible;
   for (; possible != 0 && !is_allowed(verdict.reason); possible &= possible - 1) {
     read_as(context, flow, static_cast<std::uint8_t>(std::countr_zero(possible)));
     verdict = {};
-    judge_as(context, packet, message, length, verdict);
+    judge_known(context, packet, message, length, verdict);
   }
-}
-
-}  // namespace
-
-void judge_message(Context& context, const flow::Packet& packet, ByteView message,
-                   std::size_t length, Verdict& verdict) {
-  if (packet.flow->told) return judge_as(context, packet, message, length, verdict);
-  judge_untold(context, packet, message, length, verdict);
 }
 
 void judge_parts(Context& context, const flow::Packet& packet, ByteView message,
                  std::size_t longest_part, Verdict& verdict) {
-  judge_as(context, packet, message, message.size(), verdict, longest_part);
+  judge_known(context, packet, message, message.size(), verdict, longest_part);
 }
 
 Verdict refused_message(const flow::Packet& packet, Reason reason, Fault fault) {

@@ -11,10 +11,20 @@ namespace bulkhead::pipeline {
 // Prefetches the cached verdict of the packet's request. Precondition: its flow is inspected.
 void prefetch_verdict(const Context& context, const flow::Packet& packet);
 
+// judge_message() of a flow whose protocol is known, or not yet. `longest_part`: see judge_parts();
+// 0 if the message came in one piece.
+void judge_known(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
+                 Verdict& verdict, std::size_t longest_part = 0);
+void judge_unknown(Context& context, const flow::Packet& packet, ByteView message,
+                   std::size_t length, Verdict& verdict);
+
 // Parses, judges and accepts one message of the flow. `verdict` is new, and the caller reports it.
 // `length`: the whole message's; `message` may be its head alone.
-void judge_message(Context& context, const flow::Packet& packet, ByteView message,
-                   std::size_t length, Verdict& verdict);
+inline void judge_message(Context& context, const flow::Packet& packet, ByteView message,
+                          std::size_t length, Verdict& verdict) {
+  packet.flow->told ? judge_known(context, packet, message, length, verdict)
+                    : judge_unknown(context, packet, message, length, verdict);
+}
 
 // Judges all messages of a packet, each of which must be whole. Reports all verdicts but the last:
 // `verdict`, on `message`. False if any is refused: the packet leaves whole or not at all.

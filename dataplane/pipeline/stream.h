@@ -5,9 +5,18 @@
 
 namespace bulkhead::pipeline {
 
+// A part of the pool is kept for messages that are whole: unfinished ones must not stop them.
+inline bool reserve_is_touched(const SessionContext& context) {
+  return context.segments.available() < context.segments.capacity() / 4;
+}
+
 // True if the session may keep no more segments. One that keeps fewer than two may, until the
 // pool's last quarter, whatever its host uses.
-bool exceeds_share(const SessionContext& context, const flow::Flow& flow);
+inline bool exceeds_share(const SessionContext& context, const flow::Flow& flow) {
+  constexpr std::uint32_t kFew = 2;
+  const bool goes_on = flow.charged < kFew && !reserve_is_touched(context);
+  return !goes_on && !context.segments.may_take(flow);
+}
 
 // The common case: a segment that is exactly the next message of its stream while nothing is held.
 // `passed`: it was granted and sent. `refused`: see `verdict`; the message is to be held and

@@ -177,11 +177,6 @@ void answer_carried_retransmission(Context& context, Packet& packet, const Segme
   pass_translated(context, packet, true);
 }
 
-// A part of the pool is kept for messages that are whole: unfinished ones must not stop them.
-bool reserve_is_touched(const SessionContext& context) {
-  return context.segments.available() < context.segments.capacity() / 4;
-}
-
 void tell_gap(Context& context, const Packet& packet, const Speaker& speaker) {
   // RFC 5681, 4.2: the receiver never sees what came out of order, so it is said here.
   if (sequence_distance(packet.tcp.sequence, speaker.side().released) <= 0) return;
@@ -393,12 +388,6 @@ bool keeps_timestamps(const Flow& flow, std::uint8_t flags) {
 }
 
 }  // namespace
-
-bool exceeds_share(const SessionContext& context, const Flow& flow) {
-  constexpr std::uint32_t kFew = 2;
-  const bool goes_on = flow.charged < kFew && !reserve_is_touched(context);
-  return !goes_on && !context.segments.may_take(flow);
-}
 
 void inspect_tcp(Context& context, Packet& packet) {
   Flow& flow = *packet.flow;
