@@ -57,16 +57,16 @@ void DataplaneClient::connect() {
   connecting_.async_connect(
       asio::local::stream_protocol::endpoint(path_), [this](error_code error) {
         if (!error) return begin(std::move(connecting_));
-        if (!told_missing_) {
+        if (!logged_missing_) {
           spdlog::warn("data plane: {}: {}; trying again", path_, error.message());
         }
-        told_missing_ = true;
+        logged_missing_ = true;
         retry();
       });
 }
 
 void DataplaneClient::begin(Socket socket) {
-  told_missing_ = false;
+  logged_missing_ = false;
   process_ = process_behind(socket.native_handle());
   connection_ = std::make_shared<Connection>(std::move(socket), ipc::kDataplaneFrameBytesMax);
   connected_ = true;

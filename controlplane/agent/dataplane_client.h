@@ -93,7 +93,7 @@ class DataplaneClient {
   // Of the client's thread alone:
   ConnectionPointer connection_;
   std::map<std::uint64_t, Promise> waiting_;
-  bool told_missing_ = false;
+  bool logged_missing_ = false;
 };
 
 }  // namespace bulkhead::controlplane

@@ -139,7 +139,7 @@ Enforcer::PassedSoFar Enforcer::passed() {
   const std::lock_guard policy(policy_mutex_);
   note_passed(kCountersTimeout);
   const PassedOfLastDay& passed = recorder_.passed();
-  return {passed.all(), passed.since_wall_ns(), passed.not_told_apart()};
+  return {passed.all(), passed.since_wall_ns(), passed.not_distinguished()};
 }
 
 // --- the life's driver -------------------------------------------------------------------------

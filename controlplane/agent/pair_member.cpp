@@ -1,4 +1,4 @@
-// Policies of a pair are known by a generation and the beginning of a digest.
+// Policies of a pair are known by an epoch and the beginning of a digest.
 #include "controlplane/agent/pair_member.h"
 
 #include <array>
@@ -81,8 +81,8 @@ void PairMember::tell(const std::string& text) { notice(sink_, "pair", text); }
 
 std::string PairMember::agree(const v1::Revision& revision) {
   return pair_->commit(digest_of(revision),
-                       [this, number = revision.number()](std::uint64_t generation) {
-                         return store_.set_generation(number, generation);
+                       [this, number = revision.number()](std::uint64_t epoch) {
+                         return store_.set_generation(number, epoch);
                        });
 }
 
@@ -105,9 +105,9 @@ std::string PairMember::keep(const v1::GetPolicyResponse& revision, bool commit)
   const auto prepared = prepare_policy(dataplane_, revision.artefact());
   if (!prepared) return prepared.error().text;
   const std::string& digest = prepared.value().sha256();
-  const std::uint64_t generation = revision.revision().generation();
+  const std::uint64_t epoch = revision.revision().generation();
   std::uint64_t number = 0;
-  if (const auto known = store_.find(generation, digest)) {
+  if (const auto known = store_.find(epoch, digest)) {
     number = known->number();
   } else {
     v1::GetPolicyResponse stored = revision;
@@ -124,14 +124,13 @@ std::string PairMember::keep(const v1::GetPolicyResponse& revision, bool commit)
 
 // The pair has decided: it is noted first, and the data plane gets it until it has it.
 std::string PairMember::enforce(const failover::Policy& policy) {
-  if (policy.generation == 0) return {};
+  if (policy.epoch == 0) return {};
   const auto revision = find(policy);
   if (!revision) return "its revision is not stored here";
   const auto decided = enforcer_.decide(*revision);
   if (!decided) return decided.error();
   if (!decided.value()) return {};
-  notice(sink_, "policy",
-         "generation " + std::to_string(policy.generation) + " of the pair in force");
+  notice(sink_, "policy", "generation " + std::to_string(policy.epoch) + " of the pair in force");
   if (dataplane_.connected()) pair_->on_policy(true);
   return {};
 }
@@ -145,7 +144,7 @@ std::optional<v1::Revision> PairMember::find(const failover::Policy& policy) con
   auto digest = std::array<char, 17>{};
   std::snprintf(digest.data(), digest.size(), "%016llx",
                 static_cast<unsigned long long>(policy.digest));
-  return store_.find(policy.generation, digest.data());
+  return store_.find(policy.epoch, digest.data());
 }
 
 }  // namespace bulkhead::controlplane

@@ -139,12 +139,12 @@ void Listener::accept() {
   acceptor_.async_accept([this](error_code error, Tcp::socket socket) {
     if (error == asio::error::operation_aborted) return;
     if (!error) {
-      told_ = false;
+      logged_ = false;
       welcome(std::move(socket));
       return accept();
     }
     // Without a descriptor the next try fails as fast.
-    if (!std::exchange(told_, true)) {
+    if (!std::exchange(logged_, true)) {
       spdlog::warn("cannot accept a management connection: {}; trying again", error.message());
     }
     pause_.expires_after(limits::kAcceptPause);

@@ -74,7 +74,7 @@ class Listener {
   using Counts = std::array<std::size_t, 3>;  // by stage
   Counts counts_{};
   std::map<std::string, Counts> of_address_;
-  bool told_ = false;  // that nothing can be accepted
+  bool logged_ = false;  // that nothing can be accepted
   std::thread thread_;
 };
 

@@ -90,7 +90,7 @@ bool parse_packet(ByteView given, std::vector<std::uint8_t>& copy, CapturedPacke
 }
 
 // A frame that does not carry IP.
-bool parse_bare(ByteView frame, CapturedPacket& out) {
+bool parse_non_ip(ByteView frame, CapturedPacket& out) {
   wire::EthernetHeader ethernet;
   wire::parse_ethernet(frame, ethernet);
   const bool ip = ethernet.ethertype == wire::kEtherTypeIpv4 ||
@@ -123,7 +123,7 @@ void read_capture(const std::string& path, const std::function<void(const Captur
   while (file.next()) {
     packet.frame = file.number();
     if (parse_packet(ip_packet(file.link_type(), file.frame()), copy, packet) ||
-        (file.is_ethernet() && parse_bare(file.frame(), packet))) {
+        (file.is_ethernet() && parse_non_ip(file.frame(), packet))) {
       take(packet);
     }
   }

@@ -77,9 +77,9 @@ class Decoder {
     Conversation& conversation = from_client ? open(packet.carrier, source, destination, to)
                                              : open(packet.carrier, destination, source, from);
     if (packet.carrier == Carrier::tcp) {
-      take_segment(conversation, packet, from_client);
+      accept_segment(conversation, packet, from_client);
     } else {
-      take_datagram(conversation, packet, from_client);
+      accept_datagram(conversation, packet, from_client);
     }
   }
 
@@ -148,7 +148,7 @@ class Decoder {
     conversation.session.resize(module.state_layout().bytes_max);
     if (!conversation.begun) module.begin_unseen(conversation.session);
     for (const auto& [frame, direction] : conversation.unread) {
-      tell_fault(conversation, frame, direction, Fault::not_this_protocol);
+      report_fault(conversation, frame, direction, Fault::not_this_protocol);
     }
     conversation.unread.clear();
   }
@@ -170,7 +170,7 @@ class Decoder {
     }
   }
 
-  void take_segment(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
+  void accept_segment(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
     Reassembly& own = conversation.streams[from_client ? 0 : 1];
     Reassembly& other = conversation.streams[from_client ? 1 : 0];
     if ((packet.tcp.flags & wire::kTcpSyn) != 0) {
@@ -190,7 +190,7 @@ class Decoder {
   }
 
   // A message may go on in the next datagram.
-  void take_datagram(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
+  void accept_datagram(Conversation& conversation, const CapturedPacket& packet, bool from_client) {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction = from_client ? Direction::request : Direction::response;
     std::vector<std::uint8_t>& begun = conversation.rest[from_client ? 0 : 1];
@@ -205,7 +205,7 @@ class Decoder {
           protocols::frame_in_datagram(protocol, rest, context_of(conversation, direction));
       if (frame.fault == Fault::truncated && protocol.many_in_datagram()) break;
       if (frame.fault != Fault::none) {
-        tell_fault(conversation, packet.frame, direction, frame.fault);
+        report_fault(conversation, packet.frame, direction, frame.fault);
         rest = {};
         break;
       }
@@ -229,7 +229,7 @@ class Decoder {
       const protocols::Frame frame =
           protocol.frame(stream.bytes(), context_of(conversation, direction));
       if (frame.fault != Fault::none) {
-        tell_fault(conversation, stream.completed_in(1), direction, frame.fault);
+        report_fault(conversation, stream.completed_in(1), direction, frame.fault);
         stream.discard();
         return;
       }
@@ -244,11 +244,11 @@ class Decoder {
   void decode(Conversation& conversation, std::uint32_t frame, bool from_client, ByteView message) {
     const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
     const Direction direction =
-        protocol.told_direction(message).value_or(conversation.direction(from_client));
+        protocol.encoded_direction(message).value_or(conversation.direction(from_client));
     protocols::Parsed parsed(message, direction);
     const Fault fault = protocol.parse(parsed, context_of(conversation, direction), operations_);
     if (fault != Fault::none) {
-      return tell_fault(conversation, frame, direction, fault, protocol.claimed_code(message));
+      return report_fault(conversation, frame, direction, fault, protocol.claimed_code(message));
     }
     const protocols::RelationStep step =
         Opened::step_of(protocol, parsed, context_of(conversation, direction));
@@ -296,8 +296,8 @@ class Decoder {
   }
 
   // `code` is what the message claims to be, where that can be read.
-  void tell_fault(const Conversation& conversation, std::uint32_t frame, Direction direction,
-                  Fault fault, std::optional<std::uint16_t> code = std::nullopt) {
+  void report_fault(const Conversation& conversation, std::uint32_t frame, Direction direction,
+                    Fault fault, std::optional<std::uint16_t> code = std::nullopt) {
     Json json = head(conversation, frame, direction);
     json["fault"] = protocols::describe(fault).name;
     if (code) json["code"] = *code;

@@ -16,7 +16,7 @@ namespace {
 constexpr auto kProgressPeriod = std::chrono::seconds(1);
 
 // Prints diagnostics: on standard error for people, as JSON lines for scripts.
-void tell_diagnostics(const Session& session, const Diagnostics& diagnostics) {
+void print_diagnostics(const Session& session, const Diagnostics& diagnostics) {
   for (const Diagnostic& each : diagnostics.list()) {
     if (session.format() == Format::table) {
       print_text(diagnostics.to_text(each), stderr);
@@ -32,7 +32,7 @@ void tell_diagnostics(const Session& session, const Diagnostics& diagnostics) {
 
 Compilation compile_or_fail(const Session& session, const std::string& path) {
   Compilation result = compile_policy(read_file_or_fail(path), path);
-  tell_diagnostics(session, result.diagnostics);
+  print_diagnostics(session, result.diagnostics);
   if (result.tables) return result;
   const std::size_t count = result.diagnostics.errors();
   throw CommandFailed{kRefused, path + " has " + std::to_string(count) +
@@ -138,14 +138,14 @@ void print_commit(Session& session, const v1::Commit& commit) {
   }
 }
 
-// Prints the present step of a commit that takes long; `told`: the last one printed.
-std::string tell_progress(Remote& remote, const std::string& told) {
+// Prints the present step of a commit that takes long; `printed`: the last one printed.
+std::string print_progress(Remote& remote, const std::string& printed) {
   v1::Commit commit;
   const auto asked =
       remote.policy().GetCommit(remote.context().get(), v1::GetCommitRequest(), &commit);
   const bool news =
-      asked.ok() && commit.state() == v1::Commit::STATE_UNDER_WAY && commit.text() != told;
-  if (!news) return told;
+      asked.ok() && commit.state() == v1::Commit::STATE_UNDER_WAY && commit.text() != printed;
+  if (!news) return printed;
   print_error("commit " + commit.id() + ": " + commit.text());
   return commit.text();
 }
@@ -158,9 +158,9 @@ void run_commit(Session& session, std::uint64_t number) {
   auto committed = std::async(std::launch::async, [&remote, &request, &response] {
     return remote.policy().CommitPolicy(remote.context().get(), request, &response);
   });
-  std::string told;
+  std::string printed;
   while (committed.wait_for(kProgressPeriod) != std::future_status::ready) {
-    told = tell_progress(remote, told);
+    printed = print_progress(remote, printed);
   }
   remote.expect(committed.get());
   print_commit(session, response.commit());

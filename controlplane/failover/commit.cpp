@@ -10,7 +10,7 @@ CommitActions Commit::conclude(CommitOutcome outcome) {
   actions.outcome = outcome;
   if (outcome == CommitOutcome::committed) {
     committed_ = *proposal_;
-    if (prepared_.generation <= committed_.generation) prepared_ = {};
+    if (prepared_.epoch <= committed_.epoch) prepared_ = {};
     actions.changed = true;
     actions.send(Kind::commit, committed_);
   } else {
@@ -35,7 +35,7 @@ CommitActions Commit::take(const CommitMessage& message, bool can_enforce) {
   const bool proposed = proposal_ && *proposal_ == policy;
   switch (message.kind) {
     case Kind::prepare:
-      if (policy.generation <= committed_.generation || !can_enforce) {
+      if (policy.epoch <= committed_.epoch || !can_enforce) {
         actions.send(Kind::refused, policy);
         break;
       }
@@ -50,7 +50,7 @@ CommitActions Commit::take(const CommitMessage& message, bool can_enforce) {
       if (proposed) return conclude(CommitOutcome::peer_refused);
       break;
     case Kind::commit:
-      if (prepared_ == policy && policy.generation > committed_.generation) {
+      if (prepared_ == policy && policy.epoch > committed_.epoch) {
         committed_ = policy;
         prepared_ = {};
         actions.changed = true;
@@ -63,13 +63,13 @@ CommitActions Commit::take(const CommitMessage& message, bool can_enforce) {
       }
       break;
     case Kind::fetch:
-      if (committed_.generation > 0) actions.send(Kind::policy, committed_);
+      if (committed_.epoch > 0) actions.send(Kind::policy, committed_);
       break;
     case Kind::policy:
       fetched_ns_ = 0;
-      if (!can_enforce || policy.generation < committed_.generation) break;
+      if (!can_enforce || policy.epoch < committed_.epoch) break;
       committed_ = policy;
-      if (prepared_.generation <= committed_.generation) prepared_ = {};
+      if (prepared_.epoch <= committed_.epoch) prepared_ = {};
       actions.changed = true;
       break;
   }
@@ -77,18 +77,18 @@ CommitActions Commit::take(const CommitMessage& message, bool can_enforce) {
 }
 
 // A peer that enforces what was prepared here has committed it, though its word was lost. Of two
-// that enforce different policies as one generation, the active one's counts.
+// that enforce different policies as one epoch, the active one's counts.
 CommitActions Commit::heard(const Heartbeat& peer, TimeNs now_ns) {
   CommitActions actions;
   const Policy& theirs = peer.policy;
-  if (theirs.generation < committed_.generation || theirs == committed_) return actions;
+  if (theirs.epoch < committed_.epoch || theirs == committed_) return actions;
   if (theirs == prepared_) {
     committed_ = prepared_;
     prepared_ = {};
     actions.changed = true;
     return actions;
   }
-  const bool later = theirs.generation > committed_.generation;
+  const bool later = theirs.epoch > committed_.epoch;
   if (!later && peer.role != Role::active) return actions;
   if (fetched_ns_ != 0 && now_ns - fetched_ns_ < kFetchAgainNs) return actions;
   fetched_ns_ = now_ns;
@@ -113,7 +113,7 @@ CommitActions Commit::pass_time(bool peer, TimeNs now_ns) {
 CommitActions Commit::take_over() {
   CommitActions actions;
   proposal_.reset();
-  if (prepared_.generation <= committed_.generation) return actions;
+  if (prepared_.epoch <= committed_.epoch) return actions;
   committed_ = prepared_;
   prepared_ = {};
   actions.changed = true;

@@ -252,7 +252,7 @@ TEST_F(One, WhatWasPreparedCounts) {
   const Actions actions = wait(100);
   EXPECT_TRUE(actions.took_over);
   EXPECT_TRUE(actions.commit_prepared);
-  EXPECT_EQ(machine.policy().generation, 6U);
+  EXPECT_EQ(machine.policy().epoch, 6U);
 }
 
 TEST_F(One, MaintenanceKeepsOut) {

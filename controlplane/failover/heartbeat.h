@@ -17,9 +17,9 @@ constexpr std::size_t kPairLink = 0;
 
 enum class Role : std::uint8_t { standby, active };
 
-// A generation of policy and the beginning of its artefact's digest; generation 0: none.
+// An epoch of policy and the beginning of its artefact's digest; epoch 0: none.
 struct Policy {
-  std::uint64_t generation = 0;
+  std::uint64_t epoch = 0;
   std::uint64_t digest = 0;
 
   bool operator==(const Policy&) const = default;

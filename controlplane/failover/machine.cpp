@@ -87,14 +87,14 @@ bool Machine::hears_on(std::size_t path) const {
 
 // A later policy than its own was committed somewhere, and it does not have it.
 bool Machine::is_behind() const {
-  return generation_seen_ > policy_.generation && generation_seen_ != prepared_.generation;
+  return epoch_seen_ > policy_.epoch && epoch_seen_ != prepared_.epoch;
 }
 
 // One that has heard nobody cannot take over before it may start alone; who knows that forwards on.
 bool Machine::eligible() const {
   const bool may_begin = peer_known_ || observed_ns_ >= timing_.start_alone_ns;
   return may_begin && fit_ && observed_ns_ - fit_since_ns_ >= timing_.settle_ns && !maintenance_ &&
-         (policy_.generation > 0 || prepared_.generation > 0) && !is_behind();
+         (policy_.epoch > 0 || prepared_.epoch > 0) && !is_behind();
 }
 
 bool Machine::ready() const {
@@ -112,9 +112,9 @@ bool Machine::wants() const {
 
 // Of two that could be active: who has the later policy, then the later flows, then who was named.
 bool Machine::peer_is_preferred() const {
-  const auto mine = std::tuple(policy_.generation, active_term_, config_.priority, config_.self);
+  const auto mine = std::tuple(policy_.epoch, active_term_, config_.priority, config_.self);
   const auto theirs =
-      std::tuple(peer_.policy.generation, peer_.active_term, peer_.priority, config_.peer);
+      std::tuple(peer_.policy.epoch, peer_.active_term, peer_.priority, config_.peer);
   return theirs > mine;
 }
 
@@ -202,7 +202,7 @@ void Machine::take(const Heard& heard, TimeNs now_ns, Actions& actions) {
   peer_heard_ns_ = observed_ns_;
   peer_heard_clock_ns_ = now_ns;
   term_ = std::max({term_, beat.term, beat.grant});
-  generation_seen_ = std::max(generation_seen_, beat.policy.generation);
+  epoch_seen_ = std::max(epoch_seen_, beat.policy.epoch);
   const Sent* echoed = sent(beat.echo_incarnation, beat.echo_sequence);
   if (echoed == nullptr) return;
   echoed_ns_ = echoed_ ? std::max(echoed_ns_, echoed->at_ns) : echoed->at_ns;
@@ -213,22 +213,22 @@ void Machine::take(const Forwarding& dataplane, Actions& actions) {
   if (!dataplane.forwards) {
     // It gave way while this machine stood still, to a peer that is not heard again now that all
     // that came meanwhile has been read.
-    const bool alone = role_ == Role::active && told_.alone && !hears_peer();
-    if (alone && !stalled_ && !was_stalled_) actions.lease = told_;
+    const bool alone = role_ == Role::active && sent_lease_.alone && !hears_peer();
+    if (alone && !stalled_ && !was_stalled_) actions.lease = sent_lease_;
     return;
   }
-  if (told_.lets_forward() || dataplane.lease.term == 0) return;
+  if (sent_lease_.lets_forward() || dataplane.lease.term == 0) return;
   if (observed_ns_ > 0 && planted(Mistake::trust_dead_agent)) return;
   const bool nothing_known = role_ == Role::standby && !peer_known_ && active_term_ == 0;
   if (nothing_known) return adopt(dataplane.lease, actions);
-  actions.lease = told_;
+  actions.lease = sent_lease_;
 }
 
 // An agent that is gone let the data plane forward: it was away, not the data plane.
 void Machine::adopt(const Lease& lease, Actions& actions) {
   role_ = Role::active;
   term_ = active_term_ = lease.term;
-  told_ = lease;
+  sent_lease_ = lease;
   if (!fit_) fit_since_ns_ = observed_ns_;
   fit_ = true;
   flows_equal_ = false;
@@ -237,7 +237,7 @@ void Machine::adopt(const Lease& lease, Actions& actions) {
   actions.adopted = lease;
 }
 
-void Machine::take_order(Order order, Actions& actions) {
+void Machine::accept_order(Order order, Actions& actions) {
   if (order == Order::maintenance_off) {
     maintenance_ = false;
     return;
@@ -271,7 +271,7 @@ void Machine::take_over(std::uint64_t term, Cause cause, Actions& actions) {
   grant_ = 0;
   yielding_ = switchover_ = handed_over_ = false;
   flows_equal_ = false;
-  if (prepared_.generation > policy_.generation && !planted(Mistake::forget_prepared)) {
+  if (prepared_.epoch > policy_.epoch && !planted(Mistake::forget_prepared)) {
     // The other may have committed it; what was prepared by both is never taken back.
     policy_ = prepared_;
     prepared_ = {};
@@ -356,8 +356,8 @@ void Machine::decide(TimeNs now_ns, Actions& actions) {
   if (is_ready && !was_ready_) ready_since_ns_ = observed_ns_;
   was_ready_ = is_ready;
   const Lease now_due = lease(now_ns);
-  if (now_due == told_ && before == role_) return;
-  told_ = now_due;
+  if (now_due == sent_lease_ && before == role_) return;
+  sent_lease_ = now_due;
   actions.lease = now_due;
 }
 
@@ -366,7 +366,7 @@ Lease Machine::lease(TimeNs now_ns) const {
   const bool adopted =
       !peer_known_ && adopted_until_ns_ != 0 && silence_ns() < timing_.peer_lost_ns;
   if (adopted) return {adopted_until_ns_, false, active_term_};
-  if (!hears_peer() && (!stalled_ || told_.alone)) return {0, true, active_term_};
+  if (!hears_peer() && (!stalled_ || sent_lease_.alone)) return {0, true, active_term_};
   if (planted(Mistake::lease_without_echo)) return {now_ns + timing_.lease_ns, false, active_term_};
   TimeNs until_ns = adopted_until_ns_;
   if (echoed_) until_ns = std::max(until_ns, echoed_ns_ + timing_.lease_ns);
@@ -390,7 +390,7 @@ Actions Machine::step(const Event& event, TimeNs now_ns) {
   } else if (const auto* policy = std::get_if<PolicyIs>(&event)) {
     policy_ = policy->committed;
     prepared_ = policy->prepared;
-    generation_seen_ = std::max(generation_seen_, policy_.generation);
+    epoch_seen_ = std::max(epoch_seen_, policy_.epoch);
   } else if (std::holds_alternative<Drained>(event)) {
     if (role_ == Role::active && yielding_) {
       if (peer_may_take_place()) {
@@ -404,7 +404,7 @@ Actions Machine::step(const Event& event, TimeNs now_ns) {
   } else if (const auto* dataplane = std::get_if<Forwarding>(&event)) {
     take(*dataplane, actions);
   } else if (const auto* order = std::get_if<Order>(&event)) {
-    take_order(*order, actions);
+    accept_order(*order, actions);
   }
   decide(now_ns, actions);
   if (std::holds_alternative<Tick>(event)) was_stalled_ = std::exchange(stalled_, false);

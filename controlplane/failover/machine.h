@@ -88,7 +88,7 @@ struct Replica {  // of the flows, as the digests prove
 };
 struct PolicyIs {
   Policy committed;
-  Policy prepared;  // generation 0: none
+  Policy prepared;  // epoch 0: none
 };
 struct Drained {};  // all changes of flows were acknowledged since forwarding stopped
 // The data plane's report, at the start and each heartbeat interval. It may have a lease from an
@@ -120,7 +120,7 @@ std::string_view text_of(Cause cause);
 // What is to be done, in the order of the members.
 struct Actions {
   std::optional<Lease> lease;    // for the data plane
-  bool commit_prepared = false;  // before the lease: the prepared generation is the committed one
+  bool commit_prepared = false;  // before the lease: the prepared epoch is the committed one
   std::optional<Lease> adopted;  // active by this lease, which the data plane already has
   bool took_over = false;
   bool peer_anew = false;  // the peer is another, or has lost its state: it counts from the start
@@ -182,7 +182,7 @@ class Machine {
   void answer(Heartbeat& beat);
   void take(const Forwarding& dataplane, Actions& actions);
   void adopt(const Lease& lease, Actions& actions);
-  void take_order(Order order, Actions& actions);
+  void accept_order(Order order, Actions& actions);
   void decide(TimeNs now_ns, Actions& actions);
   void decide_active(Actions& actions);
   void decide_standby(TimeNs now_ns, Actions& actions);
@@ -246,8 +246,8 @@ class Machine {
   bool switchover_ = false;
   Policy policy_;
   Policy prepared_;
-  std::uint64_t generation_seen_ = 0;
-  Lease told_;  // to the data plane
+  std::uint64_t epoch_seen_ = 0;
+  Lease sent_lease_;  // to the data plane
 };
 
 }  // namespace bulkhead::failover

@@ -14,7 +14,7 @@ enum class Mistake : std::uint8_t {
   lease_without_echo,   // forwards on although its heartbeats do not arrive
   count_own_stalls,     // time that it did not run counts as silence of the peer
   ignore_better_active,
-  forget_prepared,    // takes over without the generation that it had prepared
+  forget_prepared,    // takes over without the epoch that it had prepared
   hurry_a_slow_peer,  // goes by its own times though the peer's are longer
   believe_replays,    // an incarnation is believed though it answers nothing of this one
   believe_late,       // a heartbeat counts however long ago it was sent

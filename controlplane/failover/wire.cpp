@@ -30,7 +30,7 @@ std::array<std::uint8_t, kHeartbeatBytes> encode(const Heartbeat& heartbeat, std
   for (const std::uint64_t field :
        {heartbeat.from, heartbeat.incarnation, heartbeat.sequence, heartbeat.echo_incarnation,
         heartbeat.echo_sequence, heartbeat.term, heartbeat.active_term, heartbeat.grant,
-        heartbeat.policy.generation, heartbeat.policy.digest}) {
+        heartbeat.policy.epoch, heartbeat.policy.digest}) {
     store_be64(at, field);
     at += 8;
   }
@@ -68,7 +68,7 @@ std::optional<Heartbeat> decode(ByteView bytes, std::size_t path, const Key& key
   for (std::uint64_t* field :
        {&heartbeat.from, &heartbeat.incarnation, &heartbeat.sequence, &heartbeat.echo_incarnation,
         &heartbeat.echo_sequence, &heartbeat.term, &heartbeat.active_term, &heartbeat.grant,
-        &heartbeat.policy.generation, &heartbeat.policy.digest}) {
+        &heartbeat.policy.epoch, &heartbeat.policy.digest}) {
     *field = reader.u64();
   }
   const std::uint8_t role = reader.u8();

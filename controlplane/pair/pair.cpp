@@ -397,25 +397,23 @@ std::string Pair::commit(std::uint64_t digest,
   struct State {
     bool may = false;
     bool hears = false;
-    std::uint64_t generation = 0;
+    std::uint64_t epoch = 0;
   };
   const State state = ask(io_, [this] {
     State now;
     if (!machine_) return now;
     now.hears = machine_->hears_peer();
-    const std::uint64_t theirs = machine_->peer().policy.generation;
-    now.generation = std::max({committed_.generation, prepared_.generation, theirs}) + 1;
+    const std::uint64_t theirs = machine_->peer().policy.epoch;
+    now.epoch = std::max({committed_.epoch, prepared_.epoch, theirs}) + 1;
     // Before the first policy nobody can be active.
-    now.may = machine_->role() == Role::active || now.generation == 1;
+    now.may = machine_->role() == Role::active || now.epoch == 1;
     return now;
   });
   if (!state.may) {
     return "this appliance is not the active one of the pair; commit on " + options_.link.peer_name;
   }
-  if (std::string wrong = store(state.generation); !wrong.empty()) return wrong;
-  auto answer = ask(slow_, [&] {
-    return commit_.propose({state.generation, digest}, state.hears);
-  });
+  if (std::string wrong = store(state.epoch); !wrong.empty()) return wrong;
+  auto answer = ask(slow_, [&] { return commit_.propose({state.epoch, digest}, state.hears); });
   return answer.get();
 }
 
@@ -450,7 +448,7 @@ void Pair::fill_status(v1::PairStatus& status) const {
   status.set_last_change_wall_time_ns(last_change_wall_ns_);
   status.set_takeovers(takeovers_);
   status.set_flows_equal(flows_.equal());
-  self.set_policy_generation(committed_.generation);
+  self.set_policy_generation(committed_.epoch);
   self.set_policy_digest(committed_.digest);
   if (!machine_) return;
   self.set_role(std::string(role_name(machine_->role())));
@@ -472,7 +470,7 @@ void Pair::fill_status(v1::PairStatus& status) const {
   peer.set_priority(beat.priority);
   peer.set_eligible(beat.eligible);
   peer.set_ready(beat.ready);
-  peer.set_policy_generation(beat.policy.generation);
+  peer.set_policy_generation(beat.policy.epoch);
   peer.set_policy_digest(beat.policy.digest);
 }
 

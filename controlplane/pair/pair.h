@@ -57,7 +57,7 @@ class Pair {
   // Returns why the order was not carried out, or nothing.
   std::string order(failover::Order order);
   // Commits a policy on both appliances, or on this one if no peer is heard; returns why not, or
-  // nothing. It has been checked here. `store` stores its generation, and returns why it cannot,
+  // nothing. It has been checked here. `store` stores its epoch, and returns why it cannot,
   // or nothing.
   std::string commit(std::uint64_t digest, const std::function<std::string(std::uint64_t)>& store);
 

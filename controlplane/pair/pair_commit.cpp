@@ -34,7 +34,7 @@ v1::PairCommit::Kind kind_of(CommitMessage::Kind kind) {
 void PairCommit::begin() {
   const PolicyHost::Held held = host_.held();
   commit_.emplace(held.committed, held.prepared);
-  tell_policy();
+  publish_policy();
 }
 
 void PairCommit::on_link() {
@@ -56,7 +56,7 @@ void PairCommit::send(const CommitMessage& message) {
   v1::PairMessage out;
   v1::PairCommit& commit = *out.mutable_commit();
   commit.set_kind(kind_of(message.kind));
-  commit.set_generation(message.policy.generation);
+  commit.set_generation(message.policy.epoch);
   commit.set_digest(message.policy.digest);
   if (message.kind == CommitMessage::Kind::prepare || message.kind == CommitMessage::Kind::policy) {
     auto revision = host_.revision_of(message.policy);
@@ -73,9 +73,9 @@ void PairCommit::carry_out(const failover::CommitActions& actions) {
   if (actions.changed) {
     // With the note of what is in force goes that of what was prepared, unless that was aborted.
     const std::string wrong = host_.enforce(commit_->committed());
-    if (!wrong.empty()) spdlog::error("generation {}: {}", commit_->committed().generation, wrong);
-    if (commit_->prepared().generation == 0 && wrong.empty()) host_.forget_prepared();
-    tell_policy();
+    if (!wrong.empty()) spdlog::error("generation {}: {}", commit_->committed().epoch, wrong);
+    if (commit_->prepared().epoch == 0 && wrong.empty()) host_.forget_prepared();
+    publish_policy();
   }
   for (const CommitMessage& message : actions.to_send()) send(message);
   if (!committing_ || actions.outcome == failover::CommitOutcome::none) return;

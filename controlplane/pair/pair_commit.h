@@ -39,7 +39,7 @@ class PairCommit {
  private:
   void carry_out(const failover::CommitActions& actions);
   void send(const failover::CommitMessage& message);
-  void tell_policy() { callbacks_.on_policy(commit_->committed(), commit_->prepared()); }
+  void publish_policy() { callbacks_.on_policy(commit_->committed(), commit_->prepared()); }
 
   PolicyHost& host_;
   Callbacks callbacks_;

@@ -45,8 +45,8 @@ void PairFlows::on_link(bool up) {
 void PairFlows::on_news(v1::PairNews& news) {
   v1::PairMessage message;
   if (news.has_flows() && news.flows().stream() == stream_) {
-    if (told_ == taken_) progress_ns_ = monotonic_now_ns();
-    told_ = news.flows().sequence();
+    if (sent_ == taken_) progress_ns_ = monotonic_now_ns();
+    sent_ = news.flows().sequence();
     *message.mutable_flows() = std::move(*news.mutable_flows());
     callbacks_.to_peer(std::move(message));
   }
@@ -71,7 +71,7 @@ void PairFlows::begin() {
   if (!situation.active) return;
   v1::DataplaneRequest request;
   stream_ = are_wanted(situation) ? incarnation_ + ++streams_ : 0;
-  told_ = taken_ = 0;
+  sent_ = taken_ = 0;
   request.mutable_begin_flows()->set_stream(stream_);
   callbacks_.to_dataplane(std::move(request));
 }
@@ -88,7 +88,7 @@ void PairFlows::watch(TimeNs now_ns) {
     *request.mutable_take_flows() = no_flows();
     return callbacks_.to_dataplane(std::move(request));
   }
-  const bool stalled = told_ > taken_ && now_ns - progress_ns_ > kStalledNs;
+  const bool stalled = sent_ > taken_ && now_ns - progress_ns_ > kStalledNs;
   if (stalled) {
     spdlog::warn(
         "pair: the peer does not acknowledge session records; all are sent again in a few seconds");

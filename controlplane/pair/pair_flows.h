@@ -61,7 +61,7 @@ class PairFlows {
   // While active: the stream of session records, 0: none; and its batches.
   std::uint64_t stream_ = 0;
   std::uint64_t streams_ = 0;  // begun so far
-  std::uint64_t told_ = 0;
+  std::uint64_t sent_ = 0;
   std::uint64_t taken_ = 0;
   TimeNs progress_ns_ = 0;
   TimeNs again_ns_ = 0;  // not before

@@ -23,7 +23,7 @@ class PolicyHost {
   virtual Held held() = 0;
   // Checks and stores the peer's revision, and prepares or commits it. Empty, or the problem.
   virtual std::string keep(const v1::GetPolicyResponse& revision, bool commit) = 0;
-  // Enforces the stored policy of the generation here. Empty, or the problem.
+  // Enforces the stored policy of the epoch here. Empty, or the problem.
   virtual std::string enforce(const failover::Policy& policy) = 0;
   virtual void forget_prepared() = 0;
   virtual std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) = 0;

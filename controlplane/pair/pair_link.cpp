@@ -193,8 +193,8 @@ void PairLink::accept() {
       return accept();
     }
     // Without a descriptor the next try fails as fast, and this thread is the lease's.
-    if (error.message() != told_) spdlog::warn("pair link: cannot accept: {}", error.message());
-    told_ = error.message();
+    if (error.message() != logged_) spdlog::warn("pair link: cannot accept: {}", error.message());
+    logged_ = error.message();
     retry_timer_.expires_after(kBackOff);
     retry_timer_.async_wait([this](error_code stopped) {
       if (!stopped) accept();
@@ -258,8 +258,8 @@ void PairLink::lose(const std::shared_ptr<Session>& session, const std::string& 
   session->stream().lowest_layer().close(ignored);
   if (session != session_) return;  // it never was the link
   session_.reset();
-  if (why != told_) spdlog::warn("pair link to {}: {}; trying again", options_.peer_name, why);
-  told_ = why;
+  if (why != logged_) spdlog::warn("pair link to {}: {}; trying again", options_.peer_name, why);
+  logged_ = why;
   const bool was_up = std::exchange(up_, false);
   if (was_up) callbacks_.on_link(false);
   if (opens()) retry();
@@ -294,7 +294,7 @@ void PairLink::greeted(const std::shared_ptr<Session>& session, const v1::PairMe
   session->timer.cancel();
   up_ = true;
   ++connections_;
-  told_.clear();
+  logged_.clear();
   spdlog::info("pair link to {} is up, its agent is {}", options_.peer_name, hello.agent_version());
   callbacks_.on_link(true);
 }

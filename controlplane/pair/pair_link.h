@@ -97,7 +97,7 @@ class PairLink {
   std::size_t handshakes_ = 0;         // under way
   std::size_t handshakes_second_ = 0;  // of incoming connections, begun in this second
   TimeNs second_ns_ = 0;               // when it began
-  std::string told_;                   // the last logged reason why the link is down
+  std::string logged_;                 // the last logged reason why the link is down
 };
 
 // Makes the kernel drop packets from any other address before they cost anything. If that is not

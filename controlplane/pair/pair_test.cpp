@@ -49,13 +49,13 @@ class FakeHost final : public PairHost {
   }
   std::string enforce(const failover::Policy& policy) override {
     const std::lock_guard guard(mutex_);
-    enforced_ = policy.generation;
+    enforced_ = policy.epoch;
     return {};
   }
   void forget_prepared() override {}
   std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) override {
     v1::GetPolicyResponse revision;
-    revision.mutable_revision()->set_generation(policy.generation);
+    revision.mutable_revision()->set_generation(policy.epoch);
     revision.mutable_artefact()->set_policy(std::string(policy_bytes, 'x'));
     return revision;
   }
@@ -190,8 +190,8 @@ class PairTest : public ::testing::Test {
 TEST_F(PairTest, OneForwardsAndAPolicyIsCommittedOnBoth) {
   start_both();
   std::uint64_t stored = 0;
-  const auto store = [&stored](std::uint64_t generation) {
-    stored = generation;
+  const auto store = [&stored](std::uint64_t epoch) {
+    stored = epoch;
     return std::string();
   };
   EXPECT_NE(standby().pair.commit(8, store).find("not the active one"), std::string::npos);

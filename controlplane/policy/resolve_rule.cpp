@@ -98,7 +98,7 @@ class RuleResolver {
     }
     hosts.items.back().asset = index;
     if (!asset.groups.empty()) return resolve_group(word, side, asset, hosts);
-    if (is_bare()) return resolve_station(word, side, asset, hosts);
+    if (is_non_ip()) return resolve_station(word, side, asset, hosts);
     const ModelAsset& reached = asset.behind ? scope_.model.assets[*asset.behind] : asset;
     if (reached.addresses.empty()) {
       diagnostics_.error(word.at, side + " " + word.text + " has no address, only a mac");
@@ -122,7 +122,7 @@ class RuleResolver {
   }
 
   // What Ethernet itself carries.
-  bool is_bare() const { return rule_.transport == policy::Transport::ethernet; }
+  bool is_non_ip() const { return rule_.transport == policy::Transport::ethernet; }
 
   void resolve_station(const Word& word, const std::string& side, const ModelAsset& asset,
                        Hosts& hosts) {
@@ -166,7 +166,7 @@ class RuleResolver {
   void resolve_prefixes(const Word& word, const std::string& side, std::size_t zone, Hosts& hosts) {
     const ModelZone& home = scope_.model.zones[zone];
     hosts.names.push_back(word.text);
-    if (word.text == kAnyHost && is_bare()) {
+    if (word.text == kAnyHost && is_non_ip()) {
       resolve_any_station(side, zone, hosts);
       if (hosts.prefixes.empty()) {
         diagnostics_.error(word.at, "no asset of zone " + home.name.text + " has a mac");
@@ -180,7 +180,7 @@ class RuleResolver {
     if (const auto found = scope_.assets.find(word.text); found != scope_.assets.end()) {
       return resolve_asset(word, side, zone, found->second, hosts);
     }
-    if (is_bare()) {
+    if (is_non_ip()) {
       diagnostics_.error(word.at, "unknown asset " + word.text +
                                       did_you_mean(word.text, known_hosts()) +
                                       ": stations are named by assets with a mac");
@@ -241,7 +241,7 @@ class RuleResolver {
     if (!catalogue.ports.empty())
       rule_.transport = policy::transport_over(catalogue.ports[0].carrier);
     if (!node_.transport) return;
-    if (is_bare()) {
+    if (is_non_ip()) {
       diagnostics_.error(node_.transport->at,
                          "Ethernet itself carries " + std::string(catalogue.name));
       return;
@@ -263,13 +263,13 @@ class RuleResolver {
 
   void resolve_port(const Word& word) {
     const auto range = read_integer_range(word.text);
-    const Range limits{is_bare() ? wire::kEtherTypeMin : 1, 65535};
-    if (is_bare() && (!range || !range->valid() || !limits.contains(*range))) {
+    const Range limits{is_non_ip() ? wire::kEtherTypeMin : 1, 65535};
+    if (is_non_ip() && (!range || !range->valid() || !limits.contains(*range))) {
       diagnostics_.error(word.at,
                          "an EtherType is a number from 0x0600 to 0xffff, not `" + word.text + "`");
       return;
     }
-    if (is_bare() && range->low == wire::kEtherTypeHsr && range->high == wire::kEtherTypeHsr) {
+    if (is_non_ip() && range->low == wire::kEtherTypeHsr && range->high == wire::kEtherTypeHsr) {
       diagnostics_.error(word.at,
                          "frames of an HSR ring (0x892f) are always refused: their content stands "
                          "behind a tag that is not taken apart");

@@ -56,10 +56,10 @@ void PassedOfLastDay::note(TimeNs wall_ns, const std::string& digest, Look look)
       passed[key] = grown;
       ++hour.rows;
     } else {
-      hour.not_told_apart += grown;
+      hour.not_distinguished += grown;
     }
   }
-  if (!first) hour.not_told_apart += growth(last_.beyond_, look.beyond_);
+  if (!first) hour.not_distinguished += growth(last_.beyond_, look.beyond_);
   last_ = std::move(look);
 }
 
@@ -73,9 +73,9 @@ std::map<std::string, Passed> PassedOfLastDay::all() const {
   return all;
 }
 
-std::uint64_t PassedOfLastDay::not_told_apart() const {
+std::uint64_t PassedOfLastDay::not_distinguished() const {
   std::uint64_t sum = 0;
-  for (const Hour& hour : hours_) sum += hour.not_told_apart;
+  for (const Hour& hour : hours_) sum += hour.not_distinguished;
   return sum;
 }
 

@@ -36,14 +36,14 @@ class PassedOfLastDay {
   // By digest, in no particular order of time.
   std::map<std::string, Passed> all() const;
   TimeNs since_wall_ns() const { return hours_.empty() ? 0 : hours_.front().begin_ns; }
-  std::uint64_t not_told_apart() const;
+  std::uint64_t not_distinguished() const;
 
  private:
   struct Hour {
     TimeNs begin_ns = 0;
     std::map<std::string, Passed> passed;
     std::size_t rows = 0;
-    std::uint64_t not_told_apart = 0;
+    std::uint64_t not_distinguished = 0;
   };
 
   std::deque<Hour> hours_;

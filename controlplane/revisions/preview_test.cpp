@@ -220,7 +220,7 @@ TEST(PassedOfLastDay, IsBounded) {
   }
   passed.note(2, "one", look_at(many));
   EXPECT_EQ(passed.all()["one"].size(), PassedOfLastDay::kRowsMax);
-  EXPECT_EQ(passed.not_told_apart(), 20U);
+  EXPECT_EQ(passed.not_distinguished(), 20U);
   PassedOfLastDay::Look look;
   v1::Counters page;
   for (std::size_t rule = 1; rule <= PassedOfLastDay::kKindsMax + 3; ++rule) {
@@ -233,7 +233,7 @@ TEST(PassedOfLastDay, IsBounded) {
     look.add(page);
   }
   passed.note(3, "one", look);
-  EXPECT_EQ(passed.not_told_apart(), 20U + PassedOfLastDay::kKindsMax + 3)
+  EXPECT_EQ(passed.not_distinguished(), 20U + PassedOfLastDay::kKindsMax + 3)
       << "those that a look does not tell apart too";
 }
 

@@ -28,7 +28,7 @@ enum class TcpPhase : std::uint8_t {
 };
 
 // The stream from one end, in that end's own sequence numbers. Those of the receiver differ once
-// bytes were removed or injected (see Carry).
+// bytes were removed or injected (see SpliceSide).
 struct alignas(64) TcpSide {
   std::uint32_t released = 0;             // next number to judge; all before it has its verdict
   std::uint32_t acknowledged = 0;         // highest that was acknowledged to this end
@@ -63,7 +63,7 @@ struct HoldTimes {
 
 // One side of a spliced session, in the numbers of its receiver. `out_next - released` is the
 // side's delta.
-struct Carry {
+struct SpliceSide {
   std::uint32_t out_next = 0;   // after all that was granted or injected
   std::uint32_t out_sent = 0;   // after all that was sent; the rest waits for the window
   std::uint32_t out_acked = 0;  // highest that the receiver has acknowledged
@@ -82,7 +82,7 @@ struct Carry {
 };
 
 // Both sides of a spliced session.
-using Carries = std::array<Carry, 2>;
+using SpliceSides = std::array<SpliceSide, 2>;
 
 constexpr std::size_t kClient = 0;
 constexpr std::size_t kServer = 1;
@@ -121,15 +121,15 @@ struct alignas(64) Flow {
   bool refused : 1 = false;
   bool reversed : 1 = false;    // its server opened it, see reverse_roles()
   bool drops_stray : 1 = true;  // a stray answer costs itself alone; set by its conduit
-  // spliced: the firewall acknowledges, delivers and translates numbers; see Carry
-  bool carried : 1 = false;
-  bool unjudged : 1 = false;    // message boundaries unknown, and its conduit fails open
-  bool waits : 1 = false;       // its frames wait for the peer; see pipeline/waiting_room.h
-  bool told : 1 = true;         // true once the protocol is identified; see recognise()
-  bool resumed : 1 = false;     // its SYNs, and so its window scales, were not seen
-  bool half_open : 1 = false;   // counted among the sessions that are opening
-  bool whole_only : 1 = false;  // in a PRP zone: its frames leave unchanged or not at all
-  bool expected : 1 = false;    // no rule names it: an expectation of another session does
+  // spliced: the firewall acknowledges, delivers and translates numbers; see SpliceSide
+  bool spliced : 1 = false;
+  bool unjudged : 1 = false;       // message boundaries unknown, and its conduit fails open
+  bool waits : 1 = false;          // its frames wait for the peer; see pipeline/waiting_room.h
+  bool protocol_known : 1 = true;  // true once the protocol is identified; see recognise()
+  bool resumed : 1 = false;        // its SYNs, and so its window scales, were not seen
+  bool half_open : 1 = false;      // counted among the sessions that are opening
+  bool whole_only : 1 = false;     // in a PRP zone: its frames leave unchanged or not at all
+  bool expected : 1 = false;       // no rule names it: an expectation of another session does
   // refused, but granted bytes are still owed; acknowledgements are processed
   bool draining : 1 = false;
 
@@ -157,7 +157,7 @@ struct alignas(64) Flow {
   std::uint32_t pending_last = kNoSegment;
   std::uint32_t pending_count = 0;
   std::array<HoldTimes, 2> hold;
-  Carry* carry = nullptr;  // by sender, lent by the table; good while `carried`
+  SpliceSide* splice = nullptr;  // by sender, lent by the table; good while `spliced`
   // By sender: numbers between these belong to messages that left in several segments, so that the
   // receiver may have acknowledged a part of one.
   std::array<std::uint32_t, 2> split_begin{};
@@ -184,10 +184,10 @@ struct alignas(64) Flow {
   // Positions in an end's stream, in the receiver's numbers: after the last byte that the
   // receiver can have seen, and after those that it has acknowledged.
   std::uint32_t sent_up_to(std::size_t end) const {
-    return carried ? carry[end].out_sent : sides[end].released;
+    return spliced ? splice[end].out_sent : sides[end].released;
   }
   std::uint32_t acknowledged_up_to(std::size_t end) const {
-    return carried ? carry[end].out_acked : sides[end].acknowledged;
+    return spliced ? splice[end].out_acked : sides[end].acknowledged;
   }
 
   const wire::IpAddress& client() const { return client_is_low ? key.low : key.high; }

@@ -77,13 +77,13 @@ FlowTable::FlowTable(rte_hash* hash, std::uint32_t flows_max, const Blocks& bloc
       in_use_((flows_max + 63) / 64),
       seen_(std::bit_ceil(flows_max)),
       blocks_{whole_lines(blocks.usual_bytes), whole_lines(blocks.deep_bytes), blocks.deep_max,
-              blocks.carried_max, blocks.names},
+              blocks.spliced_max, blocks.names},
       deep_owners_(blocks.deep_max),
-      carries_(blocks.carried_max),
-      carry_owners_(blocks.carried_max),
+      splices_(blocks.spliced_max),
+      splice_owners_(blocks.spliced_max),
       names_(flows_max, blocks.names) {
-  carries_free_.reserve(blocks_.carried_max);
-  for (std::uint32_t i = blocks_.carried_max; i > 0; --i) carries_free_.push_back(i - 1);
+  splices_free_.reserve(blocks_.spliced_max);
+  for (std::uint32_t i = blocks_.spliced_max; i > 0; --i) splices_free_.push_back(i - 1);
   free_.reserve(flows_max);
   deep_free_.reserve(blocks_.deep_max);
   for (std::uint32_t i = blocks_.deep_max; i > 0; --i) deep_free_.push_back(i - 1);
@@ -195,7 +195,7 @@ std::uint32_t FlowTable::take_change() {
 void FlowTable::erase(Flow& flow) {
   rte_hash_del_key(hash_, &flow.key);
   drop_session(flow);
-  take_back_carry(flow);
+  return_splice(flow);
   flow.in_use = false;
   touch(flow);
   const std::uint32_t slot = index_of(flow);
@@ -214,25 +214,25 @@ std::uint32_t FlowTable::next_in_use(std::uint32_t first, std::uint32_t end) con
   return end;
 }
 
-bool FlowTable::lend_carry(Flow& flow) {
-  if (flow.carry != nullptr) return true;
-  if (!can_lend_carry(flow)) return false;
-  const std::uint32_t number = carries_free_.back();
-  flow.carry = carries_[number].data();
-  carries_free_.pop_back();
-  carry_owners_[number] = flow.shares;
-  carry_shares_.charge(flow.shares, 1);
+bool FlowTable::lend_splice(Flow& flow) {
+  if (flow.splice != nullptr) return true;
+  if (!can_lend_splice(flow)) return false;
+  const std::uint32_t number = splices_free_.back();
+  flow.splice = splices_[number].data();
+  splices_free_.pop_back();
+  splice_owners_[number] = flow.shares;
+  splice_shares_.charge(flow.shares, 1);
   return true;
 }
 
-void FlowTable::take_back_carry(Flow& flow) {
-  if (flow.carry == nullptr) return;
-  const auto* carries = reinterpret_cast<const Carries*>(flow.carry);
-  const auto number = static_cast<std::uint32_t>(carries - carries_.data());
-  carries_free_.push_back(number);
-  carry_shares_.charge(carry_owners_[number], ~std::uint32_t{0});
-  flow.carry = nullptr;
-  flow.carried = false;
+void FlowTable::return_splice(Flow& flow) {
+  if (flow.splice == nullptr) return;
+  const auto* splice_sides = reinterpret_cast<const SpliceSides*>(flow.splice);
+  const auto number = static_cast<std::uint32_t>(splice_sides - splices_.data());
+  splices_free_.push_back(number);
+  splice_shares_.charge(splice_owners_[number], ~std::uint32_t{0});
+  flow.splice = nullptr;
+  flow.spliced = false;
 }
 
 std::span<std::byte> FlowTable::begin_session(Flow& flow) {

@@ -26,7 +26,7 @@ class FlowTable {
     std::size_t usual_bytes = 0;
     std::size_t deep_bytes = 0;
     std::uint32_t deep_max = 0;
-    std::uint32_t carried_max = 0;
+    std::uint32_t spliced_max = 0;
     NameLimits names{};
   };
 
@@ -75,12 +75,12 @@ class FlowTable {
   NameStore& names() { return names_; }
   protocols::Names names_of(const Flow& flow) const { return {names_, index_of(flow)}; }
 
-  // Lends the flow its Carry; false if none is left, or none for its host (Shares).
-  bool lend_carry(Flow& flow);
-  void take_back_carry(Flow& flow);
-  bool can_lend_carry(const Flow& flow) const {
-    return flow.carry != nullptr ||
-           may_take(carry_shares_, flow, carries_free_.size(), carries_.size());
+  // Lends the flow its SpliceSide; false if none is left, or none for its host (Shares).
+  bool lend_splice(Flow& flow);
+  void return_splice(Flow& flow);
+  bool can_lend_splice(const Flow& flow) const {
+    return flow.splice != nullptr ||
+           may_take(splice_shares_, flow, splices_free_.size(), splices_.size());
   }
 
   // Asks for the cache lines that the next stages read of a flow, and of its protocol state.
@@ -91,7 +91,7 @@ class FlowTable {
     return blocks_.deep_max - static_cast<std::uint32_t>(deep_free_.size());
   }
   std::uint32_t carried_sessions() const {
-    return static_cast<std::uint32_t>(carries_.size() - carries_free_.size());
+    return static_cast<std::uint32_t>(splices_.size() - splices_free_.size());
   }
   // For replication: tracks changed slots from now on.
   void track_changes();
@@ -170,10 +170,10 @@ class FlowTable {
   std::vector<std::uint32_t> deep_free_;
   std::vector<ShareIds> deep_owners_;  // by block
   Shares deep_shares_;
-  std::vector<Carries> carries_;
-  std::vector<std::uint32_t> carries_free_;
-  std::vector<ShareIds> carry_owners_;
-  Shares carry_shares_;
+  std::vector<SpliceSides> splices_;
+  std::vector<std::uint32_t> splices_free_;
+  std::vector<ShareIds> splice_owners_;
+  Shares splice_shares_;
   NameStore names_;
   std::uint32_t size_ = 0;
   std::uint64_t erasures_ = 0;

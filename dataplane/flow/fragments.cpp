@@ -78,7 +78,7 @@ Reassembler::Key Reassembler::key_of(const rte_mbuf* mbuf, std::uint16_t ip_offs
   const std::uint8_t* frame = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
   const std::uint8_t* ip = frame + ip_offset;
   Key key;
-  std::memcpy(key.station.data(), frame + 6, key.station.size());
+  std::memcpy(key.mac.data(), frame + 6, key.mac.size());
   // Behind the tags stands the EtherType.
   const std::size_t tags = std::min<std::size_t>(ip_offset - kTagsOffset - 2U, key.tags.size());
   std::memcpy(key.tags.data(), frame + kTagsOffset, tags);
@@ -104,7 +104,7 @@ std::uint32_t Reassembler::find(const Key& key, std::uint32_t bucket) const {
 // Of the port that has most the station that has most, and of its packets the oldest.
 std::uint32_t Reassembler::find_victim() const {
   const auto rank = [this](const Packet& packet) {
-    return std::pair(ports_[packet.list / kStations], lists_[packet.list]);
+    return std::pair(ports_[packet.list / kMacIds], lists_[packet.list]);
   };
   std::uint32_t victim = 0;
   for (std::uint32_t i = 1; i < packets_.size(); ++i) {
@@ -126,8 +126,8 @@ std::uint32_t Reassembler::begin(const Key& key, std::uint32_t bucket, TimeNs no
   packet.next = buckets_[bucket];
   buckets_[bucket] = index;
   const std::size_t port = key.port % policy::kPortsMax;
-  const std::size_t station = keyed_hash(hash_key_, key.station) % kStations;
-  packet.list = static_cast<std::uint16_t>(port * kStations + station);
+  const std::size_t mac_id = keyed_hash(hash_key_, key.mac) % kMacIds;
+  packet.list = static_cast<std::uint16_t>(port * kMacIds + mac_id);
   ++lists_[packet.list];
   ++ports_[port];
   return index;
@@ -140,7 +140,7 @@ void Reassembler::end(std::uint32_t index) {
   while (*place != index) place = &packets_[*place].next;
   *place = packet.next;
   --lists_[packet.list];
-  --ports_[packet.list / kStations];
+  --ports_[packet.list / kMacIds];
   packet.count = 0;
   packet.next = free_first_;
   free_first_ = index;

@@ -49,7 +49,7 @@ class Reassembler {
   // Identifies the fragments of one packet.
   struct Key {
     std::array<std::uint8_t, 32> addresses{};  // IPv4: the first eight
-    std::array<std::uint8_t, 6> station{};     // the sender's MAC address
+    std::array<std::uint8_t, 6> mac{};         // the sender's MAC address
     std::array<std::uint8_t, 8> tags{};        // the frame's VLAN tags
     std::uint16_t port = 0;
     std::uint32_t identification = 0;
@@ -79,7 +79,7 @@ class Reassembler {
     std::uint16_t list = 0;
   };
   static constexpr std::uint32_t kNone = 0xffffffff;
-  static constexpr std::size_t kStations = 32;  // distinguished on a port
+  static constexpr std::size_t kMacIds = 32;  // distinguished on a port
 
   Reassembler(std::uint32_t packets, TimeNs time_ns);
   static Key key_of(const rte_mbuf* mbuf, std::uint16_t ip_offset, bool v4, std::uint16_t port);
@@ -96,7 +96,7 @@ class Reassembler {
   std::vector<Packet> packets_;
   std::vector<std::uint32_t> buckets_;
   std::uint32_t free_first_ = kNone;
-  std::array<std::uint32_t, policy::kPortsMax * kStations> lists_{};  // how many, by MAC address
+  std::array<std::uint32_t, policy::kPortsMax * kMacIds> lists_{};  // how many, by MAC address
   std::array<std::uint32_t, policy::kPortsMax> ports_{};
   rte_mempool* whole_ = nullptr;  // buffers that hold any IP packet
 };

@@ -34,15 +34,15 @@ Entry* MacTable::place_for(Entry* set, std::uint16_t port, TimeNs now_ns, Eviden
   for (std::uint32_t i = 0; i < kWays; ++i) {
     if (!set[i].is_fresh(now_ns)) return &set[i];
     for (std::uint32_t j = 0; j < kWays; ++j) {
-      if (set[i].station().port() == set[j].station().port()) ++share[i];
+      if (set[i].location().port() == set[j].location().port()) ++share[i];
     }
-    if (set[i].station().port() == port) ++own;
+    if (set[i].location().port() == port) ++own;
   }
   Entry* found = nullptr;
   std::uint32_t most = 0;
   for (std::uint32_t i = 0; i < kWays; ++i) {
-    const bool is_own = set[i].station().port() == port;
-    const bool spoken = set[i].station().has(kSpoken);
+    const bool is_own = set[i].location().port() == port;
+    const bool spoken = set[i].location().has(kSpoken);
     if (is_own ? spoken && evidence == Evidence::claimed : share[i] <= own + 1) continue;
     // What the newcomer's port has too much or as much of stands behind what another has.
     const std::uint32_t rank =
@@ -60,13 +60,13 @@ Entry* MacTable::place_for(Entry* set, std::uint16_t port, TimeNs now_ns, Eviden
 const MacTable::Slot* MacTable::find(const wire::Mac& mac) const {
   const Slot* set = &slots_[first_slot(mac)];
   for (std::uint32_t way = 0; way < kWays; ++way) {
-    if (set[way].station().is_of(mac)) return &set[way];
+    if (set[way].location().is_of(mac)) return &set[way];
   }
   return nullptr;
 }
 
-void MacTable::meet_again(Slot& slot, Station next, TimeNs now_ns) {
-  const Station known = slot.station();
+void MacTable::meet_again(Slot& slot, Location next, TimeNs now_ns) {
+  const Location known = slot.location();
   const bool fresh = slot.is_fresh(now_ns);
   const bool spoken = next.has(kSpoken);
   if (!spoken && fresh && known.has(kSpoken)) {
@@ -85,10 +85,10 @@ void MacTable::meet_again(Slot& slot, Station next, TimeNs now_ns) {
 
 void MacTable::learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns, Evidence evidence) {
   const bool spoken = evidence == Evidence::spoken;
-  const Station next = Station::of(mac, port, spoken ? kSpoken : 0);
+  const Location next = Location::of(mac, port, spoken ? kSpoken : 0);
   Slot* set = &slots_[first_slot(mac)];
   for (std::uint32_t way = 0; way < kWays; ++way) {
-    const Station known = set[way].station();
+    const Location known = set[way].location();
     if (known.word == next.word && set[way].is_recent(now_ns)) return;
     if (known.is_of(mac)) return meet_again(set[way], next, now_ns);
   }
@@ -101,19 +101,19 @@ void MacTable::learn(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns, Ev
 
 bool MacTable::speaks_elsewhere(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const {
   const Slot* slot = find(mac);
-  return slot != nullptr && slot->station().has(kSpoken) && slot->station().port() != port &&
+  return slot != nullptr && slot->location().has(kSpoken) && slot->location().port() != port &&
          slot->is_fresh(now_ns);
 }
 
 bool MacTable::speaks_at(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const {
   const Slot* slot = find(mac);
-  return slot != nullptr && slot->station().has(kSpoken) && slot->station().port() == port &&
+  return slot != nullptr && slot->location().has(kSpoken) && slot->location().port() == port &&
          slot->is_fresh(now_ns);
 }
 
 bool MacTable::stands_at(const wire::Mac& mac, std::uint16_t port, TimeNs now_ns) const {
   const Slot* slot = find(mac);
-  return slot != nullptr && !slot->station().has(kContested) && slot->station().port() == port &&
+  return slot != nullptr && !slot->location().has(kContested) && slot->location().port() == port &&
          slot->is_fresh(now_ns);
 }
 
@@ -128,7 +128,7 @@ void MacTable::announce(const wire::IpAddress& host, const wire::Mac& mac, std::
   if (place == nullptr) place = place_for(set, port, now_ns, Evidence::spoken);
   if (place == nullptr) return;
   place->host.store(number, std::memory_order_relaxed);
-  place->word.store(Station::of(mac, port, 0).word, std::memory_order_relaxed);
+  place->word.store(Location::of(mac, port, 0).word, std::memory_order_relaxed);
   place->seen_ns.store(now_ns, std::memory_order_relaxed);
 }
 
@@ -137,12 +137,12 @@ std::optional<wire::Mac> MacTable::announced(const wire::IpAddress& host, std::u
   const std::uint64_t number = hash(host);
   const Announced* set = announced_set(number);
   for (std::uint32_t way = 0; way < kWays; ++way) {
-    const Station station = set[way].station();
-    if (set[way].host.load(std::memory_order_relaxed) != number || station.port() != port ||
+    const Location location = set[way].location();
+    if (set[way].host.load(std::memory_order_relaxed) != number || location.port() != port ||
         !set[way].is_fresh(now_ns)) {
       continue;
     }
-    return station.mac();
+    return location.mac();
   }
   return std::nullopt;
 }

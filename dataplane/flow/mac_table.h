@@ -55,9 +55,9 @@ class MacTable {
   template <typename Take>
   void each(TimeNs now_ns, Take take) const {
     for (std::uint32_t i = 0; i < kSlots; ++i) {
-      const Station station = slots_[i].station();
-      if (!station.has(kSpoken) || !slots_[i].is_fresh(now_ns)) continue;
-      take(station.mac(), station.port());
+      const Location location = slots_[i].location();
+      if (!location.has(kSpoken) || !slots_[i].is_fresh(now_ns)) continue;
+      take(location.mac(), location.port());
     }
   }
 
@@ -68,10 +68,10 @@ class MacTable {
   static constexpr std::uint32_t kWays = 4;
 
   // The MAC address in the upper 48 bits, port and state in the lower 16.
-  struct Station {
+  struct Location {
     std::uint64_t word = 0;
 
-    static Station of(const wire::Mac& mac, std::uint16_t port, std::uint64_t flags) {
+    static Location of(const wire::Mac& mac, std::uint16_t port, std::uint64_t flags) {
       return {(mac.to_integer() << 16) | flags | port};
     }
     bool is_of(const wire::Mac& mac) const { return word >> 16 == mac.to_integer(); }
@@ -86,9 +86,9 @@ class MacTable {
     std::atomic<std::uint64_t> word{0};
     std::atomic<TimeNs> seen_ns{0};
 
-    Station station() const { return {word.load(std::memory_order_relaxed)}; }
+    Location location() const { return {word.load(std::memory_order_relaxed)}; }
     bool is_fresh(TimeNs now_ns) const {
-      return station().word != 0 && now_ns - seen_ns.load(std::memory_order_relaxed) <= kAgeNs;
+      return location().word != 0 && now_ns - seen_ns.load(std::memory_order_relaxed) <= kAgeNs;
     }
     // Spares the shared line most writes.
     bool is_recent(TimeNs now_ns) const {
@@ -104,7 +104,7 @@ class MacTable {
   static Entry* place_for(Entry* set, std::uint16_t port, TimeNs now_ns, Evidence evidence);
   static std::uint32_t first_slot(const wire::Mac& mac);
   const Slot* find(const wire::Mac& mac) const;
-  void meet_again(Slot& slot, Station next, TimeNs now_ns);
+  void meet_again(Slot& slot, Location next, TimeNs now_ns);
   Announced* announced_set(std::uint64_t host) const;
 
   std::unique_ptr<Slot[]> slots_;

@@ -35,9 +35,9 @@ void Places::clear() {
 std::size_t Places::fullest() const {
   const auto port = std::max_element(listed_.begin(), listed_.end());
   if (*port == 0) return kLists;
-  const std::size_t first = static_cast<std::size_t>(port - listed_.begin()) * kStations;
+  const std::size_t first = static_cast<std::size_t>(port - listed_.begin()) * kMacIds;
   std::size_t most = first;
-  for (std::size_t i = first; i < first + kStations; ++i) {
+  for (std::size_t i = first; i < first + kMacIds; ++i) {
     if (lists_[i].count > lists_[most].count) most = i;
   }
   return most;

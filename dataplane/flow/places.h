@@ -16,8 +16,8 @@ namespace bulkhead::flow {
 
 struct PlaceOwner {
   ShareIds shares;
-  std::uint16_t port = 0;     // zone port of the owner
-  std::uint16_t station = 0;  // see Places::station_id()
+  std::uint16_t port = 0;    // zone port of the owner
+  std::uint16_t mac_id = 0;  // see Places::mac_id_of()
   // Its first packet needs no answer, so that it may be evicted.
   bool one_way = false;
 };
@@ -25,12 +25,12 @@ struct PlaceOwner {
 class Places {
  public:
   static constexpr std::uint32_t kNone = 0xffffffff;
-  static constexpr std::uint16_t kStations = 32;  // distinguished on a port
+  static constexpr std::uint16_t kMacIds = 32;  // distinguished on a port
 
   explicit Places(std::uint32_t flows) : links_(flows) { forget_lists(); }
 
-  static std::uint16_t station_id(const HashKey& key, const wire::Mac& station) {
-    return static_cast<std::uint16_t>(HostAt{{}, station, 0}.hash(key) % kStations);
+  static std::uint16_t mac_id_of(const HashKey& key, const wire::Mac& mac) {
+    return static_cast<std::uint16_t>(HostAt{{}, mac, 0}.hash(key) % kMacIds);
   }
 
   bool has(std::uint32_t slot) const { return links_[slot].added; }
@@ -92,11 +92,11 @@ class Places {
     std::uint32_t last = kNone;
     std::uint32_t count = 0;
   };
-  static constexpr std::size_t kLists = std::size_t{policy::kPortsMax} * kStations;
+  static constexpr std::size_t kLists = std::size_t{policy::kPortsMax} * kMacIds;
 
   static std::size_t index_of(std::uint16_t port) { return port % policy::kPortsMax; }
   static std::size_t list_of(const PlaceOwner& owner) {
-    return index_of(owner.port) * kStations + owner.station;
+    return index_of(owner.port) * kMacIds + owner.mac_id;
   }
   // The longest list of the port that has most entries; kLists if all are empty.
   std::size_t fullest() const;

@@ -19,7 +19,7 @@ std::uint32_t seconds(TimeNs now_ns) { return static_cast<std::uint32_t>(now_ns 
 std::uint64_t HostAt::hash(const HashKey& key) const {
   std::array<std::uint8_t, 24> bytes;
   std::memcpy(bytes.data(), address.bytes.data(), 16);
-  std::memcpy(bytes.data() + 16, station.bytes.data(), 6);
+  std::memcpy(bytes.data() + 16, mac.bytes.data(), 6);
   store_be16(bytes.data() + 22, port);
   return keyed_hash(key, bytes);
 }

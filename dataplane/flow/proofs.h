@@ -15,7 +15,7 @@ namespace bulkhead::flow {
 // A host's IP address, MAC address and zone port.
 struct HostAt {
   wire::IpAddress address;
-  wire::Mac station;
+  wire::Mac mac;
   std::uint16_t port = 0;
 
   std::uint64_t hash(const HashKey& key) const;

@@ -19,9 +19,9 @@ class Resolutions {
   static constexpr std::uint32_t kUnknownShares = 32;
   static constexpr std::uint32_t kUnknownPerSecond = 32;
 
-  // `station`: hash of its MAC address and port.
-  bool take(std::uint64_t station, TimeNs now_ns) {
-    return take(stations_[station % kStations], kSecondNs / kPerSecond, now_ns);
+  // `mac_hash`: hash of its MAC address and port.
+  bool take(std::uint64_t mac_hash, TimeNs now_ns) {
+    return take(macs_[mac_hash % kMacIds], kSecondNs / kPerSecond, now_ns);
   }
   // `host`: hash of its address and port.
   bool take_unknown(std::uint64_t host, std::uint16_t port, TimeNs now_ns) {
@@ -30,7 +30,7 @@ class Resolutions {
   }
 
  private:
-  static constexpr std::uint32_t kStations = 4096;
+  static constexpr std::uint32_t kMacIds = 4096;
   static constexpr std::uint32_t kPorts = 32;
 
   // A generic cell rate algorithm: the clock says until when what was sent is paid for.
@@ -41,7 +41,7 @@ class Resolutions {
     return true;
   }
 
-  std::array<TimeNs, kStations> stations_{};
+  std::array<TimeNs, kMacIds> macs_{};
   std::array<std::array<TimeNs, kUnknownShares>, kPorts> unknown_{};
 };
 

@@ -359,9 +359,9 @@ void drop_all(SegmentPool& pool, Flow& flow) {
     side.retained_first = side.retained_last = kNoSegment;
     side.retained_count = 0;
   }
-  for (std::size_t i = 0; flow.carry != nullptr && i < 2; ++i) {
-    flow.carry[i].unsent_first = kNoSegment;
-    flow.carry[i].retransmit_ns = 0;
+  for (std::size_t i = 0; flow.splice != nullptr && i < 2; ++i) {
+    flow.splice[i].unsent_first = kNoSegment;
+    flow.splice[i].retransmit_ns = 0;
   }
   pool.settle(flow);
 }

@@ -50,8 +50,8 @@ bool acknowledgement_fits(const Flow& flow, const TcpSegmentInfo& segment) {
 // The number after the last of an end's that the other can have seen, in either's count.
 std::uint32_t end_of_numbers(const Flow& flow, std::size_t end) {
   const std::uint32_t released = flow.sides[end].released;
-  if (!flow.carried) return released;
-  const std::uint32_t out = flow.carry[end].out_next;
+  if (!flow.spliced) return released;
+  const std::uint32_t out = flow.splice[end].out_next;
   return sequence_distance(out, released) > 0 ? out : released;
 }
 
@@ -63,7 +63,7 @@ bool is_predecessors(const Predecessor& predecessor, const wire::TcpHeader& answ
 
 // Whether bytes that the firewall acknowledged in a receiver's name still have to reach it.
 bool is_owing(const Flow& flow) {
-  return flow.carried && std::any_of(flow.sides.begin(), flow.sides.end(), [](const TcpSide& side) {
+  return flow.spliced && std::any_of(flow.sides.begin(), flow.sides.end(), [](const TcpSide& side) {
            return side.retained_first != kNoSegment;
          });
 }
@@ -100,7 +100,7 @@ void reverse_roles(Flow& flow) {
   swap(flow.split_end);
   swap(flow.first);
   swap(flow.predecessor.first);
-  if (flow.carry != nullptr) swap(flow.carry);
+  if (flow.splice != nullptr) swap(flow.splice);
 }
 
 Predecessor predecessor_of(const Flow& flow) {

@@ -76,11 +76,11 @@ void UnixListener::accept_next() {
   acceptor_.async_accept([this](error_code error, Socket socket) {
     if (error == boost::asio::error::operation_aborted) return;
     if (!error) {
-      told_ = false;
+      logged_ = false;
       if (may_connect(socket)) take_(std::move(socket));
       return accept_next();
     }
-    if (!std::exchange(told_, true)) {
+    if (!std::exchange(logged_, true)) {
       spdlog::warn("socket {}: cannot accept: {}; trying again", path_, error.message());
     }
     pause_.expires_after(kBackOff);

@@ -33,8 +33,8 @@ class UnixListener {
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer pause_;
   std::function<void(Socket)> take_;
-  gid_t group_ = 0;    // of its file
-  bool told_ = false;  // that nothing can be accepted
+  gid_t group_ = 0;      // of its file
+  bool logged_ = false;  // that nothing can be accepted
 };
 
 }  // namespace bulkhead::ipc

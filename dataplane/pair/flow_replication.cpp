@@ -55,7 +55,7 @@ void FlowReplication::begin(std::uint64_t stream) {
   sequence_ = acknowledged_ = 0;
   gathered_.clear();
   unacknowledged_.clear();
-  told_complete_ = false;
+  sent_complete_ = false;
   heard_all_ns_ = 0;
   ledger_.clear();
   for (std::uint32_t i = 0; i < shared_.worker_count; ++i) {
@@ -90,9 +90,9 @@ void FlowReplication::take(const v1::FlowBatch& batch) {
     ledger_.clear();
     failure_.clear();
     batches_.clear();
-    clock_ahead_ns_ = batch.clock_ns() - monotonic_now_ns();
+    clock_offset_ns_ = batch.clock_ns() - monotonic_now_ns();
     std::string clear = word(ReplicaWord::clear) + std::string(8, '\0');
-    store_be64(reinterpret_cast<std::uint8_t*>(clear.data()) + 1, clock_ahead_ns_);
+    store_be64(reinterpret_cast<std::uint8_t*>(clear.data()) + 1, clock_offset_ns_);
     for (std::uint32_t i = 0; i < shared_.worker_count; ++i) {
       waiting_[i].clear();
       for (Message& message : under_way_[i]) message.batch = 0;
@@ -106,8 +106,8 @@ void FlowReplication::take(const v1::FlowBatch& batch) {
   sequence_ = batch.sequence();
   ++batches_taken_;
   Batch& taken = batches_.emplace_back();
-  taken.told = batch;
-  taken.told.clear_records();
+  taken.header = batch;
+  taken.header.clear_records();
   ByteReader records(view(batch.records()));
   while (records.remaining() > 0) {
     const std::uint32_t worker = records.u8();
@@ -155,27 +155,27 @@ void FlowReplication::run() {
   const TimeNs settled_ns = begun ? complete_ns() : 0;
   const bool complete =
       begun && std::ranges::all_of(shared_.replicas, [](const ports::ReplicaPort* replica) {
-        return replica->has_told_all();
+        return replica->has_sent_all();
       });
   bool emptied = true;
-  for (std::uint32_t i = 0; i < shared_.worker_count; ++i) emptied = hear_worker(i) && emptied;
+  for (std::uint32_t i = 0; i < shared_.worker_count; ++i) emptied = read_worker(i) && emptied;
   hand_out();
   finish_batches();
   if (!sends_) return;
   if (emptied) heard_all_ns_ = settled_ns;
-  const bool told_all = complete && emptied;
-  if (!gathered_.empty() || told_all != told_complete_) flush(told_all);
+  const bool sent_all = complete && emptied;
+  if (!gathered_.empty() || sent_all != sent_complete_) flush(sent_all);
 }
 
 // False if the worker has more records than may be sent now.
-bool FlowReplication::hear_worker(std::uint32_t worker) {
+bool FlowReplication::read_worker(std::uint32_t worker) {
   ports::ReplicaPort& replica = *shared_.replicas[worker];
   for (;;) {
     const ByteView message = replica.front();
     if (message.empty()) return true;
     if (message[0] == static_cast<std::uint8_t>(ReplicaWord::taken) ||
         message[0] == static_cast<std::uint8_t>(ReplicaWord::failed)) {
-      take_answer(worker, message);
+      accept_answer(worker, message);
     } else {
       if (sends_ && sequence_ - acknowledged_ >= kBatchesMax) return false;
       ++heard_[worker];
@@ -203,14 +203,14 @@ void FlowReplication::flush(bool complete) {
   batch.set_digest(ledger_.digest());
   batch.set_sessions(ledger_.sessions());
   batch.set_complete(complete);
-  batch.set_clock_ns(monotonic_now_ns() + clock_ahead_ns_);
+  batch.set_clock_ns(monotonic_now_ns() + clock_offset_ns_);
   unacknowledged_.push_back({sequence_, heard_});
   gathered_.clear();
-  told_complete_ = complete;
+  sent_complete_ = complete;
   on_batch_(std::move(batch));
 }
 
-void FlowReplication::take_answer(std::uint32_t worker, ByteView answer) {
+void FlowReplication::accept_answer(std::uint32_t worker, ByteView answer) {
   if (under_way_[worker].empty()) return;
   const Message message = std::move(under_way_[worker].front());
   under_way_[worker].pop_front();
@@ -226,13 +226,13 @@ void FlowReplication::take_answer(std::uint32_t worker, ByteView answer) {
 
 void FlowReplication::finish_batches() {
   while (!batches_.empty() && batches_.front().left == 0) {
-    const v1::FlowBatch& told = batches_.front().told;
-    const bool newest = batches_.size() == 1 && told.complete();
-    const bool same = told.digest() == ledger_.digest();
+    const v1::FlowBatch& header = batches_.front().header;
+    const bool newest = batches_.size() == 1 && header.complete();
+    const bool same = header.digest() == ledger_.digest();
     if (newest && !same && failure_.empty()) failure_ = "the sessions are not those of the peer";
     v1::FlowsTaken taken;
-    taken.set_stream(told.stream());
-    taken.set_sequence(told.sequence());
+    taken.set_stream(header.stream());
+    taken.set_sequence(header.sequence());
     taken.set_sessions(ledger_.sessions());
     taken.set_failure(failure_);
     taken.set_equal(failure_.empty() && newest);
@@ -242,7 +242,7 @@ void FlowReplication::finish_batches() {
 }
 
 bool FlowReplication::is_settled(TimeNs since_ns) const {
-  return sends_ && told_complete_ && gathered_.empty() && acknowledged_ == sequence_ &&
+  return sends_ && sent_complete_ && gathered_.empty() && acknowledged_ == sequence_ &&
          heard_all_ns_ > since_ns;
 }
 

@@ -44,14 +44,14 @@ class FlowReplication {
     std::string bytes;
   };
   struct Batch {
-    v1::FlowBatch told;    // without its records
+    v1::FlowBatch header;  // without its records
     std::size_t left = 0;  // records that the workers have not answered
   };
 
   TimeNs complete_ns() const;
-  bool hear_worker(std::uint32_t worker);
+  bool read_worker(std::uint32_t worker);
   void gather(std::uint32_t worker, ByteView record);
-  void take_answer(std::uint32_t worker, ByteView answer);
+  void accept_answer(std::uint32_t worker, ByteView answer);
   void order(std::uint32_t worker, std::string bytes);
   void hand_out();
   void finish_batches();
@@ -62,7 +62,7 @@ class FlowReplication {
   OnTaken on_taken_;
   replication::Ledger ledger_;
   std::uint64_t stream_ = 0;
-  TimeNs clock_ahead_ns_ = 0;  // clock offset of protocol state, modulo 2^64
+  TimeNs clock_offset_ns_ = 0;  // clock offset of protocol state, modulo 2^64
 
   std::uint64_t sequence_ = 0;  // of the newest batch
 
@@ -70,7 +70,7 @@ class FlowReplication {
   bool sends_ = false;
   std::uint64_t acknowledged_ = 0;
   std::string gathered_;
-  bool told_complete_ = false;        // each session was sent
+  bool sent_complete_ = false;        // each session was sent
   TimeNs heard_all_ns_ = 0;           // all records of the workers until then are in a batch
   std::vector<std::uint64_t> heard_;  // records of each worker, since the beginning
   struct Unacknowledged {

@@ -195,17 +195,17 @@ void PairMember::bring(v1::LateFrames frames) {
 void PairMember::learn(const v1::SetStations& stations) {
   const TimeNs now_ns = monotonic_now_ns();
   if (gate_.is_open(now_ns)) return;
-  for (const v1::Station& station : stations.stations()) {
-    if (station.port() >= shared_.ports.size()) continue;
-    shared_.macs.learn(wire::Mac::from_integer(station.mac()),
-                       static_cast<std::uint16_t>(station.port()), now_ns, flow::Evidence::spoken);
+  for (const v1::Station& learned : stations.stations()) {
+    if (learned.port() >= shared_.ports.size()) continue;
+    shared_.macs.learn(wire::Mac::from_integer(learned.mac()),
+                       static_cast<std::uint16_t>(learned.port()), now_ns, flow::Evidence::spoken);
   }
 }
 
 // One that joins knows no station either.
 void PairMember::begin_flows(std::uint64_t stream) {
   flows_.begin(stream);
-  told_stations_ns_ = 0;
+  sent_macs_ns_ = 0;
 }
 
 void PairMember::publish_gate() {
@@ -270,7 +270,7 @@ void PairMember::hear() {
   v1::PairNews news;
   bool more = false;
   for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) {
-    more = hear_zone(port, news) || more;
+    more = receive_zone(port, news) || more;
   }
   if (more) rest_of_frames();
   publish_gate();
@@ -280,7 +280,7 @@ void PairMember::hear() {
 }
 
 // True if more of them wait.
-bool PairMember::hear_zone(std::uint16_t port, v1::PairNews& news) {
+bool PairMember::receive_zone(std::uint16_t port, v1::PairNews& news) {
   std::array<rte_mbuf*, kFramesPerTurn> mbufs;
   const std::uint32_t count =
       shared_.in_band->take_incoming(port, std::span(mbufs).first(turn_left_[port]));
@@ -329,7 +329,7 @@ void PairMember::hear_peer(const replication::Beacon& beacon, std::uint16_t port
 }
 
 void PairMember::go_on_with_hand_over() {
-  tell_if_settled();
+  report_if_settled();
   hand_on_late();
 }
 
@@ -340,9 +340,9 @@ void PairMember::hand_on_late() {
 }
 
 // Who hands over waits for it.
-void PairMember::tell_if_settled() {
+void PairMember::report_if_settled() {
   const bool settled = flows_settled();
-  if (std::exchange(told_settled_, settled) == settled || !settled) return;
+  if (std::exchange(reported_settled_, settled) == settled || !settled) return;
   late_.hand_on();
   v1::PairNews news;
   *news.mutable_report() = report();
@@ -381,10 +381,10 @@ void PairMember::keep_time() {
   v1::PairNews news;
   *news.mutable_report() = report();
   const std::uint32_t changes = shared_.macs.changes();
-  const bool new_stations = changes != told_changes_ || now_ns - told_stations_ns_ >= kSecondNs;
-  if (news.report().forwards() && new_stations) {
-    told_stations_ns_ = now_ns;
-    told_changes_ = changes;
+  const bool new_macs = changes != sent_changes_ || now_ns - sent_macs_ns_ >= kSecondNs;
+  if (news.report().forwards() && new_macs) {
+    sent_macs_ns_ = now_ns;
+    sent_changes_ = changes;
     shared_.macs.each(now_ns, [&](const wire::Mac& mac, std::uint16_t port) {
       v1::Station* station = news.add_stations();
       station->set_mac(mac.to_integer());
@@ -445,9 +445,9 @@ v1::PairReport PairMember::report() const {
 }
 
 void PairMember::begin_announcing() {
-  stations_.clear();
+  macs_.clear();
   shared_.macs.each(monotonic_now_ns(), [this](const wire::Mac& mac, std::uint16_t port) {
-    stations_.push_back({mac.to_integer(), port});
+    macs_.push_back({mac.to_integer(), port});
   });
   announced_ = 0;
   rounds_left_ = kRounds;
@@ -460,16 +460,16 @@ void PairMember::announce() {
   TimeNs frames = heartbeat_ns_ / kAnnouncementNs;  // until the next time
   const TimeNs now_ns = monotonic_now_ns();
   if (rounds_left_ == 0 || now_ns < next_round_ns_) return;
-  while (announced_ < stations_.size() && frames > 0) {
-    const Station& station = stations_[announced_++];
-    const auto frame = make_announcement(station.mac);
+  while (announced_ < macs_.size() && frames > 0) {
+    const MacAt& location = macs_[announced_++];
+    const auto frame = make_announcement(location.mac);
     for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) {
-      if (port == station.port) continue;
+      if (port == location.port) continue;
       transmit(frame, port);
       frames -= std::min<TimeNs>(frames, 1);
     }
   }
-  if (announced_ < stations_.size()) return;
+  if (announced_ < macs_.size()) return;
   announced_ = 0;
   --rounds_left_;
   next_round_ns_ = now_ns + kRoundNs;

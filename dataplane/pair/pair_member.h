@@ -38,7 +38,7 @@ class PairMember {
     std::uint64_t node = 0;
     replication::Key key{};
   };
-  struct Station {
+  struct MacAt {
     std::uint64_t mac = 0;
     std::uint16_t port = 0;
   };
@@ -60,13 +60,13 @@ class PairMember {
   void look_at_worker(std::size_t index, TimeNs now_ns);
   void keep_time();
   void go_on_with_hand_over();
-  void tell_if_settled();
+  void report_if_settled();
   void hand_on_late();
   void hear_peer(const replication::Beacon& beacon, std::uint16_t port,
                  replication::Freshness::Word word);
   void listen();
   void hear();
-  bool hear_zone(std::uint16_t port, v1::PairNews& news);
+  bool receive_zone(std::uint16_t port, v1::PairNews& news);
   void rest_of_frames();
   void publish_gate();
   void send_on(std::uint16_t port, ByteView heartbeat);
@@ -90,16 +90,16 @@ class PairMember {
   LateFrames late_;
   replication::Gate gate_;
   TimeNs closed_ns_ = 0;  // when an orderly hand-over began
-  bool told_settled_ = false;
+  bool reported_settled_ = false;
   std::optional<Identity> identity_;
   replication::Freshness freshness_;
   std::uint64_t incarnation_ = 0;  // the agent counts it
   std::uint64_t counter_ = 0;
   TimeNs sent_ns_ = 0;
-  TimeNs told_stations_ns_ = 0;
-  std::uint32_t told_changes_ = 0;
+  TimeNs sent_macs_ns_ = 0;
+  std::uint32_t sent_changes_ = 0;
   std::array<TimeNs, policy::kPortsMax> heard_ns_{};  // the peer, by zone port
-  std::vector<Station> stations_;                     // to announce
+  std::vector<MacAt> macs_;                           // to announce
   std::size_t announced_ = 0;
   int rounds_left_ = 0;
   TimeNs next_round_ns_ = 0;

@@ -44,15 +44,15 @@ void adopt(Context& context, flow::Flow& flow, const Sides& sides,
   context.segments.charge_to(flow, {host, flow::Shares::conduit_id(found.standing.conduit)});
   const std::uint32_t slot = context.flows.index_of(flow);
   if (!context.places.has(slot)) {  // it was the peer's
-    const std::uint16_t station = flow::Places::station_id(context.hash_key, opener.station);
-    context.places.add(slot, {flow.shares, opener.port, station, false}, context.now_ns);
+    const std::uint16_t mac_id = flow::Places::mac_id_of(context.hash_key, opener.mac);
+    context.places.add(slot, {flow.shares, opener.port, mac_id, false}, context.now_ns);
   }
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
-    const wire::Mac* station = policy::find_binding(
+    const wire::Mac* bound = policy::find_binding(
         context.tables(), end == flow.opener() ? sides.endpoints.client : sides.endpoints.server);
     wire::Mac& from = flow.links[end].from;
-    if (station != nullptr) {
-      from = *station;
+    if (bound != nullptr) {
+      from = *bound;
     } else if (flow.transport != policy::Transport::tcp) {
       from = wire::Mac{};
     }
@@ -80,7 +80,7 @@ bool is_echo_request(const Packet& packet) {
 
 policy::Transport transport_of(const Packet& packet) {
   if (is_tcp(packet)) return policy::Transport::tcp;
-  if (is_bare(packet)) return policy::Transport::ethernet;
+  if (is_non_ip(packet)) return policy::Transport::ethernet;
   return packet.ip.protocol == wire::kProtocolUdp ? policy::Transport::udp
                                                   : policy::Transport::icmp;
 }
@@ -182,7 +182,7 @@ bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Cla
   owner.shares.conduit = flow::Shares::conduit_id(found.standing.conduit);
   owner.one_way = !opening;
   if (opening && !may_begin(context, packet, owner.shares)) return false;
-  Flow* flow = take_place(context, packet.key, owner, nullptr);
+  Flow* flow = insert_for_owner(context, packet.key, owner, nullptr);
   if (flow == nullptr) {
     refuse(context, packet, Reason::flow_table_full);
     return false;
@@ -190,7 +190,7 @@ bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Cla
   flow->client_is_low = packet.source_is_low == from_client;
   flow->transport = transport_of(packet);
   flow->protocol = found.protocol;
-  flow->told = (found.protocols & (found.protocols - 1)) == 0;
+  flow->protocol_known = (found.protocols & (found.protocols - 1)) == 0;
   flow->created_ns = context.now_ns;
   flow->half_open = opening;
   if (from_client) flow->shares = owner.shares;
@@ -232,7 +232,7 @@ void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
 
 bool may_open(const Context& context, const Packet& packet) {
   if (is_tcp(packet)) return is_opening_syn(packet) || context.options.accept_midstream;
-  if (packet.ip.protocol == wire::kProtocolUdp || is_bare(packet)) return true;
+  if (packet.ip.protocol == wire::kProtocolUdp || is_non_ip(packet)) return true;
   return is_echo_request(packet);
 }
 
@@ -243,7 +243,7 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
     if (!is_tcp(packet)) return refuse(context, packet, Reason::icmp_unsolicited);
     if (hand_to_owner(context, packet)) return;
     if ((packet.tcp.flags & wire::kTcpRst) != 0) {
-      if (takes_proof(context, packet)) return;
+      if (consume_proof(context, packet)) return;
       return refuse(context, packet, Reason::tcp_not_a_session_start);
     }
     return meet_midstream(context, packet, source_zone, destination_zone);
@@ -253,7 +253,7 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
   Classification found =
       policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
   const bool maybe_reply =
-      context.options.accept_midstream && !is_opening_syn(packet) && !is_bare(packet);
+      context.options.accept_midstream && !is_opening_syn(packet) && !is_non_ip(packet);
   if (found.reason != Reason::service_granted && (maybe_reply || has_alike_ports(packet))) {
     const Sides turned = sides_of(packet, source_zone, destination_zone, false);
     const Classification other = policy::classify(context.tables(), turned.client_zone,
@@ -279,7 +279,7 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
   if (hand_to_owner(context, packet)) return;
   packet.flow = find_question(context, packet, source_zone);
   if (packet.flow != nullptr) return;
-  if (found.reason == Reason::no_rule && is_bare(packet)) {
+  if (found.reason == Reason::no_rule && is_non_ip(packet)) {
     found.reason = Reason::ethertype_not_granted;
   }
   refuse_opening(context, packet, found);
@@ -305,19 +305,19 @@ bool is_at_home(const Context& context, const Packet& packet) {
 // Whether an address that one end puts into a frame is one of the other's: that speaks from it
 // itself, or is bound to it, or was announced so in its zone (ARP or neighbour discovery).
 bool is_address_of(const Context& context, const Flow& flow, std::size_t end,
-                   const wire::Mac& station) {
-  if (flow.links[end].from == station) return true;
+                   const wire::Mac& mac) {
+  if (flow.links[end].from == mac) return true;
   const wire::IpAddress& host = end == flow::kClient ? flow.client() : flow.server();
   if (const wire::Mac* bound = policy::find_binding(context.tables(), host)) {
-    return *bound == station;
+    return *bound == mac;
   }
-  return context.macs.is_announced(host, station, flow.ports[end], context.now_ns);
+  return context.macs.is_announced(host, mac, flow.ports[end], context.now_ns);
 }
 
 // A session keeps the addresses that it was opened with, so that its sender cannot have a frame
 // that counts as delivered go elsewhere, nor be dropped for where it came from. A host may move to
 // another station, as one that stands by for it does, and announces that.
-void follow_stations(const Context& context, Packet& packet) {
+void follow_macs(const Context& context, Packet& packet) {
   Flow& flow = *packet.flow;
   const std::size_t end =
       flow.client_is_low == packet.source_is_low ? flow::kClient : flow::kServer;
@@ -330,7 +330,7 @@ void follow_stations(const Context& context, Packet& packet) {
     link = seen;
     // What is for a station on the sender's side goes no further; see pass().
     const bool stays = context.macs.stands_at(seen.to, packet.port, context.now_ns);
-    const auto own = own_station(context, packet.ip.destination, flow.ports[1 - end]);
+    const auto own = mac_of_host(context, packet.ip.destination, flow.ports[1 - end]);
     if (own && !stays) link.to = *own;
   }
   const bool moved =
@@ -347,14 +347,14 @@ void follow_stations(const Context& context, Packet& packet) {
 }
 
 // A router may stand before the packet's sender.
-bool station_holds(const Context& context, const Packet& packet) {
-  const wire::Mac& station = packet.ethernet.source;
+bool mac_may_send_from(const Context& context, const Packet& packet) {
+  const wire::Mac& mac = packet.ethernet.source;
   const wire::VlanIds vlan = packet.ethernet.vlan;
-  if (is_bare(packet)) {
-    return policy::station_stands(context.tables(), station, packet.port, vlan);
+  if (is_non_ip(packet)) {
+    return policy::mac_may_be_at(context.tables(), mac, packet.port, vlan);
   }
-  return policy::station_holds(context.tables(), station, packet.port, vlan, packet.ip.source,
-                               true);
+  return policy::mac_may_send_from(context.tables(), mac, packet.port, vlan, packet.ip.source,
+                                   true);
 }
 
 // Whether the packet is of no session yet. What is of one has shown where its station stands.
@@ -377,16 +377,16 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
   Reason reason = Reason::granted;
   if (source.zone == policy::kNoZone) {
     reason = Reason::unknown_zone;
-  } else if (!source.known_source && !(is_bare(packet) && is_expected_from(context, packet))) {
-    if (packet.flow == nullptr && is_bare(packet) && hand_to_owner(context, packet)) return false;
+  } else if (!source.known_source && !(is_non_ip(packet) && is_expected_from(context, packet))) {
+    if (packet.flow == nullptr && is_non_ip(packet) && hand_to_owner(context, packet)) return false;
     // Of stations those are known that some rule names.
     const wire::IpAddress& host = packet.ip.source;
     const bool own_link = host.is_unspecified() || host.is_link_local();
     reason = own_link ? Reason::own_link_only : Reason::spoofed_source;
-    if (is_bare(packet)) reason = Reason::ethertype_not_granted;
+    if (is_non_ip(packet)) reason = Reason::ethertype_not_granted;
   } else if (!policy::binding_holds(tables, packet.ip.source, packet.ethernet.source)) {
     reason = Reason::binding_mismatch;
-  } else if (!station_holds(context, packet)) {
+  } else if (!mac_may_send_from(context, packet)) {
     reason = Reason::bound_elsewhere;
   } else if (begins(packet) && speaks_elsewhere(context, packet)) {
     reason = Reason::station_elsewhere;
@@ -459,7 +459,7 @@ bool admit(Context& context, Packet& packet) {
     judge_anew(context, packet, zone);
   }
   if (packet.mbuf == nullptr) return false;
-  if (packet.flow->transport == policy::Transport::tcp) follow_stations(context, packet);
+  if (packet.flow->transport == policy::Transport::tcp) follow_macs(context, packet);
   return !packet.reassembled || may_be_reassembled(context, packet);
 }
 

@@ -58,13 +58,13 @@ struct SessionContext : NeighbourContext {
   flow::TimerWheel& timers;
   WaitingRoom& waiting;
   std::span<const protocols::Module> modules;
-  TimeNs sessions_clock = 0;     // clock offset for replicated protocol state
+  TimeNs clock_offset_ns = 0;    // clock offset for replicated protocol state
   TimeNs forwards_since_ns = 0;  // start or takeover
   std::uint64_t erasures = 0;    // of flows, when those of the burst were looked up
 
   // The clock of protocol modules; it wraps.
   std::uint32_t now_ms() const {
-    return static_cast<std::uint32_t>((now_ns + sessions_clock) / kMillisecondNs);
+    return static_cast<std::uint32_t>((now_ns + clock_offset_ns) / kMillisecondNs);
   }
   // Sends a frame of the flow to one of its ends, as soon as it may leave.
   void send(flow::Flow& flow, rte_mbuf* mbuf, std::size_t receiver) {
@@ -81,7 +81,7 @@ struct SessionContext : NeighbourContext {
     send(flow, mbuf, receiver);
   }
   // Holds the flow's frames until the peer has its record.
-  void tell_peer_first(flow::Flow& flow) { waiting.hold(flows, flow); }
+  void replicate_first(flow::Flow& flow) { waiting.hold(flows, flow); }
   // Whether sessions of the conduit pass unjudged now if they cannot be judged.
   bool fails_open(std::uint16_t conduit) const {
     return tables().conduits[conduit].fail_open &&

@@ -172,7 +172,7 @@ void refuse_datagram(Context& context, const flow::Packet& packet, ByteView mess
                      Verdict& verdict) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply;
   const std::size_t length = packet.from_client && !packet.ethernet.destination.is_group() &&
-                                     !is_bare(packet) &&
+                                     !is_non_ip(packet) &&
                                      verdict.fault != protocols::Fault::not_this_protocol
                                  ? write_refusal(context, *packet.flow, verdict, message, reply)
                                  : 0;
@@ -244,7 +244,7 @@ void inspect_in_session(Context& context, flow::Packet& packet) {
   if (flow.protocol == protocols::kNoProtocol) {
     return pass(context, packet, Reason::service_granted);
   }
-  if (is_bare(packet)) cut_padding(context, packet);
+  if (is_non_ip(packet)) cut_padding(context, packet);
   const Collected collected = collect(context, packet);
   if (packet.mbuf == nullptr) return;
   const Holder holder{flow, sender_of(packet)};

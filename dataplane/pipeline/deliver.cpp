@@ -8,11 +8,11 @@
 
 namespace bulkhead::pipeline {
 
-using flow::Carry;
 using flow::Flow;
 using flow::kNoSegment;
 using flow::Pattern;
 using flow::Segment;
+using flow::SpliceSide;
 using flow::TcpNumbers;
 using flow::TcpSide;
 using wire::sequence_distance;
@@ -25,9 +25,9 @@ void send_to(SessionContext& context, Flow& flow, std::size_t receiver, rte_mbuf
 
 }  // namespace
 
-bool begin_carry(SessionContext& context, Flow& flow) {
-  if (!context.flows.lend_carry(flow)) return false;
-  flow::begin_carry(flow, context.now_ns);
+bool begin_splice(SessionContext& context, Flow& flow) {
+  if (!context.flows.lend_splice(flow)) return false;
+  flow::begin_splice(flow, context.now_ns);
   return true;
 }
 
@@ -37,13 +37,13 @@ void note_split(SessionContext& context, const Speaker& speaker, std::uint32_t b
   std::uint32_t& split_begin = flow.split_begin[speaker.end];
   std::uint32_t& split_end = flow.split_end[speaker.end];
   const std::uint32_t received =
-      flow.carried ? flow::sender_acknowledged(context.segments, flow, speaker.end)
+      flow.spliced ? flow::sender_acknowledged(context.segments, flow, speaker.end)
                    : speaker.side().acknowledged;
   // Only one such stretch is remembered: what the receiver may still lack is one with it.
   const bool under_way = sequence_distance(split_end, received) > 0;
   if (!under_way || sequence_distance(begin, split_begin) < 0) split_begin = begin;
   if (!under_way || sequence_distance(end, split_end) > 0) split_end = end;
-  context.tell_peer_first(flow);
+  context.replicate_first(flow);
 }
 
 std::uint32_t segment_room(const SessionContext& context, const Speaker& speaker) {
@@ -64,7 +64,7 @@ std::uint32_t segment_room(const SessionContext& context, const Speaker& speaker
   return std::max(std::min(room, speaker.side().window_max), kRoomMin);
 }
 
-void send_bare(SessionContext& context, const Speaker& speaker, const Pattern& pattern) {
+void send_pure_ack(SessionContext& context, const Speaker& speaker, const Pattern& pattern) {
   const TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
   send_to(context, speaker.flow, speaker.other(),
           flow::make_segment(pattern, numbers, wire::kTcpAck, {}));
@@ -85,24 +85,24 @@ void deliver(SessionContext& context, const Speaker& speaker, std::uint32_t inde
 
 void push(SessionContext& context, const Speaker& speaker) {
   flow::SegmentPool& pool = context.segments;
-  Carry& carry = speaker.carry();
-  while (carry.unsent_first != kNoSegment) {
-    const std::uint32_t index = carry.unsent_first;
+  SpliceSide& splice = speaker.splice();
+  while (splice.unsent_first != kNoSegment) {
+    const std::uint32_t index = splice.unsent_first;
     // A smaller window is waited for: a piece that it takes would end inside a message.
-    if (pool[index].length > sequence_distance(carry.out_edge, pool[index].out)) break;
+    if (pool[index].length > sequence_distance(splice.out_edge, pool[index].out)) break;
     Segment& segment = pool[index];
     TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
     numbers.sequence = segment.out;
     flow::write_numbers(segment.mbuf, segment.transport_offset, numbers);
     rte_mbuf_refcnt_update(segment.mbuf, 1);
-    tell_more_under_way(context, speaker);
+    replicate_if_more_under_way(context, speaker);
     flow::note_sent(pool, speaker.flow, speaker.end, context.now_ns);
     ++speaker.flow.packets[speaker.end];
     speaker.flow.bytes[speaker.end] += segment.mbuf->pkt_len;
     send_to(context, speaker.flow, speaker.other(), segment.mbuf);
   }
   // The window is closed: it is asked for when the timer runs out.
-  if (carry.unsent_first != kNoSegment) flow::await_receiver(carry, context.now_ns);
+  if (splice.unsent_first != kNoSegment) flow::await_receiver(splice, context.now_ns);
 }
 
 void send_again(SessionContext& context, const Speaker& speaker, std::uint32_t index) {
@@ -126,20 +126,20 @@ void send_again(SessionContext& context, const Speaker& speaker, std::uint32_t i
 
 void resend_first(SessionContext& context, const Speaker& speaker) {
   const std::uint32_t index = speaker.side().retained_first;
-  if (index == kNoSegment || index == speaker.carry().unsent_first) return;
+  if (index == kNoSegment || index == speaker.splice().unsent_first) return;
   if (planted(Mistake::drop_resend)) return;
-  speaker.carry().resent_ns = context.now_ns;
-  speaker.carry().timed_ns = 0;  // RFC 6298, 3: its acknowledgement tells no time
+  speaker.splice().resent_ns = context.now_ns;
+  speaker.splice().timed_ns = 0;  // RFC 6298, 3: its acknowledgement tells no time
   ++context.stats.resent;
   send_again(context, speaker, index);
 }
 
-flow::AckNews hear_receiver(SessionContext& context, const Speaker& speaker,
-                            const flow::Packet& packet, std::uint32_t window) {
-  const bool bare = packet.payload_length == 0 && (packet.tcp.flags & wire::kTcpFin) == 0;
+flow::AckNews process_acknowledgement(SessionContext& context, const Speaker& speaker,
+                                      const flow::Packet& packet, std::uint32_t window) {
+  const bool pure_ack = packet.payload_length == 0 && (packet.tcp.flags & wire::kTcpFin) == 0;
   const flow::AckNews news =
-      flow::take_acknowledgement(context.segments, speaker.flow, speaker.end,
-                                 packet.tcp.acknowledgement, window, bare, context.now_ns);
+      flow::apply_acknowledgement(context.segments, speaker.flow, speaker.end,
+                                  packet.tcp.acknowledgement, window, pure_ack, context.now_ns);
   if (news.fill_gap) resend_first(context, speaker);
   push(context, speaker);
   return news;
@@ -148,7 +148,7 @@ flow::AckNews hear_receiver(SessionContext& context, const Speaker& speaker,
 void send_due_refusals(SessionContext& context, const Speaker& speaker, bool all) {
   Flow& flow = speaker.flow;
   flow::SegmentPool& pool = context.segments;
-  context.tell_peer_first(flow);
+  context.replicate_first(flow);
   while (flow.pending_first != kNoSegment) {
     const std::uint32_t index = flow.pending_first;
     if (!all && pool[index].waits_for > 0) return;

@@ -2,14 +2,14 @@
 // refusals, and acknowledgements for either end.
 #pragma once
 
-#include "dataplane/flow/carry.h"
+#include "dataplane/flow/splice.h"
 #include "dataplane/pipeline/context.h"
 #include "dataplane/pipeline/speaker.h"
 
 namespace bulkhead::pipeline {
 
 // Starts splicing the session; false if too many are spliced.
-bool begin_carry(SessionContext& context, flow::Flow& flow);
+bool begin_splice(SessionContext& context, flow::Flow& flow);
 
 // Records that these bytes are one message that leaves in several segments: at a takeover the peer
 // must know that no message begins in between.
@@ -18,11 +18,11 @@ void note_split(SessionContext& context, const Speaker& speaker, std::uint32_t b
 
 // Call before a segment leaves while earlier ones are unacknowledged: it may be queued at its
 // receiver after a gap, so the peer must know its bytes, which no others may replace.
-inline void tell_more_under_way(SessionContext& context, const Speaker& speaker) {
+inline void replicate_if_more_under_way(SessionContext& context, const Speaker& speaker) {
   const flow::Flow& flow = speaker.flow;
-  const bool more = flow.carried ? speaker.carry().out_sent != speaker.carry().out_acked
+  const bool more = flow.spliced ? speaker.splice().out_sent != speaker.splice().out_acked
                                  : speaker.side().retained_first != flow::kNoSegment;
-  if (more) context.tell_peer_first(speaker.flow);
+  if (more) context.replicate_first(speaker.flow);
 }
 
 // RFC 9293, 3.7.1: the MSS over IPv4 if an end announced none.
@@ -48,7 +48,7 @@ void send_again(SessionContext& context, const Speaker& speaker, std::uint32_t i
 
 // Sends a segment without payload in the speaker's name. `pattern`: a frame from it, or a reversed
 // one.
-void send_bare(SessionContext& context, const Speaker& speaker, const flow::Pattern& pattern);
+void send_pure_ack(SessionContext& context, const Speaker& speaker, const flow::Pattern& pattern);
 // The same with the number before what the receiver has, so that it answers (RFC 9293, 3.8.4).
 void send_probe(SessionContext& context, const Speaker& speaker, const flow::Pattern& pattern);
 
@@ -64,8 +64,8 @@ void resend_first(SessionContext& context, const Speaker& speaker);
 
 // Processes the receiver's acknowledgement of the speaker's bytes, and sends what it calls for.
 // Precondition: the flow is spliced and the packet was checked.
-flow::AckNews hear_receiver(SessionContext& context, const Speaker& speaker,
-                            const flow::Packet& packet, std::uint32_t window);
+flow::AckNews process_acknowledgement(SessionContext& context, const Speaker& speaker,
+                                      const flow::Packet& packet, std::uint32_t window);
 
 // Injects pending refusals into the speaker's stream (the server's): the due ones, or all.
 // Precondition: the stream is at a message boundary.

@@ -27,7 +27,7 @@ class Egress {
 
   bool hand_over(rte_mbuf* mbuf) { return output_.hand_over(mbuf); }
   bool hand_to(rte_mbuf* mbuf, std::uint32_t worker) { return output_.hand_to(mbuf, worker); }
-  bool take_in_band(rte_mbuf* mbuf) { return output_.take_in_band(mbuf); }
+  bool consume_in_band(rte_mbuf* mbuf) { return output_.consume_in_band(mbuf); }
   void hear_query(std::uint16_t port) { output_.hear_query(port); }
 
  private:

@@ -52,7 +52,7 @@ bool owes_something(const Flow& flow) {
 
 void note_drained(SessionContext& context, Flow& flow) {
   flow.draining = owes_something(flow);
-  if (!flow.draining) context.flows.take_back_carry(flow);
+  if (!flow.draining) context.flows.return_splice(flow);
   schedule(context, flow);
 }
 
@@ -82,11 +82,12 @@ void refuse_session(SessionContext& context, const Speaker& speaker) {
   flow.refused = true;
   flow.reset_due = {tell, tell};
   // Where no more sessions can be carried, what was granted is the sender's to lose.
-  const bool carries = !owes_something(flow) || begin_carry(context, flow);
+  const bool can_deliver = !owes_something(flow) || begin_splice(context, flow);
   if (pattern) {
-    send_due_resets(context, speaker, *pattern, carries ? To::ends_that_lack_nothing : To::all);
+    send_due_resets(context, speaker, *pattern, can_deliver ? To::ends_that_lack_nothing : To::all);
   }
-  carries ? flow::drop_ungranted(context.segments, flow) : flow::drop_all(context.segments, flow);
+  can_deliver ? flow::drop_ungranted(context.segments, flow)
+              : flow::drop_all(context.segments, flow);
   note_drained(context, flow);
   renew(context, flow);
 }
@@ -111,7 +112,7 @@ void cut_session(SessionContext& context, const Packet& packet) {
   flow::drop_all(context.segments, flow);
 }
 
-void take_in_refused(SessionContext& context, Packet& packet, const flow::TcpSegmentInfo& info) {
+void process_in_refused(SessionContext& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
   const Speaker speaker = speaker_of(packet);
   const bool is_reset = (packet.tcp.flags & wire::kTcpRst) != 0;
@@ -134,11 +135,11 @@ void take_in_refused(SessionContext& context, Packet& packet, const flow::TcpSeg
       (packet.tcp.flags & wire::kTcpSyn) == 0 && is_allowed(flow::check_segment(flow, info));
   if (!usable) return refuse(context, packet, Reason::flow_refused);
   const Speaker owing{flow, speaker.other()};
-  hear_receiver(context, owing, packet, flow::announced_window(flow, info));
+  process_acknowledgement(context, owing, packet, flow::announced_window(flow, info));
   send_due_resets(context, speaker, flow::pattern_of(packet), To::ends_that_lack_nothing);
   note_drained(context, flow);
-  const bool bare = packet.payload_length == 0;
-  refuse(context, packet, bare ? Reason::session_control : Reason::flow_refused);
+  const bool without_payload = packet.payload_length == 0;
+  refuse(context, packet, without_payload ? Reason::session_control : Reason::flow_refused);
 }
 
 void answer_with_reset(SessionContext& context, const Packet& packet) {

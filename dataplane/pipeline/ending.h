@@ -25,8 +25,8 @@ void refuse_session(SessionContext& context, const Speaker& speaker);
 void close_session(SessionContext& context, const Speaker& speaker, const flow::Pattern& pattern);
 
 // Processes a packet of a refused session.
-void take_in_refused(SessionContext& context, flow::Packet& packet,
-                     const flow::TcpSegmentInfo& info);
+void process_in_refused(SessionContext& context, flow::Packet& packet,
+                        const flow::TcpSegmentInfo& info);
 
 // Ends a session: drops held bytes, resets both ends if the conduit says so, and passes nothing
 // more. `packet` lends its headers; its buffer must be intact.

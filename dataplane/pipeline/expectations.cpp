@@ -36,7 +36,7 @@ std::uint16_t destination_port(const Packet& packet) {
 
 // Nothing of ICMP.
 std::optional<Carrier> carrier_of(const Packet& packet) {
-  if (is_bare(packet)) return Carrier::ethernet;
+  if (is_non_ip(packet)) return Carrier::ethernet;
   if (packet.ip.protocol == wire::kProtocolTcp) return Carrier::tcp;
   if (packet.ip.protocol == wire::kProtocolUdp) return Carrier::udp;
   return std::nullopt;

@@ -17,8 +17,8 @@ bool may_reassemble(const BurstContext& context, const flow::Packet& packet) {
   const std::uint16_t destination = policy::find_zone(tables, packet.ip.destination);
   if (source.zone == policy::kNoZone || !source.known_source || destination == policy::kNoZone ||
       !policy::binding_holds(tables, packet.ip.source, packet.ethernet.source) ||
-      !policy::station_holds(tables, packet.ethernet.source, packet.port, packet.ethernet.vlan,
-                             packet.ip.source, true)) {
+      !policy::mac_may_send_from(tables, packet.ethernet.source, packet.port, packet.ethernet.vlan,
+                                 packet.ip.source, true)) {
     return false;
   }
   for (const policy::Conduit* conduit : {policy::find_conduit(tables, source.zone, destination),

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "dataplane/flow/carry.h"
+#include "dataplane/flow/splice.h"
 #include "dataplane/pipeline/leaving.h"
 
 namespace bulkhead::pipeline {
@@ -29,7 +29,7 @@ std::optional<std::uint32_t> number_under_way(SessionContext& context, const flo
   const bool under_way = wire::sequence_distance(quoted, first) >= 0 &&
                          wire::sequence_distance(quoted, flow.sent_up_to(sender)) <= 0;
   if (!under_way) return std::nullopt;
-  if (!flow.carried) return quoted;
+  if (!flow.spliced) return quoted;
   return flow::sender_number(context.segments, flow, sender, quoted);
 }
 

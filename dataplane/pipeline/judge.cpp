@@ -40,7 +40,7 @@ bool judge_operations(const Context& context, const policy::Tables& tables,
       verdict.standing.rule = decision.rule;
       verdict.function = operation.function;
       verdict.operation = &operation;
-      verdict.denial = decision.denial;
+      verdict.denied_part = decision.denied_part;
     }
     if (decision.reason != Reason::granted) return false;
   }
@@ -59,8 +59,9 @@ void begin_verdict(Verdict& verdict, const flow::Packet& packet, std::size_t byt
 }
 
 // A request that does not parse was not granted for what its function is, or for how it is put.
-protocols::Denial denial_of(Fault fault) {
-  return fault == Fault::unknown_function ? protocols::Denial::function : protocols::Denial::value;
+protocols::DeniedPart denied_part_of(Fault fault) {
+  return fault == Fault::unknown_function ? protocols::DeniedPart::function
+                                          : protocols::DeniedPart::value;
 }
 
 // The part of a whole request that its verdict depends on; nothing if it is not remembered.
@@ -189,7 +190,7 @@ Fault learn_and_tie(Context& context, const flow::Packet& packet, const Verdict&
   if (fault != Fault::none) {
     names.undo();
   } else if (names.keep()) {
-    context.tell_peer_first(flow);
+    context.replicate_first(flow);
   }
   return fault;
 }
@@ -252,7 +253,7 @@ void judge_known(Context& context, const flow::Packet& packet, ByteView message,
     check_parts(context, packet, longest_part, verdict);
   }
   if (is_allowed(verdict.reason)) pay_and_tie(context, packet, charges, verdict, recalled);
-  if (verdict.fault != Fault::none) verdict.denial = denial_of(verdict.fault);
+  if (verdict.fault != Fault::none) verdict.denied_part = denied_part_of(verdict.fault);
 }
 
 // The session's rules have several protocols, and its content has not told yet which it is: this
@@ -265,7 +266,7 @@ void judge_unknown(Context& context, const flow::Packet& packet, ByteView messag
       protocols::recognise(policy::protocols_sharing(conduit, flow.standing.cell), message,
                            {direction_of(packet), policy::carrier_over(flow.transport)});
   if (recognised.protocol != protocols::kNoProtocol) {
-    flow.told = true;
+    flow.protocol_known = true;
     read_as(context, flow, recognised.protocol);
     return judge_known(context, packet, message, length, verdict);
   }
@@ -294,7 +295,7 @@ Verdict refused_message(const flow::Packet& packet, Reason reason, Fault fault) 
 std::size_t write_refusal(Context& context, const flow::Flow& flow, const Verdict& verdict,
                           ByteView request, std::span<std::uint8_t> reply) {
   return context.protocol_of(flow).refuse(context.parsed_of(request, Direction::request),
-                                          verdict.denial, reply);
+                                          verdict.denied_part, reply);
 }
 
 }  // namespace bulkhead::pipeline

@@ -23,9 +23,9 @@ void refuse(BurstContext& context, flow::Packet& packet, Reason reason) {
 }
 
 void direct_datagram(const NeighbourContext& context, const flow::Packet& packet) {
-  if (is_bare(packet) || packet.ethernet.destination.is_group()) return;
+  if (is_non_ip(packet) || packet.ethernet.destination.is_group()) return;
   const std::uint16_t port = packet.flow->ports[receiver_of(packet)];
-  const auto own = own_station(context, packet.ip.destination, port);
+  const auto own = mac_of_host(context, packet.ip.destination, port);
   if (own) std::memcpy(packet.bytes(), own->bytes.data(), own->bytes.size());
 }
 
@@ -45,7 +45,7 @@ bool stays_here(const NeighbourContext& context, const flow::Packet& packet) {
   if (is_answered(packet)) return false;
   if (!context.macs.stands_at(station, packet.port, context.now_ns)) return false;
   const std::uint16_t port = packet.flow->ports[receiver_of(packet)];
-  return own_station(context, packet.ip.destination, port) != station;
+  return mac_of_host(context, packet.ip.destination, port) != station;
 }
 
 }  // namespace
@@ -70,7 +70,7 @@ void pass(SessionContext& context, flow::Packet& packet, Reason reason) {
   } else {
     context.macs.learn(
         packet.ethernet.source, packet.port, context.now_ns,
-        answered || is_bare(packet) ? flow::Evidence::spoken : flow::Evidence::claimed);
+        answered || is_non_ip(packet) ? flow::Evidence::spoken : flow::Evidence::claimed);
   }
   if (packet.trailer.is_present()) flow::put_trailer(packet);
   context.send(*packet.flow, packet.mbuf, receiver_of(packet));

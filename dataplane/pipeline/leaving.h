@@ -20,7 +20,7 @@ void pass(SessionContext& context, flow::Packet& packet, Reason reason);
 void direct_datagram(const NeighbourContext& context, const flow::Packet& packet);
 
 // The MAC address of a host on the port: bound to it, or announced by it there.
-inline std::optional<wire::Mac> own_station(const NeighbourContext& context,
+inline std::optional<wire::Mac> mac_of_host(const NeighbourContext& context,
                                             const wire::IpAddress& host, std::uint16_t port) {
   if (const wire::Mac* bound = policy::find_binding(context.tables(), host)) return *bound;
   return context.macs.announced(host, port, context.now_ns);

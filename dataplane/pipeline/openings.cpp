@@ -31,7 +31,7 @@ Challenge challenge_for(const Context& context, const Packet& packet, TimeNs epo
   const flow::HostAt sender = sending_host(packet);
   std::memcpy(bytes.data(), sender.address.bytes.data(), 16);
   std::memcpy(bytes.data() + 16, packet.ip.destination.bytes.data(), 16);
-  std::memcpy(bytes.data() + 32, sender.station.bytes.data(), 6);
+  std::memcpy(bytes.data() + 32, sender.mac.bytes.data(), 6);
   store_be16(bytes.data() + 38, sender.port);
   store_be16(bytes.data() + 40, packet.tcp.source_port);
   store_be16(bytes.data() + 42, packet.tcp.destination_port);
@@ -134,7 +134,7 @@ void note_proofs(Context& context, const flow::Flow& flow) {
   }
 }
 
-bool takes_proof(Context& context, Packet& packet) {
+bool consume_proof(Context& context, Packet& packet) {
   const TimeNs epoch = context.now_ns / kEpochNs;
   for (const TimeNs issued : {epoch, epoch - 1}) {
     const std::uint32_t number = challenge_for(context, packet, issued).number;

@@ -31,7 +31,7 @@ void note_opening(Context& context, const flow::Packet& packet);
 // Notes that both ends of an open session have proved their addresses.
 void note_proofs(Context& context, const flow::Flow& flow);
 // True if a RST answers a challenge; it is consumed.
-bool takes_proof(Context& context, flow::Packet& packet);
+bool consume_proof(Context& context, flow::Packet& packet);
 
 // Removes a session from the opening ones.
 inline void end_opening(Context& context, const flow::Flow& flow) {

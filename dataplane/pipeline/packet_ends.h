@@ -10,7 +10,7 @@
 namespace bulkhead::pipeline {
 
 // Whether the packet is non-IP. Precondition: neighbours are resolved.
-inline bool is_bare(const flow::Packet& packet) { return packet.ip.version == 0; }
+inline bool is_non_ip(const flow::Packet& packet) { return packet.ip.version == 0; }
 
 // The direction of the packet's messages.
 inline protocols::Direction direction_of(const flow::Packet& packet) {

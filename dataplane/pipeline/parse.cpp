@@ -139,13 +139,13 @@ bool trailer_fits(const BurstContext& context, const Packet& packet) {
 // A frame to many with a packet to one is how hosts are tricked into answering for others. Many are
 // reached by datagrams, where the policy has such a group, and by neighbour discovery.
 bool reaches_whom_it_names(const BurstContext& context, const Packet& packet) {
-  const wire::Mac& station = packet.ethernet.destination;
+  const wire::Mac& mac = packet.ethernet.destination;
   if (packet.ip.protocol == wire::kProtocolIcmpv6) return true;  // judged as neighbour discovery
   const policy::Tables& tables = context.tables();
-  if (packet.ip.protocol != wire::kProtocolUdp) return !station.is_group();
+  if (packet.ip.protocol != wire::kProtocolUdp) return !mac.is_group();
   if (policy::is_group(tables, packet.ip.source)) return false;
   const bool group = policy::is_group(tables, packet.ip.destination);
-  return group ? station == wire::group_mac(packet.ip.destination) : !station.is_group();
+  return group ? mac == wire::group_mac(packet.ip.destination) : !mac.is_group();
 }
 
 Reason parse_ip(const BurstContext& context, Packet& packet) {
@@ -169,7 +169,7 @@ Reason parse_ip(const BurstContext& context, Packet& packet) {
 
 // What Ethernet carries itself is a session between two stations for each EtherType, or for what
 // both call by one access point.
-Reason parse_bare(const BurstContext& context, Packet& packet) {
+Reason parse_non_ip(const BurstContext& context, Packet& packet) {
   constexpr std::uint8_t kNoIpProtocol = 255;  // reserved (IANA)
   const std::uint16_t ethertype = packet.ethernet.ethertype;
   std::uint16_t from = 0;
@@ -224,13 +224,13 @@ Reason parse_packet(BurstContext& context, Packet& packet) {
     case wire::kEtherTypeHsr:
       return Reason::hsr;
     case wire::kEtherTypePair:
-      if (context.output.take_in_band(packet.mbuf)) {
+      if (context.output.consume_in_band(packet.mbuf)) {
         packet.mbuf = nullptr;
         return kGoOn;
       }
-      return parse_bare(context, packet);
+      return parse_non_ip(context, packet);
     default:
-      return parse_bare(context, packet);
+      return parse_non_ip(context, packet);
   }
 }
 

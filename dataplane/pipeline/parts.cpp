@@ -125,7 +125,7 @@ Collected join(Context& context, const Holder& holder, const Packet& packet) {
 
 // Takes the parts off the flow, each as a packet whose buffer is the caller's then.
 template <typename Take>
-void take_parts(Context& context, const Holder& holder, Take take) {
+void consume_parts(Context& context, const Holder& holder, Take take) {
   flow::TcpSide& side = holder.side();
   for (std::uint32_t i = side.held_first; i != kNoSegment;) {
     Packet packet = packet_of(holder, context.segments[i]);
@@ -176,8 +176,8 @@ bool judge_collected(Context& context, const Packet& packet, const Collected& co
   Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = context.protocol_of(flow);
   const protocols::Direction direction = direction_of(packet);
-  const auto told = protocol.told_direction(collected.bytes);
-  if (told && *told != direction) {
+  const auto encoded = protocol.encoded_direction(collected.bytes);
+  if (encoded && *encoded != direction) {
     verdict = refused_message(packet, Reason::protocol_fault, protocols::Fault::wrong_direction);
     return false;
   }
@@ -218,7 +218,7 @@ void release_parts(Context& context, const Holder& holder, Packet& packet, ByteV
       context.flows.session(flow), context.parsed_of(message, direction), context.now_ms());
   const bool from_client = packet.from_client;
   const wire::IpAddress server = packet.ip.destination;
-  take_parts(context, holder, [&](Packet& part) {
+  consume_parts(context, holder, [&](Packet& part) {
     part.flow = &flow;
     part.from_client = from_client;
     pass(context, part, Reason::session_control);
@@ -236,7 +236,7 @@ void note_asked(Context& context, const Packet& packet, ByteView message) {
 }
 
 void drop_parts(Context& context, const Holder& holder, Reason reason) {
-  take_parts(context, holder, [&](Packet& part) { refuse(context, part, reason); });
+  consume_parts(context, holder, [&](Packet& part) { refuse(context, part, reason); });
 }
 
 void drop_parts(Context& context, Flow& flow) {

@@ -43,7 +43,7 @@ class StageClock {
 flow::FlowTable::Blocks session_blocks(const flow::Limits& limits) {
   flow::FlowTable::Blocks blocks;
   blocks.deep_max = std::min(limits.deep_sessions, limits.flows);
-  blocks.carried_max = std::min(limits.carried_sessions, limits.flows);
+  blocks.spliced_max = std::min(limits.carried_sessions, limits.flows);
   const auto learns = [](const protocols::Module& module) { return module.names != nullptr; };
   if (std::ranges::any_of(protocols::modules(), learns)) {
     blocks.names = {limits.name_bytes, limits.session_names, limits.session_name_bytes};
@@ -105,7 +105,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
            timers_,
            waiting_,
            protocols::modules(),
-           sessions_clock_,
+           clock_offset_ns_,
            forwards_since_ns_},
           expected_,
           openings_,

@@ -56,7 +56,7 @@ class Pipeline {
   Sender sender_of(const flow::Packet& packet, TimeNs now_ns) const;
 
   // Offset added to our clock so that imported protocol time stamps stay comparable.
-  void set_sessions_clock(TimeNs ahead_ns) { sessions_clock_ = ahead_ns; }
+  void set_clock_offset(TimeNs offset_ns) { clock_offset_ns_ = offset_ns; }
 
   // Frames that wait for the peer; see let_go().
   WaitingRoom& waiting() { return waiting_; }
@@ -113,7 +113,7 @@ class Pipeline {
   bool expires_behind_ = false;
   TimeNs fragments_expired_ns_ = 0;
   TimeNs forwards_since_ns_ = 0;
-  TimeNs sessions_clock_ = 0;  // modulo 2^64: may be negative
+  TimeNs clock_offset_ns_ = 0;  // modulo 2^64: may be negative
 };
 
 }  // namespace bulkhead::pipeline

@@ -19,14 +19,14 @@ bool is_answered(const flow::Flow& flow) {
 
 flow::PlaceOwner sender_as_owner(const NeighbourContext& context, const flow::Packet& packet) {
   const std::uint64_t hash = sending_host(packet).hash(context.hash_key);
-  const std::uint16_t station = flow::Places::station_id(context.hash_key, packet.ethernet.source);
+  const std::uint16_t mac_id = flow::Places::mac_id_of(context.hash_key, packet.ethernet.source);
   const std::uint16_t conduit = packet.flow == nullptr ? 0 : packet.flow->standing.conduit;
   return {
-      {flow::Shares::host_id(hash), flow::Shares::conduit_id(conduit)}, packet.port, station, true};
+      {flow::Shares::host_id(hash), flow::Shares::conduit_id(conduit)}, packet.port, mac_id, true};
 }
 
-flow::Flow* take_place(Context& context, const flow::FlowKey& key, const flow::PlaceOwner& owner,
-                       const flow::Flow* keep) {
+flow::Flow* insert_for_owner(Context& context, const flow::FlowKey& key,
+                             const flow::PlaceOwner& owner, const flow::Flow* keep) {
   using Seen = flow::Places::Seen;
   flow::FlowTable& flows = context.flows;
   const std::uint32_t free = flows.capacity() - flows.size();

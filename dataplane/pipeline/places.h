@@ -11,8 +11,8 @@ namespace bulkhead::pipeline {
 flow::PlaceOwner sender_as_owner(const NeighbourContext& context, const flow::Packet& packet);
 // Inserts a flow under the key, charged to the owner; may evict another one, but not `keep`.
 // nullptr if there is no room, or none for the owner.
-flow::Flow* take_place(Context& context, const flow::FlowKey& key, const flow::PlaceOwner& owner,
-                       const flow::Flow* keep);
+flow::Flow* insert_for_owner(Context& context, const flow::FlowKey& key,
+                             const flow::PlaceOwner& owner, const flow::Flow* keep);
 
 // Removes a session and all that it keeps.
 void forget(Context& context, flow::Flow& flow);

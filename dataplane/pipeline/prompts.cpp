@@ -54,7 +54,7 @@ void prompt(Context& context, const Speaker& speaker, rte_mempool* buffers) {
   const bool more = std::exchange(side.sent_unseen, false);
   if (flow.refused || flow.whole_only || flow.resumed) return;
   // What a spliced session owes has a timer, which expires at a takeover.
-  if (!flow.carried) {
+  if (!flow.spliced) {
     for (std::uint32_t i = side.retained_first; i != flow::kNoSegment;
          i = context.segments[i].next) {
       send_again(context, speaker, i);
@@ -63,7 +63,7 @@ void prompt(Context& context, const Speaker& speaker, rte_mempool* buffers) {
   if (!more || !flow.links[speaker.other()].is_known()) return;
   const flow::SessionHeaders headers(flow, speaker.other());
   for (int i = 0; i < kDuplicates; ++i) {
-    send_bare(context, {flow, speaker.other()}, headers.pattern(buffers));
+    send_pure_ack(context, {flow, speaker.other()}, headers.pattern(buffers));
   }
 }
 

@@ -64,7 +64,7 @@ void note_question(Context& context, const Packet& packet, ByteView message) {
       key_for(packet, packet.ip.source, source_port(packet), destination_port(packet));
   Flow* entry = context.flows.find(ordered.key);
   if (entry == nullptr) {
-    entry = take_place(context, ordered.key, sender_as_owner(context, packet), &asked);
+    entry = insert_for_owner(context, ordered.key, sender_as_owner(context, packet), &asked);
   }
   if (entry == nullptr) return;  // nobody answers, as where a group does not reach anyone
   entry->client_is_low = ordered.source_is_low;

@@ -43,16 +43,16 @@ void forward(NeighbourContext& context, Packet& packet, const Claim& claim, std:
 // Whether the packet's station has sent others less than its share; otherwise the packet is
 // refused. MAC addresses of stations that have not spoken in a session may be invented.
 bool is_in_share(NeighbourContext& context, Packet& packet, const wire::IpAddress& sender) {
-  const wire::Mac& station = packet.ethernet.source;
+  const wire::Mac& source_mac = packet.ethernet.source;
   const auto hash = [&](const wire::IpAddress& address, const wire::Mac& mac) {
     return flow::HostAt{address, mac, packet.port}.hash(context.hash_key);
   };
   const bool known = policy::find_binding(context.tables(), sender) != nullptr ||
-                     context.macs.speaks_at(station, packet.port, context.now_ns);
+                     context.macs.speaks_at(source_mac, packet.port, context.now_ns);
   // In this order: what is invented uses up nothing of those that are known.
   const bool granted =
       (known || context.resolutions.take_unknown(hash(sender, {}), packet.port, context.now_ns)) &&
-      context.resolutions.take(hash({}, station), context.now_ns);
+      context.resolutions.take(hash({}, source_mac), context.now_ns);
   if (!granted) refuse(context, packet, Reason::resolution_share);
   return granted;
 }
@@ -91,8 +91,8 @@ bool claim_holds(NeighbourContext& context, Packet& packet, const Claim& claim,
   } else if (!policy::binding_holds(tables, claim.sender, claim.mac)) {
     reason = Reason::binding_mismatch;
   } else if (!planted(Mistake::share_stations) &&
-             !policy::station_holds(tables, claim.mac, packet.port, packet.ethernet.vlan,
-                                    claim.sender, false)) {
+             !policy::mac_may_send_from(tables, claim.mac, packet.port, packet.ethernet.vlan,
+                                        claim.sender, false)) {
     reason = Reason::bound_elsewhere;
   } else if (context.macs.speaks_elsewhere(claim.mac, packet.port, context.now_ns) &&
              policy::find_binding(tables, claim.sender) == nullptr) {
@@ -221,13 +221,12 @@ std::uint32_t ports_of_other_half(const policy::Tables& tables, const Packet& pa
 }
 
 // Whether the station may stand behind the packet's port, by the policy and by what was seen.
-bool may_stand_here(const NeighbourContext& context, const Packet& packet,
-                    const wire::Mac& station) {
+bool may_stand_here(const NeighbourContext& context, const Packet& packet, const wire::Mac& mac) {
   const policy::Tables& tables = context.tables();
-  const std::uint16_t home = policy::find_zone(tables, wire::IpAddress::from_mac(station));
+  const std::uint16_t home = policy::find_zone(tables, wire::IpAddress::from_mac(mac));
   if (home != policy::kNoZone && tables.zones[home].port != packet.port) return false;
-  return !context.macs.speaks_elsewhere(station, packet.port, context.now_ns) &&
-         policy::station_stands(tables, station, packet.port, packet.ethernet.vlan);
+  return !context.macs.speaks_elsewhere(mac, packet.port, context.now_ns) &&
+         policy::mac_may_be_at(tables, mac, packet.port, packet.ethernet.vlan);
 }
 
 // IEC 62439-3, 4.2.7: by what nodes say of themselves others see whether both LANs reach them. It

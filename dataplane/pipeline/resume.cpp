@@ -77,10 +77,10 @@ void note_moved(Context& context, Flow& flow, std::size_t end, std::int32_t byte
 bool lacks_owed(Context& context, const Packet& packet, const Speaker& speaker) {
   Flow& flow = speaker.flow;
   const Speaker answering{flow, speaker.other()};
-  flow::Carry& carry = answering.carry();
+  flow::SpliceSide& splice = answering.splice();
   TcpSide& other = answering.side();
   const std::uint32_t out = packet.tcp.acknowledgement;
-  if (sequence_distance(out, carry.out_next) >= 0) {
+  if (sequence_distance(out, splice.out_next) >= 0) {
     flow::drop_acknowledged(context.segments, other, out);
     return false;
   }
@@ -89,9 +89,10 @@ bool lacks_owed(Context& context, const Packet& packet, const Speaker& speaker) 
     return true;
   }
   const std::uint8_t scale = flow.window_scale(speaker.end);
-  hear_receiver(context, answering, packet, static_cast<std::uint32_t>(packet.tcp.window) << scale);
+  process_acknowledgement(context, answering, packet,
+                          static_cast<std::uint32_t>(packet.tcp.window) << scale);
   other.known = true;
-  flow::await_receiver(carry, context.now_ns);
+  flow::await_receiver(splice, context.now_ns);
   schedule(context, flow);
   return true;
 }
@@ -116,7 +117,7 @@ void move_to(Context& context, Flow& flow, std::size_t end, std::uint32_t number
   }
   side.released = number;
   side.acknowledged = number;
-  if (!flow.carried) flow::drop_acknowledged(pool, side, number);
+  if (!flow.spliced) flow::drop_acknowledged(pool, side, number);
 }
 
 // In a session of the peer's that was not carried: what its receiver has of the other end's bytes.
@@ -155,12 +156,12 @@ void note_received(Context& context, const Packet& packet, const Speaker& speake
 // session of the peer's that was spliced, the sender counts them in numbers of its own.
 void note_boundary(Context& context, const Packet& packet, const Speaker& speaker) {
   Flow& flow = speaker.flow;
-  if (!flow.resumed && !flow.carried) return note_received(context, packet, speaker);
-  if (flow.carried && lacks_owed(context, packet, speaker)) return;
+  if (!flow.resumed && !flow.spliced) return note_received(context, packet, speaker);
+  if (flow.spliced && lacks_owed(context, packet, speaker)) return;
   TcpSide& other = flow.sides[speaker.other()];
   const std::uint32_t out = packet.tcp.acknowledgement;
   std::uint32_t number = out;
-  if (flow.carried) number -= flow.carry[speaker.other()].out_next - other.released;
+  if (flow.spliced) number -= flow.splice[speaker.other()].out_next - other.released;
   if (other.known && sequence_distance(number, other.released) < 0) return;
   if (!flow.resumed) {
     if (!is_boundary(flow, speaker.other(), number)) return;
@@ -171,10 +172,10 @@ void note_boundary(Context& context, const Packet& packet, const Speaker& speake
   other.known = true;
   move_to(context, flow, speaker.other(), number);
   offer_window(packet, speaker, number);
-  if (!flow.carried) return;
-  flow::Carry& carry = flow.carry[speaker.other()];
-  carry.out_next = carry.out_sent = carry.out_acked = carry.recover = out;
-  carry.out_edge = out + (other.window_end - number);
+  if (!flow.spliced) return;
+  flow::SpliceSide& splice = flow.splice[speaker.other()];
+  splice.out_next = splice.out_sent = splice.out_acked = splice.recover = out;
+  splice.out_edge = out + (other.window_end - number);
 }
 
 // Lets a segment without data through. In a session of the peer's that was carried, either end
@@ -182,9 +183,9 @@ void note_boundary(Context& context, const Packet& packet, const Speaker& speake
 void pass_empty(Context& context, Packet& packet, std::uint32_t sequence) {
   const Speaker speaker = speaker_of(packet);
   const Flow& flow = speaker.flow;
-  if (flow.carried) {
+  if (flow.spliced) {
     flow::TcpNumbers numbers;
-    numbers.sequence = sequence + flow.carry[speaker.end].out_next - speaker.side().released;
+    numbers.sequence = sequence + flow.splice[speaker.end].out_next - speaker.side().released;
     numbers.acknowledgement = flow.sides[speaker.other()].released;
     numbers.window = packet.tcp.window;
     flow::write_numbers(packet.mbuf, packet.transport_offset, numbers);
@@ -264,7 +265,7 @@ void pass_unjudged(Context& context, Packet& packet) {
 
 bool give_up(Context& context, Packet& packet) {
   const Flow& flow = *packet.flow;
-  if (!flow.carried && (flow.unjudged || context.fails_open(flow.standing.conduit))) {
+  if (!flow.spliced && (flow.unjudged || context.fails_open(flow.standing.conduit))) {
     pass_unjudged(context, packet);
     return true;
   }

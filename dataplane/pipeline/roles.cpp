@@ -32,7 +32,7 @@ bool renew(Context& context, Flow& flow) {
 }  // namespace
 
 bool has_alike_ports(const Packet& packet) {
-  const bool datagram = packet.ip.protocol == wire::kProtocolUdp || is_bare(packet);
+  const bool datagram = packet.ip.protocol == wire::kProtocolUdp || is_non_ip(packet);
   return datagram && packet.key.low_port == packet.key.high_port;
 }
 
@@ -48,7 +48,7 @@ Flow* find_turned(Context& context, const Packet& packet) {
   const policy::Classification found =
       policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
   if (found.reason != Reason::service_granted || found.protocol != known.protocol) return nullptr;
-  Flow* turned = take_place(context, key, sender_as_owner(context, packet), &known);
+  Flow* turned = insert_for_owner(context, key, sender_as_owner(context, packet), &known);
   if (turned == nullptr) return nullptr;
   turned->client_is_low = !known.client_is_low;
   turned->transport = known.transport;

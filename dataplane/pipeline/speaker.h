@@ -17,7 +17,7 @@ struct Speaker {
 
   std::size_t other() const { return 1 - end; }
   flow::TcpSide& side() const { return flow.sides[end]; }
-  flow::Carry& carry() const { return flow.carry[end]; }
+  flow::SpliceSide& splice() const { return flow.splice[end]; }
 };
 
 inline Speaker speaker_of(const flow::Packet& packet) {

@@ -25,7 +25,7 @@ Unsound find_obstacle(const Context& context, const Speaker& speaker, ByteView m
   if (message.empty()) return Unsound::no_boundary;
   if (server.fin_released) return Unsound::other_side_closed;
   if (server.unread > 0) return Unsound::inside_message;
-  if (!context.flows.can_lend_carry(flow)) return Unsound::too_many_carried;
+  if (!context.flows.can_lend_splice(flow)) return Unsound::too_many_carried;
   const bool many = flow.pending_count >= context.limits().pending_refusals;
   return many ? Unsound::too_many_pending : Unsound::none;
 }
@@ -76,8 +76,8 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
 
 void take_out_message(Context& context, Flow& flow, std::uint32_t length, std::uint32_t refusal) {
   flow::SegmentPool& pool = context.segments;
-  begin_carry(context, flow);  // find_obstacle() saw that it can be
-  context.tell_peer_first(flow);
+  begin_splice(context, flow);  // find_obstacle() saw that it can be
+  context.replicate_first(flow);
   flow::TcpSide& client = flow.sides[flow::kClient];
   flow::take_out(pool, client, length);
   flow::append(pool, flow.pending_first, flow.pending_last, refusal);
@@ -98,7 +98,7 @@ void take_out_message(Context& context, Flow& flow, std::uint32_t length, std::u
 Unsound prepare_drop(Context& context, const Speaker& speaker, ByteView message) {
   Flow& flow = speaker.flow;
   if (message.empty()) return Unsound::no_boundary;
-  if (!context.flows.can_lend_carry(flow)) return Unsound::too_many_carried;
+  if (!context.flows.can_lend_splice(flow)) return Unsound::too_many_carried;
   const bool sound = take_out(context, flow, message, protocols::Direction::response);
   return sound ? Unsound::none : Unsound::numbering;
 }
@@ -124,9 +124,9 @@ std::uint32_t make_acknowledgement(Context& context, Flow& flow, const Pattern& 
 void drop_answer(Context& context, const Speaker& speaker, std::uint32_t length) {
   Flow& flow = speaker.flow;
   flow::TcpSide& side = speaker.side();
-  begin_carry(context, flow);  // prepare_drop() saw that it can be
-  context.tell_peer_first(flow);
-  if (planted(Mistake::forget_drop)) speaker.carry().out_next += length;
+  begin_splice(context, flow);  // prepare_drop() saw that it can be
+  context.replicate_first(flow);
+  if (planted(Mistake::forget_drop)) speaker.splice().out_next += length;
   const Pattern pattern = context.segments.pattern(side.held_first);
   // The receiver's window is as open as before.
   side.window_end += length;

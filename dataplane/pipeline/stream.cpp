@@ -81,7 +81,7 @@ void renew_numbers(const Stream& stream, Segment& segment) {
 // Sends the buffer and keeps a reference for as long as the receiver may need it again.
 void send_and_retain(Stream& stream, std::uint32_t index) {
   Context& context = stream.context;
-  if (stream.speaker.flow.carried) return deliver(context, stream.speaker, index);
+  if (stream.speaker.flow.spliced) return deliver(context, stream.speaker, index);
   Segment& segment = context.segments[index];
   flow::fit_frame(segment);
   renew_numbers(stream, segment);
@@ -89,7 +89,7 @@ void send_and_retain(Stream& stream, std::uint32_t index) {
   rte_mbuf* mbuf = segment.mbuf;
   count_forwarded(stream, mbuf->pkt_len);
   rte_mbuf_refcnt_update(mbuf, 1);
-  tell_more_under_way(context, stream.speaker);
+  replicate_if_more_under_way(context, stream.speaker);
   flow::retain(context.segments, stream.side, index);
   context.send_segment(stream.speaker.flow, mbuf, stream.speaker.other());
 }
@@ -249,9 +249,9 @@ bool renumber(Stream& stream, std::uint32_t length) {
   const std::size_t count = std::min<std::size_t>(numbered.numbered_bytes(), length);
   if (count == 0 || count > first_bytes.size()) return true;
   const ByteView standing = stream.peek(static_cast<std::uint32_t>(count));
-  if (!flow.carried && !numbered.is_rewritten(standing)) return true;
+  if (!flow.spliced && !numbered.is_rewritten(standing)) return true;
   std::copy(standing.begin(), standing.end(), first_bytes.begin());
-  if (!flow.carried && (!release(stream) || !begin_carry(stream.context, flow))) return false;
+  if (!flow.spliced && (!release(stream) || !begin_splice(stream.context, flow))) return false;
   numbered.renumber(stream.context.flows.session(stream.speaker.flow), direction_of(stream.packet),
                     {first_bytes.data(), count});
   flow::poke(stream.context.segments, stream.side, stream.granted, {first_bytes.data(), count});
@@ -343,7 +343,7 @@ void await_rest(Stream& stream, bool progress) {
   Context& context = stream.context;
   TcpSide& side = stream.side;
   const bool unfinished = side.held_count > 0;
-  if (!unfinished && !side.awaits_rest && !stream.speaker.flow.carried) return;
+  if (!unfinished && !side.awaits_rest && !stream.speaker.flow.spliced) return;
   const bool unacknowledged =
       sequence_distance(side.released + stream.available, side.acknowledged) > 0;
   const TimeNs pause_ns = context.limits().acknowledge_held_ns;
@@ -376,14 +376,14 @@ bool says_the_newest(const Packet& packet) {
 void turn(Context& context, Packet& packet) {
   flow::reverse_roles(*packet.flow);
   packet.from_client = !packet.from_client;
-  context.tell_peer_first(*packet.flow);
+  context.replicate_first(*packet.flow);
 }
 
 // Nothing is held or owed, and the segment brings what comes next and no end.
 bool may_be_whole(const Context& context, const Packet& packet, const Segment& segment) {
   const flow::Flow& flow = *packet.flow;
   const TcpSide& side = flow.sides[packet.from_client ? flow::kClient : flow::kServer];
-  const bool plain = !flow.carried && flow.pending_first == kNoSegment && side.held_count == 0 &&
+  const bool plain = !flow.spliced && flow.pending_first == kNoSegment && side.held_count == 0 &&
                      side.unread == 0 && !side.awaits_rest;
   return plain && segment.sequence == side.released && (packet.tcp.flags & wire::kTcpFin) == 0 &&
          segment.length > 0 && segment.length == packet.payload_length &&
@@ -412,7 +412,7 @@ Whole pass_whole_message(Context& context, Packet& packet, const Segment& segmen
   learn_speaker(context, packet);
   TcpSide& side = speaker.side();
   side.released = segment.end();
-  tell_more_under_way(context, speaker);
+  replicate_if_more_under_way(context, speaker);
   flow::retain(context.segments, side, context.segments.take_leaving(segment));
   ++speaker.flow.packets[speaker.end];
   speaker.flow.bytes[speaker.end] += packet.mbuf->pkt_len;

@@ -39,7 +39,7 @@ void challenge(Context& context, const Packet& packet) {
   flow.challenged_ns = context.now_ns;
   ++context.stats.challenged;
   const Speaker speaker = speaker_of(packet);
-  send_bare(context, {flow, speaker.other()}, flow::pattern_of(packet).reversed());
+  send_pure_ack(context, {flow, speaker.other()}, flow::pattern_of(packet).reversed());
 }
 
 // RFC 7323, 5.3: what is sent in this end's name must not look older than what it sent itself.
@@ -87,7 +87,7 @@ void handle_reset(Context& context, Packet& packet, const flow::TcpSegmentInfo& 
   }
   const Speaker speaker = speaker_of(packet);
   flow::strip_segment(packet);  // a diagnostic text at best (RFC 1122, 4.2.2.12)
-  if (flow.carried) {
+  if (flow.spliced) {
     flow::write_numbers(packet.mbuf, packet.transport_offset,
                         flow::numbers_from(flow, speaker.end));
   } else if (sequence_distance(packet.tcp.sequence, speaker.side().released) > 0) {
@@ -116,16 +116,16 @@ void pass_translated(Context& context, Packet& packet, bool below) {
   const Speaker speaker = speaker_of(packet);
   flow::TcpNumbers numbers = flow::numbers_from(speaker.flow, speaker.end);
   numbers.has_timestamps = false;  // its own stand
-  if (below) numbers.sequence = speaker.carry().out_acked - 1;
+  if (below) numbers.sequence = speaker.splice().out_acked - 1;
   if (planted(Mistake::forget_delta)) numbers.acknowledgement = packet.tcp.acknowledgement;
   flow::write_numbers(packet.mbuf, packet.transport_offset, numbers);
   pass(context, packet, Reason::session_control);
 }
 
 // A segment without data: an acknowledgement, a window update or a keep-alive.
-void pass_bare(Context& context, Packet& packet, const flow::AckNews& news) {
+void pass_pure_ack(Context& context, Packet& packet, const flow::AckNews& news) {
   const Speaker speaker = speaker_of(packet);
-  if (!speaker.flow.carried) return pass(context, packet, Reason::session_control);
+  if (!speaker.flow.spliced) return pass(context, packet, Reason::session_control);
   // It asks for bytes that the firewall owes; their sender has nothing to add.
   if (news.duplicate) return swallow(context, packet);
   const bool keep_alive = sequence_distance(packet.tcp.sequence, speaker.side().acknowledged) < 0;
@@ -164,33 +164,33 @@ void answer_retransmission(Context& context, Packet& packet, const Segment& segm
 
 // The same in a carried session: what the receiver lacks goes from our own copy, which is what was
 // judged; for what was acknowledged already, the receiver is asked to say so again.
-void answer_carried_retransmission(Context& context, Packet& packet, const Segment& segment) {
+void answer_spliced_retransmission(Context& context, Packet& packet, const Segment& segment) {
   const Speaker speaker = speaker_of(packet);
   const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
   if (sequence_distance(end, speaker.side().acknowledged) > 0) {
     // A window of them comes at once; one of ours is enough.
     constexpr TimeNs kPauseNs = 20 * kMillisecondNs;
-    if (context.now_ns - speaker.carry().resent_ns >= kPauseNs) resend_first(context, speaker);
+    if (context.now_ns - speaker.splice().resent_ns >= kPauseNs) resend_first(context, speaker);
     return swallow(context, packet);
   }
   strip_payload(packet, packet.tcp.sequence);
   pass_translated(context, packet, true);
 }
 
-void tell_gap(Context& context, const Packet& packet, const Speaker& speaker) {
+void report_gap(Context& context, const Packet& packet, const Speaker& speaker) {
   // RFC 5681, 4.2: the receiver never sees what came out of order, so it is said here.
   if (sequence_distance(packet.tcp.sequence, speaker.side().released) <= 0) return;
   const auto pattern = pattern_from(context, {speaker.flow, speaker.other()});
   const std::uint32_t standing =
       speaker.side().released + flow::contiguous_bytes(context.segments, speaker.side());
   const bool gap = sequence_distance(packet.tcp.sequence, standing) > 0;
-  if (gap && pattern) send_bare(context, {speaker.flow, speaker.other()}, *pattern);
+  if (gap && pattern) send_pure_ack(context, {speaker.flow, speaker.other()}, *pattern);
 }
 
 void acknowledge_again(Context& context, const Packet& packet) {
   const Speaker answering{*packet.flow, speaker_of(packet).other()};
   const auto pattern = pattern_from(context, answering);
-  if (pattern) send_bare(context, answering, *pattern);
+  if (pattern) send_pure_ack(context, answering, *pattern);
 }
 
 // What is still held when the packet's sender has been heard.
@@ -206,7 +206,7 @@ void bound_held(Context& context, const Packet& packet) {
                                 packet);
     return;
   }
-  tell_gap(context, packet, speaker);
+  report_gap(context, packet, speaker);
 }
 
 void queue(Context& context, Packet& packet, const Segment& segment) {
@@ -221,7 +221,7 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
   if (whole == Whole::passed) return;
   // Its sender missed what was said of these bytes.
   const bool known =
-      speaker.flow.carried && sequence_distance(segment.end(), side.acknowledged) <= 0;
+      speaker.flow.spliced && sequence_distance(segment.end(), side.acknowledged) <= 0;
   const auto result =
       flow::hold(context.segments, context.limits(), side, segment, segment_room(context, speaker));
   switch (result) {
@@ -245,7 +245,7 @@ void queue(Context& context, Packet& packet, const Segment& segment) {
 // A byte that probes a closed window (RFC 9293, 3.8.6.1) would leave its receiver, which may take
 // it, in the midst of a message. What it asks can be asked without.
 void answer_probe(Context& context, Packet& packet) {
-  if (!packet.flow->carried) return ask_receiver(context, packet);
+  if (!packet.flow->spliced) return ask_receiver(context, packet);
   acknowledge_again(context, packet);
   swallow(context, packet);
 }
@@ -270,12 +270,12 @@ bool repeats_truly(Context& context, const Packet& packet, const Segment& segmen
   const std::size_t known = std::min<std::size_t>(static_cast<std::size_t>(behind), segment.length);
   // Where messages are renumbered, what was released is not what the sender said; of a session that
   // is carried only our own copy goes again.
-  const bool renumbered = speaker.flow.carried && context.is_numbered(speaker.flow);
+  const bool renumbered = speaker.flow.spliced && context.is_numbered(speaker.flow);
   return renumbered || flow::matches_released(context.segments, speaker.side(), segment.sequence,
                                               packet.payload().first(known));
 }
 
-void take_data(Context& context, Packet& packet) {
+void accept_data(Context& context, Packet& packet) {
   const Speaker speaker = speaker_of(packet);
   const TcpSide& side = speaker.side();
   Segment segment = segment_of(packet);
@@ -290,10 +290,10 @@ void take_data(Context& context, Packet& packet) {
     }
     const std::uint32_t end = segment.end() + (segment.fin ? 1U : 0U);
     if (sequence_distance(end, side.released) <= 0) {
-      return speaker.flow.carried ? answer_carried_retransmission(context, packet, segment)
+      return speaker.flow.spliced ? answer_spliced_retransmission(context, packet, segment)
                                   : answer_retransmission(context, packet, segment);
     }
-    if (!speaker.flow.carried && !speaker.flow.whole_only) {
+    if (!speaker.flow.spliced && !speaker.flow.whole_only) {
       Segment known = segment;
       known.length = static_cast<std::uint16_t>(behind);
       known.fin = false;
@@ -301,7 +301,7 @@ void take_data(Context& context, Packet& packet) {
     }
     segment.cut_front(static_cast<std::uint32_t>(behind));
   }
-  if (speaker.flow.whole_only) return take_whole_frame(context, packet, segment);
+  if (speaker.flow.whole_only) return accept_whole_frame(context, packet, segment);
   queue(context, packet, segment);
 }
 
@@ -310,7 +310,7 @@ flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
                                    const flow::TcpSegmentInfo& info) {
   const Speaker answering{*packet.flow, 1 - info.sender};
   Flow& flow = *packet.flow;
-  if (!flow.carried) {
+  if (!flow.spliced) {
     flow::AckNews news;
     news.news_for_sender = flow::note_segment(flow, info);
     if (answering.side().retained_first != flow::kNoSegment) {
@@ -319,22 +319,22 @@ flow::AckNews note_acknowledgement(Context& context, const Packet& packet,
     return news;
   }
   const flow::AckNews news =
-      hear_receiver(context, answering, packet, flow::announced_window(flow, info));
+      process_acknowledgement(context, answering, packet, flow::announced_window(flow, info));
   if (flow.phase == TcpPhase::syn_received) flow.phase = TcpPhase::established;
   const protocols::NumberedMessages* numbered = context.module_of(flow).numbered;
   if (numbered == nullptr || !numbered->renumbers(context.flows.session(flow))) {
-    flow::end_carry_if_done(flow);
+    flow::end_splice_if_done(flow);
   }
-  if (!flow.carried) context.flows.take_back_carry(flow);
+  if (!flow.spliced) context.flows.return_splice(flow);
   return news;
 }
 
 // Whether the packet's sender has bytes that only the appliance before a takeover can have sent it:
 // what was taken for the end of its stream (resume.cpp) had been passed already. Where messages are
 // carried, what comes next cannot be placed then.
-bool has_more_than_told(const Flow& flow, const flow::TcpSegmentInfo& info) {
+bool has_more_than_replicated(const Flow& flow, const flow::TcpSegmentInfo& info) {
   const std::size_t other = 1 - info.sender;
-  return flow.carried && flow.sides[other].known &&
+  return flow.spliced && flow.sides[other].known &&
          sequence_distance(info.header.acknowledgement, flow.sent_up_to(other)) > 0;
 }
 
@@ -352,7 +352,7 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
   if (!is_allowed(reason)) {
     const bool lost =
         reason == Reason::tcp_out_of_window || reason == Reason::tcp_bad_acknowledgement;
-    if (reason == Reason::tcp_bad_acknowledgement && has_more_than_told(flow, info)) {
+    if (reason == Reason::tcp_bad_acknowledgement && has_more_than_replicated(flow, info)) {
       give_up(context, packet);
       return;
     }
@@ -360,24 +360,24 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
     if (flow.phase == TcpPhase::closed) answer_with_reset(context, packet);
     return refuse(context, packet, reason);
   }
-  const bool was_carried = flow.carried;
+  const bool was_spliced = flow.spliced;
   const flow::AckNews news = note_acknowledgement(context, packet, info);
   TcpSide& side = flow.sides[info.sender];
   note_timestamp(packet, side);
   const bool fin = (packet.tcp.flags & wire::kTcpFin) != 0;
   if (flow.protocol == protocols::kNoProtocol) return pass_uninspected(context, packet, side);
   if (packet.payload_length == 0 && !fin) {
-    pass_bare(context, packet, news);
+    pass_pure_ack(context, packet, news);
   } else {
     const std::uint64_t forwarded = flow.packets[info.sender];
-    take_data(context, packet);
+    accept_data(context, packet);
     // Its data waits, but what it says to the other end must not.
     if (news.news_for_sender && flow.packets[info.sender] == forwarded && !flow.refused) {
       const auto pattern = pattern_from(context, speaker_of(packet));
-      if (pattern) send_bare(context, speaker_of(packet), *pattern);
+      if (pattern) send_pure_ack(context, speaker_of(packet), *pattern);
     }
   }
-  if (flow.carried || was_carried) schedule(context, flow);
+  if (flow.spliced || was_spliced) schedule(context, flow);
 }
 
 // Those that both ends offered; of a SYN that is seen to elsewhere, and what was not seen to open
@@ -394,14 +394,14 @@ void inspect_tcp(Context& context, Packet& packet) {
   const flow::TcpSegmentInfo info{packet.tcp, packet.from_client ? flow::kClient : flow::kServer,
                                   packet.payload_length};
   const std::uint8_t flags = packet.tcp.flags;
-  if ((flags & wire::kTcpRst) != 0 && takes_proof(context, packet)) return;
+  if ((flags & wire::kTcpRst) != 0 && consume_proof(context, packet)) return;
   if (flow::may_be_normalised(packet)) {
     flow::normalise_segment(packet, flow.protocol != protocols::kNoProtocol,
                             keeps_timestamps(flow, flags));
   }
   if (flow.refused) {
     const bool draining = flow.draining;
-    take_in_refused(context, packet, info);
+    process_in_refused(context, packet, info);
     if (draining) renew(context, flow);
     return;
   }

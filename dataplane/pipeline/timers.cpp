@@ -12,17 +12,17 @@
 
 namespace bulkhead::pipeline {
 
-using flow::Carry;
 using flow::Flow;
 using flow::kNoSegment;
 using flow::Pattern;
+using flow::SpliceSide;
 using flow::TcpSide;
 using wire::sequence_distance;
 
 namespace {
 
-void tell_end(SessionContext& context, const Speaker& speaker, const Pattern& pattern,
-              Reason reason, Action action) {
+void report_end(SessionContext& context, const Speaker& speaker, const Pattern& pattern,
+                Reason reason, Action action) {
   const flow::Packet packet = packet_about(speaker, pattern);
   Verdict verdict = refused_message(packet, reason, protocols::Fault::none);
   verdict.action = action;
@@ -36,8 +36,8 @@ void acknowledge_held(SessionContext& context, const Speaker& speaker) {
   const auto answer = pattern_from(context, {speaker.flow, speaker.other()});
   const std::uint32_t end = side.released + flow::contiguous_bytes(context.segments, side);
   if (!answer || sequence_distance(end, side.acknowledged) <= 0) return;
-  if (!begin_carry(context, speaker.flow)) return;
-  context.tell_peer_first(speaker.flow);
+  if (!begin_splice(context, speaker.flow)) return;
+  context.replicate_first(speaker.flow);
   side.acknowledged = end;
   // Never more than what can be held: granted bytes that are still owed count too.
   const std::uint32_t edge =
@@ -45,34 +45,34 @@ void acknowledge_held(SessionContext& context, const Speaker& speaker) {
       context.limits().held_bytes;
   if (sequence_distance(edge, side.window_end) > 0) side.window_end = edge;
   ++context.stats.held_acknowledged;
-  send_bare(context, {speaker.flow, speaker.other()}, *answer);
+  send_pure_ack(context, {speaker.flow, speaker.other()}, *answer);
 }
 
 // False if the session has ended.
 bool retransmit(SessionContext& context, const Speaker& speaker) {
-  Carry& carry = speaker.carry();
+  SpliceSide& splice = speaker.splice();
   const std::uint32_t first = speaker.side().retained_first;
-  carry.retransmit_ns = 0;
+  splice.retransmit_ns = 0;
   if (first == kNoSegment) return true;
   const Pattern pattern = context.segments.pattern(first);
   // It was the peer's until now.
-  if (carry.progress_ns == 0) carry.heard_ns = carry.progress_ns = context.now_ns;
-  const bool silent = context.now_ns - carry.heard_ns >= context.limits().deliver_ns;
-  const bool stuck = context.now_ns - carry.progress_ns >= context.limits().closed_window_ns;
+  if (splice.progress_ns == 0) splice.heard_ns = splice.progress_ns = context.now_ns;
+  const bool silent = context.now_ns - splice.heard_ns >= context.limits().deliver_ns;
+  const bool stuck = context.now_ns - splice.progress_ns >= context.limits().closed_window_ns;
   if (silent || stuck) {
-    tell_end(context, speaker, pattern, Reason::undeliverable, Action::reset);
+    report_end(context, speaker, pattern, Reason::undeliverable, Action::reset);
     close_session(context, speaker, pattern);
     return false;
   }
-  if (carry.out_sent != carry.out_acked) {
-    carry.recovering = true;
-    carry.recover = carry.out_sent;
+  if (splice.out_sent != splice.out_acked) {
+    splice.recovering = true;
+    splice.recover = splice.out_sent;
     resend_first(context, speaker);
   } else {
     send_probe(context, speaker, pattern);
   }
-  carry.rtt.back_off();
-  carry.retransmit_ns = context.now_ns + carry.rtt.timeout_ns();
+  splice.rtt.back_off();
+  splice.retransmit_ns = context.now_ns + splice.rtt.timeout_ns();
   return true;
 }
 
@@ -91,11 +91,11 @@ bool run_side(SessionContext& context, const Speaker& speaker) {
   if (is_over(message_deadline(context, hold), context.now_ns)) {
     const auto pattern = pattern_from(context, speaker);
     if (!pattern) return true;
-    tell_end(context, speaker, *pattern, Reason::message_too_slow, ending_action(speaker.flow));
+    report_end(context, speaker, *pattern, Reason::message_too_slow, ending_action(speaker.flow));
     refuse_session(context, speaker);
     return false;
   }
-  const bool due = speaker.flow.carried && is_over(speaker.carry().retransmit_ns, context.now_ns);
+  const bool due = speaker.flow.spliced && is_over(speaker.splice().retransmit_ns, context.now_ns);
   return !due || retransmit(context, speaker);
 }
 
@@ -141,7 +141,7 @@ void give_up_if_stuck(SessionContext& context, Flow& flow, Progress& progress) {
   const std::size_t end =
       flow.sides[flow::kClient].retained_first != kNoSegment ? flow::kClient : flow::kServer;
   const std::uint32_t first = flow.sides[end].retained_first;
-  const bool waits = first != kNoSegment && !flow.carried && !flow.refused;
+  const bool waits = first != kNoSegment && !flow.spliced && !flow.refused;
   if (!waits || progress.since_ns == 0 || progress.since_ns < flow.created_ns ||
       progress.acknowledged != acknowledged) {
     progress = {waits ? context.now_ns : 0, acknowledged};
@@ -150,7 +150,7 @@ void give_up_if_stuck(SessionContext& context, Flow& flow, Progress& progress) {
   if (context.now_ns - progress.since_ns < context.limits().deliver_ns) return;
   const Pattern pattern = context.segments.pattern(first);
   context.flows.touch(flow);
-  tell_end(context, {flow, end}, pattern, Reason::undeliverable, Action::reset);
+  report_end(context, {flow, end}, pattern, Reason::undeliverable, Action::reset);
   close_session(context, {flow, end}, pattern);
   context.segments.settle(flow);
   progress.since_ns = 0;
@@ -164,7 +164,7 @@ void schedule(SessionContext& context, Flow& flow) {
   for (std::size_t i = 0; i < 2; ++i) {
     consider(flow.hold[i].deadline_ns);
     consider(message_deadline(context, flow.hold[i]));
-    if (flow.carried) consider(flow.carry[i].retransmit_ns);
+    if (flow.spliced) consider(flow.splice[i].retransmit_ns);
   }
   consider(flow.pending_deadline_ns);
   const std::uint32_t timer = context.flows.index_of(flow);

@@ -52,7 +52,7 @@ struct Verdict {
   std::uint8_t protocol = protocols::kNoProtocol;
   Action action = Action::drop;                       // if it was refused
   Unsound unsound = Unsound::none;                    // why the message was not removed alone
-  protocols::Denial denial{};                         // the denied part of a request
+  protocols::DeniedPart denied_part{};                // the denied part of a request
   std::uint32_t bytes = 0;                            // of the message, or of the frame
   const protocols::Operation* operation = nullptr;    // the refused one, or the first
   const protocols::Difference* difference = nullptr;  // of a stray answer
@@ -87,7 +87,7 @@ class Output {
   }
   // Offers a frame of wire::kEtherTypePair. True if it is for this pair's appliance and the
   // buffer was consumed.
-  virtual bool take_in_band(rte_mbuf* mbuf) {
+  virtual bool consume_in_band(rte_mbuf* mbuf) {
     (void)mbuf;
     return false;
   }

@@ -33,9 +33,9 @@ class WaitingRoom {
 
   bool is_empty() const { return first_ == end_; }
   // Some frames wait for a record that is not written yet.
-  bool has_untold() const { return untold_ != end_; }
+  bool has_unrecorded() const { return unrecorded_ != end_; }
   // All those are in the worker's records up to this one.
-  void note_told(std::uint64_t record);
+  void note_recorded(std::uint64_t record);
   // Whether let_go() would do anything.
   bool is_due(std::uint64_t acknowledged) const {
     return !is_empty() && place(first_).record <= acknowledged;
@@ -50,7 +50,7 @@ class WaitingRoom {
   std::uint64_t dropped() const { return dropped_; }  // because the room was full
 
  private:
-  static constexpr std::uint64_t kUntold = ~std::uint64_t{0};
+  static constexpr std::uint64_t kUnrecorded = ~std::uint64_t{0};
   struct Place {
     rte_mbuf* mbuf = nullptr;  // nullptr: only a marker; frames after it wait too
     std::uint64_t record = 0;  // that the peer must have
@@ -69,7 +69,7 @@ class WaitingRoom {
   std::vector<Place> places_;
   // Places are numbered from the start, modulo 2^32.
   std::uint32_t first_ = 0;
-  std::uint32_t untold_ = 0;  // the first that may wait for an unwritten record
+  std::uint32_t unrecorded_ = 0;  // the first that may wait for an unwritten record
   std::uint32_t end_ = 0;
   bool peer_listens_ = false;
   std::uint64_t dropped_ = 0;

@@ -57,7 +57,7 @@ void release_frame(Context& context, Packet& packet, const Segment& segment) {
   TcpSide& side = speaker.side();
   side.released = segment.end() + (segment.fin ? 1U : 0U);
   side.fin_released = side.fin_released || segment.fin;
-  tell_more_under_way(context, speaker);
+  replicate_if_more_under_way(context, speaker);
   renew_acknowledgement(packet);
   flow::retain(context.segments, side, context.segments.take_leaving(segment));
   pass(context, packet, Reason::session_control);
@@ -65,7 +65,7 @@ void release_frame(Context& context, Packet& packet, const Segment& segment) {
 
 }  // namespace
 
-void take_whole_frame(Context& context, Packet& packet, const Segment& segment) {
+void accept_whole_frame(Context& context, Packet& packet, const Segment& segment) {
   const Speaker speaker = speaker_of(packet);
   TcpSide& side = speaker.side();
   if (sequence_distance(segment.sequence, side.released) > 0) {

@@ -7,7 +7,7 @@ namespace bulkhead::pipeline {
 
 // Judges the messages of `segment`, the packet's bytes after those released; it leaves unchanged or
 // is refused whole.
-void take_whole_frame(Context& context, flow::Packet& packet, const flow::Segment& segment);
+void accept_whole_frame(Context& context, flow::Packet& packet, const flow::Segment& segment);
 // Forwards a retransmission unchanged if it begins and ends where released segments do.
 // Precondition: its bytes equal those released.
 void pass_whole_again(SessionContext& context, flow::Packet& packet);

@@ -86,7 +86,8 @@ auto stations_of(const Tables& tables, const wire::Mac& mac) {
       return a.to_integer() < b.mac.to_integer();
     }
   };
-  return std::equal_range(tables.stations.begin(), tables.stations.end(), mac, Order{});
+  return std::equal_range(tables.bindings_by_mac.begin(), tables.bindings_by_mac.end(), mac,
+                          Order{});
 }
 
 bool is_behind(const Tables& tables, std::uint16_t zone, std::uint16_t port, wire::VlanIds vlan) {
@@ -111,15 +112,15 @@ wire::Mac formed_of(const wire::IpAddress& address) {
 }  // namespace
 
 bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac) {
-  if (const wire::Mac* station = find_binding(tables, address)) return *station == mac;
+  if (const wire::Mac* bound = find_binding(tables, address)) return *bound == mac;
   const wire::Mac own = formed_of(address);
   if (own.is_zero() || own == mac) return true;
   const auto [first, last] = stations_of(tables, own);
   return first == last;
 }
 
-bool station_stands(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
-                    wire::VlanIds vlan) {
+bool mac_may_be_at(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
+                   wire::VlanIds vlan) {
   const auto [first, last] = stations_of(tables, mac);
   return first == last || std::any_of(first, last, [&](const Binding& binding) {
            return is_behind(tables, find_zone(tables, binding.address), port, vlan);
@@ -146,11 +147,11 @@ bool is_of_other_family(const Tables& tables, const wire::Mac& mac, std::uint16_
 
 }  // namespace
 
-bool station_holds(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
-                   wire::VlanIds vlan, const wire::IpAddress& address, bool forwards) {
+bool mac_may_send_from(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
+                       wire::VlanIds vlan, const wire::IpAddress& address, bool forwards) {
   auto [each, end] = stations_of(tables, mac);
   if (each == end) return true;
-  if (formed_of(address) == mac) return station_stands(tables, mac, port, vlan);
+  if (formed_of(address) == mac) return mac_may_be_at(tables, mac, port, vlan);
   if (is_of_other_family(tables, mac, port, vlan, address)) return true;
   const std::uint16_t home = find_zone(tables, address);
   bool may_forward = false;

@@ -56,14 +56,14 @@ const wire::Mac* find_binding(const Tables& tables, const wire::IpAddress& addre
 bool binding_holds(const Tables& tables, const wire::IpAddress& address, const wire::Mac& mac);
 
 // Whether a MAC address may be on the port and VLAN: it is bound to no asset, or to one there.
-bool station_stands(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
-                    wire::VlanIds vlan);
+bool mac_may_be_at(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
+                   wire::VlanIds vlan);
 // Whether a MAC address may send from `address` on the port and VLAN: it is bound to no asset, or
 // to one there that has the address. `forwards`: or to a router, which forwards for no host of its
 // own network. A link-local address formed of the MAC address belongs to its asset, as does one in
 // the asset's zone that is bound to nobody, if the asset has no address of that family.
-bool station_holds(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
-                   wire::VlanIds vlan, const wire::IpAddress& address, bool forwards);
+bool mac_may_send_from(const Tables& tables, const wire::Mac& mac, std::uint16_t port,
+                       wire::VlanIds vlan, const wire::IpAddress& address, bool forwards);
 
 // The conduit that leads from one zone to the other, nullptr if there is none.
 const Conduit* find_conduit(const Tables& tables, std::uint16_t from, std::uint16_t to);

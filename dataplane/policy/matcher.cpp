@@ -253,20 +253,20 @@ Decision judge(const Conduit& conduit, RuleCell cell, std::uint8_t protocol,
   });
   if (decision.rule == kNoRule) return decision;
   decision.reason = Reason::values_not_granted;
-  decision.denial = protocols::Denial::address;
+  decision.denied_part = protocols::DeniedPart::address;
   if (candidates.none()) return decision;
   Cover cover{query, candidates, now_ns, false, charges};
   if (cover.covers() && !cover.used_up) {
     charges = cover.charges;
-    return {Reason::granted, protocols::Denial::function, cover.first_rule};
+    return {Reason::granted, protocols::DeniedPart::function, cover.first_rule};
   }
   Cover without_rates{query, candidates, now_ns, true, {}};
   if (!candidates.limited().empty() && without_rates.covers()) {
-    return {Reason::rate_exceeded, protocols::Denial::function, without_rates.first_rule};
+    return {Reason::rate_exceeded, protocols::DeniedPart::function, without_rates.first_rule};
   }
   decision.rule = conduit.rules[candidates.first()].number;
   if (operation.elements.count > 0 && element_addresses_covered(query, candidates)) {
-    decision.denial = protocols::Denial::value;
+    decision.denied_part = protocols::DeniedPart::value;
   }
   return decision;
 }

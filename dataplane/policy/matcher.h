@@ -15,8 +15,8 @@
 namespace bulkhead::policy {
 
 struct Decision {
-  Reason reason = Reason::function_not_granted;            // granted, or why not
-  protocols::Denial denial = protocols::Denial::function;  // if it is not
+  Reason reason = Reason::function_not_granted;                         // granted, or why not
+  protocols::DeniedPart denied_part = protocols::DeniedPart::function;  // if it is not
   std::uint16_t rule = kNoRule;  // number of the first rule that grants, or that came nearest
 };
 

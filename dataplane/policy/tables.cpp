@@ -103,9 +103,9 @@ void finish(Tables& tables) {
     for (std::size_t r = 0; r < conduit.rules.size(); ++r) finish_rule(conduit.rules[r], r);
     conduit.index.build(conduit.rules);
   }
-  tables.stations = tables.bindings;
+  tables.bindings_by_mac = tables.bindings;
   std::stable_sort(
-      tables.stations.begin(), tables.stations.end(),
+      tables.bindings_by_mac.begin(), tables.bindings_by_mac.end(),
       [](const Binding& a, const Binding& b) { return a.mac.to_integer() < b.mac.to_integer(); });
   tables.groups = list_groups(tables.zones);
   tables.zone_by_address = map_networks(tables.zones);

@@ -173,7 +173,7 @@ struct Tables {
 
   // Derived by finish().
   std::uint32_t prp_ports = 0;                  // ports of zones with PRP, a bit each
-  std::vector<Binding> stations;                // the bindings, sorted by MAC address
+  std::vector<Binding> bindings_by_mac;         // the bindings, sorted by MAC address
   std::vector<Group> groups;                    // of all zones, sorted by address
   IntervalMap<AddressKey> zone_by_address;      // kNoZone where there is none
   IntervalMap<std::uint64_t> zone_by_port;      // port and VLAN; one of the zones there

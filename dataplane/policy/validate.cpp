@@ -170,9 +170,9 @@ Problem check_inspection(const std::string& where, const Rule& rule) {
 // Stations stand in rules for Ethernet, one by one, and in no others.
 bool ends_fit(const Rule& rule) {
   const auto fits = [&rule](const wire::Prefix& prefix) {
-    const bool station = prefix.address.is_mac();
-    if (rule.transport != Transport::ethernet) return !station;
-    return station && prefix.length == wire::kPrefixLengthMax;
+    const bool is_mac = prefix.address.is_mac();
+    if (rule.transport != Transport::ethernet) return !is_mac;
+    return is_mac && prefix.length == wire::kPrefixLengthMax;
   };
   return std::all_of(rule.clients.begin(), rule.clients.end(), fits) &&
          std::all_of(rule.servers.begin(), rule.servers.end(), fits);

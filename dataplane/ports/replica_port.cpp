@@ -13,8 +13,8 @@ using Taken = replication::FlowReceiver::Taken;
 constexpr std::size_t kRingBytes = std::size_t{1} << 20;
 constexpr std::uint32_t kMessagesPerRound = 32;
 // A busy session is replicated so often, with all changes since.
-constexpr TimeNs kTellNs = kMillisecondNs;
-constexpr std::uint32_t kRecordsPerTelling = 128;
+constexpr TimeNs kSendIntervalNs = kMillisecondNs;
+constexpr std::uint32_t kRecordsPerInterval = 128;
 
 }  // namespace
 
@@ -27,48 +27,48 @@ ReplicaPort::ReplicaPort(pipeline::Pipeline& pipeline, rte_mempool* buffers)
                  &pipeline.expected()}) {}
 
 bool ReplicaPort::run(bool open, bool hands_over, TimeNs now_ns, pipeline::Output& out) {
-  bool news = take_inbox(open, now_ns, out);
+  bool news = process_inbox(open, now_ns, out);
   const bool turned = std::exchange(was_open_, open) != open;
   // After the moment of the turn, with which a hand-over compares it.
   if (turned) now_ns = monotonic_now_ns();
-  if (sends_ && pipeline_.waiting().has_untold()) news = tell_urgent(now_ns) || news;
+  if (sends_ && pipeline_.waiting().has_unrecorded()) news = send_urgent(now_ns) || news;
   // Announced before the number is read, so that none comes unheard in between.
   waits_.store(!pipeline_.waiting().is_empty());
   if (!pipeline_.waiting().is_empty()) {
     open || hands_over ? pipeline_.let_go(confirmed_.load(), out) : pipeline_.waiting().clear();
   }
   // A hand-over waits for each of them.
-  if (!sends_ || (open && !turned && now_ns - told_ns_ < kTellNs)) return news;
-  told_ns_ = now_ns;
-  const bool had_told_all = has_told_all();
+  if (!sends_ || (open && !turned && now_ns - sent_ns_ < kSendIntervalNs)) return news;
+  sent_ns_ = now_ns;
+  const bool had_sent_all = has_sent_all();
   const bool was_complete = complete_ns() != 0;
   // Where no packet waits, it is a matter of how soon the peer may take over.
-  const std::uint32_t told =
-      sender_.run(open ? kRecordsPerTelling : pipeline_.flows().capacity(), now_ns);
-  told_all_.store(sender_.has_told_all(), std::memory_order_release);
+  const std::uint32_t sent =
+      sender_.run(open ? kRecordsPerInterval : pipeline_.flows().capacity(), now_ns);
+  sent_all_.store(sender_.has_sent_all(), std::memory_order_release);
   const bool complete = sender_.is_done() && pipeline_.waiting().is_empty();
   complete_ns_.store(complete ? now_ns : 0, std::memory_order_release);
-  return news || turned || told > 0 || was_complete != complete || had_told_all != has_told_all();
+  return news || turned || sent > 0 || was_complete != complete || had_sent_all != has_sent_all();
 }
 
 // True if the service thread has something to hear.
-bool ReplicaPort::tell_urgent(TimeNs now_ns) {
+bool ReplicaPort::send_urgent(TimeNs now_ns) {
   const std::uint64_t before = sender_.records();
-  if (sender_.run_urgent(now_ns)) pipeline_.waiting().note_told(sender_.records());
+  if (sender_.run_urgent(now_ns)) pipeline_.waiting().note_recorded(sender_.records());
   return sender_.records() != before;
 }
 
 void ReplicaPort::set_peer(bool listens, pipeline::Output& out) {
   sends_ = listens;
   complete_ns_.store(0, std::memory_order_release);
-  told_all_.store(false, std::memory_order_release);
+  sent_all_.store(false, std::memory_order_release);
   pipeline_.waiting().set_peer(listens);
   pipeline_.flows().forget_urgent();
   // One that has nothing could not go on with any session, whatever left.
   pipeline_.let_all_go(out);
 }
 
-bool ReplicaPort::take_inbox(bool open, TimeNs now_ns, pipeline::Output& out) {
+bool ReplicaPort::process_inbox(bool open, TimeNs now_ns, pipeline::Output& out) {
   bool news = false;
   for (std::uint32_t i = 0; i < kMessagesPerRound; ++i) {
     const ByteView message = inbox_.front();
@@ -102,7 +102,7 @@ Taken ReplicaPort::carry_out(ByteView message, bool open, TimeNs now_ns, pipelin
       message.size() == kClearBytes) {
     pipeline_.forget_all();
     set_peer(false, out);
-    pipeline_.set_sessions_clock(load_be64(message.data() + 1));
+    pipeline_.set_clock_offset(load_be64(message.data() + 1));
     return Taken::taken;
   }
   return receiver_.take(message, now_ns);

@@ -32,10 +32,10 @@ class ReplicaPort {
   // For the worker, before it sleeps: whether messages or frames are pending, and whether records
   // are still to be sent.
   bool is_wanted() const {
-    return !inbox_.is_empty() || pipeline_.waiting().has_untold() ||
+    return !inbox_.is_empty() || pipeline_.waiting().has_unrecorded() ||
            pipeline_.waiting().is_due(confirmed_.load(std::memory_order_acquire));
   }
-  bool waits_to_tell() const { return sends_ && (!sender_.is_done() || complete_ns() == 0); }
+  bool has_more_to_send() const { return sends_ && (!sender_.is_done() || complete_ns() == 0); }
 
   // For the lease thread. False if there is no room now.
   bool send(ByteView message);
@@ -49,16 +49,16 @@ class ReplicaPort {
     return waits_.load();
   }
   // Each session has been sent since the peer joined.
-  bool has_told_all() const { return told_all_.load(std::memory_order_acquire); }
+  bool has_sent_all() const { return sent_all_.load(std::memory_order_acquire); }
   // When the worker last had no session or change left to send; 0: some are pending.
   TimeNs complete_ns() const { return complete_ns_.load(std::memory_order_acquire); }
 
  private:
-  bool take_inbox(bool open, TimeNs now_ns, pipeline::Output& out);
+  bool process_inbox(bool open, TimeNs now_ns, pipeline::Output& out);
   replication::FlowReceiver::Taken carry_out(ByteView message, bool open, TimeNs now_ns,
                                              pipeline::Output& out);
   void set_peer(bool listens, pipeline::Output& out);
-  bool tell_urgent(TimeNs now_ns);
+  bool send_urgent(TimeNs now_ns);
 
   pipeline::Pipeline& pipeline_;
   replication::RecordRing inbox_;
@@ -67,9 +67,9 @@ class ReplicaPort {
   replication::FlowReceiver receiver_;
   bool sends_ = false;
   bool was_open_ = false;
-  TimeNs told_ns_ = 0;
+  TimeNs sent_ns_ = 0;
   std::atomic<TimeNs> complete_ns_{0};
-  std::atomic<bool> told_all_{false};
+  std::atomic<bool> sent_all_{false};
   std::atomic<std::uint64_t> confirmed_{0};
   std::atomic<bool> waits_{false};  // frames wait for confirm()
 };

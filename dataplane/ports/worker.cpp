@@ -151,7 +151,8 @@ void Worker::rest(std::uint32_t idle_polls) {
   doorbell_.announce();
   if (is_wanted()) return doorbell_.stay_awake();
   rte_rcu_qsbr_thread_offline(shared_.rcu, index_);
-  const bool soon = (open_ && pipeline_->awaits_time()) || (replica_ && replica_->waits_to_tell());
+  const bool soon =
+      (open_ && pipeline_->awaits_time()) || (replica_ && replica_->has_more_to_send());
   doorbell_.sleep(soon ? kTimersMs : kIdleMs);
   rte_rcu_qsbr_thread_online(shared_.rcu, index_);
 }
@@ -286,7 +287,7 @@ void Worker::stand_by(rte_mbuf* const* mbufs, std::uint32_t count) {
   std::uint32_t dropped = 0;
   std::uint32_t brought = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (InBandPort::is_in_band(*mbufs[i]) && take_in_band(mbufs[i])) continue;
+    if (InBandPort::is_in_band(*mbufs[i]) && consume_in_band(mbufs[i])) continue;
     if (hands_over_ && shared_.in_band->give_late(mbufs[i])) {
       ++brought;
       continue;
@@ -298,7 +299,7 @@ void Worker::stand_by(rte_mbuf* const* mbufs, std::uint32_t count) {
   pipeline_->stats().brought_to_peer += brought;
 }
 
-bool Worker::take_in_band(rte_mbuf* mbuf) {
+bool Worker::consume_in_band(rte_mbuf* mbuf) {
   return shared_.in_band != nullptr && shared_.in_band->give_incoming(mbuf);
 }
 
@@ -334,8 +335,8 @@ void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& pa
 void Worker::tell(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   if (verdict.reason == Reason::partial_checksum) bump(stats_.partial_checksums[packet.port], 1);
   if (verdict.reason == Reason::longer_than_mtu) bump(stats_.longer_than_mtu[packet.port], 1);
-  const bool told = !event_budget_.is_spent(now_ns_) && make_event(verdict, packet);
-  if (!told) ++pipeline_->stats().events_suppressed;
+  const bool reported = !event_budget_.is_spent(now_ns_) && make_event(verdict, packet);
+  if (!reported) ++pipeline_->stats().events_suppressed;
 }
 
 bool Worker::make_event(const pipeline::Verdict& verdict, const flow::Packet& packet) {

@@ -51,7 +51,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   void transmit(rte_mbuf* mbuf, std::uint16_t port) override;
   bool hand_over(rte_mbuf* mbuf) override;
   bool hand_to(rte_mbuf* mbuf, std::uint32_t worker) override;
-  bool take_in_band(rte_mbuf* mbuf) override;
+  bool consume_in_band(rte_mbuf* mbuf) override;
   void hear_query(std::uint16_t port) override;
   void on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) override;
   void expect(const flow::Packet& packet) override;

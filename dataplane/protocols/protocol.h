@@ -44,7 +44,7 @@ struct Frame {
 };
 
 // The denied part of a request, for the protocol's own refusal.
-enum class Denial : std::uint8_t { function, address, value };
+enum class DeniedPart : std::uint8_t { function, address, value };
 
 constexpr std::size_t kRefusalBytesMax = 512;
 
@@ -81,7 +81,7 @@ class Protocol {
 
   // The direction encoded in the message itself, if any. One that comes the other way does not
   // parse.
-  virtual std::optional<Direction> told_direction(ByteView message) const {
+  virtual std::optional<Direction> encoded_direction(ByteView message) const {
     (void)message;
     return std::nullopt;
   }
@@ -142,9 +142,9 @@ class Protocol {
 
   // Writes the protocol's own refusal of one request into `reply` and gives its length; 0 where
   // there is none. The request may be one that parse() found a fault in, but it is delimited.
-  virtual std::size_t refuse(const Parsed& request, Denial denial,
+  virtual std::size_t refuse(const Parsed& request, DeniedPart denied_part,
                              std::span<std::uint8_t> reply) const {
-    (void)request, (void)denial, (void)reply;
+    (void)request, (void)denied_part, (void)reply;
     return 0;
   }
 

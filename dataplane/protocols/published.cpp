@@ -48,7 +48,7 @@ Fault Publication::parse(protocols::Parsed& parsed, const protocols::MessageCont
   return parse_publication(parsed, operations);
 }
 
-std::optional<protocols::Direction> Publication::told_direction(ByteView /*message*/) const {
+std::optional<protocols::Direction> Publication::encoded_direction(ByteView /*message*/) const {
   return protocols::Direction::publish;
 }
 

@@ -35,7 +35,7 @@ class Publication : public protocols::Protocol {
   protocols::Fault parse(protocols::Parsed& parsed, const protocols::MessageContext& context,
                          protocols::OperationList& operations) const final;
   protocols::Frame frame(ByteView bytes, const protocols::MessageContext& context) const final;
-  std::optional<protocols::Direction> told_direction(ByteView message) const final;
+  std::optional<protocols::Direction> encoded_direction(ByteView message) const final;
   std::optional<std::uint16_t> claimed_code(ByteView message) const final;
 
  protected:

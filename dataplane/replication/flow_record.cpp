@@ -18,9 +18,9 @@ enum Flag : std::uint16_t {
   kGone = 1,
   kClientIsLow = 2,
   kRefused = 4,
-  kTold = 8,
+  kProtocolKnown = 8,
   kResumed = 16,
-  kCarried = 32,
+  kSpliced = 32,
   kDeep = 64,
   kSession = 128,
   kUnjudged = 256,
@@ -117,7 +117,7 @@ void write_more(Writer& out, flow::SegmentPool& pool, const Flow& flow) {
   for (const std::uint32_t number : flow.first) out.u32(number);
   out.u8(flow.predecessor.answered ? 1 : 0);
   for (const std::uint32_t number : flow.predecessor.first) out.u32(number);
-  if (flow.carried) return;
+  if (flow.spliced) return;
   for (const TcpSide& side : flow.sides) {
     const std::uint32_t first = side.retained_first;
     write_list(out, pool, first, list_length(pool, first) <= kRecordSegmentBytesMax / 2);
@@ -138,7 +138,7 @@ bool read_more(ByteReader& in, FlowRecord& record) {
   for (std::uint32_t& number : record.flow.first) number = in.u32();
   record.flow.predecessor.answered = in.u8() != 0;
   for (std::uint32_t& number : record.flow.predecessor.first) number = in.u32();
-  for (std::size_t side = 0; !record.flow.carried && side < 2; ++side) {
+  for (std::size_t side = 0; !record.flow.spliced && side < 2; ++side) {
     record.retained[side] = in.take(in.u16());
     if (!is_whole(record.retained[side])) return false;
   }
@@ -199,9 +199,9 @@ std::size_t encode_flow(const Flow& flow, flow::SegmentPool& segments, std::stri
   writer.u8(kRecordVersion);
   writer.u16(static_cast<std::uint16_t>(
       (flow.client_is_low ? kClientIsLow : 0) | (flow.refused ? kRefused : 0) |
-      (flow.told ? kTold : 0) | (flow.resumed ? kResumed : 0) | (flow.carried ? kCarried : 0) |
-      (deep ? kDeep : 0) | (state.bytes.empty() ? 0 : kSession) | (flow.unjudged ? kUnjudged : 0) |
-      (flow.reversed ? kReversed : 0)));
+      (flow.protocol_known ? kProtocolKnown : 0) | (flow.resumed ? kResumed : 0) |
+      (flow.spliced ? kSpliced : 0) | (deep ? kDeep : 0) | (state.bytes.empty() ? 0 : kSession) |
+      (flow.unjudged ? kUnjudged : 0) | (flow.reversed ? kReversed : 0)));
   write_key(writer, flow.key);
   writer.u8(static_cast<std::uint8_t>(flow.transport));
   writer.u8(static_cast<std::uint8_t>(flow.phase));
@@ -218,12 +218,12 @@ std::size_t encode_flow(const Flow& flow, flow::SegmentPool& segments, std::stri
     writer.u32(flow.split_begin[side]);
     writer.u32(flow.split_end[side]);
   }
-  for (std::size_t side = 0; flow.carried && side < 2; ++side) {
-    writer.u32(flow.carry[side].out_next - flow.sides[side].released);
-    writer.u32(flow.carry[side].out_next - flow.carry[side].out_acked);
-    writer.u32(flow.carry[side].out_edge);
+  for (std::size_t side = 0; flow.spliced && side < 2; ++side) {
+    writer.u32(flow.splice[side].out_next - flow.sides[side].released);
+    writer.u32(flow.splice[side].out_next - flow.splice[side].out_acked);
+    writer.u32(flow.splice[side].out_edge);
   }
-  if (flow.carried) write_segments(writer, segments, flow);
+  if (flow.spliced) write_segments(writer, segments, flow);
   writer.u8(static_cast<std::uint8_t>(protocol.size()));
   writer.bytes(protocol.data(), protocol.size());
   if (!state.bytes.empty()) {
@@ -252,9 +252,9 @@ std::optional<FlowRecord> decode_record(ByteView bytes, TimeNs now_ns) {
   if (record.gone) return ends_here(version) ? std::optional(record) : std::nullopt;
   flow.client_is_low = (flags & kClientIsLow) != 0;
   flow.refused = (flags & kRefused) != 0;
-  flow.told = (flags & kTold) != 0;
+  flow.protocol_known = (flags & kProtocolKnown) != 0;
   flow.resumed = (flags & kResumed) != 0;
-  flow.carried = (flags & kCarried) != 0;
+  flow.spliced = (flags & kSpliced) != 0;
   flow.unjudged = (flags & kUnjudged) != 0;
   flow.reversed = (flags & kReversed) != 0;
   record.deep = (flags & kDeep) != 0;
@@ -274,17 +274,17 @@ std::optional<FlowRecord> decode_record(ByteView bytes, TimeNs now_ns) {
     flow.split_begin[side] = in.u32();
     flow.split_end[side] = in.u32();
   }
-  for (std::size_t side = 0; flow.carried && side < 2; ++side) {
+  for (std::size_t side = 0; flow.spliced && side < 2; ++side) {
     record.translations[side].delta = in.u32();
     record.translations[side].owed = in.u32();
     record.translations[side].edge = in.u32();
   }
-  for (std::size_t side = 0; flow.carried && side < 2; ++side) {
+  for (std::size_t side = 0; flow.spliced && side < 2; ++side) {
     record.owed[side] = in.take(in.u16());
     record.held[side] = in.take(in.u16());
     if (!is_whole(record.owed[side]) || !is_whole(record.held[side])) return std::nullopt;
   }
-  if (flow.carried) record.pending = in.take(in.u16());
+  if (flow.spliced) record.pending = in.take(in.u16());
   if (!is_whole(record.pending)) return std::nullopt;
   const std::size_t name_length = in.u8();
   const ByteView name = in.take(name_length);

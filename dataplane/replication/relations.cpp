@@ -237,7 +237,7 @@ std::uint32_t RelationSender::run(std::uint32_t records_max, TimeNs now_ns, Reco
                                   bool& full) {
   std::uint32_t written = 0;
   full = false;
-  while (written < records_max && (table_.has_changes() || !has_told_all())) {
+  while (written < records_max && (table_.has_changes() || !has_sent_all())) {
     const bool change = table_.has_changes();
     const std::uint32_t slot = change ? table_.take_change() : snapshot_next_;
     if (!change && sent_[slot].any) {

@@ -43,8 +43,8 @@ class RelationSender {
   void restart();
   // Writes at most so many records; returns how many. `full`: it ended because the ring is.
   std::uint32_t run(std::uint32_t records_max, TimeNs now_ns, RecordRing& out, bool& full);
-  bool has_told_all() const { return snapshot_next_ >= snapshot_end_; }
-  bool is_done() const { return has_told_all() && !table_.has_changes(); }
+  bool has_sent_all() const { return snapshot_next_ >= snapshot_end_; }
+  bool is_done() const { return has_sent_all() && !table_.has_changes(); }
 
  private:
   // What the peer has of a slot.

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "dataplane/flow/carry.h"
 #include "dataplane/flow/packet_edit.h"
+#include "dataplane/flow/splice.h"
 #include "dataplane/protocols/registry.h"
 #include "dataplane/replication/names_record.h"
 
@@ -141,7 +141,7 @@ std::uint32_t FlowSender::run(std::uint32_t records_max, TimeNs now_ns) {
     if (full) return written;
   }
   // What has changed goes before what is only new to the peer, which gets its half all the same.
-  const std::uint32_t changes_max = has_told_all() ? records_max : (records_max + 1) / 2;
+  const std::uint32_t changes_max = has_sent_all() ? records_max : (records_max + 1) / 2;
   while (written < changes_max && flows_.has_changes()) {
     const std::uint32_t slot = flows_.take_change();
     const Step step = send(slot, now_ns);
@@ -166,8 +166,8 @@ std::uint32_t FlowSender::run(std::uint32_t records_max, TimeNs now_ns) {
 }
 
 FlowReceiver::Taken FlowReceiver::take(ByteView bytes, TimeNs now_ns) {
-  if (is_relation(bytes)) return take_relation(bytes, now_ns);
-  if (is_names(bytes)) return take_names(bytes);
+  if (is_relation(bytes)) return accept_relation(bytes, now_ns);
+  if (is_names(bytes)) return accept_names(bytes);
   const std::optional<FlowRecord> record = decode_record(bytes, now_ns);
   if (!record) return Taken::malformed;
   if (!record->gone) return adopt(*record, now_ns);
@@ -176,7 +176,7 @@ FlowReceiver::Taken FlowReceiver::take(ByteView bytes, TimeNs now_ns) {
   return Taken::taken;
 }
 
-FlowReceiver::Taken FlowReceiver::take_relation(ByteView bytes, TimeNs now_ns) {
+FlowReceiver::Taken FlowReceiver::accept_relation(ByteView bytes, TimeNs now_ns) {
   const std::optional<RelationRecord> record = decode_relation(bytes, now_ns);
   if (!record) return Taken::malformed;
   if (store_.expected == nullptr) return Taken::taken;
@@ -212,7 +212,7 @@ FlowReceiver::Taken FlowReceiver::take_relation(ByteView bytes, TimeNs now_ns) {
 }
 
 // A handle whose name finds no room here is unknown after a takeover, and refused.
-FlowReceiver::Taken FlowReceiver::take_names(ByteView bytes) {
+FlowReceiver::Taken FlowReceiver::accept_names(ByteView bytes) {
   const std::optional<NamesRecord> record = decode_names(bytes);
   if (!record) return Taken::malformed;
   const Flow* flow = store_.flows.find(record->key);
@@ -260,12 +260,12 @@ FlowReceiver::Taken FlowReceiver::adopt(const FlowRecord& record, TimeNs now_ns)
   flow::drop_all(store_.segments, *flow);
   store_.timers.disarm(store_.flows.index_of(*flow));
   const std::uint32_t session = flow->session;
-  flow::Carry* carry = flow->carry;
+  flow::SpliceSide* splice = flow->splice;
   *flow = record.flow;
   flow->in_use = true;
   flow->session = session;
-  flow->carry = carry;
-  flow->carried = false;
+  flow->splice = splice;
+  flow->spliced = false;
   flow->protocol = protocol;
   flow->standing = {};  // judged anew at the first packet
   if (flow->transport == policy::Transport::tcp && flow->key.opened_by == 0) {
@@ -280,20 +280,20 @@ FlowReceiver::Taken FlowReceiver::adopt(const FlowRecord& record, TimeNs now_ns)
 }
 
 bool FlowReceiver::adopt_translation(const FlowRecord& record, Flow& flow) {
-  if (!record.flow.carried) {
-    store_.flows.take_back_carry(flow);
+  if (!record.flow.spliced) {
+    store_.flows.return_splice(flow);
     return true;
   }
-  if (!store_.flows.lend_carry(flow)) return false;
-  flow.carried = true;
+  if (!store_.flows.lend_splice(flow)) return false;
+  flow.spliced = true;
   for (std::size_t side = 0; side < 2; ++side) {
-    flow::Carry& numbers = flow.carry[side];
-    const FlowRecord::Translation& told = record.translations[side];
+    flow::SpliceSide& numbers = flow.splice[side];
+    const FlowRecord::Translation& translation = record.translations[side];
     numbers = {};
-    numbers.out_next = flow.sides[side].released + told.delta;
+    numbers.out_next = flow.sides[side].released + translation.delta;
     numbers.out_sent = numbers.recover = numbers.out_next;
-    numbers.out_acked = numbers.out_next - told.owed;
-    numbers.out_edge = told.edge;
+    numbers.out_acked = numbers.out_next - translation.owed;
+    numbers.out_edge = translation.edge;
   }
   return true;
 }
@@ -332,7 +332,7 @@ bool FlowReceiver::adopt_owed(ByteView owed, Flow& flow, std::size_t end) {
   for (std::uint32_t i = side.retained_first; i != flow::kNoSegment; i = pool[i].next) {
     bytes += pool[i].out_end() - pool[i].out;
   }
-  std::uint32_t out = flow.carry[end].out_next - bytes;
+  std::uint32_t out = flow.splice[end].out_next - bytes;
   for (std::uint32_t i = side.retained_first; i != flow::kNoSegment; i = pool[i].next) {
     pool[i].out = out;
     out = pool[i].out_end();
@@ -355,7 +355,7 @@ bool FlowReceiver::adopt_retained(const FlowRecord& record, Flow& flow) {
 }
 
 bool FlowReceiver::adopt_segments(const FlowRecord& record, Flow& flow, TimeNs now_ns) {
-  if (!flow.carried) return adopt_retained(record, flow);
+  if (!flow.spliced) return adopt_retained(record, flow);
   flow::SegmentPool& pool = store_.segments;
   bool owes = false;
   for (std::size_t end = 0; end < 2; ++end) {
@@ -369,7 +369,7 @@ bool FlowReceiver::adopt_segments(const FlowRecord& record, Flow& flow, TimeNs n
     if (!whole) return false;
     if (side.retained_first == flow::kNoSegment) continue;
     owes = true;
-    flow.carry[end].retransmit_ns = now_ns;
+    flow.splice[end].retransmit_ns = now_ns;
   }
   const bool whole = read_segments(record.pending, [&](std::uint32_t index) {
     flow::append(pool, flow.pending_first, flow.pending_last, index);

@@ -34,12 +34,12 @@ class FlowSender {
   std::uint64_t records() const { return records_; }
   // Each session and relation has been in the ring since the last restart, though it may have
   // changed again.
-  bool has_told_all() const {
-    return snapshot_next_ == flows_.capacity() && (!relations_ || relations_->has_told_all());
+  bool has_sent_all() const {
+    return snapshot_next_ == flows_.capacity() && (!relations_ || relations_->has_sent_all());
   }
   // All of them and all changes are in the ring.
   bool is_done() const {
-    return has_told_all() && !flows_.has_changes() && (!relations_ || relations_->is_done());
+    return has_sent_all() && !flows_.has_changes() && (!relations_ || relations_->is_done());
   }
 
  private:
@@ -79,8 +79,8 @@ class FlowReceiver {
 
  private:
   Taken adopt(const FlowRecord& record, TimeNs now_ns);
-  Taken take_relation(ByteView bytes, TimeNs now_ns);
-  Taken take_names(ByteView bytes);
+  Taken accept_relation(ByteView bytes, TimeNs now_ns);
+  Taken accept_names(ByteView bytes);
   bool adopt_translation(const FlowRecord& record, flow::Flow& flow);
   bool adopt_segments(const FlowRecord& record, flow::Flow& flow, TimeNs now_ns);
   bool adopt_retained(const FlowRecord& record, flow::Flow& flow);

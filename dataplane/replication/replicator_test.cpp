@@ -71,13 +71,13 @@ void fill(FlowTable& table, Flow& flow, Random& random) {
     side.scale_offered = random() % 2 == 0;
     side.mss = 1460;
   }
-  if (random() % 4 == 0 && table.lend_carry(flow)) {
-    flow.carried = true;
+  if (random() % 4 == 0 && table.lend_splice(flow)) {
+    flow.spliced = true;
     for (std::size_t side = 0; side < 2; ++side) {
-      flow.carry[side] = {};
-      flow.carry[side].out_next = flow.sides[side].released + random();
-      flow.carry[side].out_acked = flow.carry[side].out_next;
-      flow.carry[side].out_edge = flow.carry[side].out_next + 1000;
+      flow.splice[side] = {};
+      flow.splice[side].out_next = flow.sides[side].released + random();
+      flow.splice[side].out_acked = flow.splice[side].out_next;
+      flow.splice[side].out_edge = flow.splice[side].out_next + 1000;
     }
   }
   if (flow.protocol == protocols::kNoProtocol) return;
@@ -105,13 +105,13 @@ void expect_alike(FlowTable& active, Flow& one, FlowTable& standby, Flow& other)
     EXPECT_EQ(one.links[side], other.links[side]);
     EXPECT_EQ(one.first[side], other.first[side]);
     EXPECT_EQ(one.predecessor.first[side], other.predecessor.first[side]);
-    if (one.carried && other.carried) {
-      EXPECT_EQ(one.carry[side].out_next, other.carry[side].out_next);
-      EXPECT_EQ(one.carry[side].out_edge, other.carry[side].out_edge);
+    if (one.spliced && other.spliced) {
+      EXPECT_EQ(one.splice[side].out_next, other.splice[side].out_next);
+      EXPECT_EQ(one.splice[side].out_edge, other.splice[side].out_edge);
     }
   }
   EXPECT_EQ(one.predecessor.answered, other.predecessor.answered);
-  EXPECT_EQ(one.carried, other.carried);
+  EXPECT_EQ(one.spliced, other.spliced);
   if (one.protocol == protocols::kNoProtocol) return;
   EXPECT_EQ(active.has_deep_session(one), standby.has_deep_session(other));
   EXPECT_TRUE(std::ranges::equal(active.session(one), standby.session(other)));
@@ -271,7 +271,7 @@ TEST_F(Replicas, BrokenRecordsAreNone) {
   Flow& flow = *active_->insert(key_of(1));
   do {
     fill(*active_, flow, random);
-  } while (!flow.carried || flow.phase != TcpPhase::established ||
+  } while (!flow.spliced || flow.phase != TcpPhase::established ||
            flow.protocol == protocols::kNoProtocol);
   sender_.run(1, kNowNs);
   const std::vector<std::uint8_t> record(ring_.front().begin(), ring_.front().end());

@@ -45,7 +45,7 @@ class AgreedFrames : public ::testing::Test {
     plant_.arrive(from, asks ? udp_frame(kHmi, kPlc, 34000, Agreement::kPort, message)
                              : udp_frame(kPlc, kHmi, Agreement::kPort, 34000, message));
   }
-  void agree(const wire::Mac& client = kHmi.station, const wire::Mac& server = kPlc.station) {
+  void agree(const wire::Mac& client = kHmi.mac, const wire::Mac& server = kPlc.mac) {
     say(kHmi, Agreement::message(Agreement::agree, kToDevice, client));
     say(kPlc, Agreement::message(Agreement::agreed, kToController, server));
   }
@@ -71,10 +71,10 @@ class AgreedFrames : public ::testing::Test {
   }
   bool passes(std::uint16_t port, const Bytes& frame) { return passes(plant_, port, frame); }
   bool there(std::uint16_t identifier = kToDevice) {
-    return passes(kSupervision, cyclic(kHmi.station, kPlc.station, identifier));
+    return passes(kSupervision, cyclic(kHmi.mac, kPlc.mac, identifier));
   }
   bool back(std::uint16_t identifier = kToController) {
-    return passes(kControl, cyclic(kPlc.station, kHmi.station, identifier));
+    return passes(kControl, cyclic(kPlc.mac, kHmi.mac, identifier));
   }
 
   Plant plant_{agreement_policy({{0x8000, 0x8fff}})};
@@ -83,9 +83,9 @@ class AgreedFrames : public ::testing::Test {
 TEST_F(AgreedFrames, PassBetweenTheMacAddressesUnderTheirIdentifiers) {
   EXPECT_FALSE(there());
   EXPECT_EQ(plant_.last(), Reason::ethertype_not_granted);
-  say(kHmi, Agreement::message(Agreement::agree, kToDevice, kHmi.station));
+  say(kHmi, Agreement::message(Agreement::agree, kToDevice, kHmi.mac));
   EXPECT_FALSE(there()) << "asked for, not agreed";
-  say(kPlc, Agreement::message(Agreement::agreed, kToController, kPlc.station));
+  say(kPlc, Agreement::message(Agreement::agreed, kToController, kPlc.mac));
   EXPECT_TRUE(there());
   EXPECT_EQ(plant_.verdicts.front().standing.rule, 1);
   EXPECT_EQ(plant_.verdicts.front().direction, protocols::Direction::request);
@@ -99,8 +99,8 @@ TEST_F(AgreedFrames, PassBetweenTheMacAddressesUnderTheirIdentifiers) {
 
 // It leaves whole or not at all: nobody answers its first message if the second is refused.
 TEST_F(AgreedFrames, ADatagramThatIsRefusedAsksForNothing) {
-  Bytes two = Agreement::message(Agreement::agree, kToDevice, kHmi.station);
-  const Bytes second = Agreement::message(Agreement::agree, 0x9000, kHmi.station);
+  Bytes two = Agreement::message(Agreement::agree, kToDevice, kHmi.mac);
+  const Bytes second = Agreement::message(Agreement::agree, 0x9000, kHmi.mac);
   two.insert(two.end(), second.begin(), second.end());
   say(kHmi, two);
   EXPECT_EQ(plant_.last(), Reason::values_not_granted);
@@ -117,41 +117,38 @@ TEST_F(AgreedFrames, AreReportedWithTheirOperationWhereThatIsAskedFor) {
   ASSERT_TRUE(there());
   EXPECT_EQ(plant_.verdicts.front().function, Agreement::kCyclic);
   EXPECT_EQ(plant_.verdicts.front().present, 0U);
-  EXPECT_FALSE(passes(kSupervision, cyclic(kHmi.station, kPlc.station, kToDevice, 61)));
+  EXPECT_FALSE(passes(kSupervision, cyclic(kHmi.mac, kPlc.mac, kToDevice, 61)));
   EXPECT_EQ(plant_.verdicts.front().fault, Fault::bad_length);
   EXPECT_EQ(plant_.verdicts.front().fields[Agreement::kFrame], Range::point(kToDevice));
   pipeline::PipelineOptions options;
   options.remember_verdicts = false;
   Plant watched{agreement_policy({{0x8000, 0x8fff}}), options};
   watched.arrive(kHmi, udp_frame(kHmi, kPlc, 34000, Agreement::kPort,
-                                 Agreement::message(Agreement::agree, kToDevice, kHmi.station)));
-  watched.arrive(kPlc,
-                 udp_frame(kPlc, kHmi, Agreement::kPort, 34000,
-                           Agreement::message(Agreement::agreed, kToController, kPlc.station)));
-  ASSERT_TRUE(passes(watched, kSupervision, cyclic(kHmi.station, kPlc.station, kToDevice)));
+                                 Agreement::message(Agreement::agree, kToDevice, kHmi.mac)));
+  watched.arrive(kPlc, udp_frame(kPlc, kHmi, Agreement::kPort, 34000,
+                                 Agreement::message(Agreement::agreed, kToController, kPlc.mac)));
+  ASSERT_TRUE(passes(watched, kSupervision, cyclic(kHmi.mac, kPlc.mac, kToDevice)));
   EXPECT_EQ(watched.verdicts.front().function, Agreement::kCyclic);
   EXPECT_EQ(watched.verdicts.front().fields[Agreement::kFrame], Range::point(kToDevice));
 }
 
 TEST_F(AgreedFrames, AreOfTheirHostsAlone) {
   agree();
-  EXPECT_FALSE(passes(kSupervision, cyclic(kRogue.station, kPlc.station, kToDevice)));
-  EXPECT_FALSE(passes(kSupervision, cyclic(kHmi.station, support::mac(0x21), kToDevice)));
-  EXPECT_FALSE(passes(kControl, cyclic(kHmi.station, kPlc.station, kToDevice)))
-      << "from the wrong side";
-  EXPECT_FALSE(passes(kSupervision, cyclic(kHmi.station, kPlc.station, kToDevice, 46, 0x88b7)));
-  EXPECT_FALSE(
-      passes(kSupervision, support::with_vlan(cyclic(kHmi.station, kPlc.station, kToDevice), 7)));
+  EXPECT_FALSE(passes(kSupervision, cyclic(kRogue.mac, kPlc.mac, kToDevice)));
+  EXPECT_FALSE(passes(kSupervision, cyclic(kHmi.mac, support::mac(0x21), kToDevice)));
+  EXPECT_FALSE(passes(kControl, cyclic(kHmi.mac, kPlc.mac, kToDevice))) << "from the wrong side";
+  EXPECT_FALSE(passes(kSupervision, cyclic(kHmi.mac, kPlc.mac, kToDevice, 46, 0x88b7)));
+  EXPECT_FALSE(passes(kSupervision, support::with_vlan(cyclic(kHmi.mac, kPlc.mac, kToDevice), 7)));
   EXPECT_TRUE(there());
 }
 
 TEST_F(AgreedFrames, ComeFromTheMacAddressesOfTheSessionsHosts) {
-  agree(kRogue.station, kPlc.station);
+  agree(kRogue.mac, kPlc.mac);
   EXPECT_EQ(plant_.pipeline().expected().size(), 0U) << "another host's was named";
-  EXPECT_FALSE(passes(kSupervision, cyclic(kRogue.station, kPlc.station, kToDevice)));
-  agree(kHmi.station, support::mac(0x21));
+  EXPECT_FALSE(passes(kSupervision, cyclic(kRogue.mac, kPlc.mac, kToDevice)));
+  agree(kHmi.mac, support::mac(0x21));
   EXPECT_EQ(plant_.pipeline().expected().size(), 0U);
-  agree(kHmi.station, wire::Mac{{1, 0, 0, 0, 0, 1}});
+  agree(kHmi.mac, wire::Mac{{1, 0, 0, 0, 0, 1}});
   EXPECT_EQ(plant_.pipeline().expected().size(), 0U);
   agree();
   EXPECT_TRUE(there());
@@ -159,13 +156,13 @@ TEST_F(AgreedFrames, ComeFromTheMacAddressesOfTheSessionsHosts) {
 
 TEST_F(AgreedFrames, HaveTheirSizeAndInterval) {
   agree();
-  EXPECT_TRUE(passes(kSupervision, cyclic(kHmi.station, kPlc.station, kToDevice, 60)));
-  EXPECT_FALSE(passes(kSupervision, cyclic(kHmi.station, kPlc.station, kToDevice, 61)));
+  EXPECT_TRUE(passes(kSupervision, cyclic(kHmi.mac, kPlc.mac, kToDevice, 60)));
+  EXPECT_FALSE(passes(kSupervision, cyclic(kHmi.mac, kPlc.mac, kToDevice, 61)));
   EXPECT_EQ(plant_.verdicts.front().fault, Fault::bad_length);
   unsigned passed = 0;
   for (int i = 0; i < 100; ++i) {
     plant_.clear();
-    plant_.arrive(kSupervision, cyclic(kHmi.station, kPlc.station, kToDevice));
+    plant_.arrive(kSupervision, cyclic(kHmi.mac, kPlc.mac, kToDevice));
     passed += plant_.sent.empty() ? 0 : 1;
   }
   EXPECT_NEAR(passed, 14U, 1) << "four intervals and 10 ms ahead";
@@ -174,9 +171,9 @@ TEST_F(AgreedFrames, HaveTheirSizeAndInterval) {
 
 TEST_F(AgreedFrames, EndByAnAnswerOrBySilence) {
   agree();
-  say(kHmi, Agreement::message(Agreement::end, kToDevice, kHmi.station));
+  say(kHmi, Agreement::message(Agreement::end, kToDevice, kHmi.mac));
   EXPECT_TRUE(there()) << "not confirmed yet";
-  say(kPlc, Agreement::message(Agreement::ended, kToDevice, kPlc.station));
+  say(kPlc, Agreement::message(Agreement::ended, kToDevice, kPlc.mac));
   EXPECT_FALSE(there());
   EXPECT_FALSE(back());
   agree();
@@ -202,27 +199,27 @@ TEST_F(AgreedFrames, GoOnAtThePeer) {
   EXPECT_TRUE(back());
   Peer peer(plant_, agreement_policy({{0x8000, 0x8fff}}));
   Plant& standby = peer.take_over();
-  EXPECT_TRUE(passes(standby, kSupervision, cyclic(kHmi.station, kPlc.station, kToDevice)));
-  EXPECT_TRUE(passes(standby, kControl, cyclic(kPlc.station, kHmi.station, kToController)));
-  EXPECT_FALSE(passes(standby, kSupervision, cyclic(kHmi.station, kPlc.station, 0x8003)));
+  EXPECT_TRUE(passes(standby, kSupervision, cyclic(kHmi.mac, kPlc.mac, kToDevice)));
+  EXPECT_TRUE(passes(standby, kControl, cyclic(kPlc.mac, kHmi.mac, kToController)));
+  EXPECT_FALSE(passes(standby, kSupervision, cyclic(kHmi.mac, kPlc.mac, 0x8003)));
 }
 
 // Opened by a message that Ethernet itself carries, and needs no answer.
 TEST_F(AgreedFrames, MayBeOpenedFromEthernet) {
   policy::Tables tables = agreement_policy({{0x8000, 0x8fff}});
-  tables.zones[0].networks.push_back(prefix_of(kHmi.station));
-  tables.zones[1].networks.push_back(prefix_of(kPlc.station));
+  tables.zones[0].networks.push_back(prefix_of(kHmi.mac));
+  tables.zones[1].networks.push_back(prefix_of(kPlc.mac));
   policy::Rule& rule = tables.conduits[0].rules.emplace_back();
-  rule.clients = {prefix_of(kHmi.station)};
-  rule.servers = {prefix_of(kPlc.station)};
+  rule.clients = {prefix_of(kHmi.mac)};
+  rule.servers = {prefix_of(kPlc.mac)};
   rule.transport = policy::Transport::ethernet;
   rule.ports = {{Agreement::kAnnouncements, Agreement::kAnnouncements}};
   rule.protocol = Agreement::index();
   rule.functions.set(Agreement::kAgree);
   plant_.change_policy(std::move(tables));
   EXPECT_FALSE(there());
-  const Bytes message = Agreement::message(Agreement::announce, kToDevice, kHmi.station);
-  Bytes frame = cyclic(kHmi.station, kPlc.station, 0, 46, Agreement::kAnnouncements);
+  const Bytes message = Agreement::message(Agreement::announce, kToDevice, kHmi.mac);
+  Bytes frame = cyclic(kHmi.mac, kPlc.mac, 0, 46, Agreement::kAnnouncements);
   std::copy(message.begin(), message.end(), frame.begin() + 14);
   frame.resize(14 + message.size());
   plant_.arrive(kSupervision, frame);

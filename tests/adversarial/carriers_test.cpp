@@ -20,19 +20,19 @@ const wire::Mac kGroup{{0x01, 0x0c, 0xcd, 0x01, 0x00, 0x01}};
 wire::Prefix station(const wire::Mac& mac) { return {wire::IpAddress::from_mac(mac), 128}; }
 
 // The station of the HMI may send LLDP to the group, whose listeners are in the zone control.
-policy::Tables bare_policy() {
+policy::Tables non_ip_policy() {
   policy::Tables tables = support::two_zones(policy::OnDeny::reject);
-  tables.zones[0].networks.push_back(station(kHmi.station));
+  tables.zones[0].networks.push_back(station(kHmi.mac));
   tables.zones[1].networks.push_back(station(kGroup));
   policy::Rule& rule = tables.conduits[0].rules.emplace_back();
-  rule.clients = {station(kHmi.station)};
+  rule.clients = {station(kHmi.mac)};
   rule.servers = {station(kGroup)};
   rule.transport = policy::Transport::ethernet;
   rule.ports = {{kLldp, kLldp}};
   return tables;
 }
 
-Bytes bare_frame(const wire::Mac& from, const wire::Mac& to, std::uint16_t ethertype) {
+Bytes non_ip_frame(const wire::Mac& from, const wire::Mac& to, std::uint16_t ethertype) {
   Bytes frame(to.bytes.begin(), to.bytes.end());
   frame.insert(frame.end(), from.bytes.begin(), from.bytes.end());
   frame.push_back(static_cast<std::uint8_t>(ethertype >> 8));
@@ -41,7 +41,7 @@ Bytes bare_frame(const wire::Mac& from, const wire::Mac& to, std::uint16_t ether
   return frame;
 }
 
-class BareFrames : public ::testing::Test {
+class NonIpFrames : public ::testing::Test {
  protected:
   Reason arrive(std::uint16_t port, const Bytes& frame) {
     plant_.clear();
@@ -49,11 +49,11 @@ class BareFrames : public ::testing::Test {
     return plant_.last();
   }
 
-  Plant plant_{bare_policy()};
+  Plant plant_{non_ip_policy()};
 };
 
-TEST_F(BareFrames, PassAsTheyAreWhereARuleGrantsThem) {
-  const Bytes frame = bare_frame(kHmi.station, kGroup, kLldp);
+TEST_F(NonIpFrames, PassAsTheyAreWhereARuleGrantsThem) {
+  const Bytes frame = non_ip_frame(kHmi.mac, kGroup, kLldp);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(arrive(support::kSupervision, frame), Reason::service_granted);
     ASSERT_EQ(plant_.sent.size(), 1U);
@@ -65,37 +65,36 @@ TEST_F(BareFrames, PassAsTheyAreWhereARuleGrantsThem) {
   EXPECT_EQ(plant_.sent.at(0).frame, tagged) << "a priority tag is no VLAN";
 }
 
-TEST_F(BareFrames, AreRefusedWhereNoRuleDoes) {
+TEST_F(NonIpFrames, AreRefusedWhereNoRuleDoes) {
   const auto refused = [&](std::uint16_t port, const Bytes& frame, Reason reason) {
     EXPECT_EQ(arrive(port, frame), reason);
     EXPECT_TRUE(plant_.sent.empty());
   };
-  const auto& hmi = kHmi.station;
-  refused(support::kSupervision, bare_frame(hmi, kGroup, 0x88b8), Reason::ethertype_not_granted);
-  refused(support::kSupervision, bare_frame(support::mac(0x66), kGroup, kLldp),
+  const auto& hmi = kHmi.mac;
+  refused(support::kSupervision, non_ip_frame(hmi, kGroup, 0x88b8), Reason::ethertype_not_granted);
+  refused(support::kSupervision, non_ip_frame(support::mac(0x66), kGroup, kLldp),
           Reason::ethertype_not_granted);
-  refused(support::kSupervision, bare_frame(hmi, support::mac(0x66), kLldp), Reason::no_conduit);
-  refused(support::kControl, bare_frame(hmi, kGroup, kLldp), Reason::ethertype_not_granted);
-  refused(support::kSupervision, support::with_vlan(bare_frame(hmi, kGroup, kLldp), 7),
+  refused(support::kSupervision, non_ip_frame(hmi, support::mac(0x66), kLldp), Reason::no_conduit);
+  refused(support::kControl, non_ip_frame(hmi, kGroup, kLldp), Reason::ethertype_not_granted);
+  refused(support::kSupervision, support::with_vlan(non_ip_frame(hmi, kGroup, kLldp), 7),
           Reason::unknown_zone);
-  refused(support::kSupervision, bare_frame(hmi, kGroup, 60), Reason::ethertype_not_granted);
+  refused(support::kSupervision, non_ip_frame(hmi, kGroup, 60), Reason::ethertype_not_granted);
 }
 
-TEST_F(BareFrames, AChangeOfPolicyEndsThem) {
-  const Bytes frame = bare_frame(kHmi.station, kGroup, kLldp);
+TEST_F(NonIpFrames, AChangeOfPolicyEndsThem) {
+  const Bytes frame = non_ip_frame(kHmi.mac, kGroup, kLldp);
   EXPECT_EQ(arrive(support::kSupervision, frame), Reason::service_granted);
-  policy::Tables other = bare_policy();
+  policy::Tables other = non_ip_policy();
   other.conduits[0].rules[0].ports = {{0x88cb, 0x88cb}};
   plant_.change_policy(std::move(other));
   EXPECT_FALSE(is_allowed(arrive(support::kSupervision, frame)));
-  plant_.change_policy(bare_policy());
+  plant_.change_policy(non_ip_policy());
   EXPECT_EQ(arrive(support::kSupervision, frame), Reason::service_granted);
 }
 
 // An IPv6 packet cannot pretend to come from a station.
-TEST_F(BareFrames, AddressesOfStationsAreNoneOfIp) {
-  const Host station_as_host{wire::IpAddress::from_mac(kHmi.station), kHmi.station,
-                             support::kSupervision};
+TEST_F(NonIpFrames, AddressesOfStationsAreNoneOfIp) {
+  const Host station_as_host{wire::IpAddress::from_mac(kHmi.mac), kHmi.mac, support::kSupervision};
   Bytes frame = support::udp_frame(station_as_host, kPlc, 1, 2, {1});
   frame[12] = 0x86;
   frame[13] = 0xdd;
@@ -106,20 +105,20 @@ TEST_F(BareFrames, AddressesOfStationsAreNoneOfIp) {
 constexpr std::uint16_t kBacnetSap = 0x82;
 
 Bytes lpdu_frame(const wire::Mac& from, const wire::Mac& to, const Bytes& lpdu) {
-  Bytes frame = bare_frame(from, to, static_cast<std::uint16_t>(lpdu.size()));
+  Bytes frame = non_ip_frame(from, to, static_cast<std::uint16_t>(lpdu.size()));
   std::copy(lpdu.begin(), lpdu.end(), frame.begin() + 14);
   return frame;
 }
 
 policy::Tables lpdu_policy() {
   policy::Tables tables = support::two_zones(policy::OnDeny::reject);
-  tables.zones[0].networks.push_back(station(kHmi.station));
-  tables.zones[1].networks.push_back(station(kPlc.station));
+  tables.zones[0].networks.push_back(station(kHmi.mac));
+  tables.zones[1].networks.push_back(station(kPlc.mac));
   const wire::Mac all = wire::Mac::from_integer(0xffffffffffff);
   tables.zones[1].groups = {wire::IpAddress::from_mac(all)};
   policy::Rule& rule = tables.conduits[0].rules.emplace_back();
-  rule.clients = {station(kHmi.station)};
-  rule.servers = {station(kPlc.station), station(all)};
+  rule.clients = {station(kHmi.mac)};
+  rule.servers = {station(kPlc.mac), station(all)};
   rule.transport = policy::Transport::ethernet;
   rule.ports = {{kBacnetSap, kBacnetSap}};
   rule.protocol = *protocols::find_protocol("bacnet");
@@ -136,18 +135,18 @@ TEST(Lpdus, AreJudgedAsWhatTheirAccessPointsSay) {
   Plant plant(lpdu_policy());
   const auto arrive = [&](const Host& from, const wire::Mac& to, const Bytes& lpdu) {
     plant.clear();
-    plant.arrive(from, lpdu_frame(from.station, to, lpdu));
+    plant.arrive(from, lpdu_frame(from.mac, to, lpdu));
     return plant.verdicts.front().reason;  // of the message; the last is the frame's
   };
   const Bytes read = {0x82, 0x82, 3, 1, 4, 0, 5, 1, 12, 0x0c, 0, 0, 0, 3, 0x19, 0x55};
-  EXPECT_EQ(arrive(kHmi, kPlc.station, read), Reason::granted);
+  EXPECT_EQ(arrive(kHmi, kPlc.mac, read), Reason::granted);
   ASSERT_EQ(plant.sent.size(), 1U);
   EXPECT_EQ(plant.sent[0].port, support::kControl);
   EXPECT_EQ(plant.sent[0].frame.size(), 14 + read.size()) << "without what pads the frame";
   const Bytes answer = {0x82, 0x82, 3,    1,    0,    0x30, 1,    12,   0x0c, 0, 0,
                         0,    3,    0x19, 0x55, 0x3e, 0x44, 0x41, 0xa0, 0,    0, 0x3f};
-  EXPECT_EQ(arrive(kPlc, kHmi.station, answer), Reason::answers_request);
-  EXPECT_EQ(arrive(kPlc, kHmi.station, answer), Reason::protocol_fault) << "nobody asked twice";
+  EXPECT_EQ(arrive(kPlc, kHmi.mac, answer), Reason::answers_request);
+  EXPECT_EQ(arrive(kPlc, kHmi.mac, answer), Reason::protocol_fault) << "nobody asked twice";
   const Bytes who_is = {0x82, 0x82, 3, 1, 0, 0x10, 8};
   const wire::Mac all = wire::Mac::from_integer(0xffffffffffff);
   EXPECT_EQ(arrive(kHmi, all, who_is), Reason::granted);
@@ -160,7 +159,7 @@ TEST(Lpdus, AreRefusedWhereNoRuleGrantsThem) {
   Plant plant(lpdu_policy());
   const auto refused = [&](const Bytes& lpdu, Reason reason) {
     plant.clear();
-    plant.arrive(kHmi, lpdu_frame(kHmi.station, kPlc.station, lpdu));
+    plant.arrive(kHmi, lpdu_frame(kHmi.mac, kPlc.mac, lpdu));
     EXPECT_EQ(plant.last(), reason);
     EXPECT_TRUE(plant.sent.empty());
   };
@@ -175,16 +174,16 @@ TEST(Lpdus, AreRefusedWhereNoRuleGrantsThem) {
 }
 
 TEST(BareRules, AreOfStationsAndTypes) {
-  policy::Tables tables = bare_policy();
+  policy::Tables tables = non_ip_policy();
   tables.conduits[0].rules[0].clients = {{kHmi.address, 128}};
   EXPECT_NE(policy::validate(tables), std::nullopt);
-  tables = bare_policy();
+  tables = non_ip_policy();
   tables.conduits[0].rules[0].ports = {{0x500, 0x500}};
   EXPECT_NE(policy::validate(tables), std::nullopt);
-  tables = bare_policy();
+  tables = non_ip_policy();
   tables.conduits[0].rules[0].transport = policy::Transport::udp;
   EXPECT_NE(policy::validate(tables), std::nullopt);
-  EXPECT_EQ(policy::validate(bare_policy()), std::nullopt);
+  EXPECT_EQ(policy::validate(non_ip_policy()), std::nullopt);
 }
 
 // ISO on TCP: the connection, and data units of three protocols.

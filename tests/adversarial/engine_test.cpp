@@ -764,7 +764,7 @@ TEST_F(Engine, FragmentsOfOthersDisplaceNone) {
   const auto flood = [&](bool many, std::uint32_t count) {
     for (std::uint32_t i = 0; i < count; ++i) {
       support::Host host = support::kRogue;
-      if (many) host.station = wire::Mac::from_integer(0x020000500000 + i);
+      if (many) host.mac = wire::Mac::from_integer(0x020000500000 + i);
       const Bytes whole = support::udp_frame(host, kPlc, 5000, 502, read(1));
       plant.arrive(host, fragment_of(whole, {0, 8, true}, static_cast<std::uint16_t>(i)));
     }
@@ -775,7 +775,7 @@ TEST_F(Engine, FragmentsOfOthersDisplaceNone) {
     flood(many, 2000);
     for (std::uint32_t i = 0; i < kTimes; ++i) {
       support::Host host = kHmi;
-      host.station = support::mac(static_cast<std::uint8_t>(0x40 + i));  // lest it shares a counter
+      host.mac = support::mac(static_cast<std::uint8_t>(0x40 + i));  // lest it shares a counter
       const Bytes good = support::udp_frame(host, kPlc, 5000, 502, read(1));
       plant.arrive(host, fragment_of(good, {0, 8, true}, 700));
       flood(many, between);

@@ -109,11 +109,11 @@ TEST(ExpectedWorkers, AgreedFramesAreOfTheSessionThatAgreedOnThem) {
     const auto port = static_cast<std::uint16_t>(34000 + i);
     const auto identifier = static_cast<std::uint16_t>(0x8000 + 2 * i);
     const Bytes asks = udp_frame(kClient, kServer, port, Agreement::kPort,
-                                 Agreement::message(Agreement::agree, identifier, kClient.station));
+                                 Agreement::message(Agreement::agree, identifier, kClient.mac));
     const Bytes agrees =
         udp_frame(kServer, kClient, Agreement::kPort, port,
                   Agreement::message(Agreement::agreed, static_cast<std::uint16_t>(identifier + 1),
-                                     kServer.station));
+                                     kServer.mac));
     ASSERT_TRUE(appliance.arrive(asks, 0, i % kWorkers));
     appliance.turn();
     ASSERT_TRUE(appliance.arrive(agrees, 1, (i + 1U) % kWorkers));
@@ -124,8 +124,8 @@ TEST(ExpectedWorkers, AgreedFramesAreOfTheSessionThatAgreedOnThem) {
     for (const bool there : {true, false}) {
       const Host& from = there ? kClient : kServer;
       const Host& to = there ? kServer : kClient;
-      Bytes frame(to.station.bytes.begin(), to.station.bytes.end());
-      frame.insert(frame.end(), from.station.bytes.begin(), from.station.bytes.end());
+      Bytes frame(to.mac.bytes.begin(), to.mac.bytes.end());
+      frame.insert(frame.end(), from.mac.bytes.begin(), from.mac.bytes.end());
       frame.resize(60);
       store_be16(frame.data() + 12, Agreement::kEtherType);
       store_be16(frame.data() + 14, static_cast<std::uint16_t>(identifier + (there ? 0 : 1)));

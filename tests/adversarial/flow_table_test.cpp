@@ -105,8 +105,8 @@ TEST(FlowTable, BlocksAndCarriesHaveShares) {
   for (std::uint32_t i = 0; i < kBlocks; ++i) {
     Flow& flow = flow_of(i, 1);
     deep += table.deepen_session(flow) ? 1 : 0;
-    carried += table.lend_carry(flow) ? 1 : 0;
-    EXPECT_EQ(table.can_lend_carry(flow), flow.carry != nullptr);
+    carried += table.lend_splice(flow) ? 1 : 0;
+    EXPECT_EQ(table.can_lend_splice(flow), flow.splice != nullptr);
   }
   EXPECT_GE(deep, kBlocks / 4);
   EXPECT_LE(deep, kBlocks / 3 + 1);
@@ -114,7 +114,7 @@ TEST(FlowTable, BlocksAndCarriesHaveShares) {
   for (std::uint32_t i = 0; i < 64; ++i) {
     Flow& other = flow_of(kBlocks + i, static_cast<std::uint16_t>(2 + i));
     EXPECT_TRUE(table.deepen_session(other));
-    EXPECT_TRUE(table.lend_carry(other));
+    EXPECT_TRUE(table.lend_splice(other));
   }
   // What is given back is the host's to take again, whatever the flow says of its host then.
   for (std::uint32_t i = 0; i < kBlocks; ++i) {
@@ -133,7 +133,7 @@ TEST(FlowTable, WhatAPeerToldOfHasNoShareHere) {
   ASSERT_NE(table, nullptr);
   for (std::uint32_t i = 0; i < 4; ++i) {
     Flow& flow = *table->insert(key_of(i));
-    EXPECT_TRUE(table->lend_carry(flow));
+    EXPECT_TRUE(table->lend_splice(flow));
     EXPECT_TRUE(table->deepen_session(flow));
   }
 }

@@ -41,7 +41,7 @@ policy::Tables both_ways(policy::OnDeny on_deny = policy::OnDeny::reject) {
   for (const wire::IpAddress& group : {kAll, kSubnet, kMulticast}) {
     rules.push_back(plain_rule(kHmi, group));
   }
-  const Host hmi6{support::ip6("2001:db8:20::10"), kHmi.station, kHmi.port};
+  const Host hmi6{support::ip6("2001:db8:20::10"), kHmi.mac, kHmi.port};
   rules.push_back(plain_rule(hmi6, kMulticast6));
   policy::Rule modbus = support::modbus_rule({kReadHolding}, {{0, 99}});
   modbus.servers = {{kAll, 128}};
@@ -88,10 +88,10 @@ TEST(Group, HasNoAddressOfOne) {
   for (const wire::IpAddress& group : {kAll, kSubnet, kMulticast, kMulticast6}) {
     EXPECT_EQ(problem(group), std::nullopt);
   }
-  EXPECT_EQ(problem(wire::IpAddress::from_mac(at(kMulticast).station)), std::nullopt);
+  EXPECT_EQ(problem(wire::IpAddress::from_mac(at(kMulticast).mac)), std::nullopt);
   EXPECT_NE(problem(kPlc.address), std::nullopt);
   EXPECT_NE(problem(support::ip6("2001:db8::ff")), std::nullopt);
-  EXPECT_NE(problem(wire::IpAddress::from_mac(kPlc.station)), std::nullopt);
+  EXPECT_NE(problem(wire::IpAddress::from_mac(kPlc.mac)), std::nullopt);
 }
 
 TEST_F(Groups, ReachTheZoneThatHasThem) {
@@ -99,7 +99,7 @@ TEST_F(Groups, ReachTheZoneThatHasThem) {
     EXPECT_EQ(send(kHmi, at(group)), Reason::service_granted);
     EXPECT_TRUE(left_at(support::kControl));
   }
-  const Host hmi6{support::ip6("2001:db8:20::10"), kHmi.station, kHmi.port};
+  const Host hmi6{support::ip6("2001:db8:20::10"), kHmi.mac, kHmi.port};
   EXPECT_EQ(send(hmi6, at(kMulticast6)), Reason::service_granted);
   EXPECT_TRUE(left_at(support::kControl));
 }
@@ -113,10 +113,10 @@ TEST_F(Groups, OfOneAddressInBothZonesReachTheOther) {
 }
 
 TEST_F(Groups, AreReachedInTheirFramesOnly) {
-  EXPECT_EQ(send(kHmi, {kMulticast, at(kAll).station, 0}), Reason::malformed_ethernet);
-  EXPECT_EQ(send(kHmi, {kMulticast, kPlc.station, 0}), Reason::malformed_ethernet);
-  EXPECT_EQ(send(kHmi, {kAll, kPlc.station, 0}), Reason::malformed_ethernet);
-  EXPECT_EQ(send(kHmi, {kPlc.address, at(kAll).station, 0}), Reason::malformed_ethernet);
+  EXPECT_EQ(send(kHmi, {kMulticast, at(kAll).mac, 0}), Reason::malformed_ethernet);
+  EXPECT_EQ(send(kHmi, {kMulticast, kPlc.mac, 0}), Reason::malformed_ethernet);
+  EXPECT_EQ(send(kHmi, {kAll, kPlc.mac, 0}), Reason::malformed_ethernet);
+  EXPECT_EQ(send(kHmi, {kPlc.address, at(kAll).mac, 0}), Reason::malformed_ethernet);
   EXPECT_TRUE(plant_.sent.empty());
 }
 
@@ -143,7 +143,7 @@ TEST_F(Groups, AreReachedOverUdpAndByNobodyElse) {
 }
 
 TEST_F(Groups, SendNothing) {
-  const Host liar{kSubnet, kPlc.station, support::kControl};
+  const Host liar{kSubnet, kPlc.mac, support::kControl};
   EXPECT_EQ(send(liar, kHmi), Reason::malformed_ethernet);
   EXPECT_TRUE(plant_.sent.empty());
 }
@@ -230,7 +230,7 @@ TEST_F(Questions, AreAnsweredAsTheyWereAskedAndNotElse) {
   EXPECT_FALSE(answers(kPlc, command(0x63, 5, identity_), kEnip, kAsking + 1));
   EXPECT_FALSE(answers(kPlc, command(0x63, 5, identity_), kEnip + 1));
   EXPECT_FALSE(answers(kPlc, {1, 2, 3, 4}));
-  const Host rogue{support::kRogue.address, support::kRogue.station, support::kSupervision};
+  const Host rogue{support::kRogue.address, support::kRogue.mac, support::kSupervision};
   EXPECT_FALSE(answers(rogue, command(0x63, 5, identity_))) << "from the zone that asks";
   EXPECT_TRUE(answers(kPlc, command(0x63, 5, identity_)));
   plant_.pass_time(6 * kSecondNs);

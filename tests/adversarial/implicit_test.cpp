@@ -390,7 +390,7 @@ TEST_F(ImplicitToMany, GoesOnAtThePeer) {
                 replication::FlowReceiver::Taken::taken);
     }
   } while (!sender.is_done());
-  peer.pipeline().set_sessions_clock(plant_.now_ns() - peer.now_ns());
+  peer.pipeline().set_clock_offset(plant_.now_ns() - peer.now_ns());
   EXPECT_TRUE(told_through(peer, group_));
   EXPECT_FALSE(told_through(peer, other_));
 }

@@ -448,7 +448,7 @@ TEST_F(NamesTakeover, ADefinitionLeavesWhenThePeerKnowsOfIt) {
   EXPECT_FALSE(talk_.asks(publish(1, "plant/a")));
   EXPECT_FALSE(talk_.asks(publish(0, "plant/a"))) << "in its order";
   ASSERT_TRUE(sender_.run_urgent(plant_.now_ns()));
-  plant_.pipeline().waiting().note_told(sender_.records());
+  plant_.pipeline().waiting().note_recorded(sender_.records());
   replicate();
   EXPECT_EQ(standby_names().used_bytes(), flow::NameStore::kBlockBytes);
   plant_.clear();

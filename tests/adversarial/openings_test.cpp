@@ -96,7 +96,7 @@ class Openings : public ::testing::Test {
     EXPECT_EQ(plant_.sent.size(), 1U);
     if (plant_.sent.empty()) return 0;
     EXPECT_EQ(plant_.sent[0].port, from.port);
-    EXPECT_EQ(wire::Mac::from(plant_.sent[0].frame.data()), from.station);
+    EXPECT_EQ(wire::Mac::from(plant_.sent[0].frame.data()), from.mac);
     const auto tcp = support::parse_sent(plant_.sent[0].frame);
     EXPECT_TRUE(tcp && tcp->header.flags == kTcpAck && tcp->payload.empty());
     EXPECT_TRUE(tcp && tcp->header.source_port == 502 && tcp->header.destination_port == port);
@@ -147,11 +147,11 @@ TEST_F(Openings, NobodyAnswersForAnother) {
   flood(kPlc, 100);
   const Host host = spoofed(7000);
   const std::uint32_t number = challenge(host, kPlc, 4000);
-  Host other_station = host;
-  other_station.station = support::mac(0x99);
+  Host other_mac = host;
+  other_mac.mac = support::mac(0x99);
   Host other_address = host;
   other_address.address = spoofed(7001).address;
-  EXPECT_EQ(reset(other_station, kPlc, 4000, number), Reason::tcp_not_a_session_start);
+  EXPECT_EQ(reset(other_mac, kPlc, 4000, number), Reason::tcp_not_a_session_start);
   EXPECT_EQ(reset(other_address, kPlc, 4000, number), Reason::tcp_not_a_session_start);
   EXPECT_EQ(reset(host, kPlc, 4001, number), Reason::tcp_not_a_session_start);
   EXPECT_EQ(reset(host, server(1), 4000, number), Reason::tcp_not_a_session_start);
@@ -235,7 +235,7 @@ TEST_F(Openings, AChallengeForgetsNoEndedSession) {
   plant_.be_at(plant_.now_ns() + 5 * kSecondNs);
   flood(kPlc, 100);
   Host elsewhere = host;
-  elsewhere.station = support::mac(0x98);
+  elsewhere.mac = support::mac(0x98);
   EXPECT_EQ(syn(elsewhere, kPlc, 40000, 5000), Reason::source_unproven);
   EXPECT_EQ(syn(host, kPlc, 40000, 900), Reason::tcp_unexpected_syn)
       << "below what the session before it had";

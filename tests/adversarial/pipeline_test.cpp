@@ -197,7 +197,7 @@ TEST_F(PipelineTest, FramesThatAreRefusedBeforeTheirContentIsRead) {
 }
 
 TEST_F(PipelineTest, HostsThatAreNotWhoTheySay) {
-  const Host spoofer{kPlc.address, kHmi.station, support::kSupervision};
+  const Host spoofer{kPlc.address, kHmi.mac, support::kSupervision};
   EXPECT_EQ(hmi(support::tcp_frame(spoofer, kPlc, syn())), Reason::spoofed_source);
   EXPECT_EQ(hmi(support::tcp_frame(kRogue, kPlc, syn())), Reason::no_rule);
   EXPECT_EQ(hmi(support::tcp_frame(kHmi, kPlc, syn(8502))), Reason::no_rule);
@@ -471,8 +471,8 @@ TEST_F(PipelineTest, WhatOffloadsLeaveOutHasNamesOfItsOwn) {
   EXPECT_EQ(hmi(long_one(1501)), Reason::longer_than_mtu);
   EXPECT_EQ(hmi(long_one(20000)), Reason::longer_than_mtu);
   EXPECT_EQ(hmi(long_one(1500)), Reason::malformed_ip);  // cut short by somebody
-  const Host six{support::ip6("2001:db8:20::10"), kHmi.station, kHmi.port};
-  const Host six_plc{support::ip6("2001:db8:10::20"), kPlc.station, kPlc.port};
+  const Host six{support::ip6("2001:db8:20::10"), kHmi.mac, kHmi.port};
+  const Host six_plc{support::ip6("2001:db8:10::20"), kPlc.mac, kPlc.port};
   Bytes frame = support::tcp_frame(six, six_plc, syn());
   store_be16(frame.data() + 18, 1461);
   EXPECT_EQ(hmi(frame), Reason::longer_than_mtu);
@@ -571,9 +571,9 @@ TEST_F(PipelineTest, ArpPassesBetweenHostsThatMaySpeak) {
   EXPECT_EQ(hmi(contradiction), Reason::malformed_arp);
   const Host false_plc{kPlc.address, support::mac(0x21), support::kControl};
   plant_.clear();
-  plant_.arrive(false_plc, support::arp_frame(false_plc, kHmi.station, 2, kHmi.address));
+  plant_.arrive(false_plc, support::arp_frame(false_plc, kHmi.mac, 2, kHmi.address));
   EXPECT_EQ(plant_.last(), Reason::binding_mismatch);
-  plant_.arrive(kPlc, support::arp_frame(kPlc, kHmi.station, 2, kHmi.address));
+  plant_.arrive(kPlc, support::arp_frame(kPlc, kHmi.mac, 2, kHmi.address));
   EXPECT_EQ(plant_.last(), Reason::address_resolution);
 }
 
@@ -592,10 +592,10 @@ TEST_F(PipelineTest, WhatAHostAnnouncesCrossesWhereItMaySpeak) {
   plant_.clear();
   plant_.arrive(thief, support::arp_frame(thief, everyone, 2, thief.address));
   EXPECT_EQ(plant_.last(), Reason::binding_mismatch);
-  const Host elsewhere{kPlc.address, kPlc.station, support::kSupervision};
+  const Host elsewhere{kPlc.address, kPlc.mac, support::kSupervision};
   EXPECT_EQ(hmi(support::arp_frame(elsewhere, everyone, 1, kPlc.address)), Reason::spoofed_source);
   EXPECT_EQ(hmi(support::arp_frame(kHmi, everyone, 2, kPlc.address)), Reason::malformed_arp);
-  const Host nobody{support::ip4(0, 0, 0, 0), kHmi.station, support::kSupervision};
+  const Host nobody{support::ip4(0, 0, 0, 0), kHmi.mac, support::kSupervision};
   EXPECT_EQ(hmi(support::arp_frame(nobody, everyone, 1, kHmi.address)), Reason::own_link_only);
   EXPECT_EQ(left(), 0U);
 }
@@ -603,7 +603,7 @@ TEST_F(PipelineTest, WhatAHostAnnouncesCrossesWhereItMaySpeak) {
 // RFC 4861, 7.2.6; RFC 4862, 5.4.2 and 4.1 to 4.3; RFC 3810, 5.
 TEST_F(PipelineTest, WhatIpv6HostsSayToGroups) {
   const auto to_group = [&](const char* from, const char* group, const Bytes& message) {
-    const Host sender{support::ip6(from), kHmi.station, support::kSupervision};
+    const Host sender{support::ip6(from), kHmi.mac, support::kSupervision};
     return hmi(support::icmp6_frame(sender, support::ip6(group), message));
   };
   const auto about = [](std::uint8_t type, std::uint8_t flags, const char* target,
@@ -630,8 +630,8 @@ TEST_F(PipelineTest, WhatIpv6HostsSayToGroups) {
 }
 
 TEST_F(PipelineTest, Ipv6SessionsAndNeighbours) {
-  const Host hmi6{support::ip6("2001:db8:20::10"), kHmi.station, support::kSupervision};
-  const Host plc6{support::ip6("2001:db8:10::20"), kPlc.station, support::kControl};
+  const Host hmi6{support::ip6("2001:db8:20::10"), kHmi.mac, support::kSupervision};
+  const Host plc6{support::ip6("2001:db8:10::20"), kPlc.mac, support::kControl};
   EXPECT_EQ(hmi(support::tcp_frame(hmi6, plc6, syn())), Reason::session_control);
   const Bytes solicitation =
       support::neighbour_message(135, 0, plc6.address, {1, 1, 2, 0, 0, 0, 0, 0x10});
@@ -707,7 +707,7 @@ TEST(EmptyPolicy, NothingPasses) {
   policy::Tables tables = support::two_zones(policy::OnDeny::drop);
   Plant plant(std::move(tables));
   plant.arrive(kHmi, support::tcp_frame(kHmi, kPlc, syn()));
-  plant.arrive(kHmi, support::arp_frame(kHmi, kPlc.station, 1, kPlc.address));
+  plant.arrive(kHmi, support::arp_frame(kHmi, kPlc.mac, 1, kPlc.address));
   EXPECT_TRUE(plant.sent.empty());
 }
 

@@ -49,7 +49,7 @@ policy::Tables open_tables(bool resume = false) {
 }
 
 // One station with as many addresses as it likes, or as many stations.
-enum class From : std::uint8_t { one_station, many };
+enum class From : std::uint8_t { one_mac, many };
 
 class Places : public ::testing::TestWithParam<From> {
  protected:
@@ -57,7 +57,7 @@ class Places : public ::testing::TestWithParam<From> {
     Host host{ip4(10, 20, static_cast<std::uint8_t>(1 + number / 250 % 250),
                   static_cast<std::uint8_t>(1 + number % 250)),
               support::mac(0x66), kSupervision};
-    if (GetParam() == From::many) host.station = wire::Mac::from_integer(0x020000500000 + number);
+    if (GetParam() == From::many) host.mac = wire::Mac::from_integer(0x020000500000 + number);
     return host;
   }
   Reason arrive(const Host& from, const Bytes& frame) {
@@ -81,7 +81,7 @@ class Places : public ::testing::TestWithParam<From> {
   Plant plant_{open_tables(), {}, PlantSize::as_configured};
 };
 
-INSTANTIATE_TEST_SUITE_P(Sources, Places, testing::Values(From::one_station, From::many));
+INSTANTIATE_TEST_SUITE_P(Sources, Places, testing::Values(From::one_mac, From::many));
 
 TEST_P(Places, GrantedDatagramsThatNobodyAnswersTakeNoneFromAnybody) {
   TcpSession standing(plant_, 40000);
@@ -177,8 +177,8 @@ TEST_P(Places, ASynInFragmentsForgetsNoEndedSession) {
 
 // --- the lists alone
 
-flow::PlaceOwner owner(std::uint16_t port, std::uint16_t station) {
-  return {{static_cast<std::uint16_t>(1 + station + 100 * port), port}, port, station, true};
+flow::PlaceOwner owner(std::uint16_t port, std::uint16_t mac_id) {
+  return {{static_cast<std::uint16_t>(1 + mac_id + 100 * port), port}, port, mac_id, true};
 }
 
 TEST(PlaceLists, GiveUpTheFullestPortsFullestStationsOldest) {
@@ -216,8 +216,8 @@ TEST(PlaceLists, APortLeavesAnEighthToOthersAndAHostTheLastQuarter) {
   while (take(owner(0, 1))) {
   }
   EXPECT_EQ(taken, kAll / 4 * 3);
-  for (std::uint16_t station = 2; station < 32; ++station) {
-    while (take(owner(0, station))) {
+  for (std::uint16_t mac_id = 2; mac_id < 32; ++mac_id) {
+    while (take(owner(0, mac_id))) {
     }
   }
   EXPECT_LE(taken, kAll / 8 * 7 + 1);

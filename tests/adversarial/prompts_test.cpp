@@ -329,8 +329,8 @@ TEST_P(Headers, AreThoseOfTheSession) {
   flow::Flow flow;
   flow.key = ordered.key;
   flow.client_is_low = ordered.source_is_low;
-  flow.links[flow::kClient] = {kPlc.station, kHmi.station};
-  flow.links[flow::kServer] = {kHmi.station, kPlc.station};
+  flow.links[flow::kClient] = {kPlc.mac, kHmi.mac};
+  flow.links[flow::kServer] = {kHmi.mac, kPlc.mac};
   for (const std::size_t end : {flow::kClient, flow::kServer}) {
     const flow::SessionHeaders headers(flow, end);
     flow::TcpNumbers numbers;

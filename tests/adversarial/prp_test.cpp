@@ -202,13 +202,13 @@ TEST_P(Prp, TrailersStayOnGoose) {
   const auto length = static_cast<std::uint8_t>(8 + apdu.size());
   const wire::Mac group{{0x01, 0x0c, 0xcd, 0x01, 0x00, 0x05}};
   Bytes frame(group.bytes.begin(), group.bytes.end());
-  frame.insert(frame.end(), kHmi.station.bytes.begin(), kHmi.station.bytes.end());
+  frame.insert(frame.end(), kHmi.mac.bytes.begin(), kHmi.mac.bytes.end());
   for (const int byte : {0x88, 0xb8, 0x10, 0x01, 0x00, int{length}, 0, 0, 0, 0}) {
     frame.push_back(static_cast<std::uint8_t>(byte));
   }
   frame.insert(frame.end(), apdu.begin(), apdu.end());
   policy::Tables tables = plant_policy(GetParam());
-  const wire::IpAddress publisher = wire::IpAddress::from_mac(kHmi.station);
+  const wire::IpAddress publisher = wire::IpAddress::from_mac(kHmi.mac);
   const wire::IpAddress subscribers = wire::IpAddress::from_mac(group);
   tables.zones[0].networks.push_back({publisher, 128});
   tables.zones[1].groups = {subscribers};
@@ -418,7 +418,7 @@ TEST_P(Prp, SupervisionCrossesBetweenZonesOfOneLan) {
   const Bytes node = {20, 6, 2, 0, 0, 0, 0, 10, 0, 0};
   const Bytes red_box = {20, 6, 2, 0, 0, 0, 0, 10, 30, 6, 2, 0, 0, 0, 0, 12, 0, 0};
   for (const Bytes& tlvs : {node, red_box}) {
-    const Bytes frame = supervision(kHmi.station, tlvs);
+    const Bytes frame = supervision(kHmi.mac, tlvs);
     plant_.arrive(kHmi, frame);
     if (GetParam()) {
       expect_as_it_came(frame, support::kControl);
@@ -442,12 +442,12 @@ TEST(PrpSupervision, HasOneFormAndComesFromWhereItsNodeStands) {
   for (const Bytes& tlvs : {Bytes{20, 6, 2, 0, 0, 0, 0, 10, 30, 0}, Bytes{23, 6, 2, 0, 0, 0, 0, 10},
                             Bytes{20, 12, 2, 0, 0, 0, 0, 10}, Bytes{20, 6, 3, 0, 0, 0, 0, 10},
                             Bytes{20, 6, 2, 0, 0, 0, 0, 10, 0, 1}, Bytes{}}) {
-    EXPECT_EQ(refused(supervision(kHmi.station, tlvs)), Reason::malformed_ethernet);
+    EXPECT_EQ(refused(supervision(kHmi.mac, tlvs)), Reason::malformed_ethernet);
   }
-  EXPECT_EQ(refused(supervision(kHmi.station, node, 0xf000)), Reason::malformed_ethernet);
+  EXPECT_EQ(refused(supervision(kHmi.mac, node, 0xf000)), Reason::malformed_ethernet);
   Bytes of_plc = {20, 6};
-  of_plc.insert(of_plc.end(), kPlc.station.bytes.begin(), kPlc.station.bytes.end());
-  EXPECT_EQ(refused(supervision(kHmi.station, of_plc)), Reason::spoofed_source);
+  of_plc.insert(of_plc.end(), kPlc.mac.bytes.begin(), kPlc.mac.bytes.end());
+  EXPECT_EQ(refused(supervision(kHmi.mac, of_plc)), Reason::spoofed_source);
 }
 
 // A node says every two seconds that it is there (4.2.7.2, LifeCheckInterval).
@@ -457,7 +457,7 @@ TEST(PrpSupervision, IsLimitedByStation) {
   std::uint32_t passed = 0;
   for (int i = 0; i < 1000; ++i) {
     plant.clear();
-    plant.arrive(kHmi, supervision(kHmi.station, node));
+    plant.arrive(kHmi, supervision(kHmi.mac, node));
     passed += static_cast<std::uint32_t>(plant.sent.size());
   }
   EXPECT_EQ(passed, flow::Resolutions::kAtOnce);

@@ -403,7 +403,7 @@ TEST_F(Headers, TheSessionKeepsItsAddresses) {
   std::copy(stranger.bytes.begin(), stranger.bytes.end(), from_stranger.begin() + 6);
   EXPECT_EQ(addresses(sent_for(from_stranger)), own);
   Bytes from_server = next_frame(read(3));  // a switch would look for it at our side from now on
-  std::copy(kPlc.station.bytes.begin(), kPlc.station.bytes.end(), from_server.begin() + 6);
+  std::copy(kPlc.mac.bytes.begin(), kPlc.mac.bytes.end(), from_server.begin() + 6);
   plant_.clear();
   plant_.arrive(kHmi, from_server);
   EXPECT_EQ(plant_.last(), Reason::bound_elsewhere);
@@ -419,7 +419,7 @@ TEST_F(Headers, AddressesFollowAnAnnouncement) {
   const Host moved{kHmi.address, support::mac(0x11), kSupervision};
   session_.from_client(read(1));
   session_.server_acked = session_.client_next;
-  plant_.arrive(moved, support::arp_frame(moved, kPlc.station, 2, kPlc.address));
+  plant_.arrive(moved, support::arp_frame(moved, kPlc.mac, 2, kPlc.address));
   ASSERT_EQ(plant_.last(), Reason::address_resolution);
   plant_.clear();
   TcpSpec spec;
@@ -431,7 +431,7 @@ TEST_F(Headers, AddressesFollowAnAnnouncement) {
   plant_.arrive(kPlc, support::tcp_frame(kPlc, moved, spec));
   const auto out = frames_to(plant_, kSupervision);
   ASSERT_EQ(out.size(), 1U);
-  EXPECT_EQ(part(out[0], 0, 6), Bytes(moved.station.bytes.begin(), moved.station.bytes.end()));
+  EXPECT_EQ(part(out[0], 0, 6), Bytes(moved.mac.bytes.begin(), moved.mac.bytes.end()));
 }
 
 // --- sessions between ports that had one before
@@ -603,9 +603,9 @@ TEST_F(Icmp, MayComeFromARouterOnTheWay) {
   EXPECT_EQ(error(router, kHmi, sent, 1400), Reason::icmp_for_session);
   ASSERT_EQ(plant_.sent.size(), 1U);
   EXPECT_EQ(plant_.sent[0].port, kSupervision);
-  const Host beside{router.address, router.station, kSupervision};
+  const Host beside{router.address, router.mac, kSupervision};
   EXPECT_EQ(error(beside, kHmi, sent, 1400), Reason::icmp_unsolicited);
-  const Host liar{support::ip4(10, 20, 0, 11), router.station, kControl};
+  const Host liar{support::ip4(10, 20, 0, 11), router.mac, kControl};
   EXPECT_EQ(error(liar, kHmi, sent, 1400), Reason::spoofed_source);
 }
 

@@ -57,12 +57,12 @@ TcpSpec syn(std::uint16_t source_port) {
 
 const Host kOther{ip4(10, 20, 0, 77), support::mac(0x77), kSupervision};
 // With the PLC's MAC address; a function, since what it is made of stands in another file.
-Host stranger_with_it() { return {kOther.address, kPlc.station, kSupervision}; }
+Host stranger_with_it() { return {kOther.address, kPlc.mac, kSupervision}; }
 
 // --- a bound MAC address
 
 TEST(BoundStation, SpeaksFromItsOwnPortAndAddressesAlone) {
-  const Host neighbour{ip4(10, 10, 0, 66), kPlc.station, kControl};
+  const Host neighbour{ip4(10, 10, 0, 66), kPlc.mac, kControl};
   for (const Host& liar : {stranger_with_it(), neighbour}) {
     const Host& victim = liar.port == kSupervision ? kPlc : kHmi;
     Plant plant(open_tables(true));
@@ -73,7 +73,7 @@ TEST(BoundStation, SpeaksFromItsOwnPortAndAddressesAlone) {
       EXPECT_TRUE(plant.sent.empty());
     };
     refused(support::arp_frame(liar, kEverybody, kRequest, victim.address));
-    refused(support::arp_frame(liar, victim.station, kReply, victim.address));
+    refused(support::arp_frame(liar, victim.mac, kReply, victim.address));
     refused(support::arp_frame(liar, kEverybody, kRequest, liar.address));
     refused(support::arp_frame(liar, kEverybody, kReply, liar.address));
     refused(support::tcp_frame(liar, victim, syn(40000)));
@@ -98,14 +98,15 @@ TEST(BoundStation, OfARouterForwards) {
   policy::Tables tables = open_tables(true);
   tables.zones[1].networks.push_back({ip4(10, 30, 0, 0), 120});
   policy::finish(tables);
-  const Host behind{ip4(10, 30, 0, 5), kPlc.station, kControl};
-  const Host beside{ip4(10, 10, 0, 5), kPlc.station, kControl};
-  EXPECT_TRUE(policy::station_holds(tables, kPlc.station, kControl, {}, behind.address, true));
-  EXPECT_FALSE(policy::station_holds(tables, kPlc.station, kControl, {}, behind.address, false));
-  EXPECT_FALSE(policy::station_holds(tables, kPlc.station, kControl, {}, beside.address, true));
-  EXPECT_FALSE(policy::station_holds(tables, kPlc.station, kSupervision, {}, kPlc.address, true));
-  EXPECT_TRUE(policy::station_holds(tables, kPlc.station, kControl, {}, kPlc.address, false));
-  EXPECT_TRUE(policy::station_holds(tables, support::mac(9), kControl, {}, beside.address, false));
+  const Host behind{ip4(10, 30, 0, 5), kPlc.mac, kControl};
+  const Host beside{ip4(10, 10, 0, 5), kPlc.mac, kControl};
+  EXPECT_TRUE(policy::mac_may_send_from(tables, kPlc.mac, kControl, {}, behind.address, true));
+  EXPECT_FALSE(policy::mac_may_send_from(tables, kPlc.mac, kControl, {}, behind.address, false));
+  EXPECT_FALSE(policy::mac_may_send_from(tables, kPlc.mac, kControl, {}, beside.address, true));
+  EXPECT_FALSE(policy::mac_may_send_from(tables, kPlc.mac, kSupervision, {}, kPlc.address, true));
+  EXPECT_TRUE(policy::mac_may_send_from(tables, kPlc.mac, kControl, {}, kPlc.address, false));
+  EXPECT_TRUE(
+      policy::mac_may_send_from(tables, support::mac(9), kControl, {}, beside.address, false));
 }
 
 // An asset with an address of one family has those of the other that nobody else has.
@@ -113,27 +114,27 @@ TEST(BoundStation, OfOneFamilyHasUnboundAddressesOfTheOther) {
   policy::Tables tables = open_tables(true);
   const wire::IpAddress free6 = support::ip6("2001:db8:10::55");
   const auto holds = [&](const wire::Mac& mac, std::uint16_t port, const wire::IpAddress& address) {
-    return policy::station_holds(tables, mac, port, {}, address, false);
+    return policy::mac_may_send_from(tables, mac, port, {}, address, false);
   };
-  EXPECT_TRUE(holds(kPlc.station, kControl, free6));
-  EXPECT_FALSE(holds(kPlc.station, kSupervision, free6)) << "behind another port";
-  EXPECT_FALSE(holds(kPlc.station, kControl, support::ip6("2001:db8:20::55"))) << "of another zone";
-  EXPECT_FALSE(holds(kPlc.station, kControl, ip4(10, 10, 0, 66))) << "of the family that it has";
+  EXPECT_TRUE(holds(kPlc.mac, kControl, free6));
+  EXPECT_FALSE(holds(kPlc.mac, kSupervision, free6)) << "behind another port";
+  EXPECT_FALSE(holds(kPlc.mac, kControl, support::ip6("2001:db8:20::55"))) << "of another zone";
+  EXPECT_FALSE(holds(kPlc.mac, kControl, ip4(10, 10, 0, 66))) << "of the family that it has";
   const wire::IpAddress own_link = support::ip6("fe80::ff:fe00:20");
-  EXPECT_TRUE(holds(kPlc.station, kControl, own_link));
-  EXPECT_FALSE(holds(kPlc.station, kSupervision, own_link));
-  EXPECT_TRUE(policy::binding_holds(tables, own_link, kPlc.station));
+  EXPECT_TRUE(holds(kPlc.mac, kControl, own_link));
+  EXPECT_FALSE(holds(kPlc.mac, kSupervision, own_link));
+  EXPECT_TRUE(policy::binding_holds(tables, own_link, kPlc.mac));
   EXPECT_FALSE(policy::binding_holds(tables, own_link, support::mac(0x66)));
   EXPECT_TRUE(policy::binding_holds(tables, support::ip6("fe80::ff:fe00:66"), support::mac(0x66)));
   tables.bindings.push_back({free6, support::mac(0x55)});  // they are sorted
   tables.bindings.push_back({support::ip6("2001:db8:10::56"), support::mac(0x56)});
   policy::finish(tables);
-  EXPECT_FALSE(holds(kPlc.station, kControl, free6)) << "somebody else has it";
-  EXPECT_TRUE(holds(kPlc.station, kControl, support::ip6("2001:db8:10::57")));
-  tables.bindings.push_back({support::ip6("2001:db8:10::60"), kPlc.station});
+  EXPECT_FALSE(holds(kPlc.mac, kControl, free6)) << "somebody else has it";
+  EXPECT_TRUE(holds(kPlc.mac, kControl, support::ip6("2001:db8:10::57")));
+  tables.bindings.push_back({support::ip6("2001:db8:10::60"), kPlc.mac});
   policy::finish(tables);
-  EXPECT_FALSE(holds(kPlc.station, kControl, support::ip6("2001:db8:10::57")));
-  EXPECT_TRUE(holds(kPlc.station, kControl, own_link));
+  EXPECT_FALSE(holds(kPlc.mac, kControl, support::ip6("2001:db8:10::57")));
+  EXPECT_TRUE(holds(kPlc.mac, kControl, own_link));
 }
 
 // --- where frames go
@@ -159,11 +160,11 @@ INSTANTIATE_TEST_SUITE_P(BoundOrAnnounced, Direction, testing::Bool());
 
 TEST_P(Direction, IsTheHostsOwnStationWhateverTheSenderWrote) {
   Host elsewhere = kPlc;
-  elsewhere.station = support::mac(0x99);
-  EXPECT_EQ(leaves_for(support::udp_frame(kHmi, elsewhere, 40000, 502, read())), kPlc.station);
+  elsewhere.mac = support::mac(0x99);
+  EXPECT_EQ(leaves_for(support::udp_frame(kHmi, elsewhere, 40000, 502, read())), kPlc.mac);
   const Bytes ping = support::icmp_message(8, 0, 1);
-  EXPECT_EQ(leaves_for(support::ip_frame(kHmi, elsewhere, 1, ping)), kPlc.station);
-  EXPECT_EQ(leaves_for(support::tcp_frame(kHmi, elsewhere, syn(40000))), kPlc.station);
+  EXPECT_EQ(leaves_for(support::ip_frame(kHmi, elsewhere, 1, ping)), kPlc.mac);
+  EXPECT_EQ(leaves_for(support::tcp_frame(kHmi, elsewhere, syn(40000))), kPlc.mac);
 }
 
 // A switch that does not know where a station is sends a frame for it everywhere.
@@ -171,7 +172,7 @@ TEST_P(Direction, IsNotTurnedToAnotherZone) {
   const Host gateway{ip4(10, 20, 0, 1), support::mac(0x21), kSupervision};
   TcpSession of_gateway(plant_, 41000, 1000, 900000, 502, gateway);
   Host through = kPlc;
-  through.station = gateway.station;
+  through.mac = gateway.mac;
   EXPECT_EQ(leaves_for(support::udp_frame(kHmi, through, 40000, 502, read())), wire::Mac{});
   EXPECT_EQ(plant_.last(), Reason::not_for_another_zone);
   EXPECT_EQ(leaves_for(support::tcp_frame(kHmi, through, syn(40000))), wire::Mac{});
@@ -242,7 +243,7 @@ TEST_F(Station, OfADeviceThatIsReplacedIsTheNewOne) {
             Reason::address_resolution);
   EXPECT_EQ(arrive(kOther, support::tcp_frame(kOther, spare, syn(42000))), Reason::session_control);
   ASSERT_FALSE(plant_.sent.empty());
-  EXPECT_EQ(wire::Mac::from(plant_.sent[0].frame.data()), spare.station);
+  EXPECT_EQ(wire::Mac::from(plant_.sent[0].frame.data()), spare.mac);
 }
 
 // --- how often
@@ -323,10 +324,10 @@ TEST_F(Asking, TellsItsAddressNoOftener) {
   EXPECT_EQ(passed, Resolutions::kAtOnce);
 }
 
-// RFC 4861, 7.2.2 and 7.2.6: the same of neighbour discovery, and what it may send is one share with
-// what it may send as ARP.
+// RFC 4861, 7.2.2 and 7.2.6: the same of neighbour discovery, and what it may send is one share
+// with what it may send as ARP.
 TEST_F(Asking, NeighbourDiscoveryIsLimitedWithArp) {
-  const Host asking{support::ip6("2001:db8:20::77"), kOther.station, kSupervision};
+  const Host asking{support::ip6("2001:db8:20::77"), kOther.mac, kSupervision};
   const Bytes option = {1, 1, 2, 0, 0, 0, 0, 0x77};
   const Bytes own = {2, 1, 2, 0, 0, 0, 0, 0x77};
   const wire::IpAddress plc = support::ip6("2001:db8:10::20");
@@ -381,14 +382,14 @@ TEST(StationTable, AFloodBehindOnePortDisplacesNobodyBehindAnother) {
 TEST(StationTable, ClaimsDisplaceNobodyWhoSpokeAndAreNotAnnounced) {
   const TimeNs now = 1000 * kSecondNs;
   MacTable macs;
-  macs.learn(kHmi.station, kSupervision, now, Evidence::spoken);
+  macs.learn(kHmi.mac, kSupervision, now, Evidence::spoken);
   for (std::uint64_t i = 0; i < 100000; ++i) {
     macs.learn(wire::Mac::from_integer(0x020000100000 + i), kSupervision, now + kSecondNs,
                Evidence::claimed);
   }
-  macs.learn(kHmi.station, kControl, now + kSecondNs, Evidence::claimed);
-  EXPECT_TRUE(macs.stands_at(kHmi.station, kSupervision, now));
-  EXPECT_TRUE(macs.speaks_elsewhere(kHmi.station, kControl, now));
+  macs.learn(kHmi.mac, kControl, now + kSecondNs, Evidence::claimed);
+  EXPECT_TRUE(macs.stands_at(kHmi.mac, kSupervision, now));
+  EXPECT_TRUE(macs.speaks_elsewhere(kHmi.mac, kControl, now));
   EXPECT_EQ(spoken(macs, now), 1U);
 }
 

@@ -73,14 +73,14 @@ class Takeover : public testing::Test {
         ASSERT_EQ(receiver_.take(ring_.front(), standby_.now_ns()), FlowReceiver::Taken::taken);
       }
     } while (!sender_.is_done());
-    standby_.pipeline().set_sessions_clock(active_.now_ns() - standby_.now_ns());
+    standby_.pipeline().set_clock_offset(active_.now_ns() - standby_.now_ns());
   }
   // From now on frames wait for the peer where they must.
   void hear_peer() { active_.pipeline().waiting().set_peer(true); }
   // All that waits for the peer is told to it and acknowledged.
   void acknowledge() {
     ASSERT_TRUE(sender_.run_urgent(active_.now_ns()));
-    active_.pipeline().waiting().note_told(sender_.records());
+    active_.pipeline().waiting().note_recorded(sender_.records());
     replicate();
     active_.pipeline().let_go(sender_.records(), active_);
   }

@@ -124,13 +124,13 @@ const policy::Tables& example(const std::filesystem::path& path) {
 void locate(const policy::Tables& tables, const YAML::Node& policy, const YAML::Node& each,
             Sample& sample) {
   const protocols::DefaultPort port = protocols::registry()[sample.protocol]->catalogue().ports[0];
-  const bool bare = port.carrier == protocols::Carrier::ethernet;
+  const bool non_ip = port.carrier == protocols::Carrier::ethernet;
   const auto address = [&](const char* side) {
     const YAML::Node asset = policy["assets"][each[side].as<std::string>()];
-    const char* key = bare ? "mac" : asset["group"] ? "group" : "address";
+    const char* key = non_ip ? "mac" : asset["group"] ? "group" : "address";
     const auto text = asset[key].as<std::string>();
-    return bare ? wire::IpAddress::from_mac(*controlplane::read_mac(text, true))
-                : *controlplane::read_address(text);
+    return non_ip ? wire::IpAddress::from_mac(*controlplane::read_mac(text, true))
+                  : *controlplane::read_address(text);
   };
   const policy::Endpoints endpoints{address("client"), address("server"), port.port,
                                     policy::transport_over(port.carrier)};

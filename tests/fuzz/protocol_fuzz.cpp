@@ -106,7 +106,7 @@ void refuse_and_renumber(const Protocol& protocol, std::span<std::byte> session,
                          const Parsed& parsed) {
   std::uint8_t reply[bulkhead::protocols::kRefusalBytesMax];
   const std::size_t length =
-      protocol.refuse(parsed, bulkhead::protocols::Denial::value, {reply, sizeof(reply)});
+      protocol.refuse(parsed, bulkhead::protocols::DeniedPart::value, {reply, sizeof(reply)});
   require(length <= sizeof(reply));
   if (const auto* splicing = protocol.splicing()) {
     const bool taken_out = splicing->take_out(session, parsed);
@@ -205,14 +205,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check_operation(protocol.catalogue(), operation, message);
       }
       const std::span<std::byte> block{session, session_bytes};
-      protocol.told_direction(message);
+      protocol.encoded_direction(message);
       protocol.outstanding(block, 0);
       if (protocol.accept(block, parsed, 0) == Fault::none && direction_byte >= 0x80) {
         refuse_and_renumber(protocol, block, parsed);
       }
     } else {
       std::uint8_t reply[bulkhead::protocols::kRefusalBytesMax];
-      protocol.refuse(parsed, bulkhead::protocols::Denial::function, {reply, sizeof(reply)});
+      protocol.refuse(parsed, bulkhead::protocols::DeniedPart::function, {reply, sizeof(reply)});
     }
     operations.account_to(nullptr);
     relate(protocol, message, {session, session_bytes}, operations, now_ms);

@@ -56,7 +56,7 @@ std::vector<Bytes> make_frames() {
   spec.payload = support::modbus_adu({16, 0, 1, 0, 2, 4, 0, 1, 0, 2});
   frames.push_back(support::tcp_frame(kHmi, kPlc, spec));
   frames.push_back(support::udp_frame(kHmi, kPlc, 5000, 502, spec.payload));
-  frames.push_back(support::arp_frame(kHmi, kPlc.station, 1, kPlc.address));
+  frames.push_back(support::arp_frame(kHmi, kPlc.mac, 1, kPlc.address));
   frames.push_back(support::with_vlan(frames[0], 10));
   return frames;
 }
@@ -70,7 +70,7 @@ void bring_home(Bytes& frame, bool from_client) {
   if (frame.size() < ip + 24) return;
   const support::Host& from = from_client ? kHmi : kPlc;
   const support::Host& to = from_client ? kPlc : kHmi;
-  std::copy(from.station.bytes.begin(), from.station.bytes.end(), frame.begin() + 6);
+  std::copy(from.mac.bytes.begin(), from.mac.bytes.end(), frame.begin() + 6);
   std::copy(from.address.bytes.begin() + 12, from.address.bytes.end(), frame.begin() + ip + 12);
   std::copy(to.address.bytes.begin() + 12, to.address.bytes.end(), frame.begin() + ip + 16);
   const std::size_t server_port = ip + 20 + (from_client ? 2 : 0);

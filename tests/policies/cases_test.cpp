@@ -29,9 +29,9 @@ Host host_of(const YAML::Node& policy, const std::string& name, std::uint8_t sta
   const YAML::Node written = asset["group"] ? asset["group"] : asset["address"];
   Host host{support::ip4(0, 0, 0, 0), support::mac(station), zone["port"].as<std::uint16_t>()};
   if (written) host.address = controlplane::read_address(written.as<std::string>()).value();
-  if (asset["group"]) host.station = wire::group_mac(host.address);
+  if (asset["group"]) host.mac = wire::group_mac(host.address);
   if (asset["mac"]) {
-    host.station = controlplane::read_mac(asset["mac"].as<std::string>(), true).value();
+    host.mac = controlplane::read_mac(asset["mac"].as<std::string>(), true).value();
   }
   return host;
 }
@@ -57,7 +57,7 @@ class Talk {
   }
 
   void say(bool from_client, const Bytes& payload) {
-    if (carrier_ == protocols::Carrier::ethernet) return say_bare(from_client, payload);
+    if (carrier_ == protocols::Carrier::ethernet) return say_non_ip(from_client, payload);
     if (carrier_ == protocols::Carrier::udp) {
       const Host& from = from_client ? client_ : server_;
       const std::uint16_t source = from_client ? kClientPort : port_;
@@ -72,12 +72,12 @@ class Talk {
 
  private:
   // Padded to the least that Ethernet carries.
-  void say_bare(bool from_client, const Bytes& payload) {
+  void say_non_ip(bool from_client, const Bytes& payload) {
     constexpr std::size_t kFrameMin = 60;
     const Host& from = from_client ? client_ : server_;
     const Host& to = from_client ? server_ : client_;
-    Bytes frame(to.station.bytes.begin(), to.station.bytes.end());
-    frame.insert(frame.end(), from.station.bytes.begin(), from.station.bytes.end());
+    Bytes frame(to.mac.bytes.begin(), to.mac.bytes.end());
+    frame.insert(frame.end(), from.mac.bytes.begin(), from.mac.bytes.end());
     frame.push_back(static_cast<std::uint8_t>(port_ >> 8));
     frame.push_back(static_cast<std::uint8_t>(port_));
     frame.insert(frame.end(), payload.begin(), payload.end());

@@ -14,7 +14,7 @@ constexpr std::size_t kSnapshotPerMs = 6;
 
 }  // namespace
 
-void Pair::take_stream(Appliance& node) {
+void Pair::accept_stream(Appliance& node) {
   std::optional<StreamMessage> last;
   unsigned budget = node.slow ? 2 : 64;
   while (budget-- > 0) {
@@ -26,7 +26,7 @@ void Pair::take_stream(Appliance& node) {
         if (!node.runs()) return;
         break;
       case StreamMessage::Kind::acknowledge:
-        take_acknowledgement(node, *message);
+        accept_acknowledgement(node, *message);
         break;
       case StreamMessage::Kind::resync:
         begin_flows(node);
@@ -35,7 +35,7 @@ void Pair::take_stream(Appliance& node) {
       case StreamMessage::Kind::snapshot_end:
         if (node.agent.machine->role() != Role::standby) break;
         last = message;
-        take_flow(node, *message);
+        accept_flow(node, *message);
         break;
     }
   }
@@ -47,7 +47,7 @@ void Pair::take_stream(Appliance& node) {
   network_.send_stream(now_ms_, node.index, answer);
 }
 
-void Pair::take_flow(Appliance& node, const StreamMessage& message) {
+void Pair::accept_flow(Appliance& node, const StreamMessage& message) {
   const std::size_t i = node.index;
   if (message.kind == StreamMessage::Kind::change) {
     if (message.sequence == 1) whole_[i] = false;  // a snapshot begins
@@ -67,7 +67,7 @@ void Pair::begin_flows(Appliance& node) {
   node.agent.sender.snapshot_next = 0;
 }
 
-void Pair::take_acknowledgement(Appliance& node, const StreamMessage& message) {
+void Pair::accept_acknowledgement(Appliance& node, const StreamMessage& message) {
   Sender& sender = node.agent.sender;
   if (message.flows != sender.stream) return;
   while (!sender.unacknowledged.empty() &&

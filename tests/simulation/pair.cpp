@@ -82,7 +82,7 @@ void Pair::start_agent(Appliance& node) {
   node.agent.incarnation = config.incarnation;
   node.agent.machine.emplace(config, node.clock_ns(now_ms_));
   say(&node, "agent begins");
-  tell_policy(node);
+  publish_policy(node);
   configure_plane(node);
   hear_plane(node);
 }
@@ -183,14 +183,14 @@ void Pair::propose() {
   for (Appliance& node : nodes_) {
     if (!node.runs() || !node.forwards(now_ms_) || node.agent.commit->under_way()) continue;
     const Policy policy{++generations_, random_.next()};
-    say(&node, "proposes generation " + std::to_string(policy.generation));
+    say(&node, "proposes generation " + std::to_string(policy.epoch));
     carry_out(node, node.agent.commit->propose(policy, node.agent.machine->hears_peer(),
                                                node.clock_ns(now_ms_)));
     return;
   }
 }
 
-void Pair::tell_policy(Appliance& node) {
+void Pair::publish_policy(Appliance& node) {
   drive(node, failover::PolicyIs{node.disk.committed, node.disk.prepared});
 }
 
@@ -201,7 +201,7 @@ void Pair::carry_out(Appliance& node, const failover::CommitActions& actions) {
   }
   const bool both = actions.outcome == failover::CommitOutcome::committed &&
                     other(node).disk.prepared == node.disk.committed;
-  if (both) generation_of_both_ = std::max(generation_of_both_, node.disk.committed.generation);
+  if (both) epoch_of_both_ = std::max(epoch_of_both_, node.disk.committed.epoch);
   if (actions.outcome != failover::CommitOutcome::none) {
     say(&node, "commit ends with " + std::to_string(static_cast<int>(actions.outcome)));
     if (both && std::exchange(crash_when_committed_, false)) {
@@ -219,7 +219,7 @@ void Pair::carry_out(Appliance& node, const failover::CommitActions& actions) {
     out.commit = message;
     network_.send_stream(now_ms_, node.index, out);
   }
-  if (actions.changed) tell_policy(node);
+  if (actions.changed) publish_policy(node);
 }
 
 // Gives the machine an event and does what it asks for.
@@ -301,9 +301,9 @@ void Pair::take_over(Appliance& node, Cause cause) {
   const Policy& policy = node.agent.machine->policy();
   say(&node, "takes over, term " + std::to_string(node.agent.machine->term()) + ": " +
                  std::string(text_of(cause)));
-  if (cause != Cause::started_alone && policy.generation < generation_of_both_) {
-    violate("takes over with generation " + std::to_string(policy.generation) +
-            " though both had " + std::to_string(generation_of_both_));
+  if (cause != Cause::started_alone && policy.epoch < epoch_of_both_) {
+    violate("takes over with generation " + std::to_string(policy.epoch) + " though both had " +
+            std::to_string(epoch_of_both_));
   }
   if (cause == Cause::peer_silent && could_be_heard(peer)) {
     violate("takes over from one that forwards and could be heard");
@@ -399,7 +399,7 @@ void Pair::run_agent(Appliance& node) {
     }
   }
   if (!node.runs()) return;
-  take_stream(node);
+  accept_stream(node);
   if (node.runs()) feed_stream(node);
 }
 

@@ -60,17 +60,17 @@ class Pair {
   void configure_plane(Appliance& node);
   void give_late_leases(Appliance& node);
   bool is_fit(const Appliance& node, bool anew) const;
-  void tell_policy(Appliance& node);
+  void publish_policy(Appliance& node);
   void carry_out(Appliance& node, const failover::CommitActions& actions);
   // Gives the machine an event and does what it asks for.
   void drive(Appliance& node, const failover::Event& event);
   void send_heartbeats(Appliance& node);
   void send_in_band(Appliance& node, const std::optional<failover::Heartbeat>& heartbeat);
   void take_over(Appliance& node, failover::Cause cause);
-  void take_stream(Appliance& node);
-  void take_flow(Appliance& node, const StreamMessage& message);
+  void accept_stream(Appliance& node);
+  void accept_flow(Appliance& node, const StreamMessage& message);
   void begin_flows(Appliance& node);
-  static void take_acknowledgement(Appliance& node, const StreamMessage& message);
+  static void accept_acknowledgement(Appliance& node, const StreamMessage& message);
   void send_flow(Appliance& node, StreamMessage::Kind kind, std::size_t flow);
   // The active's flows: all of them to one that joins, then each change.
   void feed_stream(Appliance& node);
@@ -99,7 +99,7 @@ class Pair {
   std::array<std::vector<Word>, 2> recorded_;
   std::array<std::size_t, 2> replayed_{};
   std::uint64_t generations_ = 1;
-  std::uint64_t generation_of_both_ = 1;
+  std::uint64_t epoch_of_both_ = 1;
   Outcome outcome_;
 };
 

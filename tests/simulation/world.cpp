@@ -219,8 +219,8 @@ class World {
     for (const Appliance& node : nodes_) {
       if (!node.forwards(now_ms_) || !node.runs()) continue;
       std::uint64_t& last = generation_of_[node.index];
-      if (node.disk.committed.generation < last) pair_.violate("a generation went back");
-      last = node.disk.committed.generation;
+      if (node.disk.committed.epoch < last) pair_.violate("a generation went back");
+      last = node.disk.committed.epoch;
     }
   }
 

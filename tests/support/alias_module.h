@@ -148,7 +148,7 @@ class AliasModule final : public protocols::Protocol,
     return accept(session, request, protocols::Direction::request);
   }
 
-  std::size_t refuse(const protocols::Parsed& request, protocols::Denial,
+  std::size_t refuse(const protocols::Parsed& request, protocols::DeniedPart,
                      std::span<std::uint8_t> reply) const override {
     reply[0] = request.message()[0];
     reply[1] = reply[2] = 0;

@@ -58,8 +58,8 @@ Bytes icmp_message(std::uint8_t type, std::uint8_t code, std::uint16_t identifie
 
 Bytes ip_frame(const Host& from, const Host& to, std::uint8_t protocol, const Bytes& payload) {
   Bytes frame;
-  append(frame, to.station.bytes);
-  append(frame, from.station.bytes);
+  append(frame, to.mac.bytes);
+  append(frame, from.mac.bytes);
   const bool v4 = from.address.is_v4();
   put16(frame, v4 ? 0x0800 : 0x86dd);
   const std::size_t header = frame.size();
@@ -136,13 +136,13 @@ Bytes arp_frame(const Host& from, const wire::Mac& to, std::uint16_t operation,
                 const wire::IpAddress& target) {
   Bytes frame;
   append(frame, to.bytes);
-  append(frame, from.station.bytes);
+  append(frame, from.mac.bytes);
   put16(frame, 0x0806);
   put16(frame, 1);
   put16(frame, 0x0800);
   put16(frame, 0x0604);
   put16(frame, operation);
-  append(frame, from.station.bytes);
+  append(frame, from.mac.bytes);
   append(frame, ByteView{from.address.bytes}.subspan(12));
   append(frame, operation == 1 ? wire::Mac{}.bytes : to.bytes);
   append(frame, ByteView{target.bytes}.subspan(12));

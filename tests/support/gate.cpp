@@ -120,7 +120,7 @@ class Reading {
 
   // Tells the message and ties it to those before it.
   Json take(ByteView message, Direction direction) {
-    direction = module_.told_direction(message).value_or(direction);
+    direction = module_.encoded_direction(message).value_or(direction);
     Json json = {{"hex", to_dense_hex(message)}, {"direction", protocols::describe(direction)}};
     protocols::Parsed parsed(message, direction);
     const protocols::Fault fault = module_.parse(parsed, context(direction), operations_);

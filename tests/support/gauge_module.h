@@ -81,7 +81,7 @@ class Gauge final
                ? protocols::Fault::none
                : protocols::Fault::too_many_outstanding;
   }
-  std::size_t refuse(const protocols::Parsed& request, protocols::Denial,
+  std::size_t refuse(const protocols::Parsed& request, protocols::DeniedPart,
                      std::span<std::uint8_t> reply) const override {
     std::copy(request.message().begin(), request.message().end(), reply.begin());
     reply[1] = refused;

@@ -33,7 +33,7 @@ class Peer {
     bring_over();
     plant.pipeline().begin_forwarding(plant.now_ns());
     plant.pipeline().probe_sessions(plant.buffers());
-    plant.pipeline().set_sessions_clock(active_.now_ns() - plant.now_ns());
+    plant.pipeline().set_clock_offset(active_.now_ns() - plant.now_ns());
     return plant;
   }
 

@@ -130,7 +130,7 @@ policy::Tables two_zones(policy::OnDeny on_deny) {
       {"supervision", kSupervision, {}, {{ip4(10, 20, 0, 0), 120}, {ip6("2001:db8:20::"), 64}}});
   tables.zones.push_back(
       {"control", kControl, {}, {{ip4(10, 10, 0, 0), 120}, {ip6("2001:db8:10::"), 64}}});
-  tables.bindings.push_back({kPlc.address, kPlc.station});
+  tables.bindings.push_back({kPlc.address, kPlc.mac});
   policy::Conduit& conduit = tables.conduits.emplace_back();
   conduit.name = "scada";
   conduit.to = 1;

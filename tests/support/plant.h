@@ -28,7 +28,7 @@ wire::Mac mac(std::uint8_t last);
 
 struct Host {
   wire::IpAddress address;
-  wire::Mac station;
+  wire::Mac mac;
   std::uint16_t port = 0;  // zone port it stands behind
 };
 

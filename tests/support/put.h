@@ -44,10 +44,10 @@ inline protocols::Difference difference(const protocols::Protocol& module,
 }
 
 inline std::size_t refuse(const protocols::Protocol& module, ByteView request,
-                          protocols::Denial denial, std::span<std::uint8_t> reply,
+                          protocols::DeniedPart denied_part, std::span<std::uint8_t> reply,
                           std::span<const std::byte> session = {}) {
   const Put put(module, request, context_in(module, session, protocols::Direction::request));
-  return module.refuse(put.parsed, denial, reply);
+  return module.refuse(put.parsed, denied_part, reply);
 }
 
 inline bool take_out(const protocols::Protocol& module, std::span<std::byte> session,

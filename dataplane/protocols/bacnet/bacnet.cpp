@@ -71,7 +71,7 @@ class Bacnet final : public protocols::Protocol,
     return {Fault::none, length, length};
   }
 
-  std::optional<Direction> told_direction(ByteView bytes) const override {
+  std::optional<Direction> encoded_direction(ByteView bytes) const override {
     Message message;
     if (parse_message(bytes, message) != Fault::none || !message.has_npdu ||
         message.is_network_message) {
@@ -153,7 +153,7 @@ class Bacnet final : public protocols::Protocol,
 
   // 18.3 and 20.1.7: an Error of class security, code access denied, for the request's invoke
   // identifier; to where its NPDU says it came from.
-  std::size_t refuse(const Parsed& request, protocols::Denial /*denial*/,
+  std::size_t refuse(const Parsed& request, protocols::DeniedPart /*denied_part*/,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::uint8_t kSecurity = 4;
     constexpr std::uint8_t kAccessDenied = 85;

@@ -352,7 +352,8 @@ TEST(Decode, ASegmentIsAllThatItsServiceMayDo) {
 TEST(Refusal, AnErrorOfClassSecurity) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const auto refuse = [&](const Message& request) {
-    const std::size_t length = support::refuse(module(), request, protocols::Denial::value, reply);
+    const std::size_t length =
+        support::refuse(module(), request, protocols::DeniedPart::value, reply);
     return Message(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
   };
   const Message restart = confirmed(20, {0x09, 0}, 9);

@@ -92,7 +92,7 @@ class Dnp3 final : public protocols::Protocol,
   }
   bool frames_by_session() const override { return true; }
 
-  std::optional<Direction> told_direction(ByteView message) const override {
+  std::optional<Direction> encoded_direction(ByteView message) const override {
     if (message.size() < kLinkHeaderBytes) return std::nullopt;
     return (message[3] & kDirectionFromMaster) != 0 ? Direction::request : Direction::response;
   }
@@ -212,7 +212,7 @@ class Dnp3 final : public protocols::Protocol,
 
   // 4.2.2.6: a null response with IIN2.0, "function code not supported", under the request's
   // sequence number. What wants no response, or an acknowledgement of its frame, has none.
-  std::size_t refuse(const Parsed& parsed, protocols::Denial /*denial*/,
+  std::size_t refuse(const Parsed& parsed, protocols::DeniedPart /*denied_part*/,
                      std::span<std::uint8_t> reply) const override {
     const ByteView request = parsed.message();
     constexpr std::uint8_t kDataBytes = 5;  // transport, control, function and indications

@@ -489,9 +489,9 @@ TEST(Opening, WithWhatNobodyAskedFor) {
 // What an outstation begins with has no refusal: the session is reset.
 TEST(Opening, IsNotAnswered) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
-  EXPECT_EQ(
-      support::refuse(module(), from_outstation(130, {}, 0xf3), protocols::Denial::function, reply),
-      0U);
+  EXPECT_EQ(support::refuse(module(), from_outstation(130, {}, 0xf3),
+                            protocols::DeniedPart::function, reply),
+            0U);
 }
 
 // 4.2.2.6: IIN2.0 under the request's number, from whom it was for.
@@ -499,7 +499,7 @@ TEST(Refusal, ANullResponseWithItsNumber) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const auto refuse = [&](const Message& request) {
     const std::size_t length =
-        support::refuse(module(), request, protocols::Denial::function, reply);
+        support::refuse(module(), request, protocols::DeniedPart::function, reply);
     return Message(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
   };
   const Message request = from_master(5, kTrip, 7);

@@ -19,7 +19,7 @@ bool is_name(ByteView name) {
   return true;
 }
 
-Fault take_name(ByteView name, FreeFormat& content) {
+Fault parse_name(ByteView name, FreeFormat& content) {
   content.name = name;
   return is_name(name) ? Fault::none : Fault::bad_value;
 }
@@ -28,7 +28,7 @@ Fault take_name(ByteView name, FreeFormat& content) {
 Fault take_file_name(ByteView name, FreeFormat& content) {
   const bool is_root = name.size() == 1 && name[0] == '.';
   if (!is_root && !protocols::leads_down(name)) return Fault::bad_value;
-  return take_name(name, content);
+  return parse_name(name, content);
 }
 
 // Lengths that stand in front of what they count, which is all that follows `fixed` octets.
@@ -159,7 +159,7 @@ Fault parse_free_format(const Header& header, ByteView object, FreeFormat& conte
     case kFileObjects:
       return parse_file(header.variation, object, content);
     case kApplicationObjects:
-      return take_name(object, content);
+      return parse_name(object, content);
     case kAuthenticationObjects:
       return check_authentication(header.variation, object);
     default:

@@ -44,13 +44,13 @@ class Walker {
       return check_single(header, "a sequence number and a user's number");
     }
     if (begun_ && header.is(kAuthenticationObjects, kAuthenticationCode)) return end(header);
-    if (application_.is_response()) return take_answer(header);
+    if (application_.is_response()) return parse_answer(header);
     // A file's request is of one object, which accept() finds.
     if (of_file_ || (header.group == kFileObjects && operations_.size() > 0)) {
       return Fault::bad_quantity;
     }
     of_file_ = header.group == kFileObjects;
-    return take_request(header);
+    return parse_request(header);
   }
 
   // Every message asks for its function, also where it needs no objects for that.
@@ -69,7 +69,7 @@ class Walker {
     Header request = code;
     request.variation = kAggressiveRequest;
     const Fault fault = add_one(function, request);
-    return fault != Fault::none ? fault : take_free_format(code, function);
+    return fault != Fault::none ? fault : parse_free_formats(code, function);
   }
 
   // Requests that mean nothing, or something else, without an object.
@@ -139,31 +139,31 @@ class Walker {
     return add(function, header) != nullptr ? Fault::none : fault_;
   }
 
-  Fault take_request(const Header& header) {
-    if (is_control()) return take_control(header);
-    if (is_freeze()) return take_freeze(header);
-    if (is_of_files()) return take_file_request(header);
+  Fault parse_request(const Header& header) {
+    if (is_control()) return parse_control(header);
+    if (is_freeze()) return parse_freeze(header);
+    if (is_of_files()) return parse_file_request(header);
     switch (application_.code) {
       case kRead:
-        return take_read(header);
+        return parse_read(header);
       case kWrite:
-        return take_write(header);
+        return parse_write(header);
       case kEnableUnsolicited:
       case kDisableUnsolicited:
         return is_event_class(header) ? add_one(function_, header) : Fault::bad_value;
       case kAssignClass:
-        return take_assignment(header);
+        return parse_assignment(header);
       case kInitializeApplication:
       case kStartApplication:
       case kStopApplication:
-        return header.group == kApplicationObjects ? take_free_format(header, function_)
+        return header.group == kApplicationObjects ? parse_free_formats(header, function_)
                                                    : Fault::unknown_object;
       case kActivateConfiguration:
-        return header.is(kFileObjects, 8) ? take_free_format(header, function_)
+        return header.is(kFileObjects, 8) ? parse_free_formats(header, function_)
                                           : Fault::unknown_object;
       case kAuthenticateRequest:
       case kAuthenticateRequestNoAck:
-        return take_authentication(header);
+        return parse_authentication(header);
       default:
         return Fault::trailing_bytes;  // no objects belong to it
     }
@@ -175,14 +175,14 @@ class Walker {
   }
 
   // Points are only named: each index of a list is a point.
-  Fault take_points(const Header& header) {
-    return header.form == Form::indexed ? take_list(header, function_, 0)
+  Fault parse_points(const Header& header) {
+    return header.form == Form::indexed ? parse_list(header, function_, 0)
                                         : add_one(function_, header);
   }
 
   // Objects with an index in front of each, `bytes` long. Points that follow one another make one
   // operation.
-  Fault take_list(const Header& header, std::uint16_t function, std::size_t bytes) {
+  Fault parse_list(const Header& header, std::uint16_t function, std::size_t bytes) {
     Operation* latest = nullptr;
     for (std::uint32_t i = 0; i < header.count; ++i) {
       std::int64_t index = 0;
@@ -209,27 +209,27 @@ class Walker {
     return header.prefix_bytes == 4 && index <= 0xffff ? Fault::bad_value : Fault::none;
   }
 
-  Fault take_read(const Header& header) {
+  Fault parse_read(const Header& header) {
     if (header.is(kFileObjects, 5)) {
-      return take_free_format(header, find_function(kRead, kOfFiles));
+      return parse_free_formats(header, find_function(kRead, kOfFiles));
     }
     if (header.form == Form::sized) return Fault::bad_value;
     if (!is_readable(header.group, header.variation)) return Fault::unknown_object;
     const bool by_class = header.group == kClassObjects;
     if (by_class && header.form != Form::all && header.form != Form::count) return Fault::bad_value;
-    return take_points(header);
+    return parse_points(header);
   }
 
-  Fault take_freeze(const Header& header) {
-    if (freezes_at_time() && header.is(50, 2)) return take_times(header, function_);
+  Fault parse_freeze(const Header& header) {
+    if (freezes_at_time() && header.is(50, 2)) return parse_times(header, function_);
     if (header.form == Form::sized || header.form == Form::count) return Fault::bad_value;
     const bool freezes = header.group == 20 || header.group == 30;
     if (!freezes || !is_readable(header.group, header.variation)) return Fault::unknown_object;
-    return take_points(header);
+    return parse_points(header);
   }
 
   // A.24: a class, and then what is assigned to it.
-  Fault take_assignment(const Header& header) {
+  Fault parse_assignment(const Header& header) {
     if (header.group == kClassObjects) {
       if (header.form != Form::all || header.variation < 1 || header.variation > 4) {
         return Fault::bad_value;
@@ -239,44 +239,44 @@ class Walker {
       return Fault::unknown_object;
     }
     if (header.form == Form::sized || header.form == Form::count) return Fault::bad_value;
-    return take_points(header);
+    return parse_points(header);
   }
 
-  Fault take_control(const Header& header) {
+  Fault parse_control(const Header& header) {
     const bool relay = header.is(12, 1);
     const bool analog = header.group == 41 && header.variation >= 1 && header.variation <= 4;
-    return relay || analog ? take_settings(header, function_) : Fault::unknown_object;
+    return relay || analog ? parse_settings(header, function_) : Fault::unknown_object;
   }
 
-  Fault take_write(const Header& header) {
+  Fault parse_write(const Header& header) {
     const auto function = [](SubCode kind) { return find_function(kWrite, kind); };
     switch (header.group) {
       case 0:
-        return take_attributes(header, function(kOfAttributes));
+        return parse_attributes(header, function(kOfAttributes));
       case 10:
       case 80:
-        return header.variation == 1 ? take_bits(header) : Fault::unknown_object;
+        return header.variation == 1 ? parse_bits(header) : Fault::unknown_object;
       case 34:
-        return take_settings(header, function(kOfDeadbands));
+        return parse_settings(header, function(kOfDeadbands));
       case 50:
         return header.variation == 2 ? Fault::unknown_object
-                                     : take_times(header, function(kOfTimes));
+                                     : parse_times(header, function(kOfTimes));
       case kFileObjects:
-        return header.variation == 5 ? take_free_format(header, function(kOfFiles))
+        return header.variation == 5 ? parse_free_formats(header, function(kOfFiles))
                                      : Fault::unknown_object;
       case 102:
-        return take_settings(header, function_);
+        return parse_settings(header, function_);
       case 110:
-        return take_objects(header, function_);
+        return parse_objects(header, function_);
       case 112:
-        return take_objects(header, function(kOfTerminals));
+        return parse_objects(header, function(kOfTerminals));
       default:
         return Fault::unknown_object;
     }
   }
 
   // Each object gets an operation of its own, for it says what a point is set to.
-  Fault take_settings(const Header& header, std::uint16_t function) {
+  Fault parse_settings(const Header& header, std::uint16_t function) {
     const ObjectSize size = size_of_object(header.group, header.variation);
     if (size.kind != ObjectSize::bits) return Fault::unknown_object;
     if (header.form != Form::range && header.form != Form::indexed) return Fault::bad_value;
@@ -296,7 +296,7 @@ class Walker {
   }
 
   // A.4.1 and A.33.1: a bit a point, and none after the last.
-  Fault take_bits(const Header& header) {
+  Fault parse_bits(const Header& header) {
     if (header.form != Form::range) return Fault::bad_value;
     const ByteView bytes = reader_.take((std::size_t{header.count} + 7) / 8);
     if (!reader_.ok()) return Fault::truncated;
@@ -311,20 +311,20 @@ class Walker {
   }
 
   // A.25: one absolute time by count; times with intervals by their index.
-  Fault take_times(const Header& header, std::uint16_t function) {
+  Fault parse_times(const Header& header, std::uint16_t function) {
     const ObjectSize size = size_of_object(header.group, header.variation);
     if (size.kind != ObjectSize::bits) return Fault::unknown_object;
-    if (header.variation == 4) return take_objects(header, function);
+    if (header.variation == 4) return parse_objects(header, function);
     const Fault fault = check_single(header, "a time");
     return fault != Fault::none ? fault : add_one(function, header);
   }
 
   // Objects of one size whose content is no field.
-  Fault take_objects(const Header& header, std::uint16_t function) {
+  Fault parse_objects(const Header& header, std::uint16_t function) {
     const ObjectSize size = size_of_object(header.group, header.variation);
     if (size.kind != ObjectSize::bits) return Fault::unknown_object;
     const std::size_t bytes = size.size_bits / 8U;
-    if (header.form == Form::indexed) return take_list(header, function, bytes);
+    if (header.form == Form::indexed) return parse_list(header, function, bytes);
     if (header.form != Form::range) return Fault::bad_value;
     return skip_objects(header, function, bytes * std::uint64_t{header.count});
   }
@@ -336,7 +336,7 @@ class Walker {
   }
 
   // A.1: a type, a length and so many octets.
-  Fault take_attributes(const Header& header, std::uint16_t function) {
+  Fault parse_attributes(const Header& header, std::uint16_t function) {
     if (header.form != Form::range && header.form != Form::indexed) return Fault::bad_value;
     for (std::uint32_t i = 0; i < header.count; ++i) {
       std::int64_t index = 0;
@@ -352,7 +352,7 @@ class Walker {
   }
 
   // One object, with its length in front.
-  Fault take_free_format(const Header& header, std::uint16_t function) {
+  Fault parse_free_formats(const Header& header, std::uint16_t function) {
     if (header.form != Form::sized) return Fault::bad_value;
     if (header.count != 1) return Fault::bad_quantity;
     if (size_of_object(header.group, header.variation).kind != ObjectSize::free_format) {
@@ -393,20 +393,20 @@ class Walker {
   }
 
   // A.31: each function of files has its object.
-  Fault take_file_request(const Header& header) {
+  Fault parse_file_request(const Header& header) {
     static constexpr std::array<std::uint8_t, 6> kVariations = {3, 4, 3, 7, 2, 4};
     if (!header.is(kFileObjects, kVariations[application_.code - kOpenFile])) {
       return Fault::unknown_object;
     }
-    return take_free_format(header, function_);
+    return parse_free_formats(header, function_);
   }
 
   // A.45: what a user or a key is changed with is a function of its own.
-  Fault take_authentication(const Header& header) {
+  Fault parse_authentication(const Header& header) {
     if (header.group != kAuthenticationObjects) return Fault::unknown_object;
     const bool error = header.variation == 7;
     if (application_.code == kAuthenticateRequestNoAck) {
-      return error ? take_free_format(header, function_) : Fault::unknown_object;
+      return error ? parse_free_formats(header, function_) : Fault::unknown_object;
     }
     if (header.variation == 4) {  // the status of the session keys
       const Fault fault = check_single(header, "a user's number");
@@ -416,8 +416,8 @@ class Walker {
     const bool known =
         changes || error || header.variation == 1 || header.variation == 2 || header.variation == 6;
     if (!known) return Fault::unknown_object;
-    return take_free_format(header,
-                            changes ? find_function(kAuthenticateRequest, kOfUsers) : function_);
+    return parse_free_formats(header,
+                              changes ? find_function(kAuthenticateRequest, kOfUsers) : function_);
   }
 
   // What stands alone, without an index: see check_single().
@@ -434,7 +434,7 @@ class Walker {
   }
 
   // What a station reports is content; only where it ends is checked.
-  Fault take_answer(const Header& header) {
+  Fault parse_answer(const Header& header) {
     if (header.form == Form::all) return Fault::bad_value;  // objects, but not how many
     const ObjectSize size = size_of_object(header.group, header.variation);
     if (header.form == Form::sized) {
@@ -445,11 +445,11 @@ class Walker {
       leave_free(object, "what a station reports");
       return add_one(function_, header);
     }
-    if (size.kind == ObjectSize::attribute) return take_attributes(header, function_);
+    if (size.kind == ObjectSize::attribute) return parse_attributes(header, function_);
     if (size.kind != ObjectSize::bits) return Fault::unknown_object;
     if (header.form == Form::indexed) {
       return size.size_bits < 8 ? Fault::bad_value
-                                : take_list(header, function_, size.size_bits / 8U);
+                                : parse_list(header, function_, size.size_bits / 8U);
     }
     return skip_objects(header, function_, (std::uint64_t{header.count} * size.size_bits + 7) / 8);
   }

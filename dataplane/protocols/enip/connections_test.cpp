@@ -250,25 +250,25 @@ TEST_F(Registered, ConnectionsAreBounded) {
 
 TEST_F(Registered, ARefusalGoesBackOnItsConnection) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> buffer{};
-  const auto refuse = [&](const Message& request, protocols::Denial denial) {
-    const std::size_t length = support::refuse(module(), request, denial, buffer);
+  const auto refuse = [&](const Message& request, protocols::DeniedPart denied_part) {
+    const std::size_t length = support::refuse(module(), request, denied_part, buffer);
     return Message(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length));
   };
   const Message write = service(kWriteTag, symbol("A"), {0xc1, 0, 1, 0, 1, 0});
-  EXPECT_EQ(refuse(unconnected(write, 6), protocols::Denial::value),
+  EXPECT_EQ(refuse(unconnected(write, 6), protocols::DeniedPart::value),
             unconnected(reply(kWriteTag, 9), 6));
-  EXPECT_EQ(refuse(unconnected(unconnected_send(write), 6), protocols::Denial::address),
+  EXPECT_EQ(refuse(unconnected(unconnected_send(write), 6), protocols::DeniedPart::address),
             unconnected(reply(kWriteTag, 5), 6));
-  EXPECT_EQ(refuse(encapsulated(kListIdentity, {}), protocols::Denial::function),
+  EXPECT_EQ(refuse(encapsulated(kListIdentity, {}), protocols::DeniedPart::function),
             encapsulated(kListIdentity, {}, 1, 7, 1));
-  EXPECT_TRUE(refuse(encapsulated(kNop, {}), protocols::Denial::function).empty());
+  EXPECT_TRUE(refuse(encapsulated(kNop, {}), protocols::DeniedPart::function).empty());
   // 3-5.5.2: the device's identifier is 0x11, the client's 0x22.
   EXPECT_FALSE(
       support::take_out(module(), session.block(), connected(write, 0x11), Direction::request));
   open({kRouter}, 0x11);
   const Message request = connected(write, 0x11, 40);
   EXPECT_TRUE(support::take_out(module(), session.block(), request, Direction::request));
-  Message refusal = refuse(request, protocols::Denial::function);
+  Message refusal = refuse(request, protocols::DeniedPart::function);
   module().splicing()->put_in(session.block(), refusal);
   Message expected = connected(reply(kWriteTag, 8), 0x22, 40);
   EXPECT_EQ(refusal, expected);

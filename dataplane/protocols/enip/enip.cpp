@@ -266,7 +266,7 @@ class Enip final : public protocols::Protocol,
 
   // CIP, appendix B: the reply to the innermost request, with a general status. On a connection it
   // has the request's way until put_in() turns it.
-  std::size_t refuse(const Parsed& parsed, protocols::Denial denial,
+  std::size_t refuse(const Parsed& parsed, protocols::DeniedPart denied_part,
                      std::span<std::uint8_t> reply) const override {
     const ByteView request = parsed.message();
     const Encapsulation* encapsulation = parsed.kept<Encapsulation>();
@@ -305,7 +305,7 @@ class Enip final : public protocols::Protocol,
       at += 2;
     }
     at[0] = static_cast<std::uint8_t>(service | kReplyBit);
-    at[2] = status_of(denial);
+    at[2] = status_of(denied_part);
     return bytes;
   }
 
@@ -329,13 +329,13 @@ class Enip final : public protocols::Protocol,
 
  private:
   // CIP, appendix B: service not supported, path destination unknown, invalid attribute value.
-  static std::uint8_t status_of(protocols::Denial denial) {
-    switch (denial) {
-      case protocols::Denial::function:
+  static std::uint8_t status_of(protocols::DeniedPart denied_part) {
+    switch (denied_part) {
+      case protocols::DeniedPart::function:
         return 0x08;
-      case protocols::Denial::address:
+      case protocols::DeniedPart::address:
         return 0x05;
-      case protocols::Denial::value:
+      case protocols::DeniedPart::value:
         return 0x09;
     }
     return 0x08;

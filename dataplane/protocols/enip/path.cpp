@@ -74,7 +74,7 @@ class PathReader {
     }
     switch (segment & kLogicalTypeMask) {
       case kOfClass:
-        return take_class(value);
+        return parse_class(value);
       case kOfInstance:
         if (last_ != Part::class_id) return Fault::unknown_object;
         last_ = Part::instance;
@@ -86,14 +86,14 @@ class PathReader {
         path_.attribute = value;
         return Fault::none;
       case kOfMember:
-        return take_member(value);
+        return parse_member(value);
       default:
         return Fault::unknown_object;
     }
   }
 
   // C-1.6: an object may stand inside another, or inside what a symbol names.
-  Fault take_class(std::uint32_t value) {
+  Fault parse_class(std::uint32_t value) {
     const bool follows = last_ == Part::none || last_ == Part::instance || last_ == Part::name;
     if (!follows || objects_ == kObjectsMax) return Fault::unknown_object;
     last_ = Part::class_id;
@@ -112,7 +112,7 @@ class PathReader {
   }
 
   // The last index counts elements; those before it belong to the name.
-  Fault take_member(std::uint32_t value) {
+  Fault parse_member(std::uint32_t value) {
     if (last_ != Part::instance && last_ != Part::attribute && last_ != Part::member &&
         last_ != Part::name) {
       return Fault::unknown_object;

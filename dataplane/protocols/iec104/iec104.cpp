@@ -180,7 +180,7 @@ class Iec104 final : public protocols::Protocol,
 
   // 101, 7.2.3: the command itself with a negative confirmation as its cause. What is not a command
   // has none.
-  std::size_t refuse(const Parsed& parsed, protocols::Denial /*denial*/,
+  std::size_t refuse(const Parsed& parsed, protocols::DeniedPart /*denied_part*/,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::uint8_t kNegative = 0x40;
     constexpr std::uint8_t kTestBit = 0x80;

@@ -374,7 +374,8 @@ Message renumbered(support::PairedSession& session, Message frame, Direction dir
 TEST_F(Talk, NumbersAreTranslatedAroundARefusal) {
   const Message refused = one(45, 6, {1}, {0, 0});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> buffer{};
-  const std::size_t length = support::refuse(module(), refused, protocols::Denial::value, buffer);
+  const std::size_t length =
+      support::refuse(module(), refused, protocols::DeniedPart::value, buffer);
   Message reply(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length));
   ASSERT_TRUE(support::take_out(module(), session.block(), refused, Direction::request));
   module().splicing()->put_in(session.block(), reply);
@@ -450,7 +451,7 @@ TEST_F(Talk, RefusalsHaveALimit) {
 TEST(Refusal, OnlyCommandsHaveOne) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const auto refuse = [&](const Message& request) {
-    return support::refuse(module(), request, protocols::Denial::function, reply);
+    return support::refuse(module(), request, protocols::DeniedPart::function, reply);
   };
   EXPECT_EQ(refuse(control(kTestFrAct)), 0U);
   EXPECT_EQ(refuse(supervisory(0)), 0U);

@@ -233,7 +233,7 @@ Fault parse_user_data(const ber::Element& all, const OperationList* free, std::u
   return list.is(ber::kSequence) ? parse_in_context(list, free, context, value) : Fault::bad_value;
 }
 
-Fault take_pdu(ByteView value, Unit& unit) {
+Fault parse_pdu(ByteView value, Unit& unit) {
   if (!ber::only(value, unit.pdu) || !unit.pdu.is_context()) return Fault::not_this_protocol;
   unit.has_pdu = true;
   return Fault::none;
@@ -260,7 +260,7 @@ Fault parse_acse(ByteView value, Unit& unit, Association& association) {
   }
   ByteView initiate;
   const Fault inside = parse_in_context(external, association.free(), unit.context, initiate);
-  return inside == Fault::none ? take_pdu(initiate, unit) : inside;
+  return inside == Fault::none ? parse_pdu(initiate, unit) : inside;
 }
 
 // The CP and CPA PPDUs in normal mode.
@@ -329,7 +329,7 @@ Fault parse_presentation(ByteView user_data, Unit& unit, const OperationList* fr
       ByteView value;
       if (!ber::only(user_data, all, ber::Lengths::two_octets)) return Fault::bad_length;
       const Fault fault = parse_user_data(all, free, unit.context, value);
-      return fault == Fault::none ? take_pdu(value, unit) : fault;
+      return fault == Fault::none ? parse_pdu(value, unit) : fault;
     }
     case kConnect:
     case kAccept:

@@ -185,7 +185,7 @@ class Mms final : public cotp::User, public protocols::Splicing {
 
   // A confirmed error: class access, object-access-denied (ISO 9506-2, 7.4.2), in the presentation
   // context of the request.
-  std::size_t refuse(const Parsed& request, protocols::Denial /*denial*/,
+  std::size_t refuse(const Parsed& request, protocols::DeniedPart /*denied_part*/,
                      std::span<std::uint8_t> reply) const override {
     const auto* carried = request.kept<cotp::CarriedUnit>();
     const Unit* unit = request.kept<Unit>();

@@ -35,7 +35,8 @@ TEST(Decode, BarePdus) {
                                   {"initiate", kAsk, data_unit(initiate(true, 65000)), "initiate"},
                                   {"conclude", kAsk, data_unit({0x8b, 0}), "conclude"}});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
-  const std::size_t length = support::refuse(module(), asked, protocols::Denial::function, reply);
+  const std::size_t length =
+      support::refuse(module(), asked, protocols::DeniedPart::function, reply);
   EXPECT_EQ(Message(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length)),
             data_unit({0xa2, 10, 0x80, 1, 7, 0xa2, 5, 0xa0, 3, 0x87, 1, 3}));
 }
@@ -237,7 +238,8 @@ TEST(Decode, AClientsAnswerSaysThatItIsOne) {
 TEST(Refusal, AConfirmedError) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const auto refuse = [&](const Message& from) {
-    const std::size_t length = support::refuse(module(), from, protocols::Denial::address, reply);
+    const std::size_t length =
+        support::refuse(module(), from, protocols::DeniedPart::address, reply);
     return Message(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
   };
   const Message asked = write(variable("CSWI1$CO$Pos$Oper"), {0x83, 1, 1});

@@ -201,7 +201,7 @@ std::uint16_t tag_of(const ber::Element& service) {
   return static_cast<std::uint16_t>(std::min(service.number(), 0xffU));
 }
 
-bool take_id(ByteView content, Call& call) {
+bool parse_id(ByteView content, Call& call) {
   if (!ber::good_content(content, ber::Kind::number)) return false;
   call.invoke_id = static_cast<std::uint32_t>(ber::to_unsigned(content).value_or(0));
   return true;
@@ -211,7 +211,7 @@ bool take_id(ByteView content, Call& call) {
 bool parse_confirmed(ByteView bytes, Call& call) {
   ber::Reader reader(bytes);
   ber::Element part;
-  return reader.next_if(ber::kInteger, part) && !part.constructed && take_id(part.content, call) &&
+  return reader.next_if(ber::kInteger, part) && !part.constructed && parse_id(part.content, call) &&
          reader.next(call.service) && call.service.is_context() && reader.at_end();
 }
 
@@ -233,11 +233,11 @@ Fault parse_call(const Unit& unit, Call& call) {
   if (pdu == nullptr) return Fault::unknown_function;
   if (const Fault fault = ber::check(unit.pdu, *pdu); fault != Fault::none) return fault;
   if (tag == kCancelRequest || tag == kCancelResponse) {
-    take_id(unit.pdu.content, call);
+    parse_id(unit.pdu.content, call);
   } else if (tag == kConfirmedError || tag == kCancelError || tag == kReject) {
     ber::Reader reader(unit.pdu.content);
     ber::Element part;
-    if (reader.next_if(ber::context(0), part)) take_id(part.content, call);
+    if (reader.next_if(ber::context(0), part)) parse_id(part.content, call);
   }
   return Fault::none;
 }

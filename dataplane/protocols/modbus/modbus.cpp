@@ -139,7 +139,7 @@ class Modbus final : public protocols::Protocol, public protocols::RememberedVer
 
   // AP 7: the function code with its highest bit set, and an exception code. UMAS has an error of
   // its own.
-  std::size_t refuse(const Parsed& parsed, protocols::Denial denial,
+  std::size_t refuse(const Parsed& parsed, protocols::DeniedPart denied_part,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::size_t kReplyBytes = kMbapBytes + 2;
     const ByteView request = parsed.message();
@@ -150,14 +150,14 @@ class Modbus final : public protocols::Protocol, public protocols::RememberedVer
     std::copy_n(request.begin(), kMbapBytes, reply.begin());
     store_be16(reply.data() + 4, kReplyBytes - kLengthFieldEnd);
     reply[kMbapBytes] = static_cast<std::uint8_t>(request[kMbapBytes] | kExceptionFlag);
-    switch (denial) {
-      case protocols::Denial::function:
+    switch (denied_part) {
+      case protocols::DeniedPart::function:
         reply[kMbapBytes + 1] = kIllegalFunction;
         break;
-      case protocols::Denial::address:
+      case protocols::DeniedPart::address:
         reply[kMbapBytes + 1] = kIllegalDataAddress;
         break;
-      case protocols::Denial::value:
+      case protocols::DeniedPart::value:
         reply[kMbapBytes + 1] = kIllegalDataValue;
         break;
     }

@@ -167,7 +167,8 @@ TEST(Umas, ChangesAreJudgedInTheirSession) {
 TEST(Umas, TheRefusalIsItsOwnError) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const Bytes stop = umas(0x41, {1, 2}, 9);
-  const std::size_t length = support::refuse(module(), stop, protocols::Denial::function, reply);
+  const std::size_t length =
+      support::refuse(module(), stop, protocols::DeniedPart::function, reply);
   const Bytes error(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
   EXPECT_EQ(error, umas(0xfd, {0x80, 0}, 9));
 }

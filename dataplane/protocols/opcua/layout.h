@@ -162,7 +162,7 @@ struct Parsing {
 protocols::Fault parse_message(ByteView bytes, Message& message, const Parsing& parsing = {});
 
 // The way that a service's number says; nothing where it cannot be read.
-std::optional<protocols::Direction> told_by_service(const Message& message);
+std::optional<protocols::Direction> direction_of_service(const Message& message);
 
 // What a body says in its first fields.
 struct ServiceHead {

@@ -212,7 +212,7 @@ TEST_F(LongRequest, IsOfOneRequestWithNumbersThatFollow) {
 TEST_F(LongRequest, IsNotAnsweredInItsPlaceOnceItHasBegun) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const auto chunks = chunks_of(write(long_value(kByteString, 150000)), 60000);
-  EXPECT_EQ(support::refuse(module(), chunks[0], protocols::Denial::value, reply), 0U);
+  EXPECT_EQ(support::refuse(module(), chunks[0], protocols::DeniedPart::value, reply), 0U);
   EXPECT_FALSE(support::take_out(module(), session.block(), chunks[0], kAsk));
 }
 

@@ -249,7 +249,7 @@ class OpcUa final : public protocols::Protocol,
     return frame_message(stream, known_in(context).pieces(context.direction));
   }
 
-  std::optional<Direction> told_direction(ByteView bytes) const override {
+  std::optional<Direction> encoded_direction(ByteView bytes) const override {
     Message message;
     if (parse_message(bytes, message) != Fault::none) return std::nullopt;
     switch (message.kind) {
@@ -260,7 +260,7 @@ class OpcUa final : public protocols::Protocol,
       case Kind::acknowledge:
         return Direction::response;
       default:
-        return told_by_service(message);
+        return direction_of_service(message);
     }
   }
 
@@ -367,7 +367,7 @@ class OpcUa final : public protocols::Protocol,
 
   // 4, 7.34: a ServiceFault with the request's handle. put_in() gives it its number. A client whose
   // session is not taken over begins a new one when it hears that there is none.
-  std::size_t refuse(const Parsed& request, protocols::Denial denial,
+  std::size_t refuse(const Parsed& request, protocols::DeniedPart denied_part,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::uint32_t kServiceUnsupported = 0x800b0000;
     constexpr std::uint32_t kUserAccessDenied = 0x801f0000;
@@ -386,7 +386,7 @@ class OpcUa final : public protocols::Protocol,
     const std::uint32_t handle = reader.u32();
     if (!reader.ok()) return 0;
     std::uint32_t result =
-        denial == protocols::Denial::function ? kServiceUnsupported : kUserAccessDenied;
+        denied_part == protocols::DeniedPart::function ? kServiceUnsupported : kUserAccessDenied;
     if (type == kActivateSession && !token.is_null()) result = kSessionIdInvalid;
     std::fill_n(reply.begin(), kBytes, std::uint8_t{0});
     std::copy_n(request.message().begin(), kSecureHeaderBytes, reply.begin());

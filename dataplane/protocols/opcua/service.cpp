@@ -458,7 +458,7 @@ void skip_response_header(BodyReader& reader) {
   reader.fields("[s]x");
 }
 
-std::optional<Direction> told_by_service(const Message& message) {
+std::optional<Direction> direction_of_service(const Message& message) {
   const std::uint16_t function = service_of(message);
   if (function == kNotInCatalogue) return std::nullopt;
   return is_response(function) ? Direction::response : Direction::request;

@@ -100,7 +100,8 @@ TEST(Sequence, BeginsAgainForOneEnd) {
   EXPECT_EQ(session.answer(opened_plain({4294966271U, 1})), Fault::none);
   const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {4294966271U, 2});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
-  const std::size_t length = support::refuse(module(), refused, protocols::Denial::value, reply);
+  const std::size_t length =
+      support::refuse(module(), refused, protocols::DeniedPart::value, reply);
   ASSERT_TRUE(support::take_out(module(), session.block(), refused, kAsk));
   module().splicing()->put_in(session.block(), std::span(reply).first(length));
   Bytes ask = request(631, read_of({kNumeric}), {3, 3});
@@ -168,7 +169,8 @@ TEST_F(LongAnswer, OfManyChunksComesInPieces) {
 TEST_F(LongAnswer, AfterARefusalEachChunkHasANumberOfItsOwn) {
   const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {3, 3});
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
-  const std::size_t length = support::refuse(module(), refused, protocols::Denial::value, reply);
+  const std::size_t length =
+      support::refuse(module(), refused, protocols::DeniedPart::value, reply);
   ASSERT_TRUE(support::take_out(module(), session.block(), refused, kAsk));
   module().splicing()->put_in(session.block(), std::span(reply).first(length));
   const Bytes one = chunk_of("MSGC", 1000, {52, 2}, true);
@@ -362,7 +364,7 @@ TEST_F(Handed, ASessionOfElsewhereHasNoNodes) {
   EXPECT_EQ(told(session, in(5, 467, activation({0, 0, 0}))), "activate_session user_token=0");
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   ASSERT_NE(support::refuse(module(), in(8, 467, activation({0, 0, 0})),
-                            protocols::Denial::function, reply),
+                            protocols::DeniedPart::function, reply),
             0U);
   EXPECT_EQ(load_le32(reply.data() + kSecureHeaderBytes + 16), 0x80250000U)
       << "so that its client begins a new session";
@@ -412,7 +414,8 @@ TEST_F(Handed, ABlockOfTheUsualSizeGrowsFirst) {
 TEST_F(Plain, NumbersAreTranslatedAroundARefusal) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> buffer{};
   const Bytes refused = request(673, write_of(kNumeric, {1, 1}), {2, 2});
-  const std::size_t length = support::refuse(module(), refused, protocols::Denial::value, buffer);
+  const std::size_t length =
+      support::refuse(module(), refused, protocols::DeniedPart::value, buffer);
   Bytes reply(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length));
   EXPECT_EQ(support::decoded_text(module(), reply, kBack), "service_fault");
   ASSERT_TRUE(support::take_out(module(), session.block(), refused, kAsk));

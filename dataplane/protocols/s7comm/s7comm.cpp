@@ -79,7 +79,7 @@ class S7Comm final : public cotp::User, public protocols::RememberedVerdicts {
 
   // Ack_Data with error class 0x81, code 0x04: the service is not available; for user data the same
   // in its parameters.
-  std::size_t refuse(const Parsed& request, protocols::Denial /*denial*/,
+  std::size_t refuse(const Parsed& request, protocols::DeniedPart /*denied_part*/,
                      std::span<std::uint8_t> reply) const override {
     constexpr std::uint8_t kErrorClass = 0x81;
     constexpr std::uint8_t kErrorCode = 0x04;

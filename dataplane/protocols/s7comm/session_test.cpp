@@ -156,7 +156,7 @@ TEST(Refusal, AckDataWithAnErrorClass) {
   std::array<std::uint8_t, protocols::kRefusalBytesMax> reply{};
   const auto refuse = [&](const Message& request) {
     const std::size_t length =
-        support::refuse(module(), request, protocols::Denial::address, reply);
+        support::refuse(module(), request, protocols::DeniedPart::address, reply);
     return Message(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(length));
   };
   const Message write = job(join({{5, 1}, item(2, 1, 1, 0x84, 0)}), {0, 4, 0, 8, 1});

@@ -24,8 +24,8 @@ bool take(ber::Reader& reader, ber::Tag number, ber::Element& part) {
 }
 
 // Reads a member that may be absent; false if it is there and not right.
-bool take_optional(ber::Reader& reader, ber::Tag number, std::size_t octets,
-                   std::optional<ByteView>& content, ByteView& whole) {
+bool parse_optional(ber::Reader& reader, ber::Tag number, std::size_t octets,
+                    std::optional<ByteView>& content, ByteView& whole) {
   ber::Element part;
   content.reset();
   if (!reader.next_if(ber::context(number), part)) return reader.ok();
@@ -44,22 +44,24 @@ bool parse_asdu(ByteView bytes, Asdu& asdu) {
   if (!take(reader, 0, part)) return false;
   asdu.sv_id = part.content;
   ByteView whole;
-  if (!take_optional(reader, 1, 0, asdu.dataset, whole)) return false;
+  if (!parse_optional(reader, 1, 0, asdu.dataset, whole)) return false;
   if (!take(reader, 2, part)) return false;
   const auto sample_count = fixed(part, 2);
   asdu.sample_count_bytes = part.content;
   std::optional<ByteView> time;
   if (!take(reader, 3, part)) return false;
   const auto conf_rev = fixed(part, 4);
-  if (!take_optional(reader, 4, 8, time, asdu.refresh_time) || !take(reader, 5, part)) return false;
+  if (!parse_optional(reader, 4, 8, time, asdu.refresh_time) || !take(reader, 5, part))
+    return false;
   const auto synchronised = fixed(part, 1);
   if (!sample_count || !conf_rev || !synchronised) return false;
   std::optional<ByteView> rate;
   std::optional<ByteView> clock;
   std::optional<ByteView> mode;
-  if (!take_optional(reader, 6, 2, rate, whole) || !take(reader, 7, part)) return false;
+  if (!parse_optional(reader, 6, 2, rate, whole) || !take(reader, 7, part)) return false;
   asdu.samples = part.whole;
-  if (!take_optional(reader, 8, 2, mode, whole) || !take_optional(reader, 9, 8, clock, asdu.clock))
+  if (!parse_optional(reader, 8, 2, mode, whole) ||
+      !parse_optional(reader, 9, 8, clock, asdu.clock))
     return false;
   if (rate) asdu.sample_rate = two_octets(*rate);
   if (mode) asdu.sample_mode = two_octets(*mode);

@@ -83,7 +83,7 @@ void Accounting::take(const Conversation& conversation, std::size_t per_source) 
       const ByteView bytes = rest.first(frame.length);
       rest = rest.subspan(frame.length);
       Item item{&protocol_, carrier, said, conversation.source, {}, session};
-      item.message.direction = protocol_.told_direction(bytes).value_or(said.direction);
+      item.message.direction = protocol_.encoded_direction(bytes).value_or(said.direction);
       item.message.bytes.assign(bytes.begin(), bytes.end());
       context.direction = item.message.direction;
       protocols::Parsed parsed(bytes, context.direction);

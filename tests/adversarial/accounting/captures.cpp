@@ -47,9 +47,9 @@ class Reader {
     talk.conversation.carrier = packet.carrier;
     const Direction direction = from_client ? Direction::request : Direction::response;
     if (packet.carrier == Carrier::tcp) {
-      take_segment(talk, packet, direction);
+      accept_segment(talk, packet, direction);
     } else {
-      take_datagram(talk, packet, direction);
+      accept_datagram(talk, packet, direction);
     }
   }
 
@@ -77,7 +77,7 @@ class Reader {
     });
   }
 
-  void take_segment(Talk& talk, const CapturedPacket& packet, Direction direction) {
+  void accept_segment(Talk& talk, const CapturedPacket& packet, Direction direction) {
     const Direction back =
         direction == Direction::request ? Direction::response : Direction::request;
     const bool syn = (packet.tcp.flags & wire::kTcpSyn) != 0;
@@ -109,7 +109,7 @@ class Reader {
     }
   }
 
-  void take_datagram(Talk& talk, const CapturedPacket& packet, Direction direction) {
+  void accept_datagram(Talk& talk, const CapturedPacket& packet, Direction direction) {
     const MessageContext context{direction, packet.carrier};
     ByteView payload = packet.payload;
     if (packet.carrier == Carrier::ethernet) {

@@ -203,8 +203,8 @@ bool Judge::judge_one(const Place& place, ByteView message, bool first) {
   copies_.clear();
   protocols::MessageContext context = place.context;
   context.session = first ? place.known() : std::as_bytes(std::span(session_));
-  const auto told = protocol.told_direction(message);
-  if (told && *told != context.direction) return refuse("wrong way");
+  const auto encoded = protocol.encoded_direction(message);
+  if (encoded && *encoded != context.direction) return refuse("wrong way");
   protocols::Parsed parsed(message, context.direction);
   const Fault fault = protocol.parse(parsed, context, *operations_);
   if (fault != Fault::none) return refuse(protocols::describe(fault).name);

@@ -186,7 +186,7 @@ Bytes path_error(const TcpModel& end, Random& random) {
 // ARP of its own address with the other end's MAC address.
 Bytes claim(const TcpModel& end, Random& random) {
   const TcpConfig& config = end.config();
-  const support::Host liar{config.self.address, config.peer.station, config.self.port};
+  const support::Host liar{config.self.address, config.peer.mac, config.self.port};
   const wire::Mac all{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
   const auto operation = static_cast<std::uint16_t>(1 + below(random, 2));
   const bool announces = below(random, 2) == 0;

@@ -25,8 +25,8 @@ bool narrows_path(const Bytes& frame) {
 std::optional<std::string> Oracle::check_headers(std::size_t end, const Bytes& frame,
                                                  const support::SentTcp& tcp) {
   const TcpConfig& receiver = plan_.ends[end];
-  const bool own = wire::Mac::from(frame.data()) == receiver.self.station &&
-                   wire::Mac::from(frame.data() + 6) == receiver.peer.station;
+  const bool own = wire::Mac::from(frame.data()) == receiver.self.mac &&
+                   wire::Mac::from(frame.data() + 6) == receiver.peer.mac;
   if (!own) return "a segment has other addresses than its session";
   if (frame[kHopsAt] < kHopsMin) return "a segment may not get as far as its receiver";
   if (!tcp.header.has_timestamps) return std::nullopt;
@@ -42,7 +42,7 @@ std::optional<std::string> Oracle::see(std::size_t end, const Bytes& frame) {
   constexpr std::uint16_t kArp = 0x0806;
   if (load_be16(frame.data() + 12) == kArp) {
     // The server's is bound.
-    const bool own = wire::Mac::from(frame.data() + 6) == plan_.ends[end].self.station;
+    const bool own = wire::Mac::from(frame.data() + 6) == plan_.ends[end].self.mac;
     if (own && end == kServer) return "somebody else speaks with the server's MAC address";
     return std::nullopt;
   }

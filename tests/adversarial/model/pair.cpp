@@ -25,7 +25,7 @@ void Pair::bring_over(TimeNs now_ns) {
 
 void Pair::tell(support::Plant& active) {
   if (behind_ || !sender_.run_urgent(active.now_ns())) return;
-  active.pipeline().waiting().note_told(sender_.records());
+  active.pipeline().waiting().note_recorded(sender_.records());
   bring_over(active.now_ns());
   active.pipeline().let_go(sender_.records(), active);
 }

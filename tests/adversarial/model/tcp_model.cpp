@@ -162,7 +162,7 @@ void TcpModel::retransmit(TimeNs now_ns) {
   nxt_ = send_piece(una_, resend_limit(), now_ns);
 }
 
-void TcpModel::take_acknowledgement(const SentTcp& segment, TimeNs now_ns) {
+void TcpModel::accept_acknowledgement(const SentTcp& segment, TimeNs now_ns) {
   const std::int32_t step = sequence_distance(segment.header.acknowledgement, sequence_of(una_));
   const std::uint64_t window = static_cast<std::uint64_t>(segment.header.window)
                                << (scales_ ? peer_scale_ : 0);
@@ -195,7 +195,7 @@ void TcpModel::deliver_ready() {
   if (next_ == fin_at_) peer_closed_ = true;
 }
 
-void TcpModel::take_data(const SentTcp& segment, TimeNs now_ns) {
+void TcpModel::accept_data(const SentTcp& segment, TimeNs now_ns) {
   const std::int32_t ahead =
       sequence_distance(segment.header.sequence, peer_isn_ + 1 + static_cast<std::uint32_t>(next_));
   const std::int64_t from = static_cast<std::int64_t>(next_) + ahead;
@@ -235,7 +235,7 @@ void TcpModel::take_data(const SentTcp& segment, TimeNs now_ns) {
   }
 }
 
-void TcpModel::take_syn(const SentTcp& segment, TimeNs now_ns) {
+void TcpModel::accept_syn(const SentTcp& segment, TimeNs now_ns) {
   const bool answer = (segment.header.flags & kTcpAck) != 0;
   if (state_ == State::closed && !answer) {
     state_ = State::syn_received;
@@ -291,7 +291,7 @@ bool TcpModel::acceptable(const SentTcp& segment, TimeNs now_ns) {
 void TcpModel::take(const SentTcp& segment, TimeNs now_ns) {
   if (failed_) return;
   const std::uint8_t flags = segment.header.flags;
-  if ((flags & kTcpSyn) != 0) return take_syn(segment, now_ns);
+  if ((flags & kTcpSyn) != 0) return accept_syn(segment, now_ns);
   if (state_ == State::closed) return;
   if ((flags & kTcpRst) != 0) {
     const bool refused =
@@ -312,11 +312,11 @@ void TcpModel::take(const SentTcp& segment, TimeNs now_ns) {
     tries_ = 0;
   }
   if (!acceptable(segment, now_ns)) {
-    take_acknowledgement(segment, now_ns);
+    accept_acknowledgement(segment, now_ns);
     return;
   }
-  if (!segment.payload.empty() || (flags & kTcpFin) != 0) take_data(segment, now_ns);
-  take_acknowledgement(segment, now_ns);
+  if (!segment.payload.empty() || (flags & kTcpFin) != 0) accept_data(segment, now_ns);
+  accept_acknowledgement(segment, now_ns);
 }
 
 void TcpModel::run_timers(TimeNs now_ns) {

@@ -87,9 +87,9 @@ class TcpModel {
   void acknowledge(TimeNs now_ns);
   void send_more(TimeNs now_ns);
   std::uint64_t send_piece(std::uint64_t from, std::uint64_t limit, TimeNs now_ns);
-  void take_acknowledgement(const support::SentTcp& segment, TimeNs now_ns);
-  void take_data(const support::SentTcp& segment, TimeNs now_ns);
-  void take_syn(const support::SentTcp& segment, TimeNs now_ns);
+  void accept_acknowledgement(const support::SentTcp& segment, TimeNs now_ns);
+  void accept_data(const support::SentTcp& segment, TimeNs now_ns);
+  void accept_syn(const support::SentTcp& segment, TimeNs now_ns);
   bool acceptable(const support::SentTcp& segment, TimeNs now_ns);
   void deliver_ready();
   std::uint64_t resend_limit() const;

@@ -21,8 +21,8 @@
 #include "dataplane/artefact/artefact.h"
 #include "dataplane/ports/eal.h"
 #include "dataplane/service/engine.h"
+#include "tests/bench/rig/counting_peer.h"
 #include "tests/bench/rig/lane.h"
-#include "tests/bench/rig/told_peer.h"
 
 namespace {
 
@@ -189,8 +189,8 @@ struct Job {
   std::vector<std::uint64_t> lost;   // packets that went in and did not come out
   std::vector<std::uint64_t> kept;   // buffers, when all sessions have ended
   rig::Histogram machine;            // waits of packets that nobody works on, if paced
-  std::unique_ptr<rig::ToldPeer> peer;
-  rig::ToldPeer::Told told;  // of all sessions, before they end
+  std::unique_ptr<rig::CountingPeer> peer;
+  rig::CountingPeer::Received received;  // of all sessions, before they end
 };
 
 // A lane from beginning to end, on its own core.
@@ -219,7 +219,7 @@ void run_lane(Job& job, std::uint32_t index) {
     job.stages[index][i] = worker.stage_cycles()[i] - stages_before[i];
   }
   job.flows[index] = worker.flows();
-  if (index == 0 && job.peer) job.told = job.peer->stop();
+  if (index == 0 && job.peer) job.received = job.peer->stop();
   lane.close();
   job.lost[index] = lane.lost();
   job.kept[index] = lane.buffers_in_use();
@@ -300,9 +300,9 @@ void print(Job& job, std::uint32_t swaps) {
     out["stages"] = stage_cycles(job, all);
   }
   if (job.peer) {
-    out["peer"] = {{"sessions", job.told.sessions},
-                   {"megabytes", static_cast<double>(job.told.bytes) / 1e6},
-                   {"all_seconds", job.told.all_seconds}};
+    out["peer"] = {{"sessions", job.received.sessions},
+                   {"megabytes", static_cast<double>(job.received.bytes) / 1e6},
+                   {"all_seconds", job.received.all_seconds}};
   }
   if (job.options.pace > 0 || swaps > 0) out["inside"] = time_inside(all.inside);
   if (job.options.pace > 0) out["machine"] = time_inside(job.machine);
@@ -367,7 +367,7 @@ int main(int argc, char** argv) {
   const v1::PolicyArtefact policy = make_policy(options);
   if (const auto applied = engine->read_and_apply(policy); !applied) fail(applied.error());
   for (std::uint32_t i = 1; i < lanes; ++i) rte_eal_remote_launch(run_other_lane, &job, i);
-  if (options.peer) job.peer = std::make_unique<rig::ToldPeer>(*engine);
+  if (options.peer) job.peer = std::make_unique<rig::CountingPeer>(*engine);
   std::uint32_t swaps = 0;
   if (options.swaps > 0) {
     Swapper swapper(*engine, policy, options.swaps);

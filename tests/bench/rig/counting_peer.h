@@ -12,13 +12,13 @@
 
 namespace bulkhead::rig {
 
-class ToldPeer {
+class CountingPeer {
  public:
   // The engine was made as one of a pair and outlives this.
-  explicit ToldPeer(service::Engine& engine);
-  ~ToldPeer() { stop(); }
+  explicit CountingPeer(service::Engine& engine);
+  ~CountingPeer() { stop(); }
 
-  struct Told {
+  struct Received {
     std::uint64_t bytes = 0;
     std::uint64_t sessions = 0;
     double all_seconds = 0;  // from when the peer joined until it had each session; 0: it has not
@@ -26,14 +26,14 @@ class ToldPeer {
   // A peer joins anew that has nothing.
   void join_anew() { joins_ = true; }
   // The peer leaves. What was told since the last one joined.
-  Told stop();
+  Received stop();
 
  private:
   void run();
 
   pair::FlowReplication flows_;
   std::vector<v1::FlowsTaken> taken_;
-  Told told_;
+  Received received_;
   TimeNs joined_ns_ = 0;
   std::uint64_t stream_ = 0;
   std::atomic<bool> joins_{true};

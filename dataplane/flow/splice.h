@@ -13,12 +13,12 @@
 
 namespace bulkhead::flow {
 
-// Starts splicing: `flow.carry` is valid afterwards. Idempotent. Precondition: the table has lent
+// Starts splicing: `flow.splice` is valid afterwards. Idempotent. Precondition: the table has lent
 // it.
-void begin_carry(Flow& flow, TimeNs now_ns);
+void begin_splice(Flow& flow, TimeNs now_ns);
 
 // Ends splicing once both ends count alike again and nothing is owed.
-void end_carry_if_done(Flow& flow);
+void end_splice_if_done(Flow& flow);
 
 // The number up to which the side's sender may be acknowledged: what the receiver has acknowledged,
 // plus bytes removed directly after it.
@@ -35,17 +35,18 @@ struct AckNews {
   bool news_for_sender = false;  // acknowledged or window_end moved
 };
 
-// Processes an acknowledgement of the side's bytes, in the receiver's numbers. `bare`: its segment
-// had no payload. Precondition: the flow is spliced, and the acknowledgement is at most out_sent.
-AckNews take_acknowledgement(SegmentPool& pool, Flow& flow, std::size_t side,
-                             std::uint32_t acknowledgement, std::uint32_t window, bool bare,
-                             TimeNs now_ns);
+// Processes an acknowledgement of the side's bytes, in the receiver's numbers. `pure_ack`: its
+// segment had no payload. Precondition: the flow is spliced, and the acknowledgement is at most
+// out_sent.
+AckNews apply_acknowledgement(SegmentPool& pool, Flow& flow, std::size_t side,
+                              std::uint32_t acknowledgement, std::uint32_t window, bool pure_ack,
+                              TimeNs now_ns);
 
 // Appends a granted segment of the side (sequence == released before it) in the receiver's order.
 void append(SegmentPool& pool, Flow& flow, std::size_t side, std::uint32_t index);
 
 // Starts the retransmission timer unless it is running.
-void await_receiver(Carry& carry, TimeNs now_ns);
+void await_receiver(SpliceSide& splice, TimeNs now_ns);
 
 // Records that the first unsent segment is sent now.
 void note_sent(SegmentPool& pool, Flow& flow, std::size_t side, TimeNs now_ns);

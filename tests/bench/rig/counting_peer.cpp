@@ -1,18 +1,18 @@
 // Batches are acknowledged behind run(), which may have said several.
-#include "tests/bench/rig/told_peer.h"
+#include "tests/bench/rig/counting_peer.h"
 
 #include <chrono>
 
 namespace bulkhead::rig {
 
-ToldPeer::ToldPeer(service::Engine& engine)
+CountingPeer::CountingPeer(service::Engine& engine)
     : flows_(
           engine.shared(),
           [this](const v1::FlowBatch& batch) {
-            told_.bytes += batch.records().size();
-            told_.sessions = batch.sessions();
-            if (batch.complete() && told_.all_seconds == 0) {
-              told_.all_seconds = static_cast<double>(monotonic_now_ns() - joined_ns_) / 1e9;
+            received_.bytes += batch.records().size();
+            received_.sessions = batch.sessions();
+            if (batch.complete() && received_.all_seconds == 0) {
+              received_.all_seconds = static_cast<double>(monotonic_now_ns() - joined_ns_) / 1e9;
             }
             v1::FlowsTaken& taken = taken_.emplace_back();
             taken.set_stream(batch.stream());
@@ -23,11 +23,11 @@ ToldPeer::ToldPeer(service::Engine& engine)
   thread_ = std::thread([this] { run(); });
 }
 
-void ToldPeer::run() {
+void CountingPeer::run() {
   constexpr auto kPause = std::chrono::microseconds(200);
   while (!stop_) {
     if (joins_.exchange(false)) {
-      told_ = {};
+      received_ = {};
       joined_ns_ = monotonic_now_ns();
       flows_.begin(++stream_);
     }
@@ -38,10 +38,10 @@ void ToldPeer::run() {
   flows_.begin(0);
 }
 
-ToldPeer::Told ToldPeer::stop() {
+CountingPeer::Received CountingPeer::stop() {
   stop_ = true;
   if (thread_.joinable()) thread_.join();
-  return told_;
+  return received_;
 }
 
 }  // namespace bulkhead::rig
