@@ -22,7 +22,7 @@ void judge_unknown(Context& context, const flow::Packet& packet, ByteView messag
 // `length`: the whole message's; `message` may be its head alone.
 inline void judge_message(Context& context, const flow::Packet& packet, ByteView message,
                           std::size_t length, Verdict& verdict) {
-  packet.flow->told ? judge_known(context, packet, message, length, verdict)
+  packet.flow->protocol_known ? judge_known(context, packet, message, length, verdict)
                     : judge_unknown(context, packet, message, length, verdict);
 }
 

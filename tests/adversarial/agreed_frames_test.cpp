@@ -87,7 +87,7 @@ TEST_F(AgreedFrames, PassBetweenTheMacAddressesUnderTheirIdentifiers) {
   EXPECT_FALSE(there()) << "asked for, not agreed";
   say(kPlc, Agreement::message(Agreement::agreed, kToController, kPlc.mac));
   EXPECT_TRUE(there());
-  EXPECT_EQ(plant_.verdicts.front().standing.rule, 1);
+  EXPECT_EQ(plant_.verdicts.front().rule, 1);
   EXPECT_EQ(plant_.verdicts.front().direction, protocols::Direction::request);
   EXPECT_TRUE(back());
   EXPECT_EQ(plant_.verdicts.front().direction, protocols::Direction::response);

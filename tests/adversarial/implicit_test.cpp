@@ -112,7 +112,7 @@ TEST_P(Implicit, OpensExactlyItsDatagrams) {
   open(cyclic_);
   EXPECT_TRUE(there());
   ASSERT_FALSE(plant_.verdicts.empty());
-  EXPECT_EQ(plant_.verdicts.front().standing.rule, 2) << "which granted the opening";
+  EXPECT_EQ(plant_.verdicts.front().rule, 2) << "which granted the opening";
   EXPECT_TRUE(back());
   EXPECT_TRUE(there(50000)) << "the source's port is free (EIP 3-2)";
   EXPECT_TRUE(back(50000));
@@ -324,7 +324,7 @@ TEST_F(ImplicitToMany, HearsWhatAGrantedOpeningOpened) {
   open();
   EXPECT_TRUE(told(group_));
   ASSERT_FALSE(plant_.verdicts.empty());
-  EXPECT_EQ(plant_.verdicts.front().standing.rule, 2) << "which granted the opening";
+  EXPECT_EQ(plant_.verdicts.front().rule, 2) << "which granted the opening";
   EXPECT_FALSE(told(other_));
   EXPECT_FALSE(told(group_, 2223));
   EXPECT_FALSE(told(group_, kImplicit, kRogue));

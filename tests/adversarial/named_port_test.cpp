@@ -108,7 +108,7 @@ TEST_F(NamedPort, OpensAndIsInspectedAsTheModulesProtocol) {
   EXPECT_EQ(knock(kNamed, kHmi, kOtherPlc), Reason::no_rule);
   TcpSession opened{plant_, 41000, 2000, 800000, kNamed};
   EXPECT_TRUE(runs(opened));
-  EXPECT_EQ(plant_.verdicts.front().standing.rule, 3);
+  EXPECT_EQ(plant_.verdicts.front().rule, 3);
   EXPECT_TRUE(runs(opened, 99));
   EXPECT_TRUE(opens(kNamed)) << "a second session";
   EXPECT_FALSE(runs(opened, 100)) << "the rules of the session beside it hold";

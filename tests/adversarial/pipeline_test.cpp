@@ -411,7 +411,7 @@ TEST_F(PipelineTest, ARequestThatWasGrantedIsGrantedAgainUnderItsPolicyOnly) {
   for (std::uint16_t transaction = 1; transaction < 4; ++transaction) {
     const pipeline::Event verdict = ask(support::modbus_adu({3, 0, 0, 0, 10}, transaction));
     EXPECT_EQ(verdict.reason, Reason::granted);
-    EXPECT_EQ(verdict.standing.rule, 1);
+    EXPECT_EQ(verdict.rule, 1);
     EXPECT_EQ(verdict.function, kReadHolding);
   }
   policy::Rule narrower = support::modbus_rule({kReadHolding}, {{0, 5}});
