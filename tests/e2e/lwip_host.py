@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import threading
+import time
 
 LIBRARY = "liblwip.so.0"
 IPPROTO_TCP, TCP_NODELAY = 6, 1
@@ -41,6 +42,12 @@ class Host:
         return Session(self.lwip, address, port)
 
 
+def name_of(address, port):
+    """As struct sockaddr_in."""
+    return (struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) +
+            socket.inet_aton(address) + bytes(8))
+
+
 class Session:
     """As much of a socket as probe.py needs."""
 
@@ -49,9 +56,12 @@ class Session:
         self.number = lwip.lwip_socket(socket.AF_INET, socket.SOCK_STREAM, 0)
         on = ctypes.c_int(1)
         lwip.lwip_setsockopt(self.number, IPPROTO_TCP, TCP_NODELAY, ctypes.byref(on), 4)
-        name = (struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) +
-                socket.inet_aton(address) + bytes(8))
-        if lwip.lwip_connect(self.number, name, len(name)) != 0:
+        # lwIP counts ports and sequence numbers from the same ones each time, where an earlier
+        # session may be remembered.
+        own = name_of("0.0.0.0", 49152 + time.monotonic_ns() // 10**6 % 16384)
+        name = name_of(address, port)
+        if (lwip.lwip_bind(self.number, own, len(own)) != 0 or
+                lwip.lwip_connect(self.number, name, len(name)) != 0):
             self.close()
             raise ConnectionError(f"no connection to {address}:{port}")
 
