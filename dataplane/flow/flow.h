@@ -165,6 +165,8 @@ struct alignas(64) Flow {
   // Number of answers allowed to requests that the peer did not replicate.
   std::uint8_t missed = 0;
   static constexpr std::uint8_t kMissedMax = 64;
+  // Outstanding requests whose answers may have passed before a takeover, and were not replicated.
+  std::uint8_t answered_unseen = 0;
   std::uint32_t waits_behind = 0;  // place in the waiting room after which its frames may leave
 
   // By sender: sequence number of its SYN, once seen. For UDP see spans_seen().

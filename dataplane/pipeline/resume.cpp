@@ -7,6 +7,7 @@
 #include "dataplane/pipeline/resume.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "dataplane/flow/packet_edit.h"
@@ -58,15 +59,19 @@ bool is_boundary(Flow& flow, std::size_t end, std::uint32_t number) {
 
 // The side's stream continues after the replicated position, because the peer failed before it
 // could replicate more, or before it, because what left there did not arrive. The protocol's counts
-// are not known then; and answers to requests that were not replicated, or that were answered, must
-// not be taken for unsolicited ones.
+// are not known then; answers to requests that were not replicated, or that were answered, must not
+// be taken for unsolicited ones; and answers that have passed are not waited for.
 void note_moved(Context& context, Flow& flow, std::size_t end, std::int32_t bytes) {
   constexpr std::uint32_t kMessageBytesMin = 4;
   begin_unseen(context, flow);
   const bool ahead = bytes > 0;
   if (ahead) forget_names(context, flow);
-  if (ahead != (end == flow::kClient)) return;
   const auto count = static_cast<std::uint32_t>(ahead ? bytes : -bytes) / kMessageBytesMin + 1;
+  if (ahead && end == flow::kServer) {
+    flow.answered_unseen = static_cast<std::uint8_t>(
+        std::min<std::uint32_t>(count, std::numeric_limits<decltype(flow.answered_unseen)>::max()));
+  }
+  if (ahead != (end == flow::kClient)) return;
   flow.missed =
       static_cast<std::uint8_t>(std::min<std::uint32_t>(flow.missed + count, Flow::kMissedMax));
 }

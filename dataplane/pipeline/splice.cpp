@@ -2,6 +2,7 @@
 // two ends count differently and the session is carried.
 #include "dataplane/pipeline/splice.h"
 
+#include <algorithm>
 #include <array>
 
 #include "dataplane/pipeline/deliver.h"
@@ -53,6 +54,15 @@ bool take_out(Context& context, Flow& flow, ByteView message, protocols::Directi
          splicing->take_out(context.flows.session(flow), context.parsed_of(message, direction));
 }
 
+// Answers that come before a refusal that is made now.
+std::uint16_t count_awaited(Context& context, Flow& flow) {
+  const std::size_t outstanding =
+      context.protocol_of(flow).outstanding(context.flows.session(flow), context.now_ms());
+  flow.answered_unseen =
+      static_cast<std::uint8_t>(std::min<std::size_t>(flow.answered_unseen, outstanding));
+  return static_cast<std::uint16_t>(outstanding - flow.answered_unseen);
+}
+
 }  // namespace
 
 Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& verdict,
@@ -69,8 +79,7 @@ Unsound make_refusal(Context& context, const Speaker& speaker, const Verdict& ve
   refusal = make_injected(context, pattern.reversed(), flow::numbers_from(flow, flow::kServer),
                           {reply.data(), length});
   if (refusal == kNoSegment) return Unsound::no_room;
-  context.segments[refusal].waits_for = static_cast<std::uint16_t>(
-      context.protocol_of(flow).outstanding(context.flows.session(flow), context.now_ms()));
+  context.segments[refusal].waits_for = count_awaited(context, flow);
   return Unsound::none;
 }
 

@@ -292,6 +292,37 @@ TEST_F(Takeover, AReplicaThatIsAMomentOldCatchesUpWithTheEnds) {
   expect_resumed(4);
 }
 
+// The peer knows of the request, and its answer has passed: a refusal that waited for it would come
+// late, and each one of the next half minute.
+TEST_F(Takeover, ARefusalDoesNotWaitForAnAnswerThatPassedBefore) {
+  exchange(1);
+  session_.client_at(session_.client_next, {}, kTcpAck);
+  session_.from_client(read(2));
+  session_.server_acked += size(read(2));
+  replicate();
+  session_.from_server(answer(2));
+  session_.client_acked += size(answer(2));
+  take_over();
+  session_.client_at(session_.client_next, {}, kTcpAck);
+  session_.server_at(session_.server_next, {}, kTcpAck);
+  standby_.clear();
+  session_.from_client(forbidden(3));
+  const auto refused = take_messages(standby_, kSupervision);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].payload[7], 0x86);
+  session_.client_acked += size(refused[0].payload);
+  // What is asked from now on is answered first.
+  session_.from_client(read(4));
+  session_.server_acked += size(read(4));
+  session_.from_client(forbidden(5));
+  EXPECT_TRUE(take_messages(standby_, kSupervision).empty());
+  session_.from_server(answer(4));
+  const auto answered = take_messages(standby_, kSupervision);
+  ASSERT_EQ(answered.size(), 2U);
+  EXPECT_EQ(answered[0].payload, answer(4));
+  EXPECT_EQ(answered[1].payload[7], 0x86);
+}
+
 // The request had left, but the active one went before it told.
 TEST_F(Takeover, AnAnswerToARequestOfWhichThePeerDidNotTellPasses) {
   exchange(1);
