@@ -240,6 +240,20 @@ void s7comm_plus(Forms& forms) {
   }
 }
 
+// GENISYS, 5.1.1.1: an escape is added to what follows. 5.1.1.4: the sum over a secure poll,
+// started with ones.
+void genisys(Forms& forms) {
+  if (forms.at(0) != 0xfb) return;
+  forms.add("an escape without need", 1, 2, {0xf0, octet(forms.at(1) + 0x10U)});
+  if (forms.size() != 5) return;
+  unsigned sum = 0xffff;
+  for (const std::size_t at : {0, 1}) {
+    sum ^= forms.at(at);
+    for (int bit = 0; bit < 8; ++bit) sum = (sum & 1U) != 0 ? (sum >> 1) ^ 0xa001U : sum >> 1;
+  }
+  forms.add("a checksum that starts with ones", 2, 4, {octet(sum & 0xff), octet(sum >> 8)});
+}
+
 }  // namespace
 
 std::vector<Form> find_forms(std::string_view protocol, ByteView opened, const Layout& layout) {
@@ -253,6 +267,7 @@ std::vector<Form> find_forms(std::string_view protocol, ByteView opened, const L
   if (protocol == "opcua") opcua(forms);
   if (protocol == "dnp3") dnp3(forms);
   if (protocol == "s7comm_plus") s7comm_plus(forms);
+  if (protocol == "genisys") genisys(forms);
   return forms.take();
 }
 

@@ -368,6 +368,51 @@ void append_block(ByteView block, Closed& closed) {
   closed.bytes.push_back(static_cast<std::uint8_t>(sum >> 8));
 }
 
+// GENISYS, 5.1.1: header, station and pairs. Acknowledgements and polls, which need no checksum,
+// stay as they are.
+bool has_genisys_checksum(ByteView bytes) {
+  return bytes.size() >= 2 && bytes[0] != 0xf1 && bytes[0] != 0xfb;
+}
+
+void genisys(Finder& found) {
+  for (std::size_t at = 2; at + 2 <= found.size(); at += 2) found.element(at, at + 2);
+}
+
+Bytes open_genisys(ByteView message) {
+  if (!has_genisys_checksum(message)) return {message.begin(), message.end()};
+  Bytes opened = {message[0]};
+  for (std::size_t at = 1; at + 1 < message.size(); ++at) {
+    const bool escape = message[at] == 0xf0 && at + 2 < message.size();
+    opened.push_back(escape ? static_cast<std::uint8_t>(0xf0 + message[++at]) : message[at]);
+  }
+  opened.resize(std::max<std::size_t>(opened.size(), 3) - 2);
+  return opened;
+}
+
+void append_escaped(std::uint8_t octet, Bytes& bytes) {
+  if (octet >= 0xf0) bytes.push_back(0xf0);
+  bytes.push_back(octet >= 0xf0 ? static_cast<std::uint8_t>(octet - 0xf0) : octet);
+}
+
+void close_genisys(ByteView opened, Closed& closed) {
+  unsigned sum = 0;
+  for (const std::uint8_t octet : opened) {
+    sum ^= octet;
+    for (int bit = 0; bit < 8; ++bit) sum = (sum & 1U) != 0 ? (sum >> 1) ^ 0xa001U : sum >> 1;
+    if (closed.bytes.empty()) {
+      closed.bytes.push_back(octet);
+    } else {
+      append_escaped(octet, closed.bytes);
+    }
+    closed.places.push_back(closed.bytes.size() - 1);
+  }
+  const std::size_t behind = closed.bytes.size();
+  append_escaped(static_cast<std::uint8_t>(sum), closed.bytes);
+  append_escaped(static_cast<std::uint8_t>(sum >> 8), closed.bytes);
+  for (std::size_t at = behind; at < closed.bytes.size(); ++at) closed.checksums.push_back(at);
+  closed.bytes.push_back(0xf6);
+}
+
 }  // namespace
 
 Layout find_layout(std::string_view protocol, ByteView opened) {
@@ -382,10 +427,12 @@ Layout find_layout(std::string_view protocol, ByteView opened) {
   if (protocol == "bacnet") bacnet(found);
   if (protocol == "mms") mms(found);
   if (protocol == "goose" || protocol == "sv") published(found);
+  if (protocol == "genisys") genisys(found);
   return found.take();
 }
 
 Bytes open(std::string_view protocol, ByteView message) {
+  if (protocol == "genisys") return open_genisys(message);
   if (protocol != "dnp3") return {message.begin(), message.end()};
   Bytes opened;
   constexpr std::size_t kSum = 2;
@@ -407,6 +454,10 @@ Bytes open(std::string_view protocol, ByteView message) {
 
 Closed close(std::string_view protocol, ByteView opened) {
   Closed closed;
+  if (protocol == "genisys" && has_genisys_checksum(opened)) {
+    close_genisys(opened, closed);
+    return closed;
+  }
   if (protocol != "dnp3") {
     closed.bytes.assign(opened.begin(), opened.end());
     for (std::size_t i = 0; i < opened.size(); ++i) closed.places.push_back(i);
