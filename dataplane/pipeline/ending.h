@@ -33,6 +33,6 @@ void process_in_refused(SessionContext& context, flow::Packet& packet,
 void cut_session(SessionContext& context, const flow::Packet& packet);
 
 // Sends a RST to the sender of a packet of no session.
-void answer_with_reset(BurstContext& context, const flow::Packet& packet);
+void answer_with_reset(SessionContext& context, const flow::Packet& packet);
 
 }  // namespace bulkhead::pipeline
