@@ -62,19 +62,23 @@ class Module final : public protocols::Protocol {
  public:
   const protocols::Catalogue& catalogue() const override { return genisys::catalogue(); }
 
-  // 5.1.1.1: from a header to the next terminator. No other control character stands between.
+  // 5.1.1.1: from a header to the next terminator.
   Frame frame(ByteView stream, const MessageContext& /*context*/) const override {
     if (stream.empty()) return {Fault::none, 0, kMessageMin};
     const std::uint8_t header = stream[0];
     if (header <= kEscape || header == kTerminator || header == kUnused) {
       return {Fault::not_this_protocol, 0, 0};
     }
-    bool escaped = false;
     const ByteView rest = stream.subspan(1, std::min(stream.size(), kMessageMax) - 1);
+    std::size_t end = kMessageMax;  // where the terminator has to stand at the latest
+    bool escaped = false;
     for (std::size_t i = 0; i < rest.size(); ++i) {
       const std::uint8_t octet = rest[i];
-      if (!escaped && octet == kTerminator) return {Fault::none, i + 2, i + 2};
-      if (octet > (escaped ? kEscapedMax : kEscape)) return {Fault::bad_value, 0, 0};
+      if (octet == kTerminator) return {Fault::none, i + 2, i + 2};
+      if (i >= end) return {Fault::bad_value, 0, 0};
+      // Only a checksum may hold what is a control character elsewhere.
+      if (escaped && octet > kEscapedMax) end = std::min(end, i + kChecksumBytes - 1);
+      if (octet > kEscape) end = std::min(end, i + kChecksumBytes);
       escaped = !escaped && octet == kEscape;
     }
     if (stream.size() >= kMessageMax) return {Fault::bad_length, 0, 0};

@@ -145,11 +145,11 @@ TEST(Canonical, OnlyWhatMustBeEscapedIs) {
   };
   EXPECT_EQ(decoded(control({5})), "control_data station=1 address=0 value=5");
   EXPECT_EQ(decoded(control({0xf0, 0x15})), "fault bad_value");
-  EXPECT_EQ(module().frame(control({0xf0, 0x15}), kAsk).fault, Fault::bad_value);
+  EXPECT_EQ(module().frame(Message{0xfc, 1, 0, 0xf0, 0x15, 0, 0}, kAsk).fault, Fault::bad_value);
   for (const std::uint8_t octet : Message{0xf1, 0xf7, 0xff}) {
     EXPECT_EQ(decoded({0xfb, octet, 0xf6}), "fault bad_value") << int{octet};
-    EXPECT_EQ(module().frame(Message{0xfb, octet, 0xf6}, kAsk).fault, Fault::bad_value);
-    EXPECT_EQ(module().frame(Message{0xfb, 0xf0, octet}, kAsk).fault, Fault::bad_value);
+    EXPECT_EQ(module().frame(Message{0xfb, octet, 1, 2}, kAsk).fault, Fault::bad_value);
+    EXPECT_EQ(module().frame(Message{0xfb, 0xf0, octet, 1}, kAsk).fault, Fault::bad_value);
   }
   EXPECT_EQ(decoded({0xfb, 0xf0, 0x0f, 0xf6}), "poll station=255 secure=0");
   EXPECT_EQ(decoded({0xfb, 0xf0, 0x10, 0xf6}), "fault bad_value");
@@ -182,6 +182,35 @@ TEST(Canonical, AChecksumIsEscapedToo) {
               "control_data station=1 address=0 value=" + std::to_string(value));
   }
   EXPECT_GT(escaped, 0U);
+}
+
+// What is known to be sent: a checksum whose bytes are not escaped. 0xf6 in it cannot be told from
+// the end.
+TEST(Canonical, AChecksumMayBeBare) {
+  std::size_t bare = 0;
+  for (unsigned value = 0; value < 0xf0; ++value) {
+    for (unsigned address = 0; address < 0xe0; ++address) {
+      const Message opened = {0xfc, 1, static_cast<std::uint8_t>(address),
+                              static_cast<std::uint8_t>(value)};
+      const std::uint16_t sum = support::genisys_checksum(opened, support::kFromOnes);
+      const auto low = static_cast<std::uint8_t>(sum);
+      const auto high = static_cast<std::uint8_t>(sum >> 8);
+      if (low < 0xf0 && high < 0xf0) continue;
+      const Message message = support::join({opened, {low, high, 0xf6}});
+      const protocols::Frame frame = module().frame(message, kAsk);
+      const std::string text = support::decoded_text(module(), message, kAsk);
+      if (low == 0xf6 || high == 0xf6) {
+        EXPECT_NE(frame.length, message.size());
+        EXPECT_EQ(text.substr(0, 5), "fault");
+        continue;
+      }
+      ++bare;
+      EXPECT_EQ(frame.length, message.size()) << address << "=" << value;
+      EXPECT_EQ(text, "control_data station=1 address=" + std::to_string(address) +
+                          " value=" + std::to_string(value));
+    }
+  }
+  EXPECT_GT(bare, 1000U);
 }
 
 TEST(Limits, EveryAddressOnce) {

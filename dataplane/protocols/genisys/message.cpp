@@ -90,28 +90,67 @@ Fault at_end(const ByteReader& reader) {
   return reader.remaining() == 0 ? Fault::none : Fault::trailing_bytes;
 }
 
+// All but the header, of which `sent` is the checksum: 5.1.1.4.
+Fault parse_checked(ByteView covered, std::uint16_t sent, Message& message) {
+  message.pair_count = 0;
+  ByteReader reader(covered);
+  message.station = reader.u8();
+  if (!reader.ok()) return Fault::truncated;
+  if (!is_checksum(message.code, covered, sent)) return Fault::bad_checksum;
+  const bool to_all = message.code == kCommonControl;
+  if ((message.station == kAllStations) != to_all) return Fault::bad_value;
+  message.secure = true;
+  return has_pairs(message.code) ? read_pairs(reader, message) : at_end(reader);
+}
+
+Fault parse_escaped(ByteView body, Message& message) {
+  Content content;
+  const Fault escapes = remove_escapes(body, content);
+  if (escapes != Fault::none) return escapes;
+  if (content.size < 1 + kChecksumBytes) return Fault::truncated;
+  const std::size_t covered = content.size - kChecksumBytes;
+  return parse_checked(content.view().first(covered), load_le16(content.octets.data() + covered),
+                       message);
+}
+
+// Masters and slaves are known that send the checksum as it is. Where it begins as an escape would,
+// only one of both readings leaves whole pairs, or none.
+Fault parse_with_bare_checksum(ByteView body, Message& message) {
+  const std::size_t covered = body.size() - kChecksumBytes;
+  Content content;
+  const Fault escapes = remove_escapes(body.first(covered), content);
+  if (escapes != Fault::none) return escapes;
+  return parse_checked(content.view(), load_le16(body.data() + covered), message);
+}
+
+Fault parse_without_checksum(ByteView body, Message& message) {
+  Content content;
+  const Fault escapes = remove_escapes(body, content);
+  if (escapes != Fault::none) return escapes;
+  ByteReader reader(content.view());
+  message.station = reader.u8();
+  if (message.station == kAllStations) return Fault::bad_value;
+  return at_end(reader);
+}
+
 }  // namespace
 
 Fault parse_message(ByteView bytes, Message& message) {
   if (bytes.size() < kMessageMin || bytes.back() != kTerminator) return Fault::truncated;
   message.code = bytes[0];
-  Content content;
-  const Fault escapes = remove_escapes(bytes.subspan(1, bytes.size() - 2), content);
-  if (escapes != Fault::none) return escapes;
-  ByteReader reader(content.view());
-  message.station = reader.u8();
-  const bool to_all = message.code == kCommonControl;
-  if ((message.station == kAllStations) != to_all) return Fault::bad_value;
-  const bool bare =
-      message.code == kAcknowledge || (message.code == kPoll && reader.remaining() == 0);
-  if (bare) return at_end(reader);
-  if (reader.remaining() < kChecksumBytes) return Fault::truncated;
-  const ByteView covered = content.view().first(content.size - kChecksumBytes);
-  const ByteView pairs = reader.take(reader.remaining() - kChecksumBytes);
-  if (!is_checksum(message.code, covered, reader.u16_le())) return Fault::bad_checksum;
-  message.secure = true;
-  ByteReader inner(pairs);
-  return has_pairs(message.code) ? read_pairs(inner, message) : at_end(inner);
+  const ByteView body = bytes.subspan(1, bytes.size() - 2);
+  const bool is_station = body.size() == 1 || (body.size() == 2 && body[0] == kEscape);
+  if (message.code == kAcknowledge || (message.code == kPoll && is_station)) {
+    return parse_without_checksum(body, message);
+  }
+  const Fault fault = parse_escaped(body, message);
+  if (fault == Fault::none || body.size() <= kChecksumBytes) return fault;
+  const std::uint8_t low = body[body.size() - 2];
+  const std::uint8_t high = body.back();
+  const bool has_end = low == kTerminator || high == kTerminator;
+  const bool may_be_bare = !has_end && (low >= kEscape || high >= kEscape);
+  const bool is_non_ip = may_be_bare && parse_with_bare_checksum(body, message) == Fault::none;
+  return is_non_ip ? Fault::none : fault;
 }
 
 }  // namespace bulkhead::genisys
