@@ -136,9 +136,9 @@ class Expectations {
   // into `asked` or are composed in the list.
   virtual void describe(std::span<const std::byte> asked, OperationList& operations) const = 0;
 
-  // What distinguishes a datagram or frame from others between the same endpoints, its size, and its
-  // function in the catalogue: it is parsed only where its operations are reported. Nothing if no
-  // expectation covers such messages. Bytes of any sender, not framed.
+  // What distinguishes a datagram or frame from others between the same endpoints, its size, and
+  // its function in the catalogue: it is parsed only where its operations are reported. Nothing if
+  // no expectation covers such messages. Bytes of any sender, not framed.
   struct Observed {
     std::uint32_t identifier = 0;
     std::size_t bytes = 0;
