@@ -23,7 +23,7 @@ void judge_unknown(Context& context, const flow::Packet& packet, ByteView messag
 inline void judge_message(Context& context, const flow::Packet& packet, ByteView message,
                           std::size_t length, Verdict& verdict) {
   packet.flow->protocol_known ? judge_known(context, packet, message, length, verdict)
-                    : judge_unknown(context, packet, message, length, verdict);
+                              : judge_unknown(context, packet, message, length, verdict);
 }
 
 // Judges all messages of a packet, each of which must be whole. Reports all verdicts but the last:

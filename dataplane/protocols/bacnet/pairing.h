@@ -41,7 +41,7 @@ struct Question {
 using Session = protocols::OutstandingTable<Outstanding, Question>;
 constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 28>(4);
 
-// Whether an I-Am or an I-Have answers it. Whoever may ask is answered (16.9 and 16.10); a later
+// Whether an I-Am or an I-Have answers it. Any host may ask and is answered (16.9 and 16.10); a later
 // announcement needs a rule.
 bool answers(const Question& question, const Message& message);
 void note_question(Session session, const Message& message, std::uint32_t now_ms);

@@ -304,8 +304,8 @@ TEST(Objects, FilesAreNamedStraight) {
     return support::decoded_text(module(), from_master(code, file_command(0, name)), kRequest);
   };
   for (const std::string_view bad :
-       {"logs/../fw.bin", "..", "/..", "logs\\..\\fw.bin", "logs/./a", "./a", "logs//a", "//host/a",
-        "logs/.. /fw.bin", "logs/.../a", "a.", "a "}) {
+       {"logs/../fw.bin", "..", "/..", "logs\\..\\fw.bin", "logs/./a", "././a", "logs//a",
+        "//host/a", "logs/.. /fw.bin", "logs/.../a", "a.", "a "}) {
     EXPECT_EQ(told(25, bad), "fault bad_value") << bad;
     EXPECT_EQ(told(27, bad), "fault bad_value") << bad;
     EXPECT_EQ(support::decoded_text(module(), from_master(31, sized(70, 8, support::bytes_of(bad))),
@@ -313,7 +313,8 @@ TEST(Objects, FilesAreNamedStraight) {
               "fault bad_value")
         << bad;
   }
-  for (const std::string_view good : {"/logs/1.cfg", "a..b", "C:\\LOG\\x", "logs/", "/", "."}) {
+  for (const std::string_view good :
+       {"/logs/1.cfg", "a..b", "C:\\LOG\\x", "logs/", "/", ".", "./a"}) {
     EXPECT_EQ(told(27, good),
               "delete_file source=3 destination=4 group=70 variation=3 name=" + std::string(good));
   }

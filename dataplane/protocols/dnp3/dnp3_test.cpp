@@ -158,6 +158,8 @@ const std::vector<Row> kRows = {
     {"a challenge", kBack, from_outstation(131, {120, 1, 0x5b, 1, 1, 0, 'a'}),
      "authenticate_response source=4 destination=3 group=120 variation=1 iin=32769 fragment=3 "
      "con=0"},
+    {"an outstation that opens the connection", kRequest, from_outstation(130, {}, 0xf3),
+     "unsolicited_response source=4 destination=3 iin=32769 fragment=3 con=1 outstation_opens=1"},
     {"link", kRequest, link_frame(0xc0, {}), "link_reset_link_states source=3 destination=4"},
     {"link", kRequest, link_frame(0xc1, {}), "link_reset_user_process source=3 destination=4"},
     {"link", kRequest, link_frame(0xf2, {}), "link_test_link_states source=3 destination=4 fcb=1"},

@@ -58,7 +58,7 @@ TEST(Path, OnlyVendorsObjectsContainOthers) {
   EXPECT_EQ(read(join({symbol("A"), assembly})), "fault unknown_object");
   EXPECT_EQ(read(join({symbol("A"), {0x20, 0x63, 0x24, 1}})), "fault unknown_object");
   EXPECT_EQ(read(join({symbol("A"), {0x20, 0x64, 0x24, 1}})),
-            "read_tag service=76 member=0 elements=1 object=A/100/1");
+            "object_service_4c service=76 object=A/100/1");
   EXPECT_EQ(set(join({{0x20, 0x68, 0x24, 2, 0x21, 0, 0, 3, 0x24, 1, 0x30, 9}})),
             "set_program_attribute_single service=16 attribute=9 object=104/2/768/1");
 }
