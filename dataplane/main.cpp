@@ -3,17 +3,30 @@
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "dataplane/base/log.h"
+#include "dataplane/base/secret.h"
+#include "dataplane/daemon/calls.h"
+#include "dataplane/daemon/notifier.h"
+#include "dataplane/daemon/rights.h"
 #include "dataplane/pair/lease_thread.h"
+#include "dataplane/ports/carriers.h"
+#include "dataplane/ports/device.h"
 #include "dataplane/ports/eal.h"
 #include "dataplane/service/engine.h"
 #include "dataplane/service/server.h"
 #include "dataplane/service/service_thread.h"
+#include "dataplane/service/watchdog.h"
 
 namespace {
 
@@ -23,6 +36,7 @@ enum ExitCode : int {
   kEalFailed = 3,
   kPortFailed = 4,
   kSocketFailed = 5,
+  kRightsFailed = 6,
 };
 
 struct Options {
@@ -30,6 +44,8 @@ struct Options {
   bulkhead::service::EngineOptions engine;
   std::string socket = "/run/bulkhead/dataplane.sock";
   std::string huge_pages = "auto";
+  bool await_ports = false;
+  bool unconfined = false;
 };
 
 void declare_limits(CLI::App& app, Options& options) {
@@ -81,6 +97,10 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::Range(1280, 9200))
       ->capture_default_str();
   declare_limits(app, options);
+  app.add_flag("--await-ports", options.await_ports,
+               "Wait for interfaces and PCI devices that are not there yet, instead of ending");
+  app.add_flag("--unconfined", options.unconfined,
+               "Do not filter system calls and do not hide memory: for debuggers and profilers");
   app.add_flag("--verbose", options.eal.verbose, "Show DPDK's own messages");
 }
 
@@ -107,7 +127,46 @@ std::optional<std::string> fit_limits(const CLI::App& app, Options& options) {
   return std::nullopt;
 }
 
-int run(const Options& options) {
+// Says what is missing at once, and once more when it is late: it may never come.
+void await_ports(const Options& options, bulkhead::daemon::Notifier& notifier) {
+  constexpr auto kOftenFor = std::chrono::seconds(30);
+  constexpr auto kOften = std::chrono::milliseconds(250);
+  constexpr auto kSeldom = std::chrono::seconds(2);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto exists = [](const std::string& path) { return access(path.c_str(), F_OK) == 0; };
+  std::vector<std::string> told;
+  bool late_told = false;
+  for (;;) {
+    const auto missing = bulkhead::ports::missing(options.engine.devices, exists);
+    if (missing.empty()) return;
+    std::string text = "waiting for";
+    for (const std::string& each : missing) text += (&each == missing.data() ? " " : ", ") + each;
+    if (missing != told) spdlog::info("{}", text);
+    told = missing;
+    notifier.status(text + "; nothing passes");
+    const bool late = std::chrono::steady_clock::now() - begin > kOftenFor;
+    if (late && !std::exchange(late_told, true)) {
+      spdlog::error("still {} after {} s; nothing passes; check the names of --port", text,
+                    kOftenFor.count());
+    }
+    std::this_thread::sleep_for(late ? std::chrono::milliseconds(kSeldom) : kOften);
+  }
+}
+
+// What the ports needed to be opened is given up, on every thread.
+std::optional<std::string> give_up_rights(const Options& options) {
+  const auto kept = bulkhead::ports::needs_of(options.engine.devices).while_open |
+                    bulkhead::daemon::for_priorities();
+  if (auto problem = bulkhead::daemon::keep_only(kept)) return problem;
+  if (options.unconfined) {
+    spdlog::warn("--unconfined: system calls are not filtered");
+    return std::nullopt;
+  }
+  bulkhead::keep_memory_private();
+  return bulkhead::daemon::confine(bulkhead::daemon::Program::dataplane);
+}
+
+int run(const Options& options, bulkhead::daemon::Notifier& notifier) {
   auto engine = bulkhead::service::Engine::make(options.engine);
   if (!engine) {
     spdlog::error("{}", engine.error());
@@ -117,9 +176,16 @@ int run(const Options& options) {
   bulkhead::pair::LastPairReport pair_report;
   bulkhead::service::Server server(questions, *engine.value(), options.socket,
                                    [&pair_report] { return pair_report.get(); });
+  bulkhead::pair::LeaseThread lease;
+  if (const auto problem = give_up_rights(options)) {
+    spdlog::error("{}", *problem);
+    return kRightsFailed;
+  }
+  const bulkhead::service::Watchdog watchdog(
+      questions, notifier, *engine.value(),
+      [&lease](std::function<void()> function) { lease.post(std::move(function)); });
   const bulkhead::service::ServiceThread service(questions);
   // This thread has its priority only once the others have begun.
-  bulkhead::pair::LeaseThread lease;
   if (options.engine.pair) {
     lease.serve_pair(engine.value()->shared(), bulkhead::pair::pair_socket_of(options.socket),
                      pair_report);
@@ -128,7 +194,39 @@ int run(const Options& options) {
                options.engine.devices.size(), options.engine.workers, options.socket);
   lease.run();
   spdlog::info("stopping");
+  notifier.stopping();
   return kOk;
+}
+
+// A process that sets the zone ports' kernel interfaces, where there are any; it has nothing else.
+std::optional<std::string> begin_carriers(Options& options) {
+  std::vector<std::string> interfaces;
+  for (const std::string& device : options.engine.devices) {
+    const std::string interface = bulkhead::ports::interface_of(device);
+    if (!interface.empty()) interfaces.push_back(interface);
+  }
+  if (interfaces.empty()) return std::nullopt;
+  auto begun = bulkhead::ports::Carriers::begin(interfaces, [&options]() {
+    bulkhead::keep_memory_private();
+    const auto problem = bulkhead::daemon::keep_only(bulkhead::daemon::bit_of(CAP_NET_ADMIN));
+    if (problem || options.unconfined) return problem;
+    return bulkhead::daemon::confine(bulkhead::daemon::Program::dataplane);
+  });
+  if (!begun) return begun.error();
+  const std::shared_ptr<bulkhead::ports::Carriers> carriers = std::move(begun).value();
+  options.engine.set_interface = [carriers](unsigned interface, bool up) {
+    return carriers->set(interface, up);
+  };
+  return std::nullopt;
+}
+
+// With what the ports need alone, while there is one thread.
+std::optional<std::string> start(Options& options) {
+  if (auto problem = begin_carriers(options)) return problem;
+  const auto needed = bulkhead::ports::needs_of(options.engine.devices).to_open |
+                      bulkhead::daemon::for_priorities();
+  if (auto problem = bulkhead::daemon::keep_only(needed)) return problem;
+  return bulkhead::ports::start_eal(options.eal);
 }
 
 }  // namespace
@@ -138,7 +236,7 @@ int main(int argc, char** argv) {
       "The Bulkhead data plane: stands inline between zones and lets through what its policy "
       "grants. It listens on no network; bulkheadd drives it over a Unix socket.\n"
       "Exit codes: 0 stopped, 2 wrong option or config, 3 DPDK did not start, 4 a port failed, "
-      "5 the socket is in use or cannot be made.");
+      "5 the socket is in use or cannot be made, 6 rights cannot be given up.");
   bulkhead::start_log("bulkhead-dataplane");
   umask(0077);                               // nobody else may drive it
   google::protobuf::SetLogHandler(nullptr);  // we report malformed messages ourselves, once
@@ -161,13 +259,15 @@ int main(int argc, char** argv) {
     spdlog::error("{}", *problem);
     return kUsage;
   }
-  if (const auto problem = bulkhead::ports::start_eal(options.eal)) {
+  bulkhead::daemon::Notifier notifier;
+  if (options.await_ports) await_ports(options, notifier);
+  if (const auto problem = start(options)) {
     spdlog::error("{}", *problem);
     return kEalFailed;
   }
   int code = kSocketFailed;
   try {
-    code = run(options);
+    code = run(options, notifier);
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
   }

@@ -3,9 +3,12 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "dataplane/pair/pair_server.h"
 
@@ -22,6 +25,8 @@ class LeaseThread {
   }
   // Until SIGINT or SIGTERM, on the calling thread.
   void run() { io_.run(); }
+  // Runs a function there. From any thread.
+  void post(std::function<void()> function) { boost::asio::post(io_, std::move(function)); }
 
  private:
   boost::asio::io_context io_;

@@ -200,17 +200,34 @@ bool Engine::finish_apply() {
   return !taken_up_token_;
 }
 
-std::string Engine::lagging() const {
-  constexpr TimeNs kStuckNs = kSecondNs;  // an idle one comes round ten times in that
+std::string Engine::stuck(TimeNs for_ns) const {
   const TimeNs now_ns = monotonic_now_ns();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     const TimeNs turned_ns = workers_[i]->stats().turned_ns.load();
-    if (turned_ns == 0 || now_ns < turned_ns + kStuckNs) continue;
+    const TimeNs since_ns = turned_ns == 0 && launched_ ? started_ns_ : turned_ns;
+    if (since_ns == 0 || now_ns < since_ns + for_ns) continue;
     return "worker " + std::to_string(i) + " stands still since " +
-           std::to_string((now_ns - turned_ns) / kMillisecondNs) + " ms" +
-           (taken_up_token_ ? " and keeps the policy before" : "");
+           std::to_string((now_ns - since_ns) / kMillisecondNs) + " ms";
   }
+  return {};
+}
+
+bool Engine::all_turn() const {
+  return std::ranges::all_of(
+      workers_, [](const auto& worker) { return worker->stats().turned_ns.load() != 0; });
+}
+
+std::string Engine::lagging() const {
+  constexpr TimeNs kStuckNs = kSecondNs;  // an idle one comes round ten times in that
+  std::string worker = stuck(kStuckNs);
+  if (!worker.empty()) return worker + (taken_up_token_ ? " and keeps the policy before" : "");
   return taken_up_token_ ? "a worker keeps the policy before" : "";
+}
+
+std::string Engine::summary() const {
+  if (generation_ == pipeline::kNoPolicy) return "nothing passes until a policy arrives";
+  return "enforces the policy of " + image_->tables.site + ", generation " +
+         std::to_string(generation_);
 }
 
 v1::DataplaneStatus Engine::status() const {

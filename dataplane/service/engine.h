@@ -44,6 +44,13 @@ class Engine {
   bool finish_apply();
   // The worker that is stuck or still has the previous policy, as text; empty if none.
   std::string lagging() const;
+  // A worker that began no turn for so long, as text; empty if none. One that has not begun its
+  // first is stuck since the start.
+  std::string stuck(TimeNs for_ns) const;
+  // Whether each worker has begun a turn.
+  bool all_turn() const;
+  // What is enforced, in a line for people.
+  std::string summary() const;
   // All of it, for callers that may wait for the workers.
   Result<std::uint32_t, std::string> read_and_apply(const v1::PolicyArtefact& artefact);
 

@@ -13,6 +13,7 @@ ServiceThread::~ServiceThread() {
 }
 
 void ServiceThread::run() {
+  name_thread("service");
   run_later();
   while (!io_.stopped()) {
     try {

@@ -28,10 +28,10 @@ MAY_INCLUDE = {
     "dataplane/replication": "base wire protocols flow",
     "dataplane/ports": "base wire policy flow pipeline replication",
     "dataplane/pair": "base wire ipc replication ports",
-    "dataplane/service": "base wire flow pipeline ports ipc artefact",
+    "dataplane/service": "base daemon wire flow pipeline ports ipc artefact",
     # The one program that compiles policies and runs the pipeline.
     "dataplane/replay": "base wire capture policy pipeline ports service/naming.h controlplane/policy",
-    "dataplane": "base ports pair service",
+    "dataplane": "base daemon ports pair service",
     "controlplane/access": "dataplane/base",
     "controlplane/policy": "dataplane/base dataplane/wire dataplane/policy",
     "controlplane/telemetry": "access dataplane/base",
