@@ -7,11 +7,14 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cctype>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
+#include <functional>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "controlplane/agent/agent.h"
@@ -20,7 +23,13 @@
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
 #include "controlplane/telemetry/event_hub.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
+#include "dataplane/base/secret.h"
+#include "dataplane/daemon/calls.h"
+#include "dataplane/daemon/notifier.h"
+#include "dataplane/daemon/pulses.h"
+#include "dataplane/daemon/rights.h"
 
 namespace {
 
@@ -32,7 +41,8 @@ enum ExitCode : int {
   kStateFailed = 3,
   kListenFailed = 4,
   kPkiFailed = 5,
-  kPairFailed = 6
+  kPairFailed = 6,
+  kRightsFailed = 7
 };
 
 struct Options {
@@ -46,6 +56,7 @@ struct Options {
   std::uint32_t pair_priority = 100;
   bool pair_preempt = false;
   std::uint32_t pair_heartbeat_ms = 10;
+  bool unconfined = false;
 };
 
 void declare(CLI::App& app, Options& options) {
@@ -90,6 +101,8 @@ void declare(CLI::App& app, Options& options) {
       ->capture_default_str()
       ->needs(peer)
       ->group("One of a pair");
+  app.add_flag("--unconfined", options.unconfined,
+               "Do not filter system calls and do not hide memory: for debuggers and profilers");
 }
 
 boost::asio::ip::tcp::endpoint endpoint_of(const std::string& text) {
@@ -108,17 +121,18 @@ boost::asio::ip::tcp::endpoint endpoint_of(const std::string& text) {
 }
 
 bulkhead::failover::Key read_pair_key(const std::string& path) {
-  std::ifstream file(path);
-  std::string text;
-  file >> text;
+  std::string text = bulkhead::read_secret(path);
   bulkhead::failover::Key key{};
-  bool good = text.size() == 2 * key.size();
+  // A line of digits, as `pki pair` writes it.
+  bool good = text.size() >= 2 * key.size() &&
+              text.find_first_not_of(" \t\r\n", 2 * key.size()) == std::string::npos;
   for (std::size_t i = 0; good && i < key.size(); ++i) {
-    const std::string digits = text.substr(2 * i, 2);
+    const std::string digits = text.substr(2 * i, 2);  // too short to be on the heap
     good = std::isxdigit(static_cast<unsigned char>(digits[0])) != 0 &&
            std::isxdigit(static_cast<unsigned char>(digits[1])) != 0;
     key[i] = static_cast<std::uint8_t>(std::strtoul(digits.c_str(), nullptr, 16));
   }
+  bulkhead::wipe(text);
   if (good) return key;
   throw std::runtime_error("cannot read a key from " + path +
                            "; make one with `bulkheadctl pki pair FOLDER` and give both appliances "
@@ -148,9 +162,8 @@ void join_pair(const Options& options, Agent& agent) {
 // Reads NAME under the folder, or tells what is wrong in `problem`.
 std::string pem(const Options& options, const std::string& name, std::string& problem) {
   const std::string path = options.pki + "/" + name;
-  std::ifstream file(path);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file || text.find("-----BEGIN") == std::string::npos) {
+  std::string text = bulkhead::read_secret(path);
+  if (text.find("-----BEGIN") == std::string::npos) {
     problem = "cannot read " + path + "; make certificates with `bulkheadctl pki init " +
               options.pki + "`";
   }
@@ -162,7 +175,9 @@ std::shared_ptr<grpc::ServerCredentials> credentials(const Options& options, std
   tls.pem_root_certs = pem(options, "ca.crt", problem);
   tls.pem_key_cert_pairs.push_back(
       {pem(options, "server.key", problem), pem(options, "server.crt", problem)});
-  return grpc::SslServerCredentials(tls);
+  auto made = grpc::SslServerCredentials(tls);
+  bulkhead::wipe(tls.pem_key_cert_pairs.front().private_key);  // gRPC has its own copy
+  return made;
 }
 
 sigset_t ending_signals() {
@@ -213,8 +228,45 @@ struct GrpcServer {
   static int milliseconds(std::chrono::milliseconds time) { return static_cast<int>(time.count()); }
 };
 
+// Nothing of the network has been read yet.
+std::optional<std::string> confine(const Options& options) {
+  if (!options.unconfined) return bulkhead::daemon::confine(bulkhead::daemon::Program::agent);
+  spdlog::warn("--unconfined: system calls are not filtered");
+  return std::nullopt;
+}
+
+// Feeds the service manager's watchdog while all threads go on.
+void watch_until_signal(bulkhead::daemon::Notifier& notifier, Agent& agent, Listener& listener) {
+  constexpr bulkhead::TimeNs kPeriodNs = bulkhead::kSecondNs;
+  bulkhead::daemon::Pulses pulses;
+  agent.watch(pulses);
+  pulses.watch("listener", 5 * bulkhead::kSecondNs,
+               [&listener](std::function<void()> function) { listener.post(std::move(function)); });
+  const sigset_t signals = ending_signals();
+  bool ready = false;
+  bool was_stuck = false;
+  for (;;) {
+    const std::string stuck = pulses.look(bulkhead::monotonic_now_ns());
+    if (!stuck.empty() && !was_stuck) spdlog::error("{}: the watchdog is not fed", stuck);
+    was_stuck = !stuck.empty();
+    const std::string status = was_stuck               ? stuck
+                               : agent.has_dataplane() ? "serves; the data plane is connected"
+                                                       : "serves; the data plane is not there";
+    if (!std::exchange(ready, true)) notifier.ready(status);
+    if (!was_stuck) notifier.alive();
+    notifier.status(status);
+    const bulkhead::TimeNs watchdog_ns = notifier.watchdog_ns();
+    const bulkhead::TimeNs period_ns =
+        watchdog_ns == 0 ? kPeriodNs : std::min(kPeriodNs, watchdog_ns / 4);
+    const timespec wait{static_cast<time_t>(period_ns / bulkhead::kSecondNs),
+                        static_cast<long>(period_ns % bulkhead::kSecondNs)};
+    if (sigtimedwait(&signals, nullptr, notifier.is_heard() ? &wait : nullptr) > 0) return;
+  }
+}
+
 int serve(const Options& options, Agent& agent, EventHub& events,
-          const std::shared_ptr<grpc::ServerCredentials>& tls) {
+          const std::shared_ptr<grpc::ServerCredentials>& tls,
+          bulkhead::daemon::Notifier& notifier) {
   std::unique_ptr<Listener> listener;
   Work work([&listener](const std::string& peer, const std::string& name) {
     listener->prove(peer, name);
@@ -234,13 +286,16 @@ int serve(const Options& options, Agent& agent, EventHub& events,
     spdlog::error("{}", error.what());
     return kListenFailed;
   }
+  if (const auto wrong = confine(options)) {
+    spdlog::error("{}", *wrong);
+    return kRightsFailed;
+  }
   agent.start();
   listener->start();
   spdlog::info("listening on {} with mutual TLS, state in {}", options.listen, options.state);
-  const sigset_t signals = ending_signals();
-  int received = 0;
-  sigwait(&signals, &received);
+  watch_until_signal(notifier, agent, *listener);
   spdlog::info("stopping");
+  notifier.stopping();
   events.end();
   rpc.server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
   work.join();
@@ -256,7 +311,7 @@ int main(int argc, char** argv) {
       "management host over gRPC with mutual TLS.\n"
       "Exit codes: 0 stopped, 2 wrong option or config, 3 the state folder is in use or damaged, "
       "4 the address cannot be listened on, 5 a certificate or key is missing, 6 the pair's "
-      "address, name or key is wrong.");
+      "address, name or key is wrong, 7 rights cannot be given up.");
   bulkhead::start_log("bulkheadd");
   setenv("GRPC_VERBOSITY", "NONE", 0);  // we report errors ourselves, once
   Options options;
@@ -274,6 +329,13 @@ int main(int argc, char** argv) {
   mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
   mallopt(M_ARENA_MAX, 64);  // a heartbeat must not wait for a question's allocation
   raise_descriptor_limit();
+  // The agent needs no capability: not of root either, should it have been started so.
+  if (const auto wrong = bulkhead::daemon::keep_only(bulkhead::daemon::for_priorities())) {
+    spdlog::error("{}", *wrong);
+    return kRightsFailed;
+  }
+  if (!options.unconfined) bulkhead::keep_memory_private();
+  bulkhead::daemon::Notifier notifier;
   // Before any thread starts, so that only sigwait hears them.
   const sigset_t signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -299,7 +361,7 @@ int main(int argc, char** argv) {
       spdlog::error("{}", error.what());
       return kPairFailed;
     }
-    return serve(options, agent, events, tls);
+    return serve(options, agent, events, tls, notifier);
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     return kStateFailed;

@@ -46,6 +46,22 @@ void Agent::start() {
   reconciler_ = std::thread([this] { keep_reconciled(); });
 }
 
+// The reconciler waits for the data plane's answers, and for as long as a commit takes.
+void Agent::watch(daemon::Pulses& pulses) {
+  constexpr TimeNs kPatienceNs = 5 * kSecondNs;
+  constexpr TimeNs kReconcilerPatienceNs = 300 * kSecondNs;
+  pulses.watch("questions", kPatienceNs, [this](std::function<void()> function) {
+    dataplane_.behind_what_came(std::move(function));
+  });
+  pulses.watch("reconciler", kReconcilerPatienceNs, [this](std::function<void()> function) {
+    const auto commit = enforcer_.commits().find("");
+    if (commit && commit->state() == v1::Commit::STATE_UNDER_WAY) return function();
+    const std::lock_guard guard(wake_mutex_);
+    asked_.push_back(std::move(function));
+  });
+  pair_.watch(pulses);
+}
+
 void Agent::wake() {
   const std::lock_guard guard(wake_mutex_);
   woken_ = true;
@@ -55,12 +71,15 @@ void Agent::wake() {
 void Agent::keep_reconciled() {
   constexpr auto kPeriod = std::chrono::seconds(1);
   for (;;) {
+    std::vector<std::function<void()>> asked;
     {
       std::unique_lock lock(wake_mutex_);
       wake_.wait_for(lock, kPeriod, [this] { return woken_ || stopping_; });
       woken_ = false;
       if (stopping_) return;
+      asked.swap(asked_);
     }
+    for (const auto& answer : asked) answer();
     memory_.turn(monotonic_now_ns());
     const Enforcer::Compared compared = enforcer_.reconcile();
     sink_.on_status(readings_.describe(compared.answer));

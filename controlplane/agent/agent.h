@@ -3,10 +3,12 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/agent/dataplane_readings.h"
@@ -14,6 +16,7 @@
 #include "controlplane/agent/memory.h"
 #include "controlplane/agent/pair_member.h"
 #include "controlplane/agent/stored_policies.h"
+#include "dataplane/daemon/pulses.h"
 
 namespace bulkhead::controlplane {
 
@@ -25,6 +28,10 @@ class Agent {
   // Makes the appliance one of a pair; before start(). Throws with a text for people.
   void join_pair(const PairOptions& options) { pair_.join(options); }
   void start();
+  // Adds its threads to those that must go on.
+  void watch(daemon::Pulses& pulses);
+  // Whether its data plane is connected.
+  bool has_dataplane() const { return dataplane_.connected(); }
 
   Policies& policies() { return policies_; }
   Readings& readings() { return readings_; }
@@ -40,7 +47,8 @@ class Agent {
   std::condition_variable wake_;
   bool woken_ = false;
   bool stopping_ = false;
-  DataplaneClient dataplane_;  // questions and policies
+  std::vector<std::function<void()>> asked_;  // of the reconciler, to be run at its next round
+  DataplaneClient dataplane_;                 // questions and policies
   DataplaneReadings readings_;
   Enforcer enforcer_;
   PairMember pair_;

@@ -15,6 +15,8 @@ namespace bulkhead::controlplane {
 
 namespace {
 
+constexpr TimeNs kPatienceNs = 5 * kSecondNs;
+
 std::uint64_t digest_of(const v1::Revision& revision) {
   return std::strtoull(revision.sha256().substr(0, 16).c_str(), nullptr, 16);
 }
@@ -41,6 +43,14 @@ void PairMember::join(PairOptions options) {
   PairHost& host = *this;
   pair_ = std::make_unique<Pair>(options, host);
   enforcer_.join_pair([this](const v1::Revision& revision) { return agree(revision); });
+}
+
+void PairMember::watch(daemon::Pulses& pulses) {
+  if (!pair_) return;
+  pair_->watch(pulses);
+  pulses.watch("lease", kPatienceNs, [this](std::function<void()> function) {
+    lease_.behind_what_came(std::move(function));
+  });
 }
 
 void PairMember::start() {

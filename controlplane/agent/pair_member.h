@@ -23,6 +23,8 @@ class PairMember final : public PairControl, private PairHost {
   void join(PairOptions options);
   void start();
   void stop();
+  // Adds its threads to those that must go on.
+  void watch(daemon::Pulses& pulses);
   // Whether the active revision is in force.
   void on_policy(bool in_force);
 

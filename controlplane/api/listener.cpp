@@ -14,6 +14,7 @@
 #include <stdexcept>
 
 #include "controlplane/access/limits.h"
+#include "dataplane/daemon/late_address.h"
 
 namespace bulkhead::controlplane {
 
@@ -106,9 +107,16 @@ Listener::Listener(const std::string& address, HandOver hand_over)
   error_code error;
   acceptor_.open(endpoint.protocol(), error);
   if (!error) acceptor_.set_option(Tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_.bind(endpoint, error);
+  if (!error) {
+    daemon::allow_late_address(acceptor_.native_handle(), endpoint.protocol().family());
+    acceptor_.bind(endpoint, error);
+  }
   if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
   if (error) throw std::runtime_error("cannot listen on " + address + ": " + error.message());
+  if (!daemon::has_address(endpoint.data(), static_cast<socklen_t>(endpoint.size()))) {
+    spdlog::warn("this machine does not have the address {} yet: it is listened on all the same",
+                 endpoint.address().to_string());
+  }
 }
 
 Listener::~Listener() { stop(); }
@@ -240,6 +248,8 @@ void Listener::sweep() {
     if (!error) sweep();
   });
 }
+
+void Listener::post(std::function<void()> function) { asio::post(io_, std::move(function)); }
 
 void Listener::prove(const std::string& peer, const std::string& name) {
   asio::post(io_, [this, peer = unescaped(peer), name] {

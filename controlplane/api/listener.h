@@ -23,14 +23,16 @@ class Listener {
   // Takes over a connected socket's descriptor.
   using HandOver = std::function<void(int descriptor)>;
 
-  // `address` is `host:port` or `[host]:port`. Throws with a text for people if it cannot be
-  // listened on.
+  // `address` is `host:port` or `[host]:port`; the machine may get it later. Throws with a text for
+  // people if it cannot be listened on.
   Listener(const std::string& address, HandOver hand_over);
   ~Listener();
   void start();
   // Ends the thread: nothing is handed over any more.
   void stop();
 
+  // Runs a function on its thread. From any thread.
+  void post(std::function<void()> function);
   // Notes that a call with this certificate came over the peer's connection, as gRPC names it.
   // From any thread.
   void prove(const std::string& peer, const std::string& name);

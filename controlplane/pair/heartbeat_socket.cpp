@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "controlplane/pair/pair_link.h"
+#include "dataplane/daemon/late_address.h"
 
 namespace bulkhead::controlplane {
 
@@ -25,7 +26,10 @@ HeartbeatSocket::HeartbeatSocket(asio::io_context& io, const Udp::endpoint& here
     : socket_(io), rest_(io), peer_(peer) {
   error_code error;
   socket_.open(here.protocol(), error);
-  if (!error) socket_.bind(here, error);
+  if (!error) {
+    daemon::allow_late_address(socket_.native_handle(), here.protocol().family());
+    socket_.bind(here, error);
+  }
   if (!error) socket_.non_blocking(true, error);
   if (error) {
     throw std::runtime_error("heartbeats cannot be heard on " + here.address().to_string() + ":" +

@@ -7,12 +7,14 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "bulkhead/v1/dataplane.pb.h"
 #include "controlplane/failover/machine.h"
@@ -23,6 +25,7 @@
 #include "controlplane/pair/pair_flows.h"
 #include "controlplane/pair/pair_host.h"
 #include "controlplane/pair/pair_link.h"
+#include "dataplane/daemon/pulses.h"
 
 namespace bulkhead::controlplane {
 
@@ -46,6 +49,17 @@ class Pair {
   void start();
   // Ends the threads: the host is not called any more.
   void stop();
+  // Adds its threads that never wait to those that must go on.
+  void watch(daemon::Pulses& pulses) {
+    constexpr TimeNs kPatienceNs = 5 * kSecondNs;
+    const auto add = [&pulses](const char* name, boost::asio::io_context& io) {
+      pulses.watch(name, kPatienceNs, [&io](std::function<void()> function) {
+        boost::asio::post(io, std::move(function));
+      });
+    };
+    add("pair", io_);
+    add("pair-link", link_io_);
+  }
 
   // Messages of the data plane, and its connection.
   void on_news(v1::PairNews news);

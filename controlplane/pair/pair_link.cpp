@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "controlplane/access/certificate.h"
+#include "dataplane/daemon/late_address.h"
 
 namespace bulkhead::controlplane {
 
@@ -128,7 +129,10 @@ PairLink::PairLink(asio::io_context& io, const Options& options, Callbacks callb
   error_code error;
   acceptor_.open(options_.listen.protocol(), error);
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_.bind(options_.listen, error);
+  if (!error) {
+    daemon::allow_late_address(acceptor_.native_handle(), options_.listen.protocol().family());
+    acceptor_.bind(options_.listen, error);
+  }
   if (!error) only_from(acceptor_.native_handle(), options_.peer.address());
   if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
   if (error) {

@@ -39,16 +39,17 @@ MAY_INCLUDE = {
                               "dataplane/artefact",
     # Pure: what it is told and what it answers, nothing else.
     "controlplane/failover": "dataplane/base dataplane/replication/authentication.h",
-    "controlplane/pair": "access failover dataplane/base dataplane/ipc "
+    "controlplane/pair": "access failover dataplane/base dataplane/daemon dataplane/ipc "
                          "dataplane/artefact/digest.h",
-    "controlplane/agent": "access telemetry revisions pair dataplane/base dataplane/ipc "
-                          "dataplane/artefact",
+    "controlplane/agent": "access telemetry revisions pair dataplane/base dataplane/daemon "
+                          "dataplane/ipc dataplane/artefact",
     # Interfaces of what it serves; never the agent.
-    "controlplane/api": "access telemetry revisions/policies.h pair/pair_control.h dataplane/base",
+    "controlplane/api": "access telemetry revisions/policies.h pair/pair_control.h dataplane/base "
+                        "dataplane/daemon",
     "controlplane/cli": "policy access/certificate.h dataplane/base dataplane/wire "
                         "dataplane/protocols dataplane/artefact dataplane/capture",
     # bulkheadd.cpp joins them.
-    "controlplane": "agent api telemetry/event_hub.h dataplane/base",
+    "controlplane": "agent api telemetry/event_hub.h dataplane/base dataplane/daemon",
     "deploy/lab": "",
 }
 # What a folder's unit tests include besides; all of them may include tests/support.
