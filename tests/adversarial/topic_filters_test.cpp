@@ -151,10 +151,10 @@ TEST_F(TopicPolicy, APatternIsCheckedWhereItStands) {
 }
 
 TEST_F(TopicPolicy, TheDataPlaneTrustsNoPattern) {
-  const controlplane::Compilation result =
+  controlplane::Compilation result =
       controlplane::compile_policy(controlplane::with_rules(kRules), "p.yaml");
   ASSERT_TRUE(result.tables);
-  policy::Tables tables = *result.tables;
+  policy::Tables& tables = *result.tables;
   tables.conduits[0].rules[0].constraints[0].patterns[1] = "area/#/x";
   const auto loaded = artefact::decode(artefact::encode(tables));
   ASSERT_FALSE(loaded.ok());

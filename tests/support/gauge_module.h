@@ -91,8 +91,9 @@ class Gauge final
   // An answer that was refused has answered its request.
   const protocols::Splicing* splicing() const override { return this; }
   bool take_out(std::span<std::byte> session, const protocols::Parsed& message) const override {
-    if (!message.is_request() && message.message().size() == kBytes) {
-      answer(session, message.message(), 0);
+    const GaugeRead* asked = GaugeSession(session).latest([](const GaugeRead&) { return true; });
+    if (!message.is_request() && asked != nullptr && message.message().size() == kBytes) {
+      answer(session, message.message(), asked->asked_ms);  // the clock is not at hand here
     }
     return true;
   }
