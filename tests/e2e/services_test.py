@@ -183,6 +183,17 @@ class Watched(unittest.TestCase):
         wait_until(self.lab.passes, "the policy", 20)
 
 
+class Xdp(unittest.TestCase):
+    def test_ports_of_net_af_xdp_open_again(self):
+        """Their program stays on the interface, whose rights the data plane has given up."""
+        lab = set_up(type(self), "bhx")
+        ports = ("net_af_xdp0,iface=zone0", "net_af_xdp1,iface=zone1")
+        for how in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+            lab.start_dataplane(ports=ports)
+            lab.managers["dataplane"].wait_for("READY=1")
+            lab.stop("dataplane", how)
+
+
 class Rights(unittest.TestCase):
     """Each daemon has a user of its own; the sockets' folder gives the agent's group to them."""
 
