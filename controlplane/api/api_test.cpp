@@ -141,7 +141,8 @@ TEST_F(ListenerTest, WhatHasEndedIsForgotten) {
 TEST(Listener, SaysWhatIsWrongWithItsAddress) {
   const auto drop = [](int) {};
   EXPECT_THROW(Listener("nonsense", drop), std::runtime_error);
-  EXPECT_THROW(Listener("192.0.2.1:7443", drop), std::runtime_error) << "it is not ours";
+  EXPECT_THROW(Listener("192.0.2.1:99999", drop), std::runtime_error);
+  EXPECT_NO_THROW(Listener("192.0.2.1:7443", drop)) << "it may become ours";
 }
 
 }  // namespace

@@ -193,7 +193,8 @@ class TopicPackets : public TopicPolicy {
   bool passes_over_udp(Plant& plant, const Bytes& message) {
     plant.clear();
     plant.arrive(kHmi, udp_frame(kHmi, kPlc, 40000, AliasModule::kPort, message));
-    return !plant.sent.empty();
+    return std::any_of(plant.sent.begin(), plant.sent.end(),
+                       [](const support::Sent& sent) { return sent.port == kControl; });
   }
 
   Plant plant_{compiled(kRules)};

@@ -41,8 +41,8 @@ struct Question {
 using Session = protocols::OutstandingTable<Outstanding, Question>;
 constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 28>(4);
 
-// Whether an I-Am or an I-Have answers it. Any host may ask and is answered (16.9 and 16.10); a later
-// announcement needs a rule.
+// Whether an I-Am or an I-Have answers it. Any host may ask and is answered (16.9 and 16.10); a
+// later announcement needs a rule.
 bool answers(const Question& question, const Message& message);
 void note_question(Session session, const Message& message, std::uint32_t now_ms);
 

@@ -48,8 +48,8 @@ const std::vector<Row>& rows() {
   static const std::vector<Row> kRows = {
       // 5.1.2.3
       {"a poll", kAsk, {0xfb, 1, 0xf6}, "poll station=1 secure=0"},
-      {"a secure poll", kAsk, genisys({0xfb, 1}), "poll station=1 secure=1"},
-      {"one from ones", kAsk, genisys({0xfb, 1}, support::kFromOnes), "poll station=1 secure=1"},
+      {"a secure poll", kAsk, genisys({0xfb, 3}), "poll station=3 secure=1"},
+      {"one from ones", kAsk, genisys({0xfb, 3}, support::kFromOnes), "poll station=3 secure=1"},
       {"of the last station", kAsk, {0xfb, 0xf0, 0x0f, 0xf6}, "poll station=255 secure=0"},
       // 5.1.2.2
       {"data is acknowledged", kAsk, genisys({0xfa, 5}), "acknowledge_and_poll station=5", kTcp,

@@ -147,10 +147,11 @@ Fault parse_message(ByteView bytes, Message& message) {
   if (fault == Fault::none || body.size() <= kChecksumBytes) return fault;
   const std::uint8_t low = body[body.size() - 2];
   const std::uint8_t high = body.back();
-  const bool has_end = low == kTerminator || high == kTerminator;
+  // Before the terminator an escape would take that away.
+  const bool has_end = low == kTerminator || high == kTerminator || high == kEscape;
   const bool may_be_bare = !has_end && (low >= kEscape || high >= kEscape);
-  const bool is_non_ip = may_be_bare && parse_with_bare_checksum(body, message) == Fault::none;
-  return is_non_ip ? Fault::none : fault;
+  const bool is_bare = may_be_bare && parse_with_bare_checksum(body, message) == Fault::none;
+  return is_bare ? Fault::none : fault;
 }
 
 }  // namespace bulkhead::genisys
