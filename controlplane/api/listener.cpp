@@ -63,7 +63,9 @@ asio::ip::tcp::endpoint resolve(asio::io_context& io, const std::string& text) {
   error_code error;
   asio::ip::tcp::resolver resolver(io);
   const auto found = resolver.resolve(host, port, asio::ip::tcp::resolver::numeric_service, error);
-  if (port.empty() || error || found.empty()) {
+  // The resolver takes a greater number for its lower 16 bits.
+  const bool same = !found.empty() && port == std::to_string(found.begin()->endpoint().port());
+  if (error || !same) {
     throw std::runtime_error("cannot listen on " + text + ": it is no address and port");
   }
   return found.begin()->endpoint();

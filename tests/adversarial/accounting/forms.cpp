@@ -245,13 +245,6 @@ void s7comm_plus(Forms& forms) {
 void genisys(Forms& forms) {
   if (forms.at(0) != 0xfb) return;
   forms.add("an escape without need", 1, 2, {0xf0, octet(forms.at(1) + 0x10U)});
-  if (forms.size() != 5) return;
-  unsigned sum = 0xffff;
-  for (const std::size_t at : {0, 1}) {
-    sum ^= forms.at(at);
-    for (int bit = 0; bit < 8; ++bit) sum = (sum & 1U) != 0 ? (sum >> 1) ^ 0xa001U : sum >> 1;
-  }
-  forms.add("a checksum that starts with ones", 2, 4, {octet(sum & 0xff), octet(sum >> 8)});
 }
 
 }  // namespace
