@@ -1,5 +1,5 @@
-// The lists. What the daemons call was recorded with strace over the end-to-end tests; beside it
-// stand calls of the same use, which another release of a library makes instead.
+// The lists: what the daemons and their libraries call, and calls of the same use, which another
+// release of a library makes instead. The kernel's log has what was refused in the tests.
 #include "dataplane/daemon/calls.h"
 
 #include <linux/sched.h>

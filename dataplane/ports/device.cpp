@@ -19,10 +19,11 @@ struct Driver {
 
 // SYS_ADMIN: libxdp's dispatcher passes the kernel's verifier with it alone, and programs that an
 // earlier process has left on the interface are found by number.
-// IPC_LOCK: memory for the card is locked beyond a limit, which the unit raises instead.
+// IPC_LOCK: memory for the card, and rings of packet sockets, are locked beyond a limit, which the
+// unit raises instead.
 constexpr std::uint64_t kOfInterfaces = bit(CAP_NET_RAW) | bit(CAP_NET_ADMIN);
 constexpr auto kDrivers = std::to_array<Driver>({
-    {"net_af_packet", {kOfInterfaces, 0}},
+    {"net_af_packet", {kOfInterfaces | bit(CAP_IPC_LOCK), 0}},
     {"net_af_xdp", {kOfInterfaces | bit(CAP_BPF) | bit(CAP_SYS_ADMIN) | bit(CAP_IPC_LOCK), 0}},
     {"net_tap", {kOfInterfaces, 0}},
     {"net_pcap", {kOfInterfaces, 0}},

@@ -140,6 +140,13 @@ void locate(const policy::Tables& tables, const YAML::Node& policy, const YAML::
   sample.cell = sample.conduit->index.locate(endpoints);
 }
 
+bool parses_alone(const Sample& sample) {
+  static const auto kOperations = std::make_unique<protocols::OperationList>();
+  const protocols::Protocol& module = *protocols::registry()[sample.protocol];
+  return protocols::parse_operations(module, sample.message, sample.context(), *kOperations) ==
+         protocols::Fault::none;
+}
+
 std::vector<Sample> samples_of(const std::string& protocol) {
   std::vector<Sample> samples;
   for (const auto& site : std::filesystem::directory_iterator(BULKHEAD_POLICIES)) {
@@ -155,6 +162,8 @@ std::vector<Sample> samples_of(const std::string& protocol) {
       sample.direction = back ? Direction::response : Direction::request;
       sample.message = support::from_hex(each["message"].as<std::string>());
       locate(example(site.path() / "policy.yaml"), policy, each, sample);
+      // Some messages mean what came before them in their session, which is not here.
+      if (each["before"] && !parses_alone(sample)) samples.pop_back();
     }
   }
   return samples;

@@ -240,8 +240,7 @@ void s7comm_plus(Forms& forms) {
   }
 }
 
-// GENISYS, 5.1.1.1: an escape is added to what follows. 5.1.1.4: the sum over a secure poll,
-// started with ones.
+// GENISYS, 5.1.1.1: an escape is added to what follows.
 void genisys(Forms& forms) {
   if (forms.at(0) != 0xfb) return;
   forms.add("an escape without need", 1, 2, {0xf0, octet(forms.at(1) + 0x10U)});
