@@ -98,9 +98,9 @@ void note_question(Session session, const Message& message, std::uint32_t now_ms
   question.to = hash_of(message.to);
   question.from = hash_of(message.from);
   question.network = message.to.network;
-  question.of = Question::kOne;
-  if (message.to.network != 0 && message.to.octets.empty()) question.of = Question::kNetwork;
-  if (message.to.network == kGlobalBroadcast) question.of = Question::kAnywhere;
+  question.of = Question::Of::one;
+  if (message.to.network != 0 && message.to.octets.empty()) question.of = Question::Of::network;
+  if (message.to.network == kGlobalBroadcast) question.of = Question::Of::anywhere;
   TagReader reader(message.data, Numbers::shortest);
   const auto low = reader.context(0);
   const auto high = low ? reader.context(1) : std::nullopt;
@@ -116,11 +116,11 @@ void note_question(Session session, const Message& message, std::uint32_t now_ms
 }
 
 bool answers(const Question& question, const Message& message) {
-  if (question.of == Question::kNobody || message.bvlc != kOriginalUnicast) return false;
+  if (question.of == Question::Of::nobody || message.bvlc != kOriginalUnicast) return false;
   const bool comes_from_there =
-      question.of == Question::kAnywhere ||
-      (question.of == Question::kNetwork ? question.network == message.from.network
-                                         : question.to == hash_of(message.from));
+      question.of == Question::Of::anywhere ||
+      (question.of == Question::Of::network ? question.network == message.from.network
+                                            : question.to == hash_of(message.from));
   if (!comes_from_there || question.from != hash_of(message.to)) return false;
   TagReader reader(message.data, Numbers::shortest);
   const auto device = reader.application(kObjectIdentifier);

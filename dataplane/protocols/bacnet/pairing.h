@@ -26,7 +26,7 @@ struct Outstanding {
 
 // The Who-Is or Who-Has that the client put last: who is to answer, and to whom.
 struct Question {
-  enum Of : std::uint8_t { kNobody, kOne, kNetwork, kAnywhere };
+  enum class Of : std::uint8_t { nobody, one, network, anywhere };
 
   std::uint32_t asked_ms;
   std::uint32_t low;  // devices
