@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dataplane/wire/checksum.h"
+#include "tests/support/dialogue.h"
 #include "tests/support/plant.h"
 
 namespace bulkhead {
@@ -21,6 +22,10 @@ using support::Plant;
 using support::SentTcp;
 using support::TcpSession;
 using support::TcpSpec;
+using support::dialogue::answer;
+using support::dialogue::forbidden;
+using support::dialogue::read;
+using support::dialogue::size;
 using wire::kTcpAck;
 using wire::kTcpFin;
 using wire::kTcpPsh;
@@ -37,25 +42,13 @@ policy::Tables engine_policy(policy::OnDeny on_deny, bool reassemble = false) {
   return tables;
 }
 
-Bytes read(std::uint8_t transaction, std::uint8_t first = 0) {
-  return support::modbus_adu({3, 0, first, 0, 10}, transaction);
-}
-Bytes forbidden(std::uint8_t transaction) {
-  return support::modbus_adu({6, 1, 0, 0, 7}, transaction);
-}
 Bytes exception(std::uint8_t transaction, std::uint8_t function, std::uint8_t code) {
   return support::modbus_adu({static_cast<std::uint8_t>(function | 0x80), code}, transaction);
-}
-Bytes answer(std::uint8_t transaction) {
-  Bytes pdu = {3, 20};
-  pdu.resize(22, transaction);
-  return support::modbus_adu(pdu, transaction);
 }
 Bytes operator+(Bytes one, const Bytes& other) {
   one.insert(one.end(), other.begin(), other.end());
   return one;
 }
-std::uint32_t size(const Bytes& bytes) { return static_cast<std::uint32_t>(bytes.size()); }
 
 class Engine : public ::testing::Test {
  protected:

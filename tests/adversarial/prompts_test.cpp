@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dataplane/flow/session_headers.h"
+#include "tests/support/dialogue.h"
 #include "tests/support/peer.h"
 
 namespace bulkhead {
@@ -19,21 +20,14 @@ using support::Plant;
 using support::SentTcp;
 using support::take;
 using support::TcpSession;
+using support::dialogue::answer;
+using support::dialogue::forbidden;
+using support::dialogue::read;
+using support::dialogue::size;
 using wire::kTcpAck;
 using wire::kTcpPsh;
 
 constexpr std::uint32_t kDuplicates = 3;  // RFC 5681, 3.2
-
-Bytes read(std::uint8_t transaction) { return support::modbus_adu({3, 0, 0, 0, 10}, transaction); }
-Bytes forbidden(std::uint8_t transaction) {
-  return support::modbus_adu({6, 1, 0, 0, 7}, transaction);
-}
-Bytes answer(std::uint8_t transaction) {
-  Bytes pdu = {3, 20};
-  pdu.resize(22, transaction);
-  return support::modbus_adu(pdu, transaction);
-}
-std::uint32_t size(const Bytes& bytes) { return static_cast<std::uint32_t>(bytes.size()); }
 
 bool same_acknowledgement(const SentTcp& one, const SentTcp& other) {
   return one.payload.empty() && other.payload.empty() && one.header.flags == kTcpAck &&

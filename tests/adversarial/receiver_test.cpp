@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "dataplane/wire/checksum.h"
+#include "tests/support/dialogue.h"
 #include "tests/support/plant.h"
 
 namespace bulkhead {
@@ -21,6 +22,9 @@ using support::Plant;
 using support::SentTcp;
 using support::TcpSession;
 using support::TcpSpec;
+using support::dialogue::answer;
+using support::dialogue::read;
+using support::dialogue::size;
 using wire::kTcpAck;
 using wire::kTcpFin;
 using wire::kTcpPsh;
@@ -42,8 +46,6 @@ pipeline::PipelineOptions narrow() {
   return options;
 }
 
-Bytes read(std::uint8_t transaction) { return support::modbus_adu({3, 0, 0, 0, 10}, transaction); }
-
 // 13 bytes and two for each register.
 Bytes write(std::uint8_t transaction, std::uint8_t registers) {
   Bytes pdu = {16, 0, 0, 0, registers, static_cast<std::uint8_t>(2 * registers)};
@@ -51,17 +53,10 @@ Bytes write(std::uint8_t transaction, std::uint8_t registers) {
   return support::modbus_adu(pdu, transaction);
 }
 
-Bytes answer(std::uint8_t transaction) {
-  Bytes pdu = {3, 20};
-  pdu.resize(22, transaction);
-  return support::modbus_adu(pdu, transaction);
-}
-
 Bytes operator+(Bytes one, const Bytes& other) {
   one.insert(one.end(), other.begin(), other.end());
   return one;
 }
-std::uint32_t size(const Bytes& bytes) { return static_cast<std::uint32_t>(bytes.size()); }
 Bytes part(const Bytes& bytes, std::size_t from, std::size_t to) {
   return {bytes.begin() + static_cast<std::ptrdiff_t>(from),
           bytes.begin() + static_cast<std::ptrdiff_t>(std::min(to, bytes.size()))};

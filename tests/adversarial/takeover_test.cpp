@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/replication/replicator.h"
+#include "tests/support/dialogue.h"
 #include "tests/support/plant.h"
 
 namespace bulkhead {
@@ -16,18 +17,13 @@ using support::Plant;
 using support::SentTcp;
 using support::take;
 using support::TcpSession;
+using support::dialogue::answer;
+using support::dialogue::forbidden;
+using support::dialogue::read;
+using support::dialogue::size;
 using wire::kTcpAck;
 using wire::kTcpRst;
 
-Bytes read(std::uint8_t transaction) { return support::modbus_adu({3, 0, 0, 0, 10}, transaction); }
-Bytes forbidden(std::uint8_t transaction) {
-  return support::modbus_adu({6, 1, 0, 0, 7}, transaction);
-}
-Bytes answer(std::uint8_t transaction) {
-  Bytes pdu = {3, 20};
-  pdu.resize(22, transaction);
-  return support::modbus_adu(pdu, transaction);
-}
 // Longer than one segment through a plant of these tests.
 Bytes long_write(std::uint8_t transaction) {
   constexpr std::uint8_t kRegisters = 50;
@@ -35,7 +31,6 @@ Bytes long_write(std::uint8_t transaction) {
   pdu.resize(6 + 2 * kRegisters, transaction);
   return support::modbus_adu(pdu, transaction);
 }
-std::uint32_t size(const Bytes& bytes) { return static_cast<std::uint32_t>(bytes.size()); }
 
 class Takeover : public testing::Test {
  protected:
