@@ -94,7 +94,7 @@ class PairCase(unittest.TestCase):
     def expect_unnoticed(self, requests):
         told = self.result_of(requests)
         for wrong in ("lost_sessions", "unanswered", "wrong"):
-            self.assertEqual(told[wrong], 0, f"{told}\n{self.logs()}")
+            self.assertEqual(told[wrong], 0, f"{self.logs()}\n{told}")
         self.assertGreater(told["refused"], 2, told)
         self.assertGreater(told["answered"], 100, told)
 
@@ -120,7 +120,7 @@ class Carrying(PairCase):
                 failure.begin(self.lab, first)
                 try:
                     result = self.result_of(datagrams)
-                    self.assertLess(result["longest_gap_ms"], 1900, f"{result}\n{self.logs()}")
+                    self.assertLess(result["longest_gap_ms"], 1900, f"{self.logs()}\n{result}")
                     self.expect_unnoticed(requests)
                     after = OTHER[first] if failure.turns else first
                     wait_until(lambda: self.lab.active() == self.forwarding() == [after],
@@ -149,7 +149,7 @@ class Carrying(PairCase):
         self.expect_unnoticed(requests)
         told = self.result_of(datagrams)
         self.assertLess(told["longest_gap_ms"], 900, self.logs())
-        self.assertEqual(told["lost"], 0, f"{told}\n{self.logs()}")
+        self.assertEqual(told["lost"], 0, f"{self.logs()}\n{told}")
 
     def test_floods_on_the_link_and_in_a_zone_turn_nothing_over(self):
         """One path at a time is all that an attacker in one place can fill."""
@@ -167,7 +167,7 @@ class Carrying(PairCase):
                 self.assertGreater(json.loads(told[flood].splitlines()[-1])["sent"], 100, told)
             result = self.result_of(datagrams)
             print(f"{told}: {result['longest_gap_ms']} ms", file=sys.stderr, flush=True)
-            self.assertLess(result["longest_gap_ms"], 900, f"{told}\n{self.logs()}")
+            self.assertLess(result["longest_gap_ms"], 900, f"{self.logs()}\n{told}")
             self.expect_unnoticed(requests)
             self.assertEqual([self.lab.pair(which)["takeovers"] for which in ("a", "b")], before,
                              self.logs())

@@ -36,7 +36,19 @@ PROBE = ROOT / "tests/e2e/probe.py"
 FLOWS_PER_PORT = 50_000
 SESSIONS = 20
 RATE = 100  # questions a second
-BEHIND = ("nice", "-n", "19")  # clients are other machines: they have no core of an appliance
+
+
+def weighed(nice):
+    """What starts a program in a session whose processes together have this nice value: with
+    autogroups, as sched(7) calls them, a process's own counts within its session alone."""
+    return ("setsid", "nice", "-n", max(nice, 0), "sh", "-c",
+            '{ echo "$0" > /proc/self/autogroup; } 2>/dev/null; exec "$@"', nice)
+
+
+# Clients are other machines: they take no core from an appliance.
+BEHIND, AHEAD = weighed(19), weighed(-5)
+APPLIANCE_NICE = {"dataplane": -20, "agent": -10}
+SERVER_NICE = -10
 BACK_SECONDS = 60  # until the agents have their idle size again
 CLIENTS = 16  # certificates
 CLIENTS_OF_RULE = 10  # of the large policy
@@ -71,6 +83,13 @@ def policy_of(rules, echoes, other, clients=1):
     return text + "".join(lines)
 
 
+def weigh(pid, nice):
+    """The same of a program that runs, in a session of its own."""
+    autogroup = Path(f"/proc/{pid}/autogroup")
+    if autogroup.exists():
+        autogroup.write_text(str(nice))
+
+
 class Crowd:
     def __init__(self, options):
         self.options = options
@@ -96,6 +115,8 @@ class Crowd:
         for which in ("a", "b"):
             lab.start_dataplane(which, *size)
             lab.start_agent(which)
+            for part, nice in APPLIANCE_NICE.items():
+                weigh(lab.pid(f"{part}-{which}"), nice)
         self.policies = [self.compile(f"policy{other}", self.options.rules, other)
                          for other in (0, 1)]
         if {"artefacts", "all"} & set(self.options.part or PARTS):
@@ -107,6 +128,8 @@ class Crowd:
         self.active = lab.await_active(seconds=40)
         for port in self.echoes:
             lab.spawn("ctl", [sys.executable, PROBE, "echo", PLC, port], f"echo{port}")
+        for role in ("plc", *(f"echo{port}" for port in self.echoes)):
+            weigh(lab.pid(role), SERVER_NICE)
         time.sleep(1)
         if flows:
             done = subprocess.run(lab.in_ns("sup", sys.executable, PROBE, "flows", PLC, UDP_PORT,
@@ -147,7 +170,7 @@ class Crowd:
     def flows(self):
         def ask():
             done = subprocess.run(self.lab.in_ns(
-                self.active, self.lab.bin / "grpc_probe", "127.0.0.1:7443",
+                self.active, *AHEAD, self.lab.bin / "grpc_probe", "127.0.0.1:7443",
                 self.lab.folder_of(self.active) / "pki", "load", RATE, 5),
                 stdout=subprocess.PIPE, text=True, timeout=60, check=True)
             told = json.loads(done.stdout)
@@ -236,7 +259,7 @@ class Crowd:
         self.counts = dict.fromkeys(self.counts, 0)
         before = self.takeovers()
         probes = [subprocess.Popen(
-            self.lab.in_ns("sup", sys.executable, PROBE, mode, PLC, port, seconds),
+            self.lab.in_ns("sup", *AHEAD, sys.executable, PROBE, mode, PLC, port, seconds),
             stdout=subprocess.PIPE, text=True)
             for mode, port in [("udp", UDP_PORT)] + [("modbus", 502)] * SESSIONS]
         threads = [threading.Thread(target=work, daemon=True)
