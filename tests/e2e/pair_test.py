@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "deploy/lab"))
 import outcome  # noqa: E402
 from failures import FAILURES, end_floods, flood_link, flood_zone  # noqa: E402
-from lab import PLC, run, wait_until  # noqa: E402
+from lab import PLC, LabError, run, wait_until  # noqa: E402
 from pair import LINK, NAMES, OTHER, PAIR_PORT, PairLab  # noqa: E402
 
 BUILD = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build"
@@ -40,6 +40,7 @@ conduits:
     to: supervision
     allow: [{{service: udp/{GROUP_PORT}, client: any, server: inputs}}]
 """
+STARVED = "has been in one round for"  # what an agent says of a worker that had no core
 READ_ONLY = POLICY.split("      - protocol: modbus")[0]
 
 
@@ -79,7 +80,9 @@ class PairCase(unittest.TestCase):
 
     def result_of(self, process):
         out, _ = process.communicate(timeout=60)
-        return json.loads(out.splitlines()[-1])
+        told = json.loads(out.splitlines()[-1])
+        told.pop("gaps", None)  # hundreds, of which a failure's text would be full
+        return told
 
     def forwarding(self):
         """Which data planes say that they forward; those whose agent answers."""
@@ -98,6 +101,20 @@ class PairCase(unittest.TestCase):
         self.assertGreater(told["refused"], 2, told)
         self.assertGreater(told["answered"], 100, told)
 
+    def on_a_machine_that_runs(self, check, of=("a", "b")):
+        """Does it again if a worker of one of these appliances had no core for so long that its
+        agent says so: that is the machine's failure, of which nothing is said here."""
+        for tries_left in (2, 1, 0):
+            before = {which: self.lab.log(f"agent-{which}").count(STARVED) for which in of}
+            try:
+                return check()
+            except (AssertionError, LabError) as error:
+                now = {which: self.lab.log(f"agent-{which}").count(STARVED) for which in of}
+                if now == before or not tries_left:
+                    raise
+                print(f"again, since workers had no core ({before} -> {now}): {error}",
+                      file=sys.stderr, flush=True)
+
     def generations(self):
         return [self.lab.pair(which)["self"]["policy_generation"] for which in ("a", "b")]
 
@@ -112,24 +129,29 @@ class Carrying(PairCase):
         stands still for a second."""
         for name, failure in FAILURES.items():
             with self.subTest(name):
-                first = self.lab.await_active(seconds=40)
-                self.await_ready(OTHER[first])
-                datagrams = self.probe("udp", 3, UDP_PORT)
-                requests = self.probe("modbus", 3, 502)
-                time.sleep(1)
-                failure.begin(self.lab, first)
-                try:
-                    result = self.result_of(datagrams)
-                    self.assertLess(result["longest_gap_ms"], 1900, f"{self.logs()}\n{result}")
-                    self.expect_unnoticed(requests)
-                    after = OTHER[first] if failure.turns else first
-                    wait_until(lambda: self.lab.active() == self.forwarding() == [after],
-                               f"{after} alone to forward", 5)
-                    wait_until(lambda: self.lab.hmi("read", 0, 1)["result"] == "ok",
-                               "a new session to be answered", 5)
-                    self.assertEqual(self.lab.hmi("write", 60, 1)["result"], "exception 2")
-                finally:
-                    failure.mend(self.lab, first)
+                self.on_a_machine_that_runs(
+                    lambda failure=failure: self.fail_once(failure),
+                    of=() if name == "worker blocked" else ("a", "b"))
+
+    def fail_once(self, failure):
+        first = self.lab.await_active(seconds=40)
+        self.await_ready(OTHER[first])
+        datagrams = self.probe("udp", 3, UDP_PORT)
+        requests = self.probe("modbus", 3, 502)
+        time.sleep(1)
+        failure.begin(self.lab, first)
+        try:
+            result = self.result_of(datagrams)
+            self.assertLess(result["longest_gap_ms"], 1900, f"{self.logs()}\n{result}")
+            self.expect_unnoticed(requests)
+            after = OTHER[first] if failure.turns else first
+            wait_until(lambda: self.lab.active() == self.forwarding() == [after],
+                       f"{after} alone to forward", 5)
+            wait_until(lambda: self.lab.hmi("read", 0, 1)["result"] == "ok",
+                       "a new session to be answered", 5)
+            self.assertEqual(self.lab.hmi("write", 60, 1)["result"], "exception 2")
+        finally:
+            failure.mend(self.lab, first)
 
     def test_operators_switch_over_and_nobody_notices(self):
         first = self.lab.await_active(seconds=40)
@@ -276,13 +298,18 @@ class OfTwoReleases(PairCase):
 
     def test_either_goes_on_with_the_sessions_of_the_other(self):
         for _ in range(2):
-            first = self.lab.await_active(seconds=40)
-            self.await_ready(OTHER[first])
-            requests = self.probe("modbus", 3, 502)
-            time.sleep(1)
-            self.lab.stop(f"dataplane-{first}", signal.SIGKILL)
+            self.on_a_machine_that_runs(self.kill_the_active_one)
+
+    def kill_the_active_one(self):
+        first = self.lab.await_active(seconds=40)
+        self.await_ready(OTHER[first])
+        requests = self.probe("modbus", 3, 502)
+        time.sleep(1)
+        self.lab.stop(f"dataplane-{first}", signal.SIGKILL)
+        try:
             self.expect_unnoticed(requests)
             self.lab.await_active(OTHER[first])
+        finally:
             self.lab.start_dataplane(first)
 
 
