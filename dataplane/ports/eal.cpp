@@ -44,7 +44,10 @@ std::set<int> allowed_cpus() {
 
 std::string join(const std::set<int>& cpus) {
   std::string list;
-  for (const int cpu : cpus) list += (list.empty() ? "" : ",") + std::to_string(cpu);
+  for (const int cpu : cpus) {
+    if (!list.empty()) list += ',';
+    list += std::to_string(cpu);
+  }
   return list;
 }
 

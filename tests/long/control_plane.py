@@ -110,7 +110,8 @@ class Crowd:
         lab.down()
         lab.prepare()
         lab.start_plc()
-        size = ("--flows", str(max(4096, flows + flows // 4)), "--memory-mib", "2048", "--buffers",
+        # All come from one host, whose share is three quarters.
+        size = ("--flows", str(max(4096, flows + flows // 2)), "--memory-mib", "3072", "--buffers",
                 "16384", "--datagram-time", "3600")
         for which in ("a", "b"):
             lab.start_dataplane(which, *size)
