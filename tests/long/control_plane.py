@@ -30,21 +30,13 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 from control_test import BEGUN, HOLD, resident_mib  # noqa: E402
 from lab import PLC, LabError, run, wait_until  # noqa: E402
 from pair import PairLab  # noqa: E402
+from weights import weigh, weighed  # noqa: E402
 
 UDP_PORT = 9000
 PROBE = ROOT / "tests/e2e/probe.py"
 FLOWS_PER_PORT = 50_000
 SESSIONS = 20
 RATE = 100  # questions a second
-
-
-def weighed(nice):
-    """What starts a program in a session whose processes together have this nice value: with
-    autogroups, as sched(7) calls them, a process's own counts within its session alone."""
-    return ("setsid", "nice", "-n", max(nice, 0), "sh", "-c",
-            '{ echo "$0" > /proc/self/autogroup; } 2>/dev/null; exec "$@"', nice)
-
-
 # Clients are other machines: they take no core from an appliance.
 BEHIND, AHEAD = weighed(19), weighed(-5)
 APPLIANCE_NICE = {"dataplane": -20, "agent": -10}
@@ -81,13 +73,6 @@ def policy_of(rules, echoes, other, clients=1):
                              f"{names[0] if clients == 1 else '[' + ', '.join(names) + ']'}, "
                              f"server: 10.{120 + j}.{rule // 250}.{rule % 250 + 1}}}\n")
     return text + "".join(lines)
-
-
-def weigh(pid, nice):
-    """The same of a program that runs, in a session of its own."""
-    autogroup = Path(f"/proc/{pid}/autogroup")
-    if autogroup.exists():
-        autogroup.write_text(str(nice))
 
 
 class Crowd:

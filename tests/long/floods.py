@@ -22,10 +22,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
 from lab import HMI, PLC, PLC_MAC, ROGUE, ZONE_PORTS, Lab, wait_until  # noqa: E402
+from weights import weigh, weighed  # noqa: E402
 
 DEAF = "10.20.0.77"  # granted, with the flooder's MAC address: acknowledges nothing
 SPOOFED = [f"10.20.0.{last}" for last in range(100, 200)]
 PER_SECOND = 100
+DATAPLANE_NICE, PLANT_NICE, FLOOD_NICE = -20, -15, 19
 PATIENCE_S = 15  # of B's stack, whose packets are lost where A sends more than a worker can take
 READ = bytes.fromhex("000100000006010300000002")
 WRITE_REFUSED = bytes.fromhex("000200000006010600642222")
@@ -252,6 +254,8 @@ def start(lab):
                      *words, "--memory-mib", "512", "--buffers", "32768"], "dataplane")
     wait_until((lab.folder / "dataplane.sock").exists, "the data plane", 20)
     lab.start_agent()
+    for role, nice in (("dataplane", DATAPLANE_NICE), ("agent", PLANT_NICE), ("plc", PLANT_NICE)):
+        weigh(lab.pid(role), nice)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         file.write(policy())
         file.flush()
@@ -300,11 +304,13 @@ def main():
         time.sleep(0.5)
         for _ in range(options.flooders):
             children.append(subprocess.Popen(
-                lab.in_ns("rogue", *own, "--role", "a", "--seconds", options.seconds + 4),
+                lab.in_ns("rogue", *weighed(FLOOD_NICE), *own, "--role", "a", "--seconds",
+                          options.seconds + 4),
                 stdout=subprocess.PIPE, text=True))
         time.sleep(2)
         client = subprocess.Popen(
-            lab.in_ns("sup", *own, "--role", "b", "--seconds", options.seconds),
+            lab.in_ns("sup", *weighed(PLANT_NICE), *own, "--role", "b", "--seconds",
+                      options.seconds),
             stdout=subprocess.PIPE, text=True)
         children.append(client)
         most = worst(lab, options.seconds, client)
