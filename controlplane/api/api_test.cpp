@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "controlplane/access/limits.h"
 #include "controlplane/api/listener.h"
 #include "controlplane/api/streams.h"
+#include "tests/support/without_descriptors.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -56,14 +58,25 @@ class ListenerTest : public ::testing::Test {
     for (const int descriptor : open_) close(descriptor);
   }
 
-  int knock() {
+  // A socket with an address of the loopback network, 127.0.0.`host`.
+  int client(std::uint8_t host = 1) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + host - 1U);
+    open_.push_back(socket(AF_INET, SOCK_STREAM, 0));
+    EXPECT_EQ(bind(open_.back(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return open_.back();
+  }
+  void knock_with(int descriptor) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port_);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int descriptor = socket(AF_INET, SOCK_STREAM, 0);
     EXPECT_EQ(connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    open_.push_back(descriptor);
+  }
+  int knock(std::uint8_t host = 1) {
+    const int descriptor = client(host);
+    knock_with(descriptor);
     return descriptor;
   }
   static bool ends(int descriptor) {
@@ -136,6 +149,55 @@ TEST_F(ListenerTest, WhatHasEndedIsForgotten) {
   ASSERT_EQ(send(last, "x", 1, 0), 1);
   EXPECT_TRUE(becomes([this] { return handed_over() == 2 * limits::kUnprovenMax + 1; }));
   EXPECT_FALSE(ends(last));
+}
+
+// Whatever a crowd does, whoever has another address than it is not the one that goes.
+TEST_F(ListenerTest, ACrowdMakesRoomForOthers) {
+  for (std::size_t i = 0; i < limits::kUnprovenMax; ++i) {
+    ASSERT_EQ(send(knock(2), "x", 1, 0), 1);
+    ASSERT_TRUE(becomes([this, i] { return handed_over() == i + 1; }));
+  }
+  const int other = knock();
+  ASSERT_EQ(send(other, "x", 1, 0), 1);
+  ASSERT_TRUE(becomes([this] { return handed_over() == limits::kUnprovenMax + 1; }));
+  for (std::size_t i = 0; i < 2 * limits::kUnprovenMax; ++i) {
+    ASSERT_EQ(send(knock(2), "x", 1, 0), 1);
+    ASSERT_TRUE(becomes([this, i] { return handed_over() == limits::kUnprovenMax + i + 2; }));
+    ASSERT_FALSE(ends(other)) << "after " << i << " of the crowd";
+  }
+}
+
+TEST_F(ListenerTest, WithoutDescriptorsItPausesAndGoesOn) {
+  const int waits = client();
+  {
+    const support::WithoutDescriptors without;
+    knock_with(waits);
+    const std::clock_t before = std::clock();
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 10) << "it does not spin";
+  }
+  ASSERT_EQ(send(waits, "x", 1, 0), 1);
+  EXPECT_TRUE(becomes([this] { return handed_over() == 1; })) << "it goes on";
+}
+
+// Those that say nothing have five seconds, which nobody else waits for.
+TEST_F(ListenerTest, OfTheLastDescriptorsSilentOnesMakeRoom) {
+  constexpr std::size_t kLeft = 4;
+  std::vector<int> silent;
+  for (std::size_t i = 0; i < kLeft; ++i) silent.push_back(client(2));
+  const int other = client();
+  const auto begun = std::chrono::steady_clock::now();
+  const support::WithoutDescriptors few(kLeft);
+  for (const int descriptor : silent) knock_with(descriptor);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(ends(silent.front()));
+  knock_with(other);
+  ASSERT_EQ(send(other, "x", 1, 0), 1);
+  EXPECT_TRUE(becomes([this] { return handed_over() == 1; }));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, limits::kSilentFor / 2);
+  EXPECT_FALSE(ends(other));
+  EXPECT_TRUE(ends(silent[0]) && ends(silent[1])) << "for it, and for the second descriptor of it";
+  EXPECT_FALSE(ends(silent[2]) || ends(silent[3]));
 }
 
 TEST(Listener, SaysWhatIsWrongWithItsAddress) {

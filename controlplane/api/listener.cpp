@@ -150,9 +150,10 @@ void Listener::accept() {
     if (error == asio::error::operation_aborted) return;
     if (!error) {
       logged_ = false;
-      welcome(std::move(socket));
-      return accept();
+      accept();  // first, so that it goes on whatever becomes of this one
+      return welcome(std::move(socket));
     }
+    if (error == asio::error::no_descriptors && make_room(Stage::silent, 0)) return accept();
     // Without a descriptor the next try fails as fast.
     if (!std::exchange(logged_, true)) {
       spdlog::warn("cannot accept a management connection: {}; trying again", error.message());
@@ -170,6 +171,10 @@ void Listener::welcome(Tcp::socket socket) {
   if (error) return;  // it has gone
   make_room(Stage::silent, limits::kSilentMax);
   const auto guest = std::make_shared<Guest>(std::move(socket), peer_name(peer));
+  // One that had the port before has ended, and that is only not known yet.
+  if (const auto before = by_peer_.find(guest->peer); before != by_peer_.end()) {
+    end(GuestPointer(before->second));
+  }
   guests_.push_back(guest);
   by_peer_[guest->peer] = guest;
   count(*guest, 1);
@@ -183,7 +188,9 @@ void Listener::welcome(Tcp::socket socket) {
 void Listener::hand_over(const GuestPointer& guest) {
   make_room(Stage::unproven, limits::kUnprovenMax);
   error_code error;
-  const int second = fcntl(guest->socket.native_handle(), F_DUPFD_CLOEXEC, 0);
+  const auto duplicate = [&] { return fcntl(guest->socket.native_handle(), F_DUPFD_CLOEXEC, 0); };
+  int second = duplicate();
+  if (second < 0 && make_room(Stage::silent, 0)) second = duplicate();
   if (second < 0) return end(guest);
   guest->watch.assign(second, error);
   keep_alive(second);
@@ -207,8 +214,8 @@ void Listener::watch(const GuestPointer& guest) {
                           });
 }
 
-void Listener::make_room(Stage stage, std::size_t most) {
-  if (count(stage) < most) return;
+bool Listener::make_room(Stage stage, std::size_t most) {
+  if (count(stage) < most || count(stage) == 0) return false;
   const auto at = static_cast<std::size_t>(stage);
   const auto busiest =
       std::max_element(of_address_.begin(), of_address_.end(),
@@ -216,7 +223,9 @@ void Listener::make_room(Stage stage, std::size_t most) {
   const auto oldest = std::find_if(guests_.begin(), guests_.end(), [&](const GuestPointer& guest) {
     return guest->stage == stage && guest->address == busiest->first;
   });
-  if (oldest != guests_.end()) end(GuestPointer(*oldest));
+  if (oldest == guests_.end()) return false;
+  end(GuestPointer(*oldest));
+  return true;
 }
 
 void Listener::end(const GuestPointer& guest) {

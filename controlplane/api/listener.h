@@ -60,7 +60,8 @@ class Listener {
   void welcome(Tcp::socket socket);
   void hand_over(const GuestPointer& guest);
   void watch(const GuestPointer& guest);
-  void make_room(Stage stage, std::size_t most);
+  // Ends one of the stage if so many stand in it; true if it did.
+  bool make_room(Stage stage, std::size_t most);
   void end(const GuestPointer& guest);
   void sweep();
   void count(const Guest& guest, int change);
