@@ -143,7 +143,7 @@ void join_pair(const Options& options, Agent& agent) {
   if (options.pair_peer.empty()) return;
   PairOptions pair;
   pair.link.pki = options.pki;
-  pair.link.self_name = common_name_of(options.pki + "/server.crt");
+  pair.link.self_name = name_in(options.pki + "/server.crt");
   pair.link.peer_name = options.pair_peer;
   pair.link.listen = endpoint_of(options.pair_listen);
   pair.link.peer = endpoint_of(options.pair_address);

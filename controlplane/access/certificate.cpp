@@ -5,8 +5,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include <memory>
-
 #include "dataplane/base/printable.h"
 
 namespace bulkhead::controlplane {
@@ -26,6 +24,12 @@ bool is_for(X509* certificate, Purpose purpose) {
 }
 
 }  // namespace
+
+Certificate read_certificate(const std::string& pem) {
+  const std::unique_ptr<BIO, int (*)(BIO*)> memory(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+  return Certificate(PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr));
+}
 
 Result<std::string, CertificateProblem> name_for(X509* certificate, Purpose purpose) {
   if (!is_for(certificate, purpose)) {
@@ -50,10 +54,7 @@ Result<std::string, CertificateProblem> name_for(X509* certificate, Purpose purp
 }
 
 Result<std::string, CertificateProblem> name_for(const std::string& pem, Purpose purpose) {
-  const std::unique_ptr<BIO, int (*)(BIO*)> memory(
-      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
-  const std::unique_ptr<X509, void (*)(X509*)> certificate(
-      PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr), X509_free);
+  const Certificate certificate = read_certificate(pem);
   if (certificate == nullptr) return problem("the certificate cannot be read");
   return name_for(certificate.get(), purpose);
 }

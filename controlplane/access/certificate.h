@@ -4,6 +4,7 @@
 
 #include <openssl/x509.h>
 
+#include <memory>
 #include <string>
 
 #include "dataplane/base/result.h"
@@ -14,6 +15,14 @@ enum class Purpose { client, server };
 struct CertificateProblem {
   std::string text;
 };
+
+struct CertificateFreer {
+  void operator()(X509* certificate) const { X509_free(certificate); }
+};
+using Certificate = std::unique_ptr<X509, CertificateFreer>;
+
+// The first certificate of a PEM text; nullptr if there is none.
+Certificate read_certificate(const std::string& pem);
 
 // The certificate's only common name, plain (see is_plain_name), if its extended key usage includes
 // the purpose; or the problem.

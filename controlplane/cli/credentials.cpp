@@ -4,7 +4,6 @@
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <functional>
@@ -32,10 +31,7 @@ std::string host_of(const std::string& target) {
 }
 
 bool is_named(const std::string& pem, const std::string& host) {
-  const std::unique_ptr<BIO, int (*)(BIO*)> memory(
-      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
-  const std::unique_ptr<X509, void (*)(X509*)> certificate(
-      PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr), X509_free);
+  const Certificate certificate = read_certificate(pem);
   if (certificate == nullptr || host.empty()) return false;
   return X509_check_ip_asc(certificate.get(), host.c_str(), 0) == 1 ||
          X509_check_host(certificate.get(), host.data(), host.size(),

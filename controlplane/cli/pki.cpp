@@ -11,6 +11,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "controlplane/access/certificate.h"
+
 namespace bulkhead::controlplane {
 
 namespace {
@@ -23,7 +25,6 @@ struct Freer {
   }
 };
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
 using Memory = std::unique_ptr<BIO, Freer<BIO_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>;
 
@@ -93,9 +94,8 @@ Issued sign_with(const Issued& authority, Subject subject) {
   subject.extensions.emplace_back(NID_subject_key_identifier, "hash");
   subject.extensions.emplace_back(NID_authority_key_identifier, "keyid:always");
   const Memory key_pem(BIO_new_mem_buf(authority.key_pem.data(), -1));
-  const Memory certificate_pem(BIO_new_mem_buf(authority.certificate_pem.data(), -1));
   const Key key(PEM_read_bio_PrivateKey(key_pem.get(), nullptr, nullptr, nullptr));
-  const Certificate issuer(PEM_read_bio_X509(certificate_pem.get(), nullptr, nullptr, nullptr));
+  const Certificate issuer = read_certificate(authority.certificate_pem);
   expect(key != nullptr && issuer != nullptr, "the authority's key or certificate is damaged");
   return sign(subject, issuer.get(), key.get());
 }

@@ -2,32 +2,28 @@
 #include "controlplane/cli/pki.h"
 
 #include <gtest/gtest.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <memory>
+
+#include "controlplane/access/certificate.h"
 
 namespace bulkhead::controlplane {
 namespace {
 
 struct Freer {
-  void operator()(X509* certificate) const { X509_free(certificate); }
   void operator()(X509_STORE* store) const { X509_STORE_free(store); }
   void operator()(X509_STORE_CTX* context) const { X509_STORE_CTX_free(context); }
-  void operator()(BIO* memory) const { BIO_free(memory); }
 };
 template <typename T>
 using Owned = std::unique_ptr<T, Freer>;
 
-Owned<X509> read(const Issued& issued) {
-  const Owned<BIO> memory(BIO_new_mem_buf(issued.certificate_pem.data(), -1));
-  return Owned<X509>(PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr));
-}
+Certificate read(const Issued& issued) { return read_certificate(issued.certificate_pem); }
 
 // OpenSSL's words on a chain of two, with every rule of RFC 5280 that it knows.
 std::string verify(const Issued& authority, const Issued& issued, int purpose) {
-  const Owned<X509> trusted = read(authority);
-  const Owned<X509> certificate = read(issued);
+  const Certificate trusted = read(authority);
+  const Certificate certificate = read(issued);
   const Owned<X509_STORE> store(X509_STORE_new());
   X509_STORE_add_cert(store.get(), trusted.get());
   X509_STORE_set_flags(store.get(), X509_V_FLAG_X509_STRICT);
@@ -50,12 +46,12 @@ TEST(Pki, StrictVerifiersTakeItsCertificates) {
 
 TEST(Pki, CertificatesNameTheirKeyAndTheAuthoritys) {
   const Issued authority = make_authority("test", 1);
-  const Owned<X509> trusted = read(authority);
+  const Certificate trusted = read(authority);
   const ASN1_OCTET_STRING* authoritys = X509_get0_subject_key_id(trusted.get());
   ASSERT_NE(authoritys, nullptr);
   for (const Issued& issued : {issue_server(authority, "alpha", {"alpha.example"}, 1),
                                issue_client(authority, "alice", 1)}) {
-    const Owned<X509> certificate = read(issued);
+    const Certificate certificate = read(issued);
     const ASN1_OCTET_STRING* signer = X509_get0_authority_key_id(certificate.get());
     const ASN1_OCTET_STRING* own = X509_get0_subject_key_id(certificate.get());
     ASSERT_TRUE(signer != nullptr && own != nullptr);

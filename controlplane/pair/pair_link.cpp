@@ -2,7 +2,6 @@
 #include "controlplane/pair/pair_link.h"
 
 #include <linux/filter.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "controlplane/access/certificate.h"
+#include "dataplane/base/secret.h"
 #include "dataplane/daemon/late_address.h"
 
 namespace bulkhead::controlplane {
@@ -43,21 +43,12 @@ std::string whole_frame(const std::deque<std::string>& frames) {
   return frame;
 }
 
-std::string common_name(X509* certificate) {
-  char name[256] = {};
-  const int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName,
-                                               name, sizeof(name));
-  return length <= 0 ? std::string() : std::string(name, static_cast<std::size_t>(length));
-}
-
 }  // namespace
 
-std::string common_name_of(const std::string& certificate_file) {
-  const std::unique_ptr<BIO, int (*)(BIO*)> file(BIO_new_file(certificate_file.c_str(), "r"),
-                                                 BIO_free);
-  X509* read = file == nullptr ? nullptr : PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr);
-  const std::unique_ptr<X509, void (*)(X509*)> certificate(read, X509_free);
-  return certificate == nullptr ? std::string() : common_name(certificate.get());
+std::string name_in(const std::string& certificate_file) {
+  const auto name = name_for(read_secret(certificate_file), Purpose::server);
+  if (name) return name.value();
+  throw std::runtime_error(certificate_file + ": " + name.error().text);
 }
 
 // Of a packet's IP header, whatever its version: jumps over the rest where a word is another's.

@@ -104,7 +104,8 @@ class PairLink {
 // possible, the reader has to check.
 void only_from(int socket, const boost::asio::ip::address& peer);
 
-// The common name in a certificate file; empty if it cannot be read.
-std::string common_name_of(const std::string& certificate_file);
+// The appliance's name in its certificate's file, as the peer reads it. Throws with a text for
+// people.
+std::string name_in(const std::string& certificate_file);
 
 }  // namespace bulkhead::controlplane
