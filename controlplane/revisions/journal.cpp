@@ -5,10 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <utility>
 
+#include "controlplane/revisions/files.h"
 #include "dataplane/artefact/digest.h"
 #include "dataplane/base/bytes.h"
 
@@ -19,37 +18,28 @@ namespace {
 constexpr std::size_t kLengthBytes = 4;
 constexpr std::size_t kDigestBytes = 8;
 
-std::string reason(const std::string& what, const std::string& path, int error) {
-  return what + " " + path + ": " + std::strerror(error);
-}
-
 std::string digest_of(const std::string& note) {
   return artefact::sha256(note).substr(0, kDigestBytes);
 }
 
 // Of zeros, on disk with its name. A descriptor, or -1 and what is wrong.
-int make_file(const std::string& path, std::string& problem) {
+int make_journal(const std::string& path, std::string& problem) {
   const std::string aside = path + ".new";
   const int file = ::open(aside.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) {
-    problem = reason("cannot create", aside, errno);
+    problem = file_problem("cannot create", aside);
     return -1;
   }
   int error = posix_fallocate(file, 0, Journal::kBytes);
   if (error == 0 && fsync(file) != 0) error = errno;
   if (error == 0 && rename(aside.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {
-    problem = reason("cannot write", aside, error);
+    problem = file_problem("cannot write", aside, error);
     unlink(aside.c_str());
     close(file);
     return -1;
   }
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (handle >= 0) {
-    fsync(handle);
-    close(handle);
-  }
+  flush_folder_of(path);
   return file;
 }
 
@@ -60,7 +50,7 @@ Result<std::unique_ptr<Journal>, std::string> Journal::open(const std::string& p
   int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (file < 0) {
     std::string problem;
-    file = make_file(path, problem);
+    file = make_journal(path, problem);
     if (file < 0) return problem;
   }
   std::unique_ptr<Journal> journal(new Journal(path, file));
@@ -92,16 +82,16 @@ std::string Journal::add(const std::string& note) {
   bytes += digest_of(note) + note;
   const ssize_t count = pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(end_));
   if (count != static_cast<ssize_t>(bytes.size())) {
-    return reason("cannot write", path_, count < 0 ? errno : ENOSPC);
+    return file_problem("cannot write", path_, count < 0 ? errno : ENOSPC);
   }
-  if (fdatasync(file_) != 0) return reason("cannot flush", path_, errno);
+  if (fdatasync(file_) != 0) return file_problem("cannot flush", path_);
   end_ += bytes.size();
   return {};
 }
 
 std::string Journal::clear() {
   std::string problem;
-  const int file = make_file(path_, problem);
+  const int file = make_journal(path_, problem);
   if (file < 0) return problem;
   close(std::exchange(file_, file));
   end_ = 0;

@@ -8,13 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <utility>
 
+#include "controlplane/revisions/files.h"
 #include "dataplane/artefact/artefact.h"
 #include "dataplane/artefact/digest.h"
 #include "dataplane/base/clock.h"
@@ -27,78 +26,6 @@ namespace {
 
 // An artefact, its text, and what is said of it.
 constexpr std::uint64_t kFileBytesMax = artefact::kPolicyBytesMax + (std::uint64_t{32} << 20);
-
-std::string reason(const std::string& what, const std::string& path) {
-  return what + " " + path + ": " + std::strerror(errno);
-}
-
-std::string write_bytes(int file, const std::string& bytes, const std::string& path) {
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t count = write(file, bytes.data() + done, bytes.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return reason("cannot write", path);
-    done += static_cast<std::size_t>(count);
-  }
-  return {};
-}
-
-void flush_folder(const fs::path& folder) {
-  const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (handle < 0) return;
-  fsync(handle);
-  close(handle);
-}
-
-// The file beside the one that it is to replace, whole and flushed. Empty on success.
-std::string write_aside(const std::string& path, const std::string& bytes) {
-  const std::string aside = path + ".new";
-  const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return reason("cannot create", aside);
-  std::string error = write_bytes(file, bytes, aside);
-  if (error.empty() && fsync(file) != 0) error = reason("cannot flush", aside);
-  close(file);
-  if (!error.empty()) unlink(aside.c_str());
-  return error;
-}
-
-std::string put_in_place(const std::string& path) {
-  const std::string aside = path + ".new";
-  if (rename(aside.c_str(), path.c_str()) != 0) {
-    const std::string error = reason("cannot rename to", path);
-    unlink(aside.c_str());
-    return error;
-  }
-  flush_folder(fs::path(path).parent_path());
-  return {};
-}
-
-// Empty on success; on failure the old file, if any, is untouched.
-std::string replace_file(const std::string& path, const std::string& bytes) {
-  std::string error = write_aside(path, bytes);
-  return error.empty() ? put_in_place(path) : error;
-}
-
-// A file that is not there yet, with one flush: it has its name before, and where both are new that
-// flush brings both to disk. Half a file, behind a crash, has a wrong digest.
-std::string make_file(const std::string& path, const std::string& bytes) {
-  const std::string aside = path + ".new";
-  const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return reason("cannot create", aside);
-  std::string error = write_bytes(file, bytes, aside);
-  const bool named = error.empty() && rename(aside.c_str(), path.c_str()) == 0;
-  if (error.empty() && !named) error = reason("cannot rename to", path);
-  if (error.empty() && fsync(file) != 0) error = reason("cannot flush", path);
-  close(file);
-  if (!error.empty()) unlink((named ? path : aside).c_str());
-  return error;
-}
-
-std::optional<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 // 0 if there is none.
 std::uint64_t read_number(const std::string& path) {
@@ -131,7 +58,7 @@ Result<std::unique_ptr<RevisionStore>, std::string> RevisionStore::open(const st
   if (error) return "cannot create " + folder + ": " + error.message();
   const std::string lock_path = folder + "/lock";
   const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock < 0) return reason("cannot create", lock_path);
+  if (lock < 0) return file_problem("cannot create", lock_path);
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
     close(lock);
     return "another bulkheadd works in " + folder + "; stop it, or give this one another --state";
