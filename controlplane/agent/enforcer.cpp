@@ -75,10 +75,10 @@ void Enforcer::add(const v1::Revision& revision) {
 Result<Enforcer::Begun, Refusal> Enforcer::begin(std::uint64_t number, const std::string& by) {
   const std::lock_guard guard(state_mutex_);
   const life::Actions first = life::step(state_, life::CommitAsked{number}, monotonic_now_ns());
-  if (first.denied == life::Denial::nothing_staged) {
+  if (first.rejected == life::Rejection::nothing_staged) {
     return Refusal{Refusal::Kind::not_found, "no policy has been staged; push one first"};
   }
-  if (first.denied != life::Denial::none) {
+  if (first.rejected != life::Rejection::none) {
     const auto other = commits_.find("");
     return Refusal{Refusal::Kind::busy, "commit " + (other ? other->id() : "") +
                                             " is under way; nothing else was changed"};
@@ -107,7 +107,7 @@ Result<bool, std::string> Enforcer::decide(const v1::Revision& revision) {
   Work work;
   work.revision = revision;
   const life::Actions first = take(decided, work);
-  if (first.denied != life::Denial::none) return std::string("another change is under way");
+  if (first.rejected != life::Rejection::none) return std::string("another change is under way");
   run(first, work);
   if (!work.problem.empty()) return work.problem;
   return first.next != Step::none;

@@ -7,12 +7,12 @@ namespace bulkhead::controlplane::life {
 
 namespace {
 
-Actions begin_commit(State& state, std::uint64_t revision, Denial none) {
+Actions begin_commit(State& state, std::uint64_t revision, Rejection none) {
   Actions actions;
   if (state.commit) {
-    actions.denied = Denial::busy;
+    actions.rejected = Rejection::busy;
   } else if (revision == 0) {
-    actions.denied = none;
+    actions.rejected = none;
   } else {
     state.commit = Commit{revision, Step::load};
     actions.next = Step::load;
@@ -122,16 +122,16 @@ struct Take {
   }
   Actions operator()(const CommitAsked& asked) const {
     return begin_commit(state, asked.revision == 0 ? state.latest : asked.revision,
-                        Denial::nothing_staged);
+                        Rejection::nothing_staged);
   }
   Actions operator()(const RollbackAsked& /*asked*/) const {
-    return begin_commit(state, state.former, Denial::nothing_before);
+    return begin_commit(state, state.former, Rejection::nothing_before);
   }
   Actions operator()(const Decided& decided) const {
     Actions actions;
     if (!state.pair || decided.revision == 0 || decided.revision == state.active) return actions;
     if (state.change) {
-      actions.denied = Denial::busy;
+      actions.rejected = Rejection::busy;
     } else {
       begin_change(state, decided.revision, Cause::decision, Step::note, actions);
     }

@@ -34,7 +34,7 @@ enum class Cause : std::uint8_t {
   decision,  // of both appliances of a pair
   again      // the data plane does not enforce the active revision
 };
-enum class Denial : std::uint8_t { none, nothing_staged, nothing_before, busy };
+enum class Rejection : std::uint8_t { none, nothing_staged, nothing_before, busy };
 
 // Events. Revisions are numbers of the store; 0 is none.
 struct Staged {  // it is on disk
@@ -84,8 +84,8 @@ struct State {
 
 // In the order of the members.
 struct Actions {
-  bool abandon = false;          // what was reserved on disk
-  Denial denied = Denial::none;  // of a request: nothing was begun
+  bool abandon = false;                  // what was reserved on disk
+  Rejection rejected = Rejection::none;  // of a request: nothing was begun
   // Of the operator's commit: in force, not in force, or in part.
   std::optional<Outcome> ended;
   bool reconcile = false;  // compare soon what is enforced with the active revision

@@ -45,7 +45,7 @@ Actions commit_until(State& state, Step last) {
 
 TEST(Life, AStagedRevisionIsTheOneToCommit) {
   State state;
-  EXPECT_EQ(step(state, CommitAsked{0}, 0).denied, Denial::nothing_staged);
+  EXPECT_EQ(step(state, CommitAsked{0}, 0).rejected, Rejection::nothing_staged);
   step(state, Staged{4}, 0);
   step(state, Staged{3}, 0);
   EXPECT_EQ(state.latest, 4U);
@@ -61,7 +61,7 @@ TEST(Life, ACommitAloneReservesAppliesAndNotes) {
   for (const Step next : {Step::load, Step::reserve, Step::apply, Step::note}) {
     EXPECT_EQ(actions.next, next);
     EXPECT_EQ(state.active, 1U);
-    EXPECT_EQ(step(state, CommitAsked{3}, 0).denied, Denial::busy);
+    EXPECT_EQ(step(state, CommitAsked{3}, 0).rejected, Rejection::busy);
     actions = end(state, actions, Outcome::done, 77);
   }
   EXPECT_EQ(actions.ended, Outcome::done);
@@ -163,11 +163,11 @@ TEST(Life, WhatThePeerAloneHasCommittedIsInPart) {
 
 TEST(Life, ARollbackCommitsTheRevisionBefore) {
   State state = running(false);
-  EXPECT_EQ(step(state, RollbackAsked{}, 0).denied, Denial::nothing_before);
+  EXPECT_EQ(step(state, RollbackAsked{}, 0).rejected, Rejection::nothing_before);
   end(state, commit_until(state, Step::note), Outcome::done);
   Actions actions = step(state, RollbackAsked{}, 0);
   EXPECT_EQ(actions.revision, 1U);
-  EXPECT_EQ(step(state, RollbackAsked{}, 0).denied, Denial::busy);
+  EXPECT_EQ(step(state, RollbackAsked{}, 0).rejected, Rejection::busy);
   while (actions.next != Step::none) actions = end(state, actions, Outcome::done);
   EXPECT_EQ(actions.ended, Outcome::done);
   EXPECT_EQ(state.active, 1U);
