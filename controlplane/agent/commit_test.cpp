@@ -246,7 +246,10 @@ TEST_F(CommitTest, WhatALostDataPlaneWasAskedIsTakenBack) {
 }
 
 TEST_F(PairCommitTest, WhatBothHaveDecidedIsNotedAndEnforced) {
-  EXPECT_EQ(commit(2).state(), v1::Commit::STATE_IN_FORCE);
+  ASSERT_EQ(store_->set_generation(2, 40), "") << "the pair's epoch";
+  const v1::Commit done = commit(2);
+  EXPECT_EQ(done.state(), v1::Commit::STATE_IN_FORCE);
+  EXPECT_EQ(done.generation(), 1U) << "of the data plane's policy";
   EXPECT_EQ(store_->active()->number(), 2U);
   EXPECT_EQ(enforced(), digest_of(artefact_of("two")));
   EXPECT_EQ(decide(3), "") << "the peer's operator";

@@ -174,12 +174,9 @@ void Enforcer::finish(const life::Ended& ended, Outcome outcome, Work& work) {
         outcome == Outcome::refused ? v1::Commit::STATE_REFUSED : v1::Commit::STATE_UNFINISHED,
         text_of(ended, work));
   }
-  const v1::Revision active = store_.active().value_or(v1::Revision());
-  if (work.applied) {
-    commits_.finish(active, work.applied->generation(), work.applied->problem());
-  } else {
-    commits_.finish(active, active.generation(), "");
-  }
+  // As one of a pair it was applied by the decision.
+  commits_.finish(store_.active().value_or(v1::Revision()), generation_,
+                  work.applied ? work.applied->problem() : std::string());
 }
 
 std::string Enforcer::text_of(const life::Ended& ended, const Work& work) const {
@@ -281,6 +278,10 @@ Outcome Enforcer::apply(const life::Actions& actions, Work& work) {
     } else {
       answer = DataplaneClient::Failure{Kind::refused, wrong};
     }
+  }
+  {
+    const std::lock_guard guard(state_mutex_);
+    generation_ = answer ? answer.value().policy_applied().generation() : 0;
   }
   if (answer) {
     work.applied = answer.value().policy_applied();

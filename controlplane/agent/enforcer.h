@@ -89,7 +89,8 @@ class Enforcer {
   Agree agree_;  // none: not one of a pair
   std::mutex state_mutex_;
   life::State state_;
-  Commits commits_;  // changed together with the state
+  Commits commits_;               // changed together with the state
+  std::uint64_t generation_ = 0;  // of the data plane, as far as is known; with state_mutex_
   // Held while the active revision or the data plane's policy may change. Locked first.
   std::mutex policy_mutex_;
   PassedRecorder recorder_;  // with policy_mutex_

@@ -140,7 +140,7 @@ std::string PairMember::enforce(const failover::Policy& policy) {
   const auto decided = enforcer_.decide(*revision);
   if (!decided) return decided.error();
   if (!decided.value()) return {};
-  notice(sink_, "policy", "generation " + std::to_string(policy.epoch) + " of the pair in force");
+  notice(sink_, "policy", "epoch " + std::to_string(policy.epoch) + " of the pair in force");
   if (dataplane_.connected()) pair_->on_policy(true);
   return {};
 }

@@ -22,7 +22,7 @@ Json appliance_json(const v1::PairAppliance& appliance) {
           {"eligible", appliance.eligible()},
           {"ready", appliance.ready()},
           {"maintenance", appliance.maintenance()},
-          {"policy_generation", appliance.policy_generation()},
+          {"policy_epoch", appliance.policy_generation()},
           {"policy_digest", digest_text(appliance.policy_digest())}};
 }
 
@@ -79,7 +79,7 @@ void print_pair(const v1::PairStatus& status) {
                active              ? "-"
                : appliance.ready() ? "yes"
                                    : "no",
-               "generation " + std::to_string(appliance.policy_generation()),
+               "epoch " + std::to_string(appliance.policy_generation()),
                digest_text(appliance.policy_digest()).substr(0, 12)},
               active ? Colour::bold : Colour::plain);
   };

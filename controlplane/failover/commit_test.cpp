@@ -87,7 +87,7 @@ TEST(TwoPhase, ASurvivorEnforcesWhatItHadPrepared) {
   EXPECT_EQ(standby.committed(), kSecond);
   EXPECT_FALSE(standby.take_over().changed);
   Commit old(kSecond, {});
-  EXPECT_FALSE(old.take({Kind::policy, kFirst}, true).changed) << "generations never go back";
+  EXPECT_FALSE(old.take({Kind::policy, kFirst}, true).changed) << "epochs never go back";
   EXPECT_EQ(old.take({Kind::prepare, kFirst}, true).to_send()[0].kind, Kind::refused);
 }
 

@@ -73,7 +73,7 @@ void PairCommit::carry_out(const failover::CommitActions& actions) {
   if (actions.changed) {
     // With the note of what is in force goes that of what was prepared, unless that was aborted.
     const std::string wrong = host_.enforce(commit_->committed());
-    if (!wrong.empty()) spdlog::error("generation {}: {}", commit_->committed().epoch, wrong);
+    if (!wrong.empty()) spdlog::error("epoch {}: {}", commit_->committed().epoch, wrong);
     if (commit_->prepared().epoch == 0 && wrong.empty()) host_.forget_prepared();
     publish_policy();
   }

@@ -115,8 +115,8 @@ class PairCase(unittest.TestCase):
                 print(f"again, since workers had no core ({before} -> {now}): {error}",
                       file=sys.stderr, flush=True)
 
-    def generations(self):
-        return [self.lab.pair(which)["self"]["policy_generation"] for which in ("a", "b")]
+    def epochs(self):
+        return [self.lab.pair(which)["self"]["policy_epoch"] for which in ("a", "b")]
 
     def artefacts_read(self):
         return [self.lab.status(which)["artefacts_read"] for which in ("a", "b")]
@@ -244,13 +244,13 @@ class Carrying(PairCase):
     def test_a_policy_is_committed_on_both_or_on_none(self):
         first = self.lab.await_active(seconds=40)
         other = OTHER[first]
-        wait_until(lambda: self.generations() == [1, 1], "the first generation", 10)
+        wait_until(lambda: self.epochs() == [1, 1], "the first epoch", 10)
         refused = self.push(READ_ONLY, which=other, check=False)
         self.assertEqual(refused.returncode, 1)
         self.assertIn("not the active one", refused.stderr)
         reads = self.artefacts_read()
         self.push(READ_ONLY, which=first)
-        wait_until(lambda: self.generations() == [2, 2], "the second generation", 5)
+        wait_until(lambda: self.epochs() == [2, 2], "the second epoch", 5)
         self.assertEqual(self.artefacts_read(), [count + 1 for count in reads])
         digests = {self.lab.pair(which)["self"]["policy_digest"] for which in ("a", "b")}
         self.assertEqual(len(digests), 1)
@@ -260,7 +260,7 @@ class Carrying(PairCase):
         wait_until(lambda: not self.lab.pair(first)["peer_heard"], "the peer to be missed", 5)
         self.push(POLICY, which=first)
         self.lab.start_agent(other)
-        wait_until(lambda: self.generations() == [3, 3], "the third generation", 10)
+        wait_until(lambda: self.epochs() == [3, 3], "the third epoch", 10)
         self.lab.await_active(first)
         self.lab.send_signal(f"dataplane-{first}", signal.SIGKILL)
         self.lab.await_active(other)

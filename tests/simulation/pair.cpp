@@ -182,8 +182,8 @@ void Pair::order(Appliance& node, failover::Order what) {
 void Pair::propose() {
   for (Appliance& node : nodes_) {
     if (!node.runs() || !node.forwards(now_ms_) || node.agent.commit->under_way()) continue;
-    const Policy policy{++generations_, random_.next()};
-    say(&node, "proposes generation " + std::to_string(policy.epoch));
+    const Policy policy{++epochs_, random_.next()};
+    say(&node, "proposes epoch " + std::to_string(policy.epoch));
     carry_out(node, node.agent.commit->propose(policy, node.agent.machine->hears_peer(),
                                                node.clock_ns(now_ms_)));
     return;
@@ -302,7 +302,7 @@ void Pair::take_over(Appliance& node, Cause cause) {
   say(&node, "takes over, term " + std::to_string(node.agent.machine->term()) + ": " +
                  std::string(text_of(cause)));
   if (cause != Cause::started_alone && policy.epoch < epoch_of_both_) {
-    violate("takes over with generation " + std::to_string(policy.epoch) + " though both had " +
+    violate("takes over with epoch " + std::to_string(policy.epoch) + " though both had " +
             std::to_string(epoch_of_both_));
   }
   if (cause == Cause::peer_silent && could_be_heard(peer)) {

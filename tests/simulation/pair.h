@@ -98,7 +98,7 @@ class Pair {
   std::uint64_t planes_ = 0;   // that agents have configured
   std::array<std::vector<Word>, 2> recorded_;
   std::array<std::size_t, 2> replayed_{};
-  std::uint64_t generations_ = 1;
+  std::uint64_t epochs_ = 1;
   std::uint64_t epoch_of_both_ = 1;
   Outcome outcome_;
 };

@@ -218,8 +218,8 @@ class World {
     if (a && b) return;
     for (const Appliance& node : nodes_) {
       if (!node.forwards(now_ms_) || !node.runs()) continue;
-      std::uint64_t& last = generation_of_[node.index];
-      if (node.disk.committed.epoch < last) pair_.violate("a generation went back");
+      std::uint64_t& last = epoch_of_[node.index];
+      if (node.disk.committed.epoch < last) pair_.violate("an epoch went back");
       last = node.disk.committed.epoch;
     }
   }
@@ -245,7 +245,7 @@ class World {
   std::uint64_t now_ms_ = 0;
   std::vector<Fault> faults_;
   bool keeps_time_ = false;
-  std::array<std::uint64_t, 2> generation_of_{};
+  std::array<std::uint64_t, 2> epoch_of_{};
   std::uint64_t both_ms_ = 0;
   std::uint64_t none_ms_ = 0;
   std::array<std::uint64_t, 2> healthy_ms_{};
