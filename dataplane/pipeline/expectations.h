@@ -1,4 +1,4 @@
-// Expectations in the stages (protocols/expectation.h): opens, finds, polices and ends them.
+// Expectations in the stages (protocols/expectation.h): finds and polices them.
 #pragma once
 
 #include "dataplane/pipeline/admission.h"
@@ -24,17 +24,5 @@ bool is_expected_session(Context& context, const flow::Flow& flow);
 // Judges a datagram or frame by the expectations between its hosts. False if none covers it.
 bool judge_expected(Context& context, const flow::Packet& packet, ByteView message,
                     Verdict& verdict);
-
-// What the granted message in `context.parsed` does to a relation; `step` is a new one. A fault if
-// it asks for one that cannot be kept: nothing changes before make_step(). Precondition: its
-// protocol has expectations.
-protocols::Fault follow_relation(Context& context, const flow::Packet& packet,
-                                 protocols::RelationStep& step);
-// Does so, once the module has accepted the message.
-void make_step(Context& context, const flow::Packet& packet, const protocols::RelationStep& step,
-               std::uint16_t rule);
-
-// Ends relations whose time is over: checks some slots of the table, from `next` on.
-void expire_relations(Context& context, std::uint32_t& next);
 
 }  // namespace bulkhead::pipeline

@@ -9,6 +9,7 @@
 #include "dataplane/pipeline/packet_ends.h"
 #include "dataplane/pipeline/parts.h"
 #include "dataplane/pipeline/protocol_state.h"
+#include "dataplane/pipeline/relations.h"
 #include "dataplane/policy/matcher.h"
 #include "dataplane/protocols/recognition.h"
 

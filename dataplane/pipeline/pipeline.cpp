@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <limits>
 
-#include "dataplane/pipeline/expectations.h"
 #include "dataplane/pipeline/leaving.h"
 #include "dataplane/pipeline/openings.h"
 #include "dataplane/pipeline/parts.h"
 #include "dataplane/pipeline/places.h"
+#include "dataplane/pipeline/relations.h"
 #include "dataplane/pipeline/stages.h"
 #include "dataplane/pipeline/timers.h"
 #include "dataplane/policy/classifier.h"
