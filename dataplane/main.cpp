@@ -208,7 +208,7 @@ std::optional<std::string> begin_carriers(Options& options) {
   if (interfaces.empty()) return std::nullopt;
   auto begun = bulkhead::ports::Carriers::begin(interfaces, [&options]() {
     bulkhead::keep_memory_private();
-    const auto problem = bulkhead::daemon::keep_only(bulkhead::daemon::bit_of(CAP_NET_ADMIN));
+    const auto problem = bulkhead::daemon::keep_only(bulkhead::capability_bit(CAP_NET_ADMIN));
     if (problem || options.unconfined) return problem;
     return bulkhead::daemon::confine(bulkhead::daemon::Program::dataplane);
   });

@@ -1,18 +1,12 @@
-// The capabilities of the process (capabilities(7)), on every thread.
+// The capabilities of the process, on every thread.
 #pragma once
 
-#include <linux/capability.h>
-
-#include <cstdint>
 #include <optional>
 #include <string>
 
+#include "dataplane/base/capabilities.h"
+
 namespace bulkhead::daemon {
-
-// A bit for each capability, at its number.
-using Capabilities = std::uint64_t;
-
-constexpr Capabilities bit_of(int capability) { return Capabilities{1} << capability; }
 
 // Takes all other capabilities from every thread, for good (no_new_privs). Returns what failed.
 // Threads that libraries have started are included.
@@ -23,6 +17,8 @@ std::optional<std::string> keep_only(Capabilities kept);
 bool allow_priorities();
 
 // What keep_only() must keep for priorities.
-inline Capabilities for_priorities() { return allow_priorities() ? 0 : bit_of(CAP_SYS_NICE); }
+inline Capabilities for_priorities() {
+  return allow_priorities() ? 0 : capability_bit(CAP_SYS_NICE);
+}
 
 }  // namespace bulkhead::daemon

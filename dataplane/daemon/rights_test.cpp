@@ -73,7 +73,7 @@ TEST(Rights, AreGivenUpByEachThread) {
                   }
                 });
               }
-              const Capabilities kept = bit_of(CAP_NET_ADMIN);
+              const Capabilities kept = capability_bit(CAP_NET_ADMIN);
               if (held_by_all() == kept) return 1;
               if (keep_only(kept)) return 2;
               const Capabilities after = held_by_all();

@@ -1,16 +1,12 @@
 // DPDK's device strings: `NAME,key=value,...` or a PCI address, perhaps with `,key=value` too.
 #include "dataplane/ports/device.h"
 
-#include <linux/capability.h>
-
 #include <array>
 #include <string_view>
 
 namespace bulkhead::ports {
 
 namespace {
-
-constexpr std::uint64_t bit(int capability) { return std::uint64_t{1} << capability; }
 
 struct Driver {
   std::string_view name;  // how the device string begins
@@ -21,10 +17,13 @@ struct Driver {
 // earlier process has left on the interface are found by number.
 // IPC_LOCK: memory for the card, and rings of packet sockets, are locked beyond a limit, which the
 // unit raises instead.
-constexpr std::uint64_t kOfInterfaces = bit(CAP_NET_RAW) | bit(CAP_NET_ADMIN);
+constexpr Capabilities kOfInterfaces = capability_bit(CAP_NET_RAW) | capability_bit(CAP_NET_ADMIN);
 constexpr auto kDrivers = std::to_array<Driver>({
-    {"net_af_packet", {kOfInterfaces | bit(CAP_IPC_LOCK), 0}},
-    {"net_af_xdp", {kOfInterfaces | bit(CAP_BPF) | bit(CAP_SYS_ADMIN) | bit(CAP_IPC_LOCK), 0}},
+    {"net_af_packet", {kOfInterfaces | capability_bit(CAP_IPC_LOCK), 0}},
+    {"net_af_xdp",
+     {kOfInterfaces | capability_bit(CAP_BPF) | capability_bit(CAP_SYS_ADMIN) |
+          capability_bit(CAP_IPC_LOCK),
+      0}},
     {"net_tap", {kOfInterfaces, 0}},
     {"net_pcap", {kOfInterfaces, 0}},
     {"net_null", {}},
@@ -32,10 +31,10 @@ constexpr auto kDrivers = std::to_array<Driver>({
 });
 
 // What no row names is opened with all there is.
-constexpr Needs kUnknown{~std::uint64_t{0}, bit(CAP_NET_ADMIN)};
+constexpr Needs kUnknown{~Capabilities{0}, capability_bit(CAP_NET_ADMIN)};
 
 Needs needs_of(const std::string& device) {
-  if (is_pci(device)) return {bit(CAP_IPC_LOCK), 0};
+  if (is_pci(device)) return {capability_bit(CAP_IPC_LOCK), 0};
   for (const Driver& driver : kDrivers) {
     if (device.starts_with(driver.name)) return driver.needs;
   }

@@ -2,10 +2,11 @@
 // needs.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "dataplane/base/capabilities.h"
 
 namespace bulkhead::ports {
 
@@ -22,10 +23,9 @@ std::vector<std::string> missing(const std::vector<std::string>& devices,
 // The kernel interface that a device string names; empty if it names none.
 std::string interface_of(const std::string& device);
 
-// Capabilities, a bit each at its number (linux/capability.h).
 struct Needs {
-  std::uint64_t to_open = 0;
-  std::uint64_t while_open = 0;
+  Capabilities to_open = 0;
+  Capabilities while_open = 0;
 };
 Needs needs_of(const std::vector<std::string>& devices);
 

@@ -2,12 +2,9 @@
 #include "dataplane/ports/device.h"
 
 #include <gtest/gtest.h>
-#include <linux/capability.h>
 
 namespace bulkhead::ports {
 namespace {
-
-constexpr std::uint64_t bit(int capability) { return std::uint64_t{1} << capability; }
 
 TEST(Device, NamesWhatHasToBeThere) {
   EXPECT_EQ(path_of("net_af_packet0,iface=eth1,qpairs=2"), "/sys/class/net/eth1");
@@ -32,18 +29,20 @@ TEST(Device, ListsWhatIsMissing) {
 
 TEST(Device, NeedsWhatItsDriverNeeds) {
   const Needs packet = needs_of({"net_af_packet0,iface=eth0", "net_af_packet1,iface=eth1"});
-  EXPECT_EQ(packet.to_open, bit(CAP_NET_RAW) | bit(CAP_NET_ADMIN) | bit(CAP_IPC_LOCK))
+  EXPECT_EQ(packet.to_open, capability_bit(CAP_NET_RAW) | capability_bit(CAP_NET_ADMIN) |
+                                capability_bit(CAP_IPC_LOCK))
       << "rings of jumbo frames are longer than what may be locked";
   EXPECT_EQ(packet.while_open, 0U);
   const Needs xdp = needs_of({"net_af_xdp0,iface=eth0"});
-  EXPECT_EQ(xdp.to_open & ~packet.to_open, bit(CAP_BPF) | bit(CAP_SYS_ADMIN));
+  EXPECT_EQ(xdp.to_open & ~packet.to_open, capability_bit(CAP_BPF) | capability_bit(CAP_SYS_ADMIN));
   EXPECT_EQ(xdp.while_open, 0U);
-  EXPECT_EQ(needs_of({"0000:01:00.0", "net_null0"}).to_open, bit(CAP_IPC_LOCK));
-  EXPECT_EQ(needs_of({"0000:01:00.0", "net_tap0,iface=eth0"}).to_open,
-            bit(CAP_IPC_LOCK) | bit(CAP_NET_RAW) | bit(CAP_NET_ADMIN))
+  EXPECT_EQ(needs_of({"0000:01:00.0", "net_null0"}).to_open, capability_bit(CAP_IPC_LOCK));
+  EXPECT_EQ(
+      needs_of({"0000:01:00.0", "net_tap0,iface=eth0"}).to_open,
+      capability_bit(CAP_IPC_LOCK) | capability_bit(CAP_NET_RAW) | capability_bit(CAP_NET_ADMIN))
       << "the sum";
   EXPECT_EQ(needs_of({"net_null0", "net_ring1"}).to_open, 0U);
-  EXPECT_EQ(needs_of({"net_bonding0"}).to_open, ~std::uint64_t{0}) << "not known";
+  EXPECT_EQ(needs_of({"net_bonding0"}).to_open, ~Capabilities{0}) << "not known";
 }
 
 }  // namespace
