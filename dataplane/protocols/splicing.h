@@ -14,7 +14,8 @@ class Splicing {
  public:
   // A refused message will not reach its receiver. False, and nothing has changed, if the session
   // cannot go on without it. Of an answer that needs a rule (Initiator::nobody) the request counts
-  // as answered all the same: forget it.
+  // as answered all the same: forget it. There is no clock here: OutstandingTable::answer() gets
+  // the time of the entry itself.
   virtual bool take_out(std::span<std::byte> session, const Parsed& message) const = 0;
 
   // A server's message was taken out, and its sender waits until its client has acknowledged it in

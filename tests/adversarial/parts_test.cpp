@@ -227,6 +227,17 @@ TEST_F(InParts, ARequestNeedsAnOutstationThatGotAllBeforeIt) {
   EXPECT_TRUE(asks(long_read(7, 0)));
 }
 
+// Another datagram would not help: what the rules say comes first.
+TEST_F(InParts, WhatNoRuleGrantsIsRefusedForThat) {
+  policy::Tables confirms = grants();
+  confirms.conduits[0].rules = {dnp3_rule(kHmi, kPlc, {"confirm"})};
+  policy::finish(confirms);
+  plant_.change_policy(std::move(confirms));
+  EXPECT_FALSE(asks(long_read(1, 0)));
+  EXPECT_EQ(count(Reason::parts_unsound), 0U);
+  EXPECT_EQ(count(Reason::function_not_granted), 3U);
+}
+
 TEST_F(InParts, AnAnswerThatMayBeToAnEarlierRequestShowsNothing) {
   settle(2);
   ask(poll(3));
