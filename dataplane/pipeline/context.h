@@ -60,6 +60,7 @@ struct SessionContext : NeighbourContext {
   std::span<const protocols::Module> modules;
   TimeNs clock_offset_ns = 0;    // clock offset for replicated protocol state
   TimeNs forwards_since_ns = 0;  // start or takeover
+  TimeNs settled_ns = 0;         // when all that was under way at a takeover has arrived
   std::uint64_t erasures = 0;    // of flows, when those of the burst were looked up
 
   // The clock of protocol modules; it wraps.

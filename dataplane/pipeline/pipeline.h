@@ -39,9 +39,12 @@ class Pipeline {
   // Forwarding has begun, at start or takeover: for a while there may be sessions that are not
   // known.
   void begin_forwarding(TimeNs now_ns) { forwards_since_ns_ = now_ns; }
-  // The peer forwards no more: from the next pass_time() on, the ends of its sessions are asked
-  // what they lack. Segments take their buffers from `buffers`.
-  void probe_sessions(rte_mempool* buffers) { probes_.begin(buffers); }
+  // The peer forwards no more since `now_ns`: once what it sent has arrived, the ends of its
+  // sessions are asked what they lack. Segments take their buffers from `buffers`.
+  void probe_sessions(rte_mempool* buffers, TimeNs now_ns) {
+    probes_.begin(buffers);
+    settled_ns_ = now_ns + kSettleNs;
+  }
   bool is_probed() const { return probes_.is_done(); }
 
   // Removes all sessions.
@@ -113,6 +116,7 @@ class Pipeline {
   bool expires_behind_ = false;
   TimeNs fragments_expired_ns_ = 0;
   TimeNs forwards_since_ns_ = 0;
+  TimeNs settled_ns_ = 0;       // after a takeover
   TimeNs clock_offset_ns_ = 0;  // modulo 2^64: may be negative
 };
 

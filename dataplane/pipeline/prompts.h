@@ -6,6 +6,11 @@
 
 namespace bulkhead::pipeline {
 
+// So long after a takeover what left before it has arrived, and so has each acknowledgement that
+// its receiver sent before that. The peer need not have replicated a first segment in flight: by an
+// older acknowledgement other bytes would take its place.
+constexpr TimeNs kSettleNs = 2 * kMillisecondNs;
+
 // Sends both ends of each inspected TCP session that came from the peer a segment that they answer
 // with what they have sent and received (RFC 9293, 3.8.4): a part of the sessions a millisecond.
 class Probes {

@@ -215,7 +215,9 @@ void ask_receiver(Context& context, Packet& packet) {
 void keep_and_ask(Context& context, Packet& packet) {
   const Speaker speaker = speaker_of(packet);
   const flow::TcpSegmentInfo info{packet.tcp, speaker.end, packet.payload_length};
-  send_probe(context, speaker, flow::pattern_of(packet));
+  if (context.now_ns >= context.settled_ns) {
+    send_probe(context, speaker, flow::pattern_of(packet));
+  }
   flow::Segment segment = segment_of(packet);
   trim_to_window(speaker.side(), segment);
   const bool next = sequence_distance(segment.sequence, speaker.side().released) >= 0;
@@ -298,7 +300,9 @@ bool resume_session(Context& context, Packet& packet) {
   }
   const TcpSide& other = flow.sides[speaker.other()];
   const bool was_known = other.known;
-  note_boundary(context, packet, speaker);
+  if (flow.resumed || context.now_ns >= context.settled_ns) {
+    note_boundary(context, packet, speaker);
+  }
   const bool fin = (tcp.flags & wire::kTcpFin) != 0;
   const std::uint32_t end = tcp.sequence + packet.payload_length + (fin ? 1U : 0U);
   const bool take_up = !flow.resumed && !was_known && other.known && side.known;

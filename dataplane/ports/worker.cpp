@@ -128,7 +128,7 @@ void Worker::see_gate() {
   hands_over_ = !open_ && now_ns_ < shared_.late_until_ns.load(std::memory_order_acquire);
   if (open_ && !was_open && now_ns_ - opened_ns_ > kLapseNs) pipeline_->begin_forwarding(now_ns_);
   if (open_ && !was_open) memberships_.begin();
-  if (open_ && !was_open && replica_) pipeline_->probe_sessions(shared_.ports.buffers());
+  if (open_ && !was_open && replica_) pipeline_->probe_sessions(shared_.ports.buffers(), now_ns_);
   if (open_) opened_ns_ = now_ns_;
 }
 

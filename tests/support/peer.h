@@ -31,8 +31,12 @@ class Peer {
   }
   Plant& take_over() {
     bring_over();
+    return go_on(plant.now_ns() - pipeline::kSettleNs);
+  }
+  // With what was brought over; the active one has gone at that time.
+  Plant& go_on(TimeNs since_ns) {
     plant.pipeline().begin_forwarding(plant.now_ns());
-    plant.pipeline().probe_sessions(plant.buffers());
+    plant.pipeline().probe_sessions(plant.buffers(), since_ns);
     plant.pipeline().set_clock_offset(active_.now_ns() - plant.now_ns());
     return plant;
   }

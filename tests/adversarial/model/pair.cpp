@@ -43,7 +43,7 @@ support::Plant& Pair::take_over(support::Plant& active, TimeNs now_ns) {
   active.pipeline().waiting().clear();
   active.clear();
   standby_.pipeline().begin_forwarding(now_ns);
-  standby_.pipeline().probe_sessions(standby_.buffers());
+  standby_.pipeline().probe_sessions(standby_.buffers(), now_ns);
   standby_.be_at(now_ns);
   return standby_;
 }
