@@ -139,7 +139,8 @@ class PairTest : public ::testing::Test {
   ~PairTest() override { fs::remove_all(folder_); }
 
   std::unique_ptr<Appliance> start(const std::string& self, const std::string& peer,
-                                   std::uint16_t own, std::uint16_t other) {
+                                   std::uint16_t own, std::uint16_t other,
+                                   std::uint64_t incarnation = 1) {
     const fs::path pki = folder_ / self;
     fs::create_directories(pki);
     const Issued issued = issue_server(authority_, self, {"localhost"}, 1);
@@ -154,7 +155,7 @@ class PairTest : public ::testing::Test {
     options.link.listen = {here, own};
     options.link.peer = {here, other};
     options.key.fill(9);
-    options.incarnation = 1;
+    options.incarnation = incarnation;
     // Other tests may have the machine for a while.
     options.timing.heartbeat_ns = 25 * kMillisecondNs;
     return std::make_unique<Appliance>(options);
@@ -346,6 +347,21 @@ TEST_F(PairTest, EachDataPlaneIsOfAnIncarnationThatTheAgentCounts) {
   }
   const std::vector<std::uint64_t> counted = {1, 2, 3};
   EXPECT_TRUE(becomes([&] { return alpha_->host.incarnations() == counted; }));
+}
+
+// An appliance in another's place, or whose state folder was lost.
+TEST_F(PairTest, APeerThatCountsAnewIsBelievedAndSaid) {
+  const auto second = static_cast<std::uint16_t>(port_ + 1);
+  alpha_ = start("alpha", "bravo", port_, second);
+  bravo_ = start("bravo", "alpha", second, port_, 40);
+  ASSERT_TRUE(becomes([this] { return both_hear(); }));
+  bravo_ = nullptr;
+  bravo_ = start("bravo", "alpha", second, port_, 3);
+  EXPECT_TRUE(becomes([this] {
+    return alpha_->pair.status().last_change().find("counts its starts anew") != std::string::npos;
+  })) << alpha_->pair.status().last_change();
+  EXPECT_TRUE(becomes([this] { return both_hear(); }));
+  EXPECT_TRUE(becomes([this] { return alpha_->host.forwards() != bravo_->host.forwards(); }));
 }
 
 TEST_F(PairTest, WhoDiesIsReplaced) {

@@ -2,6 +2,7 @@
 #include "dataplane/ipc/framed_stream.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/connect_pair.hpp>
@@ -76,6 +77,31 @@ TEST_F(FramedStreamTest, ALengthBeyondTheLimitEndsIt) {
   put(std::string("\0\x10\0\x01", 4));  // one more than 2^20
   run();
   EXPECT_EQ(error_, boost::system::errc::message_size);
+}
+
+// What is only announced takes nothing.
+TEST_F(FramedStreamTest, MemoryIsTakenAsBytesArrive) {
+  constexpr std::size_t kAnnounced = std::size_t{128} << 20;
+  constexpr std::ptrdiff_t kSent = 300 << 10;
+  const auto taken = [] {
+    const struct mallinfo2 info = mallinfo2();
+    return static_cast<std::ptrdiff_t>(info.uordblks + info.hblkhd);
+  };
+  Socket near(io_);
+  Socket far(io_);
+  boost::asio::local::connect_pair(near, far);
+  FramedStream<Socket> stream(std::move(near), kAnnounced);
+  const std::ptrdiff_t before = taken();
+  stream.read([](boost::system::error_code, const std::string&) {});
+  boost::asio::write(far, boost::asio::buffer(std::string("\x08\0\0\0", 4)));
+  run();
+  EXPECT_LT(taken() - before, 256 << 10) << "no byte of it has come";
+  const std::string piece(std::size_t{50} << 10, 'x');
+  for (std::ptrdiff_t sent = 0; sent < kSent; sent += std::ssize(piece)) {
+    boost::asio::write(far, boost::asio::buffer(piece));
+    run();
+  }
+  EXPECT_LT(taken() - before, std::ptrdiff_t{4} * kSent);
 }
 
 TEST_F(FramedStreamTest, AStreamThatBreaksOffIsAnError) {

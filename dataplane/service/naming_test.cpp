@@ -1,0 +1,149 @@
+// What operators read of an event, a counter and a session; and that no index, whatever it is,
+// reads beyond a table.
+#include "dataplane/service/naming.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "dataplane/protocols/registry.h"
+
+namespace bulkhead::service {
+namespace {
+
+policy::Tables tables() {
+  policy::Tables tables;
+  tables.conduits.emplace_back().name = "scada";
+  return tables;
+}
+
+std::size_t field_of(std::uint8_t protocol, std::string_view name) {
+  const auto fields = protocols::registry()[protocol]->catalogue().fields;
+  const auto found = std::find_if(fields.begin(), fields.end(),
+                                  [&](const auto& field) { return field.name == name; });
+  return static_cast<std::size_t>(found - fields.begin());
+}
+
+void put_name(pipeline::Event& event, std::string_view name) {
+  event.names[0] = static_cast<std::uint8_t>(name.size());
+  std::copy(name.begin(), name.end(), event.names.begin() + 1);
+}
+
+// A write of 1.5 to a tag, refused.
+pipeline::Event refusal() {
+  pipeline::Event event;
+  event.protocol = *protocols::find_protocol("enip");
+  const std::size_t value = field_of(event.protocol, "value");
+  const std::size_t elements = field_of(event.protocol, "elements");
+  const std::size_t tag = field_of(event.protocol, "tag");
+  event.reason = Reason::values_not_granted;
+  event.conduit = 0;
+  event.rule = 3;
+  event.function = 0;
+  event.is_message = true;
+  event.present = 1U << value | 1U << elements | 1U << tag;
+  event.fields[value] = Range::point(*float64_order(1.5));
+  event.fields[elements] = {1, 4};
+  put_name(event, "Setpoint");
+  return event;
+}
+
+const v1::FieldSpan& field_in(const v1::Event& event, std::string_view name) {
+  static const v1::FieldSpan kNone;
+  for (const v1::FieldSpan& field : event.fields()) {
+    if (field.name() == name) return field;
+  }
+  ADD_FAILURE() << name;
+  return kNone;
+}
+
+TEST(Naming, AnEventHasThePolicysAndTheProtocolsNames) {
+  const v1::Event named = name_event(tables(), refusal());
+  EXPECT_EQ(named.kind(), "deny");
+  EXPECT_EQ(named.action(), "drop");
+  EXPECT_EQ(named.conduit(), "scada");
+  EXPECT_EQ(named.rule(), 3U);
+  EXPECT_EQ(named.reason(), "values_not_granted");
+  EXPECT_EQ(named.fault(), "");
+  EXPECT_EQ(named.fallback(), "");
+  EXPECT_EQ(named.protocol(), "enip");
+  EXPECT_EQ(named.direction(), "request");
+  EXPECT_EQ(named.source(), "") << "it has no addresses";
+  ASSERT_EQ(named.fields_size(), 3);
+  EXPECT_EQ(field_in(named, "value").kind(), v1::FIELD_KIND_REAL);
+  EXPECT_EQ(field_in(named, "value").real_low(), 1.5);
+  EXPECT_EQ(field_in(named, "elements").low(), 1);
+  EXPECT_EQ(field_in(named, "elements").high(), 4);
+  EXPECT_EQ(field_in(named, "tag").text(), "Setpoint");
+}
+
+TEST(Naming, AFallbackAndADifferenceAreOfRefusalsAlone) {
+  pipeline::Event event = refusal();
+  event.action = pipeline::Action::reset;
+  event.unsound = pipeline::Unsound::numbering;
+  event.difference = {"transaction", 7, 8};
+  v1::Event named = name_event(tables(), event);
+  EXPECT_EQ(named.action(), "reset");
+  EXPECT_EQ(named.fallback(), "numbering");
+  EXPECT_EQ(named.difference().what(), "transaction");
+  EXPECT_EQ(named.difference().expected(), 7U);
+  EXPECT_EQ(named.difference().received(), 8U);
+  event.reason = Reason::granted;
+  named = name_event(tables(), event);
+  EXPECT_EQ(named.kind(), "allow");
+  EXPECT_EQ(named.action() + named.fallback(), "");
+  EXPECT_FALSE(named.has_difference());
+}
+
+TEST(Naming, NoIndexReadsBeyondATable) {
+  pipeline::Event event = refusal();
+  for (const std::uint16_t number : {std::uint16_t{1}, std::uint16_t{0xffff}}) {
+    event.conduit = number;
+    event.function = 0xffff;
+    const v1::Event named = name_event(tables(), event);
+    EXPECT_EQ(named.conduit() + named.function(), "") << number;
+  }
+  // Names are as long as they say, and no longer than there is room.
+  for (unsigned length = 0; length < 256; ++length) {
+    event.names.fill('n');
+    event.names[0] = static_cast<std::uint8_t>(length);
+    const v1::Event named = name_event(tables(), event);
+    EXPECT_EQ(field_in(named, "tag").text().size(),
+              std::min<std::size_t>(length, event.names.size() - 1));
+  }
+  event.present = 0xffffffff;
+  event.names.fill(0xff);
+  EXPECT_LE(name_event(tables(), event).fields_size(), static_cast<int>(protocols::kFieldsMax));
+  event.protocol = protocols::kNoProtocol;
+  EXPECT_EQ(name_event(tables(), event).fields_size(), 0);
+  const v1::Counter counter =
+      name_counter(tables(), {9, 1, 0xffff, 0xff, Reason::no_rule, protocols::Fault::none});
+  EXPECT_EQ(counter.conduit() + counter.protocol() + counter.function(), "");
+  EXPECT_EQ(counter.verdict(), "deny");
+}
+
+TEST(Naming, ASessionHasItsState) {
+  flow::Flow flow;
+  flow.standing.conduit = 0;
+  flow.created_ns = kSecondNs;
+  flow.last_seen_ns = 3 * kSecondNs;
+  flow.transport = policy::Transport::udp;
+  v1::Flow named = name_flow(tables(), flow, 4 * kSecondNs);
+  EXPECT_EQ(named.conduit(), "scada");
+  EXPECT_EQ(named.state(), "open");
+  EXPECT_EQ(named.age_ms(), 3000U);
+  EXPECT_EQ(named.idle_ms(), 1000U);
+  flow.transport = policy::Transport::tcp;
+  flow.phase = flow::TcpPhase::established;
+  EXPECT_EQ(name_flow(tables(), flow, 0).state(), "established");
+  flow.sides[flow::kServer].fin_released = true;
+  EXPECT_EQ(name_flow(tables(), flow, 0).state(), "closing");
+  flow.unjudged = true;
+  EXPECT_EQ(name_flow(tables(), flow, 0).state(), "unjudged");
+  flow.refused = true;
+  EXPECT_EQ(name_flow(tables(), flow, 0).state(), "refused");
+}
+
+}  // namespace
+}  // namespace bulkhead::service
