@@ -2,6 +2,7 @@
 #include "controlplane/cli/remote.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 
@@ -37,6 +38,25 @@ std::string pem(const Session& session, const std::string& name) {
                                        "FOLDER` and name the folder with --pki or BULKHEAD_PKI"};
 }
 
+// An appliance closes a connection whose greetings take more than five seconds, as those of a
+// client take that gets no core. Unlike where nobody listens or answers, another attempt may
+// succeed.
+void connect(grpc::Channel& channel) {
+  using Clock = std::chrono::system_clock;
+  constexpr auto kCutOffMin = std::chrono::seconds(4);
+  constexpr auto kCutOffMax = std::chrono::seconds(15);
+  const auto begun = Clock::now();
+  auto state = channel.GetState(true);
+  while (state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING) {
+    channel.WaitForStateChange(state, Clock::now() + kCutOffMax);
+    state = channel.GetState(true);
+    if (Clock::now() - begun > kCutOffMax) return;
+  }
+  if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && Clock::now() - begun > kCutOffMin) {
+    channel.WaitForConnected(Clock::now() + kCutOffMax);
+  }
+}
+
 }  // namespace
 
 Remote::Remote(const Session& session) : server_(session.server) {
@@ -46,6 +66,7 @@ Remote::Remote(const Session& session) : server_(session.server) {
   arguments.SetMaxReceiveMessageSize(128 * 1024 * 1024);
   if (!session.tls_name.empty()) arguments.SetSslTargetNameOverride(session.tls_name);
   const auto channel = grpc::CreateCustomChannel(session.server, credentials_for(own), arguments);
+  connect(*channel);
   policy_ = v1::PolicyService::NewStub(channel);
   telemetry_ = v1::TelemetryService::NewStub(channel);
   pair_ = v1::PairService::NewStub(channel);

@@ -49,6 +49,24 @@ for _ in range(count):
 print("held", flush=True)
 time.sleep(float(sys.argv[3]))
 """
+# Cuts the first connection off in its greetings, and brings the others to the agent.
+CUTS_ONE_OFF = """
+import socket, threading, time
+listener = socket.create_server(("127.0.0.1", 7555))
+print("listens", flush=True)
+def copy(source, target):
+    while data := source.recv(65536):
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
+first, _ = listener.accept()
+time.sleep(5)
+first.close()
+while True:
+    client, _ = listener.accept()
+    agent = socket.create_connection(("127.0.0.1", 7443))
+    for pair in ((client, agent), (agent, client)):
+        threading.Thread(target=copy, args=pair, daemon=True).start()
+"""
 BEGUN = "160301020001"  # a TLS record of 512 bytes, of which one comes
 
 
@@ -114,6 +132,18 @@ class UsedUp(ControlCase):
         wait_until(lambda: resident_mib(pid) < 2 * idle + 20, "memory to come back", 60)
         print(f"3,000 connections: idle {idle:.0f} MiB, most {most:.0f}, after "
               f"{resident_mib(pid):.0f}", file=sys.stderr)
+
+    def test_a_client_that_was_cut_off_in_its_greetings_tries_again(self):
+        relay = subprocess.Popen(self.lab.in_ns("fw", sys.executable, "-c", CUTS_ONE_OFF),
+                                 stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (relay.kill(), relay.wait(), relay.stdout.close()))
+        self.assertEqual(relay.stdout.readline(), "listens\n")
+        done = self.lab.ctl("--server", "127.0.0.1:7555", "history", check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        begun = time.monotonic()
+        done = self.lab.ctl("--server", "127.0.0.1:7556", "history", check=False)
+        self.assertEqual(done.returncode, 3, "nobody listens there")
+        self.assertLess(time.monotonic() - begun, 3)
 
     def test_streams_that_nobody_reads_are_bounded(self):
         """The ninth is refused with the bound; the others hold no memory, and all else goes on."""
@@ -223,6 +253,7 @@ class Truth(ControlCase):
             done = self.lab.ctl("commit", check=False, timeout=60)
             self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
             self.assertIn("it is under way", done.stdout)
+            self.assertIn("it is under way: the data plane", done.stderr, "what it waits for")
             name = done.stdout.split()[1].rstrip(":")
             self.assertIn("what it enforces is not known", self.problem())
             again = self.lab.ctl("commit", check=False)
