@@ -250,6 +250,74 @@ TEST(Compiler, WhatFailsOpenIsSaid) {
             std::string::npos);
 }
 
+// S7 stores octets: one of a REAL is a number within most limits, and so is a DWORD.
+TEST(Compiler, ALimitOnAPlacedValueNeedsItsTypeAndWhereItBegins) {
+  const auto of = [](const std::string& where) {
+    return first(
+        with_rules("      - {protocol: s7comm, client: hmi, server: plc1, "
+                   "functions: [write_var], where: {db: 1, " +
+                   where + "}}\n"));
+  };
+  EXPECT_EQ(of("address: 0-3"), "");
+  EXPECT_EQ(of("address: 0-3, transport_size: 8, value: 0-100"), "");
+  EXPECT_EQ(of("address: [0-3, 4-11, 20-23], transport_size: 8, value: 0-100"), "");
+  EXPECT_EQ(of("address: any, transport_size: 8, value: 0-100"), "");
+  EXPECT_EQ(of("transport_size: 2, value: 0-100"), "");
+  EXPECT_EQ(of("address: 7, transport_size: 1, bit: 3, value: 0"), "");
+  EXPECT_EQ(of("address: 0-3, value: 0-100"),
+            "p.yaml:14:108: error: value is read in the type that the writer names, and a part of "
+            "a number is within most limits: name transport_size too");
+  EXPECT_EQ(of("address: 0-3, value: 0-100, transport_size: [6, 8]"),
+            "p.yaml:14:122: error: a limit on value needs one transport_size: write a rule for "
+            "each");
+  EXPECT_EQ(of("address: 0-3, value: 0-100, transport_size: 6-7"),
+            "p.yaml:14:122: error: a limit on value needs one transport_size: write a rule for "
+            "each");
+  EXPECT_EQ(of("address: 0-255, value: 0-100, transport_size: 19"),
+            "p.yaml:14:124: error: transport_size 19 has no single value that could be limited");
+  EXPECT_EQ(of("value: 0-100, transport_size: 8"),
+            "p.yaml:14:94: error: value of transport_size 8 needs `address` under where, to say "
+            "where each begins");
+  EXPECT_EQ(of("address: [0-3, 4-9], value: 0-100, transport_size: 8"),
+            "p.yaml:14:94: error: address 4-9 is no whole number of elements of transport_size 8, "
+            "which take 4");
+  EXPECT_EQ(of("address: [0-7, 6-9], value: 0-100, transport_size: 8"),
+            "p.yaml:14:94: error: address 6-9 begins within an element of another range");
+}
+
+// A policy of an earlier release goes on to compile: it is told what it grants no more.
+TEST(Compiler, ALimitOfAnEarlierReleaseIsToldWhatItLacks) {
+  std::string text = with_rules(
+      "      - {protocol: s7comm, client: hmi, server: plc1, functions: [write_var], "
+      "where: {db: 1, address: 0-3, value: 0-100}}\n");
+  text.erase(text.find("written_for: 0.2\n"), 17);
+  const Compilation result = compile_policy(text, "p.yaml");
+  EXPECT_TRUE(result.tables);
+  EXPECT_EQ(first(text),
+            "p.yaml:13:108: warning: value is read in the type that the writer names, and a part "
+            "of a number is within most limits: name transport_size too (since release 0.2 the "
+            "rule does not grant it)");
+}
+
+// Each range as it is written holds whole pairs, not only what they are merged to.
+TEST(Compiler, PairsBeginWhereTheirRangesDo) {
+  const auto of = [](const std::string& address) {
+    return messages(
+        with_rules("      - {protocol: modbus, client: hmi, server: plc1, "
+                   "functions: [16], where: {value: 0-100, as: uint32, address: " +
+                   address + "}}\n"));
+  };
+  EXPECT_TRUE(of("[40-41, 42-43, 50-53]").empty());
+  const std::vector<std::string> odd = of("[40-42, 43-45]");
+  ASSERT_EQ(odd.size(), 2U);
+  EXPECT_NE(odd[0].find("address 40-42 is an odd number of registers"), std::string::npos);
+  EXPECT_NE(odd[1].find("address 43-45 is an odd number of registers"), std::string::npos);
+  const std::vector<std::string> within = of("[40-43, 41-44, 44-45]");
+  ASSERT_EQ(within.size(), 1U);
+  EXPECT_NE(within[0].find("address 41-44 begins within an element of another range"),
+            std::string::npos);
+}
+
 TEST(Compiler, ExplainsGrantsInPlainWords) {
   const Compilation result = compile_policy(
       with_rules("      - {protocol: modbus, client: hmi, server: plc1, functions: [6],\n"

@@ -233,7 +233,7 @@ class RuleResolver {
     }
     resolve_functions(node_, catalogue, rule_, diagnostics_);
     if (!scope_.model.knows_classes) warn_of_changes(node_, catalogue, rule_, diagnostics_);
-    resolve_where(node_, catalogue, rule_, diagnostics_);
+    resolve_where(node_, catalogue, scope_.model.knows_classes, rule_, diagnostics_);
   }
 
   // Where the rule names none, it is what the protocol usually has.

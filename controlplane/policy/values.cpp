@@ -189,9 +189,50 @@ void resolve_value_type(const RuleNode& node, const Catalogue& catalogue, ModelR
   }
 }
 
+// What a rule has to say about values and did not have to before release 0.2: an error in a policy
+// that was written for it; of others a warning, for the rule grants less.
+class Stricter {
+ public:
+  Stricter(bool written_for_this, Diagnostics& diagnostics)
+      : error_(written_for_this), diagnostics_(diagnostics) {}
+  void say(const Position& at, const std::string& text) {
+    if (error_) return diagnostics_.error(at, text);
+    diagnostics_.warning(at, text + " (since release 0.2 the rule does not grant it)");
+  }
+
+ private:
+  bool error_;
+  Diagnostics& diagnostics_;
+};
+
+// Of addresses whose elements take several: each range as it is written holds whole ones, and
+// begins where one begins of the range that it is merged into.
+void check_elements(const RuleNode& node, const Catalogue& catalogue,
+                    const ModelConstraint& addresses, std::int64_t places, const std::string& wrong,
+                    Stricter& stricter) {
+  const std::string_view name = catalogue.fields[addresses.field].name;
+  for (const WhereNode& where : node.where) {
+    if (where.field.text != name) continue;
+    for (const Word& word : where.values) {
+      const auto range = read_integer_range(word.text);
+      if (!range || !range->valid()) continue;  // `any`, or told already
+      const std::string text =
+          std::string(name) + " " + std::to_string(range->low) + "-" + std::to_string(range->high);
+      if ((range->high - range->low + 1) % places != 0) {
+        stricter.say(addresses.at, text + wrong);
+        continue;
+      }
+      for (const Range& merged : addresses.ranges) {
+        if (!merged.contains(*range) || (range->low - merged.low) % places == 0) continue;
+        stricter.say(addresses.at, text + " begins within an element of another range");
+      }
+    }
+  }
+}
+
 // Typed values must say where they lie, and pairs must come out even.
 void check_typed(const RuleNode& node, const Catalogue& catalogue, const ModelRule& rule,
-                 Diagnostics& diagnostics) {
+                 Stricter& stricter, Diagnostics& diagnostics) {
   if (rule.value_type == ValueType::plain) return;
   const ModelConstraint* address = nullptr;
   const ModelConstraint* value = nullptr;
@@ -209,12 +250,58 @@ void check_typed(const RuleNode& node, const Catalogue& catalogue, const ModelRu
                               " needs `address` under where, to say where each pair begins");
     return;
   }
+  constexpr std::string_view kOdd = " is an odd number of registers for values of two";
+  bool even = true;
   for (const Range& range : address->ranges) {
-    if ((range.high - range.low) % 2 == 0) {
-      diagnostics.error(address->at, "address " + std::to_string(range.low) + "-" +
-                                         std::to_string(range.high) +
-                                         " is an odd number of registers for values of two");
-    }
+    if ((range.high - range.low) % 2 != 0) continue;
+    even = false;
+    diagnostics.error(address->at, "address " + std::to_string(range.low) + "-" +
+                                       std::to_string(range.high) + std::string(kOdd));
+  }
+  if (even) check_elements(node, catalogue, *address, 2, std::string(kOdd), stricter);
+}
+
+// A limit on what is written needs the type that it is written in: a part of a number, or a number
+// of another type, is within most limits. And it needs to say where each element begins.
+void check_placed(const RuleNode& node, const Catalogue& catalogue, const ModelRule& rule,
+                  Stricter& stricter) {
+  const protocols::PlacedValues* placed = catalogue.placed_values;
+  if (placed == nullptr) return;
+  const ModelConstraint* value = nullptr;
+  const ModelConstraint* type = nullptr;
+  const ModelConstraint* address = nullptr;
+  for (const ModelConstraint& constraint : rule.constraints) {
+    if (constraint.field == placed->value) value = &constraint;
+    if (constraint.field == placed->type) type = &constraint;
+    if (constraint.field == placed->address) address = &constraint;
+  }
+  if (value == nullptr) return;
+  const std::string type_name(catalogue.fields[placed->type].name);
+  if (type == nullptr) {
+    stricter.say(value->at,
+                 "value is read in the type that the writer names, and a part of a "
+                 "number is within most limits: name " +
+                     type_name + " too");
+    return;
+  }
+  if (type->ranges.empty()) return;  // told already
+  if (type->ranges.size() != 1 || !type->ranges[0].is_point()) {
+    stricter.say(type->at, "a limit on value needs one " + type_name + ": write a rule for each");
+    return;
+  }
+  const std::int64_t places = placed->places(type->ranges[0].low);
+  const std::string of_type = type_name + " " + std::to_string(type->ranges[0].low);
+  if (places == 0) {
+    stricter.say(type->at, of_type + " has no single value that could be limited");
+  } else if (places > 1 && address == nullptr) {
+    stricter.say(value->at, "value of " + of_type + " needs `" +
+                                std::string(catalogue.fields[placed->address].name) +
+                                "` under where, to say where each begins");
+  } else if (address != nullptr) {
+    check_elements(
+        node, catalogue, *address, places,
+        " is no whole number of elements of " + of_type + ", which take " + std::to_string(places),
+        stricter);
   }
 }
 
@@ -267,8 +354,8 @@ ModelConstraint read_constraint(const WhereNode& where, const Catalogue& catalog
   return constraint;
 }
 
-void resolve_where(const RuleNode& node, const Catalogue& catalogue, ModelRule& rule,
-                   Diagnostics& diagnostics) {
+void resolve_where(const RuleNode& node, const Catalogue& catalogue, bool written_for_this,
+                   ModelRule& rule, Diagnostics& diagnostics) {
   resolve_value_type(node, catalogue, rule, diagnostics);
   for (const WhereNode& where : node.where) {
     std::vector<std::string> known;
@@ -285,7 +372,9 @@ void resolve_where(const RuleNode& node, const Catalogue& catalogue, ModelRule& 
     rule.constraints.push_back(
         read_constraint(where, catalogue, index, rule.value_type, diagnostics));
   }
-  check_typed(node, catalogue, rule, diagnostics);
+  Stricter stricter(written_for_this, diagnostics);
+  check_typed(node, catalogue, rule, stricter, diagnostics);
+  check_placed(node, catalogue, rule, stricter);
 }
 
 }  // namespace bulkhead::controlplane

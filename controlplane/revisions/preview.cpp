@@ -120,6 +120,22 @@ bool rate_holds(const Conduit& before, const Rule& inner, const Conduit& staged,
   return is.interval_ns() <= was.interval_ns() && is.burst() >= was.burst();
 }
 
+// Whether elements of several addresses begin alike in both.
+bool elements_lie_alike(const Rule& inner, const Rule& outer,
+                        const protocols::Catalogue& catalogue) {
+  const std::int64_t places = policy::element_stride(outer, catalogue);
+  if (places == 1) return true;
+  const std::uint8_t field = catalogue.placed_values != nullptr ? catalogue.placed_values->address
+                                                                : catalogue.element_address_field;
+  const policy::Constraint* is = constraint_of(outer, field);
+  const policy::Constraint* was = constraint_of(inner, field);
+  if (is == nullptr || was == nullptr) return false;
+  return std::all_of(was->ranges.begin(), was->ranges.end(), [&](const Range& range) {
+    const Range* whole = policy::find_range(is->ranges, range.low);
+    return whole != nullptr && (range.low - whole->low) % places == 0;
+  });
+}
+
 // Whether all that the one rule grants of its hosts and values the other grants.
 bool grants_all_of(const Conduit& before, const Rule& inner, const Conduit& staged,
                    const Rule& outer) {
@@ -135,7 +151,11 @@ bool grants_all_of(const Conduit& before, const Rule& inner, const Conduit& stag
         const protocols::Catalogue& catalogue = protocols::registry()[inner.protocol]->catalogue();
         return values_lie_in(catalogue.fields[each.field], *was, each);
       });
-  return values && (outer.unnamed & ~inner.unnamed) == 0 && (typed || outer.constraints.empty());
+  const bool placed =
+      inner.protocol == protocols::kNoProtocol ||
+      elements_lie_alike(inner, outer, protocols::registry()[inner.protocol]->catalogue());
+  return values && placed && (outer.unnamed & ~inner.unnamed) == 0 &&
+         (typed || outer.constraints.empty());
 }
 
 // What of one part of a rule, of one function of it, the staged policy grants.

@@ -99,6 +99,32 @@ TEST(Preview, HowMuchOfARuleIsGranted) {
   EXPECT_EQ(coverage_of(before, read, tables_of(port)), Coverage::none);
 }
 
+// A range that begins elsewhere stands for other numbers.
+TEST(Preview, NumbersOfSeveralAddressesBeginAlike) {
+  const auto pairs = [](const std::string& address) {
+    return tables_of(
+        "      - {protocol: modbus, client: hmi, server: plc, functions: [16],\n"
+        "         where: {value: 0-100, as: float32, address: " +
+        address + "}}\n");
+  };
+  const PassedKey registers{"c", 1, "modbus", "write_multiple_registers"};
+  EXPECT_EQ(coverage_of(pairs("42-43"), registers, pairs("40-49")), Coverage::whole);
+  EXPECT_EQ(coverage_of(pairs("41-42"), registers, pairs("40-49")), Coverage::part);
+  const auto reals = [](const std::string& where) {
+    return tables_of(
+        "      - {protocol: s7comm, client: hmi, server: plc, functions: [write_var],\n"
+        "         where: {area: 0x84, db: 1, " +
+        where + "}}\n");
+  };
+  const PassedKey real{"c", 1, "s7comm", "write_var"};
+  const std::string limit = ", transport_size: 8, value: 0-100";
+  const policy::Tables staged = reals("address: 20-31" + limit);
+  EXPECT_EQ(coverage_of(reals("address: 24-27" + limit), real, staged), Coverage::whole);
+  EXPECT_EQ(coverage_of(reals("address: 22-25" + limit), real, staged), Coverage::part);
+  EXPECT_EQ(coverage_of(reals("address: 22-25" + limit), real, reals("address: 0-99")),
+            Coverage::whole);
+}
+
 TEST(Preview, CountsWhatItFinds) {
   const policy::Tables before = tables_of(kReads);
   const policy::Tables staged = tables_of("      - {service: ssh, client: hmi, server: plc}\n");

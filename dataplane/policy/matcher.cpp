@@ -65,6 +65,7 @@ bool is_element_field(const Query& query, std::uint8_t field) {
 bool fixed_fields_hold(const Query& query, const Rule& rule) {
   const bool unnamed = (query.operation.present & rule.unnamed) != 0;
   if (unnamed && !planted(Mistake::unnamed_granted)) return false;
+  if (!names_element(rule, query.catalogue, query.operation)) return false;
   for (const Constraint& constraint : rule.constraints) {
     if (constraint.field == query.ranged_field || is_element_field(query, constraint.field)) {
       continue;

@@ -70,6 +70,7 @@ bool name_granted(const Constraint& constraint, const protocols::FieldInfo& fiel
 // One point of an operation: a value for each field it has, and the words around an element.
 struct Point {
   std::map<std::size_t, std::int64_t> fields;
+  std::map<std::size_t, Range> spans;  // all that the operation has of each field
   std::map<std::size_t, std::string> names;
   bool is_element = false;
   std::map<std::int64_t, std::int64_t> words;  // every written register by address
@@ -120,9 +121,44 @@ bool leaves_unnamed(const Rule& rule, const protocols::Catalogue& catalogue, con
   return false;
 }
 
+const Constraint* constraint_of(const Rule& rule, std::uint8_t field) {
+  for (const Constraint& constraint : rule.constraints) {
+    if (constraint.field == field) return &constraint;
+  }
+  return nullptr;
+}
+
+// Of a rule that limits placed values: the point belongs to one of the elements that the rule
+// lists, all of which are gone through.
+bool is_of_named_element(const Rule& rule, const protocols::PlacedValues& placed,
+                         const Point& point) {
+  std::int64_t types = 0;
+  if (const Constraint* named = constraint_of(rule, placed.type)) {
+    for (const Range& range : named->ranges) types += range.high - range.low + 1;
+  }
+  if (types != 1) return false;
+  if (point.fields.count(placed.type) == 0 || point.spans.count(placed.address) == 0) return false;
+  const Range written = point.spans.at(placed.address);
+  const std::int64_t places = placed.places(point.fields.at(placed.type));
+  if (places == 0) return false;
+  const Constraint* addresses = constraint_of(rule, placed.address);
+  if (addresses == nullptr) return places == 1 && written.low == written.high;
+  for (const Range& range : addresses->ranges) {
+    for (std::int64_t at = range.low; at + places - 1 <= range.high; at += places) {
+      if (written.low == at && written.high == at + places - 1) return true;
+    }
+  }
+  return false;
+}
+
 bool rule_grants_point(const Rule& rule, const protocols::Catalogue& catalogue,
                        const Point& point) {
   if (leaves_unnamed(rule, catalogue, point)) return false;
+  const protocols::PlacedValues* placed = catalogue.placed_values;
+  if (placed != nullptr && constraint_of(rule, placed->value) != nullptr &&
+      !is_of_named_element(rule, *placed, point)) {
+    return false;
+  }
   std::vector<Range> addresses;
   for (const Constraint& constraint : rule.constraints) {
     if (constraint.field == catalogue.element_address_field) addresses = constraint.ranges;
@@ -185,6 +221,7 @@ std::vector<Point> take_apart(const protocols::Catalogue& catalogue, const Opera
       for (std::int64_t value = range.low; value <= range.high; ++value) {
         longer.push_back(point);
         longer.back().fields[field] = value;
+        longer.back().spans[field] = range;
       }
     }
     points = std::move(longer);

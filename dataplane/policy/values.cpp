@@ -1,4 +1,5 @@
-// Typed values: int16, and 32-bit ones over two registers in either word order.
+// Typed values: int16, 32-bit ones over two registers in either word order, and those whose type
+// the writer names.
 #include "dataplane/policy/values.h"
 
 #include <algorithm>
@@ -105,6 +106,31 @@ bool element_granted(const Rule& rule, const protocols::Catalogue& catalogue,
   if (rule.value_type == ValueType::plain) return contains(values->ranges, elements.at(index));
   const std::optional<std::int64_t> value = typed_value(rule, elements, index, granted);
   return value && contains(values->ranges, *value);
+}
+
+bool names_placed(const Rule& rule, const protocols::PlacedValues& placed,
+                  const protocols::Operation& operation) {
+  if (find_constraint(rule, placed.value) == nullptr) return true;
+  const Constraint* types = find_constraint(rule, placed.type);
+  const bool of_one_type =
+      types != nullptr && types->ranges.size() == 1 && types->ranges[0].is_point();
+  if (!of_one_type || !operation.has(placed.type) || !operation.has(placed.address)) return false;
+  const Range& written = operation.fields[placed.address].range;
+  const std::int64_t places = placed.places(operation.fields[placed.type].range.low);
+  if (places == 0 || written.high - written.low + 1 != places) return false;
+  const Constraint* addresses = find_constraint(rule, placed.address);
+  if (addresses == nullptr) return places == 1;
+  const Range* range = find_range(addresses->ranges, written.low);
+  return range != nullptr && range->contains(written) && (written.low - range->low) % places == 0;
+}
+
+std::int64_t element_stride(const Rule& rule, const protocols::Catalogue& catalogue) {
+  const bool pairs = rule.value_type != ValueType::plain && rule.value_type != ValueType::int16;
+  if (pairs) return 2;
+  const protocols::PlacedValues* placed = catalogue.placed_values;
+  if (placed == nullptr || find_constraint(rule, placed->value) == nullptr) return 1;
+  const Constraint* types = find_constraint(rule, placed->type);
+  return types == nullptr ? 1 : std::max<std::int64_t>(1, placed->places(types->ranges[0].low));
 }
 
 }  // namespace bulkhead::policy

@@ -48,4 +48,17 @@ bool grants(const Constraint& constraint, const protocols::FieldInfo& field,
 bool element_granted(const Rule& rule, const protocols::Catalogue& catalogue,
                      const protocols::Elements& elements, std::size_t index);
 
+// Whether what an operation writes is one of the elements that the rule names; of a rule that does
+// not limit placed values (PlacedValues), any operation's is.
+bool names_placed(const Rule& rule, const protocols::PlacedValues& placed,
+                  const protocols::Operation& operation);
+inline bool names_element(const Rule& rule, const protocols::Catalogue& catalogue,
+                          const protocols::Operation& operation) {
+  return catalogue.placed_values == nullptr ||
+         names_placed(rule, *catalogue.placed_values, operation);
+}
+
+// How many addresses an element takes whose value the rule limits: 1 where that is one each.
+std::int64_t element_stride(const Rule& rule, const protocols::Catalogue& catalogue);
+
 }  // namespace bulkhead::policy

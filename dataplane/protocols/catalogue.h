@@ -129,6 +129,18 @@ struct DefaultPort {
 
 constexpr std::uint8_t kNoField = 0xff;
 
+// How single values lie among addresses where a message says in which type it writes: a receiver
+// stores octets, whatever its program takes them for, so that a part of a number, or a number of
+// another type, may be written. A rule that limits such values names their type, and each of its
+// ranges of addresses stands for elements of that type, one behind the other from its start.
+struct PlacedValues {
+  std::uint8_t address = kNoField;
+  std::uint8_t value = kNoField;
+  std::uint8_t type = kNoField;
+  // How many addresses one element of the type takes; 0: the type has no single values.
+  std::int64_t (*places)(std::int64_t type) = nullptr;
+};
+
 struct Catalogue {
   std::string_view name;
   std::string_view title;
@@ -139,6 +151,7 @@ struct Catalogue {
   // The fields that number and hold the elements of an operation; kNoField where it has none.
   std::uint8_t element_address_field = kNoField;
   std::uint8_t element_value_field = kNoField;
+  const PlacedValues* placed_values = nullptr;  // of operations that are one value each
 };
 
 }  // namespace bulkhead::protocols

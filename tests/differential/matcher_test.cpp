@@ -181,6 +181,82 @@ RC_GTEST_PROP(Matcher, AgreesWithTheReference, ()) {
   }
 }
 
+// Values of a type that the writer names, among bytes: elements of 1, 2 and 4.
+constexpr std::array kPlacedFields = {
+    protocols::FieldInfo{"address", protocols::FieldKind::integer, 32, "", "", true},
+    protocols::FieldInfo{"type", protocols::FieldKind::integer, 8, "", ""},
+    protocols::FieldInfo{"value", protocols::FieldKind::integer, 32, "", ""}};
+constexpr std::array kPlacedFunctions = {
+    protocols::FunctionInfo{"put", 0, protocols::kNoSubCode, protocols::AccessClass::write, 7}};
+
+class Placed final : public protocols::Protocol {
+ public:
+  const protocols::Catalogue& catalogue() const override {
+    static constexpr protocols::PlacedValues kValues = {
+        0, 2, 1, [](std::int64_t type) { return type > 2 ? 0 : std::int64_t{1} << type; }};
+    static constexpr protocols::Catalogue kCatalogue = {.name = "placed",
+                                                        .title = "Placed",
+                                                        .standard = "this test",
+                                                        .functions = kPlacedFunctions,
+                                                        .fields = kPlacedFields,
+                                                        .ports = {},
+                                                        .placed_values = &kValues};
+    return kCatalogue;
+  }
+  protocols::Frame frame(ByteView, const protocols::MessageContext&) const override { return {}; }
+  protocols::Fault parse(protocols::Parsed&, const protocols::MessageContext&,
+                         protocols::OperationList&) const override {
+    return protocols::Fault::truncated;
+  }
+  std::optional<std::uint16_t> claimed_code(ByteView) const override { return std::nullopt; }
+};
+
+std::uint8_t placed() {
+  static const Placed kPlaced;
+  if (!protocols::find_protocol("placed")) protocols::add_protocol_for_tests(kPlaced);
+  return *protocols::find_protocol("placed");
+}
+
+RC_GTEST_PROP(Matcher, AgreesOnPlacedValues, ()) {
+  constexpr std::int64_t kEnd = 11;
+  Tables tables;
+  tables.zones.resize(2);
+  Conduit& conduit = tables.conduits.emplace_back();
+  conduit.to = 1;
+  const wire::IpAddress host = random_host();
+  for (int i = *rc::gen::inRange(1, 4); i > 0; --i) {
+    Rule& rule = conduit.rules.emplace_back();
+    rule.clients = {{host, wire::kPrefixLengthMax}};
+    rule.servers = rule.clients;
+    rule.ports = {{500, 500}};
+    rule.protocol = placed();
+    rule.functions.set(0);
+    if (*rc::gen::inRange(0, 5) > 0) rule.constraints.push_back({0, random_ranges(kEnd, false)});
+    const auto type = *rc::gen::inRange<std::int64_t>(0, 4);
+    const int types = *rc::gen::inRange(0, 8);
+    if (types == 0) rule.constraints.push_back({1, random_ranges(3, false)});
+    if (types > 1) rule.constraints.push_back({1, {{type, type}}});
+    if (*rc::gen::inRange(0, 5) > 0) rule.constraints.push_back({2, random_ranges(3, false)});
+  }
+  finish(tables);
+  for (int i = 0; i < 20; ++i) {
+    protocols::Operation operation;
+    const auto type = *rc::gen::inRange<std::int64_t>(0, 4);
+    const auto first = *rc::gen::inRange<std::int64_t>(0, kEnd);
+    const std::int64_t length = type > 2 ? 1 : std::int64_t{1} << type;
+    const auto more = *rc::gen::element<std::int64_t>(0, 0, 0, 1);
+    operation.set(0, Range{first, first + length + more - 1});
+    if (*rc::gen::inRange(0, 9) > 0) operation.set(1, type);
+    if (*rc::gen::inRange(0, 9) > 0) operation.set(2, *rc::gen::inRange<std::int64_t>(0, 4));
+    const bool expected = reference_grants(conduit, {host, host, 500, Transport::tcp}, placed(),
+                                           operation, [](const Rule&) { return true; });
+    const RuleCell cell = conduit.index.locate({host, host, 500, Transport::tcp});
+    const Decision decision = judge(conduit, cell, placed(), operation, 0);
+    ++answers[expected ? 1 : 0];
+    RC_ASSERT((decision.reason == Reason::granted) == expected);
+  }
+}
+
 // A protocol of names and of numbers that are not whole.
 constexpr std::array kNamedFields = {
     protocols::FieldInfo{"tag", protocols::FieldKind::name, 0, "", "", false, true},

@@ -47,6 +47,13 @@ inline Reason judge_by_field(std::uint8_t protocol, const protocols::Operation& 
     }
     rule.constraints.push_back(std::move(any));
   }
+  // A limit on a placed value names its type, and where it begins.
+  const protocols::PlacedValues* placed = catalogue.placed_values;
+  if (placed != nullptr && constraint.field == placed->value) {
+    for (const std::uint8_t field : {placed->type, placed->address}) {
+      rule.constraints.push_back({field, {operation.fields[field].range}, {}});
+    }
+  }
   rule.constraints.push_back(std::move(constraint));
   EXPECT_EQ(policy::validate(tables), std::nullopt);
   policy::finish(tables);

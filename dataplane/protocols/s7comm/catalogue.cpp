@@ -1,7 +1,7 @@
 // The functions and fields of S7 communication.
 #include <array>
 
-#include "dataplane/protocols/s7comm/layout.h"
+#include "dataplane/protocols/s7comm/item.h"
 
 namespace bulkhead::s7comm {
 
@@ -147,7 +147,9 @@ constexpr std::array kFields = {
               "1 bit, 2 byte, 3 char, 4 word, 5 int, 6 dword, 7 dint, 8 real, 19 string, 28 "
               "counter, 29 timer, 30 and 31 those of an S7-200"},
     FieldInfo{"item_count", FieldKind::integer, 8, "", "items of the job"},
-    FieldInfo{"value", FieldKind::real, 64, "", "what a single element is written to, in its type"},
+    FieldInfo{"value", FieldKind::real, 64, "",
+              "what a single element is written to, in the type that transport_size says, which a "
+              "rule has to name too"},
     FieldInfo{"pdu_size", FieldKind::integer, 16, "bytes", "longest PDU that is asked for"},
     FieldInfo{
         "pi_service", FieldKind::name, 0, "",
@@ -186,8 +188,16 @@ constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 1
 }  // namespace
 
 const protocols::Catalogue& catalogue() {
+  static constexpr protocols::PlacedValues kPlaced = {kAddress, kValue, kTransportSize,
+                                                      places_of_value};
   static constexpr protocols::Catalogue kCatalogue = {
-      "s7comm", "S7 communication", "ISO on TCP (RFC 1006)", kFunctions, kFields, kPorts,
+      .name = "s7comm",
+      .title = "S7 communication",
+      .standard = "ISO on TCP (RFC 1006)",
+      .functions = kFunctions,
+      .fields = kFields,
+      .ports = kPorts,
+      .placed_values = &kPlaced,
   };
   return kCatalogue;
 }

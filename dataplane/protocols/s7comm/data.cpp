@@ -34,6 +34,7 @@ void set_value(const Item& item, ByteView data, Operation& operation) {
       operation.set_real(kValue, static_cast<std::int16_t>(reader.u16()));
       break;
     case 6:
+    case 10:
       operation.set_real(kValue, reader.u32());
       break;
     case 7:
@@ -43,13 +44,17 @@ void set_value(const Item& item, ByteView data, Operation& operation) {
     case 8:
       operation.set_real(kValue, std::bit_cast<float>(reader.u32()));
       break;
-    case 10:
-      operation.set_real(kValue, reader.u32());
-      break;
-    case 15:
-      break;
-    default:
+    case 4:
+    case 9:
+    case 12:
+    case kCounterSize:
+    case kTimerSize:
+    case kCounter200Size:
+    case kTimer200Size:
       operation.set_real(kValue, reader.u16());
+      break;
+    default:  // a date and time, a string
+      break;
   }
 }
 

@@ -307,6 +307,15 @@ bool is_mixed(ByteView items, std::size_t count, bool write) {
 
 }  // namespace
 
+std::int64_t places_of_value(std::int64_t transport_size) {
+  constexpr std::int64_t kValueBytesMax = 4;
+  if (transport_size >= kCounterSize && transport_size <= kTimer200Size) return 1;
+  const std::size_t bytes = transport_size < 0 || transport_size > 0xff
+                                ? 0
+                                : bytes_of(static_cast<std::uint8_t>(transport_size));
+  return bytes <= kValueBytesMax ? static_cast<std::int64_t>(bytes) : 0;
+}
+
 Fault add_items(ByteView items, std::uint16_t code, std::int32_t sub_code, std::size_t count,
                 OperationList& operations) {
   ByteReader reader(items);

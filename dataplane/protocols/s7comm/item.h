@@ -43,6 +43,10 @@ struct Item {
   }
 };
 
+// How many bytes, counters or timers one element of a transport size takes, where that is a value
+// that can be limited; else 0.
+std::int64_t places_of_value(std::int64_t transport_size);
+
 // The data of an item, which is the operation's.
 protocols::Fault decode_data(ByteReader& reader, const Item& item, bool last,
                              protocols::Operation& operation,

@@ -34,7 +34,12 @@ conduits:
         client: hmi
         server: plc
         functions: [write_var]
-        where: {area: 0x84, db: 1, address: 100-131, value: -100-100}
+        where: {area: 0x84, db: 1, address: 104-111, transport_size: 8, value: -100-100}
+      - protocol: s7comm
+        client: hmi
+        server: plc
+        functions: [write_var]
+        where: {area: 0x84, db: 1, address: [101-102, 105-106], transport_size: 5, value: -100-100}
       - {protocol: s7comm, client: hmi, server: plc, functions: [read_clock, read_szl, message_service]}
 """
 DB = 0x84
