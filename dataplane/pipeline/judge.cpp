@@ -59,6 +59,8 @@ void begin_verdict(Verdict& verdict, const flow::Packet& packet, std::size_t byt
   verdict.bytes = static_cast<std::uint32_t>(bytes);
 }
 
+bool is_to_many(const flow::Packet& packet) { return packet.ethernet.destination.is_group(); }
+
 // A request that does not parse was not granted for what its function is, or for how it is put.
 protocols::DeniedPart denied_part_of(Fault fault) {
   return fault == Fault::unknown_function ? protocols::DeniedPart::function
@@ -74,12 +76,15 @@ ByteView judged_part(const Context& context, const protocols::Module& module, By
 }
 
 // Parses the message that stands in `context.parsed`; false, with the fault, if that cannot be.
-bool parse_message(Context& context, flow::Flow& flow, std::size_t length, Verdict& verdict) {
+bool parse_message(Context& context, const flow::Packet& packet, std::size_t length,
+                   Verdict& verdict) {
+  flow::Flow& flow = *packet.flow;
   const protocols::Protocol& protocol = context.protocol_of(flow);
   protocols::Parsed& parsed = context.parsed;
   verdict.reason = Reason::protocol_fault;
   if (context.learns_names(flow)) context.flows.names().release_views();
-  const protocols::MessageContext way = context.message_context(flow, verdict.direction);
+  protocols::MessageContext way = context.message_context(flow, verdict.direction);
+  way.reach = is_to_many(packet) ? protocols::Reach::many : protocols::Reach::one;
   verdict.fault = parsed.message().size() == length
                       ? protocol.parse(parsed, way, context.operations)
                       : protocol.parse_head(parsed, length, way, context.operations);
@@ -93,28 +98,29 @@ bool parse_message(Context& context, flow::Flow& flow, std::size_t length, Verdi
 }
 
 // Parses and judges it. True if the verdict can be remembered.
-bool parse_and_judge(Context& context, flow::Flow& flow, std::size_t length, Verdict& verdict,
-                     policy::Charges& charges) {
-  if (!parse_message(context, flow, length, verdict)) return false;
+bool parse_and_judge(Context& context, const flow::Packet& packet, std::size_t length,
+                     Verdict& verdict, policy::Charges& charges) {
+  if (!parse_message(context, packet, length, verdict)) return false;
   verdict.reason = Reason::answers_request;
-  return judge_operations(context, context.tables(), flow.standing, verdict, charges);
+  return judge_operations(context, context.tables(), packet.flow->standing, verdict, charges);
 }
 
 // The same for a request that may have come before: true if it has, and was not parsed. What names
 // or relations may follow from is parsed each time.
-bool recall_or_judge(Context& context, flow::Flow& flow, ByteView judged, Verdict& verdict,
-                     policy::Charges& charges) {
+bool recall_or_judge(Context& context, const flow::Packet& packet, ByteView judged,
+                     Verdict& verdict, policy::Charges& charges) {
+  flow::Flow& flow = *packet.flow;
   const VerdictCache::Question question(flow.standing, flow.protocol, judged);
   const std::size_t length = context.parsed.message().size();
   if (const VerdictCache::Known* known = context.verdicts.find(question)) {
     const bool read = context.has_expectations(flow) || context.learns_names(flow);
-    if (read && !parse_message(context, flow, length, verdict)) return false;
+    if (read && !parse_message(context, packet, length, verdict)) return false;
     verdict.reason = Reason::granted;
     verdict.standing.rule = known->rule;
     verdict.function = known->function;
     return !read;
   }
-  if (parse_and_judge(context, flow, length, verdict, charges)) {
+  if (parse_and_judge(context, packet, length, verdict, charges)) {
     context.verdicts.remember(question, {verdict.standing.rule, verdict.function});
   }
   return false;
@@ -238,7 +244,7 @@ void judge_known(Context& context, const flow::Packet& packet, ByteView message,
   policy::Charges charges;
   ByteView judged;
   const bool whole = message.size() == length && longest_part == 0;
-  if (verdict.direction == Direction::request && whole) {
+  if (verdict.direction == Direction::request && whole && !is_to_many(packet)) {
     judged = judged_part(context, context.module_of(flow), message);
   }
   bool recalled = false;
@@ -246,9 +252,9 @@ void judge_known(Context& context, const flow::Packet& packet, ByteView message,
     verdict.reason = Reason::protocol_fault;
     verdict.fault = Fault::not_started;
   } else if (judged.empty()) {
-    parse_and_judge(context, flow, length, verdict, charges);
+    parse_and_judge(context, packet, length, verdict, charges);
   } else {
-    recalled = recall_or_judge(context, flow, judged, verdict, charges);
+    recalled = recall_or_judge(context, packet, judged, verdict, charges);
   }
   if (longest_part != 0 && is_allowed(verdict.reason)) {
     check_parts(context, packet, longest_part, verdict);

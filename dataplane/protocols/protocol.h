@@ -56,11 +56,15 @@ struct Difference {
   std::uint64_t answered = 0;
 };
 
+// How many hosts the destination address of a message's packet stands for, where that is known.
+enum class Reach : std::uint8_t { unknown, one, many };
+
 // The direction and carrier of a message, and its session's state: the block that accept() keeps,
 // as it was before this message; empty where there is none yet.
 struct MessageContext {
   Direction direction{};
   Carrier carrier = Carrier::tcp;
+  Reach reach = Reach::unknown;
   std::span<const std::byte> session{};
   Names names{};  // that the session has learned, of a module that learns_names()
 

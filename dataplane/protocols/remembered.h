@@ -13,10 +13,11 @@ namespace bulkhead::protocols {
 
 class RememberedVerdicts {
  public:
-  // The part of a request that its verdict depends on: requests with the same key parse to the same
-  // operations in every session. Identifiers that only tie it to its answer are no part of it.
-  // Empty where the session's state changes what the request means, or where no request repeats
-  // another. It is also called with bytes that are not framed yet.
+  // The part of a request that its verdict depends on: requests to one host with the same key parse
+  // to the same operations in every session; of those to many no verdict is remembered. Identifiers
+  // that only tie it to its answer are no part of it. Empty where the session's state changes what
+  // the request means, or where no request repeats another. It is also called with bytes that are
+  // not framed yet.
   virtual ByteView key(ByteView request) const = 0;
 
   // Protocol::accept() for a request whose verdict was remembered. parse() was not called: it

@@ -170,6 +170,37 @@ TEST_F(Roles, AnAnswerToAQuestionToManyNeedsNoRuleInAnySession) {
   }
 }
 
+// 135, J.4.5: a BBMD passes an Original-Broadcast-NPDU on to its whole network, also one that came
+// to it alone. And 5.4: a request that waits for an answer goes to one device.
+TEST_F(Roles, WhatAllExecuteIsNotGrantedForOne) {
+  const Host all{support::ip4(255, 255, 255, 255), wire::Mac::from_integer(0xffffffffffff), 0};
+  Bytes to_all = kReadProperty;
+  to_all[1] = 0x0b;
+  const Bytes who_is = {0x81, 0x0b, 0, 8, 1, 0, 0x10, 8};
+  for (const bool named : {false, true}) {
+    policy::Tables tables = poll(false);
+    tables.zones[1].groups = {all.address};
+    // One rule for both, so that a verdict on the one may be remembered for the other.
+    policy::Rule& rule = tables.conduits[0].rules[0];
+    rule = rule_for(kHmi, kPlc, {"read_property", "who_is"});
+    rule.servers.push_back({all.address, 128});
+    constexpr std::uint8_t kBroadcast = 18;
+    if (named) {
+      policy::Rule& by_name = tables.conduits[0].rules.emplace_back(rule);
+      by_name.constraints.push_back({kBroadcast, {{0, 0}}, {}});
+    }
+    policy::finish(tables);
+    Plant plant(std::move(tables));
+    EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty));
+    EXPECT_TRUE(passes(plant, kHmi, kPlc, kReadProperty));
+    EXPECT_EQ(passes(plant, kHmi, kPlc, to_all), named);
+    EXPECT_EQ(passes(plant, kHmi, all, kReadProperty), named) << "in a unicast's form";
+    EXPECT_EQ(passes(plant, kHmi, kPlc, who_is), named);
+    EXPECT_TRUE(passes(plant, kHmi, all, who_is));
+    EXPECT_EQ(passes(plant, kHmi, kPlc, who_is), named);
+  }
+}
+
 TEST_F(Roles, AChangeOfPolicyHoldsForBothRoles) {
   Plant plant(poll(true));
   EXPECT_TRUE(passes(plant, kPlc, kHmi, kIAm));

@@ -87,6 +87,7 @@ class Bacnet final : public protocols::Protocol,
     Message message;
     if (const Fault fault = parse_message(bytes, message); fault != Fault::none) return fault;
     message.answers = is_answered(message, context);
+    message.reach = context.reach;
     parsed.keep(message);
     if (context.carrier != (is_lpdu(bytes) ? Carrier::ethernet : Carrier::udp)) {
       return Fault::not_this_protocol;
@@ -94,7 +95,10 @@ class Bacnet final : public protocols::Protocol,
     leave_headers_free(message, operations);
     if (!message.has_npdu) return decode_virtual_link(message, operations);
     if (message.is_network_message) return decode_network_message(message, operations);
-    if (is_answer(message.pdu_type)) return decode_answer(message, operations);
+    if (is_answer(message.pdu_type)) {
+      // 5.4: it goes to the one that asked.
+      return is_broadcast(message.bvlc) ? Fault::bad_value : decode_answer(message, operations);
+    }
     if (message.pdu_type == kUnconfirmedRequest) return decode_unconfirmed(message, operations);
     // Servers ask nothing but to be heard when something has changed.
     if (context.direction == Direction::response && is_client_only(message)) {

@@ -226,10 +226,13 @@ constexpr std::array kFields = {
     beyond("source_address_length", 3, "octets of `source_address`, where it has more than one", {},
            "address_length"),
     origin("origin",
-           "whom a BBMD names as the sender of what it forwards, such as 10.0.0.99:47808"),
+           "whom a BBMD names as the sender of a broadcast that it forwards, such as "
+           "10.0.0.99:47808; a BBMD that gets it sends it to all of its network"),
     beyond("distribution", 1, "1 if a BBMD is to send it to all the networks of its table"),
-    beyond("broadcast", 16,
-           "65535 for all devices of all networks, 1 for all of `network`, 0 for all of this one"),
+    beyond(
+        "broadcast", 16,
+        "65535 for all devices of all networks, 1 for all of `network`, 0 for all of this one: a "
+        "broadcast's form that is sent to one host, a confirmed request to many"),
     number("datatype", 4, "type of a written value: 0 null, 1 truth, 2 unsigned, 4 real, 9 enum"),
     number("duration", 32, "how long it is asked for, as the service counts: minutes or seconds"),
     number("position", 33, "bytes of a file that are touched; none where they are appended", true),

@@ -196,6 +196,7 @@ struct Message {
   bool more_follows = false;
   bool by_server = false;  // SRV, of a segment's acknowledgement or an abort
   bool answers = false;    // a question of its session to one host, see pairing.h
+  protocols::Reach reach = protocols::Reach::unknown;
   std::uint8_t invoke_id = 0;
   std::uint8_t service = 0;  // or why: of a reject or an abort
   ByteView npdu;
@@ -205,6 +206,12 @@ struct Message {
 };
 
 protocols::Fault parse_message(ByteView bytes, Message& message);
+
+// Whether a form of the virtual link is that of a broadcast, to whomever it is sent: a BBMD that
+// gets one passes it on to all of its network (J.4.5).
+constexpr bool is_broadcast(std::uint8_t bvlc) {
+  return bvlc == kOriginalBroadcast || bvlc == kForwardedNpdu || bvlc == kDistributeBroadcast;
+}
 
 // Whether a PDU answers a request; the sender of any other waits for an answer.
 constexpr bool is_answer(std::uint8_t pdu_type) { return pdu_type >= kSimpleAck; }

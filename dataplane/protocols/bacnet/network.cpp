@@ -86,6 +86,16 @@ Fault set_route(const Message& message, Operation& operation, OperationList& ope
   return Fault::none;
 }
 
+// All of the local network execute it, and not the group alone that the packet's address
+// names. 5.4: what waits for an answer goes to one device, so that it needs its name at any rate.
+// What a Forwarded-NPDU or a Distribute-Broadcast-To-Network says otherwise has its own.
+bool goes_to_all(const Message& message) {
+  using protocols::Reach;
+  const bool waits = !message.is_network_message && message.pdu_type == kConfirmedRequest;
+  if (waits) return is_broadcast(message.bvlc) || message.reach == Reach::many;
+  return message.bvlc == kOriginalBroadcast && message.reach == Reach::one;
+}
+
 }  // namespace
 
 Operation* add_operation(const Message& message, std::uint16_t function, OperationList& operations,
@@ -96,9 +106,7 @@ Operation* add_operation(const Message& message, std::uint16_t function, Operati
   fault = Fault::too_many_operations;
   if (operation == nullptr) return nullptr;
   fault = message.has_npdu ? set_route(message, *operation, operations) : Fault::none;
-  // 5.4: what waits for an answer goes to one device; sent to a whole network it needs its name.
-  const bool to_all = message.bvlc == kOriginalBroadcast && !operation->has(kBroadcast) &&
-                      !message.is_network_message && message.pdu_type == kConfirmedRequest;
+  const bool to_all = message.has_npdu && !operation->has(kBroadcast) && goes_to_all(message);
   if (to_all) operation->set(kBroadcast, 0);
   operation->tied = message.answers;
   return fault == Fault::none ? operation : nullptr;
