@@ -38,7 +38,7 @@ constexpr FunctionInfo user_defined(std::string_view name, std::uint16_t code) {
 
 constexpr FunctionInfo umas(std::string_view name, std::int32_t code, AccessClass access,
                             std::uint32_t fields = 0) {
-  const bool reserves = needs_reservation(static_cast<std::uint8_t>(code));
+  const bool reserves = is_about_reservation(static_cast<std::uint8_t>(code), 1);
   return {name, kUmas, code, access, with(kUnit) | fields | (reserves ? with(kUnreserved) : 0)};
 }
 

@@ -108,10 +108,11 @@ class Modbus final : public protocols::Protocol, public protocols::RememberedVer
   // Without the transaction identifier. Who holds the controller's reservation is the session's.
   ByteView key(ByteView message) const override {
     constexpr std::size_t kTransactionBytes = 2;
+    constexpr std::size_t kUmasKey = kMbapBytes + 1;
     constexpr std::size_t kUmasCode = kMbapBytes + 2;
     if (message.size() < kMbapBytes) return {};
     const bool of_session = message.size() > kUmasCode && message[kMbapBytes] == kUmas &&
-                            needs_reservation(message[kUmasCode]);
+                            is_about_reservation(message[kUmasCode], message[kUmasKey]);
     return of_session ? ByteView{} : message.subspan(kTransactionBytes);
   }
   Fault accept_known(std::span<std::byte> session, ByteView request,

@@ -124,8 +124,9 @@ bool answers(const Outstanding& asked, const Adu& adu) {
 void note_reservation(Reservation& reservation, std::uint8_t asked, const Adu& adu) {
   Umas umas;
   if (adu.code != kUmas || parse_umas(adu, umas) != Fault::none || umas.code != kUmasOk) return;
-  if (asked == kUmasTakeReservation && !umas.data.empty()) reservation = {true, umas.data[0]};
-  if (asked == kUmasReleaseReservation) reservation = {};
+  if (asked == kUmasTakeReservation && !umas.data.empty())
+    reservation = {true, umas.data[0], adu.unit};
+  if (asked == kUmasReleaseReservation && adu.unit == reservation.unit) reservation = {};
 }
 
 // AP 4.1 and 6.8: a request to all units is never answered, nor is the order to listen only.
@@ -137,8 +138,8 @@ bool is_answered(const Outstanding& entry) {
 
 bool holds_reservation(std::span<const std::byte> session, const Adu& adu) {
   const Reservation* const reservation = Session::state_in(session);
-  return reservation != nullptr && reservation->taken && !adu.data.empty() &&
-         adu.data[0] == reservation->key;
+  return reservation != nullptr && reservation->taken && reservation->unit == adu.unit &&
+         !adu.data.empty() && adu.data[0] == reservation->key;
 }
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {

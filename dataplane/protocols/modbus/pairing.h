@@ -28,10 +28,11 @@ struct Outstanding {
 struct Reservation {
   bool taken = false;
   std::uint8_t key = 0;
+  std::uint8_t unit = 0;  // whose it is
 };
 
 using Session = protocols::OutstandingTable<Outstanding, Reservation>;
-constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 2>(3);
+constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 3>(4);
 
 // Whether the session of this block, which may be empty, took the reservation whose key a request
 // of function 90 has.

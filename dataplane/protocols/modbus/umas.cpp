@@ -15,7 +15,7 @@ constexpr std::int64_t kOffsetMax = 0xffffffff;
 
 Operation* add_umas(const Adu& adu, const Umas& umas, OperationList& operations, Fault& fault) {
   Operation* operation = add_operation(adu, umas.code, operations, fault);
-  const bool unreserved = needs_reservation(umas.code) && !adu.reserved;
+  const bool unreserved = is_about_reservation(umas.code, umas.key) && !adu.reserved;
   if (operation != nullptr && unreserved) operation->set(kUnreserved, 1);
   return operation;
 }
@@ -204,7 +204,9 @@ Fault decode_umas_request(const Adu& adu, OperationList& operations) {
   Umas umas;
   if (const Fault fault = parse_umas(adu, umas); fault != Fault::none) return fault;
   // The key of this session's reservation is what lets the request pass without `unreserved`.
-  if (!needs_reservation(umas.code) || !adu.reserved) {
+  const bool judged =
+      is_about_reservation(umas.code, umas.key) ? adu.reserved : umas.code == kUmasKeepAlive;
+  if (!judged) {
     operations.leave_free(adu.data.first(1), "key of a reservation, which accept() compares");
   }
   switch (umas.code) {

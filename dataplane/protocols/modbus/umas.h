@@ -48,9 +48,10 @@ protocols::Fault parse_umas(const Adu& adu, Umas& umas);
 protocols::Fault decode_umas_request(const Adu& adu, protocols::OperationList& operations);
 protocols::Fault decode_umas_response(const Adu& adu, protocols::OperationList& operations);
 
-// Changes the controller, or its program, and so needs its reservation.
+// Changes the controller, its program, or who may: it needs the reservation that its session took.
 constexpr bool needs_reservation(std::uint8_t code) {
   switch (code) {
+    case kUmasReleaseReservation:
     case kUmasWriteMemoryBlock:
     case kUmasWriteVariables:
     case kUmasWriteCoilsRegisters:
@@ -64,6 +65,12 @@ constexpr bool needs_reservation(std::uint8_t code) {
     default:
       return false;
   }
+}
+
+// What a request does depends on whose reservation its key is: one of no key (0) keeps nothing
+// alive but its own connection.
+constexpr bool is_about_reservation(std::uint8_t code, std::uint8_t key) {
+  return needs_reservation(code) || (code == kUmasKeepAlive && key != 0);
 }
 
 }  // namespace bulkhead::modbus

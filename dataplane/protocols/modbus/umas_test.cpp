@@ -152,14 +152,34 @@ TEST(Umas, AChangeWithoutThisClientsReservationIsByName) {
   EXPECT_EQ(asks(umas(0x21, {1, 0x13, 0, 4, 0, 0, 0, 2, 0, 7, 8}, 9)),
             "umas_write_memory_block unit=0 memory=1 block=19 offset=4-5 length=2");
   answer(umas(0xfe, {}, 9));
+  // Of two that are controllers behind one address, each has its own reservation.
+  Bytes elsewhere = umas(0x41, {}, 9);
+  elsewhere[6] = 5;
+  EXPECT_EQ(asks(elsewhere), "umas_stop_plc unit=5 unreserved=1");
+  Bytes stopped = umas(0xfe, {}, 9);
+  stopped[6] = 5;
+  answer(stopped);
+  // Another client's is neither kept nor given up.
+  EXPECT_EQ(asks(umas(0x12, {}, 6)), "umas_keep_alive unit=0 unreserved=1");
+  answer(umas(0xfe, {}, 6));
+  EXPECT_EQ(asks(umas(0x11, {}, 6)), "umas_release_reservation unit=0 unreserved=1");
+  answer(umas(0xfd, {0x80, 0}, 6));
+  for (const std::uint8_t key : {9, 0}) {
+    EXPECT_EQ(asks(umas(0x12, {}, key)), "umas_keep_alive unit=0") << int{key};
+    answer(umas(0xfe, {}, key));
+  }
   EXPECT_EQ(asks(umas(0x11, {}, 9)), "umas_release_reservation unit=0");
   answer(umas(0xfe, {}, 9));
   EXPECT_EQ(stops(9), kUnreservedText) << "it was released";
+  EXPECT_EQ(asks(umas(0x12, {}, 9)), "umas_keep_alive unit=0 unreserved=1");
 }
 
 // The same bytes mean something else in another session: no verdict is remembered.
 TEST(Umas, ChangesAreJudgedInTheirSession) {
   EXPECT_TRUE(support::verdict_key(module(), umas(0x41)).empty());
+  EXPECT_TRUE(support::verdict_key(module(), umas(0x11, {}, 9)).empty());
+  EXPECT_TRUE(support::verdict_key(module(), umas(0x12, {}, 9)).empty());
+  EXPECT_FALSE(support::verdict_key(module(), umas(0x12)).empty());
   EXPECT_FALSE(support::verdict_key(module(), umas(0x20)).empty());
   EXPECT_FALSE(support::verdict_key(module(), adu({65, 0, 0x41})).empty());
 }
