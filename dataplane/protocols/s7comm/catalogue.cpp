@@ -89,7 +89,7 @@ constexpr std::array kOwnFunctions = {
     user_data("request_diagnostic_data_2", 1, 19, AccessClass::diagnose, 0, kEither),
     user_data("programmer_command_20", 1, 20, AccessClass::program, 0, kEither),
     user_data("programmer_command_21", 1, 21, AccessClass::program, 0, kEither),
-    user_data("flash_led", 1, 22, AccessClass::diagnose, 0, kEither),
+    moved(user_data("flash_led", 1, 22, AccessClass::control, 0, kEither), AccessClass::diagnose),
     user_data("cyclic_read", 2, 1, AccessClass::read, kItem, kEither),
     user_data("cyclic_unsubscribe", 2, 4, AccessClass::session, 0, kEither),
     user_data("cyclic_read_on_change", 2, 5, AccessClass::read, kItem, kEither),
