@@ -285,6 +285,20 @@ TEST(Compiler, ALimitOnAPlacedValueNeedsItsTypeAndWhereItBegins) {
             "p.yaml:14:94: error: address 6-9 begins within an element of another range");
 }
 
+// AP 4.3: coil 40 is not register 40.
+TEST(Compiler, AnAddressOfAnAccessClassCountsInEachTable) {
+  const auto of = [](const std::string& rest) {
+    return first(
+        with_rules("      - {protocol: modbus, client: hmi, server: plc1, " + rest + "}\n"));
+  };
+  EXPECT_EQ(of("access: [write], where: {unit: 1, address: 40-49}"),
+            "p.yaml:14:89: warning: address counts coils and holding registers alike, and the rule "
+            "lets write all of them: name functions if one kind is meant");
+  EXPECT_EQ(of("access: [read], where: {unit: 1, address: 40-49}"), "");
+  EXPECT_EQ(of("access: [write], where: {unit: 1}"), "");
+  EXPECT_EQ(of("functions: [5, 6, 15, 16], where: {unit: 1, address: 40-49}"), "");
+}
+
 // A policy of an earlier release goes on to compile: it is told what it grants no more.
 TEST(Compiler, ALimitOfAnEarlierReleaseIsToldWhatItLacks) {
   std::string text = with_rules(

@@ -325,6 +325,30 @@ void warn_of_dead_fields(const WhereNode& where, std::uint8_t field, const Catal
   }
 }
 
+// An address in a rule for an access class counts in each table that functions of it write to.
+void warn_of_tables(const WhereNode& where, std::uint8_t field, const Catalogue& catalogue,
+                    const ModelRule& rule, Diagnostics& diagnostics) {
+  using protocols::AccessClass;
+  if (field != catalogue.element_address_field) return;
+  std::set<std::string_view> tables;
+  for (const std::uint16_t index : rule.functions) {
+    const protocols::FunctionInfo& function = catalogue.functions[index];
+    const bool harmless = function.access == AccessClass::read ||
+                          function.access == AccessClass::discover ||
+                          function.access == AccessClass::session;
+    const bool named = std::find(rule.named.begin(), rule.named.end(), index) != rule.named.end();
+    if (!harmless && !named && !function.counts.empty()) tables.insert(function.counts);
+  }
+  if (tables.size() < 2) return;
+  std::string list;
+  for (const std::string_view table : tables) {
+    list += (list.empty() ? "" : " and ") + std::string(table);
+  }
+  diagnostics.warning(where.field.at, where.field.text + " counts " + list +
+                                          " alike, and the rule lets write all of them: name "
+                                          "functions if one kind is meant");
+}
+
 }  // namespace
 
 void resolve_functions(const RuleNode& node, const Catalogue& catalogue, ModelRule& rule,
@@ -369,6 +393,7 @@ void resolve_where(const RuleNode& node, const Catalogue& catalogue, bool writte
     }
     const auto index = static_cast<std::uint8_t>(at - known.begin());
     warn_of_dead_fields(where, index, catalogue, rule, diagnostics);
+    warn_of_tables(where, index, catalogue, rule, diagnostics);
     rule.constraints.push_back(
         read_constraint(where, catalogue, index, rule.value_type, diagnostics));
   }

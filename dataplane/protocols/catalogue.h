@@ -73,6 +73,8 @@ struct FunctionInfo {
   // The class that releases before 0.2 put it in, if that was another: rules that name either class
   // mean something else now, and the compiler says so.
   std::optional<AccessClass> access_before{};
+  // What its element addresses count, where functions of one protocol count different things.
+  std::string_view counts{};
 };
 
 // An integer is not negative. A real is any number: its range holds float64_order() values. A name

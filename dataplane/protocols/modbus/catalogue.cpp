@@ -31,6 +31,16 @@ constexpr FunctionInfo before(AccessClass access, FunctionInfo function) {
   return function;
 }
 
+// AP 4.3: each table has addresses of its own.
+constexpr FunctionInfo of(std::string_view table, FunctionInfo function) {
+  function.counts = table;
+  return function;
+}
+constexpr std::string_view kCoils = "coils";
+constexpr std::string_view kInputs = "discrete inputs";
+constexpr std::string_view kHolding = "holding registers";
+constexpr std::string_view kInputRegisters = "input registers";
+
 // AP 4.1 and 5: codes that implementers may give a meaning of their own.
 constexpr FunctionInfo user_defined(std::string_view name, std::uint16_t code) {
   return before(AccessClass::program, {name, code, kNoSubCode, AccessClass::opaque, kPlain});
@@ -45,14 +55,16 @@ constexpr FunctionInfo umas(std::string_view name, std::int32_t code, AccessClas
 constexpr std::uint32_t kBlockBytes = with(kBlock, kOffset, kLength);
 
 constexpr std::array kFunctions = {
-    FunctionInfo{"read_coils", kReadCoils, kNoSubCode, AccessClass::read, kSpan},
-    FunctionInfo{"read_discrete_inputs", kReadDiscreteInputs, kNoSubCode, AccessClass::read, kSpan},
-    FunctionInfo{"read_holding_registers", kReadHoldingRegisters, kNoSubCode, AccessClass::read,
-                 kSpan},
-    FunctionInfo{"read_input_registers", kReadInputRegisters, kNoSubCode, AccessClass::read, kSpan},
-    FunctionInfo{"write_single_coil", kWriteSingleCoil, kNoSubCode, AccessClass::write, kOne},
-    FunctionInfo{"write_single_register", kWriteSingleRegister, kNoSubCode, AccessClass::write,
-                 kOne},
+    of(kCoils, {"read_coils", kReadCoils, kNoSubCode, AccessClass::read, kSpan}),
+    of(kInputs,
+       {"read_discrete_inputs", kReadDiscreteInputs, kNoSubCode, AccessClass::read, kSpan}),
+    of(kHolding,
+       {"read_holding_registers", kReadHoldingRegisters, kNoSubCode, AccessClass::read, kSpan}),
+    of(kInputRegisters,
+       {"read_input_registers", kReadInputRegisters, kNoSubCode, AccessClass::read, kSpan}),
+    of(kCoils, {"write_single_coil", kWriteSingleCoil, kNoSubCode, AccessClass::write, kOne}),
+    of(kHolding,
+       {"write_single_register", kWriteSingleRegister, kNoSubCode, AccessClass::write, kOne}),
     FunctionInfo{"read_exception_status", kReadExceptionStatus, kNoSubCode, AccessClass::read,
                  kPlain},
     diagnostic("return_query_data", 0),
@@ -75,20 +87,20 @@ constexpr std::array kFunctions = {
     FunctionInfo{"get_comm_event_counter", kGetCommEventCounter, kNoSubCode, AccessClass::diagnose,
                  kPlain},
     FunctionInfo{"get_comm_event_log", kGetCommEventLog, kNoSubCode, AccessClass::diagnose, kPlain},
-    FunctionInfo{"write_multiple_coils", kWriteMultipleCoils, kNoSubCode, AccessClass::write,
-                 kMany},
-    FunctionInfo{"write_multiple_registers", kWriteMultipleRegisters, kNoSubCode,
-                 AccessClass::write, kMany},
+    of(kCoils,
+       {"write_multiple_coils", kWriteMultipleCoils, kNoSubCode, AccessClass::write, kMany}),
+    of(kHolding, {"write_multiple_registers", kWriteMultipleRegisters, kNoSubCode,
+                  AccessClass::write, kMany}),
     FunctionInfo{"report_server_id", kReportServerId, kNoSubCode, AccessClass::discover, kPlain},
     FunctionInfo{"read_file_record", kReadFileRecord, kNoSubCode, AccessClass::read, kFileSpan},
     FunctionInfo{"write_file_record", kWriteFileRecord, kNoSubCode, AccessClass::write, kFileSpan},
-    FunctionInfo{"mask_write_register", kMaskWriteRegister, kNoSubCode, AccessClass::write,
-                 with(kUnit, kAddress, kAndMask, kOrMask)},
-    FunctionInfo{"read_write_multiple_registers", kReadWriteMultipleRegisters, kWriteHalf,
-                 AccessClass::write, kMany},
+    of(kHolding, {"mask_write_register", kMaskWriteRegister, kNoSubCode, AccessClass::write,
+                  with(kUnit, kAddress, kAndMask, kOrMask)}),
+    of(kHolding, {"read_write_multiple_registers", kReadWriteMultipleRegisters, kWriteHalf,
+                  AccessClass::write, kMany}),
     before(AccessClass::write,
-           FunctionInfo{"read_write_multiple_registers_read", kReadWriteMultipleRegisters,
-                        kReadHalf, AccessClass::read, kSpan}),
+           of(kHolding, {"read_write_multiple_registers_read", kReadWriteMultipleRegisters,
+                         kReadHalf, AccessClass::read, kSpan})),
     FunctionInfo{"read_fifo_queue", kReadFifoQueue, kNoSubCode, AccessClass::read,
                  with(kUnit, kAddress)},
     before(AccessClass::configure,
