@@ -56,6 +56,7 @@ MAY_INCLUDE = {
 TESTS_MAY_INCLUDE = {
     "controlplane/policy": "dataplane/artefact",
     "controlplane/revisions": "policy",
+    "dataplane/service": "protocols",
 }
 DATAPLANE_BARE = {"dataplane/base", "dataplane/wire", "dataplane/protocols"}
 NO_DPDK = DATAPLANE_BARE | {each for each in MAY_INCLUDE if each.startswith("controlplane")}

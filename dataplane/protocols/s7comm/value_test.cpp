@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "dataplane/policy/classifier.h"
-#include "dataplane/policy/matcher.h"
 #include "dataplane/protocols/s7comm/item.h"
+#include "tests/support/field_mutation.h"
 #include "tests/support/s7_messages.h"
 
 namespace bulkhead::s7comm {
