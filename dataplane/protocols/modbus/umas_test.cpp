@@ -164,7 +164,7 @@ TEST(Umas, AChangeWithoutThisClientsReservationIsByName) {
   answer(umas(0xfe, {}, 6));
   EXPECT_EQ(asks(umas(0x11, {}, 6)), "umas_release_reservation unit=0 unreserved=1");
   answer(umas(0xfd, {0x80, 0}, 6));
-  for (const std::uint8_t key : {std::uint8_t{9}, std::uint8_t{0}}) {
+  for (const std::uint8_t key : Bytes{9, 0}) {
     EXPECT_EQ(asks(umas(0x12, {}, key)), "umas_keep_alive unit=0") << int{key};
     answer(umas(0xfe, {}, key));
   }
