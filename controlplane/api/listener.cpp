@@ -114,6 +114,7 @@ Listener::Listener(const std::string& address, HandOver hand_over)
     acceptor_.bind(endpoint, error);
   }
   if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) acceptor_.non_blocking(true, error);
   if (error) throw std::runtime_error("cannot listen on " + address + ": " + error.message());
   if (!daemon::has_address(endpoint.data(), static_cast<socklen_t>(endpoint.size()))) {
     spdlog::warn("this machine does not have the address {} yet: it is listened on all the same",
@@ -145,14 +146,19 @@ void Listener::run() {
   }
 }
 
+// One that waits is waited for before it is accepted: without a descriptor Linux refuses accept()
+// also where nobody waits, and nobody would have to make room then.
 void Listener::accept() {
-  acceptor_.async_accept([this](error_code error, Tcp::socket socket) {
+  acceptor_.async_wait(Tcp::acceptor::wait_read, [this](error_code error) {
     if (error == asio::error::operation_aborted) return;
+    Tcp::socket socket(io_);
+    if (!error) acceptor_.accept(socket, error);
     if (!error) {
       logged_ = false;
       accept();  // first, so that it goes on whatever becomes of this one
       return welcome(std::move(socket));
     }
+    if (error == asio::error::would_block) return accept();  // it has gone
     if (error == asio::error::no_descriptors && make_room(Stage::silent, 0)) return accept();
     // Without a descriptor the next try fails as fast.
     if (!std::exchange(logged_, true)) {
