@@ -318,7 +318,7 @@ TEST(Compiler, PairsBeginWhereTheirRangesDo) {
   const auto of = [](const std::string& address) {
     return messages(
         with_rules("      - {protocol: modbus, client: hmi, server: plc1, "
-                   "functions: [16], where: {value: 0-100, as: uint32, address: " +
+                   "functions: [16], where: {unit: 1, value: 0-100, as: uint32, address: " +
                    address + "}}\n"));
   };
   EXPECT_TRUE(of("[40-41, 42-43, 50-53]").empty());
