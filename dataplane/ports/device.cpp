@@ -2,7 +2,9 @@
 #include "dataplane/ports/device.h"
 
 #include <array>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
 namespace bulkhead::ports {
 
@@ -33,8 +35,16 @@ constexpr auto kDrivers = std::to_array<Driver>({
 // What no row names is opened with all there is.
 constexpr Needs kUnknown{~Capabilities{0}, capability_bit(CAP_NET_ADMIN)};
 
-Needs needs_of(const std::string& device) {
-  if (is_pci(device)) return {capability_bit(CAP_IPC_LOCK), 0};
+// Physical addresses (/proc/self/pagemap) and configuration space are for SYS_ADMIN, legacy ports
+// for SYS_RAWIO, and the files of both root's.
+constexpr Needs kOnUio{capability_bit(CAP_IPC_LOCK) | capability_bit(CAP_SYS_ADMIN) |
+                           capability_bit(CAP_SYS_RAWIO) | capability_bit(CAP_DAC_OVERRIDE),
+                       0};
+
+Needs needs_of(const std::string& device, const DriverAt& driver_at) {
+  if (is_pci(device)) {
+    return any_on_uio({device}, driver_at) ? kOnUio : Needs{capability_bit(CAP_IPC_LOCK), 0};
+  }
   for (const Driver& driver : kDrivers) {
     if (device.starts_with(driver.name)) return driver.needs;
   }
@@ -83,10 +93,23 @@ std::vector<std::string> missing(const std::vector<std::string>& devices,
   return missing;
 }
 
-Needs needs_of(const std::vector<std::string>& devices) {
+std::string kernel_driver(const std::string& path) {
+  std::error_code error;
+  const auto target = std::filesystem::read_symlink(path + "/driver", error);
+  return error ? std::string() : target.filename().string();
+}
+
+bool any_on_uio(const std::vector<std::string>& devices, const DriverAt& driver_at) {
+  for (const std::string& device : devices) {
+    if (is_pci(device) && driver_at(path_of(device)) == "uio_pci_generic") return true;
+  }
+  return false;
+}
+
+Needs needs_of(const std::vector<std::string>& devices, const DriverAt& driver_at) {
   Needs all;
   for (const std::string& device : devices) {
-    const Needs each = needs_of(device);
+    const Needs each = needs_of(device, driver_at);
     all.to_open |= each.to_open;
     all.while_open |= each.while_open;
   }

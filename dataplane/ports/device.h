@@ -27,6 +27,13 @@ struct Needs {
   Capabilities to_open = 0;
   Capabilities while_open = 0;
 };
-Needs needs_of(const std::vector<std::string>& devices);
+// `driver_at` is the kernel's driver of the PCI device at a path under /sys.
+using DriverAt = std::function<std::string(const std::string&)>;
+std::string kernel_driver(const std::string& path);
+Needs needs_of(const std::vector<std::string>& devices, const DriverAt& driver_at = kernel_driver);
+
+// A PCI device on uio_pci_generic is given physical addresses: no IOMMU translates or confines
+// them.
+bool any_on_uio(const std::vector<std::string>& devices, const DriverAt& driver_at = kernel_driver);
 
 }  // namespace bulkhead::ports

@@ -141,11 +141,17 @@ std::optional<std::string> start_eal(const EalOptions& options) {
                     (options.huge_pages == HugePages::automatic && huge_pages_free());
   std::string lcores;
   if (auto problem = map_lcores(options, lcores)) return problem;
+  const bool physical = any_on_uio(options.devices);
+  if (physical && !huge) {
+    return std::string(
+        "ports on uio_pci_generic need huge pages, and none are free: `bulkheadctl setup` reserves "
+        "them");
+  }
   std::vector<std::string> arguments = {"bulkhead-dataplane",
                                         "--no-telemetry",
                                         "--no-shconf",
                                         "--file-prefix=" + (kPrefix + std::to_string(getpid())),
-                                        "--iova-mode=va",
+                                        physical ? "--iova-mode=pa" : "--iova-mode=va",
                                         "--lcores=" + lcores,
                                         "-m",
                                         std::to_string(options.memory_mib)};
