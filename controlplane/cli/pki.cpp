@@ -24,6 +24,10 @@ struct Freer {
     Free(object);
   }
 };
+using PublicRequest = std::unique_ptr<X509_REQ, Freer<X509_REQ_free>>;
+using Names = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
+using Store = std::unique_ptr<X509_STORE, Freer<X509_STORE_free>>;
+using Verification = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using Memory = std::unique_ptr<BIO, Freer<BIO_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>;
@@ -64,11 +68,23 @@ void describe(X509* certificate, const Subject& subject, EVP_PKEY* key) {
   expect(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, -1, -1, 0) == 1, "name");
 }
 
-Issued sign(const Subject& subject, X509* issuer, EVP_PKEY* issuer_key) {
-  const Key key(EVP_EC_gen("P-256"));
-  expect(key != nullptr, "key");
+std::string write_key(EVP_PKEY* key) {
+  const Memory memory(BIO_new(BIO_s_mem()));
+  expect(
+      PEM_write_bio_PKCS8PrivateKey(memory.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1,
+      "key");
+  return drain(memory);
+}
+
+Key read_key(const std::string& pem) {
+  const Memory memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  return Key(PEM_read_bio_PrivateKey(memory.get(), nullptr, nullptr, nullptr));
+}
+
+// The certificate of a key; by itself if there is no issuer.
+std::string certify(const Subject& subject, EVP_PKEY* key, X509* issuer, EVP_PKEY* issuer_key) {
   const Certificate certificate(X509_new());
-  describe(certificate.get(), subject, key.get());
+  describe(certificate.get(), subject, key);
   X509* by = issuer != nullptr ? issuer : certificate.get();
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(by));
   X509V3_CTX context;
@@ -78,26 +94,129 @@ Issued sign(const Subject& subject, X509* issuer, EVP_PKEY* issuer_key) {
     expect(extension != nullptr, value.c_str());
     expect(X509_add_ext(certificate.get(), extension.get(), -1) == 1, value.c_str());
   }
-  EVP_PKEY* signing = issuer_key != nullptr ? issuer_key : key.get();
+  EVP_PKEY* signing = issuer_key != nullptr ? issuer_key : key;
   expect(X509_sign(certificate.get(), signing, EVP_sha256()) > 0, "signature");
-  const Memory key_pem(BIO_new(BIO_s_mem()));
-  const Memory certificate_pem(BIO_new(BIO_s_mem()));
-  expect(PEM_write_bio_PKCS8PrivateKey(key_pem.get(), key.get(), nullptr, nullptr, 0, nullptr,
-                                       nullptr) == 1,
-         "key");
-  expect(PEM_write_bio_X509(certificate_pem.get(), certificate.get()) == 1, "certificate");
-  return {drain(key_pem), drain(certificate_pem)};
+  const Memory memory(BIO_new(BIO_s_mem()));
+  expect(PEM_write_bio_X509(memory.get(), certificate.get()) == 1, "certificate");
+  return drain(memory);
 }
 
-Issued sign_with(const Issued& authority, Subject subject) {
+std::string certify_with(const Issued& authority, Subject subject, EVP_PKEY* subject_key) {
   // Strict verifiers insist on both (RFC 5280, 4.2.1.1 and 4.2.1.2).
   subject.extensions.emplace_back(NID_subject_key_identifier, "hash");
   subject.extensions.emplace_back(NID_authority_key_identifier, "keyid:always");
-  const Memory key_pem(BIO_new_mem_buf(authority.key_pem.data(), -1));
-  const Key key(PEM_read_bio_PrivateKey(key_pem.get(), nullptr, nullptr, nullptr));
+  const Key key = read_key(authority.key_pem);
   const Certificate issuer = read_certificate(authority.certificate_pem);
   expect(key != nullptr && issuer != nullptr, "the authority's key or certificate is damaged");
-  return sign(subject, issuer.get(), key.get());
+  return certify(subject, subject_key, issuer.get(), key.get());
+}
+
+Key new_key() {
+  Key key(EVP_EC_gen("P-256"));
+  expect(key != nullptr, "key");
+  return key;
+}
+
+Issued sign_with(const Issued& authority, const Subject& subject) {
+  const Key key = new_key();
+  return {write_key(key.get()), certify_with(authority, subject, key.get())};
+}
+
+std::string names_of(const std::vector<std::string>& hosts) {
+  std::string names;
+  for (const std::string& host : hosts) {
+    if (!is_ip_address(host) && !is_dns_name(host)) {
+      throw std::runtime_error("\"" + host + "\" is neither a DNS name nor an IP address");
+    }
+    names += (names.empty() ? "" : ",") + std::string(is_ip_address(host) ? "IP:" : "DNS:") + host;
+  }
+  return names;
+}
+
+Subject server_of(const std::string& name, const std::vector<std::string>& hosts, int days) {
+  return {name,
+          days,
+          {{NID_basic_constraints, "critical,CA:FALSE"},
+           {NID_key_usage, "critical,digitalSignature"},
+           {NID_ext_key_usage, "serverAuth"},
+           {NID_subject_alt_name, names_of(hosts)}}};
+}
+
+std::string digest_of(EVP_PKEY* key) {
+  unsigned char* der = nullptr;
+  const int length = i2d_PUBKEY(key, &der);
+  expect(length > 0, "public key");
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int bytes = 0;
+  const int good =
+      EVP_Digest(der, static_cast<std::size_t>(length), digest, &bytes, EVP_sha256(), nullptr);
+  OPENSSL_free(der);
+  expect(good == 1, "digest");
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (unsigned int i = 0; i < bytes; ++i) {
+    text += kDigits[digest[i] >> 4];
+    text += kDigits[digest[i] & 15];
+  }
+  return text;
+}
+
+std::string common_name(X509_REQ* request) {
+  X509_NAME* subject = X509_REQ_get_subject_name(request);
+  if (X509_NAME_entry_count(subject) != 1) {
+    throw std::runtime_error("the request's subject is more than one common name");
+  }
+  X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, 0);
+  if (OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry)) != NID_commonName) {
+    throw std::runtime_error("the request's subject is no common name");
+  }
+  const ASN1_STRING* text = X509_NAME_ENTRY_get_data(entry);
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+          static_cast<std::size_t>(ASN1_STRING_length(text))};
+}
+
+std::string host_in(const GENERAL_NAME* name) {
+  if (name->type == GEN_DNS) {
+    return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
+            static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))};
+  }
+  char text[INET6_ADDRSTRLEN] = "";
+  const ASN1_OCTET_STRING* bytes = name->type == GEN_IPADD ? name->d.iPAddress : nullptr;
+  const int length = bytes == nullptr ? 0 : ASN1_STRING_length(bytes);
+  if (length == 4 || length == 16) {
+    inet_ntop(length == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(bytes), text, sizeof(text));
+  }
+  return text;
+}
+
+std::vector<std::string> hosts_in(X509_REQ* request) {
+  constexpr int kHostsMax = 32;
+  std::vector<std::string> hosts;
+  STACK_OF(X509_EXTENSION)* extensions = X509_REQ_get_extensions(request);
+  const Names names(static_cast<GENERAL_NAMES*>(
+      X509V3_get_d2i(extensions, NID_subject_alt_name, nullptr, nullptr)));
+  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+  const int count = names == nullptr ? 0 : sk_GENERAL_NAME_num(names.get());
+  if (count < 1 || count > kHostsMax) {
+    throw std::runtime_error("the request names no host, or more than 32");
+  }
+  for (int i = 0; i < count; ++i) hosts.push_back(host_in(sk_GENERAL_NAME_value(names.get(), i)));
+  names_of(hosts);
+  return hosts;
+}
+
+PublicRequest parse_request(const std::string& pem) {
+  const Memory memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  PublicRequest request(PEM_read_bio_X509_REQ(memory.get(), nullptr, nullptr, nullptr));
+  expect(request != nullptr, "no request for a certificate (PEM)");
+  EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
+  expect(key != nullptr && X509_REQ_verify(request.get(), key) == 1,
+         "the request is not signed with its own key");
+  constexpr int kSecurityBits = 112;  // of a P-256 or RSA 2048 key, at least
+  if (EVP_PKEY_get_security_bits(key) < kSecurityBits) {
+    throw std::runtime_error("the request's key is too weak");
+  }
+  return request;
 }
 
 }  // namespace
@@ -130,26 +249,18 @@ bool is_dns_name(const std::string& host) {
 }
 
 Issued make_authority(const std::string& name, int days) {
-  return sign({name,
-               days,
-               {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
-                {NID_key_usage, "critical,keyCertSign,cRLSign"},
-                {NID_subject_key_identifier, "hash"}}},
-              nullptr, nullptr);
+  const Key key = new_key();
+  const Subject subject{name,
+                        days,
+                        {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
+                         {NID_key_usage, "critical,keyCertSign,cRLSign"},
+                         {NID_subject_key_identifier, "hash"}}};
+  return {write_key(key.get()), certify(subject, key.get(), nullptr, nullptr)};
 }
 
 Issued issue_server(const Issued& authority, const std::string& name,
                     const std::vector<std::string>& hosts, int days) {
-  std::string names;
-  for (const std::string& host : hosts) {
-    names += (names.empty() ? "" : ",") + std::string(is_ip_address(host) ? "IP:" : "DNS:") + host;
-  }
-  return sign_with(authority, {name,
-                               days,
-                               {{NID_basic_constraints, "critical,CA:FALSE"},
-                                {NID_key_usage, "critical,digitalSignature"},
-                                {NID_ext_key_usage, "serverAuth"},
-                                {NID_subject_alt_name, names}}});
+  return sign_with(authority, server_of(name, hosts, days));
 }
 
 Issued issue_client(const Issued& authority, const std::string& name, int days) {
@@ -158,6 +269,76 @@ Issued issue_client(const Issued& authority, const std::string& name, int days) 
                                {{NID_basic_constraints, "critical,CA:FALSE"},
                                 {NID_key_usage, "critical,digitalSignature"},
                                 {NID_ext_key_usage, "clientAuth"}}});
+}
+
+std::string make_key() { return write_key(new_key().get()); }
+
+std::string key_sha256(const std::string& key_pem) {
+  const Key key = read_key(key_pem);
+  expect(key != nullptr, "the key is damaged");
+  return digest_of(key.get());
+}
+
+std::string make_request(const std::string& key_pem, const std::string& name,
+                         const std::vector<std::string>& hosts) {
+  const Key key = read_key(key_pem);
+  expect(key != nullptr, "the key is damaged");
+  const PublicRequest request(X509_REQ_new());
+  X509_REQ_set_version(request.get(), X509_REQ_VERSION_1);
+  const auto* text = reinterpret_cast<const unsigned char*>(name.c_str());
+  expect(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request.get()), "CN", MBSTRING_UTF8,
+                                    text, -1, -1, 0) == 1,
+         "name");
+  expect(X509_REQ_set_pubkey(request.get(), key.get()) == 1, "key");
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, nullptr, nullptr, request.get(), nullptr, 0);
+  const Extension extension(
+      X509V3_EXT_conf_nid(nullptr, &context, NID_subject_alt_name, names_of(hosts).c_str()));
+  expect(extension != nullptr, "names");
+  STACK_OF(X509_EXTENSION)* extensions = sk_X509_EXTENSION_new_null();
+  sk_X509_EXTENSION_push(extensions, extension.get());
+  const int added = X509_REQ_add_extensions(request.get(), extensions);
+  sk_X509_EXTENSION_free(extensions);
+  expect(added == 1, "names");
+  expect(X509_REQ_sign(request.get(), key.get(), EVP_sha256()) > 0, "signature");
+  const Memory memory(BIO_new(BIO_s_mem()));
+  expect(PEM_write_bio_X509_REQ(memory.get(), request.get()) == 1, "request");
+  return drain(memory);
+}
+
+Request read_request(const std::string& request_pem) {
+  const PublicRequest request = parse_request(request_pem);
+  return {common_name(request.get()), hosts_in(request.get()),
+          digest_of(X509_REQ_get0_pubkey(request.get()))};
+}
+
+std::string issue_requested(const Issued& authority, const std::string& request_pem, int days) {
+  const PublicRequest request = parse_request(request_pem);
+  return certify_with(authority,
+                      server_of(common_name(request.get()), hosts_in(request.get()), days),
+                      X509_REQ_get0_pubkey(request.get()));
+}
+
+std::string misfit(const std::string& certificate_pem, const std::string& authority_pem,
+                   const std::string& key_pem) {
+  const Certificate certificate = read_certificate(certificate_pem);
+  const Certificate authority = read_certificate(authority_pem);
+  if (certificate == nullptr) return "the certificate is none in PEM";
+  if (authority == nullptr) return "the authority's certificate is none in PEM";
+  const Key key = read_key(key_pem);
+  if (key == nullptr || X509_check_private_key(certificate.get(), key.get()) != 1) {
+    ERR_clear_error();
+    return "the certificate is not for this appliance's key";
+  }
+  const Store store(X509_STORE_new());
+  X509_STORE_add_cert(store.get(), authority.get());
+  const Verification verification(X509_STORE_CTX_new());
+  X509_STORE_CTX_init(verification.get(), store.get(), certificate.get(), nullptr);
+  X509_STORE_CTX_set_purpose(verification.get(), X509_PURPOSE_SSL_SERVER);
+  if (X509_verify_cert(verification.get()) == 1) return {};
+  const int error = X509_STORE_CTX_get_error(verification.get());
+  return std::string("the certificate is not valid under the authority's: ") +
+         X509_verify_cert_error_string(error);
 }
 
 }  // namespace bulkhead::controlplane

@@ -1,4 +1,5 @@
-// A small certificate authority for development and labs: ECDSA P-256, SHA-256, X.509 v3.
+// A small certificate authority: ECDSA P-256, SHA-256, X.509 v3. An appliance makes its own key and
+// a request (PKCS #10), which the authority signs elsewhere.
 #pragma once
 
 #include <string>
@@ -20,5 +21,24 @@ Issued make_authority(const std::string& name, int days);
 Issued issue_server(const Issued& authority, const std::string& name,
                     const std::vector<std::string>& hosts, int days);
 Issued issue_client(const Issued& authority, const std::string& name, int days);
+
+// What a request asks for.
+struct Request {
+  std::string name;
+  std::vector<std::string> hosts;  // addresses as inet_ntop() writes them
+  std::string key_sha256;          // of the public key, hexadecimal
+};
+
+std::string make_key();
+std::string make_request(const std::string& key_pem, const std::string& name,
+                         const std::vector<std::string>& hosts);
+// Throws if it is damaged, or not signed with its key, or asks for what no appliance needs.
+Request read_request(const std::string& request_pem);
+std::string key_sha256(const std::string& key_pem);
+// A server's certificate for the key of the request; in PEM.
+std::string issue_requested(const Issued& authority, const std::string& request_pem, int days);
+// Why an appliance with this key could not use them; empty if it can.
+std::string misfit(const std::string& certificate_pem, const std::string& authority_pem,
+                   const std::string& key_pem);
 
 }  // namespace bulkhead::controlplane

@@ -1,4 +1,4 @@
-// pki init|server|client|pair: certificates and keys for development and labs.
+// pki init|sign|server|client|pair: an authority of files, and what it issues.
 #include <fcntl.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <stdexcept>
 
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/pki.h"
@@ -26,6 +27,8 @@ struct Arguments {
   std::string folder;
   std::string name;
   std::vector<std::string> hosts;
+  std::string request;
+  std::string out;
   int days = kDaysDefault;
 };
 
@@ -108,6 +111,32 @@ void run_server(const Session& session, const Arguments& arguments) {
              issue_server(read_authority(arguments.folder), arguments.name, hosts, arguments.days));
 }
 
+// The certificate of an appliance that keeps its key to itself. What is asked for is shown: who
+// signs answers for it.
+void run_sign(const Session& session, const Arguments& arguments) {
+  const std::string request_pem = read_file_or_fail(arguments.request);
+  Request request;
+  std::string certificate;
+  try {
+    request = read_request(request_pem);
+    expect_name(request.name);
+    certificate = issue_requested(read_authority(arguments.folder), request_pem, arguments.days);
+  } catch (const std::runtime_error& error) {
+    throw CommandFailed{kRefused, arguments.request + ": " + error.what()};
+  }
+  const fs::path out = arguments.out.empty() ? fs::path(arguments.folder) / (request.name + ".crt")
+                                             : fs::path(arguments.out);
+  write_new(session, out, certificate, 0644);
+  if (session.format() == Format::json) {
+    return print_json(
+        {{"name", request.name}, {"hosts", request.hosts}, {"key_sha256", request.key_sha256}});
+  }
+  std::string hosts;
+  for (const std::string& host : request.hosts) hosts += (hosts.empty() ? "" : ", ") + host;
+  say("for %s at %s\nkey sha256 %s; compare it with what `setup` shows on the appliance\n",
+      request.name, hosts, request.key_sha256);
+}
+
 // What authenticates the heartbeats of a pair.
 void run_pair(const Session& session, const Arguments& arguments) {
   std::string key(32, '\0');
@@ -127,7 +156,8 @@ void run_client(const Session& session, const Arguments& arguments) {
 
 void add_pki_commands(CLI::App& app, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* pki = app.add_subcommand("pki", "Make certificates for development and labs");
+  CLI::App* pki =
+      app.add_subcommand("pki", "An authority of files: certificates of appliances and operators");
   pki->require_subcommand(1);
   const auto common = [&](CLI::App* command, bool names_hosts) {
     command->add_option("FOLDER", arguments->folder, "Where the authority's files are")->required();
@@ -143,6 +173,12 @@ void add_pki_commands(CLI::App& app, Session& session) {
   common(init, true);
   init->add_option("--operator", arguments->name, "Name in the client's certificate");
   init->callback([&session, arguments] { run_init(session, *arguments); });
+  CLI::App* sign = pki->add_subcommand(
+      "sign", "Certify an appliance that made its key itself (`setup`); on the management host");
+  common(sign, false);
+  sign->add_option("REQUEST", arguments->request, "server.csr of the appliance")->required();
+  sign->add_option("--out", arguments->out, "The certificate's file, else FOLDER/NAME.crt");
+  sign->callback([&session, arguments] { run_sign(session, *arguments); });
   CLI::App* server = pki->add_subcommand("server", "Issue a certificate for another appliance");
   common(server, true);
   server->add_option("NAME", arguments->name, "File name and common name")->required();

@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 #include <openssl/x509v3.h>
 
+#include <functional>
 #include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "controlplane/access/certificate.h"
 
@@ -58,6 +62,79 @@ TEST(Pki, CertificatesNameTheirKeyAndTheAuthoritys) {
     EXPECT_EQ(ASN1_OCTET_STRING_cmp(signer, authoritys), 0);
     EXPECT_NE(ASN1_OCTET_STRING_cmp(own, authoritys), 0);
   }
+}
+
+std::string refusal(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(Pki, ARequestIsSignedForItsOwnKey) {
+  const Issued authority = make_authority("test", 1);
+  const std::string key = make_key();
+  const std::string request =
+      make_request(key, "alpha", {"192.0.2.10", "2001:DB8::0:1", "a.example"});
+  const Request asked = read_request(request);
+  EXPECT_EQ(asked.name, "alpha");
+  EXPECT_EQ(asked.hosts, (std::vector<std::string>{"192.0.2.10", "2001:db8::1", "a.example"}));
+  EXPECT_EQ(asked.key_sha256, key_sha256(key));
+  EXPECT_EQ(asked.key_sha256.size(), 64U);
+  const std::string certificate = issue_requested(authority, request, 1);
+  EXPECT_EQ(misfit(certificate, authority.certificate_pem, key), "");
+  EXPECT_EQ(verify(authority, {"", certificate}, X509_PURPOSE_SSL_SERVER), "ok");
+  const Owned<X509> read_back = read({"", certificate});
+  EXPECT_EQ(X509_check_ip_asc(read_back.get(), "192.0.2.10", 0), 1);
+  EXPECT_EQ(X509_check_host(read_back.get(), "a.example", 0, 0, nullptr), 1);
+}
+
+TEST(Pki, WhatDoesNotFitTheApplianceIsNamed) {
+  const Issued authority = make_authority("test", 1);
+  const std::string key = make_key();
+  const std::string certificate = issue_requested(authority, make_request(key, "a", {"b"}), 1);
+  const std::string ca = authority.certificate_pem;
+  EXPECT_NE(misfit(certificate, ca, make_key()).find("not for this appliance's key"),
+            std::string::npos);
+  EXPECT_NE(misfit(certificate, make_authority("test", 1).certificate_pem, key)
+                .find("not valid under the authority's"),
+            std::string::npos);
+  const Issued client = issue_client(authority, "alice", 1);
+  EXPECT_NE(misfit(client.certificate_pem, ca, client.key_pem), "") << "an operator's";
+  EXPECT_NE(misfit("x", ca, key), "");
+  EXPECT_NE(misfit(certificate, "x", key), "");
+  EXPECT_NE(misfit(certificate, ca, "x"), "");
+}
+
+TEST(Pki, DamagedRequestsAreRefused) {
+  const std::string request = make_request(make_key(), "alpha", {"192.0.2.10"});
+  EXPECT_NE(refusal([] { read_request("-----BEGIN"); }), "");
+  EXPECT_NE(refusal([] { make_request(make_key(), "a", {"b,IP:10.0.0.1"}); }), "")
+      << "a name that OpenSSL would take for two";
+  // Each bit of the signed part changes what was signed, or what is read at all.
+  const Owned<BIO> memory(BIO_new_mem_buf(request.data(), -1));
+  X509_REQ* parsed = PEM_read_bio_X509_REQ(memory.get(), nullptr, nullptr, nullptr);
+  unsigned char* der = nullptr;
+  const int length = i2d_X509_REQ(parsed, &der);
+  X509_REQ_free(parsed);
+  ASSERT_GT(length, 100);
+  for (int i = 4; i < length; ++i) {
+    std::vector<unsigned char> changed(der, der + length);
+    changed[static_cast<std::size_t>(i)] ^= 1U;
+    const unsigned char* at = changed.data();
+    X509_REQ* other = d2i_X509_REQ(nullptr, &at, length);
+    if (other == nullptr) continue;
+    const Owned<BIO> out(BIO_new(BIO_s_mem()));
+    PEM_write_bio_X509_REQ(out.get(), other);
+    X509_REQ_free(other);
+    char* text = nullptr;
+    const long bytes = BIO_get_mem_data(out.get(), &text);
+    const std::string pem(text, static_cast<std::size_t>(bytes));
+    EXPECT_NE(refusal([&] { read_request(pem); }), "") << "byte " << i;
+  }
+  OPENSSL_free(der);
 }
 
 }  // namespace

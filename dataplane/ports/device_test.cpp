@@ -52,11 +52,11 @@ TEST(Device, WithoutAnIommuItsFilesAndAddressesAreRoots) {
   };
   EXPECT_FALSE(any_on_uio({"0000:01:00.0", "net_af_packet0,iface=eth1"}, driver_at));
   EXPECT_TRUE(any_on_uio({"0000:01:00.0", "01:00.1"}, driver_at));
-  const std::uint64_t confined = bit(CAP_IPC_LOCK);
+  const std::uint64_t confined = capability_bit(CAP_IPC_LOCK);
   EXPECT_EQ(needs_of({"0000:01:00.0"}, driver_at).to_open, confined);
   const Needs needs = needs_of({"0000:01:00.0", "0000:01:00.1"}, driver_at);
-  EXPECT_EQ(needs.to_open,
-            confined | bit(CAP_SYS_ADMIN) | bit(CAP_SYS_RAWIO) | bit(CAP_DAC_OVERRIDE));
+  EXPECT_EQ(needs.to_open, confined | capability_bit(CAP_SYS_ADMIN) |
+                               capability_bit(CAP_SYS_RAWIO) | capability_bit(CAP_DAC_OVERRIDE));
   EXPECT_EQ(needs.while_open, 0U);
 }
 
