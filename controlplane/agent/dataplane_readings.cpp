@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "controlplane/agent/host_time.h"
 #include "dataplane/base/clock.h"
 
 namespace bulkhead::controlplane {
@@ -77,6 +78,7 @@ v1::GetStatusResponse DataplaneReadings::describe(const DataplaneClient::Answer&
   *status.mutable_dataplane() = enforcement.dataplane;
   if (enforcement.active) *status.mutable_active() = *enforcement.active;
   status.set_problem(problem_of(enforcement));
+  *status.mutable_time() = ask_host_time();
   return status;
 }
 

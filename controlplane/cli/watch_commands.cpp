@@ -29,6 +29,14 @@ Json status_json(const v1::GetStatusResponse& status) {
                {"stations_learned", dataplane.stations_learned()},
                {"buffers_free", dataplane.buffers_free()},
                {"buffers_total", dataplane.buffers_total()}};
+  if (status.has_time()) {
+    const v1::TimeStatus& time = status.time();
+    json["time"] = {{"state", time.state()},
+                    {"source", time.source()},
+                    {"stratum", time.stratum()},
+                    {"offset_ns", time.offset_ns()},
+                    {"error_max_ns", time.error_max_ns()}};
+  }
   if (dataplane.has_pair()) {
     const v1::PairReport& pair = dataplane.pair();
     json["pair"] = {{"configured", pair.configured()},
@@ -68,6 +76,20 @@ Json status_json(const v1::GetStatusResponse& status) {
   return json;
 }
 
+Shown time_text(const v1::TimeStatus& time) {
+  if (time.state() == "synchronised") {
+    char error[32];
+    std::snprintf(error, sizeof(error), "%.3f", static_cast<double>(time.error_max_ns()) / 1e6);
+    return paint("synchronised with " + time.source() + ", stratum " +
+                     std::to_string(time.stratum()) + ", at most " + error + " ms off",
+                 Colour::plain);
+  }
+  if (time.state() == "not_synchronised") {
+    return paint("not synchronised: chrony follows no server", Colour::bad);
+  }
+  return paint("unknown: no chrony answers on the appliance", Colour::plain);
+}
+
 std::uint64_t statistic(const v1::WorkerStatus& worker, std::string_view name) {
   for (const v1::Statistic& each : worker.statistics()) {
     if (each.name() == name) return each.value();
@@ -89,6 +111,7 @@ void print_status(const v1::GetStatusResponse& status) {
   }
   say("agent      %s, up %s\n", status.agent_version().c_str(),
       duration(status.agent_uptime_ms()).c_str());
+  if (status.has_time()) say("time       %s\n", time_text(status.time()));
   if (!status.dataplane_connected()) return;
   say("data plane %s, up %s, %s MAC addresses learned, %s of %s buffers free\n\n",
       dataplane.version().c_str(), duration(dataplane.uptime_ms()).c_str(),
