@@ -21,6 +21,8 @@ int run(int argc, char** argv) {
       "  bulkheadctl push POLICY.yaml              check it on the appliance; nothing changes yet\n"
       "  bulkheadctl commit                        put it in force, now and after a restart\n"
       "  bulkheadctl events --follow               watch what is refused, and why\n"
+      "On the appliance:\n"
+      "  bulkheadctl setup                         ports, memory, keys, services; asks\n"
       "\n"
       "Exit codes: 0 done, 1 refused or the policy has errors, 2 wrong option, 3 no appliance "
       "answers, 4 a file cannot be read or written, 5 whether it was done is not known yet.");
@@ -47,6 +49,7 @@ int run(int argc, char** argv) {
   add_catalogue_commands(app, session);
   add_decode_command(app, session);
   add_pki_commands(app, session);
+  add_setup_command(app, session);
   setenv("GRPC_VERBOSITY", "NONE", 0);
   try {
     app.parse(argc, argv);

@@ -41,5 +41,9 @@ void add_pair_commands(CLI::App& app, Session& session);
 void add_catalogue_commands(CLI::App& app, Session& session);
 void add_pki_commands(CLI::App& app, Session& session);
 void add_decode_command(CLI::App& app, Session& session);
+void add_setup_command(CLI::App& app, Session& session);
+
+// Prints what `status` does; another command may end with it.
+void run_status(Session& session);
 
 }  // namespace bulkhead::controlplane

@@ -155,14 +155,6 @@ void print_status(const v1::GetStatusResponse& status) {
   limits.print("no limits");
 }
 
-void run_status(Session& session) {
-  Remote remote(session);
-  v1::GetStatusResponse status;
-  remote.expect(remote.telemetry().GetStatus(remote.context().get(), {}, &status));
-  session.format() == Format::json ? print_json(status_json(status)) : print_status(status);
-  if (!status.problem().empty()) session.exit_code = kRefused;
-}
-
 Json counter_json(const v1::Counter& row) {
   Json json = {{"conduit", row.conduit()},   {"rule", row.rule()},
                {"protocol", row.protocol()}, {"function", row.function()},
@@ -423,6 +415,14 @@ void run_flows(Session& session, std::uint32_t limit) {
 }
 
 }  // namespace
+
+void run_status(Session& session) {
+  Remote remote(session);
+  v1::GetStatusResponse status;
+  remote.expect(remote.telemetry().GetStatus(remote.context().get(), {}, &status));
+  session.format() == Format::json ? print_json(status_json(status)) : print_status(status);
+  if (!status.problem().empty()) session.exit_code = kRefused;
+}
 
 void add_watch_commands(CLI::App& app, Session& session) {
   struct Arguments {

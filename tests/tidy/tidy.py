@@ -46,7 +46,8 @@ MAY_INCLUDE = {
     # Interfaces of what it serves; never the agent.
     "controlplane/api": "access telemetry revisions/policies.h pair/pair_control.h dataplane/base "
                         "dataplane/daemon",
-    "controlplane/cli": "policy access/certificate.h dataplane/base dataplane/wire "
+    "controlplane/setup": "dataplane/base",
+    "controlplane/cli": "policy setup access/certificate.h dataplane/base dataplane/wire "
                         "dataplane/protocols dataplane/artefact dataplane/capture",
     # bulkheadd.cpp joins them.
     "controlplane": "agent api telemetry/event_hub.h dataplane/base dataplane/daemon",
