@@ -90,7 +90,7 @@ std::optional<Range> value_of(const Protocol& protocol, const Message& number,
 
 TEST(RealValues, MinusZeroIsZero) {
   for (const Protocol& protocol : kProtocols) {
-    for (const std::uint8_t sign : {0x00, 0x80}) {
+    for (const std::uint8_t sign : {std::uint8_t{0x00}, std::uint8_t{0x80}}) {
       protocols::Fault fault{};
       EXPECT_EQ(value_of(protocol, {sign, 0, 0, 0}, fault), Range::point(0)) << protocol.name;
     }
