@@ -99,8 +99,11 @@ struct Adu {
   std::uint16_t transaction = 0;
   std::uint8_t unit = 0;
   std::uint8_t code = 0;
-  ByteView data;          // after the function code
-  bool reserved = false;  // its session took the reservation (UMAS) whose key it has
+  ByteView data;  // after the function code
+  // Of UMAS: the key of the reservation that its session took of this unit, 0 where there is none;
+  // and whether the request has that key.
+  std::uint8_t session_key = 0;
+  bool reserved = false;
 };
 
 // The largest value of the length field that a message of the function code may have.

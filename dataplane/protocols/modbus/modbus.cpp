@@ -92,7 +92,7 @@ class Modbus final : public protocols::Protocol, public protocols::RememberedVer
     if (const Fault fault = parse_adu(parsed.message(), adu); fault != Fault::none) return fault;
     operations.leave_free(parsed.message().first(2),
                           "transaction identifier, which accept() compares");
-    if (adu.code == kUmas) adu.reserved = holds_reservation(context.session, adu);
+    if (adu.code == kUmas) find_reservation(context.session, adu);
     return context.direction == Direction::response ? decode_response(adu, operations)
                                                     : decode_request(adu, operations);
   }

@@ -136,10 +136,11 @@ bool is_answered(const Outstanding& entry) {
 
 }  // namespace
 
-bool holds_reservation(std::span<const std::byte> session, const Adu& adu) {
+void find_reservation(std::span<const std::byte> session, Adu& adu) {
   const Reservation* const reservation = Session::state_in(session);
-  return reservation != nullptr && reservation->taken && reservation->unit == adu.unit &&
-         !adu.data.empty() && adu.data[0] == reservation->key;
+  if (reservation == nullptr || !reservation->taken || reservation->unit != adu.unit) return;
+  adu.session_key = reservation->key;
+  adu.reserved = !adu.data.empty() && adu.data[0] == reservation->key;
 }
 
 std::size_t awaited(Session session, std::uint32_t now_ms) {

@@ -34,9 +34,8 @@ struct Reservation {
 using Session = protocols::OutstandingTable<Outstanding, Reservation>;
 constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 16, 3>(4);
 
-// Whether the session of this block, which may be empty, took the reservation whose key a request
-// of function 90 has.
-bool holds_reservation(std::span<const std::byte> session, const Adu& adu);
+// What of a request of function 90 the session of this block, which may be empty, has reserved.
+void find_reservation(std::span<const std::byte> session, Adu& adu);
 
 // Requests that a server is expected to answer: not those to all units (AP 4.1), and none that has
 // waited longer than protocols::kAwaitedMs.

@@ -190,6 +190,20 @@ Fault decode_by_code(const Adu& adu, const Umas& umas, OperationList& operations
   return Fault::none;
 }
 
+// The key of this session's reservation is what lets a request pass without `unreserved`. A
+// keep-alive has it, or none: where the one becomes the other by a bit, that bit says nothing.
+void leave_key(const Adu& adu, const Umas& umas, const OperationList& operations) {
+  std::uint8_t mask = 0xff;
+  if (umas.code == kUmasKeepAlive && (adu.reserved || umas.key == 0)) {
+    const std::uint8_t own = adu.session_key;
+    mask = (own & (own - 1)) == 0 ? own : std::uint8_t{0};
+  } else if (is_about_reservation(umas.code, umas.key) && adu.reserved) {
+    mask = 0;
+  }
+  if (mask == 0) return;
+  operations.leave_free(adu.data.first(1), "key of a reservation, which accept() compares", mask);
+}
+
 }  // namespace
 
 Fault parse_umas(const Adu& adu, Umas& umas) {
@@ -203,12 +217,7 @@ Fault parse_umas(const Adu& adu, Umas& umas) {
 Fault decode_umas_request(const Adu& adu, OperationList& operations) {
   Umas umas;
   if (const Fault fault = parse_umas(adu, umas); fault != Fault::none) return fault;
-  // The key of this session's reservation is what lets the request pass without `unreserved`.
-  const bool judged =
-      is_about_reservation(umas.code, umas.key) ? adu.reserved : umas.code == kUmasKeepAlive;
-  if (!judged) {
-    operations.leave_free(adu.data.first(1), "key of a reservation, which accept() compares");
-  }
+  leave_key(adu, umas, operations);
   switch (umas.code) {
     case kUmasOk:
     case kUmasError:
