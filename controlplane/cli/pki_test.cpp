@@ -2,6 +2,7 @@
 #include "controlplane/cli/pki.h"
 
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <functional>
@@ -18,6 +19,7 @@ namespace {
 struct Freer {
   void operator()(X509_STORE* store) const { X509_STORE_free(store); }
   void operator()(X509_STORE_CTX* context) const { X509_STORE_CTX_free(context); }
+  void operator()(BIO* memory) const { BIO_free(memory); }
 };
 template <typename T>
 using Owned = std::unique_ptr<T, Freer>;
@@ -86,7 +88,7 @@ TEST(Pki, ARequestIsSignedForItsOwnKey) {
   const std::string certificate = issue_requested(authority, request, 1);
   EXPECT_EQ(misfit(certificate, authority.certificate_pem, key), "");
   EXPECT_EQ(verify(authority, {"", certificate}, X509_PURPOSE_SSL_SERVER), "ok");
-  const Owned<X509> read_back = read({"", certificate});
+  const Certificate read_back = read({"", certificate});
   EXPECT_EQ(X509_check_ip_asc(read_back.get(), "192.0.2.10", 0), 1);
   EXPECT_EQ(X509_check_host(read_back.get(), "a.example", 0, 0, nullptr), 1);
 }

@@ -21,6 +21,7 @@ Bytes of_client(std::uint32_t sequence, std::size_t payload, std::uint8_t flags 
                             {.sequence = sequence,
                              .acknowledgement = 5000,
                              .flags = flags,
+                             .options = {},
                              .payload = Bytes(payload, 7)});
 }
 
@@ -30,7 +31,9 @@ Bytes of_server(std::uint32_t acknowledgement, std::uint8_t flags = wire::kTcpAc
                              .destination_port = 40000,
                              .sequence = 5000,
                              .acknowledgement = acknowledgement,
-                             .flags = flags});
+                             .flags = flags,
+                             .options = {},
+                             .payload = {}});
 }
 
 // A session in which the client has sent a request at 1000.
