@@ -154,21 +154,27 @@ void Listener::accept() {
     Tcp::socket socket(io_);
     if (!error) acceptor_.accept(socket, error);
     if (!error) {
-      logged_ = false;
       accept();  // first, so that it goes on whatever becomes of this one
       return welcome(std::move(socket));
     }
     if (error == asio::error::would_block) return accept();  // it has gone
+    warn(error.message());
     if (error == asio::error::no_descriptors && make_room(Stage::silent, 0)) return accept();
     // Without a descriptor the next try fails as fast.
-    if (!std::exchange(logged_, true)) {
-      spdlog::warn("cannot accept a management connection: {}; trying again", error.message());
-    }
     pause_.expires_after(limits::kAcceptPause);
     pause_.async_wait([this](error_code stopped) {
       if (!stopped) accept();
     });
   });
+}
+
+// Once a minute: it may be so for each that comes.
+void Listener::warn(const std::string& why) {
+  constexpr auto kPeriod = std::chrono::minutes(1);
+  const auto now = Clock::now();
+  if (now < warns_again_) return;
+  warns_again_ = now + kPeriod;
+  spdlog::warn("cannot accept a management connection: {}; trying again", why);
 }
 
 void Listener::welcome(Tcp::socket socket) {

@@ -57,6 +57,7 @@ class Listener {
 
   void run();
   void accept();
+  void warn(const std::string& why);
   void welcome(Tcp::socket socket);
   void hand_over(const GuestPointer& guest);
   void watch(const GuestPointer& guest);
@@ -77,7 +78,7 @@ class Listener {
   using Counts = std::array<std::size_t, 3>;  // by stage
   Counts counts_{};
   std::map<std::string, Counts> of_address_;
-  bool logged_ = false;  // that nothing can be accepted
+  Clock::time_point warns_again_;  // that nothing can be accepted
   std::thread thread_;
 };
 
