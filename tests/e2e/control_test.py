@@ -55,9 +55,12 @@ import socket, threading, time
 listener = socket.create_server(("127.0.0.1", 7555))
 print("listens", flush=True)
 def copy(source, target):
-    while data := source.recv(65536):
-        target.sendall(data)
-    target.shutdown(socket.SHUT_WR)
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # the other direction has ended both
 first, _ = listener.accept()
 time.sleep(5)
 first.close()
