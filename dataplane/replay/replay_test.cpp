@@ -88,7 +88,8 @@ TEST_F(Recorded, WhatIsNoRightSegmentOfASessionStays) {
 }
 
 TEST(ZonePort, IsThatOfTheSource) {
-  const policy::Tables tables = support::two_zones(policy::OnDeny::drop);
+  policy::Tables tables = support::two_zones(policy::OnDeny::drop);
+  policy::finish(tables);
   const wire::IpAddress other = support::ip4(192, 0, 2, 1);
   EXPECT_EQ(port_of(tables, of_client(1, 0)), kHmi.port);
   EXPECT_EQ(port_of(tables, of_server(1)), kPlc.port);
