@@ -1,0 +1,178 @@
+"""The appliance's disk image: a root of Debian with kernel and systemd, in which Bulkhead is not installed
+yet. Its packages lie in /root/packages, what they depend on is installed.
+
+Made from a root that debootstrap makes once (build/roots/RELEASE.clean, which deploy/tests/root uses too)
+without a loop device: mke2fs copies the folder.
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "deploy/lab"))
+from lab import LabError, run  # noqa: E402
+
+NUMBERS = {"bookworm": 12, "trixie": 13}
+PACKAGES = ("bulkhead", "bulkheadctl")
+# What an appliance has anyhow; python3 for what the test does in it.
+SYSTEM = ("systemd-sysv", "udev", "kmod", "iproute2", "pciutils", "procps", "e2fsprogs", "nftables",
+          "chrony", "dbus", "python3", "zstd")
+# The disk and its file system are all that the first steps of the kernel need.
+INITRD_MODULES = ("virtio_pci", "virtio_blk", "ext4")
+# What would only take the emulator's time.
+MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
+          "e2scrub_reap.service", "fstrim.timer", "man-db.timer", "getty@tty1.service",
+          "systemd-networkd-wait-online.service", "systemd-timesyncd.service")
+IMAGE_BYTES = 3 << 30
+MANAGEMENT, MANAGEMENT_MAC = "192.0.2.10", "02:00:00:00:99:10"  # the address of the guide
+
+# Commands of the test, a line each: number and base64; answered with number, exit code and base64.
+SHELL = r"""#!/bin/bash
+exec 3<>/dev/ttyS1
+stty -F /dev/ttyS1 raw -echo
+echo "ready" >&3
+while IFS=' ' read -r -u 3 number code; do
+  [ -n "$code" ] || continue
+  output=$(bash -c "$(echo "$code" | base64 -d)" </dev/null 2>&1 3>&- | base64 -w 0; exit "${PIPESTATUS[0]}")
+  echo "$number $? $output" >&3
+done
+"""
+SHELL_UNIT = """[Unit]
+Description=Commands of the test
+DefaultDependencies=no
+After=systemd-remount-fs.service systemd-udevd.service
+[Service]
+ExecStart=/usr/local/sbin/machine-shell
+Restart=always
+RestartSec=1
+OOMScoreAdjust=-1000
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+def packages_of(folder, release):
+    """The newest of each package that the test needs."""
+    found = {name: sorted(Path(folder).glob(f"{name}_*~deb{NUMBERS[release]}_*.deb")) for name in PACKAGES}
+    missing = [name for name in PACKAGES if not found[name]]
+    if missing:
+        raise LabError(f"{folder} has no package {' and '.join(missing)} for {release}; "
+                       f"`deploy/package/build --release {release}` makes them")
+    return [found[name][-1] for name in PACKAGES]
+
+
+def depended_on(debs):
+    """What the packages depend on and recommend, except each other."""
+    wanted = []
+    for deb in debs:
+        for field in ("Pre-Depends", "Depends", "Recommends"):
+            listed = run("dpkg-deb", "-f", deb, field).stdout.replace("\n", " ")
+            wanted += [each.strip() for each in listed.split(",") if each.strip()]
+    return [each for each in dict.fromkeys(wanted) if not each.startswith("bulkhead")]
+
+
+class Image:
+    """Files of a folder: `root/`, from which `kernel`, `initrd` and `disk` are made."""
+
+    def __init__(self, folder, release, tell):
+        self.folder, self.release, self.tell = Path(folder), release, tell
+        self.root = self.folder / "root"
+        self.kernel, self.initrd, self.disk = (self.folder / name for name in ("kernel", "initrd", "disk"))
+
+    def make(self, debs):
+        self._copy_clean_root()
+        self._install(debs)
+        self._set_up()
+        for deb in debs:
+            shutil.copy(deb, self.root / "root/packages")
+        for name, file in (("vmlinuz", self.kernel), ("initrd.img", self.initrd)):
+            (found,) = sorted((self.root / "boot").glob(f"{name}-*"))
+            shutil.copy(found, file)
+        self._write_disk()
+
+    def inside(self, *words, timeout=900, check=True):
+        """Runs a command in the root, with a /proc that ends with it."""
+        script = ('mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" && exec chroot "$0" env -i '
+                  'PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"')
+        return run("unshare", "--mount", "--fork", "sh", "-ec", script, self.root, *words, timeout=timeout,
+                   check=check)
+
+    def _copy_clean_root(self):
+        kept = ROOT / f"build/roots/{self.release}.clean"
+        if not (kept / ".complete").exists():
+            self.tell(f"debootstrap of {self.release} into {kept} (once)")
+            shutil.rmtree(kept, ignore_errors=True)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            run("debootstrap", "--variant=minbase", self.release, kept, "http://deb.debian.org/debian",
+                timeout=1800)
+            (kept / ".complete").touch()
+        shutil.rmtree(self.root, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        run("cp", "-a", kept, self.root, timeout=300)
+
+    def _install(self, debs):
+        for name in ("resolv.conf", "hosts"):
+            shutil.copy(f"/etc/{name}", self.root / "etc")
+        self._write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+        # Documents of packages are not read here.
+        self._write("etc/dpkg/dpkg.cfg.d/machine",
+                    "path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/locale/*\nforce-unsafe-io\n")
+        self.tell("packages of Debian in the root")
+        self.inside("apt-get", "update")
+        self._apt("install", "initramfs-tools")
+        self._write("etc/initramfs-tools/modules", "\n".join(INITRD_MODULES) + "\n")
+        self._write("etc/initramfs-tools/conf.d/machine", "MODULES=list\nCOMPRESS=zstd\n")
+        self._apt("install", *SYSTEM)
+        self._apt("install", "linux-image-amd64")
+        self._apt("satisfy", ", ".join(depended_on(debs)))
+        self.inside("apt-get", "clean")
+        (self.root / "usr/sbin/policy-rc.d").unlink()
+
+    def _apt(self, what, *names):
+        self.inside("apt-get", what, "-y", "--no-install-recommends", *names)
+
+    def _set_up(self):
+        self._write("etc/fstab", "/dev/vda / ext4 errors=remount-ro 0 1\n")
+        self._write("etc/hostname", "appliance\n")
+        self._write("etc/hosts", "127.0.0.1 localhost appliance\n")
+        self._write("etc/systemd/network/10-management.network",
+                    f"[Match]\nMACAddress={MANAGEMENT_MAC}\n[Network]\nAddress={MANAGEMENT}/24\n"
+                    "LinkLocalAddressing=no\nIPv6AcceptRA=no\n")
+        self._write("usr/local/sbin/machine-shell", SHELL, 0o755)
+        self._write("etc/systemd/system/machine-shell.service", SHELL_UNIT)
+        shutil.copy(ROOT / "tests/e2e/hold_thread.py", self.root / "usr/local/sbin")
+        (self.root / "root/packages").mkdir(exist_ok=True)
+        self.inside("systemctl", "enable", "systemd-networkd.service", "machine-shell.service")
+        self.inside("systemctl", "mask", *MASKED)
+        # The same number at each boot spares the journal a new folder each time.
+        self._write("etc/machine-id", "b0b0b0b0b0b04b0b8b0b0b0b0b0b0b0b\n")
+
+    def _write(self, name, text, mode=0o644):
+        file = self.root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_text(text)
+        file.chmod(mode)
+
+    def _write_disk(self):
+        self.tell("the image")
+        self.disk.unlink(missing_ok=True)
+        with open(self.disk, "wb") as file:
+            file.truncate(IMAGE_BYTES)
+        run("mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-d", self.root, self.disk, timeout=600)
+
+    def check(self):
+        """The file system after everything: its journal is replayed, then all of it is read."""
+        done = run("e2fsck", "-f", "-p", self.disk, check=False, timeout=300)
+        return done.returncode, re.sub(r"\s+", " ", done.stdout)[-400:]
+
+
+def missing_tools():
+    """Each as the command that mends it."""
+    needed = {"qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs", "debootstrap": "debootstrap",
+              "ip": "iproute2", "unshare": "util-linux", "dpkg-deb": "dpkg"}
+    packages = sorted({package for tool, package in needed.items() if not shutil.which(tool)})
+    return f"apt-get install --no-install-recommends {' '.join(packages)}" if packages else ""
+
