@@ -73,8 +73,77 @@ def depended_on(debs):
     return [each for each in dict.fromkeys(wanted) if not each.startswith("bulkhead")]
 
 
+def inside(root, *words, timeout=900):
+    """Runs a command in a root, with a /proc and /dev that end with it."""
+    script = ('mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" && exec chroot "$0" env -i '
+              'PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"')
+    return run("unshare", "--mount", "--fork", "sh", "-ec", script, root, *words, timeout=timeout)
+
+
+def write(root, name, text, mode=0o644):
+    file = root / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.write_text(text)
+    file.chmod(mode)
+
+
+class System:
+    """Roots that are made once for a release and kept in build/roots: clean, and with all but Bulkhead."""
+
+    def __init__(self, release, tell):
+        self.release, self.tell = release, tell
+        self.clean, self.root = (ROOT / f"build/roots/{release}.{kind}" for kind in ("clean", "machine"))
+
+    def make(self, needed):
+        stamp = "\n".join([*SYSTEM, *INITRD_MODULES, *needed])
+        complete = self.root / ".complete"
+        if complete.exists() and complete.read_text() == stamp:
+            return self.root
+        self._make_clean()
+        shutil.rmtree(self.root, ignore_errors=True)
+        run("cp", "-a", self.clean, self.root, timeout=300)
+        complete.unlink()
+        self.tell(f"Debian's packages into {self.root} (once)")
+        self._install(needed)
+        complete.write_text(stamp)
+        return self.root
+
+    def _make_clean(self):
+        if (self.clean / ".complete").exists():
+            return
+        self.tell(f"debootstrap of {self.release} into {self.clean} (once)")
+        shutil.rmtree(self.clean, ignore_errors=True)
+        self.clean.parent.mkdir(parents=True, exist_ok=True)
+        run("debootstrap", "--variant=minbase", self.release, self.clean, "http://deb.debian.org/debian",
+            timeout=1800)
+        (self.clean / ".complete").touch()
+
+    def _install(self, needed):
+        for name in ("resolv.conf", "hosts"):
+            shutil.copy(f"/etc/{name}", self.root / "etc")
+        write(self.root, "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+        # Documents of Debian's packages are not read here.
+        excluded = self.root / "etc/dpkg/dpkg.cfg.d/machine"
+        excluded.write_text("path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/locale/*\n"
+                            "force-unsafe-io\n")
+        inside(self.root, "apt-get", "update")
+        self._apt("install", "initramfs-tools")
+        write(self.root, "etc/initramfs-tools/modules", "\n".join(INITRD_MODULES) + "\n")
+        write(self.root, "etc/initramfs-tools/conf.d/machine", "MODULES=list\nCOMPRESS=zstd\n")
+        self._apt("install", *SYSTEM)
+        self._apt("install", "linux-image-amd64")
+        self._apt("satisfy", ", ".join(needed))
+        inside(self.root, "apt-get", "clean")
+        (self.root / "usr/sbin/policy-rc.d").unlink()
+        excluded.unlink()
+
+    def _apt(self, what, *names):
+        inside(self.root, "apt-get", what, "-y", "--no-install-recommends", *names)
+
+
 class Image:
-    """Files of a folder: `root/`, from which `kernel`, `initrd` and `disk` are made."""
+    """Files of a folder: `root`, from which `kernel`, `initrd` and `disk` are made."""
 
     def __init__(self, folder, release, tell):
         self.folder, self.release, self.tell = Path(folder), release, tell
@@ -82,8 +151,10 @@ class Image:
         self.kernel, self.initrd, self.disk = (self.folder / name for name in ("kernel", "initrd", "disk"))
 
     def make(self, debs):
-        self._copy_clean_root()
-        self._install(debs)
+        system = System(self.release, self.tell).make(depended_on(debs))
+        self.tell("the image")
+        shutil.rmtree(self.root, ignore_errors=True)
+        run("cp", "-a", system, self.root, timeout=300)
         self._set_up()
         for deb in debs:
             shutil.copy(deb, self.root / "root/packages")
@@ -92,72 +163,23 @@ class Image:
             shutil.copy(found, file)
         self._write_disk()
 
-    def inside(self, *words, timeout=900, check=True):
-        """Runs a command in the root, with a /proc that ends with it."""
-        script = ('mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" && exec chroot "$0" env -i '
-                  'PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"')
-        return run("unshare", "--mount", "--fork", "sh", "-ec", script, self.root, *words, timeout=timeout,
-                   check=check)
-
-    def _copy_clean_root(self):
-        kept = ROOT / f"build/roots/{self.release}.clean"
-        if not (kept / ".complete").exists():
-            self.tell(f"debootstrap of {self.release} into {kept} (once)")
-            shutil.rmtree(kept, ignore_errors=True)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            run("debootstrap", "--variant=minbase", self.release, kept, "http://deb.debian.org/debian",
-                timeout=1800)
-            (kept / ".complete").touch()
-        shutil.rmtree(self.root, ignore_errors=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        run("cp", "-a", kept, self.root, timeout=300)
-
-    def _install(self, debs):
-        for name in ("resolv.conf", "hosts"):
-            shutil.copy(f"/etc/{name}", self.root / "etc")
-        self._write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
-        # Documents of packages are not read here.
-        self._write("etc/dpkg/dpkg.cfg.d/machine",
-                    "path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/locale/*\nforce-unsafe-io\n")
-        self.tell("packages of Debian in the root")
-        self.inside("apt-get", "update")
-        self._apt("install", "initramfs-tools")
-        self._write("etc/initramfs-tools/modules", "\n".join(INITRD_MODULES) + "\n")
-        self._write("etc/initramfs-tools/conf.d/machine", "MODULES=list\nCOMPRESS=zstd\n")
-        self._apt("install", *SYSTEM)
-        self._apt("install", "linux-image-amd64")
-        self._apt("satisfy", ", ".join(depended_on(debs)))
-        self.inside("apt-get", "clean")
-        (self.root / "usr/sbin/policy-rc.d").unlink()
-
-    def _apt(self, what, *names):
-        self.inside("apt-get", what, "-y", "--no-install-recommends", *names)
-
     def _set_up(self):
-        self._write("etc/fstab", "/dev/vda / ext4 errors=remount-ro 0 1\n")
-        self._write("etc/hostname", "appliance\n")
-        self._write("etc/hosts", "127.0.0.1 localhost appliance\n")
-        self._write("etc/systemd/network/10-management.network",
-                    f"[Match]\nMACAddress={MANAGEMENT_MAC}\n[Network]\nAddress={MANAGEMENT}/24\n"
-                    "LinkLocalAddressing=no\nIPv6AcceptRA=no\n")
-        self._write("usr/local/sbin/machine-shell", SHELL, 0o755)
-        self._write("etc/systemd/system/machine-shell.service", SHELL_UNIT)
+        write(self.root, "etc/fstab", "/dev/vda / ext4 errors=remount-ro 0 1\n")
+        write(self.root, "etc/hostname", "appliance\n")
+        write(self.root, "etc/hosts", "127.0.0.1 localhost appliance\n")
+        write(self.root, "etc/systemd/network/10-management.network",
+              f"[Match]\nMACAddress={MANAGEMENT_MAC}\n[Network]\nAddress={MANAGEMENT}/24\n"
+              "LinkLocalAddressing=no\nIPv6AcceptRA=no\n")
+        write(self.root, "usr/local/sbin/machine-shell", SHELL, 0o755)
+        write(self.root, "etc/systemd/system/machine-shell.service", SHELL_UNIT)
         shutil.copy(ROOT / "tests/e2e/hold_thread.py", self.root / "usr/local/sbin")
         (self.root / "root/packages").mkdir(exist_ok=True)
-        self.inside("systemctl", "enable", "systemd-networkd.service", "machine-shell.service")
-        self.inside("systemctl", "mask", *MASKED)
+        inside(self.root, "systemctl", "enable", "systemd-networkd.service", "machine-shell.service")
+        inside(self.root, "systemctl", "mask", *MASKED)
         # The same number at each boot spares the journal a new folder each time.
-        self._write("etc/machine-id", "b0b0b0b0b0b04b0b8b0b0b0b0b0b0b0b\n")
-
-    def _write(self, name, text, mode=0o644):
-        file = self.root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.unlink(missing_ok=True)
-        file.write_text(text)
-        file.chmod(mode)
+        write(self.root, "etc/machine-id", "b0b0b0b0b0b04b0b8b0b0b0b0b0b0b0b\n")
 
     def _write_disk(self):
-        self.tell("the image")
         self.disk.unlink(missing_ok=True)
         with open(self.disk, "wb") as file:
             file.truncate(IMAGE_BYTES)

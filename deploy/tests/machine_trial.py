@@ -16,11 +16,12 @@ sys.path.insert(0, str(ROOT / "deploy/lab"))
 from lab import HMI, HMI_MAC, PLC, PLC_MAC, LabError, run  # noqa: E402
 from machine_disk import Disk  # noqa: E402
 from machine_guest import Guest  # noqa: E402
-from machine_image import MANAGEMENT, Image, packages_of  # noqa: E402
+from machine_image import MANAGEMENT, Image, inside, packages_of  # noqa: E402
 from machine_plant import ZONES, Plant, strays  # noqa: E402
 
 FIRST_ADDRESS = 100  # policy N grants the reading of register 100 + N
-ENFORCING_S = 600
+ENFORCING_S, REACHABLE_S = 600, 120
+UNREACHABLE = 3  # bulkheadctl's exit code
 SLACK_S = 1.5  # a frame that a policy granted is seen a little later
 POLICY = """bulkhead: v1
 site: water-works
@@ -74,7 +75,7 @@ class Trial:
         self.figures["packages"] = [deb.name for deb in debs]
         self.image.make(debs)
         # The root goes on as the management host's.
-        self.image.inside("sh", "-ec", "dpkg -i /root/packages/bulkheadctl_*.deb")
+        inside(self.image.root, "sh", "-ec", "dpkg -i /root/packages/bulkheadctl_*.deb")
         path = self.folder / "disk.sock"
         self.disk = Disk(self.image.disk, path, self.words.seed)
         self.plant.up()
@@ -104,7 +105,12 @@ class Trial:
         return run(*self.ctl_words(*words), check=check, timeout=timeout)
 
     def ctl_json(self, *words):
+        """The management network may come later than enforcement does."""
+        deadline = time.monotonic() + REACHABLE_S
         done = self.ctl(*words, "--format", "json", check=False)
+        while done.returncode == UNREACHABLE and time.monotonic() < deadline:
+            time.sleep(1)
+            done = self.ctl(*words, "--format", "json", check=False)
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         expect(lines, f"`bulkheadctl {' '.join(words)}` said nothing: {done.stderr.strip()[-400:]}")
         return lines
