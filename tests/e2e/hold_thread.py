@@ -1,7 +1,8 @@
 """Holds one thread of a process, as if it waited for something: the others go on.
 
 usage: hold_thread.py PID NAME
-NAME is a regular expression of how the thread's own name begins. Says "held", and lets go when it is ended.
+NAME is a regular expression of how the thread's own name begins. Says "held", and lets go when it is ended,
+or when the process is: nobody else hears of its end before.
 """
 
 import ctypes
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+WALL = 0x40000000  # threads too
 
 
 def main():
@@ -25,9 +27,11 @@ def main():
     for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
         if libc.ptrace(request, threads[0], None, None) != 0:
             sys.exit(f"ptrace: {os.strerror(ctypes.get_errno())}")
-    os.waitpid(threads[0], 0x40000000)  # __WALL
+    os.waitpid(threads[0], WALL)
     print("held", flush=True)
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    while signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, 0.1) is None:
+        if os.waitpid(threads[0], WALL | os.WNOHANG)[0] != 0:
+            return
 
 
 if __name__ == "__main__":
