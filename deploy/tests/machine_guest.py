@@ -27,7 +27,8 @@ TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
 # Each zone's card has a PCIe port of its own, so that it can come late, and an IOMMU group of its own.
 ZONE_PCI = ("0000:01:00.0", "0000:02:00.0")
 ZONE_MACS = ("02:00:00:00:99:01", "02:00:00:00:99:02")
-SHELL_READY_S, BOOT_S = 300, 600
+# An emulated machine on a host with other work is slow: longer than anything takes there.
+PATIENCE_S = 1500
 
 
 class GuestFailed(LabError):
@@ -61,12 +62,12 @@ def tap_in(namespace):
 
 
 class Guest:
-    """`namespaces`: of zone 0, zone 1 and management; a tap eth0 stands in each. `nic`: the zones' cards."""
+    """`namespaces`: of zone 0, zone 1 and management; a tap eth0 stands in each. `words`: the options."""
 
-    def __init__(self, folder, image, disk_path, namespaces, nic, cpus, memory_mib, cpu_model):
+    def __init__(self, folder, image, disk_path, namespaces, words):
         self.folder, self.image, self.disk_path = Path(folder), image, disk_path
-        self.namespaces, self.nic = namespaces, nic
-        self.cpus, self.memory_mib, self.cpu_model = cpus, memory_mib, cpu_model
+        self.namespaces, self.nic, self.niceness = namespaces, words.nic, words.nice
+        self.cpus, self.memory_mib, self.cpu_model = words.cpus, words.memory_mib, words.cpu
         self.process = self.shell = self.monitor = None
         self.number = 0
         self.console = self.folder / "console.log"
@@ -79,7 +80,9 @@ class Guest:
         taps = [tap_in(namespace) for namespace in self.namespaces]
         with open(self.folder / "qemu.log", "ab") as log:
             self.process = subprocess.Popen(self._words(taps, late), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, pass_fds=taps, process_group=0)
+                                            stderr=log, pass_fds=taps, start_new_session=True)
+        if self.niceness:
+            Path(f"/proc/{self.process.pid}/autogroup").write_text(str(self.niceness))
         began = time.time()
         for tap in taps:
             os.close(tap)  # with the emulator goes the carrier
@@ -143,25 +146,25 @@ class Guest:
         return self.process is not None and self.process.poll() is None
 
     # --- commands --------------------------------------------------------------------------------
-    def await_shell(self, seconds=SHELL_READY_S):
+    def await_shell(self, seconds=PATIENCE_S):
         """The guest's own root shell, from early in its start on."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
-                if self.run("true", timeout=5) == "":
+                if self.run("true", timeout=15) == "":
                     return
             except TimeoutError:
                 self._expect_on()
         raise GuestFailed(f"no shell within {seconds} s; the console's end:\n{self.console_end()}")
 
-    def run(self, code, timeout=60, check=True):
+    def run(self, code, timeout=PATIENCE_S, check=True):
         """What a command printed; both streams in one."""
         output, failed = self.run_code(code, timeout)
         if check and failed:
             raise GuestFailed(f"in the guest `{code[:200]}` failed ({failed}): {output.strip()[-1500:]}")
         return output
 
-    def run_code(self, code, timeout=60):
+    def run_code(self, code, timeout=PATIENCE_S):
         self._expect_on()
         self.number += 1
         number = str(self.number)
@@ -187,7 +190,7 @@ class Guest:
             data += piece
             *lines, data = data.split(b"\n")
             for line in lines:
-                text = line.decode(errors="replace").strip()
+                text = line.decode(errors="replace").rstrip("\r")
                 if re.fullmatch(rf"{number} \d+ [A-Za-z0-9+/=]*", text):
                     return text
 
@@ -196,7 +199,7 @@ class Guest:
         best = None
         for _ in range(5):
             before = time.time()
-            text = self.run("date +%s.%N", timeout=20)
+            text = self.run("date +%s.%N", timeout=60)
             after = time.time()
             found = (float(text) - (before + after) / 2, (after - before) / 2)
             best = found if best is None or found[1] < best[1] else best
@@ -204,7 +207,7 @@ class Guest:
 
     def journal(self, unit):
         """This start's lines of a unit: time and text."""
-        lines = self.run(f"journalctl -b -q -o json --output-fields=MESSAGE -u {unit} | tail -n 400", 120)
+        lines = self.run(f"journalctl -b -q -o json --output-fields=MESSAGE -u {unit} | tail -n 400")
         found = []
         for line in lines.splitlines():
             with contextlib.suppress(ValueError, KeyError):

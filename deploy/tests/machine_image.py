@@ -26,6 +26,7 @@ MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", 
           "e2scrub_reap.service", "fstrim.timer", "man-db.timer", "getty@tty1.service",
           "systemd-networkd-wait-online.service", "systemd-timesyncd.service")
 IMAGE_BYTES = 3 << 30
+PATIENCE_S = 1500  # on a host with other work
 MANAGEMENT, MANAGEMENT_MAC = "192.0.2.10", "02:00:00:00:99:10"  # the address of the guide
 
 # Commands of the test, a line each: number and base64; answered with number, exit code and base64.
@@ -73,7 +74,7 @@ def depended_on(debs):
     return [each for each in dict.fromkeys(wanted) if not each.startswith("bulkhead")]
 
 
-def inside(root, *words, timeout=900):
+def inside(root, *words, timeout=PATIENCE_S):
     """Runs a command in a root, with a /proc and /dev that end with it."""
     script = ('mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" && exec chroot "$0" env -i '
               'PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"')
@@ -102,7 +103,7 @@ class System:
             return self.root
         self._make_clean()
         shutil.rmtree(self.root, ignore_errors=True)
-        run("cp", "-a", self.clean, self.root, timeout=300)
+        run("cp", "-a", self.clean, self.root, timeout=PATIENCE_S)
         complete.unlink()
         self.tell(f"Debian's packages into {self.root} (once)")
         self._install(needed)
@@ -116,7 +117,7 @@ class System:
         shutil.rmtree(self.clean, ignore_errors=True)
         self.clean.parent.mkdir(parents=True, exist_ok=True)
         run("debootstrap", "--variant=minbase", self.release, self.clean, "http://deb.debian.org/debian",
-            timeout=1800)
+            timeout=2 * PATIENCE_S)
         (self.clean / ".complete").touch()
 
     def _install(self, needed):
@@ -154,7 +155,8 @@ class Image:
         system = System(self.release, self.tell).make(depended_on(debs))
         self.tell("the image")
         shutil.rmtree(self.root, ignore_errors=True)
-        run("cp", "-a", system, self.root, timeout=300)
+        # Linked files are replaced and never written to: see write().
+        run("cp", "-al", system, self.root, timeout=PATIENCE_S)
         self._set_up()
         for deb in debs:
             shutil.copy(deb, self.root / "root/packages")
@@ -183,11 +185,12 @@ class Image:
         self.disk.unlink(missing_ok=True)
         with open(self.disk, "wb") as file:
             file.truncate(IMAGE_BYTES)
-        run("mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-d", self.root, self.disk, timeout=600)
+        run("mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-d", self.root, self.disk,
+            timeout=PATIENCE_S)
 
     def check(self):
         """The file system after everything: its journal is replayed, then all of it is read."""
-        done = run("e2fsck", "-f", "-p", self.disk, check=False, timeout=300)
+        done = run("e2fsck", "-f", "-p", self.disk, check=False, timeout=PATIENCE_S)
         return done.returncode, re.sub(r"\s+", " ", done.stdout)[-400:]
 
 

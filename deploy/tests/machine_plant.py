@@ -231,7 +231,7 @@ class Plant:
                                    ("rogue-ctl", "ctl", ["rogue", "1"])):
             self._spawn(name, space, words)
         wait_until(lambda: all("ready" in self._file(name).read_text() for name in self.children),
-                   "the plant", 20)
+                   "the plant", 120)
 
     def _file(self, name):
         return self.folder / f"{name}.jsonl"

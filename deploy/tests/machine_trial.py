@@ -15,12 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
 from lab import HMI, HMI_MAC, PLC, PLC_MAC, LabError, run  # noqa: E402
 from machine_disk import Disk  # noqa: E402
-from machine_guest import Guest  # noqa: E402
-from machine_image import MANAGEMENT, Image, inside, packages_of  # noqa: E402
+from machine_guest import PATIENCE_S, Guest  # noqa: E402
+from machine_image import MANAGEMENT, Image, packages_of  # noqa: E402
 from machine_plant import ZONES, Plant, strays  # noqa: E402
 
 FIRST_ADDRESS = 100  # policy N grants the reading of register 100 + N
-ENFORCING_S, REACHABLE_S = 600, 120
 UNREACHABLE = 3  # bulkheadctl's exit code
 SLACK_S = 1.5  # a frame that a policy granted is seen a little later
 POLICY = """bulkhead: v1
@@ -75,13 +74,12 @@ class Trial:
         self.figures["packages"] = [deb.name for deb in debs]
         self.image.make(debs)
         # The root goes on as the management host's.
-        inside(self.image.root, "sh", "-ec", "dpkg -i /root/packages/bulkheadctl_*.deb")
+        run("dpkg-deb", "-x", debs[1], self.image.root)
         path = self.folder / "disk.sock"
         self.disk = Disk(self.image.disk, path, self.words.seed)
         self.plant.up()
         spaces = [self.plant.ns(name) for name in (*ZONES, "mgt")]
-        self.guest = Guest(self.folder, self.image, path, spaces, self.words.nic, self.words.cpus,
-                           self.words.memory_mib, self.words.cpu)
+        self.guest = Guest(self.folder, self.image, path, spaces, self.words)
 
     def clean_up(self):
         self.abandon_commit()
@@ -101,12 +99,12 @@ class Trial:
         return ["ip", "netns", "exec", self.plant.ns("mgt"), "chroot", str(self.image.root), "bulkheadctl",
                 "--server", f"{MANAGEMENT}:7443", "--pki", "/root/authority", *words]
 
-    def ctl(self, *words, check=True, timeout=120):
+    def ctl(self, *words, check=True, timeout=300):
         return run(*self.ctl_words(*words), check=check, timeout=timeout)
 
     def ctl_json(self, *words):
         """The management network may come later than enforcement does."""
-        deadline = time.monotonic() + REACHABLE_S
+        deadline = time.monotonic() + PATIENCE_S
         done = self.ctl(*words, "--format", "json", check=False)
         while done.returncode == UNREACHABLE and time.monotonic() < deadline:
             time.sleep(1)
@@ -143,7 +141,7 @@ class Trial:
     def commit(self, policy):
         began = time.monotonic()
         child = self.begin_commit(policy)
-        child.wait(timeout=180)
+        child.wait(timeout=PATIENCE_S)
         self.end_commit(child)
         self.commit_s = time.monotonic() - began
 
@@ -157,7 +155,7 @@ class Trial:
     def window(self, *policies):
         self.plant.ask_for(*(address_of(each) for each in policies))
 
-    def await_answer(self, since, seconds=ENFORCING_S, granted=None):
+    def await_answer(self, since, seconds=PATIENCE_S, granted=None):
         """The address that is answered, and when the first answer came after a time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -169,7 +167,7 @@ class Trial:
             time.sleep(0.1)
         raise Failed(f"nothing was answered within {seconds} s; the guest says:\n{self.words_of_guest()}")
 
-    def await_refusal(self, policy, seconds=60):
+    def await_refusal(self, policy, seconds=PATIENCE_S):
         since, deadline = time.time(), time.monotonic() + seconds
         while time.monotonic() < deadline:
             for each in self.plant.news("hmi"):
@@ -185,7 +183,7 @@ class Trial:
         """What it says for itself, where it still speaks."""
         with contextlib.suppress(LabError, TimeoutError):
             return self.guest.run("systemctl --no-pager status bulkhead-dataplane bulkheadd; "
-                                  "journalctl -b -q --no-pager -n 40", 60, check=False)
+                                  "journalctl -b -q --no-pager -n 40", 300, check=False)
         return self.guest.console_end()
 
     def check_frames(self, when):
