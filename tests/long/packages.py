@@ -2,11 +2,13 @@
 them.
 
 usage: packages.py [--release bookworm|trixie] [--folder FOLDER]
-Takes two builds; see deploy/package/build. Results stay in FOLDER (build/packages-twice).
+Takes two builds; see deploy/package/build. The first is in its usual folder, where ccache may know its
+objects; the second is in another, and compiles. Results stay in FOLDER (build/packages-twice).
 """
 
 import argparse
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,10 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def build(release, out, folder):
-    words = [ROOT / "deploy/package/build", "--out", out, "--folder", folder]
+def build(release, out, *more, **variables):
+    words = [ROOT / "deploy/package/build", "--out", out, *more]
     words += ["--release", release] if release else []
-    subprocess.run([str(word) for word in words], check=True)
+    subprocess.run([str(word) for word in words], check=True, env={**os.environ, **variables})
     made = [*out.glob("*.deb"), *out.glob("*.spdx.json")]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in made}
 
@@ -37,12 +39,12 @@ def main():
     parser.add_argument("--release", choices=("bookworm", "trixie"))
     parser.add_argument("--folder", type=Path, default=ROOT / "build/packages-twice")
     words = parser.parse_args()
+    first = build(words.release, words.folder / "first")
     # Unlike in length too: a longer name moves what comes behind it.
-    with tempfile.TemporaryDirectory(prefix="bh") as short, \
-            tempfile.TemporaryDirectory(prefix="bulkhead-a-folder-with-a-much-longer-name-") as long:
-        first = build(words.release, words.folder / "first", Path(short))
-        second = build(words.release, words.folder / "second", Path(long))
-        folders = [short, long, str(ROOT)]
+    prefix = "bulkhead-a-folder-with-a-much-longer-name-than-the-usual-one-"
+    with tempfile.TemporaryDirectory(prefix=prefix) as other:
+        second = build(words.release, words.folder / "second", "--folder", other, CCACHE_DISABLE="1")
+        folders = [other, str(ROOT)]
     failed = not first or set(first) != set(second)
     for name in sorted(set(first) | set(second)):
         same = first.get(name) == second.get(name)
