@@ -113,16 +113,17 @@ class CleanRoot:
         return run("unshare", "--mount", "sh", "-euc", _CHROOT, "-", self.path, *ENVIRONMENT, *words,
                    check=check, timeout=timeout)
 
-    def bring(self, debs, *words):
-        """The packages in /root/packages, and what they depend on in the cache of apt."""
+    def bring(self, debs):
+        """The packages, in /root/packages; their names there."""
         folder = self.path / "root/packages"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         for deb in debs:
             shutil.copy(deb, folder)
-        names = [f"/root/packages/{deb.name}" for deb in debs]
-        self.inside("apt-get", "install", "--download-only", *words, *names)
-        return names
+        return [f"/root/packages/{deb.name}" for deb in debs]
+
+    def fetch(self, *words):
+        """What they depend on in the cache of apt: a lab has no way to Debian's archive."""
+        self.inside("apt-get", "install", "--download-only", *words)
 
     def files(self):
         """Everything but what apt and dpkg themselves keep."""
@@ -142,11 +143,10 @@ class CleanRoot:
 class Machine:
     """systemd in a root, as a process of a lab."""
 
-    role = "machine"
-
     def __init__(self, root, lab, namespace):
         self.root, self.lab, self.namespace = root, lab, namespace
-        self.group = f"{lab.prefix}-{namespace}-machine"
+        self.role = f"machine-{namespace}"
+        self.group = f"{lab.prefix}-{self.role}"
 
     def boot(self, seconds=90):
         """Returns once systemd has started what starts at boot."""
@@ -184,6 +184,12 @@ class Machine:
     def of_unit(self, unit, key):
         return self.run("systemctl", "show", "--value", "-p", key, unit).stdout.strip()
 
+    def is_active(self, unit):
+        return self.of_unit(unit, "ActiveState") == "active"
+
+    def versions(self):
+        return self.run("dpkg-query", "-W", "-f=${Version}\n", *PACKAGES).stdout.split()
+
     def journal(self, unit):
         return self.run("journalctl", "--no-pager", "-o", "cat", "-u", unit, check=False).stdout
 
@@ -196,6 +202,10 @@ def packages_of(folder, release):
         raise LabError(f"{folder} has no {', '.join(missing)} for {release}: deploy/package/build "
                        f"--release {release} makes them")
     return [found[name][-1] for name in PACKAGES]
+
+
+def version_of(deb):
+    return deb.stem.split("_")[1]
 
 
 def newer(debs, folder):
