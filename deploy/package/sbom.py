@@ -32,18 +32,26 @@ def run(*words):
                           env={**os.environ, "LC_ALL": "C.UTF-8"}).stdout
 
 
+def names_of(text):
+    """Names in a field of a package, without versions and architectures."""
+    return [re.split(r"[\s(:]", each.strip())[0] for each in text.split(",") if each.strip()]
+
+
 class Installed:
     """The packages of this machine, and whose file a path is."""
 
     def __init__(self):
-        self.versions, self.source, self.owner = {}, {}, {}
+        self.versions, self.source, self.owner, self.provider = {}, {}, {}, {}
         rows = run("dpkg-query", "-W", "-f",
-                   "${Package}\t${Version}\t${Architecture}\t${source:Package}\t${db:Status-Status}\n")
+                   "${Package}\t${Version}\t${Architecture}\t${source:Package}\t${db:Status-Status}\t"
+                   "${Provides}\n")
         for row in rows.splitlines():
-            name, version, architecture, source, state = row.split("\t")
+            name, version, architecture, source, state, provides = row.split("\t")
             if state == "installed":
                 self.versions[name] = (version, architecture)
                 self.source[name] = source
+                for each in names_of(provides):
+                    self.provider.setdefault(each, name)
         for file in INFO.glob("*.list"):
             name = file.name.removesuffix(".list").partition(":")[0]
             for path in file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -53,6 +61,10 @@ class Installed:
             if match := re.match(r"\s+(\S+) \(libc6,x86-64.*\) => (\S+)", line) or \
                     re.match(r"\s+(\S+) \(libc6[^)]*\) => (\S+)", line):
                 self.libraries.setdefault(match.group(1), match.group(2))
+
+    def real(self, name):
+        """The installed package of this name, or the one that provides it."""
+        return name if name in self.versions else self.provider.get(name)
 
     def owner_of(self, path):
         """/lib and /usr/lib are one folder; dpkg knows a file under one of the names."""
@@ -101,8 +113,7 @@ class Deb:
     def names(self, field):
         """Names in a field, alternatives too, without versions."""
         text = self.fields.get(field, "")
-        return [[re.split(r"[\s(:]", each.strip())[0] for each in group.split("|")]
-                for group in text.split(",") if group.strip()]
+        return [names_of(group.replace("|", ",")) for group in text.split(",") if group.strip()]
 
 
 def identifier(kind, *words):
@@ -163,8 +174,8 @@ class Document:
                 library = self.add_debian(self.installed.owner_of_library(soname))
                 self.relate(file["SPDXID"], "DYNAMIC_LINK", library)
         for group in deb.names("Depends") + deb.names("Pre-Depends"):
-            chosen = next((name for name in group if name in own or name in self.installed.versions),
-                          None)
+            chosen = next((name if name in own else self.installed.real(name) for name in group
+                           if name in own or self.installed.real(name)), None)
             if chosen in own:
                 self.relate(me["SPDXID"], "DEPENDS_ON", identifier("Package", chosen))
             elif chosen:
@@ -232,7 +243,9 @@ def check_package(deb, document, installed, related):
         return
     if entry.get("checksums") != digests(deb.path):
         yield f"{deb.path.name} is not the package that the document describes"
-    depends = {name for group in deb.names("Depends") + deb.names("Pre-Depends") for name in group}
+    groups = [{*group, *filter(None, map(installed.real, group))}
+              for group in deb.names("Depends") + deb.names("Pre-Depends")]
+    depends = set().union(*groups)
     linked = set()
     contained = related(me, "CONTAINS")
     for path, (sums, sonames) in deb.programs.items():
@@ -248,9 +261,9 @@ def check_package(deb, document, installed, related):
     for name in sorted(linked - depends):
         yield f"{deb.name} links {name} and does not depend on it"
     said = related(me, "DEPENDS_ON")
-    for group in deb.names("Depends") + deb.names("Pre-Depends"):
-        if not said & {identifier("Package", name) for name in group} and not set(group) & NOT_LINKED:
-            yield f"{deb.name} depends on {' | '.join(group)}, which the document lacks"
+    for group in groups:
+        if not said & {identifier("Package", name) for name in group} and not group & NOT_LINKED:
+            yield f"{deb.name} depends on {' | '.join(sorted(group))}, which the document lacks"
 
 
 def check(words):
