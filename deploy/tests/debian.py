@@ -8,13 +8,14 @@ of version 2 in this kernel.
 import os
 import re
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
-from lab import LabError, run  # noqa: E402
+from lab import LabError, run, start_time, wait_until  # noqa: E402
 
 NUMBERS = {"bookworm": 12, "trixie": 13}
 PACKAGES = ("bulkhead", "bulkheadctl", "bulkhead-doc")
@@ -178,7 +179,10 @@ class Machine:
         return self.run("sh", "-euc", script, **more)
 
     def cut_power(self):
-        self.lab.stop(self.role, 9)
+        first = self.first_process()
+        self.lab.stop(self.role, signal.SIGKILL)
+        if first:  # it ends after all others of its namespace
+            wait_until(lambda: not start_time(first), "the machine to end", 20)
         run("unshare", "--mount", "sh", "-euc", _REMOVE_GROUP, "-", self.group, check=False)
 
     def of_unit(self, unit, key):
