@@ -206,12 +206,15 @@ class BillOfMaterials(Case):
         super().setUp()
         self.deb = self.package("1.0", self.depends())
         self.file = self.folder / "bill.spdx.json"
-        run(HERE / "sbom.py", "make", self.file, self.deb, env={"SOURCE_DATE_EPOCH": "86400",
-                                                                "PATH": "/usr/bin:/bin"})
+        self.make(self.deb)
 
     def depends(self):
         installed = sbom.Installed()
         return sorted({installed.owner_of_library(name) for name in sbom.needed(BIN / "bulkheadctl")})
+
+    def make(self, deb):
+        run(HERE / "sbom.py", "make", self.file, deb, env={"SOURCE_DATE_EPOCH": "86400",
+                                                           "PATH": "/usr/bin:/bin"})
 
     def package(self, version, depends):
         tree = self.folder / f"tree-{version}"
@@ -247,6 +250,18 @@ class BillOfMaterials(Case):
         self.assertEqual(document["creationInfo"]["created"], "1970-01-02T00:00:00Z")
         names = {each["name"] for each in document["packages"]}
         self.assertTrue({"libc6", "libyaml-cpp0.7", "libyaml-cpp0.8"} & names)
+
+    def test_a_virtual_name_is_its_provider(self):
+        """As Debian's spdlog has its dependants name libspdlog1.10-fmt9."""
+        depends = self.depends()
+        virtual, real = next((virtual, name) for virtual, name in sbom.Installed().provider.items()
+                             if name in depends)
+        self.assertNotEqual(virtual, real)
+        deb = self.package("1.3", [virtual if name == real else name for name in depends])
+        self.make(deb)
+        done = self.check(deb)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn(real, {each["name"] for each in json.loads(self.file.read_text())["packages"]})
 
     def test_what_is_not_true_is_found(self):
         def is_link(relation):
