@@ -149,7 +149,8 @@ class Carrying(PairCase):
                        f"{after} alone to forward", 5)
             wait_until(lambda: self.lab.hmi("read", 0, 1)["result"] == "ok",
                        "a new session to be answered", 5)
-            self.assertEqual(self.lab.hmi("write", 60, 1)["result"], "exception 2")
+            wait_until(lambda: self.lab.hmi("write", 60, 1)["result"] == "exception 2",
+                       "a new session to be refused what is not granted", 5)
         finally:
             failure.mend(self.lab, first)
 
@@ -278,18 +279,30 @@ class Carrying(PairCase):
         time.sleep(0.3)
         self.assertFalse(self.lab.pair(first)["peer_heard"])
         self.lab.stop(f"agent-{other}", signal.SIGKILL)
-        # The certificate of an operator.
-        for suffix in ("crt", "key"):
-            (pki / f"server.{suffix}").write_bytes((pki / f"client.{suffix}").read_bytes())
-        agent = self.lab.spawn(
-            other, [self.lab.bin / "bulkheadd", "--socket", self.lab.folder_of(other) / "none.sock",
-                    "--state", self.lab.folder_of(other) / "state", "--pki", pki,
-                    "--pair-peer", NAMES[first], "--pair-listen", f"{LINK[other]}:{PAIR_PORT}",
-                    "--pair-address", f"{LINK[first]}:{PAIR_PORT}"], f"agent-{other}")
+        # An appliance's, but of another name: its peer turns it away.
+        run(self.lab.bin / "bulkheadctl", "pki", "server", self.lab.pki, "charlie", "--host",
+            "127.0.0.1")
+        agent = self.spawn_agent_as(other, self.lab.pki / "charlie")
         time.sleep(1)
         self.assertIsNone(agent.poll(), self.lab.log(f"agent-{other}"))
         self.assertFalse(self.lab.pair(first)["link_up"])
+        self.lab.stop(f"agent-{other}", signal.SIGKILL)
+        # An operator's: its agent sees that itself.
+        agent = self.spawn_agent_as(other, pki / "client")
+        self.assertEqual(agent.wait(10), 6, self.lab.log(f"agent-{other}"))
         self.assertEqual(self.lab.active(), [first])
+
+    def spawn_agent_as(self, which, certificate):
+        """An agent with this certificate and key in place of its own."""
+        folder = self.lab.folder_of(which)
+        for suffix in ("crt", "key"):
+            (folder / f"pki/server.{suffix}").write_bytes(
+                certificate.with_suffix(f".{suffix}").read_bytes())
+        return self.lab.spawn(
+            which, [self.lab.bin / "bulkheadd", "--socket", folder / "none.sock", "--state",
+                    folder / "state", "--pki", folder / "pki", "--pair-peer", NAMES[OTHER[which]],
+                    "--pair-listen", f"{LINK[which]}:{PAIR_PORT}", "--pair-address",
+                    f"{LINK[OTHER[which]]}:{PAIR_PORT}"], f"agent-{which}")
 
 
 class OfTwoReleases(PairCase):
