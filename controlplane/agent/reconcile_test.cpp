@@ -42,7 +42,7 @@ class ReconcileTest : public ::testing::Test {
  protected:
   ReconcileTest()
       : questions_([this](auto& stream, const auto& request) { answer(stream, request); }),
-        lease_([this](auto& stream, const auto& request) { configure(stream, request); }, ".pair") {
+        lease_([](auto& stream, const auto& request) { configure(stream, request); }, ".pair") {
     char name[] = "/tmp/bulkhead-reconcile-XXXXXX";
     folder_ = mkdtemp(name);
     auto store = RevisionStore::open((folder_ / "state").string()).value();
