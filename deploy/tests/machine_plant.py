@@ -26,7 +26,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1] / "lab"))
-from lab import HMI, HMI_MAC, PLC, PLC_MAC, run, wait_until  # noqa: E402
+from lab import HMI, HMI_MAC, PLC, PLC_MAC, ROGUE, run, wait_until  # noqa: E402
 
 ZONES = ("sup", "ctl")
 HOSTS = {"sup": (HMI, HMI_MAC, "10.10.0.0/24"), "ctl": (PLC, PLC_MAC, "10.20.0.0/24"),
@@ -35,6 +35,7 @@ ROGUE_MAC = "02:00:00:00:66:0"  # and a zone's number
 ROGUE_S, ASK_S, PATIENCE_S = 0.05, 0.2, 1.5
 ETH_ALL, ETH_IPV4, ETH_ARP, ETH_GOOSE, ETH_LOCAL = 3, 0x0800, 0x0806, 0x88B8, 0x88B5
 PACKET_OUTGOING = 4
+RST = 4  # RFC 9293, 3.1
 
 
 def mac_bytes(text):
@@ -53,13 +54,20 @@ def read_frame(frame):
         if {sender, target} == {HMI, PLC}:
             return {"kind": "arp"}
     if kind == ETH_IPV4 and len(frame) >= 54 and frame[23] == socket.IPPROTO_TCP:
-        addresses = {socket.inet_ntoa(frame[at:at + 4]) for at in (26, 30)}
-        words = (frame[14] & 15) * 4
-        ports = struct.unpack_from(">HH", frame, 14 + words)
-        if addresses == {HMI, PLC} and 502 in ports:
-            end = 14 + struct.unpack_from(">H", frame, 16)[0]
-            data = frame[14 + words + (frame[14 + words + 12] >> 4) * 4:end]
-            return read_modbus(data, to_plc=ports[1] == 502)
+        return read_tcp(frame)
+    return {"kind": "other", "hex": frame[:60].hex()}
+
+
+def read_tcp(frame):
+    addresses = [socket.inet_ntoa(frame[at:at + 4]) for at in (26, 30)]
+    begin = 14 + (frame[14] & 15) * 4
+    ports = struct.unpack_from(">HH", frame, begin)
+    data = frame[begin + (frame[begin + 12] >> 4) * 4:14 + struct.unpack_from(">H", frame, 16)[0]]
+    if set(addresses) == {HMI, PLC} and 502 in ports:
+        return read_modbus(data, to_plc=ports[1] == 502)
+    # `on_deny: reject` says so to who was refused, in the name of whom it asked for.
+    if addresses == [PLC, ROGUE] and ports[0] == 502 and frame[begin + 13] & RST and not data:
+        return {"kind": "refusal"}
     return {"kind": "other", "hex": frame[:60].hex()}
 
 
@@ -81,17 +89,18 @@ def strays(frames, spans):
     for frame in frames:
         if frame["kind"] in ("rogue", "other"):
             found.append(frame)
-        elif frame["kind"] == "request":
-            granted = [address for address, begin, end in spans if begin <= frame["time"] <= end]
-            if frame["address"] not in granted:
-                found.append(frame | {"granted": granted})
+            continue
+        granted = [address for address, begin, end in spans if begin <= frame["time"] <= end]
+        if not granted or frame.get("address", granted[0]) not in granted:
+            found.append(frame | {"granted": granted})
     return found
 
 
 # --- roles --------------------------------------------------------------------------------------
 
 def say(**fields):
-    print(json.dumps({"time": round(time.time(), 4)} | fields), flush=True)
+    """In one piece: threads of a role share its output."""
+    os.write(1, (json.dumps({"time": round(time.time(), 4)} | fields) + "\n").encode())
 
 
 def watch():
@@ -113,7 +122,7 @@ def rogue(zone):
     """What no policy ever grants, without a pause: a machine that lets anything through unjudged is seen."""
     raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     raw.bind(("eth0", 0))
-    other, target, target_mac = ("10.20.0.66", PLC, PLC_MAC) if zone == "0" else ("10.10.0.66", HMI, HMI_MAC)
+    other, target, target_mac = (ROGUE, PLC, PLC_MAC) if zone == "0" else ("10.10.0.66", HMI, HMI_MAC)
     mac = mac_bytes(f"{ROGUE_MAC}{zone}")
     everybody, address, server = b"\xff" * 6, socket.inet_aton(other), socket.inet_aton(target)
     arp = struct.pack(">HHBBH", 1, ETH_IPV4, 6, 4, 1) + mac + address + bytes(6) + server
@@ -257,7 +266,8 @@ class Plant:
             data = file.read()
         whole = data.rfind(b"\n") + 1
         self.offsets[name] = self.offsets.get(name, 0) + whole
-        return [json.loads(line) for line in data[:whole].splitlines()]
+        said = [json.loads(line) for line in data[:whole].splitlines()]
+        return [each for each in said if each["kind"] != "ready"]
 
     def down(self):
         for child in self.children.values():

@@ -14,8 +14,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 import machine_disk as nbd  # noqa: E402
-from machine_plant import (HMI, HMI_MAC, PLC, PLC_MAC, ROGUE_MAC, ipv4, mac_bytes, read_frame,  # noqa: E402
-                           strays)
+from machine_plant import (HMI, HMI_MAC, PLC, PLC_MAC, ROGUE, ROGUE_MAC, ipv4,  # noqa: E402
+                           mac_bytes, read_frame, strays)
 
 BLOCKS = 16
 
@@ -125,8 +125,8 @@ class DiskTest(unittest.TestCase):
             self.machine.write(BLOCKS, b"a")
 
 
-def tcp(source, target, ports, data=b""):
-    words = struct.pack(">HHIIBBHHH", *ports, 1, 1, 0x50, 0x18, 8192, 0, 0)
+def tcp(source, target, ports, data=b"", flags=0x18):
+    words = struct.pack(">HHIIBBHHH", *ports, 1, 1, 0x50, flags, 8192, 0, 0)
     return ipv4(socket.inet_aton(source), socket.inet_aton(target), 6, words + data)
 
 
@@ -147,7 +147,9 @@ class FramesTest(unittest.TestCase):
                                                   READ_105[:7] + b"\x06" + READ_105[8:])), "other"),
         ("two requests", ethernet(HMI_MAC, 0x0800, tcp(HMI, PLC, (40000, 502), READ_105 * 2)), "other"),
         ("another port", ethernet(HMI_MAC, 0x0800, tcp(HMI, PLC, (40000, 503), READ_105)), "other"),
-        ("another host", ethernet(HMI_MAC, 0x0800, tcp("10.20.0.66", PLC, (40000, 502))), "other"),
+        ("another host", ethernet(HMI_MAC, 0x0800, tcp(ROGUE, PLC, (40000, 502))), "other"),
+        ("a refusal", ethernet(PLC_MAC, 0x0800, tcp(PLC, ROGUE, (502, 40000), flags=0x14)), "refusal"),
+        ("no refusal", ethernet(PLC_MAC, 0x0800, tcp(PLC, ROGUE, (502, 40000), flags=0x12)), "other"),
         ("a rogue's", ethernet(ROGUE_MAC + "1", 0x0800, tcp(HMI, PLC, (40000, 502))), "rogue"),
         ("spanning tree", ethernet("02:00:00:00:99:01", 38, b"\x42\x42\x03"), "other"),
     ]
@@ -169,6 +171,7 @@ class FramesTest(unittest.TestCase):
         for wrong in (request(105, 9), request(104, 21), request(106, 15), {"kind": "rogue", "time": 15},
                       {"kind": "other", "time": 15}):
             self.assertEqual(len(strays([*right, wrong], spans)), 1, wrong)
+        self.assertEqual(len(strays([{"kind": "arp", "time": 1}], [[104, 2, 20]])), 1, "no policy yet")
 
 
 if __name__ == "__main__":
