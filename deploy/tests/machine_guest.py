@@ -96,7 +96,7 @@ class Guest:
                  "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", self.cpu_model,
                  "-smp", str(self.cpus), "-m", str(self.memory_mib),
                  "-kernel", self.image.kernel, "-initrd", self.image.initrd,
-                 "-append", "root=/dev/vda ro console=ttyS0 loglevel=5 "
+                 "-append", "root=/dev/vda ro console=ttyS0 loglevel=5 mitigations=off "
                             "systemd.show_status=no",
                  # Vfio asks for interrupt remapping; DPDK's addresses have 48 bits.
                  "-device", "intel-iommu,intremap=on,aw-bits=48",
