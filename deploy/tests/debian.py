@@ -215,6 +215,7 @@ def version_of(deb):
 def newer(debs, folder):
     """The same packages as the next version: what an upgrade does depends on names and versions."""
     made = []
+    folder.mkdir(exist_ok=True)
     for deb in debs:
         tree = folder / deb.stem
         run("dpkg-deb", "-R", deb, tree)
