@@ -85,10 +85,13 @@ std::vector<std::string> missing(const std::vector<std::string>& devices,
   std::vector<std::string> missing;
   for (std::size_t port = 0; port < devices.size(); ++port) {
     const std::string path = path_of(devices[port]);
-    if (path.empty() || exists(path)) continue;
-    missing.push_back("port " + std::to_string(port) + ": " +
-                      (is_pci(devices[port]) ? "PCI device " : "interface ") +
-                      path.substr(path.rfind('/') + 1));
+    if (path.empty()) continue;
+    const bool pci = is_pci(devices[port]);
+    const bool there = exists(path);
+    // At start-up, and when a card is plugged in, it is bound later than it is there.
+    if (there && (!pci || exists(path + "/driver"))) continue;
+    missing.push_back("port " + std::to_string(port) + ": " + (there ? "a driver for " : "") +
+                      (pci ? "PCI device " : "interface ") + path.substr(path.rfind('/') + 1));
   }
   return missing;
 }

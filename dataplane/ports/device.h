@@ -16,7 +16,8 @@ bool is_pci(const std::string& device);
 // The path under /sys that stands once the device can be opened; empty for devices that need none.
 std::string path_of(const std::string& device);
 
-// The devices whose path is not there, as "port 1: interface eth1". `exists` looks at a path.
+// The devices whose path is not there, as "port 1: interface eth1", and PCI devices that no driver
+// is bound to. `exists` looks at a path.
 std::vector<std::string> missing(const std::vector<std::string>& devices,
                                  const std::function<bool(const std::string&)>& exists);
 

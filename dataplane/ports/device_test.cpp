@@ -27,6 +27,12 @@ TEST(Device, ListsWhatIsMissing) {
   EXPECT_TRUE(missing(devices, [](const std::string&) { return true; }).empty());
 }
 
+TEST(Device, APciDeviceIsMissingUntilADriverIsBoundToIt) {
+  const auto unbound = [](const std::string& path) { return !path.ends_with("/driver"); };
+  EXPECT_EQ(missing({"net_af_packet0,iface=eth0", "0000:01:00.0,rx=1"}, unbound),
+            (std::vector<std::string>{"port 1: a driver for PCI device 0000:01:00.0"}));
+}
+
 TEST(Device, NeedsWhatItsDriverNeeds) {
   const Needs packet = needs_of({"net_af_packet0,iface=eth0", "net_af_packet1,iface=eth1"});
   EXPECT_EQ(packet.to_open, capability_bit(CAP_NET_RAW) | capability_bit(CAP_NET_ADMIN) |
