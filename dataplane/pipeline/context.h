@@ -67,6 +67,8 @@ struct SessionContext : NeighbourContext {
   std::uint32_t now_ms() const {
     return static_cast<std::uint32_t>((now_ns + clock_offset_ns) / kMillisecondNs);
   }
+  // Whether acknowledgements say what their sender has: not just after a takeover (kSettleNs).
+  bool is_settled() const { return now_ns >= settled_ns; }
   // Sends a frame of the flow to one of its ends, as soon as it may leave.
   void send(flow::Flow& flow, rte_mbuf* mbuf, std::size_t receiver) {
     const std::uint16_t port = flow.ports[receiver];

@@ -28,8 +28,7 @@ bool may_be_probed(const Context& context, const Flow& flow) {
 void Probes::run(Context& context) {
   constexpr TimeNs kPeriodNs = kMillisecondNs;
   constexpr std::uint32_t kSessionsPerPeriod = 256;
-  if (is_done() || context.now_ns < context.settled_ns) return;
-  if (context.now_ns - ran_ns_ < kPeriodNs) return;
+  if (is_done() || !context.is_settled() || context.now_ns - ran_ns_ < kPeriodNs) return;
   ran_ns_ = context.now_ns;
   const std::uint32_t end = context.flows.capacity();
   for (std::uint32_t sessions = 0; sessions < kSessionsPerPeriod; ++sessions) {

@@ -215,9 +215,7 @@ void ask_receiver(Context& context, Packet& packet) {
 void keep_and_ask(Context& context, Packet& packet) {
   const Speaker speaker = speaker_of(packet);
   const flow::TcpSegmentInfo info{packet.tcp, speaker.end, packet.payload_length};
-  if (context.now_ns >= context.settled_ns) {
-    send_probe(context, speaker, flow::pattern_of(packet));
-  }
+  if (context.is_settled()) send_probe(context, speaker, flow::pattern_of(packet));
   flow::Segment segment = segment_of(packet);
   trim_to_window(speaker.side(), segment);
   const bool next = sequence_distance(segment.sequence, speaker.side().released) >= 0;
@@ -300,9 +298,7 @@ bool resume_session(Context& context, Packet& packet) {
   }
   const TcpSide& other = flow.sides[speaker.other()];
   const bool was_known = other.known;
-  if (flow.resumed || context.now_ns >= context.settled_ns) {
-    note_boundary(context, packet, speaker);
-  }
+  if (flow.resumed || context.is_settled()) note_boundary(context, packet, speaker);
   const bool fin = (tcp.flags & wire::kTcpFin) != 0;
   const std::uint32_t end = tcp.sequence + packet.payload_length + (fin ? 1U : 0U);
   const bool take_up = !flow.resumed && !was_known && other.known && side.known;
