@@ -1,96 +1,71 @@
 // Sessions, routes and addresses, from proc(5).
 #include "controlplane/setup/sessions.h"
 
-#include <arpa/inet.h>
-
-#include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <sstream>
+#include <string_view>
+
+#include "dataplane/wire/text.h"
 
 namespace bulkhead::setup {
 
 namespace {
 
+using wire::IpAddress;
+
 constexpr char kEstablished[] = "01";
 
-// An address as bytes; IPv4 stands at the end of 16 after ::ffff (RFC 4291, 2.5.5.2).
-struct Address {
-  std::array<unsigned char, 16> bytes{};
-  bool is_v4 = false;
-};
-
-bool read_address(const std::string& text, Address& address) {
-  if (text.find('\0') != std::string::npos) return false;
-  address = {};
-  if (inet_pton(AF_INET6, text.c_str(), address.bytes.data()) == 1) return true;
-  address.is_v4 = true;
-  address.bytes[10] = address.bytes[11] = 0xff;
-  return inet_pton(AF_INET, text.c_str(), &address.bytes[12]) == 1;
-}
-
-std::string text_of(const Address& address) {
-  char text[INET6_ADDRSTRLEN] = "";
-  inet_ntop(address.is_v4 ? AF_INET : AF_INET6, &address.bytes[address.is_v4 ? 12 : 0], text,
-            sizeof(text));
-  return text;
-}
-
-bool is_mapped(const Address& address) {
-  static constexpr unsigned char kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  return std::memcmp(address.bytes.data(), kMapped, sizeof(kMapped)) == 0;
+// IPv4 in the form of IPv6 is IPv4, as a socket of both families has it (RFC 4291, 2.5.5.2).
+std::optional<IpAddress> read_address(const std::string& text) {
+  constexpr std::string_view kMapped = "::ffff:";
+  if (text.find('\0') != std::string::npos) return std::nullopt;
+  if (const auto address = wire::read_ip(text)) return address;
+  if (!text.starts_with(kMapped)) return std::nullopt;
+  const auto address = wire::read_ip(text.substr(kMapped.size()));
+  return address && address->is_v4() ? address : std::nullopt;
 }
 
 // The kernel prints addresses as words in its own byte order: 0100007F is 127.0.0.1 on x86.
-bool read_words(const std::string& digits, Address& address) {
-  address = {};
-  address.is_v4 = digits.size() == 8;
-  if (digits.size() != 8 && digits.size() != 32) return false;
-  if (digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) return false;
-  const std::size_t begin = address.is_v4 ? 12 : 0;
-  if (address.is_v4) address.bytes[10] = address.bytes[11] = 0xff;
+std::optional<IpAddress> read_words(const std::string& digits) {
+  constexpr std::size_t kV4Digits = 8;
+  constexpr std::size_t kV6Digits = 32;
+  if (digits.size() != kV4Digits && digits.size() != kV6Digits) return std::nullopt;
+  if (digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) return std::nullopt;
+  std::array<std::uint8_t, 16> bytes{};
   for (std::size_t word = 0; word * 8 < digits.size(); ++word) {
     const auto value =
         static_cast<std::uint32_t>(std::strtoul(digits.substr(word * 8, 8).c_str(), nullptr, 16));
-    std::memcpy(&address.bytes[begin + word * 4], &value, sizeof(value));
+    std::memcpy(&bytes[word * 4], &value, sizeof(value));
   }
-  if (!address.is_v4 && is_mapped(address)) address.is_v4 = true;
-  return true;
+  return digits.size() == kV4Digits ? IpAddress::from_v4(bytes.data())
+                                    : IpAddress::from_v6(bytes.data());
 }
 
-struct Network {
-  Address address;
-  int length = 0;  // of the prefix, of 128
-};
-
-bool read_network(const std::string& text, Network& network) {
+std::optional<wire::Prefix> read_network(const std::string& text) {
   const std::size_t slash = text.find('/');
-  if (!read_address(text.substr(0, slash), network.address)) return false;
-  const int most = network.address.is_v4 ? 32 : 128;
+  const auto address = read_address(text.substr(0, slash));
+  if (!address) return std::nullopt;
+  const int most = address->is_v4() ? 32 : 128;
   int length = most;
   if (slash != std::string::npos) {
     const std::string digits = text.substr(slash + 1);
     if (digits.empty() || digits.size() > 3 ||
         digits.find_first_not_of("0123456789") != std::string::npos) {
-      return false;
+      return std::nullopt;
     }
     length = std::atoi(digits.c_str());
-    if (length > most) return false;
+    if (length > most) return std::nullopt;
   }
-  network.length = length + 128 - most;
-  return true;
+  return wire::Prefix{*address, static_cast<std::uint8_t>(length + wire::kPrefixLengthMax - most)};
 }
 
-bool same_bits(const Address& a, const Address& b, int length) {
-  for (int i = 0; i < length; ++i) {
-    const unsigned shift = 7U - static_cast<unsigned>(i) % 8U;
-    const auto at = static_cast<std::size_t>(i / 8);
-    if ((a.bytes[at] >> shift & 1) != (b.bytes[at] >> shift & 1)) return false;
-  }
-  return true;
+// Of its own family: ::/0 holds no IPv4 address.
+bool holds(const wire::Prefix& network, const IpAddress& address) {
+  return network.address.is_v4() == address.is_v4() && network.contains(address);
 }
 
 int bits_of(const std::string& mask) {
@@ -136,15 +111,13 @@ std::vector<TcpSession> read_tcp_sessions(const std::string& text) {
     std::string state;
     words >> number >> local >> remote >> state;
     if (state != kEstablished) continue;
-    Address own;
-    Address peer;
     const std::size_t colon = local.find(':');
-    if (colon == std::string::npos || !read_words(local.substr(0, colon), own) ||
-        !read_words(remote.substr(0, remote.find(':')), peer)) {
-      continue;
-    }
+    if (colon == std::string::npos) continue;
+    const auto own = read_words(local.substr(0, colon));
+    const auto peer = read_words(remote.substr(0, remote.find(':')));
+    if (!own || !peer) continue;
     const auto port = std::strtoul(local.substr(colon + 1).c_str(), nullptr, 16);
-    sessions.push_back({text_of(own), static_cast<std::uint16_t>(port), text_of(peer)});
+    sessions.push_back({to_text(*own), static_cast<std::uint16_t>(port), to_text(*peer)});
   }
   return sessions;
 }
@@ -161,9 +134,9 @@ std::vector<Route> read_routes(const std::string& text) {
     words >> interface >> destination;
     for (int i = 0; i < 5; ++i) words >> skipped;  // gateway, flags, counts, metric
     words >> mask;
-    Address address;
-    if (!words || !read_words(destination, address)) continue;
-    routes.push_back({text_of(address) + "/" + std::to_string(bits_of(mask)), interface});
+    const auto address = read_words(destination);
+    if (!words || !address) continue;
+    routes.push_back({to_text(*address) + "/" + std::to_string(bits_of(mask)), interface});
   }
   return routes;
 }
@@ -177,13 +150,13 @@ std::vector<Route> read_routes6(const std::string& text) {
     for (std::string word; words >> word;) fields.push_back(word);
     constexpr std::size_t kFields = 10;
     if (fields.size() != kFields || fields[0].size() != 32) continue;
-    Address address;
+    IpAddress address;
     for (std::size_t i = 0; i < address.bytes.size(); ++i) {
       address.bytes[i] =
-          static_cast<unsigned char>(std::strtoul(fields[0].substr(2 * i, 2).c_str(), nullptr, 16));
+          static_cast<std::uint8_t>(std::strtoul(fields[0].substr(2 * i, 2).c_str(), nullptr, 16));
     }
     const unsigned long length = std::strtoul(fields[1].c_str(), nullptr, 16);
-    routes.push_back({text_of(address) + "/" + std::to_string(length), fields[9]});
+    routes.push_back({to_text(address) + "/" + std::to_string(length), fields[9]});
   }
   return routes;
 }
@@ -191,41 +164,35 @@ std::vector<Route> read_routes6(const std::string& text) {
 std::string interface_to(const std::string& address, const std::vector<Route>& routes) {
   std::string found;
   int longest = -1;
-  Address wanted;
-  if (!read_address(address, wanted)) return found;
+  const auto wanted = read_address(address);
+  if (!wanted) return found;
   for (const Route& route : routes) {
-    Network network;
-    if (!read_network(route.network, network) || network.address.is_v4 != wanted.is_v4) continue;
+    const auto network = read_network(route.network);
     // Routes to nowhere are on the loopback interface.
-    if (route.interface == "lo" || network.length <= longest) continue;
-    if (!same_bits(network.address, wanted, network.length)) continue;
-    longest = network.length;
+    if (!network || route.interface == "lo" || network->length <= longest) continue;
+    if (!holds(*network, *wanted)) continue;
+    longest = network->length;
     found = route.interface;
   }
   return found;
 }
 
 bool holds(const std::string& network, const std::string& address) {
-  Network all;
-  Address one;
-  return read_network(network, all) && read_address(address, one) &&
-         all.address.is_v4 == one.is_v4 && same_bits(all.address, one, all.length);
+  const auto all = read_network(network);
+  const auto one = read_address(address);
+  return all && one && holds(*all, *one);
 }
 
 bool is_network(const std::string& text) {
-  Network network;
-  if (!read_network(text, network)) return false;
-  for (int i = network.length; i < 128; ++i) {
-    const unsigned shift = 7U - static_cast<unsigned>(i) % 8U;
-    if ((network.address.bytes[static_cast<std::size_t>(i / 8)] >> shift & 1) != 0) return false;
+  const auto network = read_network(text);
+  if (!network) return false;
+  for (std::size_t bit = network->length; bit < wire::kPrefixLengthMax; ++bit) {
+    if ((network->address.bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) return false;
   }
   return true;
 }
 
-bool is_address(const std::string& text) {
-  Address address;
-  return read_address(text, address);
-}
+bool is_address(const std::string& text) { return read_address(text).has_value(); }
 
 void mark_management(const Machine& machine, const Surroundings& around, Facts& facts) {
   std::vector<Route> routes = read_routes(machine.read("/proc/net/route").value_or(""));

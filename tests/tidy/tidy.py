@@ -46,7 +46,7 @@ MAY_INCLUDE = {
     # Interfaces of what it serves; never the agent.
     "controlplane/api": "access telemetry revisions/policies.h pair/pair_control.h dataplane/base "
                         "dataplane/daemon",
-    "controlplane/setup": "dataplane/base",
+    "controlplane/setup": "dataplane/base dataplane/wire",
     "controlplane/cli": "policy setup access/certificate.h dataplane/base dataplane/wire "
                         "dataplane/protocols dataplane/artefact dataplane/capture",
     # bulkheadd.cpp joins them.
