@@ -91,13 +91,18 @@ class CleanRoot:
         self.kept = ROOT / f"build/roots/{release}.clean"
         self.path = ROOT / f"build/roots/{release}.{name}"
 
-    def make(self, *packages):
-        """With packages of Debian's own."""
+    def keep(self):
+        """The one that is kept, made by debootstrap the first time."""
         if not (self.kept / ".complete").exists():
             shutil.rmtree(self.kept, ignore_errors=True)
             self.kept.parent.mkdir(parents=True, exist_ok=True)
-            run("debootstrap", "--variant=minbase", self.release, self.kept, MIRROR, timeout=1800)
+            run("debootstrap", "--variant=minbase", self.release, self.kept, MIRROR, timeout=3000)
             (self.kept / ".complete").touch()
+        return self.kept
+
+    def make(self, *packages):
+        """With packages of Debian's own."""
+        self.keep()
         self.remove()
         run("cp", "-a", self.kept, self.path, timeout=300)
         for name in ("resolv.conf", "hosts"):
@@ -198,14 +203,14 @@ class Machine:
         return self.run("journalctl", "--no-pager", "-o", "cat", "-u", unit, check=False).stdout
 
 
-def packages_of(folder, release):
-    """The packages of a release in a folder, the newest of each."""
-    found = {name: sorted(folder.glob(f"{name}_*~deb{NUMBERS[release]}_*.deb")) for name in PACKAGES}
-    missing = [name for name in PACKAGES if not found[name]]
+def packages_of(folder, release, names=PACKAGES):
+    """These packages of a release in a folder, the newest of each."""
+    found = {name: sorted(folder.glob(f"{name}_*~deb{NUMBERS[release]}_*.deb")) for name in names}
+    missing = [name for name in names if not found[name]]
     if missing:
         raise LabError(f"{folder} has no {', '.join(missing)} for {release}: deploy/package/build "
                        f"--release {release} makes them")
-    return [found[name][-1] for name in PACKAGES]
+    return [found[name][-1] for name in names]
 
 
 def version_of(deb):

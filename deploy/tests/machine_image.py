@@ -12,9 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
-from lab import LabError, run  # noqa: E402
+from debian import CleanRoot  # noqa: E402
+from lab import run  # noqa: E402
 
-NUMBERS = {"bookworm": 12, "trixie": 13}
 PACKAGES = ("bulkhead", "bulkheadctl")
 # What an appliance has anyhow; python3 for what the test does in it.
 SYSTEM = ("systemd-sysv", "udev", "kmod", "iproute2", "pciutils", "procps", "e2fsprogs", "nftables",
@@ -54,16 +54,6 @@ WantedBy=sysinit.target
 """
 
 
-def packages_of(folder, release):
-    """The newest of each package that the test needs."""
-    found = {name: sorted(Path(folder).glob(f"{name}_*~deb{NUMBERS[release]}_*.deb")) for name in PACKAGES}
-    missing = [name for name in PACKAGES if not found[name]]
-    if missing:
-        raise LabError(f"{folder} has no package {' and '.join(missing)} for {release}; "
-                       f"`deploy/package/build --release {release}` makes them")
-    return [found[name][-1] for name in PACKAGES]
-
-
 def depended_on(debs):
     """What the packages depend on and recommend, except each other."""
     wanted = []
@@ -94,31 +84,22 @@ class System:
 
     def __init__(self, release, tell):
         self.release, self.tell = release, tell
-        self.clean, self.root = (ROOT / f"build/roots/{release}.{kind}" for kind in ("clean", "machine"))
+        self.root = ROOT / f"build/roots/{release}.machine"
 
     def make(self, needed):
         stamp = "\n".join([*SYSTEM, *INITRD_MODULES, *needed])
         complete = self.root / ".complete"
         if complete.exists() and complete.read_text() == stamp:
             return self.root
-        self._make_clean()
+        self.tell(f"a clean root of {self.release} (made by debootstrap once)")
+        clean = CleanRoot(self.release, "machine").keep()
         shutil.rmtree(self.root, ignore_errors=True)
-        run("cp", "-a", self.clean, self.root, timeout=PATIENCE_S)
+        run("cp", "-a", clean, self.root, timeout=PATIENCE_S)
         complete.unlink()
         self.tell(f"Debian's packages into {self.root} (once)")
         self._install(needed)
         complete.write_text(stamp)
         return self.root
-
-    def _make_clean(self):
-        if (self.clean / ".complete").exists():
-            return
-        self.tell(f"debootstrap of {self.release} into {self.clean} (once)")
-        shutil.rmtree(self.clean, ignore_errors=True)
-        self.clean.parent.mkdir(parents=True, exist_ok=True)
-        run("debootstrap", "--variant=minbase", self.release, self.clean, "http://deb.debian.org/debian",
-            timeout=2 * PATIENCE_S)
-        (self.clean / ".complete").touch()
 
     def _install(self, needed):
         for name in ("resolv.conf", "hosts"):

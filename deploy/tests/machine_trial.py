@@ -13,10 +13,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
+from debian import packages_of  # noqa: E402
 from lab import HMI, HMI_MAC, PLC, PLC_MAC, LabError, run  # noqa: E402
 from machine_disk import Disk  # noqa: E402
 from machine_guest import PATIENCE_S, Guest  # noqa: E402
-from machine_image import MANAGEMENT, Image, packages_of  # noqa: E402
+from machine_image import MANAGEMENT, PACKAGES, Image  # noqa: E402
 from machine_plant import ZONES, Plant, strays  # noqa: E402
 
 FIRST_ADDRESS = 100  # policy N grants the reading of register 100 + N
@@ -70,7 +71,7 @@ class Trial:
 
     # --- before and after ------------------------------------------------------------------------
     def prepare(self):
-        debs = packages_of(self.words.packages, self.words.release)
+        debs = packages_of(self.words.packages, self.words.release, PACKAGES)
         self.figures["packages"] = [deb.name for deb in debs]
         self.image.make(debs)
         # The root goes on as the management host's.
