@@ -13,6 +13,7 @@
 #include "dataplane/artefact/artefact.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/policy/matcher.h"
+#include "tests/support/catalogue_only.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -68,26 +69,13 @@ constexpr std::array kFunctions = {
                  Initiator::nobody}};
 constexpr std::array kPorts = {protocols::DefaultPort{protocols::Carrier::tcp, 7000}};
 
-class Relayed final : public protocols::Protocol {
- public:
-  const protocols::Catalogue& catalogue() const override {
-    static constexpr protocols::Catalogue kCatalogue = {"relayed",  "Relayed", "this test",
-                                                        kFunctions, kFields,   kPorts};
-    return kCatalogue;
-  }
-  protocols::Frame frame(ByteView, const protocols::MessageContext&) const override { return {}; }
-  protocols::Fault parse(protocols::Parsed&, const protocols::MessageContext&,
-                         protocols::OperationList&) const override {
-    return protocols::Fault::truncated;
-  }
-  std::optional<std::uint16_t> claimed_code(ByteView) const override { return std::nullopt; }
-};
-
 class RoutesTest : public ::testing::Test {
  protected:
   RoutesTest() {
-    static const Relayed kRelayed;
-    if (!protocols::find_protocol("relayed")) protocols::add_protocol_for_tests(kRelayed);
+    static constexpr protocols::Catalogue kCatalogue = {"relayed",  "Relayed", "this test",
+                                                        kFunctions, kFields,   kPorts};
+    static const support::CatalogueOnly kRelayed(kCatalogue);
+    kRelayed.number();
   }
 
   static std::string policy_of(const std::string& assets, const std::string& rules) {

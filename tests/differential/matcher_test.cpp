@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "dataplane/policy/reference_matcher.h"
+#include "tests/support/catalogue_only.h"
 #include "tests/support/topic_filter.h"
 
 namespace bulkhead::policy {
@@ -189,32 +190,18 @@ constexpr std::array kPlacedFields = {
 constexpr std::array kPlacedFunctions = {
     protocols::FunctionInfo{"put", 0, protocols::kNoSubCode, protocols::AccessClass::write, 7}};
 
-class Placed final : public protocols::Protocol {
- public:
-  const protocols::Catalogue& catalogue() const override {
-    static constexpr protocols::PlacedValues kValues = {
-        0, 2, 1, [](std::int64_t type) { return type > 2 ? 0 : std::int64_t{1} << type; }};
-    static constexpr protocols::Catalogue kCatalogue = {.name = "placed",
-                                                        .title = "Placed",
-                                                        .standard = "this test",
-                                                        .functions = kPlacedFunctions,
-                                                        .fields = kPlacedFields,
-                                                        .ports = {},
-                                                        .placed_values = &kValues};
-    return kCatalogue;
-  }
-  protocols::Frame frame(ByteView, const protocols::MessageContext&) const override { return {}; }
-  protocols::Fault parse(protocols::Parsed&, const protocols::MessageContext&,
-                         protocols::OperationList&) const override {
-    return protocols::Fault::truncated;
-  }
-  std::optional<std::uint16_t> claimed_code(ByteView) const override { return std::nullopt; }
-};
-
 std::uint8_t placed() {
-  static const Placed kPlaced;
-  if (!protocols::find_protocol("placed")) protocols::add_protocol_for_tests(kPlaced);
-  return *protocols::find_protocol("placed");
+  static constexpr protocols::PlacedValues kValues = {
+      0, 2, 1, [](std::int64_t type) { return type > 2 ? 0 : std::int64_t{1} << type; }};
+  static constexpr protocols::Catalogue kCatalogue = {.name = "placed",
+                                                      .title = "Placed",
+                                                      .standard = "this test",
+                                                      .functions = kPlacedFunctions,
+                                                      .fields = kPlacedFields,
+                                                      .ports = {},
+                                                      .placed_values = &kValues};
+  static const support::CatalogueOnly kPlaced(kCatalogue);
+  return kPlaced.number();
 }
 
 RC_GTEST_PROP(Matcher, AgreesOnPlacedValues, ()) {
@@ -274,25 +261,11 @@ constexpr std::array kNamedFields = {
 constexpr std::array kNamedFunctions = {
     protocols::FunctionInfo{"get", 0, protocols::kNoSubCode, protocols::AccessClass::read, 15}};
 
-class Named final : public protocols::Protocol {
- public:
-  const protocols::Catalogue& catalogue() const override {
-    static constexpr protocols::Catalogue kCatalogue = {"named",         "Named",      "this test",
-                                                        kNamedFunctions, kNamedFields, {}};
-    return kCatalogue;
-  }
-  protocols::Frame frame(ByteView, const protocols::MessageContext&) const override { return {}; }
-  protocols::Fault parse(protocols::Parsed&, const protocols::MessageContext&,
-                         protocols::OperationList&) const override {
-    return protocols::Fault::truncated;
-  }
-  std::optional<std::uint16_t> claimed_code(ByteView) const override { return std::nullopt; }
-};
-
 std::uint8_t named() {
-  static const Named kNamed;
-  if (!protocols::find_protocol("named")) protocols::add_protocol_for_tests(kNamed);
-  return *protocols::find_protocol("named");
+  static constexpr protocols::Catalogue kCatalogue = {"named",         "Named",      "this test",
+                                                      kNamedFunctions, kNamedFields, {}};
+  static const support::CatalogueOnly kNamed(kCatalogue);
+  return kNamed.number();
 }
 
 std::string random_text(const char* letters, std::size_t kinds) {
