@@ -254,6 +254,12 @@ bool take_up_kept(Context& context, const Speaker& speaker) {
   return !speaker.flow.refused;
 }
 
+// Either may have been kept: the other's until its receiver was heard, and the speaker's own if it
+// came before acknowledgements said what their sender has.
+bool take_up_both(Context& context, const Speaker& speaker) {
+  return take_up_kept(context, {speaker.flow, speaker.other()}) && take_up_kept(context, speaker);
+}
+
 // The policy prefers an unjudged session to none.
 void pass_unjudged(Context& context, Packet& packet) {
   Flow& flow = *packet.flow;
@@ -310,11 +316,11 @@ bool resume_session(Context& context, Packet& packet) {
     if (!take_up) return false;
     prompt(context, answering, buffers);
     prompt(context, speaker, buffers);
-    take_up_kept(context, answering);
+    take_up_both(context, speaker);
     return false;
   }
   if (take_up) prompt(context, answering, buffers);
-  if (take_up && !take_up_kept(context, answering)) {
+  if (take_up && !take_up_both(context, speaker)) {
     refuse(context, packet, Reason::flow_refused);
     return false;
   }

@@ -250,6 +250,22 @@ TEST_F(Prompts, AnAcknowledgementFromBeforeTheTakeoverSaysNothing) {
   EXPECT_EQ(asked[0].header.sequence, session_.server_acked);
 }
 
+// An answer reaches the new active one before acknowledgements count. Its sender repeats it in vain
+// unless it is passed once both ends were heard.
+TEST_P(PromptsInOrder, AnAnswerThatCameAtOnceIsPassed) {
+  exchange(1);
+  session_.from_client(read(2));
+  session_.server_acked += size(read(2));
+  take_over();
+  session_.from_server(answer(2));
+  EXPECT_TRUE(messages_of(take(standby_, kSupervision)).empty());
+  expect_probes();
+  answer_probes();
+  const auto answered = messages_of(take(standby_, kSupervision));
+  ASSERT_EQ(answered.size(), 1U);
+  EXPECT_EQ(answered[0].payload, answer(2));
+}
+
 TEST_P(PromptsInOrder, OnlyOncePerTakeover) {
   exchange(1);
   take_over();
