@@ -16,6 +16,7 @@
 
 #include "dataplane/base/log.h"
 #include "dataplane/base/secret.h"
+#include "dataplane/daemon/bypass.h"
 #include "dataplane/daemon/calls.h"
 #include "dataplane/daemon/notifier.h"
 #include "dataplane/daemon/rights.h"
@@ -37,6 +38,7 @@ enum ExitCode : int {
   kPortFailed = 4,
   kSocketFailed = 5,
   kRightsFailed = 6,
+  kBypassFailed = 7,
 };
 
 struct Options {
@@ -46,6 +48,8 @@ struct Options {
   std::string huge_pages = "auto";
   bool await_ports = false;
   bool unconfined = false;
+  std::vector<std::string> bypass;  // a command and its arguments; empty: ports are closed
+  std::string bypass_call;
 };
 
 void declare_limits(CLI::App& app, Options& options) {
@@ -99,6 +103,15 @@ void declare(CLI::App& app, Options& options) {
   declare_limits(app, options);
   app.add_flag("--await-ports", options.await_ports,
                "Wait for interfaces and PCI devices that are not there yet, instead of ending");
+  app.add_option("--bypass", options.bypass,
+                 "A command, with its arguments, that joins the zones around this appliance while "
+                 "it does not forward: traffic then passes unseen. Its last argument is starting, "
+                 "enforcing or stopped. Not for one of a pair")
+      ->take_all();
+  app.add_option("--call-bypass", options.bypass_call,
+                 "Call that command, as the unit does, and end; without one do nothing")
+      ->check(CLI::IsMember({"starting", "enforcing", "stopped"}))
+      ->configurable(false);
   app.add_flag("--unconfined", options.unconfined,
                "Do not filter system calls and do not hide memory: for debuggers and profilers");
   app.add_flag("--verbose", options.eal.verbose, "Show DPDK's own messages");
@@ -229,6 +242,13 @@ std::optional<std::string> start(Options& options) {
   return bulkhead::ports::start_eal(options.eal);
 }
 
+int call_bypass(const Options& options) {
+  const auto moment = bulkhead::daemon::bypass_moment(options.bypass_call);
+  if (options.bypass.empty() || !moment) return kOk;
+  spdlog::error("bypass: {}", bulkhead::daemon::become_bypass(options.bypass, *moment));
+  return kBypassFailed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -236,7 +256,8 @@ int main(int argc, char** argv) {
       "The Bulkhead data plane: stands inline between zones and lets through what its policy "
       "grants. It listens on no network; bulkheadd drives it over a Unix socket.\n"
       "Exit codes: 0 stopped, 2 wrong option or config, 3 DPDK did not start, 4 a port failed, "
-      "5 the socket is in use or cannot be made, 6 rights cannot be given up.");
+      "5 the socket is in use or cannot be made, 6 rights cannot be given up, 7 the bypass's "
+      "command cannot be called.");
   bulkhead::start_log("bulkhead-dataplane");
   umask(0077);                               // nobody else may drive it
   google::protobuf::SetLogHandler(nullptr);  // we report malformed messages ourselves, once
@@ -258,6 +279,16 @@ int main(int argc, char** argv) {
   if (const auto problem = fit_limits(app, options)) {
     spdlog::error("{}", *problem);
     return kUsage;
+  }
+  if (const std::string problem =
+          bulkhead::daemon::bypass_problem(options.bypass, options.engine.pair);
+      !problem.empty()) {
+    spdlog::error("{}", problem);
+    return kUsage;
+  }
+  if (!options.bypass_call.empty()) return call_bypass(options);
+  if (!options.bypass.empty()) {
+    spdlog::warn("{} joins the zones while this program does not forward", options.bypass.front());
   }
   bulkhead::daemon::Notifier notifier;
   if (options.await_ports) await_ports(options, notifier);

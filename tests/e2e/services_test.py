@@ -153,6 +153,32 @@ class Watched(unittest.TestCase):
         self.lab.start_dataplane()
         wait_until(self.lab.passes, "the policy", 20)
 
+    def test_the_bypass_is_called_as_the_unit_says(self):
+        command = self.lab.folder / "bypass"
+        command.write_text('#!/bin/sh\necho "$@" >> "$0.called"\n[ ! -e "$0.fails" ]\n')
+        command.chmod(0o755)
+        config = self.lab.folder / "bypass.conf"
+        config.write_text(f'port = "net_null0"\nbypass = ["{command}", "eth1"]\n')
+        unit = (HERE.parents[1] / "deploy/systemd/bulkhead-dataplane.service").read_text()
+
+        def call(key, *more):
+            prefix, words = re.search(rf"^{key}=([-+]+)(.*--call-bypass.*)$", unit, re.M).groups()
+            words = words.replace("/etc/bulkhead/dataplane.conf", str(config)).split()
+            done = run(self.lab.bin / "bulkhead-dataplane", *words[1:], *more, check=False)
+            return 0 if "-" in prefix else done.returncode
+
+        calls = ("ExecStartPre", "ExecStartPost", "ExecStopPost")
+        self.assertEqual([call(key) for key in calls], [0, 0, 0])
+        said = Path(f"{command}.called").read_text()
+        self.assertEqual(said, "eth1 starting\neth1 enforcing\neth1 stopped\n")
+        Path(f"{command}.fails").touch()
+        self.assertEqual([call(key) for key in calls], [0, 1, 0], "zones still joined: not started")
+        done = run(self.lab.bin / "bulkhead-dataplane", "--config", config, "--pair", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("would be a loop", done.stderr)
+        config.write_text('port = "net_null0"\n')
+        self.assertEqual(call("ExecStartPost"), 0, "without a bypass there is nothing to do")
+
     def test_the_journal_gets_priorities(self):
         lines = self.lab.log("dataplane").splitlines()
         self.assertTrue(lines)
