@@ -1,3 +1,4 @@
+// A command is run only if root alone may change it: it runs as root.
 #include "dataplane/daemon/bypass.h"
 
 #include <sys/stat.h>
@@ -35,7 +36,6 @@ std::string bypass_problem(const std::vector<std::string>& command, bool pair) {
   }
   struct stat found {};
   if (stat(path.c_str(), &found) != 0) return "--bypass " + path + ": " + std::strerror(errno);
-  // It runs as root.
   if (found.st_uid != 0 || (found.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return "--bypass " + path + ": others than root may change it; chown root, chmod go-w";
   }
