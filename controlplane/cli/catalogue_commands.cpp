@@ -1,7 +1,7 @@
 // protocols [NAME]: the catalogue that policies are written with.
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
-#include "controlplane/policy/diagnostics.h"
+#include "controlplane/yaml/diagnostics.h"
 #include "dataplane/protocols/registry.h"
 #include "dataplane/wire/text.h"
 

@@ -10,7 +10,7 @@
 #include "controlplane/cli/operation_json.h"
 #include "controlplane/cli/reassembly.h"
 #include "controlplane/cli/remote.h"
-#include "controlplane/policy/diagnostics.h"
+#include "controlplane/yaml/diagnostics.h"
 #include "dataplane/protocols/recognition.h"
 #include "dataplane/protocols/registry.h"
 #include "dataplane/wire/text.h"

@@ -6,17 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "controlplane/policy/diagnostics.h"
+#include "controlplane/yaml/words.h"
 
 namespace bulkhead::controlplane {
-
-// A word of the file and its position.
-struct Word {
-  std::string text;
-  Position at;
-};
-
-using Words = std::vector<Word>;
 
 struct ZoneNode {
   Word name;

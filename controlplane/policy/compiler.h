@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "controlplane/policy/diagnostics.h"
 #include "controlplane/policy/model.h"
+#include "controlplane/yaml/diagnostics.h"
 
 namespace bulkhead::controlplane {
 

@@ -170,7 +170,7 @@ TEST(Compiler, ChecksPartsAgainstEachOther) {
   const auto both = messages(overlap + "conduits:\n  c: {from: a, to: d}\n");
   EXPECT_EQ(both.size(), 2U);  // mistakes of several passes at once
   EXPECT_EQ(first("bulkhead: v2\nsite: s\n"),
-            "p.yaml:1:11: error: unknown language version v2: this compiler reads v1");
+            "p.yaml:1:11: error: unknown language version v2: this release reads v1");
   EXPECT_EQ(first("bulkhead: v1\nsite: s\nzones: [}\n").rfind("p.yaml:3:", 0), 0U);
   EXPECT_EQ(first("bulkhead: v1\nsite: s\nsite: t\n"),
             "p.yaml:3:1: error: policy: key site stands twice");

@@ -1,12 +1,8 @@
 // Pass 1: YAML to the shape of a policy. Unknown, missing and repeated keys are reported here.
-#include <yaml-cpp/yaml.h>
-
-#include <functional>
-#include <map>
 #include <set>
 
 #include "controlplane/policy/ast.h"
-#include "controlplane/policy/yaml_shape.h"
+#include "controlplane/yaml/yaml_reader.h"
 
 namespace bulkhead::controlplane {
 
@@ -14,93 +10,9 @@ namespace {
 
 constexpr std::size_t kTextBytesMax = 32 * 1024 * 1024;
 
-Position position(const YAML::Node& node) {
-  const YAML::Mark mark = node.Mark();
-  return {static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1)};
-}
-
-using Keys = std::map<std::string, std::function<void(const YAML::Node&)>>;
-
-class Parser {
+class Parser : private YamlReader {
  public:
-  explicit Parser(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
-
-  // Walks a map and calls the reader of each key.
-  void read_map(const YAML::Node& node, const std::string& what, const Keys& keys) {
-    if (!node.IsMap()) {
-      diagnostics_.error(position(node), what + " must be a map of keys and values");
-      return;
-    }
-    std::set<std::string> seen;
-    for (const auto& entry : node) {
-      const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : std::string();
-      if (!seen.insert(key).second) {
-        diagnostics_.error(position(entry.first), what + ": key " + key + " stands twice");
-        continue;
-      }
-      const auto reader = keys.find(key);
-      if (reader == keys.end()) {
-        std::vector<std::string> known;
-        for (const auto& [name, unused] : keys) known.push_back(name);
-        diagnostics_.error(position(entry.first),
-                           what + ": unknown key " + key + did_you_mean(key, known));
-        continue;
-      }
-      reader->second(entry.second);
-    }
-  }
-
-  // Walks a map whose keys are names that the author chose.
-  void read_named(const YAML::Node& node, const std::string& what,
-                  const std::function<void(const Word&, const YAML::Node&)>& read) {
-    if (!node.IsMap()) {
-      diagnostics_.error(position(node), what + " must be a map from names to their descriptions");
-      return;
-    }
-    std::set<std::string> seen;
-    for (const auto& entry : node) {
-      const Word name{entry.first.IsScalar() ? entry.first.Scalar() : "", position(entry.first)};
-      if (name.text.empty()) {
-        diagnostics_.error(name.at, what + ": a name is missing");
-      } else if (!seen.insert(name.text).second) {
-        diagnostics_.error(name.at, what + ": " + name.text + " stands twice");
-      } else {
-        read(name, entry.second);
-      }
-    }
-  }
-
-  std::function<void(const YAML::Node&)> word(const std::string& what, std::optional<Word>& out) {
-    return [this, what, &out](const YAML::Node& node) {
-      if (!node.IsScalar()) {
-        diagnostics_.error(position(node), what + " must be a single value");
-        return;
-      }
-      out = Word{node.Scalar(), position(node)};
-    };
-  }
-
-  // One value or a list of them.
-  std::function<void(const YAML::Node&)> words(const std::string& what, Words& out) {
-    return [this, what, &out](const YAML::Node& node) {
-      if (node.IsScalar()) {
-        out.push_back({node.Scalar(), position(node)});
-        return;
-      }
-      if (!node.IsSequence()) {
-        diagnostics_.error(position(node), what + " must be a value or a list of values");
-        return;
-      }
-      if (node.size() == 0) diagnostics_.error(position(node), what + " is an empty list");
-      for (const YAML::Node& item : node) {
-        if (item.IsScalar()) {
-          out.push_back({item.Scalar(), position(item)});
-        } else {
-          diagnostics_.error(position(item), what + ": each item must be a single value");
-        }
-      }
-    };
-  }
+  explicit Parser(Diagnostics& diagnostics) : YamlReader(diagnostics) {}
 
   void read_zone(const Word& name, const YAML::Node& node, PolicyNode& policy) {
     ZoneNode zone;
@@ -252,12 +164,7 @@ class Parser {
               {"zones", named("zones", &Parser::read_zone, policy)},
               {"assets", named("assets", &Parser::read_asset, policy)},
               {"conduits", named("conduits", &Parser::read_conduit, policy)}});
-    if (!version) {
-      diagnostics_.error({1, 1}, "the first line must be `bulkhead: v1`");
-    } else if (version->text != "v1") {
-      diagnostics_.error(version->at,
-                         "unknown language version " + version->text + ": this compiler reads v1");
-    }
+    require_v1(version, "bulkhead: v1");
     if (!policy.site) diagnostics_.error({1, 1}, "site is missing: name the site, `site: NAME`");
   }
 
@@ -265,32 +172,14 @@ class Parser {
   void require(bool present, const Word& name, const std::string& what, const std::string& key) {
     if (!present) diagnostics_.error(name.at, what + " " + name.text + ": " + key + " is missing");
   }
-
-  Diagnostics& diagnostics_;
 };
 
 }  // namespace
 
 PolicyNode parse_policy(const std::string& text, Diagnostics& diagnostics) {
   PolicyNode policy;
-  if (text.size() > kTextBytesMax) {
-    diagnostics.error({}, "the policy is larger than 32 MiB");
-    return policy;
-  }
-  try {
-    if (!check_yaml_shape(text, diagnostics)) return policy;
-    const YAML::Node root = YAML::Load(text);
-    if (!root.IsMap()) {
-      diagnostics.error({1, 1}, "not a policy: expected keys such as bulkhead, site, zones");
-      return policy;
-    }
-    Parser(diagnostics).read_policy(root, policy);
-  } catch (const YAML::Exception& error) {
-    const bool known = error.mark.line >= 0;
-    const auto line = static_cast<std::uint32_t>(known ? error.mark.line + 1 : 0);
-    const auto column = static_cast<std::uint32_t>(known ? error.mark.column + 1 : 0);
-    diagnostics.error({line, column}, "not valid YAML: " + error.msg);
-  }
+  const auto root = load_yaml(text, kTextBytesMax, "policy", "bulkhead, site, zones", diagnostics);
+  if (root) Parser(diagnostics).read_policy(*root, policy);
   return policy;
 }
 

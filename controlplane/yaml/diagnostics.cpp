@@ -1,5 +1,5 @@
 // Formats diagnostics and finds what an author probably meant.
-#include "controlplane/policy/diagnostics.h"
+#include "controlplane/yaml/diagnostics.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // Counts what each anchor would expand to as the parser passes by; nothing is expanded.
-#include "controlplane/policy/yaml_shape.h"
+#include "controlplane/yaml/yaml_shape.h"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
@@ -12,7 +12,7 @@ namespace bulkhead::controlplane {
 
 namespace {
 
-// What aliases may add to a policy in all.
+// What aliases may add to a file in all.
 constexpr std::uint64_t kAddedNodesMax = 100'000;
 constexpr std::uint64_t kAddedBytesMax = 4 * 1024 * 1024;
 
@@ -35,7 +35,7 @@ class Shape final : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ == 2) {
-      error(mark, "a second document begins here: a policy is one document");
+      error(mark, "a second document begins here: the file has one");
     }
   }
   void OnDocumentEnd() override {}
@@ -52,7 +52,7 @@ class Shape final : public YAML::EventHandler {
     }
     added_.add(known->second);
     if (added_.is_too_much()) {
-      error(mark, "aliases up to here make more of the policy than its text: write it out");
+      error(mark, "aliases up to here make more of the file than its text: write it out");
       throw TooMuch();
     }
     close(known->second, YAML::NullAnchor);

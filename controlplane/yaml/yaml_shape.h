@@ -1,10 +1,10 @@
-// Refuses YAML that a policy must not use: text that grows when aliases are expanded, more than one
-// document.
+// Refuses YAML that our files must not use: text that grows when aliases are expanded, more than
+// one document.
 #pragma once
 
 #include <string>
 
-#include "controlplane/policy/diagnostics.h"
+#include "controlplane/yaml/diagnostics.h"
 
 namespace bulkhead::controlplane {
 

@@ -1,5 +1,5 @@
-// Errors and warnings of the compiler, each with its position in the file. All passes append to one
-// list, so that an author sees every mistake at once.
+// Errors and warnings about a file, each with its position. All passes append to one list, so that
+// an author sees every mistake at once.
 #pragma once
 
 #include <cstdint>
