@@ -1,6 +1,5 @@
 // bulkheadd: wiring only.
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/grpcpp.h>
 #include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -11,18 +10,24 @@
 #include <cctype>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "controlplane/access/access_file.h"
 #include "controlplane/agent/agent.h"
+#include "controlplane/api/access_service.h"
+#include "controlplane/api/grpc_server.h"
 #include "controlplane/api/listener.h"
+#include "controlplane/api/local_listener.h"
 #include "controlplane/api/pair_service.h"
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
 #include "controlplane/telemetry/event_hub.h"
+#include "controlplane/telemetry/notice.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/secret.h"
@@ -50,6 +55,7 @@ struct Options {
   std::string state = "/var/lib/bulkhead";
   std::string socket = "/run/bulkhead/dataplane.sock";
   std::string pki = "/etc/bulkhead/pki";
+  std::string access;     // empty: access.yaml beside the folder `pki`
   std::string pair_peer;  // empty: not one of a pair
   std::string pair_listen;
   std::string pair_address;
@@ -70,6 +76,10 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--pki", options.pki,
                  "Folder with ca.crt, server.crt and server.key, and pair.key of one of a pair")
       ->capture_default_str();
+  app.add_option("--access", options.access,
+                 "File that says who may do what; if not given, access.yaml beside the folder of "
+                 "--pki: /etc/bulkhead/access.yaml. Without that file only root may act, on the "
+                 "local socket STATE/local.sock");
   CLI::Option* peer =
       app.add_option("--pair-peer", options.pair_peer,
                      "Makes the appliance one of a pair: the common name in the other's server.crt")
@@ -139,7 +149,7 @@ bulkhead::failover::Key read_pair_key(const std::string& path) {
                            "the same");
 }
 
-void join_pair(const Options& options, Agent& agent) {
+void join_pair(const Options& options, AccessFile& access, Agent& agent) {
   if (options.pair_peer.empty()) return;
   PairOptions pair;
   pair.link.pki = options.pki;
@@ -150,6 +160,10 @@ void join_pair(const Options& options, Agent& agent) {
   pair.key = read_pair_key(options.pki + "/pair.key");
   pair.priority = static_cast<std::uint8_t>(options.pair_priority);
   pair.preempt = options.pair_preempt;
+  pair.access_sha256 = [&access] {
+    access.current();
+    return access.state().sha256;
+  };
   pair.timing = {.heartbeat_ns = options.pair_heartbeat_ms * bulkhead::kMillisecondNs};
   if (pair.link.self_name == pair.link.peer_name) {
     throw std::runtime_error(
@@ -196,37 +210,39 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// gRPC without a listener of its own: it gets connections that somebody else has accepted.
-struct GrpcServer {
-  explicit GrpcServer(const std::shared_ptr<grpc::ServerCredentials>& tls, Gate& gate,
-                      const std::vector<grpc::Service*>& services) {
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    grpc::ServerBuilder builder;
-    acceptor = builder.experimental().AddExternalConnectionAcceptor(
-        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, tls);
-    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, milliseconds(kHandshakeFor));
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kCallsOfConnectionMax);
-    builder.SetMaxReceiveMessageSize(limits::kMessageBytesMax);
-    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> keepers;
-    keepers.push_back(std::make_unique<GateKeeper>(gate));
-    builder.experimental().SetInterceptorCreators(std::move(keepers));
-    for (grpc::Service* service : services) builder.RegisterService(service);
-    server = builder.BuildAndStart();
-  }
-  void hand_over(int descriptor) const {
-    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-    connection.fd = descriptor;
-    acceptor->HandleNewConnection(&connection);
-  }
+std::string access_path(const Options& options) {
+  namespace fs = std::filesystem;
+  if (!options.access.empty()) return options.access;
+  fs::path pki = fs::path(options.pki).lexically_normal();
+  if (!pki.has_filename()) pki = pki.parent_path();  // it ended with a slash
+  return (pki.parent_path() / "access.yaml").string();
+}
 
-  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
-  std::unique_ptr<grpc::Server> server;
+std::string local_socket(const Options& options) { return options.state + "/local.sock"; }
 
- private:
-  static constexpr auto kHandshakeFor = limits::kHandshakeFor;
-  static int milliseconds(std::chrono::milliseconds time) { return static_cast<int>(time.count()); }
-};
+// What a caller reads before anybody has been given a role.
+std::string how_to_begin(const Options& options) {
+  return "no access file is in force on this appliance, so that only root on it may act: write " +
+         access_path(options) +
+         " (`bulkheadctl setup --admin NAME` writes a first one, NAME being the URI or DNS name in "
+         "the administrator's certificate), or act there with `bulkheadctl --server unix:" +
+         local_socket(options) + "`";
+}
+
+// Each use is an event and a line in the log.
+LocalListener::Callbacks local_callbacks(const GrpcServer& rpc, Sinks& sinks) {
+  const auto tell = [&sinks](const std::string& text) {
+    spdlog::warn("{}", text);
+    notice(sinks, "access", text);
+  };
+  return {
+      [&rpc](int descriptor) { rpc.hand_over_local(descriptor); },
+      [tell](pid_t pid) { tell("root acts on the local socket, process " + std::to_string(pid)); },
+      [tell](uid_t uid, pid_t pid) {
+        tell("user " + std::to_string(uid) + " was refused on the local socket, process " +
+             std::to_string(pid));
+      }};
+}
 
 // Nothing of the network has been read yet.
 std::optional<std::string> confine(const Options& options) {
@@ -264,24 +280,31 @@ void watch_until_signal(bulkhead::daemon::Notifier& notifier, Agent& agent, List
   }
 }
 
-int serve(const Options& options, Agent& agent, EventHub& events,
+int serve(const Options& options, Agent& agent, EventHub& events, Sinks& sinks, AccessFile& access,
           const std::shared_ptr<grpc::ServerCredentials>& tls,
           bulkhead::daemon::Notifier& notifier) {
   std::unique_ptr<Listener> listener;
-  Work work([&listener](const std::string& peer, const std::string& name) {
-    listener->prove(peer, name);
-  });
+  Work work([&access] { return access.current(); },
+            [&listener](const std::string& peer, const std::string& identity) {
+              listener->prove(peer, identity);
+            });
+  if (access.current() == nullptr) spdlog::error("{}", how_to_begin(options));
+  work.gate.explain_without_rules(how_to_begin(options));
   PolicyServiceImpl policy(work, agent.policies());
-  TelemetryServiceImpl telemetry(work, agent.readings(), events);
+  TelemetryServiceImpl telemetry(work, agent.readings(), events, access);
   PairServiceImpl pair(work, agent.pair());
-  const GrpcServer rpc(tls, work.gate, {&policy, &telemetry, &pair});
-  if (rpc.server == nullptr) {
+  AccessServiceImpl access_service(work, access);
+  GrpcServer rpc(tls, work.gate, {&policy, &telemetry, &pair, &access_service});
+  if (!rpc.runs()) {
     spdlog::error("gRPC does not start with these certificates");
     return kPkiFailed;
   }
+  std::unique_ptr<LocalListener> local;
   try {
     listener = std::make_unique<Listener>(options.listen,
                                           [&rpc](int descriptor) { rpc.hand_over(descriptor); });
+    local = std::make_unique<LocalListener>(listener->io(), local_socket(options),
+                                            local_callbacks(rpc, sinks));
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     return kListenFailed;
@@ -291,15 +314,17 @@ int serve(const Options& options, Agent& agent, EventHub& events,
     return kRightsFailed;
   }
   agent.start();
+  local->start();
   listener->start();
   spdlog::info("listening on {} with mutual TLS, state in {}", options.listen, options.state);
   watch_until_signal(notifier, agent, *listener);
   spdlog::info("stopping");
   notifier.stopping();
   events.end();
-  rpc.server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  rpc.shut_down();
   work.join();
   listener->stop();  // it hands over to what is destroyed next
+  local.reset();     // before the listener's thread's context
   return kOk;
 }
 
@@ -354,14 +379,18 @@ int main(int argc, char** argv) {
     EventHub events;
     Sinks sinks;
     sinks.add(events);
+    AccessFile access(access_path(options), [&sinks](const std::string& text) {
+      spdlog::warn("{}", text);
+      notice(sinks, "access", text);
+    });
     Agent agent(std::move(store).value(), options.socket, sinks);
     try {
-      join_pair(options, agent);
+      join_pair(options, access, agent);
     } catch (const std::exception& error) {
       spdlog::error("{}", error.what());
       return kPairFailed;
     }
-    return serve(options, agent, events, tls, notifier);
+    return serve(options, agent, events, sinks, access, tls, notifier);
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     return kStateFailed;

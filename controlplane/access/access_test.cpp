@@ -4,11 +4,14 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
+#include "bulkhead/v1/access.pb.h"
 #include "bulkhead/v1/control.pb.h"
 #include "bulkhead/v1/failover.pb.h"
 #include "controlplane/access/certificate.h"
 #include "controlplane/access/gate.h"
+#include "controlplane/access/identity.h"
 #include "tests/support/authority.h"
 
 namespace bulkhead::controlplane {
@@ -16,28 +19,30 @@ namespace {
 
 constexpr limits::Calls kTwoOfThree = {"calls", 2, 3};
 
+Caller caller_named(const char* identity) { return {identity, {}, Roles::all()}; }
+
 TEST(Gate, NobodyHasMoreThanItsShare) {
-  Gate gate([](const std::string&, const std::string&) {});
-  auto first = gate.enter("alice", kTwoOfThree);
-  auto second = gate.enter("alice", kTwoOfThree);
+  Gate gate([] { return AccessPointer(); }, [](const std::string&, const std::string&) {});
+  auto first = gate.count(caller_named("alice"), kTwoOfThree);
+  auto second = gate.count(caller_named("alice"), kTwoOfThree);
   ASSERT_TRUE(first.ok() && second.ok());
-  const auto third = gate.enter("alice", kTwoOfThree);
+  const auto third = gate.count(caller_named("alice"), kTwoOfThree);
   ASSERT_FALSE(third);
   EXPECT_EQ(third.error().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(third.error().error_message(), "alice has 2 calls already; end one, or try again");
-  const auto other = gate.enter("bob", kTwoOfThree);
+  const auto other = gate.count(caller_named("bob"), kTwoOfThree);
   EXPECT_TRUE(other) << "one client cannot take another's place";
-  EXPECT_FALSE(gate.enter("carol", kTwoOfThree)) << "three in all";
+  EXPECT_FALSE(gate.count(caller_named("carol"), kTwoOfThree)) << "three in all";
   first.value().reset();
-  EXPECT_TRUE(gate.enter("carol", kTwoOfThree));
-  EXPECT_TRUE(gate.enter("alice", limits::kQuestions)) << "another kind";
+  EXPECT_TRUE(gate.count(caller_named("carol"), kTwoOfThree));
+  EXPECT_TRUE(gate.count(caller_named("alice"), limits::kQuestions)) << "another kind";
 }
 
 // A method without a row cannot be called: this is where a new one shows.
 TEST(Gate, EachMethodOfTheProtosHasARow) {
   std::set<std::string> served;
-  for (const auto* file :
-       {v1::Revision::descriptor()->file(), v1::PairStatus::descriptor()->file()}) {
+  for (const auto* file : {v1::Revision::descriptor()->file(), v1::PairStatus::descriptor()->file(),
+                           v1::AccessStatus::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       const auto* service = file->service(s);
       for (int m = 0; m < service->method_count(); ++m) {
@@ -49,22 +54,54 @@ TEST(Gate, EachMethodOfTheProtosHasARow) {
   for (const Method* method : methods::kAll) rows.insert(std::string(method->name));
   EXPECT_EQ(rows, served);
   EXPECT_EQ(methods::find("/bulkhead.v1.PolicyService/Other"), nullptr);
+  for (const Method* method : methods::kAll) {
+    EXPECT_FALSE(method->roles.empty()) << method->name << " is nobody's";
+    EXPECT_FALSE(method->act.empty()) << method->name;
+  }
 }
 
 TEST(Certificate, SaysWhoAndWhatFor) {
   const Issued authority = make_authority("test", 1);
   const Issued client = issue_client(authority, "alice", 1);
   const Issued server = issue_server(authority, "alpha", {"alpha.example"}, 1);
-  EXPECT_EQ(name_for(client.certificate_pem, Purpose::client).value(), "alice");
-  EXPECT_FALSE(name_for(client.certificate_pem, Purpose::server));
-  EXPECT_EQ(name_for(server.certificate_pem, Purpose::server).value(), "alpha");
-  EXPECT_FALSE(name_for(server.certificate_pem, Purpose::client));
-  EXPECT_FALSE(name_for(authority.certificate_pem, Purpose::client)) << "no extended key usage";
+  EXPECT_EQ(identity_of(client.certificate_pem).value(), "alice");
+  EXPECT_FALSE(appliance_in(client.certificate_pem));
+  EXPECT_EQ(appliance_in(server.certificate_pem).value(), "alpha");
+  EXPECT_FALSE(identity_of(server.certificate_pem)) << "one DNS name, but not clientAuth";
+  EXPECT_FALSE(identity_of(authority.certificate_pem)) << "no extended key usage";
   for (const char* name : {"a b", "../x", "x\x1b[31m", ".", "-x", "caf\xc3\xa9"}) {
-    EXPECT_FALSE(name_for(issue_client(authority, name, 1).certificate_pem, Purpose::client))
-        << name;
+    EXPECT_FALSE(appliance_in(issue_server(authority, name, {"a"}, 1).certificate_pem)) << name;
   }
-  EXPECT_FALSE(name_for(std::string("nonsense"), Purpose::client));
+  EXPECT_FALSE(identity_of(std::string("nonsense")));
+}
+
+TEST(Certificate, ACallerHasOneName) {
+  const Issued authority = make_authority("test", 1);
+  const auto identity = [&](const std::vector<std::string>& names) {
+    return identity_of(issue_client(authority, "common name", names, 1).certificate_pem);
+  };
+  EXPECT_EQ(identity({"alice"}).value(), "alice") << "whatever its common name is";
+  EXPECT_EQ(identity({"spiffe://water-works/Alice"}).value(), "spiffe://water-works/Alice");
+  const auto none = identity({});
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().text.find("pki client"), std::string::npos) << none.error().text;
+  for (const std::vector<std::string>& several :
+       {std::vector<std::string>{"alice", "bob"}, {"alice", "alice"}, {"alice", "urn:bob"}}) {
+    EXPECT_FALSE(identity(several));
+  }
+}
+
+TEST(Identity, IsADnsNameInLowerCaseOrAUri) {
+  for (const char* good : {"alice", "alice.example", "spiffe://a/b", "urn:x:1"}) {
+    EXPECT_TRUE(is_identity(good)) << good;
+  }
+  for (const char* bad : {"", "Alice", "a b", "alice@example", "root@local", ":x", "x:", "1x:y",
+                          "urn:a,b", "urn:\"", "urn:a b", "urn:\n"}) {
+    EXPECT_FALSE(is_identity(bad)) << bad;
+  }
+  const std::string uri = "urn:" + std::string(kIdentityBytesMax - 4, 'x');
+  EXPECT_TRUE(is_identity(uri));
+  EXPECT_FALSE(is_identity(uri + "x"));
 }
 
 TEST(Certificate, HostsAreNamesOrAddressesAndNothingMore) {

@@ -2,9 +2,7 @@
 // here.
 #include "controlplane/access/certificate.h"
 
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
+#include "dataplane/artefact/digest.h"
 #include "dataplane/base/printable.h"
 
 namespace bulkhead::controlplane {
@@ -17,25 +15,21 @@ CertificateProblem problem(const char* text) {
   return made;
 }
 
+}  // namespace
+
 bool is_for(X509* certificate, Purpose purpose) {
   const bool named = (X509_get_extension_flags(certificate) & EXFLAG_XKUSAGE) != 0;
   const auto usage = purpose == Purpose::client ? XKU_SSL_CLIENT : XKU_SSL_SERVER;
   return named && (X509_get_extended_key_usage(certificate) & static_cast<unsigned>(usage)) != 0;
 }
 
-}  // namespace
-
 Certificate read_certificate(const std::string& pem) {
-  const std::unique_ptr<BIO, int (*)(BIO*)> memory(
-      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
-  return Certificate(PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr));
+  return Certificate(PEM_read_bio_X509(memory_of(pem).get(), nullptr, nullptr, nullptr));
 }
 
-Result<std::string, CertificateProblem> name_for(X509* certificate, Purpose purpose) {
-  if (!is_for(certificate, purpose)) {
-    return problem(purpose == Purpose::client
-                       ? "the certificate's extended key usage does not name clientAuth"
-                       : "the certificate's extended key usage does not name serverAuth");
+Result<std::string, CertificateProblem> appliance_in(X509* certificate) {
+  if (!is_for(certificate, Purpose::server)) {
+    return problem("the certificate's extended key usage does not name serverAuth");
   }
   X509_NAME* subject = X509_get_subject_name(certificate);
   const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
@@ -53,10 +47,17 @@ Result<std::string, CertificateProblem> name_for(X509* certificate, Purpose purp
       "the certificate needs exactly one common name, of letters, digits and -_.@, up to 64");
 }
 
-Result<std::string, CertificateProblem> name_for(const std::string& pem, Purpose purpose) {
+Result<std::string, CertificateProblem> appliance_in(const std::string& pem) {
   const Certificate certificate = read_certificate(pem);
   if (certificate == nullptr) return problem("the certificate cannot be read");
-  return name_for(certificate.get(), purpose);
+  return appliance_in(certificate.get());
+}
+
+std::string sha256_of(X509* certificate) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int bytes = 0;
+  if (X509_digest(certificate, EVP_sha256(), digest, &bytes) != 1) return {};
+  return artefact::to_hex({reinterpret_cast<const char*>(digest), bytes});
 }
 
 }  // namespace bulkhead::controlplane

@@ -1,12 +1,10 @@
-// Checks of a certificate beyond its signature: one common name, and an extended key usage that
-// permits its purpose.
+// Checks of a certificate beyond its signature: what it is for, and an appliance's name. The name
+// of a caller is in identity.h.
 #pragma once
 
-#include <openssl/x509.h>
-
-#include <memory>
 #include <string>
 
+#include "controlplane/access/openssl_handles.h"
 #include "dataplane/base/result.h"
 
 namespace bulkhead::controlplane {
@@ -16,18 +14,19 @@ struct CertificateProblem {
   std::string text;
 };
 
-struct CertificateFreer {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-using Certificate = std::unique_ptr<X509, CertificateFreer>;
-
 // The first certificate of a PEM text; nullptr if there is none.
 Certificate read_certificate(const std::string& pem);
 
-// The certificate's only common name, plain (see is_plain_name), if its extended key usage includes
-// the purpose; or the problem.
-Result<std::string, CertificateProblem> name_for(X509* certificate, Purpose purpose);
+// True if its extended key usage names the purpose; without that extension it is for nothing.
+bool is_for(X509* certificate, Purpose purpose);
+
+// An appliance's name: its certificate's only common name, plain (see is_plain_name), if its
+// extended key usage names serverAuth; or the problem.
+Result<std::string, CertificateProblem> appliance_in(X509* certificate);
 // The same for the first certificate of a PEM text.
-Result<std::string, CertificateProblem> name_for(const std::string& pem, Purpose purpose);
+Result<std::string, CertificateProblem> appliance_in(const std::string& pem);
+
+// SHA-256 of the certificate (DER), in hexadecimal digits.
+std::string sha256_of(X509* certificate);
 
 }  // namespace bulkhead::controlplane

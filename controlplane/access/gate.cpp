@@ -1,41 +1,94 @@
-// gRPC has verified the certificate against the authority; what it is for is read here.
+// gRPC has verified the certificate against the authority; what it is for, whose it is and what its
+// holder may do is decided here.
 #include "controlplane/access/gate.h"
 
 #include "controlplane/access/certificate.h"
+#include "controlplane/access/identity.h"
 
 namespace bulkhead::controlplane {
 
-Result<std::string, grpc::Status> Gate::name_of(const grpc::ServerContextBase& context) {
-  const auto pem = context.auth_context()->FindPropertyValues("x509_pem_cert");
-  if (pem.size() != 1) {
-    return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "there is no certificate");
+namespace {
+
+std::string_view property_of(const grpc::AuthContext& context, const char* name) {
+  const auto values = context.FindPropertyValues(name);
+  if (values.size() != 1) return {};
+  return {values[0].data(), values[0].size()};
+}
+
+// Only the local socket's connections, whose peer is root, come to gRPC without TLS.
+bool is_local(const grpc::ServerContextBase& context) {
+  return context.peer().starts_with("unix:") &&
+         property_of(*context.auth_context(), "transport_security_type") == "insecure";
+}
+
+}  // namespace
+
+grpc::Status Gate::identify(const grpc::ServerContextBase& context, Caller& caller) const {
+  if (is_local(context)) {
+    caller = {std::string(kLocalRoot), {}, Roles::all(), true};
+    return grpc::Status::OK;
   }
-  const auto name = name_for(std::string(pem[0].data(), pem[0].size()), Purpose::client);
-  if (name) return name.value();
-  return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, name.error().text);
+  const std::string pem(property_of(*context.auth_context(), "x509_pem_cert"));
+  const Certificate certificate = read_certificate(pem);
+  if (certificate == nullptr) {
+    return {grpc::StatusCode::UNAUTHENTICATED, "there is no certificate"};
+  }
+  caller.certificate_sha256 = sha256_of(certificate.get());
+  const auto identity = identity_of(certificate.get());
+  if (!identity) return {grpc::StatusCode::UNAUTHENTICATED, identity.error().text};
+  caller.identity = identity.value();
+  if (const AccessPointer rules = access_()) caller.roles = rules->roles_of(caller.identity);
+  return grpc::Status::OK;
+}
+
+grpc::Status Gate::has_no_role(const Caller& caller) const {
+  if (access_() == nullptr) return {grpc::StatusCode::PERMISSION_DENIED, without_rules_};
+  return {grpc::StatusCode::PERMISSION_DENIED,
+          caller.identity +
+              " has no role in this appliance's access.yaml; an administrator gives "
+              "it one there"};
+}
+
+grpc::Status Gate::judge(const Caller& caller, const Method& method) const {
+  if (caller.roles.meets(method.roles)) return grpc::Status::OK;
+  if (caller.roles.empty()) return has_no_role(caller);
+  return {grpc::StatusCode::PERMISSION_DENIED,
+          caller.identity + " (" + caller.roles.text() + ") may not " + std::string(method.act) +
+              ": the roles that may are " + method.roles.text()};
 }
 
 void Gate::look(std::string_view method, grpc::ServerContextBase& context) {
   if (methods::find(method) != nullptr) return;
   if (method.starts_with(methods::kOurs)) return context.TryCancel();
-  const auto name = name_of(context);
-  name ? on_call_(context.peer(), name.value()) : context.TryCancel();
+  Caller caller;
+  if (!identify(context, caller).ok() || caller.roles.empty()) return context.TryCancel();
+  on_call_(context.peer(), caller.identity);
 }
 
 Result<Gate::PassPointer, grpc::Status> Gate::enter(const grpc::ServerContextBase& context,
                                                     const Method& method) {
-  const auto name = name_of(context);
-  if (!name) return name.error();
-  on_call_(context.peer(), name.value());
-  return enter(name.value(), method.kind);
+  Caller caller;
+  grpc::Status status = identify(context, caller);
+  if (status.ok() && !caller.roles.empty()) on_call_(context.peer(), caller.identity);
+  if (status.ok()) status = judge(caller, method);
+  const auto report = [&](bool accepted, const std::string& reason) {
+    if (on_judged_) on_judged_({caller, method.name, accepted, reason});
+  };
+  if (!status.ok()) {
+    report(false, status.error_message());
+    return status;
+  }
+  auto pass = count(caller, method.kind);
+  report(pass.ok(), pass ? std::string() : pass.error().error_message());
+  return pass;
 }
 
-Result<Gate::PassPointer, grpc::Status> Gate::enter(const std::string& name,
-                                                    const limits::Calls& kind) {
+Result<Gate::PassPointer, grpc::Status> Gate::count(Caller caller, const limits::Calls& kind) {
   const std::lock_guard guard(mutex_);
+  const std::string& name = caller.identity;
   std::map<std::string, std::size_t>& kinds = under_way_[&kind];
   std::size_t all = 0;
-  for (const auto& [other, count] : kinds) all += count;
+  for (const auto& [other, number] : kinds) all += number;
   const auto mine = kinds.find(name);
   const bool too_many = mine != kinds.end() && mine->second >= kind.of_one;
   if (too_many || all >= kind.in_all) {
@@ -46,13 +99,13 @@ Result<Gate::PassPointer, grpc::Status> Gate::enter(const std::string& name,
                                        kind.name + " already; try again");
   }
   ++kinds[name];
-  return std::make_shared<Pass>(*this, kind, name);
+  return std::make_shared<Pass>(*this, kind, std::move(caller));
 }
 
-void Gate::leave(const limits::Calls& kind, const std::string& name) {
+void Gate::leave(const limits::Calls& kind, const std::string& identity) {
   const std::lock_guard guard(mutex_);
   std::map<std::string, std::size_t>& kinds = under_way_[&kind];
-  const auto mine = kinds.find(name);
+  const auto mine = kinds.find(identity);
   if (mine != kinds.end() && --mine->second == 0) kinds.erase(mine);
 }
 

@@ -1,5 +1,5 @@
-// The gate before every call: identifies the caller by its certificate, checks that it may be a
-// client, and bounds its concurrent calls.
+// The gate before every call: identifies the caller, checks that one of its roles may make the
+// call, and bounds its concurrent calls.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -12,50 +12,85 @@
 #include <string>
 #include <string_view>
 
+#include "controlplane/access/access_rules.h"
 #include "controlplane/access/methods.h"
 #include "dataplane/base/result.h"
 
 namespace bulkhead::controlplane {
 
+// Who makes a call. Of root on the local socket: no certificate, and all roles.
+struct Caller {
+  std::string identity;
+  std::string certificate_sha256;  // of its DER, hexadecimal; empty without a certificate
+  Roles roles;                     // that it holds now
+  bool is_local = false;
+};
+
+// What the gate decided about a call. Views live until the callback returns.
+struct Judged {
+  const Caller& caller;  // its identity is empty if it could not be identified
+  std::string_view method;
+  bool accepted = false;
+  std::string reason;  // why not; empty if accepted
+};
+
 class Gate {
  public:
-  // Called for each call that is let in: the peer, as gRPC names it, and its certificate's name.
-  using OnCall = std::function<void(const std::string& peer, const std::string& name)>;
+  // The rules in force now; nullptr: only root on the local socket may act. From any thread.
+  using Access = std::function<AccessPointer()>;
+  // Called for each call of a caller that has a role: the peer, as gRPC names it, and its identity.
+  using OnCall = std::function<void(const std::string& peer, const std::string& identity)>;
+  // Called for each call of an RPC of ours, accepted or refused, before it is answered and on the
+  // call's thread.
+  using OnJudged = std::function<void(const Judged& judged)>;
 
-  explicit Gate(OnCall on_call) : on_call_(std::move(on_call)) {}
+  Gate(Access access, OnCall on_call) : access_(std::move(access)), on_call_(std::move(on_call)) {}
+
+  // Call both before the first call is served. `without_rules` is what a caller reads while no
+  // access file is in force: what to do about it.
+  void on_judged(OnJudged on_judged) { on_judged_ = std::move(on_judged); }
+  void explain_without_rules(std::string text) { without_rules_ = std::move(text); }
 
   // A call that was let in, until it is destroyed. The gate outlives it.
   class Pass {
    public:
-    Pass(Gate& gate, const limits::Calls& kind, std::string name)
-        : gate_(gate), kind_(kind), name_(std::move(name)) {}
-    ~Pass() { gate_.leave(kind_, name_); }
+    Pass(Gate& gate, const limits::Calls& kind, Caller caller)
+        : gate_(gate), kind_(kind), caller_(std::move(caller)) {}
+    ~Pass() { gate_.leave(kind_, caller_.identity); }
     Pass(const Pass&) = delete;
     Pass& operator=(const Pass&) = delete;
-    const std::string& name() const { return name_; }
+    const Caller& caller() const { return caller_; }
+    const std::string& name() const { return caller_.identity; }
 
    private:
     Gate& gate_;
     const limits::Calls& kind_;
-    std::string name_;
+    Caller caller_;
   };
   using PassPointer = std::shared_ptr<Pass>;
 
-  // Admits a call, or returns why not: no valid client, or too many calls. From any thread.
+  // Admits a call, or returns why not: no valid caller, no role that may, or too many calls. From
+  // any thread.
   Result<PassPointer, grpc::Status> enter(const grpc::ServerContextBase& context,
                                           const Method& method);
-  // The same for a caller that is already identified.
-  Result<PassPointer, grpc::Status> enter(const std::string& name, const limits::Calls& kind);
+  // Counts a call of a caller that has been judged.
+  Result<PassPointer, grpc::Status> count(Caller caller, const limits::Calls& kind);
 
-  // Before the method: one of ours that has no row is ended; of a service that is not ours (health,
-  // reflection) the certificate counts too. The others enter().
+  // Before the method: one of ours that has no row is ended; a service that is not ours (health,
+  // reflection) is for callers with any role. The others enter().
   void look(std::string_view method, grpc::ServerContextBase& context);
 
  private:
-  static Result<std::string, grpc::Status> name_of(const grpc::ServerContextBase& context);
-  void leave(const limits::Calls& kind, const std::string& name);
+  // Fills in what is known of the caller; a status that is not OK says why it is nobody.
+  grpc::Status identify(const grpc::ServerContextBase& context, Caller& caller) const;
+  grpc::Status judge(const Caller& caller, const Method& method) const;
+  grpc::Status has_no_role(const Caller& caller) const;
+  void leave(const limits::Calls& kind, const std::string& identity);
 
+  Access access_;
   OnCall on_call_;
+  OnJudged on_judged_;
+  std::string without_rules_ = "no access file is in force: only root on the appliance may act";
   std::mutex mutex_;
   std::map<const limits::Calls*, std::map<std::string, std::size_t>> under_way_;
 };

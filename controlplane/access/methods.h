@@ -1,47 +1,71 @@
-// Each RPC of ours and its kind of call. The gate admits no other.
+// Each RPC of ours: its kind of call, what it does, and the roles that may call it. The gate admits
+// no other. `bulkheadctl access table` and the guide print these rows.
 #pragma once
 
 #include <string_view>
 
 #include "controlplane/access/limits.h"
+#include "controlplane/access/role.h"
 
 namespace bulkhead::controlplane {
 
 struct Method {
   std::string_view name;  // as gRPC has it
   const limits::Calls& kind;
+  std::string_view act;  // for people, with the command in parentheses
+  Roles roles;
 };
 
 namespace methods {
 
 inline constexpr std::string_view kOurs = "/bulkhead.v1.";
 
+inline constexpr Roles kEverybody = Roles::all();
+inline constexpr Roles kReadsPolicies = {Role::operator_, Role::engineer, Role::approver,
+                                         Role::auditor, Role::administrator};
+
 inline constexpr Method kStagePolicy = {"/bulkhead.v1.PolicyService/StagePolicy",
-                                        limits::kPolicies};
+                                        limits::kPolicies,
+                                        "stage a policy (push)",
+                                        {Role::engineer}};
 inline constexpr Method kCommitPolicy = {"/bulkhead.v1.PolicyService/CommitPolicy",
-                                         limits::kCommits};
-inline constexpr Method kGetCommit = {"/bulkhead.v1.PolicyService/GetCommit", limits::kQuestions};
+                                         limits::kCommits,
+                                         "put a staged policy in force (commit)",
+                                         {Role::engineer}};
+inline constexpr Method kGetCommit = {"/bulkhead.v1.PolicyService/GetCommit", limits::kQuestions,
+                                      "learn what came of a commit (commit)", kEverybody};
 inline constexpr Method kPreviewPolicy = {"/bulkhead.v1.PolicyService/PreviewPolicy",
-                                          limits::kPolicies};
-inline constexpr Method kGetPolicy = {"/bulkhead.v1.PolicyService/GetPolicy", limits::kPolicies};
+                                          limits::kPolicies,
+                                          "see what a staged policy would change (commit)",
+                                          {Role::engineer, Role::approver, Role::auditor}};
+inline constexpr Method kGetPolicy = {"/bulkhead.v1.PolicyService/GetPolicy", limits::kPolicies,
+                                      "fetch a policy (policy get)", kReadsPolicies};
 inline constexpr Method kListPolicies = {"/bulkhead.v1.PolicyService/ListPolicies",
-                                         limits::kQuestions};
-inline constexpr Method kGetStatus = {"/bulkhead.v1.TelemetryService/GetStatus",
-                                      limits::kQuestions};
+                                         limits::kQuestions, "list policies (history)", kEverybody};
+inline constexpr Method kGetStatus = {"/bulkhead.v1.TelemetryService/GetStatus", limits::kQuestions,
+                                      "see the status (status)", kEverybody};
 inline constexpr Method kGetCounters = {"/bulkhead.v1.TelemetryService/GetCounters",
-                                        limits::kListings};
+                                        limits::kListings, "see counters (counters)", kEverybody};
 inline constexpr Method kWatchCounters = {"/bulkhead.v1.TelemetryService/WatchCounters",
-                                          limits::kStreams};
+                                          limits::kStreams, "watch counters", kEverybody};
 inline constexpr Method kWatchEvents = {"/bulkhead.v1.TelemetryService/WatchEvents",
-                                        limits::kStreams};
-inline constexpr Method kListFlows = {"/bulkhead.v1.TelemetryService/ListFlows", limits::kListings};
-inline constexpr Method kGetPair = {"/bulkhead.v1.PairService/GetPair", limits::kQuestions};
-inline constexpr Method kOrderPair = {"/bulkhead.v1.PairService/OrderPair", limits::kQuestions};
+                                        limits::kStreams, "see events (events)", kEverybody};
+inline constexpr Method kListFlows = {"/bulkhead.v1.TelemetryService/ListFlows", limits::kListings,
+                                      "list sessions (flows)", kEverybody};
+inline constexpr Method kGetPair = {"/bulkhead.v1.PairService/GetPair", limits::kQuestions,
+                                    "see the pair (pair status)", kEverybody};
+inline constexpr Method kOrderPair = {"/bulkhead.v1.PairService/OrderPair",
+                                      limits::kQuestions,
+                                      "choose the active appliance (pair switchover, maintenance)",
+                                      {Role::operator_, Role::administrator}};
+inline constexpr Method kGetAccess = {"/bulkhead.v1.AccessService/GetAccess", limits::kQuestions,
+                                      "see one's own roles and access.yaml's digest (access show)",
+                                      kEverybody};
 
 inline constexpr const Method* kAll[] = {
     &kStagePolicy,  &kCommitPolicy, &kGetCommit,   &kPreviewPolicy, &kGetPolicy,
     &kListPolicies, &kGetStatus,    &kGetCounters, &kWatchCounters, &kWatchEvents,
-    &kListFlows,    &kGetPair,      &kOrderPair};
+    &kListFlows,    &kGetPair,      &kOrderPair,   &kGetAccess};
 
 // nullptr if it is none of ours.
 constexpr const Method* find(std::string_view name) {
@@ -49,6 +73,11 @@ constexpr const Method* find(std::string_view name) {
     if (method->name == name) return method;
   }
   return nullptr;
+}
+
+// Its name without package and service: `StagePolicy`.
+constexpr std::string_view short_name(const Method& method) {
+  return method.name.substr(method.name.rfind('/') + 1);
 }
 
 }  // namespace methods

@@ -1,20 +1,24 @@
-// Each of our RPCs enters the gate before anything else: a caller that the gate refuses gets its
-// refusal from every handler, and nothing that stands behind a handler is asked.
+// Each of our RPCs enters the gate before anything else: each RPC by each role by each kind of
+// certificate, from the table itself. A caller that the gate refuses gets its refusal from every
+// handler, and nothing that stands behind a handler is asked.
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "controlplane/access/methods.h"
+#include "controlplane/api/access_service.h"
 #include "controlplane/api/pair_service.h"
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
 #include "tests/support/authority.h"
+#include "tests/support/everybody.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -97,24 +101,42 @@ class EnteredTest : public ::testing::Test {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port_);
     for (grpc::Service* service :
-         std::initializer_list<grpc::Service*>{&policy_, &telemetry_, &pair}) {
+         std::initializer_list<grpc::Service*>{&policy_, &telemetry_, &pair, &access_}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
   }
 
-  // The methods that a client of this certificate can call, refused as it may be afterwards.
-  std::set<std::string_view> open_to(const Issued& client) {
-    const auto channel = grpc::CreateChannel(
+  std::shared_ptr<grpc::Channel> channel(const Issued& client) const {
+    return grpc::CreateChannel(
         "127.0.0.1:" + std::to_string(port_),
         grpc::SslCredentials({authority_.certificate_pem, client.key_pem, client.certificate_pem}));
+  }
+  // The methods that a client of this certificate can call, refused as it may be afterwards; what
+  // the gate says to the others is one of `refusals`.
+  std::set<std::string_view> open_to(const Issued& client,
+                                     const std::set<grpc::StatusCode>& refusals) {
+    const auto to_server = channel(client);
     std::set<std::string_view> open;
     for (const Method* method : methods::kAll) {
-      const grpc::Status status = call(channel, std::string(method->name));
-      if (status.error_code() != grpc::StatusCode::UNAUTHENTICATED) open.insert(method->name);
+      const grpc::Status status = call(to_server, std::string(method->name));
+      if (refusals.count(status.error_code()) == 0) open.insert(method->name);
     }
     return open;
+  }
+  static std::set<std::string_view> methods_of(Role role) {
+    std::set<std::string_view> names;
+    for (const Method* method : methods::kAll) {
+      if (method->roles.has(role)) names.insert(method->name);
+    }
+    return names;
+  }
+  void give(const std::string& identity, Roles roles) {
+    AccessRules rules;
+    rules.identities[identity] = roles;
+    const std::lock_guard guard(mutex_);
+    rules_ = std::make_shared<const AccessRules>(std::move(rules));
   }
 
   // An empty message, for a call of any kind.
@@ -151,16 +173,26 @@ class EnteredTest : public ::testing::Test {
 
   static inline const grpc::Slice kEmpty{};
 
+  static inline const std::set<grpc::StatusCode> kByGate = {grpc::StatusCode::UNAUTHENTICATED,
+                                                            grpc::StatusCode::PERMISSION_DENIED};
+
   const Issued authority_ = make_authority("test", 1);
   const Issued client_ = issue_client(authority_, "alice", 1);
-  // It has no name that a client may have, so that it may call nothing.
-  const Issued nobody_ = issue_client(authority_, "no name", 1);
+  const Issued nobody_ = issue_client(authority_, "nobody", {}, 1);
+  std::mutex mutex_;
+  AccessPointer rules_ = all_roles_for({"alice"});
   Behind behind_;
   EventHub events_;
-  Work work_{[](const std::string&, const std::string&) {}};
+  Work work_{[this] {
+               const std::lock_guard guard(mutex_);
+               return rules_;
+             },
+             [](const std::string&, const std::string&) {}};
+  AccessFile file_{"/nonexistent", {}};
   PolicyServiceImpl policy_{work_, behind_};
-  TelemetryServiceImpl telemetry_{work_, behind_, events_};
+  TelemetryServiceImpl telemetry_{work_, behind_, events_, file_};
   PairServiceImpl pair_{work_, behind_};
+  AccessServiceImpl access_{work_, file_};
   UngatedPairService ungated_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
@@ -168,21 +200,104 @@ class EnteredTest : public ::testing::Test {
 
 TEST_F(EnteredTest, EachHandlerEntersTheGate) {
   serve(pair_);
-  EXPECT_EQ(open_to(nobody_), std::set<std::string_view>());
+  EXPECT_EQ(open_to(nobody_, kByGate), std::set<std::string_view>());
   EXPECT_EQ(behind_.asked, 0);
 }
 
 TEST_F(EnteredTest, AndWhoMayEnterReachesEach) {
   serve(pair_);
-  EXPECT_EQ(open_to(client_).size(), std::size(methods::kAll));
+  EXPECT_EQ(open_to(client_, kByGate).size(), std::size(methods::kAll));
   EXPECT_GT(behind_.asked, 0);
 }
 
 TEST_F(EnteredTest, AHandlerThatDoesNotIsFound) {
   serve(ungated_);
   // The second has no handler at all, which is no refusal either.
-  EXPECT_EQ(open_to(nobody_),
+  EXPECT_EQ(open_to(nobody_, kByGate),
             (std::set<std::string_view>{methods::kGetPair.name, methods::kOrderPair.name}));
+}
+
+TEST_F(EnteredTest, EachRoleHasItsRowsOfTheTable) {
+  serve(pair_);
+  const Issued uri = issue_client(authority_, "bob", {"spiffe://site/Bob"}, 1);
+  for (const Role role : kRoles) {
+    give("alice", {role});
+    EXPECT_EQ(open_to(client_, {grpc::StatusCode::PERMISSION_DENIED}), methods_of(role))
+        << name_of(role);
+    EXPECT_EQ(open_to(uri, {grpc::StatusCode::PERMISSION_DENIED}), std::set<std::string_view>());
+    give("spiffe://site/Bob", {role});
+    EXPECT_EQ(open_to(uri, {grpc::StatusCode::PERMISSION_DENIED}), methods_of(role))
+        << name_of(role);
+  }
+}
+
+// Whatever roles their names would have.
+TEST_F(EnteredTest, OtherCertificatesReachNothing) {
+  serve(pair_);
+  const Issued several = issue_client(authority_, "alice", {"alice", "urn:alice"}, 1);
+  const Issued server = issue_server(authority_, "alice", {"alice"}, 1);
+  for (const Issued& identified : {nobody_, several, server, authority_}) {
+    EXPECT_EQ(
+        open_to(identified, {grpc::StatusCode::UNAUTHENTICATED, grpc::StatusCode::UNAVAILABLE}),
+        std::set<std::string_view>());
+  }
+  const Issued foreign = issue_client(make_authority("test", 1), "alice", 1);
+  const Issued expired = issue_client(authority_, "alice", -1);
+  for (const Issued& refused : {foreign, expired}) {
+    EXPECT_EQ(open_to(refused, {grpc::StatusCode::UNAVAILABLE}), std::set<std::string_view>());
+  }
+  EXPECT_EQ(behind_.asked, 0);
+}
+
+TEST_F(EnteredTest, WithoutAccessRulesNoCertificateReachesAnything) {
+  {
+    const std::lock_guard guard(mutex_);
+    rules_.reset();
+  }
+  work_.gate.explain_without_rules("do this");
+  serve(pair_);
+  EXPECT_EQ(open_to(client_, {grpc::StatusCode::PERMISSION_DENIED}), std::set<std::string_view>());
+  const auto status = call(channel(client_), std::string(methods::kGetStatus.name));
+  EXPECT_EQ(status.error_message(), "do this");
+}
+
+TEST_F(EnteredTest, AChangeOfRolesActsAtTheNextCallOfAConnection) {
+  serve(pair_);
+  const auto to_server = channel(client_);
+  const std::string stage(methods::kStagePolicy.name);
+  EXPECT_EQ(kByGate.count(call(to_server, stage).error_code()), 0U);
+  give("alice", {Role::viewer});
+  const grpc::Status refused = call(to_server, stage);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(refused.error_message(),
+            "alice (viewer) may not stage a policy (push): the roles that may are engineer");
+  give("bob", {Role::viewer});
+  EXPECT_EQ(call(to_server, stage).error_message(),
+            "alice has no role in this appliance's access.yaml; an administrator gives it one "
+            "there");
+  give("alice", {Role::engineer});
+  EXPECT_EQ(kByGate.count(call(to_server, stage).error_code()), 0U);
+}
+
+TEST_F(EnteredTest, EachCallIsReportedOnceWithWhoAndWhy) {
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  work_.gate.on_judged([&](const Judged& judged) {
+    const std::lock_guard guard(mutex);
+    lines.push_back(judged.caller.identity + " [" + judged.caller.roles.text() + "] " +
+                    std::string(judged.method.substr(judged.method.rfind('/') + 1)) + " " +
+                    std::to_string(judged.caller.certificate_sha256.size()) + " " +
+                    (judged.accepted ? "accepted" : "refused: " + judged.reason.substr(0, 5)));
+  });
+  serve(pair_);
+  give("alice", {Role::viewer});
+  call(channel(client_), std::string(methods::kGetStatus.name));
+  call(channel(client_), std::string(methods::kOrderPair.name));
+  call(channel(nobody_), std::string(methods::kGetStatus.name));
+  const std::lock_guard guard(mutex);
+  EXPECT_EQ(lines, (std::vector<std::string>{"alice [viewer] GetStatus 64 accepted",
+                                             "alice [viewer] OrderPair 64 refused: alice",
+                                             " [] GetStatus 64 refused: the c"}));
 }
 
 }  // namespace

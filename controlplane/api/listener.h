@@ -36,6 +36,8 @@ class Listener {
   // Notes that a call with this certificate came over the peer's connection, as gRPC names it.
   // From any thread.
   void prove(const std::string& peer, const std::string& name);
+  // Runs its thread, for another acceptor.
+  boost::asio::io_context& io() { return io_; }
 
  private:
   using Tcp = boost::asio::ip::tcp;

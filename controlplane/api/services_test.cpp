@@ -13,6 +13,7 @@
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
 #include "tests/support/authority.h"
+#include "tests/support/everybody.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -178,9 +179,11 @@ class ServicesTest : public ::testing::Test {
   OnePolicy policies_;
   Sessions readings_;
   EventHub events_;
-  Work work_{[](const std::string&, const std::string&) {}};
+  AccessFile file_{"/nonexistent", {}};
+  AccessPointer rules_ = all_roles_for({"alice", "bob"});
+  Work work_{[this] { return rules_; }, [](const std::string&, const std::string&) {}};
   PolicyServiceImpl policy_{work_, policies_};
-  TelemetryServiceImpl telemetry_{work_, readings_, events_};
+  TelemetryServiceImpl telemetry_{work_, readings_, events_, file_};
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> alice_;

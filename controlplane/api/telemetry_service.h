@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "bulkhead/v1/control.grpc.pb.h"
+#include "controlplane/access/access_file.h"
 #include "controlplane/api/work.h"
 #include "controlplane/telemetry/event_hub.h"
 #include "controlplane/telemetry/readings.h"
@@ -13,8 +14,8 @@ namespace bulkhead::controlplane {
 class TelemetryServiceImpl final : public v1::TelemetryService::CallbackService {
  public:
   using Context = grpc::CallbackServerContext;
-  TelemetryServiceImpl(Work& work, Readings& readings, EventHub& events)
-      : work_(work), readings_(readings), events_(events) {}
+  TelemetryServiceImpl(Work& work, Readings& readings, EventHub& events, const AccessFile& access)
+      : work_(work), readings_(readings), events_(events), access_(access) {}
 
   grpc::ServerUnaryReactor* GetStatus(Context* context, const v1::GetStatusRequest* request,
                                       v1::GetStatusResponse* response) override;
@@ -31,6 +32,7 @@ class TelemetryServiceImpl final : public v1::TelemetryService::CallbackService 
   Work& work_;
   Readings& readings_;
   EventHub& events_;
+  const AccessFile& access_;
 };
 
 }  // namespace bulkhead::controlplane

@@ -17,7 +17,7 @@ namespace bulkhead::controlplane {
 grpc::Status to_status(const Refusal& refusal);
 
 struct Work {
-  explicit Work(Gate::OnCall on_call) : gate(std::move(on_call)) {}
+  Work(Gate::Access access, Gate::OnCall on_call) : gate(std::move(access), std::move(on_call)) {}
   // Ends running calls; none is begun afterwards.
   void join() {
     for (auto* pool : {&questions, &policies, &commits}) pool->join();
@@ -30,10 +30,11 @@ struct Work {
   boost::asio::thread_pool commits{limits::kCommits.in_all};
 };
 
-// Runs a call on the pool and finishes it with the result of `call(name)`: `name` is the caller's.
+// Runs a call on the pool and finishes it with the result of `call(caller)`.
 template <typename Call>
-grpc::ServerUnaryReactor* answer(Work& work, boost::asio::thread_pool& pool, const Method& method,
-                                 grpc::CallbackServerContext* context, Call call) {
+grpc::ServerUnaryReactor* answer_caller(Work& work, boost::asio::thread_pool& pool,
+                                        const Method& method, grpc::CallbackServerContext* context,
+                                        Call call) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   auto pass = work.gate.enter(*context, method);
   if (!pass) {
@@ -43,7 +44,7 @@ grpc::ServerUnaryReactor* answer(Work& work, boost::asio::thread_pool& pool, con
   boost::asio::post(pool, [reactor, call, pass = std::move(pass).value()]() mutable {
     grpc::Status status;
     try {
-      status = call(pass->name());
+      status = call(pass->caller());
     } catch (const std::exception& error) {
       spdlog::error("a call failed: {}", error.what());
       status = {grpc::StatusCode::INTERNAL, error.what()};
@@ -52,6 +53,14 @@ grpc::ServerUnaryReactor* answer(Work& work, boost::asio::thread_pool& pool, con
     reactor->Finish(status);
   });
   return reactor;
+}
+
+// The same with the caller's identity alone: `call(identity)`.
+template <typename Call>
+grpc::ServerUnaryReactor* answer(Work& work, boost::asio::thread_pool& pool, const Method& method,
+                                 grpc::CallbackServerContext* context, Call call) {
+  return answer_caller(work, pool, method, context,
+                       [call](const Caller& caller) mutable { return call(caller.identity); });
 }
 
 }  // namespace bulkhead::controlplane

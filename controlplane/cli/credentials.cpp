@@ -44,7 +44,7 @@ class ApplianceVerifier final : public tls::ExternalCertificateVerifier {
               std::function<void(grpc::Status)> /*callback*/, grpc::Status* status) override {
     const std::string pem(request->peer_cert().data(), request->peer_cert().size());
     const std::string target(request->target_name().data(), request->target_name().size());
-    const auto name = name_for(pem, Purpose::server);
+    const auto name = appliance_in(pem);
     if (!name) {
       *status = {grpc::StatusCode::UNAUTHENTICATED, "the appliance's: " + name.error().text};
     } else if (!is_named(pem, host_of(target))) {

@@ -15,7 +15,7 @@ struct KeyAndCertificates {
 };
 
 // Beyond the chain, the appliance's certificate must name the host that was called, have the
-// server's extended key usage (see name_for), and exactly one common name.
+// server's extended key usage (see appliance_in), and exactly one common name.
 std::shared_ptr<grpc::ChannelCredentials> credentials_for(const KeyAndCertificates& own);
 
 }  // namespace bulkhead::controlplane

@@ -30,7 +30,10 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", BULKHEAD_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
-  app.add_option("--server", session.server, "Address and port of bulkheadd")
+  app.add_option(
+         "--server", session.server,
+         "Address and port of bulkheadd; on the appliance, as root and without a certificate, "
+         "unix:/var/lib/bulkhead/local.sock")
       ->envname("BULKHEAD_SERVER")
       ->capture_default_str();
   app.add_option("--pki", session.pki, "Folder with ca.crt, client.crt and client.key")
@@ -46,6 +49,7 @@ int run(int argc, char** argv) {
   add_policy_commands(app, session);
   add_watch_commands(app, session);
   add_pair_commands(app, session);
+  add_access_commands(app, session);
   add_catalogue_commands(app, session);
   add_decode_command(app, session);
   add_pki_commands(app, session);

@@ -23,7 +23,8 @@ Json appliance_json(const v1::PairAppliance& appliance) {
           {"ready", appliance.ready()},
           {"maintenance", appliance.maintenance()},
           {"policy_epoch", appliance.policy_generation()},
-          {"policy_digest", digest_text(appliance.policy_digest())}};
+          {"policy_digest", digest_text(appliance.policy_digest())},
+          {"access_sha256", appliance.access_sha256()}};
 }
 
 Json pair_json(const v1::PairStatus& status) {
@@ -35,6 +36,7 @@ Json pair_json(const v1::PairStatus& status) {
                {"flows_equal", status.flows_equal()},
                {"takeovers", status.takeovers()},
                {"problem", status.problem()},
+               {"access_differs", status.access_differs()},
                {"last_change", status.last_change()},
                {"last_change_time", iso_time(status.last_change_wall_time_ns())}};
   for (const v1::PairPath& path : status.paths()) {
@@ -93,6 +95,15 @@ void print_pair(const v1::PairStatus& status) {
   say("\nterm       %llu, %llu takeovers of this appliance since its agent started\n",
       static_cast<unsigned long long>(status.term()),
       static_cast<unsigned long long>(status.takeovers()));
+  if (status.access_differs()) {
+    const auto file_of = [](const v1::PairAppliance& appliance) {
+      const std::string& sha256 = appliance.access_sha256();
+      return appliance.name() + (sha256.empty() ? " has none" : " " + sha256.substr(0, 12));
+    };
+    say("%s\n", paint("the access files differ: " + file_of(status.self()) + ", " +
+                          file_of(status.peer()) + "; copy access.yaml from one to the other",
+                      Colour::bad));
+  }
   say("peer heard on %s\n", paths.empty() ? "no path" : paths.c_str());
   if (!status.last_change().empty()) {
     say("%s  %s\n", local_time(status.last_change_wall_time_ns()).c_str(),

@@ -12,24 +12,13 @@
 #include <stdexcept>
 
 #include "controlplane/access/certificate.h"
+#include "controlplane/access/openssl_handles.h"
 
 namespace bulkhead::controlplane {
 
 namespace {
 
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using PublicRequest = std::unique_ptr<X509_REQ, Freer<X509_REQ_free>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
-using Store = std::unique_ptr<X509_STORE, Freer<X509_STORE_free>>;
-using Verification = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using Memory = std::unique_ptr<BIO, Freer<BIO_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>;
 
 void expect(bool good, const char* what) {
@@ -74,11 +63,6 @@ std::string write_key(EVP_PKEY* key) {
       PEM_write_bio_PKCS8PrivateKey(memory.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1,
       "key");
   return drain(memory);
-}
-
-Key read_key(const std::string& pem) {
-  const Memory memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  return Key(PEM_read_bio_PrivateKey(memory.get(), nullptr, nullptr, nullptr));
 }
 
 // The certificate of a key; by itself if there is no issuer.
@@ -206,7 +190,7 @@ std::vector<std::string> hosts_in(X509_REQ* request) {
 }
 
 PublicRequest parse_request(const std::string& pem) {
-  const Memory memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const Memory memory = memory_of(pem);
   PublicRequest request(PEM_read_bio_X509_REQ(memory.get(), nullptr, nullptr, nullptr));
   expect(request != nullptr, "no request for a certificate (PEM)");
   EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
@@ -227,27 +211,6 @@ bool is_ip_address(const std::string& host) {
                                                   inet_pton(AF_INET6, host.c_str(), bytes) == 1);
 }
 
-bool is_dns_name(const std::string& host) {
-  constexpr std::size_t kNameMax = 253;
-  constexpr std::size_t kLabelMax = 63;
-  std::size_t label = 0;
-  char before = '.';
-  for (const char c : host + ".") {
-    const bool alphanumeric =
-        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (c == '.') {
-      if (label == 0 || label > kLabelMax || before == '-') return false;
-      label = 0;
-    } else if (alphanumeric || (c == '-' && label > 0)) {
-      ++label;
-    } else {
-      return false;
-    }
-    before = c;
-  }
-  return host.size() <= kNameMax;
-}
-
 Issued make_authority(const std::string& name, int days) {
   const Key key = new_key();
   const Subject subject{name,
@@ -263,12 +226,26 @@ Issued issue_server(const Issued& authority, const std::string& name,
   return sign_with(authority, server_of(name, hosts, days));
 }
 
+Issued issue_client(const Issued& authority, const std::string& name,
+                    const std::vector<std::string>& identities, int days) {
+  Subject subject{name,
+                  days,
+                  {{NID_basic_constraints, "critical,CA:FALSE"},
+                   {NID_key_usage, "critical,digitalSignature"},
+                   {NID_ext_key_usage, "clientAuth"}}};
+  std::string names;
+  for (const std::string& each : identities) {
+    if (!is_identity(each)) {
+      throw std::runtime_error("\"" + each + "\" is neither a DNS name in lower case nor a URI");
+    }
+    names += (names.empty() ? "" : ",") + std::string(is_uri(each) ? "URI:" : "DNS:") + each;
+  }
+  if (!names.empty()) subject.extensions.emplace_back(NID_subject_alt_name, names);
+  return sign_with(authority, subject);
+}
+
 Issued issue_client(const Issued& authority, const std::string& name, int days) {
-  return sign_with(authority, {name,
-                               days,
-                               {{NID_basic_constraints, "critical,CA:FALSE"},
-                                {NID_key_usage, "critical,digitalSignature"},
-                                {NID_ext_key_usage, "clientAuth"}}});
+  return issue_client(authority, name, {name}, days);
 }
 
 std::string make_key() { return write_key(new_key().get()); }
@@ -317,28 +294,6 @@ std::string issue_requested(const Issued& authority, const std::string& request_
   return certify_with(authority,
                       server_of(common_name(request.get()), hosts_in(request.get()), days),
                       X509_REQ_get0_pubkey(request.get()));
-}
-
-std::string misfit(const std::string& certificate_pem, const std::string& authority_pem,
-                   const std::string& key_pem) {
-  const Certificate certificate = read_certificate(certificate_pem);
-  const Certificate authority = read_certificate(authority_pem);
-  if (certificate == nullptr) return "the certificate is none in PEM";
-  if (authority == nullptr) return "the authority's certificate is none in PEM";
-  const Key key = read_key(key_pem);
-  if (key == nullptr || X509_check_private_key(certificate.get(), key.get()) != 1) {
-    ERR_clear_error();
-    return "the certificate is not for this appliance's key";
-  }
-  const Store store(X509_STORE_new());
-  X509_STORE_add_cert(store.get(), authority.get());
-  const Verification verification(X509_STORE_CTX_new());
-  X509_STORE_CTX_init(verification.get(), store.get(), certificate.get(), nullptr);
-  X509_STORE_CTX_set_purpose(verification.get(), X509_PURPOSE_SSL_SERVER);
-  if (X509_verify_cert(verification.get()) == 1) return {};
-  const int error = X509_STORE_CTX_get_error(verification.get());
-  return std::string("the certificate is not valid under the authority's: ") +
-         X509_verify_cert_error_string(error);
 }
 
 }  // namespace bulkhead::controlplane

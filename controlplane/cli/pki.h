@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/access/identity.h"
+
 namespace bulkhead::controlplane {
 
 bool is_ip_address(const std::string& host);
-bool is_dns_name(const std::string& host);
 
 struct Issued {
   std::string key_pem;
@@ -20,6 +21,11 @@ Issued make_authority(const std::string& name, int days);
 // `hosts` are DNS names or IP addresses for the subject alternative name.
 Issued issue_server(const Issued& authority, const std::string& name,
                     const std::vector<std::string>& hosts, int days);
+// `identities` are DNS names or URIs for the subject alternative name: one, for a caller that an
+// appliance admits (see identity_of).
+Issued issue_client(const Issued& authority, const std::string& name,
+                    const std::vector<std::string>& identities, int days);
+// Its name is its identity too.
 Issued issue_client(const Issued& authority, const std::string& name, int days);
 
 // What a request asks for.
@@ -37,8 +43,5 @@ Request read_request(const std::string& request_pem);
 std::string key_sha256(const std::string& key_pem);
 // A server's certificate for the key of the request; in PEM.
 std::string issue_requested(const Issued& authority, const std::string& request_pem, int days);
-// Why an appliance with this key could not use them; empty if it can.
-std::string misfit(const std::string& certificate_pem, const std::string& authority_pem,
-                   const std::string& key_pem);
 
 }  // namespace bulkhead::controlplane

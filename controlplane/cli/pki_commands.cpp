@@ -26,6 +26,7 @@ constexpr int kDaysDefault = 365;
 struct Arguments {
   std::string folder;
   std::string name;
+  std::string identity;
   std::vector<std::string> hosts;
   std::string request;
   std::string out;
@@ -73,6 +74,16 @@ void expect_hosts(const std::vector<std::string>& hosts) {
   }
 }
 
+// What an operator's certificate names: --identity, else the certificate's name.
+std::string identity_for(const Arguments& arguments) {
+  const std::string& identity = arguments.identity.empty() ? arguments.name : arguments.identity;
+  if (is_identity(identity)) return identity;
+  throw CommandFailed{kUsage, "\"" + identity +
+                                  "\" is no identity: a DNS name in lower case (letters, digits, - "
+                                  "and .) or a URI; name one with --identity, as "
+                                  "--identity urn:operators:alice"};
+}
+
 Issued read_authority(const std::string& folder) {
   return {read_file_or_fail(folder + "/ca.key"), read_file_or_fail(folder + "/ca.crt")};
 }
@@ -80,6 +91,7 @@ Issued read_authority(const std::string& folder) {
 void run_init(const Session& session, const Arguments& arguments) {
   const fs::path folder = arguments.folder;
   if (!arguments.name.empty()) expect_name(arguments.name);
+  const std::string identity = arguments.name.empty() ? "operator" : identity_for(arguments);
   expect_hosts(arguments.hosts);
   std::error_code error;
   const mode_t before = umask(0077);
@@ -94,12 +106,12 @@ void run_init(const Session& session, const Arguments& arguments) {
   write_pair(session, folder / "ca", authority);
   write_pair(session, folder / "server",
              issue_server(authority, "bulkheadd", hosts, arguments.days));
-  write_pair(session, folder / "client",
-             issue_client(authority, arguments.name.empty() ? "operator" : arguments.name,
-                          arguments.days));
+  write_pair(session, folder / "client", issue_client(authority, identity, arguments.days));
   if (session.format() == Format::json) return;
-  say("\nThe appliance needs ca.crt, server.crt and server.key; the management host needs "
-      "ca.crt, client.crt and client.key; ca.key belongs on neither.\n");
+  say("\nThe appliance needs ca.crt, server.crt and server.key, and an access.yaml that gives %s "
+      "roles (`bulkheadctl setup --admin %s` writes a first one); the management host needs "
+      "ca.crt, client.crt and client.key; ca.key belongs on neither.\n",
+      identity, identity);
 }
 
 void run_server(const Session& session, const Arguments& arguments) {
@@ -146,10 +158,15 @@ void run_pair(const Session& session, const Arguments& arguments) {
   write_new(session, fs::path(arguments.folder) / "pair.key", artefact::to_hex(key) + "\n", 0600);
 }
 
+// The name in the subjectAltName is what access.yaml gives roles to.
 void run_client(const Session& session, const Arguments& arguments) {
   expect_name(arguments.name);
-  write_pair(session, fs::path(arguments.folder) / arguments.name,
-             issue_client(read_authority(arguments.folder), arguments.name, arguments.days));
+  const std::string identity = identity_for(arguments);
+  write_pair(
+      session, fs::path(arguments.folder) / arguments.name,
+      issue_client(read_authority(arguments.folder), arguments.name, {identity}, arguments.days));
+  if (session.format() == Format::json) return print_json({{"identity", identity}});
+  say("for %s: roles for that name go into access.yaml on each appliance\n", identity);
 }
 
 }  // namespace
@@ -171,7 +188,8 @@ void add_pki_commands(CLI::App& app, Session& session) {
   };
   CLI::App* init = pki->add_subcommand("init", "Make an authority, a server and a client");
   common(init, true);
-  init->add_option("--operator", arguments->name, "Name in the client's certificate");
+  init->add_option("--operator", arguments->name,
+                   "Name in the client's certificate: a DNS name in lower case");
   init->callback([&session, arguments] { run_init(session, *arguments); });
   CLI::App* sign = pki->add_subcommand(
       "sign", "Certify an appliance that made its key itself (`setup`); on the management host");
@@ -186,6 +204,9 @@ void add_pki_commands(CLI::App& app, Session& session) {
   CLI::App* client = pki->add_subcommand("client", "Issue a certificate for another operator");
   common(client, false);
   client->add_option("NAME", arguments->name, "File name and common name")->required();
+  client->add_option("--identity", arguments->identity,
+                     "The operator's URI or DNS name in the certificate, which access.yaml names; "
+                     "if not given, NAME");
   client->callback([&session, arguments] { run_client(session, *arguments); });
   CLI::App* pair = pki->add_subcommand("pair", "Make the key that both appliances of a pair have");
   pair->add_option("FOLDER", arguments->folder, "Where pair.key is written")->required();

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/access/appliance_credentials.h"
 #include "controlplane/access/certificate.h"
 
 namespace bulkhead::controlplane {
@@ -86,7 +87,7 @@ TEST(Pki, ARequestIsSignedForItsOwnKey) {
   EXPECT_EQ(asked.key_sha256, key_sha256(key));
   EXPECT_EQ(asked.key_sha256.size(), 64U);
   const std::string certificate = issue_requested(authority, request, 1);
-  EXPECT_EQ(misfit(certificate, authority.certificate_pem, key), "");
+  EXPECT_EQ(misfit(certificate, authority.certificate_pem, key, Expiry::refused), "");
   EXPECT_EQ(verify(authority, {"", certificate}, X509_PURPOSE_SSL_SERVER), "ok");
   const Certificate read_back = read({"", certificate});
   EXPECT_EQ(X509_check_ip_asc(read_back.get(), "192.0.2.10", 0), 1);
@@ -98,16 +99,18 @@ TEST(Pki, WhatDoesNotFitTheApplianceIsNamed) {
   const std::string key = make_key();
   const std::string certificate = issue_requested(authority, make_request(key, "a", {"b"}), 1);
   const std::string ca = authority.certificate_pem;
-  EXPECT_NE(misfit(certificate, ca, make_key()).find("not for this appliance's key"),
-            std::string::npos);
-  EXPECT_NE(misfit(certificate, make_authority("test", 1).certificate_pem, key)
+  EXPECT_NE(
+      misfit(certificate, ca, make_key(), Expiry::refused).find("not for this appliance's key"),
+      std::string::npos);
+  EXPECT_NE(misfit(certificate, make_authority("test", 1).certificate_pem, key, Expiry::refused)
                 .find("not valid under the authority's"),
             std::string::npos);
   const Issued client = issue_client(authority, "alice", 1);
-  EXPECT_NE(misfit(client.certificate_pem, ca, client.key_pem), "") << "an operator's";
-  EXPECT_NE(misfit("x", ca, key), "");
-  EXPECT_NE(misfit(certificate, "x", key), "");
-  EXPECT_NE(misfit(certificate, ca, "x"), "");
+  EXPECT_NE(misfit(client.certificate_pem, ca, client.key_pem, Expiry::refused), "")
+      << "an operator's";
+  EXPECT_NE(misfit("x", ca, key, Expiry::refused), "");
+  EXPECT_NE(misfit(certificate, "x", key, Expiry::refused), "");
+  EXPECT_NE(misfit(certificate, ca, "x", Expiry::refused), "");
 }
 
 TEST(Pki, DamagedRequestsAreRefused) {

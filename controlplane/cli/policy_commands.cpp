@@ -3,6 +3,7 @@
 #include <future>
 
 #include "controlplane/cli/artefact_text.h"
+#include "controlplane/cli/diagnostics_output.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
 #include "controlplane/policy/compiler.h"
@@ -14,21 +15,6 @@ namespace bulkhead::controlplane {
 namespace {
 
 constexpr auto kProgressPeriod = std::chrono::seconds(1);
-
-// Prints diagnostics: on standard error for people, as JSON lines for scripts.
-void print_diagnostics(const Session& session, const Diagnostics& diagnostics) {
-  for (const Diagnostic& each : diagnostics.list()) {
-    if (session.format() == Format::table) {
-      print_text(diagnostics.to_text(each), stderr);
-      continue;
-    }
-    print_json({{"file", diagnostics.file()},
-                {"line", each.at.line},
-                {"column", each.at.column},
-                {"severity", each.severity == Severity::error ? "error" : "warning"},
-                {"message", each.message}});
-  }
-}
 
 Compilation compile_or_fail(const Session& session, const std::string& path) {
   Compilation result = compile_policy(read_file_or_fail(path), path);

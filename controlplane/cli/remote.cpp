@@ -38,6 +38,13 @@ std::string pem(const Session& session, const std::string& name) {
                                        "FOLDER` and name the folder with --pki or BULKHEAD_PKI"};
 }
 
+// The kernel names the peer of a local socket.
+std::shared_ptr<grpc::ChannelCredentials> credentials(const Session& session) {
+  if (session.server.starts_with("unix:")) return grpc::InsecureChannelCredentials();
+  return credentials_for(
+      {pem(session, "ca.crt"), pem(session, "client.crt"), pem(session, "client.key")});
+}
+
 // An appliance closes a connection whose greetings take more than five seconds, as those of a
 // client take that gets no core. Unlike where nobody listens or answers, another attempt may
 // succeed.
@@ -60,16 +67,15 @@ void connect(grpc::Channel& channel) {
 }  // namespace
 
 Remote::Remote(const Session& session) : server_(session.server) {
-  const KeyAndCertificates own = {pem(session, "ca.crt"), pem(session, "client.crt"),
-                                  pem(session, "client.key")};
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(128 * 1024 * 1024);
   if (!session.tls_name.empty()) arguments.SetSslTargetNameOverride(session.tls_name);
-  const auto channel = grpc::CreateCustomChannel(session.server, credentials_for(own), arguments);
+  const auto channel = grpc::CreateCustomChannel(session.server, credentials(session), arguments);
   connect(*channel);
   policy_ = v1::PolicyService::NewStub(channel);
   telemetry_ = v1::TelemetryService::NewStub(channel);
   pair_ = v1::PairService::NewStub(channel);
+  access_ = v1::AccessService::NewStub(channel);
 }
 
 v1::StagePolicyResponse Remote::stage(const v1::StagePolicyRequest& request) {
@@ -119,9 +125,11 @@ void Remote::expect(const grpc::Status& status) const {
   const bool unreachable = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
                            status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
   if (!unreachable) throw CommandFailed{kRefused, status.error_message()};
-  throw CommandFailed{kUnreachable, "no bulkheadd answers at " + server_ + ": " +
-                                        status.error_message() +
-                                        " (is it running, and do the certificates match?)"};
+  const std::string hint = server_.starts_with("unix:")
+                               ? " (is it running, and are you root on its appliance?)"
+                               : " (is it running, and do the certificates match?)";
+  throw CommandFailed{kUnreachable,
+                      "no bulkheadd answers at " + server_ + ": " + status.error_message() + hint};
 }
 
 }  // namespace bulkhead::controlplane

@@ -1,10 +1,12 @@
-// The connection to an appliance's agent, over mutual TLS.
+// The connection to an appliance's agent: over mutual TLS, or on the appliance over its local
+// socket.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
 
+#include "bulkhead/v1/access.grpc.pb.h"
 #include "bulkhead/v1/control.grpc.pb.h"
 #include "bulkhead/v1/failover.grpc.pb.h"
 #include "controlplane/cli/session.h"
@@ -13,12 +15,13 @@ namespace bulkhead::controlplane {
 
 class Remote {
  public:
-  // Reads the certificates; a missing file throws CommandFailed.
+  // Reads the certificates, unless --server is a local socket; a missing file throws CommandFailed.
   explicit Remote(const Session& session);
 
   v1::PolicyService::Stub& policy() { return *policy_; }
   v1::TelemetryService::Stub& telemetry() { return *telemetry_; }
   v1::PairService::Stub& pair() { return *pair_; }
+  v1::AccessService::Stub& access() { return *access_; }
   // Transfers in pieces.
   v1::StagePolicyResponse stage(const v1::StagePolicyRequest& request);
   v1::GetPolicyResponse get(std::uint64_t number);
@@ -32,6 +35,7 @@ class Remote {
   std::unique_ptr<v1::PolicyService::Stub> policy_;
   std::unique_ptr<v1::TelemetryService::Stub> telemetry_;
   std::unique_ptr<v1::PairService::Stub> pair_;
+  std::unique_ptr<v1::AccessService::Stub> access_;
 };
 
 // The whole file; throws CommandFailed if it cannot be read.

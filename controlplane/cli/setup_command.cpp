@@ -9,6 +9,9 @@
 #include <stdexcept>
 #include <thread>
 
+#include "controlplane/access/access_rules.h"
+#include "controlplane/access/appliance_credentials.h"
+#include "controlplane/access/identity.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/pki.h"
 #include "controlplane/cli/remote.h"
@@ -42,6 +45,7 @@ struct Arguments {
   std::string certificate;
   std::string authority;
   std::string pair_key;
+  std::string admin;
   Wishes given;
   // Bring what was given into the wishes that an earlier setup kept.
   std::vector<std::function<void(Wishes&)>> merges;
@@ -103,6 +107,13 @@ void merge(const Arguments& arguments, Wishes& wishes) {
   }
   if (!arguments.authority.empty()) wishes.authority_pem = read_file_or_fail(arguments.authority);
   if (!arguments.pair_key.empty()) wishes.pair_key = read_file_or_fail(arguments.pair_key);
+  if (arguments.admin.empty()) return;
+  if (!is_identity(arguments.admin)) {
+    throw CommandFailed{kUsage, "--admin \"" + arguments.admin +
+                                    "\" is no identity: the DNS name in lower case or the URI in "
+                                    "the administrator's certificate"};
+  }
+  wishes.first_access = first_access(arguments.admin);
 }
 
 void expect_hosts(const std::string& option, const std::vector<std::string>& hosts) {
@@ -128,7 +139,7 @@ void check_certificate(const setup::Machine& machine, const Wishes& wishes,
                                     ? machine.read(pki + "/ca.crt").value_or("")
                                     : wishes.authority_pem;
   if (authority.empty()) return;  // the plan names it
-  const std::string why = misfit(wishes.certificate_pem, authority, *key);
+  const std::string why = misfit(wishes.certificate_pem, authority, *key, Expiry::refused);
   if (why.empty()) return;
   problems.push_back({why, "sign this appliance's " + pki +
                                "/server.csr on the management host: `bulkheadctl pki sign`"});
@@ -318,6 +329,10 @@ void declare_host(CLI::App* command, Arguments& arguments) {
                       "server.csr");
   command->add_option("--authority", arguments.authority,
                       "ca.crt of the authority on the management host");
+  command->add_option("--admin", arguments.admin,
+                      "Who administers this appliance: the URI or DNS name in that person's "
+                      "certificate (`bulkheadctl pki client`). Writes a first access.yaml where "
+                      "there is none");
   add_wish(command, arguments, "--time-server", &Wishes::time_servers,
            "An NTP server for chrony, with NTS where it answers on that; may be repeated");
   add_wish(command, arguments, "--nts-server", &Wishes::nts_servers, "The same, never without NTS");

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/access/access_rules.h"
+#include "controlplane/access/identity.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/session.h"
 #include "controlplane/setup/sessions.h"
@@ -108,6 +110,17 @@ void ask_wishes(const setup::Facts& facts, setup::Wishes& wishes) {
               wishes.name = answer == facts.host_name ? wishes.name : answer;
               return true;
             });
+  if (!facts.has_access && wishes.first_access.empty()) {
+    ask_until(
+        "Who administers it: the DNS name or URI in that person's certificate, none to decide "
+        "later",
+        "none", "a DNS name in lower case or a URI", [&](const std::string& answer) {
+          if (is_identity(answer) && answer != "none") {
+            wishes.first_access = first_access(answer);
+          }
+          return is_identity(answer);
+        });
+  }
   wishes.time_servers =
       words_of(ask("Time servers (chrony; NTS where they have it), none to leave the clock alone",
                    setup::joined(wishes.time_servers)));

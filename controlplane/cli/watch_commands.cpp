@@ -18,6 +18,7 @@ Json status_json(const v1::GetStatusResponse& status) {
                {"agent_uptime_ms", status.agent_uptime_ms()},
                {"dataplane_connected", status.dataplane_connected()},
                {"problem", status.problem()},
+               {"access_problem", status.access_problem()},
                {"site", dataplane.site()},
                {"active_revision", status.active().number()},
                {"policy_generation", dataplane.policy_generation()},
@@ -104,6 +105,9 @@ void print_status(const v1::GetStatusResponse& status) {
   say("%s\n", !good       ? paint("problem: " + status.problem(), Colour::bad)
               : stands_by ? paint("standby of a pair: nothing passes here", Colour::good)
                           : paint("enforcing", Colour::good));
+  if (!status.access_problem().empty()) {
+    say("%s\n", paint("access: " + status.access_problem(), Colour::bad));
+  }
   if (status.active().number() != 0) {
     say("policy     revision %llu of site %s, sha256 %.12s\n",
         static_cast<unsigned long long>(status.active().number()), status.active().site().c_str(),
@@ -421,7 +425,8 @@ void run_status(Session& session) {
   v1::GetStatusResponse status;
   remote.expect(remote.telemetry().GetStatus(remote.context().get(), {}, &status));
   session.format() == Format::json ? print_json(status_json(status)) : print_status(status);
-  if (!status.problem().empty()) session.exit_code = kRefused;
+  const bool good = status.problem().empty() && status.access_problem().empty();
+  if (!good) session.exit_code = kRefused;
 }
 
 void add_watch_commands(CLI::App& app, Session& session) {

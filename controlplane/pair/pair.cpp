@@ -114,6 +114,7 @@ PairCommit::Callbacks Pair::commit_callbacks() {
 
 void Pair::on_link(std::uint64_t connection) {
   connection_ = connection;
+  sent_access_.reset();
   flows_.on_link(connection != 0);
   if (connection != 0) asio::post(slow_, [this] { commit_.on_link(); });
 }
@@ -184,9 +185,23 @@ void Pair::tick() {
   flows_.watch(now_ns);
   if (now_ns - slow_ticked_ns_ < kSlowTickNs) return;
   slow_ticked_ns_ = now_ns;
+  pass_time_slowly();
+}
+
+void Pair::pass_time_slowly() {
   asio::post(slow_, [this, hears = machine_->hears_peer(), peer = machine_->peer()] {
     commit_.pass_time(hears, peer);
+    asio::post(io_, [this, sha256 = options_.access_sha256()] { send_access(sha256); });
   });
+}
+
+void Pair::send_access(const std::string& sha256) {
+  access_ = sha256;
+  if (connection_ == 0 || sent_access_ == sha256) return;
+  sent_access_ = sha256;
+  v1::PairMessage message;
+  message.mutable_access()->set_sha256(sha256);
+  send_on_link(std::move(message));
 }
 
 // So that a takeover that nothing else explains is explained.
@@ -369,6 +384,11 @@ void Pair::take(v1::PairMessage message) {
   if (message.has_flows_taken() && !standby) {
     return flows_.take(std::move(*message.mutable_flows_taken()));
   }
+  if (message.has_access()) {
+    constexpr std::size_t kDigits = 64;
+    peer_access_ = message.access().sha256().substr(0, kDigits);
+    return;
+  }
   v1::DataplaneRequest request;
   if (message.has_late_frames()) {
     *request.mutable_take_frames() = std::move(*message.mutable_late_frames());
@@ -450,6 +470,9 @@ void Pair::fill_status(v1::PairStatus& status) const {
   status.set_flows_equal(flows_.equal());
   self.set_policy_generation(committed_.epoch);
   self.set_policy_digest(committed_.digest);
+  self.set_access_sha256(access_);
+  peer.set_access_sha256(peer_access_.value_or(""));
+  status.set_access_differs(peer_access_ && *peer_access_ != access_);
   if (!machine_) return;
   self.set_role(std::string(role_name(machine_->role())));
   self.set_eligible(machine_->eligible());

@@ -36,6 +36,9 @@ struct PairOptions {
   std::uint8_t priority = 100;
   bool preempt = false;
   failover::Timing timing;
+  // The digest of the access file in force, hexadecimal; empty without one. Called on the slow
+  // thread.
+  std::function<std::string()> access_sha256 = [] { return std::string(); };
 };
 
 // The node's number, from its name; never zero.
@@ -95,6 +98,8 @@ class Pair {
   void on_link(std::uint64_t connection);
   void send_on_link(v1::PairMessage message);
   void take(v1::PairMessage message);
+  void pass_time_slowly();
+  void send_access(const std::string& sha256);
   void take_over_prepared();
   void fill_status(v1::PairStatus& status) const;
 
@@ -122,8 +127,11 @@ class Pair {
   bool lease_waits_ = false;  // for a prepared policy that is being put in force
   failover::Policy committed_;
   failover::Policy prepared_;
-  std::uint64_t connection_ = 0;  // of the pair link; 0: down
-  std::uint64_t dataplanes_ = 0;  // how often one was connected
+  std::uint64_t connection_ = 0;            // of the pair link; 0: down
+  std::string access_;                      // digest of the access file here
+  std::optional<std::string> sent_access_;  // on this connection
+  std::optional<std::string> peer_access_;  // the newest that the peer sent
+  std::uint64_t dataplanes_ = 0;            // how often one was connected
   bool fit_ = false;
   std::string unfit_;
   std::string last_change_;

@@ -46,7 +46,7 @@ std::string whole_frame(const std::deque<std::string>& frames) {
 }  // namespace
 
 std::string name_in(const std::string& certificate_file) {
-  const auto name = name_for(read_secret(certificate_file), Purpose::server);
+  const auto name = appliance_in(read_secret(certificate_file));
   if (name) return name.value();
   throw std::runtime_error(certificate_file + ": " + name.error().text);
 }
@@ -154,7 +154,7 @@ void PairLink::configure_tls() {
   tls_.set_verify_callback([name = options_.peer_name](bool good, ssl::verify_context& context) {
     X509_STORE_CTX* store = context.native_handle();
     if (!good || X509_STORE_CTX_get_error_depth(store) > 0) return good;
-    const auto peer = name_for(X509_STORE_CTX_get_current_cert(store), Purpose::server);
+    const auto peer = appliance_in(X509_STORE_CTX_get_current_cert(store));
     return peer && peer.value() == name;
   });
 }

@@ -73,6 +73,7 @@ struct Facts {
   bool has_users = false;  // bulkhead and bulkhead-dp
   bool has_certificate = false;
   bool has_authority = false;
+  bool has_access = false;                   // access.yaml
   std::string authority_key;                 // where one lies on this machine
   std::map<std::string, NtsAnswer> nts;      // by name of the server
   std::vector<std::string> addresses;        // all of this machine's, without their lengths

@@ -243,6 +243,7 @@ Facts inspect(const Machine& machine, const Surroundings& around) {
   facts.has_users = machine.user("bulkhead") && machine.user("bulkhead-dp");
   facts.has_certificate = machine.exists(std::string(kPki) + "/server.crt");
   facts.has_authority = machine.exists(std::string(kPki) + "/ca.crt");
+  facts.has_access = machine.exists(kAccess);
   const std::string authority_key = std::string(kPki) + "/ca.key";
   if (machine.exists(authority_key)) facts.authority_key = authority_key;
   for (const char* path : {kDataplaneConf, kAgentConf}) {

@@ -21,6 +21,7 @@ Surroundings surroundings();
 
 inline constexpr char kDataplaneConf[] = "/etc/bulkhead/dataplane.conf";
 inline constexpr char kAgentConf[] = "/etc/bulkhead/bulkheadd.conf";
+inline constexpr char kAccess[] = "/etc/bulkhead/access.yaml";
 inline constexpr char kPki[] = "/etc/bulkhead/pki";
 
 Facts inspect(const Machine& machine, const Surroundings& around);

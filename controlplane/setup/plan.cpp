@@ -48,6 +48,7 @@ class Planner {
   void plan_dataplane();
   void plan_ports();
   void plan_keys();
+  void plan_access();
   void plan_agent();
   void plan_time();
   void plan_host_firewall();
@@ -214,6 +215,16 @@ void Planner::plan_keys() {
   }
 }
 
+// One that is there is the administrators', never setup's.
+void Planner::plan_access() {
+  if (facts_.has_access) return;
+  if (wishes_.first_access.empty()) {
+    return note(std::string("there is no ") + kAccess +
+                ": only root may act, on this machine (--admin NAME writes a first one)");
+  }
+  write("who may do what", kAccess, wishes_.first_access, {0640, "root", kGroup});
+}
+
 void Planner::plan_agent() {
   Options options = {{"listen", quoted(endpoint(wishes_.management, wishes_.management_port))}};
   if (!wishes_.pair_peer.empty()) {
@@ -344,6 +355,7 @@ Result<std::vector<Step>, std::vector<Problem>> Planner::make() {
   plan_dataplane();
   plan_ports();
   plan_keys();
+  plan_access();
   plan_agent();
   plan_time();
   plan_host_firewall();

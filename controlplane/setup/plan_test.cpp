@@ -279,6 +279,24 @@ TEST(Plan, TheAgentStartsOnceItHasACertificate) {
   EXPECT_HAS(causes(machine(), with), "of no use without its authority's");
 }
 
+TEST(Plan, TheFirstAccessFileIsWrittenAndNeverReplaced) {
+  Facts facts = machine();
+  Wishes wanted = wishes();
+  EXPECT_NE(whats(steps(facts, wanted)).find("there is no /etc/bulkhead/access.yaml: only root"),
+            std::string::npos);
+  wanted.first_access = "access: v1\n";
+  const auto planned = steps(facts, wanted);
+  const auto step = std::find_if(planned.begin(), planned.end(), [](const Step& each) {
+    const auto* file = std::get_if<WriteFile>(&each.deed);
+    return file != nullptr && file->path == kAccess;
+  });
+  ASSERT_NE(step, planned.end());
+  EXPECT_EQ(std::get<WriteFile>(step->deed).text, wanted.first_access);
+  EXPECT_EQ(std::get<WriteFile>(step->deed).kind.mode, 0640U) << "not for others to write";
+  facts.has_access = true;
+  EXPECT_EQ(whats(steps(facts, wanted)).find("access.yaml"), std::string::npos);
+}
+
 TEST(Plan, TimeIsAuthenticatedWhereTheServerCan) {
   Facts facts = machine();
   facts.nts = {{"a.example", NtsAnswer::yes}, {"b.example", NtsAnswer::unreachable}};

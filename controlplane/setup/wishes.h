@@ -39,6 +39,7 @@ struct Wishes {
   std::string certificate_pem;
   std::string authority_pem;
   std::string pair_key;
+  std::string first_access;  // text of access.yaml where there is none yet
 };
 
 inline constexpr char kWishesFile[] = "/etc/bulkhead/setup.conf";

@@ -38,6 +38,13 @@ def run(*words, check=True, timeout=60, text_input=None):
 ZONE_PORTS = ("net_af_packet0,iface=zone0", "net_af_packet1,iface=zone1")
 
 
+def write_access(folder, **roles):
+    """An access file beside the folder of keys: the labs' operator has all roles, others as given."""
+    everything = "administrator, operator, engineer, approver, auditor, viewer"
+    lines = [f"  {name}: [{of}]" for name, of in {"operator": everything, **roles}.items()]
+    (folder / "access.yaml").write_text("\n".join(["access: v1", "identities:", *lines, ""]))
+
+
 def turn_offloads_off(words):
     """veth leaves checksums and segmentation to hardware that is not there."""
     run(*words, "tx", "off", "rx", "off", "gso", "off", "gro", "off", "tso", "off")
@@ -177,6 +184,7 @@ class Lab:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.make_network()
         run(self.bin / "bulkheadctl", "pki", "init", self.pki)
+        write_access(self.folder)
 
     def is_up(self):
         listed = run("ip", "netns", "list", check=False).stdout.split()

@@ -14,7 +14,8 @@ import os
 import shutil
 import subprocess
 
-from lab import HMI, HMI_MAC, PLC, PLC_MAC, ZONE_PORTS, Lab, run, turn_offloads_off, wait_until
+from lab import HMI, HMI_MAC, PLC, PLC_MAC, ZONE_PORTS, Lab, run, turn_offloads_off, wait_until, \
+    write_access
 
 NAMES = {"a": "alpha", "b": "bravo"}
 LINK = {"a": "192.0.2.1", "b": "192.0.2.2"}
@@ -84,6 +85,7 @@ class PairLab(Lab):
             run(self.bin / "bulkheadctl", "pki", "server", self.pki, name, "--host", "127.0.0.1")
             pki = self.folder_of(which) / "pki"
             pki.mkdir(parents=True)
+            write_access(self.folder_of(which))
             for source, target in (("ca.crt", "ca.crt"), ("pair.key", "pair.key"),
                                    (f"{name}.crt", "server.crt"), (f"{name}.key", "server.key"),
                                    ("client.crt", "client.crt"), ("client.key", "client.key")):

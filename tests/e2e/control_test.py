@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
 import outcome  # noqa: E402
-from lab import Lab, run, wait_until  # noqa: E402
+from lab import Lab, run, wait_until, write_access  # noqa: E402
 
 BUILD = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build"
 POLICY = ROOT / "policies/water-works/policy.yaml"
@@ -168,6 +168,7 @@ class UsedUp(ControlCase):
         self.assertEqual(refused.returncode, 1)
         self.assertIn("operator has 8 streams already", refused.stderr)
         run(self.lab.bin / "bulkheadctl", "pki", "client", self.lab.pki, "second")
+        write_access(self.lab.folder, second="viewer")
         other = self.lab.folder / "second"
         other.mkdir()
         for source, target in (("ca.crt", "ca.crt"), ("second.crt", "client.crt"),
@@ -419,7 +420,8 @@ class Names(unittest.TestCase):
             self.assertNotIn("\x1b", done.stderr)
             self.assertEqual(len(done.stderr.splitlines()), 1)
         self.assertFalse((folder / "x.key").exists())
-        run(ctl, "pki", "client", folder / "pki", "alice@example.org")
+        run(ctl, "pki", "client", folder / "pki", "alice@example.org", "--identity",
+            "urn:operators:alice")
 
 
 if __name__ == "__main__":

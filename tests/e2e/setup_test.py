@@ -310,7 +310,7 @@ class Setup(unittest.TestCase):
     def test_questions_lead_to_the_same(self):
         lab = self.lab
         before = etc_of()
-        answers = "eth9 eth2\nsupervision=eth1 control=eth2\n\n" + f"here\n{OWN}\n{ADMITTED}\n\nnone\n"
+        answers = "eth9 eth2\nsupervision=eth1 control=eth2\n\n" + f"here\n{OWN}\n{ADMITTED}\n\n\nnone\n"
         no = lab.setup(text_input=answers + "no\n", check=False)
         self.assertEqual((no.returncode, etc_of()), (1, before), no.stderr)
         self.assertEqual(no.stdout.count("that is not"), 2)

@@ -31,6 +31,7 @@
 #include "controlplane/telemetry/event_hub.h"
 #include "dataplane/artefact/digest.h"
 #include "tests/support/authority.h"
+#include "tests/support/everybody.h"
 #include "tests/support/fake_dataplane.h"
 
 namespace {
@@ -172,9 +173,11 @@ class World {
     return options;
   }
   void serve() {
-    work_ = std::make_unique<Work>([](const std::string&, const std::string&) {});
+    work_ = std::make_unique<Work>([rules = all_roles_for({"fuzzer"})] { return rules; },
+                                   [](const std::string&, const std::string&) {});
     policy_ = std::make_unique<PolicyServiceImpl>(*work_, agent_->policies());
-    telemetry_ = std::make_unique<TelemetryServiceImpl>(*work_, agent_->readings(), events_);
+    telemetry_ =
+        std::make_unique<TelemetryServiceImpl>(*work_, agent_->readings(), events_, access_);
     pair_ = std::make_unique<PairServiceImpl>(*work_, agent_->pair());
     grpc::SslServerCredentialsOptions tls(
         GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
@@ -278,6 +281,7 @@ class World {
   FakeDataplane questions_;
   FakeDataplane lease_;
   EventHub events_;
+  AccessFile access_{"/nonexistent", {}};
   Sinks sinks_;
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<Work> work_;

@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 from control_test import BEGUN, HOLD, resident_mib  # noqa: E402
-from lab import PLC, LabError, run, wait_until  # noqa: E402
-from pair import PairLab  # noqa: E402
+from lab import PLC, LabError, run, wait_until, write_access  # noqa: E402
+from pair import NAMES, PairLab  # noqa: E402
 from weights import weigh, weighed  # noqa: E402
 
 UDP_PORT = 9000
@@ -77,6 +77,7 @@ def policy_of(rules, echoes, other, clients=1):
 
 class Crowd:
     def __init__(self, options):
+        self.clients = {}  # their roles, by name
         self.options = options
         self.lab = PairLab("bhw", options.build)
         self.echoes = range(UDP_PORT, UDP_PORT + max(1, -(-options.flows // FLOWS_PER_PORT)))
@@ -133,6 +134,9 @@ class Crowd:
 
     def make_client(self, name):
         """A certificate of its own, good on both appliances."""
+        self.clients[name] = "viewer, operator, engineer"
+        for which in NAMES:
+            write_access(self.lab.folder_of(which), **self.clients)
         run(self.lab.bin / "bulkheadctl", "pki", "client", self.lab.pki, name)
         folder = self.client(name)
         folder.mkdir()

@@ -1,0 +1,148 @@
+"""Who may do what, with real certificates against a real agent: roles, the local socket, changes of
+access.yaml without a restart.
+
+usage: access_test.py BUILD [unittest arguments]
+Needs root.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "deploy/lab"))
+import outcome  # noqa: E402
+from lab import Lab, run, write_access  # noqa: E402
+
+BUILD = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build"
+POLICY = ROOT / "policies/water-works/policy.yaml"
+ROLES = ("viewer", "operator", "engineer", "approver", "auditor", "administrator")
+# A command for each act that a single appliance answers; exit code 1 with "may not" is the gate's.
+COMMANDS = {"GetStatus": ("status",), "ListPolicies": ("history",), "GetPolicy": ("policy", "get", "1"),
+            "GetCounters": ("counters",), "WatchEvents": ("events",), "ListFlows": ("flows",),
+            "StagePolicy": ("push", POLICY), "CommitPolicy": ("commit", "1"),
+            "PreviewPolicy": ("commit", "1", "--dry-run"), "OrderPair": ("pair", "switchover"),
+            "GetPair": ("pair", "status"), "GetAccess": ("access", "show"),
+            "GetCommit": ("commit", "--outcome", "last")}
+
+
+class AccessCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = Lab("bhacc", BUILD)
+        cls.lab.down()
+        cls.addClassCleanup(cls.lab.down)
+        cls.lab.prepare()
+        cls.lab.start_plc()
+        cls.lab.start_dataplane()
+        cls.lab.start_agent()
+        cls.lab.ctl("push", POLICY, "--commit")
+        cls.socket = f"unix:{cls.lab.folder}/state/local.sock"
+
+    def setUp(self):
+        write_access(self.lab.folder)
+
+    def client(self, name, *words):
+        """A folder of keys with a certificate of its own."""
+        folder = self.lab.folder / f"pki-{name}"
+        if not folder.exists():
+            run(self.lab.bin / "bulkheadctl", "pki", "client", self.lab.pki, name, *words)
+            folder.mkdir()
+            for source, target in (("ca.crt", "ca.crt"), (f"{name}.crt", "client.crt"),
+                                   (f"{name}.key", "client.key")):
+                shutil.copy(self.lab.pki / source, folder / target)
+        return folder
+
+    def ctl_as(self, pki, *words):
+        return run(*self.lab.in_ns("fw", self.lab.bin / "bulkheadctl", "--pki", pki, *words),
+                   check=False)
+
+    def local(self, *words, as_user=None):
+        words = [self.lab.bin / "bulkheadctl", "--server", self.socket, *words]
+        if as_user:
+            words = ["setpriv", "--reuid", as_user, "--clear-groups", *words]
+        return run(*words, check=False)
+
+
+class Roles(AccessCase):
+    def test_each_role_does_what_the_table_says(self):
+        table = [json.loads(line) for line in
+                 run(self.lab.bin / "bulkheadctl", "access", "table", "--format", "json").stdout.splitlines()]
+        may = {row["rpc"]: row["roles"] for row in table}
+        self.assertLessEqual(set(COMMANDS), set(may))
+        pki = self.client("alice")
+        for role in ROLES:
+            write_access(self.lab.folder, alice=role)
+            for rpc, words in COMMANDS.items():
+                done = self.ctl_as(pki, *words)
+                refused = done.returncode == 1 and "may not" in done.stderr
+                self.assertEqual(refused, role not in may[rpc], f"{role}: {rpc}: {done.stderr}")
+                if refused:
+                    self.assertIn(f"alice ({role})", done.stderr)
+                    self.assertIn("the roles that may are " + ", ".join(may[rpc]), done.stderr)
+
+    def test_a_uri_is_an_identity_and_a_common_name_is_none(self):
+        pki = self.client("dora", "--identity", "urn:operators:dora")
+        write_access(self.lab.folder, dora="administrator")
+        refused = self.ctl_as(pki, "status")
+        self.assertEqual((refused.returncode, "has no role" in refused.stderr), (1, True), refused.stderr)
+        write_access(self.lab.folder, **{'"urn:operators:dora"': "viewer"})
+        shown = json.loads(self.ctl_as(pki, "access", "show", "--format", "json").stdout)
+        self.assertEqual((shown["identity"], shown["roles"]), ("urn:operators:dora", ["viewer"]))
+
+    def test_a_change_acts_at_the_next_call_and_a_mistake_does_not(self):
+        self.assertEqual(self.lab.ctl("status").returncode, 0)
+        file = self.lab.folder / "access.yaml"
+        good = file.read_text()
+        file.write_text(good.replace("operator:", "somebody:"))
+        self.assertIn("has no role", self.lab.ctl("status", check=False).stderr)
+        file.write_text(good)
+        self.assertEqual(self.lab.ctl("status").returncode, 0)
+        file.write_text(good.replace("administrator, ", ""))
+        said = self.lab.ctl("status", check=False)
+        self.assertEqual(said.returncode, 1)
+        self.assertRegex(said.stdout, r"access\.yaml:3:3: error: no identity has the role administrator")
+        self.assertIn("the former access file stays in force", self.lab.ctl("events").stdout)
+        self.assertEqual(self.lab.ctl("access", "check", file, check=False).returncode, 1)
+
+
+class BreakGlass(AccessCase):
+    def test_without_a_file_only_root_acts_and_each_use_is_an_event(self):
+        (self.lab.folder / "access.yaml").unlink()
+        refused = self.lab.ctl("status", check=False)
+        self.assertEqual(refused.returncode, 1)
+        for words in ("bulkheadctl setup --admin NAME", f"--server {self.socket}"):
+            self.assertIn(words, refused.stderr)
+        self.assertEqual(self.local("push", POLICY, "--commit").returncode, 0)
+        shown = json.loads(self.local("access", "show", "--format", "json").stdout)
+        self.assertEqual((shown["identity"], shown["in_force"], len(shown["roles"])),
+                         ("root@local", False, len(ROLES)))
+        self.assertIn("root acts on the local socket", self.local("events").stdout)
+        self.assertIn("committed by root@local", self.local("events").stdout)
+        write_access(self.lab.folder)
+        self.assertEqual(self.lab.ctl("status").returncode, 0)
+        self.assertEqual(self.local("status").returncode, 0, "it stays beside the file")
+
+    def test_nobody_else_gets_in(self):
+        self.assertEqual(os.stat(self.socket.removeprefix("unix:")).st_mode & 0o777, 0o600)
+        self.assertEqual(self.local("status", as_user="65534").returncode, 3)
+        folder, file = self.lab.folder / "state", self.lab.folder / "state/local.sock"
+        modes = {path: path.stat().st_mode & 0o7777 for path in (folder, file)}
+        for path in (folder, file):
+            path.chmod(0o777)
+            self.addCleanup(path.chmod, modes[path])
+        self.assertEqual(self.local("status", as_user="65534").returncode, 3)
+        self.assertIn("user 65534 was refused on the local socket", self.lab.ctl("events").stdout)
+
+    def test_it_comes_back_after_the_agent_was_killed(self):
+        self.lab.stop("agent", signal.SIGKILL)
+        self.lab.start_agent()
+        self.assertEqual(self.local("history").returncode, 0)
+
+
+if __name__ == "__main__":
+    outcome.run()
