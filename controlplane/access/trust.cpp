@@ -38,6 +38,15 @@ Chain read_chain(const std::string& pem) {
 
 std::time_t valid_until(X509* certificate) { return time_of(X509_get0_notAfter(certificate)); }
 
+std::string expiry_text(std::time_t until, std::time_t now) {
+  constexpr std::time_t kDay = 24 * 3600;
+  constexpr std::time_t kNoticeDays = 30;
+  const std::time_t days = (until - now) / kDay;
+  if (until == 0 || until - now > kNoticeDays * kDay) return {};
+  if (until <= now) return "has expired";
+  return "expires in " + std::to_string(days) + (days == 1 ? " day" : " days");
+}
+
 Result<std::shared_ptr<const Trust>, std::string> Trust::read(const std::string& authority_pem,
                                                               const std::string& list_pem) {
   const std::shared_ptr<Trust> trust(new Trust());

@@ -62,4 +62,7 @@ Chain read_chain(const std::string& pem);
 // When a certificate ends; 0 if it does not say.
 std::time_t valid_until(X509* certificate);
 
+// "expires in 29 days", "has expired"; empty more than 30 days before, or if `until` is 0.
+std::string expiry_text(std::time_t until, std::time_t now);
+
 }  // namespace bulkhead::controlplane

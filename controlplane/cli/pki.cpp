@@ -126,6 +126,28 @@ Subject server_of(const std::string& name, const std::vector<std::string>& hosts
            {NID_subject_alt_name, names_of(hosts)}}};
 }
 
+std::string identities_of(const std::vector<std::string>& identities) {
+  std::string names;
+  for (const std::string& each : identities) {
+    if (!is_identity(each)) {
+      throw std::runtime_error("\"" + each + "\" is neither a DNS name in lower case nor a URI");
+    }
+    names += (names.empty() ? "" : ",") + std::string(is_uri(each) ? "URI:" : "DNS:") + each;
+  }
+  return names;
+}
+
+Subject client_of(const std::string& name, const std::vector<std::string>& identities, int days) {
+  Subject subject{name,
+                  days,
+                  {{NID_basic_constraints, "critical,CA:FALSE"},
+                   {NID_key_usage, "critical,digitalSignature"},
+                   {NID_ext_key_usage, "clientAuth"}}};
+  const std::string names = identities_of(identities);
+  if (!names.empty()) subject.extensions.emplace_back(NID_subject_alt_name, names);
+  return subject;
+}
+
 std::string digest_of(EVP_PKEY* key) {
   unsigned char* der = nullptr;
   const int length = i2d_PUBKEY(key, &der);
@@ -145,14 +167,13 @@ std::string digest_of(EVP_PKEY* key) {
   return text;
 }
 
-std::string common_name(X509_REQ* request) {
-  X509_NAME* subject = X509_REQ_get_subject_name(request);
+std::string common_name(const X509_NAME* subject) {
   if (X509_NAME_entry_count(subject) != 1) {
-    throw std::runtime_error("the request's subject is more than one common name");
+    throw std::runtime_error("its subject is more than one common name");
   }
-  X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, 0);
+  const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, 0);
   if (OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry)) != NID_commonName) {
-    throw std::runtime_error("the request's subject is no common name");
+    throw std::runtime_error("its subject is no common name");
   }
   const ASN1_STRING* text = X509_NAME_ENTRY_get_data(entry);
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
@@ -173,20 +194,81 @@ std::string host_in(const GENERAL_NAME* name) {
   return text;
 }
 
-std::vector<std::string> hosts_in(X509_REQ* request) {
+std::vector<std::string> hosts_in(const GENERAL_NAMES* names) {
   constexpr int kHostsMax = 32;
   std::vector<std::string> hosts;
-  STACK_OF(X509_EXTENSION)* extensions = X509_REQ_get_extensions(request);
-  const Names names(static_cast<GENERAL_NAMES*>(
-      X509V3_get_d2i(extensions, NID_subject_alt_name, nullptr, nullptr)));
-  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-  const int count = names == nullptr ? 0 : sk_GENERAL_NAME_num(names.get());
+  const int count = names == nullptr ? 0 : sk_GENERAL_NAME_num(names);
   if (count < 1 || count > kHostsMax) {
-    throw std::runtime_error("the request names no host, or more than 32");
+    throw std::runtime_error("it names no host, or more than 32");
   }
-  for (int i = 0; i < count; ++i) hosts.push_back(host_in(sk_GENERAL_NAME_value(names.get(), i)));
+  for (int i = 0; i < count; ++i) hosts.push_back(host_in(sk_GENERAL_NAME_value(names, i)));
   names_of(hosts);
   return hosts;
+}
+
+// The only name of an operator.
+std::string identity_in(const GENERAL_NAMES* names) {
+  const int count = names == nullptr ? 0 : sk_GENERAL_NAME_num(names);
+  const GENERAL_NAME* name = count == 1 ? sk_GENERAL_NAME_value(names, 0) : nullptr;
+  std::string identity;
+  if (name != nullptr && (name->type == GEN_DNS || name->type == GEN_URI)) {
+    const ASN1_IA5STRING* text =
+        name->type == GEN_DNS ? name->d.dNSName : name->d.uniformResourceIdentifier;
+    identity.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                    static_cast<std::size_t>(ASN1_STRING_length(text)));
+  }
+  if (is_identity(identity)) return identity;
+  throw std::runtime_error("it has not exactly one URI or DNS name of an operator");
+}
+
+// Names and use of the certificate that a request asks for.
+struct Asked {
+  Names names;
+  bool is_client = false;
+};
+
+Asked asked_in(X509_REQ* request) {
+  STACK_OF(X509_EXTENSION)* extensions = X509_REQ_get_extensions(request);
+  Asked asked{Names(static_cast<GENERAL_NAMES*>(
+                  X509V3_get_d2i(extensions, NID_subject_alt_name, nullptr, nullptr))),
+              false};
+  auto* usage = static_cast<EXTENDED_KEY_USAGE*>(
+      X509V3_get_d2i(extensions, NID_ext_key_usage, nullptr, nullptr));
+  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+  const int uses = usage == nullptr ? 0 : sk_ASN1_OBJECT_num(usage);
+  const int use = uses == 1 ? OBJ_obj2nid(sk_ASN1_OBJECT_value(usage, 0)) : NID_undef;
+  EXTENDED_KEY_USAGE_free(usage);
+  asked.is_client = use == NID_client_auth;
+  const bool is_server = uses == 0 || use == NID_server_auth;
+  if (asked.is_client || is_server) return asked;
+  throw std::runtime_error("the request is for another use than clientAuth or serverAuth");
+}
+
+// With its key; `extensions` as OpenSSL's configuration has them.
+std::string request_for(const std::string& key_pem, const std::string& name,
+                        const std::vector<std::pair<int, std::string>>& extensions) {
+  const Key key = read_key(key_pem);
+  expect(key != nullptr, "the key is damaged");
+  const PublicRequest request(X509_REQ_new());
+  X509_REQ_set_version(request.get(), X509_REQ_VERSION_1);
+  const auto* text = reinterpret_cast<const unsigned char*>(name.c_str());
+  expect(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request.get()), "CN", MBSTRING_UTF8,
+                                    text, -1, -1, 0) == 1,
+         "name");
+  expect(X509_REQ_set_pubkey(request.get(), key.get()) == 1, "key");
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, nullptr, nullptr, request.get(), nullptr, 0);
+  STACK_OF(X509_EXTENSION)* stack = sk_X509_EXTENSION_new_null();
+  for (const auto& [nid, value] : extensions) {
+    sk_X509_EXTENSION_push(stack, X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
+  }
+  const int added = X509_REQ_add_extensions(request.get(), stack);
+  sk_X509_EXTENSION_pop_free(stack, X509_EXTENSION_free);
+  expect(added == 1, "names");
+  expect(X509_REQ_sign(request.get(), key.get(), EVP_sha256()) > 0, "signature");
+  const Memory memory(BIO_new(BIO_s_mem()));
+  expect(PEM_write_bio_X509_REQ(memory.get(), request.get()) == 1, "request");
+  return drain(memory);
 }
 
 PublicRequest parse_request(const std::string& pem) {
@@ -228,20 +310,7 @@ Issued issue_server(const Issued& authority, const std::string& name,
 
 Issued issue_client(const Issued& authority, const std::string& name,
                     const std::vector<std::string>& identities, int days) {
-  Subject subject{name,
-                  days,
-                  {{NID_basic_constraints, "critical,CA:FALSE"},
-                   {NID_key_usage, "critical,digitalSignature"},
-                   {NID_ext_key_usage, "clientAuth"}}};
-  std::string names;
-  for (const std::string& each : identities) {
-    if (!is_identity(each)) {
-      throw std::runtime_error("\"" + each + "\" is neither a DNS name in lower case nor a URI");
-    }
-    names += (names.empty() ? "" : ",") + std::string(is_uri(each) ? "URI:" : "DNS:") + each;
-  }
-  if (!names.empty()) subject.extensions.emplace_back(NID_subject_alt_name, names);
-  return sign_with(authority, subject);
+  return sign_with(authority, client_of(name, identities, days));
 }
 
 Issued issue_client(const Issued& authority, const std::string& name, int days) {
@@ -258,42 +327,64 @@ std::string key_sha256(const std::string& key_pem) {
 
 std::string make_request(const std::string& key_pem, const std::string& name,
                          const std::vector<std::string>& hosts) {
-  const Key key = read_key(key_pem);
-  expect(key != nullptr, "the key is damaged");
-  const PublicRequest request(X509_REQ_new());
-  X509_REQ_set_version(request.get(), X509_REQ_VERSION_1);
-  const auto* text = reinterpret_cast<const unsigned char*>(name.c_str());
-  expect(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request.get()), "CN", MBSTRING_UTF8,
-                                    text, -1, -1, 0) == 1,
-         "name");
-  expect(X509_REQ_set_pubkey(request.get(), key.get()) == 1, "key");
-  X509V3_CTX context;
-  X509V3_set_ctx(&context, nullptr, nullptr, request.get(), nullptr, 0);
-  const Extension extension(
-      X509V3_EXT_conf_nid(nullptr, &context, NID_subject_alt_name, names_of(hosts).c_str()));
-  expect(extension != nullptr, "names");
-  STACK_OF(X509_EXTENSION)* extensions = sk_X509_EXTENSION_new_null();
-  sk_X509_EXTENSION_push(extensions, extension.get());
-  const int added = X509_REQ_add_extensions(request.get(), extensions);
-  sk_X509_EXTENSION_free(extensions);
-  expect(added == 1, "names");
-  expect(X509_REQ_sign(request.get(), key.get(), EVP_sha256()) > 0, "signature");
-  const Memory memory(BIO_new(BIO_s_mem()));
-  expect(PEM_write_bio_X509_REQ(memory.get(), request.get()) == 1, "request");
-  return drain(memory);
+  return request_for(key_pem, name, {{NID_subject_alt_name, names_of(hosts)}});
+}
+
+std::string make_client_request(const std::string& key_pem, const std::string& name,
+                                const std::string& identity) {
+  return request_for(
+      key_pem, name,
+      {{NID_ext_key_usage, "clientAuth"}, {NID_subject_alt_name, identities_of({identity})}});
 }
 
 Request read_request(const std::string& request_pem) {
   const PublicRequest request = parse_request(request_pem);
-  return {common_name(request.get()), hosts_in(request.get()),
-          digest_of(X509_REQ_get0_pubkey(request.get()))};
+  const Asked asked = asked_in(request.get());
+  Request read;
+  read.name = common_name(X509_REQ_get_subject_name(request.get()));
+  read.key_sha256 = digest_of(X509_REQ_get0_pubkey(request.get()));
+  if (asked.is_client) {
+    read.identity = identity_in(asked.names.get());
+  } else {
+    read.hosts = hosts_in(asked.names.get());
+  }
+  return read;
 }
 
 std::string issue_requested(const Issued& authority, const std::string& request_pem, int days) {
+  const Request asked = read_request(request_pem);
   const PublicRequest request = parse_request(request_pem);
   return certify_with(authority,
-                      server_of(common_name(request.get()), hosts_in(request.get()), days),
+                      asked.identity.empty() ? server_of(asked.name, asked.hosts, days)
+                                             : client_of(asked.name, {asked.identity}, days),
                       X509_REQ_get0_pubkey(request.get()));
+}
+
+std::string issue_again(const Issued& authority, const std::string& certificate_pem, int days) {
+  const Certificate former = read_certificate(certificate_pem);
+  if (former == nullptr) throw std::runtime_error("it is no certificate in PEM");
+  expect_issued_by(authority, former.get());
+  const std::string name = common_name(X509_get_subject_name(former.get()));
+  const Names names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(former.get(), NID_subject_alt_name, nullptr, nullptr)));
+  const bool is_client = is_for(former.get(), Purpose::client);
+  if (is_client == is_for(former.get(), Purpose::server)) {
+    throw std::runtime_error("it is neither an appliance's certificate nor an operator's");
+  }
+  return certify_with(authority,
+                      is_client ? client_of(name, {identity_in(names.get())}, days)
+                                : server_of(name, hosts_in(names.get()), days),
+                      X509_get0_pubkey(former.get()));
+}
+
+void expect_issued_by(const Issued& authority, X509* certificate) {
+  const Certificate issuer = read_certificate(authority.certificate_pem);
+  const bool good =
+      issuer != nullptr &&
+      X509_NAME_cmp(X509_get_subject_name(issuer.get()), X509_get_issuer_name(certificate)) == 0 &&
+      X509_verify(certificate, X509_get0_pubkey(issuer.get())) == 1;
+  ERR_clear_error();
+  if (!good) throw std::runtime_error("the certificate is not this authority's");
 }
 
 }  // namespace bulkhead::controlplane

@@ -1,4 +1,4 @@
-// pki init|sign|server|client|pair: an authority of files, and what it issues.
+// pki init|request|sign|server|client|renew|revoke|pair: an authority of files, and what it issues.
 #include <fcntl.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
@@ -12,6 +12,7 @@
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/pki.h"
 #include "controlplane/cli/remote.h"
+#include "controlplane/cli/revocation.h"
 #include "dataplane/artefact/digest.h"
 #include "dataplane/base/printable.h"
 
@@ -29,6 +30,7 @@ struct Arguments {
   std::string identity;
   std::vector<std::string> hosts;
   std::string request;
+  std::string certificate;
   std::string out;
   int days = kDaysDefault;
 };
@@ -50,6 +52,19 @@ void write_new(const Session& session, const fs::path& path, const std::string& 
   } else {
     say("made %s\n", path.c_str());
   }
+}
+
+// Whole or not at all, also in place of a file that is there: of what is no secret.
+void replace(const Session& session, const fs::path& path, const std::string& text) {
+  const fs::path next = path.string() + ".new";
+  std::error_code error;
+  fs::remove(next, error);
+  write_file_or_fail(next.string(), text);
+  fs::permissions(next, fs::perms(0644), error);
+  if (!error) fs::rename(next, path, error);
+  if (error)
+    throw CommandFailed{kFileFailed, "cannot write " + path.string() + ": " + error.message()};
+  if (session.format() == Format::table) say("wrote %s\n", path.string());
 }
 
 void write_pair(const Session& session, const fs::path& stem, const Issued& issued) {
@@ -140,13 +155,76 @@ void run_sign(const Session& session, const Arguments& arguments) {
                                              : fs::path(arguments.out);
   write_new(session, out, certificate, 0644);
   if (session.format() == Format::json) {
-    return print_json(
-        {{"name", request.name}, {"hosts", request.hosts}, {"key_sha256", request.key_sha256}});
+    return print_json({{"name", request.name},
+                       {"hosts", request.hosts},
+                       {"identity", request.identity},
+                       {"key_sha256", request.key_sha256}});
+  }
+  if (!request.identity.empty()) {
+    return say("for %s, an operator; key sha256 %s; compare it with what `pki request` has shown\n",
+               request.identity, request.key_sha256);
   }
   std::string hosts;
   for (const std::string& host : request.hosts) hosts += (hosts.empty() ? "" : ", ") + host;
   say("for %s at %s\nkey sha256 %s; compare it with what `setup` shows on the appliance\n",
       request.name, hosts, request.key_sha256);
+}
+
+// An operator's key, made where it stays, and what the authority has to sign.
+void run_request(const Session& session, const Arguments& arguments) {
+  expect_name(arguments.name);
+  const std::string identity = identity_for(arguments);
+  const std::string key = make_key();
+  const fs::path stem = fs::path(arguments.folder) / arguments.name;
+  write_new(session, stem.string() + ".key", key, 0600);
+  write_new(session, stem.string() + ".csr", make_client_request(key, arguments.name, identity),
+            0644);
+  if (session.format() == Format::json) {
+    return print_json({{"identity", identity}, {"key_sha256", key_sha256(key)}});
+  }
+  say("for %s; key sha256 %s\nwhere the authority is: bulkheadctl pki sign AUTHORITY %s.csr\n",
+      identity, key_sha256(key), arguments.name);
+}
+
+// The key stays: an appliance or an operator takes the new certificate in place of the former.
+void run_renew(const Session& session, const Arguments& arguments) {
+  std::string certificate;
+  try {
+    certificate = issue_again(read_authority(arguments.folder),
+                              read_file_or_fail(arguments.certificate), arguments.days);
+  } catch (const std::runtime_error& error) {
+    throw CommandFailed{kRefused, arguments.certificate + ": " + error.what()};
+  }
+  const std::string out = arguments.out.empty() ? arguments.certificate : arguments.out;
+  replace(session, out, certificate);
+  if (session.format() == Format::json) {
+    return print_json({{"file", out}, {"days", arguments.days}});
+  }
+  say("valid for %d days; copy it over the former one, bulkheadd uses it within seconds\n",
+      arguments.days);
+}
+
+void run_revoke(const Session& session, const Arguments& arguments) {
+  const fs::path list = fs::path(arguments.folder) / "ca.crl";
+  const std::string former = fs::exists(list) ? read_file_or_fail(list.string()) : std::string();
+  Revocation revocation;
+  try {
+    revocation = revoke(read_authority(arguments.folder), former,
+                        read_file_or_fail(arguments.certificate), arguments.days);
+  } catch (const std::runtime_error& error) {
+    throw CommandFailed{kRefused, arguments.certificate + ": " + error.what()};
+  }
+  replace(session, list, revocation.list_pem);
+  if (session.format() == Format::json) {
+    return print_json({{"file", list.string()},
+                       {"serial", revocation.serial},
+                       {"number", revocation.number},
+                       {"revoked", revocation.revoked}});
+  }
+  say("serial %s is revoked: list number %llu, of %d certificates\n"
+      "copy %s to /etc/bulkhead/pki/ca.crl on each appliance: its calls end within seconds\n",
+      revocation.serial, static_cast<unsigned long long>(revocation.number), revocation.revoked,
+      list.string());
 }
 
 // What authenticates the heartbeats of a pair.
@@ -167,6 +245,37 @@ void run_client(const Session& session, const Arguments& arguments) {
       issue_client(read_authority(arguments.folder), arguments.name, {identity}, arguments.days));
   if (session.format() == Format::json) return print_json({{"identity", identity}});
   say("for %s: roles for that name go into access.yaml on each appliance\n", identity);
+}
+
+void add_exchange_commands(CLI::App* pki, Session& session,
+                           const std::shared_ptr<Arguments>& arguments) {
+  const auto with_days = [&](CLI::App* command) {
+    command->add_option("--days", arguments->days, "How long it is valid")
+        ->check(CLI::Range(1, 3650))
+        ->capture_default_str();
+  };
+  CLI::App* request = pki->add_subcommand(
+      "request", "Make an operator's key, which stays where it is made, and a request to sign");
+  request->add_option("FOLDER", arguments->folder, "Where NAME.key and NAME.csr are written")
+      ->required();
+  request->add_option("NAME", arguments->name, "File name and common name")->required();
+  request->add_option("--identity", arguments->identity,
+                      "The operator's URI or DNS name; if not given, NAME");
+  request->callback([&session, arguments] { run_request(session, *arguments); });
+  CLI::App* renew = pki->add_subcommand(
+      "renew", "Issue a certificate again, for the same names and the same key");
+  renew->add_option("FOLDER", arguments->folder, "Where the authority's files are")->required();
+  renew->add_option("CERTIFICATE", arguments->certificate, "The one that ends soon")->required();
+  renew->add_option("--out", arguments->out, "Where it is written, else in place of the former");
+  with_days(renew);
+  renew->callback([&session, arguments] { run_renew(session, *arguments); });
+  CLI::App* revoke = pki->add_subcommand(
+      "revoke", "Put a certificate on the authority's list of revoked ones, ca.crl");
+  revoke->add_option("FOLDER", arguments->folder, "Where the authority's files are")->required();
+  revoke->add_option("CERTIFICATE", arguments->certificate, "The one that must not count any more")
+      ->required();
+  with_days(revoke);
+  revoke->callback([&session, arguments] { run_revoke(session, *arguments); });
 }
 
 }  // namespace
@@ -192,9 +301,12 @@ void add_pki_commands(CLI::App& app, Session& session) {
                    "Name in the client's certificate: a DNS name in lower case");
   init->callback([&session, arguments] { run_init(session, *arguments); });
   CLI::App* sign = pki->add_subcommand(
-      "sign", "Certify an appliance that made its key itself (`setup`); on the management host");
+      "sign",
+      "Certify a key that was made where it stays: an appliance's (`setup`) or an operator's "
+      "(`pki request`); where the authority is");
   common(sign, false);
-  sign->add_option("REQUEST", arguments->request, "server.csr of the appliance")->required();
+  sign->add_option("REQUEST", arguments->request, "server.csr of the appliance, or NAME.csr")
+      ->required();
   sign->add_option("--out", arguments->out, "The certificate's file, else FOLDER/NAME.crt");
   sign->callback([&session, arguments] { run_sign(session, *arguments); });
   CLI::App* server = pki->add_subcommand("server", "Issue a certificate for another appliance");
@@ -208,6 +320,7 @@ void add_pki_commands(CLI::App& app, Session& session) {
                      "The operator's URI or DNS name in the certificate, which access.yaml names; "
                      "if not given, NAME");
   client->callback([&session, arguments] { run_client(session, *arguments); });
+  add_exchange_commands(pki, session, arguments);
   CLI::App* pair = pki->add_subcommand("pair", "Make the key that both appliances of a pair have");
   pair->add_option("FOLDER", arguments->folder, "Where pair.key is written")->required();
   pair->callback([&session, arguments] { run_pair(session, *arguments); });

@@ -2,3 +2,4 @@
 #pragma once
 
 #include "controlplane/cli/pki.h"
+#include "controlplane/cli/revocation.h"
