@@ -1,5 +1,4 @@
 // bulkheadd: wiring only.
-#include <grpcpp/grpcpp.h>
 #include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -10,6 +9,7 @@
 #include <cctype>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -18,12 +18,14 @@
 #include <vector>
 
 #include "controlplane/access/access_file.h"
+#include "controlplane/access/pki_folder.h"
 #include "controlplane/agent/agent.h"
 #include "controlplane/api/access_service.h"
 #include "controlplane/api/grpc_server.h"
 #include "controlplane/api/listener.h"
 #include "controlplane/api/local_listener.h"
 #include "controlplane/api/pair_service.h"
+#include "controlplane/api/periodic.h"
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
 #include "controlplane/telemetry/event_hub.h"
@@ -149,11 +151,11 @@ bulkhead::failover::Key read_pair_key(const std::string& path) {
                            "the same");
 }
 
-void join_pair(const Options& options, AccessFile& access, Agent& agent) {
+void join_pair(const Options& options, const CredentialsPointer& credentials, AccessFile& access,
+               Agent& agent) {
   if (options.pair_peer.empty()) return;
   PairOptions pair;
-  pair.link.pki = options.pki;
-  pair.link.self_name = name_in(options.pki + "/server.crt");
+  pair.link.credentials = credentials;
   pair.link.peer_name = options.pair_peer;
   pair.link.listen = endpoint_of(options.pair_listen);
   pair.link.peer = endpoint_of(options.pair_address);
@@ -165,33 +167,12 @@ void join_pair(const Options& options, AccessFile& access, Agent& agent) {
     return access.state().sha256;
   };
   pair.timing = {.heartbeat_ns = options.pair_heartbeat_ms * bulkhead::kMillisecondNs};
-  if (pair.link.self_name == pair.link.peer_name) {
+  if (credentials->name == pair.link.peer_name) {
     throw std::runtime_error(
         "both appliances of the pair are named " + options.pair_peer +
         " in their certificates; issue one each with `bulkheadctl pki server`");
   }
   agent.join_pair(pair);
-}
-
-// Reads NAME under the folder, or tells what is wrong in `problem`.
-std::string pem(const Options& options, const std::string& name, std::string& problem) {
-  const std::string path = options.pki + "/" + name;
-  std::string text = bulkhead::read_secret(path);
-  if (text.find("-----BEGIN") == std::string::npos) {
-    problem = "cannot read " + path + "; make certificates with `bulkheadctl pki init " +
-              options.pki + "`";
-  }
-  return text;
-}
-
-std::shared_ptr<grpc::ServerCredentials> credentials(const Options& options, std::string& problem) {
-  grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  tls.pem_root_certs = pem(options, "ca.crt", problem);
-  tls.pem_key_cert_pairs.push_back(
-      {pem(options, "server.key", problem), pem(options, "server.crt", problem)});
-  auto made = grpc::SslServerCredentials(tls);
-  bulkhead::wipe(tls.pem_key_cert_pairs.front().private_key);  // gRPC has its own copy
-  return made;
 }
 
 sigset_t ending_signals() {
@@ -229,12 +210,17 @@ std::string how_to_begin(const Options& options) {
          local_socket(options) + "`";
 }
 
-// Each use is an event and a line in the log.
-LocalListener::Callbacks local_callbacks(const GrpcServer& rpc, Sinks& sinks) {
-  const auto tell = [&sinks](const std::string& text) {
+// An event and a line in the log.
+using Tell = std::function<void(const std::string& text)>;
+Tell teller(Sinks& sinks, const std::string& kind) {
+  return [&sinks, kind](const std::string& text) {
     spdlog::warn("{}", text);
-    notice(sinks, "access", text);
+    notice(sinks, kind, text);
   };
+}
+
+// Each use is an event and a line in the log.
+LocalListener::Callbacks local_callbacks(GrpcServers& rpc, const Tell& tell) {
   return {
       [&rpc](int descriptor) { rpc.hand_over_local(descriptor); },
       [tell](pid_t pid) { tell("root acts on the local socket, process " + std::to_string(pid)); },
@@ -252,12 +238,15 @@ std::optional<std::string> confine(const Options& options) {
 }
 
 // Feeds the service manager's watchdog while all threads go on.
-void watch_until_signal(bulkhead::daemon::Notifier& notifier, Agent& agent, Listener& listener) {
+void watch_until_signal(bulkhead::daemon::Notifier& notifier, Agent& agent, Listener& listener,
+                        Periodic& looks) {
   constexpr bulkhead::TimeNs kPeriodNs = bulkhead::kSecondNs;
   bulkhead::daemon::Pulses pulses;
   agent.watch(pulses);
   pulses.watch("listener", 5 * bulkhead::kSecondNs,
                [&listener](std::function<void()> function) { listener.post(std::move(function)); });
+  pulses.watch("access", 30 * bulkhead::kSecondNs,
+               [&looks](std::function<void()> function) { looks.post(std::move(function)); });
   const sigset_t signals = ending_signals();
   bool ready = false;
   bool was_stuck = false;
@@ -280,8 +269,8 @@ void watch_until_signal(bulkhead::daemon::Notifier& notifier, Agent& agent, List
   }
 }
 
-int serve(const Options& options, Agent& agent, EventHub& events, Sinks& sinks, AccessFile& access,
-          const std::shared_ptr<grpc::ServerCredentials>& tls,
+int serve(const Options& options, const CredentialsPointer& credentials, Agent& agent,
+          EventHub& events, Sinks& sinks, AccessFile& access,
           bulkhead::daemon::Notifier& notifier) {
   std::unique_ptr<Listener> listener;
   Work work([&access] { return access.current(); },
@@ -290,21 +279,46 @@ int serve(const Options& options, Agent& agent, EventHub& events, Sinks& sinks, 
             });
   if (access.current() == nullptr) spdlog::error("{}", how_to_begin(options));
   work.gate.explain_without_rules(how_to_begin(options));
-  PolicyServiceImpl policy(work, agent.policies());
-  TelemetryServiceImpl telemetry(work, agent.readings(), events, access);
-  PairServiceImpl pair(work, agent.pair());
-  AccessServiceImpl access_service(work, access);
-  GrpcServer rpc(tls, work.gate, {&policy, &telemetry, &pair, &access_service});
-  if (!rpc.runs()) {
+  GrpcServers* servers = nullptr;
+  PkiFolder pki(options.pki, credentials,
+                {[&servers, &agent](const CredentialsPointer& next) {
+                   servers->use(*next);
+                   agent.use(next);
+                 },
+                 teller(sinks, "credentials")});
+  work.gate.trust([&pki] { return pki.credentials()->trust; });
+  GrpcServers rpc(work.gate, [&] {
+    Services services;
+    services.push_back(std::make_unique<PolicyServiceImpl>(work, agent.policies()));
+    services.push_back(std::make_unique<TelemetryServiceImpl>(
+        work, agent.readings(), events, [&access, &pki](bulkhead::v1::GetStatusResponse& status) {
+          status.set_access_problem(access.state().problem);
+          for (std::string& each : pki.warnings()) {
+            status.add_credential_warnings(std::move(each));
+          }
+        }));
+    services.push_back(std::make_unique<PairServiceImpl>(work, agent.pair()));
+    services.push_back(std::make_unique<AccessServiceImpl>(work, access));
+    return services;
+  });
+  servers = &rpc;
+  if (!rpc.use(*credentials)) {
     spdlog::error("gRPC does not start with these certificates");
     return kPkiFailed;
   }
+  // What has been revoked, has expired or has lost its role ends within this time and a look's.
+  Periodic looks(std::chrono::seconds(1), [&access, &pki, &work] {
+    access.current();
+    pki.look(std::time(nullptr));
+    work.gate.reexamine();
+  });
   std::unique_ptr<LocalListener> local;
   try {
-    listener = std::make_unique<Listener>(options.listen,
-                                          [&rpc](int descriptor) { rpc.hand_over(descriptor); });
+    listener = std::make_unique<Listener>(
+        options.listen, [&rpc](int descriptor) { rpc.hand_over(descriptor); },
+        teller(sinks, "login"));
     local = std::make_unique<LocalListener>(listener->io(), local_socket(options),
-                                            local_callbacks(rpc, sinks));
+                                            local_callbacks(rpc, teller(sinks, "access")));
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     return kListenFailed;
@@ -316,10 +330,12 @@ int serve(const Options& options, Agent& agent, EventHub& events, Sinks& sinks, 
   agent.start();
   local->start();
   listener->start();
+  looks.start();
   spdlog::info("listening on {} with mutual TLS, state in {}", options.listen, options.state);
-  watch_until_signal(notifier, agent, *listener);
+  watch_until_signal(notifier, agent, *listener, looks);
   spdlog::info("stopping");
   notifier.stopping();
+  looks.stop();
   events.end();
   rpc.shut_down();
   work.join();
@@ -335,7 +351,8 @@ int main(int argc, char** argv) {
       "The Bulkhead agent: keeps policy revisions, drives bulkhead-dataplane, and serves the "
       "management host over gRPC with mutual TLS.\n"
       "Exit codes: 0 stopped, 2 wrong option or config, 3 the state folder is in use or damaged, "
-      "4 the address cannot be listened on, 5 a certificate or key is missing, 6 the pair's "
+      "4 the address cannot be listened on, 5 a certificate or key is missing or does not fit, 6 "
+      "the pair's "
       "address, name or key is wrong, 7 rights cannot be given up.");
   bulkhead::start_log("bulkheadd");
   setenv("GRPC_VERBOSITY", "NONE", 0);  // we report errors ourselves, once
@@ -364,10 +381,9 @@ int main(int argc, char** argv) {
   // Before any thread starts, so that only sigwait hears them.
   const sigset_t signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::string problem;
-  const auto tls = credentials(options, problem);
-  if (!problem.empty()) {
-    spdlog::error("{}", problem);
+  const auto credentials = read_credentials(options.pki);
+  if (!credentials) {
+    spdlog::error("{}", credentials.error());
     return kPkiFailed;
   }
   try {
@@ -379,18 +395,15 @@ int main(int argc, char** argv) {
     EventHub events;
     Sinks sinks;
     sinks.add(events);
-    AccessFile access(access_path(options), [&sinks](const std::string& text) {
-      spdlog::warn("{}", text);
-      notice(sinks, "access", text);
-    });
+    AccessFile access(access_path(options), teller(sinks, "access"));
     Agent agent(std::move(store).value(), options.socket, sinks);
     try {
-      join_pair(options, access, agent);
+      join_pair(options, credentials.value(), access, agent);
     } catch (const std::exception& error) {
       spdlog::error("{}", error.what());
       return kPairFailed;
     }
-    return serve(options, agent, events, sinks, access, tls, notifier);
+    return serve(options, credentials.value(), agent, events, sinks, access, notifier);
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     return kStateFailed;

@@ -2,6 +2,8 @@
 // holder may do is decided here.
 #include "controlplane/access/gate.h"
 
+#include <vector>
+
 #include "controlplane/access/certificate.h"
 #include "controlplane/access/identity.h"
 
@@ -23,12 +25,27 @@ bool is_local(const grpc::ServerContextBase& context) {
 
 }  // namespace
 
-grpc::Status Gate::identify(const grpc::ServerContextBase& context, Caller& caller) const {
+Gate::Pass::~Pass() {
+  {
+    const std::lock_guard guard(gate_.live_mutex_);
+    gate_.live_.erase(this);
+  }
+  gate_.leave(kind_, caller_.identity);
+}
+
+grpc::Status Gate::identify(const grpc::ServerContextBase& context, Caller& caller) {
   if (is_local(context)) {
     caller = {std::string(kLocalRoot), {}, Roles::all(), true};
     return grpc::Status::OK;
   }
-  const std::string pem(property_of(*context.auth_context(), "x509_pem_cert"));
+  const grpc::Status status = identify_by_certificate(*context.auth_context(), caller);
+  if (!status.ok()) return status;
+  if (const AccessPointer rules = access_()) caller.roles = rules->roles_of(caller.identity);
+  return grpc::Status::OK;
+}
+
+grpc::Status Gate::identify_by_certificate(const grpc::AuthContext& context, Caller& caller) {
+  const std::string pem(property_of(context, "x509_pem_cert"));
   const Certificate certificate = read_certificate(pem);
   if (certificate == nullptr) {
     return {grpc::StatusCode::UNAUTHENTICATED, "there is no certificate"};
@@ -36,8 +53,14 @@ grpc::Status Gate::identify(const grpc::ServerContextBase& context, Caller& call
   caller.certificate_sha256 = sha256_of(certificate.get());
   const auto identity = identity_of(certificate.get());
   if (!identity) return {grpc::StatusCode::UNAUTHENTICATED, identity.error().text};
+  const TrustPointer trust = trusts_();
+  if (trust != nullptr) {
+    const std::string problem = verified_.problem_with(
+        trust, caller.certificate_sha256, certificate.get(),
+        [&context] { return std::string(property_of(context, "x509_pem_cert_chain")); });
+    if (!problem.empty()) return {grpc::StatusCode::UNAUTHENTICATED, problem};
+  }
   caller.identity = identity.value();
-  if (const AccessPointer rules = access_()) caller.roles = rules->roles_of(caller.identity);
   return grpc::Status::OK;
 }
 
@@ -79,6 +102,12 @@ Result<Gate::PassPointer, grpc::Status> Gate::enter(const grpc::ServerContextBas
     return status;
   }
   auto pass = count(caller, method.kind);
+  if (pass) {
+    const std::lock_guard guard(live_mutex_);
+    pass.value()->context_ = &context;
+    pass.value()->method_ = &method;
+    live_.insert(pass.value().get());
+  }
   report(pass.ok(), pass ? std::string() : pass.error().error_message());
   return pass;
 }
@@ -100,6 +129,22 @@ Result<Gate::PassPointer, grpc::Status> Gate::count(Caller caller, const limits:
   }
   ++kinds[name];
   return std::make_shared<Pass>(*this, kind, std::move(caller));
+}
+
+void Gate::reexamine() {
+  std::vector<Pass*> all;
+  {
+    const std::lock_guard guard(live_mutex_);
+    all.assign(live_.begin(), live_.end());
+  }
+  for (Pass* pass : all) {
+    const std::lock_guard guard(live_mutex_);
+    if (live_.count(pass) == 0) continue;  // it has ended
+    Caller now;
+    grpc::Status status = identify(*pass->context_, now);
+    if (status.ok()) status = judge(now, *pass->method_);
+    if (!status.ok()) pass->context_->TryCancel();
+  }
 }
 
 void Gate::leave(const limits::Calls& kind, const std::string& identity) {

@@ -9,11 +9,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "controlplane/access/access_rules.h"
 #include "controlplane/access/methods.h"
+#include "controlplane/access/verified_certificates.h"
 #include "dataplane/base/result.h"
 
 namespace bulkhead::controlplane {
@@ -38,6 +40,8 @@ class Gate {
  public:
   // The rules in force now; nullptr: only root on the local socket may act. From any thread.
   using Access = std::function<AccessPointer()>;
+  // Whom the appliance trusts now; nullptr: what TLS has verified counts as it is. From any thread.
+  using Trusts = std::function<TrustPointer()>;
   // Called for each call of a caller that has a role: the peer, as gRPC names it, and its identity.
   using OnCall = std::function<void(const std::string& peer, const std::string& identity)>;
   // Called for each call of an RPC of ours, accepted or refused, before it is answered and on the
@@ -46,9 +50,10 @@ class Gate {
 
   Gate(Access access, OnCall on_call) : access_(std::move(access)), on_call_(std::move(on_call)) {}
 
-  // Call both before the first call is served. `without_rules` is what a caller reads while no
+  // Call these before the first call is served. `without_rules` is what a caller reads while no
   // access file is in force: what to do about it.
   void on_judged(OnJudged on_judged) { on_judged_ = std::move(on_judged); }
+  void trust(Trusts trusts) { trusts_ = std::move(trusts); }
   void explain_without_rules(std::string text) { without_rules_ = std::move(text); }
 
   // A call that was let in, until it is destroyed. The gate outlives it.
@@ -56,16 +61,20 @@ class Gate {
    public:
     Pass(Gate& gate, const limits::Calls& kind, Caller caller)
         : gate_(gate), kind_(kind), caller_(std::move(caller)) {}
-    ~Pass() { gate_.leave(kind_, caller_.identity); }
+    ~Pass();
     Pass(const Pass&) = delete;
     Pass& operator=(const Pass&) = delete;
     const Caller& caller() const { return caller_; }
     const std::string& name() const { return caller_.identity; }
 
    private:
+    friend class Gate;
     Gate& gate_;
     const limits::Calls& kind_;
     Caller caller_;
+    // Of a call over gRPC, until the pass is destroyed:
+    const grpc::ServerContextBase* context_ = nullptr;
+    const Method* method_ = nullptr;
   };
   using PassPointer = std::shared_ptr<Pass>;
 
@@ -76,13 +85,19 @@ class Gate {
   // Counts a call of a caller that has been judged.
   Result<PassPointer, grpc::Status> count(Caller caller, const limits::Calls& kind);
 
+  // Ends each call that is under way and that the gate would refuse now: its caller's certificate
+  // has been revoked or has expired, or its role is gone. From any thread but a call's; about every
+  // second.
+  void reexamine();
+
   // Before the method: one of ours that has no row is ended; a service that is not ours (health,
   // reflection) is for callers with any role. The others enter().
   void look(std::string_view method, grpc::ServerContextBase& context);
 
  private:
   // Fills in what is known of the caller; a status that is not OK says why it is nobody.
-  grpc::Status identify(const grpc::ServerContextBase& context, Caller& caller) const;
+  grpc::Status identify(const grpc::ServerContextBase& context, Caller& caller);
+  grpc::Status identify_by_certificate(const grpc::AuthContext& context, Caller& caller);
   grpc::Status judge(const Caller& caller, const Method& method) const;
   grpc::Status has_no_role(const Caller& caller) const;
   void leave(const limits::Calls& kind, const std::string& identity);
@@ -90,9 +105,14 @@ class Gate {
   Access access_;
   OnCall on_call_;
   OnJudged on_judged_;
+  Trusts trusts_ = [] { return TrustPointer(); };
+  VerifiedCertificates verified_;
   std::string without_rules_ = "no access file is in force: only root on the appliance may act";
   std::mutex mutex_;
   std::map<const limits::Calls*, std::map<std::string, std::size_t>> under_way_;
+  // Recursive: ending a call may destroy its pass on the same thread.
+  std::recursive_mutex live_mutex_;
+  std::set<Pass*> live_;
 };
 
 // Passes each call of any service to the gate. The gate outlives the server.

@@ -13,13 +13,6 @@ namespace {
 
 constexpr const char* kFiles[] = {kAuthorityFile, kCertificateFile, kKeyFile, kRevokedFile};
 
-std::string in_days(std::time_t until, std::time_t now) {
-  constexpr std::time_t kDay = 24 * 3600;
-  if (until <= now) return "expired";
-  const std::time_t days = (until - now) / kDay;
-  return "expires in " + std::to_string(days) + (days == 1 ? " day" : " days");
-}
-
 // Readable by others than root, this process's user and its group.
 bool others_read(const std::string& path) {
   struct stat info {};
@@ -124,9 +117,8 @@ std::vector<std::string> PkiFolder::find_warnings(std::time_t now) const {
       {kAuthorityFile, current->trust->authority_until()},
       {kRevokedFile, current->trust->list_until()}};
   for (const auto& [name, until] : ends) {
-    const auto notice = std::chrono::duration_cast<std::chrono::seconds>(kExpiryNotice).count();
-    if (until == 0 || until - now > notice) continue;
-    found.push_back(folder_ + "/" + name + " " + in_days(until, now));
+    const std::string text = expiry_text(until, now);
+    if (!text.empty()) found.push_back(folder_ + "/" + name + " " + text);
   }
   return found;
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <array>
-#include <chrono>
+#include <ctime>
 #include <functional>
 #include <mutex>
 #include <set>
@@ -14,9 +14,6 @@
 #include "controlplane/access/file_stamp.h"
 
 namespace bulkhead::controlplane {
-
-// What expires within this time is reported.
-inline constexpr std::chrono::hours kExpiryNotice{30 * 24};
 
 class PkiFolder {
  public:

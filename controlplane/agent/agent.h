@@ -27,6 +27,8 @@ class Agent {
   ~Agent();
   // Makes the appliance one of a pair; before start(). Throws with a text for people.
   void join_pair(const PairOptions& options) { pair_.join(options); }
+  // Uses other credentials from now on. From any thread.
+  void use(const CredentialsPointer& credentials) { pair_.use(credentials); }
   void start();
   // Adds its threads to those that must go on.
   void watch(daemon::Pulses& pulses);

@@ -45,6 +45,10 @@ void PairMember::join(PairOptions options) {
   enforcer_.join_pair([this](const v1::Revision& revision) { return agree(revision); });
 }
 
+void PairMember::use(const CredentialsPointer& credentials) {
+  if (pair_) pair_->use(credentials);
+}
+
 void PairMember::watch(daemon::Pulses& pulses) {
   if (!pair_) return;
   pair_->watch(pulses);

@@ -21,6 +21,8 @@ class PairMember final : public PairControl, private PairHost {
              const std::string& lease_socket);
   // Without this the appliance is alone; before start(). Throws with a text for people.
   void join(PairOptions options);
+  // Uses other credentials on the pair link, if there is one.
+  void use(const CredentialsPointer& credentials);
   void start();
   void stop();
   // Adds its threads to those that must go on.

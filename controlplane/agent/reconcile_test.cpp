@@ -9,7 +9,7 @@
 
 #include "controlplane/agent/agent.h"
 #include "dataplane/artefact/digest.h"
-#include "tests/support/authority.h"
+#include "tests/support/appliance_keys.h"
 #include "tests/support/becomes.h"
 #include "tests/support/fake_dataplane.h"
 
@@ -73,13 +73,9 @@ class ReconcileTest : public ::testing::Test {
  private:
   PairOptions options() {
     const Issued authority = make_authority("test", 1);
-    const Issued issued = issue_server(authority, "alpha", {"localhost"}, 1);
-    std::ofstream(folder_ / "ca.crt") << authority.certificate_pem;
-    std::ofstream(folder_ / "server.crt") << issued.certificate_pem;
-    std::ofstream(folder_ / "server.key") << issued.key_pem;
     PairOptions options;
-    options.link.pki = folder_.string();
-    options.link.self_name = "alpha";
+    options.link.credentials =
+        credentials_of(authority, issue_server(authority, "alpha", {"localhost"}, 1), "alpha");
     options.link.peer_name = "bravo";
     const auto port = static_cast<std::uint16_t>(20'000 + getpid() % 20'000);
     const auto here = boost::asio::ip::make_address("127.0.0.1");

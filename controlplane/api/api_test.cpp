@@ -10,6 +10,7 @@
 #include <chrono>
 #include <ctime>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -45,10 +46,15 @@ class ListenerTest : public ::testing::Test {
     getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
     close(probe);
     port_ = ntohs(address.sin_port);
-    listener_ =
-        std::make_unique<Listener>("127.0.0.1:" + std::to_string(port_), [this](int descriptor) {
+    listener_ = std::make_unique<Listener>(
+        "127.0.0.1:" + std::to_string(port_),
+        [this](int descriptor) {
           const std::lock_guard guard(mutex_);
           handed_over_.push_back(descriptor);
+        },
+        [this](const std::string& text) {
+          const std::lock_guard guard(mutex_);
+          reports_.push_back(text);
         });
     listener_->start();
   }
@@ -99,6 +105,7 @@ class ListenerTest : public ::testing::Test {
   std::uint16_t port_ = 0;
   std::mutex mutex_;
   std::vector<int> handed_over_;
+  std::vector<std::string> reports_;
   std::vector<int> open_;
   std::unique_ptr<Listener> listener_;
 };
@@ -139,7 +146,7 @@ TEST_F(ListenerTest, WhoHasProvenItselfStays) {
 
 TEST_F(ListenerTest, WhatHasEndedIsForgotten) {
   for (std::size_t i = 0; i < 2 * limits::kUnprovenMax; ++i) {
-    const int descriptor = knock();
+    const int descriptor = knock(static_cast<std::uint8_t>(2 + i));
     ASSERT_EQ(send(descriptor, "x", 1, 0), 1);
     ASSERT_TRUE(becomes([this, i] { return handed_over() == i + 1; }));
     const std::lock_guard guard(mutex_);
@@ -149,6 +156,30 @@ TEST_F(ListenerTest, WhatHasEndedIsForgotten) {
   ASSERT_EQ(send(last, "x", 1, 0), 1);
   EXPECT_TRUE(becomes([this] { return handed_over() == 2 * limits::kUnprovenMax + 1; }));
   EXPECT_FALSE(ends(last));
+}
+
+TEST_F(ListenerTest, WhoFailsOftenIsSlowedAndNobodyElse) {
+  const auto fail = [this](std::size_t i) {
+    ASSERT_EQ(send(knock(2), "x", 1, 0), 1);
+    ASSERT_TRUE(becomes([this, i] { return handed_over() == i + 1; }));
+    const int sockets[] = {open_.back()};
+    {
+      const std::lock_guard guard(mutex_);
+      shutdown(handed_over_.back(), SHUT_RDWR);  // as gRPC does
+    }
+    ASSERT_TRUE(becomes([&sockets] { return ends(sockets[0]); }));
+  };
+  for (std::size_t i = 0; i < 12; ++i) fail(i);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_EQ(send(knock(2), "x", 1, 0), 1);
+  ASSERT_EQ(send(knock(3), "x", 1, 0), 1);
+  EXPECT_TRUE(becomes([this] { return handed_over() == 13; }));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(250))
+      << "the other";
+  EXPECT_TRUE(becomes([this] { return handed_over() == 14; }));
+  EXPECT_GT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(250));
+  EXPECT_EQ(reports_.size(), 1U) << "and it is reported, once a minute";
 }
 
 // Whatever a crowd does, whoever has another address than it is not the one that goes.

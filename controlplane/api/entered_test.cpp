@@ -190,7 +190,7 @@ class EnteredTest : public ::testing::Test {
              [](const std::string&, const std::string&) {}};
   AccessFile file_{"/nonexistent", {}};
   PolicyServiceImpl policy_{work_, behind_};
-  TelemetryServiceImpl telemetry_{work_, behind_, events_, file_};
+  TelemetryServiceImpl telemetry_{work_, behind_, events_, [](v1::GetStatusResponse&) {}};
   PairServiceImpl pair_{work_, behind_};
   AccessServiceImpl access_{work_, file_};
   UngatedPairService ungated_;

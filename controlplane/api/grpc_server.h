@@ -1,20 +1,28 @@
-// gRPC without a listener of its own: it gets connections that somebody else has accepted.
+// gRPC without a listener of its own: it gets connections that somebody else has accepted. Its
+// credentials are exchanged without ending a connection.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/service_type.h>
 
+#include <deque>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
+#include "controlplane/access/appliance_credentials.h"
 #include "controlplane/access/gate.h"
 
 namespace bulkhead::controlplane {
 
+using Services = std::vector<std::unique_ptr<grpc::Service>>;
+
+// A server with one set of credentials.
 class GrpcServer {
  public:
-  // The gate and the services outlive it.
-  GrpcServer(const std::shared_ptr<grpc::ServerCredentials>& tls, Gate& gate,
-             const std::vector<grpc::Service*>& services);
+  // The gate outlives it.
+  GrpcServer(const ApplianceCredentials& credentials, Gate& gate, Services services);
 
   // False if gRPC refuses the credentials.
   bool runs() const { return server_ != nullptr; }
@@ -29,9 +37,36 @@ class GrpcServer {
   using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
   static void hand_over(Acceptor& acceptor, int descriptor);
 
+  const Services services_;
   std::unique_ptr<Acceptor> remote_;
   std::unique_ptr<Acceptor> local_;
   std::unique_ptr<grpc::Server> server_;
+};
+
+// gRPC 1.51 reads credentials once: each set has a server of its own. New connections go to the
+// newest; those of the earlier ones go on until they end by themselves.
+class GrpcServers {
+ public:
+  // Makes the services anew: each server has its own. The gate outlives this.
+  using MakeServices = std::function<Services()>;
+  GrpcServers(Gate& gate, MakeServices make_services)
+      : gate_(gate), make_services_(std::move(make_services)) {}
+
+  // Thread-safe, all of them. False if gRPC refuses the credentials: nothing has changed then. At
+  // kServersMax the oldest server is ended, with its connections: clients connect anew.
+  bool use(const ApplianceCredentials& credentials);
+  void hand_over(int descriptor) { newest()->hand_over(descriptor); }
+  void hand_over_local(int descriptor) { newest()->hand_over_local(descriptor); }
+  void shut_down();
+
+ private:
+  static constexpr std::size_t kServersMax = 4;
+  std::shared_ptr<GrpcServer> newest();
+
+  Gate& gate_;
+  const MakeServices make_services_;
+  std::mutex mutex_;
+  std::deque<std::shared_ptr<GrpcServer>> servers_;
 };
 
 }  // namespace bulkhead::controlplane

@@ -91,6 +91,7 @@ void keep_alive(int descriptor) {
 Listener::Guest::Guest(Tcp::socket accepted, std::string name_of_peer)
     : socket(std::move(accepted)),
       watch(socket.get_executor()),
+      slow(socket.get_executor()),
       peer(std::move(name_of_peer)),
       address(site_of(peer)),
       since(Clock::now()) {}
@@ -103,8 +104,12 @@ void Listener::count(const Guest& guest, int change) {
   if (here == Counts{}) of_address_.erase(guest.address);
 }
 
-Listener::Listener(const std::string& address, HandOver hand_over)
-    : acceptor_(io_), pause_(io_), sweep_timer_(io_), hand_over_(std::move(hand_over)) {
+Listener::Listener(const std::string& address, HandOver hand_over, FailedLogins::Report report)
+    : acceptor_(io_),
+      pause_(io_),
+      sweep_timer_(io_),
+      hand_over_(std::move(hand_over)),
+      failed_(report ? std::move(report) : [](const std::string&) {}) {
   const Tcp::endpoint endpoint = resolve(io_, address);
   error_code error;
   acceptor_.open(endpoint.protocol(), error);
@@ -193,7 +198,17 @@ void Listener::welcome(Tcp::socket socket) {
   guest->socket.async_wait(Tcp::socket::wait_read, [this, guest](error_code failed) {
     if (failed || guest->stage != Stage::silent || !guest->socket.is_open()) return;
     error_code ignored;
-    guest->socket.available(ignored) > 0 ? hand_over(guest) : end(guest);
+    guest->socket.available(ignored) > 0 ? serve(guest) : end(guest);
+  });
+}
+
+// Where the address has failed often, the connection waits as one that is silent: others pass.
+void Listener::serve(const GuestPointer& guest) {
+  const auto delay = failed_.delay_of(guest->address, Clock::now());
+  if (delay == Clock::duration::zero()) return hand_over(guest);
+  guest->slow.expires_after(delay);
+  guest->slow.async_wait([this, guest](error_code stopped) {
+    if (!stopped && guest->stage == Stage::silent && guest->socket.is_open()) hand_over(guest);
   });
 }
 
@@ -220,10 +235,16 @@ void Listener::hand_over(const GuestPointer& guest) {
 
 // gRPC shuts a connection down before it closes its own descriptor.
 void Listener::watch(const GuestPointer& guest) {
-  guest->watch.async_wait(asio::posix::stream_descriptor::wait_error,
-                          [this, guest](error_code error) {
-                            if (!error) end(guest);
-                          });
+  guest->watch.async_wait(
+      asio::posix::stream_descriptor::wait_error, [this, guest](error_code error) {
+        if (error) return;
+        const auto now = Clock::now();
+        // One that was too slow has shown no wrong certificate.
+        const bool failed =
+            guest->stage == Stage::unproven && now - guest->since < limits::kHandshakeFor / 2;
+        if (failed) failed_.add(guest->address, now);
+        end(guest);
+      });
 }
 
 bool Listener::make_room(Stage stage, std::size_t most) {
@@ -252,6 +273,7 @@ void Listener::end(const GuestPointer& guest) {
     guest->watch.close(ignored);
   }
   guest->socket.close(ignored);
+  guest->slow.cancel();
 }
 
 void Listener::sweep() {
@@ -266,6 +288,7 @@ void Listener::sweep() {
     if (over) late.push_back(guest);
   }
   for (const auto& guest : late) end(guest);
+  failed_.pass_time(now);
   sweep_timer_.expires_after(kPeriod);
   sweep_timer_.async_wait([this](error_code error) {
     if (!error) sweep();
@@ -279,6 +302,7 @@ void Listener::prove(const std::string& peer, const std::string& name) {
     const auto found = by_peer_.find(peer);
     if (found == by_peer_.end() || found->second->stage != Stage::unproven) return;
     const GuestPointer guest = found->second;
+    failed_.forgive(guest->address);
     const auto of_name =
         std::count_if(guests_.begin(), guests_.end(), [&](const GuestPointer& other) {
           return other->stage == Stage::proven && other->name == name;

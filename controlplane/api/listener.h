@@ -16,6 +16,8 @@
 #include <string>
 #include <thread>
 
+#include "controlplane/api/failed_logins.h"
+
 namespace bulkhead::controlplane {
 
 class Listener {
@@ -25,7 +27,8 @@ class Listener {
 
   // `address` is `host:port` or `[host]:port`; the machine may get it later. Throws with a text for
   // people if it cannot be listened on.
-  Listener(const std::string& address, HandOver hand_over);
+  // `report` gets a text for people about clients that do not prove themselves: see FailedLogins.
+  Listener(const std::string& address, HandOver hand_over, FailedLogins::Report report = {});
   ~Listener();
   void start();
   // Ends the thread: nothing is handed over any more.
@@ -49,6 +52,7 @@ class Listener {
     Guest(Tcp::socket accepted, std::string peer_name);
     Tcp::socket socket;
     boost::asio::posix::stream_descriptor watch;
+    boost::asio::steady_timer slow;  // before it is handed over, where its address failed before
     std::string peer;
     std::string address;
     std::string name;  // of the certificate, once proven
@@ -61,6 +65,7 @@ class Listener {
   void accept();
   void warn(const std::string& why);
   void welcome(Tcp::socket socket);
+  void serve(const GuestPointer& guest);
   void hand_over(const GuestPointer& guest);
   void watch(const GuestPointer& guest);
   // Ends one of the stage if so many stand in it; true if it did.
@@ -80,6 +85,7 @@ class Listener {
   using Counts = std::array<std::size_t, 3>;  // by stage
   Counts counts_{};
   std::map<std::string, Counts> of_address_;
+  FailedLogins failed_;
   Clock::time_point warns_again_;  // that nothing can be accepted
   std::thread thread_;
 };

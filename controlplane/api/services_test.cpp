@@ -179,11 +179,10 @@ class ServicesTest : public ::testing::Test {
   OnePolicy policies_;
   Sessions readings_;
   EventHub events_;
-  AccessFile file_{"/nonexistent", {}};
   AccessPointer rules_ = all_roles_for({"alice", "bob"});
   Work work_{[this] { return rules_; }, [](const std::string&, const std::string&) {}};
   PolicyServiceImpl policy_{work_, policies_};
-  TelemetryServiceImpl telemetry_{work_, readings_, events_, file_};
+  TelemetryServiceImpl telemetry_{work_, readings_, events_, [](v1::GetStatusResponse&) {}};
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> alice_;

@@ -148,7 +148,7 @@ grpc::ServerUnaryReactor* TelemetryServiceImpl::GetStatus(Context* context,
   return answer(work_, work_.questions, methods::kGetStatus, context,
                 [this, response](const std::string&) -> grpc::Status {
                   *response = readings_.status();
-                  response->set_access_problem(access_.state().problem);
+                  complete_(*response);
                   return grpc::Status::OK;
                 });
 }

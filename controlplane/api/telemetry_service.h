@@ -3,8 +3,10 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
+#include <utility>
+
 #include "bulkhead/v1/control.grpc.pb.h"
-#include "controlplane/access/access_file.h"
 #include "controlplane/api/work.h"
 #include "controlplane/telemetry/event_hub.h"
 #include "controlplane/telemetry/readings.h"
@@ -14,8 +16,10 @@ namespace bulkhead::controlplane {
 class TelemetryServiceImpl final : public v1::TelemetryService::CallbackService {
  public:
   using Context = grpc::CallbackServerContext;
-  TelemetryServiceImpl(Work& work, Readings& readings, EventHub& events, const AccessFile& access)
-      : work_(work), readings_(readings), events_(events), access_(access) {}
+  // Adds to a status what stands beside the readings. On a call's thread.
+  using Complete = std::function<void(v1::GetStatusResponse& status)>;
+  TelemetryServiceImpl(Work& work, Readings& readings, EventHub& events, Complete complete)
+      : work_(work), readings_(readings), events_(events), complete_(std::move(complete)) {}
 
   grpc::ServerUnaryReactor* GetStatus(Context* context, const v1::GetStatusRequest* request,
                                       v1::GetStatusResponse* response) override;
@@ -32,7 +36,7 @@ class TelemetryServiceImpl final : public v1::TelemetryService::CallbackService 
   Work& work_;
   Readings& readings_;
   EventHub& events_;
-  const AccessFile& access_;
+  const Complete complete_;
 };
 
 }  // namespace bulkhead::controlplane

@@ -4,9 +4,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 
+#include "controlplane/access/trust.h"
 #include "controlplane/cli/credentials.h"
+#include "controlplane/cli/output.h"
 
 namespace bulkhead::controlplane {
 
@@ -41,8 +44,16 @@ std::string pem(const Session& session, const std::string& name) {
 // The kernel names the peer of a local socket.
 std::shared_ptr<grpc::ChannelCredentials> credentials(const Session& session) {
   if (session.server.starts_with("unix:")) return grpc::InsecureChannelCredentials();
-  return credentials_for(
-      {pem(session, "ca.crt"), pem(session, "client.crt"), pem(session, "client.key")});
+  KeyAndCertificates own = {pem(session, "ca.crt"), pem(session, "client.crt"),
+                            pem(session, "client.key")};
+  if (const Certificate certificate = read_certificate(own.certificate_pem)) {
+    const std::string expiry = expiry_text(valid_until(certificate.get()), std::time(nullptr));
+    if (!expiry.empty()) {
+      print_error("bulkheadctl: " + session.pki + "/client.crt " + expiry +
+                  "; `bulkheadctl pki renew` issues it again, where the authority is");
+    }
+  }
+  return credentials_for(own);
 }
 
 // An appliance closes a connection whose greetings take more than five seconds, as those of a

@@ -19,6 +19,7 @@ Json status_json(const v1::GetStatusResponse& status) {
                {"dataplane_connected", status.dataplane_connected()},
                {"problem", status.problem()},
                {"access_problem", status.access_problem()},
+               {"credential_warnings", Json::array()},
                {"site", dataplane.site()},
                {"active_revision", status.active().number()},
                {"policy_generation", dataplane.policy_generation()},
@@ -30,6 +31,9 @@ Json status_json(const v1::GetStatusResponse& status) {
                {"stations_learned", dataplane.stations_learned()},
                {"buffers_free", dataplane.buffers_free()},
                {"buffers_total", dataplane.buffers_total()}};
+  for (const std::string& each : status.credential_warnings()) {
+    json["credential_warnings"].push_back(each);
+  }
   if (status.has_time()) {
     const v1::TimeStatus& time = status.time();
     json["time"] = {{"state", time.state()},
@@ -107,6 +111,9 @@ void print_status(const v1::GetStatusResponse& status) {
                           : paint("enforcing", Colour::good));
   if (!status.access_problem().empty()) {
     say("%s\n", paint("access: " + status.access_problem(), Colour::bad));
+  }
+  for (const std::string& each : status.credential_warnings()) {
+    say("%s\n", paint("warning: " + each, Colour::bad));
   }
   if (status.active().number() != 0) {
     say("policy     revision %llu of site %s, sha256 %.12s\n",

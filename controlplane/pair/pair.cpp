@@ -114,7 +114,7 @@ PairCommit::Callbacks Pair::commit_callbacks() {
 
 void Pair::on_link(std::uint64_t connection) {
   connection_ = connection;
-  sent_access_.reset();
+  access_.on_link();
   flows_.on_link(connection != 0);
   if (connection != 0) asio::post(slow_, [this] { commit_.on_link(); });
 }
@@ -124,6 +124,16 @@ void Pair::send_on_link(v1::PairMessage message) {
   if (connection_ == 0) return;
   asio::post(link_io_, [this, connection = connection_, message = std::move(message)] {
     if (link_->connection() == connection) link_->send(message);
+  });
+}
+
+void Pair::use(CredentialsPointer credentials) {
+  asio::post(link_io_, [this, credentials = std::move(credentials)] {
+    try {
+      link_->use(credentials);
+    } catch (const std::exception& error) {
+      spdlog::error("pair link: {}", error.what());
+    }
   });
 }
 
@@ -161,7 +171,7 @@ void Pair::start() {
 
 void Pair::begin() {
   failover::Config config;
-  config.self = node_of(options_.link.self_name);
+  config.self = node_of(options_.link.credentials->name);
   config.peer = node_of(options_.link.peer_name);
   config.priority = options_.priority;
   config.preempt = options_.preempt;
@@ -191,17 +201,11 @@ void Pair::tick() {
 void Pair::pass_time_slowly() {
   asio::post(slow_, [this, hears = machine_->hears_peer(), peer = machine_->peer()] {
     commit_.pass_time(hears, peer);
-    asio::post(io_, [this, sha256 = options_.access_sha256()] { send_access(sha256); });
+    asio::post(io_, [this, sha256 = options_.access_sha256()] {
+      auto message = access_.set_own(sha256, connection_ != 0);
+      if (message) send_on_link(std::move(*message));
+    });
   });
-}
-
-void Pair::send_access(const std::string& sha256) {
-  access_ = sha256;
-  if (connection_ == 0 || sent_access_ == sha256) return;
-  sent_access_ = sha256;
-  v1::PairMessage message;
-  message.mutable_access()->set_sha256(sha256);
-  send_on_link(std::move(message));
 }
 
 // So that a takeover that nothing else explains is explained.
@@ -274,7 +278,7 @@ void Pair::on_dataplane(bool connected) {
     if (connected) {
       v1::DataplaneRequest request;
       request.mutable_configure_pair()->set_key(options_.key.data(), options_.key.size());
-      request.mutable_configure_pair()->set_node(node_of(options_.link.self_name));
+      request.mutable_configure_pair()->set_node(node_of(options_.link.credentials->name));
       request.mutable_configure_pair()->set_heartbeat_ms(
           static_cast<std::uint32_t>(options_.timing.heartbeat_ns / kMillisecondNs));
       // An agent before this one counted its own frames, which are not known any more.
@@ -384,11 +388,7 @@ void Pair::take(v1::PairMessage message) {
   if (message.has_flows_taken() && !standby) {
     return flows_.take(std::move(*message.mutable_flows_taken()));
   }
-  if (message.has_access()) {
-    constexpr std::size_t kDigits = 64;
-    peer_access_ = message.access().sha256().substr(0, kDigits);
-    return;
-  }
+  if (message.has_access()) return access_.take(message.access());
   v1::DataplaneRequest request;
   if (message.has_late_frames()) {
     *request.mutable_take_frames() = std::move(*message.mutable_late_frames());
@@ -459,7 +459,7 @@ v1::PairStatus Pair::status() {
 void Pair::fill_status(v1::PairStatus& status) const {
   v1::PairAppliance& self = *status.mutable_self();
   v1::PairAppliance& peer = *status.mutable_peer();
-  self.set_name(options_.link.self_name);
+  self.set_name(options_.link.credentials->name);
   self.set_priority(options_.priority);
   peer.set_name(options_.link.peer_name);
   status.set_link_up(connection_ != 0);
@@ -470,9 +470,7 @@ void Pair::fill_status(v1::PairStatus& status) const {
   status.set_flows_equal(flows_.equal());
   self.set_policy_generation(committed_.epoch);
   self.set_policy_digest(committed_.digest);
-  self.set_access_sha256(access_);
-  peer.set_access_sha256(peer_access_.value_or(""));
-  status.set_access_differs(peer_access_ && *peer_access_ != access_);
+  access_.fill(status);
   if (!machine_) return;
   self.set_role(std::string(role_name(machine_->role())));
   self.set_eligible(machine_->eligible());

@@ -19,6 +19,7 @@
 #include "bulkhead/v1/dataplane.pb.h"
 #include "controlplane/failover/machine.h"
 #include "controlplane/failover/wire.h"
+#include "controlplane/pair/access_digests.h"
 #include "controlplane/pair/fitness.h"
 #include "controlplane/pair/heartbeat_socket.h"
 #include "controlplane/pair/pair_commit.h"
@@ -64,6 +65,9 @@ class Pair {
     add("pair-link", link_io_);
   }
 
+  // Uses other credentials on the pair link from now on.
+  void use(CredentialsPointer credentials);
+
   // Messages of the data plane, and its connection.
   void on_news(v1::PairNews news);
   void on_dataplane(bool connected);
@@ -99,7 +103,6 @@ class Pair {
   void send_on_link(v1::PairMessage message);
   void take(v1::PairMessage message);
   void pass_time_slowly();
-  void send_access(const std::string& sha256);
   void take_over_prepared();
   void fill_status(v1::PairStatus& status) const;
 
@@ -127,11 +130,9 @@ class Pair {
   bool lease_waits_ = false;  // for a prepared policy that is being put in force
   failover::Policy committed_;
   failover::Policy prepared_;
-  std::uint64_t connection_ = 0;            // of the pair link; 0: down
-  std::string access_;                      // digest of the access file here
-  std::optional<std::string> sent_access_;  // on this connection
-  std::optional<std::string> peer_access_;  // the newest that the peer sent
-  std::uint64_t dataplanes_ = 0;            // how often one was connected
+  std::uint64_t connection_ = 0;  // of the pair link; 0: down
+  AccessDigests access_;
+  std::uint64_t dataplanes_ = 0;  // how often one was connected
   bool fit_ = false;
   std::string unfit_;
   std::string last_change_;

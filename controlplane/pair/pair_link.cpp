@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "controlplane/access/certificate.h"
-#include "dataplane/base/secret.h"
 #include "dataplane/daemon/late_address.h"
 
 namespace bulkhead::controlplane {
@@ -43,13 +42,14 @@ std::string whole_frame(const std::deque<std::string>& frames) {
   return frame;
 }
 
-}  // namespace
-
-std::string name_in(const std::string& certificate_file) {
-  const auto name = appliance_in(read_secret(certificate_file));
-  if (name) return name.value();
-  throw std::runtime_error(certificate_file + ": " + name.error().text);
+bool is_peer(const Trust& trust, const std::string& name, X509* certificate,
+             STACK_OF(X509) * chain) {
+  const auto peer = appliance_in(certificate);
+  return peer && peer.value() == name &&
+         trust.problem_with(certificate, chain, Expiry::tolerated).empty();
 }
+
+}  // namespace
 
 // Of a packet's IP header, whatever its version: jumps over the rest where a word is another's.
 void only_from(int socket, const asio::ip::address& peer) {
@@ -87,12 +87,14 @@ void only_from(int socket, const asio::ip::address& peer) {
 
 // One connection. It lives as long as an operation on it is under way.
 struct PairLink::Session {
-  explicit Session(tcp::socket socket, ssl::context& tls)
-      : timer(socket.get_executor()),
-        frames(Stream(std::move(socket), tls), PairLink::kMessageBytesMax) {}
+  Session(tcp::socket socket, std::shared_ptr<ssl::context> context)
+      : tls(std::move(context)),
+        timer(socket.get_executor()),
+        frames(Stream(std::move(socket), *tls), PairLink::kMessageBytesMax) {}
 
   Stream& stream() { return frames.socket(); }
 
+  std::shared_ptr<ssl::context> tls;  // has the handshake's callback
   asio::steady_timer timer;
   ipc::FramedStream<Stream> frames;
   std::uint32_t version = 0;        // the peer's
@@ -109,10 +111,9 @@ PairLink::PairLink(asio::io_context& io, const Options& options, Callbacks callb
     : io_(io),
       options_(options),
       callbacks_(std::move(callbacks)),
-      tls_(ssl::context::tlsv13),
+      tls_(make_tls()),
       acceptor_(io),
       retry_timer_(io) {
-  configure_tls();
   if (opens()) {
     open();
     return;
@@ -136,27 +137,45 @@ PairLink::PairLink(asio::io_context& io, const Options& options, Callbacks callb
 
 PairLink::~PairLink() = default;
 
-void PairLink::configure_tls() {
+// A peer is known by its name and its authority; that its certificate has expired must not end the
+// pair, and is reported by its own agent.
+std::shared_ptr<ssl::context> PairLink::make_tls() const {
+  const ApplianceCredentials& own = *options_.credentials;
+  auto tls = std::make_shared<ssl::context>(ssl::context::tlsv13);
   error_code error;
-  const auto check = [&](const std::string& file) {
-    if (error)
-      throw std::runtime_error("cannot use " + options_.pki + "/" + file + ": " + error.message());
+  const auto check = [&error](const std::string& file) {
+    if (error) throw std::runtime_error("cannot use " + file + ": " + error.message());
   };
-  tls_.load_verify_file(options_.pki + "/ca.crt", error);
-  check("ca.crt");
-  tls_.use_certificate_chain_file(options_.pki + "/server.crt", error);
-  check("server.crt");
-  tls_.use_private_key_file(options_.pki + "/server.key", ssl::context::pem, error);
-  check("server.key");
+  tls->add_certificate_authority(asio::buffer(own.authority_pem), error);
+  check(kAuthorityFile);
+  tls->use_certificate_chain(asio::buffer(own.certificate_pem), error);
+  check(kCertificateFile);
+  tls->use_private_key(asio::buffer(own.key_pem), ssl::context::pem, error);
+  check(kKeyFile);
   // Only appliances have certificates for servers; an operator's is no peer's on either side.
-  SSL_CTX_set_purpose(tls_.native_handle(), X509_PURPOSE_SSL_SERVER);
-  tls_.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
-  tls_.set_verify_callback([name = options_.peer_name](bool good, ssl::verify_context& context) {
-    X509_STORE_CTX* store = context.native_handle();
-    if (!good || X509_STORE_CTX_get_error_depth(store) > 0) return good;
-    const auto peer = appliance_in(X509_STORE_CTX_get_current_cert(store));
-    return peer && peer.value() == name;
-  });
+  SSL_CTX_set_purpose(tls->native_handle(), X509_PURPOSE_SSL_SERVER);
+  tls->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
+  tls->set_verify_callback(
+      [name = options_.peer_name, trust = own.trust](bool good, ssl::verify_context& context) {
+        X509_STORE_CTX* store = context.native_handle();
+        const bool expired = X509_STORE_CTX_get_error(store) == X509_V_ERR_CERT_HAS_EXPIRED;
+        if (!good && !expired) return false;
+        if (X509_STORE_CTX_get_error_depth(store) > 0) return true;
+        return is_peer(*trust, name, X509_STORE_CTX_get_current_cert(store),
+                       X509_STORE_CTX_get0_untrusted(store));
+      });
+  return tls;
+}
+
+void PairLink::use(CredentialsPointer credentials) {
+  options_.credentials = std::move(credentials);
+  tls_ = make_tls();
+  if (!session_ || !session_->greeted) return;
+  SSL* ssl = session_->stream().native_handle();
+  const Certificate peer(SSL_get1_peer_certificate(ssl));
+  const bool counts = peer && is_peer(*options_.credentials->trust, options_.peer_name, peer.get(),
+                                      SSL_get_peer_cert_chain(ssl));
+  if (!counts) lose(session_, "the peer's certificate does not count any more");
 }
 
 void PairLink::open() {

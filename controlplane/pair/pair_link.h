@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bulkhead/v1/failover.pb.h"
+#include "controlplane/access/appliance_credentials.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/release.h"
 #include "dataplane/ipc/framed_stream.h"
@@ -30,9 +31,8 @@ class PairLink {
   static constexpr std::size_t kQueuedBytesMax = kMessageBytesMax + 8 * 1024 * 1024;
 
   struct Options {
-    std::string pki;        // folder with ca.crt, server.crt and server.key
-    std::string self_name;  // common names in the certificates
-    std::string peer_name;
+    CredentialsPointer credentials;  // of this appliance
+    std::string peer_name;           // in the peer's certificate
     boost::asio::ip::tcp::endpoint listen;
     boost::asio::ip::tcp::endpoint peer;
   };
@@ -46,6 +46,10 @@ class PairLink {
   // Throws with a text for people if the certificates or the address cannot be used.
   PairLink(boost::asio::io_context& io, const Options& options, Callbacks callbacks);
   ~PairLink();
+
+  // Takes other credentials from now on. The connection goes on, unless the peer's certificate does
+  // not count under them.
+  void use(CredentialsPointer credentials);
 
   bool is_up() const { return up_; }
   // Counts established connections; 0 while there is none.
@@ -70,8 +74,8 @@ class PairLink {
 
   bool may_greet(const boost::asio::ip::tcp::socket& socket);
   // The side whose name sorts lower opens the connection; the other accepts it.
-  bool opens() const { return options_.self_name < options_.peer_name; }
-  void configure_tls();
+  bool opens() const { return options_.credentials->name < options_.peer_name; }
+  std::shared_ptr<boost::asio::ssl::context> make_tls() const;
   void open();
   void accept();
   void begin(std::shared_ptr<Session> session, boost::asio::ssl::stream_base::handshake_type side);
@@ -88,7 +92,7 @@ class PairLink {
   boost::asio::io_context& io_;
   Options options_;
   Callbacks callbacks_;
-  boost::asio::ssl::context tls_;
+  std::shared_ptr<boost::asio::ssl::context> tls_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_timer_;
   std::shared_ptr<Session> session_;
@@ -103,9 +107,5 @@ class PairLink {
 // Makes the kernel drop packets from any other address before they cost anything. If that is not
 // possible, the reader has to check.
 void only_from(int socket, const boost::asio::ip::address& peer);
-
-// The appliance's name in its certificate's file, as the peer reads it. Throws with a text for
-// people.
-std::string name_in(const std::string& certificate_file);
 
 }  // namespace bulkhead::controlplane

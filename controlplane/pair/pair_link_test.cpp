@@ -13,12 +13,11 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <filesystem>
-#include <fstream>
 #include <future>
+#include <map>
 #include <thread>
 
-#include "tests/support/authority.h"
+#include "tests/support/appliance_keys.h"
 #include "tests/support/becomes.h"
 #include "tests/support/without_descriptors.h"
 
@@ -26,23 +25,24 @@ namespace bulkhead::controlplane {
 namespace {
 
 namespace asio = boost::asio;
-namespace fs = std::filesystem;
 using support::becomes;
 
 // One appliance's end.
 class Side {
  public:
-  Side(const fs::path& pki, const std::string& self, const std::string& peer, std::uint16_t listen,
+  Side(CredentialsPointer credentials, const std::string& peer, std::uint16_t listen,
        std::uint16_t other) {
     PairLink::Options options;
-    options.pki = pki.string();
-    options.self_name = self;
+    options.credentials = std::move(credentials);
     options.peer_name = peer;
     const auto here = asio::ip::make_address("127.0.0.1");
     options.listen = {here, listen};
     options.peer = {here, other};
     link_ = std::make_unique<PairLink>(io_, options,
-                                       PairLink::Callbacks{[this](bool up) { up_ = up; },
+                                       PairLink::Callbacks{[this](bool up) {
+                                                             up_ = up;
+                                                             times_up_ += up ? 1 : 0;
+                                                           },
                                                            [this](const v1::PairMessage& message) {
                                                              heard_ +=
                                                                  message.stations().stations_size();
@@ -63,6 +63,11 @@ class Side {
     clock_gettime(clock, &time);
     return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
   }
+  void use(const CredentialsPointer& credentials) {
+    asio::post(io_, [this, credentials] { link_->use(credentials); });
+  }
+  // How often it came up.
+  int times_up() const { return times_up_; }
   void say(int stations) {
     v1::PairMessage message;
     for (int i = 0; i < stations; ++i) message.mutable_stations()->add_stations();
@@ -73,6 +78,7 @@ class Side {
   asio::io_context io_;
   std::atomic<bool> up_{false};
   std::atomic<int> heard_{0};
+  std::atomic<int> times_up_{0};
   std::unique_ptr<PairLink> link_;
   std::thread thread_;
 };
@@ -80,29 +86,23 @@ class Side {
 class PairLinkTest : public ::testing::Test {
  protected:
   PairLinkTest() : authority_(make_authority("test", 1)) {
-    char name[] = "/tmp/bulkhead-links-XXXXXX";
-    folder_ = mkdtemp(name);
     port_ = static_cast<std::uint16_t>(20000 + getpid() % 20000);
     issue("alpha", issue_server(authority_, "alpha", {"alpha.example"}, 1));
     issue("bravo", issue_server(authority_, "bravo", {"bravo.example"}, 1));
   }
-  ~PairLinkTest() override { fs::remove_all(folder_); }
 
   void issue(const std::string& who, const Issued& issued) {
-    fs::create_directories(folder_ / who);
-    std::ofstream(folder_ / who / "ca.crt") << authority_.certificate_pem;
-    std::ofstream(folder_ / who / "server.crt") << issued.certificate_pem;
-    std::ofstream(folder_ / who / "server.key") << issued.key_pem;
+    issued_[who] = credentials_of(authority_, issued, who);
   }
   std::unique_ptr<Side> side(const std::string& self, const std::string& peer) {
     const bool opens = self < peer;
     const auto other = static_cast<std::uint16_t>(port_ + 1);
-    return std::make_unique<Side>(folder_ / self, self, peer, opens ? port_ : other,
+    return std::make_unique<Side>(issued_.at(self), peer, opens ? port_ : other,
                                   opens ? other : port_);
   }
 
   Issued authority_;
-  fs::path folder_;
+  std::map<std::string, CredentialsPointer> issued_;
   std::uint16_t port_ = 0;
 };
 
@@ -147,6 +147,42 @@ TEST_F(PairLinkTest, WhoeverHasAnotherNameOrNoServersCertificateIsNoPeer) {
     const auto alpha = side("alpha", "bravo");
     EXPECT_FALSE(becomes([&] { return alpha->is_up() || bravo->is_up(); }, 600));
   }
+}
+
+TEST_F(PairLinkTest, OtherCredentialsAreUsedFromTheNextConnectionOn) {
+  auto alpha = side("alpha", "bravo");
+  const auto bravo = side("bravo", "alpha");
+  ASSERT_TRUE(becomes([&] { return alpha->is_up() && bravo->is_up(); }));
+  issue("alpha", issue_server(authority_, "alpha", {"alpha.example"}, 1));
+  alpha->use(issued_.at("alpha"));
+  alpha->say(3);
+  EXPECT_TRUE(becomes([&] { return bravo->heard() == 3; }));
+  EXPECT_EQ(bravo->times_up(), 1) << "the connection goes on";
+  alpha = side("alpha", "bravo");
+  EXPECT_TRUE(becomes([&] { return alpha->is_up() && bravo->times_up() == 2; }));
+}
+
+TEST_F(PairLinkTest, ARevokedPeerIsLostAtOnceAndDoesNotComeBack) {
+  const auto alpha = side("alpha", "bravo");
+  const auto bravo = side("bravo", "alpha");
+  ASSERT_TRUE(becomes([&] { return alpha->is_up() && bravo->is_up(); }));
+  const std::string list =
+      revoke(authority_, {}, issued_.at("alpha")->certificate_pem, 30).list_pem;
+  const Issued own = {issued_.at("bravo")->key_pem, issued_.at("bravo")->certificate_pem};
+  bravo->use(credentials_of(authority_, own, "bravo", list));
+  EXPECT_TRUE(becomes([&] { return !bravo->is_up(); }));
+  EXPECT_FALSE(becomes([&] { return bravo->is_up(); }, 600));
+  issue("alpha", issue_server(authority_, "alpha", {"alpha.example"}, 1));
+  alpha->use(issued_.at("alpha"));
+  EXPECT_TRUE(becomes([&] { return bravo->is_up(); })) << "with a certificate of its own again";
+}
+
+TEST_F(PairLinkTest, ExpiryDoesNotEndThePair) {
+  issue("alpha", issue_server(authority_, "alpha", {"alpha.example"}, -1));
+  issue("bravo", issue_server(authority_, "bravo", {"bravo.example"}, -1));
+  const auto alpha = side("alpha", "bravo");
+  const auto bravo = side("bravo", "alpha");
+  EXPECT_TRUE(becomes([&] { return alpha->is_up() && bravo->is_up(); }));
 }
 
 // A connection that says nothing.

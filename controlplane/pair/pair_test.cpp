@@ -9,19 +9,15 @@
 #include <array>
 #include <atomic>
 #include <boost/asio/write.hpp>
-#include <filesystem>
-#include <fstream>
 #include <future>
 #include <mutex>
 #include <thread>
 
-#include "tests/support/authority.h"
+#include "tests/support/appliance_keys.h"
 #include "tests/support/becomes.h"
 
 namespace bulkhead::controlplane {
 namespace {
-
-namespace fs = std::filesystem;
 
 using support::becomes;
 
@@ -132,24 +128,14 @@ class Appliance {
 class PairTest : public ::testing::Test {
  protected:
   PairTest() : authority_(make_authority("test", 1)) {
-    char name[] = "/tmp/bulkhead-pair-XXXXXX";
-    folder_ = mkdtemp(name);
     port_ = static_cast<std::uint16_t>(20'000 + getpid() % 20'000);
   }
-  ~PairTest() override { fs::remove_all(folder_); }
-
   std::unique_ptr<Appliance> start(const std::string& self, const std::string& peer,
                                    std::uint16_t own, std::uint16_t other,
                                    std::uint64_t incarnation = 1) {
-    const fs::path pki = folder_ / self;
-    fs::create_directories(pki);
-    const Issued issued = issue_server(authority_, self, {"localhost"}, 1);
-    std::ofstream(pki / "ca.crt") << authority_.certificate_pem;
-    std::ofstream(pki / "server.crt") << issued.certificate_pem;
-    std::ofstream(pki / "server.key") << issued.key_pem;
     PairOptions options;
-    options.link.pki = pki.string();
-    options.link.self_name = self;
+    options.link.credentials =
+        credentials_of(authority_, issue_server(authority_, self, {"localhost"}, 1), self);
     options.link.peer_name = peer;
     const auto here = boost::asio::ip::make_address("127.0.0.1");
     options.link.listen = {here, own};
@@ -181,7 +167,6 @@ class PairTest : public ::testing::Test {
   Appliance& standby() { return alpha_is_active_ ? *bravo_ : *alpha_; }
 
   Issued authority_;
-  fs::path folder_;
   std::uint16_t port_ = 0;
   std::unique_ptr<Appliance> alpha_;
   std::unique_ptr<Appliance> bravo_;

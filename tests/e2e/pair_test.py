@@ -289,7 +289,7 @@ class Carrying(PairCase):
         self.lab.stop(f"agent-{other}", signal.SIGKILL)
         # An operator's: its agent sees that itself.
         agent = self.spawn_agent_as(other, pki / "client")
-        self.assertEqual(agent.wait(10), 6, self.lab.log(f"agent-{other}"))
+        self.assertEqual(agent.wait(10), 5, self.lab.log(f"agent-{other}"))
         self.assertEqual(self.lab.active(), [first])
 
     def spawn_agent_as(self, which, certificate):

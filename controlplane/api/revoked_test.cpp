@@ -1,0 +1,207 @@
+// Credentials that change while calls and streams are under way.
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "controlplane/api/access_service.h"
+#include "controlplane/api/grpc_server.h"
+#include "controlplane/api/listener.h"
+#include "controlplane/api/telemetry_service.h"
+#include "tests/support/appliance_keys.h"
+#include "tests/support/everybody.h"
+
+namespace bulkhead::controlplane {
+namespace {
+
+class NoReadings final : public Readings {
+ public:
+  v1::GetStatusResponse status() override { return {}; }
+  Result<v1::Counters, Refusal> counters(v1::GetDataplaneCounters& /*question*/,
+                                         std::chrono::milliseconds /*timeout*/) override {
+    return Refusal{Refusal::Kind::unavailable, "none"};
+  }
+  Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& /*page*/) override {
+    return Refusal{Refusal::Kind::unavailable, "none"};
+  }
+};
+
+class RevokedTest : public ::testing::Test {
+ protected:
+  RevokedTest() {
+    work_.gate.trust([this] {
+      const std::lock_guard guard(mutex_);
+      return trust_;
+    });
+    use(credentials_);
+    port_ = free_port();
+    listener_ = std::make_unique<Listener>("127.0.0.1:" + std::to_string(port_),
+                                           [this](int fd) { servers_.hand_over(fd); });
+    listener_->start();
+  }
+  ~RevokedTest() override {
+    events_.end();
+    servers_.shut_down();
+    work_.join();
+    listener_->stop();
+  }
+
+  static std::uint16_t free_port() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int probe = socket(AF_INET, SOCK_STREAM, 0);
+    bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    socklen_t size = sizeof address;
+    getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
+    close(probe);
+    return ntohs(address.sin_port);
+  }
+  void use(const CredentialsPointer& credentials) {
+    {
+      const std::lock_guard guard(mutex_);
+      trust_ = credentials->trust;
+    }
+    EXPECT_TRUE(servers_.use(*credentials));
+  }
+  CredentialsPointer renewed(const std::string& list = {}) const {
+    return credentials_of(authority_, issue_server(authority_, "alpha", {"127.0.0.1"}, 1), "alpha",
+                          list);
+  }
+  std::shared_ptr<grpc::Channel> channel(const Issued& client) const {
+    grpc::ChannelArguments alone;  // not one connection for all channels
+    alone.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(
+        "127.0.0.1:" + std::to_string(port_),
+        grpc::SslCredentials({authority_.certificate_pem, client.key_pem, client.certificate_pem}),
+        alone);
+  }
+  static grpc::Status ask(const std::shared_ptr<grpc::Channel>& channel) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    v1::AccessStatus answer;
+    return v1::AccessService::NewStub(channel)->GetAccess(&context, {}, &answer);
+  }
+  // Follows events until the stream ends, and returns with what.
+  static grpc::Status follow(const std::shared_ptr<grpc::Channel>& channel) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    v1::WatchEventsRequest request;
+    request.set_follow(true);
+    const auto reader = v1::TelemetryService::NewStub(channel)->WatchEvents(&context, request);
+    for (v1::Event event; reader->Read(&event);) continue;
+    return reader->Finish();
+  }
+
+  const Issued authority_ = make_authority("test", 1);
+  const Issued alice_ = issue_client(authority_, "alice", 1);
+  const Issued bob_ = issue_client(authority_, "bob", 1);
+  const CredentialsPointer credentials_ =
+      credentials_of(authority_, issue_server(authority_, "alpha", {"127.0.0.1"}, 1), "alpha");
+  std::mutex mutex_;
+  TrustPointer trust_;
+  AccessPointer rules_ = all_roles_for({"alice", "bob"});
+  EventHub events_;
+  NoReadings readings_;
+  AccessFile file_{"/nonexistent", {}};
+  std::unique_ptr<Listener> listener_;
+  Work work_{[this] {
+               const std::lock_guard guard(mutex_);
+               return rules_;
+             },
+             [this](const std::string& peer, const std::string& identity) {
+               listener_->prove(peer, identity);
+             }};
+  GrpcServers servers_{work_.gate, [this] {
+                         Services services;
+                         services.push_back(std::make_unique<AccessServiceImpl>(work_, file_));
+                         services.push_back(std::make_unique<TelemetryServiceImpl>(
+                             work_, readings_, events_, [](v1::GetStatusResponse&) {}));
+                         return services;
+                       }};
+  std::uint16_t port_ = 0;
+};
+
+TEST_F(RevokedTest, CallsOfARevokedCertificateAreRefusedOnTheSameConnection) {
+  const auto alice = channel(alice_);
+  const auto bob = channel(bob_);
+  EXPECT_TRUE(ask(alice).ok());
+  EXPECT_TRUE(ask(bob).ok());
+  use(renewed(revoke(authority_, {}, alice_.certificate_pem, 30).list_pem));
+  const grpc::Status refused = ask(alice);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(refused.error_message(), "the certificate has been revoked");
+  EXPECT_TRUE(ask(bob).ok());
+  EXPECT_EQ(ask(channel(alice_)).error_message(), "the certificate has been revoked");
+}
+
+TEST_F(RevokedTest, ItsStreamsEndAndOthersDoNot) {
+  std::atomic<bool> bob_ended{false};
+  std::thread bob([&] {
+    follow(channel(bob_));
+    bob_ended = true;
+  });
+  grpc::Status of_alice;
+  std::thread alice([&] { of_alice = follow(channel(alice_)); });
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  work_.gate.reexamine();
+  use(renewed(revoke(authority_, {}, alice_.certificate_pem, 30).list_pem));
+  const auto begun = std::chrono::steady_clock::now();
+  work_.gate.reexamine();
+  alice.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+  EXPECT_EQ(of_alice.error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_FALSE(bob_ended);
+  {
+    const std::lock_guard guard(mutex_);
+    rules_ = all_roles_for({"alice"});
+  }
+  work_.gate.reexamine();  // and one that has lost its role
+  bob.join();
+}
+
+TEST_F(RevokedTest, UnderLoadNoCallIsLostByAnExchange) {
+  std::atomic<bool> stop{false};
+  std::atomic<int> good{0};
+  std::atomic<int> lost{0};
+  std::vector<std::thread> clients;
+  for (const Issued* who : {&alice_, &bob_}) {
+    clients.emplace_back([this, who, &stop, &good, &lost] {
+      auto to = channel(*who);
+      for (int i = 0; !stop; ++i) {
+        if (i % 20 == 0) to = channel(*who);  // a handshake too, now and then
+        ask(to).ok() ? ++good : ++lost;
+      }
+    });
+  }
+  for (int i = 0; i < 3; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    use(renewed());
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  stop = true;
+  for (std::thread& each : clients) each.join();
+  EXPECT_EQ(lost, 0) << "of " << good;
+  EXPECT_GT(good, 20);
+}
+
+TEST_F(RevokedTest, NewConnectionsGetTheNewCertificate) {
+  const Issued other = make_authority("other", 1);
+  const auto before = channel(alice_);
+  EXPECT_TRUE(ask(before).ok());
+  use(credentials_of(other, issue_server(other, "alpha", {"127.0.0.1"}, 1), "alpha"));
+  EXPECT_EQ(ask(channel(alice_)).error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ask(before).error_code(), grpc::StatusCode::UNAUTHENTICATED)
+      << "its authority does not count any more";
+}
+
+}  // namespace
+}  // namespace bulkhead::controlplane
