@@ -7,16 +7,19 @@ Needs root.
 
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
 import outcome  # noqa: E402
-from lab import Lab, run, write_access  # noqa: E402
+from lab import Lab, run, wait_until, write_access  # noqa: E402
 
 BUILD = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build"
 POLICY = ROOT / "policies/water-works/policy.yaml"
@@ -108,6 +111,80 @@ class Roles(AccessCase):
         self.assertRegex(said.stdout, r"access\.yaml:3:3: error: no identity has the role administrator")
         self.assertIn("the former access file stays in force", self.lab.ctl("events").stdout)
         self.assertEqual(self.lab.ctl("access", "check", file, check=False).returncode, 1)
+
+
+class Living(AccessCase):
+    """Credentials that change while the agent serves."""
+
+    def follow(self, pki):
+        stream = subprocess.Popen(
+            self.lab.in_ns("fw", self.lab.bin / "bulkheadctl", "--pki", pki, "events", "--follow"),
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (stream.kill(), stream.wait(), stream.stderr.close()))
+        time.sleep(1)
+        self.assertIsNone(stream.poll())
+        return stream
+
+    def test_a_revoked_certificate_ends_within_seconds(self):
+        write_access(self.lab.folder, frank="viewer", grace="viewer")
+        frank, grace = self.client("frank"), self.client("grace")
+        of_frank, of_grace = self.follow(frank), self.follow(grace)
+        # The lab's folder of keys is the authority's too: the list is in force at once.
+        run(self.lab.bin / "bulkheadctl", "pki", "revoke", self.lab.pki, self.lab.pki / "frank.crt")
+        begun = time.monotonic()
+        of_frank.wait(10)
+        self.assertLess(time.monotonic() - begun, 5)
+        refused = self.ctl_as(frank, "status")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("has been revoked", refused.stderr)
+        self.assertEqual(self.ctl_as(grace, "history").returncode, 0)
+        self.assertIsNone(of_grace.poll())
+        renewed = self.lab.pki / "frank-renewed.crt"
+        run(self.lab.bin / "bulkheadctl", "pki", "renew", self.lab.pki, self.lab.pki / "frank.crt",
+            "--out", renewed)
+        shutil.copy(renewed, frank / "client.crt")
+        self.assertEqual(self.ctl_as(frank, "history").returncode, 0, "another serial number")
+
+    def test_an_appliances_certificate_is_exchanged_under_load(self):
+        pki = self.lab.pki
+        probe = subprocess.Popen(
+            self.lab.in_ns("fw", self.lab.bin / "grpc_probe", "127.0.0.1:7443", pki, "load", 200, 8),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(lambda: (probe.kill(), probe.wait(), probe.stdout.close()))
+        def shown():
+            done = run(*self.lab.in_ns("fw", "openssl", "s_client", "-connect", "127.0.0.1:7443",
+                                       "-cert", pki / "client.crt", "-key", pki / "client.key"),
+                       check=False, text_input="")
+            return re.search(r"-----BEGIN CERTIFICATE-----.*?-----END", done.stdout, re.S).group()
+        before = shown()
+        run(self.lab.bin / "bulkheadctl", "pki", "renew", pki, pki / "server.crt")
+        wait_until(lambda: shown() != before, "the new certificate", 10)
+        said = probe.communicate(timeout=30)[0]
+        self.assertEqual(probe.returncode, 0, said)
+        print(said.strip(), flush=True)
+        self.assertIn("credentials of", self.lab.ctl("events").stdout)
+
+    def test_what_should_not_be_is_named(self):
+        status = self.lab.ctl("status", check=False).stdout
+        self.assertIn("an authority's key lies on this appliance", status)
+        key = self.lab.pki / "server.key"
+        key.chmod(0o644)
+        self.addCleanup(key.chmod, 0o600)
+        wait_until(lambda: "can be read by others" in self.lab.ctl("status", check=False).stdout,
+                   "the warning", 10)
+
+    def test_an_operators_key_stays_where_it_is_made(self):
+        folder = self.lab.folder / "keys"
+        folder.mkdir()
+        run(self.lab.bin / "bulkheadctl", "pki", "request", folder, "henry")
+        self.assertEqual((folder / "henry.key").stat().st_mode & 0o777, 0o600)
+        run(self.lab.bin / "bulkheadctl", "pki", "sign", self.lab.pki, folder / "henry.csr", "--out",
+            folder / "client.crt")
+        shutil.copy(self.lab.pki / "ca.crt", folder)
+        (folder / "henry.key").rename(folder / "client.key")
+        write_access(self.lab.folder, henry="viewer")
+        shown = json.loads(self.ctl_as(folder, "access", "show", "--format", "json").stdout)
+        self.assertEqual(shown["identity"], "henry")
 
 
 class BreakGlass(AccessCase):

@@ -25,6 +25,7 @@
 #include <thread>
 
 #include "controlplane/agent/agent.h"
+#include "controlplane/api/access_service.h"
 #include "controlplane/api/pair_service.h"
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
@@ -162,8 +163,8 @@ class World {
   }
   PairOptions pair_options() {
     PairOptions options;
-    options.link.pki = (folder_ / "bravo").string();
-    options.link.self_name = "bravo";  // the later name is the one that listens
+    // The later name is the one that listens.
+    options.link.credentials = read_credentials((folder_ / "bravo").string()).value();
     options.link.peer_name = "alpha";
     const auto port = static_cast<std::uint16_t>(20'000 + getpid() % 20'000);
     const auto here = asio::ip::make_address("127.0.0.1");
@@ -176,9 +177,10 @@ class World {
     work_ = std::make_unique<Work>([rules = all_roles_for({"fuzzer"})] { return rules; },
                                    [](const std::string&, const std::string&) {});
     policy_ = std::make_unique<PolicyServiceImpl>(*work_, agent_->policies());
-    telemetry_ =
-        std::make_unique<TelemetryServiceImpl>(*work_, agent_->readings(), events_, access_);
+    telemetry_ = std::make_unique<TelemetryServiceImpl>(*work_, agent_->readings(), events_,
+                                                        [](v1::GetStatusResponse&) {});
     pair_ = std::make_unique<PairServiceImpl>(*work_, agent_->pair());
+    access_ = std::make_unique<AccessServiceImpl>(*work_, access_file_);
     grpc::SslServerCredentialsOptions tls(
         GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
     tls.pem_root_certs = read(folder_ / "bravo/ca.crt");
@@ -188,8 +190,8 @@ class World {
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port);
     builder.SetMaxReceiveMessageSize(limits::kMessageBytesMax);
-    for (grpc::Service* service :
-         std::initializer_list<grpc::Service*>{policy_.get(), telemetry_.get(), pair_.get()}) {
+    for (grpc::Service* service : std::initializer_list<grpc::Service*>{
+             policy_.get(), telemetry_.get(), pair_.get(), access_.get()}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
@@ -281,13 +283,14 @@ class World {
   FakeDataplane questions_;
   FakeDataplane lease_;
   EventHub events_;
-  AccessFile access_{"/nonexistent", {}};
   Sinks sinks_;
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<Work> work_;
   std::unique_ptr<PolicyServiceImpl> policy_;
   std::unique_ptr<TelemetryServiceImpl> telemetry_;
   std::unique_ptr<PairServiceImpl> pair_;
+  AccessFile access_file_{"/nonexistent", {}};
+  std::unique_ptr<AccessServiceImpl> access_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   asio::io_context io_;
@@ -307,7 +310,7 @@ constexpr const char* kMethods[] = {
     "TelemetryService/WatchCounters", "TelemetryService/WatchEvents", "PolicyService/ListPolicies",
     "PolicyService/GetCommit",        "PolicyService/GetPolicy",      "PolicyService/StagePolicy",
     "PolicyService/CommitPolicy",     "PolicyService/PreviewPolicy",  "PairService/GetPair",
-    "PairService/OrderPair"};
+    "PairService/OrderPair",          "AccessService/GetAccess"};
 
 void be_client(std::uint8_t selector, const std::string& body) {
   const std::string method = kMethods[selector % std::size(kMethods)];

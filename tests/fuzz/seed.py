@@ -6,7 +6,7 @@ has of its own. Each protocol has a folder in CORPUS. The first byte picks the m
 in registry.def, and the direction.
 For the ends of sockets: a seed a line of tests/fuzz/messages/NAME.txt, as protobuf's text; its
 first word is the first byte, or a method of agent_fuzz.cpp. Requests to a data plane have none, and
-several stand in a line.
+several stand in a line. For access_fuzz: the access files of the guide.
 """
 
 import hashlib
@@ -73,6 +73,12 @@ def socket_messages():
             yield path.stem, bytes([first]) + encode(kind, "".join(text))
 
 
+def access_files():
+    """The guide's, which has each kind of identity and of roles."""
+    guide = Path("deploy/guides/authority.md").read_text(encoding="utf-8")
+    return [block.encode() for block in re.findall(r"^```yaml\n(access: .*?)^```", guide, re.M | re.S)]
+
+
 def write(folder, seed):
     folder.mkdir(exist_ok=True)
     (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
@@ -89,6 +95,9 @@ def main():
         count += 1
     for fuzzer, octets in socket_messages():
         write(corpus / fuzzer, octets)
+        count += 1
+    for octets in access_files():
+        write(corpus / "access", octets)
         count += 1
     print(f"{count} seeds")
 
