@@ -282,7 +282,7 @@ int serve(const Options& options, const CredentialsPointer& credentials, Agent& 
   GrpcServers* servers = nullptr;
   PkiFolder pki(options.pki, credentials,
                 {[&servers, &agent](const CredentialsPointer& next) {
-                   servers->use(*next);
+                   if (!servers->use(*next)) spdlog::error("gRPC refuses the new credentials");
                    agent.use(next);
                  },
                  teller(sinks, "credentials")});

@@ -59,7 +59,6 @@ void PkiFolder::look(std::time_t now) {
 
 bool PkiFolder::read_anew() {
   auto next = read_credentials(folder_);
-  const std::string before = problem_;
   problem_ = next ? compare(*next.value()) : next.error();
   if (!problem_.empty()) return false;
   const CredentialsPointer former = credentials();

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -35,9 +36,9 @@ std::string bytes_of(const grpc::ByteBuffer& buffer) {
   return bytes;
 }
 
-// One message there and one back, over a call of any kind.
-std::string ask(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                const std::string& request) {
+// One message there and one back, over a call of any kind; nothing if none came back.
+std::optional<std::string> answer_to(const std::shared_ptr<grpc::Channel>& channel,
+                                     const std::string& method, const std::string& request) {
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
@@ -60,7 +61,12 @@ std::string ask(const std::shared_ptr<grpc::Channel>& channel, const std::string
   grpc::Status status;
   call->Finish(&status, nullptr);
   queue.Next(&tag, &good);
-  return in.Valid() ? bytes_of(in) : std::string();
+  return in.Valid() ? std::optional(bytes_of(in)) : std::nullopt;
+}
+
+std::string ask(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                const std::string& request) {
+  return answer_to(channel, method, request).value_or("");
 }
 
 using Channel = std::shared_ptr<grpc::Channel>;
@@ -89,6 +95,7 @@ std::string path_of(const char* method) { return std::string("/bulkhead.v1.") + 
 int load(const Channel& channel, int rate, int seconds) {
   using Clock = std::chrono::steady_clock;
   const auto begun = Clock::now();
+  long sent = 0;
   long answered = 0;
   long slowest_ms = 0;
   const long asked = static_cast<long>(rate) * seconds;
@@ -96,12 +103,14 @@ int load(const Channel& channel, int rate, int seconds) {
     std::this_thread::sleep_until(begun + std::chrono::microseconds(1'000'000L * i / rate));
     const auto since = Clock::now();
     const std::string method = path_of(kMethods[static_cast<std::size_t>(i) % kQuestions]);
-    answered += ask(channel, method, "").empty() ? 0 : 1;
+    ++sent;
+    answered += answer_to(channel, method, "") ? 1 : 0;
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since);
     slowest_ms = std::max<long>(slowest_ms, took.count());
     if (Clock::now() - begun > std::chrono::seconds(seconds)) break;
   }
-  std::printf("{\"answered\": %ld, \"slowest_ms\": %ld}\n", answered, slowest_ms);
+  std::printf("{\"asked\": %ld, \"answered\": %ld, \"slowest_ms\": %ld}\n", sent, answered,
+              slowest_ms);
   return 0;
 }
 
