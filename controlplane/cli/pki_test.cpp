@@ -13,6 +13,7 @@
 
 #include "controlplane/access/appliance_credentials.h"
 #include "controlplane/access/certificate.h"
+#include "controlplane/access/identity.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -140,6 +141,46 @@ TEST(Pki, DamagedRequestsAreRefused) {
     EXPECT_NE(refusal([&] { read_request(pem); }), "") << "byte " << i;
   }
   OPENSSL_free(der);
+}
+
+TEST(Pki, AnOperatorsRequestBecomesACertificateForItsName) {
+  const Issued authority = make_authority("test", 1);
+  const std::string key = make_key();
+  const std::string request = make_client_request(key, "alice", "urn:operators:alice");
+  const Request asked = read_request(request);
+  EXPECT_EQ(asked.identity, "urn:operators:alice");
+  EXPECT_TRUE(asked.hosts.empty());
+  EXPECT_EQ(asked.key_sha256, key_sha256(key));
+  const std::string certificate = issue_requested(authority, request, 1);
+  EXPECT_EQ(identity_of(certificate).value(), "urn:operators:alice");
+  EXPECT_FALSE(appliance_in(certificate)) << "never both";
+  EXPECT_THROW(make_client_request(key, "alice", "Alice"), std::runtime_error);
+  const Request appliance = read_request(make_request(key, "alpha", {"alpha.example"}));
+  EXPECT_EQ(appliance.identity, "");
+  EXPECT_FALSE(identity_of(issue_requested(authority, make_request(key, "a", {"b"}), 1)));
+}
+
+TEST(Pki, ARenewedCertificateHasTheSameNamesAndKeyAndAnotherNumber) {
+  const Issued authority = make_authority("test", 1);
+  const Issued client = issue_client(authority, "alice", {"urn:alice"}, 1);
+  const Issued server = issue_server(authority, "alpha", {"alpha.example", "192.0.2.1"}, 1);
+  const std::string of_client = issue_again(authority, client.certificate_pem, 30);
+  EXPECT_EQ(identity_of(of_client).value(), "urn:alice");
+  EXPECT_NE(of_client, client.certificate_pem);
+  const std::string of_server = issue_again(authority, server.certificate_pem, 30);
+  EXPECT_EQ(misfit(of_server, authority.certificate_pem, server.key_pem, Expiry::refused), "");
+  EXPECT_EQ(X509_check_ip_asc(read_certificate(of_server).get(), "192.0.2.1", 0), 1);
+  const Certificate former = read_certificate(server.certificate_pem);
+  const Certificate renewed = read_certificate(of_server);
+  EXPECT_NE(
+      ASN1_INTEGER_cmp(X509_get_serialNumber(former.get()), X509_get_serialNumber(renewed.get())),
+      0)
+      << "so that either can be revoked alone";
+  for (const std::string& wrong :
+       {issue_client(make_authority("test", 1), "alice", 1).certificate_pem,
+        authority.certificate_pem, std::string("nonsense")}) {
+    EXPECT_THROW(issue_again(authority, wrong, 30), std::runtime_error);
+  }
 }
 
 }  // namespace

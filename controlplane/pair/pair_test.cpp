@@ -10,6 +10,7 @@
 #include <atomic>
 #include <boost/asio/write.hpp>
 #include <future>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -141,6 +142,10 @@ class PairTest : public ::testing::Test {
     options.link.listen = {here, own};
     options.link.peer = {here, other};
     options.key.fill(9);
+    options.access_sha256 = [this, self] {
+      const std::lock_guard guard(mutex_);
+      return access_sha256_[self];
+    };
     options.incarnation = incarnation;
     // Other tests may have the machine for a while.
     options.timing.heartbeat_ns = 25 * kMillisecondNs;
@@ -166,6 +171,13 @@ class PairTest : public ::testing::Test {
   Appliance& active() { return alpha_is_active_ ? *alpha_ : *bravo_; }
   Appliance& standby() { return alpha_is_active_ ? *bravo_ : *alpha_; }
 
+  void set_access(const std::string& self, const std::string& sha256) {
+    const std::lock_guard guard(mutex_);
+    access_sha256_[self] = sha256;
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, std::string> access_sha256_;
   Issued authority_;
   std::uint16_t port_ = 0;
   std::unique_ptr<Appliance> alpha_;
@@ -191,6 +203,26 @@ TEST_F(PairTest, OneForwardsAndAPolicyIsCommittedOnBoth) {
             std::string::npos)
       << refused;
   EXPECT_EQ(active().host.enforced(), 2U);
+}
+
+TEST_F(PairTest, EachKnowsWhetherTheAccessFilesDiffer) {
+  set_access("alpha", "aa");
+  set_access("bravo", "aa");
+  start_both();
+  const auto differs = [this](bool as) {
+    return alpha_->pair.status().access_differs() == as &&
+           bravo_->pair.status().access_differs() == as;
+  };
+  EXPECT_TRUE(becomes([this] {
+    return alpha_->pair.status().peer().access_sha256() == "aa" &&
+           bravo_->pair.status().peer().access_sha256() == "aa";
+  }));
+  EXPECT_TRUE(differs(false));
+  set_access("bravo", "bb");
+  EXPECT_TRUE(becomes([&] { return differs(true); }));
+  EXPECT_EQ(alpha_->pair.status().peer().access_sha256(), "bb");
+  set_access("alpha", "bb");
+  EXPECT_TRUE(becomes([&] { return differs(false); }));
 }
 
 constexpr std::int64_t kStallMaxMs = 20;
