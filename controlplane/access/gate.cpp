@@ -53,6 +53,7 @@ grpc::Status Gate::identify_by_certificate(const grpc::AuthContext& context, Cal
   caller.certificate_sha256 = sha256_of(certificate.get());
   const auto identity = identity_of(certificate.get());
   if (!identity) return {grpc::StatusCode::UNAUTHENTICATED, identity.error().text};
+  caller.identity = identity.value();
   const TrustPointer trust = trusts_();
   if (trust != nullptr) {
     const std::string problem = verified_.problem_with(
@@ -60,7 +61,6 @@ grpc::Status Gate::identify_by_certificate(const grpc::AuthContext& context, Cal
         [&context] { return std::string(property_of(context, "x509_pem_cert_chain")); });
     if (!problem.empty()) return {grpc::StatusCode::UNAUTHENTICATED, problem};
   }
-  caller.identity = identity.value();
   return grpc::Status::OK;
 }
 
