@@ -19,6 +19,7 @@ from receivers import modbus, stacks  # noqa: E402
 BUILD = Path(sys.argv[1]).resolve()
 PASSED = 1000
 ANSWERS_PASSED = 100
+LONG_PASSED = 100
 SECONDS_MAX = 20
 SEED = 1
 
@@ -50,6 +51,17 @@ class Receivers(unittest.TestCase):
 
     def test_node_opcua(self):
         self.run_stack("node-opcua")
+
+    def test_node_opcua_long(self):
+        """Requests of many chunks, that leave piece by piece: what is refused at its end is not done."""
+        stack = self.stacks["node-opcua-long"]
+        if not stack.needs.exists():
+            self.skipTest("node-opcua is not there")
+        campaign = stacks.run_campaign(BUILD, stack, SEED, LONG_PASSED, SECONDS_MAX)
+        told = stacks.table([("node-opcua-long", campaign)])
+        print(told)
+        self.assertEqual(campaign.figures["differences"], 0, told)
+        self.assertGreater(campaign.figures["executed"], LONG_PASSED // 10, told)
 
     def test_node_bacnet(self):
         self.run_stack("node-bacnet")

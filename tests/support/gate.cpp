@@ -34,6 +34,8 @@ constexpr std::uint16_t kFirstClientPort = 40000;
 constexpr std::uint16_t kSessionsInPlant = 512;  // then the flow table is made anew
 constexpr std::size_t kSegmentBytes = 1460;
 constexpr TimeNs kBetweenLines = 2 * kMillisecondNs;
+constexpr std::uint32_t kFirstWindow = 65535;
+constexpr unsigned kStallsMax = 10;  // of a window that stays shut
 
 struct Options {
   std::string policy;
@@ -170,6 +172,7 @@ struct End {
   std::uint16_t port = 0;
   std::uint32_t next = 0;      // number of the next byte it sends
   std::uint32_t expected = 0;  // and of the next that it takes
+  std::uint32_t edge = 0;      // of the window that it was given
   Bytes received;
 };
 
@@ -206,11 +209,7 @@ class Gate {
       const End& to = from_client ? server_ : client_;
       plant_->arrive(from.host, support::udp_frame(from.host, to.host, from.port, to.port, bytes));
     } else {
-      for (std::size_t at = 0; at < bytes.size(); at += kSegmentBytes) {
-        const std::size_t length = std::min(kSegmentBytes, bytes.size() - at);
-        send(from_client, wire::kTcpAck | wire::kTcpPsh, ByteView{bytes}.subspan(at, length));
-        deliver();
-      }
+      unsent_ = say_in_segments(from_client, bytes);
     }
     deliver();
     plant_->be_at(plant_->now_ns() + kBetweenLines);
@@ -225,6 +224,26 @@ class Gate {
   }
 
  private:
+  // Sends what the window lets it. Returns how much no window came for.
+  std::size_t say_in_segments(bool from_client, ByteView bytes) {
+    const End& from = from_client ? client_ : server_;
+    unsigned stalls = 0;
+    while (!bytes.empty() && !closed_ && stalls < kStallsMax) {
+      const std::size_t length =
+          std::min({kSegmentBytes, bytes.size(), std::size_t{from.edge - from.next}});
+      if (length == 0) {
+        ++stalls;
+        plant_->be_at(plant_->now_ns() + kBetweenLines);
+      } else {
+        stalls = 0;
+        send(from_client, wire::kTcpAck | wire::kTcpPsh, bytes.first(length));
+        bytes = bytes.subspan(length);
+      }
+      deliver();
+    }
+    return bytes.size();
+  }
+
   // What was held or spliced comes out of the same stream as everything else.
   Json tell(bool from_client, const Bytes& said) {
     Json json = {{"closed", closed_},
@@ -247,6 +266,7 @@ class Gate {
       json["answers"] = reading_->take_all(answers, Direction::response);
     }
     json["messages"] = reading_->take_all(server_.received, Direction::request);
+    json["unsent"] = unsent_;
     json["unread"] = server_.received.size();  // left, and no whole message
     server_.received.clear();
     return json;
@@ -262,6 +282,8 @@ class Gate {
     client_.expected = server_.next;
     send(true, wire::kTcpAck, {});
     plant_->clear();
+    client_.edge = client_.next + kFirstWindow;
+    server_.edge = server_.next + kFirstWindow;
   }
 
   void send(bool from_client, std::uint8_t flags, ByteView payload) {
@@ -296,6 +318,8 @@ class Gate {
         if (!tcp) continue;
         if ((tcp->header.flags & (wire::kTcpRst | wire::kTcpFin)) != 0) closed_ = true;
         take(to, *tcp);
+        const std::uint32_t edge = tcp->header.acknowledgement + tcp->header.window;
+        if (static_cast<std::int32_t>(edge - to.edge) > 0) to.edge = edge;
         if (!tcp->payload.empty()) send(!to_server, wire::kTcpAck, {});
       }
     }
@@ -316,6 +340,7 @@ class Gate {
   std::unique_ptr<support::Plant> plant_;
   std::unique_ptr<Reading> reading_;
   std::uint32_t sessions_ = 0;
+  std::size_t unsent_ = 0;  // of the last line
   bool closed_ = false;
 };
 

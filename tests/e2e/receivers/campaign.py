@@ -66,6 +66,10 @@ class Target:
         """Of the next answer at the start of a stream; 0 while more is needed."""
         raise NotImplementedError
 
+    def is_begun(self, told, settled):
+        """Whether octets that are no message of their own are the beginning of a long one."""
+        return False
+
     def judged(self, messages, session):
         """What the operations mean, in the words that executed() uses."""
         raise NotImplementedError
@@ -123,7 +127,8 @@ class Session:
         return told
 
     def _note(self, told):
-        self.closed = self.closed or told["closed"]
+        # Where a window stays shut, nothing that follows leaves.
+        self.closed = self.closed or told["closed"] or told["unsent"] > 0
         if told["back"]:
             self.target.client_hears(bytes.fromhex(told["back"]), self)
 
@@ -257,7 +262,7 @@ class Campaign:
         executed = self.target.executed(lines, session)
         self.figures["executed"] += len(executed)
         extra = self.target.differs(judged, executed)
-        if told["unread"]:
+        if told["unread"] and not self.target.is_begun(told, settled):
             extra.append({"left behind": told["unread"]})
         if any("fault" in message for message in told["messages"]):
             extra.append({"left undecoded": [message["fault"] for message in told["messages"]

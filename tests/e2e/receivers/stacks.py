@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from receivers import bacnet, cip, modbus, opcua, s7
+from receivers import bacnet, cip, modbus, opcua, opcua_long, s7
 from receivers.campaign import Campaign
 from receivers.gate import Gate, Receiver
 
@@ -36,6 +36,9 @@ def stacks(build):
         "node-opcua": Stack(opcua.OpcUa, opcua.POLICY, 14840,
                             ["node", peers / "opcua_receiver.js", 14840, peers / "receiver-pki"],
                             modules / "node-opcua"),
+        "node-opcua-long": Stack(opcua_long.LongRequests, opcua.POLICY, 14841,
+                                 ["node", peers / "opcua_receiver.js", 14841, peers / "receiver-pki"],
+                                 modules / "node-opcua"),
         "node-bacnet": Stack(bacnet.Bacnet, bacnet.POLICY, 47809,
                              ["node", peers / "bacnet_receiver.js", 47809],
                              modules / "node-bacnet"),
