@@ -149,8 +149,9 @@ class Living(AccessCase):
         pki = self.lab.pki
         probe = subprocess.Popen(
             self.lab.in_ns("fw", self.lab.bin / "grpc_probe", "127.0.0.1:7443", pki, "load", 200, 8),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.addCleanup(lambda: (probe.kill(), probe.wait(), probe.stdout.close()))
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (probe.kill(), probe.wait(), probe.stdout.close(),
+                                 probe.stderr.close()))
         def shown():
             done = run(*self.lab.in_ns("fw", "openssl", "s_client", "-connect", "127.0.0.1:7443",
                                        "-cert", pki / "client.crt", "-key", pki / "client.key"),
@@ -159,10 +160,10 @@ class Living(AccessCase):
         before = shown()
         run(self.lab.bin / "bulkheadctl", "pki", "renew", pki, pki / "server.crt")
         wait_until(lambda: shown() != before, "the new certificate", 10)
-        said = probe.communicate(timeout=30)[0]
+        said, failed = probe.communicate(timeout=30)
         load = json.loads(said)
         print(f"under an exchange: {load}", flush=True)
-        self.assertEqual(load["answered"], load["asked"])
+        self.assertEqual(load["answered"], load["asked"], failed)
         self.assertGreater(load["asked"], 100)
         self.assertIn("credentials of", self.lab.ctl("events").stdout)
 

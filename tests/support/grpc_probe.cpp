@@ -36,9 +36,14 @@ std::string bytes_of(const grpc::ByteBuffer& buffer) {
   return bytes;
 }
 
-// One message there and one back, over a call of any kind; nothing if none came back.
-std::optional<std::string> answer_to(const std::shared_ptr<grpc::Channel>& channel,
-                                     const std::string& method, const std::string& request) {
+struct Answer {
+  std::optional<std::string> message;
+  grpc::Status status;  // why there is none
+};
+
+// One message there and one back, over a call of any kind.
+Answer answer_to(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                 const std::string& request) {
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
@@ -57,16 +62,17 @@ std::optional<std::string> answer_to(const std::shared_ptr<grpc::Channel>& chann
     call->Read(&in, nullptr);
     queue.Next(&tag, &good);
   }
-  context.TryCancel();
-  grpc::Status status;
-  call->Finish(&status, nullptr);
+  if (in.Valid()) context.TryCancel();
+  Answer answer;
+  call->Finish(&answer.status, nullptr);
   queue.Next(&tag, &good);
-  return in.Valid() ? std::optional(bytes_of(in)) : std::nullopt;
+  if (in.Valid()) answer.message = bytes_of(in);
+  return answer;
 }
 
 std::string ask(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
                 const std::string& request) {
-  return answer_to(channel, method, request).value_or("");
+  return answer_to(channel, method, request).message.value_or("");
 }
 
 using Channel = std::shared_ptr<grpc::Channel>;
@@ -104,7 +110,12 @@ int load(const Channel& channel, int rate, int seconds) {
     const auto since = Clock::now();
     const std::string method = path_of(kMethods[static_cast<std::size_t>(i) % kQuestions]);
     ++sent;
-    answered += answer_to(channel, method, "") ? 1 : 0;
+    const Answer answer = answer_to(channel, method, "");
+    answered += answer.message ? 1 : 0;
+    if (!answer.message) {
+      std::fprintf(stderr, "%s: %d %s\n", method.c_str(), answer.status.error_code(),
+                   answer.status.error_message().c_str());
+    }
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since);
     slowest_ms = std::max<long>(slowest_ms, took.count());
     if (Clock::now() - begun > std::chrono::seconds(seconds)) break;
