@@ -54,11 +54,17 @@ void GrpcServer::hand_over(Acceptor& acceptor, int descriptor) {
 }
 
 bool GrpcServers::use(const ApplianceCredentials& credentials) {
+  const std::string wanted = credentials.certificate_pem + credentials.authority_pem;
+  {
+    const std::lock_guard guard(mutex_);
+    if (in_use_ == wanted) return true;
+  }
   const auto made = std::make_shared<GrpcServer>(credentials, gate_, make_services_());
   if (!made->runs()) return false;
   std::shared_ptr<GrpcServer> oldest;
   {
     const std::lock_guard guard(mutex_);
+    in_use_ = wanted;
     servers_.push_back(made);
     if (servers_.size() > kServersMax) {
       oldest = servers_.front();

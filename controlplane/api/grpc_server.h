@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "controlplane/access/appliance_credentials.h"
@@ -52,21 +53,24 @@ class GrpcServers {
   GrpcServers(Gate& gate, MakeServices make_services)
       : gate_(gate), make_services_(std::move(make_services)) {}
 
-  // Thread-safe, all of them. False if gRPC refuses the credentials: nothing has changed then. At
-  // kServersMax the oldest server is ended, with its connections: clients connect anew.
+  // Thread-safe, all of them. False if gRPC refuses the credentials: nothing has changed then.
+  // Where only the list of revoked certificates is another one, there is no new server. At
+  // kServersMax the oldest server is ended, with its connections: clients connect anew, and a call
+  // that just begins may be cancelled.
   bool use(const ApplianceCredentials& credentials);
   void hand_over(int descriptor) { newest()->hand_over(descriptor); }
   void hand_over_local(int descriptor) { newest()->hand_over_local(descriptor); }
   void shut_down();
 
  private:
-  static constexpr std::size_t kServersMax = 4;
+  static constexpr std::size_t kServersMax = 16;
   std::shared_ptr<GrpcServer> newest();
 
   Gate& gate_;
   const MakeServices make_services_;
   std::mutex mutex_;
   std::deque<std::shared_ptr<GrpcServer>> servers_;
+  std::string in_use_;  // the newest's certificate and authority
 };
 
 }  // namespace bulkhead::controlplane
