@@ -21,6 +21,7 @@
 #include "controlplane/access/pki_folder.h"
 #include "controlplane/agent/agent.h"
 #include "controlplane/api/access_service.h"
+#include "controlplane/api/audit_service.h"
 #include "controlplane/api/grpc_server.h"
 #include "controlplane/api/listener.h"
 #include "controlplane/api/local_listener.h"
@@ -28,6 +29,9 @@
 #include "controlplane/api/periodic.h"
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
+#include "controlplane/audit/event_recorder.h"
+#include "controlplane/audit/peer_head.h"
+#include "controlplane/audit/trail.h"
 #include "controlplane/telemetry/event_hub.h"
 #include "controlplane/telemetry/notice.h"
 #include "dataplane/base/clock.h"
@@ -151,8 +155,34 @@ bulkhead::failover::Key read_pair_key(const std::string& path) {
                            "the same");
 }
 
+// The log of who did what, under the state folder.
+struct Audit {
+  Audit(const Options& options, Sinks& sinks)
+      : trail(options.state + "/audit", log_options(sinks)),
+        peer_head(options.state + "/audit/peer-head", trail) {
+    recorder.record_to(trail);
+  }
+
+  bulkhead::audit::EventRecorder recorder;
+  bulkhead::audit::Trail trail;
+  bulkhead::audit::PeerHead peer_head;
+
+ private:
+  bulkhead::audit::Log::Options log_options(Sinks& sinks) {
+    sinks.add(recorder);
+    bulkhead::audit::Log::Options log;
+    log.on_problem = [&sinks](const std::string& problem) {
+      const std::string text =
+          problem.empty() ? "the audit log is written again" : "acts are refused: " + problem;
+      spdlog::error("{}", text);
+      notice(sinks, "audit", text);
+    };
+    return log;
+  }
+};
+
 void join_pair(const Options& options, const CredentialsPointer& credentials, AccessFile& access,
-               Agent& agent) {
+               Audit& audit, Agent& agent) {
   if (options.pair_peer.empty()) return;
   PairOptions pair;
   pair.link.credentials = credentials;
@@ -166,6 +196,8 @@ void join_pair(const Options& options, const CredentialsPointer& credentials, Ac
     access.current();
     return access.state().sha256;
   };
+  pair.audit_head = [&audit] { return text_of(audit.trail.log().state().head); };
+  pair.on_audit_head = [&audit](const std::string& head) { audit.peer_head.note(head); };
   pair.timing = {.heartbeat_ns = options.pair_heartbeat_ms * bulkhead::kMillisecondNs};
   if (credentials->name == pair.link.peer_name) {
     throw std::runtime_error(
@@ -270,13 +302,16 @@ void watch_until_signal(bulkhead::daemon::Notifier& notifier, Agent& agent, List
 }
 
 int serve(const Options& options, const CredentialsPointer& credentials, Agent& agent,
-          EventHub& events, Sinks& sinks, AccessFile& access,
+          EventHub& events, Sinks& sinks, AccessFile& access, Audit& audit,
           bulkhead::daemon::Notifier& notifier) {
   std::unique_ptr<Listener> listener;
   Work work([&access] { return access.current(); },
             [&listener](const std::string& peer, const std::string& identity) {
               listener->prove(peer, identity);
             });
+  work.trail = &audit.trail;
+  work.peer_head = &audit.peer_head;
+  record_calls(work.gate, audit.trail);
   if (access.current() == nullptr) spdlog::error("{}", how_to_begin(options));
   work.gate.explain_without_rules(how_to_begin(options));
   GrpcServers* servers = nullptr;
@@ -291,14 +326,17 @@ int serve(const Options& options, const CredentialsPointer& credentials, Agent& 
     Services services;
     services.push_back(std::make_unique<PolicyServiceImpl>(work, agent.policies()));
     services.push_back(std::make_unique<TelemetryServiceImpl>(
-        work, agent.readings(), events, [&access, &pki](bulkhead::v1::GetStatusResponse& status) {
+        work, agent.readings(), events,
+        [&access, &pki, &work](bulkhead::v1::GetStatusResponse& status) {
           status.set_access_problem(access.state().problem);
+          describe_audit(work, *status.mutable_audit());
           for (std::string& each : pki.warnings()) {
             status.add_credential_warnings(std::move(each));
           }
         }));
     services.push_back(std::make_unique<PairServiceImpl>(work, agent.pair()));
     services.push_back(std::make_unique<AccessServiceImpl>(work, access));
+    services.push_back(std::make_unique<AuditServiceImpl>(work));
     return services;
   });
   servers = &rpc;
@@ -395,15 +433,16 @@ int main(int argc, char** argv) {
     EventHub events;
     Sinks sinks;
     sinks.add(events);
+    Audit audit(options, sinks);
     AccessFile access(access_path(options), teller(sinks, "access"));
     Agent agent(std::move(store).value(), options.socket, sinks);
     try {
-      join_pair(options, credentials.value(), access, agent);
+      join_pair(options, credentials.value(), access, audit, agent);
     } catch (const std::exception& error) {
       spdlog::error("{}", error.what());
       return kPairFailed;
     }
-    return serve(options, credentials.value(), agent, events, sinks, access, notifier);
+    return serve(options, credentials.value(), agent, events, sinks, access, audit, notifier);
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     return kStateFailed;

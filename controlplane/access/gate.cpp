@@ -95,7 +95,7 @@ Result<Gate::PassPointer, grpc::Status> Gate::enter(const grpc::ServerContextBas
   if (status.ok() && !caller.roles.empty()) on_call_(context.peer(), caller.identity);
   if (status.ok()) status = judge(caller, method);
   const auto report = [&](bool accepted, const std::string& reason) {
-    if (on_judged_) on_judged_({caller, method.name, accepted, reason});
+    if (on_judged_) on_judged_({caller, context.peer(), method.name, accepted, reason});
   };
   if (!status.ok()) {
     report(false, status.error_message());

@@ -30,7 +30,8 @@ struct Caller {
 
 // What the gate decided about a call. Views live until the callback returns.
 struct Judged {
-  const Caller& caller;  // its identity is empty if its certificate names nobody
+  const Caller& caller;   // its identity is empty if its certificate names nobody
+  std::string_view peer;  // as gRPC names it
   std::string_view method;
   bool accepted = false;
   std::string reason;  // why not; empty if accepted

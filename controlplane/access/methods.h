@@ -62,10 +62,18 @@ inline constexpr Method kGetAccess = {"/bulkhead.v1.AccessService/GetAccess", li
                                       "see one's own roles and access.yaml's digest (access show)",
                                       kEverybody};
 
+inline constexpr Roles kReadsAudit = {Role::auditor, Role::administrator};
+inline constexpr Method kListAudit = {"/bulkhead.v1.AuditService/ListAudit", limits::kListings,
+                                      "see who did what (audit show)", kReadsAudit};
+inline constexpr Method kExportAudit = {"/bulkhead.v1.AuditService/ExportAudit", limits::kListings,
+                                        "take the audit log away (audit export)", kReadsAudit};
+inline constexpr Method kVerifyAudit = {"/bulkhead.v1.AuditService/VerifyAudit", limits::kPolicies,
+                                        "check the audit log (audit verify)", kReadsAudit};
+
 inline constexpr const Method* kAll[] = {
-    &kStagePolicy,  &kCommitPolicy, &kGetCommit,   &kPreviewPolicy, &kGetPolicy,
-    &kListPolicies, &kGetStatus,    &kGetCounters, &kWatchCounters, &kWatchEvents,
-    &kListFlows,    &kGetPair,      &kOrderPair,   &kGetAccess};
+    &kStagePolicy, &kCommitPolicy, &kGetCommit,     &kPreviewPolicy, &kGetPolicy,  &kListPolicies,
+    &kGetStatus,   &kGetCounters,  &kWatchCounters, &kWatchEvents,   &kListFlows,  &kGetPair,
+    &kOrderPair,   &kGetAccess,    &kListAudit,     &kExportAudit,   &kVerifyAudit};
 
 // nullptr if it is none of ours.
 constexpr const Method* find(std::string_view name) {

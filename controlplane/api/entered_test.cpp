@@ -14,9 +14,11 @@
 
 #include "controlplane/access/methods.h"
 #include "controlplane/api/access_service.h"
+#include "controlplane/api/audit_service.h"
 #include "controlplane/api/pair_service.h"
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
+#include "tests/support/audit_log.h"
 #include "tests/support/authority.h"
 #include "tests/support/everybody.h"
 
@@ -93,6 +95,7 @@ class EnteredTest : public ::testing::Test {
   }
 
   void serve(grpc::Service& pair) {
+    work_.trail = &trail_;
     const Issued server = issue_server(authority_, "alpha", {"127.0.0.1"}, 1);
     grpc::SslServerCredentialsOptions tls(
         GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
@@ -101,7 +104,7 @@ class EnteredTest : public ::testing::Test {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port_);
     for (grpc::Service* service :
-         std::initializer_list<grpc::Service*>{&policy_, &telemetry_, &pair, &access_}) {
+         std::initializer_list<grpc::Service*>{&policy_, &telemetry_, &pair, &access_, &audit_}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
@@ -183,6 +186,8 @@ class EnteredTest : public ::testing::Test {
   AccessPointer rules_ = all_roles_for({"alice"});
   Behind behind_;
   EventHub events_;
+  const support::AuditFolder folder_;
+  audit::Trail trail_{folder_.path(), {}};
   Work work_{[this] {
                const std::lock_guard guard(mutex_);
                return rules_;
@@ -193,6 +198,7 @@ class EnteredTest : public ::testing::Test {
   TelemetryServiceImpl telemetry_{work_, behind_, events_, [](v1::GetStatusResponse&) {}};
   PairServiceImpl pair_{work_, behind_};
   AccessServiceImpl access_{work_, file_};
+  AuditServiceImpl audit_{work_};
   UngatedPairService ungated_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;

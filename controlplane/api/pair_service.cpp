@@ -45,7 +45,8 @@ grpc::ServerUnaryReactor* PairServiceImpl::OrderPair(Context* context,
                   if (!status) return to_status(status.error());
                   *response = status.value();
                   return grpc::Status::OK;
-                });
+                },
+                {{"order", v1::OrderPairRequest::Order_Name(request->order())}});
 }
 
 }  // namespace bulkhead::controlplane

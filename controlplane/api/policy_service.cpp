@@ -23,14 +23,23 @@ std::string wrong_with(const v1::StagePolicyRequest& request) {
   return {};
 }
 
+// What the audit log has of a revision that was staged or committed.
+audit::Details details_of(const v1::Revision& revision) {
+  return {{"revision", std::to_string(revision.number())},
+          {"sha256", revision.sha256()},
+          {"site", revision.site()}};
+}
+
 // A StagePolicyRequest that comes in pieces, when it is its turn.
 class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
                      public std::enable_shared_from_this<Upload> {
  public:
-  Upload(Work& work, Policies& policies, Gate::PassPointer pass, v1::StagePolicyResponse& response)
+  Upload(Work& work, Policies& policies, Gate::PassPointer pass, audit::Caller caller,
+         v1::StagePolicyResponse& response)
       : work_(work),
         policies_(policies),
         pass_(std::move(pass)),
+        caller_(std::move(caller)),
         response_(response),
         timer_(work.questions) {}
 
@@ -98,10 +107,15 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
     const std::string wrong =
         whole ? wrong_with(request) : std::string("the policy did not come whole");
     if (!wrong.empty()) return {grpc::StatusCode::INVALID_ARGUMENT, wrong};
-    const auto revision = policies_.stage(std::move(request), pass_->name());
-    if (!revision) return to_status(revision.error());
-    *response_.mutable_revision() = revision.value();
-    return grpc::Status::OK;
+    audit::Details begun = {{"comment", request.comment()}};
+    return record(work_, methods::kStagePolicy, caller_, std::move(begun),
+                  [&](audit::Details& details) -> grpc::Status {
+                    const auto revision = policies_.stage(std::move(request), pass_->name());
+                    if (!revision) return to_status(revision.error());
+                    *response_.mutable_revision() = revision.value();
+                    details = details_of(revision.value());
+                    return grpc::Status::OK;
+                  });
   }
 
   // Not while it is being staged: the call's answer and who called must be there until the end.
@@ -124,6 +138,7 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
   Work& work_;
   Policies& policies_;
   Gate::PassPointer pass_;
+  const audit::Caller caller_;
   v1::StagePolicyResponse& response_;
   std::shared_ptr<Upload> self_;
   Turnstile::Token turn_;
@@ -192,25 +207,30 @@ grpc::ServerReadReactor<v1::PolicyPiece>* PolicyServiceImpl::StagePolicy(
     Context* context, v1::StagePolicyResponse* response) {
   auto pass = work_.gate.enter(*context, methods::kStagePolicy);
   if (!pass) return new Refused<grpc::ServerReadReactor<v1::PolicyPiece>>(pass.error());
-  return Upload::launch(
-      std::make_shared<Upload>(work_, policies_, std::move(pass).value(), *response));
+  audit::Caller caller = recorded_caller(pass.value()->caller(), context->peer());
+  return Upload::launch(std::make_shared<Upload>(work_, policies_, std::move(pass).value(),
+                                                 std::move(caller), *response));
 }
 
 grpc::ServerUnaryReactor* PolicyServiceImpl::CommitPolicy(Context* context,
                                                           const v1::CommitPolicyRequest* request,
                                                           v1::CommitPolicyResponse* response) {
-  return answer(work_, work_.commits, methods::kCommitPolicy, context,
-                [this, request, response](const std::string& name) -> grpc::Status {
-                  const auto commit = policies_.commit(request->number(), name);
-                  if (!commit) return to_status(commit.error());
-                  if (commit.value().state() == v1::Commit::STATE_REFUSED) {
-                    return {grpc::StatusCode::FAILED_PRECONDITION, commit.value().text()};
-                  }
-                  *response->mutable_commit() = commit.value();
-                  *response->mutable_revision() = commit.value().revision();
-                  response->set_generation(commit.value().generation());
-                  return grpc::Status::OK;
-                });
+  return answer(
+      work_, work_.commits, methods::kCommitPolicy, context,
+      [this, request, response](const std::string& name, audit::Details& details) -> grpc::Status {
+        const auto commit = policies_.commit(request->number(), name);
+        if (!commit) return to_status(commit.error());
+        details = details_of(commit.value().revision());
+        details.emplace_back("state", v1::Commit::State_Name(commit.value().state()));
+        if (commit.value().state() == v1::Commit::STATE_REFUSED) {
+          return {grpc::StatusCode::FAILED_PRECONDITION, commit.value().text()};
+        }
+        *response->mutable_commit() = commit.value();
+        *response->mutable_revision() = commit.value().revision();
+        response->set_generation(commit.value().generation());
+        return grpc::Status::OK;
+      },
+      {{"revision", std::to_string(request->number())}});
 }
 
 grpc::ServerUnaryReactor* PolicyServiceImpl::GetCommit(Context* context,

@@ -1,5 +1,7 @@
-// What a refusal is in gRPC's words.
+// What a refusal is in gRPC's words, and a call in those of the audit log.
 #include "controlplane/api/work.h"
+
+#include "controlplane/audit/logins.h"
 
 namespace bulkhead::controlplane {
 
@@ -17,6 +19,18 @@ grpc::Status to_status(const Refusal& refusal) {
       return {grpc::StatusCode::ABORTED, refusal.text};
   }
   return {grpc::StatusCode::UNKNOWN, refusal.text};
+}
+
+audit::Caller recorded_caller(const Caller& caller, const std::string& peer) {
+  return {caller.identity, caller.certificate_sha256, caller.roles.text(), audit::address_of(peer)};
+}
+
+void record_calls(Gate& gate, audit::Trail& trail) {
+  gate.on_judged([&trail](const Judged& judged) {
+    const audit::Caller caller = recorded_caller(judged.caller, std::string(judged.peer));
+    if (caller.identity.empty()) return trail.failed_login(caller.address, judged.reason);
+    trail.judged(caller, judged.method, judged.accepted, judged.reason);
+  });
 }
 
 }  // namespace bulkhead::controlplane

@@ -50,6 +50,7 @@ int run(int argc, char** argv) {
   add_watch_commands(app, session);
   add_pair_commands(app, session);
   add_access_commands(app, session);
+  add_audit_commands(app, session);
   add_catalogue_commands(app, session);
   add_decode_command(app, session);
   add_pki_commands(app, session);

@@ -87,6 +87,7 @@ Remote::Remote(const Session& session) : server_(session.server) {
   telemetry_ = v1::TelemetryService::NewStub(channel);
   pair_ = v1::PairService::NewStub(channel);
   access_ = v1::AccessService::NewStub(channel);
+  audit_ = v1::AuditService::NewStub(channel);
 }
 
 v1::StagePolicyResponse Remote::stage(const v1::StagePolicyRequest& request) {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "bulkhead/v1/access.grpc.pb.h"
+#include "bulkhead/v1/audit.grpc.pb.h"
 #include "bulkhead/v1/control.grpc.pb.h"
 #include "bulkhead/v1/failover.grpc.pb.h"
 #include "controlplane/cli/session.h"
@@ -22,6 +23,7 @@ class Remote {
   v1::TelemetryService::Stub& telemetry() { return *telemetry_; }
   v1::PairService::Stub& pair() { return *pair_; }
   v1::AccessService::Stub& access() { return *access_; }
+  v1::AuditService::Stub& audit() { return *audit_; }
   // Transfers in pieces.
   v1::StagePolicyResponse stage(const v1::StagePolicyRequest& request);
   v1::GetPolicyResponse get(std::uint64_t number);
@@ -36,6 +38,7 @@ class Remote {
   std::unique_ptr<v1::TelemetryService::Stub> telemetry_;
   std::unique_ptr<v1::PairService::Stub> pair_;
   std::unique_ptr<v1::AccessService::Stub> access_;
+  std::unique_ptr<v1::AuditService::Stub> audit_;
 };
 
 // The whole file; throws CommandFailed if it cannot be read.

@@ -39,6 +39,7 @@ void add_policy_commands(CLI::App& app, Session& session);
 void add_watch_commands(CLI::App& app, Session& session);
 void add_pair_commands(CLI::App& app, Session& session);
 void add_access_commands(CLI::App& app, Session& session);
+void add_audit_commands(CLI::App& app, Session& session);
 void add_catalogue_commands(CLI::App& app, Session& session);
 void add_pki_commands(CLI::App& app, Session& session);
 void add_decode_command(CLI::App& app, Session& session);

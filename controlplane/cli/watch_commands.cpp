@@ -12,6 +12,11 @@ namespace bulkhead::controlplane {
 
 namespace {
 
+// As `audit verify --head` reads it.
+std::string head_text(const v1::AuditHead& head) {
+  return std::to_string(head.number()) + ":" + head.hash();
+}
+
 Json status_json(const v1::GetStatusResponse& status) {
   const v1::DataplaneStatus& dataplane = status.dataplane();
   Json json = {{"agent_version", status.agent_version()},
@@ -20,6 +25,8 @@ Json status_json(const v1::GetStatusResponse& status) {
                {"problem", status.problem()},
                {"access_problem", status.access_problem()},
                {"credential_warnings", Json::array()},
+               {"audit_problem", status.audit().problem()},
+               {"audit_head", head_text(status.audit().head())},
                {"site", dataplane.site()},
                {"active_revision", status.active().number()},
                {"policy_generation", dataplane.policy_generation()},
@@ -114,6 +121,9 @@ void print_status(const v1::GetStatusResponse& status) {
   }
   for (const std::string& each : status.credential_warnings()) {
     say("%s\n", paint("warning: " + each, Colour::bad));
+  }
+  if (!status.audit().problem().empty()) {
+    say("%s\n", paint("audit: acts are refused: " + status.audit().problem(), Colour::bad));
   }
   if (status.active().number() != 0) {
     say("policy     revision %llu of site %s, sha256 %.12s\n",
@@ -432,7 +442,8 @@ void run_status(Session& session) {
   v1::GetStatusResponse status;
   remote.expect(remote.telemetry().GetStatus(remote.context().get(), {}, &status));
   session.format() == Format::json ? print_json(status_json(status)) : print_status(status);
-  const bool good = status.problem().empty() && status.access_problem().empty();
+  const bool good = status.problem().empty() && status.access_problem().empty() &&
+                    status.audit().problem().empty();
   if (!good) session.exit_code = kRefused;
 }
 

@@ -114,7 +114,7 @@ PairCommit::Callbacks Pair::commit_callbacks() {
 
 void Pair::on_link(std::uint64_t connection) {
   connection_ = connection;
-  access_.on_link();
+  announcements_.on_link();
   flows_.on_link(connection != 0);
   if (connection != 0) asio::post(slow_, [this] { commit_.on_link(); });
 }
@@ -201,9 +201,8 @@ void Pair::tick() {
 void Pair::pass_time_slowly() {
   asio::post(slow_, [this, hears = machine_->hears_peer(), peer = machine_->peer()] {
     commit_.pass_time(hears, peer);
-    asio::post(io_, [this, sha256 = options_.access_sha256()] {
-      auto message = access_.set_own(sha256, connection_ != 0);
-      if (message) send_on_link(std::move(*message));
+    asio::post(io_, [this, access = options_.access_sha256(), head = options_.audit_head()] {
+      announcements_.announce(access, head, connection_ != 0, monotonic_now_ns());
     });
   });
 }
@@ -388,7 +387,7 @@ void Pair::take(v1::PairMessage message) {
   if (message.has_flows_taken() && !standby) {
     return flows_.take(std::move(*message.mutable_flows_taken()));
   }
-  if (message.has_access()) return access_.take(message.access());
+  if (announcements_.take(message)) return;
   v1::DataplaneRequest request;
   if (message.has_late_frames()) {
     *request.mutable_take_frames() = std::move(*message.mutable_late_frames());
@@ -470,7 +469,7 @@ void Pair::fill_status(v1::PairStatus& status) const {
   status.set_flows_equal(flows_.equal());
   self.set_policy_generation(committed_.epoch);
   self.set_policy_digest(committed_.digest);
-  access_.fill(status);
+  announcements_.fill(status);
   if (!machine_) return;
   self.set_role(std::string(role_name(machine_->role())));
   self.set_eligible(machine_->eligible());

@@ -19,7 +19,7 @@
 #include "bulkhead/v1/dataplane.pb.h"
 #include "controlplane/failover/machine.h"
 #include "controlplane/failover/wire.h"
-#include "controlplane/pair/access_digests.h"
+#include "controlplane/pair/announcements.h"
 #include "controlplane/pair/fitness.h"
 #include "controlplane/pair/heartbeat_socket.h"
 #include "controlplane/pair/pair_commit.h"
@@ -40,6 +40,10 @@ struct PairOptions {
   // The digest of the access file in force, hexadecimal; empty without one. Called on the slow
   // thread.
   std::function<std::string()> access_sha256 = [] { return std::string(); };
+  // The head of the audit log here, as text that only its reader understands; and what is done with
+  // the peer's, on the same thread.
+  std::function<std::string()> audit_head = [] { return std::string(); };
+  std::function<void(const std::string&)> on_audit_head = [](const std::string&) {};
 };
 
 // The node's number, from its name; never zero.
@@ -131,7 +135,11 @@ class Pair {
   failover::Policy committed_;
   failover::Policy prepared_;
   std::uint64_t connection_ = 0;  // of the pair link; 0: down
-  AccessDigests access_;
+  Announcements announcements_{
+      {[this](v1::PairMessage message) { send_on_link(std::move(message)); },
+       [this](std::string head) {
+         boost::asio::post(slow_, [this, head = std::move(head)] { options_.on_audit_head(head); });
+       }}};
   std::uint64_t dataplanes_ = 0;  // how often one was connected
   bool fit_ = false;
   std::string unfit_;

@@ -30,6 +30,7 @@ COMMANDS = {"GetStatus": ("status",), "ListPolicies": ("history",), "GetPolicy":
             "StagePolicy": ("push", POLICY), "CommitPolicy": ("commit", "1"),
             "PreviewPolicy": ("commit", "1", "--dry-run"), "OrderPair": ("pair", "switchover"),
             "GetPair": ("pair", "status"), "GetAccess": ("access", "show"),
+            "ListAudit": ("audit", "show"), "VerifyAudit": ("audit", "verify"),
             "GetCommit": ("commit", "--outcome", "last")}
 
 

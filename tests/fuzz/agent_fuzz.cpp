@@ -26,6 +26,7 @@
 
 #include "controlplane/agent/agent.h"
 #include "controlplane/api/access_service.h"
+#include "controlplane/api/audit_service.h"
 #include "controlplane/api/pair_service.h"
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
@@ -181,6 +182,11 @@ class World {
                                                         [](v1::GetStatusResponse&) {});
     pair_ = std::make_unique<PairServiceImpl>(*work_, agent_->pair());
     access_ = std::make_unique<AccessServiceImpl>(*work_, access_file_);
+    trail_ =
+        std::make_unique<audit::Trail>((folder_ / "state/audit").string(), audit::Log::Options());
+    work_->trail = trail_.get();
+    record_calls(work_->gate, *trail_);
+    audit_ = std::make_unique<AuditServiceImpl>(*work_);
     grpc::SslServerCredentialsOptions tls(
         GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
     tls.pem_root_certs = read(folder_ / "bravo/ca.crt");
@@ -191,7 +197,7 @@ class World {
     builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port);
     builder.SetMaxReceiveMessageSize(limits::kMessageBytesMax);
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             policy_.get(), telemetry_.get(), pair_.get(), access_.get()}) {
+             policy_.get(), telemetry_.get(), pair_.get(), access_.get(), audit_.get()}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
@@ -285,12 +291,14 @@ class World {
   EventHub events_;
   Sinks sinks_;
   std::unique_ptr<Agent> agent_;
+  std::unique_ptr<audit::Trail> trail_;
   std::unique_ptr<Work> work_;
   std::unique_ptr<PolicyServiceImpl> policy_;
   std::unique_ptr<TelemetryServiceImpl> telemetry_;
   std::unique_ptr<PairServiceImpl> pair_;
   AccessFile access_file_{"/nonexistent", {}};
   std::unique_ptr<AccessServiceImpl> access_;
+  std::unique_ptr<AuditServiceImpl> audit_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   asio::io_context io_;
@@ -310,7 +318,8 @@ constexpr const char* kMethods[] = {
     "TelemetryService/WatchCounters", "TelemetryService/WatchEvents", "PolicyService/ListPolicies",
     "PolicyService/GetCommit",        "PolicyService/GetPolicy",      "PolicyService/StagePolicy",
     "PolicyService/CommitPolicy",     "PolicyService/PreviewPolicy",  "PairService/GetPair",
-    "PairService/OrderPair",          "AccessService/GetAccess"};
+    "PairService/OrderPair",          "AccessService/GetAccess",      "AuditService/ListAudit",
+    "AuditService/VerifyAudit"};
 
 void be_client(std::uint8_t selector, const std::string& body) {
   const std::string method = kMethods[selector % std::size(kMethods)];

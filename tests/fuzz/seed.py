@@ -4,12 +4,14 @@ usage: seed.py CORPUS          (in the root of the checkout)
 For protocol_fuzz: the messages of all policies' cases, and those that tests/adversarial/accounting
 has of its own. Each protocol has a folder in CORPUS. The first byte picks the module, by its line
 in registry.def, and the direction.
+For audit_fuzz: logs of two records.
 For the ends of sockets: a seed a line of tests/fuzz/messages/NAME.txt, as protobuf's text; its
 first word is the first byte, or a method of agent_fuzz.cpp. Requests to a data plane have none, and
 several stand in a line. For access_fuzz: the access files of the guide.
 """
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -79,6 +81,21 @@ def access_files():
     return [block.encode() for block in re.findall(r"^```yaml\n(access: .*?)^```", guide, re.M | re.S)]
 
 
+def audit_logs():
+    """A segment with room, an export, and the two with the first record's text changed."""
+    lines, previous = [], "0" * 64
+    for number, more in enumerate(({"kind": "start", "text": "agent"}, {"kind": "stop"}), 1):
+        record = {"number": number, "previous": previous, "wall_ns": 1796000000000000000,
+                  "boot": "5f0c1d7e", "boot_ns": 7000000000, **more}
+        text = json.dumps(record, separators=(",", ":"))
+        previous = hashlib.sha256(text.encode()).hexdigest()
+        lines.append(f"{previous} {text}\n")
+    for body in ("".join(lines), "".join(lines).replace("agent", "Agent")):
+        yield b"\0" + f"bulkhead-audit 1\n{body}".encode() + bytes(64)
+        yield b"\0" + f"bulkhead-audit 1 2:{previous}\n{body}".encode()
+    yield b"\1" + "".join(line.split(" ", 1)[1] for line in lines).encode()
+
+
 def write(folder, seed):
     folder.mkdir(exist_ok=True)
     (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
@@ -98,6 +115,9 @@ def main():
         count += 1
     for octets in access_files():
         write(corpus / "access", octets)
+        count += 1
+    for octets in audit_logs():
+        write(corpus / "audit", octets)
         count += 1
     print(f"{count} seeds")
 

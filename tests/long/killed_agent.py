@@ -1,5 +1,6 @@
-"""Kills bulkheadd at random moments of commits: what is enforced is always what the store says, and a
-commit that was confirmed stays.
+"""Kills bulkheadd at random moments of pushes and commits: what is enforced is always what the store
+says, a commit that was confirmed stays, and each act that was answered is in the audit log, which is
+whole after every kill.
 
 usage: killed_agent.py [--build BUILD] [--kills N] [--seed S]
 Needs root.
@@ -16,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
-from lab import Lab, LabError, wait_until  # noqa: E402
+from lab import Lab, LabError, run, wait_until  # noqa: E402
 
 POLICY = ROOT / "policies/water-works/policy.yaml"
 
@@ -35,26 +36,66 @@ def run_all(lab, kills, chance):
     lab.ctl("commit", "1")
     takes = time.monotonic() - begun  # with all that a program needs to start
     outcomes = {"done": 0, "not done": 0}
+    answered = [("StagePolicy", "1"), ("CommitPolicy", "1"), ("StagePolicy", "2"),
+                ("CommitPolicy", "2"), ("CommitPolicy", "1")]
+    staged = 2
     for number in range(kills):
         before = active(lab)
         wanted = 2 if before == 1 else 1
-        commit = subprocess.Popen(
-            lab.in_ns("fw", lab.bin / "bulkheadctl", "--pki", lab.pki, "commit", str(wanted)),
+        stages = chance.random() < 0.25
+        words = ("push", POLICY) if stages else ("commit", str(wanted))
+        act = subprocess.Popen(
+            lab.in_ns("fw", lab.bin / "bulkheadctl", "--pki", lab.pki, *words),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(chance.uniform(0.3, 1.2) * takes)
         lab.stop("agent", signal.SIGKILL)
-        commit.wait()
+        act.wait()
+        whole(lab, number)
         lab.start_agent()
         wait_until(lambda: lab.ctl("status", check=False).returncode == 0, "a true status", 10)
         now = active(lab)
-        if commit.returncode == 0 and now != wanted:
-            raise LabError(f"kill {number}: a commit that was confirmed is gone")
-        outcomes["done" if now == wanted else "not done"] += 1
+        latest = max(row["revision"] for row in lab.ctl_json("history"))
+        if stages:
+            if act.returncode == 0 and latest == staged:
+                raise LabError(f"kill {number}: a policy that was staged is gone")
+            if act.returncode == 0:
+                answered.append(("StagePolicy", str(latest)))
+            wanted = before
+        elif act.returncode == 0:
+            answered.append(("CommitPolicy", str(wanted)))
+        if now != wanted and (stages or act.returncode == 0):
+            raise LabError(f"kill {number}: revision {now} is active instead of {wanted}")
+        outcomes["done" if (latest > staged if stages else now == wanted) else "not done"] += 1
+        staged = latest
         limit = 1000 if now == 1 else 999
         answer = lab.hmi("write", 42, 1000)["result"]
         if (answer == "ok") != (limit == 1000):
             raise LabError(f"kill {number}: revision {now} is active, but a write of 1000: {answer}")
+    outcomes["answered acts in the log"] = compare(lab, answered)
     return outcomes
+
+
+def whole(lab, number):
+    """What the killed agent has left: at most a last record that is incomplete."""
+    done = run(lab.bin / "bulkheadctl", "audit", "verify", lab.folder / "state", "--format", "json",
+               check=False)
+    findings = [json.loads(line) for line in done.stdout.splitlines() if "finding" in line]
+    bad = [each for each in findings if each.get("finding") not in (None, "cut")]
+    if bad or not done.stdout:
+        raise LabError(f"kill {number}: the audit log: {bad or done.stderr}")
+
+
+def compare(lab, answered):
+    """Each answered act is in the log as done, in the order of the answers."""
+    rows = iter([(row["rpc"].split("/")[1], row["details"].get("revision"))
+                 for row in lab.ctl_json("audit", "show", "--kind", "act", "--limit", "10000")
+                 if row["result"] == "done"])
+    for act in answered:
+        if act not in rows:  # goes on from where the last one was found
+            raise LabError(f"the audit log lacks {act}, which was answered")
+    if lab.ctl("audit", "verify", check=False).returncode != 0:
+        raise LabError("the audit log is damaged")
+    return len(answered)
 
 
 def active(lab):

@@ -39,6 +39,8 @@ MAY_INCLUDE = {
     "controlplane/telemetry": "access dataplane/base",
     "controlplane/revisions": "access dataplane/base dataplane/wire dataplane/policy "
                               "dataplane/artefact",
+    "controlplane/audit": "access/refusal.h revisions/files.h telemetry/sink.h dataplane/base "
+                          "dataplane/artefact/digest.h",
     # Pure: what it is told and what it answers, nothing else.
     "controlplane/failover": "dataplane/base dataplane/replication/authentication.h",
     "controlplane/pair": "access failover dataplane/base dataplane/daemon dataplane/ipc "
@@ -46,13 +48,13 @@ MAY_INCLUDE = {
     "controlplane/agent": "access telemetry revisions pair dataplane/base dataplane/daemon "
                           "dataplane/ipc dataplane/artefact",
     # Interfaces of what it serves; never the agent.
-    "controlplane/api": "access telemetry revisions/policies.h pair/pair_control.h dataplane/base "
+    "controlplane/api": "access audit telemetry revisions/policies.h pair/pair_control.h dataplane/base "
                         "dataplane/daemon",
     "controlplane/setup": "dataplane/base dataplane/wire",
-    "controlplane/cli": "access yaml policy setup dataplane/base dataplane/wire "
+    "controlplane/cli": "access audit yaml policy setup dataplane/base dataplane/wire "
                         "dataplane/protocols dataplane/artefact dataplane/capture",
     # bulkheadd.cpp joins them.
-    "controlplane": "access agent api telemetry/event_hub.h telemetry/notice.h dataplane/base "
+    "controlplane": "access agent api audit telemetry/event_hub.h telemetry/notice.h dataplane/base "
                     "dataplane/daemon",
     "deploy/lab": "",
 }
