@@ -32,6 +32,14 @@ inline constexpr Method kCommitPolicy = {"/bulkhead.v1.PolicyService/CommitPolic
                                          limits::kCommits,
                                          "put a staged policy in force (commit)",
                                          {Role::engineer}};
+inline constexpr Method kConfirmPolicy = {"/bulkhead.v1.PolicyService/ConfirmPolicy",
+                                          limits::kCommits,
+                                          "keep a policy that awaits confirmation (confirm)",
+                                          {Role::engineer}};
+inline constexpr Method kRollbackPolicy = {"/bulkhead.v1.PolicyService/RollbackPolicy",
+                                           limits::kCommits,
+                                           "go back to a policy that was confirmed (rollback)",
+                                           {Role::engineer}};
 inline constexpr Method kGetCommit = {"/bulkhead.v1.PolicyService/GetCommit", limits::kQuestions,
                                       "learn what came of a commit (commit)", kEverybody};
 inline constexpr Method kPreviewPolicy = {"/bulkhead.v1.PolicyService/PreviewPolicy",
@@ -71,9 +79,10 @@ inline constexpr Method kVerifyAudit = {"/bulkhead.v1.AuditService/VerifyAudit",
                                         "check the audit log (audit verify)", kReadsAudit};
 
 inline constexpr const Method* kAll[] = {
-    &kStagePolicy, &kCommitPolicy, &kGetCommit,     &kPreviewPolicy, &kGetPolicy,  &kListPolicies,
-    &kGetStatus,   &kGetCounters,  &kWatchCounters, &kWatchEvents,   &kListFlows,  &kGetPair,
-    &kOrderPair,   &kGetAccess,    &kListAudit,     &kExportAudit,   &kVerifyAudit};
+    &kStagePolicy,  &kCommitPolicy, &kGetCommit,     &kPreviewPolicy, &kGetPolicy,
+    &kListPolicies, &kGetStatus,    &kGetCounters,   &kWatchCounters, &kWatchEvents,
+    &kListFlows,    &kGetPair,      &kOrderPair,     &kGetAccess,     &kListAudit,
+    &kExportAudit,  &kVerifyAudit,  &kConfirmPolicy, &kRollbackPolicy};
 
 // nullptr if it is none of ours.
 constexpr const Method* find(std::string_view name) {

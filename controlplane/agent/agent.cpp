@@ -69,21 +69,23 @@ void Agent::wake() {
 }
 
 void Agent::keep_reconciled() {
-  constexpr auto kPeriod = std::chrono::seconds(1);
+  auto period = std::chrono::milliseconds(0);
   for (;;) {
     std::vector<std::function<void()>> asked;
     {
       std::unique_lock lock(wake_mutex_);
-      wake_.wait_for(lock, kPeriod, [this] { return woken_ || stopping_; });
+      wake_.wait_for(lock, period, [this] { return woken_ || stopping_; });
       woken_ = false;
       if (stopping_) return;
       asked.swap(asked_);
     }
     for (const auto& answer : asked) answer();
     memory_.turn(monotonic_now_ns());
+    enforcer_.pass_time();  // before anything that waits for the data plane
     const Enforcer::Compared compared = enforcer_.reconcile();
     sink_.on_status(readings_.describe(compared.answer));
     if (compared.in_force) pair_.on_policy(*compared.in_force);
+    period = enforcer_.pass_time();
   }
 }
 

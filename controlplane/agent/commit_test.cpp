@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "controlplane/agent/agent.h"
 #include "controlplane/agent/dataplane_policy.h"
 #include "dataplane/artefact/digest.h"
+#include "dataplane/base/boot_clock.h"
 #include "tests/support/becomes.h"
 #include "tests/support/fake_dataplane.h"
 
@@ -57,7 +59,7 @@ class CommitTest : public ::testing::Test {
     return staged ? staged.value().number() : 0;
   }
   v1::Commit commit(std::uint64_t number) {
-    auto commit = agent_->policies().commit(number, "alice");
+    auto commit = agent_->policies().commit(number, 0, "alice");
     return commit ? commit.value() : v1::Commit();
   }
   std::uint64_t active() { return agent_->readings().status().active().number(); }
@@ -149,19 +151,20 @@ class PairCommitTest : public CommitTest {
       stored.mutable_revision()->set_sha256(digest_of(stored.artefact()));
       enforcer_.add(store_->add(std::move(stored)).value());
     }
-    enforcer_.join_pair([this](const v1::Revision& revision) { return agree_(revision); });
+    enforcer_.join_pair(
+        [this](const Enforcer::Request& request) { return agree_(request.revision); });
     client_.start(false);
     EXPECT_TRUE(becomes([this] { return client_.connected(); }));
   }
 
   v1::Commit commit(std::uint64_t number) {
-    const auto begun = enforcer_.begin(number, "alice");
+    const auto begun = enforcer_.begin(life::CommitAsked{number}, "alice");
     EXPECT_TRUE(begun);
-    enforcer_.commit(begun.value(), "alice");
+    enforcer_.commit(begun.value());
     return enforcer_.commits().find("").value();
   }
   std::string decide(std::uint64_t number) {
-    const auto decided = enforcer_.decide(store_->revision(number).value());
+    const auto decided = enforcer_.decide({number});
     return decided ? "" : decided.error();
   }
 
@@ -170,12 +173,14 @@ class PairCommitTest : public CommitTest {
   DataplaneClient client_{dataplane_.path, {[](bool) {}, {}, {}}};
   DataplaneReadings readings_{client_, *store_};
   Enforcer enforcer_{*store_, client_, readings_, sinks_, [this] { ++woken_; }};
-  Enforcer::Agree agree_ = [this](const auto& revision) { return decide(revision.number()); };
+  std::function<Enforcer::Agreement(const v1::Revision&)> agree_ = [this](const auto& revision) {
+    return Enforcer::Agreement{decide(revision.number()), {}};
+  };
   int woken_ = 0;
 };
 
 TEST_F(CommitTest, WhatIsCommittedIsEnforcedAndNoted) {
-  EXPECT_FALSE(agent_->policies().commit(0, "alice")) << "nothing has been staged";
+  EXPECT_FALSE(agent_->policies().commit(0, 0, "alice")) << "nothing has been staged";
   ASSERT_EQ(stage("one"), 1U);
   ASSERT_EQ(stage("two"), 2U);
   const v1::Commit done = commit(0);
@@ -245,6 +250,117 @@ TEST_F(CommitTest, WhatALostDataPlaneWasAskedIsTakenBack) {
   EXPECT_EQ(active(), 1U);
 }
 
+class ConfirmTest : public CommitTest {
+ protected:
+  // Revisions 1 and 2, of which 1 is in force.
+  ConfirmTest() {
+    stage("one");
+    stage("two");
+    EXPECT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
+  }
+  v1::Commit commit_for(std::uint64_t ms) {
+    auto commit = agent_->policies().commit(2, ms, "alice");
+    EXPECT_TRUE(commit) << commit.error().text;
+    return commit ? commit.value() : v1::Commit();
+  }
+  bool returned(std::chrono::milliseconds within) {
+    return becomes([this] { return active() == 1 && enforced() == digest_of(artefact_of("one")); },
+                   static_cast<int>(within.count()));
+  }
+  v1::Revision second() {
+    for (const v1::Revision& revision : agent_->policies().list()) {
+      if (revision.number() == 2) return revision;
+    }
+    return {};
+  }
+};
+
+TEST_F(ConfirmTest, WhatNobodyConfirmsReturnsWithinASecond) {
+  const v1::Commit done = commit_for(1500);
+  EXPECT_EQ(done.state(), v1::Commit::STATE_IN_FORCE) << done.text();
+  EXPECT_EQ(done.trial().former(), 1U);
+  EXPECT_EQ(enforced(), digest_of(artefact_of("two")));
+  EXPECT_EQ(agent_->readings().status().trial().committed_by(), "alice");
+  const auto other = agent_->policies().commit(2, 0, "bob");
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().text.find("bulkheadctl confirm"), std::string::npos);
+  EXPECT_NE(other.error().text.find("bulkheadctl rollback"), std::string::npos);
+  EXPECT_EQ(active(), 2U) << "not before its time";
+  EXPECT_TRUE(returned(std::chrono::milliseconds(2500)));
+  EXPECT_EQ(second().returned_why(), "it was not confirmed in time");
+  EXPECT_FALSE(agent_->policies().confirm("alice")) << "nothing awaits it any more";
+  EXPECT_FALSE(agent_->policies().roll_back(2, "alice")) << "it was never confirmed";
+}
+
+TEST_F(ConfirmTest, AConfirmedOneStays) {
+  commit_for(1500);
+  const auto confirmed = agent_->policies().confirm("bob");
+  ASSERT_TRUE(confirmed);
+  EXPECT_EQ(confirmed.value().state(), v1::Commit::STATE_IN_FORCE);
+  EXPECT_FALSE(returned(std::chrono::milliseconds(2500)));
+  EXPECT_EQ(active(), 2U);
+  EXPECT_EQ(applied_, 2) << "and is not applied again";
+  EXPECT_EQ(second().confirmed_by(), "bob");
+  EXPECT_TRUE(agent_->policies().roll_back(0, "bob"));
+  EXPECT_EQ(active(), 1U);
+}
+
+TEST_F(ConfirmTest, ARollbackDoesNotWait) {
+  commit_for(600'000);
+  const auto back = agent_->policies().roll_back(0, "bob");
+  ASSERT_TRUE(back) << back.error().text;
+  EXPECT_EQ(back.value().state(), v1::Commit::STATE_IN_FORCE) << back.value().text();
+  EXPECT_EQ(active(), 1U);
+  EXPECT_EQ(enforced(), digest_of(artefact_of("one")));
+  EXPECT_EQ(second().returned_by(), "bob");
+}
+
+TEST_F(ConfirmTest, ARestartedAgentNeitherStretchesNorSkipsTheTime) {
+  commit_for(3000);
+  const TimeNs begun_ns = boot_now_ns();
+  start();
+  EXPECT_EQ(active(), 2U);
+  start();
+  EXPECT_TRUE(returned(std::chrono::milliseconds(4000)));
+  const TimeNs took_ns = boot_now_ns() - begun_ns;
+  EXPECT_GE(took_ns, 2500 * kMillisecondNs);
+  EXPECT_LE(took_ns, 4000 * kMillisecondNs);
+}
+
+TEST_F(ConfirmTest, WhatRanOutWhileTheAgentWasGoneReturnsAtItsStart) {
+  commit_for(1000);
+  agent_.reset();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  start();
+  EXPECT_TRUE(returned(std::chrono::milliseconds(1000)));
+}
+
+// As another start of the machine would leave it.
+TEST_F(ConfirmTest, ARestartedMachineReturnsAtOnce) {
+  agent_.reset();
+  {
+    auto store = RevisionStore::open((folder() / "state").string()).value();
+    const StoredTrial trial{1, 600'000, boot_now_ns() + 600 * kSecondNs, boot_number() ^ 2};
+    ASSERT_TRUE(store->activate({2, 0, trial, Act::begin_trial, "alice"}));
+  }
+  start();
+  EXPECT_TRUE(returned(std::chrono::milliseconds(1500)));
+  EXPECT_EQ(second().returned_why(), "the machine restarted before it was confirmed");
+}
+
+TEST_F(ConfirmTest, TheTimeIsBounded) {
+  EXPECT_FALSE(agent_->policies().commit(2, Policies::kConfirmMsMin - 1, "alice"));
+  EXPECT_FALSE(agent_->policies().commit(2, Policies::kConfirmMsMax + 1, "alice"));
+  EXPECT_FALSE(agent_->policies().commit(1, 5000, "alice")) << "it is in force";
+  EXPECT_EQ(active(), 1U);
+}
+
+TEST_F(ConfirmTest, ADataPlaneThatIsAwayGetsWhatHasReturned) {
+  commit_for(1000);
+  restart_dataplane();
+  EXPECT_TRUE(returned(std::chrono::milliseconds(3000)));
+}
+
 TEST_F(PairCommitTest, WhatBothHaveDecidedIsNotedAndEnforced) {
   ASSERT_EQ(store_->set_generation(2, 40), "") << "the pair's epoch";
   const v1::Commit done = commit(2);
@@ -277,7 +393,7 @@ TEST_F(PairCommitTest, WhatTheDataPlaneRefusesIsNotProposed) {
   bool proposed = false;
   agree_ = [&proposed](const auto&) {
     proposed = true;
-    return "";
+    return Enforcer::Agreement{};
   };
   const v1::Commit refused = commit(1);
   EXPECT_EQ(refused.state(), v1::Commit::STATE_REFUSED);
@@ -287,11 +403,13 @@ TEST_F(PairCommitTest, WhatTheDataPlaneRefusesIsNotProposed) {
 
 TEST_F(PairCommitTest, WhatThePeerDecidesOtherwiseIsSaid) {
   ASSERT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
-  agree_ = [](const auto&) { return "the peer refuses it: no; nothing was changed"; };
+  agree_ = [](const auto&) {
+    return Enforcer::Agreement{"the peer refuses it: no; nothing was changed", {}};
+  };
   const v1::Commit refused = commit(2);
   EXPECT_EQ(refused.state(), v1::Commit::STATE_REFUSED);
   EXPECT_EQ(refused.text(), "the peer refuses it: no; nothing was changed");
-  agree_ = [](const auto&) { return ""; };
+  agree_ = [](const auto&) { return Enforcer::Agreement{}; };
   EXPECT_EQ(commit(2).state(), v1::Commit::STATE_UNFINISHED) << "only the peer has it";
   EXPECT_EQ(store_->active()->number(), 1U);
   EXPECT_EQ(enforced(), digest_of(artefact_of("one")));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "controlplane/agent/host_time.h"
+#include "dataplane/base/boot_clock.h"
 #include "dataplane/base/clock.h"
 
 namespace bulkhead::controlplane {
@@ -78,6 +79,7 @@ v1::GetStatusResponse DataplaneReadings::describe(const DataplaneClient::Answer&
   *status.mutable_dataplane() = enforcement.dataplane;
   if (enforcement.active) *status.mutable_active() = *enforcement.active;
   status.set_problem(problem_of(enforcement));
+  if (const auto trial = describe_trial(store_, boot_now_ns())) *status.mutable_trial() = *trial;
   *status.mutable_time() = ask_host_time();
   return status;
 }

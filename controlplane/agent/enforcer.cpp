@@ -4,10 +4,12 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "controlplane/agent/dataplane_policy.h"
 #include "controlplane/telemetry/notice.h"
+#include "dataplane/base/boot_clock.h"
 #include "dataplane/base/clock.h"
 
 namespace bulkhead::controlplane {
@@ -27,19 +29,56 @@ constexpr auto kApplyTimeout = std::chrono::seconds(30);
 
 std::string name_of(std::uint64_t revision) { return "revision " + std::to_string(revision); }
 
-// The committed one of the highest generation below the active one's.
+// When an event says that a revision returns soon.
+constexpr TimeNs kWarningNs = 60 * kSecondNs;
+constexpr auto kIdle = std::chrono::milliseconds(1000);
+
+// The confirmed one of the highest generation below the active one's.
 std::uint64_t former_of(const RevisionStore& store, const v1::Revision& active) {
   std::uint64_t former = 0;
   std::uint64_t generation = 0;
   for (const v1::Revision& revision : store.list()) {
     if (revision.generation() <= generation || revision.generation() >= active.generation() ||
-        revision.committed_wall_time_ns() == 0) {
+        !is_confirmed(revision)) {
       continue;
     }
     former = revision.number();
     generation = revision.generation();
   }
   return former;
+}
+
+std::string duration_text(std::uint64_t ms) {
+  if (ms % 3'600'000 == 0) return std::to_string(ms / 3'600'000) + " h";
+  if (ms % 60'000 == 0) return std::to_string(ms / 60'000) + " min";
+  return std::to_string((ms + 999) / 1000) + " s";
+}
+
+std::string words_for(life::Rejection rejection, const life::State& state) {
+  switch (rejection) {
+    case life::Rejection::nothing_staged:
+      return "no policy has been staged; push one first";
+    case life::Rejection::nothing_before:
+      return "there is no earlier policy to return to; commit without --confirm";
+    case life::Rejection::awaits_confirmation:
+      return name_of(state.active) + " awaits confirmation: `bulkheadctl confirm` keeps it, " +
+             "`bulkheadctl rollback` takes " + name_of(state.trial->former) +
+             " back; nothing was changed";
+    case life::Rejection::nothing_to_confirm:
+      return "nothing awaits confirmation; `bulkheadctl history` says what was confirmed or taken "
+             "back";
+    case life::Rejection::in_force_already:
+      return name_of(state.active) + " is in force already: a return would change nothing";
+    default:
+      return {};
+  }
+}
+
+Refusal::Kind kind_of(life::Rejection rejection) {
+  const bool missing = rejection == life::Rejection::nothing_staged ||
+                       rejection == life::Rejection::nothing_before ||
+                       rejection == life::Rejection::nothing_to_confirm;
+  return missing ? Refusal::Kind::not_found : Refusal::Kind::busy;
 }
 
 }  // namespace
@@ -57,6 +96,9 @@ Enforcer::Enforcer(RevisionStore& store, DataplaneClient& dataplane, DataplaneRe
   if (const auto active = store_.active()) {
     state_.active = active->number();
     state_.former = former_of(store_, *active);
+    if (const auto trial = store_.trial()) {
+      state_.trial = {trial->former, trial->boot == boot_number() ? trial->deadline_ns : 0};
+    }
   }
 }
 
@@ -72,45 +114,88 @@ void Enforcer::add(const v1::Revision& revision) {
   take(life::Staged{revision.number()}, work);
 }
 
-Result<Enforcer::Begun, Refusal> Enforcer::begin(std::uint64_t number, const std::string& by) {
+Result<Enforcer::Begun, Refusal> Enforcer::begin(const life::Event& request,
+                                                 const std::string& by) {
   const std::lock_guard guard(state_mutex_);
-  const life::Actions first = life::step(state_, life::CommitAsked{number}, monotonic_now_ns());
-  if (first.rejected == life::Rejection::nothing_staged) {
-    return Refusal{Refusal::Kind::not_found, "no policy has been staged; push one first"};
-  }
-  if (first.rejected != life::Rejection::none) {
+  const life::Actions first = life::step(state_, request, boot_now_ns());
+  if (first.rejected == life::Rejection::busy) {
     const auto other = commits_.find("");
     return Refusal{Refusal::Kind::busy, "commit " + (other ? other->id() : "") +
                                             " is under way; nothing else was changed"};
   }
-  return Begun{commits_.begin(first.revision, by).value_or(""), first};
+  if (first.rejected != life::Rejection::none) {
+    return Refusal{kind_of(first.rejected), words_for(first.rejected, state_)};
+  }
+  return Begun{commits_.begin(first.revision, by).value_or(""), first, by};
 }
 
-void Enforcer::commit(const Begun& begun, const std::string& by) {
+void Enforcer::commit(const Begun& begun) {
   Work work;
+  work.by = begun.by;
   {
     std::unique_lock policy(policy_mutex_, std::defer_lock);
     // As one of a pair the change comes on another thread, see decide().
     if (!agree_) policy.lock();
     run(begun.first, work);
   }
-  if (work.ended == Outcome::refused) return;
-  const std::string text = name_of(begun.first.revision) + " committed by " + by +
-                           (work.ended == Outcome::done ? "" : ", in part");
+  const bool plain = begun.first.wish == life::Wish::commit && begun.first.window_ns == 0;
+  if (work.ended == Outcome::refused || (!plain && work.ended == Outcome::done)) return;
+  const std::string text =
+      name_of(begun.first.revision) +
+      (begun.first.wish == life::Wish::confirm ? " confirmed by " : " committed by ") + begun.by +
+      (work.ended == Outcome::done ? "" : ", in part");
   spdlog::info("{}", text);
   notice(sink_, "policy", text);
 }
 
-Result<bool, std::string> Enforcer::decide(const v1::Revision& revision) {
+Result<bool, std::string> Enforcer::decide(const RevisionStore::Activation& activation) {
   const std::lock_guard policy(policy_mutex_);
-  const life::Decided decided{revision.number()};
+  life::Decided decided{activation.number};
+  if (activation.trial) {
+    decided.trial = {activation.trial->former, activation.trial->deadline_ns};
+  }
   Work work;
-  work.revision = revision;
+  work.revision = store_.revision(activation.number);
+  work.activation = activation;
   const life::Actions first = take(decided, work);
   if (first.rejected != life::Rejection::none) return std::string("another change is under way");
   run(first, work);
   if (!work.problem.empty()) return work.problem;
   return first.next != Step::none;
+}
+
+std::chrono::milliseconds Enforcer::pass_time() {
+  const std::lock_guard policy(policy_mutex_);
+  const TimeNs now_ns = boot_now_ns();
+  Work work;
+  run(take(life::TimePassed{}, work), work);
+  if (!work.problem.empty()) spdlog::error("return to the revision before: {}", work.problem);
+  warn(now_ns);
+  const std::lock_guard guard(state_mutex_);
+  if (agree_ || !state_.trial || state_.trial->deadline_ns <= now_ns) return kIdle;
+  const auto left =
+      std::chrono::milliseconds(1 + (state_.trial->deadline_ns - now_ns) / kMillisecondNs);
+  return std::min(left, kIdle);
+}
+
+// The data plane drops what it has not used for long; a large policy takes it a while to read.
+void Enforcer::keep_ready() {
+  const auto trial = store_.trial();
+  const auto former = trial ? store_.revision(trial->former) : std::nullopt;
+  if (former && !is_prepared(dataplane_, former->sha256())) prepare(former->number());
+}
+
+void Enforcer::warn(TimeNs now_ns) {
+  const auto trial = describe_trial(store_, now_ns);
+  if (!trial) warned_ = false;
+  if (!trial || warned_ || !trial->deadline_known()) return;
+  const bool soon = trial->left_ms() * kMillisecondNs <= kWarningNs;
+  if (!soon || trial->window_ms() * kMillisecondNs <= kWarningNs) return;
+  warned_ = true;
+  const std::string text = name_of(trial->number()) + " returns to " + name_of(trial->former()) +
+                           " in a minute: `bulkheadctl confirm` keeps it";
+  spdlog::warn("{}", text);
+  notice(sink_, "policy", text);
 }
 
 // A data plane that restarted has no policy; one that was driven by another agent may have another.
@@ -130,6 +215,7 @@ Enforcer::Compared Enforcer::reconcile() {
     notice(sink_, "policy", text);
   }
   readings_.set_refused(work.problem);
+  keep_ready();
   const std::lock_guard guard(state_mutex_);
   compared.in_force = state_.active_enforced;
   return compared;
@@ -146,7 +232,7 @@ Enforcer::PassedSoFar Enforcer::passed() {
 
 life::Actions Enforcer::take(const life::Event& event, Work& work) {
   const std::lock_guard guard(state_mutex_);
-  const life::Actions actions = life::step(state_, event, monotonic_now_ns());
+  const life::Actions actions = life::step(state_, event, boot_now_ns());
   if (actions.abandon) store_.abandon_activation();
   if (actions.ended) finish(std::get<life::Ended>(event), *actions.ended, work);
   return actions;
@@ -176,11 +262,15 @@ void Enforcer::finish(const life::Ended& ended, Outcome outcome, Work& work) {
   }
   // As one of a pair it was applied by the decision.
   commits_.finish(store_.active().value_or(v1::Revision()), generation_,
-                  work.applied ? work.applied->problem() : std::string());
+                  work.applied ? work.applied->problem() : work.remark);
 }
 
 std::string Enforcer::text_of(const life::Ended& ended, const Work& work) const {
-  if (ended.step == Step::note) return "it is in force, but not noted: " + work.problem;
+  if (ended.step == Step::note) {
+    return (work.activation.act == Act::confirm ? "it may not be confirmed after a restart: "
+                                                : "it is in force, but not noted: ") +
+           work.problem;
+  }
   if (ended.step == Step::agree && ended.outcome == Outcome::done) {
     return "the peer has committed it, this appliance could not yet; see its log";
   }
@@ -190,6 +280,9 @@ std::string Enforcer::text_of(const life::Ended& ended, const Work& work) const 
            (active ? "; " + name_of(active->number()) + " comes into force again when it is back"
                    : "; nothing passes when it is back");
   }
+  if (work.problem.empty()) {
+    return "it is too late, or another change is under way; nothing was changed";
+  }
   const bool local =
       ended.step == Step::check || ended.step == Step::reserve || ended.step == Step::apply;
   return work.problem + (local ? "; nothing was changed" : "");
@@ -198,13 +291,13 @@ std::string Enforcer::text_of(const life::Ended& ended, const Work& work) const 
 Outcome Enforcer::carry_out(const life::Actions& actions, Work& work) {
   switch (actions.next) {
     case Step::load:
-      return load(actions.revision, work);
+      return load(actions, work);
     case Step::check:
       return check(work);
     case Step::agree:
-      return agree(work);
+      return agree(actions, work);
     case Step::reserve:
-      return reserve(actions.revision, work);
+      return reserve(actions, work);
     case Step::apply:
       return apply(actions, work);
     case Step::note:
@@ -217,13 +310,17 @@ Outcome Enforcer::carry_out(const life::Actions& actions, Work& work) {
 
 // --- steps -------------------------------------------------------------------------------------
 
-// All of it is read, so that nothing is committed that a later start could not read.
-Outcome Enforcer::load(std::uint64_t revision, Work& work) {
-  if (const auto stored = store_.get(revision)) {
-    work.revision = stored->revision();
-    return Outcome::done;
+// All of it is read, so that nothing is committed that a later start could not read, nor anything
+// that could not be taken back.
+Outcome Enforcer::load(const life::Actions& actions, Work& work) {
+  const auto stored = store_.get(actions.revision);
+  if (!stored) {
+    work.problem = "there is no revision " + std::to_string(actions.revision);
+    return Outcome::refused;
   }
-  work.problem = "there is no revision " + std::to_string(revision);
+  work.revision = stored->revision();
+  if (actions.window_ns == 0 || store_.get(0)) return Outcome::done;
+  work.problem = "the active revision, to which it would return, cannot be read any more";
   return Outcome::refused;
 }
 
@@ -242,22 +339,49 @@ std::string Enforcer::prepare(std::uint64_t revision) {
   return prepared ? std::string() : prepared.error().text;
 }
 
-Outcome Enforcer::agree(Work& work) {
-  commits_.tell("the peer checks it and keeps it on its disk");
-  work.problem = agree_(*work.revision);
+Outcome Enforcer::agree(const life::Actions& actions, Work& work) {
+  commits_.tell(actions.wish == life::Wish::commit ? "the peer checks it and keeps it on its disk"
+                                                   : "the peer notes it on its disk");
+  const Agreement agreed = agree_({actions.wish, *work.revision, actions.window_ns, work.by});
+  work.problem = agreed.problem;
+  work.remark = agreed.remark;
   return work.problem.empty() ? Outcome::done : Outcome::refused;
 }
 
-Outcome Enforcer::reserve(std::uint64_t revision, Work& work) {
+// Alone each change is a generation of its own.
+RevisionStore::Activation Enforcer::activation_of(const life::Actions& actions,
+                                                  const Work& work) const {
+  if (agree_) return work.activation;
+  const auto active = store_.active();
+  RevisionStore::Activation activation{actions.revision};
+  if (active && active->generation() != 0) activation.generation = active->generation() + 1;
+  activation.by = work.by;
+  if (actions.cause == Cause::confirm) {
+    activation.act = Act::confirm;
+  } else if (actions.cause == Cause::back) {
+    const auto trial = store_.trial();
+    const bool known = trial && trial->boot == boot_number();
+    activation.act = !work.by.empty() ? Act::roll_back : known ? Act::expire : Act::restart;
+  } else if (actions.trial) {
+    activation.act = Act::begin_trial;
+    activation.trial = StoredTrial{actions.trial->former,
+                                   actions.trial->deadline_ns / kMillisecondNs, 0, boot_number()};
+  }
+  return activation;
+}
+
+Outcome Enforcer::reserve(const life::Actions& actions, Work& work) {
   note_passed(kNoteTimeout);
   commits_.tell("the data plane puts it in force");
-  work.problem = store_.begin_activation(revision);
+  work.activation = activation_of(actions, work);
+  work.problem = store_.begin_activation(work.activation);
   return work.problem.empty() ? Outcome::done : Outcome::refused;
 }
 
 Outcome Enforcer::apply(const life::Actions& actions, Work& work) {
-  if (actions.cause == Cause::decision) {
-    // It is noted, and a data plane that comes gets it.
+  const bool is_noted = actions.cause == Cause::decision || actions.cause == Cause::back;
+  if (is_noted) {
+    // A data plane that comes gets it.
     if (!dataplane_.connected()) return Outcome::not_known;
     commits_.tell("the data plane puts it in force");
   }
@@ -287,21 +411,50 @@ Outcome Enforcer::apply(const life::Actions& actions, Work& work) {
     work.applied = answer.value().policy_applied();
     return Outcome::done;
   }
-  work.problem =
-      answer.error().text + (actions.cause == Cause::decision ? "; it is tried again" : "");
+  work.problem = answer.error().text + (is_noted ? "; it is tried again" : "");
   const Kind kind = answer.error().kind;
   return kind == Kind::lost || kind == Kind::late ? Outcome::not_known : Outcome::refused;
 }
 
 Outcome Enforcer::note(const life::Actions& actions, Work& work) {
   const bool reserved = actions.cause == Cause::commit;
-  if (!reserved) note_passed(kNoteTimeout);
+  if (!reserved) {
+    note_passed(kNoteTimeout);
+    work.activation = activation_of(actions, work);
+  }
   commits_.tell(reserved ? "it is in force, and is being noted on disk"
                          : "it is being noted on disk");
-  const auto noted = reserved ? store_.finish_activation() : store_.activate(actions.revision);
+  const auto before = store_.active();
+  const auto noted = reserved
+                         ? store_.finish_activation(actions.trial ? actions.trial->deadline_ns : 0)
+                         : store_.activate(work.activation);
+  if (noted || is_return(work.activation.act)) {
+    tell(before.value_or(v1::Revision()), work.activation);
+  }
   if (noted) return Outcome::done;
   work.problem = noted.error();
   return Outcome::not_known;
+}
+
+// What begins and ends a trial, on each appliance.
+void Enforcer::tell(const v1::Revision& before, const RevisionStore::Activation& activation) {
+  const auto now = store_.active();
+  if (!now || activation.act == Act::commit || activation.act == Act::none) return;
+  std::string text = name_of(now->number());
+  if (activation.trial) {
+    text += " committed by " + now->committed_by() +
+            " awaits confirmation: " + name_of(activation.trial->former) + " comes back in " +
+            duration_text(activation.trial->window_ms) + " unless `bulkheadctl confirm` keeps it";
+  } else if (activation.act == Act::confirm) {
+    text += " confirmed by " + now->confirmed_by();
+  } else {
+    const auto taken_back = store_.revision(before.number());
+    text += " is back in force, in place of " + name_of(before.number()) + " of " +
+            before.committed_by() + ": " + (taken_back ? taken_back->returned_why() : "") +
+            (activation.by.empty() ? "" : " by " + activation.by);
+  }
+  spdlog::warn("{}", text);
+  notice(sink_, "policy", text);
 }
 
 // Precondition: policy_mutex_ is held, so that no commit comes in between.

@@ -22,11 +22,23 @@ namespace bulkhead::controlplane {
 
 class Enforcer {
  public:
-  // Waits for the peer. Empty, or why the revision was not committed.
-  using Agree = std::function<std::string(const v1::Revision& revision)>;
+  // Of an operator, to be agreed on with the peer.
+  struct Request {
+    life::Wish wish{};
+    v1::Revision revision;  // in force afterwards
+    TimeNs window_ns = 0;   // how long it awaits confirmation; 0: it needs none
+    std::string by;
+  };
+  struct Agreement {
+    std::string problem;  // why nothing was done; empty if it was
+    std::string remark;   // for the operator
+  };
+  // Waits for the peer.
+  using Agree = std::function<Agreement(const Request& request)>;
   struct Begun {
     std::string id;  // of the commit
     life::Actions first;
+    std::string by;
   };
   struct Compared {
     DataplaneClient::Answer answer;  // the data plane's status
@@ -46,13 +58,16 @@ class Enforcer {
 
   // The store has a new revision.
   void add(const v1::Revision& revision);
-  // Begins a commit; 0 asks for the revision that was staged last.
-  Result<Begun, Refusal> begin(std::uint64_t number, const std::string& by);
+  // Begins what an operator asks for: CommitAsked, ConfirmAsked or RollbackAsked.
+  Result<Begun, Refusal> begin(const life::Event& request, const std::string& by);
   // Carries it out, and waits until its outcome is known.
-  void commit(const Begun& begun, const std::string& by);
+  void commit(const Begun& begun);
   const Commits& commits() const { return commits_; }
-  // The pair has committed the revision. Whether that is news, or the problem.
-  Result<bool, std::string> decide(const v1::Revision& revision);
+  // The pair has decided. Whether that is news, or the problem.
+  Result<bool, std::string> decide(const RevisionStore::Activation& activation);
+  // Takes back what was not confirmed in time, and says beforehand that it will. Alone; what a pair
+  // takes back is decided by it. Returns when to call again at the latest.
+  std::chrono::milliseconds pass_time();
   // Holds the data plane to the active revision.
   Compared reconcile();
   // What passed until now.
@@ -63,7 +78,10 @@ class Enforcer {
   struct Work {
     std::optional<v1::Revision> revision;
     std::optional<v1::PolicyApplied> applied;
+    RevisionStore::Activation activation;  // of a pair
+    std::string by;
     std::string problem;  // of the step that failed
+    std::string remark;   // of the peer's side
     life::Outcome ended{};
   };
 
@@ -72,13 +90,17 @@ class Enforcer {
   void finish(const life::Ended& ended, life::Outcome outcome, Work& work);
   std::string text_of(const life::Ended& ended, const Work& work) const;
   life::Outcome carry_out(const life::Actions& actions, Work& work);
-  life::Outcome load(std::uint64_t revision, Work& work);
+  life::Outcome load(const life::Actions& actions, Work& work);
   life::Outcome check(Work& work);
-  life::Outcome agree(Work& work);
-  life::Outcome reserve(std::uint64_t revision, Work& work);
+  life::Outcome agree(const life::Actions& actions, Work& work);
+  life::Outcome reserve(const life::Actions& actions, Work& work);
   life::Outcome apply(const life::Actions& actions, Work& work);
   life::Outcome note(const life::Actions& actions, Work& work);
+  RevisionStore::Activation activation_of(const life::Actions& actions, const Work& work) const;
+  void tell(const v1::Revision& before, const RevisionStore::Activation& activation);
   std::string prepare(std::uint64_t revision);
+  void warn(TimeNs now_ns);
+  void keep_ready();
   void note_passed(std::chrono::milliseconds timeout);
 
   RevisionStore& store_;
@@ -94,6 +116,7 @@ class Enforcer {
   // Held while the active revision or the data plane's policy may change. Locked first.
   std::mutex policy_mutex_;
   PassedRecorder recorder_;  // with policy_mutex_
+  bool warned_ = false;      // that the active revision returns soon; with policy_mutex_
 };
 
 }  // namespace bulkhead::controlplane

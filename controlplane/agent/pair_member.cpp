@@ -10,6 +10,7 @@
 
 #include "controlplane/agent/dataplane_policy.h"
 #include "controlplane/telemetry/notice.h"
+#include "dataplane/base/boot_clock.h"
 
 namespace bulkhead::controlplane {
 
@@ -19,6 +20,13 @@ constexpr TimeNs kPatienceNs = 5 * kSecondNs;
 
 std::uint64_t digest_of(const v1::Revision& revision) {
   return std::strtoull(revision.sha256().substr(0, 16).c_str(), nullptr, 16);
+}
+
+std::string digest_text(const failover::Policy& policy) {
+  auto digest = std::array<char, 17>{};
+  std::snprintf(digest.data(), digest.size(), "%016llx",
+                static_cast<unsigned long long>(policy.digest));
+  return digest.data();
 }
 
 Refusal alone() { return {Refusal::Kind::unavailable, "this appliance is not one of a pair"}; }
@@ -42,7 +50,7 @@ void PairMember::join(PairOptions options) {
   options.incarnation = incarnation.value() << 32 | std::random_device()();
   PairHost& host = *this;
   pair_ = std::make_unique<Pair>(options, host);
-  enforcer_.join_pair([this](const v1::Revision& revision) { return agree(revision); });
+  enforcer_.join_pair([this](const Enforcer::Request& request) { return agree(request); });
 }
 
 void PairMember::use(const CredentialsPointer& credentials) {
@@ -73,8 +81,19 @@ void PairMember::on_policy(bool in_force) {
 }
 
 Result<v1::PairStatus, Refusal> PairMember::pair_status() {
-  if (pair_) return pair_->status();
-  return alone();
+  if (!pair_) return alone();
+  v1::PairStatus status = pair_->status();
+  const auto trial = describe_trial(store_, boot_now_ns());
+  if (!trial) {
+    status.clear_trial();
+  } else {
+    // The pair knows the deadline, the disk the rest.
+    v1::Trial of_pair = *trial;
+    of_pair.set_deadline_known(status.trial().deadline_known());
+    of_pair.set_left_ms(status.trial().left_ms());
+    *status.mutable_trial() = of_pair;
+  }
+  return status;
 }
 
 Result<v1::PairStatus, Refusal> PairMember::order_pair(failover::Order order,
@@ -93,11 +112,40 @@ Result<v1::PairStatus, Refusal> PairMember::order_pair(failover::Order order,
 
 void PairMember::tell(const std::string& text) { notice(sink_, "pair", text); }
 
-std::string PairMember::agree(const v1::Revision& revision) {
-  return pair_->commit(digest_of(revision),
-                       [this, number = revision.number()](std::uint64_t epoch) {
-                         return store_.set_generation(number, epoch);
-                       });
+Enforcer::Agreement PairMember::agree(const Enforcer::Request& request) {
+  if (request.wish == life::Wish::commit) return agree_on_commit(request);
+  const PairCommit::Answer answer = request.wish == life::Wish::confirm
+                                        ? pair_->confirm(request.by)
+                                        : pair_->roll_back(request.by);
+  if (!answer.alone) return {answer.problem, {}};
+  return {answer.problem,
+          "the peer is not heard: if it is alive it returns by itself at the deadline, and takes "
+          "this over when it is heard again"};
+}
+
+Enforcer::Agreement PairMember::agree_on_commit(const Enforcer::Request& request) {
+  const auto store = [this, &request](std::uint64_t epoch) {
+    std::string problem = request.window_ns == 0 ? std::string() : store_.reserve_for_trial();
+    return problem.empty() ? store_.set_generation(request.revision.number(), epoch) : problem;
+  };
+  return {pair_->commit(digest_of(request.revision), store, request.window_ns, request.by), {}};
+}
+
+std::optional<StoredTrial> PairMember::stored(const std::optional<failover::Trial>& trial) const {
+  if (!trial) return std::nullopt;
+  const auto former = find_artefact(trial->former);
+  if (!former) return std::nullopt;
+  return StoredTrial{former->number(), trial->window_ns / kMillisecondNs, trial->deadline_ns,
+                     trial->boot};
+}
+
+std::optional<failover::Trial> PairMember::of_pair(const std::optional<StoredTrial>& trial) const {
+  const auto former = trial ? store_.revision(trial->former) : std::nullopt;
+  if (!former) return std::nullopt;
+  return failover::Trial{{former->generation(), digest_of(*former)},
+                         trial->window_ms * kMillisecondNs,
+                         trial->deadline_ns,
+                         trial->boot};
 }
 
 PairHost::Held PairMember::held() {
@@ -112,36 +160,72 @@ PairHost::Held PairMember::held() {
   if (const auto prepared = store_.prepared()) {
     held.prepared = {prepared->generation(), digest_of(*prepared)};
   }
+  held.trials.of_committed = of_pair(store_.trial());
+  held.trials.of_prepared = of_pair(store_.prepared_trial());
+  held.trials.boot = boot_number();
   return held;
 }
 
-std::string PairMember::keep(const v1::GetPolicyResponse& revision, bool commit) {
+std::string PairMember::keep(const v1::GetPolicyResponse& revision) {
   const auto prepared = prepare_policy(dataplane_, revision.artefact());
   if (!prepared) return prepared.error().text;
   const std::string& digest = prepared.value().sha256();
-  const std::uint64_t epoch = revision.revision().generation();
-  std::uint64_t number = 0;
-  if (const auto known = store_.find(epoch, digest)) {
-    number = known->number();
-  } else {
-    v1::GetPolicyResponse stored = revision;
-    stored.mutable_revision()->set_site(prepared.value().site());
-    stored.mutable_revision()->set_sha256(digest);
-    const auto added = store_.add(std::move(stored));
-    if (!added) return added.error();
-    number = added.value().number();
-    enforcer_.add(added.value());
-    notice(sink_, "policy", "revision " + std::to_string(number) + " came from the peer");
-  }
-  return commit ? std::string() : store_.set_prepared(number);
+  if (store_.find(revision.revision().generation(), digest)) return {};
+  // One that comes back, or is confirmed, is here already: no room on disk is needed.
+  const auto known = store_.find_artefact(digest);
+  const auto known_text = known ? store_.get(known->number()) : std::nullopt;
+  if (known_text && known_text->source() == revision.source()) return {};
+  v1::GetPolicyResponse stored = revision;
+  stored.mutable_revision()->set_site(prepared.value().site());
+  stored.mutable_revision()->set_sha256(digest);
+  const auto added = store_.add(std::move(stored));
+  if (!added) return added.error();
+  enforcer_.add(added.value());
+  notice(sink_, "policy",
+         "revision " + std::to_string(added.value().number()) + " came from the peer");
+  return {};
 }
 
-// The pair has decided: it is noted first, and the data plane gets it until it has it.
-std::string PairMember::enforce(const failover::Policy& policy) {
-  if (policy.epoch == 0) return {};
-  const auto revision = find(policy);
+std::string PairMember::prepare(const Decision& decision) {
+  const auto revision = find_artefact(decision.policy);
   if (!revision) return "its revision is not stored here";
-  const auto decided = enforcer_.decide(*revision);
+  const auto trial = stored(decision.trial);
+  if (decision.trial && !trial) return "the revision to which it would return is not stored here";
+  return store_.set_prepared({revision->number(), decision.policy.epoch, trial, decision.by});
+}
+
+namespace {
+
+Act act_of(const PairHost::Decision& decision) {
+  switch (decision.cause) {
+    case failover::CommitCause::committed:
+      return decision.trial ? Act::begin_trial : Act::commit;
+    case failover::CommitCause::confirmed:
+      return Act::confirm;
+    case failover::CommitCause::expired:
+      return Act::expire;
+    case failover::CommitCause::restarted:
+      return Act::restart;
+    case failover::CommitCause::rolled_back:
+      return Act::roll_back;
+    case failover::CommitCause::followed:
+      return Act::follow;
+  }
+  return Act::commit;
+}
+
+}  // namespace
+
+// The pair has decided: it is noted first, and the data plane gets it until it has it.
+std::string PairMember::enforce(const Decision& decision) {
+  const failover::Policy& policy = decision.policy;
+  if (policy.epoch == 0) return {};
+  const auto revision = find_artefact(policy);
+  if (!revision) return "its revision is not stored here";
+  const auto trial = stored(decision.trial);
+  if (decision.trial && !trial) return "the revision to which it returns is not stored here";
+  const auto decided =
+      enforcer_.decide({revision->number(), policy.epoch, trial, act_of(decision), decision.by});
   if (!decided) return decided.error();
   if (!decided.value()) return {};
   notice(sink_, "policy", "epoch " + std::to_string(policy.epoch) + " of the pair in force");
@@ -155,10 +239,12 @@ std::optional<v1::GetPolicyResponse> PairMember::revision_of(const failover::Pol
 }
 
 std::optional<v1::Revision> PairMember::find(const failover::Policy& policy) const {
-  auto digest = std::array<char, 17>{};
-  std::snprintf(digest.data(), digest.size(), "%016llx",
-                static_cast<unsigned long long>(policy.digest));
-  return store_.find(policy.epoch, digest.data());
+  return store_.find(policy.epoch, digest_text(policy));
+}
+
+std::optional<v1::Revision> PairMember::find_artefact(const failover::Policy& policy) const {
+  auto exact = find(policy);
+  return exact ? exact : store_.find_artefact(digest_text(policy));
 }
 
 }  // namespace bulkhead::controlplane

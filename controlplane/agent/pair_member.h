@@ -42,13 +42,19 @@ class PairMember final : public PairControl, private PairHost {
   bool dataplane_waits_for_core() override { return lease_.waits_for_core(); }
   void tell(const std::string& text) override;
   Held held() override;
-  std::string keep(const v1::GetPolicyResponse& revision, bool commit) override;
-  std::string enforce(const failover::Policy& policy) override;
+  std::string keep(const v1::GetPolicyResponse& revision) override;
+  std::string prepare(const Decision& decision) override;
+  std::string enforce(const Decision& decision) override;
   void forget_prepared() override { store_.set_prepared(0); }
   std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) override;
 
-  std::string agree(const v1::Revision& revision);
+  Enforcer::Agreement agree(const Enforcer::Request& request);
+  Enforcer::Agreement agree_on_commit(const Enforcer::Request& request);
   std::optional<v1::Revision> find(const failover::Policy& policy) const;
+  // One that ends a trial has the artefact of an earlier epoch.
+  std::optional<v1::Revision> find_artefact(const failover::Policy& policy) const;
+  std::optional<StoredTrial> stored(const std::optional<failover::Trial>& trial) const;
+  std::optional<failover::Trial> of_pair(const std::optional<StoredTrial>& trial) const;
 
   RevisionStore& store_;
   DataplaneClient& dataplane_;

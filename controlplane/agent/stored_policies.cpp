@@ -6,6 +6,7 @@
 
 #include "controlplane/agent/dataplane_policy.h"
 #include "controlplane/telemetry/notice.h"
+#include "dataplane/base/boot_clock.h"
 
 namespace bulkhead::controlplane {
 
@@ -37,14 +38,47 @@ Result<v1::Revision, Refusal> StoredPolicies::stage(v1::StagePolicyRequest reque
   return revision.value();
 }
 
-Result<v1::Commit, Refusal> StoredPolicies::commit(std::uint64_t number, const std::string& by) {
-  const auto begun = enforcer_.begin(number, by);
+Result<v1::Commit, Refusal> StoredPolicies::carry_out(const life::Event& request,
+                                                      const std::string& by) {
+  const auto begun = enforcer_.begin(request, by);
   if (!begun) return begun.error();
-  boost::asio::post(committer_, [this, begun, by] { enforcer_.commit(begun.value(), by); });
+  boost::asio::post(committer_, [this, begun] { enforcer_.commit(begun.value()); });
   const std::string& id = begun.value().id;
   auto commit = enforcer_.commits().wait(id, kCommitAnswer);
-  if (commit) return *std::move(commit);
-  return Refusal{Refusal::Kind::not_found, "commit " + id + " is forgotten"};
+  if (!commit) return Refusal{Refusal::Kind::not_found, "commit " + id + " is forgotten"};
+  const auto awaits = trial();
+  if (awaits && awaits->number() == commit->number()) *commit->mutable_trial() = *awaits;
+  return *std::move(commit);
+}
+
+Result<v1::Commit, Refusal> StoredPolicies::commit(std::uint64_t number, std::uint64_t confirm_ms,
+                                                   const std::string& by) {
+  if (confirm_ms != 0 && (confirm_ms < kConfirmMsMin || confirm_ms > kConfirmMsMax)) {
+    return Refusal{Refusal::Kind::invalid,
+                   "a commit may await confirmation for one second to seven days"};
+  }
+  return carry_out(life::CommitAsked{number, confirm_ms * kMillisecondNs}, by);
+}
+
+Result<v1::Commit, Refusal> StoredPolicies::confirm(const std::string& by) {
+  return carry_out(life::ConfirmAsked{}, by);
+}
+
+Result<v1::Commit, Refusal> StoredPolicies::roll_back(std::uint64_t number, const std::string& by) {
+  if (number != 0) {
+    const auto revision = store_.revision(number);
+    if (!revision || !is_confirmed(*revision)) {
+      return Refusal{Refusal::Kind::not_found,
+                     (revision ? "revision " + std::to_string(number) + " was never confirmed here"
+                               : "there is no revision " + std::to_string(number)) +
+                         "; `bulkheadctl history` lists those that were"};
+    }
+  }
+  return carry_out(life::RollbackAsked{number}, by);
+}
+
+std::optional<v1::Trial> StoredPolicies::trial() const {
+  return describe_trial(store_, boot_now_ns());
 }
 
 Result<v1::Commit, Refusal> StoredPolicies::find_commit(const std::string& id) const {

@@ -28,7 +28,11 @@ class StoredPolicies final : public Policies {
 
   Result<v1::Revision, Refusal> stage(v1::StagePolicyRequest request,
                                       const std::string& by) override;
-  Result<v1::Commit, Refusal> commit(std::uint64_t number, const std::string& by) override;
+  Result<v1::Commit, Refusal> commit(std::uint64_t number, std::uint64_t confirm_ms,
+                                     const std::string& by) override;
+  Result<v1::Commit, Refusal> confirm(const std::string& by) override;
+  Result<v1::Commit, Refusal> roll_back(std::uint64_t number, const std::string& by) override;
+  std::optional<v1::Trial> trial() const override;
   Result<v1::Commit, Refusal> find_commit(const std::string& id) const override;
   Result<v1::PreviewPolicyResponse, Refusal> preview(
       const v1::PreviewPolicyRequest& request) override;
@@ -36,6 +40,8 @@ class StoredPolicies final : public Policies {
   std::vector<v1::Revision> list() const override { return store_.list(); }
 
  private:
+  Result<v1::Commit, Refusal> carry_out(const life::Event& request, const std::string& by);
+
   RevisionStore& store_;
   DataplaneClient& dataplane_;
   Readings& readings_;

@@ -32,7 +32,14 @@ class Behind final : public Policies, public Readings, public PairControl {
                                       const std::string& /*by*/) override {
     return refusal();
   }
-  Result<v1::Commit, Refusal> commit(std::uint64_t /*number*/, const std::string& /*by*/) override {
+  Result<v1::Commit, Refusal> confirm(const std::string& /*by*/) override { return refusal(); }
+  Result<v1::Commit, Refusal> roll_back(std::uint64_t /*number*/,
+                                        const std::string& /*by*/) override {
+    return refusal();
+  }
+  std::optional<v1::Trial> trial() const override { return std::nullopt; }
+  Result<v1::Commit, Refusal> commit(std::uint64_t /*number*/, std::uint64_t /*confirm_ms*/,
+                                     const std::string& /*by*/) override {
     return refusal();
   }
   Result<v1::Commit, Refusal> find_commit(const std::string& /*id*/) const override {

@@ -30,6 +30,21 @@ audit::Details details_of(const v1::Revision& revision) {
           {"site", revision.site()}};
 }
 
+// The outcome of a request that changes what is in force.
+grpc::Status fill(const Result<v1::Commit, Refusal>& commit, v1::CommitPolicyResponse& response,
+                  audit::Details& details) {
+  if (!commit) return to_status(commit.error());
+  details = details_of(commit.value().revision());
+  details.emplace_back("state", v1::Commit::State_Name(commit.value().state()));
+  if (commit.value().state() == v1::Commit::STATE_REFUSED) {
+    return {grpc::StatusCode::FAILED_PRECONDITION, commit.value().text()};
+  }
+  *response.mutable_commit() = commit.value();
+  *response.mutable_revision() = commit.value().revision();
+  response.set_generation(commit.value().generation());
+  return grpc::Status::OK;
+}
+
 // A StagePolicyRequest that comes in pieces, when it is its turn.
 class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
                      public std::enable_shared_from_this<Upload> {
@@ -215,22 +230,32 @@ grpc::ServerReadReactor<v1::PolicyPiece>* PolicyServiceImpl::StagePolicy(
 grpc::ServerUnaryReactor* PolicyServiceImpl::CommitPolicy(Context* context,
                                                           const v1::CommitPolicyRequest* request,
                                                           v1::CommitPolicyResponse* response) {
-  return answer(
-      work_, work_.commits, methods::kCommitPolicy, context,
-      [this, request, response](const std::string& name, audit::Details& details) -> grpc::Status {
-        const auto commit = policies_.commit(request->number(), name);
-        if (!commit) return to_status(commit.error());
-        details = details_of(commit.value().revision());
-        details.emplace_back("state", v1::Commit::State_Name(commit.value().state()));
-        if (commit.value().state() == v1::Commit::STATE_REFUSED) {
-          return {grpc::StatusCode::FAILED_PRECONDITION, commit.value().text()};
-        }
-        *response->mutable_commit() = commit.value();
-        *response->mutable_revision() = commit.value().revision();
-        response->set_generation(commit.value().generation());
-        return grpc::Status::OK;
-      },
-      {{"revision", std::to_string(request->number())}});
+  return answer(work_, work_.commits, methods::kCommitPolicy, context,
+                [this, request, response](const std::string& name, audit::Details& details) {
+                  return fill(policies_.commit(request->number(), request->confirm_ms(), name),
+                              *response, details);
+                },
+                {{"revision", std::to_string(request->number())},
+                 {"confirm_ms", std::to_string(request->confirm_ms())}});
+}
+
+grpc::ServerUnaryReactor* PolicyServiceImpl::ConfirmPolicy(
+    Context* context, const v1::ConfirmPolicyRequest* /*request*/,
+    v1::CommitPolicyResponse* response) {
+  return answer(work_, work_.commits, methods::kConfirmPolicy, context,
+                [this, response](const std::string& name, audit::Details& details) {
+                  return fill(policies_.confirm(name), *response, details);
+                });
+}
+
+grpc::ServerUnaryReactor* PolicyServiceImpl::RollbackPolicy(
+    Context* context, const v1::RollbackPolicyRequest* request,
+    v1::CommitPolicyResponse* response) {
+  return answer(work_, work_.commits, methods::kRollbackPolicy, context,
+                [this, request, response](const std::string& name, audit::Details& details) {
+                  return fill(policies_.roll_back(request->number(), name), *response, details);
+                },
+                {{"revision", std::to_string(request->number())}});
 }
 
 grpc::ServerUnaryReactor* PolicyServiceImpl::GetCommit(Context* context,
@@ -273,6 +298,7 @@ grpc::ServerUnaryReactor* PolicyServiceImpl::ListPolicies(
                   for (const v1::Revision& revision : policies_.list()) {
                     *response->add_revisions() = revision;
                   }
+                  if (const auto trial = policies_.trial()) *response->mutable_trial() = *trial;
                   return grpc::Status::OK;
                 });
 }

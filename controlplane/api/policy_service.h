@@ -18,6 +18,11 @@ class PolicyServiceImpl final : public v1::PolicyService::CallbackService {
                                                         v1::StagePolicyResponse* response) override;
   grpc::ServerUnaryReactor* CommitPolicy(Context* context, const v1::CommitPolicyRequest* request,
                                          v1::CommitPolicyResponse* response) override;
+  grpc::ServerUnaryReactor* ConfirmPolicy(Context* context, const v1::ConfirmPolicyRequest* request,
+                                          v1::CommitPolicyResponse* response) override;
+  grpc::ServerUnaryReactor* RollbackPolicy(Context* context,
+                                           const v1::RollbackPolicyRequest* request,
+                                           v1::CommitPolicyResponse* response) override;
   grpc::ServerUnaryReactor* GetCommit(Context* context, const v1::GetCommitRequest* request,
                                       v1::Commit* response) override;
   grpc::ServerUnaryReactor* PreviewPolicy(Context* context, const v1::PreviewPolicyRequest* request,

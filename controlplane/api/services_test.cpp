@@ -32,7 +32,14 @@ class OnePolicy final : public Policies {
     revision.set_staged_by(by);
     return revision;
   }
-  Result<v1::Commit, Refusal> commit(std::uint64_t /*number*/, const std::string& /*by*/) override {
+  Result<v1::Commit, Refusal> confirm(const std::string& /*by*/) override { return nothing(); }
+  Result<v1::Commit, Refusal> roll_back(std::uint64_t /*number*/,
+                                        const std::string& /*by*/) override {
+    return nothing();
+  }
+  std::optional<v1::Trial> trial() const override { return std::nullopt; }
+  Result<v1::Commit, Refusal> commit(std::uint64_t /*number*/, std::uint64_t /*confirm_ms*/,
+                                     const std::string& /*by*/) override {
     return nothing();
   }
   Result<v1::Commit, Refusal> find_commit(const std::string& /*id*/) const override {

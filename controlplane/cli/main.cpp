@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   add_policy_commands(app, session);
+  add_commit_commands(app, session);
   add_watch_commands(app, session);
   add_pair_commands(app, session);
   add_access_commands(app, session);

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <thread>
 
+#include "controlplane/cli/commit_commands.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
 
@@ -39,6 +40,7 @@ Json pair_json(const v1::PairStatus& status) {
                {"access_differs", status.access_differs()},
                {"last_change", status.last_change()},
                {"last_change_time", iso_time(status.last_change_wall_time_ns())}};
+  if (status.has_trial()) json["trial"] = trial_json(status.trial());
   for (const v1::PairPath& path : status.paths()) {
     json["paths"].push_back({{"name", path.name()}, {"heard", path.heard()}});
   }
@@ -72,6 +74,7 @@ void print_pair(const v1::PairStatus& status) {
   const std::string weak = weakness(status);
   say("%s\n", weak.empty() ? paint("protected: either appliance may fail", Colour::good)
                            : paint("not protected: " + weak, Colour::bad));
+  if (status.has_trial()) say("%s\n", paint(trial_text(status.trial()), Colour::bad));
   Table table({"APPLIANCE", "ROLE", "PRIORITY", "COULD BE ACTIVE", "READY", "POLICY", "DIGEST"});
   const auto add = [&](const v1::PairAppliance& appliance, const std::string& mark) {
     const bool active = appliance.role() == "active";

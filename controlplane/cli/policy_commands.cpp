@@ -1,8 +1,6 @@
-// policy check|compile|explain|get|show, push, commit, history.
-#include <chrono>
-#include <future>
-
+// policy check|compile|explain|get|show, push.
 #include "controlplane/cli/artefact_text.h"
+#include "controlplane/cli/commit_commands.h"
 #include "controlplane/cli/diagnostics_output.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
@@ -13,8 +11,6 @@
 namespace bulkhead::controlplane {
 
 namespace {
-
-constexpr auto kProgressPeriod = std::chrono::seconds(1);
 
 Compilation compile_or_fail(const Session& session, const std::string& path) {
   Compilation result = compile_policy(read_file_or_fail(path), path);
@@ -69,20 +65,6 @@ void run_explain(Session& session, const std::string& path) {
   }
 }
 
-Json revision_json(const v1::Revision& revision) {
-  Json json = {{"revision", revision.number()},
-               {"site", revision.site()},
-               {"active", revision.active()},
-               {"sha256", revision.sha256()},
-               {"staged", iso_time(revision.staged_wall_time_ns())},
-               {"staged_by", revision.staged_by()}};
-  if (revision.committed_wall_time_ns() != 0) {
-    json["committed"] = iso_time(revision.committed_wall_time_ns());
-  }
-  if (!revision.comment().empty()) json["comment"] = revision.comment();
-  return json;
-}
-
 v1::StagePolicyRequest stage_request(const Session& session, const std::string& path) {
   v1::StagePolicyRequest request;
   const std::string bytes = read_file_or_fail(path);
@@ -99,149 +81,8 @@ v1::StagePolicyRequest stage_request(const Session& session, const std::string& 
   return request;
 }
 
-// In force, or why not; exit code kNotKnown while it is under way.
-void print_commit(Session& session, const v1::Commit& commit) {
-  const bool in_force = commit.state() == v1::Commit::STATE_IN_FORCE;
-  const bool refused = commit.state() == v1::Commit::STATE_REFUSED;
-  if (!in_force) session.exit_code = refused ? kRefused : kNotKnown;
-  if (session.format() == Format::json) {
-    Json json = in_force ? revision_json(commit.revision()) : Json{{"revision", commit.number()}};
-    json["commit"] = commit.id();
-    json["state"] = in_force ? "in force" : refused ? "refused" : "not known";
-    if (!commit.text().empty()) json["text"] = commit.text();
-    json["generation"] = commit.generation();
-    return print_json(json);
-  }
-  if (in_force) {
-    say("revision %llu of site %s is in force\n",
-        static_cast<unsigned long long>(commit.revision().number()),
-        commit.revision().site().c_str());
-  }
-  if (commit.text().empty()) return;
-  say("commit %s: %s\n", commit.id().c_str(), commit.text().c_str());
-  if (session.exit_code == kNotKnown) {
-    say("`bulkheadctl commit --outcome %s` says what became of it\n", commit.id().c_str());
-  }
-}
-
-// Prints the present step of a commit that takes long; `printed`: the last one printed.
-std::string print_progress(Remote& remote, const std::string& printed) {
-  v1::Commit commit;
-  const auto asked =
-      remote.policy().GetCommit(remote.context().get(), v1::GetCommitRequest(), &commit);
-  const bool news =
-      asked.ok() && commit.state() == v1::Commit::STATE_UNDER_WAY && commit.text() != printed;
-  if (!news) return printed;
-  print_error("commit " + commit.id() + ": " + commit.text());
-  return commit.text();
-}
-
-void run_commit(Session& session, std::uint64_t number) {
-  Remote remote(session);
-  v1::CommitPolicyRequest request;
-  request.set_number(number);
-  v1::CommitPolicyResponse response;
-  auto committed = std::async(std::launch::async, [&remote, &request, &response] {
-    return remote.policy().CommitPolicy(remote.context().get(), request, &response);
-  });
-  std::string printed;
-  while (committed.wait_for(kProgressPeriod) != std::future_status::ready) {
-    printed = print_progress(remote, printed);
-  }
-  remote.expect(committed.get());
-  print_commit(session, response.commit());
-}
-
-Json refused_json(const v1::RefusedMessages& row) {
-  return {{"refused", row.some() ? "some messages" : "messages"},
-          {"conduit", row.conduit()},
-          {"rule", row.rule()},
-          {"protocol", row.protocol()},
-          {"function", row.function()},
-          {"messages", row.messages()}};
-}
-
-Json refused_json(const v1::RefusedSession& row) {
-  return {{"refused", "session"},
-          {"client", row.session().client()},
-          {"server", row.session().server()},
-          {"transport", row.session().transport()},
-          {"conduit", row.session().conduit()},
-          {"rule", row.session().rule()},
-          {"protocol", row.session().protocol()},
-          {"reason", row.reason()}};
-}
-
-void print_preview_json(const v1::PreviewPolicyResponse& preview) {
-  for (const auto& row : preview.refused_sessions()) print_json(refused_json(row));
-  for (const auto& row : preview.refused_messages()) print_json(refused_json(row));
-  Json json = revision_json(preview.revision());
-  json["sessions"] = preview.sessions();
-  json["sessions_refused"] = preview.sessions_refused();
-  json["sessions_complete"] = preview.complete();
-  json["messages"] = preview.messages();
-  json["messages_since"] = iso_time(preview.since_wall_time_ns());
-  json["messages_refused_beyond"] = preview.messages_refused_beyond();
-  json["messages_not_compared"] = preview.messages_not_compared();
-  print_json(json);
-}
-
-void print_preview(const v1::PreviewPolicyResponse& preview) {
-  say("revision %llu would refuse %s of %s sessions that live%s\n",
-      static_cast<unsigned long long>(preview.revision().number()),
-      grouped(preview.sessions_refused()), grouped(preview.sessions()),
-      preview.complete() ? "" : " (more were not looked at)");
-  Table sessions({"CLIENT", "SERVER", "TRANSPORT", "CONDUIT", "PROTOCOL", "REASON"});
-  for (const auto& row : preview.refused_sessions()) {
-    sessions.add({row.session().client(), row.session().server(), row.session().transport(),
-                  row.session().conduit(), row.session().protocol(), row.reason()});
-  }
-  if (preview.refused_sessions_size() > 0) sessions.print("");
-  const auto shown = static_cast<std::uint64_t>(preview.refused_sessions_size());
-  if (shown < preview.sessions_refused()) {
-    say("and %s more\n", grouped(preview.sessions_refused() - shown));
-  }
-  say("\nof %s messages that passed since %s it would refuse%s\n", grouped(preview.messages()),
-      local_time(preview.since_wall_time_ns()), preview.refused_messages().empty() ? " none" : ":");
-  Table messages({"CONDUIT", "RULE", "PROTOCOL", "FUNCTION", "MESSAGES", "REFUSED"});
-  for (const auto& row : preview.refused_messages()) {
-    messages.add({row.conduit(), std::to_string(row.rule()), row.protocol(), row.function(),
-                  grouped(row.messages()), row.some() ? "perhaps: it grants less" : "all"});
-  }
-  if (!preview.refused_messages().empty()) messages.print("");
-  if (preview.messages_refused_beyond() > 0) {
-    say("and %s of other kinds, all or some\n", grouped(preview.messages_refused_beyond()));
-  }
-  if (preview.messages_not_compared() > 0) {
-    say("%s messages were not compared: too many kinds of them, or their policy is not stored any "
-        "more\n",
-        grouped(preview.messages_not_compared()));
-  }
-  say("nothing was changed\n");
-}
-
-void run_preview(Session& session, std::uint64_t number) {
-  Remote remote(session);
-  v1::PreviewPolicyRequest request;
-  request.set_number(number);
-  v1::PreviewPolicyResponse preview;
-  remote.expect(remote.policy().PreviewPolicy(remote.context().get(), request, &preview));
-  session.format() == Format::json ? print_preview_json(preview) : print_preview(preview);
-  const bool refuses = preview.sessions_refused() > 0 || !preview.refused_messages().empty();
-  if (refuses) session.exit_code = kRefused;
-}
-
-void run_outcome(Session& session, const std::string& id) {
-  Remote remote(session);
-  v1::GetCommitRequest request;
-  request.set_id(id == "last" ? "" : id);
-  v1::Commit commit;
-  remote.expect(remote.policy().GetCommit(remote.context().get(), request, &commit));
-  print_commit(session, commit);
-}
-
 void run_push(Session& session, const std::string& path, const std::string& comment,
-              bool and_commit) {
+              bool and_commit, std::uint64_t confirm_ms) {
   v1::StagePolicyRequest request = stage_request(session, path);
   request.set_comment(comment);
   Remote remote(session);
@@ -252,29 +93,7 @@ void run_push(Session& session, const std::string& path, const std::string& comm
     say("revision %llu staged; it changes nothing until `bulkheadctl commit`\n",
         static_cast<unsigned long long>(response.revision().number()));
   }
-  if (and_commit) run_commit(session, response.revision().number());
-}
-
-void run_history(Session& session) {
-  Remote remote(session);
-  v1::ListPoliciesResponse response;
-  remote.expect(remote.policy().ListPolicies(remote.context().get(), {}, &response));
-  Table table({"REVISION", "SITE", "STATE", "STAGED", "BY", "COMMITTED", "SHA-256", "COMMENT"});
-  for (const v1::Revision& revision : response.revisions()) {
-    if (session.format() == Format::json) {
-      print_json(revision_json(revision));
-      continue;
-    }
-    const std::string state = revision.active()                        ? "active"
-                              : revision.committed_wall_time_ns() != 0 ? "was active"
-                                                                       : "staged";
-    table.add({std::to_string(revision.number()), revision.site(), state,
-               local_time(revision.staged_wall_time_ns()), revision.staged_by(),
-               local_time(revision.committed_wall_time_ns()), revision.sha256().substr(0, 12),
-               revision.comment()},
-              revision.active() ? Colour::good : Colour::plain);
-  }
-  if (session.format() == Format::table) table.print("no policy has been staged yet");
+  if (and_commit) run_commit(session, response.revision().number(), confirm_ms);
 }
 
 // Why the text cannot be taken for what the artefact enforces; empty if it is compiled to it.
@@ -331,10 +150,9 @@ void add_policy_commands(CLI::App& app, Session& session) {
     std::string path;
     std::string out;
     std::string comment;
-    std::string outcome;
     std::uint64_t number = 0;
+    std::uint64_t confirm_ms = 0;
     bool commit = false;
-    bool dry_run = false;
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* policy = app.add_subcommand("policy", "Check, compile, explain or fetch a policy");
@@ -366,25 +184,12 @@ void add_policy_commands(CLI::App& app, Session& session) {
   push->add_option("POLICY", arguments->path, "Policy file (.yaml), or a compiled one (.bhp)")
       ->required();
   push->add_option("-m,--comment", arguments->comment, "Why, for the history");
-  push->add_flag("--commit", arguments->commit, "Commit it at once");
+  CLI::Option* at_once = push->add_flag("--commit", arguments->commit, "Commit it at once");
+  add_confirm_option(*push, arguments->confirm_ms)->needs(at_once);
   push->callback([&session, arguments] {
-    run_push(session, arguments->path, arguments->comment, arguments->commit);
+    run_push(session, arguments->path, arguments->comment, arguments->commit,
+             arguments->confirm_ms);
   });
-  CLI::App* commit = app.add_subcommand("commit", "Put a staged revision in force");
-  commit->add_option("REVISION", arguments->number, "Its number; the latest if not given");
-  commit->add_option(
-      "--outcome", arguments->outcome,
-      "Commit nothing: say what became of the commit of this name, or of the `last`");
-  commit->add_flag("--dry-run", arguments->dry_run,
-                   "Commit nothing: list the sessions that live, and the messages that passed in "
-                   "the last day, that the revision would refuse; exit code 1 if there are any");
-  commit->callback([&session, arguments] {
-    if (arguments->dry_run) return run_preview(session, arguments->number);
-    arguments->outcome.empty() ? run_commit(session, arguments->number)
-                               : run_outcome(session, arguments->outcome);
-  });
-  CLI::App* history = app.add_subcommand("history", "List the revisions on the appliance");
-  history->callback([&session] { run_history(session); });
 }
 
 }  // namespace bulkhead::controlplane

@@ -36,6 +36,7 @@ struct Session {
 };
 
 void add_policy_commands(CLI::App& app, Session& session);
+void add_commit_commands(CLI::App& app, Session& session);
 void add_watch_commands(CLI::App& app, Session& session);
 void add_pair_commands(CLI::App& app, Session& session);
 void add_access_commands(CLI::App& app, Session& session);

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "controlplane/cli/commit_commands.h"
 #include "controlplane/cli/operation_json.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
@@ -38,6 +39,7 @@ Json status_json(const v1::GetStatusResponse& status) {
                {"stations_learned", dataplane.stations_learned()},
                {"buffers_free", dataplane.buffers_free()},
                {"buffers_total", dataplane.buffers_total()}};
+  if (status.has_trial()) json["trial"] = trial_json(status.trial());
   for (const std::string& each : status.credential_warnings()) {
     json["credential_warnings"].push_back(each);
   }
@@ -116,6 +118,7 @@ void print_status(const v1::GetStatusResponse& status) {
   say("%s\n", !good       ? paint("problem: " + status.problem(), Colour::bad)
               : stands_by ? paint("standby of a pair: nothing passes here", Colour::good)
                           : paint("enforcing", Colour::good));
+  if (status.has_trial()) say("%s\n", paint(trial_text(status.trial()), Colour::bad));
   if (!status.access_problem().empty()) {
     say("%s\n", paint("access: " + status.access_problem(), Colour::bad));
   }

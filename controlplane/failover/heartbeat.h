@@ -25,6 +25,10 @@ struct Policy {
   bool operator==(const Policy&) const = default;
 };
 
+// Of a policy that awaits confirmation after a restart of the machine: when it returns is not
+// known.
+constexpr TimeNs kTrialNotKnown = ~TimeNs{0};
+
 struct Heartbeat {
   NodeId from = 0;
   // Of the sender's agent: greater each time that it starts as long as it has its state, and drawn
@@ -52,6 +56,8 @@ struct Heartbeat {
   TimeNs lease_ns = 0;  // of the sender's own times: see Timing
   // By the sender's clock, from its start; 0: a release that does not say it.
   TimeNs sent_ns = 0;
+  bool knows_trials = false;  // the sender's release has commits that await confirmation
+  TimeNs trial_ns = 0;        // until `policy` returns, see trial_left()
 };
 
 }  // namespace bulkhead::failover

@@ -20,6 +20,13 @@ enum class Mistake : std::uint8_t {
   believe_late,       // a heartbeat counts however long ago it was sent
   ignore_lost_state,  // a peer that counts its starts anew is none
   trust_dead_agent,   // a data plane may go on under the lease of an agent that is gone
+  trial_never_ends,   // a deadline is armed, and nothing looks at it
+  lose_trial,         // what was prepared comes into force without its deadline
+  trust_old_boot,     // a deadline by the clock of another start of the machine is believed
+  restart_trial,      // a restarted agent counts the whole time anew
+  confirm_at_once,    // a confirmation is answered before the peer has it
+  return_in_doubt,    // returns though the peer may have confirmed
+  answer_late,        // confirms though the deadline has passed
 };
 
 }  // namespace bulkhead::failover

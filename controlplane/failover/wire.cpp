@@ -14,6 +14,7 @@ constexpr std::size_t kHeadBytes = 8;
 constexpr std::size_t kLeaseAt = kHeartbeatBytesOldest - kTagBytes;
 constexpr std::size_t kAnswerAt = kLeaseAt + 8;
 constexpr std::size_t kSentAt = kAnswerAt + 16;
+constexpr std::size_t kTrialAt = kSentAt + 8;
 
 enum Flag : std::uint8_t { kEligible = 1, kReady = 2, kWants = 4, kHandsOver = 8 };
 
@@ -43,6 +44,7 @@ std::array<std::uint8_t, kHeartbeatBytes> encode(const Heartbeat& heartbeat, std
   store_be64(bytes.data() + kAnswerAt, heartbeat.answer_incarnation);
   store_be64(bytes.data() + kAnswerAt + 8, heartbeat.answer_sequence);
   store_be64(bytes.data() + kSentAt, heartbeat.sent_ns);
+  store_be64(bytes.data() + kTrialAt, heartbeat.trial_ns);
   const ByteView covered = ByteView(bytes).first(kHeartbeatBytes - kTagBytes);
   const replication::Tag tag = replication::authenticate(covered, key);
   std::copy(tag.begin(), tag.end(), bytes.end() - kTagBytes);
@@ -89,6 +91,12 @@ std::optional<Heartbeat> decode(ByteView bytes, std::size_t path, const Key& key
     ByteReader sent(covered.subspan(kSentAt));
     heartbeat.sent_ns = sent.u64();
     if (!sent.ok()) return std::nullopt;
+  }
+  heartbeat.knows_trials = covered.size() > kTrialAt;
+  if (heartbeat.knows_trials) {
+    ByteReader trial(covered.subspan(kTrialAt));
+    heartbeat.trial_ns = trial.u64();
+    if (!trial.ok()) return std::nullopt;
   }
   heartbeat.eligible = (flags & kEligible) != 0;
   heartbeat.ready = (flags & kReady) != 0;

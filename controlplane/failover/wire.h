@@ -16,12 +16,13 @@ namespace bulkhead::failover {
 using replication::Key;
 
 // Incremented when a field is appended.
-constexpr std::uint8_t kWireVersion = 4 + kReleaseAhead;
+constexpr std::uint8_t kWireVersion = 5 + kReleaseAhead;
 constexpr std::uint8_t kWireVersionOldest = 1;
 
 constexpr std::size_t kHeartbeatBytesOldest = 112;
-// Since version 2 the sender's lease, since version 3 its answer, since version 4 its time.
-constexpr std::size_t kHeartbeatBytesKnown = 144;
+// Since version 2 the sender's lease, since version 3 its answer, since version 4 its time, since
+// version 5 how long its policy still awaits confirmation.
+constexpr std::size_t kHeartbeatBytesKnown = 152;
 constexpr std::size_t kHeartbeatBytes = kHeartbeatBytesKnown + kBytesAhead;
 constexpr std::size_t kHeartbeatBytesMax = 512;         // of any later version
 constexpr TimeNs kLeaseOldestNs = 70 * kMillisecondNs;  // who does not say it has this one

@@ -37,6 +37,7 @@ Heartbeat example() {
   beat.answer_incarnation = 20;
   beat.answer_sequence = 21;
   beat.sent_ns = 22;
+  beat.trial_ns = 23;
   return beat;
 }
 
@@ -59,6 +60,8 @@ TEST(Wire, GivesBackWhatWasSent) {
   EXPECT_EQ(read->answer_incarnation, 20U);
   EXPECT_EQ(read->answer_sequence, 21U);
   EXPECT_EQ(read->sent_ns, 22U);
+  EXPECT_EQ(read->trial_ns, 23U);
+  EXPECT_TRUE(read->knows_trials);
 }
 
 TEST(Wire, EveryBitIsAuthenticated) {
@@ -91,11 +94,11 @@ TEST(Wire, BytesBehindItDoNotMatter) {
 // another build has to read it.
 TEST(Wire, TheLayoutIsFixed) {
   const auto bytes = encode(example(), 1, kKey);
-  EXPECT_EQ(bytes.size(), 144U);
+  EXPECT_EQ(bytes.size(), 152U);
   EXPECT_EQ(load_be32(bytes.data()), 0x42554c4bU);
-  EXPECT_EQ(bytes[4], 4);
+  EXPECT_EQ(bytes[4], 5);
   EXPECT_EQ(bytes[5], 1);
-  EXPECT_EQ(load_be16(bytes.data() + 6), 144);
+  EXPECT_EQ(load_be16(bytes.data() + 6), 152);
   EXPECT_EQ(load_be64(bytes.data() + 8), 0x0102030405060708U);
   for (std::size_t i = 1; i < 8; ++i) EXPECT_EQ(load_be64(bytes.data() + 8 + 8 * i), 10 + i);
   EXPECT_EQ(bytes[88], 1);
@@ -105,38 +108,38 @@ TEST(Wire, TheLayoutIsFixed) {
   EXPECT_EQ(load_be64(bytes.data() + 104), 20U);
   EXPECT_EQ(load_be64(bytes.data() + 112), 21U);
   EXPECT_EQ(load_be64(bytes.data() + 120), 22U);
+  EXPECT_EQ(load_be64(bytes.data() + 128), 23U);
 }
 
-// Of the releases before; the oldest goes by a lease of 70 ms and does not say so.
-TEST(Wire, TheVersionsBeforeAreRead) {
+// The example as a release before would send it: so many bytes, and the code.
+std::optional<Heartbeat> as_sent_by(std::uint8_t version, std::ptrdiff_t length) {
   const auto bytes = encode(example(), 1, kKey);
-  std::vector<std::uint8_t> third(bytes.begin(), bytes.begin() + 120);
-  third[4] = 3;
-  store_be16(third.data() + 6, 136);
-  const replication::Tag third_tag = replication::authenticate(third, kKey);
-  third.insert(third.end(), third_tag.begin(), third_tag.end());
-  const auto without_time = decode(third, 1, kKey);
+  std::vector<std::uint8_t> sent(bytes.begin(), bytes.begin() + length);
+  sent[4] = version;
+  store_be16(sent.data() + 6, static_cast<std::uint16_t>(length + 16));
+  const replication::Tag tag = replication::authenticate(sent, kKey);
+  sent.insert(sent.end(), tag.begin(), tag.end());
+  return decode(sent, 1, kKey);
+}
+
+// The oldest goes by a lease of 70 ms and does not say so.
+TEST(Wire, TheVersionsBeforeAreRead) {
+  const auto without_trial = as_sent_by(4, 128);
+  ASSERT_TRUE(without_trial.has_value());
+  EXPECT_EQ(without_trial->sent_ns, 22U);
+  EXPECT_FALSE(without_trial->knows_trials);
+  const auto without_time = as_sent_by(3, 120);
   ASSERT_TRUE(without_time.has_value());
   EXPECT_EQ(without_time->answer_sequence, 21U);
   EXPECT_EQ(without_time->sent_ns, 0U);
-  std::vector<std::uint8_t> second(bytes.begin(), bytes.begin() + 104);
-  second[4] = 2;
-  store_be16(second.data() + 6, 120);
-  const replication::Tag second_tag = replication::authenticate(second, kKey);
-  second.insert(second.end(), second_tag.begin(), second_tag.end());
-  const auto without_answer = decode(second, 1, kKey);
+  const auto without_answer = as_sent_by(2, 104);
   ASSERT_TRUE(without_answer.has_value());
   EXPECT_EQ(without_answer->lease_ns, 19U);
   EXPECT_EQ(without_answer->answer_incarnation, 0U);
-  std::vector<std::uint8_t> old(bytes.begin(), bytes.begin() + 96);
-  old[4] = 1;
-  store_be16(old.data() + 6, 112);
-  const replication::Tag tag = replication::authenticate(old, kKey);
-  old.insert(old.end(), tag.begin(), tag.end());
-  const auto read = decode(old, 1, kKey);
-  ASSERT_TRUE(read.has_value());
-  EXPECT_EQ(read->policy, example().policy);
-  EXPECT_EQ(read->lease_ns, 70 * kMillisecondNs);
+  const auto oldest = as_sent_by(1, 96);
+  ASSERT_TRUE(oldest.has_value());
+  EXPECT_EQ(oldest->policy, example().policy);
+  EXPECT_EQ(oldest->lease_ns, 70 * kMillisecondNs);
 }
 
 TEST(Wire, ALeaseOfNoMeasureIsNone) {

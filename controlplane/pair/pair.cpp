@@ -12,6 +12,7 @@
 
 #include "controlplane/pair/ask.h"
 #include "dataplane/artefact/digest.h"
+#include "dataplane/base/boot_clock.h"
 #include "dataplane/base/priority.h"
 
 namespace bulkhead::controlplane {
@@ -37,7 +38,7 @@ void let_heartbeats_run() {
   }
 }
 
-std::string_view role_name(Role role) { return role == Role::active ? "active" : "standby"; }
+constexpr const char* kNotActive = "this appliance is not the active one of the pair; ";
 
 }  // namespace
 
@@ -95,10 +96,12 @@ PairFlows::Callbacks Pair::flow_callbacks() {
 
 PairCommit::Callbacks Pair::commit_callbacks() {
   PairCommit::Callbacks callbacks;
-  callbacks.on_policy = [this](failover::Policy committed, failover::Policy prepared) {
-    asio::post(io_, [this, committed, prepared] {
+  callbacks.on_policy = [this](failover::Policy committed, failover::Policy prepared,
+                               const std::optional<failover::Trial>& trial) {
+    asio::post(io_, [this, committed, prepared, trial] {
       committed_ = committed;
       prepared_ = prepared;
+      trial_ = trial;
       drive(failover::PolicyIs{committed, prepared});
     });
   };
@@ -366,7 +369,8 @@ void Pair::send_lease(bool hands_over) {
 }
 
 void Pair::send_heartbeats() {
-  const failover::Heartbeat beat = machine_->heartbeat(monotonic_now_ns());
+  failover::Heartbeat beat = machine_->heartbeat(monotonic_now_ns());
+  beat.trial_ns = failover::trial_left(trial_, boot_now_ns());
   const auto bytes = failover::encode(beat, failover::kPairLink, options_.key);
   socket_.send(bytes);
   if (!fitness_.connected()) return;
@@ -411,29 +415,46 @@ void Pair::take_over_prepared() {
   });
 }
 
-std::string Pair::commit(std::uint64_t digest,
-                         const std::function<std::string(std::uint64_t)>& store) {
-  struct State {
-    bool may = false;
-    bool hears = false;
-    std::uint64_t epoch = 0;
-  };
-  const State state = ask(io_, [this] {
-    State now;
+Pair::Standing Pair::standing() {
+  return ask(io_, [this] {
+    Standing now;
     if (!machine_) return now;
     now.hears = machine_->hears_peer();
+    now.knows_trials = machine_->peer().knows_trials;
     const std::uint64_t theirs = machine_->peer().policy.epoch;
-    now.epoch = std::max({committed_.epoch, prepared_.epoch, theirs}) + 1;
+    now.next_epoch = std::max({committed_.epoch, prepared_.epoch, theirs}) + 1;
     // Before the first policy nobody can be active.
-    now.may = machine_->role() == Role::active || now.epoch == 1;
+    now.active = machine_->role() == Role::active || now.next_epoch == 1;
     return now;
   });
-  if (!state.may) {
-    return "this appliance is not the active one of the pair; commit on " + options_.link.peer_name;
+}
+
+std::string Pair::commit(std::uint64_t digest,
+                         const std::function<std::string(std::uint64_t)>& store, TimeNs window_ns,
+                         const std::string& by) {
+  const Standing now = standing();
+  if (!now.active) return std::string(kNotActive) + "commit on " + options_.link.peer_name;
+  if (window_ns != 0 && now.hears && !now.knows_trials) {
+    return options_.link.peer_name +
+           " has a release that would not return by itself; update it, or commit without --confirm";
   }
-  if (std::string wrong = store(state.epoch); !wrong.empty()) return wrong;
-  auto answer = ask(slow_, [&] { return commit_.propose({state.epoch, digest}, state.hears); });
-  return answer.get();
+  if (std::string wrong = store(now.next_epoch); !wrong.empty()) return wrong;
+  auto answer = ask(slow_, [&] {
+    return commit_.propose({{now.next_epoch, digest}, window_ns, by}, now.hears);
+  });
+  return answer.get().problem;
+}
+
+PairCommit::Answer Pair::confirm(const std::string& by) {
+  const Standing now = standing();
+  if (!now.active) return {std::string(kNotActive) + "confirm on " + options_.link.peer_name};
+  return ask(slow_, [&] { return commit_.confirm(by, now.hears); }).get();
+}
+
+PairCommit::Answer Pair::roll_back(const std::string& by) {
+  if (!standing().active)
+    return {std::string(kNotActive) + "roll back on " + options_.link.peer_name};
+  return ask(slow_, [&] { return commit_.roll_back(by); });
 }
 
 // --- for operators -----------------------------------------------------------------------------
@@ -445,53 +466,6 @@ std::string Pair::order(failover::Order order) {
     carry_out(actions);
     return actions.refused == Cause::none ? std::string() : std::string(text_of(actions.refused));
   });
-}
-
-v1::PairStatus Pair::status() {
-  return ask(io_, [this] {
-    v1::PairStatus status;
-    fill_status(status);
-    return status;
-  });
-}
-
-void Pair::fill_status(v1::PairStatus& status) const {
-  v1::PairAppliance& self = *status.mutable_self();
-  v1::PairAppliance& peer = *status.mutable_peer();
-  self.set_name(options_.link.credentials->name);
-  self.set_priority(options_.priority);
-  peer.set_name(options_.link.peer_name);
-  status.set_link_up(connection_ != 0);
-  status.set_problem(unfit_.empty() ? flows_.failure() : unfit_);
-  status.set_last_change(last_change_);
-  status.set_last_change_wall_time_ns(last_change_wall_ns_);
-  status.set_takeovers(takeovers_);
-  status.set_flows_equal(flows_.equal());
-  self.set_policy_generation(committed_.epoch);
-  self.set_policy_digest(committed_.digest);
-  announcements_.fill(status);
-  if (!machine_) return;
-  self.set_role(std::string(role_name(machine_->role())));
-  self.set_eligible(machine_->eligible());
-  self.set_ready(machine_->ready());
-  self.set_maintenance(machine_->in_maintenance());
-  status.set_term(machine_->term());
-  status.set_peer_heard(machine_->hears_peer());
-  for (std::size_t path = 0; path <= fitness_.report().ports() && path < failover::kPathsMax;
-       ++path) {
-    v1::PairPath* row = status.add_paths();
-    row->set_name(path == failover::kPairLink ? "pair link"
-                                              : "zone port " + std::to_string(path - 1));
-    row->set_heard(machine_->hears_on(path));
-  }
-  const failover::Heartbeat& beat = machine_->peer();
-  if (beat.from == 0) return;
-  peer.set_role(std::string(role_name(beat.role)));
-  peer.set_priority(beat.priority);
-  peer.set_eligible(beat.eligible);
-  peer.set_ready(beat.ready);
-  peer.set_policy_generation(beat.policy.epoch);
-  peer.set_policy_digest(beat.policy.digest);
 }
 
 }  // namespace bulkhead::controlplane

@@ -83,8 +83,12 @@ class Pair {
   std::string order(failover::Order order);
   // Commits a policy on both appliances, or on this one if no peer is heard; returns why not, or
   // nothing. It has been checked here. `store` stores its epoch, and returns why it cannot,
-  // or nothing.
-  std::string commit(std::uint64_t digest, const std::function<std::string(std::uint64_t)>& store);
+  // or nothing. `window_ns`: see PairCommit::Proposal.
+  std::string commit(std::uint64_t digest, const std::function<std::string(std::uint64_t)>& store,
+                     TimeNs window_ns = 0, const std::string& by = {});
+  // Of the policy that awaits it, on both or alone.
+  PairCommit::Answer confirm(const std::string& by);
+  PairCommit::Answer roll_back(const std::string& by);
 
  private:
   void tick();
@@ -108,6 +112,13 @@ class Pair {
   void take(v1::PairMessage message);
   void pass_time_slowly();
   void take_over_prepared();
+  struct Standing {
+    bool active = false;
+    bool hears = false;
+    bool knows_trials = false;  // the peer's release
+    std::uint64_t next_epoch = 0;
+  };
+  Standing standing();
   void fill_status(v1::PairStatus& status) const;
 
   PairOptions options_;
@@ -134,6 +145,7 @@ class Pair {
   bool lease_waits_ = false;  // for a prepared policy that is being put in force
   failover::Policy committed_;
   failover::Policy prepared_;
+  std::optional<failover::Trial> trial_;
   std::uint64_t connection_ = 0;  // of the pair link; 0: down
   Announcements announcements_{
       {[this](v1::PairMessage message) { send_on_link(std::move(message)); },

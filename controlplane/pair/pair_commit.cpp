@@ -6,10 +6,13 @@
 #include <utility>
 
 #include "controlplane/pair/pair_link.h"
+#include "dataplane/base/boot_clock.h"
 
 namespace bulkhead::controlplane {
 
+using failover::CommitCause;
 using failover::CommitMessage;
+using failover::CommitOutcome;
 
 namespace {
 
@@ -33,7 +36,8 @@ v1::PairCommit::Kind kind_of(CommitMessage::Kind kind) {
 
 void PairCommit::begin() {
   const PolicyHost::Held held = host_.held();
-  commit_.emplace(held.committed, held.prepared);
+  boot_ = held.trials.boot;
+  commit_.emplace(held.committed, held.prepared, held.trials);
   publish_policy();
 }
 
@@ -43,22 +47,31 @@ void PairCommit::on_link() {
 
 void PairCommit::pass_time(bool hears_peer, const failover::Heartbeat& peer) {
   if (!commit_) return;
-  const TimeNs now_ns = monotonic_now_ns();
-  carry_out(commit_->pass_time(hears_peer, now_ns));
+  const TimeNs now_ns = boot_now_ns();
   if (hears_peer) carry_out(commit_->heard(peer, now_ns));
+  carry_out(commit_->pass_time(hears_peer, now_ns));
+  if (commit_->trial() != published_) publish_policy();
 }
 
 void PairCommit::take_over() {
-  if (commit_) carry_out(commit_->take_over());
+  if (commit_) carry_out(commit_->take_over(boot_now_ns()));
 }
 
+// The artefact of a confirmation is on both already.
 void PairCommit::send(const CommitMessage& message) {
   v1::PairMessage out;
   v1::PairCommit& commit = *out.mutable_commit();
   commit.set_kind(kind_of(message.kind));
   commit.set_generation(message.policy.epoch);
   commit.set_digest(message.policy.digest);
-  if (message.kind == CommitMessage::Kind::prepare || message.kind == CommitMessage::Kind::policy) {
+  commit.set_former_generation(message.former.epoch);
+  commit.set_former_digest(message.former.digest);
+  commit.set_window_ns(message.window_ns);
+  commit.set_left_ns(message.left_ns);
+  const bool prepares = message.kind == CommitMessage::Kind::prepare;
+  if (prepares) commit.set_by(by_);
+  const bool is_here = prepares && commit_->confirms(message.policy);
+  if (!is_here && (prepares || message.kind == CommitMessage::Kind::policy)) {
     auto revision = host_.revision_of(message.policy);
     if (!revision) return;
     revision->SerializeToString(commit.mutable_revision());
@@ -69,24 +82,57 @@ void PairCommit::send(const CommitMessage& message) {
   callbacks_.send(PairLink::in_pieces(out));
 }
 
+std::string PairCommit::why_not(CommitOutcome outcome) const {
+  switch (outcome) {
+    case CommitOutcome::peer_refused:
+      return "the peer refuses it: " + refusal_ + "; nothing was changed";
+    case CommitOutcome::peer_unanswering:
+      return "the peer did not answer in time; nothing was changed here";
+    case CommitOutcome::expired:
+      return "the time to confirm is over: the policy before it comes back";
+    default:
+      return {};
+  }
+}
+
 void PairCommit::carry_out(const failover::CommitActions& actions) {
+  std::string wrong;
   if (actions.changed) {
     // With the note of what is in force goes that of what was prepared, unless that was aborted.
-    const std::string wrong = host_.enforce(commit_->committed());
+    const bool asked = actions.cause == CommitCause::committed ||
+                       actions.cause == CommitCause::confirmed ||
+                       actions.cause == CommitCause::rolled_back;
+    wrong = host_.enforce(
+        {commit_->committed(), commit_->trial(), actions.cause, asked ? by_ : std::string()});
     if (!wrong.empty()) spdlog::error("epoch {}: {}", commit_->committed().epoch, wrong);
     if (commit_->prepared().epoch == 0 && wrong.empty()) host_.forget_prepared();
     publish_policy();
   }
   for (const CommitMessage& message : actions.to_send()) send(message);
-  if (!committing_ || actions.outcome == failover::CommitOutcome::none) return;
-  std::string result;
-  if (actions.outcome == failover::CommitOutcome::peer_refused) {
-    result = "the peer refuses it: " + refusal_ + "; nothing was changed";
-  } else if (actions.outcome == failover::CommitOutcome::peer_unanswering) {
-    result = "the peer did not answer in time; nothing was changed here";
-  }
-  committing_->set_value(result);
+  if (!committing_ || actions.outcome == CommitOutcome::none) return;
+  committing_->set_value(
+      {why_not(actions.outcome), actions.outcome == CommitOutcome::committed_alone});
   committing_.reset();
+}
+
+std::string PairCommit::keep(const v1::PairCommit& wire) {
+  v1::GetPolicyResponse revision;
+  const bool whole = !wire.revision().empty() && revision.ParseFromString(wire.revision());
+  return whole ? host_.keep(revision) : std::string("the policy did not come with it");
+}
+
+// Refused before anything is stored: what the machine would refuse, too.
+std::string PairCommit::prepare(const CommitMessage& message, const v1::PairCommit& wire) {
+  if (message.policy.epoch <= commit_->committed().epoch) return "it is not later than its own";
+  if (message.window_ns != 0 && message.former != commit_->committed()) {
+    return "it enforces another policy, to which it could not return";
+  }
+  if (!commit_->confirms(message.policy)) {
+    if (std::string wrong = keep(wire); !wrong.empty()) return wrong;
+  }
+  by_ = wire.by();
+  return host_.prepare({message.policy, failover::Commit::trial_of(message, boot_, boot_now_ns()),
+                        CommitCause::committed, by_});
 }
 
 void PairCommit::take(const v1::PairCommit& message) {
@@ -94,31 +140,60 @@ void PairCommit::take(const v1::PairCommit& message) {
   CommitMessage taken;
   taken.kind = static_cast<CommitMessage::Kind>(static_cast<int>(message.kind()) - 1);
   taken.policy = {message.generation(), message.digest()};
+  taken.former = {message.former_generation(), message.former_digest()};
+  taken.window_ns = message.window_ns();
+  taken.left_ns = message.left_ns();
   bool can_enforce = true;
   const bool prepares = taken.kind == CommitMessage::Kind::prepare;
   if (prepares || taken.kind == CommitMessage::Kind::policy) {
-    v1::GetPolicyResponse revision;
-    const bool whole = !message.revision().empty() && revision.ParseFromString(message.revision());
-    refusal_ = whole ? host_.keep(revision, !prepares) : "the policy did not come with it";
+    refusal_ = prepares ? prepare(taken, message) : keep(message);
     can_enforce = refusal_.empty();
     if (!can_enforce) spdlog::warn("the peer's policy is refused: {}", refusal_);
   } else if (taken.kind == CommitMessage::Kind::refused) {
     refusal_ = message.refusal();
   }
-  carry_out(commit_->take(taken, can_enforce));
+  if (taken.kind == CommitMessage::Kind::policy) by_.clear();
+  carry_out(commit_->take(taken, can_enforce, boot_now_ns()));
 }
 
-std::shared_future<std::string> PairCommit::propose(const failover::Policy& policy,
-                                                    bool hears_peer) {
-  std::promise<std::string> promise;
-  std::shared_future<std::string> future = promise.get_future();
-  if (!commit_ || commit_->under_way()) {
-    promise.set_value("another commit is under way");
+std::shared_future<PairCommit::Answer> PairCommit::propose(const Proposal& proposal,
+                                                           bool hears_peer) {
+  std::promise<Answer> promise;
+  std::shared_future<Answer> future = promise.get_future();
+  if (!commit_ || commit_->under_way() || commit_->trial()) {
+    promise.set_value({commit_ && commit_->trial() ? "another policy awaits confirmation"
+                                                   : "another commit is under way"});
     return future;
   }
   committing_ = std::move(promise);
-  carry_out(commit_->propose(policy, hears_peer, monotonic_now_ns()));
+  by_ = proposal.by;
+  carry_out(commit_->propose(proposal.policy, hears_peer, boot_now_ns(), proposal.window_ns));
   return future;
+}
+
+std::string PairCommit::no_trial() const {
+  if (!commit_ || commit_->under_way()) return "another commit is under way";
+  return commit_->trial() ? "" : "nothing awaits confirmation: it is over";
+}
+
+std::shared_future<PairCommit::Answer> PairCommit::confirm(const std::string& by, bool hears_peer) {
+  std::promise<Answer> promise;
+  std::shared_future<Answer> future = promise.get_future();
+  if (std::string wrong = no_trial(); !wrong.empty()) {
+    promise.set_value({std::move(wrong)});
+    return future;
+  }
+  committing_ = std::move(promise);
+  by_ = by;
+  carry_out(commit_->confirm(hears_peer, boot_now_ns()));
+  return future;
+}
+
+PairCommit::Answer PairCommit::roll_back(const std::string& by) {
+  if (std::string wrong = no_trial(); !wrong.empty()) return {std::move(wrong)};
+  by_ = by;
+  carry_out(commit_->roll_back());
+  return {};
 }
 
 }  // namespace bulkhead::controlplane

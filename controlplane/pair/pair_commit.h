@@ -18,8 +18,20 @@ class PairCommit {
  public:
   // Neither waits.
   struct Callbacks {
-    std::function<void(failover::Policy committed, failover::Policy prepared)> on_policy;
+    std::function<void(failover::Policy committed, failover::Policy prepared,
+                       const std::optional<failover::Trial>& trial)>
+        on_policy;
     std::function<void(std::deque<std::string> frames)> send;  // to the peer, in pieces
+  };
+
+  struct Answer {
+    std::string problem;  // why nothing was done; empty if it was
+    bool alone = false;   // the peer was not heard, and may not know of it
+  };
+  struct Proposal {
+    failover::Policy policy;
+    TimeNs window_ns = 0;  // how long it awaits confirmation; 0: it needs none
+    std::string by = {};
   };
 
   PairCommit(PolicyHost& host, Callbacks callbacks)
@@ -33,19 +45,33 @@ class PairCommit {
   // This appliance becomes active, and commits a prepared policy.
   void take_over();
   void take(const v1::PairCommit& message);
-  // Resolves to nothing, or why it was not committed.
-  std::shared_future<std::string> propose(const failover::Policy& policy, bool hears_peer);
+  std::shared_future<Answer> propose(const Proposal& proposal, bool hears_peer);
+  // Of the policy that awaits it.
+  std::shared_future<Answer> confirm(const std::string& by, bool hears_peer);
+  // Back to what was in force before it.
+  Answer roll_back(const std::string& by);
 
  private:
   void carry_out(const failover::CommitActions& actions);
   void send(const failover::CommitMessage& message);
-  void publish_policy() { callbacks_.on_policy(commit_->committed(), commit_->prepared()); }
+  std::string prepare(const failover::CommitMessage& message, const v1::PairCommit& wire);
+  std::string keep(const v1::PairCommit& wire);
+  std::string why_not(failover::CommitOutcome outcome) const;
+  // Nothing is under way, and a policy awaits confirmation; or why not.
+  std::string no_trial() const;
+  void publish_policy() {
+    published_ = commit_->trial();
+    callbacks_.on_policy(commit_->committed(), commit_->prepared(), commit_->trial());
+  }
 
   PolicyHost& host_;
   Callbacks callbacks_;
   std::optional<failover::Commit> commit_;
-  std::optional<std::promise<std::string>> committing_;
+  std::uint64_t boot_ = 0;
+  std::optional<failover::Trial> published_;  // as heartbeats have it
+  std::optional<std::promise<Answer>> committing_;
   std::string refusal_;  // the peer's text
+  std::string by_;       // who proposed what is under way or prepared; empty: not known
 };
 
 }  // namespace bulkhead::controlplane

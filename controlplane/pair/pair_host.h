@@ -7,7 +7,7 @@
 
 #include "bulkhead/v1/control.pb.h"
 #include "bulkhead/v1/dataplane.pb.h"
-#include "controlplane/failover/heartbeat.h"
+#include "controlplane/failover/commit.h"
 
 namespace bulkhead::controlplane {
 
@@ -19,12 +19,22 @@ class PolicyHost {
   struct Held {
     failover::Policy committed;
     failover::Policy prepared;
+    failover::Commit::Trials trials = {};
+  };
+  struct Decision {
+    failover::Policy policy;
+    std::optional<failover::Trial> trial = {};  // it awaits confirmation
+    failover::CommitCause cause{};
+    std::string by = {};  // empty: no operator, or as it was prepared
   };
   virtual Held held() = 0;
-  // Checks and stores the peer's revision, and prepares or commits it. Empty, or the problem.
-  virtual std::string keep(const v1::GetPolicyResponse& revision, bool commit) = 0;
-  // Enforces the stored policy of the epoch here. Empty, or the problem.
-  virtual std::string enforce(const failover::Policy& policy) = 0;
+  // Checks and stores the peer's revision. Empty, or the problem.
+  virtual std::string keep(const v1::GetPolicyResponse& revision) = 0;
+  // Notes that a stored policy is prepared, with room on disk for what may come of it. Empty, or
+  // the problem.
+  virtual std::string prepare(const Decision& decision) = 0;
+  // Enforces a stored policy here. Empty, or the problem.
+  virtual std::string enforce(const Decision& decision) = 0;
   virtual void forget_prepared() = 0;
   virtual std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) = 0;
 };

@@ -39,14 +39,15 @@ class FakeHost final : public PairHost {
   bool dataplane_waits_for_core() override { return false; }
   void tell(const std::string& /*text*/) override {}
   Held held() override { return {committed, {}}; }
-  std::string keep(const v1::GetPolicyResponse& revision, bool /*commit*/) override {
+  std::string prepare(const Decision& /*decision*/) override { return {}; }
+  std::string keep(const v1::GetPolicyResponse& revision) override {
     const std::lock_guard guard(mutex_);
     kept_bytes_ = revision.artefact().policy().size();
     return refuses;
   }
-  std::string enforce(const failover::Policy& policy) override {
+  std::string enforce(const Decision& decision) override {
     const std::lock_guard guard(mutex_);
-    enforced_ = policy.epoch;
+    enforced_ = decision.policy.epoch;
     return {};
   }
   void forget_prepared() override {}
@@ -223,6 +224,32 @@ TEST_F(PairTest, EachKnowsWhetherTheAccessFilesDiffer) {
   EXPECT_EQ(alpha_->pair.status().peer().access_sha256(), "bb");
   set_access("alpha", "bb");
   EXPECT_TRUE(becomes([&] { return differs(false); }));
+}
+
+TEST_F(PairTest, BothReturnFromWhatNobodyConfirms) {
+  start_both();
+  const auto store = [](std::uint64_t) { return std::string(); };
+  const auto both_enforce = [this](std::uint64_t epoch) {
+    return becomes([this, epoch] {
+      return alpha_->host.enforced() == epoch && bravo_->host.enforced() == epoch;
+    });
+  };
+  EXPECT_NE(active().pair.confirm("alice").problem, "") << "nothing awaits it";
+  EXPECT_EQ(active().pair.commit(8, store, 800 * kMillisecondNs, "alice"), "");
+  EXPECT_TRUE(both_enforce(2));
+  EXPECT_TRUE(becomes([this] { return standby().pair.status().trial().deadline_known(); }));
+  EXPECT_NE(active().pair.commit(9, store).find("awaits confirmation"), std::string::npos);
+  EXPECT_TRUE(both_enforce(3)) << "the policy before, as the epoch after";
+  EXPECT_FALSE(active().pair.status().has_trial());
+  EXPECT_EQ(active().pair.commit(9, store, 30 * kSecondNs, "alice"), "");
+  EXPECT_NE(standby().pair.confirm("alice").problem.find("not the active one"), std::string::npos);
+  const PairCommit::Answer confirmed = active().pair.confirm("alice");
+  EXPECT_EQ(confirmed.problem, "");
+  EXPECT_FALSE(confirmed.alone);
+  EXPECT_TRUE(both_enforce(6)) << "itself, as the second epoch after";
+  EXPECT_EQ(active().pair.commit(10, store, 30 * kSecondNs, "alice"), "");
+  EXPECT_EQ(active().pair.roll_back("bob").problem, "");
+  EXPECT_TRUE(both_enforce(8));
 }
 
 constexpr std::int64_t kStallMaxMs = 20;

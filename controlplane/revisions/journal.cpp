@@ -22,8 +22,15 @@ std::string digest_of(const std::string& note) {
   return artefact::sha256(note).substr(0, kDigestBytes);
 }
 
-// Of zeros, on disk with its name. A descriptor, or -1 and what is wrong.
-int make_journal(const std::string& path, std::string& problem) {
+std::string framed(const std::string& note) {
+  std::string bytes(kLengthBytes, '\0');
+  store_be32(reinterpret_cast<std::uint8_t*>(bytes.data()),
+             static_cast<std::uint32_t>(note.size()));
+  return bytes + digest_of(note) + note;
+}
+
+// `bytes`, then zeros, on disk with its name. A descriptor, or -1 and what is wrong.
+int make_journal(const std::string& path, const std::string& bytes, std::string& problem) {
   const std::string aside = path + ".new";
   const int file = ::open(aside.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) {
@@ -31,6 +38,10 @@ int make_journal(const std::string& path, std::string& problem) {
     return -1;
   }
   int error = posix_fallocate(file, 0, Journal::kBytes);
+  if (error == 0 &&
+      pwrite(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    error = EIO;
+  }
   if (error == 0 && fsync(file) != 0) error = errno;
   if (error == 0 && rename(aside.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {
@@ -50,7 +61,7 @@ Result<std::unique_ptr<Journal>, std::string> Journal::open(const std::string& p
   int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (file < 0) {
     std::string problem;
-    file = make_journal(path, problem);
+    file = make_journal(path, {}, problem);
     if (file < 0) return problem;
   }
   std::unique_ptr<Journal> journal(new Journal(path, file));
@@ -76,10 +87,7 @@ void Journal::read(std::vector<std::string>& notes) {
 }
 
 std::string Journal::add(const std::string& note) {
-  std::string bytes(kLengthBytes, '\0');
-  store_be32(reinterpret_cast<std::uint8_t*>(bytes.data()),
-             static_cast<std::uint32_t>(note.size()));
-  bytes += digest_of(note) + note;
+  const std::string bytes = framed(note);
   const ssize_t count = pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(end_));
   if (count != static_cast<ssize_t>(bytes.size())) {
     return file_problem("cannot write", path_, count < 0 ? errno : ENOSPC);
@@ -89,12 +97,13 @@ std::string Journal::add(const std::string& note) {
   return {};
 }
 
-std::string Journal::clear() {
+std::string Journal::restart(const std::string& note) {
   std::string problem;
-  const int file = make_journal(path_, problem);
+  const std::string bytes = note.empty() ? note : framed(note);
+  const int file = make_journal(path_, bytes, problem);
   if (file < 0) return problem;
   close(std::exchange(file_, file));
-  end_ = 0;
+  end_ = bytes.size();
   return {};
 }
 

@@ -24,13 +24,15 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  // Whether a note of kNoteBytesMax fits.
-  bool has_room() const { return end_ + kHeadBytes + kNoteBytesMax <= kBytes; }
+  // Whether so many notes of kNoteBytesMax fit.
+  bool has_room(std::size_t notes = 1) const {
+    return end_ + notes * (kHeadBytes + kNoteBytesMax) <= kBytes;
+  }
   // Appends a note. Empty, or the error: then it may be there after a crash, or not.
   // Precondition: has_room().
   std::string add(const std::string& note);
-  // Replaces the journal with an empty one.
-  std::string clear();
+  // Replaces the journal with an empty one, or one of this note alone.
+  std::string restart(const std::string& note = {});
 
  private:
   static constexpr std::size_t kHeadBytes = 12;  // length, and the beginning of the digest

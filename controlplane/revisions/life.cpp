@@ -1,31 +1,34 @@
 // Alone a commit goes load, reserve, apply, note: the disk has all that it needs before the data
 // plane is asked, so that what the disk refuses was never in force. One of a pair goes load, check,
 // agree; both appliances then go note, apply, since what they have decided holds after a crash.
+// What was not confirmed goes back by note, apply: it does so after a crash as well.
 #include "controlplane/revisions/life.h"
 
 namespace bulkhead::controlplane::life {
 
 namespace {
 
-Actions begin_commit(State& state, std::uint64_t revision, Rejection none) {
-  Actions actions;
-  if (state.commit) {
-    actions.rejected = Rejection::busy;
-  } else if (revision == 0) {
-    actions.rejected = none;
-  } else {
-    state.commit = Commit{revision, Step::load};
-    actions.next = Step::load;
-    actions.revision = revision;
-  }
-  return actions;
+Rejection objection(const State& state, const Commit& commit, Rejection none) {
+  if (state.commit) return Rejection::busy;
+  if (commit.wish == Wish::commit && state.trial) return Rejection::awaits_confirmation;
+  if (commit.wish != Wish::commit && !state.trial) return Rejection::nothing_to_confirm;
+  if (commit.revision == 0) return none;
+  if (commit.window_ns == 0) return Rejection::none;
+  if (state.active == 0) return Rejection::nothing_before;
+  return commit.revision == state.active ? Rejection::in_force_already : Rejection::none;
 }
 
-void begin_change(State& state, std::uint64_t revision, Cause cause, Step first, Actions& actions) {
-  state.change = Change{revision, cause, first};
-  actions.next = first;
-  actions.revision = revision;
-  actions.cause = cause;
+Actions begin_commit(State& state, Commit commit, Rejection none) {
+  Actions actions;
+  actions.rejected = objection(state, commit, none);
+  if (actions.rejected != Rejection::none) return actions;
+  commit.step = Step::load;
+  state.commit = commit;
+  actions.next = Step::load;
+  actions.revision = commit.revision;
+  actions.wish = commit.wish;
+  actions.window_ns = commit.window_ns;
+  return actions;
 }
 
 void go_on(Change& change, Step next, Actions& actions) {
@@ -33,6 +36,12 @@ void go_on(Change& change, Step next, Actions& actions) {
   actions.next = next;
   actions.revision = change.revision;
   actions.cause = change.cause;
+  actions.trial = change.trial;
+}
+
+void begin_change(State& state, const Change& change, Actions& actions) {
+  state.change = change;
+  go_on(*state.change, change.step, actions);
 }
 
 void end_commit(State& state, Outcome outcome, Actions& actions) {
@@ -40,43 +49,85 @@ void end_commit(State& state, Outcome outcome, Actions& actions) {
   actions.ended = outcome;
 }
 
+// What is not confirmed never counts as what was active before.
 void activate(State& state, TimeNs now_ns) {
-  if (state.active != state.change->revision) state.former = state.active;
-  state.active = state.change->revision;
-  state.active_since_ns = now_ns;
+  const Change& change = *state.change;
+  const bool same = state.active == change.revision;
+  if (state.trial) {
+    if (same) state.former = state.trial->former;
+  } else if (!same && !change.trial) {
+    state.former = state.active;
+  }
+  state.active = change.revision;
+  state.trial = change.trial;
+  if (!same) state.active_since_ns = now_ns;
 }
 
-// A step of the operator's commit that changes nothing here.
-Actions end_preparation(State& state, Outcome outcome) {
+bool is_due(const State& state, TimeNs now_ns) {
+  return state.trial && now_ns >= state.trial->deadline_ns;
+}
+
+// Whether the change that is under way is the request's own.
+bool is_asked(const State& state) { return state.commit && state.commit->step == Step::none; }
+
+// Whether what both have agreed on is noted here.
+bool is_done(const State& state, const Commit& commit) {
+  return state.active == commit.revision && (commit.wish == Wish::commit || !state.trial);
+}
+
+// Alone: the change that the request asks for.
+void begin_own_change(State& state, TimeNs now_ns, Actions& actions) {
+  Commit& commit = *state.commit;
+  const bool late = commit.wish == Wish::confirm && is_due(state, now_ns);
+  const bool over = commit.wish != Wish::commit && !state.trial;
+  if (state.change || late || over) return end_commit(state, Outcome::refused, actions);
+  commit.step = Step::none;
+  switch (commit.wish) {
+    case Wish::commit: {
+      Change change{commit.revision, Cause::commit, Step::reserve};
+      if (commit.window_ns != 0) change.trial = Trial{state.active, commit.window_ns};
+      return begin_change(state, change, actions);
+    }
+    case Wish::confirm:
+      return begin_change(state, {commit.revision, Cause::confirm, Step::note}, actions);
+    case Wish::give_back:
+      return begin_change(state, {commit.revision, Cause::back, Step::note}, actions);
+  }
+}
+
+// A step of the operator's request that changes nothing here.
+Actions end_preparation(State& state, Outcome outcome, TimeNs now_ns) {
   Actions actions;
   Commit& commit = *state.commit;
   const Step step = commit.step;
   if (outcome != Outcome::done) {
     end_commit(state, outcome, actions);
   } else if (step == Step::agree) {
-    const bool here = state.active == commit.revision;
+    const bool here = is_done(state, commit);
     end_commit(state, here ? Outcome::done : Outcome::not_known, actions);
     actions.reconcile = true;
-  } else if (!state.pair && state.change) {
-    end_commit(state, Outcome::refused, actions);
   } else if (!state.pair) {
-    commit.step = Step::none;
-    begin_change(state, commit.revision, Cause::commit, Step::reserve, actions);
+    begin_own_change(state, now_ns, actions);
   } else {
-    commit.step = step == Step::load ? Step::check : Step::agree;
+    const bool checks = step == Step::load && commit.wish == Wish::commit;
+    commit.step = checks ? Step::check : Step::agree;
     actions.next = commit.step;
     actions.revision = commit.revision;
+    actions.wish = commit.wish;
+    actions.window_ns = commit.window_ns;
   }
   return actions;
 }
 
 // Until the data plane is known to enforce the active revision it is compared and corrected. So a
 // commit whose application is not known counts as refused: the revision before comes back.
-Actions end_apply(State& state, Outcome outcome) {
+Actions end_apply(State& state, Outcome outcome, TimeNs now_ns) {
   Actions actions;
-  const bool commit = state.change->cause == Cause::commit;
-  if (outcome == Outcome::done && commit) {
+  const Cause cause = state.change->cause;
+  if (outcome == Outcome::done && cause == Cause::commit) {
     state.active_enforced = false;  // until it is noted
+    // The time to confirm begins now.
+    if (auto& trial = state.change->trial) trial->deadline_ns += now_ns;
     go_on(*state.change, Step::note, actions);
     return actions;
   }
@@ -84,29 +135,37 @@ Actions end_apply(State& state, Outcome outcome) {
   if (outcome == Outcome::not_known) state.active_enforced = false;
   actions.reconcile = outcome == Outcome::not_known;
   state.change.reset();
-  if (commit) {
+  if (cause == Cause::commit) {
     actions.abandon = true;
     end_commit(state, Outcome::refused, actions);
+  } else if (cause == Cause::back && is_asked(state)) {
+    end_commit(state, outcome == Outcome::done ? Outcome::done : Outcome::not_known, actions);
   }
   return actions;
 }
 
+// One that goes back does so even where the disk fails: after a restart it would again.
 Actions end_note(State& state, Outcome outcome, TimeNs now_ns) {
   Actions actions;
-  const bool commit = state.change->cause == Cause::commit;
-  if (outcome == Outcome::done) {
+  const Cause cause = state.change->cause;
+  const bool noted = outcome == Outcome::done || cause == Cause::back;
+  const bool here = cause == Cause::commit || cause == Cause::confirm;
+  if (noted) {
+    const bool enforced = state.active_enforced && state.active == state.change->revision;
     activate(state, now_ns);
-    state.active_enforced = commit;
-    if (!commit) {
+    if (cause != Cause::confirm) state.active_enforced = cause == Cause::commit || enforced;
+    if (!here && !state.active_enforced) {
       go_on(*state.change, Step::apply, actions);
       return actions;
     }
   }
   state.change.reset();
-  if (commit) {
+  if (here) {
     // A note that failed leaves in force what is not noted: in part.
-    actions.abandon = outcome != Outcome::done;
-    end_commit(state, outcome == Outcome::done ? Outcome::done : Outcome::not_known, actions);
+    actions.abandon = !noted;
+    end_commit(state, noted ? Outcome::done : Outcome::not_known, actions);
+  } else if (cause == Cause::back && is_asked(state)) {
+    end_commit(state, Outcome::done, actions);
   }
   actions.reconcile = true;
   return actions;
@@ -121,19 +180,32 @@ struct Take {
     return {};
   }
   Actions operator()(const CommitAsked& asked) const {
-    return begin_commit(state, asked.revision == 0 ? state.latest : asked.revision,
+    const std::uint64_t revision = asked.revision == 0 ? state.latest : asked.revision;
+    return begin_commit(state, {revision, Step::none, Wish::commit, asked.window_ns},
                         Rejection::nothing_staged);
   }
-  Actions operator()(const RollbackAsked& /*asked*/) const {
-    return begin_commit(state, state.former, Rejection::nothing_before);
+  Actions operator()(const ConfirmAsked& /*asked*/) const {
+    return begin_commit(state, {state.active, Step::none, Wish::confirm}, Rejection::busy);
+  }
+  Actions operator()(const RollbackAsked& asked) const {
+    if (state.trial && (asked.revision == 0 || asked.revision == state.trial->former)) {
+      return begin_commit(state, {state.trial->former, Step::none, Wish::give_back},
+                          Rejection::nothing_before);
+    }
+    const std::uint64_t revision = asked.revision == 0 ? state.former : asked.revision;
+    return begin_commit(state, {revision, Step::none, Wish::commit}, Rejection::nothing_before);
   }
   Actions operator()(const Decided& decided) const {
     Actions actions;
-    if (!state.pair || decided.revision == 0 || decided.revision == state.active) return actions;
+    const bool known =
+        decided.revision == state.active && decided.trial.has_value() == state.trial.has_value();
+    if (!state.pair || decided.revision == 0 || known) return actions;
     if (state.change) {
       actions.rejected = Rejection::busy;
     } else {
-      begin_change(state, decided.revision, Cause::decision, Step::note, actions);
+      const bool back = state.trial && decided.revision == state.trial->former && !decided.trial;
+      const Cause cause = back ? Cause::back : Cause::decision;
+      begin_change(state, {decided.revision, cause, Step::note, decided.trial}, actions);
     }
     return actions;
   }
@@ -142,18 +214,24 @@ struct Take {
     if (state.change || state.active == 0) return actions;
     state.active_enforced = observed.active_enforced;
     if (!observed.active_enforced) {
-      begin_change(state, state.active, Cause::again, Step::apply, actions);
+      begin_change(state, {state.active, Cause::again, Step::apply, state.trial}, actions);
     }
+    return actions;
+  }
+  Actions operator()(const TimePassed& /*passed*/) const {
+    Actions actions;
+    if (state.pair || state.change || !is_due(state, now_ns)) return actions;
+    begin_change(state, {state.trial->former, Cause::back, Step::note}, actions);
     return actions;
   }
   Actions operator()(const Ended& ended) const {
     if (state.commit && ended.step != Step::none && state.commit->step == ended.step &&
         state.commit->revision == ended.revision) {
-      return end_preparation(state, ended.outcome);
+      return end_preparation(state, ended.outcome, now_ns);
     }
     const auto& change = state.change;
     if (!change || change->step != ended.step || change->revision != ended.revision) return {};
-    if (ended.step == Step::apply) return end_apply(state, ended.outcome);
+    if (ended.step == Step::apply) return end_apply(state, ended.outcome, now_ns);
     if (ended.step == Step::note) return end_note(state, ended.outcome, now_ns);
     Actions actions;  // of Step::reserve
     if (ended.outcome == Outcome::done) {

@@ -176,6 +176,131 @@ TEST(Life, ARollbackCommitsTheRevisionBefore) {
   EXPECT_EQ(state.former, 2U) << "a commit that was refused changes nothing";
 }
 
+constexpr TimeNs kWindowNs = 100;
+
+// Revision 2 in force since 10, instead of revision 1, until 110 unless it is confirmed.
+State awaiting() {
+  State state = running(false);
+  Actions actions = step(state, CommitAsked{2, kWindowNs}, 0);
+  while (actions.next != Step::none) actions = end(state, actions, Outcome::done, 10);
+  EXPECT_EQ(actions.ended, Outcome::done);
+  return state;
+}
+
+TEST(Life, ACommitThatAwaitsConfirmationIsTheOnlyOne) {
+  State state = running(false);
+  EXPECT_EQ(step(state, CommitAsked{1, kWindowNs}, 0).rejected, Rejection::in_force_already);
+  EXPECT_EQ(step(state, ConfirmAsked{}, 0).rejected, Rejection::nothing_to_confirm);
+  State empty;
+  EXPECT_EQ(step(empty, CommitAsked{2, kWindowNs}, 0).rejected, Rejection::nothing_before);
+  State waits = awaiting();
+  EXPECT_EQ(waits.trial, (Trial{1, 10 + kWindowNs}));
+  EXPECT_EQ(waits.former, 0U) << "it is not what a rollback would find, yet";
+  EXPECT_EQ(step(waits, CommitAsked{3}, 11).rejected, Rejection::awaits_confirmation);
+  EXPECT_EQ(step(waits, RollbackAsked{3}, 11).rejected, Rejection::awaits_confirmation);
+  EXPECT_EQ(step(waits, Staged{4}, 11).rejected, Rejection::none);
+}
+
+TEST(Life, TheTimeBeginsWhenItIsInForce) {
+  State state = running(false);
+  Actions actions = step(state, CommitAsked{2, kWindowNs}, 0);
+  while (actions.next != Step::note) {
+    actions = end(state, actions, Outcome::done, actions.next == Step::apply ? 50 : 1);
+  }
+  EXPECT_EQ(actions.trial, (Trial{1, 50 + kWindowNs})) << "as it is noted";
+}
+
+TEST(Life, WhatIsNotConfirmedReturnsInTime) {
+  State state = awaiting();
+  EXPECT_EQ(step(state, TimePassed{}, 9 + kWindowNs).next, Step::none);
+  const Actions note = step(state, TimePassed{}, 10 + kWindowNs);
+  EXPECT_EQ(note.next, Step::note);
+  EXPECT_EQ(note.revision, 1U);
+  EXPECT_EQ(note.cause, Cause::back);
+  EXPECT_EQ(step(state, TimePassed{}, 999).next, Step::none) << "it is under way";
+  const Actions apply = end(state, note, Outcome::done, 200);
+  EXPECT_EQ(apply.next, Step::apply);
+  EXPECT_EQ(apply.revision, 1U);
+  EXPECT_EQ(state.active, 1U);
+  EXPECT_FALSE(state.trial);
+  EXPECT_EQ(end(state, apply, Outcome::done).next, Step::none);
+  EXPECT_TRUE(state.active_enforced);
+  EXPECT_EQ(state.former, 0U) << "what was taken back is nothing to roll back to";
+}
+
+TEST(Life, AFailedDiskHoldsUpNoReturn) {
+  State state = awaiting();
+  const Actions note = step(state, TimePassed{}, 10 + kWindowNs);
+  const Actions apply = end(state, note, Outcome::not_known);
+  EXPECT_EQ(apply.next, Step::apply);
+  EXPECT_EQ(state.active, 1U);
+}
+
+TEST(Life, AnUnknownDeadlineHasPassed) {
+  State state = running(false);
+  state.active = 2;
+  state.trial = Trial{1, 0};
+  EXPECT_EQ(step(state, TimePassed{}, 1).revision, 1U);
+}
+
+TEST(Life, AConfirmationInTimeKeepsIt) {
+  State state = awaiting();
+  const Actions load = step(state, ConfirmAsked{}, 20);
+  EXPECT_EQ(load.next, Step::load);
+  const Actions note = end(state, load, Outcome::done, 9 + kWindowNs);
+  EXPECT_EQ(note.next, Step::note);
+  EXPECT_EQ(note.cause, Cause::confirm);
+  EXPECT_EQ(step(state, TimePassed{}, 999).next, Step::none) << "its note is under way";
+  State failed = state;
+  EXPECT_EQ(end(failed, note, Outcome::not_known).ended, Outcome::not_known);
+  EXPECT_TRUE(failed.trial) << "and it returns";
+  EXPECT_EQ(end(state, note, Outcome::done).ended, Outcome::done);
+  EXPECT_FALSE(state.trial);
+  EXPECT_EQ(state.active, 2U);
+  EXPECT_EQ(state.former, 1U);
+  EXPECT_EQ(step(state, TimePassed{}, 999).next, Step::none);
+}
+
+TEST(Life, AConfirmationThatIsTooLateIsRefused) {
+  State state = awaiting();
+  const Actions load = step(state, ConfirmAsked{}, 20);
+  EXPECT_EQ(end(state, load, Outcome::done, 10 + kWindowNs).ended, Outcome::refused);
+  EXPECT_EQ(step(state, TimePassed{}, 10 + kWindowNs).revision, 1U);
+}
+
+TEST(Life, ARollbackReturnsAtOnce) {
+  State state = awaiting();
+  Actions actions = step(state, RollbackAsked{}, 20);
+  EXPECT_EQ(actions.wish, Wish::give_back);
+  std::vector<Step> steps;
+  while (actions.next != Step::none) {
+    steps.push_back(actions.next);
+    actions = end(state, actions, Outcome::done, 21);
+  }
+  EXPECT_EQ(steps, (std::vector<Step>{Step::load, Step::note, Step::apply}));
+  EXPECT_EQ(actions.ended, Outcome::done);
+  EXPECT_EQ(state.active, 1U);
+  EXPECT_FALSE(state.trial);
+}
+
+TEST(Life, APairsTrialEndsByItsDecisionAlone) {
+  State state = running(true);
+  state.active_enforced = true;
+  Actions actions = step(state, Decided{2, Trial{1, 50}}, 0);
+  EXPECT_EQ(actions.trial, (Trial{1, 50}));
+  while (actions.next != Step::none) actions = end(state, actions, Outcome::done);
+  EXPECT_EQ(step(state, TimePassed{}, 999).next, Step::none);
+  State confirmed = state;
+  const Actions note = step(confirmed, Decided{2}, 60);
+  EXPECT_EQ(note.next, Step::note);
+  EXPECT_EQ(end(confirmed, note, Outcome::done).next, Step::none) << "it is enforced already";
+  EXPECT_FALSE(confirmed.trial);
+  EXPECT_EQ(confirmed.former, 1U);
+  const Actions back = step(state, Decided{1}, 60);
+  EXPECT_EQ(end(state, back, Outcome::done).next, Step::apply);
+  EXPECT_FALSE(state.trial);
+}
+
 // A state, and what the disk and the data plane hold.
 struct World {
   State state;
@@ -185,13 +310,16 @@ struct World {
   auto key() const {
     const auto commit = state.commit.value_or(Commit{});
     const auto change = state.change.value_or(Change{});
+    const auto trial = state.trial.value_or(Trial{});
     return std::tuple(state.pair, state.latest, state.active, state.former, state.active_enforced,
-                      state.commit.has_value(), commit.revision, commit.step,
+                      state.commit.has_value(), commit.revision, commit.step, commit.wish,
+                      commit.window_ns, trial.former, trial.deadline_ns, change.trial.has_value(),
                       state.change.has_value(), change.revision, change.cause, change.step, noted,
                       enforced);
   }
   bool awaits(const Ended& ended) const {
-    const auto& [pair, latest, active, former, since, enforced_now, commit, change] = state;
+    const auto& commit = state.commit;
+    const auto& change = state.change;
     const bool of_commit =
         commit && commit->step == ended.step && commit->revision == ended.revision;
     return of_commit ||
@@ -228,12 +356,17 @@ class Exploration {
     for (std::uint64_t revision = 0; revision <= 3; ++revision) {
       take(world, Staged{revision});
       take(world, CommitAsked{revision});
+      take(world, CommitAsked{revision, 1});
+      take(world, RollbackAsked{revision});
       take(world, Decided{revision});
+      take(world, Decided{revision, Trial{1, 1}});
       for (const Step step : kSteps) {
         for (const Outcome outcome : kOutcomes) end(world, {step, revision, outcome});
       }
     }
-    take(world, RollbackAsked{});
+    take(world, ConfirmAsked{});
+    take(world, TimePassed{});
+    take(world, TimePassed{}, 1);
     take(world, Observed{world.enforced == world.state.active});
   }
 
@@ -254,9 +387,17 @@ class Exploration {
     take(world, ended);
   }
 
-  void take(World world, const Event& event) {
+  // What goes back is in force though its note failed.
+  static bool goes_back(const State& before, const Event& event) {
+    const auto* ended = std::get_if<Ended>(&event);
+    return ended != nullptr && ended->step == Step::note && before.change &&
+           before.change->cause == Cause::back && before.change->step == Step::note;
+  }
+
+  void take(World world, const Event& event, TimeNs now_ns = 0) {
     const State before = world.state;
-    const Actions actions = step(world.state, event, 0);
+    const Actions actions = step(world.state, event, now_ns);
+    if (goes_back(before, event)) world.noted = before.change->revision;
     const State& now = world.state;
     const auto* ended = std::get_if<Ended>(&event);
     EXPECT_EQ(now.active, world.noted) << "one active revision, that of the disk";
@@ -271,6 +412,14 @@ class Exploration {
       EXPECT_EQ(now.change, before.change) << "one change at a time";
       EXPECT_FALSE(changes_something(actions.next));
     }
+    if (now.trial && !now.change) {
+      State later = now;
+      EXPECT_TRUE(now.pair || step(later, TimePassed{}, 9).revision == now.trial->former)
+          << "it returns";
+    }
+    if (before.trial && !now.trial) {
+      EXPECT_TRUE(ended != nullptr && ended->step == Step::note) << "it ends on disk";
+    }
     if (changes_something(actions.next)) {
       EXPECT_TRUE(now.change && now.change->step == actions.next &&
                   now.change->revision == actions.revision);
@@ -280,6 +429,7 @@ class Exploration {
       EXPECT_FALSE(now.commit);
       if (*actions.ended == Outcome::done) {
         EXPECT_EQ(now.active, before.commit->revision);
+        EXPECT_TRUE(before.commit->wish == Wish::commit || !now.trial);
       } else {
         EXPECT_EQ(now.active, before.active);
       }

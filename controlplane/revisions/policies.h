@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,20 @@ class Policies {
 
   virtual Result<v1::Revision, Refusal> stage(v1::StagePolicyRequest request,
                                               const std::string& by) = 0;
-  // Returns the commit once it is done, or after a while one that is running.
-  virtual Result<v1::Commit, Refusal> commit(std::uint64_t number, const std::string& by) = 0;
+  // How long a commit may await confirmation.
+  static constexpr std::uint64_t kConfirmMsMin = 1000;
+  static constexpr std::uint64_t kConfirmMsMax = std::uint64_t{7} * 24 * 3600 * 1000;
+
+  // These return the commit once it is done, or after a while one that is running.
+  // `confirm_ms`: without confirm() in that time the revision before comes back; 0: it needs none.
+  virtual Result<v1::Commit, Refusal> commit(std::uint64_t number, std::uint64_t confirm_ms,
+                                             const std::string& by) = 0;
+  virtual Result<v1::Commit, Refusal> confirm(const std::string& by) = 0;
+  // To one that was confirmed here; 0: the one before, or that to which the active one would
+  // return.
+  virtual Result<v1::Commit, Refusal> roll_back(std::uint64_t number, const std::string& by) = 0;
+  // Of the active revision, while it awaits confirmation.
+  virtual std::optional<v1::Trial> trial() const = 0;
   virtual Result<v1::Commit, Refusal> find_commit(const std::string& id) const = 0;
   virtual Result<v1::PreviewPolicyResponse, Refusal> preview(
       const v1::PreviewPolicyRequest& request) = 0;

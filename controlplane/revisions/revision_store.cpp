@@ -1,6 +1,5 @@
 // Files under FOLDER: revisions/NUMBER, active, prepared, journal, incarnation, lock; damaged/
-// holds what cannot be used. A note of the journal: a revision's number, generation and time of its
-// commit, and the numbers of the active and of the prepared one.
+// holds what cannot be used.
 #include "controlplane/revisions/revision_store.h"
 
 #include <fcntl.h>
@@ -8,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <sstream>
 #include <utility>
 
 #include "controlplane/revisions/files.h"
@@ -88,10 +87,10 @@ void RevisionStore::load(const std::vector<std::string>& notes) {
   if (error) damage_.push_back("cannot list " + folder_ + "/revisions: " + error.message());
   for (const std::string& name : names) load_file(name);
   unlink((folder_ + "/active.new").c_str());
-  prepared_ = read_number(folder_ + "/prepared");
+  prepared_.number = read_number(folder_ + "/prepared");
   active_ = read_number(folder_ + "/active");
   replay(notes);
-  if (revisions_.count(prepared_) == 0) prepared_ = 0;
+  if (revisions_.count(prepared_.number) == 0) prepared_ = {};
   load_active();
   if (!notes.empty()) fold();  // or later, when the journal is full
   prune();
@@ -99,34 +98,49 @@ void RevisionStore::load(const std::vector<std::string>& notes) {
 
 void RevisionStore::replay(const std::vector<std::string>& notes) {
   for (const std::string& text : notes) {
-    std::istringstream fields(text);
-    std::uint64_t number = 0;
-    std::uint64_t generation = 0;
-    std::uint64_t committed_ns = 0;
-    std::uint64_t active = 0;
-    std::uint64_t prepared = 0;
-    if (!(fields >> number >> generation >> committed_ns >> active >> prepared)) continue;
-    active_ = active;
-    prepared_ = prepared;
-    const auto found = revisions_.find(number);
+    const auto note = parse_note(text);
+    if (!note) continue;
+    const auto before = revisions_.find(active_);
+    active_ = note->active;
+    trial_ = note->trial;
+    prepared_ = {note->prepared, note->prepared_generation, note->prepared_trial,
+                 note->act == Act::none ? note->by : std::string()};
+    const auto found = revisions_.find(note->number);
     if (found == revisions_.end()) continue;
-    found->second.revision.set_generation(generation);
-    found->second.revision.set_committed_wall_time_ns(committed_ns);
-    noted_.insert(number);
+    found->second.revision.set_generation(note->generation);
+    found->second.revision.set_committed_wall_time_ns(note->committed_wall_ns);
+    enter_act(*note, found->second.revision,
+              before == revisions_.end() ? nullptr : &before->second.revision);
+    noted_.insert(note->number);
+    if (is_return(note->act) && before != revisions_.end()) noted_.insert(before->first);
   }
 }
 
-std::string RevisionStore::note(const v1::Revision& revision, std::uint64_t active,
-                                std::uint64_t prepared) {
-  std::string problem = journal_->has_room() ? std::string() : fold();
-  if (problem.empty()) {
-    problem = journal_->add(std::to_string(revision.number()) + " " +
-                            std::to_string(revision.generation()) + " " +
-                            std::to_string(revision.committed_wall_time_ns()) + " " +
-                            std::to_string(active) + " " + std::to_string(prepared));
-  }
-  if (problem.empty() && revision.number() != 0) noted_.insert(revision.number());
+RevisionNote RevisionStore::present(const v1::Revision& revision) const {
+  RevisionNote note;
+  note.number = revision.number();
+  note.generation = revision.generation();
+  note.committed_wall_ns = revision.committed_wall_time_ns();
+  note.active = active_;
+  note.trial = trial_;
+  note.prepared = prepared_.number;
+  note.prepared_generation = prepared_.generation;
+  note.prepared_trial = prepared_.trial;
+  note.by = prepared_.by;
+  return note;
+}
+
+// While a revision awaits confirmation the last note is kept for what ends that.
+std::string RevisionStore::note(const RevisionNote& note, std::size_t room) {
+  const bool ends_trial = is_return(note.act) || note.act == Act::confirm;
+  std::string problem = make_room(room + (trial_ && !ends_trial ? 1 : 0));
+  if (problem.empty()) problem = journal_->add(to_text(note));
+  if (problem.empty() && note.number != 0) noted_.insert(note.number);
   return problem;
+}
+
+std::string RevisionStore::make_room(std::size_t notes) {
+  return journal_->has_room(notes) ? std::string() : fold();
 }
 
 std::string RevisionStore::fold() {
@@ -140,9 +154,15 @@ std::string RevisionStore::fold() {
   std::string problem;
   if (active_ != 0) problem = replace_file(folder_ + "/active", std::to_string(active_) + "\n");
   if (problem.empty()) {
-    problem = replace_file(folder_ + "/prepared", std::to_string(prepared_) + "\n");
+    problem = replace_file(folder_ + "/prepared", std::to_string(prepared_.number) + "\n");
   }
-  if (problem.empty()) problem = journal_->clear();
+  const auto active = revisions_.find(active_);
+  const bool more = trial_ || prepared_.number != 0;
+  const v1::Revision none;
+  const v1::Revision& revision = active == revisions_.end() ? none : active->second.revision;
+  if (problem.empty()) {
+    problem = journal_->restart(more ? to_text(present(revision)) : std::string());
+  }
   if (problem.empty()) noted_.clear();
   return problem;
 }
@@ -165,11 +185,19 @@ void RevisionStore::load_file(const std::string& name) {
   revisions_[stored.revision().number()] = {stored.revision(), bytes};
 }
 
+// Of two, of which one awaits confirmation, the one that can be read.
 void RevisionStore::load_active() {
-  if (active_ == 0 || revisions_.count(active_) != 0) return;
-  damage_.push_back("the active revision (" + std::to_string(active_) + ") is not in " + folder_ +
-                    "/revisions");
-  active_ = 0;
+  if (active_ != 0 && revisions_.count(active_) == 0) {
+    damage_.push_back("the active revision (" + std::to_string(active_) + ") is not in " + folder_ +
+                      "/revisions");
+    active_ = trial_ && revisions_.count(trial_->former) != 0 ? trial_->former : 0;
+    trial_.reset();
+  }
+  if (!trial_ || revisions_.count(trial_->former) != 0) return;
+  damage_.push_back("revision " + std::to_string(active_) + " stays in force: revision " +
+                    std::to_string(trial_->former) + ", to which it would return, is not in " +
+                    folder_ + "/revisions");
+  trial_.reset();
 }
 
 void RevisionStore::set_aside(const std::string& name, const std::string& why) {
@@ -219,58 +247,81 @@ Result<v1::Revision, std::string> RevisionStore::add(v1::GetPolicyResponse store
   return stored.revision();
 }
 
-Result<v1::Revision, std::string> RevisionStore::activate(std::uint64_t number) {
+Result<v1::Revision, std::string> RevisionStore::activate(const Activation& activation) {
   const std::lock_guard guard(mutex_);
-  if (std::string problem = begin(number); !problem.empty()) return problem;
-  return finish();
+  if (std::string problem = begin(activation); !problem.empty()) return problem;
+  return finish(activation.trial ? activation.trial->deadline_ns : 0);
 }
 
-std::string RevisionStore::begin_activation(std::uint64_t number) {
+std::string RevisionStore::begin_activation(const Activation& activation) {
   const std::lock_guard guard(mutex_);
-  return begin(number);
+  return begin(activation);
 }
 
-Result<v1::Revision, std::string> RevisionStore::finish_activation() {
+Result<v1::Revision, std::string> RevisionStore::finish_activation(TimeNs deadline_ns) {
   const std::lock_guard guard(mutex_);
-  return finish();
+  return finish(deadline_ns);
 }
 
 void RevisionStore::abandon_activation() {
   const std::lock_guard guard(mutex_);
-  activating_ = 0;
+  activating_.reset();
 }
 
-std::string RevisionStore::begin(std::uint64_t number) {
-  const auto found = revisions_.find(number);
-  if (found == revisions_.end()) return "there is no revision " + std::to_string(number);
-  if (std::string problem = journal_->has_room() ? std::string() : fold(); !problem.empty()) {
-    return problem;
+std::string RevisionStore::begin(const Activation& activation) {
+  if (revisions_.count(activation.number) == 0) {
+    return "there is no revision " + std::to_string(activation.number);
   }
-  after_activation_ = found->second.revision;
-  after_activation_.set_committed_wall_time_ns(wall_now_ns());
-  if (after_activation_.generation() == 0) {
-    const auto before = revisions_.find(active_);
-    after_activation_.set_generation(
-        before == revisions_.end() ? 1 : before->second.revision.generation() + 1);
+  if (!is_return(activation.act)) {
+    std::string problem = make_room(activation.trial ? 1 + kNotesOfTrial : 1);
+    if (!problem.empty()) return problem;
   }
-  activating_ = number;
+  activating_ = activation;
   return {};
 }
 
-// One that was prepared is not any more: both are one note.
-Result<v1::Revision, std::string> RevisionStore::finish() {
-  const auto found = revisions_.find(activating_);
+// One that was prepared before it is not any more: both are one note.
+Result<v1::Revision, std::string> RevisionStore::finish(TimeNs deadline_ns) {
+  const auto found = revisions_.find(activating_ ? activating_->number : 0);
   if (found == revisions_.end()) return std::string("nothing is being activated");
-  const std::uint64_t prepared = prepared_ == activating_ ? 0 : prepared_;
-  if (std::string problem = note(after_activation_, activating_, prepared); !problem.empty()) {
-    return problem;
+  const Activation activation = *std::exchange(activating_, std::nullopt);
+  const auto before = revisions_.find(active_);
+  v1::Revision after = found->second.revision;
+  if (activation.generation != 0) after.set_generation(activation.generation);
+  if (after.generation() == 0) {
+    after.set_generation(before == revisions_.end() ? 1 : before->second.revision.generation() + 1);
   }
-  found->second.revision = after_activation_;
-  active_ = std::exchange(activating_, 0);
-  prepared_ = prepared;
-  v1::Revision revision = found->second.revision;
-  revision.set_active(true);
-  return revision;
+  const bool commit = activation.act == Act::commit || activation.act == Act::begin_trial;
+  if (commit) after.set_committed_wall_time_ns(wall_now_ns());
+  RevisionNote note = present(after);
+  note.active = activation.number;
+  note.trial = activation.trial;
+  if (note.trial) note.trial->deadline_ns = deadline_ns;
+  const bool stays = prepared_.number != activation.number &&
+                     !(is_return(activation.act) && prepared_.number == active_);
+  if (!stays) note.prepared = note.prepared_generation = 0;
+  if (!stays) note.prepared_trial.reset();
+  note.act = activation.act;
+  note.act_wall_ns = wall_now_ns();
+  note.by = activation.by;
+  if (note.by.empty() && !is_return(note.act)) note.by = prepared_.by;
+  if (note.by.empty() && commit) note.by = after.committed_by();  // as the peer says
+  std::string problem = this->note(note, 1);
+  if (!problem.empty() && !is_return(note.act)) return problem;
+  found->second.revision = after;
+  enter_act(note, found->second.revision,
+            before == revisions_.end() ? nullptr : &before->second.revision);
+  if (is_return(note.act) && before != revisions_.end()) noted_.insert(before->first);
+  active_ = activation.number;
+  trial_ = note.trial;
+  if (!stays) prepared_ = {};
+  if (!problem.empty()) return problem;
+  return *metadata(activation.number);
+}
+
+std::string RevisionStore::reserve_for_trial() {
+  const std::lock_guard guard(mutex_);
+  return make_room(1 + kNotesOfTrial);
 }
 
 std::string RevisionStore::set_generation(std::uint64_t number, std::uint64_t generation) {
@@ -281,22 +332,48 @@ std::string RevisionStore::set_generation(std::uint64_t number, std::uint64_t ge
   return {};
 }
 
-std::string RevisionStore::set_prepared(std::uint64_t number) {
+std::string RevisionStore::set_prepared(const Preparation& preparation) {
   const std::lock_guard guard(mutex_);
-  if (number == prepared_) return {};
-  const auto found = revisions_.find(number);
+  if (preparation.number == prepared_.number && preparation.generation == prepared_.generation) {
+    return {};
+  }
+  const auto found = revisions_.find(preparation.number);
   const v1::Revision none;
-  const v1::Revision& revision = found == revisions_.end() ? none : found->second.revision;
-  std::string problem = note(revision, active_, number);
-  if (problem.empty()) prepared_ = number;
+  const Preparation before = std::exchange(prepared_, preparation);
+  std::string problem = note(present(found == revisions_.end() ? none : found->second.revision),
+                             preparation.trial ? 1 + kNotesOfTrial : 1);
+  if (!problem.empty()) prepared_ = before;
   return problem;
 }
 
 std::optional<v1::Revision> RevisionStore::prepared() const {
   const std::lock_guard guard(mutex_);
-  const auto found = revisions_.find(prepared_);
+  const auto found = revisions_.find(prepared_.number);
   if (found == revisions_.end()) return std::nullopt;
-  return found->second.revision;
+  v1::Revision revision = found->second.revision;
+  if (prepared_.generation != 0) revision.set_generation(prepared_.generation);
+  return revision;
+}
+
+std::optional<StoredTrial> RevisionStore::prepared_trial() const {
+  const std::lock_guard guard(mutex_);
+  return prepared_.trial;
+}
+
+std::optional<StoredTrial> RevisionStore::trial() const {
+  const std::lock_guard guard(mutex_);
+  return trial_;
+}
+
+std::optional<v1::Revision> RevisionStore::find_artefact(const std::string& sha256_prefix) const {
+  const std::lock_guard guard(mutex_);
+  const auto has = [&](const auto& each) {
+    return each.second.revision.sha256().starts_with(sha256_prefix);
+  };
+  const auto active = revisions_.find(active_);
+  if (active != revisions_.end() && has(*active)) return metadata(active_);
+  const auto newest = std::find_if(revisions_.rbegin(), revisions_.rend(), has);
+  return newest == revisions_.rend() ? std::nullopt : metadata(newest->first);
 }
 
 std::optional<v1::Revision> RevisionStore::find(std::uint64_t generation,
@@ -328,7 +405,10 @@ void RevisionStore::prune() {
   while ((revisions_.size() > kRevisionsKept || bytes > kBytesKept) && oldest != revisions_.end()) {
     const std::uint64_t number = oldest->first;
     const bool newest = number == revisions_.rbegin()->first;
-    if (number == active_ || number == prepared_ || number == activating_ || newest) {
+    const bool used = number == active_ || number == prepared_.number ||
+                      (activating_ && number == activating_->number) ||
+                      (trial_ && number == trial_->former);
+    if (used || newest) {
       ++oldest;
       continue;
     }
@@ -371,6 +451,23 @@ std::optional<v1::Revision> RevisionStore::active() const { return revision(0); 
 std::uint64_t RevisionStore::latest() const {
   const std::lock_guard guard(mutex_);
   return revisions_.empty() ? 0 : revisions_.rbegin()->first;
+}
+
+std::optional<v1::Trial> describe_trial(const RevisionStore& store, TimeNs now_ns) {
+  const auto stored = store.trial();
+  const auto active = store.active();
+  if (!stored || !active) return std::nullopt;
+  v1::Trial trial;
+  trial.set_number(active->number());
+  trial.set_former(stored->former);
+  trial.set_committed_by(active->committed_by());
+  trial.set_committed_wall_time_ns(active->committed_wall_time_ns());
+  trial.set_window_ms(stored->window_ms);
+  trial.set_deadline_known(stored->boot == boot_number());
+  if (trial.deadline_known() && stored->deadline_ns > now_ns) {
+    trial.set_left_ms((stored->deadline_ns - now_ns) / kMillisecondNs);
+  }
+  return trial;
 }
 
 }  // namespace bulkhead::controlplane

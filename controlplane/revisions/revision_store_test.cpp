@@ -1,12 +1,14 @@
 // The revision store against crashes, damage and second instances.
 #include "controlplane/revisions/revision_store.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,7 +19,8 @@
 
 namespace {
 std::atomic<int> flushes_counted{0};
-}
+std::atomic<bool> disk_full{false};  // no file is made or replaced
+}  // namespace
 
 // In the place of the C library's.
 extern "C" int fsync(int file) {
@@ -27,6 +30,14 @@ extern "C" int fsync(int file) {
 extern "C" int fdatasync(int file) {
   ++flushes_counted;
   return static_cast<int>(syscall(SYS_fdatasync, file));
+}
+
+extern "C" int rename(const char* from, const char* to) {
+  if (disk_full) {
+    errno = ENOSPC;
+    return -1;
+  }
+  return static_cast<int>(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 
 namespace bulkhead::controlplane {
@@ -285,6 +296,144 @@ TEST_F(StoreTest, KnowsWhatIsPreparedAndUnderWhichGeneration) {
   EXPECT_EQ(store->activate(2).value().generation(), 8U) << "it counts as the next commit";
   EXPECT_EQ(store->set_prepared(0), "");
   EXPECT_FALSE(store->prepared());
+}
+
+RevisionStore::Activation trial_of(std::uint64_t number, std::uint64_t former) {
+  return {number, 0, StoredTrial{former, 600'000, 77, boot_number()}, Act::begin_trial, "alice"};
+}
+
+TEST_F(StoreTest, ATrialAndItsEndAreThereAfterACrash) {
+  {
+    const auto store = open();
+    store->add(policy("one"));
+    store->add(policy("two"));
+    ASSERT_TRUE(store->activate(1));
+    ASSERT_TRUE(store->activate(trial_of(2, 1)));
+  }
+  for (int i = 0; i < 2; ++i) {  // from the notes, and from what they were merged into
+    const auto store = open();
+    ASSERT_TRUE(store) << error_;
+    EXPECT_EQ(store->active()->number(), 2U);
+    ASSERT_TRUE(store->trial());
+    EXPECT_EQ(store->trial()->former, 1U);
+    EXPECT_EQ(store->trial()->deadline_ns, 77U);
+    EXPECT_EQ(store->trial()->boot, boot_number());
+    EXPECT_EQ(describe_trial(*store, 7)->committed_by(), "alice");
+    EXPECT_FALSE(is_confirmed(*store->active()));
+  }
+  {
+    const auto store = open();
+    EXPECT_EQ(store->set_prepared({2, 40, {}, "bob"}), "") << "its confirmation";
+    EXPECT_EQ(store->active()->generation(), 2U) << "is not in force yet";
+  }
+  {
+    const auto store = open();
+    EXPECT_EQ(store->prepared()->generation(), 40U);
+    EXPECT_EQ(store->active()->generation(), 2U);
+    ASSERT_TRUE(store->activate({1, 39, {}, Act::expire}));
+  }
+  const auto store = open();
+  EXPECT_EQ(store->active()->number(), 1U);
+  EXPECT_EQ(store->active()->generation(), 39U);
+  EXPECT_FALSE(store->trial());
+  EXPECT_FALSE(store->prepared()) << "a confirmation is void with what it confirmed";
+  const auto taken_back = store->revision(2);
+  EXPECT_EQ(taken_back->returned_why(), "it was not confirmed in time");
+  EXPECT_FALSE(is_confirmed(*taken_back));
+  EXPECT_TRUE(is_confirmed(*store->active()));
+}
+
+TEST_F(StoreTest, TheHistorySaysWhoConfirmed) {
+  {
+    const auto store = open();
+    store->add(policy("one"));
+    store->add(policy("two"));
+    ASSERT_TRUE(store->activate({1, 0, {}, Act::commit, "alice"}));
+    ASSERT_TRUE(store->activate(trial_of(2, 1)));
+    ASSERT_TRUE(store->activate({2, 0, {}, Act::confirm, "bob with a name"}));
+  }
+  for (int i = 0; i < 2; ++i) {
+    const auto store = open();
+    EXPECT_EQ(store->revision(1)->confirmed_by(), "alice") << "at once";
+    const auto revision = store->active();
+    EXPECT_EQ(revision->number(), 2U);
+    EXPECT_EQ(revision->committed_by(), "alice");
+    EXPECT_EQ(revision->confirmed_by(), "bob with a name");
+    EXPECT_TRUE(is_confirmed(*revision));
+    EXPECT_FALSE(store->trial());
+  }
+}
+
+// The room is reserved before a trial begins, whatever the journal holds.
+TEST_F(StoreTest, AFullDiskHoldsUpNoReturn) {
+  const auto store = open();
+  store->add(policy("one"));
+  store->add(policy("two"));
+  ASSERT_TRUE(store->activate(1));
+  std::size_t refused = 0;
+  for (int i = 0; i < 300; ++i) {
+    disk_full = true;
+    const auto begun = store->activate(trial_of(2, 1));
+    if (!begun) ++refused;
+    EXPECT_EQ(store->active()->number(), begun ? 2U : 1U) << "refused, it was never in force";
+    while (begun && store->set_prepared({2, 40 + refused, {}, "bob"}).empty() &&
+           store->set_prepared(0).empty()) {  // an operator who tries until nothing fits any more
+    }
+    if (begun && i % 2 == 0) {
+      ASSERT_TRUE(store->activate({2, 0, {}, Act::confirm, "bob"}));
+    } else if (begun) {
+      const auto back = store->activate({1, 0, {}, Act::expire});
+      ASSERT_TRUE(back) << back.error();
+    }
+    EXPECT_FALSE(store->trial());
+    disk_full = false;
+    ASSERT_TRUE(store->activate(1));
+  }
+  EXPECT_GT(refused, 0U);
+}
+
+TEST_F(StoreTest, WhatReturnsIsNeverDeleted) {
+  const auto store = open();
+  store->add(policy("one"));
+  store->add(policy("two"));
+  ASSERT_TRUE(store->activate(1));
+  ASSERT_TRUE(store->activate(trial_of(2, 1)));
+  for (std::size_t i = 0; i < RevisionStore::kRevisionsKept + 5; ++i) store->add(policy("more"));
+  EXPECT_TRUE(store->get(1));
+  EXPECT_TRUE(store->get(2));
+}
+
+TEST_F(StoreTest, OfTwoTheOneThatCanBeReadIsActive) {
+  open()->add(policy("one"));
+  open()->add(policy("two"));
+  open()->activate(1);
+  open()->activate(trial_of(2, 1));
+  write("revisions/2", "\xff");
+  const auto store = open();
+  EXPECT_EQ(store->active()->number(), 1U);
+  EXPECT_FALSE(store->trial());
+  EXPECT_EQ(store->damage().size(), 2U);
+}
+
+TEST_F(StoreTest, ANoteOfTheReleaseBeforeIsRead) {
+  const auto note = parse_note("2 9 1 2 0");
+  ASSERT_TRUE(note);
+  EXPECT_EQ(note->number, 2U);
+  EXPECT_EQ(note->active, 2U);
+  EXPECT_FALSE(note->trial);
+  EXPECT_FALSE(parse_note("2 9 1 2"));
+  RevisionNote longest;
+  longest.number = longest.generation = longest.active = longest.prepared = 99'999;
+  longest.committed_wall_ns = longest.act_wall_ns = 1'999'999'999'999'999'999;
+  longest.prepared_generation = 99'999;
+  longest.trial =
+      StoredTrial{99'999, 7ULL * 24 * 3600 * 1000, 9'999'999'999'999'999, ~std::uint64_t{0}};
+  longest.prepared_trial = longest.trial;
+  longest.act = Act::confirm;
+  longest.by = std::string(100, 'x');
+  const std::string text = to_text(longest);
+  EXPECT_LE(text.size(), Journal::kNoteBytesMax);
+  EXPECT_EQ(to_text(*parse_note(text)), text);
 }
 
 TEST_F(StoreTest, CountsTheStartsOfTheAgent) {

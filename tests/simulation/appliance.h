@@ -5,6 +5,7 @@
 #include <array>
 #include <bitset>
 #include <optional>
+#include <set>
 
 #include "controlplane/failover/commit.h"
 #include "controlplane/failover/machine.h"
@@ -37,6 +38,9 @@ class Flows {
 struct Disk {
   failover::Policy committed;
   failover::Policy prepared;
+  failover::Commit::Trials trials;
+  std::set<std::uint64_t> artefacts;  // by their digests
+  bool full = false;
   std::uint64_t incarnation = 0;
 };
 
@@ -88,6 +92,8 @@ struct Appliance {
   Agent agent;
   std::array<bool, 2> zone_ports = {true, true};
   std::int64_t clock_offset_ns = 0;
+  std::uint64_t boot = 1;           // counts the starts of its machine
+  std::int64_t boot_offset_ns = 0;  // of a clock that begins anew with each, and never jumps
   double clock_rate = 1.0;
   bool slow = false;                // its agent runs late now and then
   std::uint64_t heartbeat_ms = 10;  // as its operator wants it
@@ -100,6 +106,11 @@ struct Appliance {
     const auto passed =
         static_cast<std::int64_t>(static_cast<double>(now_ms * kMillisecondNs) * clock_rate);
     return static_cast<TimeNs>(passed + clock_offset_ns);
+  }
+  TimeNs boot_ns(std::uint64_t now_ms) const {
+    const auto passed =
+        static_cast<std::int64_t>(static_cast<double>(now_ms * kMillisecondNs) * clock_rate);
+    return static_cast<TimeNs>(passed + boot_offset_ns);
   }
   bool forwards(std::uint64_t now_ms) const {
     return plane_runs() && !plane.worker_stuck && zone_ports[0] && zone_ports[1] &&

@@ -65,6 +65,54 @@ std::vector<Fault> plan_faults(Random& random) {
   return faults;
 }
 
+std::vector<Fault> plan_trials(Random& random) {
+  std::vector<Fault> acts;
+  const std::uint64_t trials = random.between(1, 3);
+  for (std::uint64_t i = 0; i < trials; ++i) {
+    Fault act;
+    act.kind = Kind::commit_trial;
+    act.amount_ms = random.between(100, 2000);
+    act.begin_ms = act.end_ms = random.between(kFaultsFromMs, 4500);
+    acts.push_back(act);
+    const std::uint64_t begun_ms = act.begin_ms;
+    const std::uint64_t window_ms = act.amount_ms;
+    if (random.chance(0.1)) {
+      act.kind = Kind::roll_back;
+      act.begin_ms = act.end_ms = begun_ms + random.below(window_ms);
+      acts.push_back(act);
+    }
+    // Often about when it returns, and by somebody who tries again.
+    const std::uint64_t tries = random.chance(0.5) ? random.between(1, 3) : 0;
+    const std::uint64_t early_ms =
+        random.chance(0.5) ? window_ms : std::min(window_ms, std::uint64_t{30});
+    for (std::uint64_t j = 0; j < tries; ++j) {
+      act.kind = Kind::confirm;
+      act.begin_ms = act.end_ms = begun_ms + window_ms + 10 - random.below(early_ms + 10);
+      acts.push_back(act);
+    }
+  }
+  // And what takes the time from those who count it, while they do.
+  const Fault counted = acts.front();
+  for (std::size_t node = 0; node < 2; ++node) {
+    if (!random.chance(0.4)) continue;
+    Fault restart;
+    restart.kind = random.chance(0.6) ? Kind::agent_crash : Kind::power;
+    restart.node = node;
+    restart.begin_ms = counted.begin_ms + random.below(counted.amount_ms + 100);
+    restart.end_ms = restart.begin_ms + random.between(5, random.chance(0.5) ? 50 : 1000);
+    acts.push_back(restart);
+  }
+  if (random.chance(0.3)) {
+    Fault full;
+    full.kind = Kind::disk_full;
+    full.node = random.below(2);
+    full.begin_ms = random.between(kFaultsFromMs, 5000);
+    full.end_ms = std::min(full.begin_ms + random.between(5, 3000), kQuietFromMs);
+    acts.push_back(full);
+  }
+  return acts;
+}
+
 void set_ways(Network& network, const std::vector<Fault>& faults, std::uint64_t now_ms) {
   for (std::size_t path = 0; path < kPaths; ++path) {
     for (std::size_t from = 0; from < 2; ++from) {

@@ -38,7 +38,12 @@ enum class Kind : std::uint8_t {
   // Both fail, one comes back, and what the other said in-band is heard again; in some runs when
   // the agent of the one that came back has failed as well.
   replay,
-  count
+  count,
+  // Of plan_trials() alone:
+  commit_trial,  // for `amount_ms`
+  confirm,
+  roll_back,
+  disk_full
 };
 
 struct Fault {
@@ -58,6 +63,8 @@ struct Fault {
 };
 
 std::vector<Fault> plan_faults(Random& random);
+// Commits that await confirmation, what operators do about them, and full disks.
+std::vector<Fault> plan_trials(Random& random);
 
 // Every way is what the faults of the moment make of it.
 void set_ways(Network& network, const std::vector<Fault>& faults, std::uint64_t now_ms);

@@ -22,7 +22,8 @@ void Pair::accept_stream(Appliance& node) {
     if (!message) break;
     switch (message->kind) {
       case StreamMessage::Kind::commit:
-        carry_out(node, node.agent.commit->take(message->commit, !random_.chance(0.05)));
+        carry_out(node, node.agent.commit->take(message->commit, can_enforce(node, message->commit),
+                                                node.boot_ns(now_ms_)));
         if (!node.runs()) return;
         break;
       case StreamMessage::Kind::acknowledge:

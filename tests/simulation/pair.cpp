@@ -36,6 +36,7 @@ Pair::Pair(Random& random, Network& network, bool trace)
     Appliance& node = nodes_[i];
     node.index = i;
     node.disk.committed = {1, 0x1111};
+    node.disk.artefacts = {0x1111};
     node.clock_offset_ns = static_cast<std::int64_t>(random_.between(1000, 100000) * kSecondNs);
     node.clock_rate = 1.0 + (static_cast<double>(random_.below(401)) - 200) * 1e-6;
     priorities_[i] = static_cast<std::uint8_t>(random_.between(99, 101));
@@ -70,7 +71,9 @@ void Pair::start_agent(Appliance& node) {
   if (node.agent.running && node.agent.machine) return;
   node.agent = {};
   node.agent.plane_starts = node.plane.starts;
-  node.agent.commit.emplace(node.disk.committed, node.disk.prepared);
+  node.disk.trials.boot = node.boot;
+  node.disk.trials.ask_ns = kAskNs;
+  node.agent.commit.emplace(node.disk.committed, node.disk.prepared, node.disk.trials);
   node.agent.next_tick_ms = now_ms_ + random_.below(node.heartbeat_ms);
   failover::Config config;
   config.self = node.index + 1;
@@ -124,6 +127,7 @@ void Pair::stop_plane(Appliance& node) {
 
 void Pair::power_on(Appliance& node, bool with_state) {
   const bool was_off = !node.plane.running && !node.agent.running;
+  if (!node.agent.running) restart_machine(node);
   node.plane.running = true;
   const Appliance& peer = other(node);
   // What nobody has any more cannot be had again.
@@ -131,6 +135,7 @@ void Pair::power_on(Appliance& node, bool with_state) {
   if (!with_state && was_off && kept_by_peer) {
     say(&node, "has lost its state");
     node.disk = {};
+    node.disk.full = false;
   }
   set_up(node);
   start_agent(node);
@@ -178,16 +183,77 @@ void Pair::order(Appliance& node, failover::Order what) {
   if (node.runs()) drive(node, what);
 }
 
-// An operator commits a new policy on the active appliance.
-void Pair::propose() {
+// It begins anew, at any time of its own.
+void Pair::restart_machine(Appliance& node) {
+  ++node.boot;
+  Random draw(node.boot << 32 ^ now_ms_);
+  node.boot_offset_ns = static_cast<std::int64_t>(draw.below(1000) * kSecondNs);
+  trials_.restart(node.index);
+}
+
+void Pair::propose(std::uint64_t window_ms) {
   for (Appliance& node : nodes_) {
     if (!node.runs() || !node.forwards(now_ms_) || node.agent.commit->under_way()) continue;
+    if (node.agent.commit->trial() || (window_ms != 0 && node.disk.full)) continue;
     const Policy policy{++epochs_, random_.next()};
-    say(&node, "proposes epoch " + std::to_string(policy.epoch));
+    if (window_ms != 0) epochs_ += 2;
+    say(&node, "proposes epoch " + std::to_string(policy.epoch) +
+                   (window_ms == 0 ? "" : " for " + std::to_string(window_ms) + " ms"));
+    trials_.propose(policy, node.disk.committed, window_ms);
+    node.disk.artefacts.insert(policy.digest);
     carry_out(node, node.agent.commit->propose(policy, node.agent.machine->hears_peer(),
-                                               node.clock_ns(now_ms_)));
+                                               node.boot_ns(now_ms_), window_ms * kMillisecondNs));
     return;
   }
+}
+
+Appliance* Pair::with_trial() {
+  for (Appliance& node : nodes_) {
+    if (!node.runs() || !node.forwards(now_ms_) || node.agent.commit->under_way()) continue;
+    if (node.agent.commit->trial()) return &node;
+  }
+  return nullptr;
+}
+
+void Pair::confirm() {
+  Appliance* node = with_trial();
+  if (node == nullptr) return;
+  say(node, "is asked to confirm");
+  trials_.ask_confirmation(node->disk.committed);
+  carry_out(*node,
+            node->agent.commit->confirm(node->agent.machine->hears_peer(), node->boot_ns(now_ms_)));
+}
+
+void Pair::roll_back() {
+  Appliance* node = with_trial();
+  if (node == nullptr) return;
+  trials_.roll_back(node->disk.committed);
+  carry_out(*node, node->agent.commit->roll_back());
+}
+
+void Pair::store(Appliance& node) {
+  const failover::Commit& commit = *node.agent.commit;
+  const Policy before = std::exchange(node.disk.committed, commit.committed());
+  node.disk.prepared = commit.prepared();
+  node.disk.trials.of_committed = commit.trial();
+  node.disk.trials.of_prepared = commit.prepared_trial();
+  trials_.prepare(node.disk.prepared);
+  if (before == node.disk.committed) return;
+  say(&node, "enforces epoch " + std::to_string(node.disk.committed.epoch));
+  trials_.commit(node);
+}
+
+// What is new needs room on disk, and so does all that may come of a trial; how one ends does not.
+bool Pair::can_enforce(Appliance& node, const failover::CommitMessage& message) {
+  using Kind = failover::CommitMessage::Kind;
+  if (random_.chance(0.05)) return false;
+  if (message.kind != Kind::prepare && message.kind != Kind::policy) return true;
+  const bool fits = !node.disk.full || (message.window_ns == 0 &&
+                                        node.disk.artefacts.count(message.policy.digest) != 0);
+  const bool former_here =
+      message.window_ns == 0 || node.disk.artefacts.count(message.former.digest) != 0;
+  if (fits) node.disk.artefacts.insert(message.policy.digest);
+  return fits && former_here;
 }
 
 void Pair::publish_policy(Appliance& node) {
@@ -195,12 +261,14 @@ void Pair::publish_policy(Appliance& node) {
 }
 
 void Pair::carry_out(Appliance& node, const failover::CommitActions& actions) {
-  if (actions.changed) {
-    node.disk.committed = node.agent.commit->committed();
-    node.disk.prepared = node.agent.commit->prepared();
+  using failover::CommitOutcome;
+  if (actions.changed) store(node);
+  const bool done = actions.outcome == CommitOutcome::committed ||
+                    actions.outcome == CommitOutcome::committed_alone;
+  if (done && actions.cause == failover::CommitCause::confirmed) {
+    trials_.confirm(node, actions.outcome == CommitOutcome::committed);
   }
-  const bool both = actions.outcome == failover::CommitOutcome::committed &&
-                    other(node).disk.prepared == node.disk.committed;
+  const bool both = done && other(node).disk.prepared == node.disk.committed;
   if (both) epoch_of_both_ = std::max(epoch_of_both_, node.disk.committed.epoch);
   if (actions.outcome != failover::CommitOutcome::none) {
     say(&node, "commit ends with " + std::to_string(static_cast<int>(actions.outcome)));
@@ -228,11 +296,8 @@ void Pair::drive(Appliance& node, const failover::Event& event) {
   const TimeNs clock_ns = node.clock_ns(now_ms_);
   const failover::Actions actions = agent.machine->step(event, clock_ns);
   if (actions.commit_prepared) {
-    const failover::CommitActions committed = agent.commit->take_over();
-    if (committed.changed) {
-      node.disk.committed = agent.commit->committed();
-      node.disk.prepared = agent.commit->prepared();
-    }
+    const failover::CommitActions committed = agent.commit->take_over(node.boot_ns(now_ms_));
+    if (committed.changed) store(node);
   }
   if (actions.adopted) {
     agent.told_fit = true;
@@ -267,7 +332,8 @@ void Pair::drive(Appliance& node, const failover::Event& event) {
 }
 
 void Pair::send_heartbeats(Appliance& node) {
-  const failover::Heartbeat beat = node.agent.machine->heartbeat(node.clock_ns(now_ms_));
+  failover::Heartbeat beat = node.agent.machine->heartbeat(node.clock_ns(now_ms_));
+  beat.trial_ns = failover::trial_left(node.agent.commit->trial(), node.boot_ns(now_ms_));
   network_.send(now_ms_, failover::kPairLink, node.index, {{}, beat});
   if (!node.talks()) return;
   node.plane.gate.heard_agent(node.clock_ns(now_ms_));
@@ -391,12 +457,12 @@ void Pair::run_agent(Appliance& node) {
     hear_plane(node);
     if (node.slow && random_.chance(0.1)) node.agent.next_tick_ms += random_.below(45);
     drive(node, failover::Tick{});
-    carry_out(node, node.agent.commit->pass_time(node.agent.machine->hears_peer(),
-                                                 node.clock_ns(now_ms_)));
-    if (!node.runs()) return;
     if (node.agent.machine->hears_peer()) {
-      carry_out(node, node.agent.commit->heard(node.agent.machine->peer(), node.clock_ns(now_ms_)));
+      carry_out(node, node.agent.commit->heard(node.agent.machine->peer(), node.boot_ns(now_ms_)));
     }
+    if (!node.runs()) return;
+    carry_out(node, node.agent.commit->pass_time(node.agent.machine->hears_peer(),
+                                                 node.boot_ns(now_ms_)));
   }
   if (!node.runs()) return;
   accept_stream(node);
@@ -408,6 +474,7 @@ void Pair::run_stream() {
   for (Appliance& node : nodes_) {
     if (now_ms_ != power_back_ms_[node.index] || now_ms_ == 0) continue;
     node.plane.running = true;
+    if (!node.agent.running) restart_machine(node);
     start_agent(node);
   }
   const bool possible = nodes_[0].agent.running && nodes_[1].agent.running &&

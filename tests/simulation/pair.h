@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/simulation/appliance.h"
+#include "tests/simulation/trials.h"
 #include "tests/simulation/world.h"
 
 namespace bulkhead::simulation {
@@ -17,7 +18,10 @@ class Pair {
  public:
   Pair(Random& random, Network& network, bool trace);
 
-  void at(std::uint64_t now_ms) { now_ms_ = now_ms; }
+  void at(std::uint64_t now_ms) {
+    now_ms_ = now_ms;
+    trials_.at(now_ms);
+  }
   std::array<Appliance, 2>& nodes() { return nodes_; }
   // The next commit that both have is followed by a loss of power on the active.
   void crash_when_committed() { crash_when_committed_ = true; }
@@ -40,8 +44,13 @@ class Pair {
   void stick_lease_thread(Appliance& node);
   void free_lease_thread(Appliance& node);
   void order(Appliance& node, failover::Order what);
-  // An operator commits a new policy on the active appliance.
-  void propose();
+  // An operator commits a new policy on the active appliance. `window_ms`: how long it awaits
+  // confirmation; 0: it needs none.
+  void propose(std::uint64_t window_ms = 0);
+  // An operator's words on what awaits confirmation, there too.
+  void confirm();
+  void roll_back();
+  Trials& trials() { return trials_; }
   // With heartbeats as its operator wants them.
   void set_up(Appliance& node);
   void hear(Appliance& node);
@@ -62,6 +71,11 @@ class Pair {
   bool is_fit(const Appliance& node, bool anew) const;
   void publish_policy(Appliance& node);
   void carry_out(Appliance& node, const failover::CommitActions& actions);
+  // The machine's policies, on disk.
+  void store(Appliance& node);
+  bool can_enforce(Appliance& node, const failover::CommitMessage& message);
+  Appliance* with_trial();
+  void restart_machine(Appliance& node);
   // Gives the machine an event and does what it asks for.
   void drive(Appliance& node, const failover::Event& event);
   void send_heartbeats(Appliance& node);
@@ -101,6 +115,7 @@ class Pair {
   std::uint64_t epochs_ = 1;
   std::uint64_t epoch_of_both_ = 1;
   Outcome outcome_;
+  Trials trials_{[this](const std::string& what) { violate(what); }};
 };
 
 }  // namespace bulkhead::simulation

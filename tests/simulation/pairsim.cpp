@@ -1,5 +1,5 @@
 // bulkhead-pairsim: the pair's state machines and replication under a simulated clock and network.
-//   bulkhead-pairsim --seeds N --from S [--plant NAME] [--trace]
+//   bulkhead-pairsim --seeds N --from S [--trials] [--plant NAME] [--trace]
 // The last line is `seeds N violations V`; exit 1 if there was any, 2 for wrong usage. A run is its
 // seed alone: `--seeds 1 --from S --trace` shows one again.
 #include <CLI/CLI.hpp>
@@ -36,12 +36,20 @@ const std::map<std::string, Plant> kMistakes = {
     {"believe_late", {Mistake::believe_late}},
     {"ignore_lost_state", {Mistake::ignore_lost_state}},
     {"trust_dead_agent", {Mistake::trust_dead_agent}},
+    {"trial_never_ends", {Mistake::trial_never_ends}},
+    {"lose_trial", {Mistake::lose_trial}},
+    {"trust_old_boot", {Mistake::trust_old_boot}},
+    {"restart_trial", {Mistake::restart_trial}},
+    {"confirm_at_once", {Mistake::confirm_at_once}},
+    {"return_in_doubt", {Mistake::return_in_doubt}},
+    {"answer_late", {Mistake::answer_late}},
     {"believe_replayed_beacons", {{}, replication::Mistake::believe_replayed_beacons}},
 };
 
 struct Options {
   std::uint64_t seeds = 1000;
   std::uint64_t from = 1;
+  bool trials = false;
   bool trace = false;
 };
 
@@ -55,7 +63,7 @@ std::uint64_t run_seeds(const Options& options) {
   auto told = std::chrono::steady_clock::now();
   for (std::uint64_t i = 0; i < options.seeds; ++i) {
     const std::uint64_t seed = options.from + i;
-    const simulation::Outcome outcome = simulation::run_world(seed, options.trace);
+    const simulation::Outcome outcome = simulation::run_world(seed, options.trials, options.trace);
     both_ms = std::max(both_ms, outcome.both_ms_max);
     none_ms = std::max(none_ms, outcome.none_ms_max);
     takeovers += outcome.takeovers;
@@ -101,6 +109,8 @@ int main(int argc, char** argv) {
          "A mistake that the runs must find: " + names)
       ->check(CLI::IsMember(kMistakes))
       ->option_text("NAME");
+  app.add_flag("--trials", options.trials,
+               "Operators commit policies that await confirmation, too; disks are full");
   app.add_flag("--trace", options.trace, "Tell what happens, by the millisecond");
   try {
     app.parse(argc, argv);

@@ -17,9 +17,13 @@ constexpr std::uint64_t kAloneAfterMs = 1000;  // what came back alone forwards 
 
 class World {
  public:
-  World(std::uint64_t seed, bool trace)
+  World(std::uint64_t seed, bool trials, bool trace)
       : random_(seed), network_(random_), pair_(random_, network_, trace), nodes_(pair_.nodes()) {
     faults_ = plan_faults(random_);
+    if (trials) {
+      Random acts(seed ^ 0x7472'6961'6c73);
+      for (const Fault& act : plan_trials(acts)) faults_.push_back(act);
+    }
     pair_.outcome().faults = faults_.size();
     keeps_time_ = keeps_time(faults_);
   }
@@ -123,12 +127,33 @@ class World {
       case Kind::maintenance:
         pair_.order(node, failover::Order::maintenance_on);
         break;
+      default:
+        act(fault);
+        break;
+    }
+  }
+
+  // What operators do, and what becomes of disks.
+  void act(const Fault& fault) {
+    switch (fault.kind) {
       case Kind::commit:
         pair_.propose();
         break;
       case Kind::commit_and_crash:
         pair_.crash_when_committed();
         pair_.propose();
+        break;
+      case Kind::commit_trial:
+        pair_.propose(fault.amount_ms);
+        break;
+      case Kind::confirm:
+        pair_.confirm();
+        break;
+      case Kind::roll_back:
+        pair_.roll_back();
+        break;
+      case Kind::disk_full:
+        nodes_[fault.node].disk.full = true;
         break;
       default:
         break;
@@ -172,6 +197,9 @@ class World {
       case Kind::slow:
         node.slow = false;
         break;
+      case Kind::disk_full:
+        node.disk.full = false;
+        break;
       case Kind::maintenance:
         pair_.end_maintenance(node);
         break;
@@ -204,6 +232,7 @@ class World {
     pair_.outcome().both_ms_max = std::max(pair_.outcome().both_ms_max, both_ms_);
     if (both_ms_ == kBothBoundMs + 1) pair_.violate("both forward");
     for (const Appliance& node : nodes_) pair_.note_clear(node);
+    for (const Appliance& node : nodes_) pair_.trials().check(node);
     const bool one_way_works = pair_.could_be_heard(nodes_[0]) || pair_.could_be_heard(nodes_[1]);
     if (a && b && keeps_time_ && one_way_works) pair_.violate("both forward though one is heard");
     std::uint64_t healthy_for = 0;
@@ -230,6 +259,7 @@ class World {
     if (a == b) pair_.violate(a ? "both forward at the end" : "none forwards at the end");
     if (nodes_[0].disk.committed != nodes_[1].disk.committed)
       pair_.violate("policies differ at the end");
+    pair_.trials().check_end(nodes_);
     const Appliance& standby = nodes_[a ? 1 : 0];
     if (a != b && standby.runs() && !standby.agent.machine->ready()) {
       pair_.violate("the standby is not ready at the end");
@@ -253,6 +283,8 @@ class World {
 
 }  // namespace
 
-Outcome run_world(std::uint64_t seed, bool trace) { return World(seed, trace).run(); }
+Outcome run_world(std::uint64_t seed, bool trials, bool trace) {
+  return World(seed, trials, trace).run();
+}
 
 }  // namespace bulkhead::simulation

@@ -28,6 +28,7 @@ struct Outcome {
 constexpr std::uint64_t kBothBoundMs = 90;
 constexpr std::uint64_t kNoneBoundMs = 250;
 
-Outcome run_world(std::uint64_t seed, bool trace);
+// `trials`: operators commit policies that await confirmation, too.
+Outcome run_world(std::uint64_t seed, bool trials, bool trace);
 
 }  // namespace bulkhead::simulation
