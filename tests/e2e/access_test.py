@@ -31,7 +31,8 @@ COMMANDS = {"GetStatus": ("status",), "ListPolicies": ("history",), "GetPolicy":
             "PreviewPolicy": ("commit", "1", "--dry-run"), "OrderPair": ("pair", "switchover"),
             "GetPair": ("pair", "status"), "GetAccess": ("access", "show"),
             "ListAudit": ("audit", "show"), "VerifyAudit": ("audit", "verify"),
-            "GetCommit": ("commit", "--outcome", "last")}
+            "GetCommit": ("commit", "--outcome", "last"), "ConfirmPolicy": ("confirm",),
+            "RollbackPolicy": ("rollback",)}
 
 
 class AccessCase(unittest.TestCase):
