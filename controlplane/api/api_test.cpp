@@ -17,6 +17,7 @@
 #include "controlplane/access/limits.h"
 #include "controlplane/api/listener.h"
 #include "controlplane/api/streams.h"
+#include "tests/support/free_port.h"
 #include "tests/support/without_descriptors.h"
 
 namespace bulkhead::controlplane {
@@ -37,15 +38,7 @@ TEST(Turnstile, OneAtATimeInOrder) {
 class ListenerTest : public ::testing::Test {
  protected:
   ListenerTest() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int probe = socket(AF_INET, SOCK_STREAM, 0);
-    bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address);
-    socklen_t size = sizeof address;
-    getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
-    close(probe);
-    port_ = ntohs(address.sin_port);
+    port_ = support::free_port();
     listener_ = std::make_unique<Listener>(
         "127.0.0.1:" + std::to_string(port_),
         [this](int descriptor) {

@@ -1,8 +1,6 @@
 // Credentials that change while calls and streams are under way.
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <atomic>
 #include <chrono>
@@ -18,6 +16,7 @@
 #include "controlplane/api/telemetry_service.h"
 #include "tests/support/appliance_keys.h"
 #include "tests/support/everybody.h"
+#include "tests/support/free_port.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -42,7 +41,7 @@ class RevokedTest : public ::testing::Test {
       return trust_;
     });
     use(credentials_);
-    port_ = free_port();
+    port_ = support::free_port();
     listener_ = std::make_unique<Listener>("127.0.0.1:" + std::to_string(port_),
                                            [this](int fd) { servers_.hand_over(fd); });
     listener_->start();
@@ -54,17 +53,6 @@ class RevokedTest : public ::testing::Test {
     listener_->stop();
   }
 
-  static std::uint16_t free_port() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int probe = socket(AF_INET, SOCK_STREAM, 0);
-    bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address);
-    socklen_t size = sizeof address;
-    getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
-    close(probe);
-    return ntohs(address.sin_port);
-  }
   void use(const CredentialsPointer& credentials) {
     {
       const std::lock_guard guard(mutex_);
