@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -34,9 +35,18 @@ class StagesOnly final : public Policies {
     revision.set_site("plant");
     return revision;
   }
-  Result<v1::Commit, Refusal> commit(std::uint64_t number, const std::string& /*by*/) override {
+  Result<v1::Commit, Refusal> commit(std::uint64_t number, std::uint64_t /*confirm_ms*/,
+                                     const std::string& /*by*/) override {
     return Refusal{Refusal::Kind::not_found, "there is no revision " + std::to_string(number)};
   }
+  Result<v1::Commit, Refusal> confirm(const std::string& /*by*/) override {
+    return Refusal{Refusal::Kind::not_found, "none"};
+  }
+  Result<v1::Commit, Refusal> roll_back(std::uint64_t /*number*/,
+                                        const std::string& /*by*/) override {
+    return Refusal{Refusal::Kind::not_found, "none"};
+  }
+  std::optional<v1::Trial> trial() const override { return std::nullopt; }
   Result<v1::Commit, Refusal> find_commit(const std::string& /*id*/) const override {
     return Refusal{Refusal::Kind::not_found, "none"};
   }
@@ -199,7 +209,7 @@ TEST_F(AuditTest, ActIsOnDiskBeforeItIsCarriedOutAndBeforeItIsAnswered) {
   const Entry failed = entries("act").back();
   EXPECT_EQ(failed.result, "failed");
   EXPECT_EQ(failed.text, "there is no revision 7");
-  EXPECT_EQ(entries("act")[2].details, (audit::Details{{"revision", "7"}}));
+  EXPECT_EQ(entries("act")[2].details, (audit::Details{{"revision", "7"}, {"confirm_ms", "0"}}));
 }
 
 TEST_F(AuditTest, ActThatCannotBeRecordedIsNotCarriedOut) {

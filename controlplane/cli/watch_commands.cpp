@@ -18,6 +18,17 @@ std::string head_text(const v1::AuditHead& head) {
   return std::to_string(head.number()) + ":" + head.hash();
 }
 
+Json worker_json(const v1::WorkerStatus& worker) {
+  Json row = {{"worker", worker.index()}, {"flows_max", worker.flows_max()}};
+  for (const v1::Statistic& each : worker.statistics()) row[each.name()] = each.value();
+  for (const v1::LimitStatus& limit : worker.limits()) {
+    Json bound = {{"name", limit.name()}, {"unit", limit.unit()}, {"max", limit.max()}};
+    if (limit.has_used()) bound["used"] = limit.used();
+    row["limits"].push_back(std::move(bound));
+  }
+  return row;
+}
+
 Json status_json(const v1::GetStatusResponse& status) {
   const v1::DataplaneStatus& dataplane = status.dataplane();
   Json json = {{"agent_version", status.agent_version()},
@@ -77,15 +88,7 @@ Json status_json(const v1::GetStatusResponse& status) {
     }
   }
   for (const v1::WorkerStatus& worker : dataplane.workers()) {
-    Json& row = json["workers"].emplace_back();
-    row["worker"] = worker.index();
-    row["flows_max"] = worker.flows_max();
-    for (const v1::Statistic& each : worker.statistics()) row[each.name()] = each.value();
-    for (const v1::LimitStatus& limit : worker.limits()) {
-      Json bound = {{"name", limit.name()}, {"unit", limit.unit()}, {"max", limit.max()}};
-      if (limit.has_used()) bound["used"] = limit.used();
-      row["limits"].push_back(std::move(bound));
-    }
+    json["workers"].push_back(worker_json(worker));
   }
   return json;
 }
