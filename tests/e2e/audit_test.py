@@ -5,6 +5,7 @@ usage: audit_test.py BUILD [unittest arguments]
 Needs root.
 """
 
+import contextlib
 import json
 import shutil
 import signal
@@ -56,7 +57,7 @@ class Round(AuditCase):
         self.lab.ctl("commit", "1")
         sha256 = self.lab.ctl_json("status")[0]["policy_sha256"]
         acts = self.show("--kind", "act")
-        self.assertEqual([(row["rpc"].split("/")[1], row["result"]) for row in acts],
+        self.assertEqual([(row["rpc"].split("/")[-1], row["result"]) for row in acts],
                          [("StagePolicy", "begun"), ("StagePolicy", "done"),
                           ("CommitPolicy", "begun"), ("CommitPolicy", "done")])
         for row in acts:
@@ -149,12 +150,8 @@ class FullDisk(AuditCase):
         with open(segment, "r+b") as file:
             file.truncate(used + 64 * 1024)
         filler = self.lab.folder / "state/filler"
-        with open(filler, "wb") as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-                    file.flush()
-            except OSError:
+        with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(4096)):
                 pass
         self.lab.start_agent()
         status = self.ask("status", "--format", "json")

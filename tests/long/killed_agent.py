@@ -87,7 +87,7 @@ def whole(lab, number):
 
 def compare(lab, answered):
     """Each answered act is in the log as done, in the order of the answers."""
-    rows = iter([(row["rpc"].split("/")[1], row["details"].get("revision"))
+    rows = iter([(row["rpc"].split("/")[-1], row["details"].get("revision"))
                  for row in lab.ctl_json("audit", "show", "--kind", "act", "--limit", "10000")
                  if row["result"] == "done"])
     for act in answered:
