@@ -1,6 +1,6 @@
-"""Kills bulkheadd at random moments of pushes and commits: what is enforced is always what the store
-says, a commit that was confirmed stays, and each act that was answered is in the audit log, which is
-whole after every kill.
+"""Kills bulkheadd at random moments of push, commit, confirm and rollback: what is enforced is always
+what the store says, what was answered stays, and each act that was answered is in the audit log, which
+is whole after every kill.
 
 usage: killed_agent.py [--build BUILD] [--kills N] [--seed S]
 Needs root.
@@ -38,51 +38,66 @@ def run_all(lab, kills, chance):
     outcomes = {"done": 0, "not done": 0}
     answered = [("StagePolicy", "1"), ("CommitPolicy", "1"), ("StagePolicy", "2"),
                 ("CommitPolicy", "2"), ("CommitPolicy", "1")]
-    staged = 2
     for number in range(kills):
-        before = active(lab)
-        wanted = 2 if before == 1 else 1
-        stages = chance.random() < 0.25
-        words = ("push", POLICY) if stages else ("commit", str(wanted))
-        act = subprocess.Popen(
-            lab.in_ns("fw", lab.bin / "bulkheadctl", "--pki", lab.pki, *words),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.3, 1.2) * takes)
-        lab.stop("agent", signal.SIGKILL)
-        act.wait()
-        whole(lab, number)
-        lab.start_agent()
-        wait_until(lambda: lab.ctl("status", check=False).returncode == 0, "a true status", 10)
-        now = active(lab)
-        latest = max(row["revision"] for row in lab.ctl_json("history"))
-        if stages:
-            if act.returncode == 0 and latest == staged:
-                raise LabError(f"kill {number}: a policy that was staged is gone")
-            if act.returncode == 0:
-                answered.append(("StagePolicy", str(latest)))
-            wanted = before
-        elif act.returncode == 0:
-            answered.append(("CommitPolicy", str(wanted)))
-        if now != wanted and (stages or act.returncode == 0):
-            raise LabError(f"kill {number}: revision {now} is active instead of {wanted}")
-        outcomes["done" if (latest > staged if stages else now == wanted) else "not done"] += 1
-        staged = latest
-        limit = 1000 if now == 1 else 999
-        answer = lab.hmi("write", 42, 1000)["result"]
-        if (answer == "ok") != (limit == 1000):
-            raise LabError(f"kill {number}: revision {now} is active, but a write of 1000: {answer}")
+        rpc = chance.choice(("StagePolicy", "CommitPolicy", "ConfirmPolicy", "RollbackPolicy"))
+        try:
+            done = kill_during(lab, rpc, chance.uniform(0.3, 1.2) * takes, answered)
+        except LabError as error:
+            raise LabError(f"kill {number}, {rpc}: {error}") from error
+        outcomes["done" if done else "not done"] += 1
     outcomes["answered acts in the log"] = compare(lab, answered)
     return outcomes
 
 
-def whole(lab, number):
+def kill_during(lab, rpc, after_seconds, answered):
+    """Whether the act was done; what was answered is added."""
+    before, staged = active(lab), latest(lab)
+    other = 2 if before == 1 else 1
+    if rpc == "ConfirmPolicy":
+        lab.ctl("commit", other, "--confirm", "10m")
+        answered.append(("CommitPolicy", str(other)))
+    words = {"StagePolicy": ("push", POLICY), "CommitPolicy": ("commit", other),
+             "ConfirmPolicy": ("confirm",), "RollbackPolicy": ("rollback", other)}[rpc]
+    act = subprocess.Popen(
+        lab.in_ns("fw", lab.bin / "bulkheadctl", "--pki", lab.pki, *words),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(after_seconds)
+    lab.stop("agent", signal.SIGKILL)
+    act.wait()
+    whole(lab)
+    lab.start_agent()
+    wait_until(lambda: not status(lab)["problem"], "a true status", 10)
+    now = active(lab)
+    awaits = "trial" in status(lab)
+    if rpc == "StagePolicy":
+        done, number = latest(lab) > staged, latest(lab)
+        may_be = (before,)
+    else:
+        done, number = now == other and not awaits, other
+        may_be = (other,) if rpc == "ConfirmPolicy" else (before, other)
+    if now not in may_be:
+        raise LabError(f"revision {now} is active, which is none of {may_be}")
+    if act.returncode == 0:
+        if not done:
+            raise LabError("it was answered, and is gone")
+        answered.append((rpc, str(number)))
+    if awaits:
+        lab.ctl("confirm")
+        answered.append(("ConfirmPolicy", str(other)))
+    answer = lab.hmi("write", 42, 1000)["result"]
+    if (answer == "ok") != (now == 1):
+        raise LabError(f"revision {now} is active, but a write of 1000: {answer}")
+    return done
+
+
+def whole(lab):
     """What the killed agent has left: at most a last record that is incomplete."""
     done = run(lab.bin / "bulkheadctl", "audit", "verify", lab.folder / "state", "--format", "json",
                check=False)
     findings = [json.loads(line) for line in done.stdout.splitlines() if "finding" in line]
     bad = [each for each in findings if each.get("finding") not in (None, "cut")]
     if bad or not done.stdout:
-        raise LabError(f"kill {number}: the audit log: {bad or done.stderr}")
+        raise LabError(f"the audit log: {bad or done.stderr}")
 
 
 def compare(lab, answered):
@@ -98,12 +113,21 @@ def compare(lab, answered):
     return len(answered)
 
 
+def status(lab):
+    """Whatever its exit code says."""
+    return json.loads(lab.ctl("status", "--format", "json", check=False).stdout)
+
+
 def active(lab):
     rows = [row for row in lab.ctl_json("history") if row["active"]]
-    status = lab.ctl_json("status")[0]
-    if status["policy_sha256"] != rows[0]["sha256"]:
-        raise LabError(f"enforced is {status['policy_sha256']}, active {rows[0]['sha256']}")
+    enforced = status(lab)["policy_sha256"]
+    if enforced != rows[0]["sha256"]:
+        raise LabError(f"enforced is {enforced}, active {rows[0]['sha256']}")
     return rows[0]["revision"]
+
+
+def latest(lab):
+    return max(row["revision"] for row in lab.ctl_json("history"))
 
 
 def main():
