@@ -175,6 +175,21 @@ TEST_F(ListenerTest, WhoFailsOftenIsSlowedAndNobodyElse) {
   EXPECT_EQ(reports_.size(), 1U) << "and it is reported, once a minute";
 }
 
+TEST_F(ListenerTest, AClientThatGoesByItselfHasNotFailed) {
+  for (std::size_t i = 0; i < 12; ++i) {
+    const int descriptor = knock(2);
+    ASSERT_EQ(send(descriptor, "x", 1, 0), 1);
+    ASSERT_TRUE(becomes([this, i] { return handed_over() == i + 1; }));
+    shutdown(descriptor, SHUT_RDWR);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const std::lock_guard guard(mutex_);
+    shutdown(handed_over_.back(), SHUT_RDWR);  // as gRPC does
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const std::lock_guard guard(mutex_);
+  EXPECT_TRUE(reports_.empty());
+}
+
 // Whatever a crowd does, whoever has another address than it is not the one that goes.
 TEST_F(ListenerTest, ACrowdMakesRoomForOthers) {
   for (std::size_t i = 0; i < limits::kUnprovenMax; ++i) {

@@ -86,6 +86,16 @@ void keep_alive(int descriptor) {
              sizeof unacknowledged_ms);
 }
 
+// True if this side ended the connection, as gRPC does with one whose certificate it refuses; a
+// client that goes by itself has shown none.
+bool was_refused(int descriptor) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  return info.tcpi_state == TCP_FIN_WAIT1 || info.tcpi_state == TCP_FIN_WAIT2 ||
+         info.tcpi_state == TCP_CLOSING || info.tcpi_state == TCP_TIME_WAIT;
+}
+
 }  // namespace
 
 Listener::Guest::Guest(Tcp::socket accepted, std::string name_of_peer)
@@ -235,16 +245,17 @@ void Listener::hand_over(const GuestPointer& guest) {
 
 // gRPC shuts a connection down before it closes its own descriptor.
 void Listener::watch(const GuestPointer& guest) {
-  guest->watch.async_wait(
-      asio::posix::stream_descriptor::wait_error, [this, guest](error_code error) {
-        if (error) return;
-        const auto now = Clock::now();
-        // One that was too slow has shown no wrong certificate.
-        const bool failed =
-            guest->stage == Stage::unproven && now - guest->since < limits::kHandshakeFor / 2;
-        if (failed) failed_.add(guest->address, now);
-        end(guest);
-      });
+  guest->watch.async_wait(asio::posix::stream_descriptor::wait_error,
+                          [this, guest](error_code error) {
+                            if (error) return;
+                            const auto now = Clock::now();
+                            // One that was too slow has shown no wrong certificate.
+                            const bool failed = guest->stage == Stage::unproven &&
+                                                was_refused(guest->watch.native_handle()) &&
+                                                now - guest->since < limits::kHandshakeFor / 2;
+                            if (failed) failed_.add(guest->address, now);
+                            end(guest);
+                          });
 }
 
 bool Listener::make_room(Stage stage, std::size_t most) {
