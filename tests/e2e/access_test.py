@@ -178,6 +178,17 @@ class Living(AccessCase):
         wait_until(lambda: "can be read by others" in self.lab.ctl("status", check=False).stdout,
                    "the warning", 10)
 
+    def test_wrong_certificates_are_reported_and_hold_up_nobody(self):
+        other = self.lab.folder / "other"
+        run(self.lab.bin / "bulkheadctl", "pki", "init", other)
+        shutil.copy(self.lab.pki / "ca.crt", other)  # it trusts us; we do not trust it
+        for _ in range(5):
+            self.assertEqual(self.ctl_as(other, "status").returncode, 3)
+        begun = time.monotonic()
+        events = self.lab.ctl("events").stdout
+        print(f"answered after {time.monotonic() - begun:.2f} s", flush=True)
+        self.assertRegex(events, r"without a certificate that counts here, most from ipv4:127\.0\.0\.1")
+
     def test_an_operators_key_stays_where_it_is_made(self):
         folder = self.lab.folder / "keys"
         folder.mkdir()
