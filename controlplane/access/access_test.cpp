@@ -42,9 +42,9 @@ TEST(Gate, NobodyHasMoreThanItsShare) {
 // A method without a row cannot be called: this is where a new one shows.
 TEST(Gate, EachMethodOfTheProtosHasARow) {
   std::set<std::string> served;
-  for (const auto* file : {v1::Revision::descriptor()->file(), v1::PairStatus::descriptor()->file(),
-                           v1::AccessStatus::descriptor()->file(),
-                           v1::AuditHead::descriptor()->file()}) {
+  for (const auto* file :
+       {v1::Revision::descriptor()->file(), v1::PairStatus::descriptor()->file(),
+        v1::AccessStatus::descriptor()->file(), v1::AuditHead::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       const auto* service = file->service(s);
       for (int m = 0; m < service->method_count(); ++m) {
