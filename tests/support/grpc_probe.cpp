@@ -108,6 +108,7 @@ int load(const Channel& channel, int rate, int seconds) {
   const auto begun = Clock::now();
   long sent = 0;
   long answered = 0;
+  long refused = 0;
   long slowest_ms = 0;
   const long asked = static_cast<long>(rate) * seconds;
   for (long i = 0; i < asked; ++i) {
@@ -117,7 +118,10 @@ int load(const Channel& channel, int rate, int seconds) {
     ++sent;
     const Answer answer = answer_to(channel, method, "", true);
     answered += answer.message ? 1 : 0;
-    if (!answer.message) {
+    // A place that is not free yet: the appliance has answered.
+    const bool full = answer.status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+    refused += full ? 1 : 0;
+    if (!answer.message && !full) {
       std::fprintf(stderr, "%s: %d %s\n", method.c_str(), answer.status.error_code(),
                    answer.status.error_message().c_str());
     }
@@ -125,8 +129,8 @@ int load(const Channel& channel, int rate, int seconds) {
     slowest_ms = std::max<long>(slowest_ms, took.count());
     if (Clock::now() - begun > std::chrono::seconds(seconds)) break;
   }
-  std::printf("{\"asked\": %ld, \"answered\": %ld, \"slowest_ms\": %ld}\n", sent, answered,
-              slowest_ms);
+  std::printf("{\"asked\": %ld, \"answered\": %ld, \"refused\": %ld, \"slowest_ms\": %ld}\n", sent,
+              answered, refused, slowest_ms);
   return 0;
 }
 
