@@ -97,14 +97,16 @@ TEST(AccessRules, TheFirstFileIsOne) {
   EXPECT_FALSE(rules.roles_of("urn:alice").has(Role::auditor));
 }
 
-TEST(RoleTable, HasARowForEachRpcAndAColumnForEachRole) {
+TEST(RoleTable, HasARowForEachRpcWithItsRoles) {
   const std::string table = role_table_markdown();
   for (const Method* method : methods::kAll) {
     EXPECT_NE(table.find(std::string(methods::short_name(*method))), std::string::npos);
   }
-  EXPECT_NE(table.find("| stage a policy (push) | | | yes | | | | `StagePolicy` |\n"),
+  EXPECT_NE(table.find("| stage a policy (push) | engineer | `StagePolicy` |\n"),
             std::string::npos)
       << table;
+  EXPECT_NE(table.find("| see the status (status) | every role | `GetStatus` |\n"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -5,18 +5,25 @@
 
 namespace bulkhead::controlplane {
 
-std::string role_table_markdown() {
-  std::string head = "| to |";
-  std::string rule = "|---|";
+namespace {
+
+std::string names_of(Roles roles) {
+  std::string text;
+  bool all = true;
   for (const Role role : kRoles) {
-    head += " " + std::string(name_of(role)) + " |";
-    rule += "---|";
+    all = all && roles.has(role);
+    if (roles.has(role)) text += (text.empty() ? "" : ", ") + std::string(name_of(role));
   }
-  std::string text = head + " RPC |\n" + rule + "---|\n";
+  return all ? "every role" : text;
+}
+
+}  // namespace
+
+std::string role_table_markdown() {
+  std::string text = "| to | roles | RPC |\n|---|---|---|\n";
   for (const Method* method : methods::kAll) {
-    text += "| " + std::string(method->act) + " |";
-    for (const Role role : kRoles) text += method->roles.has(role) ? " yes |" : " |";
-    text += " `" + std::string(methods::short_name(*method)) + "` |\n";
+    text += "| " + std::string(method->act) + " | " + names_of(method->roles) + " | `" +
+            std::string(methods::short_name(*method)) + "` |\n";
   }
   return text;
 }

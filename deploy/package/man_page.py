@@ -120,7 +120,8 @@ def _table(rows):
     columns = "l" + " lx" * (len(title) - 1)
     blocks = [columns.replace("l", "lb", 1).replace(" lx", " lbx"), columns + "."]
     lines = ["T{\n" + "\nT}\tT{\n".join(row) + "\nT}" for row in [title, *body]]
-    return ".TS\nallbox;\n" + "\n".join(blocks) + "\n" + "\n".join(lines) + "\n.TE\n"
+    # Cells are narrow: words are not spread over them.
+    return (".na\n.TS\nallbox;\n" + "\n".join(blocks) + "\n" + "\n".join(lines) + "\n.TE\n.ad\n")
 
 
 def of_guide(markdown, name, section, epoch, version, see_also, title):
