@@ -219,6 +219,7 @@ TEST(Trial, TheDeadlineSurvivesTheAgentButNotTheMachine) {
   Commit machine(kSecond, {}, of_other_start);
   EXPECT_EQ(trial_left(machine.trial(), 9), kTrialNotKnown);
   EXPECT_FALSE(machine.pass_time(true, 9).changed) << "the peer may know";
+  EXPECT_EQ(machine.confirm(false, 9).outcome, CommitOutcome::expired) << "it may be over";
   machine.heard(beat_of(kSecond, 40), 10);
   EXPECT_FALSE(machine.pass_time(true, 49).changed);
   EXPECT_EQ(machine.pass_time(true, 50).cause, CommitCause::expired);
