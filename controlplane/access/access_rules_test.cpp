@@ -102,8 +102,7 @@ TEST(RoleTable, HasARowForEachRpcWithItsRoles) {
   for (const Method* method : methods::kAll) {
     EXPECT_NE(table.find(std::string(methods::short_name(*method))), std::string::npos);
   }
-  EXPECT_NE(table.find("| stage a policy (push) | engineer | `StagePolicy` |\n"),
-            std::string::npos)
+  EXPECT_NE(table.find("| stage a policy (push) | engineer | `StagePolicy` |\n"), std::string::npos)
       << table;
   EXPECT_NE(table.find("| see the status (status) | every role | `GetStatus` |\n"),
             std::string::npos);
