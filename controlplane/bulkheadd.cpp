@@ -312,7 +312,6 @@ int serve(const Options& options, const CredentialsPointer& credentials, Agent& 
   work.trail = &audit.trail;
   work.peer_head = &audit.peer_head;
   record_calls(work.gate, audit.trail);
-  if (access.current() == nullptr) spdlog::error("{}", how_to_begin(options));
   work.gate.explain_without_rules(how_to_begin(options));
   GrpcServers* servers = nullptr;
   PkiFolder pki(options.pki, credentials,
@@ -365,6 +364,7 @@ int serve(const Options& options, const CredentialsPointer& credentials, Agent& 
     spdlog::error("{}", *wrong);
     return kRightsFailed;
   }
+  if (access.current() == nullptr) spdlog::error("{}", how_to_begin(options));
   agent.start();
   local->start();
   listener->start();

@@ -598,7 +598,7 @@ print("answered" if heard else "silent")
         self.lab.stop("agent")
         state = self.lab.folder / "small"
         state.mkdir()
-        run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", state)
+        run("mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", state)
         self.addCleanup(run, "umount", "-l", state)
         self.lab.spawn("fw", [self.lab.bin / "bulkheadd", "--socket",
                               self.lab.folder / "dataplane.sock", "--state", state, "--pki",
@@ -609,6 +609,8 @@ print("answered" if heard else "silent")
         self.addCleanup(stop_and_restore)
         wait_until(lambda: self.lab.ctl("history", check=False).returncode == 0, "the agent", 10)
         self.commit(POLICY)
+        disk = os.statvfs(state)  # the audit log has its space
+        (state / "filler").write_bytes(b"x" * (disk.f_bavail * disk.f_frsize - 48 * 1024))
         large = self.write(POLICY.read_text() + "# " + "x" * 20000 + "\n")
         codes, said = [], ""
         for _ in range(6):
