@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "dataplane/artefact/digest.h"
+#include "dataplane/base/boot_clock.h"
 #include "dataplane/base/printable.h"
 
 namespace bulkhead::audit {
@@ -15,13 +15,6 @@ namespace bulkhead::audit {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string read_boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  file >> id;
-  return id.empty() ? "unknown" : id;
-}
 
 std::string cut(const std::string& raw, std::size_t bytes_max) {
   std::string text = printable(raw);
@@ -78,8 +71,7 @@ bool get_all(const Json& json, Record& record) {
 }  // namespace
 
 Stamp read_stamp() {
-  static const std::string kBoot = read_boot_id();
-  return {wall_now_ns(), kBoot, read_clock(CLOCK_BOOTTIME)};
+  return {wall_now_ns(), boot_id().empty() ? "unknown" : boot_id(), boot_now_ns()};
 }
 
 Entry bounded(Entry entry) {

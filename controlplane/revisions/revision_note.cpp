@@ -1,11 +1,11 @@
 // Text of notes, and what they say in a revision's history.
 #include "controlplane/revisions/revision_note.h"
 
-#include <fstream>
 #include <random>
 #include <sstream>
 
 #include "dataplane/artefact/digest.h"
+#include "dataplane/base/boot_clock.h"
 #include "dataplane/base/bytes.h"
 
 namespace bulkhead::controlplane {
@@ -106,10 +106,8 @@ bool is_confirmed(const v1::Revision& revision) {
 namespace {
 
 std::uint64_t read_boot_number() {
-  std::string id;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
-  if (id.empty()) return std::uint64_t{std::random_device()()} << 1 | 1;
-  const std::string digest = artefact::sha256(id);
+  if (boot_id().empty()) return std::uint64_t{std::random_device()()} << 1 | 1;
+  const std::string digest = artefact::sha256(boot_id());
   return load_be64(reinterpret_cast<const std::uint8_t*>(digest.data())) | 1;
 }
 
