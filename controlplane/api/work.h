@@ -41,6 +41,17 @@ struct Work {
   boost::asio::thread_pool commits{limits::kCommits.in_all};
 };
 
+// The result of `call()`; what it throws is logged, and its result.
+template <typename Call>
+grpc::Status guarded(Call call) {
+  try {
+    return call();
+  } catch (const std::exception& error) {
+    spdlog::error("a call failed: {}", error.what());
+    return {grpc::StatusCode::INTERNAL, error.what()};
+  }
+}
+
 // Carries out a call: an act between its two records, see audit/acts.h. `call(details)` adds what
 // the second record shall have; `begun` is for the first one.
 template <typename Call>
@@ -51,13 +62,7 @@ grpc::Status record(Work& work, const Method& method, const audit::Caller& calle
   if (row == nullptr) return call(details);
   const auto act = work.trail->begin(caller, *row, std::move(begun));
   if (!act) return to_status(act.error());
-  grpc::Status status;
-  try {
-    status = call(details);
-  } catch (const std::exception& error) {
-    spdlog::error("a call failed: {}", error.what());
-    status = {grpc::StatusCode::INTERNAL, error.what()};
-  }
+  const grpc::Status status = guarded([&] { return call(details); });
   const auto wrong =
       work.trail->end(act.value(), status.ok(), status.error_message(), std::move(details));
   return wrong ? to_status(*wrong) : status;
@@ -78,19 +83,15 @@ grpc::ServerUnaryReactor* answer_caller(Work& work, boost::asio::thread_pool& po
   audit::Caller recorded = recorded_caller(pass.value()->caller(), context->peer());
   boost::asio::post(pool, [&work, &method, reactor, call, recorded = std::move(recorded),
                            begun = std::move(begun), pass = std::move(pass).value()]() mutable {
-    grpc::Status status;
-    try {
-      status = record(work, method, recorded, std::move(begun), [&](audit::Details& details) {
+    const grpc::Status status = guarded([&] {
+      return record(work, method, recorded, std::move(begun), [&](audit::Details& details) {
         if constexpr (std::is_invocable_v<Call, const Caller&, audit::Details&>) {
           return call(pass->caller(), details);
         } else {
           return call(pass->caller());
         }
       });
-    } catch (const std::exception& error) {
-      spdlog::error("a call failed: {}", error.what());
-      status = {grpc::StatusCode::INTERNAL, error.what()};
-    }
+    });
     pass.reset();
     reactor->Finish(status);
   });
