@@ -1,7 +1,6 @@
 // What calls leave in the audit log, and the log over gRPC.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "tests/support/audit_log.h"
 #include "tests/support/authority.h"
 #include "tests/support/everybody.h"
+#include "tests/support/tls_server.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -68,7 +68,7 @@ class AuditTest : public ::testing::Test {
  protected:
   AuditTest() { policies_.folder = log_folder(); }
   ~AuditTest() override {
-    if (server_) server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
+    server_.stop();
     work_.join();
   }
 
@@ -81,24 +81,9 @@ class AuditTest : public ::testing::Test {
     trail_ = std::make_unique<audit::Trail>(log_folder(), std::move(options));
     work_.trail = trail_.get();
     record_calls(work_.gate, *trail_);
-    const Issued server = issue_server(authority_, "alpha", {"127.0.0.1"}, 1);
-    grpc::SslServerCredentialsOptions tls(
-        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-    tls.pem_root_certs = authority_.certificate_pem;
-    tls.pem_key_cert_pairs.push_back({server.key_pem, server.certificate_pem});
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port_);
-    builder.RegisterService(&policy_);
-    builder.RegisterService(&audit_);
-    server_ = builder.BuildAndStart();
-    ASSERT_NE(server_, nullptr);
-    alice_ = channel(issue_client(authority_, "alice", 1));
-  }
-
-  std::shared_ptr<grpc::Channel> channel(const Issued& client) const {
-    return grpc::CreateChannel(
-        "127.0.0.1:" + std::to_string(port_),
-        grpc::SslCredentials({authority_.certificate_pem, client.key_pem, client.certificate_pem}));
+    server_.serve({&policy_, &audit_});
+    ASSERT_TRUE(server_.runs());
+    alice_ = server_.channel(issue_client(authority_, "alice", 1));
   }
 
   grpc::Status stage(const std::string& comment) {
@@ -179,8 +164,7 @@ class AuditTest : public ::testing::Test {
   Work work_{[this] { return rules_; }, [](const std::string&, const std::string&) {}};
   PolicyServiceImpl policy_{work_, policies_};
   AuditServiceImpl audit_{work_};
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
+  TlsServer server_{authority_};
   std::shared_ptr<grpc::Channel> alice_;
 };
 
@@ -226,7 +210,7 @@ TEST_F(AuditTest, RefusedCallsAndCallersAreRecorded) {
   serve();
   rules_ = all_roles_for({});
   EXPECT_EQ(commit(alice_, 1).error_code(), grpc::StatusCode::PERMISSION_DENIED);
-  const auto nobody = channel(issue_client(authority_, "nobody", {}, 1));
+  const auto nobody = server_.channel(issue_client(authority_, "nobody", {}, 1));
   EXPECT_EQ(commit(nobody, 1).error_code(), grpc::StatusCode::UNAUTHENTICATED);
   rules_ = all_roles_for({"alice"});
   ASSERT_TRUE(stage("flushes what was only posted").ok());

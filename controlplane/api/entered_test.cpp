@@ -21,6 +21,7 @@
 #include "tests/support/audit_log.h"
 #include "tests/support/authority.h"
 #include "tests/support/everybody.h"
+#include "tests/support/tls_server.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -97,37 +98,21 @@ class UngatedPairService final : public v1::PairService::CallbackService {
 class EnteredTest : public ::testing::Test {
  protected:
   ~EnteredTest() override {
-    if (server_) server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
+    server_.stop();
     work_.join();
   }
 
   void serve(grpc::Service& pair) {
     work_.trail = &trail_;
-    const Issued server = issue_server(authority_, "alpha", {"127.0.0.1"}, 1);
-    grpc::SslServerCredentialsOptions tls(
-        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-    tls.pem_root_certs = authority_.certificate_pem;
-    tls.pem_key_cert_pairs.push_back({server.key_pem, server.certificate_pem});
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port_);
-    for (grpc::Service* service :
-         std::initializer_list<grpc::Service*>{&policy_, &telemetry_, &pair, &access_, &audit_}) {
-      builder.RegisterService(service);
-    }
-    server_ = builder.BuildAndStart();
-    ASSERT_NE(server_, nullptr);
+    server_.serve({&policy_, &telemetry_, &pair, &access_, &audit_});
+    ASSERT_TRUE(server_.runs());
   }
 
-  std::shared_ptr<grpc::Channel> channel(const Issued& client) const {
-    return grpc::CreateChannel(
-        "127.0.0.1:" + std::to_string(port_),
-        grpc::SslCredentials({authority_.certificate_pem, client.key_pem, client.certificate_pem}));
-  }
   // The methods that a client of this certificate can call, refused as it may be afterwards; what
   // the gate says to the others is one of `refusals`.
   std::set<std::string_view> open_to(const Issued& client,
                                      const std::set<grpc::StatusCode>& refusals) {
-    const auto to_server = channel(client);
+    const auto to_server = server_.channel(client);
     std::set<std::string_view> open;
     for (const Method* method : methods::kAll) {
       const grpc::Status status = call(to_server, std::string(method->name));
@@ -207,8 +192,7 @@ class EnteredTest : public ::testing::Test {
   AccessServiceImpl access_{work_, file_};
   AuditServiceImpl audit_{work_};
   UngatedPairService ungated_;
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
+  TlsServer server_{authority_};
 };
 
 TEST_F(EnteredTest, EachHandlerEntersTheGate) {
@@ -270,13 +254,13 @@ TEST_F(EnteredTest, WithoutAccessRulesNoCertificateReachesAnything) {
   work_.gate.explain_without_rules("do this");
   serve(pair_);
   EXPECT_EQ(open_to(client_, {grpc::StatusCode::PERMISSION_DENIED}), std::set<std::string_view>());
-  const auto status = call(channel(client_), std::string(methods::kGetStatus.name));
+  const auto status = call(server_.channel(client_), std::string(methods::kGetStatus.name));
   EXPECT_EQ(status.error_message(), "do this");
 }
 
 TEST_F(EnteredTest, AChangeOfRolesActsAtTheNextCallOfAConnection) {
   serve(pair_);
-  const auto to_server = channel(client_);
+  const auto to_server = server_.channel(client_);
   const std::string stage(methods::kStagePolicy.name);
   EXPECT_EQ(kByGate.count(call(to_server, stage).error_code()), 0U);
   give("alice", {Role::viewer});
@@ -304,9 +288,9 @@ TEST_F(EnteredTest, EachCallIsReportedOnceWithWhoAndWhy) {
   });
   serve(pair_);
   give("alice", {Role::viewer});
-  call(channel(client_), std::string(methods::kGetStatus.name));
-  call(channel(client_), std::string(methods::kOrderPair.name));
-  call(channel(nobody_), std::string(methods::kGetStatus.name));
+  call(server_.channel(client_), std::string(methods::kGetStatus.name));
+  call(server_.channel(client_), std::string(methods::kOrderPair.name));
+  call(server_.channel(nobody_), std::string(methods::kGetStatus.name));
   const std::lock_guard guard(mutex);
   EXPECT_EQ(lines, (std::vector<std::string>{"alice [viewer] GetStatus 64 accepted",
                                              "alice [viewer] OrderPair 64 refused: alice",

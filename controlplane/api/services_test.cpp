@@ -14,6 +14,7 @@
 #include "controlplane/api/telemetry_service.h"
 #include "tests/support/authority.h"
 #include "tests/support/everybody.h"
+#include "tests/support/tls_server.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -104,28 +105,16 @@ class Sessions final : public Readings {
 class ServicesTest : public ::testing::Test {
  protected:
   ServicesTest() {
-    const Issued server = issue_server(authority_, "alpha", {"127.0.0.1"}, 1);
-    grpc::SslServerCredentialsOptions tls(
-        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-    tls.pem_root_certs = authority_.certificate_pem;
-    tls.pem_key_cert_pairs.push_back({server.key_pem, server.certificate_pem});
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port_);
-    builder.RegisterService(&policy_);
-    builder.RegisterService(&telemetry_);
-    server_ = builder.BuildAndStart();
+    server_.serve({&policy_, &telemetry_});
     alice_ = channel("alice");
   }
   ~ServicesTest() override {
-    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
+    server_.stop();
     work_.join();
   }
 
   std::shared_ptr<grpc::Channel> channel(const std::string& name) {
-    const Issued client = issue_client(authority_, name, 1);
-    return grpc::CreateChannel(
-        "127.0.0.1:" + std::to_string(port_),
-        grpc::SslCredentials({authority_.certificate_pem, client.key_pem, client.certificate_pem}));
+    return server_.channel(issue_client(authority_, name, 1));
   }
 
   // A policy that is being sent.
@@ -190,8 +179,7 @@ class ServicesTest : public ::testing::Test {
   Work work_{[this] { return rules_; }, [](const std::string&, const std::string&) {}};
   PolicyServiceImpl policy_{work_, policies_};
   TelemetryServiceImpl telemetry_{work_, readings_, events_, [](v1::GetStatusResponse&) {}};
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
+  TlsServer server_{authority_};
   std::shared_ptr<grpc::Channel> alice_;
 };
 
