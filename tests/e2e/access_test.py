@@ -11,18 +11,12 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
-import unittest
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "deploy/lab"))
-import outcome  # noqa: E402
-from lab import Lab, run, wait_until, write_access  # noqa: E402
+import outcome
+from e2e_test import POLICY, LabCase
+from lab import run, wait_until, write_access
 
-BUILD = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build"
-POLICY = ROOT / "policies/water-works/policy.yaml"
 ROLES = ("viewer", "operator", "engineer", "approver", "auditor", "administrator")
 # A command for each act that a single appliance answers; exit code 1 with "may not" is the gate's.
 COMMANDS = {"GetStatus": ("status",), "ListPolicies": ("history",), "GetPolicy": ("policy", "get", "1"),
@@ -35,16 +29,12 @@ COMMANDS = {"GetStatus": ("status",), "ListPolicies": ("history",), "GetPolicy":
             "RollbackPolicy": ("rollback",)}
 
 
-class AccessCase(unittest.TestCase):
+class AccessCase(LabCase):
+    prefix = "bhacc"
+
     @classmethod
     def setUpClass(cls):
-        cls.lab = Lab("bhacc", BUILD)
-        cls.lab.down()
-        cls.addClassCleanup(cls.lab.down)
-        cls.lab.prepare()
-        cls.lab.start_plc()
-        cls.lab.start_dataplane()
-        cls.lab.start_agent()
+        super().setUpClass()
         cls.lab.ctl("push", POLICY, "--commit")
         cls.socket = f"unix:{cls.lab.folder}/state/local.sock"
 

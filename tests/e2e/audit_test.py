@@ -9,17 +9,11 @@ import contextlib
 import json
 import shutil
 import signal
-import sys
 import unittest
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "deploy/lab"))
-import outcome  # noqa: E402
-from lab import Lab, run, wait_until, write_access  # noqa: E402
-
-BUILD = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build"
-POLICY = ROOT / "policies/water-works/policy.yaml"
+import outcome
+from e2e_test import BUILD, POLICY
+from lab import Lab, run, wait_until, write_access
 
 
 class AuditCase(unittest.TestCase):
