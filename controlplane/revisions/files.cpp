@@ -7,7 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <system_error>
 
 namespace bulkhead::controlplane {
 
@@ -82,8 +82,13 @@ std::string make_file(const std::string& path, const std::string& bytes) {
 
 std::optional<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path, error);
+  if (!file || error) return std::nullopt;
+  std::string text(bytes, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(bytes));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
 }
 
 }  // namespace bulkhead::controlplane
