@@ -379,8 +379,8 @@ TEST_F(PairCommitTest, WhatBothHaveDecidedIsNotedAndEnforced) {
 TEST_F(PairCommitTest, AnArtefactIsSentOnce) {
   EXPECT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
   EXPECT_EQ(artefacts_, 1) << "to be checked; the pair's decision names it by its digest";
-  const auto stored = store_->get(2).value();
-  EXPECT_TRUE(prepare_policy(client_, stored.artefact())) << "as when it is staged";
+  auto stored = store_->get(2).value();
+  EXPECT_TRUE(prepare_policy(client_, *stored.mutable_artefact())) << "as when it is staged";
   EXPECT_EQ(commit(2).state(), v1::Commit::STATE_IN_FORCE);
   EXPECT_EQ(artefacts_, 2) << "the check finds it prepared";
   EXPECT_EQ(decide(3), "") << "by the peer's operator, and it has gone since";

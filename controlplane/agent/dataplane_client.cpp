@@ -75,7 +75,7 @@ void DataplaneClient::begin(Socket socket) {
   if (callbacks_.on_event) {
     v1::DataplaneRequest subscribe;
     subscribe.mutable_subscribe_events();
-    send(subscribe);
+    send(ipc::to_frame(subscribe));
   }
   callbacks_.on_connection(true);
 }
@@ -142,11 +142,10 @@ void DataplaneClient::take(const ConnectionPointer& connection, const std::strin
   }
 }
 
-void DataplaneClient::send(const v1::DataplaneRequest& request) {
-  connection_->stream.send(ipc::to_frame(request),
-                           [this, connection = connection_](error_code error) {
-                             if (error) lose(connection, error.message());
-                           });
+void DataplaneClient::send(std::string frame) {
+  connection_->stream.send(std::move(frame), [this, connection = connection_](error_code error) {
+    if (error) lose(connection, error.message());
+  });
 }
 
 void DataplaneClient::post(v1::DataplaneRequest request) {
@@ -155,7 +154,7 @@ void DataplaneClient::post(v1::DataplaneRequest request) {
     if (!connection_) return;
     // What a stuck data plane would hear late is better not heard at all.
     if (request.has_send_heartbeat() && connection_->stream.queued() >= kQueuedMax) return;
-    send(request);
+    send(ipc::to_frame(request));
   });
 }
 
@@ -175,13 +174,14 @@ bool DataplaneClient::waits_for_core() const {
   return name_end != std::string::npos && line.compare(name_end, 3, ") R") == 0;
 }
 
-DataplaneClient::Answer DataplaneClient::call(v1::DataplaneRequest request,
+DataplaneClient::Answer DataplaneClient::call(v1::DataplaneRequest& request,
                                               std::chrono::milliseconds timeout) {
   const auto promise = std::make_shared<std::promise<Answer>>();
   std::future<Answer> answer = promise->get_future();
   const std::uint64_t id = next_id_++;
   request.set_id(id);
-  asio::post(io_, [this, promise, request = std::move(request)] {
+  // A policy is large: only its frame waits for the client's thread.
+  asio::post(io_, [this, promise, id, frame = ipc::to_frame(request)]() mutable {
     if (!connection_) {
       return promise->set_value(
           Failure{Failure::Kind::unreachable, "the data plane is not running or not reachable"});
@@ -190,8 +190,8 @@ DataplaneClient::Answer DataplaneClient::call(v1::DataplaneRequest request,
       return promise->set_value(
           Failure{Failure::Kind::unreachable, "the data plane is asked too much; try again"});
     }
-    waiting_[request.id()] = promise;
-    send(request);
+    waiting_[id] = promise;
+    send(std::move(frame));
   });
   if (answer.wait_for(timeout) == std::future_status::ready) return answer.get();
   asio::post(io_, [this, id] { waiting_.erase(id); });

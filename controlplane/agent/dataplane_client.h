@@ -49,9 +49,13 @@ class DataplaneClient {
   void stop();
   bool connected() const { return connected_.load(); }
   // Blocks until the answer, a lost connection or the timeout. An answer of `refused` or
-  // `not_prepared` is an error.
-  Answer call(v1::DataplaneRequest request,
+  // `not_prepared` is an error. The request gets an identifier, and is the caller's again.
+  Answer call(v1::DataplaneRequest& request,
               std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  Answer call(v1::DataplaneRequest&& request,
+              std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
+    return call(request, timeout);
+  }
   // Sends a request without an answer and does not wait. It is lost if the data plane is gone or
   // does not read.
   void post(v1::DataplaneRequest request);
@@ -78,7 +82,7 @@ class DataplaneClient {
   void lose(const ConnectionPointer& connection, const std::string& why);
   void read(const ConnectionPointer& connection);
   void take(const ConnectionPointer& connection, const std::string& body);
-  void send(const v1::DataplaneRequest& request);
+  void send(std::string frame);
 
   std::string path_;
   Callbacks callbacks_;

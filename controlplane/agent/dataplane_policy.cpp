@@ -12,7 +12,7 @@ constexpr auto kPrepareTimeout = std::chrono::seconds(60);
 }  // namespace
 
 Result<v1::PolicyPrepared, Refusal> prepare_policy(DataplaneClient& dataplane,
-                                                   const v1::PolicyArtefact& artefact) {
+                                                   v1::PolicyArtefact& artefact) {
   if (!dataplane.connected()) {
     const auto tables = artefact::decode(artefact);
     if (!tables) return Refusal{Refusal::Kind::invalid, tables.error()};
@@ -22,8 +22,10 @@ Result<v1::PolicyPrepared, Refusal> prepare_policy(DataplaneClient& dataplane,
     return known;
   }
   v1::DataplaneRequest request;
-  *request.mutable_prepare_policy()->mutable_artefact() = artefact;
-  const auto answer = dataplane.call(std::move(request), kPrepareTimeout);
+  v1::PolicyArtefact& lent = *request.mutable_prepare_policy()->mutable_artefact();
+  lent.Swap(&artefact);
+  const auto answer = dataplane.call(request, kPrepareTimeout);
+  lent.Swap(&artefact);
   if (answer) return answer.value().policy_prepared();
   const bool refused = answer.error().kind == DataplaneClient::Failure::Kind::refused;
   return Refusal{refused ? Refusal::Kind::invalid : Refusal::Kind::unavailable,

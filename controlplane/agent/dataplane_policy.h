@@ -10,9 +10,10 @@
 
 namespace bulkhead::controlplane {
 
-// Checks an artefact in full, by the data plane if it is connected, which keeps it prepared.
+// Checks an artefact in full, by the data plane if it is connected, which keeps it prepared. The
+// artefact is lent: it may be too large for a copy, and is unchanged afterwards.
 Result<v1::PolicyPrepared, Refusal> prepare_policy(DataplaneClient& dataplane,
-                                                   const v1::PolicyArtefact& artefact);
+                                                   v1::PolicyArtefact& artefact);
 // Whether the data plane has the policy of the digest prepared.
 bool is_prepared(DataplaneClient& dataplane, const std::string& sha256);
 // Puts a prepared policy in force.

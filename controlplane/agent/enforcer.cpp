@@ -333,9 +333,9 @@ Outcome Enforcer::check(Work& work) {
 
 // Sends the artefact to the data plane. Empty, or the problem.
 std::string Enforcer::prepare(std::uint64_t revision) {
-  const auto stored = store_.get(revision);
+  auto stored = store_.get(revision);
   if (!stored) return name_of(revision) + " cannot be read any more";
-  const auto prepared = prepare_policy(dataplane_, stored->artefact());
+  const auto prepared = prepare_policy(dataplane_, *stored->mutable_artefact());
   return prepared ? std::string() : prepared.error().text;
 }
 

@@ -31,6 +31,11 @@ std::string digest_text(const failover::Policy& policy) {
 
 Refusal alone() { return {Refusal::Kind::unavailable, "this appliance is not one of a pair"}; }
 
+bool is_source_of(const RevisionStore& store, std::uint64_t number, const std::string& source) {
+  const auto stored = store.get(number);
+  return stored && stored->source() == source;
+}
+
 }  // namespace
 
 PairMember::PairMember(RevisionStore& store, DataplaneClient& dataplane, Enforcer& enforcer,
@@ -166,19 +171,17 @@ PairHost::Held PairMember::held() {
   return held;
 }
 
-std::string PairMember::keep(const v1::GetPolicyResponse& revision) {
-  const auto prepared = prepare_policy(dataplane_, revision.artefact());
+std::string PairMember::keep(v1::GetPolicyResponse revision) {
+  const auto prepared = prepare_policy(dataplane_, *revision.mutable_artefact());
   if (!prepared) return prepared.error().text;
   const std::string& digest = prepared.value().sha256();
   if (store_.find(revision.revision().generation(), digest)) return {};
   // One that comes back, or is confirmed, is here already: no room on disk is needed.
   const auto known = store_.find_artefact(digest);
-  const auto known_text = known ? store_.get(known->number()) : std::nullopt;
-  if (known_text && known_text->source() == revision.source()) return {};
-  v1::GetPolicyResponse stored = revision;
-  stored.mutable_revision()->set_site(prepared.value().site());
-  stored.mutable_revision()->set_sha256(digest);
-  const auto added = store_.add(std::move(stored));
+  if (known && is_source_of(store_, known->number(), revision.source())) return {};
+  revision.mutable_revision()->set_site(prepared.value().site());
+  revision.mutable_revision()->set_sha256(digest);
+  const auto added = store_.add(std::move(revision));
   if (!added) return added.error();
   enforcer_.add(added.value());
   notice(sink_, "policy",

@@ -42,7 +42,7 @@ class PairMember final : public PairControl, private PairHost {
   bool dataplane_waits_for_core() override { return lease_.waits_for_core(); }
   void tell(const std::string& text) override;
   Held held() override;
-  std::string keep(const v1::GetPolicyResponse& revision) override;
+  std::string keep(v1::GetPolicyResponse revision) override;
   std::string prepare(const Decision& decision) override;
   std::string enforce(const Decision& decision) override;
   void forget_prepared() override { store_.set_prepared(0); }

@@ -19,7 +19,7 @@ constexpr auto kCommitAnswer = std::chrono::seconds(20);
 
 Result<v1::Revision, Refusal> StoredPolicies::stage(v1::StagePolicyRequest request,
                                                     const std::string& by) {
-  const auto prepared = prepare_policy(dataplane_, request.artefact());
+  const auto prepared = prepare_policy(dataplane_, *request.mutable_artefact());
   if (!prepared) {
     return Refusal{prepared.error().kind, prepared.error().text + "; nothing was changed"};
   }

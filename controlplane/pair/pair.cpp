@@ -73,7 +73,7 @@ PairLink::Callbacks Pair::link_callbacks() {
   callbacks.on_pieces = [this](std::vector<std::string> pieces) {
     asio::post(io_, [this, pieces = std::move(pieces)]() mutable {
       asio::post(slow_, [this, pieces = std::move(pieces)]() mutable {
-        commit_.take(PairLink::joined(std::move(pieces)).commit());
+        commit_.take(std::move(*PairLink::joined(std::move(pieces)).mutable_commit()));
       });
     });
   };
@@ -402,8 +402,9 @@ void Pair::take(v1::PairMessage message) {
     return host_.to_dataplane(std::move(request));
   }
   if (message.has_commit()) {
-    asio::post(slow_,
-               [this, commit = std::move(*message.mutable_commit())] { commit_.take(commit); });
+    asio::post(slow_, [this, commit = std::move(*message.mutable_commit())]() mutable {
+      commit_.take(std::move(commit));
+    });
   }
 }
 

@@ -115,14 +115,16 @@ void PairCommit::carry_out(const failover::CommitActions& actions) {
   committing_.reset();
 }
 
-std::string PairCommit::keep(const v1::PairCommit& wire) {
+// A large policy is in memory once: its bytes go when they are read.
+std::string PairCommit::keep(v1::PairCommit& wire) {
   v1::GetPolicyResponse revision;
   const bool whole = !wire.revision().empty() && revision.ParseFromString(wire.revision());
-  return whole ? host_.keep(revision) : std::string("the policy did not come with it");
+  std::string().swap(*wire.mutable_revision());
+  return whole ? host_.keep(std::move(revision)) : std::string("the policy did not come with it");
 }
 
 // Refused before anything is stored: what the machine would refuse, too.
-std::string PairCommit::prepare(const CommitMessage& message, const v1::PairCommit& wire) {
+std::string PairCommit::prepare(const CommitMessage& message, v1::PairCommit& wire) {
   if (message.policy.epoch <= commit_->committed().epoch) return "it is not later than its own";
   if (message.window_ns != 0 && message.former != commit_->committed()) {
     return "it enforces another policy, to which it could not return";
@@ -135,7 +137,7 @@ std::string PairCommit::prepare(const CommitMessage& message, const v1::PairComm
                         CommitCause::committed, by_});
 }
 
-void PairCommit::take(const v1::PairCommit& message) {
+void PairCommit::take(v1::PairCommit message) {
   if (!commit_ || message.kind() == v1::PairCommit::KIND_UNSPECIFIED) return;
   CommitMessage taken;
   taken.kind = static_cast<CommitMessage::Kind>(static_cast<int>(message.kind()) - 1);

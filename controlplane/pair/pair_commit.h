@@ -44,7 +44,7 @@ class PairCommit {
   void pass_time(bool hears_peer, const failover::Heartbeat& peer);
   // This appliance becomes active, and commits a prepared policy.
   void take_over();
-  void take(const v1::PairCommit& message);
+  void take(v1::PairCommit message);
   std::shared_future<Answer> propose(const Proposal& proposal, bool hears_peer);
   // Of the policy that awaits it.
   std::shared_future<Answer> confirm(const std::string& by, bool hears_peer);
@@ -54,8 +54,8 @@ class PairCommit {
  private:
   void carry_out(const failover::CommitActions& actions);
   void send(const failover::CommitMessage& message);
-  std::string prepare(const failover::CommitMessage& message, const v1::PairCommit& wire);
-  std::string keep(const v1::PairCommit& wire);
+  std::string prepare(const failover::CommitMessage& message, v1::PairCommit& wire);
+  std::string keep(v1::PairCommit& wire);
   std::string why_not(failover::CommitOutcome outcome) const;
   // Nothing is under way, and a policy awaits confirmation; or why not.
   std::string no_trial() const;

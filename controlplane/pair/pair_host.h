@@ -29,7 +29,7 @@ class PolicyHost {
   };
   virtual Held held() = 0;
   // Checks and stores the peer's revision. Empty, or the problem.
-  virtual std::string keep(const v1::GetPolicyResponse& revision) = 0;
+  virtual std::string keep(v1::GetPolicyResponse revision) = 0;
   // Notes that a stored policy is prepared, with room on disk for what may come of it. Empty, or
   // the problem.
   virtual std::string prepare(const Decision& decision) = 0;

@@ -40,7 +40,7 @@ class FakeHost final : public PairHost {
   void tell(const std::string& /*text*/) override {}
   Held held() override { return {committed, {}}; }
   std::string prepare(const Decision& /*decision*/) override { return {}; }
-  std::string keep(const v1::GetPolicyResponse& revision) override {
+  std::string keep(v1::GetPolicyResponse revision) override {
     const std::lock_guard guard(mutex_);
     kept_bytes_ = revision.artefact().policy().size();
     return refuses;
