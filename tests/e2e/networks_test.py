@@ -120,7 +120,7 @@ def longest_gap(times, around):
 class AddressTakeover(LabCase):
     """A hot-standby controller takes the address over and announces that, in each of its forms."""
 
-    prefix = "bhm"
+    prefix = "bhna"
     FORMS = (("arp_request", PLC), ("arp_reply", PLC), ("neighbour", PLC6))
 
     @classmethod
@@ -177,7 +177,7 @@ class AddressTakeover(LabCase):
 class Ports(LabCase):
     """What is wrong with a port is mended, or said in `status` with what mends it."""
 
-    prefix = "bhn"
+    prefix = "bhnp"
 
     @classmethod
     def zone_ports(cls):
@@ -252,7 +252,7 @@ class Ports(LabCase):
 class Links(LabCase):
     """`link: follow`: a port shows no carrier where the other has none."""
 
-    prefix = "bhl"
+    prefix = "bhnl"
     FOLLOWS = POLICY.read_text().replace("    on_deny:", "    link: follow\n    on_deny:", 1)
 
     def has_carrier(self, host):
@@ -367,7 +367,7 @@ class Links(LabCase):
 class Prp(LabCase):
     """One LAN of PRP: trailers stay, and full frames with one need a longer MTU, which is said."""
 
-    prefix = "bhq"
+    prefix = "bhnq"
     LAN_A = f"""bulkhead: v1
 site: networks
 zones:
@@ -430,7 +430,7 @@ conduits:
 class Confirmations(LabCase):
     """A station says what it did with a set point, which is not always what it was asked."""
 
-    prefix = "bhi"
+    prefix = "bhni"
     SETS = f"""bulkhead: v1
 written_for: 0.2
 site: networks
@@ -472,7 +472,7 @@ conduits:
 class Gateways(LabCase):
     """Answers that answer nothing cost themselves, not the session (`on_stray_answer: drop`)."""
 
-    prefix = "bhg"
+    prefix = "bhng"
     ANSWERS = f"""bulkhead: v1
 written_for: 0.2
 site: networks

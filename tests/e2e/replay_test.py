@@ -137,7 +137,7 @@ class Replays(LabCase):
 class Published(LabCase):
     """What Ethernet itself carries, on the devices of two kernels."""
 
-    prefix = "bhp"
+    prefix = "bhrp"
     SECONDS = 8
 
     def hear(self, ethertype, frames, count):

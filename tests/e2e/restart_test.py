@@ -72,7 +72,7 @@ def stacks():
 
 
 class Restart(LabCase):
-    prefix = "bhs"
+    prefix = "bhrs"
 
     @classmethod
     def setUpClass(cls):

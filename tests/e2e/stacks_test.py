@@ -58,7 +58,7 @@ def fetch_peers():
 
 
 class StackCase(LabCase):
-    prefix = "bhk"
+    prefix = "bhsk"
 
     @classmethod
     def setUpClass(cls):

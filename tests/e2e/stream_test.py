@@ -27,7 +27,7 @@ UNLIMITED = POLICY.read_text().replace("        rate: 5/s\n", "")
 
 
 class StreamCase(LabCase):
-    prefix = "bhs"
+    prefix = "bhst"
 
     @classmethod
     def setUpClass(cls):
@@ -101,7 +101,7 @@ class Refusals(StreamCase):
 class SynFlood(StreamCase):
     """Half-open sessions are bounded; sessions that stand do not notice the flood."""
 
-    prefix = "bhf"
+    prefix = "bhsf"
     SPARE, SPARE_MAC = "10.20.0.77", "02:00:00:00:20:77"  # granted, but nobody answers there
 
     def half_open(self):
@@ -129,7 +129,7 @@ class SynFlood(StreamCase):
 class WithoutAcknowledging(StreamCase):
     """What the mechanism is for: without it, a request in two writes never gets its answer."""
 
-    prefix = "bhn"
+    prefix = "bhsn"
     dataplane_options = ("--acknowledge-held", "0")
 
     def test_a_request_in_two_writes_hangs(self):
@@ -141,7 +141,7 @@ class WithoutAcknowledging(StreamCase):
 class Lossy(StreamCase):
     """Two lossy cables: 2 % of the frames are lost and 2 % overtaken, on each side."""
 
-    prefix = "bhw"
+    prefix = "bhsw"
 
     @classmethod
     def zone_ports(cls):
