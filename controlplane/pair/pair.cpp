@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
@@ -51,9 +50,6 @@ failover::NodeId node_of(const std::string& name) {
 Pair::Pair(const PairOptions& options, PairHost& host)
     : options_(options),
       host_(host),
-      work_(asio::make_work_guard(io_)),
-      link_work_(asio::make_work_guard(link_io_)),
-      slow_work_(asio::make_work_guard(slow_)),
       timer_(io_),
       socket_(io_, {options.link.listen.address(), options.link.listen.port()},
               {options.link.peer.address(), options.link.peer.port()}),
@@ -65,14 +61,14 @@ Pair::Pair(const PairOptions& options, PairHost& host)
 PairLink::Callbacks Pair::link_callbacks() {
   PairLink::Callbacks callbacks;
   callbacks.on_link = [this](bool /*up*/) {
-    asio::post(io_, [this, connection = link_->connection()] { on_link(connection); });
+    inbox_.post([this, connection = link_->connection()] { on_link(connection); });
   };
   callbacks.on_message = [this](v1::PairMessage message) {
-    asio::post(io_, [this, message = std::move(message)]() mutable { take(std::move(message)); });
+    inbox_.post([this, message = std::move(message)]() mutable { take(std::move(message)); });
   };
   callbacks.on_pieces = [this](std::vector<std::string> pieces) {
-    asio::post(io_, [this, pieces = std::move(pieces)]() mutable {
-      asio::post(slow_, [this, pieces = std::move(pieces)]() mutable {
+    inbox_.post([this, pieces = std::move(pieces)]() mutable {
+      to_slow_.post([this, pieces = std::move(pieces)]() mutable {
         commit_.take(std::move(*PairLink::joined(std::move(pieces)).mutable_commit()));
       });
     });
@@ -98,7 +94,7 @@ PairCommit::Callbacks Pair::commit_callbacks() {
   PairCommit::Callbacks callbacks;
   callbacks.on_policy = [this](failover::Policy committed, failover::Policy prepared,
                                const std::optional<failover::Trial>& trial) {
-    asio::post(io_, [this, committed, prepared, trial] {
+    inbox_.post([this, committed, prepared, trial] {
       committed_ = committed;
       prepared_ = prepared;
       trial_ = trial;
@@ -106,8 +102,8 @@ PairCommit::Callbacks Pair::commit_callbacks() {
     });
   };
   callbacks.send = [this](std::deque<std::string> frames) {
-    asio::post(io_, [this, frames = std::move(frames)]() mutable {
-      asio::post(link_io_, [this, connection = connection_, frames = std::move(frames)]() mutable {
+    inbox_.post([this, frames = std::move(frames)]() mutable {
+      to_link_.post([this, connection = connection_, frames = std::move(frames)]() mutable {
         if (link_->connection() == connection) link_->send_pieces(std::move(frames));
       });
     });
@@ -119,19 +115,19 @@ void Pair::on_link(std::uint64_t connection) {
   connection_ = connection;
   announcements_.on_link();
   flows_.on_link(connection != 0);
-  if (connection != 0) asio::post(slow_, [this] { commit_.on_link(); });
+  if (connection != 0) to_slow_.post([this] { commit_.on_link(); });
 }
 
 // What is meant for a connection that is gone is gone with it.
 void Pair::send_on_link(v1::PairMessage message) {
   if (connection_ == 0) return;
-  asio::post(link_io_, [this, connection = connection_, message = std::move(message)] {
+  to_link_.post([this, connection = connection_, message = std::move(message)] {
     if (link_->connection() == connection) link_->send(message);
   });
 }
 
 void Pair::use(CredentialsPointer credentials) {
-  asio::post(link_io_, [this, credentials = std::move(credentials)] {
+  to_link_.post([this, credentials = std::move(credentials)] {
     try {
       link_->use(credentials);
     } catch (const std::exception& error) {
@@ -154,8 +150,8 @@ void Pair::stop() {
 void Pair::start() {
   started_ns_ = monotonic_now_ns();
   socket_.start([this](ByteView bytes) { hear(failover::kPairLink, bytes); });
-  asio::post(slow_, [this] { commit_.begin(); });
-  asio::post(io_, [this] { tick(); });
+  to_slow_.post([this] { commit_.begin(); });
+  inbox_.post([this] { tick(); });
   thread_ = std::thread([this] {
     name_thread("pair");
     let_heartbeats_run();
@@ -202,9 +198,9 @@ void Pair::tick() {
 }
 
 void Pair::pass_time_slowly() {
-  asio::post(slow_, [this, hears = machine_->hears_peer(), peer = machine_->peer()] {
+  to_slow_.post([this, hears = machine_->hears_peer(), peer = machine_->peer()] {
     commit_.pass_time(hears, peer);
-    asio::post(io_, [this, access = options_.access_sha256(), head = options_.audit_head()] {
+    inbox_.post([this, access = options_.access_sha256(), head = options_.audit_head()] {
       announcements_.announce(access, head, connection_ != 0, monotonic_now_ns());
     });
   });
@@ -223,7 +219,7 @@ void Pair::count_tick() {
   fitness_.on_tick();
   if (fitness_.lease_thread_stands(is_replaced())) judge_fitness();
   host_.behind_news([this] {
-    asio::post(io_, [this] {
+    inbox_.post([this] {
       fitness_.on_tick_answered();
       judge_fitness();
     });
@@ -240,7 +236,7 @@ void Pair::hear(std::size_t path, ByteView bytes) {
 }
 
 void Pair::on_news(v1::PairNews news) {
-  asio::post(io_, [this, news = std::move(news)]() mutable {
+  inbox_.post([this, news = std::move(news)]() mutable {
     if (!fitness_.connected()) return;
     if (news.has_report()) {
       const v1::PairReport& report = news.report();
@@ -275,7 +271,7 @@ void Pair::on_news(v1::PairNews news) {
 }
 
 void Pair::on_dataplane(bool connected) {
-  asio::post(io_, [this, connected] {
+  inbox_.post([this, connected] {
     fitness_.on_dataplane(connected);
     if (connected) {
       v1::DataplaneRequest request;
@@ -293,7 +289,7 @@ void Pair::on_dataplane(bool connected) {
 }
 
 void Pair::on_policy(bool in_force) {
-  asio::post(io_, [this, in_force] {
+  inbox_.post([this, in_force] {
     fitness_.on_policy(in_force);
     judge_fitness();
   });
@@ -315,14 +311,17 @@ void Pair::drive(const failover::Event& event) {
 void Pair::note_change(const std::string& what) {
   last_change_ = what;
   last_change_wall_ns_ = wall_now_ns();
-  spdlog::info("pair: {}", what);
-  host_.tell(what);
+  // A log or a follower that is slow must not hold up a takeover.
+  to_link_.post([this, what] {
+    spdlog::info("pair: {}", what);
+    host_.tell(what);
+  });
 }
 
 void Pair::carry_out(const failover::Actions& actions) {
   if (actions.commit_prepared) {
     lease_waits_ = true;
-    asio::post(slow_, [this] { take_over_prepared(); });
+    to_slow_.post([this] { take_over_prepared(); });
   }
   if (actions.adopted) {
     lease_ = *actions.adopted;
@@ -402,7 +401,7 @@ void Pair::take(v1::PairMessage message) {
     return host_.to_dataplane(std::move(request));
   }
   if (message.has_commit()) {
-    asio::post(slow_, [this, commit = std::move(*message.mutable_commit())]() mutable {
+    to_slow_.post([this, commit = std::move(*message.mutable_commit())]() mutable {
       commit_.take(std::move(commit));
     });
   }
@@ -410,14 +409,14 @@ void Pair::take(v1::PairMessage message) {
 
 void Pair::take_over_prepared() {
   commit_.take_over();
-  asio::post(io_, [this] {
+  inbox_.post([this] {
     lease_waits_ = false;
     send_lease();
   });
 }
 
 Pair::Standing Pair::standing() {
-  return ask(io_, [this] {
+  return ask(inbox_, [this] {
     Standing now;
     if (!machine_) return now;
     now.hears = machine_->hears_peer();
@@ -440,7 +439,7 @@ std::string Pair::commit(std::uint64_t digest,
            " has a release that would not return by itself; update it, or commit without --confirm";
   }
   if (std::string wrong = store(now.next_epoch); !wrong.empty()) return wrong;
-  auto answer = ask(slow_, [&] {
+  auto answer = ask(to_slow_, [&] {
     return commit_.propose({{now.next_epoch, digest}, window_ns, by}, now.hears);
   });
   return answer.get().problem;
@@ -449,19 +448,19 @@ std::string Pair::commit(std::uint64_t digest,
 PairCommit::Answer Pair::confirm(const std::string& by) {
   const Standing now = standing();
   if (!now.active) return {std::string(kNotActive) + "confirm on " + options_.link.peer_name};
-  return ask(slow_, [&] { return commit_.confirm(by, now.hears); }).get();
+  return ask(to_slow_, [&] { return commit_.confirm(by, now.hears); }).get();
 }
 
 PairCommit::Answer Pair::roll_back(const std::string& by) {
   if (!standing().active)
     return {std::string(kNotActive) + "roll back on " + options_.link.peer_name};
-  return ask(slow_, [&] { return commit_.roll_back(by); });
+  return ask(to_slow_, [&] { return commit_.roll_back(by); });
 }
 
 // --- for operators -----------------------------------------------------------------------------
 
 std::string Pair::order(failover::Order order) {
-  return ask(io_, [this, order]() -> std::string {
+  return ask(inbox_, [this, order]() -> std::string {
     if (!machine_) return "the agent has just started and does not know yet what it is";
     const failover::Actions actions = machine_->step(order, monotonic_now_ns());
     carry_out(actions);

@@ -5,9 +5,7 @@
 // for slow work.
 #pragma once
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -27,6 +25,7 @@
 #include "controlplane/pair/pair_host.h"
 #include "controlplane/pair/pair_link.h"
 #include "dataplane/daemon/pulses.h"
+#include "dataplane/ipc/inbox.h"
 
 namespace bulkhead::controlplane {
 
@@ -60,13 +59,12 @@ class Pair {
   // Adds its threads that never wait to those that must go on.
   void watch(daemon::Pulses& pulses) {
     constexpr TimeNs kPatienceNs = 5 * kSecondNs;
-    const auto add = [&pulses](const char* name, boost::asio::io_context& io) {
-      pulses.watch(name, kPatienceNs, [&io](std::function<void()> function) {
-        boost::asio::post(io, std::move(function));
-      });
+    const auto add = [&pulses](const char* name, ipc::Inbox& inbox) {
+      pulses.watch(name, kPatienceNs,
+                   [&inbox](std::function<void()> function) { inbox.post(std::move(function)); });
     };
-    add("pair", io_);
-    add("pair-link", link_io_);
+    add("pair", inbox_);
+    add("pair-link", to_link_);
   }
 
   // Uses other credentials on the pair link from now on.
@@ -126,10 +124,11 @@ class Pair {
   boost::asio::io_context io_;
   boost::asio::io_context link_io_;
   boost::asio::io_context slow_;
-  using WorkGuard = boost::asio::executor_work_guard<boost::asio::io_context::executor_type>;
-  WorkGuard work_;
-  WorkGuard link_work_;
-  WorkGuard slow_work_;
+  // A thread without real-time priority must not hold up the pair's, which renews the lease: what
+  // goes to and from that thread goes through these.
+  ipc::Inbox inbox_{io_};
+  ipc::Inbox to_link_{link_io_};
+  ipc::Inbox to_slow_{slow_};
   boost::asio::steady_timer timer_;
   HeartbeatSocket socket_;
   std::unique_ptr<PairLink> link_;  // of the link's thread
@@ -150,7 +149,7 @@ class Pair {
   Announcements announcements_{
       {[this](v1::PairMessage message) { send_on_link(std::move(message)); },
        [this](std::string head) {
-         boost::asio::post(slow_, [this, head = std::move(head)] { options_.on_audit_head(head); });
+         to_slow_.post([this, head = std::move(head)] { options_.on_audit_head(head); });
        }}};
   std::uint64_t dataplanes_ = 0;  // how often one was connected
   bool fit_ = false;

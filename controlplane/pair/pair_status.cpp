@@ -16,7 +16,7 @@ std::string_view role_name(Role role) { return role == Role::active ? "active" :
 }  // namespace
 
 v1::PairStatus Pair::status() {
-  return ask(io_, [this] {
+  return ask(inbox_, [this] {
     v1::PairStatus status;
     fill_status(status);
     return status;

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "dataplane/ipc/inbox.h"
 #include "dataplane/pair/pair_server.h"
 
 namespace bulkhead::pair {
@@ -26,10 +26,11 @@ class LeaseThread {
   // Until SIGINT or SIGTERM, on the calling thread.
   void run() { io_.run(); }
   // Runs a function there. From any thread.
-  void post(std::function<void()> function) { boost::asio::post(io_, std::move(function)); }
+  void post(std::function<void()> function) { inbox_.post(std::move(function)); }
 
  private:
   boost::asio::io_context io_;
+  ipc::Inbox inbox_{io_};
   boost::asio::signal_set signals_;
   std::optional<PairServer> server_;
 };
