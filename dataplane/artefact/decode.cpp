@@ -105,6 +105,7 @@ std::string read_rule(const v1::Rule& item, policy::Rule& rule) {
   const auto number = small(item.number());
   if (!number) return "number";
   rule.number = *number;
+  rule.essential = item.essential();
   if (std::string error = read_functions(item, rule); !error.empty()) return error;
   return read_constraints(item, rule);
 }
@@ -151,13 +152,21 @@ std::string read_conduit(const v1::Conduit& item, policy::Conduit& conduit) {
   return "";
 }
 
+bool is_bounded(const policy::HealthBounds& health) {
+  return health.sessions_lost_percent <= policy::HealthBounds::kPercentMax &&
+         health.refusals_per_s <= policy::HealthBounds::kRefusalsMax;
+}
+
 std::string read_tables(const v1::CompiledPolicy& compiled, policy::Tables& tables) {
   if (static_cast<std::size_t>(compiled.zones().size()) > policy::kZonesMax ||
       static_cast<std::size_t>(compiled.bindings().size()) > policy::kBindingsMax ||
       static_cast<std::size_t>(compiled.conduits().size()) > policy::kConduitsMax) {
     return "more zones, bindings or conduits than a policy may have";
   }
+  if (!is_bounded(from_message(compiled.health()))) return "health";
   tables.site = compiled.site();
+  tables.containment_release = compiled.containment_release();
+  if (tables.containment_release.size() > policy::kNameBytesMax) return "containment_release";
   for (const v1::Zone& item : compiled.zones()) {
     if (!read_zone(item, tables.zones.emplace_back())) return "zone";
   }
@@ -173,6 +182,10 @@ std::string read_tables(const v1::CompiledPolicy& compiled, policy::Tables& tabl
 }
 
 }  // namespace
+
+policy::HealthBounds from_message(const v1::HealthBounds& health) {
+  return {health.sessions_lost_percent(), health.refusals_per_s()};
+}
 
 Result<policy::Tables, std::string> decode(const v1::PolicyArtefact& artefact) {
   if (artefact.format() != kFormat) {

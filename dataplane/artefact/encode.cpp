@@ -49,6 +49,7 @@ void put_operations(const policy::Rule& rule, v1::Rule& out) {
 
 void put_rule(const policy::Conduit& conduit, const policy::Rule& rule, v1::Rule& out) {
   out.set_number(rule.number);
+  out.set_essential(rule.essential);
   put_prefixes(rule.clients, out.mutable_clients());
   put_prefixes(rule.servers, out.mutable_servers());
   out.set_transport(static_cast<v1::Transport>(rule.transport));
@@ -82,6 +83,7 @@ void put_conduit(const policy::Conduit& conduit, v1::Conduit& out) {
 v1::CompiledPolicy to_message(const policy::Tables& tables) {
   v1::CompiledPolicy compiled;
   compiled.set_site(tables.site);
+  compiled.set_containment_release(tables.containment_release);
   compiled.set_compiler("bulkhead " BULKHEAD_VERSION);
   for (const policy::Zone& zone : tables.zones) put_zone(zone, *compiled.add_zones());
   for (const policy::Binding& binding : tables.bindings) {
@@ -95,10 +97,19 @@ v1::CompiledPolicy to_message(const policy::Tables& tables) {
   return compiled;
 }
 
-v1::PolicyArtefact encode(const policy::Tables& tables) {
+v1::HealthBounds to_message(const policy::HealthBounds& health) {
+  v1::HealthBounds message;
+  message.set_sessions_lost_percent(health.sessions_lost_percent);
+  message.set_refusals_per_s(health.refusals_per_s);
+  return message;
+}
+
+v1::PolicyArtefact encode(const policy::Tables& tables, const policy::HealthBounds& health) {
   v1::PolicyArtefact artefact;
   artefact.set_format(kFormat);
-  artefact.set_policy(to_message(tables).SerializeAsString());
+  v1::CompiledPolicy compiled = to_message(tables);
+  if (health.any()) *compiled.mutable_health() = to_message(health);
+  artefact.set_policy(compiled.SerializeAsString());
   artefact.set_sha256(sha256(artefact.policy()));
   return artefact;
 }

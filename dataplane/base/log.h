@@ -49,7 +49,7 @@ class JournalPriority final : public spdlog::custom_flag_formatter {
 // Whether standard error is the stream that JOURNAL_STREAM names (systemd.exec(5)).
 inline bool logs_to_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
-  struct stat info {};
+  struct stat info{};
   if (stream == nullptr || fstat(STDERR_FILENO, &info) != 0) return false;
   return stream == std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
 }

@@ -31,4 +31,11 @@ constexpr const ReasonInfo& describe(Reason reason) {
 // Reasons up to here let a message pass; all that follow refuse it.
 constexpr bool is_allowed(Reason reason) { return reason <= Reason::unjudged; }
 
+// Refused because something that is bounded is full.
+constexpr bool is_for_room(Reason reason) {
+  return reason == Reason::flow_table_full || reason == Reason::half_open_limit ||
+         reason == Reason::fragment_limit || reason == Reason::hold_limit ||
+         reason == Reason::out_of_buffers;
+}
+
 }  // namespace bulkhead

@@ -23,7 +23,7 @@ inline std::string read_secret(const std::string& path) {
   std::string text;
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return text;
-  struct stat info {};
+  struct stat info{};
   if (fstat(file, &info) == 0 && info.st_size <= kBytesMax) {
     text.resize(static_cast<std::size_t>(info.st_size));
     const ssize_t length = read(file, text.data(), text.size());

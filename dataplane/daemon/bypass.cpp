@@ -34,7 +34,7 @@ std::string bypass_problem(const std::vector<std::string>& command, bool pair) {
   if (path.empty() || path.front() != '/') {
     return "--bypass " + path + ": give the command's whole path, as /usr/local/sbin/bypass";
   }
-  struct stat found {};
+  struct stat found{};
   if (stat(path.c_str(), &found) != 0) return "--bypass " + path + ": " + std::strerror(errno);
   if (found.st_uid != 0 || (found.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return "--bypass " + path + ": others than root may change it; chown root, chmod go-w";

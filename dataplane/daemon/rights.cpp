@@ -96,7 +96,7 @@ std::optional<std::string> keep_only(Capabilities kept) {
   if (!reduce_calling_thread(kept)) {
     return std::string("capabilities cannot be given up: ") + std::strerror(errno);
   }
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigaction(signal, &action, nullptr);

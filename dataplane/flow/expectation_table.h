@@ -129,8 +129,7 @@ class ExpectationTable {
   // whether it did. `visit` may remove its relation.
   template <typename Visit>
   bool visit(const ExpectationKey& key, Visit visit) {
-    return walk(
-        by_key_, key, [&](const Expectation& each) { return each.key == key; }, visit);
+    return walk(by_key_, key, [&](const Expectation& each) { return each.key == key; }, visit);
   }
   // The same for those between the same endpoints to the same port, whatever else they are.
   template <typename Visit>

@@ -36,7 +36,7 @@ UnixListener::UnixListener(boost::asio::io_context& io, const std::string& path)
                              " is in use: another bulkhead-dataplane runs; stop it, or give this " +
                              "one another --socket");
   }
-  struct stat info {};
+  struct stat info{};
   if (stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) unlink(path.c_str());
   const mode_t before = umask(0077);
   error_code error;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dataplane/flow/tcp_tracker.h"
+#include "dataplane/pipeline/containment.h"
 #include "dataplane/pipeline/ending.h"
 #include "dataplane/pipeline/expectations.h"
 #include "dataplane/pipeline/icmp_error.h"
@@ -178,6 +179,7 @@ bool may_begin(Context& context, Packet& packet, flow::ShareIds ids) {
 bool insert_flow(Context& context, Packet& packet, const Sides& sides, const Classification& found,
                  bool from_client) {
   const bool opening = is_tcp(packet) && is_opening_syn(packet);
+  if (context.contained != nullptr && cut_opening(context, packet, found)) return false;
   flow::PlaceOwner owner = sender_as_owner(context, packet);
   owner.shares.conduit = flow::Shares::conduit_id(found.standing.conduit);
   owner.one_way = !opening;
@@ -465,6 +467,7 @@ bool admit(Context& context, Packet& packet) {
 
 void classify_packet(Context& context, Packet& packet) {
   if (!is_at_home(context, packet) && !admit(context, packet)) return;
+  if (context.contained != nullptr && cut_packet(context, packet)) return;
   packet.from_client =
       packet.flow->client_is_low == packet.source_is_low && !is_question(*packet.flow);
   packet.flow->last_seen_ns = context.now_ns;

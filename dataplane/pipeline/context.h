@@ -23,6 +23,7 @@
 #include "dataplane/pipeline/verdict_cache.h"
 #include "dataplane/pipeline/waiting_room.h"
 #include "dataplane/policy/classifier.h"
+#include "dataplane/policy/containment.h"
 #include "dataplane/policy/matcher.h"
 
 namespace bulkhead::pipeline {
@@ -38,11 +39,16 @@ struct BurstContext {
   Statistics& stats;
   Egress output;
   Observer& observer;
+  const policy::Containment* contained = nullptr;  // of the image; nullptr: nothing is cut
   bool all_usual = true;  // every packet of the burst, see wire::parse_usual
 
   const flow::Limits& limits() const { return options.limits; }
   const policy::Tables& tables() const { return image.tables; }
 };
+
+// What is cut of the flow's conduit, also if the flow has not been judged under this policy yet.
+// Precondition: something is contained.
+policy::Cut cut_of(const BurstContext& context, const flow::Flow& flow);
 
 // And where hosts are.
 struct NeighbourContext : BurstContext {
@@ -69,8 +75,10 @@ struct SessionContext : NeighbourContext {
   }
   // Whether acknowledgements say what their sender has: not just after a takeover (kSettleNs).
   bool is_settled() const { return now_ns >= settled_ns; }
-  // Sends a frame of the flow to one of its ends, as soon as it may leave.
+  // Sends a frame of the flow to one of its ends, as soon as it may leave. None leaves an isolated
+  // conduit, received or made here.
   void send(flow::Flow& flow, rte_mbuf* mbuf, std::size_t receiver) {
+    if (contained != nullptr && cut_of(*this, flow).isolates()) return rte_pktmbuf_free(mbuf);
     const std::uint16_t port = flow.ports[receiver];
     if (!flow.waits || !waiting.take(flow, mbuf, port)) output.transmit(mbuf, port);
   }
@@ -88,6 +96,7 @@ struct SessionContext : NeighbourContext {
   // Whether sessions of the conduit pass unjudged now if they cannot be judged.
   bool fails_open(std::uint16_t conduit) const {
     return tables().conduits[conduit].fail_open &&
+           (contained == nullptr || contained->of(conduit).none()) &&
            now_ns - forwards_since_ns < limits().fail_open_ns;
   }
   // Whether the packet's flow is still the one that was looked up: an earlier packet of the burst

@@ -39,6 +39,10 @@ void copy_fields(const Verdict& verdict, Event& event) {
 
 }  // namespace
 
+bool has_addresses(const flow::Packet& packet) {
+  return !(packet.ip.source == wire::IpAddress{} && packet.ip.destination == wire::IpAddress{});
+}
+
 void describe_verdict(const Verdict& verdict, const flow::Packet& packet, Event& event) {
   event.reason = verdict.reason;
   event.fault = verdict.fault;
@@ -54,10 +58,10 @@ void describe_verdict(const Verdict& verdict, const flow::Packet& packet, Event&
   event.port = packet.port;
   event.frame = packet.frame;
   event.ethertype = packet.ethernet.ethertype;
-  event.vlan = packet.ethernet.vlan.outer;
+  event.vlan = packet.ethernet.vlan;
   event.source_mac = packet.ethernet.source;
-  event.has_addresses =
-      !(packet.ip.source == wire::IpAddress{} && packet.ip.destination == wire::IpAddress{});
+  event.destination_mac = packet.ethernet.destination;
+  event.has_addresses = has_addresses(packet);
   event.source = packet.ip.source;
   event.destination = packet.ip.destination;
   event.ip_protocol = packet.ip.protocol;

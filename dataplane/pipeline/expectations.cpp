@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dataplane/pipeline/admission.h"
+#include "dataplane/pipeline/containment.h"
 #include "dataplane/pipeline/packet_ends.h"
 #include "dataplane/pipeline/relation_ends.h"
 #include "dataplane/policy/matcher.h"
@@ -82,15 +83,16 @@ bool names(const Classification& found, std::uint32_t protocol) {
 }
 
 // A rate limits how often something is opened, not how long it stands.
-bool still_granted(Context& context, Relation& relation) {
+bool still_granted(Context& context, Relation& relation, policy::Cut cut) {
   const policy::Conduit& conduit = context.tables().conduits[relation.standing.conduit];
   const auto protocol = static_cast<std::uint8_t>(relation.id.protocol);
   context.operations.clear();
   context.modules[protocol].expectations->describe(relation.request(), context.operations);
   relation.standing.rule = policy::kNoRule;
   for (const protocols::Operation& operation : context.operations) {
-    const policy::Decision decision =
-        policy::judge(conduit, relation.standing.cell, protocol, operation, context.now_ns);
+    policy::Charges charges;  // nobody is charged
+    const policy::Decision decision = policy::judge_contained(
+        cut, conduit, relation.standing.cell, protocol, operation, context.now_ns, charges);
     if (decision.reason != Reason::granted && decision.reason != Reason::rate_exceeded)
       return false;
     if (relation.standing.rule == policy::kNoRule) relation.standing.rule = decision.rule;
@@ -118,7 +120,7 @@ bool renew(Context& context, Relation& relation) {
     relation.standing = found.standing;
     relation.standing.generation = context.image.generation;
     charge(context, relation, sides);
-    stays = still_granted(context, relation);
+    stays = still_granted(context, relation, policy::Cut{});
   }
   if (!stays) context.expected.remove(relation);
   return stays;
@@ -280,6 +282,13 @@ bool judge_expected(Context& context, const Packet& packet, ByteView message, Ve
   context.expected.visit(key, [&](Relation& relation, Expectation& expectation) {
     if (has_ended(context, relation) || !renew(context, relation)) return false;
     covered = true;
+    const policy::Cut cut = cut_of_conduit(context, relation.standing.conduit);
+    if (!cut.none() && !passes && !still_granted(context, relation, cut)) {
+      verdict.direction = expectation.direction;
+      verdict.reason = Reason::contained;
+      verdict.standing = relation.standing;
+      return false;
+    }
     const Fault fault = flow::admit(expectation, observed->bytes, context.now_ns);
     heard(context, relation);
     if (passes) return false;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "dataplane/flow/splice.h"
+#include "dataplane/pipeline/containment.h"
 #include "dataplane/pipeline/leaving.h"
 
 namespace bulkhead::pipeline {
@@ -87,6 +88,7 @@ void match_icmp_error(SessionContext& context, flow::Packet& packet) {
 void pass_icmp_error(SessionContext& context, flow::Packet& packet) {
   wire::QuotedPacket quoted;
   flow::Flow& flow = *packet.flow;
+  if (is_cut(context, flow)) return refuse(context, packet, Reason::contained);
   const std::size_t sender = packet.from_client ? flow::kServer : flow::kClient;
   const bool comes_back = packet.port == flow.ports[1 - sender];
   const auto mtu = path_mtu(packet);

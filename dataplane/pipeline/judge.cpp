@@ -5,6 +5,7 @@
 #include <bit>
 #include <utility>
 
+#include "dataplane/pipeline/containment.h"
 #include "dataplane/pipeline/expectations.h"
 #include "dataplane/pipeline/packet_ends.h"
 #include "dataplane/pipeline/parts.h"
@@ -20,11 +21,18 @@ namespace {
 using protocols::Direction;
 using protocols::Fault;
 
+// Of a message that needs no rule.
+bool passes_unasked(policy::Cut cut, const Verdict& verdict,
+                    const protocols::Operation& operation) {
+  return policy::passes_tied(cut, verdict.protocol, operation,
+                             verdict.direction == Direction::request);
+}
+
 // Every operation must be granted, but for those that only answer; the first that is not decides.
 // Returns whether the verdict depends on the message alone. Changes nothing but its results, so
 // that the operations can be judged under another policy too.
 bool judge_operations(const Context& context, const policy::Tables& tables,
-                      const policy::Standing& standing, Verdict& verdict,
+                      const policy::Standing& standing, policy::Cut cut, Verdict& verdict,
                       policy::Charges& charges) {
   const policy::Conduit& conduit = tables.conduits[standing.conduit];
   const auto functions = context.modules[verdict.protocol].protocol->catalogue().functions;
@@ -33,9 +41,13 @@ bool judge_operations(const Context& context, const policy::Tables& tables,
     const bool answers =
         operation.tied || (verdict.direction != Direction::request &&
                            functions[operation.function].initiator == protocols::Initiator::client);
-    if (answers) continue;
+    if (answers && (cut.none() || passes_unasked(cut, verdict, operation))) continue;
     const policy::Decision decision =
-        policy::judge(conduit, standing.cell, verdict.protocol, operation, context.now_ns, charges);
+        answers      ? policy::Decision{.reason = Reason::contained}
+        : cut.none() ? policy::judge(conduit, standing.cell, verdict.protocol, operation,
+                                     context.now_ns, charges)
+                     : policy::judge_contained(cut, conduit, standing.cell, verdict.protocol,
+                                               operation, context.now_ns, charges);
     if (std::exchange(first, false) || decision.reason != Reason::granted) {
       verdict.reason = decision.reason;
       verdict.standing.rule = decision.rule;
@@ -102,7 +114,9 @@ bool parse_and_judge(Context& context, const flow::Packet& packet, std::size_t l
                      Verdict& verdict, policy::Charges& charges) {
   if (!parse_message(context, packet, length, verdict)) return false;
   verdict.reason = Reason::answers_request;
-  return judge_operations(context, context.tables(), packet.flow->standing, verdict, charges);
+  const policy::Standing& standing = packet.flow->standing;
+  return judge_operations(context, context.tables(), standing,
+                          cut_of_conduit(context, standing.conduit), verdict, charges);
 }
 
 // The same for a request that may have come before: true if it has, and was not parsed. What names
@@ -244,7 +258,9 @@ void judge_known(Context& context, const flow::Packet& packet, ByteView message,
   policy::Charges charges;
   ByteView judged;
   const bool whole = message.size() == length && longest_part == 0;
-  if (verdict.direction == Direction::request && whole && !is_to_many(packet)) {
+  // What is remembered was granted without a containment, and is right again after it.
+  const bool remembers = cut_of_conduit(context, flow.standing.conduit).none();
+  if (verdict.direction == Direction::request && whole && !is_to_many(packet) && remembers) {
     judged = judged_part(context, context.module_of(flow), message);
   }
   bool recalled = false;

@@ -96,7 +96,8 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
                                Observer& observer, std::size_t burst) {
   // Each pair of braces is one of the contexts, from BurstContext on.
   return {{{{options_, image, now_ns, std::span(burst_.data(), burst), stats_,
-             Egress(output, options_.mtu, identification_), observer},
+             Egress(output, options_.mtu, identification_), observer,
+             image.containment.load(std::memory_order_acquire)},
             macs_,
             resolutions_,
             hash_key_},
@@ -148,6 +149,7 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
     packet.reassembled = (mbufs[i]->ol_flags & whole_flag_) != 0;
   }
   Context context = make_context(image, now_ns, output, observer, mbufs.size());
+  see_containment(context);
   StageClock clock(options_.measure_stages, stage_cycles_);
   parse(context, *reassembler_);
   clock.lap(Stage::parse);
@@ -177,6 +179,7 @@ void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Obse
   constexpr std::uint32_t kTimersPerCall = 256;
   StageClock clock(options_.measure_stages, stage_cycles_);
   Context context = make_context(image, now_ns, output, observer, 0);
+  see_containment(context);
   timers_.advance(now_ns, kTimersPerCall, [&](std::uint32_t index) {
     flow::Flow& flow = flows_->slot(index);
     if (!flow.in_use) return;
@@ -187,6 +190,15 @@ void Pipeline::pass_time(const Image& image, TimeNs now_ns, Output& output, Obse
   probes_.run(context);
   expire(context);
   clock.lap(Stage::pass_time);
+}
+
+// What waited for the peer when a conduit was isolated does not leave any more.
+void Pipeline::see_containment(const Context& context) {
+  if (context.contained == nullptr || waiting_.is_empty()) return;
+  if (!context.contained->isolates_any()) return;
+  waiting_.drop_if([&context](std::uint32_t generation, std::uint16_t conduit) {
+    return generation != context.image.generation || context.contained->of(conduit).isolates();
+  });
 }
 
 void Pipeline::read_gauges() {

@@ -83,6 +83,7 @@ class Pipeline {
            std::unique_ptr<flow::Reassembler> reassembler, flow::MacTable& macs);
   Context make_context(const Image& image, TimeNs now_ns, Output& output, Observer& observer,
                        std::size_t burst);
+  void see_containment(const Context& context);
   void expire(Context& context);
   void expire_one(Context& context, std::uint32_t slot, bool scarce);
 

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "dataplane/flow/packet_edit.h"
+#include "dataplane/pipeline/containment.h"
 #include "dataplane/pipeline/leaving.h"
 #include "dataplane/pipeline/stages.h"
 #include "dataplane/policy/classifier.h"
@@ -112,16 +113,21 @@ void judge(NeighbourContext& context, Packet& packet, const Claim& claim) {
   if (!policy::may_resolve(tables, zone, claim.sender, target, claim.target)) {
     return refuse(context, packet, Reason::no_rule);
   }
+  if (!policy::may_resolve(tables, zone, claim.sender, target, claim.target, context.contained)) {
+    return refuse(context, packet, Reason::contained);
+  }
   if (!is_in_share(context, packet, claim.sender)) return;
   forward(context, packet, claim, target);
 }
 
 // Zone ports behind which some rule lets the host speak with somebody, a bit each.
-std::uint32_t ports_spoken_to(const policy::Tables& tables, std::uint16_t zone,
+std::uint32_t ports_spoken_to(const BurstContext& context, std::uint16_t zone,
                               const wire::IpAddress& host) {
   static_assert(policy::kPortsMax <= 32);
+  const policy::Tables& tables = context.tables();
   std::uint32_t ports = 0;
   for (const policy::Conduit& conduit : tables.conduits) {
+    if (is_isolated(context, conduit)) continue;
     if (conduit.from != zone && conduit.to != zone) continue;
     if (!conduit.index.names(host)) continue;
     ports |= 1U << tables.zones[conduit.from == zone ? conduit.to : conduit.from].port;
@@ -134,8 +140,7 @@ std::uint32_t ports_spoken_to(const policy::Tables& tables, std::uint16_t zone,
 void judge_announcement(NeighbourContext& context, Packet& packet, const Claim& claim) {
   std::uint16_t zone = policy::kNoZone;
   if (!claim_holds(context, packet, claim, zone)) return;
-  const std::uint32_t ports =
-      ports_spoken_to(context.tables(), zone, claim.sender) & ~(1U << packet.port);
+  const std::uint32_t ports = ports_spoken_to(context, zone, claim.sender) & ~(1U << packet.port);
   if (ports == 0) return refuse(context, packet, Reason::no_rule);
   if (!is_in_share(context, packet, claim.sender)) return;
   tell(context, packet, claim);
@@ -207,9 +212,11 @@ bool is_of_own_link(std::uint8_t icmp_type) {
 
 // Ports of zones with PRP that a conduit with rules joins with such a zone on the packet's port and
 // VLAN, a bit each.
-std::uint32_t ports_of_other_half(const policy::Tables& tables, const Packet& packet) {
+std::uint32_t ports_of_other_half(const BurstContext& context, const Packet& packet) {
+  const policy::Tables& tables = context.tables();
   std::uint32_t ports = 0;
   for (const policy::Conduit& conduit : tables.conduits) {
+    if (is_isolated(context, conduit)) continue;
     const policy::Zone& from = tables.zones[conduit.from];
     const policy::Zone& to = tables.zones[conduit.to];
     if (conduit.rules.empty() || !from.prp || !to.prp) continue;
@@ -243,7 +250,7 @@ void resolve_supervision(NeighbourContext& context, Packet& packet) {
       may_stand_here(context, packet, supervision.node) &&
       (supervision.red_box.is_zero() || may_stand_here(context, packet, supervision.red_box));
   if (!at_home) return refuse(context, packet, Reason::spoofed_source);
-  const std::uint32_t ports = ports_of_other_half(context.tables(), packet);
+  const std::uint32_t ports = ports_of_other_half(context, packet);
   if (ports == 0) return refuse(context, packet, Reason::ethertype_not_granted);
   if (!is_in_share(context, packet, wire::IpAddress::from_mac(supervision.node))) return;
   Verdict verdict;

@@ -21,7 +21,7 @@ struct StatisticInfo {
   std::string_view name;
   StatisticKind kind;
   std::string_view text;
-  std::uint64_t Statistics::*value;
+  std::uint64_t Statistics::* value;
 };
 
 inline constexpr std::array kStatistics = {
@@ -32,7 +32,7 @@ inline constexpr std::array kStatistics = {
 };
 
 // Its place in kStatistics. For constants: an unknown name does not compile there.
-constexpr std::size_t statistic_index(std::uint64_t Statistics::*value) {
+constexpr std::size_t statistic_index(std::uint64_t Statistics::* value) {
   std::size_t i = 0;
   while (kStatistics[i].value != value) ++i;
   return i;

@@ -17,7 +17,7 @@ void WaitingRoom::hold(flow::FlowTable& flows, flow::Flow& flow) {
     place(end_ - 1).record = kUnrecorded;
     if (!has_unrecorded()) unrecorded_ = end_ - 1;
   } else {
-    place(end_++) = {nullptr, kUnrecorded, 0, {}};
+    place(end_++) = {.mbuf = nullptr, .record = kUnrecorded};
   }
   flow.waits = true;
   flow.waits_behind = end_;
@@ -34,7 +34,7 @@ bool WaitingRoom::take(flow::Flow& flow, rte_mbuf* mbuf, std::uint16_t port) {
     return true;
   }
   const bool all_recorded = !has_unrecorded();
-  place(end_++) = {mbuf, 0, port, flow.shares};
+  place(end_++) = {mbuf, 0, port, flow.shares, flow.standing.generation, flow.standing.conduit};
   shares_.charge(flow.shares, 1);
   if (all_recorded) unrecorded_ = end_;
   flow.waits_behind = end_;

@@ -7,6 +7,7 @@
 #include <rte_mbuf.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "dataplane/flow/flow_table.h"
@@ -44,6 +45,16 @@ class WaitingRoom {
   void let_go(std::uint64_t acknowledged, Egress& out);
   // Sends all: there is no peer any more to wait for.
   void let_all_go(Egress& out);
+  // Drops the frames for whose session `drops(generation, conduit)`, of when they came here.
+  template <typename Drops>
+  void drop_if(Drops drops) {
+    for (std::uint32_t number = first_; number != end_; ++number) {
+      Place& each = place(number);
+      if (each.mbuf == nullptr || !drops(each.generation, each.conduit)) continue;
+      rte_pktmbuf_free(std::exchange(each.mbuf, nullptr));
+      shares_.charge(each.owner, ~std::uint32_t{0});
+    }
+  }
   // Drops all.
   void clear();
 
@@ -55,7 +66,9 @@ class WaitingRoom {
     rte_mbuf* mbuf = nullptr;  // nullptr: only a marker; frames after it wait too
     std::uint64_t record = 0;  // that the peer must have
     std::uint16_t port = 0;
-    flow::ShareIds owner;  // of the frame
+    flow::ShareIds owner{};  // of the frame
+    std::uint32_t generation = 0;
+    std::uint16_t conduit = policy::kNoConduit;
   };
 
   Place& place(std::uint32_t number) { return places_[number & (places_.size() - 1)]; }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "dataplane/policy/containment.h"
+
 namespace bulkhead::policy {
 
 const Conduit* find_conduit(const Tables& tables, std::uint16_t from, std::uint16_t to) {
@@ -214,11 +216,15 @@ Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint
 }
 
 bool may_resolve(const Tables& tables, std::uint16_t zone_a, const wire::IpAddress& a,
-                 std::uint16_t zone_b, const wire::IpAddress& b) {
+                 std::uint16_t zone_b, const wire::IpAddress& b, const Containment* contained) {
   if (zone_a == kNoZone || zone_b == kNoZone || zone_a == zone_b) return false;
-  const auto granted = [](const Conduit* conduit, const wire::IpAddress& client,
-                          const wire::IpAddress& server) {
-    return conduit != nullptr && conduit->index.joins(client, server);
+  const auto isolated = [&](const Conduit* conduit) {
+    const auto place = static_cast<std::uint16_t>(conduit - tables.conduits.data());
+    return contained != nullptr && contained->of(place).isolates();
+  };
+  const auto granted = [&](const Conduit* conduit, const wire::IpAddress& client,
+                           const wire::IpAddress& server) {
+    return conduit != nullptr && !isolated(conduit) && conduit->index.joins(client, server);
   };
   return granted(find_conduit(tables, zone_a, zone_b), a, b) ||
          granted(find_conduit(tables, zone_b, zone_a), b, a);

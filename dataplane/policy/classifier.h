@@ -9,6 +9,8 @@
 
 namespace bulkhead::policy {
 
+class Containment;
+
 // Client and server of a session; the client opens it.
 struct Endpoints {
   wire::IpAddress client;
@@ -75,8 +77,9 @@ Classification classify(const Tables& tables, std::uint16_t from_zone, std::uint
 protocols::ProtocolSet protocols_sharing(const Conduit& conduit, RuleCell cell);
 
 // Whether any rule lets the two hosts communicate, in either direction: then they may resolve each
-// other.
+// other. Of conduits that `contained` isolates no rule does.
 bool may_resolve(const Tables& tables, std::uint16_t zone_a, const wire::IpAddress& a,
-                 std::uint16_t zone_b, const wire::IpAddress& b);
+                 std::uint16_t zone_b, const wire::IpAddress& b,
+                 const Containment* contained = nullptr);
 
 }  // namespace bulkhead::policy

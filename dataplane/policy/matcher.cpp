@@ -178,8 +178,7 @@ struct Cover {
     if (query.operation.elements.count > 0) return covers_elements();
     if (query.ranged_field != kNoField) return covers_range();
     std::int64_t reached = 0;
-    const Rule* rule = best(
-        0, 1, [](const Rule&) { return std::int64_t{1}; }, reached);
+    const Rule* rule = best(0, 1, [](const Rule&) { return std::int64_t{1}; }, reached);
     if (rule != nullptr) use(*rule);
     return rule != nullptr;
   }
@@ -241,13 +240,14 @@ void Charges::refund(const Conduit& conduit) const {
 }
 
 Decision judge(const Conduit& conduit, RuleCell cell, std::uint8_t protocol,
-               const Operation& operation, TimeNs now_ns, Charges& charges) {
+               const Operation& operation, TimeNs now_ns, Charges& charges, Grants grants) {
   Decision decision;
   Query query{conduit, protocols::registry()[protocol]->catalogue(), operation, kNoField};
   query.ranged_field = find_ranged_field(operation);
   Candidates candidates;
   conduit.index.each(cell, protocol, operation.function, [&](std::size_t i) {
     const Rule& rule = conduit.rules[i];
+    if (grants == Grants::essential && !rule.essential) return true;
     if (decision.rule == kNoRule) decision.rule = rule.number;
     if (fixed_fields_hold(query, rule)) candidates.add(i, rule.budget != kNoBudget);
     return true;

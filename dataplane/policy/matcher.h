@@ -39,11 +39,15 @@ class Charges {
   std::array<std::uint16_t, kBudgetsMax> budgets_;
 };
 
+// Which rules grant: all, or those alone that are marked as essential.
+enum class Grants : std::uint8_t { all, essential };
+
 // `cell`: the session's position among the conduit's rules; `protocol`: how it is parsed. Charges
 // nothing: budgets that the operation would use are added to `charges`, the message's. A rule
 // without a rate decides before one with a rate.
 Decision judge(const Conduit& conduit, RuleCell cell, std::uint8_t protocol,
-               const protocols::Operation& operation, TimeNs now_ns, Charges& charges);
+               const protocols::Operation& operation, TimeNs now_ns, Charges& charges,
+               Grants grants = Grants::all);
 
 // The same for a session that stands under a policy of these tables.
 inline Decision judge(const Tables& tables, const Standing& standing, std::uint8_t protocol,

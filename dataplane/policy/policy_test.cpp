@@ -413,9 +413,7 @@ TEST(Validate, RefusesWhatAHostileControllerMightSend) {
       [](Tables& t) { t.zones[0].name = "control"; },
       [](Tables& t) { t.zones[0].port = kPortsMax; },
       [](Tables& t) { t.zones[0].vlan.outer = 4095; },
-      [](Tables& t) {
-        t.zones[0].vlan = {5, 0};
-      },
+      [](Tables& t) { t.zones[0].vlan = {5, 0}; },
       [](Tables& t) { t.zones[0].networks[0].length = 129; },
       [](Tables& t) { t.zones[0].networks[0].length = 109; },
       [](Tables& t) { t.zones[0].networks = t.zones[1].networks; },
@@ -428,30 +426,18 @@ TEST(Validate, RefusesWhatAHostileControllerMightSend) {
       [](Tables& t) { t.conduits[0].rules.resize(kRulesMax + 1); },
       [](Tables& t) { t.conduits[0].rules[0].clients.clear(); },
       [](Tables& t) { t.conduits[0].rules[0].ports.clear(); },
-      [](Tables& t) {
-        t.conduits[0].rules[0].ports[0] = {9, 8};
-      },
+      [](Tables& t) { t.conduits[0].rules[0].ports[0] = {9, 8}; },
       [](Tables& t) { t.conduits[0].rules[0].protocol = 200; },
       [](Tables& t) { t.conduits[0].rules[0].protocol = protocols::kNoProtocol; },
       [](Tables& t) { t.conduits[0].rules[0].functions.reset(); },
       [](Tables& t) { t.conduits[0].rules[0].functions.set(255); },
       [](Tables& t) { t.conduits[0].rules[0].constraints[0].field = 99; },
-      [](Tables& t) {
-        t.conduits[0].rules[0].constraints[0].ranges = {{5, 4}};
-      },
-      [](Tables& t) {
-        t.conduits[0].rules[0].constraints[0].ranges = {{0, 65536}};
-      },
-      [](Tables& t) {
-        t.conduits[0].rules[0].constraints[0].ranges = {{5, 6}, {7, 8}};
-      },
-      [](Tables& t) {
-        t.conduits[0].rules[0].constraints[0].ranges = {{7, 8}, {1, 2}};
-      },
+      [](Tables& t) { t.conduits[0].rules[0].constraints[0].ranges = {{5, 4}}; },
+      [](Tables& t) { t.conduits[0].rules[0].constraints[0].ranges = {{0, 65536}}; },
+      [](Tables& t) { t.conduits[0].rules[0].constraints[0].ranges = {{5, 6}, {7, 8}}; },
+      [](Tables& t) { t.conduits[0].rules[0].constraints[0].ranges = {{7, 8}, {1, 2}}; },
       [](Tables& t) { t.conduits[0].rules[0].constraints[0].ranges.clear(); },
-      [](Tables& t) {
-        t.conduits[0].rules[0].constraints.push_back({kAddress, {{1, 1}}});
-      },
+      [](Tables& t) { t.conduits[0].rules[0].constraints.push_back({kAddress, {{1, 1}}}); },
       [](Tables& t) {
         t.conduits[0].rules[0].constraints.clear();
         t.conduits[0].rules[0].value_type = ValueType::float32;

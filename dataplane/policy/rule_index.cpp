@@ -93,7 +93,7 @@ class RuleIndex::Builder {
 namespace {
 
 std::vector<Edge<AddressKey>> host_edges(const std::vector<Rule>& rules,
-                                         const std::vector<wire::Prefix> Rule::*side) {
+                                         const std::vector<wire::Prefix> Rule::* side) {
   std::vector<Edge<AddressKey>> edges;
   for (std::uint32_t i = 0; i < rules.size(); ++i) {
     for (const wire::Prefix& prefix : rules[i].*side) {

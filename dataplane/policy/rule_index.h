@@ -57,6 +57,13 @@ class RuleIndex {
          row(inspects_row_), visit);
   }
 
+  // Calls visit(i) for each rule of the cell, as each() does.
+  template <typename Visit>
+  void each_of(RuleCell cell, Visit&& visit) const {
+    walk(row(cell.clients), row(servers_row_ + cell.servers), row(services_row_ + cell.service),
+         row(all_row_), visit);
+  }
+
   // Whether any rule names the host, as a client or as a server, whatever the service.
   bool names(const wire::IpAddress& host) const;
   // Whether any rule names both hosts, whatever the service.

@@ -142,6 +142,7 @@ struct Rule {
   // each route. 0: its position in the list.
   std::uint16_t number = 0;
   std::uint16_t budget = kNoBudget;  // among its conduit's
+  bool essential = false;            // grants under containment of that level too
 
   // Bit i: field i must be named (FieldInfo::by_name) and is not: an operation with that field is
   // not granted. Derived by finish().
@@ -167,6 +168,8 @@ struct Conduit {
 struct Tables {
   std::string site;
   std::string digest;  // of the artefact, in hexadecimal
+  // The role that may release containments; empty: the usual ones. The agent's to know.
+  std::string containment_release;
   std::vector<Zone> zones;
   std::vector<Binding> bindings;  // sorted by address
   std::vector<Conduit> conduits;

@@ -53,6 +53,7 @@ Worker::Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pi
       pipeline_(std::move(pipeline)),
       events_(events),
       doorbell_(std::move(doorbell)),
+      ns_of_cycle_(1e9 / static_cast<double>(rte_get_tsc_hz())),
       out_(shared, static_cast<std::uint16_t>(index), stats_) {
   if (shared.in_band != nullptr) {
     replica_ = std::make_unique<ReplicaPort>(*pipeline_, shared.ports.buffers());
@@ -97,6 +98,7 @@ std::uint32_t Worker::turn() {
   stats_.turned_ns.store(now_ns_, std::memory_order_relaxed);
   const std::uint32_t packets = poll() + poll_brought() + send_in_band();
   out_.flush();  // packets do not wait for what time asks for, which is much after a sleep
+  if (packets > 0) count_time_inside(packets, rte_rdtsc() - begin);
   if (open_) {
     pipeline_->pass_time(*image_, now_ns_, *this, *this);
     if (index_ == 0) {
@@ -108,6 +110,7 @@ std::uint32_t Worker::turn() {
     if (replica_->run(open_, hands_over_, now_ns_, *this)) shared_.in_band->ring();
     out_.flush();
   }
+  tell_sums();
   if (flow_query_.is_asked()) flow_query_.answer(pipeline_->flows(), now_ns_);
   rte_rcu_qsbr_quiescent(shared_.rcu, index_);
   if (packets == 0) return 0;
@@ -118,6 +121,13 @@ std::uint32_t Worker::turn() {
     publish();
   }
   return packets;
+}
+
+// Of a burst: from before it was taken from the ports until what left at once was given to them.
+void Worker::count_time_inside(std::uint32_t packets, std::uint64_t cycles) {
+  const auto time_ns = static_cast<TimeNs>(static_cast<double>(cycles) * ns_of_cycle_);
+  bump(stats_.time_inside[bucket_of(time_ns)], packets);
+  bump(stats_.time_inside_ns, time_ns * packets);
 }
 
 // A lease that came back at once found all sessions where they were.
@@ -151,8 +161,8 @@ void Worker::rest(std::uint32_t idle_polls) {
   doorbell_.announce();
   if (is_wanted()) return doorbell_.stay_awake();
   rte_rcu_qsbr_thread_offline(shared_.rcu, index_);
-  const bool soon =
-      (open_ && pipeline_->awaits_time()) || (replica_ && replica_->has_more_to_send());
+  const bool soon = more_sums_ || (open_ && pipeline_->awaits_time()) ||
+                    (replica_ && replica_->has_more_to_send());
   doorbell_.sleep(soon ? kTimersMs : kIdleMs);
   rte_rcu_qsbr_thread_online(shared_.rcu, index_);
 }
@@ -331,22 +341,68 @@ void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& pa
   if (packet.trailer.is_present()) bump(stats_.prp_trailers[packet.port], 1);
 }
 
-// Sends an event for a refusal, within the budget.
+// An event for each refusal within the budget; the rest is summed up.
 void Worker::tell(const pipeline::Verdict& verdict, const flow::Packet& packet) {
+  if (!is_allowed(verdict.reason)) ++pipeline_->stats().refused;
+  if (is_for_room(verdict.reason)) ++pipeline_->stats().refused_for_room;
   if (verdict.reason == Reason::partial_checksum) bump(stats_.partial_checksums[packet.port], 1);
   if (verdict.reason == Reason::longer_than_mtu) bump(stats_.longer_than_mtu[packet.port], 1);
-  const bool reported = !event_budget_.is_spent(now_ns_) && make_event(verdict, packet);
-  if (!reported) ++pipeline_->stats().events_suppressed;
+  if (make_event(verdict, packet)) return;
+  ++pipeline_->stats().events_suppressed;
+  sum_up(verdict, packet);
 }
 
 bool Worker::make_event(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   const pipeline::Pipeline::Sender sender = pipeline_->sender_of(packet, now_ns_);
   if (!event_budget_.spend(sender.hash, packet.port, sender.proven, now_ns_)) return false;
   pipeline::Event event;
+  describe(verdict, packet, event);
+  return send(event);
+}
+
+void Worker::sum_up(const pipeline::Verdict& verdict, const flow::Packet& packet) {
+  const RefusalSums::Key key = RefusalSums::key_of(verdict, packet, image_->generation);
+  if (sums_.count(key, wall_ns())) return;
+  const pipeline::Pipeline::Sender sender = pipeline_->sender_of(packet, now_ns_);
+  if (pipeline::Event* event = sums_.add(key, sender.hash, sender.proven)) {
+    describe(verdict, packet, *event);
+  } else {
+    sums_.count_rest(packet.port, verdict.reason, wall_ns());
+  }
+}
+
+void Worker::describe(const pipeline::Verdict& verdict, const flow::Packet& packet,
+                      pipeline::Event& event) {
   describe_verdict(verdict, packet, event);
-  event.wall_ns = wall_now_ns();
   event.generation = image_->generation;
-  return rte_ring_sp_enqueue_elem(events_, &event, sizeof(event)) == 0;
+  event.count = 1;
+  event.wall_ns = event.last_wall_ns = wall_ns();
+}
+
+// A few in a turn, so that packets do not wait. They stay where they are while the service takes no
+// events.
+void Worker::tell_sums() {
+  constexpr int kOfTurn = 16;
+  more_sums_ = false;
+  for (int i = 0; i < kOfTurn; ++i) {
+    const pipeline::Event* event = sums_.due(now_ns_);
+    if (event == nullptr || !send(*event)) return;
+    sums_.told();
+    more_sums_ = true;
+  }
+}
+
+bool Worker::send(const pipeline::Event& event) {
+  // It is copied: the parameter lacks a const.
+  return rte_ring_sp_enqueue_elem(events_, const_cast<pipeline::Event*>(&event), sizeof(event)) ==
+         0;
+}
+
+// Read once a turn at most.
+TimeNs Worker::wall_ns() {
+  if (wall_read_ns_ != now_ns_) wall_ns_ = wall_now_ns();
+  wall_read_ns_ = now_ns_;
+  return wall_ns_;
 }
 
 void Worker::expect(const flow::Packet& packet) {

@@ -12,6 +12,7 @@
 #include "dataplane/ports/event_budget.h"
 #include "dataplane/ports/flow_query.h"
 #include "dataplane/ports/memberships.h"
+#include "dataplane/ports/refusal_sums.h"
 #include "dataplane/ports/shared.h"
 #include "dataplane/ports/transmit_buffers.h"
 #include "dataplane/ports/worker_stats.h"
@@ -33,7 +34,7 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   void leave();
 
   const WorkerStats& stats() const { return stats_; }
-  std::uint64_t statistic(std::uint64_t pipeline::Statistics::*value) const {
+  std::uint64_t statistic(std::uint64_t pipeline::Statistics::* value) const {
     return stats_.statistics[pipeline::statistic_index(value)].load(std::memory_order_relaxed);
   }
   const pipeline::StageCycles& stage_cycles() const { return pipeline_->stage_cycles(); }
@@ -74,6 +75,13 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   void receive(rte_mbuf* const* mbufs, std::uint16_t count);
   void tell(const pipeline::Verdict& verdict, const flow::Packet& packet);
   bool make_event(const pipeline::Verdict& verdict, const flow::Packet& packet);
+  void sum_up(const pipeline::Verdict& verdict, const flow::Packet& packet);
+  void describe(const pipeline::Verdict& verdict, const flow::Packet& packet,
+                pipeline::Event& event);
+  void tell_sums();
+  bool send(const pipeline::Event& event);
+  TimeNs wall_ns();
+  void count_time_inside(std::uint32_t packets, std::uint64_t cycles);
   void publish();
   void rest(std::uint32_t idle_polls);
   bool is_wanted() const;
@@ -91,7 +99,12 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   bool hands_over_ = false;  // arriving frames are for the peer
   Memberships memberships_;
   EventBudget event_budget_;
+  RefusalSums sums_;
+  bool more_sums_ = false;  // are to be sent in the next turn
+  TimeNs wall_ns_ = 0;      // of this turn, once it was asked for
+  TimeNs wall_read_ns_ = 0;
   TimeNs published_ns_ = 0;
+  const double ns_of_cycle_;
   WorkerStats stats_;
   TransmitBuffers out_;
   FlowQuery flow_query_;

@@ -6,6 +6,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_ring.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <thread>
@@ -48,14 +49,31 @@ void add_limits(const flow::Limits& limits, const ports::Worker& worker, v1::Wor
   }
 }
 
+void add_statistic(v1::WorkerStatus& status, const std::string& name, std::string_view help,
+                   bool gauge, std::uint64_t value) {
+  v1::Statistic* row = status.add_statistics();
+  row->set_name(name);
+  row->set_gauge(gauge);
+  row->set_value(value);
+  row->set_help(std::string(help));
+}
+
+// A bucket has frames of its own times only.
+void add_time_inside(const ports::WorkerStats& stats, v1::WorkerStatus& status) {
+  for (std::size_t i = 0; i < kTimeBuckets; ++i) {
+    add_statistic(status, time_bucket_name(i), "frames whose burst was inside for so long", false,
+                  stats.time_inside[i].load(std::memory_order_relaxed));
+  }
+  add_statistic(status, std::string(kTimeInsideSum), "sum of those times, in nanoseconds", false,
+                stats.time_inside_ns.load(std::memory_order_relaxed));
+}
+
 void add_statistics(const ports::Worker& worker, v1::WorkerStatus& status) {
   for (const pipeline::StatisticInfo& info : pipeline::kStatistics) {
-    v1::Statistic* row = status.add_statistics();
-    row->set_name(std::string(info.name));
-    row->set_gauge(info.kind == pipeline::StatisticKind::gauge);
-    row->set_value(worker.statistic(info.value));
-    row->set_help(std::string(info.text));
+    add_statistic(status, std::string(info.name), info.text,
+                  info.kind == pipeline::StatisticKind::gauge, worker.statistic(info.value));
   }
+  add_time_inside(worker.stats(), status);
 }
 
 // What one worker expects another may receive.
@@ -182,7 +200,9 @@ Result<std::uint32_t, std::string> Engine::read_and_apply(const v1::PolicyArtefa
 std::uint32_t Engine::begin_apply(PreparedImages::Pointer image) {
   image->generation = ++generation_;
   add_counters(*image);
+  auto contained_before = containments_.follow(*image);
   shared_->image.store(image.get(), std::memory_order_release);
+  containments_.retire(std::move(contained_before));
   // Every worker passes a quiescent state each round, and rounds are short even when idle.
   taken_up_token_ = rte_rcu_qsbr_start(shared_->rcu);
   if (previous_ != nullptr) counter_book_.keep(*previous_);
@@ -200,14 +220,39 @@ bool Engine::finish_apply() {
   return !taken_up_token_;
 }
 
-std::string Engine::stuck(TimeNs for_ns) const {
+std::string Engine::begin_contain(const v1::ContainmentSet& set) {
+  std::string wrong = containments_.set(set, *image_, monotonic_now_ns());
+  // One that sleeps has sent all that it had, but its timers may be due.
+  for (const auto& worker : workers_) worker->wake();
+  return wrong;
+}
+
+void Engine::end_containments() {
+  if (!containments_.end_due(*image_, monotonic_now_ns())) return;
+  spdlog::warn("a containment is over; {} stand", contained().size());
+}
+
+TimeNs Engine::silent_ns(std::size_t worker) const {
+  const TimeNs turned_ns = workers_[worker]->stats().turned_ns.load();
+  const TimeNs since_ns = turned_ns == 0 && launched_ ? started_ns_ : turned_ns;
   const TimeNs now_ns = monotonic_now_ns();
+  return since_ns == 0 || now_ns < since_ns ? 0 : now_ns - since_ns;
+}
+
+std::uint64_t Engine::steering_waiting(std::size_t worker) const {
+  std::uint64_t waiting = 0;
+  for (std::size_t from = 0; from < workers_.size(); ++from) {
+    waiting += rte_ring_count(shared_->steering[from * workers_.size() + worker]);
+  }
+  return waiting;
+}
+
+std::string Engine::stuck(TimeNs for_ns) const {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const TimeNs turned_ns = workers_[i]->stats().turned_ns.load();
-    const TimeNs since_ns = turned_ns == 0 && launched_ ? started_ns_ : turned_ns;
-    if (since_ns == 0 || now_ns < since_ns + for_ns) continue;
+    const TimeNs for_now_ns = silent_ns(i);
+    if (for_now_ns < for_ns) continue;
     return "worker " + std::to_string(i) + " stands still since " +
-           std::to_string((now_ns - since_ns) / kMillisecondNs) + " ms";
+           std::to_string(for_now_ns / kMillisecondNs) + " ms";
   }
   return {};
 }
@@ -245,9 +290,14 @@ v1::DataplaneStatus Engine::status() const {
     worker->set_index(static_cast<std::uint32_t>(i));
     worker->set_flows_max(workers_[i]->flows_max());
     add_statistics(*workers_[i], *worker);
+    add_statistic(*worker, "silent_ms", "milliseconds since its latest turn began", true,
+                  silent_ns(i) / kMillisecondNs);
+    add_statistic(*worker, "steering_waiting", "frames that other workers gave it and that wait",
+                  true, steering_waiting(i));
     add_limits(limits_, *workers_[i], *worker);
   }
   status.set_problem(lagging());
+  for (v1::Containment& each : contained()) *status.add_containments() = std::move(each);
   status.set_artefacts_read(artefacts_read_.load(std::memory_order_relaxed));
   status.set_images_prepared(prepared_.size());
   status.set_stations_learned(macs_.count(monotonic_now_ns()));

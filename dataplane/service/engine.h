@@ -13,6 +13,7 @@
 #include "dataplane/ports/in_band_port.h"
 #include "dataplane/ports/link_follow.h"
 #include "dataplane/ports/worker.h"
+#include "dataplane/service/containments.h"
 #include "dataplane/service/counter_book.h"
 #include "dataplane/service/prepared_images.h"
 
@@ -54,6 +55,15 @@ class Engine {
   // All of it, for callers that may wait for the workers.
   Result<std::uint32_t, std::string> read_and_apply(const v1::PolicyArtefact& artefact);
 
+  // Puts containments in force beside the policy, in two steps as well. Returns why not.
+  std::string begin_contain(const v1::ContainmentSet& set);
+  bool finish_contain() { return containments_.is_taken_up(); }
+  std::vector<v1::Containment> contained() const {
+    return containments_.list(*image_, monotonic_now_ns());
+  }
+  // Ends those whose time is over. Call it twenty times a second.
+  void end_containments();
+
   ports::Worker& worker(std::uint32_t index) { return *workers_[index]; }
   ports::Shared& shared() { return *shared_; }
 
@@ -66,7 +76,8 @@ class Engine {
   Result<v1::DataplaneFlows, std::string> flows(const v1::ListDataplaneFlows& question);
   // Applies `link: follow`. Call it ten times a second.
   void watch_links();
-  // Moves events out of the workers, at most a bounded number a call.
+  // Moves events out of the workers, at most a bounded number a call. Those that are not taken wait
+  // there, and what finds no room is summed up.
   void take_events(v1::Events& events);
 
  private:
@@ -79,6 +90,10 @@ class Engine {
   void add_port_status(std::uint16_t port, v1::PortStatus& status) const;
   void add_port_problems(std::uint16_t port, v1::PortStatus& status) const;
   void hold_link(std::uint16_t port, bool held);
+  // Since the latest turn of a worker began, or since the start.
+  TimeNs silent_ns(std::size_t worker) const;
+  // Frames in other workers' rings to this one.
+  std::uint64_t steering_waiting(std::size_t worker) const;
 
   std::unique_ptr<ports::PortSet> ports_;
   flow::MacTable macs_;
@@ -87,6 +102,10 @@ class Engine {
   std::vector<std::unique_ptr<ports::Worker>> workers_;
   std::unique_ptr<pipeline::Image> image_;
   std::unique_ptr<pipeline::Image> previous_;  // names events that are still queued
+  Containments containments_{{[this] { return rte_rcu_qsbr_start(shared_->rcu); },
+                              [this](std::uint64_t token) {
+                                return rte_rcu_qsbr_check(shared_->rcu, token, false) == 1;
+                              }}};
   PreparedImages prepared_;
   std::atomic<std::uint64_t> artefacts_read_{0};
   CounterBook counter_book_;

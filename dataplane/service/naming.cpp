@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "dataplane/policy/classifier.h"
 #include "dataplane/wire/text.h"
 
 namespace bulkhead::service {
@@ -80,6 +81,43 @@ void name_fields(const protocols::Catalogue& catalogue, const pipeline::Event& e
   }
 }
 
+// Zones of a refused frame, by its port and addresses; that of an unroutable destination is the one
+// at the conduit's other end.
+void name_zones(const policy::Tables& tables, const pipeline::Event& event, v1::Event& out) {
+  const auto name = [&tables](std::uint16_t zone) {
+    return zone < tables.zones.size() ? tables.zones[zone].name : std::string();
+  };
+  if (tables.zones.empty()) return;
+  const std::uint16_t from =
+      policy::find_source_zone(tables, event.port, event.vlan, event.source).zone;
+  out.set_source_zone(name(from));
+  if (event.has_addresses) {
+    out.set_destination_zone(name(policy::find_destination_zone(tables, from, event.destination)));
+  } else if (event.conduit < tables.conduits.size()) {
+    const policy::Conduit& conduit = tables.conduits[event.conduit];
+    out.set_destination_zone(name(conduit.from == from ? conduit.to : conduit.from));
+  }
+}
+
+void name_count(const pipeline::Event& event, v1::Event& out) {
+  out.set_count(event.count);
+  if (event.count > 1) out.set_last_wall_time_ns(event.last_wall_ns);
+}
+
+// Who sent it to whom, where.
+void name_hosts(const policy::Tables& tables, const pipeline::Event& event, v1::Event& out) {
+  if (event.has_addresses) {
+    out.set_source(wire::to_text(event.source, event.source_port));
+    out.set_destination(wire::to_text(event.destination, event.destination_port));
+    out.set_transport(
+        event.ethertype == wire::kEtherTypeArp ? "arp" : wire::protocol_name(event.ip_protocol));
+  }
+  out.set_source_mac(wire::to_text(event.source_mac));
+  out.set_destination_mac(wire::to_text(event.destination_mac));
+  out.set_vlan(event.vlan.outer);
+  name_zones(tables, event, out);
+}
+
 }  // namespace
 
 v1::Counter name_counter(const policy::Tables& tables, const pipeline::CounterKey& key) {
@@ -98,9 +136,12 @@ v1::Event name_event(const policy::Tables& tables, const pipeline::Event& event)
   v1::Event out;
   out.set_wall_time_ns(event.wall_ns);
   out.set_kind(is_allowed(event.reason) ? "allow" : "deny");
+  out.set_reason(std::string(describe(event.reason).name));
+  out.set_port(event.port);
+  name_count(event, out);
+  if (event.is_rest) return out;
   out.set_conduit(conduit_name(tables, event.conduit));
   out.set_rule(event.rule);
-  out.set_reason(std::string(describe(event.reason).name));
   out.set_fault(fault_name(event.fault));
   if (!is_allowed(event.reason)) {
     out.set_action(std::string(pipeline::action_name(event.action)));
@@ -119,16 +160,9 @@ v1::Event name_event(const policy::Tables& tables, const pipeline::Event& event)
   if (const protocols::Catalogue* catalogue = catalogue_of(event.protocol)) {
     name_fields(*catalogue, event, out);
   }
-  if (event.has_addresses) {
-    out.set_source(wire::to_text(event.source, event.source_port));
-    out.set_destination(wire::to_text(event.destination, event.destination_port));
-    out.set_transport(
-        event.ethertype == wire::kEtherTypeArp ? "arp" : wire::protocol_name(event.ip_protocol));
-  }
-  out.set_source_mac(wire::to_text(event.source_mac));
-  out.set_port(event.port);
-  out.set_vlan(event.vlan);
+  name_hosts(tables, event, out);
   out.set_policy_generation(event.generation);
+  out.set_policy_sha256(tables.digest);
   return out;
 }
 

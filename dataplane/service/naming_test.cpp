@@ -96,6 +96,74 @@ TEST(Naming, AFallbackAndADifferenceAreOfRefusalsAlone) {
   EXPECT_FALSE(named.has_difference());
 }
 
+wire::IpAddress host(std::uint8_t network, std::uint8_t number) {
+  const std::uint8_t bytes[] = {10, network, 0, number};
+  return wire::IpAddress::from_v4(bytes);
+}
+
+// Two zones on ports 0 and 1, and a conduit from the first to the second.
+policy::Tables two_zones() {
+  policy::Tables tables;
+  tables.digest = "d1";
+  for (const std::uint8_t zone : {std::uint8_t{0}, std::uint8_t{1}}) {
+    policy::Zone& made = tables.zones.emplace_back();
+    made.name = zone == 0 ? "supervision" : "control";
+    made.port = zone;
+    made.networks.push_back({host(zone, 0), 120});
+  }
+  tables.conduits.emplace_back().to = 1;
+  policy::finish(tables);
+  return tables;
+}
+
+TEST(Naming, AnEventHasItsZonesAndMacAddresses) {
+  const policy::Tables tables = two_zones();
+  pipeline::Event event = refusal();
+  event.source_mac = {{2, 0, 0, 0, 0, 1}};
+  event.destination_mac = {{2, 0, 0, 0, 0, 2}};
+  v1::Event named = name_event(tables, event);  // no IP
+  EXPECT_EQ(named.source_zone() + " " + named.destination_zone(), "supervision control");
+  EXPECT_EQ(named.source_mac() + " " + named.destination_mac(),
+            "02:00:00:00:00:01 02:00:00:00:00:02");
+  EXPECT_EQ(named.policy_sha256(), "d1");
+  event.port = 1;
+  named = name_event(tables, event);
+  EXPECT_EQ(named.source_zone() + " " + named.destination_zone(), "control supervision");
+  event.has_addresses = true;
+  event.source = host(1, 7);
+  event.destination = host(0, 7);
+  event.conduit = policy::kNoConduit;
+  named = name_event(tables, event);
+  EXPECT_EQ(named.source_zone() + " " + named.destination_zone(), "control supervision");
+  event.destination = host(9, 7);
+  event.port = 5;
+  named = name_event(tables, event);
+  EXPECT_EQ(named.source_zone() + named.destination_zone(), "") << "in no zone";
+}
+
+TEST(Naming, AnEventCountsRefusals) {
+  pipeline::Event event = refusal();
+  event.wall_ns = 5;
+  event.last_wall_ns = 9;
+  v1::Event named = name_event(tables(), event);
+  EXPECT_EQ(named.count(), 1U);
+  EXPECT_EQ(named.last_wall_time_ns(), 0U);
+  event.count = 3;
+  named = name_event(tables(), event);
+  EXPECT_EQ(named.count(), 3U);
+  EXPECT_EQ(named.wall_time_ns(), 5U);
+  EXPECT_EQ(named.last_wall_time_ns(), 9U);
+  EXPECT_EQ(named.conduit(), "scada");
+  event.is_rest = true;
+  event.port = 4;
+  named = name_event(tables(), event);
+  EXPECT_EQ(named.count(), 3U);
+  EXPECT_EQ(named.port(), 4U);
+  EXPECT_EQ(named.reason(), "values_not_granted");
+  EXPECT_EQ(named.conduit() + named.source_mac() + named.protocol() + named.action(), "");
+  EXPECT_EQ(named.fields_size(), 0);
+}
+
 TEST(Naming, NoIndexReadsBeyondATable) {
   pipeline::Event event = refusal();
   for (const std::uint16_t number : {std::uint16_t{1}, std::uint16_t{0xffff}}) {

@@ -115,6 +115,8 @@ void Engine::hold_link(std::uint16_t port, bool held) {
   const bool done = ports_->show_carrier(port, !held);
   cannot_hold_ = held && !done ? cannot_hold_ | bit : cannot_hold_ & ~bit;
   if (!held || !done) shared_->ports_down.fetch_and(~bit);
+  constexpr std::size_t kNoticesMax = 256;  // that wait for an agent
+  if (notices_.size() == kNoticesMax) notices_.erase(notices_.begin());
   v1::Event& notice = notices_.emplace_back();
   notice.set_wall_time_ns(wall_now_ns());
   notice.set_kind("link");

@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <memory>
 #include <utility>
@@ -27,7 +28,9 @@ constexpr std::size_t kReadsMax = 2;
 constexpr auto kEventPeriod = std::chrono::milliseconds(10);
 constexpr auto kQuietPeriod = std::chrono::milliseconds(50);  // after one without events
 constexpr auto kLookPeriod = std::chrono::microseconds(200);
-constexpr TimeNs kPatienceNs = 5 * kSecondNs;  // with workers that have not taken up a policy
+constexpr TimeNs kPatienceNs = 5 * kSecondNs;     // with workers that have not taken up a policy
+constexpr TimeNs kContainPatienceNs = kSecondNs;  // the same with containments
+constexpr std::size_t kContainingMax = 64;
 constexpr TimeNs kLinkPeriodNs = 100 * kMillisecondNs;
 
 }  // namespace
@@ -39,7 +42,8 @@ Server::Server(asio::io_context& io, Engine& engine, const std::string& path,
       pair_report_(std::move(pair_report)),
       listener_(io, path),
       event_timer_(io),
-      apply_timer_(io) {
+      apply_timer_(io),
+      contain_timer_(io) {
   asio::post(reader_, [] {
     name_thread("reader");
     run_later();
@@ -80,8 +84,12 @@ void Server::poll_events() {
     links_seen_ns_ = now_ns;
     engine_.watch_links();
   }
+  // What nobody takes now stays with the workers, which sum it up.
+  const bool wanted = std::ranges::any_of(
+      subscribers_, [](const auto& connection) { return connection->has_room(); });
+  engine_.end_containments();
   v1::DataplaneAnswer push;
-  engine_.take_events(*push.mutable_events());
+  if (wanted) engine_.take_events(*push.mutable_events());
   const bool quiet = push.events().events().empty();
   for (const auto& connection : subscribers_) {
     if (!quiet && connection->has_room()) connection->send(push);
@@ -101,6 +109,7 @@ void Server::take(v1::DataplaneRequest request, const ipc::Connection::Pointer& 
     return prepare(std::move(request), connection);
   }
   if (request.has_apply_prepared()) return apply_prepared(request, connection);
+  if (request.has_set_containment()) return contain(request, connection);
   v1::DataplaneAnswer answered = answer(request);
   answered.set_id(request.id());
   connection->send(answered);
@@ -188,6 +197,51 @@ void Server::await_workers() {
   apply_timer_.expires_after(kLookPeriod);
   apply_timer_.async_wait([this](error_code error) {
     if (!error) await_workers();
+  });
+}
+
+void Server::contain(const v1::DataplaneRequest& request,
+                     const ipc::Connection::Pointer& connection) {
+  std::string wrong;
+  if (!may_write(connection)) {
+    wrong = "another bulkheadd drives this data plane";
+  } else if (containing_.size() >= kContainingMax) {
+    wrong = "other containments are being put in force; try again";
+  } else {
+    wrong = engine_.begin_contain(request.set_containment());
+  }
+  if (wrong.empty()) {
+    containing_.push_back({request.id(), connection, monotonic_now_ns()});
+    return await_contained();
+  }
+  spdlog::error("containments refused: {}", wrong);
+  v1::DataplaneAnswer answer;
+  answer.set_id(request.id());
+  answer.set_refused(wrong + "; those before stand");
+  connection->send(answer);
+}
+
+// A worker that stands still passes nothing, but nobody knows for how long.
+void Server::await_contained() {
+  const bool taken_up = engine_.finish_contain();
+  const TimeNs now_ns = monotonic_now_ns();
+  const auto is_answered = [&](const Containing& each) {
+    if (!taken_up && now_ns - each.since_ns < kContainPatienceNs) return false;
+    v1::DataplaneAnswer answer;
+    answer.set_id(each.id);
+    v1::ContainmentInForce& in_force = *answer.mutable_containment();
+    for (v1::Containment& one : engine_.contained()) {
+      *in_force.add_containments() = std::move(one);
+    }
+    if (!taken_up) in_force.set_problem("a worker has not taken it up; " + engine_.lagging());
+    each.connection->send(answer);
+    return true;
+  };
+  std::erase_if(containing_, is_answered);
+  if (containing_.empty()) return;
+  contain_timer_.expires_after(kLookPeriod);
+  contain_timer_.async_wait([this](error_code error) {
+    if (!error) await_contained();
   });
 }
 

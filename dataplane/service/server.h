@@ -1,5 +1,6 @@
-// The Unix socket for the agent's questions and commits. It never waits for a client; a slow one
-// loses events. A worker that is stuck costs an answer, not the service.
+// The Unix socket for the agent's questions and commits. It never waits for a client; the events
+// that a slow one does not take are summed up by the workers. A worker that is stuck costs an
+// answer, not the service.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "dataplane/ipc/connection.h"
 #include "dataplane/ipc/unix_listener.h"
@@ -35,6 +37,13 @@ class Server final : private ipc::Connection::Owner {
     TimeNs since_ns = 0;
   };
 
+  // Containments that some worker has not taken up yet.
+  struct Containing {
+    std::uint64_t id = 0;
+    ipc::Connection::Pointer connection;
+    TimeNs since_ns = 0;
+  };
+
   void take(v1::DataplaneRequest request, const ipc::Connection::Pointer& connection) override;
   void forget(const ipc::Connection::Pointer& connection) override;
   void admit(ipc::UnixListener::Socket socket);
@@ -49,6 +58,8 @@ class Server final : private ipc::Connection::Owner {
   void apply_prepared(const v1::DataplaneRequest& request,
                       const ipc::Connection::Pointer& connection);
   void await_workers();
+  void contain(const v1::DataplaneRequest& request, const ipc::Connection::Pointer& connection);
+  void await_contained();
   void poll_events();
 
   boost::asio::io_context& io_;
@@ -57,12 +68,14 @@ class Server final : private ipc::Connection::Owner {
   ipc::UnixListener listener_;
   boost::asio::steady_timer event_timer_;
   boost::asio::steady_timer apply_timer_;
+  boost::asio::steady_timer contain_timer_;
   TimeNs links_seen_ns_ = 0;
   std::set<ipc::Connection::Pointer> connections_;
   std::set<ipc::Connection::Pointer> subscribers_;
   ipc::Connection::Pointer writer_;  // the one that may change something
   std::size_t reads_ = 0;            // of artefacts, under way
   std::optional<Applying> applying_;
+  std::vector<Containing> containing_;  // in the order of their requests
   // Reads artefacts, and destroys images.
   boost::asio::thread_pool reader_{1};  // the last member: ends before what it uses
 };

@@ -89,10 +89,7 @@ TEST(Decode, Rows) {
       {"without an identifier it has that of its block", kSent,
        published_by(with([](Parts& p) { p.go_id = {}; })), text_of("BAY1/LLN0$GO$trip", 0)},
       {"simulated", kSent,
-       frame(apdu(with([](Parts& p) {
-               p.simulation = {0x87, 1, 0xff};
-             })),
-             0x8000),
+       frame(apdu(with([](Parts& p) { p.simulation = {0x87, 1, 0xff}; })), 0x8000),
        text_of("trip", 1)},
       {"with a security extension", kSent, frame(apdu({}), 0, Message(20, 0x5a)),
        text_of("trip", 0, 2, 20)},
@@ -118,21 +115,15 @@ TEST(Decode, WhatIsRefused) {
        "fault bad_value"},
       {"it may not live", kSent, changed([](Parts& p) { p.time_allowed = 0; }), "fault bad_value"},
       {"no block", kSent, changed([](Parts& p) { p.reference = ""; }), "fault bad_value"},
-      {"something behind the data", kSent, changed([](Parts& p) {
-         p.behind = {0x8c, 1, 0};
-       }),
+      {"something behind the data", kSent, changed([](Parts& p) { p.behind = {0x8c, 1, 0}; }),
        "fault bad_value"},
-      {"a simulation of two octets", kSent, changed([](Parts& p) {
-         p.simulation = {0x87, 2, 0, 1};
-       }),
-       "fault bad_value"},
+      {"a simulation of two octets", kSent,
+       changed([](Parts& p) { p.simulation = {0x87, 2, 0, 1}; }), "fault bad_value"},
       {"a reference that ends early", kSent,
        changed([](Parts& p) { p.reference = std::string_view("BAY1/LLN0$GO$trip\0", 18); }),
        "fault bad_value"},
-      {"a simulation of another truth", kSent, changed([](Parts& p) {
-         p.simulation = {0x87, 1, 2};
-       }),
-       "fault bad_value"},
+      {"a simulation of another truth", kSent,
+       changed([](Parts& p) { p.simulation = {0x87, 1, 2}; }), "fault bad_value"},
       {"a constructed identifier", kSent,
        changed([](Parts& p) { p.go_id = element(0xa3, element(0x1a, "trip")); }),
        "fault bad_value"},
@@ -148,15 +139,9 @@ TEST(Decode, WhatIsRefused) {
        "fault bad_value"},
       {"simulated, as the frame alone says", kSent, frame(apdu({}), 0x8000), "fault bad_value"},
       {"as it says against the PDU", kSent,
-       frame(apdu(with([](Parts& p) {
-               p.simulation = {0x87, 1, 0};
-             })),
-             0x8000),
-       "fault bad_value"},
-      {"simulated, as the PDU alone says", kSent, changed([](Parts& p) {
-         p.simulation = {0x87, 1, 0xff};
-       }),
-       "fault bad_value"},
+       frame(apdu(with([](Parts& p) { p.simulation = {0x87, 1, 0}; })), 0x8000), "fault bad_value"},
+      {"simulated, as the PDU alone says", kSent,
+       changed([](Parts& p) { p.simulation = {0x87, 1, 0xff}; }), "fault bad_value"},
       {"an extension that is longer than it says", kSent,
        announcing(frame(apdu({}), 0, Message(20, 0x5a)), 19), "fault bad_length"},
       {"one that is shorter", kSent, announcing(frame(apdu({}), 0, Message(20, 0x5a)), 21),
