@@ -1,0 +1,295 @@
+// From the top: state, alarms, pair, workers; then the sections share what lines are left.
+#include "controlplane/cli/top_screen.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <tuple>
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+constexpr std::string_view kSorts[] = {"rate", "total", "bytes", "name"};
+constexpr std::string_view kKeys =
+    "q quit  1 conduits 2 functions 3 refusals 0 all  m rate t total b bytes n name  / filter";
+
+// A number in at most 8 columns.
+std::string short_number(double value) {
+  char text[32];
+  if (value < 9.95) {
+    std::snprintf(text, sizeof(text), value < 0.05 ? "%.0f" : "%.1f", value);
+    return text;
+  }
+  if (value < 999'999.5) return grouped(static_cast<std::uint64_t>(value + 0.5));
+  constexpr const char* kUnits[] = {"M", "G", "T", "P"};
+  std::size_t unit = 0;
+  value /= 1e6;
+  while (value >= 999.95 && unit < 3) {
+    value /= 1000;
+    ++unit;
+  }
+  std::snprintf(text, sizeof(text), "%.1f%s", value, kUnits[unit]);
+  return text;
+}
+
+// Characters, taken for columns.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+// The text in exactly so many columns; what is cut off shows as `~`.
+std::string fit(const std::string& text, std::size_t columns, bool right = false) {
+  const std::size_t width = width_of(text);
+  if (width <= columns) {
+    const std::string blanks(columns - width, ' ');
+    return right ? blanks + text : text + blanks;
+  }
+  std::string out;
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool begins = (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80;
+    if (begins && ++taken >= columns) break;
+    out += text[i];
+  }
+  return columns == 0 ? std::string() : out + "~";
+}
+
+std::string right(double value) { return fit(short_number(value), 9, true); }
+
+// As it stands, cut at the screen's edge.
+TopLine line(const std::string& text, const TopWish& wish, Colour colour = Colour::plain) {
+  const std::string shown = printable(text);
+  return {width_of(shown) <= wish.columns ? shown : fit(shown, wish.columns), colour};
+}
+
+double rate_of(const TopRow& row) { return row.allowed_s + row.refused_s; }
+std::uint64_t total_of(const TopRow& row) { return row.allowed + row.refused; }
+
+bool comes_before(const TopRow& a, const TopRow& b, TopSort sort) {
+  if (sort == TopSort::rate && rate_of(a) != rate_of(b)) return rate_of(a) > rate_of(b);
+  if (sort == TopSort::bytes && a.bytes_s != b.bytes_s) return a.bytes_s > b.bytes_s;
+  if (sort != TopSort::name && total_of(a) != total_of(b)) return total_of(a) > total_of(b);
+  return std::tie(a.name, a.detail) < std::tie(b.name, b.detail);
+}
+
+std::vector<TopRow> chosen(const std::vector<TopRow>& rows, const TopWish& wish) {
+  std::vector<TopRow> out;
+  for (const TopRow& row : rows) {
+    const bool fits = row.name.find(wish.filter) != std::string::npos ||
+                      row.detail.find(wish.filter) != std::string::npos;
+    if (fits) out.push_back(row);
+  }
+  std::sort(out.begin(), out.end(),
+            [&wish](const TopRow& a, const TopRow& b) { return comes_before(a, b, wish.sort); });
+  return out;
+}
+
+std::string state_text(const TopView& view) {
+  const v1::GetStatusResponse& status = view.status;
+  if (!status.problem().empty()) return "problem: " + status.problem();
+  const bool stands_by = status.dataplane().has_pair() && !status.dataplane().pair().forwards();
+  return std::string(stands_by ? "standby of a pair" : "enforcing") + " revision " +
+         std::to_string(status.active().number()) + " of " + status.active().site();
+}
+
+std::string pair_text(const v1::PairStatus& pair) {
+  std::string text = "pair: " + pair.self().role() + ", term " + std::to_string(pair.term());
+  if (!pair.peer_heard()) return text + ", the peer is not heard";
+  text += ", peer " + pair.peer().name() + " " + pair.peer().role();
+  const v1::PairAppliance& standby = pair.self().role() == "active" ? pair.peer() : pair.self();
+  text += standby.maintenance() ? " in maintenance" : standby.ready() ? " ready" : " NOT READY";
+  std::string silent;
+  for (const v1::PairPath& path : pair.paths()) {
+    if (!path.heard()) silent += (silent.empty() ? ", silent: " : ", ") + path.name();
+  }
+  return text + silent;
+}
+
+void add_state(const TopView& view, const TopWish& wish, std::vector<TopLine>& lines) {
+  const bool good = view.status.problem().empty();
+  std::string head =
+      "bulkhead top  " + wish.server + "  " + wish.time + "  by " + std::string(name_of(wish.sort));
+  if (view.seconds == 0) head += "  (rates from the second look on)";
+  if (view.cut) head += "  (counters are cut)";
+  lines.push_back(line(head, wish, Colour::bold));
+  if (!wish.message.empty()) lines.push_back(line("no answer: " + wish.message, wish, Colour::bad));
+  lines.push_back(line(state_text(view), wish, good ? Colour::good : Colour::bad));
+  if (view.pair) lines.push_back(line(pair_text(*view.pair), wish));
+  std::string alarms;
+  for (const v1::Alarm& alarm : view.status.alarms()) {
+    alarms += (alarms.empty() ? "alarms: " : ", ") + alarm.name();
+    if (!alarm.subject().empty()) alarms += " (" + alarm.subject() + ")";
+  }
+  if (!alarms.empty()) lines.push_back(line(alarms, wish, Colour::bad));
+}
+
+std::string slow_text(const TopWorker& worker) {
+  if (worker.slow_us == 0) return "-";
+  char text[32];
+  std::snprintf(text, sizeof(text), "%s%.0f us", worker.slower ? ">" : "", worker.slow_us);
+  return text;
+}
+
+// Of many workers the busiest.
+void add_workers(const TopView& view, const TopWish& wish, std::vector<TopLine>& lines) {
+  const std::size_t most = std::max<std::size_t>(2, wish.lines / 6);
+  std::vector<TopWorker> workers = view.workers;
+  std::stable_sort(workers.begin(), workers.end(),
+                   [](const TopWorker& a, const TopWorker& b) { return a.frames_s > b.frames_s; });
+  lines.push_back(line("WORKER  FRAMES/S  CYCLES/FRAME  99% INSIDE  SESSIONS  FULLEST LIMIT", wish,
+                       Colour::dim));
+  for (std::size_t i = 0; i < workers.size() && i < most; ++i) {
+    const TopWorker& worker = workers[i];
+    char percent[32];
+    std::snprintf(percent, sizeof(percent), " %.0f%%", 100 * worker.fullest_ratio);
+    lines.push_back(line(
+        fit(std::to_string(worker.index), 6, true) + fit(short_number(worker.frames_s), 10, true) +
+            fit(short_number(worker.cycles_a_frame), 14, true) + fit(slow_text(worker), 12, true) +
+            fit(grouped(worker.sessions), 10, true) + "  " +
+            (worker.fullest.empty() ? "" : worker.fullest + percent),
+        wish, worker.fullest_ratio >= 0.95 ? Colour::bad : Colour::plain));
+  }
+  if (workers.size() > most) {
+    lines.push_back(
+        line("        and " + std::to_string(workers.size() - most) + " more", wish, Colour::dim));
+  }
+}
+
+struct Section {
+  TopSection section;
+  std::string title;
+  std::vector<TopRow> rows;
+  bool has_detail = false;
+};
+
+TopLine section_row(const Section& section, const TopRow& row, const TopWish& wish) {
+  constexpr std::size_t kNumbers = 9 * 4;
+  const std::size_t names = wish.columns > kNumbers + 8 ? wish.columns - kNumbers - 1 : 8;
+  const std::size_t detail = section.has_detail ? names / 3 : 0;
+  std::string text = fit(printable(row.name), names - detail);
+  if (section.has_detail) text += fit(printable(row.detail), detail);
+  text += " " + right(row.allowed_s) + right(row.refused_s) + right(row.bytes_s) +
+          right(static_cast<double>(total_of(row)));
+  return {fit(text, wish.columns), row.refused_s > 0 ? Colour::bad : Colour::plain};
+}
+
+void add_section(const Section& section, const TopWish& wish, std::size_t lines_max,
+                 std::vector<TopLine>& lines) {
+  constexpr std::size_t kNumbers = 9 * 4;
+  const std::size_t names = wish.columns > kNumbers + 8 ? wish.columns - kNumbers - 1 : 8;
+  const std::size_t shown = std::min(section.rows.size(), lines_max - 1);
+  std::string title = section.title;
+  if (shown < section.rows.size()) {
+    title += " (" + std::to_string(shown) + " of " + grouped(section.rows.size()) + ")";
+  }
+  lines.push_back(
+      {fit(fit(title, names) + " " + fit("PASSED/S", 9, true) + fit("REFUSED/S", 10, true) +
+               fit("BYTES/S", 8, true) + fit("TOTAL", 9, true),
+           wish.columns),
+       Colour::bold});
+  for (std::size_t i = 0; i < shown; ++i) {
+    lines.push_back(section_row(section, section.rows[i], wish));
+  }
+}
+
+std::vector<Section> sections_of(const TopView& view, const TopWish& wish) {
+  std::vector<Section> all = {
+      {TopSection::conduits, "CONDUITS", chosen(view.conduits, wish), false},
+      {TopSection::functions, "FUNCTIONS", chosen(view.functions, wish), false},
+      {TopSection::refusals, "REFUSALS", chosen(view.refusals, wish), true}};
+  if (wish.section == TopSection::all) return all;
+  std::erase_if(all, [&wish](const Section& each) { return each.section != wish.section; });
+  return all;
+}
+
+// Sections that need less than their share leave the rest to the others.
+void add_sections(const TopView& view, const TopWish& wish, std::size_t left,
+                  std::vector<TopLine>& lines) {
+  std::vector<Section> sections = sections_of(view, wish);
+  std::vector<std::size_t> heights(sections.size(), 0);
+  for (bool grew = true; grew && left > 0;) {
+    grew = false;
+    for (std::size_t i = 0; i < sections.size() && left > 0; ++i) {
+      const std::size_t wanted = sections[i].rows.size() + 1;
+      if (heights[i] >= wanted) continue;
+      const std::size_t more = heights[i] == 0 ? std::min<std::size_t>(2, left) : 1;
+      heights[i] += std::min(more, wanted - heights[i]);
+      left -= std::min(more, left);
+      grew = true;
+    }
+  }
+  for (std::size_t i = 0; i < sections.size(); ++i) {
+    if (heights[i] > 0) add_section(sections[i], wish, heights[i], lines);
+  }
+}
+
+}  // namespace
+
+std::optional<TopSort> find_top_sort(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(kSorts); ++i) {
+    if (kSorts[i] == name) return static_cast<TopSort>(i);
+  }
+  return std::nullopt;
+}
+
+std::string_view name_of(TopSort sort) { return kSorts[static_cast<std::size_t>(sort)]; }
+
+std::vector<TopLine> draw_top(const TopView& view, const TopWish& wish) {
+  std::vector<TopLine> lines;
+  add_state(view, wish, lines);
+  add_workers(view, wish, lines);
+  const std::size_t used = lines.size() + 1;  // with the line of keys
+  if (used < wish.lines) add_sections(view, wish, wish.lines - used, lines);
+  if (lines.size() > wish.lines - 1) lines.resize(wish.lines - 1);
+  lines.resize(std::max(lines.size(), wish.lines - 1));
+  std::string keys = wish.prompt.empty() ? std::string(kKeys) : wish.prompt;
+  if (wish.prompt.empty() && !wish.filter.empty()) {
+    keys = "filter: " + wish.filter + " (Esc: none)  " + keys;
+  }
+  lines.push_back(line(keys, wish, Colour::dim));
+  return lines;
+}
+
+namespace {
+
+Json rows_json(const std::vector<TopRow>& rows, const TopWish& wish, const char* detail) {
+  Json out = Json::array();
+  for (const TopRow& row : chosen(rows, wish)) {
+    Json each = {{"name", row.name}};
+    if (detail != nullptr) each[detail] = row.detail;
+    each["passed_per_second"] = row.allowed_s;
+    each["refused_per_second"] = row.refused_s;
+    each["bytes_per_second"] = row.bytes_s;
+    each["passed"] = row.allowed;
+    each["refused"] = row.refused;
+    out.push_back(std::move(each));
+  }
+  return out;
+}
+
+}  // namespace
+
+Json top_json(const TopView& view, const TopWish& wish) {
+  Json json = {{"problem", view.status.problem()}, {"seconds", view.seconds}, {"cut", view.cut}};
+  json["alarms"] = Json::array();
+  for (const v1::Alarm& alarm : view.status.alarms()) json["alarms"].push_back(alarm.name());
+  if (view.pair) json["pair"] = pair_text(*view.pair).substr(6);
+  json["workers"] = Json::array();
+  for (const TopWorker& worker : view.workers) {
+    json["workers"].push_back({{"worker", worker.index},
+                               {"frames_per_second", worker.frames_s},
+                               {"cycles_per_frame", worker.cycles_a_frame},
+                               {"inside_99_us", worker.slow_us},
+                               {"sessions", worker.sessions},
+                               {"fullest_limit", worker.fullest},
+                               {"fullest_ratio", worker.fullest_ratio}});
+  }
+  json["conduits"] = rows_json(view.conduits, wish, nullptr);
+  json["functions"] = rows_json(view.functions, wish, nullptr);
+  json["refusals"] = rows_json(view.refusals, wish, "conduit");
+  return json;
+}
+
+}  // namespace bulkhead::controlplane

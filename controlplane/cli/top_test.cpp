@@ -1,0 +1,219 @@
+// The rates between two looks, and the screen that shows them.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "controlplane/cli/top_rates.h"
+#include "controlplane/cli/top_screen.h"
+#include "dataplane/base/time_buckets.h"
+
+namespace bulkhead::controlplane {
+namespace {
+
+v1::Counter counter(const std::string& conduit, const std::string& function,
+                    const std::string& reason, std::uint64_t messages) {
+  v1::Counter row;
+  row.set_conduit(conduit);
+  row.set_protocol(function.empty() ? "" : "modbus");
+  row.set_function(function);
+  row.set_verdict(reason == "granted" ? "allow" : "deny");
+  row.set_reason(reason);
+  row.set_messages(messages);
+  row.set_bytes(messages * 10);
+  return row;
+}
+
+CounterLook look_of(const std::vector<v1::Counter>& rows) {
+  v1::Counters page;
+  for (const v1::Counter& row : rows) *page.add_rows() = row;
+  CounterLook look;
+  look.take(page);
+  return look;
+}
+
+v1::GetStatusResponse status_of(std::uint64_t uptime_ms, std::uint64_t packets) {
+  v1::GetStatusResponse status;
+  status.set_dataplane_connected(true);
+  status.mutable_active()->set_number(7);
+  status.mutable_active()->set_site("water-works");
+  status.mutable_dataplane()->set_uptime_ms(uptime_ms);
+  v1::WorkerStatus& worker = *status.mutable_dataplane()->add_workers();
+  const auto add = [&worker](const std::string& name, std::uint64_t value) {
+    v1::Statistic& row = *worker.add_statistics();
+    row.set_name(name);
+    row.set_value(value);
+  };
+  add("packets", packets);
+  add("busy_cycles", packets * 500);
+  add("flows", 12);
+  add(time_bucket_name(3), packets - packets / 50);
+  add(time_bucket_name(9), packets / 50);
+  v1::LimitStatus& limit = *worker.add_limits();
+  limit.set_name("flows");
+  limit.set_max(100);
+  limit.set_used(12);
+  return status;
+}
+
+TEST(TopRates, AreWhatCameBetweenTwoLooks) {
+  TopRates rates;
+  TopView view = rates.step(status_of(1000, 100), {},
+                            look_of({counter("scada", "read_coils", "granted", 100)}), kSecondNs);
+  EXPECT_EQ(view.seconds, 0);
+  ASSERT_EQ(view.conduits.size(), 1U);
+  EXPECT_EQ(view.conduits[0].allowed_s, 0) << "nothing is known of the time before";
+  EXPECT_EQ(view.conduits[0].allowed, 100U);
+  view = rates.step(status_of(3000, 300), {},
+                    look_of({counter("scada", "read_coils", "granted", 140),
+                             counter("scada", "write_coil", "function_not_granted", 6),
+                             counter("", "", "no_rule", 4)}),
+                    3 * kSecondNs);
+  EXPECT_EQ(view.seconds, 2);
+  ASSERT_EQ(view.conduits.size(), 2U);
+  EXPECT_EQ(view.conduits[0].name, "(none)");
+  EXPECT_EQ(view.conduits[1].allowed_s, 20);
+  EXPECT_EQ(view.conduits[1].refused_s, 3) << "a row that is new began at 0";
+  EXPECT_EQ(view.conduits[1].bytes_s, 230);
+  ASSERT_EQ(view.functions.size(), 2U);
+  EXPECT_EQ(view.functions[0].name, "modbus read_coils");
+  ASSERT_EQ(view.refusals.size(), 2U);
+  EXPECT_EQ(view.refusals[0].name, "function_not_granted");
+  EXPECT_EQ(view.refusals[0].detail, "scada");
+  ASSERT_EQ(view.workers.size(), 1U);
+  EXPECT_EQ(view.workers[0].frames_s, 100);
+  EXPECT_EQ(view.workers[0].cycles_a_frame, 500);
+  EXPECT_EQ(view.workers[0].slow_us, 512) << "two of a hundred are in the slow bucket";
+  EXPECT_EQ(view.workers[0].fullest, "flows");
+}
+
+TEST(TopRates, ADataPlaneThatBeganAnewHasNoRatesYet) {
+  TopRates rates;
+  rates.step(status_of(5000, 1000), {}, look_of({counter("scada", "", "granted", 100)}), kSecondNs);
+  const TopView view = rates.step(status_of(100, 10), {},
+                                  look_of({counter("scada", "", "granted", 3)}), 2 * kSecondNs);
+  EXPECT_EQ(view.seconds, 0);
+  EXPECT_EQ(view.conduits[0].allowed_s, 0);
+}
+
+// An appliance with much to show.
+TopView busy() {
+  TopRates rates;
+  std::vector<v1::Counter> rows;
+  for (int i = 0; i < 40; ++i) {
+    const std::string number = std::to_string(i);
+    rows.push_back(counter("conduit-" + number, "function_" + number, "granted",
+                           static_cast<std::uint64_t>(i)));
+    rows.push_back(counter("conduit-" + number, "function_" + number, "values_not_granted",
+                           static_cast<std::uint64_t>(40 - i)));
+  }
+  rates.step(status_of(1000, 100), {}, look_of({}), kSecondNs);
+  v1::PairStatus pair;
+  pair.mutable_self()->set_role("active");
+  pair.set_peer_heard(true);
+  pair.mutable_peer()->set_name("bravo");
+  pair.mutable_peer()->set_role("standby");
+  v1::GetStatusResponse status = status_of(2000, 1'234'567);
+  v1::Alarm& alarm = *status.add_alarms();
+  alarm.set_name("no_peer");
+  return rates.step(status, pair, look_of(rows), 2 * kSecondNs);
+}
+
+TopWish wish_of(std::size_t columns, std::size_t lines) {
+  TopWish wish;
+  wish.server = "192.0.2.10:7443";
+  wish.time = "2026-11-30 12:00:00";
+  wish.columns = columns;
+  wish.lines = lines;
+  return wish;
+}
+
+std::string text_of(const std::vector<TopLine>& lines) {
+  std::string text;
+  for (const TopLine& line : lines) text += line.text + "\n";
+  return text;
+}
+
+bool has(const std::vector<TopLine>& lines, const std::string& text) {
+  return text_of(lines).find(text) != std::string::npos;
+}
+
+TEST(TopScreen, FitsEachSize) {
+  const TopView view = busy();
+  for (const auto& [columns, lines] : std::vector<std::pair<std::size_t, std::size_t>>{
+           {60, 12}, {80, 24}, {100, 30}, {200, 50}, {80, 200}, {300, 13}, {10, 3}}) {
+    const auto drawn = draw_top(view, wish_of(columns, lines));
+    EXPECT_EQ(drawn.size(), lines) << columns << "x" << lines;
+    for (const TopLine& line : drawn) {
+      EXPECT_LE(line.text.size(), columns) << columns << "x" << lines << ": " << line.text;
+    }
+  }
+}
+
+TEST(TopScreen, ShowsEachPartAt80By24) {
+  const auto drawn = draw_top(busy(), wish_of(80, 24));
+  for (const char* part :
+       {"192.0.2.10:7443", "enforcing revision 7 of water-works",
+        "pair: active, term 0, peer bravo", "NOT READY", "alarms: no_peer", "WORKER", "CONDUITS (",
+        " of 40)", "FUNCTIONS (", "REFUSALS (", "values_not_granted", "q quit"}) {
+    EXPECT_TRUE(has(drawn, part)) << part << "\n" << text_of(drawn);
+  }
+}
+
+TEST(TopScreen, SortsAndFiltersAndEnlarges) {
+  TopWish wish = wish_of(80, 50);
+  wish.section = TopSection::conduits;
+  const auto first = [](const std::vector<TopLine>& lines) {
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (lines[i].text.starts_with("CONDUITS")) {
+        return lines[i + 1].text.substr(0, lines[i + 1].text.find(' '));
+      }
+    }
+    return std::string("none");
+  };
+  const TopView view = busy();
+  EXPECT_EQ(first(draw_top(view, wish)), "conduit-0") << "all have as many, so by name";
+  EXPECT_FALSE(has(draw_top(view, wish), "FUNCTIONS"));
+  wish.sort = TopSort::name;
+  wish.filter = "-3";
+  const auto filtered = draw_top(view, wish);
+  EXPECT_EQ(first(filtered), "conduit-3");
+  EXPECT_TRUE(has(filtered, "conduit-39"));
+  EXPECT_FALSE(has(filtered, "conduit-4"));
+  EXPECT_TRUE(has(filtered, "filter: -3"));
+  TopRates rates;
+  rates.step(status_of(1000, 1), {}, look_of({counter("old", "", "granted", 1000)}), kSecondNs);
+  const TopView two =
+      rates.step(status_of(2000, 1), {},
+                 look_of({counter("old", "", "granted", 1001), counter("new", "", "granted", 5)}),
+                 2 * kSecondNs);
+  wish.filter.clear();
+  wish.sort = TopSort::rate;
+  EXPECT_EQ(first(draw_top(two, wish)), "new");
+  wish.sort = TopSort::total;
+  EXPECT_EQ(first(draw_top(two, wish)), "old");
+  wish.sort = TopSort::bytes;
+  EXPECT_EQ(first(draw_top(two, wish)), "new");
+}
+
+TEST(TopScreen, NamesCannotControlTheTerminal) {
+  TopRates rates;
+  const TopView view =
+      rates.step(status_of(1, 1), {}, look_of({counter("a\x1b[31mb", "", "granted", 1)}), 1);
+  EXPECT_EQ(text_of(draw_top(view, wish_of(80, 24))).find('\x1b'), std::string::npos);
+}
+
+TEST(TopJson, HasWhatTheScreenHas) {
+  TopWish wish = wish_of(80, 24);
+  wish.filter = "conduit-39";
+  const Json json = top_json(busy(), wish);
+  EXPECT_EQ(json["conduits"].size(), 1U);
+  EXPECT_EQ(json["conduits"][0]["passed"], 39);
+  EXPECT_EQ(json["conduits"][0]["refused"], 1);
+  EXPECT_EQ(json["refusals"][0]["conduit"], "conduit-39");
+  EXPECT_EQ(json["workers"][0]["fullest_limit"], "flows");
+  EXPECT_EQ(json["alarms"][0], "no_peer");
+}
+
+}  // namespace
+}  // namespace bulkhead::controlplane
