@@ -101,6 +101,11 @@ Json rule_json(const v1::CompiledPolicy& policy, const v1::Conduit& conduit, int
 std::vector<Json> artefact_json(const v1::CompiledPolicy& policy) {
   std::vector<Json> lines;
   lines.push_back({{"site", policy.site()}, {"compiler", policy.compiler()}});
+  if (policy.has_health()) {
+    lines.push_back({{"health",
+                      {{"sessions_lost_percent", policy.health().sessions_lost_percent()},
+                       {"refusals_per_s", policy.health().refusals_per_s()}}}});
+  }
   for (const v1::Zone& zone : policy.zones()) {
     Json line = {{"zone", zone.name()},
                  {"port", zone.port()},

@@ -10,8 +10,8 @@
 
 #include "bulkhead/v1/audit.grpc.pb.h"
 #include "controlplane/audit/folder.h"
+#include "controlplane/audit/record_json.h"
 #include "controlplane/audit/verify.h"
-#include "controlplane/cli/moment.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
 #include "dataplane/base/clock.h"
@@ -30,14 +30,6 @@ struct ShowOptions {
   std::string number;  // N or N-M
   std::uint32_t limit = 200;
 };
-
-std::uint64_t moment_or_fail(const std::string& option, const std::string& text) {
-  if (text.empty()) return 0;
-  if (const auto moment = parse_moment(text, wall_now_ns())) return *moment;
-  throw CommandFailed{kUsage, option + " " + text +
-                                  " is neither an age, as 2h or 7d, nor a time in UTC, as "
-                                  "2026-11-29T22:52:36Z"};
-}
 
 void set_numbers(const std::string& text, v1::ListAuditRequest& request) {
   if (text.empty()) return;
@@ -82,15 +74,6 @@ void add_row(Table& table, const audit::Record& record) {
             is_bad ? Colour::bad : Colour::plain);
 }
 
-// The record's own members, with its hash and its time as text.
-void print_record(const audit::Line& line) {
-  const std::string_view text = line.text;
-  Json json = Json::parse(text.substr(audit::kHashDigits + 1));
-  json["hash"] = line.hash;
-  json["time"] = iso_time(line.record->stamp.wall_ns);
-  print_json(json);
-}
-
 void run_show(Session& session, const ShowOptions& options) {
   v1::ListAuditRequest request;
   request.set_since_wall_time_ns(moment_or_fail("--since", options.since));
@@ -113,7 +96,7 @@ void run_show(Session& session, const ShowOptions& options) {
       print_error("a line that came is no record, or is damaged: run `bulkheadctl audit verify`");
       session.exit_code = kRefused;
     } else if (session.format() == Format::json) {
-      print_record(*line);
+      print_json(audit::show_json(*line->record, line->hash));
     } else {
       add_row(table, *line->record);
     }

@@ -122,6 +122,7 @@ void read_capture(const std::string& path, const std::function<void(const Captur
   std::vector<std::uint8_t> copy;
   while (file.next()) {
     packet.frame = file.number();
+    packet.time_ns = file.time_ns();
     if (parse_packet(ip_packet(file.link_type(), file.frame()), copy, packet) ||
         (file.is_ethernet() && parse_non_ip(file.frame(), packet))) {
       take(packet);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/protocols/catalogue.h"
 #include "dataplane/wire/address.h"
 #include "dataplane/wire/transport.h"
@@ -15,6 +16,7 @@ namespace bulkhead::controlplane {
 // destination port is the EtherType. The payload lives until the next frame is read.
 struct CapturedPacket {
   std::uint32_t frame = 0;  // from 1
+  TimeNs time_ns = 0;
   protocols::Carrier carrier{};
   wire::IpAddress source;
   wire::IpAddress destination;

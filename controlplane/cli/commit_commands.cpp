@@ -4,9 +4,11 @@
 #include <chrono>
 #include <functional>
 #include <future>
-#include <map>
 
 #include "controlplane/cli/remote.h"
+#include "controlplane/policy/health.h"
+#include "dataplane/artefact/artefact.h"
+#include "dataplane/base/duration.h"
 
 namespace bulkhead::controlplane {
 
@@ -240,32 +242,59 @@ Json revision_json(const v1::Revision& revision) {
   return json;
 }
 
-void run_commit(Session& session, std::uint64_t number, std::uint64_t confirm_ms) {
-  carry_out(session, [=](Remote& remote, v1::CommitPolicyResponse& response) {
-    v1::CommitPolicyRequest request;
-    request.set_number(number);
-    request.set_confirm_ms(confirm_ms);
+void run_commit(Session& session, const v1::CommitPolicyRequest& request) {
+  carry_out(session, [&request](Remote& remote, v1::CommitPolicyResponse& response) {
     return remote.policy().CommitPolicy(remote.context().get(), request, &response);
   });
 }
 
-CLI::Option* add_confirm_option(CLI::App& command, std::uint64_t& confirm_ms) {
-  const std::map<std::string, std::uint64_t> units = {
-      {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-  return command
-      .add_option("--confirm", confirm_ms,
-                  "Return to the revision before, unless `bulkheadctl confirm` comes in this time "
-                  "(30s, 10m, 1h)")
-      ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED))
-      ->check(CLI::PositiveNumber)
-      ->option_text("TIME");
+namespace {
+
+void read_confirm(const std::string& text, v1::CommitPolicyRequest& request) {
+  const auto time_ns = parse_duration(text);
+  if (!time_ns || *time_ns == 0) {
+    throw CLI::ValidationError(
+        "--confirm", "`" + text + "` is no time: write a number and s, m, h or d, such as 10m");
+  }
+  request.set_confirm_ms(*time_ns / kMillisecondNs);
+}
+
+// `text`: "true" where the flag stands alone.
+void read_health(const std::string& text, v1::CommitPolicyRequest& request) {
+  v1::HealthBounds& health = *request.mutable_health();
+  if (text == "true") return;
+  policy::HealthBounds bounds;
+  if (std::string wrong = read_health_bounds(text, bounds); !wrong.empty()) {
+    throw CLI::ValidationError("--health", wrong);
+  }
+  health = artefact::to_message(bounds);
+}
+
+}  // namespace
+
+void add_confirm_options(CLI::App& command, v1::CommitPolicyRequest& request, CLI::Option* needed) {
+  CLI::Option* confirm = command.add_option_function<std::string>(
+      "--confirm", [&request](const std::string& text) { read_confirm(text, request); },
+      "Return to the revision before, unless `bulkheadctl confirm` comes in this time "
+      "(30s, 10m, 1h)");
+  confirm->option_text("TIME");
+  if (needed != nullptr) confirm->needs(needed);
+  // A flag, so that what follows it is not taken for its value.
+  const std::string help =
+      "With --confirm: return before that time if sessions of granted conduits are lost, or "
+      "refusals come, past the bounds that the policy states under `health`, or past these: "
+      "--health=sessions_lost=20%,refusals=100/s, or one of them. Both are compared with the "
+      "second before the commit, over three seconds";
+  command.add_flag("--health", help)
+      ->each([&request](const std::string& text) { read_health(text, request); })
+      ->needs(confirm);
 }
 
 void add_commit_commands(CLI::App& app, Session& session) {
   struct Arguments {
     std::string outcome;
     std::uint64_t number = 0;
-    std::uint64_t confirm_ms = 0;
+    v1::CommitPolicyRequest commit;
     bool dry_run = false;
   };
   const auto arguments = std::make_shared<Arguments>();
@@ -277,11 +306,12 @@ void add_commit_commands(CLI::App& app, Session& session) {
   commit->add_flag("--dry-run", arguments->dry_run,
                    "Commit nothing: list the sessions that live, and the messages that passed in "
                    "the last day, that the revision would refuse; exit code 1 if there are any");
-  add_confirm_option(*commit, arguments->confirm_ms);
+  add_confirm_options(*commit, arguments->commit);
   commit->callback([&session, arguments] {
     if (arguments->dry_run) return run_preview(session, arguments->number);
-    arguments->outcome.empty() ? run_commit(session, arguments->number, arguments->confirm_ms)
-                               : run_outcome(session, arguments->outcome);
+    if (!arguments->outcome.empty()) return run_outcome(session, arguments->outcome);
+    arguments->commit.set_number(arguments->number);
+    run_commit(session, arguments->commit);
   });
   CLI::App* confirm = app.add_subcommand(
       "confirm", "Keep the revision that awaits confirmation (`commit --confirm`)");

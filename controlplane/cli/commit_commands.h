@@ -11,10 +11,10 @@
 
 namespace bulkhead::controlplane {
 
-// `confirm_ms`: how long it awaits confirmation; 0: it needs none.
-void run_commit(Session& session, std::uint64_t number, std::uint64_t confirm_ms);
-// --confirm TIME, in milliseconds.
-CLI::Option* add_confirm_option(CLI::App& command, std::uint64_t& confirm_ms);
+// `commit`'s request without its revision: --confirm TIME and --health[=BOUNDS].
+void add_confirm_options(CLI::App& command, v1::CommitPolicyRequest& request,
+                         CLI::Option* needed = nullptr);
+void run_commit(Session& session, const v1::CommitPolicyRequest& request);
 
 Json revision_json(const v1::Revision& revision);
 Json trial_json(const v1::Trial& trial);

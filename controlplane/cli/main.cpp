@@ -21,6 +21,8 @@ int run(int argc, char** argv) {
       "  bulkheadctl push POLICY.yaml              check it on the appliance; nothing changes yet\n"
       "  bulkheadctl commit                        put it in force, now and after a restart\n"
       "  bulkheadctl events --follow               watch what is refused, and why\n"
+      "In an emergency:\n"
+      "  bulkheadctl contain ZONE --level isolate --for 2h --reason TEXT\n"
       "On the appliance:\n"
       "  bulkheadctl setup                         ports, memory, keys, services; asks\n"
       "\n"
@@ -47,11 +49,17 @@ int run(int argc, char** argv) {
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   add_policy_commands(app, session);
+  add_map_command(app, session);
+  add_learn_command(app, session);
   add_commit_commands(app, session);
   add_watch_commands(app, session);
+  add_event_commands(app, session);
+  add_contain_commands(app, session);
+  add_top_command(app, session);
   add_pair_commands(app, session);
   add_access_commands(app, session);
   add_audit_commands(app, session);
+  add_collector_commands(app, session);
   add_catalogue_commands(app, session);
   add_decode_command(app, session);
   add_pki_commands(app, session);

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <chrono>
 
-#include "dataplane/base/clock.h"
+#include "dataplane/base/duration.h"
 
 namespace bulkhead::controlplane {
 
@@ -24,20 +24,6 @@ bool take(std::string_view& text, char expected) {
   if (!text.starts_with(expected)) return false;
   text.remove_prefix(1);
   return true;
-}
-
-std::optional<std::uint64_t> parse_age(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || stop + 1 != text.data() + text.size()) return std::nullopt;
-  const std::uint64_t unit_s = *stop == 's'   ? 1
-                               : *stop == 'm' ? 60
-                               : *stop == 'h' ? 3600
-                               : *stop == 'd' ? 86400
-                                              : 0;
-  constexpr std::uint64_t kSecondsMax = UINT64_MAX / kSecondNs;
-  if (unit_s == 0 || number > kSecondsMax / unit_s) return std::nullopt;
-  return number * unit_s * kSecondNs;
 }
 
 // "", "T22:52" or "T22:52:36", with or without Z.
@@ -62,7 +48,7 @@ std::optional<std::chrono::seconds> parse_clock(std::string_view text) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_moment(std::string_view text, std::uint64_t now_ns) {
-  if (const auto age_ns = parse_age(text)) return *age_ns < now_ns ? now_ns - *age_ns : 0;
+  if (const auto age_ns = parse_duration(text)) return *age_ns < now_ns ? now_ns - *age_ns : 0;
   const auto year = take_digits(text, 4);
   if (!year || *year < 1970 || *year > 2500 || !take(text, '-')) return std::nullopt;
   const auto month = take_digits(text, 2);

@@ -2,7 +2,6 @@
 #include "controlplane/cli/operation_json.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace bulkhead::controlplane {
 
@@ -20,14 +19,6 @@ void add_elements(const protocols::Catalogue& catalogue, const protocols::Operat
 }
 
 }  // namespace
-
-Json real_json(double value) {
-  constexpr double kExact = 9007199254740992.0;  // 2^53
-  if (std::trunc(value) == value && std::abs(value) <= kExact) {
-    return static_cast<std::int64_t>(value);
-  }
-  return value;
-}
 
 void add_operation(const protocols::Catalogue& catalogue, const protocols::Operation& operation,
                    Json& json) {

@@ -6,9 +6,6 @@
 
 namespace bulkhead::controlplane {
 
-// A number as people write it: without a point if it is whole.
-Json real_json(double value);
-
 // Adds function, code, access and fields. Fields that may span several values are [low, high].
 void add_operation(const protocols::Catalogue& catalogue, const protocols::Operation& operation,
                    Json& json);

@@ -45,20 +45,7 @@ void Table::print(const std::string& when_empty) const {
   for (const Row& row : rows_) say("%s\n", paint(line(row.cells), row.colour));
 }
 
-void print_json(const Json& object) {
-  // What is not ASCII is written as an escape.
-  const std::string text = object.dump(-1, ' ', true, Json::error_handler_t::replace);
-  std::printf("%s\n", text.c_str());
-}
-
-std::string json_text(std::string_view bytes) {
-  for (std::string_view rest = bytes; !rest.empty();) {
-    const std::size_t length = printable_detail::decode_utf8(rest).bytes;
-    if (length == 0) return printable(bytes);
-    rest.remove_prefix(length);
-  }
-  return std::string(bytes);
-}
+void print_json(const Json& object) { std::printf("%s\n", json_line(object).c_str()); }
 
 namespace {
 
@@ -100,35 +87,6 @@ std::string local_time(std::uint64_t wall_ns) {
   localtime_r(&seconds, &parts);
   char text[32];
   std::strftime(text, sizeof(text), "%F %T", &parts);
-  return text;
-}
-
-std::string iso_time(std::uint64_t wall_ns) {
-  const auto seconds = static_cast<time_t>(wall_ns / 1'000'000'000);
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof(text), "%FT%T", &parts);
-  char fraction[8];
-  std::snprintf(fraction, sizeof(fraction), ".%03uZ",
-                static_cast<unsigned>(wall_ns / 1'000'000 % 1000));
-  return std::string(text) + fraction;
-}
-
-std::string duration(std::uint64_t ms) {
-  const std::uint64_t seconds = ms / 1000;
-  char text[48];
-  if (seconds < 60) {
-    std::snprintf(text, sizeof(text), "%llu.%llus", static_cast<unsigned long long>(seconds),
-                  static_cast<unsigned long long>(ms % 1000 / 100));
-  } else if (seconds < 3600) {
-    std::snprintf(text, sizeof(text), "%llum%02llus", static_cast<unsigned long long>(seconds / 60),
-                  static_cast<unsigned long long>(seconds % 60));
-  } else {
-    std::snprintf(text, sizeof(text), "%lluh%02llum",
-                  static_cast<unsigned long long>(seconds / 3600),
-                  static_cast<unsigned long long>(seconds / 60 % 60));
-  }
   return text;
 }
 

@@ -3,17 +3,16 @@
 #pragma once
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
+#include "controlplane/telemetry/json_values.h"
+#include "dataplane/base/iso_time.h"
 #include "dataplane/base/printable.h"
 
 namespace bulkhead::controlplane {
-
-using Json = nlohmann::ordered_json;
 
 enum class Colour { plain, good, bad, dim, bold };
 
@@ -38,7 +37,10 @@ inline const Shown& show(const Shown& shown) { return shown; }
 inline Shown show(const std::string& text) { return {printable(text)}; }
 inline Shown show(const char* text) { return {printable(text)}; }
 template <typename Number>
-requires std::is_arithmetic_v<Number> AsItIs<Number> show(Number number) { return {number}; }
+  requires std::is_arithmetic_v<Number>
+AsItIs<Number> show(Number number) {
+  return {number};
+}
 
 }  // namespace output_detail
 
@@ -70,8 +72,6 @@ class Table {
 };
 
 void print_json(const Json& object);
-// A name as bytes, which may be no UTF-8, as text for JSON.
-std::string json_text(std::string_view bytes);
 // Prints lines with everything escaped that would control a terminal.
 void print_text(std::string_view text, std::FILE* to = stdout);
 // Prints one line on standard error, escaped.
@@ -81,8 +81,5 @@ void print_error(const std::string& text);
 std::string grouped(std::uint64_t value);
 // Nanoseconds since the epoch as local time; empty for 0.
 std::string local_time(std::uint64_t wall_ns);
-// The same in UTC, ISO 8601 with milliseconds, for JSON.
-std::string iso_time(std::uint64_t wall_ns);
-std::string duration(std::uint64_t ms);
 
 }  // namespace bulkhead::controlplane

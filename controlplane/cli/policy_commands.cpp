@@ -1,25 +1,16 @@
-// policy check|compile|explain|get|show, push.
+// policy check|compile|explain|get|show, push; the other commands of `policy` stand in files of
+// their own.
 #include "controlplane/cli/artefact_text.h"
 #include "controlplane/cli/commit_commands.h"
-#include "controlplane/cli/diagnostics_output.h"
+#include "controlplane/cli/compiled_file.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
-#include "controlplane/policy/compiler.h"
 #include "dataplane/artefact/artefact.h"
 #include "dataplane/artefact/digest.h"
 
 namespace bulkhead::controlplane {
 
 namespace {
-
-Compilation compile_or_fail(const Session& session, const std::string& path) {
-  Compilation result = compile_policy(read_file_or_fail(path), path);
-  print_diagnostics(session, result.diagnostics);
-  if (result.tables) return result;
-  const std::size_t count = result.diagnostics.errors();
-  throw CommandFailed{kRefused, path + " has " + std::to_string(count) +
-                                    (count == 1 ? " error" : " errors") + "; nothing was changed"};
-}
 
 void run_check(Session& session, const std::string& path) {
   const Compilation result = compile_or_fail(session, path);
@@ -39,7 +30,7 @@ void run_check(Session& session, const std::string& path) {
 
 void run_compile(Session& session, const std::string& path, std::string out) {
   const Compilation result = compile_or_fail(session, path);
-  const v1::PolicyArtefact artefact = artefact::encode(*result.tables);
+  const v1::PolicyArtefact artefact = artefact::encode(*result.tables, result.health);
   if (out.empty()) out = path.substr(0, path.rfind(".yaml")) + ".bhp";
   write_file_or_fail(out, artefact.SerializeAsString());
   const std::string digest = artefact::to_hex(artefact.sha256());
@@ -50,17 +41,37 @@ void run_compile(Session& session, const std::string& path, std::string out) {
   }
 }
 
-void run_explain(Session& session, const std::string& path) {
+Json classes_json(const ModelRule& rule) {
+  Json classes = Json::array();
+  for (const protocols::AccessClass access : rule.classes) {
+    classes.push_back(protocols::describe(access));
+  }
+  return classes;
+}
+
+Json functions_json(const ModelRule& rule) {
+  Json names = Json::array();
+  if (rule.protocol == protocols::kNoProtocol) return names;
+  const protocols::Catalogue& catalogue = protocols::registry()[rule.protocol]->catalogue();
+  for (const std::uint16_t function : rule.functions) {
+    names.push_back(catalogue.functions[function].name);
+  }
+  return names;
+}
+
+void run_explain(Session& session, const std::string& path, Listing listing) {
   const Compilation result = compile_or_fail(session, path);
   if (session.format() == Format::table) {
-    return print_text(explain_policy(*result.model));
+    return print_text(explain_policy(*result.model, listing));
   }
   for (const ModelConduit& conduit : result.model->conduits) {
     for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
       print_json({{"conduit", conduit.name.text},
                   {"rule", i + 1},
                   {"line", conduit.rules[i].at.line},
-                  {"text", explain_rule(*result.model, conduit, i)}});
+                  {"text", explain_rule(*result.model, conduit, i, listing)},
+                  {"access", classes_json(conduit.rules[i])},
+                  {"functions", functions_json(conduit.rules[i])}});
     }
   }
 }
@@ -76,13 +87,13 @@ v1::StagePolicyRequest stage_request(const Session& session, const std::string& 
     return request;
   }
   const Compilation result = compile_or_fail(session, path);
-  *request.mutable_artefact() = artefact::encode(*result.tables);
+  *request.mutable_artefact() = artefact::encode(*result.tables, result.health);
   request.set_source(bytes);
   return request;
 }
 
 void run_push(Session& session, const std::string& path, const std::string& comment,
-              bool and_commit, std::uint64_t confirm_ms) {
+              bool and_commit, v1::CommitPolicyRequest commit) {
   v1::StagePolicyRequest request = stage_request(session, path);
   request.set_comment(comment);
   Remote remote(session);
@@ -93,7 +104,8 @@ void run_push(Session& session, const std::string& path, const std::string& comm
     say("revision %llu staged; it changes nothing until `bulkheadctl commit`\n",
         static_cast<unsigned long long>(response.revision().number()));
   }
-  if (and_commit) run_commit(session, response.revision().number(), confirm_ms);
+  commit.set_number(response.revision().number());
+  if (and_commit) run_commit(session, commit);
 }
 
 // Why the text cannot be taken for what the artefact enforces; empty if it is compiled to it.
@@ -101,7 +113,8 @@ std::string not_of_artefact(const v1::GetPolicyResponse& stored) {
   if (stored.source().empty()) return "it was pushed as a compiled policy, without its text";
   const Compilation compiled = compile_policy(stored.source(), "revision");
   if (!compiled.tables) return "its text does not compile with this version";
-  const std::string digest = artefact::to_hex(artefact::encode(*compiled.tables).sha256());
+  const std::string digest =
+      artefact::to_hex(artefact::encode(*compiled.tables, compiled.health).sha256());
   if (digest == stored.revision().sha256()) return {};
   return "its text compiles to something else here: it is another text, or was compiled by another "
          "version";
@@ -151,11 +164,13 @@ void add_policy_commands(CLI::App& app, Session& session) {
     std::string out;
     std::string comment;
     std::uint64_t number = 0;
-    std::uint64_t confirm_ms = 0;
+    v1::CommitPolicyRequest confirm;
     bool commit = false;
+    bool all = false;
   };
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* policy = app.add_subcommand("policy", "Check, compile, explain or fetch a policy");
+  CLI::App* policy = app.add_subcommand(
+      "policy", "Check, format, test, compare, compile, explain or fetch a policy");
   policy->require_subcommand(1);
   CLI::App* check = policy->add_subcommand("check", "Find every mistake in a policy");
   check->add_option("POLICY", arguments->path, "Policy file (.yaml)")->required();
@@ -167,7 +182,13 @@ void add_policy_commands(CLI::App& app, Session& session) {
       [&session, arguments] { run_compile(session, arguments->path, arguments->out); });
   CLI::App* explain = policy->add_subcommand("explain", "Explain each grant in plain words");
   explain->add_option("POLICY", arguments->path, "Policy file (.yaml)")->required();
-  explain->callback([&session, arguments] { run_explain(session, arguments->path); });
+  explain->add_flag("--all", arguments->all,
+                    "Name each function of an access class, instead of their number");
+  explain->callback([&session, arguments] {
+    run_explain(session, arguments->path, arguments->all ? Listing::functions : Listing::classes);
+  });
+  add_policy_text_commands(*policy, session);
+  add_policy_trial_commands(*policy, session);
   CLI::App* get = policy->add_subcommand("get", "Show the source of a revision on the appliance");
   get->add_option("REVISION", arguments->number, "Its number; the active one if not given");
   get->add_option("-o,--out", arguments->out, "Also write the compiled policy to this file");
@@ -185,10 +206,9 @@ void add_policy_commands(CLI::App& app, Session& session) {
       ->required();
   push->add_option("-m,--comment", arguments->comment, "Why, for the history");
   CLI::Option* at_once = push->add_flag("--commit", arguments->commit, "Commit it at once");
-  add_confirm_option(*push, arguments->confirm_ms)->needs(at_once);
+  add_confirm_options(*push, arguments->confirm, at_once);
   push->callback([&session, arguments] {
-    run_push(session, arguments->path, arguments->comment, arguments->commit,
-             arguments->confirm_ms);
+    run_push(session, arguments->path, arguments->comment, arguments->commit, arguments->confirm);
   });
 }
 

@@ -9,7 +9,9 @@
 
 #include "controlplane/access/trust.h"
 #include "controlplane/cli/credentials.h"
+#include "controlplane/cli/moment.h"
 #include "controlplane/cli/output.h"
+#include "dataplane/base/clock.h"
 
 namespace bulkhead::controlplane {
 
@@ -88,6 +90,7 @@ Remote::Remote(const Session& session) : server_(session.server) {
   pair_ = v1::PairService::NewStub(channel);
   access_ = v1::AccessService::NewStub(channel);
   audit_ = v1::AuditService::NewStub(channel);
+  containment_ = v1::ContainmentService::NewStub(channel);
 }
 
 v1::StagePolicyResponse Remote::stage(const v1::StagePolicyRequest& request) {
@@ -142,6 +145,14 @@ void Remote::expect(const grpc::Status& status) const {
                                : " (is it running, and do the certificates match?)";
   throw CommandFailed{kUnreachable,
                       "no bulkheadd answers at " + server_ + ": " + status.error_message() + hint};
+}
+
+std::uint64_t moment_or_fail(const std::string& option, const std::string& text) {
+  if (text.empty()) return 0;
+  if (const auto moment = parse_moment(text, wall_now_ns())) return *moment;
+  throw CommandFailed{kUsage, option + " " + text +
+                                  " is neither an age, as 2h or 7d, nor a time in UTC, as "
+                                  "2026-11-29T22:52:36Z"};
 }
 
 }  // namespace bulkhead::controlplane

@@ -8,6 +8,7 @@
 
 #include "bulkhead/v1/access.grpc.pb.h"
 #include "bulkhead/v1/audit.grpc.pb.h"
+#include "bulkhead/v1/containment.grpc.pb.h"
 #include "bulkhead/v1/control.grpc.pb.h"
 #include "bulkhead/v1/failover.grpc.pb.h"
 #include "controlplane/cli/session.h"
@@ -24,6 +25,7 @@ class Remote {
   v1::PairService::Stub& pair() { return *pair_; }
   v1::AccessService::Stub& access() { return *access_; }
   v1::AuditService::Stub& audit() { return *audit_; }
+  v1::ContainmentService::Stub& containment() { return *containment_; }
   // Transfers in pieces.
   v1::StagePolicyResponse stage(const v1::StagePolicyRequest& request);
   v1::GetPolicyResponse get(std::uint64_t number);
@@ -39,8 +41,12 @@ class Remote {
   std::unique_ptr<v1::PairService::Stub> pair_;
   std::unique_ptr<v1::AccessService::Stub> access_;
   std::unique_ptr<v1::AuditService::Stub> audit_;
+  std::unique_ptr<v1::ContainmentService::Stub> containment_;
 };
 
+// A moment as parse_moment() reads it, 0 for no text; throws CommandFailed with the option's name
+// if it is none.
+std::uint64_t moment_or_fail(const std::string& option, const std::string& text);
 // The whole file; throws CommandFailed if it cannot be read.
 std::string read_file_or_fail(const std::string& path);
 void write_file_or_fail(const std::string& path, const std::string& bytes);

@@ -36,11 +36,20 @@ struct Session {
 };
 
 void add_policy_commands(CLI::App& app, Session& session);
+// Below `policy`: schema and format; test and compare.
+void add_policy_text_commands(CLI::App& policy, Session& session);
+void add_policy_trial_commands(CLI::App& policy, Session& session);
+void add_map_command(CLI::App& app, Session& session);
+void add_learn_command(CLI::App& app, Session& session);
 void add_commit_commands(CLI::App& app, Session& session);
 void add_watch_commands(CLI::App& app, Session& session);
+void add_event_commands(CLI::App& app, Session& session);
+void add_contain_commands(CLI::App& app, Session& session);
+void add_top_command(CLI::App& app, Session& session);
 void add_pair_commands(CLI::App& app, Session& session);
 void add_access_commands(CLI::App& app, Session& session);
 void add_audit_commands(CLI::App& app, Session& session);
+void add_collector_commands(CLI::App& app, Session& session);
 void add_catalogue_commands(CLI::App& app, Session& session);
 void add_pki_commands(CLI::App& app, Session& session);
 void add_decode_command(CLI::App& app, Session& session);

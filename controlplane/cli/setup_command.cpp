@@ -23,6 +23,7 @@
 #include "controlplane/setup/nts_probe.h"
 #include "controlplane/setup/plan.h"
 #include "controlplane/setup/sessions.h"
+#include "dataplane/base/duration.h"
 
 namespace bulkhead::controlplane {
 
@@ -202,7 +203,7 @@ void report(const Session& session, const setup::Outcome& outcome, Clock::time_p
                        {"undone", outcome.problem.has_value() && outcome.all_undone},
                        {"took_ms", ms}});
   }
-  const std::string took = duration(ms);
+  const std::string took = duration_text(ms);
   if (outcome.problem) {
     say("\n%s after %s; %s\n", paint("failed", Colour::bad), took,
         outcome.all_undone ? "what was done has been undone"
@@ -281,7 +282,7 @@ void run_bind(const Arguments& arguments) {
 
 template <typename Value>
 CLI::Option* add_wish(CLI::App* command, Arguments& arguments, const std::string& name,
-                      Value Wishes::*value, const std::string& text) {
+                      Value Wishes::* value, const std::string& text) {
   CLI::Option* option = command->add_option(name, arguments.given.*value, text);
   arguments.merges.push_back([option, &arguments, value](Wishes& wishes) {
     if (option->count() != 0) wishes.*value = arguments.given.*value;

@@ -55,6 +55,7 @@ Json port_json(const setup::Port& port) {
                {"driver", json_text(port.driver)},
                {"kind", port.kind},
                {"mac", json_text(port.mac)},
+               {"in_other_namespace", port.is_elsewhere},
                {"link_up", port.link_up},
                {"speed_mbps", port.speed_mbps},
                {"numa_node", port.numa_node},
@@ -75,7 +76,9 @@ void show_ports(const Session& session, const setup::Facts& facts) {
       print_json(port_json(port));
       continue;
     }
-    table.add({or_dash(port.interface), or_dash(port.pci), or_dash(port.driver), port.kind,
+    const std::string& interface = port.interface;
+    table.add({port.is_elsewhere ? "in another namespace" : or_dash(interface), or_dash(port.pci),
+               or_dash(port.driver), port.kind,
                port.interface.empty() ? "-"
                : port.link_up         ? "up" + speed_text(port.speed_mbps)
                                       : "down",

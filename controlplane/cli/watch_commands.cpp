@@ -1,13 +1,14 @@
-// status, counters, events, flows.
+// status, counters, flows.
 #include <algorithm>
 #include <map>
-#include <tuple>
 #include <utility>
 
 #include "controlplane/cli/commit_commands.h"
-#include "controlplane/cli/operation_json.h"
+#include "controlplane/cli/containment_text.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
+#include "controlplane/metrics/counter_look.h"
+#include "dataplane/base/duration.h"
 
 namespace bulkhead::controlplane {
 
@@ -27,6 +28,41 @@ Json worker_json(const v1::WorkerStatus& worker) {
     row["limits"].push_back(std::move(bound));
   }
   return row;
+}
+
+Json events_json(const v1::EventLogStatus& events) {
+  return {{"first", events.first()}, {"last", events.last()},
+          {"bytes", events.bytes()}, {"bytes_max", events.bytes_max()},
+          {"lost", events.lost()},   {"problem", events.problem()}};
+}
+
+Json collectors_json(const v1::GetStatusResponse& status) {
+  Json json = Json::array();
+  for (const v1::CollectorStatus& each : status.collectors()) {
+    json.push_back({{"name", each.name()},
+                    {"state", each.state()},
+                    {"sent", each.sent()},
+                    {"waiting", each.waiting()},
+                    {"lost", each.lost()},
+                    {"problem", each.problem()}});
+  }
+  return json;
+}
+
+Json alarm_json(const v1::Alarm& alarm) {
+  return {{"alarm", alarm.name()},
+          {"severity", alarm.severity()},
+          {"subject", alarm.subject()},
+          {"text", alarm.text()},
+          {"raised", iso_time(alarm.raised_wall_time_ns())}};
+}
+
+Json pair_json(const v1::PairReport& pair) {
+  return {{"configured", pair.configured()},
+          {"fit", pair.fit()},
+          {"problem", pair.problem()},
+          {"forwards", pair.forwards()},
+          {"term", pair.lease_term()}};
 }
 
 Json status_json(const v1::GetStatusResponse& status) {
@@ -50,7 +86,10 @@ Json status_json(const v1::GetStatusResponse& status) {
                {"stations_learned", dataplane.stations_learned()},
                {"buffers_free", dataplane.buffers_free()},
                {"buffers_total", dataplane.buffers_total()}};
+  json["containment"] = containment_json(status.containment());
   if (status.has_trial()) json["trial"] = trial_json(status.trial());
+  json["alarms"] = Json::array();
+  for (const v1::Alarm& alarm : status.alarms()) json["alarms"].push_back(alarm_json(alarm));
   for (const std::string& each : status.credential_warnings()) {
     json["credential_warnings"].push_back(each);
   }
@@ -62,14 +101,7 @@ Json status_json(const v1::GetStatusResponse& status) {
                     {"offset_ns", time.offset_ns()},
                     {"error_max_ns", time.error_max_ns()}};
   }
-  if (dataplane.has_pair()) {
-    const v1::PairReport& pair = dataplane.pair();
-    json["pair"] = {{"configured", pair.configured()},
-                    {"fit", pair.fit()},
-                    {"problem", pair.problem()},
-                    {"forwards", pair.forwards()},
-                    {"term", pair.lease_term()}};
-  }
+  if (dataplane.has_pair()) json["pair"] = pair_json(dataplane.pair());
   for (const v1::PortStatus& port : dataplane.ports()) {
     json["ports"].push_back({{"port", port.index()},
                              {"device", port.device()},
@@ -87,6 +119,8 @@ Json status_json(const v1::GetStatusResponse& status) {
       json["ports"].back()["problems"].push_back(problem);
     }
   }
+  json["events"] = events_json(status.events());
+  json["collectors"] = collectors_json(status);
   for (const v1::WorkerStatus& worker : dataplane.workers()) {
     json["workers"].push_back(worker_json(worker));
   }
@@ -107,6 +141,39 @@ Shown time_text(const v1::TimeStatus& time) {
   return paint("unknown: no chrony answers on the appliance", Colour::plain);
 }
 
+Shown events_text(const v1::EventLogStatus& events) {
+  if (!events.problem().empty()) return paint("not kept: " + events.problem(), Colour::bad);
+  const auto mib = [](std::uint64_t bytes) { return grouped(bytes >> 20); };
+  std::string text = "numbers " + std::to_string(events.first()) + " to " +
+                     std::to_string(events.last()) + ", " + mib(events.bytes()) + " of " +
+                     mib(events.bytes_max()) + " MiB";
+  if (events.lost() == 0) return paint(text, Colour::plain);
+  return paint(text + ", " + grouped(events.lost()) + " lost", Colour::bad);
+}
+
+Shown collector_text(const v1::CollectorStatus& collector) {
+  std::string text = collector.name() + " " + collector.state();
+  if (collector.sent() != 0) text += ", sent up to " + std::to_string(collector.sent());
+  if (collector.waiting() != 0) text += ", " + grouped(collector.waiting()) + " waiting";
+  if (collector.lost() != 0) text += ", " + grouped(collector.lost()) + " lost";
+  if (!collector.problem().empty()) text += ": " + collector.problem();
+  const bool is_good = collector.state() == "connected" && collector.problem().empty();
+  return paint(text, is_good ? Colour::plain : Colour::bad);
+}
+
+void print_events_status(const v1::GetStatusResponse& status) {
+  say("events     %s\n", events_text(status.events()));
+  for (const v1::CollectorStatus& each : status.collectors()) {
+    say("collector  %s\n", collector_text(each));
+  }
+}
+
+Shown alarm_text(const v1::Alarm& alarm) {
+  return paint("alarm: " + alarm.name() + " (" + alarm.severity() + ", since " +
+                   local_time(alarm.raised_wall_time_ns()) + "): " + alarm.text(),
+               Colour::bad);
+}
+
 std::uint64_t statistic(const v1::WorkerStatus& worker, std::string_view name) {
   for (const v1::Statistic& each : worker.statistics()) {
     if (each.name() == name) return each.value();
@@ -118,9 +185,11 @@ void print_status(const v1::GetStatusResponse& status) {
   const v1::DataplaneStatus& dataplane = status.dataplane();
   const bool good = status.problem().empty();
   const bool stands_by = dataplane.has_pair() && !dataplane.pair().forwards();
+  print_contained(status.containment());
   say("%s\n", !good       ? paint("problem: " + status.problem(), Colour::bad)
               : stands_by ? paint("standby of a pair: nothing passes here", Colour::good)
                           : paint("enforcing", Colour::good));
+  for (const v1::Alarm& alarm : status.alarms()) say("%s\n", alarm_text(alarm));
   if (status.has_trial()) say("%s\n", paint(trial_text(status.trial()), Colour::bad));
   if (!status.access_problem().empty()) {
     say("%s\n", paint("access: " + status.access_problem(), Colour::bad));
@@ -137,11 +206,12 @@ void print_status(const v1::GetStatusResponse& status) {
         status.active().sha256().c_str());
   }
   say("agent      %s, up %s\n", status.agent_version().c_str(),
-      duration(status.agent_uptime_ms()).c_str());
+      duration_text(status.agent_uptime_ms()).c_str());
   if (status.has_time()) say("time       %s\n", time_text(status.time()));
+  print_events_status(status);
   if (!status.dataplane_connected()) return;
   say("data plane %s, up %s, %s MAC addresses learned, %s of %s buffers free\n\n",
-      dataplane.version().c_str(), duration(dataplane.uptime_ms()).c_str(),
+      dataplane.version().c_str(), duration_text(dataplane.uptime_ms()).c_str(),
       grouped(dataplane.stations_learned()).c_str(), grouped(dataplane.buffers_free()).c_str(),
       grouped(dataplane.buffers_total()).c_str());
   Table ports({"PORT", "DEVICE", "LINK", "PACKETS IN", "PACKETS OUT", "MISSED", "NOT SENT"});
@@ -191,39 +261,6 @@ Json counter_json(const v1::Counter& row) {
   json["bytes"] = row.bytes();
   return json;
 }
-
-// A look at the counters, whose pages add up.
-class CounterLook {
- public:
-  // True once the look is whole.
-  bool take(const v1::Counters& page) {
-    if (std::exchange(whole_, false) || page.anew()) rows_.clear();
-    for (const v1::Counter& row : page.rows()) {
-      v1::Counter& sum = rows_[{row.conduit(), row.rule(), row.protocol(), row.function(),
-                                row.verdict(), row.reason(), row.fault()}];
-      const std::uint64_t messages = sum.messages() + row.messages();
-      const std::uint64_t bytes = sum.bytes() + row.bytes();
-      sum = row;
-      sum.set_messages(messages);
-      sum.set_bytes(bytes);
-    }
-    wall_time_ns_ = page.wall_time_ns();
-    cut_ = page.cut();
-    whole_ = !page.more();
-    return whole_;
-  }
-  const auto& rows() const { return rows_; }
-  std::uint64_t wall_time_ns() const { return wall_time_ns_; }
-  bool is_cut() const { return cut_; }
-
- private:
-  using Name = std::tuple<std::string, std::uint32_t, std::string, std::string, std::string,
-                          std::string, std::string>;
-  std::map<Name, v1::Counter> rows_;
-  std::uint64_t wall_time_ns_ = 0;
-  bool cut_ = false;
-  bool whole_ = false;
-};
 
 // What was printed before, to tell what was added; nullptr where nothing was.
 using CountersBefore = std::map<std::string, std::uint64_t>;
@@ -288,109 +325,6 @@ void run_counters(Session& session, bool watch, std::uint32_t interval_ms) {
   remote.expect(reader->Finish());
 }
 
-// A name as text, a number as its lowest and highest value.
-Json span_json(const v1::FieldSpan& field) {
-  if (field.kind() == v1::FIELD_KIND_NAME) return json_text(field.text());
-  if (field.kind() == v1::FIELD_KIND_REAL) {
-    return {real_json(field.real_low()), real_json(field.real_high())};
-  }
-  return {field.low(), field.high()};
-}
-
-Json event_json(const v1::Event& event) {
-  Json json = {{"time", iso_time(event.wall_time_ns())}, {"kind", event.kind()}};
-  if (event.reason().empty()) {
-    json["text"] = event.text();
-    if (event.missed() > 0) json["missed"] = event.missed();
-    return json;
-  }
-  json["reason"] = event.reason();
-  const auto add = [&json](const char* key, const std::string& value) {
-    if (!value.empty()) json[key] = value;
-  };
-  add("fault", event.fault());
-  add("action", event.action());
-  add("fallback", event.fallback());
-  if (event.has_difference()) {
-    const v1::NumberDifference& numbers = event.difference();
-    json["difference"] = {{"what", numbers.what()},
-                          {"expected", numbers.expected()},
-                          {"received", numbers.received()}};
-  }
-  add("conduit", event.conduit());
-  if (event.rule() != 0) json["rule"] = event.rule();
-  add("protocol", event.protocol());
-  add("function", event.function());
-  add("direction", event.direction());
-  for (const v1::FieldSpan& field : event.fields()) {
-    json["fields"][field.name()] = span_json(field);
-  }
-  add("transport", event.transport());
-  add("source", event.source());
-  add("destination", event.destination());
-  add("source_mac", event.source_mac());
-  json["port"] = event.port();
-  if (event.vlan() != 0) json["vlan"] = event.vlan();
-  json["policy_generation"] = event.policy_generation();
-  return json;
-}
-
-Shown event_text(const v1::Event& event) {
-  const std::string time = local_time(event.wall_time_ns()) + "  ";
-  if (event.reason().empty()) {
-    const Colour colour = event.missed() > 0 ? Colour::bad : Colour::dim;
-    return {time + paint(event.text(), colour).text};
-  }
-  std::string text = "  " + event.reason();
-  if (!event.fault().empty()) text += ":" + event.fault();
-  if (!event.action().empty()) text += "  " + event.action();
-  if (!event.fallback().empty()) text += " (not alone: " + event.fallback() + ")";
-  if (!event.transport().empty()) {
-    text += "  " + event.transport() + " " + event.source() + " > " + event.destination();
-  } else {
-    text += "  from " + event.source_mac();
-  }
-  if (!event.conduit().empty()) {
-    text += "  conduit " + event.conduit();
-    if (event.rule() != 0) text += " rule " + std::to_string(event.rule());
-  }
-  if (!event.function().empty()) text += "  " + event.function();
-  if (event.has_difference()) {
-    const v1::NumberDifference& numbers = event.difference();
-    text += "  " + numbers.what() + " " + std::to_string(numbers.received()) + ", expected " +
-            std::to_string(numbers.expected());
-  }
-  for (const v1::FieldSpan& field : event.fields()) {
-    const Json span = span_json(field);
-    text += " " + field.name() + "=";
-    if (!span.is_array()) {
-      text += span.dump(-1, ' ', true, Json::error_handler_t::replace);
-    } else {
-      text += span[0].dump() + (span[0] == span[1] ? "" : "-" + span[1].dump());
-    }
-  }
-  return {time + paint(event.kind(), Colour::bad).text + printable(text)};
-}
-
-void run_events(Session& session, bool follow, std::uint32_t recent) {
-  Remote remote(session);
-  v1::WatchEventsRequest request;
-  request.set_follow(follow);
-  request.set_recent(recent);
-  grpc::ClientContext context;
-  const auto reader = remote.telemetry().WatchEvents(&context, request);
-  v1::Event event;
-  while (reader->Read(&event)) {
-    if (session.format() == Format::json) {
-      print_json(event_json(event));
-    } else {
-      say("%s\n", event_text(event));
-    }
-    std::fflush(stdout);
-  }
-  remote.expect(reader->Finish());
-}
-
 Json flow_json(const v1::Flow& flow) {
   return {{"transport", flow.transport()},
           {"client", flow.client()},
@@ -429,7 +363,7 @@ void run_flows(Session& session, std::uint32_t limit) {
       table.add({flow.transport(), flow.client(), flow.server(), flow.conduit(),
                  std::to_string(flow.rule()), flow.protocol().empty() ? "-" : flow.protocol(),
                  flow.state(), grouped(flow.packets_from_client()),
-                 grouped(flow.packets_from_server()), duration(flow.idle_ms())});
+                 grouped(flow.packets_from_server()), duration_text(flow.idle_ms())});
     }
   }
   remote.expect(reader->Finish());
@@ -449,16 +383,14 @@ void run_status(Session& session) {
   remote.expect(remote.telemetry().GetStatus(remote.context().get(), {}, &status));
   session.format() == Format::json ? print_json(status_json(status)) : print_status(status);
   const bool good = status.problem().empty() && status.access_problem().empty() &&
-                    status.audit().problem().empty();
+                    status.audit().problem().empty() && status.events().problem().empty();
   if (!good) session.exit_code = kRefused;
 }
 
 void add_watch_commands(CLI::App& app, Session& session) {
   struct Arguments {
     bool watch = false;
-    bool follow = false;
     std::uint32_t interval_ms = 1000;
-    std::uint32_t recent = 50;
     std::uint32_t limit = 1000;
   };
   const auto arguments = std::make_shared<Arguments>();
@@ -475,12 +407,6 @@ void add_watch_commands(CLI::App& app, Session& session) {
       ->capture_default_str();
   counters->callback(
       [&session, arguments] { run_counters(session, arguments->watch, arguments->interval_ms); });
-  CLI::App* events = app.add_subcommand("events", "What was refused, and why");
-  events->add_flag("--follow", arguments->follow, "Follow new events");
-  events->add_option("--recent", arguments->recent, "How many past events to show first")
-      ->capture_default_str();
-  events->callback(
-      [&session, arguments] { run_events(session, arguments->follow, arguments->recent); });
   CLI::App* flows = app.add_subcommand("flows", "The sessions that are open");
   flows->add_option("--limit", arguments->limit, "Most sessions to list")->capture_default_str();
   flows->callback([&session, arguments] { run_flows(session, arguments->limit); });

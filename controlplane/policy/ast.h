@@ -54,6 +54,7 @@ struct RuleNode {
   Words ports;
   std::optional<Word> rate;
   std::optional<Word> claimed;
+  std::optional<Word> essential;
 };
 
 struct ConduitNode {
@@ -69,9 +70,17 @@ struct ConduitNode {
   std::vector<RuleNode> rules;
 };
 
+struct HealthNode {
+  Position at;
+  std::optional<Word> sessions_lost;
+  std::optional<Word> refusals;
+};
+
 struct PolicyNode {
   std::optional<Word> site;
   std::optional<Word> written_for;  // the release whose access classes the author knew
+  std::optional<HealthNode> health;
+  std::optional<Word> containment_release;  // role
   std::vector<ZoneNode> zones;
   std::vector<AssetNode> assets;
   std::vector<ConduitNode> conduits;

@@ -14,6 +14,7 @@ struct Compilation {
   Diagnostics diagnostics;
   std::optional<Model> model;            // set if there was no error
   std::optional<policy::Tables> tables;  // likewise; not validated, nor finished
+  policy::HealthBounds health;           // that the artefact has beside the tables
 };
 
 // `file`: the text's name in diagnostics.
@@ -22,8 +23,13 @@ Compilation compile_policy(const std::string& text, const std::string& file);
 // Pass 4. Precondition: check_policy found no error.
 policy::Tables lower_policy(const Model& model);
 
+// Whether an access class stands for itself, with the number of its functions, or for all their
+// names.
+enum class Listing { classes, functions };
+
 // Pass 5: what each grant means, in plain words; one line a rule between headings.
-std::string explain_policy(const Model& model);
-std::string explain_rule(const Model& model, const ModelConduit& conduit, std::size_t rule);
+std::string explain_policy(const Model& model, Listing listing = Listing::classes);
+std::string explain_rule(const Model& model, const ModelConduit& conduit, std::size_t rule,
+                         Listing listing = Listing::classes);
 
 }  // namespace bulkhead::controlplane

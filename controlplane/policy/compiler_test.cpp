@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
+#include "controlplane/policy/health.h"
 #include "dataplane/artefact/artefact.h"
 #include "dataplane/artefact/digest.h"
 #include "tests/support/policy_text.h"
@@ -212,7 +214,7 @@ TEST(Compiler, StrayAnswersCostThemselvesUnlessTheConduitSaysOtherwise) {
     const Compilation result = conduit(drop);
     ASSERT_TRUE(result.tables);
     EXPECT_FALSE(artefact::to_message(*result.tables).conduits(0).reset_on_stray_answer());
-    EXPECT_NE(explain_policy(*result.model)
+    EXPECT_NE(explain_policy(*result.model, Listing::classes)
                   .find("An answer that does not fit what was asked is "
                         "dropped"),
               std::string::npos);
@@ -223,7 +225,8 @@ TEST(Compiler, StrayAnswersCostThemselvesUnlessTheConduitSaysOtherwise) {
   const auto tables = artefact::decode(artefact::encode(*reset.tables));
   ASSERT_TRUE(tables) << "through the artefact";
   EXPECT_TRUE(tables.value().conduits[0].reset_on_stray);
-  EXPECT_NE(explain_policy(*reset.model).find("An answer that does not fit what was asked ends"),
+  EXPECT_NE(explain_policy(*reset.model, Listing::classes)
+                .find("An answer that does not fit what was asked ends"),
             std::string::npos);
   EXPECT_EQ(first(with_rules(rule, "    on_stray_answer: rest\n")),
             "p.yaml:13:22: error: on_stray_answer must be drop or reset, not `rest`: did you mean "
@@ -238,7 +241,7 @@ TEST(Compiler, WhatFailsOpenIsSaid) {
   const Compilation open = conduit("    fail: open\n");
   ASSERT_TRUE(open.tables);
   EXPECT_TRUE(artefact::to_message(*open.tables).conduits(0).fail_open());
-  EXPECT_NE(explain_policy(*open.model).find("FAILS OPEN"), std::string::npos);
+  EXPECT_NE(explain_policy(*open.model, Listing::classes).find("FAILS OPEN"), std::string::npos);
   ASSERT_EQ(open.diagnostics.list().size(), 1U);  // the zone control has the target SL3
   EXPECT_EQ(open.diagnostics.to_text(open.diagnostics.list()[0]),
             "p.yaml:10:3: warning: conduit scada fails open, but zone control has the target SL3, "
@@ -338,10 +341,132 @@ TEST(Compiler, ExplainsGrantsInPlainWords) {
                  "         where: {unit: 1, address: 40-49, value: 0-1000}, rate: 5/s}\n"),
       "p.yaml");
   ASSERT_TRUE(result.model);
-  EXPECT_EQ(explain_rule(*result.model, result.model->conduits[0], 0),
+  EXPECT_EQ(explain_rule(*result.model, result.model->conduits[0], 0, Listing::functions),
             "hmi (10.20.0.10) may ask plc1 (10.10.0.20) over Modbus/TCP (TCP port 502) for "
             "write_single_register (6), only with unit 1, address 40 to 49 and value 0 to 1000, at "
             "most 5/s");
+}
+
+std::string with_health(const std::string& health) {
+  return with_rules("      - {protocol: modbus, client: hmi, server: plc1, access: [read]}\n") +
+         "health: " + health + "\n";
+}
+
+TEST(Compiler, HealthIsInTheArtefact) {
+  const Compilation result =
+      compile_policy(with_health("{sessions_lost: 20%, refusals: 100/s}"), "p.yaml");
+  ASSERT_TRUE(result.tables);
+  const v1::PolicyArtefact artefact = artefact::encode(*result.tables, result.health);
+  EXPECT_TRUE(artefact::decode(artefact));
+  v1::CompiledPolicy compiled;
+  ASSERT_TRUE(compiled.ParseFromString(artefact.policy()));
+  EXPECT_EQ(artefact::from_message(compiled.health()), (policy::HealthBounds{20, 100}));
+  EXPECT_NE(explain_policy(*result.model, Listing::classes)
+                .find("A commit with --health returns before its time if more than 20 % of the "
+                      "sessions that lived before are lost or there are more than 100 refusals a "
+                      "second above those before."),
+            std::string::npos);
+  const Compilation one = compile_policy(with_health("{refusals: 1/s}"), "p.yaml");
+  EXPECT_EQ(one.health, (policy::HealthBounds{0, 1}));
+}
+
+TEST(Compiler, HealthIsCheckedByPosition) {
+  struct Row {
+    const char* health;
+    const char* error;
+  };
+  constexpr std::array kRows = {
+      Row{"{}",
+          "p.yaml:15:9: error: health states no bound, such as {sessions_lost: 20%, refusals: "
+          "100/s}"},
+      Row{"{sessions_lost: 0%}",
+          "p.yaml:15:25: error: sessions_lost must be a share of the sessions that live, 1% to "
+          "99%, "
+          "such as 20%, not `0%`"},
+      Row{"{sessions_lost: 100%}",
+          "p.yaml:15:25: error: sessions_lost must be a share of the sessions that live, 1% to "
+          "99%, "
+          "such as 20%, not `100%`"},
+      Row{"{sessions_lost: 20}",
+          "p.yaml:15:25: error: sessions_lost must be a share of the sessions that live, 1% to "
+          "99%, "
+          "such as 20%, not `20`"},
+      Row{"{refusals: 0/s}",
+          "p.yaml:15:20: error: refusals must be COUNT/s, from 1/s to 999999/s, such as 100/s, not "
+          "`0/s`"},
+      Row{"{refusals: 5/min}",
+          "p.yaml:15:20: error: refusals must be COUNT/s, from 1/s to 999999/s, such as 100/s, not "
+          "`5/min`"},
+      Row{"{refusals: -5/s}",
+          "p.yaml:15:20: error: refusals must be COUNT/s, from 1/s to 999999/s, such as 100/s, not "
+          "`-5/s`"},
+  };
+  for (const Row& row : kRows) EXPECT_EQ(first(with_health(row.health)), row.error) << row.health;
+  EXPECT_TRUE(std::ranges::any_of(messages(with_health("{refusal: 5/s}")), [](const auto& each) {
+    return each.starts_with("p.yaml:15:10: error: ");
+  }));
+  for (const char* good : {"{sessions_lost: 1%}", "{sessions_lost: 99%}", "{refusals: 999999/s}"}) {
+    EXPECT_EQ(first(with_health(good)), "") << good;
+  }
+}
+
+TEST(Health, BoundsOfTheCommandLine) {
+  policy::HealthBounds bounds;
+  EXPECT_EQ(read_health_bounds("sessions_lost=10%,refusals=50/s", bounds), "");
+  EXPECT_EQ(bounds, (policy::HealthBounds{10, 50}));
+  EXPECT_EQ(policy::to_text(bounds), "sessions_lost=10%,refusals=50/s");
+  for (const char* wrong :
+       {"", "50/s", "refusals=50", "refusals=50/s,refusals=60/s", "sessions=10%",
+        "sessions_lost=", "sessions_lost=%", "refusals=50/s,,"}) {
+    policy::HealthBounds none;
+    EXPECT_NE(read_health_bounds(wrong, none), "") << wrong;
+  }
+  policy::HealthBounds none;
+  EXPECT_EQ(read_health_bounds("refusal=50/s", none),
+            "health has the bounds sessions_lost and refusals, not `refusal`: did you mean "
+            "refusals?");
+}
+
+// What the compiler would not write.
+TEST(Artefact, HealthBeyondItsLimitsIsRefused) {
+  const Compilation result = compile_policy(with_health("{refusals: 1/s}"), "p.yaml");
+  ASSERT_TRUE(result.tables);
+  const auto is_decoded = [&result](policy::HealthBounds health) {
+    return artefact::decode(artefact::encode(*result.tables, health)).ok();
+  };
+  EXPECT_TRUE(is_decoded({99, 999'999}));
+  EXPECT_FALSE(is_decoded({100, 1}));
+  EXPECT_FALSE(is_decoded({1, 1'000'000}));
+}
+
+// A class is one word, whatever it holds; functions that the author named are listed.
+TEST(Compiler, ExplainsAClassByItsNameAndSize) {
+  const Compilation result = compile_policy(
+      with_rules("      - {protocol: iec104, client: hmi, server: plc1, access: [session, read],\n"
+                 "         functions: [c_cs_na_1]}\n"),
+      "p.yaml");
+  ASSERT_TRUE(result.model);
+  const ModelConduit& conduit = result.model->conduits[0];
+  const std::string text = explain_rule(*result.model, conduit, 0, Listing::classes);
+  std::size_t reads = 0;
+  std::size_t sessions = 0;
+  const auto& catalogue = protocols::registry()[conduit.rules[0].protocol]->catalogue();
+  const std::string all = explain_rule(*result.model, conduit, 0, Listing::functions);
+  for (const protocols::FunctionInfo& function : catalogue.functions) {
+    const bool is_read = function.access == protocols::AccessClass::read;
+    const bool is_session = function.access == protocols::AccessClass::session;
+    reads += is_read ? 1 : 0;
+    sessions += is_session ? 1 : 0;
+    if (!is_read && !is_session) continue;
+    const std::string name(function.name);
+    EXPECT_NE(all.find(name + " ("), std::string::npos) << name;
+    EXPECT_EQ(text.find(name + " ("), std::string::npos) << name;
+  }
+  EXPECT_NE(
+      text.find(" for class session (" + std::to_string(sessions) + " functions), class read (" +
+                std::to_string(reads) + " functions) and c_cs_na_1 (103), with any values"),
+      std::string::npos)
+      << text;
 }
 
 // Truncated and bit-flipped artefacts, other formats: refused in words, at every byte.

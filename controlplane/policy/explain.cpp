@@ -103,20 +103,38 @@ std::string constraint_text(const ModelRule& rule, const ModelConstraint& constr
   return text;
 }
 
-std::string functions_text(const ModelRule& rule, const protocols::Catalogue& catalogue) {
+std::string function_text(const protocols::FunctionInfo& function) {
+  std::string code = std::to_string(function.code);
+  if (function.sub_code != protocols::kNoSubCode) code += "/" + std::to_string(function.sub_code);
+  return std::string(function.name) + " (" + code + ")";
+}
+
+// `class read (12 functions)`.
+std::string class_text(protocols::AccessClass access, const protocols::Catalogue& catalogue) {
+  const auto count = std::count_if(
+      catalogue.functions.begin(), catalogue.functions.end(),
+      [access](const protocols::FunctionInfo& function) { return function.access == access; });
+  return "class " + std::string(protocols::describe(access)) + " (" + std::to_string(count) +
+         (count == 1 ? " function)" : " functions)");
+}
+
+std::string functions_text(const ModelRule& rule, const protocols::Catalogue& catalogue,
+                           Listing listing) {
   std::vector<std::string> words;
-  for (const std::uint16_t index : rule.functions) {
-    const protocols::FunctionInfo& function = catalogue.functions[index];
-    std::string code = std::to_string(function.code);
-    if (function.sub_code != protocols::kNoSubCode) code += "/" + std::to_string(function.sub_code);
-    words.push_back(std::string(function.name) + " (" + code + ")");
+  if (listing == Listing::classes) {
+    for (const protocols::AccessClass access : rule.classes) {
+      words.push_back(class_text(access, catalogue));
+    }
+  }
+  for (const std::uint16_t index : listing == Listing::classes ? rule.named : rule.functions) {
+    words.push_back(function_text(catalogue.functions[index]));
   }
   return join(words);
 }
 
-std::string inspected_text(const ModelRule& rule) {
+std::string inspected_text(const ModelRule& rule, Listing listing) {
   const protocols::Catalogue& catalogue = protocols::registry()[rule.protocol]->catalogue();
-  std::string text = functions_text(rule, catalogue);
+  std::string text = functions_text(rule, catalogue, listing);
   std::vector<std::string> limits;
   for (const ModelConstraint& constraint : rule.constraints) {
     limits.push_back(constraint_text(rule, constraint, catalogue));
@@ -176,9 +194,23 @@ std::string stray_text(const ModelConduit& conduit) {
                                   "its session goes on.\n";
 }
 
+std::string health_text(const policy::HealthBounds& health) {
+  std::vector<std::string> bounds;
+  if (health.sessions_lost_percent != 0) {
+    bounds.push_back("more than " + std::to_string(health.sessions_lost_percent) +
+                     " % of the sessions that lived before are lost");
+  }
+  if (health.refusals_per_s != 0) {
+    bounds.push_back("there are more than " + std::to_string(health.refusals_per_s) +
+                     " refusals a second above those before");
+  }
+  return "\nA commit with --health returns before its time if " + join(bounds, " or ") + ".\n";
+}
+
 }  // namespace
 
-std::string explain_rule(const Model& model, const ModelConduit& conduit, std::size_t index) {
+std::string explain_rule(const Model& model, const ModelConduit& conduit, std::size_t index,
+                         Listing listing) {
   const ModelRule& rule = conduit.rules[index];
   const std::string client = hosts_text(model, rule.clients, model.zones[conduit.from].name.text);
   const std::string server = hosts_text(model, rule.servers, model.zones[conduit.to].name.text);
@@ -188,17 +220,19 @@ std::string explain_rule(const Model& model, const ModelConduit& conduit, std::s
   }
   const protocols::Catalogue& catalogue = protocols::registry()[rule.protocol]->catalogue();
   return client + " may ask " + server + " over " + std::string(catalogue.title) + " (" +
-         ports_text(rule) + ") for " + inspected_text(rule);
+         ports_text(rule) + ") for " + inspected_text(rule, listing);
 }
 
-std::string explain_policy(const Model& model) {
+std::string explain_policy(const Model& model, Listing listing) {
   std::string text = "Site " + model.site + "\n\n";
   for (const ModelZone& zone : model.zones) text += zone_text(zone);
   for (const ModelConduit& conduit : model.conduits) {
     text += "\nConduit " + conduit.name.text + ": hosts of " + model.zones[conduit.from].name.text +
             " open sessions to hosts of " + model.zones[conduit.to].name.text + "\n";
     for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
-      text += "  Rule " + std::to_string(i + 1) + ": " + explain_rule(model, conduit, i) + ".\n";
+      text += "  Rule " + std::to_string(i + 1) + ": " + explain_rule(model, conduit, i, listing) +
+              ".\n";
+      if (conduit.rules[i].essential) text += "    Under containment `essential` too.\n";
     }
     text += "  " + denial_text(conduit) + "\n" + stray_text(conduit);
     if (conduit.resume) {
@@ -214,7 +248,10 @@ std::string explain_policy(const Model& model) {
     }
     if (conduit.reassemble) text += "  Fragmented packets are put together and judged whole.\n";
   }
-  return text + "\nBetween zones that no conduit joins, nothing passes.\n";
+  if (model.health.any()) text += health_text(model.health);
+  text += "\nBetween zones that no conduit joins, nothing passes.\n";
+  if (model.containment_release.empty()) return text;
+  return text + "A containment is released by role " + model.containment_release + " alone.\n";
 }
 
 }  // namespace bulkhead::controlplane

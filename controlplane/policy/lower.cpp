@@ -58,6 +58,7 @@ void lower_rules(const Model& model, const ModelConduit& conduit, policy::Condui
       policy::Rule& each = lowered.rules.emplace_back(lower_rule(rule, part));
       each.number = static_cast<std::uint16_t>(i + 1);
       each.budget = budget;
+      each.essential = rule.essential;
     }
   }
 }
@@ -82,6 +83,7 @@ policy::Conduit lower_conduit(const Model& model, const ModelConduit& conduit) {
 policy::Tables lower_policy(const Model& model) {
   policy::Tables tables;
   tables.site = model.site;
+  tables.containment_release = model.containment_release;
   for (const ModelZone& zone : model.zones) tables.zones.push_back(lower_zone(zone));
   tables.bindings = lower_bindings(model);
   for (const ModelConduit& conduit : model.conduits) {
@@ -91,12 +93,13 @@ policy::Tables lower_policy(const Model& model) {
 }
 
 Compilation compile_policy(const std::string& text, const std::string& file) {
-  Compilation result{Diagnostics(file), std::nullopt, std::nullopt};
+  Compilation result{Diagnostics(file), std::nullopt, std::nullopt, {}};
   const PolicyNode parsed = parse_policy(text, result.diagnostics);
   Model model = resolve_policy(parsed, result.diagnostics);
   check_policy(model, result.diagnostics);
   if (result.diagnostics.errors() == 0) {
     result.tables = lower_policy(model);
+    result.health = model.health;
     result.model = std::move(model);
   }
   result.diagnostics.sort_by_position();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controlplane/policy/ast.h"
+#include "dataplane/policy/health.h"
 #include "dataplane/policy/tables.h"
 
 namespace bulkhead::controlplane {
@@ -68,8 +69,9 @@ struct ModelRule {
   Hosts servers;
   policy::Transport transport{};
   std::vector<policy::PortRange> ports;
-  std::vector<std::uint16_t> functions;  // catalogue indices, sorted
-  std::vector<std::uint16_t> named;      // those that the author named, not an access class
+  std::vector<std::uint16_t> functions;         // catalogue indices, sorted
+  std::vector<std::uint16_t> named;             // those that the author named, not an access class
+  std::vector<protocols::AccessClass> classes;  // as written
   std::vector<ModelConstraint> constraints;
   policy::ValueType value_type = policy::ValueType::plain;
   policy::WordOrder word_order = policy::WordOrder::big;
@@ -77,6 +79,7 @@ struct ModelRule {
   std::uint32_t rate_burst = 1;
   std::string rate_text;
   bool claimed = false;  // its clients are as claimed by a gateway
+  bool essential = false;
 };
 
 struct ModelConduit {
@@ -96,6 +99,8 @@ struct ModelConduit {
 struct Model {
   std::string site;
   bool knows_classes = false;  // `written_for` names this release's access classes
+  policy::HealthBounds health;
+  std::string containment_release;  // role; empty: the usual ones
   std::vector<ModelZone> zones;
   std::vector<ModelAsset> assets;
   std::vector<ModelConduit> conduits;

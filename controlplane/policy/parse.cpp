@@ -103,23 +103,37 @@ class Parser : private YamlReader {
     }
   }
 
+  // A proposed rule that nobody has looked at yet grants nothing: the policy does not compile.
+  void read_reviewer(const YAML::Node& name, const RuleNode& rule) {
+    std::optional<Word> reviewer;
+    if (!name.IsNull()) word("reviewed_by", reviewer)(name);
+    const bool empty = name.IsNull() || (reviewer && reviewer->text.empty());
+    if (!empty) return;
+    diagnostics_.error(rule.at,
+                       "nobody has reviewed this rule: see whether what it grants is "
+                       "wanted, then write who you are, `reviewed_by: NAME`, or delete it");
+  }
+
   void read_rule(const YAML::Node& node, ConduitNode& conduit) {
     RuleNode rule;
     rule.at = position(node);
-    read_map(node, "rule " + std::to_string(conduit.rules.size() + 1) + " of " + conduit.name.text,
-             {{"protocol", word("protocol", rule.protocol)},
-              {"service", word("service", rule.service)},
-              {"client", words("client", rule.clients)},
-              {"server", words("server", rule.servers)},
-              {"access", words("access", rule.access)},
-              {"functions", words("functions", rule.functions)},
-              {"where", [this, &rule](const YAML::Node& where) { read_where(where, rule); }},
-              {"as", word("as", rule.value_type)},
-              {"word_order", word("word_order", rule.word_order)},
-              {"transport", word("transport", rule.transport)},
-              {"port", words("port", rule.ports)},
-              {"rate", word("rate", rule.rate)},
-              {"claimed", word("claimed", rule.claimed)}});
+    read_map(
+        node, "rule " + std::to_string(conduit.rules.size() + 1) + " of " + conduit.name.text,
+        {{"protocol", word("protocol", rule.protocol)},
+         {"service", word("service", rule.service)},
+         {"client", words("client", rule.clients)},
+         {"server", words("server", rule.servers)},
+         {"access", words("access", rule.access)},
+         {"functions", words("functions", rule.functions)},
+         {"where", [this, &rule](const YAML::Node& where) { read_where(where, rule); }},
+         {"as", word("as", rule.value_type)},
+         {"word_order", word("word_order", rule.word_order)},
+         {"transport", word("transport", rule.transport)},
+         {"port", words("port", rule.ports)},
+         {"rate", word("rate", rule.rate)},
+         {"claimed", word("claimed", rule.claimed)},
+         {"essential", word("essential", rule.essential)},
+         {"reviewed_by", [this, &rule](const YAML::Node& name) { read_reviewer(name, rule); }}});
     conduit.rules.push_back(std::move(rule));
   }
 
@@ -148,6 +162,14 @@ class Parser : private YamlReader {
     policy.conduits.push_back(std::move(conduit));
   }
 
+  void read_health(const YAML::Node& node, PolicyNode& policy) {
+    HealthNode& health = policy.health.emplace();
+    health.at = position(node);
+    read_map(node, "health",
+             {{"sessions_lost", word("sessions_lost", health.sessions_lost)},
+              {"refusals", word("refusals", health.refusals)}});
+  }
+
   void read_policy(const YAML::Node& root, PolicyNode& policy) {
     std::optional<Word> version;
     const auto named = [this](const std::string& what, auto read, PolicyNode& out) {
@@ -161,6 +183,12 @@ class Parser : private YamlReader {
              {{"bulkhead", word("bulkhead", version)},
               {"site", word("site", policy.site)},
               {"written_for", word("written_for", policy.written_for)},
+              {"health", [this, &policy](const YAML::Node& node) { read_health(node, policy); }},
+              {"containment",
+               [this, &policy](const YAML::Node& node) {
+                 read_map(node, "containment",
+                          {{"release", word("release", policy.containment_release)}});
+               }},
               {"zones", named("zones", &Parser::read_zone, policy)},
               {"assets", named("assets", &Parser::read_asset, policy)},
               {"conduits", named("conduits", &Parser::read_conduit, policy)}});

@@ -1,6 +1,8 @@
 // Pass 2: looks up zones, assets and the catalogue's words, and reads addresses and numbers.
 #include <algorithm>
 
+#include "controlplane/access/methods.h"
+#include "controlplane/policy/health.h"
 #include "controlplane/policy/literals.h"
 #include "controlplane/policy/model.h"
 #include "controlplane/policy/resolve_rule.h"
@@ -20,6 +22,8 @@ class Resolver {
       check_name(*policy_.site, "site");
     }
     if (policy_.written_for) resolve_written_for(*policy_.written_for);
+    if (policy_.health) resolve_health(*policy_.health);
+    if (policy_.containment_release) resolve_release(*policy_.containment_release);
     for (const ZoneNode& zone : policy_.zones) resolve_zone(zone);
     for (const AssetNode& asset : policy_.assets) resolve_asset(asset);
     for (std::size_t i = 0; i < policy_.assets.size(); ++i) resolve_behind(policy_.assets[i], i);
@@ -47,6 +51,19 @@ class Resolver {
                                     " to " + std::to_string(limits.high) + ", not `" + word.text +
                                     "`" + leading_zero_hint(word.text));
     return std::nullopt;
+  }
+
+  void resolve_health(const HealthNode& node) {
+    const auto bound = [this](const std::string& name, const std::optional<Word>& word) {
+      const std::string wrong =
+          word ? read_health_bound(name, word->text, model_.health) : std::string();
+      if (!wrong.empty()) diagnostics_.error(word->at, wrong);
+    };
+    bound("sessions_lost", node.sessions_lost);
+    bound("refusals", node.refusals);
+    if (node.sessions_lost || node.refusals) return;
+    diagnostics_.error(node.at,
+                       "health states no bound, such as {sessions_lost: 20%, refusals: 100/s}");
   }
 
   void resolve_zone(const ZoneNode& node) {
@@ -197,6 +214,19 @@ class Resolver {
       diagnostics_.error(word.at, "on_deny must be drop, reset or reject, not `" + word.text + "`" +
                                       did_you_mean(word.text, {"drop", "reset", "reject"}));
     }
+  }
+
+  // Somebody who may only look must not be the one whom everybody waits for.
+  void resolve_release(const Word& word) {
+    std::vector<std::string> names;
+    for (const Role role : kRoles) {
+      if (methods::kMayRelease.has(role)) names.emplace_back(name_of(role));
+    }
+    model_.containment_release = word.text;
+    if (std::find(names.begin(), names.end(), word.text) != names.end()) return;
+    diagnostics_.error(word.at, "release must be a role that may release a containment (" +
+                                    methods::kMayRelease.text() + "), not `" + word.text + "`" +
+                                    did_you_mean(word.text, names));
   }
 
   // One of two words; true for the second, which is not the default.

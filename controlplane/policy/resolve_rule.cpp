@@ -8,6 +8,7 @@
 #include "controlplane/policy/changes.h"
 #include "controlplane/policy/literals.h"
 #include "controlplane/policy/values.h"
+#include "controlplane/policy/words.h"
 #include "dataplane/wire/llc.h"
 #include "dataplane/wire/prp.h"
 
@@ -37,9 +38,6 @@ constexpr std::array kServices = {
     KnownService{"rdp", policy::Transport::tcp, 3389},
 };
 
-// In the order of protocols::Carrier.
-constexpr std::array kTransports = {"tcp", "udp", "ethernet"};
-
 bool inside(const std::vector<wire::Prefix>& networks, const wire::Prefix& prefix) {
   return std::any_of(networks.begin(), networks.end(), [&](const wire::Prefix& network) {
     return network.length <= prefix.length && network.contains(prefix.address);
@@ -66,6 +64,7 @@ class RuleResolver {
     }
     if (node_.rate) resolve_rate();
     if (node_.claimed) resolve_claimed();
+    if (node_.essential) resolve_essential();
     resolve_hosts();
     return std::move(rule_);
   }
@@ -248,7 +247,7 @@ class RuleResolver {
     }
     std::vector<std::string> forms;
     for (const protocols::DefaultPort& port : catalogue.ports) {
-      const std::string word = kTransports[static_cast<std::size_t>(port.carrier)];
+      const std::string word = kTransportWords[static_cast<std::size_t>(port.carrier)];
       if (std::find(forms.begin(), forms.end(), word) == forms.end()) forms.push_back(word);
       if (node_.transport->text != word) continue;
       rule_.transport = policy::transport_over(port.carrier);
@@ -337,6 +336,13 @@ class RuleResolver {
     }
   }
 
+  void resolve_essential() {
+    rule_.essential = node_.essential->text == "true";
+    if (rule_.essential || node_.essential->text == "false") return;
+    diagnostics_.error(node_.essential->at,
+                       "essential must be true or false, not `" + node_.essential->text + "`");
+  }
+
   void resolve_claimed() {
     rule_.claimed = node_.claimed->text == "true";
     if (rule_.claimed || node_.claimed->text == "false") return;
@@ -365,6 +371,12 @@ class RuleResolver {
 };
 
 }  // namespace
+
+std::vector<std::string> plain_service_names() {
+  std::vector<std::string> names;
+  for (const KnownService& service : kServices) names.emplace_back(service.name);
+  return names;
+}
 
 ModelRule resolve_rule(const RuleNode& node, const RuleScope& scope, Diagnostics& diagnostics) {
   return RuleResolver(node, scope, diagnostics).resolve();

@@ -17,7 +17,7 @@ using policy::ValueType;
 using protocols::Catalogue;
 
 void add_access_class(const Word& word, const Catalogue& catalogue, std::set<std::uint16_t>& out,
-                      Diagnostics& diagnostics) {
+                      ModelRule& rule, Diagnostics& diagnostics) {
   const auto& names = protocols::kAccessClassNames;
   const auto at = std::find(names.begin(), names.end(), word.text);
   if (at == names.end()) {
@@ -27,6 +27,7 @@ void add_access_class(const Word& word, const Catalogue& catalogue, std::set<std
     return;
   }
   const auto access = static_cast<protocols::AccessClass>(at - names.begin());
+  rule.classes.push_back(access);
   for (std::size_t i = 0; i < catalogue.functions.size(); ++i) {
     if (catalogue.functions[i].access == access) out.insert(static_cast<std::uint16_t>(i));
   }
@@ -357,7 +358,9 @@ void resolve_functions(const RuleNode& node, const Catalogue& catalogue, ModelRu
   const std::size_t errors = diagnostics.errors();
   for (const Word& word : node.functions) add_function(word, catalogue, functions, diagnostics);
   rule.named.assign(functions.begin(), functions.end());
-  for (const Word& word : node.access) add_access_class(word, catalogue, functions, diagnostics);
+  for (const Word& word : node.access) {
+    add_access_class(word, catalogue, functions, rule, diagnostics);
+  }
   rule.functions.assign(functions.begin(), functions.end());
   if (!functions.empty() || diagnostics.errors() != errors) return;
   diagnostics.error(node.at, node.access.empty() && node.functions.empty()

@@ -77,6 +77,36 @@ TEST(Zones, LinksThatFollow) {
   EXPECT_NE(first(policy("    link: folow\n")).find("did you mean follow"), std::string::npos);
 }
 
+TEST(Containment, RulesThatAreEssentialAndWhoReleases) {
+  const auto policy = [](const std::string& essential, const std::string& release = "") {
+    return with_rules("      - {service: ping, client: hmi, server: plc1" + essential +
+                      "}\n      - {service: ssh, client: hmi, server: plc1}\n") +
+           release;
+  };
+  const Compilation result =
+      compile_policy(policy(", essential: true", "containment: {release: approver}\n"), "p.yaml");
+  ASSERT_TRUE(result.tables && result.model);
+  const auto loaded = artefact::decode(artefact::encode(*result.tables));
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_TRUE(loaded.value().conduits[0].rules[0].essential);
+  EXPECT_FALSE(loaded.value().conduits[0].rules[1].essential);
+  EXPECT_EQ(loaded.value().containment_release, "approver");
+  const std::string explained = explain_policy(*result.model, Listing::classes);
+  EXPECT_NE(explained.find("Under containment `essential` too."), std::string::npos);
+  EXPECT_NE(explained.find("released by role approver alone"), std::string::npos);
+  EXPECT_TRUE(messages(policy(", essential: false")).empty());
+  EXPECT_NE(first(policy(", essential: yes")).find("essential must be true or false, not `yes`"),
+            std::string::npos);
+  EXPECT_NE(first(policy("", "containment: {release: aprover}\n")).find("did you mean approver"),
+            std::string::npos);
+  EXPECT_NE(first(policy("", "containment: {release: viewer}\n"))
+                .find("release must be a role that may release a containment (operator, engineer, "
+                      "approver, administrator), not `viewer`"),
+            std::string::npos);
+  EXPECT_NE(first(policy("", "containment: {releases: operator}\n")).find("releases"),
+            std::string::npos);
+}
+
 TEST(Zones, StationsAndEtherTypes) {
   const auto policy = [](const std::string& rule, const std::string& more = "") {
     return "bulkhead: v1\nsite: s\nzones:\n  bay: {port: 0}\n"
@@ -96,8 +126,9 @@ TEST(Zones, StationsAndEtherTypes) {
   EXPECT_EQ(artefact::to_message(*result.tables).zones(0).networks_size(), 1);
   EXPECT_EQ(artefact::to_message(*result.tables).zones(1).networks_size(), 1);
   EXPECT_EQ(artefact::to_message(*result.tables).zones(1).groups_size(), 1);
-  EXPECT_EQ(explain_rule(*result.model, result.model->conduits[0], 0).substr(0, 80),
-            "ied (02:00:00:00:00:01) may ask group (01:0c:cd:01:00:01) over Generic object or");
+  EXPECT_EQ(
+      explain_rule(*result.model, result.model->conduits[0], 0, Listing::functions).substr(0, 80),
+      "ied (02:00:00:00:00:01) may ask group (01:0c:cd:01:00:01) over Generic object or");
   EXPECT_TRUE(compile_policy(policy("service: ethernet/0x88cc, client: any, server: any"), "p.yaml")
                   .tables);
   const std::vector<std::pair<std::string, std::string>> wrong = {
@@ -140,7 +171,8 @@ TEST(Zones, BacnetOverEthernet) {
   EXPECT_EQ(artefact::to_message(*result.tables).zones(1).networks_size(), 0)
       << "who listens says nothing";
   EXPECT_TRUE(artefact::decode(artefact::encode(*result.tables)).ok());
-  EXPECT_NE(explain_policy(*result.model).find("IEEE 802.2 LSAP 0x82"), std::string::npos);
+  EXPECT_NE(explain_policy(*result.model, Listing::classes).find("IEEE 802.2 LSAP 0x82"),
+            std::string::npos);
 }
 
 // Groups of hosts, that datagrams reach together.
@@ -161,7 +193,7 @@ TEST(Zones, GroupsOfHosts) {
   EXPECT_EQ(artefact::to_message(*result.tables).zones(1).groups_size(), 3);
   EXPECT_EQ(artefact::to_message(*result.tables).conduits(0).rules(0).servers_size(), 3);
   EXPECT_TRUE(artefact::decode(artefact::encode(*result.tables)).ok());
-  EXPECT_NE(explain_policy(*result.model)
+  EXPECT_NE(explain_policy(*result.model, Listing::classes)
                 .find("reached together at 10.2.0.255, 239.1.2.3 and "
                       "255.255.255.255"),
             std::string::npos);
@@ -193,7 +225,8 @@ TEST(Zones, GroupsOfHosts) {
       compile_policy(head + "  inputs: {zone: a, group: 239.192.1.0/27}\n" + rule, "p.yaml");
   ASSERT_TRUE(many.tables);
   EXPECT_EQ(artefact::to_message(*many.tables).zones(0).groups_size(), 32);
-  EXPECT_NE(explain_policy(*many.model).find("together at 239.192.1.0 to 239.192.1.31\n"),
+  EXPECT_NE(explain_policy(*many.model, Listing::classes)
+                .find("together at 239.192.1.0 to 239.192.1.31\n"),
             std::string::npos);
   for (const std::string wrong : {"239.192.0.0/16", "10.2.0.0/27", "239.192.1.1/27"}) {
     EXPECT_NE(told(head + "  wrong: {zone: a, group: " + wrong + "}\n" + rule).find("is no group"),

@@ -20,6 +20,17 @@ std::string Diagnostics::to_text(const Diagnostic& diagnostic) const {
   return text + diagnostic.message;
 }
 
+std::string Diagnostics::errors_text() const {
+  constexpr std::size_t kShownMax = 5;
+  std::string text;
+  std::size_t shown = 0;
+  for (const Diagnostic& each : list_) {
+    if (each.severity != Severity::error || shown == kShownMax) continue;
+    text += (shown++ == 0 ? "" : "; ") + to_text(each);
+  }
+  return shown == errors_ ? text : text + "; and " + std::to_string(errors_ - shown) + " more";
+}
+
 namespace {
 
 // Optimal string alignment: Levenshtein's distance with swaps of neighbours.

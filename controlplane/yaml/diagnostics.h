@@ -40,6 +40,8 @@ class Diagnostics {
   void sort_by_position();
   // file:line:column: error: message
   std::string to_text(const Diagnostic& diagnostic) const;
+  // The first errors on one line, and how many more there are.
+  std::string errors_text() const;
 
  private:
   std::string file_;

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "dataplane/policy/containment.h"
 #include "dataplane/policy/reference_matcher.h"
 #include "tests/support/catalogue_only.h"
 #include "tests/support/topic_filter.h"
@@ -102,6 +103,7 @@ Rule random_rule() {
 }
 
 int answers[2] = {0, 0};  // refused, granted: over all questions asked
+int contained_answers[2] = {0, 0};
 
 struct Question {
   protocols::Operation operation;
@@ -179,6 +181,61 @@ RC_GTEST_PROP(Matcher, AgreesWithTheReference, ()) {
     RC_ASSERT((decision.reason == Reason::granted) == expected);
     RC_ASSERT((decision.reason == Reason::rate_exceeded) == (!expected && grants(any)));
     RC_ASSERT(charges.empty() == (!expected || grants(costs_nothing)));
+  }
+}
+
+// As judge_contained() states it in words: what the rules grant, less what a level cuts.
+RC_GTEST_PROP(Matcher, AgreesUnderContainment, ()) {
+  const auto functions = protocols::registry()[modbus()]->catalogue().functions;
+  const auto write = static_cast<std::uint16_t>(
+      std::ranges::find(functions, std::string_view("write_single_register"),
+                        &protocols::FunctionInfo::name) -
+      functions.begin());
+  Tables tables;
+  tables.zones.resize(2);
+  Conduit& conduit = tables.conduits.emplace_back();
+  conduit.to = 1;
+  const int rules = *rc::gen::element(1, 3, 8, 65);
+  for (int i = 0; i < rules; ++i) {
+    Rule& rule = conduit.rules.emplace_back(random_rule());
+    rule.functions.set(write, *rc::gen::arbitrary<bool>());
+    rule.essential = *rc::gen::arbitrary<bool>();
+  }
+  for (int i = 0; i < 4; ++i) {
+    conduit.budgets.emplace_back(kSecondNs, 1);
+    if (*rc::gen::arbitrary<bool>()) conduit.budgets.back().charge(0);
+  }
+  finish(tables);
+  for (int i = 0; i < 20; ++i) {
+    Question question;
+    random_question(question);
+    if (*rc::gen::arbitrary<bool>()) question.operation.function = write;
+    const Endpoints endpoints = random_endpoints();
+    Cut cut;
+    for (const auto level : {ContainmentLevel::read_only, ContainmentLevel::essential}) {
+      if (*rc::gen::arbitrary<bool>()) cut.add(level);
+    }
+    if (*rc::gen::inRange(0, 8) == 0) cut.add(ContainmentLevel::isolate);
+    const bool essential = cut.has(ContainmentLevel::essential);
+    const auto grants = [&](bool essential_only, bool whatever_it_costs) {
+      return reference_grants(conduit, endpoints, modbus(), question.operation,
+                              [&](const Rule& rule) {
+                                if (essential_only && !rule.essential) return false;
+                                return whatever_it_costs || rule.budget == kNoBudget ||
+                                       conduit.budgets[rule.budget].available(0);
+                              });
+    };
+    const bool writes = question.operation.function == write;
+    const bool closed = cut.isolates() || (cut.has(ContainmentLevel::read_only) && writes);
+    const bool expected = !closed && grants(essential, false);
+    Charges charges;
+    const Decision decision = judge_contained(cut, conduit, conduit.index.locate(endpoints),
+                                              modbus(), question.operation, 0, charges);
+    ++contained_answers[expected ? 1 : 0];
+    RC_ASSERT((decision.reason == Reason::granted) == expected);
+    const bool contained = grants(false, false) && (closed || (essential && !grants(true, true)));
+    RC_ASSERT((decision.reason == Reason::contained) == contained);
+    RC_ASSERT(expected || charges.empty());
   }
 }
 
@@ -330,6 +387,8 @@ RC_GTEST_PROP(Matcher, AgreesOnNamesAndReals, ()) {
 TEST(Matcher, TheQuestionsHadBothAnswers) {
   EXPECT_GT(answers[0], answers[1] / 50);
   EXPECT_GT(answers[1], answers[0] / 50);
+  EXPECT_GT(contained_answers[0], 0);
+  EXPECT_GT(contained_answers[1], 0);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <yaml-cpp/yaml.h>
 
 #include <filesystem>
+#include <map>
+#include <utility>
 
 #include "controlplane/policy/compiler.h"
 #include "controlplane/policy/literals.h"
@@ -125,10 +127,17 @@ const pipeline::Event* last_message(const support::Plant& plant) {
   return found;
 }
 
-void run_case(const std::filesystem::path& policy_path, const YAML::Node& policy,
-              const YAML::Node& each) {
-  const auto what = each["what"].as<std::string>();
-  SCOPED_TRACE(policy_path.string() + ": " + what);
+// What came of a case's message.
+struct Outcome {
+  std::optional<pipeline::Event> verdict;
+  bool allowed = false;
+  Bytes message;
+  Bytes delivered;  // left towards the receiver
+};
+
+// `level`: of a containment of everything, set once the session has come to the message.
+void play(const std::filesystem::path& policy_path, const YAML::Node& policy,
+          const YAML::Node& each, policy::ContainmentLevel level, Outcome& outcome) {
   const auto protocol = protocols::find_protocol(each["protocol"].as<std::string>());
   ASSERT_TRUE(protocol);
   const protocols::DefaultPort& port = protocols::registry()[*protocol]->catalogue().ports[0];
@@ -145,23 +154,15 @@ void run_case(const std::filesystem::path& policy_path, const YAML::Node& policy
     ASSERT_TRUE(verdict != nullptr && is_allowed(verdict->reason)) << "before: " << text;
   }
   plant.clear();
+  if (level != policy::ContainmentLevel::normal) {
+    plant.contain({{policy::Contained::Kind::all, "", level}});
+  }
   const bool from_client = !each["from"] || each["from"].as<std::string>() == "client";
-  const Bytes message = from_hex(each["message"].as<std::string>());
-  talk.say(from_client, message);
-  const pipeline::Event* verdict = last_message(plant);
-  ASSERT_NE(verdict, nullptr);
-  const bool allowed = is_allowed(verdict->reason);
-  EXPECT_EQ(allowed, each["verdict"].as<std::string>() == "allow")
-      << describe(verdict->reason).name << " " << protocols::describe(verdict->fault).name;
-  if (each["rule"]) {
-    EXPECT_EQ(verdict->rule, each["rule"].as<unsigned>());
-  }
-  if (each["reason"]) {
-    EXPECT_EQ(describe(verdict->reason).name, each["reason"].as<std::string>())
-        << protocols::describe(verdict->fault).name;
-  }
-  // What leaves towards the receiver is the whole message, or nothing of it.
-  Bytes delivered;
+  outcome.message = from_hex(each["message"].as<std::string>());
+  talk.say(from_client, outcome.message);
+  if (const pipeline::Event* verdict = last_message(plant)) outcome.verdict = *verdict;
+  outcome.allowed = outcome.verdict && is_allowed(outcome.verdict->reason);
+  Bytes& delivered = outcome.delivered;
   for (const support::Sent& sent : plant.sent) {
     if (sent.port != (from_client ? server : client).port) continue;
     std::size_t payload_at = 14 + (tag ? 4 : 0);
@@ -173,23 +174,86 @@ void run_case(const std::filesystem::path& policy_path, const YAML::Node& policy
                        sent.frame.end());
     }
   }
-  EXPECT_EQ(delivered, allowed ? message : Bytes{});
 }
 
-TEST(Policies, EveryCaseOfEveryExample) {
+void run_case(const std::filesystem::path& policy_path, const YAML::Node& policy,
+              const YAML::Node& each) {
+  Outcome outcome;
+  play(policy_path, policy, each, policy::ContainmentLevel::normal, outcome);
+  ASSERT_TRUE(outcome.verdict);
+  const pipeline::Event& verdict = *outcome.verdict;
+  EXPECT_EQ(outcome.allowed, each["verdict"].as<std::string>() == "allow")
+      << describe(verdict.reason).name << " " << protocols::describe(verdict.fault).name;
+  if (each["rule"]) {
+    EXPECT_EQ(verdict.rule, each["rule"].as<unsigned>());
+  }
+  if (each["reason"]) {
+    EXPECT_EQ(describe(verdict.reason).name, each["reason"].as<std::string>())
+        << protocols::describe(verdict.fault).name;
+  }
+  // What leaves towards the receiver is the whole message, or nothing of it.
+  EXPECT_EQ(outcome.delivered, outcome.allowed ? outcome.message : Bytes{});
+}
+
+template <typename Visit>
+void each_case(Visit visit) {
   std::size_t sites = 0;
-  std::size_t cases = 0;
   for (const auto& site : std::filesystem::directory_iterator(BULKHEAD_POLICIES)) {
     if (!site.is_directory()) continue;
     ++sites;
     const std::filesystem::path path = site.path() / "policy.yaml";
     const YAML::Node policy = YAML::LoadFile(path);
     for (const YAML::Node& each : YAML::LoadFile(site.path() / "cases.yaml")["cases"]) {
-      run_case(path, policy, each);
-      ++cases;
+      SCOPED_TRACE(path.string() + ": " + each["what"].as<std::string>());
+      visit(path, policy, each);
     }
   }
   EXPECT_GE(sites, 3U);
+}
+
+// The same messages, in the same sessions, while a level stands. None of the rules is essential.
+TEST(Policies, EveryCaseUnderContainment) {
+  using policy::ContainmentLevel;
+  std::map<protocols::AccessClass, std::pair<int, int>> by_class;  // passed, cut
+  each_case([&](const auto& path, const YAML::Node& policy, const YAML::Node& each) {
+    if (each["verdict"].as<std::string>() != "allow") return;
+    Outcome usual;
+    play(path, policy, each, ContainmentLevel::normal, usual);
+    ASSERT_TRUE(usual.verdict);
+    const auto functions = protocols::registry()[usual.verdict->protocol]->catalogue().functions;
+    const protocols::AccessClass access = functions[usual.verdict->function].access;
+    const bool answers = usual.verdict->reason == Reason::answers_request;
+    const bool harmless = access == protocols::AccessClass::session ||
+                          access == protocols::AccessClass::discover ||
+                          access == protocols::AccessClass::read;
+    Outcome reads;
+    play(path, policy, each, ContainmentLevel::read_only, reads);
+    EXPECT_EQ(reads.delivered, answers || harmless ? usual.message : Bytes{});
+    ++(reads.allowed ? by_class[access].first : by_class[access].second);
+    if (!answers && !harmless && reads.verdict) {
+      EXPECT_EQ(describe(reads.verdict->reason).name, "contained");
+    }
+    for (const auto level : {ContainmentLevel::essential, ContainmentLevel::isolate}) {
+      Outcome cut;
+      play(path, policy, each, level, cut);
+      EXPECT_EQ(cut.delivered, Bytes{});
+      EXPECT_FALSE(cut.allowed);
+    }
+  });
+  // Each class was met, with the answer that the level gives it.
+  EXPECT_GE(by_class.size(), 8U);
+  EXPECT_GT(by_class[protocols::AccessClass::read].first, 0);
+  EXPECT_GT(by_class[protocols::AccessClass::write].second, 0);
+  EXPECT_GT(by_class[protocols::AccessClass::operate].second, 0);
+  EXPECT_GT(by_class[protocols::AccessClass::publish].second, 0);
+}
+
+TEST(Policies, EveryCaseOfEveryExample) {
+  std::size_t cases = 0;
+  each_case([&](const auto& path, const YAML::Node& policy, const YAML::Node& each) {
+    run_case(path, policy, each);
+    ++cases;
+  });
   EXPECT_GE(cases, 50U);
   RecordProperty("cases", static_cast<int>(cases));
 }

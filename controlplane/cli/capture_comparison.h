@@ -1,0 +1,56 @@
+// Two policies' verdicts on the messages of one capture, side by side. Each message is judged by
+// itself, as if all before it had passed: what one policy refuses hides no difference after it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "controlplane/cli/capture_decoder.h"
+#include "controlplane/cli/service_sessions.h"
+#include "controlplane/learn/verdict.h"
+
+namespace bulkhead::controlplane {
+
+// An operation of a message, or the first packet of a service's session.
+struct ComparedMessage {
+  std::uint32_t frame = 0;
+  learn::Session session;
+  std::uint8_t protocol = protocols::kNoProtocol;  // none: a service
+  std::uint16_t function = 0;
+  learn::Verdict before;
+  learn::Verdict after;
+};
+
+class CaptureComparison final : public DecodedMessages {
+ public:
+  // Finished tables and ports, which live as long as this.
+  CaptureComparison(const policy::Tables& before, const policy::Tables& after,
+                    const ChosenPorts& ports)
+      : before_(before), after_(after), services_(ports) {}
+
+  void take(const CapturedPacket& packet);
+  void on_operation(const Conversation& conversation, std::uint32_t frame,
+                    protocols::Direction direction, const protocols::Operation& operation,
+                    protocols::Fault pairing) override;
+  // Malformed messages are refused by every policy.
+  void on_fault(const Conversation& /*conversation*/, std::uint32_t /*frame*/,
+                protocols::Direction /*direction*/, protocols::Fault /*fault*/,
+                std::optional<std::uint16_t> /*code*/) override {}
+
+  // In the order in which they became complete.
+  const std::vector<ComparedMessage>& changed() const { return changed_; }
+  // Those that either policy has a conduit for.
+  std::size_t judged() const { return judged_; }
+
+ private:
+  void compare(ComparedMessage message);
+
+  const policy::Tables& before_;
+  const policy::Tables& after_;
+  ServiceSessions services_;
+  std::size_t judged_ = 0;
+  std::vector<ComparedMessage> changed_;
+};
+
+}  // namespace bulkhead::controlplane

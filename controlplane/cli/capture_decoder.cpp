@@ -1,0 +1,222 @@
+// Conversations by their endpoints; each message is parsed, then accepted into its session's state.
+#include "controlplane/cli/capture_decoder.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "dataplane/protocols/recognition.h"
+#include "dataplane/wire/text.h"
+
+namespace bulkhead::controlplane {
+
+using protocols::Carrier;
+using protocols::Direction;
+using protocols::Fault;
+using protocols::ProtocolSet;
+
+void CaptureDecoder::take(const CapturedPacket& packet) {
+  const Endpoint source{packet.source, packet.source_port};
+  const Endpoint destination{packet.destination, packet.destination_port};
+  const ProtocolSet to = protocols_of(packet.carrier, destination.port);
+  const ProtocolSet from = protocols_of(packet.carrier, source.port);
+  if (to == 0 && from == 0) return;
+  const auto known_forward = conversations_.find({packet.carrier, source, destination});
+  const auto known_backward = conversations_.find({packet.carrier, destination, source});
+  bool from_client = to != 0;
+  if (known_forward != conversations_.end()) from_client = true;
+  if (known_backward != conversations_.end()) from_client = false;
+  if (const auto direction = opened_direction(packet, to)) {
+    from_client = *direction == Direction::request;
+  }
+  Conversation& conversation = from_client ? open(packet.carrier, source, destination, to)
+                                           : open(packet.carrier, destination, source, from);
+  if (packet.carrier == Carrier::tcp) {
+    accept_segment(conversation, packet, from_client);
+  } else {
+    accept_datagram(conversation, packet, from_client);
+  }
+}
+
+void CaptureDecoder::finish() {
+  for (auto& [key, conversation] : conversations_) {
+    if (conversation.protocol == protocols::kNoProtocol) {
+      settle_on(conversation, first_of(conversation.candidates));
+    }
+    for (const bool from_client : {true, false}) {
+      conversation.streams[from_client ? 0 : 1].finish();
+      decode_stream(conversation, from_client);
+    }
+  }
+}
+
+std::uint8_t CaptureDecoder::first_of(ProtocolSet set) {
+  return static_cast<std::uint8_t>(std::countr_zero(set));
+}
+
+protocols::MessageContext CaptureDecoder::context_of(const Conversation& conversation,
+                                                     Direction direction) {
+  protocols::MessageContext context{direction, conversation.carrier, conversation.session};
+  context.names = conversation.names.view();
+  return context;
+}
+
+std::optional<Direction> CaptureDecoder::opened_direction(const CapturedPacket& packet,
+                                                          ProtocolSet protocols) {
+  if (packet.carrier != Carrier::udp || protocols == 0) return std::nullopt;
+  return opened_.direction_of(*protocols::registry()[first_of(protocols)], packet);
+}
+
+ProtocolSet CaptureDecoder::protocols_of(Carrier carrier, std::uint16_t port) const {
+  const auto chosen = ports_.find(port);
+  if (chosen != ports_.end() && carrier != Carrier::ethernet) {
+    return ProtocolSet{1} << chosen->second;
+  }
+  return protocols::find_protocols(carrier, port);
+}
+
+Conversation& CaptureDecoder::open(Carrier carrier, const Endpoint& client, const Endpoint& server,
+                                   ProtocolSet candidates) {
+  Conversation& conversation = conversations_[{carrier, client, server}];
+  if (conversation.candidates != 0) return conversation;
+  conversation.candidates = candidates;
+  conversation.carrier = carrier;
+  conversation.client = client.address;
+  conversation.server = server.address;
+  conversation.server_port = server.port;
+  static constexpr std::array kCarriers = {"tcp ", "udp ", "ethernet "};
+  conversation.name = kCarriers[static_cast<std::size_t>(carrier)] +
+                      wire::to_text(client.address, client.port) + " > " +
+                      wire::to_text(server.address, server.port);
+  if (std::has_single_bit(candidates) || carrier != Carrier::tcp) {
+    settle_on(conversation, first_of(candidates));
+  }
+  return conversation;
+}
+
+void CaptureDecoder::settle_on(Conversation& conversation, std::uint8_t protocol) {
+  conversation.protocol = protocol;
+  const protocols::Protocol& module = *protocols::registry()[protocol];
+  conversation.session.resize(module.state_layout().bytes_max);
+  if (!conversation.begun) module.begin_unseen(conversation.session);
+  for (const auto& [frame, direction] : conversation.unread) {
+    out_.on_fault(conversation, frame, direction, Fault::not_this_protocol, std::nullopt);
+  }
+  conversation.unread.clear();
+}
+
+void CaptureDecoder::recognise(Conversation& conversation) {
+  for (const Direction direction : {Direction::request, Direction::response}) {
+    Reassembly& stream = conversation.streams[direction == Direction::request ? 0 : 1];
+    if (stream.bytes().empty()) continue;
+    const auto recognised = protocols::recognise(conversation.candidates, stream.bytes(),
+                                                 {direction, conversation.carrier});
+    if (recognised.protocol != protocols::kNoProtocol) {
+      return settle_on(conversation, recognised.protocol);
+    }
+    if (recognised.possible == 0) {  // what is of none of them shows nothing
+      conversation.unread.push_back({stream.completed_in(1), direction});
+      stream.discard();
+    }
+  }
+}
+
+void CaptureDecoder::accept_segment(Conversation& conversation, const CapturedPacket& packet,
+                                    bool from_client) {
+  Reassembly& own = conversation.streams[from_client ? 0 : 1];
+  Reassembly& other = conversation.streams[from_client ? 1 : 0];
+  if ((packet.tcp.flags & wire::kTcpSyn) != 0) {
+    const bool opens = (packet.tcp.flags & wire::kTcpAck) == 0;
+    if (own.begin(packet.tcp.sequence) && opens) {
+      conversation.begun = true;
+      std::fill(conversation.session.begin(), conversation.session.end(), std::byte{0});
+      conversation.names.forget_all();
+    }
+  }
+  if ((packet.tcp.flags & wire::kTcpAck) != 0) {
+    other.acknowledged(packet.tcp.acknowledgement);
+    decode_stream(conversation, !from_client);
+  }
+  own.add(packet.tcp.sequence, packet.payload, packet.frame);
+  decode_stream(conversation, from_client);
+}
+
+void CaptureDecoder::accept_datagram(Conversation& conversation, const CapturedPacket& packet,
+                                     bool from_client) {
+  const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
+  const Direction direction = from_client ? Direction::request : Direction::response;
+  std::vector<std::uint8_t>& begun = conversation.rest[from_client ? 0 : 1];
+  ByteView payload = packet.payload;
+  if (packet.carrier == Carrier::ethernet) {
+    payload = protocols::without_padding(protocol, payload, context_of(conversation, direction));
+  }
+  begun.insert(begun.end(), payload.begin(), payload.end());
+  ByteView rest = begun;
+  while (!rest.empty()) {
+    const protocols::Frame frame =
+        protocols::frame_in_datagram(protocol, rest, context_of(conversation, direction));
+    if (frame.fault == Fault::truncated && protocol.many_in_datagram()) break;
+    if (frame.fault != Fault::none) {
+      out_.on_fault(conversation, packet.frame, direction, frame.fault, std::nullopt);
+      rest = {};
+      break;
+    }
+    decode(conversation, packet.frame, from_client, rest.first(frame.length));
+    rest = rest.subspan(frame.length);
+  }
+  begun.erase(begun.begin(), begun.end() - static_cast<std::ptrdiff_t>(rest.size()));
+}
+
+void CaptureDecoder::decode_stream(Conversation& conversation, bool from_client) {
+  Reassembly& stream = conversation.streams[from_client ? 0 : 1];
+  if (conversation.protocol == protocols::kNoProtocol) {
+    recognise(conversation);
+    if (conversation.protocol == protocols::kNoProtocol) return;
+    decode_stream(conversation, !from_client);
+  }
+  const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
+  while (!stream.bytes().empty()) {
+    const Direction direction = conversation.direction(from_client);
+    const protocols::Frame frame =
+        protocol.frame(stream.bytes(), context_of(conversation, direction));
+    if (frame.fault != Fault::none) {
+      out_.on_fault(conversation, stream.completed_in(1), direction, frame.fault, std::nullopt);
+      stream.discard();
+      return;
+    }
+    if (frame.length == 0 || frame.length > stream.bytes().size()) return;
+    decode(conversation, stream.completed_in(frame.length), from_client,
+           stream.bytes().first(frame.length));
+    stream.consume(frame.length);
+    if (frame.turns && direction == Direction::request) conversation.turned = true;
+  }
+}
+
+void CaptureDecoder::decode(Conversation& conversation, std::uint32_t frame, bool from_client,
+                            ByteView message) {
+  const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
+  const Direction direction =
+      protocol.encoded_direction(message).value_or(conversation.direction(from_client));
+  protocols::Parsed parsed(message, direction);
+  const Fault fault = protocol.parse(parsed, context_of(conversation, direction), operations_);
+  if (fault != Fault::none) {
+    return out_.on_fault(conversation, frame, direction, fault, protocol.claimed_code(message));
+  }
+  const protocols::RelationStep step =
+      Opened::step_of(protocol, parsed, context_of(conversation, direction));
+  conversation.names.begin();
+  if (const protocols::LearnsNames* names = protocol.learns_names()) {
+    names->learn(parsed, conversation.session, conversation.names);
+  }
+  const Fault acceptance = protocol.accept(conversation.session, parsed, 0);
+  if (acceptance != Fault::none) {
+    conversation.names.undo();
+  } else {
+    opened_.note(protocol, conversation.client, conversation.server, parsed, step);
+  }
+  for (const protocols::Operation& operation : operations_) {
+    out_.on_operation(conversation, frame, direction, operation, acceptance);
+  }
+}
+
+}  // namespace bulkhead::controlplane

@@ -1,0 +1,443 @@
+// Words become one operation of the catalogue's function. Where a field is left open, each value at
+// which some rule's grant begins is tried: if any value passes, one of those does.
+#include "controlplane/cli/judge_words.h"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+
+#include "controlplane/policy/values.h"
+#include "dataplane/policy/classifier.h"
+#include "dataplane/policy/matcher.h"
+#include "dataplane/policy/values.h"
+
+namespace bulkhead::controlplane {
+
+namespace {
+
+using protocols::Catalogue;
+using protocols::FieldInfo;
+using protocols::FieldKind;
+using protocols::FunctionInfo;
+using protocols::Initiator;
+using protocols::kNoField;
+
+constexpr std::size_t kTriesMax = 20'000;
+constexpr std::size_t kElementsMax = 4096;  // of one message in words
+
+std::string names_of(const Catalogue& catalogue, std::uint32_t mask) {
+  std::string text;
+  for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
+    if ((mask >> i & 1U) == 0) continue;
+    text += (text.empty() ? "" : ", ") + std::string(catalogue.fields[i].name);
+  }
+  return text.empty() ? "none" : text;
+}
+
+// What written elements are: numbers in one type.
+struct ElementValues {
+  policy::ValueType type = policy::ValueType::plain;
+  policy::WordOrder order = policy::WordOrder::big;
+  std::vector<std::int64_t> numbers;  // in the order of the type
+};
+
+// The value of a field of the operation.
+struct Choice {
+  Range range;
+  std::string name;
+  ElementValues elements;
+};
+
+std::size_t words_of(policy::ValueType type) {
+  return type == policy::ValueType::plain || type == policy::ValueType::int16 ? 1 : 2;
+}
+
+void put_word(std::vector<std::uint8_t>& bytes, std::uint64_t word) {
+  bytes.push_back(static_cast<std::uint8_t>(word >> 8));
+  bytes.push_back(static_cast<std::uint8_t>(word));
+}
+
+// The elements as the message would have them: as words of 16 bits where they fit.
+class ElementBytes {
+ public:
+  ElementBytes(const ElementValues& values, const FunctionInfo& function, std::size_t count) {
+    const bool plain = values.type == policy::ValueType::plain;
+    const bool fits = std::all_of(values.numbers.begin(), values.numbers.end(),
+                                  [](std::int64_t n) { return n >= 0 && n <= UINT16_MAX; });
+    const bool bits = function.counts == "coils" || function.counts == "discrete inputs";
+    encoding_ = protocols::ElementEncoding::be16;
+    if (plain && !fits) encoding_ = protocols::ElementEncoding::be64;
+    if (plain && fits && bits) encoding_ = protocols::ElementEncoding::u8;
+    while (count_ < count) {
+      const std::size_t index = count_ / words_of(values.type);
+      add(values, values.numbers[std::min(index, values.numbers.size() - 1)]);
+    }
+  }
+
+  protocols::Elements view(std::int64_t first) const {
+    protocols::Elements elements;
+    elements.bytes = bytes_;
+    elements.first = static_cast<std::uint32_t>(first);
+    elements.count = static_cast<std::uint16_t>(count_);
+    elements.encoding = encoding_;
+    return elements;
+  }
+
+ private:
+  void add(const ElementValues& values, std::int64_t number) {
+    count_ += words_of(values.type);
+    auto bits = static_cast<std::uint64_t>(number);
+    if (encoding_ == protocols::ElementEncoding::u8) {
+      bytes_.push_back(static_cast<std::uint8_t>(bits));
+      return;
+    }
+    if (encoding_ == protocols::ElementEncoding::be64) {
+      for (int shift = 48; shift >= 0; shift -= 16) put_word(bytes_, bits >> shift);
+      return;
+    }
+    if (values.type == policy::ValueType::float32) {
+      bits = std::bit_cast<std::uint32_t>(float32_from_order(number));
+    }
+    if (words_of(values.type) == 1) return put_word(bytes_, bits);
+    const bool big = values.order == policy::WordOrder::big;
+    put_word(bytes_, big ? bits >> 16 : bits);
+    put_word(bytes_, big ? bits : bits >> 16);
+  }
+
+  protocols::ElementEncoding encoding_{};
+  std::size_t count_ = 0;
+  std::vector<std::uint8_t> bytes_;
+};
+
+class WordJudge {
+ public:
+  WordJudge(const PolicyCase& each, const policy::Tables& tables, const ModelRule& rule,
+            Diagnostics& diagnostics)
+      : case_(each),
+        tables_(tables),
+        catalogue_(protocols::registry()[*each.protocol]->catalogue()),
+        function_(catalogue_.functions[rule.functions.front()]),
+        function_index_(rule.functions.front()),
+        diagnostics_(diagnostics) {}
+
+  bool read() {
+    const std::size_t before = diagnostics_.errors();
+    for (const CaseField& field : case_.fields) read_field(field);
+    return diagnostics_.errors() == before;
+  }
+
+  // Precondition: read(). `behind`: the asset behind a gateway that a request is for.
+  std::optional<CaseVerdict> judge(const policy::Classification& session,
+                                   const ModelAsset* behind) {
+    if (behind != nullptr && behind->behind) take_route(*behind);
+    conduit_ = &tables_.conduits[session.standing.conduit];
+    cell_ = session.standing.cell;
+    list_open_fields();
+    std::map<std::uint8_t, Choice> choices = stated_;
+    try_all(0, choices);
+    if (tries_ > kTriesMax) {
+      diagnostics_.error(case_.at, "too many fields are open for the rules of conduit " +
+                                       conduit_->name + ": state some of " + open_names());
+      return std::nullopt;
+    }
+    if (diagnostics_.errors() != 0) return std::nullopt;
+    best_.conduit = conduit_->name;
+    return best_;
+  }
+
+  const FunctionInfo& function() const { return function_; }
+
+ private:
+  bool is_element_value(std::size_t field) const { return field == catalogue_.element_value_field; }
+
+  void read_field(const CaseField& given) {
+    std::vector<std::string> known;
+    for (const FieldInfo& field : catalogue_.fields) known.emplace_back(field.name);
+    const auto at = std::find(known.begin(), known.end(), given.field.text);
+    const auto index = static_cast<std::uint8_t>(at - known.begin());
+    if (at == known.end() || (function_.fields >> index & 1U) == 0) {
+      diagnostics_.error(given.field.at,
+                         std::string(function_.name) + " has no field " + given.field.text +
+                             did_you_mean(given.field.text, known) +
+                             "; its fields: " + names_of(catalogue_, function_.fields));
+      return;
+    }
+    if (is_element_value(index)) return read_elements(given, index);
+    const ModelConstraint read =
+        read_constraint(given, catalogue_, index, policy::ValueType::plain, diagnostics_);
+    const FieldInfo& field = catalogue_.fields[index];
+    if (read.ranges.size() + read.patterns.size() != 1) {
+      diagnostics_.error(given.field.at, given.field.text + " has one value in a message");
+    } else if (!read.patterns.empty()) {
+      stated_[index].name = read.patterns[0];
+    } else if (!read.ranges[0].is_point() && !field.spans) {
+      diagnostics_.error(given.field.at,
+                         given.field.text + " has one value in a message, not a range");
+    } else {
+      stated_[index].range = read.ranges[0];
+    }
+  }
+
+  // The values of elements, each in the type that `as` names.
+  void read_elements(const CaseField& given, std::uint8_t index) {
+    ElementValues values;
+    if (case_.value_type) {
+      const auto at =
+          std::find(kValueTypeNames.begin() + 1, kValueTypeNames.end(), case_.value_type->text);
+      if (at == kValueTypeNames.end()) {
+        diagnostics_.error(case_.value_type->at, "as is int16, uint32, int32 or float32");
+        return;
+      }
+      values.type = static_cast<policy::ValueType>(at - kValueTypeNames.begin());
+    }
+    if (case_.word_order && case_.word_order->text == "little") {
+      values.order = policy::WordOrder::little;
+    }
+    for (const Word& word : given.values) {
+      const ModelConstraint read =
+          read_constraint({given.field, {word}}, catalogue_, index, values.type, diagnostics_);
+      if (read.ranges.size() != 1 || !read.ranges[0].is_point()) {
+        diagnostics_.error(word.at, given.field.text + " is one number, or a list of them");
+        return;
+      }
+      values.numbers.push_back(read.ranges[0].low);
+    }
+    if (!values.numbers.empty()) stated_[index].elements = std::move(values);
+  }
+
+  // An asset behind a gateway is the route to it.
+  void take_route(const ModelAsset& asset) {
+    for (std::size_t i = 0; i < catalogue_.fields.size(); ++i) {
+      const auto index = static_cast<std::uint8_t>(i);
+      if (stated_.contains(index) || (function_.fields >> i & 1U) == 0) continue;
+      for (const ModelRoute& route : asset.route) {
+        if (catalogue_.fields[i].route != route.key.text) continue;
+        const ModelConstraint read = read_constraint({route.key, {route.value}}, catalogue_, index,
+                                                     policy::ValueType::plain, diagnostics_);
+        if (!read.patterns.empty()) stated_[index].name = read.patterns[0];
+        if (!read.ranges.empty()) stated_[index].range = read.ranges[0];
+      }
+    }
+  }
+
+  struct OpenField {
+    std::uint8_t field = 0;
+    std::vector<Choice> choices;
+  };
+
+  // Fields that must be named in a rule are absent where the case does not state them.
+  void list_open_fields() {
+    open_.clear();
+    for (std::size_t i = 0; i < catalogue_.fields.size(); ++i) {
+      const auto index = static_cast<std::uint8_t>(i);
+      if ((function_.fields >> i & 1U) == 0 || stated_.contains(index)) continue;
+      if (catalogue_.fields[i].by_name) continue;
+      open_.push_back({index, choices_of(index)});
+    }
+  }
+
+  std::string open_names() const {
+    std::uint32_t mask = 0;
+    for (const OpenField& open : open_) mask |= 1U << open.field;
+    return names_of(catalogue_, mask);
+  }
+
+  // Where grants of the field begin.
+  std::vector<Choice> choices_of(std::uint8_t field) const {
+    std::vector<Choice> choices;
+    for (const policy::Rule& rule : conduit_->rules) {
+      if (rule.protocol != *case_.protocol || !rule.functions.test(function_index_)) continue;
+      const policy::Constraint* constraint = policy::find_constraint(rule, field);
+      if (constraint == nullptr) continue;
+      for (const Range& range : constraint->ranges) {
+        choices.push_back(choice_at(field, rule, range.low));
+      }
+      for (const std::string& pattern : constraint->patterns) {
+        Choice choice;
+        choice.name = pattern;
+        if (catalogue_.fields[field].patterns == nullptr) std::erase(choice.name, '*');
+        choices.push_back(std::move(choice));
+      }
+    }
+    if (choices.empty()) choices.push_back(choice_at(field, {}, 0));
+    return choices;
+  }
+
+  Choice choice_at(std::uint8_t field, const policy::Rule& rule, std::int64_t number) const {
+    Choice choice;
+    choice.range = Range::point(number);
+    if (is_element_value(field)) {
+      choice.elements = {rule.value_type, rule.word_order, {number}};
+    }
+    return choice;
+  }
+
+  void try_all(std::size_t next, std::map<std::uint8_t, Choice>& choices) {
+    if (best_.allowed || tries_ > kTriesMax) return;
+    if (next == open_.size()) return try_one(choices);
+    for (const Choice& choice : open_[next].choices) {
+      choices[open_[next].field] = choice;
+      try_all(next + 1, choices);
+      if (best_.allowed) return;
+    }
+  }
+
+  void try_one(const std::map<std::uint8_t, Choice>& choices) {
+    ++tries_;
+    protocols::Operation operation;
+    operation.function = function_index_;
+    for (const auto& [field, choice] : choices) {
+      if (is_element_value(field)) continue;
+      if (catalogue_.fields[field].kind == FieldKind::name) {
+        operation.set_name(
+            field, {reinterpret_cast<const std::uint8_t*>(choice.name.data()), choice.name.size()});
+      } else {
+        operation.set(field, choice.range);
+      }
+    }
+    std::optional<ElementBytes> bytes;
+    const auto values = choices.find(catalogue_.element_value_field);
+    if (values != choices.end() && !set_elements(values->second.elements, operation, bytes)) return;
+    const policy::Decision decision =
+        policy::judge(*conduit_, cell_, *case_.protocol, operation, 0);
+    if (tries_ > 1 && !is_allowed(decision.reason)) return;
+    best_.allowed = is_allowed(decision.reason);
+    best_.reason = describe(decision.reason).name;
+    best_.rule = decision.rule;
+    if (best_.allowed) best_.assumed = assumed(choices);
+  }
+
+  // The elements stand at the addresses from the first on; as many as the address says, or as there
+  // are values. False if the two differ.
+  bool set_elements(const ElementValues& values, protocols::Operation& operation,
+                    std::optional<ElementBytes>& bytes) {
+    const std::uint8_t address = catalogue_.element_address_field;
+    const std::size_t of_values = values.numbers.size() * words_of(values.type);
+    std::size_t count = of_values;
+    std::int64_t first = 0;
+    if (address != kNoField && operation.has(address)) {
+      Range& range = operation.fields[address].range;
+      first = range.low;
+      if (range.is_point()) range.high = range.low + static_cast<std::int64_t>(of_values) - 1;
+      count = static_cast<std::size_t>(range.high - range.low + 1);
+    }
+    const bool stated = stated_.contains(catalogue_.element_value_field);
+    if (count > kElementsMax || (stated && of_values != count && values.numbers.size() != 1)) {
+      diagnostics_.error(case_.at, std::to_string(count) + " elements at these addresses, but " +
+                                       std::to_string(of_values) + " in value");
+      return false;
+    }
+    bytes.emplace(values, function_, count);
+    operation.elements = bytes->view(first);
+    return true;
+  }
+
+  std::string assumed(const std::map<std::uint8_t, Choice>& choices) const {
+    std::string text;
+    for (const OpenField& open : open_) {
+      const FieldInfo& field = catalogue_.fields[open.field];
+      const Choice& choice = choices.at(open.field);
+      std::string value = choice.name;
+      if (field.kind == FieldKind::integer) value = std::to_string(choice.range.low);
+      if (field.kind == FieldKind::real) {
+        value = std::to_string(float64_from_order(choice.range.low));
+      }
+      if (is_element_value(open.field) && choice.elements.type == policy::ValueType::float32) {
+        value = std::to_string(float32_from_order(choice.range.low));
+      }
+      text += (text.empty() ? "" : ", ") + std::string(field.name) + " " + value;
+    }
+    return text;
+  }
+
+  const PolicyCase& case_;
+  const policy::Tables& tables_;
+  const Catalogue& catalogue_;
+  const FunctionInfo& function_;
+  std::uint16_t function_index_;
+  Diagnostics& diagnostics_;
+
+  std::map<std::uint8_t, Choice> stated_;
+  std::vector<OpenField> open_;
+  const policy::Conduit* conduit_ = nullptr;
+  policy::RuleCell cell_{};
+  std::size_t tries_ = 0;
+  CaseVerdict best_;
+};
+
+policy::Classification classify(const policy::Tables& tables, const CaseSession& session) {
+  return policy::classify(
+      tables, static_cast<std::uint16_t>(session.client.zone),
+      static_cast<std::uint16_t>(session.server.zone),
+      {session.client.address, session.server.address, session.port, session.transport});
+}
+
+// Whether the case's first host opens the session that carries the message. Nothing: a mistake.
+std::optional<bool> opens_session(const PolicyCase& each, const FunctionInfo& function,
+                                  bool as_written, bool turned, Diagnostics& diagnostics) {
+  if (function.initiator == Initiator::nobody) {
+    diagnostics.error(each.function.at,
+                      std::string(function.name) + " only answers: give such a message as bytes");
+    return std::nullopt;
+  }
+  if (each.from_client) {
+    const bool may = *each.from_client ? function.initiator != Initiator::server
+                                       : function.initiator != Initiator::client;
+    if (may) return true;
+    diagnostics.error(each.function.at, std::string(function.name) + " is begun by a " +
+                                            std::string(protocols::describe(function.initiator)) +
+                                            ": what only answers needs no rule");
+    return std::nullopt;
+  }
+  if (function.initiator == Initiator::server) return false;
+  return function.initiator == Initiator::client || as_written || !turned;
+}
+
+std::optional<CaseVerdict> judge_service(const policy::Classification& session,
+                                         const policy::Tables& tables) {
+  CaseVerdict verdict;
+  verdict.allowed =
+      session.reason == Reason::service_granted && session.protocol == protocols::kNoProtocol;
+  // A rule for an inspected protocol does not grant whatever else goes to that port.
+  const bool inspected = session.reason == Reason::service_granted && !verdict.allowed;
+  verdict.reason = describe(inspected ? Reason::protocol_fault : session.reason).name;
+  verdict.rule = session.standing.rule;
+  if (session.standing.conduit != policy::kNoConduit) {
+    verdict.conduit = tables.conduits[session.standing.conduit].name;
+  }
+  return verdict;
+}
+
+}  // namespace
+
+std::optional<CaseVerdict> judge_words(const PolicyCase& each, const Model& model,
+                                       const policy::Tables& tables, Diagnostics& diagnostics) {
+  auto session = find_session(each, model, diagnostics);
+  if (!session) return std::nullopt;
+  policy::Classification as_written = classify(tables, *session);
+  if (!each.protocol) return judge_service(as_written, tables);
+  const auto rule = resolve_words(each, model, diagnostics);
+  if (rule->functions.size() != 1) {
+    diagnostics.error(each.function.at, each.function.text + " names several functions: name one");
+    return std::nullopt;
+  }
+  WordJudge judge(each, tables, *rule, diagnostics);
+  if (!judge.read()) return std::nullopt;
+  CaseSession turned{session->server, session->client, session->port, session->transport};
+  const policy::Classification reverse = classify(tables, turned);
+  const auto opens =
+      opens_session(each, judge.function(), as_written.reason == Reason::service_granted,
+                    reverse.reason == Reason::service_granted, diagnostics);
+  if (!opens) return std::nullopt;
+  const policy::Classification& found = *opens ? as_written : reverse;
+  const bool protocol_named =
+      found.protocol == *each.protocol || (found.protocols >> *each.protocol & 1U) != 0;
+  if (found.reason != Reason::service_granted || found.protocol == protocols::kNoProtocol ||
+      !protocol_named) {
+    return judge_service(found, tables);
+  }
+  const bool is_request = *opens && each.from_client.value_or(true);
+  return judge.judge(found, is_request ? session->server.asset : nullptr);
+}
+
+}  // namespace bulkhead::controlplane

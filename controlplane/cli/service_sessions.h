@@ -1,0 +1,37 @@
+// Sessions of a capture as policies judge them: those that modules decode, and those of services
+// that none does.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <tuple>
+
+#include "controlplane/cli/capture_decoder.h"
+#include "controlplane/learn/observations.h"
+
+namespace bulkhead::controlplane {
+
+learn::Session session_of(const Conversation& conversation);
+
+class ServiceSessions {
+ public:
+  // `ports` live as long as this.
+  explicit ServiceSessions(const ChosenPorts& ports) : ports_(ports) {}
+
+  // The session that the packet is the first of, if no module decodes its port. Who opened it shows
+  // in a SYN; else the smaller port is the server's.
+  std::optional<learn::Session> find(const CapturedPacket& packet);
+  // Another capture follows.
+  void forget() { flows_.clear(); }
+
+ private:
+  static constexpr std::size_t kFlowsMax = 1'000'000;
+  using Flow = std::tuple<protocols::Carrier, Endpoint, Endpoint>;
+
+  bool is_decoded(protocols::Carrier carrier, std::uint16_t port) const;
+
+  const ChosenPorts& ports_;
+  std::set<Flow> flows_;
+};
+
+}  // namespace bulkhead::controlplane

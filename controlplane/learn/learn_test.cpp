@@ -1,0 +1,306 @@
+// What is proposed from what was seen: which rules, which of them must be looked at, and that the
+// text compiles to a policy that grants just that.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <regex>
+
+#include "controlplane/learn/usage.h"
+#include "controlplane/learn/write.h"
+#include "controlplane/policy/compiler.h"
+#include "dataplane/wire/text.h"
+
+namespace bulkhead::learn {
+namespace {
+
+using controlplane::Compilation;
+using controlplane::compile_policy;
+
+wire::IpAddress ip(const std::string& text) { return wire::read_ip(text).value(); }
+
+constexpr TimeNs kStart = 1'700'000'000 * kSecondNs;
+
+// An operation by the catalogue's words.
+class Operations {
+ public:
+  explicit Operations(const char* name)
+      : protocol(protocols::find_protocol(name).value()),
+        catalogue_(protocols::registry()[protocol]->catalogue()) {}
+
+  protocols::Operation make(std::string_view function,
+                            const std::map<std::string_view, Range>& fields) const {
+    protocols::Operation operation;
+    for (std::size_t i = 0; i < catalogue_.functions.size(); ++i) {
+      if (catalogue_.functions[i].name == function) {
+        operation.function = static_cast<std::uint16_t>(i);
+      }
+    }
+    EXPECT_EQ(catalogue_.functions[operation.function].name, function);
+    for (std::size_t i = 0; i < catalogue_.fields.size(); ++i) {
+      const auto found = fields.find(catalogue_.fields[i].name);
+      if (found != fields.end()) operation.set(i, found->second);
+    }
+    return operation;
+  }
+
+  const std::uint8_t protocol;
+
+ private:
+  const protocols::Catalogue& catalogue_;
+};
+
+const Operations& modbus() {
+  static const Operations operations("modbus");
+  return operations;
+}
+
+// A written register: its address and its value.
+struct Write {
+  std::array<std::uint8_t, 2> bytes;
+  protocols::Operation operation;
+
+  Write(std::int64_t address, std::uint16_t value)
+      : bytes{static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)},
+        operation(modbus().make("write_single_register",
+                                {{"unit", {1, 1}}, {"address", {address, address}}})) {
+    operation.elements = {bytes, static_cast<std::uint32_t>(address), 1,
+                          protocols::ElementEncoding::be16};
+  }
+};
+
+const Session kPolls{ip("10.20.0.10"), ip("10.10.0.20"), protocols::Carrier::tcp, 502};
+
+protocols::Operation read(std::int64_t low, std::int64_t high) {
+  return modbus().make("read_holding_registers",
+                       {{"unit", {1, 1}}, {"address", {low, high}}, {"quantity", {10, 10}}});
+}
+
+// The quickstart's traffic: ten registers polled each second, one set point now and then.
+Observations quickstart(bool with_values = false) {
+  Observations seen(with_values);
+  for (int i = 0; i < 100; ++i) {
+    seen.note_operation(kPolls, modbus().protocol, read(0, 9), kStart + i * kSecondNs);
+  }
+  for (const std::uint16_t value : std::array<std::uint16_t, 3>{700, 710, 705}) {
+    seen.note_operation(kPolls, modbus().protocol, Write(42, value).operation, kStart + value);
+  }
+  return seen;
+}
+
+const std::vector<ZoneWish> kZones = {{"supervision", {{ip("10.20.0.0"), 96 + 24}}},
+                                      {"control", {{ip("10.10.0.0"), 96 + 24}}}};
+
+std::string text_of(const Observations& seen, const std::vector<ZoneWish>& zones = kZones) {
+  return proposal_text(propose(seen, zones),
+                       {"water-works", {"day.pcap"}, 206, kStart, kStart + 99 * kSecondNs});
+}
+
+std::string reviewed(const std::string& text) {
+  return std::regex_replace(text, std::regex("reviewed_by:( null)?(?=[\n}])"), "reviewed_by: me");
+}
+
+std::string errors_of(const std::string& text) {
+  const Compilation compiled = compile_policy(text, "p.yaml");
+  std::string errors;
+  for (const auto& each : compiled.diagnostics.list()) {
+    if (each.severity == controlplane::Severity::error) {
+      errors += compiled.diagnostics.to_text(each) + "\n";
+    }
+  }
+  return errors;
+}
+
+TEST(Learn, TheQuickstartIsOneConduitWithTwoRules) {
+  const std::string text = text_of(quickstart());
+  EXPECT_EQ(text,
+            "# Learned from 206 packets, 2023-11-14 22:13:20 to 2023-11-14 22:14:59 UTC:\n"
+            "#   day.pcap\n"
+            "# Ports of zones are a guess. A rule with an empty reviewed_by does not compile.\n"
+            "bulkhead: v1\n"
+            "site: \"water-works\"\n"
+            "written_for: 0.2\n"
+            "zones:\n"
+            "  supervision: {port: 0, networks: [\"10.20.0.0/24\"]}\n"
+            "  control: {port: 1, networks: [\"10.10.0.0/24\"]}\n"
+            "assets:\n"
+            "  host-10.10.0.20: {zone: control, address: \"10.10.0.20\"}\n"
+            "  host-10.20.0.10: {zone: supervision, address: \"10.20.0.10\"}\n"
+            "conduits:\n"
+            "  supervision-control:\n"
+            "    from: supervision\n"
+            "    to: control\n"
+            "    on_deny: reject\n"
+            "    allow:\n"
+            "      # 100 times, 2023-11-14 22:13:20 to 2023-11-14 22:14:59\n"
+            "      - protocol: modbus\n"
+            "        client: host-10.20.0.10\n"
+            "        server: host-10.10.0.20\n"
+            "        functions: [read_holding_registers]\n"
+            "        where: {unit: 1, address: 0-9}\n"
+            "      # 3 times, 2023-11-14 22:13:20 to 2023-11-14 22:13:20; write: look at it\n"
+            "      - protocol: modbus\n"
+            "        client: host-10.20.0.10\n"
+            "        server: host-10.10.0.20\n"
+            "        functions: [write_single_register]\n"
+            "        where: {unit: 1, address: 42}\n"
+            "        reviewed_by:\n");
+  EXPECT_NE(errors_of(text).find("p.yaml:26:9: error: nobody has reviewed this rule"),
+            std::string::npos)
+      << errors_of(text);
+  EXPECT_EQ(errors_of(reviewed(text)), "");
+  EXPECT_EQ(text_of(quickstart()), text);
+}
+
+TEST(Learn, ValuesAreLimitedWhereThatIsAskedFor) {
+  const std::string text = text_of(quickstart(true));
+  EXPECT_NE(text.find("where: {unit: 1, address: 42, value: [700, 705, 710]}"), std::string::npos)
+      << text;
+  EXPECT_EQ(errors_of(reviewed(text)), "");
+}
+
+// The same, judged by what was proposed: all passes, and what was not there does not.
+TEST(Learn, WhatWasSeenPassesAndNothingElse) {
+  const Compilation compiled = compile_policy(reviewed(text_of(quickstart())), "p.yaml");
+  ASSERT_TRUE(compiled.tables);
+  const auto tables = policy::finished(controlplane::lower_policy(*compiled.model));
+  ASSERT_TRUE(tables);
+  Usage usage(tables.value());
+  usage.note_operation(kPolls, modbus().protocol, read(0, 9), kStart);
+  EXPECT_EQ(usage.used().at(0), (std::set<std::uint16_t>{1}));
+  usage.note_operation(kPolls, modbus().protocol, Write(42, 9).operation, kStart);
+  EXPECT_EQ(usage.used().at(0), (std::set<std::uint16_t>{1, 2}));
+  EXPECT_TRUE(usage.refused().empty());
+  usage.note_operation(kPolls, modbus().protocol, read(0, 10), kStart);
+  usage.note_operation(kPolls, modbus().protocol, Write(43, 9).operation, kStart);
+  Session other = kPolls;
+  other.client = ip("10.20.0.11");
+  usage.note_operation(other, modbus().protocol, read(0, 9), kStart);
+  usage.note_service({ip("10.20.0.10"), ip("10.10.0.20"), protocols::Carrier::tcp, 22}, kStart);
+  std::vector<Reason> reasons;
+  for (const auto& [refused, seen] : usage.refused()) reasons.push_back(refused.reason);
+  std::sort(reasons.begin(), reasons.end());
+  EXPECT_EQ(reasons, (std::vector<Reason>{Reason::no_rule, Reason::no_rule,
+                                          Reason::values_not_granted, Reason::values_not_granted}));
+}
+
+// A read that came once, and what cannot be inspected.
+TEST(Learn, SingleOccurrencesAndServicesAreLookedAt) {
+  Observations seen = quickstart();
+  seen.note_operation(kPolls, modbus().protocol,
+                      modbus().make("read_coils", {{"unit", {1, 1}}, {"address", {5, 5}}}), kStart);
+  const Session telnet{ip("10.20.0.10"), ip("10.10.0.20"), protocols::Carrier::tcp, 23};
+  for (int i = 0; i < 5; ++i) seen.note_service(telnet, kStart);
+  const Proposal proposal = propose(seen, kZones);
+  std::vector<std::string> reviews;
+  for (const ProposedRule& rule : proposal.conduits.at(0).rules) reviews.push_back(rule.review);
+  EXPECT_EQ(reviews, (std::vector<std::string>{"", "seen once", "write", "not inspected"}));
+  EXPECT_EQ(proposal.apart.at(0),
+            "passwords in clear text: Telnet, 10.20.0.10 to 10.10.0.20, TCP 23");
+  EXPECT_EQ(errors_of(reviewed(text_of(seen))), "");
+}
+
+// Hosts that ask for the same are one rule; another address is another.
+TEST(Learn, AlikeHostsShareARule) {
+  Observations seen(false);
+  for (int client = 1; client <= 3; ++client) {
+    for (int server = 1; server <= 4; ++server) {
+      const Session session{ip("10.20.0." + std::to_string(client)),
+                            ip("10.10.0." + std::to_string(server)), protocols::Carrier::tcp, 502};
+      for (int i = 0; i < 2; ++i) {
+        seen.note_operation(session, modbus().protocol, read(0, server == 4 ? 4 : 9), kStart);
+      }
+    }
+  }
+  const Proposal proposal = propose(seen, kZones);
+  ASSERT_EQ(proposal.conduits.at(0).rules.size(), 2U);
+  const ProposedRule& most = proposal.conduits[0].rules[0];
+  EXPECT_EQ(most.clients.size(), 3U);
+  EXPECT_EQ(most.servers,
+            (std::vector<std::string>{"host-10.10.0.1", "host-10.10.0.2", "host-10.10.0.3"}));
+  EXPECT_EQ(most.seen.count, 18U);
+  EXPECT_EQ(errors_of(text_of(seen)), "");
+}
+
+// Reading is made readable by closing the smallest gaps, and says so; writing never is.
+TEST(Learn, ManyRangesOfReadsAreMadeFewer) {
+  Observations seen(false);
+  for (int i = 0; i < 40; ++i) {
+    for (int twice = 0; twice < 2; ++twice) {
+      seen.note_operation(kPolls, modbus().protocol, read(i * 10, i * 10 + 4), kStart);
+      seen.note_operation(kPolls, modbus().protocol, Write(i * 10, 1).operation, kStart);
+    }
+  }
+  const Proposal proposal = propose(seen, kZones);
+  const auto& rules = proposal.conduits.at(0).rules;
+  ASSERT_EQ(rules.size(), 2U);
+  EXPECT_EQ(rules[0].where.at(1).ranges.size(), 16U);
+  EXPECT_EQ(rules[0].widened, "address");
+  EXPECT_EQ(rules[1].where.at(1).ranges.size(), 40U);
+  EXPECT_EQ(rules[1].widened, "");
+  EXPECT_NE(text_of(seen).find("; wider than seen: address\n"), std::string::npos);
+}
+
+TEST(Learn, ZonesAreNetworksOrRoles) {
+  const Observations seen = quickstart();
+  const Proposal networks = propose(seen, {});
+  ASSERT_EQ(networks.zones.size(), 2U);
+  EXPECT_EQ(networks.zones[0].name, "net-10.10.0.0");
+  EXPECT_EQ(errors_of(reviewed(text_of(seen, {}))), "");
+  Observations flat(false);
+  const Session near{ip("10.0.0.1"), ip("10.0.0.2"), protocols::Carrier::tcp, 502};
+  for (int i = 0; i < 2; ++i) flat.note_operation(near, modbus().protocol, read(0, 1), kStart);
+  const Proposal roles = propose(flat, {});
+  ASSERT_EQ(roles.zones.size(), 2U);
+  EXPECT_EQ(roles.zones[0].name, "clients");
+  EXPECT_EQ(roles.zones[1].name, "servers");
+  EXPECT_EQ(errors_of(text_of(flat, {})), "");
+}
+
+TEST(Learn, WhatNoRuleSaysStandsApart) {
+  Observations seen = quickstart();
+  seen.note_fault(kPolls, modbus().protocol, protocols::Fault::truncated, kStart);
+  const Session within{ip("10.10.0.20"), ip("10.10.0.21"), protocols::Carrier::tcp, 502};
+  seen.note_operation(within, modbus().protocol, read(0, 1), kStart);
+  const Session homeless{ip("192.0.2.1"), ip("10.10.0.20"), protocols::Carrier::tcp, 502};
+  seen.note_operation(homeless, modbus().protocol, read(0, 1), kStart);
+  EXPECT_EQ(propose(seen, kZones).apart,
+            (std::vector<std::string>{
+                "not decoded: modbus, truncated, 1 message, 10.20.0.10 to 10.10.0.20, TCP 502",
+                "within zone control: 1 kind of traffic, which does not pass the firewall",
+                "in no zone, and not learned: 192.0.2.1"}));
+}
+
+TEST(Values, AreDisjointAndSorted) {
+  Values values;
+  for (const Range& range : {Range{10, 12}, Range{1, 2}, Range{4, 4}, Range{3, 3}, Range{12, 20},
+                             Range{22, 22}, Range{21, 21}, Range{11, 11}}) {
+    values.add(range);
+  }
+  EXPECT_EQ(values.ranges, (std::vector<Range>{{1, 4}, {10, 22}}));
+  for (std::int64_t i = 0; i < 5000; ++i) values.add(Range::point(100 + 2 * i));
+  EXPECT_TRUE(values.any);
+  EXPECT_TRUE(values.ranges.empty());
+}
+
+// Names from the wire cannot leave their quotes.
+TEST(Learn, NamesAreForeignText) {
+  const Operations enip("enip");
+  protocols::Operation operation = enip.make("read_tag", {});
+  const auto& catalogue = protocols::registry()[enip.protocol]->catalogue();
+  const std::string evil = std::string("a\"}\n- x\\\x80\x01 #", 12);
+  for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
+    if (catalogue.fields[i].name != "tag") continue;
+    operation.set_name(i, {reinterpret_cast<const std::uint8_t*>(evil.data()), evil.size()});
+  }
+  Observations seen(false);
+  const Session session{ip("10.20.0.10"), ip("10.10.0.20"), protocols::Carrier::tcp, 44818};
+  for (int i = 0; i < 2; ++i) seen.note_operation(session, enip.protocol, operation, kStart);
+  const std::string text = text_of(seen);
+  EXPECT_NE(text.find("where: {tag: \"a\\\"}*- x\\\\* #\"}"), std::string::npos) << text;
+  EXPECT_EQ(errors_of(text), "");
+}
+
+}  // namespace
+}  // namespace bulkhead::learn

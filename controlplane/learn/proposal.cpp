@@ -1,0 +1,267 @@
+// Hosts to zones, uses to rules, alike rules to one with several hosts.
+#include "controlplane/learn/proposal.h"
+
+#include <algorithm>
+
+#include "controlplane/learn/zones.h"
+#include "dataplane/policy/tables.h"
+#include "dataplane/wire/text.h"
+
+namespace bulkhead::learn {
+
+namespace {
+
+using protocols::AccessClass;
+using protocols::Carrier;
+using protocols::Catalogue;
+using protocols::FunctionInfo;
+
+// More ranges or names than these are made fewer and wider, where only reading is granted.
+constexpr std::size_t kRangesShownMax = 16;
+constexpr std::size_t kNamesShownMax = 16;
+
+bool is_harmless(AccessClass access) {
+  return access == AccessClass::session || access == AccessClass::discover ||
+         access == AccessClass::read;
+}
+
+// Why a person must look at a use; empty if none need.
+std::string why_review(const FunctionInfo& function, const Seen& seen) {
+  if (!is_harmless(function.access) && function.access != AccessClass::publish) {
+    return std::string(protocols::describe(function.access));
+  }
+  return seen.count == 1 && function.access != AccessClass::session ? "seen once" : "";
+}
+
+// The ranges whose gaps are smallest become one until few are left.
+void close_gaps(std::vector<Range>& ranges) {
+  while (ranges.size() > kRangesShownMax) {
+    std::size_t least = 0;
+    for (std::size_t i = 1; i + 1 < ranges.size(); ++i) {
+      if (ranges[i + 1].low - ranges[i].high < ranges[least + 1].low - ranges[least].high) {
+        least = i;
+      }
+    }
+    ranges[least].high = ranges[least + 1].high;
+    ranges.erase(ranges.begin() + static_cast<std::ptrdiff_t>(least) + 1);
+  }
+}
+
+std::string common_prefix(const std::set<std::string>& names) {
+  const std::string& first = *names.begin();
+  const std::string& last = *names.rbegin();
+  const auto [a, b] = std::mismatch(first.begin(), first.end(), last.begin(), last.end());
+  return {first.begin(), a};
+}
+
+// Makes a rule for reading readable; what it grants beyond what was seen is noted.
+void widen(ProposedRule& rule, const Catalogue& catalogue) {
+  for (auto& [field, values] : rule.where) {
+    const protocols::FieldInfo& info = catalogue.fields[field];
+    const bool many = values.any || values.ranges.size() > kRangesShownMax ||
+                      values.names.size() > kNamesShownMax;
+    if (!many) continue;
+    rule.widened += (rule.widened.empty() ? "" : ", ") + std::string(info.name);
+    if (!values.ranges.empty()) close_gaps(values.ranges);
+    if (!values.names.empty() && info.patterns == nullptr) {
+      values.names = {common_prefix(values.names) + "*"};
+    } else if (!values.names.empty()) {
+      values = {{}, {}, true};
+    }
+  }
+}
+
+// The rules of one conduit, while they are put together.
+class RuleBuilder {
+ public:
+  explicit RuleBuilder(const Hosts& hosts) : hosts_(hosts) {}
+
+  void add(const UseKey& key, const Use& use) {
+    const Catalogue& catalogue = protocols::registry()[key.protocol]->catalogue();
+    const FunctionInfo& function = catalogue.functions[key.function];
+    const std::string review = why_review(function, use.seen);
+    // What must be looked at stands alone, so that no two together grant a third.
+    const auto alone = static_cast<std::uint16_t>(review.empty() ? 0 : key.function + 1);
+    ProposedRule& rule = rules_[{key.session, key.protocol, key.fields, alone}];
+    rule.protocol = key.protocol;
+    rule.carrier = key.session.carrier;
+    rule.port = key.session.port;
+    rule.clients = {hosts_.name_of(key.session.client)};
+    rule.servers = {hosts_.name_of(key.session.server)};
+    rule.functions.push_back(key.function);
+    rule.seen.add(use.seen);
+    rule.review = review;
+    for (const auto& [field, values] : use.values) rule.where[field].add(values);
+  }
+
+  void add(const Session& session, const Seen& seen) {
+    ProposedRule rule;
+    rule.clients = {hosts_.name_of(session.client)};
+    rule.servers = {hosts_.name_of(session.server)};
+    rule.carrier = session.carrier;
+    rule.port = session.port;
+    rule.seen = seen;
+    rule.review = "not inspected";
+    services_.push_back(std::move(rule));
+  }
+
+  std::vector<ProposedRule> finish() {
+    std::vector<ProposedRule> rules;
+    for (auto& [key, rule] : rules_) {
+      if (rule.review.empty()) {
+        widen(rule, protocols::registry()[rule.protocol]->catalogue());
+      }
+      rules.push_back(std::move(rule));
+    }
+    rules.insert(rules.end(), services_.begin(), services_.end());
+    join(rules, &ProposedRule::clients, &ProposedRule::servers);
+    join(rules, &ProposedRule::servers, &ProposedRule::clients);
+    return rules;
+  }
+
+ private:
+  using Names = std::vector<std::string>;
+  using Key = std::tuple<Session, std::uint8_t, std::uint32_t, std::uint16_t>;
+
+  static bool grants_alike(const ProposedRule& a, const ProposedRule& b) {
+    return a.protocol == b.protocol && a.carrier == b.carrier && a.port == b.port &&
+           a.functions == b.functions && a.where == b.where && a.review == b.review;
+  }
+
+  // Rules that differ on one side alone become one.
+  static void join(std::vector<ProposedRule>& rules, Names ProposedRule::* side,
+                   Names ProposedRule::* other) {
+    std::vector<ProposedRule> joined;
+    for (ProposedRule& rule : rules) {
+      const auto alike = std::find_if(joined.begin(), joined.end(), [&](const ProposedRule& each) {
+        return each.*other == rule.*other && grants_alike(each, rule);
+      });
+      if (alike == joined.end()) {
+        joined.push_back(std::move(rule));
+        continue;
+      }
+      Names& names = (*alike).*side;
+      names.insert(names.end(), (rule.*side).begin(), (rule.*side).end());
+      alike->seen.add(rule.seen);
+      if (alike->widened.empty()) alike->widened = rule.widened;
+    }
+    rules = std::move(joined);
+  }
+
+  const Hosts& hosts_;
+  std::map<Key, ProposedRule> rules_;
+  std::vector<ProposedRule> services_;
+};
+
+// Services whose passwords anybody on the way can read.
+std::string password_service(const Session& session) {
+  if (session.carrier == Carrier::tcp && session.port == 21) return "FTP";
+  if (session.carrier == Carrier::tcp && session.port == 23) return "Telnet";
+  if (session.carrier == Carrier::tcp && session.port == 80) return "HTTP";
+  if (session.carrier == Carrier::tcp && session.port == 5900) return "VNC";
+  if (session.carrier == Carrier::udp && (session.port == 161 || session.port == 162)) {
+    return "SNMP";
+  }
+  return {};
+}
+
+std::string session_text(const Session& session) {
+  constexpr const char* kCarriers[] = {"TCP", "UDP", "Ethernet"};
+  return wire::to_text(session.client) + " to " + wire::to_text(session.server) + ", " +
+         kCarriers[static_cast<std::size_t>(session.carrier)] + " " + std::to_string(session.port);
+}
+
+class Proposer {
+ public:
+  Proposer(const Observations& seen, const std::vector<ZoneWish>& wishes)
+      : seen_(seen), hosts_(seen, wishes) {}
+
+  Proposal propose() {
+    out_.zones = hosts_.zones();
+    out_.assets = hosts_.assets();
+    for (const auto& [key, use] : seen_.uses()) add(key.session, key, use);
+    for (const auto& [session, seen] : seen_.services()) {
+      const std::string service = password_service(session);
+      if (!service.empty()) {
+        out_.apart.push_back("passwords in clear text: " + service + ", " + session_text(session));
+      }
+      if (RuleBuilder* builder = builder_of(session)) builder->add(session, seen);
+    }
+    for (auto& [zones, conduit] : conduits_) {
+      conduit.rules = builders_.at(zones).finish();
+      out_.conduits.push_back(std::move(conduit));
+    }
+    list_apart();
+    return std::move(out_);
+  }
+
+ private:
+  using Zones = std::pair<std::size_t, std::size_t>;
+
+  void add(const Session& session, const UseKey& key, const Use& use) {
+    if (RuleBuilder* builder = builder_of(session)) builder->add(key, use);
+  }
+
+  // Nothing for what does not pass between two zones.
+  RuleBuilder* builder_of(const Session& session) {
+    const auto from = hosts_.zone_of(session.client);
+    const auto to = hosts_.zone_of(session.server);
+    if (!from || !to) {
+      homeless_.insert(!from ? session.client : session.server);
+      return nullptr;
+    }
+    if (*from == *to) {
+      within_[*from] += 1;
+      return nullptr;
+    }
+    const Zones zones{*from, *to};
+    const auto found = builders_.find(zones);
+    if (found != builders_.end()) return &found->second;
+    ProposedConduit& conduit = conduits_[zones];
+    conduit.from = *from;
+    conduit.to = *to;
+    conduit.name = out_.zones[*from].name + "-" + out_.zones[*to].name;
+    if (conduit.name.size() > policy::kNameBytesMax) {
+      conduit.name = "conduit" + std::to_string(conduits_.size());
+    }
+    return &builders_.emplace(zones, RuleBuilder(hosts_)).first->second;
+  }
+
+  void list_apart() {
+    for (const auto& [key, seen] : seen_.faults()) {
+      out_.apart.push_back(
+          "not decoded: " + std::string(protocols::registry()[key.protocol]->catalogue().name) +
+          ", " + std::string(protocols::describe(key.fault).name) + ", " +
+          std::to_string(seen.count) + (seen.count == 1 ? " message, " : " messages, ") +
+          session_text(key.session));
+    }
+    for (const auto& [zone, count] : within_) {
+      out_.apart.push_back("within zone " + out_.zones[zone].name + ": " + std::to_string(count) +
+                           (count == 1 ? " kind" : " kinds") +
+                           " of traffic, which does not pass the firewall");
+    }
+    for (const wire::IpAddress& address : homeless_) {
+      out_.apart.push_back("in no zone, and not learned: " + wire::to_text(address));
+    }
+    if (seen_.dropped() > 0) {
+      out_.apart.push_back("too much to be learned at once: " + std::to_string(seen_.dropped()) +
+                           " messages are left out; learn from parts of the capture");
+    }
+  }
+
+  const Observations& seen_;
+  Hosts hosts_;
+  Proposal out_;
+  std::map<Zones, ProposedConduit> conduits_;
+  std::map<Zones, RuleBuilder> builders_;
+  std::map<std::size_t, std::size_t> within_;
+  std::set<wire::IpAddress> homeless_;
+};
+
+}  // namespace
+
+Proposal propose(const Observations& seen, const std::vector<ZoneWish>& wishes) {
+  return Proposer(seen, wishes).propose();
+}
+
+}  // namespace bulkhead::learn

@@ -1,0 +1,63 @@
+// From what was observed to the rules that would have granted it: few enough to be read, none wider
+// than what was seen but where it says so.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controlplane/learn/observations.h"
+
+namespace bulkhead::learn {
+
+// A zone as the user states it.
+struct ZoneWish {
+  std::string name;
+  std::vector<wire::Prefix> networks;
+};
+
+struct ProposedZone {
+  std::string name;
+  std::uint16_t port = 0;
+  std::vector<wire::Prefix> networks;
+};
+
+struct ProposedAsset {
+  std::string name;
+  std::size_t zone = 0;
+  wire::IpAddress address;
+  bool is_group = false;
+};
+
+struct ProposedRule {
+  std::vector<std::string> clients;  // names of assets
+  std::vector<std::string> servers;
+  std::uint8_t protocol = protocols::kNoProtocol;  // none: a service
+  protocols::Carrier carrier{};
+  std::uint16_t port = 0;
+  std::vector<std::uint16_t> functions;
+  FieldValues where;
+  Seen seen;
+  std::string review;   // why a person must look at it; empty if none need
+  std::string widened;  // what it grants beyond what was seen
+};
+
+struct ProposedConduit {
+  std::string name;
+  std::size_t from = 0;
+  std::size_t to = 0;
+  std::vector<ProposedRule> rules;
+};
+
+struct Proposal {
+  std::vector<ProposedZone> zones;
+  std::vector<ProposedAsset> assets;
+  std::vector<ProposedConduit> conduits;
+  std::vector<std::string> apart;  // what a person must know and no rule says
+};
+
+// Without wishes each network (/24, /64) is a zone; where there is one network alone, or more than
+// ports, the clients and the servers are two.
+Proposal propose(const Observations& seen, const std::vector<ZoneWish>& wishes);
+
+}  // namespace bulkhead::learn

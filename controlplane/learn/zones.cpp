@@ -1,0 +1,140 @@
+// Networks as people number them: an IPv4 /24 or an IPv6 /64 is one.
+#include "controlplane/learn/zones.h"
+
+#include <algorithm>
+
+#include "dataplane/policy/tables.h"
+#include "dataplane/wire/text.h"
+
+namespace bulkhead::learn {
+
+namespace {
+
+constexpr std::uint8_t kNetworkLengthV4 = 96 + 24;
+constexpr std::uint8_t kNetworkLengthV6 = 64;
+
+bool is_group(const wire::IpAddress& address) {
+  if (address.is_mac()) return address.mac().is_group();
+  return address.is_multicast() || (address.is_v4() && (address.v4_number() & 0xff) == 0xff);
+}
+
+wire::Prefix network_of(const wire::IpAddress& host) {
+  wire::Prefix network{host, host.is_v4() ? kNetworkLengthV4 : kNetworkLengthV6};
+  for (std::size_t bit = network.length; bit < wire::kPrefixLengthMax; ++bit) {
+    network.address.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
+  }
+  return network;
+}
+
+// An address in letters that names may have.
+std::string plain(std::string text) {
+  for (char& each : text) {
+    if (each == ':') each = '-';
+    if (each == '/') each = '_';
+  }
+  return text;
+}
+
+}  // namespace
+
+Hosts::Hosts(const Observations& seen, const std::vector<ZoneWish>& wishes) {
+  find_roles(seen);
+  if (!wishes.empty()) {
+    take_wishes(wishes);
+  } else {
+    take_networks();
+    if (zones_.size() == 1 || zones_.size() > policy::kPortsMax) split_by_role();
+  }
+  settle();
+}
+
+void Hosts::find_roles(const Observations& seen) {
+  const auto note = [this](const Session& session) {
+    serves_[session.client];
+    if (is_group(session.server)) {
+      asks_[session.server].insert(session.client);
+    } else {
+      serves_[session.server] = true;
+    }
+  };
+  for (const auto& [key, use] : seen.uses()) note(key.session);
+  for (const auto& [session, count] : seen.services()) note(session);
+}
+
+std::size_t Hosts::add_zone(std::string name, std::vector<wire::Prefix> networks) {
+  zones_.push_back(
+      {std::move(name), static_cast<std::uint16_t>(zones_.size()), std::move(networks)});
+  return zones_.size() - 1;
+}
+
+void Hosts::take_wishes(const std::vector<ZoneWish>& wishes) {
+  for (const ZoneWish& wish : wishes) add_zone(wish.name, wish.networks);
+}
+
+// Stations without an IP address have no network: their zones must be wished for.
+void Hosts::take_networks() {
+  std::map<wire::IpAddress, wire::Prefix> networks;
+  for (const auto& [host, serves] : serves_) {
+    if (!host.is_mac()) networks[network_of(host).address] = network_of(host);
+  }
+  for (const auto& [address, network] : networks) {
+    add_zone("net-" + plain(wire::to_text(network.address)), {network});
+  }
+}
+
+void Hosts::split_by_role() {
+  zones_.clear();
+  std::vector<wire::Prefix> clients;
+  std::vector<wire::Prefix> servers;
+  for (const auto& [host, serves] : serves_) {
+    if (!host.is_mac()) (serves ? servers : clients).push_back({host, wire::kPrefixLengthMax});
+  }
+  if (!clients.empty()) add_zone("clients", std::move(clients));
+  if (!servers.empty()) add_zone("servers", std::move(servers));
+}
+
+// By the longest prefix.
+std::optional<std::size_t> Hosts::home_of(const wire::IpAddress& host) const {
+  std::optional<std::size_t> home;
+  int longest = -1;
+  for (std::size_t i = 0; i < zones_.size(); ++i) {
+    for (const wire::Prefix& network : zones_[i].networks) {
+      if (!network.contains(host) || network.length <= longest) continue;
+      longest = network.length;
+      home = i;
+    }
+  }
+  return home;
+}
+
+void Hosts::settle() {
+  const auto add = [this](const wire::IpAddress& address, std::size_t zone, bool group) {
+    const char* kind = group ? "group-" : address.is_mac() ? "station-" : "host-";
+    const std::string text =
+        address.is_mac() ? wire::to_text(address.mac()) : wire::to_text(address);
+    homes_[address] = zone;
+    names_[address] = kind + plain(text);
+    assets_.push_back({names_[address], zone, address, group});
+  };
+  for (const auto& [host, serves] : serves_) {
+    if (const auto home = home_of(host)) add(host, *home, false);
+  }
+  // A group is where its senders are not, if that is one zone.
+  for (const auto& [group, senders] : asks_) {
+    std::optional<std::size_t> home;
+    if (group.is_mac() || !group.is_multicast()) home = home_of(group);
+    std::set<std::size_t> from;
+    for (const wire::IpAddress& sender : senders) {
+      if (homes_.contains(sender)) from.insert(homes_[sender]);
+    }
+    if (!home && zones_.size() == 2 && from.size() == 1) home = 1 - *from.begin();
+    if (home) add(group, *home, true);
+  }
+}
+
+std::optional<std::size_t> Hosts::zone_of(const wire::IpAddress& host) const {
+  const auto found = homes_.find(host);
+  return found == homes_.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace bulkhead::learn

@@ -1,0 +1,38 @@
+// Which host is in which zone, and what the hosts are called.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "controlplane/learn/proposal.h"
+
+namespace bulkhead::learn {
+
+class Hosts {
+ public:
+  Hosts(const Observations& seen, const std::vector<ZoneWish>& wishes);
+
+  const std::vector<ProposedZone>& zones() const { return zones_; }
+  const std::vector<ProposedAsset>& assets() const { return assets_; }
+  std::optional<std::size_t> zone_of(const wire::IpAddress& host) const;
+  // Precondition: zone_of(host).
+  const std::string& name_of(const wire::IpAddress& host) const { return names_.at(host); }
+
+ private:
+  void find_roles(const Observations& seen);
+  void take_wishes(const std::vector<ZoneWish>& wishes);
+  void take_networks();
+  void split_by_role();
+  void settle();
+  std::size_t add_zone(std::string name, std::vector<wire::Prefix> networks);
+  std::optional<std::size_t> home_of(const wire::IpAddress& host) const;
+
+  std::vector<ProposedZone> zones_;
+  std::vector<ProposedAsset> assets_;
+  std::map<wire::IpAddress, bool> serves_;                     // each host; whether it was a server
+  std::map<wire::IpAddress, std::set<wire::IpAddress>> asks_;  // a group: who sends to it
+  std::map<wire::IpAddress, std::size_t> homes_;
+  std::map<wire::IpAddress, std::string> names_;
+};
+
+}  // namespace bulkhead::learn
