@@ -8,18 +8,34 @@
 
 namespace bulkhead::controlplane {
 
-Agent::Agent(std::unique_ptr<RevisionStore> store, const std::string& socket, Sink& sink)
+namespace {
+
+// A worker may sleep for long, but an operator waits.
+constexpr auto kContainTimeout = std::chrono::seconds(2);
+
+}  // namespace
+
+Agent::Agent(std::unique_ptr<RevisionStore> store, const std::string& socket, Sink& sink,
+             ContainmentKeeper::Options containment)
     : store_(std::move(store)),
       sink_(sink),
+      containment_(std::move(containment), containment_links(), sink),
       dataplane_(socket, {[this](bool connected) {
                             notice(sink_, "dataplane",
                                    connected ? "data plane connected" : "data plane lost");
                             wake();
                           },
                           [this](const v1::Event& event) { sink_.on_event(event); },
-                          {}}),
+                          {},
+                          // Before any policy.
+                          [this] {
+                            v1::DataplaneRequest request;
+                            *request.mutable_set_containment() = containment_.greeting();
+                            return request;
+                          }}),
       readings_(dataplane_, *store_),
-      enforcer_(*store_, dataplane_, readings_, sink_, [this] { wake(); }),
+      health_(*store_, readings_),
+      enforcer_(*store_, dataplane_, readings_, health_, sink_, [this] { wake(); }),
       pair_(*store_, dataplane_, enforcer_, sink_, socket + ".pair"),
       policies_(*store_, dataplane_, readings_, enforcer_, sink_) {
   for (const std::string& damage : store_->damage()) {
@@ -35,15 +51,46 @@ Agent::~Agent() {
     wake_.notify_one();
   }
   if (reconciler_.joinable()) reconciler_.join();
+  health_.stop();
+  containment_.stop();
   pair_.stop();
   dataplane_.stop();
   policies_.stop();
 }
 
+ContainmentKeeper::Links Agent::containment_links() {
+  ContainmentKeeper::Links links;
+  links.to_dataplane =
+      [this](v1::ContainmentSet set) -> Result<v1::ContainmentInForce, std::string> {
+    v1::DataplaneRequest request;
+    *request.mutable_set_containment() = std::move(set);
+    const auto answer = dataplane_.call(std::move(request), kContainTimeout);
+    if (!answer) return answer.error().text;
+    if (!answer.value().has_containment()) return std::string("it does not say what it enforces");
+    return answer.value().containment();
+  };
+  links.release_role = [this] { return policies_.containment_release(); };
+  return links;
+}
+
+void Agent::join_pair(PairOptions options) {
+  options.on_containment = [this](v1::PairContainment message) {
+    containment_.on_peer(std::move(message));
+  };
+  options.on_link = [this](bool up) { containment_.on_link(up); };
+  pair_.join(std::move(options));
+  containment_.join_pair([this](v1::PairContainment message) { pair_.send(std::move(message)); });
+}
+
 void Agent::start() {
+  containment_.start();
   pair_.start();
   dataplane_.start(false);
   reconciler_ = std::thread([this] { keep_reconciled(); });
+  health_.start({[this] { return !pair_.is_joined() || pair_.is_active(); },
+                 [this](const std::string& why) {
+                   return pair_.is_joined() ? pair_.give_back(why) : enforcer_.give_back(why);
+                 }});
 }
 
 // The reconciler waits for the data plane's answers, and for as long as a commit takes.
@@ -60,6 +107,7 @@ void Agent::watch(daemon::Pulses& pulses) {
     asked_.push_back(std::move(function));
   });
   pair_.watch(pulses);
+  containment_.watch(pulses);
 }
 
 void Agent::wake() {
@@ -84,6 +132,7 @@ void Agent::keep_reconciled() {
     enforcer_.pass_time();  // before anything that waits for the data plane
     const Enforcer::Compared compared = enforcer_.reconcile();
     sink_.on_status(readings_.describe(compared.answer));
+    if (compared.answer) containment_.on_dataplane(compared.answer.value().status());
     if (compared.in_force) pair_.on_policy(*compared.in_force);
     period = enforcer_.pass_time();
   }

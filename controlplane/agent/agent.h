@@ -16,6 +16,8 @@
 #include "controlplane/agent/memory.h"
 #include "controlplane/agent/pair_member.h"
 #include "controlplane/agent/stored_policies.h"
+#include "controlplane/agent/trial_health.h"
+#include "controlplane/containment/keeper.h"
 #include "dataplane/daemon/pulses.h"
 
 namespace bulkhead::controlplane {
@@ -23,10 +25,11 @@ namespace bulkhead::controlplane {
 class Agent {
  public:
   // The sink outlives it.
-  Agent(std::unique_ptr<RevisionStore> store, const std::string& socket, Sink& sink);
+  Agent(std::unique_ptr<RevisionStore> store, const std::string& socket, Sink& sink,
+        ContainmentKeeper::Options containment = {});
   ~Agent();
   // Makes the appliance one of a pair; before start(). Throws with a text for people.
-  void join_pair(const PairOptions& options) { pair_.join(options); }
+  void join_pair(PairOptions options);
   // Uses other credentials from now on. From any thread.
   void use(const CredentialsPointer& credentials) { pair_.use(credentials); }
   void start();
@@ -38,8 +41,10 @@ class Agent {
   Policies& policies() { return policies_; }
   Readings& readings() { return readings_; }
   PairControl& pair() { return pair_; }
+  Containing& containment() { return containment_; }
 
  private:
+  ContainmentKeeper::Links containment_links();
   void keep_reconciled();
   void wake();
 
@@ -50,8 +55,10 @@ class Agent {
   bool woken_ = false;
   bool stopping_ = false;
   std::vector<std::function<void()>> asked_;  // of the reconciler, to be run at its next round
-  DataplaneClient dataplane_;                 // questions and policies
+  ContainmentKeeper containment_;
+  DataplaneClient dataplane_;  // questions and policies
   DataplaneReadings readings_;
+  TrialHealth health_;
   Enforcer enforcer_;
   PairMember pair_;
   StoredPolicies policies_;

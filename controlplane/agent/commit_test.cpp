@@ -59,7 +59,7 @@ class CommitTest : public ::testing::Test {
     return staged ? staged.value().number() : 0;
   }
   v1::Commit commit(std::uint64_t number) {
-    auto commit = agent_->policies().commit(number, 0, "alice");
+    auto commit = agent_->policies().commit({number, 0}, "alice");
     return commit ? commit.value() : v1::Commit();
   }
   std::uint64_t active() { return agent_->readings().status().active().number(); }
@@ -87,6 +87,7 @@ class CommitTest : public ::testing::Test {
   std::atomic<Mode> mode_{Mode::accept};
   std::atomic<int> applied_{0};
   std::atomic<int> artefacts_{0};  // that were sent to it
+  std::atomic<int> sessions_{0};   // that live
   std::unique_ptr<Agent> agent_;
   Sinks sinks_;
 
@@ -99,6 +100,8 @@ class CommitTest : public ::testing::Test {
       answer.mutable_status()->set_policy_sha256(enforced_);
     } else if (request.has_get_counters()) {
       answer.mutable_counters();
+    } else if (request.has_list_flows()) {
+      list_flows(*answer.mutable_flows());
     } else if (request.has_prepare_policy()) {
       prepare(request.prepare_policy(), answer);
     } else if (!request.has_apply_prepared()) {
@@ -116,6 +119,13 @@ class CommitTest : public ::testing::Test {
       enforced_ = request.apply_prepared().sha256();
     }
     FakeDataplane::answer(stream, answer);
+  }
+  void list_flows(v1::DataplaneFlows& flows) {
+    for (int i = 0; i < sessions_; ++i) {
+      flows.add_flows()->set_conduit("scada");
+      flows.mutable_flows(i)->set_state("established");
+    }
+    flows.set_complete(true);
   }
   void prepare(const v1::PreparePolicy& request, v1::DataplaneAnswer& answer) {
     std::string digest = request.sha256();
@@ -172,7 +182,8 @@ class PairCommitTest : public CommitTest {
       RevisionStore::open((folder() / "of_pair").string()).value();
   DataplaneClient client_{dataplane_.path, {[](bool) {}, {}, {}}};
   DataplaneReadings readings_{client_, *store_};
-  Enforcer enforcer_{*store_, client_, readings_, sinks_, [this] { ++woken_; }};
+  TrialHealth health_{*store_, readings_};
+  Enforcer enforcer_{*store_, client_, readings_, health_, sinks_, [this] { ++woken_; }};
   std::function<Enforcer::Agreement(const v1::Revision&)> agree_ = [this](const auto& revision) {
     return Enforcer::Agreement{decide(revision.number()), {}};
   };
@@ -180,7 +191,7 @@ class PairCommitTest : public CommitTest {
 };
 
 TEST_F(CommitTest, WhatIsCommittedIsEnforcedAndNoted) {
-  EXPECT_FALSE(agent_->policies().commit(0, 0, "alice")) << "nothing has been staged";
+  EXPECT_FALSE(agent_->policies().commit({0, 0}, "alice")) << "nothing has been staged";
   ASSERT_EQ(stage("one"), 1U);
   ASSERT_EQ(stage("two"), 2U);
   const v1::Commit done = commit(0);
@@ -259,7 +270,7 @@ class ConfirmTest : public CommitTest {
     EXPECT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
   }
   v1::Commit commit_for(std::uint64_t ms) {
-    auto commit = agent_->policies().commit(2, ms, "alice");
+    auto commit = agent_->policies().commit({2, ms}, "alice");
     EXPECT_TRUE(commit) << commit.error().text;
     return commit ? commit.value() : v1::Commit();
   }
@@ -281,7 +292,7 @@ TEST_F(ConfirmTest, WhatNobodyConfirmsReturnsWithinASecond) {
   EXPECT_EQ(done.trial().former(), 1U);
   EXPECT_EQ(enforced(), digest_of(artefact_of("two")));
   EXPECT_EQ(agent_->readings().status().trial().committed_by(), "alice");
-  const auto other = agent_->policies().commit(2, 0, "bob");
+  const auto other = agent_->policies().commit({2, 0}, "bob");
   ASSERT_FALSE(other);
   EXPECT_NE(other.error().text.find("bulkheadctl confirm"), std::string::npos);
   EXPECT_NE(other.error().text.find("bulkheadctl rollback"), std::string::npos);
@@ -349,9 +360,9 @@ TEST_F(ConfirmTest, ARestartedMachineReturnsAtOnce) {
 }
 
 TEST_F(ConfirmTest, TheTimeIsBounded) {
-  EXPECT_FALSE(agent_->policies().commit(2, Policies::kConfirmMsMin - 1, "alice"));
-  EXPECT_FALSE(agent_->policies().commit(2, Policies::kConfirmMsMax + 1, "alice"));
-  EXPECT_FALSE(agent_->policies().commit(1, 5000, "alice")) << "it is in force";
+  EXPECT_FALSE(agent_->policies().commit({2, Policies::kConfirmMsMin - 1}, "alice"));
+  EXPECT_FALSE(agent_->policies().commit({2, Policies::kConfirmMsMax + 1}, "alice"));
+  EXPECT_FALSE(agent_->policies().commit({1, 5000}, "alice")) << "it is in force";
   EXPECT_EQ(active(), 1U);
 }
 
@@ -359,6 +370,56 @@ TEST_F(ConfirmTest, ADataPlaneThatIsAwayGetsWhatHasReturned) {
   commit_for(1000);
   restart_dataplane();
   EXPECT_TRUE(returned(std::chrono::milliseconds(3000)));
+}
+
+// Revision 3 states its bounds, 4 does not.
+class HealthTest : public ConfirmTest {
+ protected:
+  HealthTest() {
+    sessions_ = 5;
+    EXPECT_EQ(stage(policy_with(20, 100)), 3U);
+    EXPECT_EQ(stage(policy_with(0, 0)), 4U);
+  }
+  static std::string policy_with(std::uint32_t percent, std::uint32_t refusals_per_s) {
+    v1::CompiledPolicy policy;
+    v1::Conduit& granted = *policy.add_conduits();
+    granted.set_name("scada");
+    granted.add_rules();
+    policy.add_conduits()->set_name("gone");
+    if (percent == 0) return policy.SerializeAsString();
+    policy.mutable_health()->set_sessions_lost_percent(percent);
+    policy.mutable_health()->set_refusals_per_s(refusals_per_s);
+    return policy.SerializeAsString();
+  }
+  v1::Commit commit_with_health(std::uint64_t number) {
+    auto commit = agent_->policies().commit({number, 600'000, policy::HealthBounds()}, "alice");
+    return commit ? commit.value() : v1::Commit();
+  }
+  std::string why(std::uint64_t number) {
+    for (const v1::Revision& revision : agent_->policies().list()) {
+      if (revision.number() == number) return revision.returned_why();
+    }
+    return {};
+  }
+};
+
+TEST_F(HealthTest, LostSessionsReturnItAlsoAfterARestartOfTheAgent) {
+  const v1::Commit done = commit_with_health(3);
+  ASSERT_EQ(done.state(), v1::Commit::STATE_IN_FORCE) << done.text();
+  EXPECT_EQ(done.trial().health().sessions_lost_percent(), 20U);
+  start();
+  sessions_ = 3;
+  EXPECT_TRUE(returned(std::chrono::milliseconds(6000)));
+  EXPECT_EQ(why(3), "its health was out of bounds: 3 of 5 sessions left, bound 20% lost");
+}
+
+TEST_F(HealthTest, WhatCannotBeWatchedIsRefused) {
+  const v1::Commit none = commit_with_health(4);
+  EXPECT_EQ(none.state(), v1::Commit::STATE_REFUSED);
+  EXPECT_NE(none.text().find("the policy states no health"), std::string::npos) << none.text();
+  EXPECT_FALSE(agent_->policies().commit({3, 0, policy::HealthBounds{}}, "alice"))
+      << "it awaits no confirmation";
+  EXPECT_EQ(active(), 1U);
 }
 
 TEST_F(PairCommitTest, WhatBothHaveDecidedIsNotedAndEnforced) {

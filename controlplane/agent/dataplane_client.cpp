@@ -72,6 +72,7 @@ void DataplaneClient::begin(Socket socket) {
   connected_ = true;
   spdlog::info("{} connected", path_);
   read(connection_);
+  if (callbacks_.greeting) send(ipc::to_frame(callbacks_.greeting()));
   if (callbacks_.on_event) {
     v1::DataplaneRequest subscribe;
     subscribe.mutable_subscribe_events();

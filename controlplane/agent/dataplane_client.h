@@ -36,6 +36,9 @@ class DataplaneClient {
     std::function<void(bool connected)> on_connection;
     std::function<void(const v1::Event&)> on_event;  // asked for if there is one
     std::function<void(v1::PairNews)> on_pair_news;
+    // What each connection begins with, if there is one: nothing else is sent before it, and its
+    // answer is not heard.
+    std::function<v1::DataplaneRequest()> greeting = {};
   };
   // Pending calls; more are refused.
   static constexpr std::size_t kCallsMax = 64;

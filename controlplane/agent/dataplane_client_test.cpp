@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <future>
+#include <mutex>
 #include <vector>
 
 #include "tests/support/becomes.h"
@@ -74,6 +75,40 @@ TEST(DataplaneClient, WhatItDoesNotListenForChangesNothing) {
   client.start(false);
   ASSERT_TRUE(becomes([&client] { return client.connected(); }));
   EXPECT_TRUE(client.call(status_request()));
+}
+
+// A policy must not be in force before what is cut of it.
+TEST(DataplaneClient, EachConnectionBeginsWithItsGreeting) {
+  std::mutex mutex;
+  std::vector<v1::DataplaneRequest::RequestCase> asked;
+  FakeDataplane dataplane([&](FakeDataplane::Stream& stream, const auto& request) {
+    const std::lock_guard guard(mutex);
+    asked.push_back(request.request_case());
+    v1::DataplaneAnswer answer;
+    answer.set_id(request.id());
+    answer.mutable_status();
+    FakeDataplane::answer(stream, answer);
+  });
+  std::atomic<int> connections{0};
+  const auto greet = [] {
+    v1::DataplaneRequest request;
+    request.mutable_set_containment();
+    return request;
+  };
+  DataplaneClient client(
+      dataplane.path,
+      {[&connections](bool up) { connections += up; }, [](const v1::Event&) {}, {}, greet});
+  client.start(false);
+  for (int connection = 1; connection <= 3; ++connection) {
+    ASSERT_TRUE(becomes([&] { return connections == connection && client.connected(); }));
+    EXPECT_TRUE(client.call(status_request()));
+    const std::lock_guard guard(mutex);
+    using Asked = v1::DataplaneRequest;
+    EXPECT_EQ(asked, (std::vector<Asked::RequestCase>{Asked::kSetContainment,
+                                                      Asked::kSubscribeEvents, Asked::kGetStatus}));
+    asked.clear();
+    dataplane.hang_up();
+  }
 }
 
 TEST(DataplaneClient, NobodyWaitsBehindTooMany) {

@@ -9,8 +9,10 @@
 
 #include "controlplane/agent/dataplane_policy.h"
 #include "controlplane/telemetry/notice.h"
+#include "dataplane/artefact/artefact.h"
 #include "dataplane/base/boot_clock.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/base/duration.h"
 
 namespace bulkhead::controlplane {
 
@@ -48,12 +50,6 @@ std::uint64_t former_of(const RevisionStore& store, const v1::Revision& active) 
   return former;
 }
 
-std::string duration_text(std::uint64_t ms) {
-  if (ms % 3'600'000 == 0) return std::to_string(ms / 3'600'000) + " h";
-  if (ms % 60'000 == 0) return std::to_string(ms / 60'000) + " min";
-  return std::to_string((ms + 999) / 1000) + " s";
-}
-
 std::string words_for(life::Rejection rejection, const life::State& state) {
   switch (rejection) {
     case life::Rejection::nothing_staged:
@@ -84,10 +80,11 @@ Refusal::Kind kind_of(life::Rejection rejection) {
 }  // namespace
 
 Enforcer::Enforcer(RevisionStore& store, DataplaneClient& dataplane, DataplaneReadings& readings,
-                   Sink& sink, std::function<void()> wake)
+                   TrialHealth& health, Sink& sink, std::function<void()> wake)
     : store_(store),
       dataplane_(dataplane),
       readings_(readings),
+      health_(health),
       sink_(sink),
       wake_(std::move(wake)),
       commits_(wall_now_ns() / kSecondNs),
@@ -126,12 +123,13 @@ Result<Enforcer::Begun, Refusal> Enforcer::begin(const life::Event& request,
   if (first.rejected != life::Rejection::none) {
     return Refusal{kind_of(first.rejected), words_for(first.rejected, state_)};
   }
-  return Begun{commits_.begin(first.revision, by).value_or(""), first, by};
+  return Begun{commits_.begin(first.revision, by).value_or(""), first, by, {}};
 }
 
 void Enforcer::commit(const Begun& begun) {
   Work work;
   work.by = begun.by;
+  work.health = begun.health;
   {
     std::unique_lock policy(policy_mutex_, std::defer_lock);
     // As one of a pair the change comes on another thread, see decide().
@@ -176,6 +174,14 @@ std::chrono::milliseconds Enforcer::pass_time() {
   const auto left =
       std::chrono::milliseconds(1 + (state_.trial->deadline_ns - now_ns) / kMillisecondNs);
   return std::min(left, kIdle);
+}
+
+std::string Enforcer::give_back(const std::string& why) {
+  const std::lock_guard policy(policy_mutex_);
+  Work work;
+  work.unhealthy = why;
+  run(take(life::HealthLost{}, work), work);
+  return work.problem;
 }
 
 // The data plane drops what it has not used for long; a large policy takes it a while to read.
@@ -319,9 +325,14 @@ Outcome Enforcer::load(const life::Actions& actions, Work& work) {
     return Outcome::refused;
   }
   work.revision = stored->revision();
-  if (actions.window_ns == 0 || store_.get(0)) return Outcome::done;
-  work.problem = "the active revision, to which it would return, cannot be read any more";
-  return Outcome::refused;
+  if (actions.window_ns == 0) return Outcome::done;
+  if (!store_.get(0)) {
+    work.problem = "the active revision, to which it would return, cannot be read any more";
+    return Outcome::refused;
+  }
+  if (work.health) commits_.tell("it is measured what lives and what is refused before it");
+  work.problem = work.health ? health_.begin(*work.health, *stored) : health_.begin_without();
+  return work.problem.empty() ? Outcome::done : Outcome::refused;
 }
 
 Outcome Enforcer::check(Work& work) {
@@ -362,6 +373,10 @@ RevisionStore::Activation Enforcer::activation_of(const life::Actions& actions,
     const auto trial = store_.trial();
     const bool known = trial && trial->boot == boot_number();
     activation.act = !work.by.empty() ? Act::roll_back : known ? Act::expire : Act::restart;
+    if (!work.unhealthy.empty()) {
+      activation.act = Act::unhealthy;
+      activation.by = work.unhealthy;
+    }
   } else if (actions.trial) {
     activation.act = Act::begin_trial;
     activation.trial = StoredTrial{actions.trial->former,
@@ -445,13 +460,17 @@ void Enforcer::tell(const v1::Revision& before, const RevisionStore::Activation&
     text += " committed by " + now->committed_by() +
             " awaits confirmation: " + name_of(activation.trial->former) + " comes back in " +
             duration_text(activation.trial->window_ms) + " unless `bulkheadctl confirm` keeps it";
+    if (const auto watch = watch_of_trial(store_)) {
+      text += ", and before that past " + policy::to_text(artefact::from_message(watch->bounds()));
+    }
   } else if (activation.act == Act::confirm) {
     text += " confirmed by " + now->confirmed_by();
   } else {
     const auto taken_back = store_.revision(before.number());
+    const std::string who = taken_back ? taken_back->returned_by() : activation.by;
     text += " is back in force, in place of " + name_of(before.number()) + " of " +
             before.committed_by() + ": " + (taken_back ? taken_back->returned_why() : "") +
-            (activation.by.empty() ? "" : " by " + activation.by);
+            (who.empty() ? "" : " by " + who);
   }
   spdlog::warn("{}", text);
   notice(sink_, "policy", text);

@@ -12,6 +12,7 @@
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/agent/dataplane_readings.h"
 #include "controlplane/agent/passed_recorder.h"
+#include "controlplane/agent/trial_health.h"
 #include "controlplane/revisions/commits.h"
 #include "controlplane/revisions/life.h"
 #include "controlplane/revisions/revision_store.h"
@@ -39,6 +40,8 @@ class Enforcer {
     std::string id;  // of the commit
     life::Actions first;
     std::string by;
+    // Of one that awaits confirmation: past them it returns before; without any past the policy's.
+    std::optional<policy::HealthBounds> health;
   };
   struct Compared {
     DataplaneClient::Answer answer;  // the data plane's status
@@ -52,7 +55,7 @@ class Enforcer {
 
   // All outlive it. `wake` asks for a reconcile() soon; it does not wait.
   Enforcer(RevisionStore& store, DataplaneClient& dataplane, DataplaneReadings& readings,
-           Sink& sink, std::function<void()> wake);
+           TrialHealth& health, Sink& sink, std::function<void()> wake);
   // Makes the appliance one of a pair; before any other call.
   void join_pair(Agree agree);
 
@@ -68,6 +71,9 @@ class Enforcer {
   // Takes back what was not confirmed in time, and says beforehand that it will. Alone; what a pair
   // takes back is decided by it. Returns when to call again at the latest.
   std::chrono::milliseconds pass_time();
+  // Takes back what costs more than it may while it awaits confirmation. Alone, like pass_time().
+  // Empty, or the problem.
+  std::string give_back(const std::string& why);
   // Holds the data plane to the active revision.
   Compared reconcile();
   // What passed until now.
@@ -80,8 +86,10 @@ class Enforcer {
     std::optional<v1::PolicyApplied> applied;
     RevisionStore::Activation activation;  // of a pair
     std::string by;
-    std::string problem;  // of the step that failed
-    std::string remark;   // of the peer's side
+    std::optional<policy::HealthBounds> health;
+    std::string unhealthy;  // why it returns before its time
+    std::string problem;    // of the step that failed
+    std::string remark;     // of the peer's side
     life::Outcome ended{};
   };
 
@@ -106,6 +114,7 @@ class Enforcer {
   RevisionStore& store_;
   DataplaneClient& dataplane_;
   DataplaneReadings& readings_;
+  TrialHealth& health_;
   Sink& sink_;
   std::function<void()> wake_;
   Agree agree_;  // none: not one of a pair

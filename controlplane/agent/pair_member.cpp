@@ -213,6 +213,8 @@ Act act_of(const PairHost::Decision& decision) {
       return Act::roll_back;
     case failover::CommitCause::followed:
       return Act::follow;
+    case failover::CommitCause::unhealthy:
+      return Act::unhealthy;
   }
   return Act::commit;
 }
@@ -239,6 +241,24 @@ std::string PairMember::enforce(const Decision& decision) {
 std::optional<v1::GetPolicyResponse> PairMember::revision_of(const failover::Policy& policy) {
   const auto revision = find(policy);
   return revision ? store_.get(revision->number()) : std::nullopt;
+}
+
+std::string PairMember::health_of(const failover::Policy& policy) {
+  const auto revision = find_artefact(policy);
+  const auto watch = store_.health_watch();
+  if (!revision || !watch || watch->number() != revision->number()) return {};
+  return watch->SerializeAsString();
+}
+
+// Each appliance has numbers of its own.
+std::string PairMember::keep_health(const failover::Policy& policy, const std::string& health) {
+  const auto revision = find_artefact(policy);
+  v1::HealthWatch watch;
+  if (health.empty() || !revision || !watch.ParseFromString(health)) {
+    return store_.set_health_watch(std::nullopt);
+  }
+  watch.set_number(revision->number());
+  return store_.set_health_watch(watch);
 }
 
 std::optional<v1::Revision> PairMember::find(const failover::Policy& policy) const {

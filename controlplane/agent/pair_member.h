@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "controlplane/agent/dataplane_client.h"
 #include "controlplane/agent/enforcer.h"
@@ -25,10 +26,19 @@ class PairMember final : public PairControl, private PairHost {
   void use(const CredentialsPointer& credentials);
   void start();
   void stop();
+  // To the peer, if there is one and the pair link is up; does not wait.
+  void send(v1::PairContainment message) {
+    if (pair_) pair_->send(std::move(message));
+  }
   // Adds its threads to those that must go on.
   void watch(daemon::Pulses& pulses);
   // Whether the active revision is in force.
   void on_policy(bool in_force);
+  // Whether the appliance is one of a pair; the others need that.
+  bool is_joined() const { return pair_ != nullptr; }
+  bool is_active() { return pair_->is_active(); }
+  // Takes back, on both, what costs more than it may. Empty, or the problem.
+  std::string give_back(const std::string& why) { return pair_->give_back(why).problem; }
 
   Result<v1::PairStatus, Refusal> pair_status() override;
   Result<v1::PairStatus, Refusal> order_pair(failover::Order order, const std::string& by) override;
@@ -47,6 +57,8 @@ class PairMember final : public PairControl, private PairHost {
   std::string enforce(const Decision& decision) override;
   void forget_prepared() override { store_.set_prepared(0); }
   std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) override;
+  std::string health_of(const failover::Policy& policy) override;
+  std::string keep_health(const failover::Policy& policy, const std::string& health) override;
 
   Enforcer::Agreement agree(const Enforcer::Request& request);
   Enforcer::Agreement agree_on_commit(const Enforcer::Request& request);

@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "controlplane/access/role.h"
 #include "controlplane/agent/dataplane_policy.h"
 #include "controlplane/telemetry/notice.h"
 #include "dataplane/base/boot_clock.h"
@@ -38,10 +39,23 @@ Result<v1::Revision, Refusal> StoredPolicies::stage(v1::StagePolicyRequest reque
   return revision.value();
 }
 
-Result<v1::Commit, Refusal> StoredPolicies::carry_out(const life::Event& request,
-                                                      const std::string& by) {
-  const auto begun = enforcer_.begin(request, by);
+std::string StoredPolicies::containment_release() const {
+  const auto active = store_.active();
+  if (!active) return {};
+  const auto stored = store_.get(active->number());
+  v1::CompiledPolicy compiled;
+  if (!stored || !compiled.ParseFromString(stored->artefact().policy())) {
+    return std::string(name_of(Role::administrator));
+  }
+  return compiled.containment_release();
+}
+
+Result<v1::Commit, Refusal> StoredPolicies::carry_out(
+    const life::Event& request, const std::string& by,
+    const std::optional<policy::HealthBounds>& health) {
+  auto begun = enforcer_.begin(request, by);
   if (!begun) return begun.error();
+  begun.value().health = health;
   boost::asio::post(committer_, [this, begun] { enforcer_.commit(begun.value()); });
   const std::string& id = begun.value().id;
   auto commit = enforcer_.commits().wait(id, kCommitAnswer);
@@ -51,13 +65,18 @@ Result<v1::Commit, Refusal> StoredPolicies::carry_out(const life::Event& request
   return *std::move(commit);
 }
 
-Result<v1::Commit, Refusal> StoredPolicies::commit(std::uint64_t number, std::uint64_t confirm_ms,
+Result<v1::Commit, Refusal> StoredPolicies::commit(const CommitOrder& order,
                                                    const std::string& by) {
+  const std::uint64_t confirm_ms = order.confirm_ms;
   if (confirm_ms != 0 && (confirm_ms < kConfirmMsMin || confirm_ms > kConfirmMsMax)) {
     return Refusal{Refusal::Kind::invalid,
                    "a commit may await confirmation for one second to seven days"};
   }
-  return carry_out(life::CommitAsked{number, confirm_ms * kMillisecondNs}, by);
+  if (order.health && confirm_ms == 0) {
+    return Refusal{Refusal::Kind::invalid,
+                   "only a commit that awaits confirmation returns for its health"};
+  }
+  return carry_out(life::CommitAsked{order.number, confirm_ms * kMillisecondNs}, by, order.health);
 }
 
 Result<v1::Commit, Refusal> StoredPolicies::confirm(const std::string& by) {

@@ -28,8 +28,7 @@ class StoredPolicies final : public Policies {
 
   Result<v1::Revision, Refusal> stage(v1::StagePolicyRequest request,
                                       const std::string& by) override;
-  Result<v1::Commit, Refusal> commit(std::uint64_t number, std::uint64_t confirm_ms,
-                                     const std::string& by) override;
+  Result<v1::Commit, Refusal> commit(const CommitOrder& order, const std::string& by) override;
   Result<v1::Commit, Refusal> confirm(const std::string& by) override;
   Result<v1::Commit, Refusal> roll_back(std::uint64_t number, const std::string& by) override;
   std::optional<v1::Trial> trial() const override;
@@ -38,9 +37,14 @@ class StoredPolicies final : public Policies {
       const v1::PreviewPolicyRequest& request) override;
   Result<v1::GetPolicyResponse, Refusal> get(std::uint64_t number) const override;
   std::vector<v1::Revision> list() const override { return store_.list(); }
+  // The role that the policy in force lets release containments; empty: it names none. The highest
+  // one if its revision cannot be read.
+  std::string containment_release() const;
 
  private:
-  Result<v1::Commit, Refusal> carry_out(const life::Event& request, const std::string& by);
+  Result<v1::Commit, Refusal> carry_out(
+      const life::Event& request, const std::string& by,
+      const std::optional<policy::HealthBounds>& health = std::nullopt);
 
   RevisionStore& store_;
   DataplaneClient& dataplane_;

@@ -132,9 +132,9 @@ CommitActions Commit::confirm(bool peer, TimeNs now_ns) {
   return conclude(CommitOutcome::committed, now_ns);
 }
 
-CommitActions Commit::roll_back() {
+CommitActions Commit::roll_back(CommitCause cause) {
   CommitActions actions;
-  give_back(CommitCause::rolled_back, actions);
+  give_back(cause, actions);
   actions.outcome = CommitOutcome::committed;
   return actions;
 }

@@ -67,7 +67,8 @@ enum class CommitCause : std::uint8_t {
   expired,      // not confirmed in time
   restarted,    // nobody knows the deadline any more
   rolled_back,  // an operator's order
-  followed      // the peer has returned
+  followed,     // the peer has returned
+  unhealthy     // it cost more than it might
 };
 
 struct CommitActions {
@@ -110,7 +111,7 @@ class Commit {
   CommitActions propose(const Policy& policy, bool peer, TimeNs now_ns, TimeNs window_ns = 0);
   // Precondition of both: there is a trial(), and nothing is under way.
   CommitActions confirm(bool peer, TimeNs now_ns);
-  CommitActions roll_back();
+  CommitActions roll_back(CommitCause cause = CommitCause::rolled_back);
   // `can_enforce`: of the artefact that came with it.
   CommitActions take(const CommitMessage& message, bool can_enforce, TimeNs now_ns);
   // The peer's state, as its newest heartbeat says.

@@ -211,6 +211,15 @@ TEST(Trial, ARollbackReturnsBothAtOnce) {
   EXPECT_EQ(standby.committed(), kReturned);
 }
 
+TEST(Trial, WhatLosesItsHealthReturnsOnBoth) {
+  Commit active = awaiting(kWindowNs);
+  Commit standby = awaiting(kWindowNs);
+  const CommitActions actions = active.roll_back(CommitCause::unhealthy);
+  EXPECT_EQ(actions.cause, CommitCause::unhealthy);
+  EXPECT_EQ(standby.take(actions.to_send()[0], true, 5).cause, CommitCause::followed);
+  EXPECT_EQ(standby.committed(), kReturned);
+}
+
 TEST(Trial, TheDeadlineSurvivesTheAgentButNotTheMachine) {
   Commit agent = awaiting(kWindowNs);
   EXPECT_FALSE(agent.pass_time(false, 7).changed);

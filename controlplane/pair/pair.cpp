@@ -115,6 +115,7 @@ void Pair::on_link(std::uint64_t connection) {
   connection_ = connection;
   announcements_.on_link();
   flows_.on_link(connection != 0);
+  options_.on_link(connection != 0);
   if (connection != 0) to_slow_.post([this] { commit_.on_link(); });
 }
 
@@ -124,6 +125,12 @@ void Pair::send_on_link(v1::PairMessage message) {
   to_link_.post([this, connection = connection_, message = std::move(message)] {
     if (link_->connection() == connection) link_->send(message);
   });
+}
+
+void Pair::send(v1::PairContainment containment) {
+  v1::PairMessage message;
+  *message.mutable_containment() = std::move(containment);
+  inbox_.post([this, message = std::move(message)]() mutable { send_on_link(std::move(message)); });
 }
 
 void Pair::use(CredentialsPointer credentials) {
@@ -391,6 +398,9 @@ void Pair::take(v1::PairMessage message) {
     return flows_.take(std::move(*message.mutable_flows_taken()));
   }
   if (announcements_.take(message)) return;
+  if (message.has_containment()) {
+    return options_.on_containment(std::move(*message.mutable_containment()));
+  }
   v1::DataplaneRequest request;
   if (message.has_late_frames()) {
     *request.mutable_take_frames() = std::move(*message.mutable_late_frames());
@@ -455,6 +465,10 @@ PairCommit::Answer Pair::roll_back(const std::string& by) {
   if (!standing().active)
     return {std::string(kNotActive) + "roll back on " + options_.link.peer_name};
   return ask(to_slow_, [&] { return commit_.roll_back(by); });
+}
+
+PairCommit::Answer Pair::give_back(const std::string& why) {
+  return ask(to_slow_, [&] { return commit_.give_back(why); });
 }
 
 // --- for operators -----------------------------------------------------------------------------

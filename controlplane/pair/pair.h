@@ -43,6 +43,9 @@ struct PairOptions {
   // the peer's, on the same thread.
   std::function<std::string()> audit_head = [] { return std::string(); };
   std::function<void(const std::string&)> on_audit_head = [](const std::string&) {};
+  // Containment at the peer, and whether the pair link is up. On the pair's thread; must not wait.
+  std::function<void(v1::PairContainment)> on_containment = [](const v1::PairContainment&) {};
+  std::function<void(bool up)> on_link = [](bool) {};
 };
 
 // The node's number, from its name; never zero.
@@ -70,6 +73,9 @@ class Pair {
   // Uses other credentials on the pair link from now on.
   void use(CredentialsPointer credentials);
 
+  // Sends the message to the peer, if the pair link is up; does not wait.
+  void send(v1::PairContainment message);
+
   // Messages of the data plane, and its connection.
   void on_news(v1::PairNews news);
   void on_dataplane(bool connected);
@@ -87,6 +93,9 @@ class Pair {
   // Of the policy that awaits it, on both or alone.
   PairCommit::Answer confirm(const std::string& by);
   PairCommit::Answer roll_back(const std::string& by);
+  // The same for want of health: why.
+  PairCommit::Answer give_back(const std::string& why);
+  bool is_active() { return standing().active; }
 
  private:
   void tick();

@@ -70,6 +70,8 @@ void PairCommit::send(const CommitMessage& message) {
   commit.set_left_ns(message.left_ns);
   const bool prepares = message.kind == CommitMessage::Kind::prepare;
   if (prepares) commit.set_by(by_);
+  if (message.window_ns != 0) commit.set_health(host_.health_of(message.policy));
+  if (message.kind == CommitMessage::Kind::commit) commit.set_unhealthy(unhealthy_);
   const bool is_here = prepares && commit_->confirms(message.policy);
   if (!is_here && (prepares || message.kind == CommitMessage::Kind::policy)) {
     auto revision = host_.revision_of(message.policy);
@@ -98,17 +100,20 @@ std::string PairCommit::why_not(CommitOutcome outcome) const {
 void PairCommit::carry_out(const failover::CommitActions& actions) {
   std::string wrong;
   if (actions.changed) {
+    CommitCause cause = actions.cause;
+    if (cause == CommitCause::followed && !unhealthy_.empty()) cause = CommitCause::unhealthy;
     // With the note of what is in force goes that of what was prepared, unless that was aborted.
-    const bool asked = actions.cause == CommitCause::committed ||
-                       actions.cause == CommitCause::confirmed ||
-                       actions.cause == CommitCause::rolled_back;
-    wrong = host_.enforce(
-        {commit_->committed(), commit_->trial(), actions.cause, asked ? by_ : std::string()});
+    const bool asked = cause == CommitCause::committed || cause == CommitCause::confirmed ||
+                       cause == CommitCause::rolled_back;
+    const std::string by = asked ? by_ : cause == CommitCause::unhealthy ? unhealthy_ : "";
+    wrong = host_.enforce({commit_->committed(), commit_->trial(), cause, by});
     if (!wrong.empty()) spdlog::error("epoch {}: {}", commit_->committed().epoch, wrong);
     if (commit_->prepared().epoch == 0 && wrong.empty()) host_.forget_prepared();
-    publish_policy();
+    // A heartbeat would say that it has returned, and not why.
+    if (unhealthy_.empty()) publish_policy();
   }
   for (const CommitMessage& message : actions.to_send()) send(message);
+  if (actions.changed && !unhealthy_.empty()) publish_policy();
   if (!committing_ || actions.outcome == CommitOutcome::none) return;
   committing_->set_value(
       {why_not(actions.outcome), actions.outcome == CommitOutcome::committed_alone});
@@ -133,6 +138,10 @@ std::string PairCommit::prepare(const CommitMessage& message, v1::PairCommit& wi
     if (std::string wrong = keep(wire); !wrong.empty()) return wrong;
   }
   by_ = wire.by();
+  if (message.window_ns != 0) {
+    std::string wrong = host_.keep_health(message.policy, wire.health());
+    if (!wrong.empty()) return wrong;
+  }
   return host_.prepare({message.policy, failover::Commit::trial_of(message, boot_, boot_now_ns()),
                         CommitCause::committed, by_});
 }
@@ -155,7 +164,12 @@ void PairCommit::take(v1::PairCommit message) {
     refusal_ = message.refusal();
   }
   if (taken.kind == CommitMessage::Kind::policy) by_.clear();
+  // Without it the deadline counts all the same.
+  const bool tried = taken.kind == CommitMessage::Kind::policy && taken.window_ns != 0;
+  if (tried && can_enforce) host_.keep_health(taken.policy, message.health());
+  unhealthy_ = message.unhealthy();
   carry_out(commit_->take(taken, can_enforce, boot_now_ns()));
+  unhealthy_.clear();
 }
 
 std::shared_future<PairCommit::Answer> PairCommit::propose(const Proposal& proposal,
@@ -195,6 +209,14 @@ PairCommit::Answer PairCommit::roll_back(const std::string& by) {
   if (std::string wrong = no_trial(); !wrong.empty()) return {std::move(wrong)};
   by_ = by;
   carry_out(commit_->roll_back());
+  return {};
+}
+
+PairCommit::Answer PairCommit::give_back(const std::string& why) {
+  if (std::string wrong = no_trial(); !wrong.empty()) return {std::move(wrong)};
+  unhealthy_ = why;
+  carry_out(commit_->roll_back(CommitCause::unhealthy));
+  unhealthy_.clear();
   return {};
 }
 

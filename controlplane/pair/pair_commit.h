@@ -50,6 +50,8 @@ class PairCommit {
   std::shared_future<Answer> confirm(const std::string& by, bool hears_peer);
   // Back to what was in force before it.
   Answer roll_back(const std::string& by);
+  // The same for want of health: why.
+  Answer give_back(const std::string& why);
 
  private:
   void carry_out(const failover::CommitActions& actions);
@@ -70,8 +72,9 @@ class PairCommit {
   std::uint64_t boot_ = 0;
   std::optional<failover::Trial> published_;  // as heartbeats have it
   std::optional<std::promise<Answer>> committing_;
-  std::string refusal_;  // the peer's text
-  std::string by_;       // who proposed what is under way or prepared; empty: not known
+  std::string refusal_;    // the peer's text
+  std::string by_;         // who proposed what is under way or prepared; empty: not known
+  std::string unhealthy_;  // why what is being returned returns before its time
 };
 
 }  // namespace bulkhead::controlplane

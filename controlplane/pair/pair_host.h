@@ -25,7 +25,7 @@ class PolicyHost {
     failover::Policy policy;
     std::optional<failover::Trial> trial = {};  // it awaits confirmation
     failover::CommitCause cause{};
-    std::string by = {};  // empty: no operator, or as it was prepared
+    std::string by = {};  // empty: no operator, or as it was prepared; why it is unhealthy
   };
   virtual Held held() = 0;
   // Checks and stores the peer's revision. Empty, or the problem.
@@ -37,6 +37,10 @@ class PolicyHost {
   virtual std::string enforce(const Decision& decision) = 0;
   virtual void forget_prepared() = 0;
   virtual std::optional<v1::GetPolicyResponse> revision_of(const failover::Policy& policy) = 0;
+  // What a policy that awaits confirmation may cost, as text that only these two understand; empty
+  // if it is not watched. Kept before it is prepared: empty, or the problem.
+  virtual std::string health_of(const failover::Policy& policy) = 0;
+  virtual std::string keep_health(const failover::Policy& policy, const std::string& health) = 0;
 };
 
 class PairHost : public PolicyHost {

@@ -48,6 +48,8 @@ class FakeHost final : public PairHost {
   std::string enforce(const Decision& decision) override {
     const std::lock_guard guard(mutex_);
     enforced_ = decision.policy.epoch;
+    cause_ = decision.cause;
+    by_ = decision.by;
     return {};
   }
   void forget_prepared() override {}
@@ -56,6 +58,13 @@ class FakeHost final : public PairHost {
     revision.mutable_revision()->set_generation(policy.epoch);
     revision.mutable_artefact()->set_policy(std::string(policy_bytes, 'x'));
     return revision;
+  }
+
+  std::string health_of(const failover::Policy& /*policy*/) override { return health; }
+  std::string keep_health(const failover::Policy& /*policy*/, const std::string& kept) override {
+    const std::lock_guard guard(mutex_);
+    kept_health_ = kept;
+    return {};
   }
 
   // What the data plane would say.
@@ -81,6 +90,19 @@ class FakeHost final : public PairHost {
     const std::lock_guard guard(mutex_);
     return incarnations_;
   }
+  // Of what it was given last to enforce.
+  failover::CommitCause last_cause() {
+    const std::lock_guard guard(mutex_);
+    return cause_;
+  }
+  std::string last_by() {
+    const std::lock_guard guard(mutex_);
+    return by_;
+  }
+  std::string kept_health() {
+    const std::lock_guard guard(mutex_);
+    return kept_health_;
+  }
   std::size_t kept_bytes() {
     const std::lock_guard guard(mutex_);
     return kept_bytes_;
@@ -89,12 +111,16 @@ class FakeHost final : public PairHost {
   failover::Policy committed{1, 7};
   std::atomic<bool> lease_thread_stands{false};
   std::string refuses;
+  std::string health;
   std::size_t policy_bytes = 100;
 
  private:
   std::mutex mutex_;
   v1::SetLease lease_;
   std::uint64_t enforced_ = 0;
+  failover::CommitCause cause_{};
+  std::string by_;
+  std::string kept_health_;
   std::size_t kept_bytes_ = 0;
   std::vector<std::uint64_t> incarnations_;
 };
@@ -250,6 +276,26 @@ TEST_F(PairTest, BothReturnFromWhatNobodyConfirms) {
   EXPECT_EQ(active().pair.commit(10, store, 30 * kSecondNs, "alice"), "");
   EXPECT_EQ(active().pair.roll_back("bob").problem, "");
   EXPECT_TRUE(both_enforce(8));
+}
+
+TEST_F(PairTest, BothReturnFromWhatLosesItsHealth) {
+  start_both();
+  const auto store = [](std::uint64_t) { return std::string(); };
+  EXPECT_NE(active().pair.give_back("0 of 3 sessions left").problem, "") << "nothing awaits it";
+  active().host.health = "a watch";
+  EXPECT_EQ(active().pair.commit(8, store, 30 * kSecondNs, "alice"), "");
+  EXPECT_TRUE(becomes([this] { return standby().host.enforced() == 2; }));
+  EXPECT_EQ(standby().host.kept_health(), "a watch");
+  EXPECT_EQ(active().pair.give_back("0 of 3 sessions left").problem, "");
+  EXPECT_TRUE(becomes([this] { return standby().host.enforced() == 3; }));
+  for (Appliance* each : {&active(), &standby()}) {
+    EXPECT_EQ(each->host.last_cause(), failover::CommitCause::unhealthy);
+    EXPECT_EQ(each->host.last_by(), "0 of 3 sessions left");
+  }
+  EXPECT_EQ(active().pair.commit(9, store, 30 * kSecondNs, "alice"), "");
+  EXPECT_EQ(active().pair.roll_back("bob").problem, "");
+  EXPECT_TRUE(becomes([this] { return standby().host.enforced() == 5; }));
+  EXPECT_EQ(standby().host.last_cause(), failover::CommitCause::followed) << "another reason";
 }
 
 constexpr std::int64_t kStallMaxMs = 20;

@@ -224,6 +224,13 @@ struct Take {
     begin_change(state, {state.trial->former, Cause::back, Step::note}, actions);
     return actions;
   }
+  // A confirmation that is being noted comes first: then there is no trial any more.
+  Actions operator()(const HealthLost& /*lost*/) const {
+    Actions actions;
+    if (state.pair || state.change || !state.trial) return actions;
+    begin_change(state, {state.trial->former, Cause::back, Step::note}, actions);
+    return actions;
+  }
   Actions operator()(const Ended& ended) const {
     if (state.commit && ended.step != Step::none && state.commit->step == ended.step &&
         state.commit->revision == ended.revision) {

@@ -35,7 +35,7 @@ enum class Cause : std::uint8_t {
   decision,  // of both appliances of a pair, but to go back
   again,     // the data plane does not enforce the active revision
   confirm,   // an operator's, on a single appliance
-  back,      // the active revision was not confirmed: in time, or at all
+  back,      // the active revision was not confirmed: in time, or at all; or it lost its health
 };
 enum class Rejection : std::uint8_t {
   none,
@@ -79,13 +79,14 @@ struct Observed {  // in the data plane, while no change is under way
   bool active_enforced = false;
 };
 struct TimePassed {};
+struct HealthLost {};  // the active revision costs more than it may while it awaits confirmation
 struct Ended {
   Step step{};
   std::uint64_t revision = 0;
   Outcome outcome{};
 };
 using Event = std::variant<Staged, CommitAsked, ConfirmAsked, RollbackAsked, Decided, Observed,
-                           TimePassed, Ended>;
+                           TimePassed, HealthLost, Ended>;
 
 // An operator's request, until its outcome is known.
 struct Commit {

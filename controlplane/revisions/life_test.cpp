@@ -283,6 +283,24 @@ TEST(Life, ARollbackReturnsAtOnce) {
   EXPECT_FALSE(state.trial);
 }
 
+TEST(Life, WhatLosesItsHealthReturnsBeforeItsTime) {
+  State state = awaiting();
+  const Actions note = step(state, HealthLost{}, 20);
+  EXPECT_EQ(note.next, Step::note);
+  EXPECT_EQ(note.revision, 1U);
+  EXPECT_EQ(note.cause, Cause::back);
+  EXPECT_EQ(step(state, HealthLost{}, 20).next, Step::none) << "it is under way";
+  EXPECT_EQ(end(state, note, Outcome::done, 20).next, Step::apply);
+  EXPECT_FALSE(state.trial);
+  State pair = awaiting();
+  pair.pair = true;
+  EXPECT_EQ(step(pair, HealthLost{}, 20).next, Step::none) << "the pair decides";
+  State confirmed = awaiting();
+  end(confirmed, end(confirmed, step(confirmed, ConfirmAsked{}, 20), Outcome::done, 20),
+      Outcome::done);
+  EXPECT_EQ(step(confirmed, HealthLost{}, 20).next, Step::none) << "it awaits nothing";
+}
+
 TEST(Life, APairsTrialEndsByItsDecisionAlone) {
   State state = running(true);
   state.active_enforced = true;
@@ -367,6 +385,7 @@ class Exploration {
     take(world, ConfirmAsked{});
     take(world, TimePassed{});
     take(world, TimePassed{}, 1);
+    take(world, HealthLost{});
     take(world, Observed{world.enforced == world.state.active});
   }
 

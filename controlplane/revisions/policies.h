@@ -9,6 +9,7 @@
 #include "bulkhead/v1/control.pb.h"
 #include "controlplane/access/refusal.h"
 #include "dataplane/base/result.h"
+#include "dataplane/policy/health.h"
 
 namespace bulkhead::controlplane {
 
@@ -22,10 +23,15 @@ class Policies {
   static constexpr std::uint64_t kConfirmMsMin = 1000;
   static constexpr std::uint64_t kConfirmMsMax = std::uint64_t{7} * 24 * 3600 * 1000;
 
+  struct CommitOrder {
+    std::uint64_t number = 0;      // 0: the one that was staged last
+    std::uint64_t confirm_ms = 0;  // without confirm() in that time the revision before comes back
+                                   // 0: it needs none
+    // While it awaits confirmation it also returns past these; without any, past the policy's.
+    std::optional<policy::HealthBounds> health = {};
+  };
   // These return the commit once it is done, or after a while one that is running.
-  // `confirm_ms`: without confirm() in that time the revision before comes back; 0: it needs none.
-  virtual Result<v1::Commit, Refusal> commit(std::uint64_t number, std::uint64_t confirm_ms,
-                                             const std::string& by) = 0;
+  virtual Result<v1::Commit, Refusal> commit(const CommitOrder& order, const std::string& by) = 0;
   virtual Result<v1::Commit, Refusal> confirm(const std::string& by) = 0;
   // To one that was confirmed here; 0: the one before, or that to which the active one would
   // return.

@@ -22,6 +22,8 @@ std::string reason_of(Act act) {
       return "it was rolled back";
     case Act::follow:
       return "the peer had returned";
+    case Act::unhealthy:
+      return "its health was out of bounds";
     default:
       return {};
   }
@@ -62,7 +64,7 @@ std::optional<RevisionNote> parse_note(const std::string& text) {
   }
   if (trial.former != 0) note.trial = trial;
   if (prepared.former != 0) note.prepared_trial = prepared;
-  if (act <= static_cast<std::uint64_t>(Act::follow)) note.act = static_cast<Act>(act);
+  if (act <= static_cast<std::uint64_t>(Act::unhealthy)) note.act = static_cast<Act>(act);
   fields.get();
   std::getline(fields, note.by);
   return note;
@@ -94,6 +96,12 @@ void enter_act(const RevisionNote& note, v1::Revision& revision, v1::Revision* t
       taken_back->set_returned_by(note.by);
       taken_back->set_returned_wall_time_ns(note.act_wall_ns);
       taken_back->set_returned_why(reason_of(note.act));
+      return;
+    case Act::unhealthy:
+      if (taken_back == nullptr) return;
+      taken_back->clear_returned_by();
+      taken_back->set_returned_wall_time_ns(note.act_wall_ns);
+      taken_back->set_returned_why(reason_of(note.act) + (note.by.empty() ? "" : ": " + note.by));
       return;
   }
 }

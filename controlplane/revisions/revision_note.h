@@ -21,7 +21,8 @@ enum class Act : std::uint8_t {
   expire,     // it is back, since the one before it was not confirmed in time
   restart,    // ... since nobody knew the deadline any more
   roll_back,  // ... by an operator
-  follow      // ... since the peer has returned
+  follow,     // ... since the peer has returned
+  unhealthy   // ... since it cost more than it might; `by` says what
 };
 constexpr bool is_return(Act act) { return act >= Act::expire; }
 
@@ -47,7 +48,7 @@ struct RevisionNote {
   std::optional<StoredTrial> prepared_trial;  // of the prepared one; its former is the active one
   Act act = Act::none;
   std::uint64_t act_wall_ns = 0;
-  std::string by;  // who; cut to kByBytesMax
+  std::string by;  // who, or of Act::unhealthy what; cut to kByBytesMax
 };
 
 std::string to_text(const RevisionNote& note);

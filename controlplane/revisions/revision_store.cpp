@@ -169,7 +169,7 @@ std::string RevisionStore::fold() {
 
 void RevisionStore::load_file(const std::string& name) {
   const std::string path = folder_ + "/revisions/" + name;
-  struct stat info {};
+  struct stat info{};
   if (lstat(path.c_str(), &info) != 0) return;
   if (S_ISREG(info.st_mode) && name.ends_with(".new")) {  // a crash left it behind
     unlink(path.c_str());
@@ -317,6 +317,22 @@ Result<v1::Revision, std::string> RevisionStore::finish(TimeNs deadline_ns) {
   if (!stays) prepared_ = {};
   if (!problem.empty()) return problem;
   return *metadata(activation.number);
+}
+
+std::string RevisionStore::set_health_watch(const std::optional<v1::HealthWatch>& watch) {
+  const std::lock_guard guard(mutex_);
+  const std::string path = folder_ + "/health";
+  if (watch) return replace_file(path, watch->SerializeAsString());
+  if (unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+  return file_problem("cannot remove", path);
+}
+
+std::optional<v1::HealthWatch> RevisionStore::health_watch() const {
+  const std::lock_guard guard(mutex_);
+  const auto text = read_file(folder_ + "/health");
+  v1::HealthWatch watch;
+  if (!text || !watch.ParseFromString(*text) || watch.number() == 0) return std::nullopt;
+  return watch;
 }
 
 std::string RevisionStore::reserve_for_trial() {
@@ -467,6 +483,8 @@ std::optional<v1::Trial> describe_trial(const RevisionStore& store, TimeNs now_n
   if (trial.deadline_known() && stored->deadline_ns > now_ns) {
     trial.set_left_ms((stored->deadline_ns - now_ns) / kMillisecondNs);
   }
+  const auto watch = store.health_watch();
+  if (watch && watch->number() == active->number()) *trial.mutable_health() = watch->bounds();
   return trial;
 }
 

@@ -78,6 +78,11 @@ class RevisionStore {
                                    const std::string& sha256_prefix) const;
   // One with this artefact, of whatever generation; the active one before others.
   std::optional<v1::Revision> find_artefact(const std::string& sha256_prefix) const;
+  // Of the revision that awaits confirmation, or is about to. None: removes it. Empty, or the
+  // problem.
+  std::string set_health_watch(const std::optional<v1::HealthWatch>& watch);
+  // As it was set, whatever has become of its revision since.
+  std::optional<v1::HealthWatch> health_watch() const;
   // Makes room for the notes of a trial. Empty, or the problem.
   std::string reserve_for_trial();
   // Counts the starts of the agent: greater each time, also after a crash.

@@ -240,8 +240,9 @@ def told(events):
     count = 0
     for line in events.read_text().splitlines():
         event = json.loads(line)
-        count += (event.get("source", "").startswith(f"{HMI}:") and
-                  event.get("reason") == "values_not_granted")
+        if (event.get("source", "").startswith(f"{HMI}:") and
+                event.get("reason") == "values_not_granted"):
+            count += event["count"]
     return count
 
 

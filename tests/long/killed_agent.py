@@ -1,6 +1,7 @@
-"""Kills bulkheadd at random moments of push, commit, confirm and rollback: what is enforced is always
-what the store says, what was answered stays, and each act that was answered is in the audit log, which
-is whole after every kill.
+"""Kills bulkheadd at random moments of push, commit, commit --confirm, confirm, rollback, and rollback of
+what awaits confirmation: what is enforced is always a whole revision, the one that the store says and
+none that was in force before the last act; what was answered stays; each act that was answered is in
+the audit log, which is whole after every kill.
 
 usage: killed_agent.py [--build BUILD] [--kills N] [--seed S]
 Needs root.
@@ -39,55 +40,77 @@ def run_all(lab, kills, chance):
     answered = [("StagePolicy", "1"), ("CommitPolicy", "1"), ("StagePolicy", "2"),
                 ("CommitPolicy", "2"), ("CommitPolicy", "1")]
     for number in range(kills):
-        rpc = chance.choice(("StagePolicy", "CommitPolicy", "ConfirmPolicy", "RollbackPolicy"))
+        act = chance.choice(tuple(ACTS))
         try:
-            done = kill_during(lab, rpc, chance.uniform(0.3, 1.2) * takes, answered)
+            done = kill_during(lab, act, chance.uniform(0.3, 1.2) * takes, answered)
         except LabError as error:
-            raise LabError(f"kill {number}, {rpc}: {error}") from error
+            raise LabError(f"kill {number}, {act}: {error}") from error
         outcomes["done" if done else "not done"] += 1
     outcomes["answered acts in the log"] = compare(lab, answered)
     return outcomes
 
 
-def kill_during(lab, rpc, after_seconds, answered):
+# What each act asks for of the revision that is not in force; what it may leave in force if it was not
+# answered, and what it must leave if it was: "before" or "other", and whether that awaits confirmation.
+ACTS = {
+    "push": ("StagePolicy", ("push", POLICY), {("before", False)}, ("before", False)),
+    "commit": ("CommitPolicy", ("commit", "OTHER"), {("before", False), ("other", False)},
+               ("other", False)),
+    "try": ("CommitPolicy", ("commit", "OTHER", "--confirm", "10m"),
+            {("before", False), ("other", True)}, ("other", True)),
+    "confirm": ("ConfirmPolicy", ("confirm",), {("other", True), ("other", False)},
+                ("other", False)),
+    "rollback": ("RollbackPolicy", ("rollback", "OTHER"), {("before", False), ("other", False)},
+                 ("other", False)),
+    "return": ("RollbackPolicy", ("rollback",), {("other", True), ("before", False)},
+               ("before", False)),
+}
+
+
+def kill_during(lab, act, after_seconds, answered):
     """Whether the act was done; what was answered is added."""
     before, staged = active(lab), latest(lab)
     other = 2 if before == 1 else 1
-    if rpc == "ConfirmPolicy":
+    rpc, words, may_leave, must_leave = ACTS[act]
+    if act in ("confirm", "return"):
         lab.ctl("commit", other, "--confirm", "10m")
         answered.append(("CommitPolicy", str(other)))
-    words = {"StagePolicy": ("push", POLICY), "CommitPolicy": ("commit", other),
-             "ConfirmPolicy": ("confirm",), "RollbackPolicy": ("rollback", other)}[rpc]
-    act = subprocess.Popen(
-        lab.in_ns("fw", lab.bin / "bulkheadctl", "--pki", lab.pki, *words),
+    client = subprocess.Popen(
+        lab.in_ns("fw", lab.bin / "bulkheadctl", "--pki", lab.pki,
+                  *(other if word == "OTHER" else word for word in words)),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(after_seconds)
     lab.stop("agent", signal.SIGKILL)
-    act.wait()
+    client.wait()
     whole(lab)
     lab.start_agent()
     wait_until(lambda: not status(lab)["problem"], "a true status", 10)
     now = active(lab)
-    awaits = "trial" in status(lab)
-    if rpc == "StagePolicy":
-        done, number = latest(lab) > staged, latest(lab)
-        may_be = (before,)
-    else:
-        done, number = now == other and not awaits, other
-        may_be = (other,) if rpc == "ConfirmPolicy" else (before, other)
-    if now not in may_be:
-        raise LabError(f"revision {now} is active, which is none of {may_be}")
-    if act.returncode == 0:
+    left = ("other" if now == other else "before" if now == before else now, "trial" in status(lab))
+    if left not in may_leave:
+        raise LabError(f"it has left {left}, not one of {sorted(may_leave)}")
+    done = latest(lab) > staged if act == "push" else left == must_leave
+    if client.returncode == 0:
         if not done:
-            raise LabError("it was answered, and is gone")
-        answered.append((rpc, str(number)))
-    if awaits:
+            raise LabError(f"it was answered, and is gone: {left}")
+        answered.append((rpc, str(latest(lab) if act == "push" else now)))
+    if left[1]:
         lab.ctl("confirm")
         answered.append(("ConfirmPolicy", str(other)))
     answer = lab.hmi("write", 42, 1000)["result"]
     if (answer == "ok") != (now == 1):
         raise LabError(f"revision {now} is active, but a write of 1000: {answer}")
+    expect_whole_revisions(lab, staged)
     return done
+
+
+def expect_whole_revisions(lab, staged):
+    """None is damaged, none is gone, and the newest can be read and is what its digest says."""
+    if (lab.folder / "state/damaged").exists():
+        raise LabError("a revision was set aside as damaged")
+    if latest(lab) < staged:
+        raise LabError(f"revision {staged} is gone")
+    lab.ctl("policy", "show", latest(lab))
 
 
 def whole(lab):

@@ -13,6 +13,7 @@ using failover::Policy;
 // An agent that runs late, and asks a peer that has just come back.
 constexpr std::uint64_t kLateMs = 200;
 constexpr std::uint64_t kEarlyMs = 5;  // by the rate of a clock
+constexpr std::uint64_t kSlackMs = 2;  // of a deadline that the appliance itself has set
 constexpr std::uint64_t kAskMs = kAskNs / kMillisecondNs;
 constexpr std::uint64_t kDoubtMs = failover::Commit::kDoubtNs / kMillisecondNs;
 
@@ -44,8 +45,9 @@ void Trials::confirm(const Appliance& node, bool both) {
   if (known == nullptr) return;
   known->answered = true;
   known->answered_by_both = known->answered_by_both || both;
-  const bool exact = known->first == node.index && known->knows_time[node.index];
-  if (now_ms_ > known->first_ms + known->window_ms + (exact ? kEarlyMs : kLateMs)) {
+  const bool exact = known->knows_time[node.index];
+  const std::uint64_t begun_ms = exact ? known->of_node_ms[node.index] : known->first_ms;
+  if (now_ms_ > begun_ms + known->window_ms + (exact ? kSlackMs : kLateMs)) {
     violate_("a confirmation counts though the time was over");
   }
 }
@@ -66,16 +68,22 @@ void Trials::prepare(const Policy& policy) {
   }
 }
 
-// Who neither knows the time nor hears somebody who does may be early.
+bool Trials::may_guess(const Known& known, const Appliance& node) const {
+  if (known.knows_time[node.index]) return false;
+  const bool hears_peer = node.agent.machine->hears_peer();
+  if (hears_peer) return !known.knows_time[1 - node.index];
+  const std::uint64_t since_ms = std::max(begun_ms_[node.index], known.of_node_ms[node.index]);
+  return now_ms_ + kSlackMs >= since_ms + std::min(kAskMs, known.window_ms);
+}
+
 void Trials::give_back(Known& known, const Appliance& node) {
   if (known.answered_by_both) violate_("a policy returns though its confirmation was answered");
   const bool follows = std::exchange(known.is_back, true);
-  const bool peer_says = known.knows_time[1 - node.index] && node.agent.machine->hears_peer();
-  const bool may_guess = !known.knows_time[node.index] && !peer_says;
   const std::uint64_t begun_ms =
       known.prepared_ms == 0 ? known.first_ms : std::min(known.prepared_ms, known.first_ms);
   const bool early = now_ms_ + kEarlyMs < begun_ms + known.window_ms;
-  if (early && !follows && !known.rolled_back && !may_guess) violate_("a policy returns too early");
+  const bool excused = follows || known.rolled_back || may_guess(known, node);
+  if (early && !excused) violate_("a policy returns too early");
 }
 
 void Trials::commit(const Appliance& node) {
@@ -100,13 +108,17 @@ void Trials::commit(const Appliance& node) {
 void Trials::check(const Appliance& node) {
   std::uint64_t& awake_ms = awake_ms_[node.index];
   awake_ms = node.runs() ? awake_ms + 1 : 0;
-  if (!node.runs() || !node.agent.commit->trial()) return;
-  const Known* known = of(node.agent.commit->committed());
-  if (known == nullptr) return;
+  if (!node.agent.running) begun_ms_[node.index] = now_ms_;
+  // The disk decides: an agent that has lost the deadline keeps the policy all the same.
+  const Known* known = of(node.disk.committed);
+  const bool on_trial =
+      known != nullptr && known->window_ms != 0 && node.disk.committed == known->policy;
+  if (!node.runs() || !on_trial) return;
   std::uint64_t until_ms = known->first_ms + known->window_ms + kLateMs;
   if (node.agent.commit->prepared() == known->confirmed) until_ms += kDoubtMs;
   // Who does not know the time asks, but not for longer than it could be.
-  const bool asks = node.agent.commit->trial()->boot == 0;
+  const std::optional<failover::Trial>& trial = node.agent.commit->trial();
+  const bool asks = trial && trial->boot == 0;
   const std::uint64_t asks_ms = asks ? std::max(kAskMs, known->window_ms) : kAskMs;
   const std::uint64_t has_ms = std::min(awake_ms, now_ms_ - known->of_node_ms[node.index]);
   if (now_ms_ > until_ms && has_ms > kLateMs + asks_ms) {

@@ -58,11 +58,14 @@ class Trials {
 
   Known* of(const failover::Policy& policy);
   void give_back(Known& known, const Appliance& node);
+  // May return early: nobody whom it hears knows the deadline, and it has asked for long enough.
+  bool may_guess(const Known& known, const Appliance& node) const;
 
   Violate violate_;
   std::uint64_t now_ms_ = 0;
   std::vector<Known> known_ = {{{1, 0x1111}, {}, {}}, {}};  // the first one, and none
-  std::array<std::uint64_t, 2> awake_ms_{};                 // for so long the agent has run
+  std::array<std::uint64_t, 2> awake_ms_{};  // for so long the agent has run without a pause
+  std::array<std::uint64_t, 2> begun_ms_{};  // when it began
 };
 
 }  // namespace bulkhead::simulation
