@@ -79,6 +79,11 @@ bool Choice::check_use(const std::string& name, const Port& port) {
       return false;
     }
   }
+  if (port.is_elsewhere) {
+    refuse("the interface of " + name + " is in another network namespace, where something uses it",
+           "bring it back first (ip netns list; ip -n NAMESPACE link set INTERFACE netns 1), or "
+           "take another card");
+  }
   if (const std::string address = own_address(port); !address.empty()) {
     refuse(name + " is used by this machine itself, with the address " + address,
            "remove the address from its configuration first: ip addr del " + address + " dev " +

@@ -16,7 +16,8 @@ struct Port {
   std::string driver;     // empty: none
   std::string kind;       // ethernet, vlan, bridge, bond, virtual, pci
   std::string mac;
-  std::string iommu_group;  // empty: its memory access is not confined
+  std::string iommu_group;    // empty: its memory access is not confined
+  bool is_elsewhere = false;  // its interface is in another network namespace
   bool link_up = false;
   int speed_mbps = 0;                  // 0: not known
   int numa_node = -1;                  // -1: not known

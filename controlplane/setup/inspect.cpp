@@ -48,6 +48,19 @@ std::string pci_above(const Machine& machine, const std::string& folder) {
   return names.empty() ? std::string() : names.back();
 }
 
+// The kernel shows a card's folder of interfaces everywhere, its interfaces only in the network
+// namespace that they are in.
+bool has_hidden_interface(const Machine& machine, const std::string& folder) {
+  const auto is_empty = [&machine](const std::string& net) {
+    return machine.exists(net) && machine.list(net).empty();
+  };
+  if (is_empty(folder + "/net")) return true;
+  const std::vector<std::string> names = machine.list(folder);
+  return std::any_of(names.begin(), names.end(), [&](const std::string& each) {
+    return each.starts_with("virtio") && is_empty(folder + "/" + each + "/net");
+  });
+}
+
 void describe_pci(const Machine& machine, Port& port) {
   const std::string folder = kPciDevices + port.pci;
   port.numa_node = number_or(machine.read_line(folder + "/numa_node"), -1);
@@ -98,6 +111,7 @@ void add_devices(const Machine& machine, Facts& facts) {
     Port port;
     port.pci = address;
     port.kind = "pci";
+    port.is_elsewhere = has_hidden_interface(machine, folder);
     describe_pci(machine, port);
     facts.ports.push_back(std::move(port));
   }

@@ -54,6 +54,21 @@ TEST(Inspect, VirtioStandsBetweenInterfaceAndPci) {
   EXPECT_FALSE(facts.ports[0].link_up) << "it has no carrier to read";
 }
 
+TEST(Inspect, AnInterfaceInAnotherNamespaceLeavesItsFolder) {
+  const Tree tree;
+  tree.card("", "0000:00:05.0", "e1000e");
+  tree.folder("/sys/devices/pci0000:00/0000:00:05.0/net");
+  tree.card("", "0000:00:06.0", "virtio-pci");
+  tree.folder("/sys/devices/pci0000:00/0000:00:06.0/virtio0/net");
+  tree.card("", "0000:00:07.0", "vfio-pci");
+  tree.card("eth1", "0000:00:08.0", "e1000e");
+  const Facts facts = facts_of(tree);
+  EXPECT_TRUE(facts.find("0000:00:05.0")->is_elsewhere);
+  EXPECT_TRUE(facts.find("0000:00:06.0")->is_elsewhere);
+  EXPECT_FALSE(facts.find("0000:00:07.0")->is_elsewhere);
+  EXPECT_FALSE(facts.find("0000:00:08.0")->is_elsewhere);
+}
+
 void add_virtual(const Tree& tree, const std::string& name, const std::string& mark,
                  const std::string& text = "") {
   tree.file("/sys/devices/virtual/net/" + name + "/type", "1\n");

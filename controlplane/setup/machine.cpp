@@ -128,7 +128,7 @@ std::vector<std::string> Machine::resolved(std::string_view path) const {
 }
 
 std::optional<FileKind> Machine::kind_of(std::string_view path) const {
-  struct stat info {};
+  struct stat info{};
   if (stat(at(path).c_str(), &info) != 0) return std::nullopt;
   // By the names that the tree has for the numbers; a number stands for itself.
   const auto name_in = [this](std::string_view file, unsigned number) {

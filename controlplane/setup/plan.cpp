@@ -193,7 +193,12 @@ void Planner::plan_ports() {
   if (!facts_.has_systemd) return;
   std::vector<std::string> after;
   for (const ChosenPort& port : ports_) after.push_back(port.pci);
-  add("wait for the ports' files", Run{.words = {"udevadm", "settle"}, .after = after});
+  // A udevd that read the package's rule before the user was there has left the files root's.
+  add("have udev read its rules anew",
+      Run{.words = {"udevadm", "control", "--reload"}, .after = after});
+  add("give the ports' files to the data plane",
+      Run{.words = {"udevadm", "trigger", "--settle", "--action=add", "--subsystem-match=vfio"},
+          .after = after});
 }
 
 void Planner::plan_keys() {

@@ -177,7 +177,9 @@ TEST(Plan, PciPortsGoToVfioWithTheirMemoryAndRights) {
   const std::vector<Step> planned = steps(facts, wishes("0000:00:05.0", "0000:00:06.0"));
   const std::string what = whats(planned);
   EXPECT_HAS(text_of(planned, kDataplaneConf), "port = [\"0000:00:05.0\", \"0000:00:06.0\"]\n");
-  EXPECT_HAS(what, "bind 0000:00:05.0 to vfio-pci\nbind 0000:00:06.0 to vfio-pci\n");
+  EXPECT_HAS(what,
+             "bind 0000:00:05.0 to vfio-pci\nbind 0000:00:06.0 to vfio-pci\n"
+             "have udev read its rules anew\ngive the ports' files to the data plane\n");
   EXPECT_HAS_NOT(what, "not confined");
   EXPECT_HAS(text_of(planned, kPortsUnit),
              "ExecStart=/usr/bin/bulkheadctl setup bind vfio-pci 0000:00:05.0 0000:00:06.0\n");
@@ -218,6 +220,15 @@ TEST(Plan, AGroupIsTakenWholeOrNotAtAll) {
   facts.groups.push_back({"7", "0000:00:1f.0", "ahci", false});
   EXPECT_HAS(causes(facts, wishes("0000:00:05.0", "0000:00:06.0")),
              "0000:00:05.0 shares IOMMU group 7 with 0000:00:1f.0 (ahci)");
+}
+
+TEST(Plan, ACardWhoseInterfaceIsInAnotherNamespaceIsRefused) {
+  Facts facts = machine();
+  facts.ports[1].interface.clear();
+  EXPECT_EQ(causes(facts, wishes("0000:00:05.0", "eth2")), "");
+  facts.ports[1].is_elsewhere = true;
+  EXPECT_HAS(causes(facts, wishes("0000:00:05.0", "eth2")),
+             "the interface of 0000:00:05.0 is in another network namespace");
 }
 
 TEST(Plan, CardsThatDpdkDoesNotKnowStayTheKernels) {

@@ -33,7 +33,7 @@ bool read_number(const std::string& text, unsigned long least, unsigned long mos
 
 struct Text {
   const char* name;
-  std::string Wishes::*value;
+  std::string Wishes::* value;
 };
 constexpr Text kTexts[] = {
     {"through", &Wishes::through},         {"name", &Wishes::name},
@@ -43,7 +43,7 @@ constexpr Text kTexts[] = {
 
 struct List {
   const char* name;
-  std::vector<std::string> Wishes::*value;
+  std::vector<std::string> Wishes::* value;
 };
 constexpr List kLists[] = {
     {"admit", &Wishes::admit},

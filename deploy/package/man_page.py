@@ -126,7 +126,7 @@ def _table(rows):
 
 def of_guide(markdown, name, section, epoch, version, see_also, title):
     """The Markdown that the guides use: headings, paragraphs, lists, tables and blocks of code."""
-    lines = markdown.split("\n")
+    lines = re.sub(r"<!--.*?-->\n?", "", markdown).split("\n")  # marks of what is generated
     out = [head(name, section, epoch, version, title)]
     has_table = any(line.startswith("|") for line in lines)
     if has_table:

@@ -178,6 +178,14 @@ class Configuration(Case):
             self.assertEqual(done.returncode, 3, done.stderr)  # read, and then the CPU is not there
             self.assertIn("9999", done.stderr)
 
+    def test_the_file_of_collectors_counts_with_its_example_too(self):
+        text = (HERE / "conf/collectors.yaml").read_text()
+        file = self.folder / "collectors.yaml"
+        for written, count in ((text, 0), (re.sub(r"(?m)^#(?=  )", "", text), 1)):
+            file.write_text(written)
+            done = run(BIN / "bulkheadctl", "collectors", "check", file, "--format", "json")
+            self.assertEqual(len(done.stdout.splitlines()), count, done.stderr)
+
 
 class Packages(Case):
     def test_the_operators_tool_needs_no_dpdk(self):

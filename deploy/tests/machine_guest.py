@@ -1,5 +1,5 @@
-"""The machine: QEMU without KVM, two PCI network cards behind an IOMMU for the zones and one for management,
-a serial console, and a second serial port on which the guest carries out commands."""
+"""The machine: QEMU, with KVM where it works, two PCI network cards behind an IOMMU for the zones and one for
+management, a serial console, and a second serial port on which the guest carries out commands."""
 
 import base64
 import contextlib
@@ -29,6 +29,11 @@ ZONE_PCI = ("0000:01:00.0", "0000:02:00.0")
 ZONE_MACS = ("02:00:00:00:99:01", "02:00:00:00:99:02")
 # An emulated machine on a host with other work is slow: longer than anything takes there.
 PATIENCE_S = 1500
+KVM_GET_API_VERSION, KVM_CREATE_VM, KVM_CREATE_VCPU = 0xAE00, 0xAE01, 0xAE41  # linux/kvm.h
+KVM_API_VERSION = 12
+KVM_OF_PROCESSORS = ("kvm_intel", "kvm_amd")
+# Interrupt remapping wants the IOAPIC in the emulator.
+ACCELERATORS = {"kvm": "kvm,kernel-irqchip=split", "tcg": "tcg,thread=multi"}
 
 
 class GuestFailed(LabError):
@@ -61,6 +66,36 @@ def tap_in(namespace):
     return result[0]
 
 
+def why_not_kvm(device="/dev/kvm", modules=Path("/sys/module")):
+    """Empty where this host's processor runs a guest."""
+    if not any((modules / name).is_dir() for name in KVM_OF_PROCESSORS):
+        # Kvm_pvm has the device too, and hardly a step of a kernel that is not made for it.
+        return "neither kvm_intel nor kvm_amd is loaded"
+    descriptors = []
+    try:
+        descriptors.append(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+        version = fcntl.ioctl(descriptors[0], KVM_GET_API_VERSION, 0)
+        if version != KVM_API_VERSION:
+            return f"{device} has version {version}, not {KVM_API_VERSION}"
+        descriptors.append(fcntl.ioctl(descriptors[0], KVM_CREATE_VM, 0))
+        descriptors.append(fcntl.ioctl(descriptors[1], KVM_CREATE_VCPU, 0))
+        return ""
+    except OSError as error:
+        return f"{device}: {error.strerror}"
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def choose_accelerator(wanted, why_not):
+    """`wanted`: auto, kvm or tcg. The accelerator, and what is said about it."""
+    if wanted == "tcg" or (wanted == "auto" and why_not):
+        return "tcg", "emulated" + (f" ({why_not})" if wanted == "auto" else "")
+    if why_not:
+        raise GuestFailed(f"--accel kvm: {why_not}")
+    return "kvm", "with KVM"
+
+
 class Guest:
     """`namespaces`: of zone 0, zone 1 and management; a tap eth0 stands in each. `words`: the options."""
 
@@ -68,6 +103,7 @@ class Guest:
         self.folder, self.image, self.disk_path = Path(folder), image, disk_path
         self.namespaces, self.nic, self.niceness = namespaces, words.nic, words.nice
         self.cpus, self.memory_mib, self.cpu_model = words.cpus, words.memory_mib, words.cpu
+        self.accelerator = ACCELERATORS[words.accel]
         self.process = self.shell = self.monitor = None
         self.number = 0
         self.console = self.folder / "console.log"
@@ -93,7 +129,7 @@ class Guest:
 
     def _words(self, taps, late):
         words = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                 "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", self.cpu_model,
+                 "-machine", "q35", "-accel", self.accelerator, "-cpu", self.cpu_model,
                  "-smp", str(self.cpus), "-m", str(self.memory_mib),
                  "-kernel", self.image.kernel, "-initrd", self.image.initrd,
                  "-append", "root=/dev/vda ro console=ttyS0 loglevel=5 mitigations=off "

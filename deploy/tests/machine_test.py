@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 import machine_disk as nbd  # noqa: E402
+from machine_guest import GuestFailed, choose_accelerator, why_not_kvm  # noqa: E402
 from machine_plant import (HMI, HMI_MAC, PLC, PLC_MAC, ROGUE, ROGUE_MAC, ipv4,  # noqa: E402
                            mac_bytes, read_frame, strays)
 
@@ -172,6 +173,26 @@ class FramesTest(unittest.TestCase):
                       {"kind": "other", "time": 15}):
             self.assertEqual(len(strays([*right, wrong], spans)), 1, wrong)
         self.assertEqual(len(strays([{"kind": "arp", "time": 1}], [[104, 2, 20]])), 1, "no policy yet")
+
+
+class AcceleratorTest(unittest.TestCase):
+    def test_kvm_where_it_works(self):
+        for wanted, why_not, chosen, said in (
+                ("auto", "", "kvm", "with KVM"), ("kvm", "", "kvm", "with KVM"),
+                ("auto", "no", "tcg", "emulated (no)"), ("tcg", "", "tcg", "emulated")):
+            self.assertEqual(choose_accelerator(wanted, why_not), (chosen, said))
+        with self.assertRaises(GuestFailed):
+            choose_accelerator("kvm", "no")
+
+    def test_what_does_not_run_a_guest(self):
+        with tempfile.TemporaryDirectory() as folder:
+            modules = Path(folder)
+            (modules / "kvm_pvm").mkdir()
+            self.assertEqual(why_not_kvm("/dev/kvm", modules), "neither kvm_intel nor kvm_amd is loaded")
+            (modules / "kvm_intel").mkdir()
+            self.assertEqual(why_not_kvm("/nonexistent", modules),
+                             "/nonexistent: No such file or directory")
+            self.assertEqual(why_not_kvm("/dev/null", modules), "/dev/null: Inappropriate ioctl for device")
 
 
 if __name__ == "__main__":

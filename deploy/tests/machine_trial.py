@@ -67,7 +67,8 @@ class Trial:
         self.committed, self.asked = None, None  # acknowledged; the last one that was asked for
         self.spans = []  # [address, since when it may be read, until when]
         self.on = self.commit_s = 0.0
-        self.figures = {"release": words.release, "nic": words.nic, "seed": words.seed, "cuts": []}
+        self.figures = {"release": words.release, "nic": words.nic, "accelerator": words.accel,
+                        "seed": words.seed, "cuts": []}
 
     # --- before and after ------------------------------------------------------------------------
     def prepare(self):
