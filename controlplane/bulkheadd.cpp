@@ -18,10 +18,13 @@
 #include <vector>
 
 #include "controlplane/access/access_file.h"
+#include "controlplane/access/expiring_callers.h"
 #include "controlplane/access/pki_folder.h"
 #include "controlplane/agent/agent.h"
+#include "controlplane/agent_options.h"
 #include "controlplane/api/access_service.h"
 #include "controlplane/api/audit_service.h"
+#include "controlplane/api/containment_service.h"
 #include "controlplane/api/grpc_server.h"
 #include "controlplane/api/listener.h"
 #include "controlplane/api/local_listener.h"
@@ -32,7 +35,9 @@
 #include "controlplane/audit/event_recorder.h"
 #include "controlplane/audit/peer_head.h"
 #include "controlplane/audit/trail.h"
-#include "controlplane/telemetry/event_hub.h"
+#include "controlplane/monitoring.h"
+#include "controlplane/siem/collectors.h"
+#include "controlplane/telemetry/event_log.h"
 #include "controlplane/telemetry/notice.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
@@ -56,71 +61,6 @@ enum ExitCode : int {
   kRightsFailed = 7
 };
 
-struct Options {
-  std::string listen = "127.0.0.1:7443";
-  std::string state = "/var/lib/bulkhead";
-  std::string socket = "/run/bulkhead/dataplane.sock";
-  std::string pki = "/etc/bulkhead/pki";
-  std::string access;     // empty: access.yaml beside the folder `pki`
-  std::string pair_peer;  // empty: not one of a pair
-  std::string pair_listen;
-  std::string pair_address;
-  std::uint32_t pair_priority = 100;
-  bool pair_preempt = false;
-  std::uint32_t pair_heartbeat_ms = 10;
-  bool unconfined = false;
-};
-
-void declare(CLI::App& app, Options& options) {
-  app.set_version_flag("--version", BULKHEAD_VERSION);
-  app.set_config("--config", "", "Read options from this file, as `name = value`; flags win");
-  app.allow_config_extras(CLI::config_extras_mode::error);
-  app.add_option("--listen", options.listen, "Address and port to serve on")->capture_default_str();
-  app.add_option("--state", options.state, "Folder of policy revisions")->capture_default_str();
-  app.add_option("--socket", options.socket, "Unix socket of bulkhead-dataplane")
-      ->capture_default_str();
-  app.add_option("--pki", options.pki,
-                 "Folder with ca.crt, server.crt and server.key, and pair.key of one of a pair")
-      ->capture_default_str();
-  app.add_option("--access", options.access,
-                 "File that says who may do what; if not given, access.yaml beside the folder of "
-                 "--pki: /etc/bulkhead/access.yaml. Without that file only root may act, on the "
-                 "local socket STATE/local.sock");
-  CLI::Option* peer =
-      app.add_option("--pair-peer", options.pair_peer,
-                     "Makes the appliance one of a pair: the common name in the other's server.crt")
-          ->group("One of a pair");
-  CLI::Option* listen =
-      app.add_option("--pair-listen", options.pair_listen,
-                     "This appliance's address and port on the pair link, TCP and UDP")
-          ->group("One of a pair");
-  CLI::Option* address =
-      app.add_option("--pair-address", options.pair_address, "The other's address and port there")
-          ->group("One of a pair");
-  peer->needs(listen)->needs(address);
-  listen->needs(peer);
-  address->needs(peer);
-  app.add_option("--pair-priority", options.pair_priority, "The greater one is preferred")
-      ->check(CLI::Range(0, 255))
-      ->capture_default_str()
-      ->needs(peer)
-      ->group("One of a pair");
-  app.add_flag("--pair-preempt", options.pair_preempt,
-               "Take the active one's place, once ready, if this one has the greater priority")
-      ->needs(peer)
-      ->group("One of a pair");
-  app.add_option("--pair-heartbeat", options.pair_heartbeat_ms,
-                 "Milliseconds between heartbeats; an appliance that falls silent is missed after "
-                 "nine of them. Both go by the slower one's. Less than 10 is for a machine that "
-                 "nothing else uses: one that stands still for so long is taken for dead")
-      ->check(CLI::Range(2, 200))
-      ->capture_default_str()
-      ->needs(peer)
-      ->group("One of a pair");
-  app.add_flag("--unconfined", options.unconfined,
-               "Do not filter system calls and do not hide memory: for debuggers and profilers");
-}
-
 boost::asio::ip::tcp::endpoint endpoint_of(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   boost::system::error_code error;
@@ -134,6 +74,11 @@ boost::asio::ip::tcp::endpoint endpoint_of(const std::string& text) {
                              "[2001:db8::1]:7444");
   }
   return {address, static_cast<std::uint16_t>(port)};
+}
+
+std::optional<boost::asio::ip::tcp::endpoint> metrics_endpoint(const AgentOptions& options) {
+  if (options.metrics == "none") return std::nullopt;
+  return endpoint_of(options.metrics);
 }
 
 bulkhead::failover::Key read_pair_key(const std::string& path) {
@@ -155,9 +100,21 @@ bulkhead::failover::Key read_pair_key(const std::string& path) {
                            "the same");
 }
 
+EventLog::Options event_options(const AgentOptions& options, const std::string& appliance) {
+  EventLog::Options events;
+  events.folder = options.state + "/events";
+  events.bytes_max = options.events_max;
+  events.appliance = appliance;
+  events.on_problem = [](const std::string& problem) {
+    if (problem.empty()) return spdlog::info("events are kept");
+    spdlog::error("events are not kept: {}", problem);
+  };
+  return events;
+}
+
 // The log of who did what, under the state folder.
 struct Audit {
-  Audit(const Options& options, Sinks& sinks)
+  Audit(const AgentOptions& options, Sinks& sinks)
       : trail(options.state + "/audit", log_options(sinks)),
         peer_head(options.state + "/audit/peer-head", trail) {
     recorder.record_to(trail);
@@ -181,8 +138,8 @@ struct Audit {
   }
 };
 
-void join_pair(const Options& options, const CredentialsPointer& credentials, AccessFile& access,
-               Audit& audit, Agent& agent) {
+void join_pair(const AgentOptions& options, const CredentialsPointer& credentials,
+               AccessFile& access, Audit& audit, Agent& agent) {
   if (options.pair_peer.empty()) return;
   PairOptions pair;
   pair.link.credentials = credentials;
@@ -223,18 +180,29 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::string access_path(const Options& options) {
-  namespace fs = std::filesystem;
-  if (!options.access.empty()) return options.access;
-  fs::path pki = fs::path(options.pki).lexically_normal();
-  if (!pki.has_filename()) pki = pki.parent_path();  // it ended with a slash
-  return (pki.parent_path() / "access.yaml").string();
+std::string access_path(const AgentOptions& options) {
+  return path_of(options, options.access, "access.yaml");
 }
 
-std::string local_socket(const Options& options) { return options.state + "/local.sock"; }
+// What happens to collectors is logged and no event: it would go to the collectors.
+bulkhead::siem::Exporter::Options export_options(const AgentOptions& options,
+                                                 const std::string& appliance) {
+  bulkhead::siem::Exporter::Options out;
+  out.file = path_of(options, options.collectors, "collectors.yaml");
+  out.places = options.state + "/collectors.places";
+  out.hostname = appliance;
+  return out;
+}
+
+ContainmentKeeper::Options containment_options(const AgentOptions& options,
+                                               const std::string& name) {
+  return {options.state + "/containment.json", path_of(options, options.contain, "contain"), name};
+}
+
+std::string local_socket(const AgentOptions& options) { return options.state + "/local.sock"; }
 
 // What a caller reads before anybody has been given a role.
-std::string how_to_begin(const Options& options) {
+std::string how_to_begin(const AgentOptions& options) {
   return "no access file is in force on this appliance, so that only root on it may act: write " +
          access_path(options) +
          " (`bulkheadctl setup --admin NAME` writes a first one, NAME being the URI or DNS name in "
@@ -263,7 +231,7 @@ LocalListener::Callbacks local_callbacks(GrpcServers& rpc, const Tell& tell) {
 }
 
 // Nothing of the network has been read yet.
-std::optional<std::string> confine(const Options& options) {
+std::optional<std::string> confine(const AgentOptions& options) {
   if (!options.unconfined) return bulkhead::daemon::confine(bulkhead::daemon::Program::agent);
   spdlog::warn("--unconfined: system calls are not filtered");
   return std::nullopt;
@@ -301,17 +269,43 @@ void watch_until_signal(bulkhead::daemon::Notifier& notifier, Agent& agent, List
   }
 }
 
-int serve(const Options& options, const CredentialsPointer& credentials, Agent& agent,
-          EventHub& events, Sinks& sinks, AccessFile& access, Audit& audit,
+void record_acts(Work& work, Audit& audit) {
+  work.trail = &audit.trail;
+  work.peer_head = &audit.peer_head;
+  record_calls(work.gate, audit.trail);
+}
+
+void note_expiry(Gate& gate, ExpiringCallers& expiring) {
+  gate.on_certificate([&expiring](const std::string& identity, std::time_t until) {
+    expiring.note(identity, until, std::time(nullptr));
+  });
+}
+
+Services services_of(Work& work, Agent& agent, EventLog& events, AccessFile& access,
+                     const std::function<void(bulkhead::v1::GetStatusResponse&)>& complete) {
+  Services services;
+  services.push_back(std::make_unique<PolicyServiceImpl>(work, agent.policies()));
+  services.push_back(
+      std::make_unique<TelemetryServiceImpl>(work, agent.readings(), events, complete));
+  services.push_back(std::make_unique<PairServiceImpl>(work, agent.pair()));
+  services.push_back(std::make_unique<AccessServiceImpl>(work, access));
+  services.push_back(std::make_unique<AuditServiceImpl>(work));
+  services.push_back(std::make_unique<ContainmentServiceImpl>(work, agent.containment()));
+  return services;
+}
+
+int serve(const AgentOptions& options, const CredentialsPointer& credentials, Agent& agent,
+          EventLog& events, bulkhead::siem::Collectors& collectors, Sinks& sinks,
+          AlarmWatch& alarms, AccessFile& access, Audit& audit,
           bulkhead::daemon::Notifier& notifier) {
   std::unique_ptr<Listener> listener;
   Work work([&access] { return access.current(); },
             [&listener](const std::string& peer, const std::string& identity) {
               listener->prove(peer, identity);
             });
-  work.trail = &audit.trail;
-  work.peer_head = &audit.peer_head;
-  record_calls(work.gate, audit.trail);
+  record_acts(work, audit);
+  ExpiringCallers expiring(teller(sinks, "credentials"));
+  note_expiry(work.gate, expiring);
   work.gate.explain_without_rules(how_to_begin(options));
   GrpcServers* servers = nullptr;
   PkiFolder pki(options.pki, credentials,
@@ -321,23 +315,17 @@ int serve(const Options& options, const CredentialsPointer& credentials, Agent& 
                  },
                  teller(sinks, "credentials")});
   work.gate.trust([&pki] { return pki.credentials()->trust; });
-  GrpcServers rpc(work.gate, [&] {
-    Services services;
-    services.push_back(std::make_unique<PolicyServiceImpl>(work, agent.policies()));
-    services.push_back(std::make_unique<TelemetryServiceImpl>(
-        work, agent.readings(), events,
-        [&access, &pki, &work](bulkhead::v1::GetStatusResponse& status) {
-          status.set_access_problem(access.state().problem);
-          describe_audit(work, *status.mutable_audit());
-          for (std::string& each : pki.warnings()) {
-            status.add_credential_warnings(std::move(each));
-          }
-        }));
-    services.push_back(std::make_unique<PairServiceImpl>(work, agent.pair()));
-    services.push_back(std::make_unique<AccessServiceImpl>(work, access));
-    services.push_back(std::make_unique<AuditServiceImpl>(work));
-    return services;
-  });
+  const auto complete = [&access, &agent, &alarms, &collectors, &events, &pki,
+                         &work](bulkhead::v1::GetStatusResponse& status) {
+    *status.mutable_containment() = agent.containment().list();
+    status.set_access_problem(access.state().problem);
+    *status.mutable_events() = events.status();
+    collectors.describe(status);
+    describe_audit(work, *status.mutable_audit());
+    for (std::string& each : pki.warnings()) status.add_credential_warnings(std::move(each));
+    alarms.describe(status);
+  };
+  GrpcServers rpc(work.gate, [&] { return services_of(work, agent, events, access, complete); });
   servers = &rpc;
   if (!rpc.use(*credentials)) {
     spdlog::error("gRPC does not start with these certificates");
@@ -350,7 +338,12 @@ int serve(const Options& options, const CredentialsPointer& credentials, Agent& 
     work.gate.reexamine();
   });
   std::unique_ptr<LocalListener> local;
+  std::unique_ptr<Monitoring> monitoring;
   try {
+    monitoring = std::make_unique<Monitoring>(
+        Observer::Sources{agent.readings(), agent.pair(), options.state, complete,
+                          [&pki] { return pki.credentials(); }},
+        alarms, work.gate, metrics_endpoint(options));
     listener = std::make_unique<Listener>(
         options.listen, [&rpc](int descriptor) { rpc.hand_over(descriptor); },
         teller(sinks, "login"));
@@ -369,11 +362,14 @@ int serve(const Options& options, const CredentialsPointer& credentials, Agent& 
   local->start();
   listener->start();
   looks.start();
+  collectors.start();
+  monitoring->start();
   spdlog::info("listening on {} with mutual TLS, state in {}", options.listen, options.state);
   watch_until_signal(notifier, agent, *listener, looks);
-  spdlog::info("stopping");
   notifier.stopping();
+  monitoring.reset();
   looks.stop();
+  collectors.stop();
   events.end();
   rpc.shut_down();
   work.join();
@@ -389,12 +385,11 @@ int main(int argc, char** argv) {
       "The Bulkhead agent: keeps policy revisions, drives bulkhead-dataplane, and serves the "
       "management host over gRPC with mutual TLS.\n"
       "Exit codes: 0 stopped, 2 wrong option or config, 3 the state folder is in use or damaged, "
-      "4 the address cannot be listened on, 5 a certificate or key is missing or does not fit, 6 "
-      "the pair's "
-      "address, name or key is wrong, 7 rights cannot be given up.");
+      "4 the address cannot be listened on, 5 a certificate or key is missing or does not fit, "
+      "6 the pair's address, name or key is wrong, 7 rights cannot be given up.");
   bulkhead::start_log("bulkheadd");
   setenv("GRPC_VERBOSITY", "NONE", 0);  // we report errors ourselves, once
-  Options options;
+  AgentOptions options;
   declare(app, options);
   try {
     app.parse(argc, argv);
@@ -430,19 +425,26 @@ int main(int argc, char** argv) {
       spdlog::error("{}", store.error());
       return kStateFailed;
     }
-    EventHub events;
+    EventLog events(event_options(options, credentials.value()->name));
     Sinks sinks;
     sinks.add(events);
+    AlarmWatch alarms(sinks);
+    sinks.add(alarms);
     Audit audit(options, sinks);
     AccessFile access(access_path(options), teller(sinks, "access"));
-    Agent agent(std::move(store).value(), options.socket, sinks);
+    Agent agent(std::move(store).value(), options.socket, sinks,
+                containment_options(options, credentials.value()->name));
     try {
       join_pair(options, credentials.value(), access, audit, agent);
     } catch (const std::exception& error) {
       spdlog::error("{}", error.what());
       return kPairFailed;
     }
-    return serve(options, credentials.value(), agent, events, sinks, access, audit, notifier);
+    bulkhead::siem::Collectors collectors(
+        events, audit.trail.log(), export_options(options, credentials.value()->name),
+        [](const std::string& text) { spdlog::warn("{}", text); });
+    return serve(options, credentials.value(), agent, events, collectors, sinks, alarms, access,
+                 audit, notifier);
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     return kStateFailed;

@@ -2,6 +2,7 @@
 #include "controlplane/access/access_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,6 +73,38 @@ TEST_F(AccessFileTest, AChangeCountsAtTheNextLook) {
   EXPECT_TRUE(administers("alice"));
   EXPECT_TRUE(administers("alice"));
   EXPECT_EQ(changes_.size(), 3U);
+}
+
+// Opened by whomever, as the kernel says.
+class Opened {
+ public:
+  explicit Opened(const std::string& path) : notices_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+    EXPECT_GE(inotify_add_watch(notices_, path.c_str(), IN_OPEN), 0);
+  }
+  ~Opened() { close(notices_); }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+  // Since the last call.
+  bool was() {
+    char notice[4096];
+    return read(notices_, notice, sizeof notice) > 0;
+  }
+
+ private:
+  int notices_;
+};
+
+TEST_F(AccessFileTest, AFileIsReadAgainOnlyWhileItIsYoung) {
+  write(kAlice);
+  EXPECT_TRUE(administers("alice"));
+  Opened opened(path_);
+  EXPECT_TRUE(administers("alice"));
+  EXPECT_TRUE(opened.was()) << "another change may have left the same times";
+  sleep(2);
+  EXPECT_TRUE(administers("alice"));
+  EXPECT_TRUE(opened.was()) << "it was young at the last look";
+  EXPECT_TRUE(administers("alice"));
+  EXPECT_FALSE(opened.was()) << "each call would read it";
 }
 
 TEST_F(AccessFileTest, OfAMistakeTheFormerRulesStayInForce) {

@@ -8,6 +8,7 @@
 
 #include "bulkhead/v1/access.pb.h"
 #include "bulkhead/v1/audit.pb.h"
+#include "bulkhead/v1/containment.pb.h"
 #include "bulkhead/v1/control.pb.h"
 #include "bulkhead/v1/failover.pb.h"
 #include "controlplane/access/certificate.h"
@@ -44,7 +45,8 @@ TEST(Gate, EachMethodOfTheProtosHasARow) {
   std::set<std::string> served;
   for (const auto* file :
        {v1::Revision::descriptor()->file(), v1::PairStatus::descriptor()->file(),
-        v1::AccessStatus::descriptor()->file(), v1::AuditHead::descriptor()->file()}) {
+        v1::AccessStatus::descriptor()->file(), v1::AuditHead::descriptor()->file(),
+        v1::Containment::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       const auto* service = file->service(s);
       for (int m = 0; m < service->method_count(); ++m) {

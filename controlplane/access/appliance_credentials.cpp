@@ -48,8 +48,10 @@ Result<CredentialsPointer, std::string> read_credentials(const std::string& fold
       {kKeyFile, made->key_pem}};
   for (const auto& [name, text] : needed) {
     if (text.find("-----BEGIN") != std::string::npos) continue;
-    return "cannot read " + path(name) + "; make certificates with `bulkheadctl pki init " +
-           folder + "`";
+    return "cannot read " + path(name) +
+           "; on an appliance `bulkheadctl setup` makes the key and takes the certificate, for a "
+           "trial `bulkheadctl pki init " +
+           folder + "` makes all of them";
   }
   made->list_pem = read(kRevokedFile);
   const bool is_there = access(path(kRevokedFile).c_str(), F_OK) == 0;

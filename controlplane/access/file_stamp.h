@@ -36,7 +36,7 @@ inline FileStamp stamp_of(const struct stat& info) {
 }
 
 inline FileStamp stamp_of(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return stat(path.c_str(), &info) == 0 ? stamp_of(info) : FileStamp();
 }
 

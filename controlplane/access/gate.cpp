@@ -35,32 +35,35 @@ Gate::Pass::~Pass() {
 
 grpc::Status Gate::identify(const grpc::ServerContextBase& context, Caller& caller) {
   if (is_local(context)) {
-    caller = {std::string(kLocalRoot), {}, Roles::all(), true};
+    caller = {std::string(kLocalRoot), {}, Roles::all(), 0, true};
     return grpc::Status::OK;
   }
-  const grpc::Status status = identify_by_certificate(*context.auth_context(), caller);
-  if (!status.ok()) return status;
-  if (const AccessPointer rules = access_()) caller.roles = rules->roles_of(caller.identity);
-  return grpc::Status::OK;
+  const auto auth = context.auth_context();
+  const Certificate certificate =
+      read_certificate(std::string(property_of(*auth, "x509_pem_cert")));
+  return identify_by_certificate(
+      certificate.get(), [&auth] { return std::string(property_of(*auth, "x509_pem_cert_chain")); },
+      caller);
 }
 
-grpc::Status Gate::identify_by_certificate(const grpc::AuthContext& context, Caller& caller) {
-  const std::string pem(property_of(context, "x509_pem_cert"));
-  const Certificate certificate = read_certificate(pem);
+grpc::Status Gate::identify_by_certificate(X509* certificate,
+                                           const std::function<std::string()>& chain_pem,
+                                           Caller& caller) {
   if (certificate == nullptr) {
     return {grpc::StatusCode::UNAUTHENTICATED, "there is no certificate"};
   }
-  caller.certificate_sha256 = sha256_of(certificate.get());
-  const auto identity = identity_of(certificate.get());
+  caller.certificate_sha256 = sha256_of(certificate);
+  caller.valid_until = valid_until(certificate);
+  const auto identity = identity_of(certificate);
   if (!identity) return {grpc::StatusCode::UNAUTHENTICATED, identity.error().text};
   caller.identity = identity.value();
   const TrustPointer trust = trusts_();
   if (trust != nullptr) {
-    const std::string problem = verified_.problem_with(
-        trust, caller.certificate_sha256, certificate.get(),
-        [&context] { return std::string(property_of(context, "x509_pem_cert_chain")); });
+    const std::string problem =
+        verified_.problem_with(trust, caller.certificate_sha256, certificate, chain_pem);
     if (!problem.empty()) return {grpc::StatusCode::UNAUTHENTICATED, problem};
   }
+  if (const AccessPointer rules = access_()) caller.roles = rules->roles_of(caller.identity);
   return grpc::Status::OK;
 }
 
@@ -93,21 +96,37 @@ Result<Gate::PassPointer, grpc::Status> Gate::enter(const grpc::ServerContextBas
   Caller caller;
   grpc::Status status = identify(context, caller);
   if (status.ok() && !caller.roles.empty()) on_call_(context.peer(), caller.identity);
-  if (status.ok()) status = judge(caller, method);
+  auto pass = admit(std::move(caller), std::move(status), context.peer(), method);
+  if (!pass) return pass;
+  const std::lock_guard guard(live_mutex_);
+  pass.value()->context_ = &context;
+  pass.value()->method_ = &method;
+  live_.insert(pass.value().get());
+  return pass;
+}
+
+Result<Gate::PassPointer, grpc::Status> Gate::enter(const Presented& presented,
+                                                    const Method& method) {
+  Caller caller;
+  grpc::Status status = identify_by_certificate(
+      presented.certificate, [&presented] { return presented.chain_pem; }, caller);
+  return admit(std::move(caller), std::move(status), presented.peer, method);
+}
+
+Result<Gate::PassPointer, grpc::Status> Gate::admit(Caller caller, grpc::Status identified,
+                                                    const std::string& peer, const Method& method) {
+  const grpc::Status status = identified.ok() ? judge(caller, method) : identified;
   const auto report = [&](bool accepted, const std::string& reason) {
-    if (on_judged_) on_judged_({caller, context.peer(), method.name, accepted, reason});
+    if (on_judged_) on_judged_({caller, peer, method.name, accepted, reason});
   };
   if (!status.ok()) {
     report(false, status.error_message());
     return status;
   }
-  auto pass = count(caller, method.kind);
-  if (pass) {
-    const std::lock_guard guard(live_mutex_);
-    pass.value()->context_ = &context;
-    pass.value()->method_ = &method;
-    live_.insert(pass.value().get());
+  if (on_certificate_ && caller.valid_until != 0) {
+    on_certificate_(caller.identity, caller.valid_until);
   }
+  auto pass = count(caller, method.kind);
   report(pass.ok(), pass ? std::string() : pass.error().error_message());
   return pass;
 }

@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/server_interceptor.h>
 
+#include <ctime>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,6 +26,7 @@ struct Caller {
   std::string identity;
   std::string certificate_sha256;  // of its DER, hexadecimal; empty without a certificate
   Roles roles;                     // that it holds now
+  std::time_t valid_until = 0;     // the certificate; 0: there is none
   bool is_local = false;
 };
 
@@ -35,6 +37,13 @@ struct Judged {
   std::string_view method;
   bool accepted = false;
   std::string reason;  // why not; empty if accepted
+};
+
+// What a caller that does not come over gRPC has shown in its TLS handshake.
+struct Presented {
+  X509* certificate = nullptr;  // nullptr: none
+  std::string chain_pem;        // certificates that came with it
+  std::string peer;             // as gRPC would name it
 };
 
 class Gate {
@@ -48,12 +57,15 @@ class Gate {
   // Called for each call of an RPC of ours, accepted or refused, before it is answered and on the
   // call's thread.
   using OnJudged = std::function<void(const Judged& judged)>;
+  // Called for each call that a certificate's holder may make: who, and until when it is valid.
+  using OnCertificate = std::function<void(const std::string& identity, std::time_t until)>;
 
   Gate(Access access, OnCall on_call) : access_(std::move(access)), on_call_(std::move(on_call)) {}
 
   // Call these before the first call is served. `without_rules` is what a caller reads while no
   // access file is in force: what to do about it.
   void on_judged(OnJudged on_judged) { on_judged_ = std::move(on_judged); }
+  void on_certificate(OnCertificate on_certificate) { on_certificate_ = std::move(on_certificate); }
   void trust(Trusts trusts) { trusts_ = std::move(trusts); }
   void explain_without_rules(std::string text) { without_rules_ = std::move(text); }
 
@@ -83,6 +95,8 @@ class Gate {
   // any thread.
   Result<PassPointer, grpc::Status> enter(const grpc::ServerContextBase& context,
                                           const Method& method);
+  // The same for a call that does not come over gRPC. It lasts a moment: reexamine() leaves it.
+  Result<PassPointer, grpc::Status> enter(const Presented& presented, const Method& method);
   // Counts a call of a caller that has been judged.
   Result<PassPointer, grpc::Status> count(Caller caller, const limits::Calls& kind);
 
@@ -98,7 +112,11 @@ class Gate {
  private:
   // Fills in what is known of the caller; a status that is not OK says why it is nobody.
   grpc::Status identify(const grpc::ServerContextBase& context, Caller& caller);
-  grpc::Status identify_by_certificate(const grpc::AuthContext& context, Caller& caller);
+  grpc::Status identify_by_certificate(X509* certificate,
+                                       const std::function<std::string()>& chain_pem,
+                                       Caller& caller);
+  Result<PassPointer, grpc::Status> admit(Caller caller, grpc::Status identified,
+                                          const std::string& peer, const Method& method);
   grpc::Status judge(const Caller& caller, const Method& method) const;
   grpc::Status has_no_role(const Caller& caller) const;
   void leave(const limits::Calls& kind, const std::string& identity);
@@ -106,6 +124,7 @@ class Gate {
   Access access_;
   OnCall on_call_;
   OnJudged on_judged_;
+  OnCertificate on_certificate_;
   Trusts trusts_ = [] { return TrustPointer(); };
   VerifiedCertificates verified_;
   std::string without_rules_ = "no access file is in force: only root on the appliance may act";

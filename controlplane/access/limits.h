@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 namespace bulkhead::controlplane::limits {
 
@@ -30,6 +31,14 @@ inline constexpr Calls kCommits = {"commits", 1, 2};
 inline constexpr Calls kListings = {"listings", 4, 32};  // of sessions and counters: they end
 inline constexpr Calls kStreams = {"streams", 8, 48};
 inline constexpr std::size_t kQuestionThreads = 8;
+
+// Metrics over HTTP.
+inline constexpr std::size_t kScrapersMax = 8;  // connections; at the limit the oldest is closed
+inline constexpr std::uint32_t kScrapeHeadBytesMax = 8192;
+inline constexpr auto kScrapeRequestFor = std::chrono::seconds(120);  // between requests as well
+inline constexpr auto kScrapeAnswerFor = std::chrono::seconds(10);
+inline constexpr std::size_t kMetricRowsMax = 100'000;  // of counters; the rest is left out
+inline constexpr auto kScrapeKeptFor = std::chrono::seconds(1);
 
 // Messages.
 inline constexpr int kMessageBytesMax = 1024 * 1024;

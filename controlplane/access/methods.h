@@ -78,11 +78,32 @@ inline constexpr Method kExportAudit = {"/bulkhead.v1.AuditService/ExportAudit",
 inline constexpr Method kVerifyAudit = {"/bulkhead.v1.AuditService/VerifyAudit", limits::kPolicies,
                                         "check the audit log (audit verify)", kReadsAudit};
 
+inline constexpr Method kListContainment = {"/bulkhead.v1.ContainmentService/ListContainment",
+                                            limits::kQuestions,
+                                            "see what is contained (contain list)", kEverybody};
+inline constexpr Method kSetContainment = {"/bulkhead.v1.ContainmentService/SetContainment",
+                                           limits::kQuestions,
+                                           "contain a zone or conduit (contain)",
+                                           {Role::operator_, Role::administrator}};
+// Of these the policy names one, `containment: {release: ROLE}`; of a policy that names none the
+// second ones may: the operator who has contained the wrong zone must not wait for somebody else.
+inline constexpr Roles kMayRelease = {Role::operator_, Role::engineer, Role::approver,
+                                      Role::administrator};
+inline constexpr Roles kUsuallyRelease = {Role::operator_, Role::administrator};
+inline constexpr Method kReleaseContainment = {
+    "/bulkhead.v1.ContainmentService/ReleaseContainment", limits::kQuestions,
+    "release a containment, if it is the role that the policy names (contain release)",
+    kMayRelease};
+// No RPC: the HTTP endpoint of metrics asks the gate with it where it wants a certificate.
+inline constexpr Method kReadMetrics = {"/metrics", limits::kListings, "read metrics (/metrics)",
+                                        kEverybody};
+
 inline constexpr const Method* kAll[] = {
-    &kStagePolicy,  &kCommitPolicy, &kGetCommit,     &kPreviewPolicy, &kGetPolicy,
-    &kListPolicies, &kGetStatus,    &kGetCounters,   &kWatchCounters, &kWatchEvents,
-    &kListFlows,    &kGetPair,      &kOrderPair,     &kGetAccess,     &kListAudit,
-    &kExportAudit,  &kVerifyAudit,  &kConfirmPolicy, &kRollbackPolicy};
+    &kStagePolicy,    &kCommitPolicy,      &kGetCommit,     &kPreviewPolicy,  &kGetPolicy,
+    &kListPolicies,   &kGetStatus,         &kGetCounters,   &kWatchCounters,  &kWatchEvents,
+    &kListFlows,      &kGetPair,           &kOrderPair,     &kGetAccess,      &kListAudit,
+    &kExportAudit,    &kVerifyAudit,       &kConfirmPolicy, &kRollbackPolicy, &kListContainment,
+    &kSetContainment, &kReleaseContainment};
 
 // nullptr if it is none of ours.
 constexpr const Method* find(std::string_view name) {

@@ -15,7 +15,7 @@ constexpr const char* kFiles[] = {kAuthorityFile, kCertificateFile, kKeyFile, kR
 
 // Readable by others than root, this process's user and its group.
 bool others_read(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (stat(path.c_str(), &info) != 0) return false;
   const bool foreign_group = info.st_gid != 0 && info.st_gid != getegid();
   return (info.st_mode & S_IROTH) != 0 || ((info.st_mode & S_IRGRP) != 0 && foreign_group);

@@ -77,6 +77,22 @@ TEST_F(PkiFolderTest, ANewCertificateWithItsKeyIsUsed) {
   EXPECT_TRUE(folder().warnings().empty()) << folder().warnings()[0];
 }
 
+TEST_F(PkiFolderTest, YoungFilesAreNotReadYet) {
+  const CredentialsPointer former = folder().credentials();
+  const Issued next = issue_server(authority_, "alpha", {"alpha.example"}, 365);
+  write("server.crt", next.certificate_pem.substr(0, 100));  // it is being copied
+  write("server.key", next.key_pem);
+  folder().look(std::time(nullptr));
+  EXPECT_TRUE(folder().warnings().empty()) << folder().warnings()[0];
+  EXPECT_TRUE(used_.empty());
+  write("server.crt", next.certificate_pem);
+  folder().look(std::time(nullptr));
+  EXPECT_EQ(folder().credentials(), former) << "whole, and as young";
+  look();
+  EXPECT_NE(folder().credentials(), former);
+  EXPECT_EQ(reports_.size(), 1U) << "the change alone was said";
+}
+
 TEST_F(PkiFolderTest, WhatDoesNotFitLeavesTheFormerInForce) {
   const CredentialsPointer former = folder().credentials();
   const Issued next = issue_server(authority_, "alpha", {"alpha.example"}, 365);
@@ -150,6 +166,7 @@ TEST_F(PkiFolderTest, AnExpiredCertificateIsUsedAllTheSame) {
   const auto missing = read_credentials(folder_);
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().find("cannot read " + folder_ + "/server.key"), std::string::npos);
+  EXPECT_NE(missing.error().find("on an appliance `bulkheadctl setup`"), std::string::npos);
 }
 
 }  // namespace

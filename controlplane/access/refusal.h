@@ -6,7 +6,7 @@
 namespace bulkhead::controlplane {
 
 struct Refusal {
-  enum class Kind { invalid, not_found, unavailable, storage, busy };
+  enum class Kind { invalid, not_found, forbidden, unavailable, storage, busy };
   Kind kind{};
   std::string text;
 };

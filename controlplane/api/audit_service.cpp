@@ -173,19 +173,19 @@ grpc::ServerWriteReactor<v1::AuditPiece>* AuditServiceImpl::ExportAudit(
 grpc::ServerUnaryReactor* AuditServiceImpl::VerifyAudit(Context* context,
                                                         const v1::VerifyAuditRequest* request,
                                                         v1::VerifyAuditResponse* response) {
-  return answer(
-      work_, work_.policies, methods::kVerifyAudit, context,
-      [this, request, response](const std::string&) -> grpc::Status {
-        std::optional<audit::Head> expected;
-        if (request->has_head()) {
-          expected = audit::Head{request->head().number(), request->head().hash()};
-          if (!audit::is_hash(expected->hash)) {
-            return {grpc::StatusCode::INVALID_ARGUMENT, "the head has no hash of 64 digits"};
-          }
-        }
-        fill(audit::verify(work_.trail->log().snapshot(), expected), *response);
-        return grpc::Status::OK;
-      });
+  return answer(work_, work_.policies, methods::kVerifyAudit, context,
+                [this, request, response](const std::string&) -> grpc::Status {
+                  std::optional<audit::Head> expected;
+                  if (request->has_head()) {
+                    expected = audit::Head{request->head().number(), request->head().hash()};
+                    if (!audit::is_hash(expected->hash)) {
+                      return {grpc::StatusCode::INVALID_ARGUMENT,
+                              "the head has no hash of 64 digits"};
+                    }
+                  }
+                  fill(audit::verify(work_.trail->log().snapshot(), expected), *response);
+                  return grpc::Status::OK;
+                });
 }
 
 void describe_audit(const Work& work, v1::AuditStatus& status) {

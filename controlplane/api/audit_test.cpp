@@ -35,9 +35,9 @@ class StagesOnly final : public Policies {
     revision.set_site("plant");
     return revision;
   }
-  Result<v1::Commit, Refusal> commit(std::uint64_t number, std::uint64_t /*confirm_ms*/,
-                                     const std::string& /*by*/) override {
-    return Refusal{Refusal::Kind::not_found, "there is no revision " + std::to_string(number)};
+  Result<v1::Commit, Refusal> commit(const CommitOrder& order, const std::string& /*by*/) override {
+    return Refusal{Refusal::Kind::not_found,
+                   "there is no revision " + std::to_string(order.number)};
   }
   Result<v1::Commit, Refusal> confirm(const std::string& /*by*/) override {
     return Refusal{Refusal::Kind::not_found, "none"};
@@ -277,11 +277,11 @@ TEST_F(AuditTest, RecordsAreListed) {
 // An RPC that changes something and is not among the acts would leave no record.
 TEST(Acts, EachRpcIsAnActOrOnlyReads) {
   const std::set<std::string_view> reads = {
-      methods::kGetCommit.name,     methods::kPreviewPolicy.name, methods::kGetPolicy.name,
-      methods::kListPolicies.name,  methods::kGetStatus.name,     methods::kGetCounters.name,
-      methods::kWatchCounters.name, methods::kWatchEvents.name,   methods::kListFlows.name,
-      methods::kGetPair.name,       methods::kGetAccess.name,     methods::kListAudit.name,
-      methods::kVerifyAudit.name};
+      methods::kGetCommit.name,     methods::kPreviewPolicy.name,  methods::kGetPolicy.name,
+      methods::kListPolicies.name,  methods::kGetStatus.name,      methods::kGetCounters.name,
+      methods::kWatchCounters.name, methods::kWatchEvents.name,    methods::kListFlows.name,
+      methods::kGetPair.name,       methods::kGetAccess.name,      methods::kListAudit.name,
+      methods::kVerifyAudit.name,   methods::kListContainment.name};
   for (const Method* method : methods::kAll) {
     EXPECT_NE(audit::find_act(method->name) != nullptr, reads.count(method->name) == 1)
         << method->name;

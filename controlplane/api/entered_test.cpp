@@ -15,12 +15,14 @@
 #include "controlplane/access/methods.h"
 #include "controlplane/api/access_service.h"
 #include "controlplane/api/audit_service.h"
+#include "controlplane/api/containment_service.h"
 #include "controlplane/api/pair_service.h"
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
 #include "tests/support/audit_log.h"
 #include "tests/support/authority.h"
 #include "tests/support/everybody.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tls_server.h"
 
 namespace bulkhead::controlplane {
@@ -39,7 +41,7 @@ class Behind final : public Policies, public Readings, public PairControl {
     return refusal();
   }
   std::optional<v1::Trial> trial() const override { return std::nullopt; }
-  Result<v1::Commit, Refusal> commit(std::uint64_t /*number*/, std::uint64_t /*confirm_ms*/,
+  Result<v1::Commit, Refusal> commit(const CommitOrder& /*order*/,
                                      const std::string& /*by*/) override {
     return refusal();
   }
@@ -83,6 +85,31 @@ class Behind final : public Policies, public Readings, public PairControl {
   }
 };
 
+class ContainingBehind final : public Containing {
+ public:
+  explicit ContainingBehind(Behind& behind) : behind_(behind) {}
+  Changed contain(const v1::SetContainmentRequest& /*request*/,
+                  const std::string& /*by*/) override {
+    return refusal();
+  }
+  Changed release(const v1::ReleaseContainmentRequest& /*request*/, Roles /*roles*/,
+                  const std::string& /*by*/) override {
+    return refusal();
+  }
+  v1::ListContainmentResponse list() override {
+    ++behind_.asked;
+    return {};
+  }
+
+ private:
+  Refusal refusal() const {
+    ++behind_.asked;
+    return {Refusal::Kind::not_found, "there is nothing"};
+  }
+
+  Behind& behind_;
+};
+
 // A handler as somebody might write it who has not read work.h.
 class UngatedPairService final : public v1::PairService::CallbackService {
  public:
@@ -104,7 +131,7 @@ class EnteredTest : public ::testing::Test {
 
   void serve(grpc::Service& pair) {
     work_.trail = &trail_;
-    server_.serve({&policy_, &telemetry_, &pair, &access_, &audit_});
+    server_.serve({&policy_, &telemetry_, &pair, &access_, &audit_, &containment_});
     ASSERT_TRUE(server_.runs());
   }
 
@@ -177,7 +204,8 @@ class EnteredTest : public ::testing::Test {
   std::mutex mutex_;
   AccessPointer rules_ = all_roles_for({"alice"});
   Behind behind_;
-  EventHub events_;
+  const support::TemporaryFolder events_folder_;
+  EventLog events_{EventLog::Options{.folder = events_folder_.path()}};
   const support::AuditFolder folder_;
   audit::Trail trail_{folder_.path(), {}};
   Work work_{[this] {
@@ -191,6 +219,8 @@ class EnteredTest : public ::testing::Test {
   PairServiceImpl pair_{work_, behind_};
   AccessServiceImpl access_{work_, file_};
   AuditServiceImpl audit_{work_};
+  ContainingBehind containing_{behind_};
+  ContainmentServiceImpl containment_{work_, containing_};
   UngatedPairService ungated_;
   TlsServer server_{authority_};
 };

@@ -23,7 +23,7 @@ LocalListener::LocalListener(asio::io_context& io, const std::string& path, Call
     throw std::runtime_error("cannot listen on the local socket " + path + ": " + why);
   };
   if (path.size() >= sizeof(sockaddr_un::sun_path)) fail("its path is too long");
-  struct stat info {};
+  struct stat info{};
   const bool is_there = lstat(path.c_str(), &info) == 0;
   if (is_there && !S_ISSOCK(info.st_mode)) fail("another file is there");
   if (is_there) unlink(path.c_str());

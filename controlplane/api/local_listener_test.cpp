@@ -92,7 +92,7 @@ TEST_F(LocalListenerTest, RootActsWithoutAccessRules) {
 }
 
 TEST_F(LocalListenerTest, TheSocketIsItsOwnersAlone) {
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(path_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0600U);
 }

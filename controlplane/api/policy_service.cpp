@@ -30,6 +30,25 @@ audit::Details details_of(const v1::Revision& revision) {
           {"site", revision.site()}};
 }
 
+Policies::CommitOrder order_of(const v1::CommitPolicyRequest& request) {
+  Policies::CommitOrder order{request.number(), request.confirm_ms()};
+  if (request.has_health()) {
+    order.health = {request.health().sessions_lost_percent(), request.health().refusals_per_s()};
+  }
+  return order;
+}
+
+// For the audit log.
+audit::Details asked_of(const v1::CommitPolicyRequest& request) {
+  audit::Details details = {{"revision", std::to_string(request.number())},
+                            {"confirm_ms", std::to_string(request.confirm_ms())}};
+  if (!request.has_health()) return details;
+  const v1::HealthBounds& health = request.health();
+  details.emplace_back("sessions_lost_percent", std::to_string(health.sessions_lost_percent()));
+  details.emplace_back("refusals_per_s", std::to_string(health.refusals_per_s()));
+  return details;
+}
+
 // The outcome of a request that changes what is in force.
 grpc::Status fill(const Result<v1::Commit, Refusal>& commit, v1::CommitPolicyResponse& response,
                   audit::Details& details) {
@@ -106,13 +125,7 @@ class Upload final : public grpc::ServerReadReactor<v1::PolicyPiece>,
   }
 
   void stage() {
-    grpc::Status status;
-    try {
-      status = staged();
-    } catch (const std::exception& error) {
-      status = {grpc::StatusCode::INTERNAL, error.what()};
-    }
-    finish(status);
+    finish(guarded([this] { return staged(); }));
   }
   grpc::Status staged() {
     v1::StagePolicyRequest request;
@@ -230,13 +243,12 @@ grpc::ServerReadReactor<v1::PolicyPiece>* PolicyServiceImpl::StagePolicy(
 grpc::ServerUnaryReactor* PolicyServiceImpl::CommitPolicy(Context* context,
                                                           const v1::CommitPolicyRequest* request,
                                                           v1::CommitPolicyResponse* response) {
-  return answer(work_, work_.commits, methods::kCommitPolicy, context,
-                [this, request, response](const std::string& name, audit::Details& details) {
-                  return fill(policies_.commit(request->number(), request->confirm_ms(), name),
-                              *response, details);
-                },
-                {{"revision", std::to_string(request->number())},
-                 {"confirm_ms", std::to_string(request->confirm_ms())}});
+  return answer(
+      work_, work_.commits, methods::kCommitPolicy, context,
+      [this, request, response](const std::string& name, audit::Details& details) {
+        return fill(policies_.commit(order_of(*request), name), *response, details);
+      },
+      asked_of(*request));
 }
 
 grpc::ServerUnaryReactor* PolicyServiceImpl::ConfirmPolicy(

@@ -17,6 +17,7 @@
 #include "tests/support/appliance_keys.h"
 #include "tests/support/everybody.h"
 #include "tests/support/free_port.h"
+#include "tests/support/temporary_folder.h"
 
 namespace bulkhead::controlplane {
 namespace {
@@ -97,7 +98,8 @@ class RevokedTest : public ::testing::Test {
   std::mutex mutex_;
   TrustPointer trust_;
   AccessPointer rules_ = all_roles_for({"alice", "bob"});
-  EventHub events_;
+  const support::TemporaryFolder events_folder_;
+  EventLog events_{EventLog::Options{.folder = events_folder_.path()}};
   NoReadings readings_;
   AccessFile file_{"/nonexistent", {}};
   std::unique_ptr<Listener> listener_;

@@ -14,6 +14,7 @@
 #include "controlplane/api/telemetry_service.h"
 #include "tests/support/authority.h"
 #include "tests/support/everybody.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tls_server.h"
 
 namespace bulkhead::controlplane {
@@ -39,7 +40,7 @@ class OnePolicy final : public Policies {
     return nothing();
   }
   std::optional<v1::Trial> trial() const override { return std::nullopt; }
-  Result<v1::Commit, Refusal> commit(std::uint64_t /*number*/, std::uint64_t /*confirm_ms*/,
+  Result<v1::Commit, Refusal> commit(const CommitOrder& /*order*/,
                                      const std::string& /*by*/) override {
     return nothing();
   }
@@ -174,7 +175,8 @@ class ServicesTest : public ::testing::Test {
   const Issued authority_ = make_authority("test", 1);
   OnePolicy policies_;
   Sessions readings_;
-  EventHub events_;
+  const support::TemporaryFolder events_folder_;
+  EventLog events_{EventLog::Options{.folder = events_folder_.path()}};
   AccessPointer rules_ = all_roles_for({"alice", "bob"});
   Work work_{[this] { return rules_; }, [](const std::string&, const std::string&) {}};
   PolicyServiceImpl policy_{work_, policies_};

@@ -6,45 +6,13 @@
 #include <chrono>
 #include <optional>
 
+#include "controlplane/api/event_stream.h"
+
 namespace bulkhead::controlplane {
 
 namespace {
 
 constexpr auto kPageTimeout = std::chrono::seconds(10);
-
-class EventStream final : public Stream<v1::Event> {
- public:
-  EventStream(Work& work, Gate::PassPointer pass, EventHub& events,
-              const v1::WatchEventsRequest& request)
-      : Stream(std::move(pass)), work_(work), events_(events), request_(request) {}
-
- private:
-  void begin() override {
-    const auto weak = weak_from_this();
-    follower_ = events_.follow(request_.recent(), [this, weak] {
-      boost::asio::post(work_.questions, [weak] {
-        if (const auto stream = weak.lock()) static_cast<EventStream&>(*stream).on_written();
-      });
-    });
-    on_written();
-  }
-  void on_written() override {
-    const std::lock_guard guard(mutex_);
-    if (is_writing()) return;
-    if (auto event = events_.next(*follower_)) {
-      write(std::move(event));
-    } else if (!request_.follow() || events_.ended()) {
-      finish(grpc::Status::OK);
-    }
-  }
-  void on_end() override { events_.leave(follower_); }
-
-  Work& work_;
-  EventHub& events_;
-  const v1::WatchEventsRequest request_;
-  EventHub::FollowerPointer follower_;
-  std::mutex mutex_;  // the next event is looked for by one thread at a time
-};
 
 // Streams the counters, once or repeatedly, page by page.
 class CounterStream final : public Stream<v1::Counters> {

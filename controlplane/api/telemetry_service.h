@@ -8,7 +8,7 @@
 
 #include "bulkhead/v1/control.grpc.pb.h"
 #include "controlplane/api/work.h"
-#include "controlplane/telemetry/event_hub.h"
+#include "controlplane/telemetry/event_log.h"
 #include "controlplane/telemetry/readings.h"
 
 namespace bulkhead::controlplane {
@@ -18,7 +18,7 @@ class TelemetryServiceImpl final : public v1::TelemetryService::CallbackService 
   using Context = grpc::CallbackServerContext;
   // Adds to a status what stands beside the readings. On a call's thread.
   using Complete = std::function<void(v1::GetStatusResponse& status)>;
-  TelemetryServiceImpl(Work& work, Readings& readings, EventHub& events, Complete complete)
+  TelemetryServiceImpl(Work& work, Readings& readings, EventLog& events, Complete complete)
       : work_(work), readings_(readings), events_(events), complete_(std::move(complete)) {}
 
   grpc::ServerUnaryReactor* GetStatus(Context* context, const v1::GetStatusRequest* request,
@@ -35,7 +35,7 @@ class TelemetryServiceImpl final : public v1::TelemetryService::CallbackService 
  private:
   Work& work_;
   Readings& readings_;
-  EventHub& events_;
+  EventLog& events_;
   const Complete complete_;
 };
 

@@ -11,6 +11,8 @@ grpc::Status to_status(const Refusal& refusal) {
       return {grpc::StatusCode::INVALID_ARGUMENT, refusal.text};
     case Refusal::Kind::not_found:
       return {grpc::StatusCode::NOT_FOUND, refusal.text};
+    case Refusal::Kind::forbidden:
+      return {grpc::StatusCode::PERMISSION_DENIED, refusal.text};
     case Refusal::Kind::unavailable:
       return {grpc::StatusCode::FAILED_PRECONDITION, refusal.text};
     case Refusal::Kind::storage:

@@ -21,6 +21,8 @@ inline constexpr ActRow kActs[] = {
     {"/bulkhead.v1.PolicyService/RollbackPolicy", Claim::vital},
     {"/bulkhead.v1.PairService/OrderPair", Claim::vital},
     {"/bulkhead.v1.AuditService/ExportAudit", Claim::vital},
+    {"/bulkhead.v1.ContainmentService/SetContainment", Claim::vital},
+    {"/bulkhead.v1.ContainmentService/ReleaseContainment", Claim::vital},
 };
 
 // nullptr if it only reads.

@@ -176,7 +176,9 @@ TEST(Log, TornRecordIsCutAndThatIsRecorded) {
                   torn.begin() + static_cast<std::ptrdiff_t>(end), '\0');
       }
       put_file(path, torn);
-      { const Log log(folder.path(), small_log()); }
+      {
+        const Log log(folder.path(), small_log());
+      }
       const auto records = records_in(folder.path());
       const bool is_torn = tail_only || at > begin;
       ASSERT_EQ(records.size(), is_torn ? 4U : 3U) << at;
@@ -212,7 +214,9 @@ TEST(Log, DamageIsNamedAndLeftAsItIs) {
       ASSERT_EQ(log.found().damage.size(), 1U) << at;
       EXPECT_TRUE(log.append(some_act("after"), Claim::ordinary).ok());
     }
-    { const Log again(folder.path(), small_log()); }
+    {
+      const Log again(folder.path(), small_log());
+    }
     EXPECT_EQ(file_text(path), damaged);
     const std::string number = std::to_string(record);
     EXPECT_EQ(findings(verify_folder(folder.path())), "changed " + number + "-" + number) << at;
@@ -231,11 +235,15 @@ TEST(Log, MissingSegmentIsRecordedAtTheStart) {
   fs::remove(segments[1].path);
   const std::string range =
       std::to_string(segments[1].first) + "-" + std::to_string(segments[2].first - 1);
-  { const Log log(folder.path(), small_log()); }
+  {
+    const Log log(folder.path(), small_log());
+  }
   EXPECT_EQ(findings(verify_folder(folder.path())), "missing " + range);
   EXPECT_EQ(kinds_in(folder.path()).back(), "damage");
   const std::size_t records = records_in(folder.path()).size();
-  { const Log log(folder.path(), small_log()); }
+  {
+    const Log log(folder.path(), small_log());
+  }
   EXPECT_EQ(records_in(folder.path()).size(), records);  // it is not recorded again
 }
 
@@ -278,7 +286,9 @@ TEST(Log, RemovalIsCarriedOutAtTheNextStart) {
   }
   put_file(segments.front().path, kept);
   EXPECT_EQ(findings(verify_folder(folder.path())), "");
-  { const Log log(folder.path(), options); }
+  {
+    const Log log(folder.path(), options);
+  }
   EXPECT_NE(segments_in(folder.path()).front().first, 1U);
   EXPECT_EQ(findings(verify_folder(folder.path())), "");
 }
@@ -458,7 +468,9 @@ TEST(Log, KilledWriterLosesNoAnsweredRecord) {
       ASSERT_EQ(hashes[each.number], std::string(each.hash, kHashDigits)) << each.number;
     }
   }
-  { const Log log(folder.path(), small_log()); }
+  {
+    const Log log(folder.path(), small_log());
+  }
   EXPECT_EQ(findings(verify_folder(folder.path())), "");
   EXPECT_GE(answered_in_all, 150U);
   ::testing::Test::RecordProperty("answered", static_cast<int>(answered_in_all));

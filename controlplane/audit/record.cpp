@@ -16,15 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string cut(const std::string& raw, std::size_t bytes_max) {
-  std::string text = printable(raw);
-  if (text.size() <= bytes_max) return text;
-  constexpr std::size_t kNoteBytes = 32;
-  std::size_t keep = bytes_max - kNoteBytes;
-  while (keep > 0 && (static_cast<unsigned char>(text[keep]) & 0xc0) == 0x80) --keep;
-  return text.substr(0, keep) + " [" + std::to_string(text.size() - keep) + " bytes more]";
-}
-
 void put(Json& json, const char* name, const std::string& text) {
   if (!text.empty()) json[name] = text;
 }
@@ -70,26 +61,35 @@ bool get_all(const Json& json, Record& record) {
 
 }  // namespace
 
+std::string printable_cut(std::string_view raw, std::size_t bytes_max) {
+  std::string text = printable(raw);
+  if (text.size() <= bytes_max) return text;
+  constexpr std::size_t kNoteBytes = 32;
+  std::size_t keep = bytes_max - kNoteBytes;
+  while (keep > 0 && (static_cast<unsigned char>(text[keep]) & 0xc0) == 0x80) --keep;
+  return text.substr(0, keep) + " [" + std::to_string(text.size() - keep) + " bytes more]";
+}
+
 Stamp read_stamp() {
   return {wall_now_ns(), boot_id().empty() ? "unknown" : boot_id(), boot_now_ns()};
 }
 
 Entry bounded(Entry entry) {
   Caller& caller = entry.caller;
-  caller.identity = cut(caller.identity, kNameBytesMax);
+  caller.identity = printable_cut(caller.identity, kNameBytesMax);
   for (std::string* word : {&entry.kind, &caller.certificate, &caller.role, &caller.address,
                             &entry.rpc, &entry.result}) {
-    *word = cut(*word, kWordBytesMax);
+    *word = printable_cut(*word, kWordBytesMax);
   }
-  entry.text = cut(entry.text, kTextBytesMax);
+  entry.text = printable_cut(entry.text, kTextBytesMax);
   if (entry.details.size() > kDetailsMax) {
     const std::size_t beyond = entry.details.size() - (kDetailsMax - 1);
     entry.details.resize(kDetailsMax - 1);
     entry.details.emplace_back("details_more", std::to_string(beyond));
   }
   for (auto& [key, value] : entry.details) {
-    key = cut(key, kKeyBytesMax);
-    value = cut(value, kWordBytesMax);
+    key = printable_cut(key, kKeyBytesMax);
+    value = printable_cut(value, kWordBytesMax);
   }
   return entry;
 }

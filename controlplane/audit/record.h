@@ -74,7 +74,11 @@ struct Head {
   bool operator==(const Head&) const = default;
 };
 
-// Makes every member printable and cuts it to its limit; a cut member ends in " [N bytes more]".
+// Foreign text, printable (dataplane/base/printable.h) and of at most `bytes_max` bytes, 33 or
+// more; what is cut ends in " [N bytes more]".
+std::string printable_cut(std::string_view raw, std::size_t bytes_max);
+
+// Makes every member printable and cuts it to its limit.
 Entry bounded(Entry entry);
 
 std::string hash_of(std::string_view object);

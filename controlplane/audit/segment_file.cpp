@@ -78,7 +78,7 @@ Result<std::unique_ptr<SegmentFile>, Problem> SegmentFile::open(const std::strin
                                                                 std::uint64_t clear_to) {
   const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (file < 0) return problem_of("cannot open", path, errno);
-  struct stat info {};
+  struct stat info{};
   int error = fstat(file, &info) == 0 ? 0 : errno;
   if (error == 0 && clear_to > end) {
     error = write_zeros(file, end, clear_to);

@@ -93,7 +93,9 @@ TEST(Trail, ActIsRecordedBeforeAndAfter) {
 TEST(Trail, StartSaysHowItsPredecessorEnded) {
   const AuditFolder folder;
   Clocks clocks;
-  { const Trail trail(folder.path(), clocks.options()); }
+  {
+    const Trail trail(folder.path(), clocks.options());
+  }
   {
     Log killed(folder.path(), clocks.options());
     killed.append({.kind = "start"}, Claim::own);
@@ -101,8 +103,12 @@ TEST(Trail, StartSaysHowItsPredecessorEnded) {
     killed.append({.kind = "act", .result = "begun"}, Claim::own);
     killed.append({.kind = "act", .result = "done", .details = {{"begun", "5"}}}, Claim::own);
   }
-  { const Trail trail(folder.path(), clocks.options()); }
-  { const Trail trail(folder.path(), clocks.options()); }
+  {
+    const Trail trail(folder.path(), clocks.options());
+  }
+  {
+    const Trail trail(folder.path(), clocks.options());
+  }
   const auto starts = entries(folder, "start");
   ASSERT_EQ(starts.size(), 4U);
   EXPECT_EQ(starts[0].text, "agent " BULKHEAD_VERSION);
@@ -187,11 +193,15 @@ TEST(Trail, StepsOfTheWallClockAreRecorded) {
     settle(trail);
   }
   clocks.wall_ns += 60 * kSecondNs;
-  { const Trail trail(folder.path(), clocks.options()); }
+  {
+    const Trail trail(folder.path(), clocks.options());
+  }
   clocks.boot = "two";
   clocks.boot_ns = 5 * kSecondNs;
   clocks.wall_ns -= 10 * kSecondNs;
-  { const Trail trail(folder.path(), clocks.options()); }
+  {
+    const Trail trail(folder.path(), clocks.options());
+  }
   const auto steps = entries(folder, "time");
   ASSERT_EQ(steps.size(), 4U);
   EXPECT_EQ(steps[0].text, "the wall clock was set forward by 1.000 s");

@@ -154,6 +154,23 @@ TEST_P(Implicit, OutlivesTheSession) {
   EXPECT_TRUE(back());
 }
 
+// They are of the class of the message that opened them.
+TEST_P(Implicit, ContainmentCutsThemWhileItStands) {
+  open(cyclic_);
+  using policy::ContainmentLevel;
+  for (const auto level :
+       {ContainmentLevel::read_only, ContainmentLevel::essential, ContainmentLevel::isolate}) {
+    EXPECT_TRUE(there());
+    EXPECT_TRUE(back());
+    plant_.contain({{policy::Contained::Kind::zone, "control", level}});
+    EXPECT_FALSE(there());
+    EXPECT_EQ(plant_.last(), Reason::contained);
+    EXPECT_FALSE(back());
+    plant_.contain({});
+  }
+  EXPECT_TRUE(there());
+}
+
 TEST_P(Implicit, NothingIsOpenedThatIsNotGranted) {
   cyclic_.path = {0x20, 4, 0x24, 0x97, 0x2c, 0x97, 0x2c, 0x64};
   plant_.clear();

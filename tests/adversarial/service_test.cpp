@@ -260,7 +260,7 @@ TEST_F(ServiceTest, AStagedAndCommittedPolicyIsReadOnce) {
     *request.mutable_artefact() = artefact();
     const auto staged = agent.policies().stage(std::move(request), "alice");
     ASSERT_TRUE(staged) << staged.error().text;
-    const auto commit = agent.policies().commit(0, 0, "alice");
+    const auto commit = agent.policies().commit({}, "alice");
     ASSERT_TRUE(commit);
     EXPECT_EQ(commit.value().state(), v1::Commit::STATE_IN_FORCE) << commit.value().text();
     Client client(path_);

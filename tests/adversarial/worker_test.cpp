@@ -339,7 +339,7 @@ TEST(Workers, BothDirectionsAndWhatIsSaidOfThemHashAlike) {
 TEST(EventBudget, NobodyHidesAnothersRefusals) {
   using ports::EventBudget;
   EventBudget budget;
-  const TimeNs now = 100 * kSecondNs;
+  TimeNs now = 100 * kSecondNs;
   const auto flood = [&](std::uint16_t port, bool proven, auto host) {
     std::uint32_t told = 0;
     for (std::uint64_t i = 0; i < 100000; ++i) told += budget.spend(host(i), port, proven, now);
@@ -347,15 +347,101 @@ TEST(EventBudget, NobodyHidesAnothersRefusals) {
   };
   const auto one = [](std::uint64_t) { return std::uint64_t{7}; };
   const auto any = [](std::uint64_t i) { return i; };
-  EXPECT_GE(flood(0, false, one), EventBudget::kPerSecond / 8);
-  EXPECT_LE(flood(0, false, one), 1U) << "one that has shown nothing has no more";
+  EXPECT_EQ(flood(0, false, one), EventBudget::kOfHost);
   flood(0, false, any);
   EXPECT_TRUE(budget.spend(200001, 1, false, now)) << "behind another port";
-  EXPECT_GE(flood(0, true, one), EventBudget::kPerSecond / 5);
+  EXPECT_EQ(flood(0, true, one), EventBudget::kOfHost);
   std::uint32_t told = 0;
   for (int i = 0; i < 100; ++i) told += budget.spend(3000, 0, true, now) ? 1 : 0;
   EXPECT_EQ(told, 100U) << "who has shown that its address is its own";
-  EXPECT_TRUE(budget.spend(7, 0, false, now + kSecondNs)) << "the next second";
+  now += kSecondNs;
+  EXPECT_EQ(flood(0, false, one), EventBudget::kOfFloodingHost) << "it goes on";
+  now += kSecondNs;
+  EXPECT_EQ(flood(0, false, one), EventBudget::kOfFloodingHost);
+  EXPECT_TRUE(budget.spend(3000, 0, true, now));
+  now += 3 * kSecondNs;
+  EXPECT_EQ(flood(0, false, one), EventBudget::kOfHost) << "it had stopped";
+}
+
+// A refused datagram of another client: no rule grants its port.
+Bytes refused_datagram(std::uint32_t client, std::uint16_t source_port = 40000) {
+  const auto high = static_cast<std::uint8_t>(client >> 8);
+  const auto low = static_cast<std::uint8_t>(client);
+  const Host host{ip4(10, 20, high, low), wire::Mac{{2, 1, 0, 0, high, low}}, 0};
+  return udp_frame(host, kServer, source_port, 6000, Bytes(20, 7));
+}
+
+// Under a flood of one host and of many that are invented, all behind one port.
+TEST(Workers, EveryRefusalIsInOneEventAndAFloodHidesNobodys) {
+  Appliance appliance(1, 256);
+  v1::Events events;
+  const auto take = [&] { events.MergeFrom(appliance.take_events()); };
+  const auto send = [&](const Bytes& frame) {
+    ASSERT_TRUE(appliance.arrive(frame, 0));
+    appliance.turn(1);
+  };
+  const auto begun = std::chrono::steady_clock::now();
+  constexpr std::uint32_t kFlooder = 7;
+  for (int i = 0; i < 20'000; ++i) {
+    send(refused_datagram(kFlooder, static_cast<std::uint16_t>(20'000 + i)));
+    send(refused_datagram(1000 + static_cast<std::uint32_t>(i)));
+    if (i % 200 != 0) continue;
+    ASSERT_TRUE(appliance.arrive(udp_frame(kServer, kClient, 6000, 6000, Bytes(20, 7)), 1));
+    appliance.turn(1);
+    if (i % 64 == 0) take();
+  }
+  const auto sum = [&events](auto wanted) {
+    std::uint64_t count = 0;
+    for (const v1::Event& each : events.events()) count += wanted(each) ? each.count() : 0;
+    return count;
+  };
+  const auto from = [&sum](const std::string& host) {
+    return sum([&](const v1::Event& each) { return each.source().starts_with(host + ":"); });
+  };
+  const auto all = [&sum] { return sum([](const v1::Event&) { return true; }); };
+  const std::uint64_t refused = appliance.refused();
+  EXPECT_EQ(refused, 40'100U);
+  for (int i = 0; i < 4000 && all() < refused; ++i) {
+    appliance.turn(1);
+    take();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(all(), refused);
+  EXPECT_EQ(from("10.20.0.7"), 20'000U);
+  EXPECT_EQ(from("10.10.0.20"), 100U);
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begun)
+          .count() +
+      1;
+  EXPECT_LE(events.events_size(),
+            seconds * (ports::EventBudget::kPerSecond + ports::RefusalSums::kRowsMax + 10));
+  for (const v1::Event& each : events.events()) {
+    if (each.count() == 1) continue;
+    EXPECT_GE(each.last_wall_time_ns(), each.wall_time_ns());
+    EXPECT_LE(each.last_wall_time_ns() - each.wall_time_ns(), 5 * kSecondNs);
+  }
+}
+
+// While nobody takes them: no refusal is lost for that.
+TEST(Workers, RefusalsThatNobodyTakesAreSummedUp) {
+  Appliance appliance(1, 256);
+  for (int second = 0; second < 4; ++second) {
+    for (std::uint32_t i = 0; i < 8000; ++i) {
+      ASSERT_TRUE(appliance.arrive(refused_datagram(i % 4000), 0));
+      appliance.turn(1);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  }
+  const std::uint64_t refused = appliance.refused();
+  EXPECT_EQ(refused, 32'000U);
+  std::uint64_t sum = 0;
+  for (int i = 0; i < 4000 && sum < refused; ++i) {
+    appliance.turn(1);
+    const v1::Events events = appliance.take_events();
+    for (const v1::Event& each : events.events()) sum += each.count();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(sum, refused);
 }
 
 // The fragments of a datagram: one frame each, `cut` payload bytes in the first.

@@ -168,6 +168,15 @@ class Living(AccessCase):
         wait_until(lambda: "can be read by others" in self.lab.ctl("status", check=False).stdout,
                    "the warning", 10)
 
+    def test_a_callers_certificate_that_ends_soon_is_an_event(self):
+        write_access(self.lab.folder, ivy="viewer")
+        ivy = self.client("ivy", "--days", "20")
+        for _ in range(2):
+            self.assertEqual(self.ctl_as(ivy, "history").returncode, 0)
+        events = self.lab.ctl("events").stdout
+        self.assertEqual(events.count("the certificate of ivy expires in"), 1, events)
+        self.assertNotIn("the certificate of operator expires", events)
+
     def test_wrong_certificates_are_reported_and_hold_up_nobody(self):
         other = self.lab.folder / "other"
         run(self.lab.bin / "bulkheadctl", "pki", "init", other)

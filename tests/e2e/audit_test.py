@@ -14,6 +14,10 @@ import unittest
 import outcome
 from e2e_test import BUILD, POLICY
 from lab import Lab, run, wait_until, write_access
+from pair_test import PairCase
+
+
+CUT = 12  # records, more than an agent writes at its start
 
 
 class AuditCase(unittest.TestCase):
@@ -163,6 +167,45 @@ class FullDisk(AuditCase):
         wait_until(lambda: self.ask("status").returncode == 0, "the log to be written again", 10)
         self.lab.ctl("push", POLICY)
         self.assertEqual(self.verify(self.log)[0], 0)
+
+
+class OfAPair(PairCase):
+    prefix = "bhaup"
+
+    def test_records_that_were_cut_are_named_by_the_peers_head(self):
+        for _ in range(8):
+            self.lab.ctl("rollback", "9", check=False)  # is refused: two records each
+        state = {which: self.lab.folder_of(which) / "state" for which in ("a", "b")}
+        kept = state["b"] / "audit/peer-head"
+        def number():
+            return int(kept.read_text().split(":")[0]) if kept.exists() else 0
+        said = self.lab.ctl("audit", "verify", "--format", "json").stdout.splitlines()[-1]
+        written = int(json.loads(said)["head"].split(":")[0])
+        wait_until(lambda: number() >= written, "the head at the peer", 15)
+        self.lab.stop("agent-a")
+        before = number()
+        segment = max((state["a"] / "audit").glob("*.audit"))
+        text = segment.read_bytes()
+        lines = text.splitlines(keepends=True)  # the header, then a record each
+        left = b"".join(lines[:1 + before - CUT])
+        segment.write_bytes(left + bytes(len(text) - len(left)))
+
+        verify = (self.lab.bin / "bulkheadctl", "audit", "verify", state["a"], "--format", "json")
+        self.assertEqual(run(*verify, check=False).returncode, 0, "the chain alone does not show it")
+        done = run(*verify, "--head", kept, check=False)
+        self.assertEqual(done.returncode, 1)
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        cut = [each for each in found if each.get("finding") == "cut"]
+        self.assertEqual([(each["first"], each["last"]) for each in cut],
+                         [(before - CUT + 1, before)], found)
+
+        self.lab.start_agent("a")
+        def told():
+            rows = self.lab.ctl("audit", "show", "--kind", "pair", "--format", "json", which="b")
+            return [row for row in map(json.loads, rows.stdout.splitlines())
+                    if "the peer's audit log went back" in row["text"]]
+        wait_until(told, "the peer to record it", 15)
+        self.assertEqual(told()[0]["details"]["head_before"].split(":")[0], str(before))
 
 
 if __name__ == "__main__":

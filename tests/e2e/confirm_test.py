@@ -265,6 +265,31 @@ class OfAPair(Confirming, PairCase):
         time.sleep(5)
         self.assertEqual(self.lab.status("b")["policy_sha256"], during)
 
+    def test_both_return_once_the_sessions_are_lost(self):
+        before, _ = self.policies()
+        session = subprocess.Popen(
+            self.lab.in_ns("sup", sys.executable, HERE / "probe.py", "modbus", PLC, 502, 15),
+            stdout=subprocess.PIPE, text=True)
+        self.addCleanup(session.stdout.close)
+        self.addCleanup(session.wait)
+        self.addCleanup(session.kill)
+        self.assertEqual(session.stdout.readline(), "begun\n")
+        self.lab.ctl("push", self.write(NO_MODBUS + "health: {sessions_lost: 20%}\n"))
+        committed = time.monotonic()
+        said = json.loads(self.lab.ctl("commit", "--confirm", "10m", "--health",
+                                       "--format", "json").stdout)
+        self.assertEqual(said["trial"]["health"]["sessions_lost_percent"], 20)
+        shown = self.lab.ctl("pair", "status", which="b", check=False).stdout
+        self.assertIn("and before that past sessions_lost=20%", shown)
+        wait_until(lambda: self.policies() == [before, before], "both to return", 15)
+        print(f"back after {time.monotonic() - committed:.1f} s of ten minutes", flush=True)
+        for which in ("a", "b"):
+            history = self.lab.ctl("history", "--format", "json", which=which).stdout
+            newest = json.loads(history.splitlines()[0])
+            self.assertRegex(newest["taken_back_why"],
+                             "^its health was out of bounds: 0 of [1-9] sessions left, bound 20% lost")
+            self.assertIn("is back in force", self.lab.ctl("events", which=which).stdout)
+
     def test_without_the_link_the_standby_returns_too(self):
         before, _ = self.policies()
         reach = Reach(self, 8)

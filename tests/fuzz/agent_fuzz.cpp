@@ -27,10 +27,11 @@
 #include "controlplane/agent/agent.h"
 #include "controlplane/api/access_service.h"
 #include "controlplane/api/audit_service.h"
+#include "controlplane/api/containment_service.h"
 #include "controlplane/api/pair_service.h"
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
-#include "controlplane/telemetry/event_hub.h"
+#include "controlplane/telemetry/event_log.h"
 #include "dataplane/artefact/digest.h"
 #include "tests/support/authority.h"
 #include "tests/support/everybody.h"
@@ -73,7 +74,9 @@ class World {
     const std::string name = "bulkhead-agent-fuzz-" + std::to_string(getpid());
     folder_ = (fs::exists("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path()) / name;
     issue();
-    sinks_.add(events_);
+    events_ =
+        std::make_unique<EventLog>(EventLog::Options{.folder = (folder_ / "events").string()});
+    sinks_.add(*events_);
     agent_ = std::make_unique<Agent>(RevisionStore::open((folder_ / "state").string()).value(),
                                      questions_.path, sinks_);
     agent_->join_pair(pair_options());
@@ -178,7 +181,7 @@ class World {
     work_ = std::make_unique<Work>([rules = all_roles_for({"fuzzer"})] { return rules; },
                                    [](const std::string&, const std::string&) {});
     policy_ = std::make_unique<PolicyServiceImpl>(*work_, agent_->policies());
-    telemetry_ = std::make_unique<TelemetryServiceImpl>(*work_, agent_->readings(), events_,
+    telemetry_ = std::make_unique<TelemetryServiceImpl>(*work_, agent_->readings(), *events_,
                                                         [](v1::GetStatusResponse&) {});
     pair_ = std::make_unique<PairServiceImpl>(*work_, agent_->pair());
     access_ = std::make_unique<AccessServiceImpl>(*work_, access_file_);
@@ -187,6 +190,7 @@ class World {
     work_->trail = trail_.get();
     record_calls(work_->gate, *trail_);
     audit_ = std::make_unique<AuditServiceImpl>(*work_);
+    containment_ = std::make_unique<ContainmentServiceImpl>(*work_, agent_->containment());
     grpc::SslServerCredentialsOptions tls(
         GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
     tls.pem_root_certs = read(folder_ / "bravo/ca.crt");
@@ -196,8 +200,9 @@ class World {
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port);
     builder.SetMaxReceiveMessageSize(limits::kMessageBytesMax);
-    for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             policy_.get(), telemetry_.get(), pair_.get(), access_.get(), audit_.get()}) {
+    for (grpc::Service* service :
+         std::initializer_list<grpc::Service*>{policy_.get(), telemetry_.get(), pair_.get(),
+                                               access_.get(), audit_.get(), containment_.get()}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
@@ -224,6 +229,8 @@ class World {
       } else if (request.has_apply_prepared()) {
         answer.mutable_policy_applied();
         sha256_ = request.apply_prepared().sha256();
+      } else if (request.has_set_containment()) {
+        answer.mutable_containment();
       } else {
         answer.mutable_status()->set_policy_sha256(sha256_);
       }
@@ -288,7 +295,7 @@ class World {
   fs::path folder_;
   FakeDataplane questions_;
   FakeDataplane lease_;
-  EventHub events_;
+  std::unique_ptr<EventLog> events_;
   Sinks sinks_;
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<audit::Trail> trail_;
@@ -299,6 +306,7 @@ class World {
   AccessFile access_file_{"/nonexistent", {}};
   std::unique_ptr<AccessServiceImpl> access_;
   std::unique_ptr<AuditServiceImpl> audit_;
+  std::unique_ptr<ContainmentServiceImpl> containment_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   asio::io_context io_;
@@ -313,13 +321,25 @@ World& world() {
   return the_world;
 }
 
-constexpr const char* kMethods[] = {
-    "TelemetryService/GetStatus",     "TelemetryService/GetCounters", "TelemetryService/ListFlows",
-    "TelemetryService/WatchCounters", "TelemetryService/WatchEvents", "PolicyService/ListPolicies",
-    "PolicyService/GetCommit",        "PolicyService/GetPolicy",      "PolicyService/StagePolicy",
-    "PolicyService/CommitPolicy",     "PolicyService/PreviewPolicy",  "PairService/GetPair",
-    "PairService/OrderPair",          "AccessService/GetAccess",      "AuditService/ListAudit",
-    "AuditService/VerifyAudit"};
+constexpr const char* kMethods[] = {"TelemetryService/GetStatus",
+                                    "TelemetryService/GetCounters",
+                                    "TelemetryService/ListFlows",
+                                    "TelemetryService/WatchCounters",
+                                    "TelemetryService/WatchEvents",
+                                    "PolicyService/ListPolicies",
+                                    "PolicyService/GetCommit",
+                                    "PolicyService/GetPolicy",
+                                    "PolicyService/StagePolicy",
+                                    "PolicyService/CommitPolicy",
+                                    "PolicyService/PreviewPolicy",
+                                    "PairService/GetPair",
+                                    "PairService/OrderPair",
+                                    "AccessService/GetAccess",
+                                    "AuditService/ListAudit",
+                                    "AuditService/VerifyAudit",
+                                    "ContainmentService/SetContainment",
+                                    "ContainmentService/ReleaseContainment",
+                                    "ContainmentService/ListContainment"};
 
 void be_client(std::uint8_t selector, const std::string& body) {
   const std::string method = kMethods[selector % std::size(kMethods)];

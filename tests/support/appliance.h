@@ -109,6 +109,18 @@ class Appliance {
 
   ports::Shared& shared() { return engine_->shared(); }
   v1::DataplaneStatus status() const { return engine_->status(); }
+  // Events that wait.
+  v1::Events take_events() {
+    v1::Events events;
+    engine_->take_events(events);
+    return events;
+  }
+  std::uint64_t refused() const {
+    std::uint64_t sum = 0;
+    const v1::Counters counters = engine_->counters();
+    for (const auto& row : counters.rows()) sum += row.verdict() == "deny" ? row.messages() : 0;
+    return sum;
+  }
   std::uint64_t counted(std::string_view reason) const {
     std::uint64_t sum = 0;
     const v1::Counters counters = engine_->counters();

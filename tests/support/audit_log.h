@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -12,24 +11,11 @@
 
 #include "controlplane/audit/log.h"
 #include "controlplane/audit/verify.h"
+#include "tests/support/temporary_folder.h"
 
 namespace bulkhead::support {
 
-class AuditFolder {
- public:
-  AuditFolder() {
-    char name[] = "/tmp/bulkhead-audit-XXXXXX";
-    path_ = mkdtemp(name);
-  }
-  ~AuditFolder() { std::filesystem::remove_all(path_); }
-  AuditFolder(const AuditFolder&) = delete;
-  AuditFolder& operator=(const AuditFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
+using AuditFolder = TemporaryFolder;
 
 // A clock that stands still: every stamp of a log is the same.
 inline audit::Stamp fixed_stamp() {

@@ -1,6 +1,8 @@
 // What any gRPC tool would do to a server.
 //   grpc_probe SERVER PKI                     asks for its health and, by reflection, its services
-//   grpc_probe SERVER PKI load RATE SECONDS   asks so many questions a second, in turns
+//   grpc_probe SERVER PKI load RATE SECONDS [METHOD]
+//                                             asks so many questions a second: in turns, or this
+//                                             one
 //   grpc_probe SERVER PKI fuzz COUNT SEED     sends so many random messages to each method
 //   grpc_probe SERVER PKI follow COUNT SECONDS  follows events in so many streams, and reads none
 #include <grpcpp/generic/generic_stub.h>
@@ -103,7 +105,7 @@ constexpr std::size_t kQuestions = 3;
 
 std::string path_of(const char* method) { return std::string("/bulkhead.v1.") + method; }
 
-int load(const Channel& channel, int rate, int seconds) {
+int load(const Channel& channel, int rate, int seconds, const char* only) {
   using Clock = std::chrono::steady_clock;
   const auto begun = Clock::now();
   long sent = 0;
@@ -114,7 +116,8 @@ int load(const Channel& channel, int rate, int seconds) {
   for (long i = 0; i < asked; ++i) {
     std::this_thread::sleep_until(begun + std::chrono::microseconds(1'000'000L * i / rate));
     const auto since = Clock::now();
-    const std::string method = path_of(kMethods[static_cast<std::size_t>(i) % kQuestions]);
+    const std::string method =
+        path_of(only != nullptr ? only : kMethods[static_cast<std::size_t>(i) % kQuestions]);
     ++sent;
     const Answer answer = answer_to(channel, method, "", true);
     answered += answer.message ? 1 : 0;
@@ -196,14 +199,16 @@ int follow(const Channel& channel, int count, int seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3 && argc != 6) return 2;
+  if (argc != 3 && argc != 6 && argc != 7) return 2;
   const std::string pki = argv[2];
   const grpc::SslCredentialsOptions tls{read(pki + "/ca.crt"), read(pki + "/client.key"),
                                         read(pki + "/client.crt")};
   const auto channel = grpc::CreateChannel(argv[1], grpc::SslCredentials(tls));
   if (argc == 3) return probe(channel);
   const std::string mode = argv[3];
-  if (mode == "load") return load(channel, std::atoi(argv[4]), std::atoi(argv[5]));
+  if (mode == "load") {
+    return load(channel, std::atoi(argv[4]), std::atoi(argv[5]), argc == 7 ? argv[6] : nullptr);
+  }
   if (mode == "follow") return follow(channel, std::atoi(argv[4]), std::atoi(argv[5]));
   return fuzz(channel, std::atol(argv[4]), std::strtoull(argv[5], nullptr, 10));
 }

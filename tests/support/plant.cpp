@@ -98,6 +98,19 @@ void Plant::arrive_burst(const std::vector<Sent>& frames) {
 
 void Plant::change_policy(policy::Tables tables) {
   image_ = make_image(std::move(tables), image_->generation + 1);
+  enforce_containment();
+}
+
+void Plant::contain(std::vector<policy::Contained> all) {
+  contained_ = std::move(all);
+  enforce_containment();
+}
+
+void Plant::enforce_containment() {
+  containment_ = contained_.empty()
+                     ? nullptr
+                     : std::make_unique<policy::Containment>(image_->tables, contained_);
+  image_->containment = containment_.get();
 }
 
 void Plant::pass_time(TimeNs by_ns) {

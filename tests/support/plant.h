@@ -99,6 +99,8 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
   // Several at once, as one burst.
   void arrive_burst(const std::vector<Sent>& frames);
   void change_policy(policy::Tables tables);
+  // From now on these stand, under this policy and each later one; none: nothing is cut.
+  void contain(std::vector<policy::Contained> all);
   // Long enough behind it that every session was looked at.
   void pass_time(TimeNs by_ns);
   // Moves the clock to a time and runs the timers once.
@@ -126,7 +128,10 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
   flow::MacTable macs_;
   rte_mempool* buffers_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
+  void enforce_containment();
   std::unique_ptr<pipeline::Image> image_;
+  std::vector<policy::Contained> contained_;
+  std::unique_ptr<policy::Containment> containment_;
   std::uint32_t flows_ = 0;
   TimeNs now_ns_ = 1000 * kSecondNs;
 };

@@ -74,9 +74,7 @@ inline Talk enip_connected() {
           {encapsulated(enip::kRegisterSession, {1, 0, 0, 0}, 1, 0),
            encapsulated(enip::kRegisterSession, {1, 0, 0, 0}), unconnected(opening.request()),
            unconnected(opening.accepted(17, 34))},
-          [](std::uint8_t n) {
-            return connected(service(0x4c, symbol("Level"), {1, 0}), 17, n);
-          },
+          [](std::uint8_t n) { return connected(service(0x4c, symbol("Level"), {1, 0}), 17, n); },
           [](std::uint8_t n, std::uint32_t) {
             return connected(reply(0x4c, 0, {0xc4, 0, 1, 0, 0, 0}), 34, n);
           },
@@ -120,17 +118,17 @@ inline Talk s7() {
 
 inline Talk mms_reads() {
   namespace mms = support::mms;
-  return {
-      "mms",
-      102,
-      {mms::association(true, 65000), mms::association(false, 65000)},
-      [](std::uint8_t n) { return mms::read({mms::variable("a")}, n); },
-      [](std::uint8_t n, std::uint32_t) {
-        return mms::response(support::element(0xa4, support::element(0xa1, Bytes{0x83, 1, 1})), n);
-      },
-      mms::response(support::element(0xa2, Bytes{0x80, 1, 'a', 0x81, 1, 'b', 0x82, 1, 'c'}), 2),
-      "invoke_id",
-      0};
+  return {"mms",
+          102,
+          {mms::association(true, 65000), mms::association(false, 65000)},
+          [](std::uint8_t n) { return mms::read({mms::variable("a")}, n); },
+          [](std::uint8_t n, std::uint32_t) {
+            return mms::response(support::element(0xa4, support::element(0xa1, Bytes{0x83, 1, 1})),
+                                 n);
+          },
+          mms::response(support::element(0xa2, Bytes{0x80, 1, 'a', 0x81, 1, 'b', 0x82, 1, 'c'}), 2),
+          "invoke_id",
+          0};
 }
 
 inline Talk opcua_reads() {
@@ -141,12 +139,8 @@ inline Talk opcua_reads() {
                                text("opc.tcp://a:4840")})),
            chunk("ACKF", join({le32(0), le32(65536), le32(65536), le32(0), le32(0)})),
            open_plain({1, 1}), opened_plain({51, 1})},
-          [](std::uint8_t n) {
-            return request(631, read_of({kNumeric}), {n + 1U, n + 1U});
-          },
-          [](std::uint8_t n, std::uint32_t nth) {
-            return response(634, {52 + nth, n + 1U});
-          },
+          [](std::uint8_t n) { return request(631, read_of({kNumeric}), {n + 1U, n + 1U}); },
+          [](std::uint8_t n, std::uint32_t nth) { return response(634, {52 + nth, n + 1U}); },
           response(676, {53, 3}),
           "request_id",
           1};

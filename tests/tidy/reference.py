@@ -1,5 +1,5 @@
-"""Generated pages are what the program says now: policies/reference.md the catalogues, and the guide's
-table of roles the rows of RPCs.
+"""Generated pages are what the program says now: policies/reference.md the catalogues, the guides'
+tables of roles and of events.
 
 usage: reference.py BULKHEADCTL [--write]      (in the root of the checkout)
 """
@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 PAGE = Path("policies/reference.md")
-GUIDE = Path("deploy/guides/authority.md")
-BEGIN, END = "<!-- bulkheadctl access table --reference -->\n", "<!-- end -->"
+# Guides, and the command whose tables stand in them.
+GUIDES = {Path("deploy/guides/authority.md"): ("access", "table"),
+          Path("deploy/guides/events.md"): ("events",)}
+END = "<!-- end -->"
 
 
 def said(*words):
@@ -18,14 +20,16 @@ def said(*words):
                           check=True).stdout
 
 
-def guide_with(table):
-    before, _, rest = GUIDE.read_text(encoding="utf-8").partition(BEGIN)
-    assert END in rest, f"{GUIDE} has no place for the table of roles"
-    return before + BEGIN + table + END + rest.partition(END)[2]
+def guide_with(path, words):
+    begin = f"<!-- bulkheadctl {' '.join(words)} --reference -->\n"
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    assert END in rest, f"{path} has no place for the tables of {' '.join(words)}"
+    return before + begin + said(*words) + END + rest.partition(END)[2]
 
 
 def main():
-    pages = {PAGE: said("protocols"), GUIDE: guide_with(said("access", "table"))}
+    pages = {PAGE: said("protocols")}
+    pages |= {path: guide_with(path, words) for path, words in GUIDES.items()}
     different = [path for path, text in pages.items() if path.read_text(encoding="utf-8") != text]
     for path in different:
         if "--write" in sys.argv:

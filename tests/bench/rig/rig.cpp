@@ -243,9 +243,8 @@ nlohmann::ordered_json time_inside(const rig::Histogram& cycles) {
                                 {"p9999_us", in_us(cycles.quantile(0.9999))},
                                 {"max_us", in_us(cycles.largest())}};
   nlohmann::ordered_json steps = nlohmann::ordered_json::array();
-  cycles.each([&](std::uint64_t upper, std::uint64_t count) {
-    steps.push_back({in_us(upper), count});
-  });
+  cycles.each(
+      [&](std::uint64_t upper, std::uint64_t count) { steps.push_back({in_us(upper), count}); });
   out["histogram_us"] = steps;
   return out;
 }
