@@ -71,7 +71,7 @@ class Learned:
     def passes_whole(self, capture, policy):
         done = said(self.bulkheadctl, "learn", capture, "--against", policy, "--format", "json")
         for line in map(json.loads, done.stdout.splitlines()):
-            if line["kind"] == "not_granted" and line["reason"] in OF_POLICY:
+            if line.get("kind") == "not_granted" and line["reason"] in OF_POLICY:
                 self.problems.append(f"{capture}: refuses what it was learned from: {line}")
         done = said(self.replay, "--policy", policy, capture, "--ignore-checksums", "--midstream",
                     "--restate-acknowledgements", "--format", "json")
@@ -99,7 +99,7 @@ class Learned:
         if policy is None:
             return None
         done = said(self.bulkheadctl, "learn", second, "--against", policy, "--format", "json")
-        totals = [line for line in map(json.loads, done.stdout.splitlines()) if line["kind"] == "total"]
+        totals = [line for line in map(json.loads, done.stdout.splitlines()) if line.get("kind") == "total"]
         return (totals[0]["granted"], totals[0]["not_granted"]) if totals else None
 
 

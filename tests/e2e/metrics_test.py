@@ -18,7 +18,7 @@ from pathlib import Path
 
 import outcome
 from e2e_test import BUILD, POLICY, ROOT, LabCase
-from lab import HMI, run, wait_until
+from lab import run, wait_until
 
 FAMILIES = ROOT / "controlplane/metrics"
 RULES = ROOT / "deploy/prometheus/bulkhead.rules.yml"
