@@ -11,23 +11,12 @@
 #include "tests/support/authority.h"
 #include "tests/support/becomes.h"
 #include "tests/support/everybody.h"
+#include "tests/support/no_readings.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tls_server.h"
 
 namespace bulkhead::controlplane {
 namespace {
-
-class NoReadings final : public Readings {
- public:
-  v1::GetStatusResponse status() override { return {}; }
-  Result<v1::Counters, Refusal> counters(v1::GetDataplaneCounters& /*question*/,
-                                         std::chrono::milliseconds /*timeout*/) override {
-    return Refusal{Refusal::Kind::unavailable, "none"};
-  }
-  Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& /*page*/) override {
-    return Refusal{Refusal::Kind::unavailable, "none"};
-  }
-};
 
 using Numbers = std::vector<std::uint64_t>;
 
@@ -86,7 +75,7 @@ class EventStreamTest : public ::testing::Test {
   const Issued authority_ = make_authority("test", 1);
   const Issued client_ = issue_client(authority_, "alice", 1);
   AccessPointer rules_ = all_roles_for({"alice"});
-  NoReadings readings_;
+  support::NoReadings readings_;
   std::unique_ptr<EventLog> log_;
   std::unique_ptr<Work> work_;
   std::unique_ptr<TelemetryServiceImpl> telemetry_;

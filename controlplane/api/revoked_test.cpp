@@ -17,22 +17,11 @@
 #include "tests/support/appliance_keys.h"
 #include "tests/support/everybody.h"
 #include "tests/support/free_port.h"
+#include "tests/support/no_readings.h"
 #include "tests/support/temporary_folder.h"
 
 namespace bulkhead::controlplane {
 namespace {
-
-class NoReadings final : public Readings {
- public:
-  v1::GetStatusResponse status() override { return {}; }
-  Result<v1::Counters, Refusal> counters(v1::GetDataplaneCounters& /*question*/,
-                                         std::chrono::milliseconds /*timeout*/) override {
-    return Refusal{Refusal::Kind::unavailable, "none"};
-  }
-  Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& /*page*/) override {
-    return Refusal{Refusal::Kind::unavailable, "none"};
-  }
-};
 
 class RevokedTest : public ::testing::Test {
  protected:
@@ -100,7 +89,7 @@ class RevokedTest : public ::testing::Test {
   AccessPointer rules_ = all_roles_for({"alice", "bob"});
   const support::TemporaryFolder events_folder_;
   EventLog events_{EventLog::Options{.folder = events_folder_.path()}};
-  NoReadings readings_;
+  support::NoReadings readings_;
   AccessFile file_{"/nonexistent", {}};
   std::unique_ptr<Listener> listener_;
   Work work_{[this] {
