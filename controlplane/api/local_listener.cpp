@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "controlplane/access/accept.h"
 #include "controlplane/access/limits.h"
 
 namespace bulkhead::controlplane {
@@ -39,18 +40,7 @@ LocalListener::LocalListener(asio::io_context& io, const std::string& path, Call
 void LocalListener::start() { accept(); }
 
 void LocalListener::accept() {
-  acceptor_.async_accept([this](error_code error, Unix::socket socket) {
-    if (error == asio::error::operation_aborted) return;
-    if (!error) {
-      welcome(std::move(socket));
-      return accept();
-    }
-    // Without a descriptor the next try fails as fast.
-    pause_.expires_after(limits::kAcceptPause);
-    pause_.async_wait([this](error_code stopped) {
-      if (!stopped) accept();
-    });
-  });
+  accept_each(acceptor_, pause_, [this](Unix::socket socket) { welcome(std::move(socket)); });
 }
 
 void LocalListener::welcome(Unix::socket socket) {

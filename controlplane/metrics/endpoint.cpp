@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controlplane/access/accept.h"
 #include "controlplane/access/limits.h"
 #include "controlplane/metrics/scraper.h"
 #include "dataplane/daemon/late_address.h"
@@ -107,18 +108,8 @@ void Endpoint::retry(const std::string& why) {
 }
 
 void Endpoint::accept() {
-  acceptor_.async_accept([this](error_code error, Tcp::socket socket) {
-    if (error == asio::error::operation_aborted) return;
-    if (!error) {
-      welcome(std::move(socket));
-      return accept();
-    }
-    // Without a descriptor the next try fails as fast.
-    pause_.expires_after(limits::kAcceptPause);
-    pause_.async_wait([this](error_code stopped) {
-      if (!stopped) accept();
-    });
-  });
+  controlplane::accept_each(acceptor_, pause_,
+                            [this](Tcp::socket socket) { welcome(std::move(socket)); });
 }
 
 // The oldest that was never answered goes first, so that strangers only displace each other.
