@@ -13,10 +13,16 @@ minutes:
   streams      120 event followers of 15 certificates and 127 of one, none of which reads
   comments     comments and names without a limit
 Beside each part: 20 Modbus sessions and a datagram each millisecond through the pair.
+
+Of several cores the last one is for what stands for other machines, and for the agents' threads without
+real-time priority; data planes and real-time threads have the others, as `setup` leaves workers
+cores of their own. "stalls" are the times for which even a thread of the highest real-time priority
+got no core, longer than 10 ms: what the machine or its kernel did, not the product.
 """
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -30,7 +36,8 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 from control_test import BEGUN, HOLD, resident_mib  # noqa: E402
 from lab import PLC, LabError, run, wait_until, write_access  # noqa: E402
 from pair import NAMES, PairLab  # noqa: E402
-from weights import weigh, weighed  # noqa: E402
+from stalls import Stalls  # noqa: E402
+from weights import set_apart, weigh, weighed  # noqa: E402
 
 UDP_PORT = 9000
 PROBE = ROOT / "tests/e2e/probe.py"
@@ -85,6 +92,7 @@ class Crowd:
         self.policies = []
         self.stop = threading.Event()
         self.large = None
+        self.stalls = []
         self.counts = {"questions": 0, "slowest_ms": 0, "commits": 0, "failed_commits": 0,
                        "flow_lists": 0, "pushed": 0, "push_refused": 0, "followers": 0,
                        "comments_refused": 0}
@@ -95,6 +103,9 @@ class Crowd:
         lab, flows = self.lab, self.options.flows
         lab.down()
         lab.prepare()
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[-1:])
+        self.stalls = [Stalls(core) for core in cores]
         lab.start_plc()
         # All come from one host, whose share is three quarters.
         size = ("--flows", str(max(4096, flows + flows // 2)), "--memory-mib", "3072", "--buffers",
@@ -104,6 +115,7 @@ class Crowd:
             lab.start_agent(which)
             for part, nice in APPLIANCE_NICE.items():
                 weigh(lab.pid(f"{part}-{which}"), nice)
+                set_apart(lab.pid(f"{part}-{which}"), cores[:-1] or cores, part == "dataplane")
         self.policies = [self.compile(f"policy{other}", self.options.rules, other)
                          for other in (0, 1)]
         if {"artefacts", "all"} & set(self.options.part or PARTS):
@@ -248,6 +260,8 @@ class Crowd:
         self.problems.clear()
         self.counts = dict.fromkeys(self.counts, 0)
         before = self.takeovers()
+        for stalls in self.stalls:
+            stalls.take()
         probes = [subprocess.Popen(
             self.lab.in_ns("sup", *AHEAD, sys.executable, PROBE, mode, PLC, port, seconds),
             stdout=subprocess.PIPE, text=True)
@@ -276,6 +290,7 @@ class Crowd:
                 "wrong": sum(r["wrong"] for r in modbus),
                 "answered": sum(r["answered"] for r in modbus), **self.counts,
                 "agent_mib_idle": idle, "agent_mib_most": most, "agent_mib_after": self.memory(),
+                "stalls": {str(stalls.core): stalls.take() for stalls in self.stalls},
                 "last_changes": {which: (self.lab.pair(which) or {}).get("last_change")
                                  for which in ("a", "b")},
                 "problems": sorted(set(self.problems))[:3]}
@@ -300,6 +315,8 @@ def main():
             seconds = int(options.minutes * 60) if name == "all" else options.seconds
             print(json.dumps(crowd.run(name, parts, seconds)), flush=True)
     finally:
+        for stalls in crowd.stalls:
+            stalls.end()
         crowd.lab.down()
 
 

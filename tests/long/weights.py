@@ -4,6 +4,7 @@ These give its processes weight over those that stand for other machines.
 With autogroups (sched(7)) a process's nice value counts within its session alone, and a session has
 one of its own."""
 
+import os
 from pathlib import Path
 
 
@@ -18,3 +19,11 @@ def weigh(pid, nice):
     autogroup = Path(f"/proc/{pid}/autogroup")
     if autogroup.exists():
         autogroup.write_text(str(nice))
+
+
+def set_apart(pid, cores, all_threads):
+    """Gives a program's threads of real-time priority, or all, these cores."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        thread = int(task.name)
+        if all_threads or os.sched_getscheduler(thread) in (os.SCHED_FIFO, os.SCHED_RR):
+            os.sched_setaffinity(thread, cores)
