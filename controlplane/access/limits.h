@@ -16,7 +16,6 @@ inline constexpr std::size_t kProvenOfOneMax = 64;  // by certificate
 inline constexpr auto kSilentFor = std::chrono::seconds(5);
 inline constexpr auto kHandshakeFor = std::chrono::seconds(5);
 inline constexpr auto kUnprovenFor = std::chrono::seconds(10);
-inline constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 inline constexpr int kCallsOfConnectionMax = 32;
 
 // Calls, of one certificate and in all. More are refused at once.

@@ -13,7 +13,7 @@ namespace bulkhead::controlplane {
 
 namespace {
 
-constexpr TimeNs kPeriodNs = 15 * kSecondNs;
+constexpr TimeNs kLookPeriodNs = 15 * kSecondNs;
 constexpr std::size_t kGrowthBytes = std::size_t{16} << 20;
 constexpr std::size_t kChangeBytes = std::size_t{4} << 20;
 
@@ -33,7 +33,7 @@ std::size_t resident_bytes() {
 }
 
 void MemoryKeeper::turn(TimeNs now_ns) {
-  if (now_ns - looked_ns_ < kPeriodNs) return;
+  if (now_ns - looked_ns_ < kLookPeriodNs) return;
   looked_ns_ = now_ns;
   const std::size_t resident = resident_bytes();
   if (least_bytes_ == 0) least_bytes_ = resident;

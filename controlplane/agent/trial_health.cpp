@@ -15,10 +15,10 @@ namespace {
 
 // A look at many sessions shall not keep the data plane busy: it rests so many times as long.
 constexpr int kRestFactor = 4;
-constexpr auto kCountersTimeout = std::chrono::milliseconds(2000);
-constexpr std::uint32_t kPage = 1000;
-constexpr std::uint64_t kSessionsMax = 1'000'000;  // of a look; the rest is not counted
-constexpr std::size_t kPagesMax = 10'000;          // of counters
+constexpr auto kHealthTimeout = std::chrono::milliseconds(2000);
+constexpr std::uint32_t kHealthPage = 1000;
+constexpr std::uint64_t kHealthSessionsMax = 1'000'000;  // of a look; the rest is not counted
+constexpr std::size_t kPagesMax = 10'000;                // of counters
 
 bool lives(const v1::Flow& flow) {
   return flow.state() != "refused" && flow.state() != "closing" && flow.state() != "closed";
@@ -85,8 +85,8 @@ std::string TrialHealth::begin(const policy::HealthBounds& bounds,
 
 bool TrialHealth::count_sessions(const std::set<std::string>& conduits, HealthReading& reading) {
   v1::ListDataplaneFlows page;
-  page.set_limit(kPage);
-  for (std::uint64_t seen = 0; seen < kSessionsMax;) {
+  page.set_limit(kHealthPage);
+  for (std::uint64_t seen = 0; seen < kHealthSessionsMax;) {
     const auto answer = readings_.flows(page);
     if (!answer) return false;
     for (const v1::Flow& flow : answer.value().flows()) {
@@ -104,7 +104,7 @@ bool TrialHealth::count_sessions(const std::set<std::string>& conduits, HealthRe
 bool TrialHealth::count_refusals(HealthReading& reading) {
   v1::GetDataplaneCounters question;
   for (std::size_t pages = 0; pages < kPagesMax; ++pages) {
-    const auto page = readings_.counters(question, kCountersTimeout);
+    const auto page = readings_.counters(question, kHealthTimeout);
     if (!page) return false;
     if (page.value().anew()) reading.refusals = 0;
     for (const v1::Counter& row : page.value().rows()) {

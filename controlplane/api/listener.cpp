@@ -15,6 +15,7 @@
 
 #include "controlplane/access/limits.h"
 #include "dataplane/daemon/late_address.h"
+#include "dataplane/ipc/accept.h"
 
 namespace bulkhead::controlplane {
 
@@ -175,8 +176,7 @@ void Listener::accept() {
     if (error == asio::error::would_block) return accept();  // it has gone
     warn(error.message());
     if (error == asio::error::no_descriptors && make_room(Stage::silent, 0)) return accept();
-    // Without a descriptor the next try fails as fast.
-    pause_.expires_after(limits::kAcceptPause);
+    pause_.expires_after(ipc::kAcceptPause);
     pause_.async_wait([this](error_code stopped) {
       if (!stopped) accept();
     });

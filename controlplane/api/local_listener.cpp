@@ -10,8 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "controlplane/access/accept.h"
-#include "controlplane/access/limits.h"
+#include "dataplane/ipc/accept.h"
 
 namespace bulkhead::controlplane {
 
@@ -40,7 +39,9 @@ LocalListener::LocalListener(asio::io_context& io, const std::string& path, Call
 void LocalListener::start() { accept(); }
 
 void LocalListener::accept() {
-  accept_each(acceptor_, pause_, [this](Unix::socket socket) { welcome(std::move(socket)); });
+  ipc::accept_each(
+      acceptor_, pause_, [this](Unix::socket socket) { welcome(std::move(socket)); },
+      [](error_code) {});
 }
 
 void LocalListener::welcome(Unix::socket socket) {

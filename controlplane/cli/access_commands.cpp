@@ -48,7 +48,7 @@ void run_table(const Session& session, bool reference) {
   if (session.format() == Format::table) table.print("");
 }
 
-void run_check(const Session& session, const std::string& path) {
+void run_access_check(const Session& session, const std::string& path) {
   const std::string text = read_file_or_fail(path);
   Diagnostics diagnostics(path);
   const AccessRules rules = parse_access(text, diagnostics);
@@ -108,7 +108,7 @@ void add_access_commands(CLI::App& app, Session& session) {
   CLI::App* check =
       access->add_subcommand("check", "Find every mistake in an access file, without an appliance");
   check->add_option("FILE", *path, "access.yaml")->required();
-  check->callback([&session, path] { run_check(session, *path); });
+  check->callback([&session, path] { run_access_check(session, *path); });
   CLI::App* show = access->add_subcommand(
       "show",
       "Your identity and roles on the appliance, and the digest of the access file in force; exit "

@@ -17,7 +17,7 @@ std::string endpoint_text(const siem::Collector& collector) {
          std::to_string(collector.port);
 }
 
-void run_check(const Session& session, const std::string& path) {
+void run_collectors_check(const Session& session, const std::string& path) {
   const std::string text = read_file_or_fail(path);
   Diagnostics diagnostics(path);
   const auto collectors = siem::parse_collectors(text, diagnostics);
@@ -56,7 +56,7 @@ void add_collector_commands(CLI::App& app, Session& session) {
   CLI::App* check = collectors->add_subcommand(
       "check", "Find every mistake in a file of collectors, without an appliance");
   check->add_option("FILE", *path, "collectors.yaml")->required();
-  check->callback([&session, path] { run_check(session, *path); });
+  check->callback([&session, path] { run_collectors_check(session, *path); });
 }
 
 }  // namespace bulkhead::controlplane

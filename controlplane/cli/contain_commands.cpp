@@ -15,7 +15,7 @@ struct Target {
   bool all = false;
 };
 
-struct Arguments {
+struct ContainmentArguments {
   Target target;
   std::string level;
   std::string reason;
@@ -77,7 +77,7 @@ void release(Session& session, const Target& target, v1::ContainmentLevel level)
 }
 
 // `--level normal` is a release.
-void contain(Session& session, const Arguments& arguments) {
+void contain(Session& session, const ContainmentArguments& arguments) {
   if (arguments.level.empty()) throw CommandFailed{kUsage, "--level is missing"};
   const v1::ContainmentLevel level = level_or_fail(arguments.level);
   if (level == v1::CONTAINMENT_LEVEL_NORMAL) return release(session, arguments.target, level);
@@ -106,7 +106,7 @@ void list(Session& session) {
 void add_contain_commands(CLI::App& app, Session& session) {
   const std::map<std::string, std::uint64_t> units = {
       {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ContainmentArguments>();
   CLI::App* contain_command = app.add_subcommand(
       "contain",
       "Cut a zone or conduit off beside its policy, at once and on both of a pair: read-only "
@@ -133,7 +133,7 @@ void add_contain_commands(CLI::App& app, Session& session) {
   CLI::App* list_command =
       contain_command->add_subcommand("list", "What is contained, how, by whom, for how long");
   list_command->callback([&session] { list(session); });
-  const auto released = std::make_shared<Arguments>();
+  const auto released = std::make_shared<ContainmentArguments>();
   CLI::App* release_command = contain_command->add_subcommand(
       "release",
       "End what was contained: the same zone, conduit or --all; needs the role that the policy "

@@ -13,7 +13,7 @@ namespace bulkhead::controlplane {
 
 namespace {
 
-struct Arguments {
+struct MapArguments {
   std::string path;
   std::string svg;
   bool live = false;
@@ -34,7 +34,7 @@ Model live_model(const Session& session) {
                       "what it grants"};
 }
 
-Model model_of(const Session& session, const Arguments& arguments) {
+Model model_of(const Session& session, const MapArguments& arguments) {
   if (arguments.live) return live_model(session);
   if (arguments.path.empty()) {
     throw CommandFailed{kUsage, "name a policy file, or --live for what the appliance enforces"};
@@ -80,7 +80,7 @@ Json conduit_json(const Model& model, const ModelConduit& conduit) {
           {"rules", std::move(rules)}};
 }
 
-void run_map(const Session& session, const Arguments& arguments) {
+void run_map(const Session& session, const MapArguments& arguments) {
   const Model model = model_of(session, arguments);
   if (arguments.dot) return print_text(map_dot(model));
   if (!arguments.svg.empty()) return draw(map_dot(model), arguments.svg);
@@ -91,7 +91,7 @@ void run_map(const Session& session, const Arguments& arguments) {
 }  // namespace
 
 void add_map_command(CLI::App& app, Session& session) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<MapArguments>();
   CLI::App* map = app.add_subcommand(
       "map", "Zones, the conduits between them and what they carry, as text or as a picture");
   CLI::Option* path = map->add_option("POLICY", arguments->path, "Policy file (.yaml)");

@@ -24,7 +24,7 @@ namespace {
 
 constexpr int kDaysDefault = 365;
 
-struct Arguments {
+struct PkiArguments {
   std::string folder;
   std::string name;
   std::string identity;
@@ -90,7 +90,7 @@ void expect_hosts(const std::vector<std::string>& hosts) {
 }
 
 // What an operator's certificate names: --identity, else the certificate's name.
-std::string identity_for(const Arguments& arguments) {
+std::string identity_for(const PkiArguments& arguments) {
   const std::string& identity = arguments.identity.empty() ? arguments.name : arguments.identity;
   if (is_identity(identity)) return identity;
   throw CommandFailed{kUsage, "\"" + identity +
@@ -103,7 +103,7 @@ Issued read_authority(const std::string& folder) {
   return {read_file_or_fail(folder + "/ca.key"), read_file_or_fail(folder + "/ca.crt")};
 }
 
-void run_init(const Session& session, const Arguments& arguments) {
+void run_init(const Session& session, const PkiArguments& arguments) {
   const fs::path folder = arguments.folder;
   if (!arguments.name.empty()) expect_name(arguments.name);
   const std::string identity = arguments.name.empty() ? "operator" : identity_for(arguments);
@@ -129,7 +129,7 @@ void run_init(const Session& session, const Arguments& arguments) {
       identity, identity);
 }
 
-void run_server(const Session& session, const Arguments& arguments) {
+void run_server(const Session& session, const PkiArguments& arguments) {
   expect_name(arguments.name);
   expect_hosts(arguments.hosts);
   std::vector<std::string> hosts = arguments.hosts;
@@ -140,7 +140,7 @@ void run_server(const Session& session, const Arguments& arguments) {
 
 // The certificate of an appliance that keeps its key to itself. What is asked for is shown: who
 // signs answers for it.
-void run_sign(const Session& session, const Arguments& arguments) {
+void run_sign(const Session& session, const PkiArguments& arguments) {
   const std::string request_pem = read_file_or_fail(arguments.request);
   Request request;
   std::string certificate;
@@ -171,7 +171,7 @@ void run_sign(const Session& session, const Arguments& arguments) {
 }
 
 // An operator's key, made where it stays, and what the authority has to sign.
-void run_request(const Session& session, const Arguments& arguments) {
+void run_request(const Session& session, const PkiArguments& arguments) {
   expect_name(arguments.name);
   const std::string identity = identity_for(arguments);
   const std::string key = make_key();
@@ -187,7 +187,7 @@ void run_request(const Session& session, const Arguments& arguments) {
 }
 
 // The key stays: an appliance or an operator takes the new certificate in place of the former.
-void run_renew(const Session& session, const Arguments& arguments) {
+void run_renew(const Session& session, const PkiArguments& arguments) {
   std::string certificate;
   try {
     certificate = issue_again(read_authority(arguments.folder),
@@ -204,7 +204,7 @@ void run_renew(const Session& session, const Arguments& arguments) {
       arguments.days);
 }
 
-void run_revoke(const Session& session, const Arguments& arguments) {
+void run_revoke(const Session& session, const PkiArguments& arguments) {
   const fs::path list = fs::path(arguments.folder) / "ca.crl";
   const std::string former = fs::exists(list) ? read_file_or_fail(list.string()) : std::string();
   Revocation revocation;
@@ -228,7 +228,7 @@ void run_revoke(const Session& session, const Arguments& arguments) {
 }
 
 // What authenticates the heartbeats of a pair.
-void run_pair(const Session& session, const Arguments& arguments) {
+void run_pair(const Session& session, const PkiArguments& arguments) {
   std::string key(32, '\0');
   if (RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), static_cast<int>(key.size())) != 1) {
     throw CommandFailed{kFileFailed, "no random numbers for a key"};
@@ -237,7 +237,7 @@ void run_pair(const Session& session, const Arguments& arguments) {
 }
 
 // The name in the subjectAltName is what access.yaml gives roles to.
-void run_client(const Session& session, const Arguments& arguments) {
+void run_client(const Session& session, const PkiArguments& arguments) {
   expect_name(arguments.name);
   const std::string identity = identity_for(arguments);
   write_pair(
@@ -248,7 +248,7 @@ void run_client(const Session& session, const Arguments& arguments) {
 }
 
 void add_exchange_commands(CLI::App* pki, Session& session,
-                           const std::shared_ptr<Arguments>& arguments) {
+                           const std::shared_ptr<PkiArguments>& arguments) {
   const auto with_days = [&](CLI::App* command) {
     command->add_option("--days", arguments->days, "How long it is valid")
         ->check(CLI::Range(1, 3650))
@@ -281,7 +281,7 @@ void add_exchange_commands(CLI::App* pki, Session& session,
 }  // namespace
 
 void add_pki_commands(CLI::App& app, Session& session) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<PkiArguments>();
   CLI::App* pki =
       app.add_subcommand("pki", "An authority of files: certificates of appliances and operators");
   pki->require_subcommand(1);

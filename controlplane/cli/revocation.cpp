@@ -18,15 +18,15 @@ using Integer = std::unique_ptr<ASN1_INTEGER, Freer<ASN1_INTEGER_free>>;
 using Time = std::unique_ptr<ASN1_TIME, Freer<ASN1_TIME_free>>;
 using Number = std::unique_ptr<BIGNUM, Freer<BN_free>>;
 
-void expect(bool good, const char* what) {
+void require(bool good, const char* what) {
   ERR_clear_error();
   if (!good) throw std::runtime_error(what);
 }
 
 RevocationList read_list(const std::string& pem, X509* issuer) {
   RevocationList list(PEM_read_bio_X509_CRL(memory_of(pem).get(), nullptr, nullptr, nullptr));
-  expect(list && X509_CRL_verify(list.get(), X509_get0_pubkey(issuer)) == 1,
-         "the former list is not this authority's: move it away, or restore it");
+  require(list && X509_CRL_verify(list.get(), X509_get0_pubkey(issuer)) == 1,
+          "the former list is not this authority's: move it away, or restore it");
   return list;
 }
 
@@ -72,15 +72,15 @@ void finish(X509_CRL* list, X509* issuer, EVP_PKEY* key, std::uint64_t number, i
   X509_CRL_set1_nextUpdate(list, until.get());
   const Integer count(ASN1_INTEGER_new());
   ASN1_INTEGER_set_uint64(count.get(), number);
-  expect(X509_CRL_add1_ext_i2d(list, NID_crl_number, count.get(), 0, X509V3_ADD_DEFAULT) == 1,
-         "the list's number cannot be written");
+  require(X509_CRL_add1_ext_i2d(list, NID_crl_number, count.get(), 0, X509V3_ADD_DEFAULT) == 1,
+          "the list's number cannot be written");
   X509_CRL_sort(list);
-  expect(X509_CRL_sign(list, key, EVP_sha256()) > 0, "the list cannot be signed");
+  require(X509_CRL_sign(list, key, EVP_sha256()) > 0, "the list cannot be signed");
 }
 
 std::string text_of(X509_CRL* list) {
   const Memory memory(BIO_new(BIO_s_mem()));
-  expect(PEM_write_bio_X509_CRL(memory.get(), list) == 1, "the list cannot be written");
+  require(PEM_write_bio_X509_CRL(memory.get(), list) == 1, "the list cannot be written");
   char* data = nullptr;
   const long length = BIO_get_mem_data(memory.get(), &data);
   return {data, static_cast<std::size_t>(length)};
@@ -92,9 +92,9 @@ Revocation revoke(const Issued& authority, const std::string& list_pem,
                   const std::string& certificate_pem, int days) {
   const Certificate issuer = read_certificate(authority.certificate_pem);
   const Key key = read_key(authority.key_pem);
-  expect(issuer && key, "the authority's key or certificate is damaged");
+  require(issuer && key, "the authority's key or certificate is damaged");
   const Certificate certificate = read_certificate(certificate_pem);
-  expect(certificate != nullptr, "it is no certificate in PEM");
+  require(certificate != nullptr, "it is no certificate in PEM");
   expect_issued_by(authority, certificate.get());
   const RevocationList list(X509_CRL_new());
   Revocation made;

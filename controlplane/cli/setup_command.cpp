@@ -34,7 +34,7 @@ using setup::StepState;
 using setup::Wishes;
 using Clock = std::chrono::steady_clock;
 
-struct Arguments {
+struct SetupArguments {
   bool yes = false;
   bool dry_run = false;
   bool interfaces = false;
@@ -87,7 +87,7 @@ Wishes kept_wishes(const setup::Machine& machine) {
   throw CommandFailed{kFileFailed, wishes.error().cause + "; " + wishes.error().mend};
 }
 
-void merge(const Arguments& arguments, Wishes& wishes) {
+void merge(const SetupArguments& arguments, Wishes& wishes) {
   for (const auto& each : arguments.merges) each(wishes);
   if (!arguments.zone_ports.empty()) {
     wishes.zone_ports.clear();
@@ -231,7 +231,7 @@ std::vector<setup::Step> plan_or_fail(const Session& session, const setup::Machi
   throw CommandFailed{kRefused, "nothing was changed"};
 }
 
-void run_setup(Session& session, const Arguments& arguments) {
+void run_setup(Session& session, const SetupArguments& arguments) {
   const auto begun = Clock::now();
   std::signal(SIGPIPE, SIG_IGN);
   setup::Machine machine(arguments.root);
@@ -264,7 +264,7 @@ void run_setup(Session& session, const Arguments& arguments) {
 }
 
 // At boot: devices may still be on their way.
-void run_bind(const Arguments& arguments) {
+void run_bind(const SetupArguments& arguments) {
   constexpr auto kWait = std::chrono::seconds(10);
   setup::Machine machine(arguments.root);
   const auto end = Clock::now() + kWait;
@@ -281,7 +281,7 @@ void run_bind(const Arguments& arguments) {
 }
 
 template <typename Value>
-CLI::Option* add_wish(CLI::App* command, Arguments& arguments, const std::string& name,
+CLI::Option* add_wish(CLI::App* command, SetupArguments& arguments, const std::string& name,
                       Value Wishes::* value, const std::string& text) {
   CLI::Option* option = command->add_option(name, arguments.given.*value, text);
   arguments.merges.push_back([option, &arguments, value](Wishes& wishes) {
@@ -290,7 +290,7 @@ CLI::Option* add_wish(CLI::App* command, Arguments& arguments, const std::string
   return option;
 }
 
-void declare_ports(CLI::App* command, Arguments& arguments) {
+void declare_ports(CLI::App* command, SetupArguments& arguments) {
   command->add_option("--zone-port", arguments.zone_ports,
                       "A zone port, once for each, port 0 first: an interface, which stays the "
                       "kernel's, or a PCI address, which is bound to vfio-pci; with a zone's name "
@@ -315,7 +315,7 @@ void declare_ports(CLI::App* command, Arguments& arguments) {
       ->capture_default_str();
 }
 
-void declare_host(CLI::App* command, Arguments& arguments) {
+void declare_host(CLI::App* command, SetupArguments& arguments) {
   command->add_option("--management", arguments.management,
                       "The address that bulkheadd serves on, of an interface that is no zone "
                       "port; with another port than 7443 as 192.0.2.10:8443");
@@ -342,7 +342,7 @@ void declare_host(CLI::App* command, Arguments& arguments) {
   command->add_flag("--no-services", arguments.no_services, "Neither enable nor start services");
 }
 
-void declare_pair(CLI::App* command, Arguments& arguments) {
+void declare_pair(CLI::App* command, SetupArguments& arguments) {
   const std::string group = "One of a pair";
   add_wish(command, arguments, "--pair-peer", &Wishes::pair_peer,
            "The other's name in its certificate")
@@ -359,7 +359,7 @@ void declare_pair(CLI::App* command, Arguments& arguments) {
 }  // namespace
 
 void add_setup_command(CLI::App& app, Session& session) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<SetupArguments>();
   CLI::App* command = app.add_subcommand(
       "setup",
       "Make this machine an appliance: ports, memory, cores, management, time, keys, services. "

@@ -16,7 +16,7 @@ namespace bulkhead::controlplane {
 
 namespace {
 
-struct Arguments {
+struct TopArguments {
   bool once = false;
   std::uint32_t interval_ms = 2000;
   std::string sort = "rate";
@@ -170,7 +170,7 @@ void run_terminal(Session& session, TopWish wish, std::uint32_t interval_ms) {
   }
 }
 
-void run_top(Session& session, const Arguments& arguments) {
+void run_top(Session& session, const TopArguments& arguments) {
   TopWish wish;
   wish.sort = find_top_sort(arguments.sort).value_or(TopSort::rate);
   wish.filter = arguments.filter;
@@ -186,7 +186,7 @@ void run_top(Session& session, const Arguments& arguments) {
 }  // namespace
 
 void add_top_command(CLI::App& app, Session& session) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<TopArguments>();
   CLI::App* top = app.add_subcommand(
       "top",
       "Conduits, functions, refusals, pair and workers, again and again. Keys: 1 conduits, 2 "

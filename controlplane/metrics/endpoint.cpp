@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "controlplane/access/accept.h"
 #include "controlplane/access/limits.h"
 #include "controlplane/metrics/scraper.h"
 #include "dataplane/daemon/late_address.h"
+#include "dataplane/ipc/accept.h"
 
 namespace bulkhead::metrics {
 
@@ -108,8 +108,9 @@ void Endpoint::retry(const std::string& why) {
 }
 
 void Endpoint::accept() {
-  controlplane::accept_each(acceptor_, pause_,
-                            [this](Tcp::socket socket) { welcome(std::move(socket)); });
+  ipc::accept_each(
+      acceptor_, pause_, [this](Tcp::socket socket) { welcome(std::move(socket)); },
+      [](error_code) {});
 }
 
 // The oldest that was never answered goes first, so that strangers only displace each other.

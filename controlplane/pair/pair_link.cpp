@@ -15,6 +15,7 @@
 
 #include "controlplane/access/certificate.h"
 #include "dataplane/daemon/late_address.h"
+#include "dataplane/ipc/accept.h"
 
 namespace bulkhead::controlplane {
 
@@ -27,7 +28,6 @@ namespace {
 
 constexpr auto kRetryPeriod = std::chrono::milliseconds(200);
 constexpr auto kHandshakeTimeout = std::chrono::seconds(2);
-constexpr auto kBackOff = std::chrono::milliseconds(100);
 
 // What a peer of version 1 reads.
 std::string whole_frame(const std::deque<std::string>& frames) {
@@ -198,21 +198,13 @@ void PairLink::open() {
 }
 
 void PairLink::accept() {
-  acceptor_.async_accept([this](error_code error, tcp::socket socket) {
-    if (error == asio::error::operation_aborted) return;
-    if (!error) {
-      if (may_greet(socket)) {
-        begin(std::make_shared<Session>(std::move(socket), tls_), ssl::stream_base::server);
-      }
-      return accept();
-    }
-    // Without a descriptor the next try fails as fast, and this thread is the lease's.
+  const auto welcome = [this](tcp::socket socket) {
+    if (!may_greet(socket)) return;
+    begin(std::make_shared<Session>(std::move(socket), tls_), ssl::stream_base::server);
+  };
+  ipc::accept_each(acceptor_, retry_timer_, welcome, [this](error_code error) {
     if (error.message() != logged_) spdlog::warn("pair link: cannot accept: {}", error.message());
     logged_ = error.message();
-    retry_timer_.expires_after(kBackOff);
-    retry_timer_.async_wait([this](error_code stopped) {
-      if (!stopped) accept();
-    });
   });
 }
 

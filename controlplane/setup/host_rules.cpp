@@ -8,7 +8,6 @@ namespace bulkhead::setup {
 
 namespace {
 
-bool is_v6(const std::string& address) { return address.find(':') != std::string::npos; }
 const char* family(const std::string& address) { return is_v6(address) ? "ip6" : "ip"; }
 
 std::string quoted(const std::vector<std::string>& names) {

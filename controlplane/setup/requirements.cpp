@@ -10,8 +10,6 @@ namespace bulkhead::setup {
 
 namespace {
 
-bool is_v6(const std::string& text) { return text.find(':') != std::string::npos; }
-
 bool is_admitted(const Wishes& wishes, const std::string& address) {
   return std::any_of(wishes.admit.begin(), wishes.admit.end(),
                      [&](const std::string& network) { return holds(network, address); });

@@ -52,6 +52,8 @@ Result<Wishes, Problem> read_wishes(const std::string& text);
 ZonePort read_zone_port(const std::string& text);
 // ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT into the wishes; false if it is none.
 bool read_management(const std::string& text, Wishes& wishes);
+// Of an address or a network.
+inline bool is_v6(const std::string& address) { return address.find(':') != std::string::npos; }
 // As options of the agent write it: 192.0.2.10:7443, [2001:db8::1]:7443.
 std::string endpoint(const std::string& address, std::uint16_t port);
 // The address of an endpoint, and its port; 0 if it is none.

@@ -10,14 +10,14 @@
 #include <stdexcept>
 #include <utility>
 
+#include "dataplane/ipc/accept.h"
+
 namespace bulkhead::ipc {
 
 using boost::asio::local::stream_protocol;
 using boost::system::error_code;
 
 namespace {
-
-constexpr auto kBackOff = std::chrono::milliseconds(100);
 
 // True if some process answers on the socket.
 bool is_listened_on(boost::asio::io_context& io, const std::string& path) {
@@ -30,7 +30,7 @@ bool is_listened_on(boost::asio::io_context& io, const std::string& path) {
 }  // namespace
 
 UnixListener::UnixListener(boost::asio::io_context& io, const std::string& path)
-    : io_(io), path_(path), acceptor_(io), pause_(io) {
+    : path_(path), acceptor_(io), pause_(io) {
   if (is_listened_on(io, path)) {
     throw std::runtime_error("socket " + path +
                              " is in use: another bulkhead-dataplane runs; stop it, or give this " +
@@ -69,24 +69,13 @@ bool UnixListener::may_connect(Socket& socket) const {
 
 void UnixListener::accept(std::function<void(Socket)> take) {
   take_ = std::move(take);
-  accept_next();
-}
-
-void UnixListener::accept_next() {
-  acceptor_.async_accept([this](error_code error, Socket socket) {
-    if (error == boost::asio::error::operation_aborted) return;
-    if (!error) {
-      logged_ = false;
-      if (may_connect(socket)) take_(std::move(socket));
-      return accept_next();
-    }
-    if (!std::exchange(logged_, true)) {
-      spdlog::warn("socket {}: cannot accept: {}; trying again", path_, error.message());
-    }
-    pause_.expires_after(kBackOff);
-    pause_.async_wait([this](error_code stopped) {
-      if (!stopped) accept_next();
-    });
+  const auto welcome = [this](Socket socket) {
+    logged_ = false;
+    if (may_connect(socket)) take_(std::move(socket));
+  };
+  accept_each(acceptor_, pause_, welcome, [this](error_code error) {
+    if (std::exchange(logged_, true)) return;
+    spdlog::warn("socket {}: cannot accept: {}; trying again", path_, error.message());
   });
 }
 

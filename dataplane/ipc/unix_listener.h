@@ -25,10 +25,8 @@ class UnixListener {
   void accept(std::function<void(Socket)> take);
 
  private:
-  void accept_next();
   bool may_connect(Socket& socket) const;
 
-  boost::asio::io_context& io_;
   std::string path_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer pause_;

@@ -49,14 +49,15 @@ MAY_INCLUDE = {
                          "dataplane/artefact/digest.h",
     # Pure, but for what observes.
     "controlplane/alarms": "access telemetry pair/pair_control.h dataplane/base",
-    "controlplane/metrics": "access alarms telemetry dataplane/base dataplane/daemon",
+    "controlplane/metrics": "access alarms telemetry dataplane/base dataplane/daemon "
+                            "dataplane/ipc/accept.h",
     "controlplane/containment": "access telemetry pair/ask.h revisions/files.h "
                                 "revisions/revision_note.h dataplane/base dataplane/daemon dataplane/ipc",
     "controlplane/agent": "access containment telemetry revisions pair dataplane/base dataplane/daemon "
                           "dataplane/ipc dataplane/artefact dataplane/policy/health.h",
     # Interfaces of what it serves; never the agent.
     "controlplane/api": "access audit containment/containing.h telemetry revisions/policies.h "
-                        "pair/pair_control.h dataplane/base dataplane/daemon",
+                        "pair/pair_control.h dataplane/base dataplane/daemon dataplane/ipc/accept.h",
     "controlplane/setup": "dataplane/base dataplane/wire",
     # Recorded traffic to the text of a policy, and against one.
     "controlplane/learn": "policy dataplane/base dataplane/wire dataplane/protocols "
