@@ -101,6 +101,12 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::Range(1280, 9200))
       ->capture_default_str();
   declare_limits(app, options);
+  app.add_option(
+         "--self-test-every", options.engine.self_test_every_s,
+         "Seconds between two self-tests, each also behind a change of policy; 0: only when "
+         "it is asked for")
+      ->check(CLI::Range(0, 86'400))
+      ->capture_default_str();
   app.add_flag("--await-ports", options.await_ports,
                "Wait for interfaces and PCI devices that are not there yet, instead of ending");
   app.add_option("--bypass", options.bypass,

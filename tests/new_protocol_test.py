@@ -53,7 +53,7 @@ def main():
     module = make(folder)
     test = module / f"{NAME}_test.cpp"
     sources = [source for source in sorted(module.glob("*.cpp")) if source != test]
-    assert test.exists() and len(sources) == 2 and (module / "README.md").exists()
+    assert test.exists() and len(sources) == 3 and (module / "README.md").exists()
     sources.append(ROOT / "dataplane" / "protocols" / "registry.cpp")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         compiled = [pool.submit(compile_one, compiler, folder, test, [])]

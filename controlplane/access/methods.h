@@ -58,8 +58,17 @@ inline constexpr Method kWatchCounters = {"/bulkhead.v1.TelemetryService/WatchCo
                                           limits::kStreams, "watch counters", kEverybody};
 inline constexpr Method kWatchEvents = {"/bulkhead.v1.TelemetryService/WatchEvents",
                                         limits::kStreams, "see events (events)", kEverybody};
+inline constexpr Method kGetEvent = {"/bulkhead.v1.TelemetryService/GetEvent", limits::kQuestions,
+                                     "see an event with its message (why)", kReadsPolicies};
+inline constexpr Method kListRules = {"/bulkhead.v1.TelemetryService/ListRules", limits::kListings,
+                                      "see when rules were last used (rules)", kReadsPolicies};
 inline constexpr Method kListFlows = {"/bulkhead.v1.TelemetryService/ListFlows", limits::kListings,
                                       "list sessions (flows)", kEverybody};
+inline constexpr Method kRunSelfTest = {
+    "/bulkhead.v1.TelemetryService/RunSelfTest",
+    limits::kQuestions,
+    "test what passes and what does not (selftest)",
+    {Role::operator_, Role::engineer, Role::auditor, Role::administrator}};
 inline constexpr Method kGetPair = {"/bulkhead.v1.PairService/GetPair", limits::kQuestions,
                                     "see the pair (pair status)", kEverybody};
 inline constexpr Method kOrderPair = {"/bulkhead.v1.PairService/OrderPair",
@@ -99,11 +108,13 @@ inline constexpr Method kReadMetrics = {"/metrics", limits::kListings, "read met
                                         kEverybody};
 
 inline constexpr const Method* kAll[] = {
-    &kStagePolicy,    &kCommitPolicy,      &kGetCommit,     &kPreviewPolicy,  &kGetPolicy,
-    &kListPolicies,   &kGetStatus,         &kGetCounters,   &kWatchCounters,  &kWatchEvents,
-    &kListFlows,      &kGetPair,           &kOrderPair,     &kGetAccess,      &kListAudit,
-    &kExportAudit,    &kVerifyAudit,       &kConfirmPolicy, &kRollbackPolicy, &kListContainment,
-    &kSetContainment, &kReleaseContainment};
+    &kStagePolicy,    &kCommitPolicy,       &kGetCommit,      &kPreviewPolicy,
+    &kGetPolicy,      &kListPolicies,       &kGetStatus,      &kGetCounters,
+    &kWatchCounters,  &kWatchEvents,        &kListFlows,      &kGetPair,
+    &kOrderPair,      &kGetAccess,          &kListAudit,      &kExportAudit,
+    &kVerifyAudit,    &kConfirmPolicy,      &kRollbackPolicy, &kListContainment,
+    &kSetContainment, &kReleaseContainment, &kRunSelfTest,    &kGetEvent,
+    &kListRules};
 
 // nullptr if it is none of ours.
 constexpr const Method* find(std::string_view name) {

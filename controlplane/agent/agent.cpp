@@ -20,6 +20,7 @@ Agent::Agent(std::unique_ptr<RevisionStore> store, const std::string& socket, Si
     : store_(std::move(store)),
       sink_(sink),
       containment_(std::move(containment), containment_links(), sink),
+      uses_(*store_, sink_),
       dataplane_(socket, {[this](bool connected) {
                             notice(sink_, "dataplane",
                                    connected ? "data plane connected" : "data plane lost");
@@ -33,11 +34,14 @@ Agent::Agent(std::unique_ptr<RevisionStore> store, const std::string& socket, Si
                             *request.mutable_set_containment() = containment_.greeting();
                             return request;
                           }}),
-      readings_(dataplane_, *store_),
+      readings_(dataplane_, *store_, uses_),
       health_(*store_, readings_),
-      enforcer_(*store_, dataplane_, readings_, health_, sink_, [this] { wake(); }),
+      enforcer_(*store_, dataplane_, readings_, health_, uses_, sink_, [this] { wake(); }),
       pair_(*store_, dataplane_, enforcer_, sink_, socket + ".pair"),
-      policies_(*store_, dataplane_, readings_, enforcer_, sink_) {
+      policies_(*store_, dataplane_, readings_, enforcer_, sink_),
+      observation_end_(policies_, sink_,
+                       [this] { return !pair_.is_joined() || pair_.is_active(); }) {
+  uses_.set_look([this] { enforcer_.look(); });
   for (const std::string& damage : store_->damage()) {
     spdlog::error("{}", damage);
     notice(sink_, "storage", damage);
@@ -51,11 +55,13 @@ Agent::~Agent() {
     wake_.notify_one();
   }
   if (reconciler_.joinable()) reconciler_.join();
+  observation_end_.stop();
   health_.stop();
   containment_.stop();
   pair_.stop();
   dataplane_.stop();
   policies_.stop();
+  uses_.stop();
 }
 
 ContainmentKeeper::Links Agent::containment_links() {
@@ -77,8 +83,13 @@ void Agent::join_pair(PairOptions options) {
   options.on_containment = [this](v1::PairContainment message) {
     containment_.on_peer(std::move(message));
   };
-  options.on_link = [this](bool up) { containment_.on_link(up); };
+  options.on_rule_use = [this](const v1::PairRuleUse& message) { uses_.on_peer(message); };
+  options.on_link = [this](bool up) {
+    containment_.on_link(up);
+    uses_.on_link(up);
+  };
   pair_.join(std::move(options));
+  uses_.join_pair([this](v1::PairRuleUse message) { pair_.send(std::move(message)); });
   containment_.join_pair([this](v1::PairContainment message) { pair_.send(std::move(message)); });
 }
 
@@ -87,6 +98,7 @@ void Agent::start() {
   pair_.start();
   dataplane_.start(false);
   reconciler_ = std::thread([this] { keep_reconciled(); });
+  observation_end_.start();
   health_.start({[this] { return !pair_.is_joined() || pair_.is_active(); },
                  [this](const std::string& why) {
                    return pair_.is_joined() ? pair_.give_back(why) : enforcer_.give_back(why);
@@ -129,6 +141,7 @@ void Agent::keep_reconciled() {
     }
     for (const auto& answer : asked) answer();
     memory_.turn(monotonic_now_ns());
+    uses_.turn(monotonic_now_ns());
     enforcer_.pass_time();  // before anything that waits for the data plane
     const Enforcer::Compared compared = enforcer_.reconcile();
     sink_.on_status(readings_.describe(compared.answer));

@@ -14,7 +14,9 @@
 #include "controlplane/agent/dataplane_readings.h"
 #include "controlplane/agent/enforcer.h"
 #include "controlplane/agent/memory.h"
+#include "controlplane/agent/observation_end.h"
 #include "controlplane/agent/pair_member.h"
+#include "controlplane/agent/rule_uses.h"
 #include "controlplane/agent/stored_policies.h"
 #include "controlplane/agent/trial_health.h"
 #include "controlplane/containment/keeper.h"
@@ -56,12 +58,14 @@ class Agent {
   bool stopping_ = false;
   std::vector<std::function<void()>> asked_;  // of the reconciler, to be run at its next round
   ContainmentKeeper containment_;
+  RuleUses uses_;
   DataplaneClient dataplane_;  // questions and policies
   DataplaneReadings readings_;
   TrialHealth health_;
   Enforcer enforcer_;
   PairMember pair_;
   StoredPolicies policies_;
+  ObservationEnd observation_end_;
   MemoryKeeper memory_;
   std::thread reconciler_;
 };

@@ -181,9 +181,10 @@ class PairCommitTest : public CommitTest {
   std::unique_ptr<RevisionStore> store_ =
       RevisionStore::open((folder() / "of_pair").string()).value();
   DataplaneClient client_{dataplane_.path, {[](bool) {}, {}, {}}};
-  DataplaneReadings readings_{client_, *store_};
+  RuleUses uses_{*store_, sinks_};
+  DataplaneReadings readings_{client_, *store_, uses_};
   TrialHealth health_{*store_, readings_};
-  Enforcer enforcer_{*store_, client_, readings_, health_, sinks_, [this] { ++woken_; }};
+  Enforcer enforcer_{*store_, client_, readings_, health_, uses_, sinks_, [this] { ++woken_; }};
   std::function<Enforcer::Agreement(const v1::Revision&)> agree_ = [this](const auto& revision) {
     return Enforcer::Agreement{decide(revision.number()), {}};
   };

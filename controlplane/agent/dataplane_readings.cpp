@@ -14,6 +14,8 @@ namespace bulkhead::controlplane {
 namespace {
 
 constexpr auto kStatusTimeout = std::chrono::seconds(2);
+// Two runs, of which the data plane gives a worker five seconds each.
+constexpr auto kSelfTestTimeout = std::chrono::seconds(15);
 
 }  // namespace
 
@@ -44,8 +46,9 @@ std::string problem_of(const Enforcement& enforcement) {
   return dataplane.problem();
 }
 
-DataplaneReadings::DataplaneReadings(DataplaneClient& dataplane, const RevisionStore& store)
-    : dataplane_(dataplane), store_(store), started_ns_(monotonic_now_ns()) {}
+DataplaneReadings::DataplaneReadings(DataplaneClient& dataplane, const RevisionStore& store,
+                                     const RuleUses& uses)
+    : dataplane_(dataplane), store_(store), uses_(uses), started_ns_(monotonic_now_ns()) {}
 
 DataplaneClient::Answer DataplaneReadings::ask_status() {
   v1::DataplaneRequest request;
@@ -102,6 +105,14 @@ Result<v1::DataplaneFlows, Refusal> DataplaneReadings::flows(const v1::ListDatap
   const auto answer = dataplane_.call(request);
   if (!answer) return Refusal{Refusal::Kind::unavailable, answer.error().text};
   return answer.value().flows();
+}
+
+Result<v1::SelfTest, Refusal> DataplaneReadings::self_test() {
+  v1::DataplaneRequest request;
+  request.mutable_run_self_test();
+  auto answer = dataplane_.call(std::move(request), kSelfTestTimeout);
+  if (!answer) return Refusal{Refusal::Kind::unavailable, answer.error().text};
+  return std::move(*answer.value().mutable_self_test());
 }
 
 }  // namespace bulkhead::controlplane

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "controlplane/agent/dataplane_client.h"
+#include "controlplane/agent/rule_uses.h"
 #include "controlplane/revisions/revision_store.h"
 #include "controlplane/telemetry/readings.h"
 #include "dataplane/base/clock.h"
@@ -24,13 +25,15 @@ std::string problem_of(const Enforcement& enforcement);
 
 class DataplaneReadings final : public Readings {
  public:
-  // Both outlive it.
-  DataplaneReadings(DataplaneClient& dataplane, const RevisionStore& store);
+  // All outlive it.
+  DataplaneReadings(DataplaneClient& dataplane, const RevisionStore& store, const RuleUses& uses);
 
   v1::GetStatusResponse status() override { return describe(ask_status()); }
   Result<v1::Counters, Refusal> counters(v1::GetDataplaneCounters& question,
                                          std::chrono::milliseconds timeout) override;
+  RulesInForce rules() override { return uses_.in_force(); }
   Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& page) override;
+  Result<v1::SelfTest, Refusal> self_test() override;
 
   DataplaneClient::Answer ask_status();
   // The status of the appliance, given that of its data plane.
@@ -41,6 +44,7 @@ class DataplaneReadings final : public Readings {
  private:
   DataplaneClient& dataplane_;
   const RevisionStore& store_;
+  const RuleUses& uses_;
   const TimeNs started_ns_;
   std::mutex mutex_;
   v1::DataplaneStatus last_status_;

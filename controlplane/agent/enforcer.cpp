@@ -80,7 +80,7 @@ Refusal::Kind kind_of(life::Rejection rejection) {
 }  // namespace
 
 Enforcer::Enforcer(RevisionStore& store, DataplaneClient& dataplane, DataplaneReadings& readings,
-                   TrialHealth& health, Sink& sink, std::function<void()> wake)
+                   TrialHealth& health, RuleUses& uses, Sink& sink, std::function<void()> wake)
     : store_(store),
       dataplane_(dataplane),
       readings_(readings),
@@ -88,7 +88,7 @@ Enforcer::Enforcer(RevisionStore& store, DataplaneClient& dataplane, DataplaneRe
       sink_(sink),
       wake_(std::move(wake)),
       commits_(wall_now_ns() / kSecondNs),
-      recorder_(readings, sink) {
+      recorder_(readings, uses, sink) {
   state_.latest = store_.latest();
   if (const auto active = store_.active()) {
     state_.active = active->number();
@@ -225,6 +225,16 @@ Enforcer::Compared Enforcer::reconcile() {
   const std::lock_guard guard(state_mutex_);
   compared.in_force = state_.active_enforced;
   return compared;
+}
+
+void Enforcer::look() {
+  const std::unique_lock policy(policy_mutex_, std::try_to_lock);
+  if (!policy) return;
+  {
+    const std::lock_guard guard(state_mutex_);
+    if (!state_.active_enforced) return;
+  }
+  note_passed(kNoteTimeout);
 }
 
 Enforcer::PassedSoFar Enforcer::passed() {

@@ -55,7 +55,7 @@ class Enforcer {
 
   // All outlive it. `wake` asks for a reconcile() soon; it does not wait.
   Enforcer(RevisionStore& store, DataplaneClient& dataplane, DataplaneReadings& readings,
-           TrialHealth& health, Sink& sink, std::function<void()> wake);
+           TrialHealth& health, RuleUses& uses, Sink& sink, std::function<void()> wake);
   // Makes the appliance one of a pair; before any other call.
   void join_pair(Agree agree);
 
@@ -76,6 +76,8 @@ class Enforcer {
   std::string give_back(const std::string& why);
   // Holds the data plane to the active revision.
   Compared reconcile();
+  // Looks at the counters now, unless a commit is under way.
+  void look();
   // What passed until now.
   PassedSoFar passed();
 

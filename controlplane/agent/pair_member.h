@@ -30,6 +30,9 @@ class PairMember final : public PairControl, private PairHost {
   void send(v1::PairContainment message) {
     if (pair_) pair_->send(std::move(message));
   }
+  void send(v1::PairRuleUse message) {
+    if (pair_) pair_->send(std::move(message));
+  }
   // Adds its threads to those that must go on.
   void watch(daemon::Pulses& pulses);
   // Whether the active revision is in force.

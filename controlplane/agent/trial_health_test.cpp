@@ -36,6 +36,7 @@ class FakeReadings final : public Readings {
     page.set_more(first);
     return page;
   }
+  RulesInForce rules() override { return {}; }
   Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& page) override {
     v1::DataplaneFlows flows;
     const bool first = page.slot() == 0;

@@ -106,6 +106,19 @@ void find_stuck(const v1::DataplaneStatus& dataplane, std::vector<Finding>& foun
   }
 }
 
+void find_collectors(const v1::GetStatusResponse& status, std::vector<Finding>& found) {
+  for (const v1::CollectorStatus& each : status.collectors()) {
+    if (each.state() == "connected") continue;
+    const std::string why = each.problem().empty() ? each.state() : each.problem();
+    found.push_back({AlarmKind::collector_away, each.name(), each.name() + ": " + why});
+  }
+}
+
+void find_self_test(const v1::DataplaneStatus& dataplane, std::vector<Finding>& found) {
+  const std::string& problem = dataplane.self_test().problem();
+  if (!problem.empty()) found.push_back({AlarmKind::self_test_failed, {}, problem});
+}
+
 // A limit's fullest worker decides.
 void find_full(std::string_view name, double ratio, const Finder::Stands& stands,
                std::vector<Finding>& found) {
@@ -199,12 +212,14 @@ std::vector<Finding> Finder::find(const Observation& seen, const Stands& stands)
   find_endings(seen, found);
   find_clock(seen.status.time(), found);
   find_disk(seen, stands, found);
+  find_collectors(seen.status, found);
   find_macs(seen.now_ns, found);
   // What a data plane said last is no reading of now.
   if (!seen.status.dataplane_connected()) return found;
   const v1::DataplaneStatus& dataplane = seen.status.dataplane();
   find_room(dataplane, stands, found);
   find_stuck(dataplane, found);
+  find_self_test(dataplane, found);
   if (refusals_.step(statistic(dataplane, "refused"), seen.now_ns,
                      stands(AlarmKind::refusals_jump, {}))) {
     found.push_back({AlarmKind::refusals_jump,

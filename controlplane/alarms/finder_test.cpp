@@ -82,6 +82,21 @@ const std::vector<Row> kRows = {
     {"nothing is wrong", [](Observation&) {}, "", ""},
     {"a problem", [](Observation& seen) { seen.status.set_problem("no policy"); }, "not_enforcing",
      "not_enforcing"},
+    {"a collector that takes events, and one that does not",
+     [](Observation& seen) {
+       v1::CollectorStatus& good = *seen.status.add_collectors();
+       good.set_name("soc");
+       good.set_state("connected");
+       v1::CollectorStatus& bad = *seen.status.add_collectors();
+       bad.set_name("archive");
+       bad.set_state("stalled");
+     },
+     "collector_away:archive", "collector_away:archive"},
+    {"a self-test that has failed",
+     [](Observation& seen) {
+       seen.status.mutable_dataplane()->mutable_self_test()->set_problem("modbus");
+     },
+     "self_test_failed", "self_test_failed"},
     {"an active appliance whose peer is ready",
      [](Observation& seen) { seen.pair = good_pair("active"); }, "", ""},
     {"an active appliance that hears no peer",

@@ -277,11 +277,12 @@ TEST_F(AuditTest, RecordsAreListed) {
 // An RPC that changes something and is not among the acts would leave no record.
 TEST(Acts, EachRpcIsAnActOrOnlyReads) {
   const std::set<std::string_view> reads = {
-      methods::kGetCommit.name,     methods::kPreviewPolicy.name,  methods::kGetPolicy.name,
-      methods::kListPolicies.name,  methods::kGetStatus.name,      methods::kGetCounters.name,
-      methods::kWatchCounters.name, methods::kWatchEvents.name,    methods::kListFlows.name,
-      methods::kGetPair.name,       methods::kGetAccess.name,      methods::kListAudit.name,
-      methods::kVerifyAudit.name,   methods::kListContainment.name};
+      methods::kGetCommit.name,     methods::kPreviewPolicy.name,   methods::kGetPolicy.name,
+      methods::kListPolicies.name,  methods::kGetStatus.name,       methods::kGetCounters.name,
+      methods::kWatchCounters.name, methods::kWatchEvents.name,     methods::kListFlows.name,
+      methods::kGetPair.name,       methods::kGetAccess.name,       methods::kListAudit.name,
+      methods::kVerifyAudit.name,   methods::kListContainment.name, methods::kRunSelfTest.name,
+      methods::kGetEvent.name,      methods::kListRules.name};
   for (const Method* method : methods::kAll) {
     EXPECT_NE(audit::find_act(method->name) != nullptr, reads.count(method->name) == 1)
         << method->name;

@@ -67,6 +67,10 @@ class Behind final : public Policies, public Readings, public PairControl {
                                          std::chrono::milliseconds /*timeout*/) override {
     return refusal();
   }
+  RulesInForce rules() override {
+    ++asked;
+    return {};
+  }
   Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& /*page*/) override {
     return refusal();
   }

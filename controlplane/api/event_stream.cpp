@@ -134,6 +134,7 @@ EventStream::Next EventStream::read() {
     const std::lock_guard guard(mutex_);
     if (page.value().missed > 0) page_.push_back(missed_event(page.value()));
     for (v1::Event& event : page.value().events) {
+      event.clear_message();  // GetEvent gives it, to fewer roles
       page_.push_back(std::make_shared<v1::Event>(std::move(event)));
     }
     if (send_next()) return Next::wait;

@@ -13,6 +13,7 @@
 #include "controlplane/api/policy_service.h"
 #include "controlplane/api/telemetry_service.h"
 #include "tests/support/authority.h"
+#include "tests/support/becomes.h"
 #include "tests/support/everybody.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tls_server.h"
@@ -82,6 +83,7 @@ class Sessions final : public Readings {
     page.set_more(next < 3);
     return page;
   }
+  RulesInForce rules() override { return in_force; }
   Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& page) override {
     const std::lock_guard guard(mutex_);
     limits.push_back(page.limit());
@@ -96,6 +98,7 @@ class Sessions final : public Readings {
     return flows;
   }
 
+  RulesInForce in_force;
   std::uint32_t total = 0;
   std::vector<std::uint32_t> limits;
 
@@ -305,6 +308,57 @@ TEST_F(ServicesTest, SessionsComeInPagesUpToTheLimit) {
   readings_.total = 0;
   EXPECT_TRUE(flows(10).empty());
   EXPECT_EQ(readings_.limits, (std::vector<std::uint32_t>{10})) << "one page says so";
+}
+
+// Bytes of a message are for who may read policies, and not for all who follow events.
+TEST_F(ServicesTest, OneEventHasItsMessageAndAStreamHasNot) {
+  v1::Event refusal;
+  refusal.set_kind("deny");
+  refusal.mutable_message()->set_bytes("bytes");
+  events_.on_event(refusal);
+  ASSERT_TRUE(support::becomes([this] { return events_.last() == 1; }));
+  const auto stub = v1::TelemetryService::NewStub(alice_);
+  const auto fetch = [&stub](std::uint64_t number, v1::Event& event) {
+    grpc::ClientContext context;
+    v1::GetEventRequest request;
+    request.set_number(number);
+    return stub->GetEvent(&context, request, &event);
+  };
+  v1::Event event;
+  ASSERT_TRUE(fetch(1, event).ok());
+  EXPECT_EQ(event.number(), 1U);
+  EXPECT_EQ(event.message().bytes(), "bytes");
+  EXPECT_EQ(fetch(0, event).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(fetch(2, event).error_message(), "there is no event 2: the log has those from 1 to 1");
+  grpc::ClientContext context;
+  v1::WatchEventsRequest request;
+  request.set_recent(10);
+  const auto reader = stub->WatchEvents(&context, request);
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_EQ(event.number(), 1U);
+  EXPECT_FALSE(event.has_message());
+  while (reader->Read(&event)) continue;
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
+TEST_F(ServicesTest, RulesComeInPages) {
+  for (std::uint32_t i = 1; i <= 2500; ++i) {
+    readings_.in_force.rules.emplace_back().set_rule(i);
+  }
+  readings_.in_force.policy_sha256 = "0a";
+  const auto stub = v1::TelemetryService::NewStub(alice_);
+  grpc::ClientContext context;
+  const auto reader = stub->ListRules(&context, v1::ListRulesRequest());
+  v1::ListRulesResponse page;
+  std::uint32_t last = 0;
+  int pages = 0;
+  for (; reader->Read(&page); ++pages) {
+    EXPECT_EQ(page.policy_sha256(), "0a");
+    for (const v1::RuleUse& use : page.rules()) ASSERT_EQ(use.rule(), ++last);
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_EQ(last, 2500U);
+  EXPECT_EQ(pages, 3);
 }
 
 TEST_F(ServicesTest, CountersEndWithTheLastPageOrGoOnAfterTheInterval) {

@@ -1,4 +1,4 @@
-// Status, counters, events and sessions.
+// Status, counters, events, sessions and the self-test.
 #include "controlplane/api/telemetry_service.h"
 
 #include <algorithm>
@@ -98,6 +98,52 @@ class FlowStream final : public Stream<v1::ListFlowsResponse> {
   v1::ListDataplaneFlows page_;
 };
 
+class RuleStream final : public Stream<v1::ListRulesResponse> {
+ public:
+  RuleStream(Work& work, Gate::PassPointer pass, Readings& readings, std::size_t page)
+      : Stream(std::move(pass)), work_(work), readings_(readings), page_(page) {}
+
+ private:
+  void begin() override {
+    boost::asio::post(work_.questions, [self = shared_from_this()] {
+      RuleStream& stream = static_cast<RuleStream&>(*self);
+      stream.found_ = stream.readings_.rules();
+      stream.on_written();
+    });
+  }
+  void on_written() override {
+    if (at_ >= found_.rules.size()) return finish(grpc::Status::OK);
+    auto page = std::make_shared<v1::ListRulesResponse>();
+    page->set_policy_sha256(found_.policy_sha256);
+    const std::size_t end = std::min(at_ + page_, found_.rules.size());
+    for (; at_ < end; ++at_) *page->add_rules() = std::move(found_.rules[at_]);
+    write(std::move(page));
+  }
+
+  Work& work_;
+  Readings& readings_;
+  const std::size_t page_;
+  Readings::RulesInForce found_;
+  std::size_t at_ = 0;
+};
+
+grpc::Status find_event(EventLog& events, std::uint64_t number, v1::Event& out) {
+  if (number == 0) return {grpc::StatusCode::INVALID_ARGUMENT, "events count from 1"};
+  auto page = events.read(number - 1, {}, 1, 1);
+  if (!page) return {grpc::StatusCode::UNAVAILABLE, page.error()};
+  auto& found = page.value().events;
+  if (!found.empty() && found.front().number() == number) {
+    out = std::move(found.front());
+    return grpc::Status::OK;
+  }
+  const v1::EventLogStatus status = events.status();
+  return {grpc::StatusCode::NOT_FOUND,
+          "there is no event " + std::to_string(number) + ": the log has " +
+              (status.last() == 0 ? "none"
+                                  : "those from " + std::to_string(status.first()) + " to " +
+                                        std::to_string(status.last()))};
+}
+
 template <typename Made, typename Message, typename Source, typename Argument>
 grpc::ServerWriteReactor<Message>* launch(Work& work, const Method& method,
                                           grpc::CallbackServerContext* context, Source& source,
@@ -141,10 +187,37 @@ grpc::ServerWriteReactor<v1::Event>* TelemetryServiceImpl::WatchEvents(
   return launch<EventStream, v1::Event>(work_, methods::kWatchEvents, context, events_, *request);
 }
 
+grpc::ServerUnaryReactor* TelemetryServiceImpl::GetEvent(Context* context,
+                                                         const v1::GetEventRequest* request,
+                                                         v1::Event* response) {
+  return answer(work_, work_.questions, methods::kGetEvent, context,
+                [this, number = request->number(), response](const std::string&) -> grpc::Status {
+                  return find_event(events_, number, *response);
+                });
+}
+
+grpc::ServerWriteReactor<v1::ListRulesResponse>* TelemetryServiceImpl::ListRules(
+    Context* context, const v1::ListRulesRequest* /*request*/) {
+  constexpr std::size_t kRulesOfPage = 1000;
+  return launch<RuleStream, v1::ListRulesResponse>(work_, methods::kListRules, context, readings_,
+                                                   kRulesOfPage);
+}
+
 grpc::ServerWriteReactor<v1::ListFlowsResponse>* TelemetryServiceImpl::ListFlows(
     Context* context, const v1::ListFlowsRequest* request) {
   return launch<FlowStream, v1::ListFlowsResponse>(work_, methods::kListFlows, context, readings_,
                                                    request->limit());
+}
+
+grpc::ServerUnaryReactor* TelemetryServiceImpl::RunSelfTest(
+    Context* context, const v1::RunSelfTestRequest* /*request*/, v1::SelfTest* response) {
+  return answer(work_, work_.questions, methods::kRunSelfTest, context,
+                [this, response](const std::string&) -> grpc::Status {
+                  auto test = readings_.self_test();
+                  if (!test) return to_status(test.error());
+                  *response = std::move(test).value();
+                  return grpc::Status::OK;
+                });
 }
 
 }  // namespace bulkhead::controlplane

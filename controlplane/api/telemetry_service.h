@@ -29,8 +29,14 @@ class TelemetryServiceImpl final : public v1::TelemetryService::CallbackService 
       Context* context, const v1::WatchCountersRequest* request) override;
   grpc::ServerWriteReactor<v1::Event>* WatchEvents(Context* context,
                                                    const v1::WatchEventsRequest* request) override;
+  grpc::ServerUnaryReactor* GetEvent(Context* context, const v1::GetEventRequest* request,
+                                     v1::Event* response) override;
+  grpc::ServerWriteReactor<v1::ListRulesResponse>* ListRules(
+      Context* context, const v1::ListRulesRequest* request) override;
   grpc::ServerWriteReactor<v1::ListFlowsResponse>* ListFlows(
       Context* context, const v1::ListFlowsRequest* request) override;
+  grpc::ServerUnaryReactor* RunSelfTest(Context* context, const v1::RunSelfTestRequest* request,
+                                        v1::SelfTest* response) override;
 
  private:
   Work& work_;

@@ -89,6 +89,29 @@ bool parse_packet(ByteView given, std::vector<std::uint8_t>& copy, CapturedPacke
   return true;
 }
 
+// RFC 792, RFC 4443: an echo request.
+bool parse_echo(ByteView packet, CapturedEcho& out) {
+  if (packet.empty()) return false;
+  wire::IpHeader ip;
+  const bool v4 = (packet[0] >> 4) == 4;
+  const wire::IpStatus status =
+      v4 ? wire::parse_ipv4(packet, false, ip) : wire::parse_ipv6(packet, ip);
+  if (status != wire::IpStatus::ok || ip.payload_length == 0) return false;
+  const std::uint8_t type = packet[ip.payload_offset];
+  const bool echo = v4 ? ip.protocol == wire::kProtocolIcmp && type == 8
+                       : ip.protocol == wire::kProtocolIcmpv6 && type == 128;
+  out.source = ip.source;
+  out.destination = ip.destination;
+  return echo;
+}
+
+wire::Mac source_mac(const capture::CaptureFile& file) {
+  wire::EthernetHeader ethernet;
+  if (!file.is_ethernet()) return {};
+  wire::parse_ethernet(file.frame(), ethernet);
+  return ethernet.source;
+}
+
 // A frame that does not carry IP.
 bool parse_non_ip(ByteView frame, CapturedPacket& out) {
   wire::EthernetHeader ethernet;
@@ -114,7 +137,8 @@ bool parse_non_ip(ByteView frame, CapturedPacket& out) {
 
 }  // namespace
 
-void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take) {
+void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take,
+                  const std::function<void(const CapturedEcho&)>& take_echo) {
   auto opened = capture::CaptureFile::open(path);
   if (!opened) throw CommandFailed{kFileFailed, opened.error()};
   capture::CaptureFile& file = opened.value();
@@ -123,9 +147,13 @@ void read_capture(const std::string& path, const std::function<void(const Captur
   while (file.next()) {
     packet.frame = file.number();
     packet.time_ns = file.time_ns();
-    if (parse_packet(ip_packet(file.link_type(), file.frame()), copy, packet) ||
+    packet.source_mac = source_mac(file);
+    const ByteView ip = ip_packet(file.link_type(), file.frame());
+    if (parse_packet(ip, copy, packet) ||
         (file.is_ethernet() && parse_non_ip(file.frame(), packet))) {
       take(packet);
+    } else if (CapturedEcho echo{packet.time_ns, {}, {}}; take_echo && parse_echo(ip, echo)) {
+      take_echo(echo);
     }
   }
   if (!file.problem().empty()) throw CommandFailed{kFileFailed, file.problem()};

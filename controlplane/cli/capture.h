@@ -24,10 +24,20 @@ struct CapturedPacket {
   std::uint16_t destination_port = 0;
   wire::TcpHeader tcp;
   ByteView payload;
+  wire::Mac source_mac;  // of an Ethernet frame; else zero
 };
 
-// Calls `take` for each packet, in order. Checksums are ignored: captures are often taken before
-// the hardware fills them in. Throws CommandFailed if the file cannot be read.
-void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take);
+// An ICMP echo request.
+struct CapturedEcho {
+  TimeNs time_ns = 0;
+  wire::IpAddress source;
+  wire::IpAddress destination;
+};
+
+// Calls `take` for each packet, in order, and `take_echo` for each echo request. Checksums are
+// ignored: captures are often taken before the hardware fills them in. Throws CommandFailed if the
+// file cannot be read.
+void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take,
+                  const std::function<void(const CapturedEcho&)>& take_echo = {});
 
 }  // namespace bulkhead::controlplane

@@ -33,7 +33,7 @@ void CaptureComparison::on_operation(const Conversation& conversation, std::uint
   if (pairing != protocols::Fault::none || !judged) return;
   ComparedMessage message;
   message.frame = frame;
-  message.session = session_of(conversation);
+  message.session = session_of(conversation, direction);
   message.protocol = conversation.protocol;
   message.function = operation.function;
   message.before =

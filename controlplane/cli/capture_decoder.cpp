@@ -83,6 +83,7 @@ Conversation& CaptureDecoder::open(Carrier carrier, const Endpoint& client, cons
   conversation.carrier = carrier;
   conversation.client = client.address;
   conversation.server = server.address;
+  conversation.client_port = client.port;
   conversation.server_port = server.port;
   static constexpr std::array kCarriers = {"tcp ", "udp ", "ethernet "};
   conversation.name = kCarriers[static_cast<std::size_t>(carrier)] +
@@ -197,6 +198,7 @@ void CaptureDecoder::decode(Conversation& conversation, std::uint32_t frame, boo
   const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
   const Direction direction =
       protocol.encoded_direction(message).value_or(conversation.direction(from_client));
+  conversation.by_client = from_client;
   protocols::Parsed parsed(message, direction);
   const Fault fault = protocol.parse(parsed, context_of(conversation, direction), operations_);
   if (fault != Fault::none) {

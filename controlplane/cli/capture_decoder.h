@@ -32,6 +32,7 @@ struct Conversation {
   protocols::Carrier carrier{};
   wire::IpAddress client;
   wire::IpAddress server;
+  std::uint16_t client_port = 0;
   std::uint16_t server_port = 0;
   std::string name;
   Reassembly streams[2];              // from the client, from the server
@@ -45,6 +46,7 @@ struct Conversation {
   std::vector<Unread> unread;  // bytes of no candidate, before the content told which it is
   bool begun = false;          // its beginning is in the capture
   bool turned = false;         // its opener is the server
+  bool by_client = false;      // sent the message that was decoded last
 
   protocols::Direction direction(bool from_client) const {
     return from_client != turned ? protocols::Direction::request : protocols::Direction::response;

@@ -9,6 +9,7 @@
 #include "controlplane/policy/values.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/policy/matcher.h"
+#include "dataplane/policy/observed.h"
 #include "dataplane/policy/values.h"
 
 namespace bulkhead::controlplane {
@@ -408,12 +409,10 @@ std::optional<CaseVerdict> judge_service(const policy::Classification& session,
   return verdict;
 }
 
-}  // namespace
-
-std::optional<CaseVerdict> judge_words(const PolicyCase& each, const Model& model,
-                                       const policy::Tables& tables, Diagnostics& diagnostics) {
-  auto session = find_session(each, model, diagnostics);
-  if (!session) return std::nullopt;
+std::optional<CaseVerdict> judge_by_rules(const PolicyCase& each, const Model& model,
+                                          const policy::Tables& tables,
+                                          const std::optional<CaseSession>& session,
+                                          Diagnostics& diagnostics) {
   policy::Classification as_written = classify(tables, *session);
   if (!each.protocol) return judge_service(as_written, tables);
   const auto rule = resolve_words(each, model, diagnostics);
@@ -438,6 +437,21 @@ std::optional<CaseVerdict> judge_words(const PolicyCase& each, const Model& mode
   }
   const bool is_request = *opens && each.from_client.value_or(true);
   return judge.judge(found, is_request ? session->server.asset : nullptr);
+}
+
+}  // namespace
+
+std::optional<CaseVerdict> judge_words(const PolicyCase& each, const Model& model,
+                                       const policy::Tables& tables, Diagnostics& diagnostics) {
+  const auto session = find_session(each, model, diagnostics);
+  if (!session) return std::nullopt;
+  auto verdict = judge_by_rules(each, model, tables, session, diagnostics);
+  if (!verdict) return verdict;
+  verdict->observed =
+      policy::observes_between(tables, static_cast<std::uint16_t>(session->client.zone),
+                               static_cast<std::uint16_t>(session->server.zone), {});
+  verdict->allowed = verdict->allowed || verdict->observed;
+  return verdict;
 }
 
 }  // namespace bulkhead::controlplane

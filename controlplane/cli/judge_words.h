@@ -17,7 +17,8 @@ struct CaseVerdict {
   std::string fault;    // of a message in bytes that is malformed
   std::string conduit;  // empty where none leads between the zones
   std::uint32_t rule = 0;
-  std::string assumed;  // values of fields that the case leaves open, if it is allowed for them
+  std::string assumed;    // values of fields that the case leaves open, if it is allowed for them
+  bool observed = false;  // it passes whatever the reason is, since its conduit observes
 };
 
 // A field that the case leaves open may have any value: the message is allowed if it passes with

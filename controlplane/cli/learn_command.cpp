@@ -40,11 +40,18 @@ class Learner final : public DecodedMessages {
     times_.clear();
     services_.forget();
     const auto decoder = std::make_unique<CaptureDecoder>(ports_, *this);
-    read_capture(path, [&](const CapturedPacket& packet) {
-      note_time(packet);
-      note_service(packet);
-      decoder->take(packet);
-    });
+    read_capture(
+        path,
+        [&](const CapturedPacket& packet) {
+          note_time(packet);
+          note_name(packet);
+          note_service(packet);
+          decoder->take(packet);
+        },
+        [&](const CapturedEcho& echo) {
+          packets.note(echo.time_ns);
+          note({echo.source, echo.destination, policy::Transport::icmp, 0}, echo.time_ns);
+        });
     decoder->finish();
   }
 
@@ -54,20 +61,21 @@ class Learner final : public DecodedMessages {
         protocols::registry()[conversation.protocol]->catalogue();
     if (!learn::needs_rule(operation, direction, catalogue.functions[operation.function])) return;
     if (pairing != Fault::none) return on_fault(conversation, frame, direction, pairing, {});
-    const learn::Session session = session_of(conversation);
+    const learn::Session session = session_of(conversation, direction);
     observations_.note_operation(session, conversation.protocol, operation, time_of(frame));
     if (usage_ != nullptr) {
       usage_->note_operation(session, conversation.protocol, operation, time_of(frame));
     }
   }
 
-  void on_fault(const Conversation& conversation, std::uint32_t frame, Direction /*direction*/,
+  void on_fault(const Conversation& conversation, std::uint32_t frame, Direction direction,
                 Fault fault, std::optional<std::uint16_t> /*code*/) override {
-    observations_.note_fault(session_of(conversation), conversation.protocol, fault,
+    observations_.note_fault(session_of(conversation, direction), conversation.protocol, fault,
                              time_of(frame));
   }
 
   learn::Seen packets;
+  learn::HostNames names;
 
  private:
   void note_time(const CapturedPacket& packet) {
@@ -81,10 +89,17 @@ class Learner final : public DecodedMessages {
   }
 
   void note_service(const CapturedPacket& packet) {
-    const auto session = services_.find(packet);
-    if (!session) return;
-    observations_.note_service(*session, packet.time_ns);
-    if (usage_ != nullptr) usage_->note_service(*session, packet.time_ns);
+    if (const auto session = services_.find(packet)) note(*session, packet.time_ns);
+  }
+
+  void note(const learn::Session& session, TimeNs time_ns) {
+    observations_.note_service(session, time_ns);
+    if (usage_ != nullptr) usage_->note_service(session, time_ns);
+  }
+
+  void note_name(const CapturedPacket& packet) {
+    names.note({policy::transport_over(packet.carrier), packet.source_mac, packet.source,
+                packet.source_port, packet.destination_port, packet.payload});
   }
 
   const ChosenPorts& ports_;
@@ -126,11 +141,11 @@ std::vector<learn::ZoneWish> read_zones(const std::vector<std::string>& words) {
 }
 
 Json refused_json(const learn::Usage::Refused& refused, const learn::Seen& seen) {
-  constexpr const char* kCarriers[] = {"tcp", "udp", "ethernet"};
+  constexpr const char* kTransports[] = {"tcp", "udp", "icmp", "ethernet"};
   Json json = {{"kind", "not_granted"},
                {"client", wire::to_text(refused.session.client)},
                {"server", wire::to_text(refused.session.server)},
-               {"transport", kCarriers[static_cast<std::size_t>(refused.session.carrier)]},
+               {"transport", kTransports[static_cast<std::size_t>(refused.session.transport)]},
                {"port", refused.session.port},
                {"reason", describe(refused.reason).name},
                {"count", seen.count}};
@@ -175,7 +190,14 @@ void print_usage(Session& session, const Model& model, const learn::Usage& usage
         what, json.value("reason", ""),
         seen.count == 1 ? "once" : std::to_string(seen.count) + " times");
   }
-  if (session.format() == Format::table) {
+  std::uint64_t not_granted = 0;
+  for (const auto& [refused, seen] : usage.refused()) not_granted += seen.count;
+  if (session.format() == Format::json) {
+    print_json({{"kind", "total"},
+                {"rules_never_used", unused},
+                {"granted", usage.granted()},
+                {"not_granted", not_granted}});
+  } else {
     say("rules: %zu never used, kinds of traffic: %zu not granted\n", unused,
         usage.refused().size());
   }
@@ -206,7 +228,7 @@ void run_learn(Session& session, const Arguments& arguments) {
                         "nothing to learn from: no message of a known protocol and no "
                         "session; for other ports, name them with --as"};
   }
-  const learn::Proposal proposal = learn::propose(observations, zones);
+  const learn::Proposal proposal = learn::propose(observations, zones, learner.names);
   const std::string text =
       learn::proposal_text(proposal, {arguments.site, arguments.captures, learner.packets.count,
                                       learner.packets.first_ns, learner.packets.last_ns});

@@ -11,23 +11,26 @@
 namespace bulkhead::controlplane {
 namespace {
 
+constexpr const char* kDescription =
+    "The operator's tool of the Bulkhead industrial firewall.\n"
+    "\n"
+    "A first round:\n"
+    "  bulkheadctl policy check POLICY.yaml      find every mistake, with its place\n"
+    "  bulkheadctl policy explain POLICY.yaml    what each grant means, in plain words\n"
+    "  bulkheadctl push POLICY.yaml              check it on the appliance; nothing changes yet\n"
+    "  bulkheadctl commit                        put it in force, now and after a restart\n"
+    "  bulkheadctl events --follow               watch what is refused, and why\n"
+    "  bulkheadctl why NUMBER --suggest          which rule it lacked, and what would grant it\n"
+    "In an emergency:\n"
+    "  bulkheadctl contain ZONE --level isolate --for 2h --reason TEXT\n"
+    "On the appliance:\n"
+    "  bulkheadctl setup                         ports, memory, keys, services; asks\n"
+    "\n"
+    "Exit codes: 0 done, 1 refused or the policy has errors, 2 wrong option, 3 no appliance "
+    "answers, 4 a file cannot be read or written, 5 whether it was done is not known yet.";
+
 int run(int argc, char** argv) {
-  CLI::App app(
-      "The operator's tool of the Bulkhead industrial firewall.\n"
-      "\n"
-      "A first round:\n"
-      "  bulkheadctl policy check POLICY.yaml      find every mistake, with its place\n"
-      "  bulkheadctl policy explain POLICY.yaml    what each grant means, in plain words\n"
-      "  bulkheadctl push POLICY.yaml              check it on the appliance; nothing changes yet\n"
-      "  bulkheadctl commit                        put it in force, now and after a restart\n"
-      "  bulkheadctl events --follow               watch what is refused, and why\n"
-      "In an emergency:\n"
-      "  bulkheadctl contain ZONE --level isolate --for 2h --reason TEXT\n"
-      "On the appliance:\n"
-      "  bulkheadctl setup                         ports, memory, keys, services; asks\n"
-      "\n"
-      "Exit codes: 0 done, 1 refused or the policy has errors, 2 wrong option, 3 no appliance "
-      "answers, 4 a file cannot be read or written, 5 whether it was done is not known yet.");
+  CLI::App app(kDescription);
   Session session;
   app.set_version_flag("--version", BULKHEAD_VERSION);
   app.require_subcommand(1);
@@ -54,6 +57,9 @@ int run(int argc, char** argv) {
   add_commit_commands(app, session);
   add_watch_commands(app, session);
   add_event_commands(app, session);
+  add_selftest_command(app, session);
+  add_why_command(app, session);
+  add_rules_command(app, session);
   add_contain_commands(app, session);
   add_top_command(app, session);
   add_pair_commands(app, session);

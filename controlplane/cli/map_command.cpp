@@ -23,7 +23,7 @@ struct MapArguments {
 // The source of what is enforced, if it is that.
 Model live_model(const Session& session) {
   const v1::GetPolicyResponse stored = Remote(session).get(0);
-  Compilation compiled = compile_policy(stored.source(), "the active revision");
+  Compilation compiled = compile_policy(stored.source(), "the active revision", kAnyTime);
   if (compiled.tables &&
       artefact::to_hex(artefact::encode(*compiled.tables).sha256()) == stored.revision().sha256()) {
     return *std::move(compiled.model);

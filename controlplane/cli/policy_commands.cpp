@@ -5,6 +5,7 @@
 #include "controlplane/cli/compiled_file.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
+#include "controlplane/cli/stored_text.h"
 #include "dataplane/artefact/artefact.h"
 #include "dataplane/artefact/digest.h"
 
@@ -108,22 +109,10 @@ void run_push(Session& session, const std::string& path, const std::string& comm
   if (and_commit) run_commit(session, commit);
 }
 
-// Why the text cannot be taken for what the artefact enforces; empty if it is compiled to it.
-std::string not_of_artefact(const v1::GetPolicyResponse& stored) {
-  if (stored.source().empty()) return "it was pushed as a compiled policy, without its text";
-  const Compilation compiled = compile_policy(stored.source(), "revision");
-  if (!compiled.tables) return "its text does not compile with this version";
-  const std::string digest =
-      artefact::to_hex(artefact::encode(*compiled.tables, compiled.health).sha256());
-  if (digest == stored.revision().sha256()) return {};
-  return "its text compiles to something else here: it is another text, or was compiled by another "
-         "version";
-}
-
 void run_get(Session& session, std::uint64_t number, const std::string& out) {
   const v1::GetPolicyResponse stored = Remote(session).get(number);
   if (!out.empty()) write_file_or_fail(out, stored.artefact().SerializeAsString());
-  const std::string wrong = not_of_artefact(stored);
+  const std::string wrong = read_stored_text(stored).problem;
   const std::string revision = std::to_string(stored.revision().number());
   if (session.format() == Format::json) {
     Json json = revision_json(stored.revision());

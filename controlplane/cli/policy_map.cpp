@@ -6,6 +6,7 @@
 #include <set>
 
 #include "controlplane/cli/output.h"
+#include "controlplane/policy/observe.h"
 #include "dataplane/wire/text.h"
 
 namespace bulkhead::controlplane {
@@ -153,7 +154,7 @@ std::string map_text(const Model& model) {
       text += "  " + conduit.name.text + " --> [" + model.zones[conduit.to].name.text + "]  " +
               rules_text(conduit) + ", on_deny " + conduit.on_deny_text +
               (changes_things(conduit) ? ", more than reading" : "") +
-              (conduit.fail_open ? ", FAILS OPEN" : "") + "\n";
+              (conduit.fail_open ? ", FAILS OPEN" : "") + "\n" + observation_text(conduit, "    ");
       for (const std::string& word : carried_words(conduit)) text += "    " + word + "\n";
     }
   }
@@ -179,10 +180,10 @@ std::string map_dot(const Model& model) {
   }
   for (const ModelConduit& conduit : model.conduits) {
     std::vector<std::string> lines = {conduit.name.text + " (" + rules_text(conduit) + ")"};
+    if (conduit.observation.any()) lines.emplace_back("OBSERVES: everything passes");
     for (const std::string& word : carried_words(conduit)) lines.push_back(word);
-    const char* colour = conduit.fail_open         ? "#b00020"
-                         : changes_things(conduit) ? "#b06000"
-                                                   : "#2e6b34";
+    const bool is_open = conduit.fail_open || conduit.observation.any();
+    const char* colour = is_open ? "#b00020" : changes_things(conduit) ? "#b06000" : "#2e6b34";
     text += "  zone" + std::to_string(conduit.from) + " -> zone" + std::to_string(conduit.to) +
             " [label=" + label(lines) + ", color=\"" + colour + "\"];\n";
   }

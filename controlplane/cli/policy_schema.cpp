@@ -306,6 +306,16 @@ Json conduit_schema() {
   Json json = object(
       {{"from", described(definition("name"), "zone whose hosts open sessions")},
        {"to", described(definition("name"), "zone that they lead to")},
+       {"mode", choice("observe: everything passes, and what would be refused is reported",
+                       Json::array({"enforce", "observe"}))},
+       {"until",
+        described(matching("[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?)?Z?"),
+                  "end of mode: observe, a day or time in UTC, at most 90 days ahead")},
+       {"ends_between",
+        described(matching("[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}"),
+                  "hours of that day, UTC, in which the appliance commits the conduit enforcing")},
+       {"confirm", described(matching("[0-9]+[smhd]"),
+                             "how long that commit awaits confirmation, such as 30m")},
        {"on_deny", choice("what becomes of the rest; reject: the protocol's own refusal",
                           Json::array({"drop", "reset", "reject"}))},
        {"on_stray_answer", choice("what an answer that does not fit costs: itself or its session",
@@ -319,6 +329,10 @@ Json conduit_schema() {
                        Json::array({"alone", "follow"}))},
        {"allow", std::move(rules)}});
   json["required"] = Json::array({"from", "to"});
+  json["if"] = {{"required", Json::array({"mode"})},
+                {"properties", {{"mode", {{"const", "observe"}}}}}};
+  json["then"] = {{"required", Json::array({"until"})}};
+  json["else"] = {{"properties", {{"until", false}, {"ends_between", false}, {"confirm", false}}}};
   return json;
 }
 

@@ -39,6 +39,7 @@ std::string verdict_text(const CaseVerdict& verdict) {
   if (!verdict.conduit.empty()) text += ", conduit " + verdict.conduit;
   if (verdict.rule != 0) text += ", rule " + std::to_string(verdict.rule);
   if (!verdict.assumed.empty()) text += ", for " + verdict.assumed;
+  if (verdict.observed) text += ", OBSERVED: it passes whatever the rules say";
   return text;
 }
 
@@ -66,7 +67,9 @@ std::string first_error(const Diagnostics& diagnostics) {
 
 CaseVerdict verdict_of(const Json& line) {
   CaseVerdict verdict;
-  verdict.allowed = line.value("verdict", "") == "allow";
+  const std::string word = line.value("verdict", "");
+  verdict.observed = word == "would_deny" || word == "not_judged";
+  verdict.allowed = word == "allow" || verdict.observed;
   verdict.reason = line.value("reason", "");
   verdict.fault = line.value("fault", "");
   verdict.conduit = line.value("conduit", "");
@@ -202,6 +205,7 @@ void print_case(const Session& session, const TestArguments& arguments, std::siz
       json["conduit"] = result.verdict.conduit;
       json["rule"] = result.verdict.rule;
       json["assumed"] = result.verdict.assumed;
+      json["observed"] = result.verdict.observed;
       json["judged"] = each.is_in_bytes() ? "pipeline" : "words";
     }
     if (!result.failure.empty()) json["problem"] = result.failure;
@@ -254,12 +258,14 @@ std::string compared_text(const policy::Tables& tables, const learn::Verdict& ve
   shown.reason = describe(verdict.reason).name;
   shown.conduit = conduit_name(tables, verdict);
   shown.rule = verdict.rule;
+  shown.observed = verdict.observed;
   return verdict_text(shown);
 }
 
 Json compared_json(const policy::Tables& tables, const learn::Verdict& verdict) {
   Json json = {{"verdict", verdict.allowed() ? "allow" : "deny"},
                {"reason", describe(verdict.reason).name}};
+  if (verdict.observed) json["observed"] = true;
   const std::string conduit = conduit_name(tables, verdict);
   if (!conduit.empty()) json["conduit"] = conduit;
   if (verdict.rule != policy::kNoRule) json["rule"] = verdict.rule;

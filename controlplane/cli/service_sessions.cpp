@@ -1,10 +1,30 @@
 // A flow counts once, whichever of its packets the capture has first.
 #include "controlplane/cli/service_sessions.h"
 
+#include <utility>
+
+#include "controlplane/learn/zones.h"
+
 namespace bulkhead::controlplane {
 
-learn::Session session_of(const Conversation& conversation) {
-  return {conversation.client, conversation.server, conversation.carrier, conversation.server_port};
+namespace {
+
+// Who is asked can be many, who asks is one: what was sent to many without a question asks.
+learn::Session with_one_client(learn::Session session) {
+  if (learn::is_group(session.client)) std::swap(session.client, session.server);
+  return session;
+}
+
+}  // namespace
+
+learn::Session session_of(const Conversation& conversation, protocols::Direction direction) {
+  learn::Session session{conversation.client, conversation.server,
+                         policy::transport_over(conversation.carrier), conversation.server_port};
+  const bool peers = session.transport == policy::Transport::udp &&
+                     conversation.client_port == conversation.server_port;
+  const bool asks = (direction != protocols::Direction::response) == conversation.by_client;
+  if (peers && !asks) std::swap(session.client, session.server);
+  return with_one_client(session);
 }
 
 bool ServiceSessions::is_decoded(protocols::Carrier carrier, std::uint16_t port) const {
@@ -30,7 +50,8 @@ std::optional<learn::Session> ServiceSessions::find(const CapturedPacket& packet
   const Endpoint& client = forward ? source : destination;
   const Endpoint& server = forward ? destination : source;
   flows_.insert({packet.carrier, client, server});
-  return learn::Session{client.address, server.address, packet.carrier, server.port};
+  return with_one_client(
+      {client.address, server.address, policy::transport_over(packet.carrier), server.port});
 }
 
 }  // namespace bulkhead::controlplane

@@ -11,7 +11,9 @@
 
 namespace bulkhead::controlplane {
 
-learn::Session session_of(const Conversation& conversation);
+// Of a message that was just decoded. Between equal ports of UDP either side may ask: the one that
+// does is the client.
+learn::Session session_of(const Conversation& conversation, protocols::Direction direction);
 
 class ServiceSessions {
  public:

@@ -10,8 +10,13 @@ namespace bulkhead::controlplane {
 namespace {
 
 constexpr std::string_view kSorts[] = {"rate", "total", "bytes", "name"};
-constexpr std::string_view kKeys =
-    "q quit  1 conduits 2 functions 3 refusals 0 all  m rate t total b bytes n name  / filter";
+// The first that fits is shown.
+constexpr std::string_view kKeys[] = {
+    "q quit  1 conduits 2 functions 3 refusals 0 all  m rate t total b bytes n name  / filter",
+    "q quit  1 2 3 one section 0 all  m rate t total b bytes n name  / filter",
+    "q quit  0-3 sections  m t b n sort  / filter",
+    "q quit  / filter",
+};
 
 // A number in at most 8 columns.
 std::string short_number(double value) {
@@ -30,6 +35,11 @@ std::string short_number(double value) {
   }
   std::snprintf(text, sizeof(text), "%.1f%s", value, kUnits[unit]);
   return text;
+}
+
+// The same for what is counted.
+std::string short_count(std::uint64_t value) {
+  return value < 1'000'000 ? grouped(value) : short_number(static_cast<double>(value));
 }
 
 // Characters, taken for columns.
@@ -171,7 +181,7 @@ TopLine section_row(const Section& section, const TopRow& row, const TopWish& wi
   std::string text = fit(printable(row.name), names - detail);
   if (section.has_detail) text += fit(printable(row.detail), detail);
   text += " " + right(row.allowed_s) + right(row.refused_s) + right(row.bytes_s) +
-          right(static_cast<double>(total_of(row)));
+          fit(short_count(total_of(row)), 9, true);
   return {fit(text, wish.columns), row.refused_s > 0 ? Colour::bad : Colour::plain};
 }
 
@@ -225,6 +235,14 @@ void add_sections(const TopView& view, const TopWish& wish, std::size_t left,
   }
 }
 
+std::string keys_text(const TopWish& wish) {
+  const std::string filter = wish.filter.empty() ? "" : "filter: " + wish.filter + " (Esc: none)  ";
+  for (const std::string_view keys : kKeys) {
+    if (width_of(filter) + keys.size() <= wish.columns) return filter + std::string(keys);
+  }
+  return filter;
+}
+
 }  // namespace
 
 std::optional<TopSort> find_top_sort(std::string_view name) {
@@ -244,11 +262,7 @@ std::vector<TopLine> draw_top(const TopView& view, const TopWish& wish) {
   if (used < wish.lines) add_sections(view, wish, wish.lines - used, lines);
   if (lines.size() > wish.lines - 1) lines.resize(wish.lines - 1);
   lines.resize(std::max(lines.size(), wish.lines - 1));
-  std::string keys = wish.prompt.empty() ? std::string(kKeys) : wish.prompt;
-  if (wish.prompt.empty() && !wish.filter.empty()) {
-    keys = "filter: " + wish.filter + " (Esc: none)  " + keys;
-  }
-  lines.push_back(line(keys, wish, Colour::dim));
+  lines.push_back(line(wish.prompt.empty() ? keys_text(wish) : wish.prompt, wish, Colour::dim));
   return lines;
 }
 

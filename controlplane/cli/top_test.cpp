@@ -160,6 +160,29 @@ TEST(TopScreen, ShowsEachPartAt80By24) {
   }
 }
 
+TEST(TopScreen, CountsAreWholeAndTheKeysAreNotCut) {
+  TopRates rates;
+  const TopView view =
+      rates.step(status_of(1, 1), {},
+                 look_of({counter("a", "", "granted", 2), counter("b", "", "granted", 9)}), 1);
+  EXPECT_TRUE(has(draw_top(view, wish_of(80, 24)), "        2\n"));
+  EXPECT_TRUE(has(draw_top(view, wish_of(80, 24)), "        9\n"));
+  TopWish wish = wish_of(80, 24);
+  for (const std::size_t columns : {60U, 79U, 80U, 88U, 200U}) {
+    for (const char* filter : {"", "conduit", "a filter of more than thirty letters"}) {
+      wish.columns = columns;
+      wish.filter = filter;
+      const std::string keys = draw_top(view, wish).back().text;
+      EXPECT_EQ(keys.find('~'), std::string::npos) << keys;
+      EXPECT_TRUE(keys.ends_with("/ filter") || columns == 60) << keys;
+    }
+  }
+  wish = wish_of(80, 24);
+  EXPECT_TRUE(has(draw_top(view, wish), "n name  / filter"));
+  wish.columns = 200;
+  EXPECT_TRUE(has(draw_top(view, wish), "1 conduits 2 functions 3 refusals"));
+}
+
 TEST(TopScreen, SortsAndFiltersAndEnlarges) {
   TopWish wish = wish_of(80, 50);
   wish.section = TopSection::conduits;

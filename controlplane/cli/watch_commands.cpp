@@ -57,12 +57,72 @@ Json alarm_json(const v1::Alarm& alarm) {
           {"raised", iso_time(alarm.raised_wall_time_ns())}};
 }
 
+Json self_test_json(const v1::SelfTest& test) {
+  return {{"time", iso_time(test.wall_time_ns())},
+          {"problem", test.problem()},
+          {"policy_generation", test.policy_generation()},
+          {"longest_ns", test.longest_ns()}};
+}
+
+void print_self_test(const v1::SelfTest& test) {
+  if (test.wall_time_ns() == 0) return;
+  const std::string when = local_time(test.wall_time_ns());
+  say("self-test  %s\n", test.problem().empty()
+                             ? paint("passed, " + when, Colour::plain)
+                             : paint("failed, " + when + ": " + test.problem(), Colour::bad));
+}
+
 Json pair_json(const v1::PairReport& pair) {
   return {{"configured", pair.configured()},
           {"fit", pair.fit()},
           {"problem", pair.problem()},
           {"forwards", pair.forwards()},
           {"term", pair.lease_term()}};
+}
+
+std::uint64_t statistic(const v1::WorkerStatus& worker, std::string_view name) {
+  for (const v1::Statistic& each : worker.statistics()) {
+    if (each.name() == name) return each.value();
+  }
+  return 0;
+}
+
+std::uint64_t sum_of(const v1::DataplaneStatus& dataplane, std::string_view name) {
+  std::uint64_t sum = 0;
+  for (const v1::WorkerStatus& worker : dataplane.workers()) sum += statistic(worker, name);
+  return sum;
+}
+
+Json observed_json(const v1::DataplaneStatus& dataplane) {
+  Json json = Json::array();
+  for (const v1::ObservedConduit& each : dataplane.observed()) {
+    json.push_back({{"conduit", each.conduit()},
+                    {"until", iso_time(each.until_s() * kSecondNs)},
+                    {"ended", each.ended()},
+                    {"contained", each.contained()}});
+  }
+  return json;
+}
+
+void print_observed(const v1::DataplaneStatus& dataplane) {
+  for (const v1::ObservedConduit& each : dataplane.observed()) {
+    const std::string until = iso_time(each.until_s() * kSecondNs);
+    const std::string name = "conduit " + each.conduit();
+    if (each.ended()) {
+      say("%s\n", paint(name + " observed until " + until + ", and enforces now", Colour::bad));
+    } else if (each.contained()) {
+      say("%s\n", paint(name + " would observe until " + until +
+                            "; a containment stands for it, so that it enforces",
+                        Colour::bad));
+    } else {
+      say("%s\n", paint("OBSERVES until " + until + ": " + name + " refuses nothing", Colour::bad));
+    }
+  }
+  if (dataplane.observed_size() == 0) return;
+  say("observed   %s frames passed as they came; enforcing would have refused %s; %s not judged\n",
+      grouped(sum_of(dataplane, "observed")).c_str(),
+      grouped(sum_of(dataplane, "would_deny")).c_str(),
+      grouped(sum_of(dataplane, "not_judged")).c_str());
 }
 
 Json status_json(const v1::GetStatusResponse& status) {
@@ -87,6 +147,7 @@ Json status_json(const v1::GetStatusResponse& status) {
                {"buffers_free", dataplane.buffers_free()},
                {"buffers_total", dataplane.buffers_total()}};
   json["containment"] = containment_json(status.containment());
+  json["observed"] = observed_json(dataplane);
   if (status.has_trial()) json["trial"] = trial_json(status.trial());
   json["alarms"] = Json::array();
   for (const v1::Alarm& alarm : status.alarms()) json["alarms"].push_back(alarm_json(alarm));
@@ -102,6 +163,9 @@ Json status_json(const v1::GetStatusResponse& status) {
                     {"error_max_ns", time.error_max_ns()}};
   }
   if (dataplane.has_pair()) json["pair"] = pair_json(dataplane.pair());
+  if (dataplane.self_test().wall_time_ns() != 0) {
+    json["self_test"] = self_test_json(dataplane.self_test());
+  }
   for (const v1::PortStatus& port : dataplane.ports()) {
     json["ports"].push_back({{"port", port.index()},
                              {"device", port.device()},
@@ -161,7 +225,10 @@ Shown collector_text(const v1::CollectorStatus& collector) {
   return paint(text, is_good ? Colour::plain : Colour::bad);
 }
 
-void print_events_status(const v1::GetStatusResponse& status) {
+void print_agent(const v1::GetStatusResponse& status) {
+  say("agent      %s, up %s\n", status.agent_version().c_str(),
+      duration_text(status.agent_uptime_ms()).c_str());
+  if (status.has_time()) say("time       %s\n", time_text(status.time()));
   say("events     %s\n", events_text(status.events()));
   for (const v1::CollectorStatus& each : status.collectors()) {
     say("collector  %s\n", collector_text(each));
@@ -174,18 +241,17 @@ Shown alarm_text(const v1::Alarm& alarm) {
                Colour::bad);
 }
 
-std::uint64_t statistic(const v1::WorkerStatus& worker, std::string_view name) {
-  for (const v1::Statistic& each : worker.statistics()) {
-    if (each.name() == name) return each.value();
-  }
-  return 0;
+// What passes less than the policy grants, and more.
+void print_exceptions(const v1::GetStatusResponse& status) {
+  print_contained(status.containment());
+  print_observed(status.dataplane());
 }
 
 void print_status(const v1::GetStatusResponse& status) {
   const v1::DataplaneStatus& dataplane = status.dataplane();
   const bool good = status.problem().empty();
   const bool stands_by = dataplane.has_pair() && !dataplane.pair().forwards();
-  print_contained(status.containment());
+  print_exceptions(status);
   say("%s\n", !good       ? paint("problem: " + status.problem(), Colour::bad)
               : stands_by ? paint("standby of a pair: nothing passes here", Colour::good)
                           : paint("enforcing", Colour::good));
@@ -205,11 +271,9 @@ void print_status(const v1::GetStatusResponse& status) {
         static_cast<unsigned long long>(status.active().number()), status.active().site().c_str(),
         status.active().sha256().c_str());
   }
-  say("agent      %s, up %s\n", status.agent_version().c_str(),
-      duration_text(status.agent_uptime_ms()).c_str());
-  if (status.has_time()) say("time       %s\n", time_text(status.time()));
-  print_events_status(status);
+  print_agent(status);
   if (!status.dataplane_connected()) return;
+  print_self_test(dataplane.self_test());
   say("data plane %s, up %s, %s MAC addresses learned, %s of %s buffers free\n\n",
       dataplane.version().c_str(), duration_text(dataplane.uptime_ms()).c_str(),
       grouped(dataplane.stations_learned()).c_str(), grouped(dataplane.buffers_free()).c_str(),
@@ -290,7 +354,7 @@ void print_counters(const Session& session, const CounterLook& look, CountersBef
     table.add({or_dash(row.conduit()), row.rule() == 0 ? "-" : std::to_string(row.rule()),
                or_dash(row.protocol()), or_dash(row.function()), row.verdict(), reason,
                grouped(row.messages()), last},
-              row.verdict() == "deny" ? Colour::bad : Colour::plain);
+              row.verdict() == "allow" ? Colour::plain : Colour::bad);
   }
   if (session.format() == Format::table) table.print("nothing has been counted yet");
   if (look.is_cut()) print_error("there are more counters than the agent lists");

@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <regex>
 
 #include "controlplane/learn/usage.h"
 #include "controlplane/learn/write.h"
 #include "controlplane/policy/compiler.h"
-#include "dataplane/wire/text.h"
+#include "tests/support/spoken_operations.h"
 
 namespace bulkhead::learn {
 namespace {
@@ -18,59 +17,9 @@ namespace {
 using controlplane::Compilation;
 using controlplane::compile_policy;
 
-wire::IpAddress ip(const std::string& text) { return wire::read_ip(text).value(); }
-
 constexpr TimeNs kStart = 1'700'000'000 * kSecondNs;
 
-// An operation by the catalogue's words.
-class Operations {
- public:
-  explicit Operations(const char* name)
-      : protocol(protocols::find_protocol(name).value()),
-        catalogue_(protocols::registry()[protocol]->catalogue()) {}
-
-  protocols::Operation make(std::string_view function,
-                            const std::map<std::string_view, Range>& fields) const {
-    protocols::Operation operation;
-    for (std::size_t i = 0; i < catalogue_.functions.size(); ++i) {
-      if (catalogue_.functions[i].name == function) {
-        operation.function = static_cast<std::uint16_t>(i);
-      }
-    }
-    EXPECT_EQ(catalogue_.functions[operation.function].name, function);
-    for (std::size_t i = 0; i < catalogue_.fields.size(); ++i) {
-      const auto found = fields.find(catalogue_.fields[i].name);
-      if (found != fields.end()) operation.set(i, found->second);
-    }
-    return operation;
-  }
-
-  const std::uint8_t protocol;
-
- private:
-  const protocols::Catalogue& catalogue_;
-};
-
-const Operations& modbus() {
-  static const Operations operations("modbus");
-  return operations;
-}
-
-// A written register: its address and its value.
-struct Write {
-  std::array<std::uint8_t, 2> bytes;
-  protocols::Operation operation;
-
-  Write(std::int64_t address, std::uint16_t value)
-      : bytes{static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)},
-        operation(modbus().make("write_single_register",
-                                {{"unit", {1, 1}}, {"address", {address, address}}})) {
-    operation.elements = {bytes, static_cast<std::uint32_t>(address), 1,
-                          protocols::ElementEncoding::be16};
-  }
-};
-
-const Session kPolls{ip("10.20.0.10"), ip("10.10.0.20"), protocols::Carrier::tcp, 502};
+const Session kPolls{ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, 502};
 
 protocols::Operation read(std::int64_t low, std::int64_t high) {
   return modbus().make("read_holding_registers",
@@ -177,7 +126,7 @@ TEST(Learn, WhatWasSeenPassesAndNothingElse) {
   Session other = kPolls;
   other.client = ip("10.20.0.11");
   usage.note_operation(other, modbus().protocol, read(0, 9), kStart);
-  usage.note_service({ip("10.20.0.10"), ip("10.10.0.20"), protocols::Carrier::tcp, 22}, kStart);
+  usage.note_service({ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, 22}, kStart);
   std::vector<Reason> reasons;
   for (const auto& [refused, seen] : usage.refused()) reasons.push_back(refused.reason);
   std::sort(reasons.begin(), reasons.end());
@@ -190,7 +139,7 @@ TEST(Learn, SingleOccurrencesAndServicesAreLookedAt) {
   Observations seen = quickstart();
   seen.note_operation(kPolls, modbus().protocol,
                       modbus().make("read_coils", {{"unit", {1, 1}}, {"address", {5, 5}}}), kStart);
-  const Session telnet{ip("10.20.0.10"), ip("10.10.0.20"), protocols::Carrier::tcp, 23};
+  const Session telnet{ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, 23};
   for (int i = 0; i < 5; ++i) seen.note_service(telnet, kStart);
   const Proposal proposal = propose(seen, kZones);
   std::vector<std::string> reviews;
@@ -207,7 +156,7 @@ TEST(Learn, AlikeHostsShareARule) {
   for (int client = 1; client <= 3; ++client) {
     for (int server = 1; server <= 4; ++server) {
       const Session session{ip("10.20.0." + std::to_string(client)),
-                            ip("10.10.0." + std::to_string(server)), protocols::Carrier::tcp, 502};
+                            ip("10.10.0." + std::to_string(server)), policy::Transport::tcp, 502};
       for (int i = 0; i < 2; ++i) {
         seen.note_operation(session, modbus().protocol, read(0, server == 4 ? 4 : 9), kStart);
       }
@@ -249,7 +198,7 @@ TEST(Learn, ZonesAreNetworksOrRoles) {
   EXPECT_EQ(networks.zones[0].name, "net-10.10.0.0");
   EXPECT_EQ(errors_of(reviewed(text_of(seen, {}))), "");
   Observations flat(false);
-  const Session near{ip("10.0.0.1"), ip("10.0.0.2"), protocols::Carrier::tcp, 502};
+  const Session near{ip("10.0.0.1"), ip("10.0.0.2"), policy::Transport::tcp, 502};
   for (int i = 0; i < 2; ++i) flat.note_operation(near, modbus().protocol, read(0, 1), kStart);
   const Proposal roles = propose(flat, {});
   ASSERT_EQ(roles.zones.size(), 2U);
@@ -261,15 +210,72 @@ TEST(Learn, ZonesAreNetworksOrRoles) {
 TEST(Learn, WhatNoRuleSaysStandsApart) {
   Observations seen = quickstart();
   seen.note_fault(kPolls, modbus().protocol, protocols::Fault::truncated, kStart);
-  const Session within{ip("10.10.0.20"), ip("10.10.0.21"), protocols::Carrier::tcp, 502};
+  const Session within{ip("10.10.0.20"), ip("10.10.0.21"), policy::Transport::tcp, 502};
   seen.note_operation(within, modbus().protocol, read(0, 1), kStart);
-  const Session homeless{ip("192.0.2.1"), ip("10.10.0.20"), protocols::Carrier::tcp, 502};
+  const Session homeless{ip("192.0.2.1"), ip("10.10.0.20"), policy::Transport::tcp, 502};
   seen.note_operation(homeless, modbus().protocol, read(0, 1), kStart);
   EXPECT_EQ(propose(seen, kZones).apart,
             (std::vector<std::string>{
                 "not decoded: modbus, truncated, 1 message, 10.20.0.10 to 10.10.0.20, TCP 502",
                 "within zone control: 1 kind of traffic, which does not pass the firewall",
                 "in no zone, and not learned: 192.0.2.1"}));
+}
+
+// What a station says of itself by LLDP (IEEE 802.1AB, 8.5.6), with its management address.
+void say_name(HostNames& names, std::uint8_t host, const std::string& name) {
+  std::vector<std::uint8_t> lldp = {0x0a, static_cast<std::uint8_t>(name.size())};
+  lldp.insert(lldp.end(), name.begin(), name.end());
+  const std::vector<std::uint8_t> rest = {0x10, 0x0c, 5, 1, 10, 10, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0};
+  lldp.insert(lldp.end(), rest.begin(), rest.end());
+  lldp[2 + name.size() + 7] = host;
+  const wire::Mac station{{2, 0, 0, 0, 0, host}};
+  names.note(
+      {policy::Transport::ethernet, station, wire::IpAddress::from_mac(station), 0, 0x88cc, lldp});
+}
+
+std::string named_text(const Observations& seen, const HostNames& names) {
+  return proposal_text(propose(seen, kZones, names), {"s", {"day.pcap"}, 1, kStart, kStart});
+}
+
+TEST(Learn, HostsHaveTheNamesThatTheCaptureTells) {
+  HostNames names;
+  say_name(names, 20, "PLC Hall 3");
+  const std::string text = named_text(quickstart(), names);
+  EXPECT_NE(text.find("  PLC-Hall-3: {zone: control, address: \"10.10.0.20\"}"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("# LLDP says PLC Hall 3\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("server: PLC-Hall-3\n"), std::string::npos);
+  EXPECT_EQ(errors_of(reviewed(text)), "");
+}
+
+// Several of one product, and text that would be YAML.
+TEST(Learn, ANameIsForeignTextAndNoKey) {
+  Observations seen = quickstart();
+  Session other = kPolls;
+  other.server = ip("10.10.0.21");
+  for (int i = 0; i < 2; ++i) seen.note_operation(other, modbus().protocol, read(0, 9), kStart);
+  HostNames names;
+  say_name(names, 20, "M340");
+  say_name(names, 21, "M340");
+  std::string text = named_text(seen, names);
+  EXPECT_NE(text.find("M340-10.10.0.20: {"), std::string::npos) << text;
+  EXPECT_NE(text.find("M340-10.10.0.21: {"), std::string::npos) << text;
+  EXPECT_EQ(errors_of(reviewed(text)), "");
+  HostNames evil;
+  say_name(evil, 20, "x: {zone: y}\nconduits:\x1b[2J");
+  text = named_text(seen, evil);
+  EXPECT_NE(text.find("x-zone-y-conduits-2J: {"), std::string::npos) << text;
+  EXPECT_NE(text.find("# LLDP says x: {zone: y}\\x0aconduits:\\x1b[2J\n"), std::string::npos)
+      << text;
+  EXPECT_EQ(errors_of(reviewed(text)), "");
+}
+
+TEST(Learn, APingIsAServiceToBeLookedAt) {
+  Observations seen = quickstart();
+  seen.note_service({ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::icmp, 0}, kStart);
+  const std::string text = text_of(seen);
+  EXPECT_NE(text.find("service: ping"), std::string::npos) << text;
+  EXPECT_EQ(errors_of(reviewed(text)), "");
 }
 
 TEST(Values, AreDisjointAndSorted) {
@@ -295,7 +301,7 @@ TEST(Learn, NamesAreForeignText) {
     operation.set_name(i, {reinterpret_cast<const std::uint8_t*>(evil.data()), evil.size()});
   }
   Observations seen(false);
-  const Session session{ip("10.20.0.10"), ip("10.10.0.20"), protocols::Carrier::tcp, 44818};
+  const Session session{ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, 44818};
   for (int i = 0; i < 2; ++i) seen.note_operation(session, enip.protocol, operation, kStart);
   const std::string text = text_of(seen);
   EXPECT_NE(text.find("where: {tag: \"a\\\"}*- x\\\\* #\"}"), std::string::npos) << text;

@@ -102,7 +102,11 @@ void Observations::note_operation(const Session& session, std::uint8_t protocol,
   const Catalogue& catalogue = protocols::registry()[protocol]->catalogue();
   UseKey key{session, protocol, operation.function, 0};
   for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
-    if (operation.has(i) && is_named_by_rules(catalogue, i, with_values_)) key.fields |= 1U << i;
+    // What an answer alone has, as its error, no rule for the function may name.
+    const bool of_function = (catalogue.functions[operation.function].fields >> i & 1U) != 0;
+    if (of_function && operation.has(i) && is_named_by_rules(catalogue, i, with_values_)) {
+      key.fields |= 1U << i;
+    }
   }
   const bool elements =
       with_values_ && operation.elements.count > 0 && catalogue.element_value_field != kNoField;

@@ -11,6 +11,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/range.h"
+#include "dataplane/policy/tables.h"
 #include "dataplane/protocols/registry.h"
 #include "dataplane/wire/address.h"
 
@@ -26,11 +27,11 @@ struct Seen {
   void add(const Seen& other);
 };
 
-// Hosts and the service of a session.
+// Hosts and the service of a session; of ICMP, whose port is 0, an exchange of echoes.
 struct Session {
   wire::IpAddress client;
   wire::IpAddress server;
-  protocols::Carrier carrier{};
+  policy::Transport transport{};
   std::uint16_t port = 0;
 
   auto operator<=>(const Session&) const = default;

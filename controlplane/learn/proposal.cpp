@@ -11,8 +11,8 @@ namespace bulkhead::learn {
 
 namespace {
 
+using policy::Transport;
 using protocols::AccessClass;
-using protocols::Carrier;
 using protocols::Catalogue;
 using protocols::FunctionInfo;
 
@@ -84,7 +84,7 @@ class RuleBuilder {
     const auto alone = static_cast<std::uint16_t>(review.empty() ? 0 : key.function + 1);
     ProposedRule& rule = rules_[{key.session, key.protocol, key.fields, alone}];
     rule.protocol = key.protocol;
-    rule.carrier = key.session.carrier;
+    rule.transport = key.session.transport;
     rule.port = key.session.port;
     rule.clients = {hosts_.name_of(key.session.client)};
     rule.servers = {hosts_.name_of(key.session.server)};
@@ -98,7 +98,7 @@ class RuleBuilder {
     ProposedRule rule;
     rule.clients = {hosts_.name_of(session.client)};
     rule.servers = {hosts_.name_of(session.server)};
-    rule.carrier = session.carrier;
+    rule.transport = session.transport;
     rule.port = session.port;
     rule.seen = seen;
     rule.review = "not inspected";
@@ -124,7 +124,7 @@ class RuleBuilder {
   using Key = std::tuple<Session, std::uint8_t, std::uint32_t, std::uint16_t>;
 
   static bool grants_alike(const ProposedRule& a, const ProposedRule& b) {
-    return a.protocol == b.protocol && a.carrier == b.carrier && a.port == b.port &&
+    return a.protocol == b.protocol && a.transport == b.transport && a.port == b.port &&
            a.functions == b.functions && a.where == b.where && a.review == b.review;
   }
 
@@ -155,26 +155,30 @@ class RuleBuilder {
 
 // Services whose passwords anybody on the way can read.
 std::string password_service(const Session& session) {
-  if (session.carrier == Carrier::tcp && session.port == 21) return "FTP";
-  if (session.carrier == Carrier::tcp && session.port == 23) return "Telnet";
-  if (session.carrier == Carrier::tcp && session.port == 80) return "HTTP";
-  if (session.carrier == Carrier::tcp && session.port == 5900) return "VNC";
-  if (session.carrier == Carrier::udp && (session.port == 161 || session.port == 162)) {
+  if (session.transport == Transport::tcp && session.port == 21) return "FTP";
+  if (session.transport == Transport::tcp && session.port == 23) return "Telnet";
+  if (session.transport == Transport::tcp && session.port == 80) return "HTTP";
+  if (session.transport == Transport::tcp && session.port == 5900) return "VNC";
+  if (session.transport == Transport::udp && (session.port == 161 || session.port == 162)) {
     return "SNMP";
   }
   return {};
 }
 
 std::string session_text(const Session& session) {
-  constexpr const char* kCarriers[] = {"TCP", "UDP", "Ethernet"};
+  if (session.transport == Transport::icmp) {
+    return wire::to_text(session.client) + " to " + wire::to_text(session.server) + ", ICMP echo";
+  }
+  constexpr const char* kTransports[] = {"TCP", "UDP", "ICMP", "Ethernet"};
   return wire::to_text(session.client) + " to " + wire::to_text(session.server) + ", " +
-         kCarriers[static_cast<std::size_t>(session.carrier)] + " " + std::to_string(session.port);
+         kTransports[static_cast<std::size_t>(session.transport)] + " " +
+         std::to_string(session.port);
 }
 
 class Proposer {
  public:
-  Proposer(const Observations& seen, const std::vector<ZoneWish>& wishes)
-      : seen_(seen), hosts_(seen, wishes) {}
+  Proposer(const Observations& seen, const std::vector<ZoneWish>& wishes, const HostNames& names)
+      : seen_(seen), hosts_(seen, wishes, names) {}
 
   Proposal propose() {
     out_.zones = hosts_.zones();
@@ -260,8 +264,9 @@ class Proposer {
 
 }  // namespace
 
-Proposal propose(const Observations& seen, const std::vector<ZoneWish>& wishes) {
-  return Proposer(seen, wishes).propose();
+Proposal propose(const Observations& seen, const std::vector<ZoneWish>& wishes,
+                 const HostNames& names) {
+  return Proposer(seen, wishes, names).propose();
 }
 
 }  // namespace bulkhead::learn

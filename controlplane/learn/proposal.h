@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/learn/host_names.h"
 #include "controlplane/learn/observations.h"
 
 namespace bulkhead::learn {
@@ -27,15 +28,18 @@ struct ProposedAsset {
   std::size_t zone = 0;
   wire::IpAddress address;
   bool is_group = false;
+  std::string said{};  // foreign text, of which the name was made; empty: it is the address
+  std::string by{};    // who said it
 };
 
 struct ProposedRule {
   std::vector<std::string> clients;  // names of assets
   std::vector<std::string> servers;
   std::uint8_t protocol = protocols::kNoProtocol;  // none: a service
-  protocols::Carrier carrier{};
+  policy::Transport transport{};
   std::uint16_t port = 0;
   std::vector<std::uint16_t> functions;
+  std::string access{};  // instead: a class
   FieldValues where;
   Seen seen;
   std::string review;   // why a person must look at it; empty if none need
@@ -58,6 +62,7 @@ struct Proposal {
 
 // Without wishes each network (/24, /64) is a zone; where there is one network alone, or more than
 // ports, the clients and the servers are two.
-Proposal propose(const Observations& seen, const std::vector<ZoneWish>& wishes);
+Proposal propose(const Observations& seen, const std::vector<ZoneWish>& wishes,
+                 const HostNames& names = {});
 
 }  // namespace bulkhead::learn

@@ -9,7 +9,7 @@ void Usage::refuse(const Refused& what, TimeNs at_ns) {
 
 void Usage::note(const Verdict& verdict, const Refused& what, TimeNs at_ns) {
   if (verdict.reason == Reason::not_for_another_zone) return;
-  if (!verdict.allowed()) return refuse(what, at_ns);
+  if (!is_allowed(verdict.reason)) return refuse(what, at_ns);
   ++granted_;
   used_[verdict.conduit].insert(verdict.rule);
 }

@@ -12,11 +12,8 @@ namespace {
 
 constexpr std::uint8_t kNetworkLengthV4 = 96 + 24;
 constexpr std::uint8_t kNetworkLengthV6 = 64;
-
-bool is_group(const wire::IpAddress& address) {
-  if (address.is_mac()) return address.mac().is_group();
-  return address.is_multicast() || (address.is_v4() && (address.v4_number() & 0xff) == 0xff);
-}
+// RFC 1122, 3.2.1.3: of a host that has no address yet.
+const wire::IpAddress kUnspecified = wire::IpAddress::from_v4_number(0);
 
 wire::Prefix network_of(const wire::IpAddress& host) {
   wire::Prefix network{host, host.is_v4() ? kNetworkLengthV4 : kNetworkLengthV6};
@@ -37,7 +34,13 @@ std::string plain(std::string text) {
 
 }  // namespace
 
-Hosts::Hosts(const Observations& seen, const std::vector<ZoneWish>& wishes) {
+bool is_group(const wire::IpAddress& address) {
+  if (address.is_mac()) return address.mac().is_group();
+  return address.is_multicast() || (address.is_v4() && (address.v4_number() & 0xff) == 0xff);
+}
+
+Hosts::Hosts(const Observations& seen, const std::vector<ZoneWish>& wishes,
+             const HostNames& names) {
   find_roles(seen);
   if (!wishes.empty()) {
     take_wishes(wishes);
@@ -45,11 +48,12 @@ Hosts::Hosts(const Observations& seen, const std::vector<ZoneWish>& wishes) {
     take_networks();
     if (zones_.size() == 1 || zones_.size() > policy::kPortsMax) split_by_role();
   }
-  settle();
+  settle(names);
 }
 
 void Hosts::find_roles(const Observations& seen) {
   const auto note = [this](const Session& session) {
+    if (session.client == wire::IpAddress{} || session.client == kUnspecified) return;
     serves_[session.client];
     if (is_group(session.server)) {
       asks_[session.server].insert(session.client);
@@ -107,14 +111,38 @@ std::optional<std::size_t> Hosts::home_of(const wire::IpAddress& host) const {
   return home;
 }
 
-void Hosts::settle() {
-  const auto add = [this](const wire::IpAddress& address, std::size_t zone, bool group) {
-    const char* kind = group ? "group-" : address.is_mac() ? "station-" : "host-";
-    const std::string text =
-        address.is_mac() ? wire::to_text(address.mac()) : wire::to_text(address);
-    homes_[address] = zone;
-    names_[address] = kind + plain(text);
-    assets_.push_back({names_[address], zone, address, group});
+void Hosts::add_asset(const wire::IpAddress& address, std::size_t zone, bool group,
+                      const HostNames& names) {
+  const char* kind = group ? "group-" : address.is_mac() ? "station-" : "host-";
+  const std::string text = address.is_mac() ? wire::to_text(address.mac()) : wire::to_text(address);
+  homes_[address] = zone;
+  ProposedAsset asset{kind + plain(text), zone, address, group};
+  const auto name = group ? std::nullopt : names.find(address);
+  if (name) {
+    asset.name = name->name;
+    asset.said = name->said;
+    asset.by = name->by;
+  }
+  assets_.push_back(std::move(asset));
+}
+
+// Hosts of one name, as of one product, get their addresses too.
+void Hosts::name_apart() {
+  std::map<std::string, std::size_t> uses;
+  for (const ProposedAsset& asset : assets_) ++uses[asset.name];
+  for (ProposedAsset& asset : assets_) {
+    if (uses[asset.name] > 1) {
+      const wire::IpAddress& at = asset.address;
+      asset.name += "-" + plain(at.is_mac() ? wire::to_text(at.mac()) : wire::to_text(at));
+      asset.name = asset.name.substr(0, policy::kNameBytesMax);
+    }
+    names_[asset.address] = asset.name;
+  }
+}
+
+void Hosts::settle(const HostNames& names) {
+  const auto add = [&](const wire::IpAddress& address, std::size_t zone, bool group) {
+    add_asset(address, zone, group, names);
   };
   for (const auto& [host, serves] : serves_) {
     if (const auto home = home_of(host)) add(host, *home, false);
@@ -130,6 +158,7 @@ void Hosts::settle() {
     if (!home && zones_.size() == 2 && from.size() == 1) home = 1 - *from.begin();
     if (home) add(group, *home, true);
   }
+  name_apart();
 }
 
 std::optional<std::size_t> Hosts::zone_of(const wire::IpAddress& host) const {

@@ -8,9 +8,13 @@
 
 namespace bulkhead::learn {
 
+// Whether it stands for many hosts, as far as an address tells: a broadcast in a network whose mask
+// is not known shows by its last octet.
+bool is_group(const wire::IpAddress& address);
+
 class Hosts {
  public:
-  Hosts(const Observations& seen, const std::vector<ZoneWish>& wishes);
+  Hosts(const Observations& seen, const std::vector<ZoneWish>& wishes, const HostNames& names);
 
   const std::vector<ProposedZone>& zones() const { return zones_; }
   const std::vector<ProposedAsset>& assets() const { return assets_; }
@@ -23,7 +27,10 @@ class Hosts {
   void take_wishes(const std::vector<ZoneWish>& wishes);
   void take_networks();
   void split_by_role();
-  void settle();
+  void settle(const HostNames& names);
+  void add_asset(const wire::IpAddress& address, std::size_t zone, bool group,
+                 const HostNames& names);
+  void name_apart();
   std::size_t add_zone(std::string name, std::vector<wire::Prefix> networks);
   std::optional<std::size_t> home_of(const wire::IpAddress& host) const;
 

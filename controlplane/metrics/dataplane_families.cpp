@@ -129,6 +129,12 @@ void add_dataplane(const v1::DataplaneStatus& dataplane, Book& book) {
              static_cast<double>(dataplane.buffers_free()));
   book.gauge("bulkhead_buffers", "Packet buffers in all",
              static_cast<double>(dataplane.buffers_total()));
+  if (dataplane.self_test().wall_time_ns() != 0) {
+    book.gauge("bulkhead_self_test_passed", "1 if the latest self-test has passed",
+               dataplane.self_test().problem().empty() ? 1 : 0);
+    book.gauge("bulkhead_self_test_timestamp_seconds", "When the latest self-test ended",
+               static_cast<double>(dataplane.self_test().wall_time_ns()) / 1e9);
+  }
   for (const v1::PortStatus& port : dataplane.ports()) add_port(port, book);
   for (const v1::WorkerStatus& worker : dataplane.workers()) add_worker(worker, book);
 }

@@ -41,6 +41,7 @@ class Nothing final : public controlplane::Readings {
                                          std::chrono::milliseconds /*timeout*/) override {
     return Refusal{Refusal::Kind::unavailable, "nothing"};
   }
+  RulesInForce rules() override { return {}; }
   Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& /*page*/) override {
     return Refusal{Refusal::Kind::unavailable, "nothing"};
   }

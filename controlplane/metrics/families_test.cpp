@@ -158,6 +158,7 @@ class Counted final : public controlplane::Readings {
     page.set_more(asked < 3);
     return page;
   }
+  RulesInForce rules() override { return {}; }
   Result<v1::DataplaneFlows, Refusal> flows(const v1::ListDataplaneFlows& /*page*/) override {
     return Refusal{Refusal::Kind::unavailable, ""};
   }

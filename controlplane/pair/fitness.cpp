@@ -52,6 +52,11 @@ std::string Fitness::problem(bool replaced, const std::function<bool()>& waits_f
   }
   if (!report_.fit()) return report_.problem();
   if (!policy_in_force_) return "the committed policy is not in force in the data plane";
+  // Where nobody else could, one that may refuse too much, or pass it, is better than none that
+  // forwards; the alarm stands all the same.
+  if (replaced && report_.self_test_failed()) {
+    return "the self-test has failed; `bulkheadctl selftest` says where";
+  }
   return {};
 }
 

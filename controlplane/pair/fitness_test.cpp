@@ -70,6 +70,16 @@ TEST_F(FitnessTest, SilenceIsWaitedForLongerWhereItGetsNoCore) {
   EXPECT_EQ(problem(), "");
 }
 
+TEST_F(FitnessTest, AFailedSelfTestCountsWhereAPeerCouldForward) {
+  v1::PairReport failed = good_report();
+  failed.set_self_test_failed(true);
+  fitness_.on_report(failed);
+  EXPECT_EQ(problem(true), "the self-test has failed; `bulkheadctl selftest` says where");
+  EXPECT_EQ(problem(false), "");
+  fitness_.on_report(good_report());
+  EXPECT_EQ(problem(true), "");
+}
+
 TEST_F(FitnessTest, AThreadThatDoesNotComeByCannotRenewTheLease) {
   for (int i = 0; i < 7; ++i) fitness_.on_tick();
   EXPECT_FALSE(fitness_.lease_thread_stands(true));

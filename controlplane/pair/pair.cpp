@@ -133,6 +133,12 @@ void Pair::send(v1::PairContainment containment) {
   inbox_.post([this, message = std::move(message)]() mutable { send_on_link(std::move(message)); });
 }
 
+void Pair::send(v1::PairRuleUse uses) {
+  v1::PairMessage message;
+  *message.mutable_rule_use() = std::move(uses);
+  inbox_.post([this, message = std::move(message)]() mutable { send_on_link(std::move(message)); });
+}
+
 void Pair::use(CredentialsPointer credentials) {
   to_link_.post([this, credentials = std::move(credentials)] {
     try {
@@ -401,6 +407,7 @@ void Pair::take(v1::PairMessage message) {
   if (message.has_containment()) {
     return options_.on_containment(std::move(*message.mutable_containment()));
   }
+  if (message.has_rule_use()) return options_.on_rule_use(message.rule_use());
   v1::DataplaneRequest request;
   if (message.has_late_frames()) {
     *request.mutable_take_frames() = std::move(*message.mutable_late_frames());

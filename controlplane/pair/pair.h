@@ -45,6 +45,7 @@ struct PairOptions {
   std::function<void(const std::string&)> on_audit_head = [](const std::string&) {};
   // Containment at the peer, and whether the pair link is up. On the pair's thread; must not wait.
   std::function<void(v1::PairContainment)> on_containment = [](const v1::PairContainment&) {};
+  std::function<void(const v1::PairRuleUse&)> on_rule_use = [](const v1::PairRuleUse&) {};
   std::function<void(bool up)> on_link = [](bool) {};
 };
 
@@ -75,6 +76,7 @@ class Pair {
 
   // Sends the message to the peer, if the pair link is up; does not wait.
   void send(v1::PairContainment message);
+  void send(v1::PairRuleUse message);
 
   // Messages of the data plane, and its connection.
   void on_news(v1::PairNews news);

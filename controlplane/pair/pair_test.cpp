@@ -173,6 +173,10 @@ class PairTest : public ::testing::Test {
       const std::lock_guard guard(mutex_);
       return access_sha256_[self];
     };
+    options.on_rule_use = [this, self](const v1::PairRuleUse& message) {
+      const std::lock_guard guard(mutex_);
+      for (const v1::KeptRuleUse& use : message.uses()) rule_uses_[self] += use.identity();
+    };
     options.incarnation = incarnation;
     // Other tests may have the machine for a while.
     options.timing.heartbeat_ns = 25 * kMillisecondNs;
@@ -205,6 +209,7 @@ class PairTest : public ::testing::Test {
 
   std::mutex mutex_;
   std::map<std::string, std::string> access_sha256_;
+  std::map<std::string, std::string> rule_uses_;  // that each got
   Issued authority_;
   std::uint16_t port_ = 0;
   std::unique_ptr<Appliance> alpha_;
@@ -250,6 +255,19 @@ TEST_F(PairTest, EachKnowsWhetherTheAccessFilesDiffer) {
   EXPECT_EQ(alpha_->pair.status().peer().access_sha256(), "bb");
   set_access("alpha", "bb");
   EXPECT_TRUE(becomes([&] { return differs(false); }));
+}
+
+TEST_F(PairTest, EachGetsWhenRulesWereLastUsedAtTheOther) {
+  start_both();
+  v1::PairRuleUse message;
+  message.add_uses()->set_identity("of alpha");
+  alpha_->pair.send(message);
+  message.mutable_uses(0)->set_identity("of bravo");
+  bravo_->pair.send(message);
+  EXPECT_TRUE(becomes([this] {
+    const std::lock_guard guard(mutex_);
+    return rule_uses_["alpha"] == "of bravo" && rule_uses_["bravo"] == "of alpha";
+  }));
 }
 
 TEST_F(PairTest, BothReturnFromWhatNobodyConfirms) {

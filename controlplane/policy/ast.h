@@ -61,6 +61,10 @@ struct ConduitNode {
   Word name;
   std::optional<Word> from;
   std::optional<Word> to;
+  std::optional<Word> mode;
+  std::optional<Word> until;         // of `mode: observe`
+  std::optional<Word> ends_between;  // likewise
+  std::optional<Word> confirm;       // likewise
   std::optional<Word> on_deny;
   std::optional<Word> on_stray_answer;
   std::optional<Word> fragments;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "controlplane/policy/model.h"
+#include "controlplane/policy/observe.h"
 #include "controlplane/policy/routes.h"
 #include "dataplane/policy/overlap.h"
 #include "dataplane/wire/text.h"
@@ -239,7 +240,7 @@ void check_ways(const Model& model, const ModelConduit& conduit, Diagnostics& di
   }
 }
 
-void check_conduits(const Model& model, Diagnostics& diagnostics) {
+void check_conduits(const Model& model, std::uint64_t now_s, Diagnostics& diagnostics) {
   if (model.conduits.size() > policy::kConduitsMax) {
     diagnostics.error(model.conduits[policy::kConduitsMax].name.at,
                       "a policy has at most " + std::to_string(policy::kConduitsMax) + " conduits");
@@ -262,10 +263,11 @@ void check_conduits(const Model& model, Diagnostics& diagnostics) {
                         "zones " + from.name.text + " and " + to.name.text +
                             " have different vlan tags: bulkhead bridges, it does not re-tag");
     }
-    if (conduit.rules.empty()) {
+    if (conduit.rules.empty() && !conduit.observation.any()) {
       diagnostics.warning(conduit.name.at, "conduit " + conduit.name.text +
                                                " has no rules: nothing passes through it");
     }
+    check_observation(model, conduit, now_s, diagnostics);
     check_failing(model, conduit, diagnostics);
     check_prp(model, conduit, diagnostics);
     check_ways(model, conduit, diagnostics);
@@ -275,7 +277,7 @@ void check_conduits(const Model& model, Diagnostics& diagnostics) {
 
 }  // namespace
 
-void check_policy(const Model& model, Diagnostics& diagnostics) {
+void check_policy(const Model& model, std::uint64_t now_s, Diagnostics& diagnostics) {
   const bool resolved = diagnostics.errors() == 0;
   check_zones(model, diagnostics);
   check_stations(model, diagnostics);
@@ -284,7 +286,7 @@ void check_policy(const Model& model, Diagnostics& diagnostics) {
   check_assets(model, diagnostics);
   check_groups(model, diagnostics);
   check_routes(model, diagnostics);
-  check_conduits(model, diagnostics);
+  check_conduits(model, now_s, diagnostics);
 }
 
 }  // namespace bulkhead::controlplane

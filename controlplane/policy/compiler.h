@@ -17,8 +17,13 @@ struct Compilation {
   policy::HealthBounds health;           // that the artefact has beside the tables
 };
 
-// `file`: the text's name in diagnostics.
-Compilation compile_policy(const std::string& text, const std::string& file);
+// Seconds since 1970, UTC.
+std::uint64_t wall_clock_s();
+
+// `file`: the text's name in diagnostics. `now_s`: the clock that the ends of `mode: observe` are
+// checked against, or kAnyTime.
+Compilation compile_policy(const std::string& text, const std::string& file,
+                           std::uint64_t now_s = wall_clock_s());
 
 // Pass 4. Precondition: check_policy found no error.
 policy::Tables lower_policy(const Model& model);

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "controlplane/policy/compiler.h"
+#include "controlplane/policy/observe.h"
 #include "controlplane/policy/routes.h"
 #include "controlplane/policy/values.h"
 #include "dataplane/wire/text.h"
@@ -229,6 +230,7 @@ std::string explain_policy(const Model& model, Listing listing) {
   for (const ModelConduit& conduit : model.conduits) {
     text += "\nConduit " + conduit.name.text + ": hosts of " + model.zones[conduit.from].name.text +
             " open sessions to hosts of " + model.zones[conduit.to].name.text + "\n";
+    text += observation_text(conduit, "  ");
     for (std::size_t i = 0; i < conduit.rules.size(); ++i) {
       text += "  Rule " + std::to_string(i + 1) + ": " + explain_rule(model, conduit, i, listing) +
               ".\n";
@@ -250,6 +252,13 @@ std::string explain_policy(const Model& model, Listing listing) {
   }
   if (model.health.any()) text += health_text(model.health);
   text += "\nBetween zones that no conduit joins, nothing passes.\n";
+  const auto observed =
+      std::count_if(model.conduits.begin(), model.conduits.end(),
+                    [](const ModelConduit& conduit) { return conduit.observation.any(); });
+  if (observed > 0) {
+    text += std::to_string(observed) + " of " + std::to_string(model.conduits.size()) +
+            " conduits OBSERVE: they refuse nothing.\n";
+  }
   if (model.containment_release.empty()) return text;
   return text + "A containment is released by role " + model.containment_release + " alone.\n";
 }

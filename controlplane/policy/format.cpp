@@ -25,8 +25,11 @@ constexpr std::array<std::string_view, 8> kPolicyKeys = {
 constexpr std::array<std::string_view, 5> kZoneKeys = {"target", "port", "vlan", "prp", "networks"};
 constexpr std::array<std::string_view, 6> kAssetKeys = {"zone",  "behind", "address",
                                                         "group", "mac",    "route"};
-constexpr std::array<std::string_view, 9> kConduitKeys = {
-    "from", "to", "on_deny", "on_stray_answer", "midstream", "fail", "link", "fragments", "allow"};
+constexpr std::array<std::string_view, 13> kConduitKeys = {
+    "from",         "to",      "mode",    "until",
+    "ends_between", "confirm", "on_deny", "on_stray_answer",
+    "midstream",    "fail",    "link",    "fragments",
+    "allow"};
 constexpr std::array<std::string_view, 15> kRuleKeys = {
     "protocol", "service",    "client",    "server", "access",  "functions", "where",      "as",
     "port",     "word_order", "transport", "rate",   "claimed", "essential", "reviewed_by"};

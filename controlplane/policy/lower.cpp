@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "controlplane/policy/compiler.h"
+#include "controlplane/policy/observe.h"
 #include "controlplane/policy/routes.h"
 
 namespace bulkhead::controlplane {
@@ -74,6 +75,9 @@ policy::Conduit lower_conduit(const Model& model, const ModelConduit& conduit) {
   lowered.fail_open = conduit.fail_open;
   lowered.reassemble = conduit.reassemble;
   lowered.link_follow = conduit.link_follow;
+  lowered.observe_until_s = conduit.observation.until_s;
+  lowered.enforce_from_s = conduit.observation.enforce_from_s;
+  lowered.enforce_confirm_s = conduit.observation.confirm_s;
   lower_rules(model, conduit, lowered);
   return lowered;
 }
@@ -92,13 +96,19 @@ policy::Tables lower_policy(const Model& model) {
   return tables;
 }
 
-Compilation compile_policy(const std::string& text, const std::string& file) {
+std::uint64_t wall_clock_s() { return wall_now_ns() / kSecondNs; }
+
+Compilation compile_policy(const std::string& text, const std::string& file, std::uint64_t now_s) {
   Compilation result{Diagnostics(file), std::nullopt, std::nullopt, {}};
   const PolicyNode parsed = parse_policy(text, result.diagnostics);
   Model model = resolve_policy(parsed, result.diagnostics);
-  check_policy(model, result.diagnostics);
+  check_policy(model, now_s, result.diagnostics);
   if (result.diagnostics.errors() == 0) {
     result.tables = lower_policy(model);
+    check_observed_neighbours(model, *result.tables, result.diagnostics);
+  }
+  if (result.diagnostics.errors() != 0) result.tables.reset();
+  if (result.tables) {
     result.health = model.health;
     result.model = std::move(model);
   }

@@ -82,12 +82,23 @@ struct ModelRule {
   bool essential = false;
 };
 
+// `mode: observe`. Times in seconds since 1970, UTC.
+struct ModelObservation {
+  std::uint64_t until_s = 0;  // 0: the conduit enforces
+  std::uint64_t enforce_from_s = 0;
+  std::uint32_t confirm_s = 0;
+  Position at;  // of `until`
+
+  bool any() const { return until_s != 0; }
+};
+
 struct ModelConduit {
   Word name;
   std::size_t from = 0;
   std::size_t to = 0;
   policy::OnDeny on_deny = policy::OnDeny::drop;
   std::string on_deny_text;
+  ModelObservation observation;
   bool reset_on_stray = false;
   bool reassemble = false;
   bool resume = false;
@@ -109,7 +120,11 @@ struct Model {
 // Pass 2. Only a model resolved without errors may be lowered.
 Model resolve_policy(const PolicyNode& policy, Diagnostics& diagnostics);
 
+// A clock that says nothing: a policy that compiled once is read again.
+constexpr std::uint64_t kAnyTime = 0;
+
 // Pass 3. Contradictions between parts that are valid alone. After errors it checks zones only.
-void check_policy(const Model& model, Diagnostics& diagnostics);
+// `now_s`: seconds since 1970, by which ends lie ahead, or kAnyTime.
+void check_policy(const Model& model, std::uint64_t now_s, Diagnostics& diagnostics);
 
 }  // namespace bulkhead::controlplane

@@ -5,6 +5,7 @@
 #include "controlplane/policy/health.h"
 #include "controlplane/policy/literals.h"
 #include "controlplane/policy/model.h"
+#include "controlplane/policy/observe.h"
 #include "controlplane/policy/resolve_rule.h"
 
 namespace bulkhead::controlplane {
@@ -249,6 +250,7 @@ class Resolver {
     if (node.from) from = find_zone(*node.from);
     if (node.to) to = find_zone(*node.to);
     if (node.on_deny) resolve_on_deny(*node.on_deny, conduit);
+    conduit.observation = resolve_observation(node, diagnostics_);
     conduit.reset_on_stray =
         resolve_choice(node.on_stray_answer, "on_stray_answer", "drop", "reset");
     conduit.reassemble = resolve_choice(node.fragments, "fragments", "drop", "reassemble");

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "dataplane/policy/classifier.h"
+#include "dataplane/policy/observed.h"
 #include "dataplane/policy/values.h"
 #include "dataplane/wire/text.h"
 
@@ -172,6 +173,7 @@ Coverage coverage_of_part(const Tables& tables, const Conduit& before, const Rul
   Coverage best = Coverage::none;
   for (const Conduit& conduit : staged.conduits) {
     if (!same_zones(conduit)) continue;
+    if (conduit.observe_until_s != 0) return Coverage::whole;
     for (const Rule& rule : conduit.rules) {
       if (!names(rule)) continue;
       if (grants_all_of(before, part, conduit, rule)) return Coverage::whole;
@@ -217,6 +219,7 @@ std::string refusal_of(const Tables& staged, const v1::Flow& session) {
   if (from == policy::kNoZone || to == policy::kNoZone) {
     return std::string(describe(Reason::unknown_zone).name);
   }
+  if (policy::observes_between(staged, from, to, {})) return {};
   if (*transport == Transport::ethernet) {
     const Conduit* conduit = policy::find_conduit(staged, from, to);
     if (conduit == nullptr) return std::string(describe(Reason::no_conduit).name);

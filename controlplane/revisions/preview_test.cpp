@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "controlplane/policy/compiler.h"
+#include "controlplane/policy/utc.h"
 #include "controlplane/revisions/passed.h"
 #include "dataplane/artefact/artefact.h"
 
@@ -39,6 +40,15 @@ v1::Flow session(const std::string& client, const std::string& server,
 
 const std::string kReads =
     "      - {protocol: modbus, client: hmi, server: plc, access: [read], where: {unit: 1}}\n";
+
+TEST(Preview, WhatObservesRefusesNothing) {
+  const std::string observes =
+      "    mode: observe\n    until: " + utc_text(wall_clock_s() + 24 * 3600) + "\n";
+  const policy::Tables staged = tables_of(kReads + observes);
+  EXPECT_EQ(refusal_of(staged, session("10.1.0.2:40000", "10.2.0.1:502")), "");
+  EXPECT_EQ(refusal_of(staged, session("10.2.0.1:40000", "10.1.0.1:502")), "");
+  EXPECT_EQ(refusal_of(staged, session("10.9.0.1:40000", "10.2.0.1:502")), "unknown_zone");
+}
 
 TEST(Preview, SessionsThatGoOnOrEnd) {
   const policy::Tables staged =

@@ -29,6 +29,7 @@ class RevisionStore {
   static Result<std::unique_ptr<RevisionStore>, std::string> open(const std::string& folder);
   ~RevisionStore();
 
+  const std::string& folder() const { return folder_; }
   // Damaged, foreign or missing files found at opening, a sentence each.
   const std::vector<std::string>& damage() const { return damage_; }
 

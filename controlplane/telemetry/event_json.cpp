@@ -52,6 +52,7 @@ void add_operation(const v1::Event& event, Object& object) {
 
 void add_hosts(const v1::Event& event, Object& object) {
   object.text("transport", event.transport());
+  object.number("ethertype", event.ethertype());
   object.text("source", event.source());
   object.text("source_zone", event.source_zone());
   object.text("source_mac", event.source_mac());

@@ -40,6 +40,9 @@ v1::Event full_event() {
   return event;
 }
 
+// Bytes of a message go to nobody who follows events, nor to collectors.
+bool is_kept_back(const std::string& field) { return field == "message"; }
+
 TEST(EventJson, HasEveryFieldOfTheMessageUnderItsKeyInOrder) {
   std::vector<std::string> keys;
   const Json json = event_json(full_event());
@@ -52,8 +55,10 @@ TEST(EventJson, HasEveryFieldOfTheMessageUnderItsKeyInOrder) {
   }
   EXPECT_EQ(keys, listed);
   const google::protobuf::Descriptor& type = *v1::Event::descriptor();
-  EXPECT_EQ(fields.size(), static_cast<std::size_t>(type.field_count()));
+  EXPECT_EQ(fields.size(), static_cast<std::size_t>(type.field_count()) - 1);
+  EXPECT_FALSE(fields.contains("message"));
   for (int i = 0; i < type.field_count(); ++i) {
+    if (is_kept_back(type.field(i)->name())) continue;
     EXPECT_TRUE(fields.contains(type.field(i)->name())) << type.field(i)->name();
   }
 }

@@ -64,6 +64,7 @@ void EventLog::on_event(const v1::Event& event) {
   if (whole.ByteSizeLong() > kEventBytesMax) {
     whole.clear_text();
     whole.clear_fields();
+    whole.clear_message();
   }
   whole.clear_number();
   whole.set_appliance(options_.appliance);

@@ -51,7 +51,8 @@ class EventLog final : public Sink {
   // Writes what is queued, if the disk lets it, and ends the thread.
   void stop();
 
-  // Events longer than kEventBytesMax lose their text and fields. Never waits for the disk.
+  // Events longer than kEventBytesMax lose their text, fields and message. Never waits for the
+  // disk.
   void on_event(const v1::Event& event) override;
   void on_counters(const v1::Counters& /*page*/) override {}
   // The role of events from now on.

@@ -141,6 +141,9 @@ std::string read_conduit(const v1::Conduit& item, policy::Conduit& conduit) {
   conduit.resume = item.resume();
   conduit.fail_open = item.fail_open();
   conduit.link_follow = item.link_follow();
+  conduit.observe_until_s = item.observe_until_s();
+  conduit.enforce_from_s = item.enforce_from_s();
+  conduit.enforce_confirm_s = item.enforce_confirm_s();
   conduit.on_deny = static_cast<policy::OnDeny>(item.on_deny());
   for (const v1::Rule& each : item.rules()) {
     policy::Rule rule;

@@ -74,6 +74,9 @@ void put_conduit(const policy::Conduit& conduit, v1::Conduit& out) {
   out.set_resume(conduit.resume);
   out.set_fail_open(conduit.fail_open);
   out.set_link_follow(conduit.link_follow);
+  out.set_observe_until_s(conduit.observe_until_s);
+  out.set_enforce_from_s(conduit.enforce_from_s);
+  out.set_enforce_confirm_s(conduit.enforce_confirm_s);
   out.set_on_deny(static_cast<v1::OnDeny>(conduit.on_deny));
   for (const policy::Rule& rule : conduit.rules) put_rule(conduit, rule, *out.add_rules());
 }

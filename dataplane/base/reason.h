@@ -29,7 +29,7 @@ constexpr const ReasonInfo& describe(Reason reason) {
 }
 
 // Reasons up to here let a message pass; all that follow refuse it.
-constexpr bool is_allowed(Reason reason) { return reason <= Reason::unjudged; }
+constexpr bool is_allowed(Reason reason) { return reason <= Reason::not_judged; }
 
 // Refused because something that is bounded is full.
 constexpr bool is_for_room(Reason reason) {

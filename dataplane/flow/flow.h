@@ -132,6 +132,12 @@ struct alignas(64) Flow {
   bool expected : 1 = false;       // no rule names it: an expectation of another session does
   // refused, but granted bytes are still owed; acknowledgements are processed
   bool draining : 1 = false;
+  // Of a session that is judged beside (pipeline/shadow.h), by sender: where its next message
+  // begins is not known, and some of its bytes may not have been seen.
+  bool lost_client : 1 = false;
+  bool lost_server : 1 = false;
+  bool lacks_client : 1 = false;
+  bool lacks_server : 1 = false;
 
   std::array<TcpSide, 2> sides;
 
@@ -176,6 +182,13 @@ struct alignas(64) Flow {
 
   // The server's pipeline::Spans counter when the last request that it answers left.
   std::uint32_t& spans_seen() { return first[kClient]; }
+
+  bool is_lost(std::size_t end) const { return end == kClient ? lost_client : lost_server; }
+  void set_lost(std::size_t end, bool lost) {
+    (end == kClient ? lost_client = lost : lost_server = lost);
+  }
+  bool lacks(std::size_t end) const { return end == kClient ? lacks_client : lacks_server; }
+  void set_lacks(std::size_t end) { (end == kClient ? lacks_client = true : lacks_server = true); }
 
   // Shift of an end's window field; only if both ends offered scaling (RFC 7323, 2.2).
   std::uint8_t window_scale(std::size_t end) const {

@@ -48,8 +48,9 @@ std::uint64_t Reassembler::whole_flag() {
 Result<std::unique_ptr<Reassembler>, std::string> Reassembler::make(const std::string& name,
                                                                     const Limits& limits) {
   std::unique_ptr<Reassembler> made(new Reassembler(limits.datagrams, limits.fragments_ns));
-  made->whole_ = rte_pktmbuf_pool_create((name + "_whole").c_str(), kWholeBuffers, 0, 0,
-                                         kWholeBytes, SOCKET_ID_ANY);
+  made->whole_ =
+      rte_pktmbuf_pool_create((name + "_whole").c_str(), std::min(kWholeBuffers, limits.datagrams),
+                              0, 0, kWholeBytes, SOCKET_ID_ANY);
   if (whole_flag() == 0) return std::string("fragments: packet buffers have no room for a mark");
   if (made->whole_ == nullptr) {
     return std::string("fragments: ") + rte_strerror(rte_errno) + "; raise memory-mib";

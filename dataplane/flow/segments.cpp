@@ -337,6 +337,27 @@ std::uint32_t take_front(SegmentPool& pool, TcpSide& side, std::uint16_t count) 
   return index;
 }
 
+void skip_to(SegmentPool& pool, TcpSide& side, std::uint32_t number) {
+  side.released = number;
+  while (side.held_first != kNoSegment) {
+    const std::uint32_t index = side.held_first;
+    Segment& segment = pool[index];
+    if (sequence_distance(segment.sequence, number) >= 0) return;
+    const std::int32_t rest = sequence_distance(segment.end(), number);
+    if (rest > 0 || (rest == 0 && segment.fin)) {
+      const auto count = static_cast<std::uint32_t>(segment.length - rest);
+      side.held_bytes -= count;
+      return segment.cut_front(count);
+    }
+    side.fin_released = side.fin_released || segment.fin;
+    side.held_bytes -= segment.length;
+    --side.held_count;
+    side.held_first = segment.next;
+    if (side.held_first == kNoSegment) side.held_last = kNoSegment;
+    pool.give_back(index);
+  }
+}
+
 void drop_list(SegmentPool& pool, std::uint32_t first) {
   while (first != kNoSegment) {
     const std::uint32_t next = pool[first].next;

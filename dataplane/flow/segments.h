@@ -153,6 +153,9 @@ void take_out(SegmentPool& pool, TcpSide& side, std::uint32_t count);
 // advances past them, and past the end of the stream if they include it. kNoSegment, and nothing
 // changed, if no buffer was free. Precondition: they are contiguous and fit a buffer.
 std::uint32_t take_front(SegmentPool& pool, TcpSide& side, std::uint16_t count);
+// Gives up what the side holds before a number, which is its next one. Precondition: it is after
+// `released`, or is that.
+void skip_to(SegmentPool& pool, TcpSide& side, std::uint32_t number);
 // Drops all that the side holds.
 void drop_held(SegmentPool& pool, TcpSide& side);
 // Gives back a list of segments.

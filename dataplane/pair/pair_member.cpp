@@ -441,6 +441,7 @@ v1::PairReport PairMember::report() const {
   report.set_lease_term(gate_.lease().term);
   report.set_ports(shared_.ports.size());
   report.set_flows_settled(flows_settled());
+  report.set_self_test_failed(shared_.self_test_failed.load(std::memory_order_relaxed));
   return report;
 }
 

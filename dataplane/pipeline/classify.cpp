@@ -12,6 +12,7 @@
 #include "dataplane/pipeline/packet_ends.h"
 #include "dataplane/pipeline/places.h"
 #include "dataplane/pipeline/protocol_state.h"
+#include "dataplane/pipeline/shadow.h"
 #include "dataplane/pipeline/stages.h"
 
 namespace bulkhead::pipeline {
@@ -106,6 +107,7 @@ void refuse_opening(Context& context, Packet& packet, const Classification& foun
       found.standing.conduit != policy::kNoConduit &&
       context.tables().conduits[found.standing.conduit].on_deny != policy::OnDeny::drop;
   if (tell && is_opening_syn(packet)) answer_with_reset(context, packet);
+  if (context.shadow != nullptr) note_refused_opening(context, packet);
   Verdict verdict;
   verdict.action = tell && is_opening_syn(packet) ? Action::reset : Action::drop;
   verdict.reason = found.reason;
@@ -156,6 +158,7 @@ void judge_anew(Context& context, Packet& packet, std::uint16_t source_zone) {
   flow.standing.generation = context.image.generation;
   flow.standing.rule = policy::kNoRule;
   if (flow.refused) return;
+  if (context.shadow != nullptr) note_refused_opening(context, packet);
   cut_session(context, packet);
   flow.refused = true;
   refuse(context, packet,
@@ -394,6 +397,7 @@ bool source_holds(Context& context, Packet& packet, std::uint16_t& zone) {
     reason = Reason::station_elsewhere;
   }
   if (reason == Reason::granted) return true;
+  if (context.shadow != nullptr) note_refused_opening(context, packet);
   packet.flow = nullptr;
   refuse(context, packet, reason);
   return false;
@@ -416,6 +420,8 @@ bool may_be_reassembled(Context& context, Packet& packet) {
 // Any other packet. True if it belongs to a session, which may be new, and goes on in it.
 bool admit(Context& context, Packet& packet) {
   std::uint16_t zone = policy::kNoZone;
+  const bool known = packet.flow != nullptr;
+  if (context.shadow != nullptr && !known && follows_refused(context, packet)) return false;
   match_icmp_error(context, packet);
   // Such an error comes from whichever router could not forward (RFC 792), in no zone's networks.
   const bool from_router =

@@ -30,6 +30,8 @@ namespace bulkhead::pipeline {
 
 constexpr std::size_t kBurstMax = 32;
 
+struct Shadow;
+
 // The packets, the policy and the ways out.
 struct BurstContext {
   const PipelineOptions& options;
@@ -40,6 +42,8 @@ struct BurstContext {
   Egress output;
   Observer& observer;
   const policy::Containment* contained = nullptr;  // of the image; nullptr: nothing is cut
+  Shadow* shadow = nullptr;                        // of a pipeline that only judges
+  std::uint64_t wall_s = 0;                        // seconds since 1970, UTC; 0: not told
   bool all_usual = true;  // every packet of the burst, see wire::parse_usual
 
   const flow::Limits& limits() const { return options.limits; }

@@ -41,7 +41,8 @@ CounterKey Counters::unpack(std::uint64_t packed) {
     return value;
   };
   key.fault = static_cast<protocols::Fault>(take(8));
-  key.reason = static_cast<Reason>(take(8));
+  key.observed = take(1) != 0;
+  key.reason = static_cast<Reason>(take(kReasonBits));
   key.protocol = static_cast<std::uint8_t>(take(8));
   key.function = static_cast<std::uint16_t>(take(kFunctionBits));
   if (key.function == kFunctionMask) key.function = kNoFunction;

@@ -21,6 +21,7 @@ struct CounterKey {
   std::uint8_t protocol = protocols::kNoProtocol;
   Reason reason{};
   protocols::Fault fault{};
+  bool observed = false;  // foretold beside the traffic
 };
 
 class Counters {
@@ -75,6 +76,8 @@ class Counters {
   static constexpr unsigned kConduitBits = 16;
   static constexpr unsigned kRuleBits = 13;
   static constexpr unsigned kFunctionBits = 9;
+  static constexpr unsigned kReasonBits = 7;
+  static_assert(kReasons.size() <= (1U << kReasonBits));
   static constexpr std::uint64_t kFunctionMask = (1U << kFunctionBits) - 1;
   static_assert(policy::kConduitsMax < (1U << kConduitBits));
   static_assert(policy::kRulesMax < (1U << kRuleBits));
@@ -86,7 +89,8 @@ class Counters {
     packed = packed << kRuleBits | key.rule;
     packed = packed << kFunctionBits | (key.function & kFunctionMask);
     packed = packed << 8 | key.protocol;
-    packed = packed << 8 | static_cast<std::uint8_t>(key.reason);
+    packed = packed << kReasonBits | static_cast<std::uint8_t>(key.reason);
+    packed = packed << 1 | (key.observed ? 1U : 0U);
     return packed << 8 | static_cast<std::uint8_t>(key.fault);
   }
   static CounterKey unpack(std::uint64_t packed);

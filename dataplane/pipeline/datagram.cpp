@@ -14,6 +14,7 @@
 #include "dataplane/pipeline/parts.h"
 #include "dataplane/pipeline/places.h"
 #include "dataplane/pipeline/protocol_state.h"
+#include "dataplane/pipeline/shadow.h"
 
 namespace bulkhead::pipeline {
 
@@ -97,7 +98,7 @@ bool judge_messages(Context& context, const flow::Packet& packet, ByteView rest,
       context.parsed.begin(message, direction_of(packet));
       const bool cut = frame.fault == protocols::Fault::none;
       verdict = refused_message(packet, cut ? Reason::prp_not_whole : Reason::protocol_fault,
-                                frame.fault);
+                                frame.fault, rest);
       return false;
     }
     message = rest.first(frame.length);
@@ -227,7 +228,7 @@ bool judge_whole_messages(Context& context, const flow::Packet& packet, ByteView
   const bool allowed = judge_messages(context, packet, bytes, verdict, message, spending, before);
   if (allowed) return true;
   spending.refund(context.tables().conduits[packet.flow->standing.conduit]);
-  before.restore(context, *packet.flow);
+  if (context.shadow == nullptr) before.restore(context, *packet.flow);
   return false;
 }
 
@@ -266,6 +267,8 @@ void inspect_in_session(Context& context, flow::Packet& packet) {
     note_asked(context, packet, message);
     return pass(context, packet, Reason::session_control);
   }
+  // It has passed, and what answers it is of the session.
+  if (context.shadow != nullptr && packet.from_client) ++packet.flow->packets[flow::kClient];
   if (collected.in_parts) drop_parts(context, holder, verdict.reason);
   rte_pktmbuf_free(packet.mbuf);
   packet.mbuf = nullptr;

@@ -5,6 +5,7 @@
 #include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/deliver.h"
 #include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/shadow.h"
 #include "dataplane/pipeline/speaker.h"
 #include "dataplane/pipeline/timers.h"
 
@@ -76,6 +77,7 @@ void renew(const SessionContext& context, Flow& flow) {
 }
 
 void refuse_session(SessionContext& context, const Speaker& speaker) {
+  if (context.shadow != nullptr) return lose_track(context, speaker);
   Flow& flow = speaker.flow;
   const bool tell = ending_action(flow) == Action::reset;
   const auto pattern = pattern_from(context, speaker);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "dataplane/wire/llc.h"
+
 namespace bulkhead::pipeline {
 
 namespace {
@@ -37,6 +39,54 @@ void copy_fields(const Verdict& verdict, Event& event) {
   event.present |= 1U << value;
 }
 
+// Whether messages of the class may be kept. What logs in, and what needs a password, is of
+// another.
+bool carries_no_password(protocols::AccessClass access) {
+  using protocols::AccessClass;
+  switch (access) {
+    case AccessClass::discover:
+    case AccessClass::read:
+    case AccessClass::publish:
+    case AccessClass::write:
+    case AccessClass::operate:
+    case AccessClass::diagnose:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A message that did not parse is of none of the functions, or of all that have its code; what is
+// no message of the protocol may be anything.
+bool may_keep(const Verdict& verdict) {
+  if (verdict.fault == protocols::Fault::not_this_protocol) return false;
+  const protocols::Protocol& protocol = *protocols::registry()[verdict.protocol];
+  const auto functions = protocol.catalogue().functions;
+  if (verdict.function < functions.size()) {
+    return carries_no_password(functions[verdict.function].access);
+  }
+  const auto code = protocol.claimed_code(verdict.message);
+  bool known = false;
+  for (const protocols::FunctionInfo& function : functions) {
+    if (!code || function.code != *code) continue;
+    if (!carries_no_password(function.access)) return false;
+    known = true;
+  }
+  return known;
+}
+
+void copy_message(const Verdict& verdict, Event& event) {
+  event.message_length = 0;
+  event.message_count = 0;
+  if (!verdict.is_message || verdict.protocol == protocols::kNoProtocol) return;
+  if (verdict.message.empty() || !may_keep(verdict)) return;
+  const std::size_t count = std::min(verdict.message.size(), event.message.size());
+  event.message_length =
+      std::max(verdict.bytes, static_cast<std::uint32_t>(verdict.message.size()));
+  event.message_count = static_cast<std::uint16_t>(count);
+  std::copy_n(verdict.message.begin(), count, event.message.begin());
+}
+
 }  // namespace
 
 bool has_addresses(const flow::Packet& packet) {
@@ -52,12 +102,17 @@ void describe_verdict(const Verdict& verdict, const flow::Packet& packet, Event&
   event.rule = verdict.standing.rule;
   event.function = verdict.function;
   event.is_message = verdict.is_message;
+  event.observed = verdict.observed;
   event.action = verdict.action;
   event.unsound = verdict.unsound;
   event.difference = verdict.difference == nullptr ? protocols::Difference{} : *verdict.difference;
   event.port = packet.port;
   event.frame = packet.frame;
   event.ethertype = packet.ethernet.ethertype;
+  // A smaller one is a length: the frame is for a service access point.
+  if (event.ethertype < wire::kEtherTypeMin && packet.ip.source.is_mac()) {
+    event.ethertype = packet.key.low_port;
+  }
   event.vlan = packet.ethernet.vlan;
   event.source_mac = packet.ethernet.source;
   event.destination_mac = packet.ethernet.destination;
@@ -76,6 +131,7 @@ void describe_verdict(const Verdict& verdict, const flow::Packet& packet, Event&
   }
   event.present = 0;
   if (verdict.operation != nullptr) copy_fields(verdict, event);
+  copy_message(verdict, event);
 }
 
 }  // namespace bulkhead::pipeline

@@ -10,6 +10,9 @@
 namespace bulkhead::pipeline {
 
 struct Event {
+  // As much as the longest Modbus message (260), in whole words.
+  static constexpr std::size_t kMessageBytesMax = 264;
+
   TimeNs wall_ns = 0;       // of the first
   TimeNs last_wall_ns = 0;  // of the last, where there are several
   std::uint64_t count = 1;
@@ -30,6 +33,7 @@ struct Event {
   Action action = Action::drop;
   Unsound unsound = Unsound::none;
   bool is_message = false;
+  bool observed = false;  // foretold: it has passed
   bool has_addresses = false;
   bool is_rest = false;  // of several senders: port, reason, count and times are all it has
   std::uint32_t frame = 0;
@@ -42,12 +46,19 @@ struct Event {
   std::array<Range, protocols::kFieldsMax> fields{};
   // For each name that is present, in catalogue order: its length here, and its bytes.
   std::array<std::uint8_t, 128> names{};
+  // The message's length, as far as it is known, and its first bytes; none of what may bring a
+  // password, see describe_verdict().
+  std::uint32_t message_length = 0;
+  std::uint16_t message_count = 0;
+  std::array<std::uint8_t, kMessageBytesMax> message{};
 };
 
 // Whether the frame has IP addresses, its own or those that its ARP message names.
 bool has_addresses(const flow::Packet& packet);
 
-// Fills the event from a verdict; the span of an operation's elements becomes the value's.
+// Fills the event from a verdict; the span of an operation's elements becomes the value's. Bytes
+// are taken of messages alone whose function is known to be of a class that carries no passwords:
+// discover, read, publish, write, operate or diagnose.
 void describe_verdict(const Verdict& verdict, const flow::Packet& packet, Event& event);
 
 }  // namespace bulkhead::pipeline

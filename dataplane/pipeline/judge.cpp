@@ -11,6 +11,7 @@
 #include "dataplane/pipeline/parts.h"
 #include "dataplane/pipeline/protocol_state.h"
 #include "dataplane/pipeline/relations.h"
+#include "dataplane/pipeline/shadow.h"
 #include "dataplane/policy/matcher.h"
 #include "dataplane/protocols/recognition.h"
 
@@ -61,7 +62,8 @@ bool judge_operations(const Context& context, const policy::Tables& tables,
 }
 
 // Precondition: `verdict` is a new one.
-void begin_verdict(Verdict& verdict, const flow::Packet& packet, std::size_t bytes) {
+void begin_verdict(Verdict& verdict, const flow::Packet& packet, ByteView message,
+                   std::size_t bytes) {
   const flow::Flow& flow = *packet.flow;
   verdict.is_message = true;
   verdict.direction = direction_of(packet);
@@ -69,6 +71,7 @@ void begin_verdict(Verdict& verdict, const flow::Packet& packet, std::size_t byt
   verdict.standing.rule = policy::kNoRule;
   verdict.protocol = flow.protocol;
   verdict.bytes = static_cast<std::uint32_t>(bytes);
+  verdict.message = message;
 }
 
 bool is_to_many(const flow::Packet& packet) { return packet.ethernet.destination.is_group(); }
@@ -251,7 +254,7 @@ void read_as(Context& context, flow::Flow& flow, std::uint8_t protocol) {
 void judge_known(Context& context, const flow::Packet& packet, ByteView message, std::size_t length,
                  Verdict& verdict, std::size_t longest_part) {
   flow::Flow& flow = *packet.flow;
-  begin_verdict(verdict, packet, length);
+  begin_verdict(verdict, packet, message, length);
   context.parsed.begin(message, verdict.direction);
   if (context.has_expectations(flow) && judge_expected(context, packet, message, verdict)) return;
   if (!context.charged.empty()) context.charged = {};
@@ -275,8 +278,10 @@ void judge_known(Context& context, const flow::Packet& packet, ByteView message,
   if (longest_part != 0 && is_allowed(verdict.reason)) {
     check_parts(context, packet, longest_part, verdict);
   }
+  if (!context.options.charge_rates) charges = {};
   if (is_allowed(verdict.reason)) pay_and_tie(context, packet, charges, verdict, recalled);
   if (verdict.fault != Fault::none) verdict.denied_part = denied_part_of(verdict.fault);
+  if (context.shadow != nullptr) settle_judged(context, packet, verdict);
 }
 
 // The session's rules have several protocols, and its content has not told yet which it is: this
@@ -307,9 +312,9 @@ void judge_parts(Context& context, const flow::Packet& packet, ByteView message,
   judge_known(context, packet, message, message.size(), verdict, longest_part);
 }
 
-Verdict refused_message(const flow::Packet& packet, Reason reason, Fault fault) {
+Verdict refused_message(const flow::Packet& packet, Reason reason, Fault fault, ByteView message) {
   Verdict verdict;
-  begin_verdict(verdict, packet, packet.payload_length);
+  begin_verdict(verdict, packet, message, packet.payload_length);
   verdict.reason = reason;
   verdict.fault = fault;
   return verdict;

@@ -32,7 +32,9 @@ bool judge_whole_messages(Context& context, const flow::Packet& packet, ByteView
                           Verdict& verdict, ByteView& message);
 
 // A verdict on a message that could not be delimited, or is refused before it was parsed.
-Verdict refused_message(const flow::Packet& packet, Reason reason, protocols::Fault fault);
+// `message`: what is there of it, for events.
+Verdict refused_message(const flow::Packet& packet, Reason reason, protocols::Fault fault,
+                        ByteView message = {});
 
 // Writes the refusal of a request into `reply`; its length, 0 if the protocol has none.
 std::size_t write_refusal(Context& context, const flow::Flow& flow, const Verdict& verdict,

@@ -5,9 +5,27 @@
 
 #include "dataplane/flow/packet_edit.h"
 #include "dataplane/pipeline/packet_ends.h"
+#include "dataplane/pipeline/shadow.h"
 #include "dataplane/policy/classifier.h"
 
 namespace bulkhead::pipeline {
+
+namespace {
+
+// Bytes of a stream that its receiver may have taken all the same, and acknowledges then.
+void note_unseen(BurstContext& context, const flow::Packet& packet, Reason reason) {
+  if (packet.flow != nullptr) {
+    if (packet.payload_length > 0) packet.flow->set_lacks(sender_of(packet));
+    return;
+  }
+  const bool in_pieces = reason == Reason::ip_options || reason == Reason::fragment ||
+                         reason == Reason::fragment_conflict || reason == Reason::fragment_limit;
+  const bool segment = packet.ip.protocol == wire::kProtocolTcp &&
+                       (packet.tcp.flags & wire::kTcpSyn) == 0 && reason != Reason::flow_refused;
+  if (in_pieces || segment) context.shadow->lost_ns = context.now_ns;
+}
+
+}  // namespace
 
 void refuse(BurstContext& context, flow::Packet& packet, Reason reason) {
   Verdict verdict;
@@ -17,6 +35,7 @@ void refuse(BurstContext& context, flow::Packet& packet, Reason reason) {
     verdict.standing = packet.flow->standing;
     verdict.protocol = packet.flow->protocol;
   }
+  if (context.shadow != nullptr && !is_allowed(reason)) note_unseen(context, packet, reason);
   context.observer.on_verdict(verdict, packet);
   rte_pktmbuf_free(packet.mbuf);
   packet.mbuf = nullptr;

@@ -18,9 +18,14 @@ struct PipelineOptions {
   bool challenge_openings = true;  // false only where nobody would answer
   bool measure_stages = false;     // costs a few cycles itself
   bool remember_verdicts = true;   // false where each verdict is reported with its operation
+  bool judges_only = false;        // what it sends goes nowhere: see shadow.h
+  bool charge_rates = true;        // false where nothing leaves that uses a rate up
   std::shared_ptr<Spans> spans = std::make_shared<Spans>();  // of all workers
   std::shared_ptr<flow::ExpectationOwners> owners{};         // of all workers; none: only one
   std::uint32_t worker = 0;                                  // number of this one among them
+  // The same two of the pipelines that judge beside.
+  std::shared_ptr<Spans> spans_beside = std::make_shared<Spans>();
+  std::shared_ptr<flow::ExpectationOwners> owners_beside{};
 };
 
 }  // namespace bulkhead::pipeline

@@ -7,10 +7,12 @@
 #include <limits>
 
 #include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/left_sessions.h"
 #include "dataplane/pipeline/openings.h"
 #include "dataplane/pipeline/parts.h"
 #include "dataplane/pipeline/places.h"
 #include "dataplane/pipeline/relations.h"
+#include "dataplane/pipeline/shadow.h"
 #include "dataplane/pipeline/stages.h"
 #include "dataplane/pipeline/timers.h"
 #include "dataplane/policy/classifier.h"
@@ -83,7 +85,8 @@ Pipeline::Pipeline(const PipelineOptions& options, std::unique_ptr<flow::FlowTab
       macs_(macs),
       verdicts_(options.remember_verdicts ? options.limits.known_verdicts : 0),
       scratch_(options.limits.held_bytes),
-      waiting_(kWaitingFramesMax) {}
+      waiting_(kWaitingFramesMax),
+      shadow_(options.judges_only ? std::make_unique<Shadow>(options.limits.flows) : nullptr) {}
 
 Pipeline::~Pipeline() {
   const std::uint32_t end = flows_->capacity();
@@ -97,7 +100,7 @@ Context Pipeline::make_context(const Image& image, TimeNs now_ns, Output& output
   // Each pair of braces is one of the contexts, from BurstContext on.
   return {{{{options_, image, now_ns, std::span(burst_.data(), burst), stats_,
              Egress(output, options_.mtu, identification_), observer,
-             image.containment.load(std::memory_order_acquire)},
+             image.containment.load(std::memory_order_acquire), shadow_.get(), wall_s_},
             macs_,
             resolutions_,
             hash_key_},
@@ -127,6 +130,8 @@ Pipeline::Sender Pipeline::sender_of(const flow::Packet& packet, TimeNs now_ns) 
   return {host.hash(hash_key_), false};
 }
 
+void Pipeline::note_lost(TimeNs now_ns) { shadow_->lost_ns = now_ns; }
+
 void Pipeline::let_go(std::uint64_t acknowledged, Output& output) {
   Egress egress(output, options_.mtu, identification_);
   waiting_.let_go(acknowledged, egress);
@@ -147,6 +152,11 @@ void Pipeline::process(const Image& image, std::span<rte_mbuf* const> mbufs, Tim
     packet.flow = nullptr;
     packet.about_flow = false;
     packet.reassembled = (mbufs[i]->ol_flags & whole_flag_) != 0;
+  }
+  if (!mbufs.empty()) buffers_ = mbufs[0]->pool;
+  if (shadow_ != nullptr && shadow_->generation != image.generation) {
+    shadow_->generation = image.generation;
+    shadow_->refused.clear();
   }
   Context context = make_context(image, now_ns, output, observer, mbufs.size());
   see_containment(context);
@@ -261,6 +271,8 @@ void Pipeline::expire(Context& context) {
 
 void Pipeline::expire_one(Context& context, std::uint32_t slot, bool scarce) {
   flow::Flow& flow = flows_->slot(slot);
+  const bool observes = !context.tables().observed.empty() && context.shadow == nullptr;
+  if (observes && forget_if_observed(context, flow, buffers_)) return;
   if (flow.charged != 0 && scarce) {
     give_up_if_stuck(context, flow, progress_[slot]);
   } else {

@@ -61,6 +61,11 @@ class Pipeline {
   // Offset added to our clock so that imported protocol time stamps stay comparable.
   void set_clock_offset(TimeNs offset_ns) { clock_offset_ns_ = offset_ns; }
 
+  // The time by which observed conduits end, in seconds since 1970, UTC.
+  void set_wall_s(std::uint64_t wall_s) { wall_s_ = wall_s; }
+  // A pipeline that only judges has missed a frame.
+  void note_lost(TimeNs now_ns);
+
   // Frames that wait for the peer; see let_go().
   WaitingRoom& waiting() { return waiting_; }
   // Sends frames that wait for no later record than this one.
@@ -119,6 +124,9 @@ class Pipeline {
   TimeNs forwards_since_ns_ = 0;
   TimeNs settled_ns_ = 0;       // after a takeover
   TimeNs clock_offset_ns_ = 0;  // modulo 2^64: may be negative
+  std::uint64_t wall_s_ = 0;
+  rte_mempool* buffers_ = nullptr;  // of the frames that came
+  std::unique_ptr<Shadow> shadow_;
 };
 
 }  // namespace bulkhead::pipeline

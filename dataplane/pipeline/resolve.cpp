@@ -8,6 +8,7 @@
 #include "dataplane/pipeline/leaving.h"
 #include "dataplane/pipeline/stages.h"
 #include "dataplane/policy/classifier.h"
+#include "dataplane/policy/observed.h"
 #include "dataplane/wire/arp.h"
 
 namespace bulkhead::pipeline {
@@ -120,6 +121,15 @@ void judge(NeighbourContext& context, Packet& packet, const Claim& claim) {
   forward(context, packet, claim, target);
 }
 
+// Whether nothing is forwarded here in the conduit: it is isolated, or its frames have left as they
+// came.
+bool is_left_out(const BurstContext& context, const policy::Conduit& conduit) {
+  if (is_isolated(context, conduit)) return true;
+  if (conduit.observe_until_s == 0 || context.shadow != nullptr) return false;
+  const auto place = static_cast<std::uint16_t>(&conduit - context.tables().conduits.data());
+  return policy::observes(context.tables(), place, {context.wall_s, context.contained});
+}
+
 // Zone ports behind which some rule lets the host speak with somebody, a bit each.
 std::uint32_t ports_spoken_to(const BurstContext& context, std::uint16_t zone,
                               const wire::IpAddress& host) {
@@ -127,7 +137,7 @@ std::uint32_t ports_spoken_to(const BurstContext& context, std::uint16_t zone,
   const policy::Tables& tables = context.tables();
   std::uint32_t ports = 0;
   for (const policy::Conduit& conduit : tables.conduits) {
-    if (is_isolated(context, conduit)) continue;
+    if (is_left_out(context, conduit)) continue;
     if (conduit.from != zone && conduit.to != zone) continue;
     if (!conduit.index.names(host)) continue;
     ports |= 1U << tables.zones[conduit.from == zone ? conduit.to : conduit.from].port;
@@ -216,7 +226,7 @@ std::uint32_t ports_of_other_half(const BurstContext& context, const Packet& pac
   const policy::Tables& tables = context.tables();
   std::uint32_t ports = 0;
   for (const policy::Conduit& conduit : tables.conduits) {
-    if (is_isolated(context, conduit)) continue;
+    if (is_left_out(context, conduit)) continue;
     const policy::Zone& from = tables.zones[conduit.from];
     const policy::Zone& to = tables.zones[conduit.to];
     if (conduit.rules.empty() || !from.prp || !to.prp) continue;

@@ -9,10 +9,12 @@
 #include "dataplane/flow/tcp_tracker.h"
 #include "dataplane/pipeline/deliver.h"
 #include "dataplane/pipeline/ending.h"
+#include "dataplane/pipeline/event.h"
 #include "dataplane/pipeline/judge.h"
 #include "dataplane/pipeline/leaving.h"
 #include "dataplane/pipeline/packet_ends.h"
 #include "dataplane/pipeline/planted.h"
+#include "dataplane/pipeline/shadow.h"
 #include "dataplane/pipeline/speaker.h"
 #include "dataplane/pipeline/splice.h"
 #include "dataplane/pipeline/timers.h"
@@ -219,9 +221,36 @@ Next refuse_message(Stream& stream, Verdict& verdict, std::uint32_t length) {
   return Next::taken_out;
 }
 
+// Reports what enforcing would refuse; the message has passed. `length`: 0 if it could not be
+// delimited. False if nobody knows whether it was one.
+bool foretell(Stream& stream, Verdict& verdict, std::uint32_t length) {
+  const ByteView message = length == 0 ? ByteView{} : stream.peek(length);
+  verdict.action = foretell_action(stream.context, stream.speaker, verdict, message);
+  const bool sure = !stream.speaker.flow.is_lost(stream.speaker.end);
+  if (!sure) {
+    verdict.reason = Reason::not_judged;
+    verdict.fault = protocols::Fault::none;
+  }
+  stream.context.observer.on_verdict(verdict, stream.packet);
+  return sure;
+}
+
+// The stream goes on at a message that begins with its sender's next segment.
+Next give_up(Stream& stream) {
+  if (!release(stream)) return out_of_buffers(stream);
+  lose_track(stream.context, stream.speaker);
+  stream.available = 0;
+  return Next::wait;
+}
+
 Next refuse_undelimited(Stream& stream, Reason reason, protocols::Fault fault) {
-  Verdict verdict = refused_message(stream.packet, reason, fault);
-  return refuse_message(stream, verdict, 0);
+  const std::uint32_t standing = stream.available - stream.granted;
+  const ByteView beginning =
+      stream.peek(std::min<std::uint32_t>(standing, Event::kMessageBytesMax));
+  Verdict verdict = refused_message(stream.packet, reason, fault, beginning);
+  if (stream.context.shadow == nullptr) return refuse_message(stream, verdict, 0);
+  foretell(stream, verdict, 0);
+  return give_up(stream);
 }
 
 // Bytes of a long message whose head was granted, in whole segments but for the last.
@@ -243,7 +272,7 @@ Next pass_unread(Stream& stream) {
 // cannot be.
 bool renumber(Stream& stream, std::uint32_t length) {
   flow::Flow& flow = stream.speaker.flow;
-  if (!stream.context.is_numbered(flow)) return true;
+  if (!stream.context.is_numbered(flow) || stream.context.shadow != nullptr) return true;
   const protocols::NumberedMessages& numbered = *stream.context.module_of(flow).numbered;
   std::array<std::uint8_t, protocols::kNumberedBytesMax> first_bytes;
   const std::size_t count = std::min<std::size_t>(numbered.numbered_bytes(), length);
@@ -276,6 +305,13 @@ Next grant(Stream& stream, std::uint32_t count, std::size_t length) {
   return Next::granted;
 }
 
+// A message that is too long to be held, in a session that is judged beside.
+Next pass_too_long(Stream& stream, std::size_t length) {
+  Verdict verdict =
+      refused_message(stream.packet, Reason::message_too_long, protocols::Fault::none);
+  return foretell(stream, verdict, 0) ? grant(stream, 0, length) : give_up(stream);
+}
+
 Next judge_next(Stream& stream) {
   if (stream.side.unread > 0) return pass_unread(stream);
   const protocols::Frame frame = delimit(stream);
@@ -285,6 +321,9 @@ Next judge_next(Stream& stream) {
   const std::size_t limit = stream.context.limits().held_bytes;
   const bool by_head = frame.length > limit && frame.head > 0 && frame.head <= limit;
   if ((frame.length > limit && !by_head) || frame.needed > std::max(limit, frame.length)) {
+    if (stream.context.shadow != nullptr && frame.length > limit) {
+      return pass_too_long(stream, frame.length);
+    }
     return refuse_undelimited(stream, Reason::message_too_long, protocols::Fault::none);
   }
   const std::size_t wanted = by_head ? frame.head : frame.length;
@@ -300,11 +339,13 @@ Next judge_next(Stream& stream) {
   if (planted(Mistake::forward_strays) && !stream.packet.from_client) {
     verdict.reason = Reason::answers_request;
   }
-  if (!is_allowed(verdict.reason)) {
-    if (by_head) return refuse_message(stream, verdict, 0);
-    return refuse_message(stream, verdict, count);
+  if (is_allowed(verdict.reason)) {
+    stream.context.observer.on_verdict(verdict, stream.packet);
+  } else if (stream.context.shadow == nullptr) {
+    return refuse_message(stream, verdict, by_head ? 0 : count);
+  } else if (!foretell(stream, verdict, by_head ? 0 : count)) {
+    return give_up(stream);
   }
-  stream.context.observer.on_verdict(verdict, stream.packet);
   const Next next = grant(stream, count, frame.length);
   if (frame.turns && next == Next::granted) {
     return release(stream) ? Next::turned : out_of_buffers(stream);

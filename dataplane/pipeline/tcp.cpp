@@ -12,6 +12,7 @@
 #include "dataplane/pipeline/planted.h"
 #include "dataplane/pipeline/protocol_state.h"
 #include "dataplane/pipeline/resume.h"
+#include "dataplane/pipeline/shadow.h"
 #include "dataplane/pipeline/speaker.h"
 #include "dataplane/pipeline/stream.h"
 #include "dataplane/pipeline/timers.h"
@@ -80,7 +81,11 @@ void strip_payload(Packet& packet, std::uint32_t sequence) {
 
 void handle_reset(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
-  const Reason reason = flow::track_reset(flow, info);
+  Reason reason = flow::track_reset(flow, info);
+  if (context.shadow != nullptr && reason == Reason::tcp_bad_acknowledgement &&
+      follow_receiver(context, packet)) {
+    reason = flow::track_reset(flow, info);
+  }
   if (!is_allowed(reason)) {
     if (reason == Reason::tcp_reset_out_of_sequence) challenge(context, packet);
     return refuse(context, packet, reason);
@@ -346,9 +351,14 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
   if (unseen) {
     flow::adopt_midstream(flow, info);
     begin_unseen(context, flow);
+    if (context.shadow != nullptr) begin_lost(flow);
   }
   if (flow.whole_only) catch_up_with_other_lan(context, packet);
-  const Reason reason = flow::check_segment(flow, info);
+  Reason reason = flow::check_segment(flow, info);
+  if (reason == Reason::tcp_bad_acknowledgement && context.shadow != nullptr &&
+      follow_receiver(context, packet)) {
+    reason = flow::check_segment(flow, info);
+  }
   if (!is_allowed(reason)) {
     const bool lost =
         reason == Reason::tcp_out_of_window || reason == Reason::tcp_bad_acknowledgement;

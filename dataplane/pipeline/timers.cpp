@@ -8,6 +8,7 @@
 #include "dataplane/pipeline/ending.h"
 #include "dataplane/pipeline/judge.h"
 #include "dataplane/pipeline/planted.h"
+#include "dataplane/pipeline/shadow.h"
 #include "dataplane/pipeline/speaker.h"
 
 namespace bulkhead::pipeline {
@@ -93,7 +94,7 @@ bool run_side(SessionContext& context, const Speaker& speaker) {
     if (!pattern) return true;
     report_end(context, speaker, *pattern, Reason::message_too_slow, ending_action(speaker.flow));
     refuse_session(context, speaker);
-    return false;
+    return context.shadow != nullptr;
   }
   const bool due = speaker.flow.spliced && is_over(speaker.splice().retransmit_ns, context.now_ns);
   return !due || retransmit(context, speaker);
@@ -148,12 +149,19 @@ void give_up_if_stuck(SessionContext& context, Flow& flow, Progress& progress) {
     return;
   }
   if (context.now_ns - progress.since_ns < context.limits().deliver_ns) return;
+  progress.since_ns = 0;
+  if (context.shadow != nullptr) {
+    // It has left, whether or not its receiver has it.
+    for (TcpSide& side : flow.sides) {
+      flow::drop_acknowledged(context.segments, side, side.released);
+    }
+    return context.segments.settle(flow);
+  }
   const Pattern pattern = context.segments.pattern(first);
   context.flows.touch(flow);
   report_end(context, {flow, end}, pattern, Reason::undeliverable, Action::reset);
   close_session(context, {flow, end}, pattern);
   context.segments.settle(flow);
-  progress.since_ns = 0;
 }
 
 void schedule(SessionContext& context, Flow& flow) {

@@ -46,6 +46,7 @@ struct Verdict {
   Reason reason{};
   protocols::Fault fault = protocols::Fault::none;
   bool is_message = false;  // about one message of a protocol, not about the packet
+  bool observed = false;    // what enforcing would do: the frame has left as it came
   protocols::Direction direction = protocols::Direction::request;
   std::uint16_t function = kNoFunction;
   policy::Standing standing;  // its rule is the one that decided
@@ -54,6 +55,7 @@ struct Verdict {
   Unsound unsound = Unsound::none;                    // why the message was not removed alone
   protocols::DeniedPart denied_part{};                // the denied part of a request
   std::uint32_t bytes = 0;                            // of the message, or of the frame
+  ByteView message;                                   // or its beginning, as far as it was read
   const protocols::Operation* operation = nullptr;    // the refused one, or the first
   const protocols::Difference* difference = nullptr;  // of a stray answer
 };

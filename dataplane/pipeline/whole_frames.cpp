@@ -12,6 +12,7 @@
 #include "dataplane/pipeline/judge.h"
 #include "dataplane/pipeline/leaving.h"
 #include "dataplane/pipeline/protocol_state.h"
+#include "dataplane/pipeline/shadow.h"
 #include "dataplane/pipeline/speaker.h"
 #include "dataplane/pipeline/stream.h"
 
@@ -43,15 +44,6 @@ void renew_acknowledgement(Packet& packet) {
   flow::write_numbers(packet.mbuf, packet.transport_offset, numbers);
 }
 
-void refuse_frame(Context& context, Packet& packet, Verdict& verdict) {
-  verdict.action = ending_action(*packet.flow);
-  if (packet.flow->on_deny == policy::OnDeny::reject) verdict.unsound = Unsound::redundant;
-  context.observer.on_verdict(verdict, packet);
-  cut_session(context, packet);
-  rte_pktmbuf_free(packet.mbuf);
-  packet.mbuf = nullptr;
-}
-
 void release_frame(Context& context, Packet& packet, const Segment& segment) {
   const Speaker speaker = speaker_of(packet);
   TcpSide& side = speaker.side();
@@ -61,6 +53,16 @@ void release_frame(Context& context, Packet& packet, const Segment& segment) {
   renew_acknowledgement(packet);
   flow::retain(context.segments, side, context.segments.take_leaving(segment));
   pass(context, packet, Reason::session_control);
+}
+
+void refuse_frame(Context& context, Packet& packet, const Segment& segment, Verdict& verdict) {
+  verdict.action = ending_action(*packet.flow);
+  if (packet.flow->on_deny == policy::OnDeny::reject) verdict.unsound = Unsound::redundant;
+  context.observer.on_verdict(verdict, packet);
+  if (context.shadow != nullptr) return release_frame(context, packet, segment);
+  cut_session(context, packet);
+  rte_pktmbuf_free(packet.mbuf);
+  packet.mbuf = nullptr;
 }
 
 }  // namespace
@@ -87,7 +89,7 @@ void accept_whole_frame(Context& context, Packet& packet, const Segment& segment
     Verdict verdict;
     ByteView message;
     if (!judge_whole_messages(context, packet, bytes, verdict, message)) {
-      return refuse_frame(context, packet, verdict);
+      return refuse_frame(context, packet, segment, verdict);
     }
     context.observer.on_verdict(verdict, packet);
   }

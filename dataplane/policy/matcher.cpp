@@ -242,6 +242,9 @@ void Charges::refund(const Conduit& conduit) const {
 Decision judge(const Conduit& conduit, RuleCell cell, std::uint8_t protocol,
                const Operation& operation, TimeNs now_ns, Charges& charges, Grants grants) {
   Decision decision;
+  if (planted(Mistake::nothing_granted)) return decision;
+  if (planted(Mistake::everything_granted)) decision.reason = Reason::granted;
+  if (is_allowed(decision.reason)) return decision;
   Query query{conduit, protocols::registry()[protocol]->catalogue(), operation, kNoField};
   query.ranged_field = find_ranged_field(operation);
   Candidates candidates;

@@ -1,4 +1,4 @@
-// Mistakes that tests/differential can plant in the matcher.
+// Mistakes that tests can plant in the matcher.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,9 @@ namespace bulkhead::policy {
 
 enum class Mistake : std::uint8_t {
   none,
-  unnamed_granted,  // a field that must be named need not be
+  unnamed_granted,     // a field that must be named need not be
+  everything_granted,  // every operation between hosts that some rule names
+  nothing_granted,
 };
 
 }  // namespace bulkhead::policy

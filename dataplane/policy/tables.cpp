@@ -97,11 +97,13 @@ void finish(Tables& tables) {
     if (tables.zones[i].prp) tables.prp_ports |= 1U << tables.zones[i].port;
   }
   std::vector<std::pair<std::uint32_t, std::uint16_t>> pairs;
+  tables.observed.clear();
   for (std::size_t i = 0; i < tables.conduits.size(); ++i) {
     Conduit& conduit = tables.conduits[i];
     pairs.emplace_back(zones_key(conduit.from, conduit.to), static_cast<std::uint16_t>(i));
     for (std::size_t r = 0; r < conduit.rules.size(); ++r) finish_rule(conduit.rules[r], r);
     conduit.index.build(conduit.rules);
+    if (conduit.observe_until_s != 0) tables.observed.push_back(static_cast<std::uint16_t>(i));
   }
   tables.bindings_by_mac = tables.bindings;
   std::stable_sort(

@@ -159,6 +159,13 @@ struct Conduit {
   bool fail_open = false;       // sessions that cannot be judged after a takeover or start pass
   bool reassemble = false;      // fragmented packets are reassembled and judged, else dropped
   bool link_follow = false;     // one zone's port shows no carrier while the other's has none
+  // Until then, in seconds since 1970, UTC, its frames leave as they came and are judged beside;
+  // 0: it enforces. See policy/observed.h.
+  std::uint64_t observe_until_s = 0;
+  // For the agent: since when it may commit the same policy with this conduit enforcing, and for
+  // how long that awaits confirmation; 0: not at all.
+  std::uint64_t enforce_from_s = 0;
+  std::uint32_t enforce_confirm_s = 0;
   std::vector<Rule> rules;
   std::vector<RateLimit> budgets{};  // rules from one rule of the source share a budget
 
@@ -178,6 +185,7 @@ struct Tables {
   std::uint32_t prp_ports = 0;                  // ports of zones with PRP, a bit each
   std::vector<Binding> bindings_by_mac;         // the bindings, sorted by MAC address
   std::vector<Group> groups;                    // of all zones, sorted by address
+  std::vector<std::uint16_t> observed;          // places of conduits that observe, ended or not
   IntervalMap<AddressKey> zone_by_address;      // kNoZone where there is none
   IntervalMap<std::uint64_t> zone_by_port;      // port and VLAN; one of the zones there
   IntervalMap<std::uint32_t> conduit_by_zones;  // from and to

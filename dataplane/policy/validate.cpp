@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "dataplane/policy/observed.h"
 #include "dataplane/policy/overlap.h"
 #include "dataplane/policy/tables.h"
 #include "dataplane/wire/llc.h"
@@ -233,6 +234,24 @@ Problem check_index_size(const std::string& where, const Conduit& conduit, std::
   return {};
 }
 
+Problem check_observation(const std::string& where, const Conduit& conduit) {
+  constexpr std::uint32_t kConfirmMaxS = 24 * 3600;
+  const bool ends = conduit.enforce_from_s <= conduit.observe_until_s &&
+                    conduit.enforce_confirm_s <= kConfirmMaxS &&
+                    (conduit.enforce_confirm_s == 0 || conduit.enforce_from_s != 0);
+  return ends ? Problem{} : problem(where, "the end of its observation");
+}
+
+// What enforces must go on to, beside what observes.
+Problem check_observed(const Tables& tables) {
+  const auto conflict = find_conflict(tables);
+  if (!conflict) return {};
+  return problem("conduit " + std::to_string(conflict->conduit),
+                 conflict->is_zone ? "it observes, and zone " + std::to_string(conflict->other) +
+                                         " is on the port and VLAN of one of its zones"
+                                   : "the conduit back does not observe for as long");
+}
+
 Problem check_conduits(const Tables& tables) {
   if (tables.conduits.size() > kConduitsMax) return problem("conduits", "too many");
   std::set<std::string_view> names;
@@ -250,6 +269,7 @@ Problem check_conduits(const Tables& tables) {
       return problem(where, "its zones are on different VLANs");
     }
     if (conduit.on_deny > OnDeny::reject) return problem(where, "on_deny");
+    if (Problem p = check_observation(where, conduit)) return p;
     if (conduit.rules.size() > kRulesMax) return problem(where, "too many rules");
     if (!names.insert(conduit.name).second) return problem(where, "its name stands twice");
     if (!pairs.insert(zones_key(conduit.from, conduit.to)).second) {
@@ -271,7 +291,8 @@ std::optional<std::string> validate(const Tables& tables) {
   if (Problem p = check_name("site", tables.site)) return p;
   if (Problem p = check_zones(tables)) return p;
   if (Problem p = check_bindings(tables)) return p;
-  return check_conduits(tables);
+  if (Problem p = check_conduits(tables)) return p;
+  return check_observed(tables);
 }
 
 }  // namespace bulkhead::policy

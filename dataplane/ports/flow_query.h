@@ -18,15 +18,18 @@ struct FlowQuery {
   enum State : std::uint32_t { idle, asked, answered };
 
   std::atomic<std::uint32_t> state{idle};
-  std::uint32_t cursor = 0;  // in: first slot to look at; out: next one, capacity at the end
+  // In: first slot to look at; out: the next one. Those of the second table follow on the first's.
+  std::uint32_t cursor = 0;
   std::uint32_t most = kFlowsMax;
   std::uint32_t count = 0;
   TimeNs now_ns = 0;
+  bool observed = false;  // they are of the second table
   std::array<flow::Flow, kFlowsMax> flows;
 
   bool is_asked() const { return state.load(std::memory_order_acquire) == asked; }
-  // Copies sessions from `cursor` on, as many as are asked for. Precondition: is_asked().
-  void answer(flow::FlowTable& table, TimeNs at_ns);
+  // Copies sessions from `cursor` on, as many as are asked for, of one table. `beside`: sessions of
+  // observed conduits, if there are any. Precondition: is_asked().
+  void answer(flow::FlowTable& table, flow::FlowTable* beside, TimeNs at_ns);
 };
 
 }  // namespace bulkhead::ports

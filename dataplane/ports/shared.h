@@ -40,6 +40,8 @@ struct Shared {
   // Ports of a pair's appliance without carrier, a bit each. Nothing is sent there: a device
   // would keep frames until it has carrier again, when the peer forwards.
   std::atomic<std::uint32_t> ports_down{0};
+  // The latest self-test has failed: a peer that could forward should.
+  std::atomic<bool> self_test_failed{false};
   rte_rcu_qsbr* rcu = nullptr;
   std::vector<rte_ring*> steering;     // [from * worker_count + to]
   std::vector<Worker*> workers;        // all there are, before the first runs

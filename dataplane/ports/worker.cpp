@@ -37,24 +37,35 @@ Result<std::unique_ptr<Worker>, std::string> Worker::make(
   const std::string name = "worker" + std::to_string(index);
   auto pipeline = pipeline::Pipeline::make(name, options, shared.macs);
   if (!pipeline) return pipeline.error();
+  auto observation = pipeline::Observation::make(name, options);
+  if (!observation) return observation.error();
+  auto rehearsal = selftest::Rehearsal::make(name + "_rehearsal", options);
+  if (!rehearsal) return rehearsal.error();
   rte_ring* events = make_element_ring(name + "_events", sizeof(pipeline::Event), kEventsHeld,
                                        RING_F_SP_ENQ | RING_F_SC_DEQ);
   if (events == nullptr) return std::string("event ring: not enough memory; raise memory-mib");
   auto doorbell = Doorbell::make(shared.ports, static_cast<std::uint16_t>(index));
   if (!doorbell) return doorbell.error();
   return std::unique_ptr<Worker>(
-      new Worker(shared, index, std::move(pipeline).value(), events, std::move(doorbell).value()));
+      new Worker(shared, index, std::move(pipeline).value(), std::move(observation).value(),
+                 std::move(rehearsal).value(), events, std::move(doorbell).value(),
+                 options.limits.event_message_bytes));
 }
 
 Worker::Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pipeline> pipeline,
-               rte_ring* events, Doorbell doorbell)
+               std::unique_ptr<pipeline::Observation> observation,
+               std::unique_ptr<selftest::Rehearsal> rehearsal, rte_ring* events, Doorbell doorbell,
+               std::uint32_t event_message_bytes)
     : shared_(shared),
       index_(index),
       pipeline_(std::move(pipeline)),
+      observation_(std::move(observation)),
       events_(events),
       doorbell_(std::move(doorbell)),
+      event_message_bytes_(event_message_bytes),
       ns_of_cycle_(1e9 / static_cast<double>(rte_get_tsc_hz())),
-      out_(shared, static_cast<std::uint16_t>(index), stats_) {
+      out_(shared, static_cast<std::uint16_t>(index), stats_),
+      rehearsal_(std::move(rehearsal)) {
   if (shared.in_band != nullptr) {
     replica_ = std::make_unique<ReplicaPort>(*pipeline_, shared.ports.buffers());
   }
@@ -95,12 +106,14 @@ std::uint32_t Worker::turn() {
   now_ns_ = monotonic_now_ns();
   image_ = shared_.image.load(std::memory_order_acquire);
   see_gate();
+  see_observation();
   stats_.turned_ns.store(now_ns_, std::memory_order_relaxed);
   const std::uint32_t packets = poll() + poll_brought() + send_in_band();
   out_.flush();  // packets do not wait for what time asks for, which is much after a sleep
   if (packets > 0) count_time_inside(packets, rte_rdtsc() - begin);
   if (open_) {
     pipeline_->pass_time(*image_, now_ns_, *this, *this);
+    if (observing_) observation_->pass_time(*image_, moment(), *this, *this);
     if (index_ == 0) {
       memberships_.turn(image_->tables, image_->generation, now_ns_, shared_.ports, *this);
     }
@@ -111,7 +124,10 @@ std::uint32_t Worker::turn() {
     out_.flush();
   }
   tell_sums();
-  if (flow_query_.is_asked()) flow_query_.answer(pipeline_->flows(), now_ns_);
+  if (flow_query_.is_asked()) {
+    flow_query_.answer(pipeline_->flows(), observation_->flows(), now_ns_);
+  }
+  if (rehearsal_->is_asked()) rehearsal_->turn(*image_, now_ns_);
   rte_rcu_qsbr_quiescent(shared_.rcu, index_);
   if (packets == 0) return 0;
   pipeline_->stats().packets += packets;
@@ -142,6 +158,20 @@ void Worker::see_gate() {
   if (open_) opened_ns_ = now_ns_;
 }
 
+// What observes ends at a time of the clock on the wall, and needs nobody for that.
+void Worker::see_observation() {
+  const policy::Tables& tables = image_->tables;
+  observing_ = false;
+  if (!tables.observed.empty()) {
+    const std::uint64_t wall_s = moment().wall_s;
+    pipeline_->set_wall_s(wall_s);
+    observing_ = std::ranges::any_of(tables.observed, [&](std::uint16_t conduit) {
+      return wall_s < tables.conduits[conduit].observe_until_s;
+    });
+  }
+  if (!observing_ && !observation_->is_idle()) observation_->forget_all();
+}
+
 // Sleeps until something comes, where all ports tell; else in short naps, because somebody has to
 // look. No change of policy waits for a sleeper.
 void Worker::rest(std::uint32_t idle_polls) {
@@ -162,6 +192,7 @@ void Worker::rest(std::uint32_t idle_polls) {
   if (is_wanted()) return doorbell_.stay_awake();
   rte_rcu_qsbr_thread_offline(shared_.rcu, index_);
   const bool soon = more_sums_ || (open_ && pipeline_->awaits_time()) ||
+                    (open_ && observing_ && observation_->awaits_time()) ||
                     (replica_ && replica_->has_more_to_send());
   doorbell_.sleep(soon ? kTimersMs : kIdleMs);
   rte_rcu_qsbr_thread_online(shared_.rcu, index_);
@@ -174,7 +205,7 @@ bool Worker::is_wanted() const {
   }
   const bool in_band = shared_.in_band != nullptr && index_ == 0 &&
                        (shared_.in_band->has_outgoing() || shared_.in_band->has_brought());
-  if (replica_ && replica_->is_wanted()) return true;
+  if ((replica_ && replica_->is_wanted()) || rehearsal_->is_asked()) return true;
   return in_band || shared_.stop.load() || flow_query_.is_asked();
 }
 
@@ -188,6 +219,8 @@ std::uint32_t Worker::poll() {
 // For the status: now and then, and whenever the worker goes to rest.
 void Worker::publish() {
   pipeline_->read_gauges();
+  pipeline_->stats().observed_sessions = observation_->sessions();
+  pipeline_->stats().observed = observation_->frames();
   const pipeline::Statistics& counts = pipeline_->stats();
   for (std::size_t i = 0; i < pipeline::kStatistics.size(); ++i) {
     stats_.statistics[i].store(counts.*pipeline::kStatistics[i].value, std::memory_order_relaxed);
@@ -280,7 +313,11 @@ std::uint32_t Worker::poll_steered() {
     rte_ring* ring = shared_.steering[from * shared_.worker_count + index_];
     const unsigned count = rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(mbufs.data()),
                                                      kReceiveBurst, nullptr);
-    process(mbufs.data(), count);
+    const std::uint32_t frames =
+        count == 0
+            ? 0
+            : observation_->take_copies(*image_, {mbufs.data(), count}, moment(), *this, *this);
+    process(mbufs.data(), frames);
     packets += count;
   }
   return packets;
@@ -289,7 +326,16 @@ std::uint32_t Worker::poll_steered() {
 void Worker::process(rte_mbuf* const* mbufs, std::uint32_t count) {
   if (count == 0) return;
   if (!open_) return stand_by(mbufs, count);
+  if (observing_) return process_observed(mbufs, count);
   pipeline_->process(*image_, {mbufs, count}, now_ns_, *this, *this);
+}
+
+void Worker::process_observed(rte_mbuf* const* mbufs, std::uint32_t count) {
+  std::array<rte_mbuf*, kReceiveBurst> frames;
+  std::copy_n(mbufs, count, frames.data());
+  const std::uint32_t left =
+      observation_->take(*image_, {frames.data(), count}, moment(), shared_.macs, *this, *this);
+  if (left > 0) pipeline_->process(*image_, {frames.data(), left}, now_ns_, *this, *this);
 }
 
 // Nothing passes; only what the peer says is heard, and what is for it is brought to it.
@@ -332,29 +378,41 @@ void Worker::transmit(rte_mbuf* mbuf, std::uint16_t port) { out_.add(mbuf, port)
 
 void Worker::on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   const pipeline::CounterKey key{verdict.standing.conduit, verdict.standing.rule, verdict.function,
-                                 verdict.protocol,         verdict.reason,        verdict.fault};
+                                 verdict.protocol,         verdict.reason,        verdict.fault,
+                                 verdict.observed};
   std::uint32_t anywhere = 0;
   flow::Flow* flow = packet.flow;
   image_->counters[index_]->add(key, verdict.bytes,
                                 flow != nullptr ? flow->counted[packet.from_client] : anywhere);
-  if (!is_allowed(verdict.reason) || verdict.reason == Reason::fails_open) tell(verdict, packet);
+  const bool passes_unseen =
+      verdict.reason == Reason::fails_open || verdict.reason == Reason::not_judged;
+  if (!is_allowed(verdict.reason) || passes_unseen) tell(verdict, packet);
   if (packet.trailer.is_present()) bump(stats_.prp_trailers[packet.port], 1);
 }
 
 // An event for each refusal within the budget; the rest is summed up.
 void Worker::tell(const pipeline::Verdict& verdict, const flow::Packet& packet) {
-  if (!is_allowed(verdict.reason)) ++pipeline_->stats().refused;
-  if (is_for_room(verdict.reason)) ++pipeline_->stats().refused_for_room;
-  if (verdict.reason == Reason::partial_checksum) bump(stats_.partial_checksums[packet.port], 1);
-  if (verdict.reason == Reason::longer_than_mtu) bump(stats_.longer_than_mtu[packet.port], 1);
+  // What goes on after its opening was foretold to be refused is no second refusal.
+  if (verdict.observed && verdict.reason == Reason::flow_refused) return;
+  count_told(verdict, packet);
   if (make_event(verdict, packet)) return;
   ++pipeline_->stats().events_suppressed;
   sum_up(verdict, packet);
 }
 
+void Worker::count_told(const pipeline::Verdict& verdict, const flow::Packet& packet) {
+  pipeline::Statistics& stats = pipeline_->stats();
+  if (verdict.observed) ++(is_allowed(verdict.reason) ? stats.not_judged : stats.would_deny);
+  if (!verdict.observed && !is_allowed(verdict.reason)) ++stats.refused;
+  if (is_for_room(verdict.reason)) ++pipeline_->stats().refused_for_room;
+  if (verdict.reason == Reason::partial_checksum) bump(stats_.partial_checksums[packet.port], 1);
+  if (verdict.reason == Reason::longer_than_mtu) bump(stats_.longer_than_mtu[packet.port], 1);
+}
+
 bool Worker::make_event(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   const pipeline::Pipeline::Sender sender = pipeline_->sender_of(packet, now_ns_);
-  if (!event_budget_.spend(sender.hash, packet.port, sender.proven, now_ns_)) return false;
+  EventBudget& budget = report_of(verdict.observed).budget;
+  if (!budget.spend(sender.hash, packet.port, sender.proven, now_ns_)) return false;
   pipeline::Event event;
   describe(verdict, packet, event);
   return send(event);
@@ -362,18 +420,21 @@ bool Worker::make_event(const pipeline::Verdict& verdict, const flow::Packet& pa
 
 void Worker::sum_up(const pipeline::Verdict& verdict, const flow::Packet& packet) {
   const RefusalSums::Key key = RefusalSums::key_of(verdict, packet, image_->generation);
-  if (sums_.count(key, wall_ns())) return;
+  RefusalSums& sums = report_of(verdict.observed).sums;
+  if (sums.count(key, wall_ns())) return;
   const pipeline::Pipeline::Sender sender = pipeline_->sender_of(packet, now_ns_);
-  if (pipeline::Event* event = sums_.add(key, sender.hash, sender.proven)) {
+  if (pipeline::Event* event = sums.add(key, sender.hash, sender.proven)) {
     describe(verdict, packet, *event);
   } else {
-    sums_.count_rest(packet.port, verdict.reason, wall_ns());
+    sums.count_rest(packet.port, verdict.reason, wall_ns());
   }
 }
 
 void Worker::describe(const pipeline::Verdict& verdict, const flow::Packet& packet,
                       pipeline::Event& event) {
   describe_verdict(verdict, packet, event);
+  event.message_count = static_cast<std::uint16_t>(
+      std::min<std::uint32_t>(event.message_count, event_message_bytes_));
   event.generation = image_->generation;
   event.count = 1;
   event.wall_ns = event.last_wall_ns = wall_ns();
@@ -382,12 +443,21 @@ void Worker::describe(const pipeline::Verdict& verdict, const flow::Packet& pack
 // A few in a turn, so that packets do not wait. They stay where they are while the service takes no
 // events.
 void Worker::tell_sums() {
-  constexpr int kOfTurn = 16;
   more_sums_ = false;
+  tell_sums_of(false);
+  if (observing_ || !observation_->is_idle()) tell_sums_of(true);
+}
+
+void Worker::tell_sums_of(bool observed) {
+  constexpr int kOfTurn = 16;
+  RefusalSums& sums = report_of(observed).sums;
   for (int i = 0; i < kOfTurn; ++i) {
-    const pipeline::Event* event = sums_.due(now_ns_);
-    if (event == nullptr || !send(*event)) return;
-    sums_.told();
+    const pipeline::Event* due = sums.due(now_ns_);
+    if (due == nullptr) return;
+    pipeline::Event event = *due;
+    event.observed = observed;
+    if (!send(event)) return;
+    sums.told();
     more_sums_ = true;
   }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/pipeline/event.h"
+#include "dataplane/pipeline/observation.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/ports/doorbell.h"
 #include "dataplane/ports/event_budget.h"
@@ -16,6 +17,7 @@
 #include "dataplane/ports/shared.h"
 #include "dataplane/ports/transmit_buffers.h"
 #include "dataplane/ports/worker_stats.h"
+#include "dataplane/selftest/rehearsal.h"
 
 namespace bulkhead::ports {
 
@@ -42,7 +44,10 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   std::uint32_t generation() const { return image_ == nullptr ? 0 : image_->generation; }
   std::uint32_t flows() const { return pipeline_->flows().size(); }  // for its own thread
   std::uint32_t flows_max() const { return pipeline_->flows().capacity(); }
+  // Slots that a FlowQuery goes through.
+  std::uint32_t slots_max() const { return flows_max() + observation_->sessions_max(); }
   FlowQuery& flow_query() { return flow_query_; }
+  selftest::Rehearsal& rehearsal() { return *rehearsal_; }
   ReplicaPort* replica() { return replica_.get(); }  // nullptr if it is not one of a pair
   // Wakes the worker for work that no port signals. For any thread.
   void wake() { doorbell_.ring(); }
@@ -59,7 +64,9 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
 
  private:
   Worker(Shared& shared, std::uint32_t index, std::unique_ptr<pipeline::Pipeline> pipeline,
-         rte_ring* events, Doorbell doorbell);
+         std::unique_ptr<pipeline::Observation> observation,
+         std::unique_ptr<selftest::Rehearsal> rehearsal, rte_ring* events, Doorbell doorbell,
+         std::uint32_t event_message_bytes);
 
   void see_gate();
   std::uint32_t poll();
@@ -69,11 +76,22 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   std::uint32_t owner_of(const rte_mbuf* mbuf) const;
   bool give(rte_mbuf* mbuf, std::uint32_t owner);
   void process(rte_mbuf* const* mbufs, std::uint32_t count);
+  void process_observed(rte_mbuf* const* mbufs, std::uint32_t count);
+  void see_observation();
+  pipeline::Observation::Moment moment() { return {now_ns_, wall_ns() / kSecondNs}; }
   void stand_by(rte_mbuf* const* mbufs, std::uint32_t count);
   std::uint32_t send_in_band();
   std::uint32_t poll_brought();
   void receive(rte_mbuf* const* mbufs, std::uint16_t count);
+  // Reports of refusals: single events, and sums of those beyond the budget.
+  struct Report {
+    EventBudget budget;
+    RefusalSums sums;
+  };
   void tell(const pipeline::Verdict& verdict, const flow::Packet& packet);
+  void count_told(const pipeline::Verdict& verdict, const flow::Packet& packet);
+  Report& report_of(bool observed) { return observed ? beside_ : report_; }
+  void tell_sums_of(bool observed);
   bool make_event(const pipeline::Verdict& verdict, const flow::Packet& packet);
   void sum_up(const pipeline::Verdict& verdict, const flow::Packet& packet);
   void describe(const pipeline::Verdict& verdict, const flow::Packet& packet,
@@ -89,6 +107,8 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   Shared& shared_;
   std::uint32_t index_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::unique_ptr<pipeline::Observation> observation_;
+  bool observing_ = false;  // the policy of this turn has observed conduits
   std::unique_ptr<ReplicaPort> replica_;
   rte_ring* events_;
   Doorbell doorbell_;
@@ -98,16 +118,18 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   TimeNs opened_ns_ = 0;     // the latest turn in which they might
   bool hands_over_ = false;  // arriving frames are for the peer
   Memberships memberships_;
-  EventBudget event_budget_;
-  RefusalSums sums_;
+  Report report_;
+  Report beside_;           // of observed conduits: it takes nothing from the other
   bool more_sums_ = false;  // are to be sent in the next turn
-  TimeNs wall_ns_ = 0;      // of this turn, once it was asked for
+  const std::uint32_t event_message_bytes_;
+  TimeNs wall_ns_ = 0;  // of this turn, once it was asked for
   TimeNs wall_read_ns_ = 0;
   TimeNs published_ns_ = 0;
   const double ns_of_cycle_;
   WorkerStats stats_;
   TransmitBuffers out_;
   FlowQuery flow_query_;
+  std::unique_ptr<selftest::Rehearsal> rehearsal_;
 };
 
 }  // namespace bulkhead::ports

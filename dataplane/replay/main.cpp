@@ -13,6 +13,7 @@
 #include "controlplane/policy/compiler.h"
 #include "dataplane/base/printable.h"
 #include "dataplane/pipeline/event.h"
+#include "dataplane/pipeline/observation.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/ports/eal.h"
 #include "dataplane/replay/acknowledgements.h"
@@ -89,13 +90,16 @@ class Recorder final : public pipeline::Output, public pipeline::Observer {
   void on_verdict(const pipeline::Verdict& verdict, const flow::Packet& packet) override {
     pipeline::Event event;
     describe_verdict(verdict, packet, event);
-    ++(is_allowed(verdict.reason) ? allowed_ : denied_);
+    ++(is_allowed(verdict.reason) ? allowed_ : verdict.observed ? foretold_ : denied_);
     const v1::Event named = service::name_event(tables_, event);
     json_ ? print_json(event, named) : print_line(event, named);
   }
 
   void print_totals() const {
-    if (!json_) std::printf("%lu allowed, %lu denied\n", allowed_, denied_);
+    if (json_) return;
+    std::printf("%lu allowed, %lu denied", allowed_, denied_);
+    if (foretold_ != 0) std::printf(", %lu would be denied, and have passed", foretold_);
+    std::printf("\n");
   }
 
   replay::Acknowledgements acknowledgements;
@@ -149,6 +153,39 @@ class Recorder final : public pipeline::Output, public pipeline::Observer {
   pcap_pkthdr header_{};
   std::uint64_t allowed_ = 0;
   std::uint64_t denied_ = 0;
+  std::uint64_t foretold_ = 0;
+};
+
+// The pipeline, and what observes beside it where the policy says so.
+class Path {
+ public:
+  Path(const pipeline::Image& image, const Options& options) : image_(image) {
+    auto made = pipeline::Pipeline::make("replay", options.pipeline, macs_);
+    auto beside = pipeline::Observation::make("replay", options.pipeline);
+    if (!made || !beside) throw Failure{kEalFailed, "not enough memory"};
+    pipeline_ = std::move(made).value();
+    observation_ = std::move(beside).value();
+  }
+
+  void pass(rte_mbuf* mbuf, TimeNs now_ns, std::uint32_t frame, Recorder& recorder) {
+    pipeline_->pass_time(image_, now_ns, recorder, recorder);
+    std::uint32_t left = 1;
+    if (!image_.tables.observed.empty()) {
+      const pipeline::Observation::Moment moment{now_ns, wall_s_};
+      pipeline_->set_wall_s(wall_s_);
+      observation_->pass_time(image_, moment, recorder, recorder);
+      left = observation_->take(image_, {&mbuf, 1}, moment, macs_, recorder, recorder, frame);
+    }
+    if (left == 0) return;
+    pipeline_->process(image_, {&mbuf, 1}, now_ns, recorder, recorder, frame);
+  }
+
+ private:
+  const pipeline::Image& image_;
+  const std::uint64_t wall_s_ = wall_now_ns() / kSecondNs;  // whenever the capture was taken
+  flow::MacTable macs_;
+  std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::unique_ptr<pipeline::Observation> observation_;
 };
 
 int measure_rate(const Options& options) {
@@ -182,10 +219,8 @@ int replay_capture(const Options& options) {
   capture::CaptureFile capture = replay::open_capture(options.capture);
   rte_mempool* buffers =
       rte_pktmbuf_pool_create("replay", kBuffers, 0, 0, kBufferBytes, SOCKET_ID_ANY);
-  flow::MacTable macs;
-  auto made = pipeline::Pipeline::make("replay", options.pipeline, macs);
-  if (buffers == nullptr || !made) throw Failure{kEalFailed, "not enough memory"};
-  const auto pipeline = std::move(made).value();
+  if (buffers == nullptr) throw Failure{kEalFailed, "not enough memory"};
+  Path path(image, options);
   Recorder recorder(image.tables, options);
   while (capture.next()) {
     const std::uint32_t frame = capture.number();
@@ -203,8 +238,7 @@ int replay_capture(const Options& options) {
     }
     mbuf->port = replay::port_of(image.tables, bytes);
     recorder.at(capture.header());
-    pipeline->pass_time(image, capture.time_ns(), recorder, recorder);
-    pipeline->process(image, std::span(&mbuf, 1), capture.time_ns(), recorder, recorder, frame);
+    path.pass(mbuf, capture.time_ns(), frame, recorder);
   }
   if (!capture.problem().empty()) throw Failure{kFileFailed, capture.problem()};
   recorder.print_totals();

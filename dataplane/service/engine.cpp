@@ -82,6 +82,8 @@ pipeline::PipelineOptions pipeline_options(const EngineOptions& options) {
   if (options.workers > 1) {
     pipeline.owners =
         std::make_shared<flow::ExpectationOwners>(options.workers, pipeline.limits.relations);
+    pipeline.owners_beside =
+        std::make_shared<flow::ExpectationOwners>(options.workers, pipeline.limits.relations);
   }
   return pipeline;
 }
@@ -136,6 +138,7 @@ std::string Engine::launch(const EngineOptions& options) {
   image_ = std::make_unique<pipeline::Image>();
   add_counters(*image_);
   shared_->image.store(image_.get(), std::memory_order_release);
+  self_test_ = std::make_unique<SelfTest>(*shared_, options.self_test_every_s * kSecondNs);
   started_ns_ = monotonic_now_ns();
   event_buffer_.resize(kEventsPerCall);
   if (!options.launch) return {};
@@ -210,6 +213,7 @@ std::uint32_t Engine::begin_apply(PreparedImages::Pointer image) {
   image_ = std::move(image);
   links_.follow(image_->tables);
   watch_links();
+  add_notices(observed_ends_.begin(image_->tables, wall_now_ns() / kSecondNs));
   return generation_;
 }
 
@@ -230,6 +234,33 @@ std::string Engine::begin_contain(const v1::ContainmentSet& set) {
 void Engine::end_containments() {
   if (!containments_.end_due(*image_, monotonic_now_ns())) return;
   spdlog::warn("a containment is over; {} stand", contained().size());
+}
+
+void Engine::watch_observation() {
+  add_notices(observed_ends_.step(image_->tables, wall_now_ns() / kSecondNs));
+}
+
+void Engine::add_notices(const std::vector<ObservedEnds::Notice>& notices) {
+  for (const ObservedEnds::Notice& each : notices) {
+    v1::Event& notice = add_notice("observe");
+    notice.set_conduit(each.conduit);
+    notice.set_severity(each.severity);
+    notice.set_text(each.text);
+    spdlog::warn("{}", each.text);
+  }
+}
+
+void Engine::add_observed(v1::DataplaneStatus& status) const {
+  const policy::Tables& tables = image_->tables;
+  const policy::Containment* contained = image_->containment.load(std::memory_order_acquire);
+  for (const std::uint16_t place : tables.observed) {
+    const policy::Conduit& conduit = tables.conduits[place];
+    v1::ObservedConduit* observed = status.add_observed();
+    observed->set_conduit(conduit.name);
+    observed->set_until_s(conduit.observe_until_s);
+    observed->set_ended(conduit.observe_until_s <= wall_now_ns() / kSecondNs);
+    observed->set_contained(contained != nullptr && !contained->of(place).none());
+  }
 }
 
 TimeNs Engine::silent_ns(std::size_t worker) const {
@@ -298,6 +329,9 @@ v1::DataplaneStatus Engine::status() const {
   }
   status.set_problem(lagging());
   for (v1::Containment& each : contained()) *status.add_containments() = std::move(each);
+  add_observed(status);
+  *status.mutable_self_test() = self_test_->latest();
+  status.mutable_self_test()->clear_rows();
   status.set_artefacts_read(artefacts_read_.load(std::memory_order_relaxed));
   status.set_images_prepared(prepared_.size());
   status.set_stations_learned(macs_.count(monotonic_now_ns()));
@@ -353,10 +387,13 @@ Result<v1::DataplaneFlows, std::string> Engine::flows(const v1::ListDataplaneFlo
   const TimeNs begun_ns = monotonic_now_ns();
   v1::DataplaneFlows out;
   std::uint64_t total = 0;
-  for (const auto& each : workers_) total += each->statistic(&pipeline::Statistics::flows);
+  for (const auto& each : workers_) {
+    total += each->statistic(&pipeline::Statistics::flows) +
+             each->statistic(&pipeline::Statistics::observed_sessions);
+  }
   while (worker < workers_.size() && static_cast<std::uint32_t>(out.flows_size()) < limit &&
          monotonic_now_ns() - begun_ns < kPageNs) {
-    if (slot >= workers_[worker]->flows_max()) {
+    if (slot >= workers_[worker]->slots_max()) {
       ++worker;
       slot = 0;
       continue;
@@ -367,6 +404,7 @@ Result<v1::DataplaneFlows, std::string> Engine::flows(const v1::ListDataplaneFlo
     const ports::FlowQuery& query = workers_[worker]->flow_query();
     for (std::uint32_t f = 0; f < query.count; ++f) {
       v1::Flow named = name_flow(image_->tables, query.flows[f], query.now_ns);
+      if (query.observed) named.set_state("observed");
       named.set_worker(worker);
       *out.add_flows() = std::move(named);
     }

@@ -15,7 +15,9 @@
 #include "dataplane/ports/worker.h"
 #include "dataplane/service/containments.h"
 #include "dataplane/service/counter_book.h"
+#include "dataplane/service/observed_ends.h"
 #include "dataplane/service/prepared_images.h"
+#include "dataplane/service/self_test.h"
 
 namespace bulkhead::service {
 
@@ -26,6 +28,7 @@ struct EngineOptions {
   pipeline::PipelineOptions pipeline;
   bool pair = false;   // one of two: nothing passes without a lease of the agent
   bool launch = true;  // workers run on lcores of their own; else the caller runs them
+  std::uint32_t self_test_every_s = 60;        // 0: only when it is asked for
   ports::PortSet::SetInterface set_interface;  // see PortSet; may be empty
 };
 
@@ -76,6 +79,11 @@ class Engine {
   Result<v1::DataplaneFlows, std::string> flows(const v1::ListDataplaneFlows& question);
   // Applies `link: follow`. Call it ten times a second.
   void watch_links();
+  // Tells when observed conduits end. Call it once a second.
+  void watch_observation();
+  SelfTest& self_test() { return *self_test_; }
+  // Goes on with the self-test; true if one has ended. Call it ten times a second.
+  bool turn_self_test() { return self_test_->turn(*image_, monotonic_now_ns()); }
   // Moves events out of the workers, at most a bounded number a call. Those that are not taken wait
   // there, and what finds no room is summed up.
   void take_events(v1::Events& events);
@@ -90,6 +98,9 @@ class Engine {
   void add_port_status(std::uint16_t port, v1::PortStatus& status) const;
   void add_port_problems(std::uint16_t port, v1::PortStatus& status) const;
   void hold_link(std::uint16_t port, bool held);
+  v1::Event& add_notice(const std::string& kind);
+  void add_notices(const std::vector<ObservedEnds::Notice>& notices);
+  void add_observed(v1::DataplaneStatus& status) const;
   // Since the latest turn of a worker began, or since the start.
   TimeNs silent_ns(std::size_t worker) const;
   // Frames in other workers' rings to this one.
@@ -107,6 +118,7 @@ class Engine {
                                 return rte_rcu_qsbr_check(shared_->rcu, token, false) == 1;
                               }}};
   PreparedImages prepared_;
+  std::unique_ptr<SelfTest> self_test_;
   std::atomic<std::uint64_t> artefacts_read_{0};
   CounterBook counter_book_;
   std::uint32_t generation_ = pipeline::kNoPolicy;
@@ -116,6 +128,7 @@ class Engine {
   std::uint32_t mtu_ = 0;
   std::vector<pipeline::Event> event_buffer_;
   ports::LinkFollow links_;
+  ObservedEnds observed_ends_;
   std::uint32_t cannot_hold_ = 0;   // ports whose carrier cannot be dropped, a bit each
   std::vector<v1::Event> notices_;  // of this thread, not sent yet
   bool launched_ = false;

@@ -104,6 +104,14 @@ void name_count(const pipeline::Event& event, v1::Event& out) {
   if (event.count > 1) out.set_last_wall_time_ns(event.last_wall_ns);
 }
 
+void name_message(const pipeline::Event& event, v1::Event& out) {
+  if (event.message_count == 0) return;
+  v1::RefusedMessage& message = *out.mutable_message();
+  message.set_length(event.message_length);
+  message.set_bytes(event.message.data(),
+                    std::min<std::size_t>(event.message_count, event.message.size()));
+}
+
 // Who sent it to whom, where.
 void name_hosts(const policy::Tables& tables, const pipeline::Event& event, v1::Event& out) {
   if (event.has_addresses) {
@@ -112,10 +120,17 @@ void name_hosts(const policy::Tables& tables, const pipeline::Event& event, v1::
     out.set_transport(
         event.ethertype == wire::kEtherTypeArp ? "arp" : wire::protocol_name(event.ip_protocol));
   }
+  if (!event.has_addresses || event.source.is_mac()) out.set_ethertype(event.ethertype);
   out.set_source_mac(wire::to_text(event.source_mac));
   out.set_destination_mac(wire::to_text(event.destination_mac));
   out.set_vlan(event.vlan.outer);
   name_zones(tables, event, out);
+}
+
+const char* verdict_name(Reason reason, bool observed) {
+  if (reason == Reason::not_judged) return "not_judged";
+  if (is_allowed(reason)) return "allow";
+  return observed ? "would_deny" : "deny";
 }
 
 }  // namespace
@@ -126,7 +141,7 @@ v1::Counter name_counter(const policy::Tables& tables, const pipeline::CounterKe
   row.set_rule(key.rule);
   row.set_protocol(protocol_name(key.protocol));
   row.set_function(function_name(key.protocol, key.function));
-  row.set_verdict(is_allowed(key.reason) ? "allow" : "deny");
+  row.set_verdict(verdict_name(key.reason, key.observed));
   row.set_reason(std::string(describe(key.reason).name));
   row.set_fault(fault_name(key.fault));
   return row;
@@ -135,7 +150,7 @@ v1::Counter name_counter(const policy::Tables& tables, const pipeline::CounterKe
 v1::Event name_event(const policy::Tables& tables, const pipeline::Event& event) {
   v1::Event out;
   out.set_wall_time_ns(event.wall_ns);
-  out.set_kind(is_allowed(event.reason) ? "allow" : "deny");
+  out.set_kind(verdict_name(event.reason, event.observed));
   out.set_reason(std::string(describe(event.reason).name));
   out.set_port(event.port);
   name_count(event, out);
@@ -160,6 +175,7 @@ v1::Event name_event(const policy::Tables& tables, const pipeline::Event& event)
   if (const protocols::Catalogue* catalogue = catalogue_of(event.protocol)) {
     name_fields(*catalogue, event, out);
   }
+  name_message(event, out);
   name_hosts(tables, event, out);
   out.set_policy_generation(event.generation);
   out.set_policy_sha256(tables.digest);

@@ -58,6 +58,32 @@ const v1::FieldSpan& field_in(const v1::Event& event, std::string_view name) {
   return kNone;
 }
 
+TEST(Naming, AnEventHasTheBytesThatWereKept) {
+  pipeline::Event event = refusal();
+  EXPECT_FALSE(name_event(tables(), event).has_message());
+  event.message[0] = 0x0a;
+  event.message[1] = 0xff;
+  event.message_count = 2;
+  event.message_length = 300;
+  const v1::Event named = name_event(tables(), event);
+  EXPECT_EQ(named.message().bytes(), "\x0a\xff");
+  EXPECT_EQ(named.message().length(), 300U);
+  event.message_count = 0xffff;  // no count reads beyond the array
+  EXPECT_EQ(name_event(tables(), event).message().bytes().size(),
+            pipeline::Event::kMessageBytesMax);
+}
+
+TEST(Naming, AFrameThatIsNoIpHasItsEtherType) {
+  pipeline::Event event = refusal();
+  event.ethertype = 0x88b8;
+  EXPECT_EQ(name_event(tables(), event).ethertype(), 0x88b8U);
+  event.has_addresses = true;
+  event.source = wire::IpAddress::from_mac({{2, 0, 0, 0, 0, 1}});
+  EXPECT_EQ(name_event(tables(), event).ethertype(), 0x88b8U);
+  event.source = wire::IpAddress::from_v4_number(0x0a140001);
+  EXPECT_EQ(name_event(tables(), event).ethertype(), 0U);
+}
+
 TEST(Naming, AnEventHasThePolicysAndTheProtocolsNames) {
   const v1::Event named = name_event(tables(), refusal());
   EXPECT_EQ(named.kind(), "deny");

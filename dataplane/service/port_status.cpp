@@ -108,6 +108,16 @@ void Engine::watch_links() {
   }
 }
 
+v1::Event& Engine::add_notice(const std::string& kind) {
+  constexpr std::size_t kNoticesMax = 256;  // that wait for an agent
+  if (notices_.size() == kNoticesMax) notices_.erase(notices_.begin());
+  v1::Event& notice = notices_.emplace_back();
+  notice.set_wall_time_ns(wall_now_ns());
+  notice.set_kind(kind);
+  notice.set_policy_generation(generation_);
+  return notice;
+}
+
 // Frames that are sent to a port without carrier may wait in its device, and would leave too late.
 void Engine::hold_link(std::uint16_t port, bool held) {
   const std::uint32_t bit = 1U << port;
@@ -115,13 +125,8 @@ void Engine::hold_link(std::uint16_t port, bool held) {
   const bool done = ports_->show_carrier(port, !held);
   cannot_hold_ = held && !done ? cannot_hold_ | bit : cannot_hold_ & ~bit;
   if (!held || !done) shared_->ports_down.fetch_and(~bit);
-  constexpr std::size_t kNoticesMax = 256;  // that wait for an agent
-  if (notices_.size() == kNoticesMax) notices_.erase(notices_.begin());
-  v1::Event& notice = notices_.emplace_back();
-  notice.set_wall_time_ns(wall_now_ns());
-  notice.set_kind("link");
+  v1::Event& notice = add_notice("link");
   notice.set_port(port);
-  notice.set_policy_generation(generation_);
   const std::string which = fmt::format("port {} ({})", port, ports_->device(port));
   if (!held) {
     notice.set_text(which + " shows carrier again (link: follow)");

@@ -31,6 +31,7 @@ constexpr auto kLookPeriod = std::chrono::microseconds(200);
 constexpr TimeNs kPatienceNs = 5 * kSecondNs;     // with workers that have not taken up a policy
 constexpr TimeNs kContainPatienceNs = kSecondNs;  // the same with containments
 constexpr std::size_t kContainingMax = 64;
+constexpr std::size_t kTestingMax = 16;
 constexpr TimeNs kLinkPeriodNs = 100 * kMillisecondNs;
 
 }  // namespace
@@ -83,11 +84,13 @@ void Server::poll_events() {
   if (const TimeNs now_ns = monotonic_now_ns(); now_ns - links_seen_ns_ >= kLinkPeriodNs) {
     links_seen_ns_ = now_ns;
     engine_.watch_links();
+    engine_.watch_observation();
   }
   // What nobody takes now stays with the workers, which sum it up.
   const bool wanted = std::ranges::any_of(
       subscribers_, [](const auto& connection) { return connection->has_room(); });
   engine_.end_containments();
+  if (engine_.turn_self_test()) answer_self_tests();
   v1::DataplaneAnswer push;
   if (wanted) engine_.take_events(*push.mutable_events());
   const bool quiet = push.events().events().empty();
@@ -110,6 +113,7 @@ void Server::take(v1::DataplaneRequest request, const ipc::Connection::Pointer& 
   }
   if (request.has_apply_prepared()) return apply_prepared(request, connection);
   if (request.has_set_containment()) return contain(request, connection);
+  if (request.has_run_self_test()) return ask_self_test(request, connection);
   v1::DataplaneAnswer answered = answer(request);
   answered.set_id(request.id());
   connection->send(answered);
@@ -242,6 +246,28 @@ void Server::await_contained() {
   contain_timer_.expires_after(kLookPeriod);
   contain_timer_.async_wait([this](error_code error) {
     if (!error) await_contained();
+  });
+}
+
+void Server::ask_self_test(const v1::DataplaneRequest& request,
+                           const ipc::Connection::Pointer& connection) {
+  if (testing_.size() < kTestingMax) {
+    return testing_.push_back({request.id(), connection, engine_.self_test().ask()});
+  }
+  v1::DataplaneAnswer answer;
+  answer.set_id(request.id());
+  answer.set_refused("other self-tests are under way; try again");
+  connection->send(answer);
+}
+
+void Server::answer_self_tests() {
+  std::erase_if(testing_, [this](const Testing& each) {
+    if (each.run > engine_.self_test().ended_run()) return false;
+    v1::DataplaneAnswer answer;
+    answer.set_id(each.id);
+    *answer.mutable_self_test() = engine_.self_test().latest();
+    each.connection->send(answer);
+    return true;
   });
 }
 

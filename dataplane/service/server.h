@@ -44,6 +44,13 @@ class Server final : private ipc::Connection::Owner {
     TimeNs since_ns = 0;
   };
 
+  // A self-test that is to be answered.
+  struct Testing {
+    std::uint64_t id = 0;
+    ipc::Connection::Pointer connection;
+    std::uint64_t run = 0;
+  };
+
   void take(v1::DataplaneRequest request, const ipc::Connection::Pointer& connection) override;
   void forget(const ipc::Connection::Pointer& connection) override;
   void admit(ipc::UnixListener::Socket socket);
@@ -60,6 +67,9 @@ class Server final : private ipc::Connection::Owner {
   void await_workers();
   void contain(const v1::DataplaneRequest& request, const ipc::Connection::Pointer& connection);
   void await_contained();
+  void ask_self_test(const v1::DataplaneRequest& request,
+                     const ipc::Connection::Pointer& connection);
+  void answer_self_tests();
   void poll_events();
 
   boost::asio::io_context& io_;
@@ -76,6 +86,7 @@ class Server final : private ipc::Connection::Owner {
   std::size_t reads_ = 0;            // of artefacts, under way
   std::optional<Applying> applying_;
   std::vector<Containing> containing_;  // in the order of their requests
+  std::vector<Testing> testing_;
   // Reads artefacts, and destroys images.
   boost::asio::thread_pool reader_{1};  // the last member: ends before what it uses
 };

@@ -53,6 +53,7 @@ def turn_offloads_off(words):
 class Lab:
     namespaces = ("rogue", "sup", "ctl", "fw")
     roles = ("load", "agent", "dataplane", "plc")
+    dataplane = "bulkhead-dataplane"  # the program
 
     def __init__(self, prefix="bh", build=None, folder=None):
         self.prefix = prefix
@@ -138,15 +139,15 @@ class Lab:
     def start_dataplane(self, *extra, ports=ZONE_PORTS):
         socket = self.folder / "dataplane.sock"
         devices = [word for port in ports for word in ("--port", port)]
-        self.spawn("fw", [self.bin / "bulkhead-dataplane", "--socket", socket, *devices,
+        self.spawn("fw", [self.bin / self.dataplane, "--socket", socket, *devices,
                           "--memory-mib", "256", "--buffers", "16384", "--flows", "4096", *extra],
                    "dataplane")
         listening = self.in_ns("fw", "grep", "-q", socket, "/proc/net/unix")
         self._await("dataplane", lambda: run(*listening, check=False).returncode == 0)
 
-    def start_agent(self):
+    def start_agent(self, *extra):
         self.spawn("fw", [self.bin / "bulkheadd", "--socket", self.folder / "dataplane.sock",
-                          "--state", self.folder / "state", "--pki", self.pki], "agent")
+                          "--state", self.folder / "state", "--pki", self.pki, *extra], "agent")
         self._await("agent", lambda: self.ctl("history", check=False).returncode == 0)
 
     def _await(self, role, ready):

@@ -52,6 +52,9 @@ WORKS = {
     "policy_10": Work("Modbus, 10,000 sessions over 9 conduits with 90 rules",
                       ["--work", "modbus", "--flows", 10_000, "--zones", 3, "--rules", 10],
                       "modbus"),
+    "refusals": Work("the same while another host has 10,000 openings a second refused",
+                     ["--work", "modbus", "--flows", 10_000, "--zones", 3, "--rules", 10,
+                      "--refused", 10_000], "modbus"),
     "policy_10000": Work("the same over 10,000 conduits with 100,000 rules",
                          ["--work", "modbus", "--flows", 10_000, *LARGE], "modbus"),
     "policy_devices": Work("the same over one conduit with a rule for each of 4,000 devices",
@@ -67,6 +70,9 @@ WORKS = {
     "modbus_100k_pair": Work("the same, and a peer is told of all sessions and their changes",
                              ["--work", "modbus", "--flows", 100_000, "--churn", 200,
                               "--memory-mib", 1024, "--peer"], "modbus", quick=False),
+    "observed": Work("Modbus, 10,000 sessions of an observed conduit: each frame leaves as it came, "
+                     "and a copy is judged", ["--work", "modbus", "--flows", 10_000, "--observe"],
+                     "modbus", quick=False),
     "swap": Work("Modbus, 10,000 sessions at full load, the policy of 90 rules changes 5 times a "
                  "second", ["--work", "modbus", "--flows", 10_000, "--zones", 3, "--rules", 10,
                             "--swaps", 5], "modbus"),
@@ -214,6 +220,7 @@ class Run:
                "cycles_per_packet": statistics.median(f["cycles_per_packet"] for f in figures),
                "making_cycles": statistics.median(f["making_cycles"] for f in figures),
                "workers": middle["workers"], "flows": middle["flows"],
+               "refused": middle["refused"],
                "memory_mib": middle["memory_mib"]}
         reference = self.references.get(WORKS[work].capture)
         if reference:
@@ -260,6 +267,7 @@ def measure(options, works):
 # What one row says of another: name, the two works, how they compare, the goal.
 COMPARISONS = (
     ("a million sessions against ten thousand", "modbus_1m", "modbus_10k", "mpps", "at least 0.5"),
+    ("10,000 refusals a second against none", "refusals", "policy_10", "mpps", "at least 0.97"),
     ("100,000 rules against 90", "policy_10000", "policy_10", "cycles_per_packet", "at most 1.2"),
     ("a rule for each of 4,000 devices against 90 rules", "policy_devices", "policy_10",
      "cycles_per_packet", "at most 1.2"),

@@ -68,19 +68,37 @@ class Learned:
         path.write_text(text)
         return path
 
+    def asking(self, capture):
+        """Frames with a message that asks for something. What only answers needs no rule, and is no
+        answer where the capture lacks its question."""
+        done = said(self.bulkheadctl, "decode", capture, "--format", "json")
+        lines = map(json.loads, done.stdout.splitlines())
+        return {line["frame"] for line in lines
+                if line["direction"] != "response" and "fault" not in line and "pairing" not in line}
+
+    @staticmethod
+    def is_of_policy(line, text, ends):
+        """A host that the proposal names as one in no zone is in no conduit."""
+        if line["reason"] == "no_conduit":
+            return all(f'"{line[end]}"' in text for end in ends)
+        return line["reason"] in OF_POLICY
+
     def passes_whole(self, capture, policy):
+        text = policy.read_text()
         done = said(self.bulkheadctl, "learn", capture, "--against", policy, "--format", "json")
         for line in map(json.loads, done.stdout.splitlines()):
-            if line.get("kind") == "not_granted" and line["reason"] in OF_POLICY:
+            if line.get("kind") == "not_granted" and self.is_of_policy(line, text,
+                                                                       ("client", "server")):
                 self.problems.append(f"{capture}: refuses what it was learned from: {line}")
         done = said(self.replay, "--policy", policy, capture, "--ignore-checksums", "--midstream",
                     "--restate-acknowledgements", "--format", "json")
+        asking = self.asking(capture)
         messages = 0
         for line in map(json.loads, done.stdout.splitlines()):
             if line["level"] != "message":
                 continue
             messages += 1
-            if line["reason"] in OF_POLICY and line.get("direction") != "response":
+            if line["frame"] in asking and self.is_of_policy(line, text, ()):
                 self.problems.append(f"{capture}: the pipeline refuses what it was learned from: {line}")
                 break
         return messages

@@ -26,7 +26,8 @@ COMMANDS = {"GetStatus": ("status",), "ListPolicies": ("history",), "GetPolicy":
             "GetPair": ("pair", "status"), "GetAccess": ("access", "show"),
             "ListAudit": ("audit", "show"), "VerifyAudit": ("audit", "verify"),
             "GetCommit": ("commit", "--outcome", "last"), "ConfirmPolicy": ("confirm",),
-            "RollbackPolicy": ("rollback",)}
+            "RollbackPolicy": ("rollback",), "RunSelfTest": ("selftest",),
+            "GetEvent": ("why", "1"), "ListRules": ("rules",)}
 
 
 class AccessCase(LabCase):

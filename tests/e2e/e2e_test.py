@@ -57,10 +57,12 @@ class LabCase(unittest.TestCase):
     prefix = "bht"
     policy = POLICY
     dataplane_options = ()
+    dataplane = Lab.dataplane
 
     @classmethod
     def setUpClass(cls):
         cls.lab = Lab(cls.prefix, BUILD)
+        cls.lab.dataplane = cls.dataplane
         cls.lab.down()
         cls.addClassCleanup(cls.lab.down)
         cls.lab.prepare()

@@ -4,6 +4,7 @@ of each kind of mistake it refuses.
 usage: schema_test.py BULKHEADCTL [TESTS...]        (in the root of the checkout)
 """
 
+import datetime
 import json
 import re
 import subprocess
@@ -95,7 +96,13 @@ conduits:
 RULE = BASE[BASE.index("      - protocol"):]
 
 # What an author may write instead, each with what it replaces.
+DAY = datetime.date.today() + datetime.timedelta(days=30)
 ALSO_COMPILES = [
+    ("on_deny: reject", f"mode: observe\n    until: {DAY}\n    midstream: resume"),
+    ("on_deny: reject", f"mode: observe\n    until: {DAY}T06:00Z"),
+    ("on_deny: reject", f"mode: observe\n    until: {DAY}\n    ends_between: 22:00-02:00\n"
+                        "    confirm: 30m"),
+    ("on_deny: reject", "mode: enforce"),
     ("port: 0,", 'port: "0",'), ("port: 0,", "port: 0x0,"), ("port: 0,", "port: 0, prp: false,"),
     ("networks: [10.20.0.0/24]", "networks: 10.20.0.0/24"),
     ("site: water-works", "site: 2024"), ("site: water-works", "site: true"),
@@ -166,6 +173,11 @@ REFUSED = {
     "unknown conduit key": ("on_deny: reject", "on_refuse: reject"),
     "no from": ("    from: supervision\n", ""),
     "bad on_deny": ("on_deny: reject", "on_deny: refuse"),
+    "bad mode": ("on_deny: reject", "mode: observed"),
+    "no end": ("on_deny: reject", "mode: observe"),
+    "bad end": ("on_deny: reject", "mode: observe\n    until: tomorrow"),
+    "end without mode": ("on_deny: reject", f"until: {DAY}"),
+    "bad hours": ("on_deny: reject", f"mode: observe\n    until: {DAY}\n    ends_between: 6-8"),
     "bad on_stray_answer": ("on_deny: reject", "on_stray_answer: reject"),
     "bad fragments": ("on_deny: reject", "fragments: pass"),
     "bad midstream": ("on_deny: reject", "midstream: accept"),

@@ -4,6 +4,7 @@ files of their own, no build tree.
 usage: trials_test.py BULKHEADCTL REPLAY [TESTS...]        (in the root of the checkout)
 """
 
+import datetime
 import json
 import os
 import re
@@ -397,7 +398,8 @@ class Map(Folder):
 class FirstPolicy(Folder):
     """The guide, line by line, as an engineer would follow it."""
 
-    HAND = {"tcpdump", "push", "commit", "events", "confirm"}  # a plant, and an appliance
+    # A plant, and an appliance.
+    HAND = {"tcpdump", "push", "commit", "events", "why", "confirm", "rules", "status", "counters"}
 
     def blocks(self):
         text = Path("deploy/guides/first-policy.md").read_text()
@@ -411,12 +413,25 @@ class FirstPolicy(Folder):
         self.assertEqual(done.returncode, code, line + "\n" + done.stdout + done.stderr)
         return done.stdout + done.stderr
 
+    def observing(self, policy, text):
+        """The policy, whose conduit observes as the guide says, on a day that lies ahead."""
+        lines = [line.split("  #")[0].rstrip() for line in text.splitlines()[2:]]
+        day = datetime.date.today() + datetime.timedelta(days=30)
+        lines = [re.sub("[0-9]{4}-[0-9]{2}-[0-9]{2}", str(day), line) for line in lines]
+        made = policy.read_text().replace("    from: ", "\n".join(lines) + "\n    from: ", 1)
+        done = said("policy", "check", self.file("observing.yaml", made))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("OBSERVES until", done.stdout + done.stderr)
+
     def test_the_guide(self):
         frames = modbus_day(self.folder / "day.pcap", {20: [(42, 700)], 60: [(42, 710)]})
         modbus_day(self.folder / "other-day.pcap", {5: [(43, 1)]})
         policy = self.folder / "my.yaml"
         ran = set()
         for kind, text in self.blocks():
+            if kind == "yaml" and text.startswith("conduits:"):
+                self.observing(policy, text)
+                continue
             if kind == "yaml":
                 self.file("cases.yaml", text)
                 continue

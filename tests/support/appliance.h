@@ -77,6 +77,8 @@ class Appliance {
     }
   }
 
+  void turn_worker(std::uint32_t worker) { engine_->worker(worker).turn(); }
+
   // What has left, with the queue that it left by.
   struct Left {
     std::uint32_t queue = 0;
@@ -115,6 +117,7 @@ class Appliance {
     engine_->take_events(events);
     return events;
   }
+  int counters_rows() const { return engine_->counters().rows_size(); }
   std::uint64_t refused() const {
     std::uint64_t sum = 0;
     const v1::Counters counters = engine_->counters();

@@ -14,6 +14,7 @@ class NoReadings final : public controlplane::Readings {
       v1::GetDataplaneCounters& /*question*/, std::chrono::milliseconds /*timeout*/) override {
     return controlplane::Refusal{controlplane::Refusal::Kind::unavailable, "none"};
   }
+  RulesInForce rules() override { return {}; }
   Result<v1::DataplaneFlows, controlplane::Refusal> flows(
       const v1::ListDataplaneFlows& /*page*/) override {
     return controlplane::Refusal{controlplane::Refusal::Kind::unavailable, "none"};

@@ -65,9 +65,14 @@ Plant::Plant(policy::Tables tables, pipeline::PipelineOptions options, PlantSize
   if (buffers_ == nullptr || !made) std::abort();
   pipeline_ = std::move(made).value();
   image_ = make_image(std::move(tables), 1);
+  if (image_->tables.observed.empty()) return;
+  auto observation = pipeline::Observation::make(name, options);
+  if (!observation) std::abort();
+  observation_ = std::move(observation).value();
 }
 
 Plant::~Plant() {
+  observation_.reset();
   pipeline_.reset();
   rte_mempool_free(buffers_);
 }
@@ -87,13 +92,29 @@ rte_mbuf* Plant::make_mbuf(std::uint16_t port, const Bytes& frame) {
 void Plant::arrive(std::uint16_t port, const Bytes& frame, std::uint64_t flags) {
   rte_mbuf* mbuf = make_mbuf(port, frame);
   mbuf->ol_flags |= flags;
-  pipeline_->process(*image_, {&mbuf, 1}, now_ns_, *this, *this);
+  process({mbuf});
+}
+
+// As a worker does.
+void Plant::process(std::vector<rte_mbuf*> mbufs) {
+  if (observation_ != nullptr) {
+    pipeline_->set_wall_s(wall_s_);
+    mbufs.resize(observation_->take(*image_, mbufs, {now_ns_, wall_s_}, macs_, *this, *this));
+  }
+  if (!mbufs.empty()) pipeline_->process(*image_, mbufs, now_ns_, *this, *this);
+}
+
+void Plant::run_timers() {
+  if (observation_ != nullptr) pipeline_->set_wall_s(wall_s_);
+  pipeline_->pass_time(*image_, now_ns_, *this, *this);
+  if (observation_ == nullptr) return;
+  observation_->pass_time(*image_, {now_ns_, wall_s_}, *this, *this);
 }
 
 void Plant::arrive_burst(const std::vector<Sent>& frames) {
   std::vector<rte_mbuf*> mbufs;
   for (const Sent& each : frames) mbufs.push_back(make_mbuf(each.port, each.frame));
-  pipeline_->process(*image_, mbufs, now_ns_, *this, *this);
+  process(std::move(mbufs));
 }
 
 void Plant::change_policy(policy::Tables tables) {
@@ -117,13 +138,14 @@ void Plant::pass_time(TimeNs by_ns) {
   constexpr std::uint32_t kSlotsPerRound = 64;  // what one call looks at of the flow table
   now_ns_ += by_ns;
   for (std::uint32_t slot = 0; slot < flows_ + kSlotsPerRound; slot += kSlotsPerRound) {
-    pipeline_->pass_time(*image_, now_ns_ += kMillisecondNs, *this, *this);
+    now_ns_ += kMillisecondNs;
+    run_timers();
   }
 }
 
 void Plant::be_at(TimeNs now_ns) {
   now_ns_ = now_ns;
-  pipeline_->pass_time(*image_, now_ns_, *this, *this);
+  run_timers();
 }
 
 void Plant::transmit(rte_mbuf* mbuf, std::uint16_t port) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dataplane/pipeline/event.h"
+#include "dataplane/pipeline/observation.h"
 #include "dataplane/pipeline/pipeline.h"
 
 namespace bulkhead::support {
@@ -106,6 +107,10 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
   // Moves the clock to a time and runs the timers once.
   void be_at(TimeNs now_ns);
   TimeNs now_ns() const { return now_ns_; }
+  // The clock by which observed conduits end, in seconds since 1970; 1 at first. Those of the first
+  // policy decide whether the plant can observe.
+  void set_wall_s(std::uint64_t wall_s) { wall_s_ = wall_s; }
+  pipeline::Observation& observation() { return *observation_; }
   void clear() {
     sent.clear();
     verdicts.clear();
@@ -128,6 +133,10 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
   flow::MacTable macs_;
   rte_mempool* buffers_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::unique_ptr<pipeline::Observation> observation_;
+  std::uint64_t wall_s_ = 1;
+  void process(std::vector<rte_mbuf*> mbufs);
+  void run_timers();
   void enforce_containment();
   std::unique_ptr<pipeline::Image> image_;
   std::vector<policy::Contained> contained_;

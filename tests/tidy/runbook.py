@@ -12,7 +12,7 @@ from pathlib import Path
 PAGE = Path("deploy/guides/runbook.md")
 REASONS, FAULTS, ALARMS = (Path(name) for name in (
     "dataplane/base/reason.def", "dataplane/protocols/fault.def", "controlplane/alarms/alarms.def"))
-LAST_ALLOWED = "unjudged"  # as is_allowed() has it
+LAST_ALLOWED = "not_judged"  # as is_allowed() has it
 FIRST_MIN = 15  # shorter is nothing that somebody could do
 STRING = r'"(?:\\.|[^"\\])*"'
 ROW = rf"BULKHEAD_\w+\((\w+),((?:\s*{STRING})+)\)"

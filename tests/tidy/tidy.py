@@ -26,9 +26,11 @@ MAY_INCLUDE = {
     "dataplane/pipeline": "base wire protocols policy flow",
     # What the two of a pair say to each other; flows are plain data.
     "dataplane/replication": "base wire protocols flow",
-    "dataplane/ports": "base wire policy flow pipeline replication",
+    # What the self-test sends, and a worker's part of it.
+    "dataplane/selftest": "base wire protocols policy flow pipeline",
+    "dataplane/ports": "base wire policy flow pipeline replication selftest",
     "dataplane/pair": "base wire ipc replication ports",
-    "dataplane/service": "base daemon wire policy flow pipeline ports ipc artefact",
+    "dataplane/service": "base daemon wire policy flow pipeline selftest ports ipc artefact",
     # The one program that compiles policies and runs the pipeline.
     "dataplane/replay": "base wire capture policy pipeline ports service/naming.h controlplane/policy",
     "dataplane": "base daemon ports pair service",

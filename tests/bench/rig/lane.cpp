@@ -38,9 +38,10 @@ void Lane::open() {
 
 void Lane::send(Measured& measured, std::uint64_t came_ticks, std::uint32_t count) {
   const std::uint64_t begin = rte_rdtsc();
+  const std::uint64_t refused = traffic_.refused();
   const std::uint32_t sent = traffic_.send(came_ticks, count);
-  measured.packets += sent;
-  sent_ += sent;
+  measured.packets += sent;  // without what is refused
+  sent_ += sent + (traffic_.refused() - refused);
   measured.making += rte_rdtsc() - begin;
 }
 

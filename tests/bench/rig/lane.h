@@ -29,6 +29,7 @@ class Lane {
 
   Traffic& traffic() { return traffic_; }
   std::uint64_t lost() const { return sent_ - collected_; }
+  std::uint64_t refused() const { return traffic_.refused(); }
 
   void open();
   // As many packets as the worker takes.

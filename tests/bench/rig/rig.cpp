@@ -15,6 +15,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "controlplane/policy/compiler.h"
@@ -40,6 +41,7 @@ struct Options {
   double swaps = 0;  // changes of policy a second
   bool stages = false;
   bool peer = false;  // that is told of all sessions
+  bool observe = false;
   std::uint32_t memory_mib = 512;
   std::string capture;
   std::string artefact;
@@ -98,12 +100,17 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--devices", plan.devices, "Instead: one conduit with a rule for each device")
       ->check(CLI::Range(0, 4095));
   app.add_option("--churn", plan.churn_per_second, "Sessions a second that begin anew");
+  app.add_option("--refused", plan.refused_per_second,
+                 "Openings a second of another host that are refused, beside the traffic, in the "
+                 "last conduit");
   app.add_option("--seconds", options.seconds, "How long, after a quarter of it to warm up");
   app.add_option("--pace", options.pace, "Share of full load, for the time inside")
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--swaps", options.swaps, "Changes of policy a second, from another thread");
   app.add_flag("--peer", options.peer,
                "One of a pair: another thread tells a peer of all sessions and their changes");
+  app.add_flag("--observe", options.observe,
+               "All conduits observe: frames leave as they came, and copies are judged");
   app.add_flag("--stages", options.stages, "Cycles by stage");
   app.add_option("--memory-mib", options.memory_mib, "Memory for packets and tables");
   app.add_option("--artefact", options.artefact,
@@ -119,9 +126,13 @@ v1::PolicyArtefact make_policy(const Options& options) {
     if (!artefact.ParseFromIstream(&kept)) fail(options.artefact + " holds no policy");
     return artefact;
   }
-  const auto compiled = controlplane::compile_policy(rig::policy_text(options.plan), "rig");
+  auto compiled = controlplane::compile_policy(rig::policy_text(options.plan), "rig");
   if (!compiled.tables) fail("the policy does not compile");
-  artefact = artefact::encode(*compiled.tables);
+  policy::Tables tables = std::move(*compiled.tables);
+  for (policy::Conduit& conduit : tables.conduits) {
+    if (options.observe) conduit.observe_until_s = wall_now_ns() / kSecondNs + 86400;
+  }
+  artefact = artefact::encode(tables);
   if (!options.artefact.empty()) {
     std::ofstream file(options.artefact, std::ios::binary);
     if (!artefact.SerializeToOstream(&file)) fail("cannot write " + options.artefact);
@@ -146,6 +157,11 @@ std::unique_ptr<service::Engine> make_engine(const Options& options) {
   limits.flows = flows + flows / 4 + 64 + 2 * static_cast<std::uint32_t>(closed);
   limits.half_open = limits.flows;
   limits.segments = plan.buffers;
+  if (options.observe) {
+    constexpr std::uint32_t kShare = 8;  // what judging beside may use
+    limits.observed_sessions = limits.flows;
+    limits.segments *= kShare;
+  }
   auto engine = service::Engine::make(engine_options);
   if (!engine) fail(engine.error());
   return std::move(engine).value();
@@ -175,6 +191,27 @@ class Swapper {
   std::thread thread_;
 };
 
+// Takes events as the service thread does.
+class EventTaker {
+ public:
+  explicit EventTaker(service::Engine& engine)
+      : thread_([this, &engine] {
+          while (!stop_) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            v1::Events events;
+            engine.take_events(events);
+          }
+        }) {}
+  ~EventTaker() {
+    stop_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
 using Stages = std::array<std::uint64_t, pipeline::kStageNames.size()>;
 
 struct Job {
@@ -187,6 +224,7 @@ struct Job {
   std::vector<Stages> stages;        // cycles while it was measured
   std::vector<std::uint64_t> flows;  // at the end
   std::vector<std::uint64_t> lost;   // packets that went in and did not come out
+  std::uint64_t refused = 0;         // that had to be
   std::vector<std::uint64_t> kept;   // buffers, when all sessions have ended
   rig::Histogram machine;            // waits of packets that nobody works on, if paced
   std::unique_ptr<rig::CountingPeer> peer;
@@ -222,12 +260,26 @@ void run_lane(Job& job, std::uint32_t index) {
   if (index == 0 && job.peer) job.received = job.peer->stop();
   lane.close();
   job.lost[index] = lane.lost();
+  if (index == 0) job.refused = lane.refused();
   job.kept[index] = lane.buffers_in_use();
   worker.leave();  // no change of policy waits for it from here on
 }
 
 int run_other_lane(void* argument) {
   run_lane(*static_cast<Job*>(argument), rte_lcore_id());
+  return 0;
+}
+
+// On this thread, beside what else the options want. Returns how often the policy was changed.
+std::uint32_t run_first_lane(Job& job, const v1::PolicyArtefact& policy) {
+  if (job.options.swaps > 0) {
+    Swapper swapper(job.engine, policy, job.options.swaps);
+    run_lane(job, 0);
+    return swapper.stop();
+  }
+  std::optional<EventTaker> taker;
+  if (job.options.plan.refused_per_second > 0) taker.emplace(job.engine);
+  run_lane(job, 0);
   return 0;
 }
 
@@ -293,6 +345,7 @@ void print(Job& job, std::uint32_t swaps) {
                                 {"making_cycles", per_packet(all.making)},
                                 {"workers", job.options.plan.lanes},
                                 {"flows", flows},
+                                {"refused", job.refused},
                                 {"ghz", static_cast<double>(rte_get_tsc_hz()) / 1e9},
                                 {"memory_mib", usage.ru_maxrss / 1024}};
   if (job.options.stages) {
@@ -315,6 +368,9 @@ void print(Job& job, std::uint32_t swaps) {
 void start(Options& options) {
   rig::Plan& plan = options.plan;
   if (plan.lanes > 1 && plan.churn_per_second > 0) fail("--churn goes with one worker only");
+  if (plan.refused_per_second > 0 && (plan.lanes > 1 || options.swaps > 0)) {
+    fail("--refused goes with one worker only, and without --swaps");
+  }
   const std::uint32_t flows = plan.flows / plan.lanes;
   plan.buffers = (flows > 100'000 ? 4096 : flows * 2) + 16384;
   ports::EalOptions eal;
@@ -351,9 +407,20 @@ int main(int argc, char** argv) {
   auto servers = make_port("zone1", lanes);
   const auto engine = make_engine(options);
   std::barrier<> barrier(lanes);
-  Job job{
-      options, std::move(clients), std::move(servers), *engine, barrier, {}, {}, {}, {}, {}, {}, {},
-      {}};
+  Job job{options,
+          std::move(clients),
+          std::move(servers),
+          *engine,
+          barrier,
+          {},
+          {},
+          {},
+          {},
+          0,
+          {},
+          {},
+          {},
+          {}};
   job.measured.resize(lanes);
   job.stages.resize(lanes);
   job.flows.resize(lanes);
@@ -367,18 +434,18 @@ int main(int argc, char** argv) {
   if (const auto applied = engine->read_and_apply(policy); !applied) fail(applied.error());
   for (std::uint32_t i = 1; i < lanes; ++i) rte_eal_remote_launch(run_other_lane, &job, i);
   if (options.peer) job.peer = std::make_unique<rig::CountingPeer>(*engine);
-  std::uint32_t swaps = 0;
-  if (options.swaps > 0) {
-    Swapper swapper(*engine, policy, options.swaps);
-    run_lane(job, 0);
-    swaps = swapper.stop();
-  } else {
-    run_lane(job, 0);
-  }
+  const std::uint32_t swaps = run_first_lane(job, policy);
   rte_eal_mp_wait_lcore();
   // What was measured counts only if all of it went through.
   const std::uint64_t refused = messages(*engine, "deny");
-  if (refused > 0) fail(std::to_string(refused) + " packets or messages were refused");
+  if (refused != job.refused) {
+    fail(std::to_string(refused) + " packets or messages were refused, and " +
+         std::to_string(job.refused) + " had to be");
+  }
+  const std::uint64_t foretold = messages(*engine, "would_deny");
+  if (foretold > 0) fail(std::to_string(foretold) + " would be refused");
+  const std::uint64_t unjudged = messages(*engine, "not_judged");
+  if (unjudged > 0) fail(std::to_string(unjudged) + " were not judged");
   for (const std::uint64_t lost : job.lost) {
     if (lost > 0) fail(std::to_string(lost) + " packets went in and did not come out");
   }

@@ -32,6 +32,8 @@ constexpr std::uint16_t kFirstPort = 10000;
 constexpr std::uint32_t kClientsFrom = 0x0a400000;  // 10.64.0.0/10
 constexpr std::uint32_t kServersFrom = 0x0a800000;  // 10.128.0.0/9
 constexpr std::uint32_t kHostsPerZone = 64;
+constexpr std::uint32_t kStrayHost = 62;  // the last one: it has sessions where all are used
+constexpr std::uint16_t kStrayPort = 9;   // that no rule names
 
 [[noreturn]] void fail(const std::string& what) {
   std::fprintf(stderr, "rig: %s\n", what.c_str());
@@ -156,6 +158,12 @@ Traffic::Traffic(const Plan& plan, Cable clients, Cable servers)
     churn_ticks_ =
         static_cast<std::uint64_t>(static_cast<double>(rte_get_tsc_hz()) / plan.churn_per_second);
   }
+  if (plan.refused_per_second > 0) {
+    refused_ticks_ =
+        static_cast<std::uint64_t>(static_cast<double>(rte_get_tsc_hz()) / plan.refused_per_second);
+    stray_ = session_of(plan.side * plan.side - 1);
+    stray_.client = client_zone(plan.side - 1) + kStrayHost;
+  }
   // A client's delayed acknowledgement comes before its next request if that takes its time.
   constexpr std::uint32_t kManyFlows = 100'000;
   acks_ = plan.work == Work::modbus && plan.flows > kManyFlows;
@@ -193,6 +201,7 @@ void Traffic::make_templates() {
   syn_ack_ = make_template(false, wire::kTcpSyn | wire::kTcpAck, {}, port);
   ack_ = make_template(true, ack, {}, port);
   reset_ = make_template(true, wire::kTcpRst | wire::kTcpAck, {}, port);
+  stray_syn_ = make_template(true, wire::kTcpSyn, {}, kStrayPort);
   plain_up_ = make_template(true, push, Bytes(6, 'u'), port);
   plain_down_ = make_template(false, push, Bytes(6, 'd'), port);
   read_ = make_template(true, push, support::modbus_adu({3, 0, 0, 0, 10}, 0), port);
@@ -314,13 +323,28 @@ std::uint32_t Traffic::churn(std::uint64_t now_ticks) {
   }
 }
 
+// Each from another port, so that no two are alike.
+std::uint32_t Traffic::send_refused(std::uint64_t now_ticks) {
+  if (refused_ticks_ == 0) return 0;
+  if (refused_next_ == 0) refused_next_ = now_ticks;
+  std::uint32_t sent = 0;
+  constexpr std::uint32_t kOfBurst = 4;
+  for (; refused_next_ <= now_ticks && sent < kOfBurst; refused_next_ += refused_ticks_) {
+    stray_.port = static_cast<std::uint16_t>(kFirstPort + refused_ % 32768);
+    give_one(true, stray_syn_, stray_, static_cast<std::uint32_t>(refused_++), 0);
+    ++sent;
+  }
+  return sent;
+}
+
 // Requests are made before the answers to those of the call before: the firewall sees them first.
 std::uint32_t Traffic::send(std::uint64_t now_ticks, std::uint32_t count) {
   now_ticks_ = now_ticks;
   std::uint32_t sent = churn(now_ticks);
+  const std::uint32_t refused = send_refused(now_ticks);
   const auto asked = asked_;
   const std::uint32_t answers = asked_count_;
-  sent += ask(std::min(count, burst_) - sent);
+  sent += ask(std::min(count, burst_) - sent - refused);
   if (answers == 0) return sent;
   if (acks_) sent += acknowledge();
   Burst mbufs;

@@ -36,11 +36,12 @@ struct Plan {
   Work work = Work::modbus;
   Order order = Order::uniform;
   std::uint32_t flows = 10000;
-  std::uint32_t side = 1;       // zones on each side; side * side conduits
-  std::uint32_t rules = 2;      // of each conduit
-  std::uint32_t devices = 0;    // if not 0: one conduit, with a rule for each of them
-  double churn_per_second = 0;  // sessions that are reset and opened anew
-  std::uint32_t lane = 0;       // of `lanes` that share the work; each has sessions of its own
+  std::uint32_t side = 1;         // zones on each side; side * side conduits
+  std::uint32_t rules = 2;        // of each conduit
+  std::uint32_t devices = 0;      // if not 0: one conduit, with a rule for each of them
+  double churn_per_second = 0;    // sessions that are reset and opened anew
+  double refused_per_second = 0;  // openings of another host, in another conduit, to no service
+  std::uint32_t lane = 0;         // of `lanes` that share the work; each has sessions of its own
   std::uint32_t lanes = 1;
   std::uint32_t buffers = 32767;  // for packets under way, and those that the firewall retains
 };
@@ -116,6 +117,9 @@ class Traffic {
   std::uint32_t collect() {
     return collect([](std::uint64_t) {});
   }
+  // Openings that had to be refused; send() puts them on the clients' cable when they are due, and
+  // does not count them.
+  std::uint64_t refused() const { return refused_; }
   // How many requests one call of send() makes at most.
   std::uint32_t burst() const { return burst_; }
   // Buffers that are under way or that the firewall keeps.
@@ -142,6 +146,7 @@ class Traffic {
   void open_step(std::uint32_t count, int step);
   std::uint32_t pick();
   std::uint32_t churn(std::uint64_t now_ticks);
+  std::uint32_t send_refused(std::uint64_t now_ticks);
   std::uint8_t* put(std::uint8_t* to, const Template& frame, const Session& session,
                     bool from_client, std::uint32_t sequence, std::uint32_t acknowledgement,
                     std::uint16_t transaction) const;
@@ -178,6 +183,11 @@ class Traffic {
   int came_offset_ = 0;  // of the time in a buffer
   std::uint64_t now_ticks_ = 0;
   std::array<rte_mbuf*, kBatch> taken_{};
+  std::uint64_t refused_ticks_ = 0;  // between two openings that are refused; 0: there are none
+  std::uint64_t refused_next_ = 0;
+  std::uint64_t refused_ = 0;
+  Session stray_;
+  Template stray_syn_;
   Template syn_, syn_ack_, ack_, reset_;
   Template read_, write_, read_answer_, write_answer_, plain_up_, plain_down_;
 };

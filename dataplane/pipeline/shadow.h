@@ -1,0 +1,51 @@
+// A pipeline that only judges. Its frames have left already, as they came; what it sends goes
+// nowhere. So nothing that it refuses ends or changes a session: it reports what enforcing would
+// have refused, and goes on as if that had been let through, since it was. See README.md.
+#pragma once
+
+#include "dataplane/flow/refused_sessions.h"
+#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/speaker.h"
+
+namespace bulkhead::pipeline {
+
+struct Shadow {
+  explicit Shadow(std::uint32_t sessions) : refused(sessions) {}
+
+  flow::RefusedSessions refused;  // of which no more is said than that
+  TimeNs lost_ns = 0;             // when it last missed a frame, or a part of one
+  std::uint32_t generation = 0;   // of the policy that refused them
+};
+
+// All that follows needs a context with a Shadow.
+
+// The packet's opening was refused: what it asked for goes on all the same.
+void note_refused_opening(Context& context, const flow::Packet& packet);
+// Whether the packet only goes on with what was refused before. It is consumed then.
+bool follows_refused(Context& context, flow::Packet& packet);
+
+// A segment acknowledges more than has its verdict: its sender may have received bytes that wait
+// for the rest of their message, or that were never seen here. True if that is so; it acknowledges
+// what has its verdict then.
+bool follow_receiver(Context& context, flow::Packet& packet);
+
+// The session was open before: neither its window scales nor its messages' beginnings are known,
+// nor what its ends have received.
+inline void begin_lost(flow::Flow& flow) {
+  flow.resumed = true;
+  flow.missed = flow::Flow::kMissedMax;
+  flow.lost_client = flow.lost_server = true;
+  flow.lacks_client = flow.lacks_server = true;
+}
+
+// Gives up what stands of the end's stream; its next message begins nobody knows where.
+void lose_track(SessionContext& context, const Speaker& speaker);
+
+// After a message was judged. One that was refused has passed: its answer must find it.
+void settle_judged(Context& context, const flow::Packet& packet, const Verdict& verdict);
+
+// What enforcing would do about a message of a stream; empty if it could not be delimited.
+Action foretell_action(Context& context, const Speaker& speaker, const Verdict& verdict,
+                       ByteView message);
+
+}  // namespace bulkhead::pipeline
