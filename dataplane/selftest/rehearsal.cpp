@@ -131,7 +131,9 @@ void Rehearsal::transmit(rte_mbuf* mbuf, std::uint16_t port) {
   if (port != last.in_port && port != last.out_port) ++outcome.astray;
   if (at_last_ && port == last.out_port) {
     const ByteView content = content_of({rte_pktmbuf_mtod(mbuf, std::uint8_t*), mbuf->data_len});
-    const bool whole = !std::ranges::search(content, trial_->message).empty();
+    const Bytes& message = trial_->message;
+    const bool whole = std::search(content.begin(), content.end(), message.begin(),
+                                   message.end()) != content.end();
     outcome.through += content.empty() ? 0 : 1;
     outcome.as_it_came = outcome.as_it_came || whole;
   }
