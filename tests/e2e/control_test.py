@@ -18,9 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/lab"))
 import outcome  # noqa: E402
+from e2e_test import BUILD, fresh_lab  # noqa: E402
 from lab import Lab, run, wait_until, write_access  # noqa: E402
 
-BUILD = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build"
 POLICY = ROOT / "policies/water-works/policy.yaml"
 ANSWER_SECONDS = 1.5  # a second, and what a program takes to start here
 
@@ -85,13 +85,7 @@ class ControlCase(unittest.TestCase):
 
     def setUp(self):
         os.environ["MALLOC_PERTURB_"] = "165"  # what was freed shows
-        self.lab = Lab(self.prefix, BUILD)
-        self.lab.down()
-        self.addCleanup(self.lab.down)
-        self.lab.prepare()
-        self.lab.start_plc()
-        self.lab.start_dataplane()
-        self.lab.start_agent()
+        self.lab = fresh_lab(self, self.prefix)
 
     def commit(self, path=POLICY):
         self.lab.ctl("push", path, "--commit")

@@ -51,6 +51,18 @@ def wake_us():
     return sorted(taken)[len(taken) // 2] // 1000
 
 
+def fresh_lab(case, prefix):
+    """A lab that runs, without a policy, for one test alone."""
+    lab = Lab(prefix, BUILD)
+    lab.down()
+    case.addCleanup(lab.down)
+    lab.prepare()
+    lab.start_plc()
+    lab.start_dataplane()
+    lab.start_agent()
+    return lab
+
+
 class LabCase(unittest.TestCase):
     """Each class has a lab; each test starts from the water works policy unless it says otherwise."""
 

@@ -12,8 +12,8 @@ import time
 import unittest
 
 import outcome
-from e2e_test import BUILD, POLICY
-from lab import HMI, PLC, PLC_MAC, ROGUE, Lab, run, wait_until
+from e2e_test import POLICY, fresh_lab
+from lab import HMI, PLC, PLC_MAC, ROGUE, run, wait_until
 
 # Sends COUNT datagrams that no rule grants, each to a port of its own, so many at once each 10 ms.
 SEND = """
@@ -29,13 +29,7 @@ for at in range(count):
 
 class EventsCase(unittest.TestCase):
     def setUp(self):
-        self.lab = Lab("bhevt", BUILD)
-        self.lab.down()
-        self.addCleanup(self.lab.down)
-        self.lab.prepare()
-        self.lab.start_plc()
-        self.lab.start_dataplane()
-        self.lab.start_agent()
+        self.lab = fresh_lab(self, "bhevt")
         self.lab.ctl("push", POLICY, "--commit")
 
     def send(self, host, count, burst):

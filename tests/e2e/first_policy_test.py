@@ -15,8 +15,8 @@ import sys
 import unittest
 
 import outcome
-from e2e_test import BUILD
-from lab import ROOT, Lab
+from e2e_test import fresh_lab
+from lab import ROOT
 
 GUIDE = ROOT / "deploy/guides/first-policy.md"
 
@@ -48,14 +48,8 @@ def commands():
 
 class FirstPolicy(unittest.TestCase):
     def setUp(self):
-        self.lab = Lab("bhfst", BUILD)
-        self.lab.down()
-        self.addCleanup(self.lab.down)
-        self.lab.prepare()
-        self.lab.start_plc()
         # Before the appliance there was a cable: the plant runs, and its switch mirrors.
-        self.lab.start_dataplane()
-        self.lab.start_agent()
+        self.lab = fresh_lab(self, "bhfst")
         self.day = self.lab.folder / "day"
         self.day.mkdir()
         self.open_policy()

@@ -10,8 +10,8 @@ import sys
 import unittest
 
 import outcome
-from e2e_test import BUILD, POLICY
-from lab import HMI, PLC, PLC_MAC, Lab, run, wait_until
+from e2e_test import POLICY, fresh_lab
+from lab import HMI, PLC, PLC_MAC, run, wait_until
 
 
 def with_lines(text, line, lines):
@@ -22,13 +22,7 @@ def with_lines(text, line, lines):
 
 class WhyCase(unittest.TestCase):
     def setUp(self):
-        self.lab = Lab("bhwhy", BUILD)
-        self.lab.down()
-        self.addCleanup(self.lab.down)
-        self.lab.prepare()
-        self.lab.start_plc()
-        self.lab.start_dataplane()
-        self.lab.start_agent()
+        self.lab = fresh_lab(self, "bhwhy")
         self.lab.ctl("push", POLICY, "--commit")
 
     def refusal(self, reason):
