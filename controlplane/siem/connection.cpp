@@ -194,11 +194,13 @@ void Connection::write(std::string bytes) {
   }
 }
 
+bool Connection::can_ask_receipt() const {
+  return tls_ && SSL_version(tls_->native_handle()) >= TLS1_3_VERSION;
+}
+
 bool Connection::ask_receipt() {
-  if (!tls_ || ended_) return false;
-  SSL* const session = tls_->native_handle();
-  if (SSL_version(session) < TLS1_3_VERSION) return false;
-  if (SSL_key_update(session, SSL_KEY_UPDATE_REQUESTED) != 1) return false;
+  if (ended_ || !can_ask_receipt()) return false;
+  if (SSL_key_update(tls_->native_handle(), SSL_KEY_UPDATE_REQUESTED) != 1) return false;
   // OpenSSL writes the request in its handshake's function.
   limit(timing_.write, "it takes nothing");
   tls_->async_handshake(ssl::stream_base::client, [self = shared_from_this()](error_code error) {

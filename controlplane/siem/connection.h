@@ -42,9 +42,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // One of these two at a time. on_written follows when the kernel has it all.
   void write(std::string bytes);
+  // Whether receipts can be asked for: with TLS 1.3. From on_up on.
+  bool can_ask_receipt() const;
   // Asks for a receipt of all that was written before; on_asked follows when the kernel has that,
   // and on_receipt once the collector's program has read all of it, if its TLS answers such
-  // requests. False if it cannot be asked for: without TLS 1.3.
+  // requests. False if it cannot be asked for.
   bool ask_receipt();
   // Ends it from here, with on_end.
   void fail(std::string why) { end({std::move(why), false}); }

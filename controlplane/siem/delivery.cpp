@@ -29,30 +29,34 @@ void Delivery::confirm(std::uint64_t end) {
     if (batch.end > confirmed_end_) break;
     confirmed_ = batch.places;
   }
-  const std::uint64_t doubt = has_receipts_ ? 0 : kDoubtBytes;
+  const std::uint64_t doubt = trust_ == Trust::receipts ? 0 : kDoubtBytes;
   while (!batches_.empty() && batches_.front().end + doubt <= confirmed_end_) {
     base_ = batches_.front().places;
     batches_.pop_front();
   }
 }
 
-// The first one takes back what acknowledgements alone have confirmed.
+void Delivery::await_no_longer() {
+  if (trust_ == Trust::receipts_awaited) trust_ = Trust::acknowledgements;
+}
+
+// A late first one takes back what acknowledgements alone have confirmed.
 void Delivery::receipt(std::uint64_t end) {
-  if (!has_receipts_) {
+  if (trust_ != Trust::receipts) {
     confirmed_ = base_;
     confirmed_end_ = 0;
   }
-  has_receipts_ = true;
+  trust_ = Trust::receipts;
   receipted_ = std::max(receipted_, end);
   confirm(end);
 }
 
 void Delivery::acknowledged(std::uint64_t end) {
-  if (!has_receipts_) confirm(end);
+  if (trust_ == Trust::acknowledgements) confirm(end);
 }
 
 const Places& Delivery::resume(bool orderly) const {
-  return orderly && !has_receipts_ ? confirmed_ : base_;
+  return orderly && trust_ == Trust::acknowledgements ? confirmed_ : base_;
 }
 
 }  // namespace bulkhead::siem

@@ -2,9 +2,8 @@
 //
 // Syslog has no acknowledgement of its own. Two things stand in for it:
 // - A receipt: the collector's TLS 1.3 library answers a request to change keys once its program
-// has
-//   read all that was written before (RFC 8446, 4.6.3). From the first receipt of a connection on,
-//   only receipts count, and no more than kWindowBytes is written beyond the last.
+//   has read all that was written before (RFC 8446, 4.6.3). While receipts come, or may yet come,
+//   they alone count, and no more than kWindowBytes is written beyond the last.
 // - Otherwise the acknowledgement of the collector's TCP. What it has acknowledged and its program
 //   has not read is lost if that ends; so where a connection breaks in another way than by its
 //   orderly end, the last kDoubtBytes are sent once more.
@@ -27,6 +26,10 @@ class Delivery {
 
   // A batch that ends at this byte of the connection, and the places after it.
   void wrote(std::uint64_t end, const Places& places);
+  // Before anything is written: receipts may come on this connection.
+  void await_receipts() { trust_ = Trust::receipts_awaited; }
+  // None came in time.
+  void await_no_longer();
   // Places that have moved without a message.
   void passed_over(const Places& places);
   // The collector's program has read the bytes up to here.
@@ -38,14 +41,17 @@ class Delivery {
   const Places& confirmed() const { return confirmed_; }
   // Where to go on on the next connection.
   const Places& resume(bool orderly) const;
-  bool has_receipts() const { return has_receipts_; }
+  bool awaits_receipts() const { return trust_ == Trust::receipts_awaited; }
   // Bytes that are not confirmed.
   std::uint64_t pending() const { return written_ - confirmed_end_; }
   // Nothing is left that a receipt could be asked for.
   bool is_receipted() const { return receipted_ >= written_; }
-  bool may_write() const { return !has_receipts_ || pending() < kWindowBytes; }
+  bool may_write() const {
+    return trust_ == Trust::acknowledgements || pending() < kWindowBytes;
+  }
 
  private:
+  enum class Trust : std::uint8_t { acknowledgements, receipts_awaited, receipts };
   struct Batch {
     std::uint64_t end;
     Places places;
@@ -58,7 +64,7 @@ class Delivery {
   std::uint64_t written_ = 0;
   std::uint64_t confirmed_end_ = 0;
   std::uint64_t receipted_ = 0;
-  bool has_receipts_ = false;
+  Trust trust_ = Trust::acknowledgements;
 };
 
 }  // namespace bulkhead::siem

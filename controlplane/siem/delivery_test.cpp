@@ -68,6 +68,32 @@ TEST(Delivery, StopsAtTheWindowOnceThereAreReceipts) {
   EXPECT_TRUE(delivery.may_write());
 }
 
+// What its kernel alone has may be any length: none of it counts while a receipt may yet come.
+TEST(Delivery, AwaitsReceiptsWithinTheWindow) {
+  Delivery delivery(at(0));
+  delivery.await_receipts();
+  delivery.wrote(Delivery::kWindowBytes, at(1));
+  EXPECT_FALSE(delivery.may_write());
+  delivery.acknowledged(Delivery::kWindowBytes);
+  EXPECT_EQ(number_of(delivery.confirmed()), 0U);
+  EXPECT_FALSE(delivery.may_write());
+  EXPECT_EQ(number_of(delivery.resume(true)), 0U);
+  delivery.receipt(Delivery::kWindowBytes);
+  EXPECT_EQ(number_of(delivery.resume(false)), 1U);
+  EXPECT_TRUE(delivery.may_write());
+}
+
+TEST(Delivery, BelievesAcknowledgementsWhereNoReceiptCame) {
+  Delivery delivery(at(0));
+  delivery.await_receipts();
+  delivery.wrote(Delivery::kWindowBytes, at(1));
+  delivery.await_no_longer();
+  EXPECT_TRUE(delivery.may_write());
+  delivery.acknowledged(Delivery::kWindowBytes);
+  EXPECT_EQ(number_of(delivery.confirmed()), 1U);
+  EXPECT_EQ(number_of(delivery.resume(false)), 0U) << "in doubt";
+}
+
 TEST(Delivery, KeepsPlacesThatMoveWithoutAMessage) {
   Delivery delivery(at(0));
   delivery.passed_over(at(5));

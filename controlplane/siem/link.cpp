@@ -9,6 +9,9 @@ namespace bulkhead::siem {
 namespace {
 
 constexpr auto kLookPeriod = std::chrono::milliseconds(100);
+// For a connection's first receipt: the first request and one that repeats it, and a collector that
+// is slow.
+constexpr auto kFirstReceipt = std::chrono::seconds(3);
 constexpr std::size_t kEvents = static_cast<std::size_t>(Stream::events);
 constexpr std::size_t kAudit = static_cast<std::size_t>(Stream::audit);
 
@@ -51,6 +54,7 @@ void Link::connect() {
   callbacks.on_up = [this] {
     state_ = State::connected;
     connected_ = progress_ = Clock::now();
+    if (connection_->can_ask_receipt()) delivery_.await_receipts();
     set_problem({});
     more_ = true;
     pump();
@@ -147,6 +151,9 @@ bool Link::ask() {
 
 void Link::confirm() {
   const std::uint64_t before = delivery_.pending();
+  if (delivery_.awaits_receipts() && Clock::now() - progress_ > kFirstReceipt) {
+    delivery_.await_no_longer();
+  }
   delivery_.acknowledged(connection_->acknowledged());
   if (delivery_.pending() != before || before == 0) progress_ = Clock::now();
 }

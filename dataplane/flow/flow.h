@@ -185,10 +185,20 @@ struct alignas(64) Flow {
 
   bool is_lost(std::size_t end) const { return end == kClient ? lost_client : lost_server; }
   void set_lost(std::size_t end, bool lost) {
-    (end == kClient ? lost_client = lost : lost_server = lost);
+    if (end == kClient) {
+      lost_client = lost;
+    } else {
+      lost_server = lost;
+    }
   }
   bool lacks(std::size_t end) const { return end == kClient ? lacks_client : lacks_server; }
-  void set_lacks(std::size_t end) { (end == kClient ? lacks_client = true : lacks_server = true); }
+  void set_lacks(std::size_t end) {
+    if (end == kClient) {
+      lacks_client = true;
+    } else {
+      lacks_server = true;
+    }
+  }
 
   // Shift of an end's window field; only if both ends offered scaling (RFC 7323, 2.2).
   std::uint8_t window_scale(std::size_t end) const {

@@ -183,12 +183,18 @@ class Exporter(unittest.TestCase):
         wait_until(lambda: self.probe.state(name)["sent"] >= number,
                    f"{name} to have event {number}", seconds)
 
+    def test_rsyslog_restarts_before_its_first_receipt_and_nothing_is_lost(self):
+        self.restart_under_way(200)
+
     def test_rsyslog_restarts_under_way_and_nothing_is_lost(self):
+        self.restart_under_way(2000)
+
+    def restart_under_way(self, after):
         rsyslog = self.rsyslog()
         self.configure(self.tls("soc", rsyslog.port, format="json", audit="true"))
         self.start_probe()
         self.probe.tell("events 10000")
-        wait_until(lambda: len(rsyslog.lines()) > 200, "the first events at rsyslog", 10)
+        wait_until(lambda: len(rsyslog.lines()) > after, "the first events at rsyslog", 10)
         rsyslog.stop()
         at_stop = len(rsyslog.lines())
         self.probe.answer()
