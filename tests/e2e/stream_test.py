@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import outcome  # noqa: E402
 from e2e_test import BUILD, POLICY, LabCase  # noqa: E402
-from lab import PLC, PLC_MAC, run  # noqa: E402
+from lab import PLC, PLC_MAC, run, wait_until  # noqa: E402
 
 assert BUILD
 REQUESTS = 1000
@@ -119,11 +119,12 @@ class SynFlood(StreamCase):
                                     self.SPARE_MAC, self.SPARE, PLC_MAC, PLC, 502, 3))
         half_open = self.half_open()
         result = self.result_of(load)
-        self.assertEqual((result["sent"], result["failed"]), (3000, 0))
+        self.assertEqual((result["sent"], result["failed"]), (3000, 0), result)
         self.assertGreater(int(flood.stdout), 2 * half_open["max"], "too slow to flood anything")
         self.assertLess(half_open["used"], half_open["max"] // 4)
-        reasons = {row["reason"] for row in self.lab.ctl_json("counters")}
-        self.assertIn("source_unproven", reasons)
+        wait_until(lambda: "source_unproven" in {row["reason"]
+                                                 for row in self.lab.ctl_json("counters")},
+                   "challenges to be counted", 10)
 
 
 class WithoutAcknowledging(StreamCase):
