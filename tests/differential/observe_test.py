@@ -34,8 +34,8 @@ ALLOWED = {
     "ended": "enforcing had ended the session, and saw no more of it",
     "unseen": "the session was open before the capture began, so that observing does not know where "
               "its messages begin, or what was asked in it, until a message fits",
-    "acknowledged": "the capture acknowledges bytes that it lacks: so enforcing refuses it too, unless "
-                    "acknowledgements are restated",
+    "acknowledged": "the capture acknowledges bytes that it lacks: enforcing refuses that segment for it, "
+                    "unless acknowledgements can be restated; observing goes on behind the gap",
     "window": "the capture's window moves with acknowledgements of bytes that enforcing holds",
     "opening": "of a session whose opening was refused: observing counts what goes on with it",
     "taken out": "in the capture a request has its answer, and counts, that enforcing took out",
@@ -135,6 +135,12 @@ def why_differs(session, refusal, side, enforced, observed, context):
     opened, plain = context
     if side == "observed" and refusal.reason == "tcp_bad_acknowledgement" and \
             any(each.what() == refusal.what() for each in plain().refusals[session]):
+        return "acknowledged"
+    # The message stands in a segment that enforcing refused whole for its acknowledgement.
+    if side == "observed" and refusal.level == "message" and \
+            refusal.frame in observed.unjudged.get(session, ()) and \
+            any(each.frame == refusal.frame and each.reason == "tcp_bad_acknowledgement"
+                for each in enforced.refusals[session]):
         return "acknowledged"
     if side == "enforced" and refusal.reason == "tcp_out_of_window":
         return "window"
