@@ -366,8 +366,7 @@ void PairMember::look_at_worker(std::size_t index, TimeNs now_ns) {
 void PairMember::keep_time() {
   const TimeNs now_ns = monotonic_now_ns();
   for (std::size_t i = 0; i < shared_.workers.size(); ++i) look_at_worker(i, now_ns);
-  if (identity_ && gate_.is_open(now_ns) && gate_.agent_is_silent(now_ns) &&
-      now_ns - sent_ns_ >= heartbeat_ns_) {
+  if (identity_ && gate_.speaks(sent_ns_, now_ns)) {
     for (std::uint16_t port = 0; port < shared_.ports.size(); ++port) send_on(port, {});
   }
   std::uint32_t down = 0;

@@ -9,6 +9,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/replication/in_band.h"
+#include "dataplane/replication/planted.h"
 
 namespace bulkhead::replication {
 
@@ -23,7 +24,10 @@ struct ForwardLease {
 class Gate {
  public:
   // The agent's interval; it is silent after five of them.
-  void expect_agent(TimeNs interval_ns) { silent_ns_ = 5 * interval_ns; }
+  void expect_agent(TimeNs interval_ns) {
+    interval_ns_ = interval_ns;
+    silent_ns_ = 5 * interval_ns;
+  }
 
   // For a data plane outside of a pair: no gate.
   void open_for_good() { lease_ = {0, true, 0}; }
@@ -36,6 +40,15 @@ class Gate {
   // The agent lives and has not changed the lease.
   void heard_agent(TimeNs now_ns) { agent_ns_ = now_ns; }
   bool agent_is_silent(TimeNs now_ns) const { return now_ns - agent_ns_ >= silent_ns_; }
+
+  // Whether a data plane whose last in-band frame left at `sent_ns` has to send one without its
+  // agent: it forwards, and the agent is silent or has missed a heartbeat. The peer may be waiting
+  // for a frame to give way, and its own agent may have died shortly before this one's.
+  bool speaks(TimeNs sent_ns, TimeNs now_ns) const {
+    const bool silent = agent_is_silent(now_ns);
+    if (!silent && planted(Mistake::wait_for_silence)) return false;
+    return is_open(now_ns) && now_ns - sent_ns >= (silent ? 1 : 2) * interval_ns_;
+  }
 
   // An authentic and fresh frame of the peer's data plane arrived in a zone. A data plane that
   // forwards alone and whose agent is silent yields to a peer with an agent, or with a later
@@ -53,7 +66,8 @@ class Gate {
 
  private:
   ForwardLease lease_;
-  TimeNs silent_ns_ = 50 * kMillisecondNs;
+  TimeNs interval_ns_ = 10 * kMillisecondNs;
+  TimeNs silent_ns_ = 5 * interval_ns_;
   TimeNs agent_ns_ = 0;
 };
 

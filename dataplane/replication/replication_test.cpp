@@ -60,6 +60,20 @@ TEST(Gate, OfTwoWithoutAgentsTheLaterTermStays) {
   EXPECT_TRUE(gate.is_open(500 * kMs));
 }
 
+TEST(Gate, OneThatForwardsSpeaksWhenItsAgentMissesAHeartbeat) {
+  constexpr TimeNs kInterval = kSilentNs / 5;
+  Gate gate;
+  gate.expect_agent(kInterval);
+  EXPECT_FALSE(gate.speaks(0, 10 * kSilentNs)) << "it does not forward";
+  gate.renew({0, true, 3}, 100 * kMs);
+  const TimeNs sent_ns = 100 * kMs;
+  EXPECT_FALSE(gate.speaks(sent_ns, sent_ns + 2 * kInterval - 1));
+  EXPECT_TRUE(gate.speaks(sent_ns, sent_ns + 2 * kInterval));
+  const TimeNs silent_ns = 100 * kMs + kSilentNs;
+  EXPECT_FALSE(gate.speaks(silent_ns - kInterval, silent_ns - 1));
+  EXPECT_TRUE(gate.speaks(silent_ns - kInterval, silent_ns));
+}
+
 class InBandFrame : public testing::Test {
  protected:
   std::vector<std::uint8_t> make(const Beacon& beacon, ByteView heartbeat,

@@ -57,7 +57,7 @@ struct DataPlane {
   Flows flows;
   std::bitset<kFlows> untold;  // changed, and not yet told to the peer
   std::uint64_t beacons = 0;
-  std::uint64_t told_ms = 0;  // when it last sent anything in-band
+  TimeNs told_ns = 0;  // when it last sent anything in-band
 };
 
 // The sender's side of replication, of one stream.

@@ -1,7 +1,9 @@
 // What goes wrong in a run, and when: drawn from its seed.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "tests/simulation/network.h"
@@ -65,6 +67,12 @@ struct Fault {
 std::vector<Fault> plan_faults(Random& random);
 // Commits that await confirmation, what operators do about them, and full disks.
 std::vector<Fault> plan_trials(Random& random);
+
+// Faults that meet in one run of very many, drawn about when they matter; empty if the name is none
+// of kScenarios.
+constexpr std::array<const char*, 3> kScenarios = {"dying_agents", "stuck_at_the_end",
+                                                   "deaf_active"};
+std::vector<Fault> plan_scenario(const std::string& name, Random& random);
 
 // Every way is what the faults of the moment make of it.
 void set_ways(Network& network, const std::vector<Fault>& faults, std::uint64_t now_ms);

@@ -1,5 +1,5 @@
 // bulkhead-pairsim: the pair's state machines and replication under a simulated clock and network.
-//   bulkhead-pairsim --seeds N --from S [--trials] [--plant NAME] [--trace]
+//   bulkhead-pairsim --seeds N --from S [--trials] [--scenario NAME] [--plant NAME] [--trace]
 // The last line is `seeds N violations V`; exit 1 if there was any, 2 for wrong usage. A run is its
 // seed alone: `--seeds 1 --from S --trace` shows one again.
 #include <CLI/CLI.hpp>
@@ -11,6 +11,7 @@
 
 #include "controlplane/failover/planted.h"
 #include "dataplane/replication/planted.h"
+#include "tests/simulation/faults.h"
 #include "tests/simulation/world.h"
 
 namespace {
@@ -44,13 +45,13 @@ const std::map<std::string, Plant> kMistakes = {
     {"return_in_doubt", {Mistake::return_in_doubt}},
     {"answer_late", {Mistake::answer_late}},
     {"believe_replayed_beacons", {{}, replication::Mistake::believe_replayed_beacons}},
+    {"wait_for_silence", {{}, replication::Mistake::wait_for_silence}},
 };
 
 struct Options {
   std::uint64_t seeds = 1000;
   std::uint64_t from = 1;
-  bool trials = false;
-  bool trace = false;
+  simulation::Plan plan;
 };
 
 std::uint64_t run_seeds(const Options& options) {
@@ -63,7 +64,7 @@ std::uint64_t run_seeds(const Options& options) {
   auto told = std::chrono::steady_clock::now();
   for (std::uint64_t i = 0; i < options.seeds; ++i) {
     const std::uint64_t seed = options.from + i;
-    const simulation::Outcome outcome = simulation::run_world(seed, options.trials, options.trace);
+    const simulation::Outcome outcome = simulation::run_world(seed, options.plan);
     both_ms = std::max(both_ms, outcome.both_ms_max);
     none_ms = std::max(none_ms, outcome.none_ms_max);
     takeovers += outcome.takeovers;
@@ -109,9 +110,17 @@ int main(int argc, char** argv) {
          "A mistake that the runs must find: " + names)
       ->check(CLI::IsMember(kMistakes))
       ->option_text("NAME");
-  app.add_flag("--trials", options.trials,
+  std::string scenarios;
+  for (const char* name : simulation::kScenarios) {
+    scenarios += (scenarios.empty() ? "" : ", ") + std::string(name);
+  }
+  app.add_option("--scenario", options.plan.scenario,
+                 "Faults that meet by chance seldom, in each run: " + scenarios)
+      ->check(CLI::IsMember(simulation::kScenarios))
+      ->option_text("NAME");
+  app.add_flag("--trials", options.plan.trials,
                "Operators commit policies that await confirmation, too; disks are full");
-  app.add_flag("--trace", options.trace, "Tell what happens, by the millisecond");
+  app.add_flag("--trace", options.plan.trace, "Tell what happens, by the millisecond");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -28,7 +28,12 @@ struct Outcome {
 constexpr std::uint64_t kBothBoundMs = 90;
 constexpr std::uint64_t kNoneBoundMs = 250;
 
-// `trials`: operators commit policies that await confirmation, too.
-Outcome run_world(std::uint64_t seed, bool trials, bool trace);
+struct Plan {
+  bool trials = false;   // operators commit policies that await confirmation, too
+  std::string scenario;  // one of kScenarios; empty: any faults
+  bool trace = false;
+};
+
+Outcome run_world(std::uint64_t seed, const Plan& plan);
 
 }  // namespace bulkhead::simulation
