@@ -146,6 +146,24 @@ TEST(Verify, RepeatedAndForeignLinesAreNamed) {
   EXPECT_EQ(findings(verify_text(as_export(lines) + chain_of(7).back())), "foreign 7-7");
 }
 
+// A line that stands there is no missing record.
+TEST(Verify, DamagedLinesAreChangedRecords) {
+  auto lines = chain_of(6);
+  const auto damage = [&lines](std::size_t record) { lines[record - 1][kHashDigits + 5] ^= 1; };
+  damage(3);
+  EXPECT_EQ(findings(verify_text(as_segment(lines))), "changed 3-3");
+  damage(4);
+  EXPECT_EQ(findings(verify_text(as_segment(lines))), "changed 3-4");
+}
+
+TEST(Verify, RecordsWithoutAHeaderAreChecked) {
+  auto lines = chain_of(5);
+  EXPECT_EQ(findings(verify_text(joined(lines))), "header 0-0");
+  EXPECT_EQ(findings(verify_text("no header\n" + joined(lines))), "header 0-0");
+  lines.erase(lines.begin() + 1);
+  EXPECT_EQ(findings(verify_text(joined(lines))), "header 0-0, missing 2-2");
+}
+
 // A record that is written anew, with a hash that fits.
 TEST(Verify, ReplacedRecordIsNamedByTheNextOne) {
   const auto lines = chain_of(6);
@@ -166,6 +184,7 @@ TEST(Verify, ReplacedRecordIsNamedByTheNextOne) {
     replaced[i] = line_of(encode(*line->record));
     const Report report = verify_text(export_header(head_of(lines)) + joined(replaced));
     EXPECT_TRUE(names(report, i + 1)) << findings(report);
+    if (!is_last) EXPECT_EQ(findings(report), "changed " + number);
   }
 }
 
