@@ -75,6 +75,7 @@ void Link::connect() {
 
 // Goes on from what the collector has for certain, on another connection.
 void Link::lose(const Connection::End& end) {
+  was_stalled_ = is_stalled();
   if (state_ == State::connected) delivery_.acknowledged(connection_->acknowledged());
   const bool was_good = state_ == State::connected && Clock::now() - connected_ > timing_.settled;
   const Places from = delivery_.resume(end.orderly);
@@ -188,9 +189,13 @@ void Link::finish(std::function<void()> done) {
   pump();
 }
 
+// A collector that stalled does so on the next connection too, until that has shown otherwise: its
+// kernel accepts connections, and takes what its buffers hold.
 bool Link::is_stalled() const {
-  return state_ == State::connected && (delivery_.pending() > 0 || writing_) &&
-         Clock::now() - progress_ > timing_.stalled;
+  if (state_ != State::connected) return false;
+  const Clock::time_point now = Clock::now();
+  if (was_stalled_ && now - connected_ <= timing_.stalled) return true;
+  return (delivery_.pending() > 0 || writing_) && now - progress_ > timing_.stalled;
 }
 
 void Link::set_problem(std::string problem) {

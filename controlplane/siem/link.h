@@ -86,8 +86,9 @@ class Link : public std::enable_shared_from_this<Link> {
   State state_ = State::closed;
   bool writing_ = false;
   bool looking_ = false;
-  bool more_ = false;     // the logs may have more than was filled
-  std::size_t turn_ = 0;  // whose stream is next
+  bool more_ = false;         // the logs may have more than was filled
+  bool was_stalled_ = false;  // when the connection before was lost
+  std::size_t turn_ = 0;      // whose stream is next
   Requests requests_;
   std::chrono::milliseconds pause_{0};
   Clock::time_point connected_;

@@ -4,6 +4,7 @@ usage: containment_test.py BUILD [unittest arguments]
 Needs root. The labs' pictures stand in deploy/lab/lab.py and pair.py.
 """
 
+import datetime
 import json
 import signal
 import subprocess
@@ -26,6 +27,7 @@ RULES = f"""    allow:
 """
 SITE = POLICY.read_text().replace("    allow:\n", RULES)
 WITHIN_NS = 10_000_000
+ATTEMPTS = 3  # others use the machine's cores too
 
 
 class Arrivals:
@@ -82,13 +84,17 @@ class Containing:
     def reads(self):
         return self.lab.hmi("read", 0, 1)["result"]
 
-    def expect_last(self, arrivals, kind, answered_ns):
-        """The last frame of the kind came in time, and many had come before."""
+    def expect_last(self, arrivals, kind, answered_ns, ordered_ns=None):
+        """The last frame of the kind came in time, and many had come before. How long after the
+        order had reached the appliance, in ns."""
         late_ms = (arrivals[kind]["last_ns"] - answered_ns) / 1e6
-        print(f"{kind}: {arrivals[kind]['count']} frames, the last {late_ms:+.2f} ms from the answer",
-              flush=True)
+        after_ns = arrivals[kind]["last_ns"] - (ordered_ns or answered_ns)
+        order = f", {after_ns / 1e6:+.2f} ms from the order" if ordered_ns else ""
+        print(f"{kind}: {arrivals[kind]['count']} frames, the last {late_ms:+.2f} ms from the "
+              f"answer{order}", flush=True)
         self.assertGreater(arrivals[kind]["count"], 20)
         self.assertLess(arrivals[kind]["last_ns"], answered_ns + WITHIN_NS)
+        return after_ns
 
     def datagrams(self, seconds):
         probe = subprocess.Popen(
@@ -100,7 +106,16 @@ class Containing:
         return probe
 
     def time_isolation(self, which=None):
-        """Under datagrams each millisecond and requests without a pause."""
+        """Nothing arrives later than 10 ms after the order has reached the appliance, on whichever
+        of a pair; on a machine with other work in one of a few attempts."""
+        late_ns = []
+        while not late_ns or (late_ns[-1] >= WITHIN_NS and len(late_ns) < ATTEMPTS):
+            late_ns.append(self.isolate(which))
+        self.assertLess(late_ns[-1], WITHIN_NS, late_ns)
+
+    def isolate(self, which):
+        """Under datagrams each millisecond and requests without a pause. How long after the order
+        the last frame came to the PLC."""
         ask = self.session()
         self.assertEqual(ask("read 0 1")["result"], "ok")
         probe = self.datagrams(2)
@@ -111,12 +126,16 @@ class Containing:
         time.sleep(1)
         seen = arrivals.end()
         self.assertFalse(said["warnings"], said)
-        for kind in ("udp", "write"):
-            self.expect_last(seen, kind, answered_ns)
+        # Of the order's millisecond the beginning is named.
+        ordered = datetime.datetime.fromisoformat(said["contained"][-1]["set"].replace("Z", "+00:00"))
+        ordered_ns = round(ordered.timestamp() * 1000) * 10**6
+        after_ns = max(self.expect_last(seen, kind, answered_ns, ordered_ns)
+                       for kind in ("udp", "write"))
         self.assertLess(max(each["last_ns"] for each in seen.values()), answered_ns + WITHIN_NS)
         self.lift("control", which=which)
         writer.stop()
         probe.wait()
+        return after_ns
 
 
 class Alone(Containing, LabCase):

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import outcome
 from e2e_test import BUILD, POLICY, ROOT, LabCase
-from lab import run, wait_until
+from lab import HMI, PLC, run, wait_until
+from pair_test import PairCase
 
 FAMILIES = ROOT / "controlplane/metrics"
 RULES = ROOT / "deploy/prometheus/bulkhead.rules.yml"
@@ -204,6 +205,17 @@ class Scrapes(MetricsCase):
 SIDE = 100  # zones on each port: their products are conduits
 
 
+# Beside the many: the HMI, whose zone is one of theirs, and the PLC.
+WITH_PLC = f"""  control: {{target: SL2, port: 1, networks: [10.10.0.0/24]}}
+conduits:
+  scada:
+    from: z0-0
+    to: control
+    allow:
+      - {{protocol: modbus, client: {HMI}, server: {PLC}, access: [session, read]}}
+"""
+
+
 def many_conduits():
     """A policy in which each of a hundred zones reaches each of a hundred others."""
     lines = ["bulkhead: v1", "site: many", "zones:"]
@@ -259,6 +271,51 @@ class Scale(MetricsCase):
         self.assertGreater(rows, 9000, "frames reach their conduits")
         self.assertLess(sorted(took)[len(took) // 2], 1.0)
         self.assertEqual(self.value(text, "bulkhead_counters_complete"), 1)
+
+
+class ScaleOfAPair(PairCase):
+    """The same of a pair's active appliance: nobody takes over, and no request is late."""
+
+    prefix = "bhmkp"
+    LATE_US = 200_000  # a request whose packet was lost would be repeated then
+
+    def setUp(self):
+        super().setUp()
+        self.active = self.lab.await_active()
+        self.push(many_conduits().replace("conduits:\n", WITH_PLC, 1), which=self.active)
+        standby = {"a": "b", "b": "a"}[self.active]
+        wait_until(lambda: (self.lab.pair(standby) or {"self": {"ready": False}})["self"]["ready"],
+                   "the standby to be ready", 60)
+
+    def scrape(self):
+        done = subprocess.run(self.lab.in_ns(self.active, sys.executable, "-c", SCRAPE),
+                              capture_output=True, check=False, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return done.stdout, float(done.stderr)
+
+    def test_scrapes_put_no_lease_at_risk(self):
+        run(*self.lab.in_ns("sup", sys.executable, __file__, "send", "eth0"), timeout=60)
+        before = self.lab.pair(self.active)
+        load = subprocess.Popen(
+            self.lab.in_ns("sup", self.lab.bin / "lab-hmi", PLC, 502, "load", 100, 15),
+            text=True, stdout=subprocess.PIPE)
+        took = []
+        while load.poll() is None:
+            time.sleep(1.1)
+            text, seconds = self.scrape()
+            took.append(seconds)
+        result = json.loads(load.communicate()[0].splitlines()[-1])
+        after = self.lab.pair(self.active)
+        rows = len(re.findall(rb"^bulkhead_messages_total\{conduit=\"c", text, re.M))
+        print(f"{len(took)} scrapes of {rows} conduits, the slowest {max(took):.2f} s; "
+              f"{result['sent']} requests, 99 % within {result['p99_us']} us", flush=True)
+        self.assertGreater(rows, 9000)
+        self.assertGreaterEqual(len(took), 5)
+        self.assertEqual(result["failed"], 0)
+        self.assertLess(result["p99_us"], self.LATE_US)
+        self.assertEqual([(each["term"], each["takeovers"], each["self"]["role"])
+                          for each in (before, after)],
+                         [(before["term"], before["takeovers"], "active")] * 2)
 
 
 if __name__ == "__main__":
