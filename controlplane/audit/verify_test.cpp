@@ -251,6 +251,11 @@ TEST(Verify, SegmentsOfALogAreOneChain) {
   EXPECT_NE(verify({part(3, 6), part(0, 3), part(6, 9)}), "");
 }
 
+TEST(Verify, WithoutALogANotedHeadShowsIt) {
+  EXPECT_EQ(findings(Verifier().finish(head_of(chain_of(3)))), "cut 1-3");
+  EXPECT_TRUE(Verifier().finish(std::nullopt).is_good());
+}
+
 TEST(Verify, FindingsAreBounded) {
   std::string text = segment_header();
   const auto lines = chain_of(2 * Report::kFindingsMax + 20);
