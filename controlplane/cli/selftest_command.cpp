@@ -10,6 +10,7 @@ namespace {
 
 std::string message_text(const v1::SelfTestRow& row) {
   if (row.kind() == "granted") return "granted, must pass";
+  if (row.kind() == "repeated") return "granted again, must pass";
   return row.kind() == "malformed" ? "malformed, must not" : "not granted, must not";
 }
 
@@ -81,7 +82,8 @@ void add_selftest_command(CLI::App& app, Session& session) {
       "selftest",
       "Send messages through the data plane's own pipeline, under the policy in force: for each "
       "protocol that it grants one that must pass, one that it does not grant, and one that is "
-      "malformed. None reaches a port, and sessions, counters and rates are not touched. What "
+      "malformed; of plain services a packet that must pass and one that must not. None reaches a "
+      "port, and sessions, counters and rates are not touched. What "
       "cannot be tested is listed with the reason. Exit code 1 if something fails; the appliance "
       "then has an alarm, and of a pair the other one forwards if it is fit");
   selftest->callback([&session] { run_selftest(session); });

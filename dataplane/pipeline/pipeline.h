@@ -49,6 +49,8 @@ class Pipeline {
 
   // Removes all sessions.
   void forget_all();
+  // Forgets which requests were granted.
+  void forget_verdicts() { verdicts_.forget_all(); }
 
   // The sender of a packet, by a keyed hash: its host if that has proved its address
   // (flow/proofs.h), else its MAC address.

@@ -66,6 +66,7 @@ class VerdictCache {
     if (set[0].holds(question)) return &set[0].known;
     return set[1].holds(question) ? &set[1].known : nullptr;
   }
+  void forget_all() { std::fill(entries_.begin(), entries_.end(), Entry{}); }
   // Precondition: the verdict depends on nothing but the question: no rate, no state.
   void remember(const Question& question, Known known) {
     Entry* set = &entries_[place(question)];

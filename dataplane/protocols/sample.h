@@ -53,6 +53,11 @@ struct Samples {
   std::string_view malformed{};  // a message that no module reads, in hexadecimal
   // Writes the checksums of a message after it was changed; nullptr: it has none.
   void (*seal)(std::span<std::uint8_t> message) = nullptr;
+  // A client may say its last message once more before it is answered, and the verdict on it is one
+  // that is remembered (remembered.h).
+  bool repeats = false;
+  // The malformed message in frames of Ethernet, where it is another one.
+  std::string_view malformed_framed{};
 };
 
 // Of a module of the registry; none for one that tests have added.

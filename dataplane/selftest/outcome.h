@@ -18,13 +18,14 @@ struct Outcome {
   bool judged = false;               // the last frame's message has a verdict
   Reason reason{};
   protocols::Fault fault{};
-  std::uint32_t through = 0;  // frames with content that the last one sent to its receiver's side
+  std::uint32_t left = 0;     // frames that the last one sent to its receiver's side
+  std::uint32_t through = 0;  // those with content
   bool as_it_came = false;    // one of them has the message
   std::uint32_t astray = 0;   // frames of the trial that left for a third port
   std::uint32_t cycles = 0;   // that the whole trial took
 };
 
 // What is wrong with it, for people; empty if nothing is.
-std::string problem_of(Kind kind, const Outcome& outcome);
+std::string problem_of(const Subject& subject, const Outcome& outcome);
 
 }  // namespace bulkhead::selftest

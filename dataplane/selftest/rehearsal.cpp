@@ -20,6 +20,7 @@ constexpr std::uint16_t kFrameBytesMax = 2048;
 constexpr std::uint32_t kFlows = 64;
 constexpr std::uint32_t kSegments = 64;
 constexpr std::uint32_t kNameBytes = 65536;
+constexpr std::uint32_t kVerdicts = 16;
 // The rehearsal's clock stands so far ahead that no rate of the policy is used up, and goes on by
 // more than a MAC address is remembered before each run, so that no run depends on the one before.
 constexpr TimeNs kAheadNs = TimeNs{10} * 365 * 86'400 * kSecondNs;
@@ -37,7 +38,7 @@ pipeline::PipelineOptions own_options(const pipeline::PipelineOptions& workers) 
   options.limits.datagrams = 4;
   options.limits.name_bytes = std::min(options.limits.name_bytes, kNameBytes);
   options.challenge_openings = false;  // nobody would answer
-  options.remember_verdicts = false;   // each message is parsed and judged anew
+  options.limits.known_verdicts = std::min(options.limits.known_verdicts, kVerdicts);
   options.charge_rates = false;
   return options;
 }
@@ -103,6 +104,7 @@ void Rehearsal::run(const Trial& trial, const pipeline::Image& image, TimeNs now
   Outcome& outcome = outcomes_[next_];
   trial_ = &trial;
   outcome.ran = true;
+  pipeline_->forget_verdicts();  // those of an earlier run must not hide what is wrong now
   for (const Frame& frame : trial.frames) {
     at_last_ = &frame == &trial.frames.back();
     outcome.ran = outcome.ran && arrive(frame, image, now_ns);
@@ -130,10 +132,17 @@ void Rehearsal::transmit(rte_mbuf* mbuf, std::uint16_t port) {
   const Frame& last = trial_->frames.back();
   if (port != last.in_port && port != last.out_port) ++outcome.astray;
   if (at_last_ && port == last.out_port) {
-    const ByteView content = content_of({rte_pktmbuf_mtod(mbuf, std::uint8_t*), mbuf->data_len});
+    const ByteView frame{rte_pktmbuf_mtod(mbuf, std::uint8_t*), mbuf->data_len};
+    const ByteView content = content_of(frame);
     const Bytes& message = trial_->message;
-    const bool whole = std::search(content.begin(), content.end(), message.begin(),
-                                   message.end()) != content.end();
+    const Bytes& trailer = trial_->trailer;
+    const bool whole =
+        std::search(content.begin(), content.end(), message.begin(), message.end()) !=
+            content.end() &&
+        std::equal(
+            trailer.rbegin(), trailer.rend(), frame.rbegin(),
+            frame.rbegin() + static_cast<std::ptrdiff_t>(std::min(frame.size(), trailer.size())));
+    ++outcome.left;
     outcome.through += content.empty() ? 0 : 1;
     outcome.as_it_came = outcome.as_it_came || whole;
   }
@@ -146,7 +155,7 @@ void Rehearsal::on_verdict(const pipeline::Verdict& verdict, const flow::Packet&
   if (!at_last_) {
     if (is_allowed(verdict.reason)) return;
     if (outcome.refused_before++ == 0) outcome.refused_reason = verdict.reason;
-  } else if (verdict.is_message) {
+  } else if (verdict.is_message || trial_->subject.is_service()) {
     outcome.judged = true;
     outcome.reason = verdict.reason;
     outcome.fault = verdict.fault;

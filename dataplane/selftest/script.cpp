@@ -81,7 +81,8 @@ wire::Mac unbound_mac(const Tables& tables, std::uint16_t zone_port) {
 
 End end_at(const Tables& tables, std::uint16_t zone, const wire::IpAddress& address,
            std::uint16_t port) {
-  End end{address, {}, tables.zones[zone].vlan, tables.zones[zone].port, port};
+  const policy::Zone& of = tables.zones[zone];
+  End end{address, {}, of.vlan, of.port, port, of.prp};
   const wire::Mac* bound = policy::find_binding(tables, address);
   if (address.is_mac()) {
     end.mac = address.mac();
@@ -176,12 +177,25 @@ class Writer {
     }
   }
   bool has(Kind kind) const { return found_[static_cast<std::size_t>(kind)].has_value(); }
+  // Whether the protocol has such a trial at all.
+  bool wants(Kind kind) const { return kind != Kind::repeated || repeats(); }
   bool is_done() const {
-    return std::ranges::all_of(found_, [](const auto& t) { return !!t; });
+    for (std::size_t k = 0; k < found_.size(); ++k) {
+      if (!found_[k] && wants(static_cast<Kind>(k))) return false;
+    }
+    return true;
   }
   std::optional<Trial> take(Kind kind) { return std::move(found_[static_cast<std::size_t>(kind)]); }
 
  private:
+  bool repeats() const { return protocols::samples_of(protocol_).repeats; }
+  std::string_view malformed() const {
+    const protocols::Samples samples = protocols::samples_of(protocol_);
+    const bool framed =
+        transport_ == policy::Transport::ethernet && !samples.malformed_framed.empty();
+    return framed ? samples.malformed_framed : samples.malformed;
+  }
+
   void look(const Pair& pair, const Sample& sample) {
     std::vector<Message> messages;
     for (const protocols::SampleMessage& each : sample.messages) {
@@ -192,13 +206,17 @@ class Writer {
     const auto fits = [&](Message& message) { return fit(pair, protocol_, message); };
     if (!std::ranges::all_of(before, fits)) return;
     const std::vector<const Rule*> rules = pair.rules_of(last.function());
+    Message refused = last;
+    const bool is_granted = !rules.empty() && fits(last);
+    std::vector<Message> after_one = messages;  // the granted message before another one
+    const auto again = repeats() && is_granted ? std::span<const Message>(after_one) : before;
     // Another protocol of the port may grant what this one does not.
-    if (!has(Kind::not_granted) && !pair.shares_port) {
-      Message refused = last;
-      if (rules.empty() || refused.unfit(rules)) keep(Kind::not_granted, pair, before, refused);
+    if (!has(Kind::not_granted) && !pair.shares_port && (rules.empty() || refused.unfit(rules))) {
+      keep(Kind::not_granted, pair, again, refused);
     }
-    if (rules.empty() || !fits(last)) return;
+    if (!is_granted) return;
     if (!has(Kind::granted)) keep(Kind::granted, pair, before, last);
+    if (repeats() && !has(Kind::repeated)) keep(Kind::repeated, pair, again, last);
   }
 
   void keep(Kind kind, const Pair& pair, std::span<const Message> before, const Message& last) {
@@ -208,14 +226,13 @@ class Writer {
                           transport_, ends.server_port);
     session.open();
     for (const Message& message : before) session.say(message.from_client(), *message.bytes());
-    const auto bytes = kind == Kind::malformed
-                           ? from_hex(protocols::samples_of(protocol_).malformed)
-                           : last.bytes();
+    const auto bytes = kind == Kind::malformed ? from_hex(malformed()) : last.bytes();
     if (!bytes || bytes->empty()) return;
     session.say(last.from_client(), *bytes);
     Trial trial;
-    trial.subject = {protocol_,       transport_,  kind,       pair.conduit_index,
-                     last.function(), ends.client, ends.server};
+    trial.subject = {protocol_,       transport_,  kind,        pair.conduit_index,
+                     last.function(), ends.client, ends.server, ends.server_port};
+    trial.trailer = session.trailer();
     trial.frames = std::move(session.frames);
     trial.message = *bytes;
     found_[static_cast<std::size_t>(kind)] = std::move(trial);
@@ -232,12 +249,12 @@ struct Places {
   std::vector<Place> tried;
   bool more = false;
   bool contained = false;
-  bool prp = false;
+  bool half_prp = false;
 };
 
 std::string why_not(const Places& places, std::uint8_t protocol, Kind kind) {
   if (places.tried.empty() && places.contained) return "every conduit that grants it is contained";
-  if (places.tried.empty() && places.prp) return "only zones with PRP have it";
+  if (places.tried.empty() && places.half_prp) return "one of its zones has PRP, the other has not";
   if (protocols::samples_of(protocol).all.empty()) return "the module has no sample messages";
   const std::string rules = places.more ? "the first " + std::to_string(kRulesTriedMax) + " rules"
                                         : std::string("its rules");
@@ -245,6 +262,16 @@ std::string why_not(const Places& places, std::uint8_t protocol, Kind kind) {
     return rules + " grant every sample message, or share their port with other protocols";
   }
   return "no sample message is among what " + rules + " grant";
+}
+
+// Whether a rule inspects the session.
+bool protocol_has_a_say(const Conduit& conduit, const policy::Endpoints& ends) {
+  bool inspects = false;
+  conduit.index.each_inspecting(conduit.index.locate(ends), [&](std::size_t /*rule*/) {
+    inspects = true;
+    return false;
+  });
+  return inspects;
 }
 
 class Scripting {
@@ -266,13 +293,12 @@ class Scripting {
   }
 
  private:
-  // A frame of a zone with PRP is two, with trailers.
   void add(Places& places, std::uint16_t index, const Rule& rule) const {
     const Conduit& conduit = tables_.conduits[index];
     if (contained_ != nullptr && !contained_->of(index).none()) {
       places.contained = true;
-    } else if (tables_.zones[conduit.from].prp || tables_.zones[conduit.to].prp) {
-      places.prp = true;
+    } else if (tables_.zones[conduit.from].prp != tables_.zones[conduit.to].prp) {
+      places.half_prp = true;
     } else if (places.tried.size() == kRulesTriedMax) {
       places.more = true;
     } else {
@@ -294,6 +320,87 @@ std::array<protocols::ProtocolSet, 4> granted_protocols(const Tables& tables) {
     }
   }
   return sets;
+}
+
+// Whether a rule of any conduit between these zones names the session.
+bool is_named(const Tables& tables, const Conduit& between, const policy::Endpoints& ends) {
+  const auto has = [](const std::vector<wire::Prefix>& prefixes, const wire::IpAddress& address) {
+    return std::ranges::any_of(prefixes, [&](const auto& each) { return each.contains(address); });
+  };
+  const auto names = [&](const Rule& rule) {
+    return rule.transport == ends.transport && has(rule.clients, ends.client) &&
+           has(rule.servers, ends.server) &&
+           std::ranges::any_of(rule.ports, [&](const policy::PortRange& range) {
+             return range.low <= ends.server_port && ends.server_port <= range.high;
+           });
+  };
+  return std::ranges::any_of(tables.conduits, [&](const Conduit& conduit) {
+    return conduit.from == between.from && conduit.to == between.to &&
+           std::ranges::any_of(conduit.rules, names);
+  });
+}
+
+// A port beside the rule's own, on which nothing is granted between its hosts.
+std::optional<std::uint16_t> unnamed_port(const Tables& tables, const Conduit& conduit,
+                                          policy::Endpoints ends) {
+  constexpr std::uint16_t kTried = 64;
+  for (std::uint16_t i = 1; i <= kTried; ++i) {
+    ends.server_port = static_cast<std::uint16_t>(ends.server_port + 1);
+    if (ends.server_port != 0 && !is_named(tables, conduit, ends)) return ends.server_port;
+  }
+  return std::nullopt;
+}
+
+// The packets of a plain service: of TCP, the first one is the one that is refused.
+Trial service_trial(const Tables& tables, Kind kind, std::uint16_t index,
+                    const policy::Endpoints& ends) {
+  const Conduit& conduit = tables.conduits[index];
+  SessionFrames session(end_at(tables, conduit.from, ends.client, kClientPort),
+                        end_at(tables, conduit.to, ends.server, ends.server_port), ends.transport,
+                        0);
+  Trial trial;
+  trial.subject = {protocols::kNoProtocol, ends.transport, kind, index, 0, ends.client, ends.server,
+                   ends.server_port};
+  trial.message = from_hex("73 65 6c 66 2d 74 65 73 74");
+  session.open();
+  if (kind == Kind::not_granted && ends.transport == policy::Transport::tcp) {
+    session.frames.resize(1);
+    trial.message.clear();
+  } else {
+    session.say(true, trial.message);
+  }
+  trial.trailer = session.trailer();
+  trial.frames = std::move(session.frames);
+  return trial;
+}
+
+// The first plain service over the transport whose hosts can be taken from the policy.
+void write_service(const Scripting& scripting, const Tables& tables, policy::Transport transport,
+                   Script& script) {
+  const Places places = scripting.places_of(protocols::kNoProtocol, transport);
+  for (const Place& place : places.tried) {
+    const Conduit& conduit = tables.conduits[place.conduit];
+    const auto client = host_of(tables, conduit.from, place.rule->clients);
+    const auto server = host_of(tables, conduit.to, place.rule->servers);
+    if (!client || !server || place.rule->ports.empty()) continue;
+    policy::Endpoints ends{*client, *server, place.rule->ports.front().low, transport};
+    // A protocol on the same port is judged by its messages.
+    if (protocol_has_a_say(conduit, ends)) continue;
+    script.trials.push_back(service_trial(tables, Kind::granted, place.conduit, ends));
+    if (const auto port = unnamed_port(tables, conduit, ends)) {
+      ends.server_port = *port;
+      script.trials.push_back(service_trial(tables, Kind::not_granted, place.conduit, ends));
+    }
+    return;
+  }
+  if (places.tried.empty() && !places.contained && !places.half_prp) return;  // it grants none
+  Subject subject;
+  subject.protocol = protocols::kNoProtocol;
+  subject.transport = transport;
+  subject.kind = Kind::granted;
+  subject.problem = places.tried.empty() ? why_not(places, subject.protocol, subject.kind)
+                                         : "its rules name no host that a zone has";
+  script.not_tested.push_back(std::move(subject));
 }
 
 }  // namespace
@@ -319,7 +426,7 @@ Script write_script(const Tables& tables, std::uint32_t generation,
         const auto kind = static_cast<Kind>(k);
         if (auto trial = writer.take(kind)) {
           script.trials.push_back(*std::move(trial));
-        } else {
+        } else if (writer.wants(kind)) {
           Subject subject;
           subject.protocol = protocol;
           subject.transport = transport;
@@ -329,6 +436,9 @@ Script write_script(const Tables& tables, std::uint32_t generation,
         }
       }
     }
+  }
+  for (const auto transport : {policy::Transport::tcp, policy::Transport::udp}) {
+    write_service(scripting, tables, transport, script);
   }
   return script;
 }

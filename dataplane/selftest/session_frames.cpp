@@ -4,6 +4,7 @@
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
+#include "dataplane/wire/llc.h"
 #include "dataplane/wire/transport.h"
 
 namespace bulkhead::selftest {
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t kFrameBytesMin = 60;
 constexpr std::uint16_t kWindow = 65'535;
+constexpr std::size_t kTrailerBytes = 6;
 
 void put16(Bytes& out, std::size_t value) {
   out.push_back(static_cast<std::uint8_t>(value >> 8));
@@ -131,9 +133,22 @@ void SessionFrames::send(bool from_client, std::uint16_t ethertype, ByteView pay
   append(frame.bytes, to.mac.bytes);
   append(frame.bytes, from.mac.bytes);
   put_tags(frame.bytes, from.vlan);
-  put16(frame.bytes, ethertype);
+  put16(frame.bytes, ethertype < wire::kEtherTypeMin ? payload.size() : ethertype);
+  const std::size_t header = frame.bytes.size();
   append(frame.bytes, payload);
   if (frame.bytes.size() < kFrameBytesMin) frame.bytes.resize(kFrameBytesMin);
+  if (!from.prp) return;
+  constexpr std::size_t kLanA = 0xa;
+  const std::size_t size = frame.bytes.size() + kTrailerBytes - header;
+  put16(frame.bytes, prp_sequence_++);
+  put16(frame.bytes, kLanA << 12 | size);
+  put16(frame.bytes, 0x88fb);
+}
+
+Bytes SessionFrames::trailer() const {
+  if (!client_.prp) return {};
+  const Bytes& last = frames.back().bytes;
+  return {last.end() - kTrailerBytes, last.end()};
 }
 
 }  // namespace bulkhead::selftest

@@ -19,6 +19,7 @@ struct End {
   wire::VlanIds vlan;
   std::uint16_t zone_port = 0;
   std::uint16_t port = 0;  // of TCP or UDP
+  bool prp = false;        // its frames have trailers, as one LAN has them (IEC 62439-3, 4.1.7)
 };
 
 struct Frame {
@@ -29,13 +30,16 @@ struct Frame {
 
 class SessionFrames {
  public:
-  // `ethertype`: of frames that carry the protocol themselves.
+  // `ethertype`: of frames that carry the protocol themselves; below 1536 a service access point,
+  // which the message begins with (IEEE 802.2).
   SessionFrames(const End& client, const End& server, policy::Transport transport,
                 std::uint16_t ethertype);
 
   // The handshake of TCP; nothing otherwise.
   void open();
   void say(bool from_client, ByteView message);
+  // The last frame's; none if it has none.
+  Bytes trailer() const;
 
   std::vector<Frame> frames;
 
@@ -51,6 +55,7 @@ class SessionFrames {
   std::uint16_t ethertype_;
   std::uint32_t client_next_ = 1000;
   std::uint32_t server_next_ = 900'000;
+  std::uint16_t prp_sequence_ = 0;
 };
 
 }  // namespace bulkhead::selftest

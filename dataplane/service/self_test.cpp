@@ -22,9 +22,10 @@ using selftest::Subject;
 constexpr std::array<const char*, 4> kTransportNames = {"tcp", "udp", "icmp", "ethernet"};
 
 v1::SelfTestRow row_of(const Subject& subject, const policy::Tables& tables) {
-  const protocols::Catalogue& catalogue = protocols::registry()[subject.protocol]->catalogue();
+  const protocols::Catalogue* catalogue =
+      subject.is_service() ? nullptr : &protocols::registry()[subject.protocol]->catalogue();
   v1::SelfTestRow row;
-  row.set_protocol(std::string(catalogue.name));
+  row.set_protocol(catalogue == nullptr ? "service" : std::string(catalogue->name));
   row.set_transport(kTransportNames[static_cast<std::size_t>(subject.transport)]);
   row.set_kind(std::string(selftest::kKindNames[static_cast<std::size_t>(subject.kind)]));
   if (!subject.problem.empty()) {
@@ -33,8 +34,10 @@ v1::SelfTestRow row_of(const Subject& subject, const policy::Tables& tables) {
     return row;
   }
   row.set_conduit(tables.conduits[subject.conduit].name);
-  if (subject.kind != Kind::malformed) {
-    row.set_function(std::string(catalogue.functions[subject.function].name));
+  if (catalogue == nullptr) {
+    row.set_function(row.transport() + "/" + std::to_string(subject.server_port));
+  } else if (subject.kind != Kind::malformed) {
+    row.set_function(std::string(catalogue->functions[subject.function].name));
   }
   row.set_client(wire::to_text(subject.client));
   row.set_server(wire::to_text(subject.server));
@@ -105,7 +108,7 @@ bool SelfTest::was_unheard() const {
 }
 
 void SelfTest::judge_trial(std::size_t trial, v1::SelfTestRow& row) const {
-  const Kind kind = script_->trials[trial].subject.kind;
+  const Subject& subject = script_->trials[trial].subject;
   row.set_outcome("passed");
   for (std::size_t i = 0; i < shared_.workers.size(); ++i) {
     const selftest::Rehearsal& rehearsal = shared_.workers[i]->rehearsal();
@@ -118,7 +121,7 @@ void SelfTest::judge_trial(std::size_t trial, v1::SelfTestRow& row) const {
       row.set_text("the policy or a containment has changed meanwhile");
       continue;
     } else {
-      problem = selftest::problem_of(kind, rehearsal.outcomes()[trial]);
+      problem = selftest::problem_of(subject, rehearsal.outcomes()[trial]);
     }
     if (problem.empty()) continue;
     row.set_outcome("failed");

@@ -27,8 +27,10 @@ policy::Tables compile(const std::string& text) {
 // `modbus tcp granted`
 std::string name_of(const selftest::Subject& subject) {
   static constexpr const char* kTransports[] = {"tcp", "udp", "icmp", "ethernet"};
-  return std::string(protocols::registry()[subject.protocol]->catalogue().name) + " " +
-         kTransports[static_cast<std::size_t>(subject.transport)] + " " +
+  return (subject.is_service()
+              ? "service"
+              : std::string(protocols::registry()[subject.protocol]->catalogue().name)) +
+         " " + kTransports[static_cast<std::size_t>(subject.transport)] + " " +
          std::string(selftest::kKindNames[static_cast<std::size_t>(subject.kind)]);
 }
 
@@ -51,7 +53,7 @@ class Stage {
     for (std::size_t i = 0; i < script.trials.size(); ++i) {
       const selftest::Subject& subject = script.trials[i].subject;
       const Outcome& outcome = rehearsal_->outcomes()[i];
-      problems[name_of(subject)] = outcome.unheard ? "unheard" : problem_of(subject.kind, outcome);
+      problems[name_of(subject)] = outcome.unheard ? "unheard" : problem_of(subject, outcome);
       longest = std::max(longest, outcome.cycles);
     }
     return problems;
@@ -148,7 +150,7 @@ TEST(SelfTest, AMessageIsFittedToItsRule) {
   pipeline::Image image;
   put(image, site(kReads));
   const selftest::Script script = selftest::write_script(image.tables, 1, nullptr);
-  ASSERT_EQ(script.trials.size(), 3U);
+  ASSERT_EQ(script.trials.size(), 4U);
   const Bytes& granted = script.trials[0].message;
   ASSERT_EQ(granted.size(), 12U);
   EXPECT_EQ(granted[6], 7) << "unit";
@@ -164,7 +166,7 @@ TEST(SelfTest, WhereEachFunctionIsGrantedAValueIsNot) {
   rules.replace(rules.rfind('}'), 1, ", where: {unit: 0-9}}");
   put(image, site(rules));
   const selftest::Script script = selftest::write_script(image.tables, 1, nullptr);
-  ASSERT_EQ(script.trials.size(), 3U);
+  ASSERT_EQ(script.trials.size(), 4U);
   EXPECT_EQ(script.trials[1].subject.kind, Kind::not_granted);
   EXPECT_EQ(script.trials[1].message[6], 255);
   Stage stage;
@@ -184,18 +186,25 @@ TEST(SelfTest, WhatTheWorkerDoesOtherwiseIsFound) {
   EXPECT_EQ(stage.run(script, generous),
             (std::map<std::string, std::string>{{"modbus tcp granted", ""},
                                                 {"modbus tcp malformed", ""},
-                                                {"modbus tcp not_granted", "it passed: granted"}}));
+                                                {"modbus tcp not_granted", "it passed: granted"},
+                                                {"modbus tcp repeated", ""}}));
   EXPECT_EQ(stage.run(script, strict),
             (std::map<std::string, std::string>{
                 {"modbus tcp granted", "it was refused: function_not_granted"},
                 {"modbus tcp malformed", ""},
-                {"modbus tcp not_granted", ""}}));
+                {"modbus tcp not_granted",
+                 "its session was refused before it: "
+                 "function_not_granted"},
+                {"modbus tcp repeated",
+                 "its session was refused before it: "
+                 "function_not_granted"}}));
   pipeline::Image other;
   put(other, site("      - {service: tcp/502, client: any, server: plc}\n"));
-  EXPECT_EQ(stage.run(script, other), (std::map<std::string, std::string>{
-                                          {"modbus tcp granted", "no verdict came of it"},
-                                          {"modbus tcp malformed", "no verdict came of it"},
-                                          {"modbus tcp not_granted", "no verdict came of it"}}))
+  EXPECT_EQ(stage.run(script, other),
+            (std::map<std::string, std::string>{{"modbus tcp granted", "no verdict came of it"},
+                                                {"modbus tcp malformed", "no verdict came of it"},
+                                                {"modbus tcp not_granted", "no verdict came of it"},
+                                                {"modbus tcp repeated", "no verdict came of it"}}))
       << "what is not inspected";
   pipeline::Image closed;
   put(closed,
@@ -207,6 +216,122 @@ TEST(SelfTest, WhatTheWorkerDoesOtherwiseIsFound) {
   for (const auto& [name, problem] : stage.run(script, generous)) {
     EXPECT_EQ(problem, "unheard") << name;
   }
+}
+
+// The same request again, by the verdict that was remembered; another one is judged anew.
+TEST(SelfTest, ARememberedVerdictIsTested) {
+  pipeline::Image image;
+  put(image, site(kReads));
+  const selftest::Script script = selftest::write_script(image.tables, 1, nullptr);
+  ASSERT_EQ(script.trials.size(), 4U);
+  const selftest::Trial& refused = script.trials[1];
+  const selftest::Trial& repeated = script.trials[3];
+  EXPECT_EQ(repeated.subject.kind, Kind::repeated);
+  EXPECT_EQ(repeated.message, script.trials[0].message);
+  EXPECT_EQ(repeated.frames.size(), script.trials[0].frames.size() + 1);
+  EXPECT_EQ(refused.frames.size(), repeated.frames.size()) << "it follows a granted one";
+  Stage stage;
+  for (int i = 0; i < 3; ++i) {
+    for (const auto& [name, problem] : stage.run(script, image)) EXPECT_EQ(problem, "") << name;
+  }
+}
+
+// What a mistake of the cache would be: the verdict of another request, or of another run.
+TEST(SelfTest, WhatWasRememberedOfAnotherRunHidesNothing) {
+  pipeline::Image image;
+  put(image, site(kReads));
+  const selftest::Script script = selftest::write_script(image.tables, 1, nullptr);
+  Stage stage;
+  stage.run(script, image);
+  pipeline::Image strict;  // of the same generation
+  put(strict, site("      - {protocol: modbus, client: any, server: plc, functions: "
+                   "[report_server_id]}\n"));
+  EXPECT_EQ(stage.run(script, strict)["modbus tcp granted"],
+            "it was refused: function_not_granted");
+}
+
+constexpr const char* kServices =
+    "      - {service: tcp/8080, client: any, server: plc}\n"
+    "      - {service: udp/9000-9001, client: any, server: plc}\n";
+
+TEST(SelfTest, PlainServicesAreTested) {
+  pipeline::Image image;
+  put(image, site(kServices));
+  const selftest::Script script = selftest::write_script(image.tables, 1, nullptr);
+  Stage stage;
+  EXPECT_EQ(stage.run(script, image),
+            (std::map<std::string, std::string>{{"service tcp granted", ""},
+                                                {"service tcp not_granted", ""},
+                                                {"service udp granted", ""},
+                                                {"service udp not_granted", ""}}));
+  EXPECT_TRUE(script.not_tested.empty());
+  for (const selftest::Trial& trial : script.trials) {
+    const bool tcp = trial.subject.transport == policy::Transport::tcp;
+    const bool granted = trial.subject.kind == Kind::granted;
+    EXPECT_EQ(trial.subject.server_port, granted ? (tcp ? 8080 : 9000) : (tcp ? 8081 : 9002));
+  }
+  pipeline::Image other;
+  put(other, site("      - {service: tcp/8081, client: any, server: plc}\n"
+                  "      - {service: udp/9002, client: any, server: plc}\n"));
+  EXPECT_EQ(stage.run(script, other),
+            (std::map<std::string, std::string>{
+                {"service tcp granted", "its session was refused before it: no_rule"},
+                {"service tcp not_granted", "it passed"},
+                {"service udp granted", "it was refused: no_rule"},
+                {"service udp not_granted", "it passed"}}));
+}
+
+// Each frame has the trailer of one LAN, and leaves with it.
+TEST(SelfTest, ZonesWithPrpAreTested) {
+  std::string text = site(std::string(kReads) + kServices);
+  for (const char* zone : {"port: 0,", "port: 1,"}) {
+    text.replace(text.find(zone), 8, std::string(zone) + " prp: true,");
+  }
+  text.replace(text.find("reject"), 6, "reset");
+  pipeline::Image image;
+  put(image, text);
+  const selftest::Script script = selftest::write_script(image.tables, 1, nullptr);
+  EXPECT_TRUE(script.not_tested.empty());
+  ASSERT_EQ(script.trials.size(), 8U);
+  for (const selftest::Trial& trial : script.trials) {
+    const Bytes& last = trial.frames.back().bytes;
+    ASSERT_EQ(trial.trailer.size(), 6U);
+    EXPECT_EQ(last[last.size() - 2], 0x88);
+    EXPECT_EQ(last[last.size() - 1], 0xfb);
+  }
+  Stage stage;
+  for (const auto& [name, problem] : stage.run(script, image)) EXPECT_EQ(problem, "") << name;
+  for (policy::Zone& zone : image.tables.zones) zone.prp = false;  // trailers are padding then
+  image.tables.prp_ports = 0;
+  EXPECT_EQ(stage.run(script, image)["modbus tcp repeated"], "");
+}
+
+// BACnet in frames of IEEE 802.3 with a length, behind the access points of 802.2.
+TEST(SelfTest, BacnetOverEthernetIsTested) {
+  pipeline::Image image;
+  put(image, R"(bulkhead: v1
+site: test
+zones:
+  one: {port: 0}
+  two: {port: 1}
+assets:
+  workstation: {zone: one, mac: "02:00:00:00:20:10"}
+  controller: {zone: two, mac: "02:00:00:00:10:20"}
+conduits:
+  field:
+    from: one
+    to: two
+    allow:
+      - {protocol: bacnet, transport: ethernet, client: workstation, server: controller,
+         access: [read, discover]}
+)");
+  const selftest::Script script = selftest::write_script(image.tables, 1, nullptr);
+  EXPECT_TRUE(script.not_tested.empty());
+  Stage stage;
+  EXPECT_EQ(stage.run(script, image),
+            (std::map<std::string, std::string>{{"bacnet ethernet granted", ""},
+                                                {"bacnet ethernet malformed", ""},
+                                                {"bacnet ethernet not_granted", ""}}));
 }
 
 // A rate is neither used up by it nor in its way.
@@ -238,7 +363,7 @@ TEST(SelfTest, ContainedConduitsAreNotTested) {
   const policy::Containment containment(image.tables, all);
   const selftest::Script aware = selftest::write_script(image.tables, 1, &containment);
   EXPECT_TRUE(aware.trials.empty());
-  ASSERT_EQ(aware.not_tested.size(), 3U);
+  ASSERT_EQ(aware.not_tested.size(), 4U);
   EXPECT_EQ(aware.not_tested[0].problem, "every conduit that grants it is contained");
   // One that is contained meanwhile.
   const selftest::Script script = selftest::write_script(image.tables, 1, nullptr);
@@ -264,7 +389,7 @@ TEST(SelfTest, NothingElseNoticesIt) {
   const pipeline::Image& image = *appliance.shared().image.load();
   for (int i = 0; i < 5; ++i) run_in(appliance, test, image);
   EXPECT_EQ(test.latest().problem(), "");
-  ASSERT_EQ(test.latest().rows_size(), 3);
+  ASSERT_EQ(test.latest().rows_size(), 4);
   for (const v1::SelfTestRow& row : test.latest().rows()) {
     EXPECT_EQ(row.outcome(), "passed") << row.text();
     EXPECT_EQ(row.conduit(), "scada");
@@ -324,9 +449,9 @@ TEST(SelfTest, RunsAtItsPaceAndBehindAChangeOfPolicy) {
   EXPECT_TRUE(ends(now_ns + 1));
   EXPECT_EQ(test.latest().policy_generation(), 2U);
   EXPECT_EQ(test.latest().rows(1).outcome(), "passed");
-  ASSERT_EQ(test.latest().rows_size(), 3);
-  EXPECT_EQ(test.latest().rows(2).outcome(), "not_tested");
-  EXPECT_EQ(test.latest().rows(2).kind(), "not_granted");
+  ASSERT_EQ(test.latest().rows_size(), 4);
+  EXPECT_EQ(test.latest().rows(3).outcome(), "not_tested");
+  EXPECT_EQ(test.latest().rows(3).kind(), "not_granted");
   service::SelfTest silent(appliance.shared(), 0);
   EXPECT_FALSE(silent.turn(*appliance.shared().image.load(), now_ns + kEvery));
 }

@@ -46,7 +46,7 @@ class Sound(SelfTestCase):
             rows, whole = self.selftest()
         self.assertEqual(whole["self_test"], "passed")
         self.assertEqual(set(rows), {("modbus", kind) for kind in
-                                     ("granted", "not_granted", "malformed")})
+                                     ("granted", "not_granted", "malformed", "repeated")})
         self.assertEqual({row["outcome"] for row in rows.values()}, {"passed"}, rows)
         print(f"a worker's packets wait {whole['longest_ns'] / 1000:.1f} us at most for it; "
               f"all of it takes {whole['took_ns'] / 1e6:.1f} ms", flush=True)
@@ -57,7 +57,13 @@ class Sound(SelfTestCase):
         said = self.status()["self_test"]
         self.assertEqual((said["problem"], said["policy_generation"]), ("", 1))
         self.assertIn("self-test  passed, ", self.lab.ctl("status").stdout)
-        self.assertIn("3 passed, 0 failed, 0 not tested", self.lab.ctl("selftest").stdout)
+        self.assertIn("4 passed, 0 failed, 0 not tested", self.lab.ctl("selftest").stdout)
+        self.commit(POLICY.read_text() + "      - {service: udp/9000, client: hmi, server: plc1}\n")
+        rows, _ = self.selftest()
+        self.assertEqual([(rows["service", kind]["function"], rows["service", kind]["outcome"])
+                          for kind in ("granted", "not_granted")],
+                         [("udp/9000", "passed"), ("udp/9001", "passed")])
+        self.assertEqual(self.lab.ctl_json("counters"), [])
 
     def test_requests_do_not_wait_for_it(self):
         """The same load without and with self-tests that follow each other."""

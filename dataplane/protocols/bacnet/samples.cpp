@@ -28,16 +28,38 @@ constexpr SampleMessage kIAmAll[] = {
 constexpr SampleMessage kIAm[] = {
     {.function = "i_am", .hex = "810a0014 0100 1000 c402000001 2205c4 9100 2100"}};
 
-constexpr Sample kAll[] = {
-    {Carrier::udp, kProperty}, {Carrier::udp, kWhoIs},          {Carrier::udp, kIAm},
-    {Carrier::udp, kRestart},  {Carrier::udp, kWhoIsAll, true}, {Carrier::udp, kIAmAll, true}};
+// Over IEEE 802.2 the access points and an unnumbered control octet stand before the network's part
+// (clause 7).
+constexpr SampleField kFramedFields[] = {
+    {.name = "object_type", .value = 8, .at = 10, .octets = 4, .shift = 22, .max = 1023},
+    {.name = "instance", .value = 1, .at = 10, .octets = 4, .max = 0x3fffff},
+    {.name = "property", .value = 77, .at = 15, .octets = 1}};
+constexpr SampleMessage kFramedProperty[] = {{.function = "read_property",
+                                              .hex = "828203 0104 0005010c 0c 02000001 19 4d",
+                                              .fields = kFramedFields}};
+constexpr SampleMessage kFramedWhoIs[] = {{.function = "who_is", .hex = "828203 0100 1008"}};
+constexpr SampleMessage kFramedRestart[] = {
+    {.function = "reinitialize_device", .hex = "828203 0104 00050114 0900"}};
 
-constexpr std::string_view kMalformed = "820a0008 0100 1008";  // another type of link control
+constexpr Sample kAll[] = {{Carrier::udp, kProperty},
+                           {Carrier::udp, kWhoIs},
+                           {Carrier::udp, kIAm},
+                           {Carrier::udp, kRestart},
+                           {Carrier::udp, kWhoIsAll, true},
+                           {Carrier::udp, kIAmAll, true},
+                           {Carrier::ethernet, kFramedProperty},
+                           {Carrier::ethernet, kFramedWhoIs},
+                           {Carrier::ethernet, kFramedRestart},
+                           {Carrier::ethernet, kFramedWhoIs, true}};
+
+constexpr std::string_view kMalformed = "820a0008 0100 1008";      // another type of link control
+constexpr std::string_view kMalformedFramed = "828203 0200 1008";  // another version of NPDUs
 
 }  // namespace
 
 const protocols::Samples& samples() {
-  static constexpr protocols::Samples kSamples{kAll, kMalformed};
+  static constexpr protocols::Samples kSamples{
+      .all = kAll, .malformed = kMalformed, .malformed_framed = kMalformedFramed};
   return kSamples;
 }
 

@@ -62,7 +62,8 @@ constexpr std::string_view kMalformed =
 }  // namespace
 
 const protocols::Samples& samples() {
-  static constexpr protocols::Samples kSamples{kAll, kMalformed};
+  static constexpr protocols::Samples kSamples{
+      .all = kAll, .malformed = kMalformed, .repeats = true};
   return kSamples;
 }
 
