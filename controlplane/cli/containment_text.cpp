@@ -14,11 +14,6 @@ namespace {
 // CONTAINMENT_LEVEL_READ_ONLY as read-only: the levels stand in the .proto alone.
 constexpr std::string_view kPrefix = "CONTAINMENT_LEVEL_";
 
-std::string target_text(const v1::ContainmentTarget& target) {
-  if (target.has_zone()) return "zone " + target.zone();
-  return target.has_conduit() ? "conduit " + target.conduit() : "all conduits";
-}
-
 std::string left_text(const v1::Containment& each) {
   if (each.left_ns() != 0) return duration_text(each.left_ns() / kMillisecondNs) + " left";
   return each.from_file() ? "while the file has it" : "until it is released";
@@ -29,6 +24,11 @@ std::string by_text(const v1::Containment& each) {
 }
 
 }  // namespace
+
+std::string target_text(const v1::ContainmentTarget& target) {
+  if (target.has_zone()) return "zone " + target.zone();
+  return target.has_conduit() ? "conduit " + target.conduit() : "all conduits";
+}
 
 std::string level_text(v1::ContainmentLevel level) {
   std::string text = v1::ContainmentLevel_Name(level);

@@ -14,6 +14,8 @@ namespace bulkhead::controlplane {
 namespace {
 
 constexpr std::size_t kColumnsMax = 80;
+constexpr const char* kColours =
+    "Green: passes what reads. Orange: more than that. Red: may pass everything.";
 constexpr std::size_t kListedMax = 12;  // assets of a zone in the picture, before `and N more`
 
 std::string join(const std::vector<std::string>& words) {
@@ -94,14 +96,18 @@ std::map<std::string, Carried> carried_by(const ModelConduit& conduit) {
   return carried;
 }
 
+std::vector<std::string> class_names(const Carried& carried) {
+  std::vector<std::string> names;
+  for (const protocols::AccessClass access : carried.classes) {
+    names.emplace_back(protocols::describe(access));
+  }
+  return names;
+}
+
 std::vector<std::string> carried_words(const ModelConduit& conduit) {
   std::vector<std::string> words;
   for (const auto& [name, carried] : carried_by(conduit)) {
-    std::vector<std::string> classes;
-    for (const protocols::AccessClass access : carried.classes) {
-      classes.emplace_back(protocols::describe(access));
-    }
-    words.push_back(classes.empty() ? name : name + ": " + join(classes));
+    words.push_back(carried.classes.empty() ? name : name + ": " + join(class_names(carried)));
   }
   if (words.empty()) words.emplace_back("nothing");
   return words;
@@ -124,6 +130,23 @@ bool changes_things(const ModelConduit& conduit) {
 std::string rules_text(const ModelConduit& conduit) {
   const std::size_t count = conduit.rules.size();
   return std::to_string(count) + (count == 1 ? " rule" : " rules");
+}
+
+// A conduit in the text form, with what it carries.
+std::string conduit_text(const ModelConduit& conduit, const std::string& to) {
+  std::string head = "  " + conduit.name.text + " --> [" + to + "]";
+  if (head.size() > kColumnsMax) head = "  " + conduit.name.text + "\n    --> [" + to + "]";
+  const std::string more = rules_text(conduit) + ", on_deny " + conduit.on_deny_text +
+                           (changes_things(conduit) ? ", more than reading" : "") +
+                           (conduit.fail_open ? ", FAILS OPEN" : "");
+  const bool fits = head.size() + 2 + more.size() <= kColumnsMax;
+  std::string text =
+      head + (fits ? "  " : "\n    ") + more + "\n" + observation_text(conduit, "    ");
+  for (const auto& [name, carried] : carried_by(conduit)) {
+    text += carried.classes.empty() ? "    " + name + "\n"
+                                    : wrapped("    " + name + ": ", class_names(carried));
+  }
+  return text + (conduit.rules.empty() ? "    nothing\n" : "");
 }
 
 // Text of a label: what graphviz reads in quotes. Names have no quotes or backslashes.
@@ -151,19 +174,16 @@ std::string map_text(const Model& model) {
     if (!assets.empty()) text += wrapped("  assets    ", assets);
     for (const ModelConduit& conduit : model.conduits) {
       if (conduit.from != i) continue;
-      text += "  " + conduit.name.text + " --> [" + model.zones[conduit.to].name.text + "]  " +
-              rules_text(conduit) + ", on_deny " + conduit.on_deny_text +
-              (changes_things(conduit) ? ", more than reading" : "") +
-              (conduit.fail_open ? ", FAILS OPEN" : "") + "\n" + observation_text(conduit, "    ");
-      for (const std::string& word : carried_words(conduit)) text += "    " + word + "\n";
+      text += conduit_text(conduit, model.zones[conduit.to].name.text);
     }
   }
   return text + "\nBetween zones that no conduit joins, nothing passes.\n";
 }
 
 std::string map_dot(const Model& model) {
-  std::string text = "digraph policy {\n  label=" + label({"Site " + model.site}) +
-                     ";\n  labelloc=t; rankdir=LR; nodesep=0.6; ranksep=1.2;\n"
+  std::string text = "digraph policy {\n  label=" + label({"Site " + model.site, kColours}) +
+                     ";\n  labelloc=t; fontname=\"sans-serif\"; fontsize=12; rankdir=LR; "
+                     "nodesep=0.6; ranksep=1.2;\n"
                      "  node [shape=box, style=\"rounded,filled\", fillcolor=\"#eef3f8\", "
                      "fontname=\"sans-serif\", fontsize=11];\n"
                      "  edge [fontname=\"sans-serif\", fontsize=10];\n";
@@ -182,6 +202,7 @@ std::string map_dot(const Model& model) {
     std::vector<std::string> lines = {conduit.name.text + " (" + rules_text(conduit) + ")"};
     if (conduit.observation.any()) lines.emplace_back("OBSERVES: everything passes");
     for (const std::string& word : carried_words(conduit)) lines.push_back(word);
+    lines.emplace_back();  // the line of the conduit passes close by
     const bool is_open = conduit.fail_open || conduit.observation.any();
     const char* colour = is_open ? "#b00020" : changes_things(conduit) ? "#b06000" : "#2e6b34";
     text += "  zone" + std::to_string(conduit.from) + " -> zone" + std::to_string(conduit.to) +

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <future>
+#include <mutex>
 #include <thread>
 
 #include "controlplane/cli/remote.h"
@@ -23,7 +25,7 @@ struct TopArguments {
   std::string filter;
 };
 
-// One appliance, looked at again and again.
+// One appliance, looked at again and again; by one thread at a time.
 class TopSource {
  public:
   explicit TopSource(const Session& session) : remote_(session) {}
@@ -31,24 +33,83 @@ class TopSource {
   // Throws CommandFailed if the appliance does not answer.
   TopView look() {
     v1::GetStatusResponse status;
-    remote_.expect(remote_.telemetry().GetStatus(remote_.context().get(), {}, &status));
+    remote_.expect(remote_.telemetry().GetStatus(begin_call(), {}, &status));
     std::optional<v1::PairStatus> pair;
     v1::PairStatus of_pair;
-    const grpc::Status asked = remote_.pair().GetPair(remote_.context().get(), {}, &of_pair);
+    const grpc::Status asked = remote_.pair().GetPair(begin_call(), {}, &of_pair);
     if (asked.ok()) pair = std::move(of_pair);
     CounterLook counters;
     if (status.dataplane_connected()) {
-      const auto context = remote_.context();
-      const auto reader = remote_.telemetry().GetCounters(context.get(), {});
+      const auto reader = remote_.telemetry().GetCounters(begin_call(), {});
       for (v1::Counters page; reader->Read(&page);) counters.take(page);
       remote_.expect(reader->Finish());
     }
     return rates_.step(std::move(status), std::move(pair), counters, monotonic_now_ns());
   }
 
+  // From any thread: the look that is under way fails soon.
+  void cancel() {
+    const std::lock_guard lock(mutex_);
+    is_cancelled_ = true;
+    if (call_) call_->TryCancel();
+  }
+
  private:
+  // Good until the next one.
+  grpc::ClientContext* begin_call() {
+    const std::lock_guard lock(mutex_);
+    call_ = remote_.context();
+    if (is_cancelled_) call_->TryCancel();
+    return call_.get();
+  }
+
   Remote remote_;
   TopRates rates_;
+  std::mutex mutex_;  // of what follows
+  std::unique_ptr<grpc::ClientContext> call_;
+  bool is_cancelled_ = false;
+};
+
+// Looks on a thread of their own, so that keys are heard while an appliance does not answer.
+class TopLooks {
+ public:
+  TopLooks(TopSource& source, TimeNs interval_ns)
+      : source_(source), interval_ns_(interval_ns), began_ns_(monotonic_now_ns()) {}
+  ~TopLooks() {
+    source_.cancel();
+    if (under_way_.valid()) under_way_.wait();
+  }
+
+  // Begins a look when one is due, and takes what one brought; true if there is something new.
+  bool turn(TopView& view, std::string& message) {
+    const TimeNs now_ns = monotonic_now_ns();
+    if (!under_way_.valid()) {
+      if (now_ns < began_ns_ + interval_ns_) return false;
+      began_ns_ = now_ns;
+      under_way_ = std::async(std::launch::async, [this] { return source_.look(); });
+      return false;
+    }
+    if (under_way_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      constexpr TimeNs kPatienceNs = kSecondNs;
+      const TimeNs since_ns = now_ns - began_ns_;
+      if (since_ns > kPatienceNs) message = "for " + std::to_string(since_ns / kSecondNs) + " s";
+      return false;
+    }
+    try {
+      view = under_way_.get();
+      message.clear();
+      return true;
+    } catch (const CommandFailed& failure) {
+      message = failure.text;
+      return false;
+    }
+  }
+
+ private:
+  TopSource& source_;
+  TimeNs interval_ns_;
+  TimeNs began_ns_;
+  std::future<TopView> under_way_;
 };
 
 // From the environment, as scripts set it, then from the terminal.
@@ -85,6 +146,7 @@ bool type_filter(int key, TopWish& wish, std::string& typed) {
   constexpr std::size_t kFilterMax = 64;
   if (key == '\n' || key == '\r') {
     wish.filter = typed;
+    wish.first = 0;
     return false;
   }
   if (key == kEscape) return false;
@@ -93,25 +155,34 @@ bool type_filter(int key, TopWish& wish, std::string& typed) {
   return true;
 }
 
+void scroll(int key, const TopPage& page, TopWish& wish) {
+  const std::size_t most = page.rows - std::min(page.rows, page.fits);
+  const std::size_t step = key == kUp || key == kDown ? 1 : std::max<std::size_t>(1, page.fits);
+  wish.first = std::min(wish.first, most);
+  wish.first = key == kUp || key == kPageUp ? wish.first - std::min(wish.first, step)
+                                            : std::min(wish.first + step, most);
+}
+
+bool choose_section(int key, TopWish& wish) {
+  if (key < '0' || key > '3') return false;
+  constexpr TopSection kSections[] = {TopSection::all, TopSection::conduits, TopSection::functions,
+                                      TopSection::refusals};
+  wish.section = kSections[key - '0'];
+  wish.first = 0;
+  return true;
+}
+
 // False at the key that ends it.
-bool press(int key, TopWish& wish) {
+bool press(int key, const TopView& view, TopWish& wish) {
+  if (choose_section(key, wish)) return true;
   switch (key) {
     case 'q':
       return false;
-    case '0':
-      wish.section = TopSection::all;
-      break;
-    case '1':
-      wish.section = TopSection::conduits;
-      break;
-    case '2':
-      wish.section = TopSection::functions;
-      break;
-    case '3':
-      wish.section = TopSection::refusals;
-      break;
     case 'm':
       wish.sort = TopSort::rate;
+      break;
+    case 'r':
+      wish.sort = TopSort::refused;
       break;
     case 't':
       wish.sort = TopSort::total;
@@ -125,47 +196,46 @@ bool press(int key, TopWish& wish) {
     case kEscape:
       wish.filter.clear();
       break;
+    case kUp:
+    case kDown:
+    case kPageUp:
+    case kPageDown:
+      scroll(key, page_of(view, wish), wish);
+      break;
     default:
       break;
   }
   return true;
 }
 
-// Keys until the next look is due; false at the one that ends it.
-bool take_keys(TopTerminal& terminal, const TopView& view, TopWish& wish, TimeNs until_ns) {
+void run_terminal(Session& session, TopWish wish, std::uint32_t interval_ms) {
   constexpr int kWaitMs = 100;
+  TopSource source(session);
+  TopView view = source.look();  // before the terminal changes, so that a failure is a plain line
+  TopLooks looks(source, interval_ms * kMillisecondNs);
+  TopTerminal terminal;
   bool types = false;
   std::string typed;
+  wish.time = local_time(wall_now_ns());
   for (;;) {
-    wish.prompt = types ? "filter: " + typed + "_  (Enter: use it, Esc: leave it)" : "";
+    if (looks.turn(view, wish.message)) wish.time = local_time(wall_now_ns());
+    TopWish shown = wish;
+    if (types) {
+      shown.filter = typed;  // what it would leave, while it is typed
+      shown.prompt = "filter: " + typed + "_  (Enter: use it, Esc: leave it)";
+    }
     terminal.measure(wish);
-    terminal.draw(draw_top(view, wish));
+    terminal.measure(shown);
+    terminal.draw(draw_top(view, shown));
     const int key = terminal.key(kWaitMs);
-    if (key == kNoKey) {
-      if (!types && monotonic_now_ns() >= until_ns) return true;
-    } else if (types) {
+    if (key == kNoKey) continue;
+    if (types) {
       types = type_filter(key, wish, typed);
     } else if (key == '/') {
       types = true;
       typed.clear();
-    } else if (!press(key, wish)) {
-      return false;
-    }
-  }
-}
-
-void run_terminal(Session& session, TopWish wish, std::uint32_t interval_ms) {
-  TopSource source(session);
-  TopView view = source.look();  // before the terminal changes, so that a failure is a plain line
-  TopTerminal terminal;
-  for (;;) {
-    wish.time = local_time(wall_now_ns());
-    if (!take_keys(terminal, view, wish, monotonic_now_ns() + interval_ms * kMillisecondNs)) return;
-    try {
-      view = source.look();
-      wish.message.clear();
-    } catch (const CommandFailed& failure) {
-      wish.message = failure.text;
+    } else if (!press(key, view, wish)) {
+      return;
     }
   }
 }
@@ -190,14 +260,14 @@ void add_top_command(CLI::App& app, Session& session) {
   CLI::App* top = app.add_subcommand(
       "top",
       "Conduits, functions, refusals, pair and workers, again and again. Keys: 1 conduits, 2 "
-      "functions, 3 refusals, 0 all; m, t, b, n sort by rate, total, bytes, name; / filters; q "
-      "ends");
+      "functions, 3 refusals, 0 all, then arrows and page keys scroll; m, r, t, b, n sort by rate, "
+      "refused, total, bytes, name; / filters; q ends");
   top->add_flag("--once", arguments->once, "Print one screen of $COLUMNS by $LINES and end");
   top->add_option("--interval-ms", arguments->interval_ms, "Time between looks")
       ->check(CLI::Range(500, 3'600'000))
       ->capture_default_str();
   top->add_option("--sort", arguments->sort, "What comes first")
-      ->check(CLI::IsMember({"rate", "total", "bytes", "name"}))
+      ->check(CLI::IsMember({"rate", "refused", "total", "bytes", "name"}))
       ->capture_default_str();
   top->add_option("--filter", arguments->filter,
                   "Only rows that have this text in the name of conduit, function or reason");

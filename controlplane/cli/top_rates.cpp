@@ -146,6 +146,10 @@ TopView TopRates::step(v1::GetStatusResponse status, std::optional<v1::PairStatu
     Statistics& statistics = workers_now[worker.index()];
     for (const v1::Statistic& each : worker.statistics()) statistics[each.name()] = each.value();
   }
+  std::uint64_t missed = 0;
+  for (const v1::PortStatus& port : dataplane.ports()) missed += port.missed();
+  view.missed_s = rate(missed, missed_before_, view.seconds);
+  missed_before_ = missed;
   before_.swap(now);
   workers_before_.swap(workers_now);
   before_ns_ = now_ns;

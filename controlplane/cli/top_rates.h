@@ -39,8 +39,9 @@ struct TopWorker {
 struct TopView {
   v1::GetStatusResponse status;
   std::optional<v1::PairStatus> pair;
-  double seconds = 0;  // between the looks; 0: there was only one
-  bool cut = false;    // the appliance left rows of counters out
+  double seconds = 0;   // between the looks; 0: there was only one
+  bool cut = false;     // the appliance left rows of counters out
+  double missed_s = 0;  // frames that ports received and no worker took, of all ports
   std::vector<TopRow> conduits;
   std::vector<TopRow> functions;
   std::vector<TopRow> refusals;
@@ -67,6 +68,7 @@ class TopRates {
 
   std::map<std::string, v1::Counter> before_;
   std::map<std::uint32_t, Statistics> workers_before_;
+  std::uint64_t missed_before_ = 0;
   TimeNs before_ns_ = 0;
   std::uint64_t uptime_before_ms_ = 0;
 };

@@ -5,18 +5,30 @@
 #include <cstdio>
 #include <tuple>
 
+#include "controlplane/cli/containment_text.h"
+
 namespace bulkhead::controlplane {
 
 namespace {
 
-constexpr std::string_view kSorts[] = {"rate", "total", "bytes", "name"};
+constexpr std::string_view kSorts[] = {"rate", "refused", "total", "bytes", "name"};
 // The first that fits is shown.
 constexpr std::string_view kKeys[] = {
-    "q quit  1 conduits 2 functions 3 refusals 0 all  m rate t total b bytes n name  / filter",
-    "q quit  1 2 3 one section 0 all  m rate t total b bytes n name  / filter",
-    "q quit  0-3 sections  m t b n sort  / filter",
+    "q quit  1 conduits 2 functions 3 refusals 0 all  sort: m rate r refused t total b bytes n "
+    "name  "
+    "/ filter",
+    "q quit  1 2 3 section 0 all  m rate r refused t total b bytes n name  / filter",
+    "q quit  0-3 sections  m r t b n sort  / filter",
     "q quit  / filter",
 };
+// Of a section that is shown alone.
+constexpr std::string_view kScrollKeys = "up down scroll  ";
+// Widths of the columns of numbers, with the blanks before them.
+constexpr std::size_t kPassedWidth = 9;
+constexpr std::size_t kRefusedWidth = 11;
+constexpr std::size_t kBytesWidth = 9;
+constexpr std::size_t kTotalWidth = 9;
+constexpr std::size_t kNumbersWidth = kPassedWidth + kRefusedWidth + kBytesWidth + kTotalWidth;
 
 // A number in at most 8 columns.
 std::string short_number(double value) {
@@ -66,12 +78,17 @@ std::string fit(const std::string& text, std::size_t columns, bool right = false
   return columns == 0 ? std::string() : out + "~";
 }
 
-std::string right(double value) { return fit(short_number(value), 9, true); }
+std::string right(double value, std::size_t columns) {
+  return fit(short_number(value), columns, true);
+}
 
 // As it stands, cut at the screen's edge.
+std::string cut(const std::string& text, const TopWish& wish) {
+  return width_of(text) <= wish.columns ? text : fit(text, wish.columns);
+}
+
 TopLine line(const std::string& text, const TopWish& wish, Colour colour = Colour::plain) {
-  const std::string shown = printable(text);
-  return {width_of(shown) <= wish.columns ? shown : fit(shown, wish.columns), colour};
+  return {cut(printable(text), wish), colour};
 }
 
 double rate_of(const TopRow& row) { return row.allowed_s + row.refused_s; }
@@ -79,6 +96,8 @@ std::uint64_t total_of(const TopRow& row) { return row.allowed + row.refused; }
 
 bool comes_before(const TopRow& a, const TopRow& b, TopSort sort) {
   if (sort == TopSort::rate && rate_of(a) != rate_of(b)) return rate_of(a) > rate_of(b);
+  if (sort == TopSort::refused && a.refused_s != b.refused_s) return a.refused_s > b.refused_s;
+  if (sort == TopSort::refused && a.refused != b.refused) return a.refused > b.refused;
   if (sort == TopSort::bytes && a.bytes_s != b.bytes_s) return a.bytes_s > b.bytes_s;
   if (sort != TopSort::name && total_of(a) != total_of(b)) return total_of(a) > total_of(b);
   return std::tie(a.name, a.detail) < std::tie(b.name, b.detail);
@@ -127,6 +146,17 @@ void add_state(const TopView& view, const TopWish& wish, std::vector<TopLine>& l
   if (!wish.message.empty()) lines.push_back(line("no answer: " + wish.message, wish, Colour::bad));
   lines.push_back(line(state_text(view), wish, good ? Colour::good : Colour::bad));
   if (view.pair) lines.push_back(line(pair_text(*view.pair), wish));
+  std::string contained;
+  for (const v1::Containment& each : view.status.containment().containments()) {
+    contained += (contained.empty() ? "CONTAINED: " : "; ") + target_text(each.target()) + " " +
+                 level_text(each.level());
+  }
+  if (!contained.empty()) lines.push_back(line(contained, wish, Colour::bad));
+  if (view.missed_s > 0) {
+    lines.push_back(line("ports miss " + short_number(view.missed_s) +
+                             " frames/s: more arrive than the workers can take",
+                         wish, Colour::bad));
+  }
   std::string alarms;
   for (const v1::Alarm& alarm : view.status.alarms()) {
     alarms += (alarms.empty() ? "alarms: " : ", ") + alarm.name();
@@ -171,38 +201,8 @@ struct Section {
   TopSection section;
   std::string title;
   std::vector<TopRow> rows;
-  bool has_detail = false;
+  bool of_refusals = false;  // rows have a detail, and nothing of them passes
 };
-
-TopLine section_row(const Section& section, const TopRow& row, const TopWish& wish) {
-  constexpr std::size_t kNumbers = 9 * 4;
-  const std::size_t names = wish.columns > kNumbers + 8 ? wish.columns - kNumbers - 1 : 8;
-  const std::size_t detail = section.has_detail ? names / 3 : 0;
-  std::string text = fit(printable(row.name), names - detail);
-  if (section.has_detail) text += fit(printable(row.detail), detail);
-  text += " " + right(row.allowed_s) + right(row.refused_s) + right(row.bytes_s) +
-          fit(short_count(total_of(row)), 9, true);
-  return {fit(text, wish.columns), row.refused_s > 0 ? Colour::bad : Colour::plain};
-}
-
-void add_section(const Section& section, const TopWish& wish, std::size_t lines_max,
-                 std::vector<TopLine>& lines) {
-  constexpr std::size_t kNumbers = 9 * 4;
-  const std::size_t names = wish.columns > kNumbers + 8 ? wish.columns - kNumbers - 1 : 8;
-  const std::size_t shown = std::min(section.rows.size(), lines_max - 1);
-  std::string title = section.title;
-  if (shown < section.rows.size()) {
-    title += " (" + std::to_string(shown) + " of " + grouped(section.rows.size()) + ")";
-  }
-  lines.push_back(
-      {fit(fit(title, names) + " " + fit("PASSED/S", 9, true) + fit("REFUSED/S", 10, true) +
-               fit("BYTES/S", 8, true) + fit("TOTAL", 9, true),
-           wish.columns),
-       Colour::bold});
-  for (std::size_t i = 0; i < shown; ++i) {
-    lines.push_back(section_row(section, section.rows[i], wish));
-  }
-}
 
 std::vector<Section> sections_of(const TopView& view, const TopWish& wish) {
   std::vector<Section> all = {
@@ -214,10 +214,93 @@ std::vector<Section> sections_of(const TopView& view, const TopWish& wish) {
   return all;
 }
 
+// Columns of the names, the same in each section: as many as the longest needs, so that numbers
+// stand near what they belong to.
+struct Names {
+  std::size_t all = 0;
+  std::size_t name = 0;    // of a refusal, with two blanks
+  std::size_t detail = 0;  // of a refusal; nothing of it passes, so that column is the name's too
+};
+
+// `fault:not_this_protocol` in place of the whole reason, which needs more than there is.
+std::string shown_name(const TopRow& row) {
+  constexpr std::string_view kReason = "protocol_fault:";
+  const std::string name = printable(row.name);
+  return name.starts_with(kReason) ? name.substr(std::string_view("protocol_").size()) : name;
+}
+
+Names names_of(const std::vector<Section>& sections, const TopWish& wish) {
+  constexpr std::size_t kLeast = 24;  // a title with its numbers
+  Names longest;
+  std::size_t plain = kLeast;
+  for (const Section& section : sections) {
+    for (const TopRow& row : section.rows) {
+      const std::size_t width = width_of(shown_name(row));
+      if (!section.of_refusals) {
+        plain = std::max(plain, width);
+        continue;
+      }
+      longest.name = std::max(longest.name, width + 2);
+      longest.detail = std::max(longest.detail, width_of(printable(row.detail)));
+    }
+  }
+  const std::size_t room = wish.columns > kNumbersWidth + 8 ? wish.columns - kNumbersWidth : 8;
+  Names names;
+  const std::size_t both = longest.name + longest.detail;
+  names.all = std::min(room, std::max(plain, both - std::min(both, kPassedWidth)));
+  const std::size_t refusal = names.all + kPassedWidth;
+  names.name =
+      std::min(longest.name, std::max(refusal / 2, refusal - std::min(refusal, longest.detail)));
+  names.detail = refusal - names.name;
+  return names;
+}
+
+TopLine section_row(const Section& section, const TopRow& row, const Names& names,
+                    const TopWish& wish) {
+  std::string text;
+  if (section.of_refusals) {
+    const std::string name =
+        fit(shown_name(row), names.name - std::min<std::size_t>(names.name, 2));
+    text = fit(name, names.name) + fit(printable(row.detail), names.detail);
+  } else {
+    text = fit(shown_name(row), names.all) + right(row.allowed_s, kPassedWidth);
+  }
+  text += right(row.refused_s, kRefusedWidth) + right(row.bytes_s, kBytesWidth) +
+          fit(short_count(total_of(row)), kTotalWidth, true);
+  return {cut(text, wish), row.refused_s > 0 ? Colour::bad : Colour::plain};
+}
+
+// The first row that is shown, so that the last page is a whole one.
+std::size_t first_of(const Section& section, const TopWish& wish, std::size_t shown) {
+  return wish.section == TopSection::all ? 0 : std::min(wish.first, section.rows.size() - shown);
+}
+
+void add_section(const Section& section, const Names& names, const TopWish& wish,
+                 std::size_t lines_max, std::vector<TopLine>& lines) {
+  const std::size_t shown = std::min(section.rows.size(), lines_max - 1);
+  const std::size_t first = first_of(section, wish, shown);
+  std::string title = section.title;
+  if (section.rows.empty()) {
+    title += wish.filter.empty() ? " (none)" : " (none fits)";
+  } else if (shown < section.rows.size()) {
+    const std::string from = first == 0 ? "" : grouped(first + 1) + "-";
+    title += " (" + from + grouped(first + shown) + " of " + grouped(section.rows.size()) + ")";
+  }
+  const std::string passed = fit(section.of_refusals ? "" : "PASSED/S", kPassedWidth, true);
+  lines.push_back({cut(fit(title, names.all) + passed + fit("REFUSED/S", kRefusedWidth, true) +
+                           fit("BYTES/S", kBytesWidth, true) + fit("TOTAL", kTotalWidth, true),
+                       wish),
+                   Colour::bold});
+  for (std::size_t i = first; i < first + shown; ++i) {
+    lines.push_back(section_row(section, section.rows[i], names, wish));
+  }
+}
+
 // Sections that need less than their share leave the rest to the others.
 void add_sections(const TopView& view, const TopWish& wish, std::size_t left,
                   std::vector<TopLine>& lines) {
-  std::vector<Section> sections = sections_of(view, wish);
+  const std::vector<Section> sections = sections_of(view, wish);
+  const Names names = names_of(sections, wish);
   std::vector<std::size_t> heights(sections.size(), 0);
   for (bool grew = true; grew && left > 0;) {
     grew = false;
@@ -231,12 +314,21 @@ void add_sections(const TopView& view, const TopWish& wish, std::size_t left,
     }
   }
   for (std::size_t i = 0; i < sections.size(); ++i) {
-    if (heights[i] > 0) add_section(sections[i], wish, heights[i], lines);
+    if (heights[i] > 0) add_section(sections[i], names, wish, heights[i], lines);
   }
 }
 
+// What stands above the sections.
+std::vector<TopLine> head_lines(const TopView& view, const TopWish& wish) {
+  std::vector<TopLine> lines;
+  add_state(view, wish, lines);
+  add_workers(view, wish, lines);
+  return lines;
+}
+
 std::string keys_text(const TopWish& wish) {
-  const std::string filter = wish.filter.empty() ? "" : "filter: " + wish.filter + " (Esc: none)  ";
+  std::string filter = wish.filter.empty() ? "" : "filter: " + wish.filter + " (Esc: none)  ";
+  if (wish.section != TopSection::all) filter += kScrollKeys;
   for (const std::string_view keys : kKeys) {
     if (width_of(filter) + keys.size() <= wish.columns) return filter + std::string(keys);
   }
@@ -254,10 +346,14 @@ std::optional<TopSort> find_top_sort(std::string_view name) {
 
 std::string_view name_of(TopSort sort) { return kSorts[static_cast<std::size_t>(sort)]; }
 
+TopPage page_of(const TopView& view, const TopWish& wish) {
+  if (wish.section == TopSection::all) return {};
+  const std::size_t used = head_lines(view, wish).size() + 2;  // with a title and the keys
+  return {wish.lines > used ? wish.lines - used : 0, sections_of(view, wish).front().rows.size()};
+}
+
 std::vector<TopLine> draw_top(const TopView& view, const TopWish& wish) {
-  std::vector<TopLine> lines;
-  add_state(view, wish, lines);
-  add_workers(view, wish, lines);
+  std::vector<TopLine> lines = head_lines(view, wish);
   const std::size_t used = lines.size() + 1;  // with the line of keys
   if (used < wish.lines) add_sections(view, wish, wish.lines - used, lines);
   if (lines.size() > wish.lines - 1) lines.resize(wish.lines - 1);
@@ -290,6 +386,8 @@ Json top_json(const TopView& view, const TopWish& wish) {
   json["alarms"] = Json::array();
   for (const v1::Alarm& alarm : view.status.alarms()) json["alarms"].push_back(alarm.name());
   if (view.pair) json["pair"] = pair_text(*view.pair).substr(6);
+  json["contained"] = containment_json(view.status.containment())["contained"];
+  json["missed_per_second"] = view.missed_s;
   json["workers"] = Json::array();
   for (const TopWorker& worker : view.workers) {
     json["workers"].push_back({{"worker", worker.index},

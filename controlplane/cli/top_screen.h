@@ -11,7 +11,7 @@
 
 namespace bulkhead::controlplane {
 
-enum class TopSort { rate, total, bytes, name };
+enum class TopSort { rate, refused, total, bytes, name };
 enum class TopSection { all, conduits, functions, refusals };
 
 std::optional<TopSort> find_top_sort(std::string_view name);
@@ -21,7 +21,8 @@ std::string_view name_of(TopSort sort);
 struct TopWish {
   TopSort sort = TopSort::rate;
   TopSection section = TopSection::all;
-  std::string filter;  // rows that have it in their name; empty: all
+  std::string filter;     // rows that have it in their name; empty: all
+  std::size_t first = 0;  // row of a section that is shown alone
   std::string server;
   std::string message;  // why nothing new came; empty if it did
   std::string prompt;   // what is being typed, in place of the line of keys
@@ -35,6 +36,13 @@ struct TopLine {
   Colour colour = Colour::plain;
 };
 
+// Rows of the section that is shown alone which fit the screen, and how many there are; 0 and 0 if
+// all sections are shown.
+struct TopPage {
+  std::size_t fits = 0;
+  std::size_t rows = 0;
+};
+TopPage page_of(const TopView& view, const TopWish& wish);
 // At most wish.lines.
 std::vector<TopLine> draw_top(const TopView& view, const TopWish& wish);
 // The same as one object.

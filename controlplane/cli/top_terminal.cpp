@@ -71,9 +71,23 @@ int TopTerminal::key(int wait_ms) {
   wtimeout(stdscr, wait_ms);
   const int pressed = wgetch(stdscr);
   if (pressed == ERR || pressed == KEY_RESIZE) return kNoKey;
-  if (pressed == KEY_BACKSPACE || pressed == '\b') return kBackspace;
-  if (pressed == KEY_ENTER) return '\n';
-  return pressed;
+  switch (pressed) {
+    case KEY_BACKSPACE:
+    case '\b':
+      return kBackspace;
+    case KEY_ENTER:
+      return '\n';
+    case KEY_UP:
+      return kUp;
+    case KEY_DOWN:
+      return kDown;
+    case KEY_PPAGE:
+      return kPageUp;
+    case KEY_NPAGE:
+      return kPageDown;
+    default:
+      return pressed < KEY_MIN ? pressed : kNoKey;
+  }
 }
 
 }  // namespace bulkhead::controlplane

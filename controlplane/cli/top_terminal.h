@@ -12,6 +12,10 @@ namespace bulkhead::controlplane {
 inline constexpr int kNoKey = -1;
 inline constexpr int kEscape = 27;
 inline constexpr int kBackspace = 127;
+inline constexpr int kUp = 1001;
+inline constexpr int kDown = 1002;
+inline constexpr int kPageUp = 1003;
+inline constexpr int kPageDown = 1004;
 
 class TopTerminal {
  public:

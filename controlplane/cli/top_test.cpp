@@ -1,6 +1,7 @@
 // The rates between two looks, and the screen that shows them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -178,7 +179,7 @@ TEST(TopScreen, CountsAreWholeAndTheKeysAreNotCut) {
     }
   }
   wish = wish_of(80, 24);
-  EXPECT_TRUE(has(draw_top(view, wish), "n name  / filter"));
+  EXPECT_TRUE(has(draw_top(view, wish), "r refused t total b bytes n name  / filter"));
   wish.columns = 200;
   EXPECT_TRUE(has(draw_top(view, wish), "1 conduits 2 functions 3 refusals"));
 }
@@ -217,6 +218,101 @@ TEST(TopScreen, SortsAndFiltersAndEnlarges) {
   EXPECT_EQ(first(draw_top(two, wish)), "old");
   wish.sort = TopSort::bytes;
   EXPECT_EQ(first(draw_top(two, wish)), "new");
+  wish.sort = TopSort::refused;
+  EXPECT_EQ(first(draw_top(busy(), wish)), "conduit-0") << "of 40 refusals";
+}
+
+// One row below the other, at the right edge of their headings and near their names.
+TEST(TopScreen, NumbersStandBelowTheirHeadings) {
+  TopRates rates;
+  rates.step(status_of(1000, 1), {}, look_of({}), kSecondNs);
+  const TopView view = rates.step(status_of(2000, 1), {},
+                                  look_of({counter("scada", "read_coils", "granted", 123'456),
+                                           counter("scada", "write_coil", "no_rule", 77)}),
+                                  2 * kSecondNs);
+  for (const std::size_t columns : {60U, 80U, 200U}) {
+    const auto drawn = draw_top(view, wish_of(columns, 24));
+    const auto begins = [&drawn](const std::string& with) {
+      const auto found = std::find_if(drawn.begin(), drawn.end(), [&with](const TopLine& line) {
+        return line.text.starts_with(with);
+      });
+      return found == drawn.end() ? std::string() : found->text;
+    };
+    const auto end_of = [](const std::string& text, const std::string& part) {
+      const std::size_t at = text.find(part);
+      return at == std::string::npos ? at : at + part.size();
+    };
+    const std::string title = begins("CONDUITS");
+    const std::string row = begins("scada");
+    EXPECT_EQ(end_of(title, "PASSED/S"), end_of(row, "123,456")) << columns;
+    EXPECT_EQ(end_of(title, "REFUSED/S"), end_of(row, " 77")) << columns;
+    EXPECT_EQ(end_of(title, "BYTES/S"), end_of(row, "1.2M")) << columns;
+    EXPECT_EQ(end_of(title, "TOTAL"), row.size()) << columns;
+    EXPECT_LE(row.size(), 24U + 9 + 11 + 9 + 9) << "near its name";
+    EXPECT_EQ(begins("REFUSALS").find("PASSED"), std::string::npos) << "nothing of them passes";
+  }
+}
+
+// The conduits of two refusals are told from one another, although their names are long.
+TEST(TopScreen, ARefusalsConduitHasTheRoomThatItsReasonLeaves) {
+  TopRates rates;
+  const TopView view =
+      rates.step(status_of(1, 1), {},
+                 look_of({counter("historian-to-packaging-line-03-maintenance", "", "no_rule", 2),
+                          counter("historian-to-packaging-line-06-maintenance", "", "no_rule", 2)}),
+                 1);
+  const auto drawn = draw_top(view, wish_of(80, 24));
+  EXPECT_TRUE(has(drawn, "no_rule  historian-to-packaging-line-03")) << text_of(drawn);
+  EXPECT_TRUE(has(drawn, "no_rule  historian-to-packaging-line-06")) << text_of(drawn);
+  v1::Counter malformed =
+      counter("historian-to-packaging-line-06-maintenance", "", "protocol_fault", 2);
+  malformed.set_fault("not_this_protocol");
+  const TopView faults = TopRates().step(status_of(1, 1), {}, look_of({malformed}), 1);
+  EXPECT_TRUE(
+      has(draw_top(faults, wish_of(80, 24)), "fault:not_this_protocol  historian-to-packaging-"));
+  EXPECT_EQ(top_json(faults, wish_of(80, 24))["refusals"][0]["name"],
+            "protocol_fault:not_this_protocol");
+}
+
+TEST(TopScreen, ASectionAloneScrollsToItsLastRow) {
+  const TopView view = busy();
+  TopWish wish = wish_of(80, 24);
+  EXPECT_EQ(page_of(view, wish).rows, 0U) << "all sections";
+  wish.section = TopSection::conduits;
+  wish.sort = TopSort::name;
+  const TopPage page = page_of(view, wish);
+  EXPECT_EQ(page.rows, 40U);
+  wish.first = page.rows - page.fits;
+  const auto last = draw_top(view, wish);
+  EXPECT_TRUE(has(last, "conduit-9 ")) << text_of(last);
+  EXPECT_TRUE(has(last, "-40 of 40)"));
+  EXPECT_FALSE(has(last, "conduit-0 "));
+  wish.first = 1000;
+  EXPECT_EQ(text_of(draw_top(view, wish)), text_of(last)) << "the last page is whole";
+  wish.first = 0;
+  EXPECT_TRUE(has(draw_top(view, wish), "(" + std::to_string(page.fits) + " of 40)"));
+  EXPECT_TRUE(has(draw_top(view, wish), "up down scroll"));
+}
+
+TEST(TopScreen, ShowsWhatIsContainedAndMissed) {
+  TopRates rates;
+  v1::GetStatusResponse status = status_of(1000, 1);
+  v1::PortStatus& port = *status.mutable_dataplane()->add_ports();
+  port.set_missed(1000);
+  rates.step(status, {}, look_of({}), kSecondNs);
+  EXPECT_FALSE(has(draw_top(rates.step(status, {}, look_of({}), 2 * kSecondNs), wish_of(80, 24)),
+                   "ports miss"));
+  status.mutable_dataplane()->mutable_ports(0)->set_missed(1500);
+  v1::Containment& cut = *status.mutable_containment()->add_containments();
+  cut.mutable_target()->set_zone("control");
+  cut.set_level(v1::CONTAINMENT_LEVEL_READ_ONLY);
+  const TopView view = rates.step(status, {}, look_of({}), 3 * kSecondNs);
+  const auto drawn = draw_top(view, wish_of(80, 24));
+  EXPECT_TRUE(has(drawn, "CONTAINED: zone control read-only")) << text_of(drawn);
+  EXPECT_TRUE(has(drawn, "ports miss 500 frames/s")) << text_of(drawn);
+  const Json json = top_json(view, wish_of(80, 24));
+  EXPECT_EQ(json["contained"][0]["zone"], "control");
+  EXPECT_EQ(json["missed_per_second"], 500);
 }
 
 TEST(TopScreen, NamesCannotControlTheTerminal) {

@@ -247,7 +247,32 @@ void print_exceptions(const v1::GetStatusResponse& status) {
   print_observed(status.dataplane());
 }
 
-void print_status(const v1::GetStatusResponse& status) {
+// Of the busiest worker. All of them, or those of which something is in use: the whole list is
+// longer than a screen, and what matters stands above it.
+void print_limits(const v1::DataplaneStatus& dataplane, bool all) {
+  say("\n");
+  Table limits({"LIMIT", "OF A WORKER", "USED", "UNIT"});
+  int left_out = 0;
+  for (int i = 0; i < dataplane.workers(0).limits_size(); ++i) {
+    const v1::LimitStatus& limit = dataplane.workers(0).limits(i);
+    std::uint64_t used = 0;
+    for (const v1::WorkerStatus& worker : dataplane.workers()) {
+      if (i < worker.limits_size()) used = std::max<std::uint64_t>(used, worker.limits(i).used());
+    }
+    if (!all && used == 0) {
+      ++left_out;
+      continue;
+    }
+    limits.add(
+        {limit.name(), grouped(limit.max()), limit.has_used() ? grouped(used) : "", limit.unit()});
+  }
+  limits.print("no limit is in use");
+  if (left_out > 0) {
+    say("%s\n", paint(std::to_string(left_out) + " more: status --limits", Colour::dim));
+  }
+}
+
+void print_status(const v1::GetStatusResponse& status, bool all_limits) {
   const v1::DataplaneStatus& dataplane = status.dataplane();
   const bool good = status.problem().empty();
   const bool stands_by = dataplane.has_pair() && !dataplane.pair().forwards();
@@ -301,19 +326,7 @@ void print_status(const v1::GetStatusResponse& status) {
                  grouped(statistic(worker, "events_suppressed"))});
   }
   workers.print("no workers");
-  if (dataplane.workers().empty()) return;
-  say("\n");
-  Table limits({"LIMIT", "OF A WORKER", "USED", "UNIT"});
-  for (int i = 0; i < dataplane.workers(0).limits_size(); ++i) {
-    const v1::LimitStatus& limit = dataplane.workers(0).limits(i);
-    std::uint64_t used = 0;
-    for (const v1::WorkerStatus& worker : dataplane.workers()) {
-      if (i < worker.limits_size()) used = std::max<std::uint64_t>(used, worker.limits(i).used());
-    }
-    limits.add(
-        {limit.name(), grouped(limit.max()), limit.has_used() ? grouped(used) : "", limit.unit()});
-  }
-  limits.print("no limits");
+  if (!dataplane.workers().empty()) print_limits(dataplane, all_limits);
 }
 
 Json counter_json(const v1::Counter& row) {
@@ -439,13 +452,11 @@ void run_flows(Session& session, std::uint32_t limit) {
   }
 }
 
-}  // namespace
-
-void run_status(Session& session) {
+void show_status(Session& session, bool all) {
   Remote remote(session);
   v1::GetStatusResponse status;
   remote.expect(remote.telemetry().GetStatus(remote.context().get(), {}, &status));
-  session.format() == Format::json ? print_json(status_json(status)) : print_status(status);
+  session.format() == Format::json ? print_json(status_json(status)) : print_status(status, all);
   const bool good = status.problem().empty() && status.access_problem().empty() &&
                     status.audit().problem().empty() && status.events().problem().empty();
   if (!good) session.exit_code = kRefused;
@@ -455,6 +466,10 @@ void add_watch_commands(CLI::App& app, Session& session) {
   struct Arguments {
     bool watch = false;
     std::uint32_t interval_ms = 1000;
+}  // namespace
+
+void run_status(Session& session) { show_status(session, false); }
+
     std::uint32_t limit = 1000;
   };
   const auto arguments = std::make_shared<Arguments>();
@@ -462,7 +477,9 @@ void add_watch_commands(CLI::App& app, Session& session) {
       "status",
       "Whether the appliance enforces its policy, and how ports and workers are doing; "
       "exit code 1 if something is wrong");
-  status->callback([&session] { run_status(session); });
+  const auto all_limits = std::make_shared<bool>(false);
+  status->add_flag("--limits", *all_limits, "All limits of a worker, not only those in use");
+  status->callback([&session, all_limits] { show_status(session, *all_limits); });
   CLI::App* counters =
       app.add_subcommand("counters", "Count of verdicts by conduit, rule, function and reason");
   counters->add_flag("--watch", arguments->watch, "Repeat, and show increments");
