@@ -67,11 +67,12 @@ TEST(Gate, OneThatForwardsSpeaksWhenItsAgentMissesAHeartbeat) {
   EXPECT_FALSE(gate.speaks(0, 10 * kSilentNs)) << "it does not forward";
   gate.renew({0, true, 3}, 100 * kMs);
   const TimeNs sent_ns = 100 * kMs;
-  EXPECT_FALSE(gate.speaks(sent_ns, sent_ns + 2 * kInterval - 1));
-  EXPECT_TRUE(gate.speaks(sent_ns, sent_ns + 2 * kInterval));
+  EXPECT_FALSE(gate.speaks(sent_ns, sent_ns + 3 * kInterval / 2 - 1));
+  EXPECT_TRUE(gate.speaks(sent_ns, sent_ns + 3 * kInterval / 2));
   const TimeNs silent_ns = 100 * kMs + kSilentNs;
   EXPECT_FALSE(gate.speaks(silent_ns - kInterval, silent_ns - 1));
   EXPECT_TRUE(gate.speaks(silent_ns - kInterval, silent_ns));
+  EXPECT_FALSE(gate.speaks(silent_ns - kInterval / 2 + 1, silent_ns));
 }
 
 class InBandFrame : public testing::Test {

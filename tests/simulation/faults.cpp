@@ -125,11 +125,13 @@ std::vector<Fault> plan_scenario(const std::string& name, Random& random) {
     fault.path = random.below(kPaths);
   };
   if (name == "dying_agents") {
-    // Both forward alone; when they hear each other again one agent dies, and soon the other.
+    // Both forward alone; when they hear each other again one agent dies or stands still, and soon
+    // the other.
+    constexpr std::array kEnds = {Kind::agent_crash, Kind::agent_freeze, Kind::lease_stuck};
     const std::uint64_t end_ms = 1600 + random.below(20);
     add(Kind::cut_all, node, 1000, end_ms);
-    add(Kind::agent_crash, node, end_ms - random.below(5), end_ms + 500);
-    add(Kind::agent_crash, 1 - node, end_ms + random.between(20, 60), end_ms + 500);
+    add(kEnds[random.below(3)], node, end_ms - random.below(5), end_ms + 500);
+    add(kEnds[random.below(3)], 1 - node, end_ms + random.between(20, 60), end_ms + 500);
   } else if (name == "stuck_at_the_end") {
     // The same with one lease thread stuck beside an agent that runs late.
     const std::uint64_t end_ms = 1200 + random.below(20);
