@@ -43,8 +43,9 @@ class Gate {
 
   // Whether a data plane whose last in-band frame left at `sent_ns` has to send one without its
   // agent: it forwards, and the agent is silent or has missed a heartbeat. The peer may be waiting
-  // for a frame to give way, and its own agent may have died shortly before this one's. Asked once
-  // an interval: half of one less than what is meant does not let a look pass in vain.
+  // for a frame to give way, and its own agent may have died shortly before this one's. It is
+  // asked once an interval; the bounds are half an interval lower, for a look may come a little
+  // early.
   bool speaks(TimeNs sent_ns, TimeNs now_ns) const {
     const bool silent = agent_is_silent(now_ns);
     if (!silent && planted(Mistake::wait_for_silence)) return false;
