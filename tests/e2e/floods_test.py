@@ -114,7 +114,8 @@ class Floods(unittest.TestCase):
               f"({max(sent):,} frames sent); {self.refused():,} refusals in {len(self.events()):,} events",
               flush=True)
         self.assertGreater(meanwhile, 10 * SESSIONS, "the flood went on beside the sessions")
-        self.assertLess(len(self.events("--source", ROGUE)), 2000, "bounded work")
+        self.assertLess(len(self.events("--source", ROGUE)),
+                        max(2000, self.counted("--source", ROGUE) / 20), "bounded work")
 
 
 if __name__ == "__main__":
