@@ -9,6 +9,7 @@
 #include "dataplane/flow/mac_table.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
+#include "dataplane/wire/llc.h"
 #include "dataplane/wire/transport.h"
 
 namespace bulkhead::selftest {
@@ -47,6 +48,9 @@ pipeline::PipelineOptions own_options(const pipeline::PipelineOptions& workers) 
 ByteView content_of(ByteView frame) {
   wire::EthernetHeader ethernet;
   if (!wire::parse_ethernet(frame, ethernet)) return frame;
+  if (ethernet.ethertype < wire::kEtherTypeMin) {  // a length, which is the message's
+    return frame.subspan(ethernet.payload_offset - wire::kLengthBytes);
+  }
   ByteView rest = frame.subspan(ethernet.payload_offset);
   wire::IpHeader ip;
   const bool v4 = ethernet.ethertype == wire::kEtherTypeIpv4;

@@ -133,8 +133,8 @@ void SessionFrames::send(bool from_client, std::uint16_t ethertype, ByteView pay
   append(frame.bytes, to.mac.bytes);
   append(frame.bytes, from.mac.bytes);
   put_tags(frame.bytes, from.vlan);
-  put16(frame.bytes, ethertype < wire::kEtherTypeMin ? payload.size() : ethertype);
-  const std::size_t header = frame.bytes.size();
+  const std::size_t header = frame.bytes.size() + sizeof(ethertype);
+  if (ethertype >= wire::kEtherTypeMin) put16(frame.bytes, ethertype);
   append(frame.bytes, payload);
   if (frame.bytes.size() < kFrameBytesMin) frame.bytes.resize(kFrameBytesMin);
   if (!from.prp) return;

@@ -30,8 +30,8 @@ struct Frame {
 
 class SessionFrames {
  public:
-  // `ethertype`: of frames that carry the protocol themselves; below 1536 a service access point,
-  // which the message begins with (IEEE 802.2).
+  // `ethertype`: of frames that carry the protocol themselves; below 1536 a service access point of
+  // IEEE 802.2, whose messages begin with their length.
   SessionFrames(const End& client, const End& server, policy::Transport transport,
                 std::uint16_t ethertype);
 

@@ -28,18 +28,18 @@ constexpr SampleMessage kIAmAll[] = {
 constexpr SampleMessage kIAm[] = {
     {.function = "i_am", .hex = "810a0014 0100 1000 c402000001 2205c4 9100 2100"}};
 
-// Over IEEE 802.2 the access points and an unnumbered control octet stand before the network's part
-// (clause 7).
+// Over IEEE 802.2 a length, the access points and an unnumbered control octet stand before the
+// network's part (clause 7).
 constexpr SampleField kFramedFields[] = {
-    {.name = "object_type", .value = 8, .at = 10, .octets = 4, .shift = 22, .max = 1023},
-    {.name = "instance", .value = 1, .at = 10, .octets = 4, .max = 0x3fffff},
-    {.name = "property", .value = 77, .at = 15, .octets = 1}};
+    {.name = "object_type", .value = 8, .at = 12, .octets = 4, .shift = 22, .max = 1023},
+    {.name = "instance", .value = 1, .at = 12, .octets = 4, .max = 0x3fffff},
+    {.name = "property", .value = 77, .at = 17, .octets = 1}};
 constexpr SampleMessage kFramedProperty[] = {{.function = "read_property",
-                                              .hex = "828203 0104 0005010c 0c 02000001 19 4d",
+                                              .hex = "0010 828203 0104 0005010c 0c 02000001 19 4d",
                                               .fields = kFramedFields}};
-constexpr SampleMessage kFramedWhoIs[] = {{.function = "who_is", .hex = "828203 0100 1008"}};
+constexpr SampleMessage kFramedWhoIs[] = {{.function = "who_is", .hex = "0007 828203 0100 1008"}};
 constexpr SampleMessage kFramedRestart[] = {
-    {.function = "reinitialize_device", .hex = "828203 0104 00050114 0900"}};
+    {.function = "reinitialize_device", .hex = "000b 828203 0104 00050114 0900"}};
 
 constexpr Sample kAll[] = {{Carrier::udp, kProperty},
                            {Carrier::udp, kWhoIs},
@@ -52,8 +52,8 @@ constexpr Sample kAll[] = {{Carrier::udp, kProperty},
                            {Carrier::ethernet, kFramedRestart},
                            {Carrier::ethernet, kFramedWhoIs, true}};
 
-constexpr std::string_view kMalformed = "820a0008 0100 1008";      // another type of link control
-constexpr std::string_view kMalformedFramed = "828203 0200 1008";  // another version of NPDUs
+constexpr std::string_view kMalformed = "820a0008 0100 1008";  // another type of link control
+constexpr std::string_view kMalformedFramed = "0007 828203 0200 1008";  // another version of NPDUs
 
 }  // namespace
 
