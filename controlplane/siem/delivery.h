@@ -46,9 +46,7 @@ class Delivery {
   std::uint64_t pending() const { return written_ - confirmed_end_; }
   // Nothing is left that a receipt could be asked for.
   bool is_receipted() const { return receipted_ >= written_; }
-  bool may_write() const {
-    return trust_ == Trust::acknowledgements || pending() < kWindowBytes;
-  }
+  bool may_write() const { return trust_ == Trust::acknowledgements || pending() < kWindowBytes; }
 
  private:
   enum class Trust : std::uint8_t { acknowledgements, receipts_awaited, receipts };
