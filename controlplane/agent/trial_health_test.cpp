@@ -139,6 +139,12 @@ TEST_F(TrialHealthTest, TheBaselineIsOfGrantedConduits) {
   EXPECT_FALSE(watch_of_trial(*store_)) << "it is not in force";
   commit();
   EXPECT_TRUE(watch_of_trial(*store_));
+  v1::HealthWatch other = *watch;
+  other.set_number(1);
+  EXPECT_EQ(store_->set_health_watch(other), "");
+  EXPECT_FALSE(watch_of_trial(*store_)) << "it is of another revision";
+  EXPECT_EQ(store_->set_health_watch(*watch), "");
+  EXPECT_TRUE(watch_of_trial(*store_));
   EXPECT_EQ(health_->begin_without(), "");
   EXPECT_FALSE(watch_of_trial(*store_));
 }

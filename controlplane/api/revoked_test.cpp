@@ -1,5 +1,6 @@
 // Credentials that change while calls and streams are under way.
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -22,6 +23,22 @@
 
 namespace bulkhead::controlplane {
 namespace {
+
+// A handler of a method that has no row in the table.
+class Unlisted final : public grpc::Service {
+ public:
+  static constexpr const char* kName = "/bulkhead.v1.UnlistedService/GetAnything";
+  Unlisted() {
+    using Message = google::protobuf::MessageLite;
+    using Handler = grpc::internal::RpcMethodHandler<Unlisted, v1::GetAccessRequest,
+                                                     v1::AccessStatus, Message, Message>;
+    const auto answer = [](Unlisted* /*self*/, grpc::ServerContext* /*context*/,
+                           const v1::GetAccessRequest* /*request*/,
+                           v1::AccessStatus* /*response*/) { return grpc::Status::OK; };
+    AddMethod(new grpc::internal::RpcServiceMethod(kName, grpc::internal::RpcMethod::NORMAL_RPC,
+                                                   new Handler(answer, this)));
+  }
+};
 
 class RevokedTest : public ::testing::Test {
  protected:
@@ -104,6 +121,7 @@ class RevokedTest : public ::testing::Test {
                          services.push_back(std::make_unique<AccessServiceImpl>(work_, file_));
                          services.push_back(std::make_unique<TelemetryServiceImpl>(
                              work_, readings_, events_, [](v1::GetStatusResponse&) {}));
+                         services.push_back(std::make_unique<Unlisted>());
                          return services;
                        }};
   std::uint16_t port_ = 0;
@@ -120,6 +138,19 @@ TEST_F(RevokedTest, CallsOfARevokedCertificateAreRefusedOnTheSameConnection) {
   EXPECT_EQ(refused.error_message(), "the certificate has been revoked");
   EXPECT_TRUE(ask(bob).ok());
   EXPECT_EQ(ask(channel(alice_)).error_message(), "the certificate has been revoked");
+}
+
+// Even of one that has all roles.
+TEST_F(RevokedTest, AMethodWithoutARowIsRefused) {
+  const auto alice = channel(alice_);
+  EXPECT_TRUE(ask(alice).ok());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+  const grpc::internal::RpcMethod method(Unlisted::kName, grpc::internal::RpcMethod::NORMAL_RPC);
+  v1::AccessStatus answer;
+  const grpc::Status status = grpc::internal::BlockingUnaryCall(alice.get(), method, &context,
+                                                                v1::GetAccessRequest(), &answer);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
 }
 
 TEST_F(RevokedTest, ItsStreamsEndAndOthersDoNot) {
