@@ -1,8 +1,6 @@
 // wire/ reads the headers.
 #include "controlplane/cli/capture.h"
 
-#include <vector>
-
 #include "controlplane/cli/session.h"
 #include "dataplane/capture/capture_file.h"
 #include "dataplane/wire/ethernet.h"
@@ -105,10 +103,10 @@ bool parse_echo(ByteView packet, CapturedEcho& out) {
   return echo;
 }
 
-wire::Mac source_mac(const capture::CaptureFile& file) {
+wire::Mac source_mac(const CapturedFrame& frame) {
   wire::EthernetHeader ethernet;
-  if (!file.is_ethernet()) return {};
-  wire::parse_ethernet(file.frame(), ethernet);
+  if (frame.link_type != DLT_EN10MB) return {};
+  wire::parse_ethernet(frame.bytes, ethernet);
   return ethernet.source;
 }
 
@@ -137,24 +135,29 @@ bool parse_non_ip(ByteView frame, CapturedPacket& out) {
 
 }  // namespace
 
+void FrameReader::read(const CapturedFrame& frame,
+                       const std::function<void(const CapturedPacket&)>& take,
+                       const std::function<void(const CapturedEcho&)>& take_echo) {
+  packet_.frame = frame.number;
+  packet_.time_ns = frame.time_ns;
+  packet_.source_mac = source_mac(frame);
+  const ByteView ip = ip_packet(frame.link_type, frame.bytes);
+  if (parse_packet(ip, copy_, packet_) ||
+      (frame.link_type == DLT_EN10MB && parse_non_ip(frame.bytes, packet_))) {
+    take(packet_);
+  } else if (CapturedEcho echo{packet_.time_ns, {}, {}}; take_echo && parse_echo(ip, echo)) {
+    take_echo(echo);
+  }
+}
+
 void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take,
                   const std::function<void(const CapturedEcho&)>& take_echo) {
   auto opened = capture::CaptureFile::open(path);
   if (!opened) throw CommandFailed{kFileFailed, opened.error()};
   capture::CaptureFile& file = opened.value();
-  CapturedPacket packet;
-  std::vector<std::uint8_t> copy;
+  FrameReader reader;
   while (file.next()) {
-    packet.frame = file.number();
-    packet.time_ns = file.time_ns();
-    packet.source_mac = source_mac(file);
-    const ByteView ip = ip_packet(file.link_type(), file.frame());
-    if (parse_packet(ip, copy, packet) ||
-        (file.is_ethernet() && parse_non_ip(file.frame(), packet))) {
-      take(packet);
-    } else if (CapturedEcho echo{packet.time_ns, {}, {}}; take_echo && parse_echo(ip, echo)) {
-      take_echo(echo);
-    }
+    reader.read({file.number(), file.time_ns(), file.link_type(), file.frame()}, take, take_echo);
   }
   if (!file.problem().empty()) throw CommandFailed{kFileFailed, file.problem()};
 }

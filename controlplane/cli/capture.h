@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/clock.h"
@@ -34,9 +35,28 @@ struct CapturedEcho {
   wire::IpAddress destination;
 };
 
-// Calls `take` for each packet, in order, and `take_echo` for each echo request. Checksums are
-// ignored: captures are often taken before the hardware fills them in. Throws CommandFailed if the
-// file cannot be read.
+struct CapturedFrame {
+  std::uint32_t number = 0;  // from 1
+  TimeNs time_ns = 0;
+  int link_type = 0;  // DLT_...
+  ByteView bytes;
+};
+
+// Finds what frames carry. Checksums are ignored: captures are often taken before the hardware
+// fills them in.
+class FrameReader {
+ public:
+  // Calls one of both, or neither.
+  void read(const CapturedFrame& frame, const std::function<void(const CapturedPacket&)>& take,
+            const std::function<void(const CapturedEcho&)>& take_echo = {});
+
+ private:
+  CapturedPacket packet_;
+  std::vector<std::uint8_t> copy_;  // of a packet whose length is made good
+};
+
+// Calls `take` for each packet of a file, in order, and `take_echo` for each echo request. Throws
+// CommandFailed if the file cannot be read.
 void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take,
                   const std::function<void(const CapturedEcho&)>& take_echo = {});
 

@@ -15,6 +15,13 @@ using protocols::Direction;
 using protocols::Fault;
 using protocols::ProtocolSet;
 
+namespace {
+
+constexpr std::size_t kUnreadMax = 4096;         // bytes of no protocol, of one conversation
+constexpr std::size_t kRestBytesMax = 16 << 20;  // no message of several datagrams is as long
+
+}  // namespace
+
 void CaptureDecoder::take(const CapturedPacket& packet) {
   const Endpoint source{packet.source, packet.source_port};
   const Endpoint destination{packet.destination, packet.destination_port};
@@ -36,17 +43,49 @@ void CaptureDecoder::take(const CapturedPacket& packet) {
   } else {
     accept_datagram(conversation, packet, from_client);
   }
+  conversation.used = ++packets_;
+  count_held(conversation);
+  if (held_ > kHeldMax) end_the_quietest();
 }
 
 void CaptureDecoder::finish() {
-  for (auto& [key, conversation] : conversations_) {
-    if (conversation.protocol == protocols::kNoProtocol) {
-      settle_on(conversation, first_of(conversation.candidates));
+  for (auto& [key, conversation] : conversations_) finish(conversation);
+}
+
+void CaptureDecoder::finish(Conversation& conversation) {
+  if (conversation.protocol == protocols::kNoProtocol) {
+    settle_on(conversation, first_of(conversation.candidates));
+  }
+  for (const bool from_client : {true, false}) {
+    conversation.streams[from_client ? 0 : 1].finish();
+    decode_stream(conversation, from_client);
+  }
+}
+
+void CaptureDecoder::count_held(Conversation& conversation) {
+  std::size_t held = sizeof(Conversation) + sizeof(Key) + conversation.name.size() +
+                     conversation.session.size() + conversation.names.held() +
+                     conversation.unread.size() * sizeof(Conversation::Unread);
+  for (const Reassembly& stream : conversation.streams) held += stream.held();
+  for (const auto& rest : conversation.rest) held += rest.size();
+  held_ += held - conversation.held;
+  conversation.held = held;
+}
+
+void CaptureDecoder::end_the_quietest() {
+  std::vector<std::uint64_t> used;
+  used.reserve(conversations_.size());
+  for (const auto& [key, conversation] : conversations_) used.push_back(conversation.used);
+  const auto last = used.begin() + static_cast<std::ptrdiff_t>(used.size() / 8);
+  std::nth_element(used.begin(), last, used.end());
+  for (auto at = conversations_.begin(); at != conversations_.end();) {
+    if (at->second.used > *last) {
+      ++at;
+      continue;
     }
-    for (const bool from_client : {true, false}) {
-      conversation.streams[from_client ? 0 : 1].finish();
-      decode_stream(conversation, from_client);
-    }
+    finish(at->second);
+    held_ -= at->second.held;
+    at = conversations_.erase(at);
   }
 }
 
@@ -116,7 +155,9 @@ void CaptureDecoder::recognise(Conversation& conversation) {
       return settle_on(conversation, recognised.protocol);
     }
     if (recognised.possible == 0) {  // what is of none of them shows nothing
-      conversation.unread.push_back({stream.completed_in(1), direction});
+      if (conversation.unread.size() < kUnreadMax) {
+        conversation.unread.push_back({stream.completed_in(1), direction});
+      }
       stream.discard();
     }
   }
@@ -156,7 +197,10 @@ void CaptureDecoder::accept_datagram(Conversation& conversation, const CapturedP
   while (!rest.empty()) {
     const protocols::Frame frame =
         protocols::frame_in_datagram(protocol, rest, context_of(conversation, direction));
-    if (frame.fault == Fault::truncated && protocol.many_in_datagram()) break;
+    if (frame.fault == Fault::truncated && protocol.many_in_datagram() &&
+        rest.size() <= kRestBytesMax) {
+      break;
+    }
     if (frame.fault != Fault::none) {
       out_.on_fault(conversation, packet.frame, direction, frame.fault, std::nullopt);
       rest = {};

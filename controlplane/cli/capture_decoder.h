@@ -47,6 +47,8 @@ struct Conversation {
   bool begun = false;          // its beginning is in the capture
   bool turned = false;         // its opener is the server
   bool by_client = false;      // sent the message that was decoded last
+  std::uint64_t used = 0;      // counts packets: when its last one came
+  std::size_t held = 0;        // bytes of memory, about
 
   protocols::Direction direction(bool from_client) const {
     return from_client != turned ? protocols::Direction::request : protocols::Direction::response;
@@ -79,6 +81,12 @@ class CaptureDecoder {
   // The capture is over.
   void finish();
 
+  // As bytes of memory. When conversations take more, an eighth of them end: those in which nothing
+  // was said for longest. What goes on after that is decoded as if the capture began there.
+  static constexpr std::size_t kHeldMax = 256 << 20;
+  std::size_t held() const { return held_; }
+  std::size_t conversations() const { return conversations_.size(); }
+
  private:
   using Key = std::tuple<protocols::Carrier, Endpoint, Endpoint>;
 
@@ -92,6 +100,9 @@ class CaptureDecoder {
   Conversation& open(protocols::Carrier carrier, const Endpoint& client, const Endpoint& server,
                      protocols::ProtocolSet candidates);
   void settle_on(Conversation& conversation, std::uint8_t protocol);
+  void finish(Conversation& conversation);
+  void count_held(Conversation& conversation);
+  void end_the_quietest();
   // Several protocols share the port: as the data plane, by what either side said first.
   void recognise(Conversation& conversation);
   void accept_segment(Conversation& conversation, const CapturedPacket& packet, bool from_client);
@@ -104,6 +115,8 @@ class CaptureDecoder {
   ChosenPorts ports_;
   DecodedMessages& out_;
   std::map<Key, Conversation> conversations_;
+  std::uint64_t packets_ = 0;
+  std::size_t held_ = 0;
   Opened opened_;
   protocols::OperationList operations_;
 };

@@ -1,112 +1,32 @@
-// learn CAPTURE...: a policy from recorded traffic, or recorded traffic against a policy.
+// learn CAPTURE... | --live INTERFACE: a policy from traffic, or traffic against a policy.
 #include <algorithm>
 #include <memory>
 
-#include "controlplane/cli/capture_decoder.h"
 #include "controlplane/cli/chosen_ports.h"
 #include "controlplane/cli/compiled_file.h"
+#include "controlplane/cli/learner.h"
+#include "controlplane/cli/listening.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
-#include "controlplane/cli/service_sessions.h"
-#include "controlplane/learn/usage.h"
 #include "controlplane/learn/write.h"
 #include "controlplane/policy/literals.h"
+#include "dataplane/base/duration.h"
 #include "dataplane/wire/text.h"
 
 namespace bulkhead::controlplane {
 
 namespace {
 
-using protocols::Direction;
-using protocols::Fault;
-
 struct Arguments {
   std::vector<std::string> captures;
+  std::string live;  // an interface instead
+  std::string for_text;
   std::vector<std::string> zones;
   std::vector<std::string> as;
   std::string site = "site";
   std::string out;
   std::string against;
   bool values = false;
-};
-
-// Hands what captures hold to the observations and to a policy's usage, if there is one.
-class Learner final : public DecodedMessages {
- public:
-  Learner(const ChosenPorts& ports, learn::Observations& observations, learn::Usage* usage)
-      : ports_(ports), observations_(observations), usage_(usage), services_(ports) {}
-
-  void read(const std::string& path) {
-    times_.clear();
-    services_.forget();
-    const auto decoder = std::make_unique<CaptureDecoder>(ports_, *this);
-    read_capture(
-        path,
-        [&](const CapturedPacket& packet) {
-          note_time(packet);
-          note_name(packet);
-          note_service(packet);
-          decoder->take(packet);
-        },
-        [&](const CapturedEcho& echo) {
-          packets.note(echo.time_ns);
-          note({echo.source, echo.destination, policy::Transport::icmp, 0}, echo.time_ns);
-        });
-    decoder->finish();
-  }
-
-  void on_operation(const Conversation& conversation, std::uint32_t frame, Direction direction,
-                    const protocols::Operation& operation, Fault pairing) override {
-    const protocols::Catalogue& catalogue =
-        protocols::registry()[conversation.protocol]->catalogue();
-    if (!learn::needs_rule(operation, direction, catalogue.functions[operation.function])) return;
-    if (pairing != Fault::none) return on_fault(conversation, frame, direction, pairing, {});
-    const learn::Session session = session_of(conversation, direction);
-    observations_.note_operation(session, conversation.protocol, operation, time_of(frame));
-    if (usage_ != nullptr) {
-      usage_->note_operation(session, conversation.protocol, operation, time_of(frame));
-    }
-  }
-
-  void on_fault(const Conversation& conversation, std::uint32_t frame, Direction direction,
-                Fault fault, std::optional<std::uint16_t> /*code*/) override {
-    observations_.note_fault(session_of(conversation, direction), conversation.protocol, fault,
-                             time_of(frame));
-  }
-
-  learn::Seen packets;
-  learn::HostNames names;
-
- private:
-  void note_time(const CapturedPacket& packet) {
-    packets.note(packet.time_ns);
-    times_.resize(std::max<std::size_t>(times_.size(), packet.frame + 1), packet.time_ns);
-    times_[packet.frame] = packet.time_ns;
-  }
-
-  TimeNs time_of(std::uint32_t frame) const {
-    return frame < times_.size() ? times_[frame] : packets.last_ns;
-  }
-
-  void note_service(const CapturedPacket& packet) {
-    if (const auto session = services_.find(packet)) note(*session, packet.time_ns);
-  }
-
-  void note(const learn::Session& session, TimeNs time_ns) {
-    observations_.note_service(session, time_ns);
-    if (usage_ != nullptr) usage_->note_service(session, time_ns);
-  }
-
-  void note_name(const CapturedPacket& packet) {
-    names.note({policy::transport_over(packet.carrier), packet.source_mac, packet.source,
-                packet.source_port, packet.destination_port, packet.payload});
-  }
-
-  const ChosenPorts& ports_;
-  learn::Observations& observations_;
-  learn::Usage* usage_;
-  std::vector<TimeNs> times_;  // by frame
-  ServiceSessions services_;
 };
 
 // NAME=NETWORK,..., repeated. A MAC address stands for a station without an address.
@@ -204,6 +124,73 @@ void print_usage(Session& session, const Model& model, const learn::Usage& usage
   if (!usage.refused().empty()) session.exit_code = kRefused;
 }
 
+ListeningWish listening_wish(const Arguments& arguments) {
+  ListeningWish wish{arguments.live, 0};
+  if (arguments.for_text.empty()) return wish;
+  const auto time = parse_duration(arguments.for_text);
+  if (!time || *time == 0) {
+    throw CommandFailed{kUsage,
+                        "--for takes a time such as 30m, 24h or 7d, not " + arguments.for_text};
+  }
+  wish.for_ns = *time;
+  return wish;
+}
+
+// Captures, or an interface. What was learned until then goes to `keep` now and then.
+Listened learn_from(const Arguments& arguments, Learner& learner,
+                    const std::function<void(const Listened&)>& keep) {
+  if (!arguments.live.empty()) return listen_on(listening_wish(arguments), learner, keep);
+  for (const std::string& path : arguments.captures) learner.read(path);
+  return {};
+}
+
+void check_arguments(const Arguments& arguments) {
+  if (arguments.captures.empty() == arguments.live.empty()) {
+    throw CommandFailed{kUsage, "learn takes captures, or --live INTERFACE"};
+  }
+  if (arguments.live.empty() && !arguments.for_text.empty()) {
+    throw CommandFailed{kUsage, "--for takes --live INTERFACE"};
+  }
+}
+
+Json curve_json(const learn::Novelty& novelty, TimeNs end_ns) {
+  const learn::Novelty::Curve curve = novelty.curve(end_ns);
+  Json steps = Json::array();
+  for (std::size_t i = 0; i < curve.steps.size(); ++i) {
+    steps.push_back({{"from_s", (curve.start_ns + i * curve.width_ns) / kSecondNs},
+                     {"hosts", curve.steps[i].hosts},
+                     {"services", curve.steps[i].services},
+                     {"operations", curve.steps[i].operations}});
+  }
+  return steps;
+}
+
+// What came of listening, in a proposal's summary.
+Json listened_json(const Arguments& arguments, const Learner& learner, const Listened& listened) {
+  const auto end_ns = listened.end_ns;
+  return {{"interface", arguments.live},
+          {"seconds", (end_ns - listened.start_ns) / kSecondNs},
+          {"packets", learner.packets.count},
+          {"lost", listened.lost},
+          {"nothing_new_s", learner.novelty.quiet_ns(end_ns) / kSecondNs},
+          {"step_s", learner.novelty.curve(end_ns).width_ns / kSecondNs},
+          {"curve", curve_json(learner.novelty, end_ns)}};
+}
+
+// On standard error, where the proposal itself is printed.
+void print_listened(const Learner& learner, const Listened& listened, std::FILE* to) {
+  print_text(learn::curve_text(learner.novelty, listened.end_ns), to);
+  if (listened.lost > 0) {
+    print_text(grouped(listened.lost) + " frames were lost: nobody read them in time", to);
+  }
+}
+
+void report_problem(Session& session, const Listened& listened) {
+  if (listened.problem.empty()) return;
+  print_error("bulkheadctl: listening ended early: " + listened.problem);
+  session.exit_code = kFileFailed;
+}
+
 void run_against(Session& session, const Arguments& arguments) {
   const Compilation policy = compile_or_fail(session, arguments.against);
   const auto tables = policy::finished(lower_policy(*policy.model));
@@ -211,45 +198,83 @@ void run_against(Session& session, const Arguments& arguments) {
   const ChosenPorts ports = read_chosen_ports(arguments.as);
   learn::Observations observations(false);
   learn::Usage usage(tables.value());
-  Learner learner(ports, observations, &usage);
-  for (const std::string& path : arguments.captures) learner.read(path);
+  Learner learner(ports, observations, &usage, wall_now_ns());
+  const Listened listened = learn_from(arguments, learner, [](const Listened&) {});
+  if (!arguments.live.empty()) print_listened(learner, listened, stderr);
   print_usage(session, *policy.model, usage);
+  report_problem(session, listened);
 }
 
-void run_learn(Session& session, const Arguments& arguments) {
-  if (!arguments.against.empty()) return run_against(session, arguments);
-  const ChosenPorts ports = read_chosen_ports(arguments.as);
-  const std::vector<learn::ZoneWish> zones = read_zones(arguments.zones);
-  learn::Observations observations(arguments.values);
-  Learner learner(ports, observations, nullptr);
-  for (const std::string& path : arguments.captures) learner.read(path);
-  if (observations.uses().empty() && observations.services().empty()) {
-    throw CommandFailed{kRefused,
-                        "nothing to learn from: no message of a known protocol and no "
-                        "session; for other ports, name them with --as"};
+learn::Proposal propose(const Arguments& arguments, const std::vector<learn::ZoneWish>& zones,
+                        const learn::Observations& observations, const Learner& learner,
+                        const Listened& listened) {
+  learn::Proposal proposal = learn::propose(observations, zones, learner.names);
+  if (listened.lost > 0) {
+    proposal.apart.push_back("not heard: " + std::to_string(listened.lost) + " frames of " +
+                             arguments.live + " that were lost");
   }
-  const learn::Proposal proposal = learn::propose(observations, zones, learner.names);
-  const std::string text =
-      learn::proposal_text(proposal, {arguments.site, arguments.captures, learner.packets.count,
-                                      learner.packets.first_ns, learner.packets.last_ns});
+  return proposal;
+}
+
+std::string text_of(const Arguments& arguments, const learn::Proposal& proposal,
+                    const Learner& learner) {
+  const std::vector<std::string> from =
+      arguments.live.empty() ? arguments.captures : std::vector<std::string>{arguments.live};
+  return learn::proposal_text(proposal, {arguments.site, from, learner.packets.count,
+                                         learner.packets.first_ns, learner.packets.last_ns});
+}
+
+void print_summary(Session& session, const Arguments& arguments, const learn::Proposal& proposal,
+                   const Learner& learner, const Listened& listened) {
   std::size_t rules = 0;
   std::size_t unreviewed = 0;
   for (const learn::ProposedConduit& conduit : proposal.conduits) {
     rules += conduit.rules.size();
     for (const learn::ProposedRule& rule : conduit.rules) unreviewed += rule.review.empty() ? 0 : 1;
   }
-  if (arguments.out.empty()) return print_text(text);
-  write_file_or_fail(arguments.out, text);
   if (session.format() == Format::json) {
-    print_json({{"file", arguments.out},
-                {"zones", proposal.zones.size()},
-                {"rules", rules},
-                {"to_review", unreviewed},
-                {"apart", proposal.apart}});
-  } else {
-    say("%s: %zu zones, %zu rules, %zu of them to be reviewed\n", arguments.out,
-        proposal.zones.size(), rules, unreviewed);
+    Json json = {{"file", arguments.out},
+                 {"zones", proposal.zones.size()},
+                 {"rules", rules},
+                 {"to_review", unreviewed},
+                 {"apart", proposal.apart}};
+    if (!arguments.live.empty()) json["live"] = listened_json(arguments, learner, listened);
+    return print_json(json);
   }
+  if (!arguments.live.empty()) print_listened(learner, listened, stdout);
+  say("%s: %zu zones, %zu rules, %zu of them to be reviewed\n", arguments.out,
+      proposal.zones.size(), rules, unreviewed);
+}
+
+void run_learn(Session& session, const Arguments& arguments) {
+  check_arguments(arguments);
+  if (!arguments.against.empty()) return run_against(session, arguments);
+  const ChosenPorts ports = read_chosen_ports(arguments.as);
+  const std::vector<learn::ZoneWish> zones = read_zones(arguments.zones);
+  learn::Observations observations(arguments.values);
+  Learner learner(ports, observations, nullptr, wall_now_ns());
+  const auto learned_nothing = [&observations] {
+    return observations.uses().empty() && observations.services().empty();
+  };
+  const Listened listened = learn_from(arguments, learner, [&](const Listened& until_now) {
+    if (arguments.out.empty() || learned_nothing()) return;
+    const auto proposal = propose(arguments, zones, observations, learner, until_now);
+    write_file_or_fail(arguments.out, text_of(arguments, proposal, learner));
+  });
+  report_problem(session, listened);
+  if (learned_nothing()) {
+    throw CommandFailed{kRefused,
+                        "nothing to learn from: no message of a known protocol and no "
+                        "session; for other ports, name them with --as"};
+  }
+  const auto proposal = propose(arguments, zones, observations, learner, listened);
+  const std::string text = text_of(arguments, proposal, learner);
+  if (arguments.out.empty()) {
+    if (!arguments.live.empty()) print_listened(learner, listened, stderr);
+    return print_text(text);
+  }
+  write_file_or_fail(arguments.out, text);
+  print_summary(session, arguments, proposal, learner, listened);
 }
 
 }  // namespace
@@ -258,13 +283,22 @@ void add_learn_command(CLI::App& app, Session& session) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
       "learn",
-      "Propose a policy that grants what captures hold. Rules that change, program or control "
+      "Propose a policy that grants what captures hold, or what passes an interface. Rules that "
+      "change, program or control "
       "something, that grant what cannot be inspected, or that were seen once have an empty "
       "`reviewed_by:`: the policy does not compile until somebody has written a name there. What "
       "no "
       "rule says (clear-text passwords, what could not be decoded) stands in comments on top. The "
       "same captures give the same text.");
-  command->add_option("CAPTURE", arguments->captures, "Captures, pcap or pcapng")->required();
+  command->add_option("CAPTURE", arguments->captures, "Captures, pcap or pcapng");
+  command->add_option(
+      "--live", arguments->live,
+      "Instead: this interface of this host, such as one at a switch's mirror port; "
+      "takes root or CAP_NET_RAW. Nothing is sent. At the end stands how much was "
+      "new when, and for how long nothing was");
+  command->add_option("--for", arguments->for_text,
+                      "How long --live listens: 30m, 24h, 7d; Ctrl-C ends it sooner. The proposal "
+                      "is made then, and once an hour in the file of --out");
   command->add_option("-o,--out", arguments->out, "File to write; printed if not given");
   command->add_option("--site", arguments->site, "Name of the site")->capture_default_str();
   command->add_option("--zone", arguments->zones,

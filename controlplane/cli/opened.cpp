@@ -20,6 +20,11 @@ void Opened::end(const Relation& named, bool is_open) {
   });
 }
 
+void Opened::keep(const Relation& relation) {
+  if (relations_.size() >= kRelationsMax) relations_.pop_front();
+  relations_.push_back(relation);
+}
+
 RelationStep Opened::step_of(const protocols::Protocol& protocol, const protocols::Parsed& message,
                              const protocols::MessageContext& context) {
   RelationStep step;
@@ -37,7 +42,7 @@ void Opened::note(const protocols::Protocol& protocol, const wire::IpAddress& cl
   if (step.kind == RelationStep::Kind::ask || step.asked_bytes > 0) {
     end(named, false);
     named.asked.assign(step.asked.begin(), step.asked.begin() + step.asked_bytes);
-    relations_.push_back(named);
+    keep(named);
   }
   if (step.kind == RelationStep::Kind::ask) return;
   const auto asked = std::find_if(relations_.begin(), relations_.end(), [&](const Relation& each) {
@@ -50,7 +55,7 @@ void Opened::note(const protocols::Protocol& protocol, const wire::IpAddress& cl
     named.is_open = true;
     named.expectations.assign(opened.begin(), opened.begin() + static_cast<std::ptrdiff_t>(count));
     end(named, true);
-    relations_.push_back(named);
+    keep(named);
   }
   end(named, false);
   if (step.kind == RelationStep::Kind::close) end(named, true);

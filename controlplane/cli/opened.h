@@ -40,7 +40,10 @@ class Opened {
     bool covers(const CapturedPacket& packet, const protocols::Expectation& expectation) const;
   };
 
+  static constexpr std::size_t kRelationsMax = 10'000;  // then the oldest one is forgotten
+
   void end(const Relation& named, bool is_open);
+  void keep(const Relation& relation);
 
   std::list<Relation> relations_;
 };

@@ -27,7 +27,8 @@ void Reassembly::add(std::uint32_t sequence, ByteView payload, std::uint32_t fra
     next_ = sequence + (keeps_alive ? 1U : 0U);
   }
   if (sequence_distance(sequence, next_) > 0) {
-    if (pending_.size() >= kPendingMax) skip_to_pending();
+    if (pending_.size() >= kPendingMax || pending_bytes_ >= kPendingBytesMax) skip_to_pending();
+    pending_bytes_ += payload.size();
     pending_.push_back({sequence, frame, {payload.begin(), payload.end()}});
     return;
   }
@@ -41,6 +42,7 @@ void Reassembly::deliver(std::uint32_t sequence, ByteView payload, std::uint32_t
   const ByteView fresh = payload.subspan(static_cast<std::size_t>(known));
   bytes_.insert(bytes_.end(), fresh.begin(), fresh.end());
   runs_.push_back({fresh.size(), frame});
+  if (bytes_.size() > kBytesMax) discard();
   next_ += static_cast<std::uint32_t>(fresh.size());
 }
 
@@ -51,6 +53,7 @@ void Reassembly::deliver_pending(std::uint32_t frame) {
     for (std::size_t i = 0; i < pending_.size(); ++i) {
       if (sequence_distance(pending_[i].sequence, next_) > 0) continue;
       deliver(pending_[i].sequence, pending_[i].bytes, frame != 0 ? frame : pending_[i].frame);
+      pending_bytes_ -= pending_[i].bytes.size();
       pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
       moved = true;
       break;

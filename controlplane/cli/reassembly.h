@@ -28,6 +28,8 @@ class Reassembly {
   std::uint32_t completed_in(std::size_t count) const;
   void consume(std::size_t count);
   void discard() { consume(bytes_.size()); }
+  // How much memory is in use, about.
+  std::size_t held() const { return bytes_.size() + pending_bytes_ + runs_.size() * sizeof(Run); }
 
  private:
   void deliver(std::uint32_t sequence, ByteView payload, std::uint32_t frame);
@@ -36,6 +38,9 @@ class Reassembly {
   void skip_to_pending();
 
   static constexpr std::size_t kPendingMax = 4096;
+  static constexpr std::size_t kPendingBytesMax = 4 << 20;
+  // No message is as long.
+  static constexpr std::size_t kBytesMax = 64 << 20;
 
   struct Piece {
     std::uint32_t sequence;
@@ -52,6 +57,7 @@ class Reassembly {
   std::vector<std::uint8_t> bytes_;
   std::deque<Run> runs_;        // which frame brought which bytes
   std::vector<Piece> pending_;  // after a gap, in the order of arrival
+  std::size_t pending_bytes_ = 0;
 };
 
 }  // namespace bulkhead::controlplane

@@ -31,6 +31,21 @@ bool ServiceSessions::is_decoded(protocols::Carrier carrier, std::uint16_t port)
   return ports_.contains(port) || protocols::find_protocols(carrier, port) != 0;
 }
 
+void ServiceSessions::note(const Flow& flow) {
+  if (flows_.size() >= kFlowsMax) {
+    older_ = std::move(flows_);
+    flows_.clear();
+  }
+  flows_.insert(flow);
+}
+
+bool ServiceSessions::knows(const Flow& flow) {
+  if (flows_.contains(flow)) return true;
+  if (older_.erase(flow) == 0) return false;
+  note(flow);
+  return true;
+}
+
 std::optional<learn::Session> ServiceSessions::find(const CapturedPacket& packet) {
   using protocols::Carrier;
   if (packet.carrier == Carrier::ethernet || is_decoded(packet.carrier, packet.source_port) ||
@@ -39,8 +54,8 @@ std::optional<learn::Session> ServiceSessions::find(const CapturedPacket& packet
   }
   const Endpoint source{packet.source, packet.source_port};
   const Endpoint destination{packet.destination, packet.destination_port};
-  if (flows_.contains({packet.carrier, source, destination}) ||
-      flows_.contains({packet.carrier, destination, source}) || flows_.size() >= kFlowsMax) {
+  if (knows({packet.carrier, source, destination}) ||
+      knows({packet.carrier, destination, source})) {
     return std::nullopt;
   }
   const bool tcp = packet.carrier == Carrier::tcp;
@@ -49,7 +64,7 @@ std::optional<learn::Session> ServiceSessions::find(const CapturedPacket& packet
   const bool forward = opens || packet.destination_port <= packet.source_port;
   const Endpoint& client = forward ? source : destination;
   const Endpoint& server = forward ? destination : source;
-  flows_.insert({packet.carrier, client, server});
+  note({packet.carrier, client, server});
   return with_one_client(
       {client.address, server.address, policy::transport_over(packet.carrier), server.port});
 }

@@ -24,16 +24,25 @@ class ServiceSessions {
   // in a SYN; else the smaller port is the server's.
   std::optional<learn::Session> find(const CapturedPacket& packet);
   // Another capture follows.
-  void forget() { flows_.clear(); }
+  void forget() {
+    flows_.clear();
+    older_.clear();
+  }
 
  private:
-  static constexpr std::size_t kFlowsMax = 1'000'000;
+  // Then those that were not seen since as many others are forgotten, and count again.
+  static constexpr std::size_t kFlowsMax = 500'000;
   using Flow = std::tuple<protocols::Carrier, Endpoint, Endpoint>;
 
   bool is_decoded(protocols::Carrier carrier, std::uint16_t port) const;
 
   const ChosenPorts& ports_;
+  // Whether the flow was seen, either way.
+  bool knows(const Flow& flow);
+  void note(const Flow& flow);
+
   std::set<Flow> flows_;
+  std::set<Flow> older_;
 };
 
 }  // namespace bulkhead::controlplane

@@ -7,6 +7,7 @@
 #include "controlplane/cli/containment_text.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
+#include "controlplane/cli/tap_text.h"
 #include "controlplane/metrics/counter_look.h"
 #include "dataplane/base/duration.h"
 
@@ -178,6 +179,7 @@ Json status_json(const v1::GetStatusResponse& status) {
                              {"missed", port.missed_unknown() ? Json() : Json(port.missed())},
                              {"transmit_lost", port.transmit_lost()},
                              {"link_held", port.link_held()},
+                             {"tap", port.tap()},
                              {"problems", Json::array()}});
     for (const std::string& problem : port.problems()) {
       json["ports"].back()["problems"].push_back(problem);
@@ -245,6 +247,7 @@ Shown alarm_text(const v1::Alarm& alarm) {
 void print_exceptions(const v1::GetStatusResponse& status) {
   print_contained(status.containment());
   print_observed(status.dataplane());
+  print_taps(status.dataplane());
 }
 
 // Of the busiest worker. All of them, or those of which something is in use: the whole list is
@@ -279,7 +282,8 @@ void print_status(const v1::GetStatusResponse& status, bool all_limits) {
   print_exceptions(status);
   say("%s\n", !good       ? paint("problem: " + status.problem(), Colour::bad)
               : stands_by ? paint("standby of a pair: nothing passes here", Colour::good)
-                          : paint("enforcing", Colour::good));
+              : only_listens(dataplane) ? paint("listening, and enforcing nothing", Colour::bad)
+                                        : paint("enforcing", Colour::good));
   for (const v1::Alarm& alarm : status.alarms()) say("%s\n", alarm_text(alarm));
   if (status.has_trial()) say("%s\n", paint(trial_text(status.trial()), Colour::bad));
   if (!status.access_problem().empty()) {
@@ -462,14 +466,14 @@ void show_status(Session& session, bool all) {
   if (!good) session.exit_code = kRefused;
 }
 
-void add_watch_commands(CLI::App& app, Session& session) {
-  struct Arguments {
-    bool watch = false;
-    std::uint32_t interval_ms = 1000;
 }  // namespace
 
 void run_status(Session& session) { show_status(session, false); }
 
+void add_watch_commands(CLI::App& app, Session& session) {
+  struct Arguments {
+    bool watch = false;
+    std::uint32_t interval_ms = 1000;
     std::uint32_t limit = 1000;
   };
   const auto arguments = std::make_shared<Arguments>();

@@ -308,5 +308,43 @@ TEST(Learn, NamesAreForeignText) {
   EXPECT_EQ(errors_of(text), "");
 }
 
+// Each of them is asked for a register of its own, twice, and has another one written.
+Observations many_devices(std::uint32_t count) {
+  Observations seen(false);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Session session{ip("10.20.0.10"), wire::IpAddress::from_v4_number(0x0a0a0001U + i),
+                          policy::Transport::tcp, 502};
+    const auto address = static_cast<std::uint16_t>(100 * i);
+    for (int twice = 0; twice < 2; ++twice) {
+      seen.note_operation(session, modbus().protocol, read(address, address), kStart);
+    }
+    seen.note_operation(session, modbus().protocol, Write(address, 7).operation, kStart);
+  }
+  return seen;
+}
+
+TEST(Learn, ManyDevicesAreReadByOneRuleAndWrittenByTheirOwn) {
+  const Proposal few = propose(many_devices(12), kZones);
+  ASSERT_EQ(few.conduits.size(), 1U);
+  EXPECT_EQ(few.conduits[0].rules.size(), 24U) << "that many can be read";
+  const Proposal many = propose(many_devices(13), kZones);
+  ASSERT_EQ(many.conduits.size(), 1U);
+  ASSERT_EQ(many.conduits[0].rules.size(), 14U);
+  std::size_t reading = 0;
+  for (const ProposedRule& rule : many.conduits[0].rules) {
+    if (!rule.review.empty()) {
+      EXPECT_EQ(rule.servers.size(), 1U) << "what writes stays as it was seen";
+      EXPECT_EQ(rule.widened, "");
+      continue;
+    }
+    ++reading;
+    EXPECT_EQ(rule.servers.size(), 13U);
+    EXPECT_EQ(rule.seen.count, 26U);
+    EXPECT_EQ(rule.widened, "what any of these hosts was asked for, all may be");
+  }
+  EXPECT_EQ(reading, 1U);
+  EXPECT_EQ(errors_of(reviewed(text_of(many_devices(13)))), "");
+}
+
 }  // namespace
 }  // namespace bulkhead::learn

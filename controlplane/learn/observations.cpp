@@ -20,8 +20,8 @@ void Seen::add(const Seen& other) {
   count += other.count;
 }
 
-void Values::add(const Range& range) {
-  if (any) return;
+bool Values::add(const Range& range) {
+  if (any) return false;
   const auto at = std::lower_bound(ranges.begin(), ranges.end(), range,
                                    [](const Range& each, const Range& added) {
                                      return each.high < added.low && each.high + 1 < added.low;
@@ -32,19 +32,20 @@ void Values::add(const Range& range) {
     joined = {std::min(joined.low, end->low), std::max(joined.high, end->high)};
     ++end;
   }
-  if (end - at == 1 && *at == joined) return;
+  if (end - at == 1 && *at == joined) return false;
   ranges.insert(ranges.erase(at, end), joined);
-  if (ranges.size() <= kRangesMax) return;
+  if (ranges.size() <= kRangesMax) return true;
   any = true;
   ranges.clear();
+  return true;
 }
 
-void Values::add(const std::string& name) {
-  if (any) return;
-  names.insert(name);
-  if (names.size() <= kNamesMax) return;
+bool Values::add(const std::string& name) {
+  if (any || !names.insert(name).second) return false;
+  if (names.size() <= kNamesMax) return true;
   any = true;
   names.clear();
+  return true;
 }
 
 void Values::add(const Values& other) {
@@ -87,17 +88,19 @@ std::string text_of(ByteView name) {
   return {reinterpret_cast<const char*>(name.data()), name.size()};
 }
 
-void add_elements(const Catalogue& catalogue, const protocols::Operation& operation,
+bool add_elements(const Catalogue& catalogue, const protocols::Operation& operation,
                   FieldValues& values) {
   Values& written = values[catalogue.element_value_field];
+  bool is_new = false;
   for (std::size_t i = 0; i < operation.elements.count; ++i) {
-    written.add(Range::point(operation.elements.at(i)));
+    is_new |= written.add(Range::point(operation.elements.at(i)));
   }
+  return is_new;
 }
 
 }  // namespace
 
-void Observations::note_operation(const Session& session, std::uint8_t protocol,
+bool Observations::note_operation(const Session& session, std::uint8_t protocol,
                                   const protocols::Operation& operation, TimeNs at_ns) {
   const Catalogue& catalogue = protocols::registry()[protocol]->catalogue();
   UseKey key{session, protocol, operation.function, 0};
@@ -113,20 +116,22 @@ void Observations::note_operation(const Session& session, std::uint8_t protocol,
   if (elements) key.fields |= 1U << catalogue.element_value_field;
   if (uses_.size() >= kEntriesMax && !uses_.contains(key)) {
     ++dropped_;
-    return;
+    return false;
   }
   Use& use = uses_[key];
+  bool is_new = use.seen.count == 0;
   use.seen.note(at_ns);
   for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
     const auto field = static_cast<std::uint8_t>(i);
     if ((key.fields >> i & 1U) == 0 || !operation.has(i)) continue;
     if (catalogue.fields[i].kind == FieldKind::name) {
-      use.values[field].add(text_of(operation.fields[i].name));
+      is_new |= use.values[field].add(text_of(operation.fields[i].name));
     } else {
-      use.values[field].add(operation.fields[i].range);
+      is_new |= use.values[field].add(operation.fields[i].range);
     }
   }
-  if (elements) add_elements(catalogue, operation, use.values);
+  if (elements) is_new |= add_elements(catalogue, operation, use.values);
+  return is_new;
 }
 
 void Observations::note_fault(const Session& session, std::uint8_t protocol, protocols::Fault fault,
@@ -139,12 +144,14 @@ void Observations::note_fault(const Session& session, std::uint8_t protocol, pro
   faults_[key].note(at_ns);
 }
 
-void Observations::note_service(const Session& session, TimeNs at_ns) {
+bool Observations::note_service(const Session& session, TimeNs at_ns) {
   if (services_.size() >= kEntriesMax && !services_.contains(session)) {
     ++dropped_;
-    return;
+    return false;
   }
-  services_[session].note(at_ns);
+  Seen& seen = services_[session];
+  seen.note(at_ns);
+  return seen.count == 1;
 }
 
 }  // namespace bulkhead::learn

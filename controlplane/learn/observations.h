@@ -46,8 +46,9 @@ struct Values {
   std::set<std::string> names;
   bool any = false;  // more than are kept
 
-  void add(const Range& range);
-  void add(const std::string& name);
+  // Whether it was new.
+  bool add(const Range& range);
+  bool add(const std::string& name);
   void add(const Values& other);
   bool operator==(const Values&) const = default;
 };
@@ -81,13 +82,13 @@ class Observations {
   // `with_values`: also what is written, not only where.
   explicit Observations(bool with_values) : with_values_(with_values) {}
 
-  // An operation that a rule must grant.
-  void note_operation(const Session& session, std::uint8_t protocol,
+  // An operation that a rule must grant. Whether it or one of its values is new.
+  bool note_operation(const Session& session, std::uint8_t protocol,
                       const protocols::Operation& operation, TimeNs at_ns);
   void note_fault(const Session& session, std::uint8_t protocol, protocols::Fault fault,
                   TimeNs at_ns);
-  // A session of a service that no module decodes.
-  void note_service(const Session& session, TimeNs at_ns);
+  // A session of a service that no module decodes. Whether it is new.
+  bool note_service(const Session& session, TimeNs at_ns);
 
   const std::map<UseKey, Use>& uses() const { return uses_; }
   const std::map<FaultKey, Seen>& faults() const { return faults_; }

@@ -19,6 +19,8 @@ using protocols::FunctionInfo;
 // More ranges or names than these are made fewer and wider, where only reading is granted.
 constexpr std::size_t kRangesShownMax = 16;
 constexpr std::size_t kNamesShownMax = 16;
+// More rules than these nobody reads: those for reading that differ in values alone become fewer.
+constexpr std::size_t kRulesShownMax = 25;
 
 bool is_harmless(AccessClass access) {
   return access == AccessClass::session || access == AccessClass::discover ||
@@ -54,6 +56,24 @@ std::string common_prefix(const std::set<std::string>& names) {
   return {first.begin(), a};
 }
 
+// A name in each of many devices, as IEC 61850's `DEVICE/LLN0$dsAlarm`: what follows the device.
+std::set<std::string> without_devices(const std::set<std::string>& names) {
+  std::set<std::string> parts;
+  for (const std::string& name : names) {
+    const std::size_t slash = name.find('/');
+    if (slash == std::string::npos) return names;
+    parts.insert("*" + name.substr(slash));
+  }
+  return parts;
+}
+
+// Few patterns that contain the names.
+std::set<std::string> patterns_of(const std::set<std::string>& names) {
+  std::set<std::string> parts = without_devices(names);
+  if (parts.size() > kNamesShownMax) parts = {common_prefix(parts) + "*"};
+  return parts;
+}
+
 // Makes a rule for reading readable; what it grants beyond what was seen is noted.
 void widen(ProposedRule& rule, const Catalogue& catalogue) {
   for (auto& [field, values] : rule.where) {
@@ -64,7 +84,7 @@ void widen(ProposedRule& rule, const Catalogue& catalogue) {
     rule.widened += (rule.widened.empty() ? "" : ", ") + std::string(info.name);
     if (!values.ranges.empty()) close_gaps(values.ranges);
     if (!values.names.empty() && info.patterns == nullptr) {
-      values.names = {common_prefix(values.names) + "*"};
+      values.names = patterns_of(values.names);
     } else if (!values.names.empty()) {
       values = {{}, {}, true};
     }
@@ -116,6 +136,8 @@ class RuleBuilder {
     rules.insert(rules.end(), services_.begin(), services_.end());
     join(rules, &ProposedRule::clients, &ProposedRule::servers);
     join(rules, &ProposedRule::servers, &ProposedRule::clients);
+    if (rules.size() > kRulesShownMax) crowd(rules, &ProposedRule::servers, &ProposedRule::clients);
+    if (rules.size() > kRulesShownMax) crowd(rules, &ProposedRule::clients, &ProposedRule::servers);
     return rules;
   }
 
@@ -146,6 +168,53 @@ class RuleBuilder {
       if (alike->widened.empty()) alike->widened = rule.widened;
     }
     rules = std::move(joined);
+  }
+
+  static bool only_reads(const ProposedRule& rule) {
+    if (rule.protocol == protocols::kNoProtocol) return false;
+    const Catalogue& catalogue = protocols::registry()[rule.protocol]->catalogue();
+    return std::all_of(rule.functions.begin(), rule.functions.end(), [&](std::uint16_t function) {
+      const AccessClass access = catalogue.functions[function].access;
+      return is_harmless(access) || access == AccessClass::publish;
+    });
+  }
+
+  static bool have_like_fields(const ProposedRule& a, const ProposedRule& b) {
+    return std::equal(a.where.begin(), a.where.end(), b.where.begin(), b.where.end(),
+                      [](const auto& one, const auto& other) { return one.first == other.first; });
+  }
+
+  // Rules for reading that differ in hosts on one side and in values become one: what one of them
+  // may be asked for, all may. What writes stays as it was seen, and so does who must look at it.
+  static void crowd(std::vector<ProposedRule>& rules, Names ProposedRule::* side,
+                    Names ProposedRule::* other) {
+    std::vector<ProposedRule> crowded;
+    for (ProposedRule& rule : rules) {
+      const auto alike =
+          std::find_if(crowded.begin(), crowded.end(), [&](const ProposedRule& each) {
+            return only_reads(rule) && each.*other == rule.*other &&
+                   each.protocol == rule.protocol && each.transport == rule.transport &&
+                   each.port == rule.port && each.functions == rule.functions &&
+                   each.review == rule.review && have_like_fields(each, rule);
+          });
+      if (alike == crowded.end()) {
+        crowded.push_back(std::move(rule));
+        continue;
+      }
+      Names& names = (*alike).*side;
+      for (const std::string& name : rule.*side) {
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+      }
+      for (const auto& [field, values] : rule.where) alike->where[field].add(values);
+      alike->seen.add(rule.seen);
+      alike->widened = "what any of these hosts was asked for, all may be";
+    }
+    for (ProposedRule& rule : crowded) {
+      if (rule.protocol != protocols::kNoProtocol && rule.review.empty()) {
+        widen(rule, protocols::registry()[rule.protocol]->catalogue());
+      }
+    }
+    rules = std::move(crowded);
   }
 
   const Hosts& hosts_;

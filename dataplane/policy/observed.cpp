@@ -99,18 +99,10 @@ std::optional<ObservedConflict> find_conflict(const Tables& tables) {
 
 namespace {
 
-// What is read of a frame, as far as it can be.
-struct Reading {
-  wire::VlanIds vlan;
-  wire::IpAddress source;
-  wire::IpAddress destination;
-  // To one host, by an address that names its zone; else to many, or to whom is not known.
-  bool names_destination = false;
-};
+constexpr std::size_t kTypeAt = 12;
 
 // The tags that the next switch reads, also of a stack of tags that parse_ethernet() refuses.
 std::size_t read_tags(ByteView frame, wire::VlanIds& vlan) {
-  constexpr std::size_t kTypeAt = 12;
   const auto type_at = [&](std::size_t at) {
     return at + 2 <= frame.size() ? load_be16(frame.data() + at) : std::uint16_t{0};
   };
@@ -148,7 +140,7 @@ wire::IpAddress address_at(ByteView bytes, std::size_t at) {
   return address;
 }
 
-void read_ipv6(ByteView packet, Reading& ends) {
+void read_ipv6(ByteView packet, FrameEnds& ends) {
   constexpr std::size_t kSourceAt = 8;
   constexpr std::size_t kDestinationAt = 24;
   constexpr std::size_t kTargetAt = wire::kIpv6HeaderBytes + 8;
@@ -166,7 +158,7 @@ void read_ipv6(ByteView packet, Reading& ends) {
   }
 }
 
-void read_arp(ByteView message, Reading& ends) {
+void read_arp(ByteView message, FrameEnds& ends) {
   wire::ArpMessage arp;
   if (!wire::parse_arp(message, arp)) return;
   ends.source = arp.sender;
@@ -174,8 +166,10 @@ void read_arp(ByteView message, Reading& ends) {
   ends.names_destination = !(arp.sender == arp.target);  // an announcement is for all
 }
 
-Reading read_ends(ByteView frame) {
-  Reading ends;
+}  // namespace
+
+FrameEnds read_ends(ByteView frame) {
+  FrameEnds ends;
   const std::size_t type = read_tags(frame, ends.vlan);
   if (frame.size() < type + 2) return ends;
   const ByteView rest = frame.subspan(type + 2);
@@ -205,6 +199,8 @@ Reading read_ends(ByteView frame) {
   return ends;
 }
 
+namespace {
+
 // Of a frame whose destination names no zone.
 ObservedFrame to_all(const Tables& tables, std::uint16_t zone, std::uint16_t group_zone,
                      const ObservedAt& at) {
@@ -228,7 +224,7 @@ ObservedFrame to_all(const Tables& tables, std::uint16_t zone, std::uint16_t gro
 
 ObservedFrame find_observed(const Tables& tables, std::uint16_t port, ByteView frame,
                             const ObservedAt& at) {
-  const Reading ends = read_ends(frame);
+  const FrameEnds ends = read_ends(frame);
   // Not by its source alone: a host that is not where its address belongs is seen here as well.
   const std::uint16_t zone = find_source_zone(tables, port, ends.vlan, ends.source).zone;
   if (zone == kNoZone) return {};

@@ -40,6 +40,16 @@ struct ObservedConflict {
 // numbers.
 std::optional<ObservedConflict> find_conflict(const Tables& tables);
 
+// What is read of a frame, as far as it can be.
+struct FrameEnds {
+  wire::VlanIds vlan;
+  wire::IpAddress source;
+  wire::IpAddress destination;
+  // To one host, by an address that names its zone; else to many, or to whom is not known.
+  bool names_destination = false;
+};
+FrameEnds read_ends(ByteView frame);
+
 // `port`: where the frame arrived. See README.md of pipeline for the definition.
 ObservedFrame find_observed(const Tables& tables, std::uint16_t port, ByteView frame,
                             const ObservedAt& at);

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import unittest
@@ -95,7 +96,25 @@ class FirstPolicy(unittest.TestCase):
         self.record(words[words.index("-w") + 1])
         self.record("other-day.pcap")
 
+    def learn_live(self, words):
+        """At the HMI's cable, while the plant talks."""
+        words = ["eth0" if word == "eth2" else word for word in words]
+        environment = dict(os.environ, PATH=f"{self.lab.bin}:{os.environ['PATH']}")
+        listener = subprocess.Popen(self.lab.in_ns("sup", *words), cwd=self.day, env=environment,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(listener.kill)
+        self.assertIn("listening on eth0", listener.stderr.readline())
+        for _ in range(2):
+            self.assertEqual(self.lab.hmi("read", 0, 10)["result"], "ok")
+        listener.send_signal(signal.SIGINT)
+        out, err = listener.communicate(timeout=30)
+        self.assertEqual(listener.returncode, 0, err)
+        self.assertIn("Nothing new for", out)
+        self.assertIn("address: 0-9", (self.day / words[words.index("-o") + 1]).read_text())
+
     def on_learn(self, words):
+        if "--live" in words:
+            return self.learn_live(words)
         done = self.run_command(words)
         if "--against" in words:
             return self.assertIn("kinds of traffic: 0 not granted", done.stdout)
