@@ -42,7 +42,7 @@ enum ExitCode : int {
 };
 
 struct Options {
-  bulkhead::ports::EalOptions eal;
+  bulkhead::ports::EalOptions eal;  // with the devices of all ports
   bulkhead::service::EngineOptions engine;
   std::string socket = "/run/bulkhead/dataplane.sock";
   std::string huge_pages = "auto";
@@ -73,7 +73,12 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--port", options.engine.devices,
                  "A zone port, once for each, port 0 first: a DPDK device string such as "
                  "net_af_packet0,iface=eth1 or a PCI address")
-      ->required()
+      ->expected(1, 32)
+      ->take_all();
+  app.add_option("--tap", options.engine.taps,
+                 "A port that only listens, such as at a switch's mirror port, once for each, as "
+                 "--port: what the policy would refuse of what it hears is said, and nothing is "
+                 "sent there. Beside zone ports, or alone; not for one of a pair")
       ->expected(1, 32)
       ->take_all();
   app.add_option("--socket", options.socket, "Unix socket for bulkheadd")->capture_default_str();
@@ -123,6 +128,18 @@ void declare(CLI::App& app, Options& options) {
   app.add_flag("--verbose", options.eal.verbose, "Show DPDK's own messages");
 }
 
+// Of all ports, the zone ports first.
+std::optional<std::string> gather_devices(Options& options) {
+  const std::vector<std::string>& zones = options.engine.devices;
+  const std::vector<std::string>& taps = options.engine.taps;
+  if (zones.empty() && taps.empty()) return "--port is missing: a device for each zone port";
+  if (zones.size() + taps.size() > 32) return "at most 32 ports, taps included";
+  if (options.engine.pair && !taps.empty()) return "--tap is not for one of a --pair";
+  options.eal.devices = zones;
+  options.eal.devices.insert(options.eal.devices.end(), taps.begin(), taps.end());
+  return std::nullopt;
+}
+
 // Limits that depend on others: what was not said follows, what cannot be is refused.
 std::optional<std::string> fit_limits(const CLI::App& app, Options& options) {
   bulkhead::flow::Limits& limits = options.engine.pipeline.limits;
@@ -156,7 +173,7 @@ void await_ports(const Options& options, bulkhead::daemon::Notifier& notifier) {
   std::vector<std::string> told;
   bool late_told = false;
   for (;;) {
-    const auto missing = bulkhead::ports::missing(options.engine.devices, exists);
+    const auto missing = bulkhead::ports::missing(options.eal.devices, exists);
     if (missing.empty()) return;
     std::string text = "waiting for";
     for (const std::string& each : missing) text += (&each == missing.data() ? " " : ", ") + each;
@@ -174,7 +191,7 @@ void await_ports(const Options& options, bulkhead::daemon::Notifier& notifier) {
 
 // What the ports needed to be opened is given up, on every thread.
 std::optional<std::string> give_up_rights(const Options& options) {
-  const auto kept = bulkhead::ports::needs_of(options.engine.devices).while_open |
+  const auto kept = bulkhead::ports::needs_of(options.eal.devices).while_open |
                     bulkhead::daemon::for_priorities();
   if (auto problem = bulkhead::daemon::keep_only(kept)) return problem;
   if (options.unconfined) {
@@ -211,6 +228,9 @@ int run(const Options& options, bulkhead::daemon::Notifier& notifier) {
   }
   spdlog::info("{} ports, {} workers, socket {}; nothing passes until a policy arrives",
                options.engine.devices.size(), options.engine.workers, options.socket);
+  if (!options.engine.taps.empty()) {
+    spdlog::warn("{} tap ports only listen: nothing is enforced there", options.engine.taps.size());
+  }
   lease.run();
   spdlog::info("stopping");
   notifier.stopping();
@@ -220,7 +240,7 @@ int run(const Options& options, bulkhead::daemon::Notifier& notifier) {
 // A process that sets the zone ports' kernel interfaces, where there are any; it has nothing else.
 std::optional<std::string> begin_carriers(Options& options) {
   std::vector<std::string> interfaces;
-  for (const std::string& device : options.engine.devices) {
+  for (const std::string& device : options.eal.devices) {
     const std::string interface = bulkhead::ports::interface_of(device);
     if (!interface.empty()) interfaces.push_back(interface);
   }
@@ -242,8 +262,8 @@ std::optional<std::string> begin_carriers(Options& options) {
 // With what the ports need alone, while there is one thread.
 std::optional<std::string> start(Options& options) {
   if (auto problem = begin_carriers(options)) return problem;
-  const auto needed = bulkhead::ports::needs_of(options.engine.devices).to_open |
-                      bulkhead::daemon::for_priorities();
+  const auto needed =
+      bulkhead::ports::needs_of(options.eal.devices).to_open | bulkhead::daemon::for_priorities();
   if (auto problem = bulkhead::daemon::keep_only(needed)) return problem;
   return bulkhead::ports::start_eal(options.eal);
 }
@@ -276,7 +296,10 @@ int main(int argc, char** argv) {
     spdlog::error("wrong option or config: {}; see --help", error.what());
     return kUsage;
   }
-  options.eal.devices = options.engine.devices;
+  if (const auto problem = gather_devices(options)) {
+    spdlog::error("{}", *problem);
+    return kUsage;
+  }
   options.eal.workers = options.engine.workers;
   if (options.huge_pages != "auto") {
     options.eal.huge_pages = options.huge_pages == "yes" ? bulkhead::ports::HugePages::yes

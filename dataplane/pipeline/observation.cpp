@@ -71,7 +71,11 @@ Result<std::unique_ptr<Observation>, std::string> Observation::make(
     const std::string& name, const PipelineOptions& options) {
   std::unique_ptr<Observation> made(new Observation());
   if (copy_flag() == 0) return std::string("observation: packet buffers have no room for a mark");
-  if (options.limits.observed_sessions == 0) return made;
+  if (options.limits.observed_sessions == 0) {
+    if (options.taps) return std::string("a tap port judges nothing with observed-sessions 0");
+    return made;
+  }
+  if (options.taps) made->mirrored_ = std::make_unique<MirroredFrames>();
   PipelineOptions beside = options;
   beside.limits = limits_beside(options.limits);
   beside.judges_only = true;
@@ -158,10 +162,35 @@ std::uint32_t Observation::take_copies(const Image& image, std::span<rte_mbuf*> 
   return left;
 }
 
+std::uint32_t Observation::hear(const Image& image, std::span<rte_mbuf*> mbufs,
+                                const Moment& moment, Output& output, Observer& observer) {
+  output_ = &output;
+  observer_ = &observer;
+  std::uint32_t left = 0;
+  for (rte_mbuf* mbuf : mbufs) {
+    ++heard_.all;
+    const Heard heard = image.generation == kNoPolicy
+                            ? Heard::within
+                            : mirrored_->place(image.tables, *mbuf, *macs_, moment.now_ns);
+    if (heard == Heard::between) {
+      mbuf->ol_flags |= copy_flag();
+      mbufs[left++] = mbuf;
+      continue;
+    }
+    heard_.copies += heard == Heard::copy ? 1 : 0;
+    heard_.within += heard == Heard::within ? 1 : 0;
+    if (heard == Heard::unknown) report_frame(*mbuf, Reason::unknown_zone, policy::kNoConduit);
+    rte_pktmbuf_free(mbuf);
+  }
+  return left;
+}
+
 void Observation::judge(const Image& image, std::span<rte_mbuf* const> copies, const Moment& moment,
                         std::uint32_t first_frame) {
   if (copies.empty()) return;
   idle_ = false;
+  // A mirror port may lack a frame at any time.
+  if (mirrored_ != nullptr) judge_->note_lost(moment.now_ns);
   judge_->set_wall_s(moment.wall_s);
   judge_->process(image, copies, moment.now_ns, *this, *this, first_frame);
 }
@@ -182,15 +211,27 @@ void Observation::forget_all() {
 // A frame of which there is no copy.
 void Observation::report_unseen(const rte_mbuf& mbuf, std::uint16_t conduit, const Moment& moment) {
   if (judge_ != nullptr) judge_->note_lost(moment.now_ns);
+  report_frame(mbuf, Reason::not_judged, conduit);
+}
+
+void Observation::report_frame(const rte_mbuf& mbuf, Reason reason, std::uint16_t conduit) {
   flow::Packet packet;
   packet.port = mbuf.port;
   wire::parse_ethernet({rte_pktmbuf_mtod(&mbuf, const std::uint8_t*), mbuf.data_len},
                        packet.ethernet);
   Verdict verdict;
-  verdict.reason = Reason::not_judged;
+  verdict.reason = reason;
   verdict.standing.conduit = conduit;
   verdict.bytes = mbuf.pkt_len;
   on_verdict(verdict, packet);
+}
+
+void Observation::read_gauges(Statistics& stats) const {
+  stats.observed_sessions = sessions();
+  stats.observed = frames_;
+  stats.tapped = heard_.all;
+  stats.tap_copies = heard_.copies;
+  stats.tap_within = heard_.within;
 }
 
 void Observation::transmit(rte_mbuf* mbuf, std::uint16_t port) {
@@ -213,6 +254,10 @@ void Observation::on_verdict(const Verdict& verdict, const flow::Packet& packet)
   Verdict told = verdict;
   told.observed = true;
   if (is_for_room(verdict.reason)) told.reason = Reason::not_judged;
+  if (mirrored_ != nullptr && may_be_a_gap(verdict, packet)) {
+    told.reason = Reason::not_judged;
+    told.fault = protocols::Fault::none;
+  }
   observer_->on_verdict(told, packet);
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "dataplane/pipeline/mirrored.h"
 #include "dataplane/pipeline/pipeline.h"
 
 namespace bulkhead::pipeline {
@@ -32,6 +33,11 @@ class Observation final : public Output, public Observer {
   // is never a frame that may leave.
   std::uint32_t take_copies(const Image& image, std::span<rte_mbuf*> mbufs, const Moment& moment,
                             Output& output, Observer& observer);
+  // Of frames that a tap port heard, those that are to be judged, first in `mbufs`: their number.
+  // They are for the owners of their sessions, where take_copies() judges them. Needs
+  // PipelineOptions::taps.
+  std::uint32_t hear(const Image& image, std::span<rte_mbuf*> mbufs, const Moment& moment,
+                     Output& output, Observer& observer);
   // As Pipeline::pass_time().
   void pass_time(const Image& image, const Moment& moment, Output& output, Observer& observer);
   bool awaits_time() const { return judge_ != nullptr && judge_->awaits_time(); }
@@ -44,6 +50,9 @@ class Observation final : public Output, public Observer {
   std::uint32_t sessions_max() const { return judge_ == nullptr ? 0 : judge_->flows().capacity(); }
   std::uint32_t sessions() const { return judge_ == nullptr ? 0 : judge_->flows().size(); }
   std::uint64_t frames() const { return frames_; }  // that were sent as they came
+  bool has_taps() const { return mirrored_ != nullptr; }
+  // What is counted here, into the worker's statistics.
+  void read_gauges(Statistics& stats) const;
 
   // Of the pipeline that judges: nothing of it leaves.
   void transmit(rte_mbuf* mbuf, std::uint16_t port) override;
@@ -57,11 +66,19 @@ class Observation final : public Output, public Observer {
   void judge(const Image& image, std::span<rte_mbuf* const> copies, const Moment& moment,
              std::uint32_t first_frame);
   void report_unseen(const rte_mbuf& mbuf, std::uint16_t conduit, const Moment& moment);
+  void report_frame(const rte_mbuf& mbuf, Reason reason, std::uint16_t conduit);
 
-  std::unique_ptr<flow::MacTable> macs_;  // what its own verdicts depend on
-  std::unique_ptr<Pipeline> judge_;       // none: nothing is judged
-  Output* output_ = nullptr;              // of the call
-  Observer* observer_ = nullptr;          // likewise
+  std::unique_ptr<flow::MacTable> macs_;      // what its own verdicts depend on
+  std::unique_ptr<Pipeline> judge_;           // none: nothing is judged
+  std::unique_ptr<MirroredFrames> mirrored_;  // none: there are no tap ports
+  struct HeardFrames {
+    std::uint64_t all = 0;
+    std::uint64_t copies = 0;
+    std::uint64_t within = 0;  // one zone
+  };
+  HeardFrames heard_;
+  Output* output_ = nullptr;      // of the call
+  Observer* observer_ = nullptr;  // likewise
   std::uint64_t frames_ = 0;
   bool idle_ = true;
 };

@@ -19,6 +19,7 @@ struct PipelineOptions {
   bool measure_stages = false;     // costs a few cycles itself
   bool remember_verdicts = true;   // false where each verdict is reported with its operation
   bool judges_only = false;        // what it sends goes nowhere: see shadow.h
+  bool taps = false;               // what tap ports hear is judged beside: see mirrored.h
   bool charge_rates = true;        // false where nothing leaves that uses a rate up
   std::shared_ptr<Spans> spans = std::make_shared<Spans>();  // of all workers
   std::shared_ptr<flow::ExpectationOwners> owners{};         // of all workers; none: only one

@@ -50,6 +50,7 @@ void skip_to(Context& context, const flow::Packet& packet, const Speaker& speake
   side.unread = 0;
   speaker.flow.hold[speaker.end] = {};
   speaker.flow.set_lost(speaker.end, true);
+  speaker.flow.set_lacks(speaker.end);
   schedule(context, speaker.flow);
 }
 

@@ -343,20 +343,34 @@ bool has_more_than_replicated(const Flow& flow, const flow::TcpSegmentInfo& info
          sequence_distance(info.header.acknowledgement, flow.sent_up_to(other)) > 0;
 }
 
+// At a tap port a frame of the opening may be missing; what follows shows that there was one.
+bool lacks_opening(const Context& context, const Flow& flow, const wire::TcpHeader& header) {
+  constexpr std::uint8_t kFlags = wire::kTcpSyn | wire::kTcpRst | wire::kTcpAck;
+  const bool opens = flow.phase == TcpPhase::syn_sent || flow.phase == TcpPhase::syn_received;
+  return context.shadow != nullptr && context.options.taps && opens &&
+         (header.flags & kFlags) == wire::kTcpAck;
+}
+
+void begin_midstream(Context& context, Flow& flow, const flow::TcpSegmentInfo& info) {
+  flow::adopt_midstream(flow, info);
+  begin_unseen(context, flow);
+  if (context.shadow != nullptr) begin_lost(flow);
+}
+
 void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
   if (flow.phase == TcpPhase::resuming && !resume_session(context, packet)) return;
   if (flow.resumed) flow.sides[info.sender].announced = packet.tcp.window;
   const bool unseen = flow.phase == TcpPhase::none && context.options.accept_midstream;
-  if (unseen) {
-    flow::adopt_midstream(flow, info);
-    begin_unseen(context, flow);
-    if (context.shadow != nullptr) begin_lost(flow);
-  }
+  if (unseen) begin_midstream(context, flow, info);
   if (flow.whole_only) catch_up_with_other_lan(context, packet);
   Reason reason = flow::check_segment(flow, info);
   if (reason == Reason::tcp_bad_acknowledgement && context.shadow != nullptr &&
       follow_receiver(context, packet)) {
+    reason = flow::check_segment(flow, info);
+  }
+  if (!is_allowed(reason) && lacks_opening(context, flow, packet.tcp)) {
+    begin_midstream(context, flow, info);
     reason = flow::check_segment(flow, info);
   }
   if (!is_allowed(reason)) {

@@ -40,6 +40,9 @@ struct Shared {
   // Ports of a pair's appliance without carrier, a bit each. Nothing is sent there: a device
   // would keep frames until it has carrier again, when the peer forwards.
   std::atomic<std::uint32_t> ports_down{0};
+  // Tap ports, a bit each: they only listen, and nothing is ever sent there. Written before workers
+  // start.
+  std::uint32_t taps = 0;
   // The latest self-test has failed: a peer that could forward should.
   std::atomic<bool> self_test_failed{false};
   rte_rcu_qsbr* rcu = nullptr;

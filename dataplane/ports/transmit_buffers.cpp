@@ -6,7 +6,8 @@
 namespace bulkhead::ports {
 
 void TransmitBuffers::add(rte_mbuf* mbuf, std::uint16_t port) {
-  if (port >= shared_.ports.size()) {  // a policy for more ports than this appliance has
+  // A policy for more ports than this appliance has; or a tap port, which only listens.
+  if (port >= shared_.ports.size() || (shared_.taps >> port & 1) != 0) {
     rte_pktmbuf_free(mbuf);
     return;
   }

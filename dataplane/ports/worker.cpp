@@ -113,7 +113,7 @@ std::uint32_t Worker::turn() {
   if (packets > 0) count_time_inside(packets, rte_rdtsc() - begin);
   if (open_) {
     pipeline_->pass_time(*image_, now_ns_, *this, *this);
-    if (observing_) observation_->pass_time(*image_, moment(), *this, *this);
+    if (judging_beside_) observation_->pass_time(*image_, moment(), *this, *this);
     if (index_ == 0) {
       memberships_.turn(image_->tables, image_->generation, now_ns_, shared_.ports, *this);
     }
@@ -169,7 +169,8 @@ void Worker::see_observation() {
       return wall_s < tables.conduits[conduit].observe_until_s;
     });
   }
-  if (!observing_ && !observation_->is_idle()) observation_->forget_all();
+  judging_beside_ = observing_ || shared_.taps != 0;
+  if (!judging_beside_ && !observation_->is_idle()) observation_->forget_all();
 }
 
 // Sleeps until something comes, where all ports tell; else in short naps, because somebody has to
@@ -192,7 +193,7 @@ void Worker::rest(std::uint32_t idle_polls) {
   if (is_wanted()) return doorbell_.stay_awake();
   rte_rcu_qsbr_thread_offline(shared_.rcu, index_);
   const bool soon = more_sums_ || (open_ && pipeline_->awaits_time()) ||
-                    (open_ && observing_ && observation_->awaits_time()) ||
+                    (open_ && judging_beside_ && observation_->awaits_time()) ||
                     (replica_ && replica_->has_more_to_send());
   doorbell_.sleep(soon ? kTimersMs : kIdleMs);
   rte_rcu_qsbr_thread_online(shared_.rcu, index_);
@@ -219,8 +220,7 @@ std::uint32_t Worker::poll() {
 // For the status: now and then, and whenever the worker goes to rest.
 void Worker::publish() {
   pipeline_->read_gauges();
-  pipeline_->stats().observed_sessions = observation_->sessions();
-  pipeline_->stats().observed = observation_->frames();
+  observation_->read_gauges(pipeline_->stats());
   const pipeline::Statistics& counts = pipeline_->stats();
   for (std::size_t i = 0; i < pipeline::kStatistics.size(); ++i) {
     stats_.statistics[i].store(counts.*pipeline::kStatistics[i].value, std::memory_order_relaxed);
@@ -232,8 +232,17 @@ std::uint32_t Worker::poll_port(std::uint16_t port) {
   const std::uint16_t count =
       shared_.ports.receive(port, static_cast<std::uint16_t>(index_), mbufs.data(), kReceiveBurst);
   if (count == 0) return 0;
-  receive(mbufs.data(), count);
+  const bool tap = (shared_.taps >> port & 1) != 0;
+  tap ? hear(mbufs.data(), count) : receive(mbufs.data(), count);
   return count;
+}
+
+// Of a tap port: judged by the owners of their sessions.
+void Worker::hear(rte_mbuf** mbufs, std::uint16_t count) {
+  std::array<rte_mbuf*, kReceiveBurst> mine;
+  const std::uint32_t left = observation_->hear(*image_, {mbufs, count}, moment(), *this, *this);
+  const std::uint32_t mine_count = give_to_owners(mbufs, left, mine.data());
+  observation_->take_copies(*image_, {mine.data(), mine_count}, moment(), *this, *this);
 }
 
 void Worker::receive(rte_mbuf* const* mbufs, std::uint16_t count) {
@@ -271,13 +280,12 @@ bool Worker::give(rte_mbuf* mbuf, std::uint32_t owner) {
   return false;
 }
 
-// The receiving worker passes a packet to the owner of its session.
-void Worker::steer(rte_mbuf* const* mbufs, std::uint16_t count) {
-  std::array<rte_mbuf*, kReceiveBurst> mine;
+// The receiving worker passes a packet to the owner of its session. How many are its own.
+std::uint32_t Worker::give_to_owners(rte_mbuf* const* mbufs, std::uint32_t count, rte_mbuf** mine) {
   std::uint32_t mine_count = 0;
   std::uint32_t given_to = 0;  // a bit an owner
   static_assert(kWorkersMax <= 32);
-  for (std::uint16_t i = 0; i < count; ++i) {
+  for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t owner = owner_of(mbufs[i]);
     if (owner == index_) {
       mine[mine_count++] = mbufs[i];
@@ -288,7 +296,12 @@ void Worker::steer(rte_mbuf* const* mbufs, std::uint16_t count) {
   for (; given_to != 0; given_to &= given_to - 1) {
     shared_.workers[static_cast<std::size_t>(std::countr_zero(given_to))]->wake();
   }
-  process(mine.data(), mine_count);
+  return mine_count;
+}
+
+void Worker::steer(rte_mbuf* const* mbufs, std::uint16_t count) {
+  std::array<rte_mbuf*, kReceiveBurst> mine;
+  process(mine.data(), give_to_owners(mbufs, count, mine.data()));
 }
 
 bool Worker::hand_over(rte_mbuf* mbuf) {
@@ -445,7 +458,7 @@ void Worker::describe(const pipeline::Verdict& verdict, const flow::Packet& pack
 void Worker::tell_sums() {
   more_sums_ = false;
   tell_sums_of(false);
-  if (observing_ || !observation_->is_idle()) tell_sums_of(true);
+  if (judging_beside_ || !observation_->is_idle()) tell_sums_of(true);
 }
 
 void Worker::tell_sums_of(bool observed) {

@@ -73,6 +73,8 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   std::uint32_t poll_port(std::uint16_t port);
   std::uint32_t poll_steered();
   void steer(rte_mbuf* const* mbufs, std::uint16_t count);
+  std::uint32_t give_to_owners(rte_mbuf* const* mbufs, std::uint32_t count, rte_mbuf** mine);
+  void hear(rte_mbuf** mbufs, std::uint16_t count);
   std::uint32_t owner_of(const rte_mbuf* mbuf) const;
   bool give(rte_mbuf* mbuf, std::uint32_t owner);
   void process(rte_mbuf* const* mbufs, std::uint32_t count);
@@ -108,7 +110,8 @@ class Worker final : public pipeline::Output, public pipeline::Observer {
   std::uint32_t index_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::unique_ptr<pipeline::Observation> observation_;
-  bool observing_ = false;  // the policy of this turn has observed conduits
+  bool observing_ = false;       // the policy of this turn has observed conduits
+  bool judging_beside_ = false;  // it has, or there are tap ports
   std::unique_ptr<ReplicaPort> replica_;
   rte_ring* events_;
   Doorbell doorbell_;

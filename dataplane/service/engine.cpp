@@ -79,6 +79,7 @@ void add_statistics(const ports::Worker& worker, v1::WorkerStatus& status) {
 // What one worker expects another may receive.
 pipeline::PipelineOptions pipeline_options(const EngineOptions& options) {
   pipeline::PipelineOptions pipeline = options.pipeline;
+  pipeline.taps = !options.taps.empty();
   if (options.workers > 1) {
     pipeline.owners =
         std::make_shared<flow::ExpectationOwners>(options.workers, pipeline.limits.relations);
@@ -98,12 +99,21 @@ Result<std::unique_ptr<Engine>, std::string> Engine::make(const EngineOptions& o
 }
 
 std::string Engine::launch(const EngineOptions& options) {
-  auto ports = ports::PortSet::open(options.devices, static_cast<std::uint16_t>(options.workers),
+  if (options.pair && !options.taps.empty()) {
+    return "a tap port listens at an appliance that is not one of a pair";
+  }
+  std::vector<std::string> devices = options.devices;
+  devices.insert(devices.end(), options.taps.begin(), options.taps.end());
+  auto ports = ports::PortSet::open(devices, static_cast<std::uint16_t>(options.workers),
                                     options.buffers, options.pipeline.mtu);
   if (!ports) return ports.error();
   ports_ = std::move(ports).value();
   ports_->set_interfaces_by(options.set_interface);
   shared_ = std::make_unique<ports::Shared>(*ports_, macs_);
+  zone_ports_ = static_cast<std::uint16_t>(options.devices.size());
+  for (std::uint16_t port = zone_ports_; port < ports_->size(); ++port) {
+    shared_->taps |= 1U << port;
+  }
   limits_ = options.pipeline.limits;
   mtu_ = options.pipeline.mtu;
   if (options.pair) {
@@ -182,14 +192,21 @@ Result<PreparedImages::Pointer, std::string> Engine::read(const v1::PolicyArtefa
   auto tables = artefact::decode(artefact);
   if (!tables) return tables.error();
   for (const policy::Zone& zone : tables.value().zones) {
-    if (zone.port >= ports_->size()) {
-      return "zone " + zone.name + " is on port " + std::to_string(zone.port) +
-             ", but this appliance has ports 0 to " + std::to_string(ports_->size() - 1);
-    }
+    std::string problem = zone_problem(zone);
+    if (!problem.empty()) return problem;
   }
   auto image = std::make_unique<pipeline::Image>();
   image->tables = std::move(tables).value();
   return image;
+}
+
+// An appliance that has tap ports alone has the policy of one that would stand between the zones:
+// which ports these would have does not matter.
+std::string Engine::zone_problem(const policy::Zone& zone) const {
+  if (zone_ports_ == 0 || zone.port < zone_ports_) return {};
+  const std::string text = "zone " + zone.name + " is on port " + std::to_string(zone.port) + ", ";
+  if (zone.port < ports_->size()) return text + "which is a tap: it only listens";
+  return text + "but this appliance has ports 0 to " + std::to_string(zone_ports_ - 1);
 }
 
 Result<std::uint32_t, std::string> Engine::read_and_apply(const v1::PolicyArtefact& artefact) {
@@ -302,6 +319,7 @@ std::string Engine::lagging() const {
 
 std::string Engine::summary() const {
   if (generation_ == pipeline::kNoPolicy) return "nothing passes until a policy arrives";
+  if (zone_ports_ == 0) return "only listens, under the policy of " + image_->tables.site;
   return "enforces the policy of " + image_->tables.site + ", generation " +
          std::to_string(generation_);
 }

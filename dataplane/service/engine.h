@@ -22,7 +22,8 @@
 namespace bulkhead::service {
 
 struct EngineOptions {
-  std::vector<std::string> devices;
+  std::vector<std::string> devices;  // the zone ports'
+  std::vector<std::string> taps;     // of ports that only listen
   std::uint32_t workers = 1;
   std::uint32_t buffers = 32768;
   pipeline::PipelineOptions pipeline;
@@ -97,6 +98,8 @@ class Engine {
                          TimeNs until_ns);
   void add_port_status(std::uint16_t port, v1::PortStatus& status) const;
   void add_port_problems(std::uint16_t port, v1::PortStatus& status) const;
+  void add_tap_problems(v1::PortStatus& status) const;
+  std::string zone_problem(const policy::Zone& zone) const;
   void hold_link(std::uint16_t port, bool held);
   v1::Event& add_notice(const std::string& kind);
   void add_notices(const std::vector<ObservedEnds::Notice>& notices);
@@ -126,6 +129,7 @@ class Engine {
   TimeNs started_ns_ = 0;
   flow::Limits limits_;
   std::uint32_t mtu_ = 0;
+  std::uint16_t zone_ports_ = 0;  // the tap ports follow them
   std::vector<pipeline::Event> event_buffer_;
   ports::LinkFollow links_;
   ObservedEnds observed_ends_;

@@ -29,6 +29,7 @@ void Engine::add_port_status(std::uint16_t port, v1::PortStatus& status) const {
   // Of one of a pair the lease's thread looks.
   status.set_link_up(shared_->in_band == nullptr ? ports_->link_up(port)
                                                  : (shared_->ports_down.load() >> port & 1) == 0);
+  status.set_tap((shared_->taps >> port & 1) != 0);
   status.set_link_held((links_.held() >> port & 1) != 0);
   status.set_packets_in(counts.packets_in);
   status.set_packets_out(counts.packets_out);
@@ -69,6 +70,7 @@ void Engine::add_port_problems(std::uint16_t port, v1::PortStatus& status) const
         "gso off`; here, `ethtool -K {} gro off lro off`",
         longer, interface.empty() ? "DEVICE" : interface));
   }
+  if (status.tap()) return add_tap_problems(status);
   const bool prp = (image_->tables.prp_ports >> port & 1) != 0;
   if (trailers > 0 && !prp) {
     status.add_problems(
@@ -95,7 +97,21 @@ void Engine::add_port_problems(std::uint16_t port, v1::PortStatus& status) const
   }
 }
 
+// Frames of a zone without addresses are found by stations alone that assets are bound to.
+void Engine::add_tap_problems(v1::PortStatus& status) const {
+  std::string zones;
+  for (const policy::Zone& zone : image_->tables.zones) {
+    if (zone.networks.empty()) zones += (zones.empty() ? "" : ", ") + zone.name;
+  }
+  if (zones.empty()) return;
+  status.add_problems(fmt::format(
+      "a tap tells zones by addresses, and these have no networks: {}; frames of hosts that are "
+      "no assets are unknown_zone",
+      zones));
+}
+
 void Engine::watch_links() {
+  if (zone_ports_ == 0) return;
   if (shared_->in_band != nullptr || (links_.followed() == 0 && links_.held() == 0)) return;
   std::uint32_t up = 0;
   for (std::uint16_t port = 0; port < ports_->size(); ++port) {

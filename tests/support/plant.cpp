@@ -65,7 +65,7 @@ Plant::Plant(policy::Tables tables, pipeline::PipelineOptions options, PlantSize
   if (buffers_ == nullptr || !made) std::abort();
   pipeline_ = std::move(made).value();
   image_ = make_image(std::move(tables), 1);
-  if (image_->tables.observed.empty()) return;
+  if (image_->tables.observed.empty() && !options.taps) return;
   auto observation = pipeline::Observation::make(name, options);
   if (!observation) std::abort();
   observation_ = std::move(observation).value();
@@ -97,6 +97,12 @@ void Plant::arrive(std::uint16_t port, const Bytes& frame, std::uint64_t flags) 
 
 // As a worker does.
 void Plant::process(std::vector<rte_mbuf*> mbufs) {
+  if (observation_ != nullptr && observation_->has_taps()) {
+    const pipeline::Observation::Moment moment{now_ns_, wall_s_};
+    mbufs.resize(observation_->hear(*image_, mbufs, moment, *this, *this));
+    observation_->take_copies(*image_, mbufs, moment, *this, *this);
+    return;
+  }
   if (observation_ != nullptr) {
     pipeline_->set_wall_s(wall_s_);
     mbufs.resize(observation_->take(*image_, mbufs, {now_ns_, wall_s_}, macs_, *this, *this));

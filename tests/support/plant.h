@@ -93,8 +93,9 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
                  PlantSize size = PlantSize::small);
   ~Plant();
 
-  // The frame arrives on a zone port; what leaves and what is told is added to the lists below.
-  // `flags` are ol_flags, as a port with offloads sets them.
+  // The frame arrives on a zone port, or with PipelineOptions::taps at the tap port; what leaves
+  // and what is told is added to the lists below. `flags` are ol_flags, as a port with offloads
+  // sets them.
   void arrive(std::uint16_t port, const Bytes& frame, std::uint64_t flags = 0);
   void arrive(const Host& from, const Bytes& frame) { arrive(from.port, frame); }
   // Several at once, as one burst.
