@@ -116,6 +116,7 @@ TEST(CaptureDecoder, HoldsABoundedPartAndDecodesAll) {
     ASSERT_LT(client, 2'000'000U) << "no bound";
   }
   EXPECT_LE(most, CaptureDecoder::kHeldMax + (1U << 20));
+  EXPECT_LE(decoder.held(), CaptureDecoder::kHeldMax) << "what has ended holds nothing";
   EXPECT_LE(decoder.conversations(), std::size_t{client} - client / 8);
   EXPECT_EQ(counted.requests, client);
   // The oldest has ended and goes on; the newest never ended.
