@@ -1,8 +1,6 @@
 // By the address that a frame came from, and where there is none in a zone by its station.
 #include "dataplane/pipeline/mirrored.h"
 
-#include <rte_jhash.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -83,11 +81,8 @@ bool put_into_vlan(rte_mbuf& mbuf, wire::VlanIds vlan) {
 }  // namespace
 
 bool MirroredFrames::is_copy(ByteView frame, TimeNs now_ns) {
-  std::uint32_t low = 0;
-  std::uint32_t high = 0;
-  rte_jhash_2hashes(frame.data(), static_cast<std::uint32_t>(frame.size()), &low, &high);
-  const std::uint64_t hash = std::uint64_t{high} << 32 | low;
-  auto& set = recent_[low % kSets];
+  const std::uint64_t hash = flow::keyed_hash(hash_key_, frame);
+  auto& set = recent_[hash % kSets];
   Frame* oldest = set.data();
   for (Frame& each : set) {
     if (each.hash == hash && each.heard_ns != 0 && now_ns - each.heard_ns < kCopyNs) return true;

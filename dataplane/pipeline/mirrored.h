@@ -10,6 +10,7 @@
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/flow/keyed_hash.h"
 #include "dataplane/flow/mac_table.h"
 #include "dataplane/pipeline/verdict.h"
 #include "dataplane/policy/observed.h"
@@ -43,6 +44,8 @@ class MirroredFrames {
 
   bool is_copy(ByteView frame, TimeNs now_ns);
 
+  // So that nobody makes a frame that passes for a copy of another.
+  flow::HashKey hash_key_ = flow::HashKey::make();
   std::array<std::array<Frame, kWays>, kSets> recent_{};
 };
 
