@@ -488,5 +488,67 @@ TEST_F(PairCommitTest, WhatTheDataPlaneDidNotTakeIsComparedAgain) {
   EXPECT_EQ(enforced(), digest_of(artefact_of("two")));
 }
 
+// An observation that ends within its hours, by a clock that the test moves.
+class ObservedCommitTest : public CommitTest {
+ protected:
+  static constexpr std::uint64_t kFromS = 4'000'000'000;  // the agent's own waits for it
+  static constexpr std::uint64_t kUntilS = kFromS + 7200;
+
+  // Revision 1 observes, and is in force.
+  void observe(std::uint32_t confirm_s) {
+    v1::Conduit* scada = policy_.add_conduits();
+    scada->set_name("scada");
+    scada->set_observe_until_s(kUntilS);
+    scada->set_enforce_from_s(kFromS);
+    scada->set_enforce_confirm_s(confirm_s);
+    ASSERT_EQ(stage(policy_.SerializeAsString()), 1U);
+    ASSERT_EQ(commit(1).state(), v1::Commit::STATE_IN_FORCE);
+  }
+  void pass_time(std::uint64_t now_s) {
+    ObservationEnd(agent_->policies(), sinks_, [] { return true; }).pass_time(now_s);
+  }
+  std::string observing_digest() const {
+    return digest_of(artefact_of(policy_.SerializeAsString()));
+  }
+  bool enforces() const {
+    const auto stored = agent_->policies().get(2);
+    v1::CompiledPolicy policy;
+    return stored && policy.ParseFromString(stored.value().artefact().policy()) &&
+           policy.conduits(0).name() == "scada" && policy.conduits(0).observe_until_s() == 0;
+  }
+
+  v1::CompiledPolicy policy_;
+};
+
+TEST_F(ObservedCommitTest, IsACommitThatCanBeConfirmed) {
+  observe(1);
+  pass_time(kFromS - 1);
+  EXPECT_EQ(active(), 1U);
+  pass_time(kFromS);
+  EXPECT_EQ(active(), 2U);
+  EXPECT_TRUE(enforces());
+  EXPECT_NE(enforced(), observing_digest());
+  EXPECT_EQ(agent_->readings().status().trial().committed_by(), "bulkheadd");
+  ASSERT_TRUE(agent_->policies().confirm("alice"));
+  EXPECT_FALSE(becomes([this] { return active() != 2; }, 2500));
+  start();
+  pass_time(kFromS + 60);
+  EXPECT_EQ(active(), 2U);
+  EXPECT_EQ(agent_->policies().list().size(), 2U);
+}
+
+TEST_F(ObservedCommitTest, WithoutAConfirmationItObservesAgainUntilItsEnd) {
+  observe(1);
+  pass_time(kFromS);
+  EXPECT_EQ(active(), 2U);
+  EXPECT_TRUE(becomes([this] { return active() == 1 && enforced() == observing_digest(); }, 3500));
+  for (int restarted = 0; restarted < 2; ++restarted) {
+    for (std::uint64_t s = 61; s < 200; s += 60) pass_time(kFromS + s);
+    EXPECT_EQ(active(), 1U) << "it is not tried again";
+    EXPECT_EQ(agent_->policies().list().size(), 2U);
+    start();
+  }
+}
+
 }  // namespace
 }  // namespace bulkhead::controlplane

@@ -154,10 +154,18 @@ void prefetch_verdict(const Context& context, const flow::Packet& packet) {
 
 namespace {
 
-// An answer to a request that passed just before the peer failed, so that it was not replicated.
-Fault excuse(flow::Flow& flow, Fault fault) {
+// An answer to a request that passed just before the peer failed, so that it was not replicated;
+// one that fits is to what came after it. Or, in a session that is judged beside from its
+// beginning, to a request that was refused since it could not be read; what was asked before it may
+// be answered yet.
+Fault excuse(const Context& context, flow::Flow& flow, Fault fault) {
   const bool missed = fault == Fault::unrequested_response || fault == Fault::mismatched_response;
-  flow.missed = missed ? static_cast<std::uint8_t>(flow.missed - 1) : std::uint8_t{0};
+  const bool counted = context.shadow != nullptr && !flow.lacks_client && !flow.lacks_server;
+  if (missed) {
+    --flow.missed;
+  } else if (!counted) {
+    flow.missed = 0;
+  }
   return missed ? Fault::none : fault;
 }
 
@@ -185,7 +193,7 @@ Fault accept(Context& context, flow::Flow& flow, bool recalled) {
 Fault tie_to_past(Context& context, flow::Flow& flow, const Verdict& verdict, bool recalled) {
   const Fault fault = accept(context, flow, recalled);
   const bool answers = verdict.direction != Direction::request;
-  return flow.missed > 0 && answers ? excuse(flow, fault) : fault;
+  return flow.missed > 0 && answers ? excuse(context, flow, fault) : fault;
 }
 
 // The same, and to what the session opens beside itself: only what is accepted changes that.

@@ -143,8 +143,17 @@ void lose_track(SessionContext& context, const Speaker& speaker) {
   schedule(context, speaker.flow);
 }
 
-void settle_judged(Context& context, const flow::Packet& packet, const Verdict& verdict) {
+void settle_judged(Context& context, const flow::Packet& packet, Verdict& verdict) {
   Flow& flow = *packet.flow;
+  const bool unread = verdict.reason == Reason::protocol_fault && verdict.operation == nullptr;
+  const bool may_answer =
+      unread && verdict.direction == protocols::Direction::response && flow.missed > 0;
+  if (may_answer) {
+    --flow.missed;
+    verdict.reason = Reason::not_judged;
+    verdict.fault = protocols::Fault::none;
+    return;
+  }
   if (verdict.fault == protocols::Fault::none) flow.set_lost(sender_of(packet), false);
   if (!is_allowed(verdict.reason)) tie_refused(context, packet, verdict);
 }

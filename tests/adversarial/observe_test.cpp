@@ -240,6 +240,28 @@ TEST_F(Observe, AStrayAnswerIsForetold) {
   EXPECT_EQ(plant_.verdicts.back().action, pipeline::Action::drop);
 }
 
+// A server that was asked what nobody can read may say so, though it was asked something else
+// before.
+TEST_F(Observe, WhatMayAnswerARequestThatCannotBeReadIsNotForetold) {
+  const Bytes unknown = support::modbus_adu({60, 1, 2, 3}, 2);
+  const Bytes nothing = support::modbus_adu({3, 0, 0, 0, 0}, 3);  // a quantity of 0
+  const Bytes unknown_refused = support::modbus_adu({60 | 0x80, 1}, 2);
+  const Bytes nothing_refused = support::modbus_adu({3 | 0x80, 3}, 3);
+  TcpSession session(plant_, 40000);
+  plant_.clear();
+  for (const Bytes& request : {kRead, unknown, nothing}) session.from_client(request);
+  EXPECT_EQ(count(plant_, Reason::protocol_fault), 2U);
+  session.server_acked = session.client_next;
+  for (const Bytes& answer : {kAnswer, unknown_refused, nothing_refused}) {
+    session.from_server(answer);
+  }
+  EXPECT_EQ(count(plant_, Reason::protocol_fault), 2U);
+  EXPECT_EQ(count(plant_, Reason::not_judged), 1U) << "what cannot be read either";
+  session.from_server(nothing_refused);
+  EXPECT_EQ(refusals(plant_).back(),
+            (Refusal{Reason::protocol_fault, protocols::Fault::unrequested_response}));
+}
+
 // The receiver acknowledges bytes that here still wait for the rest of their message.
 TEST_F(Observe, AReceiverIsNotAskedToWaitForAVerdict) {
   TcpSession session(plant_, 40000);
