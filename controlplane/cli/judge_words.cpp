@@ -433,7 +433,12 @@ std::optional<CaseVerdict> judge_by_rules(const PolicyCase& each, const Model& m
       found.protocol == *each.protocol || (found.protocols >> *each.protocol & 1U) != 0;
   if (found.reason != Reason::service_granted || found.protocol == protocols::kNoProtocol ||
       !protocol_named) {
-    return judge_service(found, tables);
+    auto verdict = judge_service(found, tables);
+    if (!*opens) {
+      verdict->sender = std::string(judge.function().name) +
+                        " is a server's message: its sender is the server of the session";
+    }
+    return verdict;
   }
   const bool is_request = *opens && each.from_client.value_or(true);
   return judge.judge(found, is_request ? session->server.asset : nullptr);

@@ -19,6 +19,7 @@ struct CaseVerdict {
   std::uint32_t rule = 0;
   std::string assumed;    // values of fields that the case leaves open, if it is allowed for them
   bool observed = false;  // it passes whatever the reason is, since its conduit observes
+  std::string sender;     // what makes the message's sender the server of its session, if it is
 };
 
 // A field that the case leaves open may have any value: the message is allowed if it passes with

@@ -39,6 +39,7 @@ std::string verdict_text(const CaseVerdict& verdict) {
   if (!verdict.conduit.empty()) text += ", conduit " + verdict.conduit;
   if (verdict.rule != 0) text += ", rule " + std::to_string(verdict.rule);
   if (!verdict.assumed.empty()) text += ", for " + verdict.assumed;
+  if (!verdict.sender.empty()) text += " (" + verdict.sender + ")";
   if (verdict.observed) text += ", OBSERVED: it passes whatever the rules say";
   return text;
 }

@@ -172,6 +172,7 @@ Json suggestion_json(const learn::Suggestion& suggestion) {
                {"yaml", json_text(suggestion.yaml)},
                {"allows", Json::array()}};
   if (suggestion.line != 0) json["line"] = suggestion.line;
+  if (!suggestion.guess.empty()) json["guess"] = suggestion.guess;
   for (const std::string& each : suggestion.allows) json["allows"].push_back(json_text(each));
   return json;
 }
@@ -315,6 +316,7 @@ void print_suggestions(const Answer& answer) {
     print_text(suggestion.yaml);
     say("\n  then, besides what passes now:\n");
     for (const std::string& each : suggestion.allows) say("  - %s\n", each);
+    if (!suggestion.guess.empty()) say("  %s.\n", suggestion.guess);
     first = false;
   }
 }

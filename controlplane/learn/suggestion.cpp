@@ -101,8 +101,14 @@ class Suggester {
     if (const std::string problem = begin(); !problem.empty()) return problem;
     std::vector<Suggestion> suggestions;
     std::string problem = "no rule can be written for it";
-    for (const bool with_values : {true, false}) {
-      if (suggestions.empty()) suggest_rules(with_values, suggestions, problem);
+    for (const Guess& guess : guesses()) {
+      const std::size_t before = suggestions.size();
+      for (const bool with_values : {true, false}) {
+        if (suggestions.size() == before) {
+          suggest_rules({guess.protocol, with_values}, suggestions, problem);
+        }
+      }
+      if (suggestions.size() > before) suggestions.back().guess = guess.words;
     }
     if (auto wider = suggest_wider()) suggestions.push_back(std::move(*wider));
     if (suggestions.empty()) return problem;
@@ -163,14 +169,57 @@ class Suggester {
     return judge_service(before_.tables, refused_.session).reason != Reason::service_granted;
   }
 
-  // Of a session that was refused before its first message: the least that a rule for the usual
-  // protocol of its port may grant, or the plain service where there is none.
+  // The protocol of what was refused, and why it is that.
+  struct Guess {
+    std::uint8_t protocol = protocols::kNoProtocol;
+    std::string words;  // empty: it is known
+  };
+
+  // Of a session that was refused before its first message: what the policy's rules have on the
+  // server's port, then what is usual there.
+  std::vector<Guess> guesses() const {
+    const Session& session = refused_.session;
+    const bool known = !refused_.operations.empty() || refused_.protocol != protocols::kNoProtocol;
+    if (known || session.transport == policy::Transport::icmp) return {{refused_.protocol, ""}};
+    std::vector<Guess> list;
+    const auto add = [&list](std::uint8_t protocol, const std::string& why) {
+      const bool has = std::any_of(list.begin(), list.end(), [protocol](const Guess& each) {
+        return each.protocol == protocol;
+      });
+      const std::string name(protocols::registry()[protocol]->catalogue().name);
+      if (!has) {
+        list.push_back({protocol, "no message of the session was seen: " + name +
+                                      " is a guess, since " + why +
+                                      ". Its first messages alone are granted here, and the "
+                                      "rest is refused and can be asked about"});
+      }
+    };
+    for (const policy::Conduit& conduit : before_.tables.conduits) {
+      for (const policy::Rule& rule : conduit.rules) {
+        if (serves(rule, session)) add(rule.protocol, "other rules for this server's port have it");
+      }
+    }
+    protocols::ProtocolSet usual =
+        protocols::find_protocols(policy::carrier_over(session.transport), session.port);
+    for (; usual != 0; usual &= usual - 1) {
+      add(static_cast<std::uint8_t>(std::countr_zero(usual)), "it is usual on this port");
+    }
+    if (list.empty()) return {{protocols::kNoProtocol, ""}};
+    return list;
+  }
+
+  static bool serves(const policy::Rule& rule, const Session& session) {
+    return rule.protocol != protocols::kNoProtocol && rule.transport == session.transport &&
+           std::any_of(rule.servers.begin(), rule.servers.end(),
+                       [&](const wire::Prefix& each) { return each.contains(session.server); }) &&
+           std::any_of(rule.ports.begin(), rule.ports.end(), [&](const policy::PortRange& each) {
+             return each.low <= session.port && session.port <= each.high;
+           });
+  }
+
+  // The least that a rule for the protocol may grant; the plain service where there is none.
   static ProposedRule session_rule(ProposedRule rule) {
-    if (rule.transport == policy::Transport::icmp) return rule;
-    const protocols::ProtocolSet usual =
-        protocols::find_protocols(policy::carrier_over(rule.transport), rule.port);
-    if (usual == 0) return rule;
-    rule.protocol = static_cast<std::uint8_t>(std::countr_zero(usual));
+    if (rule.protocol == protocols::kNoProtocol) return rule;
     const auto functions = protocols::registry()[rule.protocol]->catalogue().functions;
     using protocols::AccessClass;
     for (const AccessClass access :
@@ -185,13 +234,18 @@ class Suggester {
     return rule;
   }
 
+  struct Form {
+    std::uint8_t protocol = protocols::kNoProtocol;
+    bool with_values = true;
+  };
+
   // A rule for each operation that is refused; equal ones once.
   std::vector<ProposedRule> rules_for(const std::string& client, const std::string& server,
-                                      bool with_values) const {
+                                      const Form& form) const {
     ProposedRule common;
     common.clients = {client};
     common.servers = {server};
-    common.protocol = refused_.protocol;
+    common.protocol = form.protocol;
     common.transport = refused_.session.transport;
     common.port = refused_.session.port;
     if (refused_.operations.empty()) return {session_rule(std::move(common))};
@@ -205,7 +259,7 @@ class Suggester {
       }
       ProposedRule rule = common;
       rule.functions = {operation->function};
-      rule.where = needed_values(before_.tables, conduit_, asked, with_values);
+      rule.where = needed_values(before_.tables, conduit_, asked, form.with_values);
       const bool known = std::any_of(rules.begin(), rules.end(), [&rule](const ProposedRule& each) {
         return each.functions == rule.functions && each.where == rule.where;
       });
@@ -214,13 +268,13 @@ class Suggester {
     return rules;
   }
 
-  void suggest_rules(bool with_values, std::vector<Suggestion>& suggestions,
+  void suggest_rules(const Form& form, std::vector<Suggestion>& suggestions,
                      std::string& problem) const {
     const std::vector<std::string> clients = names_of(before_.model, refused_.session.client);
     const std::vector<std::string> servers = names_of(before_.model, refused_.session.server);
     for (const std::string& client : clients) {
       for (const std::string& server : servers) {
-        const auto rules = rules_for(client, server, with_values);
+        const auto rules = rules_for(client, server, form);
         auto tried = try_rules(rules);
         if (tried) return suggestions.push_back(std::move(tried).value());
         problem = tried.error();

@@ -29,15 +29,19 @@ struct Suggestion {
   // Of the policy's text: after which it is pasted, or where the wider rule begins. 0: see `place`.
   std::uint32_t line = 0;
   std::string yaml;  // with the indentation of its place
+  // For people: that the protocol of a session which was refused before its first message is a
+  // guess, and what that is made from. Empty if a message was seen.
+  std::string guess;
   // All that is granted with it and was not before, or was in part: what lies in one of these
   // rules, and what lies in them and the policy's together. Answers need no grant.
   std::vector<policy::Rule> grants;
   std::vector<std::string> allows;  // the same in words
 };
 
-// The first is the smallest: rules for these hosts that name each field that rules are made of. A
-// second one widens a rule that failed on one thing alone. Both were compiled and judge the message
-// as granted. The error says why there is none, for people.
+// The first is the smallest: rules for these hosts that name each field that rules are made of. The
+// last one widens a rule that failed on one thing alone. All were compiled and judge the message as
+// granted. Of a session that was refused before its first message there is one for each protocol
+// that it may be of, the likeliest first. The error says why there is none, for people.
 Result<std::vector<Suggestion>, std::string> suggest(const std::string& policy_text,
                                                      const RefusedTraffic& refused);
 

@@ -164,6 +164,36 @@ TEST(Suggestion, APlainService) {
 }
 
 // Its first message is not known: the least that the port's usual protocol has, and inspected.
+TEST(Suggestion, ASessionMayBeOfSeveralProtocols) {
+  Session session = kSession;
+  session.client = ip("10.20.0.66");
+  session.port = 102;
+  const auto protocols_in = [&session](const std::string& policy) {
+    std::vector<std::string> names;
+    const auto found = suggest(policy, {session, protocols::kNoProtocol, {}});
+    EXPECT_TRUE(found) << found.error();
+    if (!found) return names;
+    for (const Suggestion& each : found.value()) {
+      if (each.kind == Suggestion::Kind::wider_rule) continue;
+      const std::string key = "- protocol: ";
+      const std::size_t at = each.yaml.find(key) + key.size();
+      names.push_back(each.yaml.substr(at, each.yaml.find('\n', at) - at));
+      EXPECT_NE(each.guess.find(names.back() + " is a guess"), std::string::npos) << each.guess;
+    }
+    return names;
+  };
+  EXPECT_EQ(protocols_in(kPolicy), (std::vector<std::string>{"s7comm", "mms", "s7comm_plus"}));
+  // What this server is known to speak comes first, on whatever port.
+  const std::string speaks =
+      kHead + "      - {protocol: mms, client: hmi, server: plc1, access: [read]}\n";
+  EXPECT_EQ(protocols_in(speaks), (std::vector<std::string>{"mms", "s7comm", "s7comm_plus"}));
+  session.port = 1502;
+  EXPECT_EQ(
+      protocols_in(kHead + "      - {protocol: modbus, client: hmi, server: plc1, port: 1502,\n"
+                           "         access: [read]}\n"),
+      (std::vector<std::string>{"modbus"}));
+}
+
 TEST(Suggestion, ASessionOfAnInspectedProtocol) {
   Session session = kSession;
   session.client = ip("10.20.0.66");
