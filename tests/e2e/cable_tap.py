@@ -3,11 +3,13 @@
 usage: cable_tap.py DEVICE FILE
 Says "begun", and at the end of standard input how many the kernel dropped here. A line a frame in
 FILE: `>` for one that the device sends, `<` for one that it receives, and its bytes in hexadecimal.
+begin() does so for a test.
 """
 
 import select
 import socket
 import struct
+import subprocess
 import sys
 
 ALL = 3  # ETH_P_ALL
@@ -35,4 +37,24 @@ def main():
     print(dropped)
 
 
-main()
+def begin(case, lab, namespace, device):
+    """Returns what ends it: the frames that the device sent, and those that it received."""
+    file = lab.folder / f"{namespace}-{device}.tap"
+    process = subprocess.Popen(
+        [str(word) for word in lab.in_ns(namespace, sys.executable, __file__, device, file)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    case.assertEqual(process.stdout.readline(), "begun\n")
+
+    def end():
+        process.stdin.close()
+        case.assertEqual(process.stdout.readline(), "0\n", "the tap itself lost frames")
+        process.wait()
+        process.stdout.close()
+        lines = file.read_text().splitlines()
+        return tuple([bytes.fromhex(line[1:]) for line in lines if line[0] == way]
+                     for way in "><")
+    return end
+
+
+if __name__ == "__main__":
+    main()

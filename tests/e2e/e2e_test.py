@@ -63,6 +63,26 @@ def fresh_lab(case, prefix):
     return lab
 
 
+def modbus_session(case, lab, port=502):
+    """A libmodbus session that stays open: ask(words) sends one command and gives the answer."""
+    process = subprocess.Popen(
+        lab.in_ns("sup", lab.bin / "lab-hmi", PLC, port, "-"), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def close():
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+    case.addCleanup(close)
+
+    def ask(words):
+        process.stdin.write(words + "\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+    return ask
+
+
 class LabCase(unittest.TestCase):
     """Each class has a lab; each test starts from the water works policy unless it says otherwise."""
 
@@ -99,22 +119,7 @@ class LabCase(unittest.TestCase):
         self.lab.ctl("push", path, "--commit")
 
     def session(self, port=502):
-        """A libmodbus session that stays open: ask(words) sends one command and gives the answer."""
-        process = subprocess.Popen(
-            self.lab.in_ns("sup", self.lab.bin / "lab-hmi", PLC, port, "-"), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        def close():
-            process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
-        self.addCleanup(close)
-
-        def ask(words):
-            process.stdin.write(words + "\n")
-            process.stdin.flush()
-            return json.loads(process.stdout.readline())
-        return ask
+        return modbus_session(self, self.lab, port)
 
     def load(self, per_second, seconds, host="sup"):
         return subprocess.Popen(

@@ -20,21 +20,7 @@ from e2e_test import fresh_lab
 from lab import ROOT
 
 GUIDE = ROOT / "deploy/guides/first-policy.md"
-
-# What `tcpdump -s 0 -w FILE` writes, for machines that have none: both directions of an interface.
-RECORD = """
-import socket, struct, sys, time
-peer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-peer.bind((sys.argv[1], 0))
-out = open(sys.argv[2], "wb", buffering=0)
-out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-print("records", flush=True)
-while True:
-    frame = peer.recv(65535)
-    now = time.time()
-    out.write(struct.pack("<IIII", int(now), int(now % 1 * 1e6), len(frame), len(frame)) + frame)
-"""
-
+HERE = ROOT / "tests/e2e"
 
 def blocks(language=""):
     """The guide's blocks of a language, each as its text."""
@@ -78,7 +64,7 @@ class FirstPolicy(unittest.TestCase):
     def record(self, name):
         """A day of the plant: ten registers polled, a set point now and then."""
         recorder = subprocess.Popen(
-            self.lab.in_ns("sup", sys.executable, "-c", RECORD, "eth0", self.day / name),
+            self.lab.in_ns("sup", sys.executable, HERE / "record.py", "eth0", self.day / name),
             stdout=subprocess.PIPE, text=True)
         try:
             self.assertEqual(recorder.stdout.readline(), "records\n")

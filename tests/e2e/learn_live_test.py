@@ -26,19 +26,6 @@ from e2e_test import BUILD  # noqa: E402
 from lab import HMI, HMI_MAC, PLC, PLC_MAC, run  # noqa: E402
 from switch_lab import SwitchLab  # noqa: E402
 
-# What `tcpdump -s 0 -w FILE` writes.
-RECORD = """
-import socket, struct, sys, time
-peer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-peer.bind((sys.argv[1], 0))
-out = open(sys.argv[2], "wb", buffering=0)
-out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-print("records", flush=True)
-while True:
-    frame = peer.recv(65535)
-    now = time.time()
-    out.write(struct.pack("<IIII", int(now), int(now % 1 * 1e6), len(frame), len(frame)) + frame)
-"""
 # BACnet's ReadProperty of an analog input's present value (ANSI/ASHRAE 135, 15.5).
 READ_PROPERTY = bytes.fromhex("810a001101040005010c0c000000011955")
 
@@ -76,7 +63,7 @@ class LearnLive(unittest.TestCase):
     def record(self, name):
         file = self.lab.folder / name
         recorder = subprocess.Popen(
-            self.lab.in_ns("sup", sys.executable, "-c", RECORD, "eth0", file),
+            self.lab.in_ns("sup", sys.executable, HERE / "record.py", "eth0", file),
             stdout=subprocess.PIPE, text=True)
         self.addCleanup(recorder.wait)
         self.addCleanup(recorder.kill)

@@ -12,16 +12,17 @@ Needs root. The lab's picture stands in deploy/lab/pair.py.
 import datetime
 import json
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import cable_tap  # noqa: E402
 import outcome  # noqa: E402
+from e2e_test import modbus_session  # noqa: E402
 from pair_test import OTHER, PairCase, WATER_WORKS  # noqa: E402
-from lab import HMI_MAC, PLC, PLC_MAC, wait_until  # noqa: E402
+from lab import HMI_MAC, PLC_MAC, wait_until  # noqa: E402
 
 BETWEEN_HOSTS = {bytes.fromhex((PLC_MAC + HMI_MAC).replace(":", "")),
                  bytes.fromhex((HMI_MAC + PLC_MAC).replace(":", ""))}
@@ -43,40 +44,8 @@ class Observing(PairCase):
     prefix = "bhopa"
 
     def tap(self, namespace, device):
-        file = self.lab.folder / f"{namespace}-{device}.tap"
-        process = subprocess.Popen(
-            [str(word) for word in self.lab.in_ns(namespace, sys.executable, HERE / "cable_tap.py",
-                                                  device, file)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.assertEqual(process.stdout.readline(), "begun\n")
-
-        def end():
-            process.stdin.close()
-            self.assertEqual(process.stdout.readline(), "0\n", "the tap itself lost frames")
-            process.wait()
-            process.stdout.close()
-            lines = file.read_text().splitlines()
-            return [between_hosts(bytes.fromhex(line[1:]) for line in lines if line[0] == way)
-                    for way in (">", "<")]
-        return end
-
-    def session(self):
-        process = subprocess.Popen(
-            self.lab.in_ns("sup", self.lab.bin / "lab-hmi", PLC, 502, "-"), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-
-        def close():
-            process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
-        self.addCleanup(close)
-
-        def ask(words):
-            process.stdin.write(words + "\n")
-            process.stdin.flush()
-            return json.loads(process.stdout.readline())
-        return ask
+        end = cable_tap.begin(self, self.lab, namespace, device)
+        return lambda: [between_hosts(frames) for frames in end()]
 
     def foretold(self, which):
         """Requests whose refusal this appliance has foretold."""
@@ -107,7 +76,7 @@ class Observing(PairCase):
         places = [("sup", "eth0"), ("ctl", "eth0"),
                   *(("sw", f"{which}{zone}") for which in (first, other) for zone in (0, 1))]
         taps = [self.tap(*place) for place in places]
-        ask = self.session()
+        ask = modbus_session(self, self.lab)
         for number in range(20):
             self.assertEqual(ask("read 0 10")["result"], "ok")
             self.assertEqual(ask(f"write 60 {number}")["result"], "ok", "no rule grants that")

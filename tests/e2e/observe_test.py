@@ -14,14 +14,13 @@ Needs root.
 import collections
 import datetime
 import ipaddress
-import subprocess
 import sys
 import time
-import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import cable_tap  # noqa: E402
 import outcome  # noqa: E402
 import stream_test  # noqa: E402
 from e2e_test import BUILD, POLICY, LabCase  # noqa: E402
@@ -184,22 +183,7 @@ class ByteForByte(stream_test.Lossy):
         """Not of the lossy stream's test: nothing is refused here."""
 
     def tap(self, device, namespace="fw"):
-        file = self.lab.folder / f"{namespace}-{device}.tap"
-        process = subprocess.Popen(
-            [str(w) for w in self.lab.in_ns(namespace, sys.executable, HERE / "cable_tap.py", device,
-                                            file)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.assertEqual(process.stdout.readline(), "begun\n")
-
-        def end():
-            process.stdin.close()
-            self.assertEqual(process.stdout.readline(), "0\n", "the tap itself lost frames")
-            process.wait()
-            process.stdout.close()
-            lines = file.read_text().splitlines()
-            return [bytes.fromhex(line[1:]) for line in lines if line[0] == ">"], \
-                   [bytes.fromhex(line[1:]) for line in lines if line[0] == "<"]
-        return end
+        return cable_tap.begin(self, self.lab, namespace, device)
 
     def talk(self):
         """Granted and refused requests, in pieces, datagrams in fragments, and nonsense."""
