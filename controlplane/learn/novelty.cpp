@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <ctime>
 
+#include "controlplane/learn/words.h"
 #include "controlplane/learn/zones.h"
 
 namespace bulkhead::learn {
@@ -20,15 +20,6 @@ constexpr std::array<TimeNs, 14> kWidths = {
     15 * kMinuteNs, kHourNs,       4 * kHourNs,    12 * kHourNs,   kDayNs,
     8 * kDayNs,     64 * kDayNs,   512 * kDayNs,   32'768 * kDayNs};
 constexpr std::size_t kBarMax = 24;
-
-std::string moment_text(TimeNs at_ns) {
-  const auto seconds = static_cast<std::time_t>(at_ns / kSecondNs);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &parts);
-  return text;
-}
 
 std::string line_text(const std::string& from, const Novelty::Counts& fresh, std::uint64_t most) {
   const std::size_t bar = (fresh.all() * kBarMax + most - 1) / most;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 
 #include "dataplane/policy/tables.h"
 #include "dataplane/wire/text.h"
@@ -117,6 +118,15 @@ std::string words_for_people(const std::vector<std::string>& words, std::size_t 
   for (std::size_t i = 0; i < shown; ++i) text += (i == 0 ? "" : ", ") + words[i];
   if (words.size() == shown) return text;
   return text + " and " + std::to_string(words.size() - shown) + " more";
+}
+
+std::string moment_text(TimeNs at_ns) {
+  const auto seconds = static_cast<std::time_t>(at_ns / kSecondNs);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &parts);
+  return text;
 }
 
 std::string address_words(const wire::IpAddress& address) {

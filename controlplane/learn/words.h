@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "controlplane/learn/proposal.h"
+#include "dataplane/base/clock.h"
 
 namespace bulkhead::learn {
 
@@ -22,6 +23,8 @@ std::string values_text(const Values& values, const protocols::FieldInfo& field)
 // For people: at most so many words of a list, and how many more there are.
 constexpr std::size_t kWordsShown = 8;
 std::string words_for_people(const std::vector<std::string>& words, std::size_t most = kWordsShown);
+// UTC, to the second: "2026-11-29 22:52:36".
+std::string moment_text(TimeNs at_ns);
 std::string address_words(const wire::IpAddress& address);
 std::string hosts_words(const std::vector<wire::Prefix>& hosts, std::size_t most = kWordsShown);
 std::string service_words(policy::Transport transport, const std::vector<policy::PortRange>& ports);

@@ -1,8 +1,6 @@
 // Written in the author's language and laid out by the formatter.
 #include "controlplane/learn/write.h"
 
-#include <ctime>
-
 #include "controlplane/learn/words.h"
 #include "controlplane/policy/format.h"
 #include "dataplane/base/printable.h"
@@ -12,20 +10,10 @@ namespace bulkhead::learn {
 
 namespace {
 
-// UTC, to the second.
-std::string time_text(TimeNs at_ns) {
-  const auto seconds = static_cast<std::time_t>(at_ns / kSecondNs);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &parts);
-  return text;
-}
-
 std::string seen_text(const Seen& seen) {
-  if (seen.count == 1) return "once, " + time_text(seen.first_ns);
-  return std::to_string(seen.count) + " times, " + time_text(seen.first_ns) + " to " +
-         time_text(seen.last_ns);
+  if (seen.count == 1) return "once, " + moment_text(seen.first_ns);
+  return std::to_string(seen.count) + " times, " + moment_text(seen.first_ns) + " to " +
+         moment_text(seen.last_ns);
 }
 
 std::string rule_text(const ProposedRule& rule) {
@@ -68,7 +56,8 @@ std::string asset_text(const ProposedAsset& asset, const std::vector<ProposedZon
 
 std::string proposal_text(const Proposal& proposal, const Origin& origin) {
   std::string text = "# Learned from " + std::to_string(origin.packets) + " packets, " +
-                     time_text(origin.first_ns) + " to " + time_text(origin.last_ns) + " UTC:\n";
+                     moment_text(origin.first_ns) + " to " + moment_text(origin.last_ns) +
+                     " UTC:\n";
   for (const std::string& file : origin.files) text += "#   " + printable(file) + "\n";
   text += "# Ports of zones are a guess. A rule with an empty reviewed_by does not compile.\n";
   for (const std::string& each : proposal.apart) text += "# " + printable(each) + "\n";
