@@ -128,15 +128,13 @@ void declare(CLI::App& app, Options& options) {
   app.add_flag("--verbose", options.eal.verbose, "Show DPDK's own messages");
 }
 
-// Of all ports, the zone ports first.
 std::optional<std::string> gather_devices(Options& options) {
-  const std::vector<std::string>& zones = options.engine.devices;
-  const std::vector<std::string>& taps = options.engine.taps;
-  if (zones.empty() && taps.empty()) return "--port is missing: a device for each zone port";
-  if (zones.size() + taps.size() > 32) return "at most 32 ports, taps included";
-  if (options.engine.pair && !taps.empty()) return "--tap is not for one of a --pair";
-  options.eal.devices = zones;
-  options.eal.devices.insert(options.eal.devices.end(), taps.begin(), taps.end());
+  options.eal.devices = options.engine.all_devices();
+  if (options.eal.devices.empty()) return "--port is missing: a device for each zone port";
+  if (options.eal.devices.size() > 32) return "at most 32 ports, taps included";
+  if (options.engine.pair && !options.engine.taps.empty()) {
+    return "--tap is not for one of a --pair";
+  }
   return std::nullopt;
 }
 

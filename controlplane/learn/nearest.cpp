@@ -75,9 +75,8 @@ class RuleTest {
       fail("server", address_words(session.server), hosts_words(rule_.servers));
     }
     const bool of_port =
-        std::any_of(rule_.ports.begin(), rule_.ports.end(), [&](const policy::PortRange& range) {
-          return range.low <= session.port && session.port <= range.high;
-        });
+        std::any_of(rule_.ports.begin(), rule_.ports.end(),
+                    [&](const policy::PortRange& range) { return range.contains(session.port); });
     const bool icmp = rule_.transport == policy::Transport::icmp;
     if (rule_.transport == session.transport && (icmp || of_port)) return;
     std::vector<policy::PortRange> own;

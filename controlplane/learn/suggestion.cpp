@@ -212,9 +212,8 @@ class Suggester {
     return rule.protocol != protocols::kNoProtocol && rule.transport == session.transport &&
            std::any_of(rule.servers.begin(), rule.servers.end(),
                        [&](const wire::Prefix& each) { return each.contains(session.server); }) &&
-           std::any_of(rule.ports.begin(), rule.ports.end(), [&](const policy::PortRange& each) {
-             return each.low <= session.port && session.port <= each.high;
-           });
+           std::any_of(rule.ports.begin(), rule.ports.end(),
+                       [&](const policy::PortRange& each) { return each.contains(session.port); });
   }
 
   // The least that a rule for the protocol may grant; the plain service where there is none.

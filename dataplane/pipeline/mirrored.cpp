@@ -1,7 +1,6 @@
 // By the address that a frame came from, and where there is none in a zone by its station.
 #include "dataplane/pipeline/mirrored.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "dataplane/flow/flow.h"
@@ -14,12 +13,6 @@ namespace {
 
 constexpr std::size_t kMacBytes = 6;
 constexpr std::size_t kAddressBytes = 2 * kMacBytes;
-
-wire::Mac mac_of(ByteView frame, std::size_t offset) {
-  wire::Mac mac;
-  std::memcpy(mac.bytes.data(), frame.data() + offset, kMacBytes);
-  return mac;
-}
 
 // Of a station that spoke from an address of one zone, or that an asset of one is bound to.
 std::uint16_t zone_of_station(const policy::Tables& tables, const flow::MacTable& macs,
@@ -98,7 +91,7 @@ Heard MirroredFrames::place(const policy::Tables& tables, rte_mbuf& mbuf, flow::
   if (frame.size() < wire::kEthernetHeaderBytes) return Heard::unknown;
   if (is_copy(frame, now_ns)) return Heard::copy;
   const policy::FrameEnds ends = policy::read_ends(frame);
-  const wire::Mac from = mac_of(frame, kMacBytes);
+  const wire::Mac from = wire::Mac::from(frame.data() + kMacBytes);
   std::uint16_t zone = policy::find_zone(tables, ends.source);
   if (zone != policy::kNoZone) {
     if (!from.is_group())
@@ -109,7 +102,8 @@ Heard MirroredFrames::place(const policy::Tables& tables, rte_mbuf& mbuf, flow::
   }
   if (ends.names_destination && !policy::is_group(tables, ends.destination)) {
     std::uint16_t target = policy::find_zone(tables, ends.destination);
-    if (target == policy::kNoZone) target = zone_of_station(tables, macs, mac_of(frame, 0), now_ns);
+    if (target == policy::kNoZone)
+      target = zone_of_station(tables, macs, wire::Mac::from(frame.data()), now_ns);
     if (target == zone) return Heard::within;
   }
   if (!put_into_vlan(mbuf, tables.zones[zone].vlan)) return Heard::unknown;

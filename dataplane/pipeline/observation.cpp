@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "dataplane/policy/observed.h"
 #include "dataplane/wire/ethernet.h"
@@ -40,18 +39,12 @@ flow::Limits limits_beside(const flow::Limits& limits) {
   return beside;
 }
 
-wire::Mac mac_at(const rte_mbuf& mbuf, std::size_t offset) {
-  wire::Mac mac;
-  std::memcpy(mac.bytes.data(), rte_pktmbuf_mtod(&mbuf, const std::uint8_t*) + offset,
-              mac.bytes.size());
-  return mac;
-}
-
 // A station has spoken once the one that it spoke to has answered, as in a session.
 void learn(flow::MacTable& macs, const rte_mbuf& mbuf, std::uint32_t ports, TimeNs now_ns) {
   if (mbuf.data_len < wire::kEthernetHeaderBytes) return;
-  const wire::Mac to = mac_at(mbuf, 0);
-  const wire::Mac from = mac_at(mbuf, to.bytes.size());
+  const auto* bytes = rte_pktmbuf_mtod(&mbuf, const std::uint8_t*);
+  const wire::Mac to = wire::Mac::from(bytes);
+  const wire::Mac from = wire::Mac::from(bytes + to.bytes.size());
   if (from.is_group() || from.is_zero()) return;
   macs.learn(from, mbuf.port, now_ns, flow::Evidence::claimed);
   if (to.is_group() || std::popcount(ports) != 1) return;

@@ -25,15 +25,6 @@ bool in_any(const std::vector<wire::Prefix>& prefixes, const wire::IpAddress& ad
   return false;
 }
 
-bool names_session(const Rule& rule, const Endpoints& endpoints) {
-  bool port = rule.transport == Transport::icmp;
-  for (const PortRange& ports : rule.ports) {
-    port = port || (ports.low <= endpoints.server_port && endpoints.server_port <= ports.high);
-  }
-  return port && rule.transport == endpoints.transport && in_any(rule.clients, endpoints.client) &&
-         in_any(rule.servers, endpoints.server);
-}
-
 // By the first character: a star stands for nothing, or for one byte and whatever it stands for
 // behind that.
 bool is_like(const std::string& pattern, const std::string& name) {
@@ -244,6 +235,15 @@ std::vector<Point> take_apart(const protocols::Catalogue& catalogue, const Opera
 }
 
 }  // namespace
+
+bool names_session(const Rule& rule, const Endpoints& endpoints) {
+  bool port = rule.transport == Transport::icmp;
+  for (const PortRange& ports : rule.ports) {
+    port = port || ports.contains(endpoints.server_port);
+  }
+  return port && rule.transport == endpoints.transport && in_any(rule.clients, endpoints.client) &&
+         in_any(rule.servers, endpoints.server);
+}
 
 bool reference_grants(const Conduit& conduit, const Endpoints& endpoints, std::uint8_t protocol,
                       const Operation& operation, const std::function<bool(const Rule&)>& may_use) {

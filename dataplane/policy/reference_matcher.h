@@ -10,6 +10,9 @@
 
 namespace bulkhead::policy {
 
+// Whether the rule is for this client, server, transport and port.
+bool names_session(const Rule& rule, const Endpoints& endpoints);
+
 // Whether judge() would grant with only the rules for which `may_use` is true.
 bool reference_grants(const Conduit& conduit, const Endpoints& endpoints, std::uint8_t protocol,
                       const protocols::Operation& operation,

@@ -88,6 +88,8 @@ struct Binding {
 struct PortRange {
   std::uint16_t low = 0;
   std::uint16_t high = 0;
+
+  bool contains(std::uint16_t port) const { return low <= port && port <= high; }
 };
 
 // The values of one field that a rule grants: ranges for a number, sorted, disjoint and not

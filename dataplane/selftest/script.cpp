@@ -324,16 +324,7 @@ std::array<protocols::ProtocolSet, 4> granted_protocols(const Tables& tables) {
 
 // Whether a rule of any conduit between these zones names the session.
 bool is_named(const Tables& tables, const Conduit& between, const policy::Endpoints& ends) {
-  const auto has = [](const std::vector<wire::Prefix>& prefixes, const wire::IpAddress& address) {
-    return std::ranges::any_of(prefixes, [&](const auto& each) { return each.contains(address); });
-  };
-  const auto names = [&](const Rule& rule) {
-    return rule.transport == ends.transport && has(rule.clients, ends.client) &&
-           has(rule.servers, ends.server) &&
-           std::ranges::any_of(rule.ports, [&](const policy::PortRange& range) {
-             return range.low <= ends.server_port && ends.server_port <= range.high;
-           });
-  };
+  const auto names = [&ends](const Rule& rule) { return policy::names_session(rule, ends); };
   return std::ranges::any_of(tables.conduits, [&](const Conduit& conduit) {
     return conduit.from == between.from && conduit.to == between.to &&
            std::ranges::any_of(conduit.rules, names);

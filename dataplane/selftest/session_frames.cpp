@@ -5,6 +5,7 @@
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
 #include "dataplane/wire/llc.h"
+#include "dataplane/wire/prp.h"
 #include "dataplane/wire/transport.h"
 
 namespace bulkhead::selftest {
@@ -13,7 +14,6 @@ namespace {
 
 constexpr std::size_t kFrameBytesMin = 60;
 constexpr std::uint16_t kWindow = 65'535;
-constexpr std::size_t kTrailerBytes = 6;
 
 void put16(Bytes& out, std::size_t value) {
   out.push_back(static_cast<std::uint8_t>(value >> 8));
@@ -138,17 +138,19 @@ void SessionFrames::send(bool from_client, std::uint16_t ethertype, ByteView pay
   append(frame.bytes, payload);
   if (frame.bytes.size() < kFrameBytesMin) frame.bytes.resize(kFrameBytesMin);
   if (!from.prp) return;
-  constexpr std::size_t kLanA = 0xa;
-  const std::size_t size = frame.bytes.size() + kTrailerBytes - header;
-  put16(frame.bytes, prp_sequence_++);
-  put16(frame.bytes, kLanA << 12 | size);
-  put16(frame.bytes, 0x88fb);
+  wire::PrpTrailer trailer;
+  trailer.sequence = prp_sequence_++;
+  trailer.lan = 0xa;
+  trailer.is_true = true;
+  frame.bytes.resize(frame.bytes.size() + wire::kPrpTrailerBytes);
+  wire::write_prp_trailer(trailer, frame.bytes.size() - header,
+                          frame.bytes.data() + frame.bytes.size() - wire::kPrpTrailerBytes);
 }
 
 Bytes SessionFrames::trailer() const {
   if (!client_.prp) return {};
   const Bytes& last = frames.back().bytes;
-  return {last.end() - kTrailerBytes, last.end()};
+  return {last.end() - wire::kPrpTrailerBytes, last.end()};
 }
 
 }  // namespace bulkhead::selftest

@@ -99,13 +99,9 @@ Result<std::unique_ptr<Engine>, std::string> Engine::make(const EngineOptions& o
 }
 
 std::string Engine::launch(const EngineOptions& options) {
-  if (options.pair && !options.taps.empty()) {
-    return "a tap port listens at an appliance that is not one of a pair";
-  }
-  std::vector<std::string> devices = options.devices;
-  devices.insert(devices.end(), options.taps.begin(), options.taps.end());
-  auto ports = ports::PortSet::open(devices, static_cast<std::uint16_t>(options.workers),
-                                    options.buffers, options.pipeline.mtu);
+  auto ports =
+      ports::PortSet::open(options.all_devices(), static_cast<std::uint16_t>(options.workers),
+                           options.buffers, options.pipeline.mtu);
   if (!ports) return ports.error();
   ports_ = std::move(ports).value();
   ports_->set_interfaces_by(options.set_interface);

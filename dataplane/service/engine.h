@@ -23,7 +23,7 @@ namespace bulkhead::service {
 
 struct EngineOptions {
   std::vector<std::string> devices;  // the zone ports'
-  std::vector<std::string> taps;     // of ports that only listen
+  std::vector<std::string> taps;     // of ports that only listen; none of one of a pair
   std::uint32_t workers = 1;
   std::uint32_t buffers = 32768;
   pipeline::PipelineOptions pipeline;
@@ -31,6 +31,13 @@ struct EngineOptions {
   bool launch = true;  // workers run on lcores of their own; else the caller runs them
   std::uint32_t self_test_every_s = 60;        // 0: only when it is asked for
   ports::PortSet::SetInterface set_interface;  // see PortSet; may be empty
+
+  // Of all ports, by their numbers: the zone ports first.
+  std::vector<std::string> all_devices() const {
+    std::vector<std::string> all = devices;
+    all.insert(all.end(), taps.begin(), taps.end());
+    return all;
+  }
 };
 
 class Engine {
