@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "controlplane/access/trust.h"
+#include "controlplane/telemetry/statistic.h"
 #include "dataplane/base/reason.h"
 
 namespace bulkhead::controlplane {
@@ -18,19 +19,6 @@ constexpr double kDiskRaiseAt = 0.05;  // free, of a disk
 constexpr double kDiskClearAt = 0.07;
 constexpr std::uint64_t kStuckMs = 1000;
 constexpr TimeNs kMacFreshNs = 10 * kSecondNs;
-
-std::uint64_t statistic(const v1::WorkerStatus& worker, std::string_view name) {
-  for (const v1::Statistic& each : worker.statistics()) {
-    if (each.name() == name) return each.value();
-  }
-  return 0;
-}
-
-std::uint64_t statistic(const v1::DataplaneStatus& dataplane, std::string_view name) {
-  std::uint64_t sum = 0;
-  for (const v1::WorkerStatus& worker : dataplane.workers()) sum += statistic(worker, name);
-  return sum;
-}
 
 std::string percent(double ratio) {
   char text[32];

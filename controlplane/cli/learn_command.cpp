@@ -153,8 +153,7 @@ void check_arguments(const Arguments& arguments) {
   }
 }
 
-Json curve_json(const learn::Novelty& novelty, TimeNs end_ns) {
-  const learn::Novelty::Curve curve = novelty.curve(end_ns);
+Json curve_json(const learn::Novelty::Curve& curve) {
   Json steps = Json::array();
   for (std::size_t i = 0; i < curve.steps.size(); ++i) {
     steps.push_back({{"from_s", (curve.start_ns + i * curve.width_ns) / kSecondNs},
@@ -168,13 +167,14 @@ Json curve_json(const learn::Novelty& novelty, TimeNs end_ns) {
 // What came of listening, in a proposal's summary.
 Json listened_json(const Arguments& arguments, const Learner& learner, const Listened& listened) {
   const auto end_ns = listened.end_ns;
+  const learn::Novelty::Curve curve = learner.novelty.curve(end_ns);
   return {{"interface", arguments.live},
           {"seconds", (end_ns - listened.start_ns) / kSecondNs},
           {"packets", learner.packets.count},
           {"lost", listened.lost},
           {"nothing_new_s", learner.novelty.quiet_ns(end_ns) / kSecondNs},
-          {"step_s", learner.novelty.curve(end_ns).width_ns / kSecondNs},
-          {"curve", curve_json(learner.novelty, end_ns)}};
+          {"step_s", curve.width_ns / kSecondNs},
+          {"curve", curve_json(curve)}};
 }
 
 // On standard error, where the proposal itself is printed.

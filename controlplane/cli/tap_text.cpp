@@ -2,25 +2,11 @@
 #include "controlplane/cli/tap_text.h"
 
 #include <algorithm>
-#include <string_view>
 
 #include "controlplane/cli/output.h"
+#include "controlplane/telemetry/statistic.h"
 
 namespace bulkhead::controlplane {
-
-namespace {
-
-std::string heard_text(const v1::DataplaneStatus& dataplane, std::string_view name) {
-  std::uint64_t sum = 0;
-  for (const v1::WorkerStatus& worker : dataplane.workers()) {
-    for (const v1::Statistic& each : worker.statistics()) {
-      if (each.name() == name) sum += each.value();
-    }
-  }
-  return grouped(sum);
-}
-
-}  // namespace
 
 bool only_listens(const v1::DataplaneStatus& dataplane) {
   return dataplane.ports_size() > 0 &&
@@ -40,9 +26,9 @@ void print_taps(const v1::DataplaneStatus& dataplane) {
   if (!any) return;
   say("heard      %s frames, of these %s copies and %s within one zone; enforcing would have "
       "refused %s; %s not judged\n",
-      heard_text(dataplane, "tapped"), heard_text(dataplane, "tap_copies"),
-      heard_text(dataplane, "tap_within"), heard_text(dataplane, "would_deny"),
-      heard_text(dataplane, "not_judged"));
+      grouped(statistic(dataplane, "tapped")), grouped(statistic(dataplane, "tap_copies")),
+      grouped(statistic(dataplane, "tap_within")), grouped(statistic(dataplane, "would_deny")),
+      grouped(statistic(dataplane, "not_judged")));
 }
 
 }  // namespace bulkhead::controlplane

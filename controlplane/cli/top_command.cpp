@@ -219,13 +219,12 @@ void run_terminal(Session& session, TopWish wish, std::uint32_t interval_ms) {
   wish.time = local_time(wall_now_ns());
   for (;;) {
     if (looks.turn(view, wish.message)) wish.time = local_time(wall_now_ns());
+    terminal.measure(wish);
     TopWish shown = wish;
     if (types) {
       shown.filter = typed;  // what it would leave, while it is typed
       shown.prompt = "filter: " + typed + "_  (Enter: use it, Esc: leave it)";
     }
-    terminal.measure(wish);
-    terminal.measure(shown);
     terminal.draw(draw_top(view, shown));
     const int key = terminal.key(kWaitMs);
     if (key == kNoKey) continue;

@@ -9,6 +9,7 @@
 #include "controlplane/cli/remote.h"
 #include "controlplane/cli/tap_text.h"
 #include "controlplane/metrics/counter_look.h"
+#include "controlplane/telemetry/statistic.h"
 #include "dataplane/base/duration.h"
 
 namespace bulkhead::controlplane {
@@ -81,19 +82,6 @@ Json pair_json(const v1::PairReport& pair) {
           {"term", pair.lease_term()}};
 }
 
-std::uint64_t statistic(const v1::WorkerStatus& worker, std::string_view name) {
-  for (const v1::Statistic& each : worker.statistics()) {
-    if (each.name() == name) return each.value();
-  }
-  return 0;
-}
-
-std::uint64_t sum_of(const v1::DataplaneStatus& dataplane, std::string_view name) {
-  std::uint64_t sum = 0;
-  for (const v1::WorkerStatus& worker : dataplane.workers()) sum += statistic(worker, name);
-  return sum;
-}
-
 Json observed_json(const v1::DataplaneStatus& dataplane) {
   Json json = Json::array();
   for (const v1::ObservedConduit& each : dataplane.observed()) {
@@ -121,9 +109,9 @@ void print_observed(const v1::DataplaneStatus& dataplane) {
   }
   if (dataplane.observed_size() == 0) return;
   say("observed   %s frames passed as they came; enforcing would have refused %s; %s not judged\n",
-      grouped(sum_of(dataplane, "observed")).c_str(),
-      grouped(sum_of(dataplane, "would_deny")).c_str(),
-      grouped(sum_of(dataplane, "not_judged")).c_str());
+      grouped(statistic(dataplane, "observed")).c_str(),
+      grouped(statistic(dataplane, "would_deny")).c_str(),
+      grouped(statistic(dataplane, "not_judged")).c_str());
 }
 
 Json status_json(const v1::GetStatusResponse& status) {

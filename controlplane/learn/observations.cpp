@@ -144,14 +144,12 @@ void Observations::note_fault(const Session& session, std::uint8_t protocol, pro
   faults_[key].note(at_ns);
 }
 
-bool Observations::note_service(const Session& session, TimeNs at_ns) {
+void Observations::note_service(const Session& session, TimeNs at_ns) {
   if (services_.size() >= kEntriesMax && !services_.contains(session)) {
     ++dropped_;
-    return false;
+    return;
   }
-  Seen& seen = services_[session];
-  seen.note(at_ns);
-  return seen.count == 1;
+  services_[session].note(at_ns);
 }
 
 }  // namespace bulkhead::learn

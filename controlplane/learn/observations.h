@@ -87,8 +87,8 @@ class Observations {
                       const protocols::Operation& operation, TimeNs at_ns);
   void note_fault(const Session& session, std::uint8_t protocol, protocols::Fault fault,
                   TimeNs at_ns);
-  // A session of a service that no module decodes. Whether it is new.
-  bool note_service(const Session& session, TimeNs at_ns);
+  // A session of a service that no module decodes.
+  void note_service(const Session& session, TimeNs at_ns);
 
   const std::map<UseKey, Use>& uses() const { return uses_; }
   const std::map<FaultKey, Seen>& faults() const { return faults_; }
