@@ -21,6 +21,7 @@ using support::kPlc;
 using support::kRogue;
 using support::kSupervision;
 using support::Plant;
+using support::Refusal;
 using support::Sent;
 using support::TcpSession;
 using support::TcpSpec;
@@ -62,28 +63,6 @@ policy::Tables with_neighbour(policy::Tables tables) {
   modbus.servers = {{kRelay.address, 128}};
   trip.rules.push_back(std::move(modbus));
   return tables;
-}
-
-struct Refusal {
-  Reason reason;
-  protocols::Fault fault;
-  bool operator==(const Refusal&) const = default;
-};
-
-// What is refused, or foretold to be, but for what only follows from a refusal.
-std::vector<Refusal> refusals(const Plant& plant) {
-  std::vector<Refusal> list;
-  for (const pipeline::Event& event : plant.verdicts) {
-    if (is_allowed(event.reason) || event.reason == Reason::flow_refused) continue;
-    list.push_back({event.reason, event.fault});
-  }
-  return list;
-}
-
-std::size_t count(const Plant& plant, Reason reason) {
-  return static_cast<std::size_t>(
-      std::count_if(plant.verdicts.begin(), plant.verdicts.end(),
-                    [reason](const pipeline::Event& event) { return event.reason == reason; }));
 }
 
 class Observe : public ::testing::Test {

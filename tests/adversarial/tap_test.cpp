@@ -16,6 +16,7 @@ using support::kHmi;
 using support::kPlc;
 using support::kRogue;
 using support::Plant;
+using support::Refusal;
 using wire::kTcpAck;
 using wire::kTcpFin;
 using wire::kTcpPsh;
@@ -45,26 +46,10 @@ pipeline::PipelineOptions with_tap() {
   return options;
 }
 
-struct Heard {
-  Reason reason;
-  protocols::Fault fault;
-  auto operator<=>(const Heard&) const = default;
-};
-
-std::vector<Heard> refusals(const Plant& plant) {
-  std::vector<Heard> list;
-  for (const pipeline::Event& event : plant.verdicts) {
-    EXPECT_TRUE(event.observed);
-    if (is_allowed(event.reason) || event.reason == Reason::flow_refused) continue;
-    list.push_back({event.reason, event.fault});
-  }
-  return list;
-}
-
-std::size_t count(const Plant& plant, Reason reason) {
-  return static_cast<std::size_t>(
-      std::count_if(plant.verdicts.begin(), plant.verdicts.end(),
-                    [reason](const pipeline::Event& event) { return event.reason == reason; }));
+// All of what a tap hears is observed.
+std::vector<Refusal> foretold(const Plant& plant) {
+  for (const pipeline::Event& event : plant.verdicts) EXPECT_TRUE(event.observed);
+  return support::refusals(plant);
 }
 
 // A session's frames, as they cross the switch.
@@ -122,8 +107,8 @@ Talk usual_talk() {
   return talk;
 }
 
-const std::vector<Heard> kUsualRefusals = {{Reason::function_not_granted, protocols::Fault::none},
-                                           {Reason::values_not_granted, protocols::Fault::none}};
+const std::vector<Refusal> kUsualRefusals = {{Reason::function_not_granted, protocols::Fault::none},
+                                             {Reason::values_not_granted, protocols::Fault::none}};
 
 class Tap : public ::testing::Test {
  protected:
@@ -138,7 +123,7 @@ class Tap : public ::testing::Test {
 
 TEST_F(Tap, ForetellsWhatEnforcingRefuses) {
   for (const Bytes& frame : usual_talk().frames) hear(frame);
-  EXPECT_EQ(refusals(plant_), kUsualRefusals);
+  EXPECT_EQ(foretold(plant_), kUsualRefusals);
   EXPECT_EQ(count(plant_, Reason::granted), 3U);
   EXPECT_EQ(count(plant_, Reason::not_judged), 0U);
 }
@@ -148,7 +133,7 @@ TEST_F(Tap, CopiesDoNotCount) {
     hear(frame);
     hear(frame);
   }
-  EXPECT_EQ(refusals(plant_), kUsualRefusals);
+  EXPECT_EQ(foretold(plant_), kUsualRefusals);
   EXPECT_EQ(count(plant_, Reason::granted), 3U);
   pipeline::Statistics stats;
   plant_.observation().read_gauges(stats);
@@ -182,8 +167,8 @@ TEST(TapGaps, AlarmNobody) {
         plant.arrive(0, frames[i]);
         plant.be_at(plant.now_ns() + kMillisecondNs);
       }
-      std::multiset<Heard> left(kUsualRefusals.begin(), kUsualRefusals.end());
-      for (const Heard& each : refusals(plant)) {
+      std::multiset<Refusal> left(kUsualRefusals.begin(), kUsualRefusals.end());
+      for (const Refusal& each : foretold(plant)) {
         const auto expected = left.find(each);
         ASSERT_NE(expected, left.end())
             << "without frames " << first << " and " << second << ": " << describe(each.reason).name
@@ -201,7 +186,7 @@ TEST_F(Tap, AnAnswerWhoseQuestionIsMissing) {
   hear(support::udp_frame(kHmi, kPlc, 40000, 502, read_request(1)));
   hear(support::udp_frame(kPlc, kHmi, 502, 40000, read_answer(1)));
   hear(support::udp_frame(kPlc, kHmi, 502, 40000, read_answer(2)));
-  EXPECT_TRUE(refusals(plant_).empty());
+  EXPECT_TRUE(foretold(plant_).empty());
   EXPECT_EQ(count(plant_, Reason::not_judged), 1U);
 }
 
@@ -209,8 +194,8 @@ TEST_F(Tap, OfAWholeSessionAStrayAnswerIsForetold) {
   Talk talk;
   talk.ask(read_request(1), read_answer(7));
   for (const Bytes& frame : talk.frames) hear(frame);
-  ASSERT_EQ(refusals(plant_).size(), 1U);
-  EXPECT_EQ(refusals(plant_)[0].reason, Reason::protocol_fault);
+  ASSERT_EQ(foretold(plant_).size(), 1U);
+  EXPECT_EQ(foretold(plant_)[0].reason, Reason::protocol_fault);
 }
 
 TEST_F(Tap, TagsOfTheMirrorDoNotCount) {
@@ -234,7 +219,7 @@ TEST(TapVlan, FramesAreJudgedInTheVlanOfTheirZone) {
   plant.arrive(0,
                support::with_vlan(support::udp_frame(kHmi, kPlc, 40000, 502, read_request(2)), 5));
   EXPECT_EQ(count(plant, Reason::granted), 2U);
-  EXPECT_TRUE(refusals(plant).empty());
+  EXPECT_TRUE(foretold(plant).empty());
   EXPECT_EQ(plant.buffers_in_use(), 0U);
 }
 
@@ -250,7 +235,8 @@ TEST_F(Tap, WhatStaysInAZoneIsNotHeard) {
 TEST_F(Tap, WhoIsInNoZone) {
   const Host stranger{support::ip4(192, 0, 2, 1), support::mac(0x77), 0};
   hear(support::udp_frame(stranger, kPlc, 40000, 502, read_request(1)));
-  EXPECT_EQ(refusals(plant_), (std::vector<Heard>{{Reason::unknown_zone, protocols::Fault::none}}));
+  EXPECT_EQ(foretold(plant_),
+            (std::vector<Refusal>{{Reason::unknown_zone, protocols::Fault::none}}));
 }
 
 // LLDP, of a station that is known by its packets.

@@ -43,6 +43,7 @@ def begin(case, lab, namespace, device):
     process = subprocess.Popen(
         [str(word) for word in lab.in_ns(namespace, sys.executable, __file__, device, file)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    case.addCleanup(process.kill)
     case.assertEqual(process.stdout.readline(), "begun\n")
 
     def end():

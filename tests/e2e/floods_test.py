@@ -42,12 +42,7 @@ def flood(device):
     until = time.monotonic() + FLOOD_S
     while time.monotonic() < until:
         for begin in range(0, len(frames), 500):
-            for frame in frames[begin:begin + 500]:
-                try:
-                    out.send(frame)
-                    sent += 1
-                except OSError:  # the device's queue is full
-                    pass
+            sent += floods.send_all(out, frames[begin:begin + 500])
             print(sent, flush=True)
 
 

@@ -13,7 +13,6 @@ import json
 import shutil
 import socket
 import struct
-import subprocess
 import sys
 import time
 import unittest
@@ -21,6 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import cable_tap  # noqa: E402
 import outcome  # noqa: E402
 from e2e_test import BUILD, POLICY, LabCase  # noqa: E402
 from lab import HMI, HMI_MAC, PLC, PLC_MAC, LabError, run, wait_until  # noqa: E402
@@ -114,20 +114,8 @@ class TapCase(LabCase):
 class Listens(TapCase):
     def count_out(self):
         """Counts what comes out of the tap port, at the other end of its cable."""
-        file = self.lab.folder / "out.tap"
-        process = subprocess.Popen(
-            [str(w) for w in self.lab.in_ns("sw", sys.executable, HERE / "cable_tap.py", "m0", file)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(process.kill)
-        self.assertEqual(process.stdout.readline(), "begun\n")
-        def end():
-            process.stdin.close()
-            self.assertEqual(process.stdout.readline(), "0\n")
-            process.wait()
-            process.stdout.close()
-            lines = file.read_text().splitlines()
-            return (sum(line[0] == ">" for line in lines), sum(line[0] == "<" for line in lines))
-        return end
+        end = cable_tap.begin(self, self.lab, "sw", "m0")
+        return lambda: tuple(map(len, end()))
 
     def test_what_would_be_refused_is_said_and_nothing_is_sent(self):
         out = self.count_out()

@@ -165,6 +165,18 @@ class Deaf:
         self.next += len(READ)
 
 
+def send_all(out, frames):
+    """How many the device took; the others it had no room for."""
+    sent = 0
+    for frame in frames:
+        try:
+            out.send(frame)
+            sent += 1
+        except OSError:  # its queue is full
+            pass
+    return sent
+
+
 def host_a(device, sources, seconds):
     station = mac(Path(f"/sys/class/net/{device}/address").read_text().strip())
     link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
@@ -182,12 +194,7 @@ def host_a(device, sources, seconds):
             deaf = [Deaf(link, station, random.randrange(1024, 65536)) for _ in range(20)]
             deaf = [session for session in deaf if session.open()]
         for begin in range(0, len(frames), 500):
-            for frame in frames[begin:begin + 500]:
-                try:
-                    out.send(frame)
-                    sent += 1
-                except OSError:  # the device's queue is full
-                    pass
+            sent += send_all(out, frames[begin:begin + 500])
             for session in deaf:
                 session.ask()
             sent += len(deaf)

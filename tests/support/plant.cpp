@@ -4,6 +4,7 @@
 #include <rte_eal.h>
 #include <rte_mempool.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -295,6 +296,21 @@ std::vector<SentTcp> take(Plant& plant, std::uint16_t port) {
   }
   plant.sent = rest;
   return out;
+}
+
+std::vector<Refusal> refusals(const Plant& plant) {
+  std::vector<Refusal> list;
+  for (const pipeline::Event& event : plant.verdicts) {
+    if (is_allowed(event.reason) || event.reason == Reason::flow_refused) continue;
+    list.push_back({event.reason, event.fault});
+  }
+  return list;
+}
+
+std::size_t count(const Plant& plant, Reason reason) {
+  return static_cast<std::size_t>(
+      std::count_if(plant.verdicts.begin(), plant.verdicts.end(),
+                    [reason](const pipeline::Event& event) { return event.reason == reason; }));
 }
 
 }  // namespace bulkhead::support

@@ -188,4 +188,15 @@ class TcpSession {
 // TCP segments that left through the port, in their order; the plant forgets them.
 std::vector<SentTcp> take(Plant& plant, std::uint16_t port);
 
+struct Refusal {
+  Reason reason;
+  protocols::Fault fault;
+  auto operator<=>(const Refusal&) const = default;
+};
+
+// What was refused, or foretold to be, but for what only follows from a refusal.
+std::vector<Refusal> refusals(const Plant& plant);
+// Verdicts of this reason.
+std::size_t count(const Plant& plant, Reason reason);
+
 }  // namespace bulkhead::support
