@@ -92,8 +92,11 @@ bool Planner::any_bound() const {
 // A port that is bound loses its interface: it is kept by its address.
 void Planner::remember() {
   Wishes kept = wishes_;
-  for (std::size_t i = 0; i < ports_.size(); ++i) {
-    if (!ports_[i].pci.empty()) kept.zone_ports[i].device = ports_[i].pci;
+  std::size_t zone_ports = 0;
+  std::size_t taps = 0;
+  for (const ChosenPort& port : ports_) {
+    std::string& device = port.is_tap ? kept.taps[taps++] : kept.zone_ports[zone_ports++].device;
+    if (!port.pci.empty()) device = port.pci;
   }
   write("keep what was asked for", kWishesFile, write_wishes(kept));
 }
@@ -149,9 +152,13 @@ void Planner::plan_cores() {
 
 void Planner::plan_dataplane() {
   Options options;
-  std::string list;
-  for (const ChosenPort& port : ports_) list += (list.empty() ? "" : ", ") + quoted(port.device);
-  options.emplace_back("port", "[" + list + "]");
+  for (const bool is_tap : {false, true}) {
+    std::string list;
+    for (const ChosenPort& port : ports_) {
+      if (port.is_tap == is_tap) list += (list.empty() ? "" : ", ") + quoted(port.device);
+    }
+    if (!list.empty()) options.emplace_back(is_tap ? "tap" : "port", "[" + list + "]");
+  }
   if (!wishes_.pair_peer.empty()) options.emplace_back("pair", "true");
   if (wishes_.workers != 1) options.emplace_back("workers", std::to_string(wishes_.workers));
   if (!cores_.workers.empty()) {
@@ -168,8 +175,10 @@ void Planner::plan_dataplane() {
   }
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     const ChosenPort& port = ports_[i];
-    const std::string zone = port.zone.empty() ? "" : ", zone " + port.zone;
-    note("port " + std::to_string(i) + zone + ": " + port.device +
+    const std::string role = port.is_tap         ? ", a tap that only listens"
+                             : port.zone.empty() ? ""
+                                                 : ", zone " + port.zone;
+    note("port " + std::to_string(i) + role + ": " + port.device +
          (port.driver.empty() ? "" : " on " + port.driver));
   }
   configure("configure the data plane", kDataplaneConf, options);
@@ -193,7 +202,7 @@ void Planner::plan_ports() {
   if (!facts_.has_systemd) return;
   std::vector<std::string> after;
   for (const ChosenPort& port : ports_) after.push_back(port.pci);
-  // A udevd that read the package's rule before the user was there has left the files root's.
+  // One that was installed a moment ago may not have been read yet.
   add("have udev read its rules anew",
       Run{.words = {"udevadm", "control", "--reload"}, .after = after});
   add("give the ports' files to the data plane",
