@@ -1,4 +1,4 @@
-// Which interfaces and PCI devices may be zone ports, and how each is opened.
+// Which interfaces and PCI devices may be zone ports and taps, and how each is opened.
 #include <algorithm>
 #include <array>
 #include <set>
@@ -44,7 +44,7 @@ class Choice {
  public:
   Choice(const Facts& facts, const Wishes& wishes) : facts_(facts), wishes_(wishes) {}
 
-  void choose(const ZonePort& wish);
+  void choose(const ZonePort& wish, bool is_tap);
   void check_groups();
   std::vector<ChosenPort> ports;
   std::vector<Problem> problems;
@@ -54,8 +54,8 @@ class Choice {
     problems.push_back({cause, mend});
   }
   bool check_use(const std::string& name, const Port& port);
-  void keep(const std::string& name, const Port& port, const std::string& zone);
-  void bind(const std::string& name, const Port& port, const std::string& zone);
+  void keep(const std::string& name, const Port& port, ChosenPort chosen);
+  void bind(const std::string& name, const Port& port, ChosenPort chosen);
   std::string driver_for(const std::string& name, const Port& port);
 
   const Facts& facts_;
@@ -100,7 +100,7 @@ bool Choice::check_use(const std::string& name, const Port& port) {
   return problems.size() == before;
 }
 
-void Choice::keep(const std::string& name, const Port& port, const std::string& zone) {
+void Choice::keep(const std::string& name, const Port& port, ChosenPort chosen) {
   if (port.interface.empty()) {
     return refuse("the kernel has no interface for " + name +
                       (port.driver.empty() ? "" : ", which is bound to " + port.driver),
@@ -111,9 +111,15 @@ void Choice::keep(const std::string& name, const Port& port, const std::string& 
                       " has characters that DPDK's options cannot have",
                   "rename it: letters, digits, and ._-@ (ip link set dev OLD name NEW)");
   }
-  const std::string kind = wishes_.through == "af_xdp" ? "net_af_xdp" : "net_af_packet";
-  ports.push_back({zone, kind + std::to_string(ports.size()) + ",iface=" + port.interface, "", "",
-                   port.interface, port.numa_node});
+  const bool is_xdp = wishes_.through == "af_xdp";
+  chosen.device = (is_xdp ? "net_af_xdp" : "net_af_packet") + std::to_string(ports.size()) +
+                  ",iface=" + port.interface;
+  // Each worker has a queue of its own.
+  if (wishes_.workers > 1) {
+    chosen.device += (is_xdp ? ",queue_count=" : ",qpairs=") + std::to_string(wishes_.workers);
+  }
+  chosen.interface = port.interface;
+  ports.push_back(std::move(chosen));
 }
 
 std::string Choice::driver_for(const std::string& name, const Port& port) {
@@ -128,7 +134,7 @@ std::string Choice::driver_for(const std::string& name, const Port& port) {
   return is_confined ? "vfio-pci" : "uio_pci_generic";
 }
 
-void Choice::bind(const std::string& name, const Port& port, const std::string& zone) {
+void Choice::bind(const std::string& name, const Port& port, ChosenPort chosen) {
   if (port.pci.empty()) {
     return refuse(name + " is no device on PCI", "use --through af_packet for it");
   }
@@ -140,12 +146,13 @@ void Choice::bind(const std::string& name, const Port& port, const std::string& 
                       port.driver,
                   "leave it to the kernel: name its interface, with --through af_packet or af_xdp");
   }
-  const std::string driver = driver_for(name, port);
-  if (driver.empty()) return;
-  ports.push_back({zone, port.pci, port.pci, driver, "", port.numa_node});
+  chosen.driver = driver_for(name, port);
+  if (chosen.driver.empty()) return;
+  chosen.device = chosen.pci = port.pci;
+  ports.push_back(std::move(chosen));
 }
 
-void Choice::choose(const ZonePort& wish) {
+void Choice::choose(const ZonePort& wish, bool is_tap) {
   const std::string name = printable(wish.device);
   if (!wish.zone.empty() && !is_plain_name(wish.zone)) {
     refuse("\"" + printable(wish.zone) + "\" is no name for a zone",
@@ -157,11 +164,17 @@ void Choice::choose(const ZonePort& wish) {
                   "`bulkheadctl setup --interfaces` lists them");
   }
   if (!taken_.insert(port).second) {
-    return refuse(name + " is named twice", "each zone port is a link of its own");
+    return refuse(name + " is named twice",
+                  std::string("each port is a link of its own") +
+                      (is_tap ? ": name another one, or --tap none" : ""));
   }
   if (!check_use(name, *port)) return;
-  is_bound_to(wishes_, wish.device, *port) ? bind(name, *port, wish.zone)
-                                           : keep(name, *port, wish.zone);
+  ChosenPort chosen;
+  chosen.zone = wish.zone;
+  chosen.numa_node = port->numa_node;
+  chosen.is_tap = is_tap;
+  is_bound_to(wishes_, wish.device, *port) ? bind(name, *port, std::move(chosen))
+                                           : keep(name, *port, std::move(chosen));
 }
 
 // vfio opens a device only if all of its group are its own: the others could write to its memory.
@@ -178,7 +191,7 @@ void Choice::check_groups() {
       if (is_port) continue;
       refuse(chosen.pci + " shares IOMMU group " + group + " with " + other.pci + " (" +
                  other.driver + "), which could write to its memory",
-             "make both zone ports, use another slot, or leave it to the kernel with --through "
+             "make both ports, use another slot, or leave it to the kernel with --through "
              "af_packet");
     }
   }
@@ -189,16 +202,18 @@ void Choice::check_groups() {
 Result<std::vector<ChosenPort>, std::vector<Problem>> choose_ports(const Facts& facts,
                                                                    const Wishes& wishes) {
   Choice choice(facts, wishes);
-  if (wishes.zone_ports.empty()) {
+  if (wishes.zone_ports.empty() && wishes.taps.empty()) {
     choice.problems.push_back({"no zone port is named",
-                               "--zone-port once for each, port 0 first; --interfaces lists them"});
-  } else if (wishes.zone_ports.size() > kPortsMax) {
-    choice.problems.push_back({"there are more than 32 zone ports", "name at most 32"});
+                               "--zone-port once for each, port 0 first; or --tap alone, to listen "
+                               "at a mirror port; --interfaces lists them"});
+  } else if (wishes.zone_ports.size() + wishes.taps.size() > kPortsMax) {
+    choice.problems.push_back({"there are more than 32 ports, taps included", "name at most 32"});
   } else if (wishes.zone_ports.size() == 1) {
     choice.problems.push_back(
         {"one zone port alone joins nothing", "name the port of the other zone too"});
   }
-  for (const ZonePort& each : wishes.zone_ports) choice.choose(each);
+  for (const ZonePort& each : wishes.zone_ports) choice.choose(each, false);
+  for (const std::string& each : wishes.taps) choice.choose({"", each}, true);
   choice.check_groups();
   if (!choice.problems.empty()) return std::move(choice.problems);
   return std::move(choice.ports);

@@ -11,7 +11,7 @@
 
 namespace bulkhead::setup {
 
-// How a zone port is opened.
+// How a zone port or a tap is opened.
 struct ChosenPort {
   std::string zone;
   std::string device;     // as the data plane's option has it
@@ -19,9 +19,10 @@ struct ChosenPort {
   std::string driver;     // that it is bound to; empty likewise
   std::string interface;  // that the kernel keeps; empty if it is bound
   int numa_node = -1;
+  bool is_tap = false;  // it only listens
 };
 
-// Each zone port, or everything that stands against one.
+// Each zone port, then each tap, or everything that stands against one.
 Result<std::vector<ChosenPort>, std::vector<Problem>> choose_ports(const Facts& facts,
                                                                    const Wishes& wishes);
 

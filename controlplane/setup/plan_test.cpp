@@ -169,6 +169,97 @@ TEST(Plan, InterfacesStayTheKernels) {
   EXPECT_HAS(text_of(of_xdp, kDropIn), "CAP_BPF");
 }
 
+TEST(Plan, EachWorkerHasAQueueOfAnInterface) {
+  Wishes two = wishes();
+  two.workers = 2;
+  EXPECT_HAS(text_of(steps(machine(), two), kDataplaneConf),
+             "port = [\"net_af_packet0,iface=eth1,qpairs=2\", "
+             "\"net_af_packet1,iface=eth2,qpairs=2\"]\n");
+  two.through = "af_xdp";
+  EXPECT_HAS(text_of(steps(machine(), two), kDataplaneConf),
+             "\"net_af_xdp0,iface=eth1,queue_count=2\"");
+}
+
+// Beside two zone ports.
+Wishes with_tap(const std::string& tap) {
+  Wishes asked = wishes();
+  asked.taps = {tap};
+  return asked;
+}
+
+TEST(Plan, ATapStandsBesideTheZonePorts) {
+  const std::vector<Step> planned = steps(machine(), with_tap("eth3"));
+  EXPECT_HAS(text_of(planned, kDataplaneConf),
+             "port = [\"net_af_packet0,iface=eth1\", \"net_af_packet1,iface=eth2\"]\n"
+             "tap = [\"net_af_packet2,iface=eth3\"]\n");
+  EXPECT_HAS(whats(planned),
+             "port 1, zone plant: net_af_packet1,iface=eth2\n"
+             "port 2, a tap that only listens: net_af_packet2,iface=eth3\n");
+  EXPECT_HAS(text_of(planned, kWishesFile), "tap = eth3\n");
+  EXPECT_HAS(text_of(planned, kHostRules), "iifname { \"eth1\", \"eth2\", \"eth3\" } drop\n");
+}
+
+TEST(Plan, ATapAloneIsAnAppliance) {
+  Wishes alone = with_tap("eth1");
+  alone.zone_ports.clear();
+  const std::string conf = text_of(steps(machine(), alone), kDataplaneConf);
+  EXPECT_HAS(conf, "tap = [\"net_af_packet0,iface=eth1\"]\n");
+  EXPECT_HAS_NOT(conf, "port =");
+  EXPECT_HAS(causes(machine(),
+                    [] {
+                      Wishes one = with_tap("eth3");
+                      one.zone_ports.pop_back();
+                      return one;
+                    }()),
+             "one zone port alone joins nothing");
+}
+
+TEST(Plan, ATapIsBoundAsAZonePortIs) {
+  Facts facts = machine();
+  confine(facts, "0000:00:05.0", "7");
+  confine(facts, "0000:00:06.0", "8");
+  Wishes asked = wishes("0000:00:05.0", "eth3");
+  asked.taps = {"0000:00:06.0"};
+  const std::vector<Step> planned = steps(facts, asked);
+  EXPECT_HAS(text_of(planned, kDataplaneConf),
+             "port = [\"0000:00:05.0\", \"net_af_packet1,iface=eth3\"]\n"
+             "tap = [\"0000:00:06.0\"]\n");
+  EXPECT_HAS(text_of(planned, kPortsUnit),
+             "ExecStart=/usr/bin/bulkheadctl setup bind vfio-pci 0000:00:05.0 0000:00:06.0\n");
+  EXPECT_HAS_NOT(text_of(planned, kDropIn), "AmbientCapabilities=\n") << "eth3 needs some";
+  // An interface that is bound is gone afterwards, also the tap's.
+  asked = with_tap("eth2");
+  asked.zone_ports.clear();
+  asked.through = "pci";
+  const std::vector<Step> bound = steps(facts, asked);
+  EXPECT_HAS(text_of(bound, kWishesFile), "tap = 0000:00:06.0\n");
+  EXPECT_HAS(text_of(bound, kDropIn), "AmbientCapabilities=\n");
+  EXPECT_HAS(whats(bound), "bind 0000:00:06.0 to vfio-pci\n");
+}
+
+TEST(Plan, ATapThatCannotBeIsRefused) {
+  EXPECT_HAS(causes(machine(), with_tap("eth0")), "eth0 carries the management");
+  EXPECT_HAS(causes(machine(), with_tap("eth2")), "eth2 is named twice");
+  EXPECT_HAS(causes(machine(), with_tap("eth9")), "no interface and no network device eth9");
+  Wishes pair = with_tap("eth3");
+  pair.pair_peer = "bravo";
+  pair.pair_listen = "198.51.100.1:7444";
+  pair.pair_address = "198.51.100.2:7444";
+  EXPECT_EQ(causes(machine(), pair), "one of a pair has no tap, and eth3 is to be one\n");
+  pair.taps.clear();
+  EXPECT_EQ(causes(machine(), pair), "");
+  // As many ports as the data plane has, taps included.
+  Facts facts = machine();
+  Wishes many = wishes();
+  for (int i = 0; i < 31; ++i) {
+    facts.ports.push_back(card("m" + std::to_string(i), "", "veth"));
+    if (i < 30) many.taps.push_back(facts.ports.back().interface);
+  }
+  EXPECT_EQ(causes(facts, many), "");
+  many.taps.push_back("m30");
+  EXPECT_HAS(causes(facts, many), "there are more than 32 ports, taps included");
+}
+
 TEST(Plan, PciPortsGoToVfioWithTheirMemoryAndRights) {
   Facts facts = machine();
   confine(facts, "0000:00:05.0", "7");

@@ -95,6 +95,11 @@ void check_pair(const Wishes& wishes, std::vector<Problem>& problems) {
   const bool any =
       !wishes.pair_peer.empty() || !wishes.pair_listen.empty() || !wishes.pair_address.empty();
   if (!any) return;
+  if (!wishes.taps.empty()) {
+    problems.push_back(
+        {"one of a pair has no tap, and " + printable(wishes.taps.front()) + " is to be one",
+         "--tap none, and another appliance that listens there"});
+  }
   std::string address;
   if (!is_plain_name(wishes.pair_peer)) {
     problems.push_back(

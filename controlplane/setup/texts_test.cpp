@@ -13,6 +13,7 @@ namespace {
 TEST(Wishes, AreReadAsTheyWereWritten) {
   Wishes wishes;
   wishes.zone_ports = {{"office", "eth1"}, {"", "0000:01:00.0"}};
+  wishes.taps = {"eth3", "0000:02:00.0"};
   wishes.through = "af_xdp";
   wishes.management = "2001:db8::10";
   wishes.management_port = 8443;
@@ -28,6 +29,7 @@ TEST(Wishes, AreReadAsTheyWereWritten) {
   EXPECT_EQ(write_wishes(read.value()), text);
   EXPECT_EQ(read.value().zone_ports[0].zone, "office");
   EXPECT_EQ(read.value().zone_ports[1].device, "0000:01:00.0");
+  EXPECT_EQ(read.value().taps, wishes.taps);
   EXPECT_EQ(read.value().management, "2001:db8::10");
   EXPECT_EQ(read.value().management_port, 8443);
 }

@@ -46,6 +46,7 @@ struct List {
   std::vector<std::string> Wishes::* value;
 };
 constexpr List kLists[] = {
+    {"tap", &Wishes::taps},
     {"admit", &Wishes::admit},
     {"host", &Wishes::hosts},
     {"time-server", &Wishes::time_servers},

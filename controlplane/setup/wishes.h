@@ -17,8 +17,9 @@ struct ZonePort {
 
 struct Wishes {
   std::vector<ZonePort> zone_ports;
-  std::string through = "auto";  // auto, pci, vfio, uio, af_packet, af_xdp
-  std::string management;        // address of the agent
+  std::vector<std::string> taps;  // devices, as a zone port's; their ports follow the zone ports
+  std::string through = "auto";   // auto, pci, vfio, uio, af_packet, af_xdp
+  std::string management;         // address of the agent
   std::uint16_t management_port = 7443;
   std::vector<std::string> admit;  // networks of management hosts
   std::uint16_t ssh_port = 22;
