@@ -131,6 +131,36 @@ TEST(Suggestion, OfElementsThoseThatAreLeft) {
       << found.value()[0].yaml;
 }
 
+// Where a value lies in several bytes, a byte more would let values lie across both.
+TEST(Suggestion, AValueThatIsPlacedMakesNoRuleWider) {
+  static const Operations s7("s7comm");
+  const auto write = s7.make("write_var", {{"area", {0x84, 0x84}},
+                                           {"db", {1, 1}},
+                                           {"address", {2, 3}},
+                                           {"length", {1, 1}},
+                                           {"transport_size", {5, 5}},
+                                           {"item_count", {1, 1}},
+                                           {"value", {7, 7}}});
+  Session session = kSession;
+  session.port = 102;
+  const auto kinds = [&](const std::string& where) {
+    const auto found = suggest(kHead +
+                                   "      - {protocol: s7comm, client: hmi, server: plc1,\n"
+                                   "         functions: [write_var], where: {" +
+                                   where + "}}\n",
+                               {session, s7.protocol, {&write}});
+    EXPECT_TRUE(found) << found.error();
+    std::vector<Suggestion::Kind> list;
+    if (!found) return list;
+    for (const Suggestion& each : found.value()) list.push_back(each.kind);
+    return list;
+  };
+  using Kind = Suggestion::Kind;
+  EXPECT_EQ(kinds("db: 1, address: 0-1, transport_size: 5, value: 0-9"), (std::vector{Kind::rule}));
+  EXPECT_EQ(kinds("db: 1, address: 0-1, transport_size: 5"),
+            (std::vector{Kind::rule, Kind::wider_rule}));
+}
+
 TEST(Suggestion, WithoutAConduitAConduit) {
   Session session = kSession;
   session.server = ip("10.30.0.7");
@@ -279,16 +309,23 @@ class Random {
     static const std::vector<std::string> kServers = {"plc1", "10.10.0.21", "any"};
     std::string where = "unit: " + std::to_string(1 + up_to(1));
     const int low = up_to(5);
+    const int high = low + up_to(3);
     if (up_to(3) > 0) {
-      where += ", address: " + std::to_string(low) + "-" + std::to_string(low + up_to(3));
+      where += ", address: " + std::to_string(low) + "-" + std::to_string(high);
     }
     const bool writes = up_to(1) == 0;
-    if (writes && up_to(1) == 0) where += ", value: 0-" + std::to_string(up_to(4));
+    std::string type;
+    if (writes && up_to(1) == 0) {
+      where += ", value: 0-" + std::to_string(up_to(4));
+      // Values of two registers each begin where the address range does.
+      const bool even = where.find("address") != std::string::npos && (high - low) % 2 == 1;
+      if (up_to(1) == 0) type = even ? ", as: uint32" : ", as: int16";
+    }
     const std::string functions =
         writes ? "functions: [write_single_register, write_multiple_registers]" : "access: [read]";
     const std::string keys = "protocol: modbus, client: " + of(kClients) +
                              ", server: " + of(kServers) + ", " + functions + ", where: {" + where +
-                             "}";
+                             "}" + type;
     return "      - {" + keys + "}\n";
   }
 
@@ -334,6 +371,18 @@ std::string taken(const std::string& policy, const Suggestion& suggestion) {
   return policy.substr(0, at) + line + policy.substr(end);
 }
 
+// A wider rule has the host that asked or was asked beside those that it had, and no other.
+void expect_no_other_host(const Suggestion& wider, const Session& session) {
+  ASSERT_EQ(wider.grants.size(), 1U);
+  const policy::Rule& added = wider.grants[0];
+  if (wider.yaml.starts_with("client:")) {
+    EXPECT_EQ(added.clients, (std::vector<wire::Prefix>{{session.client, 128}})) << wider.yaml;
+  }
+  if (wider.yaml.starts_with("server:")) {
+    EXPECT_EQ(added.servers, (std::vector<wire::Prefix>{{session.server, 128}})) << wider.yaml;
+  }
+}
+
 void expect_exact(const std::string& policy, const Suggestion& suggestion, const Session& session,
                   const protocols::Operation& refused, Random& random) {
   const auto before = tables_of(policy);
@@ -367,7 +416,9 @@ TEST(Suggestion, AdmitsExactlyWhatItSays) {
     const auto found = suggested(policy, message.operation, session);
     ASSERT_TRUE(found) << found.error() << "\n" << policy;
     for (const Suggestion& suggestion : found.value()) {
-      suggestion.kind == Suggestion::Kind::wider_rule ? ++wider : ++rules;
+      const bool is_wider = suggestion.kind == Suggestion::Kind::wider_rule;
+      is_wider ? ++wider : ++rules;
+      if (is_wider) expect_no_other_host(suggestion, session);
       expect_exact(policy, suggestion, session, message.operation, random);
       if (HasFatalFailure()) return;
     }
