@@ -89,12 +89,14 @@ Wishes kept_wishes(const setup::Machine& machine) {
 
 void merge(const SetupArguments& arguments, Wishes& wishes) {
   for (const auto& each : arguments.merges) each(wishes);
-  if (!arguments.zone_ports.empty()) {
-    wishes.zone_ports.clear();
+  const std::vector<std::string> none = {"none"};
+  if (!arguments.zone_ports.empty()) wishes.zone_ports.clear();
+  if (arguments.zone_ports != none) {
     for (const std::string& each : arguments.zone_ports) {
       wishes.zone_ports.push_back(setup::read_zone_port(each));
     }
   }
+  if (wishes.taps == none) wishes.taps.clear();
   if (!arguments.management.empty() && !setup::read_management(arguments.management, wishes)) {
     throw CommandFailed{kUsage, "--management \"" + arguments.management +
                                     "\" is no address, as 192.0.2.10 or 192.0.2.10:7443"};
@@ -294,7 +296,12 @@ void declare_ports(CLI::App* command, SetupArguments& arguments) {
   command->add_option("--zone-port", arguments.zone_ports,
                       "A zone port, once for each, port 0 first: an interface, which stays the "
                       "kernel's, or a PCI address, which is bound to vfio-pci; with a zone's name "
-                      "as office=eth1");
+                      "as office=eth1. none takes those of an earlier setup away");
+  add_wish(command, arguments, "--tap", &Wishes::taps,
+           "A port that only listens, such as at a switch's mirror port, once for each, named as "
+           "a zone port: what the policy would refuse of what it hears is said, and nothing is "
+           "sent there. Beside zone ports, or alone; not for one of a pair. none takes those of "
+           "an earlier setup away");
   add_wish(command, arguments, "--through", &Wishes::through,
            "How ports are opened. auto: PCI addresses through vfio-pci (where there is no IOMMU "
            "uio_pci_generic), interfaces through net_af_packet. pci, vfio, uio: interfaces are "

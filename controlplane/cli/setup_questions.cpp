@@ -55,22 +55,50 @@ std::string likely_management(const setup::Facts& facts) {
   return found;
 }
 
-void ask_ports(const setup::Facts& facts, setup::Wishes& wishes) {
+void ask_zone_ports(const setup::Facts& facts, setup::Wishes& wishes) {
   std::vector<std::string> offered;
   for (const setup::ZonePort& port : wishes.zone_ports) {
     offered.push_back((port.zone.empty() ? "" : port.zone + "=") + port.device);
   }
-  ask_until("Zone ports, port 0 first: interfaces or PCI addresses, as office=eth1 plant=eth2",
-            setup::joined(offered), "two or more of those above", [&](const std::string& answer) {
-              std::vector<setup::ZonePort> ports;
-              for (const std::string& word : words_of(answer)) {
-                ports.push_back(setup::read_zone_port(word));
-                if (facts.find(ports.back().device) == nullptr) return false;
+  if (offered.empty() && !wishes.taps.empty()) offered = {"none"};
+  ask_until(
+      "Zone ports, port 0 first: interfaces or PCI addresses, as office=eth1 plant=eth2; none if "
+      "it only listens",
+      setup::joined(offered), "two or more of those above", [&](const std::string& answer) {
+        std::vector<setup::ZonePort> ports;
+        if (answer != "none") {
+          for (const std::string& word : words_of(answer)) {
+            ports.push_back(setup::read_zone_port(word));
+            if (facts.find(ports.back().device) == nullptr) return false;
+          }
+          if (ports.size() < 2) return false;
+        }
+        wishes.zone_ports = ports;
+        return true;
+      });
+}
+
+void ask_taps(const setup::Facts& facts, setup::Wishes& wishes) {
+  const bool needs_one = wishes.zone_ports.empty();
+  ask_until("Taps, which only listen, as at a switch's mirror port; none without",
+            wishes.taps.empty() && !needs_one ? "none" : setup::joined(wishes.taps),
+            needs_one ? "one or more of those above, and there is no zone port"
+                      : "one or more of those above",
+            [&](const std::string& answer) {
+              std::vector<std::string> taps;
+              if (answer != "none") taps = words_of(answer);
+              for (const std::string& each : taps) {
+                if (facts.find(each) == nullptr) return false;
               }
-              if (ports.size() < 2) return false;
-              wishes.zone_ports = ports;
+              if (taps.empty() && (needs_one || answer != "none")) return false;
+              wishes.taps = taps;
               return true;
             });
+}
+
+void ask_ports(const setup::Facts& facts, setup::Wishes& wishes) {
+  ask_zone_ports(facts, wishes);
+  ask_taps(facts, wishes);
   ask_until("How they are opened: auto, pci, af_packet, af_xdp", wishes.through, "one of these",
             [&](const std::string& answer) {
               for (const char* each : {"auto", "pci", "vfio", "uio", "af_packet", "af_xdp"}) {
