@@ -29,6 +29,8 @@ TimeNs FrameTimes::find(std::uint32_t frame) const {
   return index < times_.size() ? times_[index] : times_.front();
 }
 
+// Of reassembled datagrams the ends and the payload: MAC addresses and hop limits may differ, and a
+// stream drops its own copies. A tap compares whole frames (MirroredFrames): a different question.
 bool Copies::is_copy(const CapturedPacket& packet) {
   if (packet.carrier == protocols::Carrier::tcp || packet.payload.empty()) return false;
   const auto bytes = [](const auto& field) {

@@ -73,6 +73,8 @@ bool put_into_vlan(rte_mbuf& mbuf, wire::VlanIds vlan) {
 
 }  // namespace
 
+// Whole frames, TCP's too, by a keyed hash: who knew it could hide a frame. `learn` compares the
+// content of datagrams alone (Copies), also from both sides of a router: a different question.
 bool MirroredFrames::is_copy(ByteView frame, TimeNs now_ns) {
   const std::uint64_t hash = flow::keyed_hash(hash_key_, frame);
   auto& set = recent_[hash % kSets];
