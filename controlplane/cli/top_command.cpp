@@ -258,7 +258,10 @@ void add_top_command(CLI::App& app, Session& session) {
   const auto arguments = std::make_shared<TopArguments>();
   CLI::App* top = app.add_subcommand(
       "top",
-      "Conduits, functions, refusals, pair and workers, again and again. Keys: 1 conduits, 2 "
+      "Conduits, functions, refusals, pair, workers and taps, again and again; would: stands "
+      "before "
+      "the reason for which enforcing would refuse what observed conduits and taps let pass. Keys: "
+      "1 conduits, 2 "
       "functions, 3 refusals, 0 all, then arrows and page keys scroll; m, r, t, b, n sort by rate, "
       "refused, total, bytes, name; / filters; q ends");
   top->add_flag("--once", arguments->once, "Print one screen of $COLUMNS by $LINES and end");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controlplane/telemetry/statistic.h"
 #include "dataplane/base/time_buckets.h"
 
 namespace bulkhead::controlplane {
@@ -91,7 +92,7 @@ TopWorker TopRates::worker_row(const v1::WorkerStatus& status, const Statistics&
   for (const v1::Statistic& each : status.statistics()) now[each.name()] = each.value();
   TopWorker worker;
   worker.index = status.index();
-  worker.sessions = value_of(now, "flows");
+  worker.sessions = value_of(now, "flows") + value_of(now, "observed_sessions");
   find_fullest(status, worker);
   if (before.empty()) return worker;
   const std::uint64_t frames = since(value_of(now, "packets"), value_of(before, "packets"));
@@ -105,6 +106,65 @@ TopWorker TopRates::worker_row(const v1::WorkerStatus& status, const Statistics&
   return worker;
 }
 
+void TopRates::add_counters(const CounterLook& look, TopView& view) {
+  Sums sums;
+  std::map<std::string, v1::Counter> now;
+  for (const auto& [name, row] : look.rows()) {
+    const std::string identity = identity_of(row);
+    const v1::Counter& before = before_[identity];
+    Increment more;
+    more.allowed = row.verdict() == "allow" || row.verdict() == "not_judged";
+    more.messages = row.messages();
+    more.messages_s = rate(row.messages(), before.messages(), view.seconds);
+    more.bytes_s = rate(row.bytes(), before.bytes(), view.seconds);
+    add(sums.conduits[{row.conduit().empty() ? "(none)" : row.conduit(), ""}], more);
+    if (!row.function().empty()) {
+      add(sums.functions[{row.protocol() + " " + row.function(), ""}], more);
+    }
+    if (!more.allowed) {
+      auto& reasons = row.verdict() == "would_deny" ? sums.foretold : sums.refusals;
+      add(reasons[{row.reason() + (row.fault().empty() ? "" : ":" + row.fault()), row.conduit()}],
+          more);
+    }
+    now[identity] = row;
+  }
+  view.conduits = rows_of(sums.conduits);
+  view.functions = rows_of(sums.functions);
+  view.refusals = rows_of(sums.refusals);
+  for (TopRow& row : rows_of(sums.foretold)) {
+    row.foretold = true;
+    view.refusals.push_back(std::move(row));
+  }
+  before_.swap(now);
+}
+
+void TopRates::add_taps(const v1::DataplaneStatus& dataplane, TopView& view) {
+  std::map<std::uint32_t, v1::PortStatus> taps;
+  for (const v1::PortStatus& port : dataplane.ports()) {
+    if (!port.tap()) continue;
+    TopTap& tap = view.taps.emplace_back();
+    tap.index = port.index();
+    tap.device = port.device();
+    tap.missed_unknown = port.missed_unknown();
+    if (const auto found = taps_before_.find(port.index()); found != taps_before_.end()) {
+      tap.frames_s = rate(port.packets_in(), found->second.packets_in(), view.seconds);
+      tap.missed_s = rate(port.missed(), found->second.missed(), view.seconds);
+    }
+    taps[port.index()] = port;
+  }
+  taps_before_.swap(taps);
+  Statistics now;
+  for (const auto& [name, value] : {std::pair("would_deny", &TopForetold::refused_s),
+                                    std::pair("not_judged", &TopForetold::not_judged_s),
+                                    std::pair("tap_copies", &TopForetold::copies_s),
+                                    std::pair("tap_within", &TopForetold::within_s)}) {
+    now[name] = statistic(dataplane, name);
+    if (foretold_before_.empty()) continue;
+    view.foretold.*value = rate(now[name], value_of(foretold_before_, name), view.seconds);
+  }
+  foretold_before_.swap(now);
+}
+
 TopView TopRates::step(v1::GetStatusResponse status, std::optional<v1::PairStatus> pair,
                        const CounterLook& look, TimeNs now_ns) {
   const v1::DataplaneStatus& dataplane = status.dataplane();
@@ -116,30 +176,8 @@ TopView TopRates::step(v1::GetStatusResponse status, std::optional<v1::PairStatu
   TopView view;
   view.cut = look.is_cut();
   view.seconds = before_ns_ == 0 ? 0 : static_cast<double>(now_ns - before_ns_) / 1e9;
-  Sums sums;
-  std::map<std::string, v1::Counter> now;
-  for (const auto& [name, row] : look.rows()) {
-    const std::string identity = identity_of(row);
-    const v1::Counter& before = before_[identity];
-    Increment more;
-    more.allowed = row.verdict() == "allow";
-    more.messages = row.messages();
-    more.messages_s = rate(row.messages(), before.messages(), view.seconds);
-    more.bytes_s = rate(row.bytes(), before.bytes(), view.seconds);
-    add(sums.conduits[{row.conduit().empty() ? "(none)" : row.conduit(), ""}], more);
-    if (!row.function().empty()) {
-      add(sums.functions[{row.protocol() + " " + row.function(), ""}], more);
-    }
-    if (!more.allowed) {
-      add(sums.refusals[{row.reason() + (row.fault().empty() ? "" : ":" + row.fault()),
-                         row.conduit()}],
-          more);
-    }
-    now[identity] = row;
-  }
-  view.conduits = rows_of(sums.conduits);
-  view.functions = rows_of(sums.functions);
-  view.refusals = rows_of(sums.refusals);
+  add_counters(look, view);
+  add_taps(dataplane, view);
   std::map<std::uint32_t, Statistics> workers_now;
   for (const v1::WorkerStatus& worker : dataplane.workers()) {
     view.workers.push_back(worker_row(worker, workers_before_[worker.index()], view.seconds));
@@ -150,7 +188,6 @@ TopView TopRates::step(v1::GetStatusResponse status, std::optional<v1::PairStatu
   for (const v1::PortStatus& port : dataplane.ports()) missed += port.missed();
   view.missed_s = rate(missed, missed_before_, view.seconds);
   missed_before_ = missed;
-  before_.swap(now);
   workers_before_.swap(workers_now);
   before_ns_ = now_ns;
   uptime_before_ms_ = dataplane.uptime_ms();

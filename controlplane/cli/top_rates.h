@@ -23,6 +23,24 @@ struct TopRow {
   double bytes_s = 0;
   std::uint64_t allowed = 0;  // since the data plane's start
   std::uint64_t refused = 0;
+  bool foretold = false;  // a reason why enforcing would have refused what has passed
+};
+
+// A port that only listens.
+struct TopTap {
+  std::uint32_t index = 0;
+  std::string device;
+  double frames_s = 0;
+  double missed_s = 0;
+  bool missed_unknown = false;
+};
+
+// Of conduits that observe, and of all taps.
+struct TopForetold {
+  double refused_s = 0;     // enforcing would have
+  double not_judged_s = 0;  // after gaps, or for want of room
+  double copies_s = 0;      // frames that taps received twice
+  double within_s = 0;      // frames at taps that stay in their zone
 };
 
 struct TopWorker {
@@ -46,6 +64,8 @@ struct TopView {
   std::vector<TopRow> functions;
   std::vector<TopRow> refusals;
   std::vector<TopWorker> workers;
+  std::vector<TopTap> taps;
+  TopForetold foretold;
 };
 
 class TopRates {
@@ -60,15 +80,20 @@ class TopRates {
     std::map<Key, TopRow> conduits;
     std::map<Key, TopRow> functions;
     std::map<Key, TopRow> refusals;
+    std::map<Key, TopRow> foretold;
   };
   using Statistics = std::map<std::string, std::uint64_t>;  // of a worker, by name
 
   static TopWorker worker_row(const v1::WorkerStatus& worker, const Statistics& before,
                               double seconds);
+  void add_counters(const CounterLook& look, TopView& view);
+  void add_taps(const v1::DataplaneStatus& dataplane, TopView& view);
 
   std::map<std::string, v1::Counter> before_;
   std::map<std::uint32_t, Statistics> workers_before_;
   std::uint64_t missed_before_ = 0;
+  std::map<std::uint32_t, v1::PortStatus> taps_before_;  // by index
+  Statistics foretold_before_;
   TimeNs before_ns_ = 0;
   std::uint64_t uptime_before_ms_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "controlplane/cli/containment_text.h"
+#include "controlplane/cli/tap_text.h"
 
 namespace bulkhead::controlplane {
 
@@ -119,8 +120,10 @@ std::string state_text(const TopView& view) {
   const v1::GetStatusResponse& status = view.status;
   if (!status.problem().empty()) return "problem: " + status.problem();
   const bool stands_by = status.dataplane().has_pair() && !status.dataplane().pair().forwards();
-  return std::string(stands_by ? "standby of a pair" : "enforcing") + " revision " +
-         std::to_string(status.active().number()) + " of " + status.active().site();
+  return std::string(only_listens(status.dataplane()) ? "listening, and enforcing nothing:"
+                     : stands_by                      ? "standby of a pair"
+                                                      : "enforcing") +
+         " revision " + std::to_string(status.active().number()) + " of " + status.active().site();
 }
 
 std::string pair_text(const v1::PairStatus& pair) {
@@ -134,6 +137,44 @@ std::string pair_text(const v1::PairStatus& pair) {
     if (!path.heard()) silent += (silent.empty() ? ", silent: " : ", ") + path.name();
   }
   return text + silent;
+}
+
+std::string conduits_that_observe(const v1::DataplaneStatus& dataplane) {
+  std::string names;
+  for (const v1::ObservedConduit& each : dataplane.observed()) {
+    if (!each.ended() && !each.contained()) names += (names.empty() ? "" : ", ") + each.conduit();
+  }
+  return names;
+}
+
+// What only listens, what observes, and what enforcing would refuse of both.
+void add_foretold(const TopView& view, const TopWish& wish, std::vector<TopLine>& lines) {
+  constexpr std::size_t kTapsMax = 2;
+  for (std::size_t i = 0; i < view.taps.size() && i < kTapsMax; ++i) {
+    const TopTap& tap = view.taps[i];
+    const std::string missed =
+        tap.missed_s > 0 ? short_number(tap.missed_s) + " missed/s, " : std::string();
+    lines.push_back(line("TAP " + std::to_string(tap.index) + ": " + short_number(tap.frames_s) +
+                             " frames/s, " + missed + tap.device,
+                         wish, Colour::bad));
+  }
+  if (view.taps.size() > kTapsMax) {
+    lines.push_back(line("    and " + std::to_string(view.taps.size() - kTapsMax) + " more taps",
+                         wish, Colour::bad));
+  }
+  const std::string observing = conduits_that_observe(view.status.dataplane());
+  if (!observing.empty()) lines.push_back(line("OBSERVES: " + observing, wish, Colour::bad));
+  if (view.taps.empty() && observing.empty()) return;
+  std::string text = "would refuse " + short_number(view.foretold.refused_s) + "/s, not judged " +
+                     short_number(view.foretold.not_judged_s) + "/s";
+  if (!view.taps.empty()) {
+    for (const std::string& more :
+         {", copies " + short_number(view.foretold.copies_s) + "/s",
+          ", in one zone " + short_number(view.foretold.within_s) + "/s"}) {
+      if (text.size() + more.size() <= wish.columns) text += more;
+    }
+  }
+  lines.push_back(line(text, wish, view.foretold.refused_s > 0 ? Colour::bad : Colour::plain));
 }
 
 void add_state(const TopView& view, const TopWish& wish, std::vector<TopLine>& lines) {
@@ -152,6 +193,7 @@ void add_state(const TopView& view, const TopWish& wish, std::vector<TopLine>& l
                  level_text(each.level());
   }
   if (!contained.empty()) lines.push_back(line(contained, wish, Colour::bad));
+  add_foretold(view, wish, lines);
   if (view.missed_s > 0) {
     lines.push_back(line("ports miss " + short_number(view.missed_s) +
                              " frames/s: more arrive than the workers can take",
@@ -225,8 +267,9 @@ struct Names {
 // `fault:not_this_protocol` in place of the whole reason, which needs more than there is.
 std::string shown_name(const TopRow& row) {
   constexpr std::string_view kReason = "protocol_fault:";
-  const std::string name = printable(row.name);
-  return name.starts_with(kReason) ? name.substr(std::string_view("protocol_").size()) : name;
+  std::string name = printable(row.name);
+  if (name.starts_with(kReason)) name = name.substr(std::string_view("protocol_").size());
+  return row.foretold ? "would: " + name : name;
 }
 
 Names names_of(const std::vector<Section>& sections, const TopWish& wish) {
@@ -368,7 +411,10 @@ Json rows_json(const std::vector<TopRow>& rows, const TopWish& wish, const char*
   Json out = Json::array();
   for (const TopRow& row : chosen(rows, wish)) {
     Json each = {{"name", row.name}};
-    if (detail != nullptr) each[detail] = row.detail;
+    if (detail != nullptr) {
+      each[detail] = row.detail;
+      each["foretold"] = row.foretold;
+    }
     each["passed_per_second"] = row.allowed_s;
     each["refused_per_second"] = row.refused_s;
     each["bytes_per_second"] = row.bytes_s;
@@ -388,6 +434,19 @@ Json top_json(const TopView& view, const TopWish& wish) {
   if (view.pair) json["pair"] = pair_text(*view.pair).substr(6);
   json["contained"] = containment_json(view.status.containment())["contained"];
   json["missed_per_second"] = view.missed_s;
+  json["only_listens"] = only_listens(view.status.dataplane());
+  json["taps"] = Json::array();
+  for (const TopTap& tap : view.taps) {
+    json["taps"].push_back(
+        {{"port", tap.index},
+         {"device", tap.device},
+         {"frames_per_second", tap.frames_s},
+         {"missed_per_second", tap.missed_unknown ? Json() : Json(tap.missed_s)}});
+  }
+  json["would_refuse_per_second"] = view.foretold.refused_s;
+  json["not_judged_per_second"] = view.foretold.not_judged_s;
+  json["tap_copies_per_second"] = view.foretold.copies_s;
+  json["tap_within_per_second"] = view.foretold.within_s;
   json["workers"] = Json::array();
   for (const TopWorker& worker : view.workers) {
     json["workers"].push_back({{"worker", worker.index},

@@ -315,6 +315,120 @@ TEST(TopScreen, ShowsWhatIsContainedAndMissed) {
   EXPECT_EQ(json["missed_per_second"], 500);
 }
 
+// At a mirror port: nothing else is there.
+v1::GetStatusResponse status_with_tap(std::uint64_t frames, std::uint64_t would_deny) {
+  v1::GetStatusResponse status = status_of(frames, frames);
+  v1::PortStatus& port = *status.mutable_dataplane()->add_ports();
+  port.set_tap(true);
+  port.set_device("net_af_packet0,iface=mon0");
+  port.set_packets_in(frames);
+  port.set_missed(frames / 100);
+  const auto add = [&status](const std::string& name, std::uint64_t value) {
+    v1::Statistic& row = *status.mutable_dataplane()->mutable_workers(0)->add_statistics();
+    row.set_name(name);
+    row.set_value(value);
+  };
+  add("observed_sessions", 4);
+  add("would_deny", would_deny);
+  add("not_judged", frames / 1000);
+  add("tap_copies", frames / 2);
+  add("tap_within", frames / 10);
+  return status;
+}
+
+v1::Counter would_deny(std::uint64_t messages) {
+  v1::Counter row = counter("scada", "write_coil", "values_not_granted", messages);
+  row.set_verdict("would_deny");
+  return row;
+}
+
+TEST(TopRates, OfATapAndWhatItForetells) {
+  TopRates rates;
+  v1::Counter unjudged = counter("scada", "", "not_judged", 5);
+  unjudged.set_verdict("not_judged");
+  TopView view =
+      rates.step(status_with_tap(10'000, 10), {}, look_of({would_deny(10), unjudged}), kSecondNs);
+  ASSERT_EQ(view.taps.size(), 1U);
+  EXPECT_EQ(view.taps[0].frames_s, 0) << "nothing is known of the time before";
+  EXPECT_EQ(view.foretold.refused_s, 0);
+  unjudged.set_messages(9);
+  view = rates.step(status_with_tap(14'000, 16), {}, look_of({would_deny(16), unjudged}),
+                    3 * kSecondNs);
+  EXPECT_EQ(view.taps[0].frames_s, 2000);
+  EXPECT_EQ(view.workers[0].sessions, 16U) << "those that are judged beside, too";
+  EXPECT_EQ(view.taps[0].missed_s, 20);
+  EXPECT_EQ(view.foretold.refused_s, 3);
+  EXPECT_EQ(view.foretold.not_judged_s, 2);
+  EXPECT_EQ(view.foretold.copies_s, 1000);
+  EXPECT_EQ(view.foretold.within_s, 200);
+  ASSERT_EQ(view.refusals.size(), 1U) << "what was not judged has passed";
+  EXPECT_TRUE(view.refusals[0].foretold);
+  EXPECT_EQ(view.refusals[0].refused_s, 3);
+  EXPECT_EQ(view.conduits[0].allowed_s, 2);
+}
+
+TEST(TopScreen, SaysThatATapEnforcesNothing) {
+  TopRates rates;
+  rates.step(status_with_tap(10'000, 10), {}, look_of({would_deny(10)}), kSecondNs);
+  v1::GetStatusResponse status = status_with_tap(14'000, 16);
+  const TopView view = rates.step(
+      status, {}, look_of({would_deny(16), counter("scada", "", "no_rule", 2)}), 3 * kSecondNs);
+  const auto drawn = draw_top(view, wish_of(80, 24));
+  for (const char* part :
+       {"listening, and enforcing nothing: revision 7 of water-works\n",
+        "TAP 0: 2,000 frames/s, 20 missed/s, net_af_packet0,iface=mon0\n",
+        "would refuse 3.0/s, not judged 2.0/s, copies 1,000/s, in one zone 200/s\n",
+        "\nwould: values_not_granted  scada", "\nno_rule "}) {
+    EXPECT_TRUE(has(drawn, part)) << part << "\n" << text_of(drawn);
+  }
+  const auto narrow = draw_top(view, wish_of(60, 12));
+  EXPECT_TRUE(has(narrow, "TAP 0: 2,000 frames/s, 20 missed/s, net_af_packet0,iface=mo~"))
+      << text_of(narrow);
+  EXPECT_TRUE(has(narrow, "would refuse 3.0/s, not judged 2.0/s, copies 1,000/s\n"))
+      << text_of(narrow);
+  EXPECT_TRUE(has(narrow, "CONDUITS")) << text_of(narrow);
+  const Json json = top_json(view, wish_of(80, 24));
+  EXPECT_EQ(json["only_listens"], true);
+  EXPECT_EQ(json["taps"][0]["device"], "net_af_packet0,iface=mon0");
+  EXPECT_EQ(json["taps"][0]["frames_per_second"], 2000);
+  EXPECT_EQ(json["would_refuse_per_second"], 3);
+  EXPECT_EQ(json["refusals"].size(), 2U);
+  EXPECT_NE(json["refusals"][0]["foretold"], json["refusals"][1]["foretold"]);
+  EXPECT_FALSE(has(draw_top(busy(), wish_of(80, 24)), "TAP"));
+  EXPECT_FALSE(has(draw_top(busy(), wish_of(80, 24)), "would"));
+}
+
+TEST(TopScreen, ManyTapsLeaveRoomAndZonePortsEnforce) {
+  TopRates rates;
+  v1::GetStatusResponse status = status_with_tap(1000, 0);
+  for (std::uint32_t i = 1; i < 5; ++i) {
+    v1::PortStatus& port = *status.mutable_dataplane()->add_ports();
+    port.set_index(i);
+    port.set_tap(i > 1);
+    port.set_missed_unknown(true);
+    port.set_device("net_af_xdp" + std::to_string(i));
+  }
+  const auto drawn =
+      draw_top(rates.step(status, {}, look_of({counter("scada", "", "granted", 1)}), kSecondNs),
+               wish_of(60, 12));
+  EXPECT_TRUE(has(drawn, "enforcing revision 7")) << text_of(drawn);
+  EXPECT_TRUE(has(drawn, "TAP 2: 0 frames/s, net_af_xdp2\n    and 2 more taps\n"))
+      << text_of(drawn);
+  EXPECT_TRUE(has(drawn, "CONDUITS")) << text_of(drawn);
+}
+
+TEST(TopScreen, SaysWhatObserves) {
+  TopRates rates;
+  v1::GetStatusResponse status = status_of(1000, 1);
+  status.mutable_dataplane()->add_observed()->set_conduit("scada");
+  v1::ObservedConduit& ended = *status.mutable_dataplane()->add_observed();
+  ended.set_conduit("office");
+  ended.set_ended(true);
+  const auto drawn = draw_top(rates.step(status, {}, look_of({}), kSecondNs), wish_of(80, 24));
+  EXPECT_TRUE(has(drawn, "\nOBSERVES: scada\nwould refuse 0/s, not judged 0/s\n"))
+      << text_of(drawn);
+}
+
 TEST(TopScreen, NamesCannotControlTheTerminal) {
   TopRates rates;
   const TopView view =
