@@ -143,6 +143,7 @@ def commands_of(document, heading):
 
 
 GUIDE = commands_of("deploy/guides/install.md", "## On an appliance")
+AT_A_MIRROR = commands_of("deploy/guides/install.md", "## At a mirror port")
 ASKED = ("--zone-port", "supervision=eth1", "--zone-port", "control=eth2", "--management", OWN,
          "--admit", "192.0.2.5")
 
@@ -205,6 +206,43 @@ class Setup(unittest.TestCase):
         info = (pki / "server.key").stat()
         self.assertEqual((info.st_mode & 0o777, info.st_uid, info.st_gid),
                          (0o640, 0, USERS["bulkhead"]))
+
+    def test_an_appliance_at_a_mirror_port_that_later_stands_between_the_zones(self):
+        lab = self.lab
+        ctl = ("bulkheadctl", "--server", f"{OWN}:7443", "--pki", "authority")
+        lab.start_plc()
+        listens, stands = (line.replace("setup", "setup --no-services") for line in AT_A_MIRROR)
+        _, *signing, certified = GUIDE[1:]
+        run(*lab.in_ns("fw", "ip", "link", "set", "eth1", "down"))  # as it is after a boot
+        said = lab.command("sh", "-ec", listens).stdout
+        self.assertIn("port 0, a tap that only listens: net_af_packet0,iface=eth1", said)
+        for line in (*signing, certified.replace("setup", "setup --no-services")):
+            lab.command("sh", "-ec", line)
+        lab.start_daemons()
+        wait_until(lambda: lab.command(*ctl, "history", check=False, where="mgmt").returncode == 0,
+                   "the agent", 20)
+        lab.command(*ctl, "push", POLICY, "--commit", where="mgmt")
+        said = lab.command(*ctl, "status", where="mgmt").stdout
+        self.assertIn("TAP: nothing is enforced on port 0 (net_af_packet0,iface=eth1)", said)
+
+        def port():
+            done = lab.command(*ctl, "status", "--format", "json", where="mgmt")
+            return json.loads(done.stdout)["ports"][0]
+        before = port()["packets_in"]
+        self.assertNotEqual(lab.hmi("read", 0, 1)["result"], "ok", "nobody joins the zones")
+        wait_until(lambda: port()["packets_in"] > before, "the tap to hear the HMI", 10)
+        self.assertEqual((port()["tap"], port()["packets_out"]), (True, 0))
+        screen = lab.command(*ctl, "top", "--once", where="mgmt").stdout
+        self.assertRegex(screen, r"listening, and enforcing nothing: revision \d+ of water-works")
+        self.assertRegex(screen, r"TAP 0: [\d,.]+ frames/s, .*net_af_packet0,iface=eth1")
+        for role in ("agent", "dataplane"):
+            lab.stop(role)
+        lab.command("sh", "-ec", stands)
+        conf = Path("/etc/bulkhead/dataplane.conf").read_text().partition("# From here on")[2]
+        self.assertNotIn("tap =", conf)
+        lab.start_daemons()
+        wait_until(lambda: lab.hmi("read", 0, 1)["result"] == "ok", "the zones to be joined", 20)
+        self.assertNotEqual(lab.hmi("write", 42, 5000)["result"], "ok")
 
     def test_a_second_time_changes_nothing(self):
         self.lab.setup("--yes", *ASKED)
@@ -310,7 +348,8 @@ class Setup(unittest.TestCase):
     def test_questions_lead_to_the_same(self):
         lab = self.lab
         before = etc_of()
-        answers = "eth9 eth2\nsupervision=eth1 control=eth2\n\n" + f"here\n{OWN}\n{ADMITTED}\n\n\nnone\n"
+        management = f"here\n{OWN}\n{ADMITTED}\n\n\nnone\n"
+        answers = "eth9 eth2\nsupervision=eth1 control=eth2\n\n\n" + management
         no = lab.setup(text_input=answers + "no\n", check=False)
         self.assertEqual((no.returncode, etc_of()), (1, before), no.stderr)
         self.assertEqual(no.stdout.count("that is not"), 2)
@@ -319,6 +358,13 @@ class Setup(unittest.TestCase):
         lab.setup("--yes", *ASKED)
         self.assertEqual(etc_of(), asked)
         self.assertEqual(lab.setup(text_input="eth1\n", check=False).returncode, 2, "input that ends")
+        # One port has to be there; a tap may be the only one.
+        said = lab.setup(text_input="none\nnone\neth9\neth1\n\n" + management + "yes\n").stdout
+        self.assertEqual(said.count("that is not one or more of those above, and there is no zone port"), 2)
+        asked = etc_of()
+        self.assertIn('tap = ["net_af_packet0,iface=eth1"]', Path("/etc/bulkhead/dataplane.conf").read_text())
+        self.assertIn("nothing had to be changed", lab.setup("--yes", "--zone-port", "none").stdout)
+        self.assertEqual(etc_of(), asked)
 
 
 if __name__ == "__main__":
