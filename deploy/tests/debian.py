@@ -57,6 +57,10 @@ _FIRST_PROCESS = """
   ln -s pts/ptmx dev/ptmx
   ln -s /proc/self/fd dev/fd
   mount -t tmpfs -o mode=755 tmpfs run
+  # Each start has an id of its own, by which systemd knows what a start before it has left.
+  cat proc/sys/kernel/random/uuid >run/boot_id
+  mount --bind run/boot_id proc/sys/kernel/random/boot_id
+  rm run/boot_id
   hostname appliance
   pivot_root . mnt
   umount -l /mnt
