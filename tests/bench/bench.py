@@ -70,9 +70,12 @@ WORKS = {
     "modbus_100k_pair": Work("the same, and a peer is told of all sessions and their changes",
                              ["--work", "modbus", "--flows", 100_000, "--churn", 200,
                               "--memory-mib", 1024, "--peer"], "modbus", quick=False),
-    "observed": Work("Modbus, 10,000 sessions of an observed conduit: each frame leaves as it came, "
-                     "and a copy is judged", ["--work", "modbus", "--flows", 10_000, "--observe"],
+    "observed": Work("modbus_10k in an observed conduit: each frame leaves as it came, and a copy is judged",
+                     ["--work", "modbus", "--flows", 10_000, "--churn", 200, "--observe"],
                      "modbus", quick=False),
+    "tap": Work("the same at a tap port, which hears both directions and sends nothing",
+                ["--work", "modbus", "--flows", 10_000, "--churn", 200, "--tap"], "modbus",
+                quick=False),
     "swap": Work("Modbus, 10,000 sessions at full load, the policy of 90 rules changes 5 times a "
                  "second", ["--work", "modbus", "--flows", 10_000, "--zones", 3, "--rules", 10,
                             "--swaps", 5], "modbus"),
@@ -272,6 +275,8 @@ COMPARISONS = (
     ("a rule for each of 4,000 devices against 90 rules", "policy_devices", "policy_10",
      "cycles_per_packet", "at most 1.2"),
     ("two workers against one", "workers_2", "modbus_10k", "mpps", "at least 1.9"),
+    ("observed against enforced", "observed", "modbus_10k", "mpps", "none"),
+    ("heard at a tap port against enforced", "tap", "modbus_10k", "mpps", "none"),
     ("with a peer that is told of 100,000 sessions against without", "modbus_100k_pair",
      "modbus_100k", "mpps", "none"),
 )

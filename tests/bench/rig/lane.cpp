@@ -96,10 +96,18 @@ Measured Lane::pace(double seconds, double rate) {
   return measured;
 }
 
+std::uint64_t Lane::heard() const {
+  using pipeline::Statistics;
+  return worker_.statistic(&Statistics::tapped) - worker_.statistic(&Statistics::tap_copies) -
+         worker_.statistic(&Statistics::tap_within);
+}
+
 void Lane::close() {
   Measured unused;
   traffic_.close([&](std::uint32_t count) {
     sent_ += count;
+    // A worker publishes what it has counted when packets come, at most each 100 ms.
+    if (listens_ && traffic_.is_closed()) rte_delay_ms(101);
     turn(unused);
   });
   for (int i = 0; i < 4; ++i) turn(unused);

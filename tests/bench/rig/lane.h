@@ -25,10 +25,12 @@ Histogram watch_machine(double seconds, double rate);
 class Lane {
  public:
   Lane(const Plan& plan, Cable clients, Cable servers, ports::Worker& worker)
-      : traffic_(plan, clients, servers), worker_(worker) {}
+      : traffic_(plan, clients, servers), worker_(worker), listens_(plan.one_port) {}
 
   Traffic& traffic() { return traffic_; }
-  std::uint64_t lost() const { return sent_ - collected_; }
+  // Packets that did not come out, or that a tap port did not hear or left out; good after close().
+  std::uint64_t lost() const { return sent_ - (listens_ ? heard() : collected_); }
+  std::uint64_t came_out() const { return collected_; }
   std::uint64_t refused() const { return traffic_.refused(); }
 
   void open();
@@ -45,9 +47,11 @@ class Lane {
  private:
   void send(Measured& measured, std::uint64_t came_ticks, std::uint32_t count);
   void turn(Measured& measured);
+  std::uint64_t heard() const;
 
   Traffic traffic_;
   ports::Worker& worker_;
+  const bool listens_;  // at a tap port: nothing comes out
   std::uint64_t sent_ = 0;
   std::uint64_t collected_ = 0;
   std::uint32_t generation_ = 0;

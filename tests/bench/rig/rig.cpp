@@ -111,6 +111,8 @@ void declare(CLI::App& app, Options& options) {
                "One of a pair: another thread tells a peer of all sessions and their changes");
   app.add_flag("--observe", options.observe,
                "All conduits observe: frames leave as they came, and copies are judged");
+  app.add_flag("--tap", plan.one_port,
+               "The only port is a tap: it hears both directions, and what it heard is judged");
   app.add_flag("--stages", options.stages, "Cycles by stage");
   app.add_option("--memory-mib", options.memory_mib, "Memory for packets and tables");
   app.add_option("--artefact", options.artefact,
@@ -143,7 +145,11 @@ v1::PolicyArtefact make_policy(const Options& options) {
 std::unique_ptr<service::Engine> make_engine(const Options& options) {
   const rig::Plan& plan = options.plan;
   service::EngineOptions engine_options;
-  engine_options.devices = {"net_ring_zone0", "net_ring_zone1"};
+  if (plan.one_port) {
+    engine_options.taps = {"net_ring_zone0"};
+  } else {
+    engine_options.devices = {"net_ring_zone0", "net_ring_zone1"};
+  }
   engine_options.workers = plan.lanes;
   engine_options.buffers = 4096;
   engine_options.launch = false;
@@ -157,7 +163,7 @@ std::unique_ptr<service::Engine> make_engine(const Options& options) {
   limits.flows = flows + flows / 4 + 64 + 2 * static_cast<std::uint32_t>(closed);
   limits.half_open = limits.flows;
   limits.segments = plan.buffers;
-  if (options.observe) {
+  if (options.observe || plan.one_port) {
     constexpr std::uint32_t kShare = 8;  // what judging beside may use
     limits.observed_sessions = limits.flows;
     limits.segments *= kShare;
@@ -260,6 +266,7 @@ void run_lane(Job& job, std::uint32_t index) {
   if (index == 0 && job.peer) job.received = job.peer->stop();
   lane.close();
   job.lost[index] = lane.lost();
+  if (plan.one_port && lane.came_out() > 0) fail("something came out of a tap port");
   if (index == 0) job.refused = lane.refused();
   job.kept[index] = lane.buffers_in_use();
   worker.leave();  // no change of policy waits for it from here on
@@ -404,7 +411,7 @@ int main(int argc, char** argv) {
   start(options);
   const std::uint32_t lanes = options.plan.lanes;
   auto clients = make_port("zone0", lanes);
-  auto servers = make_port("zone1", lanes);
+  auto servers = options.plan.one_port ? clients : make_port("zone1", lanes);
   const auto engine = make_engine(options);
   std::barrier<> barrier(lanes);
   Job job{options,

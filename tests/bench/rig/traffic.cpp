@@ -168,6 +168,7 @@ Traffic::Traffic(const Plan& plan, Cable clients, Cable servers)
   constexpr std::uint32_t kManyFlows = 100'000;
   acks_ = plan.work == Work::modbus && plan.flows > kManyFlows;
   if (acks_) burst_ = kBurst / 2;  // the other half of a burst are acknowledgements
+  if (plan.one_port) burst_ /= 2;  // or answers
 }
 
 Session Traffic::session_of(std::uint32_t i) const {

@@ -41,6 +41,7 @@ struct Plan {
   std::uint32_t devices = 0;      // if not 0: one conduit, with a rule for each of them
   double churn_per_second = 0;    // sessions that are reset and opened anew
   double refused_per_second = 0;  // openings of another host, in another conduit, to no service
+  bool one_port = false;          // both directions on one cable, as at a mirror port
   std::uint32_t lane = 0;         // of `lanes` that share the work; each has sessions of its own
   std::uint32_t lanes = 1;
   std::uint32_t buffers = 32767;  // for packets under way, and those that the firewall retains
@@ -97,6 +98,8 @@ class Traffic {
     while (churn_step_ != 0) turn(churn(0));  // one that begins anew has begun
     while (opened_ > 0) turn(reset_some());
   }
+
+  bool is_closed() const { return opened_ == 0; }
 
   // Puts the next burst on each cable: requests of at most `count` sessions, and answers to those
   // of the call before. Returns how many packets. All bear `now_ticks` as the time they came.
