@@ -173,6 +173,9 @@ struct alignas(64) Flow {
   static constexpr std::uint8_t kMissedMax = 64;
   // Outstanding requests whose answers may have passed before a takeover, and were not replicated.
   std::uint8_t answered_unseen = 0;
+  // Of a session that is judged beside: number of answers allowed to requests that it could not
+  // read.
+  std::uint8_t asked_unread = 0;
   std::uint32_t waits_behind = 0;  // place in the waiting room after which its frames may leave
 
   // By sender: sequence number of its SYN, once seen. For UDP see spans_seen().
@@ -182,6 +185,10 @@ struct alignas(64) Flow {
 
   // The server's pipeline::Spans counter when the last request that it answers left.
   std::uint32_t& spans_seen() { return first[kClient]; }
+
+  // Whether an answer may be to a request that is not known.
+  bool may_have_asked() const { return missed > 0 || asked_unread > 0; }
+  void expect_one_answer_less() { --(missed > 0 ? missed : asked_unread); }
 
   bool is_lost(std::size_t end) const { return end == kClient ? lost_client : lost_server; }
   void set_lost(std::size_t end, bool lost) {

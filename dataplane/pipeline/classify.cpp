@@ -12,6 +12,7 @@
 #include "dataplane/pipeline/packet_ends.h"
 #include "dataplane/pipeline/places.h"
 #include "dataplane/pipeline/protocol_state.h"
+#include "dataplane/pipeline/session_macs.h"
 #include "dataplane/pipeline/shadow.h"
 #include "dataplane/pipeline/stages.h"
 
@@ -257,14 +258,19 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
   Sides sides = sides_of(packet, source_zone, destination_zone, from_client);
   Classification found =
       policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
-  const bool maybe_reply =
-      context.options.accept_midstream && !is_opening_syn(packet) && !is_non_ip(packet);
+  const bool maybe_reply = context.options.accept_midstream && !is_opening_syn(packet) &&
+                           !is_non_ip(packet) && (is_tcp(packet) || may_take_up_datagrams(context));
   if (found.reason != Reason::service_granted && (maybe_reply || has_alike_ports(packet))) {
     const Sides turned = sides_of(packet, source_zone, destination_zone, false);
     const Classification other = policy::classify(context.tables(), turned.client_zone,
                                                   turned.server_zone, turned.endpoints);
+    // What nobody grants either way is refused as what it looks like: a datagram begins a session,
+    // a segment is of one in the conduit that there is.
+    const bool no_conduit = found.standing.conduit == policy::kNoConduit;
+    const bool answers =
+        maybe_reply && (other.reason == Reason::service_granted || (is_tcp(packet) && no_conduit));
     // Without inspection an answer cannot be distinguished.
-    if (maybe_reply || other.protocol != protocols::kNoProtocol) {
+    if (answers || (has_alike_ports(packet) && other.protocol != protocols::kNoProtocol)) {
       from_client = false;
       sides = turned;
       found = other;
@@ -305,50 +311,6 @@ bool is_at_home(const Context& context, const Packet& packet) {
                          ? link.is_in(packet.bytes())
                          : link.from.is_zero() || link.from == packet.ethernet.source;
   return packet.port == flow->ports[end] && usual;
-}
-
-// Whether an address that one end puts into a frame is one of the other's: that speaks from it
-// itself, or is bound to it, or was announced so in its zone (ARP or neighbour discovery).
-bool is_address_of(const Context& context, const Flow& flow, std::size_t end,
-                   const wire::Mac& mac) {
-  if (flow.links[end].from == mac) return true;
-  const wire::IpAddress& host = end == flow::kClient ? flow.client() : flow.server();
-  if (const wire::Mac* bound = policy::find_binding(context.tables(), host)) {
-    return *bound == mac;
-  }
-  return context.macs.is_announced(host, mac, flow.ports[end], context.now_ns);
-}
-
-// A session keeps the addresses that it was opened with, so that its sender cannot have a frame
-// that counts as delivered go elsewhere, nor be dropped for where it came from. A host may move to
-// another station, as one that stands by for it does, and announces that.
-void follow_macs(const Context& context, Packet& packet) {
-  Flow& flow = *packet.flow;
-  const std::size_t end =
-      flow.client_is_low == packet.source_is_low ? flow::kClient : flow::kServer;
-  flow::Link& link = flow.links[end];
-  const flow::Link seen{packet.ethernet.destination, packet.ethernet.source};
-  const bool opening =
-      (packet.tcp.flags & wire::kTcpSyn) != 0 &&
-      (flow.phase == flow::TcpPhase::none || flow.phase == flow::TcpPhase::syn_sent);
-  if (opening || !link.is_known()) {
-    link = seen;
-    // What is for a station on the sender's side goes no further; see pass().
-    const bool stays = context.macs.stands_at(seen.to, packet.port, context.now_ns);
-    const auto own = mac_of_host(context, packet.ip.destination, flow.ports[1 - end]);
-    if (own && !stays) link.to = *own;
-  }
-  const bool moved =
-      seen.from == flow.links[1 - end].to ||
-      context.macs.is_announced(packet.ip.source, seen.from, packet.port, context.now_ns);
-  if (moved) {
-    link.from = seen.from;
-    flow.learned[end] = 0;
-  }
-  if (is_address_of(context, flow, 1 - end, seen.to)) link.to = seen.to;
-  packet.ethernet.source = link.from;
-  packet.ethernet.destination = link.to;
-  if (!planted(Mistake::keep_addresses)) link.write(packet.bytes());
 }
 
 // A router may stand before the packet's sender.
@@ -417,6 +379,22 @@ bool may_be_reassembled(Context& context, Packet& packet) {
   return false;
 }
 
+// A SYN with data or in fragments, as no host sends one. False if it goes no further.
+bool admit_malformed_syn(Context& context, Packet& packet, std::uint16_t source_zone) {
+  const Reason reason = packet.reassembled ? Reason::fragment : Reason::tcp_data_on_syn;
+  packet.flow = nullptr;
+  if (context.shadow != nullptr) {
+    const std::uint16_t destination_zone =
+        policy::find_destination_zone(context.tables(), source_zone, packet.ip.destination);
+    const Sides sides = sides_of(packet, source_zone, destination_zone, true);
+    const Classification found =
+        policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
+    if (opens_all_the_same(context, packet, reason, found)) return true;
+  }
+  refuse(context, packet, reason);
+  return false;
+}
+
 // Any other packet. True if it belongs to a session, which may be new, and goes on in it.
 bool admit(Context& context, Packet& packet) {
   std::uint16_t zone = policy::kNoZone;
@@ -432,10 +410,8 @@ bool admit(Context& context, Packet& packet) {
     if (!current) refuse(context, packet, Reason::icmp_unsolicited);
     return false;
   }
-  if (is_opening_syn(packet) && (packet.payload_length > 0 || packet.reassembled)) {
-    packet.flow = nullptr;
-    // No host sends one in pieces.
-    refuse(context, packet, packet.reassembled ? Reason::fragment : Reason::tcp_data_on_syn);
+  if (is_opening_syn(packet) && (packet.payload_length > 0 || packet.reassembled) &&
+      !admit_malformed_syn(context, packet, zone)) {
     return false;
   }
   // An earlier packet of this burst may have opened the session.
@@ -468,7 +444,7 @@ bool admit(Context& context, Packet& packet) {
   }
   if (packet.mbuf == nullptr) return false;
   if (packet.flow->transport == policy::Transport::tcp) follow_macs(context, packet);
-  return !packet.reassembled || may_be_reassembled(context, packet);
+  return !packet.reassembled || is_opening_syn(packet) || may_be_reassembled(context, packet);
 }
 
 void classify_packet(Context& context, Packet& packet) {

@@ -155,18 +155,15 @@ void prefetch_verdict(const Context& context, const flow::Packet& packet) {
 namespace {
 
 // An answer to a request that passed just before the peer failed, so that it was not replicated;
-// one that fits is to what came after it. Or, in a session that is judged beside from its
-// beginning, to a request that was refused since it could not be read; what was asked before it may
-// be answered yet.
-Fault excuse(const Context& context, flow::Flow& flow, Fault fault) {
-  const bool missed = fault == Fault::unrequested_response || fault == Fault::mismatched_response;
-  const bool counted = context.shadow != nullptr && !flow.lacks_client && !flow.lacks_server;
-  if (missed) {
-    --flow.missed;
-  } else if (!counted) {
+// one that fits is to what came after it. Or, in a session that is judged beside, to a request that
+// was refused since it could not be read; what was asked before it may be answered yet.
+Fault excuse(flow::Flow& flow, Fault fault) {
+  if (fault != Fault::unrequested_response && fault != Fault::mismatched_response) {
     flow.missed = 0;
+    return fault;
   }
-  return missed ? Fault::none : fault;
+  flow.expect_one_answer_less();
+  return Fault::none;
 }
 
 // The module accepts a granted message. `recalled`: it was not parsed; if it is refused after all,
@@ -193,7 +190,7 @@ Fault accept(Context& context, flow::Flow& flow, bool recalled) {
 Fault tie_to_past(Context& context, flow::Flow& flow, const Verdict& verdict, bool recalled) {
   const Fault fault = accept(context, flow, recalled);
   const bool answers = verdict.direction != Direction::request;
-  return flow.missed > 0 && answers ? excuse(context, flow, fault) : fault;
+  return flow.may_have_asked() && answers ? excuse(flow, fault) : fault;
 }
 
 // The same, and to what the session opens beside itself: only what is accepted changes that.

@@ -73,6 +73,7 @@ Result<std::unique_ptr<Observation>, std::string> Observation::make(
   beside.limits = limits_beside(options.limits);
   beside.judges_only = true;
   beside.accept_midstream = true;
+  beside.accept_answers = options.accept_midstream;
   beside.challenge_openings = false;
   beside.spans = options.spans_beside;
   beside.owners = options.owners_beside;

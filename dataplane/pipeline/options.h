@@ -15,6 +15,7 @@ struct PipelineOptions {
   std::uint16_t mtu = 1500;        // of the zone ports, IP packet
   bool verify_checksums = true;    // false only for captures taken before checksum offload
   bool accept_midstream = false;   // true only for captures that begin in mid-connection
+  bool accept_answers = false;     // of such, where it judges beside: datagrams' answers, too
   bool challenge_openings = true;  // false only where nobody would answer
   bool measure_stages = false;     // costs a few cycles itself
   bool remember_verdicts = true;   // false where each verdict is reported with its operation

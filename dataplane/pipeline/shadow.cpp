@@ -85,10 +85,16 @@ void tie_refused(Context& context, const flow::Packet& packet, const Verdict& ve
     if (fault == protocols::Fault::none) return;
   }
   const bool is_request = verdict.direction == protocols::Direction::request;
-  if (is_request && flow.missed < Flow::kMissedMax) ++flow.missed;
+  if (is_request && flow.asked_unread < Flow::kMissedMax) ++flow.asked_unread;
 }
 
 }  // namespace
+
+bool may_take_up_datagrams(const BurstContext& context) {
+  const Shadow* shadow = context.shadow;
+  if (shadow == nullptr || context.options.accept_answers) return true;
+  return shadow->lost_ns != 0 && context.now_ns - shadow->lost_ns < context.limits().datagram_ns;
+}
 
 void note_refused_opening(Context& context, const flow::Packet& packet) {
   context.shadow->refused.note(packet.key, packet.source_is_low, context.now_ns);
@@ -104,6 +110,18 @@ bool follows_refused(Context& context, flow::Packet& packet) {
   if (!is_tcp(packet) && refused.is_from_low(packet.key) == packet.source_is_low) return false;
   packet.flow = nullptr;
   refuse(context, packet, Reason::flow_refused);
+  return true;
+}
+
+bool opens_all_the_same(Context& context, const flow::Packet& packet, Reason reason,
+                        const policy::Classification& found) {
+  const bool granted = found.reason == Reason::service_granted;
+  if (!granted) note_refused_opening(context, packet);
+  if (!granted || packet.payload_length > 0) return false;
+  Verdict verdict;
+  verdict.reason = reason;
+  verdict.bytes = packet.mbuf->pkt_len;
+  context.observer.on_verdict(verdict, packet);
   return true;
 }
 
@@ -147,9 +165,9 @@ void settle_judged(Context& context, const flow::Packet& packet, Verdict& verdic
   Flow& flow = *packet.flow;
   const bool unread = verdict.reason == Reason::protocol_fault && verdict.operation == nullptr;
   const bool may_answer =
-      unread && verdict.direction == protocols::Direction::response && flow.missed > 0;
+      unread && verdict.direction == protocols::Direction::response && flow.may_have_asked();
   if (may_answer) {
-    --flow.missed;
+    flow.expect_one_answer_less();
     verdict.reason = Reason::not_judged;
     verdict.fault = protocols::Fault::none;
     return;

@@ -17,12 +17,20 @@ struct Shadow {
   std::uint32_t generation = 0;   // of the policy that refused them
 };
 
+// Whether a datagram of no session may answer one that was not seen. Enforcing takes up none.
+bool may_take_up_datagrams(const BurstContext& context);
+
 // All that follows needs a context with a Shadow.
 
 // The packet's opening was refused: what it asked for goes on all the same.
 void note_refused_opening(Context& context, const flow::Packet& packet);
 // Whether the packet only goes on with what was refused before. It is consumed then.
 bool follows_refused(Context& context, flow::Packet& packet);
+
+// Whether a SYN that enforcing refuses for its form, and that has passed, opens its session: if
+// that is granted, and the SYN brings no bytes. The refusal is reported then.
+bool opens_all_the_same(Context& context, const flow::Packet& packet, Reason reason,
+                        const policy::Classification& found);
 
 // A segment acknowledges more than has its verdict: its sender may have received bytes that wait
 // for the rest of their message, or that were never seen here. True if that is so; it acknowledges

@@ -50,9 +50,21 @@ void note_timestamp(const Packet& packet, TcpSide& side) {
   }
 }
 
+void begin_midstream(Context& context, Flow& flow, const flow::TcpSegmentInfo& info) {
+  flow::adopt_midstream(flow, info);
+  begin_unseen(context, flow);
+  if (context.shadow != nullptr) begin_lost(flow);
+}
+
 void handle_syn(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
   const bool answer = (packet.tcp.flags & wire::kTcpAck) != 0;
+  if (answer && context.shadow != nullptr && flow.phase == TcpPhase::none) {
+    // Of a SYN that was not seen, or that may have brought data.
+    ++packet.tcp.sequence;
+    begin_midstream(context, flow, info);
+    return pass(context, packet, Reason::session_control);
+  }
   const Reason reason = answer ? flow::track_accept(flow, info) : flow::track_open(flow, info);
   if (!is_allowed(reason)) {
     challenge(context, packet);  // also a server whose handshake lacks its last step
@@ -285,6 +297,10 @@ void accept_data(Context& context, Packet& packet) {
   const TcpSide& side = speaker.side();
   Segment segment = segment_of(packet);
   trim_to_window(side, segment);
+  // Its receiver may have offered more than it was heard to.
+  if (context.shadow != nullptr && segment.length < packet.payload_length) {
+    speaker.flow.set_lacks(speaker.end);
+  }
   if (segment.length == 0 && !segment.fin) return answer_probe(context, packet);
   const Reason reason = check_end(side, segment);
   if (!is_allowed(reason)) return refuse(context, packet, reason);
@@ -349,12 +365,6 @@ bool lacks_opening(const Context& context, const Flow& flow, const wire::TcpHead
   const bool opens = flow.phase == TcpPhase::syn_sent || flow.phase == TcpPhase::syn_received;
   return context.shadow != nullptr && context.options.taps && opens &&
          (header.flags & kFlags) == wire::kTcpAck;
-}
-
-void begin_midstream(Context& context, Flow& flow, const flow::TcpSegmentInfo& info) {
-  flow::adopt_midstream(flow, info);
-  begin_unseen(context, flow);
-  if (context.shadow != nullptr) begin_lost(flow);
 }
 
 void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
