@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "dataplane/wire/checksum.h"
-#include "dataplane/wire/ip.h"
+#include "tests/adversarial/model/edit.h"
 
 namespace bulkhead::adversary {
 
@@ -16,10 +16,6 @@ using wire::kTcpPsh;
 using wire::kTcpRst;
 using wire::kTcpSyn;
 using wire::kTcpUrg;
-
-std::uint32_t below(Random& random, std::uint32_t limit) {
-  return static_cast<std::uint32_t>(random() % limit);
-}
 
 Bytes random_payload(Random& random) {
   const auto transaction = static_cast<std::uint16_t>(1 + below(random, 60));
@@ -85,8 +81,7 @@ void spoil(Bytes& frame, Random& random) {
 // Two segments, each cut in two at the same places, sent so that their pieces overlap. What is left
 // of either must be judged whole or not at all.
 std::vector<Bytes> overlapping_fragments(const Bytes& one, const Bytes& other, Random& random) {
-  constexpr std::size_t kIp = 14;
-  constexpr std::size_t kPayload = kIp + 20;
+  constexpr std::size_t kPayload = kIpPayloadAt;
   const auto identification = static_cast<std::uint16_t>(random());
   std::vector<Bytes> pieces;
   for (const Bytes* whole : {&one, &other}) {
@@ -100,32 +95,17 @@ std::vector<Bytes> overlapping_fragments(const Bytes& one, const Bytes& other, R
       std::copy_n(whole->begin(), kPayload, piece.begin());
       std::copy_n(whole->begin() + static_cast<std::ptrdiff_t>(kPayload + begin), end - begin,
                   piece.begin() + kPayload);
-      std::uint8_t* ip = piece.data() + kIp;
+      std::uint8_t* ip = piece.data() + kIpAt;
       store_be16(ip + 2, static_cast<std::uint16_t>(20 + end - begin));
       store_be16(ip + 4, identification);
       store_be16(ip + 6, static_cast<std::uint16_t>((begin / 8) | (first ? 0x2000U : 0U)));
-      store_be16(ip + 10, 0);
-      store_be16(ip + 10, wire::checksum_finish(wire::checksum_add(0, ByteView{ip, 20})));
+      seal_ip(piece);
       pieces.push_back(std::move(piece));
     }
   }
   std::shuffle(pieces.begin(), pieces.end(), random);
   pieces.resize(2 + below(random, 3));
   return pieces;
-}
-
-void seal(Bytes& frame) {
-  constexpr std::size_t kIp = 14;
-  constexpr std::size_t kTcp = kIp + 20;
-  std::uint8_t* ip = frame.data() + kIp;
-  store_be16(ip + 10, 0);
-  store_be16(ip + 10, wire::checksum_finish(wire::checksum_add(0, ByteView{ip, 20})));
-  const ByteView segment = ByteView{frame}.subspan(kTcp);
-  store_be16(frame.data() + kTcp + 16, 0);
-  const std::uint32_t pseudo =
-      wire::pseudo_header_sum(wire::IpAddress::from_v4(ip + 12), wire::IpAddress::from_v4(ip + 16),
-                              wire::kProtocolTcp, static_cast<std::uint32_t>(segment.size()));
-  store_be16(frame.data() + kTcp + 16, wire::checksum_finish(wire::checksum_add(pseudo, segment)));
 }
 
 // To another station, or as if from one.
@@ -138,7 +118,7 @@ Bytes displaced(Bytes frame, Random& random) {
 Bytes short_lived(Bytes frame, Random& random) {
   frame[14 + 8] = static_cast<std::uint8_t>(1 + below(random, 70));
   if (below(random, 2) == 0) frame[14 + 6] = 0;
-  seal(frame);
+  seal_segment(frame);
   return frame;
 }
 
@@ -151,7 +131,7 @@ Bytes outdated(Bytes frame) {
     store_be32(frame.data() + at + 4, load_be32(frame.data() + at + 4) - 100000);
     break;
   }
-  seal(frame);
+  seal_segment(frame);
   return frame;
 }
 

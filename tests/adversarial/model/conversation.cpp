@@ -9,10 +9,6 @@ constexpr std::uint16_t kReadHoldingFunction = 2;  // catalogue indices
 constexpr std::uint16_t kWriteMultipleFunction = 25;
 constexpr std::uint32_t kGrantedRegisters = 200;
 
-std::uint32_t below(Random& random, std::uint32_t limit) {
-  return static_cast<std::uint32_t>(random() % limit);
-}
-
 std::uint8_t high(std::uint32_t value) { return static_cast<std::uint8_t>(value >> 8); }
 std::uint8_t low(std::uint32_t value) { return static_cast<std::uint8_t>(value); }
 

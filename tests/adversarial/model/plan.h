@@ -8,10 +8,13 @@ namespace bulkhead::adversary {
 constexpr std::size_t kClient = 0;
 constexpr std::size_t kServer = 1;
 
-inline std::uint32_t below(Random& random, std::uint32_t limit) {
-  return static_cast<std::uint32_t>(random() % limit);
+// The zone port that an end stands behind.
+inline std::uint16_t port_of(std::size_t end) {
+  return end == kClient ? support::kSupervision : support::kControl;
 }
-inline bool one_in(Random& random, std::uint32_t n) { return below(random, n) == 0; }
+inline std::size_t end_at(std::uint16_t port) {
+  return port == support::kSupervision ? kClient : kServer;
+}
 
 struct Link {
   std::uint32_t loss = 0, twice = 0, late = 0;  // of a thousand frames

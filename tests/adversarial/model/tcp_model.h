@@ -16,6 +16,11 @@ namespace bulkhead::adversary {
 using support::Bytes;
 using Random = std::mt19937_64;
 
+inline std::uint32_t below(Random& random, std::uint32_t limit) {
+  return static_cast<std::uint32_t>(random() % limit);
+}
+inline bool one_in(Random& random, std::uint32_t n) { return below(random, n) == 0; }
+
 struct TcpConfig {
   support::Host self;
   support::Host peer;

@@ -1,15 +1,15 @@
-// Time moves from event to event; the firewall's timers run in between as its worker would.
+// What leaves the firewall is looked at as it leaves; what its receivers have of it, at the end.
 #include "tests/adversarial/model/world.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <queue>
 
 #include "tests/adversarial/model/attacker.h"
+#include "tests/adversarial/model/clockwork.h"
 #include "tests/adversarial/model/oracle.h"
 #include "tests/adversarial/model/pair.h"
-#include "tests/adversarial/model/plan.h"
+#include "tests/adversarial/model/trace.h"
 
 namespace bulkhead::adversary {
 
@@ -17,12 +17,8 @@ namespace {
 
 using support::kControl;
 using support::kSupervision;
-using support::SentTcp;
 
-constexpr TimeNs kStartNs = 1000 * kSecondNs;
 constexpr std::size_t kFlagsAt = 14 + 20 + 13;
-constexpr std::uint64_t kEventsMax = 100'000;
-constexpr TimeNs kTimeLimitNs = 300 * kSecondNs;
 // Longer than the firewall's longest pauses between two resends that both may be lost.
 constexpr TimeNs kFirewallAloneNs = 150 * kSecondNs;
 
@@ -37,24 +33,14 @@ class World {
         plan_(random_plan(random_, static_cast<std::uint16_t>(1024 + config.seed % 60000))),
         now_ns_(std::max(plant.now_ns(), kStartNs)),
         ends_{TcpModel(plan_.ends[kClient], random_), TcpModel(plan_.ends[kServer], random_)},
-        oracle_(plan_) {
+        oracle_(plan_),
+        links_(plan_, random_) {
     if (plan_.takeover_at != 0) pair_ = std::make_unique<Pair>(plant, on_deny);
   }
 
   std::optional<std::string> run();
 
  private:
-  struct Event {
-    TimeNs at_ns;
-    std::uint64_t order;
-    std::size_t from_end;  // towards the firewall from it, or from the firewall to it
-    bool to_firewall;
-    Bytes frame;
-    bool operator<(const Event& other) const {
-      return at_ns != other.at_ns ? at_ns > other.at_ns : order > other.order;
-    }
-  };
-
   void violate(const std::string& what) {
     if (!violation_) violation_ = what;
   }
@@ -62,14 +48,9 @@ class World {
   void flush(std::size_t end);
   void take_from_firewall();
   void trace(const char* where, const Bytes& frame) const;
-  void trace_refusals() const;
   void step_client();
   void step_server();
-  void write_answer(const Bytes& request, const Bytes& answer);
-  void write_request(const Request& request);
   void advance_to(TimeNs at_ns);
-  bool is_over() const;
-  bool next_event(TimeNs& at_ns) const;
   void attack();
   void reopen();
   void step_pair();
@@ -90,12 +71,12 @@ class World {
   TcpModel ends_[2];
   Oracle oracle_;
   std::unique_ptr<Pair> pair_;
-  std::priority_queue<Event> events_;
-  std::uint64_t order_ = 0, handled_ = 0;
+  Links links_;
+  std::uint64_t handled_ = 0;
   std::optional<std::string> violation_;
   std::size_t asked_ = 0, expected_answers_ = 0;
   std::size_t consumed_ = 0;  // bytes of the server's stream
-  std::vector<std::pair<TimeNs, Bytes>> client_writes_, server_writes_;
+  Writes writes_[2];
   bool client_closing_ = false, server_closing_ = false;
   std::uint32_t attacks_ = 0;
   Bytes server_syn_;  // the frame, of which a copy may come late
@@ -104,35 +85,11 @@ class World {
 };
 
 void World::trace(const char* where, const Bytes& frame) const {
-  const auto tcp = support::parse_sent(frame);
-  if (!config_.trace || !tcp) return;
-  std::printf("%12.6f %s %5u > %5u seq %u ack %u win %u flags %02x len %zu\n",
-              static_cast<double>(now_ns_ - kStartNs) / 1e9, where, tcp->header.source_port,
-              tcp->header.destination_port, tcp->header.sequence, tcp->header.acknowledgement,
-              tcp->header.window, tcp->header.flags, tcp->payload.size());
-}
-
-void World::trace_refusals() const {
-  if (!config_.trace) return;
-  for (const pipeline::Event& event : plant_->verdicts) {
-    if (is_allowed(event.reason)) continue;
-    const std::string_view reason = describe(event.reason).name;
-    std::printf("%12.6f   refused: %.*s %s\n", static_cast<double>(now_ns_ - kStartNs) / 1e9,
-                static_cast<int>(reason.size()), reason.data(),
-                event.is_message ? "(message)" : "");
-  }
+  if (config_.trace) print_frame(now_ns_ - kStartNs, where, frame);
 }
 
 void World::put_on_wire(std::size_t end, bool to_firewall, const Bytes& frame) {
-  const Link& link = plan_.links[end];
-  if (!to_firewall && wire_is_cut_) return;
-  if (below(random_, 1000) < link.loss) return;
-  const int copies = below(random_, 1000) < link.twice ? 2 : 1;
-  for (int i = 0; i < copies; ++i) {
-    TimeNs delay_ns = link.delay_ns + static_cast<TimeNs>(i) * 10 * kMicrosecondNs;
-    if (below(random_, 1000) < link.late) delay_ns += below(random_, 3000) * kMicrosecondNs;
-    events_.push({now_ns_ + delay_ns, order_++, end, to_firewall, frame});
-  }
+  if (to_firewall || !wire_is_cut_) links_.put(end, to_firewall, frame, now_ns_);
 }
 
 void World::flush(std::size_t end) {
@@ -149,29 +106,10 @@ void World::take_from_firewall() {
   std::vector<support::Sent> sent;
   std::swap(sent, plant_->sent);
   for (const support::Sent& each : sent) {
-    const std::size_t end = each.port == kSupervision ? kClient : kServer;
+    const std::size_t end = end_at(each.port);
     trace(end == kClient ? "  fw to client" : "  fw to server", each.frame);
     if (const auto wrong = oracle_.see(end, each.frame)) violate(*wrong);
     put_on_wire(end, false, each.frame);
-  }
-}
-
-void World::write_request(const Request& request) {
-  const Bytes& bytes = request.bytes;
-  TimeNs at_ns = client_writes_.empty() ? now_ns_ : client_writes_.back().first;
-  if (plan_.pieces == 0 || plan_.pieces == 3) {
-    client_writes_.emplace_back(at_ns, bytes);
-  } else if (plan_.pieces == 1) {
-    const auto cut =
-        bytes.begin() + 1 + below(random_, static_cast<std::uint32_t>(bytes.size()) - 1);
-    client_writes_.emplace_back(at_ns, Bytes(bytes.begin(), cut));
-    client_writes_.emplace_back(at_ns + below(random_, 3000) * kMicrosecondNs,
-                                Bytes(cut, bytes.end()));
-  } else {
-    for (const std::uint8_t byte : bytes) {
-      client_writes_.emplace_back(at_ns, Bytes{byte});
-      at_ns += below(random_, 200) * kMicrosecondNs;
-    }
   }
 }
 
@@ -182,46 +120,14 @@ void World::step_client() {
   while (asked_ < plan_.requests.size() && expected_answers_ < answers + plan_.depth) {
     const Request& request = plan_.requests[asked_++];
     expected_answers_ += request.answered || !request.granted ? 1 : 0;
-    write_request(request);
+    writes_[kClient].add_request(request.bytes, plan_, random_, now_ns_);
   }
-  std::size_t due = 0;
-  while (due < client_writes_.size() && client_writes_[due].first <= now_ns_) ++due;
-  Bytes together;
-  for (std::size_t i = 0; i < due; ++i) {
-    if (plan_.pieces == 3) {
-      together.insert(together.end(), client_writes_[i].second.begin(),
-                      client_writes_[i].second.end());
-    } else {
-      client.write(client_writes_[i].second, now_ns_);
-    }
-  }
-  if (!together.empty()) client.write(together, now_ns_);
-  client_writes_.erase(client_writes_.begin(),
-                       client_writes_.begin() + static_cast<std::ptrdiff_t>(due));
-  const bool all_asked = asked_ == plan_.requests.size() && client_writes_.empty();
+  writes_[kClient].write_due(client, now_ns_, plan_.pieces == 3);
+  const bool all_asked = asked_ == plan_.requests.size() && writes_[kClient].empty();
   const bool all_heard = answers >= expected_answers_;
   if (all_asked && (all_heard || plan_.half_close) && !client_closing_) {
     client_closing_ = true;
     client.close(now_ns_);
-  }
-}
-
-// In one write with the answer or in others.
-void World::write_answer(const Bytes& request, const Bytes& answer) {
-  const TimeNs at_ns = now_ns_ + plan_.think_ns;
-  if (below(random_, 100) >= plan_.strays) {
-    server_writes_.emplace_back(at_ns, answer);
-    return;
-  }
-  const bool behind = one_in(random_, 2);
-  Bytes first = behind ? answer : stray_beside(random_, request, behind);
-  const Bytes second = behind ? stray_beside(random_, request, behind) : answer;
-  if (one_in(random_, 2)) {
-    first.insert(first.end(), second.begin(), second.end());
-    server_writes_.emplace_back(at_ns, first);
-  } else {
-    server_writes_.emplace_back(at_ns, first);
-    server_writes_.emplace_back(at_ns, second);
   }
 }
 
@@ -239,17 +145,13 @@ void World::step_server() {
     }
     const std::size_t index = load_be16(request.data()) - 1U;
     const bool silent = index < plan_.requests.size() && !plan_.requests[index].answered;
-    Bytes answer = answer_to(request);
-    if (plan_.rogue_server && one_in(random_, 4)) answer[below(random_, 9)] ^= 1;
-    if (!silent) write_answer(request, answer);
+    const Bytes answer = server_answer(request, plan_, random_);
+    if (!silent) {
+      writes_[kServer].add_answer(request, answer, plan_, random_, now_ns_ + plan_.think_ns);
+    }
   }
-  std::size_t due = 0;
-  while (due < server_writes_.size() && server_writes_[due].first <= now_ns_) {
-    server.write(server_writes_[due++].second, now_ns_);
-  }
-  server_writes_.erase(server_writes_.begin(),
-                       server_writes_.begin() + static_cast<std::ptrdiff_t>(due));
-  if (server.peer_closed() && server_writes_.empty() && !server_closing_) {
+  writes_[kServer].write_due(server, now_ns_, false);
+  if (server.peer_closed() && writes_[kServer].empty() && !server_closing_) {
     server_closing_ = true;
     server.close(now_ns_);
   }
@@ -264,7 +166,7 @@ void World::attack() {
   const std::size_t end = one_in(random_, 3) ? kServer : kClient;
   for (const Bytes& frame : random_attack(ends_[end], random_, now_ns_)) {
     trace("attacker sends", frame);
-    events_.push({now_ns_ + plan_.links[end].delay_ns, order_++, end, true, frame});
+    links_.put_surely(end, frame, now_ns_);
   }
 }
 
@@ -331,37 +233,12 @@ void World::take_over() {
   take_from_firewall();
 }
 
-// The firewall's worker looks at its timers at least this often.
 void World::advance_to(TimeNs at_ns) {
-  TimeNs step_ns = 250 * kMicrosecondNs;
-  while (now_ns_ < at_ns) {
-    now_ns_ = std::min(at_ns, now_ns_ + step_ns);
-    plant_->be_at(now_ns_);
-    if (!plant_->sent.empty()) {
-      take_from_firewall();
-      return;  // what it sent may come before what was awaited
-    }
-    if (step_ns < 10 * kMillisecondNs) step_ns *= 2;
-  }
-  plant_->be_at(at_ns);
-  take_from_firewall();
-}
-
-bool World::next_event(TimeNs& at_ns) const {
-  at_ns = UINT64_MAX;
-  if (!events_.empty()) at_ns = events_.top().at_ns;
-  for (const TcpModel& end : ends_) {
-    if (end.next_timer() != 0) at_ns = std::min(at_ns, end.next_timer());
-  }
-  for (const auto* writes : {&client_writes_, &server_writes_}) {
-    if (!writes->empty()) at_ns = std::min(at_ns, writes->front().first);
-  }
-  return at_ns != UINT64_MAX;
-}
-
-bool World::is_over() const {
-  if (ends_[kClient].failed() && ends_[kServer].failed()) return true;
-  return ends_[kClient].finished() && ends_[kServer].finished();
+  advance(*plant_, now_ns_, at_ns, [this] {
+    const bool left = !plant_->sent.empty();
+    take_from_firewall();
+    return left;
+  });
 }
 
 std::optional<std::string> World::run() {
@@ -372,31 +249,30 @@ std::optional<std::string> World::run() {
   flush(kClient);
   TimeNs last_progress_ns = now_ns_;
   std::size_t last_size = 0;
-  while (!violation_ && now_ns_ < end_ns && !is_over()) {
-    TimeNs at_ns = 0;
-    const bool more = next_event(at_ns);
+  while (!violation_ && now_ns_ < end_ns && !have_ended(ends_)) {
+    TimeNs at_ns = next_event(links_, ends_, writes_);
     // A dead conversation: refused without a word, or attacked to death.
     const std::size_t size = ends_[0].received.size() + ends_[1].received.size();
     if (size != last_size) last_progress_ns = now_ns_;
     last_size = size;
     const bool may_stall =
         plan_.attacked || plan_.rogue_server || taken_over_ || on_deny_ != policy::OnDeny::reject;
-    if (may_stall && now_ns_ - last_progress_ns > 8 * kSecondNs) break;
-    if (!more) {
+    if (may_stall && now_ns_ - last_progress_ns > kStalledNs) break;
+    if (at_ns == UINT64_MAX) {
       // Only the firewall's own timers are left.
       if (now_ns_ - last_progress_ns > kFirewallAloneNs) break;
       at_ns = now_ns_ + 10 * kMillisecondNs;
     }
     advance_to(std::max(at_ns, now_ns_));
-    while (!violation_ && !events_.empty() && events_.top().at_ns <= now_ns_) {
-      const Event event = events_.top();
-      events_.pop();
-      if (++handled_ > kEventsMax) violate("more frames than any conversation needs");
-      if (event.to_firewall) {
-        plant_->arrive(event.from_end == kClient ? kSupervision : kControl, event.frame);
+    while (!violation_) {
+      const auto arrival = links_.take_due(now_ns_);
+      if (!arrival) break;
+      if (++handled_ > kHandledMax) violate("more frames than any conversation needs");
+      if (arrival->from_end) {
+        plant_->arrive(port_of(arrival->end), arrival->frame);
         take_from_firewall();
-      } else if (const auto tcp = support::parse_sent(event.frame)) {
-        ends_[event.from_end].take(*tcp, now_ns_);
+      } else if (const auto tcp = support::parse_sent(arrival->frame)) {
+        ends_[arrival->end].take(*tcp, now_ns_);
       }
     }
     for (TcpModel& end : ends_) end.run_timers(now_ns_);
@@ -406,7 +282,7 @@ std::optional<std::string> World::run() {
     flush(kServer);
     attack();
     step_pair();
-    trace_refusals();
+    if (config_.trace) print_refusals("refused", plant_->verdicts);
     plant_->verdicts.clear();
   }
   check_streams();
