@@ -359,11 +359,12 @@ bool has_more_than_replicated(const Flow& flow, const flow::TcpSegmentInfo& info
          sequence_distance(info.header.acknowledgement, flow.sent_up_to(other)) > 0;
 }
 
-// At a tap port a frame of the opening may be missing; what follows shows that there was one.
+// A frame of the opening may be missing, or have been refused for its form and passed all the same;
+// what follows shows that there was one.
 bool lacks_opening(const Context& context, const Flow& flow, const wire::TcpHeader& header) {
   constexpr std::uint8_t kFlags = wire::kTcpSyn | wire::kTcpRst | wire::kTcpAck;
   const bool opens = flow.phase == TcpPhase::syn_sent || flow.phase == TcpPhase::syn_received;
-  return context.shadow != nullptr && context.options.taps && opens &&
+  return context.shadow != nullptr && context.shadow->lost_ns >= flow.created_ns && opens &&
          (header.flags & kFlags) == wire::kTcpAck;
 }
 

@@ -155,6 +155,27 @@ TEST_F(ObservedUnknowns, ASynWithData) {
                                   {Reason::function_not_granted, protocols::Fault::none}}));
 }
 
+// Of its pieces one came twice and was not the same; the client has put them together all the same.
+TEST_F(ObservedUnknowns, AnAnswerToASynThatCannotBePutTogether) {
+  from_hmi(999, 0, {}, kTcpSyn);
+  TcpSpec answer;
+  answer.source_port = 502;
+  answer.destination_port = kHmiPort;
+  answer.sequence = 4999;
+  answer.acknowledgement = 1000;
+  answer.flags = kTcpSyn | kTcpAck;
+  const Bytes whole = support::tcp_frame(kPlc, kHmi, answer);
+  const std::size_t rest = whole.size() - 34 - 8;
+  for (const bool more : {false, true}) {
+    observing_.arrive(kPlc, support::fragment_of(whole, {8, rest, more}, 7));
+  }
+  observing_.arrive(kPlc, support::fragment_of(whole, {0, 8, true}, 7));
+  ASSERT_EQ(refusals(observing_),
+            (std::vector<Refusal>{{Reason::fragment_conflict, protocols::Fault::none}}));
+  from_hmi(1000, 5000, kWrite);
+  EXPECT_EQ(observing_.last(), Reason::function_not_granted);
+}
+
 // What a receiver has offered may be under way: bytes beyond that may have been taken.
 TEST_F(ObservedUnknowns, BytesBeyondTheWindow) {
   from_hmi(999, 0, {}, kTcpSyn);
