@@ -12,10 +12,12 @@ namespace bulkhead::pipeline {
 
 namespace {
 
-// Bytes of a stream that its receiver may have taken all the same, and acknowledges then.
+// Bytes of a stream, or its end, that its receiver may have taken all the same, and acknowledges
+// then.
 void note_unseen(BurstContext& context, const flow::Packet& packet, Reason reason) {
   if (packet.flow != nullptr) {
-    if (packet.payload_length > 0) packet.flow->set_lacks(sender_of(packet));
+    const bool ends = (packet.tcp.flags & wire::kTcpFin) != 0;
+    if (ends || packet.payload_length > 0) packet.flow->set_lacks(sender_of(packet));
     return;
   }
   const bool in_pieces = reason == Reason::ip_options || reason == Reason::fragment ||

@@ -155,6 +155,19 @@ TEST_F(ObservedUnknowns, ASynWithData) {
                                   {Reason::function_not_granted, protocols::Fault::none}}));
 }
 
+// An end where other bytes stand is refused, and its receiver may have taken it all the same.
+TEST_F(ObservedUnknowns, AnEndThatIsRefused) {
+  from_hmi(999, 0, {}, kTcpSyn);
+  from_plc(4999, 1000, {}, kTcpSyn | kTcpAck);
+  from_hmi(1001, 5000, {1, 2, 3});
+  from_hmi(1000, 5000, {}, kTcpAck | wire::kTcpFin);
+  ASSERT_EQ(
+      refusals(observing_),
+      (std::vector<Refusal>{{Reason::tcp_inconsistent_retransmission, protocols::Fault::none}}));
+  from_plc(5000, 1001, {}, kTcpAck);
+  EXPECT_EQ(refusals(observing_).size(), 1U);
+}
+
 // Of its pieces one came twice and was not the same; the client has put them together all the same.
 TEST_F(ObservedUnknowns, AnAnswerToASynThatCannotBePutTogether) {
   from_hmi(999, 0, {}, kTcpSyn);
