@@ -1,6 +1,8 @@
 // Modbus by hand: the cases must not lean on the module under test.
 #include "tests/adversarial/model/conversation.h"
 
+#include <utility>
+
 namespace bulkhead::adversary {
 
 namespace {
@@ -98,6 +100,9 @@ Bytes stray_beside(Random& random, const Bytes& request, bool behind) {
   return stray;
 }
 
+namespace {
+
+// The length of the whole message at `offset`; 0 if it is not whole, nothing if it is no message.
 std::optional<std::size_t> message_at(const Bytes& stream, std::size_t offset) {
   if (stream.size() < offset + 6) return 0;
   const std::size_t length = load_be16(stream.data() + offset + 4);
@@ -107,17 +112,21 @@ std::optional<std::size_t> message_at(const Bytes& stream, std::size_t offset) {
   return stream.size() < offset + 6 + length ? 0 : 6 + length;
 }
 
+}  // namespace
+
+std::optional<Bytes> next_message(const Bytes& stream, std::size_t& offset) {
+  const auto length = message_at(stream, offset);
+  if (!length || *length == 0) return std::nullopt;
+  const auto begin = stream.begin() + static_cast<std::ptrdiff_t>(offset);
+  offset += *length;
+  return Bytes(begin, begin + static_cast<std::ptrdiff_t>(*length));
+}
+
 Split split(const Bytes& stream) {
   Split out;
   std::size_t at = 0;
-  while (at < stream.size()) {
-    const auto length = message_at(stream, at);
-    out.malformed = !length;
-    if (!length || *length == 0) break;
-    const auto begin = stream.begin() + static_cast<std::ptrdiff_t>(at);
-    out.messages.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(*length));
-    at += *length;
-  }
+  while (auto message = next_message(stream, at)) out.messages.push_back(std::move(*message));
+  out.malformed = !message_at(stream, at);
   out.rest.assign(stream.begin() + static_cast<std::ptrdiff_t>(at), stream.end());
   return out;
 }

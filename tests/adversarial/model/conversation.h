@@ -35,8 +35,8 @@ Bytes answer_to(const Bytes& request);
 constexpr std::uint16_t kStrayTransaction = 0xe000;
 Bytes stray_beside(Random& random, const Bytes& request, bool behind);
 
-// The length of the whole message at `offset`; 0 if it is not whole, nothing if it is no message.
-std::optional<std::size_t> message_at(const Bytes& stream, std::size_t offset);
+// The whole message at `offset`, which then is behind it; nothing if it is not whole or no message.
+std::optional<Bytes> next_message(const Bytes& stream, std::size_t& offset);
 
 // Splits a stream into messages. `rest` is what stands behind the last whole one.
 struct Split {

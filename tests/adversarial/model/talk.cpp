@@ -192,12 +192,8 @@ void Talk::answer(const Bytes& request, const Request* asked) {
 
 void Talk::step_server() {
   TcpModel& server = ends_[kServer];
-  for (;;) {
-    const auto length = message_at(server.received, consumed_);
-    if (!length || *length == 0) break;
-    const auto begin = server.received.begin() + static_cast<std::ptrdiff_t>(consumed_);
-    const Bytes request(begin, begin + static_cast<std::ptrdiff_t>(*length));
-    consumed_ += *length;
+  while (const auto next = next_message(server.received, consumed_)) {
+    const Bytes& request = *next;
     if (!config_.observes && !is_granted(request)) violate("a refused request arrived");
     const std::size_t index = load_be16(request.data()) - 1U;
     const bool known = index < plan_.requests.size() && plan_.requests[index].bytes == request;

@@ -133,12 +133,8 @@ void World::step_client() {
 
 void World::step_server() {
   TcpModel& server = ends_[kServer];
-  for (;;) {
-    const auto length = message_at(server.received, consumed_);
-    if (!length || *length == 0) break;
-    const auto begin = server.received.begin() + static_cast<std::ptrdiff_t>(consumed_);
-    const Bytes request(begin, begin + static_cast<std::ptrdiff_t>(*length));
-    consumed_ += *length;
+  while (const auto next = next_message(server.received, consumed_)) {
+    const Bytes& request = *next;
     if (!is_granted(request)) {
       violate("a request that is not granted reached the server");
       break;
