@@ -108,16 +108,20 @@ class Repository(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn(f"bulkheadctl_1.0~deb{number}_amd64.deb", self.got())
 
+    def fetched(self):
+        """By an installation that stops before dpkg: of apt 3 `download` leaves what it refuses."""
+        done = self.apt("install", "--download-only", "--yes", "bulkheadctl")
+        return done.returncode, [file.name for file in (self.folder / "apt/cache/archives").glob("*.deb")]
+
     def test_an_altered_package_is_refused(self):
         self.apt("update")
-        deb = next(self.out.glob("pool/**/*~deb12_*.deb"))
+        self.assertEqual(self.fetched(), (0, ["bulkheadctl_1.0~deb12_amd64.deb"]))
+        shutil.rmtree(self.folder / "apt/cache/archives")
+        deb = next(self.out.glob("pool/**/bulkheadctl_*~deb12_*.deb"))
         with open(deb, "r+b") as file:
             file.seek(-8, os.SEEK_END)
             file.write(b"\0")
-        done = self.apt("download", "bulkheadctl")
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("Hash Sum mismatch", done.stderr)
-        self.assertEqual(self.got(), [])
+        self.assertEqual(self.fetched(), (100, []))
 
     def test_an_altered_index_is_refused(self):
         for index in self.out.glob("dists/bookworm/main/binary-amd64/Packages*"):

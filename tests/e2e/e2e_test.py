@@ -626,7 +626,7 @@ print("answered" if heard else "silent")
             self.lab.stop("agent")
             self.lab.start_agent()
         self.addCleanup(stop_and_restore)
-        wait_until(lambda: self.lab.ctl("history", check=False).returncode == 0, "the agent", 10)
+        wait_until(lambda: self.lab.ctl("history", check=False).returncode == 0, "the agent", 30)
         self.commit(POLICY)
         disk = os.statvfs(state)  # the audit log has its space
         (state / "filler").write_bytes(b"x" * (disk.f_bavail * disk.f_frsize - 48 * 1024))
@@ -643,7 +643,7 @@ print("answered" if heard else "silent")
         self.lab.spawn("fw", [self.lab.bin / "bulkheadd", "--socket",
                               self.lab.folder / "dataplane.sock", "--state", state, "--pki",
                               self.lab.pki], "agent")
-        wait_until(lambda: self.lab.ctl("status", check=False).returncode == 0, "the agent", 10)
+        wait_until(lambda: self.lab.ctl("status", check=False).returncode == 0, "the agent", 30)
 
 
 if __name__ == "__main__":
