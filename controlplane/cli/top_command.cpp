@@ -259,11 +259,9 @@ void add_top_command(CLI::App& app, Session& session) {
   CLI::App* top = app.add_subcommand(
       "top",
       "Conduits, functions, refusals, pair, workers and taps, again and again; would: stands "
-      "before "
-      "the reason for which enforcing would refuse what observed conduits and taps let pass. Keys: "
-      "1 conduits, 2 "
-      "functions, 3 refusals, 0 all, then arrows and page keys scroll; m, r, t, b, n sort by rate, "
-      "refused, total, bytes, name; / filters; q ends");
+      "before the reason for which enforcing would refuse what observed conduits and taps let "
+      "pass. Keys: 1 conduits, 2 functions, 3 refusals, 0 all, then arrows and page keys scroll; "
+      "m, r, t, b, n sort by rate, refused, total, bytes, name; / filters; q ends");
   top->add_flag("--once", arguments->once, "Print one screen of $COLUMNS by $LINES and end");
   top->add_option("--interval-ms", arguments->interval_ms, "Time between looks")
       ->check(CLI::Range(500, 3'600'000))

@@ -25,6 +25,14 @@ bool depends_on_receiver(Reason reason) {
          reason == Reason::tcp_inconsistent_retransmission;
 }
 
+// A segment of no session is taken for one of a session that was open before. `of_receiver`: what
+// the receivers of the two plants have is not the same, or not said alike.
+bool may_differ(const Event* refused, bool of_receiver) {
+  if (refused == nullptr) return false;
+  return refused->reason == Reason::tcp_not_a_session_start ||
+         (of_receiver && depends_on_receiver(refused->reason));
+}
+
 const Event* first_of(const std::vector<Event>& events) {
   for (const Event& event : events) {
     if (is_foretold(event.reason)) return &event;
@@ -167,14 +175,6 @@ void Beside::note_left() {
     note_offer(let_through_[end_at(each.port)], 1 - end_at(each.port), each.frame);
   }
   plants_.enforcing.sent.clear();
-}
-
-// A segment of no session is taken for one of a session that was open before. `of_receiver`: what
-// the receivers of the two plants have is not the same, or not said alike.
-bool may_differ(const Event* refused, bool of_receiver) {
-  if (refused == nullptr) return false;
-  return refused->reason == Reason::tcp_not_a_session_start ||
-         (of_receiver && depends_on_receiver(refused->reason));
 }
 
 // Whether the end says again what its receiver has acknowledged, and the plant that enforces has

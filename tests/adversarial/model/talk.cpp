@@ -153,11 +153,12 @@ void Talk::put_malformed(std::size_t request) {
 void Talk::step_client() {
   TcpModel& client = ends_[kClient];
   if (!client.established()) return;
-  std::size_t expected = 0;
-  for (std::size_t i = 0; i < asked_; ++i) {
-    const Request& request = plan_.requests[i];
-    expected += request.answered || (!request.granted && !config_.observes) ? 1 : 0;
-  }
+  const auto is_answered = [this](const Request& request) {
+    return request.answered || (!request.granted && !config_.observes);
+  };
+  const auto asked = plan_.requests.begin() + static_cast<std::ptrdiff_t>(asked_);
+  auto expected =
+      static_cast<std::size_t>(std::count_if(plan_.requests.begin(), asked, is_answered));
   const Split heard = split(client.received);
   // What answers nothing may have crossed an appliance that observes.
   std::set<std::uint16_t> answered;
@@ -167,7 +168,7 @@ void Talk::step_client() {
   for (; asked_ < plan_.requests.size() && expected < answers + plan_.depth; ++asked_) {
     put_malformed(asked_);
     const Request& request = plan_.requests[asked_];
-    expected += request.answered || (!request.granted && !config_.observes) ? 1 : 0;
+    expected += is_answered(request) ? 1 : 0;
     Random random(mixed(config_.seed, 2000 + asked_));
     writes_[kClient].add_request(request.bytes, plan_, random, now_ns_);
   }
