@@ -251,12 +251,16 @@ void inspect_in_session(Context& context, flow::Packet& packet) {
   const Holder holder{flow, sender_of(packet)};
   Verdict verdict;
   ByteView message;
-  const bool allowed = judge_datagram(context, packet, collected, verdict, message) ||
-                       judge_turned(context, packet, collected, verdict, message);
+  bool allowed = judge_datagram(context, packet, collected, verdict, message) ||
+                 judge_turned(context, packet, collected, verdict, message);
   if (!allowed && !collected.in_parts && answers_question(context, packet)) {
     return inspect_answer_to_many(context, packet);
   }
   if (!allowed && !collected.in_parts && is_anothers(context, packet, verdict)) return;
+  if (!allowed && context.shadow != nullptr) {
+    settle_judged(context, packet, verdict);
+    allowed = is_allowed(verdict.reason);
+  }
   if (!allowed && packet.flow->on_deny == policy::OnDeny::reject) {
     refuse_datagram(context, packet, message, verdict);
   }

@@ -286,7 +286,9 @@ void judge_known(Context& context, const flow::Packet& packet, ByteView message,
   if (!context.options.charge_rates) charges = {};
   if (is_allowed(verdict.reason)) pay_and_tie(context, packet, charges, verdict, recalled);
   if (verdict.fault != Fault::none) verdict.denied_part = denied_part_of(verdict.fault);
-  if (context.shadow != nullptr) settle_judged(context, packet, verdict);
+  // What is refused of a datagram may be granted in its sender's other role.
+  const bool is_last = flow.transport == policy::Transport::tcp;
+  if (context.shadow != nullptr && is_last) settle_judged(context, packet, verdict);
 }
 
 // The session's rules have several protocols, and its content has not told yet which it is: this

@@ -49,8 +49,9 @@ inline void begin_lost(flow::Flow& flow) {
 // Gives up what stands of the end's stream; its next message begins nobody knows where.
 void lose_track(SessionContext& context, const Speaker& speaker);
 
-// After a message was judged. One that was refused has passed: its answer must find it. An answer
-// that cannot be read where a request was not read either is not judged.
+// After a message of a stream was judged, or a datagram in each role of its sender. One that was
+// refused has passed: its answer must find it. An answer that cannot be read where a request was
+// not read either is not judged.
 void settle_judged(Context& context, const flow::Packet& packet, Verdict& verdict);
 
 // What enforcing would do about a message of a stream; empty if it could not be delimited.

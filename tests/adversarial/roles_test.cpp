@@ -81,6 +81,23 @@ TEST_F(Roles, ADeviceThatAnnouncesItselfCanBePolled) {
   }
 }
 
+// What is refused in the one role is no request that waits for an answer: it was granted in the
+// other.
+TEST_F(Roles, AnObservedDeviceThatAnnouncesItselfIsJudgedAsOneThatIsEnforced) {
+  policy::Tables tables = poll(true);
+  for (policy::Conduit& conduit : tables.conduits) conduit.observe_until_s = UINT32_MAX;
+  Plant observed(std::move(tables));
+  EXPECT_TRUE(passes(observed, kPlc, kHmi, kIAm));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(passes(observed, kHmi, kPlc, kReadProperty));
+    EXPECT_EQ(observed.verdicts.front().reason, Reason::granted) << i;
+    EXPECT_TRUE(passes(observed, kPlc, kHmi, kAnswer));
+    EXPECT_EQ(observed.verdicts.front().reason, Reason::answers_request) << i;
+  }
+  EXPECT_TRUE(passes(observed, kPlc, kHmi, kAnswer)) << "answered already";
+  EXPECT_EQ(observed.last(), Reason::function_not_granted) << "as a request of the device";
+}
+
 // A request that is granted from memory is not parsed; where its session has no room for it, its
 // refusal is the same.
 TEST_F(Roles, ARequestFromMemoryIsRefusedAsOneThatIsParsed) {

@@ -213,7 +213,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=Path)
     parser.add_argument("captures", type=Path, nargs="?", default=HERE.parents[2] / "shared/pcaps")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", nargs="+", default=[""],
+                        help="captures whose name has one of these in it")
     parser.add_argument("--differences", action="store_true", help="print each that is allowed, too")
     words = parser.parse_args()
     words.stacks = False
@@ -223,7 +224,7 @@ def main():
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         for name, path in recordings(words, build):
-            if words.only not in name:
+            if not any(part in name for part in words.only):
                 continue
             conversion = recording.Conversion(recording.read(path), known_ports(), set())
             packets = conversion.convert()

@@ -24,6 +24,7 @@ from lab import ZONE_PORTS, Lab, LabError, run, wait_until  # noqa: E402
 WATCHDOG_S = 1.2
 DATAPLANE_USER, AGENT_USER, STRANGER = 64001, 64002, 64003
 CAP_NET_ADMIN = 1 << 12
+NO_JOURNAL = "connect: No such file or directory"
 
 
 class Manager:
@@ -182,7 +183,10 @@ class Watched(unittest.TestCase):
     def test_the_journal_gets_priorities(self):
         lines = self.lab.log("dataplane").splitlines()
         self.assertTrue(lines)
-        self.assertEqual([line for line in lines if not re.match(r"<[3-7]>", line)], [])
+        # DPDK from 24.11 on writes into the journal itself, and says so where there is none.
+        no_journal = not Path("/run/systemd/journal/socket").exists()
+        bare = [line for line in lines if not re.match(r"<[3-7]>", line)]
+        self.assertEqual([line for line in bare if not (no_journal and line == NO_JOURNAL)], [])
 
     def test_a_late_interface_is_waited_for(self):
         self.lab.stop("dataplane")
