@@ -1,7 +1,7 @@
 """What observing foretells is what enforcing refuses: each real capture goes through the pipeline
 under the same policy, once with its conduits enforcing and once with `mode: observe`.
 
-usage: observe_test.py BUILD [CAPTURES] [--only NAME] [--differences]
+usage: observe_test.py BUILD [CAPTURES] [--only NAME...] [--differences]
 For each session of each capture, each policy and each `on_deny`:
  - the first refusal is foretold exactly: frame, reason, fault, and what would be done;
  - where enforcing refuses messages alone and the session goes on, all of its refusals are foretold;
