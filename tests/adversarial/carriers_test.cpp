@@ -2,6 +2,7 @@
 // names, and protocols that use one port between the same hosts.
 #include <gtest/gtest.h>
 
+#include "tests/support/dnp3_frames.h"
 #include "tests/support/plant.h"
 
 namespace bulkhead {
@@ -256,32 +257,10 @@ TEST(SharedPort, AChangeOfPolicyKeepsWhatIsStillGranted) {
   EXPECT_FALSE(is_allowed(plant.last()));
 }
 
-// One link frame with an application fragment of a master (IEEE 1815, 9.2), its checks included.
+// Class 0 data, or all counters to be frozen (IEEE 1815, 4.4).
 Bytes dnp3_request(std::uint8_t function, std::uint8_t sequence) {
-  const auto check = [](const Bytes& bytes, std::size_t from) {
-    std::uint16_t crc = 0;
-    for (std::size_t i = from; i < bytes.size(); ++i) {
-      crc = static_cast<std::uint16_t>(crc ^ bytes[i]);
-      for (int bit = 0; bit < 8; ++bit) {
-        crc = static_cast<std::uint16_t>((crc & 1) != 0 ? crc >> 1 ^ 0xa6bc : crc >> 1);
-      }
-    }
-    return static_cast<std::uint16_t>(~crc);
-  };
-  const auto close = [&](Bytes& bytes, std::size_t from) {
-    const std::uint16_t crc = check(bytes, from);
-    bytes.push_back(static_cast<std::uint8_t>(crc));
-    bytes.push_back(static_cast<std::uint8_t>(crc >> 8));
-  };
-  const auto numbered = static_cast<std::uint8_t>(0xc0 | sequence);
-  const std::uint8_t group = function == 1 ? 60 : 20;  // class 0 data, or all counters
-  const auto variation = static_cast<std::uint8_t>(function == 1 ? 1 : 0);
-  const Bytes user = {numbered, numbered, function, group, variation, 6};
-  Bytes frame = {0x05, 0x64, static_cast<std::uint8_t>(5 + user.size()), 0xc4, 4, 0, 1, 0};
-  close(frame, 0);
-  frame.insert(frame.end(), user.begin(), user.end());
-  close(frame, frame.size() - user.size());
-  return frame;
+  const Bytes objects = function == 1 ? Bytes{60, 1, 6} : Bytes{20, 0, 6};
+  return support::from_master(function, objects, sequence);
 }
 
 // A datagram leaves whole or not at all, and what does not leave costs nothing.

@@ -418,40 +418,63 @@ TEST(StrayUnasked, IsDroppedWhereRequestsAreRejected) {
   }
 }
 
-// A datagram leaves whole or not at all: what was asked in one that did not is not waited for, and
-// what was asked before still is.
-TEST(StrayDatagram, AnswersNothingThatDidNotLeave) {
-  policy::Tables tables = talks::tables_for(talks::dnp3_master(), policy::OnDeny::drop);
-  policy::Rule& rule = tables.conduits[0].rules[0];
-  rule.transport = policy::Transport::udp;
-  const auto& functions = protocols::registry()[rule.protocol]->catalogue().functions;
-  for (std::size_t i = 0; i < functions.size(); ++i) {
-    rule.functions.set(i, functions[i].name == "read" || functions[i].name == "response");
+// DNP3 over UDP, whose datagrams may hold several messages.
+class StrayDatagram : public ::testing::Test {
+ protected:
+  static policy::Tables tables(std::uint32_t observe_until_s) {
+    policy::Tables tables = talks::tables_for(talks::dnp3_master(), policy::OnDeny::drop);
+    policy::Conduit& conduit = tables.conduits[0];
+    conduit.observe_until_s = observe_until_s;
+    policy::Rule& rule = conduit.rules[0];
+    rule.transport = policy::Transport::udp;
+    const auto& functions = protocols::registry()[rule.protocol]->catalogue().functions;
+    for (std::size_t i = 0; i < functions.size(); ++i) {
+      rule.functions.set(i, functions[i].name == "read" || functions[i].name == "response");
+    }
+    return support::with_rules(std::move(tables), {});
   }
-  Plant plant(support::with_rules(std::move(tables), {}));
-  const auto says = [&plant](bool master, const Bytes& payload) {
+  static bool says(Plant& plant, bool master, const Bytes& payload) {
     const support::Host& from = master ? support::kHmi : support::kPlc;
     const support::Host& to = master ? support::kPlc : support::kHmi;
     plant.clear();
     plant.arrive(from, support::udp_frame(from, to, master ? 50000 : 20000, master ? 20000 : 50000,
                                           payload));
     return plant.sent.size() == 1;
-  };
-  const auto poll = [](std::uint8_t sequence) {
+  }
+  static Bytes poll(std::uint8_t sequence) {
     return support::from_master(1, {60, 2, 6}, sequence);
-  };
-  const auto back = [](std::uint8_t sequence) {
+  }
+  static Bytes back(std::uint8_t sequence) {
     return support::from_outstation(129, {}, static_cast<std::uint8_t>(0xc0 | sequence));
-  };
-  EXPECT_TRUE(says(true, poll(1)));
-  EXPECT_FALSE(says(true, join({poll(2), poll(3), support::from_master(13, {}, 4)})));
+  }
+  // The last message is not granted.
+  const Bytes refused_ = join({poll(2), poll(3), support::from_master(13, {}, 4)});
+};
+
+// A datagram leaves whole or not at all: what was asked in one that did not is not waited for, and
+// what was asked before still is.
+TEST_F(StrayDatagram, AnswersNothingThatDidNotLeave) {
+  Plant plant(tables(0));
+  EXPECT_TRUE(says(plant, true, poll(1)));
+  EXPECT_FALSE(says(plant, true, refused_));
   EXPECT_EQ(plant.last(), Reason::function_not_granted);
-  EXPECT_FALSE(says(false, back(2)));
-  EXPECT_FALSE(says(false, back(3)));
-  EXPECT_FALSE(says(false, join({back(1), back(3)}))) << "nor is one alone";
-  EXPECT_TRUE(says(false, back(1)));
-  EXPECT_TRUE(says(true, join({poll(2), poll(3)})));
-  EXPECT_TRUE(says(false, join({back(2), back(3)})));
+  EXPECT_FALSE(says(plant, false, back(2)));
+  EXPECT_FALSE(says(plant, false, back(3)));
+  EXPECT_FALSE(says(plant, false, join({back(1), back(3)}))) << "nor is one alone";
+  EXPECT_TRUE(says(plant, false, back(1)));
+  EXPECT_TRUE(says(plant, true, join({poll(2), poll(3)})));
+  EXPECT_TRUE(says(plant, false, join({back(2), back(3)})));
+}
+
+// Where it is observed it has left.
+TEST_F(StrayDatagram, AnswersWhatWasAskedWhereTheConduitObserves) {
+  Plant plant(tables(UINT32_MAX));
+  EXPECT_TRUE(says(plant, true, refused_));
+  EXPECT_EQ(support::refusals(plant).size(), 1U);
+  for (std::uint8_t sequence = 2; sequence <= 3; ++sequence) {
+    EXPECT_TRUE(says(plant, false, back(sequence)));
+    EXPECT_TRUE(support::refusals(plant).empty()) << int{sequence};
+  }
 }
 
 }  // namespace
