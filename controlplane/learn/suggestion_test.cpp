@@ -166,11 +166,10 @@ TEST(Suggestion, AValueOfSeveralRegistersMakesNoRuleWider) {
   const Bytes seven = {0, 0, 0, 7};
   auto write = modbus().make("write_multiple_registers", {{"unit", {1, 1}}, {"address", {2, 3}}});
   write.elements = {seven, 2, 2, protocols::ElementEncoding::be16};
-  const std::string rule =
-      kHead +
-      "      - {protocol: modbus, client: hmi, server: plc1,\n"
-      "         functions: [write_multiple_registers],\n"
-      "         where: {address: 2-3, value: 0-4}";
+  const std::string rule = kHead +
+                           "      - {protocol: modbus, client: hmi, server: plc1,\n"
+                           "         functions: [write_multiple_registers],\n"
+                           "         where: {address: 2-3, value: 0-4}";
   for (const bool typed : {false, true}) {
     const auto found = suggested(rule + (typed ? ", as: uint32}\n" : "}\n"), write);
     ASSERT_TRUE(found) << found.error();

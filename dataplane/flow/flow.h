@@ -176,6 +176,7 @@ struct alignas(64) Flow {
   // Of a session that is judged beside: number of answers allowed to requests that it could not
   // read.
   std::uint8_t asked_unread = 0;
+  bool heard = false;              // by a tap port: any frame of it may be missing
   std::uint32_t waits_behind = 0;  // place in the waiting room after which its frames may leave
 
   // By sender: sequence number of its SYN, once seen. For UDP see spans_seen().

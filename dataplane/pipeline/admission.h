@@ -18,6 +18,11 @@ struct Sides {
 Sides sides_of(const Context& context, const flow::Flow& flow, std::uint16_t server_port,
                policy::Transport transport);
 
+// What the conduit between them grants.
+inline policy::Classification classify(const policy::Tables& tables, const Sides& sides) {
+  return policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
+}
+
 // Assigns the conduit and rules that were found to the flow.
 void adopt(Context& context, flow::Flow& flow, const Sides& sides,
            const policy::Classification& found);

@@ -129,8 +129,7 @@ void judge_anew(Context& context, Packet& packet, std::uint16_t source_zone) {
   const policy::Tables& tables = context.tables();
   const std::uint16_t listens = flow.reversed ? flow.client_port() : flow.server_port();
   Sides sides = sides_of(context, flow, listens, flow.transport);
-  Classification found =
-      policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
+  Classification found = classify(tables, sides);
   const bool expected = found.reason != Reason::service_granted &&
                         find_expected(context, packet, &flow, found, sides);
   const bool stays = flow.unjudged ? found.standing.conduit != policy::kNoConduit &&
@@ -212,8 +211,7 @@ void meet_midstream(Context& context, Packet& packet, std::uint16_t source_zone,
   Reason reason = Reason::tcp_not_a_session_start;
   for (const bool from_client : {true, false}) {
     const Sides sides = sides_of(packet, source_zone, destination_zone, from_client);
-    const Classification found =
-        policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
+    const Classification found = classify(context.tables(), sides);
     if (found.reason != Reason::service_granted) continue;
     const policy::Conduit& conduit = context.tables().conduits[found.standing.conduit];
     const bool inspected = found.protocol != protocols::kNoProtocol;
@@ -256,14 +254,12 @@ void open_flow(Context& context, Packet& packet, std::uint16_t source_zone) {
   }
   bool from_client = true;
   Sides sides = sides_of(packet, source_zone, destination_zone, from_client);
-  Classification found =
-      policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
+  Classification found = classify(context.tables(), sides);
   const bool maybe_reply = context.options.accept_midstream && !is_opening_syn(packet) &&
                            !is_non_ip(packet) && (is_tcp(packet) || may_take_up_datagrams(context));
   if (found.reason != Reason::service_granted && (maybe_reply || has_alike_ports(packet))) {
     const Sides turned = sides_of(packet, source_zone, destination_zone, false);
-    const Classification other = policy::classify(context.tables(), turned.client_zone,
-                                                  turned.server_zone, turned.endpoints);
+    const Classification other = classify(context.tables(), turned);
     // What nobody grants either way is refused as what it looks like: a datagram begins a session,
     // a segment is of one in the conduit that there is.
     const bool no_conduit = found.standing.conduit == policy::kNoConduit;
@@ -387,8 +383,7 @@ bool admit_malformed_syn(Context& context, Packet& packet, std::uint16_t source_
     const std::uint16_t destination_zone =
         policy::find_destination_zone(context.tables(), source_zone, packet.ip.destination);
     const Sides sides = sides_of(packet, source_zone, destination_zone, true);
-    const Classification found =
-        policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
+    const Classification found = classify(context.tables(), sides);
     if (opens_all_the_same(context, packet, reason, found)) return true;
   }
   refuse(context, packet, reason);

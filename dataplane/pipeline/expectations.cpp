@@ -74,7 +74,7 @@ Classification classify_session(const Context& context, const Relation& relation
   sides.client_zone = policy::find_zone(tables, sides.endpoints.client);
   sides.server_zone =
       policy::find_destination_zone(tables, sides.client_zone, sides.endpoints.server);
-  return policy::classify(tables, sides.client_zone, sides.server_zone, sides.endpoints);
+  return classify(tables, sides);
 }
 
 bool names(const Classification& found, std::uint32_t protocol) {

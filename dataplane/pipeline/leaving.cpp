@@ -24,7 +24,7 @@ void note_unseen(BurstContext& context, const flow::Packet& packet, Reason reaso
                          reason == Reason::fragment_conflict || reason == Reason::fragment_limit;
   const bool segment = packet.ip.protocol == wire::kProtocolTcp &&
                        (packet.tcp.flags & wire::kTcpSyn) == 0 && reason != Reason::flow_refused;
-  if (in_pieces || segment) context.shadow->lost_ns = context.now_ns;
+  if (in_pieces || segment) context.shadow->note_lost(context.now_ns);
 }
 
 }  // namespace

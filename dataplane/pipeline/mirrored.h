@@ -50,7 +50,7 @@ class MirroredFrames {
 };
 
 // Whether a frame that was not heard could be the reason of the refusal: then enforcing, which
-// would have seen that frame, might not have refused.
+// would have seen that frame, might not have refused. Of what a tap port heard.
 bool may_be_a_gap(const Verdict& verdict, const flow::Packet& packet);
 
 }  // namespace bulkhead::pipeline

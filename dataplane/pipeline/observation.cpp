@@ -13,13 +13,20 @@ namespace bulkhead::pipeline {
 
 namespace {
 
-// A mark, because a copy may have a way to go to the worker that owns its session.
+std::uint64_t registered(const rte_mbuf_dynflag& mark) {
+  const int bit = rte_mbuf_dynflag_register(&mark);
+  return bit < 0 ? std::uint64_t{0} : std::uint64_t{1} << bit;
+}
+
+// Marks, because a copy may have a way to go to the worker that owns its session: of each, and of
+// those that a tap port heard.
 std::uint64_t copy_flag() {
-  static const std::uint64_t flag = [] {
-    constexpr rte_mbuf_dynflag kCopy = {"bulkhead_copy", 0};
-    const int bit = rte_mbuf_dynflag_register(&kCopy);
-    return bit < 0 ? std::uint64_t{0} : std::uint64_t{1} << bit;
-  }();
+  static const std::uint64_t flag = registered({"bulkhead_copy", 0});
+  return flag;
+}
+
+std::uint64_t heard_flag() {
+  static const std::uint64_t flag = registered({"bulkhead_heard", 0});
   return flag;
 }
 
@@ -63,7 +70,9 @@ bool is_in_band(const rte_mbuf& mbuf) {
 Result<std::unique_ptr<Observation>, std::string> Observation::make(
     const std::string& name, const PipelineOptions& options) {
   std::unique_ptr<Observation> made(new Observation());
-  if (copy_flag() == 0) return std::string("observation: packet buffers have no room for a mark");
+  if (copy_flag() == 0 || heard_flag() == 0) {
+    return std::string("observation: packet buffers have no room for a mark");
+  }
   if (options.limits.observed_sessions == 0) {
     if (options.taps) return std::string("a tap port judges nothing with observed-sessions 0");
     return made;
@@ -132,7 +141,7 @@ std::uint32_t Observation::take(const Image& image, std::span<rte_mbuf*> mbufs,
     }
     send(mbuf, ports);
   }
-  judge(image, {copies.data(), copied}, moment, first_frame);
+  judge(image, {copies.data(), copied}, moment, Source::observed, first_frame);
   return left;
 }
 
@@ -140,19 +149,24 @@ std::uint32_t Observation::take_copies(const Image& image, std::span<rte_mbuf*> 
                                        const Moment& moment, Output& output, Observer& observer) {
   output_ = &output;
   observer_ = &observer;
-  std::array<rte_mbuf*, kBurstMax> copies;
-  std::uint32_t copied = 0;
+  std::array<rte_mbuf*, kBurstMax> observed;
+  std::array<rte_mbuf*, kBurstMax> heard;
+  std::uint32_t observed_count = 0;
+  std::uint32_t heard_count = 0;
   std::uint32_t left = 0;
   for (rte_mbuf* mbuf : mbufs) {
     if ((mbuf->ol_flags & copy_flag()) == 0) {
       mbufs[left++] = mbuf;
-    } else if (judge_ != nullptr) {
-      copies[copied++] = mbuf;
-    } else {
+    } else if (judge_ == nullptr) {
       rte_pktmbuf_free(mbuf);
+    } else if ((mbuf->ol_flags & heard_flag()) == 0) {
+      observed[observed_count++] = mbuf;
+    } else {
+      heard[heard_count++] = mbuf;
     }
   }
-  judge(image, {copies.data(), copied}, moment, 0);
+  judge(image, {observed.data(), observed_count}, moment, Source::observed, 0);
+  judge(image, {heard.data(), heard_count}, moment, Source::tap, 0);
   return left;
 }
 
@@ -167,7 +181,7 @@ std::uint32_t Observation::hear(const Image& image, std::span<rte_mbuf*> mbufs,
                             ? Heard::within
                             : mirrored_->place(image.tables, *mbuf, *macs_, moment.now_ns);
     if (heard == Heard::between) {
-      mbuf->ol_flags |= copy_flag();
+      mbuf->ol_flags |= copy_flag() | heard_flag();
       mbufs[left++] = mbuf;
       continue;
     }
@@ -180,11 +194,11 @@ std::uint32_t Observation::hear(const Image& image, std::span<rte_mbuf*> mbufs,
 }
 
 void Observation::judge(const Image& image, std::span<rte_mbuf* const> copies, const Moment& moment,
-                        std::uint32_t first_frame) {
+                        Source source, std::uint32_t first_frame) {
   if (copies.empty()) return;
   idle_ = false;
-  // A mirror port may lack a frame at any time.
-  if (mirrored_ != nullptr) judge_->note_lost(moment.now_ns);
+  hears_ = source == Source::tap;
+  judge_->set_hears(hears_);
   judge_->set_wall_s(moment.wall_s);
   judge_->process(image, copies, moment.now_ns, *this, *this, first_frame);
 }
@@ -194,6 +208,8 @@ void Observation::pass_time(const Image& image, const Moment& moment, Output& ou
   if (judge_ == nullptr) return;
   output_ = &output;
   observer_ = &observer;
+  hears_ = mirrored_ != nullptr;
+  judge_->set_hears(hears_);
   judge_->pass_time(image, moment.now_ns, *this, *this);
 }
 
@@ -204,7 +220,10 @@ void Observation::forget_all() {
 
 // A frame of which there is no copy.
 void Observation::report_unseen(const rte_mbuf& mbuf, std::uint16_t conduit, const Moment& moment) {
-  if (judge_ != nullptr) judge_->note_lost(moment.now_ns);
+  if (judge_ != nullptr) {
+    judge_->set_hears(false);
+    judge_->note_lost(moment.now_ns);
+  }
   report_frame(mbuf, Reason::not_judged, conduit);
 }
 
@@ -234,12 +253,12 @@ void Observation::transmit(rte_mbuf* mbuf, std::uint16_t port) {
 }
 
 bool Observation::hand_over(rte_mbuf* mbuf) {
-  mbuf->ol_flags |= copy_flag();
+  mbuf->ol_flags |= copy_flag() | (hears_ ? heard_flag() : 0);
   return output_->hand_over(mbuf);
 }
 
 bool Observation::hand_to(rte_mbuf* mbuf, std::uint32_t worker) {
-  mbuf->ol_flags |= copy_flag();
+  mbuf->ol_flags |= copy_flag() | (hears_ ? heard_flag() : 0);
   return output_->hand_to(mbuf, worker);
 }
 
@@ -248,7 +267,8 @@ void Observation::on_verdict(const Verdict& verdict, const flow::Packet& packet)
   Verdict told = verdict;
   told.observed = true;
   if (is_for_room(verdict.reason)) told.reason = Reason::not_judged;
-  if (mirrored_ != nullptr && may_be_a_gap(verdict, packet)) {
+  const bool heard = packet.flow == nullptr ? hears_ : packet.flow->heard;
+  if (heard && may_be_a_gap(verdict, packet)) {
     told.reason = Reason::not_judged;
     told.fault = protocols::Fault::none;
   }

@@ -61,10 +61,12 @@ class Observation final : public Output, public Observer {
   void on_verdict(const Verdict& verdict, const flow::Packet& packet) override;
 
  private:
+  enum class Source : std::uint8_t { observed, tap };
+
   Observation() = default;
   void send(rte_mbuf* mbuf, std::uint32_t ports);
   void judge(const Image& image, std::span<rte_mbuf* const> copies, const Moment& moment,
-             std::uint32_t first_frame);
+             Source source, std::uint32_t first_frame);
   void report_unseen(const rte_mbuf& mbuf, std::uint16_t conduit, const Moment& moment);
   void report_frame(const rte_mbuf& mbuf, Reason reason, std::uint16_t conduit);
 
@@ -81,6 +83,7 @@ class Observation final : public Output, public Observer {
   Observer* observer_ = nullptr;  // likewise
   std::uint64_t frames_ = 0;
   bool idle_ = true;
+  bool hears_ = false;  // frames of a tap port are judged, or such may be
 };
 
 }  // namespace bulkhead::pipeline

@@ -130,7 +130,9 @@ Pipeline::Sender Pipeline::sender_of(const flow::Packet& packet, TimeNs now_ns) 
   return {host.hash(hash_key_), false};
 }
 
-void Pipeline::note_lost(TimeNs now_ns) { shadow_->lost_ns = now_ns; }
+void Pipeline::note_lost(TimeNs now_ns) { shadow_->note_lost(now_ns); }
+
+void Pipeline::set_hears(bool hears) { shadow_->hears = hears; }
 
 void Pipeline::let_go(std::uint64_t acknowledged, Output& output) {
   Egress egress(output, options_.mtu, identification_);

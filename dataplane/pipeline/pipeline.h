@@ -65,8 +65,10 @@ class Pipeline {
 
   // The time by which observed conduits end, in seconds since 1970, UTC.
   void set_wall_s(std::uint64_t wall_s) { wall_s_ = wall_s; }
-  // A pipeline that only judges has missed a frame.
+  // Of a pipeline that only judges: it has missed a frame, or what comes next was heard by a tap
+  // port.
   void note_lost(TimeNs now_ns);
+  void set_hears(bool hears);
 
   // Frames that wait for the peer; see let_go().
   WaitingRoom& waiting() { return waiting_; }

@@ -3,6 +3,7 @@
 
 #include "dataplane/pipeline/openings.h"
 #include "dataplane/pipeline/parts.h"
+#include "dataplane/pipeline/shadow.h"
 
 namespace bulkhead::pipeline {
 
@@ -47,6 +48,7 @@ flow::Flow* insert_for_owner(Context& context, const flow::FlowKey& key,
   }
   flow::Flow* flow = flows.insert(key);
   if (flow == nullptr) return nullptr;
+  flow->heard = context.shadow != nullptr && context.shadow->hears;
   context.places.add(flows.index_of(*flow), owner, context.now_ns);
   return flow;
 }

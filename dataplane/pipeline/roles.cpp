@@ -19,8 +19,7 @@ constexpr std::uint32_t kTurned = 4;  // FlowKey::opened_by
 bool renew(Context& context, Flow& flow) {
   if (flow.standing.generation == context.image.generation) return true;
   const Sides sides = sides_of(context, flow, flow.server_port(), flow.transport);
-  const policy::Classification found =
-      policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
+  const policy::Classification found = classify(context.tables(), sides);
   if (found.reason != Reason::service_granted || found.protocol != flow.protocol) {
     forget(context, flow);
     return false;
@@ -45,8 +44,7 @@ Flow* find_turned(Context& context, const Packet& packet) {
   Sides sides = sides_of(context, known, known.server_port(), known.transport);
   std::swap(sides.client_zone, sides.server_zone);
   std::swap(sides.endpoints.client, sides.endpoints.server);
-  const policy::Classification found =
-      policy::classify(context.tables(), sides.client_zone, sides.server_zone, sides.endpoints);
+  const policy::Classification found = classify(context.tables(), sides);
   if (found.reason != Reason::service_granted || found.protocol != known.protocol) return nullptr;
   Flow* turned = insert_for_owner(context, key, sender_as_owner(context, packet), &known);
   if (turned == nullptr) return nullptr;

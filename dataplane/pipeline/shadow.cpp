@@ -93,7 +93,8 @@ void tie_refused(Context& context, const flow::Packet& packet, const Verdict& ve
 bool may_take_up_datagrams(const BurstContext& context) {
   const Shadow* shadow = context.shadow;
   if (shadow == nullptr || context.options.accept_answers) return true;
-  return shadow->lost_ns != 0 && context.now_ns - shadow->lost_ns < context.limits().datagram_ns;
+  const bool lost = shadow->lost_ns != 0;
+  return shadow->hears || (lost && context.now_ns - shadow->lost_ns < context.limits().datagram_ns);
 }
 
 void note_refused_opening(Context& context, const flow::Packet& packet) {
@@ -134,8 +135,7 @@ bool follow_receiver(Context& context, flow::Packet& packet) {
   if (sequence_distance(number, side.released) <= 0) return false;
   if (sequence_distance(number, seen_up_to(context, side)) > 0) {
     // Where nothing was missed it acknowledges what its sender never sent.
-    const bool missed = flow.lacks(acknowledged.end) || context.shadow->lost_ns >= flow.created_ns;
-    if (!missed) return false;
+    if (!flow.lacks(acknowledged.end) && !context.shadow->may_lack(flow.created_ns)) return false;
     skip_to(context, packet, acknowledged, number);
     judge_what_stands(context, acknowledged, packet.frame);
   }

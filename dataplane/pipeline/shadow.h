@@ -15,6 +15,12 @@ struct Shadow {
   flow::RefusedSessions refused;  // of which no more is said than that
   TimeNs lost_ns = 0;             // when it last missed a frame, or a part of one
   std::uint32_t generation = 0;   // of the policy that refused them
+  bool hears = false;             // frames of a tap port, of which any may be missing
+
+  bool may_lack(TimeNs since_ns) const { return hears || lost_ns >= since_ns; }
+  void note_lost(TimeNs now_ns) {
+    if (!hears) lost_ns = now_ns;
+  }
 };
 
 // Whether a datagram of no session may answer one that was not seen. Enforcing takes up none.

@@ -364,7 +364,7 @@ bool has_more_than_replicated(const Flow& flow, const flow::TcpSegmentInfo& info
 bool lacks_opening(const Context& context, const Flow& flow, const wire::TcpHeader& header) {
   constexpr std::uint8_t kFlags = wire::kTcpSyn | wire::kTcpRst | wire::kTcpAck;
   const bool opens = flow.phase == TcpPhase::syn_sent || flow.phase == TcpPhase::syn_received;
-  return context.shadow != nullptr && context.shadow->lost_ns >= flow.created_ns && opens &&
+  return context.shadow != nullptr && context.shadow->may_lack(flow.created_ns) && opens &&
          (header.flags & kFlags) == wire::kTcpAck;
 }
 

@@ -441,9 +441,7 @@ class StrayDatagram : public ::testing::Test {
                                           payload));
     return plant.sent.size() == 1;
   }
-  static Bytes poll(std::uint8_t sequence) {
-    return support::from_master(1, {60, 2, 6}, sequence);
-  }
+  static Bytes poll(std::uint8_t sequence) { return support::from_master(1, {60, 2, 6}, sequence); }
   static Bytes back(std::uint8_t sequence) {
     return support::from_outstation(129, {}, static_cast<std::uint8_t>(0xc0 | sequence));
   }

@@ -190,6 +190,42 @@ TEST_F(Tap, AnAnswerWhoseQuestionIsMissing) {
   EXPECT_EQ(count(plant_, Reason::not_judged), 1U);
 }
 
+// Of an observed conduit beside no frame is missing, whatever the tap port hears.
+TEST(TapBeside, WhatIsObservedInlineIsJudgedAsWithoutATap) {
+  policy::Tables tables = plant_policy();
+  tables.conduits[0].observe_until_s = UINT32_MAX;
+  Plant plant(std::move(tables), with_tap());
+  const auto heard = [&plant](const Bytes& frame) {
+    plant.clear();
+    plant.arrive(0, frame);
+    return plant.verdicts.front().reason;
+  };
+  const auto passed = [&plant](const Host& from, const Bytes& frame) {
+    plant.clear();
+    plant.arrive_inline(from, frame);
+    EXPECT_EQ(plant.sent.size(), 1U);
+    return plant.verdicts.front().reason;
+  };
+  const auto asks = [](std::uint16_t port, std::uint16_t transaction) {
+    return support::udp_frame(kHmi, kPlc, port, 502, read_request(transaction));
+  };
+  const auto answers = [](std::uint16_t port, std::uint16_t transaction) {
+    return support::udp_frame(kPlc, kHmi, 502, port, read_answer(transaction));
+  };
+  constexpr std::uint16_t kHeard = 41000;
+  constexpr std::uint16_t kPassed = 40000;
+  constexpr std::uint16_t kNotAsked = 42000;
+  for (std::uint16_t i = 1; i <= 3; ++i) {
+    EXPECT_EQ(heard(asks(kHeard, i)), Reason::granted);
+    EXPECT_EQ(passed(kHmi, asks(kPassed, i)), Reason::granted);
+    EXPECT_EQ(passed(kPlc, answers(kPassed, i)), Reason::answers_request);
+    EXPECT_EQ(heard(answers(kHeard, 100)), Reason::not_judged) << "its question may be missing";
+    EXPECT_EQ(passed(kPlc, answers(kPassed, 100)), Reason::protocol_fault);
+    EXPECT_EQ(passed(kPlc, answers(kNotAsked, 1)), Reason::no_conduit);
+    plant.be_at(plant.now_ns() + kSecondNs);
+  }
+}
+
 TEST_F(Tap, OfAWholeSessionAStrayAnswerIsForetold) {
   Talk talk;
   talk.ask(read_request(1), read_answer(7));

@@ -96,6 +96,10 @@ void Plant::arrive(std::uint16_t port, const Bytes& frame, std::uint64_t flags) 
   process({mbuf});
 }
 
+void Plant::arrive_inline(const Host& from, const Bytes& frame) {
+  process_inline({make_mbuf(from.port, frame)});
+}
+
 // As a worker does.
 void Plant::process(std::vector<rte_mbuf*> mbufs) {
   if (observation_ != nullptr && observation_->has_taps()) {
@@ -104,6 +108,10 @@ void Plant::process(std::vector<rte_mbuf*> mbufs) {
     observation_->take_copies(*image_, mbufs, moment, *this, *this);
     return;
   }
+  process_inline(std::move(mbufs));
+}
+
+void Plant::process_inline(std::vector<rte_mbuf*> mbufs) {
   if (observation_ != nullptr) {
     pipeline_->set_wall_s(wall_s_);
     mbufs.resize(observation_->take(*image_, mbufs, {now_ns_, wall_s_}, macs_, *this, *this));

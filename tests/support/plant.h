@@ -98,6 +98,8 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
   // sets them.
   void arrive(std::uint16_t port, const Bytes& frame, std::uint64_t flags = 0);
   void arrive(const Host& from, const Bytes& frame) { arrive(from.port, frame); }
+  // The same on a zone port, beside a tap port too.
+  void arrive_inline(const Host& from, const Bytes& frame);
   // Several at once, as one burst.
   void arrive_burst(const std::vector<Sent>& frames);
   void change_policy(policy::Tables tables);
@@ -137,6 +139,7 @@ class Plant final : public pipeline::Output, public pipeline::Observer {
   std::unique_ptr<pipeline::Observation> observation_;
   std::uint64_t wall_s_ = 1;
   void process(std::vector<rte_mbuf*> mbufs);
+  void process_inline(std::vector<rte_mbuf*> mbufs);
   void run_timers();
   void enforce_containment();
   std::unique_ptr<pipeline::Image> image_;
