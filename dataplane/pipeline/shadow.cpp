@@ -7,6 +7,7 @@
 #include "dataplane/pipeline/ending.h"
 #include "dataplane/pipeline/judge.h"
 #include "dataplane/pipeline/leaving.h"
+#include "dataplane/pipeline/protocol_state.h"
 #include "dataplane/pipeline/stream.h"
 #include "dataplane/pipeline/timers.h"
 
@@ -47,6 +48,7 @@ void skip_to(Context& context, const flow::Packet& packet, const Speaker& speake
   verdict.bytes = number - side.released;
   context.observer.on_verdict(verdict, packet);
   flow::skip_to(context.segments, side, number);
+  begin_unseen(context, speaker.flow);
   side.unread = 0;
   speaker.flow.hold[speaker.end] = {};
   speaker.flow.set_lost(speaker.end, true);
@@ -83,6 +85,9 @@ void tie_refused(Context& context, const flow::Packet& packet, const Verdict& ve
       fault = put();
     }
     if (fault == protocols::Fault::none) return;
+  }
+  if (context.is_numbered(flow)) {
+    context.module_of(flow).numbered->forget_numbers(context.flows.session(flow));
   }
   const bool is_request = verdict.direction == protocols::Direction::request;
   if (is_request && flow.asked_unread < Flow::kMissedMax) ++flow.asked_unread;
@@ -157,6 +162,7 @@ void lose_track(SessionContext& context, const Speaker& speaker) {
   speaker.flow.hold[speaker.end] = {};
   speaker.flow.set_lost(speaker.end, true);
   speaker.flow.set_lacks(speaker.end);
+  begin_unseen(context, speaker.flow);
   context.segments.settle(speaker.flow);
   schedule(context, speaker.flow);
 }

@@ -150,6 +150,9 @@ class Iec104 final : public protocols::Protocol,
 
   const protocols::NumberedMessages* numbered_messages() const override { return this; }
   std::size_t numbered_bytes() const override { return kApciBytes; }
+  void forget_numbers(std::span<std::byte> session) const override {
+    iec104::forget_numbers(Session(session).state());
+  }
 
   bool renumbers(std::span<std::byte> session) const override {
     const Numbers& numbers = Session(session).state();

@@ -157,11 +157,15 @@ void store_number(std::uint8_t* to, std::uint16_t number) {
 
 }  // namespace
 
+void forget_numbers(Numbers& numbers) {
+  numbers.client_unknown = numbers.server_unknown = true;
+  numbers.client_guessed = numbers.server_guessed = true;
+}
+
 void begin_unseen(Session session) {
   Numbers& numbers = session.state();
   numbers.transfer = Transfer::unseen;
-  numbers.client_unknown = numbers.server_unknown = true;
-  numbers.client_guessed = numbers.server_guessed = true;
+  forget_numbers(numbers);
   numbers.unmatched = kUnseenConfirmations;
 }
 

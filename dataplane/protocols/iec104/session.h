@@ -66,6 +66,8 @@ using Session = protocols::OutstandingTable<Outstanding, Numbers>;
 constexpr auto kStateLayout = Session::layout<kOutstandingUsual, 20, 74>(3);
 
 void begin_unseen(Session session);
+// See protocols::NumberedMessages.
+void forget_numbers(Numbers& numbers);
 
 // Both expect a message that parse() accepted.
 protocols::Fault accept_numbers(Numbers& numbers, const Apdu& apdu, protocols::Direction direction);

@@ -341,6 +341,10 @@ class OpcUa final : public protocols::Protocol,
 
   const protocols::NumberedMessages* numbered_messages() const override { return this; }
   std::size_t numbered_bytes() const override { return kSecureHeaderBytes; }
+  void forget_numbers(std::span<std::byte> session) const override {
+    Known& known = session_in(session).state();
+    known.client_counted = known.server_counted = false;
+  }
 
   bool renumbers(std::span<std::byte> session) const override {
     const Known& known = session_in(session).state();
