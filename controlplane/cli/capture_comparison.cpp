@@ -12,14 +12,16 @@ void CaptureComparison::compare(ComparedMessage message) {
   if (message.before.allowed() != message.after.allowed()) changed_.push_back(std::move(message));
 }
 
-void CaptureComparison::take(const CapturedPacket& packet) {
-  const auto session = services_.find(packet);
-  if (!session) return;
+void CaptureComparison::on_service(const ServiceSession& service, const CapturedPacket& packet) {
+  const auto grants = [this](const learn::Session& session) {
+    return learn::judge_service(before_, session).allowed() ||
+           learn::judge_service(after_, session).allowed();
+  };
   ComparedMessage message;
   message.frame = packet.frame;
-  message.session = *session;
-  message.before = learn::judge_service(before_, *session);
-  message.after = learn::judge_service(after_, *session);
+  message.session = service.settled(grants);
+  message.before = learn::judge_service(before_, message.session);
+  message.after = learn::judge_service(after_, message.session);
   compare(std::move(message));
 }
 

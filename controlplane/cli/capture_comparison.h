@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "controlplane/cli/capture_decoder.h"
-#include "controlplane/cli/service_sessions.h"
 #include "controlplane/learn/verdict.h"
 
 namespace bulkhead::controlplane {
@@ -24,12 +23,10 @@ struct ComparedMessage {
 
 class CaptureComparison final : public DecodedMessages {
  public:
-  // Finished tables and ports, which live as long as this.
-  CaptureComparison(const policy::Tables& before, const policy::Tables& after,
-                    const ChosenPorts& ports)
-      : before_(before), after_(after), services_(ports) {}
+  // Finished tables, which live as long as this.
+  CaptureComparison(const policy::Tables& before, const policy::Tables& after)
+      : before_(before), after_(after) {}
 
-  void take(const CapturedPacket& packet);
   void on_operation(const Conversation& conversation, std::uint32_t frame,
                     protocols::Direction direction, const protocols::Operation& operation,
                     protocols::Fault pairing) override;
@@ -37,6 +34,7 @@ class CaptureComparison final : public DecodedMessages {
   void on_fault(const Conversation& /*conversation*/, std::uint32_t /*frame*/,
                 protocols::Direction /*direction*/, protocols::Fault /*fault*/,
                 std::optional<std::uint16_t> /*code*/) override {}
+  void on_service(const ServiceSession& service, const CapturedPacket& packet) override;
 
   // In the order in which they became complete.
   const std::vector<ComparedMessage>& changed() const { return changed_; }
@@ -48,7 +46,6 @@ class CaptureComparison final : public DecodedMessages {
 
   const policy::Tables& before_;
   const policy::Tables& after_;
-  ServiceSessions services_;
   std::size_t judged_ = 0;
   std::vector<ComparedMessage> changed_;
 };

@@ -22,22 +22,29 @@ constexpr std::size_t kRestBytesMax = 16 << 20;  // no message of several datagr
 
 }  // namespace
 
+void CaptureDecoder::begin() {
+  conversations_.clear();
+  held_ = 0;
+  opened_ = {};
+}
+
 void CaptureDecoder::take(const CapturedPacket& packet) {
+  const auto ends = sessions_.find(packet);
+  if (!ends) return;
+  if (ends->protocols == 0) {
+    if (ends->is_new) out_.on_service(ServiceSessions::service_of(packet, *ends), packet);
+    return;
+  }
   const Endpoint source{packet.source, packet.source_port};
   const Endpoint destination{packet.destination, packet.destination_port};
-  const ProtocolSet to = protocols_of(packet.carrier, destination.port);
-  const ProtocolSet from = protocols_of(packet.carrier, source.port);
-  if (to == 0 && from == 0) return;
-  const auto known_forward = conversations_.find({packet.carrier, source, destination});
-  const auto known_backward = conversations_.find({packet.carrier, destination, source});
-  bool from_client = to != 0;
-  if (known_forward != conversations_.end()) from_client = true;
-  if (known_backward != conversations_.end()) from_client = false;
+  bool from_client = ends->from_client;
+  const ProtocolSet to = sessions_.protocols_of(packet.carrier, destination.port);
   if (const auto direction = opened_direction(packet, to)) {
     from_client = *direction == Direction::request;
   }
-  Conversation& conversation = from_client ? open(packet.carrier, source, destination, to)
-                                           : open(packet.carrier, destination, source, from);
+  Conversation& conversation =
+      from_client ? open(packet.carrier, source, destination, ends->protocols)
+                  : open(packet.carrier, destination, source, ends->protocols);
   if (packet.carrier == Carrier::tcp) {
     accept_segment(conversation, packet, from_client);
   } else {
@@ -104,14 +111,6 @@ std::optional<Direction> CaptureDecoder::opened_direction(const CapturedPacket& 
                                                           ProtocolSet protocols) {
   if (packet.carrier != Carrier::udp || protocols == 0) return std::nullopt;
   return opened_.direction_of(*protocols::registry()[first_of(protocols)], packet);
-}
-
-ProtocolSet CaptureDecoder::protocols_of(Carrier carrier, std::uint16_t port) const {
-  const auto chosen = ports_.find(port);
-  if (chosen != ports_.end() && carrier != Carrier::ethernet) {
-    return ProtocolSet{1} << chosen->second;
-  }
-  return protocols::find_protocols(carrier, port);
 }
 
 Conversation& CaptureDecoder::open(Carrier carrier, const Endpoint& client, const Endpoint& server,

@@ -6,24 +6,17 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "controlplane/cli/capture.h"
 #include "controlplane/cli/known_names.h"
 #include "controlplane/cli/opened.h"
 #include "controlplane/cli/reassembly.h"
+#include "controlplane/cli/service_sessions.h"
 #include "dataplane/protocols/registry.h"
 
 namespace bulkhead::controlplane {
-
-// Which protocol a port has, instead of the usual ones.
-using ChosenPorts = std::map<std::uint16_t, std::uint8_t>;
-
-struct Endpoint {
-  wire::IpAddress address;
-  std::uint16_t port = 0;
-  auto operator<=>(const Endpoint&) const = default;
-};
 
 // What is known of a conversation between a client and a server.
 struct Conversation {
@@ -67,6 +60,8 @@ class DecodedMessages {
   virtual void on_fault(const Conversation& conversation, std::uint32_t frame,
                         protocols::Direction direction, protocols::Fault fault,
                         std::optional<std::uint16_t> code) = 0;
+  // A session that no module decodes, with its first packet.
+  virtual void on_service(const ServiceSession& /*service*/, const CapturedPacket& /*packet*/) {}
 
  protected:
   ~DecodedMessages() = default;
@@ -75,8 +70,11 @@ class DecodedMessages {
 class CaptureDecoder {
  public:
   // `out` lives as long as this.
-  CaptureDecoder(ChosenPorts ports, DecodedMessages& out) : ports_(std::move(ports)), out_(out) {}
+  CaptureDecoder(ChosenPorts ports, DecodedMessages& out)
+      : sessions_(std::move(ports)), out_(out) {}
 
+  // Another capture follows: of its sessions only who asks in them is known.
+  void begin();
   void take(const CapturedPacket& packet);
   // The capture is over.
   void finish();
@@ -96,7 +94,6 @@ class CaptureDecoder {
   // Where sessions opened datagrams whose two ports are alike.
   std::optional<protocols::Direction> opened_direction(const CapturedPacket& packet,
                                                        protocols::ProtocolSet protocols);
-  protocols::ProtocolSet protocols_of(protocols::Carrier carrier, std::uint16_t port) const;
   Conversation& open(protocols::Carrier carrier, const Endpoint& client, const Endpoint& server,
                      protocols::ProtocolSet candidates);
   void settle_on(Conversation& conversation, std::uint8_t protocol);
@@ -112,7 +109,7 @@ class CaptureDecoder {
   void decode_stream(Conversation& conversation, bool from_client);
   void decode(Conversation& conversation, std::uint32_t frame, bool from_client, ByteView message);
 
-  ChosenPorts ports_;
+  ServiceSessions sessions_;
   DecodedMessages& out_;
   std::map<Key, Conversation> conversations_;
   std::uint64_t packets_ = 0;

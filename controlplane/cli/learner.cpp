@@ -54,10 +54,9 @@ bool Copies::is_copy(const CapturedPacket& packet) {
 Learner::Learner(const ChosenPorts& ports, learn::Observations& observations, learn::Usage* usage,
                  TimeNs start_ns)
     : novelty(start_ns),
-      ports_(ports),
       observations_(observations),
       usage_(usage),
-      services_(ports) {}
+      decoder_(std::make_unique<CaptureDecoder>(ports, *this)) {}
 
 void Learner::read(const std::string& path) {
   begin();
@@ -70,8 +69,7 @@ void Learner::read(const std::string& path) {
 void Learner::begin() {
   times_.forget();
   copies_.forget();
-  services_.forget();
-  decoder_ = std::make_unique<CaptureDecoder>(ports_, *this);
+  decoder_->begin();
 }
 
 void Learner::finish() { decoder_->finish(); }
@@ -82,13 +80,19 @@ void Learner::take(const CapturedPacket& packet) {
   if (copies_.is_copy(packet)) return;
   names.note({policy::transport_over(packet.carrier), packet.source_mac, packet.source,
               packet.source_port, packet.destination_port, packet.payload});
-  if (const auto session = services_.find(packet)) note_service(*session, packet.time_ns);
   decoder_->take(packet);
 }
 
 void Learner::take(const CapturedEcho& echo) {
   packets.note(echo.time_ns);
   note_service({echo.source, echo.destination, policy::Transport::icmp, 0}, echo.time_ns);
+}
+
+void Learner::on_service(const ServiceSession& service, const CapturedPacket& packet) {
+  const auto grants = [this](const learn::Session& session) {
+    return usage_ != nullptr && usage_->grants(session);
+  };
+  note_service(service.settled(grants), packet.time_ns);
 }
 
 void Learner::note_service(const learn::Session& session, TimeNs time_ns) {

@@ -10,7 +10,6 @@
 #include <string>
 
 #include "controlplane/cli/capture_decoder.h"
-#include "controlplane/cli/service_sessions.h"
 #include "controlplane/learn/host_names.h"
 #include "controlplane/learn/novelty.h"
 #include "controlplane/learn/usage.h"
@@ -52,7 +51,7 @@ class Copies {
 
 class Learner final : public DecodedMessages {
  public:
-  // All of them live as long as this; `usage` may be null.
+  // `observations` and `usage` live as long as this; `usage` may be null.
   Learner(const ChosenPorts& ports, learn::Observations& observations, learn::Usage* usage,
           TimeNs start_ns);
 
@@ -71,6 +70,7 @@ class Learner final : public DecodedMessages {
   void on_fault(const Conversation& conversation, std::uint32_t frame,
                 protocols::Direction direction, protocols::Fault fault,
                 std::optional<std::uint16_t> code) override;
+  void on_service(const ServiceSession& service, const CapturedPacket& packet) override;
 
   learn::Seen packets;
   learn::HostNames names;
@@ -79,12 +79,10 @@ class Learner final : public DecodedMessages {
  private:
   void note_service(const learn::Session& session, TimeNs time_ns);
 
-  const ChosenPorts& ports_;
   learn::Observations& observations_;
   learn::Usage* usage_;
   FrameTimes times_;
   Copies copies_;
-  ServiceSessions services_;
   std::unique_ptr<CaptureDecoder> decoder_;
 };
 

@@ -315,12 +315,9 @@ void run_compare(Session& session, const CompareArguments& arguments) {
   const policy::Tables before = finished_or_fail(session, arguments.former);
   const policy::Tables after = finished_or_fail(session, arguments.later);
   const ChosenPorts ports = read_chosen_ports(arguments.as);
-  CaptureComparison comparison(before, after, ports);
+  CaptureComparison comparison(before, after);
   const auto decoder = std::make_unique<CaptureDecoder>(ports, comparison);
-  read_capture(arguments.capture, [&](const CapturedPacket& packet) {
-    comparison.take(packet);
-    decoder->take(packet);
-  });
+  read_capture(arguments.capture, [&](const CapturedPacket& packet) { decoder->take(packet); });
   decoder->finish();
   std::size_t now_allowed = 0;
   for (const ComparedMessage& each : comparison.changed()) {

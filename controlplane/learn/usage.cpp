@@ -20,6 +20,10 @@ void Usage::note_operation(const Session& session, std::uint8_t protocol,
   note(verdict, {session, protocol, operation.function, verdict.reason}, at_ns);
 }
 
+bool Usage::grants(const Session& service) const {
+  return judge_service(tables_, service).allowed();
+}
+
 void Usage::note_service(const Session& session, TimeNs at_ns) {
   const Verdict verdict = judge_service(tables_, session);
   note(verdict, {session, protocols::kNoProtocol, 0, verdict.reason}, at_ns);

@@ -18,6 +18,7 @@ class Usage {
   void note_operation(const Session& session, std::uint8_t protocol,
                       const protocols::Operation& operation, TimeNs at_ns);
   void note_service(const Session& session, TimeNs at_ns);
+  bool grants(const Session& service) const;
 
   struct Refused {
     Session session;
