@@ -39,7 +39,24 @@ class CaseReader : private YamlReader {
     std::optional<Word> protocol_key;
     std::optional<Word> function;
     std::vector<CaseField> fields;
+    // Where each was first; fields stand beside the case's own keys or under `fields`.
+    std::map<std::string, Position> seen;
+    std::map<std::string, Position> fields_seen;
   };
+
+  // The last of two values would decide unseen.
+  bool stands_once(std::map<std::string, Position>& seen, const Word& name) {
+    const auto [first, fresh] = seen.emplace(name.text, name.at);
+    if (!fresh) {
+      diagnostics_.error(
+          name.at, name.text + " stands twice in the case: first in " + place_text(first->second));
+    }
+    return fresh;
+  }
+
+  static std::string place_text(const Position& at) {
+    return "line " + std::to_string(at.line) + ", column " + std::to_string(at.column);
+  }
 
   void read_case(const YAML::Node& node, std::vector<PolicyCase>& cases) {
     PolicyCase each;
@@ -78,31 +95,39 @@ class CaseReader : private YamlReader {
                                                              {"as", &keys.as},
                                                              {"word_order", &keys.word_order},
                                                              {"plain_service", &keys.service}};
-    if (const auto found = own.find(name.text); found != own.end()) {
-      return word(name.text, *found->second)(value);
+    const auto found = own.find(name.text);
+    const bool is_protocol = protocols::find_protocol(name.text).has_value();
+    if (found == own.end() && !is_protocol && name.text != "before" && name.text != "fields") {
+      return read_field(name, value, keys);
     }
+    if (!stands_once(keys.seen, name)) return;
+    if (found != own.end()) return word(name.text, *found->second)(value);
     if (name.text == "before") return words("before", keys.before)(value);
     if (name.text == "fields") return read_fields(value, keys);
-    if (protocols::find_protocol(name.text)) {
-      if (keys.protocol_key) {
-        diagnostics_.error(name.at, "the case names two protocols");
-      }
-      keys.protocol_key = name;
-      return word(name.text, keys.function)(value);
+    if (keys.protocol_key) {
+      diagnostics_.error(name.at, "the case names two protocols: " + keys.protocol_key->text +
+                                      " in " + place_text(keys.protocol_key->at));
     }
-    read_field(name, value, keys);
+    keys.protocol_key = name;
+    word(name.text, keys.function)(value);
   }
 
   void read_field(const Word& name, const YAML::Node& value, Keys& keys) {
+    if (!stands_once(keys.fields_seen, name)) return;
     CaseField field{name, {}};
     words(name.text, field.values)(value);
     keys.fields.push_back(std::move(field));
   }
 
   void read_fields(const YAML::Node& node, Keys& keys) {
-    read_named(node, "fields", [this, &keys](const Word& name, const YAML::Node& value) {
-      read_field(name, value, keys);
-    });
+    if (!node.IsMap()) {
+      diagnostics_.error(position(node), "fields must be a map of the protocol's fields");
+      return;
+    }
+    for (const auto& entry : node) {
+      const Word name{entry.first.IsScalar() ? entry.first.Scalar() : "", position(entry.first)};
+      read_field(name, entry.second, keys);
+    }
   }
 
   // `from` and `to` are the sender and the receiver; beside `client` and `server`, `from` says
@@ -128,6 +153,9 @@ class CaseReader : private YamlReader {
 
   void read_expectation(const Keys& keys, PolicyCase& out) {
     const std::optional<Word>& expected = keys.expect ? keys.expect : keys.verdict;
+    if (keys.expect && keys.verdict) {
+      diagnostics_.error(keys.verdict->at, "expect and verdict are the same key: write one");
+    }
     if (!expected || (expected->text != "allow" && expected->text != "deny")) {
       diagnostics_.error(expected ? expected->at : out.at, "expect must be allow or deny");
     } else {
@@ -166,6 +194,7 @@ class CaseReader : private YamlReader {
       }
     }
     if (keys.message) return read_bytes(keys, out);
+    refuse_unused(keys);
     out.fields = keys.fields;
     if (keys.protocol_key && keys.function) {
       out.protocol = protocols::find_protocol(keys.protocol_key->text);
@@ -175,6 +204,26 @@ class CaseReader : private YamlReader {
     } else {
       refuse_nameless(keys, out);
     }
+  }
+
+  // Keys that a message in words has no use for.
+  void refuse_unused(const Keys& keys) {
+    for (const Word& turn : keys.before) {
+      diagnostics_.error(turn.at,
+                         "before is for a message in bytes: words are judged in an open session");
+    }
+    if (keys.protocol && keys.protocol_key && keys.protocol->text != keys.protocol_key->text) {
+      diagnostics_.error(keys.protocol->at, "protocol: " + keys.protocol->text +
+                                                " contradicts the key " + keys.protocol_key->text);
+    }
+    if (!keys.service) return;
+    const std::string service = " is not of a plain_service, whose messages are not inspected";
+    if (keys.protocol_key) {
+      diagnostics_.error(keys.protocol_key->at, keys.protocol_key->text + service);
+    }
+    if (keys.protocol) diagnostics_.error(keys.protocol->at, "protocol" + service);
+    if (keys.as) diagnostics_.error(keys.as->at, "as" + service);
+    if (keys.word_order) diagnostics_.error(keys.word_order->at, "word_order" + service);
   }
 
   void refuse_nameless(const Keys& keys, const PolicyCase& out) {
@@ -203,6 +252,9 @@ class CaseReader : private YamlReader {
     for (const CaseField& field : keys.fields) {
       diagnostics_.error(field.field.at,
                          "unknown key " + field.field.text + " of a message in bytes");
+    }
+    for (const auto* key : {&keys.protocol_key, &keys.service, &keys.as, &keys.word_order}) {
+      if (*key) diagnostics_.error((*key)->at, "a message in bytes says this itself: leave it out");
     }
     out.message = hex_bytes(*keys.message, keys.message->text);
     if (!out.from_client) out.from_client = true;
