@@ -1,11 +1,10 @@
 // Words become one operation of the catalogue's function. Where a field is left open, each value at
 // which some rule's grant begins is tried: if any value passes, one of those does.
-#include "controlplane/cli/judge_words.h"
-
 #include <algorithm>
 #include <bit>
 #include <map>
 
+#include "controlplane/cli/judge_words.h"
 #include "controlplane/policy/values.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/policy/matcher.h"
@@ -409,6 +408,18 @@ std::optional<CaseVerdict> judge_service(const policy::Classification& session,
   return verdict;
 }
 
+// What the appliance says of a frame of this host that comes by its zone's port in the case's VLAN;
+// nothing if its zone is there, or the case leaves the VLAN to its zone.
+std::optional<Reason> refused_by_vlan(const PolicyCase& each, const policy::Tables& tables,
+                                      const CaseSession::Host& host) {
+  if (!each.vlan) return std::nullopt;
+  const policy::ZoneLookup found = policy::find_source_zone(
+      tables, tables.zones[host.zone].port, {*each.vlan, wire::VlanIds::kNoVlan}, host.address);
+  if (found.zone == policy::kNoZone) return Reason::unknown_zone;
+  if (found.known_source) return std::nullopt;
+  return host.address.is_mac() ? Reason::ethertype_not_granted : Reason::spoofed_source;
+}
+
 std::optional<CaseVerdict> judge_by_rules(const PolicyCase& each, const Model& model,
                                           const policy::Tables& tables,
                                           const std::optional<CaseSession>& session,
@@ -452,6 +463,11 @@ std::optional<CaseVerdict> judge_words(const PolicyCase& each, const Model& mode
   if (!session) return std::nullopt;
   auto verdict = judge_by_rules(each, model, tables, session, diagnostics);
   if (!verdict) return verdict;
+  if (const auto refused = refused_by_vlan(each, tables, session->client)) {
+    CaseVerdict elsewhere;
+    elsewhere.reason = describe(*refused).name;
+    return elsewhere;
+  }
   verdict->observed =
       policy::observes_between(tables, static_cast<std::uint16_t>(session->client.zone),
                                static_cast<std::uint16_t>(session->server.zone), {});

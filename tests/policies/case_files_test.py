@@ -114,5 +114,25 @@ class Keys(Cases):
                 self.assertIn(expected, mistakes[0]["message"])
 
 
+class Vlans(Cases):
+
+    def test_words_and_bytes(self):
+        """A frame in another VLAN than its zone's comes from no zone."""
+        message = f"client: hmi, server: plc, protocol: modbus, message: '{READ}'"
+        words = "from: hmi, to: plc, modbus: read_holding_registers, unit: 1, address: 0"
+        service = "from: hmi, to: plc, plain_service: ssh"
+        for zones, fits in [("vlan: 10,", {"": True, ", vlan: 10": True, ", vlan: 11": False, ", vlan: 0": False}),
+                            ("", {"": True, ", vlan: 10": False, ", vlan: 0": True}),
+                            ("vlan: [7, 10],", {"": True, ", vlan: 10": False, ", vlan: 7": False})]:
+            policy = self.file("vlans.yaml", POLICY % (zones, zones))
+            for vlan, passes in fits.items():
+                with self.subTest(zones + vlan):
+                    results, _ = self.run_cases(words + vlan, message + vlan, service + vlan, policy=policy)
+                    expected = ("allow", "granted") if passes else ("deny", "unknown_zone")
+                    for result in results[:2]:
+                        self.assertEqual((result["verdict"], result["reason"]), expected, result)
+                    self.assertEqual(results[2]["verdict"], expected[0], results[2])
+
+
 if __name__ == "__main__":
     outcome.run(needs_root=False, arguments=sys.argv[3:])
