@@ -1,9 +1,9 @@
 // Words become one operation of the catalogue's function. Where a field is left open, each value at
 // which some rule's grant begins is tried: if any value passes, one of those does.
 #include <algorithm>
-#include <bit>
-#include <map>
 
+#include "controlplane/cli/case_values.h"
+#include "controlplane/cli/dependent_fields.h"
 #include "controlplane/cli/judge_words.h"
 #include "controlplane/policy/values.h"
 #include "dataplane/policy/classifier.h"
@@ -34,81 +34,6 @@ std::string names_of(const Catalogue& catalogue, std::uint32_t mask) {
   return text.empty() ? "none" : text;
 }
 
-// What written elements are: numbers in one type.
-struct ElementValues {
-  policy::ValueType type = policy::ValueType::plain;
-  policy::WordOrder order = policy::WordOrder::big;
-  std::vector<std::int64_t> numbers;  // in the order of the type
-};
-
-// The value of a field of the operation.
-struct Choice {
-  Range range;
-  std::string name;
-  ElementValues elements;
-};
-
-std::size_t words_of(policy::ValueType type) {
-  return type == policy::ValueType::plain || type == policy::ValueType::int16 ? 1 : 2;
-}
-
-void put_word(std::vector<std::uint8_t>& bytes, std::uint64_t word) {
-  bytes.push_back(static_cast<std::uint8_t>(word >> 8));
-  bytes.push_back(static_cast<std::uint8_t>(word));
-}
-
-// The elements as the message would have them: as words of 16 bits where they fit.
-class ElementBytes {
- public:
-  ElementBytes(const ElementValues& values, const FunctionInfo& function, std::size_t count) {
-    const bool plain = values.type == policy::ValueType::plain;
-    const bool fits = std::all_of(values.numbers.begin(), values.numbers.end(),
-                                  [](std::int64_t n) { return n >= 0 && n <= UINT16_MAX; });
-    const bool bits = function.counts == "coils" || function.counts == "discrete inputs";
-    encoding_ = protocols::ElementEncoding::be16;
-    if (plain && !fits) encoding_ = protocols::ElementEncoding::be64;
-    if (plain && fits && bits) encoding_ = protocols::ElementEncoding::u8;
-    while (count_ < count) {
-      const std::size_t index = count_ / words_of(values.type);
-      add(values, values.numbers[std::min(index, values.numbers.size() - 1)]);
-    }
-  }
-
-  protocols::Elements view(std::int64_t first) const {
-    protocols::Elements elements;
-    elements.bytes = bytes_;
-    elements.first = static_cast<std::uint32_t>(first);
-    elements.count = static_cast<std::uint16_t>(count_);
-    elements.encoding = encoding_;
-    return elements;
-  }
-
- private:
-  void add(const ElementValues& values, std::int64_t number) {
-    count_ += words_of(values.type);
-    auto bits = static_cast<std::uint64_t>(number);
-    if (encoding_ == protocols::ElementEncoding::u8) {
-      bytes_.push_back(static_cast<std::uint8_t>(bits));
-      return;
-    }
-    if (encoding_ == protocols::ElementEncoding::be64) {
-      for (int shift = 48; shift >= 0; shift -= 16) put_word(bytes_, bits >> shift);
-      return;
-    }
-    if (values.type == policy::ValueType::float32) {
-      bits = std::bit_cast<std::uint32_t>(float32_from_order(number));
-    }
-    if (words_of(values.type) == 1) return put_word(bytes_, bits);
-    const bool big = values.order == policy::WordOrder::big;
-    put_word(bytes_, big ? bits >> 16 : bits);
-    put_word(bytes_, big ? bits : bits >> 16);
-  }
-
-  protocols::ElementEncoding encoding_{};
-  std::size_t count_ = 0;
-  std::vector<std::uint8_t> bytes_;
-};
-
 class WordJudge {
  public:
   WordJudge(const PolicyCase& each, const policy::Tables& tables, const ModelRule& rule,
@@ -123,23 +48,44 @@ class WordJudge {
   bool read() {
     const std::size_t before = diagnostics_.errors();
     for (const CaseField& field : case_.fields) read_field(field);
+    const bool of_values = stated_.contains(catalogue_.element_value_field);
+    for (const auto* key : {&case_.value_type, &case_.word_order}) {
+      if (!*key || of_values) continue;
+      diagnostics_.error((*key)->at, (*key)->text + " says how written values are read, and " +
+                                         "the case states none that it applies to");
+    }
     return diagnostics_.errors() == before;
   }
 
-  // Precondition: read(). `behind`: the asset behind a gateway that a request is for.
-  std::optional<CaseVerdict> judge(const policy::Classification& session,
-                                   const ModelAsset* behind) {
-    if (behind != nullptr && behind->behind) take_route(*behind);
+  // What follows from what the case states; false if no message is such. Precondition: read().
+  // `server`: of a request, the asset that it is for, if that is one.
+  bool settle(const ModelAsset* server) {
+    if (server != nullptr && server->behind) take_route(*server);
+    const SettledFields settled = settle_stated(catalogue_, function_, stated_);
+    if (!settled.contradiction.empty()) {
+      diagnostics_.error(case_.at, "no message is such: " + settled.contradiction);
+    }
+    absent_ = settled.absent;
+    for (const auto& [field, choice] : stated_) {
+      if ((settled.derived >> field & 1U) == 0) continue;
+      best_.derived += (best_.derived.empty() ? "" : ", ") + field_text(catalogue_, field, choice);
+    }
+    return settled.contradiction.empty();
+  }
+
+  // Precondition: settle().
+  std::optional<CaseVerdict> judge(const policy::Classification& session) {
     conduit_ = &tables_.conduits[session.standing.conduit];
     cell_ = session.standing.cell;
     list_open_fields();
-    std::map<std::uint8_t, Choice> choices = stated_;
+    FieldChoices choices = stated_;
     try_all(0, choices);
     if (tries_ > kTriesMax) {
       diagnostics_.error(case_.at, "too many fields are open for the rules of conduit " +
                                        conduit_->name + ": state some of " + open_names());
       return std::nullopt;
     }
+    if (!judged_) diagnostics_.error(case_.at, "no message is such: " + contradiction_);
     if (diagnostics_.errors() != 0) return std::nullopt;
     best_.conduit = conduit_->name;
     return best_;
@@ -190,8 +136,12 @@ class WordJudge {
       }
       values.type = static_cast<policy::ValueType>(at - kValueTypeNames.begin());
     }
-    if (case_.word_order && case_.word_order->text == "little") {
-      values.order = policy::WordOrder::little;
+    if (case_.word_order) {
+      const std::string& order = case_.word_order->text;
+      if (order != "big" && order != "little") {
+        diagnostics_.error(case_.word_order->at, "word_order is big or little, not " + order);
+      }
+      if (order == "little") values.order = policy::WordOrder::little;
     }
     for (const Word& word : given.values) {
       const ModelConstraint read =
@@ -222,7 +172,8 @@ class WordJudge {
 
   struct OpenField {
     std::uint8_t field = 0;
-    std::vector<Choice> choices;
+    bool constrained = false;  // by some rule; else it may have any value
+    std::vector<FieldChoice> choices;
   };
 
   // Fields that must be named in a rule are absent where the case does not state them.
@@ -231,8 +182,17 @@ class WordJudge {
     for (std::size_t i = 0; i < catalogue_.fields.size(); ++i) {
       const auto index = static_cast<std::uint8_t>(i);
       if ((function_.fields >> i & 1U) == 0 || stated_.contains(index)) continue;
-      if (catalogue_.fields[i].by_name) continue;
-      open_.push_back({index, choices_of(index)});
+      if (catalogue_.fields[i].by_name || (absent_ >> i & 1U) != 0) continue;
+      std::vector<FieldChoice> choices = choices_of(index);
+      const bool constrained = !choices.empty();
+      // The least that each message has, where those of the rules fit none: of numbers in two
+      // words, two.
+      const bool counts = counts_elements(catalogue_, index);
+      if (!constrained || counts || is_element_value(index)) {
+        choices.push_back(choice_at(index, {}, counts ? 1 : 0));
+      }
+      if (counts) choices.push_back(choice_at(index, {}, 2));
+      open_.push_back({index, constrained, std::move(choices)});
     }
   }
 
@@ -243,28 +203,30 @@ class WordJudge {
   }
 
   // Where grants of the field begin.
-  std::vector<Choice> choices_of(std::uint8_t field) const {
-    std::vector<Choice> choices;
+  std::vector<FieldChoice> choices_of(std::uint8_t field) const {
+    std::vector<FieldChoice> choices;
     for (const policy::Rule& rule : conduit_->rules) {
       if (rule.protocol != *case_.protocol || !rule.functions.test(function_index_)) continue;
       const policy::Constraint* constraint = policy::find_constraint(rule, field);
       if (constraint == nullptr) continue;
       for (const Range& range : constraint->ranges) {
         choices.push_back(choice_at(field, rule, range.low));
+        // A number in two words takes an even count of them.
+        if (!counts_elements(catalogue_, field) || words_of(rule.value_type) == 1) continue;
+        choices.push_back(choice_at(field, rule, std::min(range.low + 1, range.high)));
       }
       for (const std::string& pattern : constraint->patterns) {
-        Choice choice;
+        FieldChoice choice;
         choice.name = pattern;
         if (catalogue_.fields[field].patterns == nullptr) std::erase(choice.name, '*');
         choices.push_back(std::move(choice));
       }
     }
-    if (choices.empty()) choices.push_back(choice_at(field, {}, 0));
     return choices;
   }
 
-  Choice choice_at(std::uint8_t field, const policy::Rule& rule, std::int64_t number) const {
-    Choice choice;
+  FieldChoice choice_at(std::uint8_t field, const policy::Rule& rule, std::int64_t number) const {
+    FieldChoice choice;
     choice.range = Range::point(number);
     if (is_element_value(field)) {
       choice.elements = {rule.value_type, rule.word_order, {number}};
@@ -272,18 +234,23 @@ class WordJudge {
     return choice;
   }
 
-  void try_all(std::size_t next, std::map<std::uint8_t, Choice>& choices) {
+  void try_all(std::size_t next, FieldChoices& choices) {
     if (best_.allowed || tries_ > kTriesMax) return;
     if (next == open_.size()) return try_one(choices);
-    for (const Choice& choice : open_[next].choices) {
+    for (const FieldChoice& choice : open_[next].choices) {
       choices[open_[next].field] = choice;
       try_all(next + 1, choices);
       if (best_.allowed) return;
     }
   }
 
-  void try_one(const std::map<std::uint8_t, Choice>& choices) {
+  void try_one(FieldChoices choices) {
     ++tries_;
+    const SettledFields settled = settle_tried(catalogue_, function_, choices);
+    if (!settled.contradiction.empty()) {
+      if (contradiction_.empty()) contradiction_ = settled.contradiction;
+      return;
+    }
     protocols::Operation operation;
     operation.function = function_index_;
     for (const auto& [field, choice] : choices) {
@@ -300,15 +267,16 @@ class WordJudge {
     if (values != choices.end() && !set_elements(values->second.elements, operation, bytes)) return;
     const policy::Decision decision =
         policy::judge(*conduit_, cell_, *case_.protocol, operation, 0);
-    if (tries_ > 1 && !is_allowed(decision.reason)) return;
+    if (judged_ && !is_allowed(decision.reason)) return;
+    judged_ = true;
     best_.allowed = is_allowed(decision.reason);
     best_.reason = describe(decision.reason).name;
     best_.rule = decision.rule;
     if (best_.allowed) best_.assumed = assumed(choices);
   }
 
-  // The elements stand at the addresses from the first on; as many as the address says, or as there
-  // are values. False if the two differ.
+  // The elements stand at the addresses from the first on, as many as there are addresses. False if
+  // there are not as many values, nor one for all.
   bool set_elements(const ElementValues& values, protocols::Operation& operation,
                     std::optional<ElementBytes>& bytes) {
     const std::uint8_t address = catalogue_.element_address_field;
@@ -316,13 +284,17 @@ class WordJudge {
     std::size_t count = of_values;
     std::int64_t first = 0;
     if (address != kNoField && operation.has(address)) {
-      Range& range = operation.fields[address].range;
+      const Range& range = operation.fields[address].range;
       first = range.low;
-      if (range.is_point()) range.high = range.low + static_cast<std::int64_t>(of_values) - 1;
       count = static_cast<std::size_t>(range.high - range.low + 1);
     }
     const bool stated = stated_.contains(catalogue_.element_value_field);
-    if (count > kElementsMax || (stated && of_values != count && values.numbers.size() != 1)) {
+    const bool divides = count % words_of(values.type) == 0;
+    if (!divides && !stated) {
+      contradiction_ = "a value of a rule does not fit " + std::to_string(count) + " elements";
+      return false;
+    }
+    if (count > kElementsMax || !divides || (of_values != count && values.numbers.size() != 1)) {
       diagnostics_.error(case_.at, std::to_string(count) + " elements at these addresses, but " +
                                        std::to_string(of_values) + " in value");
       return false;
@@ -332,20 +304,12 @@ class WordJudge {
     return true;
   }
 
-  std::string assumed(const std::map<std::uint8_t, Choice>& choices) const {
+  std::string assumed(const FieldChoices& choices) const {
     std::string text;
     for (const OpenField& open : open_) {
-      const FieldInfo& field = catalogue_.fields[open.field];
-      const Choice& choice = choices.at(open.field);
-      std::string value = choice.name;
-      if (field.kind == FieldKind::integer) value = std::to_string(choice.range.low);
-      if (field.kind == FieldKind::real) {
-        value = std::to_string(float64_from_order(choice.range.low));
-      }
-      if (is_element_value(open.field) && choice.elements.type == policy::ValueType::float32) {
-        value = std::to_string(float32_from_order(choice.range.low));
-      }
-      text += (text.empty() ? "" : ", ") + std::string(field.name) + " " + value;
+      if (!open.constrained) continue;
+      text +=
+          (text.empty() ? "" : ", ") + field_text(catalogue_, open.field, choices.at(open.field));
     }
     return text;
   }
@@ -357,11 +321,14 @@ class WordJudge {
   std::uint16_t function_index_;
   Diagnostics& diagnostics_;
 
-  std::map<std::uint8_t, Choice> stated_;
+  FieldChoices stated_;
+  std::uint32_t absent_ = 0;  // fields that no message has beside those that are stated
   std::vector<OpenField> open_;
   const policy::Conduit* conduit_ = nullptr;
   policy::RuleCell cell_{};
   std::size_t tries_ = 0;
+  bool judged_ = false;
+  std::string contradiction_;  // of the first values that were tried and that no message has
   CaseVerdict best_;
 };
 
@@ -439,6 +406,8 @@ std::optional<CaseVerdict> judge_by_rules(const PolicyCase& each, const Model& m
       opens_session(each, judge.function(), as_written.reason == Reason::service_granted,
                     reverse.reason == Reason::service_granted, diagnostics);
   if (!opens) return std::nullopt;
+  const bool is_request = *opens && each.from_client.value_or(true);
+  if (!judge.settle(is_request ? session->server.asset : nullptr)) return std::nullopt;
   const policy::Classification& found = *opens ? as_written : reverse;
   const bool protocol_named =
       found.protocol == *each.protocol || (found.protocols >> *each.protocol & 1U) != 0;
@@ -451,8 +420,7 @@ std::optional<CaseVerdict> judge_by_rules(const PolicyCase& each, const Model& m
     }
     return verdict;
   }
-  const bool is_request = *opens && each.from_client.value_or(true);
-  return judge.judge(found, is_request ? session->server.asset : nullptr);
+  return judge.judge(found);
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ struct CaseVerdict {
   std::string fault;    // of a message in bytes that is malformed
   std::string conduit;  // empty where none leads between the zones
   std::uint32_t rule = 0;
-  std::string assumed;    // values of fields that the case leaves open, if it is allowed for them
+  std::string derived;    // values of fields that follow from those that the case states
+  std::string assumed;    // of those that it leaves open and rules limit, if it is allowed for them
   bool observed = false;  // it passes whatever the reason is, since its conduit observes
   std::string sender;     // what makes the message's sender the server of its session, if it is
 };

@@ -38,7 +38,8 @@ std::string verdict_text(const CaseVerdict& verdict) {
   if (!verdict.fault.empty()) text += " (" + verdict.fault + ")";
   if (!verdict.conduit.empty()) text += ", conduit " + verdict.conduit;
   if (verdict.rule != 0) text += ", rule " + std::to_string(verdict.rule);
-  if (!verdict.assumed.empty()) text += ", for " + verdict.assumed;
+  if (!verdict.derived.empty()) text += ", derived: " + verdict.derived;
+  if (!verdict.assumed.empty()) text += ", assumed: " + verdict.assumed;
   if (!verdict.sender.empty()) text += " (" + verdict.sender + ")";
   if (verdict.observed) text += ", OBSERVED: it passes whatever the rules say";
   return text;
@@ -205,6 +206,7 @@ void print_case(const Session& session, const TestArguments& arguments, std::siz
       json["reason"] = result.verdict.reason;
       json["conduit"] = result.verdict.conduit;
       json["rule"] = result.verdict.rule;
+      json["derived"] = result.verdict.derived;
       json["assumed"] = result.verdict.assumed;
       json["observed"] = result.verdict.observed;
       json["judged"] = each.is_in_bytes() ? "pipeline" : "words";
@@ -367,16 +369,19 @@ void add_policy_trial_commands(CLI::App& policy, Session& session) {
       "    - {protocol: modbus, client: hmi, server: plc1, expect: deny,\n"
       "       message: \"00 01 00 00 00 06 01 05 00 01 ff 00\"}\n\n"
       "Words are the function and fields of `bulkheadctl protocols NAME`. They are judged by the "
-      "compiled policy alone, here: as one operation, in an open session, within every rate. A "
-      "field that a case leaves open may have any value: it is allowed if it passes with some "
-      "value, which the output names; what must be denied is denied for all. Fields that a rule "
-      "must name (routes, broadcasts) are absent unless stated. Fields whose names are keys here "
-      "stand under `fields:`.\n\n"
+      "compiled policy alone, here: as one operation, in an open session, within every rate. "
+      "Fields that follow from those that a case states are derived, such as a quantity from a "
+      "range of addresses; values that no message has together are a mistake. A field that a case "
+      "leaves open may have any value: it is allowed if it passes with some value, which the "
+      "output names as assumed where rules limit it; what must be denied is denied for all. Fields "
+      "that a rule must name (routes, broadcasts) are absent unless stated. Fields whose names are "
+      "keys here stand under `fields:`. Each key stands once.\n\n"
       "Bytes go through the data plane's whole pipeline (bulkhead-replay, package bulkhead), each "
       "case in a session of its own, after the messages under `before:` (> the client's, < the "
-      "server's).\n\n"
-      "Other keys: what, reason, rule, server_port, over (tcp, udp, ethernet), vlan, as and "
-      "word_order for typed values, from: server beside client and server.");
+      "server's). Of a session that the policy does not let open, that is the verdict.\n\n"
+      "Other keys: what, reason, rule, server_port, over (tcp, udp, ethernet), vlan (0: a priority "
+      "tag; without it that of the client's zone), as and word_order for typed values, from: "
+      "server beside client and server. policies/README.md says more.");
   test->add_option("POLICY", arguments->policy, "Policy file (.yaml)")->required();
   test->add_option("CASES", arguments->cases, "Cases file (.yaml)")->required();
   test->add_option("--junit", arguments->junit, "Also write the results to this file (JUnit XML)");

@@ -112,6 +112,11 @@ class Keys(Cases):
                 results, mistakes = self.run_cases(text)
                 self.assertEqual((results, len(mistakes)), ([], 1), mistakes)
                 self.assertIn(expected, mistakes[0]["message"])
+        for text, expected in [
+                ("modbus: read_holding_registers, as: int16", "int16 says how written values are read"),
+                ("modbus: 16, address: 1, value: 1, as: uint32, word_order: litle", "big or little, not litle")]:
+            with self.subTest(text):
+                self.assertIn(expected, self.words(text)["problem"])
 
 
 class Vlans(Cases):
@@ -132,6 +137,153 @@ class Vlans(Cases):
                     for result in results[:2]:
                         self.assertEqual((result["verdict"], result["reason"]), expected, result)
                     self.assertEqual(results[2]["verdict"], expected[0], results[2])
+
+
+class Derived(Cases):
+
+    def test_what_follows(self):
+        for text, verdict, derived in [
+                ("modbus: read_holding_registers, address: 0-4", "allow", "quantity 5"),
+                ("modbus: read_holding_registers, address: 0-9", "deny", "quantity 10"),
+                ("modbus: read_holding_registers, address: 196, quantity: 5", "allow", ""),
+                ("modbus: read_holding_registers, address: 197, quantity: 5", "deny", ""),
+                ("modbus: read_holding_registers, address: 7", "allow", "quantity 1"),
+                ("modbus: write_multiple_registers, address: 10, value: [1, 2, 3]", "allow", "quantity 3"),
+                ("modbus: write_multiple_registers, value: [1, 2, 3, 4, 5, 6]", "deny", "quantity 6"),
+                ("modbus: return_query_data", "allow", "sub_function 0"),
+                ("s7comm: read_var, area: 0x84, db: 1, address: 0, length: 2, transport_size: 8", "allow", ""),
+                ("s7comm: read_var, area: 0x84, db: 1, address: 0-7, transport_size: 4", "allow", "length 4"),
+                ("s7comm: read_var, area: 0x84, db: 1, address: 4, length: 2, transport_size: 8", "deny", "")]:
+            with self.subTest(text):
+                result = self.words(text)
+                self.assertEqual((result.get("verdict"), result.get("derived")), (verdict, derived), result)
+        for text, verdict, derived in [
+                ("dnp3: read, destination: 4", "allow", ""),
+                ("dnp3: read, destination: 65535", "deny", "broadcast 65535"),
+                ("iec104: c_ic_na_1, common_address: 65535", "deny", "broadcast 1"),
+                ("mms: read, domain: ied, item: GGIO1$MX$AnIn1", "allow", "logical_node GGIO1, functional_constraint MX"),
+                ("mms: read, domain: ied, item: LLN0$MX$A", "deny", "logical_node LLN0, functional_constraint MX")]:
+            with self.subTest(text):
+                result = self.words(text, to="rtu")
+                self.assertEqual((result.get("verdict"), result.get("derived")), (verdict, derived), result)
+
+    def test_what_is_assumed_is_said(self):
+        result = self.words("modbus: read_holding_registers, address: 0-4")
+        self.assertEqual(result["assumed"], "unit 1")
+        done = subprocess.run([BULKHEADCTL, "policy", "test", self.policy, self.folder / "cases.yaml"],
+                              capture_output=True, text=True)
+        self.assertIn("rule 1, derived: quantity 5, assumed: unit 1\n", done.stdout)
+        # Left open, a field has some value that fits the others.
+        result = self.words("modbus: read_holding_registers, quantity: 5")
+        self.assertEqual((result["verdict"], result["assumed"]), ("allow", "unit 1, address 0-4"))
+
+    def test_what_no_message_is(self):
+        for text, expected in [
+                ("modbus: read_holding_registers, address: 0-9, quantity: 3",
+                 "quantity 3 contradicts address 0-9, which is 10"),
+                ("modbus: read_holding_registers, address: 0, quantity: 0", "quantity 0: a message asks for one"),
+                ("modbus: read_holding_registers, address: 0-125", "has at most 125 in a message"),
+                ("modbus: read_holding_registers, address: 65535, quantity: 2", "the last one is 65535"),
+                ("modbus: write_single_register, address: 40-42, value: 1", "has at most 1 in a message"),
+                ("modbus: write_single_register, address: 40, value: [1, 2]", "1 elements at these addresses, but 2"),
+                ("modbus: write_multiple_coils, address: 40, value: 2", "value 2: a coil is 0 or 1"),
+                ("modbus: return_query_data, sub_function: 4", "sub_function 4 contradicts return_query_data"),
+                ("modbus: 16, address: 40-42, value: 1.5, as: float32", "3 elements at these addresses, but 2"),
+                ("modbus: umas_read_variables, block: 1, offset: 0-9, length: 3", "length 3 contradicts offset 0-9"),
+                ("s7comm: read_var, area: 0x84, db: 1, address: 0-8, transport_size: 4", "is no multiple of 2"),
+                ("s7comm: read_var, area: 0x81, db: 1, address: 0", "db 1 contradicts area 129"),
+                ("s7comm: read_var, bit: 1, transport_size: 4", "transport_size 4 contradicts bit 1"),
+                ("dnp3: read, index: 1-2, quantity: 3", "index 1-2 and quantity 3 are never in one message"),
+                ("dnp3: read, destination: 4, broadcast: 65535", "broadcast 65535 contradicts destination 4"),
+                ("iec104: c_ic_na_1, common_address: 5, broadcast: 1", "broadcast 1 contradicts common_address 5"),
+                ("mms: read, domain: ied, item: LLN0$MX$A, logical_node: GGIO1", "logical_node GGIO1 contradicts item"),
+                ("enip: read_tag, tag: A, member: 0-3, elements: 2", "elements 2 contradicts member 0-3"),
+                ("enip: read_tag, tag: A, port: 1, link: 0, path: '1/0'", "are never in one message"),
+                ("bacnet: read_property, address: 5", "address 5 is never without network"),
+                ("bacnet: read_property, network: 3, address: 256", "does not fit 1 octet"),
+                ("opcua: read, node: 1, node_name: a", "node 1 and node_name a are never in one message")]:
+            with self.subTest(text):  # whether or not the policy grants anything there
+                result = self.words(text)
+                self.assertIn(expected, result.get("problem", ""), result)
+                self.assertIn("cannot be judged: ", result["problem"])
+                self.assertNotIn("verdict", result)
+
+    # Of these the modules make operations that words can name, but not the verdict on the message:
+    # it depends on what came before it in its session.
+    OF_SESSION = {"without this session's handle", "a request before the channel is open",
+                  "what goes on with nothing", "an operate without a select",
+                  "before the session is started nothing is commanded"}
+    DEPENDENT = ("quantity", "length", "elements", "broadcast", "sub_function", "mei", "logical_node",
+                 "functional_constraint", "control", "report_control_block")
+
+    def decoded(self, site):
+        """The case, its result in bytes, and the operation of its message, where that is one."""
+        keeper = self.file("keep", f"#!/bin/sh\ncp \"$3\" {self.folder}/c.pcap\nexec {REPLAY} \"$@\"\n")
+        keeper.chmod(0o755)
+        text = (site / "cases.yaml").read_text()
+        results, _ = self.run_cases(policy=site / "policy.yaml", cases=text, replay=keeper)
+        done = subprocess.run([BULKHEADCTL, "decode", self.folder / "c.pcap", "--format", "json"],
+                              capture_output=True, text=True)
+        sessions = collections.defaultdict(list)  # each case has a client port of its own
+        for line in map(json.loads, done.stdout.splitlines()):
+            for end in line.get("stream", "").split():
+                port = end.rpartition(":")[2]
+                if port.isdigit() and 0 <= int(port) - 20001 < len(results):
+                    sessions[int(port) - 20001].append(line)
+        for index, case in enumerate(yaml.safe_load(text)["cases"]):
+            lines = [line for line in sessions[index] if line["frame"] == sessions[index][-1]["frame"]]
+            asks = len(lines) == 1 and "function" in lines[0] and lines[0]["direction"] != "response"
+            if asks and results[index]["reason"] != "answers_request" and case["what"] not in self.OF_SESSION:
+                yield case, results[index], lines[0]
+
+    def in_words(self, case, operation, result):
+        def text(name, value):
+            if not isinstance(value, list) or name == "values":
+                return value
+            return value[0] if value[0] == value[1] else f"{value[0]}-{value[1]}"
+        fields = {name: text(name, value) for name, value in operation["fields"].items()}
+        if "values" in fields:
+            fields["value"] = fields.pop("values")
+        words = {"client": case["client"], "server": case["server"], "expect": result["verdict"],
+                 operation["protocol"]: operation["function"], "fields": fields}
+        return words | {key: case[key] for key in ("from", "vlan") if key in case}
+
+    def test_words_are_what_the_modules_read(self):
+        """The operations of every example's messages as words come to what the bytes do, also where
+        the fields that follow from others are left out; and no other values of these fit."""
+        count = derived = refused = 0
+        for site in sorted(each.parent for each in POLICIES.glob("*/cases.yaml")):
+            whole, less, wrong = [], [], []
+            for case, result, operation in self.decoded(site):
+                words = self.in_words(case, operation, result)
+                whole.append((words, result, case["what"], {}))
+                left_out = {name: value for name, value in words["fields"].items() if name in self.DEPENDENT
+                            and (name != "broadcast" or operation["protocol"] in ("dnp3", "iec104"))}
+                rest = {name: value for name, value in words["fields"].items() if name not in left_out}
+                less.append((words | {"fields": rest}, result, case["what"], left_out))
+                for name in {"quantity", "length", "elements"} & left_out.keys():
+                    other = words["fields"] | {name: left_out[name] + 1}
+                    if not any(isinstance(value, str) and "-" in value for value in other.values()):
+                        continue  # of a single address the quantity is no contradiction
+                    wrong.append((words | {"fields": other}, result, case["what"], {}))
+            text = yaml.safe_dump({"cases": [each[0] for each in whole + less + wrong]}, sort_keys=False)
+            results, mistakes = self.run_cases(policy=site / "policy.yaml", cases=text)
+            self.assertEqual(len(results), len(whole + less + wrong), mistakes)
+            for (words, octets, what, left_out), result in zip(whole + less, results):
+                with self.subTest(site=site.name, what=what, words=words):
+                    for key in ("verdict", "reason", "rule", "conduit"):
+                        self.assertEqual(result.get(key), octets[key], result)
+                    said = set(filter(None, result["derived"].split(", ")))
+                    self.assertEqual(said, {f"{name} {value}" for name, value in left_out.items()})
+                    count += 1
+                    derived += len(left_out)
+            for (words, _, what, _), result in zip(wrong, results[len(whole + less):]):
+                with self.subTest(site=site.name, what=what, wrong=words):
+                    self.assertIn("no message is such", result.get("problem", ""))
+                    refused += 1
+        self.assertGreaterEqual(count, 200)
+        self.assertGreaterEqual(derived, 20)
+        self.assertGreaterEqual(refused, 5)
 
 
 if __name__ == "__main__":
