@@ -17,11 +17,12 @@ namespace bulkhead::controlplane {
 
 std::string read_file_or_fail(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string bytes(std::istreambuf_iterator<char>(file), {});
-  if (!file.good() && !file.eof()) {
-    throw CommandFailed{kFileFailed, "cannot read " + path + ": " + std::strerror(errno)};
+  try {
+    std::string bytes(std::istreambuf_iterator<char>(file), {});
+    if (file.good() || file.eof()) return bytes;
+  } catch (const std::ios_base::failure&) {  // of the buffer, such as that of a folder
   }
-  return bytes;
+  throw CommandFailed{kFileFailed, "cannot read " + path + ": " + std::strerror(errno)};
 }
 
 void write_file_or_fail(const std::string& path, const std::string& bytes) {

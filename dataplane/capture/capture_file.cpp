@@ -9,7 +9,10 @@ Result<CaptureFile, std::string> CaptureFile::open(const std::string& path) {
   char error[PCAP_ERRBUF_SIZE] = {};
   pcap_t* file =
       pcap_open_offline_with_tstamp_precision(path.c_str(), PCAP_TSTAMP_PRECISION_NANO, error);
-  if (file == nullptr) return "cannot read " + std::string(error);
+  if (file == nullptr) {
+    const std::string why = error;  // begins with the path only where the file does not open
+    return "cannot read " + (why.starts_with(path) ? why : path + ": " + why);
+  }
   return CaptureFile(path, file);
 }
 

@@ -4,8 +4,11 @@
 #include <rte_mbuf.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -43,10 +46,28 @@ struct Options {
   pipeline::PipelineOptions pipeline;
 };
 
-policy::Tables load(const std::string& path) {
+std::string read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file) throw Failure{kFileFailed, "cannot read " + path};
+  try {
+    std::string text(std::istreambuf_iterator<char>(file), {});
+    if (file) return text;
+  } catch (const std::ios_base::failure&) {  // of the buffer, such as that of a folder
+  }
+  throw Failure{kFileFailed, "cannot read " + path + ": " + std::strerror(errno)};
+}
+
+// Writing would empty a file that is still to be read, whatever name it has there.
+void refuse_overwriting(const Options& options) {
+  for (const std::string& input : {options.capture, options.policy}) {
+    std::error_code missing;
+    if (options.out.empty() || !std::filesystem::equivalent(options.out, input, missing)) continue;
+    throw Failure{kUsage, "--out " + options.out + " is the file " + input +
+                              " that is read: name another one"};
+  }
+}
+
+policy::Tables load(const std::string& path) {
+  const std::string text = read(path);
   auto result = controlplane::compile_policy(text, path);
   for (const auto& each : result.diagnostics.list()) {
     std::fprintf(stderr, "%s\n", printable(result.diagnostics.to_text(each)).c_str());
@@ -289,6 +310,12 @@ int main(int argc, char** argv) {
   options.pipeline.remember_verdicts = options.measure;  // else each tells what was asked
   options.pipeline.challenge_openings = false;
   options.pipeline.limits.segments = 1024;
+  try {
+    refuse_overwriting(options);
+  } catch (const Failure& failure) {
+    std::fprintf(stderr, "bulkhead-replay: %s\n", printable(failure.text).c_str());
+    return failure.exit_code;
+  }
   ports::EalOptions eal;
   eal.huge_pages = ports::HugePages::no;
   eal.memory_mib = 192;

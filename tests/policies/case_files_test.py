@@ -286,5 +286,57 @@ class Derived(Cases):
         self.assertGreaterEqual(refused, 5)
 
 
+class Files(Cases):
+
+    def capture(self):
+        keeper = self.file("keep", f"#!/bin/sh\ncp \"$3\" {self.folder}/c.pcap\nexec {REPLAY} \"$@\"\n")
+        keeper.chmod(0o755)
+        self.run_cases(f"client: hmi, server: plc, protocol: modbus, message: '{READ}'", replay=keeper)
+        return self.folder / "c.pcap"
+
+    def replay(self, *words):
+        return subprocess.run([REPLAY, *map(str, words)], capture_output=True, text=True)
+
+    def test_nothing_is_read_and_written_at_once(self):
+        capture = self.capture()
+        (self.folder / "linked.pcap").symlink_to(capture)
+        (self.folder / "same.pcap").hardlink_to(capture)
+        before = {path: path.read_bytes() for path in (capture, self.policy)}
+        for out in (capture, self.folder / "linked.pcap", self.folder / "same.pcap", self.policy):
+            with self.subTest(out.name):
+                done = self.replay("--policy", self.policy, "--out", out, capture)
+                self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+                self.assertIn("that is read: name another one", done.stderr)
+                self.assertEqual({path: path.read_bytes() for path in before}, before)
+        done = self.replay("--policy", self.policy, "--out", self.folder / "out.pcap", capture)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((self.folder / "out.pcap").read_bytes()[:16], capture.read_bytes()[:16])
+
+    def test_a_folder_is_no_policy(self):
+        capture, cases = self.capture(), self.folder / "cases.yaml"
+        for words in [("policy", "check", self.folder), ("policy", "explain", self.folder), ("map", self.folder),
+                      ("policy", "format", self.folder), ("policy", "test", self.folder, cases),
+                      ("policy", "test", self.policy, self.folder),
+                      ("policy", "compare", self.policy, self.folder, capture),
+                      ("learn", "--against", self.folder, capture)]:
+            with self.subTest(words):
+                done = subprocess.run([BULKHEADCTL, *map(str, words)], capture_output=True, text=True)
+                self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
+                self.assertIn(f"cannot read {self.folder}: Is a directory", done.stderr)
+        done = self.replay("--policy", self.folder, capture)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn(f"cannot read {self.folder}: Is a directory", done.stderr)
+
+    def test_what_is_no_capture_is_named(self):
+        other = self.file("other.pcap", "no capture, but long enough to be read")
+        for path in (other, self.folder / "none.pcap", self.folder):
+            for words in [(REPLAY, "--policy", self.policy, path), (BULKHEADCTL, "decode", path),
+                          (BULKHEADCTL, "policy", "compare", self.policy, self.policy, path)]:
+                with self.subTest(words):
+                    done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+                    self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
+                    self.assertEqual(done.stderr.count(str(path)), 1, done.stderr)
+
+
 if __name__ == "__main__":
     outcome.run(needs_root=False, arguments=sys.argv[3:])
