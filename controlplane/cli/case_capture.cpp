@@ -115,13 +115,14 @@ struct CaseCapture::Talk {
   std::uint32_t client_next = 1000;
   std::uint32_t server_next = 900'000;
 
-  void open() {
-    if (transport != policy::Transport::tcp) return;
+  std::vector<std::uint32_t> open() {
+    if (transport != policy::Transport::tcp) return {};
     segment(true, {}, wire::kTcpSyn);
     ++client_next;
     segment(false, {}, wire::kTcpSyn | wire::kTcpAck);
     ++server_next;
     segment(true, {}, wire::kTcpAck);
+    return {capture.frames_ - 2, capture.frames_ - 1, capture.frames_};
   }
 
   // The frame that carries it.
@@ -212,7 +213,7 @@ FramedCase CaseCapture::add(const PolicyCase& each, const CaseSession& session,
             client_port_,
             vlan};
   FramedCase framed;
-  talk.open();
+  framed.opening = talk.open();
   for (const CaseTurn& turn : each.before) {
     framed.before.push_back(talk.say(turn.from_client, turn.bytes));
   }

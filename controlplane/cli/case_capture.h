@@ -11,8 +11,9 @@
 namespace bulkhead::controlplane {
 
 struct FramedCase {
-  std::vector<std::uint32_t> before;  // the frames of the messages that come first
-  std::uint32_t message = 0;          // the frame of the message itself
+  std::vector<std::uint32_t> opening;  // the frames that open the session
+  std::vector<std::uint32_t> before;   // those of the messages that come first
+  std::uint32_t message = 0;           // the frame of the message itself
 };
 
 class CaseCapture {

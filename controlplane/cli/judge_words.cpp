@@ -1,10 +1,11 @@
 // Words become one operation of the catalogue's function. Where a field is left open, each value at
 // which some rule's grant begins is tried: if any value passes, one of those does.
+#include "controlplane/cli/judge_words.h"
+
 #include <algorithm>
 
 #include "controlplane/cli/case_values.h"
 #include "controlplane/cli/dependent_fields.h"
-#include "controlplane/cli/judge_words.h"
 #include "controlplane/policy/values.h"
 #include "dataplane/policy/classifier.h"
 #include "dataplane/policy/matcher.h"
@@ -102,10 +103,7 @@ class WordJudge {
     const auto at = std::find(known.begin(), known.end(), given.field.text);
     const auto index = static_cast<std::uint8_t>(at - known.begin());
     if (at == known.end() || (function_.fields >> index & 1U) == 0) {
-      diagnostics_.error(given.field.at,
-                         std::string(function_.name) + " has no field " + given.field.text +
-                             did_you_mean(given.field.text, known) +
-                             "; its fields: " + names_of(catalogue_, function_.fields));
+      refuse_field(given.field, at == known.end() ? kNoField : index);
       return;
     }
     if (is_element_value(index)) return read_elements(given, index);
@@ -122,6 +120,28 @@ class WordJudge {
     } else {
       stated_[index].range = read.ranges[0];
     }
+  }
+
+  // `index`: of the catalogue, where the protocol has it.
+  void refuse_field(const Word& field, std::uint8_t index) {
+    constexpr std::size_t kShownMax = 6;
+    std::vector<std::string> own;
+    for (std::size_t i = 0; i < catalogue_.fields.size(); ++i) {
+      if ((function_.fields >> i & 1U) != 0) own.emplace_back(catalogue_.fields[i].name);
+    }
+    std::vector<std::string> having;
+    for (const FunctionInfo& each : catalogue_.functions) {
+      if (index != kNoField && (each.fields >> index & 1U) != 0) having.emplace_back(each.name);
+    }
+    std::string text = std::string(function_.name) + " has no field " + field.text;
+    if (index == kNoField) text += did_you_mean(field.text, own);
+    text += "; its fields: " + names_of(catalogue_, function_.fields);
+    for (std::size_t i = 0; i < having.size() && i < kShownMax; ++i) {
+      text += (i == 0 ? "; " + field.text + " is of " : ", ") + having[i];
+    }
+    const std::size_t more = having.size() - std::min(having.size(), kShownMax);
+    if (more != 0) text += " and " + std::to_string(more) + " more";
+    diagnostics_.error(field.at, text);
   }
 
   // The values of elements, each in the type that `as` names.

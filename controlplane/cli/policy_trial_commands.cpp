@@ -126,6 +126,13 @@ class BytesJudge {
 
   static void settle(const Waiting& waiting, const std::vector<Json>& verdicts) {
     CaseResult& result = *waiting.result;
+    // Of a session that does not open no message comes: what is said of its opening is the verdict.
+    for (const std::uint32_t frame : waiting.framed.opening) {
+      const Json* line = verdict_on(verdicts, frame);
+      if (line == nullptr || verdict_of(*line).allowed) continue;
+      result.verdict = verdict_of(*line);
+      return;
+    }
     for (std::size_t i = 0; i < waiting.framed.before.size(); ++i) {
       const Json* line = verdict_on(verdicts, waiting.framed.before[i]);
       if (line != nullptr && verdict_of(*line).allowed) continue;

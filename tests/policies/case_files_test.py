@@ -118,6 +118,12 @@ class Keys(Cases):
             with self.subTest(text):
                 self.assertIn(expected, self.words(text)["problem"])
 
+    def test_a_field_of_other_functions_says_of_which(self):
+        problem = self.words("modbus: read_holding_registers, value: 1")["problem"]
+        self.assertNotIn("did you mean", problem)
+        self.assertIn("its fields: unit, address, quantity; value is of write_single_coil, ", problem)
+        self.assertIn("did you mean address?", self.words("modbus: 3, adress: 1")["problem"])
+
 
 class Vlans(Cases):
 
@@ -284,6 +290,21 @@ class Derived(Cases):
         self.assertGreaterEqual(count, 200)
         self.assertGreaterEqual(derived, 20)
         self.assertGreaterEqual(refused, 5)
+
+
+class Sessions(Cases):
+
+    def test_a_session_that_does_not_open(self):
+        """No rule names the port or the hosts: of a message in bytes the same is said as of words."""
+        message = f"client: %s, server: %s, protocol: modbus, message: '{READ}'"
+        for hosts, more, reason in [(("hmi", "plc"), ", server_port: 503", "no_rule"), (("hmi", "rtu"), "", "no_rule"),
+                                    (("plc", "hmi"), "", "no_conduit")]:
+            with self.subTest(hosts=hosts):
+                results, _ = self.run_cases(f"from: {hosts[0]}, to: {hosts[1]}, modbus: 3" + more,
+                                            message % hosts + more,
+                                            message % hosts + f", before: ['> {READ}']" + more)
+                for result in results:
+                    self.assertEqual((result.get("verdict"), result.get("reason")), ("deny", reason), result)
 
 
 class Files(Cases):
