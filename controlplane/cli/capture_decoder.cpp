@@ -42,9 +42,9 @@ void CaptureDecoder::take(const CapturedPacket& packet) {
   if (const auto direction = opened_direction(packet, to)) {
     from_client = *direction == Direction::request;
   }
-  Conversation& conversation =
-      from_client ? open(packet.carrier, source, destination, ends->protocols)
-                  : open(packet.carrier, destination, source, ends->protocols);
+  Conversation& conversation = from_client
+                                   ? open(packet.carrier, source, destination, ends->protocols)
+                                   : open(packet.carrier, destination, source, ends->protocols);
   if (packet.carrier == Carrier::tcp) {
     accept_segment(conversation, packet, from_client);
   } else {
@@ -219,6 +219,7 @@ void CaptureDecoder::decode_stream(Conversation& conversation, bool from_client)
     decode_stream(conversation, !from_client);
   }
   const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
+  if (stream.has_skipped()) protocol.begin_unseen(conversation.session);
   while (!stream.bytes().empty()) {
     const Direction direction = conversation.direction(from_client);
     const protocols::Frame frame =
@@ -226,6 +227,7 @@ void CaptureDecoder::decode_stream(Conversation& conversation, bool from_client)
     if (frame.fault != Fault::none) {
       out_.on_fault(conversation, stream.completed_in(1), direction, frame.fault, std::nullopt);
       stream.discard();
+      protocol.begin_unseen(conversation.session);
       return;
     }
     if (frame.length == 0 || frame.length > stream.bytes().size()) return;
@@ -233,6 +235,14 @@ void CaptureDecoder::decode_stream(Conversation& conversation, bool from_client)
            stream.bytes().first(frame.length));
     stream.consume(frame.length);
     if (frame.turns && direction == Direction::request) conversation.turned = true;
+  }
+}
+
+// A message was not accepted: it has reached its receiver, and its number counts.
+void CaptureDecoder::go_on_after(Conversation& conversation) {
+  const protocols::Protocol& protocol = *protocols::registry()[conversation.protocol];
+  if (const protocols::NumberedMessages* numbered = protocol.numbered_messages()) {
+    numbered->forget_numbers(conversation.session);
   }
 }
 
@@ -245,6 +255,7 @@ void CaptureDecoder::decode(Conversation& conversation, std::uint32_t frame, boo
   protocols::Parsed parsed(message, direction);
   const Fault fault = protocol.parse(parsed, context_of(conversation, direction), operations_);
   if (fault != Fault::none) {
+    go_on_after(conversation);
     return out_.on_fault(conversation, frame, direction, fault, protocol.claimed_code(message));
   }
   const protocols::RelationStep step =
@@ -253,9 +264,15 @@ void CaptureDecoder::decode(Conversation& conversation, std::uint32_t frame, boo
   if (const protocols::LearnsNames* names = protocol.learns_names()) {
     names->learn(parsed, conversation.session, conversation.names);
   }
-  const Fault acceptance = protocol.accept(conversation.session, parsed, 0);
+  Fault acceptance = protocol.accept(conversation.session, parsed, 0);
+  // What comes before it may not have been recorded.
+  if (acceptance == Fault::bad_sequence) {
+    go_on_after(conversation);
+    acceptance = protocol.accept(conversation.session, parsed, 0);
+  }
   if (acceptance != Fault::none) {
     conversation.names.undo();
+    go_on_after(conversation);
   } else {
     opened_.note(protocol, conversation.client, conversation.server, parsed, step);
   }

@@ -108,6 +108,7 @@ class CaptureDecoder {
   // After bytes that are not a message the next segment is taken to begin one.
   void decode_stream(Conversation& conversation, bool from_client);
   void decode(Conversation& conversation, std::uint32_t frame, bool from_client, ByteView message);
+  void go_on_after(Conversation& conversation);
 
   ServiceSessions sessions_;
   DecodedMessages& out_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "tests/support/iec104_frames.h"
 #include "tests/support/spoken_operations.h"
 
 namespace bulkhead::controlplane {
@@ -103,6 +104,71 @@ class Counted final : public DecodedMessages {
   std::uint32_t requests = 0;
   std::uint32_t faults = 0;
 };
+
+// A recording of one TCP session (IEC 60870-5-104), whose messages are numbered.
+class Recorded {
+ public:
+  explicit Recorded(DecodedMessages& out) : decoder_({}, out) {}
+  void from_client(const support::Message& apdu, bool recorded = true) { add(0, apdu, recorded); }
+  void from_server(const support::Message& apdu, bool recorded = true) { add(1, apdu, recorded); }
+
+ private:
+  void add(std::size_t end, const support::Message& apdu, bool recorded) {
+    CapturedPacket packet = datagram(apdu, kStart + ++frame_ * kMicrosecondNs, 2404);
+    packet.frame = frame_;
+    packet.carrier = protocols::Carrier::tcp;
+    packet.tcp.sequence = next_[end];
+    packet.tcp.acknowledgement = next_[1 - end];
+    packet.tcp.flags = wire::kTcpAck | wire::kTcpPsh;
+    if (end == 1) {
+      std::swap(packet.source, packet.destination);
+      std::swap(packet.source_port, packet.destination_port);
+    }
+    next_[end] += static_cast<std::uint32_t>(apdu.size());
+    if (recorded) decoder_.take(packet);
+  }
+
+  CaptureDecoder decoder_;
+  std::uint32_t frame_ = 0;
+  std::array<std::uint32_t, 2> next_ = {1000, 900'000};
+};
+
+// Counts operations.
+class AcceptedPoints final : public DecodedMessages {
+ public:
+  void on_operation(const Conversation& /*conversation*/, std::uint32_t /*frame*/,
+                    protocols::Direction /*direction*/, const protocols::Operation& /*operation*/,
+                    protocols::Fault pairing) override {
+    (pairing == protocols::Fault::none ? accepted : refused) += 1;
+  }
+  void on_fault(const Conversation& /*conversation*/, std::uint32_t /*frame*/,
+                protocols::Direction /*direction*/, protocols::Fault /*fault*/,
+                std::optional<std::uint16_t> /*code*/) override {
+    ++faults;
+  }
+  std::uint32_t accepted = 0;
+  std::uint32_t refused = 0;
+  std::uint32_t faults = 0;
+};
+
+TEST(CaptureDecoder, WhatCannotBeReadOrWasNotRecordedHasANumber) {
+  AcceptedPoints points;
+  Recorded recorded(points);
+  std::uint16_t number = 0;
+  const auto report = [&](std::uint8_t type, bool is_recorded) {
+    recorded.from_server(support::one(type, 3, {1}, {number++, 0}), is_recorded);
+    recorded.from_client(support::supervisory(number));
+  };
+  report(1, true);
+  EXPECT_EQ(points.accepted, 2U);
+  report(200, true);
+  EXPECT_EQ(points.faults, 1U);
+  report(1, true);
+  report(1, false);
+  report(1, true);
+  EXPECT_EQ(points.accepted, 2U + 1U + 2U + 1U + 2U);
+  EXPECT_EQ(points.refused, 0U);
+}
 
 TEST(CaptureDecoder, HoldsABoundedPartAndDecodesAll) {
   Counted counted;

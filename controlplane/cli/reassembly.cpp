@@ -67,6 +67,7 @@ void Reassembly::skip_to_pending() {
       pending_.begin(), pending_.end(),
       [](const Piece& a, const Piece& b) { return sequence_distance(a.sequence, b.sequence) < 0; });
   next_ = first->sequence;
+  skipped_ = true;
   discard();
   deliver_pending(0);
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "dataplane/base/bytes.h"
@@ -20,6 +21,9 @@ class Reassembly {
   void acknowledged(std::uint32_t acknowledgement);
   // The capture is over: all missing bytes are lost.
   void finish();
+
+  // Whether bytes were lost since this was asked last.
+  bool has_skipped() { return std::exchange(skipped_, false); }
 
   // Bytes in order that have not been consumed.
   ByteView bytes() const { return bytes_; }
@@ -53,6 +57,7 @@ class Reassembly {
   };
 
   bool begun_ = false;
+  bool skipped_ = false;
   std::uint32_t next_ = 0;
   std::vector<std::uint8_t> bytes_;
   std::deque<Run> runs_;        // which frame brought which bytes
