@@ -93,6 +93,7 @@ class WordJudge {
   }
 
   const FunctionInfo& function() const { return function_; }
+  const std::string& derived() const { return best_.derived; }
 
  private:
   bool is_element_value(std::size_t field) const { return field == catalogue_.element_value_field; }
@@ -434,6 +435,7 @@ std::optional<CaseVerdict> judge_by_rules(const PolicyCase& each, const Model& m
   if (found.reason != Reason::service_granted || found.protocol == protocols::kNoProtocol ||
       !protocol_named) {
     auto verdict = judge_service(found, tables);
+    verdict->derived = judge.derived();
     if (!*opens) {
       verdict->sender = std::string(judge.function().name) +
                         " is a server's message: its sender is the server of the session";

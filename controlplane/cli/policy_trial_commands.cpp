@@ -1,6 +1,7 @@
 // policy test, policy compare: what a policy makes of messages, without an appliance.
 #include <chrono>
 #include <ctime>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -226,8 +227,19 @@ void print_case(const Session& session, const TestArguments& arguments, std::siz
       arguments.cases, each.at.line, each.what, ok ? verdict_text(result.verdict) : result.failure);
 }
 
+// The report would replace it, whatever name it has there.
+void refuse_overwriting(const TestArguments& arguments) {
+  for (const std::string& input : {arguments.policy, arguments.cases}) {
+    std::error_code missing;
+    if (!std::filesystem::equivalent(arguments.junit, input, missing)) continue;
+    throw CommandFailed{kUsage, "--junit " + arguments.junit + " is the file " + input +
+                                    " that is read: name another one"};
+  }
+}
+
 void run_test(Session& session, const TestArguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
+  refuse_overwriting(arguments);
   const Compilation policy = compile_or_fail(session, arguments.policy);
   Diagnostics diagnostics(arguments.cases);
   const std::vector<PolicyCase> cases =

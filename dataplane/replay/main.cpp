@@ -281,7 +281,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", BULKHEAD_VERSION);
   app.add_option("--policy", options.policy, "Policy (.yaml)")->required();
   app.add_option("FILE", options.capture, "Capture, pcap or pcapng")->required();
-  app.add_option("--out", options.out, "Write what would have been forwarded to this pcap");
+  CLI::Option* out =
+      app.add_option("--out", options.out, "Write what would have been forwarded to this pcap");
   app.add_option("--format", options.format, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
@@ -296,6 +297,7 @@ int main(int argc, char** argv) {
       "--measure", options.measure,
       "Print no verdicts, but how many packets a CPU second the pipeline takes: the frames come in "
       "bursts of 32, as from a busy port, and each round begins without sessions");
+  measure->excludes(out);
   app.add_option("--loop", options.rounds, "Rounds over the capture, of --measure")
       ->check(CLI::Range(1, 1'000'000))
       ->needs(measure)

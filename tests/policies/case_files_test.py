@@ -157,6 +157,7 @@ class Derived(Cases):
                 ("modbus: write_multiple_registers, address: 10, value: [1, 2, 3]", "allow", "quantity 3"),
                 ("modbus: write_multiple_registers, value: [1, 2, 3, 4, 5, 6]", "deny", "quantity 6"),
                 ("modbus: return_query_data", "allow", "sub_function 0"),
+                ("modbus: read_coils, server_port: 503, address: 1-2", "deny", "quantity 2"),
                 ("s7comm: read_var, area: 0x84, db: 1, address: 0, length: 2, transport_size: 8", "allow", ""),
                 ("s7comm: read_var, area: 0x84, db: 1, address: 0-7, transport_size: 4", "allow", "length 4"),
                 ("s7comm: read_var, area: 0x84, db: 1, address: 4, length: 2, transport_size: 8", "deny", "")]:
@@ -329,6 +330,14 @@ class Files(Cases):
                 self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
                 self.assertIn("that is read: name another one", done.stderr)
                 self.assertEqual({path: path.read_bytes() for path in before}, before)
+        for report in (self.policy, self.folder / "cases.yaml"):
+            done = subprocess.run([BULKHEADCTL, "policy", "test", self.policy, self.folder / "cases.yaml",
+                                   "--junit", report], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertEqual(self.policy.read_bytes(), before[self.policy])
+            self.assertTrue((self.folder / "cases.yaml").read_text().startswith("cases:"))
+        done = self.replay("--policy", self.policy, "--measure", "--out", self.folder / "new.pcap", capture)
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
         done = self.replay("--policy", self.policy, "--out", self.folder / "out.pcap", capture)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual((self.folder / "out.pcap").read_bytes()[:16], capture.read_bytes()[:16])
