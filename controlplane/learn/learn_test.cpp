@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <regex>
 
 #include "controlplane/learn/usage.h"
+#include "controlplane/learn/words.h"
 #include "controlplane/learn/write.h"
 #include "controlplane/policy/compiler.h"
+#include "controlplane/policy/literals.h"
 #include "tests/support/spoken_operations.h"
 
 namespace bulkhead::learn {
@@ -207,6 +210,34 @@ TEST(Learn, ZonesAreNetworksOrRoles) {
   EXPECT_EQ(errors_of(text_of(flat, {})), "");
 }
 
+// RFC 4291, 2.5.6: they say nothing of networks.
+TEST(Learn, LinkLocalAddressesMakeNoZone) {
+  Observations flat(false);
+  const Session near{ip("10.0.0.1"), ip("10.0.0.2"), policy::Transport::tcp, 502};
+  for (int i = 0; i < 2; ++i) flat.note_operation(near, modbus().protocol, read(0, 1), kStart);
+  const Session dhcp{ip("fe80::1"), ip("ff02::1:2"), policy::Transport::udp, 547};
+  flat.note_service(dhcp, kStart);
+  const Proposal guessed = propose(flat, {});
+  ASSERT_EQ(guessed.zones.size(), 2U);
+  EXPECT_EQ(guessed.zones[0].name, "clients");
+  EXPECT_EQ(guessed.zones[1].name, "servers");
+  EXPECT_EQ(guessed.conduits.size(), 1U);
+  EXPECT_EQ(guessed.apart, std::vector<std::string>{
+                               "in no zone, and not learned: 1 link-local address (fe80::1)"});
+  flat.note_service({ip("169.254.1.2"), ip("10.0.0.2"), policy::Transport::udp, 547}, kStart);
+  EXPECT_EQ(propose(flat, {}).apart,
+            std::vector<std::string>{
+                "in no zone, and not learned: 2 link-local addresses (169.254.1.2, fe80::1)"});
+  // Where they are wished for, or alone, they have their zones.
+  const Proposal wished =
+      propose(flat, {{"a", {{ip("10.0.0.0"), 96 + 24}}}, {"b", {{ip("fe80::"), 64}}}});
+  EXPECT_EQ(wished.conduits.size(), 1U);
+  Observations alone(false);
+  const Session link{ip("fe80::1"), ip("fe80::2"), policy::Transport::tcp, 502};
+  for (int i = 0; i < 2; ++i) alone.note_operation(link, modbus().protocol, read(0, 1), kStart);
+  EXPECT_EQ(propose(alone, {}).conduits.size(), 1U);
+}
+
 TEST(Learn, WhatNoRuleSaysStandsApart) {
   Observations seen = quickstart();
   seen.note_fault(kPolls, modbus().protocol, protocols::Fault::truncated, kStart);
@@ -219,6 +250,64 @@ TEST(Learn, WhatNoRuleSaysStandsApart) {
                 "not decoded: modbus, truncated, 1 message, 10.20.0.10 to 10.10.0.20, TCP 502",
                 "within zone control: 1 kind of traffic, which does not pass the firewall",
                 "in no zone, and not learned: 192.0.2.1"}));
+}
+
+// The frames of 10.20.0.10 and 10.10.0.20.
+std::string tagged_text(const std::vector<wire::VlanIds>& client,
+                        const std::vector<wire::VlanIds>& server) {
+  HostTags tags;
+  for (const wire::VlanIds& each : client) tags.note(kPolls.client, each);
+  for (const wire::VlanIds& each : server) tags.note(kPolls.server, each);
+  return proposal_text(propose(quickstart(), kZones, {}, tags),
+                       {"s", {"day.pcap"}, 1, kStart, kStart});
+}
+
+TEST(Learn, ZonesHaveTheTagsOfTheirHostsFrames) {
+  std::string text = tagged_text({{10, 0}, {10, 0}}, {{10, 0}});
+  EXPECT_NE(text.find("  supervision: {port: 0, vlan: 10, networks: "), std::string::npos) << text;
+  EXPECT_NE(text.find("  control: {port: 1, vlan: 10, networks: "), std::string::npos);
+  EXPECT_EQ(errors_of(reviewed(text)), "");
+  text = tagged_text({{100, 20}}, {{100, 20}});
+  EXPECT_NE(text.find("  control: {port: 1, vlan: [100, 20], networks: "), std::string::npos);
+  EXPECT_EQ(errors_of(reviewed(text)), "");
+  EXPECT_EQ(tagged_text({{}}, {}).find("vlan"), std::string::npos);
+}
+
+TEST(Learn, TagsThatDifferAreLeftToAPerson) {
+  std::string text = tagged_text({{10, 0}, {}}, {{100, 20}, {}});
+  EXPECT_EQ(text.find(", vlan: "), std::string::npos) << text;
+  EXPECT_NE(text.find("# zone supervision: frames of its hosts have no tag, VLAN 10; its `vlan:` "
+                      "is for you to state\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("have no tag, VLAN 100 with 20 inside;"), std::string::npos) << text;
+  text = tagged_text({{10, 0}}, {{20, 0}});
+  EXPECT_EQ(text.find(", vlan: "), std::string::npos) << text;
+  EXPECT_NE(text.find("# zones supervision and control: frames have VLAN 10 and VLAN 20, which an "
+                      "appliance does not change; their `vlan:` is for you to state\n"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(errors_of(reviewed(text)), "");
+}
+
+// Of a policy that there is: a zone whose tag no frame of its hosts has.
+TEST(Learn, OtherTagsThanAZonesAreFound) {
+  const std::string text = tagged_text({{10, 0}}, {{10, 0}});
+  const Compilation compiled = compile_policy(reviewed(text), "p.yaml");
+  ASSERT_TRUE(compiled.tables);
+  const auto tables = policy::finished(controlplane::lower_policy(*compiled.model));
+  ASSERT_TRUE(tables);
+  HostTags tags;
+  tags.note(kPolls.client, {});
+  tags.note(kPolls.server, {10, 0});
+  tags.note(ip("192.0.2.1"), {30, 0});
+  std::vector<OtherTags> others = other_tags(tables.value(), tags);
+  ASSERT_EQ(others.size(), 1U);
+  EXPECT_EQ(others[0].zone, "supervision");
+  EXPECT_EQ(tags_words({others[0].expected}), "VLAN 10");
+  EXPECT_EQ(tags_words(others[0].seen), "no tag");
+  tags.note(ip("10.20.0.11"), {10, 0});
+  EXPECT_TRUE(other_tags(tables.value(), tags).empty()) << "one of its hosts has it";
 }
 
 // What a station says of itself by LLDP (IEEE 802.1AB, 8.5.6), with its management address.
@@ -288,6 +377,46 @@ TEST(Values, AreDisjointAndSorted) {
   for (std::int64_t i = 0; i < 5000; ++i) values.add(Range::point(100 + 2 * i));
   EXPECT_TRUE(values.any);
   EXPECT_TRUE(values.ranges.empty());
+}
+
+// What is written stands in a form that policies read, to the last bit.
+TEST(Learn, RealValuesAreReadBack) {
+  const Operations s7("s7comm");
+  const Session session{ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, 102};
+  const auto& catalogue = protocols::registry()[s7.protocol]->catalogue();
+  const auto value = std::find_if(catalogue.fields.begin(), catalogue.fields.end(),
+                                  [](const auto& each) { return each.name == "value"; });
+  for (const double number : {1.5184998373247989e+35, -1e+300, 2.5e-7, 0.5, -3.0}) {
+    const std::int64_t order = float64_order(number).value();
+    const std::string text = range_text({order, order}, *value);
+    const auto range = controlplane::read_real_range(text, 64);
+    ASSERT_TRUE(range) << text;
+    EXPECT_EQ(*range, (Range{order, order})) << text;
+    Observations seen(true);
+    seen.note_operation(
+        session, s7.protocol,
+        s7.make("write_var",
+                {{"transport_size", {8, 8}}, {"address", {0, 3}}, {"value", {order, order}}}),
+        kStart);
+    EXPECT_EQ(errors_of(reviewed(text_of(seen))), "") << text_of(seen);
+  }
+}
+
+// No number of a policy's: then the rule leaves the value open, and says so.
+TEST(Learn, InfiniteValuesAreLeftOpen) {
+  const Operations s7("s7comm");
+  const Session session{ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, 102};
+  const std::int64_t order = float64_order(std::numeric_limits<double>::infinity()).value();
+  Observations seen(true);
+  seen.note_operation(
+      session, s7.protocol,
+      s7.make("write_var",
+              {{"transport_size", {8, 8}}, {"address", {0, 3}}, {"value", {order, order}}}),
+      kStart);
+  const std::string text = text_of(seen);
+  EXPECT_NE(text.find("value: any"), std::string::npos) << text;
+  EXPECT_NE(text.find("wider than seen: value"), std::string::npos) << text;
+  EXPECT_EQ(errors_of(reviewed(text)), "");
 }
 
 // Names from the wire cannot leave their quotes.

@@ -2,7 +2,9 @@
 #include "controlplane/learn/proposal.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "controlplane/learn/words.h"
 #include "controlplane/learn/zones.h"
 #include "dataplane/policy/tables.h"
 #include "dataplane/wire/text.h"
@@ -91,6 +93,20 @@ void widen(ProposedRule& rule, const Catalogue& catalogue) {
   }
 }
 
+// A policy has no word for infinity: then any value is granted, and that is noted.
+void open_infinite(ProposedRule& rule, const Catalogue& catalogue) {
+  const auto infinite = [](const Range& range) {
+    return std::isinf(float64_from_order(range.low)) || std::isinf(float64_from_order(range.high));
+  };
+  for (auto& [field, values] : rule.where) {
+    const protocols::FieldInfo& info = catalogue.fields[field];
+    const bool real = info.kind == protocols::FieldKind::real;
+    if (!real || std::none_of(values.ranges.begin(), values.ranges.end(), infinite)) continue;
+    values = {{}, {}, true};
+    rule.widened += (rule.widened.empty() ? "" : ", ") + std::string(info.name);
+  }
+}
+
 // The rules of one conduit, while they are put together.
 class RuleBuilder {
  public:
@@ -128,9 +144,9 @@ class RuleBuilder {
   std::vector<ProposedRule> finish() {
     std::vector<ProposedRule> rules;
     for (auto& [key, rule] : rules_) {
-      if (rule.review.empty()) {
-        widen(rule, protocols::registry()[rule.protocol]->catalogue());
-      }
+      const Catalogue& catalogue = protocols::registry()[rule.protocol]->catalogue();
+      open_infinite(rule, catalogue);
+      if (rule.review.empty()) widen(rule, catalogue);
       rules.push_back(std::move(rule));
     }
     rules.insert(rules.end(), services_.begin(), services_.end());
@@ -246,8 +262,9 @@ std::string session_text(const Session& session) {
 
 class Proposer {
  public:
-  Proposer(const Observations& seen, const std::vector<ZoneWish>& wishes, const HostNames& names)
-      : seen_(seen), hosts_(seen, wishes, names) {}
+  Proposer(const Observations& seen, const std::vector<ZoneWish>& wishes, const HostNames& names,
+           const HostTags& tags)
+      : seen_(seen), hosts_(seen, wishes, names), tags_(tags) {}
 
   Proposal propose() {
     out_.zones = hosts_.zones();
@@ -265,6 +282,7 @@ class Proposer {
       out_.conduits.push_back(std::move(conduit));
     }
     list_apart();
+    tag_zones();
     return std::move(out_);
   }
 
@@ -300,6 +318,54 @@ class Proposer {
     return &builders_.emplace(zones, RuleBuilder(hosts_)).first->second;
   }
 
+  void tag_zones() {
+    std::vector<VlanTags> of_zones(out_.zones.size());
+    for (const auto& [host, of_host] : tags_.hosts()) {
+      const auto zone = hosts_.zone_of(host);
+      if (zone) of_zones[*zone].insert(of_host.begin(), of_host.end());
+    }
+    for (std::size_t i = 0; i < of_zones.size(); ++i) {
+      if (of_zones[i].size() == 1) out_.zones[i].vlan = *of_zones[i].begin();
+      if (of_zones[i].size() <= 1) continue;
+      out_.apart.push_back("zone " + out_.zones[i].name + ": frames of its hosts have " +
+                           tags_words(of_zones[i]) + "; its `vlan:` is for you to state");
+    }
+    while (untag_unlike_zones()) {
+    }
+  }
+
+  // An appliance bridges: zones of one conduit that had different tags would not compile.
+  bool untag_unlike_zones() {
+    bool changed = false;
+    for (const ProposedConduit& conduit : out_.conduits) {
+      ProposedZone& from = out_.zones[conduit.from];
+      ProposedZone& to = out_.zones[conduit.to];
+      if (from.vlan == to.vlan) continue;
+      out_.apart.push_back("zones " + from.name + " and " + to.name + ": frames have " +
+                           tags_words({from.vlan}) + " and " + tags_words({to.vlan}) +
+                           ", which an appliance does not change; their `vlan:` is for you to "
+                           "state");
+      from.vlan = to.vlan = {};
+      changed = true;
+    }
+    return changed;
+  }
+
+  void list_homeless() {
+    std::vector<std::string> link_local;
+    for (const wire::IpAddress& address : homeless_) {
+      if (!address.is_mac() && address.is_link_local()) {
+        link_local.push_back(wire::to_text(address));
+      } else {
+        out_.apart.push_back("in no zone, and not learned: " + wire::to_text(address));
+      }
+    }
+    if (link_local.empty()) return;
+    out_.apart.push_back("in no zone, and not learned: " + std::to_string(link_local.size()) +
+                         " link-local address" + (link_local.size() == 1 ? " (" : "es (") +
+                         words_for_people(link_local) + ")");
+  }
+
   void list_apart() {
     for (const auto& [key, seen] : seen_.faults()) {
       out_.apart.push_back(
@@ -313,9 +379,7 @@ class Proposer {
                            (count == 1 ? " kind" : " kinds") +
                            " of traffic, which does not pass the firewall");
     }
-    for (const wire::IpAddress& address : homeless_) {
-      out_.apart.push_back("in no zone, and not learned: " + wire::to_text(address));
-    }
+    list_homeless();
     if (seen_.dropped() > 0) {
       out_.apart.push_back("too much to be learned at once: " + std::to_string(seen_.dropped()) +
                            " messages are left out; learn from parts of the capture");
@@ -324,6 +388,7 @@ class Proposer {
 
   const Observations& seen_;
   Hosts hosts_;
+  const HostTags& tags_;
   Proposal out_;
   std::map<Zones, ProposedConduit> conduits_;
   std::map<Zones, RuleBuilder> builders_;
@@ -334,8 +399,8 @@ class Proposer {
 }  // namespace
 
 Proposal propose(const Observations& seen, const std::vector<ZoneWish>& wishes,
-                 const HostNames& names) {
-  return Proposer(seen, wishes, names).propose();
+                 const HostNames& names, const HostTags& tags) {
+  return Proposer(seen, wishes, names, tags).propose();
 }
 
 }  // namespace bulkhead::learn

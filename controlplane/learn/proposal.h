@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controlplane/learn/host_names.h"
+#include "controlplane/learn/host_tags.h"
 #include "controlplane/learn/observations.h"
 
 namespace bulkhead::learn {
@@ -21,6 +22,7 @@ struct ProposedZone {
   std::string name;
   std::uint16_t port = 0;
   std::vector<wire::Prefix> networks;
+  VlanTag vlan{};  // that all frames of its hosts have
 };
 
 struct ProposedAsset {
@@ -61,8 +63,9 @@ struct Proposal {
 };
 
 // Without wishes each network (/24, /64) is a zone; where there is one network alone, or more than
-// ports, the clients and the servers are two.
+// ports, the clients and the servers are two. Link-local addresses are then in no zone, if there
+// are others.
 Proposal propose(const Observations& seen, const std::vector<ZoneWish>& wishes,
-                 const HostNames& names = {});
+                 const HostNames& names = {}, const HostTags& tags = {});
 
 }  // namespace bulkhead::learn

@@ -23,7 +23,9 @@ std::string number_text(std::int64_t value, const FieldInfo& field) {
   if (field.kind != FieldKind::real) return std::to_string(value);
   char text[48];
   std::snprintf(text, sizeof(text), "%.17g", float64_from_order(value));
-  return text;
+  std::string word = text;
+  std::erase(word, '+');  // of an exponent: policies have none
+  return word;
 }
 
 std::string where_text(const ProposedRule& rule, const Catalogue& catalogue) {

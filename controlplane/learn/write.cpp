@@ -38,7 +38,13 @@ std::string zone_text(const ProposedZone& zone) {
   for (const wire::Prefix& network : zone.networks) {
     if (!network.address.is_mac()) networks.push_back(quoted(wire::to_text(network)));
   }
+  const auto [outer, inner] = zone.vlan;
   std::string text = "  " + zone.name + ": {port: " + std::to_string(zone.port);
+  if (inner != wire::VlanIds::kNoVlan) {
+    text += ", vlan: [" + std::to_string(outer) + ", " + std::to_string(inner) + "]";
+  } else if (outer != wire::VlanIds::kNoVlan) {
+    text += ", vlan: " + std::to_string(outer);
+  }
   if (!networks.empty()) {
     text += ", networks: " + (networks.size() == 1 ? "[" + networks[0] + "]" : list_text(networks));
   }

@@ -63,6 +63,13 @@ void Hosts::find_roles(const Observations& seen) {
   };
   for (const auto& [key, use] : seen.uses()) note(key.session);
   for (const auto& [session, count] : seen.services()) note(session);
+  for (const auto& [host, serves] : serves_) {
+    if (!host.is_mac() && !host.is_link_local()) only_link_local_ = false;
+  }
+}
+
+bool Hosts::shows_network(const wire::IpAddress& host) const {
+  return !host.is_mac() && (only_link_local_ || !host.is_link_local());
 }
 
 std::size_t Hosts::add_zone(std::string name, std::vector<wire::Prefix> networks) {
@@ -79,7 +86,7 @@ void Hosts::take_wishes(const std::vector<ZoneWish>& wishes) {
 void Hosts::take_networks() {
   std::map<wire::IpAddress, wire::Prefix> networks;
   for (const auto& [host, serves] : serves_) {
-    if (!host.is_mac()) networks[network_of(host).address] = network_of(host);
+    if (shows_network(host)) networks[network_of(host).address] = network_of(host);
   }
   for (const auto& [address, network] : networks) {
     add_zone("net-" + plain(wire::to_text(network.address)), {network});
@@ -91,7 +98,8 @@ void Hosts::split_by_role() {
   std::vector<wire::Prefix> clients;
   std::vector<wire::Prefix> servers;
   for (const auto& [host, serves] : serves_) {
-    if (!host.is_mac()) (serves ? servers : clients).push_back({host, wire::kPrefixLengthMax});
+    if (!shows_network(host)) continue;
+    (serves ? servers : clients).push_back({host, wire::kPrefixLengthMax});
   }
   if (!clients.empty()) add_zone("clients", std::move(clients));
   if (!servers.empty()) add_zone("servers", std::move(servers));

@@ -24,6 +24,8 @@ class Hosts {
 
  private:
   void find_roles(const Observations& seen);
+  // Whether its address says which network it is in.
+  bool shows_network(const wire::IpAddress& host) const;
   void take_wishes(const std::vector<ZoneWish>& wishes);
   void take_networks();
   void split_by_role();
@@ -34,6 +36,7 @@ class Hosts {
   std::size_t add_zone(std::string name, std::vector<wire::Prefix> networks);
   std::optional<std::size_t> home_of(const wire::IpAddress& host) const;
 
+  bool only_link_local_ = true;
   std::vector<ProposedZone> zones_;
   std::vector<ProposedAsset> assets_;
   std::map<wire::IpAddress, bool> serves_;                     // each host; whether it was a server
