@@ -1,7 +1,7 @@
 // Names are the registry's.
 #include "controlplane/cli/chosen_ports.h"
 
-#include <cstdlib>
+#include <charconv>
 
 #include "controlplane/cli/session.h"
 #include "controlplane/yaml/diagnostics.h"
@@ -19,12 +19,14 @@ ChosenPorts read_chosen_ports(const std::vector<std::string>& words) {
       for (const auto* each : protocols::registry()) known.emplace_back(each->catalogue().name);
       throw CommandFailed{kUsage, "unknown protocol " + name + did_you_mean(name, known)};
     }
-    const unsigned long port =
-        equals == std::string::npos ? 0 : std::strtoul(word.c_str() + equals + 1, nullptr, 10);
-    if (port == 0 || port > 65535) {
+    std::uint16_t port = 0;
+    const char* const end = word.data() + word.size();
+    const char* const begin = equals == std::string::npos ? end : word.data() + equals + 1;
+    const auto [stop, error] = std::from_chars(begin, end, port);
+    if (error != std::errc() || stop != end || port == 0) {
       throw CommandFailed{kUsage, "--as takes PROTOCOL=PORT, such as modbus=1502, not " + word};
     }
-    ports[static_cast<std::uint16_t>(port)] = *protocol;
+    ports[port] = *protocol;
   }
   return ports;
 }
