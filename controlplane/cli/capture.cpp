@@ -1,9 +1,12 @@
 // wire/ reads the headers.
 #include "controlplane/cli/capture.h"
 
+#include <algorithm>
+#include <array>
+
 #include "controlplane/cli/session.h"
 #include "dataplane/capture/capture_file.h"
-#include "dataplane/wire/ethernet.h"
+#include "dataplane/protocols/registry.h"
 #include "dataplane/wire/ip.h"
 #include "dataplane/wire/llc.h"
 
@@ -103,11 +106,51 @@ bool parse_echo(ByteView packet, CapturedEcho& out) {
   return echo;
 }
 
-wire::Mac source_mac(const CapturedFrame& frame) {
+// ICMP errors and answers go with what they answer. RFC 4861: neighbour discovery is the network's.
+bool goes_with_others(std::uint8_t protocol, std::uint8_t type) {
+  constexpr std::array<std::uint8_t, 5> kErrors = {3, 4, 5, 11, 12};
+  if (protocol == wire::kProtocolIcmp) {
+    return type == 0 || std::find(kErrors.begin(), kErrors.end(), type) != kErrors.end();
+  }
+  return (type >= 1 && type <= 4) || type == 129 || (type >= 133 && type <= 137);
+}
+
+std::optional<LeftOut> left_out_ip(ByteView packet) {
+  using Kind = LeftOut::Kind;
+  wire::IpHeader ip;
+  const wire::IpStatus status =
+      (packet[0] >> 4) == 4 ? wire::parse_ipv4(packet, false, ip) : wire::parse_ipv6(packet, ip);
+  if (status == wire::IpStatus::fragment) return LeftOut{Kind::fragment, 0};
+  if (status == wire::IpStatus::options) return LeftOut{Kind::ip_options, 0};
+  if (status != wire::IpStatus::ok) return LeftOut{Kind::malformed, 0};
+  const bool icmp = ip.protocol == wire::kProtocolIcmp || ip.protocol == wire::kProtocolIcmpv6;
+  const bool known = ip.protocol == wire::kProtocolTcp || ip.protocol == wire::kProtocolUdp;
+  if (known || (icmp && ip.payload_length == 0)) return LeftOut{Kind::malformed, 0};
+  if (!icmp) return LeftOut{Kind::ip_protocol, ip.protocol};
+  const std::uint8_t type = packet[ip.payload_offset];
+  if (goes_with_others(ip.protocol, type)) return std::nullopt;
+  return LeftOut{ip.protocol == wire::kProtocolIcmp ? Kind::icmp : Kind::icmpv6, type};
+}
+
+// Of a frame in which nothing was found.
+std::optional<LeftOut> left_out_of(const CapturedFrame& frame, ByteView ip) {
+  if (!ip.empty()) return left_out_ip(ip);
+  if (frame.link_type != DLT_EN10MB) {
+    return LeftOut{LeftOut::Kind::link_type, static_cast<std::uint16_t>(frame.link_type)};
+  }
   wire::EthernetHeader ethernet;
-  if (frame.link_type != DLT_EN10MB) return {};
   wire::parse_ethernet(frame.bytes, ethernet);
-  return ethernet.source;
+  if (ethernet.ethertype == wire::kEtherTypeArp) return std::nullopt;
+  return LeftOut{LeftOut::Kind::malformed, 0};
+}
+
+// A packet without IP whose EtherType or SAP no module decodes.
+std::optional<LeftOut> left_out_of(const CapturedPacket& packet) {
+  const std::uint16_t type = packet.destination_port;
+  const bool bare = packet.carrier == protocols::Carrier::ethernet;
+  if (!bare || protocols::find_protocols(packet.carrier, type) != 0) return std::nullopt;
+  const bool llc = type < wire::kEtherTypeMin;
+  return LeftOut{llc ? LeftOut::Kind::llc : LeftOut::Kind::ethertype, type};
 }
 
 // A frame that does not carry IP.
@@ -140,18 +183,31 @@ void FrameReader::read(const CapturedFrame& frame,
                        const std::function<void(const CapturedEcho&)>& take_echo) {
   packet_.frame = frame.number;
   packet_.time_ns = frame.time_ns;
-  packet_.source_mac = source_mac(frame);
+  wire::EthernetHeader ethernet;
+  packet_.vlan.reset();
+  if (frame.link_type == DLT_EN10MB) {
+    wire::parse_ethernet(frame.bytes, ethernet);
+    packet_.vlan = ethernet.vlan;
+  }
+  packet_.source_mac = ethernet.source;
   const ByteView ip = ip_packet(frame.link_type, frame.bytes);
   if (parse_packet(ip, copy_, packet_) ||
       (frame.link_type == DLT_EN10MB && parse_non_ip(frame.bytes, packet_))) {
+    if (const auto what = left_out_of(packet_)) ++left_out_[*what];
     take(packet_);
-  } else if (CapturedEcho echo{packet_.time_ns, {}, {}}; take_echo && parse_echo(ip, echo)) {
-    take_echo(echo);
+    return;
+  }
+  CapturedEcho echo{frame.number, frame.time_ns, {}, {}, packet_.vlan};
+  if (parse_echo(ip, echo)) {
+    if (take_echo) take_echo(echo);
+  } else if (const auto what = left_out_of(frame, ip)) {
+    ++left_out_[*what];
   }
 }
 
-void read_capture(const std::string& path, const std::function<void(const CapturedPacket&)>& take,
-                  const std::function<void(const CapturedEcho&)>& take_echo) {
+CaptureRead read_capture(const std::string& path,
+                         const std::function<void(const CapturedPacket&)>& take,
+                         const std::function<void(const CapturedEcho&)>& take_echo) {
   auto opened = capture::CaptureFile::open(path);
   if (!opened) throw CommandFailed{kFileFailed, opened.error()};
   capture::CaptureFile& file = opened.value();
@@ -159,7 +215,10 @@ void read_capture(const std::string& path, const std::function<void(const Captur
   while (file.next()) {
     reader.read({file.number(), file.time_ns(), file.link_type(), file.frame()}, take, take_echo);
   }
-  if (!file.problem().empty()) throw CommandFailed{kFileFailed, file.problem()};
+  // libpcap's words for a file that ends within a frame.
+  const bool cut = file.problem().find("truncated ") != std::string::npos;
+  if (!file.problem().empty() && !cut) throw CommandFailed{kFileFailed, file.problem()};
+  return {reader.left_out(), file.problem()};
 }
 
 }  // namespace bulkhead::controlplane

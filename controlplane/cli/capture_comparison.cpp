@@ -12,17 +12,28 @@ void CaptureComparison::compare(ComparedMessage message) {
   if (message.before.allowed() != message.after.allowed()) changed_.push_back(std::move(message));
 }
 
+void CaptureComparison::compare_service(std::uint32_t frame, const learn::Session& session) {
+  ComparedMessage message;
+  message.frame = frame;
+  message.session = session;
+  message.before = learn::judge_service(before_, session);
+  message.after = learn::judge_service(after_, session);
+  compare(std::move(message));
+}
+
 void CaptureComparison::on_service(const ServiceSession& service, const CapturedPacket& packet) {
   const auto grants = [this](const learn::Session& session) {
     return learn::judge_service(before_, session).allowed() ||
            learn::judge_service(after_, session).allowed();
   };
-  ComparedMessage message;
-  message.frame = packet.frame;
-  message.session = service.settled(grants);
-  message.before = learn::judge_service(before_, message.session);
-  message.after = learn::judge_service(after_, message.session);
-  compare(std::move(message));
+  compare_service(packet.frame, service.settled(grants));
+}
+
+void CaptureComparison::take(const CapturedEcho& echo) {
+  const learn::Session ping{echo.source, echo.destination, policy::Transport::icmp, 0};
+  if (pings_.contains(ping)) return;
+  if (pings_.size() < kPingsMax) pings_.insert(ping);
+  compare_service(echo.frame, ping);
 }
 
 void CaptureComparison::on_operation(const Conversation& conversation, std::uint32_t frame,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,8 @@
 
 namespace bulkhead::controlplane {
 
-// An operation of a message, or the first packet of a service's session.
+// An operation of a message, the first packet of a service's session, or the first ping of a host
+// to another.
 struct ComparedMessage {
   std::uint32_t frame = 0;
   learn::Session session;
@@ -27,6 +29,7 @@ class CaptureComparison final : public DecodedMessages {
   CaptureComparison(const policy::Tables& before, const policy::Tables& after)
       : before_(before), after_(after) {}
 
+  void take(const CapturedEcho& echo);
   void on_operation(const Conversation& conversation, std::uint32_t frame,
                     protocols::Direction direction, const protocols::Operation& operation,
                     protocols::Fault pairing) override;
@@ -42,10 +45,14 @@ class CaptureComparison final : public DecodedMessages {
   std::size_t judged() const { return judged_; }
 
  private:
+  static constexpr std::size_t kPingsMax = 100'000;  // after that each ping is compared
+
   void compare(ComparedMessage message);
+  void compare_service(std::uint32_t frame, const learn::Session& session);
 
   const policy::Tables& before_;
   const policy::Tables& after_;
+  std::set<learn::Session> pings_;
   std::size_t judged_ = 0;
   std::vector<ComparedMessage> changed_;
 };

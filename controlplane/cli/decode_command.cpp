@@ -1,6 +1,7 @@
 // decode FILE: every operation in a capture.
 #include "controlplane/cli/capture_decoder.h"
 #include "controlplane/cli/chosen_ports.h"
+#include "controlplane/cli/left_out_output.h"
 #include "controlplane/cli/operation_json.h"
 #include "controlplane/cli/remote.h"
 
@@ -77,16 +78,21 @@ void add_decode_command(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand(
       "decode",
       "Every operation in a capture (pcap or pcapng); wrong checksums and missing beginnings "
-      "are accepted");
+      "are accepted. Frames in which there is none (fragments, other IP protocols, EtherTypes of "
+      "no "
+      "protocol) are counted at the end, in JSON in lines with a `kind`.");
   command->add_option("FILE", arguments->path, "The capture")->required();
   command->add_option("--as", arguments->as, "PROTOCOL=PORT for ports that are not the usual ones");
   command->callback([&session, arguments] {
     Printer printer(session);
     const auto decoder =
         std::make_unique<CaptureDecoder>(read_chosen_ports(arguments->as), printer);
-    read_capture(arguments->path, [&](const CapturedPacket& packet) { decoder->take(packet); });
+    const CaptureRead done =
+        read_capture(arguments->path, [&](const CapturedPacket& packet) { decoder->take(packet); });
     decoder->finish();
     printer.finish();
+    print_left_out(session, done.left_out);
+    if (!done.cut.empty()) print_cut(session, done.cut);
   });
 }
 

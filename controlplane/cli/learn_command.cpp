@@ -1,10 +1,13 @@
 // learn CAPTURE... | --live INTERFACE: a policy from traffic, or traffic against a policy.
 #include <algorithm>
+#include <cctype>
+#include <filesystem>
 #include <memory>
 
 #include "controlplane/cli/chosen_ports.h"
 #include "controlplane/cli/compiled_file.h"
 #include "controlplane/cli/learner.h"
+#include "controlplane/cli/left_out_output.h"
 #include "controlplane/cli/listening.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
@@ -28,6 +31,17 @@ struct Arguments {
   std::string against;
   bool values = false;
 };
+
+// As the proposal must have it to compile.
+void require_clean_name(const std::string& name, const std::string& option) {
+  const bool clean = !name.empty() && name.size() <= policy::kNameBytesMax &&
+                     std::all_of(name.begin(), name.end(), [](unsigned char byte) {
+                       return std::isalnum(byte) != 0 || byte == '-' || byte == '_' || byte == '.';
+                     });
+  if (clean) return;
+  throw CommandFailed{kUsage, option + ": the name `" + name +
+                                  "` is none: use 1 to 64 letters, digits, `-`, `_` or `.`"};
+}
 
 // NAME=NETWORK,..., repeated. A MAC address stands for a station without an address.
 std::vector<learn::ZoneWish> read_zones(const std::vector<std::string>& words) {
@@ -55,9 +69,24 @@ std::vector<learn::ZoneWish> read_zones(const std::vector<std::string>& words) {
       throw CommandFailed{kUsage,
                           "--zone takes NAME=NETWORK, such as control=10.10.0.0/24, not " + word};
     }
+    require_clean_name(zone.name, "--zone");
+    for (const learn::ZoneWish& other : zones) {
+      if (other.name != zone.name) continue;
+      throw CommandFailed{kUsage, "--zone: " + zone.name +
+                                      " is named twice: give one all its networks, as in "
+                                      "NAME=NETWORK,NETWORK"};
+    }
     zones.push_back(std::move(zone));
   }
   return zones;
+}
+
+// As a rule's `service` names it.
+std::string service_word(const learn::Session& session) {
+  constexpr const char* kTransports[] = {"tcp", "udp", "icmp", "ethernet"};
+  if (session.transport == policy::Transport::icmp) return "ping";
+  return kTransports[static_cast<std::size_t>(session.transport)] + std::string("/") +
+         std::to_string(session.port);
 }
 
 Json refused_json(const learn::Usage::Refused& refused, const learn::Seen& seen) {
@@ -67,16 +96,19 @@ Json refused_json(const learn::Usage::Refused& refused, const learn::Seen& seen)
                {"server", wire::to_text(refused.session.server)},
                {"transport", kTransports[static_cast<std::size_t>(refused.session.transport)]},
                {"port", refused.session.port},
+               {"service", service_word(refused.session)},
                {"reason", describe(refused.reason).name},
                {"count", seen.count}};
   if (refused.protocol == protocols::kNoProtocol) return json;
   const protocols::Catalogue& catalogue = protocols::registry()[refused.protocol]->catalogue();
+  json.erase("service");
   json["protocol"] = catalogue.name;
   json["function"] = catalogue.functions[refused.function].name;
   return json;
 }
 
-void print_usage(Session& session, const Model& model, const learn::Usage& usage) {
+void print_usage(Session& session, const Model& model, const learn::Usage& usage,
+                 const LeftOutFrames& left_out) {
   std::size_t unused = 0;
   for (std::size_t i = 0; i < model.conduits.size(); ++i) {
     const ModelConduit& conduit = model.conduits[i];
@@ -102,10 +134,9 @@ void print_usage(Session& session, const Model& model, const learn::Usage& usage
       print_json(json);
       continue;
     }
-    const std::string what =
-        refused.protocol == protocols::kNoProtocol
-            ? json.value("transport", "") + "/" + std::to_string(refused.session.port)
-            : json.value("protocol", "") + " " + json.value("function", "");
+    const std::string what = refused.protocol == protocols::kNoProtocol
+                                 ? json.value("service", "")
+                                 : json.value("protocol", "") + " " + json.value("function", "");
     say("not granted: %s > %s  %s: %s, %s\n", json.value("client", ""), json.value("server", ""),
         what, json.value("reason", ""),
         seen.count == 1 ? "once" : std::to_string(seen.count) + " times");
@@ -116,12 +147,13 @@ void print_usage(Session& session, const Model& model, const learn::Usage& usage
     print_json({{"kind", "total"},
                 {"rules_never_used", unused},
                 {"granted", usage.granted()},
-                {"not_granted", not_granted}});
+                {"not_granted", not_granted},
+                {"not_compared", count_left_out(left_out)}});
   } else {
-    say("rules: %zu never used, kinds of traffic: %zu not granted\n", unused,
-        usage.refused().size());
+    say("rules: %zu never used, kinds of traffic: %zu not granted%s\n", unused,
+        usage.refused().size(), not_compared_words(left_out));
   }
-  if (!usage.refused().empty()) session.exit_code = kRefused;
+  if (!usage.refused().empty() || has_traffic_of_hosts(left_out)) session.exit_code = kRefused;
 }
 
 ListeningWish listening_wish(const Arguments& arguments) {
@@ -150,6 +182,17 @@ void check_arguments(const Arguments& arguments) {
   }
   if (arguments.live.empty() && !arguments.for_text.empty()) {
     throw CommandFailed{kUsage, "--for takes --live INTERFACE"};
+  }
+  require_clean_name(arguments.site, "--site");
+  if (arguments.out.empty()) return;
+  if (!arguments.against.empty()) {
+    throw CommandFailed{kUsage, "--out takes no --against, which proposes nothing to be written"};
+  }
+  for (const std::string& path : arguments.captures) {
+    std::error_code no_such_file;
+    if (path == arguments.out || std::filesystem::equivalent(path, arguments.out, no_such_file)) {
+      throw CommandFailed{kUsage, "--out: " + arguments.out + " is a capture to be read"};
+    }
   }
 }
 
@@ -201,14 +244,21 @@ void run_against(Session& session, const Arguments& arguments) {
   Learner learner(ports, observations, &usage, wall_now_ns());
   const Listened listened = learn_from(arguments, learner, [](const Listened&) {});
   if (!arguments.live.empty()) print_listened(learner, listened, stderr);
-  print_usage(session, *policy.model, usage);
+  for (const std::string& each : learner.cut) print_cut(session, each);
+  print_left_out(session, learner.left_out);
+  print_other_tags(session, arguments.against, tables.value(), learner.tags);
+  print_usage(session, *policy.model, usage, learner.left_out);
   report_problem(session, listened);
 }
 
 learn::Proposal propose(const Arguments& arguments, const std::vector<learn::ZoneWish>& zones,
                         const learn::Observations& observations, const Learner& learner,
                         const Listened& listened) {
-  learn::Proposal proposal = learn::propose(observations, zones, learner.names);
+  learn::Proposal proposal = learn::propose(observations, zones, learner.names, learner.tags);
+  for (const auto& [what, frames] : learner.left_out) {
+    proposal.apart.push_back(left_out_text(what, frames));
+  }
+  for (const std::string& each : learner.cut) proposal.apart.push_back("cut short: " + each);
   if (listened.lost > 0) {
     proposal.apart.push_back("not heard: " + std::to_string(listened.lost) + " frames of " +
                              arguments.live + " that were lost");
@@ -233,11 +283,8 @@ void print_summary(Session& session, const Arguments& arguments, const learn::Pr
     for (const learn::ProposedRule& rule : conduit.rules) unreviewed += rule.review.empty() ? 0 : 1;
   }
   if (session.format() == Format::json) {
-    Json json = {{"file", arguments.out},
-                 {"zones", proposal.zones.size()},
-                 {"rules", rules},
-                 {"to_review", unreviewed},
-                 {"apart", proposal.apart}};
+    Json json = {{"file", arguments.out},   {"zones", proposal.zones.size()}, {"rules", rules},
+                 {"to_review", unreviewed}, {"apart", proposal.apart},        {"cut", learner.cut}};
     if (!arguments.live.empty()) json["live"] = listened_json(arguments, learner, listened);
     return print_json(json);
   }
@@ -262,10 +309,15 @@ void run_learn(Session& session, const Arguments& arguments) {
     write_file_or_fail(arguments.out, text_of(arguments, proposal, learner));
   });
   report_problem(session, listened);
+  for (const std::string& each : learner.cut) warn_cut(each);
   if (learned_nothing()) {
-    throw CommandFailed{kRefused,
-                        "nothing to learn from: no message of a known protocol and no "
-                        "session; for other ports, name them with --as"};
+    std::string problem =
+        "nothing to learn from: no message of a known protocol and no "
+        "session; for other ports, name them with --as";
+    for (const auto& [what, frames] : learner.left_out) {
+      problem += "; " + left_out_text(what, frames);
+    }
+    throw CommandFailed{kRefused, problem};
   }
   const auto proposal = propose(arguments, zones, observations, learner, listened);
   const std::string text = text_of(arguments, proposal, learner);
@@ -288,7 +340,8 @@ void add_learn_command(CLI::App& app, Session& session) {
       "something, that grant what cannot be inspected, or that were seen once have an empty "
       "`reviewed_by:`: the policy does not compile until somebody has written a name there. What "
       "no "
-      "rule says (clear-text passwords, what could not be decoded) stands in comments on top. The "
+      "rule says (clear-text passwords, what could not be decoded, fragments and other frames that "
+      "were left out, VLAN tags that differ within a zone) stands in comments on top. The "
       "same captures give the same text.");
   command->add_option("CAPTURE", arguments->captures, "Captures, pcap or pcapng");
   command->add_option(
@@ -301,16 +354,19 @@ void add_learn_command(CLI::App& app, Session& session) {
                       "is made then, and once an hour in the file of --out");
   command->add_option("-o,--out", arguments->out, "File to write; printed if not given");
   command->add_option("--site", arguments->site, "Name of the site")->capture_default_str();
-  command->add_option("--zone", arguments->zones,
-                      "NAME=NETWORK[,NETWORK...], repeated; else each /24 or /64 is a zone, and in "
-                      "a single one the clients and the servers are two. Stations without an "
-                      "address are named by their MAC address");
+  command->add_option(
+      "--zone", arguments->zones,
+      "NAME=NETWORK[,NETWORK...], repeated; else each /24 or /64 is a zone, link-local "
+      "addresses apart, and in "
+      "a single one the clients and the servers are two. Stations without an "
+      "address are named by their MAC address");
   command->add_flag("--values", arguments->values,
                     "Also limit what is written to the values that were seen");
   command->add_option("--as", arguments->as, "PROTOCOL=PORT for ports that are not the usual ones");
   command->add_option("--against", arguments->against,
                       "Propose nothing: rules of this policy that the captures never use, and what "
-                      "they hold that it does not grant; exit code 1 if there is such traffic");
+                      "they hold that it does not grant; exit code 1 if there is such traffic, or "
+                      "fragments and other IP between hosts that could not be compared");
   command->callback([&session, arguments] { run_learn(session, *arguments); });
 }
 

@@ -60,9 +60,11 @@ Learner::Learner(const ChosenPorts& ports, learn::Observations& observations, le
 
 void Learner::read(const std::string& path) {
   begin();
-  read_capture(
+  const CaptureRead done = read_capture(
       path, [this](const CapturedPacket& packet) { take(packet); },
       [this](const CapturedEcho& echo) { take(echo); });
+  add_left_out(done.left_out, left_out);
+  if (!done.cut.empty()) cut.push_back(done.cut);
   finish();
 }
 
@@ -77,6 +79,7 @@ void Learner::finish() { decoder_->finish(); }
 void Learner::take(const CapturedPacket& packet) {
   packets.note(packet.time_ns);
   times_.note(packet.frame, packet.time_ns);
+  if (packet.vlan) tags.note(packet.source, *packet.vlan);
   if (copies_.is_copy(packet)) return;
   names.note({policy::transport_over(packet.carrier), packet.source_mac, packet.source,
               packet.source_port, packet.destination_port, packet.payload});
@@ -85,6 +88,7 @@ void Learner::take(const CapturedPacket& packet) {
 
 void Learner::take(const CapturedEcho& echo) {
   packets.note(echo.time_ns);
+  if (echo.vlan) tags.note(echo.source, *echo.vlan);
   note_service({echo.source, echo.destination, policy::Transport::icmp, 0}, echo.time_ns);
 }
 

@@ -8,9 +8,11 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "controlplane/cli/capture_decoder.h"
 #include "controlplane/learn/host_names.h"
+#include "controlplane/learn/host_tags.h"
 #include "controlplane/learn/novelty.h"
 #include "controlplane/learn/usage.h"
 
@@ -74,6 +76,9 @@ class Learner final : public DecodedMessages {
 
   learn::Seen packets;
   learn::HostNames names;
+  learn::HostTags tags;
+  LeftOutFrames left_out;
+  std::vector<std::string> cut;  // what is said of captures that end within a frame
   learn::Novelty novelty;
 
  private:

@@ -118,6 +118,7 @@ Listened listen_on(const ListeningWish& wish, Learner& learner,
     }
     if (passed_ns - kept_ns < kKeepEveryNs) continue;
     kept_ns = passed_ns;
+    learner.left_out = reader.left_out();
     keep(state);
   }
   state.end_ns = wall_now_ns();
@@ -126,6 +127,7 @@ Listened listen_on(const ListeningWish& wish, Learner& learner,
          live.time_ns() <= state.end_ns) {
   }
   learner.finish();
+  learner.left_out = reader.left_out();
   progress.end();
   state.lost = live.lost();
   state.problem = live.problem();

@@ -12,6 +12,7 @@
 #include "controlplane/cli/diagnostics_output.h"
 #include "controlplane/cli/judge_words.h"
 #include "controlplane/cli/junit.h"
+#include "controlplane/cli/left_out_output.h"
 #include "controlplane/cli/remote.h"
 #include "controlplane/cli/replay_program.h"
 #include "dataplane/wire/text.h"
@@ -302,7 +303,8 @@ struct ComparedPolicy {
 void print_compared(const Session& session, const ComparedMessage& each,
                     const ComparedPolicy& before, const ComparedPolicy& after) {
   std::string protocol = "service";
-  std::string function = "port " + std::to_string(each.session.port);
+  const bool ping = each.session.transport == policy::Transport::icmp;
+  std::string function = ping ? "ping" : "port " + std::to_string(each.session.port);
   if (each.protocol != protocols::kNoProtocol) {
     const protocols::Catalogue& catalogue = protocols::registry()[each.protocol]->catalogue();
     protocol = std::string(catalogue.name);
@@ -338,24 +340,39 @@ void run_compare(Session& session, const CompareArguments& arguments) {
   const ChosenPorts ports = read_chosen_ports(arguments.as);
   CaptureComparison comparison(before, after);
   const auto decoder = std::make_unique<CaptureDecoder>(ports, comparison);
-  read_capture(arguments.capture, [&](const CapturedPacket& packet) { decoder->take(packet); });
+  learn::HostTags tags;
+  const CaptureRead done = read_capture(
+      arguments.capture,
+      [&](const CapturedPacket& packet) {
+        if (packet.vlan) tags.note(packet.source, *packet.vlan);
+        decoder->take(packet);
+      },
+      [&](const CapturedEcho& echo) {
+        if (echo.vlan) tags.note(echo.source, *echo.vlan);
+        comparison.take(echo);
+      });
   decoder->finish();
+  if (!done.cut.empty()) print_cut(session, done.cut);
   std::size_t now_allowed = 0;
   for (const ComparedMessage& each : comparison.changed()) {
     now_allowed += each.after.allowed() ? 1 : 0;
     print_compared(session, each, {arguments.former, before}, {arguments.later, after});
   }
+  print_left_out(session, done.left_out);
+  print_other_tags(session, arguments.former, before, tags);
+  print_other_tags(session, arguments.later, after, tags);
   const std::size_t changed = comparison.changed().size();
   if (session.format() == Format::table) {
-    say("%zu messages, %zu with another verdict: %zu now allowed, %zu now denied\n",
-        comparison.judged(), changed, now_allowed, changed - now_allowed);
+    say("%zu messages, %zu with another verdict: %zu now allowed, %zu now denied%s\n",
+        comparison.judged(), changed, now_allowed, changed - now_allowed,
+        not_compared_words(done.left_out));
   }
   if (comparison.judged() == 0) {
     throw CommandFailed{kRefused, arguments.capture +
                                       " has no message that either policy judges: are its hosts in "
                                       "their zones?"};
   }
-  if (changed != 0) session.exit_code = kRefused;
+  if (changed != 0 || has_fragments(done.left_out)) session.exit_code = kRefused;
 }
 
 void add_compare(CLI::App& policy, Session& session) {
@@ -363,9 +380,10 @@ void add_compare(CLI::App& policy, Session& session) {
   CLI::App* compare = policy.add_subcommand(
       "compare",
       "Each message of a capture on which two policies have another verdict; exit code 1 if there "
-      "is one. Messages are decoded and judged here, each by itself and within every rate, as if "
-      "all before it had passed; malformed ones and answers are left out. What the whole pipeline "
-      "makes of a capture under one policy, bulkhead-replay says.");
+      "is one, or if there are IP fragments, which are not put together here. Messages are decoded "
+      "and judged here, each by itself and within every rate, as if all before it had passed; "
+      "malformed ones and answers are left out. What the whole pipeline makes of a capture under "
+      "one policy, bulkhead-replay says.");
   compare->add_option("BEFORE", arguments->former, "Policy file (.yaml)")->required();
   compare->add_option("AFTER", arguments->later, "Policy file (.yaml)")->required();
   compare->add_option("CAPTURE", arguments->capture, "Capture, pcap or pcapng")->required();

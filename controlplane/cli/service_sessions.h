@@ -66,7 +66,7 @@ class ServiceSessions {
     bool begun = false;
   };
 
-  // RFC 6335, 6: of the system; of services; of whoever asks.
+  // RFC 6335, 6: of the system; of services; of clients.
   enum class PortRange : std::uint8_t { system, service, client };
   PortRange range_of(std::uint16_t port) const;
   Ends ends_of(const CapturedPacket& packet) const;

@@ -74,7 +74,7 @@ class Learned:
         done = said(self.bulkheadctl, "decode", capture, "--format", "json")
         lines = map(json.loads, done.stdout.splitlines())
         return {line["frame"] for line in lines
-                if line["direction"] != "response" and "fault" not in line and "pairing" not in line}
+                if "kind" not in line and line["direction"] != "response" and "fault" not in line and "pairing" not in line}
 
     @staticmethod
     def is_of_policy(line, text, ends):
