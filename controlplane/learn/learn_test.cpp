@@ -210,6 +210,34 @@ TEST(Learn, ZonesAreNetworksOrRoles) {
   EXPECT_EQ(errors_of(text_of(flat, {})), "");
 }
 
+// PROFINET's device answers from another port than was asked, which makes it one that asks.
+TEST(Learn, AClientThatIsAskedAtAPortOfItsOwnIsAClient) {
+  Observations flat(false);
+  const auto controller = ip("10.0.0.1");
+  const auto device = ip("10.0.0.2");
+  flat.note_service({controller, device, policy::Transport::udp, 34964}, kStart);
+  flat.note_service({device, controller, policy::Transport::udp, 65151}, kStart);
+  const Proposal roles = propose(flat, {});
+  ASSERT_EQ(roles.zones.size(), 2U);
+  EXPECT_EQ(roles.zones[0].networks.at(0).address, controller);
+  EXPECT_EQ(roles.zones[1].networks.at(0).address, device);
+  EXPECT_EQ(roles.conduits.size(), 2U);
+  // Who asks nobody is a server at any port.
+  Observations other(false);
+  other.note_service({controller, device, policy::Transport::udp, 65151}, kStart);
+  EXPECT_EQ(propose(other, {}).conduits.size(), 1U);
+}
+
+TEST(Learn, AnIpv4HostIsInNoZoneOfIpv6) {
+  Observations seen = quickstart();
+  const Session loop{ip("::1"), ip("10.10.0.20"), policy::Transport::tcp, 502};
+  seen.note_operation(loop, modbus().protocol, read(0, 1), kStart);
+  seen.note_service({ip("169.254.1.2"), ip("10.10.0.20"), policy::Transport::udp, 547}, kStart);
+  for (const ProposedAsset& asset : propose(seen, {}).assets) {
+    EXPECT_NE(asset.address, ip("169.254.1.2"));
+  }
+}
+
 // RFC 4291, 2.5.6: they say nothing of networks.
 TEST(Learn, LinkLocalAddressesMakeNoZone) {
   Observations flat(false);

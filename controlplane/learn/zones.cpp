@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::uint8_t kNetworkLengthV4 = 96 + 24;
 constexpr std::uint8_t kNetworkLengthV6 = 64;
+// RFC 6335, 6: of clients, mostly.
+constexpr std::uint16_t kDynamicPortMin = 49152;
 // RFC 1122, 3.2.1.3: of a host that has no address yet.
 const wire::IpAddress kUnspecified = wire::IpAddress::from_v4_number(0);
 
@@ -52,17 +54,29 @@ Hosts::Hosts(const Observations& seen, const std::vector<ZoneWish>& wishes,
 }
 
 void Hosts::find_roles(const Observations& seen) {
-  const auto note = [this](const Session& session) {
+  std::set<wire::IpAddress> asking;
+  std::set<wire::IpAddress> serving_clients_ports;
+  const auto note = [&](const Session& session, bool decoded) {
     if (session.client == wire::IpAddress{} || session.client == kUnspecified) return;
     serves_[session.client];
+    asking.insert(session.client);
+    const bool clients_port = !decoded && session.transport != policy::Transport::ethernet &&
+                              session.port >= kDynamicPortMin;
     if (is_group(session.server)) {
       asks_[session.server].insert(session.client);
+    } else if (clients_port) {
+      serves_[session.server];
+      serving_clients_ports.insert(session.server);
     } else {
       serves_[session.server] = true;
     }
   };
-  for (const auto& [key, use] : seen.uses()) note(key.session);
-  for (const auto& [session, count] : seen.services()) note(session);
+  for (const auto& [key, use] : seen.uses()) note(key.session, true);
+  for (const auto& [session, count] : seen.services()) note(session, false);
+  // A client may be sent to at a port of its own.
+  for (const wire::IpAddress& host : serving_clients_ports) {
+    if (!asking.contains(host)) serves_[host] = true;
+  }
   for (const auto& [host, serves] : serves_) {
     if (!host.is_mac() && !host.is_link_local()) only_link_local_ = false;
   }
@@ -111,7 +125,9 @@ std::optional<std::size_t> Hosts::home_of(const wire::IpAddress& host) const {
   int longest = -1;
   for (std::size_t i = 0; i < zones_.size(); ++i) {
     for (const wire::Prefix& network : zones_[i].networks) {
-      if (!network.contains(host) || network.length <= longest) continue;
+      // IPv4 addresses are some of ::/64 here.
+      const bool alike = network.address.is_v4() == host.is_v4() && network.contains(host);
+      if (!alike || network.length <= longest) continue;
       longest = network.length;
       home = i;
     }
