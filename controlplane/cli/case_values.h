@@ -17,12 +17,16 @@ struct ElementValues {
   policy::ValueType type = policy::ValueType::plain;
   policy::WordOrder order = policy::WordOrder::big;
   std::vector<std::int64_t> numbers;  // in the order of the type
+
+  bool operator==(const ElementValues&) const = default;
 };
 
 struct FieldChoice {
   Range range;
   std::string name;
   ElementValues elements;
+
+  bool operator==(const FieldChoice&) const = default;
 };
 
 // By the field's index in the catalogue.

@@ -119,17 +119,21 @@ constexpr std::array kWithoutValue = {
 struct FunctionNumber {
   std::string_view protocol;
   std::string_view field;
+  bool code = false;  // the function's code, else its sub-code
 };
 
 constexpr std::array kFunctionNumbers = {
     FunctionNumber{"modbus", "sub_function"},
     FunctionNumber{"modbus", "mei"},
+    FunctionNumber{"enip", "service", true},
+    FunctionNumber{"s7comm_plus", "function", true},
 };
 
 class Settling {
  public:
-  Settling(const Catalogue& catalogue, const FunctionInfo& function, FieldChoices& fields)
-      : catalogue_(catalogue), function_(function), fields_(fields) {}
+  Settling(const Catalogue& catalogue, const FunctionInfo& function, std::uint32_t stated,
+           FieldChoices& fields)
+      : catalogue_(catalogue), function_(function), stated_(stated), fields_(fields) {}
 
   SettledFields stated() {
     alternatives();
@@ -203,14 +207,21 @@ class Settling {
     derive(field, choice, from);
   }
 
+  bool is_stated(std::uint8_t field) const {
+    return field != kNoField && (stated_ >> field & 1U) != 0 && value(field) != nullptr;
+  }
+
   void leave_out(std::uint8_t field) {
-    if (field != kNoField) settled_.absent |= 1U << field;
+    if (field == kNoField) return;
+    settled_.absent |= 1U << field;
+    if (!is_stated(field)) fields_.erase(field);
   }
 
   void function_number() {
     for (const FunctionNumber& each : kFunctionNumbers) {
-      if (each.protocol != catalogue_.name || function_.sub_code < 0) continue;
-      derive(find(each.field), function_.sub_code, std::string(function_.name));
+      const std::int64_t number = each.code ? function_.code : function_.sub_code;
+      if (each.protocol != catalogue_.name || number < 0) continue;
+      derive(find(each.field), number, std::string(function_.name));
     }
   }
 
@@ -247,6 +258,7 @@ class Settling {
   void counted_span(const CountedSpan& row, std::int64_t each) {
     const std::uint8_t span = find(row.span);
     const std::uint8_t count = find(row.count);
+    if (is_stated(span) && !is_stated(count)) fields_.erase(count);
     const FieldChoice* touched = value(span);
     if (touched != nullptr && touched->range.high == row.open_end) return;
     const std::int64_t elements = count_of(touched, count, each);
@@ -317,9 +329,7 @@ class Settling {
 
   void s7_item() {
     constexpr std::int64_t kBit = 1;
-    if (value(find("bit")) != nullptr) {
-      derive(find("transport_size"), kBit, text(find("bit")));
-    }
+    if (is_stated(find("bit"))) derive(find("transport_size"), kBit, text(find("bit")));
     s7_block();
     const auto size = number("transport_size");
     if (!size) return;
@@ -333,7 +343,7 @@ class Settling {
     const std::uint8_t db = find("db");
     const bool in_block = area && (*area == 0x84 || *area == 0x85);
     if (!area || in_block) return;
-    if (value(db) != nullptr) {
+    if (is_stated(db)) {
       refuse(text(db) + " contradicts " + text(find("area")) + ", which is no data block");
     }
     leave_out(db);
@@ -445,6 +455,7 @@ class Settling {
 
   const Catalogue& catalogue_;
   const FunctionInfo& function_;
+  std::uint32_t stated_;
   FieldChoices& fields_;
   SettledFields settled_;
 };
@@ -459,14 +470,22 @@ bool counts_elements(const Catalogue& catalogue, std::uint8_t field) {
   });
 }
 
+std::span<const std::int64_t> element_sizes(const Catalogue& catalogue, std::uint8_t field) {
+  // Octets first, which fit any span.
+  static constexpr std::int64_t kOfS7[] = {2,  1,  3,  4,  5,  6,  7,  8,  9,
+                                           10, 11, 12, 15, 19, 28, 29, 30, 31};
+  const bool sizes = catalogue.name == "s7comm" && catalogue.fields[field].name == "transport_size";
+  return sizes ? std::span<const std::int64_t>(kOfS7) : std::span<const std::int64_t>();
+}
+
 SettledFields settle_stated(const Catalogue& catalogue, const FunctionInfo& function,
                             FieldChoices& fields) {
-  return Settling(catalogue, function, fields).stated();
+  return Settling(catalogue, function, ~0U, fields).stated();
 }
 
 SettledFields settle_tried(const Catalogue& catalogue, const FunctionInfo& function,
-                           FieldChoices& fields) {
-  return Settling(catalogue, function, fields).tried();
+                           std::uint32_t stated, FieldChoices& fields) {
+  return Settling(catalogue, function, stated, fields).tried();
 }
 
 }  // namespace bulkhead::controlplane

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "controlplane/cli/case_values.h"
@@ -21,12 +22,19 @@ struct SettledFields {
 SettledFields settle_stated(const protocols::Catalogue& catalogue,
                             const protocols::FunctionInfo& function, FieldChoices& fields);
 
-// The same where values are tried for fields that the case leaves open. Names are not taken apart,
-// since that of a rule is a pattern.
+// The same where values are tried for fields that the case leaves open, which are not those of the
+// bits `stated`. Such a field goes where no message has it beside the others. Names are not taken
+// apart, since that of a rule is a pattern.
 SettledFields settle_tried(const protocols::Catalogue& catalogue,
-                           const protocols::FunctionInfo& function, FieldChoices& fields);
+                           const protocols::FunctionInfo& function, std::uint32_t stated,
+                           FieldChoices& fields);
 
 // Whether the field says how many elements a message is about.
 bool counts_elements(const protocols::Catalogue& catalogue, std::uint8_t field);
+
+// The values of a field that says how large an element is, so that each may fit others; none of
+// other fields.
+std::span<const std::int64_t> element_sizes(const protocols::Catalogue& catalogue,
+                                            std::uint8_t field);
 
 }  // namespace bulkhead::controlplane

@@ -67,7 +67,9 @@ class WordJudge {
       diagnostics_.error(case_.at, "no message is such: " + settled.contradiction);
     }
     absent_ = settled.absent;
+    stated_mask_ = 0;
     for (const auto& [field, choice] : stated_) {
+      stated_mask_ |= 1U << field;
       if ((settled.derived >> field & 1U) == 0) continue;
       best_.derived += (best_.derived.empty() ? "" : ", ") + field_text(catalogue_, field, choice);
     }
@@ -209,7 +211,10 @@ class WordJudge {
       // The least that each message has, where those of the rules fit none: of numbers in two
       // words, two.
       const bool counts = counts_elements(catalogue_, index);
-      if (!constrained || counts || is_element_value(index)) {
+      for (const std::int64_t size : element_sizes(catalogue_, index)) {
+        add_choice(choices, choice_at(index, {}, size));
+      }
+      if (choices.empty() || counts || is_element_value(index)) {
         choices.push_back(choice_at(index, {}, counts ? 1 : 0));
       }
       if (counts) choices.push_back(choice_at(index, {}, 2));
@@ -230,20 +235,31 @@ class WordJudge {
       if (rule.protocol != *case_.protocol || !rule.functions.test(function_index_)) continue;
       const policy::Constraint* constraint = policy::find_constraint(rule, field);
       if (constraint == nullptr) continue;
+      const auto sizes = element_sizes(catalogue_, field);
       for (const Range& range : constraint->ranges) {
-        choices.push_back(choice_at(field, rule, range.low));
+        for (const std::int64_t size : sizes) {
+          if (range.contains(size)) add_choice(choices, choice_at(field, rule, size));
+        }
+        if (!sizes.empty()) continue;
+        add_choice(choices, choice_at(field, rule, range.low));
         // A number in two words takes an even count of them.
         if (!counts_elements(catalogue_, field) || words_of(rule.value_type) == 1) continue;
-        choices.push_back(choice_at(field, rule, std::min(range.low + 1, range.high)));
+        add_choice(choices, choice_at(field, rule, std::min(range.low + 1, range.high)));
       }
       for (const std::string& pattern : constraint->patterns) {
         FieldChoice choice;
         choice.name = pattern;
         if (catalogue_.fields[field].patterns == nullptr) std::erase(choice.name, '*');
-        choices.push_back(std::move(choice));
+        add_choice(choices, std::move(choice));
       }
     }
     return choices;
+  }
+
+  // Each once: rules often agree.
+  static void add_choice(std::vector<FieldChoice>& choices, FieldChoice choice) {
+    if (std::find(choices.begin(), choices.end(), choice) != choices.end()) return;
+    choices.push_back(std::move(choice));
   }
 
   FieldChoice choice_at(std::uint8_t field, const policy::Rule& rule, std::int64_t number) const {
@@ -267,7 +283,7 @@ class WordJudge {
 
   void try_one(FieldChoices choices) {
     ++tries_;
-    const SettledFields settled = settle_tried(catalogue_, function_, choices);
+    const SettledFields settled = settle_tried(catalogue_, function_, stated_mask_, choices);
     if (!settled.contradiction.empty()) {
       if (contradiction_.empty()) contradiction_ = settled.contradiction;
       return;
@@ -328,7 +344,7 @@ class WordJudge {
   std::string assumed(const FieldChoices& choices) const {
     std::string text;
     for (const OpenField& open : open_) {
-      if (!open.constrained) continue;
+      if (!open.constrained || !choices.contains(open.field)) continue;
       text +=
           (text.empty() ? "" : ", ") + field_text(catalogue_, open.field, choices.at(open.field));
     }
@@ -343,6 +359,7 @@ class WordJudge {
   Diagnostics& diagnostics_;
 
   FieldChoices stated_;
+  std::uint32_t stated_mask_ = 0;
   std::uint32_t absent_ = 0;  // fields that no message has beside those that are stated
   std::vector<OpenField> open_;
   const policy::Conduit* conduit_ = nullptr;

@@ -16,7 +16,7 @@ import yaml
 BULKHEADCTL, CAPTURES = sys.argv[1:3]
 OF_FUNCTION_MAX = 300  # of one capture
 DERIVED = {"modbus": ("quantity", "length", "sub_function", "mei"), "dnp3": ("broadcast",), "iec104": ("broadcast",),
-           "s7comm": ("length",), "enip": ("elements",),
+           "s7comm": ("length",), "enip": ("elements", "service"), "s7comm_plus": ("function",),
            "mms": ("logical_node", "functional_constraint", "control", "report_control_block")}
 
 # No rule decides, so that each result is what the case itself comes to.

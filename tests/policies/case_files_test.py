@@ -160,10 +160,16 @@ class Derived(Cases):
                 ("modbus: read_coils, server_port: 503, address: 1-2", "deny", "quantity 2"),
                 ("s7comm: read_var, area: 0x84, db: 1, address: 0, length: 2, transport_size: 8", "allow", ""),
                 ("s7comm: read_var, area: 0x84, db: 1, address: 0-7, transport_size: 4", "allow", "length 4"),
-                ("s7comm: read_var, area: 0x84, db: 1, address: 4, length: 2, transport_size: 8", "deny", "")]:
+                ("s7comm: read_var, area: 0x84, db: 1, address: 4, length: 2, transport_size: 8", "deny", ""),
+                # Some of the sizes that the rule grants fits, if not its first.
+                ("s7comm: read_var, area: 0x84, db: 1, address: 0-7", "allow", ""),
+                ("s7comm: read_var, area: 0x84, db: 1, address: 0-7, length: 2", "allow", ""),
+                ("s7comm: read_var, area: 0x84, db: 1, address: 0-5, length: 4", "cannot", None),
+                ("s7comm: read_var, area: 0x84, db: 1, address: 0-7, length: 1", "deny", ""),
+                ("s7comm: read_var, area: 0x84, db: 1, address: 0-10", "deny", "")]:
             with self.subTest(text):
                 result = self.words(text)
-                self.assertEqual((result.get("verdict"), result.get("derived")), (verdict, derived), result)
+                self.assertEqual((result.get("verdict", "cannot"), result.get("derived")), (verdict, derived), result)
         for text, verdict, derived in [
                 ("dnp3: read, destination: 4", "allow", ""),
                 ("dnp3: read, destination: 65535", "deny", "broadcast 65535"),
@@ -205,6 +211,7 @@ class Derived(Cases):
                 ("iec104: c_ic_na_1, common_address: 5, broadcast: 1", "broadcast 1 contradicts common_address 5"),
                 ("mms: read, domain: ied, item: LLN0$MX$A, logical_node: GGIO1", "logical_node GGIO1 contradicts item"),
                 ("enip: read_tag, tag: A, member: 0-3, elements: 2", "elements 2 contradicts member 0-3"),
+                ("enip: read_tag, tag: A, service: 77", "service 77 contradicts read_tag, which means service 76"),
                 ("enip: read_tag, tag: A, port: 1, link: 0, path: '1/0'", "are never in one message"),
                 ("bacnet: read_property, address: 5", "address 5 is never without network"),
                 ("bacnet: read_property, network: 3, address: 256", "does not fit 1 octet"),
