@@ -246,8 +246,9 @@ void run_against(Session& session, const Arguments& arguments) {
   if (!arguments.live.empty()) print_listened(learner, listened, stderr);
   for (const std::string& each : learner.cut) print_cut(session, each);
   print_left_out(session, learner.left_out);
-  print_other_tags(session, arguments.against, tables.value(), learner.tags);
+  const auto others = print_other_tags(session, arguments.against, tables.value(), learner.tags);
   print_usage(session, *policy.model, usage, learner.left_out);
+  if (!others.empty()) session.exit_code = kRefused;
   report_problem(session, listened);
 }
 
@@ -363,10 +364,12 @@ void add_learn_command(CLI::App& app, Session& session) {
   command->add_flag("--values", arguments->values,
                     "Also limit what is written to the values that were seen");
   command->add_option("--as", arguments->as, "PROTOCOL=PORT for ports that are not the usual ones");
-  command->add_option("--against", arguments->against,
-                      "Propose nothing: rules of this policy that the captures never use, and what "
-                      "they hold that it does not grant; exit code 1 if there is such traffic, or "
-                      "fragments and other IP between hosts that could not be compared");
+  command->add_option(
+      "--against", arguments->against,
+      "Propose nothing: rules of this policy that the captures never use, and what "
+      "they hold that it does not grant; exit code 1 if there is such traffic, or "
+      "fragments and other IP between hosts that could not be compared, or a zone's "
+      "VLAN that no frame of its hosts has");
   command->callback([&session, arguments] { run_learn(session, *arguments); });
 }
 

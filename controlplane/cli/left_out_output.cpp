@@ -44,9 +44,12 @@ bool has_traffic_of_hosts(const LeftOutFrames& frames) {
   });
 }
 
-void print_other_tags(const Session& session, const std::string& policy,
-                      const policy::Tables& tables, const learn::HostTags& tags) {
+std::vector<std::string> print_other_tags(const Session& session, const std::string& policy,
+                                          const policy::Tables& tables,
+                                          const learn::HostTags& tags) {
+  std::vector<std::string> zones;
   for (const learn::OtherTags& each : learn::other_tags(tables, tags)) {
+    zones.push_back(each.zone);
     const std::string expected = learn::tags_words({each.expected});
     const std::string seen = learn::tags_words(each.seen);
     if (session.format() == Format::json) {
@@ -60,6 +63,7 @@ void print_other_tags(const Session& session, const std::string& policy,
           policy, each.zone, expected, seen);
     }
   }
+  return zones;
 }
 
 void warn_cut(const std::string& what) {

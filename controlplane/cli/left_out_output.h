@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "controlplane/cli/left_out.h"
 #include "controlplane/cli/session.h"
@@ -17,9 +18,11 @@ bool has_fragments(const LeftOutFrames& frames);
 // Fragments and IP protocols of hosts, not of the network's own upkeep.
 bool has_traffic_of_hosts(const LeftOutFrames& frames);
 
-// Zones whose VLAN no frame of their hosts has; in JSON of the kind `other_vlan`.
-void print_other_tags(const Session& session, const std::string& policy,
-                      const policy::Tables& tables, const learn::HostTags& tags);
+// Zones whose VLAN no frame of their hosts has; in JSON of the kind `other_vlan`. Gives their
+// names.
+std::vector<std::string> print_other_tags(const Session& session, const std::string& policy,
+                                          const policy::Tables& tables,
+                                          const learn::HostTags& tags);
 
 // On standard error: a capture ends within a frame.
 void warn_cut(const std::string& what);

@@ -359,8 +359,8 @@ void run_compare(Session& session, const CompareArguments& arguments) {
     print_compared(session, each, {arguments.former, before}, {arguments.later, after});
   }
   print_left_out(session, done.left_out);
-  print_other_tags(session, arguments.former, before, tags);
-  print_other_tags(session, arguments.later, after, tags);
+  const auto others_before = print_other_tags(session, arguments.former, before, tags);
+  const auto others_after = print_other_tags(session, arguments.later, after, tags);
   const std::size_t changed = comparison.changed().size();
   if (session.format() == Format::table) {
     say("%zu messages, %zu with another verdict: %zu now allowed, %zu now denied%s\n",
@@ -372,7 +372,9 @@ void run_compare(Session& session, const CompareArguments& arguments) {
                                       " has no message that either policy judges: are its hosts in "
                                       "their zones?"};
   }
-  if (changed != 0 || has_fragments(done.left_out)) session.exit_code = kRefused;
+  if (changed != 0 || others_before != others_after || has_fragments(done.left_out)) {
+    session.exit_code = kRefused;
+  }
 }
 
 void add_compare(CLI::App& policy, Session& session) {
@@ -380,7 +382,8 @@ void add_compare(CLI::App& policy, Session& session) {
   CLI::App* compare = policy.add_subcommand(
       "compare",
       "Each message of a capture on which two policies have another verdict; exit code 1 if there "
-      "is one, or if there are IP fragments, which are not put together here. Messages are decoded "
+      "is one, if there are IP fragments, which are not put together here, or if the capture lacks "
+      "the VLANs of other zones under one policy than under the other. Messages are decoded "
       "and judged here, each by itself and within every rate, as if all before it had passed; "
       "malformed ones and answers are left out. What the whole pipeline makes of a capture under "
       "one policy, bulkhead-replay says.");
