@@ -1,0 +1,170 @@
+"""learn, learn --against, policy compare and decode on recordings that are not whole, or hold more than messages: what
+is not decoded is said, and what cannot be written is refused.
+
+usage: recordings_test.py BULKHEADCTL [TESTS...]
+"""
+
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+import outcome
+
+BULKHEADCTL = sys.argv[1]
+HMI, PLC = bytes([10, 20, 0, 10]), bytes([10, 10, 0, 20])
+FRAGMENTS = "not decoded: IP fragments, 2 frames; `fragments: reassemble` in a conduit lets them pass"
+
+POLICY = """bulkhead: v1
+site: s
+written_for: 0.2
+zones:
+  sup: {port: 0, VLANnetworks: [10.20.0.0/24]}
+  con: {port: 1, VLANnetworks: [10.10.0.0/24]}
+assets:
+  hmi: {zone: sup, address: 10.20.0.10}
+  plc: {zone: con, address: 10.10.0.20}
+conduits:
+  c:
+    from: sup
+    to: con
+    on_deny: drop
+    allow:
+      - {service: udp/5000, client: hmi, server: plc}
+"""
+
+
+def frame(rest, vlan=None, ethertype=0x0800):
+    tag = b"" if vlan is None else struct.pack(">HH", 0x8100, vlan)
+    return b"\2\0\0\0\0\1\2\0\0\0\0\2" + tag + struct.pack(">H", ethertype) + rest
+
+
+def ipv4(protocol, payload, source=HMI, destination=PLC, offset=0):
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, offset, 64, protocol, 0, source,
+                       destination) + payload
+
+
+def udp(source_port, destination_port, source=HMI, destination=PLC):
+    return ipv4(17, struct.pack(">HHHH", source_port, destination_port, 13, 0) + b"hello", source, destination)
+
+
+QUESTIONS = [frame(udp(1024, 5000)), frame(udp(5000, 1024, PLC, HMI))] * 3
+
+
+class Recordings(unittest.TestCase):
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.policy = self.file("p.yaml", POLICY.replace("VLAN", ""))
+
+    def file(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def capture(self, frames, less=0, name="day.pcap"):
+        data = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+        for number, each in enumerate(frames):
+            data += struct.pack("<IIII", 1_700_000_000 + number, 0, len(each), len(each)) + each
+        path = self.folder / name
+        path.write_bytes(data[:len(data) - less])
+        return path
+
+    def said(self, *words, code=0):
+        done = subprocess.run([BULKHEADCTL, *map(str, words)], capture_output=True, text=True)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def test_what_is_not_decoded_is_said(self):
+        fragments = [frame(ipv4(17, bytes(16), offset=0x2000)), frame(ipv4(17, bytes(8), offset=2))]
+        capture = self.capture(QUESTIONS + fragments)
+        self.assertIn(FRAGMENTS, self.said("decode", capture).stdout)
+        lines = [json.loads(line) for line in self.said("decode", capture, "--format", "json").stdout.splitlines()]
+        self.assertEqual(lines, [{"kind": "not_decoded", "what": "IP fragments", "frames": 2,
+                                  "granted_by": "fragments: reassemble"}])
+        self.assertIn("# " + FRAGMENTS, self.said("learn", capture).stdout)
+        for words in (("learn", "--against", self.policy, capture),
+                      ("policy", "compare", self.policy, self.policy, capture)):
+            with self.subTest(words):
+                done = self.said(*words, code=1)
+                self.assertIn(FRAGMENTS, done.stdout)
+                self.assertIn("; 2 frames were not compared", done.stdout.splitlines()[-1])
+        nothing = self.said("learn", self.capture(fragments), code=1)
+        self.assertIn(FRAGMENTS, nothing.stderr)
+
+    def test_the_networks_own_frames_are_no_traffic_of_hosts(self):
+        others = [frame(ipv4(2, bytes(8))), frame(bytes(46), ethertype=0x88cc)]
+        capture = self.capture(QUESTIONS + others)
+        done = self.said("learn", "--against", self.policy, capture)
+        self.assertIn("; 2 frames were not compared", done.stdout)
+        self.said("learn", "--against", self.policy, self.capture(QUESTIONS + [frame(ipv4(47, bytes(8)))]), code=1)
+        done = self.said("learn", "--against", self.policy, self.capture(QUESTIONS))
+        self.assertNotIn("compared", done.stdout)
+
+    def test_vlans(self):
+        capture = self.capture([frame(udp(1024, 5000), vlan=10), frame(udp(5000, 1024, PLC, HMI), vlan=10)])
+        text = self.said("learn", capture).stdout
+        self.assertEqual(len(re.findall(r"\{port: \d, vlan: 10, ", text)), 2, text)
+        tagged = self.file("tagged.yaml", POLICY.replace("VLAN", "vlan: 10, "))
+        done = self.said("policy", "compare", self.policy, tagged, capture, code=1)
+        self.assertIn(f"{self.policy}: frames of zone sup have no tag, the capture's have VLAN 10", done.stdout)
+        self.assertNotIn(f"{tagged}: frames", done.stdout)
+        self.said("policy", "compare", tagged, tagged, capture)
+        self.said("learn", "--against", tagged, capture)
+        self.said("learn", "--against", self.policy, capture, code=1)
+
+    def test_a_capture_that_is_cut(self):
+        capture = self.capture(QUESTIONS, less=7)
+        for words in (("learn", capture), ("decode", capture), ("learn", "--against", self.policy, capture),
+                      ("policy", "compare", self.policy, self.policy, capture)):
+            with self.subTest(words):
+                self.assertIn(f"{capture}: truncated", self.said(*words).stderr)
+        text = self.said("learn", capture).stdout
+        self.assertIn(f"# cut short: {capture}: truncated", text)
+        self.assertIn("# Learned from 5 packets", text)
+        lines = self.said("decode", capture, "--format", "json").stdout.splitlines()
+        self.assertEqual([json.loads(line)["kind"] for line in lines], ["cut"])
+
+    def test_nothing_is_lost_by_what_is_written(self):
+        capture = self.capture(QUESTIONS)
+        before = capture.read_bytes()
+        os.symlink(capture, self.folder / "link.pcap")
+        for out in (capture, self.folder / "link.pcap", self.folder / ".." / self.folder.name / "day.pcap"):
+            with self.subTest(out):
+                self.assertIn("is a capture to be read", self.said("learn", capture, "-o", out, code=2).stderr)
+                self.assertEqual(capture.read_bytes(), before)
+        out = self.folder / "out.yaml"
+        self.assertIn("--against", self.said("learn", "--against", self.policy, capture, "-o", out, code=2).stderr)
+        self.assertFalse(out.exists())
+
+    def test_words_that_would_not_compile_are_refused(self):
+        capture = self.capture(QUESTIONS)
+        for words, reason in ((("--zone", "x y=10.20.0.0/24"), "the name `x y`"),
+                              (("--zone", "a" * 65 + "=10.20.0.0/24"), "1 to 64 letters"),
+                              (("--zone", "a=10.20.0.0/24", "--zone", "a=10.10.0.0/24"), "a is named twice"),
+                              (("--site", "a b"), "the name `a b`"),
+                              (("--as", "modbus=502x"), "not modbus=502x"),
+                              (("--as", "modbus=65536"), "not modbus=65536"),
+                              (("--as", "modbus="), "not modbus=")):
+            with self.subTest(words):
+                self.assertIn(reason, self.said("learn", capture, *words, code=2).stderr)
+        self.said("learn", capture, "--zone", "a" * 64 + "=10.20.0.0/24", "--zone", "b=10.10.0.0/24", "--as",
+                  "modbus=65535")
+
+    def test_sessions_go_on_in_the_next_capture(self):
+        first = self.capture(QUESTIONS[:1], name="1.pcap")
+        second = self.capture(QUESTIONS[1:2], name="2.pcap")
+        done = self.said("learn", "--against", self.policy, first, second)
+        self.assertIn("0 never used, kinds of traffic: 0 not granted", done.stdout)
+
+
+if __name__ == "__main__":
+    outcome.run(needs_root=False, arguments=sys.argv[2:])
