@@ -21,7 +21,7 @@ constexpr std::uint32_t kAttributes = kNodes | with(kAttribute);
 constexpr std::uint32_t kWriting = kAttributes | with(kIndexRange, kDataType, kValue, kStatus);
 constexpr std::uint32_t kMethods =
     kNodes | with(kMethodNamespace, kMethod, kMethodName, kMethodGuid, kMethodBytes, kArguments,
-                  kValue, kDataType);
+                  kValue, kDataType, kMethodHandleNamespace, kMethodHandle, kMethodHandleName);
 constexpr std::uint32_t kSecurity =
     with(kSecurityPolicy, kSecurityMode, kThumbprint, kSenderThumbprint);
 constexpr std::uint32_t kUsers = with(kUser, kUserToken);

@@ -310,6 +310,16 @@ TEST(Decode, EachService) {
   support::expect_fields_decide(module(), rows);
 }
 
+// Else no rule could name a method where handles are not known.
+TEST(Catalogue, ACallHasItsMethodsHandle) {
+  for (const protocols::FunctionInfo& function : module().catalogue().functions) {
+    const bool calls = (function.fields >> kMethod & 1U) != 0;
+    for (const auto field : {kMethodHandleNamespace, kMethodHandle, kMethodHandleName}) {
+      EXPECT_EQ((function.fields >> field & 1U) != 0, calls) << function.name;
+    }
+  }
+}
+
 TEST(Decode, WhatIsRefused) {
   // An array of one variant, in which there is another.
   Bytes deeper = {1, 1};
