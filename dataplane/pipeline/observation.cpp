@@ -197,8 +197,7 @@ void Observation::judge(const Image& image, std::span<rte_mbuf* const> copies, c
                         Source source, std::uint32_t first_frame) {
   if (copies.empty()) return;
   idle_ = false;
-  hears_ = source == Source::tap;
-  judge_->set_hears(hears_);
+  judge_->set_hears(source == Source::tap);
   judge_->set_wall_s(moment.wall_s);
   judge_->process(image, copies, moment.now_ns, *this, *this, first_frame);
 }
@@ -208,8 +207,7 @@ void Observation::pass_time(const Image& image, const Moment& moment, Output& ou
   if (judge_ == nullptr) return;
   output_ = &output;
   observer_ = &observer;
-  hears_ = mirrored_ != nullptr;
-  judge_->set_hears(hears_);
+  judge_->set_hears(mirrored_ != nullptr);
   judge_->pass_time(image, moment.now_ns, *this, *this);
 }
 
@@ -253,12 +251,12 @@ void Observation::transmit(rte_mbuf* mbuf, std::uint16_t port) {
 }
 
 bool Observation::hand_over(rte_mbuf* mbuf) {
-  mbuf->ol_flags |= copy_flag() | (hears_ ? heard_flag() : 0);
+  mbuf->ol_flags |= copy_flag() | (judge_->hears() ? heard_flag() : 0);
   return output_->hand_over(mbuf);
 }
 
 bool Observation::hand_to(rte_mbuf* mbuf, std::uint32_t worker) {
-  mbuf->ol_flags |= copy_flag() | (hears_ ? heard_flag() : 0);
+  mbuf->ol_flags |= copy_flag() | (judge_->hears() ? heard_flag() : 0);
   return output_->hand_to(mbuf, worker);
 }
 
@@ -267,7 +265,8 @@ void Observation::on_verdict(const Verdict& verdict, const flow::Packet& packet)
   Verdict told = verdict;
   told.observed = true;
   if (is_for_room(verdict.reason)) told.reason = Reason::not_judged;
-  const bool heard = packet.flow == nullptr ? hears_ : packet.flow->heard;
+  const bool heard =
+      packet.flow != nullptr ? packet.flow->heard : judge_ != nullptr && judge_->hears();
   if (heard && may_be_a_gap(verdict, packet)) {
     told.reason = Reason::not_judged;
     told.fault = protocols::Fault::none;

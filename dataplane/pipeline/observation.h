@@ -83,7 +83,6 @@ class Observation final : public Output, public Observer {
   Observer* observer_ = nullptr;  // likewise
   std::uint64_t frames_ = 0;
   bool idle_ = true;
-  bool hears_ = false;  // frames of a tap port are judged, or such may be
 };
 
 }  // namespace bulkhead::pipeline

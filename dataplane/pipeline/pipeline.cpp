@@ -134,6 +134,8 @@ void Pipeline::note_lost(TimeNs now_ns) { shadow_->note_lost(now_ns); }
 
 void Pipeline::set_hears(bool hears) { shadow_->hears = hears; }
 
+bool Pipeline::hears() const { return shadow_->hears; }
+
 void Pipeline::let_go(std::uint64_t acknowledged, Output& output) {
   Egress egress(output, options_.mtu, identification_);
   waiting_.let_go(acknowledged, egress);

@@ -69,6 +69,7 @@ class Pipeline {
   // port.
   void note_lost(TimeNs now_ns);
   void set_hears(bool hears);
+  bool hears() const;
 
   // Frames that wait for the peer; see let_go().
   WaitingRoom& waiting() { return waiting_; }
