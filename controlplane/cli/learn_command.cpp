@@ -1,6 +1,5 @@
 // learn CAPTURE... | --live INTERFACE: a policy from traffic, or traffic against a policy.
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <memory>
 
@@ -11,6 +10,7 @@
 #include "controlplane/cli/listening.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
+#include "controlplane/learn/words.h"
 #include "controlplane/learn/write.h"
 #include "controlplane/policy/literals.h"
 #include "dataplane/base/duration.h"
@@ -34,11 +34,7 @@ struct Arguments {
 
 // As the proposal must have it to compile.
 void require_clean_name(const std::string& name, const std::string& option) {
-  const bool clean = !name.empty() && name.size() <= policy::kNameBytesMax &&
-                     std::all_of(name.begin(), name.end(), [](unsigned char byte) {
-                       return std::isalnum(byte) != 0 || byte == '-' || byte == '_' || byte == '.';
-                     });
-  if (clean) return;
+  if (is_clean_name(name)) return;
   throw CommandFailed{kUsage, option + ": the name `" + name +
                                   "` is none: use 1 to 64 letters, digits, `-`, `_` or `.`"};
 }
@@ -81,22 +77,13 @@ std::vector<learn::ZoneWish> read_zones(const std::vector<std::string>& words) {
   return zones;
 }
 
-// As a rule's `service` names it.
-std::string service_word(const learn::Session& session) {
-  constexpr const char* kTransports[] = {"tcp", "udp", "icmp", "ethernet"};
-  if (session.transport == policy::Transport::icmp) return "ping";
-  return kTransports[static_cast<std::size_t>(session.transport)] + std::string("/") +
-         std::to_string(session.port);
-}
-
 Json refused_json(const learn::Usage::Refused& refused, const learn::Seen& seen) {
-  constexpr const char* kTransports[] = {"tcp", "udp", "icmp", "ethernet"};
   Json json = {{"kind", "not_granted"},
                {"client", wire::to_text(refused.session.client)},
                {"server", wire::to_text(refused.session.server)},
-               {"transport", kTransports[static_cast<std::size_t>(refused.session.transport)]},
+               {"transport", learn::transport_word(refused.session.transport)},
                {"port", refused.session.port},
-               {"service", service_word(refused.session)},
+               {"service", learn::service_word(refused.session.transport, refused.session.port)},
                {"reason", describe(refused.reason).name},
                {"count", seen.count}};
   if (refused.protocol == protocols::kNoProtocol) return json;

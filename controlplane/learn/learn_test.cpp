@@ -407,11 +407,22 @@ TEST(Values, AreDisjointAndSorted) {
   EXPECT_TRUE(values.ranges.empty());
 }
 
+// The policy learned from one write of a real number, by its order number.
+std::string learned_from_real(std::int64_t order) {
+  static const Operations s7("s7comm");
+  const Session session{ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, 102};
+  Observations seen(true);
+  seen.note_operation(
+      session, s7.protocol,
+      s7.make("write_var",
+              {{"transport_size", {8, 8}}, {"address", {0, 3}}, {"value", {order, order}}}),
+      kStart);
+  return text_of(seen);
+}
+
 // What is written stands in a form that policies read, to the last bit.
 TEST(Learn, RealValuesAreReadBack) {
-  const Operations s7("s7comm");
-  const Session session{ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, 102};
-  const auto& catalogue = protocols::registry()[s7.protocol]->catalogue();
+  const auto& catalogue = protocols::registry()[*protocols::find_protocol("s7comm")]->catalogue();
   const auto value = std::find_if(catalogue.fields.begin(), catalogue.fields.end(),
                                   [](const auto& each) { return each.name == "value"; });
   for (const double number : {1.5184998373247989e+35, -1e+300, 2.5e-7, 0.5, -3.0}) {
@@ -420,28 +431,15 @@ TEST(Learn, RealValuesAreReadBack) {
     const auto range = controlplane::read_real_range(text, 64);
     ASSERT_TRUE(range) << text;
     EXPECT_EQ(*range, (Range{order, order})) << text;
-    Observations seen(true);
-    seen.note_operation(
-        session, s7.protocol,
-        s7.make("write_var",
-                {{"transport_size", {8, 8}}, {"address", {0, 3}}, {"value", {order, order}}}),
-        kStart);
-    EXPECT_EQ(errors_of(reviewed(text_of(seen))), "") << text_of(seen);
+    const std::string policy = learned_from_real(order);
+    EXPECT_EQ(errors_of(reviewed(policy)), "") << policy;
   }
 }
 
 // No number of a policy's: then the rule leaves the value open, and says so.
 TEST(Learn, InfiniteValuesAreLeftOpen) {
-  const Operations s7("s7comm");
-  const Session session{ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, 102};
-  const std::int64_t order = float64_order(std::numeric_limits<double>::infinity()).value();
-  Observations seen(true);
-  seen.note_operation(
-      session, s7.protocol,
-      s7.make("write_var",
-              {{"transport_size", {8, 8}}, {"address", {0, 3}}, {"value", {order, order}}}),
-      kStart);
-  const std::string text = text_of(seen);
+  const std::string text =
+      learned_from_real(float64_order(std::numeric_limits<double>::infinity()).value());
   EXPECT_NE(text.find("value: any"), std::string::npos) << text;
   EXPECT_NE(text.find("wider than seen: value"), std::string::npos) << text;
   EXPECT_EQ(errors_of(reviewed(text)), "");

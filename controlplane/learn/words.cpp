@@ -17,8 +17,6 @@ using protocols::Catalogue;
 using protocols::FieldInfo;
 using protocols::FieldKind;
 
-constexpr const char* kTransportWords[] = {"tcp", "udp", "icmp", "ethernet"};
-
 std::string number_text(std::int64_t value, const FieldInfo& field) {
   if (field.kind != FieldKind::real) return std::to_string(value);
   char text[48];
@@ -44,19 +42,12 @@ void add_service(const ProposedRule& rule, const Catalogue& catalogue,
     return policy::transport_over(port.carrier) == rule.transport;
   };
   if (catalogue.ports.empty() || !carried(catalogue.ports[0])) {
-    keys.push_back(std::string("transport: ") +
-                   kTransportWords[static_cast<std::size_t>(rule.transport)]);
+    keys.push_back("transport: " + transport_word(rule.transport));
   }
   const auto usual = std::find_if(catalogue.ports.begin(), catalogue.ports.end(), carried);
   const bool alone = std::count_if(catalogue.ports.begin(), catalogue.ports.end(), carried) == 1 &&
                      usual->port == rule.port;
   if (!alone) keys.push_back("port: " + std::to_string(rule.port));
-}
-
-std::string service_text(const ProposedRule& rule) {
-  if (rule.transport == Transport::icmp) return "service: ping";
-  return std::string("service: ") + kTransportWords[static_cast<std::size_t>(rule.transport)] +
-         "/" + std::to_string(rule.port);
 }
 
 // In the type that the rule gives the values of elements.
@@ -66,6 +57,16 @@ std::string typed_text(std::int64_t value, policy::ValueType type) {
 }
 
 }  // namespace
+
+std::string transport_word(Transport transport) {
+  constexpr const char* kWords[] = {"tcp", "udp", "icmp", "ethernet"};
+  return kWords[static_cast<std::size_t>(transport)];
+}
+
+std::string service_word(Transport transport, std::uint16_t port) {
+  if (transport == Transport::icmp) return "ping";
+  return transport_word(transport) + "/" + std::to_string(port);
+}
 
 std::string list_text(const std::vector<std::string>& words) {
   std::string text;
@@ -178,7 +179,8 @@ std::vector<std::string> rule_keys(const ProposedRule& rule) {
   std::vector<std::string> keys;
   const bool plain = rule.protocol == protocols::kNoProtocol;
   const Catalogue* catalogue = plain ? nullptr : &protocols::registry()[rule.protocol]->catalogue();
-  keys.push_back(plain ? service_text(rule) : "protocol: " + std::string(catalogue->name));
+  keys.push_back(plain ? "service: " + service_word(rule.transport, rule.port)
+                       : "protocol: " + std::string(catalogue->name));
   keys.push_back("client: " + list_text(rule.clients));
   keys.push_back("server: " + list_text(rule.servers));
   if (plain) return keys;

@@ -15,6 +15,10 @@ std::string quoted(const std::string& text);
 // A pattern that the name matches, and few others: what a policy's text cannot hold becomes `*`.
 std::string pattern_of(const std::string& name);
 
+// As a rule's `transport` and `service` name them: `tcp`; `tcp/22`, `ping`.
+std::string transport_word(policy::Transport transport);
+std::string service_word(policy::Transport transport, std::uint16_t port);
+
 // As a rule writes them: `7`, `0-9`, `0.5..1`; a real is given as its order number.
 std::string range_text(const Range& range, const protocols::FieldInfo& field);
 // The values as a word or a list; `any` or `"*"` for more than are kept.

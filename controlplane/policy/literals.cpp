@@ -1,6 +1,8 @@
 // Each reader takes the whole text or nothing.
 #include "controlplane/policy/literals.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -50,6 +52,13 @@ std::optional<std::int64_t> order_of(float value) {
 }
 
 }  // namespace
+
+bool is_clean_name(const std::string& text) {
+  return !text.empty() && text.size() <= policy::kNameBytesMax &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+         });
+}
 
 std::optional<wire::IpAddress> read_address(const std::string& text) { return wire::read_ip(text); }
 

@@ -11,6 +11,9 @@
 
 namespace bulkhead::controlplane {
 
+// Names travel into counters, events and file names: 1 to 64 letters, digits, `-`, `_` or `.`.
+bool is_clean_name(const std::string& text);
+
 std::optional<wire::IpAddress> read_address(const std::string& text);
 
 // ADDRESS/BITS; host bits must be zero, else `problem` says so.

@@ -33,13 +33,8 @@ class Resolver {
   }
 
  private:
-  // Names travel into counters, events and file names: letters, digits, `-`, `_` and `.` only.
   void check_name(const Word& name, const std::string& what) {
-    const bool clean = !name.text.empty() && name.text.size() <= policy::kNameBytesMax &&
-                       std::all_of(name.text.begin(), name.text.end(), [](unsigned char c) {
-                         return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-                       });
-    if (!clean) {
+    if (!is_clean_name(name.text)) {
       diagnostics_.error(name.at, what + " name `" + name.text +
                                       "`: use 1 to 64 letters, digits, `-`, `_` or `.`");
     }
