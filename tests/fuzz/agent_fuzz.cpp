@@ -249,15 +249,26 @@ class World {
     configured_ = true;
   }
 
+  // The link takes so many connections in a second, and hangs up on more: where many messages in a
+  // row were reasons to hang up, the next waits for its turn.
   void connect() {
-    stream_ = std::make_unique<Stream>(io_, tls());
-    stream_->lowest_layer().connect(link_);
-    stream_->handshake(asio::ssl::stream_base::client);
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    while (!shakes_hands()) {
+      require(std::chrono::steady_clock::now() < until);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     stream_->lowest_layer().non_blocking(true);
     v1::PairMessage hello;
     hello.mutable_hello()->set_version(PairLink::kVersion);
     hello.mutable_hello()->set_version_oldest(PairLink::kVersionOldest);
     require(write(ipc::to_frame(hello)));
+  }
+  bool shakes_hands() {
+    stream_ = std::make_unique<Stream>(io_, tls());
+    boost::system::error_code error;
+    stream_->lowest_layer().connect(link_, error);
+    if (!error) stream_->handshake(asio::ssl::stream_base::client, error);
+    return !error;
   }
   asio::ssl::context& tls() {
     if (!tls_) {
