@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <functional>
@@ -52,6 +53,34 @@ struct SetupArguments {
   std::vector<std::function<void(Wishes&)>> merges;
   std::string driver;
   std::vector<std::string> devices;
+};
+
+// While steps are carried out, Ctrl-C, an end of the session and a request to end break the setup
+// off between two steps.
+volatile std::sig_atomic_t broken_off = 0;
+void break_off(int /*number*/) { broken_off = 1; }
+
+class BreakOff {
+ public:
+  BreakOff() {
+    struct sigaction action{};
+    action.sa_handler = break_off;
+    action.sa_flags = SA_RESTART;
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+      sigaction(kSignals[i], nullptr, &before_[i]);
+      // What nohup has decided stays.
+      if (before_[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
+    }
+  }
+  ~BreakOff() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
+  }
+  BreakOff(const BreakOff&) = delete;
+  BreakOff& operator=(const BreakOff&) = delete;
+
+ private:
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> before_{};
 };
 
 bool same_host(const std::string& a, const std::string& b) {
@@ -161,12 +190,18 @@ void finish(Session& session, const setup::Machine& machine, const Wishes& wishe
       return print_json(
           {{"certificate", "missing"}, {"request", pki + "/server.csr"}, {"key_sha256", digest}});
     }
+    const bool lacks_admin = !machine.exists(setup::kAccess);
     say("\nThis appliance has no certificate yet. On the management host, with its %s/server.csr "
         "(key sha256 %s):\n"
         "  bulkheadctl pki sign AUTHORITY server.csr --out server.crt\n"
         "and here, with server.crt and AUTHORITY/ca.crt from there:\n"
-        "  bulkheadctl setup --yes --certificate server.crt --authority ca.crt\n",
-        pki, digest);
+        "  bulkheadctl setup --yes --certificate server.crt --authority ca.crt%s\n",
+        pki, digest, lacks_admin ? " --admin NAME" : "");
+    if (lacks_admin) {
+      say("NAME is who administers it: the DNS name or URI in that person's certificate, operator "
+          "in "
+          "the one that `bulkheadctl pki init` makes.\n");
+    }
     return;
   }
   if (access((session.pki + "/client.key").c_str(), R_OK) != 0) {
@@ -233,6 +268,17 @@ std::vector<setup::Step> plan_or_fail(const Session& session, const setup::Machi
   throw CommandFailed{kRefused, "nothing was changed"};
 }
 
+setup::Outcome carry_out(const Session& session, setup::Machine& machine,
+                         const std::vector<setup::Step>& steps, const setup::KeyWork& keys) {
+  const BreakOff guard;
+  return setup::carry_out(
+      machine, steps, keys,
+      [&](std::size_t step, StepState state, const Problem& problem) {
+        show_step(session, step + 1, steps[step], state, problem);
+      },
+      [] { return broken_off != 0; });
+}
+
 void run_setup(Session& session, const SetupArguments& arguments) {
   const auto begun = Clock::now();
   std::signal(SIGPIPE, SIG_IGN);
@@ -250,16 +296,18 @@ void run_setup(Session& session, const SetupArguments& arguments) {
   const setup::KeyWork keys = key_work();
   if (arguments.dry_run || !arguments.yes) {
     show_plan(session, steps, setup::compare(machine, steps, keys));
-    if (arguments.dry_run) return;
+    if (arguments.dry_run) {
+      if (machine.is_live() && geteuid() != 0 && session.format() == Format::table) {
+        say("\nnot all can be looked at without root: what is due may be so already\n");
+      }
+      return;
+    }
     if (!ask_to_go_on()) throw CommandFailed{kRefused, "nothing was changed"};
   }
   if (machine.is_live() && geteuid() != 0) {
     throw CommandFailed{kRefused, "setting up needs root: sudo bulkheadctl setup"};
   }
-  const setup::Outcome outcome = setup::carry_out(
-      machine, steps, keys, [&](std::size_t step, StepState state, const Problem& problem) {
-        show_step(session, step + 1, steps[step], state, problem);
-      });
+  const setup::Outcome outcome = carry_out(session, machine, steps, keys);
   if (!outcome.problem) finish(session, machine, wishes, facts);
   report(session, outcome, begun);
   if (outcome.problem) session.exit_code = kRefused;

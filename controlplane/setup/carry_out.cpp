@@ -118,9 +118,11 @@ class Work {
 
 Failed Work::carry_out(const Reserve& pages) {
   const std::string before = machine_.read_line(pages.path);
+  if (const auto failed = machine_.write(pages.path, std::to_string(pages.least))) {
+    return Problem{*failed, "run it as root, on the appliance itself"};
+  }
   undo_.back().push_back(
       [this, pages, before]() { return told(machine_.write(pages.path, before)); });
-  if (auto failed = told(machine_.write(pages.path, std::to_string(pages.least)))) return failed;
   const std::uint64_t got = number_in(pages.path);
   if (got >= pages.least) return std::nullopt;
   return Problem{"the kernel found memory for " + std::to_string(got) + " of " +
@@ -218,12 +220,17 @@ std::vector<StepState> compare(Machine& machine, const std::vector<Step>& steps,
 }
 
 Outcome carry_out(Machine& machine, const std::vector<Step>& steps, const KeyWork& keys,
-                  const Observer& observe) {
+                  const Observer& observe, const IsBrokenOff& is_broken_off) {
   Work work(machine, keys);
   Outcome outcome;
   std::vector<std::size_t> begun;  // steps, in order
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto& deed = steps[i].deed;
+    if (is_broken_off && is_broken_off()) {
+      outcome.problem = Problem{"broken off before this step", "run it again"};
+      observe(i, StepState::failed, *outcome.problem);
+      break;
+    }
     if (std::visit([&](const auto& each) { return work.is_done(each); }, deed)) {
       observe(i, is_note(steps[i]) ? StepState::note : StepState::done_before, {});
       continue;

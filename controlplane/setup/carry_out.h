@@ -38,7 +38,10 @@ struct Outcome {
 std::vector<StepState> compare(Machine& machine, const std::vector<Step>& steps,
                                const KeyWork& keys);
 
+// Asked before each step: a setup that somebody breaks off is taken back as one that fails.
+using IsBrokenOff = std::function<bool()>;
+
 Outcome carry_out(Machine& machine, const std::vector<Step>& steps, const KeyWork& keys,
-                  const Observer& observe);
+                  const Observer& observe, const IsBrokenOff& is_broken_off = {});
 
 }  // namespace bulkhead::setup

@@ -2,6 +2,7 @@
 #include "controlplane/setup/carry_out.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -247,6 +248,41 @@ TEST(CarryOut, FewerPagesThanWantedFail) {
   EXPECT_FALSE(carry_out(machine, some_steps()).outcome.problem);
 }
 
+TEST(CarryOut, WhatIsBrokenOffIsUndoneAsWhatFails) {
+  const Tree tree;
+  Invented machine(tree);
+  prepare(tree, machine);
+  const std::vector<Step> steps = some_steps();
+  for (std::size_t before = 0; before < steps.size(); ++before) {
+    std::size_t asked = 0;
+    std::vector<StepState> states;
+    const Outcome outcome = setup::carry_out(
+        machine, steps, keys(),
+        [&](std::size_t, StepState state, const Problem&) { states.push_back(state); },
+        [&] { return asked++ == before; });
+    ASSERT_TRUE(outcome.problem) << before;
+    EXPECT_TRUE(outcome.all_undone);
+    EXPECT_EQ(asked, before + 1) << "nothing goes on after it";
+    EXPECT_EQ(std::count(states.begin(), states.end(), StepState::failed), 1);
+    EXPECT_FALSE(machine.exists("/etc/bulkhead/a.conf"));
+    EXPECT_EQ(machine.read("/etc/bulkhead/old.conf"), "old\n");
+    EXPECT_EQ(machine.read_line("/sys/nr_hugepages"), "10");
+    EXPECT_EQ(driver_of(machine, "0000:00:05.0"), "e1000e");
+  }
+}
+
+TEST(CarryOut, WhatTheKernelDoesNotTakeIsNothingToUndo) {
+  const Tree tree;
+  Invented machine(tree);
+  prepare(tree, machine);
+  machine.refused = "/sys/nr_hugepages";
+  const Seen seen = carry_out(machine, some_steps());
+  ASSERT_TRUE(seen.outcome.problem);
+  EXPECT_EQ(seen.outcome.problem->cause, "the kernel refuses it");
+  EXPECT_EQ(seen.outcome.problem->mend, "run it as root, on the appliance itself");
+  EXPECT_TRUE(seen.outcome.all_undone);
+}
+
 TEST(CarryOut, AKeyIsMadeOnce) {
   const Tree tree;
   Invented machine(tree);
@@ -268,6 +304,10 @@ TEST(Machine, RunsProgramsAndTellsWhatTheySaid) {
   EXPECT_EQ(ran.said, "out\nerr");
   EXPECT_EQ(machine.run({"no-such-program"}).code, -1);
   EXPECT_EQ(machine.run({"sh", "-c", "kill -9 $$"}).code, -1);
+  // Ctrl-C on the terminal is for setup, which takes the step back, and not for the step.
+  EXPECT_EQ(machine.run({"sh", "-c", "cut -d ' ' -f 5 /proc/$$/stat; echo $$"})
+                .said.find(std::to_string(getpgrp()) + "\n"),
+            std::string::npos);
   EXPECT_EQ(machine.run({"printenv", "HOME"}).code, 1) << "the caller's surroundings stay out";
 }
 

@@ -59,6 +59,11 @@ std::string input_chain(const HostRules& rules) {
       "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } ip6 hoplimit "
       "255 "
       "accept\n";
+  // Switches that prune groups ask who is in one, and forget who does not answer: then no neighbour
+  // finds the address any more (RFC 4541, 4; RFC 4861, 7.2.1).
+  if (is_v6(rules.management)) {
+    text += "    icmpv6 type mld-listener-query ip6 saddr fe80::/10 accept\n";
+  }
   const std::string from =
       "    " + of + " saddr " + admitted(rules) + " " + of + " daddr " + rules.management + " ";
   text += from + "tcp dport " + services(rules) + " accept\n";

@@ -189,6 +189,7 @@ Surroundings surroundings() {
   if (const char* text = std::getenv("SSH_CONNECTION"); text != nullptr) {
     around.ssh_connection = text;
   }
+  around.process = getpid();
   char name[256] = "";
   if (gethostname(name, sizeof(name) - 1) == 0) around.host_name = name;
   ifaddrs* all = nullptr;

@@ -13,6 +13,7 @@ namespace bulkhead::setup {
 // What no file says.
 struct Surroundings {
   std::string ssh_connection;  // the variable: peer, its port, own address, own port
+  int process = 0;             // this one; those above it may have the variable where it has not
   std::map<std::string, std::vector<std::string>> addresses;  // by interface, as 192.0.2.10/24
   std::string host_name;
 };

@@ -209,6 +209,36 @@ TEST(Sessions, TheirInterfacesAreTheManagements) {
   EXPECT_EQ(connected("one two", "").session.peer, "");
 }
 
+// Process 300 is this one; 200 is sudo, 100 the shell of a session.
+Facts under_sudo(const std::string& variable, const char* tcp) {
+  const Tree tree;
+  add_virtual(tree, "eth0", "uevent");
+  tree.file("/proc/net/tcp", tcp);
+  tree.file("/proc/300/status", "Name:\tbulkheadctl\nPPid:\t200\n");
+  tree.file("/proc/300/environ", std::string("HOME=/root\0SUDO_USER=joe\0", 26));
+  tree.file("/proc/200/status", "Name:\tsudo\nPPid:\t100\n");
+  tree.file("/proc/100/status", "Name:\tbash\nPPid:\t1\n");
+  tree.file("/proc/100/environ", std::string("A=SSH_CONNECTION=1\0", 19) + variable + '\0');
+  Surroundings around;
+  around.process = 300;
+  around.addresses = {{"eth0", {"192.0.2.10/24"}}};
+  return facts_of(tree, around);
+}
+
+TEST(Sessions, SudoHidesNoSession) {
+  const std::string variable = "SSH_CONNECTION=192.0.2.5 50000 192.0.2.10 22";
+  const Facts facts = under_sudo(variable, kTcp);
+  EXPECT_EQ(facts.session.peer, "192.0.2.5");
+  EXPECT_EQ(facts.session.address, "192.0.2.10");
+  EXPECT_NE(facts.find("eth0")->management.find("this session"), std::string::npos);
+  // A screen that was detached has the variable of a session that is over.
+  EXPECT_EQ(under_sudo(variable, "").session.peer, "");
+  EXPECT_EQ(under_sudo("SSH_CONNECTION=192.0.2.6 50000 192.0.2.10 22", kTcp).session.peer, "");
+  EXPECT_EQ(under_sudo("SSH_CONNECTION=192.0.2.5 50000 192.0.2.10 2222", kTcp).session.peer, "");
+  EXPECT_EQ(under_sudo("SSH_CONNECTION=", kTcp).session.peer, "");
+  EXPECT_EQ(under_sudo("HOME=/", kTcp).session.peer, "");
+}
+
 TEST(Inspect, PciAddresses) {
   for (const char* each : {"0000:01:00.0", "10000:e1:00.7", "0000:ff:1f.3"}) {
     EXPECT_TRUE(is_pci_address(each)) << each;

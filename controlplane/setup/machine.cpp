@@ -232,6 +232,11 @@ Ran Machine::run(const std::vector<std::string>& words) {
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+  // In a process group of its own: what breaks setup off on the terminal does not tear the step
+  // that runs in two.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   std::vector<std::string> copies = words;
   std::vector<char*> argv;
   for (std::string& word : copies) argv.push_back(word.data());
@@ -250,7 +255,8 @@ Ran Machine::run(const std::vector<std::string>& words) {
   }
   pid_t child = -1;
   const int error =
-      posix_spawn(&child, program.c_str(), &actions, nullptr, argv.data(), environment);
+      posix_spawn(&child, program.c_str(), &actions, &attributes, argv.data(), environment);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
   Ran ran;

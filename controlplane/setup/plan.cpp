@@ -288,6 +288,7 @@ void Planner::plan_host_firewall() {
           Run{.words = {"nft", delete_host_rules()}, .check = {"sh", "-c", "! " + list}});
     }
     leave_out(kHostFirewallUnit);
+    leave_out(kFlushDropIn);
     return leave_out(kHostRules);
   }
   HostRules rules;
@@ -304,6 +305,8 @@ void Planner::plan_host_firewall() {
             " (SSH, agent), and nothing else",
         kHostRules, text);
   write("the packet filter at boot", kHostFirewallUnit, host_firewall_unit());
+  write("the packet filter again whenever nftables.service has flushed it", kFlushDropIn,
+        flush_drop_in());
   if (!facts_.is_live) return;
   const std::string name = kHostTable;
   add("put the packet filter in force; tables of others stay as they are",

@@ -458,6 +458,29 @@ TEST(Plan, ThePacketFilterIsInForceBeforeServicesAre) {
   EXPECT_HAS(rules, "iifname { \"eth1\", \"eth2\" } drop\n");
 }
 
+TEST(Plan, ThePacketFilterOutlastsTheFlushOfOthers) {
+  const std::vector<Step> planned = steps(machine(), wishes());
+  const std::string text = text_of(planned, kFlushDropIn);
+  EXPECT_HAS(text, "ExecStartPost=-/usr/sbin/nft -f /etc/bulkhead/host.nft\n");
+  EXPECT_HAS(text, "ExecReload=-/usr/sbin/nft -f /etc/bulkhead/host.nft\n");
+  const auto* reload = [&]() -> const setup::Run* {
+    for (const Step& step : planned) {
+      const auto* run = std::get_if<setup::Run>(&step.deed);
+      if (run != nullptr && joined(run->words) == "systemctl daemon-reload") return run;
+    }
+    return nullptr;
+  }();
+  ASSERT_NE(reload, nullptr);
+  EXPECT_NE(std::find(reload->after.begin(), reload->after.end(), kFlushDropIn),
+            reload->after.end());
+  Facts facts = machine();
+  facts.earlier = {kFlushDropIn};
+  Wishes without = wishes();
+  without.host_firewall = false;
+  EXPECT_HAS(whats(steps(facts, without)),
+             std::string("remove what an earlier setup wrote: ") + kFlushDropIn);
+}
+
 TEST(Plan, OneOfAPair) {
   Wishes pair = wishes();
   pair.pair_peer = "bravo";

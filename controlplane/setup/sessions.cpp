@@ -1,6 +1,7 @@
 // Sessions, routes and addresses, from proc(5).
 #include "controlplane/setup/sessions.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -79,6 +80,33 @@ const Port* owner_of(const std::string& address, const Facts& facts) {
     }
   }
   return nullptr;
+}
+
+// Addresses of one link name their interface: fe80::1%eth0.
+std::string without_interface(const std::string& address) {
+  return address.substr(0, address.find('%'));
+}
+
+bool is_established(const std::string& connection, const std::vector<TcpSession>& sessions) {
+  std::istringstream words(connection);
+  std::string peer;
+  std::string peer_port;
+  std::string own;
+  unsigned port = 0;
+  words >> peer >> peer_port >> own >> port;
+  const std::string from = plain_address(without_interface(peer));
+  const std::string to = plain_address(without_interface(own));
+  return std::any_of(sessions.begin(), sessions.end(), [&](const TcpSession& each) {
+    return each.peer == from && each.address == to && each.port == port;
+  });
+}
+
+int parent_of(const Machine& machine, const std::string& folder) {
+  std::istringstream lines(machine.read(folder + "/status").value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("PPid:")) return std::atoi(line.c_str() + 5);
+  }
+  return 0;
 }
 
 // The interfaces below carry what one carries: of a VLAN, a bond, a bridge.
@@ -194,6 +222,28 @@ bool is_network(const std::string& text) {
 
 bool is_address(const std::string& text) { return read_address(text).has_value(); }
 
+std::string plain_address(const std::string& text) {
+  const auto address = read_address(text);
+  return address ? to_text(*address) : std::string();
+}
+
+std::string ssh_connection_above(const Machine& machine, int process,
+                                 const std::vector<TcpSession>& sessions) {
+  constexpr std::string_view kVariable = "SSH_CONNECTION=";
+  constexpr int kAncestorsMax = 64;
+  for (int i = 0; i < kAncestorsMax && process > 1; ++i) {
+    const std::string folder = "/proc/" + std::to_string(process);
+    std::istringstream variables(machine.read(folder + "/environ").value_or(""));
+    for (std::string each; std::getline(variables, each, '\0');) {
+      if (!each.starts_with(kVariable)) continue;
+      const std::string connection = each.substr(kVariable.size());
+      return is_established(connection, sessions) ? connection : std::string();
+    }
+    process = parent_of(machine, folder);
+  }
+  return {};
+}
+
 void mark_management(const Machine& machine, const Surroundings& around, Facts& facts) {
   std::vector<Route> routes = read_routes(machine.read("/proc/net/route").value_or(""));
   for (Route& route : read_routes6(machine.read("/proc/net/ipv6_route").value_or(""))) {
@@ -204,13 +254,20 @@ void mark_management(const Machine& machine, const Surroundings& around, Facts& 
     if (const Port* port = owner_of(address, facts)) mark(facts, port->interface, what);
     mark(facts, interface_to(peer, routes), what);
   };
-  std::istringstream words(around.ssh_connection);
+  std::vector<TcpSession> sessions;
+  for (const char* file : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    for (TcpSession& each : read_tcp_sessions(machine.read(file).value_or(""))) {
+      sessions.push_back(std::move(each));
+    }
+  }
+  std::istringstream words(around.ssh_connection.empty()
+                               ? ssh_connection_above(machine, around.process, sessions)
+                               : around.ssh_connection);
   std::string peer;
   std::string peer_port;
   std::string own;
   unsigned port = 0;
   words >> peer >> peer_port >> own >> port;
-  // Addresses of one link name their interface: fe80::1%eth0.
   for (std::string* each : {&peer, &own}) {
     const std::size_t percent = each->find('%');
     if (percent == std::string::npos) continue;
@@ -221,13 +278,11 @@ void mark_management(const Machine& machine, const Surroundings& around, Facts& 
     facts.session = {peer, own, static_cast<std::uint16_t>(port)};
     mark_peer(peer, own, "this session from " + peer);
   }
-  for (const char* file : {"/proc/net/tcp", "/proc/net/tcp6"}) {
-    for (const TcpSession& each : read_tcp_sessions(machine.read(file).value_or(""))) {
-      if (holds("127.0.0.0/8", each.peer) || each.peer == "::1" || each.peer == each.address) {
-        continue;
-      }
-      mark_peer(each.peer, each.address, "a session of " + each.peer);
+  for (const TcpSession& each : sessions) {
+    if (holds("127.0.0.0/8", each.peer) || each.peer == "::1" || each.peer == each.address) {
+      continue;
     }
+    mark_peer(each.peer, each.address, "a session of " + each.peer);
   }
 }
 

@@ -36,6 +36,13 @@ bool holds(const std::string& network, const std::string& address);
 // An address, or one with a length of prefix that leaves no bit set.
 bool is_network(const std::string& text);
 bool is_address(const std::string& text);
+// As the kernel writes it; empty if it is none.
+std::string plain_address(const std::string& text);
+
+// SSH_CONNECTION of the nearest process above that has one: sudo and su hand it to nobody. One
+// whose session is over counts for nothing.
+std::string ssh_connection_above(const Machine& machine, int process,
+                                 const std::vector<TcpSession>& sessions);
 
 // Sets `session` and each port's `management`.
 void mark_management(const Machine& machine, const Surroundings& around, Facts& facts);

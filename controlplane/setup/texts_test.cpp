@@ -57,6 +57,18 @@ TEST(Wishes, Endpoints) {
   EXPECT_EQ(endpoint("2001:db8::1", 7443), "[2001:db8::1]:7443");
 }
 
+TEST(Wishes, TheManagementAddressIsAsTheKernelListsIt) {
+  Wishes wishes;
+  ASSERT_TRUE(read_management("2001:DB8:0:0::10", wishes));
+  EXPECT_EQ(endpoint(wishes.management, wishes.management_port), "[2001:db8::10]:7443");
+  ASSERT_TRUE(read_management("[2001:DB8::11]:8443", wishes));
+  EXPECT_EQ(endpoint(wishes.management, wishes.management_port), "[2001:db8::11]:8443");
+  ASSERT_TRUE(read_management("::ffff:192.0.2.1", wishes));
+  EXPECT_EQ(wishes.management, "192.0.2.1");
+  EXPECT_FALSE(read_management("2001:db8::11:8443x", wishes));
+  EXPECT_EQ(wishes.management, "192.0.2.1") << "what is none changes nothing";
+}
+
 TEST(Options, StandBetweenTwoLinesAndAreReplaced) {
   const std::string people = "# mine\n#port = [\"x\"]\nbuffers = 1024\n";
   const auto once = with_options("f", people, {{"port", "[\"a\"]"}});
@@ -88,6 +100,8 @@ TEST(HostRules, TheirDigestFollowsTheirText) {
       << text;
   EXPECT_EQ(text.find("chain output"), std::string::npos)
       << "no interface of a zone is the kernel's";
+  EXPECT_NE(text.find("icmpv6 type mld-listener-query ip6 saddr fe80::/10 accept\n"),
+            std::string::npos);
   EXPECT_TRUE(digest_of(text).starts_with("setup "));
   rules.admit.pop_back();
   EXPECT_EQ(digest_of(write_host_rules(rules)), digest_of(text)) << "IPv4 cannot reach it";

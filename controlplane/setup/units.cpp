@@ -104,14 +104,24 @@ std::string host_firewall_unit() {
          "ExecStart=/usr/sbin/nft -f " +
          kHostRules +
          "\n"
-         "ExecStop=/usr/sbin/nft delete table inet bulkhead_host\n"
-         "ExecStop=/usr/sbin/nft delete table arp bulkhead_host\n"
+         // nftables.service may have flushed them before.
+         "ExecStop=-/usr/sbin/nft delete table inet bulkhead_host\n"
+         "ExecStop=-/usr/sbin/nft delete table arp bulkhead_host\n"
          "ProtectHome=yes\n"
          "ProtectSystem=full\n"
          "NoNewPrivileges=yes\n"
          "\n"
          "[Install]\n"
          "WantedBy=sysinit.target\n";
+}
+
+std::string flush_drop_in() {
+  const std::string again = "-/usr/sbin/nft -f " + std::string(kHostRules) + "\n";
+  return std::string(kWritten) +
+         "# nftables.service flushes all tables when it starts and when it is read anew.\n"
+         "[Service]\n"
+         "ExecStartPost=" +
+         again + "ExecReload=" + again;
 }
 
 std::string affinity(const Cores& cores) {

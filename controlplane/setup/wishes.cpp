@@ -149,13 +149,15 @@ std::uint16_t read_endpoint(const std::string& text, std::string& address) {
 }
 
 bool read_management(const std::string& text, Wishes& wishes) {
-  if (is_address(text)) {
-    wishes.management = text;
-    return true;
+  std::string address = text;
+  if (!is_address(text)) {
+    const std::uint16_t port = read_endpoint(text, address);
+    if (port == 0) return false;
+    wishes.management_port = port;
   }
-  const std::uint16_t port = read_endpoint(text, wishes.management);
-  if (port != 0) wishes.management_port = port;
-  return port != 0;
+  // It is compared with what the kernel lists.
+  wishes.management = plain_address(address);
+  return true;
 }
 
 std::string endpoint(const std::string& address, std::uint16_t port) {

@@ -1,5 +1,6 @@
 """Man pages: of a program from its tree of commands, of a guide from its Markdown."""
 
+import os
 import re
 import time
 
@@ -124,8 +125,21 @@ def _table(rows):
     return (".na\n.TS\nallbox;\n" + "\n".join(blocks) + "\n" + "\n".join(lines) + "\n.TE\n.ad\n")
 
 
-def of_guide(markdown, name, section, epoch, version, see_also, title):
-    """The Markdown that the guides use: headings, paragraphs, lists, tables and blocks of code."""
+def _with_references(markdown, folder, pages):
+    """Links to what is a man page too, as its name and section; a reader of pages has no file pair.md."""
+    def reference(match):
+        text, target = match.group(1), match.group(2)
+        page = pages.get(os.path.normpath(os.path.join(folder, target))) if target else None
+        if page is None:
+            return text
+        return page if text == os.path.basename(target) else f"{text} ({page})"
+    return re.sub(r"\[([^\]]+)\]\((?!https?:)([^)#\s]*)(?:#[^)]*)?\)", reference, markdown)
+
+
+def of_guide(markdown, name, section, epoch, version, see_also, title, folder="", pages=None):
+    """The Markdown that the guides use: headings, paragraphs, lists, tables and blocks of code. `pages` are
+    the man pages of files, whose links are relative to the guide's folder."""
+    markdown = _with_references(markdown, folder, pages or {})
     lines = re.sub(r"<!--.*?-->\n?", "", markdown).split("\n")  # marks of what is generated
     out = [head(name, section, epoch, version, title)]
     has_table = any(line.startswith("|") for line in lines)

@@ -98,6 +98,31 @@ class Generated(Case):
             self.assertTrue("\nNAME\n" in done.stdout, f"{page.name} has no NAME")
         self.assertTrue(self.page("bulkhead-install").exists())
 
+    def test_each_guide_is_a_page_that_is_installed(self):
+        listed = (HERE / "debian/bulkhead-doc.manpages").read_text().split()
+        self.assertEqual(sorted(Path(each).name for each in listed),
+                         sorted(page.name for page in self.folder.glob("man/*")
+                                if page.name.partition(".")[0] not in PROGRAMS))
+        for guide in (ROOT / "deploy/guides").glob("*.md"):
+            self.assertTrue(self.page(f"bulkhead-{guide.stem}").exists(), guide.name)
+
+    def test_pages_refer_to_pages(self):
+        text = self.page("bulkhead-install").read_text()
+        self.assertIn("bulkhead\\-pair(7)", text)
+        self.assertNotIn("pair.md", text)
+
+    def test_what_guides_link_to_is_installed_with_them(self):
+        rules = (HERE / "debian/rules").read_text()
+        beside = set(re.findall(r"-path '\./([^'*]+)'", rules))
+        for guide in [*(ROOT / "deploy/guides").glob("*.md"), ROOT / "policies/README.md"]:
+            for target in re.findall(r"\]\(([^)#\s]+)", guide.read_text()):
+                file = (guide.parent / target).resolve()
+                if "://" in target or target.endswith(".md"):
+                    continue
+                self.assertTrue(file.exists(), f"{guide.name}: {target}")
+                name = str(file.relative_to(ROOT))
+                self.assertTrue(name.startswith("policies/") or name in beside, f"{guide.name}: {target}")
+
     def complete(self, shell, name, *words):
         """What is offered for the last of the words."""
         if shell == "bash":

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -288,6 +289,12 @@ class Setup(unittest.TestCase):
         locked = lab.setup("--yes", *ASKED, check=False, ssh=f"{STRANGER} 50000 {OWN} 22")
         self.assertEqual(locked.returncode, 1)
         self.assertIn(f"this session comes from {STRANGER}, which --admit does not hold", locked.stderr)
+        # As under sudo, which hands no variable down: the shell above has it.
+        below = ("sh", "-c", "env -u SSH_CONNECTION bulkheadctl setup --no-services \"$@\"; exit $?", "-",
+                 "--yes", *ASKED[:-1], STRANGER)
+        locked = lab.command(*below, check=False, ssh=f"{ADMITTED} 50000 {OWN} 2222")
+        self.assertEqual(locked.returncode, 1)
+        self.assertIn(f"this session comes from {ADMITTED}, which --admit does not hold", locked.stderr)
         self.assertEqual((etc_of(), lab.rules()), (before, ""))
 
     def test_the_host_admits_its_management_and_nothing_else(self):
@@ -323,6 +330,28 @@ class Setup(unittest.TestCase):
         run("umount", "/etc/systemd/system")
         self.assertEqual((etc_of(), self.lab.rules()), (before, ""))
         self.lab.setup("--yes", *ASKED)
+
+    def test_what_is_broken_off_is_undone(self):
+        """Ctrl-C while a step runs: the step ends, and all before it is taken back."""
+        before, lab = etc_of(), self.lab
+        run("mount", "-t", "tmpfs", "tmpfs", "/usr/local/sbin")
+        self.addCleanup(run, "umount", "--lazy", "/usr/local/sbin", check=False)
+        slow, begun = Path("/usr/local/sbin/nft"), lab.folder / "begun"
+        slow.write_text(f'#!/bin/sh\n[ "$1" != -f ] || {{ touch {begun}; sleep 1; }}\n'
+                        f'exec {shutil.which("nft", path="/usr/sbin:/sbin")} "$@"\n')
+        slow.chmod(0o755)
+        words = lab.in_ns("fw", "bulkheadctl", "setup", "--no-services", "--yes", *ASKED)
+        with subprocess.Popen(words, text=True, stdout=subprocess.PIPE, start_new_session=True,
+                              env={**os.environ, "PATH": f"{lab.path}:{os.environ['PATH']}"}) as setup:
+            wait_until(begun.exists, "the packet filter's step", 20)
+            self.assertNotEqual(etc_of(), before)
+            os.killpg(setup.pid, signal.SIGINT)
+            said = setup.communicate(timeout=60)[0]
+        self.assertEqual(setup.returncode, 1, said)
+        self.assertRegex(said, r"done +put the packet filter in force")
+        self.assertIn("broken off before this step", said)
+        self.assertIn("what was done has been undone", said)
+        self.assertEqual((etc_of(), lab.rules()), (before, ""))
 
     def test_a_certificate_for_another_key_is_refused(self):
         lab = self.lab
