@@ -186,8 +186,11 @@ void FrameReader::read(const CapturedFrame& frame,
   wire::EthernetHeader ethernet;
   packet_.vlan.reset();
   if (frame.link_type == DLT_EN10MB) {
-    wire::parse_ethernet(frame.bytes, ethernet);
+    const bool passes = wire::parse_ethernet(frame.bytes, ethernet);
     packet_.vlan = ethernet.vlan;
+    const bool has_ends = !ethernet.source.is_group() && !ethernet.source.is_zero() &&
+                          !ethernet.destination.is_zero();
+    if (!passes && has_ends && ethernet.vlan.outer != wire::VlanIds::kNoVlan) ++foreign_tags_;
   }
   packet_.source_mac = ethernet.source;
   const ByteView ip = ip_packet(frame.link_type, frame.bytes);
@@ -200,6 +203,8 @@ void FrameReader::read(const CapturedFrame& frame,
   CapturedEcho echo{frame.number, frame.time_ns, {}, {}, packet_.vlan};
   if (parse_echo(ip, echo)) {
     if (take_echo) take_echo(echo);
+  } else if (frame.snapped) {
+    ++left_out_[{LeftOut::Kind::snapped, 0}];
   } else if (const auto what = left_out_of(frame, ip)) {
     ++left_out_[*what];
   }
@@ -213,12 +218,14 @@ CaptureRead read_capture(const std::string& path,
   capture::CaptureFile& file = opened.value();
   FrameReader reader;
   while (file.next()) {
-    reader.read({file.number(), file.time_ns(), file.link_type(), file.frame()}, take, take_echo);
+    const bool snapped = file.header().caplen < file.header().len;
+    reader.read({file.number(), file.time_ns(), file.link_type(), file.frame(), snapped}, take,
+                take_echo);
   }
   // libpcap's words for a file that ends within a frame.
   const bool cut = file.problem().find("truncated ") != std::string::npos;
   if (!file.problem().empty() && !cut) throw CommandFailed{kFileFailed, file.problem()};
-  return {reader.left_out(), file.problem()};
+  return {reader.left_out(), reader.foreign_tags(), file.problem()};
 }
 
 }  // namespace bulkhead::controlplane

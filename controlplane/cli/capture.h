@@ -46,6 +46,7 @@ struct CapturedFrame {
   TimeNs time_ns = 0;
   int link_type = 0;  // DLT_...
   ByteView bytes;
+  bool snapped = false;  // longer on the wire
 };
 
 // Finds what frames carry. Checksums are ignored: captures are often taken before the hardware
@@ -58,15 +59,19 @@ class FrameReader {
             const std::function<void(const CapturedEcho&)>& take_echo = {});
 
   const LeftOutFrames& left_out() const { return left_out_; }
+  // Frames that were read, and whose VLAN tags no appliance lets pass.
+  std::uint64_t foreign_tags() const { return foreign_tags_; }
 
  private:
   CapturedPacket packet_;
   LeftOutFrames left_out_;
+  std::uint64_t foreign_tags_ = 0;
   std::vector<std::uint8_t> copy_;  // of a packet whose length is made good
 };
 
 struct CaptureRead {
   LeftOutFrames left_out;
+  std::uint64_t foreign_tags = 0;
   // The file ends within a frame, as that of a program which is writing it or was killed: all
   // before was read. Names the file.
   std::string cut;

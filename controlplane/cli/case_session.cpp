@@ -1,6 +1,8 @@
 // A case is read as a rule is, so that services, ports and functions mean the same in both.
 #include "controlplane/cli/case_session.h"
 
+#include <algorithm>
+
 #include "controlplane/policy/literals.h"
 #include "controlplane/policy/resolve_rule.h"
 
@@ -29,6 +31,19 @@ std::optional<std::size_t> zone_of(const Model& model, const wire::IpAddress& ad
   return found;
 }
 
+std::string no_asset(const std::string& name, const Model& model) {
+  const bool is_zone =
+      std::any_of(model.zones.begin(), model.zones.end(),
+                  [&name](const ModelZone& zone) { return zone.name.text == name; });
+  if (is_zone || name == "any") {
+    return name + (is_zone ? " is a zone" : " is no host") +
+           ": a case is one message, so name an asset or an address";
+  }
+  std::vector<std::string> known;
+  for (const ModelAsset& asset : model.assets) known.push_back(asset.name.text);
+  return "unknown asset " + name + did_you_mean(name, known);
+}
+
 std::optional<CaseSession::Host> find_host(const Word& word, const Model& model, bool non_ip,
                                            Diagnostics& diagnostics) {
   CaseSession::Host host;
@@ -41,11 +56,8 @@ std::optional<CaseSession::Host> find_host(const Word& word, const Model& model,
       host.zone = *zone;
       return host;
     }
-    std::vector<std::string> known;
-    for (const ModelAsset& asset : model.assets) known.push_back(asset.name.text);
-    diagnostics.error(word.at, address
-                                   ? word.text + " is in no zone of the policy"
-                                   : "unknown asset " + word.text + did_you_mean(word.text, known));
+    diagnostics.error(
+        word.at, address ? word.text + " is in no zone of the policy" : no_asset(word.text, model));
     return std::nullopt;
   }
   const ModelAsset& reached = host.asset->behind ? model.assets[*host.asset->behind] : *host.asset;

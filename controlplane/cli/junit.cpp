@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "dataplane/base/printable.h"
 
@@ -10,10 +11,21 @@ namespace bulkhead::controlplane {
 
 namespace {
 
-// Text of an attribute; printable() leaves nothing that XML 1.0 cannot hold.
+// XML 1.0, 2.2: of what printable() leaves, no document holds U+FFFE and U+FFFF.
+std::string without_noncharacters(std::string text) {
+  for (const auto& [encoded, escaped] :
+       {std::pair{"\xef\xbf\xbe", "\\ufffe"}, std::pair{"\xef\xbf\xbf", "\\uffff"}}) {
+    for (std::size_t at = text.find(encoded); at != std::string::npos; at = text.find(encoded)) {
+      text.replace(at, 3, escaped);
+    }
+  }
+  return text;
+}
+
+// Text of an attribute.
 std::string attribute(const std::string& text) {
   std::string out;
-  for (const char byte : printable(text)) {
+  for (const char byte : without_noncharacters(printable(text))) {
     switch (byte) {
       case '&':
         out += "&amp;";

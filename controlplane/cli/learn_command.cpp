@@ -39,6 +39,21 @@ void require_clean_name(const std::string& name, const std::string& option) {
                                   "` is none: use 1 to 64 letters, digits, `-`, `_` or `.`"};
 }
 
+void require_apart(const learn::ZoneWish& zone, const learn::ZoneWish& other) {
+  if (other.name == zone.name) {
+    throw CommandFailed{kUsage, "--zone: " + zone.name +
+                                    " is named twice: give one all its networks, as in "
+                                    "NAME=NETWORK,NETWORK"};
+  }
+  for (const wire::Prefix& network : zone.networks) {
+    if (std::find(other.networks.begin(), other.networks.end(), network) == other.networks.end()) {
+      continue;
+    }
+    throw CommandFailed{
+        kUsage, "--zone: " + other.name + " and " + zone.name + " have the same network or host"};
+  }
+}
+
 // NAME=NETWORK,..., repeated. A MAC address stands for a station without an address.
 std::vector<learn::ZoneWish> read_zones(const std::vector<std::string>& words) {
   std::vector<learn::ZoneWish> zones;
@@ -66,18 +81,14 @@ std::vector<learn::ZoneWish> read_zones(const std::vector<std::string>& words) {
                           "--zone takes NAME=NETWORK, such as control=10.10.0.0/24, not " + word};
     }
     require_clean_name(zone.name, "--zone");
-    for (const learn::ZoneWish& other : zones) {
-      if (other.name != zone.name) continue;
-      throw CommandFailed{kUsage, "--zone: " + zone.name +
-                                      " is named twice: give one all its networks, as in "
-                                      "NAME=NETWORK,NETWORK"};
-    }
+    for (const learn::ZoneWish& other : zones) require_apart(zone, other);
     zones.push_back(std::move(zone));
   }
   return zones;
 }
 
-Json refused_json(const learn::Usage::Refused& refused, const learn::Seen& seen) {
+Json refused_json(const learn::Usage::Refused& refused, const learn::Seen& seen,
+                  const learn::Observations& observations) {
   Json json = {{"kind", "not_granted"},
                {"client", wire::to_text(refused.session.client)},
                {"server", wire::to_text(refused.session.server)},
@@ -86,7 +97,10 @@ Json refused_json(const learn::Usage::Refused& refused, const learn::Seen& seen)
                {"service", learn::service_word(refused.session.transport, refused.session.port)},
                {"reason", describe(refused.reason).name},
                {"count", seen.count}};
-  if (refused.protocol == protocols::kNoProtocol) return json;
+  if (refused.protocol == protocols::kNoProtocol) {
+    json["opened"] = !observations.never_opened(refused.session);
+    return json;
+  }
   const protocols::Catalogue& catalogue = protocols::registry()[refused.protocol]->catalogue();
   json.erase("service");
   json["protocol"] = catalogue.name;
@@ -95,7 +109,7 @@ Json refused_json(const learn::Usage::Refused& refused, const learn::Seen& seen)
 }
 
 void print_usage(Session& session, const Model& model, const learn::Usage& usage,
-                 const LeftOutFrames& left_out) {
+                 const learn::Observations& observations, const LeftOutFrames& left_out) {
   std::size_t unused = 0;
   for (std::size_t i = 0; i < model.conduits.size(); ++i) {
     const ModelConduit& conduit = model.conduits[i];
@@ -116,7 +130,7 @@ void print_usage(Session& session, const Model& model, const learn::Usage& usage
     }
   }
   for (const auto& [refused, seen] : usage.refused()) {
-    const Json json = refused_json(refused, seen);
+    const Json json = refused_json(refused, seen, observations);
     if (session.format() == Format::json) {
       print_json(json);
       continue;
@@ -124,9 +138,10 @@ void print_usage(Session& session, const Model& model, const learn::Usage& usage
     const std::string what = refused.protocol == protocols::kNoProtocol
                                  ? json.value("service", "")
                                  : json.value("protocol", "") + " " + json.value("function", "");
-    say("not granted: %s > %s  %s: %s, %s\n", json.value("client", ""), json.value("server", ""),
+    say("not granted: %s > %s  %s: %s, %s%s\n", json.value("client", ""), json.value("server", ""),
         what, json.value("reason", ""),
-        seen.count == 1 ? "once" : std::to_string(seen.count) + " times");
+        seen.count == 1 ? "once" : std::to_string(seen.count) + " times",
+        json.value("opened", true) ? "" : ", never opened");
   }
   std::uint64_t not_granted = 0;
   for (const auto& [refused, seen] : usage.refused()) not_granted += seen.count;
@@ -234,8 +249,9 @@ void run_against(Session& session, const Arguments& arguments) {
   for (const std::string& each : learner.cut) print_cut(session, each);
   print_left_out(session, learner.left_out);
   const auto others = print_other_tags(session, arguments.against, tables.value(), learner.tags);
-  print_usage(session, *policy.model, usage, learner.left_out);
-  if (!others.empty()) session.exit_code = kRefused;
+  print_foreign_tags(session, learner.foreign_tags);
+  print_usage(session, *policy.model, usage, observations, learner.left_out);
+  if (!others.empty() || learner.foreign_tags > 0) session.exit_code = kRefused;
   report_problem(session, listened);
 }
 
@@ -246,6 +262,7 @@ learn::Proposal propose(const Arguments& arguments, const std::vector<learn::Zon
   for (const auto& [what, frames] : learner.left_out) {
     proposal.apart.push_back(left_out_text(what, frames));
   }
+  if (learner.foreign_tags > 0) proposal.apart.push_back(foreign_tags_text(learner.foreign_tags));
   for (const std::string& each : learner.cut) proposal.apart.push_back("cut short: " + each);
   if (listened.lost > 0) {
     proposal.apart.push_back("not heard: " + std::to_string(listened.lost) + " frames of " +
@@ -294,7 +311,7 @@ void run_learn(Session& session, const Arguments& arguments) {
   const Listened listened = learn_from(arguments, learner, [&](const Listened& until_now) {
     if (arguments.out.empty() || learned_nothing()) return;
     const auto proposal = propose(arguments, zones, observations, learner, until_now);
-    write_file_or_fail(arguments.out, text_of(arguments, proposal, learner));
+    replace_file_or_fail(arguments.out, text_of(arguments, proposal, learner));
   });
   report_problem(session, listened);
   for (const std::string& each : learner.cut) warn_cut(each);
@@ -309,11 +326,16 @@ void run_learn(Session& session, const Arguments& arguments) {
   }
   const auto proposal = propose(arguments, zones, observations, learner, listened);
   const std::string text = text_of(arguments, proposal, learner);
+  if (proposal.conduits.empty()) {
+    print_error(
+        "bulkheadctl: warning: nothing passes from one zone to another, so that the proposal has "
+        "no conduit: what was seen stands in its comments; --zone says what is on either side");
+  }
   if (arguments.out.empty()) {
     if (!arguments.live.empty()) print_listened(learner, listened, stderr);
     return print_text(text);
   }
-  write_file_or_fail(arguments.out, text);
+  replace_file_or_fail(arguments.out, text);
   print_summary(session, arguments, proposal, learner, listened);
 }
 
@@ -355,8 +377,8 @@ void add_learn_command(CLI::App& app, Session& session) {
       "--against", arguments->against,
       "Propose nothing: rules of this policy that the captures never use, and what "
       "they hold that it does not grant; exit code 1 if there is such traffic, or "
-      "fragments and other IP between hosts that could not be compared, or a zone's "
-      "VLAN that no frame of its hosts has");
+      "fragments and other IP between hosts that could not be compared, a zone's "
+      "VLAN that no frame of its hosts has, or VLAN tags that no appliance lets pass");
   command->callback([&session, arguments] { run_learn(session, *arguments); });
 }
 

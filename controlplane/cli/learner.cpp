@@ -9,6 +9,17 @@ namespace bulkhead::controlplane {
 using protocols::Direction;
 using protocols::Fault;
 
+namespace {
+
+// Of TCP data, or the answer to a SYN.
+bool is_of_an_open_session(const CapturedPacket& packet) {
+  constexpr std::uint8_t kBoth = wire::kTcpSyn | wire::kTcpAck;
+  return packet.carrier != protocols::Carrier::tcp || !packet.payload.empty() ||
+         (packet.tcp.flags & kBoth) == kBoth;
+}
+
+}  // namespace
+
 void FrameTimes::note(std::uint32_t frame, TimeNs time_ns) {
   auto without_packets = static_cast<std::uint32_t>(frame - first_ - times_.size());
   if (times_.empty() || without_packets >= kFramesMax) {
@@ -64,6 +75,7 @@ void Learner::read(const std::string& path) {
       path, [this](const CapturedPacket& packet) { take(packet); },
       [this](const CapturedEcho& echo) { take(echo); });
   add_left_out(done.left_out, left_out);
+  foreign_tags += done.foreign_tags;
   if (!done.cut.empty()) cut.push_back(done.cut);
   finish();
 }
@@ -84,23 +96,32 @@ void Learner::take(const CapturedPacket& packet) {
   names.note({policy::transport_over(packet.carrier), packet.source_mac, packet.source,
               packet.source_port, packet.destination_port, packet.payload});
   decoder_->take(packet);
+  note_opened(packet);
+}
+
+void Learner::note_opened(const CapturedPacket& packet) {
+  if (packet.carrier != protocols::Carrier::tcp || !is_of_an_open_session(packet)) return;
+  observations_.note_opened(
+      {packet.source, packet.destination, policy::Transport::tcp, packet.destination_port});
+  observations_.note_opened(
+      {packet.destination, packet.source, policy::Transport::tcp, packet.source_port});
 }
 
 void Learner::take(const CapturedEcho& echo) {
   packets.note(echo.time_ns);
   if (echo.vlan) tags.note(echo.source, *echo.vlan);
-  note_service({echo.source, echo.destination, policy::Transport::icmp, 0}, echo.time_ns);
+  note_service({echo.source, echo.destination, policy::Transport::icmp, 0}, echo.time_ns, true);
 }
 
 void Learner::on_service(const ServiceSession& service, const CapturedPacket& packet) {
   const auto grants = [this](const learn::Session& session) {
     return usage_ != nullptr && usage_->grants(session);
   };
-  note_service(service.settled(grants), packet.time_ns);
+  note_service(service.settled(grants), packet.time_ns, is_of_an_open_session(packet));
 }
 
-void Learner::note_service(const learn::Session& session, TimeNs time_ns) {
-  observations_.note_service(session, time_ns);
+void Learner::note_service(const learn::Session& session, TimeNs time_ns, bool opened) {
+  observations_.note_service(session, time_ns, opened);
   novelty.note(session, false, time_ns);
   if (usage_ != nullptr) usage_->note_service(session, time_ns);
 }

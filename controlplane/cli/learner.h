@@ -78,11 +78,13 @@ class Learner final : public DecodedMessages {
   learn::HostNames names;
   learn::HostTags tags;
   LeftOutFrames left_out;
-  std::vector<std::string> cut;  // what is said of captures that end within a frame
+  std::uint64_t foreign_tags = 0;  // frames with VLAN tags that no appliance lets pass
+  std::vector<std::string> cut;    // what is said of captures that end within a frame
   learn::Novelty novelty;
 
  private:
-  void note_service(const learn::Session& session, TimeNs time_ns);
+  void note_service(const learn::Session& session, TimeNs time_ns, bool opened);
+  void note_opened(const CapturedPacket& packet);
 
   learn::Observations& observations_;
   learn::Usage* usage_;

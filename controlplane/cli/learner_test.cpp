@@ -78,6 +78,43 @@ TEST(Copies, SegmentsHaveNumbers) {
   EXPECT_FALSE(copies.is_copy(packet));
 }
 
+// A segment without a module, from the client's end or back.
+CapturedPacket of_service(std::uint16_t port, std::uint8_t flags, bool back,
+                          ByteView payload = {}) {
+  CapturedPacket packet = datagram(payload, kStart, port);
+  packet.carrier = protocols::Carrier::tcp;
+  packet.tcp.flags = flags;
+  if (back) {
+    std::swap(packet.source, packet.destination);
+    std::swap(packet.source_port, packet.destination_port);
+  }
+  return packet;
+}
+
+TEST(Learner, ASessionThatWasRefusedNeverOpened) {
+  learn::Observations seen(false);
+  Learner learner({}, seen, nullptr, kStart);
+  learner.begin();
+  const auto say = [&](const CapturedPacket& packet) { learner.take(packet); };
+  say(of_service(9001, wire::kTcpSyn, false));
+  say(of_service(9001, wire::kTcpRst | wire::kTcpAck, true));
+  say(of_service(9002, wire::kTcpSyn, false));
+  say(of_service(9002, wire::kTcpSyn, false));
+  say(of_service(9003, wire::kTcpSyn, false));
+  say(of_service(9003, wire::kTcpSyn | wire::kTcpAck, true));
+  say(of_service(9004, wire::kTcpSyn, false));
+  say(of_service(9004, wire::kTcpAck, false, kRead));
+  say(of_service(9005, wire::kTcpAck, true, kRead));
+  say(of_service(9006, wire::kTcpSyn | wire::kTcpAck, true));
+  std::vector<std::uint16_t> opened;
+  for (const auto& [session, count] : seen.services()) {
+    EXPECT_EQ(session.client, ip("10.20.0.10")) << session.port;
+    if (!seen.never_opened(session)) opened.push_back(session.port);
+  }
+  EXPECT_EQ(seen.services().size(), 6U);
+  EXPECT_EQ(opened, (std::vector<std::uint16_t>{9003, 9004, 9005, 9006}));
+}
+
 CapturedPacket segment(std::uint32_t client, std::uint32_t frame, std::uint32_t sequence) {
   CapturedPacket packet = datagram(kRead, kStart + frame * kMicrosecondNs, 502);
   packet.frame = frame;

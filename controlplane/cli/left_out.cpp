@@ -64,6 +64,8 @@ std::string left_out_words(const LeftOut& what) {
       return "LLC, SAP " + hexadecimal(what.number);
     case LeftOut::Kind::link_type:
       return "frames of link type " + number;
+    case LeftOut::Kind::snapped:
+      return "frames recorded in part";
     case LeftOut::Kind::malformed:
       return "malformed";
   }
@@ -81,11 +83,20 @@ std::string left_out_grant(const LeftOut& what) {
 std::string left_out_text(const LeftOut& what, std::uint64_t frames) {
   const std::string grant = left_out_grant(what);
   const bool conduit = what.kind == LeftOut::Kind::fragment;
+  const std::string none = what.kind == LeftOut::Kind::snapped
+                               ? "; record whole ones, as `tcpdump -s 0` does"
+                               : "; no policy grants them";
   return "not decoded: " + left_out_words(what) + ", " + std::to_string(frames) +
          (frames == 1 ? " frame" : " frames") +
-         (grant.empty() ? "; no policy grants them"
+         (grant.empty() ? none
                         : "; `" + grant + "` " + (conduit ? "in a conduit" : "in a rule") +
                               " lets them pass");
+}
+
+std::string foreign_tags_text(std::uint64_t frames) {
+  return "refused by every policy: VLAN tags of " + std::to_string(frames) +
+         (frames == 1 ? " frame" : " frames") +
+         ", which are neither one of EtherType 8100 nor one of 88a8 with one of 8100 inside";
 }
 
 }  // namespace bulkhead::controlplane

@@ -19,6 +19,7 @@ struct LeftOut {
     ethertype,
     llc,
     link_type,
+    snapped,  // recorded in part
     malformed
   };
   Kind kind{};
@@ -38,5 +39,7 @@ std::string left_out_words(const LeftOut& what);
 std::string left_out_grant(const LeftOut& what);
 // A line of both.
 std::string left_out_text(const LeftOut& what, std::uint64_t frames);
+// A line of frames whose VLAN tags no appliance lets pass.
+std::string foreign_tags_text(std::uint64_t frames);
 
 }  // namespace bulkhead::controlplane

@@ -21,6 +21,15 @@ void print_left_out(const Session& session, const LeftOutFrames& frames) {
   }
 }
 
+void print_foreign_tags(const Session& session, std::uint64_t frames) {
+  if (frames == 0) return;
+  if (session.format() == Format::json) {
+    print_json({{"kind", "foreign_tags"}, {"frames", frames}});
+  } else {
+    say("%s\n", foreign_tags_text(frames));
+  }
+}
+
 std::string not_compared_words(const LeftOutFrames& frames) {
   const std::uint64_t count = count_left_out(frames);
   if (count == 0) return {};
@@ -38,7 +47,7 @@ bool has_traffic_of_hosts(const LeftOutFrames& frames) {
   constexpr std::uint16_t kVrrp = 112;
   return std::any_of(frames.begin(), frames.end(), [](const auto& each) {
     const LeftOut& what = each.first;
-    if (what.kind == LeftOut::Kind::fragment) return true;
+    if (what.kind == LeftOut::Kind::fragment || what.kind == LeftOut::Kind::snapped) return true;
     return what.kind == LeftOut::Kind::ip_protocol && what.number != kIgmp &&
            what.number != kOspf && what.number != kVrrp;
   });

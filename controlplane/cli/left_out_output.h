@@ -12,6 +12,7 @@ namespace bulkhead::controlplane {
 
 // A line each; in JSON of the kind `not_decoded`.
 void print_left_out(const Session& session, const LeftOutFrames& frames);
+void print_foreign_tags(const Session& session, std::uint64_t frames);
 // "; 13 frames were not compared", or nothing.
 std::string not_compared_words(const LeftOutFrames& frames);
 bool has_fragments(const LeftOutFrames& frames);

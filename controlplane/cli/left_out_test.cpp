@@ -113,6 +113,21 @@ TEST(LeftOut, IsCountedByKind) {
             "not decoded: frames of link type 189, 1 frame; no policy grants them");
 }
 
+// Of a recording with a snap length.
+TEST(LeftOut, AFrameThatWasRecordedInPartIsNotCalledMalformed) {
+  const Bytes whole = ipv4(17, {0x13, 0x88, 0x13, 0x89, 0, 12, 0, 0, 1, 2, 3, 4});
+  FrameReader reader;
+  std::size_t packets = 0;
+  const auto count = [&packets](const CapturedPacket&) { ++packets; };
+  reader.read({1, 1, DLT_EN10MB, ByteView(whole).first(whole.size() - 1), true}, count);
+  reader.read({2, 1, DLT_EN10MB, whole, true}, count);  // of padding alone
+  EXPECT_EQ(packets, 1U);
+  ASSERT_EQ(reader.left_out().size(), 1U);
+  EXPECT_EQ(left_out_text(reader.left_out().begin()->first, 1),
+            "not decoded: frames recorded in part, 1 frame; record whole ones, as `tcpdump -s 0` "
+            "does");
+}
+
 TEST(LeftOut, WhatGoesWithOthersIsNot) {
   EXPECT_EQ(said_of(ipv4(1, kEchoRequest)), "");
   EXPECT_EQ(said_of(ipv4(1, {0, 0, 0, 0, 0, 1, 0, 1})), "") << "its answer";

@@ -119,6 +119,7 @@ Listened listen_on(const ListeningWish& wish, Learner& learner,
     if (passed_ns - kept_ns < kKeepEveryNs) continue;
     kept_ns = passed_ns;
     learner.left_out = reader.left_out();
+    learner.foreign_tags = reader.foreign_tags();
     keep(state);
   }
   state.end_ns = wall_now_ns();
@@ -128,6 +129,7 @@ Listened listen_on(const ListeningWish& wish, Learner& learner,
   }
   learner.finish();
   learner.left_out = reader.left_out();
+  learner.foreign_tags = reader.foreign_tags();
   progress.end();
   state.lost = live.lost();
   state.problem = live.problem();

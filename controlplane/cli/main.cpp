@@ -1,8 +1,10 @@
 // bulkheadctl: options and the list of commands.
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
@@ -93,6 +95,13 @@ int run(int argc, char** argv) {
 // destructors free must not be taken from them, so that none runs.
 int main(int argc, char** argv) {
   const int code = bulkhead::controlplane::run(argc, argv);
-  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  const bool flushed = std::fflush(stdout) == 0;
+  const int error = errno;
+  const bool written = flushed && std::ferror(stdout) == 0;
+  if (!written) {
+    bulkhead::controlplane::print_error(
+        "bulkheadctl: the output is not whole: it could not be written" +
+        (flushed ? std::string() : std::string(": ") + std::strerror(error)));
+  }
   std::_Exit(written || code != 0 ? code : bulkhead::controlplane::kFileFailed);
 }

@@ -199,9 +199,14 @@ class CaseReader : private YamlReader {
     if (keys.protocol_key && keys.function) {
       out.protocol = protocols::find_protocol(keys.protocol_key->text);
       out.function = *keys.function;
-    } else if (keys.service && keys.fields.empty()) {
+    } else if (keys.service) {
       out.service = *keys.service;
-    } else {
+      for (const CaseField& field : keys.fields) {
+        diagnostics_.error(field.field.at, "unknown key " + field.field.text +
+                                               " of a plain_service, which has server_port and "
+                                               "vlan beside its hosts");
+      }
+    } else if (!keys.protocol_key) {
       refuse_nameless(keys, out);
     }
   }
@@ -233,6 +238,7 @@ class CaseReader : private YamlReader {
     for (const CaseField& field : keys.fields) {
       const std::string near = did_you_mean(field.field.text, known);
       if (!near.empty()) hint = ": " + field.field.text + near;
+      if (field.field.text == "service") hint = ": service: did you mean plain_service?";
     }
     diagnostics_.error(out.at,
                        "the case has no message: write PROTOCOL: FUNCTION and its fields, "

@@ -40,7 +40,7 @@ void run_format(Session& session, const FormatArguments& arguments) {
       continue;
     }
     const bool changed = *formatted != text;
-    if (changed && !arguments.check) write_file_or_fail(path, *formatted);
+    if (changed && !arguments.check) replace_file_or_fail(path, *formatted);
     if (changed && arguments.check) session.exit_code = kRefused;
     print_formatted(session, path, changed, arguments.check);
   }

@@ -1,11 +1,17 @@
 // Opens the channel and turns gRPC's answers into exit codes.
 #include "controlplane/cli/remote.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "controlplane/access/trust.h"
 #include "controlplane/cli/credentials.h"
@@ -30,6 +36,55 @@ void write_file_or_fail(const std::string& path, const std::string& bytes) {
   file << bytes;
   file.flush();
   if (!file) throw CommandFailed{kFileFailed, "cannot write " + path + ": " + std::strerror(errno)};
+}
+
+namespace {
+
+// Whether all of it is on disk; if not, errno says why.
+bool write_and_close(int file, const std::string& bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t count = write(file, bytes.data() + done, bytes.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  const bool whole = done == bytes.size() && fsync(file) == 0;
+  const int error = errno;
+  close(file);
+  errno = error;
+  return whole;
+}
+
+// An empty file beside the one that it is to replace, with its owner and mode.
+std::optional<int> open_beside(const std::string& target, std::string& aside) {
+  struct stat of_target{};
+  if (stat(target.c_str(), &of_target) != 0 || !S_ISREG(of_target.st_mode)) return std::nullopt;
+  aside = target + ".XXXXXX";
+  const int file = mkstemp(aside.data());
+  if (file < 0) return std::nullopt;
+  if (fchown(file, of_target.st_uid, of_target.st_gid) == 0 &&
+      fchmod(file, of_target.st_mode & 07777U) == 0) {
+    return file;
+  }
+  close(file);
+  unlink(aside.c_str());
+  return std::nullopt;
+}
+
+}  // namespace
+
+void replace_file_or_fail(const std::string& path, const std::string& bytes) {
+  std::error_code missing;
+  const std::string target = std::filesystem::canonical(path, missing).string();
+  std::string aside;
+  const auto file = missing ? std::nullopt : open_beside(target, aside);
+  if (!file) return write_file_or_fail(path, bytes);
+  if (write_and_close(*file, bytes) && rename(aside.c_str(), target.c_str()) == 0) return;
+  const int error = errno;
+  unlink(aside.c_str());
+  throw CommandFailed{kFileFailed, "cannot write " + path + ": " + std::strerror(error) +
+                                       "; it is as it was before"};
 }
 
 namespace {

@@ -50,5 +50,7 @@ std::uint64_t moment_or_fail(const std::string& option, const std::string& text)
 // The whole file; throws CommandFailed if it cannot be read.
 std::string read_file_or_fail(const std::string& path);
 void write_file_or_fail(const std::string& path, const std::string& bytes);
+// The same in place of a file that is there: it is replaced whole, or stays as it is.
+void replace_file_or_fail(const std::string& path, const std::string& bytes);
 
 }  // namespace bulkhead::controlplane

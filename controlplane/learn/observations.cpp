@@ -144,12 +144,15 @@ void Observations::note_fault(const Session& session, std::uint8_t protocol, pro
   faults_[key].note(at_ns);
 }
 
-void Observations::note_service(const Session& session, TimeNs at_ns) {
+void Observations::note_service(const Session& session, TimeNs at_ns, bool opened) {
   if (services_.size() >= kEntriesMax && !services_.contains(session)) {
     ++dropped_;
     return;
   }
-  services_[session].note(at_ns);
+  Seen& seen = services_[session];
+  if (opened) attempts_.erase(session);
+  if (!opened && seen.count == 0) attempts_.insert(session);
+  seen.note(at_ns);
 }
 
 }  // namespace bulkhead::learn

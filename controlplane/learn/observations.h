@@ -87,12 +87,16 @@ class Observations {
                       const protocols::Operation& operation, TimeNs at_ns);
   void note_fault(const Session& session, std::uint8_t protocol, protocols::Fault fault,
                   TimeNs at_ns);
-  // A session of a service that no module decodes.
-  void note_service(const Session& session, TimeNs at_ns);
+  // A session of a service that no module decodes, or the attempt to open one.
+  void note_service(const Session& session, TimeNs at_ns, bool opened = true);
+  // An attempt came about.
+  void note_opened(const Session& session) { attempts_.erase(session); }
 
   const std::map<UseKey, Use>& uses() const { return uses_; }
   const std::map<FaultKey, Seen>& faults() const { return faults_; }
   const std::map<Session, Seen>& services() const { return services_; }
+  // Of a service: there were attempts alone.
+  bool never_opened(const Session& service) const { return attempts_.contains(service); }
   // Entries that found no room: not learned.
   std::uint64_t dropped() const { return dropped_; }
 
@@ -103,6 +107,7 @@ class Observations {
   std::map<UseKey, Use> uses_;
   std::map<FaultKey, Seen> faults_;
   std::map<Session, Seen> services_;
+  std::set<Session> attempts_;  // those of the services that never opened
   std::uint64_t dropped_ = 0;
 };
 

@@ -110,7 +110,8 @@ void open_infinite(ProposedRule& rule, const Catalogue& catalogue) {
 // The rules of one conduit, while they are put together.
 class RuleBuilder {
  public:
-  explicit RuleBuilder(const Hosts& hosts) : hosts_(hosts) {}
+  RuleBuilder(const Hosts& hosts, std::size_t from, std::size_t to)
+      : hosts_(hosts), from_(from), to_(to) {}
 
   void add(const UseKey& key, const Use& use) {
     const Catalogue& catalogue = protocols::registry()[key.protocol]->catalogue();
@@ -122,8 +123,8 @@ class RuleBuilder {
     rule.protocol = key.protocol;
     rule.transport = key.session.transport;
     rule.port = key.session.port;
-    rule.clients = {hosts_.name_of(key.session.client)};
-    rule.servers = {hosts_.name_of(key.session.server)};
+    rule.clients = {hosts_.name_of(key.session.client, from_)};
+    rule.servers = {hosts_.name_of(key.session.server, to_)};
     rule.functions.push_back(key.function);
     rule.seen.add(use.seen);
     rule.review = review;
@@ -132,8 +133,8 @@ class RuleBuilder {
 
   void add(const Session& session, const Seen& seen) {
     ProposedRule rule;
-    rule.clients = {hosts_.name_of(session.client)};
-    rule.servers = {hosts_.name_of(session.server)};
+    rule.clients = {hosts_.name_of(session.client, from_)};
+    rule.servers = {hosts_.name_of(session.server, to_)};
     rule.transport = session.transport;
     rule.port = session.port;
     rule.seen = seen;
@@ -234,6 +235,8 @@ class RuleBuilder {
   }
 
   const Hosts& hosts_;
+  std::size_t from_;
+  std::size_t to_;
   std::map<Key, ProposedRule> rules_;
   std::vector<ProposedRule> services_;
 };
@@ -271,6 +274,7 @@ class Proposer {
     out_.assets = hosts_.assets();
     for (const auto& [key, use] : seen_.uses()) add(key.session, key, use);
     for (const auto& [session, seen] : seen_.services()) {
+      if (seen_.never_opened(session)) continue;
       const std::string service = password_service(session);
       if (!service.empty()) {
         out_.apart.push_back("passwords in clear text: " + service + ", " + session_text(session));
@@ -296,11 +300,11 @@ class Proposer {
   // Nothing for what does not pass between two zones.
   RuleBuilder* builder_of(const Session& session) {
     const auto from = hosts_.zone_of(session.client);
-    const auto to = hosts_.zone_of(session.server);
-    if (!from || !to) {
-      homeless_.insert(!from ? session.client : session.server);
-      return nullptr;
-    }
+    const auto to =
+        from ? hosts_.zone_asked_from(*from, session.server) : hosts_.zone_of(session.server);
+    if (!from) homeless_.insert(session.client);
+    if (!to && (from || !is_group(session.server))) homeless_.insert(session.server);
+    if (!from || !to) return nullptr;
     if (*from == *to) {
       within_[*from] += 1;
       return nullptr;
@@ -311,11 +315,19 @@ class Proposer {
     ProposedConduit& conduit = conduits_[zones];
     conduit.from = *from;
     conduit.to = *to;
-    conduit.name = out_.zones[*from].name + "-" + out_.zones[*to].name;
-    if (conduit.name.size() > policy::kNameBytesMax) {
-      conduit.name = "conduit" + std::to_string(conduits_.size());
+    conduit.name = conduit_name(out_.zones[*from].name, out_.zones[*to].name);
+    return &builders_.emplace(zones, RuleBuilder(hosts_, *from, *to)).first->second;
+  }
+
+  // Names that have the sign between them too may come to the same.
+  std::string conduit_name(const std::string& from, const std::string& to) {
+    std::string name = from + "-" + to;
+    for (std::size_t i = conduit_names_.size() + 1;
+         name.size() > policy::kNameBytesMax || conduit_names_.contains(name); ++i) {
+      name = "conduit" + std::to_string(i);
     }
-    return &builders_.emplace(zones, RuleBuilder(hosts_)).first->second;
+    conduit_names_.insert(name);
+    return name;
   }
 
   void tag_zones() {
@@ -326,12 +338,32 @@ class Proposer {
     }
     for (std::size_t i = 0; i < of_zones.size(); ++i) {
       if (of_zones[i].size() == 1) out_.zones[i].vlan = *of_zones[i].begin();
+    }
+    while (tag_silent_zones(of_zones)) {
+    }
+    for (std::size_t i = 0; i < of_zones.size(); ++i) {
       if (of_zones[i].size() <= 1) continue;
       out_.apart.push_back("zone " + out_.zones[i].name + ": frames of its hosts have " +
                            tags_words(of_zones[i]) + "; its `vlan:` is for you to state");
     }
     while (untag_unlike_zones()) {
     }
+  }
+
+  // Hosts that only listen, or whose side was not recorded: what is sent to them has the tags that
+  // an appliance lets reach them.
+  bool tag_silent_zones(std::vector<VlanTags>& of_zones) {
+    bool changed = false;
+    for (const ProposedConduit& conduit : out_.conduits) {
+      for (const auto& [silent, other] :
+           {std::pair{conduit.from, conduit.to}, std::pair{conduit.to, conduit.from}}) {
+        if (!of_zones[silent].empty() || of_zones[other].size() != 1) continue;
+        of_zones[silent] = of_zones[other];
+        out_.zones[silent].vlan = *of_zones[other].begin();
+        changed = true;
+      }
+    }
+    return changed;
   }
 
   // An appliance bridges: zones of one conduit that had different tags would not compile.
@@ -349,6 +381,19 @@ class Proposer {
       changed = true;
     }
     return changed;
+  }
+
+  // Attempts, as of a scanner, are no use of a service.
+  void list_never_opened() {
+    std::map<std::pair<wire::IpAddress, wire::IpAddress>, std::vector<std::string>> ports;
+    for (const auto& [session, seen] : seen_.services()) {
+      if (!seen_.never_opened(session)) continue;
+      ports[{session.client, session.server}].push_back(std::to_string(session.port));
+    }
+    for (const auto& [hosts, list] : ports) {
+      out_.apart.push_back("never opened, and not learned: " + wire::to_text(hosts.first) + " to " +
+                           wire::to_text(hosts.second) + ", TCP " + words_for_people(list));
+    }
   }
 
   void list_homeless() {
@@ -379,6 +424,7 @@ class Proposer {
                            (count == 1 ? " kind" : " kinds") +
                            " of traffic, which does not pass the firewall");
     }
+    list_never_opened();
     list_homeless();
     if (seen_.dropped() > 0) {
       out_.apart.push_back("too much to be learned at once: " + std::to_string(seen_.dropped()) +
@@ -392,6 +438,7 @@ class Proposer {
   Proposal out_;
   std::map<Zones, ProposedConduit> conduits_;
   std::map<Zones, RuleBuilder> builders_;
+  std::set<std::string> conduit_names_;
   std::map<std::size_t, std::size_t> within_;
   std::set<wire::IpAddress> homeless_;
 };

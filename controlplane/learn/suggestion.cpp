@@ -84,6 +84,17 @@ std::string rules_yaml(const std::vector<ProposedRule>& rules, std::size_t inden
   return text;
 }
 
+// For a list in brackets.
+std::string rules_in_brackets(const std::vector<ProposedRule>& rules) {
+  std::string text;
+  for (const ProposedRule& rule : rules) {
+    std::string keys;
+    for (const std::string& key : rule_keys(rule)) keys += (keys.empty() ? "" : ", ") + key;
+    text += (text.empty() ? "{" : ",\n{") + keys + "}";
+  }
+  return text + "\n";
+}
+
 std::string opening_words(const policy::Rule& rule) {
   const std::string hosts = hosts_words(rule.clients, SIZE_MAX);
   const std::string others = hosts_words(rule.servers, SIZE_MAX);
@@ -333,9 +344,9 @@ class Suggester {
       suggestion.line = place->line;
       suggestion.place += ", line " + std::to_string(place->line);
     } else {
-      suggestion.place = "in the list `allow` of conduit " + conduit.name.text;
+      suggestion.place = "within the brackets of `allow: []` of conduit " + conduit.name.text;
     }
-    suggestion.yaml = rules_yaml(rules, place ? place->indent : 6);
+    suggestion.yaml = place ? rules_yaml(rules, place->indent) : rules_in_brackets(rules);
   }
 
   void place_conduit(const ConduitNode& conduit, const std::vector<ProposedRule>& rules,

@@ -84,6 +84,21 @@ TEST(Suggestion, AValueIsARuleOfItsOwnOrAWiderOne) {
   EXPECT_EQ(wider.allows, rule.allows) << "here the two are the same";
 }
 
+TEST(Suggestion, AListInBracketsTakesItsRulesWithinThem) {
+  const std::string head = kHead.substr(0, kHead.rfind("    allow:"));
+  const Write write(42, 2000);
+  for (const char* rules : {"", "{service: ping, client: hmi, server: plc1}, "}) {
+    const auto found = suggested(head + "    allow: [" + rules + "]\n", write.operation);
+    ASSERT_TRUE(found) << found.error();
+    const Suggestion& rule = found.value()[0];
+    EXPECT_EQ(rule.place, "within the brackets of `allow: []` of conduit scada");
+    const std::string pasted = rule.yaml.substr(0, rule.yaml.size() - 1);
+    const auto tables = tables_of(head + "    allow: [" + rules + pasted + "]\n");
+    ASSERT_TRUE(tables);
+    EXPECT_TRUE(judge_operation(*tables, kSession, modbus().protocol, write.operation).allowed());
+  }
+}
+
 // Rule 1 lacks the function alone, which would grant all values; it is named where nothing is less.
 TEST(Suggestion, AFunctionBesideAClass) {
   const Write write(42, 7);

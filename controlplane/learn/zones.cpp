@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "controlplane/learn/words.h"
 #include "dataplane/policy/tables.h"
 #include "dataplane/wire/text.h"
 
@@ -72,7 +73,9 @@ void Hosts::find_roles(const Observations& seen) {
     }
   };
   for (const auto& [key, use] : seen.uses()) note(key.session, true);
-  for (const auto& [session, count] : seen.services()) note(session, false);
+  for (const auto& [session, count] : seen.services()) {
+    if (!seen.never_opened(session)) note(session, false);
+  }
   // A client may be sent to at a port of its own.
   for (const wire::IpAddress& host : serving_clients_ports) {
     if (!asking.contains(host)) serves_[host] = true;
@@ -135,14 +138,11 @@ std::optional<std::size_t> Hosts::home_of(const wire::IpAddress& host) const {
   return home;
 }
 
-void Hosts::add_asset(const wire::IpAddress& address, std::size_t zone, bool group,
-                      const HostNames& names) {
-  const char* kind = group ? "group-" : address.is_mac() ? "station-" : "host-";
-  const std::string text = address.is_mac() ? wire::to_text(address.mac()) : wire::to_text(address);
+void Hosts::add_host(const wire::IpAddress& address, std::size_t zone, const HostNames& names) {
   homes_[address] = zone;
-  ProposedAsset asset{kind + plain(text), zone, address, group};
-  const auto name = group ? std::nullopt : names.find(address);
-  if (name) {
+  const char* kind = address.is_mac() ? "station-" : "host-";
+  ProposedAsset asset{kind + plain(address_words(address)), zone, address, false};
+  if (const auto name = names.find(address)) {
     asset.name = name->name;
     asset.said = name->said;
     asset.by = name->by;
@@ -150,37 +150,56 @@ void Hosts::add_asset(const wire::IpAddress& address, std::size_t zone, bool gro
   assets_.push_back(std::move(asset));
 }
 
-// Hosts of one name, as of one product, get their addresses too.
+void Hosts::add_group(const wire::IpAddress& address, std::size_t zone, bool alone) {
+  group_homes_[address].insert(zone);
+  std::string name = "group-" + plain(address_words(address));
+  if (!alone) name += "-" + zones_[zone].name;
+  assets_.push_back({name.substr(0, policy::kNameBytesMax), zone, address, true});
+}
+
+// Hosts of one name, as of one product, get their addresses too; what then is still one name, as
+// where a host calls itself what another is called now, gets a number.
 void Hosts::name_apart() {
   std::map<std::string, std::size_t> uses;
   for (const ProposedAsset& asset : assets_) ++uses[asset.name];
+  std::set<std::string> taken;
   for (ProposedAsset& asset : assets_) {
     if (uses[asset.name] > 1) {
-      const wire::IpAddress& at = asset.address;
-      asset.name += "-" + plain(at.is_mac() ? wire::to_text(at.mac()) : wire::to_text(at));
+      asset.name += "-" + plain(address_words(asset.address));
       asset.name = asset.name.substr(0, policy::kNameBytesMax);
     }
-    names_[asset.address] = asset.name;
+    const std::string name = asset.name;
+    for (std::size_t i = 2; !taken.insert(asset.name).second; ++i) {
+      const std::string number = "-" + std::to_string(i);
+      asset.name = name.substr(0, policy::kNameBytesMax - number.size()) + number;
+    }
+    names_[{asset.address, asset.zone}] = asset.name;
   }
 }
 
-void Hosts::settle(const HostNames& names) {
-  const auto add = [&](const wire::IpAddress& address, std::size_t zone, bool group) {
-    add_asset(address, zone, group, names);
-  };
-  for (const auto& [host, serves] : serves_) {
-    if (const auto home = home_of(host)) add(host, *home, false);
+// A broadcast of a zone's network is that zone's. Another group is where its senders are not; of
+// two zones that both send to it, in both.
+std::set<std::size_t> Hosts::homes_of_group(const wire::IpAddress& group,
+                                            const std::set<wire::IpAddress>& senders) const {
+  if (group.is_mac() || !group.is_multicast()) {
+    if (const auto home = home_of(group)) return {*home};
   }
-  // A group is where its senders are not, if that is one zone.
+  std::set<std::size_t> homes;
+  if (zones_.size() != 2) return homes;
+  for (const wire::IpAddress& sender : senders) {
+    const auto from = homes_.find(sender);
+    if (from != homes_.end()) homes.insert(1 - from->second);
+  }
+  return homes;
+}
+
+void Hosts::settle(const HostNames& names) {
+  for (const auto& [host, serves] : serves_) {
+    if (const auto home = home_of(host)) add_host(host, *home, names);
+  }
   for (const auto& [group, senders] : asks_) {
-    std::optional<std::size_t> home;
-    if (group.is_mac() || !group.is_multicast()) home = home_of(group);
-    std::set<std::size_t> from;
-    for (const wire::IpAddress& sender : senders) {
-      if (homes_.contains(sender)) from.insert(homes_[sender]);
-    }
-    if (!home && zones_.size() == 2 && from.size() == 1) home = 1 - *from.begin();
-    if (home) add(group, *home, true);
+    const std::set<std::size_t> homes = homes_of_group(group, senders);
+    for (const std::size_t home : homes) add_group(group, home, homes.size() == 1);
   }
   name_apart();
 }
@@ -188,6 +207,16 @@ void Hosts::settle(const HostNames& names) {
 std::optional<std::size_t> Hosts::zone_of(const wire::IpAddress& host) const {
   const auto found = homes_.find(host);
   return found == homes_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<std::size_t> Hosts::zone_asked_from(std::size_t zone,
+                                                  const wire::IpAddress& server) const {
+  const auto group = group_homes_.find(server);
+  if (group == group_homes_.end()) return zone_of(server);
+  for (const std::size_t home : group->second) {
+    if (home != zone) return home;
+  }
+  return zone;
 }
 
 }  // namespace bulkhead::learn

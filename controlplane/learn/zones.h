@@ -19,8 +19,12 @@ class Hosts {
   const std::vector<ProposedZone>& zones() const { return zones_; }
   const std::vector<ProposedAsset>& assets() const { return assets_; }
   std::optional<std::size_t> zone_of(const wire::IpAddress& host) const;
-  // Precondition: zone_of(host).
-  const std::string& name_of(const wire::IpAddress& host) const { return names_.at(host); }
+  // Where a host of a zone finds it: a group may have listeners in several zones.
+  std::optional<std::size_t> zone_asked_from(std::size_t zone, const wire::IpAddress& server) const;
+  // Precondition: it is in the zone.
+  const std::string& name_of(const wire::IpAddress& host, std::size_t zone) const {
+    return names_.at({host, zone});
+  }
 
  private:
   void find_roles(const Observations& seen);
@@ -30,8 +34,10 @@ class Hosts {
   void take_networks();
   void split_by_role();
   void settle(const HostNames& names);
-  void add_asset(const wire::IpAddress& address, std::size_t zone, bool group,
-                 const HostNames& names);
+  std::set<std::size_t> homes_of_group(const wire::IpAddress& group,
+                                       const std::set<wire::IpAddress>& senders) const;
+  void add_host(const wire::IpAddress& address, std::size_t zone, const HostNames& names);
+  void add_group(const wire::IpAddress& address, std::size_t zone, bool alone);
   void name_apart();
   std::size_t add_zone(std::string name, std::vector<wire::Prefix> networks);
   std::optional<std::size_t> home_of(const wire::IpAddress& host) const;
@@ -42,7 +48,8 @@ class Hosts {
   std::map<wire::IpAddress, bool> serves_;                     // each host; whether it was a server
   std::map<wire::IpAddress, std::set<wire::IpAddress>> asks_;  // a group: who sends to it
   std::map<wire::IpAddress, std::size_t> homes_;
-  std::map<wire::IpAddress, std::string> names_;
+  std::map<wire::IpAddress, std::set<std::size_t>> group_homes_;
+  std::map<std::pair<wire::IpAddress, std::size_t>, std::string> names_;
 };
 
 }  // namespace bulkhead::learn

@@ -16,10 +16,13 @@ namespace bulkhead::replay {
 
 class Acknowledgements {
  public:
+  // Where checksums are verified, a segment whose checksum is wrong stays as it is.
+  explicit Acknowledgements(bool verify_checksums = true) : verify_checksums_(verify_checksums) {}
+
   // Call for each frame that leaves the pipeline.
   void note_left(ByteView frame);
   // Call for each frame before it enters the pipeline: rewrites the acknowledgement number and the
-  // checksum of a TCP segment whose checksum is right. Other frames stay as they are.
+  // checksum of a TCP segment. Other frames stay as they are.
   void restate(std::span<std::uint8_t> frame);
 
  private:
@@ -40,6 +43,7 @@ class Acknowledgements {
 
   static bool parse(ByteView frame, Segment& segment);
 
+  bool verify_checksums_;
   std::map<Direction, Numbers> directions_;
 };
 

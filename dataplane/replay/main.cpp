@@ -82,7 +82,9 @@ policy::Tables load(const std::string& path) {
 class Recorder final : public pipeline::Output, public pipeline::Observer {
  public:
   Recorder(const policy::Tables& tables, const Options& options)
-      : tables_(tables), json_(options.format == "json") {
+      : acknowledgements(options.pipeline.verify_checksums),
+        tables_(tables),
+        json_(options.format == "json") {
     if (options.out.empty()) return;
     dead_ = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, 65535, PCAP_TSTAMP_PRECISION_NANO);
     dumper_ = pcap_dump_open(dead_, options.out.c_str());

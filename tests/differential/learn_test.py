@@ -78,7 +78,10 @@ class Learned:
 
     @staticmethod
     def is_of_policy(line, text, ends):
-        """A host that the proposal names as one in no zone is in no conduit."""
+        """A host that the proposal names as one in no zone is in no conduit. Of a service that never
+        opened nothing is learned."""
+        if not line.get("opened", True):
+            return False
         if line["reason"] == "no_conduit":
             return all(f'"{line[end]}"' in text for end in ends)
         return line["reason"] in OF_POLICY

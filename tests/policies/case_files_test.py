@@ -105,6 +105,8 @@ class Keys(Cases):
                 ("from: hmi, to: plc, modbus: 3, before: ['> 00']", "before is for a message in bytes"),
                 ("from: hmi, to: plc, modbus: 3, protocol: s7comm", "protocol: s7comm contradicts the key modbus"),
                 ("from: hmi, to: plc, modbus: 3, plain_service: ssh", "modbus is not of a plain_service"),
+                ("from: hmi, to: plc, plain_service: ssh, port: 23", "unknown key port of a plain_service, which has"),
+                ("from: hmi, to: plc, service: ssh", "service: did you mean plain_service?"),
                 ("from: hmi, to: plc, modbus: 3, verdict: deny", "expect and verdict are the same key"),
                 (f"client: hmi, server: plc, protocol: modbus, message: '{READ}', modbus: 5", "says this itself"),
                 (f"client: hmi, server: plc, protocol: modbus, message: '{READ}', as: int16", "says this itself")]:

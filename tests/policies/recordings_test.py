@@ -7,7 +7,9 @@ usage: recordings_test.py BULKHEADCTL [TESTS...]
 import json
 import os
 import re
+import resource
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -121,6 +123,22 @@ class Recordings(unittest.TestCase):
         self.said("learn", "--against", tagged, capture)
         self.said("learn", "--against", self.policy, capture, code=1)
 
+    def test_vlan_tags_that_no_appliance_lets_pass(self):
+        """Two of 8100, as switches stack them that know no 88a8."""
+        def stacked(outer, each):
+            return each[:12] + struct.pack(">HH", outer, 100) + each[12:]
+        twice = [frame(udp(1024, 5000), vlan=10), frame(udp(5000, 1024, PLC, HMI), vlan=10)]
+        capture = self.capture([stacked(0x8100, each) for each in twice])
+        expected = "refused by every policy: VLAN tags of 2 frames"
+        done = self.said("learn", capture)
+        self.assertIn("# " + expected, done.stdout)
+        self.assertIn("vlan: [100, 10]", done.stdout)
+        policy = self.file("twice.yaml", POLICY.replace("VLAN", "vlan: [100, 10], "))
+        self.assertIn(expected, self.said("learn", "--against", policy, capture, code=1).stdout)
+        capture = self.capture([stacked(0x88a8, each) for each in twice])
+        self.assertNotIn("refused by every", self.said("learn", capture).stdout)
+        self.assertNotIn("refused by every", self.said("learn", "--against", policy, capture).stdout)
+
     def test_a_capture_that_is_cut(self):
         capture = self.capture(QUESTIONS, less=7)
         for words in (("learn", capture), ("decode", capture), ("learn", "--against", self.policy, capture),
@@ -145,11 +163,83 @@ class Recordings(unittest.TestCase):
         self.assertIn("--against", self.said("learn", "--against", self.policy, capture, "-o", out, code=2).stderr)
         self.assertFalse(out.exists())
 
+    def test_a_proposal_that_cannot_be_written_leaves_the_one_before(self):
+        """As on a full disk: a file may have 100 bytes."""
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+        out = self.file("out.yaml", "the one before")
+        out.chmod(0o640)
+        os.symlink(out, self.folder / "link.yaml")
+        capture = self.capture(QUESTIONS)
+        for path in (out, self.folder / "link.yaml"):
+            done = subprocess.run([BULKHEADCTL, "learn", capture, "-o", path], capture_output=True, text=True,
+                                  preexec_fn=limit)
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn(f"cannot write {path}: File too large; it is as it was before", done.stderr)
+            self.assertEqual(out.read_text(), "the one before")
+        self.said("learn", capture, "-o", self.folder / "link.yaml")
+        self.assertTrue((self.folder / "link.yaml").is_symlink())
+        self.assertIn("bulkhead: v1", out.read_text())
+        self.assertEqual(out.stat().st_mode & 0o777, 0o640)
+        self.assertEqual(sorted(each.name for each in self.folder.iterdir()),
+                         ["day.pcap", "link.yaml", "out.yaml", "p.yaml"])
+
+    def test_an_output_that_cannot_be_written_is_said(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([BULKHEADCTL, "learn", self.capture(QUESTIONS)], stdout=full,
+                                  stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("could not be written", done.stderr)
+
+    def test_a_proposal_that_grants_nothing_is_said(self):
+        capture = self.capture(QUESTIONS)
+        done = self.said("learn", capture, "--zone", "a=192.0.2.0/24")
+        self.assertIn("has no conduit", done.stderr)
+        self.assertIn("# in no zone, and not learned: 10.10.0.20\n# in no zone, and not learned: 10.20.0.10\n",
+                      done.stdout)
+        self.assertEqual(self.said("learn", capture).stderr, "")
+
+    def test_a_scan_is_no_traffic(self):
+        """RFC 793, 3.4: SYN, and RST with ACK."""
+        def tcp(port, flags, back=False):
+            ports = (port, 40000) if back else (40000, port)
+            ends = (PLC, HMI) if back else (HMI, PLC)
+            return frame(ipv4(6, struct.pack(">HHIIBBHHH", *ports, 1, 1, 0x50, flags, 1024, 0, 0), *ends))
+        scan = [each for port in range(9000, 9040) for each in (tcp(port, 0x02), tcp(port, 0x14, back=True))]
+        capture = self.capture(QUESTIONS + scan + [tcp(9050, 0x02), tcp(9050, 0x12, back=True)])
+        text = self.said("learn", capture).stdout
+        self.assertEqual(re.findall(r"service: (\w+/\d+)", text), ["tcp/9050", "udp/5000"])
+        self.assertIn("# never opened, and not learned: 10.20.0.10 to 10.10.0.20, TCP 9000, 9001,", text)
+        done = self.said("learn", "--against", self.policy, capture, "--format", "json", code=1)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        opened = {line["port"]: line["opened"] for line in lines if line["kind"] == "not_granted"}
+        self.assertEqual(opened, {port: False for port in range(9000, 9040)} | {9050: True})
+        self.assertIn("tcp/9000: no_rule, once, never opened\n",
+                      self.said("learn", "--against", self.policy, capture, code=1).stdout)
+
+    def test_frames_that_were_recorded_in_part(self):
+        """tcpdump -s 40"""
+        capture = self.capture(QUESTIONS)
+        data = capture.read_bytes()
+        cut, at = data[:24], 24
+        while at < len(data):
+            seconds, fraction, length, wire = struct.unpack("<IIII", data[at:at + 16])
+            cut += struct.pack("<IIII", seconds, fraction, 40, wire) + data[at + 16:at + 56]
+            at += 16 + length
+        capture.write_bytes(cut)
+        expected = "frames recorded in part, 6 frames; record whole ones, as `tcpdump -s 0` does"
+        self.assertIn(expected, self.said("learn", capture, code=1).stderr)
+        self.assertIn(expected, self.said("decode", capture).stdout)
+        self.assertIn(expected, self.said("learn", "--against", self.policy, capture, code=1).stdout)
+
     def test_words_that_would_not_compile_are_refused(self):
         capture = self.capture(QUESTIONS)
         for words, reason in ((("--zone", "x y=10.20.0.0/24"), "the name `x y`"),
                               (("--zone", "a" * 65 + "=10.20.0.0/24"), "1 to 64 letters"),
                               (("--zone", "a=10.20.0.0/24", "--zone", "a=10.10.0.0/24"), "a is named twice"),
+                              (("--zone", "a=10.20.0.0/24", "--zone", "b=10.10.0.0/24,10.20.0.0/24"),
+                               "a and b have the same network"),
                               (("--site", "a b"), "the name `a b`"),
                               (("--as", "modbus=502x"), "not modbus=502x"),
                               (("--as", "modbus=65536"), "not modbus=65536"),

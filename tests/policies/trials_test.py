@@ -8,7 +8,9 @@ import datetime
 import json
 import os
 import re
+import resource
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -96,7 +98,8 @@ def modbus_day(path, writes):
     def packet(number, source, destination, segment):
         ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 0, 0x4000, 64, 6, 0, source,
                          destination)
-        frame = b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + ip + segment
+        stations = [b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"]
+        frame = b"".join(stations if source == hmi else reversed(stations)) + b"\x08\0" + ip + segment
         return struct.pack("<IIII", 1_700_000_000 + number, 0, len(frame), len(frame)) + frame
 
     hmi, plc = bytes([10, 20, 0, 10]), bytes([10, 10, 0, 20])
@@ -235,6 +238,12 @@ class Cases(Folder):
                 self.assertEqual(done.returncode, 1)
                 self.assertIn(expected, done.stdout + done.stderr)
 
+    def test_a_case_is_of_one_host(self):
+        for name, expected in (("supervision", "supervision is a zone: a case is one message"),
+                               ("any", "any is no host: a case is one message")):
+            cases = self.file("c.yaml", f"cases:\n  - {{from: {name}, to: plc1, modbus: 1, expect: deny}}\n")
+            self.assertIn(expected, said("policy", "test", WATER, cases).stdout)
+
     def test_without_the_pipeline_bytes_are_refused_in_words(self):
         alone = self.folder / "bulkheadctl"
         shutil.copy(BULKHEADCTL, alone)
@@ -274,6 +283,15 @@ class Junit(Folder):
         self.assertIsNone(named["a read, <&> in bytes"].find("failure"))
         self.assertIn("rule 1", named["fails"].find("failure").get("message"))
         self.assertIn("unknown asset nobody", named["broken"].find("error").get("message"))
+
+    def test_names_that_xml_cannot_hold(self):
+        """XML 1.0, 2.2"""
+        cases = self.file("c.yaml", 'cases:\n  - {what: "a\\x1b\\x00\\uFFFE\\uFFFF\\uFFFD]]>", from: hmi, to: plc1, '
+                                    "modbus: read_coils, expect: allow}\n")
+        report = self.folder / "report.xml"
+        self.assertEqual(said("policy", "test", WATER, cases, "--junit", report).returncode, 0)
+        case = next(ElementTree.parse(report).getroot().iter("testcase"))
+        self.assertEqual(case.get("name"), "a\\x1b\\x00\\ufffe\\uffff\ufffd]]>")
 
     @unittest.skipUnless(shutil.which("xmllint"), "xmllint is not installed (Debian: libxml2-utils)")
     def test_it_is_valid_by_the_schema(self):
@@ -355,6 +373,19 @@ class Format(Folder):
         self.assertEqual(done.returncode, 1)
         self.assertIn("p.yaml:", done.stderr)
         self.assertEqual(path.read_text(), "site: [\n")
+
+    def test_a_policy_outlives_a_full_disk(self):
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+        text = WATER.read_text().replace(", ", " , ")
+        path = self.file("p.yaml", text)
+        done = subprocess.run([BULKHEADCTL, "policy", "format", path], capture_output=True, text=True,
+                              preexec_fn=limit)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("it is as it was before", done.stderr)
+        self.assertEqual(path.read_text(), text)
+        self.assertEqual([each.name for each in self.folder.iterdir()], ["p.yaml"])
 
 
 class Map(Folder):
@@ -447,6 +478,11 @@ class FirstPolicy(Folder):
                     self.assertEqual(text.count("reviewed_by:\n"), 1)
                     policy.write_text(text.replace("reviewed_by:\n", "reviewed_by: J. Engineer\n"))
                     self.run_line(line)
+                elif words[0] == "bulkhead-replay":
+                    self.assertIn(" 0 denied", self.run_line(line))
+                    other = self.run_line(line.replace("day.pcap", "other-day.pcap"))
+                    self.assertEqual(other.count("values_not_granted"), 1, other)
+                    self.assertNotIn("tcp_", other, "one refusal takes its session along")
                 elif "--against" in line:
                     said_ = self.run_line(line, code=1)
                     self.assertIn("write_single_register: values_not_granted, once", said_)
@@ -458,8 +494,6 @@ class FirstPolicy(Folder):
                                   self.run_line(line, code=1))
                 else:
                     said_ = self.run_line(line)
-                    if words[0] == "bulkhead-replay":
-                        self.assertIn(" 0 denied", said_)
                     if "policy test" in line:
                         self.assertIn("3 cases, 0 failed", said_)
         self.assertGreaterEqual(len(ran), 8, ran)
