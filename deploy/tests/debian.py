@@ -221,8 +221,9 @@ def version_of(deb):
     return deb.stem.split("_")[1]
 
 
-def newer(debs, folder):
-    """The same packages as the next version: what an upgrade does depends on names and versions."""
+def newer(debs, folder, changes_conffile=False):
+    """The same packages as the next version: what an upgrade does depends on names and versions, and on the
+    configuration files that the next version changes."""
     made = []
     folder.mkdir(exist_ok=True)
     for deb in debs:
@@ -233,6 +234,9 @@ def newer(debs, folder):
         version = re.search(r"^Version: (.*)$", text, re.M).group(1)
         later = "9.9.9~" + version.rpartition("~")[2]
         control.write_text(text.replace(version, later))
+        conffile = tree / "etc/bulkhead/dataplane.conf"
+        if changes_conffile and conffile.exists():
+            conffile.write_text(conffile.read_text() + "\n# A word of the next version.\n")
         made.append(folder / f"{deb.name.partition('_')[0]}_{later}.deb")
         run("dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, made[-1], timeout=300)
     return made

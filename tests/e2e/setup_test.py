@@ -245,6 +245,27 @@ class Setup(unittest.TestCase):
         wait_until(lambda: lab.hmi("read", 0, 1)["result"] == "ok", "the zones to be joined", 20)
         self.assertNotEqual(lab.hmi("write", 42, 5000)["result"], "ok")
 
+    def test_the_pairs_guide_makes_one_of_a_pair(self):
+        lab = self.lab
+        lines = commands_of("deploy/guides/pair.md", "## Set up")
+        self.assertEqual(len(lines), 5)
+        run(*lab.in_ns("fw", "ip", "addr", "add", "198.51.100.1/24", "dev", "eth0"))
+        for line in lines:
+            lab.command("sh", "-ec", line.replace("setup", "setup --no-services"))
+        info = Path("/etc/bulkhead/pki/pair.key").stat()
+        self.assertEqual((info.st_mode & 0o777, info.st_gid), (0o640, USERS["bulkhead"]))
+        self.assertIn("ip saddr 198.51.100.2 ip daddr 198.51.100.1 meta l4proto { tcp, udp } th dport 7444 "
+                      "accept", lab.rules())
+        lab.start_daemons()  # an agent ends whose certificate the other would turn away
+        ctl = ("bulkheadctl", "--server", f"{OWN}:7443", "--pki", "authority")
+
+        def status():
+            said = lab.command(*ctl, "pair", "status", "--format", "json", check=False, where="mgmt").stdout
+            return json.loads(said) if said.strip() else None
+        wait_until(status, "the agent", 20)
+        said = status()
+        self.assertEqual((said["self"]["name"], said["peer"]["name"]), ("alpha", "bravo"))
+
     def test_a_second_time_changes_nothing(self):
         self.lab.setup("--yes", *ASKED)
         before, rules = etc_of(), self.lab.rules()
