@@ -105,6 +105,41 @@ TEST(Learn, SingleOccurrencesAndServicesAreLookedAt) {
   EXPECT_EQ(errors_of(reviewed(text_of(seen))), "");
 }
 
+// FTP's data, DCOM: a port a session. What a protocol has by default, or another rule, is in no
+// range.
+TEST(Learn, SessionsAtChosenPortsAreFewRules) {
+  Observations seen = quickstart();
+  const auto at = [](std::uint16_t port) {
+    return Session{ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, port};
+  };
+  for (std::uint16_t port = 40000; port < 50000; port += 500) seen.note_service(at(port), kStart);
+  for (std::uint16_t port = 9000; port < 9004; ++port) seen.note_service(at(port), kStart);
+  Session other = at(0);
+  other.client = ip("10.20.0.11");
+  for (std::uint16_t port = 60000; port < 60008; ++port) {
+    other.port = port;
+    seen.note_service(other, kStart);
+  }
+  const std::string text = text_of(seen);
+  for (const char* service : {"tcp/9000,", "tcp/9003,", "tcp/60000,", "tcp/60007,",
+                              "tcp/40000-44500,", "tcp/45000-47500,", "tcp/48000-49500,"}) {
+    EXPECT_NE(text.find("service: " + std::string(service)), std::string::npos) << text;
+  }
+  const Proposal proposal = propose(seen, kZones);
+  ASSERT_EQ(proposal.conduits.at(0).rules.size(), 2U + 4U + 8U + 3U);
+  const ProposedRule& range = proposal.conduits[0].rules.at(6);
+  EXPECT_EQ(range.seen.count, 10U);
+  EXPECT_EQ(range.review, "not inspected");
+  EXPECT_EQ(range.widened, "all ports between those of its sessions");
+  EXPECT_EQ(errors_of(reviewed(text)), "");
+  // A session there that is inspected.
+  Session polls = kPolls;
+  polls.port = 41234;
+  for (int i = 0; i < 2; ++i) seen.note_operation(polls, modbus().protocol, read(0, 9), kStart);
+  EXPECT_NE(text_of(seen).find("service: tcp/41500-44500,"), std::string::npos) << text_of(seen);
+  EXPECT_EQ(errors_of(reviewed(text_of(seen))), "");
+}
+
 // Hosts that ask for the same are one rule; another address is another.
 TEST(Learn, AlikeHostsShareARule) {
   Observations seen(false);
@@ -222,21 +257,45 @@ TEST(Learn, InfiniteValuesAreLeftOpen) {
 }
 
 // Names from the wire cannot leave their quotes.
-TEST(Learn, NamesAreForeignText) {
+std::string learned_from_tag(const std::string& function, const std::string& tag) {
   const Operations enip("enip");
-  protocols::Operation operation = enip.make("read_tag", {});
+  protocols::Operation operation = enip.make(function, {});
   const auto& catalogue = protocols::registry()[enip.protocol]->catalogue();
-  const std::string evil = std::string("a\"}\n- x\\\x80\x01 #", 12);
   for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
     if (catalogue.fields[i].name != "tag") continue;
-    operation.set_name(i, {reinterpret_cast<const std::uint8_t*>(evil.data()), evil.size()});
+    operation.set_name(i, {reinterpret_cast<const std::uint8_t*>(tag.data()), tag.size()});
   }
   Observations seen(false);
   const Session session{ip("10.20.0.10"), ip("10.10.0.20"), policy::Transport::tcp, 44818};
   for (int i = 0; i < 2; ++i) seen.note_operation(session, enip.protocol, operation, kStart);
-  const std::string text = text_of(seen);
+  return text_of(seen);
+}
+
+TEST(Learn, NamesAreForeignText) {
+  const std::string text = learned_from_tag("read_tag", std::string("a\"}\n- x\\\x80\x01 #", 12));
   EXPECT_NE(text.find("where: {tag: \"a\\\"}*- x\\\\* #\"}"), std::string::npos) << text;
   EXPECT_EQ(errors_of(text), "");
+}
+
+// Patterns have no other way to state such a name, and then grant others.
+TEST(Learn, ANameThatGrantsOthersSaysSo) {
+  for (const char* function : {"read_tag", "write_tag"}) {
+    for (const std::string& tag :
+         {std::string("*"), std::string("a*b"), std::string("Gr\xc3\xb6sse"), std::string(),
+          std::string(300, 'a')}) {
+      const std::string text = learned_from_tag(function, tag);
+      EXPECT_NE(text.find("wider than seen: tag\n"), std::string::npos) << text;
+      EXPECT_EQ(errors_of(reviewed(text)), "");
+    }
+    EXPECT_EQ(learned_from_tag(function, "Program:Main.Speed").find("wider"), std::string::npos);
+  }
+  Observations seen(false);
+  for (int i = 0; i < 3000; ++i) {
+    seen.note_operation(kPolls, modbus().protocol,
+                        Write(static_cast<std::uint16_t>(i * 2), 1).operation, kStart);
+  }
+  EXPECT_NE(text_of(seen).find("wider than seen: address\n"), std::string::npos)
+      << "more than are kept";
 }
 
 // Each of them is asked for a register of its own, twice, and has another one written.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "controlplane/learn/port_ranges.h"
 #include "controlplane/learn/words.h"
 #include "controlplane/learn/zones.h"
 #include "dataplane/policy/tables.h"
@@ -76,6 +77,13 @@ std::set<std::string> patterns_of(const std::set<std::string>& names) {
   return parts;
 }
 
+// Once, however often it is found.
+void note_wider(ProposedRule& rule, const std::string& what) {
+  const std::string list = ", " + rule.widened + ",";
+  if (list.find(", " + what + ",") != std::string::npos) return;
+  rule.widened += (rule.widened.empty() ? "" : ", ") + what;
+}
+
 // Makes a rule for reading readable; what it grants beyond what was seen is noted.
 void widen(ProposedRule& rule, const Catalogue& catalogue) {
   for (auto& [field, values] : rule.where) {
@@ -83,7 +91,7 @@ void widen(ProposedRule& rule, const Catalogue& catalogue) {
     const bool many = values.any || values.ranges.size() > kRangesShownMax ||
                       values.names.size() > kNamesShownMax;
     if (!many) continue;
-    rule.widened += (rule.widened.empty() ? "" : ", ") + std::string(info.name);
+    note_wider(rule, std::string(info.name));
     if (!values.ranges.empty()) close_gaps(values.ranges);
     if (!values.names.empty() && info.patterns == nullptr) {
       values.names = patterns_of(values.names);
@@ -103,7 +111,18 @@ void open_infinite(ProposedRule& rule, const Catalogue& catalogue) {
     const bool real = info.kind == protocols::FieldKind::real;
     if (!real || std::none_of(values.ranges.begin(), values.ranges.end(), infinite)) continue;
     values = {{}, {}, true};
-    rule.widened += (rule.widened.empty() ? "" : ", ") + std::string(info.name);
+    note_wider(rule, std::string(info.name));
+  }
+}
+
+// Names that a pattern cannot state alone: with its sign, empty, too long, or of other letters. And
+// what had so many values that they were not kept.
+void note_loose(ProposedRule& rule, const Catalogue& catalogue) {
+  for (const auto& [field, values] : rule.where) {
+    const bool loose = std::any_of(values.names.begin(), values.names.end(), [](const auto& name) {
+      return name.empty() || name.find('*') != std::string::npos || pattern_of(name) != name;
+    });
+    if (values.any || loose) note_wider(rule, std::string(catalogue.fields[field].name));
   }
 }
 
@@ -146,10 +165,14 @@ class RuleBuilder {
     std::vector<ProposedRule> rules;
     for (auto& [key, rule] : rules_) {
       const Catalogue& catalogue = protocols::registry()[rule.protocol]->catalogue();
+      note_loose(rule, catalogue);
       open_infinite(rule, catalogue);
       if (rule.review.empty()) widen(rule, catalogue);
       rules.push_back(std::move(rule));
     }
+    std::set<std::uint16_t> inspected;
+    for (const auto& [key, rule] : rules_) inspected.insert(rule.port);
+    gather_ports(services_, inspected);
     rules.insert(rules.end(), services_.begin(), services_.end());
     join(rules, &ProposedRule::clients, &ProposedRule::servers);
     join(rules, &ProposedRule::servers, &ProposedRule::clients);
@@ -164,7 +187,8 @@ class RuleBuilder {
 
   static bool grants_alike(const ProposedRule& a, const ProposedRule& b) {
     return a.protocol == b.protocol && a.transport == b.transport && a.port == b.port &&
-           a.functions == b.functions && a.where == b.where && a.review == b.review;
+           a.last_port == b.last_port && a.functions == b.functions && a.where == b.where &&
+           a.review == b.review;
   }
 
   // Rules that differ on one side alone become one.
@@ -224,7 +248,7 @@ class RuleBuilder {
       }
       for (const auto& [field, values] : rule.where) alike->where[field].add(values);
       alike->seen.add(rule.seen);
-      alike->widened = "what any of these hosts was asked for, all may be";
+      note_wider(*alike, "what any of these hosts was asked for, all may be");
     }
     for (ProposedRule& rule : crowded) {
       if (rule.protocol != protocols::kNoProtocol && rule.review.empty()) {

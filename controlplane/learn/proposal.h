@@ -40,6 +40,7 @@ struct ProposedRule {
   std::uint8_t protocol = protocols::kNoProtocol;  // none: a service
   policy::Transport transport{};
   std::uint16_t port = 0;
+  std::uint16_t last_port = 0;  // of a service at several; 0: at one
   std::vector<std::uint16_t> functions;
   std::string access{};  // instead: a class
   FieldValues where;

@@ -179,7 +179,8 @@ std::vector<std::string> rule_keys(const ProposedRule& rule) {
   std::vector<std::string> keys;
   const bool plain = rule.protocol == protocols::kNoProtocol;
   const Catalogue* catalogue = plain ? nullptr : &protocols::registry()[rule.protocol]->catalogue();
-  keys.push_back(plain ? "service: " + service_word(rule.transport, rule.port)
+  const std::string last = rule.last_port == 0 ? "" : "-" + std::to_string(rule.last_port);
+  keys.push_back(plain ? "service: " + service_word(rule.transport, rule.port) + last
                        : "protocol: " + std::string(catalogue->name));
   keys.push_back("client: " + list_text(rule.clients));
   keys.push_back("server: " + list_text(rule.servers));
