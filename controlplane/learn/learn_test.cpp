@@ -122,7 +122,7 @@ TEST(Learn, SessionsAtChosenPortsAreFewRules) {
   }
   const std::string text = text_of(seen);
   for (const char* service : {"tcp/9000,", "tcp/9003,", "tcp/60000,", "tcp/60007,",
-                              "tcp/40000-44500,", "tcp/45000-47500,", "tcp/48000-49500,"}) {
+                              "tcp/40000-44500\n", "tcp/45000-47500\n", "tcp/48000-49500\n"}) {
     EXPECT_NE(text.find("service: " + std::string(service)), std::string::npos) << text;
   }
   const Proposal proposal = propose(seen, kZones);
@@ -136,7 +136,7 @@ TEST(Learn, SessionsAtChosenPortsAreFewRules) {
   Session polls = kPolls;
   polls.port = 41234;
   for (int i = 0; i < 2; ++i) seen.note_operation(polls, modbus().protocol, read(0, 9), kStart);
-  EXPECT_NE(text_of(seen).find("service: tcp/41500-44500,"), std::string::npos) << text_of(seen);
+  EXPECT_NE(text_of(seen).find("service: tcp/41500-44500\n"), std::string::npos) << text_of(seen);
   EXPECT_EQ(errors_of(reviewed(text_of(seen))), "");
 }
 
