@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 
 #include "controlplane/cli/session.h"
 #include "dataplane/capture/capture_file.h"
@@ -176,6 +177,14 @@ bool parse_non_ip(ByteView frame, CapturedPacket& out) {
   return true;
 }
 
+// RFC 1952, 2.3.1.
+bool is_compressed(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::array<char, 2> begin{};
+  file.read(begin.data(), begin.size());
+  return file.gcount() == 2 && begin == std::array<char, 2>{'\x1f', '\x8b'};
+}
+
 }  // namespace
 
 void FrameReader::read(const CapturedFrame& frame,
@@ -214,7 +223,12 @@ CaptureRead read_capture(const std::string& path,
                          const std::function<void(const CapturedPacket&)>& take,
                          const std::function<void(const CapturedEcho&)>& take_echo) {
   auto opened = capture::CaptureFile::open(path);
-  if (!opened) throw CommandFailed{kFileFailed, opened.error()};
+  if (!opened) {
+    const std::string how =
+        is_compressed(path) ? ": it is compressed; `zcat` it into this command, with - for its name"
+                            : "";
+    throw CommandFailed{kFileFailed, opened.error() + how};
+  }
   capture::CaptureFile& file = opened.value();
   FrameReader reader;
   while (file.next()) {

@@ -81,7 +81,7 @@ void add_decode_command(CLI::App& app, Session& session) {
       "are accepted. Frames in which there is none (fragments, other IP protocols, EtherTypes of "
       "no "
       "protocol) are counted at the end, in JSON in lines with a `kind`.");
-  command->add_option("FILE", arguments->path, "The capture")->required();
+  command->add_option("FILE", arguments->path, "The capture; - is standard input")->required();
   command->add_option("--as", arguments->as, "PROTOCOL=PORT for ports that are not the usual ones");
   command->callback([&session, arguments] {
     Printer printer(session);

@@ -353,7 +353,8 @@ void add_learn_command(CLI::App& app, Session& session) {
       "rule says (clear-text passwords, what could not be decoded, fragments and other frames that "
       "were left out, VLAN tags that differ within a zone) stands in comments on top. The "
       "same captures give the same text.");
-  command->add_option("CAPTURE", arguments->captures, "Captures, pcap or pcapng");
+  command->add_option("CAPTURE", arguments->captures,
+                      "Captures, pcap or pcapng; - is standard input");
   command->add_option(
       "--live", arguments->live,
       "Instead: this interface of this host, such as one at a switch's mirror port; "

@@ -389,7 +389,8 @@ void add_compare(CLI::App& policy, Session& session) {
       "one policy, bulkhead-replay says.");
   compare->add_option("BEFORE", arguments->former, "Policy file (.yaml)")->required();
   compare->add_option("AFTER", arguments->later, "Policy file (.yaml)")->required();
-  compare->add_option("CAPTURE", arguments->capture, "Capture, pcap or pcapng")->required();
+  compare->add_option("CAPTURE", arguments->capture, "Capture, pcap or pcapng; - is standard input")
+      ->required();
   compare->add_option("--as", arguments->as, "PROTOCOL=PORT for ports that are not the usual ones");
   compare->callback([&session, arguments] { run_compare(session, *arguments); });
 }

@@ -4,6 +4,7 @@
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/remote.h"
 #include "controlplane/cli/stored_text.h"
+#include "controlplane/yaml/diagnostics.h"
 
 namespace bulkhead::controlplane {
 
@@ -73,6 +74,17 @@ Unused since(const v1::RuleUse& use, std::uint64_t since_ns) {
   return {use.last_used_wall_time_ns() < since_ns, use.counted_since_wall_time_ns() <= since_ns};
 }
 
+// Else a name that is misspelt would have no rules, and all of them used.
+void require_conduit(const Rules& rules, const std::string& conduit) {
+  std::vector<std::string> known;
+  for (const v1::RuleUse& use : rules.uses) {
+    if (use.conduit() == conduit) return;
+    if (known.empty() || known.back() != use.conduit()) known.push_back(use.conduit());
+  }
+  throw CommandFailed{kRefused, "the policy in force has no rules in a conduit " + conduit +
+                                    did_you_mean(conduit, known)};
+}
+
 // The day is what counts here.
 std::string day_text(std::uint64_t wall_ns) { return local_time(wall_ns).substr(0, 16); }
 
@@ -80,6 +92,7 @@ void run_rules(Session& session, const RulesArguments& arguments) {
   const std::uint64_t since_ns = moment_or_fail("--unused", arguments.unused);
   Remote remote(session);
   const Rules rules = fetch(remote);
+  if (!arguments.conduit.empty()) require_conduit(rules, arguments.conduit);
   Table table({"CONDUIT", "RULE", "LAST USED", "COUNTED SINCE", "GRANTS"});
   std::size_t not_known = 0;
   for (const v1::RuleUse& use : rules.uses) {

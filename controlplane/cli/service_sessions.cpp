@@ -21,7 +21,7 @@ constexpr std::uint16_t kClientPortMin = 32768;
 
 // Who is asked can be many, who asks is one: what was sent to many without a question asks.
 learn::Session with_one_client(learn::Session session) {
-  if (learn::is_group(session.client)) std::swap(session.client, session.server);
+  if (learn::is_group(session.client, session.transport)) std::swap(session.client, session.server);
   return session;
 }
 

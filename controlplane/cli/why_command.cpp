@@ -262,9 +262,11 @@ void print_message(const Answer& answer) {
     Json json = Json::object();
     add_operation(catalogue, *operation, json);
     const bool refused = operation == message.refused();
+    const bool passed = answer.event.kind() == "would_deny";
+    const std::string verdict = passed ? ": enforcing would refuse it" : ": refused";
     say("\n%s  %s %s (code %s, class %s)%s\n", refused ? paint(">", Colour::bad) : Shown{" "},
         std::string(catalogue.name), json["function"].get<std::string>(), json["code"].dump(),
-        json["access"].get<std::string>(), refused ? ": refused" : "");
+        json["access"].get<std::string>(), refused ? verdict : "");
     for (const auto& [name, value] : json["fields"].items()) {
       if (name == "values") {
         say("     %-18s %s\n", name, json_line(value));

@@ -42,6 +42,10 @@ bool is_group(const wire::IpAddress& address) {
   return address.is_multicast() || (address.is_v4() && (address.v4_number() & 0xff) == 0xff);
 }
 
+bool is_group(const wire::IpAddress& address, policy::Transport transport) {
+  return transport != policy::Transport::tcp && is_group(address);
+}
+
 Hosts::Hosts(const Observations& seen, const std::vector<ZoneWish>& wishes,
              const HostNames& names) {
   find_roles(seen);
@@ -63,7 +67,7 @@ void Hosts::find_roles(const Observations& seen) {
     asking.insert(session.client);
     const bool clients_port = !decoded && session.transport != policy::Transport::ethernet &&
                               session.port >= kDynamicPortMin;
-    if (is_group(session.server)) {
+    if (is_group(session.server, session.transport)) {
       asks_[session.server].insert(session.client);
     } else if (clients_port) {
       serves_[session.server];

@@ -11,6 +11,8 @@ namespace bulkhead::learn {
 // Whether it stands for many hosts, as far as an address tells: a broadcast in a network whose mask
 // is not known shows by its last octet.
 bool is_group(const wire::IpAddress& address);
+// The same of what is asked over a transport: TCP is between two.
+bool is_group(const wire::IpAddress& address, policy::Transport transport);
 
 class Hosts {
  public:

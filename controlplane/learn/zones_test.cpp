@@ -260,6 +260,24 @@ TEST(Learn, ABroadcastThatTwoZonesSendToHasListenersInBoth) {
   EXPECT_EQ(errors_of(text_of(seen)), "");
 }
 
+// In a network that is larger than it looks.
+TEST(Learn, AHostWhoseLastOctetIs255IsOneOverTcp) {
+  Observations seen(false);
+  const Session session{ip("10.20.0.10"), ip("10.10.0.255"), policy::Transport::tcp, 502};
+  for (int i = 0; i < 2; ++i) seen.note_operation(session, modbus().protocol, read(0, 9), kStart);
+  const std::string text = text_of(seen, {{"supervision", {{ip("10.20.0.0"), 96 + 24}}},
+                                          {"control", {{ip("10.10.0.0"), 96 + 16}}}});
+  EXPECT_NE(text.find("  host-10.10.0.255: {zone: control, address: \"10.10.0.255\"}"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(errors_of(text), "");
+  Session datagrams = session;
+  datagrams.transport = policy::Transport::udp;
+  Observations group(false);
+  for (int i = 0; i < 2; ++i) group.note_service(datagrams, kStart);
+  EXPECT_NE(text_of(group).find("group-10.10.0.255: {"), std::string::npos) << text_of(group);
+}
+
 // Names of zones may have the sign that joins them.
 TEST(Learn, ConduitsHaveNamesOfTheirOwn) {
   Observations seen(false);

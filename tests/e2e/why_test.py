@@ -4,6 +4,7 @@ usage: why_test.py BUILD [unittest arguments]
 Needs root.
 """
 
+import datetime
 import json
 import signal
 import sys
@@ -100,6 +101,19 @@ class Why(WhyCase):
         self.assertIn("protocol: modbus", found["suggestions"][0]["yaml"])
         self.assertIn("access: [session]", found["suggestions"][0]["yaml"])
 
+    def test_what_only_would_be_refused(self):
+        day = datetime.date.today() + datetime.timedelta(days=30)
+        observing = self.lab.folder / "observing.yaml"
+        observing.write_text(POLICY.read_text().replace(
+            "    on_deny: reject\n", f"    on_deny: reject\n    mode: observe\n    until: {day}\n", 1))
+        self.lab.ctl("push", observing, "--commit")
+        self.assertEqual(self.lab.hmi("write", 42, 5000)["result"], "ok")
+        wait_until(lambda: self.lab.ctl_json("events", "--kind", "would_deny"), "the event", 10)
+        event = self.lab.ctl_json("events", "--kind", "would_deny")[-1]
+        text = self.lab.ctl("why", event["number"], "--suggest").stdout
+        self.assertIn("write_single_register (code 6, class write): enforcing would refuse it\n", text)
+        self.assertIn("where: {unit: 1, address: 42, value: 5000}", text)
+
     def test_what_no_rule_helps_and_what_is_gone(self):
         self.assertNotEqual(self.lab.ctl("why", 999999, check=False).returncode, 0)
         self.lab.hmi("write", 42, 5000)
@@ -130,6 +144,10 @@ class Rules(WhyCase):
         self.assertIn("class read", before[1]["text"])
         self.assertEqual(set(self.rules("--unused", "1h")), set(before) - {1})
         self.assertFalse(self.rules("--unused", "90d")[2]["counted_long_enough"])
+        self.assertEqual(set(self.rules("--conduit", "scada")), set(before))
+        none = self.lab.ctl("rules", "--unused", "90d", "--conduit", "scda", check=False)
+        self.assertEqual(none.returncode, 1, none.stdout)
+        self.assertIn("no rules in a conduit scda: did you mean scada?", none.stderr)
         self.lab.stop("agent")
         self.lab.stop("dataplane", signal.SIGKILL)
         self.lab.start_dataplane()

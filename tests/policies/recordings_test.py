@@ -4,6 +4,7 @@ is not decoded is said, and what cannot be written is refused.
 usage: recordings_test.py BULKHEADCTL [TESTS...]
 """
 
+import gzip
 import json
 import os
 import re
@@ -217,6 +218,18 @@ class Recordings(unittest.TestCase):
         self.assertEqual(opened, {port: False for port in range(9000, 9040)} | {9050: True})
         self.assertIn("tcp/9000: no_rule, once, never opened\n",
                       self.said("learn", "--against", self.policy, capture, code=1).stdout)
+
+    def test_standard_input_and_what_is_compressed(self):
+        """RFC 1952"""
+        data = self.capture(QUESTIONS).read_bytes()
+        for words in (("learn", "-"), ("decode", "-"), ("policy", "compare", self.policy, self.policy, "-")):
+            done = subprocess.run([BULKHEADCTL, *map(str, words)], input=data, capture_output=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        path = self.folder / "day.pcap.gz"
+        path.write_bytes(gzip.compress(data))
+        self.assertIn("it is compressed; `zcat` it", self.said("learn", path, code=4).stderr)
+        path.write_bytes(b"no capture")
+        self.assertNotIn("compressed", self.said("learn", path, code=4).stderr)
 
     def test_frames_that_were_recorded_in_part(self):
         """tcpdump -s 40"""
