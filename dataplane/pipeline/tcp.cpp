@@ -373,6 +373,12 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
   if (flow.phase == TcpPhase::resuming && !resume_session(context, packet)) return;
   if (flow.resumed) flow.sides[info.sender].announced = packet.tcp.window;
   const bool unseen = flow.phase == TcpPhase::none && context.options.accept_midstream;
+  // An empty segment may be a keep-alive, of the number before the next (RFC 1122, 4.2.3.6): where
+  // the stream goes on its data says.
+  const bool empty = packet.payload_length == 0 && (packet.tcp.flags & wire::kTcpFin) == 0;
+  if (unseen && empty && context.shadow == nullptr) {
+    return pass(context, packet, Reason::session_control);
+  }
   if (unseen) begin_midstream(context, flow, info);
   if (flow.whole_only) catch_up_with_other_lan(context, packet);
   Reason reason = flow::check_segment(flow, info);

@@ -37,16 +37,17 @@ bool Acknowledgements::parse(ByteView frame, Segment& segment) {
 
 namespace {
 
-// Advances the number after the last byte past a segment.
+// Advances the number after the last byte past a segment. An empty one, which may be a keep-alive
+// (RFC 1122, 4.2.3.6), does not say where a stream goes on that was open before.
 void advance(std::optional<std::uint32_t>& end, const wire::TcpHeader& tcp, std::size_t payload) {
   const bool begins = (tcp.flags & wire::kTcpSyn) != 0;
   const bool ends = (tcp.flags & wire::kTcpFin) != 0;
   const std::uint32_t numbered =
       static_cast<std::uint32_t>(payload) + (begins ? 1U : 0U) + (ends ? 1U : 0U);
   const std::uint32_t behind = tcp.sequence + numbered;
-  // An empty segment may stand behind bytes that are held.
-  const bool more = end && numbered > 0 && wire::sequence_distance(behind, *end) > 0;
-  if (begins || !end || more) end = behind;
+  // It may stand behind bytes that are held, too.
+  const bool more = numbered > 0 && (!end || wire::sequence_distance(behind, *end) > 0);
+  if (begins || more) end = behind;
 }
 
 }  // namespace
@@ -65,8 +66,9 @@ void Acknowledgements::restate(std::span<std::uint8_t> frame) {
   if (!parse(frame, segment)) return;
   const Direction& own = segment.direction;
   Numbers& mine = directions_[own];
-  if (!mine.said) mine.first = segment.tcp.sequence;
+  const bool fresh = !mine.said;
   advance(mine.said, segment.tcp, segment.length - segment.tcp.payload_offset);
+  if (fresh && mine.said) mine.first = segment.tcp.sequence;
   if ((segment.tcp.flags & wire::kTcpAck) == 0) return;
   const Numbers& other =
       directions_[{own.destination, own.source, own.destination_port, own.source_port}];

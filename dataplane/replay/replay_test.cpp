@@ -101,6 +101,26 @@ TEST(Acknowledgements, AreRestatedInAnySegmentWhereChecksumsDoNotCount) {
   EXPECT_EQ(answer, of_server(1000));
 }
 
+// A recording that begins in the midst of a session: a keep-alive has the number before the next.
+TEST(Acknowledgements, OfASessionThatBeginsWithAKeepAliveStay) {
+  Acknowledgements numbers;
+  Bytes keep_alive = of_client(999, 0);
+  numbers.restate(keep_alive);
+  numbers.note_left(keep_alive);
+  Bytes answer = of_server(1000);
+  numbers.restate(answer);
+  EXPECT_EQ(answer, of_server(1000));
+  Bytes request = of_client(1000, kAsked);
+  numbers.restate(request);
+  answer = of_server(1000 + kAsked);
+  numbers.restate(answer);
+  EXPECT_EQ(answer, of_server(1000)) << "the request is held";
+  numbers.note_left(request);
+  answer = of_server(1000 + kAsked);
+  numbers.restate(answer);
+  EXPECT_EQ(answer, of_server(1000 + kAsked));
+}
+
 TEST(ZonePort, IsThatOfTheSource) {
   policy::Tables tables = support::two_zones(policy::OnDeny::drop);
   policy::finish(tables);

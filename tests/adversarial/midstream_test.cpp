@@ -133,6 +133,48 @@ TEST_P(Midstream, AKeepAliveInTheMidstIsNoMessage) {
   expect_exchange(3);
 }
 
+// A capture that begins in the midst of a session, with a keep-alive of either end.
+TEST(Captured, AKeepAliveThatComesFirstDoesNoHarm) {
+  const Talk talk = talks::modbus();
+  for (const Bytes& garbage : {Bytes{0}, Bytes{}}) {
+    for (const bool from_client : {true, false}) {
+      pipeline::PipelineOptions options;
+      options.accept_midstream = true;
+      Plant plant(talks::tables_for(talk, policy::OnDeny::reset), options);
+      const Bytes ask = talk.ask(1);
+      const Bytes answer = talk.answer(1, 0);
+      const auto of_hmi = [](std::uint32_t sequence, const Bytes& payload) {
+        TcpSpec spec;
+        spec.sequence = sequence;
+        spec.acknowledgement = 7000;
+        spec.payload = payload;
+        return support::tcp_frame(kHmi, kPlc, spec);
+      };
+      const auto of_plc = [&](std::uint32_t sequence, const Bytes& payload) {
+        TcpSpec spec;
+        spec.source_port = talk.port;
+        spec.destination_port = 40000;
+        spec.sequence = sequence;
+        spec.acknowledgement = 5000;
+        spec.payload = payload;
+        return support::tcp_frame(kPlc, kHmi, spec);
+      };
+      from_client ? plant.arrive(kHmi, of_hmi(4999, garbage))
+                  : plant.arrive(kPlc, of_plc(6999, garbage));
+      EXPECT_EQ(plant.last(), Reason::session_control);
+      const auto leaves = [&](const support::Host& from, const Bytes& frame) {
+        plant.clear();
+        plant.arrive(from, frame);
+        const auto sent =
+            plant.sent.empty() ? std::nullopt : support::parse_sent(plant.sent.back().frame);
+        return sent ? sent->payload : Bytes{};
+      };
+      EXPECT_EQ(leaves(kHmi, of_hmi(5000, ask)), ask);
+      EXPECT_EQ(leaves(kPlc, of_plc(7000, answer)), answer);
+    }
+  }
+}
+
 // IEC 60870-5-104, 5.1: what a station acknowledges may be older than what was seen.
 class MidstreamNumbers : public Midstream {};
 INSTANTIATE_TEST_SUITE_P(Iec104, MidstreamNumbers, testing::Values(talks::iec104_station()));
