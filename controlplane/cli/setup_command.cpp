@@ -425,8 +425,10 @@ void add_setup_command(CLI::App& app, Session& session) {
                     "Print what would be done, in order, and change nothing");
   command->add_flag("--interfaces", arguments->interfaces, "Show the interfaces alone");
   command
-      ->add_option("--root", arguments->root,
-                   "Set up the tree of a machine that does not run: files alone")
+      ->add_option(
+          "--root", arguments->root,
+          "Another tree than /, with the sys and proc of its machine in it: files alone are "
+          "written, and nothing is run")
       ->capture_default_str();
   declare_ports(command, *arguments);
   declare_host(command, *arguments);

@@ -109,6 +109,8 @@ class Units(unittest.TestCase):
         self.assertEqual(values(AGENT, "CapabilityBoundingSet"), [""])
         after = " ".join(values(AGENT, "After"))
         self.assertFalse("network" in after or "dataplane" in after, "it waits for neither")
+        pulled = [key for key in ("Wants", "Requires", "BindsTo", "Upholds") if values(AGENT, key)]
+        self.assertEqual(pulled, [], "a restart of the agent opens ports that somebody has closed")
 
 
 if __name__ == "__main__":
