@@ -130,6 +130,21 @@ bool RefusedMessage::is_refused(const Operation& operation, const v1::Event& eve
   return true;
 }
 
+// The fields of the operation that the event lacks, which had room for all but long names: the
+// session's state says otherwise, as that of a reservation.
+std::uint32_t RefusedMessage::unstated(const Operation& operation, const v1::Event& event) const {
+  if (event.fields().empty()) return 0;  // it says nothing of the operation
+  const Catalogue& catalogue = protocols::registry()[protocol_]->catalogue();
+  std::uint32_t fields = operation.present;
+  for (std::size_t i = 0; i < catalogue.fields.size(); ++i) {
+    if (catalogue.fields[i].kind == FieldKind::name) fields &= ~(1U << i);
+  }
+  for (const v1::FieldSpan& span : event.fields()) {
+    if (const auto field = find_field(catalogue, span.name())) fields &= ~(1U << *field);
+  }
+  return fields;
+}
+
 bool RefusedMessage::decode(const v1::Event& event) {
   const bool whole = !bytes_.empty() && bytes_.size() == event.message().length();
   if (!session_ || !whole || session_->transport == policy::Transport::icmp) return false;
@@ -140,12 +155,19 @@ bool RefusedMessage::decode(const v1::Event& event) {
   parsed_.begin(view_of(bytes_), direction_);
   const protocols::Fault fault = protocols::registry()[protocol_]->parse(parsed_, way, *decoded);
   if (fault != protocols::Fault::none) return false;
-  const auto at = std::find_if(decoded->begin(), decoded->end(), [&](const Operation& operation) {
-    return is_refused(operation, event);
+  auto at = std::find_if(decoded->begin(), decoded->end(), [&](const Operation& operation) {
+    return is_refused(operation, event) && unstated(operation, event) == 0;
   });
+  if (at == decoded->end()) {
+    at = std::find_if(decoded->begin(), decoded->end(),
+                      [&](const Operation& operation) { return is_refused(operation, event); });
+  }
   if (at == decoded->end()) return false;
+  const std::uint32_t of_no_session = unstated(*at, event);
+  meant_.assign(decoded->begin(), decoded->end());
+  for (Operation& operation : meant_) operation.present &= ~of_no_session;
+  refused_ = &meant_[static_cast<std::size_t>(at - decoded->begin())];
   decoded_ = std::move(decoded);
-  refused_ = at;
   return true;
 }
 
@@ -209,7 +231,7 @@ std::vector<const Operation*> RefusedMessage::operations() const {
     if (refused_ != nullptr) list.push_back(refused_);
     return list;
   }
-  for (const Operation& operation : *decoded_) list.push_back(&operation);
+  for (const Operation& operation : meant_) list.push_back(&operation);
   return list;
 }
 

@@ -14,7 +14,8 @@
 namespace bulkhead::controlplane {
 
 // The message is decoded again from its bytes, if the event has all of them and they mean without
-// the session's state what the event says; else its operation is what the event has of it.
+// the session's state what the event says, but for fields that only a session without that state
+// has; else its operation is what the event has of it.
 class RefusedMessage {
  public:
   explicit RefusedMessage(const v1::Event& event);
@@ -41,6 +42,7 @@ class RefusedMessage {
   void take_fields(const v1::Event& event);
   void take_values(const protocols::Catalogue& catalogue, const v1::FieldSpan& span);
   bool is_refused(const protocols::Operation& operation, const v1::Event& event) const;
+  std::uint32_t unstated(const protocols::Operation& operation, const v1::Event& event) const;
 
   std::optional<learn::Session> session_;
   std::uint8_t protocol_ = protocols::kNoProtocol;
@@ -48,6 +50,7 @@ class RefusedMessage {
   std::string bytes_;
   protocols::Parsed parsed_;
   std::unique_ptr<protocols::OperationList> decoded_;  // none: it could not be decoded
+  std::vector<protocols::Operation> meant_;            // those of it, with the fields of the event
   protocols::Operation described_;                     // by the event's fields
   std::deque<std::string> names_;
   std::vector<std::uint8_t> elements_;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "dataplane/wire/text.h"
 
 namespace bulkhead::controlplane {
@@ -67,6 +69,50 @@ TEST(RefusedMessage, IsItsFieldsWhereTheBytesAreNotAllOrMeanSomethingElse) {
   v1::Event unknown = refusal();
   unknown.set_function("no_such_function");
   EXPECT_EQ(RefusedMessage(unknown).refused(), nullptr);
+}
+
+// UMAS, write of variables: two bytes of block 17 from 99 on. Whether the client has reserved the
+// controller is not in the message.
+v1::Event refused_umas(bool unreserved) {
+  const std::string write(
+      "\x00\x02\x00\x00\x00\x12\x00\x5a\x09\x23\x34\x12\x00\x00\x01\x02\x11\x00"
+      "\x63\x00\x00\x00\xf4\x01",
+      24);
+  v1::Event event = refusal();
+  event.set_function("umas_write_variables");
+  event.clear_fields();
+  add_span(event, "unit", 0, 0);
+  add_span(event, "block", 17, 17);
+  add_span(event, "offset", 99, 100);
+  add_span(event, "length", 2, 2);
+  if (unreserved) add_span(event, "unreserved", 1, 1);
+  event.mutable_message()->set_bytes(write);
+  event.mutable_message()->set_length(static_cast<std::uint32_t>(write.size()));
+  return event;
+}
+
+TEST(RefusedMessage, HasNoFieldThatItsSessionTookFromIt) {
+  const auto& fields =
+      protocols::registry()[*protocols::find_protocol("modbus")]->catalogue().fields;
+  const auto at = std::find_if(fields.begin(), fields.end(),
+                               [](const auto& each) { return each.name == "unreserved"; });
+  const auto unreserved = static_cast<std::size_t>(at - fields.begin());
+  for (const bool stated : {false, true}) {
+    const RefusedMessage message(refused_umas(stated));
+    ASSERT_NE(message.refused(), nullptr);
+    EXPECT_EQ(message.remark(), "") << "it was decoded";
+    EXPECT_EQ(message.refused()->has(unreserved), stated);
+    ASSERT_EQ(message.judged().size(), 1U);
+    EXPECT_EQ(message.judged()[0], message.refused());
+  }
+}
+
+TEST(RefusedMessage, HasAllFieldsWhereTheEventSaysNoneOfThem) {
+  v1::Event event = refusal();
+  event.clear_fields();
+  const RefusedMessage message(event);
+  ASSERT_NE(message.refused(), nullptr);
+  EXPECT_TRUE(message.refused()->has(0));
 }
 
 // All elements are one value: they are known without the bytes.
