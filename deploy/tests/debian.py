@@ -111,13 +111,17 @@ class CleanRoot:
         run("cp", "-a", self.kept, self.path, timeout=300)
         for name in ("resolv.conf", "hosts"):
             shutil.copy(f"/etc/{name}", self.path / "etc")
-        (self.path / "etc/apt/sources.list").write_text(
-            f"deb {MIRROR} {self.release} main\ndeb {MIRROR} {self.release}-updates main\n"
-            f"deb {MIRROR}-security {self.release}-security main\n")
         (self.path / "etc/apt/apt.conf.d/90test").write_text(WORDS_OF_APT)
-        self.inside("apt-get", "update")
+        self.offer(self.release)
         if packages:
             self.inside("apt-get", "install", "--no-install-recommends", *packages)
+
+    def offer(self, release):
+        """What apt takes packages from."""
+        (self.path / "etc/apt/sources.list").write_text(
+            f"deb {MIRROR} {release} main\ndeb {MIRROR} {release}-updates main\n"
+            f"deb {MIRROR}-security {release}-security main\n")
+        self.inside("apt-get", "update")
 
     def inside(self, *words, check=True, timeout=900):
         return run("unshare", "--mount", "sh", "-euc", _CHROOT, "-", self.path, *ENVIRONMENT, *words,
