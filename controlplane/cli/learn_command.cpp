@@ -279,8 +279,9 @@ std::string text_of(const Arguments& arguments, const learn::Proposal& proposal,
                                          learner.packets.first_ns, learner.packets.last_ns});
 }
 
+// With the text of the proposal where that is written to no file.
 void print_summary(Session& session, const Arguments& arguments, const learn::Proposal& proposal,
-                   const Learner& learner, const Listened& listened) {
+                   const Learner& learner, const Listened& listened, const std::string& text) {
   std::size_t rules = 0;
   std::size_t unreviewed = 0;
   for (const learn::ProposedConduit& conduit : proposal.conduits) {
@@ -288,8 +289,13 @@ void print_summary(Session& session, const Arguments& arguments, const learn::Pr
     for (const learn::ProposedRule& rule : conduit.rules) unreviewed += rule.review.empty() ? 0 : 1;
   }
   if (session.format() == Format::json) {
-    Json json = {{"file", arguments.out},   {"zones", proposal.zones.size()}, {"rules", rules},
-                 {"to_review", unreviewed}, {"apart", proposal.apart},        {"cut", learner.cut}};
+    Json json = {{"zones", proposal.zones.size()},
+                 {"rules", rules},
+                 {"to_review", unreviewed},
+                 {"apart", proposal.apart},
+                 {"cut", learner.cut}};
+    if (arguments.out.empty()) json["policy"] = json_text(text);
+    if (!arguments.out.empty()) json["file"] = arguments.out;
     if (!arguments.live.empty()) json["live"] = listened_json(arguments, learner, listened);
     return print_json(json);
   }
@@ -331,12 +337,12 @@ void run_learn(Session& session, const Arguments& arguments) {
         "bulkheadctl: warning: nothing passes from one zone to another, so that the proposal has "
         "no conduit: what was seen stands in its comments; --zone says what is on either side");
   }
-  if (arguments.out.empty()) {
+  if (arguments.out.empty() && session.format() == Format::table) {
     if (!arguments.live.empty()) print_listened(learner, listened, stderr);
     return print_text(text);
   }
-  replace_file_or_fail(arguments.out, text);
-  print_summary(session, arguments, proposal, learner, listened);
+  if (!arguments.out.empty()) replace_file_or_fail(arguments.out, text);
+  print_summary(session, arguments, proposal, learner, listened, text);
 }
 
 }  // namespace
@@ -363,7 +369,8 @@ void add_learn_command(CLI::App& app, Session& session) {
   command->add_option("--for", arguments->for_text,
                       "How long --live listens: 30m, 24h, 7d; Ctrl-C ends it sooner. The proposal "
                       "is made then, and once an hour in the file of --out");
-  command->add_option("-o,--out", arguments->out, "File to write; printed if not given");
+  command->add_option("-o,--out", arguments->out,
+                      "File to write; printed if not given, as JSON in the key `policy`");
   command->add_option("--site", arguments->site, "Name of the site")->capture_default_str();
   command->add_option(
       "--zone", arguments->zones,

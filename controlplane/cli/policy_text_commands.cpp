@@ -36,7 +36,11 @@ void run_format(Session& session, const FormatArguments& arguments) {
       continue;
     }
     if (arguments.show) {
-      print_text(*formatted);
+      if (session.format() == Format::json) {
+        print_json({{"file", path}, {"text", json_text(*formatted)}});
+      } else {
+        print_text(*formatted);
+      }
       continue;
     }
     const bool changed = *formatted != text;

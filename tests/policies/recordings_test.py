@@ -201,6 +201,17 @@ class Recordings(unittest.TestCase):
                       done.stdout)
         self.assertEqual(self.said("learn", capture).stderr, "")
 
+    def test_json_is_a_line_an_object(self):
+        capture = self.capture(QUESTIONS)
+        out = self.folder / "out.yaml"
+        written = json.loads(self.said("learn", capture, "-o", out, "--format", "json").stdout)
+        printed = json.loads(self.said("learn", capture, "--format", "json").stdout)
+        self.assertEqual((written.pop("file"), printed.pop("policy")), (str(out), out.read_text()))
+        self.assertEqual(written, printed)
+        self.assertEqual(printed["to_review"], 1)
+        shown = json.loads(self.said("policy", "format", "--show", self.policy, "--format", "json").stdout)
+        self.assertEqual(shown["text"], self.said("policy", "format", "--show", self.policy).stdout)
+
     def test_a_scan_is_no_traffic(self):
         """RFC 793, 3.4: SYN, and RST with ACK."""
         def tcp(port, flags, back=False):
