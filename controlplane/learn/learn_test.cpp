@@ -162,6 +162,36 @@ TEST(Learn, AlikeHostsShareARule) {
   EXPECT_EQ(errors_of(text_of(seen)), "");
 }
 
+TEST(Learn, AClassThatIsUsedUpIsNamed) {
+  const auto learned = [](const Operations& protocol, std::initializer_list<const char*> functions,
+                          std::uint16_t port) {
+    Observations seen(false);
+    Session session = kPolls;
+    session.port = port;
+    for (const char* function : functions) {
+      const auto operation = protocol.make(function, {{"station", {3, 3}}});
+      for (int i = 0; i < 2; ++i) {
+        seen.note_operation(session, protocol.protocol, operation, kStart);
+      }
+    }
+    return text_of(seen);
+  };
+  const Operations genisys("genisys");
+  const std::string all = learned(
+      genisys, {"poll", "acknowledge_and_poll", "indication_recall", "indication_data"}, 10001);
+  EXPECT_NE(all.find("access: [read]\n        where: {station: 3}\n"), std::string::npos) << all;
+  EXPECT_EQ(errors_of(all), "");
+  const std::string most =
+      learned(genisys, {"poll", "acknowledge_and_poll", "indication_recall"}, 10001);
+  EXPECT_NE(most.find("functions: ["), std::string::npos) << most;
+  const std::string more = learned(
+      genisys,
+      {"poll", "acknowledge_and_poll", "indication_recall", "indication_data", "acknowledge"},
+      10001);
+  EXPECT_EQ(more.find("access: ["), std::string::npos) << more;
+  EXPECT_EQ(errors_of(more), "");
+}
+
 // Reading is made readable by closing the smallest gaps, and says so; writing never is.
 TEST(Learn, ManyRangesOfReadsAreMadeFewer) {
   Observations seen(false);

@@ -126,6 +126,23 @@ void note_loose(ProposedRule& rule, const Catalogue& catalogue) {
   }
 }
 
+// All functions of a class were used, and the same was asked of each.
+void name_class(ProposedRule& rule) {
+  if (rule.functions.size() < 2) return;
+  const auto functions = protocols::registry()[rule.protocol]->catalogue().functions;
+  const AccessClass access = functions[rule.functions.front()].access;
+  const auto is_alike = [access](const protocols::FunctionInfo& each) {
+    return each.access == access;
+  };
+  const bool all_alike =
+      std::all_of(rule.functions.begin(), rule.functions.end(),
+                  [&](std::uint16_t function) { return is_alike(functions[function]); });
+  const auto in_class = std::count_if(functions.begin(), functions.end(), is_alike);
+  if (all_alike && static_cast<std::size_t>(in_class) == rule.functions.size()) {
+    rule.access = protocols::describe(access);
+  }
+}
+
 // The rules of one conduit, while they are put together.
 class RuleBuilder {
  public:
@@ -178,6 +195,7 @@ class RuleBuilder {
     join(rules, &ProposedRule::servers, &ProposedRule::clients);
     if (rules.size() > kRulesShownMax) crowd(rules, &ProposedRule::servers, &ProposedRule::clients);
     if (rules.size() > kRulesShownMax) crowd(rules, &ProposedRule::clients, &ProposedRule::servers);
+    for (ProposedRule& rule : rules) name_class(rule);
     return rules;
   }
 

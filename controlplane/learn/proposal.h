@@ -42,7 +42,7 @@ struct ProposedRule {
   std::uint16_t port = 0;
   std::uint16_t last_port = 0;  // of a service at several; 0: at one
   std::vector<std::uint16_t> functions;
-  std::string access{};  // instead: a class
+  std::string access{};  // in their place: a class, of which a proposal has all functions
   FieldValues where;
   Seen seen;
   std::string review;   // why a person must look at it; empty if none need

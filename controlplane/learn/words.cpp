@@ -185,16 +185,12 @@ std::vector<std::string> rule_keys(const ProposedRule& rule) {
   keys.push_back("client: " + list_text(rule.clients));
   keys.push_back("server: " + list_text(rule.servers));
   if (plain) return keys;
-  if (!rule.access.empty()) {
-    keys.push_back("access: [" + rule.access + "]");
-    add_service(rule, *catalogue, keys);
-    return keys;
-  }
   std::string functions;
   for (const std::uint16_t function : rule.functions) {
     functions += (functions.empty() ? "" : ", ") + std::string(catalogue->functions[function].name);
   }
-  keys.push_back("functions: [" + functions + "]");
+  keys.push_back(rule.access.empty() ? "functions: [" + functions + "]"
+                                     : "access: [" + rule.access + "]");
   if (!rule.where.empty()) keys.push_back(where_text(rule, *catalogue));
   add_service(rule, *catalogue, keys);
   return keys;
