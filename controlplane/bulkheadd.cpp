@@ -46,6 +46,7 @@
 #include "dataplane/daemon/notifier.h"
 #include "dataplane/daemon/pulses.h"
 #include "dataplane/daemon/rights.h"
+#include "dataplane/daemon/wrong_option.h"
 
 namespace {
 
@@ -395,7 +396,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
-    spdlog::error("wrong option or config: {}; see --help", error.what());
+    spdlog::error("{}", bulkhead::daemon::wrong_option(app, error));
     return kUsage;
   }
   umask(0077);  // keys and policies are nobody else's

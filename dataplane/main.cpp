@@ -20,6 +20,7 @@
 #include "dataplane/daemon/calls.h"
 #include "dataplane/daemon/notifier.h"
 #include "dataplane/daemon/rights.h"
+#include "dataplane/daemon/wrong_option.h"
 #include "dataplane/pair/lease_thread.h"
 #include "dataplane/ports/carriers.h"
 #include "dataplane/ports/device.h"
@@ -291,7 +292,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
-    spdlog::error("wrong option or config: {}; see --help", error.what());
+    spdlog::error("{}", bulkhead::daemon::wrong_option(app, error));
     return kUsage;
   }
   if (const auto problem = gather_devices(options)) {

@@ -4,6 +4,8 @@
 #include <openssl/err.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "controlplane/access/certificate.h"
@@ -24,6 +26,17 @@ std::string fit(const std::string& certificate_pem, const Trust& trust, const st
     return "the certificate is not a server's";
   }
   return trust.problem_with(certificate.get(), read_chain(certificate_pem).get(), expiry);
+}
+
+std::string why_unusable(const std::string& folder, const std::string& path) {
+  if (access(path.c_str(), R_OK) == 0) return path + " holds no certificate or key as PEM";
+  const int error = errno;
+  const std::string what = "cannot read " + path + ": " + std::strerror(error);
+  if (error == EACCES) return what + "; the user that bulkheadd runs as has to be able to read it";
+  return what +
+         "; on an appliance `bulkheadctl setup` makes the key and takes the certificate, for a "
+         "trial `bulkheadctl pki init " +
+         folder + "` makes all of them";
 }
 
 }  // namespace
@@ -47,11 +60,7 @@ Result<CredentialsPointer, std::string> read_credentials(const std::string& fold
       {kCertificateFile, made->certificate_pem},
       {kKeyFile, made->key_pem}};
   for (const auto& [name, text] : needed) {
-    if (text.find("-----BEGIN") != std::string::npos) continue;
-    return "cannot read " + path(name) +
-           "; on an appliance `bulkheadctl setup` makes the key and takes the certificate, for a "
-           "trial `bulkheadctl pki init " +
-           folder + "` makes all of them";
+    if (text.find("-----BEGIN") == std::string::npos) return why_unusable(folder, path(name));
   }
   made->list_pem = read(kRevokedFile);
   const bool is_there = access(path(kRevokedFile).c_str(), F_OK) == 0;

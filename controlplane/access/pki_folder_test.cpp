@@ -167,6 +167,10 @@ TEST_F(PkiFolderTest, AnExpiredCertificateIsUsedAllTheSame) {
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().find("cannot read " + folder_ + "/server.key"), std::string::npos);
   EXPECT_NE(missing.error().find("on an appliance `bulkheadctl setup`"), std::string::npos);
+  std::ofstream(folder_ + "/server.key") << "none";
+  const auto other = read_credentials(folder_);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error(), folder_ + "/server.key holds no certificate or key as PEM");
 }
 
 }  // namespace

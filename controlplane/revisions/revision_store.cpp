@@ -188,9 +188,12 @@ void RevisionStore::load_file(const std::string& name) {
 // Of two, of which one awaits confirmation, the one that can be read.
 void RevisionStore::load_active() {
   if (active_ != 0 && revisions_.count(active_) == 0) {
-    damage_.push_back("the active revision (" + std::to_string(active_) + ") is not in " + folder_ +
-                      "/revisions");
+    const std::string lost =
+        "the active revision (" + std::to_string(active_) + ") is not in " + folder_ + "/revisions";
     active_ = trial_ && revisions_.count(trial_->former) != 0 ? trial_->former : 0;
+    damage_.push_back(lost + (active_ != 0 ? ": revision " + std::to_string(active_) + " counts"
+                                           : ": none counts until a policy is pushed and "
+                                             "committed again"));
     trial_.reset();
   }
   if (!trial_ || revisions_.count(trial_->former) != 0) return;

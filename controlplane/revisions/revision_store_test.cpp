@@ -143,6 +143,7 @@ TEST_F(StoreTest, AnActiveRevisionThatIsDamagedIsActiveNoMore) {
   ASSERT_EQ(store->damage().size(), 2U);
   EXPECT_NE(store->damage()[0].find("its digest is wrong"), std::string::npos);
   EXPECT_NE(store->damage()[1].find("active revision (1)"), std::string::npos);
+  EXPECT_NE(store->damage()[1].find("none counts until a policy is pushed"), std::string::npos);
 }
 
 TEST_F(StoreTest, AnActivationThatIsAbandonedNeverWas) {
