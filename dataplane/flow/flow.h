@@ -173,6 +173,8 @@ struct alignas(64) Flow {
   static constexpr std::uint8_t kMissedMax = 64;
   // Outstanding requests whose answers may have passed before a takeover, and were not replicated.
   std::uint8_t answered_unseen = 0;
+  // 1 + the end whose empty segment began a session of a capture; 0: none, or settled.
+  std::uint8_t begun_empty = 0;
   // Of a session that is judged beside: number of answers allowed to requests that it could not
   // read.
   std::uint8_t asked_unread = 0;

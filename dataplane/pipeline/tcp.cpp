@@ -54,6 +54,24 @@ void begin_midstream(Context& context, Flow& flow, const flow::TcpSegmentInfo& i
   flow::adopt_midstream(flow, info);
   begin_unseen(context, flow);
   if (context.shadow != nullptr) begin_lost(flow);
+  const bool empty = info.length == 0 && (info.header.flags & wire::kTcpFin) == 0;
+  if (empty && !context.options.judges_only) {
+    flow.begun_empty = static_cast<std::uint8_t>(info.sender + 1);
+  }
+}
+
+// An empty segment may be a keep-alive, of the number before the next (RFC 1122, 4.2.3.6). What
+// comes after it says so.
+void note_beginning(Flow& flow, const flow::TcpSegmentInfo& info) {
+  const std::size_t end = flow.begun_empty - 1U;
+  TcpSide& side = flow.sides[end];
+  const bool own = info.sender == end;
+  const std::uint32_t number = own ? info.header.sequence : info.header.acknowledgement;
+  if (own && info.length == 0 && number == side.released) return;  // once more
+  flow.begun_empty = 0;
+  if (number != side.released + 1) return;
+  side.released = number;
+  side.acknowledged = number;
 }
 
 void handle_syn(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
@@ -373,12 +391,7 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
   if (flow.phase == TcpPhase::resuming && !resume_session(context, packet)) return;
   if (flow.resumed) flow.sides[info.sender].announced = packet.tcp.window;
   const bool unseen = flow.phase == TcpPhase::none && context.options.accept_midstream;
-  // An empty segment may be a keep-alive, of the number before the next (RFC 1122, 4.2.3.6): where
-  // the stream goes on its data says.
-  const bool empty = packet.payload_length == 0 && (packet.tcp.flags & wire::kTcpFin) == 0;
-  if (unseen && empty && context.shadow == nullptr) {
-    return pass(context, packet, Reason::session_control);
-  }
+  if (flow.begun_empty != 0) note_beginning(flow, info);
   if (unseen) begin_midstream(context, flow, info);
   if (flow.whole_only) catch_up_with_other_lan(context, packet);
   Reason reason = flow::check_segment(flow, info);

@@ -37,20 +37,29 @@ bool Acknowledgements::parse(ByteView frame, Segment& segment) {
 
 namespace {
 
-// Advances the number after the last byte past a segment. An empty one, which may be a keep-alive
-// (RFC 1122, 4.2.3.6), does not say where a stream goes on that was open before.
+// Advances the number after the last byte past a segment.
 void advance(std::optional<std::uint32_t>& end, const wire::TcpHeader& tcp, std::size_t payload) {
   const bool begins = (tcp.flags & wire::kTcpSyn) != 0;
   const bool ends = (tcp.flags & wire::kTcpFin) != 0;
   const std::uint32_t numbered =
       static_cast<std::uint32_t>(payload) + (begins ? 1U : 0U) + (ends ? 1U : 0U);
   const std::uint32_t behind = tcp.sequence + numbered;
-  // It may stand behind bytes that are held, too.
-  const bool more = numbered > 0 && (!end || wire::sequence_distance(behind, *end) > 0);
-  if (begins || more) end = behind;
+  // An empty segment may stand behind bytes that are held.
+  const bool more = end && numbered > 0 && wire::sequence_distance(behind, *end) > 0;
+  if (begins || !end || more) end = behind;
 }
 
 }  // namespace
+
+// Of a session that was not seen to open. An empty segment may be a keep-alive, of the number
+// before the next (RFC 1122, 4.2.3.6): what comes after it says so.
+void Acknowledgements::Numbers::note_beginning(std::uint32_t number) {
+  if (!begun_empty || number != first + 1) return;
+  begun_empty = false;
+  first = number;
+  said = number;
+  if (left) left = number;
+}
 
 void Acknowledgements::note_left(ByteView frame) {
   Segment segment;
@@ -66,14 +75,20 @@ void Acknowledgements::restate(std::span<std::uint8_t> frame) {
   if (!parse(frame, segment)) return;
   const Direction& own = segment.direction;
   Numbers& mine = directions_[own];
-  const bool fresh = !mine.said;
-  advance(mine.said, segment.tcp, segment.length - segment.tcp.payload_offset);
-  if (fresh && mine.said) mine.first = segment.tcp.sequence;
-  if ((segment.tcp.flags & wire::kTcpAck) == 0) return;
-  const Numbers& other =
+  Numbers& other =
       directions_[{own.destination, own.source, own.destination_port, own.source_port}];
+  const std::uint32_t sequence = segment.tcp.sequence;
+  mine.note_beginning(sequence);
+  const bool fresh = !mine.said;
+  if (fresh) mine.first = sequence;
+  advance(mine.said, segment.tcp, segment.length - segment.tcp.payload_offset);
+  if ((segment.tcp.flags & wire::kTcpSyn) != 0) mine.opened = true;
+  const bool empty = *mine.said == mine.first;
+  mine.begun_empty = empty && (fresh ? !other.opened : mine.begun_empty);
+  if ((segment.tcp.flags & wire::kTcpAck) == 0) return;
   if (!other.said) return;
   const std::uint32_t number = segment.tcp.acknowledgement;
+  other.note_beginning(number);
   const std::uint32_t left = other.left.value_or(other.first);
   const bool all = wire::sequence_distance(number, *other.said) >= 0;
   if (!all && wire::sequence_distance(number, left) <= 0) return;

@@ -36,7 +36,11 @@ class Acknowledgements {
   };
   struct Segment;
   struct Numbers {
+    void note_beginning(std::uint32_t number);
+
     std::uint32_t first = 0;            // of its sender's stream
+    bool opened = false;                // its SYN was seen
+    bool begun_empty = false;           // no SYN was seen, and all that it said was empty
     std::optional<std::uint32_t> said;  // after its last byte
     std::optional<std::uint32_t> left;  // after the last that left, in its receiver's numbers
   };
