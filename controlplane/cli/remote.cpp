@@ -18,6 +18,7 @@
 #include "controlplane/cli/moment.h"
 #include "controlplane/cli/output.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/base/write_all.h"
 
 namespace bulkhead::controlplane {
 
@@ -42,14 +43,7 @@ namespace {
 
 // Whether all of it is on disk; if not, errno says why.
 bool write_and_close(int file, const std::string& bytes) {
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t count = write(file, bytes.data() + done, bytes.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    done += static_cast<std::size_t>(count);
-  }
-  const bool whole = done == bytes.size() && fsync(file) == 0;
+  const bool whole = write_all(file, bytes) && fsync(file) == 0;
   const int error = errno;
   close(file);
   errno = error;

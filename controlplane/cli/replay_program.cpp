@@ -11,6 +11,7 @@
 
 #include "controlplane/cli/child.h"
 #include "controlplane/cli/session.h"
+#include "dataplane/base/write_all.h"
 
 namespace bulkhead::controlplane {
 
@@ -65,15 +66,9 @@ TemporaryFile::TemporaryFile(const std::string& bytes) {
     throw CommandFailed{kFileFailed, "cannot write " + name + ": " + std::strerror(errno)};
   }
   path_ = name;
-  std::size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t count = write(file, bytes.data() + written, bytes.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    written += static_cast<std::size_t>(count);
-  }
+  const bool whole = write_all(file, bytes);
   close(file);
-  if (written == bytes.size()) return;
+  if (whole) return;
   unlink(path_.c_str());
   throw CommandFailed{kFileFailed, "cannot write " + path_ + ": " + std::strerror(errno)};
 }

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <system_error>
 
+#include "dataplane/base/write_all.h"
+
 namespace bulkhead::controlplane {
 
 std::string file_problem(const std::string& what, const std::string& path, int error) {
@@ -26,14 +28,7 @@ void flush_folder_of(const std::string& path) {
 namespace {
 
 std::string write_bytes(int file, const std::string& bytes, const std::string& path) {
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t count = write(file, bytes.data() + done, bytes.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return file_problem("cannot write", path);
-    done += static_cast<std::size_t>(count);
-  }
-  return {};
+  return write_all(file, bytes) ? std::string() : file_problem("cannot write", path);
 }
 
 // The file beside the one that it is to replace, whole and flushed. Empty on success.

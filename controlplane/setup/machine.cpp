@@ -17,6 +17,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "dataplane/base/write_all.h"
+
 namespace bulkhead::setup {
 
 namespace fs = std::filesystem;
@@ -31,14 +33,9 @@ constexpr const char* kProgramFolders[] = {"/usr/local/sbin", "/usr/local/bin", 
 
 std::string failure(const std::string& what) { return what + ": " + std::strerror(errno); }
 
-std::optional<std::string> write_all(int file, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t length = ::write(file, text.data(), text.size());
-    if (length < 0 && errno == EINTR) continue;
-    if (length <= 0) return std::string(std::strerror(errno));
-    text.remove_prefix(static_cast<std::size_t>(length));
-  }
-  return std::nullopt;
+std::optional<std::string> why_not_written(int file, std::string_view text) {
+  if (write_all(file, text)) return std::nullopt;
+  return std::string(std::strerror(errno));
 }
 
 // Reads until the writers are gone or the time is over.
@@ -192,7 +189,7 @@ std::optional<std::string> Machine::replace(std::string_view path, std::string_v
   ::unlink(next.c_str());
   const int file = open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return failure("cannot create " + next);
-  auto problem = write_all(file, text);
+  auto problem = why_not_written(file, text);
   if (!problem) problem = set_kind(file, kind);
   if (!problem && fchmod(file, kind.mode) != 0) problem = failure("chmod");
   if (!problem && fsync(file) != 0) problem = failure("fsync");
@@ -218,7 +215,7 @@ std::optional<std::string> Machine::remove(std::string_view path) {
 std::optional<std::string> Machine::write(std::string_view path, std::string_view text) {
   const int file = open(at(path).c_str(), O_WRONLY | O_CLOEXEC);
   if (file < 0) return failure("cannot open " + std::string(path));
-  auto problem = write_all(file, text);
+  auto problem = why_not_written(file, text);
   close(file);
   if (problem) return "the kernel refuses it at " + std::string(path) + ": " + *problem;
   return std::nullopt;

@@ -74,6 +74,11 @@ void note_beginning(Flow& flow, const flow::TcpSegmentInfo& info) {
   side.acknowledged = number;
 }
 
+void take_up_midstream(Context& context, Flow& flow, const flow::TcpSegmentInfo& info) {
+  if (flow.phase == TcpPhase::none) return begin_midstream(context, flow, info);
+  if (flow.begun_empty != 0) note_beginning(flow, info);
+}
+
 void handle_syn(Context& context, Packet& packet, const flow::TcpSegmentInfo& info) {
   Flow& flow = *packet.flow;
   const bool answer = (packet.tcp.flags & wire::kTcpAck) != 0;
@@ -390,9 +395,7 @@ void handle_segment(Context& context, Packet& packet, const flow::TcpSegmentInfo
   Flow& flow = *packet.flow;
   if (flow.phase == TcpPhase::resuming && !resume_session(context, packet)) return;
   if (flow.resumed) flow.sides[info.sender].announced = packet.tcp.window;
-  const bool unseen = flow.phase == TcpPhase::none && context.options.accept_midstream;
-  if (flow.begun_empty != 0) note_beginning(flow, info);
-  if (unseen) begin_midstream(context, flow, info);
+  if (context.options.accept_midstream) take_up_midstream(context, flow, info);
   if (flow.whole_only) catch_up_with_other_lan(context, packet);
   Reason reason = flow::check_segment(flow, info);
   if (reason == Reason::tcp_bad_acknowledgement && context.shadow != nullptr &&
